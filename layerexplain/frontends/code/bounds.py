@@ -138,7 +138,8 @@ def fits(value: object) -> bool:
 
 
 def copied(value: ProgramValue, deep: int = 0) -> ProgramValue:
-    """A structure as it is now: the program may change its lists afterwards. One that is too large stays as it is."""
+    """Return a structure as it is now: the program may change its lists afterwards. One that is too large stays as it
+    is."""
     if not deep and not fits(value):
         return value
     if type(value) in (list, tuple) and deep < 20:

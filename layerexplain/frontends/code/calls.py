@@ -68,7 +68,7 @@ class Calls(Records):
         return self.call(function, args, kwargs, whole=unknown is None)
 
     def _fits(self, given: list[ProgramValue]) -> bool:
-        """Whether what nests in the arguments of a call is small enough to be gone through."""
+        """Return whether what nests in the arguments of a call is small enough to be gone through."""
         collections = (list, tuple, dict)
         nested = any(
             type(one) in collections
@@ -99,8 +99,8 @@ class Calls(Records):
         *,
         whole: bool = False,
     ) -> ProgramValue:
-        """The result of a call; `whole` says that the program gives all of its arguments. Raises ProgramError for
-        what the program raises."""
+        """Return the result of a call; `whole` says that the program gives all of its arguments. Raises ProgramError
+        for what the program raises."""
         keywords: dict[str, ProgramValue] = dict(kwargs or {})
         return python.call(function, self, args, keywords, whole)
 
@@ -118,11 +118,11 @@ class Calls(Records):
         return self.placed(result)
 
     def placed(self, value: object) -> ProgramValue:
-        """The value; one that is not known with the line that is read now."""
+        """Return the value; one that is not known with the line that is read now."""
         return value._replace(**self.place()._asdict()) if isinstance(value, Unknown) and not value.line else value
 
     def make_instance(self, cls: Class, args: Arguments, kwargs: Keywords, whole: bool = False) -> ProgramValue:
-        """An object of a class of the program."""
+        """Return an object of a class of the program."""
         if cls.is_record:
             return self.record(cls, args, kwargs)
         unread = next((base for base in cls.order() if isinstance(base, Unknown)), None)
@@ -167,8 +167,8 @@ class Calls(Records):
         whole: bool = False,
         within: Callable[[ProgramValue], Signal] | None = None,
     ) -> ProgramValue:
-        """The result of a function of the program; `whole` says that the program gives all of its arguments. `within`
-        is run where the function yields, with what it yields."""
+        """Return the result of a function of the program; `whole` says that the program gives all of its arguments.
+        `within` is run where the function yields, with what it yields."""
         if function.kind == "context" and within is None:
             return Context(function, args, kwargs, whole)
         if self.budget.depth >= MOST_DEPTH:

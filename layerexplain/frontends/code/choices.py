@@ -168,13 +168,13 @@ class Choices(InterpreterPart):
         return signal
 
     def _behind_signal(self, signal: tuple[str, ProgramValue], frame: Frame) -> int:
-        """What the rest of a function, or of the rounds of a loop, would reach that is left early."""
+        """Return what the rest of a function, or of the rounds of a loop, would reach that is left early."""
         if signal[0] != "return":
             return self.reaches(self.rounds[-1], frame) if self.rounds else MAKES_MODEL
         return MAKES_MODEL if frame.body is None else self.reaches(frame.body, frame)
 
     def _lists_in(self, body: list[ast.stmt], frame: Frame) -> set[str]:
-        """The names in statements that stand for lists and dicts, which they may change."""
+        """Return the names in statements that stand for lists and dicts, which they may change."""
         names = {node.id for one in body for node in ast.walk(one) if isinstance(node, ast.Name)}
         return {name for name in names if (holder := frame.holder(name)) and type(holder.names[name]) in (list, dict)}
 
@@ -191,7 +191,8 @@ class Choices(InterpreterPart):
     # What statements reach ----------------------------------------------------------------------------------------
 
     def reaches(self, body: Sequence[ast.AST], frame: Frame) -> int:
-        """What statements that are not read might do: change a layer or a model that is there, make one, or neither."""
+        """Return what statements that are not read might do: change a layer or a model that is there, make one, or
+        neither."""
         followed: set[int] = set()
         own = assigned_names(frame.body) - frame.names.keys() if frame.body is not None else set()
         waiting: list[_Waiting] = [(one, frame, own) for one in body]
@@ -223,7 +224,7 @@ class Choices(InterpreterPart):
         return level
 
     def _behind(self, value: ProgramValue, followed: set[int]) -> list[_Waiting] | int:
-        """The code that the use of a value may run, or what the value may do by itself."""
+        """Return the code that the use of a value may run, or what the value may do by itself."""
         if isinstance(value, Bound):
             if _holds_layers(value.object):
                 return CHANGES_MODEL
@@ -259,7 +260,8 @@ class Choices(InterpreterPart):
 
 
 def _is_read(node: ast.Attribute, of: ast.Name, frame: Frame) -> bool:
-    """Whether what stands before the dot stays as it is: `model.summary`, `model.fit` of one that states its input."""
+    """Return whether what stands before the dot stays as it is: `model.summary`, `model.fit` of one that states its
+    input."""
     if node.attr in _ONLY_READ or node.attr not in ("fit", "fit_generator", "train_on_batch"):
         return node.attr in _ONLY_READ
     holder = frame.holder(of.id)
@@ -268,7 +270,7 @@ def _is_read(node: ast.Attribute, of: ast.Name, frame: Frame) -> bool:
 
 
 def _chooses(node: ast.stmt) -> bool:
-    """Whether a value that a statement hangs on may decide what it runs."""
+    """Return whether a value that a statement hangs on may decide what it runs."""
     if isinstance(node, ast.If | ast.For | ast.AsyncFor | ast.While | ast.Try | ast.Match):
         return True
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.With):
@@ -277,7 +279,7 @@ def _chooses(node: ast.stmt) -> bool:
 
 
 def _path_of(node: ast.Attribute, frame: Frame) -> str | None:
-    """The dotted path of a name of a library as it is written: `keras.layers.Dense`."""
+    """Return the dotted path of a name of a library as it is written: `keras.layers.Dense`."""
     first, _, rest = dotted(node).partition(".")
     holder = frame.holder(first)
     root = None if holder is None else holder.names[first]
@@ -285,7 +287,7 @@ def _path_of(node: ast.Attribute, frame: Frame) -> str | None:
 
 
 def _holds_layers(value: ProgramValue) -> bool:
-    """Whether a value is, or has in it, what models are made of."""
+    """Return whether a value is, or has in it, what models are made of."""
     if type(value) in (list, tuple, dict):
         if weight(value) > MOST_ITEMS:
             return True
@@ -300,7 +302,7 @@ def _yields(node: ast.stmt) -> bool:
 
 
 def assigned_names(body: Sequence[ast.AST]) -> set[str]:
-    """The names that statements assign, functions inside them left out."""
+    """Return the names that statements assign, functions inside them left out."""
     if not body:
         return set()
     known: dict[int, set[str]] = body[0].__dict__.setdefault("_assigned", {})  # a loop asks in each round

@@ -47,7 +47,7 @@ class PythonCode(Mapping[str, Declaration]):
         self._known: dict[str, Declaration | None] = {}
 
     def cls(self, name: str) -> Class | None:
-        """The class of a name; None where the code has none."""
+        """Return the class of a name; None where the code has none."""
         value = self.reading.frame.names.get(name)
         if value is None:
             found = self.reading.frame.names.values()
@@ -55,7 +55,7 @@ class PythonCode(Mapping[str, Declaration]):
         return value if isinstance(value, Class) else None
 
     def lend(self, name: str) -> File | None:
-        """The file that defines a class or a function, for a program that lacks it; None where none does."""
+        """Return the file that defines a class or a function, for a program that lacks it; None where none does."""
         file = self.reading.file
         if isinstance(self.reading.frame.names.get(name), Unknown | Symbol | None):
             return None
@@ -67,7 +67,7 @@ class PythonCode(Mapping[str, Declaration]):
         return imports_of(self.reading)
 
     def names(self) -> list[str]:
-        """The names of all classes that may be layers or models."""
+        """Return the names of all classes that may be layers or models."""
         names = self.reading.frame.names
         classes = {key: one for key, one in names.items() if isinstance(one, Class) and is_keras(one)}
         return list(dict.fromkeys([*[one.name for one in classes.values()], *classes]))
@@ -98,7 +98,8 @@ class PythonCode(Mapping[str, Declaration]):
         return len(list(iter(self)))
 
     def model(self, type_: str, arguments: Mapping[str, ProgramValue]) -> Model | None:
-        """The model that a class makes of the arguments of a file; None where the code has no such class of models.
+        """Return the model that a class makes of the arguments of a file; None where the code has no such class of
+        models.
 
         Raises LayerExplainError where the class cannot be followed.
         """
@@ -118,7 +119,7 @@ class PythonCode(Mapping[str, Declaration]):
         return reading.model(FoundModel(layer.name, layer))
 
     def _object(self, cls: Class, arguments: Mapping[str, ProgramValue]) -> ProgramValue:
-        """What a class makes of the arguments of a file."""
+        """Return what a class makes of the arguments of a file."""
         interpreter = self.reading.interpreter
         given = {key: ready(interpreter.keras, value, self._object_of) for key, value in arguments.items()}
         if isinstance(cls.find("from_config"), Function):
@@ -126,7 +127,7 @@ class PythonCode(Mapping[str, Declaration]):
         return interpreter.call(cls, [], given)
 
     def _object_of(self, layer: ProgramValue) -> ProgramValue:
-        """An object of the code's classes in the arguments of another one; None for one of Keras's."""
+        """Return an object of the code's classes in the arguments of another one; None for one of Keras's."""
         cls = self.cls(layer.type) if getattr(layer, "kind", "custom") == "custom" else None
         return None if cls is None or not is_keras(cls) else self._object(cls, {"name": layer.name, **layer.config})
 
@@ -192,8 +193,8 @@ class PythonFolder(PythonCode):
 
 
 def _index(folder: str) -> tuple[dict[str, str], dict[str, str]]:
-    """The file of each class below a folder, and of each function. Hidden folders, tests, links, pipes and devices are
-    left out."""
+    """Return the file of each class below a folder, and of each function. Hidden folders, tests, links, pipes and
+    devices are left out."""
     classes: dict[str, str] = {}
     functions: dict[str, str] = {}
     files = size = 0
@@ -214,7 +215,7 @@ def _index(folder: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def read_python_layers(data: bytes, path: str) -> PythonCode:
-    """The layers that a file of Python code defines, by class. Nothing of it is run."""
+    """Return the layers that a file of Python code defines, by class. Nothing of it is run."""
     found = PythonCode(program(data, path))
     if not found.names() and not any(isinstance(one, Function) for one in found.reading.frame.names.values()):
         raise SourceError("defines no layer: a class below keras.layers.Layer with a `call` is needed, or a function")
@@ -222,7 +223,7 @@ def read_python_layers(data: bytes, path: str) -> PythonCode:
 
 
 def read_python_folder(folder: str) -> PythonFolder:
-    """The layers that the modules of a folder define, by class."""
+    """Return the layers that the modules of a folder define, by class."""
     try:
         return PythonFolder(folder)
     except OSError as error:
@@ -230,13 +231,13 @@ def read_python_folder(folder: str) -> PythonFolder:
 
 
 def is_keras(cls: Class) -> bool:
-    """Whether a class is one of layers or models that says what it computes."""
+    """Return whether a class is one of layers or models that says what it computes."""
     what = base_of(cls)
     return is_layer(cls) or (what is not None and what.kind == "model")
 
 
 def is_layer(cls: Class) -> bool:
-    """Whether a class is one of layers that says what it computes."""
+    """Return whether a class is one of layers that says what it computes."""
     root, what = cls.root(), base_of(cls)
     is_base = root is not None and root.last == "Layer"
     return isinstance(cls.find("call"), Function) and (is_base or (what is not None and what.kind == "layer"))

@@ -91,7 +91,7 @@ class Records(InterpreterPart):
             raise ProgramError(type(error).__name__, str(error), self.place()) from None
 
     def record(self, cls: Class, args: Arguments, kwargs: Keywords) -> Instance:
-        """An object of a class whose `__init__` Python writes."""
+        """Return an object of a class whose `__init__` Python writes."""
         stated, only = cls.noted("__stated__"), cls.noted("__only_given__")
         fields = [*cls.noted("__fields__")]
         taken = [name for name in fields if stated.get(name, {}).get("init") is not False]

@@ -76,7 +76,7 @@ class Definitions(InterpreterPart):
         return created
 
     def function(self, node: FunctionNode, name: str, frame: Frame) -> Function:
-        """A function of the program, with its defaults as they are where it is defined."""
+        """Return a function of the program, with its defaults as they are where it is defined."""
         function = Function(node, frame.outer if frame.is_class and frame.outer is not None else frame, name)
         function.defaults = [self.value(one, frame) for one in node.args.defaults]
         function.keyword_defaults = [None if one is None else self.value(one, frame) for one in node.args.kw_defaults]
@@ -137,7 +137,7 @@ class Definitions(InterpreterPart):
         return self.import_names(node, list(node.names), frame)
 
     def loaded(self, frame: Frame, name: str) -> ProgramValue:
-        """The value of a name of a module; what is imported there is read now."""
+        """Return the value of a name of a module; what is imported there is read now."""
         value = frame.names.get(name)
         if isinstance(value, Imported):
             frame.names[name] = self.unknown(f"{name} is imported in a circle", name)
@@ -192,7 +192,8 @@ class Definitions(InterpreterPart):
             )
 
     def foreign_import(self, node: ast.Try, frame: Frame) -> str:
-        """The module that a `try` may fail to import, where nobody knows whether it is installed; "" for none."""
+        """Return the module that a `try` may fail to import, where nobody knows whether it is installed; "" for
+        none."""
         caught = node.handlers[0].type if node.handlers else None
         if not node.handlers or (caught is not None and not catches(written(caught), "ImportError")):
             return ""
@@ -203,7 +204,7 @@ class Definitions(InterpreterPart):
         return ""
 
     def module(self, name: str, frame: Frame, level: int = 0) -> Module | None:
-        """A module beside the file or of its package, read as text once; None where there is none."""
+        """Return a module beside the file or of its package, read as text once; None where there is none."""
         key = f"{frame.file.folder}/{'.' * level}{name}"
         if key not in self.modules:
             file = self.load("." * level + name, frame.file, self.program or frame.file)
@@ -214,7 +215,7 @@ class Definitions(InterpreterPart):
         return found
 
     def module_of(self, name: str, file: File) -> Module:
-        """The module that a file is. One that is imported while it is read has the names that it has so far."""
+        """Return the module that a file is. One that is imported while it is read has the names that it has so far."""
         if file.path not in self.modules:
             self.budget.make(4 * file.size)
             module = self.modules[file.path] = Module(name, Frame(file))
@@ -225,8 +226,9 @@ class Definitions(InterpreterPart):
         return found
 
     def supplied_definition(self, path: str, *, constants: bool = False) -> ProgramValue:
-        """The class or function that a file beside the program (`--code`) has under the last name of a path which the
-        program lacks, or what it imports: with `constants` numbers and texts too. None where no file has it."""
+        """Return the class or function that a file beside the program (`--code`) has under the last name of a path
+        which the program lacks, or what it imports: with `constants` numbers and texts too. None where no file has
+        it."""
         if path.partition(".")[0] in PRESENT or any(one.owns(path) for one in self.frameworks):
             return None
         name = path.rpartition(".")[2]
@@ -252,13 +254,13 @@ def _is_installed(name: str) -> bool:
 
 
 def _imported(node: ast.stmt) -> list[str]:
-    """The modules that a statement imports."""
+    """Return the modules that a statement imports."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     return [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
 
 
 def catches(names: str, kind: str) -> bool:
-    """Whether `except names` catches an error."""
+    """Return whether `except names` catches an error."""
     caught = [one.strip(" ()").rpartition(".")[2] for one in names.split(",")]
     return kind in caught or "Exception" in caught or "BaseException" in caught

@@ -76,12 +76,12 @@ class Since:
 
     @property
     def reached_model(self) -> bool:
-        """Whether something happened to a layer or a model."""
+        """Return whether something happened to a layer or a model."""
         return self._effects.model_events != self._mark.model_events
 
     @property
     def changed_state(self) -> bool:
-        """Whether something happened to a name, a list or an object."""
+        """Return whether something happened to a name, a list or an object."""
         return self._effects.state_changes != self._mark.state_changes
 
     @property
@@ -95,7 +95,7 @@ class Since:
 
     @property
     def created_containers(self) -> set[int]:
-        """The identities of lists and dicts that branches and loops made."""
+        """Return the identities of lists and dicts that branches and loops made."""
         return {id(one.container) for one in self._entries if isinstance(one, ContainerCreation)}
 
     @property
@@ -220,7 +220,7 @@ class Effects:
         self._uses.add((self.statement, id(layer)))
 
     def is_used(self, layer: LayerValue, statement: int) -> bool:
-        """Whether a statement calls a method of a layer or a model."""
+        """Return whether a statement calls a method of a layer or a model."""
         return (statement, id(layer)) in self._uses
 
     def begin_unknown_loop(self) -> UnknownLoop:
@@ -307,11 +307,11 @@ class Effects:
 
     @property
     def is_certain(self) -> bool:
-        """Whether all that was read happens for sure: nothing was passed over or chosen without knowing."""
+        """Return whether all that was read happens for sure: nothing was passed over or chosen without knowing."""
         return not self.uncertainties
 
     def precedes(self, one: Assumption | Unknown, last_change: int) -> bool:
-        """Whether a choice was taken, or a gap opened, before the last change of a model."""
+        """Return whether a choice was taken, or a gap opened, before the last change of a model."""
         return self._statement_of.get(one, _EVERYWHERE) < last_change
 
     def withdraw(self, mark: Mark) -> tuple[list[Assumption], list[LayerExplainError]]:

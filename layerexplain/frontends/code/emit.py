@@ -39,12 +39,12 @@ _WITHOUT_INPUT = frozenset({"InputLayer", WEIGHT_TYPE, CONSTANT_TYPE})
 
 
 def plain_config(config: Mapping[str, ProgramValue]) -> dict[str, ProgramValue]:
-    """A layer's arguments with functions by their names and objects as a file has them; Unknown stays."""
+    """Return a layer's arguments with functions by their names and objects as a file has them; Unknown stays."""
     return {key: plain_value(value, key) for key, value in config.items()}
 
 
 def plain_value(value: ProgramValue, key: str, deep: int = 0) -> ProgramValue:
-    """One argument. Lists become tuples, but for lists of layers."""
+    """Return one argument. Lists become tuples, but for lists of layers."""
     if deep > _DEEPEST:
         return Unknown("a value that nests too deeply")
     if isinstance(value, Symbol):
@@ -74,7 +74,7 @@ def plain_value(value: ProgramValue, key: str, deep: int = 0) -> ProgramValue:
 
 
 def _function(path: str, key: str) -> ProgramValue:
-    """A function of a library, by its name where it is one of Keras's."""
+    """Return a function of a library, by its name where it is one of Keras's."""
     last = path.rpartition(".")[2]
     if key in ("dtype", "output_dtype", "to"):
         return last
@@ -89,7 +89,7 @@ def _function(path: str, key: str) -> ProgramValue:
 def plain_call(
     node: Node, ref: Callable[[Tensor], TensorRef]
 ) -> tuple[tuple[ProgramValue, ...], dict[str, ProgramValue]]:
-    """The arguments of a call with its tensors by reference."""
+    """Return the arguments of a call with its tensors by reference."""
 
     def converted(value: ProgramValue, deep: int = 0) -> ProgramValue:
         if isinstance(value, Tensor):
@@ -122,7 +122,7 @@ def plain_call(
 
 
 def is_shown(value: ProgramValue) -> bool:
-    """Whether an argument of an own layer is a value that can be shown."""
+    """Return whether an argument of an own layer is a value that can be shown."""
     if type(value) in (list, tuple):
         return all(map(is_shown, value))
     return isinstance(value, bool | int | float | str)
@@ -146,7 +146,7 @@ class Emitter:
         self.shared: list[SharedObject] = []
 
     def model(self, value: ModelValue) -> Model:
-        """The model of what code made."""
+        """Return the model of what code made."""
         for unknown in value.open:
             self.gaps.append((unknown, ""))
         self.deep += 1
@@ -159,7 +159,7 @@ class Emitter:
             self.deep -= 1
 
     def _graphless(self, value: ModelValue) -> Model:
-        """A model whose layers are known, and not how they are called."""
+        """Return a model whose layers are known, and not how they are called."""
         names = FreeNames()
         from layerexplain.frontends.code.uncalled import model_of_parts, parts_not_given
 
@@ -274,7 +274,7 @@ class Emitter:
                 self._open(unknown_at(node.place, words), node.layer.name)
 
     def _has_weights(self, node: Node) -> bool:
-        """Whether what is called has weights, or a layer inside of it whose weights are not known."""
+        """Return whether what is called has weights, or a layer inside of it whose weights are not known."""
         if node.layer.type == WEIGHT_TYPE or self.library.shapes.weights(node):
             return True
         models = [one for one in self.library.all_layers(node.layer) if isinstance(one, ModelValue)]
@@ -285,19 +285,20 @@ class Emitter:
         return is_weight or any(self.library.shapes.weights(one) != [] for one in called)
 
     def _form(self, given: object, tensors: Sequence[Tensor]) -> ProgramValue:
-        """How a model of tensors nests its inputs or outputs; None where that is usual."""
+        """Return how a model of tensors nests its inputs or outputs; None where that is usual."""
         if flat(given) != [*tensors]:  # a Sequential has none, and what is not known is left out of the graph
             return None
         return form_of(given, lambda one: isinstance(one, Tensor), keras3=not self.library.keras_2)
 
     def _ordered(self, value: ModelValue, graph: Graph) -> list[LayerValue]:
-        """The layers of a model of the program in the order of its calls, those that it does not call behind them."""
+        """Return the layers of a model of the program in the order of its calls, those that it does not call behind
+        them."""
         called = {id(node.layer): node.layer for node in graph.nodes}
         inner = self.library.inner_layers(value)
         return [*called.values(), *[layer for layer in inner if id(layer) not in called]]
 
     def layer(self, layer: LayerValue, name: str) -> Layer:
-        """One layer with its arguments."""
+        """Return one layer with its arguments."""
         place = self.library.interpreter.locate(layer.place)
         return self._layer(layer, name)._replace(line=place.line or None, column=place.column or None, file=place.file)
 
@@ -351,7 +352,7 @@ class Emitter:
         return result if layer.declaration is None else result._replace(declaration=layer.declaration)
 
     def _own_layer(self, layer: ModelValue, name: str, opaque: list[Unknown]) -> Layer:
-        """A layer of the program, with its formula."""
+        """Return a layer of the program, with its formula."""
         given = layer.instance.given if layer.instance is not None else {}
         plain = {key: plain_value(value, key) for key, value in given.items() if key != "name"}
         config = {key: value for key, value in plain.items() if is_shown(value) and key != "trainable"}
@@ -363,11 +364,11 @@ class Emitter:
         return Layer(name, layer.type, "custom", config, declaration=result)
 
     def _trains(self, layer: LayerValue) -> bool:
-        """Whether a layer, or one that it holds, is trained."""
+        """Return whether a layer, or one that it holds, is trained."""
         return any(one.trainable or one.parts_trained for one in self.library.all_layers(layer))
 
     def _inside_own(self, layer: ModelValue) -> list[Unknown]:
-        """What is not known of what a layer of the program computes, also of the layers of the program in it."""
+        """Return what is not known of what a layer of the program computes, also of the layers of the program in it."""
         found: list[Unknown] = []
         waiting, seen = [layer], {id(layer)}
         while waiting and len(found) < 20:
@@ -403,7 +404,7 @@ class Emitter:
             self.shared.append(SharedObject(steps, (first,)))
 
     def _inside(self, value: object) -> ProgramValue:
-        """An argument whose layers are `Layer`s."""
+        """Return an argument whose layers are `Layer`s."""
         if isinstance(value, LayerValue):
             self.nesting += 1
             result = self.layer(value, value.name)
@@ -439,7 +440,7 @@ class Emitter:
 
 
 def settings(value: ProgramValue) -> ProgramValue:
-    """A loss, an optimizer or metrics as a file has them."""
+    """Return a loss, an optimizer or metrics as a file has them."""
     if isinstance(value, Symbol | Function):  # one of the program, whatever Keras has under that name
         return value.last if isinstance(value, Symbol) else f"{value.name}()"
     if isinstance(value, Setting):

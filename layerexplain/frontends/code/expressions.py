@@ -27,7 +27,7 @@ class Expressions(InterpreterPart):
     """The part of the interpreter that gives the values of expressions."""
 
     def value(self, node: ast.expr, frame: Frame) -> ProgramValue:
-        """The value of an expression."""
+        """Return the value of an expression."""
         self.budget.step()
         handler = getattr(self, handler_name(type(node).__name__), None)
         if handler is None:
@@ -63,7 +63,7 @@ class Expressions(InterpreterPart):
         return self.settings.get(name, value if value.name == name else value._replace(name=name))
 
     def _undefined(self, node: ast.Name, frame: Frame) -> ProgramValue:
-        """A name that the program has not defined: a builtin, a setting, or a name of Keras by convention."""
+        """Return a name that the program has not defined: a builtin, a setting, or a name of Keras by convention."""
         name = node.id
         if name in self.settings:
             return self.settings[name]
@@ -164,7 +164,7 @@ class Expressions(InterpreterPart):
         return self.operate(type(node.op).__name__, left, right)
 
     def operate(self, name: str, left: object, right: object) -> ProgramValue:
-        """The result of an operator on two values."""
+        """Return the result of an operator on two values."""
         left, right = (one.operand(self) if isinstance(one, Value) else one for one in (left, right))
         for one in (left, right):
             if isinstance(one, Unknown):

@@ -67,7 +67,7 @@ class Frame:
         """What a generator has given so far; None for any other function, and where that is not known."""
 
     def around(self) -> Iterator[Frame]:
-        """The frame and those around it, the module last."""
+        """Return the frame and those around it, the module last."""
         frame: Frame | None = self
         while frame is not None:
             yield frame
@@ -75,11 +75,11 @@ class Frame:
 
     @property
     def module(self) -> Frame:
-        """The frame of the module."""
+        """Return the frame of the module."""
         return [*self.around()][-1]
 
     def holder(self, name: str) -> Frame | None:
-        """The frame that has a name, as Python looks it up."""
+        """Return the frame that has a name, as Python looks it up."""
         start = self.module if name in self.globals else self
         for frame in start.around():
             if name in frame.names and (frame is start or not frame.is_class):

@@ -27,7 +27,7 @@ def notes_of(assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]])
 
 
 def words_of(unknown: Unknown) -> str:
-    """What is missing, where, and the option that gives it.
+    """Return what is missing, where, and the option that gives it.
 
     >>> words_of(Unknown("it comes from x_train.shape", 12, "input_shape"))
     'line 12: input_shape is not known: it comes from x_train.shape; give --set input_shape=VALUE'

@@ -62,7 +62,7 @@ _MOST_NODES = 20_000
 
 
 def not_known(name: str, at: str | None, reason: Unknown | None) -> NotKnown:
-    """The error for a layer that cannot be followed, with the line and the reason."""
+    """Return the error for a layer that cannot be followed, with the line and the reason."""
     if reason is None:
         return NotKnown(f"what {name} computes is not known")
     return NotKnown(f"what {name} computes is not known: {reason.reason}{f' ({at})' if at else ''}")
@@ -88,7 +88,7 @@ class Formula:
         self.leaves: dict[Any, Any] = {}
 
     def results(self, layer: ModelValue, trace: Trace) -> CallFormula:
-        """The results of a layer on tensors of the traced shapes, with the weights that it holds."""
+        """Return the results of a layer on tensors of the traced shapes, with the weights that it holds."""
         self.ways = _ways(self.library, layer)
         self.training = trace.training
         values = self._placed(trace)
@@ -108,7 +108,7 @@ class Formula:
         return CallFormula(given, carried, dict(zip(_result_names(outputs), result, strict=True)), masks, tuple(own))
 
     def _placed(self, trace: Trace) -> dict[Tensor, Expr]:
-        """A parameter for each input of a `call`, and for each mask that one carries."""
+        """Return a parameter for each input of a `call`, and for each mask that one carries."""
         values: dict[Tensor, Expr] = {}
         for one in (*trace.inputs, *trace.mask_inputs.values()):
             spec = self.library.shapes.of(one)
@@ -120,7 +120,8 @@ class Formula:
         return values
 
     def _rank(self, key: int) -> tuple[int, int]:
-        """Where the weights of an object stand: what the layer trains itself, what it does not, then its layers."""
+        """Return where the weights of an object stand: what the layer trains itself, what it does not, then its
+        layers."""
         place, what = self.ways[key][1:]
         if isinstance(what, Variable):
             return (0 if what.trainable else 1, place)
@@ -129,7 +130,7 @@ class Formula:
     def _outputs(
         self, layer: ModelValue, trace: Trace, values: dict[Tensor, Expr]
     ) -> tuple[list[Expr], list[Expr | None]]:
-        """The results of a `call`, and their masks."""
+        """Return the results of a `call`, and their masks."""
         outputs, masks = flat_tensors(trace.outputs), trace.masks
         if trace.reason is not None:
             raise not_known(layer.type, self._at(trace.reason), trace.reason)
@@ -163,7 +164,7 @@ class Formula:
                 values[node.result(i)] = one
 
     def _node(self, node: Node, values: Mapping[Tensor, Expr]) -> dict[int, Expr]:
-        """What one call gives, by number; a mask of result i has the number -1 - i."""
+        """Return what one call gives, by number; a mask of result i has the number -1 - i."""
         layer = node.layer
         if layer.type == WEIGHT_TYPE and layer.kind == "custom":
             return {0: self._weight(layer.config["variable"])}
@@ -189,7 +190,7 @@ class Formula:
         return self._declared(node, layer, values)
 
     def _graph_of_model(self, layer: ModelValue, given: Sequence[Expr]) -> list[Expr]:
-        """A model that the layer holds: its layers, one after the other."""
+        """Return a model that the layer holds: its layers, one after the other."""
         graph = self.library.graph(layer)
         if graph is None or len(graph.inputs) != len(given):
             raise NotKnown(f"the model '{layer.name}' is not followed ({self.where(layer.place)})")
@@ -236,12 +237,12 @@ class Formula:
         return self._called(layer, definition, [*given, *passed])
 
     def _mask(self, of: Tensor, values: Mapping[Tensor, Expr]) -> Expr | None:
-        """The mask that a tensor carries."""
+        """Return the mask that a tensor carries."""
         mask = self.library.mask_of(of)
         return None if mask is None else values.get(mask)
 
     def _declared(self, node: Node, layer: LayerValue, values: Mapping[Tensor, Expr]) -> dict[int, Expr]:
-        """A layer of Keras, or an operation."""
+        """Return a layer of Keras, or an operation."""
         declaration = declaration_of(layer)
         if declaration is None or declaration.facts.runs_code:
             why = Unknown(f"{layer.type} has no formula", node.place.line, "", node.place.file)
@@ -344,7 +345,7 @@ def _filled(config: Mapping[str, ProgramValue], values: Mapping[Tensor, Expr]) -
 
 
 def _result_names(outputs: Sequence[Tensor]) -> list[str]:
-    """What the results are called: as the author calls them where the names differ."""
+    """Return what the results are called: as the author calls them where the names differ."""
     own = [one.node.names.get(one.index, "") for one in outputs]
     if all(own) and len(set(own)) == len(own) and not any(one.node.layer.type == "InputLayer" for one in outputs):
         return [identifier(one) for one in own]
@@ -360,7 +361,7 @@ def _names(steps: Steps) -> tuple[str, ...]:
 
 
 def _called_by_author(steps: Steps) -> str:
-    """What the author calls a layer that an attribute, or a list or a model in one, holds.
+    """Return what the author calls a layer that an attribute, or a list or a model in one, holds.
 
     >>> _called_by_author(("norms", ItemNamed.of("layer_normalization", 1)))
     'norms_1'
@@ -370,8 +371,8 @@ def _called_by_author(steps: Steps) -> str:
 
 
 def _ways(library: Graphs, layer: ModelValue) -> dict[int, tuple[Steps, int, LayerValue | Variable]]:
-    """How the layers and weights that a layer holds are reached, by identity: the steps, the place among them, and what
-    it is."""
+    """Return how the layers and weights that a layer holds are reached, by identity: the steps, the place among them,
+    and what it is."""
     found: dict[int, tuple[Steps, int, LayerValue | Variable]] = {}
     attributes: Mapping[str, ProgramValue] = layer.instance.attributes if isinstance(layer.instance, Instance) else {}
     attached = [(one, (name,)) for name, one in attributes.items() if not name.startswith("__")]
@@ -402,7 +403,7 @@ def _ways(library: Graphs, layer: ModelValue) -> dict[int, tuple[Steps, int, Lay
 
 
 def _groups(layers: Sequence[LayerValue | None]) -> list[str]:
-    """What a file calls the items of a list of layers: their classes, counted."""
+    """Return what a file calls the items of a list of layers: their classes, counted."""
     used: dict[str, int] = {}
     names = []
     for layer in layers:

@@ -12,7 +12,7 @@ from layerexplain.frontends.code.values.tensors import Tensor
 
 
 def flat(value: ProgramValue) -> list[ProgramValue]:
-    """What lists, tuples and dicts hold, in Keras's order: dicts by their keys."""
+    """Return what lists, tuples and dicts hold, in Keras's order: dicts by their keys."""
     found: list[ProgramValue] = []
     waiting = [value]
     while waiting and len(found) < 10_000:
@@ -65,8 +65,8 @@ class Graph:
         self.nodes = sorted(order, key=lambda node: node.number)
 
     def _visited(self, given: set[Tensor]) -> tuple[list[Node], dict[int, int]]:
-        """What feeds the outputs, in the order in which Keras visits it, without recursion, and a number for each layer
-        in that order."""
+        """Return what feeds the outputs, in the order in which Keras visits it, without recursion, and a number for
+        each layer in that order."""
         order: list[Node] = []
         indices: dict[int, int] = {}
         done: set[int] = set()
@@ -98,7 +98,7 @@ class Graph:
 
 
 def loose_error(tensor: Tensor) -> SpecError:
-    """The error of a model whose outputs hang on an input that it is not given."""
+    """Return the error of a model whose outputs hang on an input that it is not given."""
     name = tensor.node.layer.name
     shape = tensor.node.layer.config.get("batch_shape")
     if isinstance(shape, Unknown) and shape.lacks == "named shape":

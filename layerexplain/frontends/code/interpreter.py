@@ -54,7 +54,7 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         return frame
 
     def parse_setting(self, text: str) -> ProgramValue:
-        """The value that `--set` gives: a number, a text, sizes with commas between them."""
+        """Return the value that `--set` gives: a number, a text, sizes with commas between them."""
         try:
             return ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):

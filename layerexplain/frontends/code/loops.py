@@ -22,7 +22,7 @@ class Loops(InterpreterPart):
     # Loops ------------------------------------------------------------------------------------------------------
 
     def on_for(self, node: ast.For | ast.While, frame: Frame) -> Signal:
-        """A loop. The tests that were passed over in it count where something happened to a model."""
+        """Return a loop. The tests that were passed over in it count where something happened to a model."""
         mark = self.effects.mark()
         self.rounds.append(node.body)
         try:
@@ -88,11 +88,11 @@ class Loops(InterpreterPart):
                     return self._left(node, first, frame)
 
     def _counters(self) -> list[dict[str, int]]:
-        """How many names of each kind are drawn."""
+        """Return how many names of each kind are drawn."""
         return [dict(one.counters) for one in self.frameworks]
 
     def _left(self, node: ast.For | ast.While, first: Mark, frame: Frame) -> Signal:
-        """A long loop over data is left before its end: what it changes is not known."""
+        """Return a long loop over data is left before its end: what it changes is not known."""
         self.effects.record_uncertainty()
         why = Unknown(f"it changes in the loop in line {node.lineno}, which is not read to its end", node.lineno)
         frame.yields = None
@@ -119,8 +119,8 @@ class Loops(InterpreterPart):
                         names[name] = value._replace(values=None) if isinstance(value, Array) else lost
 
     def _unknown_loop(self, node: ast.For | ast.While, target: ast.expr | None, why: Unknown, frame: Frame) -> Signal:
-        """A loop that runs nobody knows how often is read for one round: what it makes may be one of several, what it
-        changes is not known."""
+        """Return a loop that runs nobody knows how often is read for one round: what it makes may be one of several,
+        what it changes is not known."""
         if target is not None:
             self.assign(target, why, frame)
         frame.yields = None
@@ -167,7 +167,7 @@ class Loops(InterpreterPart):
 
 
 def _carried(body: list[ast.stmt]) -> set[str]:
-    """The names that a round of a loop takes over from the round before it: read before they are assigned."""
+    """Return the names that a round of a loop takes over from the round before it: read before they are assigned."""
     assigned: set[str] = set()
     found: set[str] = set()
     for node in _in_order(body):
@@ -179,7 +179,7 @@ def _carried(body: list[ast.stmt]) -> set[str]:
 
 
 def _in_order(nodes: Iterable[ast.AST]) -> Iterator[ast.Name]:
-    """The names in statements, in the order in which they are read and assigned."""
+    """Return the names in statements, in the order in which they are read and assigned."""
     waiting = [*nodes][::-1]
     while waiting:
         node = waiting.pop()

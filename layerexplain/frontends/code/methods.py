@@ -44,7 +44,7 @@ CHANGES = frozenset(
 
 
 def has_method(value: object, name: str) -> bool:
-    """Whether a value has a method that is known here."""
+    """Return whether a value has a method that is known here."""
     return name in _OTHERS.get(type(value), ())
 
 

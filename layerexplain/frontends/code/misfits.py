@@ -22,9 +22,9 @@ class Misfit(NamedTuple):
 def misfit(
     function: Function, args: Arguments, kwargs: Mapping[str, ProgramValue], elsewhere: Container[str] | None = None
 ) -> Misfit | None:
-    """What does not fit of the arguments of a call, `self` included: too many, a name that the function does not have,
-    one that is given twice; and, of a call whose arguments all are known, one that is missing where `elsewhere` does
-    not have it. None where all fits."""
+    """Return what does not fit of the arguments of a call, `self` included: too many, a name that the function does not
+    have, one that is given twice; and, of a call whose arguments all are known, one that is missing where `elsewhere`
+    does not have it. None where all fits."""
     spec, names = function.node.args, function.names
     # The program does not write `self`, and calls a constructor by the name of its class.
     is_method = function.owner is not None and function.kind != "staticmethod"

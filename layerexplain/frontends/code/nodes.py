@@ -56,7 +56,7 @@ class Nodes(Framework):
 
     @property
     def in_call(self) -> bool:
-        """Whether a `call` of the program is followed now."""
+        """Return whether a `call` of the program is followed now."""
         return bool(self.interpreter.followed_calls)
 
     def older(self, words: str, *, than: int = 3) -> None:
@@ -70,8 +70,8 @@ class Nodes(Framework):
             self.interpreter.notes.append(note)
 
     def draw(self, type_: str, given: object = None, *, operation: bool = False) -> str:
-        """The name that Keras gives a new object of a class, by one counter for each name. Operations inside of the
-        `call` of a layer draw none."""
+        """Return the name that Keras gives a new object of a class, by one counter for each name. Operations inside of
+        the `call` of a layer draw none."""
         if isinstance(given, str) and given:
             return given
         stem = default_name(type_)
@@ -86,7 +86,7 @@ class Nodes(Framework):
         return f"{stem}_{number}" if number else stem
 
     def take_name(self, type_: str, kwargs: Keywords) -> str:
-        """The name of a new object; its argument `name` is taken out."""
+        """Return the name of a new object; its argument `name` is taken out."""
         given = kwargs.pop("name", None)
         if isinstance(given, Unknown):
             words = f"the name of a {type_} is counted on, since the code leaves it open: {given.reason}"
@@ -110,7 +110,8 @@ class Nodes(Framework):
             self.interpreter.effects.record_fault(error.with_place(**at.error_fields), at)
 
     def callers(self) -> tuple[str, ...]:
-        """Where the function was called that makes a layer or a call, in words; nothing of what a `call` makes."""
+        """Return where the function was called that makes a layer or a call, in words; nothing of what a `call`
+        makes."""
         return () if self.in_call else self.interpreter.called_from()
 
     def node(
@@ -150,13 +151,13 @@ class Nodes(Framework):
         return Node(layer, args, kwargs, place or self.interpreter.place(), self.number_of_nodes, in_call=is_inside)
 
     def new_input(self, name: str, shape: object, dtype: str = "float32") -> Tensor:
-        """The tensor of an input of a shape (with the batch), which may be Unknown."""
+        """Return the tensor of an input of a shape (with the batch), which may be Unknown."""
         config = {"batch_shape": shape, "dtype": dtype}
         layer = LayerValue(self, "InputLayer", "layer", name, config, self.interpreter.place())
         return self.node(layer, (), {}).result()
 
     def input_like(self, name: str, spec: Spec) -> Tensor:
-        """The tensor of an input of a shape and a dtype as formulas have them."""
+        """Return the tensor of an input of a shape and a dtype as formulas have them."""
         return self.new_input(name, *as_recorded(spec))
 
     def register(self, model: ModelValue) -> None:
@@ -169,7 +170,7 @@ class Nodes(Framework):
             raise Exhausted("makes more than 500 models")
 
     def opaque_call(self, path: str, args: Arguments, kwargs: Keywords, why: Unknown | None = None) -> Tensor:
-        """A call, with tensors, of a function that is not read: its result is a tensor of unknown shape."""
+        """Return the tensor, of unknown shape, that a function gives which is not read."""
         name = path.rpartition(".")[2] or "function"
         layer = LayerValue(self, name, "custom", self.draw(name), {}, self.interpreter.place())
         layer.reason = why or self.interpreter.unknown(f"{path}(…) is a function that is not read here")
@@ -178,7 +179,7 @@ class Nodes(Framework):
     def opaque_model(
         self, type_: str, reason: str, kwargs: Mapping[str, ProgramValue] = MappingProxyType({})
     ) -> LayerValue:
-        """A model of which nothing is known but its class."""
+        """Return a model of which nothing is known but its class."""
         given = dict(kwargs)
         self.interpreter.effects.record_model_event()
         layer = LayerValue(self, type_, "custom", self.take_name(type_, given), {}, self.interpreter.place())

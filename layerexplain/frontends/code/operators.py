@@ -52,7 +52,7 @@ TOO_LARGE = "its value is too large to be computed here"
 
 
 def is_plain(value: object) -> bool:
-    """Whether a value is a number, a text, True, False or None."""
+    """Return whether a value is a number, a text, True, False or None."""
     return type(value) in PLAIN
 
 
@@ -162,7 +162,7 @@ def _is_known(value: ProgramValue) -> bool:
 
 
 def _same(left: object, right: object) -> ProgramValue:
-    """Whether two values are one object, as `is` asks; of numbers and texts, whether they are equal."""
+    """Return whether two values are one object, as `is` asks; of numbers and texts, whether they are equal."""
     for one, other in ((left, right), (right, left)):
         if one is None:
             return other if isinstance(other, Unknown) else other is None
@@ -198,7 +198,7 @@ def _contains(items: ProgramValue, value: ProgramValue) -> ProgramValue:
 
 
 def truth(value: object) -> bool | None:
-    """Whether a value counts as true in a test; None where that is not known."""
+    """Return whether a value counts as true in a test; None where that is not known."""
     if isinstance(value, Value):
         return value.truth()
     if is_plain(value) or type(value) in (list, tuple, dict, set, frozenset, range):

@@ -95,14 +95,14 @@ class OwnCalls(Nodes):
         return trace
 
     def _training(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> bool:
-        """Whether a call is one of training: it says so, or the call around it is."""
+        """Return whether a call is one of training: it says so, or the call around it is."""
         names = self.parameter_names(model)
         at = names.index("training") if "training" in names else len(args)
         given = kwargs.get("training", args[at] if at < len(args) else None)
         return given if isinstance(given, bool) else bool(self.training)
 
     def _key(self, value: ProgramValue, with_masks: bool) -> ProgramValue:
-        """A value as a key: what stands for a tensor is its shape, its dtype, and whether it carries a mask."""
+        """Return a value as a key: what stands for a tensor is its shape, its dtype, and whether it carries a mask."""
         if isinstance(value, Tensor):
             spec = self.shapes.of(value)
             carries = with_masks and self.mask_of(value) is not None
@@ -136,7 +136,7 @@ class OwnCalls(Nodes):
             value.node.specs = None
 
     def _stated_result(self, model: ModelValue, outputs: object, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """The result of a `call` that cannot be followed to its end, where the class tells its shape itself
+        """Return the result of a `call` that cannot be followed to its end, where the class tells its shape itself
         (`compute_output_shape`): a function that is not read, of all that goes in."""
         method = model.instance.cls.find("compute_output_shape") if model.instance is not None else None
         given = tensors_in([*args, *kwargs.values()])
@@ -194,7 +194,7 @@ class OwnCalls(Nodes):
     def _build_shapes(
         self, model: ModelValue, method: Function, args: Arguments, kwargs: Keywords
     ) -> tuple[Arguments, Keywords]:
-        """What `build` is given: one shape, or one for each tensor by the name of its argument."""
+        """Return what `build` is given: one shape, or one for each tensor by the name of its argument."""
         names = method.names[1:]
         by_name = {**dict(zip(self.parameter_names(model), args, strict=False)), **kwargs}
         tensors = {name: value for name, value in by_name.items() if tensors_in(value)}
@@ -207,15 +207,15 @@ class OwnCalls(Nodes):
         return shapes or [self.interpreter.unknown("the shape of the input")], {}
 
     def shape_tuple(self, tensor: object) -> ProgramValue:
-        """The shape of a tensor as code sees it: a tuple with None for sizes that are not known."""
+        """Return the shape of a tensor as code sees it: a tuple with None for sizes that are not known."""
         spec = self.shapes.of(tensor) if isinstance(tensor, Tensor) else None
         if spec is None:
             return self.cause_of(tensor, "the shape of a tensor that is not known")
         return tuple([one if isinstance(one, int) else None for one in spec.shape])
 
     def cause_of(self, tensor: object, words: str) -> Unknown:
-        """Why the shape of a tensor is not known: an input without one, a function that is not read, an argument; in
-        other words where no cause is found."""
+        """Return why the shape of a tensor is not known: an input without one, a function that is not read, an
+        argument; in other words where no cause is found."""
         waiting = [tensor] if isinstance(tensor, Tensor) else []
         seen: set[int] = set()
         while waiting and len(seen) < 1000:
@@ -250,7 +250,8 @@ class OwnCalls(Nodes):
         return node
 
     def own_on_data(self, layer: ModelValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """A layer or model of the program called on data: it is built, as in Keras, and its layers get their names."""
+        """Return a layer or model of the program called on data: it is built, as in Keras, and its layers get their
+        names."""
 
         effects, is_built = self.interpreter.effects, layer.traced
         mark = effects.mark()
@@ -263,7 +264,7 @@ class OwnCalls(Nodes):
         return self._data_of(shape, [*args, *kwargs.values()], "what a layer gives for data")
 
     def on_arrays(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """A layer of Keras called on arrays outside of any model: an array of the shape that it gives."""
+        """Return a layer of Keras called on arrays outside of any model: an array of the shape that it gives."""
         before = list(layer.nodes)
         given, named = mirrored((args, kwargs), self._input_for, (Array,))
         node = self.bare_node(layer, tuple(given), named)
@@ -277,12 +278,12 @@ class OwnCalls(Nodes):
         return self._data_of(result, [*args, *kwargs.values()], "a number that a layer computes")
 
     def _input_for(self, data: Array | Unknown) -> Tensor:
-        """An input in place of data, with any number of examples."""
+        """Return an input in place of data, with any number of examples."""
         result: Tensor = self.new_input("x", data if isinstance(data, Unknown) else (None, *data.shape[1:]))
         return result
 
     def _data_of(self, shape: object, given: list[ProgramValue], words: str) -> ProgramValue:
-        """What a layer gives for data: an array with as many examples, or in `words` what is not known."""
+        """Return what a layer gives for data: an array with as many examples, or in `words` what is not known."""
         if type(shape) is not tuple or not shape:
             return shape if isinstance(shape, Unknown) else self.interpreter.unknown(words)
         first = next((one for one in flat(given) if isinstance(one, Array)), None)
@@ -312,7 +313,7 @@ class OwnCalls(Nodes):
         return self.interpreter.call(Bound(instance, method), args, kwargs)
 
     def has_no_call(self, model: ModelValue) -> bool:
-        """Whether a model of the program only holds layers, as one does that has its `train_step` alone."""
+        """Return whether a model of the program only holds layers, as one does that has its `train_step` alone."""
         cls = model.instance.cls if model.instance is not None and model.config.get("model") else None
         order = [] if cls is None else cls.order()
         return (
@@ -322,7 +323,7 @@ class OwnCalls(Nodes):
     def _given_masks(
         self, names: list[str], positional: set[str], args: Arguments, kwargs: Keywords
     ) -> dict[str, ProgramValue]:
-        """The masks that Keras gives to a `call` which asks for them by name and is not given them."""
+        """Return the masks that Keras gives to a `call` which asks for them by name and is not given them."""
         tensors = {name: one for name, one in zip(names[1:], args, strict=False) if tensors_in(one)}
         tensors.update({name: one for name, one in kwargs.items() if tensors_in(one)})
         if len(tensors) == 1:
@@ -339,7 +340,7 @@ class OwnCalls(Nodes):
     # Masks --------------------------------------------------------------------------------------------------------
 
     def mask_of(self, tensor: Tensor) -> Tensor | None:
-        """The mask that a tensor carries inside of a `call`, as a tensor; None where it carries none."""
+        """Return the mask that a tensor carries inside of a `call`, as a tensor; None where it carries none."""
         waiting = [tensor]
         while waiting:  # a chain of layers may be long
             current = waiting[-1]
@@ -405,7 +406,8 @@ class OwnCalls(Nodes):
 
 
 def passes_masks(instance: Instance) -> bool:
-    """Whether an object of the program gives its results masks: it says so, or has a `compute_mask` of its own."""
+    """Return whether an object of the program gives its results masks: it says so, or has a `compute_mask` of its
+    own."""
     stated = instance.attributes.get("supports_masking")
     if stated is None:
         stated = instance.cls.find("supports_masking")
@@ -414,7 +416,7 @@ def passes_masks(instance: Instance) -> bool:
 
 
 def mirrored(value: ProgramValue, change: ProgramValue, kinds: tuple[type, ...] = (Tensor,)) -> ProgramValue:
-    """A structure of lists and dicts with each tensor, or value of other `kinds`, replaced."""
+    """Return a structure of lists and dicts with each tensor, or value of other `kinds`, replaced."""
     if isinstance(value, kinds):
         return change(value)
     if type(value) in (list, tuple):

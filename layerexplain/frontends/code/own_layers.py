@@ -93,12 +93,12 @@ class OwnLayer(Declaration):
         self.is_cell = cls is not None and _has_states(cls)
 
     def bind(self, config: Mapping[str, ProgramValue], *, strict: bool = False) -> dict[str, ProgramValue]:
-        """The arguments of a configuration, and how the tensors stand in the call."""
+        """Return the arguments of a configuration, and how the tensors stand in the call."""
         bound = super().bind({key: value for key, value in config.items() if key != _CALL}, strict=strict)
         return bound if config.get(_CALL) is None else {**bound, _CALL: config[_CALL]}
 
     def binds(self, call: Call) -> BoundCall:
-        """A call's tensors in the order in which they stand in its arguments, and how they stand there."""
+        """Return a call's tensors in the order in which they stand in its arguments, and how they stand there."""
         tensors: list[TensorRef | None] = []
 
         def slot(ref: TensorRef) -> Slot:
@@ -121,7 +121,7 @@ class OwnLayer(Declaration):
         whole: str = "",
         keras_2: bool = False,
     ) -> Definition:
-        """The layer at given shapes. Raises `LayerExplainError` with the line of what cannot be followed."""
+        """Return the layer at given shapes. Raises `LayerExplainError` with the line of what cannot be followed."""
         load_all()
         keras = self.code.keras
         with _FormulaReading(keras, training):
@@ -138,7 +138,7 @@ class OwnLayer(Declaration):
             return self._definition(formula, layer, trace, arguments)
 
     def _at(self, place: Place | None = None) -> str:
-        """A place in the code in words: where it is not known, the class."""
+        """Return a place in the code in words: where it is not known, the class."""
         shown: str = self.code.where(place or (self.cls.place if self.cls is not None else Place("", 0)))
         return f"{shown}:{place.column}" if place is not None and place.column else shown
 
@@ -149,7 +149,7 @@ class OwnLayer(Declaration):
         arguments: Mapping[str, ProgramValue],
         masks: Sequence[Spec | None],
     ) -> tuple[ModelValue, Trace]:
-        """The object that is called, and what its `call` does with tensors of these shapes."""
+        """Return the object that is called, and what its `call` does with tensors of these shapes."""
         interpreter = keras.interpreter
         interpreter.budget = Budget()
         effects = interpreter.effects
@@ -174,7 +174,7 @@ class OwnLayer(Declaration):
         return layer, trace
 
     def _object(self, keras: Keras, arguments: Mapping[str, ProgramValue]) -> ModelValue:
-        """An object of the class, made with the arguments of a configuration."""
+        """Return an object of the class, made with the arguments of a configuration."""
         config = {key: ready(keras, value) for key, value in arguments.items() if key != _CALL}
         layer = layer_of(keras.interpreter.call(self.cls, [], {k: one for k, one in config.items() if one is not None}))
         if not isinstance(layer, ModelValue):
@@ -182,7 +182,7 @@ class OwnLayer(Declaration):
         return layer
 
     def state_sizes(self, config: Mapping[str, ProgramValue]) -> tuple[int, ...] | None:
-        """What its `state_size` says; None for a layer without one."""
+        """Return what its `state_size` says; None for a layer without one."""
         if self.cls is None or not self.is_cell:
             return None
         keras = self.code.keras
@@ -197,7 +197,7 @@ class OwnLayer(Declaration):
         return tuple(sizes) if sizes and all(type(one) is int and one > 0 for one in sizes) else None
 
     def _arguments(self, pattern: object, given: list[Tensor | None]) -> tuple[Arguments, Keywords]:
-        """The arguments of a call with its tensors in their places."""
+        """Return the arguments of a call with its tensors in their places."""
         if pattern is None:
             while given and given[-1] is None:
                 given.pop()
@@ -260,7 +260,7 @@ def _computed_mask(tensors: object, masks: object, arguments: object) -> None:
 
 
 def parameters(function: ProgramValue) -> tuple[list[str], list[str]]:
-    """The names of a function's parameters, and those that have a default."""
+    """Return the names of a function's parameters, and those that have a default."""
     if not isinstance(function, Function):
         return [], []
     names, keywords = function.names, function.keywords
@@ -269,7 +269,7 @@ def parameters(function: ProgramValue) -> tuple[list[str], list[str]]:
 
 
 def _defaults(function: object) -> dict[str, ProgramValue]:
-    """The defaults of a function's parameters; None for what is no plain value."""
+    """Return the defaults of a function's parameters; None for what is no plain value."""
     if not isinstance(function, Function):
         return {}
     _, optional = parameters(function)
@@ -287,7 +287,7 @@ def _sentence(text: str) -> str:
 
 
 def _passes(cls: Class | None) -> bool:
-    """Whether the `__init__` of a class, or the class itself, says that it supports masks."""
+    """Return whether the `__init__` of a class, or the class itself, says that it supports masks."""
     function = cls.find("__init__") if cls is not None else None
     if cls is not None and cls.find("supports_masking") is True:
         return True
@@ -301,7 +301,7 @@ def _passes(cls: Class | None) -> bool:
 
 
 def _has_states(cls: Class) -> bool:
-    """Whether a class is one of recurrent cells: it has a `state_size`."""
+    """Return whether a class is one of recurrent cells: it has a `state_size`."""
     init = cls.find("__init__")
     nodes = ast.walk(init.node) if isinstance(init, Function) else ()
     stored = any(isinstance(one, ast.Attribute) and one.attr == "state_size" and isinstance(one.ctx, ast.Store)
@@ -310,7 +310,7 @@ def _has_states(cls: Class) -> bool:
 
 
 def _uses_masks(cls: Class | None, names: Sequence[str], deep: int = 0) -> bool:
-    """Whether a `call` may read the masks of its tensors: it asks for one, or has layers that do."""
+    """Return whether a `call` may read the masks of its tensors: it asks for one, or has layers that do."""
     from layerexplain.frontends.code.library.keras.names import layer_names
     from layerexplain.layers.registry import find
 
@@ -333,7 +333,7 @@ def _uses_masks(cls: Class | None, names: Sequence[str], deep: int = 0) -> bool:
 
 
 def _takes_list(function: ProgramValue, name: str) -> bool:
-    """Whether a `call` takes its tensors as one list: it unpacks its argument, `x, z = inputs`."""
+    """Return whether a `call` takes its tensors as one list: it unpacks its argument, `x, z = inputs`."""
     return isinstance(function, Function) and any(
         isinstance(one, ast.Assign)
         and isinstance(one.targets[0], ast.Tuple | ast.List)
@@ -346,8 +346,8 @@ def _takes_list(function: ProgramValue, name: str) -> bool:
 def ready(
     keras: Keras, value: ProgramValue, make: Callable[[ProgramValue], ProgramValue] | None = None
 ) -> ProgramValue:
-    """A value of a configuration as code has it: layers as layers, tuples as lists of them. `make` makes an object of a
-    class of the code."""
+    """Return a value of a configuration as code has it: layers as layers, tuples as lists of them. `make` makes an
+    object of a class of the code."""
     if (hasattr(value, "definition") and hasattr(value, "config")) or isinstance(value, Layer):
         result = None if make is None else make(value)
         if result is not None:

@@ -16,7 +16,7 @@ from layerexplain.model import Model
 
 
 def declarations(model: Model) -> Mapping[str, Declaration]:
-    """The declaration of the weights that a model has outside of its layers, where there are any.
+    """Return the declaration of the weights that a model has outside of its layers, where there are any.
 
     >>> sorted(declarations(Model("m", "Sequential", (), (), (), ())))
     []

@@ -27,7 +27,8 @@ Signal = tuple[str, Any] | None
 
 
 def position(node: ast.AST | None) -> tuple[int, int]:
-    """The line and the column of a node, both counted from 1: of `layers.Dense` those of the name behind the dot."""
+    """Return the line and the column of a node, both counted from 1: of `layers.Dense` those of the name behind the
+    dot."""
     if isinstance(node, ast.Attribute):
         return node.end_lineno or node.lineno, (node.end_col_offset or 0) - len(node.attr) + 1
     return getattr(node, "lineno", 0), getattr(node, "col_offset", -1) + 1
@@ -52,7 +53,7 @@ def written(node: ast.expr) -> str:
 
 @cache
 def handler_name(kind: str) -> str:
-    """The method that reads a kind of node: `on_binop` for `ast.BinOp`."""
+    """Return the method that reads a kind of node: `on_binop` for `ast.BinOp`."""
     return f"on_{kind.lower()}"
 
 
@@ -103,16 +104,16 @@ class InterpreterPart(Evaluator):
 
     @property
     def line(self) -> int:
-        """The line that is read now; 0 before the first one."""
+        """Return the line that is read now; 0 before the first one."""
         return position(self.node)[0]
 
     def place(self, node: ast.AST | None = None) -> Place:
-        """Where a node of the file that is read now stands; without one, where the reading is."""
+        """Return where a node of the file that is read now stands; without one, where the reading is."""
         return Place(self.file, *position(node or self.node))
 
     def argument_place(self, which: str | int | None, order: Sequence[str] = ()) -> Place:
-        """Where the call that is read now gives an argument: one with a name, or the one of a number, `order` being the
-        names of those that are given without one; the call itself where it does not say."""
+        """Return where the call that is read now gives an argument: one with a name, or the one of a number, `order`
+        being the names of those that are given without one; the call itself where it does not say."""
         call = self.node
         if not isinstance(call, ast.Call):
             return self.place()
@@ -125,8 +126,8 @@ class InterpreterPart(Evaluator):
         return self.place(given[-1]) if stands else self.place()
 
     def item_place(self, which: str, number: int) -> Place:
-        """Where an item stands in the list that is the first argument of the call that is read now, or its argument
-        `which`; the call itself where the list is not written there."""
+        """Return where an item stands in the list that is the first argument of the call that is read now, or its
+        argument `which`; the call itself where the list is not written there."""
         call = self.node
         if isinstance(call, ast.Call):
             values = [*call.args[:1], *[one.value for one in call.keywords if one.arg == which]]
@@ -137,41 +138,41 @@ class InterpreterPart(Evaluator):
 
     @property
     def keras(self) -> Keras:
-        """What the reader knows of Keras."""
+        """Return what the reader knows of Keras."""
         return cast("Keras", self.frameworks[0])
 
     @property
     def models(self) -> list[ModelValue]:
-        """The models that the program makes."""
+        """Return the models that the program makes."""
         return [model for one in self.frameworks for model in one.models]
 
     @property
     def call_framework(self) -> Framework | None:
-        """The library whose `call` is followed now; None outside of any."""
+        """Return the library whose `call` is followed now; None outside of any."""
         return self.followed_calls[-1] if self.followed_calls else None
 
     def framework_of(self, path: str) -> Framework:
-        """The library that models are made with, by a name in it; of a name of another library the first one."""
+        """Return the library that models are made with, by a name in it; of a name of another library the first one."""
         root = path.partition(".")[0]
         return next((one for one in self.frameworks if root in one.roots), self.frameworks[0])
 
     def called_from(self) -> tuple[str, ...]:
-        """Where the function was called that is read now, in words, the next place first."""
+        """Return where the function was called that is read now, in words, the next place first."""
         return tuple([self.where(one) for one in self.callers[:-4:-1]])
 
     def unknown(self, reason: str, name: str = "") -> Unknown:
-        """A value that is not known, here."""
+        """Return a value that is not known, here."""
         place = self.place()
         return Unknown(reason, place.line, name, place.file, place.column)
 
     def no_function(self, value: object) -> ProgramValue:
-        """A value where no function fits: a name of a library that is not read is a value that is not known."""
+        """Return a value where no function fits: a name of a library that is not read is a value that is not known."""
         if not isinstance(value, Symbol) or not value.may_be_anything:
             return value
         return self.unknown(f"{value.path.partition('.')[0]} is not read here", value.path)
 
     def new_container(self, value: object) -> ProgramValue:
-        """A new list or dict."""
+        """Return a new list or dict."""
         if self.effects.unknown_loops or self.choosing:
             self.effects.record_container(value)
         return value

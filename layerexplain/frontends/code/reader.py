@@ -85,7 +85,7 @@ class Program:
     # Which models -------------------------------------------------------------------------------------------------
 
     def models(self) -> list[FoundModel]:
-        """The models that the program makes; of one that makes none those of its functions and classes."""
+        """Return the models that the program makes; of one that makes none those of its functions and classes."""
         try:
             return self._models()
         except Exhausted as error:
@@ -110,7 +110,7 @@ class Program:
         return _distinct(found, set(bound.values())) if found else self._from_definitions()
 
     def whole(self, found: list[FoundModel]) -> FoundModel | None:
-        """The one of several models that holds all others; None where there is none."""
+        """Return the one of several models that holds all others; None where there is none."""
         for one in found:
             parts = parts_of(one.value)
             if all(other is one or id(other.value) in parts for other in found):
@@ -151,7 +151,7 @@ class Program:
             keras.make_model("Model", [inputs, outputs], {"name": "model"})
 
     def _from_definitions(self) -> list[FoundModel]:
-        """The models of functions and classes that the program defines and does not use."""
+        """Return the models of functions and classes that the program defines and does not use."""
         found: list[FoundModel] = []
         defined = [(name, one) for name, one in self.frame.names.items() if isinstance(one, Function | Class)]
         for name, value in defined[: 20 * _MOST_TRIED]:
@@ -163,7 +163,7 @@ class Program:
         return _distinct(found)
 
     def _from_call(self, name: str, value: object, args: Arguments, kwargs: Keywords) -> list[FoundModel]:
-        """The models that a call of a function or a class of the program gives."""
+        """Return the models that a call of a function or a class of the program gives."""
         keras = self.interpreter.keras
         before = len(self.interpreter.models)
         keras.counters.clear()
@@ -184,7 +184,7 @@ class Program:
         return [FoundModel(name if len(created) == 1 else f"{name}.{one.name}", one) for one in created]
 
     def requested(self, request: str) -> FoundModel:
-        """The model of a name (`encoder`, `build_model`, `Net`), or of a call (`build_model(classes=10)`)."""
+        """Return the model of a name (`encoder`, `build_model`, `Net`), or of a call (`build_model(classes=10)`)."""
         return self._requested(request)._replace(asked=request)
 
     def _requested(self, request: str) -> FoundModel:
@@ -227,7 +227,7 @@ class Program:
     # What they are ------------------------------------------------------------------------------------------------
 
     def model(self, found: FoundModel) -> Model:
-        """The model as a file would have given it, with its grade."""
+        """Return the model as a file would have given it, with its grade."""
         interpreter = self.interpreter
         effects = interpreter.effects
         effects.record_pending()
@@ -267,7 +267,8 @@ class Program:
         return model if compiled is None else with_training(model, settings(compiled))
 
     def _read_again(self, found: FoundModel, names: Sequence[str], shapes: InputShapes) -> Model | None:
-        """A model with inputs of given shapes: the program is read once more. None where one of them is not given."""
+        """Return a model with inputs of given shapes: the program is read once more. None where one of them is not
+        given."""
         if not names or not all(name in shapes for name in names):
             return None
         sizes = [(None, *shapes[name]) for name in names]
@@ -280,7 +281,7 @@ class Program:
         return None if same is None else program.model(same)
 
     def faults(self, others: Sequence[LayerExplainError] = ()) -> list[LayerExplainError]:
-        """The errors of the program, and others, where they stand in the source."""
+        """Return the errors of the program, and others, where they stand in the source."""
         found = [*self.interpreter.effects.faults, *others]
         for error in found:
             if error.source is None and error.line is not None:
@@ -289,13 +290,13 @@ class Program:
         return found
 
     def where(self, place: Place) -> str:
-        """A place in words: `train.py:41`, `cell 3:12`, `line 12` of what was pasted."""
+        """Return a place in words: `train.py:41`, `cell 3:12`, `line 12` of what was pasted."""
         found = self.locate(place)
         name = found.file or (os.path.basename(self.path) if self.path is not None else "")
         return f"{name}:{found.line}" if name else f"line {found.line}"
 
     def locate(self, place: Place) -> Place:
-        """Where a place in the text that is read stands in the source: in which cell of a notebook."""
+        """Return where a place in the text that is read stands in the source: in which cell of a notebook."""
         return place if place.file else self.text.locate(place.line)._replace(column=place.column)
 
     def _located(self, unknown: Unknown) -> Unknown:
@@ -319,7 +320,8 @@ def _is_empty(model: ModelValue) -> bool:
 
 
 def _distinct(found: list[FoundModel], first: Container[str] = ()) -> list[FoundModel]:
-    """The models under different names; those that the source knows by a name of `first` have it before others."""
+    """Return the models under different names; those that the source knows by a name of `first` have it before
+    others."""
     from layerexplain.frontends.model_builder import FreeNames
 
     names = FreeNames()
@@ -334,7 +336,7 @@ def _models_in(result: ProgramValue) -> list[ModelValue]:
 
 
 def _builds(function: Function) -> bool:
-    """Whether a function may give a model: it returns something, and names of Keras stand in it."""
+    """Return whether a function may give a model: it returns something, and names of Keras stand in it."""
     names = {one.attr if isinstance(one, ast.Attribute) else one.id for one in ast.walk(function.node)
              if isinstance(one, ast.Attribute | ast.Name)}  # fmt: skip
     from layerexplain.frontends.code.library.keras.names import MODELS, layer_names
@@ -362,7 +364,7 @@ def program(data: bytes, path: str | None, given: Mapping[str, str] = MappingPro
 
 
 def model_names(data: bytes, path: str | None, given: Mapping[str, str] = MappingProxyType({})) -> list[str]:
-    """The names of the models of a program, in order."""
+    """Return the names of the models of a program, in order."""
     return [one.name for one in program(data, path, given).models()]
 
 
@@ -373,8 +375,8 @@ def read_code(
     given: Mapping[str, str] = MappingProxyType({}),
     lend: Lender | None = None,
 ) -> Model:
-    """The model of a program: the one that is requested, its only one, or the one that holds all others. `lend` finds
-    what it uses and does not have.
+    """Return the model of a program: the one that is requested, its only one, or the one that holds all others. `lend`
+    finds what it uses and does not have.
 
     Raises SourceError where the program is no Python, has no model, or several and none is requested.
     """
@@ -405,7 +407,7 @@ def read_code(
 
 
 def _without_model(reading: Program) -> str:
-    """Why a program has no model."""
+    """Return why a program has no model."""
     unknown = [value for value in reading.frame.names.values() if isinstance(value, Unknown) and value.line]
     why = ""
     if unknown:

@@ -29,7 +29,7 @@ _NOT_DERIVED = (LayerExplainError, TypeError, ValueError, RecursionError, Attrib
 
 
 def declaration_of(layer: LayerValue) -> Declaration | None:
-    """The declaration of a layer or an operation of Keras; None for anything else."""
+    """Return the declaration of a layer or an operation of Keras; None for anything else."""
     if layer.declaration is not None:
         found: Declaration = layer.declaration
         return found
@@ -52,14 +52,14 @@ class Shapes:
         """The results of models by their graphs and inputs: models in models are called many times."""
 
     def of(self, tensor: Tensor) -> Spec | None:
-        """The shape and dtype of a tensor; None where they are not known."""
+        """Return the shape and dtype of a tensor; None where they are not known."""
         if tensor.index < 0:
             return self._of_mask(tensor)
         specs = self.results(tensor.node)
         return specs[tensor.index] if specs is not None and tensor.index < len(specs) else None
 
     def _of_mask(self, tensor: Tensor) -> Spec | None:
-        """The shape of the mask that a call makes for its result number -1 - `index`."""
+        """Return the shape of the mask that a call makes for its result number -1 - `index`."""
         node, place = tensor.node, -1 - tensor.index
         if node.trace is not None:
             inner = node.trace.masks[place] if place < len(node.trace.masks) else None
@@ -69,7 +69,7 @@ class Shapes:
         return None if mask is None else Spec(mask.shape, mask.dtype)
 
     def results(self, node: Node, deep: int = 0) -> Specs | None:
-        """The shapes of the results of a call; None where they are not known."""
+        """Return the shapes of the results of a call; None where they are not known."""
         if node.specs is None:
             waiting = [node]
             while waiting:  # a chain may be long; what a call takes was made before it, so there is no circle
@@ -129,7 +129,7 @@ class Shapes:
         return [Spec(e.shape, e.dtype) for e in results.values()]
 
     def _definition(self, node: Node, declaration: Declaration, inputs: Specs) -> Definition:
-        """A layer of Keras at the shapes that reach it."""
+        """Return a layer of Keras at the shapes that reach it."""
         bound, arguments, tensors = self.bound(node, declaration)
         specs = {TensorRef(str(place)): spec for place, spec in enumerate(inputs)}
         given = [None if ref is None else specs.get(ref) for ref in bound.tensors]
@@ -154,17 +154,17 @@ class Shapes:
         return bound, arguments, {ref: tensor for tensor, ref in refs.items()}
 
     def weights(self, node: Node) -> list[Shape] | None:
-        """The shapes of the weights of a layer of Keras; None where they are not known."""
+        """Return the shapes of the weights of a layer of Keras; None where they are not known."""
         result = self._known_definition(node, declaration_of(node.layer))
         return None if result is None else [one.shape for one in result.weights]
 
     def refusal(self, node: Node, inputs: Specs) -> AxesError | None:
-        """The error of a call of a layer of Keras on tensors with too few or too many axes."""
+        """Return the error of a call of a layer of Keras on tensors with too few or too many axes."""
         result = self._traced(node, declaration_of(node.layer), inputs)
         return result if isinstance(result, AxesError) else None
 
     def result_masks(self, node: Node) -> Sequence[Expr | None]:
-        """The masks that a layer of Keras makes for the results of a call; None for one that carries none."""
+        """Return the masks that a layer of Keras makes for the results of a call; None for one that carries none."""
         declaration = declaration_of(node.layer)
         makes = declaration is not None and callable(declaration.mask)
         result = self._known_definition(node, declaration) if makes else None
@@ -175,7 +175,8 @@ class Shapes:
         return None if isinstance(result, Exception) else result
 
     def _traced(self, node: Node, declaration: Declaration | None, inputs: Specs) -> Definition | Exception | None:
-        """A layer of Keras at known shapes, or the error that it raises there; None where something is not known."""
+        """Return a layer of Keras at known shapes, or the error that it raises there; None where something is not
+        known."""
         if declaration is None or None in inputs or node.layer.reason is not None:
             return None
         try:
@@ -184,7 +185,7 @@ class Shapes:
             return error
 
     def _through(self, node: Node, model: ModelValue, inputs: Specs, deep: int) -> Specs | None:
-        """The results of a model at given inputs."""
+        """Return the results of a model at given inputs."""
         graph = self.library.graph(model) if node.trace is None else self.library.traced_graph(node.trace)
         if graph is None:
             return None
@@ -200,7 +201,8 @@ class Shapes:
         return list(self._of_models[key][1])
 
     def _inside(self, graph: Graph, inputs: Specs, deep: int, *, same: bool) -> Specs:
-        """The results of the calls inside a model at given inputs; `same` says that they are those of the model."""
+        """Return the results of the calls inside a model at given inputs; `same` says that they are those of the
+        model."""
         known: dict[int, Specs | None] = {}
         for tensor, spec in zip(graph.inputs, inputs, strict=True):
             if same:
@@ -230,18 +232,18 @@ CONSTANT_TYPE = "Constant"
 
 
 def constant_shape(sizes: ProgramValue) -> ProgramValue:
-    """The shape of random numbers or an array; the first size is the batch where it is not known."""
+    """Return the shape of random numbers or an array; the first size is the batch where it is not known."""
     found = tuple([BATCH if size == "batch" else size for size in sizes])
     return (BATCH, *found[1:]) if found and found[0] is None and BATCH not in found else found
 
 
 def is_shape(value: ProgramValue) -> bool:
-    """Whether a value is a list of known sizes."""
+    """Return whether a value is a list of known sizes."""
     return type(value) in (list, tuple) and all(isinstance(size, int) and size >= 0 for size in value)
 
 
 def input_spec(layer: LayerValue) -> Specs | None:
-    """The shape that an input states; None where a part of it is not known or no size."""
+    """Return the shape that an input states; None where a part of it is not known or no size."""
     shape, dtype = layer.config.get("batch_shape"), layer.config.get("dtype", "float32")
     if type(shape) not in (list, tuple) or not shape:
         return None
@@ -251,7 +253,7 @@ def input_spec(layer: LayerValue) -> Specs | None:
 
 
 def with_ready_layers(config: dict[str, ProgramValue], library: Graphs) -> dict[str, ProgramValue]:
-    """A configuration whose layers are ready to be applied."""
+    """Return a configuration whose layers are ready to be applied."""
 
     def ready(value: object) -> ProgramValue:
         if isinstance(value, ModelValue) and value.is_own_layer:
@@ -269,16 +271,16 @@ def with_ready_layers(config: dict[str, ProgramValue], library: Graphs) -> dict[
 
 
 def sees_masks(declaration: Declaration) -> bool:
-    """Whether the formula of a layer hangs on the masks of its tensors."""
+    """Return whether the formula of a layer hangs on the masks of its tensors."""
     return declaration.reads_mask or declaration.reads_masks or callable(declaration.mask)
 
 
 def as_recorded(spec: Spec) -> tuple[Shape, str]:
-    """A shape and a dtype as a model records them."""
+    """Return a shape and a dtype as a model records them."""
     sizes = tuple([one if isinstance(one, int) else None for one in spec.shape])
     return sizes, "float32" if spec.dtype == "float" else spec.dtype
 
 
 def flat_tensors(value: object) -> list[Tensor]:
-    """The tensors of a structure, in Keras's order."""
+    """Return the tensors of a structure, in Keras's order."""
     return [one for one in flat(value) if isinstance(one, Tensor)]

@@ -81,7 +81,8 @@ class Statements(InterpreterPart):
         return ends
 
     def is_sure(self, error: ProgramError) -> bool:
-        """Whether the program raises this for sure: nothing before it was passed over or chosen without knowing."""
+        """Return whether the program raises this for sure: nothing before it was passed over or chosen without
+        knowing."""
         return error.certain or self.effects.is_certain
 
     def _failed(self, node: ast.stmt, frame: Frame, why: Unknown) -> None:
@@ -284,7 +285,7 @@ class Statements(InterpreterPart):
         return None
 
     def _untrue(self, test: ast.expr, frame: Frame) -> str:
-        """A test that fails, with the value that it compares."""
+        """Return a test that fails, with the value that it compares."""
         words = written(test)[:80]
         if not isinstance(test, ast.Compare) or isinstance(test.left, ast.Constant):
             return f"{words} is not true"
@@ -382,7 +383,7 @@ class Statements(InterpreterPart):
 
 
 def _loaded(target: ast.expr) -> ast.expr:
-    """The target of `+=` as it is read."""
+    """Return the target of `+=` as it is read."""
     match target:
         case ast.Name(id=name):
             return ast.copy_location(ast.Name(name, ast.Load()), target)
@@ -394,7 +395,7 @@ def _loaded(target: ast.expr) -> ast.expr:
 
 
 def _called(node: ast.expr) -> str:
-    """What a call names first: `os` of `os.makedirs(…)`, `print` of `print(…)`."""
+    """Return what a call names first: `os` of `os.makedirs(…)`, `print` of `print(…)`."""
     func = node.func if isinstance(node, ast.Call) else node
     while isinstance(func, ast.Attribute | ast.Call):
         func = func.value if isinstance(func, ast.Attribute) else func.func
@@ -402,7 +403,7 @@ def _called(node: ast.expr) -> str:
 
 
 def _tame(body: list[ast.stmt]) -> bool:
-    """Whether statements can change no model and no list: they assign names, print, raise."""
+    """Return whether statements can change no model and no list: they assign names, print, raise."""
     for node in body:
         match node:
             case ast.Pass() | ast.Import() | ast.ImportFrom() | ast.Raise() | ast.Global():
@@ -423,7 +424,7 @@ def _tame(body: list[ast.stmt]) -> bool:
 
 
 def _only_raises(body: list[ast.stmt]) -> bool:
-    """Whether a branch does nothing but end the program."""
+    """Return whether a branch does nothing but end the program."""
     last = body[-1] if body else None
     if isinstance(last, ast.Expr) and written(last.value).startswith(("sys.exit", "exit(", "quit(", "parser.error")):
         return _tame(body[:-1])

@@ -48,7 +48,7 @@ class Graphs(OwnCalls):
         of."""
 
     def weight_tensor(self, variable: Variable) -> Tensor:
-        """The tensor of a weight that code makes itself."""
+        """Return the tensor of a weight that code makes itself."""
         key = id(variable)
         if variable.choice is not None:
             self.interpreter.effects.record_local_assumption(variable.choice)
@@ -59,15 +59,15 @@ class Graphs(OwnCalls):
         return found
 
     def weight_value(self, variable: Variable) -> ProgramValue:
-        """What a weight is where code computes with it: a tensor in a `call`, numbers outside."""
+        """Return what a weight is where code computes with it: a tensor in a `call`, numbers outside."""
         return self.weight_tensor(variable) if self.in_call else self.data_of(variable)
 
     def data_of(self, variable: Variable) -> ProgramValue:
-        """The numbers of a variable, where code computes with them outside of layers."""
+        """Return the numbers of a variable, where code computes with them outside of layers."""
         return Array(tuple(variable.shape)) if is_shape(variable.shape) else variable.shape
 
     def results(self, layer: LayerValue, node: Node) -> ProgramValue:
-        """What a call gives: a tensor, or several in the structure that Keras gives them."""
+        """Return what a call gives: a tensor, or several in the structure that Keras gives them."""
         if isinstance(layer, ModelValue):
             if layer.form == "sequential":
                 return node.result()
@@ -102,7 +102,7 @@ class Graphs(OwnCalls):
         return [node.result(i) for i in range(number)] if number else self._count_unknown(node)
 
     def _states_of_cell(self, layer: LayerValue) -> int:
-        """How many states a cell of Keras gives beside its output; 0 for what is none."""
+        """Return how many states a cell of Keras gives beside its output; 0 for what is none."""
         from layerexplain.layers.keras.rnn_cells import NAMES
 
         return len(NAMES.get(layer.type, ()))
@@ -119,7 +119,7 @@ class Graphs(OwnCalls):
     # Own layers and models ----------------------------------------------------------------------------------------
 
     def _lambda_model(self, layer: LayerValue) -> ModelValue:
-        """A Lambda whose function is in the code: what the function does is its graph."""
+        """Return a Lambda whose function is in the code: what the function does is its graph."""
         key = id(layer)
         if key not in self.lambdas:
             model = ModelValue(self, "own", "Lambda", layer.name, layer.place)
@@ -129,7 +129,7 @@ class Graphs(OwnCalls):
         return found
 
     def split_input(self, tensor: Tensor, parts: list[ProgramValue]) -> ProgramValue:
-        """The parts that an input of a `call` is unpacked into: it stands for as many inputs."""
+        """Return the parts that an input of a `call` is unpacked into: it stands for as many inputs."""
         layer = tensor.node.layer
         if self.tracing and layer.type == "InputLayer" and self.shapes.of(tensor) is None:
             _, placed = self.tracing[-1]
@@ -150,7 +150,7 @@ class Graphs(OwnCalls):
     # Graphs -------------------------------------------------------------------------------------------------------
 
     def graph(self, model: ModelValue) -> Graph | None:
-        """The calls inside a model; None where they are not known."""
+        """Return the calls inside a model; None where they are not known."""
         if model.form == "sequential":
             return self._sequence(model)
         if model.form == "own":
@@ -166,7 +166,7 @@ class Graphs(OwnCalls):
         return known
 
     def declaration(self, layer: ModelValue) -> OwnLayer:
-        """The declaration of a layer of the program."""
+        """Return the declaration of a layer of the program."""
         from layerexplain.frontends.code.own_layers import Code, OwnLayer
 
         if id(layer) not in self.declarations:
@@ -177,7 +177,7 @@ class Graphs(OwnCalls):
         return found
 
     def traced_graph(self, trace: Trace) -> Graph | None:
-        """The calls that the `call` of an own layer or model makes; None where they are not known."""
+        """Return the calls that the `call` of an own layer or model makes; None where they are not known."""
         return None if trace.outputs is None else Graph(list(trace.inputs), flat_tensors(trace.outputs))
 
     def _sequence(self, model: ModelValue) -> Graph | None:
@@ -219,14 +219,14 @@ class Graphs(OwnCalls):
         return found
 
     def _unwritten(self, layer: LayerValue, *args: ProgramValue) -> Node:
-        """A call that no line of the program makes."""
+        """Return a call that no line of the program makes."""
         self.interpreter.budget.call()
         node: Node = self.bare_node(layer, args, place=layer.place)
         node.callers = layer.callers
         return node
 
     def first_shape(self, layer: LayerValue) -> ProgramValue:
-        """The input shape (with the batch) that a layer carries, also as the first one of a model inside."""
+        """Return the input shape (with the batch) that a layer carries, also as the first one of a model inside."""
         found = self.first_shapes.get(id(layer))
         if found is not None:
             return found[1]
@@ -244,7 +244,7 @@ class Graphs(OwnCalls):
         return None
 
     def all_layers(self, layer: LayerValue) -> Iterator[LayerValue]:
-        """A layer and all that it holds, however deep."""
+        """Return a layer and all that it holds, however deep."""
         waiting, seen = [layer], {id(layer)}
         while waiting:
             one = waiting.pop()
@@ -254,7 +254,7 @@ class Graphs(OwnCalls):
             waiting += inner
 
     def inner_layers(self, layer: LayerValue) -> list[LayerValue]:
-        """The layers that a model, or a layer of the program, holds, in Keras's order."""
+        """Return the layers that a model, or a layer of the program, holds, in Keras's order."""
         if not isinstance(layer, ModelValue):
             return [layer.config[key] for key in ("layer", "cell") if isinstance(layer.config.get(key), LayerValue)]
         if layer.form == "sequential":
@@ -276,7 +276,7 @@ class Graphs(OwnCalls):
         return list(found.values())
 
     def calls_of(self, layer: LayerValue) -> list[Node]:
-        """The calls of a layer. Those of a Sequential model's are made when somebody asks."""
+        """Return the calls of a layer. Those of a Sequential model's are made when somebody asks."""
         for model in self.models if not layer.nodes else ():
             if model.form == "sequential" and layer in model.layers:
                 self.graph(model)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def parts_not_given(value: ModelValue) -> list[LayerValue]:
-    """The parts of a model that nobody makes: arguments without a value, which it keeps."""
+    """Return the parts of a model that nobody makes: arguments without a value, which it keeps."""
     attributes = value.instance.attributes if value.instance is not None else {}
     result: list[LayerValue] = []
     for name, one in attributes.items():

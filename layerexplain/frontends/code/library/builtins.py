@@ -54,12 +54,12 @@ _KINDS: dict[str, ProgramValue] = {
 
 
 def items_of(value: object) -> list[ProgramValue] | Unknown:
-    """The items that a loop over a value meets; Unknown where they are not known."""
+    """Return the items that a loop over a value meets; Unknown where they are not known."""
     return python.iterate(value)
 
 
 def known_items(value: object) -> list[ProgramValue]:
-    """The items that a loop over a value meets. Raises UnknownValue where they are not known."""
+    """Return the items that a loop over a value meets. Raises UnknownValue where they are not known."""
     items = items_of(value)
     if isinstance(items, Unknown):
         raise UnknownValue(items)
@@ -67,7 +67,7 @@ def known_items(value: object) -> list[ProgramValue]:
 
 
 def all_items(values: Iterable[ProgramValue], budget: Budget) -> list[list[ProgramValue]]:
-    """The items of several values. Raises UnknownValue where they are not known."""
+    """Return the items of several values. Raises UnknownValue where they are not known."""
     found = []
     for one in values:
         found.append(known_items(one))
@@ -325,7 +325,7 @@ def _isinstance(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> Prog
 
 
 def _is_of(value: object, kind: object) -> bool | None:
-    """Whether a value is of a class; None where that is not known."""
+    """Return whether a value is of a class; None where that is not known."""
     if isinstance(kind, Class):
         return isinstance(value, Instance) and kind in value.cls.order()
     if not isinstance(kind, Symbol):

@@ -97,7 +97,7 @@ def _other(name: str) -> Implementation:
 
 
 def _of_name(name: str, args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
-    """A function that is read as one of many: of a dtype, of each value, of all values."""
+    """Return what a function that is read as one of many gives: of a dtype, of each value, of all values."""
     first: ProgramValue = args[0] if args else None
     number = plain(first)
     if name.rstrip("_") in DTYPES and is_plain(first):
@@ -191,12 +191,13 @@ def _random(name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
 
 
 def _first(args: Arguments) -> Array:
-    """The array that a function is given first. Raises UnknownValue where it is not known."""
+    """Return the array that a function is given first. Raises UnknownValue where it is not known."""
     return known_array(args[0] if args else Unknown("an array"))
 
 
 def _rows(args: Arguments, kwargs: Keywords) -> tuple[list[Array], int]:
-    """The arrays that a function is given as one list, and the axis. Raises UnknownValue where they are not known."""
+    """Return the arrays that a function is given as one list, and the axis. Raises UnknownValue where they are not
+    known."""
     rows = [array_of(one) for one in args[0]] if args and type(args[0]) in (list, tuple) else []
     axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
     if not rows or not isinstance(axis, int) or any(isinstance(one, Unknown) for one in rows):

@@ -186,7 +186,7 @@ def _fields(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Prog
 
 
 def _with_name(function: object, wrapped: object) -> ProgramValue:
-    """A function of the program under the name of another one that it wraps."""
+    """Return a function of the program under the name of another one that it wraps."""
     if isinstance(function, Function) and isinstance(wrapped, Function):
         function.attributes.update(
             {"__name__": wrapped.attributes.get("__name__", wrapped.name), "__wrapped__": wrapped}
@@ -200,7 +200,7 @@ def _math(name: str) -> Implementation:
 
 
 def _of_numbers(name: str, args: Arguments) -> ProgramValue:
-    """A function of `math`."""
+    """Return what a function of `math` gives."""
     if any(isinstance(one, Size) for one in args):
         return Size()
     if name == "prod" and args:
@@ -221,7 +221,7 @@ def _itertools(name: str) -> Implementation:
 
 
 def _rows(name: str, args: Arguments, kwargs: Keywords, budget: Budget) -> ProgramValue:
-    """A function of `itertools`."""
+    """Return what a function of `itertools` gives."""
     if name in ("chain", "chain.from_iterable") and (args or name == "chain"):
         return _chained(args if name == "chain" else known_items(args[0]), budget)
     known = all_items(args if name == "product" else args[:1], budget)
@@ -239,7 +239,7 @@ def _rows(name: str, args: Arguments, kwargs: Keywords, budget: Budget) -> Progr
 
 
 def _chained(values: list[ProgramValue], budget: Budget) -> ProgramValue:
-    """The items of all values, one after another."""
+    """Return the items of all values, one after another."""
     found: list[ProgramValue] = []
     for one in values:
         found += known_items(one)

@@ -83,7 +83,7 @@ def _tensor_shape(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramVal
 
 
 def _operation(path: str, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
-    """A function on tensors: an operation with a formula, or one that is not read."""
+    """Return what a function on tensors gives: an operation with a formula, or one that is not read."""
     given = [*args, *kwargs.values()]
     name, last = tensorflow_function(path), path.rpartition(".")[2]
     unknown = next((one for one in given if isinstance(one, Unknown)), None)

@@ -117,7 +117,7 @@ class Array(Record, Value):
 
 
 def array_of(value: ProgramValue) -> ProgramValue:
-    """The array of a nested list of numbers; Unknown for what is none."""
+    """Return the array of a nested list of numbers; Unknown for what is none."""
     if isinstance(value, Array | Unknown):
         return value
     if is_plain(value):
@@ -138,7 +138,7 @@ def array_of(value: ProgramValue) -> ProgramValue:
 
 
 def known_array(value: object) -> Array:
-    """The array of a nested list of numbers. Raises UnknownValue for what is none."""
+    """Return the array of a nested list of numbers. Raises UnknownValue for what is none."""
     array = array_of(value)
     if isinstance(array, Unknown):
         raise UnknownValue(array)
@@ -152,7 +152,7 @@ def is_small(shape: Shape) -> bool:
 
 
 def plain(value: object) -> ProgramValue:
-    """A number for an array of one; nested tuples for a small array; anything else as it is."""
+    """Return a number for an array of one; nested tuples for a small array; anything else as it is."""
     if not isinstance(value, Array) or value.values is None or not is_small(value.shape):
         return value
     if not value.shape:
@@ -164,7 +164,7 @@ def plain(value: object) -> ProgramValue:
 
 
 def broadcast(one: Shape, other: Shape) -> ProgramValue:
-    """The shape of an operation on two arrays."""
+    """Return the shape of an operation on two arrays."""
     count = max(len(one), len(other))
     first, second = (1,) * (count - len(one)) + one, (1,) * (count - len(other)) + other
     sizes: list[int | None] = []
@@ -181,19 +181,19 @@ def broadcast(one: Shape, other: Shape) -> ProgramValue:
 
 
 def differ(one: int | None, other: int | None) -> bool:
-    """Whether two sizes are known and not the same."""
+    """Return whether two sizes are known and not the same."""
     return one is not None and other is not None and one != other
 
 
 def axis_of(axis: int, count: int) -> int:
-    """An axis counted from the first one. Raises `ProgramError` where there is none."""
+    """Return an axis counted from the first one. Raises `ProgramError` where there is none."""
     if not -count <= axis < count:
         raise ProgramError("AxisError", f"axis {axis} is out of bounds for an array of {count} axes")
     return axis % count
 
 
 def operate(name: str, left: object, right: object) -> ProgramValue:
-    """An operator on arrays and numbers."""
+    """Return what an operator on arrays and numbers gives."""
     first, second = array_of(left), array_of(right)
     if isinstance(left, Size) or isinstance(right, Size):
         return Size()
@@ -261,7 +261,8 @@ def item(array: Array, key: object) -> ProgramValue:
 
 
 def _places(shape: Shape, keys: tuple[ProgramValue, ...]) -> list[int] | None:
-    """Where the values of `array[keys]` stand among its own; None for keys that are no numbers and slices of them."""
+    """Return where the values of `array[keys]` stand among its own; None for keys that are no numbers and slices of
+    them."""
     picked: list[ProgramValue] = []
     sizes = iter(shape)
     for one in keys:
@@ -286,7 +287,7 @@ def _places(shape: Shape, keys: tuple[ProgramValue, ...]) -> list[int] | None:
 
 
 def changed(array: Array, key: object, value: object) -> Array:
-    """The array after `array[key] = value`; without its values where they are not known then."""
+    """Return the array after `array[key] = value`; without its values where they are not known then."""
     places = item(Array(array.shape, tuple(range(len(array.values or ()))), None, "int64"), key)
     where = [places] if isinstance(places, int) else getattr(places, "values", None)
     given = getattr(array_of(value), "values", None)
@@ -323,7 +324,7 @@ def attribute(array: Array, name: str) -> ProgramValue:
 
 
 def name_of_dtype(dtype: object) -> str:
-    """The name of a dtype that is given as a text or as `np.float32`; "" for what is none."""
+    """Return the name of a dtype that is given as a text or as `np.float32`; "" for what is none."""
     return dtype if isinstance(dtype, str) else getattr(dtype, "last", "")
 
 
@@ -342,7 +343,7 @@ def cast(array: Array, dtype: object) -> Array:
 
 
 def reshaped(array: Array, sizes: ProgramValue) -> ProgramValue:
-    """The array with another shape."""
+    """Return the array with another shape."""
     sizes = [plain(one) for one in sizes]
     if any(isinstance(one, Unknown) for one in sizes):
         return next(one for one in sizes if isinstance(one, Unknown))
@@ -363,7 +364,7 @@ def reshaped(array: Array, sizes: ProgramValue) -> ProgramValue:
 
 
 def call_method(array: Array, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-    """A method of an array."""
+    """Return what a method of an array gives."""
     if name == "reshape":
         return reshaped(array, args[0] if len(args) == 1 and type(args[0]) in (tuple, list) else args)
     if name == "flatten" or name == "ravel":
@@ -387,7 +388,7 @@ FOLDS = frozenset({"sum", "prod", "max", "min", "mean", "std", "var", "any", "al
 
 
 def folded(name: str, array: Array, args: Arguments, kwargs: Keywords) -> ProgramValue:
-    """A fold of all axes, or along one or some of them."""
+    """Return a fold of all axes, or along one or some of them."""
     axis = args[0] if args else kwargs.get("axis")
     if axis is None:
         return fold(name, array)
@@ -402,7 +403,7 @@ def folded(name: str, array: Array, args: Arguments, kwargs: Keywords) -> Progra
 
 
 def product(values: Iterable[ProgramValue]) -> ProgramValue:
-    """All values multiplied; Unknown where one of them is, or where the product is too large."""
+    """Return all values multiplied; Unknown where one of them is, or where the product is too large."""
     result: ProgramValue = 1
     for one in values:
         result = one if isinstance(one, Unknown) else binary("Mult", result, one, Budget())

@@ -36,7 +36,7 @@ class Place(NamedTuple):
 
     @property
     def error_fields(self) -> dict[str, ProgramValue]:
-        """The place as an error takes it."""
+        """Return the place as an error takes it."""
         return {"source": self.file or None, "line": self.line or None, "column": self.column or None}
 
 
@@ -49,14 +49,14 @@ class Evaluator(Protocol):
 
     @property
     def call_framework(self) -> Framework | None:
-        """The library whose `call` is followed now; None outside of any."""
+        """Return the library whose `call` is followed now; None outside of any."""
 
     def framework_of(self, path: str) -> Framework:
         """Return the library that models are made with, by a name in it; of a name of another library the first one."""
 
     @property
     def line(self) -> int:
-        """The line that is read now; 0 before the first one."""
+        """Return the line that is read now; 0 before the first one."""
 
     def unknown(self, reason: str, name: str = "") -> Unknown:
         """Return a value that is not known, here."""
@@ -271,7 +271,7 @@ def unknown_key(evaluator: Evaluator, key: object) -> Unknown | None:
 
 
 def unknown_at(place: Place, reason: str, *, lacks: Literal["", "shape"] = "") -> Unknown:
-    """A value that is not known because of what stands at a place."""
+    """Return a value that is not known because of what stands at a place."""
     return Unknown(reason, place.line, "", place.file, lacks=lacks)
 
 
@@ -296,5 +296,6 @@ class UnknownValue(Exception):
 
 
 def unknown_value(given: Iterable[ProgramValue], words: str) -> UnknownValue:
-    """The error of a function that cannot be computed: the first unknown value that it is given, else `words`."""
+    """Return the error of a function that cannot be computed: the first unknown value that it is given, else
+    `words`."""
     return UnknownValue(next((one for one in given if isinstance(one, Unknown)), Unknown(words)))

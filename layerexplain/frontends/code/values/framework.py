@@ -24,7 +24,7 @@ class Framework(Protocol):
 
     @property
     def in_call(self) -> bool:
-        """Whether a `call` of the program is followed now."""
+        """Return whether a `call` of the program is followed now."""
 
     roots: frozenset[str]
     """The first parts of its names."""
@@ -39,10 +39,10 @@ class Framework(Protocol):
         """Return what a name behind a name is."""
 
     def module_has(self, path: str, name: str) -> bool | None:
-        """Whether a module of the library has a name; None for what differs from version to version."""
+        """Return whether a module of the library has a name; None for what differs from version to version."""
 
     def owns(self, path: str) -> bool:
-        """Whether a name is one of the library's."""
+        """Return whether a name is one of the library's."""
 
     def call_symbol(self, symbol: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a call of a name gives; NotImplemented for a name that is not the library's."""
@@ -60,7 +60,7 @@ class Framework(Protocol):
         """Return what a name may do: nothing (0), make layers (1), change those that are there (2)."""
 
     def is_method_of(self, path: str, instance: Instance) -> bool:
-        """Whether a name is a method of a class above that of an object: `keras.layers.Layer.__init__`."""
+        """Return whether a name is a method of a class above that of an object: `keras.layers.Layer.__init__`."""
 
     def call_unknown(
         self, function: Unknown, node: ast.Call, args: Arguments, kwargs: Keywords, frame: Frame
@@ -70,7 +70,8 @@ class Framework(Protocol):
     # Classes of the program ---------------------------------------------------------------------------------------
 
     def class_has(self, cls: Class, name: str) -> bool | None:
-        """Whether the library gives the objects of a class of the program an attribute; None where nobody knows."""
+        """Return whether the library gives the objects of a class of the program an attribute; None where nobody
+        knows."""
 
     def with_source(self, cls: Class) -> None:
         """Put the source of the library in place of bases whose computation a class changes."""
@@ -82,7 +83,7 @@ class Framework(Protocol):
         """End the making of an object."""
 
     def is_of_layers(self, name: str) -> bool:
-        """Whether every layer of the library has an attribute."""
+        """Return whether every layer of the library has an attribute."""
 
     def check_attribute(
         self, layer: LayerValue, name: str, cls: Class | None = None, shown: str = ""
@@ -105,7 +106,7 @@ class Framework(Protocol):
         """Return an attribute of a layer."""
 
     def layer_has(self, layer: LayerValue, name: str) -> bool | None:
-        """Whether the class of a layer gives it an attribute; None where that is not known."""
+        """Return whether the class of a layer gives it an attribute; None where that is not known."""
 
     def change_argument(self, layer: LayerValue, name: str, value: object) -> bool:
         """Change an argument of a layer that is made already. Returns whether it is one."""
@@ -134,7 +135,7 @@ class Framework(Protocol):
         """Return an attribute of a tensor."""
 
     def tensor_has(self, name: str) -> bool | None:
-        """Whether every tensor has an attribute; None where that differs from version to version."""
+        """Return whether every tensor has an attribute; None where that differs from version to version."""
 
     def tensor_item(self, tensor: Tensor, key: object) -> ProgramValue:
         """Return `tensor[key]`."""

@@ -63,7 +63,7 @@ class Node:
         return self._results[index]
 
     def tensors(self) -> list[Tensor]:
-        """The tensors that go in."""
+        """Return the tensors that go in."""
         if self._tensors is None:
             self._tensors = tensors_in([*self.args, *self.kwargs.values()])
         return list(self._tensors)
@@ -215,18 +215,19 @@ class ModelValue(LayerValue):
 
     @property
     def traced(self) -> bool:
-        """Whether its `call` was followed."""
+        """Return whether its `call` was followed."""
         return bool(self.traces)
 
     @property
     def is_own_layer(self) -> bool:
-        """Whether it is an object of a class of layers of the program, or a Lambda whose function is in the code: what
-        it computes is a formula, not a graph of layers."""
+        """Return whether it is an object of a class of layers of the program, or a Lambda whose function is in the
+        code: what it computes is a formula, not a graph of layers."""
         return self.form == "own" and not self.config.get("model")
 
 
 def each_in(value: object, *, settings: bool = False) -> Iterator[ProgramValue]:
-    """What stands in a value, in order; of lists and dicts inside each other too, and of what `settings` are given."""
+    """Return what stands in a value, in order; of lists and dicts inside each other too, and of what `settings` are
+    given."""
     waiting, most = [value], 10_000
     while waiting and most:
         most -= 1
@@ -242,17 +243,17 @@ def each_in(value: object, *, settings: bool = False) -> Iterator[ProgramValue]:
 
 
 def tensors_in(value: object) -> list[Tensor]:
-    """The tensors in a value, at any depth."""
+    """Return the tensors in a value, at any depth."""
     return [one for one in each_in(value) if isinstance(one, Tensor)]
 
 
 def unknown_in(value: object) -> Unknown | None:
-    """The first unknown value in a value, at any depth."""
+    """Return the first unknown value in a value, at any depth."""
     return next((one for one in each_in(value, settings=True) if isinstance(one, Unknown)), None)
 
 
 def layer_of(value: object) -> LayerValue | None:
-    """The layer that a value is, or is an object of."""
+    """Return the layer that a value is, or is an object of."""
     if isinstance(value, LayerValue):
         return value
     return value.layer if isinstance(value, Instance) else None

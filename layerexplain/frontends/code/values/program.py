@@ -85,7 +85,7 @@ def docstring(node: Documented) -> str:
 
 
 def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a function, those of functions inside it left out."""
+    """Return the nodes of a function, those of functions inside it left out."""
     waiting = list(ast.iter_child_nodes(node))
     while waiting:
         one = waiting.pop()
@@ -157,7 +157,8 @@ class Class(Identity):
         return self._order
 
     def find(self, name: str, after: Class | None = None) -> ProgramValue:
-        """An attribute of the class or its bases; None where there is none. With `after` of the bases behind that."""
+        """Return an attribute of the class or its bases; None where there is none. With `after` of the bases behind
+        that."""
         order = self.order()
         if after is not None:
             order = order[order.index(after) + 1 :] if after in order else []
@@ -167,22 +168,22 @@ class Class(Identity):
         return None
 
     def has(self, name: str) -> bool:
-        """Whether the class or one of its bases has an attribute, which may be None."""
+        """Return whether the class or one of its bases has an attribute, which may be None."""
         return any(name in one.attributes for one in self.order() if isinstance(one, Class))
 
     def root(self) -> Symbol | None:
-        """The first base that is no class of the program."""
+        """Return the first base that is no class of the program."""
         return next((one for one in self.order() if isinstance(one, Symbol)), None)
 
     @property
     def is_named_tuple(self) -> bool:
-        """Whether its objects are named tuples."""
+        """Return whether its objects are named tuples."""
         root = self.root()
         return self.has(NAMED_TUPLE) or (root is not None and root.last == "NamedTuple")
 
     @property
     def is_record(self) -> bool:
-        """Whether Python writes its `__init__`: it is a dataclass, or a named tuple."""
+        """Return whether Python writes its `__init__`: it is a dataclass, or a named tuple."""
         root = self.root()
         return bool(self.find("__dataclass__")) or (root is not None and root.last == "NamedTuple")
 
@@ -214,8 +215,8 @@ _SETTERS = frozenset({"setattr", "__setattr__", "__dict__", "vars"})
 
 
 def may_set(cls: Class, name: str) -> bool:
-    """Whether the code of a class may give its objects an attribute: it says so somewhere, or it sets attributes by
-    names that it computes."""
+    """Return whether the code of a class may give its objects an attribute: it says so somewhere, or it sets attributes
+    by names that it computes."""
     for one in cls.attributes.values():
         for node in ast.walk(one.node) if isinstance(one, Function) else ():
             word = getattr(node, "attr", None) or getattr(node, "id", None)
@@ -300,7 +301,7 @@ class Instance(Identity):
         return root.last == kind.last or kind.last in ("Layer", "Module")
 
     def _method(self, evaluator: Evaluator, method: Function) -> ProgramValue:
-        """A function of the class as an attribute of the object."""
+        """Return a function of the class as an attribute of the object."""
         if method.kind == "property":
             return evaluator.call(method, [self], {})
         if method.kind == "staticmethod":
@@ -383,7 +384,7 @@ class Context(Record, Value):
 
     @property
     def given(self) -> tuple[Function, list[ProgramValue], dict[str, ProgramValue], bool]:
-        """The function and what it is called with."""
+        """Return the function and what it is called with."""
         return self.function, self.args, self.kwargs, self.whole
 
 

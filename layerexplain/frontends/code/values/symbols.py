@@ -25,12 +25,12 @@ class Symbol(Record, Identity):
 
     @property
     def last(self) -> str:
-        """The name itself."""
+        """Return the name itself."""
         return self.path.rpartition(".")[2]
 
     @property
     def may_be_anything(self) -> bool:
-        """Whether its library is not read: `settings.SIZE` may be a function, a class or a number."""
+        """Return whether its library is not read: `settings.SIZE` may be a function, a class or a number."""
         return "." in self.path and self.path.partition(".")[0] not in _READ_LIBRARIES
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:

@@ -33,7 +33,7 @@ class Tensor(Value):
 
     @property
     def framework(self) -> Framework:
-        """The library that makes it."""
+        """Return the library that makes it."""
         return self.node.layer.framework
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:

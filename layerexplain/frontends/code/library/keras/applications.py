@@ -18,7 +18,7 @@ _FOLDER = os.path.join("src", "applications")
 
 @cache
 def _homes() -> dict[str, str]:
-    """The module of each function of keras.applications that makes a model or helps to."""
+    """Return the module of each function of keras.applications that makes a model or helps to."""
     folder = keras_folder()
     found: dict[str, str] = {}
     for name in sorted(os.listdir(os.path.join(folder, _FOLDER))) if folder is not None else ():
@@ -32,8 +32,8 @@ def _homes() -> dict[str, str]:
 
 
 def application(keras: Keras, name: str, args: Arguments, kwargs: Keywords, module: str = "") -> ProgramValue:
-    """The result of a function of keras.applications, of a module of it where several have the function; Unknown where
-    no Keras is installed whose source has it."""
+    """Return the result of a function of keras.applications, of a module of it where several have the function; Unknown
+    where no Keras is installed whose source has it."""
     home, folder = f"{module}.py" if module else _homes().get(name), keras_folder()
     if home is None or folder is None:
         why = (

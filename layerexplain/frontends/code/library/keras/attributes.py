@@ -54,7 +54,7 @@ _UNSET = frozenset({"quantization_mode", "activity_regularizer"})
 
 
 def _as_keras_keeps(layer: LayerValue, name: str) -> ProgramValue:
-    """An argument of a layer as its attribute: a size for several axes is one for each."""
+    """Return an argument of a layer as its attribute: a size for several axes is one for each."""
     value = layer.config[name]
     argument = {"kernel_size", "strides", "dilation_rate", "pool_size"}
     rank = next((int(before) for before, after in pairwise(layer.type) if after == "D" and before.isdecimal()), 0)
@@ -65,7 +65,7 @@ class LayerAttributes(Operations):
     """Attributes and methods of layers, tensors and weights."""
 
     def attribute(self, layer: LayerValue, name: str) -> ProgramValue:
-        """An attribute of a layer."""
+        """Return an attribute of a layer."""
         if name in ("name", "trainable"):
             return getattr(layer, name)
         if name in layer.attributes:
@@ -204,13 +204,13 @@ class LayerAttributes(Operations):
         return Bound(tensor, name)
 
     def tensor_has(self, name: str) -> bool | None:
-        """Whether every tensor of Keras has an attribute; None where that hangs on the version."""
+        """Return whether every tensor of Keras has an attribute; None where that hangs on the version."""
         if name in ("shape", "dtype", "ndim", "name"):
             return True
         return None if name in keras_api.members("Tensor") else False
 
     def layer_has(self, layer: LayerValue, name: str) -> bool | None:
-        """Whether a layer of Keras has an attribute that its class gives it; None where it may hang on how it is
+        """Return whether a layer of Keras has an attribute that its class gives it; None where it may hang on how it is
         built."""
         declaration = find(layer.type)
         known = keras_api.members(layer.type)
@@ -223,13 +223,14 @@ class LayerAttributes(Operations):
         return True if name in declaration.arguments else None
 
     def class_has(self, cls: Class, name: str) -> bool | None:
-        """Whether Keras gives the objects of a class of the program an attribute; None where that is not known."""
+        """Return whether Keras gives the objects of a class of the program an attribute; None where that is not
+        known."""
         what = base_of(cls)
         known = frozenset() if what is None else keras_api.members("Model" if what.kind == "model" else what.name)
         return None if not known or name in known or name.startswith("_") else False
 
     def module_has(self, path: str, name: str) -> bool | None:
-        """Whether a module of Keras has a name; None for what differs from version to version."""
+        """Return whether a module of Keras has a name; None for what differs from version to version."""
         inside = inside_keras(path)
         if inside is None or not keras_api.is_module(inside):
             return None
@@ -238,7 +239,7 @@ class LayerAttributes(Operations):
         return None if name in keras_api.names_in(inside) or name.startswith("_") else False
 
     def variable_attribute(self, variable: Variable, name: str) -> ProgramValue:
-        """An attribute of a weight."""
+        """Return an attribute of a weight."""
         if name == "shape":
             return tuple(variable.shape) if type(variable.shape) in (tuple, list) else variable.shape
         if name in ("name", "dtype", "trainable"):
@@ -250,7 +251,7 @@ class LayerAttributes(Operations):
     # Methods ------------------------------------------------------------------------------------------------------
 
     def call_method(self, layer: LayerValue, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """A method of a layer."""
+        """Return what a method of a layer gives."""
         self.interpreter.effects.record_use(layer)
         self.check_method(layer, name, args, kwargs)
         if name in ("__call__", "call"):

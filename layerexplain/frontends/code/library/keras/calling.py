@@ -21,7 +21,8 @@ from layerexplain.frontends.code.values.program import Function
 
 
 def shapes_of_data(data: ProgramValue) -> ProgramValue:
-    """The shapes of arrays that a model is trained on, with any number of examples; None where one is not known."""
+    """Return the shapes of arrays that a model is trained on, with any number of examples; None where one is not
+    known."""
     if isinstance(data, Array):
         return (None, *data.shape[1:])
     parts = list(data.values()) if type(data) is dict else data if type(data) in (list, tuple) else []
@@ -35,7 +36,7 @@ class Calling(LayerFactory):
     """What a call of a layer or a model of Keras gives."""
 
     def call_layer(self, function: object, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """The result of `layer(x)`."""
+        """Return the result of `layer(x)`."""
         layer = layer_of(function)
         if layer is None:
             return self.interpreter.unknown("an object is called whose class is not read")
@@ -79,8 +80,8 @@ class Calling(LayerFactory):
         return self.results(layer, node)
 
     def _misfit(self, layer: ModelValue, args: Arguments, kwargs: Keywords) -> Misfit | None:
-        """What does not fit of the arguments of a `call` of the program; None where all fits. Keras gives masks and
-        `training` itself."""
+        """Return what does not fit of the arguments of a `call` of the program; None where all fits. Keras gives masks
+        and `training` itself."""
         method = layer.instance.cls.find(self.call_name) if layer.instance is not None else None
         if not isinstance(method, Function) or method.is_decorated or "**" in kwargs:
             return None
@@ -93,7 +94,7 @@ class Calling(LayerFactory):
         return misfit(method, [layer.instance, *args], given, provided)
 
     def _as_tensor(self, value: ProgramValue) -> ProgramValue:
-        """A name that the code does not define is an input of that name; a weight is a tensor."""
+        """Return a name that the code does not define is an input of that name; a weight is a tensor."""
         if isinstance(value, Unknown) and (name := stands_for(value)) and not self.in_call:
             if name not in self.implied:
                 words = "it is not defined in this code, so it is an input"
@@ -107,7 +108,7 @@ class Calling(LayerFactory):
         return value
 
     def _on_data(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """A call on numbers, by which a model is built."""
+        """Return what a layer gives for numbers, by which a model is built."""
         first = args[0] if args else next(iter(kwargs.values()), None)
         if self.in_call and isinstance(first, Array) and first.values is not None:
             return self.results(layer, self.node(layer, tuple(args), kwargs))
@@ -124,7 +125,7 @@ class Calling(LayerFactory):
         return unknown or self.interpreter.unknown("the result of a layer that is called on data")
 
     def result_on(self, model: ModelValue, data: object) -> ProgramValue:
-        """What a model gives for data: an array whose shape is known where the model's is."""
+        """Return what a model gives for data: an array whose shape is known where the model's is."""
         graph = self.graph(model) if model.form != "own" else None
         spec = self.shapes.of(graph.outputs[0]) if graph is not None and len(graph.outputs) == 1 else None
         if spec is None or not isinstance(data, Array) or not all(isinstance(one, int) for one in spec.shape[1:]):

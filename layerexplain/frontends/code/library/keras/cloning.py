@@ -17,7 +17,7 @@ class Cloning(LayerAttributes):
     """Copies of models."""
 
     def source_inputs(self, value: object) -> list[Tensor]:
-        """The inputs that a tensor hangs on."""
+        """Return the inputs that a tensor hangs on."""
         found: list[Tensor] = []
         seen: set[int] = set()
         waiting = tensors_in(value)
@@ -76,8 +76,8 @@ class Cloning(LayerAttributes):
         return result
 
     def _object_anew(self, layer: ModelValue) -> LayerValue | None:
-        """An object of a class of the program made again from its configuration, as Keras does; None where the code
-        does not say that."""
+        """Return an object of a class of the program made again from its configuration, as Keras does; None where the
+        code does not say that."""
         old, interpreter = layer.instance, self.interpreter
         init = old.cls.find("__init__") if old is not None else None
         if old is None or not isinstance(init, Function):
@@ -101,7 +101,7 @@ class Cloning(LayerAttributes):
         return layer_of(result)
 
     def _object_like(self, layer: ModelValue, copy: Callable[[LayerValue], LayerValue]) -> ModelValue:
-        """An object of a class of the program anew, with copies of the layers and weights that it holds."""
+        """Return an object of a class of the program anew, with copies of the layers and weights that it holds."""
         model = ModelValue(self, "own", layer.type, layer.name, layer.place)
         model.config, model.trainable, model.reason = dict(layer.config), layer.trainable, layer.reason
         old = layer.instance

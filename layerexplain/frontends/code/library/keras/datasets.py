@@ -24,7 +24,7 @@ FUNCTIONS = frozenset({"to_categorical", "pad_sequences", "normalize", "expand_d
 
 
 def load(path: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-    """What `keras.datasets.….load_data()` gives."""
+    """Return what `keras.datasets.….load_data()` gives."""
     parts = path.split(".")
     name = parts[-2] if len(parts) > 1 else ""
     if parts[-1] != "load_data" or name not in _IMAGES:
@@ -79,7 +79,8 @@ _SCALERS = frozenset({"StandardScaler", "MinMaxScaler", "RobustScaler", "MaxAbsS
 
 
 def of_sklearn(path: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-    """What a function of scikit-learn gives, as far as shapes of models hang on it; NotImplemented for any other."""
+    """Return what a function of scikit-learn gives, as far as shapes of models hang on it; NotImplemented for any
+    other."""
     name = path.rpartition(".")[2]
     if name in _TABLES:
         rows, columns, classes = _TABLES[name]
@@ -94,7 +95,7 @@ def of_sklearn(path: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
 
 
 def _split(data: object, kwargs: Keywords) -> tuple[ProgramValue, ProgramValue]:
-    """The rows to train on and those to test with, which nobody knows how many they are."""
+    """Return the rows to train on and those to test with, which nobody knows how many they are."""
     array = array_of(data)
     if isinstance(array, Unknown) or not array.shape:
         why = array if isinstance(array, Unknown) else Unknown("a part of what is not an array")

@@ -44,14 +44,14 @@ class Keras(Cloning):
     # Names --------------------------------------------------------------------------------------------------------
 
     def names_of_star(self, module: str) -> list[str]:
-        """The names that `from … import *` brings of a module of Keras."""
+        """Return the names that `from … import *` brings of a module of Keras."""
         inside = inside_keras(module)
         if inside is None or not keras_api.is_module(inside):
             return []
         return [f"{module}.{name}" for name in keras_api.names_in(inside, only_today=not self.keras_2)]
 
     def by_convention(self, name: str, stars: list[str]) -> Symbol | None:
-        """What a name that is not defined stands for in Keras."""
+        """Return what a name that is not defined stands for in Keras."""
         path = keras_names.by_convention(name)
         if path is None and name[:1].isupper() and keras_api.is_known(f"applications.{name}"):
             path = f"keras.applications.{name}"
@@ -69,16 +69,16 @@ class Keras(Cloning):
         return Symbol(path)
 
     def owns(self, path: str) -> bool:
-        """Whether a name is one of Keras's."""
+        """Return whether a name is one of Keras's."""
         return inside_keras(path) is not None
 
     def makes(self, path: str) -> int:
-        """What a name may do: nothing, make layers, change those that are there or how they are made."""
+        """Return what a name may do: nothing, make layers, change those that are there or how they are made."""
         what = resolve_keras_name(path)
         return int(what is not None and (what.kind in _OF_MODELS or what.name in _CHANGING))
 
     def is_method_of(self, path: str, instance: Instance) -> bool:
-        """Whether a name is a method of a class above that of an object: `keras.layers.Layer.__init__`."""
+        """Return whether a name is a method of a class above that of an object: `keras.layers.Layer.__init__`."""
         owner, above = resolve_keras_name(path.rpartition(".")[0]), keras_names.base_of(instance.cls)
         if instance.layer is None or owner is None or above is None:
             return False
@@ -122,7 +122,7 @@ class Keras(Cloning):
     # Calls --------------------------------------------------------------------------------------------------------
 
     def call_symbol(self, symbol: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """The result of a call of a name; NotImplemented where the name is not one of Keras or TensorFlow."""
+        """Return the result of a call of a name; NotImplemented where the name is not one of Keras or TensorFlow."""
         what = resolve_keras_name(symbol.path)
         owner = resolve_keras_name(symbol.path.rpartition(".")[0]) if symbol.last in _OF_OBJECTS else None
         if owner is not None and owner.kind == "model" and not (args and isinstance(args[0], Instance | ModelValue)):
@@ -257,7 +257,7 @@ class Keras(Cloning):
                 self.register(layer)
 
     def call_base(self, of: object, function: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """A method of Keras's own that a class of the program calls: `super().__init__(…)`."""
+        """Return a method of Keras's own that a class of the program calls: `super().__init__(…)`."""
         method = function.last
         instance = of if isinstance(of, Instance) else None
         layer = layer_of(of)
@@ -306,7 +306,8 @@ class Keras(Cloning):
     def derived(
         self, instance: Instance, base: str, args: Arguments, given: dict[str, ProgramValue]
     ) -> LayerValue | None:
-        """The layer of Keras that an object is whose class changes its arguments alone; None where it changes more."""
+        """Return the layer of Keras that an object is whose class changes its arguments alone; None where it changes
+        more."""
         declaration = find(base)
         if declaration is None or instance.cls.find("call") is not None:
             return None
@@ -317,7 +318,8 @@ class Keras(Cloning):
         return layer
 
     def _activation(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """A function of keras.activations: that of keras.ops, whose gelu approximates unless it is told not to."""
+        """Return what a function of keras.activations gives: that of keras.ops, whose gelu approximates unless told not
+        to."""
         if name == "linear" and args:
             return args[0]
         if name == "relu" and unknown_in(args) is None:  # keras.activations has a class of its own for it
@@ -325,7 +327,7 @@ class Keras(Cloning):
         return self.operation(name, args, {"approximate": False, **kwargs} if name == "gelu" else kwargs)
 
     def call_setting(self, setting: Setting, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """A loss, an activation or an initializer that is called."""
+        """Return a loss, an activation or an initializer that is called."""
         if setting.path == "activations" and tensors_in(args):
             return self._activation(setting.class_name, args, kwargs)
         if tensors_in([*args, *kwargs.values()]):

@@ -50,7 +50,7 @@ class LayerFactory(RefusedData):
     """What Keras makes: layers, inputs, models."""
 
     def make_layer(self, type_: str, args: Arguments, kwargs: Keywords, shown: str = "") -> ProgramValue:
-        """A layer of Keras with the arguments of its call."""
+        """Return a layer of Keras with the arguments of its call."""
         interpreter = self.interpreter
         interpreter.effects.record_model_event()
         place = interpreter.place()
@@ -108,7 +108,7 @@ class LayerFactory(RefusedData):
         return layer
 
     def _own_function(self, value: object) -> ProgramValue:
-        """A function of the program as what a layer applies: the layer that computes it."""
+        """Return a function of the program as what a layer applies: the layer that computes it."""
         function = value.function if isinstance(value, Bound) else value
         if not isinstance(function, Function):
             return value
@@ -144,7 +144,7 @@ class LayerFactory(RefusedData):
             given[name] = value
 
     def _first_shape(self, type_: str, given: dict[str, ProgramValue]) -> ProgramValue:
-        """The input shape (with the batch) that a first layer carries itself; its arguments are taken out."""
+        """Return the input shape (with the batch) that a first layer carries itself; its arguments are taken out."""
         takes = find(today(type_))
         arguments = takes.arguments if takes is not None else {}
         found = {key: given.pop(key) for key in _OF_INPUT if key in given and key not in arguments}
@@ -166,8 +166,8 @@ class LayerFactory(RefusedData):
     def _checked(
         self, type_: str, config: dict[str, ProgramValue], name: str, unread: Mapping[NamedFunction, Symbol]
     ) -> dict[str, ProgramValue]:
-        """The arguments without those that today's Keras does not have; each wrong one is a fault. Where no function
-        fits, names of libraries that are not read are not known."""
+        """Return the arguments without those that today's Keras does not have; each wrong one is a fault. Where no
+        function fits, names of libraries that are not read are not known."""
         declaration = find(type_)
         if declaration is None:
             return config
@@ -238,7 +238,7 @@ class LayerFactory(RefusedData):
             self.fault(ArgumentError(fact), "shape", _OF_INPUT_CALL)
 
     def implied_inputs(self, value: ProgramValue) -> ProgramValue:
-        """The inputs of a model, where layers were called on names that the code does not define."""
+        """Return the inputs of a model, where layers were called on names that the code does not define."""
         if type(value) in (list, tuple):
             return type(value)([self.implied_inputs(one) for one in value])
         return self.implied.get(stands_for(value), value) if isinstance(value, Unknown) else value
@@ -246,7 +246,7 @@ class LayerFactory(RefusedData):
     # Models -----------------------------------------------------------------------------------------------------
 
     def make_model(self, type_: str, args: Arguments, kwargs: Keywords, into: Instance | None = None) -> ProgramValue:
-        """A Sequential or a functional model; with `into` the object of a class of the program becomes one."""
+        """Return a Sequential or a functional model; with `into` the object of a class of the program becomes one."""
         interpreter = self.interpreter
         interpreter.effects.record_model_event()
         given = dict(kwargs)
@@ -365,7 +365,7 @@ class LayerFactory(RefusedData):
             self.set_trainable(inner, bool(value))
 
     def make_setting(self, path: str, name: str, args: Arguments, kwargs: Keywords) -> Setting:
-        """An optimizer, a loss, a metric, a regularizer, an initializer."""
+        """Return an optimizer, a loss, a metric, a regularizer, an initializer."""
         first = {"l1": "l1", "L1": "l1", "l2": "l2", "L2": "l2"}.get(name, "learning_rate" if "optim" in path else "")
         config = dict(kwargs)
         if args and first:
@@ -374,13 +374,13 @@ class LayerFactory(RefusedData):
 
 
 def stands_for(value: Unknown) -> str:
-    """The name of an input that a value may be: one that the code does not define, or an argument that a function is
-    not given; "" for any other."""
+    """Return the name of an input that a value may be: one that the code does not define, or an argument that a
+    function is not given; "" for any other."""
     return (value.option or value.name) if value.lacks in ("name", "argument") else ""
 
 
 def _no_layer(item: object) -> str | None:
-    """What stands where a layer should, and what would be right; None for what may be one."""
+    """Return what stands where a layer should, and what would be right; None for what may be one."""
     if isinstance(item, Tensor):
         type_ = item.node.layer.type
         return f"a tensor, the result of a layer that is called; give the layer: {type_}(…) without (x)"
@@ -396,11 +396,11 @@ def _no_layer(item: object) -> str | None:
 
 
 def _order(type_: str) -> Sequence[str]:
-    """The arguments of a layer that are given without a name, in Keras's order."""
+    """Return the arguments of a layer that are given without a name, in Keras's order."""
     declaration = find(today(type_))
     return _FIRST.get(type_) or (positional_arguments(declaration) if declaration is not None else ())
 
 
 def today(type_: str) -> str:
-    """The class that Keras makes by an older name: it names layers after it."""
+    """Return the class that Keras makes by an older name: it names layers after it."""
     return modern_layer(type_, {}, tells_module=True)[0] if type_ != "Merge" else type_

@@ -77,7 +77,7 @@ class KerasName(NamedTuple):
 
 
 def inside_keras(path: str) -> str | None:
-    """The rest of a path behind Keras's root; None outside of Keras.
+    """Return the rest of a path behind Keras's root; None outside of Keras.
 
     >>> inside_keras("tensorflow.keras.layers.Dense"), inside_keras("numpy.zeros")
     ('layers.Dense', None)
@@ -90,7 +90,7 @@ def inside_keras(path: str) -> str | None:
 
 @cache
 def layer_names() -> dict[str, str]:
-    """The names of all layers, other names of them too, and the names that they have today."""
+    """Return the names of all layers, other names of them too, and the names that they have today."""
     from layerexplain.frontends.keras.old_names import OLD_CLASSES
     from layerexplain.frontends.spec.items import ALIASES
     from layerexplain.layers.keras.opaque_layers import REASONS
@@ -104,7 +104,7 @@ def layer_names() -> dict[str, str]:
 
 @cache
 def resolve_keras_name(path: str) -> KerasName | None:
-    """What a dotted name is in Keras; None for a name of another library.
+    """Return what a dotted name is in Keras; None for a name of another library.
 
     >>> resolve_keras_name("tensorflow.keras.layers.MaxPool2D").name, resolve_keras_name("keras.activations.relu").kind
     ('MaxPooling2D', 'function')
@@ -134,13 +134,13 @@ def resolve_keras_name(path: str) -> KerasName | None:
 
 
 def base_of(cls: Class) -> KerasName | None:
-    """What the first base of a class that the program does not define is in Keras; None outside of Keras."""
+    """Return what the first base of a class that the program does not define is in Keras; None outside of Keras."""
     root = cls.root()
     return None if root is None else resolve_keras_name(root.path)
 
 
 def by_convention(name: str) -> str | None:
-    """The path that people mean by a name that a snippet does not import; None for any other name."""
+    """Return the path that people mean by a name that a snippet does not import; None for any other name."""
     if name in _CONVENTIONS:
         return _CONVENTIONS[name]
     if name in MODELS or name == "Input":
@@ -174,7 +174,7 @@ _OTHER_OPERATIONS = {
 
 @cache
 def operation_types() -> dict[str, str]:
-    """The classes of Keras's operations by the names of their functions, without underscores."""
+    """Return the classes of Keras's operations by the names of their functions, without underscores."""
     from layerexplain.layers.index import types
     from layerexplain.layers.keras.opaque_layers import OPERATIONS
 
@@ -183,7 +183,7 @@ def operation_types() -> dict[str, str]:
 
 
 def operation_type(function: str) -> str | None:
-    """The class of an operation by the name of its function.
+    """Return the class of an operation by the name of its function.
 
     >>> operation_type("expand_dims"), operation_type("nothing")
     ('ExpandDims', None)
@@ -193,7 +193,7 @@ def operation_type(function: str) -> str | None:
 
 
 def tensorflow_function(path: str) -> str | None:
-    """The name under which a function of TensorFlow has a formula: `math.reduce_mean` for `tf.reduce_mean`.
+    """Return the name under which a function of TensorFlow has a formula: `math.reduce_mean` for `tf.reduce_mean`.
 
     >>> tensorflow_function("reduce_mean"), tensorflow_function("nn.relu")
     ('math.reduce_mean', 'nn.relu')

@@ -55,7 +55,7 @@ _BY_OPERATOR = {
 
 
 def _is_number(value: ProgramValue) -> bool:
-    """Whether a value is a number, or lists of them."""
+    """Return whether a value is a number, or lists of them."""
     if type(value) in (list, tuple):
         return all(map(_is_number, value))
     return isinstance(value, bool | int | float | str | type(None))
@@ -65,7 +65,8 @@ SIZES = frozenset({"shape", "int_shape", "size", "rank", "ndim"})
 
 
 def _variable_dtype(value: ProgramValue, given: ProgramValue) -> str:
-    """The dtype of a variable: the one that it states, else that of its value; "" where the code does not say."""
+    """Return the dtype of a variable: the one that it states, else that of its value; "" where the code does not
+    say."""
     if given is not None:
         name = arrays.name_of_dtype(given)
         return name if name in DTYPES else ""
@@ -81,7 +82,7 @@ class Operations(RunTimeSizes):
     """Operations of Keras on tensors, and on numbers."""
 
     def operator(self, name: str, left: object, right: object) -> ProgramValue:
-        """An operator of Python on tensors."""
+        """Return what an operator of Python on tensors gives."""
         type_ = _OPERATORS.get(name)
         if type_ is None:
             return self.interpreter.unknown("an operator that tensors do not have")
@@ -90,7 +91,7 @@ class Operations(RunTimeSizes):
         return unknown if unknown is not None else self.make_operation(type_, given, {})
 
     def item_of_table(self, table: Array, key: object) -> ProgramValue:
-        """A part of an array that the reader does not compute."""
+        """Return a part of an array that the reader does not compute."""
         return self.tensor_item(self._table(table), key)
 
     def _operand(self, value: object) -> ProgramValue:
@@ -120,7 +121,7 @@ class Operations(RunTimeSizes):
         return self.make_operation("GetItem", [tensor, key], {})
 
     def operation(self, name: str, args: Arguments, kwargs: Keywords, path: str = "") -> ProgramValue:
-        """A function of keras.ops."""
+        """Return what a function of keras.ops gives."""
         args = [self.with_weights(one) for one in args]
         kwargs = {key: self.with_weights(one) for key, one in kwargs.items()}
         if name in SIZES:
@@ -148,7 +149,7 @@ class Operations(RunTimeSizes):
         return self.make_operation(type_, args, kwargs)
 
     def _table(self, value: ProgramValue) -> ProgramValue:
-        """An array among the tensors of an operation, as a tensor."""
+        """Return an array among the tensors of an operation, as a tensor."""
         if type(value) in (list, tuple):
             return type(value)([self._table(one) for one in value])
         if not isinstance(value, Array) or not self.in_call:
@@ -183,7 +184,7 @@ class Operations(RunTimeSizes):
         return [args[0], *map(sized, args[1:])] if args else args, {key: sized(one) for key, one in kwargs.items()}
 
     def _rest(self, args: Arguments, sizes: list[ProgramValue]) -> ProgramValue:
-        """The shape with -1 for the batch alone, where the size that is left open follows from the input's."""
+        """Return the shape with -1 for the batch alone, where the size that is left open follows from the input's."""
         spec = self.shapes.of(args[0]) if args and isinstance(args[0], Tensor) else None
         shape = () if spec is None else spec.shape[1:]
         own = [one for one in shape if isinstance(one, int)]
@@ -216,7 +217,7 @@ class Operations(RunTimeSizes):
         return shape if name == "int_shape" else tuple(sizes)
 
     def numbers(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """A function of keras.ops on numbers alone."""
+        """Return what a function of keras.ops gives on numbers alone."""
         drawn = {today: kwargs[key] for key, today in _OF_DRAWS.items() if isinstance(kwargs.get(key), int | float)}
         kwargs = {key: one for key, one in kwargs.items() if key not in ("dtype", "seed", "name", *_OF_DRAWS)}
         unknown = next((one for one in [*args, *kwargs.values()] if isinstance(one, Unknown)), None)
@@ -248,7 +249,7 @@ class Operations(RunTimeSizes):
         return self.make_operation(type_, given, kwargs)
 
     def constant_tensor(self, shape: ProgramValue, name: str = "constant", drawn: ProgramValue = None) -> ProgramValue:
-        """A tensor whose values no input changes: random numbers, or an array."""
+        """Return a tensor whose values no input changes: random numbers, or an array."""
         if not self.in_call and not is_shape(shape):
             return self.interpreter.unknown("an array whose values are not known")
         config = {"shape": tuple(shape), "words": name, "drawn": drawn or {}}
@@ -256,7 +257,7 @@ class Operations(RunTimeSizes):
         return self.node(layer, (), {}).result()
 
     def check_axis(self, path: str, shown: str, args: Arguments, kwargs: Keywords) -> bool:
-        """Whether no tensor stands where a function takes an axis."""
+        """Return whether no tensor stands where a function takes an axis."""
         order = keras_api.arguments(path)
         given = {**dict(zip(order, args, strict=False)), **kwargs}
         axis = given.get("axis", given.get("perm", given.get("axes")))

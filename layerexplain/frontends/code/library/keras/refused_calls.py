@@ -266,7 +266,7 @@ class RefusedCalls(Graphs):
             self.older(f"{type_}() without pool_size is older Keras; today: pool_size=2")
 
     def passes_over(self, type_: str, name: str) -> bool:
-        """Whether Keras takes an argument of a layer that no declaration has: what it does stays open."""
+        """Return whether Keras takes an argument of a layer that no declaration has: what it does stays open."""
         path = f"layers.{type_}"
         found = keras_api.misfit(path, 0, [name], OF_LAYERS, whole=False)
         if not keras_api.is_known(path) or not (found is None or found.only_today):
@@ -342,7 +342,7 @@ def _merging() -> Collection[str]:
 
 
 def _names_like(module: str) -> list[str]:
-    """The losses, metrics or optimizers of Keras as programs write them."""
+    """Return the losses, metrics or optimizers of Keras as programs write them."""
     if module == "metrics":
         return ["accuracy", *keras_api.names_in("metrics")]
     return [one.lower() for one in part_names(module)] if module == "optimizers" else part_names(module, aliases=True)
@@ -353,7 +353,7 @@ def _a(word: str) -> str:
 
 
 def _no_tensor(value: object) -> str | None:
-    """What a layer is called on that is no tensor, and what would be right; None for what may be one."""
+    """Return what a layer is called on that is no tensor, and what would be right; None for what may be one."""
     if isinstance(value, str | bool | int | float):
         return f"{value!r}; call it on a tensor: the result of another layer, or an Input"
     if isinstance(value, Symbol) and (what := resolve_keras_name(value.path)) is not None and what.kind == "layer":
@@ -365,8 +365,8 @@ def _no_tensor(value: object) -> str | None:
 
 
 def _input_shapes(tensor: Tensor) -> list[Sequence[ProgramValue]] | None:
-    """The shapes, with the batch, of the inputs that feed a tensor through layers of Keras alone; None where one is not
-    known, or something else stands between."""
+    """Return the shapes, with the batch, of the inputs that feed a tensor through layers of Keras alone; None where one
+    is not known, or something else stands between."""
     waiting, seen, found = [tensor], set(), []
     while waiting:
         node = waiting.pop().node

@@ -81,8 +81,8 @@ class RefusedData(RefusedCalls):
             self.fault(ShapeError(f"the weights of '{layer.name}' are {takes}, got {got}"), place)
 
     def _weights_of(self, layer: LayerValue, met: set[int]) -> list[Shape] | None:
-        """The shapes of the weights of a layer, or of the layers of a model that are not met yet; None where they are
-        not known."""
+        """Return the shapes of the weights of a layer, or of the layers of a model that are not met yet; None where
+        they are not known."""
         if id(layer) in met or layer.kind == "operation" or layer.type == "InputLayer":
             return []
         met.add(id(layer))
@@ -184,12 +184,12 @@ class RefusedData(RefusedCalls):
 
 
 def _called(argument: str, name: str) -> str:
-    """What data are called in a message: X or y, or those of `validation_data`."""
+    """Return what data are called in a message: X or y, or those of `validation_data`."""
     return name if argument in _ORDER else f"{name}_val"
 
 
 def _loss(compiled: ProgramValue, number: int, names: Sequence[str]) -> Loss | None:
-    """The loss of an output, by its number among the names of all; None for one that is no loss of Keras."""
+    """Return the loss of an output, by its number among the names of all; None for one that is no loss of Keras."""
     if type(compiled) in (list, tuple):
         compiled = compiled[number] if len(compiled) == len(names) else None
     elif type(compiled) is dict:
@@ -203,13 +203,13 @@ def _loss(compiled: ProgramValue, number: int, names: Sequence[str]) -> Loss | N
 
 
 def _names(structure: object, tensors: Sequence[Tensor]) -> list[str]:
-    """The names of the inputs or outputs of a model: the keys of a dict, else those of the layers."""
+    """Return the names of the inputs or outputs of a model: the keys of a dict, else those of the layers."""
     keys = [str(key) for key in sorted(structure, key=str)] if type(structure) is dict else []
     return keys if len(keys) == len(tensors) else [tensor.node.layer.name for tensor in tensors]
 
 
 def _arrays(data: ProgramValue, names: Sequence[str]) -> list[Array] | None:
-    """The arrays of data in the order of the names; None where one of them is not known."""
+    """Return the arrays of data in the order of the names; None where one of them is not known."""
     if type(data) is dict:
         found = [data.get(name) for name in names]
     else:
@@ -218,7 +218,7 @@ def _arrays(data: ProgramValue, names: Sequence[str]) -> list[Array] | None:
 
 
 def _differ(one: Sequence[ProgramValue], other: Sequence[ProgramValue]) -> bool:
-    """Whether known sizes differ; that of the batch does not count."""
+    """Return whether known sizes differ; that of the batch does not count."""
     pairs = zip(one[1:], other[1:], strict=True)
     return any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in pairs)
 

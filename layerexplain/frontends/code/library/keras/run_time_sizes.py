@@ -25,7 +25,7 @@ _VECTORS = frozenset({"concat", "concatenate", "convert_to_tensor", "expand_dims
 
 
 def _sizes(likes: Sequence[Expr], shape: ProgramValue) -> tuple[ProgramValue, ...]:
-    """A shape in which ("axis", tensor, axis) stands for a size that a tensor has."""
+    """Return a shape in which ("axis", tensor, axis) stands for a size that a tensor has."""
     return tuple([one if isinstance(one, int) else likes[one[1]].shape[one[2]] for one in shape])
 
 
@@ -80,7 +80,7 @@ class RunTimeSizes(Calling):
     """Operations on sizes that are known at run time only."""
 
     def with_run_time_sizes(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """The result of a function that is given such a size; NotImplemented where nothing is known of it."""
+        """Return the result of a function that is given such a size; NotImplemented where nothing is known of it."""
         if not any(self._holds_size(one) for one in (*args, *kwargs.values())):
             return NotImplemented
         if name in ("arange", "range"):
@@ -112,7 +112,7 @@ class RunTimeSizes(Calling):
         return isinstance(value, Size) and value.tensor is not None
 
     def _vector(self, name: str, args: Arguments) -> ProgramValue:
-        """A list of sizes as code puts it together: `concat([[shape(x)[0]], [1, 1]], 0)`."""
+        """Return a list of sizes as code puts it together: `concat([[shape(x)[0]], [1, 1]], 0)`."""
         given = args[0] if args else None
         if name == "expand_dims" and isinstance(given, Size):
             return [given]
@@ -146,7 +146,7 @@ class RunTimeSizes(Calling):
         return self.operation("cast", [result, dtype], {}) if isinstance(dtype, str) and "float" in dtype else result
 
     def _shaped(self, declaration: Declaration, x: Tensor, shape: ProgramValue, name: str) -> ProgramValue:
-        """An operation that takes a list of sizes."""
+        """Return an operation that takes a list of sizes."""
         if type(shape) not in (list, tuple):
             return NotImplemented
         likes: list[ProgramValue] = []
@@ -206,13 +206,14 @@ class RunTimeSizes(Calling):
         return x
 
     def size_tensor(self, size: Size) -> ProgramValue:
-        """A run-time size where a number is needed: `x / shape(x)[1]`."""
+        """Return a run-time size where a number is needed: `x / shape(x)[1]`."""
         if size.tensor is None:
             return Unknown("a size that is known at run time only")
         return self.run_time_operation(SIZE, [size.tensor], {"axis": size.axis})
 
     def filled_at_run_time(self, shape: ProgramValue) -> ProgramValue:
-        """The sizes of numbers that are drawn or constant: None for what is known at run time only, and "batch"."""
+        """Return the sizes of numbers that are drawn or constant: None for what is known at run time only, and
+        "batch"."""
         if is_shape(shape):
             return tuple(shape)
         found: list[ProgramValue] = []

@@ -25,7 +25,7 @@ _SAYS_NOTHING = frozenset({"__init__", "get_config", "from_config", "compute_out
 
 @cache
 def keras_folder() -> str | None:
-    """The folder of the installed Keras, which is found and not imported; None where there is none."""
+    """Return the folder of the installed Keras, which is found and not imported; None where there is none."""
     try:
         spec = find_spec("keras")
     except (ImportError, ValueError):
@@ -36,7 +36,7 @@ def keras_folder() -> str | None:
 
 @cache
 def _homes() -> dict[str, str]:
-    """The file of each class of Keras's layers."""
+    """Return the file of each class of Keras's layers."""
     folder = keras_folder()
     found: dict[str, str] = {}
     for place, _, names in os.walk(os.path.join(folder, "src", "layers")) if folder is not None else ():
@@ -50,7 +50,7 @@ def _homes() -> dict[str, str]:
 
 
 def source_class(keras: Keras, name: str) -> Class | None:
-    """A class of Keras's layers as its source has it; None where no Keras is installed that has it."""
+    """Return a class of Keras's layers as its source has it; None where no Keras is installed that has it."""
     path, folder = _homes().get(name), keras_folder()
     read = None if path is None or folder is None else read_module(path, os.path.relpath(path, os.path.dirname(folder)))
     if read is None:
@@ -75,7 +75,7 @@ def with_source(keras: Keras, cls: Class) -> None:
 
 
 def _changes(cls: Class) -> bool:
-    """Whether a class has methods by which its layer computes something else."""
+    """Return whether a class has methods by which its layer computes something else."""
     own: dict[str, ProgramValue] = cls.attributes
     return any(isinstance(one, Function) and one.kind != "property" and name not in _SAYS_NOTHING
                for name, one in own.items())  # fmt: skip
