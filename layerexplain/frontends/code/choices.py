@@ -29,30 +29,11 @@ from layerexplain.frontends.code.values.program import (
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import Tensor
 
-_ONLY_READ = frozenset(
-    [
-        "evaluate",
-        "get_weights",
-        "load_weights",
-        "loss",
-        "losses",
-        "metrics",
-        "name",
-        "optimizer",
-        "predict",
-        "predict_on_batch",
-        "save",
-        "save_weights",
-        "set_weights",
-        "summary",
-        "test_on_batch",
-        "to_json",
-        "trainable_variables",
-        "trainable_weights",
-        "variables",
-        "weights",
-    ]
-)
+_ONLY_READ = frozenset([
+    "evaluate", "get_weights", "load_weights", "loss", "losses", "metrics", "name", "optimizer", "predict",
+    "predict_on_batch", "save", "save_weights", "set_weights", "summary", "test_on_batch", "to_json",
+    "trainable_variables", "trainable_weights", "variables", "weights",
+])  # fmt: skip
 """Attributes and methods of a model that change nothing of it."""
 MAKES_MODEL, CHANGES_MODEL = 1, 2
 """What code may do: make layers or models, whose names count on; change those that are there."""

@@ -323,12 +323,9 @@ class Formula:
 
 
 _LIKE: Mapping[str, Op] = {
-    "normal": normal_like,
-    "truncated_normal": normal_like,
-    "random_normal": normal_like,
-    "uniform": uniform_like,
+    "normal": normal_like, "truncated_normal": normal_like, "random_normal": normal_like, "uniform": uniform_like,
     "random_uniform": uniform_like,
-}
+}  # fmt: skip
 
 
 def _filled(config: Mapping[str, ProgramValue], values: Mapping[Tensor, Expr]) -> Expr:

@@ -9,5 +9,8 @@ keras/            Keras, with which models are made: framework.py lists its file
 small.py          libraries of which few functions matter: tqdm, six, scikit-learn
 registry.py       all of them
 
-Another library is one more module, and one more name in `registry.py`.
+Another library is one more module, and one more name in `registry.py`. One that models are made with is a class on
+`tracing.Graphs`, which follows the method `call_name` of the program's own classes: it says what its names give
+(`call_symbol`) and what its layers and tensors answer (values/framework.py). tests/frontends/code/test_libraries.py
+shows a small one of each kind.
 """

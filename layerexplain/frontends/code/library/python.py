@@ -35,20 +35,12 @@ _MATH = frozenset(
     """.split()  # noqa: SIM905
 )
 CONSTANTS = {
-    "string.ascii_lowercase": string.ascii_lowercase,
-    "string.ascii_letters": string.ascii_letters,
-    "string.ascii_uppercase": string.ascii_uppercase,
-    "string.digits": string.digits,
-    "string.hexdigits": string.hexdigits,
-    "string.octdigits": string.octdigits,
-    "string.printable": string.printable,
-    "string.punctuation": string.punctuation,
-    "string.whitespace": string.whitespace,
-    "math.pi": math.pi,
-    "math.e": math.e,
-    "math.inf": math.inf,
-    "math.nan": math.nan,
-}
+    "string.ascii_lowercase": string.ascii_lowercase, "string.ascii_letters": string.ascii_letters,
+    "string.ascii_uppercase": string.ascii_uppercase, "string.digits": string.digits,
+    "string.hexdigits": string.hexdigits, "string.octdigits": string.octdigits, "string.printable": string.printable,
+    "string.punctuation": string.punctuation, "string.whitespace": string.whitespace, "math.pi": math.pi,
+    "math.e": math.e, "math.inf": math.inf, "math.nan": math.nan,
+}  # fmt: skip
 LIBRARY = Library(
     "math", "functools", "operator", "itertools", "copy", "collections", "types", "typing", "argparse", "dataclasses",
     "contextlib",

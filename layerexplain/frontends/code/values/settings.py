@@ -10,12 +10,9 @@ from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.records import Record
 
 _FAMILIES = {
-    "initializers": "Initializer",
-    "regularizers": "Regularizer",
-    "constraints": "Constraint",
-    "losses": "Loss",
+    "initializers": "Initializer", "regularizers": "Regularizer", "constraints": "Constraint", "losses": "Loss",
     "optimizers": "Optimizer",
-}
+}  # fmt: skip
 """The class that all settings of a module are of."""
 
 

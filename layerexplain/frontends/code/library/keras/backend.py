@@ -28,13 +28,9 @@ _OPERATIONS = {
 }
 """Functions of keras.backend that are those of keras.ops, in today's names."""
 _SETTINGS = {
-    "epsilon": 1e-7,
-    "floatx": "float32",
-    "backend": "tensorflow",
-    "is_flash_attention_enabled": False,
-    "image_data_format": "channels_last",
-    "image_dim_ordering": "tf",
-}
+    "epsilon": 1e-7, "floatx": "float32", "backend": "tensorflow", "is_flash_attention_enabled": False,
+    "image_data_format": "channels_last", "image_dim_ordering": "tf",
+}  # fmt: skip
 """What Keras's settings are where no program changes them."""
 _NUMBERS = {
     "random_normal": "normal", "random_uniform": "uniform", "constant": "constant", "zeros": "zeros", "ones": "ones",

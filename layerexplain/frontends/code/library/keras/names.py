@@ -17,20 +17,10 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.values.program import Class
 
 _ROOTS = (
-    "tensorflow.compat.v1.keras",
-    "tensorflow.compat.v2.keras",
-    "tensorflow.python.keras",
-    "tensorflow.contrib.keras",
-    "tensorflow_core.python.keras",
-    "tensorflow.keras",
-    "keras_core",
-    "tf_keras.src",
-    "tf_keras",
-    "keras.src",
-    "keras.api._v2.keras",
-    "keras.api",
-    "keras",
-)
+    "tensorflow.compat.v1.keras", "tensorflow.compat.v2.keras", "tensorflow.python.keras", "tensorflow.contrib.keras",
+    "tensorflow_core.python.keras", "tensorflow.keras", "keras_core", "tf_keras.src", "tf_keras", "keras.src",
+    "keras.api._v2.keras", "keras.api", "keras",
+)  # fmt: skip
 """Where Keras has been found, the longer ones first."""
 
 Kind = Literal["layer", "model", "operation", "function", "setting", "backend", "data", "application", "other"]
@@ -163,12 +153,9 @@ _OTHER_NAMES = {
 
 
 _OTHER_OPERATIONS = {
-    "abs": "absolute",
-    "conj": "conjugate",
-    "hard_swish": "hard_silu",
-    "layer_normalization": "layer_norm",
+    "abs": "absolute", "conj": "conjugate", "hard_swish": "hard_silu", "layer_normalization": "layer_norm",
     "rms_normalization": "rms_norm",
-}
+}  # fmt: skip
 """Functions of keras.ops that make an operation of another name."""
 
 

@@ -41,16 +41,9 @@ _OF_TENSORS = frozenset(
 """Operations all of whose positional arguments are tensors; arrays may stand among them."""
 
 _BY_OPERATOR = {
-    "add": "Add",
-    "subtract": "Sub",
-    "multiply": "Mult",
-    "divide": "Div",
-    "true_divide": "Div",
-    "floor_divide": "FloorDiv",
-    "power": "Pow",
-    "pow": "Pow",
-    "mod": "Mod",
-}
+    "add": "Add", "subtract": "Sub", "multiply": "Mult", "divide": "Div", "true_divide": "Div",
+    "floor_divide": "FloorDiv", "power": "Pow", "pow": "Pow", "mod": "Mod",
+}  # fmt: skip
 """Functions of numbers that are operators of Python."""
 
 
