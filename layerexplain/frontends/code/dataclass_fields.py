@@ -14,7 +14,7 @@ _METHODS = frozenset({"_replace", "_asdict", "_make", "index", "count"})
 """Methods of named tuples."""
 
 
-class Field(Record, Value):
+class DataclassField(Record, Value):
     """What `dataclasses.field(…)` states of a field."""
 
     facts: Mapping[str, ProgramValue]
@@ -52,7 +52,7 @@ def make_dataclass(cls: Class) -> None:
     stated = cls.attributes["__stated__"] = {}
     for name in cls.attributes.get("__fields__", []):
         value = cls.attributes.get(name)
-        if isinstance(value, Field):
+        if isinstance(value, DataclassField):
             stated[name] = value.facts
             del cls.attributes[name]
             if "default" in value.facts:

@@ -1,4 +1,4 @@
-"""Definitions of functions and classes, decorators, and imports."""
+"""DefinitionStatements of functions and classes, decorators, and imports."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _KEEPING = frozenset({"function", "register_keras_serializable", "keras_export",
 """Decorators that leave the arguments of what they stand above as they are."""
 
 
-class Definitions(InterpreterPart):
+class DefinitionStatements(InterpreterPart):
     """The part of the interpreter that defines and imports."""
 
-    # Definitions ------------------------------------------------------------------------------------------------
+    # DefinitionStatements ------------------------------------------------------------------------------------------------
 
     def on_functiondef(self, node: ast.FunctionDef, frame: Frame) -> Signal:
         result: ProgramValue = self.function(node, node.name, frame)

@@ -21,10 +21,10 @@ from layerexplain.frontends.code.shapes import (
 )
 from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown, unknown_at
 from layerexplain.frontends.code.values.layers import (
+    CallTrace,
     LayerValue,
     ModelValue,
     Node,
-    Trace,
     Variable,
     layer_of,
     unknown_in,
@@ -87,7 +87,7 @@ class Formula:
         self.where = where
         self.leaves: dict[Any, Any] = {}
 
-    def results(self, layer: ModelValue, trace: Trace) -> CallFormula:
+    def results(self, layer: ModelValue, trace: CallTrace) -> CallFormula:
         """Return the results of a layer on tensors of the traced shapes, with the weights that it holds."""
         self.ways = _ways(self.library, layer)
         self.training = trace.training
@@ -107,7 +107,7 @@ class Formula:
         outputs = flat_tensors(trace.outputs)
         return CallFormula(given, carried, dict(zip(_result_names(outputs), result, strict=True)), masks, tuple(own))
 
-    def _placed(self, trace: Trace) -> dict[Tensor, Expr]:
+    def _placed(self, trace: CallTrace) -> dict[Tensor, Expr]:
         """Return a parameter for each input of a `call`, and for each mask that one carries."""
         values: dict[Tensor, Expr] = {}
         for one in (*trace.inputs, *trace.mask_inputs.values()):
@@ -128,7 +128,7 @@ class Formula:
         return (2, place)
 
     def _outputs(
-        self, layer: ModelValue, trace: Trace, values: dict[Tensor, Expr]
+        self, layer: ModelValue, trace: CallTrace, values: dict[Tensor, Expr]
     ) -> tuple[list[Expr], list[Expr | None]]:
         """Return the results of a `call`, and their masks."""
         outputs, masks = flat_tensors(trace.outputs), trace.masks

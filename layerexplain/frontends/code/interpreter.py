@@ -14,7 +14,7 @@ from layerexplain.frontends.code.attributes import Attributes
 from layerexplain.frontends.code.bounds import Exhausted
 from layerexplain.frontends.code.calls import Calls
 from layerexplain.frontends.code.choices import Choices
-from layerexplain.frontends.code.definitions import Definitions
+from layerexplain.frontends.code.definitions import DefinitionStatements
 from layerexplain.frontends.code.expressions import Expressions
 from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.library.registry import FRAMEWORKS
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     pass
 
 
-class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attributes, Calls):
+class Interpreter(Statements, Choices, Loops, DefinitionStatements, Expressions, Attributes, Calls):
     """One reading of one program.
 
     Args:

@@ -16,7 +16,7 @@ from layerexplain.frontends.code.operators import TOO_LARGE
 from layerexplain.frontends.code.shapes import STATED_SHAPE, declaration_of, flat_tensors
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown, unknown_at
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Trace, tensors_in, unknown_in
+from layerexplain.frontends.code.values.layers import CallTrace, LayerValue, ModelValue, Node, tensors_in, unknown_in
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance, creation_counter
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.layers.declaration import Spec
@@ -25,7 +25,7 @@ from layerexplain.layers.declaration import Spec
 class OwnCalls(Nodes):
     """What a library knows of the layers and models of the program."""
 
-    def trace(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> Trace:
+    def trace(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> CallTrace:
         """Follow the `call` of a layer or model of the program, with tensors in place of its inputs: once for the same
         arguments. Following it again draws no names."""
         training = self._training(model, args, kwargs)
@@ -35,7 +35,7 @@ class OwnCalls(Nodes):
         if known is not None:
             return known
         again, counters = model.traced, dict(self.counters)
-        trace = model.traces[key] = Trace(training)
+        trace = model.traces[key] = CallTrace(training)
         began = next(creation_counter)
         names = self.parameter_names(model)
 
@@ -373,7 +373,7 @@ class OwnCalls(Nodes):
         return None if trace.masks[tensor.index] is None else tensor.node.result(-1 - tensor.index)
 
     def _masks_of_results(
-        self, model: ModelValue, trace: Trace, outputs: object, args: Arguments, kwargs: Keywords
+        self, model: ModelValue, trace: CallTrace, outputs: object, args: Arguments, kwargs: Keywords
     ) -> None:
         """The masks that the results of a `call` carry: those that they have, else what `compute_mask` makes."""
         results = flat_tensors(outputs)

@@ -17,7 +17,7 @@ from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.graph_formula import Formula, not_known
 from layerexplain.frontends.code.own_calls import mirrored, passes_masks
 from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramError, ProgramValue, Unknown
-from layerexplain.frontends.code.values.layers import ModelValue, Trace, layer_of, unknown_in
+from layerexplain.frontends.code.values.layers import CallTrace, ModelValue, layer_of, unknown_in
 from layerexplain.frontends.code.values.program import Class, Function
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.lang.definition import Definition, states_after
@@ -148,7 +148,7 @@ class OwnLayer(Declaration):
         specs: Sequence[Spec | None],
         arguments: Mapping[str, ProgramValue],
         masks: Sequence[Spec | None],
-    ) -> tuple[ModelValue, Trace]:
+    ) -> tuple[ModelValue, CallTrace]:
         """Return the object that is called, and what its `call` does with tensors of these shapes."""
         interpreter = keras.interpreter
         interpreter.budget = Budget()
@@ -212,7 +212,7 @@ class OwnLayer(Declaration):
         return list(args), kwargs
 
     def _definition(
-        self, formula: Formula, layer: ModelValue, trace: Trace, arguments: Mapping[str, ProgramValue]
+        self, formula: Formula, layer: ModelValue, trace: CallTrace, arguments: Mapping[str, ProgramValue]
     ) -> Definition:
         result = formula.results(layer, trace)
         passes = self.mask == "pass"

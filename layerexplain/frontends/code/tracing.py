@@ -13,10 +13,10 @@ from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown, unknown_at
 from layerexplain.frontends.code.values.layers import (
     CALLED,
+    CallTrace,
     LayerValue,
     ModelValue,
     Node,
-    Trace,
     Variable,
     each_in,
     layer_of,
@@ -176,7 +176,7 @@ class Graphs(OwnCalls):
         found: OwnLayer = self.declarations[id(layer)]
         return found
 
-    def traced_graph(self, trace: Trace) -> Graph | None:
+    def traced_graph(self, trace: CallTrace) -> Graph | None:
         """Return the calls that the `call` of an own layer or model makes; None where they are not known."""
         return None if trace.outputs is None else Graph(list(trace.inputs), flat_tensors(trace.outputs))
 

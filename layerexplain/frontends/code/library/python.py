@@ -8,7 +8,7 @@ import string
 from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
-from layerexplain.frontends.code.dataclass_fields import Field, named_tuple
+from layerexplain.frontends.code.dataclass_fields import DataclassField, named_tuple
 from layerexplain.frontends.code.library.builtins import all_items, call_builtin, known_items
 from layerexplain.frontends.code.library.command_line import Parser
 from layerexplain.frontends.code.library.table import Implementation, Library
@@ -144,7 +144,7 @@ def _null_context(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -
 
 @function("dataclasses.field")
 def _field(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return Field(kwargs)
+    return DataclassField(kwargs)
 
 
 @function("dataclasses.replace")

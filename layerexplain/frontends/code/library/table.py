@@ -15,11 +15,11 @@ _Reader = TypeVar("_Reader")
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 
 
-class Rows(Generic[_Reader]):
+class FunctionTable(Generic[_Reader]):
     """What calls of names give. A row takes the arguments without and with a name, and what reads the program; it gives
     NotImplemented for arguments that it does not read.
 
-    >>> rows = Rows()
+    >>> rows = FunctionTable()
     >>> @rows("first", "head")
     ... def first(args, kwargs, reader):
     ...     return args[0]
@@ -64,7 +64,7 @@ class Library:
 
     def __init__(self, *roots: str) -> None:
         self.roots = frozenset(roots)
-        self.function: Rows[Interpreter] = Rows()
+        self.function: FunctionTable[Interpreter] = FunctionTable()
         self._families: dict[str, Callable[[str], Implementation]] = {}
 
     def family(self, package: str) -> Callable[[Callable[[str], Implementation]], Callable[[str], Implementation]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.keras.names import tensorflow_function
-from layerexplain.frontends.code.library.table import Rows
+from layerexplain.frontends.code.library.table import FunctionTable
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, tensors_in
 from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
@@ -22,7 +22,7 @@ _OF_NUMPY = {"reduce_prod": "prod", "reduce_sum": "sum", "range": "arange", "con
 _ONLY_RUN = ("data.", "io.", "image.", "train.", "distribute.", "config.")
 """Modules of which only running the code would tell what they give."""
 
-function: Rows[Keras] = Rows()
+function: FunctionTable[Keras] = FunctionTable()
 
 
 def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:

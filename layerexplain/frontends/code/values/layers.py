@@ -52,7 +52,7 @@ class Node:
         """What the author calls the results, by number."""
         self.callers: tuple[str, ...] = ()
         """Where the function was called that makes the call, in words."""
-        self.trace: Trace | None = None
+        self.trace: CallTrace | None = None
         """What the `call` of a layer or model of the program did with these arguments."""
         layer.nodes.append(self)
 
@@ -69,7 +69,7 @@ class Node:
         return list(self._tensors)
 
 
-class Trace:
+class CallTrace:
     """The `call` of an own layer or model, followed at given arguments, in training or not: the graph between `inputs`
     and `outputs` (tensors in lists and dicts; None where `reason` says why they are not known). `masks` are those of
     the results in order, `mask_inputs` stand for those that the inputs carry."""
@@ -198,7 +198,7 @@ class ModelValue(LayerValue):
         self.input_shape: ProgramValue = None
         self.compiled: dict[str, ProgramValue] | None = None
         self.open: list[Unknown] = []
-        self.traces: dict[ProgramValue, Trace] = {}
+        self.traces: dict[ProgramValue, CallTrace] = {}
         """What its `call` does, by the arguments; the first one is that of the program."""
         self.added_input = ""
         """The name of the InputLayer that Keras itself put before the layers of a Sequential model; "" for none."""

@@ -12,7 +12,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
 
 
-class Signature(NamedTuple):
+class CallSignature(NamedTuple):
     """What a function takes: its arguments, those without a name first; `required` are those without a default,
     `common` names that it takes too, and of which nothing is said."""
 
@@ -68,7 +68,7 @@ def _entry(path: str) -> tuple[str, ...]:
 
 
 @cache
-def _signature(text: str) -> Signature | None:
+def _signature(text: str) -> CallSignature | None:
     """Return a signature as it is written there; None for what is no function.
 
     >>> _signature("x, axis=, *, name=").misfit(0, ["axes"]).words
@@ -90,7 +90,7 @@ def _signature(text: str) -> Signature | None:
             name = part.removesuffix("=")
             kept.append(name)
             required += [name] if name == part else []
-    return Signature(tuple(positional), tuple(keywords), tuple(required), any_count, any_name)
+    return CallSignature(tuple(positional), tuple(keywords), tuple(required), any_count, any_name)
 
 
 def is_known(path: str) -> bool:

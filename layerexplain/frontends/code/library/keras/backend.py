@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.keras.operations import SIZES
-from layerexplain.frontends.code.library.table import Rows
+from layerexplain.frontends.code.library.table import FunctionTable
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
 from layerexplain.frontends.code.values.layers import tensors_in
 from layerexplain.frontends.code.values.tensors import Tensor
@@ -37,7 +37,7 @@ _NUMBERS = {
 }  # fmt: skip
 """Functions that make numbers, and their names in keras.ops and keras.random."""
 
-function: Rows[Keras] = Rows()
+function: FunctionTable[Keras] = FunctionTable()
 
 
 def call_backend(name: str, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:

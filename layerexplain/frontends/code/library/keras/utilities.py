@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from layerexplain.frontends.code.library.keras import datasets
 from layerexplain.frontends.code.library.keras.backend import call_backend
 from layerexplain.frontends.code.library.keras.names import KerasName
-from layerexplain.frontends.code.library.table import Rows
+from layerexplain.frontends.code.library.table import FunctionTable
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
 from layerexplain.frontends.code.values.layers import ModelValue, layer_of, tensors_in
 from layerexplain.frontends.code.values.program import Partial
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _OF_BACKEND = frozenset({"image_data_format", "floatx", "epsilon", "backend"})
 _FROM_FILES = frozenset({"load_model", "model_from_json", "model_from_config", "from_pretrained"})
 
-function: Rows[Keras] = Rows()
+function: FunctionTable[Keras] = FunctionTable()
 
 
 def call_utility(what: KerasName, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
