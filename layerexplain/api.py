@@ -408,6 +408,7 @@ def page(
     labels: Sequence[str] = (),
     vocabulary: Sequence[str] = (),
     overlay: Mapping[str, Any] | None = None,
+    vs: Model | Any = None,
     report: Report | None = None,
 ) -> Page:
     """Make the page of a model: its graph, and each layer explained, in one HTML file that works offline.
@@ -429,6 +430,7 @@ def page(
         vocabulary: Words for the ids of the input, in their order.
         overlay: Numbers of one's own by the paths of layers, which colour the graph: {"conv1": 1.25}; or with a title
             and how those of a box are combined: {"title": "latency (ms)", "combine": "max", "values": {"conv1": 1.25}}.
+        vs: Another model, as `source` is given: the page then shows the two side by side, and what differs.
         report: The report of the model, if it is there already.
 
     Returns:
@@ -445,6 +447,10 @@ def page(
     _refuse_with_report(source, gradient=gradient, inputs=inputs, code=code, values=values is not None)
     if values is None and (layers is not None or max_values is not None):
         raise ArgumentError("layers and max_values choose among the values of a run; give values too")
+    if vs is not None:
+        if values is not None or overlay is not None:
+            raise ArgumentError("values and overlay are for the page of one model; vs makes one of two")
+        return _page_of_two(source, vs, fold, gradient, inputs, code)
     if isinstance(source, Report):
         return page_of(source if name is None else source._replace(source=name), fold, overlay=overlay)
     from layerexplain.frontends import read_for_good
@@ -471,6 +477,17 @@ def page(
         budget = MOST_BYTES if max_values is None else max_values
         found = page_values(stored, model, values, wanted=chosen, budget=budget)
     return page_of(report if name is None else report._replace(source=name), fold, found, program, why, overlay)
+
+
+def _page_of_two(
+    before: Any, after: Any, fold: bool, gradient: bool, inputs: InputShapes | InputShapesOf | None, code: Code
+) -> Page:
+    from layerexplain.frontends import model_of
+    from layerexplain.render.page.comparison_data import comparison_page
+
+    models = [model_of(model, code) for model in (before, after)]
+    reports = [explain(model, gradient=gradient, inputs=inputs, code=code) for model in models]
+    return comparison_page(reports[0], reports[1], diff(models[0], models[1], inputs=inputs, code=code), fold)
 
 
 def format_report(

@@ -25,7 +25,7 @@ _LINEAR = frozenset({"conv", "depthwise_conv", "conv_transpose", "dot", "linear"
 # Neighbours -----------------------------------------------------------------------------------------------------
 
 
-def _once(find: Callable[[Network], _Found]) -> Callable[[Network], _Found]:
+def once(find: Callable[[Network], _Found]) -> Callable[[Network], _Found]:
     """Keep with a network what a function finds of it, since many rules ask the same."""
 
     def found(network: Network) -> _Found:
@@ -38,7 +38,7 @@ def _once(find: Callable[[Network], _Found]) -> Callable[[Network], _Found]:
     return found
 
 
-@_once
+@once
 def derived(network: Network) -> list[TracedCall]:
     """Return the first calls of layers that have a formula, inputs left out."""
     return [
@@ -58,14 +58,14 @@ def readers_of(network: Network, call: TracedCall) -> Sequence[TracedCall]:
     return [reader for own in network.calls_of(call.name) for reader in network.readers(own)]
 
 
-@_once
+@once
 def with_source(network: Network) -> list[tuple[TracedCall, TracedCall]]:
     """Return the calls of `derived` that take one tensor, each behind the call that makes it."""
     pairs = [(source_of(network, call), call) for call in derived(network)]
     return [(source, call) for source, call in pairs if source is not None]
 
 
-@_once
+@once
 def only_readers(network: Network) -> list[tuple[TracedCall, TracedCall]]:
     """Return the calls of `derived` that one other call alone reads, which takes nothing else, each with that one."""
     pairs = [(call, readers_of(network, call)) for call in derived(network) if not is_output(network, call)]
@@ -80,7 +80,7 @@ def chained(network: Network, *types: str) -> Iterator[tuple[TracedCall, TracedC
             yield call, reader
 
 
-@_once
+@once
 def _output_layers(network: Network) -> frozenset[str]:
     return frozenset([ref.layer for ref in network.model.outputs])
 
@@ -132,7 +132,7 @@ def last_function(definition: Definition) -> str:
     return str(node.attrs["definition"].name) if node.op is CALL else "" if node.op is INPUT else node.op.name
 
 
-@_once
+@once
 def _by_ending(network: Network) -> dict[str, list[TracedCall]]:
     return grouped((ends_with(call), call) for call in derived(network))
 

@@ -23,9 +23,10 @@ from layerexplain.checks.calls import (
     with_source,
 )
 from layerexplain.checks.rules import Found, rule
+from layerexplain.model import is_before_keras_3
 from layerexplain.network.lost_masks import lost_words
 from layerexplain.network.traced import Network, TracedCall
-from layerexplain.ops.sizes import FLOATS
+from layerexplain.ops.sizes import FLOATS, shape_text
 
 
 @rule(
@@ -101,6 +102,26 @@ def unread_input(network: Network) -> Iterator[Found]:
 )
 def dropout_before_batchnorm(network: Network) -> Iterator[Found]:
     yield from _dropout_before(network, "BatchNormalization")
+
+
+@rule(
+    "whole-image-at-inference",
+    "RandomCrop that Keras 3 leaves out at inference",
+    "wrong",
+    "certain",
+    why="Keras infers the cropped shape, and at inference hands on the whole image: a Dense behind it fails, and other "
+    "layers compute something else than in training.",
+    fix="Crop outside of the model, in the data set, or use CenterCrop, which crops in training and at inference.",
+    source="keras/src/layers/preprocessing/image_preprocessing/random_crop.py, Keras 3.0 to 3.15",
+    inside=True,
+)
+def whole_image_at_inference(network: Network) -> Iterator[Found]:
+    for call in derived(network):
+        if type_of(network, call) != "RandomCrop" or call.definition is None or call.outputs[0] is None:
+            continue
+        before, after = call.definition.params[0].shape, call.outputs[0].shape
+        if before != after and not is_before_keras_3(network.model.keras_version):
+            yield call, f"Keras hands on {shape_text(before)}, and infers {shape_text(after)}"
 
 
 def _dropout_before(network: Network, *types: str) -> Iterator[Found]:

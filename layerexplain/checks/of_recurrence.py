@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isqrt
 
-from layerexplain.checks.calls import config_of, derived, ends_with, source_of
+from layerexplain.checks.calls import derived, ends_with, once, source_of
 from layerexplain.checks.rules import Found, rule
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Layer
@@ -116,11 +116,11 @@ def _is_flattened(network: Network, call: TracedCall) -> bool:
     return False
 
 
-def _recurrent(network: Network) -> Iterator[tuple[TracedCall, Layer]]:
-    """Yield the calls of recurrent layers, each with the layer, or the one that it holds."""
-    for call in derived(network):
-        layer = network.layer(call.name)
-        inner = config_of(network, call).get("layer")
-        one = inner if isinstance(inner, Layer) else layer
-        if facts_of(one.type).states:
-            yield call, one
+@once
+def _recurrent(network: Network) -> list[tuple[TracedCall, Layer]]:
+    """Return the calls of recurrent layers, each with the layer, or the one that it holds."""
+    layers = {name: one.config.get("layer", one) for name, one in network.model.layers_by_name.items()}
+    types = {one.type for one in layers.values() if isinstance(one, Layer)}
+    recurrent = {type_ for type_ in types if facts_of(type_).states}
+    held = {name: one for name, one in layers.items() if isinstance(one, Layer) and one.type in recurrent}
+    return [(call, held[call.name]) for call in derived(network) if call.name in held] if held else []

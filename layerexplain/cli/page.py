@@ -112,6 +112,9 @@ def _overlay(ctx: click.Context, parameter: click.Parameter, path: str | None) -
     help="JSON with a number for layers, which colours the graph: latency, sparsity, error: {\"conv1\": 1.25}, or with "
     'a title: {"title": "ms", "combine": "max", "values": {"conv1": 1.25}}.',
 )  # fmt: skip
+@click.option(
+    "--vs", metavar="SOURCE", help="Another model: the page shows the two side by side, and what differs (see diff)."
+)
 @code_option
 def command(
     source: str,
@@ -125,6 +128,7 @@ def command(
     labels: tuple[str, ...],
     vocabulary: tuple[str, ...],
     overlay: dict[str, Any] | None,
+    vs: str | None,
     code: tuple[str, ...],
 ) -> None:
     """Make a page of SOURCE to look at in a browser: the graph, in which boxes open; for each layer its formula, what
@@ -141,13 +145,18 @@ def command(
       layerexplain page model.keras -o model.html
       layerexplain page train.py --gradient -o model.html
       layerexplain page model.keras --input image.png --values 'conv1*' -o model.html
+      layerexplain page old.keras --vs new.keras -o both.html
     """
     shapes, given = inputs
     if not given and (values or max_values is not None):
         raise click.UsageError("--values and --max-values need the values of an input, as in --input random")
+    if vs is not None and (given or overlay is not None):
+        raise click.UsageError("--vs shows two models and takes no values of inputs and no --overlay")
     content = library.piped(source)
     asked: dict[str, Any] = {"gradient": gradient, "inputs": shapes, "code": code}
     runs: dict[str, Any] = {"weights": weights, "labels": labels, "vocabulary": vocabulary, "overlay": overlay}
+    if vs is not None:
+        return write_picture(output, api.page(content, vs=library.piped(vs), fold=fold, **asked))
     failure = None
     if given:
         try:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.conversions.block_names import joined_name, loop_over_names, word_for
 from layerexplain.conversions.blocks import Block, ComparedCall, repeated_blocks
-from layerexplain.conversions.operations import INFIX, function_arguments, gives_several, operation
 from layerexplain.conversions.python_text import (
     WIDTH,
     CodeText,
@@ -22,6 +21,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.model_builder import layers_among
 from layerexplain.layers.declaration import snake_case
 from layerexplain.model import Call, Layer, Model, TensorRef, formed, path_in, replaced
+from layerexplain.network.operation_classes import INFIX, function_arguments, gives_several, operation
 
 if TYPE_CHECKING:
     from layerexplain.conversions.code import CodeModule
@@ -177,7 +177,7 @@ class FunctionalBody:
         if layer.model is not None:
             path = None if layer.model.output_form is None else path_in(layer.model.output_form, ref.output)
             return path if path is not None else (ref.output,) * (len(layer.model.outputs) > 1)
-        several = gives_several(layer.type) if layer.kind == "operation" else self._gives_several(layer)
+        several = gives_several(layer.type, layer.config) if layer.kind == "operation" else self._gives_several(layer)
         return (ref.output,) if several or ref.layer in self.several else ()
 
     def _gives_several(self, layer: Layer) -> bool:

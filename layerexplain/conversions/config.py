@@ -8,13 +8,13 @@ from typing import Any
 
 from layerexplain.attribute_path import step_text
 from layerexplain.conversions.one_object import OneObject, nodes_before
-from layerexplain.conversions.operations import operation
 from layerexplain.conversions.today import call_arguments, in_todays_words, inner_model
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.lang.tables import ConstantArray, Shaped
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find
 from layerexplain.model import Call, Layer, Model, TensorRef, TrainingSetting, formed, replaced
+from layerexplain.network.operation_classes import operation
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 from layerexplain.records import grouped

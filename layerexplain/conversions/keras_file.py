@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.conversions.carried_weights import CarriedWeights
@@ -15,16 +15,16 @@ from layerexplain.conversions.config import to_config
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.keras.config import read_config
 from layerexplain.lang.visit import is_random
-from layerexplain.model import InputShapes, Model, TrainingSetting, fixed_batch
+from layerexplain.model import InputShapes, Model, fixed_batch
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import NotComputed, computed
-from layerexplain.oracle.difference import allowed, difference
+from layerexplain.oracle.difference import allowed
 from layerexplain.oracle.keras_files import keras_model_of_config
 from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
 from layerexplain.oracle.keras_model import KerasModel
+from layerexplain.oracle.to_keras import part_of_training
 from layerexplain.oracle.verify import BATCH, Trial, first_shape, traced, tried
-from layerexplain.report.settings import home_of
 from layerexplain.report.todays_training import TodaysTraining, todays_training
 from layerexplain.run.weight_source import WeightSource, weight_source
 from layerexplain.weights.weighted_layers import weighted_layers
@@ -130,18 +130,17 @@ def _must_agree(model: Model, saved: KerasModel, weights: WeightSource, inputs: 
     if is_random(definition):
         raise LayerExplainError("it draws random numbers even at inference, so the new model cannot be checked")
     arrays = list(_arrays(trial.network, weights))
+    dtypes = [str(getattr(layer, "compute_dtype", "float32")) for layer in saved.real.layers]
     try:
-        values = computed(definition, trial.arrays, arrays, batch, "float32")
+        ours = computed(definition, trial.arrays, arrays, batch, "float32", *dtypes)
     except NotComputed as refusal:
         raise LayerExplainError(f"the new model cannot be checked: {refusal}") from None
-    ours = values[: len(definition.results)]  # then the masks of those that carry one
-    most = allowed(TOLERANCE, *[str(getattr(layer, "compute_dtype", "float32")) for layer in saved.real.layers])
-    for place, (mine, theirs) in enumerate(zip(ours, trial.outputs, strict=True)):
-        apart, words = difference(mine, theirs)
-        if not apart <= most:
-            name = f"output {place + 1}" if len(ours) > 1 else "the output"
-            fact = f"{name} of the new model differs from the formulas by {apart:.1e}"
-            raise LayerExplainError(f"{fact} ({words or 'of its largest value'}); nothing was written")
+    for place, theirs in enumerate(trial.outputs):
+        found = ours.verdict(place, theirs, allowed(TOLERANCE, *dtypes))
+        if not found.agrees:
+            name = f"output {place + 1}" if len(trial.outputs) > 1 else "the output"
+            fact = f"{name} of the new model differs from the formulas by {found.apart:.1e}"
+            raise LayerExplainError(f"{fact} ({found.words or 'of its largest value'}); nothing was written")
 
 
 def _arrays(network: Network, weights: WeightSource) -> Iterator[Any]:
@@ -155,7 +154,6 @@ def _compile(real: Any, training: TodaysTraining | None) -> Iterator[str]:
     """Compile a model as its source was; yield what is not carried over."""
     if training is None:
         return
-    keras = load_keras()
     yield from training.unsaid
     for one in training.left_out:
         yield f"{one} is not part of Keras 3; the new model is not trained with it"
@@ -163,25 +161,9 @@ def _compile(real: Any, training: TodaysTraining | None) -> Iterator[str]:
     if "optimizer" not in given and "loss" not in given:
         return
     try:
-        real.compile(**{key: keras_object(keras, value) for key, value in given.items()})
+        real.compile(**{key: part_of_training(value) for key, value in given.items()})
     except Exception as error:  # Keras raises whatever its parts raise
         yield f"the training configuration is left out: {first_line(error)}"
     else:
         if training.optimizer is not None:
             yield "the state of the optimizer is not carried over; training begins with a new one"
-
-
-def keras_object(keras: Any, value: Any) -> Any:
-    """Return an object of Keras for a setting: of its own classes alone, by their names."""
-    if isinstance(value, TrainingSetting):
-        home: Any = keras
-        for part in home_of(value.name).split("."):
-            home = getattr(home, part)
-        return getattr(home, value.name)(**{key: keras_object(keras, one) for key, one in value.config.items()})
-    if isinstance(value, Mapping):
-        return {key: keras_object(keras, one) for key, one in value.items()}
-    return (
-        [keras_object(keras, one) for one in value]
-        if isinstance(value, Sequence) and not isinstance(value, str)
-        else value
-    )

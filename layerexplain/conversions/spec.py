@@ -7,7 +7,6 @@ from typing import Any
 
 from layerexplain.attribute_path import Steps, step_text
 from layerexplain.conversions.one_object import OneObject
-from layerexplain.conversions.operations import is_tensor, operation
 from layerexplain.conversions.today import OLD_HARD_SIGMOID, as_one, in_todays_words, inner_model, own_calls
 from layerexplain.conversions.yaml_text import scalar
 from layerexplain.errors import ArgumentError, SpecError
@@ -16,6 +15,7 @@ from layerexplain.lang.tables import ConstantArray
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find, first_argument
 from layerexplain.model import Call, Layer, Model, TensorRef, TrainingSetting, fixed_batch, keeps_state
+from layerexplain.network.operation_classes import is_tensor, operation
 from layerexplain.records import NamedTuple
 from layerexplain.report.settings import by_name
 from layerexplain.report.todays_training import todays_training
@@ -163,6 +163,9 @@ class _SpecWriter:
         if kwargs.keys() == {"initial_state"} and declaration is not None and declaration.takes_states:
             states = self._names(kwargs["initial_state"], layer)
             return [*args, *(states if isinstance(states, list) else [states])]
+        if layer.kind == "operation" and sum(isinstance(one, list) for one in args) > 1:
+            words = "takes several lists of tensors, for which a spec has no word"
+            raise SpecError(words, layer=self.path + layer.name)
         while args and args[-1] is None:
             args.pop()
         if kwargs or None in args:

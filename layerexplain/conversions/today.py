@@ -11,13 +11,13 @@ from typing import Any
 
 from layerexplain.conversions.gone_layers import GONE, layer_for
 from layerexplain.conversions.one_object import must_be_certain
-from layerexplain.conversions.operations import todays_call
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
 from layerexplain.frontends.spec.items import one_cell
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import COMMON, Declaration
 from layerexplain.layers.registry import find
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, ForeignFunction, Layer, Model, Shape, TrainingSetting, formed
+from layerexplain.network.operation_classes import todays_call
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.report.default_initializers import default_initializer
@@ -75,7 +75,7 @@ OLD_HARD_SIGMOID = _old_hard_sigmoid()
 def in_todays_words(model: Model) -> Model:
     """Return a model with its layers as Keras 3 has them, arguments at their default left out.
 
-    Values are plain, or a `Setting` for an initializer, regularizer or constraint, or a `Layer`.
+    Values are plain, or a `TrainingSetting` for an initializer, regularizer or constraint, or a `Layer`.
 
     Raises:
         LayerExplainError: for a layer that runs code, that is not Keras's, or that today's Keras does not have.

@@ -43,7 +43,11 @@ class Evaluation:
 
 
 def evaluate(
-    definition: Definition, values: Sequence[Any], weights: Sequence[Any], run: Evaluation | None = None
+    definition: Definition,
+    values: Sequence[Any],
+    weights: Sequence[Any],
+    run: Evaluation | None = None,
+    evaluator: Evaluator | None = None,
 ) -> list[Any]:
     """Return the values of a definition's results, of its existing masks, then of its new states, as arrays.
 
@@ -52,6 +56,7 @@ def evaluate(
         values: Arrays for its params, including the masks that it takes, in order.
         weights: Arrays for its weights, then for its states, in order.
         run: The context; by default one in float32 with the batch size of `values`.
+        evaluator: What computes each node; by default an `Evaluator` of that context.
 
     Raises:
         CannotEvaluate: An op has no value.
@@ -62,14 +67,16 @@ def evaluate(
         ]
         run = Evaluation(next((int(actual) for size, actual in sizes if isinstance(size, Batch)), 1))
     with _silent(run):
-        return [run.np.asarray(value) for value in _Evaluator(run).results(definition, (*values, *weights))]
+        return [
+            run.np.asarray(value) for value in (evaluator or Evaluator(run)).results(definition, (*values, *weights))
+        ]
 
 
 def evaluate_nodes(roots: Sequence[Expr], leaves: Mapping[Expr, Any], run: Evaluation) -> list[Any]:
     """Return the values of nodes as arrays, given those of the leaves that they need. Raises `CannotEvaluate`."""
     env = {leaf: _cast(run, value, leaf.dtype) for leaf, value in leaves.items()}
     with _silent(run):
-        return [run.np.asarray(value) for value in _Evaluator(run).values(roots, env)]
+        return [run.np.asarray(value) for value in Evaluator(run).values(roots, env)]
 
 
 def _silent(run: Evaluation) -> Any:
@@ -83,7 +90,7 @@ def _cast(run: Evaluation, value: Any, dtype: str) -> Any:
     return array if wanted is None or array.dtype == wanted else array.astype(wanted)
 
 
-class _Evaluator(ExprInterpreter[Any]):
+class Evaluator(ExprInterpreter[Any]):
     """Compute the array of each node."""
 
     def __init__(self, run: Evaluation) -> None:

@@ -32,6 +32,8 @@ class Facts(NamedTuple):
     - `casts_keras_2`: in Keras 2 it casts its input to its dtype also where that is one of whole numbers.
     - `alone_ndim`: the axes of one image or signal without a batch, where it takes that too; 0 where it does not.
     - `makes`: the classes of the layers that it makes inside when it is built, which draw names of their own.
+    - `class_name`: the name of its class, where Keras exports that under another one; `own_classes`: its further names
+      that are classes of their own. All other names are further names of its class.
     - `home`: the module of keras.applications that defines it; "" for the layers of keras.layers.
     - `sets_in_inner`: arguments of the layers that it holds, which it sets itself, whatever they say.
     - `inner_copies`: an argument which, if it is left out, is a copy of another with the opposite of a flag.
@@ -67,6 +69,8 @@ class Facts(NamedTuple):
     casts_keras_2: bool = False
     alone_ndim: int = 0
     makes: str = ""
+    class_name: str = ""
+    own_classes: tuple[str, ...] = ()
     home: str = ""
     sets_in_inner: tuple[str, ...] = ()
     inner_copies: Mapping[str, tuple[str, str]] = MappingProxyType({})

@@ -253,6 +253,18 @@ def facts_of(type_: str) -> Facts:
     return declaration.facts if declaration is not None else NO_FACTS
 
 
+def class_name(type_: str) -> str:
+    """Return the name of the class that a name of a layer type stands for.
+
+    >>> class_name("MaxPool2D"), class_name("GroupQueryAttention"), class_name("SyncBatchNormalization")
+    ('MaxPooling2D', 'GroupedQueryAttention', 'SyncBatchNormalization')
+    """
+    declaration = find(type_) if "." not in type_ else None
+    if declaration is None or type_ in declaration.facts.own_classes:
+        return type_
+    return declaration.facts.class_name or declaration.type
+
+
 def type_names() -> list[str]:
     """All layer types of Keras that have a declaration, in alphabetical order; operations between layers are left
     out."""

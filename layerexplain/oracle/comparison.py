@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
+from layerexplain.derive.rounding import Roundings
 from layerexplain.lang.axes import Batch
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.visit import is_random, nodes
@@ -14,7 +15,7 @@ from layerexplain.network.masks import as_keras_runs
 from layerexplain.network.notes import operation_type
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.linalg import undetermined
-from layerexplain.oracle.difference import allowed, difference
+from layerexplain.oracle.difference import Verdict, allowed, verdict
 from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Key, ReferenceGraph, ReferenceOperation
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status
@@ -153,11 +154,10 @@ class KerasComparison:
         masks = [mask if mask is None else graph.value(mask) for mask in masks]
         after = operation.states(definition)
         check = self._values(row, definition, results, values, masks, after)
-        known = (
-            operation.fault(call.layer.config, values)
-            if check.status == "differs" and check.output_shapes.agree
-            else None
-        )
+        known = None
+        if check.status == "differs":
+            agree = check.output_shapes.agree is True
+            known = operation.fault(call.layer.config, values, shapes_agree=agree)
         if known is None:
             return check
         self.faults.append(known)
@@ -167,7 +167,7 @@ class KerasComparison:
         self,
         row: LayerCheck,
         definition: Definition,
-        ours: Sequence[Any],
+        ours: Computed,
         values: Sequence[Any],
         masks: Sequence[Any],
         states: Sequence[Any],
@@ -178,22 +178,21 @@ class KerasComparison:
         if values and all(map(nowhere_finite, values)):
             return not_compared(row, "Keras's values are NaN or infinite everywhere")
         names = [f"output {i}" for i in range(count)] if count > 1 else [""]
-        pairs = list(zip(names, ours[:count], values, strict=True))
-        left = iter(ours[count:])
+        pairs = list(zip(names, values, strict=True))
         for i, own in enumerate(definition.masks):
             if own is None:
                 continue
-            mask = next(left)
             if i < len(masks) and masks[i] is None:
                 return differs(row, "by its formula, it passes on a mask; in Keras it does not")
-            pairs.append(("the mask", mask, masks[i]))
-        for leaf, new in zip(definition.states, states, strict=True):
-            pairs.append((f"the state {leaf.label}", next(left), new))
-        for name, a, b in pairs:
-            apart, words = difference(a, b)
-            row = row._replace(difference=apart if row.difference is None else max(row.difference, apart))
-            if not apart <= row.tolerance:
-                return differs(row, f"{name}: {words}".removeprefix(": ") if words else name)
+            pairs.append(("the mask", masks[i]))
+        pairs += [(f"the state {leaf.label}", new) for leaf, new in zip(definition.states, states, strict=True)]
+        most = row.tolerance
+        for place, (name, theirs) in enumerate(pairs):
+            found = ours.verdict(place, theirs, most)
+            if row.difference is None or not found.apart <= row.difference:
+                row = row._replace(difference=found.apart, tolerance=found.tolerance, rounding=found.rounding)
+            if not found.agrees:
+                return differs(row, ": ".join(filter(None, [name, found.words])))
         return row._replace(status="agrees")
 
 
@@ -254,26 +253,40 @@ def _given(traced: TracedCall, sources: _Sources) -> list[tuple[Any, str]] | Non
     return given
 
 
+class Computed(NamedTuple):
+    """The results of a formula, its masks and its new states, as arrays, and what rounding does to each."""
+
+    values: list[Any]
+    roundings: Roundings
+
+    def verdict(self, place: int, theirs: Any, tolerance: float) -> Verdict:
+        """Compare one of the values with Keras's."""
+        return verdict(self.values[place], theirs, tolerance, lambda: self.roundings.of(place))
+
+
 def computed(
-    definition: Definition, arrays: Sequence[Any], weights: Sequence[Any], batch: int, dtype: str
-) -> list[Any]:
-    """Return the results of a formula at a compute dtype, as arrays. Raises `NotComputed`, with the reason."""
+    definition: Definition, arrays: Sequence[Any], weights: Sequence[Any], batch: int, dtype: str, *others: str
+) -> Computed:
+    """Return what a formula computes in a dtype; `others` are those in which Keras rounds parts of it. Raises
+    `NotComputed`, with the reason."""
     arrays, weights = [rounded_to(a, dtype) for a in arrays], [rounded_to(w, dtype) for w in weights]
     try:
-        return evaluate(definition, arrays, weights, Evaluation(batch, computed_in(dtype)))
+        values = evaluate(definition, arrays, weights, Evaluation(batch, computed_in(dtype)))
     except CannotEvaluate as refusal:
         raise NotComputed("not compared", f"its formula cannot be evaluated: {refusal}") from None
     except Exception as error:  # one failing op must not hide the results of other layers
-        raise NotComputed("differs", f"its formula fails: {type(error).__name__}: {first_line(error)}") from None
+        raise NotComputed("differs", f"its formula fails: {type(error).__name__}: {first_line(error)}", error) from None
+    return Computed(values, Roundings(definition, arrays, weights, batch, (dtype, *others)))
 
 
 class NotComputed(Exception):
-    """Raised if a formula has no values to compare: the status and the reason of its check."""
+    """Raised if a formula has no values to compare: the status and the reason of its check, and what NumPy raised."""
 
-    def __init__(self, status: Status, reason: str) -> None:
+    def __init__(self, status: Status, reason: str, error: Exception | None = None) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.error = error
 
 
 def draws(network: Network) -> bool:

@@ -3,14 +3,50 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
+
+from layerexplain.records import NamedTuple
 
 _ROUNDING = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 _ROUNDINGS = 10
 """The number of half-precision roundings that may add up within one layer."""
 
 JUDGED = 8
-"""How many times as far from Keras as from themselves in float64 formulas may be: Keras rounds in another order."""
+"""How many times what rounding does to a formula Keras may be off: it rounds in another order."""
+
+
+class Verdict(NamedTuple):
+    """How far two arrays are apart, and the tolerance for that, relative to the largest value of the second array (as
+    they are where it is 0 everywhere); what is wrong, in words; and what rounding alone does, where that was asked."""
+
+    apart: float
+    tolerance: float
+    words: str = ""
+    rounding: float | None = None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the difference is within the tolerance."""
+        return self.apart <= self.tolerance
+
+
+def verdict(ours: Any, theirs: Any, tolerance: float, rounding: Callable[[], float]) -> Verdict:
+    """Compare two arrays. Where they differ by more than the tolerance, they may still differ by a few times what
+    `rounding` gives, the most that rounding alone does to a value of ours."""
+    import numpy as np
+
+    apart, words = difference(ours, theirs)
+    if apart <= tolerance or ours.shape != theirs.shape or not {_kind(ours), _kind(theirs)} <= {"float", "complex"}:
+        return Verdict(apart, tolerance, words)
+    scale = float(np.abs(theirs).max(initial=0, where=np.isfinite(theirs)))
+    if scale == 0 and words:
+        apart = float(np.abs(ours).max())
+    if not math.isfinite(apart):
+        return Verdict(apart, tolerance, words)
+    by_rounding = rounding() / (scale or 1)
+    most = judged(tolerance if scale else 0.0, by_rounding)
+    return Verdict(apart, most, words if apart > most else "", by_rounding)
 
 
 def difference(ours: Any, theirs: Any) -> tuple[float, str]:
@@ -56,8 +92,7 @@ def allowed_in_row(tolerance: float, layers: int, *dtypes: str) -> float:
 
 
 def judged(most: float, rounding: float) -> float:
-    """Return the tolerance where float64 is the judge: what is allowed anyway, or some times what the formulas in
-    their own precision are from the same formulas in float64."""
+    """Return the tolerance where rounding is the judge: what is allowed anyway, or a few times what rounding does."""
     return max(most, JUDGED * rounding)
 
 

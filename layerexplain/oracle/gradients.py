@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.derive.gradient.backward import gradient, is_float
+from layerexplain.derive.rounding import Roundings
 from layerexplain.errors import LayerExplainError, ShapeError
 from layerexplain.frontends.training import trained_with
 from layerexplain.lang.definition import Definition
@@ -24,6 +26,7 @@ from layerexplain.oracle.verify_report import Compared, Status, StepCheck, Value
 from layerexplain.run.activations import ModelRun
 from layerexplain.run.given_inputs import traced_at
 from layerexplain.run.gradients import GradientStep, WeightKey
+from layerexplain.run.moved_inside import moves_of
 from layerexplain.run.objective import NoGradient
 from layerexplain.run.precision import computed_in, rounded_to
 from layerexplain.run.trace import RunnableModel
@@ -64,6 +67,8 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
         return check("not compared", f"not derived: {why}")
     if not any(leaf in found.of for leaf in definition.leaves):
         return check("not compared", "it has no gradient")
+    if training and (moves := moves_of(definition)).unknown and moves.read:
+        return check("not compared", "a layer inside stores new weights at each step, and goes on from them")
     rng = np.random.default_rng(call.seed)
     states = call.operation.states(definition)
     try:
@@ -75,14 +80,12 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
     stored = [*[graph.value(one) for one in call.operation.weights(definition)], *states]
     weights = [rounded_to(one, compute) for one in stored]
 
-    def gradients_in(dtype: str, arrays: Sequence[Any], weights: Sequence[Any]) -> dict[str, Any]:
-        values = evaluate(found.whole, [*arrays, *theirs.seeds], weights, Evaluation(call.batch, dtype))
-        return dict(zip(found.whole.results, values, strict=True))
-
+    given_back = [*arrays, *theirs.seeds]
     try:
-        ours = gradients_in(computed_in(compute), arrays, weights)
+        made = evaluate(found.whole, given_back, weights, Evaluation(call.batch, computed_in(compute)))
     except CannotEvaluate as why:
         return check("not compared", f"cannot be evaluated: {why}")
+    ours = dict(zip(found.whole.results, made, strict=True))
     pairs: dict[str, tuple[Any, Any]] = {}
     seen: dict[int, str] = {}
     for leaf, tensor, g in zip(definition.params, given, theirs.of_inputs, strict=True):
@@ -97,24 +100,25 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
     if worst is None:
         return check("not compared", "no gradient comes back in Keras")
     rounding = None
-    if not worst <= most and compute != "float64":
-        exact = ([graph.value(one) for one in given], stored)
-        in_64 = gradients_in("float64", *([rounded_to(value, "float64") for value in of] for of in exact))
-        rounding = _worst({name: (own, in_64[name]) for name, own in ours.items()})[0]
-        most = judged(most, rounding or 0.0)
+    if most < worst < math.inf:
+        of_each = Roundings(found.whole, given_back, weights, call.batch, (compute,))
+        rounding = max(map(of_each.of, range(len(ours)))) / (_largest(pairs) or 1)
+        most = judged(most, rounding)
     agrees = worst <= most
     return check("agrees" if agrees else "differs", "" if agrees else f"that of {where}", worst)._replace(
         tolerance=most, rounding=rounding
     )
 
 
-def _worst(pairs: Mapping[str, tuple[Any, Any]]) -> tuple[float | None, str]:
-    """Return the largest difference by the largest gradient, and of what it is; None if there are none."""
+def _worst(
+    pairs: Mapping[str, tuple[Any, Any]], keras: Mapping[str, tuple[Any, Any]] | None = None
+) -> tuple[float | None, str]:
+    """Return the largest difference by the largest gradient of Keras, and of what it is; None if there are none.
+    `keras` are the pairs that have those gradients, if others."""
     import numpy as np
 
     if not pairs:
         return None, ""
-    largest = max(float(np.max(np.abs(theirs), initial=0)) for _, theirs in pairs.values())
     worst, where = 0.0, ""
     for name, (ours, theirs) in pairs.items():
         if np.shape(ours) not in ((), theirs.shape):
@@ -125,7 +129,14 @@ def _worst(pairs: Mapping[str, tuple[Any, Any]]) -> tuple[float | None, str]:
         apart = float("inf") if np.isnan(apart) else apart
         if apart > worst:
             worst, where = apart, name
-    return (worst / largest if largest else worst), where
+    return worst / (_largest(pairs if keras is None else keras) or 1), where
+
+
+def _largest(pairs: Mapping[str, tuple[Any, Any]]) -> float:
+    """Return the largest of Keras's gradients."""
+    import numpy as np
+
+    return max(float(np.max(np.abs(theirs), initial=0)) for _, theirs in pairs.values())
 
 
 # The whole model ----------------------------------------------------------------------------------------------------
@@ -152,6 +163,9 @@ def _step(
             return check._replace(reason="it draws random numbers in training")
         step = _step_of_training(model, network, reference, arrays, training, seed)
         check = check._replace(loss=" + ".join(term.type for term in step.losses))
+        left_out = step.left_out()
+        if left_out:
+            return check._replace(reason=left_out[0].rstrip("."))
     except LayerExplainError as error:
         return check._replace(reason=str(error.fact))
     try:
@@ -169,7 +183,7 @@ def _step(
     if not max(loss, worst or 0.0) <= most and dtypes != {"float64"}:
         exact = _step_of_training(model, network, reference, arrays, training, seed, in_float64=True)
         in_64 = _own(exact)
-        own = _worst({str(key): (one, in_64[key]) for key, one in _own(step).items() if key in in_64})[0] or 0.0
+        own = _worst({str(key): (one, in_64[key]) for key, one in _own(step).items() if key in in_64}, pairs)[0] or 0.0
         rounding = max(own, _apart(step.loss, exact.loss))
         most = judged(most, rounding)
     far = (("the loss", loss), (f"the gradient of {where}", worst), ("the step", moved))

@@ -41,8 +41,8 @@ class KerasOperation:
     def states(self, definition: Definition) -> list[Any]:
         return [as_array(reached(self.operation, leaf.attrs["at"])) for leaf in definition.states]
 
-    def fault(self, config: Mapping[str, Any], values: Sequence[Any]) -> str | None:
-        return fault(self.operation, config, values)
+    def fault(self, config: Mapping[str, Any], values: Sequence[Any], *, shapes_agree: bool) -> str | None:
+        return fault(self.operation, config, values, shapes_agree=shapes_agree)
 
 
 class KerasGraph:

@@ -39,7 +39,7 @@ class ReferenceOperation(Protocol):
     def states(self, definition: Definition) -> list[Any]:
         """Return the values of the states that it keeps between calls, in the definition's order, as arrays."""
 
-    def fault(self, config: Mapping[str, Any], values: Sequence[Any]) -> str | None:
+    def fault(self, config: Mapping[str, Any], values: Sequence[Any], *, shapes_agree: bool) -> str | None:
         """Return the known fault of the framework that affects it, as text; None if there is none."""
 
 

@@ -14,9 +14,21 @@ from typing import Any
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.frontends.model_builder import in_order
+from layerexplain.lang.tables import ConstantArray, Shaped
 from layerexplain.layers.registry import find
-from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, ForeignFunction, Layer, Model, TensorRef, replaced
+from layerexplain.model import (
+    KERAS_2_HARD_SIGMOID,
+    Call,
+    ForeignFunction,
+    Layer,
+    Model,
+    TensorRef,
+    TrainingSetting,
+    replaced,
+)
+from layerexplain.network.operation_classes import operation, todays_call
 from layerexplain.oracle.keras_import import first_line, load_keras
+from layerexplain.report.settings import CLASSES, home_of, is_setting, setting_of
 from layerexplain.weights.shared_weights import Originals
 
 RUNS_CODE = frozenset({"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
@@ -31,10 +43,8 @@ _OLD_ARGUMENTS = {
     "trainable": True,
 }
 """Arguments that Keras 2 wrote and Keras 3 no longer has, with the values at which they have no effect."""
-_OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
-"""Arguments that concern only training; weights are drawn here, and never trained."""
-
-_OPERATION_MODULES = ("numpy", "nn", "core", "math", "image", "linalg")
+_OF_A_STEP = ("_regularizer", "_constraint")
+"""Arguments that concern a step of training."""
 
 
 def must_be_keras_alone(model: Model) -> None:
@@ -143,16 +153,31 @@ class _KerasBuilder:
             dtype = layer.config.get("dtype") or "float32"
             self.tensors[TensorRef(layer.name)] = load_keras().Input(batch_shape=shape, dtype=dtype, name=layer.name)
             return
+        if layer.kind == "operation":  # code gives it what its function takes, a file what its class does
+            config, call = todays_call(layer.type, layer.config, call)
+            layer = layer._replace(config=config)
         keras_layer = self.instances.get(layer.name)
         if keras_layer is None:
             keras_layer = self.instances[layer.name] = self.objects.of((*self.steps, LayerNamed(layer.name)), layer)
-        args = replaced(call.args, TensorRef, self.tensors.__getitem__)
-        kwargs = {**_of_call(keras_layer, layer), **replaced(call.kwargs, TensorRef, self.tensors.__getitem__)}
+        args = self._given(call.args)
+        kwargs = {**_of_call(keras_layer, layer), **self._given(call.kwargs)}
         if kwargs and not args and layer.kind != "operation":
             args, kwargs = _first_in_front(keras_layer, kwargs)
         outputs = _flat(keras_layer(*args, **kwargs))
         for i, output in enumerate(outputs):
             self.tensors[TensorRef(layer.name, call.index, i)] = output
+
+    def _given(self, value: Any) -> Any:
+        """Return arguments of a call with Keras's tensors, and arrays in place of those that stand in the call."""
+        return replaced(replaced(value, TensorRef, self.tensors.__getitem__), ConstantArray, _array)
+
+
+def _array(value: ConstantArray) -> Any:
+    import numpy as np
+
+    if isinstance(value.value, Shaped):
+        raise SpecError(f"an array of the shape {value.value.shape} is too large to be kept")
+    return np.asarray(value.value, dtype=value.dtype or None)
 
 
 def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
@@ -162,12 +187,16 @@ def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
         if not layer.config.get("trainable", True):
             inner.trainable = False
         return inner
-    kept = {key: value for key, value in layer.config.items() if key != "name" and not key.endswith(_OF_TRAINING)}
+    kept = {key: value for key, value in layer.config.items() if key != "name" and not is_setting(key)}
     config = {key: _plain(key, value, (*steps, key), objects) for key, value in kept.items()}
+    for key, value in layer.config.items():
+        setting = setting_of(value) if key.endswith(_OF_A_STEP) else None
+        if setting is not None and setting.name in CLASSES:  # weights are drawn, so that nothing initializes them
+            config[key] = part_of_training(setting)
     if layer.kind == "operation":
-        operation = _operation_class(layer.type)(**config)
-        operation.name = layer.name  # not every class accepts a name
-        return operation
+        between = _operation_class(layer.type)(**config)
+        between.name = layer.name  # not every class accepts a name
+        return between
     declaration = find(layer.type)
     layer_class = _layer_class(layer.type)
     if declaration is not None:
@@ -207,6 +236,20 @@ def _plain(key: str, value: Any, at: Steps, objects: _Objects) -> Any:
     return value
 
 
+def part_of_training(value: Any) -> Any:
+    """Return an object of Keras for a setting, with those inside of it: of its own classes alone, by their names."""
+    if isinstance(value, TrainingSetting):
+        home: Any = load_keras()
+        for part in home_of(value.name).split("."):
+            home = getattr(home, part)
+        return getattr(home, value.name)(**{key: part_of_training(one) for key, one in value.config.items()})
+    if isinstance(value, Mapping):
+        return {key: part_of_training(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [part_of_training(one) for one in value]
+    return value
+
+
 def _hard_sigmoid_of_keras_2() -> Any:
     """Return it registered by name, since a wrapper re-creates its layer from the configuration."""
     keras = load_keras()
@@ -238,10 +281,9 @@ def _layer_class(type_: str) -> Any:
 def _operation_class(type_: str) -> Any:
     """Return the class of an operation; only Keras's own modules are searched, whatever a file says."""
     keras = load_keras()
-    for module in _OPERATION_MODULES:
-        found = getattr(importlib.import_module(f"keras.src.ops.{module}"), type_, None)
-        if isinstance(found, type) and issubclass(found, keras.Operation):
-            return found
+    found = getattr(importlib.import_module(f"keras.src.ops.{operation(type_).home}"), type_, None)
+    if isinstance(found, type) and issubclass(found, keras.Operation):
+        return found
     raise LayerExplainError(f"Keras {keras.__version__} has no operation {type_} between layers")
 
 

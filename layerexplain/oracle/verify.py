@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
@@ -17,7 +17,7 @@ from layerexplain.layers.declaration import Spec
 from layerexplain.model import InputShapes, InputShapesOf, Model, Note, fixed_batch
 from layerexplain.network.recorded_shapes import input_specs, with_input_layers
 from layerexplain.network.trace import trace_at
-from layerexplain.network.traced import Network
+from layerexplain.network.traced import Network, TracedCall
 from layerexplain.oracle.comparison import (
     KerasComparison,
     NotComputed,
@@ -34,7 +34,7 @@ from layerexplain.oracle.verify_report import Compared, Status, StepCheck, Value
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import InputReport
 from layerexplain.run.activations import Progress, dtype_name
-from layerexplain.run.drawn import draw_inputs
+from layerexplain.run.drawn import IDS, draw_inputs
 from layerexplain.weights.shared_weights import weight_count
 
 BATCH = 2
@@ -51,6 +51,10 @@ _LONG = ((1_024, 128, 3, 2), (16_384, 8, 3, 2), (131_072, 8, 3, 2))
 
 _UNKNOWN_SIZES = ((7, 5, 3, 2), (8,) * 4, (16,) * 4, (32,) * 4, (64,) * 4, (128,) * 4, (224,) * 4, *_LONG)
 """Sizes tried for open axes after the batch; the first that Keras can run are used."""
+
+
+_BOUNDS_OF_IDS = (IDS, 5, 3, 2)
+"""Bounds tried for whole numbers that stand for places, whose number only the formula tells: labels, segments."""
 
 
 class Asked(NamedTuple):
@@ -126,6 +130,10 @@ def verified_here(
     try:
         if not model.calls or not model.outputs:
             raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
+        if model.format == "hugging-face":
+            from layerexplain.oracle.transformers_model import verified_language_model
+
+            return verified_language_model(model, asked)
         if not run_code and not is_live_model(source):  # what belongs to the caller runs the caller's code
             must_be_keras_alone(model)
         if asked.training:
@@ -182,26 +190,54 @@ def tried(model: Model, reference: Reference, inputs: InputShapes, batch: int, s
         except LayerExplainError as error:  # for example, a window does not fit; a larger size may
             refused = error
             continue
-        best: Trial | None = None
-        for positive in (False, True):
-            arrays = draw_inputs(network, np.random.default_rng([seed, number, positive]), batch, positive)
-            try:
-                reference.set_states(seed)
-                outputs = reference.run(network, arrays)
-            except Exception as error:  # Keras raises whatever its backend raises
-                refused = error
-                break
-            best = best or Trial(network, arrays, outputs)
-            if all(out.dtype.kind != "f" or np.isfinite(out).all() for out in outputs):
-                return Trial(network, arrays, outputs)
-        if best is not None:
-            return best
+        for ids in _BOUNDS_OF_IDS:
+            best: Trial | None = None
+            for positive in (False, True):
+                arrays = draw_inputs(network, np.random.default_rng([seed, number, positive]), batch, positive, ids)
+                try:
+                    reference.set_states(seed)
+                    outputs = reference.run(network, arrays)
+                    if ids > _BOUNDS_OF_IDS[-1]:
+                        _must_take_ids(network, reference, arrays, batch)
+                except Exception as error:  # Keras raises whatever its backend raises
+                    refused = error
+                    break
+                best = best or Trial(network, arrays, outputs)
+                if all(out.dtype.kind != "f" or np.isfinite(out).all() for out in outputs):
+                    return Trial(network, arrays, outputs)
+            if best is not None:
+                return best
+            if not any(array.dtype.kind in "iu" for array in arrays):
+                break  # no whole numbers are drawn
         if not any(spec is not None and None in spec.shape for spec in input_specs(model, inputs)):
             break  # other sizes make no difference
     if isinstance(refused, LayerExplainError):
         raise refused
     words = first_line(refused) if refused is not None else "no reason given"
-    raise LayerExplainError(f"Keras cannot run the model: {words}") from None
+    cause = "".join([f"; '{layer}' is a RandomCrop, and {what}" for layer, what in _whole_images(network)])
+    raise LayerExplainError(f"Keras cannot run the model: {words}{cause}") from None
+
+
+def _whole_images(network: Network) -> Iterator[tuple[str, str]]:
+    """Yield the layers that Keras leaves out at inference, and what it does there."""
+    from layerexplain.checks.of_layers import whole_image_at_inference
+
+    for call, what, *_ in whole_image_at_inference(network):
+        if isinstance(call, TracedCall):
+            yield call.call.layer, f"at inference {what}"
+
+
+def _must_take_ids(network: Network, reference: Reference, arrays: Sequence[Any], batch: int) -> None:
+    """Raise LayerExplainError if whole numbers are places that the formula does not have: Keras runs some of these."""
+    definition = network.definition
+    if definition is None or is_random(definition) or not any(array.dtype.kind in "iu" for array in arrays):
+        return
+    weights = [*reference.arrays(network), *reference.states(network)]
+    try:
+        computed(definition, arrays, weights, batch, "float32")
+    except NotComputed as why:
+        if isinstance(why.error, IndexError):
+            raise LayerExplainError(why.reason) from None
 
 
 # The comparison -----------------------------------------------------------------------------------------------------
@@ -225,7 +261,8 @@ def compared(
     reference.set_states(seed)
     whole = _whole(trial, reference, graph, batch, tolerance)
     if comparison.faults and whole.status == "differs":
-        whole = whole._replace(status="not compared", reason="Keras computes one of its layers wrongly")
+        why = "Keras computes one of its layers wrongly"
+        whole = whole._replace(status="not compared", difference=None, rounding=None, reason=why)
     notes = [*reference.notes, *trial.network.notes, *_walked_alike(trial, graph)]
     steps: tuple[StepCheck, ...] = ()
     if asked.gradient:
@@ -265,9 +302,10 @@ def _whole(trial: Trial, reference: Reference, graph: ReferenceGraph, batch: int
     definition = trial.network.definition
     dtypes = {operation.compute_dtype for operation in graph.calls().values()}
     most = allowed(max(tolerance, WHOLE_TOLERANCE), *dtypes)
+    worst = ValuesCheck("agrees", None, most, "")
 
-    def check(status: Status, reason: str, apart: float | None = None) -> ValuesCheck:
-        return ValuesCheck(status, apart, most, reason)
+    def check(status: Status, reason: str) -> ValuesCheck:
+        return worst._replace(status=status, reason=reason)
 
     if definition is None:
         return check("not compared", "one of its layers has no formula")
@@ -278,24 +316,25 @@ def _whole(trial: Trial, reference: Reference, graph: ReferenceGraph, batch: int
         return check("not compared", "its layers have different weights in Keras")
     if trial.outputs and all(map(nowhere_finite, trial.outputs)):
         return check("not compared", "Keras's outputs are NaN or infinite everywhere")
-    worst, states = 0.0, reference.states(trial.network)
+    states = reference.states(trial.network)
     compute = "float64" if dtypes == {"float64"} else "float32"
     for number in range(CALLS if states else 1):
         try:
-            ours = computed(definition, trial.arrays, [*values, *states], batch, compute)
+            ours = computed(definition, trial.arrays, [*values, *states], batch, compute, *dtypes)
         except NotComputed as error:
             return check(error.status, error.reason)
         theirs = reference.run(trial.network, trial.arrays) if states else trial.outputs
-        states = ours[len(ours) - len(states) :]
+        states = ours.values[len(ours.values) - len(states) :]
         for i, ref in enumerate(trial.network.model.outputs):
             at = graph.output_of(ref.layer, ref.call, ref.output)
-            apart, words = difference(ours[i], theirs[i if at is None else at])
-            worst = max(worst, apart)
-            if not apart <= most:
+            found = ours.verdict(i, theirs[i if at is None else at], most)
+            if worst.difference is None or not found.apart <= worst.difference:
+                worst = worst._replace(difference=found.apart, tolerance=found.tolerance, rounding=found.rounding)
+            if not found.agrees:
                 name = f"output {i}" if len(trial.network.model.outputs) > 1 else ""
                 which = f"call {number + 1}" if states else ""
-                return check("differs", ": ".join(filter(None, [which, name, words])), worst)
-    return check("agrees", "", worst)
+                return check("differs", ": ".join(filter(None, [which, name, found.words])))
+    return worst
 
 
 def _walked_alike(trial: Trial, graph: ReferenceGraph) -> Iterator[Note]:

@@ -33,7 +33,7 @@ class Compared(NamedTuple):
 class ValuesCheck(NamedTuple):
     """The gradients of a call, of its tensors and its weights: `difference` is the largest, relative to the largest
     gradient of the call in Keras. Or the model end to end: its one formula, from its inputs to its outputs. `rounding`
-    is how far the formula is from itself in float64, where that was the judge."""
+    is what rounding alone does to the values of the formula, where that was the judge."""
 
     status: Status
     difference: float | None
@@ -57,7 +57,7 @@ class StepCheck(NamedTuple):
     gradients of all weights (relative to the largest of them), and the step of the `optimizer` ("" where the source
     names none), from Keras's gradients and relative to the largest change. `loss` names the losses. `tolerance` follows
     from the precision and the number of the layers; `rounding` is how far the formulas are from themselves in float64,
-    where that was the judge."""
+    where rounding was the judge."""
 
     mode: Literal["training", "inference"]
     status: Status
@@ -94,7 +94,8 @@ class LayerCheck(NamedTuple):
     `output_shapes` include the batch; `weight_shapes` are in Keras's order. `difference` is the largest difference
     between the values, relative to the largest value of Keras's output (0.0001 is one part in ten thousand); None if
     values were not compared, infinite if they are incomparable (different shapes, NaN on one side). `reason` says what
-    differs, or why something was not compared. `gradient` is there if gradients were asked for and the values agree.
+    differs, or why something was not compared. `rounding` is what rounding alone does to the values, where that was the
+    judge. `gradient` is there if gradients were asked for and the values agree.
     """
 
     layer: str
@@ -108,6 +109,7 @@ class LayerCheck(NamedTuple):
     tolerance: float
     reason: str
     gradient: ValuesCheck | None = None
+    rounding: float | None = None
 
     @property
     def params(self) -> int | None:
@@ -129,6 +131,7 @@ class LayerCheck(NamedTuple):
             "difference": self.difference,
             "tolerance": self.tolerance,
             "reason": self.reason or None,
+            **({} if self.rounding is None else {"rounding": self.rounding}),
             **({} if self.gradient is None else {"gradient": self.gradient}),
         })  # fmt: skip
 

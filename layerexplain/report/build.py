@@ -70,7 +70,7 @@ def build(
     asks_memory = batch is not None or optimizer is not None
     builder = Builder(detail, layers, network, gradient, memory=detail or asks_memory)
     rows = builder.rows(network, (), _batch_of(model))
-    if detail:
+    if detail or model.format == "hugging-face":  # whose headers cost little
         builder.stored()
     if detail or receptive_field:
         from layerexplain.report.receptive_field import with_receptive_fields
@@ -295,7 +295,7 @@ class Builder:
             macs=cost.macs,
             flops=cost.flops,
             notes=notes,
-            group=self._group(layer, definition, calls) if not shared else self._apart(layer),
+            group=self._group(layer, definition, calls, layers) if not shared else self._apart(layer),
             layers=layers,
             shared=shared,
             results=tuple(definition.results) if definition is not None and definition.kind == "layer" else (),
@@ -409,7 +409,12 @@ class Builder:
             return None if layer.is_unbuilt else layer.stored_variables
         return self.stored().variables.get(where)
 
-    def _group(self, layer: Layer, definition: Definition | None, calls: list[TracedCall]) -> int:
+    def _group(
+        self, layer: Layer, definition: Definition | None, calls: list[TracedCall], inside: Sequence[LayerReport] = ()
+    ) -> int:
+        if inside and self.network.model.format == "hugging-face":  # blocks, which are alike where what is in them is
+            alike = tuple([(row.layer, row.formula, row.params) for row in inside])
+            return self._groups.setdefault(alike, len(self._groups))
         if definition is None or definition.kind in ("model", "opaque") or len(calls) > 1:
             return self._apart(layer)
         trainable = bool(layer.config.get("trainable", True))

@@ -8,13 +8,13 @@ from typing import Any
 from layerexplain.errors import ArgumentError, raise_any
 from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.frontends.own_layers import Code, read_own_layers
-from layerexplain.frontends.spec.items import ALIASES
 from layerexplain.layers import registry
 from layerexplain.layers.declaration import Declaration, snake_case
 from layerexplain.layers.registry import (
     IN_FILES_ONLY,
     PARTS_OF_TRAINING,
     TORCH,
+    class_name,
     description_of,
     find_named,
     part_names,
@@ -191,7 +191,7 @@ def build_layer(
     kind: Kind = "custom" if type_ in own else "layer"
     if kind == "custom":
         declaration.bind(arguments, strict=True)
-    type_ = type_ if type_ in own else ALIASES.get(type_, type_)
+    type_ = type_ if type_ in own else class_name(type_)
     name = str(arguments.get("name") or snake_case(type_))
     builder = ModelBuilder()
     for label, shape in zip(declaration.names(len(input_shapes)), input_shapes, strict=True):

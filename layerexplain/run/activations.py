@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
+from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate, evaluate_nodes
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Expr, picked
+from layerexplain.lang.expr import CALL, Expr, picked
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtypes_of
 from layerexplain.network.masks import in_keras_order, shares_states
@@ -202,10 +202,10 @@ class NetworkRun:
         self.times = Counter(call.call.layer for call in network.calls)
         self.results: dict[Expr, tuple[Value, ...]] = {}
         self.refused: dict[str, str] = {}
-        self.left = Counter({base_of(e) for e in results if e is not None})
+        self.left = Counter(_bases([e for e in results if e is not None]))
         for call in network.calls:
             if not call.built:
-                self.left.update(set(map(base_of, tensors_of(call))))
+                self.left.update(_bases(tensors_of(call)))
 
     def run(self) -> Iterator[Activation]:
         """Run all calls of the network, entering nested models."""
@@ -226,7 +226,7 @@ class NetworkRun:
             except _NoValues as why:
                 self.refused.setdefault(layer.name, str(why))
                 yield self._activation(call, layer, (), refusal=str(why))
-            for base in set(map(base_of, tensors_of(call))):
+            for base in _bases(tensors_of(call)):
                 self.left[base] -= 1
                 self._drop_unused(base)
 
@@ -313,8 +313,17 @@ class NetworkRun:
     def tensor(self, e: Expr) -> Value | None:
         """Return a tensor by its expression; None if it was not computed."""
         base, at = picked(e)
-        values = self.results.get(base)
-        return None if values is None else values[at]
+        made = self.results.get(base)
+        if made is not None:
+            return made[at]
+        if _is_made(base):
+            return None
+        # A mask that Keras merged when it built the model, of masks that the tensors do not carry when it runs.
+        given = {one: self.tensor(one) for one in _merged_from(e)}
+        known = {one: value.array for one, value in given.items() if value is not None}
+        if len(known) < len(given):
+            return None
+        return Value(evaluate_nodes([e], known, self.whole.runs["float32"])[0], e.dtype)
 
     def _given(self, call: TracedCall) -> list[Value]:
         """Return the values of a call's params."""
@@ -344,9 +353,26 @@ def tensors_of(call: TracedCall) -> tuple[Expr, ...]:
     return call.node.args[: len(call.definition.params)]
 
 
-def base_of(e: Expr) -> Expr:
-    """Return the call or leaf that a tensor is a result of."""
-    return picked(e)[0]
+def _bases(tensors: Iterable[Expr]) -> set[Expr]:
+    """Return the calls and leaves whose results tensors are, or are merged from."""
+    return {picked(one)[0] for e in tensors for one in _merged_from(e)}
+
+
+def _merged_from(e: Expr) -> list[Expr]:
+    """Return the results of calls, and the leaves, that a tensor is merged from: itself if it is one."""
+    seen = {e: None}
+    waiting = [e]
+    for one in waiting:
+        if not _is_made(picked(one)[0]):
+            more = [arg for arg in one.args if arg not in seen]
+            seen.update(dict.fromkeys(more))
+            waiting += dict.fromkeys(more)
+    return [one for one in waiting if _is_made(picked(one)[0])]
+
+
+def _is_made(base: Expr) -> bool:
+    """Return whether a node is a call or a leaf."""
+    return base.op is CALL or not base.args
 
 
 def _calls(network: Network, known: dict[int, int]) -> int:

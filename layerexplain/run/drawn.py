@@ -47,9 +47,13 @@ def drawn_weight(path: str, shape: Sequence[int], rng: Any) -> Any:
 # Inputs -------------------------------------------------------------------------------------------------------------
 
 
-def draw_inputs(network: Network, rng: Any, batch: int, positive: bool = False) -> list[Any]:
+IDS = 10
+"""The bound of whole numbers that no layer bounds."""
+
+
+def draw_inputs(network: Network, rng: Any, batch: int, positive: bool = False, ids: int = IDS) -> list[Any]:
     """Return an array for each input of a traced model. `positive` draws numbers from 0.1 to 0.9, for formulas with
-    roots and logarithms."""
+    roots and logarithms; `ids` bounds whole numbers that no layer bounds."""
     arrays = []
     for ref in network.model.inputs:
         traced = network.call(ref)
@@ -59,7 +63,7 @@ def draw_inputs(network: Network, rng: Any, batch: int, positive: bool = False) 
         shape = sizes(spec.shape, batch)
         layer = network.layer(ref.layer)
         dtype = layer.config.get("dtype") or "float32"
-        arrays.append(_drawn(str(dtype), shape, wish_of(network, ref), rng, positive))
+        arrays.append(_drawn(str(dtype), shape, wish_of(network, ref), rng, positive, ids))
     return arrays
 
 
@@ -73,7 +77,7 @@ def sizes(shape: Shape, batch: int) -> tuple[int, ...]:
     return tuple(known)
 
 
-def _drawn(dtype: str, shape: tuple[int, ...], wish: Wish, rng: Any, positive: bool) -> Any:
+def _drawn(dtype: str, shape: tuple[int, ...], wish: Wish, rng: Any, positive: bool, ids: int) -> Any:
     import numpy as np
 
     if dtype == "string":
@@ -83,11 +87,11 @@ def _drawn(dtype: str, shape: tuple[int, ...], wish: Wish, rng: Any, positive: b
         value[..., :1] = True
         return value
     if "float" not in dtype or wish.ids is not None:
-        most = wish.ids or {"uint8": 256}.get(dtype, 10)
-        ids = rng.integers(min(1, most - 1), most, shape)
+        most = wish.ids or (256 if dtype == "uint8" and ids == IDS else ids)
+        numbers = rng.integers(min(1, most - 1) if ids == IDS else 0, most, shape)
         if wish.masked == 0:
-            ids = np.where(_holes(shape, rng), 0, ids)
-        return ids.astype("float32" if "float" in dtype else dtype)
+            numbers = np.where(_holes(shape, rng), 0, numbers)
+        return numbers.astype("float32" if "float" in dtype else dtype)
     value = rng.uniform(0.1, 0.9, shape) if positive else rng.normal(0, 1, shape)
     if wish.unsigned and not positive:
         value = rng.uniform(0, 9, shape)

@@ -279,6 +279,10 @@ class GradientStep:
         if self.slots.rate is not None:
             self.optimizer = self.optimizer.with_rate(short_float(self.slots.rate))
 
+    def left_out(self) -> list[str]:
+        """Return notes on what Keras's loss or gradients have and these do not."""
+        return [*self._unknown_moves(read=True), *self.tape.penalties.notes]
+
     def _unknown_moves(self, *, read: bool) -> Iterator[str]:
         """Yield notes on layers that store new weights which are not computed: those that they `read`, or others."""
         for one in self.layers.values():

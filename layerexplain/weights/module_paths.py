@@ -15,6 +15,7 @@ from layerexplain.model import Note
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 from layerexplain.weights.matched import MatchedWeight, MatchedWeights, missing_note
+from layerexplain.weights.packed_weights import packed
 from layerexplain.weights.weighted_layers import WeightedLayer
 
 STACKED = ".*."
@@ -49,6 +50,7 @@ class _Matching:
         self.tensors = {tensor.path: tensor for tensor in stored.parameters}
         self.taken: set[str] = set()
         self.notes: list[Note] = []
+        self.packed: dict[str, list[str]] = {}
         self.base = ""
 
     def matched(self, layers: Iterable[WeightedLayer]) -> MatchedWeights:
@@ -61,9 +63,12 @@ class _Matching:
             missing = []
             for weight in layer.weights:
                 path = module_path(layer, weight)
-                found = self._find(path, weight)
+                stands = self._packed(path, weight)
+                found = None if stands else self._find(path, weight)
                 holder: Steps = (*layer_steps(layer.path), *weight.attrs["at"])
                 weights.append(MatchedWeight(layer, weight, None if found is None else found.tensor, holder))
+                if stands:
+                    continue
                 if found is None:
                     missing.append(path)
                     continue
@@ -73,6 +78,10 @@ class _Matching:
                     self.notes.append(Note("weight-shape", layer.where, words + shape_text(weight.shape)))
             if missing:
                 self.notes.append(missing_note(layer.where, missing))
+        self.notes += [
+            Note("packed-weights", None, f"{', '.join(paths[:3])}{', …' * (len(paths) > 3)} ({len(paths):,}): {words}")
+            for words, paths in self.packed.items()
+        ]
         rest = tuple([tensor for path, tensor in self.tensors.items() if path not in self.taken])
         beside = frozenset([tensor.path for tensor in rest if _BUFFERS.search(f".{tensor.path}")])
         odd = [tensor.path for tensor in rest if tensor.path not in beside]
@@ -80,6 +89,19 @@ class _Matching:
             listed = ", ".join(odd[:6]) + (", …" if len(odd) > 6 else "")
             self.notes.append(Note("weight-unused", None, f"the file stores what no formula reads: {listed}"))
         return MatchedWeights(self.stored, tuple(weights), rest, beside, tuple(self.notes))
+
+    def _packed(self, path: str, weight: Expr) -> bool:
+        """Whether packed tensors stand for a weight, which a note then says."""
+        path = path.removeprefix(f"{self.base}.") if self.base else path
+        tensor = self.tensors.get(path)
+        if STACKED in path or (tensor is not None and tensor.shape == tuple(weight.shape) and tensor.itemsize > 1):
+            return False
+        found = packed(path, weight, self.tensors)
+        if found is None or found.paths in ((), (path,)):
+            return False
+        self.taken.update(found.paths)
+        self.packed.setdefault(found.words, []).append(path)
+        return True
 
     def _find(self, path: str, weight: Expr) -> _Found | None:
         path = path.removeprefix(f"{self.base}.") if self.base else path

@@ -14,7 +14,7 @@ from layerexplain.network.traced import Network
 from layerexplain.records import NamedTuple
 from layerexplain.weights.matched import MatchedWeights
 
-_WITH_WEIGHTS = frozenset({"keras-archive", "h5"})
+_WITH_WEIGHTS = frozenset({"keras-archive", "h5", "hugging-face"})
 
 _TRIED_SIZE = 64
 """A size that windows fit into and that groups and heads divide."""

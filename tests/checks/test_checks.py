@@ -69,6 +69,7 @@ def test_a_rule_reports_what_it_is_for_and_not_what_is_near(code: str) -> None:
 
 
 INSIDE = [
+    "whole-image-at-inference",
     "softmax-over-one",
     "softmax-twice",
     "relu-before-softmax",

@@ -175,7 +175,25 @@ def operations() -> tuple[Any, Any]:
     }  # fmt: skip
 
 
-MODELS = {f.__name__: f for f in (sequence_to_sequence, masked, siamese, encoder_over_time, operations)}
+def masks_merged_when_built() -> tuple[Any, Any]:
+    """The attention takes its mask off when it runs; the LSTM has the one that Keras merged when it built the model."""
+    import keras
+
+    layers = keras.layers
+    x = keras.Input((7,), dtype="int32", name="x")
+    e = layers.Embedding(11, 4, mask_zero=True, name="embedding")(x)
+    y = layers.Add(name="sum")([e, layers.MultiHeadAttention(2, 3, name="attention")(e, e)])
+    y = layers.Add(name="again")([y, y])
+    model = keras.Model(x, layers.LSTM(5, name="lstm")(y))
+    ids = np.random.default_rng(4).integers(1, 11, (3, 7))
+    ids[0, 3:] = ids[1, 2] = 0
+    return model, ids
+
+
+MODELS = {
+    f.__name__: f
+    for f in (sequence_to_sequence, masked, siamese, encoder_over_time, operations, masks_merged_when_built)
+}
 
 
 @pytest.mark.parametrize("ending", [".keras", ".h5"])

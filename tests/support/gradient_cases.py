@@ -28,7 +28,7 @@ class Case:
         name, _, output, arguments = self.rng.choice(LOSSES)
         optimizer, settings = self.rng.choice(OPTIMIZERS)
         self.training = self.rng.random() < 0.7
-        flat = name == "Circle" or arguments.get("axis") == [1] or self.rng.random() < 0.5
+        flat = name != "CTC" and (name == "Circle" or arguments.get("axis") == [1] or self.rng.random() < 0.5)
         build = self.rng.choice([self._vectors, self._steps, self._images, self._ids])
         x, y, inputs = build()
         if flat:

@@ -32,7 +32,7 @@ _KEEPING = frozenset({"function", "register_keras_serializable", "keras_export",
 class DefinitionStatements(InterpreterPart):
     """The part of the interpreter that defines and imports."""
 
-    # DefinitionStatements ------------------------------------------------------------------------------------------------
+    # Definitions ------------------------------------------------------------------------------------------------
 
     def on_functiondef(self, node: ast.FunctionDef, frame: Frame) -> Signal:
         result: ProgramValue = self.function(node, node.name, frame)

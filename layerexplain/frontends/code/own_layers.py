@@ -323,7 +323,7 @@ def _uses_masks(cls: Class | None, names: Sequence[str], deep: int = 0) -> bool:
                 nodes = ast.walk(value.node)
                 found |= {n.attr if isinstance(n, ast.Attribute) else n.id for n in nodes
                           if isinstance(n, ast.Attribute | ast.Name)}  # fmt: skip
-    for name in found & layer_names().keys():
+    for name in found & layer_names():
         declaration = find(name)
         if declaration is not None and (declaration.reads_mask or declaration.reads_masks):
             return True

@@ -263,6 +263,7 @@ class Program:
         if any(one.lacks == "shape" for one, _ in gaps):
             names = tuple(dict.fromkeys(ref.layer for ref in model.inputs))
             model = model._replace(source_code=SourceCode(partial(self._read_again, found, names)))
+        model = model._replace(fit_data=found.value.fitted)
         compiled = found.value.compiled
         return model if compiled is None else with_training(model, settings(compiled))
 
@@ -342,7 +343,7 @@ def _builds(function: Function) -> bool:
     from layerexplain.frontends.code.library.keras.names import MODELS, layer_names
 
     returns = any(isinstance(one, ast.Return) and one.value is not None for one in ast.walk(function.node))
-    return returns and bool(names & MODELS) and bool(names & (layer_names().keys() | MODELS | {"Input"}))
+    return returns and bool(names & MODELS) and bool(names & (layer_names() | MODELS | {"Input"}))
 
 
 @lru_cache(maxsize=4)

@@ -40,6 +40,8 @@ _READ_A_SECOND = 10_000_000
 """Lowest speed assumed for reading values, in bytes a second: by the slowest machine and the hardest compression."""
 _MAX_SHARDS = 10_000
 _SHARD_ENDING = ".weights.h5"
+SAFETENSORS = (".safetensors", ".safetensors.index.json")
+"""How the names of files end that hold weights in safetensors, or list those that do."""
 _SAVED_MODEL = frozenset({"saved_model.pb", "keras_metadata.pb"})
 
 
@@ -161,7 +163,7 @@ class _Opening(NamedTuple):
             names = {name for name in names_in(path) if is_remote(path) or is_file_in(path, name)}
             if names & _SAVED_MODEL:
                 return self._of_saved_model(path)
-            if any(name.endswith(".safetensors") for name in names):
+            if any(name.endswith(SAFETENSORS) for name in names):
                 from layerexplain.frontends.hugging_face.safetensors import safetensors_weights
 
                 return safetensors_weights(path, names)
@@ -186,7 +188,7 @@ class _Opening(NamedTuple):
             files = {name: _shard(folder, name) for name in names}
             return self._classes(files, "weights-shards", has_model=False)
         if head.lstrip()[:1] == b"{" and b'"model_type"' in head + file.read(MAX_CONFIG_BYTES):
-            return self.of(folder) if any(one.endswith(".safetensors") for one in names_in(folder)) else None
+            return self.of(folder) if any(one.endswith(SAFETENSORS) for one in names_in(folder)) else None
         file.seek(0)
         return self._of_tfjs(file, folder) if head.lstrip()[:1] == b"{" else None
 

@@ -35,27 +35,6 @@ _HELD = frozenset({*LAYER_ARGUMENTS, "layers"})
 _MAYBE_LAYER_ARGUMENTS = frozenset({"activation", "recurrent_activation"})
 
 
-# Other names under which Keras itself exports the class.
-ALIASES = {
-    **{
-        f"{short}{n}D": f"{long}{n}D"
-        for n in (1, 2, 3)
-        for short, long in (
-            ("AvgPool", "AveragePooling"),
-            ("MaxPool", "MaxPooling"),
-            ("GlobalAvgPool", "GlobalAveragePooling"),
-            ("GlobalMaxPool", "GlobalMaxPooling"),
-            ("Convolution", "Conv"),
-        )
-    },
-    **{f"Convolution{n}DTranspose": f"Conv{n}DTranspose" for n in (1, 2, 3)},
-    "SeparableConvolution1D": "SeparableConv1D",
-    "SeparableConvolution2D": "SeparableConv2D",
-    "GroupQueryAttention": "GroupedQueryAttention",
-    "Input": "InputLayer",
-}
-
-
 class Item(NamedTuple):
     """An item as written: its type ("" where it only reuses a layer), the arguments by name, the wishes, and what
     declares the type."""
@@ -173,7 +152,7 @@ def _without_colon(text: str) -> str:
     """What is wrong with `Dense 512` and `Dense:512`, which YAML reads as one word."""
     for sign in (":", "=", " "):
         type_, value = (part.strip() for part in (text.partition(sign)[0], text.partition(sign)[2]))
-        if value and _is_declared(ALIASES.get(type_, type_)):
+        if value and _is_declared(type_):
             return f"`{text}` is one word in YAML; write `- {type_}: {value}`, with a blank after the colon"
     return ""
 
@@ -182,7 +161,9 @@ def known_type(name: str, line: int, maker: Maker) -> str:
     """The type's own name; a fault where nothing of that name is declared."""
     if name in maker.own:
         return name
-    meant = ALIASES.get(name, name)
+    from layerexplain.layers.registry import class_name
+
+    meant = "InputLayer" if name == "Input" else class_name(name)
     if _is_declared(meant):
         return meant
     from layerexplain.layers.keras.opaque_layers import WITHOUT_WEIGHTS, why_not
@@ -425,7 +406,7 @@ def refuse_wishes(item: Item, what: str, hint: str, faults: SpecFaults) -> None:
 
 
 def _is_type(key: str, maker: Maker) -> bool:
-    return key in maker.own or key in ALIASES or _is_declared(key)
+    return key in maker.own or key == "Input" or _is_declared(key)
 
 
 def _is_declared(name: str) -> bool:

@@ -245,7 +245,7 @@ def multi_head_attention(
     gist="softmax(Q · Kᵀ / sqrt({head_dim})) · V, {num_query_heads} heads on {num_key_value_heads}, "
     "{use_causal_mask:causal|}",
     also=("GroupedQueryAttention",),
-    facts=Facts(makes="Softmax Dropout", inner_outputs={"": ("Q", "K", "V", "y")}),
+    facts=Facts(makes="Softmax Dropout", inner_outputs={"": ("Q", "K", "V", "y")}, class_name="GroupedQueryAttention"),
 )
 def group_query_attention(
     query: Expr,

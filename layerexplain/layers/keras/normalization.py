@@ -33,7 +33,7 @@ def scaled(y: Expr, gamma: Expr | None, beta: Expr | None, at: tuple[int, ...] |
     ignores=GAMMA_BETA + " moving_mean_initializer moving_variance_initializer synchronized virtual_batch_size fused "
     "renorm_momentum adjustment",
     also=["SyncBatchNormalization"],
-    facts=Facts(tells_axes="channels", frozen_as_inference=True),
+    facts=Facts(tells_axes="channels", frozen_as_inference=True, own_classes=("SyncBatchNormalization",)),
 )
 def batch_normalization(
     x: Expr,

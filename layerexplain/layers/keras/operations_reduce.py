@@ -74,8 +74,9 @@ ops.[Cumsum|Cumprod](x, axis: Int = None, dtype: Anything = None): z = counted(x
     | Computes the cumulative [sum|product] {along}.
 [ops.Sort, tf.sort|ops.Argsort, tf.argsort](x, axis: Int = -1): [sort|argsort](x, ...)
     | [Sorts the elements {along} in ascending order|Returns the indices that sort the elements {along}].
-ops.TopK, tf.math.top_k(x, k: PositiveInt = 1, sorted: Ignored): values, ids = top_k(x, ...)
+ops.TopK(x, k: PositiveInt, sorted: Ignored): values, ids = top_k(x, ...)
     | Returns the {k} largest elements along the last axis, in descending order, and their indices.
+tf.math.top_k(x, k: PositiveInt = 1, sorted: Ignored): values, ids = top_k(x, k=k)
 
 # Codes
 ops.OneHot(x, num_classes: PositiveInt, axis: Int = -1, dtype: Anything = None, sparse: Ignored):

@@ -44,6 +44,10 @@ def tour(report: Report, layers: Sequence[LayerReport]) -> list[doc.Block]:
     """The sections of a tour, with a last line on how to see more."""
     deep = any(layer.depth for layer in layers)
     shown = [layer for layer in layers if not layer.depth]
+    if report.language is not None and len(shown) == len(report.layers):
+        from layerexplain.render.documents.language_model import folded
+
+        shown = [*folded(report).layers]
     items = _Tour(report, long=len(layers) > _LONG, deep=deep).of(fold(graph_of(shown, deep)), shown)
     blocks: list[doc.Block] = []
     for are_rows, group in groupby(items, lambda item: isinstance(item, _Row)):

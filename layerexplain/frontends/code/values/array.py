@@ -219,7 +219,8 @@ def operate(name: str, left: object, right: object) -> ProgramValue:
             values = None if any(isinstance(value, Unknown) for value in result) else tuple(result)
     if not shape and values is not None:
         return values[0]
-    return Array(shape, values, first.classes or second.classes, first.dtype)
+    floats = [one.dtype for one in (first, second) if one.shape and one.dtype.startswith("float")]
+    return Array(shape, values, None, floats[0] if floats else "float32" if name == "Div" else first.dtype)
 
 
 def item(array: Array, key: object) -> ProgramValue:

@@ -20,6 +20,7 @@ from layerexplain.frontends.code.values.program import Bound, Function, Instance
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import CallTensor, GraphTensor, Tensor
+from layerexplain.model import FitData
 
 if TYPE_CHECKING:
     from layerexplain.layers.declaration import Spec
@@ -197,6 +198,7 @@ class ModelValue(LayerValue):
         self.outputs: ProgramValue = None
         self.input_shape: ProgramValue = None
         self.compiled: dict[str, ProgramValue] | None = None
+        self.fitted: FitData | None = None
         self.open: list[Unknown] = []
         self.traces: dict[ProgramValue, CallTrace] = {}
         """What its `call` does, by the arguments; the first one is that of the program."""

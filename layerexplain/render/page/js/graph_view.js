@@ -45,6 +45,10 @@ export class GraphView {
     /** @type {import("./canvas.js").View} */
     this.view = { x: 0, y: 0, scale: 1, stretch: 1 };
     this.mostStretch = 1;
+    /** What its ids begin with, where a page has several. */
+    this.prefix = "";
+    /** Of several views that move together, the one that was moved. */
+    this.lastMoved = 0;
     /** @type {import("./canvas.js").Look} */
     this.look = { measure: "", active: null, hovered: null, found: null, masks: false };
     /** @type {(() => void)[]} */
@@ -120,6 +124,16 @@ export class GraphView {
     this.view.stretch = stretchAt(scale, most);
     this.view.x = (this.drawing.width - width / this.wide) / 2;
     this.view.y = (this.drawing.height - height / scale) / 2;
+    this.redraw();
+  }
+
+  /** Brings a point into the middle, at a scale. @param {number} scale @param {number} x @param {number} y */
+  lookAt(scale, x, y) {
+    this.mostStretch = this.whole().most;
+    this.view.scale = scale;
+    this.view.stretch = stretchAt(scale, this.mostStretch);
+    this.view.x = x - this.canvas.clientWidth / 2 / this.wide;
+    this.view.y = y - this.canvas.clientHeight / 2 / scale;
     this.redraw();
   }
 
@@ -397,7 +411,7 @@ export class GraphView {
       const item = all[place];
       const held = item.box.inner ? (item.open ? ", open" : ", closed") : "";
       const option = make("div", "", [titleOf(item, this.data), ...item.box.lines.slice(1), item.box.makes || ""].filter(Boolean).join(", ") + held);
-      option.id = `option-${place}`;
+      option.id = `${this.prefix}option-${place}`;
       option.setAttribute("role", "option");
       option.setAttribute("aria-selected", String(item === active));
       option.setAttribute("aria-posinset", String(place + 1));
@@ -405,7 +419,7 @@ export class GraphView {
       made.push(option);
     }
     this.options.replaceChildren(...made);
-    if (at >= 0) this.element.setAttribute("aria-activedescendant", `option-${at}`);
+    if (at >= 0) this.element.setAttribute("aria-activedescendant", `${this.prefix}option-${at}`);
     else this.element.removeAttribute("aria-activedescendant");
   }
 }

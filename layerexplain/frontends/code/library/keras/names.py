@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from layerexplain.frontends.model_builder import known_types
-from layerexplain.layers.registry import facts_of
+from layerexplain.layers.registry import class_name, facts_of
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -79,17 +79,12 @@ def inside_keras(path: str) -> str | None:
 
 
 @cache
-def layer_names() -> dict[str, str]:
-    """Return the names of all layers, other names of them too, and the names that they have today."""
+def layer_names() -> frozenset[str]:
+    """Return the names of all layers, other names of them too."""
     from layerexplain.frontends.keras.old_names import OLD_CLASSES
-    from layerexplain.frontends.spec.items import ALIASES
     from layerexplain.layers.keras.opaque_layers import REASONS
 
-    names = {name: name for name in (*known_types(), *REASONS)}
-    names.update({name: name for name in OLD_CLASSES})
-    names.update({name: today for name, today in ALIASES.items() if name not in OLD_CLASSES or today in names})
-    names["InputLayer"] = "InputLayer"
-    return names
+    return frozenset({*known_types(), *REASONS, *OLD_CLASSES, "InputLayer"})
 
 
 @cache
@@ -117,7 +112,7 @@ def resolve_keras_name(path: str) -> KerasName | None:
     if last in ("Input", "InputLayer"):
         return KerasName("layer", last, rest)
     if last in layer_names():
-        return KerasName("layer", layer_names()[last], rest)
+        return KerasName("layer", class_name(last), rest)
     if last in MERGES and "layers" in parts:
         return KerasName("layer", last, rest)
     return KerasName("other", last, rest)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.graphs import Graph, flat
+from layerexplain.frontends.code.library.keras.image_batches import Batches
 from layerexplain.frontends.code.library.keras.names import resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_calls import RefusedCalls
 from layerexplain.frontends.code.shapes import as_recorded
@@ -19,10 +20,11 @@ from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.layers.keras.fit_data import examples_words, refuses_targets, takes_examples, targets_words
 from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.layers.registry import find
-from layerexplain.model import Shape
+from layerexplain.model import DataArray, FitData, Shape
 from layerexplain.ops.sizes import shape_text
 
 _ORDER = ("x", "y")
+_OF_BATCHES = "that of the batches"
 _MOST_WEIGHTS, _MOST_SHOWN = 1_000, 8
 _TRAINS = frozenset({"fit", "evaluate", "train_on_batch", "test_on_batch"})
 
@@ -111,17 +113,35 @@ class RefusedData(RefusedCalls):
         if graph is None or any(layer.kind == "custom" for layer in graph.layers):
             return
         given: dict[str, ProgramValue] = {**dict(zip(_ORDER, args, strict=False)), **kwargs}
+        batches = given.get("x")
+        if isinstance(batches, Batches):
+            given |= {"x": batches.x, "y": batches.y, "batch_size": _OF_BATCHES}
         effects = self.interpreter.effects
         mark = effects.mark()
         self._check_examples(model, graph, name, given.get("x"), "x")
         sure = effects.is_certain and not effects.is_model_exposed
         if name not in _TRAINS or not sure:
             return
-        self._check_targets(model, graph, name, given.get("x"), given.get("y"), "y")
+        self._check_targets(model, graph, name, given.get("x"), given.get("y"), "y", batches)
+        model.fitted = self._fitted(model, graph, given)
         others: ProgramValue = given.get("validation_data")
         if type(others) in (list, tuple) and len(others) > 1 and not effects.since(mark).faults:
             self._check_examples(model, graph, name, others[0], "validation_data")
             self._check_targets(model, graph, name, others[0], others[1], "validation_data")
+
+    def _fitted(self, model: ModelValue, graph: Graph, given: Mapping[str, ProgramValue]) -> FitData:
+        """Return what a model is trained on, as far as it is known."""
+        found: list[DataArray] = []
+        sure = given.get("batch_size") == _OF_BATCHES
+        sides = ((model.inputs, graph.inputs, "x", "X"), (model.outputs, graph.outputs, "y", "y"))
+        for structure, tensors, argument, name in sides:
+            names = _names(structure, tensors)
+            arrays = _arrays(given.get(argument), names) or []
+            own = [name] if len(names) == 1 else names
+            if len(arrays) == len(own):
+                found += [_data_array(one, array, sure) for one, array in zip(own, arrays, strict=True) if array.shape]
+        batch = given.get("batch_size", 32)
+        return FitData(tuple(found), batch if isinstance(batch, int) else 32 if batch is None else None)
 
     def _check_examples(self, model: ModelValue, graph: Graph, name: str, data: object, argument: str) -> None:
         arrays = _arrays(data, _names(model.inputs, graph.inputs))
@@ -144,7 +164,14 @@ class RefusedData(RefusedCalls):
                 return
 
     def _check_targets(
-        self, model: ModelValue, graph: Graph, name: str, data: object, targets: object, argument: str
+        self,
+        model: ModelValue,
+        graph: Graph,
+        name: str,
+        data: object,
+        targets: object,
+        argument: str,
+        batches: object = None,
     ) -> None:
         if any(self.shapes.of(one) is None for one in graph.outputs):
             return  # a tensor of unknown shape may stand for several
@@ -178,9 +205,32 @@ class RefusedData(RefusedCalls):
                 continue
             sizes, found = as_recorded(spec)[0], (None, *array.shape[1:])
             if refuses_targets(loss, found, sizes):
-                fact = targets_words(loss, sizes, array.shape, _called(argument, "y"), name)
+                right = _mode(batches, loss) if len(found) != len(loss.targets_shape(sizes)) else ""
+                fact = targets_words(loss, sizes, array.shape, _called(argument, "y"), name, right)
                 self.fault(ShapeError(fact), argument, _ORDER)
                 return
+
+
+def _mode(batches: object, loss: Loss) -> str:
+    """Return the argument with which batches of images have the targets that a loss takes."""
+    if not isinstance(batches, Batches):
+        return ""
+    sparse = "sparse" if batches.argument == "class_mode" else "int"
+    kinds = {"one-hot": "categorical", "classes": sparse, "bits": "binary"}
+    kind = kinds.get(loss.targets.kind)
+    return "" if kind is None else f"give the images with {batches.argument}='{kind}'"
+
+
+def _data_array(name: str, array: Array, sure: bool) -> DataArray:
+    """Return what is known of an array: the values of a small one, the bytes of images, and the classes of labels where
+    that is `sure` or they are so many that each class is among them."""
+    values = [one for one in array.values or () if isinstance(one, int | float)]
+    if values and len(values) == len(array.values or ()):
+        return DataArray(name, array.shape, min(values), max(values), all(one == int(one) for one in values))
+    rows, classes = array.shape[0], array.classes
+    every = classes and (sure or (isinstance(rows, int) and rows >= 10 * classes))
+    high = classes - 1 if classes and every else 255 if array.dtype == "uint8" and name == "X" else None
+    return DataArray(name, array.shape, None if high is None else 0, high, high is not None)
 
 
 def _called(argument: str, name: str) -> str:

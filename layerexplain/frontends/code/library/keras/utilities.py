@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.library.keras import datasets
+from layerexplain.frontends.code.library.keras import datasets, image_batches
 from layerexplain.frontends.code.library.keras.backend import call_backend
 from layerexplain.frontends.code.library.keras.names import KerasName
 from layerexplain.frontends.code.library.table import FunctionTable
@@ -35,6 +35,8 @@ def call_utility(what: KerasName, args: Arguments, kwargs: Keywords, keras: Kera
         return result
     if name in datasets.FUNCTIONS:
         return datasets.call(name, args, kwargs)
+    if name in image_batches.FUNCTIONS:
+        return image_batches.call(name, args, kwargs)
     if name in _FROM_FILES:
         return keras.interpreter.unknown(f"it comes from {name}(…), which reads a file that is not opened")
     if tensors_in([*args, *kwargs.values()]):

@@ -1,8 +1,8 @@
-"""Write layerexplain/conversions/keras_operations.txt: the classes of operations of Keras 3 and the functions of
+"""Write layerexplain/network/operation_classes.txt: the classes of operations of Keras 3 and the functions of
 `keras.ops` that make them.
 
-    python scripts/keras_operations.py            # writes the file
-    python scripts/keras_operations.py --check    # fails where it is not current
+    python scripts/operation_classes.py            # writes the file
+    python scripts/operation_classes.py --check    # fails where it is not current
 
 It needs Keras, whose import takes seconds, so `make lint` does not check it: run it when the version of Keras that the
 tests need changes. tests/conversions/test_conversions_operations.py runs what the file says.
@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-TARGET = Path(__file__).parents[1] / "layerexplain/conversions/keras_operations.txt"
+TARGET = Path(__file__).parents[1] / "layerexplain/network/operation_classes.txt"
 _MODULES = ("core", "math", "nn", "numpy", "image", "linalg", "einops")
 
 
@@ -111,7 +111,7 @@ def main() -> None:
     if not parser.parse_args().check:
         TARGET.write_text(text(), encoding="utf-8")
     elif TARGET.read_text(encoding="utf-8") != text():
-        sys.exit(f"{TARGET.name} is not current; run python scripts/keras_operations.py")
+        sys.exit(f"{TARGET.name} is not current; run python scripts/operation_classes.py")
 
 
 if __name__ == "__main__":

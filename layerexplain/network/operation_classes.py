@@ -1,6 +1,6 @@
 """Operations between layers as Keras 3 has them: the class and what it is made with, what it is called with, and the
-function of `keras.ops` that does both. keras_operations.txt says which is which; scripts/keras_operations.py writes it
-from the installed Keras."""
+function of `keras.ops` that does both. operation_classes.txt says which is which; scripts/operation_classes.py writes
+it from the installed Keras."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class OperationClass(NamedTuple):
 
 @cache
 def _table() -> Mapping[str, OperationClass]:
-    lines = (Path(__file__).parent / "keras_operations.txt").read_text(encoding="utf-8").splitlines()
+    lines = (Path(__file__).parent / "operation_classes.txt").read_text(encoding="utf-8").splitlines()
     found = {}
     for line in lines:
         type_, home, function, *lists = [part.strip() for part in line.split("|")]
@@ -146,15 +146,27 @@ def function_arguments(type_: str, config: Mapping[str, Any], call: Call) -> tup
     for name in known.parameters:
         if name not in by_name or (name in settings and not in_front):
             break
-        front += by_name.pop(name) if name.startswith("*") else [by_name.pop(name)]
+        if name.startswith("*"):  # what follows has a name
+            front += by_name.pop(name)
+            break
+        front.append(by_name.pop(name))
     return front, by_name
 
 
-def gives_several(type_: str) -> bool:
+_ASKED = {"SVD": ("compute_uv",), "Unique": ("return_index", "return_inverse", "return_counts")}
+"""Operations that give one tensor by itself where none of these arguments is true."""
+
+
+def gives_several(type_: str, config: Mapping[str, Any]) -> bool:
     """Return whether an operation gives a list or a tuple of tensors, be it one of one tensor.
 
-    >>> gives_several("Split"), gives_several("TopK"), gives_several("Exp")
+    >>> gives_several("Split", {}), gives_several("TopK", {}), gives_several("Exp", {})
     (True, True, False)
+    >>> gives_several("Unique", {}), gives_several("Unique", {"return_counts": True})
+    (False, True)
     """
     declaration = find(f"ops.{type_}")
-    return declaration is not None and declaration.facts.results != 1
+    if declaration is None or declaration.facts.results == 1:
+        return False
+    asked = _ASKED.get(type_, ())
+    return not asked or any(config.get(name, declaration.default_values.get(name)) for name in asked)
