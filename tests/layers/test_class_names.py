@@ -25,6 +25,7 @@ ALLOWED = {
     "checks/of_shapes.py": "rules on mistakes that are made with these layers",
     "checks/of_training.py": "the layer that classifies each place of a map by itself",
     "frontends/code/emit.py": "the layer whose input has steps where code says no shape",
+    "frontends/code/library/keras/calling.py": "the layer whose function stands in the code",
     "frontends/code/library/keras/framework.py": "the function that has a class of its own",
     "frontends/code/library/keras/making.py": "arguments of Keras 1 that name the shape of an input, by class",
     "frontends/code/library/keras/names.py": "functions of Keras 1 and 2 that are called like a layer: add([a, b])",

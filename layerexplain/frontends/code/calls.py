@@ -123,7 +123,7 @@ class Calls(Records):
 
     def make_instance(self, cls: Class, args: Arguments, kwargs: Keywords, whole: bool = False) -> ProgramValue:
         """Return an object of a class of the program."""
-        if cls.is_record:
+        if cls.is_record and not isinstance(cls.find("__init__"), Function):
             return self.record(cls, args, kwargs)
         unread = next((base for base in cls.order() if isinstance(base, Unknown)), None)
         instance = Instance(cls)
@@ -134,6 +134,8 @@ class Calls(Records):
         if isinstance(method, Function):
             instance.given = {**dict(zip(method.names[1:], args, strict=False)), **kwargs}
             self.call_function(method, [instance, *args], kwargs, whole)
+        elif (objects := self.objects_of(cls)) is not None:
+            objects.method(self, instance, "__init__", args, kwargs)
         elif root is not None:
             framework.call_base(instance, Symbol(f"{root.path}.__init__"), args, kwargs)
         elif (args or kwargs) and whole and unread is None and cls.find("__new__") is None and not cls.is_decorated:

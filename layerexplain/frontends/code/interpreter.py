@@ -17,11 +17,12 @@ from layerexplain.frontends.code.choices import Choices
 from layerexplain.frontends.code.definitions import DefinitionStatements
 from layerexplain.frontends.code.expressions import Expressions
 from layerexplain.frontends.code.frames import File, Frame
-from layerexplain.frontends.code.library.registry import FRAMEWORKS
+from layerexplain.frontends.code.library.registry import FRAMEWORKS, LIBRARIES
 from layerexplain.frontends.code.loops import Loops
 from layerexplain.frontends.code.modules import Modules
 from layerexplain.frontends.code.statements import Statements
 from layerexplain.frontends.code.values.base import ProgramValue
+from layerexplain.frontends.code.values.program import Class
 
 if TYPE_CHECKING:
     pass
@@ -38,6 +39,13 @@ class Interpreter(Statements, Choices, Loops, DefinitionStatements, Expressions,
     def __init__(self, settings: Mapping[str, ProgramValue], modules: Modules) -> None:
         super().__init__(settings, modules)
         self.frameworks += [make(self) for make in FRAMEWORKS]
+
+    def objects_of(self, cls: Class) -> ProgramValue:
+        """Return what answers for the objects of a class of the program whose base is one of a library; None for
+        others."""
+        root = cls.root()
+        library = LIBRARIES.get(root.path.partition(".")[0]) if root is not None else None
+        return None if library is None else library.objects
 
     def run(self, file: File, frame: Frame | None = None) -> Frame:
         """Work through a file. Returns its names, as far as it was read."""

@@ -18,6 +18,7 @@ from layerexplain.model import Note
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.keras.framework import Keras
+    from layerexplain.frontends.code.library.torch_graph import Run
     from layerexplain.frontends.code.tracing import Graphs
     from layerexplain.frontends.code.values.layers import ModelValue
     from layerexplain.frontends.code.values.program import Context, Function, FunctionNode
@@ -99,6 +100,10 @@ class InterpreterPart(Evaluator):
         """Where a place in the text that is read stands in the source: in which cell of a notebook."""
         self.followed_calls: list[Framework] = []
         """The libraries whose layers' `call`s are followed now, the innermost last."""
+        self.runs: list[Run] = []
+        """The models of PyTorch that are run now, the innermost last."""
+        self.torch_calls: list[tuple[ProgramValue, ProgramValue]] = []
+        """The modules of PyTorch that the program calls on data, each with the shapes of the data."""
         self.frameworks: list[Graphs] = []
         """The libraries that models are made with."""
 

@@ -7,6 +7,8 @@ python.py         Python's own library: math, functools, itertools, copy, collec
 numpy.py          NumPy
 keras/            Keras, with which models are made: framework.py lists its files; tensorflow.py: its functions on them
 small.py          libraries of which few functions matter: tqdm, six, scikit-learn
+torch.py          PyTorch; torch_modules.py: modules and their names; torch_tensors.py: tensors and what is computed of
+                  them; torch_graph.py: the calls of a run; torch_runs.py: the models of a program
 registry.py       all of them
 
 Another library is one more module, and one more name in `registry.py`. One that models are made with is a class on

@@ -324,6 +324,16 @@ def _isinstance(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> Prog
     return Unknown("the class of a value") if unsure else False
 
 
+_ABSTRACT = {
+    **dict.fromkeys(("Sequence", "Collection", "Reversible"), (list, tuple, str, range)),
+    "Iterable": (list, tuple, str, range, dict, set),
+    "MutableSequence": (list,),
+    **dict.fromkeys(("Mapping", "MutableMapping"), (dict,)),
+    "Number": (int, float, bool),
+}
+"""What counts as an abstract class of collections.abc, typing or numbers."""
+
+
 def _is_of(value: object, kind: object) -> bool | None:
     """Return whether a value is of a class; None where that is not known."""
     if isinstance(kind, Class):
@@ -337,6 +347,8 @@ def _is_of(value: object, kind: object) -> bool | None:
         return type(value) is of_python or (kind.last == "int" and type(value) is bool)
     if isinstance(value, Value):
         return value.is_instance(kind)
+    if (abstract := _ABSTRACT.get(kind.last)) is not None:
+        return type(value) in abstract
     return False if is_plain(value) or type(value) in (list, tuple, dict) else None
 
 

@@ -56,6 +56,7 @@ _OTHER_NAMES = {"product": "prod", "amax": "max", "amin": "min"}
 _OF_NUMBERS = ("sqrt", "exp", "log", "log2", "log10", "ceil", "floor", "sin", "cos", "tan")
 _EACH: dict[str, Callable[[ProgramValue], ProgramValue] | None] = {
     "sqrt": math.sqrt, "exp": math.exp, "log": math.log, "sin": math.sin, "cos": math.cos, "abs": abs, "clip": None,
+    "round": round,
     "normalize": None,
 }  # fmt: skip
 """Functions that give an array of the same shape; None for one whose values are not computed here."""

@@ -1,6 +1,6 @@
 """The libraries that are read."""
 
-from layerexplain.frontends.code.library import builtins, numpy, python, small
+from layerexplain.frontends.code.library import builtins, numpy, python, small, torch
 from layerexplain.frontends.code.library.keras.framework import Keras
 from layerexplain.frontends.code.library.table import FrameworkLibrary
 
@@ -11,6 +11,7 @@ _LIBRARIES = (
     python.LIBRARY,
     numpy.LIBRARY,
     small.LIBRARY,
+    torch.LIBRARY,
     *[FrameworkLibrary(*one.roots) for one in FRAMEWORKS],
 )
 LIBRARIES = {root: one for one in _LIBRARIES for root in one.roots}

@@ -18,10 +18,8 @@ from layerexplain.frontends.code.values.base import (
     UnknownValue,
     Value,
 )
-from layerexplain.frontends.code.values.layers import Variable
 from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.model import Shape
 from layerexplain.records import Record
 
@@ -72,7 +70,8 @@ class Array(Record, Value):
         return result
 
     def operate(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
-        if isinstance(left, Tensor | Variable) or isinstance(right, Tensor | Variable):
+        other = right if left is self else left
+        if isinstance(other, Value) and not isinstance(other, Array | Size | Unknown):
             return NotImplemented
         evaluator.budget.look_at(left, right)
         result = operate(name, left, right)

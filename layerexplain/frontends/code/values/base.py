@@ -79,6 +79,12 @@ class Evaluator(Protocol):
     def has_attribute(self, of: object, name: object) -> bool | Unknown:
         """Return whether a value has an attribute; Unknown where that is not known."""
 
+    def objects_of(self, cls: Class) -> ProgramValue:
+        """Return what answers for the objects of a class whose base is one of a library; None for others."""
+
+    def record(self, cls: Class, args: Arguments, kwargs: Keywords) -> Instance:
+        """Return an object of a dataclass or a named tuple."""
+
     def items(self, value: object) -> list[ProgramValue] | Unknown:
         """Return the items that a loop over a value meets."""
 

@@ -261,6 +261,8 @@ class Instance(Identity):
             return evaluator.call(computed, [self, name], {})
         if self.layer is not None:
             return self.layer.get_attribute(evaluator, name)
+        if (objects := evaluator.objects_of(self.cls)) is not None:
+            return objects.attribute(evaluator, self, name)
         root = self.cls.root()
         if root is None and not any(isinstance(base, Unknown) for base in self.cls.order()):
             raise ProgramError("AttributeError", f"{self.cls.name} has no attribute {name}", evaluator.place())
@@ -289,10 +291,24 @@ class Instance(Identity):
         return tuple(self.fields().values()) if self.cls.is_named_tuple else self
 
     def iterate(self) -> list[ProgramValue] | Unknown:
+        if (items := self._items()) is not None:
+            return items
         return list(self.fields().values()) if self.cls.is_named_tuple else super().iterate()
 
     def length(self) -> ProgramValue:
+        if (items := self._items()) is not None:
+            return len(items)
         return len(self.fields()) if self.cls.is_named_tuple else super().length()
+
+    def _items(self) -> list[ProgramValue] | None:
+        """Return what a container of a library holds whose class is made into one of the program; None for others."""
+        root = self.cls.root()
+        if root is None or not root.path.startswith("torch."):
+            return None
+        from layerexplain.frontends.code.library.registry import LIBRARIES
+
+        items: list[ProgramValue] = LIBRARIES["torch"].objects.items(self)
+        return items
 
     def is_instance(self, kind: Symbol) -> bool | None:
         root = self.cls.root()
@@ -311,6 +327,8 @@ class Instance(Identity):
     def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         if self.cls.is_named_tuple:
             return evaluator.item(self.as_tuple(), key)
+        if self.cls.find("__getitem__") is None and (objects := evaluator.objects_of(self.cls)) is not None:
+            return evaluator.item(objects.items(self), key)
         if self.cls.find("__getitem__") is None or unknown_key(evaluator, key) is not None:
             return super().get_item(evaluator, key)
         return evaluator.call(evaluator.attribute(self, "__getitem__"), [key], {})
@@ -319,11 +337,15 @@ class Instance(Identity):
         method = self.cls.find("__call__")
         if isinstance(method, Function):
             return evaluator.call(method, [self, *args], kwargs)
+        if (objects := evaluator.objects_of(self.cls)) is not None:
+            return objects.call(evaluator, self, args, kwargs)
         if self.layer is None:
             return evaluator.unknown("an object is called whose class is not read")
         return self.layer.call(evaluator, args, kwargs, whole)
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        if (objects := evaluator.objects_of(self.cls)) is not None:
+            return objects.method(evaluator, self, name, args, kwargs)
         return evaluator.named_tuple_method(self, name, args, kwargs)
 
     def truth(self) -> bool | None:
@@ -339,6 +361,12 @@ class Bound(Record, Value):
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         of, function = self.object, self.function
         if isinstance(function, Symbol):
+            if isinstance(of, Instance) and of.cls.is_record and function.last == "__init__":
+                of.attributes.update(evaluator.record(of.cls, args, kwargs).attributes)
+                return None
+            objects = evaluator.objects_of(of.cls) if isinstance(of, Instance) else None
+            if objects is not None:
+                return objects.method(evaluator, of, function.last, args, kwargs)
             return evaluator.framework_of(function.path).call_base(of, function, args, kwargs)
         if not isinstance(function, Function):
             return evaluator.call_method(of, function, args, kwargs)
