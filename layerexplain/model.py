@@ -351,6 +351,8 @@ class Model(Record):
     for one tensor alone, and for several in a list."""
     source_code: SourceCode | None = None
     """What a model was read from whose code computes with the shapes of its inputs, where they are not known."""
+    fit_data: FitData | None = None
+    """What its code trains it on."""
 
     def __repr__(self) -> str:
         count = f"{len(self.layers):,} layer{'' if len(self.layers) == 1 else 's'}"
@@ -445,6 +447,33 @@ def path_in(form: Any, number: int) -> tuple[int | str, ...] | None:
     entries = form.items() if isinstance(form, Mapping) else enumerate(form)
     found = ((key, path_in(one, number)) for key, one in entries)
     return next(((key, *rest) for key, rest in found if rest is not None), None)
+
+
+class DataArray(NamedTuple):
+    """An array: its name and shape. Where the values are known, `low` and `high` are the smallest and the largest
+    finite one, `is_whole` says that all are whole numbers, and `not_finite` counts those that are NaN or infinite."""
+
+    name: str
+    shape: Shape
+    low: float | None = None
+    high: float | None = None
+    is_whole: bool = False
+    not_finite: int = 0
+
+
+class FitData:
+    """The arrays that the code of a model calls fit() with, by the names X and y, or by those of inputs and outputs
+    where there are several; and how many examples it takes at a time. Two are equal: the models are compared."""
+
+    def __init__(self, arrays: tuple[DataArray, ...], batch_size: int | None) -> None:
+        self.arrays = arrays
+        self.batch_size = batch_size
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FitData)
+
+    def __hash__(self) -> int:
+        return 0
 
 
 class SourceCode:

@@ -7,23 +7,13 @@ from collections.abc import Collection, Sequence
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.axes import Shape
 from layerexplain.layers.declaration import Spec
+from layerexplain.layers.keras.fit_data import refuses_targets, takes_examples
 from layerexplain.layers.keras.losses import Loss
+from layerexplain.model import DataArray, FitData
 from layerexplain.network.traced import Network
 from layerexplain.records import NamedTuple
 from layerexplain.report.training import setting_of_output
 from layerexplain.suggest import did_you_mean, in_a_row
-
-
-class DataArray(NamedTuple):
-    """An array: its name and shape. Where the values are known, `low` and `high` are the smallest and the largest
-    finite one, `is_whole` says that all are whole numbers, and `not_finite` counts those that are NaN or infinite."""
-
-    name: str
-    shape: Shape
-    low: float | None = None
-    high: float | None = None
-    is_whole: bool = False
-    not_finite: int = 0
 
 
 class Examples(NamedTuple):
@@ -44,11 +34,29 @@ class Targets(NamedTuple):
 
 
 class Data(NamedTuple):
-    """A network, and the arrays that are given for it."""
+    """A network, the arrays that are given for it, and how many examples fit() takes at a time, where that is known."""
 
     network: Network
     examples: tuple[Examples, ...] = ()
     targets: tuple[Targets, ...] = ()
+    batch_size: int | None = None
+
+
+def data_of_program(network: Network, fitted: FitData) -> Data:
+    """Return the arrays that the code of a model calls fit() with. Those of other shapes than it takes are left out:
+    these are errors of the code, which its reader reports."""
+    found = data_for(network, fitted.arrays)
+    examples = [one for one in found.examples if one.wanted is not None]
+    examples = [
+        one for one in examples if one.wanted and takes_examples((None, *one.wanted.shape[1:]), one.array.shape)
+    ]
+    targets = [
+        one._replace(loss=None)
+        if one.output and one.loss and refuses_targets(one.loss, (None, *one.array.shape[1:]), (None, *one.output[1:]))
+        else one
+        for one in found.targets
+    ]
+    return Data(network, tuple(examples), tuple(targets), fitted.batch_size)
 
 
 def data_for(network: Network, arrays: Sequence[DataArray]) -> Data:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from layerexplain.checks.calls import config_of, ends_with, readers_of, type_of
-from layerexplain.checks.data import Data, DataArray
+from layerexplain.checks.data import Data
 from layerexplain.checks.of_faults import code_of
 from layerexplain.checks.rules import Found, rule, written_faults
 from layerexplain.lang.axes import Shape
@@ -19,7 +19,7 @@ from layerexplain.layers.keras.fit_data import (
     targets_words,
 )
 from layerexplain.layers.registry import facts_of
-from layerexplain.model import fixed_batch, keeps_state
+from layerexplain.model import DataArray, fixed_batch, keeps_state
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
 
@@ -72,7 +72,7 @@ def _open(shape: Shape) -> Shape:
     "Targets that are compared with several outputs each",
     "wrong",
     "certain",
-    why="Keras stretches the one number of an example over all outputs: each of them learns the same.",
+    why="Keras stretches the one over the others: each output learns the same.",
     fix="Give the last layer one unit, or give a target for each unit.",
     source="keras/src/losses/loss.py, squeeze_or_expand_to_same_rank",
     of="data",
@@ -81,7 +81,11 @@ def targets_spread(data: Data) -> Iterator[Found]:
     for one in data.targets:
         if one.output and one.loss is not None and spreads(one.loss, _open(one.array.shape), _open(one.output)):
             said = f"{one.array.name} is {shape_text(one.array.shape)}, '{one.layer}' gives {shape_words(one.output)}"
-            yield one.layer, f"{said}: {loss_name(one.loss)} compares the axes of size 1 with each number of the other"
+            units, own = one.output[-1], one.array.shape[-1]
+            pairs = f"the one number of an example with all {units} outputs"
+            if units == 1:
+                pairs = f"all {own} numbers of an example with the one output"
+            yield one.layer, f"{said}: {loss_name(one.loss)} compares {pairs}"
 
 
 @rule(
@@ -100,7 +104,11 @@ def examples_left_over(data: Data) -> Iterator[Found]:
     batch = fixed_batch(model) if data.examples and any(map(keeps_state, model.layers)) else None
     for one in data.examples if batch else ():
         count, name = one.array.shape[0] if one.array.shape else None, one.array.name
-        if batch and isinstance(count, int) and count % batch:
+        taken = data.batch_size
+        if batch and taken not in (None, batch):
+            said = f"fit() takes {taken} examples at a time, and the model is made for {batch}"
+            yield one.layer, f"{said}; fit(…, batch_size={batch})"
+        elif batch and isinstance(count, int) and count % batch:
             whole = count - count % batch
             right = f"`{name} = {name}[:{whole}]`, the targets likewise, and fit(…, batch_size={batch})"
             if not whole:

@@ -7,14 +7,14 @@ from importlib import import_module
 from itertools import accumulate
 from typing import Any, TypeVar
 
-from layerexplain.checks.data import DataArray, data_for
+from layerexplain.checks.data import data_for, data_of_program
 from layerexplain.checks.findings import SEVERITIES, CheckReport, Finding
 from layerexplain.checks.stored import stored_weights
 from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.frontends import model_of
 from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.own_layers import Code
-from layerexplain.model import InputShapes, InputShapesOf, Model, Note
+from layerexplain.model import DataArray, InputShapes, InputShapesOf, Model, Note
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
@@ -30,6 +30,7 @@ _FILES = (
     "of_layers",
     "of_shapes",
     "of_sizes",
+    "of_language_models",
     "of_weights",
     "of_data",
     "of_run",
@@ -158,6 +159,8 @@ def check(
         left = [fault for fault in faults if code_of(fault.fact) not in codes]
         raise_any([fault.with_place(source=model.source) for fault in left])
     looked_at = {"weights": stored_weights(source, network) if weights else None, "data": data_for(network, data)}
+    if model.fit_data is not None and not data:
+        looked_at["data"] = data_of_program(network, model.fit_data)
     looked_at["run"] = run
     found = [*_findings(network, rules, "", looked_at)]
     seen_behind = _behind_faults(network, rules, found) if network.faults else frozenset()

@@ -10,6 +10,8 @@ from layerexplain import api
 from layerexplain.api import LayerReport, Report
 from layerexplain.cli import library, options
 from layerexplain.cli import sources as reading
+from layerexplain.cli.failures import clean
+from layerexplain.cli.output import emit
 from layerexplain.cli.training_options import WithTraining, given_training, training_options
 from layerexplain.cli.workers import Outcome
 from layerexplain.errors import LayerExplainError
@@ -19,12 +21,19 @@ from layerexplain.records import NamedTuple
 from layerexplain.render.documents.explanation import Asked, explanation
 from layerexplain.render.documents.layer_columns import layers_of
 from layerexplain.render.documents.training import training_sheet
-from layerexplain.render.formats import Sheet
+from layerexplain.render.formats import Sheet, printed
+
+
+class _Compared(WithTraining):
+    """A command of which `--vs` begins a second layer."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, options.without_versus(ctx, args))
 
 
 @click.command(
     "explain",
-    cls=WithTraining,
+    cls=_Compared,
     short_help="Explain each layer: what it computes, and where its shape and parameters come from.",
 )
 @options.SOURCE
@@ -36,6 +45,12 @@ from layerexplain.render.formats import Sheet
 @options.gradient_option
 @options.code_option
 @options.parts_option
+@click.option(
+    options.VERSUS,
+    metavar="[SOURCE] LAYER",
+    expose_value=False,
+    help="A second layer, of SOURCE or of another model: what differs, in sentences and side by side.",
+)
 @click.option(
     "--training",
     is_flag=True,
@@ -69,6 +84,8 @@ def command(
       layerexplain explain model.keras Conv2D -1
       layerexplain explain model.keras dense --full
       layerexplain explain model.keras dense --only shape,weights
+      layerexplain explain model.keras lstm --vs lstm_1
+      layerexplain explain old.h5 dense --vs new.keras dense
       layerexplain explain model.keras 'dense*' --gradient
       layerexplain explain spec.yaml --format markdown --output explained.md
       layerexplain explain spec.yaml --format latex --output explained.tex
@@ -77,6 +94,8 @@ def command(
       layerexplain explain model.keras --training --loss Huber delta=2 --optimizer SGD momentum=0.9
     """
     options.columns_must_fit(columns, output)
+    if (second := options.versus()) is not None:
+        return _compare((source, *patterns), second, output, inputs, code)
     given = given_training(training, "--training")
     if training and patterns:
         raise click.UsageError("--training explains a step of the whole model; leave out the names of layers")
@@ -120,6 +139,34 @@ def command(
         return explanation(chosen.report, chosen.layers, whole=False, columns=columns, asked=parts)
 
     reading.print_each(output, sources, ask, sheet)
+
+
+def _compare(
+    first: Sequence[str], second: Sequence[str], output: options.Output, inputs: InputShapesOf, code: tuple[str, ...]
+) -> None:
+    """Two layers side by side, each given as a source and a layer; the second may leave out the source."""
+    from layerexplain.render.documents.side_by_side import side_by_side
+
+    if len(first) != 2 or len(second) not in (1, 2):
+        raise click.UsageError(
+            f"{options.VERSUS} compares one layer with one: MODEL LAYER {options.VERSUS} [MODEL] LAYER"
+        )
+    other = first[0] if len(second) == 1 else options.other_source(second[0])
+    sides = []
+    for source, pattern in (first, (other, second[-1])):
+        report = api.explain(source, layers=pattern, inputs=inputs, code=code, partial=True)
+        chosen = [row.layer for row in layers_of(report, nested=True) if row.layer.explanation is not None]
+        if len(chosen) != 1:
+            names = ", ".join(row.path for row in chosen)
+            raise click.UsageError(
+                f"{options.VERSUS} compares one layer with one, and '{clean(pattern)}' means {names}"
+            )
+        sides.append(report._replace(layers=tuple(chosen)))
+    left, right = sides
+    one, two = left.layers[0].path, right.layers[0].path
+    titles = (one, two) if one != two else (f"{one} of {left.source}", f"{two} of {right.source}")
+    sheets = side_by_side(left, right, titles)
+    emit(output, lambda look: printed(sheets(output.format), output.format, look, several=True))
 
 
 class _Chosen(NamedTuple):

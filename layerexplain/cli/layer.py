@@ -15,6 +15,7 @@ from layerexplain.cli.complete import layer_arguments, layer_types
 from layerexplain.cli.failures import clean, note
 from layerexplain.cli.input_shapes import InputShape, parse_input, tell_batch
 from layerexplain.cli.options import (
+    VERSUS,
     Output,
     WithNumbers,
     code_option,
@@ -22,6 +23,8 @@ from layerexplain.cli.options import (
     model_output_options,
     parts_option,
     typed_input_option,
+    versus,
+    without_versus,
 )
 from layerexplain.cli.output import emit
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 
 
 _Answer = TypeVar("_Answer")
-VERSUS, INPUT = "--vs", "--input"
+INPUT = "--input"
 _FRAMEWORKS = {"keras": "", "torch": "nn.", "pytorch": "nn."}
 """What may stand in front of a type, and what its name then begins with."""
 
@@ -55,13 +58,8 @@ class _Versus(WithNumbers):
     """A command of which `--vs` begins a second layer, which ends where options begin."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if VERSUS in args:
-            at = args.index(VERSUS)
-            end = next((i for i in range(at + 1, len(args)) if args[i].startswith("-")), len(args))
-            ctx.meta[VERSUS] = args[at + 1 : end]
-            args = args[:at] + args[end:]
         try:
-            return super().parse_args(ctx, args)
+            return super().parse_args(ctx, without_versus(ctx, args))
         except click.NoSuchOption as error:
             if error.possibilities:
                 raise
@@ -183,7 +181,7 @@ def command(
         )
         return
     type, arguments = _with_framework(type, arguments)
-    second = click.get_current_context().meta.get(VERSUS)
+    second = versus()
     try:
         if second is None:
             _explain(_asked(type, arguments, inputs, code), arguments, output, gradient, parts)
@@ -239,8 +237,12 @@ def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[
     if not second:
         raise click.UsageError(f"{VERSUS} needs a second layer: layerexplain layer LSTM 8 {VERSUS} GRU 8 {INPUT} 10,4")
     named = "=" not in second[0].partition("(")[0] and not second[0][:1].isdecimal()
-    type, words = _with_framework(second[0], tuple(second[1:])) if named else (left.type, tuple(second))
-    right = _asked(type, words, inputs or left.inputs, left.code)
+    if named:
+        type, words = _with_framework(second[0], tuple(second[1:]))
+        right = _asked(type, words, inputs or left.inputs, left.code)
+    else:
+        changed = parse_arguments(second, _positional(left.type, left.code))
+        right = left._replace(arguments={**left.arguments, **changed})
     for one in (left, right):
         if not one.inputs:
             raise _no_shape(api.layer_type(one.type, one.code))
@@ -252,11 +254,11 @@ def _titles(left: _Asked, right: _Asked) -> tuple[str, str]:
     """`LSTM` and `GRU`, or what two of one type differ in: `Dense(units=3)` and `Dense(units=5)`."""
     if left.type != right.type:
         return left.type, right.type
-    found = []
-    for one, other in ((left, right), (right, left)):
-        own = [f"{k}={flow_text(v)}" for k, v in one.arguments.items() if other.arguments.get(k) != v]
-        found.append(f"{one.type}({', '.join(own)})")
-    return found[0], found[1]
+    defaults = {one.name: one.default for one in api.layer_type(left.type, left.code).arguments}
+    sides = [{**defaults, **one.arguments} for one in (left, right)]
+    names = [name for name in sides[0] | sides[1] if sides[0].get(name) != sides[1].get(name)]
+    ours, theirs = [", ".join([f"{name}={flow_text(side.get(name))}" for name in names]) for side in sides]
+    return f"{left.type}({ours})", f"{left.type}({theirs})"
 
 
 def _no_shape(entry: LayerType) -> click.UsageError:

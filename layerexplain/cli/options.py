@@ -86,6 +86,32 @@ class WithNumbers(click.Command):
         )
 
 
+VERSUS = "--vs"
+
+
+def without_versus(ctx: click.Context, args: list[str]) -> list[str]:
+    """Return the words of a command line without `--vs` and what follows it up to the next option, which `versus`
+    gives."""
+    if VERSUS not in args:
+        return args
+    at = args.index(VERSUS)
+    end = next((i for i in range(at + 1, len(args)) if args[i].startswith("-")), len(args))
+    ctx.meta[VERSUS] = args[at + 1 : end]
+    return args[:at] + args[end:]
+
+
+def versus() -> list[str] | None:
+    """Return the words behind `--vs`, None where it is not given."""
+    found: list[str] | None = click.get_current_context().meta.get(VERSUS)
+    return found
+
+
+def other_source(value: str) -> str:
+    """Return a source that is not the argument of a command, as its option `value` names it."""
+    ctx = click.get_current_context()
+    return str(_source(ctx, ctx.command.params[0], value))
+
+
 class Output(NamedTuple):
     """Where the result goes and how it is to look, as asked for. `file` None is standard output; `width` None is
     that of the terminal."""

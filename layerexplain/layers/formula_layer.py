@@ -76,6 +76,7 @@ class FormulaLayer(NamedTuple):
         find: Gives the declaration of a type that it holds.
         example: How it is shown with no model: arguments as NAME=VALUE, and shapes of inputs.
         cache: The names of what a model keeps of each position while it writes a text.
+        gist: What it computes in one line, with `{fields}` for arguments; "" for its last statement.
     """
 
     type: str
@@ -94,6 +95,7 @@ class FormulaLayer(NamedTuple):
     find: Callable[[str], Declaration | None] = lambda _: None
     example: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     cache: tuple[str, ...] = ()
+    gist: str = ""
 
     def declaration(self) -> Declaration:
         """The declaration of the layer.
@@ -110,6 +112,7 @@ class FormulaLayer(NamedTuple):
             self._trace,
             Signature(tuple(self.tensors), self.arguments, self.optional, None, self.reads),
             description=self.about,
+            gist=self.gist,
             mask="pass" if self.passes_mask else "stop",
             facts=Facts(example=self.example),
         )

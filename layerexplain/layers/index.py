@@ -189,14 +189,23 @@ Tile TopKV2 Transpose Unpack
     "tf.signal": """
 tensorflow.image_operations: frame
 """,
+    "torch": """
+torch.operations: abs adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
+adaptive_max_pool2d add amax amin avg_pool1d avg_pool2d avg_pool3d bmm cat ceil clamp cos div dropout einsum elu eq erf
+exp expand flatten floor floor_divide ge gelu getitem glu gt hardsigmoid hardswish hardtanh interpolate layer_norm le
+leaky_relu linear log log_softmax logical_and logical_not logical_or logsigmoid lt masked_fill matmul max max_pool1d
+max_pool2d max_pool3d maximum mean min minimum mish mm movedim mul ne neg norm normalize pad permute pow prod relu
+relu6 remainder reshape roll rsqrt scaled_dot_product_attention selu sigmoid sign silu sin softmax softplus softsign
+split sqrt square squeeze stack sub sum tanh transpose unsqueeze where
+""",
     "torch.nn": """
 torch.activations: CELU ELU GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid LogSoftmax Mish
 PReLU RReLU ReLU ReLU6 SELU SiLU Sigmoid Softmax Softmax2d Softmin Softplus Softshrink Softsign Tanh Tanhshrink
 Threshold;
 torch.attention: MultiheadAttention TransformerDecoderLayer TransformerEncoderLayer;
 torch.convolutional: Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d;
-torch.core: AlphaDropout Bilinear CosineSimilarity Dropout Dropout1d Dropout2d Dropout3d Embedding EmbeddingBag
-FeatureAlphaDropout Flatten Identity Linear PairwiseDistance Unflatten;
+torch.core: AlphaDropout Bilinear Buffer CosineSimilarity Dropout Dropout1d Dropout2d Dropout3d Embedding EmbeddingBag
+FeatureAlphaDropout Flatten Identity Linear PairwiseDistance Parameter Unflatten;
 torch.normalization: BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d
 LayerNorm LocalResponseNorm RMSNorm SyncBatchNorm;
 torch.pooling: AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d

@@ -130,6 +130,10 @@ def verified_here(
     try:
         if not model.calls or not model.outputs:
             raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
+        if model.format == "hugging-face":
+            from layerexplain.oracle.transformers_model import verified_language_model
+
+            return verified_language_model(model, asked)
         if not run_code and not is_live_model(source):  # what belongs to the caller runs the caller's code
             must_be_keras_alone(model)
         if asked.training:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from layerexplain.render import document as doc
+from layerexplain.render import mathml
 from layerexplain.render.escape import clean, escaped
 from layerexplain.render.layout import Look
 from layerexplain.render.markup import MarkupWriter
@@ -34,6 +35,7 @@ th { color: var(--quiet); font-weight: 600 } .right { text-align: right; white-s
 figure { margin: 1.5em 0; overflow-x: auto } figure svg { border-radius: 8px; height: auto; max-width: 100% }
 @media print { body { font-size: 11px; margin: 0; max-width: none } h2, tr, figure { break-inside: avoid } }
 """.strip()
+_STYLE += f"\n{mathml.STYLE}"
 
 
 def before() -> str:
@@ -43,6 +45,9 @@ def before() -> str:
     policy = f"default-src 'none'; style-src '{hashed(_STYLE)}'; base-uri 'none'; form-action 'none'"
     return head("layerexplain", _STYLE, policy)
 
+
+_LONGEST_FORMULA = 20_000
+"""Of longer formulas, in LaTeX, the code alone is shown."""
 
 AFTER = "</body>\n</html>\n"
 """What stands behind all documents of an output."""
@@ -86,6 +91,9 @@ class _Html(MarkupWriter):
         return f"<h{level}>{title}</h{level}>"
 
     def listing(self, code: CodeBlock, language: str = "") -> str:
+        if code.typeset and not self.ascii and sum([len(line.latex) for line in code.typeset]) <= _LONGEST_FORMULA:
+            plain = self.listing(code._replace(typeset=()))
+            return f"{mathml.mathml([line.tree for line in code.typeset])}\n{plain}"
         return f"<pre><code>{escaped(chr(10).join(self.shown_lines(code)))}</code></pre>" if code.lines else ""
 
     def points(self, items: Sequence[str]) -> str:

@@ -96,6 +96,7 @@ def build(
         from layerexplain.report.serving import language_model_of
 
         language, served = language_model_of(network, sums, serve, memory)
+        notes = (*notes, *(language.notes if language is not None else ()))
     return Report(
         source=model.source,
         format=model.format,
@@ -121,7 +122,8 @@ def build(
 def _grade(network: Network) -> str:
     """How sure a model of code is: what the formulas leave unknown is open too. "" for one of a file."""
     grade = network.model.grade
-    unknown = network.faults or any(spec is None for call in network.calls for spec in call.outputs)
+    called = [call for call in network.calls if not network.layer(call.name).config.get("uncalled")]
+    unknown = network.faults or any(spec is None for call in called for spec in call.outputs)
     return "open" if grade and unknown else grade
 
 
@@ -278,7 +280,8 @@ class Builder:
         params, trainable = counts_of(layer, definition, weights, known, variables)
         if at.frozen and params is not None:
             trainable = 0
-        cost = Cost(0, 0) if layer.type == "InputLayer" else cost_of(uses, self.costs)
+        is_free = layer.type == "InputLayer" or layer.config.get("uncalled") is True
+        cost = Cost(0, 0) if is_free else cost_of(uses, self.costs)
         text, formula = self._text(layer, definition, calls)
         row = LayerReport(
             layer=layer.name,

@@ -296,7 +296,7 @@ class Report(Rows[LayerReport]):
     def to_dict(self, *, nested: bool = False) -> dict[str, Any]:
         """Return the report in the form of the JSON contract (docs/report.schema.json)."""
         origin = origin_fields(self)
-        origin["model"]["grade"] = self.grade
+        origin["model"] |= {"grade": self.grade, "framework": self.framework}
         return {
             **origin,
             **json_fields({"inputs": self.inputs, "outputs": self.outputs, "training": self.training}),

@@ -9,6 +9,7 @@ from typing import Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.own_layers import Code, read_own_layers
+from layerexplain.layers.arguments import Activation
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import IN_FILES_ONLY
 from layerexplain.records import NamedTuple
@@ -84,6 +85,8 @@ def what_if(
     first: dict[str, Any] = {}
     tried: dict[str, list[Any]] = {}
     for name, value, others in _candidates(declaration, given):
+        if declaration.arguments[name].check is Activation and _gives_maps(base):
+            others = [one for one in others if one not in _OF_VECTORS]
         taken = [one for one in others if not isinstance(row({name: one}), str)]
         if any(_comparable(row({name: one})) != _comparable(base) for one in taken):
             first[name] = value
@@ -118,6 +121,15 @@ def _candidates(declaration: Declaration, given: Mapping[str, Any]) -> list[tupl
             others.sort(key=lambda one: one != declaration.default_values.get(name))
             found.append((name, value, others))
     return found
+
+
+_OF_VECTORS = ("softmax", "log_softmax")
+"""Activations that belong behind a layer that gives a vector: over the channels of a picture they mean little."""
+
+
+def _gives_maps(row: LayerReport | str) -> bool:
+    """Whether a layer gives more axes than a batch of vectors has."""
+    return not isinstance(row, str) and any([shape is not None and len(shape) > 2 for shape in row.output_shapes])
 
 
 def _comparable(row: LayerReport | str) -> Any:

@@ -8,14 +8,14 @@ from typing import Any
 
 from layerexplain.checks import rules
 from layerexplain.checks.calls import activation_of
-from layerexplain.checks.data import DataArray, layer_of
+from layerexplain.checks.data import layer_of
 from layerexplain.checks.findings import CheckReport
 from layerexplain.checks.of_run import RunFact
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends import model_of
 from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.own_layers import Code
-from layerexplain.model import InputShapes, InputShapesOf, Layer, Model, Note
+from layerexplain.model import DataArray, InputShapes, InputShapesOf, Layer, Model, Note
 from layerexplain.network.trace import trace_model
 from layerexplain.ops.sizes import shape_text
 from layerexplain.suggest import in_a_row

@@ -237,3 +237,47 @@ def test_a_stateful_model_takes_whole_batches_alone() -> None:
         except ValueError:
             taken = False
         assert taken == fits == (not layerexplain.check(model, data={"X": x.shape}, select=["examples-left-over"]))
+
+
+IMPORTS = "import numpy as np\nfrom keras.models import Sequential\nfrom keras.layers import *\nfrom keras.datasets import mnist\nfrom sklearn.datasets import make_regression, make_classification\nfrom sklearn.model_selection import train_test_split\nfrom keras.preprocessing.image import ImageDataGenerator\n"
+FLOW = "X = ImageDataGenerator(rescale=1/255).flow_from_directory('d', target_size=(20, 20), class_mode='%s', classes=['a', 'b', 'c'])\n"
+CNN = "Conv2D(4, 3, activation='relu', input_shape=(20, 20, 3)), Flatten(), Dense(%d, activation='softmax')"
+PROGRAMS: list[tuple[str, str, str, str, dict[str, tuple[str, ...]]]] = [
+    # The data, the layers, the loss, the arguments of fit(); and what is found, with words of it.
+    ("X, y = make_regression(n_samples=1000, n_features=20)\nX, _, y, _ = train_test_split(X, y, test_size=0.2)\n", "Dense(5, activation='relu', input_shape=(20,)), Dense(2)", "mse", "X, y",
+     {"data-shape": ("y of shape (examples, 2) for mean_squared_error; yours is (800,). Give the last layer 1 unit",)}),
+    ("X, y = make_regression(n_samples=1000, n_features=20)\n", "Dense(5, activation='relu', input_shape=(20,)), Dense(1)", "mse", "X, y", {}),
+    ("X, y = make_classification(100, 20, n_classes=4)\n", "Dense(3, activation='softmax', input_shape=(20,))", "sparse_categorical_crossentropy", "X, y",
+     {"labels-outside": ("labels from 0 to 3, and 'dense' has 3 units", "Dense(4)")}),
+    ("(X, y), _ = mnist.load_data()\n", "Flatten(input_shape=(28, 28)), Dense(9, activation='softmax')", "sparse_categorical_crossentropy", "X, y",
+     {"labels-outside": ("'dense' has 9 units", "Dense(10)"), "values-not-scaled": ("X goes from 0 to 255", "`X = X / 255`")}),
+    ("(X, y), _ = mnist.load_data()\n", "Flatten(input_shape=(28, 28)), Dense(10, activation='softmax')", "sparse_categorical_crossentropy", "X / 255.0, y", {}),
+    ("(X, y), _ = mnist.load_data()\n", "Rescaling(1/255, input_shape=(28, 28)), Flatten(), Dense(10, activation='softmax')", "sparse_categorical_crossentropy", "X, y", {}),
+    ("X, y = np.zeros((1000, 10, 3)), np.zeros((1000, 1))\n", "LSTM(8, stateful=True, batch_input_shape=(32, 10, 3)), Dense(1)", "mse", "X, y, batch_size=32",
+     {"examples-left-over": ("1000 examples make 31 batches of 32, and 8 more", "`X = X[:992]`")}),
+    ("X, y = np.zeros((1000, 10, 3)), np.zeros((1000, 1))\n", "LSTM(8, stateful=True, batch_input_shape=(50, 10, 3)), Dense(1)", "mse", "X, y",
+     {"examples-left-over": ("fit() takes 32 examples at a time, and the model is made for 50",)}),
+    ("X, y = np.zeros((1000, 10, 3)), np.zeros((1000, 1))\n", "LSTM(8, stateful=True, batch_input_shape=(50, 10, 3)), Dense(1)", "mse", "X, y, batch_size=50", {}),
+    (FLOW % "binary", CNN % 3, "categorical_crossentropy", "X",
+     {"data-shape": ("yours is (examples,). Give the images with class_mode='categorical'; or compile with sparse_categorical",)}),
+    (FLOW % "categorical", CNN % 2, "categorical_crossentropy", "X", {"data-shape": ("yours is (examples, 3). Give the last layer 3 units",)}),
+    (FLOW % "sparse", CNN % 2, "sparse_categorical_crossentropy", "X", {"labels-outside": ("labels from 0 to 2, and 'dense' has 2 units",)}),
+    (FLOW.replace("20, 20", "32, 32") % "categorical", CNN % 3, "categorical_crossentropy", "X", {"data-shape": ("X of shape (examples, 20, 20, 3); yours is (examples, 32, 32, 3)",)}),
+    (FLOW % "categorical", CNN % 3, "categorical_crossentropy", "X", {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "layers", "loss", "given", "found"), PROGRAMS)
+def test_data_whose_shapes_are_known_in_code(
+    data: str, layers: str, loss: str, given: str, found: dict[str, tuple[str, ...]], tmp_path: Path
+) -> None:
+    file = tmp_path / "train.py"
+    file.write_text(
+        f"{IMPORTS}{data}model = Sequential([{layers}])\nmodel.compile('adam', '{loss}')\nmodel.fit({given})\n"
+    )
+    of_data = [rule.code for rule in all_rules() if rule.of == "data"]
+    report = layerexplain.check(file, select=of_data)
+    assert {one.code for one in report} == {*found}
+    for code, words in found.items():
+        for part in words:
+            assert part in report[code][0].message

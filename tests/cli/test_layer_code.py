@@ -97,7 +97,7 @@ def test_two_layers_stand_side_by_side() -> None:
     ):
         assert line in lines
     alike = run("Dense", "3", "relu", "--vs", "units=5", "activation=relu", "--input", "4").stdout.splitlines()
-    assert (alike[0], alike[2].split()) == ("Dense", ["Dense(units=3)", "Dense(units=5)"])
+    assert (alike[0], alike[6].split()) == ("Dense", ["Dense(units=3)", "Dense(units=5)"])
     for format in ("markdown", "latex"):
         assert "8 units" in run("LSTM", "8", "--vs", "GRU", "8", *STEPS, "--format", format).stdout
     both = report("Conv2D", "8", "3", "--vs", "filters=8", "kernel_size=5", *IMAGE)

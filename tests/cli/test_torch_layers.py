@@ -40,7 +40,7 @@ def test_names_that_both_have_are_keras_without_a_prefix() -> None:
 
 
 def test_no_layout_is_translated() -> None:
-    text = printed("nn.Conv2d", "3", "16", "3", "padding=1", "--input", "3,28,28")
+    text = printed("nn.Conv2d", "3", "16", "3", "padding=1", "--input", "3,28,28", "--full")
     assert "transpose" not in text
     assert "W = model.conv2d.weight" in text
     assert "x[n, m, i+u-1, j+v-1]·W[k, m, u, v]" in text

@@ -6,6 +6,7 @@ import re
 from base64 import b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from layerexplain import api
 from layerexplain.render.document import Document, Heading, Notes, Prose, Span
 from layerexplain.render.html import html
 from layerexplain.render.layout import Look
+from layerexplain.render.mathml import mathml
 from layerexplain.render.sections import CodeBlock, CodeLine, Points
 
 SPEC = b"input: [28, 28, 1]\nlayers:\n  - Conv2D: {filters: 16, kernel_size: 3}\n  - Flatten\n  - Dense: 10\n"
@@ -44,7 +46,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += attrs
-        if tag != "meta":
+        if tag not in ("meta", "wbr"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -82,6 +84,49 @@ def test_texts_make_no_tags(evil: str) -> None:
     )  # fmt: skip
     page = Page(html(Document(blocks), Look()))
     assert set(page.tags) <= {"h1", "h2", "p", "code", "pre", "ul", "li"} and page.attributes == []
+
+
+@pytest.mark.parametrize(
+    ("tree", "written"),
+    [
+        ("x", "<mi>x</mi>"),
+        (("frac", ("n", "1"), ("name", "count")), '<mfrac><mn>1</mn><mi mathvariant="normal">count</mi></mfrac>'),
+        (("both", "W", "i", ("t", "o")), "<msubsup><mi>W</mi><mi>i</mi><mtext>\xa0o\xa0</mtext></msubsup>"),
+        (("root", "x"), "<msqrt><mi>x</mi></msqrt>"),
+        (("root", "x", ("n", "3")), "<mroot><mi>x</mi><mn>3</mn></mroot>"),
+        (("fence", "(", ")", "x"), '<mrow><mo stretchy="false">(</mo><mi>x</mi><mo stretchy="false">)</mo></mrow>'),
+        (
+            ("fence", "(", ")", ("frac", "a", "b")),
+            "<mrow><mo>(</mo><mfrac><mi>a</mi><mi>b</mi></mfrac><mo>)</mo></mrow>",
+        ),
+        (
+            ("cases", ("x", ("o", "<")), ("y", "z")),
+            '<mtable class="cases"><mtr><mtd><mi>x</mi></mtd><mtd><mo>&lt;</mo></mtd></mtr>'
+            "<mtr><mtd><mi>y</mi></mtd><mtd><mi>z</mi></mtd></mtr></mtable>",
+        ),
+        (("name", "<script>"), '<mi mathvariant="normal">&lt;script&gt;</mi>'),
+    ],
+)
+def test_formulas_are_mathml(tree: Any, written: str) -> None:
+    head = '<div class="math" role="group" aria-label="Formula">\n<div><math displaystyle="true"><mrow>'
+    assert mathml([tree]) == f"{head}{written}</mrow></math></div>\n</div>"
+
+
+def test_a_long_formula_may_be_broken_before_a_sign_and_behind_an_equals_sign() -> None:
+    term = ("sub", ("name", "something_long"), "i")
+    page = Page(mathml([("row", "y", ("o", "="), term, ("o", "+"), term, ("o", "−"), term)]))
+    assert page.tags.count("wbr") == 3
+    assert [value for name, value in page.attributes if name == "form"] == ["infix", "infix"]
+    assert "wbr" not in Page(mathml([("row", "y", ("o", "="), "x", ("o", "+"), "b")])).tags
+
+
+def test_an_explanation_has_its_formulas_typeset_and_as_code() -> None:
+    report = api.explain(SPEC)
+    page = Page(api.format_report(report, "html", explain=True))
+    lines = [line for layer in report.layers for line in (layer.explanation.latex if layer.explanation else ())]
+    assert page.tags.count("math") >= len(lines) > 1
+    assert "conv(x, W) + b" in page.text and "∑" in page.text
+    assert "math" not in Page(api.format_report(report, "html", explain=True, ascii=True)).tags
 
 
 def test_several_sources_are_one_page() -> None:

@@ -102,6 +102,22 @@ def test_arguments_that_matter_have_controls(
 
 
 @pytest.mark.parametrize(
+    ("type_", "given", "shape", "offered"),
+    [
+        ("Conv2D", {"filters": 3, "kernel_size": 2}, (5, 5, 2), False),
+        ("Conv2D", {"filters": 3, "kernel_size": 2, "activation": "softmax"}, (5, 5, 2), True),
+        ("Dense", {"units": 3}, (5,), True),
+        ("Dense", {"units": 3}, (7, 5), False),
+    ],
+)
+def test_softmax_is_offered_where_a_layer_gives_a_vector(
+    type_: str, given: dict[str, Any], shape: tuple[int, ...], offered: bool
+) -> None:
+    values = {one.name: one.values for one in what_if(type_, given, [shape]).controls}
+    assert ("softmax" in values["activation"]) == offered
+
+
+@pytest.mark.parametrize(
     ("most", "counts"), [(1, []), (2, [2]), (3, [3]), (5, [2, 2]), (6, [2, 3]), (8, [2, 2, 2]), (20, [2, 5, 2])]
 )
 def test_each_argument_has_two_values_and_then_those_with_most_left_have_more(most: int, counts: list[int]) -> None:
@@ -165,6 +181,8 @@ def test_picture_formula_and_cost_follow_the_arguments(conv: str, tmp_path: Path
         assert page.evaluate(RADIO) == "kernel_size 5"
         assert page.evaluate(lit) == 25 and "(None, 9, 9, 7)" in page.inner_text("#pane .wiring")
         assert "882" in page.inner_text(".compared")
+        marked = [one.replace("\xa0", " ") for one in page.locator("#pane .weights .changed").all_inner_texts()]
+        assert marked == ["(5, 5, 5, 7)", "rows 5 × columns 5 × channels 5 × filters 7", "875"]
         assert page.evaluate("decodeURIComponent(location.hash)") == "#kernel_size=5"
         assert "kernel_size=5" in page.inner_text(".side-list .listing")
         page.evaluate("location.hash = 'strides=2&dilation_rate=2'")
@@ -175,6 +193,7 @@ def test_picture_formula_and_cost_follow_the_arguments(conv: str, tmp_path: Path
         for step in ("", "strides=2"):
             page.evaluate(f"location.hash = {step!r}")
             page.wait_for_selector("#pane .wiring")
+            assert (page.locator("#pane .changed").count() > 0) == bool(step)
             serious = [one for one in axe.run(page).response["violations"] if one["impact"] in ("serious", "critical")]
             assert [(one["id"], [node["html"][:90] for node in one["nodes"][:3]]) for one in serious] == []
         page.set_viewport_size({"width": 390, "height": 800})

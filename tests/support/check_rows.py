@@ -23,6 +23,12 @@ def head(activation: str, units: int, loss: str, more: str = "") -> str:
     return flat(f"Dense: {{units: {units}, activation: {activation}}}", end=f"loss: {loss}\n{more}")
 
 
+LLAMA = (
+    '{"model_type": "llama", "vocab_size": %d, "hidden_size": 16, "num_attention_heads": 4, "num_hidden_layers": 2, '
+    '"intermediate_size": %d, "tie_word_embeddings": %s}'
+)
+"""The configuration of a language model."""
+
 TWO_HEADS = """
 input: [8]
 layers:
@@ -423,6 +429,13 @@ ROWS = {
         (flat("Conv2D: {filters: 4, kernel_size: 9}", "GlobalAveragePooling2D", "Dense: 2", shape="[9, 9, 3]"),
          flat("Conv2D: {filters: 4, kernel_size: 3}", "Flatten", "Dense: 2", shape="[9, 9, 3]"),
          flat("Conv2D: {filters: 4, kernel_size: 3}", "GlobalAveragePooling2D: {keepdims: true}", "Multiply: {}\n    from: [conv2d, global_average_pooling2d]", shape="[9, 9, 3]")),
+    ),
+    "vocabulary-not-padded": Row(
+        {LLAMA % (101, 128, "false"): ["model.embed_tokens"]},
+        (LLAMA % (128, 128, "false"), "input: {shape: [9], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 101, output_dim: 4}\n"),
+    ),
+    "untied-head": Row(
+        {LLAMA % (640, 24, "false"): ["lm_head"]}, (LLAMA % (640, 24, "true"), LLAMA % (64, 512, "false")),
     ),
 }  # fmt: skip
 

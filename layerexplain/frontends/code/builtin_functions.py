@@ -293,6 +293,16 @@ def _isinstance(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -
     return Unknown("the class of a value") if unsure else False
 
 
+_ABSTRACT = {
+    **dict.fromkeys(("Sequence", "Collection", "Reversible"), (list, tuple, str, range)),
+    "Iterable": (list, tuple, str, range, dict, set),
+    "MutableSequence": (list,),
+    **dict.fromkeys(("Mapping", "MutableMapping"), (dict,)),
+    "Number": (int, float, bool),
+}
+"""What counts as an abstract class of collections.abc, typing or numbers."""
+
+
 def _is_of(value: Any, kind: Any) -> bool | None:
     """Whether a value is of a class; None where that is not known."""
     if isinstance(kind, Class):
@@ -306,6 +316,8 @@ def _is_of(value: Any, kind: Any) -> bool | None:
         return type(value) is of_python or (kind.last == "int" and type(value) is bool)
     if isinstance(value, Value):
         return value.is_instance(kind)
+    if (abstract := _ABSTRACT.get(kind.last)) is not None:
+        return type(value) in abstract
     return False if is_plain(value) or type(value) in (list, tuple, dict) else None
 
 

@@ -154,7 +154,7 @@ class Calls(Records):
 
     def make_instance(self, cls: Class, args: list[Any], kwargs: dict[str, Any], whole: bool = False) -> Any:
         """An object of a class of the program."""
-        if cls.is_record:
+        if cls.is_record and not isinstance(cls.find("__init__"), Function):
             return self.record(cls, args, kwargs)
         unread = next((base for base in cls.order() if isinstance(base, Unknown)), None)
         made = Instance(cls)
@@ -163,6 +163,8 @@ class Calls(Records):
         if isinstance(method, Function):
             made.given = {**dict(zip(method.names[1:], args, strict=False)), **kwargs}
             self.call_function(method, [made, *args], kwargs, whole)
+        elif (objects := self.objects_of(cls)) is not None:
+            objects.method(self, made, "__init__", args, kwargs)
         elif cls.root() is not None:
             self.keras.call_base(made, Symbol(f"{cls.root().path}.__init__"), args, kwargs)  # type: ignore[union-attr]
         elif (args or kwargs) and whole and unread is None and cls.find("__new__") is None and not cls.is_decorated:

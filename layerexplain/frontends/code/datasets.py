@@ -76,6 +76,9 @@ _TABLES = {
     "fetch_california_housing": (20_640, 8, None),
 }
 """Examples, columns and classes of the tables that ship with scikit-learn."""
+_MADE = {"make_regression": 100, "make_classification": 20, "make_blobs": 2, "make_moons": 2, "make_circles": 2}
+"""Functions that draw a data set, and how many columns it has where nothing else is said."""
+_CLASSES = {"make_classification": 2, "make_blobs": 3, "make_moons": 2, "make_circles": 2}
 _SCALERS = frozenset({"StandardScaler", "MinMaxScaler", "RobustScaler", "MaxAbsScaler", "Normalizer"})
 
 
@@ -87,11 +90,24 @@ def of_sklearn(path: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         labels = "float64" if classes is None else "int64"
         data, target = Array((rows, columns), None, None, "float64"), Array((rows,), None, classes, labels)
         return (data, target) if kwargs.get("return_X_y") is True else Namespace({"data": data, "target": target})
+    if name in _MADE:
+        rows, columns = kwargs.get("n_samples", args[0] if args else 100), kwargs.get("n_features", _MADE[name])
+        columns = args[1] if len(args) > 1 and name != "make_moons" else columns
+        if isinstance(rows, int) and isinstance(columns, int):
+            return Array((rows, columns), None, None, "float64"), _made_targets(name, rows, kwargs)
     if name == "train_test_split" and args:
         return [part for one in args for part in _split(one, kwargs)]
     if name in _SCALERS:
         return Scaler(name)
     return NotImplemented
+
+
+def _made_targets(name: str, rows: int, kwargs: dict[str, Any]) -> Array:
+    if name == "make_regression":
+        targets = kwargs.get("n_targets", 1)
+        return Array((rows, targets) if isinstance(targets, int) and targets > 1 else (rows,), None, None, "float64")
+    classes = kwargs.get("n_classes", kwargs.get("centers", _CLASSES[name]))
+    return Array((rows,), None, classes if isinstance(classes, int) else None, "int64")
 
 
 def _split(data: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.graphs import Graph, flat
+from layerexplain.frontends.code.image_batches import Batches
 from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.values.array import Array
@@ -18,10 +19,11 @@ from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
 from layerexplain.layers.keras.fit_data import examples_words, refuses_targets, takes_examples, targets_words
 from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.layers.registry import find
-from layerexplain.model import Shape
+from layerexplain.model import DataArray, FitData, Shape
 from layerexplain.ops.sizes import shape_text
 
 _ORDER = ("x", "y")
+_OF_BATCHES = "that of the batches"
 _MOST_WEIGHTS, _MOST_SHOWN = 1_000, 8
 _TRAINS = frozenset({"fit", "evaluate", "train_on_batch", "test_on_batch"})
 
@@ -125,17 +127,35 @@ class Fitting(KerasPart):
         if graph is None or any(layer.kind == "custom" for layer in graph.layers):
             return
         given: dict[str, Any] = {**dict(zip(_ORDER, args, strict=False)), **kwargs}
+        batches = given.get("x")
+        if isinstance(batches, Batches):
+            given |= {"x": batches.x, "y": batches.y, "batch_size": _OF_BATCHES}
         effects = self.interpreter.effects
         mark = effects.mark()
         self._check_examples(model, graph, name, given.get("x"), "x")
         sure = effects.is_certain and not effects.is_model_exposed
         if name not in _TRAINS or not sure:
             return
-        self._check_targets(model, graph, name, given.get("x"), given.get("y"), "y")
+        self._check_targets(model, graph, name, given.get("x"), given.get("y"), "y", batches)
+        model.fitted = self._fitted(model, graph, given)
         others: Any = given.get("validation_data")
         if type(others) in (list, tuple) and len(others) > 1 and not effects.since(mark).faults:
             self._check_examples(model, graph, name, others[0], "validation_data")
             self._check_targets(model, graph, name, others[0], others[1], "validation_data")
+
+    def _fitted(self, model: ModelValue, graph: Graph, given: Mapping[str, Any]) -> FitData:
+        """Return what a model is trained on, as far as it is known."""
+        found: list[DataArray] = []
+        sure = given.get("batch_size") == _OF_BATCHES
+        sides = ((model.inputs, graph.inputs, "x", "X"), (model.outputs, graph.outputs, "y", "y"))
+        for structure, tensors, argument, name in sides:
+            names = _names(structure, tensors)
+            arrays = _arrays(given.get(argument), names) or []
+            own = [name] if len(names) == 1 else names
+            if len(arrays) == len(own):
+                found += [_data_array(one, array, sure) for one, array in zip(own, arrays, strict=True) if array.shape]
+        batch = given.get("batch_size", 32)
+        return FitData(tuple(found), batch if isinstance(batch, int) else 32 if batch is None else None)
 
     def _check_examples(self, model: ModelValue, graph: Graph, name: str, data: Any, argument: str) -> None:
         arrays = _arrays(data, _names(model.inputs, graph.inputs))
@@ -158,7 +178,14 @@ class Fitting(KerasPart):
                 return
 
     def _check_targets(
-        self, model: ModelValue, graph: Graph, name: str, data: Any, targets: Any, argument: str
+        self,
+        model: ModelValue,
+        graph: Graph,
+        name: str,
+        data: Any,
+        targets: Any,
+        argument: str,
+        batches: Any = None,
     ) -> None:
         if any(self.shapes.of(one) is None for one in graph.outputs):
             return  # a tensor of unknown shape may stand for several
@@ -192,9 +219,32 @@ class Fitting(KerasPart):
                 continue
             sizes, found = (None, *spec.shape[1:]), (None, *array.shape[1:])
             if refuses_targets(loss, found, sizes):
-                fact = targets_words(loss, sizes, array.shape, _called(argument, "y"), name)
+                right = _mode(batches, loss) if len(found) != len(loss.targets_shape(sizes)) else ""
+                fact = targets_words(loss, sizes, array.shape, _called(argument, "y"), name, right)
                 self.fault(ShapeError(fact), argument, _ORDER)
                 return
+
+
+def _mode(batches: Any, loss: Loss) -> str:
+    """Return the argument with which batches of images have the targets that a loss takes."""
+    if not isinstance(batches, Batches):
+        return ""
+    sparse = "sparse" if batches.argument == "class_mode" else "int"
+    kinds = {"one-hot": "categorical", "classes": sparse, "bits": "binary"}
+    kind = kinds.get(loss.targets.kind)
+    return "" if kind is None else f"give the images with {batches.argument}='{kind}'"
+
+
+def _data_array(name: str, array: Array, sure: bool) -> DataArray:
+    """Return what is known of an array: the values of a small one, the bytes of images, and the classes of labels where
+    that is `sure` or they are so many that each class is among them."""
+    values = [one for one in array.values or () if isinstance(one, int | float)]
+    if values and len(values) == len(array.values or ()):
+        return DataArray(name, array.shape, min(values), max(values), all(one == int(one) for one in values))
+    rows, classes = array.shape[0], array.classes
+    every = classes and (sure or (isinstance(rows, int) and rows >= 10 * classes))
+    high = classes - 1 if classes and every else 255 if array.dtype == "uint8" and name == "X" else None
+    return DataArray(name, array.shape, None if high is None else 0, high, high is not None)
 
 
 def _called(argument: str, name: str) -> str:

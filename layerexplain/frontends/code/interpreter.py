@@ -19,6 +19,7 @@ from layerexplain.frontends.code.effects import Effects
 from layerexplain.frontends.code.expressions import Expressions
 from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.keras_calls import Keras
+from layerexplain.frontends.code.library import LIBRARIES
 from layerexplain.frontends.code.loops import Loops
 from layerexplain.frontends.code.modules import Modules
 from layerexplain.frontends.code.statements import Statements
@@ -73,6 +74,17 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         self.locate: Callable[[Place], Place] = lambda place: place
         """Where a place in the text that is read stands in the source: in which cell of a notebook."""
         self.keras = Keras(self)
+        self.runs: list[Any] = []
+        """The models of PyTorch that are run now, the innermost last."""
+        self.torch_calls: list[tuple[Any, Any]] = []
+        """The modules of PyTorch that the program calls on data, each with the shapes of the data."""
+
+    def objects_of(self, cls: Any) -> Any:
+        """Return what answers for the objects of a class of the program whose base is one of a library; None for
+        others."""
+        root = cls.root()
+        library = LIBRARIES.get(root.path.partition(".")[0]) if root is not None else None
+        return None if library is None else library.objects
 
     def called_from(self) -> tuple[str, ...]:
         """Where the function was called that is read now, in words, the next place first."""

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code import datasets, keras_api, keras_names
+from layerexplain.frontends.code import datasets, image_batches, keras_api, keras_names
 from layerexplain.frontends.code.applications import application
 from layerexplain.frontends.code.checking import OF_LAYERS, Checking
 from layerexplain.frontends.code.cloning import Cloning
@@ -241,6 +241,8 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             return self.clone(layer_of(args[0]))
         if name in datasets.FUNCTIONS:
             return datasets.call(name, args, kwargs)
+        if name in image_batches.FUNCTIONS:
+            return image_batches.call(name, args, kwargs)
         if name == "register_keras_serializable":  # gives a function that gives back the class
             return Partial(Symbol("typing.cast"), (None,), {})
         if name in ("set_random_seed", "plot_model", "enable_unsafe_deserialization"):

@@ -80,6 +80,7 @@ def _result(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Evalu
 
 _EACH: dict[str, Any] = {
     "sqrt": math.sqrt, "exp": math.exp, "log": math.log, "sin": math.sin, "cos": math.cos, "abs": abs, "clip": None,
+    "round": round,
     "normalize": None,
 }  # fmt: skip
 """Functions that give an array of the same shape; None for one whose values are not computed here."""

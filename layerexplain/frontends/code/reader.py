@@ -12,17 +12,17 @@ from typing import Any
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import Exhausted
 from layerexplain.frontends.code.emit import Emitter, settings
-from layerexplain.frontends.code.frames import File
+from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.grade import grade_of, notes_of
 from layerexplain.frontends.code.interpreter import Interpreter
 from layerexplain.frontends.code.keras_names import base_of
-from layerexplain.frontends.code.modules import Lender, Modules
+from layerexplain.frontends.code.modules import Lender, Modules, package_of
 from layerexplain.frontends.code.own_weights import declarations
 from layerexplain.frontends.code.reach import last_change, parts_of, reaching
 from layerexplain.frontends.code.sources import Text, notebook_text, read_text
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown, unknown_at
 from layerexplain.frontends.code.values.layers import ModelValue, layer_of
-from layerexplain.frontends.code.values.program import Class, Function
+from layerexplain.frontends.code.values.program import Class, Function, Module
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.training import with_training
 from layerexplain.model import InputShapes, Model, Note, SourceCode
@@ -72,7 +72,11 @@ class Program:
         self.interpreter.settings = {name: self.interpreter.parse_setting(value) for name, value in given.items()}
         self.interpreter.is_notebook = text.is_notebook
         self.file = self.interpreter.program = File("", self.folder, text.tree)
-        self.frame = self.interpreter.run(self.file)
+        frame = Frame(self.file)
+        if path is not None and package_of(os.path.dirname(path) or ".") is not None:
+            # A package that imports the file which is read gets what that has so far.
+            self.interpreter.modules[os.path.abspath(path)] = Module("", frame)
+        self.frame = self.interpreter.run(self.file, frame)
 
     # Which models -------------------------------------------------------------------------------------------------
 
@@ -180,6 +184,24 @@ class Program:
         """The model of a name (`encoder`, `build_model`, `Net`), or of a call (`build_model(classes=10)`)."""
         return self._named(request)._replace(asked=request)
 
+    def torch_model(self, request: str) -> Model | None:
+        """The model of PyTorch that is asked for, or the only one; None where the program has none. Raises SourceError
+        for several."""
+        if "torch" not in {name.partition(".")[0] for name in _imported(self.text.tree)}:
+            return None
+        from layerexplain.frontends.code.library import torch_runs
+
+        if request:
+            one = torch_runs.asked(self, request)
+            return None if one is None else torch_runs.read_model(self, one)
+        if not torch_runs.uses_torch(self):
+            return None
+        found = torch_runs.models(self)
+        if len(found) > 1:
+            names = ", ".join(one.name for one in found[:12])
+            raise SourceError(f"has {len(found)} models: {names}; name one: {self.path or '-- -'}:{found[0].name}")
+        return torch_runs.read_model(self, found[0]) if found else None
+
     def _named(self, request: str) -> Found:
         try:
             tree = ast.parse(request.strip(), mode="eval").body
@@ -256,6 +278,7 @@ class Program:
         if any(one.lacks == "shape" for one, _ in opened):
             names = tuple(dict.fromkeys(ref.layer for ref in model.inputs))
             model = model._replace(source_code=SourceCode(partial(self._read_again, found, names)))
+        model = model._replace(fit_data=found.value.fitted)
         compiled = found.value.compiled
         return model if compiled is None else with_training(model, settings(compiled))
 
@@ -299,9 +322,17 @@ class Program:
 def imports_of(program: Program) -> list[Note]:
     """Return a note that names the files whose values may stand in a report though nobody named them."""
     found = program.interpreter.imported.items()
-    names = [name for path, name in found if not program.modules.is_named(path)]
+    own = os.path.abspath(program.path) if program.path is not None else ""
+    names = [name for path, name in found if path != own and not program.modules.is_named(path)]
     words = f"the code imports {', '.join(names)}: values from there may stand in this report"
     return [Note("imports", None, words)] if names else []
+
+
+def _imported(tree: ast.Module) -> list[str]:
+    """Return the names of the modules that a program imports."""
+    nodes = list(ast.walk(tree))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return names + [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
 
 
 _AUTOMATIC = frozenset({"sequential", "functional", "model"})
@@ -374,6 +405,8 @@ def read_code(
     reading = (
         program(data, path, given) if lend is None else Program(_text(data, path), path, given, Modules(None, lend))
     )
+    if (model := reading.torch_model(request)) is not None:
+        return model
     if request:
         return reading.model(reading.named(request))
     found = reading.models()

@@ -42,7 +42,7 @@ from layerexplain.suggest import did_you_mean
 MOST_DEFINED = 1_000
 """How many own layers a file defines."""
 
-_KEYS = ("about", "arguments", "inputs", "sizes", "weights", "layers", "formula", "results", "mask", "cache")
+_KEYS = ("about", "gist", "arguments", "inputs", "sizes", "weights", "layers", "formula", "results", "mask", "cache")
 _WEIGHT_KEYS = ("axes", "name", "trainable", "dtype", "at", "when", "positive")
 _RESERVED = frozenset({"n", "steps", *GIVEN, *COMMON, *OF_ITEMS})
 _LISTED = {"results": "the results", "cache": "tensors"}
@@ -166,6 +166,7 @@ class _Reader:
             lambda type_: self.own.get(type_) or find(type_),
             _example(arguments, tensors),
             cache,
+            self._gist(given),
         )
 
     def _place(self, line: int | None) -> str:
@@ -399,6 +400,20 @@ class _Reader:
         if node is not None and node.value not in ("pass", "stop"):
             self.fault(f"`mask` is {words_for(node)}; `pass` hands the mask on, `stop` ends it", node.line)
         return node is not None and node.value == "pass"
+
+    def _gist(self, arguments: Mapping[str, Node]) -> str:
+        node = self.parts.get("gist")
+        if node is None:
+            return ""
+        if not isinstance(node.value, str):
+            self.fault(f"`gist` is {words_for(node)}; a line on what the layer computes is needed", node.line)
+            return ""
+        for field in _FIELD.findall(node.value):
+            if field not in arguments:
+                hint = did_you_mean(field, sorted(arguments)) or f"its arguments are {', '.join(sorted(arguments))}"
+                self.fault(f"`gist` has the field {{{field}}}, which is no argument; {hint}", node.line)
+                return ""
+        return node.value
 
     def _about(self, names: set[str]) -> str:
         node = self.parts.get("about")

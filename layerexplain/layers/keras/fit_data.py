@@ -142,8 +142,8 @@ def spreads(loss: Loss, got: Shape, output: Shape) -> bool:
     )
 
 
-def targets_words(loss: Loss, output: Shape, got: Shape, name: str = "y", of: str = "fit") -> str:
-    """Return what fit() needs of targets that do not fit an output, and how to give them.
+def targets_words(loss: Loss, output: Shape, got: Shape, name: str = "y", of: str = "fit", right: str = "") -> str:
+    """Return what fit() needs of targets that do not fit an output, and how to give them: `right`, if that is known.
 
     >>> print(targets_words(loss_of("categorical_crossentropy"), (None, 3), (100, 1)))
     fit() needs y of shape (examples, 3), one-hot, for categorical_crossentropy; yours is (100, 1). \
@@ -152,7 +152,10 @@ def targets_words(loss: Loss, output: Shape, got: Shape, name: str = "y", of: st
     wanted = loss.targets_shape(output)
     kind = {"one-hot": ", one-hot,", "classes": ", class numbers,"}.get(loss.targets.kind, "")
     said = f"{of}() needs {name} of shape {shape_words(wanted)}{kind} for {loss_name(loss)}; yours is {_own(got)}"
-    return f"{said}. {'; or '.join(_of_targets(loss, output, got, name))}"
+    advice = "; or ".join(
+        [right, *_of_targets(loss, output, got, name)[1:]] if right else _of_targets(loss, output, got, name)
+    )
+    return f"{said}. {advice[0].upper()}{advice[1:]}"
 
 
 def _of_targets(loss: Loss, output: Shape, got: Shape, name: str) -> list[str]:

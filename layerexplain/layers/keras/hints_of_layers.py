@@ -133,6 +133,28 @@ def transposed_kernel(at: LayerInModel) -> str | None:
     )
 
 
+@hint("Conv{}DTranspose", kind=WATCH)
+def uneven_overlap(at: LayerInModel) -> str | None:
+    """Where a stride does not divide the window, neighbouring outputs sum different numbers of windows."""
+    for w in first_windows(at.definition, ("conv_transpose",)):
+        if 1 < w.stride < w.k and w.k % w.stride:
+            few, many = w.k // w.stride, -(-w.k // w.stride)
+            return (
+                f"Windows of {w.k} with stride {w.stride} overlap unevenly: along an axis an output sums {few} or "
+                f"{many} of them, which shows as a checkerboard. A window that the stride divides avoids it; so "
+                f"does UpSampling{len(at.x.shape) - 2}D followed by a convolution."
+            )
+    return None
+
+
+@hint("UpSampling{}D", kind=WATCH)
+def upsampling_learns_nothing(at: LayerInModel) -> str | None:
+    return (
+        "It learns nothing: a convolution behind it learns what to make of the larger image. Conv"
+        f"{at.x.ndim - 2}DTranspose enlarges and learns in one layer."
+    )
+
+
 @hint("GlobalMaxPooling{}D", "GlobalAveragePooling{}D")
 def not_flattened(at: LayerInModel) -> str | None:
     many = product(at.x.shape[1:])

@@ -4,7 +4,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, weight
-from layerexplain.layers.arguments import Bool, Int, Number, PositiveInt, ShapeArgument, Share, choice
+from layerexplain.layers.arguments import Bool, Int, Number, PositiveInt, ShapeArgument, Share, Text, choice
 from layerexplain.layers.facts import CARRIES_IDS, Facts
 from layerexplain.layers.keras.regularization import alpha_dropped
 from layerexplain.layers.torch.arguments import module, modules_of_rank, need_channels
@@ -218,3 +218,26 @@ def pairwise_distance(x1: Expr, x2: Expr, *, p: Number = 2.0, eps: Number = 1e-6
     if p == 2:
         return sqrt(sum_(off**2, axis=-1, keepdims=keepdim))
     return sum_(off**p, axis=-1, keepdims=keepdim) ** (1 / p)
+
+
+# Tensors that a program makes itself ---------------------------------------------------------------------------
+
+
+@module("Parameter", gist="{shape}")
+def parameter(*, shape: ShapeArgument) -> Expr:
+    """A tensor of the shape {shape} that is trained.
+
+    Output shape: that. Reference: torch.nn.Parameter.
+    """
+    return weight("data", "W", [(f"axis {i}", size) for i, size in enumerate(shape)])
+
+
+@module("Buffer", gist="{shape}")
+def buffer(*, shape: ShapeArgument, dtype: Text = "float32") -> Expr:
+    """A tensor of the shape {shape} that is stored and not trained.
+
+    Output shape: that. Reference: torch.nn.Buffer.
+    """
+    axes = [(f"axis {i}", size) for i, size in enumerate(shape)]
+    kind = "float" if dtype.startswith(("float", "bfloat")) else dtype
+    return weight("data", "W", axes, trainable=False, dtype=kind, buffer=True)

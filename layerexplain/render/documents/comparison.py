@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, grouped
 from layerexplain.render import document as doc
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import bytes_text, count_text, origin_text, plural
@@ -24,11 +25,33 @@ class _ChangeLine(NamedTuple):
     is_first: bool
 
 
-def _lines(comparison: Comparison) -> Iterator[_ChangeLine]:
-    for change in comparison.changes:
+def _lines(changes: Iterable[Change]) -> Iterator[_ChangeLine]:
+    for change in changes:
         yield _ChangeLine(change, change.differences[0] if change.differences else None, True)
         for difference in change.differences[1:]:
             yield _ChangeLine(change, difference, False)
+
+
+_NUMBER = r"\.(\d+)(?=[./]|\Z)"
+"""The number of a block in the path of a module: `model.layers.12/self_attn`."""
+
+
+def _folded(changes: Iterable[Change]) -> list[Change]:
+    """The changes with those of numbered blocks that are alike as one, named for all: `model.layers.0 … 31`."""
+    kinds = grouped(((re.sub(_NUMBER, ".#", one.layer), re.sub(_NUMBER, ".#", one.layer_after), *one[3:]), one)
+                    for one in changes)  # fmt: skip
+    found = []
+    for first, *others in kinds.values():
+        last = others[-1] if others else first
+        ends = [re.sub(_NUMBER, _from_to(b), a, count=1) if others else a
+                for a, b in ((first.layer, last.layer), (first.layer_after, last.layer_after))]  # fmt: skip
+        found.append(first._replace(layer=ends[0], layer_after=ends[1]))
+    return found
+
+
+def _from_to(last: str) -> Callable[[re.Match[str]], str]:
+    numbers = re.findall(_NUMBER, last)
+    return lambda match: f".{match[1]} … {numbers[0]}" if numbers else match[0]
 
 
 def _name(change: Change) -> str:
@@ -73,7 +96,7 @@ def comparison(found: Comparison) -> Sheet:
         data=found.to_dict,
         records=lambda: map(to_jsonable, found.changes),
         columns=_COLUMNS,
-        rows=lambda: _lines(found),
+        rows=lambda: _lines(found.changes),
     )
 
 
@@ -90,7 +113,9 @@ def _document(found: Comparison) -> doc.Document:
     if found.alike:
         return doc.Document((heading, sides, *(loaded if found.renumbered else ())))
     shown = tuple([column for column in _COLUMNS if column.only != "data"])
-    return doc.Document((heading, sides, doc.Table(shown, list(_lines(found))), _totals(found), *loaded))
+    return doc.Document(
+        (heading, sides, doc.Table(shown, list(_lines(_folded(found.changes)))), _totals(found), *loaded)
+    )
 
 
 def _origin(side: Side) -> str:

@@ -7,12 +7,13 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 
 from layerexplain.records import NamedTuple
-from layerexplain.render.document import Document, Heading, Span, Table, words
+from layerexplain.render.document import Document, Heading, Prose, Span, Table, words
 from layerexplain.render.documents.same_statements import Meanings
 from layerexplain.render.documents.summary import report_sheet
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import count_text, shape_text, shapes_text
 from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.difference_sentences import difference_sentences
 
 
 class _Pair(NamedTuple):
@@ -57,7 +58,8 @@ def _document(left: LayerReport, right: LayerReport, titles: tuple[str, str]) ->
         words("text", "", lambda line: line.text, liked=200),
     )
     narrow = Table(below, list(_lines(left, right, titles)))
-    return Document((Heading(1, title), Table(columns, list(_pairs(left, right)), narrow=narrow)))
+    said = Prose(difference_sentences(left, right, titles))
+    return Document((Heading(1, title), said, Table(columns, list(_pairs(left, right)), narrow=narrow)))
 
 
 def _pairs(left: LayerReport, right: LayerReport) -> Iterator[_Pair]:

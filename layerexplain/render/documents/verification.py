@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from layerexplain.oracle.verify_report import Compared, LayerCheck, StepCheck, ValuesCheck, VerifyReport
+from layerexplain.oracle.verify_report import LayerCheck, StepCheck, ValuesCheck, VerifyReport
 from layerexplain.render import document as doc
 from layerexplain.render.formats import Sheet, sheet
 from layerexplain.render.quantities import origin_text, plural, shapes_text
@@ -79,7 +79,8 @@ def _document(report: VerifyReport) -> doc.Document:
     origin = origin_text(report.source, report.format, report.keras_version)
     # What trace calls them: only a live model has weights that are in no file.
     whose = "of the file" if report.weights == "of the model" and report.format != "keras-model" else report.weights
-    against = f"Keras {report.keras} on {report.backend}"
+    named = report.keras if report.keras.startswith("transformers") else f"Keras {report.keras}"
+    against = f"{named} on {report.backend}"
     return doc.Document(
         (
             doc.title(report.model_name, [report.model_type, origin, against, f"weights {whose}, seed {report.seed}"]),
@@ -119,7 +120,7 @@ def _closing(report: VerifyReport) -> list[str]:
         result += f", {whole.difference:.1e} (tolerance {whole.tolerance:.1e}{judge})"
     if whole.reason:
         result += f": {whole.reason}"
-    return [text, f"The model end to end: {result}", *_gradients(report), _parameters(report.parameters)]
+    return [text, f"The model end to end: {result}", *_gradients(report), _parameters(report)]
 
 
 def _by_rounding(checks: Sequence[LayerCheck | ValuesCheck]) -> str:
@@ -164,6 +165,8 @@ def _tolerance(step: StepCheck) -> str:
     return f"tolerance {step.tolerance:.1e}; the same formulas in float64 give {step.rounding:.1e} of difference"
 
 
-def _parameters(check: Compared) -> str:
+def _parameters(report: VerifyReport) -> str:
+    check, framework = report.parameters, report.keras.partition(" ")[0]
     here, keras = ("not known" if n is None else f"{n:,}" for n in check)
-    return f"Parameters: {'DIFFER, ' if check.agree is False else ''}{here} here, {keras} in Keras"
+    framework = "Keras" if framework[:1].isdecimal() else framework
+    return f"Parameters: {'DIFFER, ' if check.agree is False else ''}{here} here, {keras} in {framework}"

@@ -195,7 +195,7 @@ PASTED = {
         "class Attn(Layer):\n    def call(self, x):\n        return x\n",
         "it defines the layer Attn: call it on an input, for example Attn(…)(keras.Input((8, 16)))",
     ),
-    "check": ("check", "m = Sequential([Input((4,)), Dense(3, act=3)])\n", "<stdin>:1:39: Dense has no argument 'act'"),
+    "check": ("check", "m = Sequential([Input((4,)), Dense(3, act=3)])\n", "line 1:39: Dense has no argument 'act'"),
     "convert": (
         "convert",
         "m = Sequential([Embedding(size, 8), LSTM(5)])\n",

@@ -15,7 +15,7 @@ from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.operators import TOO_LARGE
 from layerexplain.frontends.code.values.array import product
 from layerexplain.frontends.code.values.base import ProgramError, Size, Unknown, unknown_value
-from layerexplain.frontends.code.values.program import Function, Instance, Namespace, Partial
+from layerexplain.frontends.code.values.program import Class, Function, Instance, Namespace, Partial
 from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:
@@ -249,6 +249,13 @@ def _copied(value: Any, deep: bool, interpreter: Interpreter) -> Any:
         if deep and type(value) is dict:
             return {key: _copied(one, True, interpreter) for key, one in value.items()}
         return value.copy()
-    if isinstance(value, Unknown) or type(value) in (int, float, str, bool, type(None), tuple):
+    if isinstance(value, Unknown | Class | Function | Symbol | Partial):
         return value
+    if type(value) in (int, float, str, bool, type(None), tuple):
+        return value
+    if isinstance(value, Instance) and value.cls.is_record:
+        made = Instance(value.cls)
+        fields = value.attributes.items()
+        made.attributes = {name: _copied(one, True, interpreter) if deep else one for name, one in fields}
+        return made
     return Unknown("a copy of a value")

@@ -20,6 +20,8 @@ class Library:
 
     def __init__(self, *roots: str) -> None:
         self.roots = frozenset(roots)
+        self.objects: Any = None
+        """What answers for the objects of classes of the program that are made of a class of the library."""
         self._functions: dict[str, Implementation] = {}
         self._families: dict[str, Callable[[str], Implementation]] = {}
 

@@ -9,10 +9,8 @@ from typing import Any
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget, fits
 from layerexplain.frontends.code.operators import binary, is_plain
 from layerexplain.frontends.code.values.base import Evaluator, ProgramError, Size, Unknown, UnknownValue, Value
-from layerexplain.frontends.code.values.layers import Variable
 from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.model import Shape
 from layerexplain.records import Record
 
@@ -62,7 +60,8 @@ class Array(Record, Value):
         return made
 
     def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        if isinstance(left, Tensor | Variable) or isinstance(right, Tensor | Variable):
+        other = right if left is self else left
+        if isinstance(other, Value) and not isinstance(other, Array | Size | Unknown):
             return NotImplemented
         evaluator.budget.look_at(left, right)
         made = operate(name, left, right)
@@ -204,7 +203,8 @@ def operate(name: str, left: Any, right: Any) -> Any:
             values = None if any(isinstance(value, Unknown) for value in made) else tuple(made)
     if not shape and values is not None:
         return values[0]
-    return Array(shape, values, first.classes or second.classes, first.dtype)
+    floats = [one.dtype for one in (first, second) if one.shape and one.dtype.startswith("float")]
+    return Array(shape, values, None, floats[0] if floats else "float32" if name == "Div" else first.dtype)
 
 
 def item(array: Array, key: Any) -> Any:

@@ -67,6 +67,12 @@ class Evaluator(Protocol):
     def has_attribute(self, of: Any, name: Any) -> bool | Unknown:
         """Return whether a value has an attribute; Unknown where that is not known."""
 
+    def objects_of(self, cls: Class) -> Any:
+        """Return what answers for the objects of a class whose base is one of a library; None for others."""
+
+    def record(self, cls: Class, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return an object of a dataclass or a named tuple."""
+
     def missing(self, items: dict[Any, Any], key: Any) -> Any:
         """Return what a dict gives for a key that it does not have. Raises KeyError."""
 

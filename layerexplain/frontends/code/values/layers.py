@@ -10,6 +10,7 @@ from layerexplain.frontends.code.values.program import Bound, Function, Instance
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import CallTensor, GraphTensor, Tensor
+from layerexplain.model import FitData
 
 
 class Node:
@@ -177,6 +178,7 @@ class ModelValue(LayerValue):
         self.outputs: Any = None
         self.input_shape: Any = None
         self.compiled: dict[str, Any] | None = None
+        self.fitted: FitData | None = None
         self.open: list[Unknown] = []
         self.traces: dict[Any, Trace] = {}
         """What its `call` does, by the arguments; the first one is that of the program."""

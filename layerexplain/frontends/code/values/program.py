@@ -250,6 +250,8 @@ class Instance(Identity):
             return evaluator.call(computed, [self, name], {})
         if self.layer is not None:
             return self.layer.get_attribute(evaluator, name)
+        if (objects := evaluator.objects_of(self.cls)) is not None:
+            return objects.attribute(evaluator, self, name)
         root = self.cls.root()
         if root is None and not any(isinstance(base, Unknown) for base in self.cls.order()):
             raise ProgramError("AttributeError", f"{self.cls.name} has no attribute {name}", evaluator.place())
@@ -278,10 +280,23 @@ class Instance(Identity):
         return tuple(self.fields().values()) if self.cls.is_named_tuple else self
 
     def iterate(self) -> list[Any] | Unknown:
+        if (held := self._held()) is not None:
+            return held
         return list(self.fields().values()) if self.cls.is_named_tuple else super().iterate()
 
     def length(self) -> Any:
+        if (held := self._held()) is not None:
+            return len(held)
         return len(self.fields()) if self.cls.is_named_tuple else super().length()
+
+    def _held(self) -> list[Any] | None:
+        """What a container of a library holds whose class is made into one of the program; None for others."""
+        root = self.cls.root()
+        if root is None or not root.path.startswith("torch."):
+            return None
+        from layerexplain.frontends.code.library import LIBRARIES
+
+        return LIBRARIES["torch"].objects.items(self)  # type: ignore[no-any-return]
 
     def is_instance(self, kind: Symbol) -> bool | None:
         root = self.cls.root()
@@ -300,6 +315,8 @@ class Instance(Identity):
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
         if self.cls.is_named_tuple:
             return evaluator.item(self.as_tuple(), key)
+        if self.cls.find("__getitem__") is None and (objects := evaluator.objects_of(self.cls)) is not None:
+            return evaluator.item(objects.items(self), key)
         if self.cls.find("__getitem__") is None or unknown_key(evaluator, key) is not None:
             return super().get_item(evaluator, key)
         return evaluator.call(evaluator.attribute(self, "__getitem__"), [key], {})
@@ -308,9 +325,13 @@ class Instance(Identity):
         method = self.cls.find("__call__")
         if isinstance(method, Function):
             return evaluator.call(method, [self, *args], kwargs)
+        if (objects := evaluator.objects_of(self.cls)) is not None:
+            return objects.call(evaluator, self, args, kwargs)
         return evaluator.keras.call_layer(self, args, kwargs)
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if (objects := evaluator.objects_of(self.cls)) is not None:
+            return objects.method(evaluator, self, name, args, kwargs)
         return evaluator.named_tuple_method(self, name, args, kwargs)
 
     def truth(self) -> bool | None:
@@ -326,6 +347,12 @@ class Bound(Record, Value):
     def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
         of, function = self.object, self.function
         if isinstance(function, Symbol):
+            if isinstance(of, Instance) and of.cls.is_record and function.last == "__init__":
+                of.attributes.update(evaluator.record(of.cls, args, kwargs).attributes)
+                return None
+            objects = evaluator.objects_of(of.cls) if isinstance(of, Instance) else None
+            if objects is not None:
+                return objects.method(evaluator, of, function.last, args, kwargs)
             return evaluator.keras.call_base(of, function, args, kwargs)
         if not isinstance(function, Function):
             return evaluator.call_method(of, function, args, kwargs)

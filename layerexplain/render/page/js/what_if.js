@@ -59,6 +59,20 @@ function start(data) {
   /** The number of a combination's layer, or below 0 of why it is none. @param {number[]} values */
   const place = (values) => data.table[values.reduce((sum, value, at) => sum * controls[at][1].length + value, 0)];
 
+  /** What the panels of the given arguments say, part by part; made when it is first compared. @type {Set<string> | null} */
+  let asGiven = null;
+  /** Marks in the pane what the given arguments do not say. */
+  function markChanges() {
+    if (!asGiven) {
+      const hidden = make("div", "unseen");
+      document.body.append(hidden);
+      showLayer(hidden, place(given), Object.assign({}, data, { element: {} }));
+      asGiven = new Set(saidIn(hidden).map(([key]) => key));
+      hidden.remove();
+    }
+    for (const [key, element] of saidIn(pane)) element.classList.toggle("changed", !asGiven.has(key));
+  }
+
   /** @param {number[]} values */
   function show(values) {
     now = values;
@@ -85,6 +99,7 @@ function start(data) {
       pane.replaceChildren(make("header", "title", make("h2", "", data.type), make("span", "quiet", "refuses these arguments")),
         make("p", "warning", data.refused[-1 - found]));
     }
+    if (layer && now.join() !== given.join()) markChanges();
     status.textContent = layer ? layer.shape : "refused";
     pane.append(make("section", "panel", make("h3", "", "All arguments"), argumentTable(data.arguments)));
     pane.scrollTop = scrollTop;
@@ -101,6 +116,12 @@ function start(data) {
   window.addEventListener("hashchange", follow);
   follow();
   document.body.classList.add("ready");
+}
+
+/** The lines and cells of panels with what each says, named by its panel. @param {HTMLElement} pane @returns {[string, Element][]} */
+function saidIn(pane) {
+  return [...pane.querySelectorAll(".panel:not(.reads)")].flatMap((panel) =>
+    [...panel.querySelectorAll("td, .math-line, .line, li, .wiring")].map((one) => /** @type {[string, Element]} */ ([`${panel.className} ${one.textContent}`, one])));
 }
 
 whenRead(start);

@@ -1,0 +1,304 @@
+"""PyTorch: modules of torch.nn, functions on tensors, and the numbers that programs make with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.frontends.code.library.table import Implementation, Library
+from layerexplain.frontends.code.library.torch_modules import (
+    CONTAINERS,
+    BuiltIn,
+    Objects,
+    Parameter,
+    call_module,
+    fill,
+    is_module,
+    running,
+)
+from layerexplain.frontends.code.library.torch_tensors import Tensor
+from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
+from layerexplain.frontends.code.numpy_functions import call_numpy
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.program import Bound, Instance
+from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.layers.registry import TORCH, find, positional_arguments
+from layerexplain.ops.sizes import product
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
+
+LIBRARY = Library("torch", "torchsummary", "torchinfo", "torchvision")
+LIBRARY.objects = Objects()
+
+_NUMBERS = frozenset(
+    """
+    randn rand zeros ones empty full randint arange tensor linspace zeros_like ones_like rand_like randn_like eye
+    FloatTensor LongTensor from_numpy as_tensor Tensor
+    """.split()  # noqa: SIM905
+)
+
+
+@LIBRARY.family("torch")
+def _torch(name: str) -> Implementation:
+    """Everything of torch by its dotted name."""
+    last = name.rpartition(".")[2]
+
+    def implementation(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+        package = name.rpartition(".")[0]
+        if (
+            args
+            and isinstance(args[0], Instance)
+            and package.startswith("nn")
+            and is_module(args[0])
+            and _is_base(name)
+        ):
+            return LIBRARY.objects.method(interpreter, args[0], last, args[1:], kwargs)
+        if package == "nn":
+            return make(last, args, kwargs, interpreter)
+        if package.startswith(("nn.init", "optim", "utils", "cuda", "backends", "manual_seed")):
+            return None
+        if package == "jit":
+            return args[0] if last in ("script", "export", "ignore", "unused") and args else False
+        if package in ("", "nn.functional", "Tensor", "special", "_C._nn", "ops.misc"):
+            return compute(last, args, kwargs, interpreter)
+        return NotImplemented
+
+    return implementation
+
+
+def _is_base(name: str) -> bool:
+    """Return whether a name is a method of a class of modules: `nn.Module.__init__`."""
+    parts = name.split(".")
+    return len(parts) >= 3 and parts[-2][:1].isupper()
+
+
+def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    """Return a module of torch.nn."""
+    interpreter.effects.record_model_event()
+    place = interpreter.place()
+    if type_ == "Parameter":
+        given = args[0] if args else kwargs.get("data")
+        if isinstance(given, Parameter | Array):
+            return Parameter(tuple(given.shape))
+        return given if isinstance(given, Unknown) else interpreter.unknown("the numbers of a parameter")
+    if type_ in CONTAINERS:
+        return BuiltIn(type_, {}, place, fill(type_, args or list(kwargs.values())))
+    if type_ == "TransformerEncoder" and args and is_module(args[0]):
+        return _copies(args, kwargs, interpreter)
+    declaration = find(f"{TORCH}{type_}")
+    if declaration is None:
+        return BuiltIn(type_, {}, place) if type_[:1].isupper() else interpreter.unknown(f"torch.nn.{type_}")
+    config = dict(zip(positional_arguments(declaration), args, strict=False))
+    config |= {key: one for key, one in kwargs.items() if key not in ("device", "dtype", "inplace")}
+    config = {key: tuple(one) if type(one) is list else one for key, one in config.items()}
+    if type_ == "Identity":
+        config = {}
+    config = {key: _named(one) for key, one in config.items()}
+    if not any(isinstance(one, Unknown) for one in config.values()):
+        for _, error in declaration.faults(config):
+            interpreter.keras.fault(error)
+    return BuiltIn(type_, config, place)
+
+
+def _named(value: Any) -> Any:
+    """A function as an argument is its name: `activation=F.gelu`."""
+    return value.last if isinstance(value, Symbol) else value
+
+
+def _copies(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    """A TransformerEncoder: as many copies of its layer as it is told, and a norm."""
+    count = args[1] if len(args) > 1 else kwargs.get("num_layers")
+    norm = args[2] if len(args) > 2 else kwargs.get("norm")
+    if not isinstance(count, int) or not isinstance(args[0], BuiltIn):
+        return interpreter.unknown("how many layers a TransformerEncoder has")
+    first = args[0]
+    layers = {str(i): BuiltIn(first.type, dict(first.config), first.place) for i in range(count)}
+    held: dict[str, Any] = {"layers": BuiltIn("Sequential", {}, first.place, layers)}
+    if is_module(norm):
+        held["norm"] = norm
+    return BuiltIn("Sequential", {}, interpreter.place(), held)
+
+
+def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    """Return what a function of torch or torch.nn.functional gives."""
+    run = running(interpreter)
+    given = [*args, *kwargs.values()]
+    tensors = [one for one in given if isinstance(one, Tensor | Parameter)]
+    nested = [
+        one for each in given if type(each) in (list, tuple) for one in each if isinstance(one, Tensor | Parameter)
+    ]
+    if run is not None and (tensors or nested):
+        return tensor_function(run, name, args, kwargs)
+    if name in _NUMBERS:
+        return numbers(name, args, kwargs, interpreter)
+    if name in (
+        "no_grad",
+        "inference_mode",
+        "set_grad_enabled",
+        "manual_seed",
+        "device",
+        "save",
+        "compile",
+        "set_default_dtype",
+    ):
+        return args[0] if name == "compile" and args else None
+    if name == "is_tensor":
+        return bool(args) and isinstance(args[0], Tensor | Parameter | Array)
+    if name in ("is_tracing", "is_scripting"):
+        return False
+    if name == "load":
+        return interpreter.unknown("it comes from torch.load(…), which reads a file that is not opened")
+    if given and all(isinstance(one, int | float | tuple | list | str) or _is_known(one) for one in given):
+        return computed(name, args, kwargs, interpreter)
+    return interpreter.unknown(f"it comes from torch.{name}(…), which is not computed here")
+
+
+def _numbers_of(found: Array) -> Numbers:
+    return Numbers(found.shape, found.values, None, found.dtype)
+
+
+def _is_known(value: Any) -> bool:
+    return isinstance(value, Array) and value.values is not None
+
+
+_OPERATORS = {
+    "add": "Add", "sub": "Sub", "subtract": "Sub", "mul": "Mult", "multiply": "Mult", "div": "Div", "divide": "Div",
+    "true_divide": "Div", "pow": "Pow", "floor_divide": "FloorDiv", "remainder": "Mod",
+}  # fmt: skip
+"""Functions that are operators of Python."""
+
+
+def computed(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    """Return what a function of torch gives for numbers that are known, which NumPy has too."""
+    named = {"axis" if key == "dim" else key: one for key, one in kwargs.items() if key not in ("dtype", "device")}
+    if name in _OPERATORS and len(args) == 2:
+        return interpreter.operate(_OPERATORS[name], *args)
+    found = call_numpy(name, args, named, interpreter)
+    return _numbers_of(found) if isinstance(found, Array) else found
+
+
+class Numbers(Array):
+    """A tensor of numbers that a program makes outside of any run: its shape."""
+
+    def get_attribute(self, evaluator: Any, name: str) -> Any:
+        if name in ("data", "grad"):
+            return self
+        if name in ("device", "requires_grad"):
+            return Symbol("torch.device") if name == "device" else False
+        if name == "shape":
+            return tuple(self.shape)
+        return Bound(self, name)
+
+    def call_method(self, evaluator: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        run = running(evaluator)
+        if name in ("int", "long"):
+            values = None if self.values is None else tuple([int(one) for one in self.values])
+            return Numbers(self.shape, values, None, "int64")
+        if name.endswith("_") or name in _SAME_NUMBERS:
+            return self._replace(values=None) if name.endswith("_") else self
+        if name in ("size", "dim", "numel"):
+            if name == "size":
+                return tuple(self.shape)[args[0]] if args else tuple(self.shape)
+            return len(self.shape) if name == "dim" else product([s for s in self.shape if s is not None])
+        if name in ("view", "reshape") and all(isinstance(one, int) and one > 0 for one in args):
+            return Numbers(tuple(args), None, None, self.dtype)
+        if name == "unsqueeze" and args and isinstance(args[0], int):
+            at = args[0] % (len(self.shape) + 1)
+            return Numbers((*self.shape[:at], 1, *self.shape[at:]), None, None, self.dtype)
+        if run is not None:
+            return run.stored(self).call_method(evaluator, name, args, kwargs)
+        if self.values is not None and name in ("tolist", "item"):
+            found = [int(one) if self.dtype.startswith("int") else one for one in self.values]
+            return found[0] if name == "item" else found
+        return evaluator.unknown(f"the method {name} of numbers that are not computed here")
+
+    def get_item(self, evaluator: Any, key: Any) -> Any:
+        run = running(evaluator)
+        if run is not None:
+            return run.stored(self).get_item(evaluator, key)
+        return evaluator.unknown("a part of numbers that are not computed here")
+
+    def operate(self, evaluator: Any, name: str, left: Any, right: Any) -> Any:
+        other = right if left is self else left
+        if isinstance(other, Tensor | Parameter):
+            return NotImplemented
+        if self.values is not None and (_is_known(other) or isinstance(other, int | float)):
+            found = super().operate(evaluator, name, left, right)
+            return _numbers_of(found) if isinstance(found, Array) else found
+        same = isinstance(other, int | float) or (isinstance(other, Array) and other.shape == self.shape)
+        return self if same else evaluator.unknown("numbers that are not computed here")
+
+
+_SAME_NUMBERS = frozenset(
+    "to cuda cpu float half double clone detach contiguous type bfloat16".split()  # noqa: SIM905
+)
+
+
+def numbers(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    """Return numbers that a program makes: their shape."""
+    unknown = next((one for one in args if isinstance(one, Unknown)), None)
+    if unknown is not None:
+        return unknown
+    dtype = "int64" if name in ("randint", "arange", "LongTensor") else "float32"
+    if name.endswith("_like") and args and isinstance(args[0], Array | Parameter):
+        return Numbers(tuple(args[0].shape), None, None, dtype)
+    if name in ("arange", "linspace") and all(isinstance(one, int | float) for one in args):
+        found = computed(name, args, kwargs, interpreter)
+        if isinstance(found, Array):
+            return Numbers(found.shape, found.values, None, dtype if name == "arange" else "float32")
+    if name in ("arange", "linspace"):
+        ends = [one for one in args if isinstance(one, int | float)]
+        if name == "linspace":
+            return Numbers((args[2] if len(args) > 2 else kwargs.get("steps", 100),), None, None, "float32")
+        steps = range(*map(int, ends[:3])) if ends else range(0)
+        return Numbers((len(steps),), None, None, dtype)
+    if name in ("tensor", "from_numpy", "as_tensor", "FloatTensor", "LongTensor") and args:
+        value = args[0]
+        if isinstance(value, Array):
+            return Numbers(tuple(value.shape), None, None, value.dtype)
+        sizes = []
+        while type(value) in (list, tuple):
+            sizes.append(len(value))
+            value = value[0] if value else None
+        return Numbers(tuple(sizes), None, None, "int64" if isinstance(value, int) else dtype)
+    given = kwargs.get("size", args[-1] if name == "randint" and args else None)
+    if name == "full" and args:
+        given = args[0]
+    if given is None:
+        given = args[0] if len(args) == 1 and type(args[0]) in (list, tuple) else args
+    if name == "eye" and args:
+        given = (args[0], args[1] if len(args) > 1 else args[0])
+    shape = tuple(given) if isinstance(given, list | tuple) else (given,)
+    if not all(isinstance(one, int) for one in shape):
+        return interpreter.unknown("the size of a tensor")
+    return Numbers(shape, None, None, dtype)
+
+
+@LIBRARY.family("torchsummary")
+@LIBRARY.family("torchinfo")
+def _summary(name: str) -> Implementation:
+    """`summary(model, (3, 32, 32))` says the shape of the input."""
+
+    def implementation(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+        size = kwargs.get("input_size", args[1] if len(args) > 1 else None)
+        data = kwargs.get("input_data")
+        if args and is_module(args[0]):
+            if isinstance(data, Array):
+                call_module(interpreter, args[0], [data], {})
+            elif isinstance(size, list | tuple) and all(isinstance(one, int) for one in size):
+                with_batch = tuple(size) if len(size) == 4 else (1, *size)
+                call_module(interpreter, args[0], [Numbers(with_batch)], {})
+        return None
+
+    return implementation
+
+
+@LIBRARY.family("torchvision")
+def _torchvision(name: str) -> Implementation:
+    """torchvision's models are read where their source is beside the program; its helpers change nothing."""
+
+    def implementation(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+        return NotImplemented
+
+    return implementation

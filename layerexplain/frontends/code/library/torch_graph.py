@@ -1,0 +1,337 @@
+"""The calls of one run of a PyTorch model, and the `Model` that they make: PyTorch computes as it goes, so that the
+shape of each tensor is known where the program asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.errors import LayerExplainError, ShapeError
+from layerexplain.frontends.code.library.torch_modules import (
+    BUILT_IN,
+    BuiltIn,
+    OfModule,
+    Parameter,
+    is_module,
+    module_type,
+    named_modules,
+    named_parameters,
+)
+from layerexplain.frontends.code.library.torch_tensors import Tensor, dtype_of
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
+from layerexplain.frontends.code.values.program import Bound, Function, Instance
+from layerexplain.frontends.model_builder import ModelBuilder
+from layerexplain.lang.axes import BATCH
+from layerexplain.lang.expr import constant
+from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.layers.registry import TORCH, find
+from layerexplain.model import Layer, Model, StoredVariable, TensorRef
+from layerexplain.ops.sizes import product
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
+
+
+class Stopped(Exception):
+    """A run ended at a call that PyTorch refuses; its fault is kept."""
+
+
+class Run:
+    """One run of a model on inputs of given shapes. `opened` is why something is not known."""
+
+    def __init__(self, interpreter: Interpreter, model: Any) -> None:
+        self.interpreter = interpreter
+        self.model = model
+        names = named_modules(model)
+        self.names = {id(module): name for name, module in names.items() if name}
+        self.parameters = {id(one): name for name, one in named_parameters(model).items()}
+        self.builder = ModelBuilder({*names, *self.parameters.values()})
+        self.scope: list[str] = []
+        self.placed: dict[int, Layer] = {}
+        self.faults: list[LayerExplainError] = []
+        self.opened: list[Unknown] = []
+        self.inputs: list[Tensor] = []
+        self.specs: dict[str, Spec] = {}
+        self.outputs: list[TensorRef] = []
+        self.sources: dict[Any, tuple[str, list[Tensor]]] = {}
+        """What made each call's results: the type, and its tensors."""
+        self.depth = len(interpreter.callers)
+
+    # Tensors --------------------------------------------------------------------------------------------------------
+
+    def input(self, name: str, shape: Sequence[int | None], dtype: str = "float32") -> Tensor:
+        """Return a new input; its shape is without the batch."""
+        name = self.builder.names.take(name)
+        config = {"batch_shape": (None, *shape), "dtype": dtype}
+        ref = self.builder.add_input(Layer(name, "InputLayer", "layer", config))
+        tensor = Tensor(self, ref, Spec((BATCH, *shape), "float" if dtype == "float32" else dtype))
+        self.inputs.append(tensor)
+        return tensor
+
+    def stored(self, value: Parameter | Array) -> Tensor:
+        """Return a parameter, or numbers that the program makes, as a tensor of the run: a row of its own."""
+        found = self.placed.get(id(value))
+        is_parameter = isinstance(value, Parameter) and not isinstance(value, OfModule)
+        shape = value.shape if isinstance(value, Parameter) else tuple(value.shape)
+        if not all(isinstance(size, int) for size in shape):
+            raise self.unknown("the size of a tensor that the program makes is not known")
+        dtype = "float32" if isinstance(value, Parameter) else str(getattr(value, "dtype", "float32"))
+        if found is None:
+            name = self.parameters.get(id(value)) or self.builder.names.take(self.inside("constant"))
+            type_ = "Parameter" if is_parameter else "Buffer"
+            config: dict[str, Any] = {"shape": shape} if is_parameter else {"shape": shape, "dtype": dtype}
+            found = self.placed[id(value)] = self.layer(name, f"{TORCH}{type_}", config)
+            self.builder.add_layer(found, ())
+            self.kept = [*getattr(self, "kept", []), value]  # its identity is in use
+        return Tensor(self, TensorRef(found.name), Spec(shape, dtype_of(dtype)))
+
+    def unknown(self, reason: str) -> Stopped:
+        """Note what is not known, and return what ends the run."""
+        self.opened.append(self.interpreter.unknown(reason))
+        return Stopped()
+
+    def refused(self, fact: str) -> Stopped:
+        """Keep the fault of a call that PyTorch refuses, and return what ends the run."""
+        place = self.interpreter.locate(self.interpreter.place())
+        self.faults.append(ShapeError(fact).with_place(**place.told))
+        return Stopped()
+
+    def inside(self, name: str) -> str:
+        """Return a name below the module that runs now."""
+        return ".".join([*self.scope[-1:], name]).lstrip(".")
+
+    def layer(self, name: str, type_: str, config: Mapping[str, Any], place: Place | None = None) -> Layer:
+        """Return a layer at the place that is read now, or at another one."""
+        where = self.interpreter.locate(place or self.interpreter.place())
+        return Layer(
+            name, type_, "layer", config, line=where.line or None, file=where.file, column=where.column or None
+        )
+
+    # Calls ----------------------------------------------------------------------------------------------------------
+
+    def call(self, layer: Layer, declaration: Declaration, tensors: Sequence[Any]) -> Any:
+        """Call a layer: its results, one tensor or a tuple. Raises Stopped where PyTorch refuses the call."""
+        interpreter = self.interpreter
+        given = [self.stored(one) if isinstance(one, Parameter | Array) else one for one in tensors]
+        interpreter.budget.call(len(given))
+        specs = [one.spec if isinstance(one, Tensor) else None for one in given]
+        place = interpreter.locate(interpreter.place())
+        try:
+            constants = {i: constant(one) for i, one in enumerate(given) if isinstance(one, int | float | bool)}
+            definition = declaration.trace(specs, declaration.bind(layer.config), constants=constants)
+        except LayerExplainError as error:
+            error.fact += self._origin(given)
+            self.faults.append(error.with_place(layer=layer.name, **place.told))
+            raise Stopped from None
+        refs = tuple([one.ref if isinstance(one, Tensor) else one for one in given])
+        again = layer.name in self.builder.counts
+        ref = self.builder.call(layer.name, refs) if again else self.builder.add_layer(layer, refs)
+        callers = tuple([interpreter.where(one) for one in interpreter.callers[: self.depth : -1][:3]])
+        last = self.builder.calls[-1]
+        self.builder.calls[-1] = last._replace(line=place.line or None, file=place.file, callers=callers)
+        self.sources[ref.key] = (layer.type, [one for one in given if isinstance(one, Tensor)])
+        results = [
+            Tensor(self, ref._replace(output=i), Spec(e.shape, e.dtype))
+            for i, e in enumerate(definition.results.values())
+        ]
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def _origin(self, given: Sequence[Any]) -> str:
+        """Where the features of a flattened tensor come from, in words: `2048 = 32 × 8 × 8, the output of 'pool'`."""
+        for tensor in [one for one in given if isinstance(one, Tensor)]:
+            type_, before = self.sources.get(tensor.ref.key, ("", []))
+            while type_.endswith(("Dropout", ".dropout", "ReLU", ".relu")) and before:
+                tensor = before[0]
+                type_, before = self.sources.get(tensor.ref.key, ("", []))
+            if type_.rpartition(".")[2].lower() in ("flatten", "reshape") and before:
+                sizes = before[0].spec.shape[1:]
+                if tensor.spec.shape[-1] == product(sizes) and len(sizes) > 1:
+                    text = " × ".join(map(str, sizes))
+                    return f"; {tensor.spec.shape[-1]} = {text}, what '{before[0].ref.layer}' gives of each example"
+        return ""
+
+    def operation(self, name: str, tensors: Sequence[Any], config: Mapping[str, Any]) -> Any:
+        """Call a function of torch, which is a row of its own."""
+        declaration = find(f"torch.{name}")
+        if declaration is None:
+            raise self.unknown(f"torch.{name}(…) is a function that is not read here")
+        given = {key: value for key, value in config.items() if key in declaration.arguments}
+        layer = self.layer(self.builder.names.take(self.inside(name)), f"torch.{name}", given)
+        return self.call(layer, declaration, tensors)
+
+    def module(self, module: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Call a module of PyTorch."""
+        declaration = find(f"{TORCH}{module.type}")
+        unknown = next((one for one in [*args, *module.config.values()] if isinstance(one, Unknown)), None)
+        if declaration is None or unknown is not None:
+            self.opened.append(unknown or self.interpreter.unknown(f"nn.{module.type} has no formula here"))
+            raise Stopped
+        tensors: list[Any] = []
+        config = dict(module.config)
+        for one in args:
+            tensors += one if type(one) in (tuple, list) else [one]
+        for key, value in kwargs.items():
+            if key in declaration.tensors:
+                at = declaration.tensors.index(key)
+                tensors += [None] * (at + 1 - len(tensors))
+                tensors[at] = value
+            else:
+                config[key] = value
+        name = self.names.get(id(module)) or self.builder.names.take(self.inside(module.type.lower()))
+        layer = self.placed.get(id(module)) or self.layer(name, f"{TORCH}{module.type}", config, module.place)
+        result = self.call(layer, declaration, tensors)
+        self.placed[id(module)] = layer
+        return _structured(module.type, result)
+
+    def run(self, value: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Call any module: the program's own by its `forward`."""
+        if isinstance(value, BuiltIn):
+            if value.children is None:
+                return self.module(value, args, kwargs)
+            result = args[0] if args else None
+            if value.type not in ("Sequential",):
+                raise self.unknown(f"nn.{value.type} is called")
+            for child in value.children.values():
+                result = self.run(child, [result], {})
+            return result
+        if not isinstance(value, Instance):
+            return self.interpreter.call(value, list(args), dict(kwargs))
+        forward = value.cls.find("forward")
+        self.scope.append(self.names.get(id(value), ""))
+        try:
+            if isinstance(forward, Function):
+                return self.interpreter.call(Bound(value, forward), list(args), dict(kwargs))
+            if module_type(value) == "Sequential":
+                result = args[0] if args else None
+                for child in [one for one in value.attributes.values() if is_module(one)]:
+                    result = self.run(child, [result], {})
+                return result
+            if (built_in := value.attributes.get(BUILT_IN)) is not None:
+                return self.built_in(value, built_in, args, kwargs)
+            raise self.unknown(f"{value.cls.name} has no `forward`")
+        finally:
+            self.scope.pop()
+
+    def built_in(self, owner: Instance, module: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Call the module of PyTorch that a class of the program is made of."""
+        self.names.setdefault(id(module), self.names.get(id(owner), ""))
+        return self.module(module, args, kwargs)
+
+    def start(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Run the model and keep its outputs."""
+        result: Any = None
+        try:
+            result = self.run(self.model, args, kwargs)
+        except Stopped:
+            pass
+        except ProgramError as error:
+            where = self.interpreter.locate(error.place or self.interpreter.place())
+            self.faults.append(_raised(error).with_place(**where.told))
+        waiting = [result]
+        while waiting:
+            one = waiting.pop(0)
+            if isinstance(one, Tensor):
+                self.outputs.append(one.ref)
+            elif isinstance(one, Unknown):
+                self.opened.append(one)
+            elif type(one) in (list, tuple):
+                waiting = [*one, *waiting]
+            elif type(one) is dict:
+                waiting = [*one.values(), *waiting]
+        return result
+
+    # The model ------------------------------------------------------------------------------------------------------
+
+    def finished(self, name: str) -> Model:
+        """Return the model, with the modules that were not called as rows that only count."""
+        # What a run that came to its end does not call costs nothing.
+        mark = {"uncalled": True} if self.outputs and not self.faults and not self.opened else {}
+        parameters = named_parameters(self.model)
+        for module_name, module in named_modules(self.model).items():
+            own = module.attributes.get(BUILT_IN) if isinstance(module, Instance) else module
+            reached = any(name.rpartition(".")[0] == module_name for name in parameters) and own is not module
+            if isinstance(own, BuiltIn) and own.children is None and id(own) not in self.placed and not reached:
+                variables = tuple(
+                    [
+                        StoredVariable(name, shape, "float32", True)
+                        for name, shape, buffer in own_weights(own)
+                        if not buffer
+                    ]
+                )
+                if variables:
+                    config = {"variables": variables, **mark}
+                    self.builder.layers.append(Layer(module_name, own.type, "custom", config))
+            if isinstance(own, BuiltIn) and own.is_tied:
+                words = f"a weight of {module_name} is another one of the model: its parameters are counted twice here"
+                self.opened.append(self.interpreter.unknown(words))
+            if isinstance(own, BuiltIn) and own.children is None and find(f"{TORCH}{own.type}") is None:
+                self.opened.append(self.interpreter.unknown(f"nn.{own.type} has no formula here"))
+        for parameter_name, parameter in parameters.items():
+            if id(parameter) not in self.placed:
+                if not all(isinstance(size, int) for size in parameter.shape):
+                    self.opened.append(self.interpreter.unknown(f"the size of the parameter {parameter_name}"))
+                    continue
+                variables = (StoredVariable("data", tuple(parameter.shape), "float32", True),)
+                row = Layer(parameter_name, "Parameter", "custom", {"variables": variables, **mark})
+                self.builder.layers.append(row)
+        type_ = self.model.cls.name if isinstance(self.model, Instance) else self.model.type
+        model = self.builder.model(name, self.outputs, type_=type_)
+        return model._replace(framework="torch", faults=tuple(self.faults))
+
+
+def _structured(type_: str, result: Any) -> Any:
+    """What a module gives in the form that PyTorch gives it: `y, (h_n, c_n)` of an LSTM."""
+    if type_ == "LSTM":
+        return result[0], tuple(result[1:])
+    if type_ == "MultiheadAttention" and isinstance(result, Tensor):
+        return result, None
+    return result
+
+
+def _raised(error: ProgramError) -> LayerExplainError:
+    from layerexplain.errors import SourceError
+
+    return SourceError(str(error))
+
+
+def own_weights(module: BuiltIn) -> list[tuple[str, tuple[int, ...], bool]]:
+    """Return the weights of a module by its arguments alone: the name, the shape, and whether it is a buffer."""
+    declaration = find(f"{TORCH}{module.type}")
+    if declaration is None:
+        return []
+    try:
+        config = declaration.bind(module.config)
+        definition = declaration.trace(own_inputs(module.type, declaration.default_values | config), config)
+    except LayerExplainError:
+        return []
+    return [
+        (".".join([*map(str, w.attrs["at"]), w.attrs["name"]]), w.shape, bool(w.attrs.get("buffer")))
+        for w in definition.weights
+    ]
+
+
+def own_inputs(type_: str, given: Mapping[str, Any]) -> list[Spec]:
+    """Return inputs that a module takes, by its own arguments: sizes that they do not say are not known."""
+    first = next(
+        (
+            given[key]
+            for key in ("in_channels", "num_features", "num_channels", "in_features", "input_size", "d_model")
+            if key in given
+        ),
+        None,
+    )
+    if type_.startswith("Embedding"):
+        return [Spec((BATCH, None), "int64")]
+    if type_ in ("LayerNorm", "RMSNorm"):
+        sizes = given["normalized_shape"]
+        return [Spec((BATCH, *((sizes,) if isinstance(sizes, int) else sizes)), "float")]
+    if type_ == "Bilinear":
+        return [Spec((BATCH, given[f"in{i}_features"]), "float") for i in (1, 2)]
+    if type_ == "MultiheadAttention":
+        widths = (given["embed_dim"], given["kdim"] or given["embed_dim"], given["vdim"] or given["embed_dim"])
+        return [Spec((BATCH, 1, width), "float") for width in widths]
+    if type_ in ("LSTM", "GRU", "RNN") or type_.startswith("Transformer"):
+        return [Spec((BATCH, 1, first), "float")] * (2 if "Decoder" in type_ else 1)
+    rank = int(type_[-2]) if type_[-2:-1].isdecimal() else 0
+    return [Spec((BATCH, first, *(None,) * rank), "float")]

@@ -1,0 +1,373 @@
+"""Modules of PyTorch in a program: those of torch.nn, classes of the program, and their children and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Evaluator, Identity, Place, ProgramError, Unknown
+from layerexplain.frontends.code.values.program import Bound, Instance
+from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.layers.registry import TORCH, find
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
+
+CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"})
+
+
+class Parameter(Identity):
+    """An nn.Parameter: numbers that are trained."""
+
+    def __init__(self, shape: tuple[Any, ...]) -> None:
+        self.shape = shape
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        if name == "shape":
+            return self.shape
+        if name in ("data", "grad"):
+            return self
+        if name in ("requires_grad", "is_leaf"):
+            return True
+        return Bound(self, name)
+
+    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        run = running(evaluator)
+        if name in ("numel", "nelement"):
+            total = 1
+            for size in self.shape:
+                total *= size
+            return total
+        if name in ("size", "dim") and run is None:
+            return (
+                self.shape if name == "size" and not args else len(self.shape) if name == "dim" else self.shape[args[0]]
+            )
+        if run is None or name.endswith("_"):
+            return self
+        return run.stored(self).call_method(evaluator, name, args, kwargs)
+
+    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
+        run = running(evaluator)
+        return self if run is None else run.stored(self).get_item(evaluator, key)
+
+    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        run = running(evaluator)
+        if run is None:
+            return evaluator.unknown("numbers of a parameter")
+        change = [run.stored(one) if isinstance(one, Parameter) else one for one in (left, right)]
+        return change[0 if left is self else 1].operate(evaluator, name, *change)
+
+
+class BuiltIn(Identity):
+    """A module of torch.nn. `children` are those of a container, None for a module that computes."""
+
+    def __init__(
+        self, type_: str, config: dict[str, Any], place: Place, children: dict[str, Any] | None = None
+    ) -> None:
+        self.type = type_
+        self.config = config
+        self.place = place
+        self.children = children
+        self.attributes: dict[str, Any] = {}
+        self.is_tied = False
+        """Whether the program puts another parameter in the place of one of its own."""
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        if name in self.attributes:
+            return self.attributes[name]
+        if self.children is not None and name in self.children:
+            return self.children[name]
+        if name in self.config:
+            return self.config[name]
+        if name == "training":
+            return False
+        if name in ("weight", "bias"):
+            return self.config.get(name, True) and self._weight(evaluator, name)
+        if name == "__class__":
+            return Symbol(f"torch.nn.{self.type}")
+        return Bound(self, name)
+
+    def _weight(self, evaluator: Evaluator, name: str) -> Any:
+        """A weight of a module, by which programs ask for its device, initialize it, or compute."""
+        shapes = weight_shapes(self)
+        found = self.attributes[name] = OfModule(shapes.get(name, (None,)))
+        return found
+
+    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        return name in self.attributes or name in self.config or name in ("weight", "training") or None
+
+    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+        evaluator.effects.record_attribute_change(self, name)
+        if name in ("weight", "bias") and isinstance(value, Parameter):
+            self.is_tied = True
+        if self.children is not None and (is_module(value) or name in self.children):
+            self.children[name] = value
+        elif name in self.config:
+            self.config[name] = value
+        else:
+            self.attributes[name] = value
+
+    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
+        if self.children is None:
+            raise ProgramError("TypeError", f"'{self.type}' object is not subscriptable", evaluator.place())
+        if isinstance(key, slice):
+            kept = list(self.children.values())[key]
+            return BuiltIn(self.type, {}, self.place, {str(i): one for i, one in enumerate(kept)})
+        if isinstance(key, str) and key in self.children:
+            return self.children[key]
+        if isinstance(key, int) and -len(self.children) <= key < len(self.children):
+            return list(self.children.values())[key]
+        if isinstance(key, int | str):
+            raise ProgramError("IndexError", f"index {key!r} is out of range", evaluator.place())
+        return evaluator.unknown("an item under a key that is not known")
+
+    def set_item(self, key: Any, value: Any) -> None:
+        """Put a module in the place of another one."""
+        if self.children is not None:
+            name = key if isinstance(key, str) else list(self.children)[key] if isinstance(key, int) else None
+            if name is not None:
+                self.children[name] = value
+
+    def iterate(self) -> list[Any] | Unknown:
+        if self.children is None:
+            return Unknown("items of a module")
+        return list(self.children) if self.type in ("ModuleDict", "ParameterDict") else list(self.children.values())
+
+    def length(self) -> Any:
+        return len(self.children or ())
+
+    def is_instance(self, kind: Symbol) -> bool | None:
+        if kind.last == "_ConvNd":
+            return self.type.startswith("Conv")
+        if kind.last == "_BatchNorm":
+            return self.type.startswith("BatchNorm")
+        return kind.last in (self.type, "Module")
+
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        return call_module(evaluator, self, args, kwargs)
+
+    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if self.children is not None:
+            if name == "append":
+                self.children[str(len(self.children))] = args[0]
+                evaluator.effects.record_attribute_change(self, "append")
+                return self
+            if name in ("extend", "insert"):
+                items: Any = args[-1].iterate() if isinstance(args[-1], BuiltIn) else args[-1]
+                now = list(self.children.values())
+                if name == "insert":
+                    now.insert(args[0], items)
+                else:
+                    now += list(items)
+                self.children.clear()
+                self.children.update({str(i): one for i, one in enumerate(now)})
+                return self
+            if name in ("items", "keys", "values"):
+                return list(getattr(self.children, name)())
+        if name == "update" and self.children is not None and args and type(args[0]) is dict:
+            self.children.update(args[0])
+            return None
+        return module_method(evaluator, self, name, args, kwargs)
+
+
+class OfModule(Parameter):
+    """A weight of a built-in module, which counts there."""
+
+
+BUILT_IN = "built-in module"
+"""The attribute of an object whose class is made of a module that computes, which holds that."""
+
+
+def weight_shapes(module: BuiltIn) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the parameters of a module by their names; none where they are not known."""
+    from layerexplain.frontends.code.library.torch_graph import own_weights
+
+    return {name: shape for name, shape, is_buffer in own_weights(module) if not is_buffer}
+
+
+def module_type(value: Any) -> str:
+    """Return the name in torch.nn of a module, or of what a class of the program is made of; "" for others."""
+    if isinstance(value, BuiltIn):
+        return value.type
+    root = value.cls.root() if isinstance(value, Instance) else None
+    return root.last if root is not None and root.path.startswith("torch.nn.") else ""
+
+
+def is_module(value: Any) -> bool:
+    """Return whether a value is a module."""
+    return bool(module_type(value))
+
+
+def children_of(module: Any) -> dict[str, Any]:
+    """Return the modules that a module holds, by their names in it."""
+    held = module.children or {} if isinstance(module, BuiltIn) else module.attributes
+    return {name: one for name, one in held.items() if is_module(one) and name != BUILT_IN}
+
+
+def named_modules(module: Any, prefix: str = "", seen: set[int] | None = None) -> dict[str, Any]:
+    """Return all modules by the names that `named_modules` gives: a shared one once, under its first name."""
+    seen = seen if seen is not None else set()
+    if id(module) in seen:
+        return {}
+    seen.add(id(module))
+    found = {prefix: module}
+    for name, child in children_of(module).items():
+        found |= named_modules(child, f"{prefix}.{name}".lstrip("."), seen)
+    return found
+
+
+def named_parameters(module: Any) -> dict[str, Parameter]:
+    """Return the parameters that classes of the program make themselves, by their names."""
+    found: dict[str, Parameter] = {}
+    seen: set[int] = set()
+    for prefix, one in named_modules(module).items():
+        held = one.attributes if isinstance(one, Instance) else one.children or {}
+        for name, value in held.items():
+            if isinstance(value, Parameter) and not isinstance(value, OfModule) and id(value) not in seen:
+                seen.add(id(value))
+                found[f"{prefix}.{name}".lstrip(".")] = value
+    return found
+
+
+def running(evaluator: Any) -> Any:
+    """Return the run that is followed now; None outside of any `forward`."""
+    return evaluator.runs[-1] if evaluator.runs else None
+
+
+def call_module(evaluator: Any, module: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Return what `module(x)` gives: outside of any run, that begins one on the shapes of the data."""
+    run = running(evaluator)
+    if run is not None:
+        return run.run(module, args, kwargs)
+    from layerexplain.frontends.code.library.torch_runs import run_on_data
+
+    return run_on_data(evaluator, module, args, kwargs)
+
+
+_SELF = frozenset(
+    """
+    train eval to cuda cpu half float double type apply requires_grad_ zero_grad share_memory compile bfloat16
+    """.split()  # noqa: SIM905
+)
+"""Methods that give the module itself."""
+_NOTHING = frozenset(
+    """
+    load_state_dict register_forward_hook register_forward_pre_hook register_full_backward_hook extra_repr
+    reset_parameters _initialize_weights init_weights _log_api_usage_once
+    """.split()  # noqa: SIM905
+)
+
+
+def module_method(evaluator: Any, module: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Return what a method that every module has gives."""
+    if name == "forward" or name == "__call__":
+        return call_module(evaluator, module, args, kwargs)
+    if name in _SELF:
+        return module
+    if name in _NOTHING:
+        return None
+    if name in ("add_module", "register_module"):
+        _put(module, args[0] if args else kwargs.get("name"), args[1] if len(args) > 1 else kwargs.get("module"))
+        return None
+    if name == "register_parameter":
+        _put(module, args[0], args[1] if len(args) > 1 else kwargs.get("param"))
+        return None
+    if name == "register_buffer":
+        _put(module, args[0], args[1] if len(args) > 1 else kwargs.get("tensor"))
+        return None
+    if name in ("children", "named_children"):
+        held = children_of(module)
+        return list(held.items()) if name == "named_children" else list(held.values())
+    if name in ("modules", "named_modules"):
+        every = named_modules(module)
+        return list(every.items()) if name == "named_modules" else list(every.values())
+    if name in ("parameters", "named_parameters"):
+        own = named_parameters(module)
+        return evaluator.unknown("the parameters of a module") if not own or name == "parameters" else list(own.items())
+    if name == "get_submodule" and args and isinstance(args[0], str):
+        return named_modules(module).get(args[0], evaluator.unknown(f"the module {args[0]}"))
+    return evaluator.unknown(f"the method {name} of a module")
+
+
+def _put(module: Any, name: Any, value: Any) -> None:
+    if isinstance(name, str):
+        held = module.children if isinstance(module, BuiltIn) and module.children is not None else module.attributes
+        held[name] = value
+
+
+def fill(container: Mapping[str, Any] | Any, args: list[Any]) -> dict[str, Any]:
+    """Return the children of a container by what it is made with: modules, a list of them, or a mapping."""
+    items: Any = args
+    if len(args) == 1 and type(args[0]) in (list, tuple, dict):
+        items = args[0]
+    elif len(args) == 1 and isinstance(args[0], BuiltIn) and args[0].children is not None and container == "ModuleList":
+        items = args[0].iterate()
+    if type(items) is dict:
+        return dict(items)
+    return {str(i): one for i, one in enumerate(items)}
+
+
+class Objects:
+    """What objects of the program's own classes of modules answer."""
+
+    def attribute(self, interpreter: Interpreter, instance: Instance, name: str) -> Any:
+        """Return an attribute that PyTorch gives a module."""
+        if name == "training":
+            return False
+        if name == "_modules":
+            return children_of(instance)
+        if (built_in := instance.attributes.get(BUILT_IN)) is not None:
+            if name in built_in.config:
+                return built_in.config[name]
+            if name in (shapes := weight_shapes(built_in)):
+                instance.attributes[name] = Parameter(shapes[name])
+                return instance.attributes[name]
+            if name in ("weight", "bias"):
+                return None
+            declaration = find(f"{TORCH}{built_in.type}")
+            if declaration is not None and name in declaration.default_values:
+                return declaration.default_values[name]
+        return Bound(instance, name)
+
+    def method(
+        self, interpreter: Interpreter, instance: Instance, name: str, args: list[Any], kwargs: dict[str, Any]
+    ) -> Any:
+        """Return what a method that PyTorch gives a module gives."""
+        if name == "__init__":
+            if module_type(instance) in CONTAINERS:
+                instance.attributes.update(fill(module_type(instance), args))
+            elif module_type(instance) != "Module":
+                from layerexplain.frontends.code.library.torch import make
+
+                instance.attributes[BUILT_IN] = make(module_type(instance), args, kwargs, interpreter)
+            return None
+        if name in ("items", "keys", "values") and module_type(instance) in CONTAINERS:
+            return list(getattr(children_of(instance), name)())
+        if name == "forward" and (built_in := instance.attributes.get(BUILT_IN)) is not None:
+            run = running(interpreter)
+            return run.built_in(instance, built_in, args, kwargs) if run else interpreter.unknown("a module on data")
+        if module_type(instance) in CONTAINERS and name in ("append", "extend"):
+            now = [one for one in instance.attributes.values() if is_module(one)]
+            for i, one in enumerate(args if name == "append" else args[0]):
+                instance.attributes[str(len(now) + i)] = one
+            return instance
+        return module_method(interpreter, instance, name, args, kwargs)
+
+    def call(self, interpreter: Interpreter, instance: Instance, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return what a call of a module gives."""
+        return call_module(interpreter, instance, args, kwargs)
+
+    def items(self, instance: Instance) -> list[Any]:
+        """Return what a loop over a container of the program meets."""
+        held = children_of(instance)
+        return list(held) if module_type(instance) == "ModuleDict" else list(held.values())
+
+
+def each_array(values: Any) -> Iterator[Array]:
+    """Yield the arrays among arguments."""
+    for one in values:
+        if isinstance(one, Array):
+            yield one
+        elif type(one) in (list, tuple):
+            yield from each_array(one)

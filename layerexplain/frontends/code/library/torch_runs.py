@@ -1,0 +1,221 @@
+"""Which models a program of PyTorch has, on which inputs they run, and the `Model` of each."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.errors import SourceError
+from layerexplain.frontends.code.grade import grade_of, notes_of
+from layerexplain.frontends.code.library.torch_graph import Run
+from layerexplain.frontends.code.library.torch_modules import BuiltIn, each_array, is_module, module_type, named_modules
+from layerexplain.frontends.code.library.torch_tensors import Tensor
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
+from layerexplain.frontends.code.values.program import Class, Function, Instance
+from layerexplain.lang.axes import BATCH
+from layerexplain.model import InputShapes, Model, Note, SourceCode
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.reader import Program
+
+
+def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Run a module on the shapes of data that the program gives it, and note what it was given."""
+    names = parameter_names(module)
+    shapes = {}
+    for i, one in enumerate([*args, *kwargs.values()]):
+        if isinstance(one, Array) and all(isinstance(size, int) for size in one.shape) and one.shape:
+            key = list(kwargs)[i - len(args)] if i >= len(args) else names[i] if i < len(names) else f"input_{i}"
+            shapes[key] = (tuple(one.shape[1:]), str(one.dtype))
+    if not shapes:
+        return interpreter.unknown("the result of a module that is called on data")
+    interpreter.torch_calls.append((module, shapes))
+    run = Run(interpreter, module)
+    batch = next(each_array([*args, *kwargs.values()])).shape[0]
+    result = _follow(run, shapes)
+    return _as_data(result, batch, interpreter)
+
+
+def _as_data(result: Any, batch: Any, interpreter: Any) -> Any:
+    if isinstance(result, Tensor):
+        sizes: list[Any] = [batch if size is BATCH else size for size in result.spec.shape]
+        return Array(tuple(sizes))
+    if type(result) in (tuple, list):
+        return type(result)([_as_data(one, batch, interpreter) for one in result])
+    return interpreter.unknown("the result of a module that is called on data")
+
+
+def _follow(run: Run, shapes: Mapping[str, tuple[Sequence[int | None], str]]) -> Any:
+    """Run the model on inputs of these shapes, by the names of its arguments."""
+    given = {name: run.input(name, shape, dtype) for name, (shape, dtype) in shapes.items()}
+    names = parameter_names(run.model)
+    in_order = all(name == own for name, own in zip(given, names, strict=False)) or not names
+    run.interpreter.runs.append(run)
+    try:
+        if in_order:
+            return run.start(list(given.values()), {})
+        return run.start([], given)
+    finally:
+        run.interpreter.runs.pop()
+
+
+def parameter_names(module: Any) -> list[str]:
+    """Return the names of the arguments of a module's `forward` that have no default."""
+    forward = module.cls.find("forward") if isinstance(module, Instance) else None
+    if not isinstance(forward, Function):
+        return ["x"]
+    required = forward.names[1 : len(forward.names) - len(forward.defaults)]
+    return required or forward.names[1:2] or ["x"]
+
+
+class Found:
+    """A model of a program: its name there, and what it is."""
+
+    def __init__(self, name: str, value: Any, place: Place | None = None) -> None:
+        self.name = name
+        self.value = value
+
+
+def models(program: Program) -> list[Found]:
+    """Return the models of a program: the modules that its names stand for, else those that its classes make."""
+    interpreter = program.interpreter
+    named = {name: one for name, one in program.frame.names.items() if is_module(one)}
+    inside = {id(part) for one in named.values() for name, part in named_modules(one).items() if name}
+    found = [Found(name, one) for name, one in named.items() if id(one) not in inside]
+    found = list({id(one.value): one for one in found}.values())
+    if found:
+        called = [one for one in found if any(module is one.value for module, _ in interpreter.torch_calls)]
+        return called or found
+    called_alone = {id(module): module for module, _ in interpreter.torch_calls}
+    if called_alone:
+        return [Found(_class_name(one), one) for one in called_alone.values()]
+    classes = {name: one for name, one in program.frame.names.items() if is_module_class(one)}
+    used = {
+        node.id
+        for one in classes.values()
+        for method in one.attributes.values()
+        if isinstance(method, Function)
+        for node in ast.walk(method.node)
+        if isinstance(node, ast.Name)
+    }
+    used |= {base.name for one in classes.values() for base in one.bases if isinstance(base, Class)}
+    candidates = {name: one for name, one in classes.items() if name not in used} or classes
+    return [made for name, one in candidates.items() if (made := _made(program, name, one)) is not None]
+
+
+def is_module_class(value: Any) -> bool:
+    """Return whether a value is a class of modules of the program."""
+    root = value.root() if isinstance(value, Class) else None
+    return root is not None and root.path.startswith("torch.nn.")
+
+
+def _made(program: Program, name: str, cls: Any) -> Found | None:
+    try:
+        made = program.interpreter.call(cls, [], {}, whole=True)
+    except ProgramError:
+        return None
+    return Found(name, made) if is_module(made) else None
+
+
+def _class_name(module: Any) -> str:
+    return module.cls.name if isinstance(module, Instance) else module_type(module)
+
+
+def asked(program: Program, request: str) -> Found | None:
+    """Return the model of a name or a call; None where it is none of PyTorch."""
+    try:
+        tree = ast.parse(request.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        return None
+    try:
+        value = program.interpreter.value(tree, program.frame)
+        if isinstance(value, Class | Function):
+            value = program.interpreter.call(value, [], {}, whole=isinstance(value, Class))
+    except ProgramError as error:
+        if not uses_torch(program):
+            return None
+        raise SourceError(f"{request} raises {error}", **(error.place or Place("", 0)).told) from None
+    return Found(request, value) if is_module(value) else None
+
+
+def uses_torch(program: Program) -> bool:
+    """Return whether a program makes modules of PyTorch."""
+    return any(is_module(one) or is_module_class(one) for one in program.frame.names.values()) or bool(
+        program.interpreter.torch_calls
+    )
+
+
+def read_model(program: Program, found: Found, shapes: InputShapes | None = None) -> Model:
+    """Return a model of a program, run on the given shapes, or on those that the program itself gives."""
+    interpreter = program.interpreter
+    module = found.value
+    known = next((shapes_ for one, shapes_ in reversed(interpreter.torch_calls) if one is module), None)
+    names = parameter_names(module)
+    if shapes:
+        dtypes = {name: known[name][1] for name in shapes if known and name in known}
+        given = {
+            name: (tuple(size), dtypes.get(name) or _dtype_for(module, len(size))) for name, size in shapes.items()
+        }
+    else:
+        given = dict(known or {})
+    run = Run(interpreter, module)
+    if given:
+        interpreter.effects.begin_statement(of_module=False)
+        _follow(run, given)
+    model = run.finished(found.name if found.name.isidentifier() else _class_name(module))
+    opened = [(program._located(one), "") for one in run.opened]
+    if not given:
+        model = _without_input(model, names)
+        words = f"the input of {_class_name(module)} has no shape in the code"
+        first = _first_asked(module)
+        reason = Unknown(f"{words}{f'; {first}' if first else ''}", lacks="shape")
+        opened.append((reason, ""))
+    notes: list[Note] = list(notes_of([], opened))
+    model = model._replace(
+        format="code",
+        notes=tuple(notes),
+        grade="open" if model.faults or opened else grade_of([], opened),
+    )
+    wanted = tuple(given) or tuple(names)
+    return model._replace(source_code=SourceCode(partial(_again, program, found, wanted)))
+
+
+def _again(program: Program, found: Found, names: Sequence[str], shapes: InputShapes) -> Model | None:
+    if not all(name in shapes for name in names):
+        return None
+    return read_model(program, found, {name: shapes[name] for name in names})
+
+
+def _without_input(model: Model, names: Sequence[str]) -> Model:
+    """The model with inputs of unknown shapes: its modules are counted."""
+    from layerexplain.frontends.model_builder import ModelBuilder
+    from layerexplain.model import Layer
+
+    builder = ModelBuilder({layer.name for layer in model.layers})
+    for name in names:
+        builder.add_input(
+            Layer(builder.names.take(name), "InputLayer", "layer", {"batch_shape": None, "dtype": "float32"})
+        )
+    made = builder.model(model.name, [], type_=model.type)
+    return model._replace(layers=(*made.layers, *model.layers), calls=made.calls, inputs=made.inputs)
+
+
+def _dtype_for(module: Any, axes: int) -> str:
+    """Whole numbers where the first module that computes is an Embedding."""
+    first = next(
+        (one for one in named_modules(module).values() if isinstance(one, BuiltIn) and one.children is None), None
+    )
+    return "int64" if first is not None and first.type.startswith("Embedding") and axes < 2 else "float32"
+
+
+def _first_asked(module: Any) -> str:
+    """What shape the first module asks for, in words."""
+    for one in named_modules(module).values():
+        if isinstance(one, BuiltIn) and one.children is None:
+            for key, words in (("in_channels", "channels"), ("in_features", "features"), ("input_size", "features")):
+                if isinstance(one.config.get(key), int):
+                    return f"its first module, {one.type}, takes {one.config[key]} {words}"
+    return ""

@@ -1,0 +1,292 @@
+"""Tensors of a run: operators, attributes and methods, which are rows of layers/torch/operations.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Unknown, Value
+from layerexplain.frontends.code.values.program import Bound
+from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.lang.axes import BATCH
+from layerexplain.layers.declaration import Spec
+from layerexplain.model import TensorRef
+from layerexplain.ops.sizes import product, shape_text
+from layerexplain.records import Record
+
+_OPERATORS = {
+    "Add": "add", "Sub": "sub", "Mult": "mul", "Div": "div", "Pow": "pow", "MatMult": "matmul", "Mod": "remainder",
+    "FloorDiv": "floor_divide", "Eq": "eq", "NotEq": "ne", "Lt": "lt", "LtE": "le", "Gt": "gt", "GtE": "ge",
+    "BitAnd": "logical_and", "BitOr": "logical_or",
+}  # fmt: skip
+_SAME = frozenset(
+    """
+    contiguous detach clone to cuda cpu float half type type_as requires_grad_ double bfloat16 data int long
+    """.split()  # noqa: SIM905
+)
+"""Methods that give the tensor itself."""
+_ALIASES = {
+    "multiply": "mul", "divide": "div", "true_divide": "div", "subtract": "sub", "concat": "cat",
+    "swapaxes": "transpose",
+    "clip": "clamp", "clamp_": "clamp", "relu_": "relu", "add_": "add", "mul_": "mul", "sub_": "sub", "div_": "div",
+    "masked_fill_": "masked_fill", "absolute": "abs", "silu_": "silu", "dropout_": "dropout", "swapdims": "transpose",
+    "dropout2d": "dropout", "dropout1d": "dropout", "dropout3d": "dropout", "alpha_dropout": "dropout",
+}  # fmt: skip
+
+
+class Batch(Record, Value):
+    """The number of examples times a whole number: a size that is known at run time only."""
+
+    times: int = 1
+
+    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        other = right if left is self else left
+        if name == "Mult" and isinstance(other, int):
+            return Batch(self.times * other)
+        if name == "FloorDiv" and left is self and isinstance(other, int) and other and self.times % other == 0:
+            return Batch(self.times // other)
+        if name == "FloorDiv" and left is self and isinstance(other, Batch) and self.times % other.times == 0:
+            return self.times // other.times
+        return evaluator.unknown("a number that is computed from the size of the batch")
+
+    def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        return evaluator.unknown("whether the batch has a certain size")
+
+    def truth(self) -> bool | None:
+        return True
+
+
+def dtype_of(name: str) -> str:
+    """Return a dtype as formulas have it."""
+    return "float" if name.startswith(("float", "bfloat")) else name
+
+
+class Tensor(Identity):
+    """A tensor of a run: which result of which call it is, and its shape."""
+
+    def __init__(self, run: Any, ref: TensorRef, spec: Spec) -> None:
+        self.run = run
+        self.ref = ref
+        self.spec = spec
+
+    @property
+    def sizes(self) -> tuple[Any, ...]:
+        """Its shape as the program sees it."""
+        words = "the size of an axis is not known"
+        return tuple([Batch() if s is BATCH else Unknown(words) if s is None else s for s in self.spec.shape])
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        if name == "shape":
+            return self.sizes
+        if name == "ndim":
+            return len(self.spec.shape)
+        if name in ("T", "mT"):
+            axes = list(range(len(self.spec.shape)))
+            return self.run.operation("permute", [self], {"dims": (*axes[:-2], *axes[-2:][::-1])})
+        if name == "dtype":
+            return Symbol(f"torch.{'float32' if self.spec.dtype == 'float' else self.spec.dtype}")
+        if name == "device":
+            return Symbol("torch.device")
+        if name in ("requires_grad", "is_cuda", "training"):
+            return False
+        if name == "data":
+            return self
+        return Bound(self, name)
+
+    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        return None
+
+    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
+        parts = key if type(key) is tuple else (key,)
+        if any(isinstance(one, Unknown) for one in parts):
+            return next(one for one in parts if isinstance(one, Unknown))
+        if not all(one is None or one is Ellipsis or isinstance(one, int | slice) for one in parts):
+            raise self.run.unknown("a part of a tensor that is picked by another tensor")
+        clean = tuple([_without_batch(one) for one in parts])
+        return self.run.operation("getitem", [self], {"key": clean})
+
+    def iterate(self) -> list[Any] | Unknown:
+        first = self.spec.shape[0] if self.spec.shape else None
+        if not isinstance(first, int):
+            return Unknown("the parts of a tensor along its batch")
+        return [self.run.operation("getitem", [self], {"key": (i,)}) for i in range(first)]
+
+    def length(self) -> Any:
+        return self.sizes[0]
+
+    def truth(self) -> bool | None:
+        return None
+
+    def is_instance(self, kind: Symbol) -> bool | None:
+        return kind.last in ("Tensor", "FloatTensor")
+
+    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        unknown = next((one for one in (left, right) if isinstance(one, Unknown)), None)
+        if unknown is not None:
+            return unknown
+        if name not in _OPERATORS:
+            raise self.run.unknown(f"the operator {name} on a tensor")
+        if name == "Sub" and isinstance(left, int | float):
+            return self.run.operation("add", [self.run.operation("neg", [right], {}), left], {})
+        if name in ("Div", "Pow") and isinstance(left, int | float):
+            raise self.run.unknown("a number divided by a tensor")
+        if isinstance(left, int | float):
+            left, right = right, left
+        return self.run.operation(_OPERATORS[name], [left, right], {})
+
+    def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        return self.operate(evaluator, name, left, right)
+
+    def operate_alone(self, evaluator: Evaluator, name: str) -> Any:
+        return self.run.operation("neg" if name == "USub" else "logical_not", [self], {})
+
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        raise ProgramError("TypeError", "a tensor is called", evaluator.place())
+
+    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        return function(self.run, name, [self, *args], kwargs)
+
+
+def _without_batch(key: Any) -> Any:
+    if not isinstance(key, slice):
+        return key
+    return slice(*[None if isinstance(one, Batch) else one for one in (key.start, key.stop, key.step)])
+
+
+def _listed(args: Sequence[Any]) -> tuple[Any, ...]:
+    """Sizes or axes, given one by one or as one sequence."""
+    return tuple(args[0]) if len(args) == 1 and type(args[0]) in (list, tuple) else tuple(args)
+
+
+def _shape(run: Any, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
+    """A shape for `reshape`: None for the batch, -1 for what is worked out."""
+    unknown = next((one for one in sizes if isinstance(one, Unknown)), None)
+    if unknown is not None:
+        run.opened.append(unknown)
+        raise run.unknown("a shape that is not known")
+    found: list[Any] = [None if isinstance(one, Batch) and one.times == 1 else one for one in sizes]
+    total = product([size for size in x.spec.shape if size is not BATCH])
+    merged = next((i for i, one in enumerate(found) if isinstance(one, Batch)), None)
+    if merged is not None:
+        if -1 in found:
+            known = product([one.times if isinstance(one, Batch) else one for one in found if one != -1])
+            if total is None or not known:
+                raise run.unknown("a shape that depends on the size of the batch")
+            found[found.index(-1)] = total // known
+        found[merged] = -1
+    elif found[:1] == [-1] and BATCH in x.spec.shape and None not in found and total is not None:
+        rest = product(found[1:]) or 1
+        if total == rest:
+            found[0] = None
+        elif total % rest:
+            raise run.refused(
+                f"the {total} values of each example in {shape_text(x.spec.shape)} need to divide into rows of {rest}, "
+                f"got {found}; write {total} in place of {rest}"
+            )
+    return tuple(found)
+
+
+def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Return what `torch.name(x, …)` or `x.name(…)` gives."""
+    name = _ALIASES.get(name, name)
+    x = args[0] if args else next(iter(kwargs.values()), None)
+    unknown = next((one for one in [*args, *kwargs.values()] if isinstance(one, Unknown)), None)
+    if unknown is not None:
+        return unknown
+    if not isinstance(x, Tensor) and type(x) not in (list, tuple) and not isinstance(x, str):
+        args = [run.stored(one) if hasattr(one, "shape") and not isinstance(one, Tensor) else one for one in args]
+        x = args[0] if args else x
+    rest = args[1:]
+    if name in _SAME:
+        return x
+    if isinstance(x, Tensor):
+        if name == "size":
+            at = rest[0] if rest else kwargs.get("dim")
+            return x.sizes if at is None else x.sizes[at]
+        if name in ("dim", "ndimension"):
+            return len(x.spec.shape)
+        if name in ("view", "reshape", "view_as", "reshape_as"):
+            sizes = rest[0].sizes if name.endswith("_as") else _listed(rest or [kwargs.get("shape")])
+            return run.operation("reshape", [x], {"shape": _shape(run, x, sizes)})
+        if name in ("permute",):
+            return run.operation("permute", [x], {"dims": _listed(rest or [kwargs.get("dims")])})
+        if name in ("t",):
+            return run.operation("transpose", [x], {"dim0": 0, "dim1": 1})
+        if name in ("expand", "expand_as"):
+            sizes = rest[0].sizes if name == "expand_as" else _listed(rest)
+            return run.operation("expand", [x], {"shape": tuple([None if isinstance(n, Batch) else n for n in sizes])})
+        if name in ("chunk", "split", "tensor_split"):
+            return _cut(run, name, x, rest, kwargs)
+        if name == "unbind":
+            dim = rest[0] if rest else kwargs.get("dim", 0)
+            size = x.spec.shape[dim]
+            keys = [(*[slice(None)] * (dim % len(x.spec.shape)), i) for i in range(size)]
+            return tuple([run.operation("getitem", [x], {"key": key}) for key in keys])
+        if name in ("max", "min") and not rest and "dim" not in kwargs:
+            return run.operation(f"a{name}", [x], {})
+        if name in ("max", "min") and rest and isinstance(rest[0], Tensor):
+            return run.operation({"max": "maximum", "min": "minimum"}[name], [x, rest[0]], {})
+    if name == "layer_norm":  # its weights stand behind the shape
+        weights = [*rest[1:3], None, None][:2]
+        weights = [kwargs.get(key, one) for key, one in zip(("weight", "bias"), weights, strict=True)]
+        shape = rest[0] if rest else kwargs["normalized_shape"]
+        eps = rest[3] if len(rest) > 3 else kwargs.get("eps", 1e-5)
+        config = {"normalized_shape": tuple(shape) if type(shape) is list else shape, "eps": eps}
+        return run.operation("layer_norm", [x, *weights], config)
+    if name == "einsum":
+        return run.operation("einsum", _listed(args[1:]), {"equation": args[0]})
+    return _row(run, name, args, kwargs)
+
+
+def _row(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Call a row of the table with arguments in PyTorch's order."""
+    from layerexplain.layers.registry import find
+
+    declaration = find(f"torch.{name}")
+    if declaration is None:
+        raise run.unknown(f"torch.{name}(…) is a function that is not read here")
+    tensors: list[Any] = []
+    given = list(args)
+    if declaration.variadic is not None:
+        tensors = list(given.pop(0)) if given and type(given[0]) in (list, tuple) else []
+    else:
+        while given and len(tensors) < len(declaration.tensors):
+            tensors.append(given.pop(0))
+    named = {("x" if key == "input" else key): one for key, one in kwargs.items()}
+    for key in declaration.tensors:
+        if key in named:
+            at = declaration.tensors.index(key)
+            tensors += [None] * (at + 1 - len(tensors))
+            tensors[at] = named.pop(key)
+    if "tensors" in named:
+        tensors = list(named.pop("tensors"))
+    names = list(declaration.arguments)
+    listed = names[:1] if names and names[0] in ("dims", "shape", "size", "dim", "sizes") and len(given) > 1 else []
+    if listed and all(isinstance(one, int) for one in given) and names[0] in ("dims", "shape"):
+        given = [tuple(given)]
+    config = {**dict(zip(names, given, strict=False)), **named}
+    config = {key: tuple(one) if type(one) is list else one for key, one in config.items() if key in names}
+    return run.operation(name, tensors, config)
+
+
+def _cut(run: Any, name: str, x: Tensor, rest: list[Any], kwargs: dict[str, Any]) -> Any:
+    """`chunk` and `split`: as many parts as asked, or parts of a size, the last one smaller."""
+    words = {"chunk": "chunks", "split": "split_size_or_sections"}.get(name, "indices_or_sections")
+    asked = rest[0] if rest else kwargs.get(words, kwargs.get("split_size"))
+    dim = rest[1] if len(rest) > 1 else kwargs.get("dim", 0)
+    size = x.spec.shape[dim]
+    if not isinstance(size, int) or not isinstance(asked, int | list | tuple):
+        raise run.unknown(f"the parts of a {name}")
+    if isinstance(asked, int):
+        each = -(-size // asked) if name == "chunk" else asked
+        sizes = [min(each, size - start) for start in range(0, size, each)]
+    else:
+        sizes = list(asked)
+    made = run.operation("split", [x], {"sizes": tuple(sizes), "dim": dim})
+    return made if type(made) is tuple else (made,)
+
+
+def numbers(value: Array) -> tuple[Any, ...]:
+    """Return the shape of numbers that a program makes."""
+    return tuple(value.shape)

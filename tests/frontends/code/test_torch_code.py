@@ -1,0 +1,123 @@
+"""Code of PyTorch as a source: rows, inputs, and what does not fit."""
+
+from __future__ import annotations
+
+import pytest
+
+import layerexplain
+from layerexplain.errors import LayerExplainError
+from layerexplain.report.data import Report
+
+NET = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Net(nn.Module):
+    def __init__(self, hidden={hidden}):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 16, 3, padding=1)
+        self.conv2 = nn.Conv2d(16, 32, 3, padding=1)
+        self.pool = nn.MaxPool2d(2)
+        self.fc1 = nn.Linear(hidden, 128)
+        self.fc2 = nn.Linear(128, 10)
+
+    def forward(self, x):
+        x = self.pool(F.relu(self.conv1(x)))
+        x = self.pool(F.relu(self.conv2(x)))
+        x = x.view(x.size(0), -1)
+        return self.fc2(F.relu(self.fc1(x)))
+{more}
+"""
+PARAMS = (16 * 9 + 16) + (32 * 16 * 9 + 32) + (1568 * 128 + 128) + (1280 + 10)
+
+
+def net(hidden: int = 1568, more: str = "") -> bytes:
+    return NET.format(hidden=hidden, more=more).encode()
+
+
+def explained(code: bytes, **inputs: tuple[int, ...]) -> Report:
+    return layerexplain.explain(code, inputs=inputs or None)
+
+
+def test_rows_are_named_as_modules_are() -> None:
+    report = explained(net(), x=(1, 28, 28))
+    assert [(row.layer, row.type) for row in report][1:6] == [
+        ("conv1", "Conv2d"), ("relu", "torch.relu"), ("pool", "MaxPool2d"), ("conv2", "Conv2d"), ("relu_1", "torch.relu"),
+    ]  # fmt: skip
+    assert (report.totals.params, report.grade) == (PARAMS, "complete")
+    assert report["fc1"].input_shapes == ((None, 1568),)
+    assert report["pool"].output_shapes == ((None, 16, 14, 14),)
+    assert [row.place for row in report][1] == "<bytes>:9"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "model = Net()\nout = model(torch.randn(8, 1, 28, 28))",
+        "from torchsummary import summary\nmodel = Net().to('cuda')\nsummary(model, (1, 28, 28))",
+        "model = Net()\nmodel.eval()\nx = torch.zeros(1, 1, 28, 28, device='cpu')\nwith torch.no_grad():\n    y = model(x)",
+    ],
+)
+def test_the_program_says_the_shape_of_its_input(more: str) -> None:
+    report = explained(net(more=more))
+    assert (report.grade, report.totals.params) == ("complete", PARAMS)
+    assert report.outputs[0].shape == (None, 10)
+
+
+def test_without_a_shape_parameters_are_counted_and_the_shape_is_asked_for() -> None:
+    report = explained(net())
+    assert (report.grade, report.totals.params, report.totals.macs) == ("open", PARAMS, None)
+    assert "its first module, Conv2d, takes 1 channels" in report.notes[0].message
+    assert "--input" in report.notes[0].message
+
+
+def test_what_comes_before_a_linear_module_says_what_it_needs() -> None:
+    report = explained(net(hidden=1050), x=(1, 28, 28))
+    (fault,) = report.faults
+    assert fault.line == 19
+    for words in ("needs 1050 features", "got 1568", "1568 = 32 × 7 × 7, what 'pool' gives", "in_features=1568"):
+        assert words in str(fault)
+    assert report["fc1"].params == 1050 * 128 + 128
+
+
+WRONG = {
+    "needs 3 channels": ("self.a = nn.Conv2d(3, 5, 3)", "return self.a(x)"),
+    "need to divide into rows of 100": ("self.a = nn.Linear(100, 5)", "return self.a(x.view(-1, 100))"),
+    "concatenate needs shapes": ("self.a = nn.Conv2d(1, 5, 3)", "return torch.cat([self.a(x), x], dim=1)"),
+    "shapes that broadcast": ("self.a = nn.Conv2d(1, 5, 3)", "return self.a(x) + x"),
+    "needs an input whose last axes are": ("self.a = nn.LayerNorm(27)", "return self.a(x)"),
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_what_does_not_fit_is_a_fault_at_its_line(words: str) -> None:
+    made, forward = WRONG[words]
+    code = f"""
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        {made}
+    def forward(self, x):
+        {forward}
+"""
+    report = explained(code.encode(), x=(1, 28, 28))
+    (fault,) = report.faults
+    assert words in str(fault) and fault.line == 9
+
+
+def test_a_class_is_asked_for_with_arguments(tmp_path: object) -> None:
+    path = f"{tmp_path}/net.py"
+    with open(path, "wb") as file:
+        file.write(net())
+    assert layerexplain.explain(f"{path}:Net(hidden=1568)", inputs={"x": (1, 28, 28)}).totals.params == PARAMS
+    with pytest.raises(LayerExplainError):
+        layerexplain.explain(f"{path}:Missing()")
+
+
+def test_a_module_that_is_not_known_is_open() -> None:
+    code = b"import torch.nn as nn\nmodel = nn.Sequential(nn.Linear(3, 5), nn.FractionalMaxPool2d(2))\n"
+    report = explained(code, x=(3,))
+    assert report.grade == "open" and "FractionalMaxPool2d" in " ".join(note.message for note in report.notes)

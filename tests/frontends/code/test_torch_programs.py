@@ -1,0 +1,58 @@
+"""Programs of PyTorch, read without running them: against PyTorch, which runs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import layerexplain
+from tests.support.torch_programs import PROGRAMS
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore::UserWarning")]
+
+
+def _shapes(value: Any) -> list[tuple[int, ...]]:
+    if torch.is_tensor(value):
+        return [tuple(value.shape)]
+    return [shape for one in value if one is not None for shape in _shapes(one)] if isinstance(value, tuple) else []
+
+
+def _noting(name: str, seen: dict[str, list[tuple[int, ...]]]) -> Any:
+    def hook(module: Any, given: Any, out: Any) -> None:
+        seen.setdefault(name, _shapes(out))
+
+    return hook
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_shapes_and_parameters_are_those_of_pytorch(name: str) -> None:
+    code, shape, dtype = PROGRAMS[name]
+    namespace: dict[str, Any] = {}
+    exec(code, namespace)
+    net = namespace["Net"]().eval()
+    seen: dict[str, list[tuple[int, ...]]] = {}
+    blocks = [
+        n
+        for n, m in net.named_modules()
+        if isinstance(m, torch.nn.TransformerEncoderLayer | torch.nn.MultiheadAttention)
+    ]
+    for module_name, module in net.named_modules():
+        inside = any(module_name.startswith(f"{block}.") for block in blocks)
+        if not inside and (module_name in blocks or not list(module.children())):
+            module.register_forward_hook(_noting(module_name, seen))
+    batch = 29
+    data = torch.zeros(batch, *shape, dtype=torch.int64) if dtype == "int64" else torch.randn(batch, *shape)
+    with torch.no_grad():
+        result = net(data)
+
+    report = layerexplain.explain(code.encode(), inputs={"x" if dtype != "int64" else "tokens": shape})
+    assert report.grade == "complete", (report.notes, report.faults)
+    assert report.totals.params == sum(p.numel() for p in net.parameters())
+    rows = {row.layer: row for row in report}
+    for module_name, shapes in seen.items():
+        found = [tuple(batch if size is None else size for size in one) for one in rows[module_name].output_shapes]
+        assert found[: len(shapes)] == shapes, module_name
+    assert [tuple(batch if size is None else size for size in one.shape) for one in report.outputs] == _shapes(result)
+    assert report.to_dict()["model"]["framework"] == "torch"
