@@ -159,6 +159,7 @@ class Calls(Records):
         unread = next((base for base in cls.order() if isinstance(base, Unknown)), None)
         made = Instance(cls)
         self.keras.begin_instance(made)
+        uncertain, pending = self.effects.uncertainties, len(self.effects.pending)
         method = cls.find("__init__")
         if isinstance(method, Function):
             made.given = {**dict(zip(method.names[1:], args, strict=False)), **kwargs}
@@ -173,6 +174,7 @@ class Calls(Records):
         if unread is not None and made.layer is None:
             made.attributes.setdefault("__unread__", unread)
         self.keras.finish_instance(made)
+        made.is_uncertain = self.effects.uncertainties != uncertain or len(self.effects.pending) > pending
         return made
 
     def run_context(self, context: Context, within: Callable[[Any], Signal]) -> None:
