@@ -27,6 +27,7 @@ ALLOWED = {
     "frontends/code/emit.py": "the layer whose input has steps where code says no shape",
     "frontends/code/keras_calls.py": "the layer whose function stands in the code",
     "frontends/code/keras_names.py": "functions of Keras 1 and 2 that are called like a layer: add([a, b])",
+    "frontends/code/library/torch.py": "modules of PyTorch that are called like layers",
     "frontends/code/library/python.py": "operators of Python that are called like layers",
     "frontends/code/making.py": "arguments of Keras 1 that name the shape of an input, by class",
     "frontends/code/operations.py": "operations of Keras that are called like layers",
