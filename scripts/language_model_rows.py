@@ -213,6 +213,11 @@ PUBLIC: list[tuple[str, str, dict[str, Any]]] = [
     ("bert-large-cased", "bert", _plain(1024, 4096, 24, 16, 28996)),
     ("roberta-base", "roberta", _plain(768, 3072, 12, 12, 50265, max_position_embeddings=514, type_vocab_size=1)),
     (
+        "xlm-roberta-base",
+        "xlm-roberta",
+        _plain(768, 3072, 12, 12, 250002, max_position_embeddings=514, type_vocab_size=1),
+    ),
+    (
         "distilbert-base",
         "distilbert",
         {"dim": 768, "hidden_dim": 3072, "n_layers": 6, "n_heads": 12, "vocab_size": 30522},
@@ -292,6 +297,7 @@ TINY: list[tuple[str, str, dict[str, Any]]] = [
       **_rope("yarn", factor=4.0, mscale=1.0, mscale_all_dim=1.0, beta_fast=32, beta_slow=1, **_OLD)}),
     ("bert", "bert", _TINY_PLAIN),
     ("roberta", "roberta", _TINY_PLAIN),
+    ("xlm-roberta", "xlm-roberta", _TINY_PLAIN),
     ("distilbert", "distilbert", {"dim": 24, "hidden_dim": 34, "n_layers": 2, "n_heads": 4, "vocab_size": 31}),
     ("t5", "t5", _t5(24, 5, 34, 2, 4, vocab_size=31, relative_attention_num_buckets=8,
                      relative_attention_max_distance=9)),
@@ -311,6 +317,7 @@ def _class(model_type: str) -> Any:
 
 
 _HEADS = {
+    "xlm-roberta": "XLMRobertaForMaskedLM",
     "bert": "BertForMaskedLM", "roberta": "RobertaForMaskedLM", "distilbert": "DistilBertForMaskedLM",
     "t5": "T5ForConditionalGeneration", "vit": "ViTForImageClassification",
 }  # fmt: skip
