@@ -281,3 +281,15 @@ def test_data_whose_shapes_are_known_in_code(
     for code, words in found.items():
         for part in words:
             assert part in report[code][0].message
+
+
+def test_explain_says_what_fit_needs_too(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(LSTM)
+    source = str(tmp_path / "m.yaml")
+    result = CliRunner().invoke(program, ["explain", source, "--data", "X=100,9", "--data", "y=100,1"])
+    assert result.exit_code == 1 and "lstm · LSTM" in result.stdout
+    first, second = result.stderr.splitlines()
+    assert first.startswith(f"layerexplain: error: {source}: fit() needs X of shape (examples, steps, 9)")
+    assert "to_categorical(y, 3)" in second
+    result = CliRunner().invoke(program, ["explain", source, "--data", "X=100,5,9", "--data", "y=100,3"])
+    assert result.exit_code == 0 and "the data fit: fit() takes X (100, 5, 9) and y (100, 3)" in result.stdout

@@ -130,6 +130,7 @@ class Calls(Records):
         root = cls.root()
         framework = self.framework_of("" if root is None else root.path)
         framework.begin_instance(instance)
+        uncertain, pending = self.effects.uncertainties, len(self.effects.pending)
         method = cls.find("__init__")
         if isinstance(method, Function):
             instance.given = {**dict(zip(method.names[1:], args, strict=False)), **kwargs}
@@ -144,6 +145,7 @@ class Calls(Records):
         if unread is not None and instance.layer is None:
             instance.attributes.setdefault("__unread__", unread)
         framework.finish_instance(instance)
+        instance.is_uncertain = self.effects.uncertainties != uncertain or len(self.effects.pending) > pending
         return instance
 
     def run_context(self, context: Context, within: Callable[[ProgramValue], Signal]) -> None:

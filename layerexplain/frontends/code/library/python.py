@@ -43,7 +43,7 @@ CONSTANTS = {
 }  # fmt: skip
 LIBRARY = Library(
     "math", "functools", "operator", "itertools", "copy", "collections", "types", "typing", "argparse", "dataclasses",
-    "contextlib",
+    "contextlib", "inspect",
 )  # fmt: skip
 _OPERATORS = {"add": "Add", "mul": "Mult", "sub": "Sub", "truediv": "Div", "floordiv": "FloorDiv"}
 """Functions of `operator` that are operators of Python with two values."""
@@ -84,6 +84,27 @@ def _operator(name: str) -> Implementation:
         return interpreter.operate(_OPERATORS[name], *args) if name in _OPERATORS and len(args) == 2 else NotImplemented
 
     return operate
+
+
+_KINDS = {"POSITIONAL_ONLY": 0, "POSITIONAL_OR_KEYWORD": 1, "VAR_POSITIONAL": 2, "KEYWORD_ONLY": 3, "VAR_KEYWORD": 4}
+
+
+@function("inspect.signature")
+def _signature(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    """The parameters of a function of the program, each with its name and kind."""
+    of = args[0] if args else None
+    while isinstance(of, Function) and isinstance(of.attributes.get("__wrapped__"), Function):
+        of = of.attributes["__wrapped__"]
+    if not isinstance(of, Function):
+        return NotImplemented
+    spec = of.node.args
+    kinds = dict.fromkeys([one.arg for one in spec.posonlyargs], 0)
+    kinds |= dict.fromkeys([one.arg for one in spec.args], 1)
+    kinds |= {spec.vararg.arg: 2} if spec.vararg is not None else {}
+    kinds |= dict.fromkeys(of.keywords, 3)
+    kinds |= {spec.kwarg.arg: 4} if spec.kwarg is not None else {}
+    found = {name: Namespace({"name": name, "kind": kind, **_KINDS}) for name, kind in kinds.items()}
+    return Namespace({"parameters": found})
 
 
 @function("argparse.ArgumentParser")
