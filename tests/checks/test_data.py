@@ -293,3 +293,21 @@ def test_explain_says_what_fit_needs_too(tmp_path: Path) -> None:
     assert "to_categorical(y, 3)" in second
     result = CliRunner().invoke(program, ["explain", source, "--data", "X=100,5,9", "--data", "y=100,3"])
     assert result.exit_code == 0 and "the data fit: fit() takes X (100, 5, 9) and y (100, 3)" in result.stdout
+
+
+DICTS = """import keras
+import numpy as np
+from keras import layers
+i = keras.Input((4,))
+m = keras.Model(i, {'u': layers.Dense(3)(i), 'v': layers.Dense(2)(i)})
+m.compile('adam', loss={'u': 'mse', 'v': 'mae'}, metrics={'u': ['mae']})
+m.fit(np.zeros((4, 4)), {'v': np.zeros((4, 2)), 'u': np.array([[5000.0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]])})
+"""
+
+
+def test_outputs_under_other_names_than_those_of_their_layers(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(DICTS)
+    report = layerexplain.check(tmp_path / "m.py")
+    assert [(one.code, one.layer) for one in report] == [("values-not-scaled", "dense")]
+    (tmp_path / "m.py").write_text(DICTS.replace("'v': 'mae'}, m", "'w': 'mae'}, m").replace("m.fit", "#"))
+    assert "loss-of-no-output" in [one.code for one in layerexplain.check(tmp_path / "m.py")]

@@ -151,7 +151,7 @@ class Fitting(KerasPart):
         for structure, tensors, argument, name in sides:
             names = _names(structure, tensors)
             arrays = _arrays(given.get(argument), names) or []
-            own = [name] if len(names) == 1 else names
+            own = [name] if len(names) == 1 else [tensor.node.layer.name for tensor in tensors]
             if len(arrays) == len(own):
                 found += [_data_array(one, array, sure) for one, array in zip(own, arrays, strict=True) if array.shape]
         batch = given.get("batch_size", 32)
