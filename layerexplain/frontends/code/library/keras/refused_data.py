@@ -24,6 +24,7 @@ from layerexplain.model import DataArray, FitData, Shape
 from layerexplain.ops.sizes import shape_text
 
 _ORDER = ("x", "y")
+_MOST_VALUE = 1e30
 _OF_BATCHES = "that of the batches"
 _MOST_WEIGHTS, _MOST_SHOWN = 1_000, 8
 _TRAINS = frozenset({"fit", "evaluate", "train_on_batch", "test_on_batch"})
@@ -137,7 +138,7 @@ class RefusedData(RefusedCalls):
         for structure, tensors, argument, name in sides:
             names = _names(structure, tensors)
             arrays = _arrays(given.get(argument), names) or []
-            own = [name] if len(names) == 1 else names
+            own = [name] if len(names) == 1 else [tensor.node.layer.name for tensor in tensors]
             if len(arrays) == len(own):
                 found += [_data_array(one, array, sure) for one, array in zip(own, arrays, strict=True) if array.shape]
         batch = given.get("batch_size", 32)
@@ -224,9 +225,9 @@ def _mode(batches: object, loss: Loss) -> str:
 def _data_array(name: str, array: Array, sure: bool) -> DataArray:
     """Return what is known of an array: the values of a small one, the bytes of images, and the classes of labels where
     that is `sure` or they are so many that each class is among them."""
-    values = [one for one in array.values or () if isinstance(one, int | float)]
+    values = [float(one) for one in array.values or () if isinstance(one, int | float) and abs(one) < _MOST_VALUE]
     if values and len(values) == len(array.values or ()):
-        return DataArray(name, array.shape, min(values), max(values), all(one == int(one) for one in values))
+        return DataArray(name, array.shape, min(values), max(values), all(one.is_integer() for one in values))
     rows, classes = array.shape[0], array.classes
     every = classes and (sure or (isinstance(rows, int) and rows >= 10 * classes))
     high = classes - 1 if classes and every else 255 if array.dtype == "uint8" and name == "X" else None
