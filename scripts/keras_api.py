@@ -1,4 +1,4 @@
-"""Write layerexplain/frontends/code/library/keras/api.txt: what names of Keras are called with, in Keras 3 and in tf_keras.
+"""Write library/keras/api.txt of the code reader: what names are called with, in Keras 3 and in tf_keras.
 
     python scripts/keras_api.py            # writes the file
     python scripts/keras_api.py --check    # fails where it is not current
