@@ -96,6 +96,7 @@ def build(
         from layerexplain.report.serving import language_model_of
 
         language, served = language_model_of(network, sums, serve, memory)
+        notes = (*notes, *(language.notes if language is not None else ()))
     return Report(
         source=model.source,
         format=model.format,

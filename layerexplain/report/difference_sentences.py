@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from layerexplain.layers.torch.compared import compared
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import SAME_IN_TRAINING, LayerReport
 from layerexplain.report.explanation_data import Explanation
@@ -30,6 +31,9 @@ def difference_sentences(left: LayerReport, right: LayerReport, titles: tuple[st
         how = f": {element[0]}" if len(element) == 1 else ""
         same = "each output element is the same formula of the same inputs and of weights of the same shapes"
         return (f"{titles[0]} and {titles[1]} compute the same; {same}{how}.",)
+    across: tuple[str, ...] = ()
+    if ours.framework != theirs.framework:
+        across = compared(*[one.type for one in ((left, right) if ours.framework == "torch" else (right, left))])
     facts: list[_Fact] = [
         _reads,
         _states,
@@ -45,7 +49,7 @@ def difference_sentences(left: LayerReport, right: LayerReport, titles: tuple[st
             said += [f"Both {_of_both(one)}."] if one and fact in (_reads, _learned, _returns) else []
         else:
             said += [f"{titles[0]} {one or _NONE[fact]}; {titles[1]} {other or _NONE[fact]}."]
-    return tuple(said)
+    return (*across, *said)
 
 
 def _is_same(left: LayerReport, right: LayerReport) -> bool:

@@ -14,6 +14,7 @@ from layerexplain.derive.chosen_weights import used_share
 from layerexplain.lang.axes import Size
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, walk
+from layerexplain.model import Note
 from layerexplain.network.traced import Network
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import Totals
@@ -87,6 +88,25 @@ class LanguageModel(NamedTuple):
     def cache_bytes(self) -> int:
         """The bytes that are kept of each token of the text that is written."""
         return int(self.cache_elements * self.element_bytes)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What the bytes of a token do not say: windows, what is kept in place of keys and values, other caches."""
+        found = []
+        for one in self.cached:
+            layers = f"{one.layers:,} layer{'s' * (one.layers != 1)}"
+            if one.window is not None:
+                found.append(Note("cache-window", None, f"{layers} keep the last {one.window:,} tokens, no more"))
+            if not {"k", "v"} & {*one.tensors}:
+                kept = " and ".join([f"{name} ({prod(sizes):,})" for name, sizes in one.tensors.items()])
+                words = f"{layers} keep {kept} of each token, from which keys and values are made anew"
+                found.append(Note("compressed-cache", None, words))
+            if one.of_input:
+                words = (
+                    f"{layers} keep as much of each token of '{one.of_input}', which is not among the bytes of a token"
+                )
+                found.append(Note("cache-of-input", None, words))
+        return tuple(found)
 
     def cache_at(self, tokens: int) -> int:
         """Return the bytes that are kept of a text of so many tokens: of layers with a window no more than that."""

@@ -26,6 +26,7 @@ _MOST_DEEP = 64
 """How deep directories are walked: deeper ones are circles."""
 
 _BESIDE_CONFIG = frozenset({"metadata.json", "model.weights.h5", "model.weights.json", "model.weights.npz"})
+_SAFETENSORS = (".safetensors", ".safetensors.index.json")
 _SAVED_MODEL = frozenset({"saved_model.pb", "keras_metadata.pb"})
 
 
@@ -116,8 +117,9 @@ def below(directory: str, depth: int = 0) -> Iterator[FoundSource]:
 
 
 def is_model_directory(names: set[str]) -> bool:
-    """Whether a directory with these names is one model: a SavedModel, or an unzipped .keras."""
-    return bool(names & _SAVED_MODEL) or ("config.json" in names and bool(names & _BESIDE_CONFIG))
+    """Whether a directory with these names is one model: a SavedModel, an unzipped .keras, or one of transformers."""
+    beside = names & _BESIDE_CONFIG or any(name.endswith(_SAFETENSORS) for name in names)
+    return bool(names & _SAVED_MODEL) or ("config.json" in names and bool(beside))
 
 
 def _joined_marks(entries: Sequence[Entry]) -> str:

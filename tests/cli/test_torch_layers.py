@@ -53,6 +53,22 @@ def test_a_module_that_does_not_fit_says_what_would() -> None:
     assert "write in_features=1568" in result.output
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            "nn.LSTM 10 20 batch_first=true --vs keras LSTM 20 --input 5,10",
+            "PyTorch has two biases for each gate, Keras one",
+        ),
+        ("Dense 3 --vs torch Linear 7 3 --input 7", "PyTorch keeps W as (outputs, inputs), Keras as (inputs, outputs)"),
+        ("nn.BatchNorm1d 7 --vs BatchNormalization --input 7", "momentum is the share that is replaced"),
+        ("nn.Conv1d 7 3 2 --vs Conv1D 3 2 --input 7,7", "PyTorch keeps W as (filters, channels, window)"),
+    ],
+)
+def test_modules_are_compared_with_layers_of_keras_in_sentences(words: str, sentence: str) -> None:
+    assert sentence in " ".join(printed(*words.split()).split())
+
+
 def test_all_modules_are_listed() -> None:
     listed = printed()
     assert "torch.nn: convolutional" in listed and "nn.ConvTranspose3d" in listed

@@ -113,6 +113,20 @@ def test_a_window_bounds_the_cache() -> None:
     assert totals_of("gemma-3-1b")["kv_cache_bytes_per_token"] == 2 * 2 * 256 * 26
 
 
+def test_windows_and_compressed_caches_are_noted() -> None:
+    expected = {
+        "gemma-3-1b": ["shared-weights", "cache-window"],
+        "DeepSeek-V3": ["compressed-cache"],
+        "t5-small": ["shared-weights", "cache-of-input"],
+        "Llama-2-7b": [],
+    }
+    for name, codes in expected.items():
+        assert [note.code for note in report_of(PUBLIC[name]).notes] == codes
+    (note,) = report_of(PUBLIC["DeepSeek-V3"]).notes
+    words = "61 layers keep c_normed (512) and k_turned (64) of each token, from which keys and values are made anew"
+    assert note.message == words
+
+
 def test_the_dtype_of_the_configuration_holds() -> None:
     config = {**PUBLIC["gpt2"], "torch_dtype": "float32"}
     assert report_of(config).to_dict()["totals"]["kv_cache_bytes_per_token"] == 2 * 12 * 12 * 64 * 4

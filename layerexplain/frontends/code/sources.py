@@ -76,7 +76,7 @@ def count_tokens(text: str, before: int = 0) -> int:
 
 
 def is_code(head: bytes, path: str | None) -> bool:
-    """Whether the first bytes of a text are Python, or Markdown with code in it."""
+    """Return whether the first bytes of a text are Python, or Markdown with code in it."""
     if path is not None and path.endswith(".py"):
         return True
     text = head.decode("utf-8", "replace")
@@ -169,7 +169,7 @@ def _without_magics(lines: list[str]) -> list[str]:
 
 
 def _parsed(text: str) -> ast.Module:
-    """The tree of a text. Raises SyntaxError, also for one that nests too deeply."""
+    """Return the tree of a text. Raises SyntaxError, also for one that nests too deeply."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -181,8 +181,8 @@ def _parsed(text: str) -> ast.Module:
 
 
 def _with_columns(tree: ast.Module, read: str, written: str) -> ast.Module:
-    """The tree with the columns that its nodes have in the text as it is written, in characters: Python counts bytes,
-    and a tab, a prompt or an indentation may be gone from what is read."""
+    """Return the tree with the columns that its nodes have in the text as it is written, in characters: Python counts
+    bytes, and a tab, a prompt or an indentation may be gone from what is read."""
     if read == written and read.isascii():
         return tree
     lines = list(zip(read.split("\n"), written.split("\n"), strict=False))
@@ -229,8 +229,8 @@ def _syntax(error: SyntaxError, text: str, written: str) -> SourceError:
 
 
 def _repaired(text: str, *, prose: bool) -> tuple[list[str], ast.Module | None, str]:
-    """What was mended in a text that is no Python as it stands, its tree, None where nothing helps, and the text that
-    is read."""
+    """Return what was mended in a text that is no Python as it stands, its tree, None where nothing helps, and the text
+    that is read."""
     lines = text.split("\n")
     said: list[str] = []
     if prose:
@@ -261,7 +261,7 @@ def _repaired(text: str, *, prose: bool) -> tuple[list[str], ast.Module | None, 
 
 
 def _without_prompts(lines: list[str]) -> list[str]:
-    """The lines of a shell without prompts, those empty that it prints. Code may stand before and after them."""
+    """Return the lines of a shell without prompts, those empty that it prints. Code may stand before and after them."""
     kept, inside = [], False
     for line in lines:
         prompt = _PROMPT.match(line)
@@ -271,7 +271,8 @@ def _without_prompts(lines: list[str]) -> list[str]:
 
 
 def _without_errors(lines: list[str]) -> list[str]:
-    """The lines with those empty in which Python tells of an error: they have lines of code that stand elsewhere."""
+    """Return the lines with those empty in which Python tells of an error: they have lines of code that stand
+    elsewhere."""
     kept, inside = [], False
     for line in lines:
         inside = (inside or _TRACEBACK in line) and not (line[:1].strip() and _CODE.match(line))
@@ -311,7 +312,7 @@ def _mend(lines: list[str], at: int, error: SyntaxError) -> bool:
 
 
 def _fenced(lines: list[str]) -> list[str] | None:
-    """The lines inside of fences of Markdown, all others empty; None where there are no fences."""
+    """Return the lines inside of fences of Markdown, all others empty; None where there are no fences."""
     kept: list[str] = []
     inside, found = "", False
     block: list[str] = []

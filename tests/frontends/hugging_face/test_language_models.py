@@ -141,3 +141,13 @@ def test_a_head_that_is_not_known_is_left_out_with_a_note() -> None:
     report = layerexplain.explain(as_bytes({**LLAMA, "architectures": ["LlamaForTokenClassification"]}), detail=False)
     assert "lm_head" not in report
     assert [note.code for note in report.notes] == ["unknown-head"]
+
+
+def test_a_catalogue_lists_models_of_configurations(tmp_path: Path) -> None:
+    rows = {row["name"]: row for row in data()["logits"]}
+    for name in ("llama", "gpt2", "mixtral"):
+        model_folder(tmp_path / "models" / name, rows[name]["config"], rows[name]["tensors"])
+    (tmp_path / "models" / "alone").mkdir()
+    (tmp_path / "models" / "alone" / "config.json").write_text(json.dumps(LLAMA))
+    found = layerexplain.catalogue([str(tmp_path / "models")], str(tmp_path / "all.csv"), recursive=True, jobs=1)
+    assert (found.models, found.errors) == (4, 0)

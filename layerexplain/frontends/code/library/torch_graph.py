@@ -57,6 +57,8 @@ class Run:
         self.sources: dict[Any, tuple[str, list[Tensor]]] = {}
         """What made each call's results: the type, and its tensors."""
         self.depth = len(interpreter.callers)
+        self.is_uncertain = any(isinstance(one, Instance) and one.is_uncertain for one in named_modules(model).values())
+        """Whether the model, or the run, hangs on a choice that only running the program would confirm."""
 
     # Tensors --------------------------------------------------------------------------------------------------------
 
@@ -94,7 +96,7 @@ class Run:
     def refused(self, fact: str) -> Stopped:
         """Keep the fault of a call that PyTorch refuses, and return what ends the run."""
         place = self.interpreter.locate(self.interpreter.place())
-        self.faults.append(ShapeError(fact).with_place(**place.told))
+        self.faults.append(ShapeError(fact).with_place(**place.error_fields))
         return Stopped()
 
     def inside(self, name: str) -> str:
@@ -115,6 +117,7 @@ class Run:
         interpreter = self.interpreter
         given = [self.stored(one) if isinstance(one, Parameter | Array) else one for one in tensors]
         interpreter.budget.call(len(given))
+        interpreter.effects.record_model_event()
         specs = [one.spec if isinstance(one, Tensor) else None for one in given]
         place = interpreter.locate(interpreter.place())
         try:
@@ -122,7 +125,7 @@ class Run:
             definition = declaration.trace(specs, declaration.bind(layer.config), constants=constants)
         except LayerExplainError as error:
             error.fact += self._origin(given)
-            self.faults.append(error.with_place(layer=layer.name, **place.told))
+            self.faults.append(error.with_place(layer=layer.name, **place.error_fields))
             raise Stopped from None
         refs = tuple([one.ref if isinstance(one, Tensor) else one for one in given])
         again = layer.name in self.builder.counts
@@ -221,13 +224,18 @@ class Run:
     def start(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Run the model and keep its outputs."""
         result: Any = None
+        effects = self.interpreter.effects
+        uncertain, gaps = effects.uncertainties, len(effects.gaps)
+        effects.pending.clear()
         try:
             result = self.run(self.model, args, kwargs)
         except Stopped:
             pass
         except ProgramError as error:
             where = self.interpreter.locate(error.place or self.interpreter.place())
-            self.faults.append(_raised(error).with_place(**where.told))
+            self.faults.append(_raised(error).with_place(**where.error_fields))
+        self.is_uncertain |= effects.uncertainties != uncertain or bool(effects.pending)
+        self.opened += effects.gaps[gaps:]
         waiting = [result]
         while waiting:
             one = waiting.pop(0)

@@ -137,7 +137,7 @@ def asked(program: Program, request: str) -> Found | None:
     except ProgramError as error:
         if not uses_torch(program):
             return None
-        raise SourceError(f"{request} raises {error}", **(error.place or Place("", 0)).told) from None
+        raise SourceError(f"{request} raises {error}", **(error.place or Place("", 0)).error_fields) from None
     return Found(request, value) if is_module(value) else None
 
 
@@ -173,11 +173,12 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         first = _first_asked(module)
         reason = Unknown(f"{words}{f'; {first}' if first else ''}", lacks="shape")
         opened.append((reason, ""))
-    notes: list[Note] = list(notes_of([], opened))
+    assumed = [one for one in interpreter.effects.assumptions if run.is_uncertain]
+    notes: list[Note] = list(notes_of(assumed, opened))
     model = model._replace(
         format="code",
         notes=tuple(notes),
-        grade="open" if model.faults or opened else grade_of([], opened),
+        grade="open" if model.faults or opened else grade_of(assumed, opened),
     )
     wanted = tuple(given) or tuple(names)
     return model._replace(source_code=SourceCode(partial(_again, program, found, wanted)))

@@ -1,0 +1,56 @@
+"""What a module of PyTorch does otherwise than the layer of Keras that stands in its place, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_LAYOUT = "PyTorch's channels stand behind the batch, Keras's are last unless data_format='channels_first'."
+_STEPS = "PyTorch's axes are (steps, batch, features) unless batch_first=True; Keras's batch is first."
+_GIVES = "PyTorch gives all steps and the last states; Keras the last step, all with return_sequences, states with "
+_SENTENCES: Mapping[str, str] = {
+    "Linear Dense": "PyTorch keeps W as (outputs, inputs), Keras as (inputs, outputs): one is the other turned.",
+    "Conv Conv": f"{_LAYOUT}|PyTorch keeps W as (filters, channels, window), Keras as (window, channels, filters).|"
+    "PyTorch pads by a number on both sides; Keras's 'same' with a stride may put more at the end.",
+    "ConvTranspose ConvTranspose": f"{_LAYOUT}|PyTorch's padding cuts off as many on both sides: "
+    "(n - 1) · stride - 2 · padding + kernel + output_padding.",
+    "MaxPool MaxPooling": f"{_LAYOUT}|PyTorch pads by a number; ceil_mode keeps a last window that reaches beyond.",
+    "AvgPool AveragePooling": f"{_LAYOUT}|PyTorch counts zeros of the padding unless count_include_pad=False; Keras "
+    "never does.",
+    "BatchNorm BatchNormalization": "PyTorch's momentum is the share that is replaced, 0.1 by default; Keras's the "
+    "share that is kept, 0.99.|Keras adds 0.001 to the variance by default, PyTorch 1e-05.|Running mean and variance "
+    "are parameters that are not trained in Keras, and buffers, which are not counted, in PyTorch.",
+    "LayerNorm LayerNormalization": "Keras adds 0.001 to the variance by default, PyTorch 1e-05.",
+    "GroupNorm GroupNormalization": f"{_LAYOUT}|Keras adds 0.001 to the variance by default, PyTorch 1e-05.",
+    "LSTM LSTM": "PyTorch has two biases for each gate, Keras one, which is their sum.|"
+    "Both keep their gates in the order input, forget, candidate, output; PyTorch as rows, Keras as columns.|"
+    f"{_GIVES}return_state.|{_STEPS}",
+    "GRU GRU": "PyTorch keeps its gates in the order reset, update, candidate; Keras update, reset, candidate.|"
+    f"Both have two biases for each gate, and reset behind the product.|{_GIVES}return_state.|{_STEPS}",
+    "RNN SimpleRNN": f"PyTorch has two biases, Keras one, which is their sum.|{_GIVES}return_state.|{_STEPS}",
+    "MultiheadAttention MultiHeadAttention": "PyTorch is called with (query, key, value), Keras with (query, value, "
+    "key).|In PyTorch embed_dim is the width of all heads together, in Keras key_dim that of one.|True in a mask hides "
+    f"a position in PyTorch, and shows it in Keras.|PyTorch gives the shares too, averaged over the heads.|{_STEPS}",
+    "Embedding Embedding": "PyTorch's padding_idx is a row that is not trained; Keras's mask_zero hides steps from "
+    "later layers.",
+    "Flatten Flatten": "PyTorch lays channels out before rows and columns, Keras behind: the order of the numbers "
+    "differs.",
+    "LeakyReLU LeakyReLU": "The slope is 0.01 in PyTorch by default, 0.3 in Keras.",
+    "Softmax Softmax": "PyTorch takes an axis, dim, of its own choice where none is given; Keras the last one.",
+}
+"""By the names of both without their number of axes; a bar stands between sentences."""
+
+
+def compared(torch_type: str, keras_type: str) -> tuple[str, ...]:
+    """Return what is different.
+
+    >>> compared("Linear", "Dense")
+    ('PyTorch keeps W as (outputs, inputs), Keras as (inputs, outputs): one is the other turned.',)
+    """
+    text = _SENTENCES.get(f"{_without_rank(torch_type)} {_without_rank(keras_type)}", "")
+    return tuple(text.split("|")) if text else ()
+
+
+def _without_rank(name: str) -> str:
+    for rank in "123":
+        name = name.replace(f"{rank}DTranspose", "Transpose").replace(f"{rank}d", "").replace(f"{rank}D", "")
+    return name
