@@ -76,8 +76,10 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         self.keras = Keras(self)
         self.runs: list[Any] = []
         """The models of PyTorch that are run now, the innermost last."""
-        self.torch_calls: list[tuple[Any, Any]] = []
-        """The modules of PyTorch that the program calls on data, each with the shapes of the data."""
+        self.makes_torch_modules = False
+        """Whether the program makes modules of PyTorch."""
+        self.torch_calls: list[tuple[Any, Any, Any]] = []
+        """The modules of PyTorch that the program calls on data, each with the shapes of the data and the result."""
 
     def objects_of(self, cls: Any) -> Any:
         """Return what answers for the objects of a class of the program whose base is one of a library; None for
