@@ -395,7 +395,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "pictures/terminal.svg": functools.partial(
         terminal, "layerexplain explain sample_models/resnet50.json conv1_conv --width 112"
     ),
-    **{page: functools.partial(with_outputs, page) for page in ("../README.md", "formats.md")},
+    **{page: functools.partial(with_outputs, page) for page in ("../README.md", "formats.md", "tutorial.md")},
 }
 """File in docs/ → what it has to say."""
 

@@ -96,6 +96,9 @@ class ForeignFunction(NamedTuple):
 
     name: str
 
+    def __repr__(self) -> str:
+        return f"Function(name={self.name!r})"  # as messages show it
+
 
 KERAS_2_HARD_SIGMOID = ForeignFunction("hard_sigmoid_keras2")
 """What Keras 1 and 2 called hard_sigmoid, a name that Keras 3 gave to another function."""

@@ -1,4 +1,4 @@
-"""Write layerexplain/frontends/code/keras_api.txt: what the names of Keras are called with, in Keras 3 and in tf_keras.
+"""Write library/keras/api.txt of the code reader: what names are called with, in Keras 3 and in tf_keras.
 
     python scripts/keras_api.py            # writes the file
     python scripts/keras_api.py --check    # fails where it is not current
@@ -26,7 +26,7 @@ from types import ModuleType
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-TARGET = Path(__file__).parents[1] / "layerexplain/frontends/code/keras_api.txt"
+TARGET = Path(__file__).parents[1] / "layerexplain/frontends/code/library/keras/api.txt"
 _PASSED_OVER = {
     "src",
     "legacy",

@@ -101,6 +101,7 @@ PUBLIC: list[tuple[str, str, dict[str, Any]]] = [
     ("gpt2-medium", "gpt2", _gpt2(1024, 24, 16)),
     ("gpt2-large", "gpt2", _gpt2(1280, 36, 20)),
     ("gpt2-xl", "gpt2", _gpt2(1600, 48, 25)),
+    ("gpt_bigcode-santacoder", "gpt_bigcode", {**_gpt2(2048, 24, 16), "n_positions": 2048, "vocab_size": 49280}),
     ("gpt-neox-20b", "gpt_neox", _plain(6144, 24576, 44, 64, 50432, rotary_pct=0.25)),
     ("pythia-70m", "gpt_neox", _plain(512, 2048, 6, 8, 50304, rotary_pct=0.25)),
     ("pythia-1.4b", "gpt_neox", _plain(2048, 8192, 24, 16, 50304, rotary_pct=0.25)),
@@ -166,6 +167,7 @@ PUBLIC: list[tuple[str, str, dict[str, Any]]] = [
     ("phi-2", "phi", _plain(2560, 10240, 32, 32, 51200, partial_rotary_factor=0.4)),
     ("Phi-3-mini-4k", "phi3", _llama(3072, 8192, 32, 32, 32, 32064, sliding_window=2047)),
     ("Phi-3-medium-4k", "phi3", _llama(5120, 17920, 40, 40, 10, 32064, sliding_window=2047)),
+    ("glm-4-9b", "glm", _llama(4096, 13696, 40, 32, 2, 151552, head_dim=128)),
     ("OLMo-2-7B", "olmo2", _llama(4096, 11008, 32, 32, 32, 100352)),
     ("stablelm-3b-4e1t", "stablelm", _llama(2560, 6912, 32, 32, 32, 50304)),
     ("stablelm-2-1_6b", "stablelm", _llama(2048, 5632, 24, 32, 32, 100352, use_qkv_bias=True)),
@@ -213,6 +215,11 @@ PUBLIC: list[tuple[str, str, dict[str, Any]]] = [
     ("bert-large-cased", "bert", _plain(1024, 4096, 24, 16, 28996)),
     ("roberta-base", "roberta", _plain(768, 3072, 12, 12, 50265, max_position_embeddings=514, type_vocab_size=1)),
     (
+        "xlm-roberta-base",
+        "xlm-roberta",
+        _plain(768, 3072, 12, 12, 250002, max_position_embeddings=514, type_vocab_size=1),
+    ),
+    (
         "distilbert-base",
         "distilbert",
         {"dim": 768, "hidden_dim": 3072, "n_layers": 6, "n_heads": 12, "vocab_size": 30522},
@@ -252,6 +259,7 @@ TINY: list[tuple[str, str, dict[str, Any]]] = [
     ("mistral", "mistral", {**_TINY, "sliding_window": 4}),
     ("mixtral", "mixtral", {**_TINY, "num_local_experts": 5}),
     ("gpt2", "gpt2", {"n_embd": 24, "n_layer": 2, "n_head": 4, "n_positions": 40, "vocab_size": 31}),
+    ("gpt_bigcode", "gpt_bigcode", {"n_embd": 24, "n_layer": 2, "n_head": 4, "n_positions": 40, "vocab_size": 31}),
     ("gpt_neox", "gpt_neox", {**_TINY_PLAIN, "rotary_pct": 0.34}),
     ("gpt_neox, one after the other", "gpt_neox", {**_TINY_PLAIN, "rotary_pct": 1.0, "use_parallel_residual": False}),
     ("opt", "opt", _opt(24, 2, 4, ffn_dim=34, max_position_embeddings=40, vocab_size=31)),
@@ -276,6 +284,7 @@ TINY: list[tuple[str, str, dict[str, Any]]] = [
     ("phi3", "phi3", {**_TINY, "sliding_window": 5}),
     ("phi3, longrope", "phi3", {**_TINY, **_OLD, **_rope("longrope", short_factor=[1.0, 1.1, 1.2],
                                                          long_factor=[2.0, 3.0, 4.0])}),
+    ("glm", "glm", {**_TINY, "head_dim": 8}),
     ("olmo2", "olmo2", _TINY),
     ("stablelm", "stablelm", {**_TINY, "use_qkv_bias": True, "partial_rotary_factor": 0.34}),
     ("stablelm, parallel", "stablelm", {**_TINY, "use_parallel_residual": True, "partial_rotary_factor": 0.67}),
@@ -292,6 +301,7 @@ TINY: list[tuple[str, str, dict[str, Any]]] = [
       **_rope("yarn", factor=4.0, mscale=1.0, mscale_all_dim=1.0, beta_fast=32, beta_slow=1, **_OLD)}),
     ("bert", "bert", _TINY_PLAIN),
     ("roberta", "roberta", _TINY_PLAIN),
+    ("xlm-roberta", "xlm-roberta", _TINY_PLAIN),
     ("distilbert", "distilbert", {"dim": 24, "hidden_dim": 34, "n_layers": 2, "n_heads": 4, "vocab_size": 31}),
     ("t5", "t5", _t5(24, 5, 34, 2, 4, vocab_size=31, relative_attention_num_buckets=8,
                      relative_attention_max_distance=9)),
@@ -311,6 +321,7 @@ def _class(model_type: str) -> Any:
 
 
 _HEADS = {
+    "xlm-roberta": "XLMRobertaForMaskedLM",
     "bert": "BertForMaskedLM", "roberta": "RobertaForMaskedLM", "distilbert": "DistilBertForMaskedLM",
     "t5": "T5ForConditionalGeneration", "vit": "ViTForImageClassification",
 }  # fmt: skip

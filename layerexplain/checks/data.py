@@ -45,7 +45,11 @@ class Data(NamedTuple):
 def data_of_program(network: Network, fitted: FitData) -> Data:
     """Return the arrays that the code of a model calls fit() with. Those of other shapes than it takes are left out:
     these are errors of the code, which its reader reports."""
-    found = data_for(network, fitted.arrays)
+    model = network.model
+    names = {ref.layer for ref in (*model.inputs, *model.outputs)}
+    names |= {"X"} if len(model.inputs) == 1 else set()
+    names |= {"y"} if len(model.outputs) == 1 else set()
+    found = data_for(network, [one for one in fitted.arrays if one.name in names])
     examples = [one for one in found.examples if one.wanted is not None]
     examples = [
         one for one in examples if one.wanted and takes_examples((None, *one.wanted.shape[1:]), one.array.shape)

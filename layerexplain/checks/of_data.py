@@ -51,7 +51,7 @@ def data_shape(data: Data) -> Iterator[Found]:
     for target in data.targets:
         output = None if target.output is None else _open(target.output)
         if output and target.loss is not None and refuses_targets(target.loss, _open(target.array.shape), output):
-            yield target.layer, targets_words(target.loss, output, target.array.shape, target.array.name)
+            yield target.layer, targets_words(target.loss, output, target.array.shape or (None,), target.array.name)
     counts = {one.name: one.shape[0] for one in _arrays(data) if one.shape and isinstance(one.shape[0], int)}
     if len(set(counts.values())) > 1:
         listed = " and ".join([f"{count} in {name}" for name, count in counts.items()])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -10,18 +11,19 @@ from layerexplain import api
 from layerexplain.api import LayerReport, Report
 from layerexplain.cli import library, options
 from layerexplain.cli import sources as reading
-from layerexplain.cli.failures import clean
+from layerexplain.cli.failures import clean, note
 from layerexplain.cli.output import emit
 from layerexplain.cli.training_options import WithTraining, given_training, training_options
 from layerexplain.cli.workers import Outcome
 from layerexplain.errors import LayerExplainError
 from layerexplain.layer_names import LayerCandidate, found, layers_in, no_match
-from layerexplain.model import InputShapes, InputShapesOf, Model
+from layerexplain.model import InputShapes, InputShapesOf, Model, Note
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.explanation import Asked, explanation
 from layerexplain.render.documents.layer_columns import layers_of
 from layerexplain.render.documents.training import training_sheet
 from layerexplain.render.formats import Sheet, printed
+from layerexplain.render.quantities import shape_text
 
 
 class _Compared(WithTraining):
@@ -44,6 +46,7 @@ class _Compared(WithTraining):
 @options.input_option
 @options.gradient_option
 @options.code_option
+@options.data_option
 @options.parts_option
 @click.option(
     options.VERSUS,
@@ -66,6 +69,7 @@ def command(
     inputs: InputShapesOf,
     gradient: bool,
     code: tuple[str, ...],
+    data: dict[str, Any],
     parts: Asked | None,
     training: bool,
 ) -> None:
@@ -85,6 +89,7 @@ def command(
       layerexplain explain model.keras dense --full
       layerexplain explain model.keras dense --only shape,weights
       layerexplain explain model.keras lstm --vs lstm_1
+      layerexplain explain model.keras --data X=100,9 --data y=100,1
       layerexplain explain old.h5 dense --vs new.keras dense
       layerexplain explain model.keras 'dense*' --gradient
       layerexplain explain spec.yaml --format markdown --output explained.md
@@ -101,6 +106,8 @@ def command(
         raise click.UsageError("--training explains a step of the whole model; leave out the names of layers")
     typed = [pattern.strip() for pattern in patterns]
     sources = library.each_model(source)
+    if not patterns and len(sources) > 1 and not source.endswith((".py", ".ipynb")):
+        sources = [_last_of(sources)]
     wanted = LayerPatterns(typed, len(sources))
 
     def ask(one: str) -> _Chosen | Outcome:
@@ -123,10 +130,13 @@ def command(
             code=code,
             partial=True,
         )
+        misfits, notes = _of_data(library.piped(one), inputs, code, data) if data else ([], [])
+        report = report._replace(notes=(*report.notes, *notes))
+        faults = [*report.faults, *misfits]
         if not patterns:
-            return reading.with_faults(_Chosen(report, [row.layer for row in layers_of(report, nested)]), report.faults)
+            return reading.with_faults(_Chosen(report, [row.layer for row in layers_of(report, nested)]), faults)
         layers, missing = wanted.of(report)
-        return reading.with_faults(_Chosen(report, layers), [*report.faults, *missing])
+        return reading.with_faults(_Chosen(report, layers), [*faults, *missing])
 
     def sheet(chosen: _Chosen) -> Sheet | None:
         if training:
@@ -139,6 +149,26 @@ def command(
         return explanation(chosen.report, chosen.layers, whole=False, columns=columns, asked=parts)
 
     reading.print_each(output, sources, ask, sheet)
+
+
+def _of_data(
+    source: Any, inputs: InputShapesOf, code: tuple[str, ...], data: dict[str, Any]
+) -> tuple[list[LayerExplainError], list[Note]]:
+    """What fit() refuses of data, as errors; and notes on what else is wrong with them, or that they fit."""
+    rules = [one.code for one in library.all_rules() if one.of == "data"]
+    found = api.check(source, inputs=inputs, code=code, data=data, select=rules)
+    refused = [LayerExplainError(one.message, source=found.source) for one in found if one.severity == "breaks"]
+    notes = [Note(one.code, None, one.message) for one in found if one.severity != "breaks"]
+    given = " and ".join([f"{name} {shape_text(one) if isinstance(one, tuple) else one}" for name, one in data.items()])
+    return refused, notes if found else [Note("data", None, f"the data fit: fit() takes {given}")]
+
+
+def _last_of(sources: Sequence[Any]) -> Any:
+    """The last of several models in a paste; a note names them all."""
+    names = [one.request for one in sources]
+    other = f"-- -:{names[0]}" if sources[0] == "-" else f"{sources[0]}:{names[0]}"
+    note(f"{len(names)} models: {', '.join(names)}; explained is the last; name another: layerexplain explain {other}")
+    return sources[-1]
 
 
 def _compare(

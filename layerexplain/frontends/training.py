@@ -7,7 +7,7 @@ have `loss` and `metrics`, by output where there are several.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from layerexplain.errors import ArgumentError
 from layerexplain.layers.declaration import snake_case
@@ -17,6 +17,8 @@ from layerexplain.suggest import must_be_known
 
 _MOST = 1000
 """How many losses or metrics are read."""
+
+_Given = TypeVar("_Given")
 
 
 def with_training(model: Model, found: Any) -> Model:
@@ -42,7 +44,16 @@ def with_training(model: Model, found: Any) -> Model:
     if optimizer is None and not losses:
         return model
     kept = {name: some for name, some in metrics.items() if some}
-    return model._replace(training=Training(optimizer, losses, weights, kept))
+    return model._replace(
+        training=Training(optimizer, _by_layer(losses, model), _by_layer(weights, model), _by_layer(kept, model))
+    )
+
+
+def _by_layer(given: Mapping[str, _Given], model: Model) -> dict[str, _Given]:
+    """Return what is given for outputs by the names of their layers, where the model gives them out under others."""
+    form = model.output_form if isinstance(model.output_form, Mapping) else {}
+    layers = {name: model.outputs[number].layer for name, number in form.items() if isinstance(number, int)}
+    return {layers.get(name, name): one for name, one in given.items()}
 
 
 def trained_with(model: Model, given: Mapping[str, Any]) -> Model:

@@ -145,6 +145,14 @@ def _fold_value(np: Any, x: Any, *, size: Any, window: Any, strides: Any, paddin
     return result[:, :, above : above + size[0], left : left + size[1]]
 
 
+def _number_of_padding(attrs: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes in normal form: the padding that is cut off is a number, 0 by default."""
+    attrs = canonical(attrs)
+    if attrs.get("padding") == "valid":
+        del attrs["padding"]
+    return attrs
+
+
 def _of_fold(y: Expr, dy: Expr, i: int) -> Expr:
     """Each window again, as it stands in the image."""
     (above, left), window = each(y.options["padding"], 2), y.attrs["window"]
@@ -163,7 +171,7 @@ fold = function(
     flops=PER_INPUT,
     element=NOT_INDEXED("the number of windows that cover a position depends on the position"),
     defaults={"strides": 1, "padding": 0, "dilation_rate": 1},
-    canonical=canonical,
+    canonical=_number_of_padding,
     gradient=_of_fold,
 )
 """`fold(x, size=(8, 8), window=(3, 3))`: windows put back in their places, summed where they overlap."""

@@ -18,6 +18,7 @@ from layerexplain.frontends.own_layers import Code
 from layerexplain.model import DataArray, InputShapes, InputShapesOf, Layer, Model, Note
 from layerexplain.network.trace import trace_model
 from layerexplain.ops.sizes import shape_text
+from layerexplain.sources.regular_file import open_regular
 from layerexplain.suggest import in_a_row
 
 _EXAMPLES = 32
@@ -151,39 +152,42 @@ def _array_of(name: str, array: Any) -> DataArray:
 
 
 def _read(path: str, name: str) -> Any:
+    """Read an array of a file: .npy or .npz by its content, else a table of numbers by its ending."""
     if path.lower().endswith((".csv", ".tsv", ".txt")):
         return _table(path)
     from layerexplain.run.given_inputs import ModelInput
     from layerexplain.run.input_option import read_for
 
-    try:
-        return read_for(path, [ModelInput(Layer(name, "InputLayer", "layer", {}))])[name]
-    except SourceError as error:
-        if "is not an .npy" in error.fact or "no such file" in error.fact:
-            fact = f"{error.fact.partition(';')[0].partition(',')[0].removesuffix(' is not an .npy')}"
-            raise SourceError(
-                f"{'no such file' if 'no such' in fact else 'is not an .npy, .npz or .csv file'}; "
-                f"or give the shape: --data {name}=100,9",
-                source=path,
-            ) from None
-        raise
+    if not os.path.exists(path):
+        raise SourceError(f"no such file; or give the shape: --data {name}=100,9", source=path)
+    if not path.lower().endswith((".npy", ".npz")):
+        raise SourceError(f"is not an .npy, .npz or .csv file; or give the shape: --data {name}=100,9", source=path)
+    return read_for(path, [ModelInput(Layer(name, "InputLayer", "layer", {}))])[name]
 
 
 def _table(path: str) -> Any:
     """Read numbers in rows, with or without a line of names above."""
+    import warnings
+
     import numpy as np
 
     try:
-        if os.path.getsize(path) > _MOST_TEXT:
-            raise SourceError("is too large a table; save it with numpy.save", source=path)
-        with open(path, encoding="utf-8", errors="replace") as file:
-            first = file.readline()
-            mark = "\t" if "\t" in first else ";" if ";" in first and "," not in first else ","
-            rows = np.genfromtxt([first, *file], delimiter=mark, dtype="float64", autostrip=True)
+        with open_regular(path) as file:
+            if os.fstat(file.fileno()).st_size > _MOST_TEXT:
+                raise SourceError("is too large a table; save it with numpy.save", source=path)
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except SourceError as error:
+        raise error.with_place(source=path) from None
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror or error}", source=path) from None
+    first = lines[0] if lines else ""
+    mark = "\t" if "\t" in first else ";" if ";" in first and "," not in first else ","
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a table without rows
+            rows = np.genfromtxt(lines, delimiter=mark, dtype="float64", autostrip=True)
     except ValueError as error:
-        raise SourceError(f"is not a table of numbers: {str(error).strip().splitlines()[0]}", source=path) from None
-    if rows.ndim and len(rows) > 1 and np.isnan(rows[0]).all():
-        rows = rows[1:]
-    return rows
+        said = " ".join(str(error).split())[:120]
+        raise SourceError(f"is not a table with as many numbers in each row: {said}", source=path) from None
+    has_names = rows.ndim and len(rows) > 1 and np.isnan(rows[0]).all()
+    return rows[1:] if has_names else rows

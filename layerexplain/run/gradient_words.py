@@ -15,6 +15,9 @@ from layerexplain.suggest import in_a_row
 FAR = 100.0
 """Gradients of kernels that shrink or grow by more than this from the last layer to the first vanish or explode."""
 
+SOME = 10.0
+"""Where the layers themselves say why, gradients that shrink by more than this are named too."""
+
 MOSTLY = 0.9
 """A layer is named if this share of the gradient that reaches it is 0."""
 
@@ -120,6 +123,9 @@ def _course(
         most = "" if largest is None else f" They grow most in '{largest.path}': {largest.passed:.3g} times."
         said = f"Gradients explode on their way back: {course}, {ratio:.3g} times more.{most}"
         yield RunFact("exploding-gradient", first, said)
+    elif sentences and ratio < 1 / SOME:
+        said = f"Gradients shrink on their way back: {course}, {1 / ratio:.3g} times less."
+        yield RunFact("vanishing-gradient", first, said)
     elif sentences:
         yield RunFact("", None, f"Gradients on their way back: {course}.")
     else:

@@ -110,6 +110,14 @@ def test_data_on_the_command_line(tmp_path: Path) -> None:
     assert run("X=3,9", "y=3") == (0, run("X=3,9")[1])
     assert run("X")[0] == run("=3,9")[0] == 2
     assert run("Z=3,9")[0] == 1 and "the data Z are for no input or output; there are X, y" in run("Z=3,9")[1]
+    for name, content, words in (
+        ("ragged.csv", "1,2\n3\n", "is not a table with as many numbers in each row"), ("one.csv", "", "yours is (0,)"),
+        ("text.csv", "a,b\nc,d\n", "NaN or infinite"), ("x.png", "\x89PNG", "is not an .npy, .npz or .csv file"),
+        ("bad.npy", "abc", "is not an .npy"), ("semi.csv", "1;2;3\n4;5;6\n", "yours is (2, 3)"),
+    ):  # fmt: skip
+        (tmp_path / name).write_text(content)
+        code, said = run(f"X={tmp_path / name}")
+        assert code == 1 and words in said, said
     code, said = run("X=missing.npy")
     assert code == 1 and "missing.npy: no such file; or give the shape: --data X=100,9" in said
 
@@ -281,3 +289,33 @@ def test_data_whose_shapes_are_known_in_code(
     for code, words in found.items():
         for part in words:
             assert part in report[code][0].message
+
+
+def test_explain_says_what_fit_needs_too(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(LSTM)
+    source = str(tmp_path / "m.yaml")
+    result = CliRunner().invoke(program, ["explain", source, "--data", "X=100,9", "--data", "y=100,1"])
+    assert result.exit_code == 1 and "lstm · LSTM" in result.stdout
+    first, second = result.stderr.splitlines()
+    assert first.startswith(f"layerexplain: error: {source}: fit() needs X of shape (examples, steps, 9)")
+    assert "to_categorical(y, 3)" in second
+    result = CliRunner().invoke(program, ["explain", source, "--data", "X=100,5,9", "--data", "y=100,3"])
+    assert result.exit_code == 0 and "the data fit: fit() takes X (100, 5, 9) and y (100, 3)" in result.stdout
+
+
+DICTS = """import keras
+import numpy as np
+from keras import layers
+i = keras.Input((4,))
+m = keras.Model(i, {'u': layers.Dense(3)(i), 'v': layers.Dense(2)(i)})
+m.compile('adam', loss={'u': 'mse', 'v': 'mae'}, metrics={'u': ['mae']})
+m.fit(np.zeros((4, 4)), {'v': np.zeros((4, 2)), 'u': np.array([[5000.0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]])})
+"""
+
+
+def test_outputs_under_other_names_than_those_of_their_layers(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(DICTS)
+    report = layerexplain.check(tmp_path / "m.py")
+    assert [(one.code, one.layer) for one in report] == [("values-not-scaled", "dense")]
+    (tmp_path / "m.py").write_text(DICTS.replace("'v': 'mae'}, m", "'w': 'mae'}, m").replace("m.fit", "#"))
+    assert "loss-of-no-output" in [one.code for one in layerexplain.check(tmp_path / "m.py")]

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from layerexplain.cli.main import program
-from layerexplain.frontends.code.keras_names import operation_types
-from layerexplain.frontends.code.operations import ORDER
+from layerexplain.frontends.code.library.keras.names import operation_types
+from layerexplain.frontends.code.library.keras.operations import ORDER
 from layerexplain.layers.registry import find
 
 ELSEWHERE = {

@@ -19,6 +19,14 @@ AGREE = {
     ),
     "a constraint": "  - LSTM: {units: 3, return_sequences: true, kernel_constraint: {MaxNorm: {max_value: 0.5}}}\n",
 }
+PROGRAMS = {
+    "a model at each step": (
+        "a = keras.Input((6,))\n"
+        "inner = keras.Model(a, layers.Dense(3)(layers.Dense(5, activation='relu', kernel_regularizer='l2')(a)))\n"
+        "y = layers.TimeDistributed(inner)(x)\n"
+    ),
+    "a part and an operation": "y = layers.Dense(3)(keras.ops.sum(x[:, 1:4, None], axis=(1, 2)) * 2)\n",
+}
 NOT_COMPARED = {
     "stores new weights": "  - TimeDistributed: {SpectralNormalization: {Dense: 3}}\n",
     "activity_regularizer": "  - RNN: {cell: {LSTMCell: {units: 3, activity_regularizer: l2}}, return_sequences: true}\n",
@@ -30,6 +38,15 @@ def test_keras_has_what_the_source_says_of_training(name: str) -> None:
     report = verify((START + AGREE[name] + END).encode(), gradient=True)
     assert [(step.status, step.reason) for step in report.steps] == [("agrees", "")] * 2
     assert report.agrees
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_what_code_builds_is_rebuilt_in_keras(name: str) -> None:
+    start = "import keras\nfrom keras import layers\nx = keras.Input((7, 6))\n"
+    end = "model = keras.Model(x, y)\nmodel.compile('adam', 'mse')\n"
+    report = verify((start + PROGRAMS[name] + end).encode(), gradient=True)
+    assert report.agrees, [one for one in report.layers if one.status != "agrees"]
+    assert {row.status for row in report.layers} == {"agrees"}
 
 
 @pytest.mark.parametrize("words", NOT_COMPARED)

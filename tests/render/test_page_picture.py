@@ -214,3 +214,23 @@ def test_lines_along_which_a_mask_goes_have_a_colour(tmp_path: Path) -> None:
             """[...layerexplain.view.picture.masked].map(({from, to}) => [from.box.lines[0], to.box.lines[0]])"""
         )
         assert found == [["words", "read"]]
+
+
+def test_a_graph_too_long_to_be_read_is_printed_as_from_afar_on_one_sheet(tmp_path: Path) -> None:
+    html = layerexplain.page(str(SAMPLES / "resnet50.json"), fold=False)
+    with shown(html, tmp_path, complains="Canvas2D") as page:
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        width, height, colours = page.evaluate("""() => {
+            const canvas = document.querySelector(".printed canvas");
+            const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const colours = new Set();
+            for (let at = 0; at < data.length; at += 4) colours.add(data.slice(at, at + 3).join());
+            return [canvas.width, canvas.height, [...colours]];
+        }""")
+        assert (width, height) == (2000, 2800)
+        strong = page.evaluate("""["weights", "normal", "activation"].map((one) => {
+            const colour = layerexplain.view.picture.colours[`strong-${one}`];
+            return [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)).join();
+        })""")
+        assert {*strong} <= {*colours}
+        assert page.pdf().count(b"/Type /Page\n") <= 12

@@ -103,8 +103,11 @@ def test_the_summary_says_it_and_json_has_it() -> None:
     source = str(ROOT / "sample_models" / "digits.keras")
     text = CliRunner().invoke(program, ["summary", source]).output
     assert "Trained with sparse_categorical_crossentropy; Adam (learning_rate=0.001); metrics accuracy\n" in text
-    assert "Inputs: pixels (None, 8, 8, 1) float32; outputs: digit (None, 10) float32\n" in text
-    assert "Targets: whole numbers 0 to 9, of shape (None,)\n" in text
+    assert "fit() takes x: pixels (None, 8, 8, 1) float32; y: whole numbers 0 to 9, of shape (None,)\n" in text
+    assert "predict() returns digit (None, 10) float32\n" in text
+    mlp = CliRunner().invoke(program, ["summary", str(ROOT / "sample_models" / "mnist_mlp.yaml")]).output
+    assert "fit() takes x: input (None, 28, 28, 1) float32; y: what the loss takes; the model is not compiled\n" in mlp
+    assert mlp.endswith("predict() returns activation (None, 10) float32\n")
     told = json.loads(CliRunner().invoke(program, ["summary", source, "--format", "json"]).output)["training"]
     assert (told["optimizer"], [loss["loss"] for loss in told["losses"]]) == (
         "Adam",

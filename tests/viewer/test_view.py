@@ -239,7 +239,7 @@ def test_the_command_says_its_address_and_ends_with_ctrl_c(spec: Path) -> None:
             origin = f"http://{address.netloc}"
             connection = http.client.HTTPConnection(address.netloc, timeout=20)
             connection.request("GET", f"{address.path}page")
-            assert source_of(connection.getresponse().read().decode()) == str(spec)
+            assert source_of(connection.getresponse().read().decode()) == spec.name
             connection.request("POST", f"{address.path}model?name=mine.yaml", SPEC, {"Origin": origin})
             connection.getresponse().read()
             connection.request("GET", f"{address.path}page")

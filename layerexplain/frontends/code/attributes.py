@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.frames import Frame
 from layerexplain.frontends.code.parts import InterpreterPart, dotted
 from layerexplain.frontends.code.values import python
-from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
+    pass
 
 _OLDER_ONLY = frozenset({"_build_from_signature"})
 """Attributes of layers by which code tells Keras 2 from Keras 3."""
@@ -20,12 +20,12 @@ _OLDER_ONLY = frozenset({"_build_from_signature"})
 class Attributes(InterpreterPart):
     """The part of the interpreter that gives items and attributes."""
 
-    def on_slice(self, node: ast.Slice, frame: Frame) -> Any:
+    def on_slice(self, node: ast.Slice, frame: Frame) -> ProgramValue:
         parts = [None if one is None else self.value(one, frame) for one in (node.lower, node.upper, node.step)]
         unknown = next((one for one in parts if isinstance(one, Unknown)), None)
         return unknown if unknown is not None else slice(*parts)
 
-    def on_subscript(self, node: ast.Subscript, frame: Frame) -> Any:
+    def on_subscript(self, node: ast.Subscript, frame: Frame) -> ProgramValue:
         items = self.no_function(self.value(node.value, frame))
         key = self.value(node.slice, frame)
         self.node = node
@@ -33,21 +33,21 @@ class Attributes(InterpreterPart):
             return items
         return self.item(items, key)
 
-    def item(self, items: Any, key: Any) -> Any:
+    def item(self, items: object, key: object) -> ProgramValue:
         """`items[key]`."""
-        return python.get_item(items, cast("Interpreter", self), key)
+        return python.get_item(items, self, key)
 
-    def missing(self, items: dict[Any, Any], key: Any) -> Any:
+    def missing(self, items: dict[ProgramValue, ProgramValue], key: object) -> ProgramValue:
         """Return the value of a key that a dict does not have: that of a defaultdict is made now. Raises KeyError."""
         _, factory = self.factories.get(id(items), (None, None))
         if factory is None:
             raise KeyError(key)
-        made = self.call(factory, [], {})
+        result = self.call(factory, [], {})
         self.mutate(items)
-        items[key] = made
-        return made
+        items[key] = result
+        return result
 
-    def on_attribute(self, node: ast.Attribute, frame: Frame) -> Any:
+    def on_attribute(self, node: ast.Attribute, frame: Frame) -> ProgramValue:
         if self.settings and (named := dotted(node)) in self.settings:
             return self.settings[named]
         of = self.value(node.value, frame)
@@ -59,19 +59,19 @@ class Attributes(InterpreterPart):
             return found._replace(name=dotted(node))
         return found
 
-    def attribute(self, of: Any, name: str) -> Any:
+    def attribute(self, of: object, name: str) -> ProgramValue:
         """`of.name`."""
-        return python.get_attribute(of, cast("Interpreter", self), name)
+        return python.get_attribute(of, self, name)
 
-    def call_method(self, of: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_method(self, of: object, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """`of.name(…)`."""
-        return self.placed(python.call_method(of, cast("Interpreter", self), name, args, kwargs))
+        return self.placed(python.call_method(of, self, name, args, kwargs))
 
-    def has_attribute(self, of: Any, name: Any) -> bool | Unknown:
+    def has_attribute(self, of: object, name: object) -> bool | Unknown:
         """Return whether a value has an attribute; Unknown where that is not known."""
         if isinstance(of, Unknown) or not isinstance(name, str):
             return of if isinstance(of, Unknown) else self.unknown("the name of an attribute")
         if name in _OLDER_ONLY:
             return False
-        found = python.has_attribute(of, cast("Interpreter", self), name)
+        found = python.has_attribute(of, self, name)
         return self.unknown(f"whether it has the attribute {name}") if found is None else found

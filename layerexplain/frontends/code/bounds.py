@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from layerexplain.frontends.code.values.base import ProgramValue
 
 MOST_STEPS = 600_000
 """Statements and expressions that are read of one program."""
@@ -84,7 +84,7 @@ class Budget:
         if self.looks < 0:
             raise Exhausted(f"goes through more than {MOST_LOOKS:,} values")
 
-    def look_at(self, *values: Any) -> None:
+    def look_at(self, *values: ProgramValue) -> None:
         """Count the items of values, with those inside them, before they are gone through. Raises Exhausted where there
         were too many."""
         for one in values:
@@ -106,7 +106,7 @@ class Budget:
             raise Exhausted(f"gives layers more than {MOST_GIVEN:,} tensors")
 
 
-def weight(value: Any, most: int = MOST_ITEMS) -> int:
+def weight(value: object, most: int = MOST_ITEMS) -> int:
     """Count the items of a value with all lists inside it, as often as they occur; stops a little beyond `most`.
 
     >>> weight([1, [2, 3], "text"])
@@ -132,13 +132,14 @@ def weight(value: Any, most: int = MOST_ITEMS) -> int:
     return count
 
 
-def fits(value: Any) -> bool:
+def fits(value: object) -> bool:
     """Tell whether a value is small enough to be compared, hashed or printed."""
     return weight(value) <= MOST_ITEMS
 
 
-def copied(value: Any, deep: int = 0) -> Any:
-    """A structure as it is now: the program may change its lists afterwards. One that is too large stays as it is."""
+def copied(value: ProgramValue, deep: int = 0) -> ProgramValue:
+    """Return a structure as it is now: the program may change its lists afterwards. One that is too large stays as it
+    is."""
     if not deep and not fits(value):
         return value
     if type(value) in (list, tuple) and deep < 20:

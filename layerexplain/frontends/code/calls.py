@@ -3,46 +3,30 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Container, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, cast
 
-from layerexplain.frontends.code import numpy_functions
 from layerexplain.frontends.code.bounds import MOST_DEPTH, MOST_ITEMS, weight
-from layerexplain.frontends.code.builtin_functions import call_builtin
 from layerexplain.frontends.code.dataclass_fields import Records
 from layerexplain.frontends.code.frames import Frame
-from layerexplain.frontends.code.keras_api import Misfit
-from layerexplain.frontends.code.keras_names import base_of, named
-from layerexplain.frontends.code.library import LIBRARIES
+from layerexplain.frontends.code.library.registry import LIBRARIES
+from layerexplain.frontends.code.misfits import misfit
 from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
 from layerexplain.frontends.code.parts import Signal
-from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values import python
-from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramError, Unknown, Value
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown, Value
+from layerexplain.frontends.code.values.layers import tensors_in
 from layerexplain.frontends.code.values.program import Class, Context, Function, Instance, Super
 from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
 
 
-_TAKE_FUNCTIONS = frozenset(
-    ["map", "filter", "isinstance", "issubclass", "callable", "hasattr", "getattr", "setattr", "type", "vars"]
-)
-"""Builtins one of whose arguments may be a function or a class."""
-
-_AT_ONCE = frozenset(
-    ["len", "callable", "hasattr", "getattr", "setattr", "type", "vars", "print", "next", "range", "id"]
-)
-"""Builtins that go through no values."""
-
-
 class Calls(Records):
     """The part of the interpreter that calls."""
 
-    def on_call(self, node: ast.Call, frame: Frame) -> Any:
+    def on_call(self, node: ast.Call, frame: Frame) -> ProgramValue:
         if isinstance(node.func, ast.Name) and node.func.id == "super" and frame.holder("super") is None:
             return self._super(node, frame)
         if isinstance(node.func, ast.Name) and node.func.id in ("locals", "globals") and not node.args:
@@ -50,7 +34,7 @@ class Calls(Records):
             self.budget.make(len(names))
             return dict(names)
         function = self.value(node.func, frame)
-        args: list[Any] = []
+        args: Arguments = []
         unknown: Unknown | None = None
         for part in node.args:
             value = self.value(part.value if isinstance(part, ast.Starred) else part, frame)
@@ -60,7 +44,7 @@ class Calls(Records):
                 args += found
             else:
                 unknown = found if isinstance(found, Unknown) else self.unknown("arguments that are not known")
-        kwargs: dict[str, Any] = {}
+        kwargs: Keywords = {}
         for keyword in node.keywords:
             value = self.value(keyword.value, frame)
             if keyword.arg is not None:
@@ -80,11 +64,11 @@ class Calls(Records):
         if not isinstance(function, Function) and not self._fits([*args, *kwargs.values()]):
             return self.unknown(TOO_LARGE)
         if isinstance(function, Unknown):
-            return self.keras.on_unknown(function, node, args, kwargs, frame)
+            return self.frameworks[0].call_unknown(function, node, args, kwargs, frame)
         return self.call(function, args, kwargs, whole=unknown is None)
 
-    def _fits(self, given: list[Any]) -> bool:
-        """Whether what nests in the arguments of a call is small enough to be gone through."""
+    def _fits(self, given: list[ProgramValue]) -> bool:
+        """Return whether what nests in the arguments of a call is small enough to be gone through."""
         collections = (list, tuple, dict)
         nested = any(
             type(one) in collections
@@ -97,7 +81,7 @@ class Calls(Records):
         self.budget.make(size)
         return size <= MOST_ITEMS
 
-    def _super(self, node: ast.Call, frame: Frame) -> Any:
+    def _super(self, node: ast.Call, frame: Frame) -> ProgramValue:
         if node.args:
             args = [self.value(one, frame) for one in node.args]
             if len(args) == 2 and isinstance(args[0], Class) and isinstance(args[1], Instance):
@@ -108,80 +92,67 @@ class Calls(Records):
         return Super(method.self, method.owner)
 
     def call(
-        self, function: Any, args: list[Any], kwargs: Mapping[str, Any] | None = None, *, whole: bool = False
-    ) -> Any:
-        """The result of a call; `whole` says that the program gives all of its arguments. Raises ProgramError for
-        what the program raises."""
-        keywords: dict[str, Any] = dict(kwargs or {})
-        return python.call(function, cast("Interpreter", self), args, keywords, whole)
+        self,
+        function: object,
+        args: Arguments,
+        kwargs: Mapping[str, ProgramValue] | None = None,
+        *,
+        whole: bool = False,
+    ) -> ProgramValue:
+        """Return the result of a call; `whole` says that the program gives all of its arguments. Raises ProgramError
+        for what the program raises."""
+        keywords: dict[str, ProgramValue] = dict(kwargs or {})
+        return python.call(function, self, args, keywords, whole)
 
-    def call_symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        root, _, name = symbol.path.partition(".")
-        if root == "builtins":
-            if name not in _AT_ONCE:
-                self.budget.look_at(*args, *kwargs.values())
-            given = args if name in _TAKE_FUNCTIONS else [self.no_function(one) for one in args]
-            return self.placed(call_builtin(name, given, kwargs, cast("Interpreter", self)))
-        if args and isinstance(args[0], Instance) and self._is_method_of(symbol.path, args[0]):
-            return self.keras.call_base(args[0], symbol, args[1:], kwargs)
-        library = LIBRARIES.get(root)
-        if library is not None or root == "numpy":
-            self.budget.look_at(*args, *kwargs.values())
-        if library is not None:
-            made = library.call(symbol.path, args, kwargs, cast("Interpreter", self))
-            if made is not NotImplemented:
-                return self.placed(made)
-        made = self.keras.call_symbol(symbol, args, kwargs)
-        if made is not None:
-            return None if made is self.keras.NOTHING else self.placed(made)
-        if root == "numpy":
-            found = numpy_functions.call_numpy(name, args, kwargs, cast("Interpreter", self))
-            if isinstance(found, Array) and found.dtype == "float32" and name in numpy_functions.MAKES:
-                found = found._replace(dtype=arrays.name_of_dtype(kwargs.get("dtype")) or "float64")
-            return self.placed(found)
-        return self.unknown(f"it comes from {symbol.path}(…), which only running the code would tell")
+    def call_symbol(self, symbol: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return what a call of a name of a library gives."""
+        framework = self.framework_of(symbol.path)
+        if args and isinstance(args[0], Instance) and framework.is_method_of(symbol.path, args[0]):
+            return framework.call_base(args[0], symbol, args[1:], kwargs)
+        library = LIBRARIES.get(symbol.path.partition(".")[0])
+        result = library.call(symbol.path, args, kwargs, cast("Interpreter", self)) if library else NotImplemented
+        if result is NotImplemented and (tensors := tensors_in([*args, *kwargs.values()])):
+            return tensors[0].framework.opaque_call(symbol.path, args, kwargs)
+        if result is NotImplemented:
+            return self.unknown(f"it comes from {symbol.path}(…), which only running the code would tell")
+        return self.placed(result)
 
-    def _is_method_of(self, path: str, instance: Instance) -> bool:
-        """Return whether a name is a method of a class above that of an object: `keras.layers.Layer.__init__`."""
-        owner, above = named(path.rpartition(".")[0]), base_of(instance.cls)
-        if instance.layer is None or owner is None or above is None:
-            return False
-        return owner.name in (above.name, "Layer")
-
-    def placed(self, value: Any) -> Any:
-        """The value; one that is not known with the line that is read now."""
+    def placed(self, value: object) -> ProgramValue:
+        """Return the value; one that is not known with the line that is read now."""
         return value._replace(**self.place()._asdict()) if isinstance(value, Unknown) and not value.line else value
 
-    def make_instance(self, cls: Class, args: list[Any], kwargs: dict[str, Any], whole: bool = False) -> Any:
-        """An object of a class of the program."""
+    def make_instance(self, cls: Class, args: Arguments, kwargs: Keywords, whole: bool = False) -> ProgramValue:
+        """Return an object of a class of the program."""
         if cls.is_record and not isinstance(cls.find("__init__"), Function):
             return self.record(cls, args, kwargs)
         unread = next((base for base in cls.order() if isinstance(base, Unknown)), None)
-        made = Instance(cls)
-        self.keras.begin_instance(made)
+        instance = Instance(cls)
+        root = cls.root()
+        framework = self.framework_of("" if root is None else root.path)
+        framework.begin_instance(instance)
         uncertain, pending = self.effects.uncertainties, len(self.effects.pending)
         method = cls.find("__init__")
         if isinstance(method, Function):
-            made.given = {**dict(zip(method.names[1:], args, strict=False)), **kwargs}
-            self.call_function(method, [made, *args], kwargs, whole)
+            instance.given = {**dict(zip(method.names[1:], args, strict=False)), **kwargs}
+            self.call_function(method, [instance, *args], kwargs, whole)
         elif (objects := self.objects_of(cls)) is not None:
-            objects.method(self, made, "__init__", args, kwargs)
-        elif cls.root() is not None:
-            self.keras.call_base(made, Symbol(f"{cls.root().path}.__init__"), args, kwargs)  # type: ignore[union-attr]
+            objects.method(self, instance, "__init__", args, kwargs)
+        elif root is not None:
+            framework.call_base(instance, Symbol(f"{root.path}.__init__"), args, kwargs)
         elif (args or kwargs) and whole and unread is None and cls.find("__new__") is None and not cls.is_decorated:
             words = f"{cls.name}() takes no arguments, got {len(args) + len(kwargs)}; it has no __init__"
             raise ProgramError("TypeError", words, self.place(), certain=True)
-        if unread is not None and made.layer is None:
-            made.attributes.setdefault("__unread__", unread)
-        self.keras.finish_instance(made)
-        made.is_uncertain = self.effects.uncertainties != uncertain or len(self.effects.pending) > pending
-        return made
+        if unread is not None and instance.layer is None:
+            instance.attributes.setdefault("__unread__", unread)
+        framework.finish_instance(instance)
+        instance.is_uncertain = self.effects.uncertainties != uncertain or len(self.effects.pending) > pending
+        return instance
 
-    def run_context(self, context: Context, within: Callable[[Any], Signal]) -> None:
+    def run_context(self, context: Context, within: Callable[[ProgramValue], Signal]) -> None:
         """Run a function that is a context manager, and at its `yield` what the `with` holds."""
         file, callers = self.file, self.callers
 
-        def inside(value: Any) -> Signal:
+        def inside(value: object) -> Signal:
             at, around = self.file, self.callers
             self.file, self.callers = file, callers[:depth]
             try:
@@ -195,13 +166,13 @@ class Calls(Records):
     def call_function(
         self,
         function: Function,
-        args: list[Any],
-        kwargs: dict[str, Any],
+        args: Arguments,
+        kwargs: Keywords,
         whole: bool = False,
-        within: Callable[[Any], Signal] | None = None,
-    ) -> Any:
-        """The result of a function of the program; `whole` says that the program gives all of its arguments. `within`
-        is run where the function yields, with what it yields."""
+        within: Callable[[ProgramValue], Signal] | None = None,
+    ) -> ProgramValue:
+        """Return the result of a function of the program; `whole` says that the program gives all of its arguments.
+        `within` is run where the function yields, with what it yields."""
         if function.kind == "context" and within is None:
             return Context(function, args, kwargs, whole)
         if self.budget.depth >= MOST_DEPTH:
@@ -242,7 +213,7 @@ class Calls(Records):
             self.active.pop()
             self.node, self.file = node, file
 
-    def _bind(self, function: Function, frame: Frame, args: list[Any], kwargs: dict[str, Any], whole: bool) -> None:
+    def _bind(self, function: Function, frame: Frame, args: Arguments, kwargs: Keywords, whole: bool) -> None:
         """The parameters of a call by name. Raises ProgramError where they do not fit: the missing ones too where the
         call is `whole`."""
         wrong = misfit(function, args, kwargs, self.settings if whole else None)
@@ -269,43 +240,12 @@ class Calls(Records):
         for name, value in given.items():
             frame.names[name] = self.settings.get(name, value) if isinstance(value, Unknown) else value
 
-    def _default(self, given: dict[str, Any], name: str, default: Any) -> None:
+    def _default(self, given: dict[str, ProgramValue], name: str, default: object) -> None:
         if name not in given:
             is_set = is_plain(default) or type(default) in (tuple, list)
             given[name] = self.settings.get(name, default) if is_set else default
 
 
-def _is_listed(value: Any) -> bool:
+def _is_listed(value: object) -> bool:
     """Return whether a value can stand behind `*` with items that are known."""
     return type(value.as_tuple() if isinstance(value, Value) else value) in (list, tuple, range)
-
-
-def misfit(
-    function: Function, args: list[Any], kwargs: Mapping[str, Any], elsewhere: Container[str] | None = None
-) -> Misfit | None:
-    """What does not fit of the arguments of a call, `self` included: too many, a name that the function does not have,
-    one that is given twice; and, of a call whose arguments all are known, one that is missing where `elsewhere` does
-    not have it. None where all fits."""
-    spec, names = function.node.args, function.names
-    # The program does not write `self`, and calls a constructor by the name of its class.
-    is_method = function.owner is not None and function.kind != "staticmethod"
-    positional = names[int(is_method) :]
-    own = [*positional, *function.keywords]
-    shown = function.owner.name if function.owner is not None and function.name == "__init__" else function.name
-    if len(args) > len(names) and spec.vararg is None:
-        most = len(positional)
-        takes = f"{most} argument{'s' * (most != 1)}" + f" ({', '.join(positional)})" * bool(positional)
-        return Misfit(f"{shown}() takes {takes}, got {len(args) - len(names) + most}", most)
-    given = set(names[: len(args)])
-    for name in kwargs:
-        if name in given and name not in names[: len(spec.posonlyargs)]:
-            return Misfit(f"{shown}() is given {name} twice; give it once", name)
-        if name not in names and name not in function.keywords and spec.kwarg is None and "**" not in kwargs:
-            hint = did_you_mean(name, own) or f"it takes {', '.join(own) or 'none'}"
-            return Misfit(f"{shown}() has no argument {name!r}; {hint}", name)
-    if elsewhere is None or "**" in kwargs:
-        return None
-    required = [*names[: len(names) - len(function.defaults)]]
-    required += [one.arg for one, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None]
-    missing = next((one for one in required if one not in given and one not in kwargs and one not in elsewhere), None)
-    return None if missing is None else Misfit(f"{shown}() is given no {missing}; it takes {', '.join(own)}")

@@ -7,16 +7,14 @@ from them, statement by statement; the answer is *assumed* where a choice reache
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, weight
 from layerexplain.frontends.code.effects import Mark
 from layerexplain.frontends.code.frames import Assumption, Frame
-from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, dotted
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.base import ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, layer_of
 from layerexplain.frontends.code.values.program import (
     Bound,
@@ -31,33 +29,12 @@ from layerexplain.frontends.code.values.program import (
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import Tensor
 
-_ONLY_READ = frozenset(
-    [
-        "evaluate",
-        "get_weights",
-        "load_weights",
-        "loss",
-        "losses",
-        "metrics",
-        "name",
-        "optimizer",
-        "predict",
-        "predict_on_batch",
-        "save",
-        "save_weights",
-        "set_weights",
-        "summary",
-        "test_on_batch",
-        "to_json",
-        "trainable_variables",
-        "trainable_weights",
-        "variables",
-        "weights",
-    ]
-)
+_ONLY_READ = frozenset([
+    "evaluate", "get_weights", "load_weights", "loss", "losses", "metrics", "name", "optimizer", "predict",
+    "predict_on_batch", "save", "save_weights", "set_weights", "summary", "test_on_batch", "to_json",
+    "trainable_variables", "trainable_weights", "variables", "weights",
+])  # fmt: skip
 """Attributes and methods of a model that change nothing of it."""
-_OF_MODELS = frozenset({"layer", "model", "application", "operation", "function"})
-_CHANGING = frozenset({"clear_session", "clone_model", "set_global_policy", "set_policy", "set_image_data_format"})
 MAKES_MODEL, CHANGES_MODEL = 1, 2
 """What code may do: make layers or models, whose names count on; change those that are there."""
 _Waiting = tuple[ast.AST, Frame, set[str]]
@@ -69,7 +46,7 @@ _MOST_FOLLOWED = 30
 class Choices(InterpreterPart):
     """The part of the interpreter that follows what hangs on a choice."""
 
-    def followed(self, node: ast.stmt, frame: Frame, handler: Any) -> Signal:
+    def followed(self, node: ast.stmt, frame: Frame, handler: Callable[..., Signal]) -> Signal:
         """Work through one statement, and hand on the choices that it hangs on."""
         effects = self.effects
         outer, effects.pending = effects.pending, []
@@ -171,14 +148,14 @@ class Choices(InterpreterPart):
             )
         return signal
 
-    def _behind_signal(self, signal: tuple[str, Any], frame: Frame) -> int:
-        """What the rest of a function, or of the rounds of a loop, would reach that is left early."""
+    def _behind_signal(self, signal: tuple[str, ProgramValue], frame: Frame) -> int:
+        """Return what the rest of a function, or of the rounds of a loop, would reach that is left early."""
         if signal[0] != "return":
             return self.reaches(self.rounds[-1], frame) if self.rounds else MAKES_MODEL
         return MAKES_MODEL if frame.body is None else self.reaches(frame.body, frame)
 
     def _lists_in(self, body: list[ast.stmt], frame: Frame) -> set[str]:
-        """The names in statements that stand for lists and dicts, which they may change."""
+        """Return the names in statements that stand for lists and dicts, which they may change."""
         names = {node.id for one in body for node in ast.walk(one) if isinstance(node, ast.Name)}
         return {name for name in names if (holder := frame.holder(name)) and type(holder.names[name]) in (list, dict)}
 
@@ -195,7 +172,8 @@ class Choices(InterpreterPart):
     # What statements reach ----------------------------------------------------------------------------------------
 
     def reaches(self, body: Sequence[ast.AST], frame: Frame) -> int:
-        """What statements that are not read might do: change a layer or a model that is there, make one, or neither."""
+        """Return what statements that are not read might do: change a layer or a model that is there, make one, or
+        neither."""
         followed: set[int] = set()
         own = assigned_names(frame.body) - frame.names.keys() if frame.body is not None else set()
         waiting: list[_Waiting] = [(one, frame, own) for one in body]
@@ -206,13 +184,13 @@ class Choices(InterpreterPart):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and _is_read(node, node.value, at):
                 continue
             if isinstance(node, ast.Attribute) and (path := _path_of(node, at)) is not None:
-                level = max(level, _makes(path))
+                level = max(level, self.framework_of(path).makes(path))
             elif isinstance(node, ast.Name):
                 if node.id in local or (isinstance(node.ctx, ast.Store) and node.id not in at.globals):
                     continue
                 holder = at.holder(node.id)
                 if holder is None:
-                    if self.keras.by_convention(node.id, []) is not None or self.star:
+                    if any(one.by_convention(node.id, []) for one in self.frameworks) or self.star:
                         level = max(level, MAKES_MODEL)
                     continue
                 more = self._behind(holder.names[node.id], followed)
@@ -226,8 +204,8 @@ class Choices(InterpreterPart):
                 waiting += [(one, at, local) for one in ast.iter_child_nodes(node)]
         return level
 
-    def _behind(self, value: Any, followed: set[int]) -> list[_Waiting] | int:
-        """The code that the use of a value may run, or what the value may do by itself."""
+    def _behind(self, value: ProgramValue, followed: set[int]) -> list[_Waiting] | int:
+        """Return the code that the use of a value may run, or what the value may do by itself."""
         if isinstance(value, Bound):
             if _holds_layers(value.object):
                 return CHANGES_MODEL
@@ -235,7 +213,7 @@ class Choices(InterpreterPart):
         if isinstance(value, Partial):
             value = value.function
         if isinstance(value, Symbol):
-            return _makes(value.path)
+            return self.framework_of(value.path).makes(value.path)
         if isinstance(value, Tensor):
             return MAKES_MODEL  # what is computed from it is something new
         if isinstance(value, LayerValue | Module | Super | Imported) or _holds_layers(value):
@@ -246,14 +224,15 @@ class Choices(InterpreterPart):
             return []
         if isinstance(value, Function):
             followed.add(id(value))
-            body = value.node.body if type(value.node.body) is list else [value.node.body]
+            node = value.node
+            body: Sequence[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else node.body
             spec = value.node.args
             own = assigned_names(body) | {one.arg for one in ast.walk(spec) if isinstance(one, ast.arg)}
             return [(one, value.frame, own) for one in body]
         if isinstance(value, Class):
             followed.add(id(value))
             root = value.root()
-            if root is not None and _makes(root.path):
+            if root is not None and self.framework_of(root.path).makes(root.path):
                 return MAKES_MODEL
             inner = [self._behind(one, followed) for one in value.attributes.values()]
             levels = [one for one in inner if type(one) is int]
@@ -262,7 +241,8 @@ class Choices(InterpreterPart):
 
 
 def _is_read(node: ast.Attribute, of: ast.Name, frame: Frame) -> bool:
-    """Whether what stands before the dot stays as it is: `model.summary`, `model.fit` of one that states its input."""
+    """Return whether what stands before the dot stays as it is: `model.summary`, `model.fit` of one that states its
+    input."""
     if node.attr in _ONLY_READ or node.attr not in ("fit", "fit_generator", "train_on_batch"):
         return node.attr in _ONLY_READ
     holder = frame.holder(of.id)
@@ -270,14 +250,8 @@ def _is_read(node: ast.Attribute, of: ast.Name, frame: Frame) -> bool:
     return isinstance(value, ModelValue) and value.form == "functional"
 
 
-def _makes(path: str) -> int:
-    """What a name of a library may do: make layers, or change how they are made."""
-    what = named(path)
-    return MAKES_MODEL if what is not None and (what.kind in _OF_MODELS or what.name in _CHANGING) else 0
-
-
 def _chooses(node: ast.stmt) -> bool:
-    """Whether a value that a statement hangs on may decide what it runs."""
+    """Return whether a value that a statement hangs on may decide what it runs."""
     if isinstance(node, ast.If | ast.For | ast.AsyncFor | ast.While | ast.Try | ast.Match):
         return True
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.With):
@@ -286,15 +260,15 @@ def _chooses(node: ast.stmt) -> bool:
 
 
 def _path_of(node: ast.Attribute, frame: Frame) -> str | None:
-    """The dotted path of a name of a library as it is written: `keras.layers.Dense`."""
+    """Return the dotted path of a name of a library as it is written: `keras.layers.Dense`."""
     first, _, rest = dotted(node).partition(".")
     holder = frame.holder(first)
     root = None if holder is None else holder.names[first]
     return f"{root.path}.{rest}" if isinstance(root, Symbol) else None
 
 
-def _holds_layers(value: Any) -> bool:
-    """Whether a value is, or has in it, what models are made of."""
+def _holds_layers(value: ProgramValue) -> bool:
+    """Return whether a value is, or has in it, what models are made of."""
     if type(value) in (list, tuple, dict):
         if weight(value) > MOST_ITEMS:
             return True
@@ -308,8 +282,8 @@ def _yields(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Yield | ast.YieldFrom)
 
 
-def assigned_names(body: list[ast.stmt]) -> set[str]:
-    """The names that statements assign, functions inside them left out."""
+def assigned_names(body: Sequence[ast.AST]) -> set[str]:
+    """Return the names that statements assign, functions inside them left out."""
     if not body:
         return set()
     known: dict[int, set[str]] = body[0].__dict__.setdefault("_assigned", {})  # a loop asks in each round
@@ -320,7 +294,7 @@ def assigned_names(body: list[ast.stmt]) -> set[str]:
 
 def _assigned(body: Sequence[ast.AST]) -> set[str]:
     found: set[str] = set()
-    waiting: list[Any] = list(body)
+    waiting: list[ProgramValue] = list(body)
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

@@ -11,18 +11,17 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from layerexplain.errors import LayerExplainError, NotKnown, SourceError
 from layerexplain.frontends.code.bounds import MOST_SOURCE, Budget
 from layerexplain.frontends.code.frames import File
-from layerexplain.frontends.code.keras_names import base_of
+from layerexplain.frontends.code.library.keras.names import base_of
 from layerexplain.frontends.code.modules import Modules, package_of, read_module
 from layerexplain.frontends.code.own_layers import Code, OwnLayer, ready
-from layerexplain.frontends.code.reader import Found, Program, imports_of, program
-from layerexplain.frontends.code.shapes import held
+from layerexplain.frontends.code.reader import FoundModel, Program, imports_of, program
+from layerexplain.frontends.code.shapes import with_ready_layers
 from layerexplain.frontends.code.sources import Text
-from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import ModelValue, layer_of
 from layerexplain.frontends.code.values.program import Class, Function
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -48,7 +47,7 @@ class PythonCode(Mapping[str, Declaration]):
         self._known: dict[str, Declaration | None] = {}
 
     def cls(self, name: str) -> Class | None:
-        """The class of a name; None where the code has none."""
+        """Return the class of a name; None where the code has none."""
         value = self.reading.frame.names.get(name)
         if value is None:
             found = self.reading.frame.names.values()
@@ -56,7 +55,7 @@ class PythonCode(Mapping[str, Declaration]):
         return value if isinstance(value, Class) else None
 
     def lend(self, name: str) -> File | None:
-        """The file that defines a class or a function, for a program that lacks it; None where none does."""
+        """Return the file that defines a class or a function, for a program that lacks it; None where none does."""
         file = self.reading.file
         if isinstance(self.reading.frame.names.get(name), Unknown | Symbol | None):
             return None
@@ -68,7 +67,7 @@ class PythonCode(Mapping[str, Declaration]):
         return imports_of(self.reading)
 
     def names(self) -> list[str]:
-        """The names of all classes that may be layers or models."""
+        """Return the names of all classes that may be layers or models."""
         names = self.reading.frame.names
         classes = {key: one for key, one in names.items() if isinstance(one, Class) and is_keras(one)}
         return list(dict.fromkeys([*[one.name for one in classes.values()], *classes]))
@@ -98,8 +97,9 @@ class PythonCode(Mapping[str, Declaration]):
     def __len__(self) -> int:
         return len(list(iter(self)))
 
-    def model(self, type_: str, arguments: Mapping[str, Any]) -> Model | None:
-        """The model that a class makes of the arguments of a file; None where the code has no such class of models.
+    def model(self, type_: str, arguments: Mapping[str, ProgramValue]) -> Model | None:
+        """Return the model that a class makes of the arguments of a file; None where the code has no such class of
+        models.
 
         Raises LayerExplainError where the class cannot be followed.
         """
@@ -116,18 +116,18 @@ class PythonCode(Mapping[str, Declaration]):
         if not isinstance(layer, ModelValue):
             return None
         reading.follow([layer])
-        return reading.model(Found(layer.name, layer))
+        return reading.model(FoundModel(layer.name, layer))
 
-    def _object(self, cls: Class, arguments: Mapping[str, Any]) -> Any:
-        """What a class makes of the arguments of a file."""
+    def _object(self, cls: Class, arguments: Mapping[str, ProgramValue]) -> ProgramValue:
+        """Return what a class makes of the arguments of a file."""
         interpreter = self.reading.interpreter
-        given = {key: ready(interpreter.keras, value, self._held) for key, value in arguments.items()}
+        given = {key: ready(interpreter.keras, value, self._object_of) for key, value in arguments.items()}
         if isinstance(cls.find("from_config"), Function):
             return interpreter.call(interpreter.attribute(cls, "from_config"), [given], {})
         return interpreter.call(cls, [], given)
 
-    def _held(self, layer: Any) -> Any:
-        """An object of the code's classes in the arguments of another one; None for one of Keras's."""
+    def _object_of(self, layer: ProgramValue) -> ProgramValue:
+        """Return an object of the code's classes in the arguments of another one; None for one of Keras's."""
         cls = self.cls(layer.type) if getattr(layer, "kind", "custom") == "custom" else None
         return None if cls is None or not is_keras(cls) else self._object(cls, {"name": layer.name, **layer.config})
 
@@ -142,16 +142,18 @@ class Derived(Declaration):
                          facts=parent.facts)  # fmt: skip
         self.cls, self.code, self.parent = cls, code, parent
 
-    def trace(self, specs: Any, arguments: Mapping[str, Any], *args: Any, **keywords: Any) -> Definition:
+    def trace(
+        self, specs: object, arguments: Mapping[str, ProgramValue], *args: ProgramValue, **keywords: ProgramValue
+    ) -> Definition:
         """That of the parent, with the arguments that the class gives it."""
         keras = self.code.keras
         given = {key: ready(keras, one) for key, one in arguments.items() if one is not None}
         layer = layer_of(keras.interpreter.call(self.cls, [], given))
         if layer is None or layer.reason is not None or layer.declaration is not self.parent:
             raise NotKnown(f"what {self.type} makes of its arguments is not known ({self.code.where(self.cls.place)})")
-        bound = self.parent.bind(held(layer.config, keras))
-        made: Definition = self.parent.trace(specs, bound, *args, **keywords)
-        return made
+        bound = self.parent.bind(with_ready_layers(layer.config, keras))
+        result: Definition = self.parent.trace(specs, bound, *args, **keywords)
+        return result
 
 
 class PythonFolder(PythonCode):
@@ -191,8 +193,8 @@ class PythonFolder(PythonCode):
 
 
 def _index(folder: str) -> tuple[dict[str, str], dict[str, str]]:
-    """The file of each class below a folder, and of each function. Hidden folders, tests, links, pipes and devices are
-    left out."""
+    """Return the file of each class below a folder, and of each function. Hidden folders, tests, links, pipes and
+    devices are left out."""
     classes: dict[str, str] = {}
     functions: dict[str, str] = {}
     files = size = 0
@@ -213,7 +215,7 @@ def _index(folder: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def read_python_layers(data: bytes, path: str) -> PythonCode:
-    """The layers that a file of Python code defines, by class. Nothing of it is run."""
+    """Return the layers that a file of Python code defines, by class. Nothing of it is run."""
     found = PythonCode(program(data, path))
     if not found.names() and not any(isinstance(one, Function) for one in found.reading.frame.names.values()):
         raise SourceError("defines no layer: a class below keras.layers.Layer with a `call` is needed, or a function")
@@ -221,7 +223,7 @@ def read_python_layers(data: bytes, path: str) -> PythonCode:
 
 
 def read_python_folder(folder: str) -> PythonFolder:
-    """The layers that the modules of a folder define, by class."""
+    """Return the layers that the modules of a folder define, by class."""
     try:
         return PythonFolder(folder)
     except OSError as error:
@@ -229,13 +231,13 @@ def read_python_folder(folder: str) -> PythonFolder:
 
 
 def is_keras(cls: Class) -> bool:
-    """Whether a class is one of layers or models that says what it computes."""
+    """Return whether a class is one of layers or models that says what it computes."""
     what = base_of(cls)
     return is_layer(cls) or (what is not None and what.kind == "model")
 
 
 def is_layer(cls: Class) -> bool:
-    """Whether a class is one of layers that says what it computes."""
+    """Return whether a class is one of layers that says what it computes."""
     root, what = cls.root(), base_of(cls)
     is_base = root is not None and root.last == "Layer"
     return isinstance(cls.find("call"), Function) and (is_base or (what is not None and what.kind == "layer"))

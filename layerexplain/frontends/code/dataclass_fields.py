@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from typing import Any
 
 from layerexplain.frontends.code.parts import InterpreterPart
-from layerexplain.frontends.code.values.base import ProgramError, Unknown, Value
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.program import NAMED_TUPLE, Bound, Class, Function, Instance
 from layerexplain.records import Record
 
@@ -15,13 +14,13 @@ _METHODS = frozenset({"_replace", "_asdict", "_make", "index", "count"})
 """Methods of named tuples."""
 
 
-class Field(Record, Value):
+class DataclassField(Record, Value):
     """What `dataclasses.field(…)` states of a field."""
 
-    facts: Mapping[str, Any]
+    facts: Mapping[str, ProgramValue]
 
 
-def named_tuple(name: str, fields: Any, defaults: Any = ()) -> Class | None:
+def named_tuple(name: str, fields: ProgramValue, defaults: ProgramValue = ()) -> Class | None:
     """Return the class that `collections.namedtuple` makes; None where its fields are not known."""
     if isinstance(fields, str):
         fields = fields.replace(",", " ").split()
@@ -30,13 +29,13 @@ def named_tuple(name: str, fields: Any, defaults: Any = ()) -> Class | None:
     names = [one[0] if type(one) is tuple and one else one for one in fields]  # typing.NamedTuple gives types too
     if not all(isinstance(one, str) for one in names) or type(defaults) not in (list, tuple):
         return None
-    made = Class(name, [], None, 0)
+    cls = Class(name, [], None, 0)
     behind = dict(zip(reversed(names), reversed(defaults), strict=False))
-    made.attributes.update({"__dataclass__": True, NAMED_TUPLE: True, "__fields__": names, **behind})
-    return made
+    cls.attributes.update({"__dataclass__": True, NAMED_TUPLE: True, "__fields__": names, **behind})
+    return cls
 
 
-def note_field(names: dict[str, Any], node: ast.AnnAssign) -> None:
+def note_field(names: dict[str, ProgramValue], node: ast.AnnAssign) -> None:
     """Note an annotated name of a class body as a field; one that `__post_init__` alone is given is marked."""
     if not isinstance(node.target, ast.Name):
         return
@@ -53,7 +52,7 @@ def make_dataclass(cls: Class) -> None:
     stated = cls.attributes["__stated__"] = {}
     for name in cls.attributes.get("__fields__", []):
         value = cls.attributes.get(name)
-        if isinstance(value, Field):
+        if isinstance(value, DataclassField):
             stated[name] = value.facts
             del cls.attributes[name]
             if "default" in value.facts:
@@ -63,7 +62,7 @@ def make_dataclass(cls: Class) -> None:
 class Records(InterpreterPart):
     """The part of the interpreter that makes objects of such classes."""
 
-    def of_named_tuple(self, of: Instance | Class, name: str) -> Any:
+    def of_named_tuple(self, of: Instance | Class, name: str) -> ProgramValue:
         """Return what every named tuple, or its class, has under a name; None for anything else."""
         cls = of.cls if isinstance(of, Instance) else of
         if not cls.is_named_tuple:
@@ -72,7 +71,7 @@ class Records(InterpreterPart):
             return tuple(cls.noted("__fields__"))
         return Bound(of, name) if name in _METHODS else None
 
-    def named_tuple_method(self, of: Instance | Class, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def named_tuple_method(self, of: Instance | Class, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a method of a named tuple, or of its class, gives."""
         if isinstance(of, Class):
             items = self.items(args[0]) if name == "_make" and args else self.unknown(f"{name} of {of.name}")
@@ -91,8 +90,8 @@ class Records(InterpreterPart):
         except (TypeError, ValueError) as error:
             raise ProgramError(type(error).__name__, str(error), self.place()) from None
 
-    def record(self, cls: Class, args: list[Any], kwargs: dict[str, Any]) -> Instance:
-        """An object of a class whose `__init__` Python writes."""
+    def record(self, cls: Class, args: Arguments, kwargs: Keywords) -> Instance:
+        """Return an object of a class whose `__init__` Python writes."""
         stated, only = cls.noted("__stated__"), cls.noted("__only_given__")
         fields = [*cls.noted("__fields__")]
         taken = [name for name in fields if stated.get(name, {}).get("init") is not False]
@@ -100,7 +99,7 @@ class Records(InterpreterPart):
             words = f"{cls.name}() takes {len(taken)} arguments ({', '.join(taken)}), got {len(args)}"
             raise ProgramError("TypeError", words, self.place())
         given = {**dict(zip(taken, args, strict=False)), **kwargs}
-        made = Instance(cls)
+        instance = Instance(cls)
         for name in fields:
             if name in given:
                 value = given[name]
@@ -113,8 +112,8 @@ class Records(InterpreterPart):
             else:
                 missing: Unknown = self.unknown(f"{cls.name}() is given no {name}", name)
                 value = missing._replace(lacks="argument", option=name)
-            made.attributes[name] = value
+            instance.attributes[name] = value
         method = cls.find("__post_init__")
         if isinstance(method, Function):
-            self.call(method, [made, *[made.attributes.pop(name, None) for name in only]], {})
-        return made
+            self.call(method, [instance, *[instance.attributes.pop(name, None) for name in only]], {})
+        return instance

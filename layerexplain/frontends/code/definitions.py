@@ -1,24 +1,22 @@
-"""Definitions of functions and classes, decorators, and imports."""
+"""DefinitionStatements of functions and classes, decorators, and imports."""
 
 from __future__ import annotations
 
 import ast
 import os
 import sys
-from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_BASES
 from layerexplain.frontends.code.dataclass_fields import make_dataclass
 from layerexplain.frontends.code.frames import File, Frame
-from layerexplain.frontends.code.keras_names import inside_keras
-from layerexplain.frontends.code.keras_source import with_source
 from layerexplain.frontends.code.modules import PRESENT, Refused
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, written
-from layerexplain.frontends.code.values.base import ProgramError, Unknown
+from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown
 from layerexplain.frontends.code.values.program import (
     Bound,
     Class,
     Function,
+    FunctionNode,
     Imported,
     Instance,
     Module,
@@ -31,58 +29,58 @@ _KEEPING = frozenset({"function", "register_keras_serializable", "keras_export",
 """Decorators that leave the arguments of what they stand above as they are."""
 
 
-class Definitions(InterpreterPart):
+class DefinitionStatements(InterpreterPart):
     """The part of the interpreter that defines and imports."""
 
     # Definitions ------------------------------------------------------------------------------------------------
 
     def on_functiondef(self, node: ast.FunctionDef, frame: Frame) -> Signal:
-        made: Any = self.function(node, node.name, frame)
+        result: ProgramValue = self.function(node, node.name, frame)
         for decorator in reversed(node.decorator_list):
-            made = self._decorated(made, decorator, frame, node.name)
+            result = self._decorated(result, decorator, frame, node.name)
         name = node.name
-        if isinstance(made, Function) and made.kind == "setter":
-            made.kind, name = "", f"{name}.setter"
+        if isinstance(result, Function) and result.kind == "setter":
+            result.kind, name = "", f"{name}.setter"
         self.effects.record_change()
-        frame.assign(name, made)
+        frame.assign(name, result)
         return None
 
     on_asyncfunctiondef = on_functiondef
 
-    def _decorated(self, made: Any, decorator: ast.expr, frame: Frame, name: str) -> Any:
+    def _decorated(self, created: object, decorator: ast.expr, frame: Frame, name: str) -> ProgramValue:
         text = written(decorator.func if isinstance(decorator, ast.Call) else decorator)[:80]
-        if isinstance(made, Function):
+        if isinstance(created, Function):
             last = text.rpartition(".")[2]
             if last in ("property", "cached_property"):
-                made.kind = "property"
-                return made
+                created.kind = "property"
+                return created
             if text in ("staticmethod", "classmethod"):
-                made.kind = text
-                return made
-            if last == "contextmanager" and made.has_yield:
-                made.kind = "context"
-                return made
+                created.kind = text
+                return created
+            if last == "contextmanager" and created.has_yield:
+                created.kind = "context"
+                return created
             if text.endswith(".setter") and text.startswith(name):
-                made.kind = "setter"
-                return made
+                created.kind = "setter"
+                return created
         what = self.value(decorator, frame)
         if _is_read(what):
-            result = self.call(what, [made], {})
+            result = self.call(what, [created], {})
             if not isinstance(result, Unknown):  # one that ends in a library leaves what it is put on
                 return result
-        if isinstance(made, Class) and text.rpartition(".")[2] == "dataclass":
-            make_dataclass(made)
+        if isinstance(created, Class) and text.rpartition(".")[2] == "dataclass":
+            make_dataclass(created)
         # a decorator of a library: tf.function and register_keras_serializable change nothing that counts here
-        if isinstance(made, Function | Class) and text.rpartition(".")[2] not in _KEEPING:
-            made.is_decorated = True
-        return made
+        if isinstance(created, Function | Class) and text.rpartition(".")[2] not in _KEEPING:
+            created.is_decorated = True
+        return created
 
-    def function(self, node: Any, name: str, frame: Frame) -> Function:
-        """A function of the program, with its defaults as they are where it is defined."""
-        made = Function(node, frame.outer if frame.is_class and frame.outer is not None else frame, name)
-        made.defaults = [self.value(one, frame) for one in node.args.defaults]
-        made.keyword_defaults = [None if one is None else self.value(one, frame) for one in node.args.kw_defaults]
-        return made
+    def function(self, node: FunctionNode, name: str, frame: Frame) -> Function:
+        """Return a function of the program, with its defaults as they are where it is defined."""
+        function = Function(node, frame.outer if frame.is_class and frame.outer is not None else frame, name)
+        function.defaults = [self.value(one, frame) for one in node.args.defaults]
+        function.keyword_defaults = [None if one is None else self.value(one, frame) for one in node.args.kw_defaults]
+        return function
 
     def on_classdef(self, node: ast.ClassDef, frame: Frame) -> Signal:
         bases = [self.value(one, frame) for one in node.bases]
@@ -91,19 +89,20 @@ class Definitions(InterpreterPart):
             bases = [self.unknown(f"more than {MOST_BASES} classes stand above {node.name}")]
         self.budget.make(above)
         inner = Frame(frame.file, frame, is_class=True)
-        made = Class(node.name, bases, frame, node.lineno)
+        cls = Class(node.name, bases, frame, node.lineno)
         self.block(node.body, inner)
-        made.attributes = inner.names
-        made.docstring = docstring(node)
-        with_source(self.keras, made)
+        cls.attributes = inner.names
+        cls.docstring = docstring(node)
+        for framework in self.frameworks:
+            framework.with_source(cls)
         try:
-            made.order()
+            cls.order()
         except ValueError as error:
             raise ProgramError("TypeError", f"{node.name}: {error}", self.place(node)) from None
         for value in inner.names.values():
             if isinstance(value, Function) and value.owner is None:
-                value.owner = made
-        result: Any = made
+                value.owner = cls
+        result: ProgramValue = cls
         for decorator in reversed(node.decorator_list):
             result = self._decorated(result, decorator, frame, node.name)
         self.effects.record_change()
@@ -117,7 +116,7 @@ class Definitions(InterpreterPart):
             module = self.module(alias.name, frame)
             if module is None:
                 self.node = alias
-                self.keras.check_import(alias.name, "")
+                self.framework_of(alias.name).check_import(alias.name, "")
             if alias.asname:
                 frame.assign(alias.asname, module or Symbol(alias.name))
             else:
@@ -137,8 +136,8 @@ class Definitions(InterpreterPart):
                 return None
         return self.import_names(node, list(node.names), frame)
 
-    def loaded(self, frame: Frame, name: str) -> Any:
-        """The value of a name of a module; what is imported there is read now."""
+    def loaded(self, frame: Frame, name: str) -> ProgramValue:
+        """Return the value of a name of a module; what is imported there is read now."""
         value = frame.names.get(name)
         if isinstance(value, Imported):
             frame.names[name] = self.unknown(f"{name} is imported in a circle", name)
@@ -155,7 +154,7 @@ class Definitions(InterpreterPart):
             self._not_imported(node, names, frame, why)
             return None
         if module is None and not node.level:
-            self.keras.check_import(name, "")
+            self.framework_of(name).check_import(name, "")
         for alias in names:
             if alias.name == "*":
                 if isinstance(module, Module):
@@ -164,7 +163,7 @@ class Definitions(InterpreterPart):
                     frame.names.update(public)
                 else:
                     self.star.append(name)
-                    for path in self.keras.names_of_star(name):
+                    for path in self.framework_of(name).names_of_star(name):
                         frame.assign(path.rpartition(".")[2], Symbol(path))
                 continue
             inner = None
@@ -175,9 +174,9 @@ class Definitions(InterpreterPart):
                 if inner is None and isinstance(module, Module):
                     inner = self.unknown(f"{name}.py has no {alias.name}", alias.name)
             if inner is None:
-                inner = self.lent(f"{name}.{alias.name}", constants=True)
+                inner = self.supplied_definition(f"{name}.{alias.name}", constants=True)
             self.node = alias
-            self.keras.check_import(name, alias.name)
+            self.framework_of(name).check_import(name, alias.name)
             frame.assign(alias.asname or alias.name, Symbol(f"{name}.{alias.name}") if inner is None else inner)
         return None
 
@@ -188,10 +187,13 @@ class Definitions(InterpreterPart):
             raise ProgramError("ImportError", str(why), self.place(node))
         for alias in names:
             shown = alias.asname or alias.name
-            frame.assign(shown, self.lent(f"{node.module}.{alias.name}") or self.unknown(str(why), shown))
+            frame.assign(
+                shown, self.supplied_definition(f"{node.module}.{alias.name}") or self.unknown(str(why), shown)
+            )
 
     def foreign_import(self, node: ast.Try, frame: Frame) -> str:
-        """The module that a `try` may fail to import, where nobody knows whether it is installed; "" for none."""
+        """Return the module that a `try` may fail to import, where nobody knows whether it is installed; "" for
+        none."""
         caught = node.handlers[0].type if node.handlers else None
         if not node.handlers or (caught is not None and not catches(written(caught), "ImportError")):
             return ""
@@ -202,7 +204,7 @@ class Definitions(InterpreterPart):
         return ""
 
     def module(self, name: str, frame: Frame, level: int = 0) -> Module | None:
-        """A module beside the file or of its package, read as text once; None where there is none."""
+        """Return a module beside the file or of its package, read as text once; None where there is none."""
         key = f"{frame.file.folder}/{'.' * level}{name}"
         if key not in self.modules:
             file = self.load("." * level + name, frame.file, self.program or frame.file)
@@ -213,29 +215,30 @@ class Definitions(InterpreterPart):
         return found
 
     def module_of(self, name: str, file: File) -> Module:
-        """The module that a file is. One that is imported while it is read has the names that it has so far."""
+        """Return the module that a file is. One that is imported while it is read has the names that it has so far."""
         if file.path not in self.modules:
             self.budget.make(4 * file.size)
-            made = self.modules[file.path] = Module(name, Frame(file))
+            module = self.modules[file.path] = Module(name, Frame(file))
             at = self.node
-            self.run(file, made.frame)
+            self.run(file, module.frame)
             self.node = at
         found: Module = self.modules[file.path]
         return found
 
-    def lent(self, path: str, *, constants: bool = False) -> Any:
-        """The class or function that a file beside the program (`--code`) has under the last name of a path which the
-        program lacks, or what it imports: with `constants` numbers and texts too. None where no file has it."""
-        if inside_keras(path) is not None or path.partition(".")[0] in PRESENT:
+    def supplied_definition(self, path: str, *, constants: bool = False) -> ProgramValue:
+        """Return the class or function that a file beside the program (`--code`) has under the last name of a path
+        which the program lacks, or what it imports: with `constants` numbers and texts too. None where no file has
+        it."""
+        if path.partition(".")[0] in PRESENT or any(one.owns(path) for one in self.frameworks):
             return None
         name = path.rpartition(".")[2]
         file = self.lend(name)
         value = None if file is None else self.module_of(name, file).frame.names.get(name)
-        is_lent = isinstance(value, Class | Function) or (constants and not isinstance(value, Unknown | Symbol))
-        return value if is_lent else None
+        is_supplied = isinstance(value, Class | Function) or (constants and not isinstance(value, Unknown | Symbol))
+        return value if is_supplied else None
 
 
-def _is_read(decorator: Any) -> bool:
+def _is_read(decorator: object) -> bool:
     """Return whether what a decorator does is known: it is of the program, or of `functools`."""
     if isinstance(decorator, Partial):
         return decorator.function == Symbol("functools.update_wrapper") or _is_read(decorator.function)
@@ -251,13 +254,13 @@ def _is_installed(name: str) -> bool:
 
 
 def _imported(node: ast.stmt) -> list[str]:
-    """The modules that a statement imports."""
+    """Return the modules that a statement imports."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     return [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
 
 
 def catches(names: str, kind: str) -> bool:
-    """Whether `except names` catches an error."""
+    """Return whether `except names` catches an error."""
     caught = [one.strip(" ()").rpartition(".")[2] for one in names.split(",")]
     return kind in caught or "Exception" in caught or "BaseException" in caught

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_right
-from typing import Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.frames import Assumption
-from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue
 from layerexplain.frontends.code.values.program import creation_counter
 from layerexplain.records import NamedTuple
@@ -24,19 +23,19 @@ _EVERYWHERE, _NOWHERE = -1, sys.maxsize
 class ContainerChange(NamedTuple):
     """A list, a dict, a set or an array was changed."""
 
-    container: Any
+    container: ProgramValue
 
 
 class ContainerCreation(NamedTuple):
     """A list or a dict was made in a branch that was chosen, or in a loop that runs an unknown number of times."""
 
-    container: Any
+    container: ProgramValue
 
 
 class AttributeChange(NamedTuple):
     """An attribute of an object, a class or a function was assigned."""
 
-    owner: Any
+    owner: ProgramValue
     name: str
 
 
@@ -77,12 +76,12 @@ class Since:
 
     @property
     def reached_model(self) -> bool:
-        """Whether something happened to a layer or a model."""
+        """Return whether something happened to a layer or a model."""
         return self._effects.model_events != self._mark.model_events
 
     @property
     def changed_state(self) -> bool:
-        """Whether something happened to a name, a list or an object."""
+        """Return whether something happened to a name, a list or an object."""
         return self._effects.state_changes != self._mark.state_changes
 
     @property
@@ -90,13 +89,13 @@ class Since:
         return self._effects.entries[self._mark.entries :]
 
     @property
-    def changed_containers(self) -> list[Any]:
+    def changed_containers(self) -> list[ProgramValue]:
         """Lists, dicts, sets and arrays that were changed, in order."""
         return [one.container for one in self._entries if isinstance(one, ContainerChange)]
 
     @property
     def created_containers(self) -> set[int]:
-        """The identities of lists and dicts that branches and loops made."""
+        """Return the identities of lists and dicts that branches and loops made."""
         return {id(one.container) for one in self._entries if isinstance(one, ContainerCreation)}
 
     @property
@@ -175,16 +174,16 @@ class Effects:
         """Record that something happens to a name, a list or an object."""
         self.state_changes += 1
 
-    def record_container_change(self, container: Any) -> None:
+    def record_container_change(self, container: object) -> None:
         """Record that a list, a dict, a set or an array is changed."""
         self.state_changes += 1
         self.entries.append(ContainerChange(container))
 
-    def record_container(self, container: Any) -> None:
+    def record_container(self, container: object) -> None:
         """Record that a list or a dict is made."""
         self.entries.append(ContainerCreation(container))
 
-    def record_attribute_change(self, owner: Any, name: str) -> None:
+    def record_attribute_change(self, owner: object, name: str) -> None:
         """Record that an attribute is assigned."""
         self.state_changes += 1
         self.entries.append(AttributeChange(owner, name))
@@ -221,7 +220,7 @@ class Effects:
         self._uses.add((self.statement, id(layer)))
 
     def is_used(self, layer: LayerValue, statement: int) -> bool:
-        """Whether a statement calls a method of a layer or a model."""
+        """Return whether a statement calls a method of a layer or a model."""
         return (statement, id(layer)) in self._uses
 
     def begin_unknown_loop(self) -> UnknownLoop:
@@ -308,11 +307,11 @@ class Effects:
 
     @property
     def is_certain(self) -> bool:
-        """Whether all that was read happens for sure: nothing was passed over or chosen without knowing."""
+        """Return whether all that was read happens for sure: nothing was passed over or chosen without knowing."""
         return not self.uncertainties
 
     def precedes(self, one: Assumption | Unknown, last_change: int) -> bool:
-        """Whether a choice was taken, or a gap opened, before the last change of a model."""
+        """Return whether a choice was taken, or a gap opened, before the last change of a model."""
         return self._statement_of.get(one, _EVERYWHERE) < last_change
 
     def withdraw(self, mark: Mark) -> tuple[list[Assumption], list[LayerExplainError]]:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import SpecError
 from layerexplain.frontends.code.graphs import Graph, flat, loose_error
-from layerexplain.frontends.code.keras_names import inside_keras, named
-from layerexplain.frontends.code.shapes import CONSTANT_TYPE, TOLD, WEIGHT_TYPE, as_recorded, flat_tensors, is_shape
+from layerexplain.frontends.code.library.keras.names import inside_keras, resolve_keras_name
+from layerexplain.frontends.code.shapes import (
+    CONSTANT_TYPE,
+    STATED_SHAPE,
+    WEIGHT_TYPE,
+    as_recorded,
+    flat_tensors,
+    is_shape,
+)
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Size, Unknown, unknown_at
+from layerexplain.frontends.code.values.base import ProgramValue, Size, Unknown, unknown_at
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Variable, layer_of, unknown_in
 from layerexplain.frontends.code.values.program import Function, Instance
 from layerexplain.frontends.code.values.settings import Setting
@@ -25,19 +32,19 @@ from layerexplain.model import Call, Layer, Model, Note, SharedObject, TensorRef
 from layerexplain.model import ForeignFunction as NamedFunction
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.keras_calls import Keras
+    from layerexplain.frontends.code.tracing import Graphs
 
 _DEEPEST = 30
 _WITHOUT_INPUT = frozenset({"InputLayer", WEIGHT_TYPE, CONSTANT_TYPE})
 
 
-def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A layer's arguments with functions by their names and objects as a file has them; Unknown stays."""
+def plain_config(config: Mapping[str, ProgramValue]) -> dict[str, ProgramValue]:
+    """Return a layer's arguments with functions by their names and objects as a file has them; Unknown stays."""
     return {key: plain_value(value, key) for key, value in config.items()}
 
 
-def plain_value(value: Any, key: str, deep: int = 0) -> Any:
-    """One argument. Lists become tuples, but for lists of layers."""
+def plain_value(value: ProgramValue, key: str, deep: int = 0) -> ProgramValue:
+    """Return one argument. Lists become tuples, but for lists of layers."""
     if deep > _DEEPEST:
         return Unknown("a value that nests too deeply")
     if isinstance(value, Symbol):
@@ -66,23 +73,25 @@ def plain_value(value: Any, key: str, deep: int = 0) -> Any:
     return value
 
 
-def _function(path: str, key: str) -> Any:
-    """A function of a library, by its name where it is one of Keras's."""
+def _function(path: str, key: str) -> ProgramValue:
+    """Return a function of a library, by its name where it is one of Keras's."""
     last = path.rpartition(".")[2]
     if key in ("dtype", "output_dtype", "to"):
         return last
     if path.startswith("tensorflow.") or inside_keras(path) is not None or "." not in path:
         if last in ACTIVATIONS or key.endswith(("initializer", "regularizer", "constraint", "loss")):
             return last
-        if (what := named(path)) is not None and what.kind == "setting":
+        if (what := resolve_keras_name(path)) is not None and what.kind == "setting":
             return last
     return NamedFunction(last)
 
 
-def plain_call(node: Node, ref: Callable[[Tensor], TensorRef]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of a call with its tensors by reference."""
+def plain_call(
+    node: Node, ref: Callable[[Tensor], TensorRef]
+) -> tuple[tuple[ProgramValue, ...], dict[str, ProgramValue]]:
+    """Return the arguments of a call with its tensors by reference."""
 
-    def converted(value: Any, deep: int = 0) -> Any:
+    def converted(value: ProgramValue, deep: int = 0) -> ProgramValue:
         if isinstance(value, Tensor):
             return ref(value)
         if deep > _DEEPEST:
@@ -112,24 +121,24 @@ def plain_call(node: Node, ref: Callable[[Tensor], TensorRef]) -> tuple[tuple[An
     return args, kwargs
 
 
-def is_told(value: Any) -> bool:
-    """Whether an argument of an own layer is a value that can be shown."""
+def is_shown(value: ProgramValue) -> bool:
+    """Return whether an argument of an own layer is a value that can be shown."""
     if type(value) in (list, tuple):
-        return all(map(is_told, value))
+        return all(map(is_shown, value))
     return isinstance(value, bool | int | float | str)
 
 
 class Emitter:
-    """Makes `Model`s. `opened` are the unknown values that what was made hangs on, each with the layer."""
+    """Makes `Model`s. `gaps` are the unknown values that what was made hangs on, each with the layer."""
 
-    def __init__(self, keras: Keras) -> None:
-        self.keras = keras
-        self.opened: list[tuple[Unknown, str]] = []
+    def __init__(self, library: Graphs) -> None:
+        self.library = library
+        self.gaps: list[tuple[Unknown, str]] = []
         self.notes: list[Note] = []
-        self.faults: list[Any] = []
+        self.faults: list[ProgramValue] = []
         self.deep = 0
         self.path: Steps = ()
-        self.held = 0
+        self.nesting = 0
         self.copied = False
         """Whether what holds a layer makes a copy of it, with weights of its own."""
         self.first: dict[int, Steps] = {}
@@ -137,12 +146,12 @@ class Emitter:
         self.shared: list[SharedObject] = []
 
     def model(self, value: ModelValue) -> Model:
-        """The model of what code made."""
+        """Return the model of what code made."""
         for unknown in value.open:
-            self.opened.append((unknown, ""))
+            self.gaps.append((unknown, ""))
         self.deep += 1
         try:
-            graph = self.keras.graph(value) if self.deep <= _DEEPEST else None
+            graph = self.library.graph(value) if self.deep <= _DEEPEST else None
             if graph is None:
                 return self._graphless(value)
             return self._wired(value, graph)
@@ -150,33 +159,33 @@ class Emitter:
             self.deep -= 1
 
     def _graphless(self, value: ModelValue) -> Model:
-        """A model whose layers are known, and not how they are called."""
+        """Return a model whose layers are known, and not how they are called."""
         names = FreeNames()
         from layerexplain.frontends.code.uncalled import model_of_parts, parts_not_given
 
-        inner = [layer for layer in self.keras.inner_layers(value) if layer.type != "InputLayer"]
-        holds_alone = self.keras.has_no_call(value)
+        inner = [layer for layer in self.library.inner_layers(value) if layer.type != "InputLayer"]
+        holds_alone = self.library.has_no_call(value)
         inner += parts_not_given(value) if holds_alone else []
         layers = tuple([self.layer(one, names.take(one.name)) for one in inner])
         if holds_alone:
             return model_of_parts(self, value, inner, layers, names)
         if value.reason is not None:
-            self.opened.append((value.reason, ""))
+            self.gaps.append((value.reason, ""))
         given = next(iter(value.traces.values()), None)
-        lacks = given is not None and any(self.keras.shapes.of(one) is None for one in given.inputs)
+        lacks = given is not None and any(self.library.shapes.of(one) is None for one in given.inputs)
         inputs = tuple([TensorRef(names.take(one.node.layer.name)) for one in given.inputs]) if given and lacks else ()
         return Model(value.name, value.type, layers, (), inputs, (), value.trainable)
 
     def _wired(self, value: ModelValue, graph: Graph) -> Model:
         for tensor in graph.loose:
-            self.faults.append(loose_error(tensor).with_place(**value.place.told))
+            self.faults.append(loose_error(tensor).with_place(**value.place.error_fields))
         own = value.form == "own"
         names, layer_names = FreeNames(), {}
         hidden = {id(tensor.node) for tensor in graph.inputs} if own else set()
         inputs = {tensor: TensorRef(names.take(tensor.node.layer.name)) for tensor in graph.inputs} if own else {}
         ordered = self._ordered(value, graph) if own else graph.layers
         if own:
-            self._open_parts_not_held(value, graph)
+            self._mark_unheld_parts(value, graph)
         if value.built_alone and self.deep == 1:
             words = (
                 f"Keras 3 makes no weights of {value.type} in build(…), but at its first call: they are counted here"
@@ -189,7 +198,7 @@ class Emitter:
             name = names.take(layer.name)
             if name != layer.name and not own and layer.type != CONSTANT_TYPE:
                 fact = f"two layers are called '{layer.name}'; names of the layers of a model must differ"
-                self.faults.append(SpecError(fact).with_place(**layer.place.told))
+                self.faults.append(SpecError(fact).with_place(**layer.place.error_fields))
             layer_names[id(layer)] = name
             layers.append(self.layer(layer, name))
         cut = {t: TensorRef(names.take(f"{t.node.layer.name}_input")) for t in graph.inputs
@@ -212,37 +221,37 @@ class Emitter:
             name = layer_names[id(node.layer)]
             indices[id(node)] = counts.get(name, 0)
             counts[name] = indices[id(node)] + 1
-        for tensor, made in cut.items():
-            spec = self.keras.shapes.of(tensor)
+        for tensor, result in cut.items():
+            spec = self.library.shapes.of(tensor)
             shape = None if spec is None else (None, *[one if isinstance(one, int) else None for one in spec.shape[1:]])
-            layers.insert(0, Layer(made.layer, "InputLayer", "layer", {"batch_shape": shape, "dtype": "float32"}))
-            calls.append(Call(made.layer, 0, (), {}))
+            layers.insert(0, Layer(result.layer, "InputLayer", "layer", {"batch_shape": shape, "dtype": "float32"}))
+            calls.append(Call(result.layer, 0, (), {}))
         for node in graph.nodes:
             if id(node) in hidden:
                 continue
             unknown = unknown_in([*node.args, *node.kwargs.values()])
             if unknown is not None:
-                self.opened.append((unknown, layer_names[id(node.layer)]))
-            place = self.keras.interpreter.locate(node.place)
+                self.gaps.append((unknown, layer_names[id(node.layer)]))
+            place = self.library.interpreter.locate(node.place)
             args, kwargs = ((), {}) if node.layer.type in _WITHOUT_INPUT else plain_call(node, ref)
-            made_call = Call(layer_names[id(node.layer)], indices[id(node)], args, kwargs, callers=node.callers)
-            calls.append(made_call._replace(line=place.line or None, column=place.column or None, file=place.file))
+            call = Call(layer_names[id(node.layer)], indices[id(node)], args, kwargs, callers=node.callers)
+            calls.append(call._replace(line=place.line or None, column=place.column or None, file=place.file))
         called = {call.layer for call in calls}
         recorded = {}
         for node in graph.nodes:
-            spec = self.keras.shapes.of(node.result()) if node.layer.config.get(TOLD) is not None else None
+            spec = self.library.shapes.of(node.result()) if node.layer.config.get(STATED_SHAPE) is not None else None
             if spec is not None:
                 recorded[ref(node.result())] = as_recorded(spec)
         calls += [Call(one.name, 0, (), {}) for one in layers if one.type == WEIGHT_TYPE and one.name not in called]
-        for tensor, made in inputs.items():
-            spec = self.keras.shapes.of(tensor)
+        for tensor, result in inputs.items():
+            spec = self.library.shapes.of(tensor)
             if spec is None and self.deep == 1:
                 like = tensor.node.layer.config.get("like")
                 shape = like.node.layer.config.get("batch_shape") if isinstance(like, Tensor) else None
                 why = unknown_at(value.place, f"the input of {value.type} has no shape in the code", lacks="shape")
-                self._open(shape if isinstance(shape, Unknown) else why, made.layer)
+                self._open(shape if isinstance(shape, Unknown) else why, result.layer)
             if spec is not None and self.deep == 1:
-                recorded[made] = as_recorded(spec)
+                recorded[result] = as_recorded(spec)
         return Model(
             value.name,
             value.type,
@@ -256,64 +265,65 @@ class Emitter:
             output_form=self._form(value.outputs, graph.outputs),
         )
 
-    def _open_parts_not_held(self, value: ModelValue, graph: Graph) -> None:
+    def _mark_unheld_parts(self, value: ModelValue, graph: Graph) -> None:
         """Leave open which weights a model has where its `call` uses a layer that no attribute holds."""
-        held = {id(one) for one in self.keras.held_layers(value)}
+        inside = {id(one) for one in self.library.all_layers(value)}
         for node in graph.nodes:
-            if id(node.layer) not in held and self._has_weights(node):
+            if id(node.layer) not in inside and self._has_weights(node):
                 words = f"{node.layer.type} is made inside of `call`, or kept where Keras does not find its weights"
                 self._open(unknown_at(node.place, words), node.layer.name)
 
     def _has_weights(self, node: Node) -> bool:
-        """Whether what is called has weights, or a layer inside of it whose weights are not known."""
-        if node.layer.type == WEIGHT_TYPE or self.keras.shapes.weights(node):
+        """Return whether what is called has weights, or a layer inside of it whose weights are not known."""
+        if node.layer.type == WEIGHT_TYPE or self.library.shapes.weights(node):
             return True
-        models = [one for one in self.keras.held_layers(node.layer) if isinstance(one, ModelValue)]
-        graphs = [graph for one in models if (graph := self.keras.graph(one)) is not None]
+        models = [one for one in self.library.all_layers(node.layer) if isinstance(one, ModelValue)]
+        graphs = [graph for one in models if (graph := self.library.graph(one)) is not None]
         inner = [one for graph in graphs for one in graph.nodes]
         called = [one for one in inner if one.layer.kind == "layer" and one.tensors()]
         is_weight = any(one.layer.type == WEIGHT_TYPE for one in inner)
-        return is_weight or any(self.keras.shapes.weights(one) != [] for one in called)
+        return is_weight or any(self.library.shapes.weights(one) != [] for one in called)
 
-    def _form(self, given: Any, tensors: Sequence[Tensor]) -> Any:
-        """How a model of tensors nests its inputs or outputs; None where that is usual."""
+    def _form(self, given: object, tensors: Sequence[Tensor]) -> ProgramValue:
+        """Return how a model of tensors nests its inputs or outputs; None where that is usual."""
         if flat(given) != [*tensors]:  # a Sequential has none, and what is not known is left out of the graph
             return None
-        return form_of(given, lambda one: isinstance(one, Tensor), keras3=not self.keras.keras_2)
+        return form_of(given, lambda one: isinstance(one, Tensor), keras3=not self.library.keras_2)
 
     def _ordered(self, value: ModelValue, graph: Graph) -> list[LayerValue]:
-        """The layers of a model of the program in the order of its calls, those that it does not call behind them."""
+        """Return the layers of a model of the program in the order of its calls, those that it does not call behind
+        them."""
         called = {id(node.layer): node.layer for node in graph.nodes}
-        inner = self.keras.inner_layers(value)
+        inner = self.library.inner_layers(value)
         return [*called.values(), *[layer for layer in inner if id(layer) not in called]]
 
     def layer(self, layer: LayerValue, name: str) -> Layer:
-        """One layer with its arguments."""
-        place = self.keras.interpreter.locate(layer.place)
+        """Return one layer with its arguments."""
+        place = self.library.interpreter.locate(layer.place)
         return self._layer(layer, name)._replace(line=place.line or None, column=place.column or None, file=place.file)
 
     def _layer(self, layer: LayerValue, name: str) -> Layer:
         line = layer.place.line
         self._place(layer, name)
         if isinstance(layer, ModelValue) and layer.is_own_layer:
-            opaque = self._inside_own(layer) if layer.traced or not self.held else []
+            opaque = self._inside_own(layer) if layer.traced or not self.nesting else []
             opaque = [one for one in opaque if one.lacks != "shape"]  # `--input` closes that, and the formula is there
             masked = any(trace.mask_inputs for trace in layer.traces.values())
-            if not opaque or masked or self.keras.graph(layer) is None or self.held:
+            if not opaque or masked or self.library.graph(layer) is None or self.nesting:
                 return self._own_layer(layer, name, opaque)
             # What is not known in it is a row of its own, with line and reason, among what is known.
         if isinstance(layer, ModelValue):
-            outer, depth = self.path, self.held
-            self.path, self.held = (*outer, *(() if depth else (LayerNamed(name),))), 0
+            outer, depth = self.path, self.nesting
+            self.path, self.nesting = (*outer, *(() if depth else (LayerNamed(name),))), 0
             inner = self.model(layer)
-            self.path, self.held = outer, depth
+            self.path, self.nesting = outer, depth
             if inner.calls or layer.form != "own":  # Keras asks each layer inside whether it is trained
                 kind = "Sequential" if layer.form == "sequential" else layer.type
                 return Layer(name, kind, "model", {}, inner._replace(name=name, trainable=True))
-            kept: dict[str, Any] = {} if layer.trainable else {"trainable": False}
+            kept: dict[str, ProgramValue] = {} if layer.trainable else {"trainable": False}
             self._open(layer.reason or Unknown(f"what {layer.type} computes is not known", line), name)
-            held = {one.name: self.layer(one, one.name) for one in self.keras.inner_layers(layer)}
-            return Layer(name, layer.type, "custom", {**kept, **held})
+            inner_layers = {one.name: self.layer(one, one.name) for one in self.library.inner_layers(layer)}
+            return Layer(name, layer.type, "custom", {**kept, **inner_layers})
         if layer.type == WEIGHT_TYPE:
             variable: Variable = layer.config["variable"]
             shape = variable.shape if is_shape(variable.shape) else None
@@ -322,7 +332,7 @@ class Emitter:
                 self._open(why, name)
             config = {"shape": shape, "dtype": variable.dtype, "trainable": layer.trainable and variable.trainable}
             return Layer(name, WEIGHT_TYPE, "custom", config)
-        outer, here = self.path, (*self.path, *(() if self.held else (LayerNamed(name),)))
+        outer, here = self.path, (*self.path, *(() if self.nesting else (LayerNamed(name),)))
         config = {}
         for key, value in layer.config.items():
             self.path, self.copied = (*here, key), key == "layer" and has_two_ways(layer.type)
@@ -338,33 +348,33 @@ class Emitter:
             if (unknown := unknown_in(value)) is not None:
                 self._open(unknown, name)
                 config[key] = None
-        made = Layer(name, layer.type, layer.kind, config)  # type: ignore[arg-type]
-        return made if layer.declaration is None else made._replace(declaration=layer.declaration)
+        result = Layer(name, layer.type, layer.kind, config)  # type: ignore[arg-type]
+        return result if layer.declaration is None else result._replace(declaration=layer.declaration)
 
     def _own_layer(self, layer: ModelValue, name: str, opaque: list[Unknown]) -> Layer:
-        """A layer of the program, with its formula."""
+        """Return a layer of the program, with its formula."""
         given = layer.instance.given if layer.instance is not None else {}
         plain = {key: plain_value(value, key) for key, value in given.items() if key != "name"}
-        config = {key: value for key, value in plain.items() if is_told(value) and key != "trainable"}
+        config = {key: value for key, value in plain.items() if is_shown(value) and key != "trainable"}
         if not layer.trainable and not self._trains(layer):
             config["trainable"] = False
         for unknown in opaque:
             self._open(unknown, name)
-        made = self.keras.declaration(layer)
-        return Layer(name, layer.type, "custom", config, declaration=made)
+        result = self.library.declaration(layer)
+        return Layer(name, layer.type, "custom", config, declaration=result)
 
     def _trains(self, layer: LayerValue) -> bool:
-        """Whether a layer, or one that it holds, is trained."""
-        return any(one.trainable or one.parts_trained for one in self.keras.held_layers(layer))
+        """Return whether a layer, or one that it holds, is trained."""
+        return any(one.trainable or one.parts_trained for one in self.library.all_layers(layer))
 
     def _inside_own(self, layer: ModelValue) -> list[Unknown]:
-        """What is not known of what a layer of the program computes, also of the layers of the program in it."""
+        """Return what is not known of what a layer of the program computes, also of the layers of the program in it."""
         found: list[Unknown] = []
         waiting, seen = [layer], {id(layer)}
         while waiting and len(found) < 20:
             current = waiting.pop()
             trace = next(iter(current.traces.values()), None)
-            graph = self.keras.graph(current)
+            graph = self.library.graph(current)
             if graph is None:
                 why = trace.reason if trace is not None else None
                 found.append(
@@ -388,18 +398,18 @@ class Emitter:
         """Note where a layer stands: one that stands in two places has its weights once."""
         if layer.type == "InputLayer" or self.copied:
             return
-        steps = self.path if self.held else (*self.path, LayerNamed(name))
+        steps = self.path if self.nesting else (*self.path, LayerNamed(name))
         first = self.first.setdefault(id(layer), steps)
         if first != steps:
             self.shared.append(SharedObject(steps, (first,)))
 
-    def _inside(self, value: Any) -> Any:
-        """An argument whose layers are `Layer`s."""
+    def _inside(self, value: object) -> ProgramValue:
+        """Return an argument whose layers are `Layer`s."""
         if isinstance(value, LayerValue):
-            self.held += 1
-            made = self.layer(value, value.name)
-            self.held -= 1
-            return made
+            self.nesting += 1
+            result = self.layer(value, value.name)
+            self.nesting -= 1
+            return result
         if type(value) is list:
             outer, found = self.path, []
             for i, one in enumerate(value):
@@ -409,8 +419,8 @@ class Emitter:
             return found
         return value
 
-    def _input(self, layer: LayerValue, name: str) -> dict[str, Any]:
-        shape: Any = layer.config.get("batch_shape")
+    def _input(self, layer: LayerValue, name: str) -> dict[str, ProgramValue]:
+        shape: ProgramValue = layer.config.get("batch_shape")
         dtype = layer.config.get("dtype", "float32")
         unknown = unknown_in(shape)
         implied = layer.config.get("implied")
@@ -426,11 +436,11 @@ class Emitter:
         return {"batch_shape": None, "dtype": dtype}
 
     def _open(self, unknown: Unknown, name: str) -> None:
-        self.opened.append((unknown, name))
+        self.gaps.append((unknown, name))
 
 
-def settings(value: Any) -> Any:
-    """A loss, an optimizer or metrics as a file has them."""
+def settings(value: ProgramValue) -> ProgramValue:
+    """Return a loss, an optimizer or metrics as a file has them."""
     if isinstance(value, Symbol | Function):  # one of the program, whatever Keras has under that name
         return value.last if isinstance(value, Symbol) else f"{value.name}()"
     if isinstance(value, Setting):

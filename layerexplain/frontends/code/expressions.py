@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ast
-from typing import Any
+from collections.abc import Callable
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, fits, weight
-from layerexplain.frontends.code.builtin_functions import NAMES, items_of
 from layerexplain.frontends.code.choices import CHANGES_MODEL
 from layerexplain.frontends.code.frames import Assumption, Frame
+from layerexplain.frontends.code.library.builtins import NAMES, items_of
 from layerexplain.frontends.code.operators import TOO_LARGE, binary, compare, format_value, is_plain, truth, unary
 from layerexplain.frontends.code.parts import InterpreterPart, handler_name, written
-from layerexplain.frontends.code.values.base import ProgramError, Unknown, Value
+from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Class, Imported
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -20,11 +20,14 @@ _OF_ELEMENTS = frozenset({"Lt", "LtE", "Gt", "GtE", "Eq", "NotEq"})
 """Comparisons that tensors and arrays make element by element."""
 
 
+Comprehension = ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp
+
+
 class Expressions(InterpreterPart):
     """The part of the interpreter that gives the values of expressions."""
 
-    def value(self, node: ast.expr, frame: Frame) -> Any:
-        """The value of an expression."""
+    def value(self, node: ast.expr, frame: Frame) -> ProgramValue:
+        """Return the value of an expression."""
         self.budget.step()
         handler = getattr(self, handler_name(type(node).__name__), None)
         if handler is None:
@@ -35,7 +38,7 @@ class Expressions(InterpreterPart):
             return value._replace(line=place.line, file=place.file, column=place.column)
         return value
 
-    def on_constant(self, node: ast.Constant, frame: Frame) -> Any:
+    def on_constant(self, node: ast.Constant, frame: Frame) -> ProgramValue:
         value = node.value
         if (isinstance(value, str | bytes) and len(value) > MOST_TEXT) or (
             isinstance(value, int) and value.bit_length() > 1024
@@ -43,7 +46,7 @@ class Expressions(InterpreterPart):
             return self.unknown(TOO_LARGE)
         return value
 
-    def on_name(self, node: ast.Name, frame: Frame) -> Any:
+    def on_name(self, node: ast.Name, frame: Frame) -> ProgramValue:
         name = node.id
         holder = frame.holder(name)
         if holder is None:
@@ -59,8 +62,8 @@ class Expressions(InterpreterPart):
             return value
         return self.settings.get(name, value if value.name == name else value._replace(name=name))
 
-    def _undefined(self, node: ast.Name, frame: Frame) -> Any:
-        """A name that the program has not defined: a builtin, a setting, or a name of Keras by convention."""
+    def _undefined(self, node: ast.Name, frame: Frame) -> ProgramValue:
+        """Return a name that the program has not defined: a builtin, a setting, or a name of Keras by convention."""
         name = node.id
         if name in self.settings:
             return self.settings[name]
@@ -70,9 +73,10 @@ class Expressions(InterpreterPart):
             return "code.py"
         if name in NAMES:
             return Symbol(f"builtins.{name}")
-        found = self.keras.by_convention(name, self.star)
+        stands = [one.by_convention(name, self.star) for one in self.frameworks]
+        found: ProgramValue = next((one for one in stands if one is not None), None)
         if found is None:
-            found = self.lent(name, constants=bool(self.star))
+            found = self.supplied_definition(name, constants=bool(self.star))
         if found is not None:
             return found
         if self.star:
@@ -81,8 +85,8 @@ class Expressions(InterpreterPart):
 
     # Collections ------------------------------------------------------------------------------------------------
 
-    def _items(self, parts: list[ast.expr], frame: Frame) -> Any:
-        found: list[Any] = []
+    def _items(self, parts: list[ast.expr], frame: Frame) -> ProgramValue:
+        found: list[ProgramValue] = []
         for part in parts:
             if isinstance(part, ast.Starred):
                 items = self.items(self.value(part.value, frame))
@@ -96,42 +100,42 @@ class Expressions(InterpreterPart):
         self.budget.make(len(found))
         return found
 
-    def on_list(self, node: ast.List, frame: Frame) -> Any:
+    def on_list(self, node: ast.List, frame: Frame) -> ProgramValue:
         return self.new_container(self._items(node.elts, frame))
 
-    def on_tuple(self, node: ast.Tuple, frame: Frame) -> Any:
+    def on_tuple(self, node: ast.Tuple, frame: Frame) -> ProgramValue:
         items = self._items(node.elts, frame)
         return items if isinstance(items, Unknown) else tuple(items)
 
-    def on_set(self, node: ast.Set, frame: Frame) -> Any:
+    def on_set(self, node: ast.Set, frame: Frame) -> ProgramValue:
         items = self._items(node.elts, frame)
         if isinstance(items, Unknown) or not all(map(is_plain, items)):
             return items if isinstance(items, Unknown) else self.unknown("a set of values that are not known")
         return set(items)
 
-    def on_dict(self, node: ast.Dict, frame: Frame) -> Any:
-        made: dict[Any, Any] = {}
+    def on_dict(self, node: ast.Dict, frame: Frame) -> ProgramValue:
+        result: dict[ProgramValue, ProgramValue] = {}
         for key, one in zip(node.keys, node.values, strict=True):
             value = self.value(one, frame)
             if key is None:
                 if type(value) is not dict:
                     return value if isinstance(value, Unknown) else self.unknown("a mapping that is not known")
                 self.budget.make(len(value))
-                made.update(value)
+                result.update(value)
                 continue
             named = self.value(key, frame)
             if not self.may_be_key(named):
                 return named if isinstance(named, Unknown) else self.unknown("a key that is not known")
             try:
-                made[named] = value
+                result[named] = value
             except TypeError as error:
                 raise ProgramError("TypeError", str(error), self.place()) from None
-            if len(made) > MOST_ITEMS:
+            if len(result) > MOST_ITEMS:
                 return self.unknown(TOO_LARGE)
-        self.budget.make(len(made))
-        return self.new_container(made)
+        self.budget.make(len(result))
+        return self.new_container(result)
 
-    def on_joinedstr(self, node: ast.JoinedStr, frame: Frame) -> Any:
+    def on_joinedstr(self, node: ast.JoinedStr, frame: Frame) -> ProgramValue:
         text = ""
         for part in node.values:
             value = self.value(part, frame)
@@ -143,7 +147,7 @@ class Expressions(InterpreterPart):
         self.budget.make(len(text) // 4)
         return text
 
-    def on_formattedvalue(self, node: ast.FormattedValue, frame: Frame) -> Any:
+    def on_formattedvalue(self, node: ast.FormattedValue, frame: Frame) -> ProgramValue:
         value = self.value(node.value, frame)
         spec = "" if node.format_spec is None else self.value(node.format_spec, frame)
         if isinstance(value, Unknown) or isinstance(spec, Unknown):
@@ -154,35 +158,35 @@ class Expressions(InterpreterPart):
 
     # Operators --------------------------------------------------------------------------------------------------
 
-    def on_binop(self, node: ast.BinOp, frame: Frame) -> Any:
+    def on_binop(self, node: ast.BinOp, frame: Frame) -> ProgramValue:
         left, right = self.value(node.left, frame), self.value(node.right, frame)
         self.node = node
         return self.operate(type(node.op).__name__, left, right)
 
-    def operate(self, name: str, left: Any, right: Any) -> Any:
-        """The result of an operator on two values."""
+    def operate(self, name: str, left: object, right: object) -> ProgramValue:
+        """Return the result of an operator on two values."""
         left, right = (one.operand(self) if isinstance(one, Value) else one for one in (left, right))
         for one in (left, right):
             if isinstance(one, Unknown):
                 return one
         for one in (left, right):
-            if isinstance(one, Value) and (made := one.operate(self, name, left, right)) is not NotImplemented:
-                return made
+            if isinstance(one, Value) and (result := one.operate(self, name, left, right)) is not NotImplemented:
+                return result
         return binary(name, left, right, self.budget)
 
-    def on_unaryop(self, node: ast.UnaryOp, frame: Frame) -> Any:
+    def on_unaryop(self, node: ast.UnaryOp, frame: Frame) -> ProgramValue:
         value = self.value(node.operand, frame)
         name = type(node.op).__name__
         if isinstance(value, Value):
             value = value.operand(self)
         if isinstance(value, Unknown):
             return value
-        made = value.operate_alone(self, name) if isinstance(value, Value) and name != "Not" else NotImplemented
-        return unary(name, value) if made is NotImplemented else made
+        result = value.operate_alone(self, name) if isinstance(value, Value) and name != "Not" else NotImplemented
+        return unary(name, value) if result is NotImplemented else result
 
-    def on_boolop(self, node: ast.BoolOp, frame: Frame) -> Any:
+    def on_boolop(self, node: ast.BoolOp, frame: Frame) -> ProgramValue:
         decides = isinstance(node.op, ast.Or)
-        unsure: Any = None
+        unsure: ProgramValue = None
         for part in node.values:
             value = self.value(part, frame)
             known = truth(value)
@@ -193,9 +197,9 @@ class Expressions(InterpreterPart):
             last = value
         return unsure if unsure is not None else last
 
-    def on_compare(self, node: ast.Compare, frame: Frame) -> Any:
+    def on_compare(self, node: ast.Compare, frame: Frame) -> ProgramValue:
         left = self.value(node.left, frame)
-        result: Any = True
+        result: ProgramValue = True
         for op, part in zip(node.ops, node.comparators, strict=True):
             right = self.value(part, frame)
             name = type(op).__name__
@@ -210,7 +214,7 @@ class Expressions(InterpreterPart):
             left = right
         return result
 
-    def compared(self, name: str, left: Any, right: Any) -> Any:
+    def compared(self, name: str, left: ProgramValue, right: ProgramValue) -> ProgramValue:
         """Return the result of a comparison of two values."""
         if name not in ("Is", "IsNot"):
             left, right = (one.as_tuple() if isinstance(one, Value) else one for one in (left, right))
@@ -221,20 +225,20 @@ class Expressions(InterpreterPart):
             self.budget.look_at(left, *([] if by_hash else [right]))
         return compare(name, left, right)
 
-    def may_be_key(self, value: Any) -> bool:
+    def may_be_key(self, value: object) -> bool:
         """Return whether a value is known well enough, and small enough, to be a key."""
         if type(value) is tuple:
             self.budget.look_at(value)
             return fits(value)
         return is_plain(value) or isinstance(value, Symbol | Class)
 
-    def items(self, value: Any) -> list[Any] | Unknown:
+    def items(self, value: object) -> list[ProgramValue] | Unknown:
         """Return the items that a loop over a value meets; Unknown where they are not known."""
         items = items_of(value)
         self.budget.look(0 if isinstance(items, Unknown) else len(items))
         return items
 
-    def on_ifexp(self, node: ast.IfExp, frame: Frame) -> Any:
+    def on_ifexp(self, node: ast.IfExp, frame: Frame) -> ProgramValue:
         test = self.value(node.test, frame)
         known = truth(test)
         if known is not None:
@@ -250,18 +254,18 @@ class Expressions(InterpreterPart):
             self.effects.depend_on(Assumption(node.lineno, words))
         return value
 
-    def on_namedexpr(self, node: ast.NamedExpr, frame: Frame) -> Any:
+    def on_namedexpr(self, node: ast.NamedExpr, frame: Frame) -> ProgramValue:
         value = self.value(node.value, frame)
         self.assign(node.target, value, frame)
         return value
 
-    def on_lambda(self, node: ast.Lambda, frame: Frame) -> Any:
+    def on_lambda(self, node: ast.Lambda, frame: Frame) -> ProgramValue:
         return self.function(node, "<lambda>", frame)
 
-    def on_starred(self, node: ast.Starred, frame: Frame) -> Any:
+    def on_starred(self, node: ast.Starred, frame: Frame) -> ProgramValue:
         return self.value(node.value, frame)
 
-    def on_yield(self, node: ast.Yield, frame: Frame) -> Any:
+    def on_yield(self, node: ast.Yield, frame: Frame) -> ProgramValue:
         value = None if node.value is None else self.value(node.value, frame)
         if frame.within is not None:
             within, frame.within = frame.within, None
@@ -273,7 +277,7 @@ class Expressions(InterpreterPart):
                 frame.yields = None
         return None
 
-    def on_yieldfrom(self, node: ast.YieldFrom, frame: Frame) -> Any:
+    def on_yieldfrom(self, node: ast.YieldFrom, frame: Frame) -> ProgramValue:
         items = self.items(self.value(node.value, frame))
         if isinstance(items, Unknown) or frame.yields is None:
             frame.yields = None
@@ -282,15 +286,15 @@ class Expressions(InterpreterPart):
             frame.yields += items
         return None
 
-    def on_await(self, node: ast.Await, frame: Frame) -> Any:
+    def on_await(self, node: ast.Await, frame: Frame) -> ProgramValue:
         return self.value(node.value, frame)
 
     # Comprehensions ---------------------------------------------------------------------------------------------
 
-    def _rows(self, node: Any, frame: Frame, make: Any) -> Any:
+    def _rows(self, node: Comprehension, frame: Frame, make: Callable[[Frame], Unknown | None]) -> ProgramValue:
         """Call `make` with the frame of each round of a comprehension; returns what is not known of it."""
 
-        def rounds(number: int, inner: Frame) -> Any:
+        def rounds(number: int, inner: Frame) -> ProgramValue:
             if number == len(node.generators):
                 return make(inner)
             generator = node.generators[number]
@@ -313,8 +317,8 @@ class Expressions(InterpreterPart):
         inner.owner, inner.self = frame.owner, frame.self
         return rounds(0, inner)
 
-    def on_listcomp(self, node: Any, frame: Frame) -> Any:
-        found: list[Any] = []
+    def on_listcomp(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp, frame: Frame) -> ProgramValue:
+        found: list[ProgramValue] = []
         idle = 0
 
         def make(inner: Frame) -> Unknown | None:
@@ -336,14 +340,14 @@ class Expressions(InterpreterPart):
 
     on_generatorexp = on_listcomp
 
-    def on_setcomp(self, node: ast.SetComp, frame: Frame) -> Any:
-        found: Any = self.on_listcomp(node, frame)
+    def on_setcomp(self, node: ast.SetComp, frame: Frame) -> ProgramValue:
+        found: ProgramValue = self.on_listcomp(node, frame)
         if isinstance(found, Unknown) or not all(map(is_plain, found)):
             return found if isinstance(found, Unknown) else self.unknown("a set of values that are not known")
         return set(found)
 
-    def on_dictcomp(self, node: ast.DictComp, frame: Frame) -> Any:
-        found: dict[Any, Any] = {}
+    def on_dictcomp(self, node: ast.DictComp, frame: Frame) -> ProgramValue:
+        found: dict[ProgramValue, ProgramValue] = {}
         unsure: list[Unknown] = []
 
         def make(inner: Frame) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from typing import Any
 
+from layerexplain.frontends.code.values.base import ProgramValue
 from layerexplain.records import NamedTuple
 
 
@@ -54,20 +54,20 @@ class Frame:
         self.is_class = is_class
         self.body: list[ast.stmt] | None = None
         """The statements of a function."""
-        self.names: dict[str, Any] = {}
+        self.names: dict[str, ProgramValue] = {}
         self.maybe: dict[str, Assumption] = {}
         self.globals: set[str] = set()
         self.nonlocals: set[str] = set()
-        self.owner: Any = None
+        self.owner: ProgramValue = None
         """The class that a method belongs to, for `super()`."""
-        self.self: Any = None
-        self.within: Callable[[Any], Any] | None = None
+        self.self: ProgramValue = None
+        self.within: Callable[[ProgramValue], ProgramValue] | None = None
         """What a context manager runs where it yields: the statements of the `with`."""
-        self.yields: list[Any] | None = None
+        self.yields: list[ProgramValue] | None = None
         """What a generator has given so far; None for any other function, and where that is not known."""
 
     def around(self) -> Iterator[Frame]:
-        """The frame and those around it, the module last."""
+        """Return the frame and those around it, the module last."""
         frame: Frame | None = self
         while frame is not None:
             yield frame
@@ -75,18 +75,18 @@ class Frame:
 
     @property
     def module(self) -> Frame:
-        """The frame of the module."""
+        """Return the frame of the module."""
         return [*self.around()][-1]
 
     def holder(self, name: str) -> Frame | None:
-        """The frame that has a name, as Python looks it up."""
+        """Return the frame that has a name, as Python looks it up."""
         start = self.module if name in self.globals else self
         for frame in start.around():
             if name in frame.names and (frame is start or not frame.is_class):
                 return frame
         return None
 
-    def assign(self, name: str, value: Any) -> None:
+    def assign(self, name: str, value: object) -> None:
         """Let a name stand for a value."""
         frame = self
         if name in self.globals:

@@ -9,15 +9,15 @@ from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.model import Note
 
 
-def grade_of(assumed: Sequence[Assumption], opened: Sequence[tuple[Unknown, str]]) -> str:
+def grade_of(assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]]) -> str:
     """Return "open" where something is missing, "assumed" where something was chosen, else "complete"."""
-    return "open" if opened else "assumed" if any(not one.settled for one in assumed) else "complete"
+    return "open" if gaps else "assumed" if any(not one.settled for one in assumed) else "complete"
 
 
-def notes_of(assumed: Sequence[Assumption], opened: Sequence[tuple[Unknown, str]]) -> list[Note]:
+def notes_of(assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]]) -> list[Note]:
     """Return one note for each thing that is missing or was chosen."""
     notes: dict[str, Note] = {}
-    for unknown, layer in opened:
+    for unknown, layer in gaps:
         note = Note("open", layer or None, words_of(unknown))
         notes.setdefault(note.message, note)
     for one in assumed:
@@ -27,7 +27,7 @@ def notes_of(assumed: Sequence[Assumption], opened: Sequence[tuple[Unknown, str]
 
 
 def words_of(unknown: Unknown) -> str:
-    """What is missing, where, and the option that gives it.
+    """Return what is missing, where, and the option that gives it.
 
     >>> words_of(Unknown("it comes from x_train.shape", 12, "input_shape"))
     'line 12: input_shape is not known: it comes from x_train.shape; give --set input_shape=VALUE'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import ItemNamed, LayerNamed, Steps
 from layerexplain.errors import LayerExplainError, NotKnown, ShapeError
@@ -11,7 +11,7 @@ from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.shapes import (
     CONSTANT_TYPE,
-    TOLD,
+    STATED_SHAPE,
     WEIGHT_TYPE,
     constant_shape,
     declaration_of,
@@ -19,12 +19,12 @@ from layerexplain.frontends.code.shapes import (
     is_shape,
     sees_masks,
 )
-from layerexplain.frontends.code.values.base import Place, Unknown, unknown_at
+from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown, unknown_at
 from layerexplain.frontends.code.values.layers import (
+    CallTrace,
     LayerValue,
     ModelValue,
     Node,
-    Trace,
     Variable,
     layer_of,
     unknown_in,
@@ -55,17 +55,20 @@ from layerexplain.ops.movement import broadcast_to
 from layerexplain.ops.random import normal_like, uniform_like
 from layerexplain.records import NamedTuple
 
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.tracing import Graphs
+
 _MOST_NODES = 20_000
 
 
 def not_known(name: str, at: str | None, reason: Unknown | None) -> NotKnown:
-    """The error for a layer that cannot be followed, with the line and the reason."""
+    """Return the error for a layer that cannot be followed, with the line and the reason."""
     if reason is None:
         return NotKnown(f"what {name} computes is not known")
     return NotKnown(f"what {name} computes is not known: {reason.reason}{f' ({at})' if at else ''}")
 
 
-class Made(NamedTuple):
+class CallFormula(NamedTuple):
     """The formula of a `call`: its parameters, those for the masks that they carry, its results by name with their
     masks, and the weights that the layer has, whether the formula uses them or not."""
 
@@ -79,17 +82,17 @@ class Made(NamedTuple):
 class Formula:
     """Makes the formula of one layer from the graph of its `call`. `where` tells a place in the code."""
 
-    def __init__(self, keras: Any, where: Callable[[Place], str]) -> None:
-        self.keras = keras
+    def __init__(self, library: Graphs, where: Callable[[Place], str]) -> None:
+        self.library = library
         self.where = where
         self.leaves: dict[Any, Any] = {}
 
-    def results(self, layer: ModelValue, trace: Trace) -> Made:
-        """The results of a layer on tensors of the traced shapes, with the weights that it holds."""
-        self.ways = _ways(self.keras, layer)
+    def results(self, layer: ModelValue, trace: CallTrace) -> CallFormula:
+        """Return the results of a layer on tensors of the traced shapes, with the weights that it holds."""
+        self.ways = _ways(self.library, layer)
         self.training = trace.training
         values = self._placed(trace)
-        made, masks = self._outputs(layer, trace, dict(values))
+        result, masks = self._outputs(layer, trace, dict(values))
         for _, _, what in self.ways.values():
             if isinstance(what, Variable):
                 self._weight(what)
@@ -97,18 +100,18 @@ class Formula:
         if len(called) > 1:  # once more, with the weights in Keras's order
             self.leaves = {key: again() for key, again in sorted(
                 ((key, one[1]) for key, one in called.items()), key=lambda pair: self._rank(pair[0]))}  # fmt: skip
-            made, masks = self._outputs(layer, trace, dict(values))
+            result, masks = self._outputs(layer, trace, dict(values))
         given = [values[one] for one in trace.inputs]
         carried = [values[one] for one in trace.mask_inputs.values()]
         own = [leaf for one in self.leaves.values() for leaf in one[0]]
         outputs = flat_tensors(trace.outputs)
-        return Made(given, carried, dict(zip(_result_names(outputs), made, strict=True)), masks, tuple(own))
+        return CallFormula(given, carried, dict(zip(_result_names(outputs), result, strict=True)), masks, tuple(own))
 
-    def _placed(self, trace: Trace) -> dict[Tensor, Expr]:
-        """A parameter for each input of a `call`, and for each mask that one carries."""
+    def _placed(self, trace: CallTrace) -> dict[Tensor, Expr]:
+        """Return a parameter for each input of a `call`, and for each mask that one carries."""
         values: dict[Tensor, Expr] = {}
         for one in (*trace.inputs, *trace.mask_inputs.values()):
-            spec = self.keras.shapes.of(one)
+            spec = self.library.shapes.of(one)
             if spec is None:
                 why = unknown_at(one.node.place, "the shape of its input is not known")
                 raise not_known("it", self.where(one.node.place), why)
@@ -117,16 +120,17 @@ class Formula:
         return values
 
     def _rank(self, key: int) -> tuple[int, int]:
-        """Where the weights of an object stand: what the layer trains itself, what it does not, then its layers."""
+        """Return where the weights of an object stand: what the layer trains itself, what it does not, then its
+        layers."""
         place, what = self.ways[key][1:]
         if isinstance(what, Variable):
             return (0 if what.trainable else 1, place)
         return (2, place)
 
     def _outputs(
-        self, layer: ModelValue, trace: Trace, values: dict[Tensor, Expr]
+        self, layer: ModelValue, trace: CallTrace, values: dict[Tensor, Expr]
     ) -> tuple[list[Expr], list[Expr | None]]:
-        """The results of a `call`, and their masks."""
+        """Return the results of a `call`, and their masks."""
         outputs, masks = flat_tensors(trace.outputs), trace.masks
         if trace.reason is not None:
             raise not_known(layer.type, self._at(trace.reason), trace.reason)
@@ -146,26 +150,26 @@ class Formula:
                 continue
             before = next_serial()
             try:
-                made = self._node(node, values)
+                result = self._node(node, values)
             except LayerExplainError as error:
                 if isinstance(error, NotKnown):
                     raise
                 raise type(error)(f"in {self.where(node.place)}: {error.fact}") from None
             place = self.where(node.place)
-            if node.layer.reason is not None and node.layer.config.get(TOLD) is not None:
+            if node.layer.reason is not None and node.layer.config.get(STATED_SHAPE) is not None:
                 place = f"{place}: {node.layer.reason.reason}"
-            for i, one in made.items():
+            for i, one in result.items():
                 if one.serial > before and one.op not in LEAVES:
                     named(node.names.get(i), one, place)
                 values[node.result(i)] = one
 
     def _node(self, node: Node, values: Mapping[Tensor, Expr]) -> dict[int, Expr]:
-        """What one call gives, by number; a mask of result i has the number -1 - i."""
+        """Return what one call gives, by number; a mask of result i has the number -1 - i."""
         layer = node.layer
         if layer.type == WEIGHT_TYPE and layer.kind == "custom":
             return {0: self._weight(layer.config["variable"])}
-        if layer.config.get(TOLD) is not None and layer.reason is not None:
-            spec = self.keras.shapes.of(node.result())
+        is_stated = layer.config.get(STATED_SHAPE) is not None and layer.reason is not None
+        if is_stated and (spec := self.library.shapes.of(node.result())) is not None:
             given = [values[one] for one in node.tensors() if one in values]
             how = {"name": identifier(layer.type), "shape": spec.shape}
             return {0: Expr(opaque, tuple(given), how, spec.shape, given[0].dtype if given else "float")}
@@ -186,8 +190,8 @@ class Formula:
         return self._declared(node, layer, values)
 
     def _graph_of_model(self, layer: ModelValue, given: Sequence[Expr]) -> list[Expr]:
-        """A model that the layer holds: its layers, one after the other."""
-        graph = self.keras.graph(layer)
+        """Return a model that the layer holds: its layers, one after the other."""
+        graph = self.library.graph(layer)
         if graph is None or len(graph.inputs) != len(given):
             raise NotKnown(f"the model '{layer.name}' is not followed ({self.where(layer.place)})")
         values = dict(zip(graph.inputs, given, strict=True))
@@ -198,23 +202,23 @@ class Formula:
         """A call of an own layer or model inside of another one."""
         trace = node.trace
         given = [values[one] for one in node.tensors()]
-        if trace is None or [self.keras.shapes.of(one) for one in trace.inputs] != [
+        if trace is None or [self.library.shapes.of(one) for one in trace.inputs] != [
             Spec(one.shape, one.dtype) for one in given
         ]:
-            keras = self.keras
-            made: dict[Tensor, Tensor] = {}
+            library = self.library
+            result: dict[Tensor, Tensor] = {}
             for one, value in zip(node.tensors(), given, strict=True):
-                made[one] = keras.input_like("x", Spec(value.shape, value.dtype))
+                result[one] = library.input_like("x", Spec(value.shape, value.dtype))
                 if self._mask(one, values) is not None:
-                    keras.masks[made[one]] = keras.input_like("mask", Spec(value.shape[:2], "bool"))
-            args, kwargs = mirrored((list(node.args), dict(node.kwargs)), made.__getitem__)
-            before, keras.training = keras.training, self.training
-            trace = keras.trace(layer, args, kwargs)
-            keras.training = before
+                    library.masks[result[one]] = library.input_like("mask", Spec(value.shape[:2], "bool"))
+            args, kwargs = mirrored((list(node.args), dict(node.kwargs)), result.__getitem__)
+            before, library.training = library.training, self.training
+            trace = library.trace(layer, args, kwargs)
+            library.training = before
         if trace.outputs is None:
             why = trace.reason or unknown_at(node.place, "its call is not followed")
             raise not_known(layer.type, self._at(why), why)
-        inner = Formula(self.keras, self.where)
+        inner = Formula(self.library, self.where)
         formula = inner.results(layer, trace)
         masks = [mask for mask in formula.masks if mask is not None]
         order = walk([*formula.results.values(), *masks])
@@ -233,17 +237,17 @@ class Formula:
         return self._called(layer, definition, [*given, *passed])
 
     def _mask(self, of: Tensor, values: Mapping[Tensor, Expr]) -> Expr | None:
-        """The mask that a tensor carries."""
-        mask = self.keras.mask_of(of)
+        """Return the mask that a tensor carries."""
+        mask = self.library.mask_of(of)
         return None if mask is None else values.get(mask)
 
     def _declared(self, node: Node, layer: LayerValue, values: Mapping[Tensor, Expr]) -> dict[int, Expr]:
-        """A layer of Keras, or an operation."""
+        """Return a layer of Keras, or an operation."""
         declaration = declaration_of(layer)
         if declaration is None or declaration.facts.runs_code:
             why = Unknown(f"{layer.type} has no formula", node.place.line, "", node.place.file)
             raise not_known(layer.type, self._at(why), why)
-        bound, arguments, tensors = self.keras.shapes.bound(node, declaration)
+        bound, arguments, tensors = self.library.shapes.bound(node, declaration)
         given: list[Expr | None] = [None if ref is None else values[tensors[ref]] for ref in bound.tensors]
         for place, value in bound.constants.items():
             given[place] = constant(value)
@@ -259,40 +263,40 @@ class Formula:
                 masks.append(carrier if named_ref is None else values[tensors[named_ref]])
         specs = [None if one is None else Spec(one.shape, one.dtype) for one in given]
         mask_specs = [None if one is None else Spec(one.shape, one.dtype) for one in masks]
-        made = declaration.trace(specs, arguments, mask_specs, training=training)
-        count = len(made.params) - len([one for one in given if one is not None])
+        result = declaration.trace(specs, arguments, mask_specs, training=training)
+        count = len(result.params) - len([one for one in given if one is not None])
         passed = [one for one in masks if one is not None][:count]
-        return self._called(layer, made, [*[one for one in given if one is not None], *passed])
+        return self._called(layer, result, [*[one for one in given if one is not None], *passed])
 
-    def _called(self, layer: LayerValue, made: Definition, given: Sequence[Expr]) -> dict[int, Expr]:
+    def _called(self, layer: LayerValue, definition: Definition, given: Sequence[Expr]) -> dict[int, Expr]:
         """A call of a layer on its own weights: its results by number, a mask of result i under -1 - i."""
         key = id(layer)
-        if made.weights and key not in self.ways:
+        if definition.weights and key not in self.ways:
             raise NotKnown(
                 f"{layer.type} is made inside of `call`, or kept where it is not found ({self.where(layer.place)})"
             )
         if key in self.ways:
-            made = made.renamed(_called_by_author(self.ways[key][0]))
+            definition = definition.renamed(_called_by_author(self.ways[key][0]))
         leaves: list[Expr] = []
-        if made.weights or made.states:
+        if definition.weights or definition.states:
             if key not in self.leaves:
                 steps = self.ways[key][0]
 
-                def again() -> Any:
+                def again() -> ProgramValue:
                     around = lambda path: (*_names(steps), *path)  # noqa: E731
                     suffix = f"_{_called_by_author(steps)}"
-                    return inner_weights(made, steps, around, suffix, layer.trainable), again, made
+                    return inner_weights(definition, steps, around, suffix, layer.trainable), again, definition
 
                 self.leaves[key] = again()
             leaves, _, first = self.leaves[key]
-            if [one.shape for one in first.weights] != [one.shape for one in made.weights]:
+            if [one.shape for one in first.weights] != [one.shape for one in definition.weights]:
                 raise ShapeError(f"every call of {layer.name} needs tensors that fit the same weights")
-        node = call(made, *given, *leaves)
+        node = call(definition, *given, *leaves)
         if type(node.shape) is not ResultShapes:
             return {0: node}
-        found = {i: item(node, i) for i in range(len(made.results))}
-        position = len(made.results)
-        for i, mask in enumerate(made.masks):
+        found = {i: item(node, i) for i in range(len(definition.results))}
+        position = len(definition.results)
+        for i, mask in enumerate(definition.masks):
             if mask is not None:
                 found[-1 - i] = item(node, position)
                 position += 1
@@ -306,12 +310,12 @@ class Formula:
                 raise not_known(variable.name, self._at(why), why)
             steps = self.ways[key][0]
 
-            def again() -> Any:
+            def again() -> ProgramValue:
                 axes = [(f"axis {i}", size) for i, size in enumerate(variable.shape)]
                 name = str(steps[-1])
-                trained = variable.trainable and self.keras.weight_tensor(variable).node.layer.trainable
-                made = weight(name, identifier(name), axes, trainable=trained, dtype=_dtype(variable.dtype))
-                return [made], again, None
+                trained = variable.trainable and self.library.weight_tensor(variable).node.layer.trainable
+                result = weight(name, identifier(name), axes, trainable=trained, dtype=_dtype(variable.dtype))
+                return [result], again, None
 
             self.leaves[key] = again()
         found: Expr = self.leaves[key][0][0]
@@ -319,15 +323,12 @@ class Formula:
 
 
 _LIKE: Mapping[str, Op] = {
-    "normal": normal_like,
-    "truncated_normal": normal_like,
-    "random_normal": normal_like,
-    "uniform": uniform_like,
+    "normal": normal_like, "truncated_normal": normal_like, "random_normal": normal_like, "uniform": uniform_like,
     "random_uniform": uniform_like,
-}
+}  # fmt: skip
 
 
-def _filled(config: Mapping[str, Any], values: Mapping[Tensor, Expr]) -> Expr:
+def _filled(config: Mapping[str, ProgramValue], values: Mapping[Tensor, Expr]) -> Expr:
     """Numbers that no input changes: zeros, ones; random numbers like a tensor of their shape, if there is one."""
     if "values" in config:
         return constant(config["values"])
@@ -341,7 +342,7 @@ def _filled(config: Mapping[str, Any], values: Mapping[Tensor, Expr]) -> Expr:
 
 
 def _result_names(outputs: Sequence[Tensor]) -> list[str]:
-    """What the results are called: as the author calls them where the names differ."""
+    """Return what the results are called: as the author calls them where the names differ."""
     own = [one.node.names.get(one.index, "") for one in outputs]
     if all(own) and len(set(own)) == len(own) and not any(one.node.layer.type == "InputLayer" for one in outputs):
         return [identifier(one) for one in own]
@@ -357,7 +358,7 @@ def _names(steps: Steps) -> tuple[str, ...]:
 
 
 def _called_by_author(steps: Steps) -> str:
-    """What the author calls a layer that an attribute, or a list or a model in one, holds.
+    """Return what the author calls a layer that an attribute, or a list or a model in one, holds.
 
     >>> _called_by_author(("norms", ItemNamed.of("layer_normalization", 1)))
     'norms_1'
@@ -366,13 +367,13 @@ def _called_by_author(steps: Steps) -> str:
     return identifier("_".join(parts).strip("_"))
 
 
-def _ways(keras: Any, layer: ModelValue) -> dict[int, tuple[Steps, int, Any]]:
-    """How the layers and weights that a layer holds are reached, by identity: the steps, the place among them, and what
-    it is."""
-    found: dict[int, tuple[Steps, int, Any]] = {}
-    attributes: Mapping[str, Any] = layer.instance.attributes if isinstance(layer.instance, Instance) else {}
-    held_by = [(one, (name,)) for name, one in attributes.items() if not name.startswith("__")]
-    waiting: list[tuple[Any, Steps]] = [*reversed(held_by)]
+def _ways(library: Graphs, layer: ModelValue) -> dict[int, tuple[Steps, int, LayerValue | Variable]]:
+    """Return how the layers and weights that a layer holds are reached, by identity: the steps, the place among them,
+    and what it is."""
+    found: dict[int, tuple[Steps, int, LayerValue | Variable]] = {}
+    attributes: Mapping[str, ProgramValue] = layer.instance.attributes if isinstance(layer.instance, Instance) else {}
+    attached = [(one, (name,)) for name, one in attributes.items() if not name.startswith("__")]
+    waiting: list[tuple[ProgramValue, Steps]] = [*reversed(attached)]
     while waiting and len(found) < 10_000:
         one, steps = waiting.pop()
         inner = layer_of(one)
@@ -381,7 +382,7 @@ def _ways(keras: Any, layer: ModelValue) -> dict[int, tuple[Steps, int, Any]]:
                 continue
             found[id(inner)] = (steps, len(found), inner)
             if isinstance(inner, ModelValue) and inner.form in ("sequential", "functional"):
-                parts = [part for part in keras.inner_layers(inner) if part.type != "InputLayer"]
+                parts = [part for part in library.inner_layers(inner) if part.type != "InputLayer"]
                 named_parts = zip(_groups(parts), parts, strict=True)
                 waiting += reversed([(part, (*steps, "layers", ItemNamed.of(group, i)))
                                      for i, (group, part) in enumerate(named_parts)])  # fmt: skip
@@ -399,7 +400,7 @@ def _ways(keras: Any, layer: ModelValue) -> dict[int, tuple[Steps, int, Any]]:
 
 
 def _groups(layers: Sequence[LayerValue | None]) -> list[str]:
-    """What a file calls the items of a list of layers: their classes, counted."""
+    """Return what a file calls the items of a list of layers: their classes, counted."""
     used: dict[str, int] = {}
     names = []
     for layer in layers:

@@ -5,17 +5,15 @@ Reference: `map_graph` in keras/src/ops/function.py.
 
 from __future__ import annotations
 
-from typing import Any
-
 from layerexplain.errors import SpecError
-from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, Node
 from layerexplain.frontends.code.values.tensors import Tensor
 
 
-def flat(value: Any) -> list[Any]:
-    """What lists, tuples and dicts hold, in Keras's order: dicts by their keys."""
-    found: list[Any] = []
+def flat(value: ProgramValue) -> list[ProgramValue]:
+    """Return what lists, tuples and dicts hold, in Keras's order: dicts by their keys."""
+    found: list[ProgramValue] = []
     waiting = [value]
     while waiting and len(found) < 10_000:
         one = waiting.pop()
@@ -67,8 +65,8 @@ class Graph:
         self.nodes = sorted(order, key=lambda node: node.number)
 
     def _visited(self, given: set[Tensor]) -> tuple[list[Node], dict[int, int]]:
-        """What feeds the outputs, in the order in which Keras visits it, without recursion, and a number for each layer
-        in that order."""
+        """Return what feeds the outputs, in the order in which Keras visits it, without recursion, and a number for
+        each layer in that order."""
         order: list[Node] = []
         indices: dict[int, int] = {}
         done: set[int] = set()
@@ -100,10 +98,10 @@ class Graph:
 
 
 def loose_error(tensor: Tensor) -> SpecError:
-    """The error of a model whose outputs hang on an input that it is not given."""
+    """Return the error of a model whose outputs hang on an input that it is not given."""
     name = tensor.node.layer.name
     shape = tensor.node.layer.config.get("batch_shape")
     if isinstance(shape, Unknown) and shape.lacks == "named shape":
         fact = f"{name} is not defined in this code, nor is it an input of the model; is it the name of another tensor?"
-        return SpecError(fact, **Place(shape.file, shape.line, shape.column).told)
+        return SpecError(fact, **Place(shape.file, shape.line, shape.column).error_fields)
     return SpecError(f"the outputs depend on the input '{name}', which is not among the inputs of the model; add it")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from layerexplain.frontends.code.choices import assigned_names
 from layerexplain.frontends.code.effects import Mark
@@ -12,7 +11,7 @@ from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Unknown, Value
+from layerexplain.frontends.code.values.base import ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.program import Instance
 from layerexplain.frontends.code.values.tensors import Tensor
 
@@ -23,7 +22,7 @@ class Loops(InterpreterPart):
     # Loops ------------------------------------------------------------------------------------------------------
 
     def on_for(self, node: ast.For | ast.While, frame: Frame) -> Signal:
-        """A loop. The tests that were passed over in it count where something happened to a model."""
+        """Return a loop. The tests that were passed over in it count where something happened to a model."""
         mark = self.effects.mark()
         self.rounds.append(node.body)
         try:
@@ -88,8 +87,12 @@ class Loops(InterpreterPart):
                 if not since.changed_state or self.budget.is_idle(idle, steps - self.budget.steps):
                     return self._left(node, first, frame)
 
+    def _counters(self) -> list[dict[str, int]]:
+        """Return how many names of each kind are drawn."""
+        return [dict(one.counters) for one in self.frameworks]
+
     def _left(self, node: ast.For | ast.While, first: Mark, frame: Frame) -> Signal:
-        """A long loop over data is left before its end: what it changes is not known."""
+        """Return a long loop over data is left before its end: what it changes is not known."""
         self.effects.record_uncertainty()
         why = Unknown(f"it changes in the loop in line {node.lineno}, which is not read to its end", node.lineno)
         frame.yields = None
@@ -98,7 +101,7 @@ class Loops(InterpreterPart):
             frame.names[name] = why._replace(name=name, file=self.file)
         return None
 
-    def _forget(self, lists: Iterable[Any], why: Unknown, frame: Frame) -> None:
+    def _forget(self, lists: Iterable[ProgramValue], why: Unknown, frame: Frame) -> None:
         """Lists and dicts that a loop changed, nobody knows how often: what stands for them is not known."""
         gone = {id(one): one for one in lists}
         self.budget.look(len(gone))
@@ -116,15 +119,15 @@ class Loops(InterpreterPart):
                         names[name] = value._replace(values=None) if isinstance(value, Array) else lost
 
     def _unknown_loop(self, node: ast.For | ast.While, target: ast.expr | None, why: Unknown, frame: Frame) -> Signal:
-        """A loop that runs nobody knows how often is read for one round: what it makes may be one of several, what it
-        changes is not known."""
+        """Return a loop that runs nobody knows how often is read for one round: what it makes may be one of several,
+        what it changes is not known."""
         if target is not None:
             self.assign(target, why, frame)
         frame.yields = None
         self.effects.record_uncertainty()
         self.budget.look(len(frame.names))
         before = dict(frame.names)
-        drawn = dict(self.keras.counters)
+        drawn = self._counters()
         effects = self.effects
         loop = effects.begin_unknown_loop()
         outermost = effects.unknown_loops[0]
@@ -137,7 +140,7 @@ class Loops(InterpreterPart):
         reason = f"how often the loop in line {line} runs is not known: {why.reason}"
         if any(one.created_at < outermost.created_at for one in since.changed_layers):
             effects.mark_incomplete(Unknown(reason, line, why.name, self.file, option=why.option))
-        elif self.keras.counters != drawn:
+        elif self._counters() != drawn:
             words = f"the loop in line {line} is read for one round; later ones would count the names of layers on"
             effects.record_assumption(Assumption(line, f"{words} ({why.reason})"))
         if changed_containers := since.changed_containers:
@@ -164,7 +167,7 @@ class Loops(InterpreterPart):
 
 
 def _carried(body: list[ast.stmt]) -> set[str]:
-    """The names that a round of a loop takes over from the round before it: read before they are assigned."""
+    """Return the names that a round of a loop takes over from the round before it: read before they are assigned."""
     assigned: set[str] = set()
     found: set[str] = set()
     for node in _in_order(body):
@@ -176,7 +179,7 @@ def _carried(body: list[ast.stmt]) -> set[str]:
 
 
 def _in_order(nodes: Iterable[ast.AST]) -> Iterator[ast.Name]:
-    """The names in statements, in the order in which they are read and assigned."""
+    """Return the names in statements, in the order in which they are read and assigned."""
     waiting = [*nodes][::-1]
     while waiting:
         node = waiting.pop()

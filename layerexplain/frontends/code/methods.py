@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, Budget, fits, weight
 from layerexplain.frontends.code.operators import TOO_LARGE, format_value, is_plain
-from layerexplain.frontends.code.values.base import Evaluator, ProgramError, Unknown
+from layerexplain.frontends.code.values.base import Arguments, Evaluator, Keywords, ProgramError, ProgramValue, Unknown
 
 _TEXT = frozenset(
     """
@@ -44,12 +43,14 @@ CHANGES = frozenset(
 """Methods that change their object."""
 
 
-def has_method(value: Any, name: str) -> bool:
-    """Whether a value has a method that is known here."""
+def has_method(value: object, name: str) -> bool:
+    """Return whether a value has a method that is known here."""
     return name in _OTHERS.get(type(value), ())
 
 
-def call_method(value: Any, name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def call_method(
+    value: ProgramValue, name: str, args: Arguments, kwargs: Keywords, evaluator: Evaluator
+) -> ProgramValue:
     """Return what a method gives. Raises ProgramError."""
     budget = evaluator.budget
     if isinstance(value, str):
@@ -91,19 +92,19 @@ def call_method(value: Any, name: str, args: list[Any], kwargs: dict[str, Any], 
     return result
 
 
-def _of_ordered(value: dict[Any, Any], name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _of_ordered(value: dict[ProgramValue, ProgramValue], name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
     """`move_to_end(key, last)` and `popitem(last)` of an OrderedDict, which is a dict here."""
     ordered = OrderedDict(value)
     try:
-        made = getattr(ordered, name)(*args, **kwargs)
+        result = getattr(ordered, name)(*args, **kwargs)
     except (TypeError, KeyError) as error:
         raise ProgramError(type(error).__name__, str(error)[:100]) from None
     value.clear()
     value.update(ordered)
-    return made
+    return result
 
 
-def sort(items: Any, key: Any, backwards: bool, evaluator: Evaluator) -> Any:
+def sort(items: ProgramValue, key: ProgramValue, backwards: bool, evaluator: Evaluator) -> ProgramValue:
     """Return the items in order; Unknown where they cannot be compared here."""
     if not fits(items):
         return Unknown(TOO_LARGE)
@@ -122,7 +123,7 @@ def sort(items: Any, key: Any, backwards: bool, evaluator: Evaluator) -> Any:
     return [items[place] for place in places]
 
 
-def _of_text(value: str, name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
+def _of_text(value: str, name: str, args: Arguments, kwargs: Keywords, budget: Budget) -> ProgramValue:
     if name == "format":
         return _format(value, args, kwargs, budget)
     if name == "join":
@@ -147,7 +148,7 @@ def _of_text(value: str, name: str, args: list[Any], kwargs: dict[str, Any], bud
         raise ProgramError(type(error).__name__, str(error)[:100]) from None
 
 
-def _format(value: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
+def _format(value: str, args: Arguments, kwargs: Keywords, budget: Budget) -> ProgramValue:
     """`'{}_{name:03d}'.format(…)`, without attributes, items and giant widths."""
     length = 0
     count = iter(range(len(args) + 1))
@@ -156,22 +157,22 @@ def _format(value: str, args: list[Any], kwargs: dict[str, Any], budget: Budget)
         if match[0] in ("{{", "}}"):
             return match[0][0]
         key, spec = match[1], match[2] or ""
-        place: Any = next(count) if not key else int(key) if key.isdecimal() else key
-        source: Any = kwargs if isinstance(place, str) else dict(enumerate(args))
+        place: ProgramValue = next(count) if not key else int(key) if key.isdecimal() else key
+        source: ProgramValue = kwargs if isinstance(place, str) else dict(enumerate(args))
         if place not in source:
             raise ProgramError("IndexError", f"no value for {{{key}}}")
-        made = format_value(source[place], spec)
-        if isinstance(made, Unknown):
+        result = format_value(source[place], spec)
+        if isinstance(result, Unknown):
             raise KeyError
         nonlocal length
-        length += len(made)
+        length += len(result)
         if length > MOST_TEXT:
             raise KeyError
-        return str(made)
+        return str(result)
 
     budget.make(len(value))
     try:
-        made = re.sub(r"\{\{|\}\}|\{(\w*)(?::([^{}]*))?\}", fill, value)
+        result = re.sub(r"\{\{|\}\}|\{(\w*)(?::([^{}]*))?\}", fill, value)
     except (KeyError, StopIteration, ValueError):
         return Unknown("a text that is made of values that are not known")
-    return made if len(made) <= MOST_TEXT else Unknown(TOO_LARGE)
+    return result if len(result) <= MOST_TEXT else Unknown(TOO_LARGE)

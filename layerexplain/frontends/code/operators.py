@@ -5,11 +5,11 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
-from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_BITS, MOST_ITEMS, MOST_TEXT, Budget, fits, weight
 from layerexplain.frontends.code.values.base import (
     ProgramError,
+    ProgramValue,
     Size,
     Unknown,
     Value,
@@ -19,40 +19,31 @@ from layerexplain.records import Record
 PLAIN = (bool, int, float, str, bytes, type(None), complex)
 """Kinds of values that are what they say."""
 
-BINARY: dict[str, Callable[[Any, Any], Any]] = {
-    "Add": operator.add,
-    "Sub": operator.sub,
-    "Mult": operator.mul,
-    "Div": operator.truediv,
-    "FloorDiv": operator.floordiv,
-    "Mod": operator.mod,
-    "Pow": operator.pow,
-    "LShift": operator.lshift,
-    "RShift": operator.rshift,
-    "BitOr": operator.or_,
-    "BitAnd": operator.and_,
-    "BitXor": operator.xor,
+BINARY: dict[str, Callable[[ProgramValue, ProgramValue], ProgramValue]] = {
+    "Add": operator.add, "Sub": operator.sub, "Mult": operator.mul, "Div": operator.truediv,
+    "FloorDiv": operator.floordiv, "Mod": operator.mod, "Pow": operator.pow, "LShift": operator.lshift,
+    "RShift": operator.rshift, "BitOr": operator.or_, "BitAnd": operator.and_, "BitXor": operator.xor,
+}  # fmt: skip
+_UNARY: dict[str, Callable[[ProgramValue], ProgramValue]] = {
+    "USub": operator.neg,
+    "UAdd": operator.pos,
+    "Invert": operator.invert,
 }
-_UNARY: dict[str, Callable[[Any], Any]] = {"USub": operator.neg, "UAdd": operator.pos, "Invert": operator.invert}
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "Eq": operator.eq,
-    "NotEq": operator.ne,
-    "Lt": operator.lt,
-    "LtE": operator.le,
-    "Gt": operator.gt,
+_COMPARE: dict[str, Callable[[ProgramValue, ProgramValue], ProgramValue]] = {
+    "Eq": operator.eq, "NotEq": operator.ne, "Lt": operator.lt, "LtE": operator.le, "Gt": operator.gt,
     "GtE": operator.ge,
-}
+}  # fmt: skip
 
 
 TOO_LARGE = "its value is too large to be computed here"
 
 
-def is_plain(value: Any) -> bool:
-    """Whether a value is a number, a text, True, False or None."""
+def is_plain(value: object) -> bool:
+    """Return whether a value is a number, a text, True, False or None."""
     return type(value) in PLAIN
 
 
-def binary(name: str, left: Any, right: Any, budget: Budget) -> Any:
+def binary(name: str, left: object, right: object, budget: Budget) -> ProgramValue:
     """Return the result of an operator on two known values; Unknown where it is too large. Raises ProgramError."""
     kinds = (type(left), type(right))
     if Size in kinds and all(kind in (Size, int, float, bool) for kind in kinds):
@@ -69,7 +60,7 @@ def binary(name: str, left: Any, right: Any, budget: Budget) -> Any:
         raise ProgramError(type(error).__name__, str(error)[:100]) from None
 
 
-def _size(name: str, left: Any, right: Any) -> int | None:
+def _size(name: str, left: object, right: object) -> int | None:
     """About how large a result is; None for one that is too large."""
     if name == "Mod" and isinstance(left, str | bytes):
         return _formatted_size(left if isinstance(left, str) else left.decode("latin-1"), right)
@@ -98,7 +89,7 @@ def _size(name: str, left: Any, right: Any) -> int | None:
     return 1
 
 
-def _formatted_size(text: str, values: Any) -> int | None:
+def _formatted_size(text: str, values: object) -> int | None:
     """Return how long `text % values` is at most; None where it is too long, or its values have no text here."""
     given = values if isinstance(values, tuple) else (values,)
     if len(text) > MOST_TEXT or re.search(r"\d{4,}|\*", text) or not fits(values) or not all(map(is_plain, given)):
@@ -107,14 +98,14 @@ def _formatted_size(text: str, values: Any) -> int | None:
     return size if size <= MOST_TEXT else None
 
 
-def _length(value: Any) -> int:
+def _length(value: object) -> int:
     """Return how long the text of a plain value is at most."""
     if isinstance(value, str | bytes):
         return 4 * len(value) + 3  # with each sign escaped
     return 3 + value.bit_length() // 3 if type(value) is int else 400
 
 
-def format_value(value: Any, spec: str) -> Any:
+def format_value(value: ProgramValue, spec: str) -> ProgramValue:
     """Return a value as an f-string writes it; Unknown for one that has no text here."""
     if not is_plain(value) or re.search(r"\d{4,}", spec) or len(spec) > 50:
         shown = type(value) in (list, tuple) and not spec and fits(value) and all(is_plain(one) for one in value)
@@ -127,7 +118,7 @@ def format_value(value: Any, spec: str) -> Any:
         raise ProgramError(type(error).__name__, str(error)[:100]) from None
 
 
-def compare(name: str, left: Any, right: Any) -> Any:
+def compare(name: str, left: object, right: object) -> ProgramValue:
     """Return the result of a comparison: True, False, or Unknown."""
     if name in ("Is", "IsNot"):
         same = _same(left, right)
@@ -148,7 +139,7 @@ def compare(name: str, left: Any, right: Any) -> Any:
         raise ProgramError("TypeError", str(error)[:100]) from None
 
 
-def _is_known(value: Any) -> bool:
+def _is_known(value: ProgramValue) -> bool:
     if is_plain(value) or isinstance(value, range):
         return True
     if type(value) not in (list, tuple, dict, set, frozenset) or not fits(value):
@@ -157,8 +148,8 @@ def _is_known(value: Any) -> bool:
     return all(_is_known(one) for one in items)
 
 
-def _same(left: Any, right: Any) -> Any:
-    """Whether two values are one object, as `is` asks; of numbers and texts, whether they are equal."""
+def _same(left: object, right: object) -> ProgramValue:
+    """Return whether two values are one object, as `is` asks; of numbers and texts, whether they are equal."""
     for one, other in ((left, right), (right, left)):
         if one is None:
             return other if isinstance(other, Unknown) else other is None
@@ -169,7 +160,7 @@ def _same(left: Any, right: Any) -> Any:
     return left.is_same(right) if isinstance(left, Value) else left is right
 
 
-def _contains(items: Any, value: Any) -> Any:
+def _contains(items: ProgramValue, value: ProgramValue) -> ProgramValue:
     if isinstance(items, str) and isinstance(value, str):
         return value in items
     if isinstance(items, range) and is_plain(value):
@@ -193,8 +184,8 @@ def _contains(items: Any, value: Any) -> Any:
     return unsure if unsure is not None else False
 
 
-def truth(value: Any) -> bool | None:
-    """Whether a value counts as true in a test; None where that is not known."""
+def truth(value: object) -> bool | None:
+    """Return whether a value counts as true in a test; None where that is not known."""
     if isinstance(value, Value):
         return value.truth()
     if is_plain(value) or type(value) in (list, tuple, dict, set, frozenset, range):
@@ -202,7 +193,7 @@ def truth(value: Any) -> bool | None:
     return True
 
 
-def unary(name: str, value: Any) -> Any:
+def unary(name: str, value: object) -> ProgramValue:
     """Return the result of an operator on one value."""
     if name == "Not":
         known = truth(value)

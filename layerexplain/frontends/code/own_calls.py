@@ -11,21 +11,21 @@ from typing import Any
 from layerexplain.errors import SourceError, SpecError
 from layerexplain.frontends.code.bounds import fits
 from layerexplain.frontends.code.graphs import flat
+from layerexplain.frontends.code.nodes import Nodes
 from layerexplain.frontends.code.operators import TOO_LARGE
-from layerexplain.frontends.code.parts import KerasPart
-from layerexplain.frontends.code.shapes import TOLD, declaration_of, flat_tensors
+from layerexplain.frontends.code.shapes import STATED_SHAPE, declaration_of, flat_tensors
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramError, Unknown, unknown_at
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Trace, tensors_in, unknown_in
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown, unknown_at
+from layerexplain.frontends.code.values.layers import CallTrace, LayerValue, ModelValue, Node, tensors_in, unknown_in
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance, creation_counter
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.layers.declaration import Spec
 
 
-class OwnCalls(KerasPart):
-    """The part of `Keras` that follows own layers and models."""
+class OwnCalls(Nodes):
+    """What a library knows of the layers and models of the program."""
 
-    def trace(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Trace:
+    def trace(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> CallTrace:
         """Follow the `call` of a layer or model of the program, with tensors in place of its inputs: once for the same
         arguments. Following it again draws no names."""
         training = self._training(model, args, kwargs)
@@ -35,26 +35,26 @@ class OwnCalls(KerasPart):
         if known is not None:
             return known
         again, counters = model.traced, dict(self.counters)
-        trace = model.traces[key] = Trace(training)
+        trace = model.traces[key] = CallTrace(training)
         began = next(creation_counter)
-        names = self._parameters(model)
+        names = self.parameter_names(model)
 
-        def placeholder(tensor: Any, name: str, part: bool) -> Tensor:
+        def placeholder(tensor: object, name: str, part: bool) -> Tensor:
             like = tensor if isinstance(tensor, Tensor) else None
             config = {"like": like, "batch_shape": None if like else tensor, "dtype": "float32", "part": part}
-            layer = LayerValue("InputLayer", "layer", name, config, model.place)
-            made: Tensor = self.bare_node(layer, in_call=True).result()
+            layer = LayerValue(self, "InputLayer", "layer", name, config, model.place)
+            result: Tensor = self.bare_node(layer, in_call=True).result()
             mask = self.mask_of(like) if like is not None and with_masks else None
             if mask is not None:
                 config = {"like": mask, "batch_shape": None, "dtype": "bool"}
                 label = "mask" if len(names) - 20 == 1 else f"{name}_mask"
-                carried = LayerValue("InputLayer", "layer", label, config, model.place)
-                trace.mask_inputs[made] = self.bare_node(carried, in_call=True).result()
-                self.masks[made] = trace.mask_inputs[made]
-            trace.inputs.append(made)
-            return made
+                carried = LayerValue(self, "InputLayer", "layer", label, config, model.place)
+                trace.mask_inputs[result] = self.bare_node(carried, in_call=True).result()
+                self.masks[result] = trace.mask_inputs[result]
+            trace.inputs.append(result)
+            return result
 
-        def placed(value: Any, name: str) -> Any:
+        def placed(value: object, name: str) -> ProgramValue:
             return mirrored(value, lambda t: placeholder(t, name, not isinstance(value, Tensor)))
 
         inner_args = [placed(one, name) for one, name in zip(args, names, strict=False)]
@@ -62,12 +62,12 @@ class OwnCalls(KerasPart):
         interpreter = self.interpreter
         at, file, depth = interpreter.node, interpreter.file, interpreter.budget.depth
         before, self.training = self.training, training
-        self.call_depth += 1
+        interpreter.followed_calls.append(self)
         self.tracing.append((model, trace.inputs))
         interpreter.effects.followed_models.append(model)
         try:
             self._build(model, args, kwargs)
-            outputs = self._told_result(model, self._run(model, inner_args, inner_kwargs), inner_args, inner_kwargs)
+            outputs = self._stated_result(model, self._run(model, inner_args, inner_kwargs), inner_args, inner_kwargs)
             self._masks_of_results(model, trace, outputs, inner_args, inner_kwargs)
         except ProgramError as error:
             place = error.place or interpreter.place()
@@ -76,7 +76,7 @@ class OwnCalls(KerasPart):
                 self.fault(SourceError(f"the call of {model.type} raises {error}"[:300]), place)
         finally:
             trace.span = began, next(creation_counter)
-            self.call_depth -= 1
+            interpreter.followed_calls.pop()
             self.training = before
             self.tracing.pop()
             interpreter.effects.followed_models.pop()
@@ -94,15 +94,15 @@ class OwnCalls(KerasPart):
             model.reason = unknown or model.reason
         return trace
 
-    def _training(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> bool:
-        """Whether a call is one of training: it says so, or the call around it is."""
-        names = self._parameters(model)
+    def _training(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> bool:
+        """Return whether a call is one of training: it says so, or the call around it is."""
+        names = self.parameter_names(model)
         at = names.index("training") if "training" in names else len(args)
         given = kwargs.get("training", args[at] if at < len(args) else None)
         return given if isinstance(given, bool) else bool(self.training)
 
-    def _key(self, value: Any, with_masks: bool) -> Any:
-        """A value as a key: what stands for a tensor is its shape, its dtype, and whether it carries a mask."""
+    def _key(self, value: ProgramValue, with_masks: bool) -> ProgramValue:
+        """Return a value as a key: what stands for a tensor is its shape, its dtype, and whether it carries a mask."""
         if isinstance(value, Tensor):
             spec = self.shapes.of(value)
             carries = with_masks and self.mask_of(value) is not None
@@ -115,8 +115,8 @@ class OwnCalls(KerasPart):
             return (type(value), value)
         return ("object", id(value))
 
-    def _parameters(self, model: ModelValue) -> list[str]:
-        function = model.config.get("function") or (model.instance and model.instance.cls.find("call"))
+    def parameter_names(self, model: ModelValue) -> list[str]:
+        function = model.config.get("function") or (model.instance and model.instance.cls.find(self.call_name))
         if isinstance(function, Bound):
             function = function.function
         if not isinstance(function, Function):
@@ -125,18 +125,18 @@ class OwnCalls(KerasPart):
 
     # What is not read -------------------------------------------------------------------------------------------------
 
-    def tell_shape(self, value: Any, shape: Any) -> None:
+    def tell_shape(self, value: ProgramValue, shape: ProgramValue) -> None:
         """Note the shape of what a function returned that is not read: the code or a layer that takes it states it."""
         if not isinstance(value, Tensor) or value.node.layer.reason is None or self.shapes.of(value) is not None:
             return
         sizes = list(shape) if type(shape) in (list, tuple) else []
         are_sizes = all(one is None or (isinstance(one, int) and one >= 0) for one in sizes[1:])
         if sizes and value.node.layer.kind == "custom" and are_sizes:
-            value.node.layer.config[TOLD] = (None, *sizes[1:])
+            value.node.layer.config[STATED_SHAPE] = (None, *sizes[1:])
             value.node.specs = None
 
-    def _told_result(self, model: ModelValue, outputs: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """The result of a `call` that cannot be followed to its end, where the class tells its shape itself
+    def _stated_result(self, model: ModelValue, outputs: object, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return the result of a `call` that cannot be followed to its end, where the class tells its shape itself
         (`compute_output_shape`): a function that is not read, of all that goes in."""
         method = model.instance.cls.find("compute_output_shape") if model.instance is not None else None
         given = tensors_in([*args, *kwargs.values()])
@@ -157,7 +157,7 @@ class OwnCalls(KerasPart):
 
     # Building and running -------------------------------------------------------------------------------------------
 
-    def _build(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> None:
+    def _build(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> None:
         """Run `build` of the program once, with the shapes of the inputs: again where they were not known before."""
         instance = model.instance
         method = instance.cls.find("build") if instance is not None else None
@@ -168,7 +168,7 @@ class OwnCalls(KerasPart):
         shapes, named = self._build_shapes(model, method, args, kwargs)
         self.build_by_hand(instance, method, shapes, named)
 
-    def build_by_hand(self, instance: Instance, method: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def build_by_hand(self, instance: Instance, method: Function, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """`layer.build(shape)`: what is built already stays as it is, unless its shape was not known then."""
         attributes, model = instance.attributes, instance.layer
         if not isinstance(model, ModelValue) or instance in self.building:
@@ -188,15 +188,15 @@ class OwnCalls(KerasPart):
         finally:
             self.building.pop()
 
-    def _known(self, values: list[Any]) -> bool:
+    def _known(self, values: list[ProgramValue]) -> bool:
         return all(self.shapes.of(tensor) is not None for tensor in tensors_in(values))
 
     def _build_shapes(
-        self, model: ModelValue, method: Function, args: list[Any], kwargs: dict[str, Any]
-    ) -> tuple[list[Any], dict[str, Any]]:
-        """What `build` is given: one shape, or one for each tensor by the name of its argument."""
+        self, model: ModelValue, method: Function, args: Arguments, kwargs: Keywords
+    ) -> tuple[Arguments, Keywords]:
+        """Return what `build` is given: one shape, or one for each tensor by the name of its argument."""
         names = method.names[1:]
-        by_name = {**dict(zip(self._parameters(model), args, strict=False)), **kwargs}
+        by_name = {**dict(zip(self.parameter_names(model), args, strict=False)), **kwargs}
         tensors = {name: value for name, value in by_name.items() if tensors_in(value)}
         named = {f"{name}_shape": value for name, value in tensors.items() if f"{name}_shape" in names}
         if len(tensors) > 1 and len(names) > 1 and named:
@@ -206,16 +206,16 @@ class OwnCalls(KerasPart):
         shapes = [mirrored(one, self.shape_tuple) for one in list(tensors.values())[: max(len(names), 1)]]
         return shapes or [self.interpreter.unknown("the shape of the input")], {}
 
-    def shape_tuple(self, tensor: Any) -> Any:
-        """The shape of a tensor as code sees it: a tuple with None for sizes that are not known."""
+    def shape_tuple(self, tensor: object) -> ProgramValue:
+        """Return the shape of a tensor as code sees it: a tuple with None for sizes that are not known."""
         spec = self.shapes.of(tensor) if isinstance(tensor, Tensor) else None
         if spec is None:
             return self.cause_of(tensor, "the shape of a tensor that is not known")
         return tuple([one if isinstance(one, int) else None for one in spec.shape])
 
-    def cause_of(self, tensor: Any, words: str) -> Unknown:
-        """Why the shape of a tensor is not known: an input without one, a function that is not read, an argument; in
-        other words where no cause is found."""
+    def cause_of(self, tensor: object, words: str) -> Unknown:
+        """Return why the shape of a tensor is not known: an input without one, a function that is not read, an
+        argument; in other words where no cause is found."""
         waiting = [tensor] if isinstance(tensor, Tensor) else []
         seen: set[int] = set()
         while waiting and len(seen) < 1000:
@@ -235,7 +235,7 @@ class OwnCalls(KerasPart):
         found: Unknown = self.interpreter.unknown(words)
         return found
 
-    def shape_behind(self, layer: LayerValue, shape: Any) -> Any:
+    def shape_behind(self, layer: LayerValue, shape: ProgramValue) -> ProgramValue:
         """`compute_output_shape` of a layer of Keras."""
         if type(shape) not in (list, tuple) or not all(isinstance(one, int | None) for one in shape):
             return self.interpreter.unknown(f"the shape behind '{layer.name}'")
@@ -249,8 +249,9 @@ class OwnCalls(KerasPart):
         node: Node = self.bare_node(layer, (tensor,))
         return node
 
-    def own_on_data(self, layer: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """A layer or model of the program called on data: it is built, as in Keras, and its layers get their names."""
+    def own_on_data(self, layer: ModelValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return a layer or model of the program called on data: it is built, as in Keras, and its layers get their
+        names."""
 
         effects, is_built = self.interpreter.effects, layer.traced
         mark = effects.mark()
@@ -262,40 +263,40 @@ class OwnCalls(KerasPart):
         shape = self.shape_tuple(trace.outputs) if isinstance(trace.outputs, Tensor) else trace.reason
         return self._data_of(shape, [*args, *kwargs.values()], "what a layer gives for data")
 
-    def on_arrays(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """A layer of Keras called on arrays outside of any model: an array of the shape that it gives."""
+    def on_arrays(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return a layer of Keras called on arrays outside of any model: an array of the shape that it gives."""
         before = list(layer.nodes)
         given, named = mirrored((args, kwargs), self._input_for, (Array,))
         node = self.bare_node(layer, tuple(given), named)
-        made = self.shape_tuple(node.result())
+        result = self.shape_tuple(node.result())
         layer.nodes[:] = before
         arrays = [one for one in flat([args, [*kwargs.values()]]) if isinstance(one, Array)]
         if not self.in_call and len(arrays) == len(node.tensors()):
             refusal = self.shapes.refusal(node, [Spec(one.shape, "float") for one in arrays])
             if refusal is not None:
                 self.fault(refusal.with_place(layer=layer.name))
-        return self._data_of(made, [*args, *kwargs.values()], "a number that a layer computes")
+        return self._data_of(result, [*args, *kwargs.values()], "a number that a layer computes")
 
     def _input_for(self, data: Array | Unknown) -> Tensor:
-        """An input in place of data, with any number of examples."""
-        made: Tensor = self.new_input("x", data if isinstance(data, Unknown) else (None, *data.shape[1:]))
-        return made
+        """Return an input in place of data, with any number of examples."""
+        result: Tensor = self.new_input("x", data if isinstance(data, Unknown) else (None, *data.shape[1:]))
+        return result
 
-    def _data_of(self, shape: Any, given: list[Any], words: str) -> Any:
-        """What a layer gives for data: an array with as many examples, or in `words` what is not known."""
+    def _data_of(self, shape: object, given: list[ProgramValue], words: str) -> ProgramValue:
+        """Return what a layer gives for data: an array with as many examples, or in `words` what is not known."""
         if type(shape) is not tuple or not shape:
             return shape if isinstance(shape, Unknown) else self.interpreter.unknown(words)
         first = next((one for one in flat(given) if isinstance(one, Array)), None)
         return Array((first.shape[0] if first is not None and shape[0] is None else shape[0], *shape[1:]))
 
-    def _run(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _run(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         instance = model.instance
         if instance is None:
             extra = model.config.get("arguments")
             return self.interpreter.call(
                 model.config["function"], args, {**(extra if type(extra) is dict else {}), **kwargs}
             )
-        method = instance.cls.find("call")
+        method = instance.cls.find(self.call_name)
         if not isinstance(method, Function):
             root = instance.cls.root()
             unread = any(isinstance(one, Unknown) for one in instance.cls.order())
@@ -312,15 +313,17 @@ class OwnCalls(KerasPart):
         return self.interpreter.call(Bound(instance, method), args, kwargs)
 
     def has_no_call(self, model: ModelValue) -> bool:
-        """Whether a model of the program only holds layers, as one does that has its `train_step` alone."""
+        """Return whether a model of the program only holds layers, as one does that has its `train_step` alone."""
         cls = model.instance.cls if model.instance is not None and model.config.get("model") else None
         order = [] if cls is None else cls.order()
-        return cls is not None and cls.find("call") is None and not any(isinstance(one, Unknown) for one in order)
+        return (
+            cls is not None and cls.find(self.call_name) is None and not any(isinstance(one, Unknown) for one in order)
+        )
 
     def _given_masks(
-        self, names: list[str], positional: set[str], args: list[Any], kwargs: dict[str, Any]
-    ) -> dict[str, Any]:
-        """The masks that Keras gives to a `call` which asks for them by name and is not given them."""
+        self, names: list[str], positional: set[str], args: Arguments, kwargs: Keywords
+    ) -> dict[str, ProgramValue]:
+        """Return the masks that Keras gives to a `call` which asks for them by name and is not given them."""
         tensors = {name: one for name, one in zip(names[1:], args, strict=False) if tensors_in(one)}
         tensors.update({name: one for name, one in kwargs.items() if tensors_in(one)})
         if len(tensors) == 1:
@@ -337,7 +340,7 @@ class OwnCalls(KerasPart):
     # Masks --------------------------------------------------------------------------------------------------------
 
     def mask_of(self, tensor: Tensor) -> Tensor | None:
-        """The mask that a tensor carries inside of a `call`, as a tensor; None where it carries none."""
+        """Return the mask that a tensor carries inside of a `call`, as a tensor; None where it carries none."""
         waiting = [tensor]
         while waiting:  # a chain of layers may be long
             current = waiting[-1]
@@ -356,8 +359,8 @@ class OwnCalls(KerasPart):
                 explicit = current.node.kwargs.get("mask")
                 self.masks[current] = explicit if isinstance(explicit, Tensor) else self.masks[first]
             else:
-                made = self.shapes.masks_made(current.node)
-                has = current.index < len(made) and made[current.index] is not None
+                result = self.shapes.result_masks(current.node)
+                has = current.index < len(result) and result[current.index] is not None
                 self.masks[current] = current.node.result(-1 - current.index) if has else None
             waiting.pop()
         found: Tensor | None = self.masks[tensor]
@@ -370,7 +373,7 @@ class OwnCalls(KerasPart):
         return None if trace.masks[tensor.index] is None else tensor.node.result(-1 - tensor.index)
 
     def _masks_of_results(
-        self, model: ModelValue, trace: Trace, outputs: Any, args: list[Any], kwargs: dict[str, Any]
+        self, model: ModelValue, trace: CallTrace, outputs: object, args: Arguments, kwargs: Keywords
     ) -> None:
         """The masks that the results of a `call` carry: those that they have, else what `compute_mask` makes."""
         results = flat_tensors(outputs)
@@ -380,11 +383,11 @@ class OwnCalls(KerasPart):
             first = args[0] if args else next(iter(kwargs.values()), None)
             given = kwargs.get("mask")
             previous = given if tensors_in(given) else mirrored(first, self.mask_of)
-            made = previous
+            result = previous
             method = instance.cls.find("compute_mask")
             if isinstance(method, Function):
-                made = self.interpreter.call(Bound(instance, method), [first, previous], {})
-            each: Any = made if type(made) in (list, tuple) else [made]
+                result = self.interpreter.call(Bound(instance, method), [first, previous], {})
+            each: ProgramValue = result if type(result) in (list, tuple) else [result]
             for place, one in enumerate(each[: len(results)]):
                 if masks[place] is None and isinstance(one, Unknown):
                     trace.reason = one
@@ -392,7 +395,7 @@ class OwnCalls(KerasPart):
                     masks[place] = one
         trace.masks = masks
 
-    def base_mask(self, of: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def base_mask(self, of: object, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """`compute_mask` of a layer of Keras: what it makes of the mask of its input."""
         layer: Any = of.layer if isinstance(of, Instance) else of
         mask = args[1] if len(args) > 1 else kwargs.get("mask", kwargs.get("previous_mask"))
@@ -403,7 +406,8 @@ class OwnCalls(KerasPart):
 
 
 def passes_masks(instance: Instance) -> bool:
-    """Whether an object of the program gives its results masks: it says so, or has a `compute_mask` of its own."""
+    """Return whether an object of the program gives its results masks: it says so, or has a `compute_mask` of its
+    own."""
     stated = instance.attributes.get("supports_masking")
     if stated is None:
         stated = instance.cls.find("supports_masking")
@@ -411,8 +415,8 @@ def passes_masks(instance: Instance) -> bool:
     return stated is True or (computes and stated is not False)
 
 
-def mirrored(value: Any, change: Any, kinds: tuple[type, ...] = (Tensor,)) -> Any:
-    """A structure of lists and dicts with each tensor, or value of other `kinds`, replaced."""
+def mirrored(value: ProgramValue, change: ProgramValue, kinds: tuple[type, ...] = (Tensor,)) -> ProgramValue:
+    """Return a structure of lists and dicts with each tensor, or value of other `kinds`, replaced."""
     if isinstance(value, kinds):
         return change(value)
     if type(value) in (list, tuple):

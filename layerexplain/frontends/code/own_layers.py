@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import BoundCall as BoundCall
 from layerexplain.errors import NotKnown, ShapeError
 from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.graph_formula import Formula, not_known
 from layerexplain.frontends.code.own_calls import mirrored, passes_masks
-from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
-from layerexplain.frontends.code.values.layers import ModelValue, Trace, layer_of, unknown_in
+from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramError, ProgramValue, Unknown
+from layerexplain.frontends.code.values.layers import CallTrace, ModelValue, layer_of, unknown_in
 from layerexplain.frontends.code.values.program import Class, Function
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.lang.definition import Definition, states_after
@@ -31,7 +31,7 @@ from layerexplain.ops import load_all
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.keras_calls import Keras
+    from layerexplain.frontends.code.library.keras.framework import Keras
 
 _CALL = "(call)"
 """The argument of a declaration that says how the tensors stand in a call: in lists, in dicts, by name."""
@@ -49,29 +49,29 @@ class Code(NamedTuple):
     """What an own layer's code was read by. `where` is how a place in it is told: `layers.py:41`."""
 
     keras: Keras
-    where: Any
+    where: ProgramValue
 
 
 class OwnLayer(Declaration):
-    """The declaration of an own layer: of an object of the program (`made`), or of a class, of which each configuration
-    makes one."""
+    """The declaration of an own layer: of an object of the program (`layer`), or of a class of which each
+    configuration makes one."""
 
-    def __init__(self, cls: Class | None, code: Code, name: str, made: ModelValue | None = None) -> None:
+    def __init__(self, cls: Class | None, code: Code, name: str, model: ModelValue | None = None) -> None:
         self.cls = cls
         self.code = code
-        self.made = made
-        find: Callable[[str], Any] = cls.find if cls is not None else lambda _: None
-        function = made.config.get("function") if made is not None and cls is None else None
-        method = find("call") or getattr(function, "function", function)
+        self.layer = model
+        find: Callable[[str], ProgramValue] = cls.find if cls is not None else lambda _: None
+        function = model.config.get("function") if model is not None and cls is None else None
+        method = find(code.keras.call_name) or getattr(function, "function", function)
         names, optional = parameters(method)
         self.call_names = names[1:] if cls is not None else names
         tensors = tuple([one for one in self.call_names if one not in _GIVEN]) or ("x",)
         taken, _ = parameters(find("__init__"))
-        defaults = _defaults(find("__init__")) if made is None else dict.fromkeys(taken)
+        defaults = _defaults(find("__init__")) if model is None else dict.fromkeys(taken)
         arguments = {one: argument_of(Anything, defaults.get(one, Argument.REQUIRED)) for one in taken[1:]}
         given = tuple([f"{one}=4" for one, is_given in arguments.items() if is_given.default is Argument.REQUIRED])
         required = [one for one in tensors if one not in optional]
-        passes = passes_masks(made.instance) if made is not None and made.instance is not None else _passes(cls)
+        passes = passes_masks(model.instance) if model is not None and model.instance is not None else _passes(cls)
         computes = isinstance(find("compute_mask"), Function)
         reads = {"training"} | ({"masks"} if computes or _uses_masks(cls, self.call_names) else set())
         node = getattr(method, "node", None)
@@ -79,7 +79,7 @@ class OwnLayer(Declaration):
         about = _sentence(documented or (cls.docstring if cls is not None else ""))
         if not about:
             own = "A function of the author's own" if cls is None else "The author's own layer"
-            place = code.where(cls.place if cls is not None else made.place if made is not None else Place("", 0))
+            place = code.where(cls.place if cls is not None else model.place if model is not None else Place("", 0))
             about = f"{own}, defined in {place}."
         super().__init__(
             name,
@@ -92,13 +92,13 @@ class OwnLayer(Declaration):
         self.loose = (*self.loose, _CALL)
         self.is_cell = cls is not None and _has_states(cls)
 
-    def bind(self, config: Mapping[str, Any], *, strict: bool = False) -> dict[str, Any]:
-        """The arguments of a configuration, and how the tensors stand in the call."""
+    def bind(self, config: Mapping[str, ProgramValue], *, strict: bool = False) -> dict[str, ProgramValue]:
+        """Return the arguments of a configuration, and how the tensors stand in the call."""
         bound = super().bind({key: value for key, value in config.items() if key != _CALL}, strict=strict)
         return bound if config.get(_CALL) is None else {**bound, _CALL: config[_CALL]}
 
     def binds(self, call: Call) -> BoundCall:
-        """A call's tensors in the order in which they stand in its arguments, and how they stand there."""
+        """Return a call's tensors in the order in which they stand in its arguments, and how they stand there."""
         tensors: list[TensorRef | None] = []
 
         def slot(ref: TensorRef) -> Slot:
@@ -113,7 +113,7 @@ class OwnLayer(Declaration):
     def trace(
         self,
         specs: Sequence[Spec | None],
-        arguments: Mapping[str, Any],
+        arguments: Mapping[str, ProgramValue],
         masks: Sequence[Spec | None] = (),
         *,
         training: bool = False,
@@ -121,7 +121,7 @@ class OwnLayer(Declaration):
         whole: str = "",
         keras_2: bool = False,
     ) -> Definition:
-        """The layer at given shapes. Raises `LayerExplainError` with the line of what cannot be followed."""
+        """Return the layer at given shapes. Raises `LayerExplainError` with the line of what cannot be followed."""
         load_all()
         keras = self.code.keras
         with _FormulaReading(keras, training):
@@ -138,24 +138,28 @@ class OwnLayer(Declaration):
             return self._definition(formula, layer, trace, arguments)
 
     def _at(self, place: Place | None = None) -> str:
-        """A place in the code in words: where it is not known, the class."""
-        told: str = self.code.where(place or (self.cls.place if self.cls is not None else Place("", 0)))
-        return f"{told}:{place.column}" if place is not None and place.column else told
+        """Return a place in the code in words: where it is not known, the class."""
+        shown: str = self.code.where(place or (self.cls.place if self.cls is not None else Place("", 0)))
+        return f"{shown}:{place.column}" if place is not None and place.column else shown
 
     def _followed(
-        self, keras: Keras, specs: Sequence[Spec | None], arguments: Mapping[str, Any], masks: Sequence[Spec | None]
-    ) -> tuple[ModelValue, Trace]:
-        """The object that is called, and what its `call` does with tensors of these shapes."""
+        self,
+        keras: Keras,
+        specs: Sequence[Spec | None],
+        arguments: Mapping[str, ProgramValue],
+        masks: Sequence[Spec | None],
+    ) -> tuple[ModelValue, CallTrace]:
+        """Return the object that is called, and what its `call` does with tensors of these shapes."""
         interpreter = keras.interpreter
         interpreter.budget = Budget()
         effects = interpreter.effects
         mark = effects.mark()
-        layer = self.made if self.made is not None else self._object(keras, arguments)
-        fed = [None if one is None else keras.input_like(f"x{i}", one) for i, one in enumerate(specs)]
-        for one, mask in zip(fed, masks, strict=False):
+        layer = self.layer if self.layer is not None else self._object(keras, arguments)
+        given = [None if one is None else keras.input_like(f"x{i}", one) for i, one in enumerate(specs)]
+        for one, mask in zip(given, masks, strict=False):
             if one is not None and mask is not None:
                 keras.masks[one] = keras.input_like("mask", mask)
-        args, kwargs = self._arguments(arguments.get(_CALL), fed)
+        args, kwargs = self._arguments(arguments.get(_CALL), given)
         trace = keras.trace(layer, args, kwargs)
         effects.record_pending()
         assumptions, faults = effects.withdraw(mark)
@@ -169,22 +173,22 @@ class OwnLayer(Declaration):
             raise NotKnown(f"{self.type} hangs on a branch that is not known ({at}: {choice.words})")
         return layer, trace
 
-    def _object(self, keras: Keras, arguments: Mapping[str, Any]) -> ModelValue:
-        """An object of the class, made with the arguments of a configuration."""
+    def _object(self, keras: Keras, arguments: Mapping[str, ProgramValue]) -> ModelValue:
+        """Return an object of the class, made with the arguments of a configuration."""
         config = {key: ready(keras, value) for key, value in arguments.items() if key != _CALL}
         layer = layer_of(keras.interpreter.call(self.cls, [], {k: one for k, one in config.items() if one is not None}))
         if not isinstance(layer, ModelValue):
             raise NotKnown(f"{self.type} is no layer that is read ({self._at()})")
         return layer
 
-    def state_sizes(self, config: Mapping[str, Any]) -> tuple[int, ...] | None:
-        """What its `state_size` says; None for a layer without one."""
+    def state_sizes(self, config: Mapping[str, ProgramValue]) -> tuple[int, ...] | None:
+        """Return what its `state_size` says; None for a layer without one."""
         if self.cls is None or not self.is_cell:
             return None
         keras = self.code.keras
         with _FormulaReading(keras, False):
             try:
-                layer = self.made if self.made is not None else self._object(keras, self.bind(config))
+                layer = self.layer if self.layer is not None else self._object(keras, self.bind(config))
                 found = keras.interpreter.attribute(layer.instance, "state_size")
             except (Exhausted, ProgramError):
                 return None
@@ -192,36 +196,36 @@ class OwnLayer(Declaration):
         sizes = [one[0] if type(one) in (list, tuple) and len(one) == 1 else one for one in sizes]
         return tuple(sizes) if sizes and all(type(one) is int and one > 0 for one in sizes) else None
 
-    def _arguments(self, pattern: Any, fed: list[Tensor | None]) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments of a call with its tensors in their places."""
+    def _arguments(self, pattern: object, given: list[Tensor | None]) -> tuple[Arguments, Keywords]:
+        """Return the arguments of a call with its tensors in their places."""
         if pattern is None:
-            while fed and fed[-1] is None:
-                fed.pop()
-            method = self.cls.find("call") if self.cls is not None else None
-            if self.is_cell and len(self.tensors) == 2 and len(fed) > 1:
-                return [fed[0], fed[1:]], {}
-            alone = len(self.tensors) == 1 and len(fed) > 1
+            while given and given[-1] is None:
+                given.pop()
+            method = self.cls.find(self.code.keras.call_name) if self.cls is not None else None
+            if self.is_cell and len(self.tensors) == 2 and len(given) > 1:
+                return [given[0], given[1:]], {}
+            alone = len(self.tensors) == 1 and len(given) > 1
             listed = alone or (len(self.tensors) == 1 and _takes_list(method, self.tensors[0]))
-            return [fed] if listed else list(fed), {}
+            return [given] if listed else list(given), {}
 
-        args, kwargs = mirrored(pattern, lambda slot: fed[slot.number], (Slot,))
+        args, kwargs = mirrored(pattern, lambda slot: given[slot.number], (Slot,))
         return list(args), kwargs
 
     def _definition(
-        self, formula: Formula, layer: ModelValue, trace: Trace, arguments: Mapping[str, Any]
+        self, formula: Formula, layer: ModelValue, trace: CallTrace, arguments: Mapping[str, ProgramValue]
     ) -> Definition:
-        made = formula.results(layer, trace)
+        result = formula.results(layer, trace)
         passes = self.mask == "pass"
-        masks = () if passes or not any(one is not None for one in made.masks) else tuple(made.masks)
-        order = walk([*made.results.values(), *[m for m in masks if m is not None]])
+        masks = () if passes or not any(one is not None for one in result.masks) else tuple(result.masks)
+        order = walk([*result.results.values(), *[m for m in masks if m is not None]])
         states = states_after(order)
         weights = [node for node in order if node.op is WEIGHT and not is_state(node)]
         shown = {key: one for key, one in {**self.default_values, **arguments}.items() if key != _CALL}
         return Definition(
             self.name,
-            (*made.params, *made.mask_params),
-            tuple(sorted({*weights, *made.weights}, key=lambda node: node.serial)),
-            made.results,
+            (*result.params, *result.mask_params),
+            tuple(sorted({*weights, *result.weights}, key=lambda node: node.serial)),
+            result.results,
             masks=masks,
             description=self.description,
             arguments=shown,
@@ -239,24 +243,24 @@ class _FormulaReading:
     def __enter__(self) -> None:
         keras = self.keras
         self.before = keras.training, dict(keras.counters), len(keras.models)
-        keras.call_depth += 1
+        keras.interpreter.followed_calls.append(keras)
         keras.training = self.training
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: ProgramValue) -> None:
         keras = self.keras
-        keras.call_depth -= 1
+        keras.interpreter.followed_calls.pop()
         keras.training, counters, models = self.before
         keras.counters.clear()
         keras.counters.update(counters)
         del keras.models[models:]
 
 
-def _computed_mask(tensors: Any, masks: Any, arguments: Any) -> None:
+def _computed_mask(tensors: object, masks: object, arguments: object) -> None:
     """The masks of a class that computes its own are made with its results (`OwnLayer.trace`)."""
 
 
-def parameters(function: Any) -> tuple[list[str], list[str]]:
-    """The names of a function's parameters, and those that have a default."""
+def parameters(function: ProgramValue) -> tuple[list[str], list[str]]:
+    """Return the names of a function's parameters, and those that have a default."""
     if not isinstance(function, Function):
         return [], []
     names, keywords = function.names, function.keywords
@@ -264,8 +268,8 @@ def parameters(function: Any) -> tuple[list[str], list[str]]:
     return [*names, *keywords], [*names[without:], *keywords]
 
 
-def _defaults(function: Any) -> dict[str, Any]:
-    """The defaults of a function's parameters; None for what is no plain value."""
+def _defaults(function: object) -> dict[str, ProgramValue]:
+    """Return the defaults of a function's parameters; None for what is no plain value."""
     if not isinstance(function, Function):
         return {}
     _, optional = parameters(function)
@@ -283,7 +287,7 @@ def _sentence(text: str) -> str:
 
 
 def _passes(cls: Class | None) -> bool:
-    """Whether the `__init__` of a class, or the class itself, says that it supports masks."""
+    """Return whether the `__init__` of a class, or the class itself, says that it supports masks."""
     function = cls.find("__init__") if cls is not None else None
     if cls is not None and cls.find("supports_masking") is True:
         return True
@@ -297,7 +301,7 @@ def _passes(cls: Class | None) -> bool:
 
 
 def _has_states(cls: Class) -> bool:
-    """Whether a class is one of recurrent cells: it has a `state_size`."""
+    """Return whether a class is one of recurrent cells: it has a `state_size`."""
     init = cls.find("__init__")
     nodes = ast.walk(init.node) if isinstance(init, Function) else ()
     stored = any(isinstance(one, ast.Attribute) and one.attr == "state_size" and isinstance(one.ctx, ast.Store)
@@ -306,8 +310,8 @@ def _has_states(cls: Class) -> bool:
 
 
 def _uses_masks(cls: Class | None, names: Sequence[str], deep: int = 0) -> bool:
-    """Whether a `call` may read the masks of its tensors: it asks for one, or has layers that do."""
-    from layerexplain.frontends.code.keras_names import layer_names
+    """Return whether a `call` may read the masks of its tensors: it asks for one, or has layers that do."""
+    from layerexplain.frontends.code.library.keras.names import layer_names
     from layerexplain.layers.registry import find
 
     if any("mask" in name for name in names):
@@ -328,8 +332,8 @@ def _uses_masks(cls: Class | None, names: Sequence[str], deep: int = 0) -> bool:
     return deep < 4 and any(_uses_masks(one, parameters(one.find("call"))[0], deep + 1) for one in own[:20])
 
 
-def _takes_list(function: Any, name: str) -> bool:
-    """Whether a `call` takes its tensors as one list: it unpacks its argument, `x, z = inputs`."""
+def _takes_list(function: ProgramValue, name: str) -> bool:
+    """Return whether a `call` takes its tensors as one list: it unpacks its argument, `x, z = inputs`."""
     return isinstance(function, Function) and any(
         isinstance(one, ast.Assign)
         and isinstance(one.targets[0], ast.Tuple | ast.List)
@@ -339,13 +343,15 @@ def _takes_list(function: Any, name: str) -> bool:
     )
 
 
-def ready(keras: Keras, value: Any, make: Callable[[Any], Any] | None = None) -> Any:
-    """A value of a configuration as code has it: layers as layers, tuples as lists of them. `make` makes an object of a
-    class of the code."""
+def ready(
+    keras: Keras, value: ProgramValue, make: Callable[[ProgramValue], ProgramValue] | None = None
+) -> ProgramValue:
+    """Return a value of a configuration as code has it: layers as layers, tuples as lists of them. `make` makes an
+    object of a class of the code."""
     if (hasattr(value, "definition") and hasattr(value, "config")) or isinstance(value, Layer):
-        made = None if make is None else make(value)
-        if made is not None:
-            return made
+        result = None if make is None else make(value)
+        if result is not None:
+            return result
         if isinstance(value, Layer) and value.kind != "layer":
             raise NotKnown(f"{value.type} in its configuration is not known")
         inner = {key: ready(keras, one, make) for key, one in value.config.items()}

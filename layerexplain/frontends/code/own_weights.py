@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from layerexplain.errors import NotKnown
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, constant_shape
+from layerexplain.frontends.code.values.base import ProgramValue
 from layerexplain.lang.expr import Expr, weight
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.arguments import Anything, argument_of
@@ -16,7 +16,7 @@ from layerexplain.model import Model
 
 
 def declarations(model: Model) -> Mapping[str, Declaration]:
-    """The declaration of the weights that a model has outside of its layers, where there are any.
+    """Return the declaration of the weights that a model has outside of its layers, where there are any.
 
     >>> sorted(declarations(Model("m", "Sequential", (), (), (), ())))
     []
@@ -38,17 +38,19 @@ def declarations(model: Model) -> Mapping[str, Declaration]:
     return {}
 
 
-def _declared(type_: str, formula: Callable[..., Expr], defaults: Mapping[str, Any], description: str) -> Declaration:
+def _declared(
+    type_: str, formula: Callable[..., Expr], defaults: Mapping[str, ProgramValue], description: str
+) -> Declaration:
     arguments = {name: argument_of(Anything, default) for name, default in defaults.items()}
     return Declaration(type_, formula, Signature((), arguments), description=description)
 
 
-def _drawn(*, shape: Any, words: str) -> Expr:
+def _drawn(*, shape: object, words: str) -> Expr:
     sizes = constant_shape(shape)
     return Expr(opaque, (), {"name": words, "shape": sizes}, sizes, "float")
 
 
-def _formula(*, shape: Any, dtype: str, trainable: bool) -> Expr:
+def _formula(*, shape: ProgramValue, dtype: str, trainable: bool) -> Expr:
     if shape is None:
         raise NotKnown("the shape of this weight is not known")
     axes = [(f"axis {i}", size) for i, size in enumerate(shape)]

@@ -1,27 +1,38 @@
-"""What the parts of the interpreter and of `Keras`, which stand in several files, know of the whole."""
+"""What the parts of the interpreter, which stand in several files, know of the whole."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.bounds import Budget
+from layerexplain.frontends.code.effects import Effects
+from layerexplain.frontends.code.frames import Assumption, File, Frame
+from layerexplain.frontends.code.modules import Modules
+from layerexplain.frontends.code.values.base import Evaluator, Place, ProgramValue, Unknown
+from layerexplain.frontends.code.values.framework import Framework
+from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.model import Note
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.effects import Effects
-    from layerexplain.frontends.code.frames import Frame
+    from layerexplain.frontends.code.library.keras.framework import Keras
+    from layerexplain.frontends.code.library.torch_graph import Run
+    from layerexplain.frontends.code.tracing import Graphs
+    from layerexplain.frontends.code.values.layers import ModelValue
+    from layerexplain.frontends.code.values.program import Context, Function, FunctionNode
 
 Signal = tuple[str, Any] | None
 """How a block ends early: ("return", value), ("break", None), ("continue", None)."""
 
 
-def position(node: Any) -> tuple[int, int]:
-    """The line and the column of a node, both counted from 1: of `layers.Dense` those of the name behind the dot."""
+def position(node: ast.AST | None) -> tuple[int, int]:
+    """Return the line and the column of a node, both counted from 1: of `layers.Dense` those of the name behind the
+    dot."""
     if isinstance(node, ast.Attribute):
         return node.end_lineno or node.lineno, (node.end_col_offset or 0) - len(node.attr) + 1
-    return (0, 0) if node is None else (node.lineno, node.col_offset + 1)
+    return getattr(node, "lineno", 0), getattr(node, "col_offset", -1) + 1
 
 
 def dotted(node: ast.expr) -> str:
@@ -43,56 +54,73 @@ def written(node: ast.expr) -> str:
 
 @cache
 def handler_name(kind: str) -> str:
-    """The method that reads a kind of node: `on_binop` for `ast.BinOp`."""
+    """Return the method that reads a kind of node: `on_binop` for `ast.BinOp`."""
     return f"on_{kind.lower()}"
 
 
-class Part:
-    """A part of an object: what it asks of the other parts is found there when it is asked."""
+class InterpreterPart(Evaluator):
+    """A part of the interpreter, and what all of them know. `node` of the tree of `file` is where the reading is."""
 
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any: ...
-
-
-class KerasPart(Part):
-    """A part of `Keras`. `in_call` says whether a `call` of the program is followed now, `training` whether that is one
-    of training."""
-
-    call_depth: int
-    number_of_nodes: int
-
-    @property
-    def in_call(self) -> bool:
-        """Whether a `call` of the program is followed now."""
-        return self.call_depth > 0
-
-    has_custom_objects: bool
-    training: bool
-
-
-class InterpreterPart(Part):
-    """A part of `Interpreter`. `node` of the tree of `file` is where the reading is; `effects` is the journal of what
-    was changed, assumed, left open and raised."""
-
-    node: ast.AST | None
-    file: str
-    effects: Effects
-    is_notebook: bool
-    callers: list[Any]
+    def __init__(self, settings: Mapping[str, ProgramValue], modules: Modules) -> None:
+        self.settings = settings
+        self.load, self.lend = modules.load, modules.lend
+        self.budget = Budget()
+        self.node: ast.AST | None = None
+        self.file = ""
+        self.effects = Effects()
+        self.active: list[ast.AST] = []
+        """The functions of the program that are called now."""
+        self.choosing: list[int] = []
+        """How many of them were called when each choice was taken whose branch is read now."""
+        self.rounds: list[list[ast.stmt]] = []
+        """The bodies of the loops that are read now."""
+        self.exhausted: Unknown | None = None
+        """Why the program is not read to its end."""
+        self.factories: dict[int, tuple[ProgramValue, ProgramValue]] = {}
+        """The dicts that are defaultdicts, with what makes their missing values, by their identities."""
+        self.notes: list[Note] = []
+        self.is_notebook = False
+        """Whether the cells after one that raises are run all the same."""
+        self.callers: list[Place] = []
+        """The calls of functions of the program that are read now."""
+        self.lazy = False
+        """Whether modules of a package are read when a name of theirs is used, not when they are imported."""
+        self.star: list[str] = []
+        """Modules all of whose names are imported."""
+        self.modules: dict[str, ProgramValue] = {}
+        self.imported: dict[str, str] = {}
+        """The files that the program imports: the names under which they are shown, by their paths."""
+        self.program: File | None = None
+        """The file of the program, beside which modules are."""
+        self.where: Callable[[Place], str] = lambda place: (
+            f"{place.file or 'line '}{':' * bool(place.file)}{place.line}"
+        )
+        """Tells a place in the code: `train.py:41`."""
+        self.locate: Callable[[Place], Place] = lambda place: place
+        """Where a place in the text that is read stands in the source: in which cell of a notebook."""
+        self.followed_calls: list[Framework] = []
+        """The libraries whose layers' `call`s are followed now, the innermost last."""
+        self.runs: list[Run] = []
+        """The models of PyTorch that are run now, the innermost last."""
+        self.makes_torch_modules = False
+        """Whether the program makes modules of PyTorch."""
+        self.torch_calls: list[tuple[ProgramValue, ProgramValue, ProgramValue]] = []
+        """The modules of PyTorch that the program calls on data, each with the shapes of the data and the result."""
+        self.frameworks: list[Graphs] = []
+        """The libraries that models are made with."""
 
     @property
     def line(self) -> int:
-        """The line that is read now; 0 before the first one."""
+        """Return the line that is read now; 0 before the first one."""
         return position(self.node)[0]
 
     def place(self, node: ast.AST | None = None) -> Place:
-        """Where a node of the file that is read now stands; without one, where the reading is."""
+        """Return where a node of the file that is read now stands; without one, where the reading is."""
         return Place(self.file, *position(node or self.node))
 
     def argument_place(self, which: str | int | None, order: Sequence[str] = ()) -> Place:
-        """Where the call that is read now gives an argument: one with a name, or the one of a number, `order` being the
-        names of those that are given without one; the call itself where it does not say."""
+        """Return where the call that is read now gives an argument: one with a name, or the one of a number, `order`
+        being the names of those that are given without one; the call itself where it does not say."""
         call = self.node
         if not isinstance(call, ast.Call):
             return self.place()
@@ -105,8 +133,8 @@ class InterpreterPart(Part):
         return self.place(given[-1]) if stands else self.place()
 
     def item_place(self, which: str, number: int) -> Place:
-        """Where an item stands in the list that is the first argument of the call that is read now, or its argument
-        `which`; the call itself where the list is not written there."""
+        """Return where an item stands in the list that is the first argument of the call that is read now, or its
+        argument `which`; the call itself where the list is not written there."""
         call = self.node
         if isinstance(call, ast.Call):
             values = [*call.args[:1], *[one.value for one in call.keywords if one.arg == which]]
@@ -115,15 +143,67 @@ class InterpreterPart(Part):
                 return self.place(listed[number])
         return self.place()
 
-    if TYPE_CHECKING:
-        factories: dict[int, tuple[Any, Any]]
-        active: list[Any]
-        choosing: list[int]
-        rounds: list[list[ast.stmt]]
+    @property
+    def keras(self) -> Keras:
+        """Return what the reader knows of Keras."""
+        return cast("Keras", self.frameworks[0])
 
-        def compared(self, name: str, left: Any, right: Any) -> Any: ...
-        def items(self, value: Any) -> list[Any] | Unknown: ...
-        def may_be_key(self, value: Any) -> bool: ...
+    @property
+    def models(self) -> list[ModelValue]:
+        """Return the models that the program makes."""
+        return [model for one in self.frameworks for model in one.models]
+
+    @property
+    def call_framework(self) -> Framework | None:
+        """Return the library whose `call` is followed now; None outside of any."""
+        return self.followed_calls[-1] if self.followed_calls else None
+
+    def framework_of(self, path: str) -> Framework:
+        """Return the library that models are made with, by a name in it; of a name of another library the first one."""
+        root = path.partition(".")[0]
+        return next((one for one in self.frameworks if root in one.roots), self.frameworks[0])
+
+    def called_from(self) -> tuple[str, ...]:
+        """Return where the function was called that is read now, in words, the next place first."""
+        return tuple([self.where(one) for one in self.callers[:-4:-1]])
+
+    def unknown(self, reason: str, name: str = "") -> Unknown:
+        """Return a value that is not known, here."""
+        place = self.place()
+        return Unknown(reason, place.line, name, place.file, place.column)
+
+    def no_function(self, value: object) -> ProgramValue:
+        """Return a value where no function fits: a name of a library that is not read is a value that is not known."""
+        if not isinstance(value, Symbol) or not value.may_be_anything:
+            return value
+        return self.unknown(f"{value.path.partition('.')[0]} is not read here", value.path)
+
+    def new_container(self, value: object) -> ProgramValue:
+        """Return a new list or dict."""
+        if self.effects.unknown_loops or self.choosing:
+            self.effects.record_container(value)
+        return value
+
+    def mutate(self, value: object) -> None:
+        """Note that a list or a dict is changed."""
+        self.budget.make(1)
+        self.effects.record_container_change(value)
+
+    if TYPE_CHECKING:  # what the parts ask of each other
+
+        def value(self, node: ast.expr, frame: Frame) -> ProgramValue: ...
+        def compared(self, name: str, left: object, right: object) -> ProgramValue: ...
+        def assign(self, target: ast.expr, value: object, frame: Frame, *, constant: bool = False) -> None: ...
         def block(self, body: list[ast.stmt], frame: Frame, *, module: bool = False) -> Signal: ...
-        def branch(self, taken: list[ast.stmt], other: list[ast.stmt], frame: Frame, assumption: Any) -> Signal: ...
-        def followed(self, node: ast.stmt, frame: Frame, handler: Any) -> Signal: ...
+        def branch(
+            self, taken: list[ast.stmt], other: list[ast.stmt], frame: Frame, assumption: Assumption
+        ) -> Signal: ...
+        def followed(self, node: ast.stmt, frame: Frame, handler: Callable[..., Signal]) -> Signal: ...
+        def skip(self, body: list[ast.stmt], frame: Frame, assumption: Assumption) -> bool: ...
+        def reaches(self, body: Sequence[ast.AST], frame: Frame) -> int: ...
+        def run(self, file: File, frame: Frame | None = None) -> Frame: ...
+        def function(self, node: FunctionNode, name: str, frame: Frame) -> Function: ...
+        def foreign_import(self, node: ast.Try, frame: Frame) -> str: ...
+        def supplied_definition(self, path: str, *, constants: bool = False) -> ProgramValue: ...
+        def run_context(self, context: Context, within: Callable[[ProgramValue], Signal]) -> None: ...
+        def placed(self, value: object) -> ProgramValue: ...

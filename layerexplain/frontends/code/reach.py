@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.interpreter import Interpreter
-from layerexplain.frontends.code.values.base import Place
+from layerexplain.frontends.code.tracing import graphs_of
+from layerexplain.frontends.code.values.base import Place, ProgramValue
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.keras_calls import Keras
+    pass
 
 
-def parts_of(keras: Keras, model: ModelValue) -> dict[int, LayerValue]:
+def parts_of(model: ModelValue) -> dict[int, LayerValue]:
     """Return all layers and models inside a model, by their identities."""
-    waiting: list[LayerValue] = list(keras.inner_layers(model))
+    waiting: list[LayerValue] = list(graphs_of(model).inner_layers(model))
     seen: dict[int, LayerValue] = {}
     while waiting:
         one = waiting.pop()
         if id(one) not in seen:
             seen[id(one)] = one
-            waiting += keras.inner_layers(one)
+            waiting += graphs_of(one).inner_layers(one)
     return seen
 
 
-def last_change(interpreter: Interpreter, model: ModelValue) -> tuple[int, set[Any]]:
+def last_change(interpreter: Interpreter, model: ModelValue) -> tuple[int, set[ProgramValue]]:
     """Return when a model, or something in it, was changed last: choices that were taken later do not reach it; and
     those that the `call` of one of the program's classes met."""
     waiting: list[tuple[LayerValue, list[tuple[int, int]]]] = [(model, [])]
     last, seen = 0, {id(model)}
-    met: set[Any] = set()
+    met: set[ProgramValue] = set()
     while waiting:
         layer, spans = waiting.pop()
         if not any(start <= layer.changed_at <= end for start, end in spans):  # `met` holds what that hangs on
@@ -42,7 +43,7 @@ def last_change(interpreter: Interpreter, model: ModelValue) -> tuple[int, set[A
         if isinstance(variable := layer.config.get("variable"), Variable) and variable.choice is not None:
             interpreter.effects.record_local_assumption(variable.choice)
             met.add(variable.choice)
-        for one in interpreter.keras.inner_layers(layer):
+        for one in graphs_of(layer).inner_layers(layer):
             if id(one) not in seen:
                 seen.add(id(one))
                 waiting.append((one, spans))
@@ -61,7 +62,7 @@ def reaching(
     if not interpreter.is_notebook or is_open:
         return list(faults), []
     effects = interpreter.effects
-    parts = [model, *parts_of(interpreter.keras, model).values()]
+    parts = [model, *parts_of(model).values()]
 
     def reaches(fault: LayerExplainError) -> bool:
         origin = effects.origin(fault)

@@ -7,7 +7,6 @@ import os
 from collections.abc import Container, Mapping, Sequence
 from functools import lru_cache, partial
 from types import MappingProxyType
-from typing import Any
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import Exhausted
@@ -15,12 +14,21 @@ from layerexplain.frontends.code.emit import Emitter, settings
 from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.grade import grade_of, notes_of
 from layerexplain.frontends.code.interpreter import Interpreter
-from layerexplain.frontends.code.keras_names import base_of
+from layerexplain.frontends.code.library.keras.names import base_of
 from layerexplain.frontends.code.modules import Lender, Modules, package_of
 from layerexplain.frontends.code.own_weights import declarations
 from layerexplain.frontends.code.reach import last_change, parts_of, reaching
 from layerexplain.frontends.code.sources import Text, notebook_text, read_text
-from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown, unknown_at
+from layerexplain.frontends.code.tracing import graphs_of
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Keywords,
+    Place,
+    ProgramError,
+    ProgramValue,
+    Unknown,
+    unknown_at,
+)
 from layerexplain.frontends.code.values.layers import ModelValue, layer_of
 from layerexplain.frontends.code.values.program import Class, Function, Module
 from layerexplain.frontends.code.values.tensors import Tensor
@@ -33,7 +41,7 @@ _MOST_TRIED = 20
 """Functions of a file that are tried where it makes no model by itself."""
 
 
-class Found(NamedTuple):
+class FoundModel(NamedTuple):
     """A model of a program, and the name that the source knows it by."""
 
     name: str
@@ -57,7 +65,7 @@ class Program:
         path: str | None,
         given: Mapping[str, str],
         modules: Modules = _NO_MORE,
-        shapes: Mapping[Place, Any] = MappingProxyType({}),
+        shapes: Mapping[Place, ProgramValue] = MappingProxyType({}),
     ) -> None:
         self.given = given
         self.shapes = shapes
@@ -80,35 +88,35 @@ class Program:
 
     # Which models -------------------------------------------------------------------------------------------------
 
-    def models(self) -> list[Found]:
-        """The models that the program makes; of one that makes none those of its functions and classes."""
+    def models(self) -> list[FoundModel]:
+        """Return the models that the program makes; of one that makes none those of its functions and classes."""
         try:
             return self._models()
         except Exhausted as error:
             self.interpreter.effects.mark_program_incomplete(self.interpreter.unknown(f"the program {error}"))
-            return _distinct([Found(one.name, one) for one in self.interpreter.keras.models if not _is_empty(one)])
+            return _distinct([FoundModel(one.name, one) for one in self.interpreter.models if not _is_empty(one)])
 
-    def _models(self) -> list[Found]:
-        keras = self.interpreter.keras
+    def _models(self) -> list[FoundModel]:
         self._implied_model()
+        models = self.interpreter.models
         bound: dict[int, str] = {}
         for name, value in self.frame.names.items():
             layer = layer_of(value)
             if isinstance(layer, ModelValue):
                 bound.setdefault(id(layer), name)
-        self.follow(keras.models)
-        nested = {part for model in keras.models for part in parts_of(self.interpreter.keras, model)}
+        self.follow(models)
+        nested = {part for model in models for part in parts_of(model)}
         found = [
-            Found(bound.get(id(model), model.name), model, id(model) not in bound)
-            for model in keras.models
+            FoundModel(bound.get(id(model), model.name), model, id(model) not in bound)
+            for model in models
             if (id(model) in bound or not (id(model) in nested or model.is_inner)) and not _is_empty(model)
         ]
         return _distinct(found, set(bound.values())) if found else self._from_definitions()
 
-    def whole(self, found: list[Found]) -> Found | None:
-        """The one of several models that holds all others; None where there is none."""
+    def whole(self, found: list[FoundModel]) -> FoundModel | None:
+        """Return the one of several models that holds all others; None where there is none."""
         for one in found:
-            parts = parts_of(self.interpreter.keras, one.value)
+            parts = parts_of(one.value)
             if all(other is one or id(other.value) in parts for other in found):
                 return one
         return None
@@ -121,24 +129,23 @@ class Program:
             if model.form == "own" and not model.traced:
                 shape = model.input_shape
                 why = unknown_at(model.place, f"the input of {model.type} has no shape in the code", lacks="shape")
-                keras = self.interpreter.keras
-                names = keras._parameters(model)
-                first = names[0]
+                library = graphs_of(model)
+                first = library.parameter_names(model)[0]
                 if isinstance(shape, dict) or (type(shape) is list and shape and type(shape[0]) in (tuple, list)):
                     parts = shape.items() if isinstance(shape, dict) else enumerate(shape)
-                    made = {key: keras.new_input(f"{first}_{key}", one) for key, one in parts}
-                    given: Any = made if isinstance(shape, dict) else list(made.values())
+                    result = {key: library.new_input(f"{first}_{key}", one) for key, one in parts}
+                    given: ProgramValue = result if isinstance(shape, dict) else list(result.values())
                 else:
-                    given = keras.new_input(first, why if shape is None else shape)
+                    given = library.new_input(first, why if shape is None else shape)
                 try:
-                    keras.trace(model, [given], {})
+                    library.trace(model, [given], {})
                 except Exhausted as error:
                     self.interpreter.effects.mark_program_incomplete(self.interpreter.unknown(f"the program {error}"))
 
     def _implied_model(self) -> None:
         """Where a snippet calls layers and makes no model, the tensor that it assigns last is the output."""
         keras = self.interpreter.keras
-        if keras.models:
+        if self.interpreter.models:
             return
         tensors = [value for value in self.frame.names.values() if isinstance(value, Tensor)]
         if all(tensor.node.layer.type == "InputLayer" for tensor in tensors):
@@ -147,9 +154,9 @@ class Program:
         if inputs := keras.source_inputs(outputs):
             keras.make_model("Model", [inputs, outputs], {"name": "model"})
 
-    def _from_definitions(self) -> list[Found]:
-        """The models of functions and classes that the program defines and does not use."""
-        found: list[Found] = []
+    def _from_definitions(self) -> list[FoundModel]:
+        """Return the models of functions and classes that the program defines and does not use."""
+        found: list[FoundModel] = []
         defined = [(name, one) for name, one in self.frame.names.items() if isinstance(one, Function | Class)]
         for name, value in defined[: 20 * _MOST_TRIED]:
             if len(found) >= _MOST_TRIED:
@@ -159,30 +166,30 @@ class Program:
                 found += self._from_call(name, value, [], {})
         return _distinct(found)
 
-    def _from_call(self, name: str, value: Any, args: list[Any], kwargs: dict[str, Any]) -> list[Found]:
-        """The models that a call of a function or a class of the program gives."""
+    def _from_call(self, name: str, value: object, args: Arguments, kwargs: Keywords) -> list[FoundModel]:
+        """Return the models that a call of a function or a class of the program gives."""
         keras = self.interpreter.keras
-        before = len(keras.models)
+        before = len(self.interpreter.models)
         keras.counters.clear()
         self.interpreter.effects.begin_statement(of_module=False)
         try:
             result = self.interpreter.call(value, args, kwargs)
         except ProgramError as error:
-            raise SourceError(f"{name}(…) raises {error}", **(error.place or Place("", 0)).told) from None
+            raise SourceError(f"{name}(…) raises {error}", **(error.place or Place("", 0)).error_fields) from None
         except Exhausted as error:
             raise SourceError(f"{name}(…) {error}") from None
-        made = _models_in(result)
-        if not made and (inputs := keras.source_inputs(result)):
+        created = _models_in(result)
+        if not created and (inputs := keras.source_inputs(result)):
             model = keras.make_model("Model", [inputs, result], {"name": name})
-            made = [model] if isinstance(model, ModelValue) else []
-        if not made:
-            made = [one for one in keras.models[before:][-1:] if not _is_empty(one)]
-        self.follow(made)
-        return [Found(name if len(made) == 1 else f"{name}.{one.name}", one) for one in made]
+            created = [model] if isinstance(model, ModelValue) else []
+        if not created:
+            created = [one for one in self.interpreter.models[before:][-1:] if not _is_empty(one)]
+        self.follow(created)
+        return [FoundModel(name if len(created) == 1 else f"{name}.{one.name}", one) for one in created]
 
-    def named(self, request: str) -> Found:
-        """The model of a name (`encoder`, `build_model`, `Net`), or of a call (`build_model(classes=10)`)."""
-        return self._named(request)._replace(asked=request)
+    def requested(self, request: str) -> FoundModel:
+        """Return the model of a name (`encoder`, `build_model`, `Net`), or of a call (`build_model(classes=10)`)."""
+        return self._requested(request)._replace(asked=request)
 
     def torch_model(self, request: str) -> Model | None:
         """The model of PyTorch that is asked for, or the only one; None where the program has none. Raises SourceError
@@ -204,7 +211,7 @@ class Program:
             raise SourceError(f"has {len(found)} models: {names}; name one: {self.path or '-- -'}:{found[0].name}")
         return torch_runs.read_model(self, found[0]) if found else None
 
-    def _named(self, request: str) -> Found:
+    def _requested(self, request: str) -> FoundModel:
         try:
             tree = ast.parse(request.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -224,7 +231,7 @@ class Program:
             value = self.frame.names.get(request)
             layer = layer_of(value)
             if isinstance(layer, ModelValue):
-                return Found(request, layer)
+                return FoundModel(request, layer)
             if value is None or not isinstance(value, Function | Class):
                 for one in known:
                     if request == one.value.name:
@@ -243,49 +250,50 @@ class Program:
 
     # What they are ------------------------------------------------------------------------------------------------
 
-    def model(self, found: Found) -> Model:
-        """The model as a file would have given it, with its grade."""
+    def model(self, found: FoundModel) -> Model:
+        """Return the model as a file would have given it, with its grade."""
         interpreter = self.interpreter
         effects = interpreter.effects
         effects.record_pending()
-        emitter = Emitter(interpreter.keras)
+        emitter = Emitter(graphs_of(found.value))
         try:
             model = emitter.model(found.value)
         except Exhausted as error:
             raise SourceError(f"{found.name} {error}") from None
         last, met = last_change(interpreter, found.value)
-        opened = [(self._located(one), "") for one in effects.gaps
+        gaps = [(self._located(one), "") for one in effects.gaps
                   if effects.precedes(one, last) or one in met]  # fmt: skip
-        opened += [(self._located(one), layer) for one, layer in emitter.opened]
+        gaps += [(self._located(one), layer) for one, layer in emitter.gaps]
         assumed = [
             one._replace(line=self.locate(Place("", one.line)).line)
             for one in effects.assumptions
             if effects.precedes(one, last) or one in met
         ]
-        notes = [*notes_of(assumed, opened), *interpreter.notes, *emitter.notes]
+        notes = [*notes_of(assumed, gaps), *interpreter.notes, *emitter.notes]
         notes += [Note("repaired", None, words) for words in self.text.repaired if "cell" in words]
         notes += imports_of(self)
-        faults, others = reaching(interpreter, found.value, bool(opened), self.faults(emitter.faults))
+        faults, others = reaching(interpreter, found.value, bool(gaps), self.faults(emitter.faults))
         notes += [Note("fault", None, str(one)) for one in others]
         model = model._replace(
             name=found.name if found.value.name in _AUTOMATIC else found.value.name,
             format="code",
-            keras_version="2" if interpreter.keras.keras_2 else None,
+            keras_version="2" if graphs_of(found.value).keras_2 else None,
             notes=tuple(notes),
             faults=tuple(faults),
-            grade="open" if faults else grade_of(assumed, opened),
+            grade="open" if faults else grade_of(assumed, gaps),
             shared=tuple(emitter.shared),
             declarations=declarations(model),
         )
-        if any(one.lacks == "shape" for one, _ in opened):
+        if any(one.lacks == "shape" for one, _ in gaps):
             names = tuple(dict.fromkeys(ref.layer for ref in model.inputs))
             model = model._replace(source_code=SourceCode(partial(self._read_again, found, names)))
         model = model._replace(fit_data=found.value.fitted)
         compiled = found.value.compiled
         return model if compiled is None else with_training(model, settings(compiled))
 
-    def _read_again(self, found: Found, names: Sequence[str], shapes: InputShapes) -> Model | None:
-        """A model with inputs of given shapes: the program is read once more. None where one of them is not given."""
+    def _read_again(self, found: FoundModel, names: Sequence[str], shapes: InputShapes) -> Model | None:
+        """Return a model with inputs of given shapes: the program is read once more. None where one of them is not
+        given."""
         if not names or not all(name in shapes for name in names):
             return None
         sizes = [(None, *shapes[name]) for name in names]
@@ -293,12 +301,12 @@ class Program:
         program = Program(
             self.text, self.path, self.given, self.modules, {place: sizes if len(sizes) > 1 else sizes[0]}
         )
-        again = [program.named(found.asked)] if found.asked else program.models()
+        again = [program.requested(found.asked)] if found.asked else program.models()
         same = next((one for one in again if one.name == found.name and one.value.place == place), None)
         return None if same is None else program.model(same)
 
     def faults(self, others: Sequence[LayerExplainError] = ()) -> list[LayerExplainError]:
-        """The errors of the program, and others, where they stand in the source."""
+        """Return the errors of the program, and others, where they stand in the source."""
         found = [*self.interpreter.effects.faults, *others]
         for error in found:
             if error.source is None and error.line is not None:
@@ -307,13 +315,13 @@ class Program:
         return found
 
     def where(self, place: Place) -> str:
-        """A place in words: `train.py:41`, `cell 3:12`, `line 12` of what was pasted."""
+        """Return a place in words: `train.py:41`, `cell 3:12`, `line 12` of what was pasted."""
         found = self.locate(place)
         name = found.file or (os.path.basename(self.path) if self.path is not None else "")
         return f"{name}:{found.line}" if name else f"line {found.line}"
 
     def locate(self, place: Place) -> Place:
-        """Where a place in the text that is read stands in the source: in which cell of a notebook."""
+        """Return where a place in the text that is read stands in the source: in which cell of a notebook."""
         return place if place.file else self.text.locate(place.line)._replace(column=place.column)
 
     def _located(self, unknown: Unknown) -> Unknown:
@@ -345,8 +353,9 @@ def _is_empty(model: ModelValue) -> bool:
     return model.form == "sequential" and not model.layers and not model.open
 
 
-def _distinct(found: list[Found], first: Container[str] = ()) -> list[Found]:
-    """The models under different names; those that the source knows by a name of `first` have it before others."""
+def _distinct(found: list[FoundModel], first: Container[str] = ()) -> list[FoundModel]:
+    """Return the models under different names; those that the source knows by a name of `first` have it before
+    others."""
     from layerexplain.frontends.model_builder import FreeNames
 
     names = FreeNames()
@@ -355,16 +364,16 @@ def _distinct(found: list[Found], first: Container[str] = ()) -> list[Found]:
     return [one._replace(name=taken[place]) for place, one in enumerate(found)]
 
 
-def _models_in(result: Any) -> list[ModelValue]:
+def _models_in(result: ProgramValue) -> list[ModelValue]:
     items = result if type(result) in (list, tuple) else list(result.values()) if type(result) is dict else [result]
     return [layer for one in items if isinstance(layer := layer_of(one), ModelValue)]
 
 
 def _builds(function: Function) -> bool:
-    """Whether a function may give a model: it returns something, and names of Keras stand in it."""
+    """Return whether a function may give a model: it returns something, and names of Keras stand in it."""
     names = {one.attr if isinstance(one, ast.Attribute) else one.id for one in ast.walk(function.node)
              if isinstance(one, ast.Attribute | ast.Name)}  # fmt: skip
-    from layerexplain.frontends.code.keras_names import MODELS, layer_names
+    from layerexplain.frontends.code.library.keras.names import MODELS, layer_names
 
     returns = any(isinstance(one, ast.Return) and one.value is not None for one in ast.walk(function.node))
     return returns and bool(names & MODELS) and bool(names & (layer_names() | MODELS | {"Input"}))
@@ -389,7 +398,7 @@ def program(data: bytes, path: str | None, given: Mapping[str, str] = MappingPro
 
 
 def model_names(data: bytes, path: str | None, given: Mapping[str, str] = MappingProxyType({})) -> list[str]:
-    """The names of the models of a program, in order."""
+    """Return the names of the models of a program, in order."""
     return [one.name for one in program(data, path, given).models()]
 
 
@@ -400,8 +409,8 @@ def read_code(
     given: Mapping[str, str] = MappingProxyType({}),
     lend: Lender | None = None,
 ) -> Model:
-    """The model of a program: the one that is requested, its only one, or the one that holds all others. `lend` finds
-    what it uses and does not have.
+    """Return the model of a program: the one that is requested, its only one, or the one that holds all others. `lend`
+    finds what it uses and does not have.
 
     Raises SourceError where the program is no Python, has no model, or several and none is requested.
     """
@@ -411,7 +420,7 @@ def read_code(
     if (model := reading.torch_model(request)) is not None:
         return model
     if request:
-        return reading.model(reading.named(request))
+        return reading.model(reading.requested(request))
     found = reading.models()
     if not found:
         faults = reading.faults()
@@ -420,7 +429,7 @@ def read_code(
         if reading.interpreter.exhausted is not None:
             why = reading.interpreter.exhausted
             place = reading.locate(Place(why.file, why.line, why.column))
-            raise SourceError(f"{why.reason}, where it has made no model", **place.told)
+            raise SourceError(f"{why.reason}, where it has made no model", **place.error_fields)
         error = next(iter(reading.interpreter.effects.possible_faults), None)
         if error is not None and not reading.text.locate(error.line or 1).file:
             error.fact += "; no model is made before that"
@@ -434,7 +443,7 @@ def read_code(
 
 
 def _without_model(reading: Program) -> str:
-    """Why a program has no model."""
+    """Return why a program has no model."""
     unknown = [value for value in reading.frame.names.values() if isinstance(value, Unknown) and value.line]
     why = ""
     if unknown:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import BoundCall, bind_call
 from layerexplain.errors import AxesError, LayerExplainError
 from layerexplain.frontends.code.graphs import Graph, flat
+from layerexplain.frontends.code.values.base import ProgramValue
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, unknown_in
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.lang.axes import BATCH
@@ -19,7 +20,7 @@ from layerexplain.layers.registry import find
 from layerexplain.model import Call, Shape, TensorRef
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.keras_calls import Keras
+    from layerexplain.frontends.code.tracing import Graphs
 
 Specs = list[Spec | None]
 
@@ -28,7 +29,7 @@ _NOT_DERIVED = (LayerExplainError, TypeError, ValueError, RecursionError, Attrib
 
 
 def declaration_of(layer: LayerValue) -> Declaration | None:
-    """The declaration of a layer or an operation of Keras; None for anything else."""
+    """Return the declaration of a layer or an operation of Keras; None for anything else."""
     if layer.declaration is not None:
         found: Declaration = layer.declaration
         return found
@@ -45,30 +46,30 @@ _MOST_NESTED = 60
 class Shapes:
     """Derives the shapes of tensors, each once."""
 
-    def __init__(self, keras: Keras) -> None:
-        self.keras = keras
+    def __init__(self, library: Graphs) -> None:
+        self.library = library
         self._of_models: dict[tuple[int, tuple[Spec | None, ...]], tuple[Graph, Specs]] = {}
         """The results of models by their graphs and inputs: models in models are called many times."""
 
     def of(self, tensor: Tensor) -> Spec | None:
-        """The shape and dtype of a tensor; None where they are not known."""
+        """Return the shape and dtype of a tensor; None where they are not known."""
         if tensor.index < 0:
             return self._of_mask(tensor)
         specs = self.results(tensor.node)
         return specs[tensor.index] if specs is not None and tensor.index < len(specs) else None
 
     def _of_mask(self, tensor: Tensor) -> Spec | None:
-        """The shape of the mask that a call makes for its result number -1 - `index`."""
+        """Return the shape of the mask that a call makes for its result number -1 - `index`."""
         node, place = tensor.node, -1 - tensor.index
         if node.trace is not None:
             inner = node.trace.masks[place] if place < len(node.trace.masks) else None
             return None if inner is None else self.of(inner)
-        masks = self.masks_made(node)
+        masks = self.result_masks(node)
         mask = masks[place] if place < len(masks) else None
         return None if mask is None else Spec(mask.shape, mask.dtype)
 
     def results(self, node: Node, deep: int = 0) -> Specs | None:
-        """The shapes of the results of a call; None where they are not known."""
+        """Return the shapes of the results of a call; None where they are not known."""
         if node.specs is None:
             waiting = [node]
             while waiting:  # a chain may be long; what a call takes was made before it, so there is no circle
@@ -82,7 +83,7 @@ class Shapes:
                     inputs = [self._known(t) for t in current.tensors()]
                     found = self._derive(current, inputs, deep)
                     current.specs = found if found is not None else ()
-        return list(node.specs) or None
+        return [*node.specs] if node.specs else None
 
     def _known(self, tensor: Tensor) -> Spec | None:
         if tensor.index < 0:
@@ -116,9 +117,9 @@ class Shapes:
                 table = constant(layer.config["values"])
                 return [Spec(table.shape, table.dtype)]
             return [Spec(constant_shape(layer.config["shape"]), "float")]
-        told = layer.config.get(TOLD)
-        if told is not None and layer.reason is not None:
-            return [Spec((BATCH, *told[1:]), inputs[0].dtype if inputs and inputs[0] is not None else "float")]
+        stated = layer.config.get(STATED_SHAPE)
+        if stated is not None and layer.reason is not None:
+            return [Spec((BATCH, *stated[1:]), inputs[0].dtype if inputs and inputs[0] is not None else "float")]
         declaration = declaration_of(layer)
         if declaration is None or declaration.facts.runs_code or layer.reason is not None:
             return None
@@ -128,16 +129,18 @@ class Shapes:
         return [Spec(e.shape, e.dtype) for e in results.values()]
 
     def _definition(self, node: Node, declaration: Declaration, inputs: Specs) -> Definition:
-        """A layer of Keras at the shapes that reach it."""
+        """Return a layer of Keras at the shapes that reach it."""
         bound, arguments, tensors = self.bound(node, declaration)
         specs = {TensorRef(str(place)): spec for place, spec in enumerate(inputs)}
         given = [None if ref is None else specs.get(ref) for ref in bound.tensors]
         constants = {place: constant(value) for place, value in bound.constants.items()}
-        carried = [None if ref is None else self.keras.masks.get(tensors[ref]) for ref in bound.tensors]
+        carried = [None if ref is None else self.library.masks.get(tensors[ref]) for ref in bound.tensors]
         masks = [None if one is None else self.of(one) for one in carried]
         return declaration.trace(given, arguments, masks if sees_masks(declaration) else (), constants=constants)
 
-    def bound(self, node: Node, declaration: Declaration) -> tuple[BoundCall, dict[str, Any], dict[TensorRef, Tensor]]:
+    def bound(
+        self, node: Node, declaration: Declaration
+    ) -> tuple[BoundCall, dict[str, ProgramValue], dict[TensorRef, Tensor]]:
         """A call of a layer of Keras bound to its declaration, the arguments of the layer in the form that its formula
         takes, and which tensor each reference stands for."""
         from layerexplain.frontends.code.emit import plain_call
@@ -147,32 +150,33 @@ class Shapes:
         args, kwargs = plain_call(node, lambda tensor: refs[tensor])
         bound = bind_call(declaration, Call("x", 0, args, kwargs))
         own = {key: value for key, value in config.items() if not (key == "dtype" and "function" in config)}
-        arguments = declaration.bind({**held(own, self.keras), **bound.config})
+        arguments = declaration.bind({**with_ready_layers(own, self.library), **bound.config})
         return bound, arguments, {ref: tensor for tensor, ref in refs.items()}
 
     def weights(self, node: Node) -> list[Shape] | None:
-        """The shapes of the weights of a layer of Keras; None where they are not known."""
-        made = self._known_definition(node, declaration_of(node.layer))
-        return None if made is None else [one.shape for one in made.weights]
+        """Return the shapes of the weights of a layer of Keras; None where they are not known."""
+        result = self._known_definition(node, declaration_of(node.layer))
+        return None if result is None else [one.shape for one in result.weights]
 
     def refusal(self, node: Node, inputs: Specs) -> AxesError | None:
-        """The error of a call of a layer of Keras on tensors with too few or too many axes."""
-        made = self._made(node, declaration_of(node.layer), inputs)
-        return made if isinstance(made, AxesError) else None
+        """Return the error of a call of a layer of Keras on tensors with too few or too many axes."""
+        result = self._traced(node, declaration_of(node.layer), inputs)
+        return result if isinstance(result, AxesError) else None
 
-    def masks_made(self, node: Node) -> Sequence[Expr | None]:
-        """The masks that a layer of Keras makes for the results of a call; None for one that carries none."""
+    def result_masks(self, node: Node) -> Sequence[Expr | None]:
+        """Return the masks that a layer of Keras makes for the results of a call; None for one that carries none."""
         declaration = declaration_of(node.layer)
         makes = declaration is not None and callable(declaration.mask)
-        made = self._known_definition(node, declaration) if makes else None
-        return () if made is None else made.masks
+        result = self._known_definition(node, declaration) if makes else None
+        return () if result is None else result.masks
 
     def _known_definition(self, node: Node, declaration: Declaration | None) -> Definition | None:
-        made = self._made(node, declaration, [self.of(one) for one in node.tensors()])
-        return None if isinstance(made, Exception) else made
+        result = self._traced(node, declaration, [self.of(one) for one in node.tensors()])
+        return None if isinstance(result, Exception) else result
 
-    def _made(self, node: Node, declaration: Declaration | None, inputs: Specs) -> Definition | Exception | None:
-        """A layer of Keras at known shapes, or the error that it raises there; None where something is not known."""
+    def _traced(self, node: Node, declaration: Declaration | None, inputs: Specs) -> Definition | Exception | None:
+        """Return a layer of Keras at known shapes, or the error that it raises there; None where something is not
+        known."""
         if declaration is None or None in inputs or node.layer.reason is not None:
             return None
         try:
@@ -181,8 +185,8 @@ class Shapes:
             return error
 
     def _through(self, node: Node, model: ModelValue, inputs: Specs, deep: int) -> Specs | None:
-        """The results of a model at given inputs."""
-        graph = self.keras.graph(model) if node.trace is None else self.keras.traced_graph(node.trace)
+        """Return the results of a model at given inputs."""
+        graph = self.library.graph(model) if node.trace is None else self.library.traced_graph(node.trace)
         if graph is None:
             return None
         own = [self._known(tensor) if tensor.node.specs is not None else None for tensor in graph.inputs]
@@ -197,7 +201,8 @@ class Shapes:
         return list(self._of_models[key][1])
 
     def _inside(self, graph: Graph, inputs: Specs, deep: int, *, same: bool) -> Specs:
-        """The results of the calls inside a model at given inputs; `same` says that they are those of the model."""
+        """Return the results of the calls inside a model at given inputs; `same` says that they are those of the
+        model."""
         known: dict[int, Specs | None] = {}
         for tensor, spec in zip(graph.inputs, inputs, strict=True):
             if same:
@@ -205,17 +210,17 @@ class Shapes:
             known[id(tensor.node)] = [spec]
 
         def spec_of(tensor: Tensor) -> Spec | None:
-            made = known.get(id(tensor.node)) or self.results(tensor.node, deep)
-            return made[tensor.index] if made and tensor.index < len(made) else None
+            result = known.get(id(tensor.node)) or self.results(tensor.node, deep)
+            return result[tensor.index] if result and tensor.index < len(result) else None
 
         for node in graph.nodes:
             if id(node) not in known:
-                fed = [] if node.layer.type == "InputLayer" else [spec_of(tensor) for tensor in node.tensors()]
-                known[id(node)] = self._derive(node, fed, deep)
+                specs = [] if node.layer.type == "InputLayer" else [spec_of(tensor) for tensor in node.tensors()]
+                known[id(node)] = self._derive(node, specs, deep)
         return [spec_of(tensor) for tensor in graph.outputs]
 
 
-TOLD = "(told)"
+STATED_SHAPE = "(stated shape)"
 """In the configuration of a function that is not read: the shape of its result, which the program tells elsewhere."""
 
 WEIGHT_TYPE = "Weight"
@@ -226,19 +231,19 @@ CONSTANT_TYPE = "Constant"
 """The type of the rows of random numbers and arrays, of which the shape is known."""
 
 
-def constant_shape(sizes: Any) -> Any:
-    """The shape of random numbers or an array; the first size is the batch where it is not known."""
+def constant_shape(sizes: ProgramValue) -> ProgramValue:
+    """Return the shape of random numbers or an array; the first size is the batch where it is not known."""
     found = tuple([BATCH if size == "batch" else size for size in sizes])
     return (BATCH, *found[1:]) if found and found[0] is None and BATCH not in found else found
 
 
-def is_shape(value: Any) -> bool:
-    """Whether a value is a list of known sizes."""
+def is_shape(value: ProgramValue) -> bool:
+    """Return whether a value is a list of known sizes."""
     return type(value) in (list, tuple) and all(isinstance(size, int) and size >= 0 for size in value)
 
 
 def input_spec(layer: LayerValue) -> Specs | None:
-    """The shape that an input states; None where a part of it is not known or no size."""
+    """Return the shape that an input states; None where a part of it is not known or no size."""
     shape, dtype = layer.config.get("batch_shape"), layer.config.get("dtype", "float32")
     if type(shape) not in (list, tuple) or not shape:
         return None
@@ -247,17 +252,17 @@ def input_spec(layer: LayerValue) -> Specs | None:
     return [Spec((BATCH, *shape[1:]), "float" if dtype == "float32" else dtype)]
 
 
-def held(config: dict[str, Any], keras: Keras) -> dict[str, Any]:
-    """A configuration whose layers are ready to be applied."""
+def with_ready_layers(config: dict[str, ProgramValue], library: Graphs) -> dict[str, ProgramValue]:
+    """Return a configuration whose layers are ready to be applied."""
 
-    def ready(value: Any) -> Any:
+    def ready(value: object) -> ProgramValue:
         if isinstance(value, ModelValue) and value.is_own_layer:
-            return DeclaredLayer(keras.declaration(value), {}, value.name, value.type)
+            return DeclaredLayer(library.declaration(value), {}, value.name, value.type)
         if isinstance(value, LayerValue):
             declaration = find(value.type)
             if declaration is None or value.kind != "layer":
                 raise TypeError
-            return DeclaredLayer(declaration, held(value.config, keras), value.name)
+            return DeclaredLayer(declaration, with_ready_layers(value.config, library), value.name)
         if type(value) is list and any(isinstance(one, LayerValue) for one in value):
             return [ready(one) for one in value]
         return value
@@ -266,16 +271,16 @@ def held(config: dict[str, Any], keras: Keras) -> dict[str, Any]:
 
 
 def sees_masks(declaration: Declaration) -> bool:
-    """Whether the formula of a layer hangs on the masks of its tensors."""
+    """Return whether the formula of a layer hangs on the masks of its tensors."""
     return declaration.reads_mask or declaration.reads_masks or callable(declaration.mask)
 
 
 def as_recorded(spec: Spec) -> tuple[Shape, str]:
-    """A shape and a dtype as a model records them."""
+    """Return a shape and a dtype as a model records them."""
     sizes = tuple([one if isinstance(one, int) else None for one in spec.shape])
     return sizes, "float32" if spec.dtype == "float" else spec.dtype
 
 
-def flat_tensors(value: Any) -> list[Tensor]:
-    """The tensors of a structure, in Keras's order."""
+def flat_tensors(value: object) -> list[Tensor]:
+    """Return the tensors of a structure, in Keras's order."""
     return [one for one in flat(value) if isinstance(one, Tensor)]

@@ -16,6 +16,7 @@ from typing import Any
 
 from layerexplain.errors import NO_FILE, SourceError
 from layerexplain.frontends.code.bounds import MOST_PARSED, MOST_SOURCE, MOST_TOKENS
+from layerexplain.frontends.code.error_advice import error_advice
 from layerexplain.frontends.code.values.base import Place
 from layerexplain.records import NamedTuple
 
@@ -76,7 +77,7 @@ def count_tokens(text: str, before: int = 0) -> int:
 
 
 def is_code(head: bytes, path: str | None) -> bool:
-    """Whether the first bytes of a text are Python, or Markdown with code in it."""
+    """Return whether the first bytes of a text are Python, or Markdown with code in it."""
     if path is not None and path.endswith(".py"):
         return True
     text = head.decode("utf-8", "replace")
@@ -111,7 +112,9 @@ def read_text(data: bytes, path: str | None) -> Text:
     if tree is None:
         raise _syntax(first, text, written)
     if not tree.body and not is_script and (_TRACEBACK in text or _ERROR.search(text)):
-        raise SourceError("is what Python says of an error, without the code; paste the code that makes the model")
+        advice = error_advice(text)
+        said = "is what Python says of an error, without the code; paste the code that makes the model"
+        raise SourceError(f"{said}. {advice}" if advice else said)
     return Text(_with_columns(tree, read, written), here, tuple(repaired))
 
 
@@ -169,7 +172,7 @@ def _without_magics(lines: list[str]) -> list[str]:
 
 
 def _parsed(text: str) -> ast.Module:
-    """The tree of a text. Raises SyntaxError, also for one that nests too deeply."""
+    """Return the tree of a text. Raises SyntaxError, also for one that nests too deeply."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -181,8 +184,8 @@ def _parsed(text: str) -> ast.Module:
 
 
 def _with_columns(tree: ast.Module, read: str, written: str) -> ast.Module:
-    """The tree with the columns that its nodes have in the text as it is written, in characters: Python counts bytes,
-    and a tab, a prompt or an indentation may be gone from what is read."""
+    """Return the tree with the columns that its nodes have in the text as it is written, in characters: Python counts
+    bytes, and a tab, a prompt or an indentation may be gone from what is read."""
     if read == written and read.isascii():
         return tree
     lines = list(zip(read.split("\n"), written.split("\n"), strict=False))
@@ -229,8 +232,8 @@ def _syntax(error: SyntaxError, text: str, written: str) -> SourceError:
 
 
 def _repaired(text: str, *, prose: bool) -> tuple[list[str], ast.Module | None, str]:
-    """What was mended in a text that is no Python as it stands, its tree, None where nothing helps, and the text that
-    is read."""
+    """Return what was mended in a text that is no Python as it stands, its tree, None where nothing helps, and the text
+    that is read."""
     lines = text.split("\n")
     said: list[str] = []
     if prose:
@@ -261,7 +264,7 @@ def _repaired(text: str, *, prose: bool) -> tuple[list[str], ast.Module | None, 
 
 
 def _without_prompts(lines: list[str]) -> list[str]:
-    """The lines of a shell without prompts, those empty that it prints. Code may stand before and after them."""
+    """Return the lines of a shell without prompts, those empty that it prints. Code may stand before and after them."""
     kept, inside = [], False
     for line in lines:
         prompt = _PROMPT.match(line)
@@ -271,7 +274,8 @@ def _without_prompts(lines: list[str]) -> list[str]:
 
 
 def _without_errors(lines: list[str]) -> list[str]:
-    """The lines with those empty in which Python tells of an error: they have lines of code that stand elsewhere."""
+    """Return the lines with those empty in which Python tells of an error: they have lines of code that stand
+    elsewhere."""
     kept, inside = [], False
     for line in lines:
         inside = (inside or _TRACEBACK in line) and not (line[:1].strip() and _CODE.match(line))
@@ -311,7 +315,7 @@ def _mend(lines: list[str], at: int, error: SyntaxError) -> bool:
 
 
 def _fenced(lines: list[str]) -> list[str] | None:
-    """The lines inside of fences of Markdown, all others empty; None where there are no fences."""
+    """Return the lines inside of fences of Markdown, all others empty; None where there are no fences."""
     kept: list[str] = []
     inside, found = "", False
     block: list[str] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Exhausted
@@ -15,12 +15,12 @@ from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, handler_name, written
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramError, Unknown, Value
+from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.program import Context, Function, Instance, Namespace
 from layerexplain.frontends.code.values.tensors import Tensor
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
+    pass
 
 _HARMLESS = frozenset(
     """
@@ -72,7 +72,7 @@ class Statements(InterpreterPart):
         place = error.place or self.place()
         inside = not place.file and node.lineno <= place.line <= (node.end_lineno or node.lineno)
         where = "" if inside else f"{place.file}:{place.line} " if place.file else f"line {place.line} "
-        fault = SourceError(f"{where}raises {error}"[:300], **(place if inside else self.place(node)).told)
+        fault = SourceError(f"{where}raises {error}"[:300], **(place if inside else self.place(node)).error_fields)
         ends = self.is_sure(error) and not self.is_notebook
         if ends:
             self.effects.record_fault(fault)
@@ -81,7 +81,8 @@ class Statements(InterpreterPart):
         return ends
 
     def is_sure(self, error: ProgramError) -> bool:
-        """Whether the program raises this for sure: nothing before it was passed over or chosen without knowing."""
+        """Return whether the program raises this for sure: nothing before it was passed over or chosen without
+        knowing."""
         return error.certain or self.effects.is_certain
 
     def _failed(self, node: ast.stmt, frame: Frame, why: Unknown) -> None:
@@ -169,7 +170,7 @@ class Statements(InterpreterPart):
         self.assign(node.target, changed, frame)
         return None
 
-    def assign(self, target: ast.expr, value: Any, frame: Frame, *, constant: bool = False) -> None:
+    def assign(self, target: ast.expr, value: object, frame: Frame, *, constant: bool = False) -> None:
         """Let a target of an assignment stand for a value."""
         match target:
             case ast.Name(id=name):
@@ -188,7 +189,7 @@ class Statements(InterpreterPart):
                 if isinstance(of, ast.Name) and of.id == "self" and frame.holder("self") is None:
                     frame.assign("self", Namespace({}))  # a part of a class that is pasted without it
                 if isinstance(owner := self.value(of, frame), Value):
-                    owner.set_attribute(cast("Interpreter", self), name, value)
+                    owner.set_attribute(self, name, value)
             case ast.Subscript(value=of, slice=key):
                 items = self.value(of, frame)
                 if isinstance(items, Array):
@@ -196,15 +197,12 @@ class Statements(InterpreterPart):
                 else:
                     self._set_item(items, self.value(key, frame), value)
 
-    def _unpack(self, parts: list[ast.expr], value: Any, frame: Frame) -> None:
+    def _unpack(self, parts: list[ast.expr], value: object, frame: Frame) -> None:
         star = next((i for i, part in enumerate(parts) if isinstance(part, ast.Starred)), None)
-        items: Any
+        items: ProgramValue
         if isinstance(value, Value):
             value.check_use("unpacking", self.place(), f"one tensor for {len(parts)} names: ")
-        if isinstance(value, Tensor):
-            items = self.keras.split_input(value, parts)
-        else:
-            items = value if isinstance(value, Unknown) else self.items(value)
+        items = value.unpack(self, parts) if isinstance(value, Value) else self.items(value)
         if isinstance(items, Unknown):
             for part in parts:
                 self.assign(part, items, frame)
@@ -218,25 +216,25 @@ class Statements(InterpreterPart):
         for part, one in zip(parts, items, strict=True):
             self.assign(part, one, frame)
 
-    def _change_array(self, array: Array, key: Any, value: Any, frame: Frame) -> None:
+    def _change_array(self, array: Array, key: object, value: object, frame: Frame) -> None:
         """`array[key] = value`: wherever a name, an attribute or a list holds the array, it holds the changed one."""
         if array.values is None:
             return
         self.budget.make(len(array.values))
         self.budget.look_at(value, key)
-        made = arrays.changed(array, key, value)
-        self.mutate(made)
+        result = arrays.changed(array, key, value)
+        self.mutate(result)
         for at in frame.around():
-            waiting: list[Any] = [at.names]
+            waiting: list[ProgramValue] = [at.names]
             for one in list(at.names.values()):
                 waiting += [one.attributes] if isinstance(one, Instance) else [one] if type(one) in (list, dict) else []
-            for held in waiting:
-                self.budget.look(len(held))
-                for place, one in list(held.items() if type(held) is dict else enumerate(held)):
+            for names in waiting:
+                self.budget.look(len(names))
+                for place, one in list(names.items() if type(names) is dict else enumerate(names)):
                     if one is array:
-                        held[place] = made
+                        names[place] = result
 
-    def _set_item(self, items: Any, key: Any, value: Any) -> None:
+    def _set_item(self, items: ProgramValue, key: ProgramValue, value: ProgramValue) -> None:
         if isinstance(items, Tensor):
             raise ProgramError(
                 "TypeError", "a tensor cannot be changed in place; use keras.ops.slice_update", self.place()
@@ -287,7 +285,7 @@ class Statements(InterpreterPart):
         return None
 
     def _untrue(self, test: ast.expr, frame: Frame) -> str:
-        """A test that fails, with the value that it compares."""
+        """Return a test that fails, with the value that it compares."""
         words = written(test)[:80]
         if not isinstance(test, ast.Compare) or isinstance(test.left, ast.Constant):
             return f"{words} is not true"
@@ -332,7 +330,7 @@ class Statements(InterpreterPart):
     def on_match(self, node: ast.Match, frame: Frame) -> Signal:
         subject = self.value(node.subject, frame)
         for case in node.cases:
-            found: Any = None
+            found: ProgramValue = None
             match case.pattern:
                 case ast.MatchAs(pattern=None, name=name):
                     if name is not None:
@@ -366,7 +364,7 @@ class Statements(InterpreterPart):
             return self.block(body, frame)
         signals: list[Signal] = []
 
-        def inside(value: Any) -> Signal:
+        def inside(value: object) -> Signal:
             if items[0].optional_vars is not None:
                 self.assign(items[0].optional_vars, value, frame)
             signals.append(self._within(items[1:], body, frame))
@@ -385,7 +383,7 @@ class Statements(InterpreterPart):
 
 
 def _loaded(target: ast.expr) -> ast.expr:
-    """The target of `+=` as it is read."""
+    """Return the target of `+=` as it is read."""
     match target:
         case ast.Name(id=name):
             return ast.copy_location(ast.Name(name, ast.Load()), target)
@@ -397,7 +395,7 @@ def _loaded(target: ast.expr) -> ast.expr:
 
 
 def _called(node: ast.expr) -> str:
-    """What a call names first: `os` of `os.makedirs(…)`, `print` of `print(…)`."""
+    """Return what a call names first: `os` of `os.makedirs(…)`, `print` of `print(…)`."""
     func = node.func if isinstance(node, ast.Call) else node
     while isinstance(func, ast.Attribute | ast.Call):
         func = func.value if isinstance(func, ast.Attribute) else func.func
@@ -405,14 +403,14 @@ def _called(node: ast.expr) -> str:
 
 
 def _tame(body: list[ast.stmt]) -> bool:
-    """Whether statements can change no model and no list: they assign names, print, raise."""
+    """Return whether statements can change no model and no list: they assign names, print, raise."""
     for node in body:
         match node:
             case ast.Pass() | ast.Import() | ast.ImportFrom() | ast.Raise() | ast.Global():
                 continue
             case ast.Expr(value=ast.Constant()):
                 continue
-            case ast.Expr(value=ast.Call() as made) if _called(made) in _HARMLESS:
+            case ast.Expr(value=ast.Call() as call) if _called(call) in _HARMLESS:
                 continue
             case ast.Assign(targets=targets) if all(isinstance(one, ast.Name | ast.Tuple) for one in targets):
                 continue
@@ -426,7 +424,7 @@ def _tame(body: list[ast.stmt]) -> bool:
 
 
 def _only_raises(body: list[ast.stmt]) -> bool:
-    """Whether a branch does nothing but end the program."""
+    """Return whether a branch does nothing but end the program."""
     last = body[-1] if body else None
     if isinstance(last, ast.Expr) and written(last.value).startswith(("sys.exit", "exit(", "quit(", "parser.error")):
         return _tame(body[:-1])

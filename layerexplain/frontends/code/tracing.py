@@ -3,175 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from layerexplain.errors import ShapeError, SpecError
-from layerexplain.frontends.code.calls import misfit
+from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.graphs import Graph
-from layerexplain.frontends.code.keras_api import Misfit
-from layerexplain.frontends.code.layer_attributes import shapes_of_data
-from layerexplain.frontends.code.own_calls import mirrored
-from layerexplain.frontends.code.parts import KerasPart
-from layerexplain.frontends.code.shapes import WEIGHT_TYPE, declaration_of, flat_tensors, is_shape
+from layerexplain.frontends.code.own_calls import OwnCalls, mirrored
+from layerexplain.frontends.code.shapes import WEIGHT_TYPE, Shapes, declaration_of, flat_tensors, is_shape
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramError, Unknown, unknown_at
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown, unknown_at
 from layerexplain.frontends.code.values.layers import (
     CALLED,
+    CallTrace,
     LayerValue,
     ModelValue,
     Node,
-    Trace,
     Variable,
     each_in,
     layer_of,
-    tensors_in,
     unknown_in,
 )
-from layerexplain.frontends.code.values.program import Function
 from layerexplain.frontends.code.values.tensors import CallTensor, Tensor
 from layerexplain.layers.facts import NO_FACTS
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.keras_calls import Keras
+    from layerexplain.frontends.code.interpreter import Interpreter
+    from layerexplain.frontends.code.library.keras.framework import Keras
     from layerexplain.frontends.code.own_layers import OwnLayer
 
 
-class Tracing(KerasPart):
-    """The part of `Keras` that calls layers."""
+def graphs_of(layer: LayerValue) -> Graphs:
+    """Return what the library that makes a layer knows of the graphs of models."""
+    return cast("Graphs", layer.framework)
 
-    def call_layer(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """The result of `layer(x)`."""
-        layer = layer_of(function)
-        if layer is None:
-            return self.interpreter.unknown("an object is called whose class is not read")
-        if not self.check_layer_call(layer, args, kwargs):
-            return self.interpreter.unknown(f"the call of {layer.type}, which does not fit")
-        if isinstance(layer, ModelValue):
-            layer.built_alone = False
-        args = [self._as_tensor(one) for one in args]
-        kwargs = {
-            key: self._as_tensor(one) if key in ("inputs", "query", "value") else one for key, one in kwargs.items()
-        }
-        given = [*args, *kwargs.values()]
-        tensors = tensors_in(given)
-        if not tensors:
-            return self._on_data(layer, args, kwargs)
-        unknown = next((one for one in args[:1] if isinstance(one, Unknown)), None)
-        if unknown is not None:
-            return unknown
-        trace = None
-        if id(layer) in self.first_shapes and args:
-            self.tell_shape(args[0], self.first_shapes[id(layer)][1])
-        if isinstance(layer, ModelValue) and layer.form == "own":
-            if layer.config.pop("unmade", False):
-                fact = f"{layer.type}.__init__ does not call super().__init__(); write it as its first line"
-                self.fault(SpecError(fact))
-            if (wrong := self._misfit(layer, args, kwargs)) is not None:
-                words = wrong.words.replace("call()", f"the call of {layer.type}", 1)
-                place = self.interpreter.argument_place(wrong.argument)
-                raise ProgramError("TypeError", words, place, certain=True)
-            trace = self.trace(layer, args, kwargs)
-        if layer.type == "Lambda" and isinstance(layer.config.get("function"), CALLED):
-            layer = self._lambda_model(layer)
-            trace = self.trace(layer, args, kwargs)
-        self.check_states(layer, args[0] if args else None)
-        if isinstance(layer, ModelValue):
-            self.rebuild(layer, called=True)
-        node = self.node(layer, tuple(args), kwargs)
-        node.trace = trace
-        if isinstance(layer, ModelValue) and layer.form != "own":
-            self.check_inputs(layer, args)
-        return self._results(layer, node)
 
-    def _misfit(self, layer: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Misfit | None:
-        """What does not fit of the arguments of a `call` of the program; None where all fits. Keras gives masks and
-        `training` itself."""
-        method = layer.instance.cls.find("call") if layer.instance is not None else None
-        if not isinstance(method, Function) or method.is_decorated or "**" in kwargs:
-            return None
-        names = [*method.names, *method.keywords]
-        given = {key: one for key, one in kwargs.items() if key in names or key not in ("training", "mask")}
-        provided = {one for one in names if one == "training" or one.endswith("mask")}
-        asked = misfit(method, [layer.instance, *args], given, provided - {"training"})
-        if asked is not None and asked.words.split(";")[0].endswith("is given no training"):
-            self.older(f"Keras 3 calls {layer.type} without training alone where that has a default: training=None")
-        return misfit(method, [layer.instance, *args], given, provided)
+class Graphs(OwnCalls):
+    """What a library knows of the graph behind each model."""
 
-    def _as_tensor(self, value: Any) -> Any:
-        """A name that the code does not define is an input of that name; a weight is a tensor."""
-        if isinstance(value, Unknown) and (name := _stands_for(value)) and not self.in_call:
-            if name not in self.implied:
-                words = "it is not defined in this code, so it is an input"
-                shape = value._replace(reason=words, name=name, lacks="named shape")
-                self.implied[name] = self.new_input(name, shape)
-            return self.implied[name]
-        if isinstance(value, Variable):
-            return self.weight_value(value)
-        if type(value) in (list, tuple) and any(isinstance(one, Unknown | Variable) for one in value):
-            return type(value)([self._as_tensor(one) for one in value])
-        return value
+    def __init__(self, interpreter: Interpreter) -> None:
+        super().__init__(interpreter)
+        self.shapes = Shapes(self)
 
-    def implied_inputs(self, value: Any) -> Any:
-        """The inputs of a model, where layers were called on names that the code does not define."""
-        if type(value) in (list, tuple):
-            return type(value)([self.implied_inputs(one) for one in value])
-        return self.implied.get(_stands_for(value), value) if isinstance(value, Unknown) else value
+    def check_states(self, layer: LayerValue, tensor: Tensor | None) -> None:
+        """Keep the fault of a layer that keeps its states between batches and does not know how many examples they are
+        of."""
 
     def weight_tensor(self, variable: Variable) -> Tensor:
-        """The tensor of a weight that code makes itself."""
+        """Return the tensor of a weight that code makes itself."""
         key = id(variable)
         if variable.choice is not None:
             self.interpreter.effects.record_local_assumption(variable.choice)
         if key not in self.weights:
-            layer = LayerValue(WEIGHT_TYPE, "custom", variable.name, {"variable": variable}, variable.place)
+            layer = LayerValue(self, WEIGHT_TYPE, "custom", variable.name, {"variable": variable}, variable.place)
             self.weights[key] = (variable, self.node(layer, (), {}, in_call=True).result())
         found: Tensor = self.weights[key][1]
         return found
 
-    def weight_value(self, variable: Variable) -> Any:
-        """What a weight is where code computes with it: a tensor in a `call`, numbers outside."""
+    def weight_value(self, variable: Variable) -> ProgramValue:
+        """Return what a weight is where code computes with it: a tensor in a `call`, numbers outside."""
         return self.weight_tensor(variable) if self.in_call else self.data_of(variable)
 
-    def _on_data(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """A call on numbers, by which a model is built."""
-        first = args[0] if args else next(iter(kwargs.values()), None)
-        if self.in_call and isinstance(first, Array) and first.values is not None:
-            return self._results(layer, self.node(layer, tuple(args), kwargs))
-        if isinstance(first, Unknown) and not (isinstance(layer, ModelValue) and layer.is_own_layer):
-            return first
-        if isinstance(layer, ModelValue) and layer.form == "own" and (layer.is_own_layer or shapes_of_data(first)):
-            return self.own_on_data(layer, args, kwargs)
-        if isinstance(layer, ModelValue) and (shapes := shapes_of_data(first)) is not None:
-            self.built(layer, first.shape if layer.form == "sequential" and isinstance(first, Array) else shapes)
-            return self.result_on(layer, first)
-        if type(layer) is LayerValue and shapes_of_data(first) is not None:
-            return self.on_arrays(layer, args, kwargs)
-        unknown = unknown_in([*args, *kwargs.values()])
-        return unknown or self.interpreter.unknown("the result of a layer that is called on data")
-
-    def result_on(self, model: ModelValue, data: Any) -> Any:
-        """What a model gives for data: an array whose shape is known where the model's is."""
-        graph = self.graph(model) if model.form != "own" else None
-        spec = self.shapes.of(graph.outputs[0]) if graph is not None and len(graph.outputs) == 1 else None
-        if spec is None or not isinstance(data, Array) or not all(isinstance(one, int) for one in spec.shape[1:]):
-            return self.interpreter.unknown("the result of a model that is called on data")
-        return Array((data.shape[0], *spec.shape[1:]))
-
-    def data_of(self, variable: Variable) -> Any:
-        """The numbers of a variable, where code computes with them outside of layers."""
+    def data_of(self, variable: Variable) -> ProgramValue:
+        """Return the numbers of a variable, where code computes with them outside of layers."""
         return Array(tuple(variable.shape)) if is_shape(variable.shape) else variable.shape
 
-    def built(self, model: ModelValue, shape: Any) -> None:
-        """Note the shape of the input (with the batch) that a model is built with, where it states none itself."""
-        states = model.form == "functional" or (model.form == "sequential" and self.first_shape(model) is not None)
-        if model.input_shape is None and not states:
-            self.interpreter.effects.record_model_event()
-            model.mark_changed()
-            model.input_shape = shape
-            self.rebuild(model, called=True)
-
-    def _results(self, layer: LayerValue, node: Node) -> Any:
-        """What a call gives: a tensor, or several in the structure that Keras gives them."""
+    def results(self, layer: LayerValue, node: Node) -> ProgramValue:
+        """Return what a call gives: a tensor, or several in the structure that Keras gives them."""
         if isinstance(layer, ModelValue):
             if layer.form == "sequential":
                 return node.result()
@@ -206,12 +102,12 @@ class Tracing(KerasPart):
         return [node.result(i) for i in range(number)] if number else self._count_unknown(node)
 
     def _states_of_cell(self, layer: LayerValue) -> int:
-        """How many states a cell of Keras gives beside its output; 0 for what is none."""
+        """Return how many states a cell of Keras gives beside its output; 0 for what is none."""
         from layerexplain.layers.keras.rnn_cells import NAMES
 
         return len(NAMES.get(layer.type, ()))
 
-    def _count_unknown(self, node: Node) -> Any:
+    def _count_unknown(self, node: Node) -> ProgramValue:
         return self.cause_of(node.result(), f"how many results {node.layer.type} gives")
 
     def _inner_states(self, layer: LayerValue) -> bool:
@@ -223,29 +119,29 @@ class Tracing(KerasPart):
     # Own layers and models ----------------------------------------------------------------------------------------
 
     def _lambda_model(self, layer: LayerValue) -> ModelValue:
-        """A Lambda whose function is in the code: what the function does is its graph."""
+        """Return a Lambda whose function is in the code: what the function does is its graph."""
         key = id(layer)
         if key not in self.lambdas:
-            model = ModelValue("own", "Lambda", layer.name, layer.place)
+            model = ModelValue(self, "own", "Lambda", layer.name, layer.place)
             model.config = {"function": layer.config["function"], "arguments": layer.config.get("arguments")}
             self.lambdas[key] = (layer, model)
         found: ModelValue = self.lambdas[key][1]
         return found
 
-    def split_input(self, tensor: Tensor, parts: list[Any]) -> Any:
-        """The parts that an input of a `call` is unpacked into: it stands for as many inputs."""
+    def split_input(self, tensor: Tensor, parts: list[ProgramValue]) -> ProgramValue:
+        """Return the parts that an input of a `call` is unpacked into: it stands for as many inputs."""
         layer = tensor.node.layer
         if self.tracing and layer.type == "InputLayer" and self.shapes.of(tensor) is None:
             _, placed = self.tracing[-1]
             if tensor in placed:
                 names = [getattr(part, "id", f"{layer.name}_{i + 1}") for i, part in enumerate(parts)]
-                made = []
+                result = []
                 for name in names:
-                    one = LayerValue("InputLayer", "layer", name, dict(layer.config), layer.place)
-                    made.append(self.bare_node(one, in_call=True).result())
+                    one = LayerValue(self, "InputLayer", "layer", name, dict(layer.config), layer.place)
+                    result.append(self.bare_node(one, in_call=True).result())
                 at = placed.index(tensor)
-                placed[at : at + 1] = made
-                return made
+                placed[at : at + 1] = result
+                return result
         shape = self.shape_tuple(tensor)
         if isinstance(tensor, CallTensor) and not isinstance(shape, Unknown) and shape and shape[0] == len(parts):
             return [self.tensor_item(tensor, i) for i in range(len(parts))]
@@ -254,7 +150,7 @@ class Tracing(KerasPart):
     # Graphs -------------------------------------------------------------------------------------------------------
 
     def graph(self, model: ModelValue) -> Graph | None:
-        """The calls inside a model; None where they are not known."""
+        """Return the calls inside a model; None where they are not known."""
         if model.form == "sequential":
             return self._sequence(model)
         if model.form == "own":
@@ -270,7 +166,7 @@ class Tracing(KerasPart):
         return known
 
     def declaration(self, layer: ModelValue) -> OwnLayer:
-        """The declaration of a layer of the program."""
+        """Return the declaration of a layer of the program."""
         from layerexplain.frontends.code.own_layers import Code, OwnLayer
 
         if id(layer) not in self.declarations:
@@ -280,8 +176,8 @@ class Tracing(KerasPart):
         found: OwnLayer = self.declarations[id(layer)]
         return found
 
-    def traced_graph(self, trace: Trace) -> Graph | None:
-        """The calls that the `call` of an own layer or model makes; None where they are not known."""
+    def traced_graph(self, trace: CallTrace) -> Graph | None:
+        """Return the calls that the `call` of an own layer or model makes; None where they are not known."""
         return None if trace.outputs is None else Graph(list(trace.inputs), flat_tensors(trace.outputs))
 
     def _sequence(self, model: ModelValue) -> Graph | None:
@@ -297,10 +193,10 @@ class Tracing(KerasPart):
                     shape = model.input_shape
                 if shape is None:
                     shape = unknown_at(model.place, "the input of the model has no shape in the code", lacks="shape")
-                name = model.made_input or ("input" if self.keras_2 else "input_layer")
+                name = model.added_input or ("input" if self.keras_2 else "input_layer")
                 place = layers[0].place if layers else model.place
                 config = {"batch_shape": shape, "dtype": "float32", "implied": layers[0].type if layers else ""}
-                first = LayerValue("InputLayer", "layer", name, config, place)
+                first = LayerValue(self, "InputLayer", "layer", name, config, place)
                 start = self._unwritten(first).result()
             current = start
             for layer in layers:
@@ -311,10 +207,10 @@ class Tracing(KerasPart):
                 node = self._unwritten(actual, current)
                 if isinstance(actual, ModelValue) and actual.form == "own":
                     node.trace = self.trace(actual, [current], {})
-                made = self._results(actual, node) if layer is not layers[-1] else None
-                if made is not None and not isinstance(made, Tensor | Unknown | dict) and len(made) > 1:
-                    words = f"'{layer.name}' gives {len(made)} tensors; a Sequential model takes layers that give one"
-                    error = ShapeError(words, **layer.place.told)
+                result = self.results(actual, node) if layer is not layers[-1] else None
+                if result is not None and not isinstance(result, Tensor | Unknown | dict) and len(result) > 1:
+                    words = f"'{layer.name}' gives {len(result)} tensors; a Sequential model takes layers that give one"
+                    error = ShapeError(words, **layer.place.error_fields)
                     if not any(one.fact == words for one in self.interpreter.effects.faults):
                         self.interpreter.effects.record_fault(error, layer.place)
                 current = node.result()
@@ -322,15 +218,15 @@ class Tracing(KerasPart):
         found: Graph | None = self.sequences[key]
         return found
 
-    def _unwritten(self, layer: LayerValue, *args: Any) -> Node:
-        """A call that no line of the program makes."""
+    def _unwritten(self, layer: LayerValue, *args: ProgramValue) -> Node:
+        """Return a call that no line of the program makes."""
         self.interpreter.budget.call()
-        made: Node = self.bare_node(layer, args, place=layer.place)
-        made.callers = layer.callers
-        return made
+        node: Node = self.bare_node(layer, args, place=layer.place)
+        node.callers = layer.callers
+        return node
 
-    def first_shape(self, layer: LayerValue) -> Any:
-        """The input shape (with the batch) that a layer carries, also as the first one of a model inside."""
+    def first_shape(self, layer: LayerValue) -> ProgramValue:
+        """Return the input shape (with the batch) that a layer carries, also as the first one of a model inside."""
         found = self.first_shapes.get(id(layer))
         if found is not None:
             return found[1]
@@ -347,8 +243,8 @@ class Tracing(KerasPart):
             return self.first_shape(inner)
         return None
 
-    def held_layers(self, layer: LayerValue) -> Iterator[LayerValue]:
-        """A layer and all that it holds, however deep."""
+    def all_layers(self, layer: LayerValue) -> Iterator[LayerValue]:
+        """Return a layer and all that it holds, however deep."""
         waiting, seen = [layer], {id(layer)}
         while waiting:
             one = waiting.pop()
@@ -358,7 +254,7 @@ class Tracing(KerasPart):
             waiting += inner
 
     def inner_layers(self, layer: LayerValue) -> list[LayerValue]:
-        """The layers that a model, or a layer of the program, holds, in Keras's order."""
+        """Return the layers that a model, or a layer of the program, holds, in Keras's order."""
         if not isinstance(layer, ModelValue):
             return [layer.config[key] for key in ("layer", "cell") if isinstance(layer.config.get(key), LayerValue)]
         if layer.form == "sequential":
@@ -379,8 +275,16 @@ class Tracing(KerasPart):
                 found.setdefault(id(inner), inner)
         return list(found.values())
 
+    def calls_of(self, layer: LayerValue) -> list[Node]:
+        """Return the calls of a layer. Those of a Sequential model's are made when somebody asks."""
+        for model in self.models if not layer.nodes else ():
+            if model.form == "sequential" and layer in model.layers:
+                self.graph(model)
+        return layer.nodes
 
-def _stands_for(value: Unknown) -> str:
-    """The name of an input that a value may be: one that the code does not define, or an argument that a function is
-    not given; "" for any other."""
-    return (value.option or value.name) if value.lacks in ("name", "argument") else ""
+    def make_operation(self, type_: str, args: Arguments, kwargs: Keywords, called: str = "") -> ProgramValue:
+        """A call of an operation, which is named after its class or another one."""
+        layer = LayerValue(
+            self, type_, "operation", self.draw(called or type_, operation=True), {}, self.interpreter.place()
+        )
+        return self.results(layer, self.node(layer, tuple(args), kwargs))

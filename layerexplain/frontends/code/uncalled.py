@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def parts_not_given(value: ModelValue) -> list[LayerValue]:
-    """The parts of a model that nobody makes: arguments without a value, which it keeps."""
-    held = value.instance.attributes if value.instance is not None else {}
-    made: list[LayerValue] = []
-    for name, one in held.items():
+    """Return the parts of a model that nobody makes: arguments without a value, which it keeps."""
+    attributes = value.instance.attributes if value.instance is not None else {}
+    result: list[LayerValue] = []
+    for name, one in attributes.items():
         if isinstance(one, Unknown) and one.lacks == "argument":
-            made.append(LayerValue("Layer", "custom", name, {}, value.place))
-            made[-1].reason = one
-    return made
+            result.append(LayerValue(value.framework, "Layer", "custom", name, {}, value.place))
+            result[-1].reason = one
+    return result
 
 
 def model_of_parts(
@@ -36,13 +36,13 @@ def model_of_parts(
     recorded: dict[TensorRef, tuple[Shape, str]] = {}
     outputs: list[TensorRef] = []
     for one, layer in zip(inner, layers, strict=True):
-        graph = emitter.keras.graph(one) if isinstance(one, ModelValue) else None
-        specs = [] if graph is None else [emitter.keras.shapes.of(tensor) for tensor in graph.inputs]
+        graph = emitter.library.graph(one) if isinstance(one, ModelValue) else None
+        specs = [] if graph is None else [emitter.library.shapes.of(tensor) for tensor in graph.inputs]
         known = [spec for spec in specs if isinstance(spec, Spec)]
         if graph is None or len(known) < len(specs):
             if one.type != WEIGHT_TYPE:
                 why = unknown_at(one.place, f"no input of {one.name} is in the code")
-                emitter.opened.append((one.reason or why, layer.name))
+                emitter.gaps.append((one.reason or why, layer.name))
             continue
         refs = [TensorRef(names.take(tensor.node.layer.name)) for tensor in graph.inputs]
         recorded.update(zip(refs, map(as_recorded, known), strict=True))

@@ -72,12 +72,25 @@ def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> 
         *step_facts(report),
         *_memory(report),
         *training(report),
+        *data_lines(report),
     )
-    return doc.Document((*parts, doc.notes_block(all_notes(report))))
+    return doc.Document((*parts, doc.notes_block(all_notes(report)), *missing_values(report)))
+
+
+def missing_values(report: Report) -> tuple[doc.Prose, ...]:
+    """One line that gives all the values that code leaves open, where there are several."""
+    import re
+
+    said = [note.message for note in report.notes] if report.format == "code" else []
+    names = dict.fromkeys([found[1] for one in said if (found := re.search(r"; give --set ([\w.]+)=VALUE$", one))])
+    if len(names) < 2:
+        return ()
+    given = " ".join([f"--set {name}=VALUE" for name in names])
+    return (doc.Prose((f"{len(names)} values are missing. Give them all: {given}",)),)
 
 
 def training(report: Report) -> tuple[doc.Prose, ...]:
-    """What goes in, what comes out, what the model was trained with, and which targets its loss needs."""
+    """What the model was trained with."""
     trained = report.training
     if trained is None:
         return ()
@@ -92,17 +105,25 @@ def training(report: Report) -> tuple[doc.Prose, ...]:
     ]
     metrics = dict.fromkeys(metric.metric for metric in trained.metrics)
     parts = [", ".join(losses), optimizer, f"metrics {', '.join(metrics)}" if metrics else ""]
+    return (doc.Prose((f"Trained with {'; '.join(filter(None, parts))}",)),)
+
+
+def data_lines(report: Report) -> tuple[doc.Prose, ...]:
+    """What fit() takes and what predict() returns: a line each."""
+    shapes = [*[one.shape for one in report.inputs], *[one.shape for one in report.outputs]]
+    is_fitted = report.format != "hugging-face" and report.framework == "keras"
+    if not report.inputs or not report.outputs or None in shapes or not is_fitted:
+        return ()
+    inputs = ", ".join([f"{one.name} {shape_text(one.shape)} {one.dtype}" for one in report.inputs])
+    outputs = ", ".join([f"{one.layer} {shape_text(one.shape)} {one.dtype or ''}".strip() for one in report.outputs])
+    losses = () if report.training is None else report.training.losses
     needed = dict.fromkeys(
-        f"{loss.targets}{f' for {loss.output!r}' if loss.output else ''}" for loss in trained.losses if loss.targets
+        [f"{loss.targets}{f' for {loss.output!r}' if loss.output else ''}" for loss in losses if loss.targets]
     )
-    inputs = ", ".join(f"{one.name} {shape_text(one.shape)} {one.dtype}" for one in report.inputs)
-    outputs = ", ".join(f"{one.layer} {shape_text(one.shape)} {one.dtype or ''}".strip() for one in report.outputs)
-    lines = [
-        f"Trained with {'; '.join(filter(None, parts))}",
-        f"Inputs: {inputs}; outputs: {outputs}" if inputs and outputs else "",
-        f"Targets: {'; '.join(needed)}" if needed else "",
-    ]
-    return (doc.Prose(tuple(filter(None, lines))),)
+    targets = "; ".join(needed) or (
+        "what the loss takes" if losses else "what the loss takes; the model is not compiled"
+    )
+    return (doc.Prose((f"fit() takes x: {inputs}; y: {targets}", f"predict() returns {outputs}")),)
 
 
 _OF_OPTIMIZERS = ("learning_rate", "momentum", "nesterov", "weight_decay", "amsgrad", "clipnorm", "clipvalue")

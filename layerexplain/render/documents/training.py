@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from layerexplain.render import document as doc
 from layerexplain.render.documents.explanation import by_group, formula_block, formula_lines, gradient_blocks
 from layerexplain.render.documents.layer_columns import layers_of
-from layerexplain.render.documents.summary import heading, report_sheet, step_facts, training
+from layerexplain.render.documents.summary import data_lines, heading, report_sheet, step_facts, training
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import plural, shapes_text
 from layerexplain.render.sections import CodeBlock, CodeLine, Labelled, Points, Section
@@ -40,7 +40,7 @@ def _document(report: Report) -> doc.Document:
         *([Section((Labelled("notes", (notes,)),))] if step.notes else []),
         *step_facts(report),
     )
-    return doc.Document((heading(report), *training(report), *blocks))
+    return doc.Document((heading(report), *training(report), *data_lines(report), *blocks))
 
 
 def _part(title: str, about: str, sections: Iterable[Section]) -> Iterator[doc.Block]:

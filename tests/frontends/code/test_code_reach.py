@@ -102,7 +102,7 @@ def test_a_variable_of_tensorflow_is_known_where_its_value_tells(
     (found,) = models(OWN.format(value).encode()).values()
     assert found.grade == grade
     if shape is not None:
-        (weight,) = found.layers[1].declaration.made.instance.attributes.values()  # type: ignore[union-attr]
+        (weight,) = found.layers[1].declaration.layer.instance.attributes.values()  # type: ignore[union-attr]
         assert (weight.shape, weight.dtype) == (shape, dtype)
     words = [note.message for note in found.notes if note.code in ("tf-variable", "assumed")]
     assert shape is None or (len(words) == 1 and "line 7" in words[0] and "Keras 3 counts what add_weight" in words[0])
@@ -167,10 +167,10 @@ m = keras.Model([x, h, c], [y, n])
 def test_what_a_function_makes(body: str, expected: list[int]) -> None:
     """What it returns, also as the output of a graph, or the last model that it makes; an empty one is none."""
     reading = reader.program(f"import keras\ndef f():\n{body}".encode(), None)
-    found = reading.named("f()") if expected else None
+    found = reading.requested("f()") if expected else None
     if found is None:
         with pytest.raises(LayerExplainError):
-            reading.named("f()")
+            reading.requested("f()")
     else:
         assert [build(reading.model(found)).totals.params] == expected
 

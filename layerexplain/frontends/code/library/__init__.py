@@ -1,15 +1,18 @@
 """What the names of libraries are, a module a library: each registers its functions with `@function("math.prod")`.
 
 table.py          how a library is declared
-python.py         Python's own library: math, functools, itertools, copy, collections, dataclasses
+builtins.py       what a program has without an import
+python.py         Python's own library: math, functools, itertools, copy, collections, dataclasses;
+                  command_line.py: argparse
+numpy.py          NumPy
+keras/            Keras, with which models are made: framework.py lists its files; tensorflow.py: its functions on them
 small.py          libraries of which few functions matter: tqdm, six, scikit-learn
 torch.py          PyTorch; torch_modules.py: modules and their names; torch_tensors.py: tensors and what is computed of
                   them; torch_graph.py: the calls of a run; torch_runs.py: the models of a program
+registry.py       all of them
 
-Another library is one more module, and one more name in `LIBRARIES`.
+Another library is one more module, and one more name in `registry.py`. One that models are made with is a class on
+`tracing.Graphs`, which follows the method `call_name` of the program's own classes: it says what its names give
+(`call_symbol`) and what its layers and tensors answer (values/framework.py). tests/frontends/code/test_libraries.py
+shows a small one of each kind.
 """
-
-from layerexplain.frontends.code.library import python, small, torch
-
-LIBRARIES = {root: one for one in (python.LIBRARY, small.LIBRARY, torch.LIBRARY) for root in one.roots}
-"""The libraries by the first parts of their names."""

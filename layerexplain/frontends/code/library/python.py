@@ -5,16 +5,24 @@ from __future__ import annotations
 import itertools
 import math
 import string
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
-from layerexplain.frontends.code.builtin_functions import all_items, call_builtin, known_items
-from layerexplain.frontends.code.command_line import Parser
-from layerexplain.frontends.code.dataclass_fields import Field, named_tuple
+from layerexplain.frontends.code.dataclass_fields import DataclassField, named_tuple
+from layerexplain.frontends.code.library.builtins import all_items, call_builtin, known_items
+from layerexplain.frontends.code.library.command_line import Parser
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.operators import TOO_LARGE
 from layerexplain.frontends.code.values.array import product
-from layerexplain.frontends.code.values.base import ProgramError, Size, Unknown, unknown_value
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Keywords,
+    ProgramError,
+    ProgramValue,
+    Size,
+    Unknown,
+    unknown_value,
+)
 from layerexplain.frontends.code.values.program import Class, Function, Instance, Namespace, Partial
 from layerexplain.frontends.code.values.symbols import Symbol
 
@@ -27,20 +35,12 @@ _MATH = frozenset(
     """.split()  # noqa: SIM905
 )
 CONSTANTS = {
-    "string.ascii_lowercase": string.ascii_lowercase,
-    "string.ascii_letters": string.ascii_letters,
-    "string.ascii_uppercase": string.ascii_uppercase,
-    "string.digits": string.digits,
-    "string.hexdigits": string.hexdigits,
-    "string.octdigits": string.octdigits,
-    "string.printable": string.printable,
-    "string.punctuation": string.punctuation,
-    "string.whitespace": string.whitespace,
-    "math.pi": math.pi,
-    "math.e": math.e,
-    "math.inf": math.inf,
-    "math.nan": math.nan,
-}
+    "string.ascii_lowercase": string.ascii_lowercase, "string.ascii_letters": string.ascii_letters,
+    "string.ascii_uppercase": string.ascii_uppercase, "string.digits": string.digits,
+    "string.hexdigits": string.hexdigits, "string.octdigits": string.octdigits, "string.printable": string.printable,
+    "string.punctuation": string.punctuation, "string.whitespace": string.whitespace, "math.pi": math.pi,
+    "math.e": math.e, "math.inf": math.inf, "math.nan": math.nan,
+}  # fmt: skip
 LIBRARY = Library(
     "math", "functools", "operator", "itertools", "copy", "collections", "types", "typing", "argparse", "dataclasses",
     "contextlib", "inspect",
@@ -51,24 +51,24 @@ function = LIBRARY.function
 
 
 @function("functools.partial")
-def _partial(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _partial(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return Partial(args[0], tuple(args[1:]), kwargs) if args else NotImplemented
 
 
 @function("functools.wraps")
-def _wraps(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _wraps(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return Partial(Symbol("functools.update_wrapper"), (), {"wrapped": args[0]}) if args else NotImplemented
 
 
 @function("functools.update_wrapper")
-def _update_wrapper(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _update_wrapper(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     if not args:
         return NotImplemented
     return _with_name(args[0], kwargs.get("wrapped", args[1] if len(args) > 1 else None))
 
 
 @function("functools.reduce")
-def _reduce(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _reduce(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     if len(args) < 2:
         return NotImplemented
     items = [*args[2:], *known_items(args[1])]
@@ -80,7 +80,7 @@ def _reduce(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -
 
 @LIBRARY.family("operator")
 def _operator(name: str) -> Implementation:
-    def operate(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    def operate(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
         return interpreter.operate(_OPERATORS[name], *args) if name in _OPERATORS and len(args) == 2 else NotImplemented
 
     return operate
@@ -90,7 +90,7 @@ _KINDS = {"POSITIONAL_ONLY": 0, "POSITIONAL_OR_KEYWORD": 1, "VAR_POSITIONAL": 2,
 
 
 @function("inspect.signature")
-def _signature(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _signature(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     """The parameters of a function of the program, each with its name and kind."""
     of = args[0] if args else None
     while isinstance(of, Function) and isinstance(of.attributes.get("__wrapped__"), Function):
@@ -108,27 +108,27 @@ def _signature(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter
 
 
 @function("argparse.ArgumentParser")
-def _argument_parser(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _argument_parser(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return Parser()
 
 
 @function("copy.copy")
-def _copy(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _copy(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return _copied(args[0], False, interpreter) if args else NotImplemented
 
 
 @function("copy.deepcopy")
-def _deep_copy(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _deep_copy(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return _copied(args[0], True, interpreter) if args else NotImplemented
 
 
 @function("collections.OrderedDict")
-def _ordered_dict(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _ordered_dict(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return call_builtin("dict", args, kwargs, interpreter)
 
 
 @function("collections.defaultdict")
-def _default_dict(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _default_dict(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     items = call_builtin("dict", args[1:], kwargs, interpreter)
     if type(items) is dict and args and args[0] is not None:
         interpreter.factories[id(items)] = items, args[0]
@@ -136,7 +136,7 @@ def _default_dict(args: list[Any], kwargs: dict[str, Any], interpreter: Interpre
 
 
 @function("collections.namedtuple", "typing.NamedTuple")
-def _named_tuple(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _named_tuple(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     if len(args) != 2:
         return NotImplemented
     cls = named_tuple(str(args[0]), args[1], kwargs.get("defaults") or ())
@@ -144,39 +144,39 @@ def _named_tuple(args: list[Any], kwargs: dict[str, Any], interpreter: Interpret
 
 
 @function("typing.cast")
-def _cast(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _cast(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return args[1] if len(args) == 2 else NotImplemented
 
 
 @function("types.SimpleNamespace")
-def _simple_namespace(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _simple_namespace(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return Namespace(dict(kwargs))
 
 
 @function("types.MappingProxyType")
-def _mapping_proxy(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _mapping_proxy(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return args[0] if args else NotImplemented
 
 
 @function("contextlib.nullcontext")
-def _null_context(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _null_context(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return args[0] if args else None
 
 
 @function("dataclasses.field")
-def _field(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
-    return Field(kwargs)
+def _field(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    return DataclassField(kwargs)
 
 
 @function("dataclasses.replace")
-def _replace(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _replace(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     if not args or not isinstance(args[0], Instance):
         return NotImplemented
     return interpreter.call(args[0].cls, [], {**args[0].fields(), **kwargs})
 
 
 @function("dataclasses.asdict")
-def _as_dict(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _as_dict(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     if not args or not isinstance(args[0], Instance):
         return NotImplemented
     values = args[0].fields().items()
@@ -184,7 +184,7 @@ def _as_dict(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) 
 
 
 @function("dataclasses.astuple")
-def _as_tuple(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _as_tuple(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     if not args or not isinstance(args[0], Instance):
         return NotImplemented
     values = args[0].fields().values()
@@ -192,14 +192,14 @@ def _as_tuple(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter)
 
 
 @function("dataclasses.fields")
-def _fields(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _fields(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     if not args or not isinstance(args[0], Instance):
         return NotImplemented
     return tuple([Namespace({"name": key}) for key in args[0].fields()])
 
 
-def _with_name(function: Any, wrapped: Any) -> Any:
-    """A function of the program under the name of another one that it wraps."""
+def _with_name(function: object, wrapped: object) -> ProgramValue:
+    """Return a function of the program under the name of another one that it wraps."""
     if isinstance(function, Function) and isinstance(wrapped, Function):
         function.attributes.update(
             {"__name__": wrapped.attributes.get("__name__", wrapped.name), "__wrapped__": wrapped}
@@ -212,8 +212,8 @@ def _math(name: str) -> Implementation:
     return lambda args, kwargs, interpreter: _of_numbers(name, args)
 
 
-def _of_numbers(name: str, args: list[Any]) -> Any:
-    """A function of `math`."""
+def _of_numbers(name: str, args: Arguments) -> ProgramValue:
+    """Return what a function of `math` gives."""
     if any(isinstance(one, Size) for one in args):
         return Size()
     if name == "prod" and args:
@@ -233,8 +233,8 @@ def _itertools(name: str) -> Implementation:
     return lambda args, kwargs, interpreter: _rows(name, args, kwargs, interpreter.budget)
 
 
-def _rows(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
-    """A function of `itertools`."""
+def _rows(name: str, args: Arguments, kwargs: Keywords, budget: Budget) -> ProgramValue:
+    """Return what a function of `itertools` gives."""
     if name in ("chain", "chain.from_iterable") and (args or name == "chain"):
         return _chained(args if name == "chain" else known_items(args[0]), budget)
     known = all_items(args if name == "product" else args[:1], budget)
@@ -251,9 +251,9 @@ def _rows(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) ->
     return Unknown(f"it comes from itertools.{name}(…)")
 
 
-def _chained(values: list[Any], budget: Budget) -> Any:
-    """The items of all values, one after another."""
-    found: list[Any] = []
+def _chained(values: list[ProgramValue], budget: Budget) -> ProgramValue:
+    """Return the items of all values, one after another."""
+    found: list[ProgramValue] = []
     for one in values:
         found += known_items(one)
         if len(found) > MOST_ITEMS:
@@ -262,7 +262,7 @@ def _chained(values: list[Any], budget: Budget) -> Any:
     return found
 
 
-def _copied(value: Any, deep: bool, interpreter: Interpreter) -> Any:
+def _copied(value: ProgramValue, deep: bool, interpreter: Interpreter) -> ProgramValue:
     if type(value) in (list, dict, set):
         interpreter.budget.make(len(value))
         if deep and type(value) is list:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code import datasets
-from layerexplain.frontends.code.builtin_functions import call_builtin
+from layerexplain.frontends.code.library.builtins import call_builtin
+from layerexplain.frontends.code.library.keras import datasets
 from layerexplain.frontends.code.library.table import Implementation, Library
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -19,7 +20,7 @@ def _progress(name: str) -> Implementation:
     """`tqdm(rows)` gives the rows, `trange(n)` a range."""
     last = name.rpartition(".")[2]
 
-    def rows(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    def rows(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
         if not args or last not in ("tqdm", "trange"):
             return NotImplemented
         return args[0] if last == "tqdm" else call_builtin("range", args, {}, interpreter)
@@ -31,7 +32,7 @@ def _progress(name: str) -> Implementation:
 def _six(name: str) -> Implementation:
     """`six.moves.range` and the like: builtins of Python 2."""
 
-    def builtin(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    def builtin(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
         if not name.startswith("moves."):
             return NotImplemented
         of_python_3 = name.removeprefix("moves.").replace("xrange", "range")

@@ -3,39 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from layerexplain.frontends.code.values.base import UnknownValue
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, UnknownValue
+from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
 
-Implementation = Callable[[list[Any], dict[str, Any], "Interpreter"], Any]
-"""What a call gives by its arguments; NotImplemented for arguments that are not read."""
+_Reader = TypeVar("_Reader")
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 
 
+class FunctionTable(Generic[_Reader]):
+    """What calls of names give. A row takes the arguments without and with a name, and what reads the program; it gives
+    NotImplemented for arguments that it does not read.
+
+    >>> rows = FunctionTable()
+    >>> @rows("first", "head")
+    ... def first(args, kwargs, reader):
+    ...     return args[0]
+    >>> rows.call("head", [[3, 5]], {}, None), rows.call("tail", [], {}, None)
+    ([3, 5], NotImplemented)
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Callable[[list[ProgramValue], dict[str, ProgramValue], _Reader], ProgramValue]] = {}
+
+    def __call__(self, *names: str) -> Callable[[_Decorated], _Decorated]:
+        """Register what a call of each of these names gives."""
+
+        def register(row: _Decorated) -> _Decorated:
+            self._rows.update(dict.fromkeys(names, row))
+            return row
+
+        return register
+
+    def find(self, name: str) -> Callable[[list[ProgramValue], dict[str, ProgramValue], _Reader], ProgramValue] | None:
+        """Return the row of a name; None for one that has none."""
+        return self._rows.get(name)
+
+    def call(self, name: str, args: Arguments, kwargs: Keywords, reader: _Reader) -> ProgramValue:
+        """Return what a call of a name gives; NotImplemented for one that is not read here."""
+        row = self.find(name)
+        if row is None:
+            return NotImplemented
+        try:
+            return row(args, kwargs, reader)
+        except UnknownValue as why:
+            return why.value
+
+
+Implementation = Callable[[list[Any], dict[str, Any], "Interpreter"], Any]
+"""What a call of a function of a library gives."""
+
+
 class Library:
-    """The functions of some packages, whose names are `roots`."""
+    """The functions of some packages, whose names are `roots`: rows by dotted names (`@library.function("math.prod")`),
+    and for a whole package what makes its functions by their names (`@library.family("math")`)."""
 
     def __init__(self, *roots: str) -> None:
         self.roots = frozenset(roots)
         self.objects: Any = None
         """What answers for the objects of classes of the program that are made of a class of the library."""
-        self._functions: dict[str, Implementation] = {}
+        self.function: FunctionTable[Interpreter] = FunctionTable()
         self._families: dict[str, Callable[[str], Implementation]] = {}
 
-    def function(self, *paths: str) -> Callable[[_Decorated], _Decorated]:
-        """Register what a call of each of these names gives."""
-
-        def register(implementation: _Decorated) -> _Decorated:
-            self._functions.update(dict.fromkeys(paths, implementation))
-            return implementation
-
-        return register
-
     def family(self, package: str) -> Callable[[Callable[[str], Implementation]], Callable[[str], Implementation]]:
-        """Register what makes the functions of a package, by their names in it, that are not registered themselves."""
+        """Register what makes the functions of a package, by their names in it, that are no rows."""
 
         def register(make: Callable[[str], Implementation]) -> Callable[[str], Implementation]:
             self._families[package] = make
@@ -43,19 +78,21 @@ class Library:
 
         return register
 
-    def find(self, path: str) -> Implementation | None:
-        """Return what a call of a name gives; None for a name that is not registered."""
-        if path in self._functions:
-            return self._functions[path]
-        package, _, name = path.partition(".")
-        return self._families[package](name) if package in self._families else None
-
-    def call(self, path: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    def call(self, path: str, args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
         """Return what a call of a name gives; NotImplemented for one that is not read here."""
-        implementation = self.find(path)
-        if implementation is None:
-            return NotImplemented
+        interpreter.budget.look_at(*args, *kwargs.values())
+        package, _, name = path.partition(".")
+        if self.function.find(path) is not None or package not in self._families:
+            return self.function.call(path, args, kwargs, interpreter)
         try:
-            return implementation(args, kwargs, interpreter)
+            return self._families[package](name)(args, kwargs, interpreter)
         except UnknownValue as why:
             return why.value
+
+
+class FrameworkLibrary(Library):
+    """A library that models are made with: its framework, which knows the layers that the program has made, says what
+    its names give."""
+
+    def call(self, path: str, args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+        return interpreter.framework_of(path).call_symbol(Symbol(path), args, kwargs)

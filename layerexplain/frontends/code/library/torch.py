@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.frontends.code.library.numpy import call_numpy
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.library.torch_modules import (
     CONTAINERS,
@@ -18,7 +19,6 @@ from layerexplain.frontends.code.library.torch_modules import (
 )
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
-from layerexplain.frontends.code.numpy_functions import call_numpy
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.frontends.code.values.program import Bound, Instance

@@ -96,7 +96,7 @@ class Run:
     def refused(self, fact: str) -> Stopped:
         """Keep the fault of a call that PyTorch refuses, and return what ends the run."""
         place = self.interpreter.locate(self.interpreter.place())
-        self.faults.append(ShapeError(fact).with_place(**place.told))
+        self.faults.append(ShapeError(fact).with_place(**place.error_fields))
         return Stopped()
 
     def inside(self, name: str) -> str:
@@ -126,7 +126,7 @@ class Run:
             definition = declaration.trace(specs, declaration.bind(layer.config), constants=constants)
         except LayerExplainError as error:
             error.fact += self._origin(given)
-            self.faults.append(error.with_place(layer=layer.name, **place.told))
+            self.faults.append(error.with_place(layer=layer.name, **place.error_fields))
             raise Stopped from None
         refs = tuple([one.ref if isinstance(one, Tensor) else one for one in given])
         again = layer.name in self.builder.counts
@@ -240,7 +240,7 @@ class Run:
             pass
         except ProgramError as error:
             where = self.interpreter.locate(error.place or self.interpreter.place())
-            self.faults.append(_raised(error).with_place(**where.told))
+            self.faults.append(_raised(error).with_place(**where.error_fields))
         self.is_uncertain |= effects.uncertainties != uncertain or bool(effects.pending)
         self.opened += effects.gaps[gaps:]
         waiting = [result]

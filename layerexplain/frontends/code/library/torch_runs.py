@@ -148,7 +148,7 @@ def asked(program: Program, request: str) -> Found | None:
     except ProgramError as error:
         if not uses_torch(program):
             return None
-        raise SourceError(f"{request} raises {error}", **(error.place or Place("", 0)).told) from None
+        raise SourceError(f"{request} raises {error}", **(error.place or Place("", 0)).error_fields) from None
     return Found(request, value) if is_module(value) else None
 
 

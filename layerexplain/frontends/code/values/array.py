@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget, fits
 from layerexplain.frontends.code.operators import binary, is_plain
-from layerexplain.frontends.code.values.base import Evaluator, ProgramError, Size, Unknown, UnknownValue, Value
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Evaluator,
+    Keywords,
+    ProgramError,
+    ProgramValue,
+    Size,
+    Unknown,
+    UnknownValue,
+    Value,
+)
 from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.model import Shape
@@ -42,45 +51,51 @@ class Array(Record, Value):
     in a flat tuple where they are few and known. `classes` says how many classes its labels are of."""
 
     shape: Shape
-    values: tuple[Any, ...] | None = None
+    values: tuple[ProgramValue, ...] | None = None
     classes: int | None = None
     dtype: str = "float32"
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return attribute(self, name)
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         return True if name in _ATTRIBUTES else False if name in _OF_TENSORS else None
 
-    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
+    def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         evaluator.budget.look_at(self, key)
-        made = item(self, key)
-        if evaluator.keras.in_call and self.values is not None and getattr(made, "values", made) is None:
-            return evaluator.keras.item_of_table(self, key)
-        return made
+        result = item(self, key)
+        framework = evaluator.call_framework
+        if framework is not None and self.values is not None and getattr(result, "values", result) is None:
+            return framework.item_of_table(self, key)
+        return result
 
-    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+    def operate(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
         other = right if left is self else left
         if isinstance(other, Value) and not isinstance(other, Array | Size | Unknown):
             return NotImplemented
         evaluator.budget.look_at(left, right)
-        made = operate(name, left, right)
-        return made if getattr(made, "values", made) is not None else evaluator.keras.of_tables(name, left, right, made)
+        result = operate(name, left, right)
+        framework = evaluator.call_framework
+        if framework is None or getattr(result, "values", result) is not None:
+            return result
+        given = [one.values if isinstance(one, Array) else one for one in (left, right)]
+        return result if None in given else framework.operator(name, left, right)
 
-    def operate_alone(self, evaluator: Evaluator, name: str) -> Any:
+    def operate_alone(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return evaluator.operate("Mult", self, -1 if name == "USub" else 1)
 
-    def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        return evaluator.keras.operator(name, left, right) if evaluator.keras.in_call else NotImplemented
+    def compare(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
+        framework = evaluator.call_framework
+        return NotImplemented if framework is None else framework.operator(name, left, right)
 
     def is_instance(self, kind: Symbol) -> bool | None:
         return kind.last == "ndarray"
 
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         evaluator.budget.look_at(self, *args)
         return call_method(self, name, args, kwargs)
 
-    def iterate(self) -> list[Any] | Unknown:
+    def iterate(self) -> list[ProgramValue] | Unknown:
         if not self.shape or self.shape[0] is None or self.shape[0] > _MOST_ROWS:
             return Unknown("the rows of data")
         rows, inner = self.shape[0], self.shape[1:]
@@ -91,7 +106,7 @@ class Array(Record, Value):
         size = len(self.values) // rows
         return [Array(inner, self.values[i * size : (i + 1) * size], None, self.dtype) for i in range(rows)]
 
-    def length(self) -> Any:
+    def length(self) -> ProgramValue:
         if not self.shape:
             return Unknown("the length of data")
         return Size() if self.shape[0] is None else self.shape[0]
@@ -100,8 +115,8 @@ class Array(Record, Value):
         return None
 
 
-def array_of(value: Any) -> Any:
-    """The array of a nested list of numbers; Unknown for what is none."""
+def array_of(value: ProgramValue) -> ProgramValue:
+    """Return the array of a nested list of numbers; Unknown for what is none."""
     if isinstance(value, Array | Unknown):
         return value
     if is_plain(value):
@@ -121,13 +136,13 @@ def array_of(value: Any) -> Any:
     return Array((len(rows), *inner), values, None, rows[0].dtype if rows else "float64")
 
 
-def known_array(value: Any) -> Array:
-    """The array of a nested list of numbers. Raises UnknownValue for what is none."""
+def known_array(value: object) -> Array:
+    """Return the array of a nested list of numbers. Raises UnknownValue for what is none."""
     array = array_of(value)
     if isinstance(array, Unknown):
         raise UnknownValue(array)
-    made: Array = array
-    return made
+    result: Array = array
+    return result
 
 
 def is_small(shape: Shape) -> bool:
@@ -135,8 +150,8 @@ def is_small(shape: Shape) -> bool:
     return None not in shape and math.prod([max(size or 0, 1) for size in shape]) <= MOST_ITEMS
 
 
-def plain(value: Any) -> Any:
-    """A number for an array of one; nested tuples for a small array; anything else as it is."""
+def plain(value: object) -> ProgramValue:
+    """Return a number for an array of one; nested tuples for a small array; anything else as it is."""
     if not isinstance(value, Array) or value.values is None or not is_small(value.shape):
         return value
     if not value.shape:
@@ -147,8 +162,8 @@ def plain(value: Any) -> Any:
     )
 
 
-def broadcast(one: Shape, other: Shape) -> Any:
-    """The shape of an operation on two arrays."""
+def broadcast(one: Shape, other: Shape) -> ProgramValue:
+    """Return the shape of an operation on two arrays."""
     count = max(len(one), len(other))
     first, second = (1,) * (count - len(one)) + one, (1,) * (count - len(other)) + other
     sizes: list[int | None] = []
@@ -165,19 +180,19 @@ def broadcast(one: Shape, other: Shape) -> Any:
 
 
 def differ(one: int | None, other: int | None) -> bool:
-    """Whether two sizes are known and not the same."""
+    """Return whether two sizes are known and not the same."""
     return one is not None and other is not None and one != other
 
 
 def axis_of(axis: int, count: int) -> int:
-    """An axis counted from the first one. Raises `ProgramError` where there is none."""
+    """Return an axis counted from the first one. Raises `ProgramError` where there is none."""
     if not -count <= axis < count:
         raise ProgramError("AxisError", f"axis {axis} is out of bounds for an array of {count} axes")
     return axis % count
 
 
-def operate(name: str, left: Any, right: Any) -> Any:
-    """An operator on arrays and numbers."""
+def operate(name: str, left: object, right: object) -> ProgramValue:
+    """Return what an operator on arrays and numbers gives."""
     first, second = array_of(left), array_of(right)
     if isinstance(left, Size) or isinstance(right, Size):
         return Size()
@@ -199,15 +214,15 @@ def operate(name: str, left: Any, right: Any) -> Any:
         lengths = {len(one), len(other)}
         if first.shape == second.shape or 1 in lengths:  # a number goes with each value of the other
             pairs = zip(*(each * max(lengths) if len(each) == 1 else each for each in (one, other)), strict=True)
-            made = [binary(name, a, b, Budget()) for a, b in pairs]
-            values = None if any(isinstance(value, Unknown) for value in made) else tuple(made)
+            result = [binary(name, a, b, Budget()) for a, b in pairs]
+            values = None if any(isinstance(value, Unknown) for value in result) else tuple(result)
     if not shape and values is not None:
         return values[0]
     floats = [one.dtype for one in (first, second) if one.shape and one.dtype.startswith("float")]
     return Array(shape, values, None, floats[0] if floats else "float32" if name == "Div" else first.dtype)
 
 
-def item(array: Array, key: Any) -> Any:
+def item(array: Array, key: object) -> ProgramValue:
     """`array[key]`."""
     keys = key if type(key) is tuple else (key,)
     given = sum(one is not None and one is not Ellipsis for one in keys)
@@ -245,9 +260,10 @@ def item(array: Array, key: Any) -> Any:
     return Array(shape, None, classes, array.dtype)
 
 
-def _places(shape: Shape, keys: tuple[Any, ...]) -> list[int] | None:
-    """Where the values of `array[keys]` stand among its own; None for keys that are no numbers and slices of them."""
-    picked: list[Any] = []
+def _places(shape: Shape, keys: tuple[ProgramValue, ...]) -> list[int] | None:
+    """Return where the values of `array[keys]` stand among its own; None for keys that are no numbers and slices of
+    them."""
+    picked: list[ProgramValue] = []
     sizes = iter(shape)
     for one in keys:
         size = next(sizes, None) if one is not None else 0
@@ -270,8 +286,8 @@ def _places(shape: Shape, keys: tuple[Any, ...]) -> list[int] | None:
     return places
 
 
-def changed(array: Array, key: Any, value: Any) -> Array:
-    """The array after `array[key] = value`; without its values where they are not known then."""
+def changed(array: Array, key: object, value: object) -> Array:
+    """Return the array after `array[key] = value`; without its values where they are not known then."""
     places = item(Array(array.shape, tuple(range(len(array.values or ()))), None, "int64"), key)
     where = [places] if isinstance(places, int) else getattr(places, "values", None)
     given = getattr(array_of(value), "values", None)
@@ -292,7 +308,7 @@ def _sliced(key: slice, size: int | None) -> int | None:
     return len(range(*key.indices(size)))
 
 
-def attribute(array: Array, name: str) -> Any:
+def attribute(array: Array, name: str) -> ProgramValue:
     """`array.name`."""
     if name == "shape":
         return tuple([Size("rows") if size is None else size for size in array.shape])
@@ -307,12 +323,12 @@ def attribute(array: Array, name: str) -> Any:
     return Bound(array, name)
 
 
-def name_of_dtype(dtype: Any) -> str:
-    """The name of a dtype that is given as a text or as `np.float32`; "" for what is none."""
+def name_of_dtype(dtype: object) -> str:
+    """Return the name of a dtype that is given as a text or as `np.float32`; "" for what is none."""
     return dtype if isinstance(dtype, str) else getattr(dtype, "last", "")
 
 
-def cast(array: Array, dtype: Any) -> Array:
+def cast(array: Array, dtype: object) -> Array:
     """Return an array of another dtype: whole numbers are cut towards 0, as NumPy cuts them."""
     name = {"int": "int64", "float": "float64"}.get(name_of_dtype(dtype), name_of_dtype(dtype)) or array.dtype
     values = array.values
@@ -326,8 +342,8 @@ def cast(array: Array, dtype: Any) -> Array:
     return array._replace(values=values, dtype=name)
 
 
-def reshaped(array: Array, sizes: Any) -> Any:
-    """The array with another shape."""
+def reshaped(array: Array, sizes: ProgramValue) -> ProgramValue:
+    """Return the array with another shape."""
     sizes = [plain(one) for one in sizes]
     if any(isinstance(one, Unknown) for one in sizes):
         return next(one for one in sizes if isinstance(one, Unknown))
@@ -347,8 +363,8 @@ def reshaped(array: Array, sizes: Any) -> Any:
     return Array(shape, None, array.classes, array.dtype)
 
 
-def call_method(array: Array, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    """A method of an array."""
+def call_method(array: Array, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+    """Return what a method of an array gives."""
     if name == "reshape":
         return reshaped(array, args[0] if len(args) == 1 and type(args[0]) in (tuple, list) else args)
     if name == "flatten" or name == "ravel":
@@ -371,8 +387,8 @@ def call_method(array: Array, name: str, args: list[Any], kwargs: dict[str, Any]
 FOLDS = frozenset({"sum", "prod", "max", "min", "mean", "std", "var", "any", "all", "argmax", "argmin", "median"})
 
 
-def folded(name: str, array: Array, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    """A fold of all axes, or along one or some of them."""
+def folded(name: str, array: Array, args: Arguments, kwargs: Keywords) -> ProgramValue:
+    """Return a fold of all axes, or along one or some of them."""
     axis = args[0] if args else kwargs.get("axis")
     if axis is None:
         return fold(name, array)
@@ -386,21 +402,21 @@ def folded(name: str, array: Array, args: list[Any], kwargs: dict[str, Any]) -> 
     return Array(tuple(sizes))
 
 
-def product(values: Iterable[Any]) -> Any:
-    """All values multiplied; Unknown where one of them is, or where the product is too large."""
-    made: Any = 1
+def product(values: Iterable[ProgramValue]) -> ProgramValue:
+    """Return all values multiplied; Unknown where one of them is, or where the product is too large."""
+    result: ProgramValue = 1
     for one in values:
-        made = one if isinstance(one, Unknown) else binary("Mult", made, one, Budget())
-        if isinstance(made, Unknown):
+        result = one if isinstance(one, Unknown) else binary("Mult", result, one, Budget())
+        if isinstance(result, Unknown):
             break
-    return made
+    return result
 
 
-def _listed(value: Any) -> Any:
+def _listed(value: object) -> ProgramValue:
     return [_listed(one) for one in value] if type(value) is tuple else value
 
 
-def fold(name: str, array: Array) -> Any:
+def fold(name: str, array: Array) -> ProgramValue:
     if name == "max" and array.classes and array.values is None:
         return array.classes - 1
     if array.values is None or not array.values:
@@ -411,5 +427,5 @@ def fold(name: str, array: Array) -> Any:
         return sum(array.values) / len(array.values)
     if name not in ("sum", "max", "min"):
         return Unknown(f"the {name} of numbers")
-    folds: dict[str, Callable[[Any], Any]] = {"sum": sum, "max": max, "min": min}
+    folds: dict[str, Callable[[ProgramValue], ProgramValue]] = {"sum": sum, "max": max, "min": min}
     return folds[name](array.values)

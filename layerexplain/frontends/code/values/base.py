@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.values.framework import Framework
     from layerexplain.frontends.code.values.program import Class, Function, Instance, Module
     from layerexplain.frontends.code.values.symbols import Symbol
+    from layerexplain.frontends.code.values.tensors import Tensor
+
+
+ProgramValue = Any
+"""A value of the program: one of Python's own, or a `Value`. What it is, whoever meets it must ask."""
+Arguments = list[ProgramValue]
+"""What a call is given without a name."""
+Keywords = dict[str, ProgramValue]
+"""What a call is given by name."""
 
 
 class Place(NamedTuple):
@@ -26,8 +35,8 @@ class Place(NamedTuple):
     column: int = 0
 
     @property
-    def told(self) -> dict[str, Any]:
-        """The place as an error takes it."""
+    def error_fields(self) -> dict[str, ProgramValue]:
+        """Return the place as an error takes it."""
         return {"source": self.file or None, "line": self.line or None, "column": self.column or None}
 
 
@@ -36,15 +45,18 @@ class Evaluator(Protocol):
 
     budget: Budget
     effects: Effects
-    settings: Mapping[str, Any]
+    settings: Mapping[str, ProgramValue]
 
     @property
-    def keras(self) -> Framework:
-        """The library that models are made with."""
+    def call_framework(self) -> Framework | None:
+        """Return the library whose `call` is followed now; None outside of any."""
+
+    def framework_of(self, path: str) -> Framework:
+        """Return the library that models are made with, by a name in it; of a name of another library the first one."""
 
     @property
     def line(self) -> int:
-        """The line that is read now; 0 before the first one."""
+        """Return the line that is read now; 0 before the first one."""
 
     def unknown(self, reason: str, name: str = "") -> Unknown:
         """Return a value that is not known, here."""
@@ -52,60 +64,68 @@ class Evaluator(Protocol):
     def place(self, node: ast.AST | None = None) -> Place:
         """Return where the reading is."""
 
-    def loaded(self, frame: Frame, name: str) -> Any:
+    def loaded(self, frame: Frame, name: str) -> ProgramValue:
         """Return what a module has under a name."""
 
     def module(self, name: str, frame: Frame) -> Module | None:
         """Return a module of the program by its name; None where there is none."""
 
-    def may_be_key(self, value: Any) -> bool:
+    def may_be_key(self, value: object) -> bool:
         """Return whether a value may be a key of a dict."""
 
-    def mutate(self, value: Any) -> None:
+    def mutate(self, value: object) -> None:
         """Note that a list or a dict is changed."""
 
-    def has_attribute(self, of: Any, name: Any) -> bool | Unknown:
+    def has_attribute(self, of: object, name: object) -> bool | Unknown:
         """Return whether a value has an attribute; Unknown where that is not known."""
 
-    def objects_of(self, cls: Class) -> Any:
+    def objects_of(self, cls: Class) -> ProgramValue:
         """Return what answers for the objects of a class whose base is one of a library; None for others."""
 
-    def record(self, cls: Class, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def record(self, cls: Class, args: Arguments, kwargs: Keywords) -> Instance:
         """Return an object of a dataclass or a named tuple."""
 
-    def missing(self, items: dict[Any, Any], key: Any) -> Any:
+    def items(self, value: object) -> list[ProgramValue] | Unknown:
+        """Return the items that a loop over a value meets."""
+
+    def missing(self, items: dict[ProgramValue, ProgramValue], key: object) -> ProgramValue:
         """Return what a dict gives for a key that it does not have. Raises KeyError."""
 
-    def of_named_tuple(self, of: Instance | Class, name: str) -> Any:
+    def of_named_tuple(self, of: Instance | Class, name: str) -> ProgramValue:
         """Return what every named tuple, or its class, has under a name; None for anything else."""
 
-    def attribute(self, of: Any, name: str) -> Any:
+    def attribute(self, of: object, name: str) -> ProgramValue:
         """Return `of.name`."""
 
     def call(
-        self, function: Any, args: list[Any], kwargs: Mapping[str, Any] | None = None, *, whole: bool = False
-    ) -> Any:
+        self,
+        function: object,
+        args: Arguments,
+        kwargs: Mapping[str, ProgramValue] | None = None,
+        *,
+        whole: bool = False,
+    ) -> ProgramValue:
         """Return what a call of a value gives."""
 
-    def call_method(self, of: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_method(self, of: object, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a call of `of.name` gives."""
 
-    def item(self, items: Any, key: Any) -> Any:
+    def item(self, items: object, key: object) -> ProgramValue:
         """Return `items[key]`."""
 
-    def operate(self, name: str, left: Any, right: Any) -> Any:
+    def operate(self, name: str, left: object, right: object) -> ProgramValue:
         """Return the result of an operator on two values."""
 
-    def named_tuple_method(self, of: Instance | Class, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def named_tuple_method(self, of: Instance | Class, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a method of a named tuple, or of its class, gives."""
 
-    def make_instance(self, cls: Class, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def make_instance(self, cls: Class, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         """Return an object of a class of the program."""
 
-    def call_symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_symbol(self, symbol: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a call of a name of a library gives."""
 
-    def call_function(self, function: Function, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call_function(self, function: Function, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         """Return what a call of a function of the program gives."""
 
 
@@ -117,7 +137,7 @@ class Value:
     """A value of a program that is none of Python's own numbers, texts, lists and dicts. A kind of value is a subclass;
     what it cannot do, or nobody knows of it, is the answer that stands here."""
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         """Return `value.name`."""
         return evaluator.unknown(f"the attribute {name} of a value that is not known")
 
@@ -125,38 +145,38 @@ class Value:
         """Return whether it has an attribute; None where that is not known."""
         return None
 
-    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+    def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
         """Let `value.name` stand for another value; of a kind without attributes nothing is kept."""
 
-    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
+    def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         """Return `value[key]`."""
         return unknown_key(evaluator, key) or evaluator.unknown("an item of a value that is not known")
 
-    def as_tuple(self) -> Any:
+    def as_tuple(self) -> ProgramValue:
         """Return the tuple that a named tuple is; anything else as it is."""
         return self
 
-    def operand(self, evaluator: Evaluator) -> Any:
+    def operand(self, evaluator: Evaluator) -> ProgramValue:
         """Return what an operator takes in its place."""
         return self.as_tuple()
 
-    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+    def operate(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
         """Return the result of an operator, of which it is one side; NotImplemented where the other side decides."""
         return NotImplemented
 
-    def operate_alone(self, evaluator: Evaluator, name: str) -> Any:
+    def operate_alone(self, evaluator: Evaluator, name: str) -> ProgramValue:
         """Return the result of an operator on it alone; NotImplemented where it has none of its own."""
         return NotImplemented
 
-    def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+    def compare(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
         """Return a tensor that compares each element; NotImplemented where the comparison is True or False."""
         return NotImplemented
 
-    def equals(self, other: Any) -> Any:
+    def equals(self, other: object) -> ProgramValue:
         """Return whether it equals another value; NotImplemented where the other one decides."""
         return NotImplemented
 
-    def is_same(self, other: Any) -> bool:
+    def is_same(self, other: object) -> bool:
         """Return whether it is another value, as `is` asks."""
         return self is other
 
@@ -170,23 +190,27 @@ class Value:
     def assigned_to(self, name: str) -> None:
         """Note a name that the program gives it."""
 
-    def iterate(self) -> list[Any] | Unknown:
+    def iterate(self) -> list[ProgramValue] | Unknown:
         """Return the items that a loop over it meets."""
         return Unknown("items of a value that is not known")
 
-    def length(self) -> Any:
+    def length(self) -> ProgramValue:
         """Return `len(value)`."""
         return Unknown("the length of a value that is not known")
+
+    def unpack(self, evaluator: Evaluator, parts: list[ast.expr]) -> list[ProgramValue] | Unknown:
+        """Return the items that are assigned to the parts of a target."""
+        return evaluator.items(self)
 
     def truth(self) -> bool | None:
         """Return whether it counts as true in a test; None where that is not known."""
         return True
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         """Return what a call of it gives; `whole` says that the program gives all of its arguments."""
         return evaluator.unknown("a value is called")
 
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what `value.name(…)` gives."""
         return evaluator.unknown(f"the method {name} of a value")
 
@@ -194,7 +218,7 @@ class Value:
 class Identity(Value):
     """A value that equals itself alone."""
 
-    def equals(self, other: Any) -> Any:
+    def equals(self, other: object) -> ProgramValue:
         return self == other if type(self) is type(other) else False
 
 
@@ -213,22 +237,22 @@ class Unknown(Record, Value):
     option: str | None = None
     """The name for `--set`, if it is not `name`; "" where no value helps."""
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return self
 
-    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
+    def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         return self
 
-    def iterate(self) -> list[Any] | Unknown:
+    def iterate(self) -> list[ProgramValue] | Unknown:
         return self
 
-    def length(self) -> Any:
+    def length(self) -> ProgramValue:
         return self
 
     def truth(self) -> bool | None:
         return None
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return self
 
 
@@ -236,14 +260,14 @@ class Size(Record, Value):
     """A size that is known at run time only, as the batch is: that of an axis of a tensor, where `tensor` is there."""
 
     words: str = ""
-    tensor: Any = None
+    tensor: Tensor | None = None
     axis: int = 0
 
     def truth(self) -> bool | None:
         return None
 
 
-def unknown_key(evaluator: Evaluator, key: Any) -> Unknown | None:
+def unknown_key(evaluator: Evaluator, key: object) -> Unknown | None:
     """Return why a key is not known; None for one that is."""
     if isinstance(key, Unknown):
         return key
@@ -253,7 +277,7 @@ def unknown_key(evaluator: Evaluator, key: Any) -> Unknown | None:
 
 
 def unknown_at(place: Place, reason: str, *, lacks: Literal["", "shape"] = "") -> Unknown:
-    """A value that is not known because of what stands at a place."""
+    """Return a value that is not known because of what stands at a place."""
     return Unknown(reason, place.line, "", place.file, lacks=lacks)
 
 
@@ -277,6 +301,7 @@ class UnknownValue(Exception):
         self.value = value
 
 
-def unknown_value(given: Iterable[Any], words: str) -> UnknownValue:
-    """The error of a function that cannot be computed: the first unknown value that it is given, else `words`."""
+def unknown_value(given: Iterable[ProgramValue], words: str) -> UnknownValue:
+    """Return the error of a function that cannot be computed: the first unknown value that it is given, else
+    `words`."""
     return UnknownValue(next((one for one in given if isinstance(one, Unknown)), Unknown(words)))

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.values.base import Evaluator, Identity, Place, Unknown, Value
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Evaluator,
+    Identity,
+    Keywords,
+    Place,
+    ProgramValue,
+    Unknown,
+    Value,
+)
+from layerexplain.frontends.code.values.framework import Framework
 from layerexplain.frontends.code.values.program import Bound, Function, Instance, Partial, creation_counter
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import CallTensor, GraphTensor, Tensor
 from layerexplain.model import FitData
+
+if TYPE_CHECKING:
+    from layerexplain.layers.declaration import Spec
 
 
 class Node:
@@ -20,8 +33,8 @@ class Node:
     def __init__(
         self,
         layer: LayerValue,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
+        args: tuple[ProgramValue, ...],
+        kwargs: Mapping[str, ProgramValue],
         place: Place,
         number: int,
         *,
@@ -32,7 +45,7 @@ class Node:
         self.kwargs = kwargs
         self.place = place
         self.number = number
-        self.specs: Any = None
+        self.specs: Sequence[Spec | None] | None = None
         self._tensors: list[Tensor] | None = None
         self._kind = CallTensor if in_call else GraphTensor
         self._results: dict[int, Tensor] = {}
@@ -40,7 +53,7 @@ class Node:
         """What the author calls the results, by number."""
         self.callers: tuple[str, ...] = ()
         """Where the function was called that makes the call, in words."""
-        self.trace: Trace | None = None
+        self.trace: CallTrace | None = None
         """What the `call` of a layer or model of the program did with these arguments."""
         layer.nodes.append(self)
 
@@ -51,13 +64,13 @@ class Node:
         return self._results[index]
 
     def tensors(self) -> list[Tensor]:
-        """The tensors that go in."""
+        """Return the tensors that go in."""
         if self._tensors is None:
             self._tensors = tensors_in([*self.args, *self.kwargs.values()])
         return list(self._tensors)
 
 
-class Trace:
+class CallTrace:
     """The `call` of an own layer or model, followed at given arguments, in training or not: the graph between `inputs`
     and `outputs` (tensors in lists and dicts; None where `reason` says why they are not known). `masks` are those of
     the results in order, `mask_inputs` stand for those that the inputs carry."""
@@ -67,7 +80,7 @@ class Trace:
         self.span = (0, 0)
         """When it was followed, as `creation_counter` counts."""
         self.inputs: list[Tensor] = []
-        self.outputs: Any = None
+        self.outputs: ProgramValue = None
         self.reason: Unknown | None = None
         self.mask_inputs: dict[Tensor, Tensor] = {}
         self.masks: list[Tensor | None] = []
@@ -76,32 +89,35 @@ class Trace:
 class Variable(Value):
     """A weight that code makes itself with `add_weight` or `tf.Variable`."""
 
-    def __init__(self, name: str, shape: Any, dtype: str, trainable: bool, place: Place) -> None:
+    def __init__(
+        self, framework: Framework, name: str, shape: ProgramValue, dtype: str, trainable: bool, place: Place
+    ) -> None:
+        self.framework = framework
         self.name = name
         self.shape = shape
         self.dtype = dtype
         self.trainable = trainable
         self.place = place
-        self.choice: Any = None
+        self.choice: ProgramValue = None
         """What is assumed where it counts as a weight of a layer."""
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
-        return evaluator.keras.variable_attribute(self, name)
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
+        return self.framework.variable_attribute(self, name)
 
-    def operand(self, evaluator: Evaluator) -> Any:
-        return self if evaluator.keras.in_call else evaluator.keras.data_of(self)
+    def operand(self, evaluator: Evaluator) -> ProgramValue:
+        return self if self.framework.in_call else self.framework.data_of(self)
 
-    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        return evaluator.keras.operator(name, left, right)
+    def operate(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
+        return self.framework.operator(name, left, right)
 
-    def operate_alone(self, evaluator: Evaluator, name: str) -> Any:
-        return evaluator.keras.operator(name, self, None)
+    def operate_alone(self, evaluator: Evaluator, name: str) -> ProgramValue:
+        return self.framework.operator(name, self, None)
 
-    def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        return evaluator.keras.operator(name, left, right) if evaluator.keras.in_call else NotImplemented
+    def compare(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
+        return self.framework.operator(name, left, right) if self.framework.in_call else NotImplemented
 
-    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
-        return evaluator.item(evaluator.keras.weight_value(self), key)
+    def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
+        return evaluator.item(self.framework.weight_value(self), key)
 
     def truth(self) -> bool | None:
         return None
@@ -110,7 +126,11 @@ class Variable(Value):
 class LayerValue(Identity):
     """A layer, an operation or a model. `type` is the name of its class, `kind` as in `model.Layer`."""
 
-    def __init__(self, type_: str, kind: str, name: str, config: dict[str, Any], place: Place) -> None:
+    def __init__(
+        self, framework: Framework, type_: str, kind: str, name: str, config: dict[str, ProgramValue], place: Place
+    ) -> None:
+        self.framework = framework
+        """The library that makes it."""
         self.type = type_
         self.kind = kind
         self.name = name
@@ -121,13 +141,13 @@ class LayerValue(Identity):
         """Whether it is made as not trainable, and Keras makes layers inside of it that are trained all the same."""
         self.nodes: list[Node] = []
         self.instance: Instance | None = None
-        self.attributes: dict[str, Any] = {}
+        self.attributes: dict[str, ProgramValue] = {}
         """What the program gave it as attributes, `layer.size = 3`."""
         self.reason: Unknown | None = None
         """Why nothing is known of what it computes."""
         self.callers: tuple[str, ...] = ()
         """Where the function was called that makes it, in words."""
-        self.declaration: Any = None
+        self.declaration: ProgramValue = None
         """That of an operation which Keras does not have under a name."""
         self.created_at = self.changed_at = next(creation_counter)
         """Later ones have larger numbers. `changed_at` is that of the last change of what it is."""
@@ -136,20 +156,20 @@ class LayerValue(Identity):
         """Note that what it is changes now."""
         self.changed_at = next(creation_counter)
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
-        return evaluator.keras.attribute(self, name)
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
+        return self.framework.attribute(self, name)
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
-        return name in self.attributes or name in self.config or evaluator.keras.layer_has(self, name)
+        return name in self.attributes or name in self.config or self.framework.layer_has(self, name)
 
-    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+    def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
         evaluator.effects.record_change()
         if name == "trainable":
-            evaluator.keras.set_trainable(self, value)
+            self.framework.set_trainable(self, value)
         elif name in ("_name", "name") and isinstance(value, str):
             evaluator.effects.record_model_change(self)
             self.name = value
-        elif not evaluator.keras.change_argument(self, name, value):
+        elif not self.framework.change_argument(self, name, value):
             self.attributes[name] = value
 
     def is_instance(self, kind: Symbol) -> bool | None:
@@ -159,30 +179,30 @@ class LayerValue(Identity):
             return self.kind == "model" and (kind.last == "Model" or self.type == "Functional")
         return self.type == kind.last
 
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        return evaluator.keras.call_method(self, name, args, kwargs)
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        return self.framework.call_method(self, name, args, kwargs)
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
-        return evaluator.keras.call_layer(self, args, kwargs)
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
+        return self.framework.call_layer(self, args, kwargs)
 
 
 class ModelValue(LayerValue):
     """A model: "sequential" with `layers`, "functional" with `inputs` and `outputs` (tensors in lists and dicts), or
     "own", with the graph of its `call` as `inputs` and `outputs`."""
 
-    def __init__(self, form: str, type_: str, name: str, place: Place) -> None:
-        super().__init__(type_, "model", name, {}, place)
+    def __init__(self, framework: Framework, form: str, type_: str, name: str, place: Place) -> None:
+        super().__init__(framework, type_, "model", name, {}, place)
         self.form = form
         self.layers: list[LayerValue] = []
-        self.inputs: Any = None
-        self.outputs: Any = None
-        self.input_shape: Any = None
-        self.compiled: dict[str, Any] | None = None
+        self.inputs: ProgramValue = None
+        self.outputs: ProgramValue = None
+        self.input_shape: ProgramValue = None
+        self.compiled: dict[str, ProgramValue] | None = None
         self.fitted: FitData | None = None
         self.open: list[Unknown] = []
-        self.traces: dict[Any, Trace] = {}
+        self.traces: dict[ProgramValue, CallTrace] = {}
         """What its `call` does, by the arguments; the first one is that of the program."""
-        self.made_input = ""
+        self.added_input = ""
         """The name of the InputLayer that Keras itself put before the layers of a Sequential model; "" for none."""
         self.built_alone = False
         """Whether the program only calls Keras's own `build` of a class, which in Keras 3 makes no weights."""
@@ -190,25 +210,26 @@ class ModelValue(LayerValue):
         """Whether Keras has made a functional model of the layers of a Sequential one."""
         self.is_inner = False
         """Whether the `build` or the `call` of a class of the program made it: it is a part of that."""
-        self.depends_on: set[Any] = set()
+        self.depends_on: set[ProgramValue] = set()
         """Choices and unknown values that its `call` met while it was followed."""
-        self.before_build: dict[str, Any] | None = None
+        self.before_build: dict[str, ProgramValue] | None = None
         """The attributes of an object whose `build` ran at a shape that was not known, as they were before."""
 
     @property
     def traced(self) -> bool:
-        """Whether its `call` was followed."""
+        """Return whether its `call` was followed."""
         return bool(self.traces)
 
     @property
     def is_own_layer(self) -> bool:
-        """Whether it is an object of a class of layers of the program, or a Lambda whose function is in the code: what
-        it computes is a formula, not a graph of layers."""
+        """Return whether it is an object of a class of layers of the program, or a Lambda whose function is in the
+        code: what it computes is a formula, not a graph of layers."""
         return self.form == "own" and not self.config.get("model")
 
 
-def each_in(value: Any, *, settings: bool = False) -> Iterator[Any]:
-    """What stands in a value, in order; of lists and dicts inside each other too, and of what `settings` are given."""
+def each_in(value: object, *, settings: bool = False) -> Iterator[ProgramValue]:
+    """Return what stands in a value, in order; of lists and dicts inside each other too, and of what `settings` are
+    given."""
     waiting, most = [value], 10_000
     while waiting and most:
         most -= 1
@@ -223,18 +244,18 @@ def each_in(value: Any, *, settings: bool = False) -> Iterator[Any]:
             yield one
 
 
-def tensors_in(value: Any) -> list[Tensor]:
-    """The tensors in a value, at any depth."""
+def tensors_in(value: object) -> list[Tensor]:
+    """Return the tensors in a value, at any depth."""
     return [one for one in each_in(value) if isinstance(one, Tensor)]
 
 
-def unknown_in(value: Any) -> Unknown | None:
-    """The first unknown value in a value, at any depth."""
+def unknown_in(value: object) -> Unknown | None:
+    """Return the first unknown value in a value, at any depth."""
     return next((one for one in each_in(value, settings=True) if isinstance(one, Unknown)), None)
 
 
-def layer_of(value: Any) -> LayerValue | None:
-    """The layer that a value is, or is an object of."""
+def layer_of(value: object) -> LayerValue | None:
+    """Return the layer that a value is, or is an object of."""
     if isinstance(value, LayerValue):
         return value
     return value.layer if isinstance(value, Instance) else None

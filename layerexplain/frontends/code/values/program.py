@@ -5,14 +5,17 @@ from __future__ import annotations
 import ast
 import itertools
 import types
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.values.base import (
+    Arguments,
     Evaluator,
     Identity,
+    Keywords,
     Place,
     ProgramError,
+    ProgramValue,
     Unknown,
     Value,
     unknown_key,
@@ -21,32 +24,38 @@ from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.records import Record
 
 if TYPE_CHECKING:
+    from layerexplain.frontends.code.frames import Frame
     from layerexplain.frontends.code.values.layers import LayerValue
+
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 class Function(Identity):
     """A function of the program. `names` are those of its parameters without the ones that are given by name alone,
     which are `keywords`."""
 
-    def __init__(self, node: Any, frame: Any, name: str, owner: Class | None = None) -> None:
+    def __init__(self, node: FunctionNode, frame: Frame, name: str, owner: Class | None = None) -> None:
         self.node = node
         self.frame = frame
         self.name = name
         self.owner = owner
         self.kind = ""
         """"property", "classmethod", "staticmethod", "context" for a context manager, or "" """
-        self.defaults: list[Any] = []
-        self.keyword_defaults: list[Any] = []
-        if "_yields" not in node.__dict__:  # a loop may define a function in each round
-            node._yields = any(isinstance(one, ast.Yield | ast.YieldFrom) for one in _own_nodes(node))
-        self.has_yield: bool = node._yields
-        self.attributes: dict[str, Any] = {}
+        self.defaults: list[ProgramValue] = []
+        self.keyword_defaults: list[ProgramValue] = []
+        known = node.__dict__  # a loop may define a function in each round
+        if "_yields" not in known:
+            known["_yields"] = any(isinstance(one, ast.Yield | ast.YieldFrom) for one in _own_nodes(node))
+        self.has_yield: bool = known["_yields"]
+        self.attributes: dict[str, ProgramValue] = {}
         self.is_decorated = False
         """Whether a decorator of a library may have changed what it takes."""
         self.names: list[str] = [one.arg for one in (*node.args.posonlyargs, *node.args.args)]
         self.keywords: list[str] = [one.arg for one in node.args.kwonlyargs]
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         if name in self.attributes:
             return self.attributes[name]
         if name == "__name__":
@@ -58,24 +67,25 @@ class Function(Identity):
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         return name in self.attributes or hasattr(types.FunctionType, name)
 
-    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+    def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
         evaluator.effects.record_attribute_change(self, name)
         self.attributes[name] = value
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return evaluator.call_function(self, args, kwargs, whole)
 
 
-def docstring(node: Any) -> str:
+def docstring(node: Documented) -> str:
     """Return the docstring of a function or a class, "" where it has none. It is kept: a loop may ask in each round."""
-    if "_docstring" not in node.__dict__:
-        node._docstring = ast.get_docstring(node) or ""
-    text: str = node._docstring
+    known = node.__dict__
+    if "_docstring" not in known:
+        known["_docstring"] = ast.get_docstring(node) or ""
+    text: str = known["_docstring"]
     return text
 
 
-def _own_nodes(node: Any) -> Any:
-    """The nodes of a function, those of functions inside it left out."""
+def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """Return the nodes of a function, those of functions inside it left out."""
     waiting = list(ast.iter_child_nodes(node))
     while waiting:
         one = waiting.pop()
@@ -87,19 +97,19 @@ def _own_nodes(node: Any) -> Any:
 class Class(Identity):
     """A class of the program. `bases` are classes, symbols and unknown values."""
 
-    def __init__(self, name: str, bases: list[Any], frame: Any, line: int) -> None:
+    def __init__(self, name: str, bases: list[ProgramValue], frame: Frame | None, line: int) -> None:
         self.name = name
         self.bases = bases
         self.frame = frame
         self.place = Place("" if frame is None else frame.file.name, line)
         self.docstring = ""
         self.is_decorated = False
-        self.attributes: dict[str, Any] = {}
+        self.attributes: dict[str, ProgramValue] = {}
         self.members: dict[str, Namespace] = {}
         """Those of an Enum that were asked for."""
-        self._order: list[Any] | None = None
+        self._order: list[ProgramValue] | None = None
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         found, root = self.find(name), self.root()
         if isinstance(found, Function):
             return Bound(self, found) if found.kind == "classmethod" else found
@@ -124,19 +134,19 @@ class Class(Identity):
         root = self.root()
         if root is None or root.path.startswith("builtins.object"):
             return hasattr(object, name) or name in ("__dict__", "__module__")
-        return evaluator.keras.class_has(self, name)
+        return evaluator.framework_of(root.path).class_has(self, name)
 
-    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+    def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
         evaluator.effects.record_attribute_change(self, name)
         self.attributes[name] = value
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return evaluator.make_instance(self, args, kwargs, whole)
 
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         return evaluator.named_tuple_method(self, name, args, kwargs)
 
-    def order(self) -> list[Any]:
+    def order(self) -> list[ProgramValue]:
         """Return the class and its bases in the order in which Python looks attributes up, symbols included.
 
         Raises ValueError where the bases have no consistent order.
@@ -146,8 +156,9 @@ class Class(Identity):
             self._order = [self, *_merged([*above, list(self.bases)])]
         return self._order
 
-    def find(self, name: str, after: Class | None = None) -> Any:
-        """An attribute of the class or its bases; None where there is none. With `after` of the bases behind that."""
+    def find(self, name: str, after: Class | None = None) -> ProgramValue:
+        """Return an attribute of the class or its bases; None where there is none. With `after` of the bases behind
+        that."""
         order = self.order()
         if after is not None:
             order = order[order.index(after) + 1 :] if after in order else []
@@ -157,37 +168,37 @@ class Class(Identity):
         return None
 
     def has(self, name: str) -> bool:
-        """Whether the class or one of its bases has an attribute, which may be None."""
+        """Return whether the class or one of its bases has an attribute, which may be None."""
         return any(name in one.attributes for one in self.order() if isinstance(one, Class))
 
     def root(self) -> Symbol | None:
-        """The first base that is no class of the program."""
+        """Return the first base that is no class of the program."""
         return next((one for one in self.order() if isinstance(one, Symbol)), None)
 
     @property
     def is_named_tuple(self) -> bool:
-        """Whether its objects are named tuples."""
+        """Return whether its objects are named tuples."""
         root = self.root()
         return self.has(NAMED_TUPLE) or (root is not None and root.last == "NamedTuple")
 
     @property
     def is_record(self) -> bool:
-        """Whether Python writes its `__init__`: it is a dataclass, or a named tuple."""
+        """Return whether Python writes its `__init__`: it is a dataclass, or a named tuple."""
         root = self.root()
         return bool(self.find("__dataclass__")) or (root is not None and root.last == "NamedTuple")
 
-    def noted(self, key: str) -> dict[str, Any]:
+    def noted(self, key: str) -> dict[str, ProgramValue]:
         """Return what the classes that a record is made of note under a key, by the names of fields, bases first."""
-        found: dict[str, Any] = {}
+        found: dict[str, ProgramValue] = {}
         for one in reversed(self.order()):
             noted = one.attributes.get(key, {}) if isinstance(one, Class) and one.is_record else {}
             found.update(noted if type(noted) is dict else dict.fromkeys(noted))
         return found
 
 
-def _merged(orders: list[list[Any]]) -> list[Any]:
+def _merged(orders: list[list[ProgramValue]]) -> list[ProgramValue]:
     """Merge the method orders of bases as Python does: the first class that no other order has behind another one."""
-    found: list[Any] = []
+    found: list[ProgramValue] = []
     while orders := [one for one in orders if one]:
         behind = [other for one in orders for other in one[1:]]
         first = next((one[0] for one in orders if one[0] not in behind), None)
@@ -204,8 +215,8 @@ _SETTERS = frozenset({"setattr", "__setattr__", "__dict__", "vars"})
 
 
 def may_set(cls: Class, name: str) -> bool:
-    """Whether the code of a class may give its objects an attribute: it says so somewhere, or it sets attributes by
-    names that it computes."""
+    """Return whether the code of a class may give its objects an attribute: it says so somewhere, or it sets attributes
+    by names that it computes."""
     for one in cls.attributes.values():
         for node in ast.walk(one.node) if isinstance(one, Function) else ():
             word = getattr(node, "attr", None) or getattr(node, "id", None)
@@ -223,17 +234,17 @@ class Instance(Identity):
 
     def __init__(self, cls: Class) -> None:
         self.cls = cls
-        self.attributes: dict[str, Any] = {}
-        self.maybe: dict[str, Any] = {}
+        self.attributes: dict[str, ProgramValue] = {}
+        self.maybe: dict[str, ProgramValue] = {}
         """The choices that attributes hang on."""
         self.layer: LayerValue | None = None
-        self.given: dict[str, Any] = {}
+        self.given: dict[str, ProgramValue] = {}
         """The arguments that it was made with, by name."""
         self.is_uncertain = False
         """Whether a choice that only running the program would confirm was taken while it was made."""
         self.created_at = next(creation_counter)
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         if name in self.attributes:
             if name in self.maybe and not isinstance(self.attributes[name], Unknown):
                 evaluator.effects.depend_on(self.maybe[name])
@@ -248,7 +259,7 @@ class Instance(Identity):
         if name in ("__class__", "__dict__"):
             return self.cls if name == "__class__" else self.attributes
         computed = self.cls.find("__getattr__")
-        if isinstance(computed, Function) and not (self.layer is not None and evaluator.keras.is_of_layers(name)):
+        if isinstance(computed, Function) and not (self.layer is not None and self.layer.framework.is_of_layers(name)):
             return evaluator.call(computed, [self, name], {})
         if self.layer is not None:
             return self.layer.get_attribute(evaluator, name)
@@ -262,43 +273,44 @@ class Instance(Identity):
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         return True if name in self.attributes else self.cls.has_attribute(evaluator, name)
 
-    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+    def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
         method = self.cls.find(f"{name}.setter")
         if isinstance(method, Function):
             evaluator.call(method, [self, value], {})
             return
         if self.layer is not None:
-            evaluator.keras.attribute_of_own_layer(self.layer, name, value)
+            self.layer.framework.attribute_of_own_layer(self.layer, name, value)
         evaluator.effects.record_attribute_change(self, name)
         self.maybe.pop(name, None)
         self.attributes[name] = value
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, ProgramValue]:
         """Return the fields of a record with their values."""
         only = self.cls.noted("__only_given__")
         return {name: self.attributes.get(name) for name in self.cls.noted("__fields__") if name not in only}
 
-    def as_tuple(self) -> Any:
+    def as_tuple(self) -> ProgramValue:
         return tuple(self.fields().values()) if self.cls.is_named_tuple else self
 
-    def iterate(self) -> list[Any] | Unknown:
-        if (held := self._held()) is not None:
-            return held
+    def iterate(self) -> list[ProgramValue] | Unknown:
+        if (items := self._items()) is not None:
+            return items
         return list(self.fields().values()) if self.cls.is_named_tuple else super().iterate()
 
-    def length(self) -> Any:
-        if (held := self._held()) is not None:
-            return len(held)
+    def length(self) -> ProgramValue:
+        if (items := self._items()) is not None:
+            return len(items)
         return len(self.fields()) if self.cls.is_named_tuple else super().length()
 
-    def _held(self) -> list[Any] | None:
-        """What a container of a library holds whose class is made into one of the program; None for others."""
+    def _items(self) -> list[ProgramValue] | None:
+        """Return what a container of a library holds whose class is made into one of the program; None for others."""
         root = self.cls.root()
         if root is None or not root.path.startswith("torch."):
             return None
-        from layerexplain.frontends.code.library import LIBRARIES
+        from layerexplain.frontends.code.library.registry import LIBRARIES
 
-        return LIBRARIES["torch"].objects.items(self)  # type: ignore[no-any-return]
+        items: list[ProgramValue] = LIBRARIES["torch"].objects.items(self)
+        return items
 
     def is_instance(self, kind: Symbol) -> bool | None:
         root = self.cls.root()
@@ -306,15 +318,15 @@ class Instance(Identity):
             return None
         return root.last == kind.last or kind.last in ("Layer", "Module")
 
-    def _method(self, evaluator: Evaluator, method: Function) -> Any:
-        """A function of the class as an attribute of the object."""
+    def _method(self, evaluator: Evaluator, method: Function) -> ProgramValue:
+        """Return a function of the class as an attribute of the object."""
         if method.kind == "property":
             return evaluator.call(method, [self], {})
         if method.kind == "staticmethod":
             return method
         return Bound(self.cls if method.kind == "classmethod" else self, method)
 
-    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
+    def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         if self.cls.is_named_tuple:
             return evaluator.item(self.as_tuple(), key)
         if self.cls.find("__getitem__") is None and (objects := evaluator.objects_of(self.cls)) is not None:
@@ -323,15 +335,17 @@ class Instance(Identity):
             return super().get_item(evaluator, key)
         return evaluator.call(evaluator.attribute(self, "__getitem__"), [key], {})
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         method = self.cls.find("__call__")
         if isinstance(method, Function):
             return evaluator.call(method, [self, *args], kwargs)
         if (objects := evaluator.objects_of(self.cls)) is not None:
             return objects.call(evaluator, self, args, kwargs)
-        return evaluator.keras.call_layer(self, args, kwargs)
+        if self.layer is None:
+            return evaluator.unknown("an object is called whose class is not read")
+        return self.layer.call(evaluator, args, kwargs, whole)
 
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if (objects := evaluator.objects_of(self.cls)) is not None:
             return objects.method(evaluator, self, name, args, kwargs)
         return evaluator.named_tuple_method(self, name, args, kwargs)
@@ -343,10 +357,10 @@ class Instance(Identity):
 class Bound(Record, Value):
     """A method, with the object that it belongs to: an instance, a layer, a list, a text."""
 
-    object: Any
-    function: Any
+    object: ProgramValue
+    function: ProgramValue
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         of, function = self.object, self.function
         if isinstance(function, Symbol):
             if isinstance(of, Instance) and of.cls.is_record and function.last == "__init__":
@@ -355,11 +369,11 @@ class Bound(Record, Value):
             objects = evaluator.objects_of(of.cls) if isinstance(of, Instance) else None
             if objects is not None:
                 return objects.method(evaluator, of, function.last, args, kwargs)
-            return evaluator.keras.call_base(of, function, args, kwargs)
+            return evaluator.framework_of(function.path).call_base(of, function, args, kwargs)
         if not isinstance(function, Function):
             return evaluator.call_method(of, function, args, kwargs)
         if function.name == "build" and isinstance(of, Instance) and of.layer is not None:
-            return evaluator.keras.build_by_hand(of, function, args, kwargs)
+            return of.layer.framework.build_by_hand(of, function, args, kwargs)
         return evaluator.call_function(function, [of, *args], kwargs, whole)
 
 
@@ -369,11 +383,12 @@ class Super(Record, Value):
     instance: Instance
     after: Class
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         found, cls = self.instance.cls.find(name, self.after), self.instance.cls
         if isinstance(found, Function):
             return Bound(self.instance, found)
-        evaluator.keras.check_attribute(self.instance.layer, name, cls, "super()")
+        if self.instance.layer is not None:
+            self.instance.layer.framework.check_attribute(self.instance.layer, name, cls, "super()")
         root = cls.root()
         return Bound(self.instance, Symbol(f"{root.path if root else 'builtins.object'}.{name}"))
 
@@ -381,11 +396,11 @@ class Super(Record, Value):
 class Partial(Record, Value):
     """A `functools.partial`."""
 
-    function: Any
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
+    function: ProgramValue
+    args: tuple[ProgramValue, ...]
+    kwargs: Mapping[str, ProgramValue]
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return evaluator.call(self.function, [*self.args, *args], {**self.kwargs, **kwargs}, whole=whole)
 
 
@@ -393,24 +408,24 @@ class Context(Record, Value):
     """The call of a function that is a context manager, before a `with` enters it."""
 
     function: Function
-    args: list[Any]
-    kwargs: dict[str, Any]
+    args: Arguments
+    kwargs: Keywords
     whole: bool
 
     @property
-    def given(self) -> tuple[Function, list[Any], dict[str, Any], bool]:
-        """The function and what it is called with."""
+    def given(self) -> tuple[Function, list[ProgramValue], dict[str, ProgramValue], bool]:
+        """Return the function and what it is called with."""
         return self.function, self.args, self.kwargs, self.whole
 
 
 class Module(Value):
     """Another file of the same folder, as text."""
 
-    def __init__(self, name: str, frame: Any) -> None:
+    def __init__(self, name: str, frame: Frame) -> None:
         self.name = name
         self.frame = frame
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         if name in self.frame.names:
             return evaluator.loaded(self.frame, name)
         inner = evaluator.module(f"{self.name}.{name}", self.frame)
@@ -419,7 +434,7 @@ class Module(Value):
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         return name in self.frame.names or evaluator.module(f"{self.name}.{name}", self.frame) is not None
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return evaluator.unknown(f"the module {self.name} is called")
 
 
@@ -428,7 +443,7 @@ class Imported(Record, Value):
 
     node: ast.ImportFrom
     alias: ast.alias
-    frame: Any
+    frame: Frame
 
     def truth(self) -> bool | None:
         return None
@@ -437,18 +452,18 @@ class Imported(Record, Value):
 class Namespace(Value):
     """An object that has nothing but attributes: `SimpleNamespace`, a named tuple, a data class."""
 
-    def __init__(self, attributes: dict[str, Any]) -> None:
+    def __init__(self, attributes: dict[str, ProgramValue]) -> None:
         self.attributes = attributes
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return self.attributes.get(name, evaluator.unknown(f"the attribute {name} of a value"))
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         return name in self.attributes or hasattr(types.SimpleNamespace, name)
 
-    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+    def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
         evaluator.effects.record_attribute_change(self, name)
         self.attributes[name] = value
 
-    def equals(self, other: Any) -> Any:
+    def equals(self, other: object) -> ProgramValue:
         return self is other if isinstance(other, Namespace) else NotImplemented

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from layerexplain.frontends.code import methods
 from layerexplain.frontends.code.bounds import MOST_ITEMS
 from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
 from layerexplain.frontends.code.values.array import array_of
-from layerexplain.frontends.code.values.base import Evaluator, ProgramError, Unknown, Value, unknown_key
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Evaluator,
+    Keywords,
+    ProgramError,
+    ProgramValue,
+    Unknown,
+    Value,
+    unknown_key,
+)
 from layerexplain.frontends.code.values.layers import LayerValue
 from layerexplain.frontends.code.values.program import Bound, Instance
 from layerexplain.frontends.code.values.tensors import Tensor
@@ -22,7 +29,7 @@ _COMPLETE = (str, int, float, list, tuple, dict, bool)
 """Kinds all of whose attributes are known: one that they do not have is an error of the program."""
 
 
-def get_attribute(value: Any, evaluator: Evaluator, name: str) -> Any:
+def get_attribute(value: object, evaluator: Evaluator, name: str) -> ProgramValue:
     """Return `value.name`. Raises ProgramError where Python has no such attribute."""
     if isinstance(value, Value):
         return value.get_attribute(evaluator, name)
@@ -40,14 +47,14 @@ def get_attribute(value: Any, evaluator: Evaluator, name: str) -> Any:
     return evaluator.unknown(f"the attribute {name} of a value that is not known")
 
 
-def has_attribute(value: Any, evaluator: Evaluator, name: str) -> bool | None:
+def has_attribute(value: object, evaluator: Evaluator, name: str) -> bool | None:
     """Return whether a value has an attribute; None where that is not known."""
     if isinstance(value, Value):
         return value.has_attribute(evaluator, name)
     return hasattr(type(value), name) if is_plain(value) or type(value) in (*_COLLECTIONS, range) else None
 
 
-def get_item(value: Any, evaluator: Evaluator, key: Any) -> Any:
+def get_item(value: ProgramValue, evaluator: Evaluator, key: ProgramValue) -> ProgramValue:
     """Return `value[key]`. Raises ProgramError where there is no such item."""
     if isinstance(value, Value):
         return value.get_item(evaluator, key)
@@ -69,7 +76,7 @@ def get_item(value: Any, evaluator: Evaluator, key: Any) -> Any:
     return evaluator.unknown("an item of a value that is not known")
 
 
-def iterate(value: Any) -> list[Any] | Unknown:
+def iterate(value: ProgramValue) -> list[ProgramValue] | Unknown:
     """Return the items that a loop over a value meets; Unknown where they are not known."""
     if isinstance(value, Value):
         return value.iterate()
@@ -83,14 +90,14 @@ def iterate(value: Any) -> list[Any] | Unknown:
     return Unknown("items of a value that is not known")
 
 
-def length(value: Any) -> Any:
+def length(value: ProgramValue) -> ProgramValue:
     """Return `len(value)`."""
     if isinstance(value, Value):
         return value.length()
     return len(value) if type(value) in _WITH_LENGTH else Unknown("the length of a value that is not known")
 
 
-def call(value: Any, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+def call(value: object, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
     """Return what a call of a value gives. Raises ProgramError for a number or a text."""
     if isinstance(value, Value):
         return value.call(evaluator, args, kwargs, whole)
@@ -100,7 +107,7 @@ def call(value: Any, evaluator: Evaluator, args: list[Any], kwargs: dict[str, An
     raise ProgramError("TypeError", f"a{'n' * (kind[0] in 'aeiou')} {kind} is called", evaluator.place())
 
 
-def call_method(value: Any, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def call_method(value: object, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
     """Return what `value.name(…)` gives."""
     if isinstance(value, Value):
         return value.call_method(evaluator, name, args, kwargs)

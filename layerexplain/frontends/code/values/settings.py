@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from layerexplain.frontends.code.values.base import Evaluator, Identity
+from layerexplain.frontends.code.values.base import Arguments, Evaluator, Identity, Keywords, ProgramValue
 from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.records import Record
 
 _FAMILIES = {
-    "initializers": "Initializer",
-    "regularizers": "Regularizer",
-    "constraints": "Constraint",
-    "losses": "Loss",
+    "initializers": "Initializer", "regularizers": "Regularizer", "constraints": "Constraint", "losses": "Loss",
     "optimizers": "Optimizer",
-}
+}  # fmt: skip
 """The class that all settings of a module are of."""
 
 
@@ -24,18 +20,18 @@ class Setting(Record, Identity):
     """An object of Keras that is no layer: an optimizer, a loss, a regularizer; or a function of it by its name."""
 
     class_name: str
-    config: Mapping[str, Any]
+    config: Mapping[str, ProgramValue]
     path: str = ""
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         if name in self.config:
             return self.config[name]
         return self if name == "__class__" else Bound(self, name)
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
-        return evaluator.keras.call_setting(self, args, kwargs)
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
+        return evaluator.framework_of("keras").call_setting(self, args, kwargs)
 
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if name == "get_config":
             return dict(self.config)
         if name == "from_config" and args and type(args[0]) is dict:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from layerexplain.frontends.code.values.base import Evaluator, Identity
+from layerexplain.frontends.code.values.base import Arguments, Evaluator, Identity, Keywords, ProgramValue
 from layerexplain.records import Record
 
 DTYPES = frozenset(
@@ -27,24 +25,24 @@ class Symbol(Record, Identity):
 
     @property
     def last(self) -> str:
-        """The name itself."""
+        """Return the name itself."""
         return self.path.rpartition(".")[2]
 
     @property
     def may_be_anything(self) -> bool:
-        """Whether its library is not read: `settings.SIZE` may be a function, a class or a number."""
+        """Return whether its library is not read: `settings.SIZE` may be a function, a class or a number."""
         return "." in self.path and self.path.partition(".")[0] not in _READ_LIBRARIES
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
-        return evaluator.keras.symbol_attribute(self, name)
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
+        return evaluator.framework_of(self.path).symbol_attribute(self, name)
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
-        return evaluator.keras.module_has(self.path, name)
+        return evaluator.framework_of(self.path).module_has(self.path, name)
 
-    def is_same(self, other: Any) -> bool:
+    def is_same(self, other: object) -> bool:
         return isinstance(other, Symbol) and self.path == other.path
 
-    def operand(self, evaluator: Evaluator) -> Any:
+    def operand(self, evaluator: Evaluator) -> ProgramValue:
         if not self.may_be_anything:
             return self
         return evaluator.unknown(f"{self.path.partition('.')[0]} is not read here", self.path)
@@ -52,5 +50,5 @@ class Symbol(Record, Identity):
     def truth(self) -> bool | None:
         return None if self.may_be_anything else True
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return evaluator.call_symbol(self, args, kwargs)

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.values.base import Evaluator, Place, ProgramError, Use, Value
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Evaluator,
+    Keywords,
+    Place,
+    ProgramError,
+    ProgramValue,
+    Use,
+    Value,
+)
 
 if TYPE_CHECKING:
+    import ast
+
+    from layerexplain.frontends.code.values.base import Unknown
+    from layerexplain.frontends.code.values.framework import Framework
     from layerexplain.frontends.code.values.layers import Node
     from layerexplain.frontends.code.values.symbols import Symbol
 
@@ -18,31 +31,39 @@ class Tensor(Value):
         self.node = node
         self.index = index
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
-        return evaluator.keras.tensor_attribute(self, name)
+    @property
+    def framework(self) -> Framework:
+        """Return the library that makes it."""
+        return self.node.layer.framework
 
-    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
-        return evaluator.keras.tensor_item(self, key)
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
+        return self.framework.tensor_attribute(self, name)
 
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        return evaluator.keras.tensor_method(self, name, args, kwargs)
+    def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
+        return self.framework.tensor_item(self, key)
 
-    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        return evaluator.keras.operator(name, left, right)
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        return self.framework.tensor_method(self, name, args, kwargs)
 
-    def operate_alone(self, evaluator: Evaluator, name: str) -> Any:
-        return evaluator.keras.operator(name, self, None)
+    def operate(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
+        return self.framework.operator(name, left, right)
 
-    def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        return evaluator.keras.operator(name, left, right)
+    def operate_alone(self, evaluator: Evaluator, name: str) -> ProgramValue:
+        return self.framework.operator(name, self, None)
+
+    def compare(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
+        return self.framework.operator(name, left, right)
 
     def is_instance(self, kind: Symbol) -> bool | None:
         return True if "ensor" in kind.last else False if kind.path.startswith("numpy.") else None
 
+    def unpack(self, evaluator: Evaluator, parts: list[ast.expr]) -> list[ProgramValue] | Unknown:
+        return self.framework.split_input(self, parts)
+
     def truth(self) -> bool | None:
         return None
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         if self.node.layer.reason is not None:
             return self.node.layer.reason  # what is not read may give a layer too
         raise ProgramError("TypeError", "a tensor is called", evaluator.place())
@@ -60,7 +81,7 @@ class GraphTensor(Tensor):
     """A tensor outside of any `call`. It has no numbers, and Keras refuses what needs them."""
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
-        found = evaluator.keras.tensor_has(name)
+        found = self.framework.tensor_has(name)
         return None if name.startswith("_") and not found else found
 
     def check_use(self, use: Use, place: Place, words: str = "") -> None:
@@ -72,7 +93,7 @@ class CallTensor(Tensor):
     """A tensor inside of the `call` of a layer or a model of the program."""
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
-        return evaluator.keras.tensor_has(name) or None
+        return self.framework.tensor_has(name) or None
 
     def assigned_to(self, name: str) -> None:
         self.node.names.setdefault(self.index, name)

@@ -1,7 +1,7 @@
 /** The graph on a canvas: only what is in view is drawn, so that ten thousand boxes move as smoothly as ten. */
 import { amount } from "./amounts.js";
 import { boxTexts, LEADING, PADDING, seenSize, shortened, TEXT, TITLE, titleOf } from "./box_text.js";
-import { blockWidths, FAR, roomsBeside } from "./distances.js";
+import { blockWidths, FAR, mostStretch, roomsBeside, stretchAt } from "./distances.js";
 import { paintFar } from "./far.js";
 import { lastAtMost } from "./placing.js";
 
@@ -67,6 +67,8 @@ export class Picture {
     this.fits = { bold: 1, plain: 1 };
     this.title = "";
     this.text = "";
+    /** How wide what is seen is, in pixels of the page. */
+    this.across = 0;
     /** @type {Map<Item, number>} the widths of blocks from afar */
     this.blocks = new Map();
     /** @type {Map<Item, number>} the room at the right of each box */
@@ -192,6 +194,21 @@ export class Picture {
   }
 
   /**
+   * All of the graph as from afar on a sheet of this size, for paper.
+   * @param {Look} look
+   * @param {number} width
+   * @param {number} height
+   */
+  sheet(look, width, height) {
+    this.canvas.width = 2 * width;
+    this.canvas.height = 2 * height;
+    const most = mostStretch(this.drawing, 0.6 * width, height - 32);
+    const scale = Math.min((height - 32) / this.drawing.height, most > 1 ? Infinity : (width - 32) / this.drawing.width, FAR * 0.99);
+    const stretch = stretchAt(scale, most);
+    this.paint({ x: (this.drawing.width - width / (scale * stretch)) / 2, y: -16 / scale, scale, stretch }, look, 2, height);
+  }
+
+  /**
    * @param {View} view
    * @param {Look} look
    * @param {number} ratio pixels of the canvas for each of the page
@@ -199,6 +216,7 @@ export class Picture {
    */
   paint(view, look, ratio, height) {
     const { canvas, pen } = this;
+    this.across = canvas.width / ratio;
     this.measure(look.measure);
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.fillStyle = this.colours.paper;

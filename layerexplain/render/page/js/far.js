@@ -114,7 +114,7 @@ function name(picture, item, x, y, wide, scale) {
   pen.font = picture.plain(NAME);
   const w = Math.max((picture.blocks.get(item) || item.w) * wide, 2);
   const left = x(item.x + item.w / 2) + w / 2 + 7;
-  const room = Math.min((picture.rooms.get(item) ?? Infinity) * wide - w / 2 - 12, picture.canvas.clientWidth - left - 4);
+  const room = Math.min((picture.rooms.get(item) ?? Infinity) * wide - w / 2 - 12, picture.across - left - 4);
   const title = picture.titleOf(item);
   const text = [`${title}  ${item.box.copies ? "" : item.box.lines[1] || ""}`, title].find((one) => pen.measureText(one).width <= room)
     ?? (room > LEAST_NAME ? picture.fitted(title, room) : "");

@@ -109,7 +109,7 @@ export class GraphView {
   /** The scale at which all of the graph is in view, and how far it may be drawn out then. */
   whole() {
     const width = Math.max(this.canvas.clientWidth - 2 * MARGIN, 1);
-    const height = Math.max(this.canvas.clientHeight - 2 * MARGIN, 1);
+    const height = Math.max(this.canvas.clientHeight - this.covered() - 2 * MARGIN, 1);
     const most = mostStretch(this.drawing, width, height);
     const scale = Math.min(height / this.drawing.height, most > 1 ? Infinity : width / this.drawing.width, 1);
     return { scale: scale * stretchAt(scale, most) * this.drawing.width > width ? Math.min(scale, width / this.drawing.width) : scale, most };
@@ -123,8 +123,13 @@ export class GraphView {
     this.view.scale = scale;
     this.view.stretch = stretchAt(scale, most);
     this.view.x = (this.drawing.width - width / this.wide) / 2;
-    this.view.y = (this.drawing.height - height / scale) / 2;
+    this.view.y = (this.drawing.height - (height - this.covered()) / scale) / 2;
     this.redraw();
+  }
+
+  /** How much of the graph's room the legend covers, in pixels. */
+  covered() {
+    return Math.max(this.tools.elements[0].offsetHeight - MARGIN / 2, 0);
   }
 
   /** Brings a point into the middle, at a scale. @param {number} scale @param {number} x @param {number} y */

@@ -48,7 +48,8 @@ export function overview(view) {
         const lit = view.look.found && item.calls.some((call) => view.look.found?.has(call));
         brush.fillStyle = lit ? colours.found : colours[`strong-${item.box.family}`] || colours.line;
         brush.globalAlpha = lit || !view.look.found ? 1 : 0.35;
-        brush.fillRect(at.left + item.x * at.x, at.top + item.y * at.y, Math.max(item.w * at.x, 1.5), Math.max(item.h * at.y - 0.4, 0.8));
+        const w = Math.max((view.picture.blocks.get(item) || item.w) * at.x, 1.5);
+        brush.fillRect(at.left + (item.x + item.w / 2) * at.x - w / 2, at.top + item.y * at.y, w, Math.max(item.h * at.y - 0.4, 0.8));
       }
       drawn = { state, drawing: view.drawing, found: view.look.found };
     }

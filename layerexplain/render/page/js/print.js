@@ -11,7 +11,9 @@ import { place } from "./placing.js";
 const FEW = 8;
 const MOST_SECTIONS = 20;
 const MOST_ROWS = 2000;
-const TALLEST = 6000;
+/** A graph with more points along or across is drawn as from afar, on a sheet of so many. */
+const TALLEST = 2400;
+const SHEET = { width: 1000, height: 1400 };
 
 /**
  * The graph on a page, a table of all layers, and in full those that are chosen: the one that is shown, or what a search
@@ -65,9 +67,6 @@ function kindsOf(data, layers) {
 /** @param {Data} data the graph with all boxes closed */
 function picture(data) {
   const drawing = place(data.graph, new Map());
-  if (drawing.height > TALLEST || drawing.width > TALLEST) {
-    return make("p", "quiet", "The graph is too large for a sheet; layerexplain draw makes a picture of it.");
-  }
   const canvas = make("canvas", "picture");
   // Paper is light, whatever the page is.
   const root = document.documentElement;
@@ -76,6 +75,10 @@ function picture(data) {
   const shown = new Picture(canvas, data);
   root.className = look;
   shown.show(drawing);
-  shown.still({ measure: "", active: null, hovered: null, found: null, masks: false }, 16);
+  /** @type {import("./canvas.js").Look} */
+  const plain = { measure: "", active: null, hovered: null, found: null, masks: false };
+  // What would be too small to be read on a sheet is drawn as from afar.
+  if (drawing.height > TALLEST || drawing.width > TALLEST) shown.sheet(plain, SHEET.width, SHEET.height);
+  else shown.still(plain, 16);
   return canvas;
 }

@@ -5,14 +5,13 @@ Each is an operation of its own on the tensor whose axis gives the size, so that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from layerexplain.errors import ShapeError
-from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.frontends.code.library.keras.calling import Calling
 from layerexplain.frontends.code.shapes import is_shape
 from layerexplain.frontends.code.values import array as arrays
-from layerexplain.frontends.code.values.base import Size, Unknown
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.lang.axes import BATCH
@@ -25,8 +24,8 @@ from layerexplain.ops import arrange, movement, run_time
 _VECTORS = frozenset({"concat", "concatenate", "convert_to_tensor", "expand_dims", "stack"})
 
 
-def _sizes(likes: Sequence[Expr], shape: Any) -> tuple[Any, ...]:
-    """A shape in which ("axis", tensor, axis) stands for a size that a tensor has."""
+def _sizes(likes: Sequence[Expr], shape: ProgramValue) -> tuple[ProgramValue, ...]:
+    """Return a shape in which ("axis", tensor, axis) stands for a size that a tensor has."""
     return tuple([one if isinstance(one, int) else likes[one[1]].shape[one[2]] for one in shape])
 
 
@@ -37,15 +36,15 @@ def _first(x: Expr, like: Expr, *, axis: int, of: int) -> Expr:
     return run_time.first_as_many(x, like, axis=axis, of=of)
 
 
-def _broadcast(x: Expr, *likes: Expr, shape: Any) -> Expr:
+def _broadcast(x: Expr, *likes: Expr, shape: object) -> Expr:
     return movement.broadcast_to(x, shape=_sizes(likes, shape))
 
 
-def _reshape(x: Expr, *likes: Expr, shape: Any) -> Expr:
+def _reshape(x: Expr, *likes: Expr, shape: object) -> Expr:
     return movement.reshape(x, shape=_sizes(likes, shape))
 
 
-def _tile(x: Expr, *likes: Expr, times: Any) -> Expr:
+def _tile(x: Expr, *likes: Expr, times: object) -> Expr:
     counts = _sizes(likes, times)
     lead = len(counts) - x.ndim
     if lead < 0:
@@ -58,11 +57,13 @@ def _tile(x: Expr, *likes: Expr, times: Any) -> Expr:
     return arrange.tile(x, times=counts)
 
 
-def _size(x: Expr, *, axis: int) -> Expr:
+def _size_of(x: Expr, *, axis: int) -> Expr:
     return arrange.size_of(x, axis=(axis,))
 
 
-def _declared(name: str, formula: Any, tensors: tuple[str, ...], variadic: str | None, *arguments: str) -> Declaration:
+def _declared(
+    name: str, formula: Callable[..., Expr], tensors: tuple[str, ...], variadic: str | None, *arguments: str
+) -> Declaration:
     taken = {one: argument_of(Anything, None) for one in arguments}
     return Declaration(name, formula, Signature(tensors, taken, 0, variadic), description="A size of a tensor is used.")
 
@@ -72,14 +73,14 @@ FIRST = _declared("FirstAsMany", _first, ("x", "like"), None, "axis", "of")
 BROADCAST = _declared("BroadcastTo", _broadcast, ("x",), "likes", "shape")
 RESHAPE = _declared("ReshapeTo", _reshape, ("x",), "likes", "shape")
 TILE = _declared("Tile", _tile, ("x",), "likes", "times")
-SIZE = _declared("SizeOf", _size, ("x",), None, "axis")
+SIZE = _declared("SizeOf", _size_of, ("x",), None, "axis")
 
 
-class RunTimeSizes(KerasPart):
-    """The part of `Keras` that makes operations on sizes that are known at run time only."""
+class RunTimeSizes(Calling):
+    """Operations on sizes that are known at run time only."""
 
-    def with_run_time_sizes(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """The result of a function that is given such a size; NotImplemented where nothing is known of it."""
+    def with_run_time_sizes(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return the result of a function that is given such a size; NotImplemented where nothing is known of it."""
         if not any(self._holds_size(one) for one in (*args, *kwargs.values())):
             return NotImplemented
         if name in ("arange", "range"):
@@ -105,17 +106,17 @@ class RunTimeSizes(KerasPart):
             return self._cut(x, starts, lengths)
         return NotImplemented
 
-    def _holds_size(self, value: Any) -> bool:
+    def _holds_size(self, value: ProgramValue) -> bool:
         if type(value) in (list, tuple):
             return any(map(self._holds_size, value))
         return isinstance(value, Size) and value.tensor is not None
 
-    def _vector(self, name: str, args: list[Any]) -> Any:
-        """A list of sizes as code puts it together: `concat([[shape(x)[0]], [1, 1]], 0)`."""
+    def _vector(self, name: str, args: Arguments) -> ProgramValue:
+        """Return a list of sizes as code puts it together: `concat([[shape(x)[0]], [1, 1]], 0)`."""
         given = args[0] if args else None
         if name == "expand_dims" and isinstance(given, Size):
             return [given]
-        items: Any = given if type(given) in (list, tuple) else ()
+        items: ProgramValue = given if type(given) in (list, tuple) else ()
         parts = [arrays.plain(one) for one in items]
         flat = [one for part in parts for one in (part if isinstance(part, list | tuple) else [part])]
         nests = [type(part) in (list, tuple) for part in parts]
@@ -123,14 +124,16 @@ class RunTimeSizes(KerasPart):
             return NotImplemented
         return flat if (all(nests) if name.startswith("concat") else not any(nests)) else NotImplemented
 
-    def made_at_run_time(self, declaration: Declaration, args: list[Any], config: dict[str, Any]) -> Any:
+    def run_time_operation(
+        self, declaration: Declaration, args: Arguments, config: dict[str, ProgramValue]
+    ) -> ProgramValue:
         """A call of one of the operations of this file."""
         name = self.draw(declaration.type, operation=True)
-        layer = LayerValue(declaration.type, "operation", name, config, self.interpreter.place())
+        layer = LayerValue(self, declaration.type, "operation", name, config, self.interpreter.place())
         layer.declaration = declaration
         return self.node(layer, tuple(args), {}).result()
 
-    def _range(self, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _range(self, args: Arguments, kwargs: Keywords) -> ProgramValue:
         given = {**dict(zip(("start", "stop", "step"), args, strict=False)), **kwargs}
         start, stop, step = given.get("start", 0), given.get("stop", given.get("limit")), given.get("step", 1)
         step = given.get("delta", step)
@@ -138,16 +141,16 @@ class RunTimeSizes(KerasPart):
             start, stop = 0, start
         if not isinstance(stop, Size) or stop.tensor is None or start != 0 or step != 1:
             return NotImplemented
-        made = self.made_at_run_time(POSITIONS, [stop.tensor], {"axis": stop.axis})
+        result = self.run_time_operation(POSITIONS, [stop.tensor], {"axis": stop.axis})
         dtype = given.get("dtype")
-        return self.operation("cast", [made, dtype], {}) if isinstance(dtype, str) and "float" in dtype else made
+        return self.operation("cast", [result, dtype], {}) if isinstance(dtype, str) and "float" in dtype else result
 
-    def _shaped(self, declaration: Declaration, x: Tensor, shape: Any, name: str) -> Any:
-        """An operation that takes a list of sizes."""
+    def _shaped(self, declaration: Declaration, x: Tensor, shape: ProgramValue, name: str) -> ProgramValue:
+        """Return an operation that takes a list of sizes."""
         if type(shape) not in (list, tuple):
             return NotImplemented
-        likes: list[Any] = []
-        sizes: list[Any] = []
+        likes: list[ProgramValue] = []
+        sizes: list[ProgramValue] = []
         for one in shape:
             if isinstance(one, Size) and one.tensor is not None:
                 sizes.append(("axis", len(likes), one.axis))
@@ -156,9 +159,9 @@ class RunTimeSizes(KerasPart):
                 sizes.append(one)
             else:
                 return NotImplemented
-        return self.made_at_run_time(declaration, [x, *likes], {name: tuple(sizes)})
+        return self.run_time_operation(declaration, [x, *likes], {name: tuple(sizes)})
 
-    def _cut(self, x: Tensor, starts: Any, lengths: Any) -> Any:
+    def _cut(self, x: Tensor, starts: ProgramValue, lengths: ProgramValue) -> ProgramValue:
         """`slice(x, (0, 0), (length, 6))`."""
         shape = self.shape_tuple(x)
         if isinstance(shape, Unknown) or type(starts) not in (list, tuple) or type(lengths) not in (list, tuple):
@@ -175,10 +178,10 @@ class RunTimeSizes(KerasPart):
             for one, length in zip(key, lengths, strict=True)
         ]), from_start=True)  # fmt: skip
 
-    def cut_to_sizes(self, x: Tensor, key: tuple[Any, ...], *, from_start: bool = False) -> Any:
+    def cut_to_sizes(self, x: Tensor, key: tuple[ProgramValue, ...], *, from_start: bool = False) -> ProgramValue:
         """`x[:, :length]`: a part up to sizes of other tensors. With `from_start` a size counts from where the part
         begins."""
-        plain: list[Any] = []
+        plain: list[ProgramValue] = []
         later: list[tuple[int, Size]] = []
         axis = 0
         for one in key:
@@ -197,22 +200,23 @@ class RunTimeSizes(KerasPart):
             plain.append(one)
             axis += one is not Ellipsis and not isinstance(one, int)
         if any(not (isinstance(one, slice) and one == slice(None)) for one in plain):
-            x = self._operation("GetItem", [x, tuple(plain)], {})
+            x = self.make_operation("GetItem", [x, tuple(plain)], {})
         for at, size in later:
-            x = self.made_at_run_time(FIRST, [x, size.tensor], {"axis": at, "of": size.axis})
+            x = self.run_time_operation(FIRST, [x, size.tensor], {"axis": at, "of": size.axis})
         return x
 
-    def size_tensor(self, size: Size) -> Any:
-        """A run-time size where a number is needed: `x / shape(x)[1]`."""
+    def size_tensor(self, size: Size) -> ProgramValue:
+        """Return a run-time size where a number is needed: `x / shape(x)[1]`."""
         if size.tensor is None:
             return Unknown("a size that is known at run time only")
-        return self.made_at_run_time(SIZE, [size.tensor], {"axis": size.axis})
+        return self.run_time_operation(SIZE, [size.tensor], {"axis": size.axis})
 
-    def filled_at_run_time(self, shape: Any) -> Any:
-        """The sizes of numbers that are drawn or constant: None for what is known at run time only, and "batch"."""
+    def filled_at_run_time(self, shape: ProgramValue) -> ProgramValue:
+        """Return the sizes of numbers that are drawn or constant: None for what is known at run time only, and
+        "batch"."""
         if is_shape(shape):
             return tuple(shape)
-        found: list[Any] = []
+        found: list[ProgramValue] = []
         for one in shape:
             spec = self.shapes.of(one.tensor) if isinstance(one, Size) and one.tensor is not None else None
             if isinstance(one, int):

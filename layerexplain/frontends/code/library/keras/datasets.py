@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from layerexplain.frontends.code.values.array import Array, array_of
-from layerexplain.frontends.code.values.base import Evaluator, Unknown, Value
+from layerexplain.frontends.code.values.base import Arguments, Evaluator, Keywords, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.program import Bound, Namespace
 from layerexplain.frontends.code.values.tensors import Tensor
 
@@ -24,8 +23,8 @@ _IMAGES = {
 FUNCTIONS = frozenset({"to_categorical", "pad_sequences", "normalize", "expand_dims"})
 
 
-def load(path: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    """What `keras.datasets.….load_data()` gives."""
+def load(path: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+    """Return what `keras.datasets.….load_data()` gives."""
     parts = path.split(".")
     name = parts[-2] if len(parts) > 1 else ""
     if parts[-1] != "load_data" or name not in _IMAGES:
@@ -42,7 +41,7 @@ def load(path: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return part(counts[0]), part(counts[1])
 
 
-def call(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def call(name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
     """`to_categorical`, `pad_sequences` and `normalize` on data."""
     data = array_of(args[0]) if args else Unknown("data")
     if isinstance(data, Unknown | Tensor):
@@ -76,25 +75,27 @@ _TABLES = {
     "fetch_california_housing": (20_640, 8, None),
 }
 """Examples, columns and classes of the tables that ship with scikit-learn."""
-_MADE = {"make_regression": 100, "make_classification": 20, "make_blobs": 2, "make_moons": 2, "make_circles": 2}
+_DRAWN = {"make_regression": 100, "make_classification": 20, "make_blobs": 2, "make_moons": 2, "make_circles": 2}
 """Functions that draw a data set, and how many columns it has where nothing else is said."""
 _CLASSES = {"make_classification": 2, "make_blobs": 3, "make_moons": 2, "make_circles": 2}
 _SCALERS = frozenset({"StandardScaler", "MinMaxScaler", "RobustScaler", "MaxAbsScaler", "Normalizer"})
 
 
-def of_sklearn(path: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    """What a function of scikit-learn gives, as far as shapes of models hang on it; NotImplemented for any other."""
+def of_sklearn(path: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+    """Return what a function of scikit-learn gives, as far as shapes of models hang on it; NotImplemented for any
+    other."""
     name = path.rpartition(".")[2]
     if name in _TABLES:
         rows, columns, classes = _TABLES[name]
         labels = "float64" if classes is None else "int64"
         data, target = Array((rows, columns), None, None, "float64"), Array((rows,), None, classes, labels)
         return (data, target) if kwargs.get("return_X_y") is True else Namespace({"data": data, "target": target})
-    if name in _MADE:
-        rows, columns = kwargs.get("n_samples", args[0] if args else 100), kwargs.get("n_features", _MADE[name])
-        columns = args[1] if len(args) > 1 and name != "make_moons" else columns
-        if isinstance(rows, int) and isinstance(columns, int):
-            return Array((rows, columns), None, None, "float64"), _made_targets(name, rows, kwargs)
+    if name in _DRAWN:
+        examples: ProgramValue = kwargs.get("n_samples", args[0] if args else 100)
+        width: ProgramValue = kwargs.get("n_features", _DRAWN[name])
+        width = args[1] if len(args) > 1 and name != "make_moons" else width
+        if isinstance(examples, int) and isinstance(width, int):
+            return Array((examples, width), None, None, "float64"), _drawn_targets(name, examples, kwargs)
     if name == "train_test_split" and args:
         return [part for one in args for part in _split(one, kwargs)]
     if name in _SCALERS:
@@ -102,7 +103,7 @@ def of_sklearn(path: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return NotImplemented
 
 
-def _made_targets(name: str, rows: int, kwargs: dict[str, Any]) -> Array:
+def _drawn_targets(name: str, rows: int, kwargs: Keywords) -> Array:
     if name == "make_regression":
         targets = kwargs.get("n_targets", 1)
         return Array((rows, targets) if isinstance(targets, int) and targets > 1 else (rows,), None, None, "float64")
@@ -110,8 +111,8 @@ def _made_targets(name: str, rows: int, kwargs: dict[str, Any]) -> Array:
     return Array((rows,), None, classes if isinstance(classes, int) else None, "int64")
 
 
-def _split(data: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
-    """The rows to train on and those to test with, which nobody knows how many they are."""
+def _split(data: object, kwargs: Keywords) -> tuple[ProgramValue, ProgramValue]:
+    """Return the rows to train on and those to test with, which nobody knows how many they are."""
     array = array_of(data)
     if isinstance(array, Unknown) or not array.shape:
         why = array if isinstance(array, Unknown) else Unknown("a part of what is not an array")
@@ -132,10 +133,10 @@ class Scaler(Value):
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return Bound(self, name)
 
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if name in ("fit_transform", "transform", "inverse_transform") and args:
             data = array_of(args[0])
             return data if isinstance(data, Unknown) else data._replace(values=None, dtype="float64")

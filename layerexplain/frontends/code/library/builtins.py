@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import compress
-from typing import Any
+from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.bounds import MOST_BITS, Budget, fits
+from layerexplain.frontends.code.library.table import Library
 from layerexplain.frontends.code.methods import sort
 from layerexplain.frontends.code.operators import TOO_LARGE, format_value, is_plain, truth
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
+    Arguments,
     Evaluator,
+    Keywords,
     ProgramError,
+    ProgramValue,
     Size,
     Unknown,
     UnknownValue,
@@ -24,6 +28,9 @@ from layerexplain.frontends.code.values.layers import LayerValue
 from layerexplain.frontends.code.values.program import Class, Function, Instance, Partial
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import Tensor
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
 
 NAMES = frozenset(
     """
@@ -39,28 +46,28 @@ NAMES = frozenset(
 """The names that a program has without an import. `eval`, `exec`, `compile` and `__import__` give unknown values."""
 
 ERRORS = frozenset(name for name in NAMES if name[:1].isupper() and name != "NotImplemented")
-_CONVERT: dict[str, Callable[[Any], Any]] = {"int": int, "float": float, "bool": bool, "long": int}
-_KINDS: dict[str, Any] = {
+_CONVERT: dict[str, Callable[[ProgramValue], ProgramValue]] = {"int": int, "float": float, "bool": bool, "long": int}
+_KINDS: dict[str, ProgramValue] = {
     "int": int, "float": float, "str": str, "bool": bool, "list": list, "tuple": tuple, "dict": dict, "set": set,
     "bytes": bytes, "unicode": str, "long": int, "frozenset": frozenset,
 }  # fmt: skip
 
 
-def items_of(value: Any) -> list[Any] | Unknown:
-    """The items that a loop over a value meets; Unknown where they are not known."""
+def items_of(value: object) -> list[ProgramValue] | Unknown:
+    """Return the items that a loop over a value meets; Unknown where they are not known."""
     return python.iterate(value)
 
 
-def known_items(value: Any) -> list[Any]:
-    """The items that a loop over a value meets. Raises UnknownValue where they are not known."""
+def known_items(value: object) -> list[ProgramValue]:
+    """Return the items that a loop over a value meets. Raises UnknownValue where they are not known."""
     items = items_of(value)
     if isinstance(items, Unknown):
         raise UnknownValue(items)
     return items
 
 
-def all_items(values: Iterable[Any], budget: Budget) -> list[list[Any]]:
-    """The items of several values. Raises UnknownValue where they are not known."""
+def all_items(values: Iterable[ProgramValue], budget: Budget) -> list[list[ProgramValue]]:
+    """Return the items of several values. Raises UnknownValue where they are not known."""
     found = []
     for one in values:
         found.append(known_items(one))
@@ -68,7 +75,31 @@ def all_items(values: Iterable[Any], budget: Budget) -> list[list[Any]]:
     return found
 
 
-def call_builtin(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+_TAKE_FUNCTIONS = frozenset(
+    ["map", "filter", "isinstance", "issubclass", "callable", "hasattr", "getattr", "setattr", "type", "vars"]
+)
+"""Builtins one of whose arguments may be a function or a class."""
+_AT_ONCE = frozenset(
+    ["len", "callable", "hasattr", "getattr", "setattr", "type", "vars", "print", "next", "range", "id"]
+)
+"""Builtins that go through no values."""
+
+
+class Builtins(Library):
+    """The functions that a program has without an import."""
+
+    def call(self, path: str, args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+        name = path.partition(".")[2]
+        if name not in _AT_ONCE:
+            interpreter.budget.look_at(*args, *kwargs.values())
+        given = args if name in _TAKE_FUNCTIONS else [interpreter.no_function(one) for one in args]
+        return call_builtin(name, given, kwargs, interpreter)
+
+
+LIBRARY = Builtins("builtins")
+
+
+def call_builtin(name: str, args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     """Return what a builtin function gives. Raises ProgramError."""
     if name in ("print", "exit", "quit"):
         return None
@@ -84,11 +115,11 @@ def call_builtin(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: 
         return why.value
 
 
-def _len(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _len(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     return python.length(args[0] if args else None)
 
 
-def _range(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _range(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     args = [one.values[0] if isinstance(one, Array) and one.values and not one.shape else one for one in args]
     unknown = next((one for one in args if not isinstance(one, int)), None)
     if unknown is not None or not args:
@@ -99,8 +130,8 @@ def _range(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any
         raise ProgramError(type(error).__name__, str(error)) from None
 
 
-def _convert(kind: str) -> Callable[..., Any]:
-    def convert(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _convert(kind: str) -> Callable[..., ProgramValue]:
+    def convert(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
         if not args:
             return _CONVERT[kind]()  # type: ignore[call-arg]
         value = args[0]
@@ -123,8 +154,8 @@ def _convert(kind: str) -> Callable[..., Any]:
     return convert
 
 
-def _collect(kind: Any) -> Callable[..., Any]:
-    def collect(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _collect(kind: Callable[..., object]) -> Callable[..., ProgramValue]:
+    def collect(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
         items = known_items(args[0]) if args else []
         evaluator.budget.make(len(items))
         if kind in (set, frozenset) and not (fits(items) and all(is_plain(one) or type(one) is tuple for one in items)):
@@ -137,9 +168,9 @@ def _collect(kind: Any) -> Callable[..., Any]:
     return collect
 
 
-def _dict(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _dict(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     given = args[0] if args else {}
-    pairs: Any = given if isinstance(given, dict) else known_items(given)
+    pairs: ProgramValue = given if isinstance(given, dict) else known_items(given)
     if not isinstance(given, dict) and not fits(pairs):
         return Unknown(TOO_LARGE)
     evaluator.budget.make(len(pairs) + len(kwargs))
@@ -149,13 +180,13 @@ def _dict(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
         raise ProgramError(type(error).__name__, str(error)[:100]) from None
 
 
-def _zip(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _zip(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     items = all_items(args, evaluator.budget)
     evaluator.budget.make(min(map(len, items), default=0) * len(args))
     return list(zip(*items, strict=False))
 
 
-def _enumerate(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _enumerate(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     items = known_items(args[0]) if args else []
     start = args[1] if len(args) > 1 else kwargs.get("start", 0)
     if not isinstance(start, int):
@@ -164,20 +195,20 @@ def _enumerate(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) ->
     return list(enumerate(items, start))
 
 
-def _map(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _map(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     items = all_items(args[1:], evaluator.budget)
     evaluator.budget.make(min(map(len, items), default=0) * len(items))
     return [evaluator.call(args[0], list(row), {}) for row in zip(*items, strict=False)]
 
 
-def _filter(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _filter(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     items = known_items(args[1]) if len(args) > 1 else []
     kept = [truth(one if args[0] is None else evaluator.call(args[0], [one], {})) for one in items]
     return Unknown("a test that is not known") if None in kept else list(compress(items, kept))
 
 
-def _least(pick: Any) -> Callable[..., Any]:
-    def least(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _least(pick: Callable[..., object]) -> Callable[..., ProgramValue]:
+    def least(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
         items = known_items(args[0]) if len(args) == 1 else args
         if not items and "default" in kwargs:
             return kwargs["default"]
@@ -193,21 +224,21 @@ def _least(pick: Any) -> Callable[..., Any]:
     return least
 
 
-def _sum(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _sum(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     items = known_items(args[0]) if args else []
     if not all(isinstance(one, int | float) for one in items):
         if any(isinstance(one, Tensor) for one in items):
-            made = args[1] if len(args) > 1 else 0
+            result = args[1] if len(args) > 1 else 0
             for one in items:
-                made = evaluator.call(Symbol("operator.add"), [made, one])
-            return made
+                result = evaluator.call(Symbol("operator.add"), [result, one])
+            return result
         raise unknown_value(items, "a sum of what is not known")
     total = sum(items, args[1] if len(args) > 1 and isinstance(args[1], int | float) else 0)
     return total if isinstance(total, float) or total.bit_length() <= MOST_BITS else Unknown(TOO_LARGE)
 
 
-def _all(found: bool) -> Callable[..., Any]:
-    def test(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _all(found: bool) -> Callable[..., ProgramValue]:
+    def test(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
         known = [truth(one) for one in known_items(args[0])] if args else []
         if found in known:
             return found
@@ -216,7 +247,7 @@ def _all(found: bool) -> Callable[..., Any]:
     return test
 
 
-def _ord(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _ord(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     text = args[0] if len(args) == 1 else None
     if isinstance(text, Unknown):
         return text
@@ -225,8 +256,8 @@ def _ord(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     return ord(text)
 
 
-def _number(function: Any) -> Callable[..., Any]:
-    def compute(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _number(function: Callable[..., object]) -> Callable[..., ProgramValue]:
+    def compute(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
         if function is abs and args and isinstance(args[0], Tensor):
             return args[0].operate_alone(evaluator, "Abs")
         if any(isinstance(one, Size) for one in args):
@@ -246,41 +277,41 @@ def _number(function: Any) -> Callable[..., Any]:
     return compute
 
 
-def _text(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _text(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     return format_value(args[0], "") if args else ""
 
 
-def _repr(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _repr(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     return repr(args[0]) if args and is_plain(args[0]) else Unknown("a text that is not known")
 
 
-def _sorted(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _sorted(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     items = known_items(args[0]) if args else []
     evaluator.budget.make(len(items))
     return sort(items, kwargs.get("key"), bool(kwargs.get("reverse")), evaluator)
 
 
-def _reversed(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _reversed(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     return known_items(args[0])[::-1] if args else []
 
 
-def _next(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _next(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     if args and type(args[0]) is list and args[0]:
         return args[0].pop(0)
     return args[0] if args and isinstance(args[0], Unknown) else Unknown("the next item of what is not known")
 
 
-def _slice(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _slice(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     return slice(*args) if 1 <= len(args) <= 3 else Unknown("a slice")
 
 
-def _callable(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _callable(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     if args and isinstance(args[0], Unknown):
         return args[0]
     return bool(args) and isinstance(args[0], Function | Class | Symbol | Partial | LayerValue)
 
 
-def _isinstance(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _isinstance(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     value, kinds = args[0], args[1]
     if isinstance(value, Unknown):
         return value
@@ -303,8 +334,8 @@ _ABSTRACT = {
 """What counts as an abstract class of collections.abc, typing or numbers."""
 
 
-def _is_of(value: Any, kind: Any) -> bool | None:
-    """Whether a value is of a class; None where that is not known."""
+def _is_of(value: object, kind: object) -> bool | None:
+    """Return whether a value is of a class; None where that is not known."""
     if isinstance(kind, Class):
         return isinstance(value, Instance) and kind in value.cls.order()
     if not isinstance(kind, Symbol):
@@ -321,7 +352,7 @@ def _is_of(value: Any, kind: Any) -> bool | None:
     return False if is_plain(value) or type(value) in (list, tuple, dict) else None
 
 
-def _getattr(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _getattr(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     if len(args) < 2 or not isinstance(args[1], str):
         return _not_read("getattr", args)
     try:
@@ -332,11 +363,11 @@ def _getattr(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> A
         raise
 
 
-def _hasattr(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _hasattr(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     return evaluator.has_attribute(args[0], args[1]) if len(args) == 2 else _not_read("hasattr", args)
 
 
-def _setattr(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _setattr(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     if len(args) != 3 or not isinstance(args[1], str):
         return _not_read("setattr", args)
     if isinstance(args[0], Value):
@@ -344,21 +375,21 @@ def _setattr(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> A
     return None
 
 
-def _type(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _type(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     if len(args) == 1 and isinstance(args[0], Instance | LayerValue):
         return args[0].cls if isinstance(args[0], Instance) else evaluator.attribute(args[0], "__class__")
     return _not_read("type", args)
 
 
-def _vars(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _vars(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     return args[0].attributes if args and isinstance(args[0], Instance) else _not_read("vars", args)
 
 
-def _not_read(name: str, args: list[Any]) -> Unknown:
+def _not_read(name: str, args: Arguments) -> Unknown:
     return args[0] if args and isinstance(args[0], Unknown) else Unknown(f"{name}(…) of a value")
 
 
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
+_FUNCTIONS: dict[str, Callable[..., ProgramValue]] = {
     "len": _len, "range": _range, "xrange": _range, "int": _convert("int"), "float": _convert("float"),
     "long": _convert("long"), "bool": _convert("bool"), "list": _collect(list), "tuple": _collect(tuple),
     "set": _collect(set), "frozenset": _collect(frozenset), "dict": _dict, "zip": _zip, "enumerate": _enumerate,

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from layerexplain.frontends.code.library.keras.attributes import LayerAttributes
 from layerexplain.frontends.code.own_calls import mirrored
-from layerexplain.frontends.code.parts import KerasPart
-from layerexplain.frontends.code.values.base import ProgramError
+from layerexplain.frontends.code.values.base import ProgramError, ProgramValue
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of, tensors_in, unknown_in
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.layers.registry import facts_of
 
 
-class Cloning(KerasPart):
-    """The part of `Keras` that copies models."""
+class Cloning(LayerAttributes):
+    """Copies of models."""
 
-    def source_inputs(self, value: Any) -> list[Tensor]:
-        """The inputs that a tensor hangs on."""
+    def source_inputs(self, value: object) -> list[Tensor]:
+        """Return the inputs that a tensor hangs on."""
         found: list[Tensor] = []
         seen: set[int] = set()
         waiting = tensors_in(value)
@@ -30,7 +29,7 @@ class Cloning(KerasPart):
                 waiting += tensor.node.tensors()
         return sorted(found, key=lambda tensor: tensor.node.number)
 
-    def clone(self, layer: LayerValue | None) -> Any:
+    def clone(self, layer: LayerValue | None) -> ProgramValue:
         """`clone_model`: the same layers anew, under the same names."""
         if not isinstance(layer, ModelValue) or layer.form == "own":
             return self.interpreter.unknown("a clone of a model that is not known")
@@ -40,30 +39,32 @@ class Cloning(KerasPart):
             if isinstance(one, ModelValue) and one.form == "own" and id(one) not in copies:
                 copies[id(one)] = self._object_anew(one) or self._object_like(one, copy)
             if isinstance(one, ModelValue) and id(one) not in copies:
-                made = self.clone(one)
-                copies[id(one)] = made if isinstance(made, LayerValue) else self.opaque_model(one.type, made.reason)
+                result = self.clone(one)
+                copies[id(one)] = (
+                    result if isinstance(result, LayerValue) else self.opaque_model(one.type, result.reason)
+                )
             if id(one) not in copies:
                 config = mirrored(dict(one.config), copy, (LayerValue,))
-                new = copies[id(one)] = LayerValue(one.type, one.kind, one.name, config, one.place)
+                new = copies[id(one)] = LayerValue(self, one.type, one.kind, one.name, config, one.place)
                 new.trainable, new.reason, new.declaration = one.trainable, one.reason, one.declaration
                 new.parts_trained = not one.trainable and bool(facts_of(one.type).makes)
                 if id(one) in self.first_shapes:
                     self.first_shapes[id(new)] = (new, self.first_shapes[id(one)][1])
             return copies[id(one)]
 
-        made = ModelValue(layer.form, layer.type, layer.name, layer.place)
-        made.input_shape, made.open = layer.input_shape, list(layer.open)
-        self.register(made)
+        result = ModelValue(self, layer.form, layer.type, layer.name, layer.place)
+        result.input_shape, result.open = layer.input_shape, list(layer.open)
+        self.register(result)
         if layer.form == "sequential":
-            made.trainable = layer.trainable  # Keras hands that on of a Sequential alone
-            made.layers = [one if one.type == "InputLayer" else copy(one) for one in layer.layers]
-            return made
+            result.trainable = layer.trainable  # Keras hands that on of a Sequential alone
+            result.layers = [one if one.type == "InputLayer" else copy(one) for one in layer.layers]
+            return result
         graph = self.graph(layer)
         if graph is None:
             return self.interpreter.unknown("a clone of a model that is not known")
-        nodes: dict[int, Any] = {}
+        nodes: dict[int, ProgramValue] = {}
 
-        def anew(structure: Any) -> Any:
+        def anew(structure: object) -> ProgramValue:
             return mirrored(structure, lambda t: nodes[id(t.node)].result(t.index))
 
         for node in graph.nodes:
@@ -71,18 +72,18 @@ class Cloning(KerasPart):
             nodes[id(node)] = self.node(new, tuple(args), kwargs)
             if isinstance(new, ModelValue) and new.form == "own":
                 nodes[id(node)].trace = self.trace(new, args, kwargs)
-        made.inputs, made.outputs = anew(layer.inputs), anew(layer.outputs)
-        return made
+        result.inputs, result.outputs = anew(layer.inputs), anew(layer.outputs)
+        return result
 
     def _object_anew(self, layer: ModelValue) -> LayerValue | None:
-        """An object of a class of the program made again from its configuration, as Keras does; None where the code
-        does not say that."""
+        """Return an object of a class of the program made again from its configuration, as Keras does; None where the
+        code does not say that."""
         old, interpreter = layer.instance, self.interpreter
         init = old.cls.find("__init__") if old is not None else None
         if old is None or not isinstance(init, Function):
             return None
         takes, others = {*init.names, *init.keywords}, init.node.args.kwarg
-        config: Any = {**old.given, "name": layer.name, "trainable": layer.trainable}
+        config: ProgramValue = {**old.given, "name": layer.name, "trainable": layer.trainable}
         if "name" not in takes and (others is None or others.arg != "kwargs"):  # Keras looks for that very name
             del config["name"]
         try:
@@ -91,33 +92,33 @@ class Cloning(KerasPart):
             if type(config) is not dict or unknown_in(config) is not None:
                 return None
             if isinstance(method := old.cls.find("from_config"), Function):
-                made = interpreter.call(interpreter.attribute(old.cls, "from_config"), [config], {})
+                result = interpreter.call(interpreter.attribute(old.cls, "from_config"), [config], {})
             else:
                 given = {key: one for key, one in config.items() if others is not None or key in takes}
-                made = interpreter.call(old.cls, [], given)
+                result = interpreter.call(old.cls, [], given)
         except ProgramError:
             return None
-        return layer_of(made)
+        return layer_of(result)
 
     def _object_like(self, layer: ModelValue, copy: Callable[[LayerValue], LayerValue]) -> ModelValue:
-        """An object of a class of the program anew, with copies of the layers and weights that it holds."""
-        made = ModelValue("own", layer.type, layer.name, layer.place)
-        made.config, made.trainable, made.reason = dict(layer.config), layer.trainable, layer.reason
+        """Return an object of a class of the program anew, with copies of the layers and weights that it holds."""
+        model = ModelValue(self, "own", layer.type, layer.name, layer.place)
+        model.config, model.trainable, model.reason = dict(layer.config), layer.trainable, layer.reason
         old = layer.instance
         if old is None:
-            return made
-        made.instance = Instance(old.cls)
-        made.instance.layer, made.instance.given = made, old.given
+            return model
+        model.instance = Instance(old.cls)
+        model.instance.layer, model.instance.given = model, old.given
         weights: dict[int, Variable] = {}
 
-        def copied(value: Any) -> Any:
+        def copied(value: ProgramValue) -> ProgramValue:
             if isinstance(value, LayerValue):
                 return copy(value)
             if isinstance(value, Instance):
-                return value if value.layer is None else made.instance if value is old else copy(value.layer).instance
-            new = Variable(value.name, value.shape, value.dtype, value.trainable, value.place)
+                return value if value.layer is None else model.instance if value is old else copy(value.layer).instance
+            new = Variable(self, value.name, value.shape, value.dtype, value.trainable, value.place)
             new.choice = value.choice
             return weights.setdefault(id(value), new)
 
-        made.instance.attributes = mirrored(old.attributes, copied, (Instance, LayerValue, Variable))
-        return made
+        model.instance.attributes = mirrored(old.attributes, copied, (Instance, LayerValue, Variable))
+        return model

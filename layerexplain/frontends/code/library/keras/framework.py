@@ -3,85 +3,55 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code import datasets, image_batches, keras_api, keras_names
-from layerexplain.frontends.code.applications import application
-from layerexplain.frontends.code.checking import OF_LAYERS, Checking
-from layerexplain.frontends.code.cloning import Cloning
-from layerexplain.frontends.code.fitting import Fitting
 from layerexplain.frontends.code.frames import Assumption, Frame
-from layerexplain.frontends.code.graphs import Graph
-from layerexplain.frontends.code.keras_names import Named, inside_keras, named
-from layerexplain.frontends.code.layer_attributes import LayerAttributes
+from layerexplain.frontends.code.library.keras import api as keras_api
+from layerexplain.frontends.code.library.keras import datasets
+from layerexplain.frontends.code.library.keras import names as keras_names
+from layerexplain.frontends.code.library.keras.applications import application
+from layerexplain.frontends.code.library.keras.backend import call_backend
+from layerexplain.frontends.code.library.keras.cloning import Cloning
+from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, resolve_keras_name
+from layerexplain.frontends.code.library.keras.refused_calls import OF_LAYERS
+from layerexplain.frontends.code.library.keras.source import with_source
+from layerexplain.frontends.code.library.keras.utilities import call_utility
 from layerexplain.frontends.code.library.python import CONSTANTS
-from layerexplain.frontends.code.making import Making
-from layerexplain.frontends.code.operations import Operations
-from layerexplain.frontends.code.own_calls import OwnCalls
+from layerexplain.frontends.code.library.tensorflow import call_tensorflow
 from layerexplain.frontends.code.parts import dotted
-from layerexplain.frontends.code.run_time_sizes import RunTimeSizes
-from layerexplain.frontends.code.shapes import Shapes
-from layerexplain.frontends.code.tracing import Tracing
 from layerexplain.frontends.code.values import array as arrays
-from layerexplain.frontends.code.values.base import ProgramError, Unknown
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of, tensors_in, unknown_in
-from layerexplain.frontends.code.values.program import Function, Instance, Partial
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, layer_of, tensors_in, unknown_in
+from layerexplain.frontends.code.values.program import Class, Function, Instance
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import DTYPES, Symbol
-from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
 from layerexplain.frontends.model_builder import default_name
 from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
+    pass
 
 
-class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes, Checking, Fitting, Cloning):
+class Keras(Cloning):
     """What the reader knows of Keras while it reads one program."""
 
-    NOTHING = object()
-    """What stands for None as a result, where None means that a name is not Keras's."""
-
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
-        self.counters: dict[str, int] = {}
-        self.models: list[ModelValue] = []
-        self.shapes = Shapes(self)
-        self.number_of_nodes = 0
-        self.call_depth = 0
-        """How many `call`s of the program are followed now, one inside of the other."""
-        self.keras_2 = False
-        self.has_custom_objects = False
-        self.policy = ""
-        self.implied: dict[str, Tensor] = {}
-        self.saved: dict[str, ModelValue] = {}
-        """The models that the program saves, by the names of the files."""
-        self.weights: dict[int, tuple[Variable, Tensor]] = {}
-        self.lambdas: dict[int, tuple[LayerValue, ModelValue]] = {}
-        self.graphs: dict[int, Graph | None] = {}
-        self.sequences: dict[Any, Graph | None] = {}
-        self.first_shapes: dict[int, tuple[LayerValue, Any]] = {}
-        self.tracing: list[tuple[ModelValue, list[Tensor]]] = []
-        self.building: list[Instance] = []
-        self.training = False
-        self.declarations: dict[int, Any] = {}
-        self.masks: dict[Tensor, Tensor | None] = {}
+    roots: frozenset[str] = frozenset({"keras", "tensorflow", "tf_keras", "keras_core", "tensorflow_core"})
+    """The first parts of its names."""
+    call_name = "call"
 
     # Names --------------------------------------------------------------------------------------------------------
 
     def names_of_star(self, module: str) -> list[str]:
-        """The names that `from … import *` brings of a module of Keras."""
+        """Return the names that `from … import *` brings of a module of Keras."""
         inside = inside_keras(module)
         if inside is None or not keras_api.is_module(inside):
             return []
         return [f"{module}.{name}" for name in keras_api.names_in(inside, only_today=not self.keras_2)]
 
     def by_convention(self, name: str, stars: list[str]) -> Symbol | None:
-        """What a name that is not defined stands for in Keras."""
+        """Return what a name that is not defined stands for in Keras."""
         path = keras_names.by_convention(name)
         if path is None and name[:1].isupper() and keras_api.is_known(f"applications.{name}"):
             path = f"keras.applications.{name}"
@@ -98,6 +68,26 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             self.interpreter.effects.depend_on(Assumption(self.interpreter.line, words))
         return Symbol(path)
 
+    def owns(self, path: str) -> bool:
+        """Return whether a name is one of Keras's."""
+        return inside_keras(path) is not None
+
+    def makes(self, path: str) -> int:
+        """Return what a name may do: nothing, make layers, change those that are there or how they are made."""
+        what = resolve_keras_name(path)
+        return int(what is not None and (what.kind in _OF_MODELS or what.name in _CHANGING))
+
+    def is_method_of(self, path: str, instance: Instance) -> bool:
+        """Return whether a name is a method of a class above that of an object: `keras.layers.Layer.__init__`."""
+        owner, above = resolve_keras_name(path.rpartition(".")[0]), keras_names.base_of(instance.cls)
+        if instance.layer is None or owner is None or above is None:
+            return False
+        return owner.name in (above.name, "Layer")
+
+    def with_source(self, cls: Class) -> None:
+        """Put the source of Keras's layers in place of bases whose computation a class changes."""
+        with_source(self, cls)
+
     def is_of_layers(self, name: str) -> bool:
         """Return whether every layer of Keras has an attribute."""
         return name in keras_api.members("Layer")
@@ -108,7 +98,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             self.keras_2 = True
         self.check_name(f"{module}.{name}" if name else module)
 
-    def symbol_attribute(self, symbol: Symbol, name: str) -> Any:
+    def symbol_attribute(self, symbol: Symbol, name: str) -> ProgramValue:
         """`keras.layers.Dense`, `np.pi`: a name behind a name."""
         path = f"{symbol.path}.{name}"
         if path in self.interpreter.settings:
@@ -126,34 +116,25 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         self.check_name(path)
         if name == "__version__":
             return self.interpreter.unknown("the version of a library", path)
-        lent = self.interpreter.lent(path)
-        return Symbol(path) if lent is None else lent
+        supplied = self.interpreter.supplied_definition(path)
+        return Symbol(path) if supplied is None else supplied
 
     # Calls --------------------------------------------------------------------------------------------------------
 
-    def call_symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """The result of a call of a name; None where the name is not one of Keras or TensorFlow."""
-        what = named(symbol.path)
-        owner = named(symbol.path.rpartition(".")[0]) if symbol.last in _OF_OBJECTS else None
+    def call_symbol(self, symbol: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return the result of a call of a name; NotImplemented where the name is not one of Keras or TensorFlow."""
+        what = resolve_keras_name(symbol.path)
+        owner = resolve_keras_name(symbol.path.rpartition(".")[0]) if symbol.last in _OF_OBJECTS else None
         if owner is not None and owner.kind == "model" and not (args and isinstance(args[0], Instance | ModelValue)):
             words = f"{symbol.last} is a method of a model, got the class {owner.name}; make one first: {owner.name}()"
             self.fault(ArgumentError(words))
             return self.interpreter.unknown("a method of a class")
-        if what is None:
-            if symbol.path.startswith("tensorflow."):
-                return self._tensorflow(symbol.path[len("tensorflow.") :], args, kwargs)
-            if symbol.path.partition(".")[0] == "numpy" and tensors_in([*args, *kwargs.values()]):
-                if any(isinstance(one, GraphTensor) for one in tensors_in([*args, *kwargs.values()])):
-                    words = f"np.{symbol.last} needs numbers, got a tensor of Keras; use keras.ops.{symbol.last}"
-                    raise ProgramError("TypeError", words, self.interpreter.place())
-                return self.operation(symbol.path[6:], args, kwargs)
-            if tensors_in([*args, *kwargs.values()]):
-                return self.opaque_call(symbol.path, args, kwargs)
-            return None
-        found = self._keras(what, symbol, args, kwargs)
-        return self.NOTHING if found is None else found
+        if what is not None:
+            return self._keras(what, symbol, args, kwargs)
+        root, _, path = symbol.path.partition(".")
+        return call_tensorflow(path, args, kwargs, self) if root == "tensorflow" and path else NotImplemented
 
-    def _keras(self, what: Named, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _keras(self, what: KerasName, symbol: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
         name = what.name
         if what.kind == "other" and what.path.startswith("callbacks."):
             self.check_call(what.path, name, args, kwargs)
@@ -184,14 +165,14 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         if what.kind == "operation":
             return self.operation(name, args, kwargs, what.path)
         if what.kind == "backend":
-            return self.backend(name, args, kwargs)
+            return call_backend(name, args, kwargs, self)
         if what.kind == "data":
             return datasets.load(what.path, args, kwargs)
         if what.kind == "application":
             return self._application(what, args, kwargs)
-        return self._other(what, args, kwargs)
+        return call_utility(what, args, kwargs, self)
 
-    def _merge(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _merge(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """`keras.layers.add([a, b])`: a layer made and called at once; Keras 1's `merge([a, b], mode=…)` too."""
         given = dict(kwargs)
         inputs = args[0] if args else given.pop("inputs", None)
@@ -201,74 +182,21 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             given["axes"] = args[1]
         return self.call_layer(self.make_layer(keras_names.MERGES[name], [], given), [inputs], {})
 
-    def _application(self, what: Named, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _application(self, what: KerasName, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if what.name in ("preprocess_input", "decode_predictions"):
             if not args or not tensors_in(args):
                 return args[0] if args else None
             module = what.path.split(".")[-2].replace("resnet50", "resnet")
             found = application(self, what.name, args, kwargs, module)
             return self.opaque_call(what.path, args, kwargs) if isinstance(found, Unknown) else found
-        made = application(self, what.name, args, kwargs)
-        if isinstance(made, Unknown) and what.name[:1].isupper():
-            return self.opaque_model(what.name, made.reason, kwargs)
-        return made
+        result = application(self, what.name, args, kwargs)
+        if isinstance(result, Unknown) and what.name[:1].isupper():
+            return self.opaque_model(what.name, result.reason, kwargs)
+        return result
 
-    def opaque_model(self, type_: str, reason: str, kwargs: Mapping[str, Any] = MappingProxyType({})) -> LayerValue:
-        """A model of which nothing is known but its class."""
-        given = dict(kwargs)
-        self.interpreter.effects.record_model_event()
-        made = LayerValue(type_, "custom", self.named(type_, given), {}, self.interpreter.place())
-        made.reason = self.interpreter.unknown(reason)
-        return made
-
-    def _other(self, what: Named, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """keras.utils, keras.preprocessing and the rest."""
-        name = what.name
-        is_setting = what.path.startswith("config.") and name in ("image_data_format", "floatx", "epsilon", "backend")
-        if is_setting or name in ("clear_session", "reset_uids"):
-            return self.backend(name, args, kwargs)
-        if name in ("set_global_policy", "set_policy", "set_dtype_policy", "experimental.set_policy"):
-            given = args[0] if args else kwargs.get("policy")
-            given = given.config.get("name") if isinstance(given, Setting) else given
-            if isinstance(given, str):
-                self.policy = "" if given == "float32" else given
-            return None
-        if what.path in ("dtype_policies.get", "dtype_policies.deserialize") and args:
-            return Setting("dtype", {"name": args[0]}, "") if isinstance(args[0], str) else args[0]
-        if name in ("Policy", "DTypePolicy"):
-            return Setting("dtype", {"name": args[0] if args else kwargs.get("name")}, "")
-        if name in ("clone_model",) and args:
-            return self.clone(layer_of(args[0]))
-        if name in datasets.FUNCTIONS:
-            return datasets.call(name, args, kwargs)
-        if name in image_batches.FUNCTIONS:
-            return image_batches.call(name, args, kwargs)
-        if name == "register_keras_serializable":  # gives a function that gives back the class
-            return Partial(Symbol("typing.cast"), (None,), {})
-        if name in ("set_random_seed", "plot_model", "enable_unsafe_deserialization"):
-            return None
-        if name == "Lambda":
-            return self.make_layer("Lambda", args, kwargs)
-        if name == "Variable":
-            return self.tf_variable(args, kwargs, of_keras=True)
-        if name == "get_source_inputs" and args:
-            return self.source_inputs(args[0])
-        if name == "load_model" and args and isinstance(args[0], str) and args[0] in self.saved:
-            loaded = self.clone(self.saved[args[0]])
-            if isinstance(loaded, ModelValue):
-                loaded.compiled = self.saved[args[0]].compiled
-            return loaded
-        if name in ("load_model", "model_from_json", "model_from_config", "from_pretrained"):
-            return self.interpreter.unknown(f"it comes from {name}(…), which reads a file that is not opened")
-        if tensors_in([*args, *kwargs.values()]):
-            return self.opaque_call(what.path, args, kwargs)
-        if "layers" in what.path.split(".")[:-1] and name[:1].isupper():
-            return self.opaque_model(name, f"{name} is a layer that is not known here", kwargs)
-        return self.interpreter.unknown(f"it comes from keras.{what.path}(…), which only running the code would tell")
-
-    def on_unknown(
-        self, function: Unknown, node: ast.Call, args: list[Any], kwargs: dict[str, Any], frame: Frame
-    ) -> Any:
+    def call_unknown(
+        self, function: Unknown, node: ast.Call, args: Arguments, kwargs: Keywords, frame: Frame
+    ) -> ProgramValue:
         """A call of what is not known. `X.add(layer)` on an undefined name makes X a Sequential model; what is called
         with tensors is an operation that is not known; what returns layers is a layer that is not known."""
         func = node.func
@@ -281,7 +209,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         own = dotted(of).startswith("self.") if isinstance(of, ast.Attribute) else False
         is_own = own and (frame.holder("self") is None or frame.module.names.get("self") is not None)
         if of is not None and adds and ((isinstance(of, ast.Name) and frame.holder(of.id) is None) or is_own):
-            model = ModelValue("sequential", "Sequential", "", self.interpreter.place())
+            model = ModelValue(self, "sequential", "Sequential", "", self.interpreter.place())
             model.name = self.draw("Sequential")
             self.register(model)
             self.interpreter.assign(of, model, frame)
@@ -294,49 +222,42 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
                 self.interpreter.effects.record_exposure(layer)
         return function
 
-    def opaque_call(self, path: str, args: list[Any], kwargs: dict[str, Any], why: Unknown | None = None) -> Tensor:
-        """A call, with tensors, of a function that is not read: its result is a tensor of unknown shape."""
-        name = path.rpartition(".")[2] or "function"
-        layer = LayerValue(name, "custom", self.draw(name), {}, self.interpreter.place())
-        layer.reason = why or self.interpreter.unknown(f"{path}(…) is a function that is not read here")
-        return self.node(layer, tuple(args), kwargs).result()
-
     # Classes of the program -----------------------------------------------------------------------------------------
 
-    def begin_instance(self, made: Instance) -> None:
+    def begin_instance(self, instance: Instance) -> None:
         """A new object of a class of the program, which may be a layer or a model."""
-        root, what = made.cls.root(), keras_names.base_of(made.cls)
+        root, what = instance.cls.root(), keras_names.base_of(instance.cls)
         is_module = root is not None and root.path in ("tensorflow.Module", "keras.Layer")
         if what is None and not is_module:
             return
         if what is not None and what.kind not in ("layer", "model") and what.name != "Layer":
             return
-        layer = ModelValue("own", made.cls.name, "", self.interpreter.place())
-        layer.instance = made
+        layer = ModelValue(self, "own", instance.cls.name, "", self.interpreter.place())
+        layer.instance = instance
         layer.config = {
             "base": what.name if what is not None else "Layer",
             "model": bool(what and what.kind == "model"),
         }
         if layer.config["base"] not in ("Layer", "Model", "Functional", "Sequential"):
-            layer.reason = self.interpreter.unknown(f"{made.cls.name} is a subclass of {layer.config['base']}")
-        made.layer = layer
+            layer.reason = self.interpreter.unknown(f"{instance.cls.name} is a subclass of {layer.config['base']}")
+        instance.layer = layer
         self.interpreter.effects.record_model_event()
 
-    def finish_instance(self, made: Instance) -> None:
+    def finish_instance(self, instance: Instance) -> None:
         """The end of an object's making: one that called no `super().__init__()` gets its name now."""
-        layer = made.layer
+        layer = instance.layer
         if isinstance(layer, ModelValue) and layer.form == "own":
             if not layer.name:
-                init = made.cls.find("__init__")
-                root = made.cls.root()
+                init = instance.cls.find("__init__")
+                root = instance.cls.root()
                 own = isinstance(init, Function) and not self.in_call and self.interpreter.effects.is_certain
                 layer.config["unmade"] = own and root is not None and root.path != "tensorflow.Module"
                 layer.name = default_name(layer.type) if isinstance(init, Function) else self.draw(layer.type)
             if layer.config.get("model"):
                 self.register(layer)
 
-    def call_base(self, of: Any, function: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """A method of Keras's own that a class of the program calls: `super().__init__(…)`."""
+    def call_base(self, of: object, function: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return a method of Keras's own that a class of the program calls: `super().__init__(…)`."""
         method = function.last
         instance = of if isinstance(of, Instance) else None
         layer = layer_of(of)
@@ -357,16 +278,16 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             return {"name": layer.name, "trainable": layer.trainable}
         return self.call_method(layer, method, args, kwargs)
 
-    def _base_init(self, instance: Instance, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> None:
+    def _base_init(self, instance: Instance, layer: LayerValue, args: Arguments, kwargs: Keywords) -> None:
         given = dict(kwargs)
         base = layer.config.get("base", "Layer")
         by_tensors = base in ("Model", "Functional") and (len(args) >= 2 or {"inputs", "outputs"} & given.keys())
         if by_tensors or base == "Sequential":
-            made = self.make_model("Model" if by_tensors else "Sequential", args, given, instance)
-            if isinstance(made, ModelValue):
+            model = self.make_model("Model" if by_tensors else "Sequential", args, given, instance)
+            if isinstance(model, ModelValue):
                 if layer in self.models:
                     self.models.remove(layer)
-                instance.layer = made
+                instance.layer = model
             return
         if layer.config.get("base") not in (None, "Layer", "Model", "Functional") and layer.reason is not None:
             derived = self.derived(instance, str(base), args, given)
@@ -380,39 +301,45 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         if isinstance(layer, ModelValue) and not layer.name:
             if isinstance(given.get("trainable"), bool):
                 layer.trainable = given["trainable"]
-            layer.name = self.named(layer.type, given)
+            layer.name = self.take_name(layer.type, given)
 
-    def derived(self, instance: Instance, base: str, args: list[Any], given: dict[str, Any]) -> LayerValue | None:
-        """The layer of Keras that an object is whose class changes its arguments alone; None where it changes more."""
+    def derived(
+        self, instance: Instance, base: str, args: Arguments, given: dict[str, ProgramValue]
+    ) -> LayerValue | None:
+        """Return the layer of Keras that an object is whose class changes its arguments alone; None where it changes
+        more."""
         declaration = find(base)
         if declaration is None or instance.cls.find("call") is not None:
             return None
         name = given.pop("name", None)
-        made: LayerValue = self.make_layer(base, args, {**given, "name": self.draw(instance.cls.name, name)})
-        made.declaration, made.kind, made.type = declaration, "custom", instance.cls.name
-        made.instance = instance
-        return made
+        layer: LayerValue = self.make_layer(base, args, {**given, "name": self.draw(instance.cls.name, name)})
+        layer.declaration, layer.kind, layer.type = declaration, "custom", instance.cls.name
+        layer.instance = instance
+        return layer
 
-    def _activation(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """A function of keras.activations: that of keras.ops, whose gelu approximates unless it is told not to."""
+    def _activation(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return what a function of keras.activations gives: that of keras.ops, whose gelu approximates unless told not
+        to."""
         if name == "linear" and args:
             return args[0]
         if name == "relu" and unknown_in(args) is None:  # keras.activations has a class of its own for it
-            return self._operation("Relu", args, kwargs, "ReLU")
+            return self.make_operation("Relu", args, kwargs, "ReLU")
         return self.operation(name, args, {"approximate": False, **kwargs} if name == "gelu" else kwargs)
 
-    def call_setting(self, setting: Setting, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """A loss, an activation or an initializer that is called."""
+    def call_setting(self, setting: Setting, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return a loss, an activation or an initializer that is called."""
         if setting.path == "activations" and tensors_in(args):
             return self._activation(setting.class_name, args, kwargs)
         if tensors_in([*args, *kwargs.values()]):
             return self.opaque_call(setting.class_name, args, kwargs)
         shape = args[0] if args else kwargs.get("shape")
         if "initializers" in setting.path and type(shape) in (list, tuple):
-            return self._constant("normal", [shape], {})
+            return self.numbers("normal", [shape], {})
         return self.interpreter.unknown(f"the result of {setting.class_name}")
 
 
+_OF_MODELS = frozenset({"layer", "model", "application", "operation", "function"})
+_CHANGING = frozenset({"clear_session", "clone_model", "set_global_policy", "set_policy", "set_image_data_format"})
 _OF_OBJECTS = frozenset(["add", "compile", "evaluate", "fit", "predict", "summary"])
 """Methods of a model that are never called on its class without one."""
 

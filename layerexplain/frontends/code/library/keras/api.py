@@ -1,4 +1,4 @@
-"""What the names of Keras and TensorFlow are called with, in Keras 3 and in Keras 2: keras_api.txt, which
+"""What the names of Keras and TensorFlow are called with, in Keras 3 and in Keras 2: api.txt, which
 scripts/keras_api.py writes from the installed ones."""
 
 from __future__ import annotations
@@ -7,20 +7,12 @@ from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 
+from layerexplain.frontends.code.misfits import Misfit
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
 
 
-class Misfit(NamedTuple):
-    """What does not fit of a call. `argument` is the one that is meant, by its name or number; None where one is
-    missing. `only_today` says that Keras 2 takes it."""
-
-    words: str
-    argument: str | int | None = None
-    only_today: bool = False
-
-
-class Signature(NamedTuple):
+class CallSignature(NamedTuple):
     """What a function takes: its arguments, those without a name first; `required` are those without a default,
     `common` names that it takes too, and of which nothing is said."""
 
@@ -33,11 +25,11 @@ class Signature(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names."""
+        """Return all names."""
         return (*self.positional, *self.keywords)
 
     def misfit(self, count: int, given: Collection[str]) -> Misfit | None:
-        """What does not fit of `count` arguments without a name and the names of others; None where all fits."""
+        """Return what does not fit of `count` arguments without a name and the names of others; None where all fits."""
         takes = ", ".join(self.names) or "no arguments"
         if count > len(self.positional) and not self.any_count:
             only = ", ".join(self.positional)
@@ -63,20 +55,21 @@ _MISSING = Misfit("is not in this Keras")
 
 @cache
 def _text() -> str:
-    return "\n" + (Path(__file__).parent / "keras_api.txt").read_text(encoding="utf-8")
+    return "\n" + (Path(__file__).parent / "api.txt").read_text(encoding="utf-8")
 
 
 @cache
 def _entry(path: str) -> tuple[str, ...]:
-    """The columns of the line of a name, () for an unknown one. The text is searched: a program asks for few names."""
+    """Return the columns of the line of a name, () for an unknown one. The text is searched: a program asks for few
+    names."""
     start = f"\n{path} | "
     at = _text().find(start)
     return tuple(_text()[at + len(start) : _text().index("\n", at + 1)].split(" | ")) if at >= 0 else ()
 
 
 @cache
-def _signature(text: str) -> Signature | None:
-    """A signature as it is written there; None for what is no function.
+def _signature(text: str) -> CallSignature | None:
+    """Return a signature as it is written there; None for what is no function.
 
     >>> _signature("x, axis=, *, name=").misfit(0, ["axes"]).words
     "has no argument 'axes'; did you mean 'axis'?"
@@ -97,11 +90,11 @@ def _signature(text: str) -> Signature | None:
             name = part.removesuffix("=")
             kept.append(name)
             required += [name] if name == part else []
-    return Signature(tuple(positional), tuple(keywords), tuple(required), any_count, any_name)
+    return CallSignature(tuple(positional), tuple(keywords), tuple(required), any_count, any_name)
 
 
 def is_known(path: str) -> bool:
-    """Whether Keras 3 or Keras 2 has a name.
+    """Return whether Keras 3 or Keras 2 has a name.
 
     >>> is_known("losses.Huber"), is_known("losses.Hubert")
     (True, False)
@@ -110,7 +103,7 @@ def is_known(path: str) -> bool:
 
 
 def is_module(path: str) -> bool:
-    """Whether a name is a module; "" is Keras itself.
+    """Return whether a name is a module; "" is Keras itself.
 
     >>> is_module("layers"), is_module("layers.Dense"), is_module("")
     (True, False, True)
@@ -119,7 +112,7 @@ def is_module(path: str) -> bool:
 
 
 def names_in(module: str, *, only_today: bool = False) -> list[str]:
-    """The names in a module of Keras; "" is Keras itself. With `only_today` those of Keras 3 alone.
+    """Return the names in a module of Keras; "" is Keras itself. With `only_today` those of Keras 3 alone.
 
     >>> "Huber" in names_in("losses"), "layers" in names_in("")
     (True, True)
@@ -132,8 +125,8 @@ def names_in(module: str, *, only_today: bool = False) -> list[str]:
 
 @cache
 def members(name: str) -> frozenset[str]:
-    """The attributes that every Layer, Model or Tensor of Keras has, or those of one of its layers; none where they are
-    not known.
+    """Return the attributes that every Layer, Model or Tensor of Keras has, or those of one of its layers; none where
+    they are not known.
 
     >>> "trainable_weights" in members("Layer"), "fit" in members("Layer")
     (True, False)
@@ -149,8 +142,8 @@ def members(name: str) -> frozenset[str]:
 def misfit(
     path: str, count: int, given: Iterable[str], also: Collection[str] = (), *, whole: bool = True
 ) -> Misfit | None:
-    """What does not fit of a call of a name of Keras; None where it fits, or where the name is not known. `also` are
-    names that stand for `**`: where they are given, no others are taken. Of a call that is not `whole` nothing is
+    """Return what does not fit of a call of a name of Keras; None where it fits, or where the name is not known. `also`
+    are names that stand for `**`: where they are given, no others are taken. Of a call that is not `whole` nothing is
     missing.
 
     >>> misfit("losses.Huber", 0, ["logits"]).words
@@ -177,7 +170,7 @@ def misfit(
 
 
 def arguments(path: str) -> tuple[str, ...]:
-    """The arguments of a function that may be given without a name.
+    """Return the arguments of a function that may be given without a name.
 
     >>> arguments("tf.concat")
     ('values', 'axis', 'name')

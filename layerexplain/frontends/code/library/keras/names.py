@@ -17,20 +17,10 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.values.program import Class
 
 _ROOTS = (
-    "tensorflow.compat.v1.keras",
-    "tensorflow.compat.v2.keras",
-    "tensorflow.python.keras",
-    "tensorflow.contrib.keras",
-    "tensorflow_core.python.keras",
-    "tensorflow.keras",
-    "keras_core",
-    "tf_keras.src",
-    "tf_keras",
-    "keras.src",
-    "keras.api._v2.keras",
-    "keras.api",
-    "keras",
-)
+    "tensorflow.compat.v1.keras", "tensorflow.compat.v2.keras", "tensorflow.python.keras", "tensorflow.contrib.keras",
+    "tensorflow_core.python.keras", "tensorflow.keras", "keras_core", "tf_keras.src", "tf_keras", "keras.src",
+    "keras.api._v2.keras", "keras.api", "keras",
+)  # fmt: skip
 """Where Keras has been found, the longer ones first."""
 
 Kind = Literal["layer", "model", "operation", "function", "setting", "backend", "data", "application", "other"]
@@ -71,7 +61,7 @@ MERGES = {
 """The functions of keras.layers that make a layer and call it."""
 
 
-class Named(NamedTuple):
+class KerasName(NamedTuple):
     """What a name of Keras is. `path` is the rest behind Keras's root."""
 
     kind: Kind
@@ -80,7 +70,7 @@ class Named(NamedTuple):
 
 
 def inside_keras(path: str) -> str | None:
-    """The rest of a path behind Keras's root; None outside of Keras.
+    """Return the rest of a path behind Keras's root; None outside of Keras.
 
     >>> inside_keras("tensorflow.keras.layers.Dense"), inside_keras("numpy.zeros")
     ('layers.Dense', None)
@@ -93,7 +83,7 @@ def inside_keras(path: str) -> str | None:
 
 @cache
 def layer_names() -> frozenset[str]:
-    """The names of all layers, other names of them too."""
+    """Return the names of all layers, other names of them too."""
     from layerexplain.frontends.keras.old_names import OLD_CLASSES
     from layerexplain.layers.keras.opaque_layers import REASONS
 
@@ -101,10 +91,10 @@ def layer_names() -> frozenset[str]:
 
 
 @cache
-def named(path: str) -> Named | None:
-    """What a dotted name is in Keras; None for a name of another library.
+def resolve_keras_name(path: str) -> KerasName | None:
+    """Return what a dotted name is in Keras; None for a name of another library.
 
-    >>> named("tensorflow.keras.layers.MaxPool2D").name, named("keras.activations.relu").kind
+    >>> resolve_keras_name("tensorflow.keras.layers.MaxPool2D").name, resolve_keras_name("keras.activations.relu").kind
     ('MaxPooling2D', 'function')
     """
     rest = inside_keras(path)
@@ -114,31 +104,31 @@ def named(path: str) -> Named | None:
     last = parts[-1]
     in_source = "layers" in parts[:-1] and last in layer_names()  # `layers.activations.softmax.Softmax`
     if "applications" in parts[:-1] and last in layer_names() and facts_of(last).home == parts[-2]:
-        return Named("layer", last, rest)  # a layer that a module of keras.applications defines
+        return KerasName("layer", last, rest)  # a layer that a module of keras.applications defines
     if rest.startswith("ops.operation_utils."):
-        return Named("other", last, rest)  # helpers, no operations
+        return KerasName("other", last, rest)  # helpers, no operations
     for part in parts[:-1]:
         if part in _MODULES and not in_source and not (part == "preprocessing" and last in layer_names()):
-            return Named(_MODULES[part], last, rest)
+            return KerasName(_MODULES[part], last, rest)
     if last in MODELS:
-        return Named("model", last, rest)
+        return KerasName("model", last, rest)
     if last in ("Input", "InputLayer"):
-        return Named("layer", last, rest)
+        return KerasName("layer", last, rest)
     if last in layer_names():
-        return Named("layer", class_name(last), rest)
+        return KerasName("layer", class_name(last), rest)
     if last in MERGES and "layers" in parts:
-        return Named("layer", last, rest)
-    return Named("other", last, rest)
+        return KerasName("layer", last, rest)
+    return KerasName("other", last, rest)
 
 
-def base_of(cls: Class) -> Named | None:
-    """What the first base of a class that the program does not define is in Keras; None outside of Keras."""
+def base_of(cls: Class) -> KerasName | None:
+    """Return what the first base of a class that the program does not define is in Keras; None outside of Keras."""
     root = cls.root()
-    return None if root is None else named(root.path)
+    return None if root is None else resolve_keras_name(root.path)
 
 
 def by_convention(name: str) -> str | None:
-    """The path that people mean by a name that a snippet does not import; None for any other name."""
+    """Return the path that people mean by a name that a snippet does not import; None for any other name."""
     if name in _CONVENTIONS:
         return _CONVENTIONS[name]
     if name in MODELS or name == "Input":
@@ -161,18 +151,15 @@ _OTHER_NAMES = {
 
 
 _OTHER_OPERATIONS = {
-    "abs": "absolute",
-    "conj": "conjugate",
-    "hard_swish": "hard_silu",
-    "layer_normalization": "layer_norm",
+    "abs": "absolute", "conj": "conjugate", "hard_swish": "hard_silu", "layer_normalization": "layer_norm",
     "rms_normalization": "rms_norm",
-}
+}  # fmt: skip
 """Functions of keras.ops that make an operation of another name."""
 
 
 @cache
 def operation_types() -> dict[str, str]:
-    """The classes of Keras's operations by the names of their functions, without underscores."""
+    """Return the classes of Keras's operations by the names of their functions, without underscores."""
     from layerexplain.layers.index import types
     from layerexplain.layers.keras.opaque_layers import OPERATIONS
 
@@ -181,7 +168,7 @@ def operation_types() -> dict[str, str]:
 
 
 def operation_type(function: str) -> str | None:
-    """The class of an operation by the name of its function.
+    """Return the class of an operation by the name of its function.
 
     >>> operation_type("expand_dims"), operation_type("nothing")
     ('ExpandDims', None)
@@ -191,7 +178,7 @@ def operation_type(function: str) -> str | None:
 
 
 def tensorflow_function(path: str) -> str | None:
-    """The name under which a function of TensorFlow has a formula: `math.reduce_mean` for `tf.reduce_mean`.
+    """Return the name under which a function of TensorFlow has a formula: `math.reduce_mean` for `tf.reduce_mean`.
 
     >>> tensorflow_function("reduce_mean"), tensorflow_function("nn.relu")
     ('math.reduce_mean', 'nn.relu')

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code import keras_api
 from layerexplain.frontends.code.emit import plain_config
-from layerexplain.frontends.code.keras_names import base_of, inside_keras, named
-from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.frontends.code.library.keras import api as keras_api
+from layerexplain.frontends.code.library.keras.calling import shapes_of_data
+from layerexplain.frontends.code.library.keras.names import base_of, inside_keras, resolve_keras_name
+from layerexplain.frontends.code.library.keras.operations import Operations
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, flat_tensors
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramError, Size, Unknown
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Variable, layer_of
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Size, Unknown
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of
 from layerexplain.frontends.code.values.program import Bound, Class, Namespace, may_set
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -53,30 +53,19 @@ _UNSET = frozenset({"quantization_mode", "activity_regularizer"})
 """What every layer of Keras has, and no layer of a program sets."""
 
 
-def shapes_of_data(data: Any) -> Any:
-    """The shapes of arrays that a model is trained on, with any number of examples; None where one is not known."""
-    if isinstance(data, Array):
-        return (None, *data.shape[1:])
-    parts = list(data.values()) if type(data) is dict else data if type(data) in (list, tuple) else []
-    shapes = [shapes_of_data(one) for one in parts]
-    if not shapes or None in shapes:
-        return None
-    return dict(zip(data, shapes, strict=True)) if type(data) is dict else shapes
-
-
-def _as_keras_keeps(layer: LayerValue, name: str) -> Any:
-    """An argument of a layer as its attribute: a size for several axes is one for each."""
+def _as_keras_keeps(layer: LayerValue, name: str) -> ProgramValue:
+    """Return an argument of a layer as its attribute: a size for several axes is one for each."""
     value = layer.config[name]
     argument = {"kernel_size", "strides", "dilation_rate", "pool_size"}
     rank = next((int(before) for before, after in pairwise(layer.type) if after == "D" and before.isdecimal()), 0)
     return (value,) * rank if name in argument and type(value) is int and rank else value
 
 
-class LayerAttributes(KerasPart):
-    """The part of `Keras` that answers for attributes and methods."""
+class LayerAttributes(Operations):
+    """Attributes and methods of layers, tensors and weights."""
 
-    def attribute(self, layer: LayerValue, name: str) -> Any:
-        """An attribute of a layer."""
+    def attribute(self, layer: LayerValue, name: str) -> ProgramValue:
+        """Return an attribute of a layer."""
         if name in ("name", "trainable"):
             return getattr(layer, name)
         if name in layer.attributes:
@@ -106,14 +95,14 @@ class LayerAttributes(KerasPart):
         unread = self.check_attribute(layer, name, layer.instance.cls if layer.instance else None)
         return unread or self.interpreter.unknown(f"the attribute {name} of the layer '{layer.name}'")
 
-    def attribute_of_own_layer(self, layer: LayerValue, name: str, value: Any) -> None:
+    def attribute_of_own_layer(self, layer: LayerValue, name: str, value: object) -> None:
         """An attribute that the program gives an object of its own class of layers."""
         if not self.in_call:
             layer.mark_changed()
         if name == "trainable":
             self.set_trainable(layer, value)
 
-    def change_argument(self, layer: LayerValue, name: str, value: Any) -> bool:
+    def change_argument(self, layer: LayerValue, name: str, value: object) -> bool:
         """`layer.activation = …`: an argument of a layer that is made already. Returns whether it is one."""
         declaration = find(layer.type)
         if declaration is None or name not in declaration.arguments or layer.kind != "layer":
@@ -133,8 +122,9 @@ class LayerAttributes(KerasPart):
         the program. Returns why that is not known, where a base of the class is not read."""
         order = [] if cls is None else cls.order()
         unread = next((one for one in order if isinstance(one, Unknown)), None)
-        roots = [what.name for one in order if isinstance(one, Symbol) and (what := named(one.path)) is not None]
-        others = len([one for one in order if isinstance(one, Symbol) and one.path not in _PLAIN_BASES]) - len(roots)
+        symbols = [one for one in order if isinstance(one, Symbol)]
+        roots = [what.name for one in symbols if (what := resolve_keras_name(one.path)) is not None]
+        others = len([one for one in symbols if one.path not in _PLAIN_BASES]) - len(roots)
         if layer is None or layer.kind == "operation" or unread is not None or others:
             return unread
         own = cls is not None and layer.config.get("base") is not None
@@ -151,7 +141,7 @@ class LayerAttributes(KerasPart):
         words = f"{shown or layer.type} has no attribute {name}{hint and f'; {hint}'}"
         raise ProgramError("AttributeError", words, self.interpreter.place())
 
-    def _graph_attribute(self, layer: LayerValue, name: str) -> Any:
+    def _graph_attribute(self, layer: LayerValue, name: str) -> ProgramValue:
         if name == "layers":
             if not isinstance(layer, ModelValue):
                 return self.interpreter.unknown(f"the layers of {layer.type}")
@@ -183,21 +173,14 @@ class LayerAttributes(KerasPart):
         if not nodes:
             return self.interpreter.unknown(f"the {name} of the layer '{layer.name}', which is not called yet")
         if name.startswith("output"):
-            return self._results(layer, nodes[0]) if name == "output" else [nodes[0].result()]
+            return self.results(layer, nodes[0]) if name == "output" else [nodes[0].result()]
         tensors = nodes[0].tensors()
         if layer.type == "InputLayer":
             self.older("the input of an InputLayer is empty in Keras 3; today: its output")
             tensors = [nodes[0].result()]
         return tensors[0] if len(tensors) == 1 and name == "input" else tensors
 
-    def calls_of(self, layer: LayerValue) -> list[Node]:
-        """The calls of a layer. Those of a Sequential model's are made when somebody asks."""
-        for model in self.models if not layer.nodes else ():
-            if model.form == "sequential" and layer in model.layers:
-                self.graph(model)
-        return layer.nodes
-
-    def tensor_attribute(self, tensor: Tensor, name: str) -> Any:
+    def tensor_attribute(self, tensor: Tensor, name: str) -> ProgramValue:
         if name == "shape":
             return self.shape_tuple(tensor)
         if name in ("ndim", "rank"):
@@ -212,8 +195,8 @@ class LayerAttributes(KerasPart):
             return self.mask_of(tensor)
         if name == "T":
             return self.operation("transpose", [tensor], {})
-        made, known = tensor.node.layer, keras_api.members("Tensor") | _OF_TENSORS
-        is_read = made.reason is None and (not isinstance(made, ModelValue) or self.shapes.of(tensor) is not None)
+        result, known = tensor.node.layer, keras_api.members("Tensor") | _OF_TENSORS
+        is_read = result.reason is None and (not isinstance(result, ModelValue) or self.shapes.of(tensor) is not None)
         if is_read and isinstance(tensor, GraphTensor) and not name.startswith("_") and name not in known:
             hint = did_you_mean(name, sorted(keras_api.members("Tensor")))
             words = f"a tensor of Keras has no attribute {name}{hint and f'; {hint}'}"
@@ -221,13 +204,13 @@ class LayerAttributes(KerasPart):
         return Bound(tensor, name)
 
     def tensor_has(self, name: str) -> bool | None:
-        """Whether every tensor of Keras has an attribute; None where that hangs on the version."""
+        """Return whether every tensor of Keras has an attribute; None where that hangs on the version."""
         if name in ("shape", "dtype", "ndim", "name"):
             return True
         return None if name in keras_api.members("Tensor") else False
 
     def layer_has(self, layer: LayerValue, name: str) -> bool | None:
-        """Whether a layer of Keras has an attribute that its class gives it; None where it may hang on how it is
+        """Return whether a layer of Keras has an attribute that its class gives it; None where it may hang on how it is
         built."""
         declaration = find(layer.type)
         known = keras_api.members(layer.type)
@@ -240,13 +223,14 @@ class LayerAttributes(KerasPart):
         return True if name in declaration.arguments else None
 
     def class_has(self, cls: Class, name: str) -> bool | None:
-        """Whether Keras gives the objects of a class of the program an attribute; None where that is not known."""
+        """Return whether Keras gives the objects of a class of the program an attribute; None where that is not
+        known."""
         what = base_of(cls)
         known = frozenset() if what is None else keras_api.members("Model" if what.kind == "model" else what.name)
         return None if not known or name in known or name.startswith("_") else False
 
     def module_has(self, path: str, name: str) -> bool | None:
-        """Whether a module of Keras has a name; None for what differs from version to version."""
+        """Return whether a module of Keras has a name; None for what differs from version to version."""
         inside = inside_keras(path)
         if inside is None or not keras_api.is_module(inside):
             return None
@@ -254,8 +238,8 @@ class LayerAttributes(KerasPart):
             return True
         return None if name in keras_api.names_in(inside) or name.startswith("_") else False
 
-    def variable_attribute(self, variable: Variable, name: str) -> Any:
-        """An attribute of a weight."""
+    def variable_attribute(self, variable: Variable, name: str) -> ProgramValue:
+        """Return an attribute of a weight."""
         if name == "shape":
             return tuple(variable.shape) if type(variable.shape) in (tuple, list) else variable.shape
         if name in ("name", "dtype", "trainable"):
@@ -266,8 +250,8 @@ class LayerAttributes(KerasPart):
 
     # Methods ------------------------------------------------------------------------------------------------------
 
-    def call_method(self, layer: LayerValue, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """A method of a layer."""
+    def call_method(self, layer: LayerValue, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return what a method of a layer gives."""
         self.interpreter.effects.record_use(layer)
         self.check_method(layer, name, args, kwargs)
         if name in ("__call__", "call"):
@@ -289,8 +273,9 @@ class LayerAttributes(KerasPart):
                 self.first_shapes.setdefault(id(layer), (layer, args[0]))
             return self.interpreter.unknown(f"{name}() of the layer '{layer.name}'") if name != "build" else None
         if name == "add":
-            item = args[0] if args else kwargs.get("layer", self.NOTHING)
-            return None if item is self.NOTHING else self.add(layer, item)
+            if args or "layer" in kwargs:
+                self.add(layer, args[0] if args else kwargs["layer"])
+            return None
         if name == "pop":
             self.interpreter.effects.record_model_change(layer)
             if not layer.layers:
@@ -311,7 +296,7 @@ class LayerAttributes(KerasPart):
             return None
         if name in ("fit", "predict", "evaluate", "train_on_batch", "fit_generator"):
             layer.built_alone = False
-            data: Any = args[0] if args else kwargs.get("x")
+            data: ProgramValue = args[0] if args else kwargs.get("x")
             data = data[0] if type(data) in (list, tuple) and len(data) == 1 else data
             effects = self.interpreter.effects
             needed = layer.form != "own" and name not in ("predict", "fit_generator")
@@ -328,7 +313,7 @@ class LayerAttributes(KerasPart):
             return {} if layer.form == "own" else self.interpreter.unknown("the configuration of a model")
         return self.interpreter.unknown(f"{name}() of a model")
 
-    def _get_layer(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _get_layer(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         name = args[0] if args and isinstance(args[0], str) else kwargs.get("name")
         index = kwargs.get(
             "index", args[1] if len(args) > 1 else args[0] if args and isinstance(args[0], int) else None
@@ -346,7 +331,7 @@ class LayerAttributes(KerasPart):
             raise ProgramError("ValueError", f"the model has no layer {name!r}", self.interpreter.place())
         return found if found is not None else self.interpreter.unknown("a layer by a name that is not known")
 
-    def _add_weight(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _add_weight(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """`self.add_weight(…)`: Keras 3 takes the shape first, Keras 2 the name."""
         given = dict(kwargs)
         names = (
@@ -369,6 +354,7 @@ class LayerAttributes(KerasPart):
         name = given.get("name")
         dtype = given.get("dtype")
         variable = Variable(
+            self,
             name if isinstance(name, str) else "variable",
             shape,
             dtype if isinstance(dtype, str) else "float32",
@@ -381,7 +367,7 @@ class LayerAttributes(KerasPart):
                 self.weight_tensor(variable).node.layer.trainable = False
         return variable
 
-    def _check_weight(self, shape: tuple[Any, ...]) -> None:
+    def _check_weight(self, shape: tuple[ProgramValue, ...]) -> None:
         """Keep the fault of a weight of sizes that are none."""
         wrong = next((one for one in shape if isinstance(one, float | str) or (isinstance(one, int) and one < 0)), 0)
         sizes = ", ".join("None" if one is None else short(one) for one in shape)
@@ -392,7 +378,7 @@ class LayerAttributes(KerasPart):
             words = f"add_weight needs sizes that are known, got shape=({sizes}); None is a size known only at run time"
             self.fault(ArgumentError(f"{words}: the batch, or an axis that the input leaves open"), "shape")
 
-    def tensor_method(self, tensor: Tensor, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def tensor_method(self, tensor: Tensor, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if name in ("get_shape", "shape"):
             if isinstance(tensor, GraphTensor) and name == "get_shape":
                 self.older("a tensor of Keras 3 has no get_shape(); today: its attribute shape")

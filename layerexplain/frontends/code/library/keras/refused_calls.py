@@ -5,22 +5,21 @@ Each is a fault with its line. What Keras 2 takes and Keras 3 refuses is a note:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
-from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code import keras_api
-from layerexplain.frontends.code.keras_names import Named, inside_keras, layer_names, named
-from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.frontends.code.library.keras import api as keras_api
+from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, layer_names, resolve_keras_name
+from layerexplain.frontends.code.tracing import Graphs
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, each_in, layer_of, tensors_in
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import DTYPES, Symbol
-from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
 from layerexplain.frontends.keras.old_names import is_older
 from layerexplain.frontends.spec.old_arguments import OLD_ARGUMENTS
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import facts_of, find, part_names, part_of
-from layerexplain.model import Note
 from layerexplain.suggest import did_you_mean
 
 _WHOLE = frozenset(
@@ -93,18 +92,23 @@ def _plainly(name: str) -> str:
     return name.replace("_", "").replace(".", "").lower()
 
 
-class Checking(KerasPart):
-    """The part of `Keras` that refuses what Keras refuses."""
+class RefusedCalls(Graphs):
+    """What Keras refuses of names, arguments and settings."""
 
-    def older(self, words: str, *, than: int = 3) -> None:
-        """Note that a program is one of a Keras older than 3, or than 2, unless it imports that older one."""
-        if self.keras_2 and than == 3:
+    def check_states(self, layer: LayerValue, tensor: object) -> None:
+        """Keep the fault of a layer that keeps its states between batches and does not know how many examples they are
+        of. Nothing is said behind what may fix the batch: an operation, or code that is not read."""
+        inner = layer.config.get("layer")
+        parts = [layer, inner] if isinstance(inner, LayerValue) else [layer]
+        keeps = next((one for one in parts if one.config.get("stateful") is True), None)
+        declaration = find(keeps.type) if keeps is not None and keeps.kind == "layer" else None
+        if keeps is None or declaration is None or not declaration.takes_states:
             return
-        place = self.interpreter.where(self.interpreter.place())
-        note = Note("old-argument", None, f"{place}: {words}")
-        known = [one.message.partition(": ")[2] for one in self.interpreter.notes]
-        if words not in known and len(known) < 6:
-            self.interpreter.notes.append(note)
+        shapes = _input_shapes(tensor) if isinstance(tensor, GraphTensor) else None
+        if shapes and all(one[0] is None for one in shapes):
+            right = f"Input(batch_shape=({', '.join(map(str, (32, *shapes[0][1:])))}))"
+            fact = f"{keeps.type} with stateful=True needs a batch size that is fixed, got None; for example {right}"
+            self.fault(ShapeError(fact), layer.place)
 
     # Names ----------------------------------------------------------------------------------------------------------
 
@@ -126,17 +130,15 @@ class Checking(KerasPart):
         known = keras_api.names_in(module)
         if module in _WHOLE and _plainly(name) in {_plainly(one) for one in known}:
             return
-        alike = [one for one in known if one[:1].isupper() == name[:1].isupper()]
-        hint = did_you_mean(name, alike) or did_you_mean(name, known)
+        of_its_kind = [one for one in known if one[:1].isupper() == name[:1].isupper()]
+        hint = did_you_mean(name, of_its_kind) or did_you_mean(name, known)
         if hint or module in _WHOLE:
             before = path.rpartition(".")[0]
             self.fault(ArgumentError(f"{before} has no '{name}'" + (f"; {hint}" if hint else "")))
 
     # Calls ----------------------------------------------------------------------------------------------------------
 
-    def check_call(
-        self, path: str, shown: str, args: list[Any], kwargs: dict[str, Any], stars: Collection[str] = ()
-    ) -> bool:
+    def check_call(self, path: str, shown: str, args: Arguments, kwargs: Keywords, stars: Collection[str] = ()) -> bool:
         """Keep the fault of a call that does not fit what Keras's function takes. Returns whether it fits."""
         if "**" in kwargs:
             return True
@@ -154,7 +156,7 @@ class Checking(KerasPart):
         self.fault(ArgumentError(f"{shown} {found.words}"), found.argument)
         return False
 
-    def check_named_call(self, what: Named, args: list[Any], kwargs: dict[str, Any]) -> bool:
+    def check_named_call(self, what: KerasName, args: Arguments, kwargs: Keywords) -> bool:
         """Keep the fault of a call of a name of Keras. Returns whether it fits."""
         kind, path = what.kind, what.path
         mark = self.interpreter.effects.mark()
@@ -182,7 +184,7 @@ class Checking(KerasPart):
                 self.older("input and output of Model are arguments of older Keras; today: inputs and outputs", than=2)
         return not self.interpreter.effects.since(mark).faults
 
-    def check_method(self, layer: LayerValue, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+    def check_method(self, layer: LayerValue, name: str, args: Arguments, kwargs: Keywords) -> None:
         """Keep the fault of a method that is called with other arguments than it takes."""
         owners = ["Model", "Layer"] if isinstance(layer, ModelValue) else ["Layer"]
         if isinstance(layer, ModelValue) and layer.form == "sequential":
@@ -199,7 +201,7 @@ class Checking(KerasPart):
             for key in ("initializer", "regularizer", "constraint"):
                 self.check_setting(key, kwargs.get(key), "add_weight")
 
-    def check_layer_call(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> bool:
+    def check_layer_call(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> bool:
         """Keep the fault of a layer of Keras that is called with more or other than it takes. Returns whether it
         fits."""
         if layer.kind != "layer" or isinstance(layer, ModelValue) or "**" in kwargs:
@@ -239,15 +241,11 @@ class Checking(KerasPart):
             return False
         return True
 
-    def check_arguments(
-        self, type_: str, kwargs: Mapping[str, Any], declaration: Declaration | None, made: LayerValue
-    ) -> None:
+    def check_arguments(self, type_: str, kwargs: Mapping[str, ProgramValue], declaration: Declaration | None) -> None:
         """Keep the fault of an argument that a layer of Keras does not take, though files and older Kerases have it, or
         other layers."""
         if declaration is None:
             return
-        if "weights" in kwargs:
-            self.check_weights(made, kwargs["weights"], "weights")
         known = {*declaration.arguments, *declaration.ignores, *OF_LAYERS, *OLD_ARGUMENTS, "unroll"}
         for name in kwargs:
             if (name not in known and not name.endswith(tuple(_KINDS))) or is_older(type_, name):
@@ -261,14 +259,14 @@ class Checking(KerasPart):
             elif found is not None:
                 self.fault(ArgumentError(f"{type_} {found.words}"), name)
 
-    def fill_older(self, type_: str, given: dict[str, Any]) -> None:
+    def fill_older(self, type_: str, given: dict[str, ProgramValue]) -> None:
         """Give the argument that only older Keras had a default for."""
         if type_.startswith("AveragePooling") and "pool_size" not in given:
             given["pool_size"] = 2
             self.older(f"{type_}() without pool_size is older Keras; today: pool_size=2")
 
     def passes_over(self, type_: str, name: str) -> bool:
-        """Whether Keras takes an argument of a layer that no declaration has: what it does stays open."""
+        """Return whether Keras takes an argument of a layer that no declaration has: what it does stays open."""
         path = f"layers.{type_}"
         found = keras_api.misfit(path, 0, [name], OF_LAYERS, whole=False)
         if not keras_api.is_known(path) or not (found is None or found.only_today):
@@ -278,7 +276,7 @@ class Checking(KerasPart):
 
     # Settings -------------------------------------------------------------------------------------------------------
 
-    def check_settings(self, type_: str, given: dict[str, Any]) -> None:
+    def check_settings(self, type_: str, given: dict[str, ProgramValue]) -> None:
         """Keep the faults of initializers, regularizers, constraints and dtypes that Keras does not have."""
         for key, value in given.items():
             self.check_setting(key, value, type_)
@@ -288,7 +286,7 @@ class Checking(KerasPart):
             words = f"{type_} needs dtype to be one of Keras's, got dtype='{dtype[:40]}'; {hint}"
             self.fault(ArgumentError(words), "dtype")
 
-    def check_setting(self, key: str, value: Any, type_: str) -> None:
+    def check_setting(self, key: str, value: object, type_: str) -> None:
         """Keep the fault of one such argument."""
         kind = _KINDS.get(key.rpartition("_")[2])
         if kind is None or value is None or self.has_custom_objects:
@@ -305,12 +303,16 @@ class Checking(KerasPart):
                 hint = did_you_mean(value, known) or f"for example {key}='{example}'"
                 self.fault(ArgumentError(f"Keras has no {word} '{value[:40]}' ({key} of {type_}); {hint}"), key)
 
-    def _check_compiled(self, args: list[Any], kwargs: dict[str, Any]) -> None:
+    def _check_compiled(self, args: Arguments, kwargs: Keywords) -> None:
         """Keep the faults of a loss, an optimizer or a metric that Keras does not have."""
         order = ("optimizer", "loss", "loss_weights", "metrics")
         given = {**dict(zip(order, args, strict=False)), **kwargs}
         optimizer = given.get("optimizer")
-        if isinstance(optimizer, Symbol) and (what := named(optimizer.path)) is not None and what.kind == "setting":
+        if (
+            isinstance(optimizer, Symbol)
+            and (what := resolve_keras_name(optimizer.path)) is not None
+            and what.kind == "setting"
+        ):
             words = f"compile needs an optimizer, got the class {optimizer.last}; make one: {optimizer.last}()"
             self.fault(ArgumentError(words), "optimizer", order)
         for module, kind, example, values in (
@@ -334,13 +336,13 @@ class Checking(KerasPart):
 
 
 def _merging() -> Collection[str]:
-    from layerexplain.frontends.code.keras_names import MERGES
+    from layerexplain.frontends.code.library.keras.names import MERGES
 
     return MERGES.values()
 
 
 def _names_like(module: str) -> list[str]:
-    """The losses, metrics or optimizers of Keras as programs write them."""
+    """Return the losses, metrics or optimizers of Keras as programs write them."""
     if module == "metrics":
         return ["accuracy", *keras_api.names_in("metrics")]
     return [one.lower() for one in part_names(module)] if module == "optimizers" else part_names(module, aliases=True)
@@ -350,13 +352,33 @@ def _a(word: str) -> str:
     return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
 
-def _no_tensor(value: Any) -> str | None:
-    """What a layer is called on that is no tensor, and what would be right; None for what may be one."""
+def _no_tensor(value: object) -> str | None:
+    """Return what a layer is called on that is no tensor, and what would be right; None for what may be one."""
     if isinstance(value, str | bool | int | float):
         return f"{value!r}; call it on a tensor: the result of another layer, or an Input"
-    if isinstance(value, Symbol) and (what := named(value.path)) is not None and what.kind == "layer":
+    if isinstance(value, Symbol) and (what := resolve_keras_name(value.path)) is not None and what.kind == "layer":
         return f"the class {value.last}; make and call it: {value.last}(…)(x)"
     layer = layer_of(value)
     if layer is not None and not isinstance(value, Tensor | Variable | Setting):
         return f"the layer '{layer.name}'; call it: {layer.type}(…)(x)"
     return None
+
+
+def _input_shapes(tensor: Tensor) -> list[Sequence[ProgramValue]] | None:
+    """Return the shapes, with the batch, of the inputs that feed a tensor through layers of Keras alone; None where one
+    is not known, or something else stands between."""
+    waiting, seen, found = [tensor], set(), []
+    while waiting:
+        node = waiting.pop().node
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if node.layer.kind != "layer":
+            return None
+        if node.layer.type == "InputLayer":
+            shape = node.layer.config.get("batch_shape")
+            if type(shape) not in (list, tuple) or not shape:
+                return None
+            found.append(shape)
+        waiting += node.tensors()
+    return found

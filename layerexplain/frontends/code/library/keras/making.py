@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any
 
-from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
+from layerexplain.errors import ArgumentError, SpecError
 from layerexplain.frontends.code.bounds import copied
 from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.frames import Assumption
-from layerexplain.frontends.code.keras_names import named
+from layerexplain.frontends.code.library.keras.names import resolve_keras_name
+from layerexplain.frontends.code.library.keras.refused_data import RefusedData
 from layerexplain.frontends.code.own_calls import mirrored
-from layerexplain.frontends.code.parts import KerasPart
-from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import (
     CALLED,
     LayerValue,
     ModelValue,
-    Node,
     each_in,
     layer_of,
     tensors_in,
@@ -32,9 +28,7 @@ from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.keras.old_names import modern_layer, todays_argument
-from layerexplain.frontends.model_builder import default_name
 from layerexplain.frontends.spec.old_arguments import todays_form
-from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find, positional_arguments
 from layerexplain.model import ForeignFunction as NamedFunction
 from layerexplain.model import Note
@@ -52,40 +46,11 @@ _FIRST = {
 }
 
 
-class Making(KerasPart):
-    """The part of `Keras` that makes layers."""
+class LayerFactory(RefusedData):
+    """What Keras makes: layers, inputs, models."""
 
-    def draw(self, type_: str, given: Any = None, *, operation: bool = False) -> str:
-        """The name that Keras gives a new object of a class, by one counter for each name. Operations inside of the
-        `call` of a layer draw none."""
-        if isinstance(given, str) and given:
-            return given
-        stem = default_name(type_)
-        if self.keras_2:
-            stem = {"input_layer": "input", "functional": "model"}.get(stem, stem)
-        if self.in_call and operation:
-            return stem
-        number = self.counters.get(stem, 0)
-        self.counters[stem] = number + 1
-        if self.keras_2 and stem == "input":
-            return f"{stem}_{number + 1}"
-        return f"{stem}_{number}" if number else stem
-
-    def named(self, type_: str, kwargs: dict[str, Any]) -> str:
-        """The name of a new object; its argument `name` is taken out."""
-        given = kwargs.pop("name", None)
-        if isinstance(given, Unknown):
-            words = f"the name of a {type_} is counted on, since the code leaves it open: {given.reason}"
-            self.interpreter.effects.depend_on(Assumption(self.interpreter.line, words))
-        if isinstance(given, bool | int | float):
-            words = f"{type_} needs a text as its name, got name={given}; write name='{given}'"
-            self.fault(ArgumentError(words), "name")
-        if isinstance(given, str) and "/" in given:
-            self.older(f"the name '{given[:60]}' has a '/', which Keras 3 refuses")
-        return self.draw(type_, given)
-
-    def make_layer(self, type_: str, args: list[Any], kwargs: dict[str, Any], shown: str = "") -> Any:
-        """A layer of Keras with the arguments of its call."""
+    def make_layer(self, type_: str, args: Arguments, kwargs: Keywords, shown: str = "") -> ProgramValue:
+        """Return a layer of Keras with the arguments of its call."""
         interpreter = self.interpreter
         interpreter.effects.record_model_event()
         place = interpreter.place()
@@ -111,12 +76,12 @@ class Making(KerasPart):
         inner = {key: given.pop(key) for key in list(given) if isinstance(layer_of(given[key]), LayerValue)}
         shape = self._first_shape(type_, given)
         reason = given.pop("**", None)
-        name = self.named(today(type_), given)
-        made = LayerValue(type_, "layer", name, {}, place)
-        made.callers = self.callers()
-        made.trainable = trainable if isinstance(trainable, bool) else True
-        made.parts_trained = not made.trainable and bool(facts_of(today(type_)).makes)
-        made.reason = reason
+        name = self.take_name(today(type_), given)
+        layer = LayerValue(self, type_, "layer", name, {}, place)
+        layer.callers = self.callers()
+        layer.trainable = trainable if isinstance(trainable, bool) else True
+        layer.parts_trained = not layer.trainable and bool(facts_of(today(type_)).makes)
+        layer.reason = reason
         if self.policy and "dtype" not in given:
             given["dtype"] = self.policy
         self.check_settings(shown or type_, {**given, "activity_regularizer": given.get("activity_regularizer")})
@@ -125,7 +90,7 @@ class Making(KerasPart):
             given["activation"] = "linear" if "activation" in takes.arguments else None  # tanh of an LSTM
         config = {key: value for key, value in given.items() if value is not None or key != "activation"}
         config.update({key: layer_of(value) for key, value in inner.items()})
-        plain: Any = plain_config(config)
+        plain: ProgramValue = plain_config(config)
         if type_ == "Lambda" and isinstance(config.get("function"), CALLED):
             plain["function"] = config["function"]
         type_, plain = modern_layer(type_, plain, tells_module=True)
@@ -133,23 +98,25 @@ class Making(KerasPart):
         unread = {
             NamedFunction(one.last): one for one in each_in(config) if isinstance(one, Symbol) and one.may_be_anything
         }
-        made.type, made.config = type_, self._checked(type_, dict(plain), name, unread)
-        self.check_arguments(shown or type_, kwargs, takes, made)
+        layer.type, layer.config = type_, self._checked(type_, dict(plain), name, unread)
+        if takes is not None and "weights" in kwargs:
+            self.check_weights(layer, kwargs["weights"], "weights")
+        self.check_arguments(shown or type_, kwargs, takes)
         if shape is not None:
-            self.first_shapes[id(made)] = (made, shape)
+            self.first_shapes[id(layer)] = (layer, shape)
         interpreter.budget.call()
-        return made
+        return layer
 
-    def _own_function(self, value: Any) -> Any:
-        """A function of the program as what a layer applies: the layer that computes it."""
+    def _own_function(self, value: object) -> ProgramValue:
+        """Return a function of the program as what a layer applies: the layer that computes it."""
         function = value.function if isinstance(value, Bound) else value
         if not isinstance(function, Function):
             return value
-        made = ModelValue("own", function.name, function.name, self.interpreter.place())
-        made.config = {"function": value}
-        return made
+        model = ModelValue(self, "own", function.name, function.name, self.interpreter.place())
+        model.config = {"function": value}
+        return model
 
-    def _positional(self, type_: str, args: list[Any], given: dict[str, Any], shown: str) -> None:
+    def _positional(self, type_: str, args: Arguments, given: dict[str, ProgramValue], shown: str) -> None:
         """Put the arguments without a name under the names that they have in Keras."""
         declaration = find(today(type_))
         names = _order(type_)
@@ -176,8 +143,8 @@ class Making(KerasPart):
                 self.fault(ArgumentError(f"{type_}(…) is given {name} twice; give it once"), name)
             given[name] = value
 
-    def _first_shape(self, type_: str, given: dict[str, Any]) -> Any:
-        """The input shape (with the batch) that a first layer carries itself; its arguments are taken out."""
+    def _first_shape(self, type_: str, given: dict[str, ProgramValue]) -> ProgramValue:
+        """Return the input shape (with the batch) that a first layer carries itself; its arguments are taken out."""
         takes = find(today(type_))
         arguments = takes.arguments if takes is not None else {}
         found = {key: given.pop(key) for key in _OF_INPUT if key in given and key not in arguments}
@@ -197,10 +164,10 @@ class Making(KerasPart):
         return (batch, *sizes) if size is not None else None
 
     def _checked(
-        self, type_: str, config: dict[str, Any], name: str, unread: Mapping[NamedFunction, Symbol]
-    ) -> dict[str, Any]:
-        """The arguments without those that today's Keras does not have; each wrong one is a fault. Where no function
-        fits, names of libraries that are not read are not known."""
+        self, type_: str, config: dict[str, ProgramValue], name: str, unread: Mapping[NamedFunction, Symbol]
+    ) -> dict[str, ProgramValue]:
+        """Return the arguments without those that today's Keras does not have; each wrong one is a fault. Where no
+        function fits, names of libraries that are not read are not known."""
         declaration = find(type_)
         if declaration is None:
             return config
@@ -233,25 +200,14 @@ class Making(KerasPart):
                 self.fault(fault, key, _order(type_))
         return config
 
-    def fault(
-        self, error: LayerExplainError, place: Place | str | int | None = None, order: Sequence[str] = ()
-    ) -> None:
-        """Keep an error of the program, with its place: that of the call that is read now, or of an argument of it by
-        its name or number, unless it is given."""
-        at = place if isinstance(place, Place) else self.interpreter.argument_place(place, order)
-        if len(self.interpreter.effects.faults) < 50:
-            if callers := self.callers():
-                error.fact += f"; called from {', '.join(callers)}"
-            self.interpreter.effects.record_fault(error.with_place(**at.told), at)
-
     # Inputs -----------------------------------------------------------------------------------------------------
 
-    def make_input(self, args: list[Any], kwargs: dict[str, Any]) -> Tensor:
+    def make_input(self, args: Arguments, kwargs: Keywords) -> Tensor:
         """`keras.Input(shape=…)`."""
         given = dict(kwargs)
         for name, value in zip(_OF_INPUT_CALL, args, strict=False):
             given.setdefault(name, value)
-        shape: Any = given.get("batch_shape", given.get("batch_input_shape"))
+        shape: ProgramValue = given.get("batch_shape", given.get("batch_input_shape"))
         if shape is not None and given.get("shape") is not None:
             self.fault(ArgumentError("Input takes shape or batch_shape, got both; leave one out"), "batch_shape")
         if shape is None:
@@ -270,9 +226,9 @@ class Making(KerasPart):
         dtype = given.get("dtype")
         self.check_settings("Input", {"dtype": dtype})
         dtype = dtype if isinstance(dtype, str) else getattr(dtype, "last", "float32")
-        return self.new_input(self.named("InputLayer", given), shape, dtype)
+        return self.new_input(self.take_name("InputLayer", given), shape, dtype)
 
-    def _check_shape(self, shape: Any) -> None:
+    def _check_shape(self, shape: ProgramValue) -> None:
         """Keep an error where the shape of an input is none."""
         sizes = shape if type(shape) in (tuple, list) else ()
         negative = any(isinstance(one, float) or (isinstance(one, int) and one < 0) for one in sizes)
@@ -281,60 +237,16 @@ class Making(KerasPart):
             fact = f"Input needs a shape without the batch, got shape={shape!r}; {right}"
             self.fault(ArgumentError(fact), "shape", _OF_INPUT_CALL)
 
-    def new_input(self, name: str, shape: Any, dtype: str = "float32") -> Tensor:
-        """The tensor of an input of a shape (with the batch), which may be Unknown."""
-        config = {"batch_shape": shape, "dtype": dtype}
-        layer = LayerValue("InputLayer", "layer", name, config, self.interpreter.place())
-        return self.node(layer, (), {}).result()
-
-    def input_like(self, name: str, spec: Spec) -> Tensor:
-        """The tensor of an input of a shape and a dtype as formulas have them."""
-        return self.new_input(name, *as_recorded(spec))
-
-    def node(
-        self, layer: LayerValue, args: tuple[Any, ...], kwargs: dict[str, Any], *, in_call: bool | None = None
-    ) -> Node:
-        """A call of a layer."""
-        self.interpreter.budget.look_at(args, *kwargs.values())
-        self.interpreter.budget.call(len(tensors_in([*args, *kwargs.values()])))
-        if layer.nodes:
-            self.interpreter.effects.record_change()
-            if self.in_call:
-                self.interpreter.effects.record_model_event()
-        else:
-            self.interpreter.effects.record_model_event()
-            layer.mark_changed()
-        if not layer.nodes and layer.kind == "layer":
-            for inner in facts_of(layer.type).makes.split():
-                self.draw(inner)
-        given = tuple([copied(one) for one in args])
-        named = {key: copied(one) for key, one in kwargs.items()}
-        made = self.bare_node(layer, given, named, in_call=in_call)
-        made.callers = self.callers()
-        return made
-
-    def bare_node(
-        self,
-        layer: LayerValue,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] = MappingProxyType({}),
-        *,
-        place: Place | None = None,
-        in_call: bool | None = None,
-    ) -> Node:
-        """A call of a layer of which nothing is counted or noted."""
-        self.number_of_nodes += 1
-        is_inside = self.in_call if in_call is None else in_call
-        return Node(layer, args, kwargs, place or self.interpreter.place(), self.number_of_nodes, in_call=is_inside)
-
-    def callers(self) -> tuple[str, ...]:
-        """Where the function was called that makes a layer or a call, in words; nothing of what a `call` makes."""
-        return () if self.in_call else self.interpreter.called_from()
+    def implied_inputs(self, value: ProgramValue) -> ProgramValue:
+        """Return the inputs of a model, where layers were called on names that the code does not define."""
+        if type(value) in (list, tuple):
+            return type(value)([self.implied_inputs(one) for one in value])
+        return self.implied.get(stands_for(value), value) if isinstance(value, Unknown) else value
 
     # Models -----------------------------------------------------------------------------------------------------
 
-    def make_model(self, type_: str, args: list[Any], kwargs: dict[str, Any], into: Instance | None = None) -> Any:
-        """A Sequential or a functional model; with `into` the object of a class of the program becomes one."""
+    def make_model(self, type_: str, args: Arguments, kwargs: Keywords, into: Instance | None = None) -> ProgramValue:
+        """Return a Sequential or a functional model; with `into` the object of a class of the program becomes one."""
         interpreter = self.interpreter
         interpreter.effects.record_model_event()
         given = dict(kwargs)
@@ -347,8 +259,8 @@ class Making(KerasPart):
                 layers = [layers]
             if len(args) > 1 and isinstance(args[1], str):
                 given.setdefault("name", args[1])
-            model = ModelValue("sequential", "Sequential", "", interpreter.place())
-            model.name = self.named("Sequential" if into is None else into.cls.name, given)
+            model = ModelValue(self, "sequential", "Sequential", "", interpreter.place())
+            model.name = self.take_name("Sequential" if into is None else into.cls.name, given)
             self.register(model)
             if isinstance(layers, Unknown):
                 model.open.append(layers)
@@ -362,8 +274,8 @@ class Making(KerasPart):
             outputs = given.pop("outputs", given.pop("output", None))
             if inputs is None and outputs is None:
                 return interpreter.unknown("a keras.Model without inputs and outputs")
-            model = ModelValue("functional", "Functional", "", interpreter.place())
-            model.name = self.named("Functional" if into is None else into.cls.name, given)
+            model = ModelValue(self, "functional", "Functional", "", interpreter.place())
+            model.name = self.take_name("Functional" if into is None else into.cls.name, given)
             self.register(model)
             model.inputs, model.outputs = copied(inputs), copied(outputs)
             self._outputs_are_tensors(inputs, outputs)
@@ -377,7 +289,7 @@ class Making(KerasPart):
             model.instance = into
         return model
 
-    def _outputs_are_tensors(self, inputs: Any, outputs: Any) -> None:
+    def _outputs_are_tensors(self, inputs: object, outputs: object) -> None:
         """Keep an error where a model of tensors is given no outputs, or layers in their place."""
         if not tensors_in(inputs) or tensors_in(outputs) or unknown_in(outputs) is not None:
             return
@@ -389,33 +301,24 @@ class Making(KerasPart):
             fact = f"Model needs tensors as outputs, got the layer '{layer.name}'; call it: {layer.type}(…)(x)"
             self.fault(SpecError(fact), *where)
 
-    def register(self, model: ModelValue) -> None:
-        """Keep a model among those of the program."""
-        model.is_inner = bool(self.tracing)
-        self.models.append(model)
-        if len(self.models) > 500:
-            from layerexplain.frontends.code.bounds import Exhausted
-
-            raise Exhausted("makes more than 500 models")
-
     def rebuild(self, model: ModelValue, called: bool = False) -> None:
         """Draw the names that Keras draws when it makes a functional model of the layers of a Sequential one: after
         each change where the first layer states a shape, else when the model is called or built."""
         first = model.layers[0] if model.layers else None
         if first is None or self.keras_2 or model.form != "sequential" or (called and model.is_built):
             return
-        stated = first.type == "InputLayer" or bool(model.made_input)
+        stated = first.type == "InputLayer" or bool(model.added_input)
         if not stated and id(first) in self.first_shapes:
-            model.made_input, stated = self.draw("InputLayer"), True
+            model.added_input, stated = self.draw("InputLayer"), True
         nested = isinstance(first, ModelValue) and (first.is_built or first.form == "functional")
         model.is_built = called or (
-            (stated and len(model.layers) + bool(model.made_input) > 1)
+            (stated and len(model.layers) + bool(model.added_input) > 1)
             or (nested and len(model.layers) > 1 and self.first_shape(first) is not None)
         )
         if not model.is_built:
             return
         if not stated:
-            model.made_input = self.draw("InputLayer")
+            model.added_input = self.draw("InputLayer")
         for one in model.layers:
             if isinstance(one, ModelValue):
                 self.rebuild(one, called=True)
@@ -423,7 +326,7 @@ class Making(KerasPart):
             self.graph(model)  # whose `call` makes layers, before those that follow
         self.draw("Functional")
 
-    def add(self, model: ModelValue, item: Any, place: Place | int = 0, *, rebuild: bool = True) -> None:
+    def add(self, model: ModelValue, item: ProgramValue, place: Place | int = 0, *, rebuild: bool = True) -> None:
         """`model.add(layer)`. `place` is where the layer stands: by its number among the arguments."""
         self.interpreter.effects.record_model_change(model)
         if isinstance(item, Tensor) and item.node.layer.type == "InputLayer":
@@ -442,13 +345,13 @@ class Making(KerasPart):
             why = item if isinstance(item, Unknown) else self.interpreter.unknown("what is added is not a layer")
             if (fact := _no_layer(item)) is not None:
                 self.fault(SpecError(f"{model.type} takes layers, got {fact}"), place)
-            layer = LayerValue(why.name or "Layer", "custom", why.name or "layer", {}, self.interpreter.place())
+            layer = LayerValue(self, why.name or "Layer", "custom", why.name or "layer", {}, self.interpreter.place())
             layer.reason = why
         model.layers.append(layer)
         if rebuild:
             self.rebuild(model)
 
-    def set_trainable(self, layer: LayerValue, value: Any) -> None:
+    def set_trainable(self, layer: LayerValue, value: object) -> None:
         """`layer.trainable = …`, which holds for all that is inside too."""
         if isinstance(value, Unknown):
             layer.mark_changed()
@@ -461,8 +364,8 @@ class Making(KerasPart):
         for inner in self.inner_layers(layer):
             self.set_trainable(inner, bool(value))
 
-    def make_setting(self, path: str, name: str, args: list[Any], kwargs: dict[str, Any]) -> Setting:
-        """An optimizer, a loss, a metric, a regularizer, an initializer."""
+    def make_setting(self, path: str, name: str, args: Arguments, kwargs: Keywords) -> Setting:
+        """Return an optimizer, a loss, a metric, a regularizer, an initializer."""
         first = {"l1": "l1", "L1": "l1", "l2": "l2", "L2": "l2"}.get(name, "learning_rate" if "optim" in path else "")
         config = dict(kwargs)
         if args and first:
@@ -470,12 +373,18 @@ class Making(KerasPart):
         return Setting(name, {key: one for key, one in config.items() if key != "**"}, path)
 
 
-def _no_layer(item: Any) -> str | None:
-    """What stands where a layer should, and what would be right; None for what may be one."""
+def stands_for(value: Unknown) -> str:
+    """Return the name of an input that a value may be: one that the code does not define, or an argument that a
+    function is not given; "" for any other."""
+    return (value.option or value.name) if value.lacks in ("name", "argument") else ""
+
+
+def _no_layer(item: object) -> str | None:
+    """Return what stands where a layer should, and what would be right; None for what may be one."""
     if isinstance(item, Tensor):
         type_ = item.node.layer.type
         return f"a tensor, the result of a layer that is called; give the layer: {type_}(…) without (x)"
-    if isinstance(item, Symbol) and (what := named(item.path)) is not None and what.kind == "layer":
+    if isinstance(item, Symbol) and (what := resolve_keras_name(item.path)) is not None and what.kind == "layer":
         return f"the class {item.last}; make one: {item.last}(…)"
     if isinstance(item, Symbol | Setting) and (path := getattr(item, "path", "")) and "activations" in path:
         name = item.last if isinstance(item, Symbol) else item.class_name
@@ -487,11 +396,11 @@ def _no_layer(item: Any) -> str | None:
 
 
 def _order(type_: str) -> Sequence[str]:
-    """The arguments of a layer that are given without a name, in Keras's order."""
+    """Return the arguments of a layer that are given without a name, in Keras's order."""
     declaration = find(today(type_))
     return _FIRST.get(type_) or (positional_arguments(declaration) if declaration is not None else ())
 
 
 def today(type_: str) -> str:
-    """The class that Keras makes by an older name: it names layers after it."""
+    """Return the class that Keras makes by an older name: it names layers after it."""
     return modern_layer(type_, {}, tells_module=True)[0] if type_ != "Merge" else type_

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from layerexplain.frontends.code.values.array import Array, array_of
-from layerexplain.frontends.code.values.base import Evaluator, Unknown, Value
+from layerexplain.frontends.code.values.base import Arguments, Evaluator, Keywords, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.program import Bound
 
 FUNCTIONS = frozenset({"ImageDataGenerator", "image_dataset_from_directory"})
@@ -23,20 +21,20 @@ class Batches(Value):
         self.y = y
         self.argument = argument
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return Bound(self, name) if name in _SAME or name == "map" else Unknown(f"{name} of batches of images")
 
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         return self if name in _SAME else Unknown(f"{name}() of batches of images")
 
 
 class ImageGenerator(Value):
     """An `ImageDataGenerator`."""
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return Bound(self, name)
 
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if name == "flow_from_directory":
             size = args[1] if len(args) > 1 else kwargs.get("target_size", (256, 256))
             return _batches(size, kwargs.get("color_mode", "rgb"), kwargs, "class_mode", "categorical")
@@ -47,22 +45,22 @@ class ImageGenerator(Value):
         return None if name == "fit" else Unknown(f"{name}() of an ImageDataGenerator")
 
 
-def call(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    """What `ImageDataGenerator(…)` or `image_dataset_from_directory(…)` gives."""
+def call(name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+    """Return what `ImageDataGenerator(…)` or `image_dataset_from_directory(…)` gives."""
     if name == "ImageDataGenerator":
         return ImageGenerator()
     size = kwargs.get("image_size", (256, 256))
     return _batches(size, kwargs.get("color_mode", "rgb"), kwargs, "label_mode", "int")
 
 
-def _batches(size: Any, colors: Any, kwargs: dict[str, Any], argument: str, default: str) -> Any:
+def _batches(size: ProgramValue, colors: ProgramValue, kwargs: Keywords, argument: str, default: str) -> ProgramValue:
     channels = _CHANNELS.get(colors) if isinstance(colors, str) else None
     known = type(size) in (tuple, list) and len(size) == 2 and all(type(one) is int for one in size)
     if channels is None or not known:
         return Unknown("batches of images of a size that is not known")
     x = Array((None, *size, channels))
-    mode: Any = kwargs.get(argument, default)
-    names: Any = kwargs.get("classes", kwargs.get("class_names"))
+    mode: ProgramValue = kwargs.get(argument, default)
+    names: ProgramValue = kwargs.get("classes", kwargs.get("class_names"))
     count = len(names) if type(names) in (tuple, list) else None
     labels = {
         "binary": Array((None,), None, 2),

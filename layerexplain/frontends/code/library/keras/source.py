@@ -7,15 +7,16 @@ import os
 import re
 from functools import cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.keras_names import inside_keras, named
+from layerexplain.frontends.code.library.keras.names import inside_keras, resolve_keras_name
 from layerexplain.frontends.code.modules import read_module
+from layerexplain.frontends.code.values.base import ProgramValue
 from layerexplain.frontends.code.values.program import Class, Function
 from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.keras_calls import Keras
+    from layerexplain.frontends.code.library.keras.framework import Keras
 
 _CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
 _SAYS_NOTHING = frozenset({"__init__", "get_config", "from_config", "compute_output_shape", "compute_output_spec"})
@@ -24,7 +25,7 @@ _SAYS_NOTHING = frozenset({"__init__", "get_config", "from_config", "compute_out
 
 @cache
 def keras_folder() -> str | None:
-    """The folder of the installed Keras, which is found and not imported; None where there is none."""
+    """Return the folder of the installed Keras, which is found and not imported; None where there is none."""
     try:
         spec = find_spec("keras")
     except (ImportError, ValueError):
@@ -35,7 +36,7 @@ def keras_folder() -> str | None:
 
 @cache
 def _homes() -> dict[str, str]:
-    """The file of each class of Keras's layers."""
+    """Return the file of each class of Keras's layers."""
     folder = keras_folder()
     found: dict[str, str] = {}
     for place, _, names in os.walk(os.path.join(folder, "src", "layers")) if folder is not None else ():
@@ -49,7 +50,7 @@ def _homes() -> dict[str, str]:
 
 
 def source_class(keras: Keras, name: str) -> Class | None:
-    """A class of Keras's layers as its source has it; None where no Keras is installed that has it."""
+    """Return a class of Keras's layers as its source has it; None where no Keras is installed that has it."""
     path, folder = _homes().get(name), keras_folder()
     read = None if path is None or folder is None else read_module(path, os.path.relpath(path, os.path.dirname(folder)))
     if read is None:
@@ -64,7 +65,7 @@ def with_source(keras: Keras, cls: Class) -> None:
     for place, base in enumerate(cls.bases):
         if not isinstance(base, Symbol) or inside_keras(base.path) is None or base.last in ("Layer", "Wrapper"):
             continue
-        what = named(base.path)
+        what = resolve_keras_name(base.path)
         is_layer = what is not None and what.kind == "layer"
         is_inner = what is not None and what.kind == "other" and "layers" in base.path.split(".")
         if (is_layer and _changes(cls)) or (is_inner and base.last in _homes()):
@@ -74,7 +75,7 @@ def with_source(keras: Keras, cls: Class) -> None:
 
 
 def _changes(cls: Class) -> bool:
-    """Whether a class has methods by which its layer computes something else."""
-    own: dict[str, Any] = cls.attributes
+    """Return whether a class has methods by which its layer computes something else."""
+    own: dict[str, ProgramValue] = cls.attributes
     return any(isinstance(one, Function) and one.kind != "property" and name not in _SAYS_NOTHING
                for name, one in own.items())  # fmt: skip

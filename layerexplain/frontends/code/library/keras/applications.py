@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.keras_source import keras_folder
+from layerexplain.frontends.code.library.keras.source import keras_folder
 from layerexplain.frontends.code.modules import read_module
-from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.keras_calls import Keras
+    from layerexplain.frontends.code.library.keras.framework import Keras
 
 _FOLDER = os.path.join("src", "applications")
 
 
 @cache
 def _homes() -> dict[str, str]:
-    """The module of each function of keras.applications that makes a model or helps to."""
+    """Return the module of each function of keras.applications that makes a model or helps to."""
     folder = keras_folder()
     found: dict[str, str] = {}
     for name in sorted(os.listdir(os.path.join(folder, _FOLDER))) if folder is not None else ():
@@ -31,9 +31,9 @@ def _homes() -> dict[str, str]:
     return found
 
 
-def application(keras: Keras, name: str, args: list[Any], kwargs: dict[str, Any], module: str = "") -> Any:
-    """The result of a function of keras.applications, of a module of it where several have the function; Unknown where
-    no Keras is installed whose source has it."""
+def application(keras: Keras, name: str, args: Arguments, kwargs: Keywords, module: str = "") -> ProgramValue:
+    """Return the result of a function of keras.applications, of a module of it where several have the function; Unknown
+    where no Keras is installed whose source has it."""
     home, folder = f"{module}.py" if module else _homes().get(name), keras_folder()
     if home is None or folder is None:
         why = (

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from layerexplain.frontends.code.frames import Assumption
-from layerexplain.frontends.code.values.base import Evaluator, Value
+from layerexplain.frontends.code.values.base import Arguments, Evaluator, Keywords, ProgramValue, Value
 from layerexplain.frontends.code.values.program import Bound, Namespace
 from layerexplain.frontends.code.values.symbols import Symbol
 
@@ -15,12 +13,12 @@ class Parser(Value):
     NAME=VALUE` gives another."""
 
     def __init__(self) -> None:
-        self.known: dict[str, Any] = {}
+        self.known: dict[str, ProgramValue] = {}
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return Bound(self, name)
 
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if name == "add_argument":
             flags = [one for one in args if isinstance(one, str)]
             if flags:
@@ -37,12 +35,12 @@ class Parser(Value):
             if not args or args[0] != []:
                 words = "the arguments of the command line are taken as their defaults"
                 evaluator.effects.depend_on(Assumption(evaluator.line, words))
-            made = Namespace({key: evaluator.settings.get(key, one) for key, one in self.known.items()})
-            return made if name == "parse_args" else (made, [])
+            namespace = Namespace({key: evaluator.settings.get(key, one) for key, one in self.known.items()})
+            return namespace if name == "parse_args" else (namespace, [])
         return None if name in ("print_help", "error", "exit") else evaluator.unknown(f"{name}() of a parser")
 
 
-def _default(dest: str, flags: list[str], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _default(dest: str, flags: list[str], kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     action = kwargs.get("action")
     if action in ("store_true", "store_false"):
         return kwargs.get("default", action == "store_false")

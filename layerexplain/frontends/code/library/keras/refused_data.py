@@ -4,18 +4,19 @@ number of them, targets that its loss does not take, states without a fixed batc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.graphs import Graph, flat
-from layerexplain.frontends.code.image_batches import Batches
-from layerexplain.frontends.code.keras_names import named
-from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.frontends.code.library.keras.image_batches import Batches
+from layerexplain.frontends.code.library.keras.names import resolve_keras_name
+from layerexplain.frontends.code.library.keras.refused_calls import RefusedCalls
+from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import ProgramValue
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
+from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.layers.keras.fit_data import examples_words, refuses_targets, takes_examples, targets_words
 from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.layers.registry import find
@@ -23,34 +24,18 @@ from layerexplain.model import DataArray, FitData, Shape
 from layerexplain.ops.sizes import shape_text
 
 _ORDER = ("x", "y")
+_MOST_VALUE = 1e30
 _OF_BATCHES = "that of the batches"
 _MOST_WEIGHTS, _MOST_SHOWN = 1_000, 8
 _TRAINS = frozenset({"fit", "evaluate", "train_on_batch", "test_on_batch"})
 
 
-class Fitting(KerasPart):
-    """The part of `Keras` that holds data against models."""
-
-    # States -----------------------------------------------------------------------------------------------------------
-
-    def check_states(self, layer: LayerValue, tensor: Any) -> None:
-        """Keep the fault of a layer that keeps its states between batches and does not know how many examples they are
-        of. Nothing is said behind what may fix the batch: an operation, or code that is not read."""
-        inner = layer.config.get("layer")
-        held = [layer, inner] if isinstance(inner, LayerValue) else [layer]
-        keeps = next((one for one in held if one.config.get("stateful") is True), None)
-        declaration = find(keeps.type) if keeps is not None and keeps.kind == "layer" else None
-        if keeps is None or declaration is None or not declaration.takes_states:
-            return
-        shapes = _input_shapes(tensor) if isinstance(tensor, GraphTensor) else None
-        if shapes and all(one[0] is None for one in shapes):
-            right = f"Input(batch_shape=({', '.join(map(str, (32, *shapes[0][1:])))}))"
-            fact = f"{keeps.type} with stateful=True needs a batch size that is fixed, got None; for example {right}"
-            self.fault(ShapeError(fact), layer.place)
+class RefusedData(RefusedCalls):
+    """What Keras refuses of the tensors and data that a model is given."""
 
     # Inputs of models -------------------------------------------------------------------------------------------------
 
-    def check_inputs(self, model: ModelValue, args: Sequence[Any]) -> None:
+    def check_inputs(self, model: ModelValue, args: Sequence[ProgramValue]) -> None:
         """Keep the fault of a model that is called on other tensors than those that it is made for."""
         graph = self.graph(model)
         if graph is None or not args:
@@ -63,7 +48,7 @@ class Fitting(KerasPart):
                 others = ", ".join(f"'{one}'" for one in given)
                 self.fault(ShapeError(f"the model '{model.name}' is given no input '{missing[0]}', got {others}"), 0)
                 return
-            tensors: list[Any] = [given[name] for name in names]
+            tensors: list[ProgramValue] = [given[name] for name in names]
         else:
             tensors = flat(given)
             if any(not isinstance(one, Tensor) or self.shapes.of(one) is None for one in tensors):
@@ -73,8 +58,8 @@ class Fitting(KerasPart):
                 right = f"; give [{', '.join(names[:9])}]" if len(names) > 1 else ""
                 self.fault(ShapeError(f"the model '{model.name}' takes {takes}, got {len(tensors)}{right}"), 0)
                 return
-        for own, fed in zip(graph.inputs, tensors, strict=True):
-            wanted, got = self.shapes.of(own), self.shapes.of(fed) if isinstance(fed, Tensor) else None
+        for own, given in zip(graph.inputs, tensors, strict=True):
+            wanted, got = self.shapes.of(own), self.shapes.of(given) if isinstance(given, Tensor) else None
             if wanted is None or got is None or len(wanted.shape) != len(got.shape):
                 continue
             if _differ(wanted.shape, got.shape):
@@ -83,7 +68,7 @@ class Fitting(KerasPart):
 
     # Weights ----------------------------------------------------------------------------------------------------------
 
-    def check_weights(self, layer: LayerValue, given: Any, place: str | int = 0) -> None:
+    def check_weights(self, layer: LayerValue, given: ProgramValue, place: str | int = 0) -> None:
         """Keep the fault of `set_weights` with other sizes than those of a layer or a model that is called or built."""
         arrays = list(given) if type(given) in (list, tuple) and len(given) <= _MOST_WEIGHTS else []
         if not arrays or not all(isinstance(one, Array) for one in arrays):
@@ -99,8 +84,8 @@ class Fitting(KerasPart):
             self.fault(ShapeError(f"the weights of '{layer.name}' are {takes}, got {got}"), place)
 
     def _weights_of(self, layer: LayerValue, met: set[int]) -> list[Shape] | None:
-        """The shapes of the weights of a layer, or of the layers of a model that are not met yet; None where they are
-        not known."""
+        """Return the shapes of the weights of a layer, or of the layers of a model that are not met yet; None where
+        they are not known."""
         if id(layer) in met or layer.kind == "operation" or layer.type == "InputLayer":
             return []
         met.add(id(layer))
@@ -121,12 +106,14 @@ class Fitting(KerasPart):
 
     # Data -------------------------------------------------------------------------------------------------------------
 
-    def check_data(self, model: ModelValue, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    def check_data(
+        self, model: ModelValue, name: str, args: Sequence[ProgramValue], kwargs: Mapping[str, ProgramValue]
+    ) -> None:
         """Keep the faults of a model that is trained or run on other data than those that it is made for."""
         graph = self.graph(model) if model.form != "own" else None
         if graph is None or any(layer.kind == "custom" for layer in graph.layers):
             return
-        given: dict[str, Any] = {**dict(zip(_ORDER, args, strict=False)), **kwargs}
+        given: dict[str, ProgramValue] = {**dict(zip(_ORDER, args, strict=False)), **kwargs}
         batches = given.get("x")
         if isinstance(batches, Batches):
             given |= {"x": batches.x, "y": batches.y, "batch_size": _OF_BATCHES}
@@ -138,12 +125,12 @@ class Fitting(KerasPart):
             return
         self._check_targets(model, graph, name, given.get("x"), given.get("y"), "y", batches)
         model.fitted = self._fitted(model, graph, given)
-        others: Any = given.get("validation_data")
+        others: ProgramValue = given.get("validation_data")
         if type(others) in (list, tuple) and len(others) > 1 and not effects.since(mark).faults:
             self._check_examples(model, graph, name, others[0], "validation_data")
             self._check_targets(model, graph, name, others[0], others[1], "validation_data")
 
-    def _fitted(self, model: ModelValue, graph: Graph, given: Mapping[str, Any]) -> FitData:
+    def _fitted(self, model: ModelValue, graph: Graph, given: Mapping[str, ProgramValue]) -> FitData:
         """Return what a model is trained on, as far as it is known."""
         found: list[DataArray] = []
         sure = given.get("batch_size") == _OF_BATCHES
@@ -151,13 +138,13 @@ class Fitting(KerasPart):
         for structure, tensors, argument, name in sides:
             names = _names(structure, tensors)
             arrays = _arrays(given.get(argument), names) or []
-            own = [name] if len(names) == 1 else names
+            own = [name] if len(names) == 1 else [tensor.node.layer.name for tensor in tensors]
             if len(arrays) == len(own):
                 found += [_data_array(one, array, sure) for one, array in zip(own, arrays, strict=True) if array.shape]
         batch = given.get("batch_size", 32)
         return FitData(tuple(found), batch if isinstance(batch, int) else 32 if batch is None else None)
 
-    def _check_examples(self, model: ModelValue, graph: Graph, name: str, data: Any, argument: str) -> None:
+    def _check_examples(self, model: ModelValue, graph: Graph, name: str, data: object, argument: str) -> None:
         arrays = _arrays(data, _names(model.inputs, graph.inputs))
         if arrays is None:
             return
@@ -170,7 +157,7 @@ class Fitting(KerasPart):
             return
         for own, array in zip(graph.inputs, arrays, strict=True):
             spec = self.shapes.of(own)
-            wanted = None if spec is None else (None, *spec.shape[1:])
+            wanted = None if spec is None else as_recorded(spec)[0]
             if wanted is not None and array.shape and not takes_examples(wanted, array.shape):
                 self.fault(
                     ShapeError(examples_words(wanted, array.shape, _called(argument, "X"), name)), argument, _ORDER
@@ -182,10 +169,10 @@ class Fitting(KerasPart):
         model: ModelValue,
         graph: Graph,
         name: str,
-        data: Any,
-        targets: Any,
+        data: object,
+        targets: object,
         argument: str,
-        batches: Any = None,
+        batches: object = None,
     ) -> None:
         if any(self.shapes.of(one) is None for one in graph.outputs):
             return  # a tensor of unknown shape may stand for several
@@ -206,8 +193,8 @@ class Fitting(KerasPart):
             fact = f"the model '{model.name}' is compiled with a loss for '{wrong}'; its outputs are {known}"
             self.fault(ShapeError(fact))
             return
-        fed = _arrays(data, _names(model.inputs, graph.inputs)) or []
-        counts = [one.shape[0] for one in [*fed, *arrays] if one.shape and isinstance(one.shape[0], int)]
+        examples = _arrays(data, _names(model.inputs, graph.inputs)) or []
+        counts = [one.shape[0] for one in [*examples, *arrays] if one.shape and isinstance(one.shape[0], int)]
         if len(set(counts)) > 1:
             several = " and ".join(dict.fromkeys(map(str, counts)))
             self.fault(ShapeError(f"{shown} needs as many targets as examples, got {several}"), argument, _ORDER)
@@ -217,7 +204,7 @@ class Fitting(KerasPart):
             loss = _loss(compiled, number, names)
             if spec is None or loss is None or not array.shape:
                 continue
-            sizes, found = (None, *spec.shape[1:]), (None, *array.shape[1:])
+            sizes, found = as_recorded(spec)[0], (None, *array.shape[1:])
             if refuses_targets(loss, found, sizes):
                 right = _mode(batches, loss) if len(found) != len(loss.targets_shape(sizes)) else ""
                 fact = targets_words(loss, sizes, array.shape, _called(argument, "y"), name, right)
@@ -225,7 +212,7 @@ class Fitting(KerasPart):
                 return
 
 
-def _mode(batches: Any, loss: Loss) -> str:
+def _mode(batches: object, loss: Loss) -> str:
     """Return the argument with which batches of images have the targets that a loss takes."""
     if not isinstance(batches, Batches):
         return ""
@@ -238,9 +225,9 @@ def _mode(batches: Any, loss: Loss) -> str:
 def _data_array(name: str, array: Array, sure: bool) -> DataArray:
     """Return what is known of an array: the values of a small one, the bytes of images, and the classes of labels where
     that is `sure` or they are so many that each class is among them."""
-    values = [one for one in array.values or () if isinstance(one, int | float)]
+    values = [float(one) for one in array.values or () if isinstance(one, int | float) and abs(one) < _MOST_VALUE]
     if values and len(values) == len(array.values or ()):
-        return DataArray(name, array.shape, min(values), max(values), all(one == int(one) for one in values))
+        return DataArray(name, array.shape, min(values), max(values), all(one.is_integer() for one in values))
     rows, classes = array.shape[0], array.classes
     every = classes and (sure or (isinstance(rows, int) and rows >= 10 * classes))
     high = classes - 1 if classes and every else 255 if array.dtype == "uint8" and name == "X" else None
@@ -248,32 +235,32 @@ def _data_array(name: str, array: Array, sure: bool) -> DataArray:
 
 
 def _called(argument: str, name: str) -> str:
-    """What data are called in a message: X or y, or those of `validation_data`."""
+    """Return what data are called in a message: X or y, or those of `validation_data`."""
     return name if argument in _ORDER else f"{name}_val"
 
 
-def _loss(compiled: Any, number: int, names: Sequence[str]) -> Loss | None:
-    """The loss of an output, by its number among the names of all; None for one that is no loss of Keras."""
+def _loss(compiled: ProgramValue, number: int, names: Sequence[str]) -> Loss | None:
+    """Return the loss of an output, by its number among the names of all; None for one that is no loss of Keras."""
     if type(compiled) in (list, tuple):
         compiled = compiled[number] if len(compiled) == len(names) else None
     elif type(compiled) is dict:
         compiled = compiled.get(names[number])
     if isinstance(compiled, Symbol):
-        what = named(compiled.path)
+        what = resolve_keras_name(compiled.path)
         compiled = what.name if what is not None and what.path.startswith("losses.") else None
     elif isinstance(compiled, Setting):
         compiled = compiled.class_name if compiled.path.startswith("losses.") else None
     return loss_of(compiled) if isinstance(compiled, str) else None
 
 
-def _names(structure: Any, tensors: Sequence[Tensor]) -> list[str]:
-    """The names of the inputs or outputs of a model: the keys of a dict, else those of the layers."""
+def _names(structure: object, tensors: Sequence[Tensor]) -> list[str]:
+    """Return the names of the inputs or outputs of a model: the keys of a dict, else those of the layers."""
     keys = [str(key) for key in sorted(structure, key=str)] if type(structure) is dict else []
     return keys if len(keys) == len(tensors) else [tensor.node.layer.name for tensor in tensors]
 
 
-def _arrays(data: Any, names: Sequence[str]) -> list[Array] | None:
-    """The arrays of data in the order of the names; None where one of them is not known."""
+def _arrays(data: ProgramValue, names: Sequence[str]) -> list[Array] | None:
+    """Return the arrays of data in the order of the names; None where one of them is not known."""
     if type(data) is dict:
         found = [data.get(name) for name in names]
     else:
@@ -281,34 +268,14 @@ def _arrays(data: Any, names: Sequence[str]) -> list[Array] | None:
     return [one for one in found if isinstance(one, Array)] if all(isinstance(one, Array) for one in found) else None
 
 
-def _differ(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    """Whether known sizes differ; that of the batch does not count."""
+def _differ(one: Sequence[ProgramValue], other: Sequence[ProgramValue]) -> bool:
+    """Return whether known sizes differ; that of the batch does not count."""
     pairs = zip(one[1:], other[1:], strict=True)
     return any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in pairs)
 
 
 def _count(number: int, what: str) -> str:
     return f"one {what}" if number == 1 else f"{number} {what}s"
-
-
-def _input_shapes(tensor: Tensor) -> list[Sequence[Any]] | None:
-    """The shapes, with the batch, of the inputs that feed a tensor through layers of Keras alone; None where one is not
-    known, or something else stands between."""
-    waiting, seen, found = [tensor], set(), []
-    while waiting:
-        node = waiting.pop().node
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if node.layer.kind != "layer":
-            return None
-        if node.layer.type == "InputLayer":
-            shape = node.layer.config.get("batch_shape")
-            if type(shape) not in (list, tuple) or not shape:
-                return None
-            found.append(shape)
-        waiting += node.tensors()
-    return found
 
 
 def _shapes_text(shapes: Sequence[Shape]) -> str:

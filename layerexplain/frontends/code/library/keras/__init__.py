@@ -1,0 +1,14 @@
+"""Keras: what its names make, what its layers, models and tensors answer, and what it refuses of a program.
+
+framework.py        what a call of a name makes, and classes of the program that stand on Keras's
+names.py            which name, through which import, is which class or function
+making.py           layers, inputs, models
+operations.py       keras.ops and operators; run_time_sizes.py: on sizes that are known at run time only
+backend.py          keras.backend; utilities.py: keras.utils and the rest
+datasets.py         keras.datasets; image_batches.py: images of directories
+attributes.py       attributes and methods of layers, models, tensors and weights
+cloning.py          copies of models
+applications.py     keras.applications, from the source of an installed Keras; source.py: the classes of its layers
+refused_calls.py    names and arguments that Keras does not take; refused_data.py: tensors and data
+api.py              what its names are called with (api.txt, which scripts/keras_api.py writes)
+"""

@@ -1,0 +1,122 @@
+"""`keras.backend`, whose functions Keras 3 has in `keras.ops`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from layerexplain.frontends.code.library.keras.operations import SIZES
+from layerexplain.frontends.code.library.table import FunctionTable
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
+from layerexplain.frontends.code.values.layers import tensors_in
+from layerexplain.frontends.code.values.tensors import Tensor
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.library.keras.framework import Keras
+
+_SAME_NAME = """
+sum mean max min prod exp log sqrt square abs clip softmax relu tanh sigmoid softplus elu concatenate reshape
+expand_dims squeeze stack transpose cast argmax argmin maximum minimum sign sin cos var std any all cumsum tile equal
+greater less not_equal stop_gradient round logsumexp zeros_like ones_like one_hot hard_sigmoid
+"""
+_OPERATIONS = {
+    "pow": "power",
+    "permute_dimensions": "transpose",
+    "l2_normalize": "normalize",
+    "repeat_elements": "repeat",
+    "identity": "copy",
+    **{name: name for name in _SAME_NAME.split()},
+}
+"""Functions of keras.backend that are those of keras.ops, in today's names."""
+_SETTINGS = {
+    "epsilon": 1e-7, "floatx": "float32", "backend": "tensorflow", "is_flash_attention_enabled": False,
+    "image_data_format": "channels_last", "image_dim_ordering": "tf",
+}  # fmt: skip
+"""What Keras's settings are where no program changes them."""
+_NUMBERS = {
+    "random_normal": "normal", "random_uniform": "uniform", "constant": "constant", "zeros": "zeros", "ones": "ones",
+}  # fmt: skip
+"""Functions that make numbers, and their names in keras.ops and keras.random."""
+
+function: FunctionTable[Keras] = FunctionTable()
+
+
+def call_backend(name: str, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    """Return what a function of keras.backend gives."""
+    result = function.call(name, args, kwargs, keras)
+    if result is not NotImplemented:
+        return result
+    if name in _SETTINGS:
+        return _SETTINGS[name]
+    if name in SIZES:
+        return keras.size(name, args, kwargs)
+    if name in _OPERATIONS:
+        return keras.operation(_OPERATIONS[name], args, kwargs)
+    if tensors_in([*args, *kwargs.values()]):
+        return keras.opaque_call(f"keras.backend.{name}", args, kwargs)
+    if name in _NUMBERS:
+        return keras.numbers(_NUMBERS[name], args, kwargs)
+    return keras.interpreter.unknown(f"it comes from keras.backend.{name}(…)")
+
+
+@function("clear_session", "reset_uids")
+def _clear_session(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    keras.counters.clear()
+    keras.interpreter.effects.record_model_event()
+
+
+@function("set_learning_phase", "set_floatx", "set_session", "set_value")
+def _change_setting(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return None
+
+
+@function("set_image_data_format")
+def _set_image_data_format(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    if args and args[0] != "channels_last":
+        why = keras.interpreter.unknown("set_image_data_format changes the axes of images")
+        keras.interpreter.effects.mark_program_incomplete(why)
+
+
+@function("get_keras_mask")
+def _get_mask(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    if not args:
+        return NotImplemented
+    return keras.mask_of(args[0]) if isinstance(args[0], Tensor) else None
+
+
+@function("set_keras_mask")
+def _set_mask(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    if not args or not isinstance(args[0], Tensor):
+        return NotImplemented
+    mask = args[1] if len(args) > 1 else kwargs.get("mask")
+    keras.masks[args[0]] = mask if isinstance(mask, Tensor) else None
+    return None
+
+
+@function("standardize_dtype")
+def _standardize_dtype(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return args[0] if args else NotImplemented
+
+
+@function("is_keras_tensor")
+def _is_keras_tensor(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return bool(args) and isinstance(args[0], Tensor)
+
+
+@function("variable")
+def _variable(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return keras.variable(args, kwargs)
+
+
+@function("Variable")
+def _keras_variable(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return keras.variable(args, kwargs, of_keras=True)
+
+
+@function("dot")
+def _dot(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return keras.operation("matmul", args, kwargs) if len(args) == 2 else NotImplemented
+
+
+@function("permute_dimensions")
+def _permute_dimensions(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return keras.operation("transpose", args, {"axes": kwargs["pattern"]} if "pattern" in kwargs else kwargs)

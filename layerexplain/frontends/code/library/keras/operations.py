@@ -1,0 +1,283 @@
+"""Operations on tensors: operators, `keras.ops`, functions of TensorFlow, `keras.backend`."""
+
+from __future__ import annotations
+
+import math
+
+from layerexplain.errors import ArgumentError
+from layerexplain.frontends.code.frames import Assumption
+from layerexplain.frontends.code.library import numpy as numpy_functions
+from layerexplain.frontends.code.library.keras import api as keras_api
+from layerexplain.frontends.code.library.keras.names import operation_type
+from layerexplain.frontends.code.library.keras.run_time_sizes import RunTimeSizes
+from layerexplain.frontends.code.shapes import CONSTANT_TYPE, is_shape
+from layerexplain.frontends.code.values import array as arrays
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
+from layerexplain.frontends.code.values.layers import LayerValue, Variable, tensors_in
+from layerexplain.frontends.code.values.symbols import DTYPES
+from layerexplain.frontends.code.values.tensors import Tensor
+
+_OPERATORS = {
+    "Add": "Add", "Sub": "Subtract", "Mult": "Multiply", "Div": "TrueDivide", "FloorDiv": "FloorDivide", "Mod": "Mod",
+    "Pow": "Power", "MatMult": "Matmul", "Lt": "Less", "LtE": "LessEqual", "Gt": "Greater", "GtE": "GreaterEqual",
+    "Eq": "Equal", "NotEq": "NotEqual", "USub": "Negative", "Abs": "Absolute", "Invert": "LogicalNot", "BitAnd":
+    "LogicalAnd", "BitOr": "LogicalOr",
+}  # fmt: skip
+
+ORDER = {
+    "average": ("x", "axis", "weights"),
+    "isin": ("x1", "x2", "assume_unique", "invert"),
+}
+"""Keras's order of the arguments of functions that are declared in another, with the tensors first."""
+
+_GIVEN_SHAPE = frozenset({"normal", "uniform", "truncated_normal", "randint", "zeros", "ones", "random_normal"})
+_OF_DRAWS = {"mean": "mean", "stddev": "stddev", "minval": "low", "maxval": "high"}
+"""What random numbers are drawn by, and its name in the formula language."""
+
+_OF_TENSORS = frozenset(
+    {"Einsum", "Concatenate", "Stack", "Where", "Matmul", "Tensordot", "Dot", "Hstack", "Vstack", "Meshgrid"}
+)
+"""Operations all of whose positional arguments are tensors; arrays may stand among them."""
+
+_BY_OPERATOR = {
+    "add": "Add", "subtract": "Sub", "multiply": "Mult", "divide": "Div", "true_divide": "Div",
+    "floor_divide": "FloorDiv", "power": "Pow", "pow": "Pow", "mod": "Mod",
+}  # fmt: skip
+"""Functions of numbers that are operators of Python."""
+
+
+def _is_number(value: ProgramValue) -> bool:
+    """Return whether a value is a number, or lists of them."""
+    if type(value) in (list, tuple):
+        return all(map(_is_number, value))
+    return isinstance(value, bool | int | float | str | type(None))
+
+
+SIZES = frozenset({"shape", "int_shape", "size", "rank", "ndim"})
+
+
+def _variable_dtype(value: ProgramValue, given: ProgramValue) -> str:
+    """Return the dtype of a variable: the one that it states, else that of its value; "" where the code does not
+    say."""
+    if given is not None:
+        name = arrays.name_of_dtype(given)
+        return name if name in DTYPES else ""
+    if isinstance(value, Array):
+        return "float32" if value.dtype == "float32" else ""
+    first = value
+    while type(first) in (list, tuple) and first:
+        first = first[0]
+    return {bool: "bool", int: "int32", float: "float32"}.get(type(first), "")
+
+
+class Operations(RunTimeSizes):
+    """Operations of Keras on tensors, and on numbers."""
+
+    def operator(self, name: str, left: object, right: object) -> ProgramValue:
+        """Return what an operator of Python on tensors gives."""
+        type_ = _OPERATORS.get(name)
+        if type_ is None:
+            return self.interpreter.unknown("an operator that tensors do not have")
+        given = [self._operand(one) for one in ((left,) if right is None else (left, right))]
+        unknown = next((one for one in given if isinstance(one, Unknown)), None)
+        return unknown if unknown is not None else self.make_operation(type_, given, {})
+
+    def item_of_table(self, table: Array, key: object) -> ProgramValue:
+        """Return a part of an array that the reader does not compute."""
+        return self.tensor_item(self._table(table), key)
+
+    def _operand(self, value: object) -> ProgramValue:
+        if isinstance(value, Variable):
+            value = self.with_weights(value)
+        if isinstance(value, Array):
+            return arrays.plain(value) if value.values is not None else self.constant_tensor(value.shape)
+        return self.size_tensor(value) if isinstance(value, Size) else value
+
+    def tensor_item(self, tensor: Tensor, key: object) -> ProgramValue:
+        """`x[:, 0]`."""
+        keys = key if type(key) is tuple else (key,)
+        parts = [
+            part for one in keys for part in ((one.start, one.stop, one.step) if isinstance(one, slice) else (one,))
+        ]
+        bad = next((one for one in parts if isinstance(one, Unknown)), None)
+        if bad is not None:
+            return bad
+        if any(isinstance(one, Size) for one in parts):
+            if not any(isinstance(one, Size) for one in keys):
+                return self.cut_to_sizes(tensor, keys)
+            return self.interpreter.unknown("a part of a tensor up to a size that is known at run time only")
+        if any(not isinstance(one, int | str | type(None) | type(Ellipsis)) for one in parts):
+            return self.interpreter.unknown("a part of a tensor at places that are not known")
+        if isinstance(key, str):  # the inputs of a model by name
+            return self.cause_of(tensor, f"the part {key!r} of an input, whose parts are not known")
+        return self.make_operation("GetItem", [tensor, key], {})
+
+    def operation(self, name: str, args: Arguments, kwargs: Keywords, path: str = "") -> ProgramValue:
+        """Return what a function of keras.ops gives."""
+        args = [self.with_weights(one) for one in args]
+        kwargs = {key: self.with_weights(one) for key, one in kwargs.items()}
+        if name in SIZES:
+            return self.size(name, args, kwargs)
+        result = self.with_run_time_sizes(name, args, kwargs)
+        if result is not NotImplemented:
+            return result
+        given = [*args, *kwargs.values()]
+        if not tensors_in(given):
+            return self.numbers(name, args, kwargs)
+        unknown = next((one for one in given if isinstance(one, Unknown)), None)
+        if unknown is not None:
+            return self.opaque_call(name, args, kwargs, unknown)
+        type_ = operation_type(name)
+        if type_ is None:
+            return self.opaque_call(path or f"keras.ops.{name}", args, kwargs)
+        if name in ORDER:
+            kwargs = {**dict(list(zip(ORDER[name], args, strict=False))[1:]), **kwargs}
+            args = args[:1]
+        if path and not self.check_axis(f"ops.{name}", f"keras.{path}", args, kwargs):
+            return self.interpreter.unknown(f"the call of {name}, which does not fit")
+        args, kwargs = self.with_sizes(type_, args, kwargs)
+        if type_ in _OF_TENSORS:
+            args = [self._table(one) for one in args]
+        return self.make_operation(type_, args, kwargs)
+
+    def _table(self, value: ProgramValue) -> ProgramValue:
+        """Return an array among the tensors of an operation, as a tensor."""
+        if type(value) in (list, tuple):
+            return type(value)([self._table(one) for one in value])
+        if not isinstance(value, Array) or not self.in_call:
+            return value
+        if value.values is None:
+            return self.constant_tensor(value.shape)
+        result = self.constant_tensor(value.shape, "table")
+        result.node.layer.config["values"] = arrays.plain(value)
+        return result
+
+    def with_weights(self, value: ProgramValue) -> ProgramValue:
+        if isinstance(value, Variable):
+            return self.weight_value(value)
+        if type(value) in (list, tuple) and any(isinstance(one, Variable) for one in value):
+            return type(value)([self.with_weights(one) for one in value])
+        return value
+
+    def with_sizes(self, type_: str, args: Arguments, kwargs: Keywords) -> tuple[Arguments, Keywords]:
+        """Sizes that are known at run time only, in the new shape of a reshape: the batch is -1."""
+        if "eshape" not in type_ and type_ != "TFOpLambda":
+            return args, kwargs
+
+        def sized(value: ProgramValue) -> ProgramValue:
+            if type(value) not in (list, tuple) or not any(isinstance(one, Size) or one is None for one in value):
+                return value
+            sizes = [-1 if isinstance(one, Size) or one is None else one for one in value]
+            if sizes.count(-1) > 1 and sizes[0] == -1:
+                known = self._rest(args, sizes)
+                return known if known is not None else tuple(sizes)
+            return tuple(sizes)
+
+        return [args[0], *map(sized, args[1:])] if args else args, {key: sized(one) for key, one in kwargs.items()}
+
+    def _rest(self, args: Arguments, sizes: list[ProgramValue]) -> ProgramValue:
+        """Return the shape with -1 for the batch alone, where the size that is left open follows from the input's."""
+        spec = self.shapes.of(args[0]) if args and isinstance(args[0], Tensor) else None
+        shape = () if spec is None else spec.shape[1:]
+        own = [one for one in shape if isinstance(one, int)]
+        if not own or sizes.count(-1) != 2 or len(own) < len(shape):
+            return None
+        known = math.prod([one for one in sizes if one != -1])
+        total = math.prod(own)
+        if not known or total % known:
+            return None
+        at = sizes.index(-1, 1)
+        return (*sizes[:at], total // known, *sizes[at + 1 :])
+
+    def size(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """`shape(x)`: the sizes that are known, and run-time sizes."""
+        value = args[0] if args else next(iter(kwargs.values()), None)
+        if isinstance(value, Array):
+            return arrays.attribute(value, "shape") if "shape" in name else self.interpreter.unknown("a size of data")
+        if not isinstance(value, Tensor):
+            return value if isinstance(value, Unknown) else self.interpreter.unknown(f"{name}(…) of no tensor")
+        shape = self.shape_tuple(value)
+        if isinstance(shape, Unknown):
+            return shape
+        if name in ("rank", "ndim"):
+            return len(shape)
+        if name == "size" and None in shape:
+            return Size()
+        if name == "size":
+            return math.prod(shape)
+        sizes = [Size("", value, axis) if one is None else one for axis, one in enumerate(shape)]
+        return shape if name == "int_shape" else tuple(sizes)
+
+    def numbers(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return what a function of keras.ops gives on numbers alone."""
+        drawn = {today: kwargs[key] for key, today in _OF_DRAWS.items() if isinstance(kwargs.get(key), int | float)}
+        kwargs = {key: one for key, one in kwargs.items() if key not in ("dtype", "seed", "name", *_OF_DRAWS)}
+        unknown = next((one for one in [*args, *kwargs.values()] if isinstance(one, Unknown)), None)
+        if unknown is not None:
+            return unknown
+        if name in ("convert_to_tensor", "constant", "array", "cast", "identity") and args:
+            first = args[0]
+            return first if isinstance(first, int | float | Array) else arrays.array_of(first)
+        if name in _GIVEN_SHAPE:
+            shape: ProgramValue = args[0] if args else kwargs.get("shape")
+            is_drawn = type(shape) in (tuple, list) and not (name in ("zeros", "ones") and is_shape(shape))
+            if self.in_call and is_drawn and all(isinstance(one, int | Size | None) for one in shape):
+                return self.constant_tensor(self.filled_at_run_time(shape), name, drawn)
+            result = name if name in ("zeros", "ones") else "empty"
+            return numpy_functions.call_numpy(result, args[:1], kwargs, self.interpreter)
+        operator = _BY_OPERATOR.get(name)
+        if operator is not None and len(args) == 2 and not kwargs:
+            return self.interpreter.operate(operator, *args)
+        result = numpy_functions.call_numpy(name, args, kwargs, self.interpreter)
+        type_ = operation_type(name)
+        if not isinstance(result, Unknown) or not self.in_call or type_ is None:
+            return result
+        if type_ in _OF_TENSORS:
+            given = [one if isinstance(one, str) else self._table(arrays.array_of(one)) for one in args]
+            return self.make_operation(type_, given, kwargs) if tensors_in(given) else result
+        given = [self._operand(one) for one in args]
+        if any(isinstance(one, Unknown) for one in given) or not all(map(_is_number, given)):
+            return result
+        return self.make_operation(type_, given, kwargs)
+
+    def constant_tensor(self, shape: ProgramValue, name: str = "constant", drawn: ProgramValue = None) -> ProgramValue:
+        """Return a tensor whose values no input changes: random numbers, or an array."""
+        if not self.in_call and not is_shape(shape):
+            return self.interpreter.unknown("an array whose values are not known")
+        config = {"shape": tuple(shape), "words": name, "drawn": drawn or {}}
+        layer = LayerValue(self, CONSTANT_TYPE, "custom", name, config, self.interpreter.place())
+        return self.node(layer, (), {}).result()
+
+    def check_axis(self, path: str, shown: str, args: Arguments, kwargs: Keywords) -> bool:
+        """Return whether no tensor stands where a function takes an axis."""
+        order = keras_api.arguments(path)
+        given = {**dict(zip(order, args, strict=False)), **kwargs}
+        axis = given.get("axis", given.get("perm", given.get("axes")))
+        if tensors_in(axis) and "einsum" not in path and not ("kron" in path or "dot" in path):
+            words = f"{shown} takes {', '.join(order)} in this order, got a tensor as its axis"
+            several = order[:1] in (("xs",), ("values",), ("x",)) and len(args) == 2 and all(map(tensors_in, args))
+            self.fault(ArgumentError(words + "; give the tensors as one list" * several))
+            return False
+        return True
+
+    def variable(self, args: Arguments, kwargs: Keywords, of_keras: bool = False) -> ProgramValue:
+        """`tf.Variable(initial_value)`, or `keras.Variable(initializer, shape)`."""
+        value = args[0] if args else kwargs.get("initial_value", kwargs.get("initializer"))
+        given = args[1] if len(args) > 1 else kwargs.get("shape")
+        if of_keras and given is not None:
+            value = numpy_functions.call_numpy("empty", [given], {}, self.interpreter)
+        name = kwargs.get("name")
+        name = name if isinstance(name, str) else "variable"
+        dtype = _variable_dtype(value, args[2] if of_keras and len(args) > 2 else kwargs.get("dtype"))
+        value = arrays.array_of(value) if value is not None and not isinstance(value, Tensor) else value
+        trainable = kwargs.get("trainable", True)
+        shape: ProgramValue = value if isinstance(value, Unknown) or value is None else self.shape_tuple(value)
+        shape = value.shape if isinstance(value, Array) else shape
+        if not is_shape(shape) and not isinstance(shape, Unknown):
+            shape = self.interpreter.unknown("the shape of a variable")
+        variable = Variable(self, name, shape, dtype or "float32", trainable is not False, self.interpreter.place())
+        if not self.keras_2 and not of_keras:
+            words = "a tf.Variable counts as a weight, as in Keras 2; Keras 3 counts what add_weight makes"
+            variable.choice = Assumption(variable.place.line, words, is_shape(shape) and bool(dtype))
+        return variable

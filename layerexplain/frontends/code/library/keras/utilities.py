@@ -1,0 +1,113 @@
+"""`keras.utils`, `keras.saving`, `keras.mixed_precision` and the rest that makes no layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from layerexplain.frontends.code.library.keras import datasets, image_batches
+from layerexplain.frontends.code.library.keras.backend import call_backend
+from layerexplain.frontends.code.library.keras.names import KerasName
+from layerexplain.frontends.code.library.table import FunctionTable
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
+from layerexplain.frontends.code.values.layers import ModelValue, layer_of, tensors_in
+from layerexplain.frontends.code.values.program import Partial
+from layerexplain.frontends.code.values.settings import Setting
+from layerexplain.frontends.code.values.symbols import Symbol
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.library.keras.framework import Keras
+
+_OF_BACKEND = frozenset({"image_data_format", "floatx", "epsilon", "backend"})
+_FROM_FILES = frozenset({"load_model", "model_from_json", "model_from_config", "from_pretrained"})
+
+function: FunctionTable[Keras] = FunctionTable()
+
+
+def call_utility(what: KerasName, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    """Return what a function of Keras gives that makes no layer."""
+    name = what.name
+    if what.path.startswith("config.") and name in _OF_BACKEND:
+        return call_backend(name, args, kwargs, keras)
+    result = function.call(what.path, args, kwargs, keras)
+    if result is NotImplemented:
+        result = function.call(name, args, kwargs, keras)
+    if result is not NotImplemented:
+        return result
+    if name in datasets.FUNCTIONS:
+        return datasets.call(name, args, kwargs)
+    if name in image_batches.FUNCTIONS:
+        return image_batches.call(name, args, kwargs)
+    if name in _FROM_FILES:
+        return keras.interpreter.unknown(f"it comes from {name}(…), which reads a file that is not opened")
+    if tensors_in([*args, *kwargs.values()]):
+        return keras.opaque_call(what.path, args, kwargs)
+    if "layers" in what.path.split(".")[:-1] and name[:1].isupper():
+        return keras.opaque_model(name, f"{name} is a layer that is not known here", kwargs)
+    words = f"it comes from keras.{what.path}(…), which only running the code would tell"
+    return keras.interpreter.unknown(words)
+
+
+@function("clear_session", "reset_uids")
+def _clear_session(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return call_backend("clear_session", args, kwargs, keras)
+
+
+@function("set_global_policy", "set_policy", "set_dtype_policy", "experimental.set_policy")
+def _set_policy(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    given = args[0] if args else kwargs.get("policy")
+    given = given.config.get("name") if isinstance(given, Setting) else given
+    if isinstance(given, str):
+        keras.policy = "" if given == "float32" else given
+
+
+@function("dtype_policies.get", "dtype_policies.deserialize")
+def _get_policy(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    if not args:
+        return NotImplemented
+    return Setting("dtype", {"name": args[0]}, "") if isinstance(args[0], str) else args[0]
+
+
+@function("Policy", "DTypePolicy")
+def _policy(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return Setting("dtype", {"name": args[0] if args else kwargs.get("name")}, "")
+
+
+@function("clone_model")
+def _clone(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return keras.clone(layer_of(args[0])) if args else NotImplemented
+
+
+@function("register_keras_serializable")
+def _register(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return Partial(Symbol("typing.cast"), (None,), {})  # a function that gives back the class
+
+
+@function("set_random_seed", "plot_model", "enable_unsafe_deserialization")
+def _do_nothing(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return None
+
+
+@function("Lambda")
+def _lambda(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return keras.make_layer("Lambda", args, kwargs)
+
+
+@function("Variable")
+def _variable(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return keras.variable(args, kwargs, of_keras=True)
+
+
+@function("get_source_inputs")
+def _source_inputs(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return keras.source_inputs(args[0]) if args else NotImplemented
+
+
+@function("load_model")
+def _load_model(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    saved = keras.saved.get(args[0]) if args and isinstance(args[0], str) else None
+    if saved is None:
+        return NotImplemented
+    loaded = keras.clone(saved)
+    if isinstance(loaded, ModelValue):
+        loaded.compiled = saved.compiled
+    return loaded

@@ -1,0 +1,341 @@
+"""NumPy: functions of arrays of which the shape is known, and of small ones whose values are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from layerexplain.frontends.code.bounds import MOST_ITEMS
+from layerexplain.frontends.code.library.builtins import call_builtin, items_of
+from layerexplain.frontends.code.library.table import Implementation, Library
+from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
+from layerexplain.frontends.code.values.array import (
+    FOLDS,
+    SAME,
+    Array,
+    array_of,
+    attribute,
+    axis_of,
+    differ,
+    fold,
+    folded,
+    known_array,
+    name_of_dtype,
+    operate,
+    plain,
+    reshaped,
+)
+from layerexplain.frontends.code.values.array import cast as cast_array
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Evaluator,
+    Keywords,
+    ProgramError,
+    ProgramValue,
+    Size,
+    Unknown,
+    UnknownValue,
+    unknown_value,
+)
+from layerexplain.frontends.code.values.layers import tensors_in
+from layerexplain.frontends.code.values.symbols import DTYPES
+from layerexplain.frontends.code.values.tensors import GraphTensor
+from layerexplain.model import Shape
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
+
+_MAKES = frozenset(
+    """
+    zeros ones empty linspace eye random.rand random.randn random.random random.normal random.uniform
+    """.split()  # noqa: SIM905
+)
+"""Functions that make arrays of float64 where they are not told another dtype."""
+_OTHER_NAMES = {"product": "prod", "amax": "max", "amin": "min"}
+_OF_NUMBERS = ("sqrt", "exp", "log", "log2", "log10", "ceil", "floor", "sin", "cos", "tan")
+_EACH: dict[str, Callable[[ProgramValue], ProgramValue] | None] = {
+    "sqrt": math.sqrt, "exp": math.exp, "log": math.log, "sin": math.sin, "cos": math.cos, "abs": abs, "clip": None,
+    "round": round,
+    "normalize": None,
+}  # fmt: skip
+"""Functions that give an array of the same shape; None for one whose values are not computed here."""
+
+
+class Numpy(Library):
+    """NumPy, whose functions a `call` may give tensors."""
+
+    def call(self, path: str, args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+        name = path.partition(".")[2]
+        if tensors := tensors_in([*args, *kwargs.values()]):
+            if any(isinstance(one, GraphTensor) for one in tensors):
+                last = path.rpartition(".")[2]
+                words = f"np.{last} needs numbers, got a tensor of Keras; use keras.ops.{last}"
+                raise ProgramError("TypeError", words, interpreter.place())
+            return tensors[0].framework.operation(name, args, kwargs)
+        result = super().call(path, args, kwargs, interpreter)
+        if isinstance(result, Array) and result.dtype == "float32" and name in _MAKES:
+            result = result._replace(dtype=name_of_dtype(kwargs.get("dtype")) or "float64")
+        return result
+
+
+LIBRARY = Numpy("numpy")
+function = LIBRARY.function
+
+
+def call_numpy(name: str, args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
+    """Return what a function of NumPy gives, by its name behind `numpy.`."""
+    row = function.find(f"numpy.{name}") or _other(name)
+    try:
+        return row(args, kwargs, cast("Interpreter", evaluator))
+    except UnknownValue as why:
+        return why.value
+
+
+@LIBRARY.family("numpy")
+def _other(name: str) -> Implementation:
+    return lambda args, kwargs, interpreter: _of_name(name, args, kwargs, interpreter)
+
+
+def _of_name(name: str, args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
+    """Return what a function that is read as one of many gives: of a dtype, of each value, of all values."""
+    first: ProgramValue = args[0] if args else None
+    number = plain(first)
+    if name.rstrip("_") in DTYPES and is_plain(first):
+        return call_builtin("int" if "int" in name else "float", args, kwargs, evaluator)
+    if name in SAME:
+        return cast_array(known_array(first), kwargs.get("dtype", args[1] if len(args) > 1 else None))
+    if name in _EACH and not is_plain(number) and not isinstance(first, Size):
+        return _of_each_value(known_array(first), _EACH[name])
+    if name.startswith("random."):
+        return _random(name.partition(".")[2], args, kwargs)
+    if name in ("round", "around") and isinstance(number, int | float):
+        return float(call_builtin("round", [number, *(args[1:2] or [0])], {}, evaluator))
+    if name == "abs" and is_plain(number) and not isinstance(number, str):
+        return abs(number)
+    if name in _OF_NUMBERS and is_plain(number):
+        return _of_number(name, number)
+    if name in ("ceil", "floor", "sqrt", "exp", "log") and isinstance(first, Size):
+        return Size()
+    if name in ("prod", "product", "sum", "max", "min", "mean", "amax", "amin") and len(args) == 1 and not kwargs:
+        if type(first) in (tuple, list) and any(isinstance(one, Size) or one is None for one in first):
+            return Size()
+        return fold(_OTHER_NAMES.get(name, name), known_array(first))
+    if name in FOLDS and isinstance(first, Array):
+        return folded(name, first, args[1:], kwargs)
+    raise unknown_value(args, f"it comes from np.{name}(…)")
+
+
+def _of_number(name: str, value: object) -> float:
+    if isinstance(value, str):
+        raise ProgramError("TypeError", f"np.{name} of a text")
+    try:
+        return float(getattr(math, name)(value))
+    except (ValueError, OverflowError, TypeError):
+        return math.nan
+
+
+def _of_each_value(array: Array, compute: Callable[[ProgramValue], ProgramValue] | None) -> Array:
+    if array.values is None:
+        return array
+    try:
+        values = None if compute is None else tuple([compute(one) for one in array.values])
+    except (ValueError, OverflowError, TypeError):
+        values = None
+    return array._replace(values=values, dtype=array.dtype if compute is abs else "float64")
+
+
+def _shape(value: ProgramValue) -> Shape:
+    """Sizes as they are given: a number or several. Raises UnknownValue where one of them is not known."""
+    value = plain(value)
+    sizes = value if type(value) in (tuple, list) else (value,)
+    if any(isinstance(one, Unknown) for one in sizes):
+        raise unknown_value(sizes, "sizes")
+    if any(isinstance(one, float) for one in sizes):
+        raise ProgramError("TypeError", f"the sizes {sizes} are not integers (// divides whole numbers)")
+    if any(isinstance(one, int) and (one < 0 or one > 10**12) for one in sizes):
+        raise unknown_value((), TOO_LARGE)
+    return tuple([one if isinstance(one, int) else None for one in sizes])
+
+
+def _filled(fill: float | None, args: Arguments, kwargs: Keywords) -> ProgramValue:
+    if len(args) > 1 and isinstance(args[1], int | float):
+        raise ProgramError("TypeError", f"{args[1]} is no dtype; give the shape as one value: ({args[0]}, {args[1]})")
+    shape = _shape(kwargs.get("shape", args[0] if args else ()))
+    count = math.prod([size for size in shape if size is not None])
+    is_large = None in shape or count > 1000
+    return Array(shape, None if is_large or fill is None else (fill,) * count)
+
+
+@function("numpy.zeros")
+def _zeros(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    return _filled(0.0, args, kwargs)
+
+
+@function("numpy.ones")
+def _ones(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    return _filled(1.0, args, kwargs)
+
+
+@function("numpy.empty")
+def _empty(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    return _filled(None, args, kwargs)
+
+
+def _random(name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+    if name in ("rand", "randn"):
+        return Array(_shape(tuple(args)))
+    if name not in ("random", "random_sample", "normal", "uniform", "randint"):
+        return Unknown(f"it comes from np.random.{name}(…)")
+    sizes = kwargs.get("size", args[0] if name.startswith("random") and args else args[2] if len(args) > 2 else None)
+    return Unknown("a random number") if sizes is None else Array(_shape(sizes))
+
+
+def _first(args: Arguments) -> Array:
+    """Return the array that a function is given first. Raises UnknownValue where it is not known."""
+    return known_array(args[0] if args else Unknown("an array"))
+
+
+def _rows(args: Arguments, kwargs: Keywords) -> tuple[list[Array], int]:
+    """Return the arrays that a function is given as one list, and the axis. Raises UnknownValue where they are not
+    known."""
+    rows = [array_of(one) for one in args[0]] if args and type(args[0]) in (list, tuple) else []
+    axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
+    if not rows or not isinstance(axis, int) or any(isinstance(one, Unknown) for one in rows):
+        raise unknown_value(rows, "arrays that are not known")
+    return rows, axis
+
+
+@function("numpy.expand_dims")
+def _expand(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    array = _first(args)
+    axis = plain(args[1] if len(args) > 1 else kwargs.get("axis", 0))
+    if not isinstance(axis, int):
+        return Unknown("an axis that is not known")
+    at = axis_of(axis, len(array.shape) + 1)
+    return array._replace(shape=(*array.shape[:at], 1, *array.shape[at:]))
+
+
+def _without(shape: Shape, axis: int) -> Shape:
+    at = axis_of(axis, len(shape))
+    return (*shape[:at], *shape[at + 1 :])
+
+
+def _fit_together(words: str, shapes: list[Shape]) -> None:
+    """Refuse arrays whose other sizes are not the same."""
+    for one in shapes[1:]:
+        if len(one) != len(shapes[0]) or any(map(differ, one, shapes[0])):
+            raise ProgramError("ValueError", f"arrays cannot {words} whose other axes are {shapes[0]} and {one}")
+
+
+@function("numpy.concatenate")
+def _concatenate(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    rows, axis = _rows(args, kwargs)
+    _fit_together("be joined", [_without(row.shape, axis) for row in rows])
+    sizes = [row.shape[axis] for row in rows if -len(row.shape) <= axis < len(row.shape)]
+    known = [size for size in sizes if size is not None]
+    total = None if len(known) < len(rows) else sum(known)
+    shape = list(rows[0].shape)
+    if shape:
+        shape[axis] = total
+    values = None
+    if len(shape) == 1 and all(row.values is not None for row in rows) and (total or 0) <= MOST_ITEMS:
+        values = tuple([one for row in rows for one in row.values or ()])
+    return Array(tuple(shape), values, rows[0].classes, rows[0].dtype)
+
+
+@function("numpy.vstack")
+def _vstack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    """`np.vstack(arrays)`: those of one axis are rows."""
+    rows, _ = _rows(args[:1], {})
+    return _concatenate([[one if len(one.shape) > 1 else reshaped(one, [1, -1]) for one in rows]], {}, interpreter)
+
+
+@function("numpy.append")
+def _append(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    """`np.append(array, values)`: without an axis of all numbers in a row."""
+    both = [known_array(one) for one in args[:2]]
+    if len(args) < 3 and "axis" not in kwargs:
+        both = [reshaped(one, [-1]) for one in both]
+    return _concatenate([both, *args[2:]], kwargs, interpreter)
+
+
+@function("numpy.stack")
+def _stack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    rows, axis = _rows(args, kwargs)
+    shape = rows[0].shape
+    at = axis_of(axis, len(shape) + 1)
+    _fit_together("be stacked", [row.shape for row in rows])
+    return Array((*shape[:at], len(rows), *shape[at:]))
+
+
+@function("numpy.reshape")
+def _reshape(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    sizes = args[1] if len(args) > 1 else kwargs.get("newshape", kwargs.get("shape"))
+    return reshaped(_first(args), sizes if type(sizes) in (tuple, list) else [sizes])
+
+
+@function("numpy.linspace")
+def _linspace(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    start, stop, count = (*map(plain, args), kwargs.get("num", 50))[:3]
+    if not all(isinstance(one, int | float) for one in (start, stop)) or not isinstance(count, int):
+        raise unknown_value((start, stop, count), "numbers")
+    if not 0 <= count <= 1000:
+        return Array((count,)) if count > 0 else Unknown(TOO_LARGE)
+    step = (stop - start) / (count - 1) if count > 1 else 0.0
+    return Array((count,), tuple([start + step * i for i in range(count)]))
+
+
+@function("numpy.arange")
+def _arange(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    given = [*args, *[kwargs[key] for key in ("start", "limit", "stop", "delta", "step") if key in kwargs]]
+    numbers = [plain(one) for one in given]
+    if not numbers or not all(isinstance(one, int) for one in numbers):
+        raise unknown_value(numbers, "a range of numbers")
+    try:
+        rows = range(*numbers)
+    except (TypeError, ValueError) as error:
+        raise ProgramError(type(error).__name__, str(error)) from None
+    if max(abs(rows.start), abs(rows.stop)) > 10**15:
+        return Unknown(TOO_LARGE)
+    return Array((len(rows),), tuple(rows) if len(rows) <= MOST_ITEMS else None, None, "int64")
+
+
+@function("numpy.shape")
+def _shape_of(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    return attribute(_first(args), "shape")
+
+
+@function("numpy.unique")
+def _unique(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    """`np.unique(labels)`: as many as there are classes."""
+    if len(args) != 1 or kwargs:
+        return Unknown("it comes from np.unique(…)")
+    array = known_array(args[0])
+    if array.values is not None:
+        return array_of(sorted(set(array.values)))
+    return Array((array.classes,), None, None, array.dtype)
+
+
+@function("numpy.delete")
+def _delete(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    """`np.delete(values, places)` of a list of numbers."""
+    values, places = (items_of(one) if not isinstance(one, int) else [one] for one in [*args, None, None][:2])
+    if isinstance(values, Unknown) or isinstance(places, Unknown) or not all(isinstance(one, int) for one in places):
+        return Unknown("it comes from np.delete(…)")
+    left_out = {one % len(values) for one in places if values}
+    return array_of([one for place, one in enumerate(values) if place not in left_out])
+
+
+@function("numpy.dot", "numpy.matmul")
+def _product(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    """`np.dot(x, y)` of arrays with two axes."""
+    both = [known_array(one) for one in args[:2]]
+    flat = len(both) < 2 or any(len(one.shape) != 2 for one in both)
+    return Unknown("a product of arrays") if flat else operate("MatMult", *both)
+
+
+@function("numpy.zeros_like", "numpy.ones_like")
+def _like(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    array = array_of(args[0])
+    return array._replace(values=None) if isinstance(array, Array) else args[0]

@@ -1,0 +1,18 @@
+"""The libraries that are read."""
+
+from layerexplain.frontends.code.library import builtins, numpy, python, small, torch
+from layerexplain.frontends.code.library.keras.framework import Keras
+from layerexplain.frontends.code.library.table import FrameworkLibrary
+
+FRAMEWORKS = (Keras,)
+"""The libraries that models are made with; the first one is meant where nothing says which."""
+_LIBRARIES = (
+    builtins.LIBRARY,
+    python.LIBRARY,
+    numpy.LIBRARY,
+    small.LIBRARY,
+    torch.LIBRARY,
+    *[FrameworkLibrary(*one.roots) for one in FRAMEWORKS],
+)
+LIBRARIES = {root: one for one in _LIBRARIES for root in one.roots}
+"""The libraries by the first parts of their names."""

@@ -1,0 +1,106 @@
+"""Functions of TensorFlow, on tensors of Keras and on numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from layerexplain.frontends.code.library.keras.names import tensorflow_function
+from layerexplain.frontends.code.library.table import FunctionTable
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
+from layerexplain.frontends.code.values.layers import LayerValue, tensors_in
+from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.library.keras.framework import Keras
+
+_AS_KERAS = {"einsum": "einsum", "linalg.einsum": "einsum", "nn.moments": "moments"}
+"""Functions that are those of keras.ops."""
+_OF_LISTS = frozenset({"add_n", "concat", "stack", "meshgrid", "parallel_stack"})
+"""Functions that take a list of tensors; to the others a list is one tensor with an axis more."""
+_OF_NUMPY = {"reduce_prod": "prod", "reduce_sum": "sum", "range": "arange", "concat": "concatenate"}
+"""Functions that NumPy has under another name."""
+_ONLY_RUN = ("data.", "io.", "image.", "train.", "distribute.", "config.")
+"""Modules of which only running the code would tell what they give."""
+
+function: FunctionTable[Keras] = FunctionTable()
+
+
+def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    """Return what a function of TensorFlow gives, by its name behind `tensorflow.`."""
+    args = [keras.with_weights(one) for one in args]
+    kwargs = {key: keras.with_weights(one) for key, one in kwargs.items() if key != "name"}
+    last = path.rpartition(".")[2]
+    today = path.removeprefix("compat.v1.").removeprefix("compat.v2.")
+    if today in ("shape", "size", "rank"):
+        return keras.size(last, args, kwargs)
+    of_keras = path.removeprefix("experimental.numpy.")
+    if of_keras != path or (of_keras := _AS_KERAS.get(path, "")):
+        return keras.operation(of_keras, args, kwargs)
+    result = function.call(today, args, kwargs, keras)
+    if result is NotImplemented:
+        result = keras.with_run_time_sizes(last, args, kwargs)
+    if result is not NotImplemented:
+        return result
+    given = [*args, *kwargs.values()]
+    if tensors_in(given):
+        return _operation(path, args, kwargs, keras)
+    if path.startswith(_ONLY_RUN) or not given:
+        return keras.interpreter.unknown(f"it comes from tf.{path}(…), which only running the code would tell")
+    result = keras.numbers(_OF_NUMPY.get(last, last), args, kwargs)
+    of_numpy = isinstance(result, Unknown) and result.reason.startswith("it comes from np.")
+    return result._replace(reason=f"it comes from tf.{path}(…)") if of_numpy else result
+
+
+@function("Variable")
+def _variable(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return keras.variable(args, kwargs)
+
+
+@function("ensure_shape")
+def _ensure_shape(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    if len(args) > 1 and isinstance(args[0], Tensor):
+        keras.tell_shape(args[0], args[1])
+    return NotImplemented
+
+
+@function("function")
+def _function(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    if tensors_in([*args, *kwargs.values()]):
+        return NotImplemented
+    return args[0] if args else None
+
+
+@function("random.set_seed", "config.run_functions_eagerly", "device")
+def _do_nothing(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return NotImplemented if tensors_in([*args, *kwargs.values()]) else None
+
+
+@function("TensorShape")
+def _tensor_shape(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    if not args or tensors_in([*args, *kwargs.values()]):
+        return NotImplemented
+    return tuple(args[0]) if type(args[0]) in (list, tuple) else args[0]
+
+
+def _operation(path: str, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    """Return what a function on tensors gives: an operation with a formula, or one that is not read."""
+    given = [*args, *kwargs.values()]
+    name, last = tensorflow_function(path), path.rpartition(".")[2]
+    unknown = next((one for one in given if isinstance(one, Unknown)), None)
+    if unknown is not None or name is None:
+        return keras.opaque_call(f"tf.{path}", args, kwargs, unknown)
+    call = (f"tf.{name}", f"tf.{path}", args, kwargs)
+    if not path.startswith("compat") and not (keras.check_call(*call) and keras.check_axis(*call)):
+        return keras.interpreter.unknown(f"the call of tf.{path}, which does not fit")
+    if any(isinstance(one, GraphTensor) for one in tensors_in(given)):
+        keras.older(f"Keras 3 refuses tf.{path} on a tensor of Keras; keras.ops has what it takes")
+    if args and type(args[0]) in (list, tuple) and args[0] and last not in _OF_LISTS:
+        args = [keras.make_operation("Stack", [list(args[0])], {}), *args[1:]]
+    args, kwargs = keras.with_sizes("TFOpLambda", args, kwargs)
+    parts = [one for value in (*args, *kwargs.values()) for one in (value if type(value) in (list, tuple) else [value])]
+    if any(isinstance(one, Size) for one in parts):
+        why = keras.interpreter.unknown("a size known at run time only")
+        return keras.opaque_call(f"tf.{path}", args, kwargs, why)
+    layer = LayerValue(keras, "TFOpLambda", "operation", "", {"function": name}, keras.interpreter.place())
+    layer.name = keras.draw(f"tf.{name}" if keras.keras_2 else last, operation=True)
+    return keras.results(layer, keras.node(layer, tuple(args), kwargs))

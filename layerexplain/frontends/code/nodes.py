@@ -1,0 +1,187 @@
+"""The layers and calls that code makes, as they are made: their names, places, faults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.frontends.code.bounds import copied
+from layerexplain.frontends.code.frames import Assumption
+from layerexplain.frontends.code.graphs import Graph
+from layerexplain.frontends.code.shapes import Shapes, as_recorded
+from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramValue, Unknown
+from layerexplain.frontends.code.values.framework import Framework
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Variable, tensors_in
+from layerexplain.frontends.code.values.program import Instance
+from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.frontends.model_builder import default_name
+from layerexplain.layers.declaration import Spec
+from layerexplain.layers.registry import facts_of
+from layerexplain.model import Note
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
+    from layerexplain.frontends.code.own_layers import OwnLayer
+
+
+class Nodes(Framework):
+    """What a library that models are made with knows while one program is read. Each class that stands on this one adds
+    what it can do: own_calls.py, tracing.py, then the library itself."""
+
+    shapes: Shapes
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+        self.counters: dict[str, int] = {}
+        self.models: list[ModelValue] = []
+        self.number_of_nodes = 0
+        self.keras_2 = False
+        self.has_custom_objects = False
+        self.policy = ""
+        self.implied: dict[str, Tensor] = {}
+        self.saved: dict[str, ModelValue] = {}
+        """The models that the program saves, by the names of the files."""
+        self.weights: dict[int, tuple[Variable, Tensor]] = {}
+        self.lambdas: dict[int, tuple[LayerValue, ModelValue]] = {}
+        self.graphs: dict[int, Graph | None] = {}
+        self.sequences: dict[ProgramValue, Graph | None] = {}
+        self.first_shapes: dict[int, tuple[LayerValue, ProgramValue]] = {}
+        self.tracing: list[tuple[ModelValue, list[Tensor]]] = []
+        self.building: list[Instance] = []
+        self.training = False
+        self.declarations: dict[int, OwnLayer] = {}
+        self.masks: dict[Tensor, Tensor | None] = {}
+
+    @property
+    def in_call(self) -> bool:
+        """Return whether a `call` of the program is followed now."""
+        return bool(self.interpreter.followed_calls)
+
+    def older(self, words: str, *, than: int = 3) -> None:
+        """Note that a program is one of a Keras older than 3, or than 2, unless it imports that older one."""
+        if self.keras_2 and than == 3:
+            return
+        place = self.interpreter.where(self.interpreter.place())
+        note = Note("old-argument", None, f"{place}: {words}")
+        known = [one.message.partition(": ")[2] for one in self.interpreter.notes]
+        if words not in known and len(known) < 6:
+            self.interpreter.notes.append(note)
+
+    def draw(self, type_: str, given: object = None, *, operation: bool = False) -> str:
+        """Return the name that Keras gives a new object of a class, by one counter for each name. Operations inside of
+        the `call` of a layer draw none."""
+        if isinstance(given, str) and given:
+            return given
+        stem = default_name(type_)
+        if self.keras_2:
+            stem = {"input_layer": "input", "functional": "model"}.get(stem, stem)
+        if self.in_call and operation:
+            return stem
+        number = self.counters.get(stem, 0)
+        self.counters[stem] = number + 1
+        if self.keras_2 and stem == "input":
+            return f"{stem}_{number + 1}"
+        return f"{stem}_{number}" if number else stem
+
+    def take_name(self, type_: str, kwargs: Keywords) -> str:
+        """Return the name of a new object; its argument `name` is taken out."""
+        given = kwargs.pop("name", None)
+        if isinstance(given, Unknown):
+            words = f"the name of a {type_} is counted on, since the code leaves it open: {given.reason}"
+            self.interpreter.effects.depend_on(Assumption(self.interpreter.line, words))
+        if isinstance(given, bool | int | float):
+            words = f"{type_} needs a text as its name, got name={given}; write name='{given}'"
+            self.fault(ArgumentError(words), "name")
+        if isinstance(given, str) and "/" in given:
+            self.older(f"the name '{given[:60]}' has a '/', which Keras 3 refuses")
+        return self.draw(type_, given)
+
+    def fault(
+        self, error: LayerExplainError, place: Place | str | int | None = None, order: Sequence[str] = ()
+    ) -> None:
+        """Keep an error of the program, with its place: that of the call that is read now, or of an argument of it by
+        its name or number, unless it is given."""
+        at = place if isinstance(place, Place) else self.interpreter.argument_place(place, order)
+        if len(self.interpreter.effects.faults) < 50:
+            if callers := self.callers():
+                error.fact += f"; called from {', '.join(callers)}"
+            self.interpreter.effects.record_fault(error.with_place(**at.error_fields), at)
+
+    def callers(self) -> tuple[str, ...]:
+        """Return where the function was called that makes a layer or a call, in words; nothing of what a `call`
+        makes."""
+        return () if self.in_call else self.interpreter.called_from()
+
+    def node(
+        self, layer: LayerValue, args: tuple[ProgramValue, ...], kwargs: Keywords, *, in_call: bool | None = None
+    ) -> Node:
+        """A call of a layer."""
+        self.interpreter.budget.look_at(args, *kwargs.values())
+        self.interpreter.budget.call(len(tensors_in([*args, *kwargs.values()])))
+        if layer.nodes:
+            self.interpreter.effects.record_change()
+            if self.in_call:
+                self.interpreter.effects.record_model_event()
+        else:
+            self.interpreter.effects.record_model_event()
+            layer.mark_changed()
+        if not layer.nodes and layer.kind == "layer":
+            for inner in facts_of(layer.type).makes.split():
+                self.draw(inner)
+        given = tuple([copied(one) for one in args])
+        named = {key: copied(one) for key, one in kwargs.items()}
+        node = self.bare_node(layer, given, named, in_call=in_call)
+        node.callers = self.callers()
+        return node
+
+    def bare_node(
+        self,
+        layer: LayerValue,
+        args: tuple[ProgramValue, ...] = (),
+        kwargs: Mapping[str, ProgramValue] = MappingProxyType({}),
+        *,
+        place: Place | None = None,
+        in_call: bool | None = None,
+    ) -> Node:
+        """A call of a layer of which nothing is counted or noted."""
+        self.number_of_nodes += 1
+        is_inside = self.in_call if in_call is None else in_call
+        return Node(layer, args, kwargs, place or self.interpreter.place(), self.number_of_nodes, in_call=is_inside)
+
+    def new_input(self, name: str, shape: object, dtype: str = "float32") -> Tensor:
+        """Return the tensor of an input of a shape (with the batch), which may be Unknown."""
+        config = {"batch_shape": shape, "dtype": dtype}
+        layer = LayerValue(self, "InputLayer", "layer", name, config, self.interpreter.place())
+        return self.node(layer, (), {}).result()
+
+    def input_like(self, name: str, spec: Spec) -> Tensor:
+        """Return the tensor of an input of a shape and a dtype as formulas have them."""
+        return self.new_input(name, *as_recorded(spec))
+
+    def register(self, model: ModelValue) -> None:
+        """Keep a model among those of the program."""
+        model.is_inner = bool(self.tracing)
+        self.models.append(model)
+        if len(self.models) > 500:
+            from layerexplain.frontends.code.bounds import Exhausted
+
+            raise Exhausted("makes more than 500 models")
+
+    def opaque_call(self, path: str, args: Arguments, kwargs: Keywords, why: Unknown | None = None) -> Tensor:
+        """Return the tensor, of unknown shape, that a function gives which is not read."""
+        name = path.rpartition(".")[2] or "function"
+        layer = LayerValue(self, name, "custom", self.draw(name), {}, self.interpreter.place())
+        layer.reason = why or self.interpreter.unknown(f"{path}(…) is a function that is not read here")
+        return self.node(layer, tuple(args), kwargs).result()
+
+    def opaque_model(
+        self, type_: str, reason: str, kwargs: Mapping[str, ProgramValue] = MappingProxyType({})
+    ) -> LayerValue:
+        """Return a model of which nothing is known but its class."""
+        given = dict(kwargs)
+        self.interpreter.effects.record_model_event()
+        layer = LayerValue(self, type_, "custom", self.take_name(type_, given), {}, self.interpreter.place())
+        layer.reason = self.interpreter.unknown(reason)
+        return layer
