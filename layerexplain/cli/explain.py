@@ -11,7 +11,7 @@ from layerexplain import api
 from layerexplain.api import LayerReport, Report
 from layerexplain.cli import library, options
 from layerexplain.cli import sources as reading
-from layerexplain.cli.failures import clean
+from layerexplain.cli.failures import clean, note
 from layerexplain.cli.output import emit
 from layerexplain.cli.training_options import WithTraining, given_training, training_options
 from layerexplain.cli.workers import Outcome
@@ -106,6 +106,8 @@ def command(
         raise click.UsageError("--training explains a step of the whole model; leave out the names of layers")
     typed = [pattern.strip() for pattern in patterns]
     sources = library.each_model(source)
+    if not patterns and len(sources) > 1 and not source.endswith((".py", ".ipynb")):
+        sources = [_last_of(sources)]
     wanted = LayerPatterns(typed, len(sources))
 
     def ask(one: str) -> _Chosen | Outcome:
@@ -159,6 +161,14 @@ def _of_data(
     notes = [Note(one.code, None, one.message) for one in found if one.severity != "breaks"]
     given = " and ".join([f"{name} {shape_text(one) if isinstance(one, tuple) else one}" for name, one in data.items()])
     return refused, notes if found else [Note("data", None, f"the data fit: fit() takes {given}")]
+
+
+def _last_of(sources: Sequence[Any]) -> Any:
+    """The last of several models in a paste; a note names them all."""
+    names = [one.request for one in sources]
+    other = f"-- -:{names[0]}" if sources[0] == "-" else f"{sources[0]}:{names[0]}"
+    note(f"{len(names)} models: {', '.join(names)}; explained is the last; name another: layerexplain explain {other}")
+    return sources[-1]
 
 
 def _compare(

@@ -115,6 +115,8 @@ def convert(
         shapes = shapes_for(model, inputs)
         model = model.at(shapes)
         raise_any(model.faults)
+        if model.framework != "keras" and form != "yaml":
+            raise LayerExplainError("its layers are PyTorch's, which Keras does not have; convert it to .yaml")
         model = with_all_input_layers(_with_shapes(model, shapes))
         today, renamed = in_todays_names(model)
         names = dict(zip(layer_paths(model), layer_paths(today), strict=True))

@@ -16,6 +16,7 @@ from layerexplain.frontends import model_of
 from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.own_layers import Code
 from layerexplain.model import DataArray, InputShapes, InputShapesOf, Layer, Model, Note
+from layerexplain.network.recorded_shapes import input_specs
 from layerexplain.network.trace import trace_model
 from layerexplain.ops.sizes import shape_text
 from layerexplain.sources.regular_file import open_regular
@@ -23,6 +24,9 @@ from layerexplain.suggest import in_a_row
 
 _EXAMPLES = 32
 """The batch of `fit()` where nothing else is said."""
+
+_STEPS, _PIXELS = 16, 64
+"""Sizes for open axes: of sequences and of images."""
 
 _MOST_TEXT = 1 << 30
 """A .csv of more bytes is not read."""
@@ -86,11 +90,10 @@ def _step(
 
     loss = None if model.training is not None and model.training.losses else _usual_loss(model, inputs)
     try:
-        values = {name: one for name, one in given.items() if not isinstance(one, DataArray)}
         names = [[ref.layer for ref in refs] for refs in (model.inputs, model.outputs)]
-        place = {name: layer_of(name, *names) for name in values}
-        drawn = make_inputs(model, sizes=inputs, batch=_EXAMPLES)
-        own = {place[name]: one for name, one in values.items()}
+        every = {layer_of(name, *names): one for name, one in given.items()}
+        own = {name: one for name, one in every.items() if not isinstance(one, DataArray)}
+        drawn = make_inputs(model, sizes=_sizes(model, shapes_for(model, inputs), every), batch=_EXAMPLES)
         taken = [
             one._replace(array=_examples(own[one.name], one.array.ndim)) if one.name in own else one for one in drawn
         ]
@@ -106,6 +109,23 @@ def _step(
     return trace.facts, Note(
         "run", None, f"one step of training was run: {'; '.join(shown)}; {losses} {trace.loss:.4g}"
     )
+
+
+def _sizes(model: Model, given: InputShapes, data: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Return the sizes of inputs that are open: as they are given, or as the data have them, or usual ones."""
+    found: dict[str, tuple[int, ...]] = {}
+    for ref, spec in zip(model.inputs, input_specs(model, given), strict=True):
+        if spec is None or None not in spec.shape[1:]:
+            continue
+        usual = _STEPS if len(spec.shape) < 4 else _PIXELS
+        own = data.get(ref.layer)
+        sizes = spec.shape[1:] if own is None or len(own.shape) != len(spec.shape) else own.shape[1:]
+        pairs = zip(spec.shape[1:], sizes, strict=True)
+        filled = [
+            known if isinstance(known, int) else size if isinstance(size, int) else usual for known, size in pairs
+        ]
+        found[ref.layer] = tuple(filled)
+    return {**{name: tuple(s for s in shape if isinstance(s, int)) for name, shape in given.items()}, **found}
 
 
 def _examples(array: Any, rank: int) -> Any:

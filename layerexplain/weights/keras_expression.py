@@ -24,10 +24,8 @@ def variable_expression(
     `at` leads from the layer to what holds the variable, where the file has other attributes than the formula says.
     """
     at = weight.attrs["at"] if at is None else at
-    if layer.type.startswith(TORCH):
-        return expression(
-            (*[int(n) if n.isdecimal() else n for n in ".".join(path).split(".")], *at, weight.attrs["name"])
-        )
+    if layer.type.startswith(TORCH) or (layer.kind == "custom" and any("." in one for one in path)):
+        return module_expression(path, at, str(weight.attrs["name"]))
     wrapped = layer.config.get("layer") if at == ("layer",) else None
     owner = wrapped if isinstance(wrapped, Layer) else layer
     name = str(weight.attrs["name"])
@@ -40,6 +38,18 @@ def variable_expression(
     if name in ("kernel", "embeddings") and _is_computed(owner):
         name = f"_{name}"
     return expression((*layer_steps(path), *at, name))
+
+
+def module_expression(path: Sequence[str], at: Steps, name: str) -> str:
+    """The expression that gives a parameter of a module of PyTorch, by the names that lead to it.
+
+    >>> module_expression(("model.layers.0", "mlp"), ("up_proj",), "weight")
+    'model.model.layers[0].mlp.up_proj.weight'
+    """
+    within = [str(step) for step in at]
+    names = path[:-1] if within and within[0].startswith("/") else path
+    steps = ".".join([*names, *within, name]).replace("/", "").split(".")
+    return "model" + "".join([f"[{one}]" if one.isdecimal() else "[i]" if one == "*" else f".{one}" for one in steps])
 
 
 def _is_computed(layer: Layer) -> bool:

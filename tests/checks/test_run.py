@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -102,6 +103,15 @@ def test_given_data_are_run(tmp_path: Path) -> None:
     assert "input (32, 6, 6, 1)" in note["message"] and "SparseCategoricalCrossentropy" in note["message"]
     scaled = layerexplain.check(spec.encode(), data={"X": pixels / 255, "y": np.arange(70) % 3}, run=True)
     assert [one.code for one in scaled] == []
+
+
+@pytest.mark.parametrize(("given", "shape"), [
+    ({}, (32, 16, 9)), ({"data": {"X": (100, 5, 9)}}, (32, 5, 9)), ({"inputs": {"input": (7, 9)}}, (32, 7, 9)),
+])  # fmt: skip
+def test_open_sizes_are_those_of_the_data_or_usual_ones(given: dict[str, Any], shape: tuple[int, ...]) -> None:
+    spec = flat("LSTM: 5", "Dense: 1", shape="[null, 9]", end="loss: mse\n")
+    (note,) = layerexplain.check(spec.encode(), run=True, **given).notes
+    assert f"one step of training was run: input {shape} (random, from seed 0)" in note.message
 
 
 def test_what_cannot_be_run_is_said() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import io
+from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
@@ -63,3 +64,58 @@ def test_a_question_is_answered(question: Question) -> None:
     assert result.exit_code == 0, result.output
     said = " ".join(result.stdout.split())
     assert [words for words in question.answer if words not in said] == []
+
+
+OPEN = "m = Sequential()\nm.add(Dense(n_hidden, input_shape=(20,)))\nm.add(Dropout(rate))\nm.add(Dense(n_hidden))\n"
+SEVERAL = "a = Sequential([Input((4,)), Dense(3)])\nb = Sequential([Input((4,)), Dense(5)])\n"
+ERROR = (
+    'Traceback (most recent call last):\n  File "train.py", line 31, in <module>\n    model.fit(X, y)\n'
+    'ValueError: Input 0 of layer "{}" is incompatible with the layer: {}\n'
+)
+
+
+def piped(command: str, text: str) -> tuple[str, str]:
+    pipe: Any = io.BufferedReader(io.BytesIO(text.encode()))  # type: ignore[arg-type]  # it is looked at, then read
+    result = CliRunner().invoke(program, [command, "-"], input=pipe, catch_exceptions=False)
+    return result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("command", ["summary", "explain"])
+def test_missing_values_have_one_line_that_gives_them_all(command: str) -> None:
+    out, _ = piped(command, OPEN)
+    assert "2 values are missing. Give them all: --set n_hidden=VALUE --set rate=VALUE\n" in out
+    assert "values are missing" not in piped(command, OPEN.replace("rate", "0.5"))[0]
+
+
+def test_of_several_models_in_a_paste_the_last_is_explained_and_the_others_are_named() -> None:
+    out, err = piped("explain", SEVERAL)
+    assert "25 = 4 × 5 + 5" in out and "15 = 4 × 3 + 3" not in out
+    assert (
+        err == "layerexplain: note: 2 models: a, b; explained is the last; name another: layerexplain explain -- -:a\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("layer", "error", "advice"),
+    [
+        ("lstm_1", "expected ndim=3, found ndim=2. Full shape received: (None, 64)",
+         "'lstm_1' needs 3 axes and got (None, 64): `X = X[:, None, :]` makes each example one step"),
+        ("conv2d", "expected min_ndim=4, found ndim=3. Full shape received: (None, 28, 28)",
+         "'conv2d' needs 4 axes and got (None, 28, 28): `X = X[..., None]` adds a channel"),
+        ("conv2d", "expected min_ndim=4, found ndim=5. Full shape received: (None, 1, 28, 28, 1)", "put Flatten before"),
+        ("dense", "expected axis -1 of input shape to have value 784, but received input with shape (None, 28, 28)",
+         "`X = X.reshape(-1, 784)`, or Flatten before it"),
+        ("dense", "expected axis -1 of input shape to have value 8, but received input with shape (None, 9)",
+         "'dense' needs 8 values along the last axis and got (None, 9): give it 8 features"),
+    ],
+)  # fmt: skip
+def test_an_error_that_is_pasted_alone_names_the_layer_and_a_fix(layer: str, error: str, advice: str) -> None:
+    out, err = piped("explain", ERROR.format(layer, error))
+    assert (out, err.count("\n")) == ("", 1) and advice in err
+
+
+def test_an_error_that_is_pasted_with_its_code_names_the_layer_and_the_fix() -> None:
+    code = "model = Sequential([Input((10, 3)), LSTM(64), LSTM(32), Dense(1)])\n"
+    error = ERROR.format("lstm_1", "expected ndim=3, found ndim=2. Full shape received: (None, 64)")
+    _, err = piped("explain", f"{error}\nmy model is\n\n{code}")
+    assert "layer 'lstm_1'" in err and "give 'lstm' return_sequences=True" in err

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 import layerexplain
@@ -165,3 +166,18 @@ def test_alike_blocks_are_one_row() -> None:
     assert "model.layers.0 … 4" in text
     assert "5 × Functional" in text
     assert "model.layers.3 " not in text
+
+
+def test_the_contract_holds_for_language_models() -> None:
+    schema = json.loads((Path(__file__).resolve().parents[2] / "docs" / "report.schema.json").read_text("utf-8"))
+    for how in ({}, {"dtype": "bf16", "hardware": "80GB, 2TB/s"}, {"batch": 3}):
+        report = report_of(SMALL, 11, **how)
+        jsonschema.validate(report.to_dict(nested=True), schema)
+        assert ("serving" in report.to_dict()) is bool(how)
+
+
+def test_routing_has_element_forms() -> None:
+    report = layerexplain.explain(json.dumps(PUBLIC["Mixtral-8x7B"]).encode(), layers="model.layers.0/block_sparse_moe")
+    text = report.explain("model.layers.0/block_sparse_moe")
+    assert "g[n, t, k, p] = silu(Σ m<4096 x[n, t, m]·W_gate[ids[n, t, k], p, m])" in text
+    assert "ids has no element form: the positions depend on the values" in text

@@ -11,6 +11,7 @@ from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, FREE, ITEM, LEAVES, LOOP, Expr, Marker, Op, picked, walk
 from layerexplain.lang.scalar import CannotIndex, Fold, Guard, Number, letter
 from layerexplain.lang.visit import Copier, labelled
+from layerexplain.ops.order import top_k
 
 DEEPEST = 12
 """Inline parts nested more deeply than this get a line."""
@@ -80,6 +81,8 @@ class Plan:
         for node in self.order:
             kind = kind_of(node)
             self._base[node] = self._base_of(node, kind)
+            if _is_found(node):  # what reads it names it, since no formula gives its elements
+                self.named.add(node)
             if kind == "moves":
                 continue
             args = node.args[: node.attrs["sequences"]] if node.op is LOOP else node.args
@@ -105,7 +108,7 @@ class Plan:
                 body: Body = source.attrs["body"]
                 collected = list(body.collected.values())
                 return () if i < len(body.states) else self._base[collected[i - len(body.states)]]
-            return (node,) if source.op is CALL else self._base[source]
+            return (node,) if source.op is CALL or _is_found(node) else self._base[source]
         if kind == "moves":
             return tuple(dict.fromkeys(b for a in node.args for b in self._base[a]))
         return (node,)
@@ -137,6 +140,11 @@ class Plan:
                 wide = max(sum(width[a] for a in args), 1)
             is_line = node in self.named or node in lines
             depth[node], width[node] = (0, 1) if is_line else (deep, wide)
+
+
+def _is_found(node: Expr) -> bool:
+    """Return whether a node is a named result of a choice of the largest, which is found by values, not computed."""
+    return node.op is ITEM and node.label is not None and node.args[0].op is top_k
 
 
 def kind_of(node: Expr) -> str:

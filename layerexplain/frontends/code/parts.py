@@ -102,8 +102,10 @@ class InterpreterPart(Evaluator):
         """The libraries whose layers' `call`s are followed now, the innermost last."""
         self.runs: list[Run] = []
         """The models of PyTorch that are run now, the innermost last."""
-        self.torch_calls: list[tuple[ProgramValue, ProgramValue]] = []
-        """The modules of PyTorch that the program calls on data, each with the shapes of the data."""
+        self.makes_torch_modules = False
+        """Whether the program makes modules of PyTorch."""
+        self.torch_calls: list[tuple[ProgramValue, ProgramValue, ProgramValue]] = []
+        """The modules of PyTorch that the program calls on data, each with the shapes of the data and the result."""
         self.frameworks: list[Graphs] = []
         """The libraries that models are made with."""
 

@@ -194,7 +194,9 @@ class Program:
     def torch_model(self, request: str) -> Model | None:
         """The model of PyTorch that is asked for, or the only one; None where the program has none. Raises SourceError
         for several."""
-        if "torch" not in {name.partition(".")[0] for name in _imported(self.text.tree)}:
+        classes = [one for one in self.frame.names.values() if isinstance(one, Class)]
+        of_torch = any((root := one.root()) is not None and root.path.startswith("torch.nn.") for one in classes)
+        if not of_torch and not self.interpreter.makes_torch_modules and "torch" not in _imported(self.text.tree):
             return None
         from layerexplain.frontends.code.library import torch_runs
 
@@ -336,11 +338,12 @@ def imports_of(program: Program) -> list[Note]:
     return [Note("imports", None, words)] if names else []
 
 
-def _imported(tree: ast.Module) -> list[str]:
-    """Return the names of the modules that a program imports."""
+def _imported(tree: ast.Module) -> set[str]:
+    """Return the libraries that a program imports."""
     nodes = list(ast.walk(tree))
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    return names + [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {name.partition(".")[0] for name in names}
 
 
 _AUTOMATIC = frozenset({"sequential", "functional", "model"})

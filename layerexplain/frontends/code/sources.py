@@ -16,6 +16,7 @@ from typing import Any
 
 from layerexplain.errors import NO_FILE, SourceError
 from layerexplain.frontends.code.bounds import MOST_PARSED, MOST_SOURCE, MOST_TOKENS
+from layerexplain.frontends.code.error_advice import error_advice
 from layerexplain.frontends.code.values.base import Place
 from layerexplain.records import NamedTuple
 
@@ -111,7 +112,9 @@ def read_text(data: bytes, path: str | None) -> Text:
     if tree is None:
         raise _syntax(first, text, written)
     if not tree.body and not is_script and (_TRACEBACK in text or _ERROR.search(text)):
-        raise SourceError("is what Python says of an error, without the code; paste the code that makes the model")
+        advice = error_advice(text)
+        said = "is what Python says of an error, without the code; paste the code that makes the model"
+        raise SourceError(f"{said}. {advice}" if advice else said)
     return Text(_with_columns(tree, read, written), here, tuple(repaired))
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from layerexplain.errors import SourceError
 from layerexplain.layers.declaration import Declaration
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import did_you_mean
 
 Texts = Mapping[str, Any]
 """Expressions by the names of what they give."""
@@ -69,9 +68,8 @@ def _data(name: str) -> Any:
 def architecture(model_type: str) -> Architecture:
     """Return the row of a model type. Raises SourceError where there is none."""
     if model_type not in model_types():
-        hint = did_you_mean(model_type, model_types(), before="; ")
         needed = f"its formulas are needed, as a row of architectures.yaml; known are {', '.join(model_types())}"
-        raise SourceError(f"has the model_type {model_type[:60]!r}, which is not known: {needed}{hint}")
+        raise SourceError(f"has the model_type {model_type[:60]!r}, which is not known: {needed}")
     row = _whole(model_type)
     stacks = {name: Stack(**stack) for name, stack in row["stacks"].items()}
     parts = {name: row[name] for name in _MAPPINGS}

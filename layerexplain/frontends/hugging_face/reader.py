@@ -80,6 +80,7 @@ class _Reading:
         model = wiring.model(name, self.row.model)
         return model._replace(
             format=FORMAT,
+            framework="torch",
             notes=tuple(self.notes),
             shared=tuple(self._shared(model)),
             declarations=declarations(self.row.type, "float" if self.dtype in ("", "float32") else self.dtype),

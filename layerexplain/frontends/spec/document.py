@@ -82,6 +82,7 @@ def read_yaml_spec(data: bytes, source: str = "", own: Mapping[str, Declaration]
         raise SpecError("holds no model; `input:` and `layers:` are needed")
     return model._replace(
         format="yaml-spec",
+        framework="torch" if any(layer.type.startswith("torch.") for layer in model.layers) else "keras",
         strict=True,
         notes=tuple(reader.notes),
         faults=(*found, *_without_batch(model)),

@@ -412,6 +412,10 @@ def _is_type(key: str, maker: Maker) -> bool:
 
 
 def _is_declared(name: str) -> bool:
+    if name.startswith("torch."):
+        from layerexplain.layers.index import module_of
+
+        return module_of(name) is not None
     return name in known_types() or name in MODEL_TYPES or name == "InputLayer" or is_operation(name)
 
 

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from layerexplain.lang.latex import TypesetLine
 from layerexplain.records import NamedTuple, grouped
 from layerexplain.render import document as doc
-from layerexplain.render.documents.summary import all_notes, heading, report_sheet, step_facts, title_of, totals
+from layerexplain.render.documents.summary import (
+    all_notes,
+    heading,
+    missing_values,
+    report_sheet,
+    step_facts,
+    title_of,
+    totals,
+)
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import REACHED_IN, count_text, field_text, results_text, shape_text, shapes_text
 from layerexplain.render.sections import CodeBlock, CodeLine, Labelled, Listing, Points, Section
@@ -92,7 +100,16 @@ def _whole(report: Report, sections: Iterable[doc.Block], cost: bool) -> doc.Doc
     last = [sections.pop()] if sections and isinstance(sections[-1], doc.Prose) else []
     notes = doc.notes_block(all_notes(report), doc.MARKDOWN)
     return doc.Document(
-        (heading(report), *sections, *totals(report, cost), *step_facts(report), about_model, notes, *last)
+        (
+            heading(report),
+            *sections,
+            *totals(report, cost),
+            *step_facts(report),
+            about_model,
+            notes,
+            *missing_values(report),
+            *last,
+        )
     )
 
 

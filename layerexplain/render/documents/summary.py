@@ -74,7 +74,19 @@ def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> 
         *training(report),
         *data_lines(report),
     )
-    return doc.Document((*parts, doc.notes_block(all_notes(report))))
+    return doc.Document((*parts, doc.notes_block(all_notes(report)), *missing_values(report)))
+
+
+def missing_values(report: Report) -> tuple[doc.Prose, ...]:
+    """One line that gives all the values that code leaves open, where there are several."""
+    import re
+
+    said = [note.message for note in report.notes] if report.format == "code" else []
+    names = dict.fromkeys([found[1] for one in said if (found := re.search(r"; give --set ([\w.]+)=VALUE$", one))])
+    if len(names) < 2:
+        return ()
+    given = " ".join([f"--set {name}=VALUE" for name in names])
+    return (doc.Prose((f"{len(names)} values are missing. Give them all: {given}",)),)
 
 
 def training(report: Report) -> tuple[doc.Prose, ...]:
@@ -99,7 +111,8 @@ def training(report: Report) -> tuple[doc.Prose, ...]:
 def data_lines(report: Report) -> tuple[doc.Prose, ...]:
     """What fit() takes and what predict() returns: a line each."""
     shapes = [*[one.shape for one in report.inputs], *[one.shape for one in report.outputs]]
-    if not report.inputs or not report.outputs or None in shapes or report.format == "hugging-face":
+    is_fitted = report.format != "hugging-face" and report.framework == "keras"
+    if not report.inputs or not report.outputs or None in shapes or not is_fitted:
         return ()
     inputs = ", ".join([f"{one.name} {shape_text(one.shape)} {one.dtype}" for one in report.inputs])
     outputs = ", ".join([f"{one.layer} {shape_text(one.shape)} {one.dtype or ''}".strip() for one in report.outputs])

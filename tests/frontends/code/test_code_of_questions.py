@@ -128,7 +128,7 @@ b = Sequential([layers.Input((4,)), layers.Dense(3)], name="dec")
 ONE = "a = Sequential([Dense(n)], name='enc')\n"
 PIPED = {
     "summary - --format json": (TWO, '"params": 36'),
-    "explain -": (TWO, "36 = 8 × 4 + 4"),
+    "explain -- -:a": (TWO, "36 = 8 × 4 + 4"),
     "check -": (TWO, "nothing found"),
     "weights - --format csv --columns count": (TWO, "<stdin>,32\n<stdin>,4\n<stdin>,12\n<stdin>,3"),
     "summary - --input 8": (ONE, "complete"),

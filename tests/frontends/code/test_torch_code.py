@@ -117,6 +117,17 @@ def test_a_class_is_asked_for_with_arguments(tmp_path: object) -> None:
         layerexplain.explain(f"{path}:Missing()")
 
 
+def test_a_spec_of_the_model_is_the_same_model(tmp_path: object) -> None:
+    code, spec = net(more="model = Net()\nmodel(torch.zeros(2, 1, 28, 28))"), f"{tmp_path}/net.yaml"
+    layerexplain.convert(code, spec)
+    before, after = layerexplain.explain(code), layerexplain.explain(spec)
+    assert after.totals == before.totals and after.framework == "torch"
+    assert not layerexplain.diff(code, spec)
+    for form in ("py", "json"):
+        with pytest.raises(LayerExplainError, match="PyTorch"):
+            layerexplain.convert(code, "-", to=form)
+
+
 def test_a_module_that_is_not_known_is_open() -> None:
     code = b"import torch.nn as nn\nmodel = nn.Sequential(nn.Linear(3, 5), nn.FractionalMaxPool2d(2))\n"
     report = explained(code, x=(3,))

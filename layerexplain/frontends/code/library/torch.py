@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code.library.numpy import call_numpy
@@ -76,6 +77,7 @@ def _is_base(name: str) -> bool:
 def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     """Return a module of torch.nn."""
     interpreter.effects.record_model_event()
+    interpreter.makes_torch_modules = True
     place = interpreter.place()
     if type_ == "Parameter":
         given = args[0] if args else kwargs.get("data")
@@ -174,6 +176,9 @@ def computed(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: In
     named = {"axis" if key == "dim" else key: one for key, one in kwargs.items() if key not in ("dtype", "device")}
     if name in _OPERATORS and len(args) == 2:
         return interpreter.operate(_OPERATORS[name], *args)
+    if name == "diff" and isinstance(args[0], Array) and args[0].values is not None and len(args[0].shape) == 1:
+        steps = [b - a for a, b in pairwise(args[0].values)]
+        return Numbers((len(steps),), tuple(steps), None, args[0].dtype)
     found = call_numpy(name, args, named, interpreter)
     return _numbers_of(found) if isinstance(found, Array) else found
 
@@ -257,6 +262,9 @@ def numbers(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
         value = args[0]
         if isinstance(value, Array):
             return Numbers(tuple(value.shape), None, None, value.dtype)
+        if type(value) in (list, tuple) and value and all(isinstance(one, int | float) for one in value):
+            kind = "int64" if all(isinstance(one, int) for one in value) else "float32"
+            return Numbers((len(value),), tuple(value), None, kind)
         sizes = []
         while type(value) in (list, tuple):
             sizes.append(len(value))

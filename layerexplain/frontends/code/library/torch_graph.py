@@ -112,14 +112,15 @@ class Run:
 
     # Calls ----------------------------------------------------------------------------------------------------------
 
-    def call(self, layer: Layer, declaration: Declaration, tensors: Sequence[Any]) -> Any:
-        """Call a layer: its results, one tensor or a tuple. Raises Stopped where PyTorch refuses the call."""
+    def call(self, layer: Layer, declaration: Declaration, tensors: Sequence[Any], place: Place | None = None) -> Any:
+        """Call a layer: its results, one tensor or a tuple; `place` is where the call stands, if not where the reading
+        is. Raises Stopped where PyTorch refuses it."""
         interpreter = self.interpreter
         given = [self.stored(one) if isinstance(one, Parameter | Array) else one for one in tensors]
         interpreter.budget.call(len(given))
         interpreter.effects.record_model_event()
         specs = [one.spec if isinstance(one, Tensor) else None for one in given]
-        place = interpreter.locate(interpreter.place())
+        place = interpreter.locate(place or interpreter.place())
         try:
             constants = {i: constant(one) for i, one in enumerate(given) if isinstance(one, int | float | bool)}
             definition = declaration.trace(specs, declaration.bind(layer.config), constants=constants)
@@ -163,8 +164,10 @@ class Run:
         layer = self.layer(self.builder.names.take(self.inside(name)), f"torch.{name}", given)
         return self.call(layer, declaration, tensors)
 
-    def module(self, module: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """Call a module of PyTorch."""
+    def module(
+        self, module: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any], *, in_sequence: bool = False
+    ) -> Any:
+        """Call a module of PyTorch. One that a Sequential calls stands where it is made."""
         declaration = find(f"{TORCH}{module.type}")
         unknown = next((one for one in [*args, *module.config.values()] if isinstance(one, Unknown)), None)
         if declaration is None or unknown is not None:
@@ -183,7 +186,7 @@ class Run:
                 config[key] = value
         name = self.names.get(id(module)) or self.builder.names.take(self.inside(module.type.lower()))
         layer = self.placed.get(id(module)) or self.layer(name, f"{TORCH}{module.type}", config, module.place)
-        result = self.call(layer, declaration, tensors)
+        result = self.call(layer, declaration, tensors, module.place if in_sequence else None)
         self.placed[id(module)] = layer
         return _structured(module.type, result)
 
@@ -195,9 +198,7 @@ class Run:
             result = args[0] if args else None
             if value.type not in ("Sequential",):
                 raise self.unknown(f"nn.{value.type} is called")
-            for child in value.children.values():
-                result = self.run(child, [result], {})
-            return result
+            return self._in_order(list(value.children.values()), result)
         if not isinstance(value, Instance):
             return self.interpreter.call(value, list(args), dict(kwargs))
         forward = value.cls.find("forward")
@@ -207,14 +208,20 @@ class Run:
                 return self.interpreter.call(Bound(value, forward), list(args), dict(kwargs))
             if module_type(value) == "Sequential":
                 result = args[0] if args else None
-                for child in [one for one in value.attributes.values() if is_module(one)]:
-                    result = self.run(child, [result], {})
-                return result
+                return self._in_order([one for one in value.attributes.values() if is_module(one)], result)
             if (built_in := value.attributes.get(BUILT_IN)) is not None:
                 return self.built_in(value, built_in, args, kwargs)
             raise self.unknown(f"{value.cls.name} has no `forward`")
         finally:
             self.scope.pop()
+
+    def _in_order(self, children: Sequence[Any], x: Any) -> Any:
+        for child in children:
+            if isinstance(child, BuiltIn) and child.children is None:
+                x = self.module(child, [x], {}, in_sequence=True)
+            else:
+                x = self.run(child, [x], {})
+        return x
 
     def built_in(self, owner: Instance, module: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call the module of PyTorch that a class of the program is made of."""

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import SourceError
+from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.grade import grade_of, notes_of
 from layerexplain.frontends.code.library.torch_graph import Run
 from layerexplain.frontends.code.library.torch_modules import BuiltIn, each_array, is_module, module_type, named_modules
@@ -32,10 +33,12 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
             shapes[key] = (tuple(one.shape[1:]), str(one.dtype))
     if not shapes:
         return interpreter.unknown("the result of a module that is called on data")
-    interpreter.torch_calls.append((module, shapes))
-    run = Run(interpreter, module)
     batch = next(each_array([*args, *kwargs.values()])).shape[0]
-    result = _follow(run, shapes)
+    for known, sizes, result in reversed(interpreter.torch_calls):
+        if known is module and sizes == shapes:  # a loop calls it again and again
+            return _as_data(result, batch, interpreter)
+    result = _follow(Run(interpreter, module), shapes)
+    interpreter.torch_calls.append((module, shapes, result))
     return _as_data(result, batch, interpreter)
 
 
@@ -84,12 +87,17 @@ def models(program: Program) -> list[Found]:
     interpreter = program.interpreter
     named = {name: one for name, one in program.frame.names.items() if is_module(one)}
     inside = {id(part) for one in named.values() for name, part in named_modules(one).items() if name}
-    found = [Found(name, one) for name, one in named.items() if id(one) not in inside]
+    whole = {name: one for name, one in named.items() if not isinstance(one, BuiltIn) or one.children is not None}
+    found = [Found(name, one) for name, one in (whole or named).items() if id(one) not in inside]
     found = list({id(one.value): one for one in found}.values())
     if found:
-        called = [one for one in found if any(module is one.value for module, _ in interpreter.torch_calls)]
+        called = [one for one in found if any(module is one.value for module, _, _ in interpreter.torch_calls)]
         return called or found
-    called_alone = {id(module): module for module, _ in interpreter.torch_calls}
+    called_alone = {
+        id(module): module
+        for module, _, _ in interpreter.torch_calls
+        if isinstance(module, Instance) or module.children is not None
+    }
     if called_alone:
         return [Found(_class_name(one), one) for one in called_alone.values()]
     classes = {name: one for name, one in program.frame.names.items() if is_module_class(one)}
@@ -115,7 +123,7 @@ def is_module_class(value: Any) -> bool:
 def _made(program: Program, name: str, cls: Any) -> Found | None:
     try:
         made = program.interpreter.call(cls, [], {}, whole=True)
-    except ProgramError:
+    except (ProgramError, Exhausted):
         return None
     return Found(name, made) if is_module(made) else None
 
@@ -130,10 +138,13 @@ def asked(program: Program, request: str) -> Found | None:
         tree = ast.parse(request.strip(), mode="eval").body
     except (SyntaxError, ValueError):
         return None
+    program.interpreter.budget = Budget()
     try:
         value = program.interpreter.value(tree, program.frame)
         if isinstance(value, Class | Function):
             value = program.interpreter.call(value, [], {}, whole=isinstance(value, Class))
+    except Exhausted as error:
+        raise SourceError(f"{request} {error}") from None
     except ProgramError as error:
         if not uses_torch(program):
             return None
@@ -152,7 +163,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     """Return a model of a program, run on the given shapes, or on those that the program itself gives."""
     interpreter = program.interpreter
     module = found.value
-    known = next((shapes_ for one, shapes_ in reversed(interpreter.torch_calls) if one is module), None)
+    known = next((sizes for one, sizes, _ in reversed(interpreter.torch_calls) if one is module), None)
     names = parameter_names(module)
     if shapes:
         dtypes = {name: known[name][1] for name in shapes if known and name in known}
@@ -164,7 +175,11 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     run = Run(interpreter, module)
     if given:
         interpreter.effects.begin_statement(of_module=False)
-        _follow(run, given)
+        interpreter.budget = Budget()
+        try:
+            _follow(run, given)
+        except Exhausted as error:
+            raise SourceError(f"{found.name} {error}") from None
     model = run.finished(found.name if found.name.isidentifier() else _class_name(module))
     opened = [(program._located(one), "") for one in run.opened]
     if not given:

@@ -56,7 +56,7 @@ export function boxTexts(picture, item, look, value, scale) {
   const title = seenSize(TITLE, scale);
   const text = seenSize(TEXT, scale);
   const about = item.box.lines.slice(1);
-  const lines = [titleOf(item, data), ...(look.measure ? [withValue(picture, item, about[0] || "", amountText(value, look.measure))] : about)];
+  const lines = [shortTitle(picture, item, title), ...(look.measure ? [withValue(picture, item, about[0] || "", amountText(value, look.measure))] : about)];
   const room = Math.max(1, 1 + Math.floor((item.h - 5 - title * LEADING) / (text * LEADING)));
   const shown = lines.slice(0, room).map((line, at) => (at ? shortLine(picture, item, line, at, text) : line)).filter(Boolean);
   const near = scale >= NEAR_SCALE && item.call >= 0;
@@ -73,6 +73,31 @@ export function boxTexts(picture, item, look, value, scale) {
     y += (at ? text : title) * LEADING;
   });
   if (tiles) tilesIn(picture, item, tiles, y - text);
+}
+
+/** What the names in an open box begin with, by the box. @type {WeakMap<Item, string>} */
+const BEGINNINGS = new WeakMap();
+
+/**
+ * The title of a box; where it has no room, without the beginning that all names in the open box around have: what is cut
+ * would be what tells them apart.
+ * @param {Picture} picture @param {Item} item @param {number} size
+ */
+function shortTitle(picture, item, size) {
+  const title = titleOf(item, picture.data);
+  const { around } = item;
+  picture.pen.font = picture.bold(size);
+  if (!around || picture.pen.measureText(title).width <= (item.w - 2 * PADDING + 4) * 1.08) return title;
+  let begin = BEGINNINGS.get(around);
+  if (begin === undefined) {
+    const names = picture.drawing.items.filter((one) => one.around === around && one.call >= 0).map((one) => titleOf(one, picture.data));
+    const [first] = names;
+    let length = 0;
+    while (names.length > 1 && length < first.length && names.every((name) => name[length] === first[length])) length++;
+    begin = names.length > 1 ? first.slice(0, length).replace(/[^_./]*$/, "") : "";
+    BEGINNINGS.set(around, begin);
+  }
+  return begin.length > 2 && title.length > begin.length ? `…${title.slice(begin.length)}` : title;
 }
 
 /**

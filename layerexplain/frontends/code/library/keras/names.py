@@ -34,6 +34,9 @@ _MODULES: dict[str, Kind] = {
 }  # fmt: skip
 MODELS = frozenset({"Sequential", "Model", "Functional"})
 _CONVENTIONS = {
+    "nn": "torch.nn",
+    "torch": "torch",
+    "F": "torch.nn.functional",
     "tf": "tensorflow", "keras": "keras", "layers": "keras.layers", "models": "keras.models", "K": "keras.backend",
     "np": "numpy", "numpy": "numpy", "ops": "keras.ops", "tensorflow": "tensorflow", "math": "math",
     "optimizers": "keras.optimizers", "regularizers": "keras.regularizers", "initializers": "keras.initializers",

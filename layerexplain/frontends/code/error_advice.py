@@ -1,0 +1,53 @@
+"""What to do about an error of Keras that was pasted without its code: the layer, what it got, and a line to write."""
+
+from __future__ import annotations
+
+import re
+
+_AXES = re.compile(
+    r'Input \d+ of layer "?([\w/.]+)"? is incompatible with the layer: .*?(min_)?ndim=(\d+), found ndim=(\d+)\. '
+    r"Full shape received: [(\[]([^)\]]*)[)\]]",
+    re.DOTALL,
+)
+_SIZE = re.compile(
+    r'Input \d+ of layer "?([\w/.]+)"? is incompatible with the layer: expected axis -1 of input shape to have '
+    r"(?:a )?value (\d+),? but received input with shape [(\[]([^)\]]*)[)\]]",
+    re.DOTALL,
+)
+
+
+def error_advice(text: str) -> str:
+    """Return what to do about an error of shapes, "" for any other.
+
+    >>> error_advice('Input 0 of layer "lstm" is incompatible with the layer: expected ndim=3, found ndim=2. '
+    ...              'Full shape received: (None, 64)')
+    "'lstm' needs 3 axes and got (None, 64): `X = X[:, None, :]` makes each example one step; \
+a recurrent layer before it needs return_sequences=True"
+    """
+    if found := _AXES.search(text):
+        name, _, needed, given, shape = found.groups()
+        return f"'{name}' needs {needed} axes and got ({shape}): {_axes_fix(name, int(needed) - int(given))}"
+    if found := _SIZE.search(text):
+        name, size, shape = found.groups()
+        sizes = [int(one) for one in re.findall(r"\d+", shape)]
+        product = 1
+        for one in sizes:
+            product *= one
+        fix = (
+            f"`X = X.reshape(-1, {size})`, or Flatten before it" if product == int(size) else f"give it {size} features"
+        )
+        return f"'{name}' needs {size} values along the last axis and got ({shape}): {fix}"
+    return ""
+
+
+def _axes_fix(name: str, lacking: int) -> str:
+    base = name.rpartition("/")[2].lower()
+    if lacking < 0:
+        return "put Flatten before it, or for a recurrent layer reshape each step to one vector"
+    if any(kind in base for kind in ("lstm", "gru", "rnn")):
+        return (
+            "`X = X[:, None, :]` makes each example one step; a recurrent layer before it needs return_sequences=True"
+        )
+    if "conv" in base or "pool" in base:
+        return "`X = X[..., None]` adds a channel to grey images; `X = X[None]` makes a batch of one image"
+    return f"add {lacking} {'axis' if lacking == 1 else 'axes'} to the input"
