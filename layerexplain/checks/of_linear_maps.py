@@ -23,6 +23,10 @@ _LINEAR = frozenset(
 """Layers that compute, at inference, sums with fixed factors."""
 
 
+_MAXIMA = frozenset({"MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "GlobalMaxPooling1D", "GlobalMaxPooling2D"})
+"""Layers that are not linear, but do little of what an activation does."""
+
+
 @rule(
     "linear-twice",
     "Two linear maps in a row",
@@ -49,7 +53,9 @@ def linear_twice(network: Network) -> Iterator[Found]:
         through = f", through {in_a_row(names)}" if names else ""
         said = f"'{call.name}' ({first[-2]} → {first[-1]}) has no activation, and '{behind.name}' "
         said += f"({second[-2]} → {second[-1]}) takes its output as it is{through}"
-        if _is_one_linear_map(network):
+        if any(type_of(network, one) in _MAXIMA for one in passed):
+            yield call, f"{said}, where only the maximum is not linear", "hint"
+        elif _is_one_linear_map(network):
             yield call, f"{said}: up to its last activation the model is one linear map", "wrong"
         else:
             yield call, said
@@ -71,7 +77,8 @@ def _pairs(network: Network) -> Iterator[tuple[TracedCall, list[TracedCall], Tra
 
 
 def _passes(network: Network, call: TracedCall) -> bool:
-    return call.definition is not None and (ends_with(call) == "" or type_of(network, call) in _LINEAR)
+    passing = _LINEAR | _MAXIMA
+    return call.definition is not None and (ends_with(call) == "" or type_of(network, call) in passing)
 
 
 def _is_one_linear_map(network: Network) -> bool:
@@ -80,6 +87,7 @@ def _is_one_linear_map(network: Network) -> bool:
         call.definition is not None
         and call.network is None
         and (is_output(network, call) or is_linear(call) or _passes(network, call))
+        and type_of(network, call) not in _MAXIMA
         for call in network.calls
         if call.sources
     )

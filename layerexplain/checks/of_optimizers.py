@@ -74,7 +74,7 @@ def _schedule(network: Network) -> TrainingSetting | None:
 
 
 def _is_absurd(optimizer: str, rate: float) -> bool:
-    return rate <= 0 or rate >= (10 if optimizer.lower() in _STEPS_OF_ANY_SIZE else 0.5)
+    return rate < 1e-9 or rate >= (10 if optimizer.lower() in _STEPS_OF_ANY_SIZE else 0.5)
 
 
 @rule(

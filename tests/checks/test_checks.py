@@ -269,6 +269,7 @@ AMONG_OTHERS = flat("Dense: {units: 32, activation: relu}", "Dense: 16", "Dense:
 
 @pytest.mark.parametrize(("spec", "code", "severity"), [
     (TO_ONE_MAP, "linear-twice", "wrong"), (AMONG_OTHERS, "linear-twice", "wasteful"),
+    (flat("Conv2D: {filters: 7, kernel_size: 3}", "MaxPooling2D: 2", "Flatten", "Dense: 5", shape="[8, 8, 1]"), "linear-twice", "hint"),
     (flat(*["Dense: {units: 4, activation: sigmoid}"] * 3), "sigmoids-in-a-row", "hint"),
     (flat(*["Dense: {units: 4, activation: sigmoid}"] * 4), "sigmoids-in-a-row", "wrong"),
     (flat("Reshape: [784, 1]", "LSTM: 4", shape="[28, 28]"), "pixels-as-steps", "wrong"),

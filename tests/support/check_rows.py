@@ -199,13 +199,14 @@ ROWS = {
         {flat("Dense: 16", "Dense: 4"): ["dense"], flat("Sequential: [{Dense: 16}, {Dense: 4}]"): ["sequential/dense"],
          flat("Dense: 16", "Dropout: 0.1", "Dense: 4"): ["dense"],
          flat("Conv2D: {filters: 7, kernel_size: 3}", "BatchNormalization", "Conv2D: {filters: 9, kernel_size: 3, activation: relu}", shape="[8, 8, 1]"): ["conv2d"],
-         flat("Conv2D: {filters: 7, kernel_size: 3}", "AveragePooling2D: 2", "Flatten", "Dense: 5", shape="[8, 8, 1]"): ["conv2d"]},
+         flat("Conv2D: {filters: 7, kernel_size: 3}", "AveragePooling2D: 2", "Flatten", "Dense: 5", shape="[8, 8, 1]"): ["conv2d"],
+         flat("Conv2D: {filters: 7, kernel_size: 3}", "MaxPooling2D: 2", "Conv2D: {filters: 9, kernel_size: 3, activation: relu}", shape="[8, 8, 1]"): ["conv2d"]},
         (flat("Dense: {units: 16, activation: relu}", "Dense: 4"), flat("Dense: 2", "Dense: 4"),
          # A bottleneck of channels, a separable convolution, and a map of scores that is enlarged are meant.
          flat("Conv2D: {filters: 16, kernel_size: 1}", "BatchNormalization", "Conv2D: {filters: 96, kernel_size: 1, activation: relu}", shape="[8, 8, 96]"),
          flat("DepthwiseConv2D: {kernel_size: 3}", "Conv2D: {filters: 9, kernel_size: 1, activation: relu}", shape="[8, 8, 5]"),
          flat("Conv2D: {filters: 7, kernel_size: 1}", "Conv2DTranspose: {filters: 7, kernel_size: 4, strides: 2}", shape="[8, 8, 96]"),
-         flat("Dense: 16", "LayerNormalization", "Dense: 4"), flat("Conv2D: {filters: 7, kernel_size: 3}", "MaxPooling2D: 2", "Flatten", "Dense: 4", shape="[8, 8, 5]"),
+         flat("Dense: 16", "LayerNormalization", "Dense: 4"), flat("Conv2D: {filters: 7, kernel_size: 3, activation: relu}", "MaxPooling2D: 2", "Flatten", "Dense: 4", shape="[8, 8, 5]"),
          TWO_HEADS),
     ),
     "activation-before-cross-entropy": Row(
