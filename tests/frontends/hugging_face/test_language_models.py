@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 import layerexplain
 from layerexplain.frontends.hugging_face.architecture import model_types
 from tests.support.safetensors_files import model_folder, weight_values
-from tests.support.tries import some
+from tests.support.tries import some, tries
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "language_models.json"
 
@@ -152,3 +153,37 @@ def test_a_catalogue_lists_models_of_configurations(tmp_path: Path) -> None:
     (tmp_path / "models" / "alone" / "config.json").write_text(json.dumps(LLAMA))
     found = layerexplain.catalogue([str(tmp_path / "models")], str(tmp_path / "all.csv"), recursive=True, jobs=1)
     assert (found.models, found.errors) == (4, 0)
+
+
+ODD = [
+    None,
+    True,
+    "x",
+    "",
+    "7",
+    -1,
+    0,
+    1.5,
+    float("inf"),
+    float("nan"),
+    10**9,
+    10**17,
+    [],
+    [1],
+    {},
+    {"a": 1},
+    "gelu",
+    3,
+]
+
+
+def test_odd_values_are_refused_or_explained() -> None:
+    rng = random.Random(5)
+    for _ in range(tries(few=25, many=60)):
+        config = dict(rng.choice(data()["logits"])["config"])
+        name = rng.choice([*config])
+        config[name] = rng.choice(ODD)
+        try:
+            layerexplain.explain(as_bytes(config), detail=False)
+        except layerexplain.LayerExplainError as error:
+            assert "\n" not in str(error), (name, config[name])
