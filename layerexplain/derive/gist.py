@@ -14,7 +14,7 @@ from layerexplain.lang.notation import value_text
 from layerexplain.lang.text import statements
 from layerexplain.lang.visit import nodes
 
-_SHAPED = ("kernel_size",)
+_SHAPED = ("kernel_size", "size")
 """Arguments that are printed with a number for each axis, though all are equal: `3×3`."""
 # Patterns are compiled where they are first needed: at start-up each would cost half a millisecond.
 _CHOICE = r"where\(.*, (\w+), [^,]+\)"
@@ -170,6 +170,8 @@ def _part(
             if name == "layer" and deep < _DEEPEST:
                 return gist(inner[0], deep=deep + 1)
             return ", then ".join([one.name for one in inner])
+        if words == "zeros":
+            return _zeros(arguments[name])
         if choice:
             yes, _, no = words.partition("|")
             holds = arguments.get(name) or any(str(p.label).startswith(name) for p in definition.params)
@@ -180,6 +182,17 @@ def _part(
     if always or any(":" in field or differs(field) for field, _ in fields):
         return (before + "".join([fill(field) + behind for field, behind in fields])).strip()
     return ""
+
+
+def _zeros(amounts: Any) -> str:
+    """Return how many zeros are put around: `3 zeros on each side`, `0 zeros before and 1 after`."""
+    while isinstance(amounts, tuple) and len(set(amounts)) == 1:
+        amounts = amounts[0]
+    if isinstance(amounts, int):
+        return f"{amounts} zero{'s' * (amounts != 1)} on each side"
+    if all(isinstance(one, int) for one in amounts) and len(amounts) == 2:
+        return f"zeros, {amounts[0]} before and {amounts[1]} after"
+    return "zeros, " + " × ".join([str(one) for one in amounts])
 
 
 def spatial_count(definition: Definition) -> int:

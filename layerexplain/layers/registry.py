@@ -77,7 +77,7 @@ def layers_of_rank(
 
     A function with a keyword `rank` receives it. The first tensor has a batch and a channel axis beside the spatial
     ones, which is checked unless `ndim=None` says that the formula does. In the sentence of the docstring
-    `[step|pixel|voxel]` is a choice by rank; the last choice serves all further ranks.
+    and in the gist `[step|pixel|voxel]` is a choice by rank; the last choice serves all further ranks.
 
     Args:
         pattern: The class name, with `{}` for the rank.
@@ -92,6 +92,8 @@ def layers_of_rank(
         def of_rank(rank: int, place: int) -> Declaration:
             common = signature_of(function)
             given: Declared = {"ndim": rank + 2, **declared}
+            if "gist" in declared:
+                given["gist"] = chosen(declared["gist"], place)
             if rank in facts_of_rank:
                 given["facts"] = facts_of_rank[rank]
             return Declaration(

@@ -27,7 +27,8 @@ def computes(definition: Definition, row: LayerReport) -> str:
     """Return the statement that gives the first result; the operation for a layer that returns its input, and for one
     of several statements whose gist names what they compute together."""
     gist = definition.gist
-    if gist is not None and "{formula}" not in gist.template and len(row.formula) > 1:
+    loops = any(line.startswith("for ") for line in row.formula)
+    if gist is not None and "{formula}" not in gist.template and len(row.formula) > 1 and not loops:
         return row.operation
     statement = main_statement(definition, row.formula)
     return row.operation if statement.isidentifier() or statement.startswith("transpose(y") else statement

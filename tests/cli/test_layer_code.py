@@ -90,7 +90,7 @@ def test_two_layers_stand_side_by_side() -> None:
     lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
     assert lines[0] == "LSTM and GRU"
     for line in (
-        "computes h = o * tanh(c), 8 units, last step h = z * h + (1 - z) * g, 8 units, last step",
+        "computes LSTM, 8 units, last step GRU, 8 units, last step",
         "output (None, 8) (None, 8) same",
         "weights lstm_cell/kernel (4, 32) = 128 gru_cell/kernel (4, 24) = 96",
         "parameters 416 336",

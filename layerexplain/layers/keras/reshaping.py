@@ -112,6 +112,7 @@ def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
 
 @layers_of_rank(
     "ZeroPadding{}D",
+    gist="pads {padding:zeros}",
     facts=Facts(passes_ids=True),
 )
 def zero_padding(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataFormat = "channels_last") -> Expr:
@@ -162,6 +163,7 @@ def cropping_(x: Expr, *, cropping: PaddingAmounts = 1, data_format: DataFormat 
 
 @layers_of_rank(
     "UpSampling{}D",
+    gist="[each step {size} times|{size} {interpolation} upsampling|{size} nearest upsampling]",
     differs={
         1: lambda common: common.without("data_format", "interpolation").with_kinds(size=PositiveInt),
         3: lambda common: common.without("interpolation"),

@@ -191,8 +191,8 @@ RECURRENT = (
     KERNEL_AND_BIAS + " recurrent_initializer recurrent_regularizer recurrent_constraint unroll seed "
     "implementation use_cudnn"
 )
-RECURRENT_GIST = (
-    "{formula}, {units} units, {return_sequences:all steps|last step}, {go_backwards:backwards|}, "
+_GIST = (
+    "{units} units, {activation}, {return_sequences:all steps|last step}, {go_backwards:backwards|}, "
     "{initial_state:from a given state|}, {stateful:state kept between calls|}"
 )
 
@@ -267,7 +267,7 @@ def simple_step(x: Expr, units: int, name: str, ungated: Ungated, training: bool
     return cell
 
 
-@layer("SimpleRNN", mask=recurrent_mask, ignores=RECURRENT, gist=RECURRENT_GIST, facts=Facts(states=1))
+@layer("SimpleRNN", mask=recurrent_mask, ignores=RECURRENT, gist=f"SimpleRNN, {_GIST}", facts=Facts(states=1))
 def simple_rnn(
     x: Expr,
     *initial_state: Expr,
@@ -307,7 +307,7 @@ def gru_step(
     return cell
 
 
-@layer("GRU", mask=recurrent_mask, ignores=RECURRENT, gist=RECURRENT_GIST, facts=Facts(states=1))
+@layer("GRU", mask=recurrent_mask, ignores=RECURRENT, gist=f"GRU, {_GIST}", facts=Facts(states=1))
 def gru(
     x: Expr,
     *initial_state: Expr,
@@ -353,7 +353,7 @@ def lstm_step(x: Expr, units: int, name: str, gating: Gating, training: bool = F
     "LSTM",
     mask=recurrent_mask,
     ignores=RECURRENT + " unit_forget_bias",
-    gist=RECURRENT_GIST,
+    gist=f"LSTM, {_GIST}",
     facts=Facts(states=2),
 )
 def lstm(
@@ -377,7 +377,7 @@ def lstm(
     return recur("LSTM", cell, x, {"h": units, "c": units}, initial_state, running, mask, zero_output_for_mask)
 
 
-@layer("CuDNNGRU", ignores=RECURRENT, gist=RECURRENT_GIST, facts=Facts(states=1))
+@layer("CuDNNGRU", ignores=RECURRENT, gist=f"CuDNNGRU, {_GIST}", facts=Facts(states=1))
 def cudnn_gru(
     x: Expr,
     *initial_state: Expr,
@@ -394,7 +394,7 @@ def cudnn_gru(
     return recur("CuDNNGRU", step, x, {"h": units}, initial_state, running)
 
 
-@layer("CuDNNLSTM", ignores=RECURRENT + " unit_forget_bias", gist=RECURRENT_GIST, facts=Facts(states=2))
+@layer("CuDNNLSTM", ignores=RECURRENT + " unit_forget_bias", gist=f"CuDNNLSTM, {_GIST}", facts=Facts(states=2))
 def cudnn_lstm(
     x: Expr,
     *initial_state: Expr,
