@@ -93,7 +93,7 @@ def layers_of_rank(
             common = signature_of(function)
             given: Declared = {"ndim": rank + 2, **declared}
             if "gist" in declared:
-                given["gist"] = chosen(declared["gist"], place)
+                given["gist"] = with_choice(declared["gist"], place)
             if rank in facts_of_rank:
                 given["facts"] = facts_of_rank[rank]
             return Declaration(
