@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from layerexplain.errors import LayerExplainError
 from layerexplain.model import Layer, Model, TensorRef
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
@@ -33,7 +34,10 @@ def networks_behind(network: Network) -> Iterator[Network]:
         for ref, spec in guesses.items():
             shape = (None, *[one if isinstance(one, int) else size for one in spec.shape[1:]])
             inputs[ref.layer] = Layer(ref.layer, "InputLayer", "layer", {"batch_shape": shape, "dtype": spec.dtype})
-        yield trace_model(_with_inputs(model, inputs))
+        try:
+            yield trace_model(_with_inputs(model, inputs))
+        except LayerExplainError:  # the wires make no graph with this layer
+            return
 
 
 def _with_inputs(model: Model, inputs: dict[str, Layer]) -> Model:

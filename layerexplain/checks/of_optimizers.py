@@ -18,6 +18,8 @@ from layerexplain.report.settings import setting_of
 _STEPS_OF_ANY_SIZE = ("sgd", "adadelta", "adagrad", "ftrl", "adafactor")
 """Optimizers whose steps depend on the size of the gradient, or whose learning rates are usually large."""
 
+_MOST_FACTOR = 1e30
+
 _OUTWEIGHS = 10
 """A penalty that begins at more than so many times the loss keeps the weights near 0."""
 
@@ -164,7 +166,7 @@ def _penalties(network: Network) -> Iterator[tuple[float, str, float]]:
         for given in settings_of(layer, "regularizer"):
             penalty = setting_of(given.value)
             factor = None if penalty is None else penalty.config.get("l2", 0.01 if penalty.name == "L2" else None)
-            if not isinstance(factor, int | float):
+            if not isinstance(factor, int | float) or not 0 < factor < _MOST_FACTOR:
                 continue
             for weight in weights_of(call):
                 shape = tuple([size for size in weight.shape if isinstance(size, int)])

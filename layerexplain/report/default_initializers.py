@@ -55,6 +55,10 @@ def usual_initializer(type_: str, weight: str) -> TrainingSetting | None:
     return _BY_WEIGHT.get(weight.removesuffix("_kernel")) or _WITHOUT_ARGUMENT.get(weight)
 
 
+_MOST = 1e30
+"""Numbers of an initializer that are larger are none."""
+
+
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """Return how many values an output sums, and how many outputs a value goes to, as Keras counts them.
 
@@ -83,17 +87,22 @@ def mean_square(initializer: TrainingSetting, shape: tuple[int, ...]) -> float |
     >>> mean_square(TrainingSetting("GlorotUniform"), (3, 5))
     0.25
     """
-    config = initializer.config
+
+    def number(name: str, default: float) -> float:
+        value = initializer.config.get(name, default)
+        return float(value) if isinstance(value, int | float) and abs(value) < _MOST else default
+
     scale = next((key for key, name in SCALED.items() if name == initializer.name), None)
-    if scale is not None or initializer.name == "VarianceScaling":
-        factor, mode = (config.get("scale", 1.0), config.get("mode", "fan_in")) if scale is None else scale[:2]
-        return scaled_variance(shape, factor, mode)
+    if scale is not None:
+        return scaled_variance(shape, scale[0], scale[1])
+    if initializer.name == "VarianceScaling":
+        return scaled_variance(shape, number("scale", 1.0), str(initializer.config.get("mode", "fan_in")))
     if initializer.name == "RandomUniform":
-        low, high = config.get("minval", -0.05), config.get("maxval", 0.05)
-        return float(low * low + low * high + high * high) / 3
+        low, high = number("minval", -0.05), number("maxval", 0.05)
+        return (low * low + low * high + high * high) / 3
     if initializer.name in ("RandomNormal", "TruncatedNormal"):
         spread = 1.0 if initializer.name == "RandomNormal" else 0.774  # of a normal distribution cut off at 2
-        return float(config.get("mean", 0.0) ** 2 + spread * config.get("stddev", 0.05) ** 2)
+        return number("mean", 0.0) ** 2 + spread * number("stddev", 0.05) ** 2
     if initializer.name == "Orthogonal" and len(shape) > 1:
-        return float(config.get("gain", 1.0)) ** 2 / max(math.prod(shape[:-1]), shape[-1])
+        return number("gain", 1.0) ** 2 / max(math.prod(shape[:-1]), shape[-1], 1)
     return {"Zeros": 0.0, "Ones": 1.0}.get(initializer.name)
