@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -56,3 +57,22 @@ def test_shapes_and_parameters_are_those_of_pytorch(name: str) -> None:
         assert found[: len(shapes)] == shapes, module_name
     assert [tuple(batch if size is None else size for size in one.shape) for one in report.outputs] == _shapes(result)
     assert report.to_dict()["model"]["framework"] == "torch"
+
+
+OF_TORCHVISION = """
+alexnet vgg11_bn resnet18 resnext50_32x4d squeezenet1_0 densenet121 mobilenet_v2 mobilenet_v3_small mnasnet0_5
+shufflenet_v2_x0_5 efficientnet_b0 regnet_y_400mf convnext_tiny vit_b_16
+""".split()  # noqa: SIM905
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OF_TORCHVISION)
+def test_models_of_torchvision_are_read_from_their_source(name: str) -> None:
+    models = pytest.importorskip("torchvision.models")
+    build = models.get_model_builder(name)
+    source = inspect.getsourcefile(inspect.unwrap(build))
+    said = next(iter(models.get_model_weights(name))).meta
+    report = layerexplain.explain(f"{source}:{name}()", inputs={"x": (3, 224, 224)})
+    assert (report.grade, report.totals.params) == ("complete", said["num_params"])
+    assert report.totals.macs is not None
+    assert round(report.totals.macs / 1e9, 2) == round(said["_ops"], 2)

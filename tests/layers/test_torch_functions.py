@@ -1,0 +1,119 @@
+"""Functions of PyTorch that are rows of a table: shapes and values as PyTorch's."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from layerexplain.derive.evaluate import Evaluation, evaluate
+from layerexplain.layers.declaration import Spec
+from layerexplain.layers.index import types
+from layerexplain.layers.registry import find
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore::UserWarning")]
+
+A, IMAGE, B = "2x3x5", "2x3x7x9", "b:2x3x5"
+ROWS: list[tuple[str, dict[str, Any], str, str]] = [
+    *[(name, {}, f"{A} {A}", f"torch.{name}(a, b)") for name in ("add", "sub", "mul", "div", "maximum", "minimum")],
+    *[(name, {}, f"{A} {A}", f"torch.{name}(a, b)") for name in ("eq", "ne", "lt", "le", "gt", "ge")],
+    ("floor_divide", {}, f"{A} {A}", "torch.floor_divide(a, b)"),
+    ("remainder", {}, f"{A} {A}", "torch.remainder(a, b)"),
+    ("pow", {}, f"p:{A} {A}", "torch.pow(a, b)"),
+    ("logical_and", {}, f"{B} {B}", "torch.logical_and(a, b)"),
+    ("logical_or", {}, f"{B} {B}", "torch.logical_or(a, b)"),
+    ("logical_not", {}, B, "torch.logical_not(a)"),
+    ("where", {}, f"{B} {A} {A}", "torch.where(a, b, c)"),
+    ("masked_fill", {"value": -3.0}, f"{A} {B}", "a.masked_fill(b, -3.0)"),
+    *[(name, {}, A, f"torch.{name}(a)") for name in ["neg", "exp", "sin", "cos", "abs", "erf", "sign", "floor", "ceil", "square", "sigmoid", "tanh"]],
+    *[(name, {}, f"p:{A}", f"torch.{name}(a)") for name in ("log", "sqrt", "rsqrt")],
+    ("clamp", {"min": -0.3, "max": 0.5}, A, "torch.clamp(a, -0.3, 0.5)"),
+    ("clamp", {"max": 0.5}, A, "torch.clamp(a, max=0.5)"),
+    *[(n, {}, A, f"F.{n}(a)") for n in ["relu", "relu6", "selu", "silu", "mish", "hardswish", "hardsigmoid", "softsign", "logsigmoid", "softplus"]],
+    ("leaky_relu", {}, A, "F.leaky_relu(a)"),
+    ("elu", {"alpha": 0.5}, A, "F.elu(a, 0.5)"),
+    ("gelu", {"approximate": "tanh"}, A, "F.gelu(a, approximate='tanh')"),
+    ("hardtanh", {}, A, "F.hardtanh(a)"),
+    ("softmax", {"dim": 1}, A, "F.softmax(a, 1)"),
+    ("log_softmax", {"dim": -1}, A, "F.log_softmax(a, -1)"),
+    ("glu", {}, "2x3x6", "F.glu(a)"),
+    ("dropout", {}, A, "F.dropout(a, training=False)"),
+    *[(name, {"dim": 1, "keepdim": True}, A, f"torch.{name}(a, 1, True)") for name in ("sum", "mean", "amax", "amin", "prod")],
+    ("mean", {}, A, "a.mean()"),
+    ("sum", {"dim": (0, 2)}, A, "a.sum((0, 2))"),
+    ("max", {"dim": 1}, A, "torch.max(a, 1)"),
+    ("min", {"dim": -1, "keepdim": True}, A, "torch.min(a, -1, True)"),
+    ("norm", {"dim": 1}, A, "torch.norm(a, dim=1)"),
+    ("normalize", {"dim": -1}, A, "F.normalize(a, dim=-1)"),
+    ("matmul", {}, "2x3x5 2x5x7", "a @ b"),
+    ("matmul", {}, "2x3x5 5", "a @ b"),
+    ("matmul", {}, "5 2x5x3", "a @ b"),
+    ("linear", {}, "2x3x5 7x5 7", "F.linear(a, b, c)"),
+    ("einsum", {"equation": "nij,nkj->nik"}, "2x3x5 2x7x5", "torch.einsum('nij,nkj->nik', a, b)"),
+    ("scaled_dot_product_attention", {}, "2x3x5x4 2x3x7x4 2x3x7x6", "F.scaled_dot_product_attention(a, b, c)"),
+    ("scaled_dot_product_attention", {"is_causal": True}, "2x5x4 2x5x4 2x5x4",
+     "F.scaled_dot_product_attention(a, b, c, is_causal=True)"),
+    ("scaled_dot_product_attention", {"scale": 0.3}, "2x3x4 2x5x4 2x5x4 b:3x5",
+     "F.scaled_dot_product_attention(a, b, c, attn_mask=d, scale=0.3)"),
+    ("flatten", {}, A, "torch.flatten(a)"),
+    ("flatten", {"start_dim": 1}, A, "torch.flatten(a, 1)"),
+    ("reshape", {"shape": (5, -1)}, A, "a.reshape(5, -1)"),
+    ("permute", {"dims": (2, 0, 1)}, A, "a.permute(2, 0, 1)"),
+    ("transpose", {"dim0": -1, "dim1": 1}, A, "a.transpose(-1, 1)"),
+    ("movedim", {"source": 0, "destination": 2}, A, "torch.movedim(a, 0, 2)"),
+    ("unsqueeze", {"dim": -1}, A, "a.unsqueeze(-1)"),
+    ("squeeze", {}, "2x1x5x1", "a.squeeze()"),
+    ("squeeze", {"dim": 0}, A, "a.squeeze(0)"),
+    ("cat", {"dim": 1}, "2x3x5 2x7x5", "torch.cat([a, b], 1)"),
+    ("stack", {"dim": 1}, f"{A} {A}", "torch.stack([a, b], 1)"),
+    ("split", {"sizes": (2, 3), "dim": -1}, A, "torch.split(a, [2, 3], -1)"),
+    ("getitem", {"key": (slice(None), -1, slice(1, 4))}, A, "a[:, -1, 1:4]"),
+    ("expand", {"shape": (2, -1, 4)}, "2x3x1", "a.expand(2, -1, 4)"),
+    ("roll", {"shifts": (1, 2), "dims": (1, 2)}, A, "torch.roll(a, (1, 2), (1, 2))"),
+    ("interpolate", {"scale_factor": 2}, IMAGE, "F.interpolate(a, scale_factor=2)"),
+    ("interpolate", {"size": (9, 13), "mode": "bilinear", "align_corners": False}, IMAGE,
+     "F.interpolate(a, (9, 13), mode='bilinear', align_corners=False)"),
+    ("pad", {"pad": (1, 2, 3, 0), "value": 0.7}, IMAGE, "F.pad(a, (1, 2, 3, 0), value=0.7)"),
+    ("pad", {"pad": (-1, 2)}, A, "F.pad(a, (-1, 2))"),
+    ("pad", {"pad": (1, 1), "mode": "reflect"}, A, "F.pad(a, (1, 1), mode='reflect')"),
+    *[(f"max_pool{r}d", {"kernel_size": 2, "stride": 1}, s, f"F.max_pool{r}d(a, 2, 1)")
+      for r, s in ((1, A), (2, IMAGE), (3, "2x3x4x5x4"))],
+    *[(f"avg_pool{r}d", {"kernel_size": 2, "padding": 1}, s, f"F.avg_pool{r}d(a, 2, padding=1)")
+      for r, s in ((1, A), (2, IMAGE), (3, "2x3x4x5x4"))],
+    *[(f"adaptive_avg_pool{r}d", {"output_size": 2}, s, f"F.adaptive_avg_pool{r}d(a, 2)")
+      for r, s in ((1, A), (2, IMAGE), (3, "2x3x4x5x4"))],
+    *[(f"adaptive_max_pool{r}d", {"output_size": 2}, s, f"F.adaptive_max_pool{r}d(a, 2)") for r, s in ((1, A), (2, IMAGE))],
+    ("layer_norm", {"normalized_shape": (5,)}, "2x3x5 5 5", "F.layer_norm(a, (5,), b, c)"),
+    ("bmm", {}, "2x3x5 2x5x7", "torch.bmm(a, b)"),
+    ("mm", {}, "3x5 5x7", "torch.mm(a, b)"),
+]  # fmt: skip
+
+
+def _drawn(text: str, random: np.random.Generator) -> np.ndarray:
+    kind, _, sizes = text.rpartition(":")
+    drawn = random.normal(size=tuple(map(int, sizes.split("x")))).astype("float32")
+    return drawn > -0.7 if kind == "b" else abs(drawn) + 0.1 if kind == "p" else drawn
+
+
+@pytest.mark.parametrize(("name", "config", "inputs", "code"), ROWS, ids=lambda one: str(one)[:60])
+def test_values_are_those_of_pytorch(name: str, config: dict[str, Any], inputs: str, code: str) -> None:
+    random = np.random.default_rng(zlib.crc32(f"{code} {inputs}".encode()))
+    arrays = [_drawn(one, random) for one in inputs.split()]
+    names = dict(zip("abcd", map(torch.from_numpy, arrays), strict=False))
+    result = eval(code, {"torch": torch, "F": torch.nn.functional, **names})
+    wanted = list(result) if isinstance(result, tuple) else [result]
+    declaration = find(f"torch.{name}")
+    assert declaration is not None
+    specs = [Spec(array.shape, "bool" if array.dtype.kind == "b" else "float") for array in arrays]
+    definition = declaration.trace(specs, declaration.bind(config, strict=True))
+    assert [e.shape for e in definition.results.values()] == [tuple(one.shape) for one in wanted]
+    values = evaluate(definition, arrays, [], Evaluation(2, "float64"))
+    for value, tensor in zip(values, wanted, strict=True):
+        np.testing.assert_allclose(value, tensor.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_every_row_has_a_case() -> None:
+    assert {f"torch.{row[0]}" for row in ROWS} == set(types("torch"))
