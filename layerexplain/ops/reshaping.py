@@ -42,7 +42,7 @@ def _worked_out(x: Expr, shape: tuple[Size, ...]) -> Shape:
     return target
 
 
-def _groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
+def groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
     """Runs of axes that hold the same elements: [0] ↔ [0], [1, 2] ↔ [1], …"""
     groups: list[tuple[list[int], list[int]]] = []
     old, new = deque(range(len(before))), deque(range(len(after)))
@@ -78,7 +78,7 @@ def ahead(sizes: Shape) -> tuple[int, int | None]:
 
 def joined(node: Expr, axis: int) -> list[int]:
     """Return the axes of a reshape's argument that form one axis of its result."""
-    left, right = next(g for g in _groups(node.args[0].shape, node.shape) if axis in g[1])
+    left, right = next(g for g in groups(node.args[0].shape, node.shape) if axis in g[1])
     return left if len(right) == 1 else left[:1]
 
 
@@ -93,7 +93,7 @@ def reshape_axes(x: Expr, *, shape: tuple[Size, ...]) -> LazyAxes:
 
 def _records(x: Expr, after: Shape) -> list[Axis]:
     result = []
-    for left, right in _groups(x.shape, after):
+    for left, right in groups(x.shape, after):
         old = " × ".join(size_text(x.shape[i]) for i in left)
         for j in right:
             size = after[j]
@@ -114,7 +114,7 @@ def reshape_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     """Return the element at an index of the new shape, in row-major order."""
     (x,) = node.args
     place: list[sc.Affine] = [sc.number(0)] * x.ndim
-    for left, right in _groups(x.shape, node.shape):
+    for left, right in groups(x.shape, node.shape):
         if [x.shape[i] for i in left] == [node.shape[j] for j in right]:
             for i, j in zip(left, right, strict=True):
                 place[i] = index[j]

@@ -14,7 +14,7 @@ from layerexplain.layers.torch.arguments import module, modules_of_rank, need_ch
 from layerexplain.ops.elementwise import sqrt
 from layerexplain.ops.movement import laid, pad_along, reshape, slice_along
 from layerexplain.ops.reduce import mean
-from layerexplain.ops.sizes import agree, shape_text
+from layerexplain.ops.sizes import agree, product, shape_text
 
 CHANNELS = Facts(channels_first=True)
 FLOAT32_EPSILON = 1.1920928955078125e-07
@@ -130,6 +130,8 @@ def instance_norm(
     if affine or track_running_stats:
         need_channels(f"InstanceNorm{rank}d", "num_features", num_features, x)
     over = tuple(range(2, x.ndim))
+    if not track_running_stats and product(x.shape[2:]) == 1:
+        raise ShapeError(f"InstanceNorm{rank}d needs more than one value for each channel, got {shape_text(x.shape)}")
     return _by_channel(x, num_features, eps, affine, track_running_stats, over, training)
 
 

@@ -300,13 +300,3 @@ def _summary(name: str) -> Implementation:
         return None
 
     return implementation
-
-
-@LIBRARY.family("torchvision")
-def _torchvision(name: str) -> Implementation:
-    """torchvision's models are read where their source is beside the program; its helpers change nothing."""
-
-    def implementation(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
-        return NotImplemented
-
-    return implementation

@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
 
 
+KEEPS_MEMORY = frozenset(
+    ["dropout", "dropout1d", "dropout2d", "dropout3d", "identity", "relu", "tanh", "sigmoid", "gelu"]
+)
+"""Modules and functions whose result lies in memory as their input does."""
+
+
 class Stopped(Exception):
     """A run ended at a call that PyTorch refuses; its fault is kept."""
 
@@ -139,6 +145,9 @@ class Run:
             Tensor(self, ref._replace(output=i), Spec(e.shape, e.dtype))
             for i, e in enumerate(definition.results.values())
         ]
+        tensors_in = [one for one in given if isinstance(one, Tensor)]
+        if len(tensors_in) == 1 and layer.type.rpartition(".")[2].lower() in KEEPS_MEMORY:
+            results[0].order = tensors_in[0].order
         return results[0] if len(results) == 1 else tuple(results)
 
     def _origin(self, given: Sequence[Any]) -> str:
@@ -178,6 +187,7 @@ class Run:
         for one in args:
             tensors += one if type(one) in (tuple, list) else [one]
         for key, value in kwargs.items():
+            key = declaration.tensors[0] if key in ("input", "x") else key
             if key in declaration.tensors:
                 at = declaration.tensors.index(key)
                 tensors += [None] * (at + 1 - len(tensors))

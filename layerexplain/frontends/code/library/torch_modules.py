@@ -78,12 +78,12 @@ class BuiltIn(Identity):
             return self.attributes[name]
         if self.children is not None and name in self.children:
             return self.children[name]
+        if name in ("weight", "bias"):
+            return None if self.config.get(name) is False else self._weight(evaluator, name)
         if name in self.config:
             return self.config[name]
         if name == "training":
             return False
-        if name in ("weight", "bias"):
-            return self.config.get(name, True) and self._weight(evaluator, name)
         if name == "__class__":
             return Symbol(f"torch.nn.{self.type}")
         return Bound(self, name)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
-from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Unknown, Value
 from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import TensorRef
+from layerexplain.ops.reshaping import groups
 from layerexplain.ops.sizes import product, shape_text
 from layerexplain.records import Record
 
@@ -69,6 +70,8 @@ class Tensor(Identity):
         self.run = run
         self.ref = ref
         self.spec = spec
+        self.order = tuple(range(len(spec.shape)))
+        """The places of its axes in memory, which `permute` turns and `view` cannot."""
 
     @property
     def sizes(self) -> tuple[Any, ...]:
@@ -187,6 +190,22 @@ def _shape(run: Any, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(found)
 
 
+def _turned(x: Tensor, made: Tensor, dims: Sequence[int]) -> Tensor:
+    made.order = tuple([x.order[axis] for axis in dims])
+    return made
+
+
+def _in_one_piece(x: Tensor, made: Tensor) -> bool:
+    """Return whether the axes that a view joins lie one behind the other in memory; True where sizes do not say it."""
+    if x.order == tuple(range(len(x.order))):
+        return True
+    for left, right in groups(x.spec.shape, made.spec.shape):
+        steps = [x.order[b] - x.order[a] for a, b in pairwise(left)]
+        if len(right) < len(left) and any(step != 1 for step in steps):
+            return any(x.spec.shape[axis] == 1 for axis in left)
+    return True
+
+
 def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """Return what `torch.name(x, …)` or `x.name(…)` gives."""
     name = _ALIASES.get(name, name)
@@ -199,7 +218,7 @@ def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> An
         x = args[0] if args else x
     rest = args[1:]
     if name in _SAME:
-        return x
+        return Tensor(run, x.ref, x.spec) if name == "contiguous" and isinstance(x, Tensor) else x
     if isinstance(x, Tensor):
         if name == "size":
             at = rest[0] if rest else kwargs.get("dim")
@@ -208,11 +227,23 @@ def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> An
             return len(x.spec.shape)
         if name in ("view", "reshape", "view_as", "reshape_as"):
             sizes = rest[0].sizes if name.endswith("_as") else _listed(rest or [kwargs.get("shape")])
-            return run.operation("reshape", [x], {"shape": _shape(run, x, sizes)})
-        if name in ("permute",):
-            return run.operation("permute", [x], {"dims": _listed(rest or [kwargs.get("dims")])})
-        if name in ("t",):
-            return run.operation("transpose", [x], {"dim0": 0, "dim1": 1})
+            made = run.operation("reshape", [x], {"shape": _shape(run, x, sizes)})
+            if name == "view" and not _in_one_piece(x, made):
+                raise run.refused(
+                    "view needs axes that lie in memory in their order, got a tensor that permute or transpose has "
+                    "turned; write .contiguous().view(…), or .reshape(…)"
+                )
+            return made
+        if name == "permute":
+            dims = _listed(rest or [kwargs.get("dims")])
+            return _turned(x, run.operation("permute", [x], {"dims": dims}), dims)
+        if name in ("t", "transpose"):
+            first = rest[0] if rest else kwargs.get("dim0", 0)
+            second = rest[1] if len(rest) > 1 else kwargs.get("dim1", 1)
+            made = run.operation("transpose", [x], {"dim0": first, "dim1": second})
+            places = list(range(len(x.order)))
+            places[first], places[second] = places[second], places[first]
+            return _turned(x, made, places)
         if name in ("expand", "expand_as"):
             sizes = rest[0].sizes if name == "expand_as" else _listed(rest)
             return run.operation("expand", [x], {"shape": tuple([None if isinstance(n, Batch) else n for n in sizes])})
@@ -239,6 +270,10 @@ def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> An
     return _row(run, name, args, kwargs)
 
 
+_NAMES = {"input": "x", "axis": "dim", "keepdims": "keepdim", "other": "x2", "exponent": "x2"}
+"""Further names of arguments, and those of tensors that the rows call otherwise."""
+
+
 def _row(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """Call a row of the table with arguments in PyTorch's order."""
     from layerexplain.layers.registry import find
@@ -253,7 +288,7 @@ def _row(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     else:
         while given and len(tensors) < len(declaration.tensors):
             tensors.append(given.pop(0))
-    named = {("x" if key == "input" else key): one for key, one in kwargs.items()}
+    named = {_NAMES.get(key, key): one for key, one in kwargs.items() if key not in declaration.ignores}
     for key in declaration.tensors:
         if key in named:
             at = declaration.tensors.index(key)
@@ -266,6 +301,9 @@ def _row(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if listed and all(isinstance(one, int) for one in given) and names[0] in ("dims", "shape"):
         given = [tuple(given)]
     config = {**dict(zip(names, given, strict=False)), **named}
+    strange = next((key for key in config if key not in names), None)
+    if strange is not None or len(given) > len(names):
+        raise run.unknown(f"an argument of torch.{name}(…) that is not read here{f': {strange}' if strange else ''}")
     config = {key: tuple(one) if type(one) is list else one for key, one in config.items() if key in names}
     return run.operation(name, tensors, config)
 
@@ -285,8 +323,3 @@ def _cut(run: Any, name: str, x: Tensor, rest: list[Any], kwargs: dict[str, Any]
         sizes = list(asked)
     made = run.operation("split", [x], {"sizes": tuple(sizes), "dim": dim})
     return made if type(made) is tuple else (made,)
-
-
-def numbers(value: Array) -> tuple[Any, ...]:
-    """Return the shape of numbers that a program makes."""
-    return tuple(value.shape)
