@@ -88,7 +88,7 @@ WRONG = {
     "shapes that broadcast": ("self.a = nn.Conv2d(1, 5, 3)", "return self.a(x) + x"),
     "axes that lie in memory in their order": (
         "self.a = nn.Conv2d(1, 5, 3)",
-        "return self.a(x).permute(0, 2, 3, 1).view(x.size(0), -1, 5)",
+        "return self.a(x).permute(0, 2, 3, 1).view(x.size(0), -1)",
     ),
     "needs an input whose last axes are": ("self.a = nn.LayerNorm(27)", "return self.a(x)"),
 }
