@@ -118,12 +118,13 @@ def fixed_input(name: str, spec: Spec | None, wanted: Sequence[int | None]) -> S
     """Return an input with the sizes that the user gives; those that the model fixes must agree."""
     if spec is None:
         return Spec((BATCH, *wanted), "float")
-    own = spec.shape[1:]
-    if not _agree(spec.shape, (BATCH, *wanted)):
+    axis = spec.shape.index(BATCH) if BATCH in spec.shape else 0
+    own, whole = (*spec.shape[:axis], *spec.shape[axis + 1 :]), (*wanted[:axis], BATCH, *wanted[axis:])
+    if not _agree(spec.shape, whole):
         given, fixed = ", ".join(map(str, wanted)), ", ".join(map(str, own))
         hint = f"; leave out the batch, which is {wanted[0]}" if len(wanted) == len(own) + 1 else ""
         raise ShapeError(f"input '{name}' needs sizes that fit ({fixed}) of the model, got ({given}){hint}")
-    return Spec((BATCH, *[a if b is None else b for a, b in zip(own, wanted, strict=True)]), spec.dtype)
+    return Spec(tuple([a if b is None else b for a, b in zip(spec.shape, whole, strict=True)]), spec.dtype)
 
 
 class Mask(NamedTuple):

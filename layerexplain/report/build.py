@@ -376,7 +376,7 @@ class Builder:
         if layer.type == "InputLayer":
             spec = calls[0].outputs[0] if calls else None
             own = () if spec is None else spec.shape[spec.shape[:1] == (BATCH,) :]
-            sizes = "?" if spec is None else ", ".join("None" if s is None else str(s) for s in own)
+            sizes = "?" if spec is None else ", ".join(str(s) if isinstance(s, int) else "None" for s in own)
             text = f"input({sizes})"
             return text, (f"y = {text}",)
         if definition is None and calls and self.network.model.grade == "open":

@@ -132,6 +132,25 @@ def test_a_spec_of_the_model_is_the_same_model(tmp_path: object) -> None:
             layerexplain.convert(code, "-", to=form)
 
 
+@pytest.mark.parametrize("more", ["", "model = Net()\nmodel(torch.randn(11, 4, 5))"])
+def test_the_batch_is_the_second_axis_where_steps_come_first(more: str) -> None:
+    code = f"""
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.GRU(5, 7, 2)
+    def forward(self, x):
+        y, h = self.rnn(x)
+        return y[-1], h
+{more}
+"""
+    report = explained(code.encode(), **({} if more else {"x": (11, 5)}))
+    assert report["rnn"].output_shapes == ((11, None, 7), (2, None, 7))
+    assert [one.shape for one in report.outputs] == [(None, 7), (2, None, 7)]
+
+
 def test_a_module_that_is_not_known_is_open() -> None:
     code = b"import torch.nn as nn\nmodel = nn.Sequential(nn.Linear(3, 5), nn.FractionalMaxPool2d(2))\n"
     report = explained(code, x=(3,))

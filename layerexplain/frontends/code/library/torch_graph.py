@@ -43,6 +43,17 @@ class Stopped(Exception):
     """A run ended at a call that PyTorch refuses; its fault is kept."""
 
 
+def batch_axis(model: Any) -> int:
+    """Return the axis of the examples in the inputs of a model: the second one where the first module that computes,
+    but for an Embedding, reads steps first."""
+    leaves = [one for one in named_modules(model).values() if isinstance(one, BuiltIn) and one.children is None]
+    first = next((one for one in leaves if not one.type.startswith(("Embedding", "Dropout"))), None)
+    declaration = find(f"{TORCH}{first.type}") if first is not None else None
+    if first is None or declaration is None or "batch_first" not in declaration.arguments:
+        return 0
+    return int(first.config.get("batch_first", False) is False)
+
+
 class Run:
     """One run of a model on inputs of given shapes. `opened` is why something is not known."""
 
@@ -70,10 +81,12 @@ class Run:
 
     def input(self, name: str, shape: Sequence[int | None], dtype: str = "float32") -> Tensor:
         """Return a new input; its shape is without the batch."""
-        name = self.builder.names.take(name)
-        config = {"batch_shape": (None, *shape), "dtype": dtype}
+        name, axis = self.builder.names.take(name), min(batch_axis(self.model), len(shape))
+        config: dict[str, Any] = {"batch_shape": (*shape[:axis], None, *shape[axis:]), "dtype": dtype}
+        config |= {"batch_axis": axis} if axis else {}
         ref = self.builder.add_input(Layer(name, "InputLayer", "layer", config))
-        tensor = Tensor(self, ref, Spec((BATCH, *shape), "float" if dtype == "float32" else dtype))
+        sizes = (*shape[:axis], BATCH, *shape[axis:])
+        tensor = Tensor(self, ref, Spec(sizes, "float" if dtype == "float32" else dtype))
         self.inputs.append(tensor)
         return tensor
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.errors import SourceError
 from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.grade import grade_of, notes_of
-from layerexplain.frontends.code.library.torch_graph import Run
+from layerexplain.frontends.code.library.torch_graph import Run, batch_axis
 from layerexplain.frontends.code.library.torch_modules import BuiltIn, each_array, is_module, module_type, named_modules
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.values.array import Array
@@ -25,15 +25,17 @@ if TYPE_CHECKING:
 
 def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """Run a module on the shapes of data that the program gives it, and note what it was given."""
-    names = parameter_names(module)
+    names, axis = parameter_names(module), batch_axis(module)
     shapes = {}
     for i, one in enumerate([*args, *kwargs.values()]):
         if isinstance(one, Array) and all(isinstance(size, int) for size in one.shape) and one.shape:
             key = list(kwargs)[i - len(args)] if i >= len(args) else names[i] if i < len(names) else f"input_{i}"
-            shapes[key] = (tuple(one.shape[1:]), str(one.dtype))
+            at = min(axis, len(one.shape) - 1)
+            shapes[key] = ((*one.shape[:at], *one.shape[at + 1 :]), str(one.dtype))
     if not shapes:
         return interpreter.unknown("the result of a module that is called on data")
-    batch = next(each_array([*args, *kwargs.values()])).shape[0]
+    first = next(each_array([*args, *kwargs.values()])).shape
+    batch = first[min(axis, len(first) - 1)]
     for known, sizes, result in reversed(interpreter.torch_calls):
         if known is module and sizes == shapes:  # a loop calls it again and again
             return _as_data(result, batch, interpreter)
