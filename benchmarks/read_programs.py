@@ -19,7 +19,7 @@ from pathlib import Path
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code import reader
-from layerexplain.frontends.code.values import ModelValue
+from layerexplain.frontends.code.values.layers import ModelValue
 from layerexplain.model import Model
 
 GRADES = ("complete", "only the input's shape missing", "assumed", "open", "code that is not there")

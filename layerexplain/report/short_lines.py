@@ -41,6 +41,8 @@ def shape_line(axes: Sequence[AxisReason]) -> str:
     '28 - 3 + 1 = 26 rows and columns'
     >>> shape_line([AxisReason("steps", "9", "9", "kept"), AxisReason("features", "5", "6", "units = 6")])
     '9 steps kept; 6 features, one per unit'
+    >>> shape_line([AxisReason(role, "3", "1", "3 - 3 + 1 = 1") for role in ("rows", "columns")])
+    '3 - 3 + 1 = 1 row and column'
     >>> shape_line([AxisReason("steps", "9", "removed", "all 9 are averaged")])
     'all 9 steps are averaged'
     """
@@ -51,7 +53,11 @@ def shape_line(axes: Sequence[AxisReason]) -> str:
         if axis.after == GONE and ", then " in axis.why:  # multiplied with a weight, then summed
             continue
         groups.setdefault((axis.before, axis.after, axis.why), []).append(axis.role)
-    return "; ".join([_axes_text(*group, in_a_row(roles)) for group, roles in groups.items()])
+    return "; ".join([_axes_text(*group, in_a_row(_counted(roles, group[1]))) for group, roles in groups.items()])
+
+
+def _counted(roles: Sequence[str], after: str) -> list[str]:
+    return [role.removesuffix("s") if after == "1" else role for role in roles]
 
 
 def _axes_text(before: str, after: str, why: str, roles: str) -> str:
@@ -59,7 +65,6 @@ def _axes_text(before: str, after: str, why: str, roles: str) -> str:
     origin = f" (from {tensor})" if tensor else ""
     size = rf"{after}\b" if after.isdecimal() else "known"
     known = f"{int(after):,}" if after.isdecimal() else ""
-    roles = roles.removesuffix("s") if after == "1" else roles
     if why == "kept":
         return f"{known} {roles} kept{origin}".strip()
     if before == "new":

@@ -131,4 +131,4 @@ def test_transposed_convolution(kernel: int, stride: int, padding: str, more: in
     results = [full[p : 5 * stride + kernel - p + o] + b[0] for p, o in options]
     same = [len(r) == y.shape[1] and np.allclose(r, y[0, :, 0], atol=1e-5) for r in results]
     assert any(same) == bool(found)
-    assert found or "No padding of PyTorch gives the same" in hint
+    assert found or "PyTorch's padding= cannot reproduce this" in hint

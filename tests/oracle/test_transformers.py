@@ -22,6 +22,7 @@ def folder_of(name: str, path: Path, **change: Any) -> Path:
     return model_folder(path, {**row["config"], **change}, row["tensors"])
 
 
+@pytest.mark.torch
 @needs_transformers
 @pytest.mark.parametrize("name", ["llama", "mixtral", "gemma2", "deepseek_v3", "bert", "t5", "vit"])
 def test_blocks_agree_with_transformers(name: str, tmp_path: Path) -> None:

@@ -119,7 +119,10 @@ def torch_output_padding(at: LayerInModel) -> str | None:
         return None
     before, more, fits = only
     if not fits:
-        return f"No padding of PyTorch gives the same: {before} is cut off at the start and {before - more} at the end."
+        return (
+            f"PyTorch's padding= cannot reproduce this: it crops both sides equally, Keras crops {before} at the "
+            f"start and {before - more} at the end."
+        )
     return f"The same as padding={before}, output_padding={more} in PyTorch."
 
 
