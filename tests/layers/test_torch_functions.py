@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-import numpy as np
 import pytest
 
 from layerexplain.derive.evaluate import Evaluation, evaluate
@@ -13,6 +12,7 @@ from layerexplain.layers.declaration import Spec
 from layerexplain.layers.index import types
 from layerexplain.layers.registry import find
 
+np = pytest.importorskip("numpy")
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore::UserWarning")]
 

@@ -7,7 +7,6 @@ import inspect
 import zlib
 from typing import Any
 
-import numpy as np
 import pytest
 
 from layerexplain.derive.evaluate import Evaluation, evaluate
@@ -17,6 +16,7 @@ from layerexplain.layers.index import types
 from layerexplain.layers.registry import find, positional_arguments
 from tests.support.torch_modules import configurations
 
+np = pytest.importorskip("numpy")
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore::UserWarning")]
 

@@ -77,6 +77,7 @@ ops.[Cumsum|Cumprod](x, axis: Int = None, dtype: Anything = None): z = counted(x
 ops.TopK(x, k: PositiveInt, sorted: Ignored): values, ids = top_k(x, ...)
     | Returns the {k} largest elements along the last axis, in descending order, and their indices.
 tf.math.top_k(x, k: PositiveInt = 1, sorted: Ignored): values, ids = top_k(x, k=k)
+    | Returns the {k} largest elements along the last axis, in descending order, and their indices.
 
 # Codes
 ops.OneHot(x, num_classes: PositiveInt, axis: Int = -1, dtype: Anything = None, sparse: Ignored):
