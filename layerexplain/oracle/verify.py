@@ -130,12 +130,12 @@ def verified_here(
     try:
         if not model.calls or not model.outputs:
             raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
-        if model.framework != "keras":
-            raise LayerExplainError("its layers are PyTorch's, and verify compares with Keras alone; trace runs them")
         if model.format == "hugging-face":
             from layerexplain.oracle.transformers_model import verified_language_model
 
             return verified_language_model(model, asked)
+        if model.framework != "keras":
+            raise LayerExplainError("its layers are PyTorch's, and verify compares with Keras alone; trace runs them")
         if not run_code and not is_live_model(source):  # what belongs to the caller runs the caller's code
             must_be_keras_alone(model)
         if asked.training:
