@@ -68,7 +68,8 @@ def print_each(
 
 
 class Answers(Generic[_Result]):
-    """What `ask` gives for each source, in order and one by one; a failure is a line on stderr when its turn comes.
+    """What `ask` gives for each source, in order and one by one; a failure is a line on stderr when its turn comes. A
+    line that several have, as all models of a program that ends with an error, is told once.
 
     `fine` says whether there was none so far. With more than one job `ask` and its answers must be something that
     can be pickled, and processes share the sources.
@@ -81,6 +82,7 @@ class Answers(Generic[_Result]):
 
     def __iter__(self) -> Generator[_Result, None, None]:
         passed = answered = 0
+        printed: dict[str, None] = {}
         with closing(self._outcomes) as found:
             for source, one in zip(self._sources, found, strict=True):
                 if one.is_no_model and is_listed(source):
@@ -91,7 +93,8 @@ class Answers(Generic[_Result]):
                     yield one.value
                 if one.failure is not None:
                     self.fine = False
-                    tell_lines(one.failure)
+                    tell_lines([line for line in one.failure if line not in printed])
+                    printed.update(dict.fromkeys(one.failure))
         if passed:
             files = "1 file that holds" if passed == 1 else f"{passed:,} files that hold"
             note(f"passed over {files} no model")

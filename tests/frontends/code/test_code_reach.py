@@ -468,6 +468,7 @@ OLDER = {
     "layers.Dense(3, name='a/b')(x)": "has a '/'",
     "layers.BatchNormalization(fused=True)(x)": "fused of BatchNormalization",
     "layers.Dense(x.get_shape()[-1])(x)": "get_shape()",
+    "keras.models.clone_model(keras.Sequential([layers.Lambda(lambda y: y * 2)]))(x)": "is refused by Keras 3",
     "layers.MaxPooling2D()(x)": "",
 }
 """Calls that Keras 2 accepts, with words of the note on each; Keras 3 accepts only the last one."""

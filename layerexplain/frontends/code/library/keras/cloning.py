@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.library.keras.attributes import LayerAttributes
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue
@@ -28,6 +29,35 @@ class Cloning(LayerAttributes):
                 found += [tensor] if tensor.node.layer.type == "InputLayer" else []
                 waiting += tensor.node.tensors()
         return sorted(found, key=lambda tensor: tensor.node.number)
+
+    def check_clone(self, model: LayerValue | None) -> None:
+        """Keep the fault of a model that `clone_model` cannot copy. It makes each layer from its configuration, which
+        has functions, and classes of layers inside of others, by their names: Keras knows those that are registered."""
+        if self.has_custom_objects or not isinstance(model, ModelValue) or model.form == "own":
+            return
+        right = "register it: @keras.saving.register_keras_serializable()"
+        waiting: list[tuple[LayerValue, LayerValue]] = [(one, model) for one in self.inner_layers(model)]
+        seen: set[int] = set()
+        while waiting:
+            layer, outer = waiting.pop(0)
+            if id(layer) in seen:
+                continue
+            seen.add(id(layer))
+            applied = layer.config.get("function")
+            if isinstance(applied, Function | Bound):
+                self.older(
+                    f"clone_model of '{layer.name}', a Lambda with a function of the program, is refused by Keras 3"
+                )
+            elif isinstance(layer, ModelValue) and layer.form == "own":
+                if layer.instance is not None and outer is not model:
+                    words = f"got {layer.type} '{layer.name}' inside of '{outer.name}'"
+                    self.fault(ArgumentError(f"clone_model needs classes that Keras knows, {words}; {right}"))
+                continue
+            for value in layer.config.values():
+                if isinstance(value, ModelValue) and "function" in value.config:
+                    words = f"got {value.name} of {layer.type} '{layer.name}'"
+                    self.fault(ArgumentError(f"clone_model needs functions that Keras knows, {words}; {right}"))
+            waiting += [(one, layer) for one in self.inner_layers(layer)]
 
     def clone(self, layer: LayerValue | None) -> ProgramValue:
         """`clone_model`: the same layers anew, under the same names."""

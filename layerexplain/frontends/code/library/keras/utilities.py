@@ -74,7 +74,11 @@ def _policy(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
 
 @function("clone_model")
 def _clone(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
-    return keras.clone(layer_of(args[0])) if args else NotImplemented
+    if not args:
+        return NotImplemented
+    if not kwargs:
+        keras.check_clone(layer_of(args[0]))
+    return keras.clone(layer_of(args[0]))
 
 
 @function("register_keras_serializable")
