@@ -69,7 +69,7 @@ def print_each(
 
 class Answers(Generic[_Result]):
     """What `ask` gives for each source, in order and one by one; a failure is a line on stderr when its turn comes. A
-    line that several have, as all models of a program that ends with an error, is told once.
+    line that models with an answer share, as those of a program that ends with an error, is told once.
 
     `fine` says whether there was none so far. With more than one job `ask` and its answers must be something that
     can be pickled, and processes share the sources.
@@ -93,7 +93,7 @@ class Answers(Generic[_Result]):
                     yield one.value
                 if one.failure is not None:
                     self.fine = False
-                    tell_lines([line for line in one.failure if line not in printed])
+                    tell_lines([line for line in one.failure if not (one.has_value and line in printed)])
                     printed.update(dict.fromkeys(one.failure))
         if passed:
             files = "1 file that holds" if passed == 1 else f"{passed:,} files that hold"

@@ -70,7 +70,7 @@ class KerasWeights:
     def __init__(self, name, values):
         self.name, self.values = name, values
 
-    def of(self, path, definition):
+    def arrays_of(self, path, definition):
         key = f"{self.name}|{'/'.join(path)}"
         return [self.values[f"{key}|{number}"] for number in range(len(definition.weights))]
 
