@@ -177,6 +177,31 @@ def test_what_differs_in_the_model_or_in_training_is_reported(name: str) -> None
     jsonschema.validate(found.to_dict(), SCHEMA)
 
 
+TWO_OUTPUTS = """
+import keras
+x = keras.Input((5,))
+a, b = keras.layers.Dense(3, name="a")(x), keras.layers.Dense(2, name="b")(x)
+m = keras.Model(x, {})
+"""
+STRUCTURES = {
+    # Outputs before and after: what is said of them, before, after.
+    ("[a, b]", "{'p': a, 'q': b}"): ("structure of the outputs", "as usual", '{"p": 0, "q": 1}'),
+    ("{'p': a, 'q': b}", "{'p': a, 'r': b}"): ("structure of the outputs", '{"p": 0, "q": 1}', '{"p": 0, "r": 1}'),
+    ("{'p': a, 'q': b}", "{'p': b, 'q': a}"): ("outputs of the model", "a, b", "b, a"),
+    ("[a, b]", "[a, [b]]"): ("structure of the outputs", "as usual", "[0, [1]]"),
+    ("b", "{'p': b}"): ("structure of the outputs", "as usual", '{"p": 0}'),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), STRUCTURES)
+def test_the_structure_of_outputs_is_compared(before: str, after: str) -> None:
+    """What a call of the model gives differs: a list, a mapping, other keys, one inside another."""
+    found = layerexplain.diff(*(TWO_OUTPUTS.replace("{}", one).encode() for one in (before, after)))
+    (change,) = [one for one in found.changes if one.kind == "model"]
+    assert [(one.what, one.before, one.after) for one in change.differences] == [STRUCTURES[before, after]]
+    assert not found.alike
+
+
 def test_what_changes_training_alone_is_marked(tmp_path: Path) -> None:
     one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
     one.write_text(WHOLE)
