@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from layerexplain.checks.calls import derived, ends_with, is_linear, is_output, only_readers, type_of, weights_of
+from layerexplain.checks.calls import derived, ends_with, is_linear, is_output, once, only_readers, type_of, weights_of
 from layerexplain.checks.rules import Found, rule
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.suggest import in_a_row
@@ -81,6 +81,7 @@ def _passes(network: Network, call: TracedCall) -> bool:
     return call.definition is not None and (ends_with(call) == "" or type_of(network, call) in passing)
 
 
+@once
 def _is_one_linear_map(network: Network) -> bool:
     """Return whether all layers but the last are linear."""
     return all(

@@ -111,7 +111,7 @@ def test_tab_completes_a_command_and_a_layer(name: str, tmp_path: Path) -> None:
         terminal.type(" m.json wid\t")
         terminal.wait_for("e_layer")
         terminal.type("\n")
-        assert "Each of the 3 outputs" in terminal.wait_for("in Keras")
+        assert "Each of the 3 outputs" in terminal.wait_for("parameters, all trainable")
 
 
 @pytest.mark.parametrize("name", SHELLS)
@@ -122,5 +122,5 @@ def test_a_name_that_a_shell_obeys_is_not_offered(name: str, tmp_path: Path) -> 
         # It is the only name that is offered, so Tab completes it at once.
         terminal.wait_for("se_safe")
         terminal.type("\n")
-        terminal.wait_for("in Keras")
+        terminal.wait_for("parameters, all trainable")
     assert not (tmp_path / "pwned").exists()

@@ -93,5 +93,5 @@ def test_names_stay_whole_on_a_narrow_terminal(width: int) -> None:
 
 def test_an_expression_of_python_is_cut_before_a_dot() -> None:
     report = layerexplain.explain("sample_models/transformer.json", layers=lambda path: path == "block1_attention")
-    text = format_report(report, "table", explain=True, width=60)
+    text = format_report(report, "table", explain=True, full=True, width=60)
     assert ".query_dense.kernel\n" in text and "query_\n" not in text
