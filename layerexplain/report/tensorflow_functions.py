@@ -23,7 +23,9 @@ _TWINS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "tf.tile": ("Tile", {"multiples": "repeats"}),
     "tf.clip_by_value": ("Clip", {"clip_value_min": "x_min", "clip_value_max": "x_max"}),
     "tf.linalg.matmul": ("Matmul", {}),
-    **dict.fromkeys(("tf.pad", "tf.raw_ops.Pad", "tf.raw_ops.MirrorPad"), ("Pad", {"paddings": "pad_width"})),
+    **dict.fromkeys(
+        ("tf.pad", *(f"tf.raw_ops.{pad}" for pad in ("Pad", "PadV2", "MirrorPad"))), ("Pad", {"paddings": "pad_width"})
+    ),
 }
 """Function → the class of the operation that is the same, and what its arguments are called there."""
 
@@ -51,7 +53,9 @@ def todays_operation(layer: Layer, call: Call) -> tuple[Layer, Call]:
             break
         tensors.append(kwargs.pop(name))
     count = max(len(declaration.tensors), 1)
-    config = dict(zip(declaration.arguments, tensors[count:], strict=False)) if declaration.variadic is None else {}
+    config = {name: one for name, one in layer.config.items() if name in declaration.arguments}  # of a raw operation
+    if declaration.variadic is None:
+        config.update(zip(declaration.arguments, tensors[count:], strict=False))
     config.update(kwargs)
     if any(True for _ in tensor_refs(config)) or not config.keys() <= declaration.arguments.keys():
         raise SpecError(f"{function} is called with arguments for which Keras 3 has no operation")
@@ -59,13 +63,13 @@ def todays_operation(layer: Layer, call: Call) -> tuple[Layer, Call]:
         raise SpecError(f"{function} is called with {', '.join(config)}, which Keras 3's matmul does not have")
     kept = {renamed.get(name, name): one for name, one in config.items() if twin != "Matmul"}
     if twin == "Pad":
-        if len(tensors) > 1:  # the raw operation takes its amounts as a tensor
-            tensors, kept = tensors[:1], {**kept, "pad_width": tensors[1]}
+        # A raw operation takes its amounts, and what it pads with, as tensors.
+        kept.update(zip(("pad_width", "constant_values"), tensors[1:], strict=False))
         kept = {name: one.value if isinstance(one, ConstantArray) else one for name, one in kept.items()}
         kept["mode"] = str(kept.get("mode", "constant")).lower()
         if kept["mode"] != "constant":  # Keras refuses a value that no mirror reads
             kept.pop("constant_values", None)
-        count = 1
+        tensors, count = tensors[:1], 1
     args = tuple(tensors if declaration.variadic is not None else tensors[:count])
     return _operation(layer, twin, kept), call._replace(args=args, kwargs={})
 

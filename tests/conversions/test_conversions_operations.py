@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from tests.layers.test_operations import raw_layer
 from tests.support.conversion_runs import FORMS, faults, outcome, source_of
 from tests.support.operation_networks import drawn
 from tests.support.operation_rows import KERAS_ROWS, Row
 from tests.support.operation_rows_images import IMAGE_ROWS
 from tests.support.operation_rows_numbers import NUMBER_ROWS
+from tests.support.raw_operation_rows import RAW_ROWS
 from tests.support.tries import some
 
 pytestmark = pytest.mark.keras
@@ -85,6 +87,20 @@ def test_pad_of_tensorflow_is_that_of_keras(name: str, tmp_path: Path) -> None:
     arguments = {key: one.lower() if isinstance(one, str) else one for key, one in PADS[name].items()}
     expected = tf.constant(np.pad(given, amounts, **arguments))
     assert faults([outcome(source, form, tmp_path, given, expected, []) for form in FORMS], {}) == []
+
+
+@pytest.mark.parametrize("name", ["Pad", "PadV2", "MirrorPad"])
+def test_raw_pads_are_those_of_keras(name: str, tmp_path: Path) -> None:
+    """Pads that tf.keras 2.3 kept as nodes of its graph; the raw operation itself is the oracle."""
+    import numpy as np
+    import tf_keras
+
+    row = next(one for one in RAW_ROWS if one.id == name)
+    x = tf_keras.Input((5, 7))
+    source = tmp_path / "source.json"
+    source.write_text(tf_keras.Model(x, raw_layer(row)[0](x)).to_json())
+    given = np.random.default_rng(3).normal(size=(3, 5, 7)).astype("float32")
+    assert faults([outcome(source, form, tmp_path, given, row.make(given), []) for form in FORMS], {}) == []
 
 
 CODE: dict[str, Callable[[Any, Any], Any]] = {
