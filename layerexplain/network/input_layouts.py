@@ -1,6 +1,7 @@
 """The roles of input axes where their number does not decide: those that the first layers reading them expect."""
 
 from layerexplain.derive.roles import Roles, image_roles, sequence_roles
+from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.facts import NO_FACTS, Facts
 from layerexplain.layers.registry import facts_of
@@ -17,6 +18,8 @@ def with_roles(scope: Scope, ref: TensorRef, spec: Spec) -> Spec:
     ndim = len(spec.shape)
     if spec.roles is not None or ndim < 2:
         return spec
+    if ndim == 3 and spec.shape[1] is BATCH is not spec.shape[0]:
+        return spec._replace(roles=("steps", "batch", "features"))
     deciding = _telling(scope, 0).get(ref)
     roles = None if deciding is None or (ndim == 2 and deciding[1] != "ids") else _roles(*deciding, ndim)
     return spec if roles is None or roles == default_roles(ndim) else spec._replace(roles=roles)
@@ -59,7 +62,10 @@ def _facts(scope: Scope, layer: Layer) -> Facts:
 
 def _tells(scope: Scope, layer: Layer) -> str:
     """Return how a layer says what the axes of its tensor are, as `Facts.tells_axes` has it; "" where it does not."""
-    how = _facts(scope, layer).tells_axes
+    facts = _facts(scope, layer)
+    if facts.channels_first:
+        return "channels"
+    how = facts.tells_axes
     if how == "channels":
         # Counted from the end the axis is the last one, whatever stands before it.
         says = layer.config.get("axis") in (1, [1], (1,))

@@ -46,6 +46,19 @@ def test_no_layout_is_translated() -> None:
     assert "x[n, m, i+u-1, j+v-1]·W[k, m, u, v]" in text
 
 
+@pytest.mark.parametrize(
+    ("words", "reach"),
+    [
+        ("nn.Conv2d 3 16 3 --input 3,28,29", "3 × 3 pixels of the input: rows i to i+2, columns j to j+2"),
+        ("nn.MaxPool1d 2 --input 3,28", "2 steps of the input: steps 2t to 2t+1"),
+        ("nn.LSTM 10 20 --input 5,10", "1 to 5 steps of the input: steps 0 to t"),
+    ],
+)
+def test_axes_are_named_as_pytorch_lays_them_out(words: str, reach: str) -> None:
+    """The channels stand behind the batch; the batch of a sequence is its second axis."""
+    assert f"one output element depends on {reach}" in printed(*words.split(), "--full")
+
+
 def test_a_module_that_does_not_fit_says_what_would() -> None:
     result = CliRunner().invoke(program, ["layer", "Linear", "1050", "128", "--input", "1568"])
     assert result.exit_code != 0
