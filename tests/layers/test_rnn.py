@@ -155,7 +155,7 @@ def test_an_encoder_and_decoder_are_read_from_a_file(tmp_path: Path) -> None:
     assert list(rows["each"].output_shapes) == [(None, 5, 2)]
     # Keras writes the mask as an operation of its own, and hands it to the call by name.
     assert rows["encoder"].calls[0].mask == "not_equal"
-    assert rows["decoder"].operation == "h = o * tanh(c), 12 units, all steps, from a given state"
+    assert rows["decoder"].operation == "LSTM, 12 units, all steps, from a given state"
 
 
 def test_a_layer_that_is_none_of_ours_is_told() -> None:
