@@ -14,14 +14,11 @@ from tests.support.paths import ROOT
 FORBIDDEN = frozenset({"told", "made", "held", "fed", "hot", "quiet", "births", "rely", "lent"})
 """Words that name nothing: each of them has stood for several things."""
 
-NOT_YET = frozenset({"frontends/code"})
-"""Folders that still have such names. One that has none any more leaves this list."""
-
 MOST_USED_TWICE = 10
 """How many names of classes may stand for more than one of them."""
 
 PACKAGE = ROOT / "layerexplain"
-PACKAGES = sorted({*NOT_YET, *[path.relative_to(PACKAGE).parts[0] for path in PACKAGE.rglob("*.py")]})
+PACKAGES = sorted({path.relative_to(PACKAGE).parts[0] for path in PACKAGE.rglob("*.py")})
 
 
 def names_in(tree: ast.AST) -> Iterator[str]:
@@ -46,8 +43,7 @@ def modules_of(package: str) -> list[Path]:
     """Return the files of a package, or the one file, without those of the folders in it that are not clean yet."""
     if package.endswith(".py"):
         return [PACKAGE / package]
-    apart = {PACKAGE / folder for folder in NOT_YET - {package}}
-    return [path for path in sorted((PACKAGE / package).rglob("*.py")) if apart.isdisjoint(path.parents)]
+    return sorted((PACKAGE / package).rglob("*.py"))
 
 
 def test_all_kinds_of_names_are_seen() -> None:
@@ -66,10 +62,7 @@ def test_names_are_the_words_of_the_field(package: str) -> None:
     for path in modules_of(package):
         if words := FORBIDDEN.intersection(names_in(ast.parse(path.read_text(encoding="utf-8")))):
             found[path.relative_to(ROOT).as_posix()] = sorted(words)
-    if package in NOT_YET:
-        assert found, f"{package} has none of these names any more: take it from NOT_YET"
-    else:
-        assert not found
+    assert not found
 
 
 def test_names_of_classes_stand_for_one_class() -> None:

@@ -275,8 +275,8 @@ def _copied(value: ProgramValue, deep: bool, interpreter: Interpreter) -> Progra
     if type(value) in (int, float, str, bool, type(None), tuple):
         return value
     if isinstance(value, Instance) and value.cls.is_record:
-        made = Instance(value.cls)
+        copy = Instance(value.cls)
         fields = value.attributes.items()
-        made.attributes = {name: _copied(one, True, interpreter) if deep else one for name, one in fields}
-        return made
+        copy.attributes = {name: _copied(one, True, interpreter) if deep else one for name, one in fields}
+        return copy
     return Unknown("a copy of a value")

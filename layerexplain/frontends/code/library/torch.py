@@ -116,10 +116,10 @@ def _copies(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -
         return interpreter.unknown("how many layers a TransformerEncoder has")
     first = args[0]
     layers = {str(i): BuiltIn(first.type, dict(first.config), first.place) for i in range(count)}
-    held: dict[str, Any] = {"layers": BuiltIn("Sequential", {}, first.place, layers)}
+    members: dict[str, Any] = {"layers": BuiltIn("Sequential", {}, first.place, layers)}
     if is_module(norm):
-        held["norm"] = norm
-    return BuiltIn("Sequential", {}, interpreter.place(), held)
+        members["norm"] = norm
+    return BuiltIn("Sequential", {}, interpreter.place(), members)
 
 
 def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:

@@ -201,8 +201,8 @@ def is_module(value: Any) -> bool:
 
 def children_of(module: Any) -> dict[str, Any]:
     """Return the modules that a module holds, by their names in it."""
-    held = module.children or {} if isinstance(module, BuiltIn) else module.attributes
-    return {name: one for name, one in held.items() if is_module(one) and name != BUILT_IN}
+    members = module.children or {} if isinstance(module, BuiltIn) else module.attributes
+    return {name: one for name, one in members.items() if is_module(one) and name != BUILT_IN}
 
 
 def named_modules(module: Any, prefix: str = "", seen: set[int] | None = None) -> dict[str, Any]:
@@ -222,8 +222,8 @@ def named_parameters(module: Any) -> dict[str, Parameter]:
     found: dict[str, Parameter] = {}
     seen: set[int] = set()
     for prefix, one in named_modules(module).items():
-        held = one.attributes if isinstance(one, Instance) else one.children or {}
-        for name, value in held.items():
+        members = one.attributes if isinstance(one, Instance) else one.children or {}
+        for name, value in members.items():
             if isinstance(value, Parameter) and not isinstance(value, OfModule) and id(value) not in seen:
                 seen.add(id(value))
                 found[f"{prefix}.{name}".lstrip(".")] = value
@@ -277,8 +277,8 @@ def module_method(evaluator: Any, module: Any, name: str, args: list[Any], kwarg
         _put(module, args[0], args[1] if len(args) > 1 else kwargs.get("tensor"))
         return None
     if name in ("children", "named_children"):
-        held = children_of(module)
-        return list(held.items()) if name == "named_children" else list(held.values())
+        members = children_of(module)
+        return list(members.items()) if name == "named_children" else list(members.values())
     if name in ("modules", "named_modules"):
         every = named_modules(module)
         return list(every.items()) if name == "named_modules" else list(every.values())
@@ -292,8 +292,8 @@ def module_method(evaluator: Any, module: Any, name: str, args: list[Any], kwarg
 
 def _put(module: Any, name: Any, value: Any) -> None:
     if isinstance(name, str):
-        held = module.children if isinstance(module, BuiltIn) and module.children is not None else module.attributes
-        held[name] = value
+        members = module.children if isinstance(module, BuiltIn) and module.children is not None else module.attributes
+        members[name] = value
 
 
 def fill(container: Mapping[str, Any] | Any, args: list[Any]) -> dict[str, Any]:
@@ -360,8 +360,8 @@ class Objects:
 
     def items(self, instance: Instance) -> list[Any]:
         """Return what a loop over a container of the program meets."""
-        held = children_of(instance)
-        return list(held) if module_type(instance) == "ModuleDict" else list(held.values())
+        members = children_of(instance)
+        return list(members) if module_type(instance) == "ModuleDict" else list(members.values())
 
 
 def each_array(values: Any) -> Iterator[Array]:

@@ -113,7 +113,7 @@ def models(program: Program) -> list[Found]:
     }
     used |= {base.name for one in classes.values() for base in one.bases if isinstance(base, Class)}
     candidates = {name: one for name, one in classes.items() if name not in used} or classes
-    return [made for name, one in candidates.items() if (made := _made(program, name, one)) is not None]
+    return [built for name, one in candidates.items() if (built := _built(program, name, one)) is not None]
 
 
 def is_module_class(value: Any) -> bool:
@@ -122,12 +122,12 @@ def is_module_class(value: Any) -> bool:
     return root is not None and root.path.startswith("torch.nn.")
 
 
-def _made(program: Program, name: str, cls: Any) -> Found | None:
+def _built(program: Program, name: str, cls: Any) -> Found | None:
     try:
-        made = program.interpreter.call(cls, [], {}, whole=True)
+        built = program.interpreter.call(cls, [], {}, whole=True)
     except (ProgramError, Exhausted):
         return None
-    return Found(name, made) if is_module(made) else None
+    return Found(name, built) if is_module(built) else None
 
 
 def _class_name(module: Any) -> str:
@@ -217,8 +217,8 @@ def _without_input(model: Model, names: Sequence[str]) -> Model:
         builder.add_input(
             Layer(builder.names.take(name), "InputLayer", "layer", {"batch_shape": None, "dtype": "float32"})
         )
-    made = builder.model(model.name, [], type_=model.type)
-    return model._replace(layers=(*made.layers, *model.layers), calls=made.calls, inputs=made.inputs)
+    built = builder.model(model.name, [], type_=model.type)
+    return model._replace(layers=(*built.layers, *model.layers), calls=built.calls, inputs=built.inputs)
 
 
 def _dtype_for(module: Any, axes: int) -> str:

@@ -190,16 +190,16 @@ def _shape(run: Any, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _turned(x: Tensor, made: Tensor, dims: Sequence[int]) -> Tensor:
-    made.order = tuple([x.order[axis] for axis in dims])
-    return made
+def _turned(x: Tensor, result: Tensor, dims: Sequence[int]) -> Tensor:
+    result.order = tuple([x.order[axis] for axis in dims])
+    return result
 
 
-def _in_one_piece(x: Tensor, made: Tensor) -> bool:
+def _in_one_piece(x: Tensor, result: Tensor) -> bool:
     """Return whether the axes that a view joins lie one behind the other in memory; True where sizes do not say it."""
     if x.order == tuple(range(len(x.order))):
         return True
-    for left, right in groups(x.spec.shape, made.spec.shape):
+    for left, right in groups(x.spec.shape, result.spec.shape):
         steps = [x.order[b] - x.order[a] for a, b in pairwise(left)]
         if len(right) < len(left) and any(step != 1 for step in steps):
             return any(x.spec.shape[axis] == 1 for axis in left)
@@ -227,23 +227,23 @@ def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> An
             return len(x.spec.shape)
         if name in ("view", "reshape", "view_as", "reshape_as"):
             sizes = rest[0].sizes if name.endswith("_as") else _listed(rest or [kwargs.get("shape")])
-            made = run.operation("reshape", [x], {"shape": _shape(run, x, sizes)})
-            if name == "view" and not _in_one_piece(x, made):
+            result = run.operation("reshape", [x], {"shape": _shape(run, x, sizes)})
+            if name == "view" and not _in_one_piece(x, result):
                 raise run.refused(
                     "view needs axes that lie in memory in their order, got a tensor that permute or transpose has "
                     "turned; write .contiguous().view(…), or .reshape(…)"
                 )
-            return made
+            return result
         if name == "permute":
             dims = _listed(rest or [kwargs.get("dims")])
             return _turned(x, run.operation("permute", [x], {"dims": dims}), dims)
         if name in ("t", "transpose"):
             first = rest[0] if rest else kwargs.get("dim0", 0)
             second = rest[1] if len(rest) > 1 else kwargs.get("dim1", 1)
-            made = run.operation("transpose", [x], {"dim0": first, "dim1": second})
+            result = run.operation("transpose", [x], {"dim0": first, "dim1": second})
             places = list(range(len(x.order)))
             places[first], places[second] = places[second], places[first]
-            return _turned(x, made, places)
+            return _turned(x, result, places)
         if name in ("expand", "expand_as"):
             sizes = rest[0].sizes if name == "expand_as" else _listed(rest)
             return run.operation("expand", [x], {"shape": tuple([None if isinstance(n, Batch) else n for n in sizes])})
@@ -321,5 +321,5 @@ def _cut(run: Any, name: str, x: Tensor, rest: list[Any], kwargs: dict[str, Any]
         sizes = [min(each, size - start) for start in range(0, size, each)]
     else:
         sizes = list(asked)
-    made = run.operation("split", [x], {"sizes": tuple(sizes), "dim": dim})
-    return made if type(made) is tuple else (made,)
+    result = run.operation("split", [x], {"sizes": tuple(sizes), "dim": dim})
+    return result if type(result) is tuple else (result,)
