@@ -19,6 +19,10 @@ from layerexplain.lang.expr import FREE, PER_OUTPUT, Expr
 _UNITS = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53}
 """Half of the distance from 1 to the next number."""
 
+_FAR = {_UNITS["float16"]: 1e4}
+"""Unit → the size from which a value is a score that a mask has put far below 0: -3e4 in float16, -1e9 otherwise.
+Rounding makes all of them equal, in any order, so they are not moved at random."""
+
 _RUNS = 4
 """A single run may be close to the exact one by chance."""
 
@@ -56,6 +60,7 @@ class _Rounded(Evaluator):
     def __init__(self, run: Evaluation, unit: float) -> None:
         super().__init__(run)
         self.unit = unit
+        self.far = _FAR.get(unit, 1e8)
         self.noise = run.np.random.default_rng(run.random.integers(2**32))
 
     def op(self, node: Expr, env: dict[Expr, Any]) -> Any:
@@ -75,7 +80,9 @@ class _Rounded(Evaluator):
             return tuple(map(self.rounded, value))
         if getattr(value, "dtype", None) is None or value.dtype.kind not in "fc":
             return value
-        return value * (1 + self.noise.uniform(-self.unit, self.unit, value.shape))
+        np = self.run.np
+        moved = value * (1 + self.noise.uniform(-self.unit, self.unit, value.shape))
+        return np.where(np.abs(value) < self.far, moved, value)
 
 
 def _apart(exact: Any, rounded: Any) -> float:

@@ -195,7 +195,7 @@ class Broken:
                 kept.append(right)  # so that no other takes its identity
             return known[id(right)]
 
-        monkeypatch.setattr(DefinitionCache, "of", wrong)
+        monkeypatch.setattr(DefinitionCache, "definition_of", wrong)
 
 
 def changed(definition: Definition, text: str) -> Definition:
