@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from layerexplain.call_binding import NOTHING_BOUND, BoundCall
 from layerexplain.errors import LayerExplainError
@@ -26,6 +27,8 @@ _TRIED = (None, 64, 96)
 """Sizes for those that are open: unknown, and two that most windows fit into and most groups and heads divide."""
 
 _MOST_TRIED = 10**12
+_MOST_VALUES = 10_000
+"""Of a layer with more values in its arguments nothing is guessed: each guess goes through them again."""
 
 _MAKES_AXES = frozenset(
     {"axes", "cell", "cells", "dims", "equation", "keepdims", "layer", "layers", "output_mode", "output_shape"}
@@ -61,6 +64,8 @@ class Guesses:
         self, layer: Layer, call: int, declaration: Declaration, sources: Sequence[TensorRef], known: Specs
     ) -> None:
         """Guess what a call gives that is at fault: what it would give for an input, or with arguments, that fit."""
+        if len([*islice(values_inside(layer), _MOST_VALUES)]) == _MOST_VALUES:
+            return
         guessed = [_open(spec or self._specs.get(ref)) for ref, spec in zip(sources, known, strict=True)]
         inputs = [guessed] if any(spec is not None for spec in guessed) else []
         if declaration.ndim is not None:

@@ -107,7 +107,7 @@ SPECS = {
 def test_a_configuration(make: Callable[[], Any], said: str, tmp_path: Path) -> None:
     file = tmp_path / "large.json"
     file.write_text(json.dumps(make()))
-    done = hostile.run("explain", file, folder=tmp_path)
+    done = hostile.run("explain", "--full", file, folder=tmp_path)
     assert said in done.out + done.err
 
 

@@ -148,7 +148,7 @@ def test_alike_definitions_are_in_the_page_once(found: WhatIf, conv: str) -> Non
     for key in ("definitions", "layers", "forms"):
         texts = [json.dumps(one) for one in data[key]]
         assert len(set(texts)) == len(texts)
-    assert len(data["refused"]) == 1
+    assert data["refused"] and all("Keras does not run both at once" in words for words in data["refused"])
     assert len(conv.encode("ascii")) < 250_000
 
 

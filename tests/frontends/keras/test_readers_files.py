@@ -150,7 +150,10 @@ NO_MODEL: list[tuple[bytes, str]] = [
     (archive(("a", b""), ("b", b""), ("c", b""), ("d", b"")), "(it holds 'a', 'b', 'c' and 1 more)"),
     (b'{"modelTopology": {}}', "is a TensorFlow.js model.json"),
     (METADATA.encode(), "is the metadata.json of an unzipped .keras"),
-    (b'{"architectures": ["Bert"], "model_type": "bert"}', "is a configuration of another library (Hugging Face)"),
+    (
+        b'{"architectures": ["Bert"], "model_type": "bert"}',
+        "bert needs hidden_size, which the configuration does not have",
+    ),
     (b"[1, 2]", "is a list, but not a list of layers"),
 ]
 
