@@ -100,7 +100,7 @@ def _other(name: str) -> Implementation:
 def _of_name(name: str, args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     """Return what a function that is read as one of many gives: of a dtype, of each value, of all values."""
     first: ProgramValue = args[0] if args else None
-    number = plain(first)
+    number: ProgramValue = first if isinstance(first, Array) and first.shape else plain(first)
     if name.rstrip("_") in DTYPES and is_plain(first):
         return call_builtin("int" if "int" in name else "float", args, kwargs, evaluator)
     if name in SAME:

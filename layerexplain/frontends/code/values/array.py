@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
-from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget, fits
+from layerexplain.frontends.code.bounds import MOST_BITS, MOST_ITEMS, Budget, fits
 from layerexplain.frontends.code.operators import binary, is_plain
 from layerexplain.frontends.code.values.base import (
     Arguments,
@@ -422,7 +422,13 @@ def fold(name: str, array: Array) -> ProgramValue:
     if array.values is None or not array.values:
         return Unknown(f"the {name} of data")
     if name == "prod":
-        return product(array.values)
+        # Of many numbers at once, as far as the result is small: no step is counted here.
+        kinds = {*map(type, array.values)}
+        whole = kinds <= {int, bool}
+        bits = sum(map(int.bit_length, filter((1).__ne__, array.values))) if whole else 0
+        if whole and 0 in array.values:
+            return 0
+        return math.prod(array.values) if kinds == {float} or (whole and bits <= MOST_BITS) else product(array.values)
     if name == "mean":
         return sum(array.values) / len(array.values)
     if name not in ("sum", "max", "min"):
