@@ -36,6 +36,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Take no notice of files that a test leaves open where it is skipped in the middle."""
+    if config.getoption("--quick"):
+        config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Do not even load a file whose tests are all slow or need TensorFlow, where the tests are to be quick."""
     if not config.getoption("--quick") or collection_path.suffix != ".py":
