@@ -6,7 +6,7 @@ parts. Explaining a file loads neither NumPy nor Keras.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +15,7 @@ from layerexplain.model import InputShapes, InputShapesOf
 from layerexplain.model import Model as Model
 from layerexplain.report.data import LayerReport as LayerReport
 from layerexplain.report.data import Report as Report
-from layerexplain.report.rows import Reported, print_with
+from layerexplain.report.rows import print_with
 from layerexplain.suggest import names_in
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from layerexplain.oracle.verify import verify as verify
     from layerexplain.oracle.verify_report import VerifyReport as VerifyReport
     from layerexplain.render.page.shell import Page as Page
+    from layerexplain.render.printing import format_report as format_report
     from layerexplain.report.comparison import Comparison as Comparison
     from layerexplain.report.one_layer import LayerType as LayerType
     from layerexplain.report.one_layer import layer_type as layer_type
@@ -57,6 +58,7 @@ _HOMES = {
     "Comparison": "report.comparison",
     "convert": "conversions.forms",
     "Converted": "conversions.forms",
+    "format_report": "render.printing",
     "gradient_element": "oracle.one_element",
     "gradient_statistics": "run.gradient_results",
     "layer_type": "report.one_layer",
@@ -442,6 +444,8 @@ def page(
     >>> page(b"input: [784]\\nlayers:\\n  - Dense: 10\\n")[:15]
     '<!doctype html>'
     """
+    from layerexplain.frontends import model_of, read_for_weights
+    from layerexplain.render.page.comparison_data import comparison_page
     from layerexplain.render.page.data import page_of
 
     _refuse_with_report(source, gradient=gradient, inputs=inputs, code=code, values=values is not None)
@@ -450,10 +454,11 @@ def page(
     if vs is not None:
         if values is not None or overlay is not None:
             raise ArgumentError("values and overlay are for the page of one model; vs makes one of two")
-        return _page_of_two(source, vs, fold, gradient, inputs, code)
+        models = [model_of(one, code) for one in (source, vs)]
+        before, after = (explain(one, gradient=gradient, inputs=inputs, code=code) for one in models)
+        return comparison_page(before, after, diff(models[0], models[1], inputs=inputs, code=code), fold)
     if isinstance(source, Report):
         return page_of(source if name is None else source._replace(source=name), fold, overlay=overlay)
-    from layerexplain.frontends import read_for_weights
     from layerexplain.frontends.input_shapes import shapes_for
     from layerexplain.layer_names import chosen_layers
     from layerexplain.run.page_program import NoProgram, page_program
@@ -479,80 +484,14 @@ def page(
     return page_of(report if name is None else report._replace(source=name), fold, found, program, why, overlay)
 
 
-def _page_of_two(
-    before: Any, after: Any, fold: bool, gradient: bool, inputs: InputShapes | InputShapesOf | None, code: Code
-) -> Page:
-    from layerexplain.frontends import model_of
-    from layerexplain.render.page.comparison_data import comparison_page
-
-    models = [model_of(model, code) for model in (before, after)]
-    reports = [explain(model, gradient=gradient, inputs=inputs, code=code) for model in models]
-    return comparison_page(reports[0], reports[1], diff(models[0], models[1], inputs=inputs, code=code), fold)
+def _print(name: str) -> Callable[..., str]:
+    """Return a printer of reports, loaded when one is printed."""
+    return lambda *args, **options: getattr(import_module("layerexplain.render.printing"), name)(*args, **options)
 
 
-def format_report(
-    report: Reported,
-    format: str = "table",
-    *,
-    explain: bool = False,
-    full: bool = False,
-    nested: bool = False,
-    columns: str | Sequence[str] | None = None,
-    width: int | None = None,
-    color: bool = False,
-    ascii: bool = False,
-) -> str:
-    """Print any report as the command line does.
-
-    Args:
-        report: What a function of this module returned: any report.
-        format: "table", "json", "jsonl", "csv", "tsv", "markdown", "latex" or "html"; of a `Report` also "mermaid", of
-            findings "github" and "sarif".
-        explain: Of a `Report`, print the explanations and not a row a layer: a tour.
-        full: Of a `Report`, print all that the explanations have.
-        nested: Of a `Report`, also the layers inside nested models.
-        columns: The columns of a table, in this order, where it can be chosen.
-        width: How many columns text is to fit in; None wraps nothing.
-        color: Whether text is coloured for a terminal.
-        ascii: Whether signs that are not ASCII are spelt out.
-
-    Returns:
-        The text, which ends with a line break.
-
-    Raises:
-        LayerExplainError: for an unknown format or column, or for one that such a report does not have.
-
-    >>> report = explain(b"name: net\\ninput: [784]\\nlayers:\\n  - Dense: 10\\n", detail=False)
-    >>> print(format_report(report, "csv", columns=["layer", "params"]))
-    layer,params
-    input,0
-    dense,7850
-    <BLANKLINE>
-    """
-    from layerexplain.render.formats import must_be_format, printed
-    from layerexplain.render.layout import LEAST_WIDTH, Look
-    from layerexplain.render.sheets import sheet_of
-
-    chosen = None if columns is None else names_in(columns)
-    must_be_format(format, chosen)
-    if width is not None and width < LEAST_WIDTH:
-        raise ArgumentError(f"width needs to be at least {LEAST_WIDTH}, got width={width}")
-    sheet = sheet_of(report, explain=explain, full=full, nested=nested, columns=chosen)
-    return printed([sheet], format, Look(width, color, ascii))
-
-
-def _html(report: Reported) -> str:
-    from layerexplain.render.notebook import notebook_html
-
-    return notebook_html(report)
-
-
-def _explanation(report: Report, layers: Layers | None, full: bool = False) -> str:
-    from layerexplain.render.formats import printed
-    from layerexplain.render.layout import Look
-    from layerexplain.render.sheets import explanation_of
-
-    return printed([explanation_of(report, layers, full)], "table", Look())
-
-
-print_with(text=format_report, html=_html, explanation=_explanation, page=lambda report, fold: page(report, fold=fold))
+print_with(
+    text=_print("format_report"),
+    html=_print("notebook_text"),
+    explanation=_print("explanation_text"),
+    page=lambda report, fold: page(report, fold=fold),
+)

@@ -1,7 +1,7 @@
-"""What stands behind a layer at fault, as it would be if the fault were mended.
+"""The layers behind a layer at fault, traced as if the fault were fixed.
 
-Of such a layer the number of axes of its output, and often some sizes, are the same however it is mended. The rest is
-tried with two sizes: what rules say of the layers behind with both of them holds whatever the size.
+However it is fixed, the output of such a layer has the same number of axes, and often some sizes are known. Each
+unknown size is guessed twice. A rule's finding is kept if it is found with both guesses.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ def check(
 
 
 def _behind_faults(network: Network, rules: Sequence[Rule], found: list[Finding]) -> frozenset[str]:
-    """Add what is found in the layers behind those at fault, and return the layers that were looked at there."""
+    """Add the findings on layers behind layers at fault. Return the names of the layers that were checked there."""
     from layerexplain.checks.behind_faults import networks_behind, unseen_layers
 
     unseen = unseen_layers(network) - {fault.layer for fault in network.faults}

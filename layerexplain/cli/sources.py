@@ -68,8 +68,8 @@ def print_each(
 
 
 class Answers(Generic[_Result]):
-    """What `ask` gives for each source, in order and one by one; a failure is a line on stderr when its turn comes. A
-    line that models with an answer share, as those of a program that ends with an error, is told once.
+    """What `ask` gives for each source, in order and one by one; a failure is a line on stderr when its turn comes. An
+    error that several models of a program share is printed once.
 
     `fine` says whether there was none so far. With more than one job `ask` and its answers must be something that
     can be pickled, and processes share the sources.

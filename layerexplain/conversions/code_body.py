@@ -20,7 +20,8 @@ from layerexplain.conversions.today import call_arguments, own_calls
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.model_builder import layers_among
 from layerexplain.layers.declaration import snake_case
-from layerexplain.model import Call, Layer, Model, TensorRef, formed, path_in, replaced
+from layerexplain.model import Call, Layer, Model, TensorRef, replaced
+from layerexplain.nesting import formed, path_in
 from layerexplain.network.operation_classes import INFIX, function_arguments, gives_several, operation
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.lang.tables import ConstantArray, Shaped
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find
-from layerexplain.model import Call, Layer, Model, TensorRef, TrainingSetting, formed, replaced
+from layerexplain.model import Call, Layer, Model, TensorRef, TrainingSetting, replaced
+from layerexplain.nesting import formed
 from layerexplain.network.operation_classes import operation
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network

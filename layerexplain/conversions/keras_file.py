@@ -19,7 +19,7 @@ from layerexplain.model import InputShapes, Model, fixed_batch
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import NotComputed, computed
-from layerexplain.oracle.difference import allowed
+from layerexplain.oracle.difference import TOLERANCE, allowed
 from layerexplain.oracle.keras_files import keras_model_of_config
 from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
 from layerexplain.oracle.keras_model import KerasModel
@@ -28,9 +28,6 @@ from layerexplain.oracle.verify import BATCH, ReferenceRun, first_shape, run_ref
 from layerexplain.report.todays_training import TodaysTraining, todays_training
 from layerexplain.run.weight_source import WeightSource, weight_source
 from layerexplain.weights.weighted_layers import weighted_layers
-
-TOLERANCE = 1e-4
-"""How far an output of the new model may be off, as a share of its largest value."""
 
 
 def to_keras_file(

@@ -16,7 +16,8 @@ from layerexplain.frontends.spec.items import one_cell
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import COMMON, Declaration
 from layerexplain.layers.registry import find
-from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, ForeignFunction, Layer, Model, Shape, TrainingSetting, formed
+from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, ForeignFunction, Layer, Model, Shape, TrainingSetting
+from layerexplain.nesting import formed
 from layerexplain.network.operation_classes import todays_call
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall

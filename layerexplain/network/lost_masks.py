@@ -70,8 +70,7 @@ def _computes_with_masks(call: TracedCall) -> bool:
 
 
 def _missed_after(start: TracedCall, network: Network) -> Iterable[str]:
-    """Yield the layers behind a call that would compute with a mask and have none, as far as there are steps to
-    mask."""
+    """Yield the layers behind a call that would use a mask and get none. Ends where no axis of steps is left."""
     seen: set[CallKey] = set()
     waiting = [start]
     for call in waiting:

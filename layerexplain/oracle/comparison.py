@@ -261,7 +261,7 @@ class ComputedResults(NamedTuple):
 
     def verdict(self, place: int, theirs: Any, tolerance: float) -> Verdict:
         """Compare one of the values with Keras's."""
-        return verdict(self.values[place], theirs, tolerance, lambda: self.roundings.of(place))
+        return verdict(self.values[place], theirs, tolerance, lambda: self.roundings.effect_on(place))
 
 
 def computed(

@@ -19,7 +19,7 @@ from layerexplain.network.dtypes import dtypes_of
 from layerexplain.network.traced import Network
 from layerexplain.network.trained import trained_definition
 from layerexplain.oracle.comparison import CallOfLayer, calls_in, draws
-from layerexplain.oracle.difference import allowed, allowed_in_row, judged
+from layerexplain.oracle.difference import TOLERANCE, allowed, allowed_in_row, judged
 from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Reference
 from layerexplain.oracle.verify_report import Compared, Status, StepCheck, ValuesCheck
@@ -100,9 +100,9 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
     if worst is None:
         return check("not compared", "no gradient comes back in Keras")
     rounding = None
-    if most < worst < math.inf:
+    if TOLERANCE <= most < worst < math.inf:
         of_each = Roundings(found.whole, given_back, weights, call.batch, (compute,))
-        rounding = max(map(of_each.of, range(len(ours)))) / (_largest(pairs) or 1)
+        rounding = max(map(of_each.effect_on, range(len(ours)))) / (_largest(pairs) or 1)
         most = judged(most, rounding)
     agrees = worst <= most
     return check("agrees" if agrees else "differs", "" if agrees else f"that of {where}", worst)._replace(

@@ -25,7 +25,7 @@ from layerexplain.oracle.comparison import (
     computed,
     nowhere_finite,
 )
-from layerexplain.oracle.difference import allowed, difference
+from layerexplain.oracle.difference import TOLERANCE, allowed, difference
 from layerexplain.oracle.keras_import import first_line, without_warnings
 from layerexplain.oracle.keras_model import loaded_or_rebuilt
 from layerexplain.oracle.reference import Reference, ReferenceGraph
@@ -61,7 +61,7 @@ class VerifyOptions(NamedTuple):
     """What `verify` is asked, as it says of its arguments."""
 
     inputs: InputShapes | InputShapesOf | None = None
-    tolerance: float = 1e-4
+    tolerance: float = TOLERANCE
     seed: int = 0
     drawn: bool = False
     code: Code = ()
@@ -73,7 +73,7 @@ def verify(
     source: Any,
     *,
     inputs: InputShapes | InputShapesOf | None = None,
-    tolerance: float = 1e-4,
+    tolerance: float = TOLERANCE,
     seed: int = 0,
     drawn: bool = False,
     code: Code = (),

@@ -234,7 +234,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_texts_are_refused_with_the_line(text: str) -> None:
-    with at_most(4_000_000), pytest.raises(FormulaError) as refusal:  # 2.9 million for shapes without end
+    with at_most(3_000_000), pytest.raises(FormulaError) as refusal:
         parse(text, LEAVES)
     assert refusal.value.line is not None
     assert re.match(r"line \d+: \S", str(refusal.value))

@@ -87,7 +87,7 @@ def test_the_effect_of_rounding_is_that_of_float32() -> None:
     assert definition is not None
     ones = np.ones((2, 64), "float32")
     for dtype, unit in (("float16", 2.0**-11), ("bfloat16", 2.0**-8), ("float32", 2.0**-24), ("float64", 2.0**-53)):
-        effect = Roundings(definition, [ones], [], 2, (dtype,)).of(0)
+        effect = Roundings(definition, [ones], [], 2, (dtype,)).effect_on(0)
         assert 4 * unit < effect < 128 * unit, dtype
 
 

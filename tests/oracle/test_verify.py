@@ -508,8 +508,8 @@ def test_standard_input_and_shapes_and_tolerance() -> None:
     assert report["source"] == "<stdin>"
     assert report["inputs"] == [{"name": "input", "shape": [2, 5, 3], "dtype": "float32"}]
     strict = run("-", "--tolerance", "1e-12", "--input", "5,3", input=spec)
-    assert strict.exit_code == 0  # float32 cannot do better
-    assert "within rounding" in strict.stdout
+    assert strict.exit_code == 1
+    assert "DIFFERS" in strict.stdout
 
 
 def test_a_tolerance_is_a_share() -> None:

@@ -13,7 +13,7 @@ import sys
 
 from tests.support.steps import at_most
 
-MOST_CALLS = 2_500_000
+MOST_CALLS = 1_500_000
 """Calls of Python functions for one program, whose budget is a twentieth of that of users."""
 MEMORY = 400 << 20
 """Bytes beyond those that are taken before a program is read."""

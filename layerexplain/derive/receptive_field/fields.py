@@ -175,10 +175,10 @@ class ReceptiveFields(ExprInterpreter[Dependence]):
         definition: Definition = node.attrs["definition"]
         args = [env[a] for a in node.args]
         opened = definition.kind == "composite" and any([arg.facts is not NOTHING for arg in args])
-        views = self._opened(definition, args) if opened else self.called(definition, args)
+        views = self._inlined(definition, args) if opened else self.called(definition, args)
         return views if type(node.shape) is ResultShapes else views[0]
 
-    def _opened(self, definition: Definition, args: Sequence[Dependence]) -> list[Dependence]:
+    def _inlined(self, definition: Definition, args: Sequence[Dependence]) -> list[Dependence]:
         """Return the views of a composite's results, using facts about its arguments: a softmax of masked scores."""
         views = {}
         for param, arg in zip(definition.params, args, strict=False):

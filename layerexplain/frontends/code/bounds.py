@@ -22,6 +22,9 @@ MOST_BITS = 1024
 MOST_CELLS = 3_000_000
 """Items and characters that a program makes, all in all."""
 
+RESULT = 50
+"""How many items one of several tensors that a call gives counts as, since its formula is made."""
+
 MOST_LOOKS = 4_000_000
 """Items and characters that Python's operators, functions and methods go through, all in all."""
 

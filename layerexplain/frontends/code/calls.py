@@ -69,13 +69,9 @@ class Calls(Records):
 
     def _fits(self, given: list[ProgramValue]) -> bool:
         """Return whether what nests in the arguments of a call is small enough to be gone through."""
-        collections = (list, tuple, dict)
-        nested = any(
-            type(one) in collections
-            and any(type(inner) in collections for inner in (one.values() if type(one) is dict else one))
-            for one in given
-        )
-        if not nested:
+        collections = frozenset({list, tuple, dict})
+        outer = [one.values() if type(one) is dict else one for one in given if type(one) in collections]
+        if all([collections.isdisjoint(map(type, one)) for one in outer]):
             return True
         size = weight(given)
         self.budget.make(size)
@@ -122,7 +118,7 @@ class Calls(Records):
         return value._replace(**self.place()._asdict()) if isinstance(value, Unknown) and not value.line else value
 
     def make_instance(self, cls: Class, args: Arguments, kwargs: Keywords, whole: bool = False) -> ProgramValue:
-        """Return an object of a class of the program."""
+        """Return an instance of a class that the program defines."""
         if cls.is_record and not isinstance(cls.find("__init__"), Function):
             return self.record(cls, args, kwargs)
         unread = next((base for base in cls.order() if isinstance(base, Unknown)), None)

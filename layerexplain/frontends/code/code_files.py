@@ -47,7 +47,7 @@ class PythonCode(Mapping[str, Declaration]):
         self._known: dict[str, Declaration | None] = {}
 
     def cls(self, name: str) -> Class | None:
-        """Return the class of a name; None where the code has none."""
+        """Return the class with a name; None where the code does not define it."""
         value = self.reading.frame.names.get(name)
         if value is None:
             found = self.reading.frame.names.values()
@@ -98,8 +98,7 @@ class PythonCode(Mapping[str, Declaration]):
         return len(list(iter(self)))
 
     def model(self, type_: str, arguments: Mapping[str, ProgramValue]) -> Model | None:
-        """Return the model that a class makes of the arguments of a file; None where the code has no such class of
-        models.
+        """Return the model that a class builds from the arguments in a file; None where the code defines no such class.
 
         Raises LayerExplainError where the class cannot be followed.
         """

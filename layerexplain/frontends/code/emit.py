@@ -28,8 +28,9 @@ from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.keras.shared_objects import has_two_ways
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.keras.activations import NAMES as ACTIVATIONS
-from layerexplain.model import Call, Layer, Model, Note, SharedObject, TensorRef, form_of, in_model_order
+from layerexplain.model import Call, Layer, Model, Note, SharedObject, TensorRef
 from layerexplain.model import ForeignFunction as NamedFunction
+from layerexplain.nesting import form_of, in_model_order
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.tracing import Graphs
@@ -172,7 +173,7 @@ class Emitter:
         if value.reason is not None:
             self.gaps.append((value.reason, ""))
         given = next(iter(value.traces.values()), None)
-        lacks = given is not None and any(self.library.shapes.of(one) is None for one in given.inputs)
+        lacks = given is not None and any(self.library.shapes.spec_of(one) is None for one in given.inputs)
         inputs = tuple([TensorRef(names.take(one.node.layer.name)) for one in given.inputs]) if given and lacks else ()
         return Model(value.name, value.type, layers, (), inputs, (), value.trainable)
 
@@ -222,7 +223,7 @@ class Emitter:
             indices[id(node)] = counts.get(name, 0)
             counts[name] = indices[id(node)] + 1
         for tensor, result in cut.items():
-            spec = self.library.shapes.of(tensor)
+            spec = self.library.shapes.spec_of(tensor)
             shape = None if spec is None else (None, *[one if isinstance(one, int) else None for one in spec.shape[1:]])
             layers.insert(0, Layer(result.layer, "InputLayer", "layer", {"batch_shape": shape, "dtype": "float32"}))
             calls.append(Call(result.layer, 0, (), {}))
@@ -239,12 +240,14 @@ class Emitter:
         called = {call.layer for call in calls}
         recorded = {}
         for node in graph.nodes:
-            spec = self.library.shapes.of(node.result()) if node.layer.config.get(STATED_SHAPE) is not None else None
+            spec = (
+                self.library.shapes.spec_of(node.result()) if node.layer.config.get(STATED_SHAPE) is not None else None
+            )
             if spec is not None:
                 recorded[ref(node.result())] = as_recorded(spec)
         calls += [Call(one.name, 0, (), {}) for one in layers if one.type == WEIGHT_TYPE and one.name not in called]
         for tensor, result in inputs.items():
-            spec = self.library.shapes.of(tensor)
+            spec = self.library.shapes.spec_of(tensor)
             if spec is None and self.deep == 1:
                 like = tensor.node.layer.config.get("like")
                 shape = like.node.layer.config.get("batch_shape") if isinstance(like, Tensor) else None

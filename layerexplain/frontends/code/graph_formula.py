@@ -111,7 +111,7 @@ class Formula:
         """Return a parameter for each input of a `call`, and for each mask that one carries."""
         values: dict[Tensor, Expr] = {}
         for one in (*trace.inputs, *trace.mask_inputs.values()):
-            spec = self.library.shapes.of(one)
+            spec = self.library.shapes.spec_of(one)
             if spec is None:
                 why = unknown_at(one.node.place, "the shape of its input is not known")
                 raise not_known("it", self.where(one.node.place), why)
@@ -169,7 +169,7 @@ class Formula:
         if layer.type == WEIGHT_TYPE and layer.kind == "custom":
             return {0: self._weight(layer.config["variable"])}
         is_stated = layer.config.get(STATED_SHAPE) is not None and layer.reason is not None
-        if is_stated and (spec := self.library.shapes.of(node.result())) is not None:
+        if is_stated and (spec := self.library.shapes.spec_of(node.result())) is not None:
             given = [values[one] for one in node.tensors() if one in values]
             how = {"name": identifier(layer.type), "shape": spec.shape}
             return {0: Expr(opaque, tuple(given), how, spec.shape, given[0].dtype if given else "float")}
@@ -202,7 +202,7 @@ class Formula:
         """A call of an own layer or model inside of another one."""
         trace = node.trace
         given = [values[one] for one in node.tensors()]
-        if trace is None or [self.library.shapes.of(one) for one in trace.inputs] != [
+        if trace is None or [self.library.shapes.spec_of(one) for one in trace.inputs] != [
             Spec(one.shape, one.dtype) for one in given
         ]:
             library = self.library

@@ -41,8 +41,7 @@ class Interpreter(Statements, Choices, Loops, DefinitionStatements, Expressions,
         self.frameworks += [make(self) for make in FRAMEWORKS]
 
     def objects_of(self, cls: Class) -> ProgramValue:
-        """Return what answers for the objects of a class of the program whose base is one of a library; None for
-        others."""
+        """Return what handles instances of a class that is derived from a library's class; None for other classes."""
         root = cls.root()
         library = LIBRARIES.get(root.path.partition(".")[0]) if root is not None else None
         return None if library is None else library.objects

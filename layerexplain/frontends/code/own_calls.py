@@ -104,7 +104,7 @@ class OwnCalls(Nodes):
     def _key(self, value: ProgramValue, with_masks: bool) -> ProgramValue:
         """Return a value as a key: what stands for a tensor is its shape, its dtype, and whether it carries a mask."""
         if isinstance(value, Tensor):
-            spec = self.shapes.of(value)
+            spec = self.shapes.spec_of(value)
             carries = with_masks and self.mask_of(value) is not None
             return ("unknown", value) if spec is None else ("tensor", tuple(spec.shape), spec.dtype, carries)
         if type(value) in (list, tuple):
@@ -127,7 +127,7 @@ class OwnCalls(Nodes):
 
     def tell_shape(self, value: ProgramValue, shape: ProgramValue) -> None:
         """Note the shape of what a function returned that is not read: the code or a layer that takes it states it."""
-        if not isinstance(value, Tensor) or value.node.layer.reason is None or self.shapes.of(value) is not None:
+        if not isinstance(value, Tensor) or value.node.layer.reason is None or self.shapes.spec_of(value) is not None:
             return
         sizes = list(shape) if type(shape) in (list, tuple) else []
         are_sizes = all(one is None or (isinstance(one, int) and one >= 0) for one in sizes[1:])
@@ -142,7 +142,7 @@ class OwnCalls(Nodes):
         given = tensors_in([*args, *kwargs.values()])
         unknown = unknown_in(outputs)
         results = flat_tensors(outputs)
-        is_known = unknown is None and results and all(self.shapes.of(one) is not None for one in results)
+        is_known = unknown is None and results and all(self.shapes.spec_of(one) is not None for one in results)
         if is_known or not isinstance(method, Function) or not self._known(given) or len(results) > 1 or not given:
             return outputs
         first = args[0] if args else next(iter(kwargs.values()))
@@ -189,7 +189,7 @@ class OwnCalls(Nodes):
             self.building.pop()
 
     def _known(self, values: list[ProgramValue]) -> bool:
-        return all(self.shapes.of(tensor) is not None for tensor in tensors_in(values))
+        return all(self.shapes.spec_of(tensor) is not None for tensor in tensors_in(values))
 
     def _build_shapes(
         self, model: ModelValue, method: Function, args: Arguments, kwargs: Keywords
@@ -208,7 +208,7 @@ class OwnCalls(Nodes):
 
     def shape_tuple(self, tensor: object) -> ProgramValue:
         """Return the shape of a tensor as code sees it: a tuple with None for sizes that are not known."""
-        spec = self.shapes.of(tensor) if isinstance(tensor, Tensor) else None
+        spec = self.shapes.spec_of(tensor) if isinstance(tensor, Tensor) else None
         if spec is None:
             return self.cause_of(tensor, "the shape of a tensor that is not known")
         return tuple([one if isinstance(one, int) else None for one in spec.shape])
@@ -231,7 +231,7 @@ class OwnCalls(Nodes):
                 return cause
             inner = [] if node.trace is None else flat_tensors(node.trace.outputs)
             feeds = [*node.tensors(), *([like] if isinstance(like, Tensor) else []), *inner]
-            waiting += [one for one in feeds if self.shapes.of(one) is None]
+            waiting += [one for one in feeds if self.shapes.spec_of(one) is None]
         found: Unknown = self.interpreter.unknown(words)
         return found
 

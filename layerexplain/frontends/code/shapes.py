@@ -51,7 +51,7 @@ class Shapes:
         self._of_models: dict[tuple[int, tuple[Spec | None, ...]], tuple[Graph, Specs]] = {}
         """The results of models by their graphs and inputs: models in models are called many times."""
 
-    def of(self, tensor: Tensor) -> Spec | None:
+    def spec_of(self, tensor: Tensor) -> Spec | None:
         """Return the shape and dtype of a tensor; None where they are not known."""
         if tensor.index < 0:
             return self._of_mask(tensor)
@@ -63,7 +63,7 @@ class Shapes:
         node, place = tensor.node, -1 - tensor.index
         if node.trace is not None:
             inner = node.trace.masks[place] if place < len(node.trace.masks) else None
-            return None if inner is None else self.of(inner)
+            return None if inner is None else self.spec_of(inner)
         masks = self.result_masks(node)
         mask = masks[place] if place < len(masks) else None
         return None if mask is None else Spec(mask.shape, mask.dtype)
@@ -96,7 +96,7 @@ class Shapes:
         if layer.type == "InputLayer":
             like = layer.config.get("like")
             if isinstance(like, Tensor):
-                spec = self.of(like)
+                spec = self.spec_of(like)
                 return None if spec is None else [spec]
             return input_spec(layer)
         if any(spec is None for spec in inputs) or deep > _MOST_NESTED:
@@ -135,7 +135,7 @@ class Shapes:
         given = [None if ref is None else specs.get(ref) for ref in bound.tensors]
         constants = {place: constant(value) for place, value in bound.constants.items()}
         carried = [None if ref is None else self.library.masks.get(tensors[ref]) for ref in bound.tensors]
-        masks = [None if one is None else self.of(one) for one in carried]
+        masks = [None if one is None else self.spec_of(one) for one in carried]
         return declaration.trace(given, arguments, masks if sees_masks(declaration) else (), constants=constants)
 
     def bound(
@@ -171,7 +171,7 @@ class Shapes:
         return () if result is None else result.masks
 
     def _known_definition(self, node: Node, declaration: Declaration | None) -> Definition | None:
-        result = self._traced(node, declaration, [self.of(one) for one in node.tensors()])
+        result = self._traced(node, declaration, [self.spec_of(one) for one in node.tensors()])
         return None if isinstance(result, Exception) else result
 
     def _traced(self, node: Node, declaration: Declaration | None, inputs: Specs) -> Definition | Exception | None:

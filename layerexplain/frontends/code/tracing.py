@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 from layerexplain.errors import ShapeError
+from layerexplain.frontends.code.bounds import RESULT
 from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.own_calls import OwnCalls, mirrored
 from layerexplain.frontends.code.shapes import WEIGHT_TYPE, Shapes, declaration_of, flat_tensors, is_shape
@@ -99,6 +100,7 @@ class Graphs(OwnCalls):
             found = number if number is not None else lengths
             return [node.result(i) for i in range(min(found, 1000))] if found else self._count_unknown(node)
         number = len(specs) if specs else facts.results if facts.results > 1 else 0
+        self.interpreter.budget.make(number * RESULT)
         return [node.result(i) for i in range(number)] if number else self._count_unknown(node)
 
     def _states_of_cell(self, layer: LayerValue) -> int:
@@ -131,7 +133,7 @@ class Graphs(OwnCalls):
     def split_input(self, tensor: Tensor, parts: list[ProgramValue]) -> ProgramValue:
         """Return the parts that an input of a `call` is unpacked into: it stands for as many inputs."""
         layer = tensor.node.layer
-        if self.tracing and layer.type == "InputLayer" and self.shapes.of(tensor) is None:
+        if self.tracing and layer.type == "InputLayer" and self.shapes.spec_of(tensor) is None:
             _, placed = self.tracing[-1]
             if tensor in placed:
                 names = [getattr(part, "id", f"{layer.name}_{i + 1}") for i, part in enumerate(parts)]

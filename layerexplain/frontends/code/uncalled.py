@@ -37,7 +37,7 @@ def model_of_parts(
     outputs: list[TensorRef] = []
     for one, layer in zip(inner, layers, strict=True):
         graph = emitter.library.graph(one) if isinstance(one, ModelValue) else None
-        specs = [] if graph is None else [emitter.library.shapes.of(tensor) for tensor in graph.inputs]
+        specs = [] if graph is None else [emitter.library.shapes.spec_of(tensor) for tensor in graph.inputs]
         known = [spec for spec in specs if isinstance(spec, Spec)]
         if graph is None or len(known) < len(specs):
             if one.type != WEIGHT_TYPE:

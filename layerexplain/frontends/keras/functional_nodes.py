@@ -18,7 +18,8 @@ from layerexplain.frontends.keras.config_values import ConfigContext, is_shape, 
 from layerexplain.frontends.keras.layer_config import TF_OPERATIONS
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.lang.tables import ConstantArray
-from layerexplain.model import Call, ForeignFunction, Layer, Model, Shape, TensorRef, form_of, in_model_order, replaced
+from layerexplain.model import Call, ForeignFunction, Layer, Model, Shape, TensorRef, replaced
+from layerexplain.nesting import form_of, in_model_order
 
 _CONSTANT = "_CONSTANT_VALUE"
 _SLICE = ("start", "stop", "step")

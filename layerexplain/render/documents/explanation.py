@@ -31,7 +31,7 @@ from layerexplain.report.step_data import BackwardReport
 _ALIKE_SHOWN = 8
 
 TOUR, LAYER, FULL = range(3)
-"""Tiers: what a tour of a model says of each layer, what is said of one layer, and all there is."""
+"""How much is shown: the tour of a model, the explanation of one layer, or every section (`--full`)."""
 
 
 class ShownParts(NamedTuple):

@@ -48,7 +48,7 @@ def tour(report: Report, layers: Sequence[LayerReport]) -> list[doc.Block]:
         from layerexplain.render.documents.language_model import folded
 
         shown = [*folded(report).layers]
-    items = _Tour(report, long=len(layers) > _LONG, deep=deep).of(fold(graph_of(shown, deep)), shown)
+    items = _Tour(report, long=len(layers) > _LONG, deep=deep).blocks(fold(graph_of(shown, deep)), shown)
     blocks: list[doc.Block] = []
     for are_rows, group in groupby(items, lambda item: isinstance(item, _Row)):
         found = list(group)
@@ -67,7 +67,7 @@ class _Tour:
         self.said: set[str] = set()
         self.seen: dict[Hashable, str] = {}
 
-    def of(self, graph: Diagram, layers: Sequence[LayerReport]) -> Iterator[doc.Block | _Row]:
+    def blocks(self, graph: Diagram, layers: Sequence[LayerReport]) -> Iterator[doc.Block | _Row]:
         """What is shown of a graph of these layers."""
         by_name = {layer.layer: layer for layer in layers}
         for node in in_order(graph):
@@ -85,7 +85,7 @@ class _Tour:
         copies = [by_name[name] for name in names[1:] if name in by_name]
         yield self._of_layer(layer, copies, node.name)
         if node.inner is not None:
-            yield from self.of(node.inner, layer.layers)
+            yield from self.blocks(node.inner, layer.layers)
 
     def _of_block(
         self, node: GraphNode, inner: Diagram, by_name: Mapping[str, LayerReport]
@@ -105,7 +105,7 @@ class _Tour:
             title = (doc.Span(node.name, "name"), doc.Span(", ".join(filter(None, words)), "prose"))
             yield Section((doc.Heading(2, title, beside=beside),))
         if not known:
-            yield from self.of(inner, block)
+            yield from self.blocks(inner, block)
 
     def _of_layer(self, layer: LayerReport, copies: Sequence[LayerReport], name: str) -> doc.Block | _Row:
         kind = _kind(layer) if self.long else (layer.group, _arguments(layer))
@@ -128,7 +128,7 @@ class _Tour:
 
 
 def _kind(layer: LayerReport) -> Hashable:
-    """Equal for layers that compute the same at other sizes, and of which there is the same to watch."""
+    """Return a key that is equal for layers with the same formula, arguments and remarks, whatever their sizes."""
     watch = () if layer.explanation is None else layer.explanation.watch
     return kind_of(layer), watch, _arguments(layer), layer.notes
 

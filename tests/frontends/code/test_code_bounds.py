@@ -25,7 +25,7 @@ from tests.support.large_programs import START
 from tests.support.steps import at_most
 from tests.support.tries import tries
 
-PROGRAMS = tries(40, 1000)
+PROGRAMS = tries(40, 1500)
 """Programs that are drawn."""
 
 

@@ -5,7 +5,7 @@ builtins.py       what a program has without an import
 python.py         Python's own library: math, functools, itertools, copy, collections, dataclasses;
                   command_line.py: argparse
 numpy.py          NumPy
-keras/            Keras, with which models are made: framework.py lists its files; tensorflow.py: its functions on them
+keras/            Keras, which builds models (framework.py lists its files); tensorflow.py: TensorFlow's functions
 small.py          libraries of which few functions matter: tqdm, six, scikit-learn
 torch.py          PyTorch; torch_modules.py: modules and their names; torch_tensors.py: tensors and what is computed of
                   them; torch_graph.py: the calls of a run; torch_runs.py: the models of a program

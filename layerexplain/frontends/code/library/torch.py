@@ -109,7 +109,7 @@ def _named(value: Any) -> Any:
 
 
 def _copies(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
-    """A TransformerEncoder: as many copies of its layer as it is told, and a norm."""
+    """Return a TransformerEncoder: `num_layers` copies of its layer, then its norm."""
     count = args[1] if len(args) > 1 else kwargs.get("num_layers")
     norm = args[2] if len(args) > 2 else kwargs.get("norm")
     if not isinstance(count, int) or not isinstance(args[0], BuiltIn):

@@ -92,7 +92,8 @@ class Array(Record, Value):
         return kind.last == "ndarray"
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        evaluator.budget.look_at(self, *args)
+        evaluator.budget.look_at(*args)
+        evaluator.budget.look(places(self.shape) if is_small(self.shape) else 0)
         return call_method(self, name, args, kwargs)
 
     def iterate(self) -> list[ProgramValue] | Unknown:
@@ -147,19 +148,27 @@ def known_array(value: object) -> Array:
 
 def is_small(shape: Shape) -> bool:
     """Return whether all places of an array can be gone through; one without numbers may have giant axes."""
-    return None not in shape and math.prod([max(size or 0, 1) for size in shape]) <= MOST_ITEMS
+    return None not in shape and places(shape) <= MOST_ITEMS
+
+
+def places(shape: Shape) -> int:
+    """Count the rows that going through an array meets, those without numbers too."""
+    return math.prod([max(size or 0, 1) for size in shape])
 
 
 def plain(value: object) -> ProgramValue:
     """Return a number for an array of one; nested tuples for a small array; anything else as it is."""
     if not isinstance(value, Array) or value.values is None or not is_small(value.shape):
         return value
-    if not value.shape:
-        return value.values[0]
-    size = len(value.values) // max(value.shape[0] or 1, 1)
-    return tuple(
-        [plain(Array(value.shape[1:], value.values[i * size : (i + 1) * size])) for i in range(value.shape[0] or 0)]
-    )
+    return _nested(value.shape, value.values) if value.shape else value.values[0]
+
+
+def _nested(shape: Shape, values: tuple[ProgramValue, ...]) -> tuple[ProgramValue, ...]:
+    if len(shape) == 1:
+        return tuple(values)
+    rows = shape[0] or 0
+    size = len(values) // max(rows, 1)
+    return tuple([_nested(shape[1:], values[i * size : (i + 1) * size]) for i in range(rows)])
 
 
 def broadcast(one: Shape, other: Shape) -> ProgramValue:

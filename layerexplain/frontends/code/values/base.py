@@ -80,7 +80,7 @@ class Evaluator(Protocol):
         """Return whether a value has an attribute; Unknown where that is not known."""
 
     def objects_of(self, cls: Class) -> ProgramValue:
-        """Return what answers for the objects of a class whose base is one of a library; None for others."""
+        """Return what handles instances of a class that is derived from a library's class; None for other classes."""
 
     def record(self, cls: Class, args: Arguments, kwargs: Keywords) -> Instance:
         """Return an object of a dataclass or a named tuple."""
@@ -120,7 +120,7 @@ class Evaluator(Protocol):
         """Return what a method of a named tuple, or of its class, gives."""
 
     def make_instance(self, cls: Class, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
-        """Return an object of a class of the program."""
+        """Return an instance of a class that the program defines."""
 
     def call_symbol(self, symbol: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a call of a name of a library gives."""

@@ -187,7 +187,7 @@ class LayerAttributes(Operations):
             shape = self.shape_tuple(tensor)
             return shape if isinstance(shape, Unknown) else len(shape)
         if name == "dtype":
-            spec = self.shapes.of(tensor)
+            spec = self.shapes.spec_of(tensor)
             return "float32" if spec is None or spec.dtype == "float" else spec.dtype
         if name == "name":
             return tensor.node.layer.name
@@ -196,7 +196,9 @@ class LayerAttributes(Operations):
         if name == "T":
             return self.operation("transpose", [tensor], {})
         result, known = tensor.node.layer, keras_api.members("Tensor") | _OF_TENSORS
-        is_read = result.reason is None and (not isinstance(result, ModelValue) or self.shapes.of(tensor) is not None)
+        is_read = result.reason is None and (
+            not isinstance(result, ModelValue) or self.shapes.spec_of(tensor) is not None
+        )
         if is_read and isinstance(tensor, GraphTensor) and not name.startswith("_") and name not in known:
             hint = did_you_mean(name, sorted(keras_api.members("Tensor")))
             words = f"a tensor of Keras has no attribute {name}{hint and f'; {hint}'}"

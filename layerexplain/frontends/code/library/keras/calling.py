@@ -127,7 +127,7 @@ class Calling(LayerFactory):
     def result_on(self, model: ModelValue, data: object) -> ProgramValue:
         """Return what a model gives for data: an array whose shape is known where the model's is."""
         graph = self.graph(model) if model.form != "own" else None
-        spec = self.shapes.of(graph.outputs[0]) if graph is not None and len(graph.outputs) == 1 else None
+        spec = self.shapes.spec_of(graph.outputs[0]) if graph is not None and len(graph.outputs) == 1 else None
         if spec is None or not isinstance(data, Array) or not all(isinstance(one, int) for one in spec.shape[1:]):
             return self.interpreter.unknown("the result of a model that is called on data")
         return Array((data.shape[0], *as_recorded(spec)[0][1:]))

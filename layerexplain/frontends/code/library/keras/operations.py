@@ -178,7 +178,7 @@ class Operations(RunTimeSizes):
 
     def _rest(self, args: Arguments, sizes: list[ProgramValue]) -> ProgramValue:
         """Return the shape with -1 for the batch alone, where the size that is left open follows from the input's."""
-        spec = self.shapes.of(args[0]) if args and isinstance(args[0], Tensor) else None
+        spec = self.shapes.spec_of(args[0]) if args and isinstance(args[0], Tensor) else None
         shape = () if spec is None else spec.shape[1:]
         own = [one for one in shape if isinstance(one, int)]
         if not own or sizes.count(-1) != 2 or len(own) < len(shape):

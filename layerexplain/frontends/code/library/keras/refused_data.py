@@ -51,7 +51,7 @@ class RefusedData(RefusedCalls):
             tensors: list[ProgramValue] = [given[name] for name in names]
         else:
             tensors = flat(given)
-            if any(not isinstance(one, Tensor) or self.shapes.of(one) is None for one in tensors):
+            if any(not isinstance(one, Tensor) or self.shapes.spec_of(one) is None for one in tensors):
                 return  # a tensor of unknown shape in a `call` may stand for several
             if len(tensors) != len(graph.inputs):
                 takes = _count(len(graph.inputs), "tensor")
@@ -59,7 +59,7 @@ class RefusedData(RefusedCalls):
                 self.fault(ShapeError(f"the model '{model.name}' takes {takes}, got {len(tensors)}{right}"), 0)
                 return
         for own, given in zip(graph.inputs, tensors, strict=True):
-            wanted, got = self.shapes.of(own), self.shapes.of(given) if isinstance(given, Tensor) else None
+            wanted, got = self.shapes.spec_of(own), self.shapes.spec_of(given) if isinstance(given, Tensor) else None
             if wanted is None or got is None or len(wanted.shape) != len(got.shape):
                 continue
             if _differ(wanted.shape, got.shape):
@@ -156,7 +156,7 @@ class RefusedData(RefusedCalls):
             )
             return
         for own, array in zip(graph.inputs, arrays, strict=True):
-            spec = self.shapes.of(own)
+            spec = self.shapes.spec_of(own)
             wanted = None if spec is None else as_recorded(spec)[0]
             if wanted is not None and array.shape and not takes_examples(wanted, array.shape):
                 self.fault(
@@ -174,7 +174,7 @@ class RefusedData(RefusedCalls):
         argument: str,
         batches: object = None,
     ) -> None:
-        if any(self.shapes.of(one) is None for one in graph.outputs):
+        if any(self.shapes.spec_of(one) is None for one in graph.outputs):
             return  # a tensor of unknown shape may stand for several
         compiled = (model.compiled or {}).get("loss")
         names = _names(model.outputs, graph.outputs)
@@ -200,7 +200,7 @@ class RefusedData(RefusedCalls):
             self.fault(ShapeError(f"{shown} needs as many targets as examples, got {several}"), argument, _ORDER)
             return
         for number, (output, array) in enumerate(zip(graph.outputs, arrays, strict=True)):
-            spec = self.shapes.of(output)
+            spec = self.shapes.spec_of(output)
             loss = _loss(compiled, number, names)
             if spec is None or loss is None or not array.shape:
                 continue

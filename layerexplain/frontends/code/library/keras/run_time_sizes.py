@@ -218,7 +218,7 @@ class RunTimeSizes(Calling):
             return tuple(shape)
         found: list[ProgramValue] = []
         for one in shape:
-            spec = self.shapes.of(one.tensor) if isinstance(one, Size) and one.tensor is not None else None
+            spec = self.shapes.spec_of(one.tensor) if isinstance(one, Size) and one.tensor is not None else None
             if isinstance(one, int):
                 found.append(one)
             else:
