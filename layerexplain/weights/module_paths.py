@@ -25,6 +25,10 @@ _BUFFERS = re.compile(r"\.(attn\.(bias|masked_bias)|rotary_emb\.inv_freq|attenti
 """What older versions of transformers stored beside weights: masks, frequencies and the numbers of positions."""
 
 
+_OLDER_PATH = ("vision_tower.vision_model.", "vision_tower.")
+"""What older versions of transformers called the part that sees images, and what today's calls it."""
+
+
 def module_path(layer: WeightedLayer, weight: Expr) -> str:
     """Return the path of a weight. An object whose name begins with a slash hangs in the layer's own place."""
     at = ".".join([str(step) for step in weight.attrs["at"]])
@@ -47,7 +51,7 @@ class _Found(NamedTuple):
 class _Matching:
     def __init__(self, stored: WeightFile) -> None:
         self.stored = stored
-        self.tensors = {tensor.path: tensor for tensor in stored.parameters}
+        self.tensors = {tensor.path.replace(*_OLDER_PATH): tensor for tensor in stored.parameters}
         self.taken: set[str] = set()
         self.notes: list[Note] = []
         self.packed: dict[str, list[str]] = {}
