@@ -53,6 +53,7 @@ LARGE = {
     "an array without numbers": "a = np.zeros((10**12, 0))\nb = a.tolist()\nc = a[:, 0:0]\nu = 5",
     "one wide row of a product": "c = list(itertools.product(*[[1]] * 9000, [1, 2] * 4000))\nu = 5",
     "numbers in a text": "t = ('%999d' * 9000) % tuple([1] * 9000)\nu = 5",
+    "a list put behind itself": "a = [1, 2]\ndef g(k):\n    a[10**7:] = a\n    return g(k + 1)\ng(0)\nu = 5",
     "names in branches": "".join(f"a{i} = {i}\n" for i in range(1500)) + "if unknown:\n    a0 = 3\n" * 700 + "u = 5",
 }  # fmt: skip
 
