@@ -18,7 +18,8 @@ from layerexplain.frontends.keras.config_values import (
 )
 from layerexplain.frontends.keras.old_names import modern_layer
 from layerexplain.frontends.value_text import kind_of_value, short_text
-from layerexplain.model import ForeignFunction, Kind, Layer, Shape, package_and_class
+from layerexplain.layers.registry import facts_of
+from layerexplain.model import ForeignFunction, Kind, Layer, Model, Shape, package_and_class, values_inside
 
 TF_OPERATIONS = frozenset(
     {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "ClassMethod", "InstanceMethod", "InstanceProperty"}
@@ -72,6 +73,8 @@ def _layer(
         inner = context.inside(owner or name)
         model = context.model(item, inner, name)
         kept = {key: config[key] for key in ("trainable", "dtype") if key in config}
+        if not context.old:
+            model, kept = _with_own_flag(model, kept)
         if "dtype" in kept:
             kept["dtype"] = dtype_name(kept["dtype"])
         return Layer(name, type_name, "model", kept, model, package, build_shape)
@@ -90,7 +93,23 @@ def _layer(
         _note_what_it_leads_to(type_name, config, owner or name, context)
     if type_name == "Lambda":
         config = _without_code(config, owner or name, context)
-    return Layer(name, type_name, kind, plain_config(config, owner or name, context), None, package, build_shape)
+    plain = plain_config(config, owner or name, context)
+    if kind == "layer" and plain.get("trainable") is False and not context.old and _hands_on_nothing(type_name, plain):
+        del plain["trainable"]
+    return Layer(name, type_name, kind, plain, None, package, build_shape)
+
+
+def _with_own_flag(model: Model, config: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
+    """Return a nested model, and what is kept of its configuration, without the flag `trainable`: where Keras 3 loads a
+    configuration, each weight follows the flag of the layer that owns it."""
+    return model._replace(trainable=True), {key: value for key, value in config.items() if key != "trainable"}
+
+
+def _hands_on_nothing(type_name: str, config: Mapping[str, Any]) -> bool:
+    """Return whether `trainable: false` freezes nothing of a layer that Keras 3 loads: the layers that own its weights
+    have flags of their own, in its configuration or as it makes them."""
+    holds_layers = any(isinstance(one, Layer) for one in values_inside([*config.values()]))
+    return holds_layers or facts_of(type_name).trains_inside
 
 
 def class_and_config(item: Any, owner: str = "") -> tuple[str, Any]:

@@ -12,7 +12,8 @@ from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config import read_config
 from layerexplain.frontends.keras.shared_objects import with_live_objects
 from layerexplain.frontends.training import with_training
-from layerexplain.model import Model
+from layerexplain.layers.registry import facts_of
+from layerexplain.model import Layer, Model, values_inside
 
 
 def is_live_model(source: Any) -> bool:
@@ -30,7 +31,28 @@ def read_live_model(model: Any) -> Model:
     package = next((name for name in roots if name in ("keras", "tf_keras")), "")
     version = getattr(sys.modules.get(package), "__version__", None)
     read = _with_optimizer(read_config(document, keras_version=version)._replace(format="keras-model"), model)
+    read = read._replace(layers=_with_frozen_parts(read.layers, model))
     return with_live_objects(read, model) if read.calls else read
+
+
+def _with_frozen_parts(layers: tuple[Layer, ...], model: Any) -> tuple[Layer, ...]:
+    """The layers of a live model. Of one whose inner layers have flags of their own, the variables say whether it is
+    frozen: set on the layer, the flag reaches them; given when it was made, it does not."""
+    objects = {getattr(one, "name", None): one for one in getattr(model, "layers", ())}
+    found = []
+    for layer in layers:
+        own = objects.get(layer.name)
+        if own is not None and layer.model is not None:
+            inner = layer.model._replace(layers=_with_frozen_parts(layer.model.layers, own))
+            layer = layer._replace(model=inner)
+        elif own is not None and any(
+            isinstance(one, Layer) and facts_of(one.type).trains_inside for one in values_inside(layer)
+        ):
+            flags = [getattr(one, "trainable", True) for one in getattr(own, "variables", ())]
+            if flags and not any(flags):
+                layer = layer._replace(config={**layer.config, "trainable": False})
+        found.append(layer)
+    return tuple(found)
 
 
 def _with_optimizer(read: Model, model: Any) -> Model:
