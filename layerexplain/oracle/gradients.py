@@ -74,7 +74,7 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
     try:
         theirs = graph.gradients(call.key, given, definition, rng.normal, training=training)
     except Exception as error:  # Keras raises whatever its backend raises
-        return check("not compared", f"Keras cannot: {first_line(error)}")
+        return check("not compared", f"{graph.framework} cannot: {first_line(error)}")
     compute = call.operation.compute_dtype
     arrays = [rounded_to(graph.value(one), compute) for one in given]
     stored = [*[graph.value(one) for one in call.operation.weights(definition)], *states]
@@ -98,7 +98,7 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
             pairs[str(leaf.label)] = (ours.get(found.of.get(leaf, ""), 0), g)
     worst, where = _worst(pairs)
     if worst is None:
-        return check("not compared", "no gradient comes back in Keras")
+        return check("not compared", f"no gradient comes back in {graph.framework}")
     rounding = None
     if TOLERANCE <= most < worst < math.inf:
         of_each = Roundings(found.whole, given_back, weights, call.batch, (compute,))
@@ -171,7 +171,7 @@ def _step(
     try:
         theirs = reference.step(step)
     except Exception as error:  # Keras raises whatever its backend raises
-        return check._replace(reason=f"Keras cannot: {first_line(error)}")
+        return check._replace(reason=f"{reference.framework} cannot: {first_line(error)}")
     pairs = {
         step.weights[k].where: (own, g) for k, own in _own(step).items() if (g := theirs.gradients.get(k)) is not None
     }
