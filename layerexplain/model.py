@@ -355,6 +355,8 @@ class Model(Record):
     """What a model was read from whose code computes with the shapes of its inputs, where they are not known."""
     fit_data: FitData | None = None
     """What its code trains it on."""
+    weights_file: str = ""
+    """The file that its weights are read from, where that is not the source."""
 
     def __repr__(self) -> str:
         count = f"{len(self.layers):,} layer{'' if len(self.layers) == 1 else 's'}"
@@ -372,7 +374,20 @@ class Model(Record):
         'm'
         """
         model = self.source_code.at(shapes) if shapes and self.source_code is not None else None
-        return self if model is None else model._replace(source=self.source, source_code=None)
+        if model is None:
+            return self
+        return model._replace(source=self.source, source_code=None, weights_file=self.weights_file)
+
+    def on(self, given: Any) -> Model:
+        """The model on one array, or on arrays by the names of its inputs: that of code at their shapes."""
+        if self.source_code is None:
+            return self
+        from numpy import shape
+
+        arrays = given if isinstance(given, Mapping) else {ref.layer: given for ref in self.inputs[:1]}
+        axes = {ref.layer: batch_axis(self.layers_by_name[ref.layer]) for ref in self.inputs}
+        sizes = {name: shape(arrays[name]) for name in axes if name in arrays}
+        return self.at({name: (*one[: axes[name]], *one[axes[name] + 1 :]) for name, one in sizes.items()})
 
 
 class DataArray(NamedTuple):

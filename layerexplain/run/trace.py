@@ -130,7 +130,7 @@ class RunnableModel(NamedTuple):
     @property
     def batch(self) -> int:
         """The number of examples."""
-        return batch_of(self.arrays)
+        return batch_of(self.model, self.arrays)
 
     def facts(self, inputs: Sequence[GivenInput]) -> Run:
         """Return the facts of the run."""
@@ -172,6 +172,7 @@ def ready(
     if model is None:
         source, model = read_for_weights(source, code)
     try:
+        model = model.on(inputs)
         arrays = checked_inputs(model, inputs)
         network = traced_at(model, arrays, training=training)
         with weight_source(source, network, seed) as weights:
@@ -203,6 +204,7 @@ def trace(
     optimizer: Any = None,
     training: bool = True,
     sample_weight: Any = None,
+    weights: str | os.PathLike[str] | None = None,
 ) -> Trace:
     """Run a whole model in NumPy, by the formulas that are printed, and return what every layer outputs.
 
@@ -223,6 +225,7 @@ def trace(
             also by output.
         training: With `gradient`, whether layers compute as in training; else as at inference.
         sample_weight: With `gradient`, a weight of the loss for each example; a mapping for several outputs.
+        weights: A file that the weights are read from, such as the .safetensors file of PyTorch code.
 
     Returns:
         A mapping of `(path, call, output)` to arrays; a bare path is the first output of a layer's first call. Its
@@ -247,6 +250,7 @@ def trace(
         if value is not None and not gradient:
             raise ArgumentError(f"{name} has a meaning with gradient=True only")
     source, model = read_for_weights(source, code)
+    model = model.on(inputs)._replace(weights_file="" if weights is None else os.fspath(weights))
     keep = chosen_layers(model, layers)
     if gradient:
         from layerexplain.run.gradients import ready_to_train
@@ -304,6 +308,7 @@ def trace_statistics(
     ((3, 2), 1.0)
     """
     rows: list[OutputRow] = []
+    model = model.on(by_name(inputs))
     wanted = chosen_layers(model, layers)
     with (
         ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory) as running,

@@ -102,6 +102,9 @@ class Run:
             name = self.parameters.get(id(value)) or self.builder.names.take(self.inside("constant"))
             type_ = "Parameter" if is_parameter else "Buffer"
             config: dict[str, Any] = {"shape": shape} if is_parameter else {"shape": shape, "dtype": dtype}
+            values = value.values if isinstance(value, Array) else None
+            if values and all(type(one) in (int, float, bool) for one in values):
+                config["values"] = values
             found = self.placed[id(value)] = self.layer(name, f"{TORCH}{type_}", config)
             self.builder.add_layer(found, ())
             self.kept = [*getattr(self, "kept", []), value]  # its identity is in use

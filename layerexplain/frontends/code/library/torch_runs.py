@@ -185,7 +185,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     model = run.finished(found.name if found.name.isidentifier() else _class_name(module))
     opened = [(program._located(one), "") for one in run.opened]
     if not given:
-        model = _without_input(model, names)
+        model = _without_input(model, names, module)
         words = f"the input of {_class_name(module)} has no shape in the code"
         first = _first_asked(module)
         reason = Unknown(f"{words}{f'; {first}' if first else ''}", lacks="shape")
@@ -207,16 +207,15 @@ def _again(program: Program, found: Found, names: Sequence[str], shapes: InputSh
     return read_model(program, found, {name: shapes[name] for name in names})
 
 
-def _without_input(model: Model, names: Sequence[str]) -> Model:
+def _without_input(model: Model, names: Sequence[str], module: Any) -> Model:
     """The model with inputs of unknown shapes: its modules are counted."""
     from layerexplain.frontends.model_builder import ModelBuilder
     from layerexplain.model import Layer
 
     builder = ModelBuilder({layer.name for layer in model.layers})
+    config = {"batch_shape": None, "dtype": _dtype_for(module, 1), "batch_axis": batch_axis(module)}
     for name in names:
-        builder.add_input(
-            Layer(builder.names.take(name), "InputLayer", "layer", {"batch_shape": None, "dtype": "float32"})
-        )
+        builder.add_input(Layer(builder.names.take(name), "InputLayer", "layer", config))
     built = builder.model(model.name, [], type_=model.type)
     return model._replace(layers=(*built.layers, *model.layers), calls=built.calls, inputs=built.inputs)
 
