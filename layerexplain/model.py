@@ -278,10 +278,12 @@ def is_before_keras_3(version: str | None) -> bool:
 
 
 class TrainingSetting(NamedTuple):
-    """A loss, an optimizer, a metric or a schedule as a file names it, with the arguments that it states."""
+    """A loss, an optimizer, a metric or a schedule as a file names it, with the arguments that it states. `line` is
+    where code makes it."""
 
     name: str
     config: Mapping[str, Any] = MappingProxyType({})
+    line: int | None = None
 
 
 class Training(NamedTuple):

@@ -52,9 +52,17 @@ Look = Callable[[Any], Iterator[Found]]
 _Look = TypeVar("_Look", bound=Look)
 
 
+class Torch(NamedTuple):
+    """Why a mistake matters in PyTorch, and what to do there."""
+
+    why: str
+    fix: str
+
+
 class Rule(NamedTuple):
     """A rule: its stable code, what it is called, how severe a finding is and how sure, why it matters, what to do,
-    where the rule is from, and what Keras itself says of it ("" for nothing).
+    where the rule is from, and what Keras itself says of it ("" for nothing). `torch` has the words for a model of
+    PyTorch where they are others.
 
     `inside` says that it looks into nested models too, `of` what it looks at: the "network", its stored "weights", the
     "data", or a "run" of one step. `causes` are the rules whose findings this one explains: it is reported before them.
@@ -72,6 +80,7 @@ class Rule(NamedTuple):
     of: str
     causes: tuple[str, ...]
     look: Look
+    torch: Torch | None = None
 
 
 RULES: dict[str, Rule] = {}
@@ -91,12 +100,13 @@ def rule(
     inside: bool = False,
     of: str = "network",
     causes: tuple[str, ...] = (),
+    torch: Torch | None = None,
 ) -> Callable[[_Look], _Look]:
     """Declare a function as a rule."""
 
     def declare(look: _Look) -> _Look:
         given = (code, name, severity, confidence, why, fix, source, keras, inside, of, causes)
-        RULES[code] = Rule(*given, look)
+        RULES[code] = Rule(*given, look, torch)
         return look
 
     return declare
@@ -223,7 +233,9 @@ def _findings(
     network: Network, rules: Sequence[Rule], path: str = "", more: Mapping[str, Any] | None = None
 ) -> Iterator[Finding]:
     """Yield what rules find in a network and in what else there is of a model, by what the rules look at."""
+    is_torch = network.model.framework == "torch"
     for one in rules:
+        words = one.torch if is_torch and one.torch is not None else Torch(one.why, one.fix)
         looked_at = network if one.of == "network" else (more or {}).get(one.of)
         if (path and not one.inside) or looked_at is None:
             continue
@@ -243,10 +255,10 @@ def _findings(
                 name,
                 line,
                 message,
-                one.why,
-                one.fix,
+                words.why,
+                words.fix,
                 one.source,
-                one.keras,
+                "" if is_torch else one.keras,
                 column,
                 file,
             )

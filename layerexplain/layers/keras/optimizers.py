@@ -184,6 +184,7 @@ def register_optimizer(
     formula: Callable[..., Stored],
     signature: Signature | None = None,
     description: str | None = None,
+    **declared: Any,
 ) -> None:
     """Declare an optimizer by a whole step: a function of `W, g, step, global_norm` and its arguments.
 
@@ -191,8 +192,11 @@ def register_optimizer(
     values.
     """
     paragraph = first_paragraph(formula) if description is None else description
-    declared: Any = {"ignores": "jit_compile decay is_legacy_optimizer dynamic", "renamed": {"lr": "learning_rate"}}
-    name = f"optimizers.{type_}"
+    declared = declared or {
+        "ignores": "jit_compile decay is_legacy_optimizer dynamic",
+        "renamed": {"lr": "learning_rate"},
+    }
+    name = type_ if "." in type_ else f"optimizers.{type_}"
     register([name], lambda: Declaration(name, formula, signature, description=paragraph, kind="update", **declared))
 
 

@@ -97,10 +97,12 @@ def training(report: Report) -> tuple[doc.Prose, ...]:
     optimizer = (
         ""
         if trained.optimizer is None
-        else f"{trained.optimizer}{_arguments(trained.optimizer_config, _OF_OPTIMIZERS)}"
+        else f"{trained.optimizer.removeprefix(_TORCH)}{_arguments(trained.optimizer_config, _OF_OPTIMIZERS)}"
     )
     losses = [
-        f"{loss.loss}{_arguments(loss.config, _OF_LOSSES)}{f' for {loss.output!r}' if loss.output else ''}"
+        loss.loss.removeprefix(_TORCH)
+        + _arguments(loss.config, _OF_LOSSES)
+        + (f" for {loss.output!r}" if loss.output else "")
         for loss in trained.losses
     ]
     metrics = dict.fromkeys(metric.metric for metric in trained.metrics)
@@ -126,7 +128,8 @@ def data_lines(report: Report) -> tuple[doc.Prose, ...]:
     return (doc.Prose((f"fit() takes x: {inputs}; y: {targets}", f"predict() returns {outputs}")),)
 
 
-_OF_OPTIMIZERS = ("learning_rate", "momentum", "nesterov", "weight_decay", "amsgrad", "clipnorm", "clipvalue")
+_TORCH = "torch."
+_OF_OPTIMIZERS = ("learning_rate", "lr", "momentum", "nesterov", "weight_decay", "amsgrad", "clipnorm", "clipvalue")
 _OF_LOSSES = ("from_logits", "label_smoothing", "delta", "gamma", "alpha")
 """Arguments that are said where they are not 0 or off."""
 
