@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.errors import LayerExplainError, first_line
 from layerexplain.frontends import place_of
 from layerexplain.model import Model
-from layerexplain.oracle.difference import allowed_in_row, difference
+from layerexplain.oracle.tolerance import allowed_in_row, difference
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status, ValuesCheck, VerifyReport
 from layerexplain.report.data import InputReport
 from layerexplain.sources import is_remote
