@@ -15,9 +15,8 @@ from layerexplain.catalogues.manifest import Listed, Manifest
 from layerexplain.catalogues.part import Ask
 from layerexplain.errors import NotAModel, SourceError
 from layerexplain.records import NamedTuple
-from layerexplain.sources.found import FoundSource
 from layerexplain.sources.listing import describe, find_sources
-from layerexplain.sources.names import is_remote, source_reference
+from layerexplain.sources.names import FoundSource, is_remote, source_reference
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")

@@ -20,9 +20,8 @@ from layerexplain.errors import LayerExplainError, NotAModel, SourceError
 from layerexplain.frontends.not_a_model import holds_no_model
 from layerexplain.frontends.own_layers import Code
 from layerexplain.records import NamedTuple
-from layerexplain.sources.found import FoundSource
 from layerexplain.sources.listing import describe
-from layerexplain.sources.names import USUAL, Passwords, Reach, is_remote, source_reference
+from layerexplain.sources.names import USUAL, FoundSource, Passwords, Reach, is_remote, source_reference
 
 SECONDS = 30
 """A part ends after so many seconds, so that no more than that is lost with a process; the rest is for the next."""

@@ -9,11 +9,9 @@ from typing import Any, TypeVar
 
 from layerexplain.checks.data import data_for, data_of_program
 from layerexplain.checks.findings import SEVERITIES, CheckReport, Finding
-from layerexplain.checks.stored import stored_weights
+from layerexplain.checks.weight_values import stored_weights
 from layerexplain.errors import LayerExplainError, raise_any
-from layerexplain.frontends import model_of
 from layerexplain.frontends.input_shapes import shapes_for
-from layerexplain.frontends.own_layers import Code
 from layerexplain.model import DataArray, InputShapes, InputShapesOf, Model, Note
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
@@ -122,44 +120,21 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(sorted(RULES.values(), key=lambda one: files.index(one.look.__module__)))  # in any order of imports
 
 
-def check(
-    source: Model | Any,
+def follow_rules(
+    source: Any,
+    model: Model,
     *,
     inputs: InputShapes | InputShapesOf | None = None,
-    code: Code = (),
     select: str | Collection[str] = (),
     ignore: str | Collection[str] = (),
     budgets: Mapping[str, float] | None = None,
     weights: bool = False,
     data: Sequence[DataArray] = (),
-    run: Any = None,
+    run: Sequence[Any] = (),
 ) -> CheckReport:
-    """Look for mistakes in a model that Keras does not tell of.
-
-    Args:
-        source: What `read` takes, or a model that it returned.
-        inputs: Shapes of inputs by name, without the batch, for those that the model leaves open.
-        select: Codes of the rules to follow; all of them by default.
-        ignore: Codes of rules to leave out.
-        code: Files that say what own layers of the source compute.
-        budgets: The most that the model may have, by what is counted: `{"params": 5e6, "memory": 50e6}`, in bytes.
-        weights: Whether the values of the weights are read, of a file or a live model, for the rules on them.
-        data: The arrays that the model is to be trained on.
-        run: What a step of training showed, as facts (`of_run`).
-
-    Returns:
-        The findings, the most severe first and then in the order of the layers, and notes on the layers that no rule
-        could look at.
-
-    Raises:
-        LayerExplainError: The source cannot be read, a layer of a spec is at fault, or a code is unknown.
-
-    >>> spec = b"input: [4]\\nlayers:\\n  - Dense: {units: 1, activation: softmax}\\n"
-    >>> [finding.code for finding in check(spec).findings]
-    ['softmax-over-one']
-    """
+    """Report what the rules find in a model, in its data and in a step of training (`run`), as `layerexplain.check`
+    does; the values of weights are read from `source`."""
     rules = _chosen(all_rules(), names_in(select), names_in(ignore))
-    model = model_of(source, code)
     network = trace_model(model, shapes_for(model, inputs))
     faults = written_faults(network)
     if faults:
@@ -168,7 +143,10 @@ def check(
         codes = [one.code for one in rules]
         left = [fault for fault in faults if code_of(fault.fact) not in codes]
         raise_any([fault.with_place(source=model.source) for fault in left])
-    looked_at = {"weights": stored_weights(source, network) if weights else None, "data": data_for(network, data)}
+    looked_at: dict[str, Any] = {
+        "weights": stored_weights(source, network) if weights else None,
+        "data": data_for(network, data),
+    }
     if model.fit_data is not None and not data:
         looked_at["data"] = data_of_program(network, model.fit_data)
     looked_at["run"] = run

@@ -13,8 +13,8 @@ import click
 from layerexplain import api
 from layerexplain.cli import options
 from layerexplain.cli.failures import clean, note
-from layerexplain.cli.located import reach_of
 from layerexplain.cli.progress import wipe, write_over
+from layerexplain.cli.source_arguments import reach_of
 from layerexplain.cli.workers import collect_for_many
 from layerexplain.errors import SourceError
 from layerexplain.files.devices import refuse_device

@@ -10,9 +10,9 @@ import click
 
 from layerexplain import api
 from layerexplain.cli.failures import note, tell_lines
-from layerexplain.cli.located import is_listed
 from layerexplain.cli.options import Output
 from layerexplain.cli.output import emit
+from layerexplain.cli.source_arguments import is_listed
 from layerexplain.cli.workers import Outcome, outcomes
 from layerexplain.errors import LayerExplainError, lines_of
 from layerexplain.render.formats import Sheet, printed

@@ -40,8 +40,8 @@ def command(
       layerexplain view spec.yaml --gradient
       layerexplain view train.py:build_model --no-browser
     """
+    from layerexplain.viewer.last_page import Shown
     from layerexplain.viewer.server import Viewer
-    from layerexplain.viewer.shown import Shown
 
     if source == "-":
         raise click.UsageError("view follows a file; to look at what comes from a pipe, use layerexplain page -")

@@ -17,7 +17,7 @@ import click
 
 from layerexplain.cli import library
 from layerexplain.cli.failures import clean
-from layerexplain.cli.located import is_listed
+from layerexplain.cli.source_arguments import is_listed
 from layerexplain.errors import LayerExplainError, lines_of
 from layerexplain.records import NamedTuple
 

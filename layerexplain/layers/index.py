@@ -88,8 +88,8 @@ Split Squeeze Stack Swapaxes Take TakeAlongAxis Transpose Unstack Vstack;
 keras.operations_signal: ExtractSequences FFT FFT2 IFFT2 IRFFT ISTFT RFFT STFT
 """,
     "optimizers": """
-keras.optimizer_steps: Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer MultiOptimizer
-Muon Nadam RMSprop SGD ScheduleFreeAdamW
+keras.optimizers: Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer MultiOptimizer Muon
+Nadam RMSprop SGD ScheduleFreeAdamW
 """,
     "regularizers": """
 keras.regularizers: L1 L1L2 L2 OrthogonalRegularizer

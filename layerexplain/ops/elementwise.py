@@ -176,3 +176,13 @@ def rounded_to(y: Expr, x: Expr) -> Expr:
 def as_floats(x: Expr, to: str = "float") -> Expr:
     """Return the tensor, numbers of other kinds cast to floats."""
     return x if x.dtype in FLOATS else cast(x, to=to)
+
+
+def complement(share: float) -> float:
+    """What is left of 1, without the digits that floats add: 0.1 of 0.9."""
+    return round(1 - share, 12)
+
+
+def average(old: Expr, new: Expr, share: float) -> Expr:
+    """The running average of a value, of which the old one keeps a share."""
+    return share * old + complement(share) * new

@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from layerexplain.lang.axes import GONE, AxesOfEach, Axis, ResultShapes, Shape, Size
+from layerexplain.lang.composite import composite
 from layerexplain.lang.expr import NOT_INDEXED, UNKNOWN_COST, CannotDerive, Expr, Marker, Op, item, named
 from layerexplain.ops.arrange import band, diag, diagonal, full_like
-from layerexplain.ops.contract import matmul, turned
-from layerexplain.ops.elementwise import equal, where
+from layerexplain.ops.contract import dot, matmul, turned
+from layerexplain.ops.elementwise import equal, sqrt, where
 from layerexplain.ops.families import function
 from layerexplain.ops.lookup import take_along
-from layerexplain.ops.movement import concatenate
+from layerexplain.ops.movement import concatenate, transpose
 from layerexplain.ops.order import argsort
+from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import agree, changed, kept, known, misfit, product, promote, sized
 
 EITHER_WAY = "the sign of its vectors is not determined"
@@ -351,3 +353,18 @@ pinv = _matrices(
 def undetermined(op: Op) -> bool:
     """Return whether an op's results are valid with either sign."""
     return isinstance(op.element, Marker) and op.element.reason == EITHER_WAY
+
+
+@composite("orthogonalized")
+def orthogonalized(x: Expr, *, a: float, b: float, c: float, rounds: int) -> Expr:
+    """Brings all singular values of a matrix near 1, by Newton and Schulz's iteration, as Muon wants it."""
+    rows, columns = x.shape
+    tall = isinstance(rows, int) and isinstance(columns, int) and rows > columns
+    if tall:
+        x = transpose(x, axes=(1, 0))
+    x = x / (sqrt(sum_(x**2, axis=None)) + 1e-7)
+    for _ in range(rounds):
+        x = named("x", x)
+        product = named("p", dot(x, transpose(x, axes=(1, 0))))
+        x = a * x + dot(b * product + c * dot(product, product), x)
+    return transpose(x, axes=(1, 0)) if tall else x

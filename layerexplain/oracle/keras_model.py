@@ -33,6 +33,8 @@ from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
 class KerasModel:
     """A Functional or Sequential model; implements `reference.Reference`. `notes` say how it came about."""
 
+    framework = "Keras"
+
     def __init__(self, real: Any, weights: Weights, notes: tuple[Note, ...] = ()) -> None:
         self.real = real
         self.weights: Weights = weights

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.errors import LayerExplainError, first_line
 from layerexplain.frontends import place_of
 from layerexplain.model import Model
-from layerexplain.oracle.difference import allowed_in_row, difference
+from layerexplain.oracle.tolerance import allowed_in_row, difference
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status, ValuesCheck, VerifyReport
 from layerexplain.report.data import InputReport
 from layerexplain.sources import is_remote
@@ -39,7 +39,7 @@ def verified_language_model(model: Model, asked: VerifyOptions) -> VerifyReport:
     outputs = {**outputs, model.outputs[0].layer: theirs}
     names = [layer.name for layer in model.layers if layer.type != "InputLayer"]
     checks = tuple([_check(model, name, ours, outputs, asked.tolerance) for name in names])
-    apart, reason = difference(ours.outputs[0], theirs)
+    apart, reason = difference(ours.outputs[0], theirs, "transformers")
     most = allowed_in_row(asked.tolerance, len(model.layers), _dtype(model))
     from layerexplain.report import build
 
@@ -152,7 +152,7 @@ def _check(model: Model, name: str, ours: Any, outputs: Mapping[str, Any], toler
         return LayerCheck(
             name, name, layer.type, 0, "not compared", shapes, Compared(None, None), None, tolerance, reason
         )
-    apart, reason = difference(value, theirs)
+    apart, reason = difference(value, theirs, "transformers")
     most = allowed_in_row(tolerance, _depth(model.layers, name))
     return LayerCheck(
         name, name, layer.type, 0, _status(apart, most, reason), shapes, Compared(None, None), apart, most, reason

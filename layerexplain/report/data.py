@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from layerexplain.derive.cost import Cost
     from layerexplain.layer_names import Layers
     from layerexplain.report.element_forms import ElementOf
-    from layerexplain.report.explanation_data import DescribedArguments, Explanation, LayerMemory, ReceptiveField
+    from layerexplain.report.explanation_data import (
+        DescribedArguments,
+        Explanation,
+        LayerMemory,
+        Memory,
+        ReceptiveField,
+    )
     from layerexplain.report.language_model import LanguageModel
-    from layerexplain.report.memory_data import Memory
     from layerexplain.report.serving import Serving
-    from layerexplain.report.step_data import BackwardReport, StepCost
-    from layerexplain.report.training_data import TrainingReport
+    from layerexplain.report.training_data import BackwardReport, StepCost, TrainingReport
 
 SCHEMA_VERSION = 1
 

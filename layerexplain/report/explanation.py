@@ -139,6 +139,12 @@ def _unknown(at: Placed) -> Explanation:
     row, layer, calls, _, _ = at
     if calls and (declaration := calls[0].declaration) is not None and declaration.facts.runs_code:
         said = "Custom code, which is not executed; what it computes is not known."
+    elif (is_uncalled := layer.config.get("uncalled")) is not None:
+        if row.notes:
+            said = _refused(layer.type)
+        else:
+            ends = "The model makes it and never calls it." if is_uncalled else "Reading ends before it is called."
+            said = f"{ends} Its parameters count all the same."
     elif layer.is_stored:
         said = "Known only by its weights: the file does not say what it computes."
     else:
@@ -166,10 +172,14 @@ def _why_unknown(at: Placed) -> str:
         return "Its formula is not known."
     what = "This model" if layer.model is not None else layer.type
     if row.notes and all(spec is not None for traced in calls for spec in traced.inputs):
-        return f"{what} has a known formula, but not for this input or these arguments; see the notes."
+        return _refused(what)
     cause = around.first_unknown(calls)
     words = "; give it with --input" if cause is None else f", because that of '{cause}' is not"
     return f"{what} has a known formula, but the shape of its input is not known{words}."
+
+
+def _refused(what: str) -> str:
+    return f"{what} has a known formula, but not for this input or these arguments; see the notes."
 
 
 def _formula(row: LayerReport) -> tuple[Statement, ...]:

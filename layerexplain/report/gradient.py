@@ -24,7 +24,7 @@ from layerexplain.network.trained import trained_definition, why_untrained
 from layerexplain.report.explanation import said_of_training, statement
 from layerexplain.report.explanation_data import Statement
 from layerexplain.report.hints import Placed
-from layerexplain.report.step_data import BackwardReport
+from layerexplain.report.training_data import BackwardReport
 
 NOTHING = BackwardReport((), (), (), (), (), (), None, None)
 

@@ -25,8 +25,7 @@ from layerexplain.network.traced import Network, TracedCall, Use
 from layerexplain.ops.sizes import product, total
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
-from layerexplain.report.explanation_data import LayerMemory
-from layerexplain.report.memory_data import DtypeBytes, Memory
+from layerexplain.report.explanation_data import DtypeBytes, LayerMemory, Memory
 from layerexplain.report.optimizers import optimizers, slot_bytes
 from layerexplain.report.totals import weight_bytes
 from layerexplain.report.training_cost import step_cost

@@ -15,7 +15,7 @@ from layerexplain.lang.expr import CALL, Expr
 from layerexplain.lang.names import identifier
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.keras.losses import Loss, loss_of
-from layerexplain.layers.keras.optimizers import InnerDeclaration, part
+from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration, part
 from layerexplain.model import Layer, TensorRef, Training, TrainingSetting
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple

@@ -25,7 +25,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
 from layerexplain.report.gradient import before_last_function, derived, in_training
 from layerexplain.report.objective import output_losses
-from layerexplain.report.step_data import StepCost
+from layerexplain.report.training_data import StepCost
 
 NOTHING = Cost(0, 0)
 

@@ -18,7 +18,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.text import statements
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.keras.losses import Loss
-from layerexplain.layers.keras.optimizers import InnerDeclaration
+from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration
 from layerexplain.records import grouped
 from layerexplain.report.build import plain_shape
 from layerexplain.report.cost_lines import lines_of_one

@@ -14,7 +14,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.layers.arguments import RefusedValue
-from layerexplain.layers.keras.optimizers import InnerDeclaration, part
+from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration, part
 from layerexplain.model import TensorRef, Training, is_before_keras_3
 from layerexplain.network.gradient_paths import GradientPaths, gradient_paths
 from layerexplain.network.traced import Network
@@ -31,7 +31,7 @@ from layerexplain.report.objective import (
     settings_of,
     shortest,
 )
-from layerexplain.report.step_data import FormulaReport, GradientReport, StepReport, TermReport, UpdateReport
+from layerexplain.report.training_data import FormulaReport, GradientReport, StepReport, TermReport, UpdateReport
 from layerexplain.report.training_part import slots_note, update_formulas
 
 NOTHING_SAID = "The source does not say {}; give {}."

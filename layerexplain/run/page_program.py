@@ -30,9 +30,8 @@ from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
 from layerexplain.report.element_forms import ElementForms, FormTable, element_forms, form_of
 from layerexplain.run.activations import tensors_of
-from layerexplain.run.given_inputs import inputs_of
-from layerexplain.run.input_option import GivenInput
-from layerexplain.run.page_values import given_inputs, packed
+from layerexplain.run.given_inputs import GivenInput, given_inputs, inputs_of
+from layerexplain.run.page_values import packed
 from layerexplain.run.precision import is_float
 from layerexplain.run.weight_source import Origin, WeightSource, weight_source
 

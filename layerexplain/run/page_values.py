@@ -20,8 +20,7 @@ from layerexplain.model import Model
 from layerexplain.records import NamedTuple
 from layerexplain.report.element_forms import ElementForms, calls_in, element_forms
 from layerexplain.run.activations import Activation
-from layerexplain.run.given_inputs import checked_inputs, inputs_of
-from layerexplain.run.input_option import GivenInput, by_name
+from layerexplain.run.given_inputs import given_inputs
 from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import ready
 from layerexplain.run.trace_report import Run
@@ -72,15 +71,14 @@ def page_values(
     Args:
         source: What the weights are read from: whatever `read` takes.
         model: What `read` gave for it.
-        inputs: What the inputs get: as `trace` takes it, or what `make_inputs` gave.
+        inputs: What the inputs get: as `trace` takes it.
         wanted: Which layers have values, by their paths; all if it is not given.
         budget: How many bytes the arrays may have. Layers that need little come first.
 
     Raises:
         LayerExplainError: with the source's name.
     """
-    inputs = given_inputs(model, inputs)
-    with ready(source, by_name(inputs), model=model) as running:
+    with ready(source, inputs, model=model) as running:
         forms = element_forms(running.activations.network)
         chosen = _chosen(running.activations.network, forms, wanted, budget)
         kept = _PageArrays()
@@ -102,21 +100,13 @@ def page_values(
             layers[step.name] = LayerValues((numbers,), pictures, spreads, why)
             if why:
                 left.append(step.name)
-        facts = running.facts(inputs)
+        facts = running.facts()
     return PageValues(facts, forms, tuple(kept.arrays), layers, tuple(left), budget)
 
 
 def shapes_of(model: Model, inputs: Any) -> dict[str, tuple[int, ...]]:
     """Return the shapes of inputs by name, without the batch, of what `page_values` takes."""
     return {one.name: tuple(one.array.shape[1:]) for one in given_inputs(model, inputs)}
-
-
-def given_inputs(model: Model, inputs: Any) -> list[GivenInput]:
-    """Return the inputs of a model with their arrays, of what `page_values` takes."""
-    if isinstance(inputs, Sequence) and all([isinstance(one, GivenInput) for one in inputs]):
-        return list(inputs)
-    arrays = checked_inputs(model, inputs)
-    return [GivenInput(one.name, array, "given") for one, array in zip(inputs_of(model), arrays, strict=True)]
 
 
 # Which calls have their numbers -------------------------------------------------------------------------------------

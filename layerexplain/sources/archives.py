@@ -11,8 +11,7 @@ from functools import lru_cache
 
 from layerexplain.errors import LayerExplainError, SourceError, first_line
 from layerexplain.files.zip_members import DAMAGE, Members, member_data, members_by_name
-from layerexplain.sources.found import Entry
-from layerexplain.sources.names import Remote, source_reference
+from layerexplain.sources.names import Entry, Remote, source_reference
 from layerexplain.sources.ranges import RangeFile, Ranges
 from layerexplain.sources.regular_file import open_regular, size_of
 

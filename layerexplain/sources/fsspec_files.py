@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 
 from layerexplain.errors import SourceError, first_line
 from layerexplain.sources.faults import fault_of
-from layerexplain.sources.found import Entry
-from layerexplain.sources.names import Reach, Remote
+from layerexplain.sources.names import Entry, Reach, Remote
 from layerexplain.sources.ranges import RangeFile, Ranges
 
 _Result = TypeVar("_Result")

@@ -12,8 +12,7 @@ import stat
 from collections.abc import Iterator, Sequence
 
 from layerexplain.errors import LayerExplainError, NotAModel, SourceError, why_unread
-from layerexplain.sources.found import Entry, FoundSource
-from layerexplain.sources.names import USUAL, Reach, Remote, source_reference
+from layerexplain.sources.names import USUAL, Entry, FoundSource, Reach, Remote, source_reference
 
 _MAGIC = re.compile(r"[*?\[]")
 _MAGIC_OF_URLS = re.compile(r"[*\[]")

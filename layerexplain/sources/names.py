@@ -1,4 +1,4 @@
-"""What a named source is: a path of this machine, or a URL."""
+"""What a named source is, a path of this machine or a URL; and what listing sources gives, as plain data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import CREDENTIALS, hidden_login, without_passwords
+from layerexplain.errors import CREDENTIALS, LayerExplainError, hidden_login, without_passwords
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -139,3 +139,31 @@ def source_reference(source: str, reach: Reach = USUAL) -> str:
             source = f"{outer}::{inner}"
         return Remote(source, reach)
     return next((source.removeprefix(one) for one in _LOCAL if source.startswith(one)), source)
+
+
+class FoundSource(NamedTuple):
+    """A source that was named, matched or found.
+
+    `source` is what `read` takes. `size` is in bytes, None where it is not known, as of a directory. `mark` is a text
+    that changes when the content does (the time of the last change, or an ETag), "" where nothing tells. `fault` says
+    why a name, a pattern or a directory has nothing to read; then nothing else is known.
+    """
+
+    source: str
+    size: int | None = None
+    mark: str = ""
+    fault: LayerExplainError | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is behind a URL, or in an archive."""
+        return isinstance(self.source, Remote)
+
+
+class Entry(NamedTuple):
+    """What a directory lists: a name, whether it is a directory, its size and its mark."""
+
+    name: str
+    is_directory: bool
+    size: int | None = None
+    mark: str = ""

@@ -9,8 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from layerexplain.errors import SourceError
-from layerexplain.sources.found import Entry, FoundSource
-from layerexplain.sources.names import Remote
+from layerexplain.sources.names import Entry, FoundSource, Remote
 from layerexplain.sources.ranges import RangeFile
 
 _PIECE = 16 * 1024 * 1024

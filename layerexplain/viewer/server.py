@@ -23,7 +23,7 @@ from urllib.parse import parse_qs
 from layerexplain.errors import lines_of
 from layerexplain.render.escape import clean
 from layerexplain.render.page.viewer import policy_of, viewer
-from layerexplain.viewer.shown import Shown
+from layerexplain.viewer.last_page import Shown
 
 MOST_BYTES = 1 << 29
 """So large a file may be dropped on the page; a larger one is given by its path."""

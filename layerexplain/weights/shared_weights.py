@@ -34,14 +34,19 @@ def shared_weights(network: Network) -> SharedWeights | None:
 
 
 def weight_count(network: Network) -> int | None:
-    """How many numbers the weights of a whole model hold, each counted once; None where a layer's are not known."""
+    """How many numbers the weights of a whole model hold, each counted once, without PyTorch's buffers; None where a
+    layer's are not known."""
     shared = shared_weights(network)
     count = 0
     for layer in weighted_layers(network):
+        if layer.layer.config.get("uncalled") is True:
+            count += sum([prod([size or 0 for size in one.shape]) for one in layer.layer.stored_variables])
+            continue
         if not layer.is_known:
             return None
         elsewhere = shared.first.get(layer.path, {}) if shared is not None else {}
-        count += sum([prod(w.shape) for number, w in enumerate(layer.weights) if number not in elsewhere])
+        own = [w for number, w in enumerate(layer.weights) if number not in elsewhere and not w.attrs.get("buffer")]
+        count += sum([prod(w.shape) for w in own])
     return count
 
 

@@ -13,7 +13,7 @@ from layerexplain.derive.gradient.backward import gradient_of_number
 from layerexplain.errors import LayerExplainError
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.keras.losses import Loss, loss_of
-from layerexplain.layers.keras.optimizers import part
+from layerexplain.layers.keras.optimizer_declaration import part
 from layerexplain.layers.registry import find
 from layerexplain.model import TrainingSetting
 from layerexplain.report.training_part import update_definition

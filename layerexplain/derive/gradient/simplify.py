@@ -402,7 +402,8 @@ def _concatenate(node: Expr, plain: Plain) -> Expr | None:
     if node.options["axis"] not in (-1, node.ndim - 1):
         return None
     axes = normalize_axes(first.options["axis"], first.args[0].ndim) if first.op is sum_ else ()
-    if first.op is sum_ and first.args[0].ndim - 1 not in axes:
+    of_one_length = first.op is sum_ and len({e.args[0].shape[:-1] for e in node.args}) == 1
+    if of_one_length and first.args[0].ndim - 1 not in axes:
         return sum_(joined([e.args[0] for e in node.args], {}), **first.attrs)
     left = all(e.args[0] is first.args[0] for e in node.args)
     if first.op is einsum and left and len(first.args) == 2 and first.attrs["eq"] == "ntm,ntk->mk":

@@ -21,8 +21,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import ArgumentError, FormulaError, raise_any
-from layerexplain.frontends.spec.define_circles import refuse_circles
-from layerexplain.frontends.spec.define_names import faults_of_names
+from layerexplain.frontends.spec.define_checks import faults_of_names, refuse_circles
 from layerexplain.frontends.spec.items import MODEL_TYPES, Maker, computed_names, inner_layer, words_for
 from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS, SpecFaults, YamlNode, parse_yaml, to_python
 from layerexplain.lang.composite import COMPOSITES

@@ -23,11 +23,11 @@ from layerexplain.layers.arguments import (
     is_number,
 )
 from layerexplain.layers.declaration import Stored
-from layerexplain.layers.keras.optimizers import register_optimizer, slot
+from layerexplain.layers.keras.optimizer_declaration import register_optimizer, slot
 from layerexplain.layers.registry import first_paragraph
 from layerexplain.layers.signature import Signature, signature_of
 from layerexplain.ops import elementwise as e
-from layerexplain.ops.averages import average
+from layerexplain.ops.elementwise import average
 
 F = TypeVar("F", bound=Callable[..., Any])
 Step = Mapping[str, Expr]

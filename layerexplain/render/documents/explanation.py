@@ -26,7 +26,7 @@ from layerexplain.render.quantities import REACHED_IN, count_text, field_text, r
 from layerexplain.render.sections import CodeBlock, CodeLine, Labelled, Listing, Points, Section
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, CallReport, LayerReport, Report
 from layerexplain.report.explanation_data import Explanation, Statement
-from layerexplain.report.step_data import BackwardReport
+from layerexplain.report.training_data import BackwardReport
 
 _ALIKE_SHOWN = 8
 

@@ -20,7 +20,7 @@ from layerexplain.report.data import LayerReport, Report
 
 if TYPE_CHECKING:
     from layerexplain.render.graph.diagram import Diagram
-    from layerexplain.report.memory_data import DtypeBytes, Memory
+    from layerexplain.report.explanation_data import DtypeBytes, Memory
 
 
 def summary(

@@ -12,7 +12,7 @@ from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import plural, shapes_text
 from layerexplain.render.sections import CodeBlock, CodeLine, Labelled, Points, Section
 from layerexplain.report.data import SAME_IN_TRAINING, Report
-from layerexplain.report.step_data import FormulaReport, StepReport, TermReport, UpdateReport
+from layerexplain.report.training_data import FormulaReport, StepReport, TermReport, UpdateReport
 
 _SHOWN = 6
 _WEIGHTS_SHOWN = 12

@@ -79,8 +79,7 @@ def _document(report: VerifyReport) -> doc.Document:
     origin = origin_text(report.source, report.format, report.keras_version)
     # What trace calls them: only a live model has weights that are in no file.
     whose = "of the file" if report.weights == "of the model" and report.format != "keras-model" else report.weights
-    named = report.keras if report.keras.startswith("transformers") else f"Keras {report.keras}"
-    against = f"{named} on {report.backend}"
+    against = f"{f'Keras {report.keras}' if _framework(report) == 'Keras' else report.keras} on {report.backend}"
     return doc.Document(
         (
             doc.title(report.model_name, [report.model_type, origin, against, f"weights {whose}, seed {report.seed}"]),
@@ -149,7 +148,7 @@ def _gradients(report: VerifyReport) -> Iterator[str]:
             yield f"{where}: {status}: {step.reason}"
             continue
         said = [
-            f"loss {step.losses.formula:.6g} here, {step.losses.keras:.6g} in Keras ({step.loss})",
+            f"loss {step.losses.formula:.6g} here, {step.losses.keras:.6g} in {_framework(report)} ({step.loss})",
             f"gradients {_far(step.gradient_difference)}",
         ]
         if step.optimizer:
@@ -166,7 +165,12 @@ def _tolerance(step: StepCheck) -> str:
 
 
 def _parameters(report: VerifyReport) -> str:
-    check, framework = report.parameters, report.keras.partition(" ")[0]
+    check = report.parameters
     here, keras = ("not known" if n is None else f"{n:,}" for n in check)
-    framework = "Keras" if framework[:1].isdecimal() else framework
-    return f"Parameters: {'DIFFER, ' if check.agree is False else ''}{here} here, {keras} in {framework}"
+    return f"Parameters: {'DIFFER, ' if check.agree is False else ''}{here} here, {keras} in {_framework(report)}"
+
+
+def _framework(report: VerifyReport) -> str:
+    """The name of what was compared with: versions of Keras are numbers alone, others begin with a name."""
+    name = report.keras.partition(" ")[0]
+    return "Keras" if name[:1].isdecimal() else name
