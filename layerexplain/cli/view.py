@@ -67,5 +67,5 @@ def command(
 
 
 def _has_screen() -> bool:
-    """Whether a browser can be seen: a terminal on another machine has none."""
+    """Return whether a browser can be seen: a terminal on another machine has none."""
     return os.name != "posix" or sys.platform == "darwin" or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())

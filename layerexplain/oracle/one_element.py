@@ -240,13 +240,13 @@ def _gradient(sent: SentBack) -> tuple[Definition, Gradient]:
 
 
 def _words_of(leaf: Expr) -> str:
-    """What a gradient is of, in words: `W (kernel)`, `x`."""
+    """Return what a gradient is of, in words: `W (kernel)`, `x`."""
     name = leaf.attrs.get("name")
     return f"{leaf.label} ({name})" if name and name != leaf.label else str(leaf.label)
 
 
 def _leaf(definition: Definition, found: Gradient, of: str) -> Expr:
-    """The tensor of which a gradient is asked for."""
+    """Return the tensor of which a gradient is asked for."""
     known = list(found.of)
     for leaf in known:
         if of in (str(leaf.label), f"d{leaf.label}", str(leaf.attrs.get("name"))) if of else leaf in definition.params:
@@ -262,7 +262,7 @@ def _leaf(definition: Definition, found: Gradient, of: str) -> Expr:
 
 
 def _rest(weight: WeightGradient | None, part: float, at: tuple[int, ...], calls: int, call: int) -> list[Note]:
-    """A note on what else the gradient of a weight has, beside what this call sends."""
+    """Return a note on what else the gradient of a weight has, beside what this call sends."""
     if weight is None or weight.gradient is None or isinstance(weight.gradient, NoGradient):
         return []
     whole = float(weight.gradient[at])

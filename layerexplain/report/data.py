@@ -187,7 +187,7 @@ class LayerReport(NamedTuple):
         return self.calls[0].output_shapes if self.calls else ()
 
     def to_dict(self, *, nested: bool = False) -> dict[str, Any]:
-        """The row as the JSON contract has it; `nested` adds the layers of a nested model under `layers`."""
+        """Return the row as the JSON contract has it; `nested` adds the layers of a nested model under `layers`."""
         # With what calls and weights consist of: `to_jsonable` takes twice as long, and models have many rows.
         row: dict[str, Any] = {
             "layer": self.layer,

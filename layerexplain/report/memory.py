@@ -40,7 +40,7 @@ def memory(
     optimizer: str | None = None,
     complete: bool = True,
 ) -> Memory:
-    """The memory of a model whose rows are known. `optimizer` None or "none" is a model that is not trained;
+    """Return the memory of a model whose rows are known. `optimizer` None or "none" is a model that is not trained;
     `complete` says that the rows are all that there is. Raises `ArgumentError` for an optimizer that is not known."""
     if batch < 1:
         raise ArgumentError(f"batch needs to be at least 1, got batch={batch}")

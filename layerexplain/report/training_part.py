@@ -148,7 +148,7 @@ def _row(declaration: Declaration, definition: Definition, type_: str) -> LayerR
 
 
 def _computed(definition: Definition, lines: Sequence[str]) -> str:
-    """The statement that gives the new weight, the loss or the rate, in one line."""
+    """Return the statement that gives the new weight, the loss or the rate, in one line."""
     if definition.kind != "update":
         return main_statement(definition, lines)
     return next(line for line in reversed(lines) if line.startswith("W = ")).removeprefix("W = ")

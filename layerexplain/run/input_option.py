@@ -118,7 +118,7 @@ def make_inputs(
 
 
 def is_generated(what: str) -> bool:
-    """Whether values are made, and not read from a file."""
+    """Return whether values are made, and not read from a file."""
     return what in _FLAT or what == "random" or (what.startswith("random:") and not os.path.exists(what))
 
 

@@ -115,7 +115,7 @@ def shapes_of(model: Model, inputs: Any) -> dict[str, tuple[int, ...]]:
 def _chosen(
     network: Any, forms: ElementForms, wanted: Callable[[str], bool] | None, budget: int
 ) -> set[tuple[str, int]]:
-    """The calls whose arrays fit the budget together, those that need least first."""
+    """Return the calls whose arrays fit the budget together, those that need least first."""
     needs: list[tuple[int, int, tuple[str, int]]] = []
     for path, traced in calls_in(network, ()):
         name = "/".join(path)
@@ -159,7 +159,7 @@ class _PageArrays:
         self._alive: list[Any] = []
 
     def number(self, array: Any, batched: bool) -> int:
-        """The number of an array, of which the first example is kept where it is `batched`."""
+        """Return the number of an array, of which the first example is kept where it is `batched`."""
         if id(array) not in self._numbers:
             self._alive.append(array)  # as long as it is, no other array has its id
             self._numbers[id(array)] = len(self.arrays)
@@ -186,7 +186,7 @@ def packed(array: Any) -> dict[str, Any]:
 def _numbers(
     step: Activation, forms: ElementForms, chosen: set[tuple[str, int]], kept: _PageArrays
 ) -> tuple[dict[int, int], str]:
-    """The arrays of a call by their numbers in its form, and why there are none."""
+    """Return the arrays of a call by their numbers in its form, and why there are none."""
     if step.refusal:
         return {}, step.refusal
     form = _form(forms, step.name, step.call)
@@ -212,7 +212,7 @@ def _numbers(
 def _inner_lines(
     step: Activation, form: ElementForm, at: Mapping[ElementLine, int], kept: _PageArrays, done: set[ElementLine]
 ) -> dict[int, int]:
-    """The arrays of the lines between the arguments and the results."""
+    """Return the arrays of the lines between the arguments and the results."""
     frame = _frame(step, form)
     found = {}
     for line in _own_lines(form):
@@ -223,7 +223,7 @@ def _inner_lines(
 
 
 def _frame(step: Activation, form: ElementForm) -> ArrayFrame:
-    """The form on the values of a call."""
+    """Return the form on the values of a call."""
     definition = form.definition
     arrays = dict(zip(definition.leaves, (*step.values, *step.weights), strict=True))
     examples = [v.shape[0] for p, v in zip(definition.params, step.values, strict=True) if p.shape[:1] == (BATCH,)]
@@ -239,7 +239,7 @@ def _is_batch(letters: Sequence[Letter]) -> bool:
 
 
 def _pictures(step: Activation, form: ElementForm | None) -> Iterator[dict[str, Any]]:
-    """The first result as tiles, and the lines that relate each step to each, as attention does."""
+    """Yield the first result as tiles, and the lines that relate each step to each, as attention does."""
     import numpy as np
 
     if not step.outputs or step.outputs[0].dtype.kind not in "biuf" or step.outputs[0].size == 0:
@@ -295,7 +295,7 @@ def tiles(array: Any) -> dict[str, Any]:
 
 
 def _spreads(step: Activation) -> Iterator[dict[str, Any]]:
-    """How the values of each weight are spread, and a small picture of it."""
+    """Yield how the values of each weight are spread, and a small picture of it."""
     import numpy as np
 
     for leaf, value in zip(step.definition.weights if step.definition is not None else (), step.weights, strict=False):

@@ -96,12 +96,12 @@ class Remote(str):
         return Remote(url, self.reach, self.passwords)
 
     def inside(self, name: str) -> Remote:
-        """The place of a name in this directory."""
+        """Return the place of a name in this directory."""
         between = "" if self.endswith("::") else "/"
         return self.at(f"{self.rstrip('/')}{between}{name}")
 
     def member(self, name: str) -> Remote:
-        """The same of a model's directory, of whose files each is looked up once."""
+        """Return the same of a model's directory, of whose files each is looked up once."""
         if name not in self._members:
             self._members[name] = self.inside(name)
             self._members[name].tell = self.tell
@@ -116,7 +116,7 @@ class Remote(str):
 
 
 def is_remote(source: str) -> bool:
-    """Whether a source is a URL or a place in an archive, and no path.
+    """Return whether a source is a URL or a place in an archive, and no path.
 
     >>> [is_remote(one) for one in ("m.keras", "s3://bucket/m.h5", "train.py:build", "file:///m.keras")]
     [False, True, False, False]
@@ -130,7 +130,7 @@ def is_remote(source: str) -> bool:
 
 
 def source_reference(source: str, reach: Reach = USUAL) -> str:
-    """A source as it was typed: a URL as `Remote`, `file://` as the path that it is, a path as itself."""
+    """Return a source as it was typed: a URL as `Remote`, `file://` as the path that it is, a path as itself."""
     if isinstance(source, Remote):
         return source
     if is_remote(source):

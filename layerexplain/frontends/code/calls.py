@@ -210,8 +210,8 @@ class Calls(Records):
             self.node, self.file = node, file
 
     def _bind(self, function: Function, frame: Frame, args: Arguments, kwargs: Keywords, whole: bool) -> None:
-        """The parameters of a call by name. Raises ProgramError where they do not fit: the missing ones too where the
-        call is `whole`."""
+        """Bind the parameters of a call by name. Raises ProgramError where they do not fit: the missing ones too where
+        the call is `whole`."""
         wrong = misfit(function, args, kwargs, self.settings if whole else None)
         if wrong is not None:
             raise ProgramError("TypeError", wrong.words, self.argument_place(wrong.argument), certain=whole)

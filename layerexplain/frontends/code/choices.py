@@ -62,7 +62,7 @@ class Choices(InterpreterPart):
         return signal
 
     def _hand_on(self, node: ast.stmt, frame: Frame, signal: Signal, mark: Mark) -> None:
-        """The end of a statement that hangs on choices: they go on to what it returns or assigns."""
+        """End a statement that hangs on choices: they go on to what it returns or assigns."""
         effects = self.effects
         if effects.since(mark).reached_model:
             effects.record_pending()

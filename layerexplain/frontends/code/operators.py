@@ -61,7 +61,7 @@ def binary(name: str, left: object, right: object, budget: Budget) -> ProgramVal
 
 
 def _size(name: str, left: object, right: object) -> int | None:
-    """About how large a result is; None for one that is too large."""
+    """Estimate how large a result is; None for one that is too large."""
     if name == "Mod" and isinstance(left, str | bytes):
         return _formatted_size(left if isinstance(left, str) else left.decode("latin-1"), right)
     if isinstance(left, bool | int) and isinstance(right, bool | int):

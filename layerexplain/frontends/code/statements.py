@@ -86,7 +86,7 @@ class Statements(InterpreterPart):
         return error.certain or self.effects.is_certain
 
     def _failed(self, node: ast.stmt, frame: Frame, why: Unknown) -> None:
-        """A statement of the module that raises: what it would have assigned is not known."""
+        """Go on after a statement of the module that raises: what it would have assigned is not known."""
         self.budget.depth = 0
         for name in assigned_names([node]):
             if name not in frame.names:

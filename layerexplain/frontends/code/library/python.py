@@ -91,7 +91,7 @@ _KINDS = {"POSITIONAL_ONLY": 0, "POSITIONAL_OR_KEYWORD": 1, "VAR_POSITIONAL": 2,
 
 @function("inspect.signature")
 def _signature(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """The parameters of a function of the program, each with its name and kind."""
+    """Return the parameters of a function of the program, each with its name and kind."""
     of = args[0] if args else None
     while isinstance(of, Function) and isinstance(of.attributes.get("__wrapped__"), Function):
         of = of.attributes["__wrapped__"]
