@@ -16,9 +16,9 @@ from layerexplain.network.masks import as_keras_runs
 from layerexplain.network.notes import operation_type
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.linalg import undetermined
-from layerexplain.oracle.difference import Verdict, allowed, verdict
 from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Key, ReferenceGraph, ReferenceOperation
+from layerexplain.oracle.tolerance import Verdict, allowed, verdict
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status
 from layerexplain.records import NamedTuple
 from layerexplain.run.activations import Progress

@@ -19,12 +19,12 @@ from layerexplain.network.dtypes import dtypes_of
 from layerexplain.network.traced import Network
 from layerexplain.network.trained import trained_definition
 from layerexplain.oracle.comparison import CallOfLayer, calls_in, draws
-from layerexplain.oracle.difference import TOLERANCE, allowed, allowed_in_row, judged
 from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Reference
+from layerexplain.oracle.tolerance import TOLERANCE, allowed, allowed_in_row, judged
 from layerexplain.oracle.verify_report import Compared, Status, StepCheck, ValuesCheck
 from layerexplain.run.activations import ModelRun
-from layerexplain.run.given_inputs import traced_at
+from layerexplain.run.given_inputs import GivenInput, traced_at
 from layerexplain.run.gradients import GradientStep, WeightKey
 from layerexplain.run.moved_inside import moves_of
 from layerexplain.run.objective import NoGradient
@@ -213,7 +213,8 @@ def _step_of_training(
 ) -> GradientStep:
     """Return a step that was run forwards and backwards by the formulas."""
     ran = ModelRun(network, reference.weight_source(), seed, in_float64=in_float64)
-    step = GradientStep(RunnableModel(model, list(arrays), ran, (), training), [f"random:{seed}"])
+    inputs = [GivenInput(ref.layer, array, "as given") for ref, array in zip(model.inputs, arrays, strict=True)]
+    step = GradientStep(RunnableModel(model, inputs, ran, (), training), [f"random:{seed}"])
     step.forward(lambda _: None)
     step.backward(lambda _: None)
     return step

@@ -193,7 +193,7 @@ def loaded(source: Any, model: Model) -> KerasModel:
 
 
 def _on_this_machine(source: Any) -> AbstractContextManager[Any]:
-    """A source as Keras can open it: a copy of what is behind a URL."""
+    """Return a source as Keras can open it: a copy of what is behind a URL."""
     from layerexplain.sources.remote import local_copy
 
     return local_copy(source) if is_remote(source) else nullcontext(source)

@@ -70,7 +70,7 @@ _DROPPED = ("type", "params", "output_shapes")
 
 
 def verification(report: VerifyReport, several: bool = False) -> Sheet:
-    """What `verify` prints; `several` says that several sources were asked for."""
+    """Return what `verify` prints; `several` says that several sources were asked for."""
     columns = {"source": doc.words("source", "Source", lambda _: report.source), **_COLUMNS}
     return sheet(report, report, lambda: _document(report), doc.picked(columns, _COLUMNS, several), report.layers)
 
@@ -101,7 +101,7 @@ def _counted(checks: Sequence[LayerCheck | ValuesCheck], of: str = "") -> str:
 
 
 def _closing(report: VerifyReport) -> list[str]:
-    """The sums, in words: the calls, then the model end to end."""
+    """Return the sums, in words: the calls, then the model end to end."""
     text = _counted(report.layers, f" of {plural(len(report.layers), 'call')}")
     compared = [(check.difference, check) for check in report.layers if check.difference is not None]
     if compared:
@@ -123,14 +123,14 @@ def _closing(report: VerifyReport) -> list[str]:
 
 
 def _by_rounding(checks: Sequence[LayerCheck | ValuesCheck]) -> str:
-    """How many calls agree since rounding alone does as much; "" for none."""
+    """Return how many calls agree since rounding alone does as much; "" for none."""
     count = sum(one.rounding is not None and one.status == "agrees" for one in checks)
     agree = "agrees" if count == 1 else "agree"
     return f"{plural(count, 'call')} {agree} within rounding, which was estimated in float64." if count else ""
 
 
 def _gradients(report: VerifyReport) -> Iterator[str]:
-    """What was found of the gradients: of the calls together, and of a step of training."""
+    """Yield what was found of the gradients: of the calls together, and of a step of training."""
     checks = [check.gradient for check in report.layers if check.gradient is not None]
     if checks:
         worst = max([one.difference for one in checks if one.difference is not None], default=0.0)
@@ -158,7 +158,7 @@ def _gradients(report: VerifyReport) -> Iterator[str]:
 
 
 def _tolerance(step: StepCheck) -> str:
-    """What a step was allowed, and why."""
+    """Return what a step was allowed, and why."""
     if step.rounding is None:
         return f"tolerance {step.tolerance:.1e}, by precision and number of layers"
     return f"tolerance {step.tolerance:.1e}; the same formulas in float64 give {step.rounding:.1e} of difference"
@@ -171,6 +171,6 @@ def _parameters(report: VerifyReport) -> str:
 
 
 def _framework(report: VerifyReport) -> str:
-    """The name of what was compared with: versions of Keras are numbers alone, others begin with a name."""
+    """Return the name of what was compared with: versions of Keras are numbers alone, others begin with a name."""
     name = report.keras.partition(" ")[0]
     return "Keras" if name[:1].isdecimal() else name
