@@ -54,7 +54,7 @@ _Look = TypeVar("_Look", bound=Look)
 
 class Rule(NamedTuple):
     """A rule: its stable code, what it is called, how severe a finding is and how sure, why it matters, what to do,
-    where the rule is from, and what Keras itself says of it ("" for nothing).
+    where the rule is from, what Keras itself says of it, and the loss that fits instead ("" for nothing).
 
     `inside` says that it looks into nested models too, `of` what it looks at: the "network", its stored "weights", the
     "data", or a "run" of one step. `causes` are the rules whose findings this one explains: it is reported before them.
@@ -68,6 +68,7 @@ class Rule(NamedTuple):
     fix: str
     source: str
     keras: str
+    loss: str
     inside: bool
     of: str
     causes: tuple[str, ...]
@@ -88,6 +89,7 @@ def rule(
     fix: str,
     source: str,
     keras: str = "",
+    loss: str = "",
     inside: bool = False,
     of: str = "network",
     causes: tuple[str, ...] = (),
@@ -95,7 +97,7 @@ def rule(
     """Declare a function as a rule."""
 
     def declare(look: _Look) -> _Look:
-        given = (code, name, severity, confidence, why, fix, source, keras, inside, of, causes)
+        given = (code, name, severity, confidence, why, fix, source, keras, loss, inside, of, causes)
         RULES[code] = Rule(*given, look)
         return look
 
@@ -249,6 +251,7 @@ def _findings(
                 one.keras,
                 column,
                 file,
+                one.loss,
             )
     for call in network.calls:
         if call.network is not None and call.number == 0:

@@ -198,7 +198,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         grade="open" if model.faults or opened else grade_of(assumed, opened),
     )
     wanted = tuple(given) or tuple(names)
-    return model._replace(source_code=SourceCode(partial(_again, program, found, wanted)))
+    return model._replace(source_code=SourceCode(lambda: run.returned, partial(_again, program, found, wanted)))
 
 
 def _again(program: Program, found: Found, names: Sequence[str], shapes: InputShapes) -> Model | None:
