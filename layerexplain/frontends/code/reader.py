@@ -144,7 +144,7 @@ class Program:
                     self.interpreter.effects.mark_program_incomplete(self.interpreter.unknown(f"the program {error}"))
 
     def _implied_model(self) -> None:
-        """Where a snippet calls layers and makes no model, the tensor that it assigns last is the output."""
+        """Take the tensor that a snippet which calls layers and makes no model assigns last as the output."""
         keras = self.interpreter.keras
         if self.interpreter.models:
             return
@@ -193,8 +193,8 @@ class Program:
         return self._requested(request)._replace(asked=request)
 
     def torch_model(self, request: str) -> Model | None:
-        """The model of PyTorch that is asked for, or the only one; None where the program has none. Raises SourceError
-        for several."""
+        """Return the model of PyTorch that is asked for, or the only one; None where the program has none. Raises
+        SourceError for several."""
         classes = [one for one in self.frame.names.values() if isinstance(one, Class)]
         of_torch = any((root := one.root()) is not None and root.path.startswith("torch.nn.") for one in classes)
         if not of_torch and not self.interpreter.makes_torch_modules and "torch" not in _imported(self.text.tree):

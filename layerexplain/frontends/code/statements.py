@@ -57,7 +57,7 @@ class Statements(InterpreterPart):
                 self._failed(node, frame, self.unknown("the program nests too deeply"))
             except LayerExplainError:
                 raise
-            except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
                 # A use of Python that is not thought of here: the statement is not known, and the answer is open.
                 why = self.unknown(f"this statement could not be read ({type(error).__name__})")
                 self.effects.mark_incomplete(why)
@@ -86,7 +86,7 @@ class Statements(InterpreterPart):
         return error.certain or self.effects.is_certain
 
     def _failed(self, node: ast.stmt, frame: Frame, why: Unknown) -> None:
-        """A statement of the module that raises: what it would have assigned is not known."""
+        """Go on after a statement of the module that raises: what it would have assigned is not known."""
         self.budget.depth = 0
         for name in assigned_names([node]):
             if name not in frame.names:

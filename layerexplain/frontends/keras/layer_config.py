@@ -44,7 +44,7 @@ _INPUT_KEYS = ("batch_shape", "batch_input_shape", "shape", "input_shape")
 
 
 def read_layer(item: Any, context: ConfigContext, owner: str = "", *, keras3: bool = False) -> Layer:
-    """A layer object {class_name, config, …} as a `Layer`; `name` is "" where the file gives none.
+    """Return a layer object {class_name, config, …} as a `Layer`; `name` is "" where the file gives none.
 
     `owner` is the layer whose configuration holds it ("" for one that is listed in a model); `keras3` says that
     the model's nodes are those of Keras 3, where an operation in an .h5 file has no module to tell it by.
@@ -113,7 +113,7 @@ def _hands_on_nothing(type_name: str, config: Mapping[str, Any]) -> bool:
 
 
 def class_and_config(item: Any, owner: str = "") -> tuple[str, Any]:
-    """The class name and the configuration (a dict, or a list where a Sequential may have one) of an object."""
+    """Return the class name and the configuration (a dict, or a list where a Sequential may have one) of an object."""
     where = f"in '{owner}', a" if owner else "a"
     if not isinstance(item, dict):
         raise SpecError(f"{where} layer is {kind_of_value(item)}; an object with class_name and config is needed")
@@ -131,7 +131,7 @@ def class_and_config(item: Any, owner: str = "") -> tuple[str, Any]:
 
 
 def is_model(class_name: str, config: Any) -> bool:
-    """Whether an object holds a model: a Sequential, or whatever lists layers and how they are wired."""
+    """Return whether an object holds a model: a Sequential, or whatever lists layers and how they are wired."""
     if class_name == "Sequential" or is_graph(class_name, config):
         return True
     if not isinstance(config, dict) or not isinstance(config.get("layers"), (list, tuple)):
@@ -140,12 +140,12 @@ def is_model(class_name: str, config: Any) -> bool:
 
 
 def is_graph(class_name: str, config: Any) -> bool:
-    """Whether an object is a Graph container of Keras 0.3 or 1."""
+    """Return whether an object is a Graph container of Keras 0.3 or 1."""
     return class_name == "Graph" and isinstance(config, dict) and "node_config" in config
 
 
 def input_config(config: Any, name: str) -> dict[str, Any]:
-    """An InputLayer's arguments of any generation as {"batch_shape": tuple or None, "dtype": str}."""
+    """Return an InputLayer's arguments of any generation as {"batch_shape": tuple or None, "dtype": str}."""
     if not isinstance(config, dict):
         raise SpecError(f"config is {kind_of_value(config)}; an object with batch_shape is needed", layer=name)
     key = next((key for key in _INPUT_KEYS if config.get(key) is not None), None)
@@ -157,7 +157,7 @@ def input_config(config: Any, name: str) -> dict[str, Any]:
 
 
 def sizes(value: Any, key: str, layer: str) -> Shape:
-    """A shape that must be one: sizes from 0, or None. Raises SpecError otherwise."""
+    """Return a shape that must be one: sizes from 0, or None. Raises SpecError otherwise."""
     if isinstance(value, (list, tuple)) and len(value) > MAX_AXES:
         raise SpecError(f"{key} has {len(value):,} axes; at most {MAX_AXES} are read", layer=layer)
     shape = shape_value(value)
@@ -167,7 +167,7 @@ def sizes(value: Any, key: str, layer: str) -> Shape:
 
 
 def first_input_shape(type_name: str, config: Any) -> Shape | None:
-    """The input shape (with the batch) that a first layer carries itself, as Keras 1 and 2 wrote it, or None."""
+    """Return the input shape (with the batch) that a first layer carries itself, as Keras 1 and 2 wrote it, or None."""
     if not isinstance(config, dict):
         return None
     for key in ("batch_input_shape", "batch_shape"):
@@ -187,7 +187,7 @@ def first_input_shape(type_name: str, config: Any) -> Shape | None:
 
 
 def without_input_keys(config: Mapping[str, Any], type_name: str) -> Mapping[str, Any]:
-    """The arguments without those that only say what the first layer's input is."""
+    """Return the arguments without those that only say what the first layer's input is."""
     drop = {"batch_input_shape", "input_shape", "input_length", "batch_size"}
     if not type_name.endswith("Embedding"):
         drop |= {"input_dim", "batch_shape"}
@@ -233,7 +233,7 @@ def _origin(item: Mapping[str, Any], class_name: str, config: Any, keras3: bool)
 
 
 def _note_what_it_leads_to(type_name: str, config: Mapping[str, Any], name: str, context: ConfigContext) -> None:
-    """Notes on files that Keras would open for a layer, and on a pickle that it would load."""
+    """Note files that Keras would open for a layer, and a pickle that it would load."""
     if type_name == "TorchModuleWrapper":
         context.note("code-in-file", name, "contains a pickled PyTorch module, which is not unpickled")
     for key in ("vocabulary", "filepath"):
@@ -242,7 +242,7 @@ def _note_what_it_leads_to(type_name: str, config: Mapping[str, Any], name: str,
 
 
 def _without_code(config: Mapping[str, Any], name: str, context: ConfigContext) -> dict[str, Any]:
-    """A Lambda's arguments with each function that is kept as code (Keras 1 and 2) replaced by a `Function`."""
+    """Return a Lambda's arguments with each function that is kept as code (Keras 1 and 2) replaced by a `Function`."""
     plain = {key: value for key, value in config.items() if key not in _BESIDE_FUNCTIONS}
     noted: list[ForeignFunction] = []
     for key in ("function", "output_shape", "mask"):
