@@ -424,6 +424,8 @@ def class_loss_on_map(network: Network) -> Iterator[Found]:
     keras="warns on TensorFlow, in fit()",
 )
 def no_gradient(network: Network) -> Iterator[Found]:
+    if not network.model.outputs:  # the program ends at a fault before them
+        return
     of_layer = grouped((lost.layer, lost) for lost in lost_weights(network))
     for layer, weights in of_layer.items():
         ends = sorted({end for lost in weights for end in lost.ends})
