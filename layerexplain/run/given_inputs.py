@@ -72,9 +72,15 @@ class ModelInput:
         return "; the first axis counts examples; for one example its size is 1" if len(shape) == len(own) - 1 else ""
 
 
+def _waits_for_shapes(model: Model) -> bool:
+    """Return whether code has to know the shape of an input before it has calls."""
+    inputs = [layer for layer in model.layers if layer.type == "InputLayer"]
+    return model.source_code is not None and any(layer.config.get("batch_shape") is None for layer in inputs)
+
+
 def inputs_of(model: Model) -> list[ModelInput]:
     """Return the inputs of a model, in its order. Raises LayerExplainError for a model without a graph."""
-    if model.source_code is None and (not model.calls or not model.outputs):
+    if (not model.calls or not model.outputs) and not _waits_for_shapes(model):
         raise_any(model.faults)
         why = next((note.message for note in model.notes if note.code == "open"), None)
         if why is not None:
