@@ -136,9 +136,11 @@ def _input_names(definition: Definition, count: int) -> tuple[str, ...]:
 
 def _unknown(at: Placed) -> Explanation:
     """A layer without a formula: what the source says of it, and no more."""
-    row, layer, calls, _, _ = at
+    row, layer, calls, around, _ = at
     if calls and (declaration := calls[0].declaration) is not None and declaration.facts.runs_code:
         said = "Custom code, which is not executed; what it computes is not known."
+    elif layer.is_stored and around.network.model.format == "code":
+        said = _NO_INPUT
     elif layer.is_stored:
         said = "Known only by its weights: the file does not say what it computes."
     else:
@@ -164,12 +166,15 @@ def _why_unknown(at: Placed) -> str:
     declared = layer.kind != "operation" and any(traced.declaration is not None for traced in calls)
     if layer.model is None and not declared:
         return "Its formula is not known."
-    what = "This model" if layer.model is not None else layer.type
     if row.notes and all(spec is not None for traced in calls for spec in traced.inputs):
-        return f"{what} has a known formula, but not for this input or these arguments; see the notes."
+        return "Not computed; the notes say why."
     cause = around.first_unknown(calls)
-    words = "; give it with --input" if cause is None else f", because that of '{cause}' is not"
-    return f"{what} has a known formula, but the shape of its input is not known{words}."
+    if cause is not None:
+        return f"Not computed: the output shape of '{cause}' is not known."
+    return _NO_INPUT
+
+
+_NO_INPUT = "Not computed: the shape of its input is not known; give it with --input."
 
 
 def _formula(row: LayerReport) -> tuple[Statement, ...]:

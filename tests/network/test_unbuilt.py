@@ -68,7 +68,7 @@ def test_the_table_of_weights_does_not_say_0(unbuilt: Path) -> None:
 
 def test_a_layer_of_keras_is_called_known(unbuilt: Path) -> None:
     text = run("explain", unbuilt, "first").output
-    assert "Dense has a known formula, but the shape of its input is not known; give it with --input." in text
+    assert "Not computed: the shape of its input is not known; give it with --input." in text
     assert "nothing is learned" not in text
     assert "units=4" in text
 

@@ -68,7 +68,7 @@ def test_the_program_says_the_shape_of_its_input(more: str) -> None:
 def test_without_a_shape_parameters_are_counted_and_the_shape_is_asked_for() -> None:
     report = explained(net())
     assert (report.grade, report.totals.params, report.totals.macs) == ("open", PARAMS, None)
-    assert "its first module, Conv2d, takes 1 channels" in report.notes[0].message
+    assert "; its first module, Conv2d, takes 1 channel, as in --input 1,28,28; give it" in report.notes[0].message
     assert "--input" in report.notes[0].message
 
 
