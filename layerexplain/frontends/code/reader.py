@@ -216,8 +216,8 @@ class Program:
         from layerexplain.frontends.code.library import torch_runs
 
         if request:
-            made = [found for found in torch_runs.models(self) if found.name == request]
-            one = made[0] if made else torch_runs.asked(self, request)
+            known = [found for found in torch_runs.models(self) if found.name == request]
+            one = known[0] if known else torch_runs.asked(self, request)
             return None if one is None else torch_runs.read_model(self, one)
         if not torch_runs.uses_torch(self):
             return None
