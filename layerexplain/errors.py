@@ -152,13 +152,14 @@ class ErrorGroup(LayerExplainError):
 
 
 def place_order(error: LayerExplainError) -> tuple[Any, ...]:
-    """The key by which errors of one source are sorted: the cell of a notebook, line and column."""
+    """Return the key by which errors of one source are sorted: the cell of a notebook, line and column."""
     cell = re.search(r"cell (\d+)$", error.source or "")
     return int(cell[1]) if cell else 0, error.line or 0, error.column or 0
 
 
 def within(source: str | None, file: str) -> str:
-    """What a place calls a file of a source: the cell of a notebook together with the notebook, another file alone.
+    """Return what a place calls a file of a source: the cell of a notebook together with the notebook, another file
+    alone.
 
     >>> within("train.ipynb", "cell 3"), within("train.py", "layers.py")
     ('train.ipynb:cell 3', 'layers.py')
@@ -183,12 +184,12 @@ def hidden_login(found: re.Match[str]) -> str:
 
 
 def _shortened(text: str) -> str:
-    """A text with its endless words cut: a name or number from a file may have millions of characters."""
+    """Return a text with its endless words cut: a name or number from a file may have millions of characters."""
     return re.sub(_ENDLESS, r"\1…\2", text) if len(text) > 200 else text
 
 
 def each_of(error: LayerExplainError) -> list[LayerExplainError]:
-    """The errors of a group, or the one error itself."""
+    """Return the errors of a group, or the one error itself."""
     return error.errors if isinstance(error, ErrorGroup) else [error]
 
 
@@ -199,13 +200,13 @@ def raise_any(faults: Sequence[LayerExplainError]) -> None:
 
 
 def first_line(error: BaseException, most: int = 160) -> str:
-    """The first line of any error's text, or its type where it has none."""
+    """Return the first line of any error's text, or its type where it has none."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     return without_passwords(text)[:most]
 
 
 def why_unread(error: BaseException) -> str:
-    """What the system says of a file that cannot be read, as the fact of a SourceError."""
+    """Return what the system says of a file that cannot be read, as the fact of a SourceError."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, PermissionError):
@@ -214,7 +215,7 @@ def why_unread(error: BaseException) -> str:
 
 
 def lines_of(error: Exception, source: str | None = None) -> list[str]:
-    """What there is to say of an error: `file:line: …`, a line for each error of a group.
+    """Return what there is to say of an error: `file:line: …`, a line for each error of a group.
 
     `source` is named where the error does not name one. An error that is not of the user's making is called a bug,
     with its type and message; its traceback is printed on stderr too if LAYEREXPLAIN_DEBUG is set.

@@ -44,7 +44,7 @@ CallKey = tuple[str, int]
 
 
 def tensor_refs(value: Any) -> Iterator[TensorRef]:
-    """All tensors in a call's arguments, in order; iterative, since files nest as deep as they like.
+    """Yield all tensors in a call's arguments, in order; iterative, since files nest as deep as they like.
 
     >>> list(tensor_refs([TensorRef("a"), {"mask": TensorRef("b")}, 3]))
     [TensorRef(layer='a', call=0, output=0), TensorRef(layer='b', call=0, output=0)]
@@ -66,7 +66,8 @@ def tensor_refs(value: Any) -> Iterator[TensorRef]:
 
 
 def replaced(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
-    """A structure of lists, mappings and slices with each value of a kind changed, such as the tensors of a call.
+    """Return a structure of lists, mappings and slices with each value of a kind changed, such as the tensors of a
+    call.
 
     >>> replaced([TensorRef("a"), {"mask": TensorRef("b")}, 3], TensorRef, lambda ref: ref.layer)
     ['a', {'mask': 'b'}, 3]
@@ -192,7 +193,7 @@ class Layer(NamedTuple):
 
 
 def values_inside(value: Any) -> Iterator[Any]:
-    """A value of a configuration and all in it: items of lists, and what is in the configurations of layers.
+    """Yield a value of a configuration and all in it: items of lists, and what is in the configurations of layers.
 
     >>> [one.type for one in values_inside((2, Layer("d", "Dense", "layer", {"units": 3}))) if isinstance(one, Layer)]
     ['Dense']
@@ -273,15 +274,17 @@ class Call(NamedTuple):
 
 
 def is_before_keras_3(version: str | None) -> bool:
-    """Whether Keras 0, 1 or 2 wrote a file that states this version; False where it states none."""
+    """Return whether Keras 0, 1 or 2 wrote a file that states this version; False where it states none."""
     return version is not None and version.partition(".")[0] in ("0", "1", "2")
 
 
 class TrainingSetting(NamedTuple):
-    """A loss, an optimizer, a metric or a schedule as a file names it, with the arguments that it states."""
+    """A loss, an optimizer, a metric or a schedule as a file names it, with the arguments that it states. `line` is
+    where code makes it."""
 
     name: str
     config: Mapping[str, Any] = MappingProxyType({})
+    line: int | None = None
 
 
 class Training(NamedTuple):
@@ -366,7 +369,8 @@ class Model(Record):
         return {layer.name: layer for layer in self.layers}
 
     def at(self, shapes: InputShapes) -> Model:
-        """The model with its inputs of given shapes: that of code is read again, in which sizes may follow from them.
+        """Return the model with its inputs of given shapes: that of code is read again, in which sizes may follow from
+        them.
 
         >>> Model("m", "Functional", (), (), (), ()).at({"x": (3,)}).name
         'm'

@@ -1,4 +1,4 @@
-"""List every sentence that the program can print, each with its place: `python scripts/sentences.py [layerexplain/checks …]`.
+"""List every sentence that the program can print, each with its place: `python scripts/sentences.py layerexplain/cli`.
 
 A sentence is a text of the source with at least three words that is no docstring; of declarations of layers, losses and
 rules it is the first paragraph of the docstring, which `explain` prints. `{…}` stands for what is put in when it is
@@ -51,9 +51,10 @@ def _texts(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield from ((one.lineno, one.value) for one in inner if isinstance(one, ast.Constant) and _is_text(one))
         elif isinstance(node, ast.Constant) and _is_text(node) and id(node) not in unprinted | inside:
             yield node.lineno, node.value
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef) and (text := ast.get_docstring(node)):
-            if any(_name(one) in _PRINTED for one in node.decorator_list):
-                yield node.body[0].lineno, text.partition("\n\n")[0]
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef) and any(
+            _name(one) in _PRINTED for one in node.decorator_list
+        ):
+            yield node.body[0].lineno, (ast.get_docstring(node) or "").partition("\n\n")[0]
 
 
 def _is_text(node: ast.Constant) -> bool:

@@ -34,7 +34,8 @@ def parse_input(text: str) -> InputShape:
 
 
 def parse_shape(text: str) -> Shape | None:
-    """The sizes in `224,224,3`, `28x28x1`, `(28, 28, 1)` or `[None, 3]`; None if it is no shape. `()` has no sizes."""
+    """Return the sizes in `224,224,3`, `28x28x1`, `(28, 28, 1)` or `[None, 3]`; None if it is no shape. `()` has no
+    sizes."""
     text = text.strip()
     bracketed = (text[:1], text[-1:]) in (("(", ")"), ("[", "]"))
     if bracketed:

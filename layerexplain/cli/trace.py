@@ -238,7 +238,7 @@ def command(
 
 
 def _one_matching(model: Model, pattern: str) -> str:
-    """The path of the one layer that a pattern matches."""
+    """Return the path of the one layer that a pattern matches."""
     paths = matching(model, pattern)
     if len(paths) > 1:
         listed = ", ".join(paths[:6]) + (", …" if len(paths) > 6 else "")

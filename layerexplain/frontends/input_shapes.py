@@ -80,7 +80,7 @@ def _checked(name: str, shape: Any) -> Shape:
 
 
 def is_batch(shape: Shape, layers: Iterable[Layer], *, by_keras: bool = False) -> bool:
-    """Whether the first size of a shape that was typed is the batch.
+    """Return whether the first size of a shape that was typed is the batch.
 
     Args:
         shape: The shape as typed.
@@ -100,7 +100,7 @@ def is_batch(shape: Shape, layers: Iterable[Layer], *, by_keras: bool = False) -
 
 
 def begins_with_batch(model: Model, name: str, shape: Shape) -> bool:
-    """Whether a shape that was typed for the input `name` of a model begins with the batch.
+    """Return whether a shape that was typed for the input `name` of a model begins with the batch.
 
     >>> from layerexplain.frontends import read
     >>> begins_with_batch(read(b"layers:\\n  - Dense: 10\\n"), "input", (None, 784))
@@ -120,7 +120,7 @@ def _axes_wanted(layers: Iterable[Layer]) -> Iterator[int]:
 
 
 def _axes_of(layer: Layer) -> int | None:
-    """How many axes a layer's input has; None for one that takes any number."""
+    """Return how many axes a layer's input has; None for one that takes any number."""
     declaration = find(layer.type)
     if declaration is None:
         return None

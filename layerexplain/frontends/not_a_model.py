@@ -37,7 +37,8 @@ _ONNX_NEXT = b"\x12\x1a\x22\x28\x32\x3a\x42"
 
 
 def describe_foreign(head: bytes) -> str | None:
-    """What the first bytes (4,096 or more) say of a file that holds no model we read, or None when it may be one."""
+    """Return what the first bytes (4,096 or more) say of a file that holds no model we read, or None when it may be
+    one."""
     for offset, magic, words in _MAGIC:
         if head[offset : offset + len(magic)] == magic:
             return words
@@ -61,7 +62,8 @@ def _protobuf(head: bytes) -> str | None:
 
 
 def _is_graph(head: bytes) -> bool:
-    """Whether bytes begin as a GraphDef does: with a node that has a name and an operation, `Placeholder` mostly."""
+    """Return whether bytes begin as a GraphDef does: with a node that has a name and an operation, `Placeholder`
+    mostly."""
     if head[:1] != b"\n" or len(head) < 8:
         return False
     from layerexplain.frontends.keras.protobuf import fields, text
@@ -103,7 +105,7 @@ def _text(head: bytes) -> str | None:
 
 
 def describe_archive(names: list[str]) -> SourceError:
-    """What a zip archive without a config.json is, by the names of its members."""
+    """Return what a zip archive without a config.json is, by the names of its members."""
     if not names:
         return NotAModel("is an empty zip archive; a .keras file contains a config.json")
     if any(name.endswith("/data.pkl") or name == "data.pkl" for name in names):

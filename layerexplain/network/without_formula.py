@@ -50,7 +50,7 @@ def built(walk: NetworkTracer, layer: Layer) -> TracedCall:
 def opaque_call(
     walk: NetworkTracer, call: Call, layer: Layer, declaration: Declaration | None, reason: str | None = None
 ) -> TracedCall:
-    """Return a call of a layer that we cannot see into: the shapes are those that the file recorded."""
+    """Call a layer that we cannot see into: the shapes are those that the file recorded."""
     sources = call.refs
     tensors = [walk.tensors.taken(layer, ref, i) for i, ref in enumerate(sources)]
     known = [t for t in tensors if t is not None]

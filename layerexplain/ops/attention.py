@@ -28,7 +28,7 @@ FREQUENCIES = ("default", "linear", "llama3", "yarn", "longrope")
 
 
 def _slowed(f: Expr, pairs: Expr, scaling: tuple[Any, ...]) -> Expr:
-    """The frequencies as a scaling changes them."""
+    """Return the frequencies as a scaling changes them."""
     kind, *numbers = scaling
     if kind in ("linear", "longrope"):
         slower: Expr = f / (numbers[0] if kind == "linear" else constant(tuple(numbers)))
@@ -103,8 +103,8 @@ def alibi(scores: Expr) -> Expr:
 
 
 def alibi_slopes(heads: int) -> tuple[float, ...]:
-    """The slopes of the heads: powers of 2 whose exponents are evenly spaced from 8 / heads to 8; for a number of heads
-    that is no power of 2 those of the power below, then every other one of the power above.
+    """Return the slopes of the heads: powers of 2 whose exponents are evenly spaced from 8 / heads to 8; for a number
+    of heads that is no power of 2 those of the power below, then every other one of the power above.
 
     >>> alibi_slopes(2)
     (0.0625, 0.00390625)

@@ -167,7 +167,7 @@ class ModelRun:
         return self.states[path]
 
     def crossed(self, border: NestedBoundary) -> None:
-        """Called before the layers of a nested model are run, and when they were run."""
+        """Do what is due before the layers of a nested model are run, and when they were run."""
 
     def weights_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         """Return the weights of a layer, read once and kept until its last call."""
@@ -378,7 +378,7 @@ def _is_made(base: Expr) -> bool:
 
 
 def _calls(network: Network, known: dict[int, int]) -> int:
-    """How often layers run in a run of a network, those of the models in it included; each is entered once."""
+    """Return how often layers run in a run of a network, those of the models in it included; each is entered once."""
     if id(network) not in known:
         inner = [traced.network for traced in network.calls if not traced.built]
         known[id(network)] = sum([1 if one is None else _calls(one, known) for one in inner])

@@ -14,7 +14,16 @@ from layerexplain.network.recorded_shapes import input_specs, with_input_layers
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
+from layerexplain.records import NamedTuple
 from layerexplain.run.precision import is_float, rounded_to
+
+
+class GivenInput(NamedTuple):
+    """An input with its array, and the origin of the array as text."""
+
+    name: str
+    array: Any
+    origin: str
 
 
 class ModelInput:
@@ -57,17 +66,21 @@ def inputs_of(model: Model) -> list[ModelInput]:
     return [ModelInput(layers[ref.layer]) for ref in model.inputs]
 
 
-def checked_inputs(model: Model, given: Any) -> list[Any]:
-    """Return arrays for a model's inputs, in its order, cast to the inputs' dtypes.
+def given_inputs(model: Model, given: Any) -> list[GivenInput]:
+    """Return the inputs of a model, in its order, with arrays that are cast to their dtypes.
 
     Args:
-        model: the model.
-        given: one array, or a mapping from input names to arrays.
+        model: The model that gets them.
+        given: An array, batch first; a mapping of the names of inputs to arrays; or what `make_inputs` gave.
 
     Raises:
         ArgumentError: if an array is missing, or does not fit its input in shape or kind.
     """
     wanted = inputs_of(model)
+    origins: Mapping[str, str] = {}
+    if isinstance(given, list | tuple) and given and all([isinstance(one, GivenInput) for one in given]):
+        origins = {one.name: one.origin for one in given}
+        given = {one.name: one.array for one in given}
     listed = ", ".join(f"'{one.name}'" for one in wanted)
     if not isinstance(given, Mapping):
         if len(wanted) != 1:
@@ -87,7 +100,8 @@ def checked_inputs(model: Model, given: Any) -> list[Any]:
         raise ArgumentError(
             f"all inputs need the same number of examples, got {first} for '{name}' and {other} for '{second}'"
         )
-    return arrays
+    pairs = zip(wanted, arrays, strict=True)
+    return [GivenInput(one.name, array, origins.get(one.name, "as given")) for one, array in pairs]
 
 
 def checked_array(wanted: ModelInput, value: Any) -> Any:

@@ -27,7 +27,7 @@ from layerexplain.network.trace import trace_at
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 from layerexplain.run.drawn import draw_inputs
-from layerexplain.run.given_inputs import ModelInput, inputs_of
+from layerexplain.run.given_inputs import GivenInput, ModelInput, inputs_of
 from layerexplain.run.memory_limit import must_fit
 from layerexplain.run.pictures import picture
 from layerexplain.sources.regular_file import open_regular
@@ -41,19 +41,6 @@ class TypedInput(NamedTuple):
 
     name: str | None
     what: str
-
-
-class GivenInput(NamedTuple):
-    """An input with its array, and the origin of the array as text."""
-
-    name: str
-    array: Any
-    origin: str
-
-
-def by_name(inputs: Sequence[GivenInput]) -> Mapping[str, Any]:
-    """Return the arrays of inputs by their names."""
-    return {one.name: one.array for one in inputs}
 
 
 def split_names(
@@ -131,7 +118,7 @@ def make_inputs(
 
 
 def is_generated(what: str) -> bool:
-    """Whether values are made, and not read from a file."""
+    """Return whether values are made, and not read from a file."""
     return what in _FLAT or what == "random" or (what.startswith("random:") and not os.path.exists(what))
 
 

@@ -91,7 +91,7 @@ class _Matching:
         return MatchedWeights(self.stored, tuple(weights), rest, beside, tuple(self.notes))
 
     def _packed(self, path: str, weight: Expr) -> bool:
-        """Whether packed tensors stand for a weight, which a note then says."""
+        """Return whether packed tensors stand for a weight, which a note then says."""
         path = path.removeprefix(f"{self.base}.") if self.base else path
         tensor = self.tensors.get(path)
         if STACKED in path or (tensor is not None and tensor.shape == tuple(weight.shape) and tensor.itemsize > 1):
@@ -111,7 +111,7 @@ class _Matching:
         return None if tensor is None else _Found(tensor, (path,))
 
     def _stack(self, path: str, weight: Expr) -> _Found | None:
-        """The tensors of all numbers, as one."""
+        """Return the tensors of all numbers, as one."""
         paths = [path.replace(STACKED, f".{number}.") for number in range(int(weight.shape[0]))]
         parts = [self.tensors.get(one) for one in paths]
         first = parts[0]

@@ -23,8 +23,8 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.errors import SpecError
+from layerexplain.viewer.last_page import Shown, State
 from layerexplain.viewer.server import MOST_BYTES, Viewer
-from layerexplain.viewer.shown import Shown, State
 from tests.support.browser import browser
 
 SPEC = "input: [5]\nlayers:\n  - Dense: {units: 3, name: first}\n  - Dense: {units: 2, name: second}\n"

@@ -117,7 +117,7 @@ class Nodes(Framework):
     def node(
         self, layer: LayerValue, args: tuple[ProgramValue, ...], kwargs: Keywords, *, in_call: bool | None = None
     ) -> Node:
-        """A call of a layer."""
+        """Call a layer."""
         self.interpreter.budget.look_at(args, *kwargs.values())
         self.interpreter.budget.call(len(tensors_in([*args, *kwargs.values()])))
         if layer.nodes:
@@ -145,7 +145,7 @@ class Nodes(Framework):
         place: Place | None = None,
         in_call: bool | None = None,
     ) -> Node:
-        """A call of a layer of which nothing is counted or noted."""
+        """Call a layer of which nothing is counted or noted."""
         self.number_of_nodes += 1
         is_inside = self.in_call if in_call is None else in_call
         return Node(layer, args, kwargs, place or self.interpreter.place(), self.number_of_nodes, in_call=is_inside)

@@ -256,7 +256,7 @@ class _FormulaReading:
 
 
 def _computed_mask(tensors: object, masks: object, arguments: object) -> None:
-    """The masks of a class that computes its own are made with its results (`OwnLayer.trace`)."""
+    """Give the results of a class that computes its own masks with these (`OwnLayer.trace`)."""
 
 
 def parameters(function: ProgramValue) -> tuple[list[str], list[str]]:

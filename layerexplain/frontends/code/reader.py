@@ -145,7 +145,7 @@ class Program:
                     self.interpreter.effects.mark_program_incomplete(self.interpreter.unknown(f"the program {error}"))
 
     def _implied_model(self) -> None:
-        """Where a snippet calls layers and makes no model, the tensor that it assigns last is the output."""
+        """Take the tensor that a snippet which calls layers and makes no model assigns last as the output."""
         keras = self.interpreter.keras
         if self.interpreter.models:
             return
@@ -209,8 +209,8 @@ class Program:
         return of_torch or self.interpreter.makes_torch_modules or "torch" in _imported(self.text.tree)
 
     def torch_model(self, request: str) -> Model | None:
-        """The model of PyTorch that is asked for, or the only one; None where the program has none. Raises SourceError
-        for several."""
+        """Return the model of PyTorch that is asked for, or the only one; None where the program has none. Raises
+        SourceError for several."""
         if not self._is_torch():
             return None
         from layerexplain.frontends.code.library import torch_runs

@@ -120,7 +120,7 @@ def identity(x: Expr) -> Expr:
 
 @module("Flatten")
 def flatten(x: Expr, *, start_dim: Int = 1, end_dim: Int = -1) -> Expr:
-    """Lays the axes from number {start_dim} to number {end_dim} out as one; the values stay the same.
+    """Flattens axes {start_dim} to {end_dim} into one; the values stay the same.
 
     Input shape: any. Output shape: one axis in place of those. Reference: torch.nn.Flatten.
     """

@@ -284,7 +284,7 @@ class Run:
     def finished(self, name: str) -> Model:
         """Return the model, with the modules that were not called as rows that only count."""
         # What a run that came to its end does not call costs nothing.
-        mark = {"uncalled": True} if self.outputs and not self.faults and not self.opened else {}
+        mark = {"uncalled": bool(self.outputs and not self.faults and not self.opened)}
         parameters = named_parameters(self.model)
         for module_name, module in named_modules(self.model).items():
             own = module.attributes.get(BUILT_IN) if isinstance(module, Instance) else module

@@ -13,6 +13,7 @@ from layerexplain.frontends.code.grade import grade_of, notes_of
 from layerexplain.frontends.code.library.torch_graph import Run, batch_axis
 from layerexplain.frontends.code.library.torch_modules import BuiltIn, each_array, is_module, module_type, named_modules
 from layerexplain.frontends.code.library.torch_tensors import Tensor
+from layerexplain.frontends.code.library.torch_training import is_loss, with_torch_training
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Class, Function, Instance
@@ -87,7 +88,7 @@ class Found:
 def models(program: Program) -> list[Found]:
     """Return the models of a program: the modules that its names stand for, else those that its classes make."""
     interpreter = program.interpreter
-    named = {name: one for name, one in program.frame.names.items() if is_module(one)}
+    named = {name: one for name, one in program.frame.names.items() if is_module(one) and not is_loss(module_type(one))}
     inside = {id(part) for one in named.values() for name, part in named_modules(one).items() if name}
     whole = {name: one for name, one in named.items() if not isinstance(one, BuiltIn) or one.children is not None}
     found = [Found(name, one) for name, one in (whole or named).items() if id(one) not in inside]
@@ -197,6 +198,8 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         notes=tuple(notes),
         grade="open" if model.faults or opened else grade_of(assumed, opened),
     )
+    if interpreter.torch_training is not None:
+        model = with_torch_training(model, module, interpreter.torch_training)
     wanted = tuple(given) or tuple(names)
     return model._replace(source_code=SourceCode(partial(_again, program, found, wanted)))
 

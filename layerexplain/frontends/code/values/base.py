@@ -156,6 +156,10 @@ class Value:
         """Return the tuple that a named tuple is; anything else as it is."""
         return self
 
+    def numbers(self) -> tuple[ProgramValue, ...]:
+        """Return the collections that whoever goes through it goes through."""
+        return ()
+
     def operand(self, evaluator: Evaluator) -> ProgramValue:
         """Return what an operator takes in its place."""
         return self.as_tuple()

@@ -200,8 +200,8 @@ class Keras(Cloning):
     def call_unknown(
         self, function: Unknown, node: ast.Call, args: Arguments, kwargs: Keywords, frame: Frame
     ) -> ProgramValue:
-        """A call of what is not known. `X.add(layer)` on an undefined name makes X a Sequential model; what is called
-        with tensors is an operation that is not known; what returns layers is a layer that is not known."""
+        """Call what is not known. `X.add(layer)` on an undefined name makes X a Sequential model; what is
+        called with tensors is an operation that is not known; what returns layers is a layer that is not known."""
         func = node.func
         if function.lacks == "name" and isinstance(func, ast.Name):
             words, is_class = f"{func.id} is not defined in this code", func.id[:1].isupper()
@@ -228,7 +228,7 @@ class Keras(Cloning):
     # Classes of the program -----------------------------------------------------------------------------------------
 
     def begin_instance(self, instance: Instance) -> None:
-        """A new object of a class of the program, which may be a layer or a model."""
+        """Begin a new object of a class of the program, which may be a layer or a model."""
         root, what = instance.cls.root(), keras_names.base_of(instance.cls)
         is_module = root is not None and root.path in ("tensorflow.Module", "keras.Layer")
         if what is None and not is_module:
@@ -247,7 +247,7 @@ class Keras(Cloning):
         self.interpreter.effects.record_model_event()
 
     def finish_instance(self, instance: Instance) -> None:
-        """The end of an object's making: one that called no `super().__init__()` gets its name now."""
+        """End the making of an object: one that called no `super().__init__()` gets its name now."""
         layer = instance.layer
         if isinstance(layer, ModelValue) and layer.form == "own":
             if not layer.name:

@@ -82,7 +82,7 @@ class LayerFactory(RefusedData):
         layer = LayerValue(self, type_, "layer", name, {}, place)
         layer.callers = self.callers()
         layer.trainable = trainable if isinstance(trainable, bool) else True
-        layer.parts_trained = not layer.trainable and bool(facts_of(today(type_)).makes)
+        layer.parts_trained = not layer.trainable and facts_of(today(type_)).trains_inside
         layer.reason = reason
         if self.policy and "dtype" not in given:
             given["dtype"] = self.policy
