@@ -20,6 +20,7 @@ from layerexplain.frontends.code.library.keras.names import base_of
 from layerexplain.frontends.code.modules import Lender, Modules, package_of
 from layerexplain.frontends.code.own_weights import declarations
 from layerexplain.frontends.code.reach import last_change, parts_of, reaching
+from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.sources import Text, notebook_text, read_text
 from layerexplain.frontends.code.tracing import graphs_of
 from layerexplain.frontends.code.values.base import (
@@ -35,7 +36,7 @@ from layerexplain.frontends.code.values.layers import ModelValue, layer_of
 from layerexplain.frontends.code.values.program import Class, Function, Module
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.training import with_training
-from layerexplain.model import InputShapes, Model, Note, SourceCode
+from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
 
@@ -305,10 +306,11 @@ class Program:
             shared=tuple(emitter.shared),
             declarations=declarations(model),
         )
+        code = SourceCode(self.results_inside)
         if any(one.lacks == "shape" for one, _ in gaps):
             names = tuple(dict.fromkeys(ref.layer for ref in model.inputs))
-            model = model._replace(source_code=SourceCode(partial(self._read_again, found, names)))
-        model = model._replace(fit_data=found.value.fitted)
+            code = SourceCode(self.results_inside, partial(self._read_again, found, names))
+        model = model._replace(fit_data=found.value.fitted, source_code=code)
         compiled = found.value.compiled
         return model if compiled is None else with_training(model, settings(compiled))
 
@@ -325,6 +327,17 @@ class Program:
         again = [program.requested(found.asked)] if found.asked else program.models()
         same = next((one for one in again if one.name == found.name and one.value.place == place), None)
         return None if same is None else program.model(same)
+
+    def results_inside(self) -> list[PlacedResult]:
+        """Return what each statement inside of the `call` of a layer or a model of the program gives, in order."""
+        found: list[PlacedResult] = []
+        for framework in self.interpreter.frameworks:
+            for node in framework.nodes_inside:
+                place = self.locate(node.place)
+                specs = framework.shapes.results(node) or [None]
+                shapes = tuple([None if spec is None else as_recorded(spec)[0] for spec in specs])
+                found.append(PlacedResult(place.line, place.column, place.file, shapes))
+        return found
 
     def faults(self, others: Sequence[LayerExplainError] = ()) -> list[LayerExplainError]:
         """Return the errors of the program, and others, where they stand in the source."""

@@ -201,7 +201,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     if interpreter.torch_training is not None:
         model = with_torch_training(model, module, interpreter.torch_training)
     wanted = tuple(given) or tuple(names)
-    return model._replace(source_code=SourceCode(partial(_again, program, found, wanted)))
+    return model._replace(source_code=SourceCode(lambda: run.returned, partial(_again, program, found, wanted)))
 
 
 def _again(program: Program, found: Found, names: Sequence[str], shapes: InputShapes) -> Model | None:
