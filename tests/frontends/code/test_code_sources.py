@@ -148,7 +148,7 @@ def test_what_is_pasted_is_forgiven(name: str) -> None:
 OPEN = {
     "a name that is not defined": (
         "m = Sequential([Input((4,)), Dense(units)])",
-        "line 1: units is not known: it is not defined in this code; give --set units=VALUE",
+        "line 1: units is not known: it is not defined in this code; give for example --set units=16",
         ("--set", "units=3"),
     ),
     "data that are read from a file": (
@@ -169,7 +169,7 @@ OPEN = {
     ),
     "a function's argument": (
         "def make(n):\n    return Sequential([Input((4,)), Dense(n)])",
-        "line 1: n is not known: make() is given no n; give --set n=VALUE",
+        "line 1: n is not known: make() is given no n; give for example --set n=16",
         ("--set", "n=3"),
     ),
 }

@@ -231,11 +231,18 @@ def _dtype_for(module: Any, axes: int) -> str:
     return "int64" if first is not None and first.type.startswith("Embedding") and axes < 2 else "float32"
 
 
+_SHAPES = {"Linear": "{}", "Conv1d": "{},28", "Conv2d": "{},28,28", "Conv3d": "{},8,28,28"}
+"""An input for a first module, by its type: the size that it takes, and others as examples."""
+
+
 def _first_asked(module: Any) -> str:
     """What shape the first module asks for, in words."""
     for one in named_modules(module).values():
         if isinstance(one, BuiltIn) and one.children is None:
-            for key, words in (("in_channels", "channels"), ("in_features", "features"), ("input_size", "features")):
+            for key, words in (("in_channels", "channel"), ("in_features", "feature"), ("input_size", "feature")):
                 if isinstance(one.config.get(key), int):
-                    return f"its first module, {one.type}, takes {one.config[key]} {words}"
+                    size = one.config[key]
+                    shape = _SHAPES.get(one.type, "9,{}" if key == "input_size" else "").format(size)
+                    example = f", as in --input {shape}" if shape else ""
+                    return f"its first module, {one.type}, takes {size} {words}{'s' * (size != 1)}{example}"
     return ""
