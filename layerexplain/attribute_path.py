@@ -33,7 +33,7 @@ class ItemNamed(str):
 
     @classmethod
     def numbered(cls, group: str, number: int | str) -> ItemNamed:
-        """The step to an item."""
+        """Return the step to an item."""
         path = cls(group)
         path.number = number
         return path
@@ -46,7 +46,7 @@ Steps: TypeAlias = tuple[Step, ...]
 
 
 def layer_steps(names: Sequence[str]) -> Steps:
-    """The steps to a layer of a nested model, by the names that lead to it."""
+    """Return the steps to a layer of a nested model, by the names that lead to it."""
     return tuple([LayerNamed(name) for name in names])
 
 
@@ -57,7 +57,7 @@ def _quoted(value: int | str) -> str:
 
 
 def expression(steps: Steps, start: str = "model") -> str:
-    """The Python expression for what steps lead to in real Keras.
+    """Return the Python expression for what steps lead to in real Keras.
 
     >>> expression((LayerNamed("rnn"), "cell", "cells", 1))
     'model.get_layer("rnn").cell.cells[1]'
@@ -74,18 +74,19 @@ def expression(steps: Steps, start: str = "model") -> str:
 
 
 def step_text(steps: Steps) -> str:
-    """The steps as notes show them: `encoder/td.layer`."""
+    """Return the steps as notes show them: `encoder/td.layer`."""
     marks = [f"/{s.name}" if isinstance(s, LayerNamed) else f"[{s}]" if isinstance(s, int) else f".{s}" for s in steps]
     return "".join(marks).removeprefix("/")
 
 
 def list_steps(at: Steps) -> Steps:
-    """The steps to the list of layers in an argument: of a list of cells Keras makes StackedRNNCells."""
+    """Return the steps to the list of layers in an argument: of a list of cells Keras makes StackedRNNCells."""
     return (*at, "cells") if at[-1] == "cell" else at
 
 
 def reached(start: Any, steps: Steps) -> Any:
-    """The object that steps lead to from a real Keras model or layer. Raises what Keras raises where there is none."""
+    """Return the object that steps lead to from a real Keras model or layer. Raises what Keras raises where there is
+    none."""
     for step in steps:
         if isinstance(step, ItemNamed):
             start = start[step.number]
@@ -109,12 +110,12 @@ class InnerName(NamedTuple):
     prefix: str = ""
 
     def around(self, path: WeightPath) -> WeightPath:
-        """The path, in the outer layer's terms, of a weight of the inner layer."""
+        """Return the path, in the outer layer's terms, of a weight of the inner layer."""
         inside = [part if isinstance(part, str) else part._replace(steps=(*self.steps, *part.steps)) for part in path]
         return (self, *inside)
 
     def name_in(self, layer: Any) -> str:
-        """The name, for an outer layer."""
+        """Return the name, for an outer layer."""
         inner = layer
         for step in self.steps:
             if isinstance(step, int):
@@ -131,11 +132,11 @@ WeightPath: TypeAlias = tuple[str | InnerName, ...]
 
 
 def path_names(path: WeightPath, layer: Any) -> tuple[str, ...]:
-    """The names on a path, for the layer that has the weight: a Layer of a Model."""
+    """Return the names on a path, for the layer that has the weight: a Layer of a Model."""
     return tuple([part if isinstance(part, str) else part.name_in(layer) for part in path])
 
 
 def weight_name(attrs: Mapping[str, Any], layer: Any) -> str:
-    """The name of a weight below its layer, `lstm_cell/kernel`, in PyTorch `out_proj.weight`. `attrs` are those of its
-    leaf."""
+    """Return the name of a weight below its layer, `lstm_cell/kernel`, in PyTorch `out_proj.weight`. `attrs` are those
+    of its leaf."""
     return ("." if layer.type.startswith("torch.") else "/").join((*path_names(attrs["path"], layer), attrs["name"]))

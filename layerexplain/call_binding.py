@@ -39,7 +39,7 @@ def _is_tensor_list(value: Any) -> bool:
 
 
 def _tensors(value: Any) -> list[TensorRef | ConstantArray]:
-    """The tensors of an argument, and the arrays that stand in place of tensors."""
+    """Return the tensors of an argument, and the arrays that stand in place of tensors."""
     if type(value) is ConstantArray:
         return [value]
     if isinstance(value, list | tuple) and not isinstance(value, TensorRef):
@@ -142,7 +142,8 @@ def bind_call(declaration: Declaration, call: Call) -> BoundCall:
 
 
 def given_masks(value: Any, count: int) -> dict[int, TensorRef | None]:
-    """The masks of the first `count` tensors: a list is taken as it stands, None in it and what it lacks included."""
+    """Return the masks of the first `count` tensors: a list is taken as it stands, None in it and what it lacks
+    included."""
     if isinstance(value, TensorRef):
         return {0: value}
     if type(value) is ConstantArray:

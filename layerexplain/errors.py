@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from layerexplain.records import NamedTuple
+
 DEBUG_VARIABLE = "LAYEREXPLAIN_DEBUG"
 
 NO_FILE = ""
@@ -28,11 +30,23 @@ then. The user alone is a token over HTTP."""
 _ENDLESS = r"(\S{50})\S{140,}(\S{8})"
 
 
+class Edit(NamedTuple):
+    """A change of a program that an error proposes, in `words`: an `argument` of a layer gets a `value`, as it is
+    written in Python; or, where no argument is named, what `value` calls comes after a layer. `layer` is its name; ""
+    is the layer at fault, before which the call then comes."""
+
+    words: str
+    argument: str
+    value: str
+    layer: str = ""
+
+
 class LayerExplainError(ValueError):
     """Report that something about the input is wrong.
 
     `str()` is one line: `file:line: layer 'x': fact; what would be right`. Where `column` is known too, it is
     `file:line:column`, both counted from 1, as compilers and editors count. Every error that a user can cause is one.
+    `edits` are the changes that its advice consists of, as far as a program could make them.
 
     >>> import layerexplain
     >>> try:
@@ -50,6 +64,7 @@ class LayerExplainError(ValueError):
         line: int | None = None,
         column: int | None = None,
         layer: str | None = None,
+        edits: Sequence[Edit] = (),
     ) -> None:
         super().__init__(fact)
         self.fact = fact
@@ -57,6 +72,7 @@ class LayerExplainError(ValueError):
         self.line = line
         self.column = column
         self.layer = layer
+        self.edits = tuple(edits)
 
     def with_place(
         self,
@@ -118,13 +134,14 @@ class AxesError(ShapeError):
 class WindowError(ShapeError):
     """A window does not fit into its input. The `advice` ends its fact, unless a likelier cause is found."""
 
-    def __init__(self, fact: str, advice: str) -> None:
-        super().__init__(f"{fact}; {advice}")
+    def __init__(self, fact: str, advice: str, edits: Sequence[Edit] = ()) -> None:
+        super().__init__(f"{fact}; {advice}", edits=edits)
         self._without_advice = fact
 
     def because(self, cause: str) -> None:
         """Say the likeliest cause in place of the advice."""
         self.fact = f"{self._without_advice}; {cause}"
+        self.edits = ()
 
 
 class NotKnown(LayerExplainError):
@@ -152,13 +169,14 @@ class ErrorGroup(LayerExplainError):
 
 
 def place_order(error: LayerExplainError) -> tuple[Any, ...]:
-    """The key by which errors of one source are sorted: the cell of a notebook, line and column."""
+    """Return the key by which errors of one source are sorted: the cell of a notebook, line and column."""
     cell = re.search(r"cell (\d+)$", error.source or "")
     return int(cell[1]) if cell else 0, error.line or 0, error.column or 0
 
 
 def within(source: str | None, file: str) -> str:
-    """What a place calls a file of a source: the cell of a notebook together with the notebook, another file alone.
+    """Return what a place calls a file of a source: the cell of a notebook together with the notebook, another file
+    alone.
 
     >>> within("train.ipynb", "cell 3"), within("train.py", "layers.py")
     ('train.ipynb:cell 3', 'layers.py')
@@ -183,12 +201,12 @@ def hidden_login(found: re.Match[str]) -> str:
 
 
 def _shortened(text: str) -> str:
-    """A text with its endless words cut: a name or number from a file may have millions of characters."""
+    """Return a text with its endless words cut: a name or number from a file may have millions of characters."""
     return re.sub(_ENDLESS, r"\1…\2", text) if len(text) > 200 else text
 
 
 def each_of(error: LayerExplainError) -> list[LayerExplainError]:
-    """The errors of a group, or the one error itself."""
+    """Return the errors of a group, or the one error itself."""
     return error.errors if isinstance(error, ErrorGroup) else [error]
 
 
@@ -199,13 +217,13 @@ def raise_any(faults: Sequence[LayerExplainError]) -> None:
 
 
 def first_line(error: BaseException, most: int = 160) -> str:
-    """The first line of any error's text, or its type where it has none."""
+    """Return the first line of any error's text, or its type where it has none."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     return without_passwords(text)[:most]
 
 
 def why_unread(error: BaseException) -> str:
-    """What the system says of a file that cannot be read, as the fact of a SourceError."""
+    """Return what the system says of a file that cannot be read, as the fact of a SourceError."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, PermissionError):
@@ -214,7 +232,7 @@ def why_unread(error: BaseException) -> str:
 
 
 def lines_of(error: Exception, source: str | None = None) -> list[str]:
-    """What there is to say of an error: `file:line: …`, a line for each error of a group.
+    """Return what there is to say of an error: `file:line: …`, a line for each error of a group.
 
     `source` is named where the error does not name one. An error that is not of the user's making is called a bug,
     with its type and message; its traceback is printed on stderr too if LAYEREXPLAIN_DEBUG is set.

@@ -23,7 +23,7 @@ _SHAPES = (INPUT_SHAPE, "batch_input_shape", "batch_shape", "input_dim")
 
 
 def is_code(text: str) -> bool:
-    """Whether a text is a call rather than a type."""
+    """Return whether a text is a call rather than a type."""
     return "(" in text
 
 
@@ -111,7 +111,7 @@ def _value(node: ast.expr, names: Names, deep: int) -> Any:
 
 
 def _shown(node: ast.expr) -> str:
-    """The beginning of what was written."""
+    """Return the beginning of what was written."""
     try:
         return ast.unparse(node)[:60]
     except RecursionError:

@@ -24,7 +24,7 @@ _LISTED = 12
 
 
 def layers_in(model: Model) -> Iterator[tuple[str, Layer]]:
-    """The paths and layers of a model in order, those of nested models behind the model."""
+    """Yield the paths and layers of a model in order, those of nested models behind the model."""
     waiting = [(layer.name, layer) for layer in reversed(model.layers)]
     while waiting:
         path, layer = waiting.pop()
@@ -34,7 +34,7 @@ def layers_in(model: Model) -> Iterator[tuple[str, Layer]]:
 
 
 def matches(pattern: str, *names: str) -> bool:
-    """Whether one of a layer's names is the pattern or matches it. A name may have a `[` of its own."""
+    """Return whether one of a layer's names is the pattern or matches it. A name may have a `[` of its own."""
     return any(name == pattern or fnmatchcase(name, pattern) for name in names)
 
 
@@ -47,8 +47,8 @@ class LayerCandidate(NamedTuple):
 
 
 def found(pattern: str, rows: Sequence[LayerCandidate]) -> list[str]:
-    """The paths of the layers that a pattern means: by name or path, else by type, by position among the rows of depth
-    0 (from the end if it is negative), or by a part of the name or the type; upper and lower case are one there.
+    """Return the paths of the layers that a pattern means: by name or path, else by type, by position among the rows of
+    depth 0 (from the end if it is negative), or by a part of the name or the type; upper and lower case are one there.
 
     >>> rows = [LayerCandidate(name, name, type) for name, type in (("conv2d", "Conv2D"), ("out", "Dense"))]
     >>> found("con*", rows), found("Conv2D", rows), found("-1", rows), found("onv", rows)
@@ -69,7 +69,7 @@ def found(pattern: str, rows: Sequence[LayerCandidate]) -> list[str]:
 
 
 def no_match(pattern: str, names: Iterable[str], models: int = 1) -> LayerExplainError:
-    """The error for a pattern that matches none of the names, which are those of one model or of several."""
+    """Return the error for a pattern that matches none of the names, which are those of one model or of several."""
     known = list(dict.fromkeys(names))
     shown = ", ".join(known[:_LISTED]) + (f" and {len(known) - _LISTED:,} more" if len(known) > _LISTED else "")
     hint = did_you_mean(pattern, known) or f"the {'model has' if models == 1 else 'models have'} {shown}"

@@ -44,7 +44,7 @@ CallKey = tuple[str, int]
 
 
 def tensor_refs(value: Any) -> Iterator[TensorRef]:
-    """All tensors in a call's arguments, in order; iterative, since files nest as deep as they like.
+    """Yield all tensors in a call's arguments, in order; iterative, since files nest as deep as they like.
 
     >>> list(tensor_refs([TensorRef("a"), {"mask": TensorRef("b")}, 3]))
     [TensorRef(layer='a', call=0, output=0), TensorRef(layer='b', call=0, output=0)]
@@ -66,7 +66,8 @@ def tensor_refs(value: Any) -> Iterator[TensorRef]:
 
 
 def replaced(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
-    """A structure of lists, mappings and slices with each value of a kind changed, such as the tensors of a call.
+    """Return a structure of lists, mappings and slices with each value of a kind changed, such as the tensors of a
+    call.
 
     >>> replaced([TensorRef("a"), {"mask": TensorRef("b")}, 3], TensorRef, lambda ref: ref.layer)
     ['a', {'mask': 'b'}, 3]
@@ -192,7 +193,7 @@ class Layer(NamedTuple):
 
 
 def values_inside(value: Any) -> Iterator[Any]:
-    """A value of a configuration and all in it: items of lists, and what is in the configurations of layers.
+    """Yield a value of a configuration and all in it: items of lists, and what is in the configurations of layers.
 
     >>> [one.type for one in values_inside((2, Layer("d", "Dense", "layer", {"units": 3}))) if isinstance(one, Layer)]
     ['Dense']
@@ -273,15 +274,17 @@ class Call(NamedTuple):
 
 
 def is_before_keras_3(version: str | None) -> bool:
-    """Whether Keras 0, 1 or 2 wrote a file that states this version; False where it states none."""
+    """Return whether Keras 0, 1 or 2 wrote a file that states this version; False where it states none."""
     return version is not None and version.partition(".")[0] in ("0", "1", "2")
 
 
 class TrainingSetting(NamedTuple):
-    """A loss, an optimizer, a metric or a schedule as a file names it, with the arguments that it states."""
+    """A loss, an optimizer, a metric or a schedule as a file names it, with the arguments that it states. `line` is
+    where code makes it."""
 
     name: str
     config: Mapping[str, Any] = MappingProxyType({})
+    line: int | None = None
 
 
 class Training(NamedTuple):
@@ -352,9 +355,11 @@ class Model(Record):
     """How inputs and outputs are nested: lists and mappings of their numbers, as `{"mean": 0, "rest": [1, 2]}`. None
     for one tensor alone, and for several in a list."""
     source_code: SourceCode | None = None
-    """What a model was read from whose code computes with the shapes of its inputs, where they are not known."""
+    """What a model was read from that stands in code."""
     fit_data: FitData | None = None
     """What its code trains it on."""
+    weights_file: str = ""
+    """The file that its weights are read from, where that is not the source."""
 
     def __repr__(self) -> str:
         count = f"{len(self.layers):,} layer{'' if len(self.layers) == 1 else 's'}"
@@ -366,13 +371,28 @@ class Model(Record):
         return {layer.name: layer for layer in self.layers}
 
     def at(self, shapes: InputShapes) -> Model:
-        """The model with its inputs of given shapes: that of code is read again, in which sizes may follow from them.
+        """Return the model with its inputs of given shapes: that of code is read again, in which sizes may follow from
+        them.
 
         >>> Model("m", "Functional", (), (), (), ()).at({"x": (3,)}).name
         'm'
         """
         model = self.source_code.at(shapes) if shapes and self.source_code is not None else None
-        return self if model is None else model._replace(source=self.source, source_code=None)
+        if model is None:
+            return self
+        again = None if model.source_code is None else SourceCode(model.source_code.results)
+        return model._replace(source=self.source, source_code=again, weights_file=self.weights_file)
+
+    def on(self, given: Any) -> Model:
+        """Return the model on one array, or on arrays by the names of its inputs: that of code at their shapes."""
+        if self.source_code is None:
+            return self
+        from numpy import shape
+
+        arrays = given if isinstance(given, Mapping) else {ref.layer: given for ref in self.inputs[:1]}
+        axes = {ref.layer: batch_axis(self.layers_by_name[ref.layer]) for ref in self.inputs}
+        sizes = {name: shape(arrays[name]) for name in axes if name in arrays}
+        return self.at({name: (*one[: axes[name]], *one[axes[name] + 1 :]) for name, one in sizes.items()})
 
 
 class DataArray(NamedTuple):
@@ -402,10 +422,28 @@ class FitData:
         return 0
 
 
-class SourceCode:
-    """The code of a model. Two of them are equal: it is the models that are compared, not where they come from."""
+class PlacedResult(NamedTuple):
+    """What a line of code gives that is no row of its model: a statement inside of a layer of the program, or the call
+    of a module that consists of others (`layer` is its path). The place is as that of a `Layer`."""
 
-    def __init__(self, at: Callable[[InputShapes], Model | None]) -> None:
+    line: int
+    column: int
+    file: str
+    shapes: tuple[Shape | None, ...]
+    layer: str = ""
+
+
+class SourceCode:
+    """The code of a model: `results` gives what lines give that are no rows, and `at` the model at given shapes of its
+    inputs, where its code computes with them. Two of them are equal: it is the models that are compared, not where
+    they come from."""
+
+    def __init__(
+        self,
+        results: Callable[[], Sequence[PlacedResult]],
+        at: Callable[[InputShapes], Model | None] = lambda shapes: None,
+    ) -> None:
+        self.results = results
         self.at = at
 
     def __eq__(self, other: object) -> bool:

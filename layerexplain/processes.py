@@ -38,7 +38,7 @@ class Result(NamedTuple):
 
 
 def processors() -> int:
-    """How many processors this process may use."""
+    """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -90,7 +90,7 @@ class _Worker:
         self.waiting_bytes = 0
 
     def takes(self, size: int, ahead: int) -> bool:
-        """Whether an item of so many bytes may be sent without waiting."""
+        """Return whether an item of so many bytes may be sent without waiting."""
         return not self.given or (len(self.given) < ahead and self.waiting_bytes + size <= _AHEAD_BYTES)
 
     def send(self, task: _Task, data: bytes) -> None:
@@ -154,7 +154,7 @@ class _Pool:
         self._workers.clear()
 
     def _peek(self) -> _Task | None:
-        """The next item, which stays the next."""
+        """Return the next item, which stays the next."""
         if self._next is None:
             self._next = self._again.popleft() if self._again else next(self._items, None)
         return self._next
@@ -181,8 +181,8 @@ class _Pool:
                 return
 
     def _started(self) -> _Worker | None:
-        """A new process; None where the system has no more of them. Ctrl-C is for the program itself, which then ends
-        it."""
+        """Return a new process; None where the system has no more of them. Ctrl-C is for the program itself, which then
+        ends it."""
         import signal
 
         ours, its = self._context.Pipe()
@@ -228,14 +228,14 @@ class _Pool:
         yield from self._in_turn()
 
     def _in_turn(self) -> Iterator[Result]:
-        """The results whose turn it is."""
+        """Yield the results whose turn it is."""
         while (result := self._found.pop(self._turn, None)) is not None:
             self._turn += 1
             yield result
 
 
 def _serve(connection: Connection, inherited: Sequence[Connection], work: Callable[[Any], Any]) -> None:
-    """What a process does."""
+    """Do what a process does."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

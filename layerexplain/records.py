@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def grouped(pairs: Iterable[tuple[_Key, _Value]]) -> dict[_Key, list[_Value]]:
-    """The values of each key, in the order in which they come.
+    """Return the values of each key, in the order in which they come.
 
     >>> grouped((len(word), word) for word in ("one", "three", "two"))
     {3: ['one', 'two'], 5: ['three']}
@@ -34,8 +34,8 @@ def grouped(pairs: Iterable[tuple[_Key, _Value]]) -> dict[_Key, list[_Value]]:
 
 
 def sources_first(ends: Iterable[_Key], sources_of: Callable[[_Key], Iterable[_Key]]) -> list[_Key]:
-    """The ends of a graph and what leads to them, each once and after its sources, in the order of a walk from the
-    ends. It does not recurse, since a chain may be long, and enters what stands in a circle once.
+    """Return the ends of a graph and what leads to them, each once and after its sources, in the order of a walk from
+    the ends. It does not recurse, since a chain may be long, and enters what stands in a circle once.
 
     >>> sources_first("d", {"d": "bc", "c": "a", "b": "a", "a": ""}.__getitem__)
     ['a', 'b', 'c', 'd']
@@ -212,7 +212,7 @@ if not TYPE_CHECKING:
         return FunctionType(code, globals(), "__new__", tuple(defaults.values()))
 
     def _annotations(namespace: dict[str, Any]) -> Any:
-        """The annotations of a class body; Python 3.14 has them as a function, unless they are texts."""
+        """Return the annotations of a class body; Python 3.14 has them as a function, unless they are texts."""
         found = namespace.get("__annotations__")
         if found is None and "__annotate_func__" in namespace:
             from annotationlib import Format, call_annotate_function

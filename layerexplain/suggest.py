@@ -64,13 +64,14 @@ def names_in(names: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def in_a_row(parts: Iterable[object]) -> str:
-    """`a, b and c`."""
+    """Return `a, b and c`."""
     *before, last = map(str, parts)
     return f"{', '.join(before)} and {last}" if before else last
 
 
 def batch_words(without: str, with_axis: str) -> str:
-    """The note on a batch that was typed: how the shape is written without it, and how with an axis of unknown size."""
+    """Return the note on a batch that was typed: how the shape is written without it, and how with an axis of unknown
+    size."""
     return (
         f"None in front is read as the batch, which is left out here: write {without}; or {with_axis} if it is an axis"
     )
@@ -81,7 +82,8 @@ def _bare(name: str) -> str:
 
 
 def _has_swapped_letters(one: str, other: str) -> bool:
-    """Whether two names differ in nothing but two neighbouring letters that changed places: `adma` and `adam`."""
+    """Return whether two names differ in nothing but two neighbouring letters that changed places: `adma` and
+    `adam`."""
     one, other = one.lower(), other.lower()
     apart = [i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b] if len(one) == len(other) else []
     if len(apart) != 2:

@@ -101,7 +101,7 @@ def on_cluster(
 
 @contextmanager
 def _in_our_words() -> Iterator[None]:
-    """Keeps Dask from logging what it meets, with tracebacks: what there is to say of it we say."""
+    """Keep Dask from logging what it meets, with tracebacks: what there is to say of it we say."""
     names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in ("distributed", "tornado")]
     loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
@@ -115,7 +115,7 @@ def _in_our_words() -> Iterator[None]:
 
 
 def _worked(work: Callable[[Any], Any], item: Any, pace: tuple[int, int, int]) -> Any:
-    """What a worker does with an item, while it collects garbage at the pace of the program."""
+    """Return what a worker does with an item, while it collects garbage at the pace of the program."""
     before = gc.get_threshold()
     gc.set_threshold(*pace)
     try:

@@ -98,7 +98,7 @@ _TYPES: dict[str, dict[str, Any]] = {
 
 
 def json_schema() -> dict[str, Any]:
-    """The contract as a JSON Schema, docs/catalogue.schema.json: a row of either table."""
+    """Return the contract as a JSON Schema, docs/catalogue.schema.json: a row of either table."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A row of a catalogue: of a model, or of a layer",

@@ -15,9 +15,8 @@ from layerexplain.catalogues.manifest import Listed, Manifest
 from layerexplain.catalogues.part import Ask
 from layerexplain.errors import NotAModel, SourceError
 from layerexplain.records import NamedTuple
-from layerexplain.sources.found import FoundSource
 from layerexplain.sources.listing import describe, find_sources
-from layerexplain.sources.names import is_remote, source_reference
+from layerexplain.sources.names import FoundSource, is_remote, source_reference
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -38,7 +37,7 @@ def listed(sources: Iterable[str], recursive: bool, ask: Ask, manifest: Manifest
     """Yield what sources hold, in their order."""
 
     def looked_up(source: str) -> tuple[str, Iterator[FoundSource]]:
-        """A source with what it holds; the first of that, for which a server is asked, is there."""
+        """Return a source with what it holds; the first of that, for which a server is asked, is there."""
         found = find_sources([source], recursive=recursive, reach=ask.reach)
         return source, chain([one for one in (next(found, None),) if one is not None], found)
 
@@ -53,7 +52,7 @@ def listed(sources: Iterable[str], recursive: bool, ask: Ask, manifest: Manifest
         return one
 
     def as_it_is(one: _OfSource) -> _OfSource | None:
-        """What was found, if it is new or has a mark: an index may tell nothing of files but their names."""
+        """Return what was found, if it is new or has a mark: an index may tell nothing of files but their names."""
         return one if one.found.mark or one.found.fault is not None or not manifest.knows_mark(one.name) else None
 
     for given, name, found in overlapped(each(), described, as_it_is):
@@ -94,7 +93,7 @@ class _Threads(Generic[_Item, _Result]):
         self._count = 0
 
     def given(self, item: _Item) -> Future[_Result]:
-        """What will come of an item."""
+        """Return what will come of an item."""
         future: Future[_Result] = Future()
         self._given.put((item, future))
         if self._count < AT_ONCE:

@@ -83,12 +83,12 @@ class Counts(NamedTuple):
 
 
 def _as_text(words: str | None) -> str | None:
-    """Words as SQLite takes them: bytes of a name or of a header that are no UTF-8 are spelt out."""
+    """Return words as SQLite takes them: bytes of a name or of a header that are no UTF-8 are spelt out."""
     return words and words.encode("utf-8", "backslashreplace").decode()
 
 
 def _as_name(source: str) -> str | bytes:
-    """A source as SQLite takes it, and `os.fsdecode` gives it back: a name that is no UTF-8 as its bytes."""
+    """Return a source as SQLite takes it, and `os.fsdecode` gives it back: a name that is no UTF-8 as its bytes."""
     try:
         source.encode()
     except UnicodeEncodeError:
@@ -143,17 +143,17 @@ class Manifest:
             self._base.executemany(_LIST, rows)
 
     def knows_mark(self, source: str) -> bool:
-        """Whether a source was read that had a mark, so that its mark of today says whether it has changed."""
+        """Return whether a source was read that had a mark, so that its mark of today says whether it has changed."""
         query = "SELECT 1 FROM sources WHERE source = ? AND part NOTNULL AND mark != '' AND NOT again"
         return bool(self._all(query, _as_name(source)))
 
     def stale_parts(self) -> list[str]:
-        """The parts with rows of sources that have changed or are no longer there."""
+        """Return the parts with rows of sources that have changed or are no longer there."""
         query = "SELECT DISTINCT part FROM sources WHERE part NOTNULL AND (changed OR run < ?)"
         return [part for (part,) in self._all(query, self.run)]
 
     def kept(self, part: str) -> list[Done]:
-        """The sources of a part whose rows are still true, in the order of these."""
+        """Return the sources of a part whose rows are still true, in the order of these."""
         query = (
             "SELECT source, size, mark, models_from, models_to, layers_from, layers_to, models, errors, passed, again "
             "FROM sources WHERE part = ? AND NOT changed AND run = ? ORDER BY models_from, layers_from, place"
@@ -178,7 +178,8 @@ class Manifest:
     # Reading -----------------------------------------------------------------------------------------------------
 
     def waiting(self, most: int) -> Iterator[list[Listed]]:
-        """The sources that are to be read, so many at a time, in order. What is entered meanwhile is not met again."""
+        """Yield the sources that are to be read, so many at a time, in order. What is entered meanwhile is not met
+        again."""
         query = (
             "SELECT place, source, size, mark, named, fault, no_model, deaths FROM sources "
             "WHERE part IS NULL AND place > ? ORDER BY place LIMIT ?"
@@ -209,17 +210,17 @@ class Manifest:
             self._base.execute("UPDATE sources SET deaths = deaths + 1 WHERE source = ?", (_as_name(source),))
 
     def is_empty(self) -> bool:
-        """Whether no source is known."""
+        """Return whether no source is known."""
         return not self._all("SELECT 1 FROM sources LIMIT 1")
 
     # What there is -----------------------------------------------------------------------------------------------
 
     def parts(self) -> set[str]:
-        """The names of all parts."""
+        """Return the names of all parts."""
         return {part for (part,) in self._all("SELECT DISTINCT part FROM sources WHERE part NOTNULL")}
 
     def ranges(self, table: str) -> Iterator[tuple[str, int, int]]:
-        """Where the rows of a table are, in the order of the listing: part, from, to. Neighbours are one."""
+        """Yield where the rows of a table are, in the order of the listing: part, from, to. Neighbours are one."""
         query = f"SELECT part, {table}_from, {table}_to FROM sources WHERE part NOTNULL ORDER BY place"  # noqa: S608
         last: tuple[str, int, int] | None = None
         with self._errors():
@@ -234,7 +235,7 @@ class Manifest:
             yield last
 
     def counts(self) -> Counts:
-        """How much is listed and done."""
+        """Return how much is listed and done."""
         query = "SELECT COUNT(*), COUNT(part), SUM(models), SUM(errors), SUM(passed) FROM sources WHERE run = ?"
         (row,) = self._all(query, self.run)
         return Counts(*[value or 0 for value in row])
@@ -245,7 +246,7 @@ class Manifest:
 
     @contextmanager
     def _together(self) -> Iterator[None]:
-        """All of it is entered, or nothing."""
+        """Enter all of it, or nothing."""
         self._base.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -20,9 +20,8 @@ from layerexplain.errors import LayerExplainError, NotAModel, SourceError
 from layerexplain.frontends.not_a_model import holds_no_model
 from layerexplain.frontends.own_layers import Code
 from layerexplain.records import NamedTuple
-from layerexplain.sources.found import FoundSource
 from layerexplain.sources.listing import describe
-from layerexplain.sources.names import USUAL, Passwords, Reach, is_remote, source_reference
+from layerexplain.sources.names import USUAL, FoundSource, Passwords, Reach, is_remote, source_reference
 
 SECONDS = 30
 """A part ends after so many seconds, so that no more than that is lost with a process; the rest is for the next."""
@@ -123,7 +122,7 @@ def deaths(table: CatalogueTable, share: Share) -> Counter[int]:
 
 
 def begun(table: CatalogueTable) -> int:
-    """How many sources those who are at work have begun."""
+    """Return how many sources those who are at work have begun."""
     count = 0
     with suppress(OSError):
         for name in os.listdir(table.journals):
@@ -133,7 +132,7 @@ def begun(table: CatalogueTable) -> int:
 
 
 def _rows(one: Listed, ask: Ask) -> tuple[Done, list[ModelRows]]:
-    """The rows of a source, and what is remembered of it."""
+    """Return the rows of a source, and what is remembered of it."""
     source: Any = source_reference(ask.passwords.put_back(one.source), ask.reach)
     listed = FoundSource(source, one.size, one.mark)
     fault = one.fault
@@ -153,7 +152,7 @@ def _rows(one: Listed, ask: Ask) -> tuple[Done, list[ModelRows]]:
 
 
 def finished(one: Listed, found: FoundSource, rows: list[ModelRows], *, again: bool) -> tuple[Done, list[ModelRows]]:
-    """What is remembered of a source, and its rows; none where it holds no model, and was not named."""
+    """Return what is remembered of a source, and its rows; none where it holds no model, and was not named."""
     faults = [row.fault for row in rows]
     passed = not one.named and all(
         isinstance(fault, LayerExplainError) and holds_no_model(found.source, fault) for fault in faults
@@ -171,7 +170,7 @@ def _described(source: str, reach: Reach) -> FoundSource | None:
 
 
 def _may_pass(source: str, fault: Exception | None) -> bool:
-    """Whether a fault may be gone in the next run, although the source has not changed."""
+    """Return whether a fault may be gone in the next run, although the source has not changed."""
     if fault is None or isinstance(fault, NotAModel):
         return False
     words = str(fault) if isinstance(fault, LayerExplainError) else ""

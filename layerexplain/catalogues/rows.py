@@ -62,7 +62,7 @@ def rows_of(source: str, size: int | None = None, mark: str = "", code: Code = (
 
 
 def failed(source: str, size: int | None, mark: str, error: str) -> ModelRows:
-    """The row of a source that could not be read."""
+    """Return the row of a source that could not be read."""
     known = {"schema": VERSION, "source": _name(source), "size": size, "modified": _time(mark), "error": error}
     return ModelRows({**_UNKNOWN, **known}, [])
 
@@ -77,7 +77,7 @@ def _name(source: str) -> str:
 
 
 def _words(error: Exception, source: str) -> str:
-    """What went wrong, without the name of the source, which has a column of its own."""
+    """Return what went wrong, without the name of the source, which has a column of its own."""
     place = re.escape(source)
     lines = [re.sub(rf"^{place}(?::(\d+))?: ", _line, line) for line in lines_of(error, source)]
     more = f" (and {len(lines) - 3} more)" if len(lines) > 3 else ""
@@ -159,7 +159,7 @@ def _layer_row(
 
 
 def _time(mark: str) -> datetime | None:
-    """The time that a mark tells; None where it is an ETag."""
+    """Return the time that a mark tells; None where it is an ETag."""
     try:
         if mark.isdecimal() and len(mark) > 15:  # nanoseconds, as a file system has them
             return datetime.fromtimestamp(int(mark) // 1_000_000_000, UTC)

@@ -216,7 +216,8 @@ class _Run:
                 raise LayerExplainError("no part of it could be written", source=self.shown)
 
     def _results(self, shares: Iterator[Share], tell: Callable[[], None]) -> Generator[Result | None, None, None]:
-        """What comes of shares. `tell` is for those who work in this process; of others None says that time passes."""
+        """Return what comes of shares. `tell` is for those who work in this process; of others None says that time
+        passes."""
         work = partial(write_part, self.ask)
         if self.dask is not None:
             from layerexplain.catalogues.cluster import on_cluster
@@ -247,7 +248,8 @@ class _Run:
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """The first Ctrl-C lets those who are at work end what they read and write it; a second ends all at once."""
+        """Let those who are at work end what they read at the first Ctrl-C, and write it; end all at once at the
+        second."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -267,7 +269,7 @@ class _Run:
 
 
 def _renewed(table: CatalogueTable, task: tuple[str, str, Sequence[Done]]) -> Any:
-    """A part without the rows that are not true any more; why not, as text, where it cannot be written."""
+    """Return a part without the rows that are not true any more; why not, as text, where it cannot be written."""
     try:
         part, other, kept = task
         return without_stale_rows(table, part, other, kept)

@@ -63,24 +63,24 @@ class CatalogueTable(NamedTuple):
         return os.path.join(self.work, "stop")
 
     def path_of(self, table: str) -> str:
-        """The path of one of the two tables."""
+        """Return the path of one of the two tables."""
         stem = self.path.removesuffix(f".{self.format}")
         return self.path if table == "models" else f"{stem}.{table}.{self.format}"
 
     def folder(self, table: str) -> str:
-        """The directory with a table's parts."""
+        """Return the directory with a table's parts."""
         return self.path_of(table) if self.is_parts else os.path.join(self.work, table)
 
     def file(self, table: str, part: str) -> str:
-        """The file of a table in a part."""
+        """Return the file of a table in a part."""
         return os.path.join(self.folder(table), f"{part}.{self.format}")
 
     def journal(self, part: str) -> str:
-        """What tells how far a part is."""
+        """Return what tells how far a part is."""
         return os.path.join(self.journals, part)
 
     def writer(self, table: str, part: str) -> Writer:
-        """What writes a table's rows of a part."""
+        """Return what writes a table's rows of a part."""
         path, columns = self.file(table, part), TABLES[table]
         if self.format == "parquet":
             return ParquetWriter(path, columns)
@@ -88,8 +88,8 @@ class CatalogueTable(NamedTuple):
 
 
 def table_at(path: str) -> CatalogueTable:
-    """The catalogue at a path, whose ending says its format. Raises LayerExplainError for another ending, or if pyarrow
-    is needed and not there."""
+    """Return the catalogue at a path, whose ending says its format. Raises LayerExplainError for another ending, or if
+    pyarrow is needed and not there."""
     format = path.rpartition(".")[2].lower() if "." in os.path.basename(path) else ""
     if format not in FORMATS:
         raise LayerExplainError("needs to end with .parquet, .jsonl or .csv", source=path)
@@ -102,7 +102,7 @@ def table_at(path: str) -> CatalogueTable:
 def open_manifest(
     table: CatalogueTable, shown: str, *, resume: bool, overwrite: bool, facts: dict[str, str]
 ) -> Manifest:
-    """The manifest of a table: of a new one, or of one that is there and is resumed or written anew.
+    """Return the manifest of a table: of a new one, or of one that is there and is resumed or written anew.
 
     Raises LayerExplainError if the table exists and neither `resume` nor `overwrite` is set, or if it cannot be
     written.

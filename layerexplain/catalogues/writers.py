@@ -55,8 +55,8 @@ class Writer(ABC):
 
 
 def unfinished(path: str) -> str:
-    """The path of a file that is being written: pyarrow passes over names that begin so, and DuckDB's `*.parquet` over
-    those that end so."""
+    """Return the path of a file that is being written: pyarrow passes over names that begin so, and DuckDB's
+    `*.parquet` over those that end so."""
     folder, name = os.path.split(path)
     return os.path.join(folder, f"_{name}.new")
 
@@ -102,7 +102,7 @@ class ParquetWriter(Writer):
 
 
 def json_line(row: Row) -> str:
-    """A row as a line of JSON."""
+    """Return a row as a line of JSON."""
     return json_safe(encoded({name: _json(value) for name, value in row.items()}), False) + "\n"
 
 
@@ -111,7 +111,7 @@ def _json(value: Any) -> Any:
 
 
 def csv_line(columns: Sequence[Field]) -> Callable[[Row], str]:
-    """What writes a row of these columns as a line of CSV."""
+    """Return what writes a row of these columns as a line of CSV."""
     import csv
     from io import StringIO
 
@@ -128,12 +128,12 @@ def csv_line(columns: Sequence[Field]) -> Callable[[Row], str]:
 
 
 def csv_header(columns: Sequence[Field]) -> str:
-    """The first line of a CSV file."""
+    """Return the first line of a CSV file."""
     return ",".join([column.name for column in columns]) + "\n"
 
 
 def _cell(column: Field, value: Any) -> str:
-    """A cell as the tables of `summary` print it: several values are joined by `; `, unknown is empty."""
+    """Return a cell as the tables of `summary` print it: several values are joined by `; `, unknown is empty."""
     if value is None:
         return ""
     if column.kind == "counts":
@@ -153,7 +153,7 @@ def _cell(column: Field, value: Any) -> str:
 
 
 def arrow_schema(columns: Sequence[Field]) -> Any:
-    """The columns as a schema of Arrow."""
+    """Return the columns as a schema of Arrow."""
     import pyarrow as pa
 
     shape = pa.list_(pa.int64())

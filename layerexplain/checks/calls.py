@@ -212,3 +212,9 @@ def losses_of(network: Network) -> Iterator[tuple[TracedCall, Shape, Loss, Train
         spec = call.outputs[ref.output]
         if spec is not None:
             yield call, spec.shape, loss, setting
+
+
+def loss_words(loss: Loss, setting: TrainingSetting) -> str:
+    """Return what a loss takes, and the line of the code where it is made."""
+    line = "" if setting.line is None else f" (line {setting.line})"
+    return f"{loss.name}{line} {loss.taken(setting.config)}"

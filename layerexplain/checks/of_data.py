@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from layerexplain.checks.calls import config_of, ends_with, readers_of, type_of
 from layerexplain.checks.data import Data
 from layerexplain.checks.of_faults import code_of
-from layerexplain.checks.rules import Found, rule, written_faults
+from layerexplain.checks.rules import Found, Torch, rule, written_faults
 from layerexplain.lang.axes import Shape
 from layerexplain.layers.keras.fit_data import (
     examples_words,
@@ -76,10 +76,18 @@ def _open(shape: Shape) -> Shape:
     fix="Give the last layer one unit, or give a target for each unit.",
     source="keras/src/losses/loss.py, squeeze_or_expand_to_same_rank",
     of="data",
+    torch=Torch(
+        "PyTorch spreads the shapes over each other and warns: each output learns the mean of all targets.",
+        "Give target and output one shape.",
+    ),
 )
 def targets_spread(data: Data) -> Iterator[Found]:
     for one in data.targets:
-        if one.output and one.loss is not None and spreads(one.loss, _open(one.array.shape), _open(one.output)):
+        if one.output and one.loss is not None and one.loss.is_spread(one.array.shape, one.output):
+            shapes = f"targets of {shape_text(one.array.shape)} beside an output of {shape_text(one.output)}"
+            cure = "write output.squeeze(1), or target.unsqueeze(1)" if one.output[-1] == 1 else "give both one shape"
+            yield one.layer, f"{one.loss.name} gets {shapes}, and compares each output with many targets; {cure}"
+        elif one.output and one.loss is not None and spreads(one.loss, _open(one.array.shape), _open(one.output)):
             said = f"{one.array.name} is {shape_text(one.array.shape)}, '{one.layer}' gives {shape_words(one.output)}"
             units, own = one.output[-1], one.array.shape[-1]
             pairs = f"the one number of an example with all {units} outputs"
@@ -131,14 +139,16 @@ def examples_left_over(data: Data) -> Iterator[Found]:
     of="data",
 )
 def labels_outside(data: Data) -> Iterator[Found]:
+    wider = "nn.Linear(…, {})" if data.network.model.framework == "torch" else "Dense({})"
     for one in data.targets:
-        units, low, high = one.output[-1] if one.output else None, one.array.low, one.array.high
+        low, high = one.array.low, one.array.high
         if one.loss is None or low is None or high is None:
             continue
+        units = one.loss.classes(one.output or ())
         name = one.array.name
         if one.loss.sparse and isinstance(units, int) and (low < 0 or high >= units):
             said = f"{name} has labels from {low:g} to {high:g}, and '{one.layer}' has {units} units"
-            right = f"`{name} = {name} - {low:g}`" if high - low < units else f"Dense({high + 1:g})"
+            right = f"`{name} = {name} - {low:g}`" if high - low < units else wider.format(f"{high + 1:g}")
             yield one.layer, f"{said}, for classes 0 to {units - 1}; {right}"
         elif one.loss.of == "probabilities" and (low < 0 or high > 1):
             right = f"`{name} = ({name} > 0).astype('float32')`" if low < 0 else "number the two classes 0 and 1"

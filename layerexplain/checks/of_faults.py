@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from layerexplain.checks.rules import Found, rule, written_faults
+from layerexplain.checks.rules import Found, Torch, rule, written_faults
 from layerexplain.network.traced import Network
 
 _GENERAL = "layer-at-fault"
@@ -22,7 +22,9 @@ def code_of(fact: str) -> str:
     return next((code for code, says in _SAYS.items() if says and says in fact), _GENERAL)
 
 
-def _fault(code: str, name: str, *, says: str = "", why: str, fix: str, source: str) -> None:
+def _fault(
+    code: str, name: str, *, says: str = "", why: str, fix: str, source: str, torch: Torch | None = None
+) -> None:
     """Declare a rule that finds the errors which say something."""
 
     def look(network: Network) -> Iterator[Found]:
@@ -32,7 +34,7 @@ def _fault(code: str, name: str, *, says: str = "", why: str, fix: str, source: 
 
     look.__module__ = __name__
     _SAYS[code] = says
-    rule(code, name, "breaks", "certain", why=why, fix=fix, source=source, keras="raises an error")(look)
+    rule(code, name, "breaks", "certain", why=why, fix=fix, source=source, keras="raises an error", torch=torch)(look)
 
 
 _fault(
@@ -86,4 +88,5 @@ _fault(
     why="Keras cannot build the model.",
     fix="The message says what would be right.",
     source="keras/src/layers/layer.py",
+    torch=Torch("PyTorch stops there with an error.", "The message says what would be right."),
 )

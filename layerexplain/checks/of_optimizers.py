@@ -40,12 +40,18 @@ def learning_rate(network: Network) -> Iterator[Found]:
         yield None, f"{optimizer} has a learning rate of {rate:g}"
 
 
+_IN_TORCH = {"learning_rate": "lr"}
+
+
 def _of_optimizer(network: Network, argument: str) -> tuple[str, float]:
     """Return the name of the optimizer, and a number that it is given; NaN for none."""
     training = network.model.training
     optimizer = None if training is None else training.optimizer
-    given = None if optimizer is None else optimizer.config.get(argument)
-    return "" if optimizer is None else optimizer.name, float(given) if isinstance(given, int | float) else nan
+    if optimizer is None:
+        return "", nan
+    name, _, of_torch = optimizer.name.rpartition(".")[::-1]
+    given = optimizer.config.get(_IN_TORCH.get(argument, argument) if of_torch else argument)
+    return name, float(given) if isinstance(given, int | float) else nan
 
 
 @rule(

@@ -11,11 +11,12 @@ from layerexplain.checks.calls import (
     derived,
     ending_with,
     ends_with,
+    loss_words,
     losses_of,
     type_of,
     weights_of,
 )
-from layerexplain.checks.rules import Found, rule
+from layerexplain.checks.rules import Found, Torch, rule
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.visit import nodes
 from layerexplain.network.gradient_paths import End, end_words, lost_weights
@@ -26,10 +27,6 @@ from layerexplain.suggest import in_a_row
 
 _LOGITS = frozenset({"linear"})
 _PROBABILITIES = frozenset({"softmax", "sigmoid"})
-_ENTROPIES = frozenset(
-    {"categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy"}
-    | {"categorical_focal_crossentropy", "binary_focal_crossentropy"}
-)
 _KERAS_LOSSES = "keras/src/losses/losses.py"
 
 
@@ -43,6 +40,10 @@ _KERAS_LOSSES = "keras/src/losses/losses.py"
     source="keras/src/ops/nn.py, softmax",
     keras="warns when the model is called",
     inside=True,
+    torch=Torch(
+        "A softmax over a single value is always 1: whatever training does to the weights, the output does not change.",
+        "Use BCEWithLogitsLoss on the score for two classes, or one unit per class.",
+    ),
 )
 def softmax_over_one(network: Network) -> Iterator[Found]:
     for call in ending_with(network, "softmax"):
@@ -62,12 +63,17 @@ def softmax_over_one(network: Network) -> Iterator[Found]:
     fix="Leave the activation out, or set from_logits=False.",
     source=_KERAS_LOSSES,
     keras="warns on TensorFlow, in fit()",
+    torch=Torch(
+        "The loss applies its softmax or sigmoid to probabilities once more: it cannot fall to 0, its gradients are "
+        "small, and nothing warns.",
+        "Return the scores of the last layer, and apply softmax or sigmoid only to predict.",
+    ),
 )
 def logits_of_probabilities(network: Network) -> Iterator[Found]:
     for call, _, loss, setting in losses_of(network):
         last = activation_of(network, call)
-        if setting.config.get("from_logits") is True and last in _PROBABILITIES:
-            yield call, f"the output ends with {last}, and {loss.name} has from_logits=True"
+        if loss.output_kind(setting.config) == "logits" and last in _PROBABILITIES:
+            yield call, f"the output ends with {last}, and {loss_words(loss, setting)}"
 
 
 @rule(
@@ -78,15 +84,33 @@ def logits_of_probabilities(network: Network) -> Iterator[Found]:
     why="The loss takes logarithms of what it is given: values outside 0 to 1 are clipped, and their gradient is lost.",
     fix="Give the loss from_logits=True, or the last layer an activation (softmax, sigmoid).",
     source=_KERAS_LOSSES,
+    torch=Torch(
+        "The loss takes logarithms of what it is given; PyTorch raises an error for values outside 0 to 1.",
+        "End with sigmoid, or use BCEWithLogitsLoss, which applies it.",
+    ),
 )
 def no_probabilities(network: Network) -> Iterator[Found]:
     for call, _, loss, setting in losses_of(network):
-        if (
-            loss.name in _ENTROPIES
-            and not setting.config.get("from_logits")
-            and activation_of(network, call) in _LOGITS
-        ):
-            yield call, f"the output is linear, and {loss.name} has from_logits=False"
+        if loss.output_kind(setting.config) == "probabilities" and activation_of(network, call) in _LOGITS:
+            yield call, f"the output is linear, and {loss_words(loss, setting)}"
+
+
+@rule(
+    "no-logarithms",
+    "A loss of log-probabilities that gets something else",
+    "wrong",
+    "certain",
+    why="NLLLoss and KLDivLoss compute no logarithm: of scores or probabilities the loss is no likelihood, often below "
+    "0, and falls without end.",
+    fix="End with log_softmax(x, dim=1); or return the scores and use CrossEntropyLoss.",
+    source="torch.nn.NLLLoss",
+)
+def no_logarithms(network: Network) -> Iterator[Found]:
+    for call, _, loss, setting in losses_of(network):
+        last = activation_of(network, call)
+        if loss.output_kind(setting.config) == "logarithms" and last in (*_LOGITS, *_PROBABILITIES, *_NO_PROBABILITIES):
+            ends = "is linear" if last in _LOGITS else f"ends with {last}"
+            yield call, f"the output {ends}, and {loss_words(loss, setting)}"
 
 
 _NO_PROBABILITIES = {
@@ -105,16 +129,20 @@ _NO_PROBABILITIES = {
     why="The loss takes logarithms of probabilities: what is outside 0 to 1 is clipped and passes no gradient.",
     fix="End with softmax (one of several classes) or sigmoid (yes or no), or with no activation and from_logits=True.",
     source=_KERAS_LOSSES,
+    torch=Torch(
+        "A cross-entropy needs scores without bounds, or probabilities: what an activation cuts off is not learned.",
+        "Leave the activation of the last layer out; CrossEntropyLoss and BCEWithLogitsLoss take its scores.",
+    ),
 )
 def activation_before_cross_entropy(network: Network) -> Iterator[Found]:
     for call, _, loss, setting in losses_of(network):
         last = activation_of(network, call)
-        if loss.name not in _ENTROPIES or last not in _NO_PROBABILITIES:
-            continue
-        if not setting.config.get("from_logits"):
+        kind = loss.output_kind(setting.config) if last in _NO_PROBABILITIES else ""
+        if kind == "probabilities":
             yield call, f"the output ends with {last}, {_NO_PROBABILITIES[last]}; {loss.name} needs probabilities"
-        elif last in ("relu", "tanh", "hard_tanh", "softsign"):
-            yield call, f"the output ends with {last}, and {loss.name} has from_logits=True: logits have no bounds"
+        elif kind == "logits" and last in ("relu", "tanh", "hard_tanh", "softsign"):
+            said = loss_words(loss, setting)
+            yield call, f"the output ends with {last}, and {said}: logits have no bounds"
 
 
 @rule(
@@ -137,6 +165,11 @@ def loss_of_no_output(network: Network) -> Iterator[Found]:
                 yield None, f"a {kind} is given for '{name}'; {known}"
 
 
+_ONE_OF_SEVERAL = ("categorical_crossentropy", "sparse_categorical_crossentropy", "CrossEntropyLoss", "NLLLoss")
+_ERRORS = ("mean_squared_error", "mean_absolute_error", "MSELoss", "L1Loss")
+_DISTANCES = (*_ERRORS, "huber", "HuberLoss", "SmoothL1Loss")
+
+
 @rule(
     "one-class",
     "Categorical cross-entropy on one unit",
@@ -146,10 +179,14 @@ def loss_of_no_output(network: Network) -> Iterator[Found]:
     fix="Use binary_crossentropy with a sigmoid, or one unit per class.",
     source=_KERAS_LOSSES,
     keras="warns of categorical_crossentropy, in fit()",
+    torch=Torch(
+        "With one class the loss is 0 whatever the weights, and class numbers above 0 are out of bounds.",
+        "Use BCEWithLogitsLoss with targets of the output's shape, or one unit per class.",
+    ),
 )
 def one_class(network: Network) -> Iterator[Found]:
     for call, shape, loss, _ in losses_of(network):
-        if loss.name in ("categorical_crossentropy", "sparse_categorical_crossentropy") and shape[-1:] == (1,):
+        if loss.name in _ONE_OF_SEVERAL and loss.classes(shape) == 1:
             yield call, f"{loss.name} gets {shape_text(shape)}: one class"
 
 
@@ -161,6 +198,11 @@ def one_class(network: Network) -> Iterator[Found]:
     why="Each class is scored as a question of its own, though the softmax makes them exclude each other.",
     fix="Use categorical_crossentropy, or sigmoids if several classes may hold at once.",
     source=_KERAS_LOSSES,
+    loss="categorical_crossentropy",
+    torch=Torch(
+        "Each class is scored as a question of its own, though the softmax makes them exclude each other.",
+        "Use CrossEntropyLoss on the scores, or sigmoid if several classes may hold at once.",
+    ),
 )
 def binary_loss_on_softmax(network: Network) -> Iterator[Found]:
     for call, shape, loss, _ in losses_of(network):
@@ -176,6 +218,7 @@ def binary_loss_on_softmax(network: Network) -> Iterator[Found]:
     why="Keras divides the outputs by their sum first, so that a class is not trained as its sigmoid says.",
     fix="Use softmax, or binary_crossentropy if several classes may hold at once.",
     source="keras/src/backend/tensorflow/nn.py, categorical_crossentropy",
+    loss="binary_crossentropy",
 )
 def categorical_loss_on_sigmoid(network: Network) -> Iterator[Found]:
     for call, shape, loss, _ in losses_of(network):
@@ -196,10 +239,15 @@ def _several(shape: Shape) -> bool:
     why="Where the model is surely wrong, the gradient of squared error through a softmax is near 0.",
     fix="Use categorical_crossentropy for classes.",
     source="Golik, Doetsch, Ney: Cross-Entropy vs. Squared Error Training (2013)",
+    loss="categorical_crossentropy",
+    torch=Torch(
+        "Where the model is surely wrong, the gradient of squared error through a softmax is near 0.",
+        "Use CrossEntropyLoss on the scores for classes.",
+    ),
 )
 def squared_error_on_softmax(network: Network) -> Iterator[Found]:
     for call, _, loss, _ in losses_of(network):
-        if loss.name in ("mean_squared_error", "mean_absolute_error") and activation_of(network, call) == "softmax":
+        if loss.name in _ERRORS and activation_of(network, call) == "softmax":
             yield call, f"{loss.name} gets a softmax"
 
 
@@ -229,10 +277,7 @@ def relu_output(network: Network) -> Iterator[Found]:
 )
 def tanh_output(network: Network) -> Iterator[Found]:
     for call, _, loss, _ in losses_of(network):
-        if (
-            loss.name in ("mean_squared_error", "mean_absolute_error", "huber")
-            and activation_of(network, call) == "tanh"
-        ):
+        if loss.name in _DISTANCES and activation_of(network, call) == "tanh":
             yield call, f"the output ends with tanh, and {loss.name} compares it with numbers"
 
 
@@ -270,6 +315,7 @@ def _has_accuracy(network: Network, call: TracedCall) -> bool:
     why="The hinge wants outputs below -1 and above 1; a sigmoid gives 0 to 1.",
     fix="Use tanh or no activation, or binary_crossentropy.",
     source=_KERAS_LOSSES,
+    loss="binary_crossentropy",
 )
 def hinge_on_sigmoid(network: Network) -> Iterator[Found]:
     for call, _, loss, _ in losses_of(network):
@@ -378,6 +424,8 @@ def class_loss_on_map(network: Network) -> Iterator[Found]:
     keras="warns on TensorFlow, in fit()",
 )
 def no_gradient(network: Network) -> Iterator[Found]:
+    if not network.model.outputs:  # the program ends at a fault before them
+        return
     of_layer = grouped((lost.layer, lost) for lost in lost_weights(network))
     for layer, weights in of_layer.items():
         ends = sorted({end for lost in weights for end in lost.ends})

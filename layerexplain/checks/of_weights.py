@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from layerexplain.checks.rules import Found, rule
-from layerexplain.checks.stored import StoredWeight
+from layerexplain.checks.weight_values import StoredWeight
 
 
 @rule(

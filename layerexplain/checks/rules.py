@@ -9,11 +9,9 @@ from typing import Any, TypeVar
 
 from layerexplain.checks.data import data_for, data_of_program
 from layerexplain.checks.findings import SEVERITIES, CheckReport, Finding
-from layerexplain.checks.stored import stored_weights
+from layerexplain.checks.weight_values import stored_weights
 from layerexplain.errors import LayerExplainError, raise_any
-from layerexplain.frontends import model_of
 from layerexplain.frontends.input_shapes import shapes_for
-from layerexplain.frontends.own_layers import Code
 from layerexplain.model import DataArray, InputShapes, InputShapesOf, Model, Note
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
@@ -52,9 +50,17 @@ Look = Callable[[Any], Iterator[Found]]
 _Look = TypeVar("_Look", bound=Look)
 
 
+class Torch(NamedTuple):
+    """Why a mistake matters in PyTorch, and what to do there."""
+
+    why: str
+    fix: str
+
+
 class Rule(NamedTuple):
     """A rule: its stable code, what it is called, how severe a finding is and how sure, why it matters, what to do,
-    where the rule is from, and what Keras itself says of it ("" for nothing).
+    where the rule is from, what Keras itself says of it, and the loss that fits instead ("" for nothing). `torch` has
+    the words for a model of PyTorch where they are others.
 
     `inside` says that it looks into nested models too, `of` what it looks at: the "network", its stored "weights", the
     "data", or a "run" of one step. `causes` are the rules whose findings this one explains: it is reported before them.
@@ -68,10 +74,12 @@ class Rule(NamedTuple):
     fix: str
     source: str
     keras: str
+    loss: str
     inside: bool
     of: str
     causes: tuple[str, ...]
     look: Look
+    torch: Torch | None = None
 
 
 RULES: dict[str, Rule] = {}
@@ -88,15 +96,17 @@ def rule(
     fix: str,
     source: str,
     keras: str = "",
+    loss: str = "",
     inside: bool = False,
     of: str = "network",
     causes: tuple[str, ...] = (),
+    torch: Torch | None = None,
 ) -> Callable[[_Look], _Look]:
     """Declare a function as a rule."""
 
     def declare(look: _Look) -> _Look:
-        given = (code, name, severity, confidence, why, fix, source, keras, inside, of, causes)
-        RULES[code] = Rule(*given, look)
+        given = (code, name, severity, confidence, why, fix, source, keras, loss, inside, of, causes)
+        RULES[code] = Rule(*given, look, torch)
         return look
 
     return declare
@@ -112,44 +122,21 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(sorted(RULES.values(), key=lambda one: files.index(one.look.__module__)))  # in any order of imports
 
 
-def check(
-    source: Model | Any,
+def follow_rules(
+    source: Any,
+    model: Model,
     *,
     inputs: InputShapes | InputShapesOf | None = None,
-    code: Code = (),
     select: str | Collection[str] = (),
     ignore: str | Collection[str] = (),
     budgets: Mapping[str, float] | None = None,
     weights: bool = False,
     data: Sequence[DataArray] = (),
-    run: Any = None,
+    run: Sequence[Any] = (),
 ) -> CheckReport:
-    """Look for mistakes in a model that Keras does not tell of.
-
-    Args:
-        source: What `read` takes, or a model that it returned.
-        inputs: Shapes of inputs by name, without the batch, for those that the model leaves open.
-        select: Codes of the rules to follow; all of them by default.
-        ignore: Codes of rules to leave out.
-        code: Files that say what own layers of the source compute.
-        budgets: The most that the model may have, by what is counted: `{"params": 5e6, "memory": 50e6}`, in bytes.
-        weights: Whether the values of the weights are read, of a file or a live model, for the rules on them.
-        data: The arrays that the model is to be trained on.
-        run: What a step of training showed, as facts (`of_run`).
-
-    Returns:
-        The findings, the most severe first and then in the order of the layers, and notes on the layers that no rule
-        could look at.
-
-    Raises:
-        LayerExplainError: The source cannot be read, a layer of a spec is at fault, or a code is unknown.
-
-    >>> spec = b"input: [4]\\nlayers:\\n  - Dense: {units: 1, activation: softmax}\\n"
-    >>> [finding.code for finding in check(spec).findings]
-    ['softmax-over-one']
-    """
+    """Report what the rules find in a model, in its data and in a step of training (`run`), as `layerexplain.check`
+    does; the values of weights are read from `source`."""
     rules = _chosen(all_rules(), names_in(select), names_in(ignore))
-    model = model_of(source, code)
     network = trace_model(model, shapes_for(model, inputs))
     faults = written_faults(network)
     if faults:
@@ -158,7 +145,10 @@ def check(
         codes = [one.code for one in rules]
         left = [fault for fault in faults if code_of(fault.fact) not in codes]
         raise_any([fault.with_place(source=model.source) for fault in left])
-    looked_at = {"weights": stored_weights(source, network) if weights else None, "data": data_for(network, data)}
+    looked_at: dict[str, Any] = {
+        "weights": stored_weights(source, network) if weights else None,
+        "data": data_for(network, data),
+    }
     if model.fit_data is not None and not data:
         looked_at["data"] = data_of_program(network, model.fit_data)
     looked_at["run"] = run
@@ -172,8 +162,9 @@ def check(
         found += over_budget(model, shapes_for(model, inputs), budgets)
     in_order = _in_order(found, model)
     said = tuple([fault.fact for fault in faults])
-    notes = tuple([n for n in _unchecked(network) if not n.message.startswith(said) and n.layer not in seen_behind])
-    return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, in_order, notes)
+    notes = [n for n in _unchecked(network) if not n.message.startswith(said) and n.layer not in seen_behind]
+    notes += [Note(n.code, None, n.message) for n in model.notes if n.code in ("open", "open-setting")]
+    return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, in_order, tuple(notes))
 
 
 def _behind_faults(network: Network, rules: Sequence[Rule], found: list[Finding]) -> frozenset[str]:
@@ -223,7 +214,9 @@ def _findings(
     network: Network, rules: Sequence[Rule], path: str = "", more: Mapping[str, Any] | None = None
 ) -> Iterator[Finding]:
     """Yield what rules find in a network and in what else there is of a model, by what the rules look at."""
+    is_torch = network.model.framework == "torch"
     for one in rules:
+        words = one.torch if is_torch and one.torch is not None else Torch(one.why, one.fix)
         looked_at = network if one.of == "network" else (more or {}).get(one.of)
         if (path and not one.inside) or looked_at is None:
             continue
@@ -243,12 +236,13 @@ def _findings(
                 name,
                 line,
                 message,
-                one.why,
-                one.fix,
+                words.why,
+                words.fix,
                 one.source,
-                one.keras,
+                "" if is_torch else one.keras,
                 column,
                 file,
+                "" if is_torch else one.loss,
             )
     for call in network.calls:
         if call.network is not None and call.number == 0:

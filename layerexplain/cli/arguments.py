@@ -38,7 +38,8 @@ def parse_arguments(texts: Iterable[str], positional: Sequence[str] = ()) -> dic
 
 
 def parse_value(text: str, name: str) -> Any:
-    """A number, true, false, none, a string (quoted or not), `3,3` or `3x3` or `(3, 3)`, `[a, b]`, `{name: value}`.
+    """Return a number, true, false, none, a string (quoted or not), `3,3` or `3x3` or `(3, 3)`, `[a, b]`, `{name:
+    value}`.
 
     `ab,bc->ac` is an einsum equation, one text. Raises ArgumentError if brackets or quotes do not match.
     """
@@ -77,7 +78,7 @@ class _ArgumentReader:
         self.at = 0
 
     def whole(self) -> Any:
-        """The value, with nothing left over. Several with commas between are a tuple."""
+        """Return the value, with nothing left over. Several with commas between are a tuple."""
         items = self._items("", 0)
         return items[0] if len(items) == 1 and "," not in (sign for kind, sign in self.tokens[-1:]) else tuple(items)
 

@@ -13,8 +13,8 @@ import click
 from layerexplain import api
 from layerexplain.cli import options
 from layerexplain.cli.failures import clean, note
-from layerexplain.cli.located import reach_of
 from layerexplain.cli.progress import wipe, write_over
+from layerexplain.cli.source_arguments import reach_of
 from layerexplain.cli.workers import collect_for_many
 from layerexplain.errors import SourceError
 from layerexplain.files.devices import refuse_device
@@ -108,7 +108,7 @@ def _summary_line(found: Catalogued) -> str:
 
 
 def _each(sources: Iterable[str], lists: Iterable[str]) -> Iterator[str]:
-    """The sources that are typed, and those that files list."""
+    """Yield the sources that are typed, and those that files list."""
     yield from sources
     for path in lists:
         try:
@@ -129,7 +129,7 @@ _MOST_WITHOUT_NAME = 1 << 20
 
 
 def _names(file: IO[bytes]) -> Iterator[str]:
-    """The names in a file, one a line, or with NUL between them."""
+    """Yield the names in a file, one a line, or with NUL between them."""
     import os
 
     rest, end, nameless = b"", b"\n", 0
@@ -183,7 +183,7 @@ class ProgressLine:
 
 
 def progress_words(now: CatalogueProgress) -> str:
-    """How far a run is, in words.
+    """Return how far a run is, in words.
 
     >>> from layerexplain.catalogues.run import CatalogueProgress
     >>> progress_words(CatalogueProgress(listed=5000, done=1200, to_do=4000, errors=3, seconds=2.4))

@@ -26,13 +26,13 @@ def _completes(find: Callable[[click.Context, str], _Found]) -> _Complete:
 
 
 def _code(ctx: click.Context) -> tuple[str, ...]:
-    """The files that --code names, if it stands before the word."""
+    """Return the files that --code names, if it stands before the word."""
     return tuple(ctx.params.get("code") or ())
 
 
 @_completes
 def layer_types(ctx: click.Context, incomplete: str) -> _Found:
-    """The layer types that begin with what is typed, in upper or lower case, with what each does."""
+    """Yield the layer types that begin with what is typed, in upper or lower case, with what each does."""
     from layerexplain import api
 
     for entries in api.layer_types(_code(ctx)).values():
@@ -41,7 +41,7 @@ def layer_types(ctx: click.Context, incomplete: str) -> _Found:
 
 @_completes
 def layer_arguments(ctx: click.Context, incomplete: str) -> _Found:
-    """The arguments of the layer type that was typed, each with its default or an example, and what it takes."""
+    """Yield the arguments of the layer type that was typed, each with its default or an example, and what it takes."""
     from layerexplain import api
     from layerexplain.errors import ArgumentError
 
@@ -82,7 +82,7 @@ def layer_names(ctx: click.Context, incomplete: str) -> _Found:
 
 
 def _is_harmless(name: str) -> bool:
-    """Whether no shell has a use of its own for any sign of a name.
+    """Return whether no shell has a use of its own for any sign of a name.
 
     >>> _is_harmless("encoder/conv2d_1"), _is_harmless("dense;touch${IFS}x"), _is_harmless("-rf")
     (True, False, False)
@@ -104,7 +104,7 @@ def names_of(known: Iterable[str]) -> _Complete:
 
 @_completes
 def optimizers(ctx: click.Context, incomplete: str) -> _Found:
-    """The optimizers that begin with what is typed."""
+    """Return the optimizers that begin with what is typed."""
     from layerexplain import api
 
     return [(name, None) for name in api.optimizers() if name.startswith(incomplete)]

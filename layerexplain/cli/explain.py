@@ -154,7 +154,7 @@ def command(
 def _of_data(
     source: Any, inputs: InputShapesOf, code: tuple[str, ...], data: dict[str, Any]
 ) -> tuple[list[LayerExplainError], list[Note]]:
-    """What fit() refuses of data, as errors; and notes on what else is wrong with them, or that they fit."""
+    """Return what fit() refuses of data, as errors; and notes on what else is wrong with them, or that they fit."""
     rules = [one.code for one in library.all_rules() if one.of == "data"]
     found = api.check(source, inputs=inputs, code=code, data=data, select=rules)
     refused = [LayerExplainError(one.message, source=found.source) for one in found if one.severity == "breaks"]
@@ -164,7 +164,7 @@ def _of_data(
 
 
 def _last_of(sources: Sequence[Any]) -> Any:
-    """The last of several models in a paste; a note names them all."""
+    """Return the last of several models in a paste; a note names them all."""
     names = [one.request for one in sources]
     other = f"-- -:{names[0]}" if sources[0] == "-" else f"{sources[0]}:{names[0]}"
     note(f"{len(names)} models: {', '.join(names)}; explained is the last; name another: layerexplain explain {other}")
@@ -174,7 +174,7 @@ def _last_of(sources: Sequence[Any]) -> Any:
 def _compare(
     first: Sequence[str], second: Sequence[str], output: options.Output, inputs: InputShapesOf, code: tuple[str, ...]
 ) -> None:
-    """Two layers side by side, each given as a source and a layer; the second may leave out the source."""
+    """Put two layers side by side, each given as a source and a layer; the second may leave out the source."""
     from layerexplain.render.documents.side_by_side import side_by_side
 
     if len(first) != 2 or len(second) not in (1, 2):
@@ -217,8 +217,8 @@ class LayerPatterns:
         self._seen = 0
 
     def matched_in(self, report: Report) -> tuple[tuple[LayerReport, ...], list[LayerExplainError]]:
-        """The layers of one more model, however deep, that a pattern matches, in the report's order; with the last one
-        an error for each pattern that none of all the models matched."""
+        """Return the layers of one more model, however deep, that a pattern matches, in the report's order; with the
+        last one an error for each pattern that none of all the models matched."""
         every = [row.layer for row in layers_of(report, nested=True)]
         rows = [LayerCandidate(layer.path, layer.layer, layer.type) for layer in every]
         each = {pattern: found(pattern, rows) for pattern in self._patterns}

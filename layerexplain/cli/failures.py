@@ -23,7 +23,7 @@ _LONGEST = 2000
 
 @contextmanager
 def as_exit_codes() -> Iterator[None]:
-    """Turns what is raised inside into a line on stderr and the end of the program with its exit code."""
+    """Turn what is raised inside into a line on stderr and the end of the program with its exit code."""
     try:
         yield
     except BrokenPipeError:
@@ -91,7 +91,7 @@ def _spelt(error: UnicodeError) -> tuple[str | bytes, int]:
 
 
 def tell_lines(lines: Iterable[str]) -> None:
-    """Prints each line on stderr, as an error."""
+    """Print each line on stderr, as an error."""
     for line in lines:
         click.echo(_PREFIX + (clean(line) if len(line) <= _LONGEST else f"{clean(line[:_LONGEST])}…"), err=True)
 
@@ -102,7 +102,7 @@ def note(words: str) -> None:
 
 
 def clean(text: str) -> str:
-    """The text without anything that acts on a terminal, since names in it may come from a file, and without the
+    """Return the text without anything that acts on a terminal, since names in it may come from a file, and without the
     passwords of URLs."""
     from layerexplain.render.escape import clean as without_controls
 

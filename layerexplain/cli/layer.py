@@ -69,19 +69,19 @@ class _Versus(WithNumbers):
 
 
 def _positional(type: str, code: tuple[str, ...]) -> tuple[str, ...]:
-    """The arguments of a layer as typed that may be given without a name."""
+    """Return the arguments of a layer as typed that may be given without a name."""
     return api.layer_type(library.typed_layer(type, code)[0], code).positional
 
 
 def _with_framework(type: str, words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """A type and its arguments where the framework may stand in front: `torch LSTM 5 3`."""
+    """Return a type and its arguments where the framework may stand in front: `torch LSTM 5 3`."""
     if type.lower() in _FRAMEWORKS and words:
         return f"{_FRAMEWORKS[type.lower()]}{words[0]}", words[1:]
     return type, words
 
 
 def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code: tuple[str, ...]) -> _Asked:
-    """A layer as typed: `Dense units=3`, `Dense 3` or `"Dense(3)"`. Raises ArgumentError for what is none."""
+    """Return a layer as typed: `Dense units=3`, `Dense 3` or `"Dense(3)"`. Raises ArgumentError for what is none."""
     arguments: dict[str, Any] = {}
     if is_code(type):
         type, arguments = read_call(type, lambda name: _positional(name, code))
@@ -102,7 +102,8 @@ def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code
 
 
 def _in_call_order(asked: _Asked) -> list[Shape]:
-    """The shapes in the order of the layer's call; those typed with the names of its tensors are sorted by these."""
+    """Return the shapes in the order of the layer's call; those typed with the names of its tensors are sorted by
+    these."""
     inputs = asked.inputs
     tensors = api.layer_type(asked.type, asked.code).tensors
     named = {one.name: one.shape for one in inputs if one.name is not None}
@@ -195,7 +196,7 @@ def command(
 def _explain(
     asked: _Asked, arguments: tuple[str, ...], output: Output, gradient: bool, parts: ShownParts | None
 ) -> None:
-    """Raises ArgumentError for an unknown layer or argument, ShapeError for inputs that do not fit."""
+    """Explain it. Raises ArgumentError for an unknown layer or argument, ShapeError for inputs that do not fit."""
     from layerexplain.render.documents.catalogue import layer_type_page
     from layerexplain.render.documents.explanation import explanation
 
@@ -235,7 +236,7 @@ def _explain_on_example(
 
 
 def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[InputShape, ...]) -> None:
-    """Two layers side by side. Raises as `_explain` does."""
+    """Put two layers side by side. Raises as `_explain` does."""
     from layerexplain.render.documents.side_by_side import side_by_side
 
     if not second:
@@ -247,11 +248,45 @@ def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[
     else:
         changed = parse_arguments(second, _positional(left.type, left.code))
         right = left._replace(arguments={**left.arguments, **changed})
-    for one in (left, right):
-        if not one.inputs:
-            raise _no_shape(api.layer_type(one.type, one.code))
+    left, right = _completed(left, right), _completed(right, left)
+    if not left.inputs or not right.inputs:
+        left, right = _on_example(left, right, output)
     sheets = side_by_side(_report(left), _report(right), _titles(left, right))
     emit(output, lambda look: printed(sheets(output.format), output.format, look, several=True))
+
+
+def _completed(one: _Asked, other: _Asked) -> _Asked:
+    """Return a layer with the required arguments that were not typed: those of the other layer, else of the example."""
+    entry = api.layer_type(one.type, one.code)
+    example = parse_arguments(entry.example)
+    lacking = [
+        argument.name for argument in entry.arguments if argument.is_required and argument.name not in one.arguments
+    ]
+    theirs = {argument.name: argument.default for argument in api.layer_type(other.type, other.code).arguments}
+    known = {**example, **{name: one for name, one in theirs.items() if one is not None}, **other.arguments}
+    added = {name: known[name] for name in lacking if name in example}
+    if added:
+        note(
+            f"{one.type} is compared with {', '.join([f'{name}={flow_text(value)}' for name, value in added.items()])}"
+        )
+    return one._replace(arguments={**one.arguments, **added})
+
+
+def _on_example(left: _Asked, right: _Asked, output: Output) -> tuple[_Asked, _Asked]:
+    """Return two layers that were typed without an input on that of the example of one which both take. Raises the
+    error that an input is missing where there is none, and for formats that programs read."""
+    for one in (left, right) if output.format == "table" else ():
+        entry = api.layer_type(one.type, one.code)
+        shapes = tuple(map(parse_input, entry.example_inputs))
+        both = left._replace(inputs=left.inputs or shapes), right._replace(inputs=right.inputs or shapes)
+        try:
+            for side in both:
+                _report(side)
+        except ShapeError:
+            continue
+        note(f"no {INPUT} is given; compared on {' '.join(f'{INPUT} {shape}' for shape in entry.example_inputs)}")
+        return both
+    raise _no_shape(api.layer_type(right.type if left.inputs else left.type, left.code))
 
 
 def _titles(left: _Asked, right: _Asked) -> tuple[str, str]:
@@ -261,6 +296,8 @@ def _titles(left: _Asked, right: _Asked) -> tuple[str, str]:
     defaults = {one.name: one.default for one in api.layer_type(left.type, left.code).arguments}
     sides = [{**defaults, **one.arguments} for one in (left, right)]
     names = [name for name in sides[0] | sides[1] if sides[0].get(name) != sides[1].get(name)]
+    if not names:
+        return left.type, right.type
     ours, theirs = [", ".join([f"{name}={flow_text(side.get(name))}" for name in names]) for side in sides]
     return f"{left.type}({ours})", f"{left.type}({theirs})"
 
@@ -271,12 +308,13 @@ def _no_shape(entry: LayerType) -> click.UsageError:
 
 
 def _report(asked: _Asked, gradient: bool = False) -> Report:
-    """The report of the layer."""
+    """Return the report of the layer."""
     return _call_with_batch(asked, partial(api.explain_layer, gradient=gradient))
 
 
 def _call_with_batch(asked: _Asked, make: Callable[..., _Answer]) -> _Answer:
-    """What `make` makes of the layer. A None in front of a shape is the batch where the layer takes the rest alone."""
+    """Return what `make` makes of the layer. A None in front of a shape is the batch where the layer takes the rest
+    alone."""
     shapes = _in_call_order(asked)
     typed = [shape for shape in shapes if len(shape) > 1 and shape[0] is None]
     if typed:
@@ -292,7 +330,7 @@ def _call_with_batch(asked: _Asked, make: Callable[..., _Answer]) -> _Answer:
 
 
 def _command(entry: LayerType, code: tuple[str, ...]) -> list[str]:
-    """The words of the command that explains the example of a type."""
+    """Return the words of the command that explains the example of a type."""
     from shlex import quote
 
     shapes = [word for shape in entry.example_inputs for word in ("--input", shape)]

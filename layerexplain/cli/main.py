@@ -26,6 +26,7 @@ COMMANDS = {
     "view": "layerexplain.cli.view",
     "trace": "layerexplain.cli.trace",
     "catalogue": "layerexplain.cli.catalogue",
+    "lsp": "layerexplain.cli.lsp",
     "completion": "layerexplain.cli.completion",
 }
 """Command → the module that has it, as `command`. Only the one that is called is imported."""
@@ -66,8 +67,8 @@ class CommandGroup(click.Group):
     def _main_shell_completion(
         self, ctx_args: MutableMapping[str, Any], prog_name: str, complete_var: str | None = None
     ) -> None:
-        """What click does where a shell asks for completions by the environment; it has no word for one that asks for
-        something else."""
+        """Do what click does where a shell asks for completions by the environment; it has no word for one that asks
+        for something else."""
         import os
 
         variable = complete_var or f"_{prog_name.upper()}_COMPLETE"
@@ -112,7 +113,7 @@ def _is_layer_call(word: str) -> bool:
 
 
 def _is_source(word: str) -> bool:
-    """Whether a word is a file rather than a misspelt command: one that is there, or that is named as one.
+    """Return whether a word is a file rather than a misspelt command: one that is there, or that is named as one.
 
     >>> _is_source("model.keras"), _is_source("sumary")
     (True, False)
@@ -140,7 +141,7 @@ def program() -> None:
 
 
 def main() -> None:
-    """The console script."""
+    """Run the console script."""
     failures.open_streams()
     failures.spell_out()
     program(prog_name=PROGRAM)

@@ -11,8 +11,9 @@ import click
 from layerexplain import api
 from layerexplain.cli import library
 from layerexplain.cli.complete import layer_names, names_of, optimizers
-from layerexplain.cli.input_shapes import inputs_of, parse_input, parse_shape
-from layerexplain.cli.located import REACH_OPTIONS, each_located, located, recursive_option
+from layerexplain.cli.input_shapes import inputs_of, parse_input
+from layerexplain.cli.library import parse_shape
+from layerexplain.cli.source_arguments import REACH_OPTIONS, each_located, located, recursive_option
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.layer_columns import COLUMNS
@@ -24,7 +25,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def together(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """One decorator for several options and arguments, which help lists in this order."""
+    """Return one decorator for several options and arguments, which help lists in this order."""
     return lambda command: reduce(lambda decorated, decorate: decorate(decorated), reversed(decorators), command)
 
 
@@ -55,8 +56,8 @@ def _sources(ctx: click.Context, parameter: click.Parameter, value: tuple[str, .
 def source_argument(
     name: str, *, several: bool = False, required: bool = True
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An argument that is a source, or with `several` any number of them: code that makes several models is one source
-    for each. Before it stands --set, which it reads."""
+    """Return an argument that is a source, or with `several` any number of them: code that makes several models is one
+    source for each. Before it stands --set, which it reads."""
     return click.argument(
         name, metavar=f"{name.upper().removesuffix('S')}{'...' if several else ''}", nargs=-1 if several else 1,
         required=required, type=click.Path(allow_dash=True), callback=_sources if several else _source,
@@ -221,15 +222,15 @@ def parts_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def number_option(
     name: str, least: int, most: int | None = None, *, help: str, default: int | None = None, short: str = ""
 ) -> Callable[[_Function], _Function]:
-    """An option for a whole number from `least` to `most`."""
+    """Return an option for a whole number from `least` to `most`."""
     names = [short, name] if short else [name]
     limits = click.IntRange(least, most)
     return click.option(*names, metavar="N", type=limits, default=default, show_default=default is not None, help=help)
 
 
 def shapes_option(option: str, name: str, help: str, *, of_model: bool = True) -> Callable[[_Function], _Function]:
-    """An option for shapes of inputs, which the command gets as `name`: a function that gives the shapes for a model,
-    by the names of its inputs. Without `of_model` the command gets a tuple of `InputShape`, as typed."""
+    """Return an option for shapes of inputs, which the command gets as `name`: a function that gives the shapes for a
+    model, by the names of its inputs. Without `of_model` the command gets a tuple of `InputShape`, as typed."""
 
     def read(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> Any:
         typed = tuple(map(parse_input, value))

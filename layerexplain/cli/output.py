@@ -16,12 +16,12 @@ from layerexplain.render.layout import LEAST_WIDTH, Look
 
 
 def emit(output: Output, text_of: Callable[[Look], str]) -> None:
-    """Renders the result for where it goes, and writes it there. Raises LayerExplainError if that cannot be written."""
+    """Render the result for where it goes, and writes it there. Raises LayerExplainError if that cannot be written."""
     emit_pieces(output, iter(printable(lambda look: [text_of(look)], look_of(output), encoding_of(output))))
 
 
 def printable(pieces_of: Callable[[Look], Iterable[str]], look: Look, encoding: str) -> Iterable[str]:
-    """What is rendered for a look; in ASCII where the encoding (an old code page) lacks a character of it."""
+    """Return what is rendered for a look; in ASCII where the encoding (an old code page) lacks a character of it."""
     pieces = pieces_of(look)
     if look.ascii or encoding.lower() in ("utf-8", "utf8"):
         return pieces
@@ -34,7 +34,7 @@ def printable(pieces_of: Callable[[Look], Iterable[str]], look: Look, encoding: 
 
 
 def emit_pieces(output: Output, pieces: Iterator[str]) -> None:
-    """Writes a result piece by piece; nothing if there is none.
+    """Write a result piece by piece; nothing if there is none.
 
     A file gets all of it or nothing. Raises LayerExplainError if the file cannot be written.
     """
@@ -64,12 +64,12 @@ def _must_be_another(path: str) -> None:
 
 
 def encoding_of(output: Output) -> str:
-    """In which encoding the result is written."""
+    """Return the encoding in which the result is written."""
     return "utf-8" if output.file is not None else sys.stdout.encoding or "ascii"
 
 
 def look_of(output: Output) -> Look:
-    """How text is to look where the result goes."""
+    """Return how text is to look where the result goes."""
     if output.file is not None:
         return Look(output.width, output.color == "always" and output.format == "table", output.ascii)
     if output.format != "table":
@@ -95,7 +95,7 @@ def _wants_color(choice: str, terminal: bool) -> bool:
 
 
 def write_picture(path: str, picture: str | bytes, faults: Sequence[LayerExplainError] = ()) -> None:
-    """Writes a page or a picture to a file, or for `-` to standard output. With faults of what it shows the program
+    """Write a page or a picture to a file, or for `-` to standard output. With faults of what it shows the program
     tells of them and ends with 1."""
     if path == "-":
         click.echo(picture, nl=False)

@@ -25,7 +25,8 @@ MOST_WORDS = 1_000_000
 
 
 def _inputs(ctx: click.Context, parameter: click.Parameter, typed: tuple[str, ...]) -> tuple[InputShapesOf, list[str]]:
-    """The shapes and the values among what was typed: `28,28,1` is a shape, `image.npy` and `random` are values."""
+    """Return the shapes and the values among what was typed: `28,28,1` is a shape, `image.npy` and `random` are
+    values."""
     shapes: list[InputShape] = []
     values: list[str] = []
     for text in typed:
@@ -37,7 +38,7 @@ def _inputs(ctx: click.Context, parameter: click.Parameter, typed: tuple[str, ..
 
 
 def _words(ctx: click.Context, parameter: click.Parameter, path: str | None) -> tuple[str, ...]:
-    """The words of a file, in the order of their numbers: a line each, or JSON: a list, or numbers by word."""
+    """Return the words of a file, in the order of their numbers: a line each, or JSON: a list, or numbers by word."""
     if path is None:
         return ()
     try:
@@ -61,7 +62,7 @@ def _words(ctx: click.Context, parameter: click.Parameter, path: str | None) -> 
 
 
 def _overlay(ctx: click.Context, parameter: click.Parameter, path: str | None) -> dict[str, Any] | None:
-    """The numbers of a file, with the name of the file as their title where they have none."""
+    """Return the numbers of a file, with the name of the file as their title where they have none."""
     if path is None:
         return None
     try:
@@ -183,7 +184,7 @@ def values_of_run(
     patterns: tuple[str, ...],
     code: tuple[str, ...],
 ) -> dict[str, Any]:
-    """What a page is asked for the values of a run: those of the inputs, and which layers have theirs."""
+    """Return what a page is asked for the values of a run: those of the inputs, and which layers have theirs."""
     model = api.read(content, code)._replace(source=reading.name_of(source))
     try:
         arrays = api.make_inputs(model, given, sizes=shapes)

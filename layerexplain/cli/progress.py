@@ -43,7 +43,7 @@ def wipe() -> None:
 
 @contextmanager
 def progress(source: str, what: str, silent: bool = False) -> Iterator[Callable[..., None] | None]:
-    """Gives what tells of progress, as `tell(done, count, path)`; None where there is no terminal, or if it is to be
+    """Give what tells of progress, as `tell(done, count, path)`; None where there is no terminal, or if it is to be
     `quiet`. The line is wiped in the end. `what` is what is done: "calls run"."""
     if silent or not sys.stderr.isatty():
         yield None

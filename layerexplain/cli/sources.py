@@ -10,9 +10,9 @@ import click
 
 from layerexplain import api
 from layerexplain.cli.failures import note, tell_lines
-from layerexplain.cli.located import is_listed
 from layerexplain.cli.options import Output
 from layerexplain.cli.output import emit
+from layerexplain.cli.source_arguments import is_listed
 from layerexplain.cli.workers import Outcome, outcomes
 from layerexplain.errors import LayerExplainError, lines_of
 from layerexplain.render.formats import Sheet, printed
@@ -21,7 +21,7 @@ _Result = TypeVar("_Result")
 
 
 def name_of(source: str) -> str:
-    """What messages and reports call the source."""
+    """Return what messages and reports call the source."""
     return "<stdin>" if source == "-" else getattr(source, "shown", source)
 
 
@@ -43,7 +43,7 @@ def list_models(sources: Sequence[str]) -> None:
 
 
 def with_faults(value: _Result, faults: Sequence[LayerExplainError]) -> _Result | Outcome:
-    """What a source gave, with the faults to tell of where there are any."""
+    """Return what a source gave, with the faults to tell of where there are any."""
     return Outcome(value, tuple([line for fault in faults for line in lines_of(fault)])) if faults else value
 
 

@@ -117,7 +117,7 @@ def _text_of(
     encoding: str,
     source: str,
 ) -> Iterable[str] | Outcome:
-    """A source's part of the summary, with what is at fault with some of its layers."""
+    """Return a source's part of the summary, with what is at fault with some of its layers."""
     report = explain(source)
     sheet = sheet_of(report)
     text = printable(lambda asked: pieces(sheet, format, asked), look, encoding)
@@ -125,7 +125,7 @@ def _text_of(
 
 
 def _whole(*asked: Any) -> list[str] | Outcome:
-    """The same in one piece, for the way from one process to another."""
+    """Return the same in one piece, for the way from one process to another."""
     found = _text_of(*asked)
     if isinstance(found, Outcome):
         return found._replace(value=["".join(found.value)])

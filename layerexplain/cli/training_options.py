@@ -41,7 +41,8 @@ def _is_argument(word: str) -> bool:
 
 
 def _trained_with(found: dict[str, list[list[str]]]) -> dict[str, Any]:
-    """What the model is to be trained with: `{"loss": {"Huber": {"delta": 2}}}`; by output where these are named."""
+    """Return what the model is to be trained with: `{"loss": {"Huber": {"delta": 2}}}`; by output where these are
+    named."""
     given: dict[str, Any] = {}
     for option, key in ((LOSS, "loss"), (OPTIMIZER, "optimizer")):
         for first, *words in found.get(option, ()):

@@ -25,7 +25,9 @@ def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> f
 
 
 @click.command(
-    "verify", cls=WithTraining, short_help="Run every formula and compare it with real Keras, layer by layer."
+    "verify",
+    cls=WithTraining,
+    short_help="Run every formula and compare it with real Keras or PyTorch, layer by layer.",
 )
 @SOURCES
 @output_options
@@ -77,6 +79,9 @@ def command(
     the model is compared end to end. The exit code is 0 only if something was compared and everything agrees. Needs
     TensorFlow: pip install '.[tensorflow]' in a clone.
 
+    PyTorch code is compared with the modules of PyTorch that it names, made with the arguments that were read; its
+    weights are drawn. Needs PyTorch: pip install '.[torch]'. A step of training is not compared.
+
     With --gradient, the derived gradients of every call whose values agree are compared with tf.GradientTape, in
     training too where the layer differs then; and for the whole model the loss, the gradients of all weights and one
     step of the optimizer. Without a loss in the source or in --loss, the mean squared error is taken.
@@ -88,6 +93,7 @@ def command(
     Examples:
       layerexplain verify model.keras
       layerexplain verify spec.yaml --seed 7
+      layerexplain verify net.py --input 3,32,32
       layerexplain verify model.keras --gradient
       layerexplain verify spec.yaml --gradient --loss mse --optimizer Adam learning_rate=0.01
       layerexplain verify model.keras --code layers.py --run-code

@@ -40,8 +40,8 @@ def command(
       layerexplain view spec.yaml --gradient
       layerexplain view train.py:build_model --no-browser
     """
+    from layerexplain.viewer.last_page import Shown
     from layerexplain.viewer.server import Viewer
-    from layerexplain.viewer.shown import Shown
 
     if source == "-":
         raise click.UsageError("view follows a file; to look at what comes from a pipe, use layerexplain page -")
@@ -67,5 +67,5 @@ def command(
 
 
 def _has_screen() -> bool:
-    """Whether a browser can be seen: a terminal on another machine has none."""
+    """Return whether a browser can be seen: a terminal on another machine has none."""
     return os.name != "posix" or sys.platform == "darwin" or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())

@@ -88,7 +88,7 @@ def command(
 
 
 def _table_of(source: str, stats: bool, inputs: InputShapesOf, code: tuple[str, ...], silent: bool) -> WeightTable:
-    """The table of a source; standard input is kept in a file of its own while it is read. `quiet` tells of no
+    """Return the table of a source; standard input is kept in a file of its own while it is read. `quiet` tells of no
     progress: several processes have but one line."""
     name = reading.name_of(source)
     with ExitStack() as stack:

@@ -17,7 +17,7 @@ import click
 
 from layerexplain.cli import library
 from layerexplain.cli.failures import clean
-from layerexplain.cli.located import is_listed
+from layerexplain.cli.source_arguments import is_listed
 from layerexplain.errors import LayerExplainError, lines_of
 from layerexplain.records import NamedTuple
 
@@ -39,7 +39,8 @@ class Outcome(NamedTuple):
 
 
 def jobs_for(asked: int | None, sources: Sequence[str]) -> int:
-    """How many processes work on the sources: as many as were asked for, or one for a few and else one a processor."""
+    """Return how many processes work on the sources: as many as were asked for, or one for a few and else one a
+    processor."""
     if asked is None and len(sources) >= _MANY:
         from layerexplain.processes import processors
 
@@ -54,8 +55,8 @@ def collect_for_many() -> None:
 
 
 def outcomes(sources: Sequence[str], ask: Callable[[str], Any], jobs: int) -> Generator[Outcome, None, None]:
-    """What `ask` gives for each source, in order. With more than one job it must be something that can be pickled;
-    closing the generator ends the processes."""
+    """Return what `ask` gives for each source, in order. With more than one job it must be something that can be
+    pickled; closing the generator ends the processes."""
     if len(sources) > 1:
         collect_for_many()
     if jobs == 1:
@@ -64,7 +65,7 @@ def outcomes(sources: Sequence[str], ask: Callable[[str], Any], jobs: int) -> Ge
 
 
 def outcome(ask: Callable[[str], Any], source: str) -> Outcome:
-    """What `ask` gives for one source."""
+    """Return what `ask` gives for one source."""
     try:
         fault = getattr(source, "fault", None)
         if fault is not None:

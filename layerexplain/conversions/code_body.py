@@ -268,5 +268,5 @@ class FunctionalBody:
 
 
 def is_plain(model: Model) -> bool:
-    """Whether a nested model is written as one expression, in a place of its own."""
+    """Return whether a nested model is written as one expression, in a place of its own."""
     return model.trainable and all(layer.model is None for layer in model.layers)

@@ -81,7 +81,7 @@ def _loss_notes(before: Network, after: Network) -> Iterator[str]:
 
 
 def _has_masks(network: Network) -> bool:
-    """Whether a mask reaches a layer."""
+    """Return whether a mask reaches a layer."""
     return any(
         traced.mask is not None or (traced.network is not None and _has_masks(traced.network))
         for traced in network.calls
@@ -89,7 +89,7 @@ def _has_masks(network: Network) -> bool:
 
 
 def _alike(before: Network, after: Network) -> bool:
-    """Whether all layers see the same masks in Keras 2 and in Keras 3."""
+    """Return whether all layers see the same masks in Keras 2 and in Keras 3."""
     recipes, recipes_after = _Recipes(before), _Recipes(after)
     for traced, other in zip(before.calls, after.calls, strict=True):
         if traced.network is not None and other.network is not None and not _alike(traced.network, other.network):
@@ -126,13 +126,13 @@ def _with_masks(before: Network, after: Network, given: list[str], bare: list[st
 
 
 def _reads(traced: TracedCall) -> bool:
-    """Whether a call computes with masks, in Keras 2 as well."""
+    """Return whether a call computes with masks, in Keras 2 as well."""
     declaration = traced.declaration
     return declaration is not None and (declaration.reads_mask or declaration.reads_masks)
 
 
 def _only_in_keras_3(traced: TracedCall) -> bool:
-    """Whether a call computes with masks in Keras 3 alone, as a Multiply does."""
+    """Return whether a call computes with masks in Keras 3 alone, as a Multiply does."""
     return traced.declaration is not None and _reads(traced) and traced.declaration.facts.mask_keras_2 is not None
 
 

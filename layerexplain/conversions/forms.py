@@ -21,7 +21,7 @@ TEXT_FORMS = ("py", "yaml", "json")
 
 
 def with_all_input_layers(model: Model) -> Model:
-    """The model, and all inside it, with an InputLayer for each input, as a file has them."""
+    """Return the model, and all inside it, with an InputLayer for each input, as a file has them."""
     layers = tuple(
         [one if one.model is None else one._replace(model=with_all_input_layers(one.model)) for one in model.layers]
     )
@@ -29,7 +29,7 @@ def with_all_input_layers(model: Model) -> Model:
 
 
 def text_of(model: Model, form: str) -> str:
-    """A model `with_all_input_layers` as text, in one of the `TEXT_FORMS`."""
+    """Return a model `with_all_input_layers` as text, in one of the `TEXT_FORMS`."""
     if form == "py":
         from layerexplain.conversions.code import to_code
 

@@ -40,7 +40,7 @@ def layer_for(layer: Layer, shape: Shape | None) -> Layer:
 
 
 def _sequential(layer: Layer, *layers: Layer) -> Model:
-    """A chain of layers, which takes what comes in where it stands."""
+    """Return a chain of layers, which takes what comes in where it stands."""
     builder = ModelBuilder()
     last = builder.add_input(Layer("input", "InputLayer", "layer", {"batch_shape": None, "dtype": "float32"}))
     for one in layers:
@@ -49,7 +49,7 @@ def _sequential(layer: Layer, *layers: Layer) -> Model:
 
 
 def _dense(name: str, units: Any, layer: Layer, **config: Any) -> Layer:
-    """A Dense with the settings of a layer for its kernel and bias."""
+    """Return a Dense with the settings of a layer for its kernel and bias."""
     if any(layer.config.get(f"{of}_constraint") is not None for of in ("kernel", "bias")):
         raise SpecError("has a constraint, which means something else in the layers that stand for it")
     kept = "use_bias kernel_initializer kernel_regularizer bias_regularizer"

@@ -19,11 +19,11 @@ from layerexplain.model import InputShapes, Model, fixed_batch
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import NotComputed, computed
-from layerexplain.oracle.difference import TOLERANCE, allowed
 from layerexplain.oracle.keras_files import keras_model_of_config
 from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
 from layerexplain.oracle.keras_model import KerasModel
 from layerexplain.oracle.to_keras import part_of_training
+from layerexplain.oracle.tolerance import TOLERANCE, allowed
 from layerexplain.oracle.verify import BATCH, ReferenceRun, first_shape, run_reference, traced
 from layerexplain.report.todays_training import TodaysTraining, todays_training
 from layerexplain.run.weight_source import WeightSource, weight_source

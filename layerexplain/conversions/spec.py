@@ -258,7 +258,7 @@ class _SpecWriter:
             said |= more
 
     def _is_named(self, item: _Item) -> bool:
-        """Whether what a layer gives that is called again is asked for by its name."""
+        """Return whether what a layer gives that is called again is asked for by its name."""
         ref = TensorRef(item.call.layer, item.call.index)
         used = [one for call in self.calls for one in call.refs]
         return any(one._replace(output=0) == ref for one in (*used, *self.model.outputs))
@@ -294,7 +294,7 @@ class _SpecWriter:
     def _repeats(
         self, item: _Item, arguments: dict[str, Any], other: _Item, base: str | None, count: int, said: set[str]
     ) -> bool:
-        """Whether an item is one more of those before it."""
+        """Return whether an item is one more of those before it."""
         if other.reuse or self._beside(other) != {k: v for k, v in self._beside(item).items() if k != "from"}:
             return False
         if _type(other.layer) != _type(item.layer) or self.objects.path(other.layer) is not None:
@@ -335,7 +335,7 @@ def _by_name(layer: Layer, call: Call) -> dict[str, Any]:
 
 
 def _is_tensors(value: Any) -> bool:
-    """Whether a value holds tensors, and nothing but them."""
+    """Return whether a value holds tensors, and nothing but them."""
     if isinstance(value, list | tuple) and not isinstance(value, TensorRef):
         return bool(value) and all(map(_is_tensors, value))
     return isinstance(value, TensorRef)

@@ -90,7 +90,7 @@ def in_todays_words(model: Model) -> Model:
 
 
 def _has_gone(model: Model) -> bool:
-    """Whether a layer of a class that is gone occurs, at any depth."""
+    """Return whether a layer of a class that is gone occurs, at any depth."""
     inner = [layer.model for layer in model.layers if layer.model is not None]
     return any(layer.type in GONE for layer in model.layers) or any(map(_has_gone, inner))
 

@@ -46,7 +46,7 @@ def _masks(definition: Definition) -> list[Expr]:
 
 
 def _products(definition: Definition, mask: Expr) -> list[Expr]:
-    """The contractions that make the scores, and those that read the shares."""
+    """Return the contractions that make the scores, and those that read the shares."""
     found: list[Expr] = []
     waiting = [*mask.args]
     while waiting:
@@ -67,7 +67,7 @@ def _products(definition: Definition, mask: Expr) -> list[Expr]:
 
 
 def _first_reader(found: list[Expr], mask: Expr) -> int:
-    """How many are made before the shares were read once: what follows reads what attention gives."""
+    """Return how many are made before the shares were read once: what follows reads what attention gives."""
     after = [place for place, node in enumerate(found) if node.serial > mask.serial]
     return after[0] + 1 if after else len(found)
 

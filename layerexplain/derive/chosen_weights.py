@@ -17,7 +17,7 @@ def used_share(definition: Definition, weight: Expr) -> tuple[int, int]:
 
 
 def _chosen(node: Expr, weight: Expr) -> int | None:
-    """How many parts a lookup reads for each position; None where the node reads the weight in another way."""
+    """Return how many parts a lookup reads for each position; None where the node reads the weight in another way."""
     if node.op is not OPS["take"] or node.args[0] is not weight:
         return None
     ids = node.args[1]

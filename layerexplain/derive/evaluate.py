@@ -80,7 +80,7 @@ def evaluate_nodes(roots: Sequence[Expr], leaves: Mapping[Expr, Any], run: Evalu
 
 
 def _silent(run: Evaluation) -> Any:
-    """As Keras, which returns infinity and NaN without a warning."""
+    """Compute as Keras, which returns infinity and NaN without a warning."""
     return run.np.errstate(all="ignore")
 
 

@@ -81,7 +81,7 @@ def main_statement(definition: Definition, lines: Sequence[str] | None = None) -
 
 
 def _with_few_numbers(text: str) -> str:
-    """The statement with `(0.485, 0.456, …)` for a list of numbers that is long."""
+    """Return the statement with `(0.485, 0.456, …)` for a list of numbers that is long."""
     for listed in [piece.partition(")")[0] for piece in text.split("(")[1:]]:
         first = listed.find(",", 16) + 1
         if first and len(listed) - first >= 8 and listed.upper() == listed and "=" not in listed[first:]:
@@ -90,7 +90,7 @@ def _with_few_numbers(text: str) -> str:
 
 
 def _without_tables(text: str) -> str:
-    """The statement with `((1.0, …), …)` for each constant of several axes."""
+    """Return the statement with `((1.0, …), …)` for each constant of several axes."""
     for found in reversed(list(re.finditer(r"(?:(?<![\w(])|(?<=\w\())\(\(+(-?[\d.e+-]+),", text))):
         end, open_ = found.start() + 1, 1
         while open_ and end < len(text):
@@ -101,13 +101,13 @@ def _without_tables(text: str) -> str:
 
 
 def _bracketed(text: str) -> str:
-    """A part of a statement, in brackets if it is a sum."""
+    """Return a part of a statement, in brackets if it is a sum."""
     outside = re.sub(r"\([^()]*\)", "", re.sub(r"\((?:[^()]|\([^()]*\))*\)", "", text))
     return f"({text})" if re.search(r" [-+<>=!]+ ", outside) else text
 
 
 def _main(assigned: Sequence[tuple[str, str, str]], result: str) -> str:
-    """The statement that gives the result; names that only stand for another are passed over."""
+    """Return the statement that gives the result; names that only stand for another are passed over."""
     value = result
     for name, _, text in reversed(assigned):
         if value in name.replace("[", ", ").split(", ") and text:
@@ -122,8 +122,8 @@ def _main(assigned: Sequence[tuple[str, str, str]], result: str) -> str:
 
 @cache
 def _parts(template: str) -> tuple[_Part, ...]:
-    """What stands between commas, those in brackets apart: the text before the first field, and each field with the
-    text behind it."""
+    """Return what stands between commas, those in brackets apart: the text before the first field, and each field with
+    the text behind it."""
     parts: list[str] = []
     for piece in template.split(", "):
         if parts and parts[-1].count("(") > parts[-1].count(")"):
@@ -140,7 +140,7 @@ def _parts(template: str) -> tuple[_Part, ...]:
 def _part(
     part: _Part, definition: Definition, gist_form: Gist, lines: Sequence[str] | None, deep: int, *, always: bool
 ) -> str:
-    """A part with its fields filled; "" where it says nothing but defaults."""
+    """Return a part with its fields filled; "" where it says nothing but defaults."""
     before, fields = part
     if not fields:
         return before.strip()
@@ -148,7 +148,7 @@ def _part(
     spatial = spatial_count(definition)
 
     def value_of(name: str) -> Any:
-        """An argument in the form of its default: one number for `(1, 1)`, and the last axis as -1."""
+        """Return an argument in the form of its default: one number for `(1, 1)`, and the last axis as -1."""
         value = arguments.get(name)
         if isinstance(value, tuple) and len(set(value)) == 1 and name not in _SHAPED:
             value = value[0]
@@ -202,7 +202,7 @@ def spatial_count(definition: Definition) -> int:
 
 
 def _inside(definition: Definition) -> list[Definition]:
-    """The layers that a wrapper calls, in the order of their calls."""
+    """Return the layers that a wrapper calls, in the order of their calls."""
     called = [node.attrs["definition"] for node in nodes(definition) if node.op is CALL]
     return [one for one in dict.fromkeys(called) if one.kind != "composite"]
 

@@ -39,7 +39,8 @@ class Roundings:
         self._unit = max([_UNITS.get(dtype, 0.0) for dtype in dtypes], default=0.0) or _UNITS["float32"]
 
     def effect_on(self, place: int) -> float:
-        """How far rounding may move the values of an output of the definition; 0 where it cannot be estimated."""
+        """Return how far rounding may move the values of an output of the definition; 0 where it cannot be
+        estimated."""
         try:
             return self._each[place]
         except (CannotEvaluate, LayerExplainError, ValueError, IndexError):  # an index that is computed, and moved

@@ -230,7 +230,7 @@ def _reason(
 
 
 def _same_place(leaf: Expr, at: int, result: Expr, axis: int) -> bool:
-    """Whether reshaping alone leaves an axis as it was: all sizes up to it, or all from it on, are the same.
+    """Return whether reshaping alone leaves an axis as it was: all sizes up to it, or all from it on, are the same.
 
     Two unknown sizes are the same only if as many elements stand behind them."""
     before, after = leaf.shape, result.shape

@@ -37,7 +37,7 @@ _BLOCK = 1024 * 1024
 
 
 def members_by_name(archive: zipfile.ZipFile) -> Members:
-    """The members of an archive, which may hold several of one name. Raises SourceError for too many."""
+    """Return the members of an archive, which may hold several of one name. Raises SourceError for too many."""
     members = archive.infolist()
     if len(members) > MAX_MEMBERS:
         raise SourceError(f"is a zip archive of {len(members):,} members; a .keras file has a handful")
@@ -45,7 +45,7 @@ def members_by_name(archive: zipfile.ZipFile) -> Members:
 
 
 def read_member(archive: zipfile.ZipFile, members: Members, *names: str) -> bytes | None:
-    """The bytes of the first of these members that exists; None if none does. At most the cap is unpacked."""
+    """Return the bytes of the first of these members that exists; None if none does. At most the cap is unpacked."""
     name = next((name for name in names if name in members), None)
     if name is None:
         return None
@@ -64,7 +64,7 @@ def read_member(archive: zipfile.ZipFile, members: Members, *names: str) -> byte
 
 
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """A member's bytes, after its stated sizes were checked; never more than the cap is unpacked."""
+    """Return a member's bytes, after its stated sizes were checked; never more than the cap is unpacked."""
     name, size = member.filename, member.file_size
     if size > MAX_CONFIG_BYTES:
         raise SourceError(f"{name} unpacks to {size:,} bytes; a configuration needs at most {MAX_CONFIG_BYTES:,}")
@@ -100,7 +100,7 @@ def refuse_coding(member: zipfile.ZipInfo) -> None:
 
 
 def member_data(archive: zipfile.ZipFile, file: IO[bytes], member: zipfile.ZipInfo) -> int | bytes:
-    """Where a stored member's bytes begin in the archive; the bytes of a compressed one, unpacked up to a cap.
+    """Return where a stored member's bytes begin in the archive; the bytes of a compressed one, unpacked up to a cap.
 
     Raises SourceError where it is encrypted, damaged, or unpacks to more than the cap.
     """
@@ -124,7 +124,7 @@ def member_data(archive: zipfile.ZipFile, file: IO[bytes], member: zipfile.ZipIn
 
 
 def _start_of(archive: zipfile.ZipFile, file: IO[bytes], member: zipfile.ZipInfo) -> int:
-    """Where the bytes of a stored member begin; the local header before them says so."""
+    """Return where the bytes of a stored member begin; the local header before them says so."""
     name = member.filename
     file.seek(member.header_offset)
     header = file.read(_LOCAL_HEADER)

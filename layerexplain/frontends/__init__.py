@@ -99,7 +99,7 @@ def _read_code_source(source: CodeSource, own: Mapping[str, Declaration]) -> Mod
 
 
 def holds_code(head: bytes, path: str | None) -> bool:
-    """Whether a source is Python code or a notebook, by its first bytes."""
+    """Return whether a source is Python code or a notebook, by its first bytes."""
     if b'"nbformat"' in head or (path is not None and path.endswith(".ipynb")):
         return True
     return _is_code(Opened(head, io.BytesIO(head), path)) and not begins_as_json(head) and is_text(head)
@@ -115,14 +115,15 @@ def model_of(source: Any, code: Code = ()) -> Model:
 
 
 def read_faultless(source: Any, code: Code = ()) -> Model:
-    """The same, of a source without faults: raises the one that it has, or an ErrorGroup of several."""
+    """Return the same, of a source without faults: raises the one that it has, or an ErrorGroup of several."""
     model = read(source, code)
     raise_any(model.faults)
     return model
 
 
 def read_for_weights(source: Any, code: Code = ()) -> tuple[Any, Model]:
-    """A source that is read again later, for its weights, and its model without faults: standard input as its bytes."""
+    """Return a source that is read again later, for its weights, and its model without faults: standard input as its
+    bytes."""
     if isinstance(source, Model):
         return source, model_of(source, code)
     source = named_source(source)
@@ -135,13 +136,13 @@ def read_for_weights(source: Any, code: Code = ()) -> tuple[Any, Model]:
 
 
 def place_of(model: Model) -> str | None:
-    """The path or URL that a model was read from, if it is there to be read again."""
+    """Return the path or URL that a model was read from, if it is there to be read again."""
     place = named_source(model.source)
     return place if is_remote(place) or os.path.exists(place) else None
 
 
 def source_name(source: Any) -> str:
-    """How messages and reports call a source: its path, `<stdin>`, or what kind of object it is."""
+    """Return how messages and reports call a source: its path, `<stdin>`, or what kind of object it is."""
     source = named_source(source)
     if isinstance(source, str):
         if is_remote(source):
@@ -155,7 +156,7 @@ def source_name(source: Any) -> str:
 
 
 def named_source(source: Any) -> Any:
-    """A path as text, a URL as `Remote`, what holds a file's bytes as bytes; any other source as it is."""
+    """Return a path as text, a URL as `Remote`, what holds a file's bytes as bytes; any other source as it is."""
     if isinstance(source, bytearray | memoryview):
         return bytes(source)
     if isinstance(source, os.PathLike):
@@ -168,7 +169,7 @@ def named_source(source: Any) -> Any:
 
 
 def _is_stored(source: Any, name: str) -> bool:
-    """Whether a source can be read again for its weights, as a pipe cannot."""
+    """Return whether a source can be read again for its weights, as a pipe cannot."""
     if is_remote(source):
         return True
     is_path = isinstance(source, str) and name != "<stdin>"
@@ -202,7 +203,7 @@ def _read(source: Any, name: str, own: Mapping[str, Declaration]) -> Model:
 
 
 def _read_remote(source: Remote, own: Mapping[str, Declaration]) -> Model:
-    """The model behind a URL; where it is a directory, of the files in it."""
+    """Return the model behind a URL; where it is a directory, of the files in it."""
     from layerexplain.sources.remote import is_directory, open_remote
 
     if is_directory(source):
@@ -273,7 +274,7 @@ def _read_saved_model(opened: Opened) -> Model:
 
 
 def _no_model(opened: Opened) -> str | None:
-    """What a source is that holds no model; None where it may be a text that does."""
+    """Return what a source is that holds no model; None where it may be a text that does."""
     if not opened.head:
         return "is empty; a .keras or .h5 file, a config JSON or a YAML spec is needed"
     if begins_as_json(opened.head) and is_text(opened.head):
@@ -296,7 +297,7 @@ def _is_json(opened: Opened) -> bool:
 
 
 def _read_json(opened: Opened) -> Model:
-    """A Keras configuration; a spec may be written as JSON, too, and YAML may begin as JSON does."""
+    """Return a Keras configuration; a spec may be written as JSON, too, and YAML may begin as JSON does."""
     from layerexplain.frontends.json_text import TooManyValues, parse_json
     from layerexplain.frontends.keras.config import is_spec, model_of_document
 
@@ -331,7 +332,7 @@ def _read_spec(data: bytes, opened: Opened) -> Model:
 
 
 def _is_code(opened: Opened) -> bool:
-    """Whether a text is Python, which begins in no way that YAML does."""
+    """Return whether a text is Python, which begins in no way that YAML does."""
     is_script = opened.path is not None and opened.path.endswith(".py")
     if not is_script and not _may_be_code(opened.head):
         return False
@@ -341,8 +342,8 @@ def _is_code(opened: Opened) -> bool:
 
 
 def _may_be_code(head: bytes) -> bool:
-    """Whether a text has what all code has and few specs have: brackets of a call, or an import, outside comments. What
-    Python says of an error is pasted with code."""
+    """Return whether a text has what all code has and few specs have: brackets of a call, or an import, outside
+    comments. What Python says of an error is pasted with code."""
     without_comments = b"\n".join([line for line in head.split(b"\n") if not line.lstrip().startswith(b"# ")])
     return any(one in without_comments for one in (b"(", b"import ", b"```", b"Error: "))
 

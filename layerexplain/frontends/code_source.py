@@ -68,7 +68,8 @@ def code_source(source: Any, given: Mapping[str, str] = MappingProxyType({})) ->
 
 
 def _code_behind(source: Remote, given: Mapping[str, str]) -> Any:
-    """A URL of code with what is requested of it, and with its content, which is fetched; any other URL as it is."""
+    """Return a URL of code with what is requested of it, and with its content, which is fetched; any other URL as it
+    is."""
     import re
 
     found = re.fullmatch(r"(.*\.(?:py|ipynb))(?::([^/:].*))?", source, re.DOTALL)
@@ -129,7 +130,7 @@ def piped(source: Any) -> Any:
 
 
 def _content(source: str) -> bytes | None:
-    """The content of a source that is code; None for any other. Standard input is read only where it is code."""
+    """Return the content of a source that is code; None for any other. Standard input is read only where it is code."""
     from layerexplain.frontends import holds_code
 
     if source == "-":

@@ -18,7 +18,7 @@ class TooManyValues(SourceError):
 
 
 def parse_json(data: bytes | str, what: str = "the text") -> Any:
-    """The value that the text states. NaN and Infinity pass, since Keras writes them.
+    """Return the value that the text states. NaN and Infinity pass, since Keras writes them.
 
     `what` names the text in messages ("config.json", "the attribute model_config"). Raises SourceError for what
     is too large, not UTF-8, not JSON, nested too deeply, or holds an absurdly long integer or half a character.
@@ -53,7 +53,8 @@ def parse_json(data: bytes | str, what: str = "the text") -> Any:
 
 
 def decode_utf8(data: bytes, what: str) -> str:
-    """The text of UTF-8 bytes, without a byte order mark. Raises SourceError with the line of the first bad byte."""
+    """Return the text of UTF-8 bytes, without a byte order mark. Raises SourceError with the line of the first bad
+    byte."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise SourceError(f"{what} is UTF-16; save it as UTF-8", line=1)
     data = data.removeprefix(b"\xef\xbb\xbf")  # a byte order mark

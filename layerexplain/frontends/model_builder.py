@@ -18,7 +18,7 @@ LAYER_ARGUMENTS = frozenset({"layer", "backward_layer", "forward_layer", "cell",
 
 @cache
 def known_types() -> frozenset[str]:
-    """The names of all declared types."""
+    """Return the names of all declared types."""
     from layerexplain.layers import registry
 
     return frozenset(registry.type_names())
@@ -30,14 +30,14 @@ def types_by_default_name() -> dict[str, str]:
 
 
 def default_name(type_name: str) -> str:
-    """The name that Keras gives to the first layer of a type: `MaxPooling2D` → `max_pooling2d`."""
+    """Return the name that Keras gives to the first layer of a type: `MaxPooling2D` → `max_pooling2d`."""
     from layerexplain.layers.declaration import snake_case
 
     return snake_case(type_name)
 
 
 def automatic(layer: Layer) -> bool:
-    """Whether a layer has a name that Keras gives by itself: that of its type, and a number.
+    """Return whether a layer has a name that Keras gives by itself: that of its type, and a number.
 
     >>> automatic(Layer("dense_1", "Dense", "layer", {})), automatic(Layer("dense_a", "Dense", "layer", {}))
     (True, False)
@@ -49,7 +49,7 @@ def automatic(layer: Layer) -> bool:
 
 
 def beginning(names: Sequence[str]) -> str:
-    """What all names begin with.
+    """Return what all names begin with.
 
     >>> beginning(["block1_conv", "block1_bn"]), beginning([])
     ('block1_', '')
@@ -92,7 +92,7 @@ def layers_among(value: Any) -> Iterator[Layer]:
 
 
 def layers_in_config(config: Mapping[str, Any]) -> tuple[Layer, ...]:
-    """The layers among the arguments of a layer, each under a name of its own."""
+    """Return the layers among the arguments of a layer, each under a name of its own."""
     names = FreeNames()
     found = [(layer, layer.name or key) for key, value in config.items() for layer in layers_among(value)]
     return tuple([layer._replace(name=names.take(name or default_name(layer.type))) for layer, name in found])
@@ -140,7 +140,7 @@ class ModelBuilder:
     def model(
         self, name: str, outputs: Iterable[TensorRef], *, type_: str = "Functional", trainable: bool = True
     ) -> Model:
-        """The model of what was added so far."""
+        """Return the model of what was added so far."""
         layers, calls, inputs = tuple(self.layers), tuple(self.calls), tuple(self.inputs)
         return Model(name, type_, layers, calls, inputs, tuple(outputs), trainable)
 

@@ -30,6 +30,10 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"MZ", "is a program, not a model"),
     (257, b"ustar", "is a tar archive; unpack it first"),
 )
+_PYTORCH = (
+    "is a PyTorch file, a pickle, which would run code when loaded and is not opened; give the code of the model, and "
+    "its weights as safetensors: safetensors.torch.save_file(model.state_dict(), 'net.safetensors')"
+)
 _PYTORCH_PICKLE = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _CAFFE = (b"layer {", b"layers {")
 # The fields of ONNX's ModelProto behind the version; a producer is a text, where Core ML has a message.
@@ -37,12 +41,13 @@ _ONNX_NEXT = b"\x12\x1a\x22\x28\x32\x3a\x42"
 
 
 def describe_foreign(head: bytes) -> str | None:
-    """What the first bytes (4,096 or more) say of a file that holds no model we read, or None when it may be one."""
+    """Return what the first bytes (4,096 or more) say of a file that holds no model we read, or None when it may be
+    one."""
     for offset, magic, words in _MAGIC:
         if head[offset : offset + len(magic)] == magic:
             return words
     if head.startswith(_PYTORCH_PICKLE):
-        return f"is a PyTorch file, a pickle, which would run code when loaded and is not opened; {_SAVE}"
+        return _PYTORCH
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return f"is a Python pickle, which would run code when loaded and is not opened; {_SAVE}"
     return _protobuf(head) or _binary(head) or _text(head)
@@ -61,7 +66,8 @@ def _protobuf(head: bytes) -> str | None:
 
 
 def _is_graph(head: bytes) -> bool:
-    """Whether bytes begin as a GraphDef does: with a node that has a name and an operation, `Placeholder` mostly."""
+    """Return whether bytes begin as a GraphDef does: with a node that has a name and an operation, `Placeholder`
+    mostly."""
     if head[:1] != b"\n" or len(head) < 8:
         return False
     from layerexplain.frontends.keras.protobuf import fields, text
@@ -103,11 +109,11 @@ def _text(head: bytes) -> str | None:
 
 
 def describe_archive(names: list[str]) -> SourceError:
-    """What a zip archive without a config.json is, by the names of its members."""
+    """Return what a zip archive without a config.json is, by the names of its members."""
     if not names:
         return NotAModel("is an empty zip archive; a .keras file contains a config.json")
     if any(name.endswith("/data.pkl") or name == "data.pkl" for name in names):
-        return NotAModel("is a PyTorch file, which stores no Keras layers; a .keras file is needed")
+        return NotAModel(_PYTORCH)
     if all(name.endswith(".npy") for name in names):
         return NotAModel(f"is a NumPy archive (.npz): weights without an architecture; {_SAVE}")
     saved = next((name for name in names if name.endswith("saved_model.pb")), None)

@@ -28,29 +28,29 @@ _HDF5_OFFSETS = (0, 512, 1024, 2048)
 
 
 def is_zip(head: bytes) -> bool:
-    """Whether a file begins as a zip archive does."""
+    """Return whether a file begins as a zip archive does."""
     return head.startswith(_ZIP)
 
 
 def is_hdf5(head: bytes) -> bool:
-    """Whether a file begins as an HDF5 file does."""
+    """Return whether a file begins as an HDF5 file does."""
     return any(head[offset : offset + 8] == _HDF5 for offset in _HDF5_OFFSETS)
 
 
 def begins_as_json(data: bytes) -> bool:
-    """Whether a text begins as a JSON object or list does."""
+    """Return whether a text begins as a JSON object or list does."""
     return data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
 
 
 def looks_like_json(data: bytes) -> bool:
-    """Whether a text that is no JSON was meant to be: its first key is quoted."""
+    """Return whether a text that is no JSON was meant to be: its first key is quoted."""
     import re
 
     return re.match(rb'(\xef\xbb\xbf)?\s*(\[\s*)?(\{\s*"[^"\n]*"\s*:|[\[{]\s*$)', data) is not None
 
 
 def is_text(head: bytes) -> bool:
-    """Whether the first bytes may be those of a text in UTF-8, which may end within a character."""
+    """Return whether the first bytes may be those of a text in UTF-8, which may end within a character."""
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -69,13 +69,13 @@ class Opened(NamedTuple):
 
     @classmethod
     def from_file(cls, file: IO[bytes], path: str | None) -> Opened:
-        """A file that stands at its beginning."""
+        """Return a file that stands at its beginning."""
         head = file.read(HEAD)
         file.seek(0)
         return cls(head, file, path)
 
     def text(self) -> bytes:
-        """All bytes of a text. Raises SourceError where no configuration has as many."""
+        """Return all bytes of a text. Raises SourceError where no configuration has as many."""
         self.file.seek(0)
         data = self.file.read(MAX_CONFIG_BYTES + 1)
         if len(data) > MAX_CONFIG_BYTES:
@@ -96,7 +96,7 @@ def opened_path(path: str) -> Iterator[Opened]:
 
 @contextmanager
 def as_source_errors() -> Iterator[None]:
-    """Turns what the system raises inside into a SourceError."""
+    """Turn what the system raises inside into a SourceError."""
     try:
         yield
     except LayerExplainError:
@@ -107,7 +107,7 @@ def as_source_errors() -> Iterator[None]:
 
 @contextmanager
 def opened_stdin() -> Iterator[Opened]:
-    """Standard input. Raises SourceError where it cannot be read."""
+    """Open standard input. Raises SourceError where it cannot be read."""
     if sys.stdin is None:
         raise SourceError("cannot be read: standard input is closed")
     try:
@@ -121,7 +121,7 @@ def opened_stdin() -> Iterator[Opened]:
 
 @contextmanager
 def _kept(pipe: IO[bytes], path: str | None) -> Iterator[Opened]:
-    """A stream that cannot go back: kept in memory while it is text, in a temporary file where it is an archive."""
+    """Keep a stream that cannot go back: in memory while it is text, in a temporary file where it is an archive."""
     head = pipe.read(HEAD)
     if not is_zip(head) and not is_hdf5(head):
         yield Opened(head, io.BytesIO(head + pipe.read(MAX_CONFIG_BYTES + 1)), path)

@@ -22,7 +22,7 @@ _ENDINGS = frozenset({"py", "yaml", "yml", "ipynb", "txt", "md"})
 
 
 def read_own_layers(code: Code) -> Mapping[str, Declaration]:
-    """The declarations of own layers, by class name.
+    """Return the declarations of own layers, by class name.
 
     Args:
         code: The path of a file, or of several: YAML with `define:` (docs/spec.md), or Python code, which is read and
@@ -56,12 +56,12 @@ class OwnCode(ChainMap[str, "Declaration"]):
         super().__init__(*files)  # type: ignore[arg-type]  # they are only read
 
     def model(self, type_: str, arguments: Mapping[str, Any]) -> Model | None:
-        """The model that a class of one of them makes of arguments; None where none has the class."""
+        """Return the model that a class of one of them makes of arguments; None where none has the class."""
         models = (model_of(one, type_, arguments) for one in self.maps)
         return next((one for one in models if one is not None), None)
 
     def lend(self, name: str) -> File | None:
-        """The file of one of them that defines a name, for a program that lacks it."""
+        """Return the file of one of them that defines a name, for a program that lacks it."""
         found = (one.lend(name) for one in self.maps if hasattr(one, "lend"))
         return next((one for one in found if one is not None), None)
 
@@ -78,14 +78,15 @@ def _notes(own: Mapping[str, Declaration]) -> list[Note]:
 
 
 def model_of(own: Mapping[str, Declaration], type_: str, arguments: Mapping[str, Any]) -> Model | None:
-    """The model that a class of own code makes of the arguments that a file has for it; None where the code has no such
-    class."""
+    """Return the model that a class of own code makes of the arguments that a file has for it; None where the code has
+    no such class."""
     make = getattr(own, "model", None)
     return None if make is None else make(type_, arguments)
 
 
 def with_own_models(model: Model, own: Mapping[str, Declaration]) -> Model:
-    """A model in which what own code says of subclassed models stands in place of a file's rows without a graph."""
+    """Return a model in which what own code says of subclassed models stands in place of a file's rows without a
+    graph."""
     if not model.calls and model.arguments:
         own_model = model_of(own, model.type, model.arguments)
         if own_model is not None:
@@ -104,7 +105,7 @@ def with_own_models(model: Model, own: Mapping[str, Declaration]) -> Model:
 
 
 def _by_name(call: Call) -> Call:
-    """The call of a model whose inputs are given by name: in the order of their names, as Keras lists them."""
+    """Return the call of a model whose inputs are given by name: in the order of their names, as Keras lists them."""
     if len(call.args) != 1 or not isinstance(call.args[0], dict):
         return call
     given = call.args[0]

@@ -14,7 +14,7 @@ _BESIDE = frozenset({"name", "trainable", "dtype", "layers", "variables", "group
 
 
 def arguments_text(config: Any) -> str:
-    """The arguments of a configuration, those that are None left out; "" where there are none."""
+    """Return the arguments of a configuration, those that are None left out; "" where there are none."""
     if not isinstance(config, Mapping):
         return ""
     shown = [(str(key), value) for key, value in config.items() if key not in _BESIDE and value is not None]
@@ -23,7 +23,7 @@ def arguments_text(config: Any) -> str:
 
 
 def value_text(value: Any, deep: bool = False) -> str:
-    """One argument: numbers and short texts as they are, an object by its class."""
+    """Return one argument: numbers and short texts as they are, an object by its class."""
     if isinstance(value, Layer):
         return f"{value.type}(…)"
     if isinstance(value, ForeignFunction):
@@ -43,7 +43,7 @@ def value_text(value: Any, deep: bool = False) -> str:
 
 
 def kind_of_value(value: Any) -> str:
-    """A value's kind in the words of a message: `a list`, `the text 'x'`."""
+    """Return a value's kind in the words of a message: `a list`, `the text 'x'`."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -58,6 +58,6 @@ def kind_of_value(value: Any) -> str:
 
 
 def short_text(value: Any) -> str:
-    """A value in a message, not too long."""
+    """Return a value in a message, not too long."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"

@@ -69,7 +69,7 @@ class Composite:
         return call(definition, *exprs)
 
     def _on_each_element(self, exprs: tuple[Expr, ...], attrs: Mapping[str, Any], given: tuple[Any, ...]) -> Expr:
-        """Return a call of an element-wise function; its dtype, once traced, holds for all shapes."""
+        """Call an element-wise function; its dtype, once traced, holds for all shapes."""
         (z,) = exprs
         key = (z.shape, z.dtype, given)
         definition = self._definitions.get(key)

@@ -101,13 +101,13 @@ class Definition:
         return self._order
 
     def renamed(self, name: str) -> Definition:
-        """The same formula under another name."""
+        """Return the same formula under another name."""
         result = copy(self)
         result.name, result.answers = name, {}
         return result
 
     def without_masks(self) -> Definition:
-        """The same formula without the masks of its results."""
+        """Return the same formula without the masks of its results."""
         if all(mask is None for mask in self.masks):
             return self
         result = copy(self)
@@ -119,7 +119,7 @@ class Definition:
 
 
 def call(definition: Definition, *args: Expr) -> Expr:
-    """Return a call of a definition on tensors, followed by weights and states."""
+    """Call a definition on tensors, followed by weights and states."""
     expected = len(definition.leaves)
     if len(args) != expected:
         raise TypeError(f"{definition.name} takes {expected} arguments, got {len(args)}")

@@ -261,7 +261,7 @@ class _ExprBuilder:
         return constant(value)
 
     def _choice(self, node: ast.IfExp, scope: _Names) -> Expr:
-        """The branch that the settings choose. The other is not built: it may use what is not there."""
+        """Return the branch that the settings choose. The other is not built: it may use what is not there."""
         there = {name: True for name in scope.names if name not in self.settings}
         chosen = node.body if holds(node.test, {**there, **self.settings}) else node.orelse
         return self.expr(chosen, scope, several=True)
@@ -365,7 +365,8 @@ class _ExprBuilder:
 
 @lru_cache(maxsize=1000)
 def _does_not_take(op: Op, count: int, attrs: tuple[str, ...]) -> str:
-    """What is wrong with a call that an op's value would refuse: its rules for shapes take whatever they are given."""
+    """Return what is wrong with a call that an op's value would refuse: its rules for shapes take whatever they are
+    given."""
     value = getattr(op.evaluate, "value", None)
     code = getattr(value, "__code__", None)
     if value is None or code is None or code.co_flags & 0x0C:  # *args or **options

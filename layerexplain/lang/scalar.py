@@ -100,7 +100,7 @@ def _rejoined(a: Affine) -> Affine:
 
 
 def scale(a: Affine, by: int) -> Affine:
-    """a · by."""
+    """Multiply: a · by."""
     return Affine(tuple((t, c * by) for t, c in a.terms), a.const * by) if by else number(0)
 
 

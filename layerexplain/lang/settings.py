@@ -58,7 +58,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _computed(node: ast.BinOp, settings: Mapping[str, Any]) -> Any:
-    """The value of an operator between numbers. Operands are bounded, and so is what they make."""
+    """Return the value of an operator between numbers. Operands are bounded, and so is what they make."""
     left, right = attribute(node.left, settings), attribute(node.right, settings)
     if not (_is_number(left) and _is_number(right)):
         raise refuse(node, f"'{source_of(node)}' needs two numbers, got {str(left)[:40]} and {str(right)[:40]}")
@@ -71,8 +71,9 @@ def _computed(node: ast.BinOp, settings: Mapping[str, Any]) -> Any:
 
 
 def holds(test: ast.expr, settings: Mapping[str, Any]) -> bool:
-    """Whether a condition on settings holds: a name, `not`, `and`, `or`, comparisons, `is None`. `None` and False do
-    not hold, nor does a tensor that is left out. Raises `FormulaError` where it depends on values of tensors."""
+    """Return whether a condition on settings holds: a name, `not`, `and`, `or`, comparisons, `is None`. `None` and
+    False do not hold, nor does a tensor that is left out. Raises `FormulaError` where it depends on values of
+    tensors."""
     if isinstance(test, ast.BoolOp):
         each = (holds(one, settings) for one in test.values)
         return all(each) if isinstance(test.op, ast.And) else any(each)
@@ -94,7 +95,7 @@ def holds(test: ast.expr, settings: Mapping[str, Any]) -> bool:
 
 
 def _condition(node: ast.expr, settings: Mapping[str, Any]) -> Any:
-    """A value in a condition; None for what is not given."""
+    """Return a value in a condition; None for what is not given."""
     value = settings.get(node.id) if isinstance(node, ast.Name) and node.id in settings else attribute(node, settings)
     return None if isinstance(value, NotGiven) else value
 

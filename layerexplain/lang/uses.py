@@ -30,7 +30,7 @@ class Uses(NamedTuple):
 
 
 def uses(tree: Any) -> Uses:
-    """The names that a checked syntax tree uses (`lang.syntax.checked_tree`, `checked_expression`)."""
+    """Return the names that a checked syntax tree uses (`lang.syntax.checked_tree`, `checked_expression`)."""
     found = Uses({}, {}, {}, {}, {}, {})
     pending: list[tuple[Any, dict[str, int], frozenset[str]]] = [(tree, found.tensors, frozenset())]
     while pending:

@@ -27,6 +27,8 @@ class Facts(NamedTuple):
       likewise in Keras 2, for variables and for attributes that hold layers.
     - `copies_weights`: in Keras it computes with copies of its weights, which `finalize_state` makes anew.
     - `frozen_as_inference`: where it is not trainable, it computes the same in training as at inference.
+    - `trains_inside`: the layers that it makes inside are trained in Keras 3 though its configuration has
+      `trainable=False`. The flag freezes them only if it is set afterwards.
     - `makes_floats`: what it gives is not cast to its dtype where that is one of whole numbers.
     - `takes_floats`: Keras does not cast its input to its dtype where that is one of whole numbers.
     - `casts_keras_2`: in Keras 2 it casts its input to its dtype also where that is one of whole numbers.
@@ -64,6 +66,7 @@ class Facts(NamedTuple):
     attributes_keras_2: Mapping[str, str] = MappingProxyType({})
     copies_weights: bool = False
     frozen_as_inference: bool = False
+    trains_inside: bool = False
     makes_floats: bool = False
     takes_floats: bool = False
     casts_keras_2: bool = False

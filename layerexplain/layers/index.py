@@ -88,8 +88,8 @@ Split Squeeze Stack Swapaxes Take TakeAlongAxis Transpose Unstack Vstack;
 keras.operations_signal: ExtractSequences FFT FFT2 IFFT2 IRFFT ISTFT RFFT STFT
 """,
     "optimizers": """
-keras.optimizer_steps: Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer MultiOptimizer
-Muon Nadam RMSprop SGD ScheduleFreeAdamW
+keras.optimizers: Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer MultiOptimizer Muon
+Nadam RMSprop SGD ScheduleFreeAdamW
 """,
     "regularizers": """
 keras.regularizers: L1 L1L2 L2 OrthogonalRegularizer
@@ -206,6 +206,8 @@ torch.attention: MultiheadAttention TransformerDecoderLayer TransformerEncoderLa
 torch.convolutional: Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d;
 torch.core: AlphaDropout Bilinear Buffer CosineSimilarity Dropout Dropout1d Dropout2d Dropout3d Embedding EmbeddingBag
 FeatureAlphaDropout Flatten Identity Linear PairwiseDistance Parameter Unflatten;
+torch.losses: BCELoss BCEWithLogitsLoss CrossEntropyLoss HingeEmbeddingLoss HuberLoss KLDivLoss L1Loss MSELoss
+MultiLabelSoftMarginLoss NLLLoss PoissonNLLLoss SmoothL1Loss SoftMarginLoss;
 torch.normalization: BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d
 LayerNorm LocalResponseNorm RMSNorm SyncBatchNorm;
 torch.pooling: AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d
@@ -214,6 +216,9 @@ torch.reshaping: ChannelShuffle CircularPad1d CircularPad2d CircularPad3d Consta
 PixelShuffle PixelUnshuffle ReflectionPad1d ReflectionPad2d ReflectionPad3d ReplicationPad1d ReplicationPad2d
 ReplicationPad3d Upsample UpsamplingBilinear2d UpsamplingNearest2d ZeroPad1d ZeroPad2d ZeroPad3d;
 torch.rnn: GRU GRUCell LSTM LSTMCell RNN RNNCell
+""",
+    "torch.optim": """
+torch.optimizers: Adagrad Adam AdamW RMSprop SGD
 """,
 }
 """The types of each module, by what their names begin with: nothing for layers, `tf.math` for `tf.math.abs`."""

@@ -187,16 +187,22 @@ def declare_once(make: Callable[[], Declaration]) -> Declaration:
 def part_of(kind: str, name: str) -> str | None:
     """Return how a part of training is declared; its `kind` is one of PARTS_OF_TRAINING.
 
-    Any of its names will do: Keras has `mse`, `mean_squared_error` and `MeanSquaredError` for one loss.
+    Any of its names will do: Keras has `mse`, `mean_squared_error` and `MeanSquaredError` for one loss. Those of
+    PyTorch have their whole names: `torch.nn.MSELoss`, `torch.optim.SGD`.
 
     >>> part_of("losses", "mean_squared_error"), part_of("optimizers", "adam"), part_of("optimizers", "Adams")
     ('losses.MeanSquaredError', 'optimizers.Adam', None)
     """
-    from layerexplain.layers.index import types
+    from layerexplain.layers.index import module_of, types
 
+    if name.startswith("torch."):
+        return name if module_of(name) == _OF_TORCH.get(kind) else None
     wanted = f"{kind}.{name.replace('_', '').lower()}"
     return next((known for known in types(kind) if known.replace("_", "").lower() == wanted), None)
 
+
+_OF_TORCH = {"losses": "torch.losses", "optimizers": "torch.optimizers"}
+"""Which modules of this package have the parts of training of PyTorch."""
 
 PARTS_OF_TRAINING = ("losses", "optimizers", "schedules", "regularizers", "constraints")
 """The kinds of what is declared as layers are, and takes part in training alone."""
@@ -205,7 +211,7 @@ PARTS_OF_TRAINING = ("losses", "optimizers", "schedules", "regularizers", "const
 def find_named(name: str) -> Declaration | None:
     """Return the declaration of a layer type, or of a loss, an optimizer or another part of training by any name."""
     if "." in name:
-        return find(name) if name.startswith(TORCH) else None
+        return find(name) if name.startswith((TORCH, "torch.optim.")) else None
     known = next(filter(None, [part_of(kind, name) for kind in PARTS_OF_TRAINING]), None)
     return find(name) or (None if known is None else find(known))
 
@@ -278,12 +284,13 @@ def type_names() -> list[str]:
 def torch_type(name: str) -> str | None:
     """Return the type of a module of PyTorch by its name, alone or as code has it; None where there is none.
 
-    >>> torch_type("Linear"), torch_type("nn.Conv2d"), torch_type("Dense")
-    ('torch.nn.Linear', 'torch.nn.Conv2d', None)
+    >>> torch_type("Linear"), torch_type("nn.Conv2d"), torch_type("optim.SGD"), torch_type("Dense")
+    ('torch.nn.Linear', 'torch.nn.Conv2d', 'torch.optim.SGD', None)
     """
     from layerexplain.layers.index import module_of
 
-    type_ = TORCH + name.removeprefix("torch.").removeprefix("nn.")
+    short = name.removeprefix("torch.")
+    type_ = f"torch.{short}" if short.startswith("optim.") else TORCH + short.removeprefix("nn.")
     return type_ if module_of(type_) is not None else None
 
 

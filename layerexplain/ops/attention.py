@@ -29,7 +29,7 @@ from layerexplain.ops.sizes import misfit
 
 
 def _slowed(f: Expr, pairs: Expr, scaling: tuple[Any, ...], x: Expr) -> Expr:
-    """The frequencies as a scaling changes them, for texts longer than those of the training: by `linear` numbers, as
+    """Return the frequencies as a scaling changes them, for texts longer than those of the training: by `linear` numbers, as
     `llama3` or `yarn` mix them, or by the length of x (`longrope`, `dynamic`)."""
     kind, *numbers = scaling
     if kind == "linear":
@@ -49,7 +49,7 @@ def _slowed(f: Expr, pairs: Expr, scaling: tuple[Any, ...], x: Expr) -> Expr:
 
 
 def _by_length(f: Expr, pairs: Expr, kind: str, numbers: list[float], x: Expr) -> Expr:
-    """Frequencies of longrope (a length, then a factor of each pair up to it, and one beyond) or dynamic (a factor and
+    """Return the frequencies of longrope (a length, then a factor of each pair up to it, and one beyond) or dynamic (a factor and
     a length). What a length chooses is chosen here where that of x is known."""
     known, half = x.shape[1], len(numbers) // 2
     length = numbers[0 if kind == "longrope" else 1]
@@ -145,8 +145,8 @@ def alibi(scores: Expr) -> Expr:
 
 
 def alibi_slopes(heads: int) -> tuple[float, ...]:
-    """The slopes of the heads: powers of 2 whose exponents are evenly spaced from 8 / heads to 8; for a number of heads
-    that is no power of 2 those of the power below, then every other one of the power above.
+    """Return the slopes of the heads: powers of 2 whose exponents are evenly spaced from 8 / heads to 8; for a number
+    of heads that is no power of 2 those of the power below, then every other one of the power above.
 
     >>> alibi_slopes(2)
     (0.0625, 0.00390625)

@@ -33,7 +33,7 @@ def _stft_axes(x: Expr, *, length: int, stride: int, fft: int, window: str, cent
 
 
 def window_values(np: Any, length: int, fft: int, window: str) -> Any:
-    """The weights of a window of `length` samples in the middle of `fft`; "" weighs all samples alike."""
+    """Return the weights of a window of `length` samples in the middle of `fft`; "" weighs all samples alike."""
     high = 0.5 if window == "hann" else 0.54
     # TensorFlow's window repeats after `length` samples if that is even, and is symmetric if it is odd.
     period = length if length % 2 == 0 else max(length - 1, 1)
@@ -101,7 +101,7 @@ from 0 to rate / 2, as ears hear them: 1127 · ln(1 + f / 700) mel."""
 
 
 def _istft_length(n: Size, stride: int, fft: int, keep: int | None, center: bool) -> int | None:
-    """How long the signal is that n stretches make, one laid over the other, without its ends."""
+    """Return how long the signal is that n stretches make, one laid over the other, without its ends."""
     if not isinstance(n, int):
         return None
     whole, start = fft + stride * (n - 1), fft // 2 if center else 0
@@ -123,7 +123,8 @@ def _istft_axes(re: Expr, im: Expr, *, stride: int, fft: int, keep: int | None, 
 
 
 def _istft_frames(np: Any, *, length: int, stride: int, fft: int, window: str) -> Any:
-    """What each sample of a stretch counts: the window, divided by the sum of the squares of all windows there."""
+    """Return what each sample of a stretch counts: the window, divided by the sum of the squares of all windows
+    there."""
     if not window:
         return np.ones(fft)
     shape = window_values(np, length, fft, window)

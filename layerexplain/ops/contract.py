@@ -279,7 +279,7 @@ def _of_einsum(y: Expr, dy: Expr, i: int) -> Expr:
 
 
 def _of_diagonals(y: Expr, dy: Expr, i: int, own: list[str], terms: list[list[str]], result: list[str]) -> Expr:
-    """The gradient of a term that has a letter twice: it reads a diagonal alone, to which all goes back."""
+    """Return the gradient of a term that has a letter twice: it reads a diagonal alone, to which all goes back."""
     from layerexplain.ops.arrange import diag, full_like
 
     twice = [c for c in dict.fromkeys(own) if own.count(c) > 1]

@@ -137,7 +137,7 @@ def _depthwise_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -
 
 
 def _of_depthwise(y: Expr, dy: Expr, i: int) -> Expr:
-    """A depthwise convolution is one in as many groups as there are channels."""
+    """Derive it as that of a convolution in as many groups as there are channels."""
     from layerexplain.ops.movement import reshape, zeros
 
     W = y.args[1]
@@ -208,8 +208,8 @@ def _transpose_value(np: Any, x: Any, W: Any, **attrs: Any) -> Any:
 
 
 def _transpose_cost(node: Expr) -> list[Factor]:
-    """Each input position is multiplied once by each weight. The element form also runs over positions that no window
-    reaches, and skips them."""
+    """Count each input position once with each weight. The element form also runs over positions that no
+    window reaches, and skips them."""
     x, W = node.args
     axes, _ = image_axes(node)
     a, b = _ends(W, node.attrs)
@@ -252,7 +252,8 @@ def _transpose_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -
 
 
 def _of_conv_transpose(y: Expr, dy: Expr, i: int) -> Expr:
-    """The convolution that reads what the transposed one has written; its kernel's gradient exchanges the two."""
+    """Return the convolution that reads what the transposed one has written; its kernel's gradient exchanges the
+    two."""
     x, W = y.args
     attrs = without(y, "output_padding", "size")
     axes, _ = image_axes(y)

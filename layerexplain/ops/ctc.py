@@ -22,7 +22,7 @@ def _loss_axes(target: Expr, output: Expr, target_length: Expr, output_length: E
 
 
 def _logs(np: Any, output: Any) -> Any:
-    """The logarithms of the probabilities of all classes."""
+    """Return the logarithms of the probabilities of all classes."""
     scores = np.asarray(output, "f8")
     top = scores.max(axis=-1, keepdims=True)
     return scores - top - np.log(np.exp(scores - top).sum(axis=-1, keepdims=True))
@@ -39,7 +39,7 @@ def _loss_value(np: Any, target: Any, output: Any, target_length: Any, output_le
 
 
 def _path(np: Any, labels: Any, blank: int) -> tuple[Any, Any]:
-    """The labels with blanks around them, and where a path may skip the blank before."""
+    """Return the labels with blanks around them, and where a path may skip the blank before."""
     path = np.full(2 * len(labels) + 1, blank)
     path[1::2] = labels
     skips = np.zeros(len(path), bool)
@@ -85,7 +85,7 @@ of one class per step, by the softmax of the scores, with repeats merged and bla
 
 
 def _share_value(np: Any, target: Any, output: Any, target_length: Any, output_length: Any, *, blank: int) -> Any:
-    """What is reached from the front and from the end: the forward-backward algorithm."""
+    """Return what is reached from the front and from the end: the forward-backward algorithm."""
     logs = _logs(np, output)
     result = np.zeros(logs.shape)
     for n, (labels, many, steps) in enumerate(zip(target, target_length, output_length, strict=True)):

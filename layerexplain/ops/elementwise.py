@@ -103,7 +103,7 @@ _ERF_BLOCK = 1 << 15
 
 @functools.cache
 def _erf_table() -> tuple[Any, Any]:
-    """The error function, and its slope times the step, at every 1/1024 from 0 to 6."""
+    """Return the error function, and its slope times the step, at every 1/1024 from 0 to 6."""
     import numpy as np
 
     at = np.arange(_ERF_END * _ERF_STEPS + 2) / _ERF_STEPS
@@ -112,7 +112,7 @@ def _erf_table() -> tuple[Any, Any]:
 
 
 def _erf(np: Any, x: Any) -> Any:
-    """The Gauss error function, which NumPy lacks, of any array; the values of small ones are exact."""
+    """Return the Gauss error function, which NumPy lacks, of any array; the values of small ones are exact."""
     given = np.asarray(x)
     values = given.reshape(-1)
     y = np.empty(values.shape, given.dtype if given.dtype.kind == "f" else "f4")
@@ -126,7 +126,7 @@ def _erf(np: Any, x: Any) -> Any:
 
 
 def _erf_of_table(np: Any, values: Any) -> Any:
-    """A cubic between two places of the table, where value and slope are exact: off by less than 1e-13."""
+    """Return a cubic between two places of the table, where value and slope are exact: off by less than 1e-13."""
     heights, slopes = _erf_table()
     place = np.minimum(np.abs(values), _ERF_END) * _ERF_STEPS
     at = np.where(np.isnan(place), 0, place).astype("i4")
@@ -176,3 +176,13 @@ def rounded_to(y: Expr, x: Expr) -> Expr:
 def as_floats(x: Expr, to: str = "float") -> Expr:
     """Return the tensor, numbers of other kinds cast to floats."""
     return x if x.dtype in FLOATS else cast(x, to=to)
+
+
+def complement(share: float) -> float:
+    """Return what is left of 1, without the digits that floats add: 0.1 of 0.9."""
+    return round(1 - share, 12)
+
+
+def average(old: Expr, new: Expr, share: float) -> Expr:
+    """Return the running average of a value, of which the old one keeps a share."""
+    return share * old + complement(share) * new

@@ -66,7 +66,8 @@ BY_NAME = FunctionNotation()
 
 
 def _elementwise_axes(args: Sequence[Expr], shape: Shape) -> list[Axis]:
-    """Each axis continues that of the first argument with its full size; masks, weights and constants come last."""
+    """Let each axis continue that of the first argument with its full size; masks, weights and constants come
+    last."""
     order = sorted(range(len(args)), key=lambda i: _comes_last(args[i]))
     axes = []
     ndim = len(shape)

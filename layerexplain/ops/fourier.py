@@ -48,7 +48,7 @@ def parts(name: str, re: Expr, im: Expr) -> Shape:
 
 
 def transform(name: str, *, count: Callable[[Expr], tuple[Any, int | None]], **rules: Any) -> Op:
-    """A transform; `count(node)` gives the shape of the stack of signals, and how many numbers each has."""
+    """Return a transform; `count(node)` gives the shape of the stack of signals, and how many numbers each has."""
     return function(name, flops=_flops(count), element=SUM_OF_WAVES, **rules)
 
 
@@ -79,7 +79,7 @@ def pair(dy: Sequence[Expr | None]) -> tuple[Expr, Expr]:
 
 
 def _of_fft(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
-    """The transform that turns the other way: without 1/N where the forward one has none."""
+    """Return the transform that turns the other way: without 1/N where the forward one has none."""
     rank, inverse, x = y.options["rank"], y.options["inverse"], y.args[0]
     count = prod(sized(x, range(x.ndim - rank, x.ndim)))
     back = item(fft(*pair(dy), rank=rank, inverse=not inverse), i)
@@ -115,7 +115,7 @@ def _number(n: Any) -> int | None:
 
 
 def _of_rfft(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
-    """Each sample collects from all frequencies, each with its wave; samples that were cut off get 0."""
+    """Collect for each sample from all frequencies, each with its wave; samples that were cut off get 0."""
     x = y.args[0]
     (size,) = sized(x, [-1])
     length = y.options["length"] or size
@@ -146,7 +146,7 @@ def _irfft_axes(re: Expr, im: Expr, *, length: int | None) -> list[Axis]:
 
 
 def _of_irfft(y: Expr, dy: Expr, i: int) -> Expr:
-    """The spectrum of dy. All frequencies but 0 and half the length stand for two waves: twice as much."""
+    """Return the spectrum of dy. All frequencies but 0 and half the length stand for two waves: twice as much."""
     (length,) = sized(y, [-1])
     half = item(rfft(dy), i)
     last = half.ndim - 1

@@ -392,7 +392,7 @@ def glu(z: Expr, *, axis: int = -1) -> Expr:
 
 
 def _l2_gradient(y: Expr, dy: Expr, i: int, axis: Any = -1, epsilon: float = 1e-12) -> Expr:
-    """What would change the length is taken away, unless that is below epsilon and has no effect."""
+    """Take away what would change the length, unless that is below epsilon and has no effect."""
     length = named("length", sqrt(sum_(y.args[0] ** 2, axis=axis, keepdims=True)))
     along = y * sum_(dy * y, axis=axis, keepdims=True)
     return (dy - along * greater_equal(length, epsilon)) / maximum(length, epsilon)

@@ -122,8 +122,8 @@ def _resize_flops(node: Expr) -> int | None:
 
 
 def _weighed(n: int, out: int, method: str) -> int:
-    """How many pixels of n are weighed into all of `out`, where that depends on the sizes: those that an output covers
-    ('area'), or those within the reach of a kernel that antialiasing widens by n/out."""
+    """Return how many pixels of n are weighed into all of `out`, where that depends on the sizes: those that an output
+    covers ('area'), or those within the reach of a kernel that antialiasing widens by n/out."""
     if not n or not out:
         return 0
     if method == "area":  # from ⌊i·n/out⌋ up to ⌈(i + 1)·n/out⌉
@@ -138,7 +138,8 @@ def _weighed(n: int, out: int, method: str) -> int:
 
 
 def floor_sum(count: int, divisor: int, step: int, start: int) -> int:
-    """The sum of ⌊(step·i + start) / divisor⌋ for all 0 ≤ i < count, in as many steps as Euclid's algorithm takes.
+    """Return the sum of ⌊(step·i + start) / divisor⌋ for all 0 ≤ i < count, in as many steps as Euclid's algorithm
+    takes.
 
     >>> floor_sum(4, 3, 2, 1) == 1 // 3 + 3 // 3 + 5 // 3 + 7 // 3
     True
@@ -193,7 +194,8 @@ def _share(i: sc.Affine, p: sc.Affine, n: int, out: int) -> sc.Scalar:
 
 
 def _overlap(i: sc.Affine, p: sc.Affine, n: int, out: int) -> sc.Scalar:
-    """The part of output i that input p covers: max(0, min(p + 1, (i + 1) · n/out) - max(p, i · n/out)) · out/n."""
+    """Return the part of output i that input p covers: max(0, min(p + 1, (i + 1) · n/out) - max(p, i · n/out)) ·
+    out/n."""
     end: sc.Scalar = sc.Apply(multiply, (sc.Position(sc.add(i, 1)), sc.Number(n / out)), {})
     start: sc.Scalar = sc.Apply(multiply, (sc.Position(i), sc.Number(n / out)), {})
     end, start = sc.Apply(minimum, (sc.Position(sc.add(p, 1)), end), {}), sc.Apply(maximum, (sc.Position(p), start), {})
@@ -202,7 +204,7 @@ def _overlap(i: sc.Affine, p: sc.Affine, n: int, out: int) -> sc.Scalar:
 
 
 def _of_resize(y: Expr, dy: Expr, i: int) -> Expr:
-    """Each pixel collects from all that it is weighed into; one that is repeated, from its copies."""
+    """Collect for each pixel from all that it is weighed into; for one that is repeated, from its copies."""
     options = y.options
     if options["method"] == "nearest" and options["times"] is not None:
         return of_copies(y.args[0], dy, dict(zip(image_axes(y)[0], each(options["times"], 2), strict=True)))
@@ -273,7 +275,8 @@ def crop_to_ratio(rows: int, columns: int, size: tuple[int, int]) -> tuple[tuple
 
 
 def pad_to_ratio(rows: int, columns: int, size: tuple[int, int]) -> tuple[int, int]:
-    """How many rows are put above and as many below, and columns left and right, to come to the ratio of `size`."""
+    """Return how many rows are put above and as many below, and columns left and right, to come to the ratio of
+    `size`."""
     more_rows = max(rows, columns * size[0] // size[1]) - rows
     more_columns = max(columns, rows * size[1] // size[0]) - columns
     return more_rows // 2, more_columns // 2
@@ -320,7 +323,7 @@ or padded to the aspect ratio of `size` ('crop', 'pad')."""
 
 
 def _fit_back_value(np: Any, x: Any, dy: Any, *, how: str, data_format: str) -> Any:
-    """The same number of rows is missing, or too many, on both sides."""
+    """Add as many rows on both sides as are missing, or drop as many."""
     key: list[Any] = [slice(None)] * 4
     for axis in (2, 3) if data_format == "channels_first" else (1, 2):
         n, after = x.shape[axis], dy.shape[axis]

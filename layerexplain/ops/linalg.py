@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from layerexplain.lang.axes import GONE, AxesOfEach, Axis, ResultShapes, Shape, Size
+from layerexplain.lang.composite import composite
 from layerexplain.lang.expr import NOT_INDEXED, UNKNOWN_COST, CannotDerive, Expr, Marker, Op, item, named
 from layerexplain.ops.arrange import band, diag, diagonal, full_like
-from layerexplain.ops.contract import matmul, turned
-from layerexplain.ops.elementwise import equal, where
+from layerexplain.ops.contract import dot, matmul, turned
+from layerexplain.ops.elementwise import equal, sqrt, where
 from layerexplain.ops.families import function
 from layerexplain.ops.lookup import take_along
-from layerexplain.ops.movement import concatenate
+from layerexplain.ops.movement import concatenate, transpose
 from layerexplain.ops.order import argsort
+from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import agree, changed, kept, known, misfit, product, promote, sized
 
 EITHER_WAY = "the sign of its vectors is not determined"
@@ -41,7 +43,7 @@ def _matrices(
     why: str = "each element depends on the whole matrix",
     **rules: Any,
 ) -> Op:
-    """An op on the matrices of its first argument, by default NumPy's function of the same name.
+    """Return an op on the matrices of its first argument, by default NumPy's function of the same name.
 
     `result(x, rows, columns, *others, **attrs)` gives the axes of the result; or its shape, `Shapes` of several, if the
     axes continue those of x at the same positions. `flops(rows, columns)`, and the columns of further arguments, is the
@@ -164,7 +166,7 @@ def _lu_value(np: Any, x: Any) -> Any:
 
 
 def _of_lu(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr | None:
-    """The gradient of x[p], whose rows go back to their places."""
+    """Return the gradient of x[p], whose rows go back to their places."""
     f, given = item(y, 0), dy[0]
     if given is None:
         return None
@@ -193,7 +195,7 @@ def _qr_shapes(x: Expr, rows: Size, columns: Size, *, mode: str) -> ResultShapes
 
 
 def _of_qr(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
-    """Of x = q · r with r square; the further columns of a wide x are q · (those of r)."""
+    """Derive x = q · r with r square; the further columns of a wide x are q · (those of r)."""
     x, q, r = y.args[0], item(y, 0), item(y, 1)
     rows, columns = sized(x, (-2, -1), "the matrices")
     if y.options["mode"] == "complete" and rows > columns:
@@ -241,7 +243,7 @@ def _over(x: Expr, apart: Expr) -> Expr:
 
 
 def _of_svd(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
-    """What turns u and v within their own directions, what scales s, and what turns u and v out of them."""
+    """Return what turns u and v within their own directions, what scales s, and what turns u and v out of them."""
     x, (u, s, v) = y.args[0], [item(y, k) for k in range(3)]
     rows, columns = x.shape[-2:]
     if y.options["full"] and rows != columns:
@@ -278,7 +280,7 @@ svd = _matrices(
 
 
 def _of_singular_values(y: Expr, dy: Expr, i: int) -> Expr:
-    """Each singular value belongs to one direction of the rows and one of the columns."""
+    """Send each singular value back to its direction of the rows and its direction of the columns."""
     decomposition = svd(y.args[0])
     return matmul(item(decomposition, 0) * dy[..., None, :], item(decomposition, 2))
 
@@ -298,7 +300,7 @@ singular_values = _matrices(
 
 
 def _of_eigh(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
-    """Only the lower triangle of x is read: what its upper one would get goes there too."""
+    """Derive as reading only the lower triangle of x: what its upper one would get goes there too."""
     w, v = item(y, 0), item(y, 1)
     dw, dv = dy
     inner = diag(full_like(w, value=0) if dw is None else dw)
@@ -324,7 +326,7 @@ def _pinv_value(np: Any, x: Any, rcond: float | None) -> Any:
 
 
 def _of_pinv(y: Expr, dy: Expr, i: int) -> Expr:
-    """As of the inverse, and what lies outside of the rows and columns of x."""
+    """Derive as the inverse, and what lies outside of the rows and columns of x."""
     x = y.args[0]
     columns = turned(dy) - matmul(matmul(x, y), turned(dy))
     rows = turned(dy) - matmul(turned(dy), matmul(y, x))
@@ -351,3 +353,18 @@ pinv = _matrices(
 def undetermined(op: Op) -> bool:
     """Return whether an op's results are valid with either sign."""
     return isinstance(op.element, Marker) and op.element.reason == EITHER_WAY
+
+
+@composite("orthogonalized")
+def orthogonalized(x: Expr, *, a: float, b: float, c: float, rounds: int) -> Expr:
+    """Brings all singular values of a matrix near 1, by Newton and Schulz's iteration, as Muon wants it."""
+    rows, columns = x.shape
+    tall = isinstance(rows, int) and isinstance(columns, int) and rows > columns
+    if tall:
+        x = transpose(x, axes=(1, 0))
+    x = x / (sqrt(sum_(x**2, axis=None)) + 1e-7)
+    for _ in range(rounds):
+        x = named("x", x)
+        product = named("p", dot(x, transpose(x, axes=(1, 0))))
+        x = a * x + dot(b * product + c * dot(product, product), x)
+    return transpose(x, axes=(1, 0)) if tall else x

@@ -121,7 +121,7 @@ def _take_along_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 
 
 def _of_take_along(y: Expr, dy: Expr, i: int) -> Expr:
-    """Each gradient goes back to the place that its element came from."""
+    """Send each gradient back to the place that its element came from."""
     from layerexplain.ops.contract import einsum
     from layerexplain.ops.movement import slice_along
 

@@ -51,7 +51,7 @@ reshape: Op = movement(
 
 
 def laid(w: Expr, axes: tuple[int, ...], ndim: int) -> Expr:
-    """A tensor over the given axes, laid so that it broadcasts along all others."""
+    """Return a tensor over the given axes, laid so that it broadcasts along all others."""
     if w.ndim == 0 or axes == tuple(range(ndim - len(axes), ndim)):
         return w
     sizes = iter(w.shape)
@@ -220,7 +220,7 @@ stack = movement(
 
 
 def _of_slice(y: Expr, dy: Expr, i: int) -> Expr:
-    """The gradient in its place, and 0 around it."""
+    """Return the gradient in its place, and 0 around it."""
     from layerexplain.ops.rearranged_back import spread_out
 
     x = y.args[0]
@@ -278,7 +278,8 @@ reverse: Op = along_an_axis(
 
 
 def slice_along(x: Expr, parts: Mapping[int, Any]) -> Expr:
-    """A range, an index or None (a new axis) at some axes, all of the others; x itself where that is all of it."""
+    """Return a range, an index or None (a new axis) at some axes, all of the others; x itself where that is all of
+    it."""
     key = [parts.get(axis, slice(None)) for axis in range(max(parts, default=-1) + 1)]
     while key and key[-1] == slice(None):
         key.pop()

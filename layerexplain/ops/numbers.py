@@ -48,7 +48,8 @@ i0: Op = unary(
 
 
 def _i1(np: Any, x: Any) -> Any:
-    """The mean of cos(t) · exp(x · cos(t)) over a turn: for a periodic function the sum over few points is exact."""
+    """Return the mean of cos(t) · exp(x · cos(t)) over a turn: for a periodic function the sum over few points is
+    exact."""
     values = np.asarray(x, "f8")
     total = np.zeros(values.shape)
     points = 400
@@ -72,7 +73,8 @@ i1: Op = elementwise(
 
 
 def _erfinv(np: Any, x: Any) -> Any:
-    """The inverse of erf: an initial guess (Winitzki, 2008), then Halley's steps; ±1 gives infinity, beyond is NaN."""
+    """Return the inverse of erf: an initial guess (Winitzki, 2008), then Halley's steps; ±1 gives infinity, beyond is
+    NaN."""
     values, erf_of = np.asarray(x, "f8"), np.vectorize(math.erf, otypes=["f8"])
     with np.errstate(all="ignore"):
         tail = np.log1p(-values * values)

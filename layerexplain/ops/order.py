@@ -38,7 +38,7 @@ BY_VALUE = NOT_INDEXED("the positions depend on the values")
 
 
 def _of_sort(y: Expr, dy: Expr, i: int) -> Expr:
-    """Each gradient goes back to the place that its element came from."""
+    """Send each gradient back to the place that its element came from."""
     from layerexplain.ops.lookup import take_along
 
     return take_along(dy, argsort(argsort(y.args[0], **y.attrs), **y.attrs), axis=y.options["axis"])
@@ -62,7 +62,7 @@ def _top_value(np: Any, x: Any, *, k: int) -> Any:
 
 
 def _of_top_k(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr | None:
-    """Each gradient of a value goes back to the place of that value."""
+    """Send each gradient of a value back to the place of that value."""
     from layerexplain.ops.contract import einsum
     from layerexplain.ops.lookup import one_hot
 
@@ -103,7 +103,7 @@ def _running(name: str, fold: str, gradient: Any) -> Op:
 
 
 def _of_cumsum(y: Expr, dy: Expr, i: int) -> Expr:
-    """The sum of the later ones: the same, from the end."""
+    """Return the sum of the later ones: the same, from the end."""
     from layerexplain.ops.movement import reverse
 
     return reverse(cumsum(reverse(dy, **y.attrs), **y.attrs), **y.attrs)
@@ -113,7 +113,7 @@ cumsum = _running("cumsum", "sum", _of_cumsum)
 
 
 def _of_cumprod(y: Expr, dy: Expr, i: int) -> Expr:
-    """All later products hold the element as a factor; an element that is 0 gets 0, as in TensorFlow."""
+    """Sum over all later products, which hold the element as a factor; one that is 0 gets 0, as in TensorFlow."""
     from layerexplain.ops.elementwise import equal, where
 
     x = y.args[0]

@@ -154,7 +154,7 @@ def _number_of_padding(attrs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_fold(y: Expr, dy: Expr, i: int) -> Expr:
-    """Each window again, as it stands in the image."""
+    """Return each window again, as it stands in the image."""
     (above, left), window = each(y.options["padding"], 2), y.attrs["window"]
     image = pad_along(dy, {2: (above, above), 3: (left, left)}) if above or left else dy
     attrs = {"strides": y.options["strides"], "dilation_rate": y.options["dilation_rate"]}

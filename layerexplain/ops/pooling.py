@@ -165,7 +165,7 @@ def _spread_back(np: Any, dy: Any, *, to: tuple[int, ...], **attrs: Any) -> Any:
 
 
 def _spread_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
-    """The sum over all windows that cover the position, each divided by how many positions it covers."""
+    """Return the sum over all windows that cover the position, each divided by how many positions it covers."""
     axes, _ = image_axes(node)
     place, letters = list(index), []
     conditions: list[sc.Condition] = []
@@ -294,7 +294,7 @@ adaptive_average_pool = _adaptive(
 
 @functools.partial(channels_last, images=3)
 def _adaptive_max_back(np: Any, x: Any, y: Any, dy: Any, *, size: Any, data_format: str) -> Any:
-    """The first of the largest elements of each window gets its gradient."""
+    """Give the gradient of each window to the first of its largest elements."""
     result = np.zeros(x.shape, dy.dtype)
     spans = [spread(n, count) for n, count in zip(x.shape[1:-1], y.shape[1:-1], strict=True)]
     for place in np.ndindex(*y.shape[1:-1]):

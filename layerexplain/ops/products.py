@@ -28,7 +28,7 @@ def padded(np: Any, x: Any, slides: Sequence[Window], fill: float) -> Any:
 
 
 def convolved(np: Any, x: Any, kernel: Any, slides: Sequence[Window], groups: int) -> Any:
-    """Every window times a kernel of (window…, channels in a group, filters), summed."""
+    """Return every window times a kernel of (window…, channels in a group, filters), summed."""
     dtype = np.result_type(x, kernel)
     x, kernel = x.astype(dtype, copy=False), kernel.astype(dtype, copy=False)
     rank = len(slides)
@@ -57,7 +57,7 @@ def convolved(np: Any, x: Any, kernel: Any, slides: Sequence[Window], groups: in
 
 
 def _windows(np: Any, x: Any, slides: Sequence[Window]) -> Any:
-    """All windows of a padded array as a view: (batch, out…, window…, channels)."""
+    """Return all windows of a padded array as a view: (batch, out…, window…, channels)."""
     rank = len(slides)
     every = np.lib.stride_tricks.sliding_window_view(x, [w.reach for w in slides], axis=tuple(range(1, rank + 1)))
     steps = [slice(None, None, w.stride) for w in slides]
@@ -66,7 +66,7 @@ def _windows(np: Any, x: Any, slides: Sequence[Window]) -> Any:
 
 
 def _blocks(shape: Sequence[int], width: int) -> Iterator[tuple[slice, ...]]:
-    """Parts of (batch, out…) of which each lies in one piece, `width` elements of windows for each place."""
+    """Yield parts of (batch, out…) of which each lies in one piece, `width` elements of windows for each place."""
     batch, rows = shape[0], shape[1]
     example = math.prod(shape[1:]) * width
     if example <= _BLOCK or rows <= 1:
@@ -81,7 +81,7 @@ def _blocks(shape: Sequence[int], width: int) -> Iterator[tuple[slice, ...]]:
 
 
 def depthwise(np: Any, x: Any, kernel: Any, slides: Sequence[Window]) -> Any:
-    """Each channel with kernels of its own, of (window…, channels, copies): (batch, out…, channels · copies)."""
+    """Return each channel with kernels of its own, of (window…, channels, copies): (batch, out…, channels · copies)."""
     dtype = np.result_type(x, kernel)
     x, kernel = padded(np, x.astype(dtype, copy=False), slides, 0), kernel.astype(dtype, copy=False)
     channels, copies = kernel.shape[-2:]
@@ -102,8 +102,8 @@ def depthwise(np: Any, x: Any, kernel: Any, slides: Sequence[Window]) -> Any:
 def of_tap(
     x: Any, slides: Sequence[Window], place: Sequence[int], shape: Sequence[int], part: Sequence[slice] = (slice(None),)
 ) -> Any:
-    """What all windows of a block of this shape read at one place of the window: a view of (batch, out…, channels).
-    `part` is where the block lies; by default it has all windows."""
+    """Return what all windows of a block of this shape read at one place of the window: a view of (batch, out…,
+    channels). `part` is where the block lies; by default it has all windows."""
     cut: list[slice] = [part[0]]
     for axis, (w, t) in enumerate(zip(slides, place, strict=True)):
         first = (part[1].start if axis == 0 and len(part) > 1 else 0) * w.stride + t * w.dilation
@@ -123,8 +123,8 @@ def pooled(np: Any, x: Any, slides: Sequence[Window], fill: float, fold: Any) ->
 
 
 def transposed(np: Any, x: Any, kernel: Any, slides: Sequence[Window], sizes: Sequence[int], groups: int = 1) -> Any:
-    """Each input position adds a kernel of (window…, filters, channels) to the result, which has the given sizes; in
-    groups, each group of channels adds to the filters of its own."""
+    """Add for each input position a kernel of (window…, filters, channels) to the result, which has the given
+    sizes; in groups, each group of channels adds to the filters of its own."""
     dtype = np.result_type(x, kernel)
     rank = len(slides)
     filters, channels = kernel.shape[rank:]
@@ -145,8 +145,8 @@ def transposed(np: Any, x: Any, kernel: Any, slides: Sequence[Window], sizes: Se
 
 
 def kernel_gradient(np: Any, x: Any, dy: Any, slides: Sequence[Window], groups: int) -> Any:
-    """What all windows read at each place of the window, times the gradient there, summed: (window…, channels in a
-    group, filters)."""
+    """Return what all windows read at each place of the window, times the gradient there, summed: (window…, channels in
+    a group, filters)."""
     dtype = np.result_type(x, dy)
     x, dy = padded(np, x.astype(dtype, copy=False), slides, 0), dy.astype(dtype, copy=False)
     channels, filters = x.shape[-1], dy.shape[-1]
@@ -160,7 +160,7 @@ def kernel_gradient(np: Any, x: Any, dy: Any, slides: Sequence[Window], groups: 
 
 
 def max_pool_back(np: Any, x: Any, y: Any, dy: Any, slides: Sequence[Window]) -> Any:
-    """The gradient of max pooling: that of each window goes to the first of its largest elements."""
+    """Return the gradient of max pooling: that of each window goes to the first of its largest elements."""
     full, rest = padded(np, x, slides, -np.inf), np.array(dy)
     result = np.zeros(full.shape, dy.dtype)
     for place in np.ndindex(*[w.k for w in slides]):
@@ -172,7 +172,7 @@ def max_pool_back(np: Any, x: Any, y: Any, dy: Any, slides: Sequence[Window]) ->
 
 
 def max_pool_pick(np: Any, x: Any, y: Any, v: Any, slides: Sequence[Window]) -> Any:
-    """Of each window the element of v where x is the first of its largest elements."""
+    """Take of each window the element of v where x is the first of its largest elements."""
     full, values = padded(np, x, slides, -np.inf), padded(np, v, slides, 0)
     result, left = np.zeros(y.shape, v.dtype), np.ones(y.shape, bool)
     for place in np.ndindex(*[w.k for w in slides]):
@@ -183,7 +183,7 @@ def max_pool_pick(np: Any, x: Any, y: Any, v: Any, slides: Sequence[Window]) -> 
 
 
 def spread_back(np: Any, dy: Any, slides: Sequence[Window], sizes: Sequence[int]) -> Any:
-    """The gradient of average pooling: the share that a window gives to each of its positions is added there."""
+    """Return the gradient of average pooling: the share that a window gives to each of its positions is added there."""
     full = [n + sum(w.pads or (0, 0)) for n, w in zip(sizes, slides, strict=True)]
     result = np.zeros((dy.shape[0], *full, dy.shape[-1]), dy.dtype)
     for place in np.ndindex(*[w.k for w in slides]):
@@ -233,7 +233,7 @@ def _summed_alone(np: Any, x: Any, term: Sequence[str], elsewhere: set[str]) -> 
 
 
 def _sizes(a: Any, of_a: Sequence[str], b: Any, of_b: Sequence[str]) -> dict[str, int] | None:
-    """The size of each letter; None where one of the two is 1 and is to be repeated."""
+    """Return the size of each letter; None where one of the two is 1 and is to be repeated."""
     sizes = dict(zip(of_a, a.shape, strict=True))
     for name, size in zip(of_b, b.shape, strict=True):
         if sizes.setdefault(name, size) != size:

@@ -27,7 +27,7 @@ def _quantile_value(np: Any, x: Any, q: Any, *, axis: Any, method: str, keepdims
 
 
 def _of_quantile(y: Expr, dy: Expr, i: int) -> Expr | None:
-    """An element gets the more, the closer its place in the sorted order is to the one that is read."""
+    """Give an element the more, the closer its place in the sorted order is to the one that is read."""
     (x, q), method = y.args, y.options["method"]
     if i == 1:
         return _of_share(y, dy)
@@ -47,7 +47,7 @@ def _of_quantile(y: Expr, dy: Expr, i: int) -> Expr | None:
 
 
 def _of_share(y: Expr, dy: Expr) -> Expr | None:
-    """With the share, the place that is read moves from one element to the next."""
+    """Derive by the share: with it, the place that is read moves from one element to the next."""
     (x, q), attrs = y.args, without(y, "method")
     if y.options["method"] != "linear":
         return None

@@ -34,7 +34,7 @@ def count_of(x: Expr, axes: Any) -> Expr | int:
 
 
 def _of_extreme(y: Expr, dy: Expr, i: int) -> Expr:
-    """The elements that are the largest share the gradient evenly, as in TensorFlow."""
+    """Share the gradient evenly among the elements that are the largest, as in TensorFlow."""
     hits = named(
         "largest" if y.op is amax else "smallest", cast(equal(y.args[0], unreduced(y, y)), to="float"), "1 where it is"
     )
@@ -42,7 +42,8 @@ def _of_extreme(y: Expr, dy: Expr, i: int) -> Expr:
 
 
 def _of_prod(y: Expr, dy: Expr, i: int) -> Expr:
-    """The product of all others, those before and those after the element: none is divided by, since it may be 0."""
+    """Return the product of all others, those before and those after the element: none is divided by, since it may be
+    0."""
     from layerexplain.ops.movement import pad_along, reverse, slice_along
     from layerexplain.ops.order import cumprod
     from layerexplain.ops.rearranged_back import in_one_axis

@@ -43,7 +43,7 @@ def _worked_out(x: Expr, shape: tuple[Size, ...]) -> Shape:
 
 
 def groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
-    """Runs of axes that hold the same elements: [0] ↔ [0], [1, 2] ↔ [1], …"""
+    """Return runs of axes that hold the same elements: [0] ↔ [0], [1, 2] ↔ [1], …"""
     groups: list[tuple[list[int], list[int]]] = []
     old, new = deque(range(len(before))), deque(range(len(after)))
     while old or new:

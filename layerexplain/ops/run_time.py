@@ -16,7 +16,7 @@ def _first_axes(x: Expr, like: Expr, *, axis: int, of: int) -> list[Axis]:
 
 
 def _of_first(y: Expr, dy: Expr, i: int) -> Expr | None:
-    """The elements that are left out have the gradient 0."""
+    """Give the elements that are left out the gradient 0."""
     if i == 1:
         return None
     axis = y.attrs["axis"] % y.ndim

@@ -171,7 +171,7 @@ def _resized(np: Any, x: Any, size: int, axis: int, fill: int) -> Any:
 
 
 def _of_unique(y: Expr, dy: Any, i: int) -> Expr | None:
-    """Equal elements share the gradient of their value evenly; a value that was cut off has none."""
+    """Share the gradient of a value evenly among the elements equal to it; a value that was cut off has none."""
     x, (axis, size) = y.args[0], (y.options["axis"], y.options["size"])
     given = dy if isinstance(dy, Expr) else dict(zip(y.options["parts"], dy, strict=True)).get("values")
     if given is None:

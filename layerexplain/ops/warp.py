@@ -143,7 +143,7 @@ def _homography_value(np: Any, start: Any, end: Any) -> Any:
 
 
 def _of_homography(y: Expr, dy: Expr, i: int) -> Expr:
-    """The projection solves A · t = start: a point moves the equations in which it stands."""
+    """Differentiate A · t = start, which the projection solves: a point moves the equations in which it stands."""
     start, end = y.args
     (u, v), (x, z) = [[p[..., k] for k in (0, 1)] for p in (start, end)]
     one, none = full_like(x, value=1), full_like(x, value=0)
@@ -220,7 +220,8 @@ def _index(np: Any, at: Any, size: int, fill: str) -> tuple[Any, Any]:
 
 
 def _of_sample(y: Expr, dy: Expr, i: int) -> Expr | None:
-    """To x: back to the elements that were read. To a place, along each axis: the next element less the one before."""
+    """Send the gradient to x back to the elements that were read; to a place, along each axis: the next element less
+    the one before."""
     x, places = y.args
     if i == 0:
         return sample_back(dy, places, to=sized(x, range(x.ndim), "the tensor"), **without(y, "value"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,9 +16,9 @@ from layerexplain.network.masks import as_keras_runs
 from layerexplain.network.notes import operation_type
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.linalg import undetermined
-from layerexplain.oracle.difference import Verdict, allowed, verdict
 from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Key, ReferenceGraph, ReferenceOperation
+from layerexplain.oracle.tolerance import Verdict, allowed, verdict
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status
 from layerexplain.records import NamedTuple
 from layerexplain.run.activations import Progress
@@ -58,7 +59,7 @@ class KerasComparison:
     def compare(self, network: Network, graph: ReferenceGraph, path: tuple[str, ...] = ()) -> list[LayerCheck]:
         """Compare all calls of a network; return a row per call. The graph has its inputs."""
         sources = _Sources(network, graph)
-        by_call = {traced.call.key: traced for traced in network.calls}
+        by_call = {traced.call.key: traced for traced in network.calls if not _is_uncalled(network, traced)}
         others = {key: operation for key, operation in graph.calls().items() if key not in by_call}
         # If a layer creates a mask, Keras's graph has the operations that compute it; a Sequential does not list
         # them. If one contributed to a compared result, that would show as a tensor from elsewhere.
@@ -66,14 +67,16 @@ class KerasComparison:
         graph.make_when_needed(between)
         checks: dict[CallKey, list[LayerCheck]] = {}
         # Run in Keras's order, since a layer may remove the mask of its input; reported in the model's.
-        for call in as_keras_runs(network.model, [traced.call for traced in network.calls]):
+        for call in as_keras_runs(network.model, [traced.call for traced in by_call.values()]):
             layer = network.layer(call.layer)
             if layer.type != "InputLayer":
                 checks[call.key] = self._call(by_call[call.key], layer, sources, path)
         for (name, index), operation in others.items():
             if (name, index) not in between:
                 row = _row(Layer(name, operation.type, "layer", {}), index, path, 0.0)
-                checks[name, index] = [differs(row, "Keras's model calls it, but the model that was read does not")]
+                checks[name, index] = [
+                    differs(row, f"{graph.framework}'s model calls it, but the model that was read does not")
+                ]
         return [check for key in {**by_call, **others} for check in checks.get(key, ())]
 
     def _call(self, traced: TracedCall, layer: Layer, sources: _Sources, path: tuple[str, ...]) -> list[LayerCheck]:
@@ -92,7 +95,7 @@ class KerasComparison:
                 return checks
         self.done += 1
         if operation is None:
-            return [differs(row, "Keras's model has no such call")]
+            return [differs(row, f"{graph.framework}'s model has no such call")]
         if arguments is None:
             return [not_compared(row, "an earlier layer returned no values")]
         if self.progress is not None:
@@ -102,9 +105,9 @@ class KerasComparison:
         try:
             theirs = graph.run(key)
         except Exception as error:  # Keras raises whatever its backend raises
-            return [not_compared(row, f"Keras cannot run it: {first_line(error)}")]
+            return [not_compared(row, f"{graph.framework} cannot run it: {first_line(error)}")]
         if given is None:
-            return [differs(row, "the inputs of this call are other tensors in Keras's model")]
+            return [differs(row, f"the inputs of this call are other tensors in {graph.framework}'s model")]
         how = (self.batch, self.tolerance, self.gradients or 0)
         call = CallOfLayer(graph, key, operation, layer, traced, given, states, *how)
         row = self._checked(row, call, theirs, sources.network)
@@ -133,9 +136,11 @@ class KerasComparison:
         axes = [e.shape for e in definition.results.values()]
         shapes = tuple([tuple([self.batch if isinstance(s, Batch) else s for s in shape]) for shape in axes])
         sizes = Compared(tuple(tuple(w.shape) for w in definition.weights), _shapes_of(variables))
-        row = row._replace(output_shapes=Compared(shapes, keras_shapes), weight_shapes=sizes)
+        buffers = sum([math.prod(w.shape) for w in definition.weights if w.attrs.get("buffer")])
+        row = row._replace(output_shapes=Compared(shapes, keras_shapes), weight_shapes=sizes, buffers=buffers)
         if not sizes.agree:
-            return differs(row, f"its weights are {_list(sizes.formula)} in the formula, {_list(sizes.keras)} in Keras")
+            words = f"{_list(sizes.formula)} in the formula, {_list(sizes.keras)} in {graph.framework}"
+            return differs(row, f"its weights are {words}")
         if is_random(definition):
             return not_compared(row, "it draws random numbers even at inference")
         if any(undetermined(node.op) for node in nodes(definition)):
@@ -153,7 +158,7 @@ class KerasComparison:
         masks = [graph.mask(one) for one in theirs]
         masks = [mask if mask is None else graph.value(mask) for mask in masks]
         after = operation.states(definition)
-        check = self._values(row, definition, results, values, masks, after)
+        check = self._values(row, call, results, values, masks, after)
         known = None
         if check.status == "differs":
             agree = check.output_shapes.agree is True
@@ -166,17 +171,19 @@ class KerasComparison:
     def _values(
         self,
         row: LayerCheck,
-        definition: Definition,
+        call: CallOfLayer,
         ours: ComputedResults,
         values: Sequence[Any],
         masks: Sequence[Any],
         states: Sequence[Any],
     ) -> LayerCheck:
+        definition, framework = call.traced.definition, call.graph.framework
+        assert definition is not None  # noqa: S101 (its values were computed)
         count = len(definition.results)
         if len(values) != count:
-            return differs(row, f"it has {count} results in its formula, {len(values)} in Keras")
+            return differs(row, f"it has {count} results in its formula, {len(values)} in {framework}")
         if values and all(map(nowhere_finite, values)):
-            return not_compared(row, "Keras's values are NaN or infinite everywhere")
+            return not_compared(row, f"{framework}'s values are NaN or infinite everywhere")
         names = [f"output {i}" for i in range(count)] if count > 1 else [""]
         pairs = list(zip(names, values, strict=True))
         for i, own in enumerate(definition.masks):
@@ -188,7 +195,7 @@ class KerasComparison:
         pairs += [(f"the state {leaf.label}", new) for leaf, new in zip(definition.states, states, strict=True)]
         most = row.tolerance
         for place, (name, theirs) in enumerate(pairs):
-            found = ours.verdict(place, theirs, most)
+            found = ours.verdict(place, theirs, most, framework)
             if row.difference is None or not found.apart <= row.difference:
                 row = row._replace(difference=found.apart, tolerance=found.tolerance, rounding=found.rounding)
             if not found.agrees:
@@ -259,9 +266,9 @@ class ComputedResults(NamedTuple):
     values: list[Any]
     roundings: Roundings
 
-    def verdict(self, place: int, theirs: Any, tolerance: float) -> Verdict:
-        """Compare one of the values with Keras's."""
-        return verdict(self.values[place], theirs, tolerance, lambda: self.roundings.effect_on(place))
+    def verdict(self, place: int, theirs: Any, tolerance: float, framework: str = "Keras") -> Verdict:
+        """Compare one of the values with the framework's."""
+        return verdict(self.values[place], theirs, tolerance, lambda: self.roundings.effect_on(place), framework)
 
 
 def computed(
@@ -306,7 +313,13 @@ def calls_in(network: Network) -> int:
         if traced.network is not None
         else traced.definition is not None or bool(traced.sources)
         for traced in network.calls
+        if not _is_uncalled(network, traced)
     )
+
+
+def _is_uncalled(network: Network, traced: TracedCall) -> bool:
+    """Return whether a module has a row that only counts: the program makes it and never calls it."""
+    return network.layer(traced.call.layer).config.get("uncalled") is True
 
 
 def _why_opaque(network: Network, row: LayerCheck) -> tuple[str, str]:

@@ -19,12 +19,12 @@ from layerexplain.network.dtypes import dtypes_of
 from layerexplain.network.traced import Network
 from layerexplain.network.trained import trained_definition
 from layerexplain.oracle.comparison import CallOfLayer, calls_in, draws
-from layerexplain.oracle.difference import TOLERANCE, allowed, allowed_in_row, judged
 from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Reference
+from layerexplain.oracle.tolerance import TOLERANCE, allowed, allowed_in_row, judged
 from layerexplain.oracle.verify_report import Compared, Status, StepCheck, ValuesCheck
 from layerexplain.run.activations import ModelRun
-from layerexplain.run.given_inputs import traced_at
+from layerexplain.run.given_inputs import GivenInput, traced_at
 from layerexplain.run.gradients import GradientStep, WeightKey
 from layerexplain.run.moved_inside import moves_of
 from layerexplain.run.objective import NoGradient
@@ -74,7 +74,7 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
     try:
         theirs = graph.gradients(call.key, given, definition, rng.normal, training=training)
     except Exception as error:  # Keras raises whatever its backend raises
-        return check("not compared", f"Keras cannot: {first_line(error)}")
+        return check("not compared", f"{graph.framework} cannot: {first_line(error)}")
     compute = call.operation.compute_dtype
     arrays = [rounded_to(graph.value(one), compute) for one in given]
     stored = [*[graph.value(one) for one in call.operation.weights(definition)], *states]
@@ -98,7 +98,7 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
             pairs[str(leaf.label)] = (ours.get(found.of.get(leaf, ""), 0), g)
     worst, where = _worst(pairs)
     if worst is None:
-        return check("not compared", "no gradient comes back in Keras")
+        return check("not compared", f"no gradient comes back in {graph.framework}")
     rounding = None
     if TOLERANCE <= most < worst < math.inf:
         of_each = Roundings(found.whole, given_back, weights, call.batch, (compute,))
@@ -171,7 +171,7 @@ def _step(
     try:
         theirs = reference.step(step)
     except Exception as error:  # Keras raises whatever its backend raises
-        return check._replace(reason=f"Keras cannot: {first_line(error)}")
+        return check._replace(reason=f"{reference.framework} cannot: {first_line(error)}")
     pairs = {
         step.weights[k].where: (own, g) for k, own in _own(step).items() if (g := theirs.gradients.get(k)) is not None
     }
@@ -213,7 +213,8 @@ def _step_of_training(
 ) -> GradientStep:
     """Return a step that was run forwards and backwards by the formulas."""
     ran = ModelRun(network, reference.weight_source(), seed, in_float64=in_float64)
-    step = GradientStep(RunnableModel(model, list(arrays), ran, (), training), [f"random:{seed}"])
+    inputs = [GivenInput(ref.layer, array, "as given") for ref, array in zip(model.inputs, arrays, strict=True)]
+    step = GradientStep(RunnableModel(model, inputs, ran, (), training), [f"random:{seed}"])
     step.forward(lambda _: None)
     step.backward(lambda _: None)
     return step

@@ -48,8 +48,10 @@ class KerasOperation:
 class KerasGraph:
     """The graph of a Functional or Sequential model. `feed` gives it inputs; `run` then makes one call.
 
-    Implements `reference.Graph` with tensors of Keras.
+    Implements `reference.ReferenceGraph` with tensors of Keras.
     """
+
+    framework = "Keras"
 
     def __init__(self, model: Any) -> None:
         graph = self.graph = functional_graph(model)

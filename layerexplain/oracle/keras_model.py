@@ -33,6 +33,8 @@ from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
 class KerasModel:
     """A Functional or Sequential model; implements `reference.Reference`. `notes` say how it came about."""
 
+    framework = "Keras"
+
     def __init__(self, real: Any, weights: Weights, notes: tuple[Note, ...] = ()) -> None:
         self.real = real
         self.weights: Weights = weights
@@ -191,7 +193,7 @@ def loaded(source: Any, model: Model) -> KerasModel:
 
 
 def _on_this_machine(source: Any) -> AbstractContextManager[Any]:
-    """A source as Keras can open it: a copy of what is behind a URL."""
+    """Return a source as Keras can open it: a copy of what is behind a URL."""
     from layerexplain.sources.remote import local_copy
 
     return local_copy(source) if is_remote(source) else nullcontext(source)

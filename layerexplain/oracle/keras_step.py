@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.layers.keras.optimizers import InnerDeclaration
+from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration
 from layerexplain.model import Training, TrainingSetting
 from layerexplain.oracle.comparison import draws
 from layerexplain.oracle.keras_graph import as_array, has_no_kernel

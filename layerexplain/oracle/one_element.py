@@ -23,7 +23,6 @@ from layerexplain.run.activations import Activation, Progress
 from layerexplain.run.backpropagation import SentBack
 from layerexplain.run.gradient_results import gradient_run
 from layerexplain.run.gradients import GradientStep, WeightGradient, ready_to_train
-from layerexplain.run.input_option import GivenInput, by_name
 from layerexplain.run.objective import NoGradient
 from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import RunnableModel, must_have_run, ready
@@ -33,7 +32,7 @@ from layerexplain.run.trace_report import ElementReport
 def trace_element(
     source: Any,
     model: Model,
-    inputs: Sequence[GivenInput],
+    inputs: Any,
     path: str,
     index: Sequence[int],
     *,
@@ -68,7 +67,7 @@ def trace_element(
     >>> trace_element(spec, model, given, "global_average_pooling1d", (0, 1), keras=False).whole
     1.0
     """
-    with ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory) as running:
+    with ready(source, inputs, seed=seed, model=model, max_memory=max_memory) as running:
         step = _step(running, path, call, progress)
         with _of_layer(path):
             definition, array = _output(step, output)
@@ -80,10 +79,10 @@ def trace_element(
             arrays = dict(zip(definition.leaves, (*step.values, *step.weights), strict=True))
             worked = _worked(running, element_form(definition), arrays, output, at, step.dtypes[output])
         value, note = None, ""
-        if is_asked(keras):
+        if is_asked(keras, model.framework):
             value, note = asked(lambda: keras_output(source, running, step, output), at)
         return ElementReport(
-            run=running.facts(inputs),
+            run=running.facts(),
             layer=step.layer.name,
             path=path,
             type=step.type,
@@ -102,7 +101,7 @@ def trace_element(
 def gradient_element(
     source: Any,
     model: Model,
-    inputs: Sequence[GivenInput],
+    inputs: Any,
     path: str,
     index: Sequence[int],
     targets: Any = (),
@@ -142,7 +141,7 @@ def gradient_element(
     'b (bias)'
     """
     how = {"loss": loss, "optimizer": optimizer, "training": training, "seed": seed, "max_memory": max_memory}
-    with ready_to_train(source, model, by_name(inputs), targets, **how) as step:
+    with ready_to_train(source, model, inputs, targets, **how) as step:
         sent, calls = _sent(step, path, call, progress)
         with _of_layer(path):
             definition, found = _gradient(sent)
@@ -157,11 +156,11 @@ def gradient_element(
         weight, value, note = None, None, ""
         if leaf in definition.weights:
             weight = step.weight_of(sent.path, list(definition.weights).index(leaf))
-        if is_asked(keras) and weight is None:
+        if is_asked(keras, model.framework) and weight is None:
             note = "it is asked for gradients of weights only"
-        elif is_asked(keras) and weight is not None:
+        elif is_asked(keras, model.framework) and weight is not None:
             value, note = asked(lambda: keras_gradient(source, step, weight), at)
-        run = gradient_run(step, inputs)
+        run = gradient_run(step)
         kept = ["    " * line.indent + line.text for line in kept_of(definition, found)]
         return ElementReport(
             run=run._replace(notes=(*run.notes, *_rest(weight, float(array[at]), at, calls, call))),
@@ -241,13 +240,13 @@ def _gradient(sent: SentBack) -> tuple[Definition, Gradient]:
 
 
 def _words_of(leaf: Expr) -> str:
-    """What a gradient is of, in words: `W (kernel)`, `x`."""
+    """Return what a gradient is of, in words: `W (kernel)`, `x`."""
     name = leaf.attrs.get("name")
     return f"{leaf.label} ({name})" if name and name != leaf.label else str(leaf.label)
 
 
 def _leaf(definition: Definition, found: Gradient, of: str) -> Expr:
-    """The tensor of which a gradient is asked for."""
+    """Return the tensor of which a gradient is asked for."""
     known = list(found.of)
     for leaf in known:
         if of in (str(leaf.label), f"d{leaf.label}", str(leaf.attrs.get("name"))) if of else leaf in definition.params:
@@ -263,7 +262,7 @@ def _leaf(definition: Definition, found: Gradient, of: str) -> Expr:
 
 
 def _rest(weight: WeightGradient | None, part: float, at: tuple[int, ...], calls: int, call: int) -> list[Note]:
-    """A note on what else the gradient of a weight has, beside what this call sends."""
+    """Return a note on what else the gradient of a weight has, beside what this call sends."""
     if weight is None or weight.gradient is None or isinstance(weight.gradient, NoGradient):
         return []
     whole = float(weight.gradient[at])

@@ -24,7 +24,7 @@ from layerexplain.processes import shared
 
 
 def verified_elsewhere(source: Any, asked: VerifyOptions) -> VerifyReport:
-    """The report of `verify` on a source, from a process that runs its code. Raises LayerExplainError."""
+    """Return the report of `verify` on a source, from a process that runs its code. Raises LayerExplainError."""
     results = [one for one in shared([(source, asked)], _work, 1) if one is not None]
     if not results or results[0].died:
         raise SourceError("the process that ran the code died", source=str(source))
@@ -42,8 +42,8 @@ def _work(item: tuple[Any, VerifyOptions]) -> tuple[VerifyReport | None, LayerEx
 
 
 def model_with_code(source: Any, model: Model, code: Code) -> KerasModel:
-    """The Keras model of a source whose own code is run: the program itself, or the files that say what its own layers
-    compute."""
+    """Return the Keras model of a source whose own code is run: the program itself, or the files that say what its own
+    layers compute."""
     if model.format == "code":
         return KerasModel(_of_program(source), "drawn")
     names: dict[str, Any] = {}
@@ -80,7 +80,7 @@ def run(tree: ast.Module, path: str | None) -> dict[str, Any]:
 
 
 def _of_program(source: Any) -> Any:
-    """The model of a program: what is requested of it, or its only one."""
+    """Return the model of a program: what is requested of it, or its only one."""
     source = code_source(source)
     request, given = (source.request, source.given) if isinstance(source, CodeSource) else ("", {})
     if given:

@@ -1,4 +1,4 @@
-"""The interface to the framework that formulas are compared with; `keras_model` and `keras_graph` implement it.
+"""The interface to the framework that formulas are compared with: `keras_model`, `keras_graph` and `torch_model`.
 
 Tensors and weights are the framework's own; `value` converts them to arrays.
 """
@@ -64,6 +64,8 @@ class TrainingStep(NamedTuple):
 class ReferenceGraph(Protocol):
     """A model of the framework, fed with inputs and run call by call."""
 
+    framework: str
+    """The framework's name, as people write it."""
     input_names: list[str]
     """The names of the inputs, in the model's order."""
 
@@ -116,6 +118,7 @@ class ReferenceGraph(Protocol):
 class Reference(Protocol):
     """A model of the framework, ready to run. Arrays are in the order of a network's inputs and outputs."""
 
+    framework: str
     weights: Weights
     notes: tuple[Note, ...]
     version: str

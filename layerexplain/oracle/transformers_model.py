@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.errors import LayerExplainError, first_line
 from layerexplain.frontends import place_of
 from layerexplain.model import Model
-from layerexplain.oracle.difference import allowed_in_row, difference
+from layerexplain.oracle.tolerance import allowed_in_row, difference
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status, ValuesCheck, VerifyReport
 from layerexplain.report.data import InputReport
 from layerexplain.sources import is_remote
@@ -39,7 +39,7 @@ def verified_language_model(model: Model, asked: VerifyOptions) -> VerifyReport:
     outputs = {**outputs, model.outputs[0].layer: theirs}
     names = [layer.name for layer in model.layers if layer.type != "InputLayer"]
     checks = tuple([_check(model, name, ours, outputs, asked.tolerance) for name in names])
-    apart, reason = difference(ours.outputs[0], theirs)
+    apart, reason = difference(ours.outputs[0], theirs, "transformers")
     most = allowed_in_row(asked.tolerance, len(model.layers), _dtype(model))
     from layerexplain.report import build
 
@@ -91,7 +91,7 @@ _NAMES = {"tokens": "input_ids", "decoder_tokens": "decoder_input_ids", "pixel_v
 
 
 def _run(folder: str, inputs: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any], int, str]:
-    """What transformers gives: the model's output, those of its modules by path, its parameters, its version."""
+    """Return what transformers gives: the model's output, those of its modules by path, its parameters, its version."""
     try:
         torch, transformers = import_module("torch"), import_module("transformers")
     except ImportError as error:
@@ -123,7 +123,7 @@ def _run(folder: str, inputs: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]
 
 
 def _keeper(outputs: dict[str, Any], path: str) -> Any:
-    """A hook that keeps what a module gives first. It returns nothing: what a hook returns replaces that."""
+    """Return a hook that keeps what a module gives first. It returns nothing: what a hook returns replaces that."""
 
     def keep(_module: Any, _given: Any, result: Any) -> None:
         outputs.setdefault(path, result)
@@ -132,7 +132,7 @@ def _keeper(outputs: dict[str, Any], path: str) -> Any:
 
 
 def _tensor(torch: Any, value: Any) -> Any:
-    """The first tensor of what a module gives; None for something else."""
+    """Return the first tensor of what a module gives; None for something else."""
     one = value[0] if isinstance(value, tuple | list) and value else value
     return one if isinstance(one, torch.Tensor) else None
 
@@ -142,7 +142,7 @@ _MORE = ("PositionEmbedding", "TypeEmbedding", "RelativeBias")
 
 
 def _check(model: Model, name: str, ours: Any, outputs: Mapping[str, Any], tolerance: float) -> LayerCheck:
-    """One row: a layer's output here and that of the module of its name."""
+    """Return one row: a layer's output here and that of the module of its name."""
     value, layer = ours[name, 0, 0], model.layers_by_name[name]
     # Where there is a vision part, files do not name the text part as the modules are named.
     inside = name.removeprefix("language_model.").removeprefix("model.")
@@ -155,7 +155,7 @@ def _check(model: Model, name: str, ours: Any, outputs: Mapping[str, Any], toler
         return LayerCheck(
             name, name, layer.type, 0, "not compared", shapes, Compared(None, None), None, tolerance, reason
         )
-    apart, reason = difference(value, theirs)
+    apart, reason = difference(value, theirs, "transformers")
     most = allowed_in_row(tolerance, _depth(model.layers, name))
     return LayerCheck(
         name, name, layer.type, 0, _status(apart, most, reason), shapes, Compared(None, None), apart, most, reason

@@ -1,4 +1,4 @@
-"""Compare a model's formulas with real Keras: each layer on Keras's own input, then the model end to end."""
+"""Compare a model's formulas with its framework: each layer on the framework's own input, then the whole model."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ from layerexplain.oracle.comparison import (
     computed,
     nowhere_finite,
 )
-from layerexplain.oracle.difference import TOLERANCE, allowed, difference
 from layerexplain.oracle.keras_import import first_line, without_warnings
 from layerexplain.oracle.keras_model import loaded_or_rebuilt
 from layerexplain.oracle.reference import Reference, ReferenceGraph
 from layerexplain.oracle.to_keras import must_be_keras_alone
+from layerexplain.oracle.tolerance import TOLERANCE, allowed, difference
 from layerexplain.oracle.verify_report import Compared, Status, StepCheck, ValuesCheck, VerifyReport
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import InputReport
 from layerexplain.run.activations import Progress, dtype_name
 from layerexplain.run.drawn import IDS, draw_inputs
+from layerexplain.run.given_inputs import inputs_of
 from layerexplain.weights.shared_weights import weight_count
 
 BATCH = 2
@@ -82,10 +83,10 @@ def verify(
     progress: Progress | None = None,
     run_code: bool = False,
 ) -> VerifyReport:
-    """Run every formula of a model in NumPy and compare shapes, weights and values with real Keras.
+    """Run every formula of a model in NumPy and compare shapes, weights and values with real Keras, or PyTorch.
 
     Args:
-        source: Whatever `read` takes, or a Model. Keras must be installed.
+        source: Whatever `read` takes, or a Model. Keras must be installed, for PyTorch code PyTorch.
         inputs: The shapes of inputs by name, without the batch, or what gives them for a model.
         tolerance: How far a value may be off, as a share of the largest value of a layer's output.
         seed: What inputs, and weights where they are drawn, are drawn from.
@@ -128,20 +129,22 @@ def verified_here(
     source, model = read_for_weights(source, asked.code)
     model = with_input_layers(model)
     try:
+        shapes = shapes_for(model, asked.inputs)
+        model = model.at(shapes)
+        if model.framework == "torch" and model.format != "hugging-face":
+            return _against_torch(model, shapes, asked, progress, run_code=run_code)
         if not model.calls or not model.outputs:
+            raise_any(model.faults)
             raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
         if model.format == "hugging-face":
             from layerexplain.oracle.transformers_model import verified_language_model
 
             return verified_language_model(model, asked)
-        if model.framework != "keras":
-            raise LayerExplainError("its layers are PyTorch's, and verify compares with Keras alone; trace runs them")
         if not run_code and not is_live_model(source):  # what belongs to the caller runs the caller's code
             must_be_keras_alone(model)
         if asked.training:
             model = trained_with(model, asked.training)
         # Trace first, so that mistakes in a spec are reported before Keras is imported.
-        shapes = shapes_for(model, asked.inputs)
         network = traced(model, shapes)
         with without_warnings():
             if run_code:
@@ -157,20 +160,44 @@ def verified_here(
         raise error.with_place(source=model.source or source_name(source)) from None
 
 
+def _against_torch(
+    model: Model, shapes: InputShapes, asked: VerifyOptions, progress: Progress | None, *, run_code: bool
+) -> VerifyReport:
+    """Compare a model of PyTorch with modules of PyTorch that are made as its declarations say."""
+    if asked.training or run_code:
+        words = "the code of a program is run with Keras alone; leave out --run-code"
+        raise LayerExplainError(words if run_code else "a step of training is compared with Keras alone")
+    _input_specs(model, shapes)
+    inputs_of(model)
+    traced(model, shapes)  # faults are reported before PyTorch is imported
+    from layerexplain.oracle.torch_model import TorchModel
+
+    real = TorchModel(model, asked.seed, fixed_batch(model) or BATCH)
+    with without_warnings():
+        return compared(model, real, shapes, asked, progress)
+
+
 # Inputs -------------------------------------------------------------------------------------------------------------
 
 
 def traced(model: Model, inputs: InputShapes, sizes: tuple[int | None, ...] = (None,)) -> Network:
     """Trace the model, with `sizes` in place of unknown ones, of which the last stands for all others."""
     specs: list[Spec | None] = []
-    for ref, spec in zip(model.inputs, input_specs(model, inputs), strict=True):
-        if spec is None:
-            raise LayerExplainError(f"the shape of the input '{ref.layer}' is unknown; give it with --input")
+    for spec in _input_specs(model, inputs):
         filled = [sizes[min(i - 1, len(sizes) - 1)] if size is None else size for i, size in enumerate(spec.shape)]
         specs.append(spec._replace(shape=tuple(filled)))
     network = trace_at(model, specs, linked=True)
     raise_any(network.faults)
     return network
+
+
+def _input_specs(model: Model, inputs: InputShapes) -> list[Spec]:
+    """Return the inputs of a model. Raises LayerExplainError where the shape of one is not known."""
+    specs = input_specs(model, inputs)
+    unknown = next((ref.layer for ref, spec in zip(model.inputs, specs, strict=True) if spec is None), None)
+    if unknown is not None:
+        raise LayerExplainError(f"the shape of the input '{unknown}' is unknown; give it with --input")
+    return [spec for spec in specs if spec is not None]
 
 
 class ReferenceRun(NamedTuple):
@@ -217,7 +244,7 @@ def run_reference(model: Model, reference: Reference, inputs: InputShapes, batch
         raise refused
     words = first_line(refused) if refused is not None else "no reason given"
     cause = "".join([f"; '{layer}' is a RandomCrop, and {what}" for layer, what in _whole_images(network)])
-    raise LayerExplainError(f"Keras cannot run the model: {words}{cause}") from None
+    raise LayerExplainError(f"{reference.framework} cannot run the model: {words}{cause}") from None
 
 
 def _whole_images(network: Network) -> Iterator[tuple[str, str]]:
@@ -267,7 +294,7 @@ def compared(
         whole = whole._replace(status="not compared", difference=None, rounding=None, reason=why)
     notes = [*reference.notes, *trial.network.notes, *_walked_alike(trial, graph)]
     steps: tuple[StepCheck, ...] = ()
-    if asked.gradient:
+    if asked.gradient and reference.framework == "Keras":
         from layerexplain.oracle.gradients import compare_steps
 
         steps = tuple(compare_steps(model, reference, trial.arrays, tolerance, seed))
@@ -317,9 +344,9 @@ def _whole(
         return check("not compared", "it draws random numbers even at inference")
     values = reference.arrays(trial.network)
     if [v.shape for v in values] != [tuple(w.shape) for w in definition.weights]:
-        return check("not compared", "its layers have different weights in Keras")
+        return check("not compared", f"its layers have different weights in {graph.framework}")
     if trial.outputs and all(map(nowhere_finite, trial.outputs)):
-        return check("not compared", "Keras's outputs are NaN or infinite everywhere")
+        return check("not compared", f"{graph.framework}'s outputs are NaN or infinite everywhere")
     states = reference.states(trial.network)
     compute = "float64" if dtypes == {"float64"} else "float32"
     for number in range(CALLS if states else 1):
@@ -331,7 +358,7 @@ def _whole(
         states = ours.values[len(ours.values) - len(states) :]
         for i, ref in enumerate(trial.network.model.outputs):
             at = graph.output_of(ref.layer, ref.call, ref.output)
-            found = ours.verdict(i, theirs[i if at is None else at], most)
+            found = ours.verdict(i, theirs[i if at is None else at], most, graph.framework)
             if worst.difference is None or not found.apart <= worst.difference:
                 worst = worst._replace(difference=found.apart, tolerance=found.tolerance, rounding=found.rounding)
             if not found.agrees:
@@ -345,5 +372,5 @@ def _walked_alike(trial: ReferenceRun, graph: ReferenceGraph) -> Iterator[Note]:
     """Yield a note if Keras returned different values call by call than for the whole model."""
     for tensor, out in zip(graph.outputs(), trial.outputs, strict=True):
         if tensor is not None and not difference(graph.value(tensor), out)[0] <= WHOLE_TOLERANCE:
-            message = "Keras returned different values layer by layer than for the whole model at once"
+            message = f"{graph.framework} returned different values layer by layer than for the whole model at once"
             yield Note("keras-differs-from-itself", None, message)

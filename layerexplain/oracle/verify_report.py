@@ -95,7 +95,8 @@ class LayerCheck(NamedTuple):
     between the values, relative to the largest value of Keras's output (0.0001 is one part in ten thousand); None if
     values were not compared, infinite if they are incomparable (different shapes, NaN on one side). `reason` says what
     differs, or why something was not compared. `rounding` is what rounding alone does to the values, where that was the
-    judge. `gradient` is there if gradients were asked for and the values agree.
+    judge. `gradient` is there if gradients were asked for and the values agree. `buffers` is how many numbers of the
+    weights are PyTorch's buffers, which are no parameters.
     """
 
     layer: str
@@ -110,12 +111,13 @@ class LayerCheck(NamedTuple):
     reason: str
     gradient: ValuesCheck | None = None
     rounding: float | None = None
+    buffers: int = 0
 
     @property
     def params(self) -> int | None:
-        """The number of parameters of Keras's layer."""
+        """The number of parameters of the framework's layer."""
         shapes = self.weight_shapes.keras
-        return None if shapes is None else sum(map(math.prod, shapes))
+        return None if shapes is None else sum(map(math.prod, shapes)) - self.buffers
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row of the JSON contract."""
@@ -139,7 +141,7 @@ class LayerCheck(NamedTuple):
 class VerifyReport(Rows[LayerCheck]):
     """All results of a comparison: a sequence of the checks of calls. The path of a layer gives those of its calls.
 
-    `keras` and `backend` are the versions that ran, `keras_version` the one that wrote
+    `keras` and `backend` are the versions that ran (`PyTorch 2.9` for PyTorch code), `keras_version` the one that wrote
     the source; `weights` is their origin. `parameters` are count_of for the whole model, shared ones once: by its
     formulas, and by Keras's `count_params()`. `steps` are steps of training, if gradients were asked for."""
 

@@ -50,7 +50,7 @@ def _property(text: str) -> str:
 
 
 def sarif(annotations: Sequence[Annotation], look: Look) -> str:
-    """One run of SARIF, with the rules that found something."""
+    """Return one run of SARIF, with the rules that found something."""
     rules = [{"id": one, "help": {"text": text}} for one, text in {one.rule: one.help for one in annotations}.items()]
     driver = {"name": "layerexplain", "rules": rules}
     run: dict[str, Any] = {"tool": {"driver": driver}, "results": [_result(one) for one in annotations]}

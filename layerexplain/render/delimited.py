@@ -19,12 +19,12 @@ _LINES = 1000
 
 
 def header(columns: Sequence[Column], delimiter: str) -> str:
-    """The first line, which has the columns' names."""
+    """Return the first line, which has the columns' names."""
     return delimiter.join([column.name for column in columns]) + "\n"
 
 
 def delimited(columns: Sequence[Column], rows: Iterable[Any], delimiter: str, ascii_only: bool) -> Iterator[str]:
-    """The rows, in pieces of many lines."""
+    """Yield the rows, in pieces of many lines."""
     waiting = iter(rows)
     while some := list(islice(waiting, _LINES)):
         out = StringIO()

@@ -137,7 +137,8 @@ class Document(NamedTuple):
 
 
 def part(path: str) -> Callable[[Any], Any]:
-    """What gives an attribute of a row, through others that may be missing: `weight.statistics.min`; then it is None.
+    """Return what gives an attribute of a row, through others that may be missing: `weight.statistics.min`; then it is
+    None.
 
     >>> part("real.imag")(3), part("statistics.min")(3)
     (0, None)
@@ -153,7 +154,7 @@ def part(path: str) -> Callable[[Any], Any]:
 
 
 def words(name: str, heading: str, get: Callable[[Any], str | None], **options: Any) -> Column:
-    """A column of words, which are the same to read and as data.
+    """Return a column of words, which are the same to read and as data.
 
     >>> words("type", "Type", lambda row: row["type"]).shown({"type": "Dense"})
     'Dense'
@@ -172,7 +173,8 @@ def number(
     show: Callable[[Any], str] = "{:,}".format,
     unknown: str = "",
 ) -> Column:
-    """A column of numbers: `show` prints one to be read; as data it has all digits, and is empty where it is unknown.
+    """Return a column of numbers: `show` prints one to be read; as data it has all digits, and is empty where it is
+    unknown.
 
     >>> column = number("params", "Params", lambda row: row["params"], unknown="?")
     >>> column.shown({"params": 1290}), column.data({"params": 1290}), column.shown({"params": None})
@@ -186,7 +188,7 @@ def number(
 
 
 def flag(name: str, heading: str, get: Callable[[Any], bool | None], **options: Any) -> Column:
-    """A column of "yes" and "no", as data "true" and "false"; empty where it is unknown."""
+    """Return a column of "yes" and "no", as data "true" and "false"; empty where it is unknown."""
 
     def printed(yes: str, no: str) -> Callable[[Any], str]:
         return lambda row: {True: yes, False: no, None: ""}[get(row)]
@@ -208,17 +210,17 @@ def picked(columns: dict[str, Column], names: Iterable[str], several: bool = Fal
 
 
 def filled(columns: Iterable[Column], rows: Sequence[Any]) -> tuple[Column, ...]:
-    """The columns without those optional ones in which all is empty."""
+    """Return the columns without those optional ones in which all is empty."""
     return tuple([column for column in columns if not column.optional or any(map(column.shown, rows))])
 
 
 def of_row(value: str | Callable[[Any], str], row: Any) -> str:
-    """The kind or style of a cell, which may depend on its row."""
+    """Return the kind or style of a cell, which may depend on its row."""
     return value if isinstance(value, str) else value(row)
 
 
 def is_for(part: Any, printer: str) -> bool:
-    """Whether a printer prints a part, which may be for one of them `only`."""
+    """Return whether a printer prints a part, which may be for one of them `only`."""
     return getattr(part, "only", "") in ("", printer)
 
 
@@ -228,17 +230,18 @@ def for_text(blocks: Iterable[Any]) -> list[Any]:
 
 
 def lines(texts: Iterable[str]) -> tuple[Line, ...]:
-    """Lines of prose, without those that are empty."""
+    """Return lines of prose, without those that are empty."""
     return tuple([(Span(text),) for text in texts if text])
 
 
 def title(name: str, about: Iterable[str]) -> Heading:
-    """The heading of a document, with details that are not empty."""
+    """Return the heading of a document, with details that are not empty."""
     return Heading(1, (Span(name, "name"),), lines(about))
 
 
 def noted(notes: Sequence[Any]) -> dict[str, dict[str, None]]:
-    """Each message of the notes, once, and the layers that it holds for: as keys, since there may be thousands."""
+    """Return each message of the notes, once, and the layers that it holds for: as keys, since there may be
+    thousands."""
     holds_for: dict[str, dict[str, None]] = {}
     for note in notes:
         names = holds_for.setdefault(note.message, {})
@@ -248,5 +251,5 @@ def noted(notes: Sequence[Any]) -> dict[str, dict[str, None]]:
 
 
 def notes_block(holds_for: Mapping[str, Iterable[str]], only: str = "") -> Notes:
-    """The block of notes."""
+    """Return the block of notes."""
     return Notes(tuple([(message, tuple(names)) for message, names in holds_for.items()]), only)

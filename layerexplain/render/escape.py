@@ -44,7 +44,7 @@ _MARKDOWN = r"([\\`*_\[\]<>|~#!$@])"
 
 
 def clean(text: str, ascii_only: bool = False) -> str:
-    """One printable line: control, bidirectional and other invisible characters become `\\x1b`-like escapes.
+    """Return one printable line: control, bidirectional and other invisible characters become `\\x1b`-like escapes.
 
     With `ascii_only` mathematical signs are spelt out (`×` is `x`, `→` is `->`) and the rest is escaped.
     """
@@ -54,7 +54,7 @@ def clean(text: str, ascii_only: bool = False) -> str:
 
 
 def to_ascii(text: str) -> str:
-    """The same in ASCII: signs spelt out, accents dropped, anything else as `\\uXXXX`."""
+    """Return the same in ASCII: signs spelt out, accents dropped, anything else as `\\uXXXX`."""
     if text.isascii():
         return text
     if "√" in text:
@@ -79,8 +79,8 @@ def json_safe(encoded: str, ascii_only: bool = False) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """A cell that no spreadsheet runs: one that starts like a formula, and is no plain number, gets a leading `'`. Some
-    spreadsheets drop spaces in front."""
+    """Return a cell that no spreadsheet runs: one that starts like a formula, and is no plain number, gets a leading
+    `'`. Some spreadsheets drop spaces in front."""
     inner = text.lstrip(" \xa0\u3000")
     if inner.startswith(_FORMULA_START) and not re.fullmatch(_PLAIN_NUMBER, inner):
         return "'" + text
@@ -88,7 +88,7 @@ def csv_cell(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """A text in which nothing is read as markup of HTML or XML.
+    """Return a text in which nothing is read as markup of HTML or XML.
 
     >>> escaped('<b a="1">&')
     '&lt;b a=&quot;1&quot;&gt;&amp;'
@@ -99,13 +99,13 @@ def escaped(text: str) -> str:
 
 
 def markdown_prose(text: str) -> str:
-    """Running text: every sign that markdown or HTML would read is escaped, and links are not made of addresses."""
+    """Return running text: every sign that markdown or HTML would read is escaped, and no address becomes a link."""
     text = re.sub(_MARKDOWN, r"\\\1", text.replace("&", "&amp;"))
     return text.replace("://", ":&#47;/").replace("www.", "www&#46;")
 
 
 def markdown_code(text: str, in_table: bool = False) -> str:
-    """A code span, fenced with more backticks than the text has in a row; `in_table` also escapes its pipes."""
+    """Return a code span, fenced with more backticks than the text has in a row; `in_table` also escapes its pipes."""
     if not text:
         return ""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)

@@ -44,7 +44,8 @@ class Sheet(NamedTuple):
 def sheet(
     report: Any, origin: Any, document: Callable[[], Document], columns: tuple[Column, ...], rows: Iterable[Any]
 ) -> Sheet:
-    """The sheet of a report whose rows have a `to_dict`: a record is a row with the source and model of `origin`."""
+    """Return the sheet of a report whose rows have a `to_dict`: a record is a row with the source and model of
+    `origin`."""
     front = {"source": origin.source, "model": origin.model_name}
     return Sheet(document, report.to_dict, lambda: ({**front, **row.to_dict()} for row in rows), columns, lambda: rows)
 
@@ -57,8 +58,8 @@ def must_be_format(format: str, columns: Sequence[str] | None = None) -> None:
 
 
 def printed(sheets: Iterable[Sheet], format: str, look: Look, several: bool = False) -> str:
-    """All sheets in one of the `FORMATS`; `several` says that several sources were asked for, of which all, one or none
-    could be read."""
+    """Return all sheets in one of the `FORMATS`; `several` says that several sources were asked for, of which all, one
+    or none could be read."""
     waiting = iter(sheets)
     first = next(waiting, None)
     if first is None:
@@ -68,7 +69,7 @@ def printed(sheets: Iterable[Sheet], format: str, look: Look, several: bool = Fa
 
 
 def pieces(sheet: Sheet, format: str, look: Look) -> Iterable[str]:
-    """What one sheet adds to an output: one piece, or where a format has a line for each row many."""
+    """Return what one sheet adds to an output: one piece, or where a format has a line for each row many."""
     if format == "table":
         from layerexplain.render.text import text
 
@@ -114,7 +115,7 @@ def needed_graph(sheet: Sheet) -> Diagram:
 def joined(
     parts: Iterable[Iterable[str]], format: str, columns: Sequence[Column], several: bool = False
 ) -> Iterator[str]:
-    """The pieces of all sheets with what stands before, between and behind them; none where there is no sheet.
+    """Yield the pieces of all sheets with what stands before, between and behind them; none where there is no sheet.
     `columns` are those of csv and tsv."""
     before, between, behind = "", "\n", ""
     if format == "json":

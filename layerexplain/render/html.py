@@ -39,7 +39,7 @@ _STYLE += f"\n{mathml.STYLE}"
 
 
 def before() -> str:
-    """What stands before all documents of an output: the head of the page."""
+    """Return what stands before all documents of an output: the head of the page."""
     from layerexplain.render.page.shell import hashed, head
 
     policy = f"default-src 'none'; style-src '{hashed(_STYLE)}'; base-uri 'none'; form-action 'none'"
@@ -54,8 +54,8 @@ AFTER = "</body>\n</html>\n"
 
 
 def html(document: doc.Document, look: Look, graph: Diagram | None = None) -> str:
-    """The document between `before` and `AFTER`, behind its heading the graph as a picture; of the look only `ascii`
-    counts.
+    """Return the document between `before` and `AFTER`, behind its heading the graph as a picture; of the look only
+    `ascii` counts.
 
     >>> html(doc.Document((doc.Prose(("3 < 4",)),)), Look())
     '<p>3 &lt; 4</p>\\n'

@@ -15,8 +15,8 @@ encoded = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 def json_value(value: Any, ascii_only: bool = False) -> str:
-    """A report, laid out so that it can be read, searched and compared: a line for each field, and within lists of
-    objects for each of them. A list of objects has a line for each of their fields."""
+    """Return a report, laid out so that it can be read, searched and compared: a line for each field, and within lists
+    of objects for each of them. A list of objects has a line for each of their fields."""
     if isinstance(value, list):
         return json_safe(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False), ascii_only)
     fields = []
@@ -29,7 +29,7 @@ def json_value(value: Any, ascii_only: bool = False) -> str:
 
 
 def json_lines(records: Iterable[dict[str, Any]], ascii_only: bool = False) -> Iterator[str]:
-    """A line for each record, in pieces of many lines."""
+    """Yield a line for each record, in pieces of many lines."""
     waiting = iter(records)
     while lines := [encoded(record) + "\n" for record in islice(waiting, _LINES)]:
         yield json_safe("".join(lines), ascii_only)

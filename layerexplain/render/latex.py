@@ -50,7 +50,7 @@ BEFORE, AFTER = (
 
 
 def latex(document: doc.Document) -> str:
-    """The document between `BEFORE` and `AFTER`.
+    """Return the document between `BEFORE` and `AFTER`.
 
     >>> latex(doc.Document((doc.Prose(("50% of 3 × 3",)),)))
     '50\\\\% of 3 x 3\\n'
@@ -65,7 +65,7 @@ def _in_ascii(formula: str) -> str:
 
 
 def fitted(formula: str) -> str:
-    """A formula that may be wider than the page, to be made smaller where it is."""
+    """Return a formula that may be wider than the page, to be made smaller where it is."""
     return f"\\fitted{{{formula}}}" if len(_UNSEEN.sub("", formula)) > _LONG else formula
 
 
@@ -112,8 +112,8 @@ class _Latex(MarkupWriter):
 
 
 def _widths(columns: Sequence[Sequence[str]]) -> tuple[str, list[float | None]]:
-    """The size of type of a table, and for each column its share of a line, None for one that is as wide as its text:
-    the widest are wrapped, as far as their longest words allow."""
+    """Return the size of type of a table, and for each column its share of a line, None for one that is as wide as its
+    text: the widest are wrapped, as far as their longest words allow."""
     whole = [max([_letters(cell) for cell in column]) for column in columns]
     least = [max([_letters(word) for cell in column for word in _words(cell)], default=0) for column in columns]
     size, share = next((one for one in _SIZES if sum(least) <= _room(one[1], len(columns))), _SIZES[-1])
@@ -129,7 +129,7 @@ def _widths(columns: Sequence[Sequence[str]]) -> tuple[str, list[float | None]]:
 
 
 def _room(share: float, columns: int) -> float:
-    """How many letters of a table's columns stand side by side in a size of type."""
+    """Return how many letters of a table's columns stand side by side in a size of type."""
     return (_ROOM - _GAP * (columns - 1)) / share - columns
 
 
@@ -138,5 +138,5 @@ def _words(cell: str) -> list[str]:
 
 
 def _letters(cell: str) -> int:
-    """How many letters one sees of a cell."""
+    """Return how many letters one sees of a cell."""
     return len(_MARKUP.sub("", _SIGNS.sub("x", cell.replace(_BREAK, ""))))

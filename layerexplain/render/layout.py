@@ -41,14 +41,15 @@ def paint(text: str, style: str, look: Look) -> str:
 
 
 def width_of(text: str) -> int:
-    """The number of terminal columns that `text` takes: wide characters count 2, combining marks 0."""
+    """Return the number of terminal columns that `text` takes: wide characters count 2, combining marks 0."""
     if _is_narrow(text):
         return len(text)
     return len(text) + sum(_columns(character) - 1 for character in text if character > "\x7f")
 
 
 def _is_narrow(text: str) -> bool:
-    """Whether a glance shows that each character takes one column: the wide and the combining ones are no Latin-1."""
+    """Return whether a glance shows that each character takes one column: the wide and the combining ones are no
+    Latin-1."""
     if text.isascii():
         return True
     try:
@@ -83,7 +84,7 @@ def aligned(cells: list[str], right: bool = False) -> list[str]:
 
 
 def cell_texts(column: Column, rows: Sequence[object], look: Look) -> list[str]:
-    """A column's cells, those of layers inside others indented."""
+    """Return a column's cells, those of layers inside others indented."""
     texts = list(map(column.shown, rows))
     if look.ascii or not "".join(texts).isprintable():
         texts = [clean(text, look.ascii) for text in texts]
@@ -97,7 +98,7 @@ GAP = "  "
 
 
 def plain_table(table: Table, look: Look) -> list[str]:
-    """A line a row, columns aligned, nothing cut or wrapped."""
+    """Return a line a row, columns aligned, nothing cut or wrapped."""
     padded = []
     for column in [column for column in table.columns if is_for(column, TEXT)]:
         texts = [clean(column.heading, look.ascii), *cell_texts(column, table.rows, look)]
@@ -110,7 +111,7 @@ def plain_table(table: Table, look: Look) -> list[str]:
 
 
 def wrap(text: str, width: int | None, hang: int = 2) -> list[str]:
-    """Lines of at most `width` columns, all but the first indented by `hang` columns more than the text itself.
+    """Return lines of at most `width` columns, all but the first indented by `hang` columns more than the text itself.
 
     Breaks at spaces, never inside a shape that fits on a line; a longer word is split. None never wraps.
     """
@@ -161,13 +162,13 @@ def fit(natural: Sequence[int], available: int, least: Sequence[int]) -> list[in
 
 
 def narrowest(texts: Iterable[str], most: int, hang: int = 2) -> int:
-    """The least width into which `wrap` fits these texts without breaking a name or a shape. Parts that need more than
-    `most` do not count: nothing keeps them whole."""
+    """Return the least width into which `wrap` fits these texts without breaking a name or a shape. Parts that need
+    more than `most` do not count: nothing keeps them whole."""
     return max([size for text in set(texts) for size in _sizes(text, hang) if size <= most], default=0)
 
 
 def _sizes(text: str, hang: int) -> Iterator[int]:
-    """The width that each part of a text needs, with what is left of it on its line."""
+    """Yield the width that each part of a text needs, with what is left of it on its line."""
     depth = len(text) - len(text.lstrip(" "))
     for match in re.finditer(_WORD, text):
         for part in re.split(_PART, match["word"]):
@@ -187,9 +188,9 @@ def _columns(character: str) -> int:
 
 
 def _pieces(word: str, first: int, other: int) -> list[str]:
-    """A word cut into pieces of at most `first` columns, then `other`; each has at least one character. It is cut
-    between names (`encoder/|norm`, `model|.layers`), inside a name (`batch_|norm`, `Batch|Normalization`) or a shape
-    only where it is wider than a line."""
+    """Return a word cut into pieces of at most `first` columns, then `other`; each has at least one character. It is
+    cut between names (`encoder/|norm`, `model|.layers`), inside a name (`batch_|norm`, `Batch|Normalization`) or a
+    shape only where it is wider than a line."""
     pieces: list[str] = []
     start, at, used, room = 0, 0, 0, first
     while at < len(word):
@@ -204,7 +205,7 @@ def _pieces(word: str, first: int, other: int) -> list[str]:
 
 
 def _end_of_part(word: str, start: int, limit: int) -> int:
-    """Where the last part of a word ends that ends at or before `limit`; `limit` if none does."""
+    """Return where the last part of a word ends that ends at or before `limit`; `limit` if none does."""
     seen = word[start : limit + 5]  # a word of 100,000 characters is looked through once
     between = [match.start() for match in re.finditer(_PART, seen) if 0 < match.start() <= limit - start]
     if between:

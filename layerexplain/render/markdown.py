@@ -15,7 +15,7 @@ from layerexplain.render.sections import CodeBlock
 
 
 def markdown(document: doc.Document, look: Look) -> str:
-    """The document as markdown; of the look only `ascii` counts.
+    """Return the document as markdown; of the look only `ascii` counts.
 
     >>> markdown(doc.Document((doc.Prose(("A *model* of 3 layers.",)),)), Look())
     'A \\\\*model\\\\* of 3 layers.\\n'
@@ -34,7 +34,7 @@ class _Markdown(MarkupWriter):
         return f"{'#' * level} {title}"
 
     def listing(self, code: CodeBlock, language: str = "") -> str:
-        """A code block whose fence is longer than any that the text could close it with."""
+        """Return a code block whose fence is longer than any that the text could close it with."""
         text, fence = "\n".join(self.shown_lines(code)), "```"
         while fence in text:
             fence += "`"

@@ -74,7 +74,7 @@ class MarkupWriter:
         )
 
     def chunks(self, blocks: Sequence[Any]) -> list[str]:
-        """The chunks of the blocks; empty ones are left out."""
+        """Return the chunks of the blocks; empty ones are left out."""
         return [chunk for block in blocks for chunk in self._block(block) if chunk]
 
     def _block(self, block: Any) -> list[str]:

@@ -33,7 +33,7 @@ def mathml(lines: Iterable[Node]) -> str:
 
 
 def _pieces(line: Node) -> Iterator[str]:
-    """The parts of a line between which it may be broken: behind `=` and `,`, and before `+` and `−`."""
+    """Yield the parts of a line between which it may be broken: behind `=` and `,`, and before `+` and `−`."""
     parts: list[list[str]] = [[]]
     is_long = _width(line) > _LONG
     for node in items(line):
@@ -120,7 +120,7 @@ def _is_tall(node: Node) -> bool:
 
 
 def _width(node: Node) -> int:
-    """About how many letters wide a tree is."""
+    """Estimate how many letters wide a tree is."""
     if not isinstance(node, tuple):
         return 1
     if node[0] in ("n", "f", "name", "t"):

@@ -13,7 +13,8 @@ _PLAIN = r"[^\w ,.:/+=()×→·-]"
 
 
 def mermaid(graph: Diagram, look: Look, horizontal: bool = False) -> str:
-    """The graph as a Mermaid flowchart, from top to bottom or from left to right; of the look only `ascii` counts."""
+    """Return the graph as a Mermaid flowchart, from top to bottom or from left to right; of the look only `ascii`
+    counts."""
     return "\n".join([f"flowchart {'LR' if horizontal else 'TD'}", *_lines(graph, "    ", "n", look.ascii)]) + "\n"
 
 
@@ -40,5 +41,5 @@ def _lines(graph: Diagram, indent: str, prefix: str, ascii_only: bool) -> Iterat
 
 
 def _text(text: str, ascii_only: bool) -> str:
-    """A text in quotes, in which every sign that Mermaid or HTML might read is written as its number."""
+    """Return a text in quotes, in which every sign that Mermaid or HTML might read is written as its number."""
     return re.sub(_PLAIN, lambda match: f"#{ord(match[0])};", clean(text, ascii_only))

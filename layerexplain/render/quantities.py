@@ -23,12 +23,13 @@ def shape_text(shape: Shape | None, unknown: str = UNKNOWN) -> str:
 
 
 def shapes_text(shapes: Iterable[Shape | None], unknown: str = UNKNOWN) -> str:
-    """Several shapes, joined by `; `."""
+    """Return several shapes, joined by `; `."""
     return "; ".join([shape_text(shape, unknown) for shape in shapes])
 
 
 def results_text(names: Sequence[str], shapes: Sequence[Shape | None], unknown: str = UNKNOWN) -> str:
-    """The shapes of results, with their names where there are several: `y (None, 6); h (None, 3)`. Data has none."""
+    """Return the shapes of results, with their names where there are several: `y (None, 6); h (None, 3)`. Data has
+    none."""
     if len(shapes) < 2 or not unknown or len(names) != len(shapes):
         return shapes_text(shapes, unknown)
     return "; ".join(f"{name} {shape_text(shape)}" for name, shape in zip(names, shapes, strict=True))
@@ -67,7 +68,7 @@ def size_text(count: int | None) -> str:
 
 
 def split_text(sums: Any) -> tuple[str, ...]:
-    """How many of the parameters are trainable, and how many not."""
+    """Return how many of the parameters are trainable, and how many not."""
     return f"trainable {count_text(sums.trainable)}", f"non-trainable {count_text(sums.non_trainable)}"
 
 
@@ -76,12 +77,12 @@ REACHED_IN = {"keras": "in Keras", "torch": "PyTorch"}
 
 
 def written_by(format: str, keras_version: str | None) -> str:
-    """What wrote a file: `keras-archive, Keras 3.15.1`."""
+    """Return what wrote a file: `keras-archive, Keras 3.15.1`."""
     return ", ".join(part for part in (format, f"Keras {keras_version}" if keras_version else "") if part)
 
 
 def origin_text(source: str, format: str, keras_version: str | None) -> str:
-    """Where a model is from: `model.keras (keras-archive, Keras 3.15.1)`."""
+    """Return where a model is from: `model.keras (keras-archive, Keras 3.15.1)`."""
     written = written_by(format, keras_version)
     return " ".join(part for part in (source, f"({written})" if written else "") if part)
 
@@ -92,26 +93,27 @@ def plural(count: int, noun: str) -> str:
 
 
 def names_text(names: list[str], limit: int | None) -> str:
-    """`a, b, c (and 14 more)`; all of them where `limit` is None."""
+    """Return `a, b, c (and 14 more)`; all of them where `limit` is None."""
     if limit is None or len(names) <= limit + 1:
         return ", ".join(names)
     return f"{', '.join(names[:limit])} (and {len(names) - limit:,} more)"
 
 
 def field_text(fields: Iterable[ReceptiveField], unknown: str = UNKNOWN) -> str:
-    """What one output element depends on in each input: `11 × 11`, `1 to 7`; `all` of an unknown size."""
+    """Return what one output element depends on in each input: `11 × 11`, `1 to 7`; `all` of an unknown size."""
     from layerexplain.report import receptive_field_words
 
     return _of_inputs(fields, receptive_field_words.field_text, unknown)
 
 
 def field_stride_text(fields: Iterable[ReceptiveField], unknown: str = UNKNOWN) -> str:
-    """How far apart the fields of neighbouring elements begin: `4 × 4`, `0.5 × 0.5`; `-` where it does not move."""
+    """Return how far apart the fields of neighbouring elements begin: `4 × 4`, `0.5 × 0.5`; `-` where it does not
+    move."""
     return _of_inputs(fields, _each(lambda axis: "-" if axis.stride is None else f"{axis.stride:g}"), unknown)
 
 
 def field_start_text(fields: Iterable[ReceptiveField], unknown: str = UNKNOWN) -> str:
-    """Where what element 0 sees begins: `-5 × -5` is 5 before the input, in the padding."""
+    """Return where what element 0 sees begins: `-5 × -5` is 5 before the input, in the padding."""
     return _of_inputs(fields, _each(lambda axis: "-" if axis.start is None else str(axis.start)), unknown)
 
 

@@ -21,8 +21,8 @@ def sheet_of(
     nested: bool = False,
     columns: tuple[str, ...] | None = None,
 ) -> Sheet:
-    """The sheet of any report; `explain`, `full` and `nested` are for a `Report`. Each builder is loaded when it is
-    needed.
+    """Return the sheet of any report; `explain`, `full` and `nested` are for a `Report`. Each builder is loaded when it
+    is needed.
 
     Raises TypeError for anything but a report.
     """

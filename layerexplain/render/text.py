@@ -14,7 +14,7 @@ _NAMES_SHOWN = 6
 
 
 def text(document: doc.Document, look: Look) -> str:
-    """The document as text: its blocks with an empty line between them.
+    """Return the document as text: its blocks with an empty line between them.
 
     >>> text(doc.Document((doc.Prose(("A model of 3 layers.",)),)), Look())
     'A model of 3 layers.\\n'
@@ -23,7 +23,7 @@ def text(document: doc.Document, look: Look) -> str:
 
 
 def line_text(line: doc.Line, look: Look) -> str:
-    """A line in words; names that are left out are counted."""
+    """Return a line in words; names that are left out are counted."""
     if isinstance(line, str):
         return clean(line, look.ascii)
     texts = [
@@ -50,7 +50,7 @@ class _TextWriter:
         return clean(text, self.look.ascii)
 
     def _block(self, block: Any) -> list[str]:
-        """The lines of a block of the document."""
+        """Return the lines of a block of the document."""
         look = self.look
         match block:
             case doc.Heading():
@@ -80,7 +80,7 @@ class _TextWriter:
         return [first, *[paint(line, "dim", self.look) for line in others]]
 
     def _facts(self, block: doc.FactBlock) -> list[str]:
-        """A line a fact; below a title they are indented."""
+        """Return a line a fact; below a title they are indented."""
         look = self.look
         lines = [paint(line, "bold", look) for line in wrap(self._say(block.title), look.width)] if block.title else []
         margin = _MARGIN if block.title else ""

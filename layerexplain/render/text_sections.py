@@ -48,7 +48,7 @@ class _Sections:
         return clean(text, self.look.ascii)
 
     def inner(self, block: Any) -> list[str]:
-        """The lines of a block inside a section."""
+        """Return the lines of a block inside a section."""
         match block:
             case doc.Heading():
                 return self._headline(block)
@@ -76,7 +76,7 @@ class _Sections:
         ]
 
     def _lines(self, block: Any, room: int | None) -> list[str]:
-        """The lines of a block, each at most `room` columns wide."""
+        """Return the lines of a block, each at most `room` columns wide."""
         match block:
             case CodeBlock():
                 return self._code(block, room)
@@ -109,7 +109,7 @@ class _Sections:
         ]
 
     def _code(self, code: CodeBlock, room: int | None) -> list[str]:
-        """Lines of code; comments stand behind them in one column, or beneath where there is no room."""
+        """Return lines of code; comments stand behind them in one column, or beneath where there is no room."""
         style = "cyan" if code.formula else ""
         texts = [self._say(line.text) for line in code.lines]
         comments = [self._say(line.comment) for line in code.lines]

@@ -49,7 +49,8 @@ class Cells(NamedTuple):
         return max(map(width_of, self.lines))
 
     def at_least(self, words: int, width: int) -> int:
-        """Its width where words may be wrapped into `words` columns, on a terminal of a `width`: names stay whole."""
+        """Return its width where words may be wrapped into `words` columns, on a terminal of a `width`: names stay
+        whole."""
         return self.natural if self.keeps else min(self.natural, max(words, narrowest(self.lines, width)))
 
     @property
@@ -77,7 +78,7 @@ class WrappedColumn(NamedTuple):
 
 
 def table_lines(table: Table, look: Look, width: int) -> list[str]:
-    """The lines of a table that fits a width as well as it can."""
+    """Return the lines of a table that fits a width as well as it can."""
     shown = [column for column in table.columns if is_for(column, TEXT)]
     cells = _cells(shown, table.rows, look)
     for columns in table.compact if width < _natural(cells) else ():
@@ -97,7 +98,7 @@ def table_lines(table: Table, look: Look, width: int) -> list[str]:
 
 
 def _wraps_many(cells: Sequence[Cells], width: int) -> bool:
-    """Whether one row in so many is wrapped if the columns that may be have the same room."""
+    """Return whether one row in so many is wrapped if the columns that may be have the same room."""
     words = [one for one in cells if not one.keeps]
     room = (width - _natural(cells) + sum(one.natural for one in words)) // max(len(words), 1)
     rows = list(zip(*[one.texts for one in words], strict=True))
@@ -120,7 +121,7 @@ def _cells(columns: Sequence[Column], rows: Sequence[object], look: Look) -> lis
 
 
 def _nearly_fits(cells: Sequence[Cells], width: int) -> bool:
-    """Whether columns fit a width, where at most one row in eight is wrapped, in the widest column of words."""
+    """Return whether columns fit a width, where at most one row in eight is wrapped, in the widest column of words."""
     widest = max([one for one in cells if not one.right], key=lambda one: one.natural)
     room = widest.natural + width - _natural(cells)
     wrapped = sum(width_of(text) > room for text in widest.texts)
@@ -128,12 +129,12 @@ def _nearly_fits(cells: Sequence[Cells], width: int) -> bool:
 
 
 def _natural(cells: Sequence[Cells]) -> int:
-    """How wide columns are where nothing is wrapped."""
+    """Return how wide columns are where nothing is wrapped."""
     return sum(one.natural for one in cells) + len(GAP) * (len(cells) - 1)
 
 
 def listing_lines(listing: Listing, look: Look, room: int | None) -> list[str]:
-    """The rows of a listing as lines of at most `room` columns: columns aligned, no headings."""
+    """Return the rows of a listing as lines of at most `room` columns: columns aligned, no headings."""
     columns = [column for column in listing.columns if is_for(column, TEXT)]
     grid = [[clean(column.shown(row), look.ascii) for row in listing.rows] for column in columns]
     # A column in which all is empty goes with its gap.
@@ -163,8 +164,8 @@ def listing_lines(listing: Listing, look: Look, room: int | None) -> list[str]:
 
 
 def fitted(columns: Sequence[Cells], look: Look, width: int, dropped: Sequence[str] = ()) -> list[str]:
-    """The lines of a table that is at most `width` columns wide. `dropped` are the columns to do without, in this
-    order, which a last line then names. A few long names in the first column have lines of their own.
+    """Return the lines of a table that is at most `width` columns wide. `dropped` are the columns to do without, in
+    this order, which a last line then names. A few long names in the first column have lines of their own.
     """
     shown = list(columns)
     titles: Texts = {}
@@ -189,13 +190,13 @@ def fitted(columns: Sequence[Cells], look: Look, width: int, dropped: Sequence[s
 
 
 def _has_room(columns: Sequence[Cells], width: int) -> bool:
-    """Whether columns fit a width with their names whole."""
+    """Return whether columns fit a width with their names whole."""
     return _room(columns, width) >= sum(column.at_least(_LEAST, width) for column in columns)
 
 
 def _without_long(names: Cells, most: int, hang: int = 2) -> tuple[Cells, Texts]:
-    """A column without the names that wrapping into `most` columns would break, if they are few (or all, with 0), and
-    these with their styles by row: they have lines of their own."""
+    """Return a column without the names that wrapping into `most` columns would break, if they are few (or all, with
+    0), and these with their styles by row: they have lines of their own."""
     long = [row for row, text in enumerate(names.texts) if narrowest([text], len(text) + hang, hang) > most]
     if most and len(long) * _FEW > len(names.texts):
         return names, {}
@@ -204,7 +205,7 @@ def _without_long(names: Cells, most: int, hang: int = 2) -> tuple[Cells, Texts]
 
 
 def _aside(words: str, look: Look, width: int) -> list[str]:
-    """A remark below a table."""
+    """Return a remark below a table."""
     return ["", *[paint(line, "dim", look) for line in wrap(clean(words, look.ascii), width, hang=0)]]
 
 
@@ -231,7 +232,8 @@ def _wrapped(columns: Sequence[Cells], room: int, width: int) -> list[WrappedCol
 
 
 def _folded(columns: Sequence[Cells], look: Look, width: int) -> list[str]:
-    """A row as several lines: its first cell, and below it each other one that is not empty behind its heading."""
+    """Return a row as several lines: its first cell, and below it each other one that is not empty behind its
+    heading."""
     first, *others = columns
     label = min(max((width_of(column.heading) for column in others), default=0), width // 3)
     lines: list[str] = []
@@ -300,8 +302,8 @@ def _stacked(stacks: Sequence[Sequence[Cells]], look: Look, width: int) -> list[
 def drawn(
     columns: list[WrappedColumn], look: Look, width: int, titles: Texts = NO_TEXTS, tails: Texts = NO_TEXTS
 ) -> list[str]:
-    """The columns, already wrapped to their widths, with a rule under the headings. Rows have their `titles` above
-    them, equal ones once, and their `tails` below."""
+    """Return the columns, already wrapped to their widths, with a rule under the headings. Rows have their `titles`
+    above them, equal ones once, and their `tails` below."""
     sizes = [max(map(width_of, [*one.heading, *[line for cell in one.cells for line, _ in cell]])) for one in columns]
 
     def row_lines(cells: Sequence[Sequence[tuple[str, str]]], from_below: bool = False) -> list[str]:

@@ -76,7 +76,7 @@ class _GraphNumbering:
         self._calls = {call.call.key: call for call in network.calls}
 
     def visit(self, ends: Iterable[CallKey]) -> None:
-        """Number the calls that lead to these, and these: what feeds a call comes before it."""
+        """Give numbers to the calls that lead to these, and these: what feeds a call comes before it."""
         calls = self._calls
 
         def sources_of(key: CallKey) -> list[CallKey]:
@@ -87,8 +87,8 @@ class _GraphNumbering:
                 self._number(key)
 
     def visit_others(self) -> None:
-        """Number the calls that lead to no output, in an order that does not depend on their names as far as the layers
-        that they end in tell it."""
+        """Give numbers to the calls that lead to no output, in an order that does not depend on their names as far as
+        the layers that they end in tell it."""
         others = [key for key in self._calls if key not in self._met]
         if others:
             read = {ref.key for key in others for ref in self._calls[key].sources}
@@ -104,12 +104,14 @@ class _GraphNumbering:
         self.calls.append((number, self.numbered(call.sources), special))
 
     def numbered(self, refs: Iterable[TensorRef]) -> str:
-        """Tensors without names: of each the number of the call that makes it, and which of its results it is."""
+        """Return tensors without names: of each the number of the call that makes it, and which of its results it
+        is."""
         met = self._met
         return _listed([f"[{met.get((layer, call), _NOWHERE)},{output}]" for layer, call, output in refs])
 
     def layers(self) -> tuple[list[str], list[str]]:
-        """The layers in the order of their numbers, those without a call last; and what they are without arguments."""
+        """Return the layers in the order of their numbers, those without a call last; and what they are without
+        arguments."""
         full: list[str] = []
         types: list[str] = []
         every = self._network.model.layers_by_name
@@ -156,7 +158,7 @@ class _GraphNumbering:
 
 
 def _formula(definition: Definition) -> Any:
-    """What an operation computes, without the names of its tensors; None where its formula has no key."""
+    """Return what an operation computes, without the names of its tensors; None where its formula has no key."""
     key = form(definition)
     if key is None:
         return None
@@ -181,7 +183,7 @@ def _kind(kind: str, type_: str) -> str:
 
 
 def _canonical(value: Any) -> str:
-    """A value as text: mappings by their keys.
+    """Return a value as text: mappings by their keys.
 
     >>> _canonical({"b": (1, None), "a": [True]})
     '{"a":[true],"b":[1,null]}'

@@ -186,7 +186,7 @@ def _without_weight(one: OfWeight, kind: str) -> str:
 
 
 def _described(kind: Any, value: Any, shape: Any) -> str:
-    """What a regularizer or a constraint does, as its declaration says it."""
+    """Return what a regularizer or a constraint does, as its declaration says it."""
     from layerexplain.derive.sentence import sentence
 
     try:

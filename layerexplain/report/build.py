@@ -55,7 +55,7 @@ def build(
     network: Network | None = None,
     serve: ServingOptions | None = None,
 ) -> Report:
-    """The report of a model; `network` is the model traced, where that was done before.
+    """Return the report of a model; `network` is the model traced, where that was done before.
 
     `inputs` fixes the shapes of inputs by name, without the batch. With `detail` each layer whose path satisfies
     `layers` (all if not given) has its explanation, and with `gradient` its gradients; with `detail` or
@@ -120,7 +120,7 @@ def build(
 
 
 def _grade(network: Network) -> str:
-    """How sure a model of code is: what the formulas leave unknown is open too. "" for one of a file."""
+    """Return how sure a model of code is: what the formulas leave unknown is open too. "" for one of a file."""
     grade = network.model.grade
     called = [call for call in network.calls if not network.layer(call.name).config.get("uncalled")]
     unknown = network.faults or any(spec is None for call in called for spec in call.outputs)
@@ -130,7 +130,7 @@ def _grade(network: Network) -> str:
 def _training(
     network: Network, outputs: Sequence[OutputReport], rows: Sequence[LayerReport] | None
 ) -> TrainingReport | None:
-    """What the model was compiled with; with rows also the step of training."""
+    """Return what the model was compiled with; with rows also the step of training."""
     compiled = network.model.training
     if compiled is None and rows is None:
         return None
@@ -145,14 +145,14 @@ def _training(
 
 
 def _batch_of(model: Model) -> int | None:
-    """The batch size that all inputs fix, or None."""
+    """Return the batch size that all inputs fix, or None."""
     sizes = set(input_batches(model))
     return sizes.pop() if len(sizes) == 1 else None
 
 
 @lru_cache(1000)
 def plain_shape(shape: tuple[Size, ...], batch: int | None = None) -> Shape:
-    """A shape as data: the batch is None, or the size that the model fixes."""
+    """Return a shape as data: the batch is None, or the size that the model fixes."""
     return tuple([s if isinstance(s, int) else batch if s is BATCH else None for s in shape])
 
 
@@ -226,7 +226,7 @@ class Builder:
             self._activations = ActivationMemory(network)
 
     def stored(self) -> StoredWeights:
-        """What the file stores for layers without a formula: it is opened when the first one is met."""
+        """Return what the file stores for layers without a formula: it is opened when the first one is met."""
         if self.opened is None:
             from layerexplain.weights.stored_weights import stored_weights
 
@@ -241,7 +241,7 @@ class Builder:
         frozen: bool = False,
         called: Sequence[tuple[Network, int]] = (),
     ) -> tuple[LayerReport, ...]:
-        """A row for each layer, in the model's order; those of nested models below theirs. `frozen` says that a
+        """Return a row for each layer, in the model's order; those of nested models below theirs. `frozen` says that a
         model around this one is not trainable. `called` are a nested model's calls, `network` the first, with how often
         each is made: they all cost."""
         if id(network) not in self._networks:
@@ -332,7 +332,7 @@ class Builder:
         return row
 
     def _line_of(self, layer: Layer) -> str | None:
-        """The line of the source that a layer stands in; None where it stands in none."""
+        """Return the line of the source that a layer stands in; None where it stands in none."""
         if layer.line is None:
             return None
         source = os.path.basename(self.network.model.source)
@@ -342,8 +342,8 @@ class Builder:
     def _inside(
         self, at: _Place, path: tuple[str, ...], layer: Layer, definition: Definition | None, uses: list[Use]
     ) -> tuple[tuple[LayerReport, ...], bool]:
-        """The rows of what a layer holds, and whether they are all that it has: those of a nested model; of a layer
-        without a formula those that the file's weights tell of, and those that its configuration holds."""
+        """Return the rows of what a layer holds, and whether they are all that it has: those of a nested model; of a
+        layer without a formula those that the file's weights tell of, and those that its configuration holds."""
         if layer.model is not None:
             called = networks_of(uses)
             return self.rows(called[0][0], path, at.batch, at.frozen, called) if called else (), True
@@ -361,7 +361,8 @@ class Builder:
         return tuple([self._same(row, by_name.get(row.layer.removeprefix(GROUP))) for row in rows]), True
 
     def _same(self, stored: LayerReport, configured: LayerReport | None) -> LayerReport:
-        """A layer that is both in the weights and in a configuration: as the latter says, where the counts agree."""
+        """Return a layer that is both in the weights and in a configuration: as the latter says, where the counts
+        agree."""
         if configured is None or configured.params is None:
             return stored._replace(type=configured.type) if configured is not None else stored
         if configured.params == stored.params:
@@ -405,7 +406,7 @@ class Builder:
         return known
 
     def _variables(self, layer: Layer, definition: Definition | None, where: str) -> tuple[StoredVariable, ...] | None:
-        """What a file stores for a layer without a formula; None where it has one, or nothing tells."""
+        """Return what a file stores for a layer without a formula; None where it has one, or nothing tells."""
         if (definition is not None and definition.kind != "opaque") or has_no_weights(layer):
             return None
         if layer.is_stored:
@@ -425,7 +426,7 @@ class Builder:
         return self._groups.setdefault(key, len(self._groups))
 
     def _apart(self, layer: Layer) -> int:
-        """A group of its own."""
+        """Return a group of its own."""
         return self._groups.setdefault((layer.name, len(self._groups)), len(self._groups))
 
 

@@ -114,8 +114,8 @@ NO_MODEL = Model("no model", "none", (), (), (), (), source="/dev/null", format=
 
 
 def is_no_model(source: Any) -> bool:
-    """Whether a source is the file that stands for none, which a version control system gives for a new or a removed
-    one."""
+    """Return whether a source is the file that stands for none, which a version control system gives for a new or a
+    removed one."""
     return source is NO_MODEL or (isinstance(source, str | os.PathLike) and os.fspath(source) in _NOWHERE)
 
 

@@ -24,7 +24,7 @@ class _Line(NamedTuple):
 
 
 def cost_lines(uses: Sequence[Use], costs: Costs, fixed_by: str = "--input") -> tuple[str, ...]:
-    """The cost of a layer that is called like this. `fixed_by` is what fixes the sizes that are open."""
+    """Return the cost of a layer that is called like this. `fixed_by` is what fixes the sizes that are open."""
     kinds: Counter[Definition] = Counter()
     for call, times in uses:
         if call.definition is not None:
@@ -44,13 +44,13 @@ def cost_lines(uses: Sequence[Use], costs: Costs, fixed_by: str = "--input") -> 
 
 
 def lines_of_one(definition: Definition, costs: Costs, unit: str) -> tuple[str, ...]:
-    """The cost of a formula that stands alone, with what the numbers are for: "a step"."""
+    """Return the cost of a formula that stands alone, with what the numbers are for: "a step"."""
     return tuple([line.words for line in _of_a_call(definition, costs, unit, "--input")])
 
 
 @lru_cache(maxsize=64)
 def _of_a_call(definition: Definition, costs: Costs, unit: str, fixed_by: str) -> list[_Line]:
-    """The cost of one call: its multiply-accumulates, then its FLOPs; found once for layers that are alike."""
+    """Return the cost of one call: its multiply-accumulates, then its FLOPs; found once for layers that are alike."""
     cost = costs.cost_of(definition)
     needs = _needs(definition, fixed_by)
     if definition.kind == "model":
@@ -91,7 +91,7 @@ ORDERING = frozenset({"sort", "argsort", "top_k", "argmax", "argmin", "unique"})
 
 
 def _sum(terms: dict[Contraction, int], definition: Definition) -> str:
-    """The terms as text, equal ones once."""
+    """Return the terms as text, equal ones once."""
     groups: Counter[str] = Counter()
     unknown = open_roles(definition) if terms else []
     for term, count in terms.items():
@@ -121,7 +121,7 @@ def _factor_text(factor: Factor, unknown: Sequence[str]) -> str:
 
 
 def open_roles(definition: Definition) -> list[str]:
-    """The axes of the inputs whose sizes are not known, by name, each once."""
+    """Return the axes of the inputs whose sizes are not known, by name, each once."""
     found: dict[str, None] = {}
     for x in definition.params:
         roles = input_roles(x, definition)
@@ -141,7 +141,7 @@ EXAMPLES = {"rows": 224, "columns": 224}
 
 
 def fixing(network: Network) -> str:
-    """An example of what fixes the open sizes of a model's inputs on the command line."""
+    """Return an example of what fixes the open sizes of a model's inputs on the command line."""
     parts = []
     for ref in network.model.inputs:
         calls = network.calls_of(ref.layer)

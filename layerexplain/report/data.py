@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from layerexplain.derive.cost import Cost
     from layerexplain.layer_names import Layers
     from layerexplain.report.element_forms import ElementOf
-    from layerexplain.report.explanation_data import DescribedArguments, Explanation, LayerMemory, ReceptiveField
+    from layerexplain.report.explanation_data import (
+        DescribedArguments,
+        Explanation,
+        LayerMemory,
+        Memory,
+        ReceptiveField,
+    )
     from layerexplain.report.language_model import LanguageModel
-    from layerexplain.report.memory_data import Memory
     from layerexplain.report.serving import Serving
-    from layerexplain.report.step_data import BackwardReport, StepCost
-    from layerexplain.report.training_data import TrainingReport
+    from layerexplain.report.training_data import BackwardReport, StepCost, TrainingReport
 
 SCHEMA_VERSION = 1
 
@@ -183,7 +187,7 @@ class LayerReport(NamedTuple):
         return self.calls[0].output_shapes if self.calls else ()
 
     def to_dict(self, *, nested: bool = False) -> dict[str, Any]:
-        """The row as the JSON contract has it; `nested` adds the layers of a nested model under `layers`."""
+        """Return the row as the JSON contract has it; `nested` adds the layers of a nested model under `layers`."""
         # With what calls and weights consist of: `to_jsonable` takes twice as long, and models have many rows.
         row: dict[str, Any] = {
             "layer": self.layer,

@@ -42,9 +42,11 @@ def difference_sentences(left: LayerReport, right: LayerReport, titles: tuple[st
         _learned,
         _returns,
     ]
+    pairs = [(fact, fact(left, ours), fact(right, theirs)) for fact in facts]
     said = []
-    for fact in facts:
-        one, other = fact(left, ours), fact(right, theirs)
+    if not (left.params or right.params) or all(one == other for _, one, other in pairs):  # what they do differs
+        said = [f"{title}: {one.sentence}" for title, one in zip(titles, (ours, theirs), strict=True)]
+    for fact, one, other in pairs:
         if one == other:
             said += [f"Both {_of_both(one)}."] if one and fact in (_reads, _learned, _returns) else []
         else:
@@ -64,7 +66,7 @@ def _is_same(left: LayerReport, right: LayerReport) -> bool:
 
 
 def _element(explanation: Explanation) -> tuple[str, ...]:
-    """The formula of one element; where a layer is applied to each step, with that of the layer put in."""
+    """Return the formula of one element; where a layer is applied to each step, with that of the layer put in."""
     if len(explanation.element) != 3:
         return explanation.element
     inner, body, outer = explanation.element
@@ -78,13 +80,13 @@ def _element(explanation: Explanation) -> tuple[str, ...]:
 
 
 def _of_both(text: str) -> str:
-    """The verb of a sentence on one as that of a sentence on both."""
+    """Return the verb of a sentence on one as that of a sentence on both."""
     verb, _, rest = text.partition(" ")
     return f"{verb.removesuffix('s')} {rest}"
 
 
 def _reads(layer: LayerReport, explanation: Explanation) -> str:
-    """`reads all 10 steps of the input for one output element`."""
+    """Say `reads all 10 steps of the input for one output element`."""
     for line in explanation.receptive_field:
         if found := re.match(r"one output element depends on (.+?)(?: of the input)?(?:[:;,].*)?$", line):
             return f"reads {found[1]} for one output element"
@@ -92,7 +94,7 @@ def _reads(layer: LayerReport, explanation: Explanation) -> str:
 
 
 def _states(layer: LayerReport, explanation: Explanation) -> str:
-    """`keeps the states h and c from step to step`."""
+    """Say `keeps the states h and c from step to step`."""
     loop = next((i for i, line in enumerate(layer.formula) if line.startswith("for ")), None)
     if loop is None:
         return ""
@@ -102,7 +104,8 @@ def _states(layer: LayerReport, explanation: Explanation) -> str:
 
 
 def _statistics(layer: LayerReport, explanation: Explanation) -> str:
-    """`normalizes by the mean and variance of each example`; `… stored ones, and in training by those of the batch`."""
+    """Say `normalizes by the mean and variance of each example`; `… stored ones, and in training by those of the
+    batch`."""
     stored = [weight.name for weight in layer.weights if "mean" in weight.name and not weight.trainable]
     now = [found[1] for line in layer.formula for found in _MEAN.finditer(line)]
     then = [found[1] for line in explanation.training for found in _MEAN.finditer(line)]
@@ -120,8 +123,8 @@ def _has_batch(axis: str) -> bool:
 
 def _training(layer: LayerReport, explanation: Explanation) -> str:
     if explanation.training and explanation.training != (SAME_IN_TRAINING,):
-        return "works otherwise in training than at inference"
-    return "works the same in training as at inference"
+        return "computes something else in training than at inference"
+    return "computes the same in training as at inference"
 
 
 def _learned(layer: LayerReport, explanation: Explanation) -> str:

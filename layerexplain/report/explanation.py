@@ -43,8 +43,8 @@ MOST_TENSORS = 100
 
 
 def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Explanation:
-    """The explanation of a row. What cannot be said is left empty; nothing is guessed. `path` leads to the model around
-    it, `cost` is what it costs, in words."""
+    """Return the explanation of a row. What cannot be said is left empty; nothing is guessed. `path` leads to the model
+    around it, `cost` is what it costs, in words."""
     from layerexplain.report.argument_words import argument_words
 
     row, layer, calls, around, _ = at
@@ -89,7 +89,7 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Exp
 
 @lru_cache(maxsize=64)
 def of_formula(definition: Definition) -> Explanation:
-    """What follows from the formula alone, once for all layers that are alike."""
+    """Return what follows from the formula alone, once for all layers that are alike."""
     shown = definition.without_masks()
     explanation = NOTHING._replace(
         sentence=sentence(definition), statements=statements_of(definition), where=where(definition)
@@ -112,7 +112,7 @@ def of_formula(definition: Definition) -> Explanation:
 
 
 def _at_other_shapes(calls: Sequence[TracedCall], first: Explanation) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The element form and the axes of further calls, where they are not those of the first."""
+    """Return the element form and the axes of further calls, where they are not those of the first."""
     elements: list[str] = []
     shapes: list[str] = []
     known = {calls[0].definition}
@@ -130,15 +130,23 @@ def _at_other_shapes(calls: Sequence[TracedCall], first: Explanation) -> tuple[t
 
 
 def _input_names(definition: Definition, count: int) -> tuple[str, ...]:
-    """What the formula calls the inputs, where there are several; masks stand behind them."""
+    """Return what the formula calls the inputs, where there are several; masks stand behind them."""
     return tuple([param.label or "" for param in definition.params[:count]]) if 1 < count <= MOST_TENSORS else ()
 
 
 def _unknown(at: Placed) -> Explanation:
-    """A layer without a formula: what the source says of it, and no more."""
-    row, layer, calls, _, _ = at
+    """Return a layer without a formula: what the source says of it, and no more."""
+    row, layer, calls, around, _ = at
     if calls and (declaration := calls[0].declaration) is not None and declaration.facts.runs_code:
         said = "Custom code, which is not executed; what it computes is not known."
+    elif (is_uncalled := layer.config.get("uncalled")) is not None:
+        if row.notes:
+            said = _REFUSED
+        elif any(None in one.outputs for one in around.network.calls if _is_input(one, around)):
+            said = _NO_INPUT
+        else:
+            ends = "The model makes it and never calls it." if is_uncalled else "Reading ends before it is called."
+            said = f"{ends} Its parameters count all the same."
     elif layer.is_stored:
         said = "Known only by its weights: the file does not say what it computes."
     else:
@@ -159,17 +167,25 @@ def _unknown(at: Placed) -> Explanation:
     )
 
 
+def _is_input(traced: TracedCall, around: Neighbours) -> bool:
+    return around.network.layer(traced.name).type == "InputLayer"
+
+
 def _why_unknown(at: Placed) -> str:
     row, layer, calls, around, _ = at
     declared = layer.kind != "operation" and any(traced.declaration is not None for traced in calls)
     if layer.model is None and not declared:
         return "Its formula is not known."
-    what = "This model" if layer.model is not None else layer.type
     if row.notes and all(spec is not None for traced in calls for spec in traced.inputs):
-        return f"{what} has a known formula, but not for this input or these arguments; see the notes."
+        return _REFUSED
     cause = around.first_unknown(calls)
-    words = "; give it with --input" if cause is None else f", because that of '{cause}' is not"
-    return f"{what} has a known formula, but the shape of its input is not known{words}."
+    if cause is not None:
+        return f"Not computed: the output shape of '{cause}' is not known."
+    return _NO_INPUT
+
+
+_REFUSED = "Not computed; the notes say why."
+_NO_INPUT = "Not computed: the shape of its input is not known; give it with --input."
 
 
 def _formula(row: LayerReport) -> tuple[Statement, ...]:
@@ -193,7 +209,7 @@ def _nested(row: LayerReport, cost: tuple[str, ...]) -> Explanation:
 
 
 def statements_of(definition: Definition) -> tuple[Statement, ...]:
-    """The statements of a formula, after those of the layers that it calls."""
+    """Return the statements of a formula, after those of the layers that it calls."""
     lines = statements(definition)
     several = len(lines) > 1
     own = [statement(line, several) for line in lines]
@@ -212,7 +228,7 @@ def statement(line: FormulaLine, shapes: bool) -> Statement:
 
 
 def where(definition: Definition) -> tuple[str, ...]:
-    """Where each function that a formula names is defined, a line each: `relu(z) = max(z, 0)`."""
+    """Return where each function that a formula names is defined, a line each: `relu(z) = max(z, 0)`."""
     lines = []
     for inner in inner_definitions(definition):
         if inner.kind != "composite":
@@ -231,13 +247,13 @@ def where(definition: Definition) -> tuple[str, ...]:
 
 
 def weight_reason(weight: WeightReport) -> WeightReason:
-    """A weight of which nothing is known but what it is: the factors are its sizes."""
+    """Return a weight of which nothing is known but what it is: the factors are its sizes."""
     sizes = " × ".join(map(str, weight.shape)) or "one number"
     return WeightReason(weight.symbol, weight.name, weight.shape, sizes, weight.params, weight.trainable, "")
 
 
 def factors(weight: Expr) -> str:
-    """Where a weight's size comes from: "inputs 5 × (gates 4 × units 6)"."""
+    """Return where a weight's size comes from: "inputs 5 × (gates 4 × units 6)"."""
     parts = []
     for packed in weight.attrs["axes"]:
         text = " × ".join(f"{name} {size}" for name, size in packed)
@@ -283,7 +299,8 @@ def _weights_note(row: LayerReport, calls: Sequence[Any]) -> str:
 
 
 def _training(layer: Layer, definition: Definition, traced: TracedCall) -> tuple[str, ...]:
-    """The lines that differ in training, and what is said of it where no formula does: of random augmentation."""
+    """Return the lines that differ in training, and what is said of it where no formula does: of random
+    augmentation."""
     declaration = traced.declaration
     if declaration is None or traced.origin is None:
         return (SAME_IN_TRAINING,)
@@ -295,7 +312,7 @@ def _training(layer: Layer, definition: Definition, traced: TracedCall) -> tuple
 
 @lru_cache(maxsize=64)
 def _differs_in_training(declaration: Declaration, definition: Definition, trained: Definition) -> tuple[str, ...]:
-    """What differs between a formula at inference and in training, once for all layers that are alike."""
+    """Return what differs between a formula at inference and in training, once for all layers that are alike."""
     said = tuple(said_of_training(declaration, definition, inner_definitions(definition)))
     if trained is definition:
         return said or (SAME_IN_TRAINING,)
@@ -325,7 +342,7 @@ def _differs_in_training(declaration: Declaration, definition: Definition, train
 
 
 def said_of_training(declaration: Declaration, definition: Definition, inside: list[Definition]) -> Iterator[str]:
-    """What the sentences of a layer, and of those that it holds, say of training where their formulas do not."""
+    """Yield what the sentences of a layer, and of those that it holds, say of training where their formulas do not."""
     if not declaration.training:
         if found := re.match(r"In training, (.*?)\. At inference, ", sentence(definition)):
             yield f"{found[1]}; the formula above is that of inference"
@@ -340,8 +357,8 @@ def said_of_training(declaration: Declaration, definition: Definition, inside: l
 
 
 def _mask(definition: Definition, calls: Sequence[TracedCall], around: Neighbours) -> tuple[str, bool]:
-    """Which mask reaches the layer, what it does here, and where it was made; or how the layer makes one. And whether
-    it is lost here or before."""
+    """Return which mask reaches the layer, what it does here, and where it was made; or how the layer makes one. And
+    whether it is lost here or before."""
     source = calls[0].mask
     own = _mask_formula(definition)
     name = calls[0].call.layer
@@ -361,7 +378,7 @@ def _mask(definition: Definition, calls: Sequence[TracedCall], around: Neighbour
 
 
 def _mask_formula(definition: Definition) -> str:
-    """How the mask of a definition's result comes about, "" where there is none or it is handed on."""
+    """Return how the mask of a definition's result comes about, "" where there is none or it is handed on."""
     mask = next((m for m in definition.masks if m is not None), None)
     if mask is None or mask in definition.params:
         return ""

@@ -24,7 +24,7 @@ from layerexplain.network.trained import trained_definition, why_untrained
 from layerexplain.report.explanation import said_of_training, statement
 from layerexplain.report.explanation_data import Statement
 from layerexplain.report.hints import Placed
-from layerexplain.report.step_data import BackwardReport
+from layerexplain.report.training_data import BackwardReport
 
 NOTHING = BackwardReport((), (), (), (), (), (), None, None)
 
@@ -132,7 +132,7 @@ def derived(
 def _derived(
     definition: Definition, frozen: bool, inputs: tuple[int, ...] | None, results: tuple[int, ...] | None
 ) -> BackwardReport:
-    """What follows from the formula alone, once for all layers that are alike."""
+    """Return what follows from the formula alone, once for all layers that are alike."""
     found = derived(definition, frozen, inputs, results)
     backward = found.backward
     cost = Costs().cost_of(backward)
@@ -153,7 +153,8 @@ def _derived(
 
 
 def before_last_function(definition: Definition, *, beside: bool = False) -> Definition:
-    """A layer without the function that it applies last: its result is called z, `beside` its own if that is said."""
+    """Return a layer without the function that it applies last: its result is called z, `beside` its own if that is
+    said."""
     ((name, result),) = definition.results.items()
     results = {name: result, "z": result.args[0]} if beside else {"z": result.args[0]}
     return Definition(definition.name, definition.params, definition.variables, results, arguments=definition.arguments)
@@ -191,12 +192,12 @@ def _noted(line: Statement, found: Gradient) -> Statement:
 
 
 def kept_of(definition: Definition, found: Gradient) -> tuple[Statement, ...]:
-    """The lines of the forward pass that give what is kept."""
+    """Return the lines of the forward pass that give what is kept."""
     kept = _kept(definition, found)
     return () if kept is None else tuple([statement(line, True) for line in statements(kept)])
 
 
 def _kept(definition: Definition, found: Gradient) -> Definition | None:
-    """The part of the forward pass that gives what is kept; None where nothing is."""
+    """Return the part of the forward pass that gives what is kept; None where nothing is."""
     results = {str(stand_in.label): node for stand_in, node in found.kept.items()}
     return Definition(definition.name, definition.params, definition.variables, results) if results else None

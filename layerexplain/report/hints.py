@@ -59,7 +59,7 @@ class Placed(NamedTuple):
         return self.calls[0].definition if self.calls else None
 
     def seen(self, definition: Definition, gradients: Sequence[str] = ()) -> LayerInModel:
-        """The layer as hints ask for it, with the gradients that are printed for it."""
+        """Return the layer as hints ask for it, with the gradients that are printed for it."""
         name, around = self.layer.name, self.around
         own = around.network.calls_of(name)
         before = around.network.calls_of(own[0].sources[0].layer) if own and own[0].sources else ()

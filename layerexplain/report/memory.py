@@ -25,8 +25,7 @@ from layerexplain.network.traced import Network, TracedCall, Use
 from layerexplain.ops.sizes import product, total
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
-from layerexplain.report.explanation_data import LayerMemory
-from layerexplain.report.memory_data import DtypeBytes, Memory
+from layerexplain.report.explanation_data import DtypeBytes, LayerMemory, Memory
 from layerexplain.report.optimizers import optimizers, slot_bytes
 from layerexplain.report.totals import weight_bytes
 from layerexplain.report.training_cost import step_cost
@@ -41,7 +40,7 @@ def memory(
     optimizer: str | None = None,
     complete: bool = True,
 ) -> Memory:
-    """The memory of a model whose rows are known. `optimizer` None or "none" is a model that is not trained;
+    """Return the memory of a model whose rows are known. `optimizer` None or "none" is a model that is not trained;
     `complete` says that the rows are all that there is. Raises `ArgumentError` for an optimizer that is not known."""
     if batch < 1:
         raise ArgumentError(f"batch needs to be at least 1, got batch={batch}")

@@ -109,7 +109,7 @@ def normal_layers(
 
 
 def is_trained(layer: Layer) -> bool:
-    """Whether nothing freezes the layer itself."""
+    """Return whether nothing freezes the layer itself."""
     return layer.config.get("trainable") is not False
 
 
@@ -215,8 +215,8 @@ def _arguments(layer: Layer, call: Call | None, declarations: Declarations) -> d
 
 
 def _one_form(name: str, value: Any, rank: int) -> Any:
-    """What versions write in several forms: an axis (3, [3], -1) counted from the end, and a size that is the same for
-    all spatial axes ([3, 3], 3) as one number."""
+    """Return what versions write in several forms: an axis (3, [3], -1) counted from the end, and a size that is the
+    same for all spatial axes ([3, 3], 3) as one number."""
     parts = value if isinstance(value, tuple) else (value,)
     if name == "axis" and parts and all(type(axis) is int for axis in parts):
         parts = tuple([axis % rank - rank for axis in parts]) if rank else parts
@@ -243,8 +243,8 @@ def _plain(value: Any) -> Any:
 
 
 def _without_copies(facts: Facts, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a layer that holds others, without what it sets in those itself, and without a layer that it
-    would make of another were it not given."""
+    """Return the arguments of a layer that holds others, without what it sets in those itself, and without a layer that
+    it would make of another were it not given."""
     inner_layers: dict[str, Any] = {
         name: (value[0], tuple([pair for pair in value[1] if pair[0] not in facts.sets_in_inner]))
         for name, value in arguments.items()
@@ -263,6 +263,6 @@ def _without_copies(facts: Facts, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_layer(value: Any) -> bool:
-    """Whether a value in its normal form is that of a layer: its class and its arguments."""
+    """Return whether a value in its normal form is that of a layer: its class and its arguments."""
     is_pair = isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], tuple)
     return is_pair and all(isinstance(one, tuple) and len(one) == 2 for one in value[1])

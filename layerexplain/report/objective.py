@@ -15,7 +15,7 @@ from layerexplain.lang.expr import CALL, Expr
 from layerexplain.lang.names import identifier
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.keras.losses import Loss, loss_of
-from layerexplain.layers.keras.optimizers import InnerDeclaration, part
+from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration, part
 from layerexplain.model import Layer, TensorRef, Training, TrainingSetting
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
@@ -67,7 +67,7 @@ class OutputLoss(NamedTuple):
         return formula
 
     def is_mean(self, definition: Definition) -> bool:
-        """Whether it is the mean of the losses of single examples."""
+        """Return whether it is the mean of the losses of single examples."""
         return definition.arguments["reduction"] in _MEANS and any(node.label == "losses" for node in definition.order)
 
 
@@ -132,7 +132,7 @@ def _giver(network: Network, ref: TensorRef) -> tuple[tuple[str, ...], int, Trac
 
 
 def _last_function(definition: Definition | None, output: int) -> str:
-    """The name of the function that gives a result of a layer; "" where none does."""
+    """Return the name of the function that gives a result of a layer; "" where none does."""
     if definition is None:
         return ""
     results = list(definition.results.values())
@@ -157,7 +157,7 @@ class OfWeight(NamedTuple):
     holder: Any
 
     def is_for(self, weight: Expr) -> bool:
-        """Whether it is for a weight of the layer that holds it."""
+        """Return whether it is for a weight of the layer that holds it."""
         name, of = weight.attrs["name"], self.of
         # Separable layers have a depthwise_regularizer for depthwise_kernel, depthwise ones for kernel.
         is_called = name in (of, f"{of}_kernel") or (name, of) == ("kernel", "depthwise")

@@ -161,7 +161,7 @@ def is_layer(type_: str, code: Code = ()) -> bool:
 
 
 def unknown_type(type_: str, own: Collection[str] = ()) -> ArgumentError:
-    """The error for a layer type that has no declaration: why it has none, or which one may be meant."""
+    """Return the error for a layer type that has no declaration: why it has none, or which one may be meant."""
     from layerexplain.layers.keras.meant_types import what_is_meant
     from layerexplain.layers.keras.opaque_layers import REASONS, why_not
 

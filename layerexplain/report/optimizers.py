@@ -38,7 +38,7 @@ def optimizers() -> tuple[str, ...]:
 def slot_bytes(optimizer: str, rows: Iterable[LayerReport]) -> tuple[int, int | None]:
     """Return the bytes that an optimizer keeps for the trainable weights of rows, in the dtype of each; and how many
     values for each parameter, None where that differs from weight to weight."""
-    from layerexplain.layers.keras.optimizers import part
+    from layerexplain.layers.keras.optimizer_declaration import part
     from layerexplain.report.training_part import update_formulas
 
     name, arguments = VARIANTS.get(optimizer, (optimizer, {}))

@@ -29,8 +29,8 @@ MOST_INPUTS = 100
 
 
 def with_receptive_fields(rows: Sequence[LayerReport], network: Network) -> tuple[LayerReport, ...]:
-    """The rows, those inside nested models included, with their receptive fields; where a row has an explanation, it
-    tells of them in words."""
+    """Return the rows, those inside nested models included, with their receptive fields; where a row has an
+    explanation, it tells of them in words."""
     # Each layer has one for each input, which nobody reads of a thousand inputs.
     found = _FieldTracer(network).fields if len(network.model.inputs) <= MOST_INPUTS else {}
     several = len(network.model.inputs) > 1
@@ -106,7 +106,7 @@ class _FieldTracer:
         return [_unseen(args, layer.name)] * max(len(call.outputs), 1)
 
     def _output_roles(self, call: TracedCall) -> Roles:
-        """The roles of the axes of a call's first output."""
+        """Return the roles of the axes of a call's first output."""
         definition = call.definition
         if definition is None or call.network is not None:
             spec = call.outputs[0] if call.outputs else None
@@ -132,7 +132,7 @@ class _FieldTracer:
 
 
 def _unseen(args: Sequence[Dependence | None], name: str) -> Dependence:
-    """What comes from a layer that cannot be seen into."""
+    """Return what comes from a layer that cannot be seen into."""
     reason = f"what '{name}' computes is not known"
     seen: dict[Expr, Seen] = {}
     for view in args:
@@ -144,7 +144,8 @@ def _unseen(args: Sequence[Dependence | None], name: str) -> Dependence:
 
 
 def _roles(leaf: Expr) -> tuple[str, ...]:
-    """What the axes of a model's input are; "" are those of no interest: the batch, and channels beside others."""
+    """Return what the axes of a model's input are; "" are those of no interest: the batch, and channels beside
+    others."""
     if leaf.ndim == 2:
         return ("", axis_roles(leaf)[1] if leaf.dtype in FLOATS else "steps")
     return tuple(["" if role in ("batch", "channels", "features") else role for role in axis_roles(leaf)])
@@ -197,7 +198,8 @@ def _range_text(span: AxisSpan, names: Mapping[Letter, str]) -> str:
 
 
 def _own_letter(span: AxisSpan, others: Sequence[AxisSpan]) -> bool:
-    """Whether the positions move along with one axis of the output, one that no other axis of the input moves with."""
+    """Return whether the positions move along with one axis of the output, one that no other axis of the input moves
+    with."""
     letters = _letters_of(span)
     remainders = any(isinstance(atom, Quotient) and atom.rest for atom, _ in span.low.terms)
     moves = bool(set(letters_in(span.low)))
@@ -206,7 +208,7 @@ def _own_letter(span: AxisSpan, others: Sequence[AxisSpan]) -> bool:
 
 
 def _is_padded(span: AxisSpan, size: Size) -> bool:
-    """Whether some of the positions may lie outside the axis."""
+    """Return whether some of the positions may lie outside the axis."""
     first, last = extremes(span.low)[0], None if span.high is None else extremes(span.high)[1]
     below = first is None or first < 0
     return below or (isinstance(size, int) and last is not None and last >= size)

@@ -44,13 +44,13 @@ def words(field: ReceptiveField, several: bool) -> str:
 
 
 def _reaches_all(axis: FieldAxis) -> bool:
-    """Whether nothing of the axis is known not to be seen, though not all need be."""
+    """Return whether nothing of the axis is known not to be seen, though not all need be."""
     last = "" if axis.of is None else str(axis.of - 1)
     return axis.at_most and not axis.places and (axis.first, axis.last) == ("0", last)
 
 
 def _slides(axis: FieldAxis) -> bool:
-    """Whether the window moves, though it always holds the whole axis."""
+    """Return whether the window moves, though it always holds the whole axis."""
     return axis.stride is not None
 
 
@@ -66,13 +66,14 @@ def _window_text(axes: Sequence[FieldAxis]) -> str:
 
 
 def field_text(axes: Sequence[FieldAxis]) -> str:
-    """As `seen_text`, and the size of the window where not each of its positions is seen: `3 × 3 in 5 × 5`."""
+    """Return what `seen_text` does, and the size of the window where not each of its positions is seen: `3 × 3 in 5 ×
+    5`."""
     return seen_text(axes) + (f" in {_window_text(axes)}" if any(axis.step > 1 for axis in axes) else "")
 
 
 def seen_text(axes: Sequence[FieldAxis]) -> str:
-    """How much is seen along each axis: `11 × 11`, `2 to 3` where it varies, `3 or more` where there is no end, `all`
-    where the size of the axis is not known, `at most 8 × 8` where not all of it need be seen.
+    """Return how much is seen along each axis: `11 × 11`, `2 to 3` where it varies, `3 or more` where there is no end,
+    `all` where the size of the axis is not known, `at most 8 × 8` where not all of it need be seen.
 
     It is never more than the axis has: what a window holds beyond it is padding.
     """
@@ -85,7 +86,7 @@ def _seen(axis: FieldAxis) -> str:
 
 
 def _is_wider(axis: FieldAxis) -> bool:
-    """Whether the window has more positions than the axis."""
+    """Return whether the window has more positions than the axis."""
     return axis.size is not None and axis.of is not None and axis.size > axis.of
 
 
@@ -94,7 +95,8 @@ def _counted(size: int, step: int) -> int:
 
 
 def _extent(axis: FieldAxis, step: int = 1) -> str:
-    """The size of the window along an axis, or the number of every `step`-th position in it, padding included."""
+    """Return the size of the window along an axis, or the number of every `step`-th position in it, padding
+    included."""
     least = None if axis.least is None else _counted(max(axis.least, 0), step)
     if axis.size is None:
         return "all" if axis.whole else UNKNOWN if least is None else f"{least} or more"

@@ -17,7 +17,8 @@ from layerexplain.report.totals import is_complete, totals
 def weights_of(
     layer: Layer, definition: Definition | None, variables: tuple[StoredVariable, ...] | None, frozen: bool
 ) -> tuple[WeightReport, ...]:
-    """The weights of a layer: what a file stores for it, without variables of open sizes, or those of its formula."""
+    """Return the weights of a layer: what a file stores for it, without variables of open sizes, or those of its
+    formula."""
     if variables:
         return tuple(
             [
@@ -45,7 +46,7 @@ def counts_of(
     layers: Sequence[LayerReport],
     variables: tuple[StoredVariable, ...] | None,
 ) -> tuple[int | None, int | None]:
-    """How many parameters a layer has, and how many of them are trainable; None where that is not known."""
+    """Return how many parameters a layer has, and how many of them are trainable; None where that is not known."""
     if layer.model is not None and not is_complete(layer.model):
         return None, None
     if layers:
@@ -64,5 +65,5 @@ def counts_of(
 
 
 def weights_within(layers: Sequence[LayerReport]) -> tuple[WeightReport, ...]:
-    """The weights of the layers inside, by their names there."""
+    """Return the weights of the layers inside, by their names there."""
     return tuple([w._replace(name=f"{row.layer}/{w.name}") for row in layers for w in row.weights])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from layerexplain.network.traced import Network
     from layerexplain.report.data import LayerReport, Totals
-    from layerexplain.report.memory_data import Memory
+    from layerexplain.report.explanation_data import Memory
 
 BITS = {
     "float32": 32, "float16": 16, "bfloat16": 16, "float8": 8, "int8": 8, "int4": 4,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.layers.declaration import snake_case
-from layerexplain.layers.keras.optimizers import HOMES
+from layerexplain.layers.keras.optimizer_declaration import HOMES
 from layerexplain.layers.registry import PARTS_OF_TRAINING, part_of
 from layerexplain.model import TrainingSetting
 

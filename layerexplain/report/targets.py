@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
+from layerexplain.layers.keras.losses import loss_of
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.hints import Placed
+from layerexplain.report.training import setting_of_output
 
 
 def targets(at: Placed, definition: Definition) -> tuple[str, ...]:
@@ -19,6 +22,8 @@ def targets(at: Placed, definition: Definition) -> tuple[str, ...]:
     if at.around.network.model.format == "layer":
         return ()
     shape = next(iter(definition.results.values())).shape
+    if at.around.network.model.framework == "torch":
+        return (f"An output of the model{_in_torch(at, shape)}.",)
     text = f"An output of the model; fit() compares it with targets of shape {shape_text(shape)}"
     given = definition.arguments.get("activation")
     function = "softmax" if at.layer.type == "Softmax" else getattr(given, "name", given)
@@ -30,6 +35,26 @@ def targets(at: Placed, definition: Definition) -> tuple[str, ...]:
     elif function == "sigmoid":
         text += ", each 0 or 1 (binary_crossentropy)"
     return (f"{text}.{_per_step(calls[0], at.around.network)}",)
+
+
+def _in_torch(at: Placed, shape: Shape) -> str:
+    """Say with which targets PyTorch's losses compare an output: the loss of the program, else those that take it."""
+    training = at.around.network.model.training
+    setting = None if training is None else setting_of_output(training, at.layer.name)
+    loss = None if setting is None else loss_of(setting.name)
+    if loss is not None:
+        return f"; {loss.name} compares it with {loss.targets(shape)}"
+    last = at.layer.type.rpartition(".")[2].lower()
+    if last == "softmax":
+        return "; CrossEntropyLoss takes the scores before the softmax, NLLLoss what log_softmax gives in its place"
+    if last == "sigmoid":
+        return f"; BCELoss compares it with 0.0 or 1.0, of shape {shape_text(shape)}"
+    if len(shape) != 2:
+        return ""
+    numbers = f"MSELoss with numbers of shape {shape_text(shape)}"
+    if shape[1] == 1:
+        return f"; {numbers}, BCEWithLogitsLoss with 0.0 or 1.0 of that shape"
+    return f"; CrossEntropyLoss takes it as scores, with class numbers of shape {shape_text(shape[:1])}, {numbers}"
 
 
 def _per_step(call: TracedCall, network: Network) -> str:

@@ -79,5 +79,5 @@ def _operation(layer: Layer, type_: str, config: Mapping[str, Any]) -> Layer:
 
 
 def is_tensorflow(layer: Layer) -> bool:
-    """Whether a layer is a function of TensorFlow."""
+    """Return whether a layer is a function of TensorFlow."""
     return layer.kind == "operation" and isinstance(layer.config.get("function"), str)

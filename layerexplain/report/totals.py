@@ -14,8 +14,8 @@ UNKNOWN_TOTALS = Totals(None, None, None, None, None, None)
 
 
 def is_complete(model: Model) -> bool:
-    """Whether a model lists all that it has: one that is made by code may have more than the file tells of, unless
-    what the file tells is all that it stores."""
+    """Return whether a model lists all that it has: one that is made by code may have more than the file tells of,
+    unless what the file tells is all that it stores."""
     if model.layers and all(layer.is_stored for layer in model.layers):
         return True
     if any(note.code in ("layers-from-weights", "no-call") for note in model.notes):
@@ -26,7 +26,7 @@ def is_complete(model: Model) -> bool:
 
 
 def totals(rows: Sequence[LayerReport]) -> Totals:
-    """Sums over rows of one depth; None if a row's number is unknown."""
+    """Return sums over rows of one depth; None if a row's number is unknown."""
     return Totals(
         params=total([row.params for row in rows]),
         trainable=total([row.trainable for row in rows]),
@@ -38,7 +38,7 @@ def totals(rows: Sequence[LayerReport]) -> Totals:
 
 
 def weight_bytes(rows: Sequence[LayerReport]) -> int | None:
-    """What the weights of rows of one depth take in bytes; None if that of one is unknown."""
+    """Return what the weights of rows of one depth take in bytes; None if that of one is unknown."""
     size = 0
     for row in rows:
         if row.params is None:
@@ -51,7 +51,8 @@ def weight_bytes(rows: Sequence[LayerReport]) -> int | None:
 
 
 def partial_totals(rows: Sequence[LayerReport]) -> list[Note]:
-    """Notes on what layers are not in the totals, and what the others come to; none where nothing would be told."""
+    """Return notes on what layers are not in the totals, and what the others come to; none where nothing would be
+    told."""
     found: dict[tuple[str, ...], list[tuple[str, int]]] = {}
     for number, words in (("params", "parameters"), ("macs", "MACs"), ("flops", "FLOPs")):
         missing = tuple([row.layer for row in rows if getattr(row, number) is None])

@@ -25,7 +25,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
 from layerexplain.report.gradient import before_last_function, derived, in_training
 from layerexplain.report.objective import output_losses
-from layerexplain.report.step_data import StepCost
+from layerexplain.report.training_data import StepCost
 
 NOTHING = Cost(0, 0)
 
@@ -66,7 +66,7 @@ def _with_cost(rows: Sequence[LayerReport], of: Mapping[str, Cost]) -> Iterator[
 
 
 def _has_frozen(network: Network) -> bool:
-    """Whether a layer that has weights to train is not trained."""
+    """Return whether a layer that has weights to train is not trained."""
     if not network.model.trainable:
         return True
     for layer, call in network.calls_of_layers():
@@ -225,7 +225,7 @@ class _Kept:
             self.kept[self.holder[ref]] = None
 
     def total(self) -> tuple[int | None, frozenset[int], frozenset[int]]:
-        """The bytes that are kept, and which inputs and outputs are among it."""
+        """Return the bytes that are kept, and which inputs and outputs are among it."""
         sizes = [self.size[ref] for ref in self.kept]
         known = not self.unknown and None not in sizes
         model = self.network.model

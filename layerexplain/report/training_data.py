@@ -1,4 +1,7 @@
-"""What a model was compiled with, as frozen plain data; a step of training is in `report.step_data`."""
+"""What a model was compiled with, and a step of its training, as frozen plain data.
+
+A step has its terms, what each layer passes back, how the weights change, and what it costs.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import json_fields
+from layerexplain.report.explanation_data import Statement
 
 if TYPE_CHECKING:
-    from layerexplain.report.step_data import StepReport
+    from layerexplain.lang.latex import TypesetLine
 
 
 class LossReport(NamedTuple):
@@ -49,3 +53,103 @@ class TrainingReport(NamedTuple):
             "metrics": self.metrics,
         }
         return json_fields(fields if self.step is None else {**fields, "step": self.step})
+
+
+class FormulaReport(NamedTuple):
+    """A formula that is no layer's: what it computes in words, its statements, the functions in it, and the
+    statements as they are typeset."""
+
+    sentence: str
+    statements: tuple[Statement, ...]
+    where: tuple[str, ...]
+    latex: tuple[TypesetLine, ...]
+
+
+class TermReport(NamedTuple):
+    """A term of the loss: that of an output, or what a regularizer adds for a weight.
+
+    `symbol` is its name in the sum, `of` the layer or the path of the weight, `weight` its factor (None: 1), `gradient`
+    how it changes with the output or the weight, None where that is not known. `of_logits` says that the loss is
+    computed from what the output's last function is applied to.
+    """
+
+    symbol: str
+    kind: str
+    of: str
+    type: str
+    weight: float | None
+    formula: FormulaReport
+    gradient: FormulaReport | None
+    of_logits: bool
+
+
+class GradientReport(NamedTuple):
+    """What a layer passes back in the step; `layers` are those that it holds for."""
+
+    layers: tuple[str, ...]
+    type: str
+    gradient: BackwardReport
+
+
+class UpdateReport(NamedTuple):
+    """How the optimizer changes weights: `weights` are the paths of those that it holds for, `slots` how many values it
+    keeps for them, `slots_note` with what these begin."""
+
+    optimizer: str
+    weights: tuple[str, ...]
+    formula: FormulaReport
+    slots: int
+    slots_note: str
+
+
+class StepReport(NamedTuple):
+    """One step of training, in order: the terms of the loss and their sum, what passes back, from the last layer to the
+    first, and how the weights change. `notes` say what is not known."""
+
+    terms: tuple[TermReport, ...]
+    total: str
+    gradients: tuple[GradientReport, ...]
+    updates: tuple[UpdateReport, ...]
+    notes: tuple[str, ...]
+
+
+class BackwardReport(NamedTuple):
+    """How gradients pass a layer in training, given `dy`, that of its result.
+
+    `statements` give the gradient of each tensor that it takes and of each trainable weight; `kept` are the lines that
+    compute what they read of the forward pass. `element` is the formula of one element of each, with notes; `facts` are
+    sentences on what is worth knowing. `unreached` names the leaves to which nothing comes back. `macs` and `flops` are
+    those of the backward pass, per example. `latex` are the statements as they are typeset, `kept_latex`
+    those of what is kept. With a reason in `unknown` there are no statements.
+    """
+
+    kept: tuple[Statement, ...]
+    statements: tuple[Statement, ...]
+    element: tuple[str, ...]
+    element_notes: tuple[str, ...]
+    facts: tuple[str, ...]
+    unreached: tuple[str, ...]
+    macs: int | None
+    flops: int | None
+    unknown: str = ""
+    latex: tuple[TypesetLine, ...] = ()
+    kept_latex: tuple[TypesetLine, ...] = ()
+
+
+class StepCost(NamedTuple):
+    """What a step of training costs, per example: the forward pass as in training, the backward pass, and both.
+
+    `saved_macs` are those that the backward pass would have more if nothing were frozen, None where nothing is; `kept`
+    are the bytes that gradients read of the forward pass. The loss and the update of the weights are left out.
+    `unknown` says of which layers this is not known, and why.
+    """
+
+    forward_macs: int | None
+    forward_flops: int | None
+    backward_macs: int | None
+    backward_flops: int | None
+    macs: int | None
+    flops: int | None
+    saved_macs: int | None
+    kept: int | None
+    unknown: tuple[str, ...]

@@ -18,7 +18,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.text import statements
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.keras.losses import Loss
-from layerexplain.layers.keras.optimizers import InnerDeclaration
+from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration
 from layerexplain.records import grouped
 from layerexplain.report.build import plain_shape
 from layerexplain.report.cost_lines import lines_of_one
@@ -148,7 +148,7 @@ def _row(declaration: Declaration, definition: Definition, type_: str) -> LayerR
 
 
 def _computed(definition: Definition, lines: Sequence[str]) -> str:
-    """The statement that gives the new weight, the loss or the rate, in one line."""
+    """Return the statement that gives the new weight, the loss or the rate, in one line."""
     if definition.kind != "update":
         return main_statement(definition, lines)
     return next(line for line in reversed(lines) if line.startswith("W = ")).removeprefix("W = ")

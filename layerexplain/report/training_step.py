@@ -14,7 +14,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.layers.arguments import RefusedValue
-from layerexplain.layers.keras.optimizers import InnerDeclaration, part
+from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration, part
 from layerexplain.model import TensorRef, Training, is_before_keras_3
 from layerexplain.network.gradient_paths import GradientPaths, gradient_paths
 from layerexplain.network.traced import Network
@@ -31,7 +31,7 @@ from layerexplain.report.objective import (
     settings_of,
     shortest,
 )
-from layerexplain.report.step_data import FormulaReport, GradientReport, StepReport, TermReport, UpdateReport
+from layerexplain.report.training_data import FormulaReport, GradientReport, StepReport, TermReport, UpdateReport
 from layerexplain.report.training_part import slots_note, update_formulas
 
 NOTHING_SAID = "The source does not say {}; give {}."
@@ -58,7 +58,7 @@ def training_step(network: Network, rows: Sequence[LayerReport]) -> StepReport:
 
 
 def _placed(network: Network, rows: Sequence[LayerReport], frozen: bool = False) -> Iterator[Placed]:
-    """The layers that compute, those of nested models in the place of these."""
+    """Yield the layers that compute, those of nested models in the place of these."""
     by_name = {row.layer: row for row in rows}
     around = Neighbours(network)
     frozen = frozen or not network.model.trainable
@@ -77,7 +77,7 @@ def _placed(network: Network, rows: Sequence[LayerReport], frozen: bool = False)
 
 
 def _losses(network: Network, training: Training, notes: list[str]) -> Iterator[TermReport]:
-    """The loss of each output."""
+    """Yield the loss of each output."""
     if not training.losses:
         notes.append(NOTHING_SAID.format("with which loss the model is trained", "--loss NAME"))
 
@@ -111,7 +111,7 @@ def _loss(one: OutputLoss) -> TermReport:
 
 
 def _loss_gradient(loss: Definition, by: Expr) -> FormulaReport | None:
-    """How a term of the loss changes with an output or a weight; None where that is not derived."""
+    """Return how a term of the loss changes with an output or a weight; None where that is not derived."""
     try:
         return _formula_report("", gradient_of_number(loss, by))
     except CannotDerive:
@@ -119,7 +119,7 @@ def _loss_gradient(loss: Definition, by: Expr) -> FormulaReport | None:
 
 
 def _formula_report(said: str, definition: Definition) -> FormulaReport:
-    """A formula that is no layer's as plain data."""
+    """Return a formula that is no layer's as plain data."""
     return FormulaReport(said, statements_of(definition), where(definition), typeset(definition))
 
 
@@ -135,7 +135,7 @@ def _total(terms: Sequence[TermReport]) -> str:
 
 
 def _penalties(placed: Sequence[Placed], notes: list[str]) -> Iterator[TermReport]:
-    """What the regularizers of layers add to the loss."""
+    """Yield what the regularizers of layers add to the loss."""
     for number, (path, label, setting, definition) in enumerate(_formulas(placed, "regularizer", notes), start=1):
         symbol = f"R_{number}"
         definition.params[0].label = label
@@ -148,7 +148,7 @@ def _penalties(placed: Sequence[Placed], notes: list[str]) -> Iterator[TermRepor
 def _formulas(
     placed: Sequence[Placed], kind: SettingKind, notes: list[str]
 ) -> Iterator[tuple[str, str, InnerDeclaration, Definition]]:
-    """What layers do with weights, or outputs: where and the letter of each, the regularizer or constraint, its
+    """Yield what layers do with weights, or outputs: where and the letter of each, the regularizer or constraint, its
     formula."""
     for one in placed:
         for setting in settings_of(one.layer, kind):
@@ -160,8 +160,8 @@ def _formulas(
 
 
 def _of_weights(one: Placed, setting: OfWeight) -> Iterator[tuple[str, Any, str]]:
-    """The weights that a regularizer or a constraint is for, or the outputs of the layer: where, the shape and the
-    letter of each. What is not trained is left alone."""
+    """Yield the weights that a regularizer or a constraint is for, or the outputs of the layer: where, the shape and
+    the letter of each. What is not trained is left alone."""
     if setting.of == "activity":
         for spec in one.calls[0].outputs if one.calls and not setting.steps else ():
             if spec is not None:
@@ -179,9 +179,9 @@ def _of_weights(one: Placed, setting: OfWeight) -> Iterator[tuple[str, Any, str]
 
 
 def _gradients(placed: Sequence[Placed], of_logits: Collection[str], paths: GradientPaths) -> Iterator[GradientReport]:
-    """What each layer passes back, from the last to the first; layers that are alike once. Of the outputs `of_logits`
-    the loss sends the gradient to what their last function is applied to. A gradient that no layer needs, as that of
-    the model's input, is left out."""
+    """Yield what each layer passes back, from the last to the first; layers that are alike once. Of the outputs
+    `of_logits` the loss sends the gradient to what their last function is applied to. A gradient that no layer needs,
+    as that of the model's input, is left out."""
     alike: dict[Any, list[Placed]] = {}
     for one in reversed(placed):
         needs = paths.needs.get((one.path, one.calls[0].call.index)) if one.calls else None
@@ -199,7 +199,7 @@ def _gradients(placed: Sequence[Placed], of_logits: Collection[str], paths: Grad
 
 
 def _updates(training: Training, placed: Sequence[Placed], notes: list[str]) -> Iterator[UpdateReport]:
-    """How the optimizer changes each trainable weight; weights with one formula together."""
+    """Yield how the optimizer changes each trainable weight; weights with one formula together."""
     if training.optimizer is None:
         notes.append(NOTHING_SAID.format("which optimizer trains the model", "--optimizer NAME"))
         return
@@ -245,7 +245,7 @@ def _updates(training: Training, placed: Sequence[Placed], notes: list[str]) -> 
 
 
 def _constraints(placed: Sequence[Placed], notes: list[str]) -> Iterator[UpdateReport]:
-    """What constraints make of weights after each update; weights with one formula together."""
+    """Yield what constraints make of weights after each update; weights with one formula together."""
     found: dict[tuple[Any, ...], tuple[str, FormulaReport, list[str]]] = {}
     for path, _, setting, definition in _formulas(placed, "constraint", notes):
         formula = _formula_report(sentence(definition), definition)

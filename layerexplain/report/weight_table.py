@@ -135,7 +135,8 @@ def _table(model: Model | None, stored: WeightFile | None, inputs: InputShapes) 
 
 
 def _is_certain(network: Network, matched: MatchedWeights, notes: list[Note]) -> bool:
-    """Whether all weights are known: a layer without a formula has those that the file stores, if there is one."""
+    """Return whether all weights are known: a layer without a formula has those that the file stores, if there is
+    one."""
     if matched.stored is not None:
         missing = unbuilt_layers(matched)
         notes += [unbuilt_note(path, layer) for path, layer in missing.items()]
@@ -156,7 +157,8 @@ def _is_certain(network: Network, matched: MatchedWeights, notes: list[Note]) ->
 
 
 def _row(one: MatchedWeight, version: str | None, *, has_object: bool) -> WeightRow:
-    """The row of a weight. `has_object` says that there is a model, so that an expression can reach it in Keras."""
+    """Return the row of a weight. `has_object` says that there is a model, so that an expression can reach it in
+    Keras."""
     weight, tensor, owner = one.weight, one.tensor, one.owner
     if tensor is not None:
         own = _stored_fields(tensor)
@@ -178,7 +180,7 @@ def _row(one: MatchedWeight, version: str | None, *, has_object: bool) -> Weight
 
 
 def _rows_of_layer(layer: WeightedLayer) -> list[WeightRow]:
-    """The variables that an export tells of, without their values."""
+    """Return the variables that an export tells of, without their values."""
     return [
         WeightRow(None, layer.where, v.name, *_needed(v.shape, v.dtype), v.trainable, None)
         for v in layer.layer.stored_variables
@@ -186,7 +188,7 @@ def _rows_of_layer(layer: WeightedLayer) -> list[WeightRow]:
 
 
 def _stored_row(tensor: StoredTensor, stored: WeightFile) -> WeightRow:
-    """An array that no layer claims."""
+    """Return an array that no layer claims."""
     group = None
     if stored.layout == "classes":
         groups = tensor.parts[:-1]

@@ -128,19 +128,19 @@ _OF_VECTORS = ("softmax", "log_softmax")
 
 
 def _gives_maps(row: LayerReport | str) -> bool:
-    """Whether a layer gives more axes than a batch of vectors has."""
+    """Return whether a layer gives more axes than a batch of vectors has."""
     return not isinstance(row, str) and any([shape is not None and len(shape) > 2 for shape in row.output_shapes])
 
 
 def _comparable(row: LayerReport | str) -> Any:
-    """What is told of a layer, without what is only a copy of its arguments."""
+    """Return what is told of a layer, without what is only a copy of its arguments."""
     if isinstance(row, str):
         return row
     return row.explanation, row.formula, row.calls, row.weights, row.gradient, row.macs, row.flops, row.results
 
 
 def _counts(available: Mapping[str, int], most: int) -> dict[str, int]:
-    """How many values each argument gets: two, then more for those that have most left."""
+    """Return how many values each argument gets: two, then more for those that have most left."""
     counts: dict[str, int] = {}
     for name in available:
         if len(counts) < _MOST_CONTROLS and 2 * prod(counts.values()) <= most:

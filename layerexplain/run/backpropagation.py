@@ -174,8 +174,8 @@ class Tape(ModelRun):
         self.moved.update({homes[leaf]: value for leaf, value in zip(moves, traced, strict=True)})
 
     def _form(self, ran: LayerExecution, at: CallNumber) -> str:
-        """Which gradient of a call is needed: of its results, or of what its last function is applied to ("z"), or of
-        both, where its result goes elsewhere too."""
+        """Return which gradient of a call is needed: of its results, or of what its last function is applied to ("z"),
+        or of both, where its result goes elsewhere too."""
         if at not in self.logits:
             return "y"
         walk, node = ran.walk, ran.call.node

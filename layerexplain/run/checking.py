@@ -6,11 +6,11 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from layerexplain.checks import rules
 from layerexplain.checks.calls import activation_of
 from layerexplain.checks.data import layer_of
 from layerexplain.checks.findings import CheckReport
 from layerexplain.checks.of_run import RunFact
+from layerexplain.checks.rules import follow_rules
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends import model_of
 from layerexplain.frontends.input_shapes import shapes_for
@@ -75,9 +75,10 @@ def check(
     """
     given = {name: _values(name, one) for name, one in (data or {}).items()}
     arrays = [one if isinstance(one, DataArray) else _array_of(name, one) for name, one in given.items()]
-    facts, said = _step(source, model_of(source, code), inputs, given, seed) if run else ((), None)
-    how: dict[str, Any] = {"inputs": inputs, "code": code, "select": select, "ignore": ignore}
-    report = rules.check(source, budgets=budgets, weights=weights, data=arrays, run=facts, **how)
+    model = model_of(source, code)
+    facts, said = _step(source, model, inputs, given, seed) if run else ((), None)
+    how: dict[str, Any] = {"inputs": inputs, "select": select, "ignore": ignore, "budgets": budgets}
+    report = follow_rules(source, model, weights=weights, data=arrays, run=facts, **how)
     return report if said is None else report._replace(notes=(*report.notes, said))
 
 
@@ -85,8 +86,9 @@ def _step(
     source: Any, model: Model, inputs: InputShapes | InputShapesOf | None, given: Mapping[str, Any], seed: int
 ) -> tuple[Sequence[RunFact], Note]:
     """Run one step of training, and return what it shows, and a note on what was run, or why nothing was."""
+    from layerexplain.run.given_inputs import GivenInput
     from layerexplain.run.gradient_results import gradient_statistics
-    from layerexplain.run.input_option import GivenInput, make_inputs
+    from layerexplain.run.input_option import make_inputs
 
     loss = None if model.training is not None and model.training.losses else _usual_loss(model, inputs)
     try:

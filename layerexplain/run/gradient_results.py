@@ -24,7 +24,6 @@ from layerexplain.run.gradient_report import (
 )
 from layerexplain.run.gradient_words import Extremes, extremes_of, gradient_facts
 from layerexplain.run.gradients import GradientStep, WeightGradient, ready_to_train
-from layerexplain.run.input_option import GivenInput, by_name
 from layerexplain.run.npz import Add, npz_writer
 from layerexplain.run.objective import NoGradient
 from layerexplain.run.trace_report import Run, TracedInput
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 def gradient_statistics(
     source: Any,
     model: Model,
-    inputs: Sequence[GivenInput],
+    inputs: Any,
     targets: Any = (),
     *,
     loss: Any = None,
@@ -79,7 +78,7 @@ def gradient_statistics(
     wanted = chosen_layers(model, layers)
     how = {"loss": loss, "optimizer": optimizer, "training": training, "seed": seed, "max_memory": max_memory}
     with (
-        ready_to_train(source, model, by_name(inputs), targets, partial=partial, **how) as step_of_training,
+        ready_to_train(source, model, inputs, targets, partial=partial, **how) as step_of_training,
         nullcontext() if save is None else npz_writer(save) as add,
     ):
         found = _Rows(add)
@@ -90,7 +89,7 @@ def gradient_statistics(
         reached = list(found.rows(step_of_training, weights))
         structure = messages(step_of_training.network, "sigmoids-in-a-row")
         return GradientTrace(
-            run=gradient_run(step_of_training, inputs),
+            run=gradient_run(step_of_training),
             training=training,
             targets=tuple(
                 [TracedInput(t.name, t.array.shape, dtype_name(t.array), t.origin) for t in step_of_training.targets]
@@ -105,9 +104,9 @@ def gradient_statistics(
         )
 
 
-def gradient_run(step: GradientStep, inputs: Sequence[GivenInput]) -> Run:
+def gradient_run(step: GradientStep) -> Run:
     """Return the facts of a run, with notes on what is not as in training."""
-    run = step.running.facts(inputs)
+    run = step.running.facts()
     return run._replace(notes=(*run.notes, *step.all_notes()))
 
 

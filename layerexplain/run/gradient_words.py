@@ -100,8 +100,8 @@ def _at_bounds(extremes: Sequence[Extremes]) -> Iterator[RunFact]:
 def _course(
     layers: Sequence[ReachedRow], weights: Sequence[WeightGradientRow], structure: Sequence[str]
 ) -> Iterator[RunFact]:
-    """Whether gradients vanish or explode between the last and the first layer that learns: by those of the kernels,
-    which decide how fast a layer learns, and not by what passes between the layers."""
+    """Yield whether gradients vanish or explode between the last and the first layer that learns: by those of the
+    kernels, which decide how fast a layer learns, and not by what passes between the layers."""
     kernels = _kernels(weights)
     paths = [row.path for row in layers]
     learn = sorted((path for path in kernels if path in paths), key=paths.index)
@@ -142,7 +142,7 @@ def _kernels(weights: Sequence[WeightGradientRow]) -> dict[str, float]:
 
 
 def _stopped(layers: Sequence[ReachedRow]) -> Iterator[RunFact]:
-    """Where a gradient that is not 0 becomes 0, or nearly."""
+    """Yield where a gradient that is not 0 becomes 0, or nearly."""
     ended = [row for row in layers if row.passed == 0 and row.gradient is not None and row.gradient.norm > 0]
     alone = [row for row in ended if facts_of(row.type).frozen_as_inference and row.shape and row.shape[0] == 1]
     if alone:

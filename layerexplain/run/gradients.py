@@ -13,7 +13,7 @@ from layerexplain.frontends.training import trained_with
 from layerexplain.lang.expr import Expr
 from layerexplain.lang.visit import is_random
 from layerexplain.layers.arguments import RefusedValue
-from layerexplain.layers.keras.optimizers import InnerDeclaration
+from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration
 from layerexplain.model import Layer, Model, Note, TensorRef, Training
 from layerexplain.network.traced import Network
 from layerexplain.report.explanation import said_of_training
@@ -28,7 +28,7 @@ from layerexplain.report.objective import (
 from layerexplain.report.training_part import update_formulas
 from layerexplain.run.activations import Activation, Progress, counted
 from layerexplain.run.backpropagation import SentBack, Tape
-from layerexplain.run.input_option import GivenInput
+from layerexplain.run.given_inputs import GivenInput
 from layerexplain.run.moved_inside import Moves, moves_of
 from layerexplain.run.objective import NoGradient, Term, added, output_term
 from layerexplain.run.precision import computed_in

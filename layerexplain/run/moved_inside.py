@@ -64,7 +64,7 @@ def _moves_of_call(node: Expr, before: Mapping[Expr, Expr]) -> Moves:
 
 
 def _moves_of_loop(node: Expr) -> Moves:
-    """Each step moves the weights from where the step before left them."""
+    """Move the weights at each step from where the step before left them."""
     body: Body = node.attrs["body"]
     found = _moves_in(body.order)
     if not found.values:

@@ -30,9 +30,8 @@ from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
 from layerexplain.report.element_forms import ElementForms, FormTable, element_forms, form_of
 from layerexplain.run.activations import tensors_of
-from layerexplain.run.given_inputs import inputs_of
-from layerexplain.run.input_option import GivenInput
-from layerexplain.run.page_values import given_inputs, packed
+from layerexplain.run.given_inputs import GivenInput, given_inputs, inputs_of
+from layerexplain.run.page_values import packed
 from layerexplain.run.precision import is_float
 from layerexplain.run.weight_source import Origin, WeightSource, weight_source
 
@@ -137,7 +136,7 @@ def page_program(
 
 
 def _examples(given: Sequence[GivenInput]) -> int:
-    """How many examples of given inputs a page has."""
+    """Return how many examples of given inputs a page has."""
     numbers = sum([int(one.array[:1].size) for one in given])
     return max(1, min(MOST_EXAMPLES, MOST_EXAMPLE_NUMBERS // max(1, numbers)))
 
@@ -280,7 +279,7 @@ class _CallWiring:
         return range(self.tensors - gives, self.tensors)
 
     def _form(self, definition: Definition, place: tuple[int, ...]) -> int | str:
-        """The number of the form that is run for a call, or why there is none."""
+        """Return the number of the form that is run for a call, or why there is none."""
         if definition not in self._forms:
             self._forms[definition] = self._new_form(definition, place)
         return self._forms[definition]
@@ -301,14 +300,14 @@ class _CallWiring:
         return number
 
     def _at_batch_1(self, place: tuple[int, ...]) -> Definition | None:
-        """The definition of a call in the model at a batch of 1."""
+        """Return the definition of a call in the model at a batch of 1."""
         network = self.concrete
         for number in place[:-1]:
             network = None if network is None else network.calls[number].network
         return None if network is None else network.calls[place[-1]].definition
 
     def _weights_of(self, path: tuple[str, ...], definition: Definition) -> tuple[int, ...]:
-        """The numbers of a layer's weights, read once for all of its calls."""
+        """Return the numbers of a layer's weights, read once for all of its calls."""
         if path not in self._weights:
             values = self.source.arrays_of(path, definition) if definition.weights else []
             self._weights[path] = tuple(range(len(self.arrays), len(self.arrays) + len(values)))
@@ -317,7 +316,7 @@ class _CallWiring:
 
 
 def _at(tensors_of: Tensors, node: Expr | None, number: int) -> int | None:
-    """The number of a tensor; None if nothing computes it."""
+    """Return the number of a tensor; None if nothing computes it."""
     tensors = tensors_of.get(node, []) if node is not None else []
     return tensors[number] if number < len(tensors) else None
 

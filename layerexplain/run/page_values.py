@@ -20,8 +20,7 @@ from layerexplain.model import Model
 from layerexplain.records import NamedTuple
 from layerexplain.report.element_forms import ElementForms, calls_in, element_forms
 from layerexplain.run.activations import Activation
-from layerexplain.run.given_inputs import checked_inputs, inputs_of
-from layerexplain.run.input_option import GivenInput, by_name
+from layerexplain.run.given_inputs import given_inputs
 from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import ready
 from layerexplain.run.trace_report import Run
@@ -72,15 +71,14 @@ def page_values(
     Args:
         source: What the weights are read from: whatever `read` takes.
         model: What `read` gave for it.
-        inputs: What the inputs get: as `trace` takes it, or what `make_inputs` gave.
+        inputs: What the inputs get: as `trace` takes it.
         wanted: Which layers have values, by their paths; all if it is not given.
         budget: How many bytes the arrays may have. Layers that need little come first.
 
     Raises:
         LayerExplainError: with the source's name.
     """
-    inputs = given_inputs(model, inputs)
-    with ready(source, by_name(inputs), model=model) as running:
+    with ready(source, inputs, model=model) as running:
         forms = element_forms(running.activations.network)
         chosen = _chosen(running.activations.network, forms, wanted, budget)
         kept = _PageArrays()
@@ -102,7 +100,7 @@ def page_values(
             layers[step.name] = LayerValues((numbers,), pictures, spreads, why)
             if why:
                 left.append(step.name)
-        facts = running.facts(inputs)
+        facts = running.facts()
     return PageValues(facts, forms, tuple(kept.arrays), layers, tuple(left), budget)
 
 
@@ -111,21 +109,13 @@ def shapes_of(model: Model, inputs: Any) -> dict[str, tuple[int, ...]]:
     return {one.name: tuple(one.array.shape[1:]) for one in given_inputs(model, inputs)}
 
 
-def given_inputs(model: Model, inputs: Any) -> list[GivenInput]:
-    """Return the inputs of a model with their arrays, of what `page_values` takes."""
-    if isinstance(inputs, Sequence) and all([isinstance(one, GivenInput) for one in inputs]):
-        return list(inputs)
-    arrays = checked_inputs(model, inputs)
-    return [GivenInput(one.name, array, "given") for one, array in zip(inputs_of(model), arrays, strict=True)]
-
-
 # Which calls have their numbers -------------------------------------------------------------------------------------
 
 
 def _chosen(
     network: Any, forms: ElementForms, wanted: Callable[[str], bool] | None, budget: int
 ) -> set[tuple[str, int]]:
-    """The calls whose arrays fit the budget together, those that need least first."""
+    """Return the calls whose arrays fit the budget together, those that need least first."""
     needs: list[tuple[int, int, tuple[str, int]]] = []
     for path, traced in calls_in(network, ()):
         name = "/".join(path)
@@ -169,7 +159,7 @@ class _PageArrays:
         self._alive: list[Any] = []
 
     def number(self, array: Any, batched: bool) -> int:
-        """The number of an array, of which the first example is kept where it is `batched`."""
+        """Return the number of an array, of which the first example is kept where it is `batched`."""
         if id(array) not in self._numbers:
             self._alive.append(array)  # as long as it is, no other array has its id
             self._numbers[id(array)] = len(self.arrays)
@@ -196,7 +186,7 @@ def packed(array: Any) -> dict[str, Any]:
 def _numbers(
     step: Activation, forms: ElementForms, chosen: set[tuple[str, int]], kept: _PageArrays
 ) -> tuple[dict[int, int], str]:
-    """The arrays of a call by their numbers in its form, and why there are none."""
+    """Return the arrays of a call by their numbers in its form, and why there are none."""
     if step.refusal:
         return {}, step.refusal
     form = _form(forms, step.name, step.call)
@@ -222,7 +212,7 @@ def _numbers(
 def _inner_lines(
     step: Activation, form: ElementForm, at: Mapping[ElementLine, int], kept: _PageArrays, done: set[ElementLine]
 ) -> dict[int, int]:
-    """The arrays of the lines between the arguments and the results."""
+    """Return the arrays of the lines between the arguments and the results."""
     frame = _frame(step, form)
     found = {}
     for line in _own_lines(form):
@@ -233,7 +223,7 @@ def _inner_lines(
 
 
 def _frame(step: Activation, form: ElementForm) -> ArrayFrame:
-    """The form on the values of a call."""
+    """Return the form on the values of a call."""
     definition = form.definition
     arrays = dict(zip(definition.leaves, (*step.values, *step.weights), strict=True))
     examples = [v.shape[0] for p, v in zip(definition.params, step.values, strict=True) if p.shape[:1] == (BATCH,)]
@@ -249,7 +239,7 @@ def _is_batch(letters: Sequence[Letter]) -> bool:
 
 
 def _pictures(step: Activation, form: ElementForm | None) -> Iterator[dict[str, Any]]:
-    """The first result as tiles, and the lines that relate each step to each, as attention does."""
+    """Yield the first result as tiles, and the lines that relate each step to each, as attention does."""
     import numpy as np
 
     if not step.outputs or step.outputs[0].dtype.kind not in "biuf" or step.outputs[0].size == 0:
@@ -305,7 +295,7 @@ def tiles(array: Any) -> dict[str, Any]:
 
 
 def _spreads(step: Activation) -> Iterator[dict[str, Any]]:
-    """How the values of each weight are spread, and a small picture of it."""
+    """Yield how the values of each weight are spread, and a small picture of it."""
     import numpy as np
 
     for leaf, value in zip(step.definition.weights if step.definition is not None else (), step.weights, strict=False):

@@ -15,7 +15,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.keras.live_model import is_live_model
 from layerexplain.frontends.keras.weight_files import content_of, open_weights
 from layerexplain.lang.definition import Definition
-from layerexplain.layers.keras.optimizers import InnerDeclaration
+from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration
 from layerexplain.model import Model, is_before_keras_3
 from layerexplain.records import NamedTuple
 from layerexplain.weights.live_weights import plain_floats

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,7 @@ from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
 from layerexplain.report.rows import about, count_of
 from layerexplain.run.activations import Activation, ModelRun, Progress, batch_of, counted, dtype_name
-from layerexplain.run.given_inputs import checked_inputs, traced_at
-from layerexplain.run.input_option import GivenInput, by_name
+from layerexplain.run.given_inputs import GivenInput, given_inputs, model_on, traced_at
 from layerexplain.run.npz import Add, npz_writer
 from layerexplain.run.trace_report import OutputRow, Run, TracedInput, TraceReport
 from layerexplain.run.weight_source import weight_source
@@ -51,7 +50,7 @@ class Trace(Mapping[Key, Any]):
         self.weights = running.activations.weights.origin
         self.notes = running.notes
         self.refused: dict[str, str] = {}
-        self._run = running.facts_of_arrays()
+        self._run = running.facts()
         self._calls: list[Activation] = []
 
     def _add(self, step: Activation, keep: Callable[[str], bool] | None) -> None:
@@ -122,30 +121,29 @@ class RunnableModel(NamedTuple):
     """A model ready to run on arrays."""
 
     model: Model
-    arrays: list[Any]
+    inputs: list[GivenInput]
     activations: ModelRun
     notes: tuple[Note, ...]
     training: bool = False
 
     @property
+    def arrays(self) -> list[Any]:
+        """The arrays of the inputs."""
+        return [one.array for one in self.inputs]
+
+    @property
     def batch(self) -> int:
         """The number of examples."""
-        return batch_of(self.arrays)
+        return batch_of(self.model, self.arrays)
 
-    def facts(self, inputs: Sequence[GivenInput]) -> Run:
+    def facts(self) -> Run:
         """Return the facts of the run."""
         model, ran = self.model, self.activations
         given = tuple(
-            TracedInput(one.name, tuple(array.shape), dtype_name(array), one.origin)
-            for one, array in zip(inputs, self.arrays, strict=True)
+            [TracedInput(one.name, tuple(one.array.shape), dtype_name(one.array), one.origin) for one in self.inputs]
         )
         origin = (model.source, model.format, model.name, model.type)
         return Run(*origin, ran.weights.origin, ran.seed, given, self.notes, model.keras_version)
-
-    def facts_of_arrays(self) -> Run:
-        """Return the facts of a run on arrays that were given as such."""
-        names = [ref.layer for ref in self.model.inputs]
-        return self.facts([GivenInput(name, array, "as given") for name, array in zip(names, self.arrays, strict=True)])
 
     def steps(self, progress: Progress | None = None) -> Iterator[Activation]:
         """Run it; yield each call of a layer."""
@@ -172,11 +170,12 @@ def ready(
     if model is None:
         source, model = read_for_weights(source, code)
     try:
-        arrays = checked_inputs(model, inputs)
-        network = traced_at(model, arrays, training=training)
+        model = model_on(model, inputs)
+        given = given_inputs(model, inputs)
+        network = traced_at(model, [one.array for one in given], training=training)
         with weight_source(source, network, seed) as weights:
             notes = tuple(dict.fromkeys([*network.notes, *weights.notes]))
-            yield RunnableModel(model, arrays, ModelRun(network, weights, seed, max_memory), notes, training)
+            yield RunnableModel(model, given, ModelRun(network, weights, seed, max_memory), notes, training)
     except LayerExplainError as error:
         raise error.with_place(source=model.source or source_name(source)) from None
 
@@ -203,13 +202,14 @@ def trace(
     optimizer: Any = None,
     training: bool = True,
     sample_weight: Any = None,
+    weights: str | os.PathLike[str] | None = None,
 ) -> Trace:
     """Run a whole model in NumPy, by the formulas that are printed, and return what every layer outputs.
 
     Args:
         source: A model, or whatever `read` takes. Weights come from the file, a layer at a time; a spec or a
             configuration has none, so that they are drawn, and a note says so.
-        inputs: An array, batch first, or a mapping of the names of inputs to arrays.
+        inputs: An array, batch first; a mapping of the names of inputs to arrays; or what `make_inputs` gave.
         seed: What weights are drawn from.
         partial: Whether all that does not need it is computed where a layer has no values.
         layers: Which layers' values are kept, as `explain` takes it; all if it is not given.
@@ -223,6 +223,7 @@ def trace(
             also by output.
         training: With `gradient`, whether layers compute as in training; else as at inference.
         sample_weight: With `gradient`, a weight of the loss for each example; a mapping for several outputs.
+        weights: A file that the weights are read from, such as the .safetensors file of PyTorch code.
 
     Returns:
         A mapping of `(path, call, output)` to arrays; a bare path is the first output of a layer's first call. Its
@@ -247,6 +248,7 @@ def trace(
         if value is not None and not gradient:
             raise ArgumentError(f"{name} has a meaning with gradient=True only")
     source, model = read_for_weights(source, code)
+    model = model_on(model, inputs)._replace(weights_file="" if weights is None else os.fspath(weights))
     keep = chosen_layers(model, layers)
     if gradient:
         from layerexplain.run.gradients import ready_to_train
@@ -270,7 +272,7 @@ def trace(
 def trace_statistics(
     source: Any,
     model: Model,
-    inputs: Sequence[GivenInput],
+    inputs: Any,
     *,
     seed: int = 0,
     partial: bool = False,
@@ -284,8 +286,7 @@ def trace_statistics(
     Args:
         source: What the weights are read from: whatever `read` takes.
         model: What `read` gave for it.
-        inputs: What `make_inputs` gave.
-        seed, partial, max_memory, progress: As for `trace`.
+        inputs, seed, partial, max_memory, progress: As for `trace`.
         layers: Which layers are listed, as `explain` takes it; all if it is not given.
         save: A file .npz for their arrays.
 
@@ -304,9 +305,10 @@ def trace_statistics(
     ((3, 2), 1.0)
     """
     rows: list[OutputRow] = []
+    model = model_on(model, inputs)
     wanted = chosen_layers(model, layers)
     with (
-        ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory) as running,
+        ready(source, inputs, seed=seed, model=model, max_memory=max_memory) as running,
         nullcontext() if save is None else npz_writer(save) as add,
     ):
         for step in running.steps(progress):
@@ -318,7 +320,7 @@ def trace_statistics(
             if add is not None:
                 for i, array in enumerate(step.outputs):
                     add(step.path, step.call, i, array)
-        return TraceReport(running.facts(inputs), tuple(rows), save)
+        return TraceReport(running.facts(), tuple(rows), save)
 
 
 def _rows(step: Activation) -> Iterator[OutputRow]:

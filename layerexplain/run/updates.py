@@ -11,7 +11,7 @@ from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.arguments import RefusedValue
-from layerexplain.layers.keras.optimizers import InnerDeclaration, part
+from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration, part
 from layerexplain.model import TrainingSetting
 from layerexplain.records import NamedTuple
 from layerexplain.report.objective import shortest

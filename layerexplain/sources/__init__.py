@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def is_elsewhere(source: str) -> bool:
-    """Whether a source may be a URL or a place in an archive; `sources.names` knows."""
+    """Return whether a source may be a URL or a place in an archive; `sources.names` knows."""
     return "://" in source or "::" in source
 
 
 def is_remote(source: Any) -> TypeGuard[Remote]:
-    """Whether a source is a URL or a place in an archive, which `named_source` made a `Remote`."""
+    """Return whether a source is a URL or a place in an archive, which `named_source` made a `Remote`."""
     if not isinstance(source, str) or not is_elsewhere(source):
         return False
     from layerexplain.sources.names import Remote

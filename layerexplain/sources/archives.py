@@ -11,8 +11,7 @@ from functools import lru_cache
 
 from layerexplain.errors import LayerExplainError, SourceError, first_line
 from layerexplain.files.zip_members import DAMAGE, Members, member_data, members_by_name
-from layerexplain.sources.found import Entry
-from layerexplain.sources.names import Remote, source_reference
+from layerexplain.sources.names import Entry, Remote, source_reference
 from layerexplain.sources.ranges import RangeFile, Ranges
 from layerexplain.sources.regular_file import open_regular, size_of
 
@@ -26,27 +25,27 @@ class ArchiveFiles:
         self._file: RangeFile | None = None
 
     def describe(self) -> Entry:
-        """A member's size and mark, or a directory. Raises SourceError where there is none."""
+        """Return a member's size and mark, or a directory. Raises SourceError where there is none."""
         if self._inner in self._archive.directories:
             return Entry(self._inner, True)
         return self._archive.entry(self._inner)
 
     def may_be_listed(self) -> bool:
-        """Whether it is a directory."""
+        """Return whether it is a directory."""
         return self.describe().is_directory
 
     def entries(self) -> list[Entry]:
-        """What the directory holds. Raises SourceError where there is none."""
+        """Return what the directory holds. Raises SourceError where there is none."""
         if self._inner not in self._archive.directories:
             raise SourceError("is no folder of the archive")
         return sorted(self._archive.directories[self._inner].values())
 
     def exist(self) -> list[str]:
-        """Which files there are, where they cannot be listed: none."""
+        """Return which files there are, where they cannot be listed: none."""
         return []
 
     def open(self) -> RangeFile:
-        """The member. Raises SourceError where there is none, or where it is damaged, encrypted or a bomb."""
+        """Return the member. Raises SourceError where there is none, or where it is damaged, encrypted or a bomb."""
         if self._file is None:
             self._file = self._archive.member(self._inner)
         return self._file.part(0, self._file.size)
@@ -87,14 +86,14 @@ class _Archive:
             path, entry = folder, Entry(folder.rpartition("/")[2], True)
 
     def entry(self, name: str) -> Entry:
-        """A member's size and mark. Raises SourceError where there is none."""
+        """Return a member's size and mark. Raises SourceError where there is none."""
         if name not in self._members:
             raise SourceError("no such file in the archive")
         member = self._members[name][-1]
         return Entry(name.rpartition("/")[2], False, member.file_size, f"{member.CRC:08x}")
 
     def member(self, name: str) -> RangeFile:
-        """A member as a file."""
+        """Return a member as a file."""
         if name not in self._members:
             raise SourceError("no such file in the archive")
         if len(self._members[name]) > 1:
@@ -113,7 +112,7 @@ class _Archive:
 
 @lru_cache(maxsize=4)
 def _archive(outer: str, _mark: str) -> _Archive:
-    """An archive; some are kept, since a directory in one is a source for each of its files."""
+    """Return an archive; some are kept, since a directory in one is a source for each of its files."""
     if isinstance(outer, Remote):
         from layerexplain.sources.remote import open_remote
 
@@ -128,7 +127,7 @@ def _archive(outer: str, _mark: str) -> _Archive:
 
 
 def _mark_of(outer: str) -> str:
-    """What tells that an archive of this machine has changed."""
+    """Return what tells that an archive of this machine has changed."""
     try:
         found = os.stat(outer)
     except OSError:

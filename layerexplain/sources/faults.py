@@ -68,7 +68,7 @@ class Fault(NamedTuple):
 
 
 def fault_of(error: BaseException, timeout: float) -> Fault:
-    """The fault behind an error that fsspec, or a library behind it, raised."""
+    """Return the fault behind an error that fsspec, or a library behind it, raised."""
     chain = list(_chain(error))
     own = next((one for one in chain if isinstance(one, LayerExplainError)), None)
     if own is not None:
@@ -88,7 +88,7 @@ def _kinds(error: BaseException) -> set[str]:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and its causes."""
+    """Yield an error and its causes."""
     seen: set[int] = set()
     at: BaseException | None = error
     while at is not None and id(at) not in seen:
@@ -98,7 +98,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _status(error: BaseException) -> tuple[int, float | None] | None:
-    """The status that a server answered, and the seconds after which it wants to be asked again."""
+    """Return the status that a server answered, and the seconds after which it wants to be asked again."""
     answer: Any = getattr(error, "response", None)
     if isinstance(answer, dict):  # botocore
         meta = answer.get("ResponseMetadata", {})
@@ -146,7 +146,8 @@ def _of_kind(error: BaseException, timeout: float) -> Fault | None:
 
 
 def _tls(error: BaseException) -> str:
-    """The reason within `[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (…)`."""
+    """Return the reason within `[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate
+    (…)`."""
     text = first_line(error, 300)
     found = re.search(r"\] ([^(\[]+)", text)
     return found[1].strip(" :.") if found is not None else text

@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 
 from layerexplain.errors import SourceError, first_line
 from layerexplain.sources.faults import fault_of
-from layerexplain.sources.found import Entry
-from layerexplain.sources.names import Reach, Remote
+from layerexplain.sources.names import Entry, Reach, Remote
 from layerexplain.sources.ranges import RangeFile, Ranges
 
 _Result = TypeVar("_Result")
@@ -69,17 +68,17 @@ class FsspecFiles:
         self._is_http = bool({"http", "https"} & {protocol if isinstance(protocol, str) else protocol[0], *protocol})
 
     def describe(self) -> Entry:
-        """A file's or directory's size and mark. Raises SourceError where there is none."""
+        """Return a file's or directory's size and mark. Raises SourceError where there is none."""
         if self._is_http and self._path.endswith("/"):
             return Entry(self._path, True)
         return _entry(self._path, self._info())
 
     def may_be_listed(self) -> bool:
-        """Whether it is a directory, or a page that may be the index of one."""
+        """Return whether it is a directory, or a page that may be the index of one."""
         return self.describe().is_directory or self._info().get("mimetype") == "text/html"
 
     def entries(self) -> list[Entry]:
-        """What the directory lists. Raises SourceError."""
+        """Return what the directory lists. Raises SourceError."""
         base = self._path.rstrip("/") + "/"
         # A server's index of a directory is at the place that ends so.
         listed = tried(lambda: self._system.ls(base if self._is_http else self._path, detail=True), self._reach)
@@ -93,7 +92,7 @@ class FsspecFiles:
         return [found[name] for name in sorted(found)]
 
     def exist(self) -> list[str]:
-        """Which files of a model are in a directory that the server does not list."""
+        """Return which files of a model are in a directory that the server does not list."""
         found = []
         for name in _PROBED:
             try:
@@ -104,7 +103,7 @@ class FsspecFiles:
         return found
 
     def open(self) -> RangeFile:
-        """The file, at its beginning; what was fetched of it is shared. Raises SourceError."""
+        """Return the file, at its beginning; what was fetched of it is shared. Raises SourceError."""
         if self._opened is None:
             self._opened = self._ranges()
         return RangeFile(self._opened)
@@ -143,7 +142,7 @@ class FsspecFiles:
         return ranges
 
     def _whole(self, size: int | None, mark: str) -> Ranges:
-        """A file of a server that sends no ranges, read whole up to a limit."""
+        """Return a file of a server that sends no ranges, read whole up to a limit."""
         most = self._reach.max_download
         reason = (
             f"the file has {size:,} bytes" if isinstance(size, int) else "the server does not say how long the file is"
@@ -173,7 +172,8 @@ class FsspecFiles:
 
 
 def tried(call: Callable[[], _Result], reach: Reach) -> _Result:
-    """What a call gives, tried again where its failure may pass; each time after a longer wait. Raises SourceError."""
+    """Return what a call gives, tried again where its failure may pass; each time after a longer wait. Raises
+    SourceError."""
     wait = reach.wait
     for left in range(reach.retries, -1, -1):
         try:
@@ -215,8 +215,8 @@ def _file_system(source: Remote) -> tuple[Any, str]:
 
 
 def _missing_package(source: str) -> str | None:
-    """What to say of a package that fsspec needs for a protocol of the source and does not find; None where it is
-    another one."""
+    """Return what to say of a package that fsspec needs for a protocol of the source and does not find; None where it
+    is another one."""
     for link in source.split("::"):
         package = _PACKAGES.get(link.partition("://")[0])
         if package is not None and find_spec(package) is None:
@@ -226,7 +226,7 @@ def _missing_package(source: str) -> str | None:
 
 
 def _options(protocol: str, reach: Reach) -> dict[str, Any]:
-    """What a file system of fsspec is told of time-outs and redirects."""
+    """Return what a file system of fsspec is told of time-outs and redirects."""
     if protocol in ("http", "https"):
         try:
             from layerexplain.sources.http_client import client_maker

@@ -33,8 +33,8 @@ class NoRanges(SourceError):
 
 @lru_cache(maxsize=16)
 def client_maker(reach: Reach) -> Callable[..., Awaitable[Any]]:
-    """What makes a client, as `get_client` of fsspec's HTTPFileSystem. One for each way to reach, since fsspec keeps a
-    file system by its arguments."""
+    """Return what makes a client, as `get_client` of fsspec's HTTPFileSystem. One for each way to reach, since fsspec
+    keeps a file system by its arguments."""
 
     async def get_client(**given: Any) -> Any:
         import aiohttp
@@ -61,14 +61,14 @@ def client_maker(reach: Reach) -> Callable[..., Awaitable[Any]]:
 
 
 def is_private(address: str) -> bool:
-    """Whether an address belongs to a machine or a network of its own, and not to the Internet."""
+    """Return whether an address belongs to a machine or a network of its own, and not to the Internet."""
     found = ipaddress.ip_address(address.partition("%")[0])
     inner = getattr(found, "ipv4_mapped", None) or found
     return not inner.is_global
 
 
 def _literal(host: str | None) -> bool | None:
-    """Whether a host that is written as an address is private; None for a name."""
+    """Return whether a host that is written as an address is private; None for a name."""
     try:
         return is_private((host or "").strip("[]"))
     except ValueError:
@@ -76,7 +76,7 @@ def _literal(host: str | None) -> bool | None:
 
 
 def _resolver() -> Any:
-    """A resolver that remembers which hosts are private, and refuses those that a public one leads to."""
+    """Return a resolver that remembers which hosts are private, and refuses those that a public one leads to."""
     import aiohttp
 
     class Resolver(aiohttp.ThreadedResolver):  # type: ignore[misc]
@@ -101,7 +101,7 @@ def _to_private(host: str | None) -> SourceError:
 
 
 def _redirects(resolver: Any) -> Any:
-    """What looks at each redirect before it is followed."""
+    """Return what looks at each redirect before it is followed."""
     import aiohttp
     from yarl import URL
 
@@ -168,14 +168,15 @@ def _must_fit(asked: Any, answer: Any) -> None:
 
 
 def _range(headers: Any) -> tuple[int, int] | None:
-    """The range that a request asks for, its end not included."""
+    """Return the range that a request asks for, its end not included."""
     found = re.fullmatch(r"bytes=(\d+)-(\d+)", headers.get("Range", ""))
     return (int(found[1]), int(found[2]) + 1) if found is not None else None
 
 
 @lru_cache(maxsize=1)
 def _response_class() -> Any:
-    """An answer that reads no more than was asked for, whatever the server says or leaves unsaid of its length."""
+    """Return an answer that reads no more than was asked for, whatever the server says or leaves unsaid of its
+    length."""
     import aiohttp
 
     class Bounded(aiohttp.ClientResponse):  # type: ignore[misc]

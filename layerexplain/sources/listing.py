@@ -12,8 +12,7 @@ import stat
 from collections.abc import Iterator, Sequence
 
 from layerexplain.errors import LayerExplainError, NotAModel, SourceError, why_unread
-from layerexplain.sources.found import Entry, FoundSource
-from layerexplain.sources.names import USUAL, Reach, Remote, source_reference
+from layerexplain.sources.names import USUAL, Entry, FoundSource, Reach, Remote, source_reference
 
 _MAGIC = re.compile(r"[*?\[]")
 _MAGIC_OF_URLS = re.compile(r"[*\[]")
@@ -31,7 +30,7 @@ _SAVED_MODEL = frozenset({"saved_model.pb", "keras_metadata.pb"})
 
 
 def describe(source: str, reach: Reach = USUAL) -> FoundSource:
-    """One named source, which exists. Raises SourceError where it does not."""
+    """Return one named source, which exists. Raises SourceError where it does not."""
     source = source_reference(source, reach)
     if isinstance(source, Remote):
         from layerexplain.sources.remote import describe_remote
@@ -82,12 +81,12 @@ def _found(source: str, recursive: bool) -> Iterator[FoundSource]:
 
 
 def has_magic(source: str) -> bool:
-    """Whether a source is a pattern, and not the name of a file with such signs in it."""
+    """Return whether a source is a pattern, and not the name of a file with such signs in it."""
     return _magic_in(source) is not None and (isinstance(source, Remote) or not os.path.exists(source))
 
 
 def _magic_in(source: str) -> re.Match[str] | None:
-    """The first sign of a pattern; the host of a URL may be written in brackets."""
+    """Return the first sign of a pattern; the host of a URL may be written in brackets."""
     host = source.find("://")
     path = 0 if host < 0 else max(source.find("/", host + 3), 0)
     return (_MAGIC_OF_URLS if isinstance(source, Remote) else _MAGIC).search(source, path)
@@ -97,7 +96,7 @@ def _magic_in(source: str) -> re.Match[str] | None:
 
 
 def below(directory: str, depth: int = 0) -> Iterator[FoundSource]:
-    """All files below a directory; a directory that is a model is one."""
+    """Yield all files below a directory; a directory that is a model is one."""
     entries = entries_of(directory)
     if is_model_directory({entry.name for entry in entries}):
         yield FoundSource(directory, None, _joined_marks(entries))
@@ -117,7 +116,8 @@ def below(directory: str, depth: int = 0) -> Iterator[FoundSource]:
 
 
 def is_model_directory(names: set[str]) -> bool:
-    """Whether a directory with these names is one model: a SavedModel, an unzipped .keras, or one of transformers."""
+    """Return whether a directory with these names is one model: a SavedModel, an unzipped .keras, or one of
+    transformers."""
     beside = names & _BESIDE_CONFIG or any(name.endswith(_SAFETENSORS) for name in names)
     return bool(names & _SAVED_MODEL) or ("config.json" in names and bool(beside))
 
@@ -127,7 +127,7 @@ def _joined_marks(entries: Sequence[Entry]) -> str:
 
 
 def _matches(pattern: str) -> Iterator[FoundSource]:
-    """The files that a pattern matches; `**` is any number of directories."""
+    """Yield the files that a pattern matches; `**` is any number of directories."""
     magic = _magic_in(pattern)
     place = 0 if magic is None else magic.start()
     end = max(pattern.rfind("/", 0, place) + 1, pattern.rfind("::", 0, place) + 2 if "::" in pattern[:place] else 0)
@@ -147,13 +147,13 @@ class _Part:
         self._match = re.compile("" if self.is_any_depth else fnmatch.translate(name)).match
 
     def matches(self, name: str) -> bool:
-        """Whether a file or directory is meant."""
+        """Return whether a file or directory is meant."""
         return self._match(name) is not None and (self._sees_hidden or not name.startswith("."))
 
 
 def _matching(directory: str, parts: Sequence[_Part], at: set[int], depth: int) -> Iterator[FoundSource]:
-    """What a directory holds for the parts of a pattern that may be its turn, all at once: each directory is walked
-    once, however many `**` there are."""
+    """Yield what a directory holds for the parts of a pattern that may be its turn, all at once: each directory is
+    walked once, however many `**` there are."""
     at = set(at)
     last = len(parts) - 1
     for number, part in enumerate(parts):
@@ -181,7 +181,7 @@ def _matching(directory: str, parts: Sequence[_Part], at: set[int], depth: int) 
 
 
 def entries_of(directory: str) -> Sequence[Entry]:
-    """The directories and regular files that a directory lists, in the order of names. Raises SourceError."""
+    """Return the directories and regular files that a directory lists, in the order of names. Raises SourceError."""
     if isinstance(directory, Remote):
         from layerexplain.sources.remote import place_of
 
@@ -194,7 +194,7 @@ def entries_of(directory: str) -> Sequence[Entry]:
 
 
 def inside(directory: str, entry: Entry) -> str:
-    """The place of what a directory lists; a URL tells of itself by its end that it is a directory."""
+    """Return the place of what a directory lists; a URL tells of itself by its end that it is a directory."""
     if isinstance(directory, Remote):
         return directory.inside(f"{entry.name}/" if entry.is_directory else entry.name)
     return os.path.join(directory, entry.name)

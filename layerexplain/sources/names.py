@@ -1,4 +1,4 @@
-"""What a named source is: a path of this machine, or a URL."""
+"""What a named source is, a path of this machine or a URL; and what listing sources gives, as plain data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import CREDENTIALS, hidden_login, without_passwords
+from layerexplain.errors import CREDENTIALS, LayerExplainError, hidden_login, without_passwords
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -96,12 +96,12 @@ class Remote(str):
         return Remote(url, self.reach, self.passwords)
 
     def inside(self, name: str) -> Remote:
-        """The place of a name in this directory."""
+        """Return the place of a name in this directory."""
         between = "" if self.endswith("::") else "/"
         return self.at(f"{self.rstrip('/')}{between}{name}")
 
     def member(self, name: str) -> Remote:
-        """The same of a model's directory, of whose files each is looked up once."""
+        """Return the same of a model's directory, of whose files each is looked up once."""
         if name not in self._members:
             self._members[name] = self.inside(name)
             self._members[name].tell = self.tell
@@ -116,7 +116,7 @@ class Remote(str):
 
 
 def is_remote(source: str) -> bool:
-    """Whether a source is a URL or a place in an archive, and no path.
+    """Return whether a source is a URL or a place in an archive, and no path.
 
     >>> [is_remote(one) for one in ("m.keras", "s3://bucket/m.h5", "train.py:build", "file:///m.keras")]
     [False, True, False, False]
@@ -130,7 +130,7 @@ def is_remote(source: str) -> bool:
 
 
 def source_reference(source: str, reach: Reach = USUAL) -> str:
-    """A source as it was typed: a URL as `Remote`, `file://` as the path that it is, a path as itself."""
+    """Return a source as it was typed: a URL as `Remote`, `file://` as the path that it is, a path as itself."""
     if isinstance(source, Remote):
         return source
     if is_remote(source):
@@ -139,3 +139,31 @@ def source_reference(source: str, reach: Reach = USUAL) -> str:
             source = f"{outer}::{inner}"
         return Remote(source, reach)
     return next((source.removeprefix(one) for one in _LOCAL if source.startswith(one)), source)
+
+
+class FoundSource(NamedTuple):
+    """A source that was named, matched or found.
+
+    `source` is what `read` takes. `size` is in bytes, None where it is not known, as of a directory. `mark` is a text
+    that changes when the content does (the time of the last change, or an ETag), "" where nothing tells. `fault` says
+    why a name, a pattern or a directory has nothing to read; then nothing else is known.
+    """
+
+    source: str
+    size: int | None = None
+    mark: str = ""
+    fault: LayerExplainError | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is behind a URL, or in an archive."""
+        return isinstance(self.source, Remote)
+
+
+class Entry(NamedTuple):
+    """What a directory lists: a name, whether it is a directory, its size and its mark."""
+
+    name: str
+    is_directory: bool
+    size: int | None = None
+    mark: str = ""

@@ -58,7 +58,7 @@ class Ranges:
 
     @classmethod
     def of_bytes(cls, data: bytes, mark: str = "", *, whole: bool = False) -> Ranges:
-        """A file that is in memory."""
+        """Return a file that is in memory."""
         return cls(lambda start, end: data[start:end], len(data), mark, whole=whole)
 
     def read(self, start: int, count: int) -> bytes:
@@ -162,7 +162,7 @@ class RangeFile(WindowFile):
         self._start = start
 
     def part(self, start: int, size: int) -> RangeFile:
-        """A part of this file as another one, such as a member of an archive."""
+        """Return a part of this file as another one, such as a member of an archive."""
         return RangeFile(self.ranges, self._start + start, size)
 
     def as_io(self) -> IO[bytes]:

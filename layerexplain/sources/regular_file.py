@@ -34,7 +34,7 @@ def open_regular(path: str | os.PathLike[str], what: str = "") -> IO[bytes]:
 
 
 def names_in(folder: str) -> set[str]:
-    """The names of what a folder holds. Raises OSError, or SourceError where it is behind a URL."""
+    """Return the names of what a folder holds. Raises OSError, or SourceError where it is behind a URL."""
     if is_remote(folder):
         from layerexplain.sources.remote import names_in as names_behind
 
@@ -43,12 +43,12 @@ def names_in(folder: str) -> set[str]:
 
 
 def in_folder(folder: str, name: str) -> str:
-    """The path of a name in a folder."""
+    """Return the path of a name in a folder."""
     return folder.member(name) if is_remote(folder) else os.path.join(folder, name)
 
 
 def is_folder(path: str) -> bool:
-    """Whether a path is that of a folder. Raises OSError, or SourceError, where there is nothing."""
+    """Return whether a path is that of a folder. Raises OSError, or SourceError, where there is nothing."""
     if is_remote(path):
         from layerexplain.sources.remote import is_directory
 
@@ -57,7 +57,7 @@ def is_folder(path: str) -> bool:
 
 
 def is_file_in(folder: str, name: str) -> bool:
-    """Whether a folder holds a file of that name."""
+    """Return whether a folder holds a file of that name."""
     if not is_remote(folder):
         return os.path.isfile(os.path.join(folder, name))
     from layerexplain.sources.remote import exists
@@ -66,18 +66,18 @@ def is_file_in(folder: str, name: str) -> bool:
 
 
 def size_of(path: str) -> int:
-    """The size of a file in bytes."""
+    """Return the size of a file in bytes."""
     with open_regular(path) as file:
         return file.seek(0, os.SEEK_END)
 
 
 def folder_of(path: str) -> str:
-    """The folder that a file is in."""
+    """Return the folder that a file is in."""
     return path.folder if is_remote(path) else os.path.dirname(path) or "."
 
 
 def name_of_folder(folder: str) -> str:
-    """The folder's own name."""
+    """Return the folder's own name."""
     return os.path.basename(folder.rstrip("/") if is_remote(folder) else os.path.abspath(folder))
 
 
@@ -108,7 +108,7 @@ def copy_standard_input(copy: IO[bytes]) -> None:
 
 
 def standard_input() -> bytes:
-    """All of standard input, as `copy_standard_input` reads it."""
+    """Return all of standard input, as `copy_standard_input` reads it."""
     data = io.BytesIO()
     copy_standard_input(data)
     return data.getvalue()

@@ -9,8 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from layerexplain.errors import SourceError
-from layerexplain.sources.found import Entry, FoundSource
-from layerexplain.sources.names import Remote
+from layerexplain.sources.names import Entry, FoundSource, Remote
 from layerexplain.sources.ranges import RangeFile
 
 _PIECE = 16 * 1024 * 1024
@@ -21,23 +20,23 @@ class RemotePlace(Protocol):
     """Where a source is."""
 
     def describe(self) -> Entry:
-        """A file's or directory's size and mark. Raises SourceError where there is none."""
+        """Return a file's or directory's size and mark. Raises SourceError where there is none."""
 
     def may_be_listed(self) -> bool:
-        """Whether it is a directory, or a page that may be the index of one."""
+        """Return whether it is a directory, or a page that may be the index of one."""
 
     def entries(self) -> list[Entry]:
-        """What a directory lists. Raises SourceError."""
+        """Return what a directory lists. Raises SourceError."""
 
     def exist(self) -> list[str]:
-        """Which files of a model there are in a directory that cannot be listed."""
+        """Return which files of a model there are in a directory that cannot be listed."""
 
     def open(self) -> RangeFile:
-        """The file, at its beginning; what was fetched of it is shared. Raises SourceError."""
+        """Return the file, at its beginning; what was fetched of it is shared. Raises SourceError."""
 
 
 def place_of(source: Remote) -> RemotePlace:
-    """Where a source is. Raises SourceError for what is no place that can be opened."""
+    """Return where a source is. Raises SourceError for what is no place that can be opened."""
     if source.place is None:
         source.place = _place(source)
     return source.place
@@ -55,7 +54,7 @@ def _place(source: Remote) -> RemotePlace:
 
 
 def in_archive(source: Remote) -> tuple[str, str] | None:
-    """The archive that a source is in, and the place in it; None where it is in none.
+    """Return the archive that a source is in, and the place in it; None where it is in none.
 
     >>> in_archive(Remote("https://host/models.zip::inside/m.keras"))
     ('https://host/models.zip', 'inside/m.keras')
@@ -69,7 +68,7 @@ def in_archive(source: Remote) -> tuple[str, str] | None:
 
 
 def describe_remote(source: Remote) -> FoundSource:
-    """A source's size and mark. Raises SourceError where there is none."""
+    """Return a source's size and mark. Raises SourceError where there is none."""
     # Looked up anew, but for the first time.
     place = place_of(source) if source.place is None else _place(source)
     entry = place.describe()
@@ -77,12 +76,12 @@ def describe_remote(source: Remote) -> FoundSource:
 
 
 def is_directory(source: Remote) -> bool:
-    """Whether a source is a directory. Raises SourceError where there is none."""
+    """Return whether a source is a directory. Raises SourceError where there is none."""
     return place_of(source).describe().is_directory
 
 
 def names_in(source: Remote) -> set[str]:
-    """The names of the files in a directory. Raises SourceError."""
+    """Return the names of the files in a directory. Raises SourceError."""
     place = place_of(source)
     try:
         return {entry.name for entry in place.entries() if not entry.is_directory}
@@ -94,7 +93,7 @@ def names_in(source: Remote) -> set[str]:
 
 
 def exists(source: Remote) -> bool:
-    """Whether there is such a file."""
+    """Return whether there is such a file."""
     try:
         return not place_of(source).describe().is_directory
     except SourceError:
@@ -103,8 +102,8 @@ def exists(source: Remote) -> bool:
 
 @contextmanager
 def local_copy(source: Remote) -> Iterator[str]:
-    """The path of a copy on this machine, for libraries that open files themselves, for as long as the `with`: of a
-    file, or of a directory with its files. Raises SourceError."""
+    """Make a copy on this machine and give its path, for libraries that open files themselves, for as long as the
+    `with`: of a file, or of a directory with its files. Raises SourceError."""
     with TemporaryDirectory(prefix="layerexplain-") as folder:
         # The end of a name means something to Keras.
         path = os.path.join(folder, "model" + os.path.splitext(source.partition("?")[0])[1][:20])
@@ -127,7 +126,7 @@ def _copy(source: Remote, path: str) -> None:
 
 
 def open_remote(source: Remote) -> RangeFile:
-    """A file that can be read and moved in. What is read of it is fetched, and kept for whoever opens it next.
+    """Return a file that can be read and moved in. What is read of it is fetched, and kept for whoever opens it next.
 
     Raises SourceError.
     """

@@ -23,7 +23,7 @@ from urllib.parse import parse_qs
 from layerexplain.errors import lines_of
 from layerexplain.render.escape import clean
 from layerexplain.render.page.viewer import policy_of, viewer
-from layerexplain.viewer.shown import Shown
+from layerexplain.viewer.last_page import Shown
 
 MOST_BYTES = 1 << 29
 """So large a file may be dropped on the page; a larger one is given by its path."""
@@ -137,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.viewer
 
     def _asked(self) -> str | None:
-        """What is asked for, below the token; None where the request was refused."""
+        """Return what is asked for, below the token; None where the request was refused."""
         if self.headers.get("Host") not in self._viewer.hosts:
             self._refuse(HTTPStatus.FORBIDDEN)
             return None
@@ -148,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
         return what
 
     def _taken(self) -> str | None:
-        """The file that was sent, in a folder of the server's own; None where it was refused."""
+        """Return the file that was sent, in a folder of the server's own; None where it was refused."""
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > MOST_BYTES:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -167,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
         return path
 
     def _tell_news(self, viewer_: Viewer) -> None:
-        """The states as they come, as server-sent events, until the browser goes away."""
+        """Send the states as they come, as server-sent events, until the browser goes away."""
         self.send_response(HTTPStatus.OK)
         self._head({"Content-Type": "text/event-stream", "Connection": "close"})
         self.close_connection = True

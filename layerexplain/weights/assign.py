@@ -34,7 +34,7 @@ class FormulaWeight(NamedTuple):
 
 
 def assign_by_number(wanted: Sequence[FormulaWeight], stored: Sequence[Sizes]) -> list[int | None] | None:
-    """For each weight of one object the number of its array (None: it has none); None if the arrays do not fit.
+    """Return for each weight of one object the number of its array (None: it has none); None if the arrays do not fit.
 
     Keras numbers the trained variables of an object first, and those of quantized layers by a list of its own. An
     object may hold more, such as a variable of another one (SpectralNormalization the kernel that it normalises), or
@@ -53,7 +53,7 @@ def assign_by_number(wanted: Sequence[FormulaWeight], stored: Sequence[Sizes]) -
 
 
 def stored_order(wanted: Sequence[FormulaWeight]) -> list[int]:
-    """The numbers of an object's weights in the order in which it stores them; merged ones are left out."""
+    """Return the numbers of an object's weights in the order in which it stores them; merged ones are left out."""
     numbers = [i for i, w in enumerate(wanted) if not w.merged]
     names = {wanted[i].names[-1] for i in numbers}
     # A kernel that LoRA has frozen keeps its place, too.
@@ -65,13 +65,13 @@ def stored_order(wanted: Sequence[FormulaWeight]) -> list[int]:
 
 
 def only_embedding(few: Sequence[Sizes], many: Sequence[Sizes]) -> list[int] | None:
-    """The only way to find `few` in `many`, in order; None if there is no way or several."""
+    """Return the only way to find `few` in `many`, in order; None if there is no way or several."""
     first, last = _greedy(few, many), _greedy(few[::-1], many[::-1])
     return first if first == [len(many) - 1 - i for i in reversed(last)] else None
 
 
 def _greedy(few: Sequence[Sizes], many: Sequence[Sizes]) -> list[int]:
-    """The first place of each in turn; -1, which is no place from the other end, where there is none."""
+    """Return the first place of each in turn; -1, which is no place from the other end, where there is none."""
     places = enumerate(many)
     return [next((i for i, other in places if other == shape), -1) for shape in few]
 
@@ -79,7 +79,8 @@ def _greedy(few: Sequence[Sizes], many: Sequence[Sizes]) -> list[int]:
 def assign_listed(
     wanted: Sequence[FormulaWeight], stored: Sequence[StoredTensor], *, strict: bool = True
 ) -> list[int | None] | None:
-    """The same for a legacy list, which has trained weights first and names; `strict` without other arrays in it.
+    """Return the same for a legacy list, which has trained weights first and names; `strict` without other arrays in
+    it.
 
     Order and names together decide, then names, then the order alone; None if none of them fits.
     """
@@ -101,7 +102,7 @@ def _alike(wanted: FormulaWeight, stored: StoredTensor) -> bool:
 def _by_names(
     wanted: Sequence[FormulaWeight], own: Sequence[int], stored: Sequence[StoredTensor]
 ) -> dict[int, int] | None:
-    """Each weight's array by name and shape, the longest agreement of names first; None if one has none."""
+    """Return each weight's array by name and shape, the longest agreement of names first; None if one has none."""
     free = grouped(((_canon(tensor.parts[-1]), tensor.shape), number) for number, tensor in enumerate(stored))
     found: dict[int, int] = {}
     for i in own:
@@ -115,13 +116,13 @@ def _by_names(
 
 
 def _agreement(names: Sequence[str], parts: Sequence[str]) -> int:
-    """How many of the names that lead to a weight lead to the array, from the last on."""
+    """Return how many of the names that lead to a weight lead to the array, from the last on."""
     pairs = zip(reversed(names[:-1]), reversed(parts[:-1]), strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _canon(name: str) -> str:
-    """A variable's name as Keras 3 has it: `convolution2d_1_W` → `kernel`."""
+    """Return a variable's name as Keras 3 has it: `convolution2d_1_W` → `kernel`."""
     old = _OLD_NAME.search(name)
     short = old[1] if old is not None else name
     return _OLD_NAMES.get(short, short)

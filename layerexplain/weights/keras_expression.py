@@ -12,14 +12,14 @@ from layerexplain.model import Layer, is_before_keras_3
 
 
 def layer_expression(path: Sequence[str]) -> str:
-    """The expression that gives a layer by the names that lead to it."""
+    """Return the expression that gives a layer by the names that lead to it."""
     return expression(layer_steps(path))
 
 
 def variable_expression(
     path: Sequence[str], layer: Layer, weight: Expr, keras_version: str | None = None, at: Steps | None = None
 ) -> str:
-    """The expression that gives a weight of the layer to which the names in `path` lead.
+    """Return the expression that gives a weight of the layer to which the names in `path` lead.
 
     `at` leads from the layer to what holds the variable, where the file has other attributes than the formula says.
     """
@@ -41,7 +41,7 @@ def variable_expression(
 
 
 def module_expression(path: Sequence[str], at: Steps, name: str) -> str:
-    """The expression that gives a parameter of a module of PyTorch, by the names that lead to it.
+    """Return the expression that gives a parameter of a module of PyTorch, by the names that lead to it.
 
     >>> module_expression(("model.layers.0", "mlp"), ("up_proj",), "weight")
     'model.model.layers[0].mlp.up_proj.weight'
@@ -53,7 +53,7 @@ def module_expression(path: Sequence[str], at: Steps, name: str) -> str:
 
 
 def _is_computed(layer: Layer) -> bool:
-    """Whether the public attribute of a layer's kernel or table computes a tensor: the sum with LoRA's update, or the
-    values that int4 packs. The variable then has an underscore before its name."""
+    """Return whether the public attribute of a layer's kernel or table computes a tensor: the sum with LoRA's update,
+    or the values that int4 packs. The variable then has an underscore before its name."""
     policy = policy_of(layer.config.get("dtype"))
     return layer.config.get("lora_rank") is not None or (policy is not None and policy.mode == "int4")

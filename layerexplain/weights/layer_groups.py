@@ -27,7 +27,7 @@ def layer_groups(model: Model, stored_before: Container[str] = ()) -> dict[str, 
 
 
 def container_names(layers: Iterable[Layer]) -> list[str]:
-    """What Keras calls the items of a list of layers."""
+    """Return what Keras calls the items of a list of layers."""
     names = FreeNames()
     return [names.take(snake_case(package_and_class(layer.type)[1])) for layer in layers]
 
@@ -44,7 +44,7 @@ class GroupFinder:
             container[name] = None if name in container else group
 
     def of_layer(self, layer: Layer, model_group: Groups, class_name: str | None) -> Groups | None:
-        """The group of a layer of the model at `model_group`, or None if the file has none."""
+        """Return the group of a layer of the model at `model_group`, or None if the file has none."""
         stored = layer.config.get("group")
         if isinstance(stored, StoredGroup):
             return stored.parts
@@ -59,7 +59,7 @@ class GroupFinder:
         return found[0] or found[1]
 
     def inside(self, layer: Layer, group: Groups, at: Steps) -> tuple[Groups, Steps] | None:
-        """The group to which the steps `at` lead from a layer, and the steps in the file's own attribute names
+        """Return the group to which the steps `at` lead from a layer, and the steps in the file's own attribute names
         (`query_dense` is `_query_dense` in some versions). None if the file has no such group."""
         owner: Any = layer
         steps: list[Step] = []
@@ -88,7 +88,7 @@ class GroupFinder:
         return attribute
 
     def _of_nested(self, owner: Any, group: Groups, name: str) -> tuple[Layer, Groups] | None:
-        """A layer of a model that another layer holds."""
+        """Return a layer of a model that another layer holds."""
         model = owner.model if isinstance(owner, Layer) else None
         layer = next((one for one in model.layers if one.name == name), None) if model is not None else None
         if model is None or layer is None:
@@ -98,7 +98,7 @@ class GroupFinder:
 
 
 def inner_layers(owner: Any, attribute: str) -> Any:
-    """What a layer's configuration says of the layer, or the list of layers, that it keeps in an attribute."""
+    """Return what a layer's configuration says of the layer, or the list of layers, that it keeps in an attribute."""
     if not isinstance(owner, Layer):
         return None
     copied = owner.config.get("layer") if attribute in ("forward_layer", "backward_layer") else None

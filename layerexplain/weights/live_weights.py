@@ -95,6 +95,6 @@ def _by_place(layer: Any, places: Sequence[Steps]) -> list[Any]:
 
 
 def _to_nested_model(at: Steps) -> Steps:
-    """The steps to the last layer of a nested model on the way; none where there is no model on it."""
+    """Return the steps to the last layer of a nested model on the way; none where there is no model on it."""
     ends = [end for end, step in enumerate(at, 1) if isinstance(step, LayerNamed)]
     return at[: ends[-1]] if ends else ()

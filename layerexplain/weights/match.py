@@ -28,7 +28,8 @@ from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
 
 
 def match(network: Network, stored: WeightFile | None) -> MatchedWeights:
-    """The weights of a traced model and what a file stores of them; without a file, what the formulas say alone."""
+    """Return the weights of a traced model and what a file stores of them; without a file, what the formulas say
+    alone."""
     matched = _match(network, stored)
     if not network.model.shared:
         return matched
@@ -95,7 +96,7 @@ class _Matcher:
     # Class layout -----------------------------------------------------------------------------------------------
 
     def by_class(self, layer: WeightedLayer) -> None:
-        """The weights of a layer, from its group."""
+        """Match the weights of a layer, from its group."""
         below = self._below(layer.group) if layer.group is not None else []
         if not layer.is_known:
             if layer.group is not None:
@@ -115,7 +116,7 @@ class _Matcher:
         self._keep(layer, [numbered[number] for number in sorted(numbered)], below)
 
     def _by_tree(self, layer: WeightedLayer, below: list[StoredTensor]) -> None:
-        """What a layer without a formula stores, by the layers that its groups show inside it."""
+        """Match what a layer without a formula stores, by the layers that its groups show inside it."""
         if layer.group is None:
             return
         self.tree = self.tree or WeightTree(self.stored)
@@ -138,7 +139,7 @@ class _Matcher:
                 self.weights.append(MatchedWeight(current, None, tensor, at, stored_name=name))
 
     def _inside(self, holder: WeightedLayer, layers: Iterable[Layer]) -> Iterator[WeightedLayer]:
-        """The layers in another one, those of models in their places."""
+        """Yield the layers in another one, those of models in their places."""
         for one in layers:
             group = self.finder.of_layer(one, (), None)
             yield from self._innermost(WeightedLayer((*holder.path, one.name), one, None, holder.frozen, group))
@@ -148,7 +149,7 @@ class _Matcher:
         return iter([layer]) if model is None else self._inside(layer, model.layers)
 
     def _of_attribute(self, layer: WeightedLayer, at: Steps, wanted: list[FormulaWeight]) -> list[MatchedWeight] | None:
-        """The weights that one attribute of a layer holds; None where the arrays there do not fit."""
+        """Return the weights that one attribute of a layer holds; None where the arrays there do not fit."""
         where = None
         if layer.group is not None:
             where = self.finder.inside(layer.layer, layer.group, at) if at else (layer.group, ())
@@ -162,14 +163,15 @@ class _Matcher:
         return [_given(layer, w, i, stored, holder) for w, i in zip(wanted, chosen, strict=True)]
 
     def _may_stay(self, left: Sequence[StoredTensor], layer: WeightedLayer) -> bool:
-        """Whether what an object stores in addition is not a weight: a copy of another object's, or not a variable."""
+        """Return whether what an object stores in addition is not a weight: a copy of another object's, or not a
+        variable."""
         shapes = {tuple(weight.shape) for weight in layer.weights}
         return all(tensor.shape in shapes or not tensor.parts[-1].isdecimal() for tensor in left)
 
     # Legacy layout ----------------------------------------------------------------------------------------------
 
     def by_name(self, name: str, inside: Sequence[WeightedLayer]) -> None:
-        """The weights of a layer of the model, with all layers in it, from the list that bears its name."""
+        """Match the weights of a layer of the model, with all layers in it, from the list that bears its name."""
         stored = self.layers.get(name, [])
         known = [layer for layer in inside if layer.is_known]
         wanted = [
@@ -199,7 +201,7 @@ class _Matcher:
         self.beside |= set(left)
 
     def in_one_row(self, layers: Iterable[WeightedLayer]) -> None:
-        """The weights as Keras 0.3 numbered them, without names: each layer takes as many numbers as it needs."""
+        """Match the weights as Keras 0.3 numbered them, without names: each layer takes as many numbers as it needs."""
         row = [*reversed(self.parameters)]
         for layer in layers:
             if not layer.is_known:
@@ -227,7 +229,7 @@ class _Matcher:
         self.beside |= {tensor.path for tensor in below if tensor.path not in self.taken}
 
     def _as_stored(self, layer: WeightedLayer, stored: Iterable[StoredTensor]) -> None:
-        """A layer whose formula is not known, or does not fit, has what the file stores."""
+        """Give a layer whose formula is not known, or does not fit, what the file stores."""
         for tensor in stored:
             self.taken.add(tensor.path)
             self.weights.append(MatchedWeight(layer, None, tensor, _stored_holder(layer, tensor, self.stored)))
@@ -266,17 +268,17 @@ def _size(shapes: Iterable[Sequence[int]]) -> int:
 
 
 def _theano_order(ours: Sequence[int], theirs: Sequence[int]) -> str:
-    """Words on a kernel that Theano's Keras wrote: filters and channels first."""
+    """Return words on a kernel that Theano's Keras wrote: filters and channels first."""
     return ", in Theano's order of axes" if len(ours) > 2 and theirs == (*ours[:-3:-1], *ours[:-2]) else ""
 
 
 def _holder(layer: WeightedLayer, weight: Expr) -> Steps:
-    """The steps from the model to what holds a weight, by the formula."""
+    """Return the steps from the model to what holds a weight, by the formula."""
     return (*layer_steps(layer.path), *weight.attrs["at"])
 
 
 def _stored_holder(layer: WeightedLayer, tensor: StoredTensor, stored: WeightFile) -> Steps | None:
-    """The steps from the model to what holds an array; None where a group on the way is no attribute."""
+    """Return the steps from the model to what holds an array; None where a group on the way is no attribute."""
     if layer.group is None or stored.layout != "classes":
         return None
     groups, start = tensor.parts[:-1], len(layer.group)

@@ -80,11 +80,12 @@ class MatchedWeights(NamedTuple):
     opaque: tuple[WeightedLayer, ...] = ()
 
     def of_layer(self, path: str) -> tuple[MatchedWeight, ...]:
-        """The weights of a layer (`encoder/dense`), or of all layers in a nested model, in their definition's order."""
+        """Return the weights of a layer (`encoder/dense`), or of all layers in a nested model, in their definition's
+        order."""
         return tuple([one for one in self.weights if f"{one.owner.where}/".startswith(f"{path}/")])
 
     def values(self, path: str) -> list[Any]:
-        """The values of a layer's weights as NumPy arrays, in the order of its definition's `weights`.
+        """Return the values of a layer's weights as NumPy arrays, in the order of its definition's `weights`.
 
         Raises SourceError where the file does not have them all, or not in the shapes that the formula needs.
         """
@@ -104,7 +105,7 @@ class MatchedWeights(NamedTuple):
         )
 
     def _order(self, one: MatchedWeight) -> tuple[tuple[int, ...] | None, bool]:
-        """How the axes of a stored kernel are in another order, and whether it is turned."""
+        """Return how the axes of a stored kernel are in another order, and whether it is turned."""
         number, definition, stored = one.number, one.owner.definition, self.stored
         if number is None or definition is None or stored is None or one.tensor is None:
             return None, False
@@ -135,13 +136,13 @@ class MatchedWeights(NamedTuple):
 
 
 def missing_note(where: str, names: Sequence[str]) -> Note:
-    """A note that a file lacks weights of a layer."""
+    """Return a note that a file lacks weights of a layer."""
     words = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
     return Note("weight-missing", where, f"the file does not store {words}")
 
 
 def stored_name(tensor: StoredTensor, group: Groups | None, layer: str) -> str:
-    """An array's name below its layer as the file has it: `d1/0`, or `dense/kernel` in a legacy file."""
+    """Return an array's name below its layer as the file has it: `d1/0`, or `dense/kernel` in a legacy file."""
     parts = tensor.parts
     if group is not None and parts[: len(group)] == group:
         return "/".join(parts[len(group) :])

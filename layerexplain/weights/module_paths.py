@@ -11,6 +11,7 @@ from layerexplain.attribute_path import Steps, layer_steps
 from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
 from layerexplain.lang.expr import Expr
+from layerexplain.layers.registry import TORCH
 from layerexplain.model import Note
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
@@ -30,7 +31,10 @@ _OLDER_PATH = ("vision_tower.vision_model.", "vision_tower.")
 
 
 def module_path(layer: WeightedLayer, weight: Expr) -> str:
-    """Return the path of a weight. An object whose name begins with a slash hangs in the layer's own place."""
+    """Return the path of a weight. An object whose name begins with a slash hangs in the layer's own place; a parameter
+    of the program's own classes is its own layer."""
+    if layer.layer.type in (f"{TORCH}Parameter", f"{TORCH}Buffer"):
+        return ".".join(layer.path)
     at = ".".join([str(step) for step in weight.attrs["at"]])
     names = layer.path[:-1] if at.startswith("/") else layer.path
     return ".".join(filter(None, [*names, at.lstrip("/"), str(weight.attrs["name"])]))
@@ -95,7 +99,7 @@ class _Matching:
         return MatchedWeights(self.stored, tuple(weights), rest, beside, tuple(self.notes))
 
     def _packed(self, path: str, weight: Expr) -> bool:
-        """Whether packed tensors stand for a weight, which a note then says."""
+        """Return whether packed tensors stand for a weight, which a note then says."""
         path = path.removeprefix(f"{self.base}.") if self.base else path
         tensor = self.tensors.get(path)
         if STACKED in path or (tensor is not None and tensor.shape == tuple(weight.shape) and tensor.itemsize > 1):
@@ -115,7 +119,7 @@ class _Matching:
         return None if tensor is None else _Found(tensor, (path,))
 
     def _stack(self, path: str, weight: Expr) -> _Found | None:
-        """The tensors of all numbers, as one."""
+        """Return the tensors of all numbers, as one."""
         paths = [path.replace(STACKED, f".{number}.") for number in range(int(weight.shape[0]))]
         parts = [self.tensors.get(one) for one in paths]
         first = parts[0]

@@ -18,7 +18,7 @@ _CONVOLUTIONS = ("conv", "conv_transpose")
 
 
 def is_from_keras_1(format: str, keras_version: str | None) -> bool:
-    """Whether weights were stored by Keras 0.3 or 1, which did not say so beside them."""
+    """Return whether weights were stored by Keras 0.3 or 1, which did not say so beside them."""
     return format in ("h5", "h5-weights") and (keras_version or "1").startswith(("0", "1"))
 
 

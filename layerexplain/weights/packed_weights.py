@@ -42,8 +42,9 @@ _BESIDE = (
 
 
 def _in_words(stem: str, weight: Expr, tensors: Mapping[str, StoredTensor]) -> str:
-    """Several numbers in each int32: GPTQ packs the inputs, AWQ the outputs, compressed-tensors the inputs of rows."""
-    outputs, inputs = (*weight.shape, 0)[:2]
+    """Return several numbers in each int32: GPTQ packs the inputs, AWQ the outputs, compressed-tensors the inputs of
+    rows."""
+    outputs, inputs = (*weight.shape, 0, 0)[:2]
     for bits in (2, 3, 4, 8):
         for name, shape, form in (
             ("qweight", (inputs * bits // _WORD, outputs), "GPTQ"),
@@ -60,7 +61,7 @@ def _in_words(stem: str, weight: Expr, tensors: Mapping[str, StoredTensor]) -> s
 
 
 def _in_halves(stem: str, weight: Expr, tensors: Mapping[str, StoredTensor]) -> str:
-    """Two numbers in each byte, with a scale for each block: bitsandbytes."""
+    """Return two numbers in each byte, with a scale for each block: bitsandbytes."""
     found, scales = tensors.get(f"{stem}.weight"), tensors.get(f"{stem}.weight.absmax")
     count = 1
     for size in weight.shape:
@@ -71,7 +72,7 @@ def _in_halves(stem: str, weight: Expr, tensors: Mapping[str, StoredTensor]) -> 
 
 
 def _scaled(stem: str, weight: Expr, tensors: Mapping[str, StoredTensor]) -> str:
-    """A number in each byte, with scales beside it."""
+    """Return a number in each byte, with scales beside it."""
     found = tensors.get(f"{stem}.weight")
     scales = next((name for name in ("SCB", "weight_scale_inv", "weight_scale") if f"{stem}.{name}" in tensors), "")
     if found is None or not scales or found.shape != tuple(weight.shape) or found.itemsize != 1:

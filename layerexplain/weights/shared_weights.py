@@ -23,7 +23,7 @@ Path = tuple[str, ...]
 
 
 def shared_weights(network: Network) -> SharedWeights | None:
-    """The weights of a whole model that are counted elsewhere in it; None where there are none."""
+    """Return the weights of a whole model that are counted elsewhere in it; None where there are none."""
     shared = network.model.shared
     if not shared:
         return None
@@ -34,14 +34,19 @@ def shared_weights(network: Network) -> SharedWeights | None:
 
 
 def weight_count(network: Network) -> int | None:
-    """How many numbers the weights of a whole model hold, each counted once; None where a layer's are not known."""
+    """Return how many numbers the weights of a whole model hold, each counted once, without PyTorch's buffers; None
+    where a layer's are not known."""
     shared = shared_weights(network)
     count = 0
     for layer in weighted_layers(network):
+        if layer.layer.config.get("uncalled") is True:
+            count += sum([prod([size or 0 for size in one.shape]) for one in layer.layer.stored_variables])
+            continue
         if not layer.is_known:
             return None
         elsewhere = shared.first.get(layer.path, {}) if shared is not None else {}
-        count += sum([prod(w.shape) for number, w in enumerate(layer.weights) if number not in elsewhere])
+        own = [w for number, w in enumerate(layer.weights) if number not in elsewhere and not w.attrs.get("buffer")]
+        count += sum([prod(w.shape) for w in own])
     return count
 
 
@@ -72,7 +77,7 @@ def with_shared_arrays(matched: MatchedWeights, network: Network) -> MatchedWeig
 
 
 def _missing(weights: Iterable[MatchedWeight], touched: Container[str]) -> list[Note]:
-    """Notes on weights of these layers that the file stores in no layer."""
+    """Return notes on weights of these layers that the file stores in no layer."""
     lacking = [one for one in weights if one.tensor is None and one.shared is None and not one.merged]
     names = grouped((one.owner.where, one.name) for one in lacking if one.owner.where in touched)
     return [missing_note(where, missing) for where, missing in names.items()]
@@ -153,13 +158,13 @@ class SharedWeights:
             self._tell(layer, here, found, list(dict.fromkeys([owner for *_, owner in uses])))
 
     def _in_an_opaque_layer(self, steps: Steps) -> FirstUse | None:
-        """A layer without a formula that holds the object: what the file stores of it is counted there."""
+        """Return a layer without a formula that holds the object: what the file stores of it is counted there."""
         ends = range(1, len(steps) + 1)
         path = next((self._opaque[steps[:end]] for end in ends if steps[:end] in self._opaque), None)
         return None if path is None else FirstUse(path, 0, None, True)
 
     def _tell(self, layer: WeightedLayer, here: Steps, found: Mapping[int, FirstUse], owners: Sequence[Path]) -> None:
-        """Words for the layer, and a note at the outermost thing that is all one object."""
+        """Tell the layer words, and leave a note at the outermost thing that is all one object."""
         top = next((end for end in range(1, len(here) + 1) if here[:end] in self._others), 0)
         if top:
             same = self._others[here[:top]]
@@ -192,6 +197,6 @@ def _words(owners: Iterable[Path], which: str = "its") -> str:
 
 
 def _layer_of(steps: Steps) -> Path:
-    """The layer of a model in which an object is."""
+    """Return the layer of a model in which an object is."""
     named = takewhile(lambda step: isinstance(step, LayerNamed), steps)
     return tuple([step.name for step in named if isinstance(step, LayerNamed)])

@@ -51,7 +51,7 @@ def stored_weights(network: Network) -> StoredWeights:
 
 
 def _of_saved_model(network: Network) -> StoredWeights:
-    """The variables that hang in the object graph below the layers whose own are not known."""
+    """Return the variables that hang in the object graph below the layers whose own are not known."""
     from layerexplain.frontends.keras.saved_variables import variables_of_layers
     from layerexplain.weights.weighted_layers import weighted_layers
 
@@ -109,14 +109,14 @@ def _read(network: Network) -> StoredWeights:
 
 
 def unbuilt_layers(matched: MatchedWeights) -> dict[str, Layer]:
-    """The layers, by their paths, that have weights by their class and none in the file."""
+    """Return the layers, by their paths, that have weights by their class and none in the file."""
     with_weights = {one.owner.path[:n] for one in matched.weights for n in range(len(one.owner.path) + 1)}
     without = [one for one in matched.opaque if one.path not in with_weights]
     return {one.where: one.layer for one in without if one.layer.is_unbuilt or _has_weights(one.layer)}
 
 
 def unbuilt_note(path: str, layer: Layer) -> Note:
-    """The note for an unbuilt layer, or for one of an unknown class in a model that was never built."""
+    """Return the note for an unbuilt layer, or for one of an unknown class in a model that was never built."""
     words = "never built: the file stores no weights, and their number depends on the shape of the input"
     if layer.is_stored and declaration_of(layer._replace(kind="layer")) is None:
         words = "the model was never built, so that the file does not show whether this layer has weights"
@@ -124,8 +124,8 @@ def unbuilt_note(path: str, layer: Layer) -> Note:
 
 
 def _has_weights(layer: Layer) -> bool:
-    """Whether a layer of Keras's own has weights, tried at an input of each number of axes; so, too, where it takes
-    none of these: then it is not known to have no weights."""
+    """Return whether a layer of Keras's own has weights, tried at an input of each number of axes; so, too, where it
+    takes none of these: then it is not known to have no weights."""
     declaration = declaration_of(layer) if layer.kind == "layer" else None
     if declaration is None:
         return False

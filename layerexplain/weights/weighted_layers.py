@@ -44,7 +44,7 @@ class WeightedLayer(NamedTuple):
 
 
 def weighted_layers(network: Network, finder: GroupFinder | None = None) -> Iterator[WeightedLayer]:
-    """All layers in the model's order, those of a nested model in its place."""
+    """Yield all layers in the model's order, those of a nested model in its place."""
     again: frozenset[Steps] = frozenset()
     if network.model.shared and finder is not None and (network.model.keras_version or "").startswith("2."):
         again = frozenset([one.steps for one in network.model.shared])

@@ -6,6 +6,7 @@ import doctest
 import importlib.util
 import inspect
 import re
+from collections.abc import Collection
 from types import ModuleType
 
 import pytest
@@ -70,11 +71,14 @@ def test_the_cli_reference_has_every_command() -> None:
         assert f"## layerexplain {command}\n" in text
 
 
-def test_the_architecture_names_files_that_exist() -> None:
+@pytest.mark.parametrize(
+    ("title", "count"), [("Where to look", range(20, 31)), ("Twenty questions of a newcomer", [20])]
+)
+def test_the_architecture_names_files_that_exist(title: str, count: Collection[int]) -> None:
     page = (DOCS / "architecture.md").read_text("utf-8")
-    table = page.partition("## Where to look")[2].partition("##")[0]
+    table = page.partition(f"## {title}\n")[2].partition("##")[0]
     rows = [line for line in table.splitlines() if line.startswith("| ")][2:]
-    assert len(rows) >= 20
+    assert len(rows) in count
     for row in rows:
         names = re.findall(r"`([\w/.]+)`", row.split(" | ", 1)[1])
         files = [name for name in names if "/" in name or name.endswith(".py")]
@@ -82,6 +86,39 @@ def test_the_architecture_names_files_that_exist() -> None:
         for name in files:
             folder = DOCS.parent if name.startswith("scripts/") else DOCS.parent / "layerexplain"
             assert (folder / name).exists(), f"{name}: {row}"
+
+
+# What stands in each file that a newcomer opens first: text that answers the question.
+ANSWERS = {
+    "layers/keras/pooling.py": "MaxPooling{}D",
+    "layers/keras/optimizers.py": '@optimizer("Lion")',
+    "ops/linalg.py": "pinv = ",
+    "frontends/code/library/numpy.py": '@function("numpy.zeros")',
+    "frontends/hugging_face/architectures.yaml": "llama",
+    "checks/of_recurrence.py": "def relu_in_recurrence(",
+    "render/formats.py": "format == ",
+    "cli/summary.py": "@click.option",
+    "cli/options.py": "click.option(",
+    "frontends/not_a_model.py": "pickle",
+    "files/limits.py": "MAX_CONFIG_BYTES = ",
+    "frontends/code/grade.py": "assumed",
+    "network/dtypes.py": "def dtypes_of(",
+    "network/masks.py": "def mask_sources(",
+    "oracle/tolerance.py": "TOLERANCE = ",
+    "run/drawn.py": "def draw",
+    "render/documents/layer_columns.py": "COLUMNS",
+    "render/text_table.py": "left out",
+    "render/quantities.py": '"kB"',
+    "cli/failures.py": "def as_exit_codes(",
+    "suggest.py": "did you mean",
+}
+
+
+@pytest.mark.parametrize(("file", "text"), ANSWERS.items())
+def test_the_questions_of_a_newcomer_are_answered_where_they_say(file: str, text: str) -> None:
+    page = (DOCS / "architecture.md").read_text("utf-8").partition("## Twenty questions of a newcomer\n")[2]
+    assert f"`{file}`" in page.partition("##")[0]
+    assert text in (DOCS.parent / "layerexplain" / file).read_text("utf-8")
 
 
 # From Python -----------------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 
-from layerexplain.checks.rules import check
 from layerexplain.frontends import read
 from layerexplain.model import Model
 from layerexplain.network.trace import trace_model
@@ -28,6 +27,7 @@ from layerexplain.render.formats import FORMATS
 from layerexplain.render.layout import Look
 from layerexplain.report import build
 from layerexplain.report.data import Report
+from layerexplain.run.checking import check
 from tests.support.printing import Chosen, Wanted, explanation_text, summary_text
 
 pytestmark = pytest.mark.slow

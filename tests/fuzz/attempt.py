@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NamedTuple
 
-from layerexplain.checks.rules import check
 from layerexplain.conversions.forms import TEXT_FORMS, text_of, with_all_input_layers
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
@@ -22,6 +21,7 @@ from layerexplain.render.formats import FORMATS, GRAPH_FORMATS
 from layerexplain.render.layout import Look
 from layerexplain.report.build import build
 from layerexplain.report.comparison import compare
+from layerexplain.run.checking import check
 from tests.fuzz.mutations import mutation
 from tests.support.printing import Chosen, Wanted, explanation_text, summary_text
 

@@ -98,7 +98,7 @@ def test_arguments_are_those_of_pytorch(type_: str) -> None:
             assert default == parameter.default or (default, parameter.default) == (1 / 3, 1.0 / 3), parameter
 
 
-_NOT_OURS = ("_weight", "_freeze", "min_value", "max_value")
+_NOT_OURS = ("_weight", "_freeze", "min_value", "max_value", "size_average", "reduce")
 """Arguments that PyTorch itself uses, or has for older programs."""
 
 

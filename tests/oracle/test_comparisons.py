@@ -65,7 +65,8 @@ def test_a_whole_model_is_compared_with_the_weights_of_keras(
     """A Dense of ones on four ones is 5 everywhere."""
     network = trace_at(read(b"input: [4]\nlayers:\n  - Dense: 3\n"), linked=True)
     trial = verify.ReferenceRun(network, [np.ones((1, 4))], [np.full((1, 3), theirs, "f4")])
-    graph: Any = SimpleNamespace(calls=lambda: {0: SimpleNamespace(compute_dtype="float32")}, output_of=lambda *_: 0)
+    operations = {0: SimpleNamespace(compute_dtype="float32")}
+    graph: Any = SimpleNamespace(framework="Keras", calls=lambda: operations, output_of=lambda *_: 0)
     reference: Any = SimpleNamespace(arrays=lambda _: [np.ones(shape) for shape in shapes], states=lambda _: [])
     found = verify._whole(trial, reference, graph, 1, 1e-5)
     assert (found.status, found.reason) == (status, reason)

@@ -13,7 +13,7 @@ from layerexplain.conversions.forms import convert
 from layerexplain.derive.rounding import Roundings
 from layerexplain.frontends import read
 from layerexplain.oracle.comparison import computed
-from layerexplain.oracle.difference import JUDGED, verdict
+from layerexplain.oracle.tolerance import JUDGED, verdict
 from layerexplain.oracle.verify import traced, verify
 
 PROGRAMS = {

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from layerexplain import explain
 from layerexplain.cli.main import program
 from layerexplain.report.data import Report
-from layerexplain.report.step_data import StepCost
+from layerexplain.report.training_data import StepCost
 from tests.support.check_rows import flat
 from tests.support.paths import ROOT
 

@@ -17,9 +17,8 @@ from layerexplain.errors import SourceError
 from layerexplain.sources import fsspec_files, http_client, listing
 from layerexplain.sources.archives import ArchiveFiles
 from layerexplain.sources.faults import Fault, fault_of
-from layerexplain.sources.found import Entry
 from layerexplain.sources.listing import below
-from layerexplain.sources.names import Passwords, Reach, Remote, source_reference
+from layerexplain.sources.names import Entry, Passwords, Reach, Remote, source_reference
 from layerexplain.sources.ranges import BLOCK, RangeFile, Ranges
 from layerexplain.sources.remote import local_copy
 

@@ -23,6 +23,27 @@ def head(activation: str, units: int, loss: str, more: str = "") -> str:
     return flat(f"Dense: {{units: {units}, activation: {activation}}}", end=f"loss: {loss}\n{more}")
 
 
+def of_torch(loss: str, *more: str, units: int = 3) -> str:
+    """A model of one Linear of PyTorch, and what stands behind it, with a loss."""
+    linear = f"torch.nn.Linear: {{in_features: 5, out_features: {units}}}"
+    return flat(linear, *[f"torch.nn.{one}" for one in more], end=f"loss: torch.nn.{loss}\n", shape="[5]")
+
+
+TORCH = """
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(3, 4)
+        self.b = nn.Linear(4, 5)
+        %s
+    def forward(self, x):
+        return %s
+Net()(torch.zeros(2, 3))
+"""
+"""A program of PyTorch with two modules, more of them, and what it returns."""
+
 LLAMA = (
     '{"model_type": "llama", "vocab_size": %d, "hidden_size": 16, "num_attention_heads": 4, "num_hidden_layers": 2, '
     '"intermediate_size": %d, "tie_word_embeddings": %s}'
@@ -136,12 +157,20 @@ ROWS = {
     "logits-of-probabilities": Row(
         {head("softmax", 3, "{CategoricalCrossentropy: {from_logits: true}}"): ["dense"],
          head("sigmoid", 1, "{BinaryCrossentropy: {from_logits: true}}"): ["dense"],
-         flat("Dense: 3", "Softmax", "Reshape: [3, 1]", end="loss: {CategoricalCrossentropy: {from_logits: true}}\n"): ["reshape"]},
-        (head("linear", 3, "{CategoricalCrossentropy: {from_logits: true}}"), head("softmax", 3, "categorical_crossentropy")),
+         flat("Dense: 3", "Softmax", "Reshape: [3, 1]", end="loss: {CategoricalCrossentropy: {from_logits: true}}\n"): ["reshape"],
+         of_torch("CrossEntropyLoss", "Softmax: {dim: 1}"): ["softmax"], of_torch("BCEWithLogitsLoss", "Sigmoid"): ["sigmoid"]},
+        (head("linear", 3, "{CategoricalCrossentropy: {from_logits: true}}"), head("softmax", 3, "categorical_crossentropy"),
+         of_torch("CrossEntropyLoss"), of_torch("BCELoss", "Sigmoid"), of_torch("CrossEntropyLoss", "LogSoftmax: {dim: 1}")),
+    ),
+    "no-logarithms": Row(
+        {of_torch("NLLLoss"): ["linear"], of_torch("NLLLoss", "Softmax: {dim: 1}"): ["softmax"],
+         of_torch("KLDivLoss", "ReLU"): ["re_lu"]},
+        (of_torch("NLLLoss", "LogSoftmax: {dim: 1}"), of_torch("CrossEntropyLoss"), of_torch("KLDivLoss", "LogSoftmax: {dim: 1}")),
     ),
     "no-probabilities": Row(
-        {head("linear", 3, "sparse_categorical_crossentropy"): ["dense"], head("linear", 1, "binary_crossentropy"): ["dense"]},
-        (head("softmax", 3, "sparse_categorical_crossentropy"), head("linear", 3, "mse"),
+        {head("linear", 3, "sparse_categorical_crossentropy"): ["dense"], head("linear", 1, "binary_crossentropy"): ["dense"],
+         of_torch("BCELoss", units=1): ["linear"]},
+        (of_torch("BCELoss", "Sigmoid"), of_torch("BCEWithLogitsLoss"), head("softmax", 3, "sparse_categorical_crossentropy"), head("linear", 3, "mse"),
          head("linear", 3, "{SparseCategoricalCrossentropy: {from_logits: true}}")),
     ),
     "one-class": Row(
@@ -275,6 +304,10 @@ ROWS = {
     "unread-input": Row(
         {"inputs: {a: [3], b: [4]}\nlayers:\n  - Dense: 2\n    from: a\n": ["b"]},
         ("inputs: {a: [3], b: [4]}\nlayers:\n  - Concatenate:\n    from: [a, b]\n", "inputs: {a: [3], b: [4]}\nlayers:\n  - Dense: 2\n    from: a\noutputs: [dense, b]\n"),
+    ),
+    "uncalled-module": Row(
+        {TORCH % ("", "self.a(x)"): ["b"], TORCH % ("self.p = nn.Parameter(torch.zeros(4))", "self.b(self.a(x))"): ["p"]},
+        (TORCH % ("", "self.b(self.a(x))"), TORCH % ("self.r = nn.ReLU()", "self.b(self.a(x))")),
     ),
     "selu-without-its-conditions": Row(
         {flat("Dense: {units: 3, activation: selu, kernel_initializer: he_normal}"): ["dense"],

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from layerexplain.derive.gradient.inlined import inline_calls, needed_of
 from layerexplain.derive.gradient.loops import BackwardLoop
-from layerexplain.derive.gradient.opened import inline_calls, needed_of
 from layerexplain.derive.gradient.patterns import normalized, through_normalization
 from layerexplain.derive.gradient.simplify import Simplifier
 from layerexplain.derive.roles import AxisRoles

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.derive.gradient.opened import needed_of
+from layerexplain.derive.gradient.inlined import needed_of
 from layerexplain.derive.gradient.simplify import Sharing, Simplifier, joined, last_axis, terms_of
 from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Body, loop, node_of

@@ -121,7 +121,7 @@ def _one_value(e: Expr, plain: Plain) -> Expr | None:
 
 
 def _without_spreading(node: Expr, plain: Plain) -> Expr | None:
-    """One number for each element of another tensor is that number: it is spread by the operation itself."""
+    """Put the number in place of a tensor that has it at each element: the operation spreads it itself."""
     if len(node.args) < 2 or not is_elementwise(node.op):
         return None
     for i, arg in enumerate(node.args):
@@ -208,7 +208,7 @@ def last_axis(e: Expr, ndim: int) -> bool:
 
 
 def _gates(node: Expr) -> Expr | None:
-    """A sum of products, one with each part of a weight, is the product with the weight: all gates at once."""
+    """Make of products with each part of a weight, added up, the product with the weight: all gates at once."""
     terms = terms_of(node)
     of: dict[tuple[Expr, Op, str], dict[int, Expr]] = {}
     for term in terms:
@@ -320,7 +320,7 @@ def _reshape(node: Expr, plain: Plain) -> Expr | None:
 
 
 def _sum_of_reshaped(node: Expr, a: Expr) -> Expr | None:
-    """A sum along one axis, reshaped beside it, is the sum of what is reshaped so: sums come together."""
+    """Make of a sum along one axis that is reshaped beside it the sum of what is reshaped so: sums come together."""
     axes = normalize_axes(a.options["axis"], a.args[0].ndim)
     if a.options["keepdims"] or len(axes) != 1 or None in node.shape or node.shape[:1] != a.shape[:1]:
         return None
@@ -351,7 +351,7 @@ def _reverse(node: Expr, plain: Plain) -> Expr | None:
 
 
 def _reduced(node: Expr, plain: Plain) -> Expr | None:
-    """A sum of a sum is one sum."""
+    """Make one sum of a sum of a sum."""
     (a,) = node.args
     if node.op is sum_ and plain(a, negative):
         return negative(sum_(a.args[0], **node.attrs))
@@ -383,7 +383,7 @@ def _choice(node: Expr, plain: Plain) -> Expr | None:
 
 
 def _slice(node: Expr, plain: Plain) -> Expr | None:
-    """A sum whose kept axes are dropped again is one that does not keep them."""
+    """Make of a sum whose kept axes are dropped again one that does not keep them."""
     (a,) = node.args
     if not plain(a, sum_) or not a.options["keepdims"]:
         return None
@@ -402,7 +402,8 @@ def _concatenate(node: Expr, plain: Plain) -> Expr | None:
     if node.options["axis"] not in (-1, node.ndim - 1):
         return None
     axes = normalize_axes(first.options["axis"], first.args[0].ndim) if first.op is sum_ else ()
-    if first.op is sum_ and first.args[0].ndim - 1 not in axes:
+    of_one_length = first.op is sum_ and len({e.args[0].shape[:-1] for e in node.args}) == 1
+    if of_one_length and first.args[0].ndim - 1 not in axes:
         return sum_(joined([e.args[0] for e in node.args], {}), **first.attrs)
     left = all(e.args[0] is first.args[0] for e in node.args)
     if first.op is einsum and left and len(first.args) == 2 and first.attrs["eq"] == "ntm,ntk->mk":
@@ -413,7 +414,7 @@ def _concatenate(node: Expr, plain: Plain) -> Expr | None:
 
 
 def _size(node: Expr, plain: Plain) -> Expr | None:
-    """The number of examples is that of what came in, which need not be worked out."""
+    """Take the number of examples from what came in: it need not be worked out."""
     (a,) = node.args
     axes = node.options["axis"]
     leading = tuple(range(len(axes)))

@@ -299,7 +299,7 @@ def _common_step(a: AxisSpan, b: AxisSpan) -> int:
 
 
 def _leaves_gap(a: AxisSpan, b: AxisSpan, step: int) -> bool:
-    """Whether a position of the joined span, `step` apart, may belong to neither."""
+    """Return whether a position of the joined span, `step` apart, may belong to neither."""
     if any(one.low != one.high and one.step != step for one in (a, b)):
         return True
     for one, other in ((a, b), (b, a)):

@@ -144,7 +144,7 @@ class Derived(Declaration):
     def trace(
         self, specs: object, arguments: Mapping[str, ProgramValue], *args: ProgramValue, **keywords: ProgramValue
     ) -> Definition:
-        """That of the parent, with the arguments that the class gives it."""
+        """Return that of the parent, with the arguments that the class gives it."""
         keras = self.code.keras
         given = {key: ready(keras, one) for key, one in arguments.items() if one is not None}
         layer = layer_of(keras.interpreter.call(self.cls, [], given))

@@ -199,7 +199,7 @@ class Formula:
         return [values[one] for one in graph.outputs]
 
     def _own(self, node: Node, layer: ModelValue, values: Mapping[Tensor, Expr]) -> dict[int, Expr]:
-        """A call of an own layer or model inside of another one."""
+        """Call an own layer or model inside of another one."""
         trace = node.trace
         given = [values[one] for one in node.tensors()]
         if trace is None or [self.library.shapes.spec_of(one) for one in trace.inputs] != [
@@ -269,7 +269,7 @@ class Formula:
         return self._called(layer, result, [*[one for one in given if one is not None], *passed])
 
     def _called(self, layer: LayerValue, definition: Definition, given: Sequence[Expr]) -> dict[int, Expr]:
-        """A call of a layer on its own weights: its results by number, a mask of result i under -1 - i."""
+        """Call a layer on its own weights: its results by number, a mask of result i under -1 - i."""
         key = id(layer)
         if definition.weights and key not in self.ways:
             raise NotKnown(
@@ -329,7 +329,8 @@ _LIKE: Mapping[str, Op] = {
 
 
 def _filled(config: Mapping[str, ProgramValue], values: Mapping[Tensor, Expr]) -> Expr:
-    """Numbers that no input changes: zeros, ones; random numbers like a tensor of their shape, if there is one."""
+    """Return numbers that no input changes: zeros, ones; random numbers like a tensor of their shape, if there is
+    one."""
     if "values" in config:
         return constant(config["values"])
     name, shape = config["words"], constant_shape(config["shape"])

@@ -102,7 +102,7 @@ class Loops(InterpreterPart):
         return None
 
     def _forget(self, lists: Iterable[ProgramValue], why: Unknown, frame: Frame) -> None:
-        """Lists and dicts that a loop changed, nobody knows how often: what stands for them is not known."""
+        """Mark lists and dicts that a loop changed, nobody knows how often, as not known."""
         gone = {id(one): one for one in lists}
         self.budget.look(len(gone))
         for one in gone.values() if gone else ():

@@ -242,7 +242,7 @@ class OwnCalls(Nodes):
         return self.shape_tuple(self.tried(layer, tuple(shape)).result())
 
     def tried(self, layer: LayerValue, shape: tuple[int | None, ...]) -> Node:
-        """A call of a layer of Keras on an input of a shape, of which no model knows."""
+        """Call a layer of Keras on an input of a shape, of which no model knows."""
         before = list(layer.nodes)
         tensor = self.new_input("x", shape)
         layer.nodes[:] = before
@@ -375,7 +375,7 @@ class OwnCalls(Nodes):
     def _masks_of_results(
         self, model: ModelValue, trace: CallTrace, outputs: object, args: Arguments, kwargs: Keywords
     ) -> None:
-        """The masks that the results of a `call` carry: those that they have, else what `compute_mask` makes."""
+        """Give the masks that the results of a `call` carry: those that they have, else what `compute_mask` makes."""
         results = flat_tensors(outputs)
         masks = [self.mask_of(one) for one in results]
         instance = model.instance

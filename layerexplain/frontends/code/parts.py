@@ -19,6 +19,7 @@ from layerexplain.model import Note
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.keras.framework import Keras
     from layerexplain.frontends.code.library.torch_graph import Run
+    from layerexplain.frontends.code.library.torch_training import TorchTraining
     from layerexplain.frontends.code.tracing import Graphs
     from layerexplain.frontends.code.values.layers import ModelValue
     from layerexplain.frontends.code.values.program import Context, Function, FunctionNode
@@ -106,6 +107,8 @@ class InterpreterPart(Evaluator):
         """Whether the program makes modules of PyTorch."""
         self.torch_calls: list[tuple[ProgramValue, ProgramValue, ProgramValue]] = []
         """The modules of PyTorch that the program calls on data, each with the shapes of the data and the result."""
+        self.torch_training: TorchTraining | None = None
+        """What the program trains its models of PyTorch with, once it makes one."""
         self.frameworks: list[Graphs] = []
         """The libraries that models are made with."""
 

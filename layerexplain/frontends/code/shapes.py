@@ -141,8 +141,8 @@ class Shapes:
     def bound(
         self, node: Node, declaration: Declaration
     ) -> tuple[BoundCall, dict[str, ProgramValue], dict[TensorRef, Tensor]]:
-        """A call of a layer of Keras bound to its declaration, the arguments of the layer in the form that its formula
-        takes, and which tensor each reference stands for."""
+        """Call a layer of Keras bound to its declaration, the arguments of the layer in the form that its
+        formula takes, and which tensor each reference stands for."""
         from layerexplain.frontends.code.emit import plain_call
 
         config = node.layer.config

@@ -162,7 +162,7 @@ def notebook_text(document: Any) -> Text:
 
 
 def _without_magics(lines: list[str]) -> list[str]:
-    """Lines of a cell with magics and shell commands empty, also where a command goes on in the next line."""
+    """Return lines of a cell with magics and shell commands empty, also where a command goes on in the next line."""
     kept, goes_on = [], False
     for line in lines:
         is_magic = goes_on or _MAGIC.match(line) is not None

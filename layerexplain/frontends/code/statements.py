@@ -57,7 +57,7 @@ class Statements(InterpreterPart):
                 self._failed(node, frame, self.unknown("the program nests too deeply"))
             except LayerExplainError:
                 raise
-            except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
                 # A use of Python that is not thought of here: the statement is not known, and the answer is open.
                 why = self.unknown(f"this statement could not be read ({type(error).__name__})")
                 self.effects.mark_incomplete(why)
@@ -86,7 +86,7 @@ class Statements(InterpreterPart):
         return error.certain or self.effects.is_certain
 
     def _failed(self, node: ast.stmt, frame: Frame, why: Unknown) -> None:
-        """A statement of the module that raises: what it would have assigned is not known."""
+        """Go on after a statement of the module that raises: what it would have assigned is not known."""
         self.budget.depth = 0
         for name in assigned_names([node]):
             if name not in frame.names:
@@ -157,8 +157,7 @@ class Statements(InterpreterPart):
         if type(before) is list and isinstance(node.op, ast.Add):
             items = self.items(value)
             if not isinstance(items, Unknown):
-                if len(before) + len(items) > MOST_ITEMS:
-                    raise Exhausted(f"makes a list of more than {MOST_ITEMS:,} items")
+                self._count_growth(before, items)
                 self.mutate(before)
                 before += items
                 return None
@@ -248,12 +247,21 @@ class Statements(InterpreterPart):
                 items[place] = key
             return
         try:
-            if (type(items) is list and (isinstance(key, int) or (isinstance(key, slice) and type(value) is list))) or (
+            if type(items) is list and isinstance(key, slice) and type(value) is list:
+                self._count_growth(items, value)
+                items[key] = value
+            elif (type(items) is list and isinstance(key, int)) or (
                 type(items) is dict and self.may_be_key(key) and len(items) < MOST_ITEMS
             ):
                 items[key] = value
         except (IndexError, TypeError, ValueError) as error:
             raise ProgramError(type(error).__name__, str(error)[:100], self.place()) from None
+
+    def _count_growth(self, items: list[ProgramValue], more: list[ProgramValue]) -> None:
+        """Count the items that are put into a list. Raises Exhausted where it gets too long."""
+        if len(items) + len(more) > MOST_ITEMS:
+            raise Exhausted(f"makes a list of more than {MOST_ITEMS:,} items")
+        self.budget.make(len(more))
 
     # Branches ---------------------------------------------------------------------------------------------------
 

@@ -285,7 +285,7 @@ class Graphs(OwnCalls):
         return layer.nodes
 
     def make_operation(self, type_: str, args: Arguments, kwargs: Keywords, called: str = "") -> ProgramValue:
-        """A call of an operation, which is named after its class or another one."""
+        """Call an operation, which is named after its class or another one."""
         layer = LayerValue(
             self, type_, "operation", self.draw(called or type_, operation=True), {}, self.interpreter.place()
         )

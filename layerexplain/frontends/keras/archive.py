@@ -27,7 +27,7 @@ _BESIDE = frozenset({_METADATA, "model.weights.h5", "model.weights.json", "model
 
 
 def read_keras_archive(file: str | IO[bytes]) -> Model:
-    """The model of a .keras archive. Raises SourceError where it is damaged, hostile or no .keras archive."""
+    """Return the model of a .keras archive. Raises SourceError where it is damaged, hostile or no .keras archive."""
     try:
         with zipfile.ZipFile(file) as archive:
             by_name = members_by_name(archive)
@@ -46,7 +46,8 @@ def read_keras_archive(file: str | IO[bytes]) -> Model:
 
 
 def _folder(members: Mapping[str, Any]) -> str:
-    """The folder that an archive holds its files in: "" as Keras writes it, `model/` where a folder was zipped."""
+    """Return the folder that an archive holds its files in: "" as Keras writes it, `model/` where a folder was
+    zipped."""
     if _CONFIG in members:
         return ""
     folders = [name[: -len(_CONFIG)] for name in members if name.endswith(f"/{_CONFIG}")]
@@ -55,7 +56,7 @@ def _folder(members: Mapping[str, Any]) -> str:
 
 
 def read_keras_directory(path: str) -> Model:
-    """The model of an unzipped .keras archive. Raises SourceError for a directory that is something else."""
+    """Return the model of an unzipped .keras archive. Raises SourceError for a directory that is something else."""
     from layerexplain.sources.regular_file import names_in
 
     names = names_in(path)
@@ -75,7 +76,7 @@ def _model(config: bytes, metadata: bytes | None) -> Model:
 
 
 def config_bytes(folder: str, name: str) -> bytes:
-    """The bytes of a file in a folder, as many as a configuration may have and one more."""
+    """Return the bytes of a file in a folder, as many as a configuration may have and one more."""
     from layerexplain.sources.regular_file import in_folder, open_regular
 
     with open_regular(in_folder(folder, name), name) as file:
@@ -92,8 +93,8 @@ def _describe_directory(names: set[str]) -> str:
 
 
 def member_target(archive: zipfile.ZipFile, file: IO[bytes], path: str | None, member: zipfile.ZipInfo) -> H5Target:
-    """A member as a place in the archive where it is stored, else unpacked into memory, up to a cap. `path` is that of
-    the archive, None for one in memory.
+    """Return a member as a place in the archive where it is stored, else unpacked into memory, up to a cap. `path` is
+    that of the archive, None for one in memory.
 
     Raises SourceError where it is encrypted, damaged, or unpacks to more than the cap.
     """

@@ -44,7 +44,8 @@ _FOREIGN = (
 
 
 def model_of_document(document: Any, *, keras_version: Any = None, numbered: bool = False) -> Model:
-    """The model of a parsed configuration; `keras_version` is what stands beside it, `numbered` as in `read_config`."""
+    """Return the model of a parsed configuration; `keras_version` is what stands beside it, `numbered` as in
+    `read_config`."""
     if isinstance(document, Mapping) and ("modelTopology" in document or "weightsManifest" in document):
         return _tfjs(document)
     keys = document.keys() if isinstance(document, Mapping) else set()
@@ -55,7 +56,7 @@ def model_of_document(document: Any, *, keras_version: Any = None, numbered: boo
 
 
 def is_spec(document: Any) -> bool:
-    """Whether a parsed JSON text is a spec written as JSON, rather than a Keras configuration."""
+    """Return whether a parsed JSON text is a spec written as JSON, rather than a Keras configuration."""
     if not isinstance(document, Mapping) or {"class_name", "input_layers"} & document.keys() or is_keras_0(document):
         return False
     if {"input", "inputs", "outputs"} & document.keys():
@@ -67,7 +68,7 @@ def is_spec(document: Any) -> bool:
 
 
 def _tfjs(document: Mapping[str, Any]) -> Model:
-    """The model of a TensorFlow.js model.json, from the Keras configuration in it; its weights are not read."""
+    """Return the model of a TensorFlow.js model.json, from the Keras configuration in it; its weights are not read."""
     topology = document.get("modelTopology")
     if not isinstance(topology, Mapping):
         raise SourceError("is a TensorFlow.js model.json without a topology: weights without an architecture")
@@ -90,7 +91,7 @@ def _tfjs(document: Mapping[str, Any]) -> Model:
 
 
 def read_config(document: Any, *, keras_version: Any = None, numbered: bool = False, training: Any = None) -> Model:
-    """The model that a configuration describes: {class_name, config}, a bare get_config(), or a list of layers.
+    """Return the model that a configuration describes: {class_name, config}, a bare get_config(), or a list of layers.
 
     `numbered` says that objects which it gives one number (`shared_object_id`) are the same; `training` is what stands
     beside it of the loss and the optimizer. Raises SpecError where the
@@ -116,7 +117,8 @@ def read_config(document: Any, *, keras_version: Any = None, numbered: bool = Fa
 
 
 def _is_old(config: Any, keras_version: Any) -> bool:
-    """Whether Keras 1 or 2 wrote a configuration. Some files do not say; the layers of Keras 3 state their module."""
+    """Return whether Keras 1 or 2 wrote a configuration. Some files do not say; the layers of Keras 3 state their
+    module."""
     if isinstance(keras_version, str):
         return is_before_keras_3(keras_version)
     first = _first(config.get("layers") if isinstance(config, dict) else config)
@@ -128,7 +130,7 @@ def _first(layers: Any) -> Any:
 
 
 def _as_object(document: Any) -> Mapping[str, Any]:
-    """The document as an object {class_name, config}; a bare configuration gets the class that it is of."""
+    """Return the document as an object {class_name, config}; a bare configuration gets the class that it is of."""
     if isinstance(document, (list, tuple)):
         if document and all(isinstance(item, dict) and "class_name" in item for item in document):
             return {"class_name": "Sequential", "config": list(document)}
@@ -151,7 +153,7 @@ def _as_object(document: Any) -> Mapping[str, Any]:
 
 
 def is_keras_0(document: Mapping[str, Any]) -> bool:
-    """Whether an object is a model of Keras 0.3 or older, which keeps the class where the name stands today."""
+    """Return whether an object is a model of Keras 0.3 or older, which keeps the class where the name stands today."""
     if document.get("name") == "Graph":
         return "node_config" in document
     first = _first(document.get("layers"))
@@ -183,7 +185,7 @@ def _read_model(item: Mapping[str, Any], class_name: str, config: Any, context: 
 
 
 def read_graphless(item: Mapping[str, Any], below: list[Any], *, keras_version: Any = None) -> Model:
-    """The model of a subclassed model, with the layers that a file lists beside its configuration.
+    """Return the model of a subclassed model, with the layers that a file lists beside its configuration.
 
     Each of `below` is a layer object; what hangs below that, where its class is no layer of Keras, is under `below`.
     """
@@ -199,7 +201,7 @@ def _with_notes(model: Model, version: Any, context: ConfigContext) -> Model:
 
 
 def _graphless_layer(item: Mapping[str, Any], context: ConfigContext) -> Layer:
-    """A layer below a subclassed model; a user-defined class is shown with the layers below it."""
+    """Return a layer below a subclassed model; a user-defined class is shown with the layers below it."""
     layer = read_layer(item, context)
     below = item.get("below")
     if not below or layer.model is not None or (layer.kind == "layer" and layer.type in known_types()):
@@ -211,7 +213,7 @@ def _graphless_layer(item: Mapping[str, Any], context: ConfigContext) -> Layer:
 
 
 def _graphless(item: Mapping[str, Any], class_name: str, config: Any, context: ConfigContext) -> Model:
-    """A model of a class of its own: no graph, and of its layers those that its configuration holds."""
+    """Return a model of a class of its own: no graph, and of its layers those that its configuration holds."""
     words = f"{class_name} is a class of its own, and the file stores no graph of its layers; its code connects them"
     context.note("no-graph", None, words)
     arguments = arguments_text(config)
@@ -225,13 +227,13 @@ def _graphless(item: Mapping[str, Any], class_name: str, config: Any, context: C
 
 
 def _distinct(layers: list[Layer]) -> tuple[Layer, ...]:
-    """The layers, each under a name of its own."""
+    """Return the layers, each under a name of its own."""
     names = FreeNames()
     return tuple([layer._replace(name=names.take(layer.name or default_name(layer.type))) for layer in layers])
 
 
 def _is_sequence(config: Any) -> bool:
-    """A subclass of Sequential: layer objects that are not wired."""
+    """Return a subclass of Sequential: layer objects that are not wired."""
     layers = config.get("layers") if isinstance(config, dict) and "input_layers" not in config else None
     return isinstance(layers, list) and bool(layers) and all(isinstance(x, dict) and "class_name" in x for x in layers)
 
@@ -295,7 +297,7 @@ def _sequential(item: Mapping[str, Any], config: Any, context: ConfigContext, *,
 
 
 def _merged_branches(items: list[Any]) -> list[Any] | None:
-    """The branches that a Sequential of Keras 0.3 or 1 begins with, or None where it is an ordinary one."""
+    """Return the branches that a Sequential of Keras 0.3 or 1 begins with, or None where it is an ordinary one."""
     first = _first(items)
     config = first.get("config") if isinstance(first, dict) and first.get("class_name") == "Merge" else None
     branches = config.get("layers") if isinstance(config, dict) else None
@@ -303,7 +305,7 @@ def _merged_branches(items: list[Any]) -> list[Any] | None:
 
 
 def _named(layers: list[Layer]) -> list[Layer]:
-    """The layers, those without a name named after their class; raises SpecError for a name that comes twice."""
+    """Return the layers, those without a name named after their class; raises SpecError for a name that comes twice."""
     names = FreeNames(_names_that_differ(layers))
     return [layer if layer.name else layer._replace(name=names.take(default_name(layer.type))) for layer in layers]
 

@@ -57,7 +57,7 @@ class ConfigContext(NamedTuple):
     numbers: list[ObjectNumber] | None = None
 
     def inside(self, name: str) -> ConfigContext:
-        """The context for what is nested in the layer `name`."""
+        """Return the context for what is nested in the layer `name`."""
         return self._replace(path=f"{self.path}{name}/")
 
     def note(self, code: str, layer: str | None, message: str) -> None:
@@ -65,7 +65,8 @@ class ConfigContext(NamedTuple):
 
 
 def plain_config(config: Mapping[str, Any], layer: str, context: ConfigContext) -> dict[str, Any]:
-    """A layer's arguments, its name left out: each value as `plain_value` has it, the dtype as its policy's name."""
+    """Return a layer's arguments, its name left out: each value as `plain_value` has it, the dtype as its policy's
+    name."""
     all_text, activation_keys = _kinds_of_keys(tuple(config))
     plain: dict[str, Any] = dict(config) if all_text else {str(key): value for key, value in config.items()}
     plain.pop("name", None)
@@ -93,12 +94,13 @@ def plain_config(config: Mapping[str, Any], layer: str, context: ConfigContext) 
 
 @lru_cache(1000)
 def _kinds_of_keys(keys: tuple[Any, ...]) -> tuple[bool, tuple[str, ...]]:
-    """Whether a configuration's keys are all texts, and which hold an activation: layers of a type have the same."""
+    """Return whether a configuration's keys are all texts, and which hold an activation: layers of a type have the
+    same."""
     return all(type(key) is str for key in keys), tuple([key for key in map(str, keys) if key.endswith("activation")])
 
 
 def plain_value(value: Any, key: str, layer: str, context: ConfigContext) -> Any:
-    """One value: lists of plain items become tuples, serialized objects what they stand for.
+    """Return one value: lists of plain items become tuples, serialized objects what they stand for.
 
     Initializers, regularizers, constraints and objects of unknown kinds stay the dicts that they are.
     """
@@ -121,13 +123,13 @@ def plain_value(value: Any, key: str, layer: str, context: ConfigContext) -> Any
 
 
 def name_in(config: Any, key: str = "name") -> str:
-    """The name that an object states; "" where it states none, or is not an object."""
+    """Return the name that an object states; "" where it states none, or is not an object."""
     name = config.get(key) if isinstance(config, Mapping) else None
     return name if isinstance(name, str) else ""
 
 
 def dtype_name(value: Any) -> Any:
-    """The name of a plain dtype policy; a quantized policy or a map of them stays the dict that it is."""
+    """Return the name of a plain dtype policy; a quantized policy or a map of them stays the dict that it is."""
     if isinstance(value, dict):
         config = value.get("config")
         if name_in(value, "class_name") in _NAMED_POLICIES and isinstance(config, dict):
@@ -138,7 +140,7 @@ def dtype_name(value: Any) -> Any:
 
 
 def shape_value(value: Any) -> Any:
-    """A recorded shape: a tuple of sizes, or a tuple or dict of shapes. None for anything else."""
+    """Return a recorded shape: a tuple of sizes, or a tuple or dict of shapes. None for anything else."""
     if isinstance(value, dict):
         if name_in(value, "class_name") in _TAGGED_TUPLES:
             return shape_value(value.get("items"))
@@ -152,7 +154,7 @@ def shape_value(value: Any) -> Any:
 
 
 def is_shape(value: Any) -> bool:
-    """True for a list or tuple of sizes: each None or a whole number from 0."""
+    """Return whether it is a list or tuple of sizes: each None or a whole number from 0."""
     if not isinstance(value, (list, tuple)) or len(value) > MAX_AXES:
         return False
     sizes = [size for size in value if size is not None]
@@ -160,7 +162,7 @@ def is_shape(value: Any) -> bool:
 
 
 def function_value(name: Any, module: Any) -> str | ForeignFunction:
-    """A serialized function: the name where it is Keras's own, else a `Function` that keeps the name."""
+    """Return a serialized function: the name where it is Keras's own, else a `Function` that keeps the name."""
     text = name if isinstance(name, str) else "<function>"
     root = module.split(".", 1)[0] if isinstance(module, str) else None
     if ">" not in text and (root in KERAS_ROOTS or (root in (None, "builtins") and text in ACTIVATIONS)):
@@ -195,7 +197,7 @@ def _object_value(value: Mapping[str, Any], class_name: str, key: str, layer: st
 
 
 def _same_object(value: Any) -> Any:
-    """An object without the number that distinguishes it from equal ones."""
+    """Return an object without the number that distinguishes it from equal ones."""
     if isinstance(value, dict) and "shared_object_id" in value:
         return {key: item for key, item in value.items() if key != "shared_object_id"}
     return value
@@ -213,7 +215,7 @@ def _constant(config: Mapping[str, Any], key: str, layer: str, context: ConfigCo
 
 
 def list_shape(values: Any) -> tuple[int, ...] | None:
-    """The shape of nested lists; None if rows differ in length. The numbers in them are not looked at.
+    """Return the shape of nested lists; None if rows differ in length. The numbers in them are not looked at.
 
     >>> list_shape([[1, 2, 3], [4, 5, 6]]), list_shape([[1], []])
     ((2, 3), None)
@@ -228,7 +230,7 @@ def list_shape(values: Any) -> tuple[int, ...] | None:
 
 
 def _count(values: Sequence[Any]) -> int:
-    """Numbers in a regular nested list, by the lengths along its first items."""
+    """Return numbers in a regular nested list, by the lengths along its first items."""
     count = 1
     while isinstance(values, list):
         count *= len(values)
@@ -237,13 +239,14 @@ def _count(values: Sequence[Any]) -> int:
 
 
 def code_in_file(layer: str, context: ConfigContext) -> ForeignFunction:
-    """What stands for code that a file carries; a note says so."""
+    """Return what stands for code that a file carries; a note says so."""
     context.note("code-in-file", layer, "contains Python code, which is not decoded or executed")
     return ForeignFunction("<lambda>")
 
 
 def _is_layer(value: Mapping[str, Any], class_name: str, config: Any, key: str) -> bool:
-    """Whether a serialized object is a layer. Files before Keras 3 do not say, so the configuration's keys decide."""
+    """Return whether a serialized object is a layer. Files before Keras 3 do not say, so the configuration's keys
+    decide."""
     if key in LAYER_ARGUMENTS:
         return True
     module = value.get("module")
@@ -259,7 +262,7 @@ def _is_layer(value: Mapping[str, Any], class_name: str, config: Any, key: str) 
 
 
 def _foreign_value(value: Any, key: str) -> Any:
-    """A value that JSON cannot hold: numbers and shapes of a live model's get_config."""
+    """Return a value that JSON cannot hold: numbers and shapes of a live model's get_config."""
     if isinstance(value, slice) or value is Ellipsis:
         return value
     for convert in ("tolist", "as_list", "__index__", "__float__"):

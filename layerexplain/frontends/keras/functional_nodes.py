@@ -30,7 +30,7 @@ Wires = tuple[tuple[Call, ...], tuple[TensorRef, ...], tuple[TensorRef, ...], Ma
 
 
 def is_keras3_nodes(layers: list[Any]) -> bool:
-    """Whether the nodes of these layer objects are those of Keras 3; True where no layer is called at all."""
+    """Return whether the nodes of these layer objects are those of Keras 3; True where no layer is called at all."""
     for item in layers:
         nodes = item.get("inbound_nodes") if isinstance(item, dict) else None
         if isinstance(nodes, (list, tuple)) and nodes:
@@ -39,7 +39,7 @@ def is_keras3_nodes(layers: list[Any]) -> bool:
 
 
 def read_wires(items: list[Any], layers: list[Layer], config: Mapping[str, Any], context: ConfigContext) -> Wires:
-    """The wires between `layers`, which were read from `items` in the same order.
+    """Return the wires between `layers`, which were read from `items` in the same order.
 
     Raises SpecError for a node of no known form, and for a tensor of a layer that the model does not list.
     """
@@ -78,7 +78,7 @@ def read_wires(items: list[Any], layers: list[Layer], config: Mapping[str, Any],
 
 
 def _in_model_order(call: Call, model: Model) -> Call:
-    """Return a call of a nested model with its inputs in their order."""
+    """Call a nested model with its inputs in their order."""
     names = [ref.layer for ref in model.inputs]
     return call._replace(args=tuple([in_model_order(one, model.input_form, names) for one in call.args]))
 
@@ -94,7 +94,7 @@ class _NodeReader:
         self.recorded: dict[TensorRef, tuple[Shape, str]] = {}
 
     def take_used(self) -> dict[str, set[int]]:
-        """The call numbers that were used since the last time this was asked."""
+        """Return the call numbers that were used since the last time this was asked."""
         used, self.used = self.used, {}
         return used
 
@@ -109,7 +109,7 @@ class _NodeReader:
         raise SpecError("a call in inbound_nodes is neither a list nor an object of args and kwargs", layer=layer.name)
 
     def argument(self, value: Any, layer: Layer, *, old: bool = False) -> Any:
-        """An argument with its tensors as `TensorRef`; before Keras 3 (`old`) these are bare triples."""
+        """Return an argument with its tensors as `TensorRef`; before Keras 3 (`old`) these are bare triples."""
         if isinstance(value, dict):
             class_name = value.get("class_name")
             if class_name == "__keras_tensor__" and not old:
@@ -125,7 +125,8 @@ class _NodeReader:
         return value[2] if old and _is_constant(value) else [self.argument(item, layer, old=old) for item in value]
 
     def constant(self, value: dict[str, Any], layer: Layer) -> Any:
-        """An object in a call: an array as `Array`, which counts as a tensor there; the others as a configuration."""
+        """Return an object in a call: an array as `Array`, which counts as a tensor there; the others as a
+        configuration."""
         constant, config = plain_value(value, "", layer.name, self.context), value.get("config")
         dtype = config.get("dtype") if isinstance(config, dict) else None
         is_array = value["class_name"] in ("__numpy__", "__tensor__") and type(constant) is not ForeignFunction
@@ -142,7 +143,7 @@ class _NodeReader:
         return ref
 
     def ref(self, triple: Any, user: str | None) -> TensorRef:
-        """A [layer, node, tensor] as `TensorRef`, with the file's own node number."""
+        """Return a [layer, node, tensor] as `TensorRef`, with the file's own node number."""
         name, call, output = triple[:3]
         if name not in self.layers:
             from layerexplain.suggest import did_you_mean
@@ -176,7 +177,8 @@ class _NodeReader:
         return (first,), kwargs
 
     def old_first(self, value: Any, layer: Layer, kwargs: dict[str, Any]) -> Any:
-        """The first argument of a call before Keras 3; keyword arguments that its tensors carry go to `kwargs`."""
+        """Return the first argument of a call before Keras 3; keyword arguments that its tensors carry go to
+        `kwargs`."""
         if isinstance(value, dict):
             return {str(key): self.old_first(item, layer, kwargs) for key, item in value.items()}
         if not isinstance(value, (list, tuple)):
@@ -211,7 +213,7 @@ class _NodeReader:
 
 
 def form_of_ends(value: Any, *, keras3: bool) -> Any:
-    """How input_layers or output_layers nest their tensors, as `Model.output_form` says it.
+    """Return how input_layers or output_layers nest their tensors, as `Model.output_form` says it.
 
     >>> form_of_ends({"b": ["y", 0, 0], "a": [["x", 0, 0]]}, keras3=True)
     {'b': 1, 'a': [0]}
@@ -238,7 +240,7 @@ def _is_triple(value: Any) -> bool:
 def _call_numbers(
     reader: _NodeReader, used: dict[str, set[int]], counts: dict[str, int], *, ends: bool = False
 ) -> dict[str, dict[int, int]]:
-    """For each layer the file's call numbers → numbers from 0; empty where they are the same."""
+    """Return for each layer the file's call numbers → numbers from 0; empty where they are the same."""
     numbers: dict[str, dict[int, int]] = {}
     for name, indices in used.items():
         count = counts[name]

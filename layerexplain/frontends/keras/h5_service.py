@@ -59,7 +59,7 @@ class H5Target(NamedTuple):
 
     @classmethod
     def from_source(cls, source: str | bytes) -> H5Target:
-        """All of a file, by its path, its URL or its bytes."""
+        """Return all of a file, by its path, its URL or its bytes."""
         if isinstance(source, bytes):
             return cls(None, data=source)
         if is_remote(source):
@@ -97,8 +97,8 @@ class Service:
     def ask(
         self, target: H5Target, what: str, *, seconds: float, hear: Callable[[int], None] | None = None, **details: Any
     ) -> Answer:
-        """What the child answers. `seconds` is how much of the processor's time it may take; `hear` is told how many
-        bytes it has gone through, where reading takes long.
+        """Return what the child answers. `seconds` is how much of the processor's time it may take; `hear` is told how
+        many bytes it has gone through, where reading takes long.
 
         Raises SourceError for a damaged or hostile file.
         """
@@ -163,7 +163,8 @@ atexit.register(SERVICE.close)
 
 
 def _started() -> subprocess.Popen[bytes]:
-    """A new child. Its search path is ours, so that it finds the same packages and nothing in the current folder."""
+    """Return a new child. Its search path is ours, so that it finds the same packages and nothing in the current
+    folder."""
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     places = [package, *[place for place in sys.path if place and place != package]]
     try:
@@ -199,13 +200,13 @@ class _Watch:
             self._process.kill()
 
     def cancel(self) -> None:
-        """The child has answered."""
+        """End the watch: the child has answered."""
         self._deadline = float("inf")
         self._timer.cancel()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """It waits for us."""
+        """Stop the clock: it waits for us."""
         since = time.monotonic()
         self._deadline += _LONGEST_FETCH
         try:
@@ -215,7 +216,7 @@ class _Watch:
 
 
 def _serve(target: H5Target, watch: _Watch, most: int, start: int, count: int) -> bytes:
-    """The bytes that the child asks for. Raises SourceError where they cannot be fetched."""
+    """Return the bytes that the child asks for. Raises SourceError where they cannot be fetched."""
     if target.served is None or start < 0 or not 0 <= count <= _MOST_SERVED:
         raise ValueError("bytes that nobody serves")
     with watch.paused():
@@ -240,7 +241,7 @@ def _exchange(
     requests.flush()
 
     def message() -> dict[str, Any]:
-        """The next message that is no question for bytes of the file."""
+        """Return the next message that is no question for bytes of the file."""
         while "need" in (found := read_message(answers)):
             part = serve(*found["need"])
             write_message(requests, {"bytes": len(part)}, part)

@@ -43,7 +43,7 @@ class H5Tree(NamedTuple):
 
 
 def list_tree(root: Any) -> H5Tree:
-    """The tree below an open h5py group. Raises SourceError for one that is too large or nested too deeply."""
+    """Return the tree below an open h5py group. Raises SourceError for one that is too large or nested too deeply."""
     import h5py
 
     found: list[list[Dataset | Note]] = []
@@ -93,7 +93,7 @@ def list_tree(root: Any) -> H5Tree:
 
 
 def _in_file_order(addresses: dict[tuple[str, ...], int]) -> Iterator[tuple[str, ...]]:
-    """Groups, each before what is in it, the members of each in the order in which they were written.
+    """Return groups, each before what is in it, the members of each in the order in which they were written.
 
     What is written later lies behind, but for what fits into room that became free. So the last address of all that is
     in a group counts.
@@ -113,8 +113,9 @@ def _in_file_order(addresses: dict[tuple[str, ...], int]) -> Iterator[tuple[str,
 
 
 def _links(group: Any) -> list[tuple[bytes, int, Any]]:
-    """The name, the kind and the address of each link of a group, told by one walk: to ask for each again takes as long
-    as all else. They come in the order of names, or in that in which they were made where the file keeps that."""
+    """Return the name, the kind and the address of each link of a group, told by one walk: to ask for each again takes
+    as long as all else. They come in the order of names, or in that in which they were made where the file keeps
+    that."""
     import h5py
 
     found: list[tuple[bytes, int, Any]] = []
@@ -125,7 +126,7 @@ def _links(group: Any) -> list[tuple[bytes, int, Any]]:
 
 
 def _refused(raw: bytes, kind: int, path: tuple[str, ...]) -> Note | None:
-    """Why a link is not followed; None for one that names an object of the same file."""
+    """Return why a link is not followed; None for one that names an object of the same file."""
     # No writer makes such a name; opening it would walk along it, through whatever link it names.
     if b"/" in raw or raw in (b"", b".", b".."):
         return _note("bad-name", path, "is a name with a '/' in it, which HDF5 does not allow")
@@ -137,7 +138,8 @@ def _refused(raw: bytes, kind: int, path: tuple[str, ...]) -> Note | None:
 
 
 def _dataset(dataset: Any, path: tuple[str, ...], dtypes: dict[Any, str | None]) -> Dataset | Note:
-    """An array's shape and dtype, or why it is passed over; `dtypes` are the names of dtypes that were met before."""
+    """Return an array's shape and dtype, or why it is passed over; `dtypes` are the names of dtypes that were met
+    before."""
     from h5py import h5d, h5s
 
     plan = dataset.get_create_plist()
@@ -172,8 +174,8 @@ def _note(code: str, path: tuple[str, ...], what: str) -> Note:
 
 
 def configuration(root: Any, most: int) -> tuple[bytes | None, str | None, str | None]:
-    """What an open file says of its model: the configuration of at most `most` bytes, the version of Keras, and what
-    it was compiled with."""
+    """Return what an open file says of its model: the configuration of at most `most` bytes, the version of Keras, and
+    what it was compiled with."""
     texts = _joined(root.id, "model_config", most)
     if texts is not None:
         return b"".join(texts), text_attribute(root.id, "keras_version"), text_attribute(root.id, "training_config")
@@ -183,19 +185,19 @@ def configuration(root: Any, most: int) -> tuple[bytes | None, str | None, str |
 
 
 def text_attribute(owner: Any, name: str) -> str | None:
-    """A text attribute of an open group or dataset; None where there is none, or where it is not a text."""
+    """Return a text attribute of an open group or dataset; None where there is none, or where it is not a text."""
     found = _texts(owner, name, MAX_ATTRIBUTE_BYTES)
     return _decoded(found[0]) if found is not None and len(found) == 1 else None
 
 
 def names_attribute(owner: Any, name: str) -> list[str] | None:
-    """A list of names; None where there is none."""
+    """Return a list of names; None where there is none."""
     found = _joined(owner, name, MAX_ATTRIBUTE_BYTES)
     return None if found is None else [_decoded(one) for one in found]
 
 
 def has_attribute(owner: Any, name: str) -> bool:
-    """Whether an open group or dataset has an attribute, whatever it is."""
+    """Return whether an open group or dataset has an attribute, whatever it is."""
     import h5py
 
     return bool(h5py.h5a.exists(owner, name.encode()))
@@ -206,7 +208,8 @@ def _decoded(text: bytes) -> str:
 
 
 def _joined(owner: Any, name: str, most: int) -> list[bytes] | None:
-    """The texts of an attribute, or of name0, name1, … where they were too long for one; None where there is none."""
+    """Return the texts of an attribute, or of name0, name1, … where they were too long for one; None where there is
+    none."""
     found = _texts(owner, name, most)
     if found is not None:
         return found
@@ -222,7 +225,8 @@ def _joined(owner: Any, name: str, most: int) -> list[bytes] | None:
 
 
 def _texts(owner: Any, name: str, most: int) -> list[bytes] | None:
-    """The texts of an attribute, one or an array of them; its stated type and size are checked before it is read."""
+    """Return the texts of an attribute, one or an array of them; its stated type and size are checked before it is
+    read."""
     import h5py
     import numpy as np
 

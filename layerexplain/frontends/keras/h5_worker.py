@@ -95,7 +95,7 @@ class H5Files:
             raise SourceError(f"is asked for {what!r}, which is not known")
 
     def _values(self, root: Any, request: dict[str, Any], answers: IO[bytes]) -> None:
-        """The values, a piece at a time, so that they are never all here; what fails later ends the child."""
+        """Send the values, a piece at a time, so that they are never all here; what fails later ends the child."""
         dataset, dtype = _checked(root, request)
         pieces = _blocks(dataset, dtype)
         first = next(pieces, None)
@@ -121,7 +121,7 @@ class H5Files:
         return self._root
 
     def _file(self) -> WindowFile:
-        """The bytes of the file, which the program may have to give."""
+        """Return the bytes of the file, which the program may have to give."""
         place = self._target
         if place["served"] is not None:
             return WindowFile(self._served, place["served"])
@@ -151,7 +151,7 @@ def limit(what: str, most: int) -> None:
 
 
 def memory_in_use() -> int:
-    """The bytes of memory that this process has, as `RLIMIT_AS` counts them; plenty where that is not known."""
+    """Return the bytes of memory that this process has, as `RLIMIT_AS` counts them; plenty where that is not known."""
     with suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -164,7 +164,7 @@ def memory_in_use() -> int:
 
 
 def _checked(root: Any, request: dict[str, Any]) -> tuple[Any, str]:
-    """A dataset that was listed before, if what it states is in proportion to what it stores."""
+    """Return a dataset that was listed before, if what it states is in proportion to what it stores."""
     path = request["path"]
     try:
         dataset = root[path]
@@ -178,7 +178,7 @@ def _checked(root: Any, request: dict[str, Any]) -> tuple[Any, str]:
 
 
 def _blocks(dataset: Any, dtype: str) -> Iterator[Any]:
-    """The values in pieces of at most 16 MiB or so, as NumPy arrays: memory does not follow their number."""
+    """Yield the values in pieces of at most 16 MiB or so, as NumPy arrays: memory does not follow their number."""
     try:
         for window in windows(dataset.shape, max(_BLOCK_BYTES // max(dataset.dtype.itemsize, 1), 1)):
             yield without_bfloat16(dataset[window], dtype)
@@ -187,7 +187,7 @@ def _blocks(dataset: Any, dtype: str) -> Iterator[Any]:
 
 
 def _with_progress(blocks: Iterator[Any], answers: IO[bytes]) -> Iterator[Any]:
-    """The same pieces; every `_TOLD_BYTES`, how many bytes were gone through is reported."""
+    """Yield the same pieces; every `_TOLD_BYTES`, how many bytes were gone through is reported."""
     done = reported = 0
     for block in blocks:
         yield block
@@ -199,7 +199,7 @@ def _with_progress(blocks: Iterator[Any], answers: IO[bytes]) -> Iterator[Any]:
 
 
 def without_bfloat16(values: Any, dtype: str) -> Any:
-    """Values as numbers; bfloat16 as float32, which holds all of its values."""
+    """Return values as numbers; bfloat16 as float32, which holds all of its values."""
     import numpy as np
 
     values = np.asarray(values)

@@ -18,7 +18,8 @@ from layerexplain.frontends.keras.config_values import (
 )
 from layerexplain.frontends.keras.old_names import modern_layer
 from layerexplain.frontends.value_text import kind_of_value, short_text
-from layerexplain.model import ForeignFunction, Kind, Layer, Shape, package_and_class
+from layerexplain.layers.registry import facts_of
+from layerexplain.model import ForeignFunction, Kind, Layer, Model, Shape, package_and_class, values_inside
 
 TF_OPERATIONS = frozenset(
     {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "ClassMethod", "InstanceMethod", "InstanceProperty"}
@@ -43,7 +44,7 @@ _INPUT_KEYS = ("batch_shape", "batch_input_shape", "shape", "input_shape")
 
 
 def read_layer(item: Any, context: ConfigContext, owner: str = "", *, keras3: bool = False) -> Layer:
-    """A layer object {class_name, config, …} as a `Layer`; `name` is "" where the file gives none.
+    """Return a layer object {class_name, config, …} as a `Layer`; `name` is "" where the file gives none.
 
     `owner` is the layer whose configuration holds it ("" for one that is listed in a model); `keras3` says that
     the model's nodes are those of Keras 3, where an operation in an .h5 file has no module to tell it by.
@@ -72,6 +73,8 @@ def _layer(
         inner = context.inside(owner or name)
         model = context.model(item, inner, name)
         kept = {key: config[key] for key in ("trainable", "dtype") if key in config}
+        if not context.old:
+            model, kept = _with_own_flag(model, kept)
         if "dtype" in kept:
             kept["dtype"] = dtype_name(kept["dtype"])
         return Layer(name, type_name, "model", kept, model, package, build_shape)
@@ -90,11 +93,27 @@ def _layer(
         _note_what_it_leads_to(type_name, config, owner or name, context)
     if type_name == "Lambda":
         config = _without_code(config, owner or name, context)
-    return Layer(name, type_name, kind, plain_config(config, owner or name, context), None, package, build_shape)
+    plain = plain_config(config, owner or name, context)
+    if kind == "layer" and plain.get("trainable") is False and not context.old and _hands_on_nothing(type_name, plain):
+        del plain["trainable"]
+    return Layer(name, type_name, kind, plain, None, package, build_shape)
+
+
+def _with_own_flag(model: Model, config: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
+    """Return a nested model, and what is kept of its configuration, without the flag `trainable`: where Keras 3 loads a
+    configuration, each weight follows the flag of the layer that owns it."""
+    return model._replace(trainable=True), {key: value for key, value in config.items() if key != "trainable"}
+
+
+def _hands_on_nothing(type_name: str, config: Mapping[str, Any]) -> bool:
+    """Return whether `trainable: false` freezes nothing of a layer that Keras 3 loads: the layers that own its weights
+    have flags of their own, in its configuration or as it makes them."""
+    holds_layers = any(isinstance(one, Layer) for one in values_inside([*config.values()]))
+    return holds_layers or facts_of(type_name).trains_inside
 
 
 def class_and_config(item: Any, owner: str = "") -> tuple[str, Any]:
-    """The class name and the configuration (a dict, or a list where a Sequential may have one) of an object."""
+    """Return the class name and the configuration (a dict, or a list where a Sequential may have one) of an object."""
     where = f"in '{owner}', a" if owner else "a"
     if not isinstance(item, dict):
         raise SpecError(f"{where} layer is {kind_of_value(item)}; an object with class_name and config is needed")
@@ -112,7 +131,7 @@ def class_and_config(item: Any, owner: str = "") -> tuple[str, Any]:
 
 
 def is_model(class_name: str, config: Any) -> bool:
-    """Whether an object holds a model: a Sequential, or whatever lists layers and how they are wired."""
+    """Return whether an object holds a model: a Sequential, or whatever lists layers and how they are wired."""
     if class_name == "Sequential" or is_graph(class_name, config):
         return True
     if not isinstance(config, dict) or not isinstance(config.get("layers"), (list, tuple)):
@@ -121,12 +140,12 @@ def is_model(class_name: str, config: Any) -> bool:
 
 
 def is_graph(class_name: str, config: Any) -> bool:
-    """Whether an object is a Graph container of Keras 0.3 or 1."""
+    """Return whether an object is a Graph container of Keras 0.3 or 1."""
     return class_name == "Graph" and isinstance(config, dict) and "node_config" in config
 
 
 def input_config(config: Any, name: str) -> dict[str, Any]:
-    """An InputLayer's arguments of any generation as {"batch_shape": tuple or None, "dtype": str}."""
+    """Return an InputLayer's arguments of any generation as {"batch_shape": tuple or None, "dtype": str}."""
     if not isinstance(config, dict):
         raise SpecError(f"config is {kind_of_value(config)}; an object with batch_shape is needed", layer=name)
     key = next((key for key in _INPUT_KEYS if config.get(key) is not None), None)
@@ -138,7 +157,7 @@ def input_config(config: Any, name: str) -> dict[str, Any]:
 
 
 def sizes(value: Any, key: str, layer: str) -> Shape:
-    """A shape that must be one: sizes from 0, or None. Raises SpecError otherwise."""
+    """Return a shape that must be one: sizes from 0, or None. Raises SpecError otherwise."""
     if isinstance(value, (list, tuple)) and len(value) > MAX_AXES:
         raise SpecError(f"{key} has {len(value):,} axes; at most {MAX_AXES} are read", layer=layer)
     shape = shape_value(value)
@@ -148,7 +167,7 @@ def sizes(value: Any, key: str, layer: str) -> Shape:
 
 
 def first_input_shape(type_name: str, config: Any) -> Shape | None:
-    """The input shape (with the batch) that a first layer carries itself, as Keras 1 and 2 wrote it, or None."""
+    """Return the input shape (with the batch) that a first layer carries itself, as Keras 1 and 2 wrote it, or None."""
     if not isinstance(config, dict):
         return None
     for key in ("batch_input_shape", "batch_shape"):
@@ -168,7 +187,7 @@ def first_input_shape(type_name: str, config: Any) -> Shape | None:
 
 
 def without_input_keys(config: Mapping[str, Any], type_name: str) -> Mapping[str, Any]:
-    """The arguments without those that only say what the first layer's input is."""
+    """Return the arguments without those that only say what the first layer's input is."""
     drop = {"batch_input_shape", "input_shape", "input_length", "batch_size"}
     if not type_name.endswith("Embedding"):
         drop |= {"input_dim", "batch_shape"}
@@ -214,7 +233,7 @@ def _origin(item: Mapping[str, Any], class_name: str, config: Any, keras3: bool)
 
 
 def _note_what_it_leads_to(type_name: str, config: Mapping[str, Any], name: str, context: ConfigContext) -> None:
-    """Notes on files that Keras would open for a layer, and on a pickle that it would load."""
+    """Note files that Keras would open for a layer, and a pickle that it would load."""
     if type_name == "TorchModuleWrapper":
         context.note("code-in-file", name, "contains a pickled PyTorch module, which is not unpickled")
     for key in ("vocabulary", "filepath"):
@@ -223,7 +242,7 @@ def _note_what_it_leads_to(type_name: str, config: Mapping[str, Any], name: str,
 
 
 def _without_code(config: Mapping[str, Any], name: str, context: ConfigContext) -> dict[str, Any]:
-    """A Lambda's arguments with each function that is kept as code (Keras 1 and 2) replaced by a `Function`."""
+    """Return a Lambda's arguments with each function that is kept as code (Keras 1 and 2) replaced by a `Function`."""
     plain = {key: value for key, value in config.items() if key not in _BESIDE_FUNCTIONS}
     noted: list[ForeignFunction] = []
     for key in ("function", "output_shape", "mask"):

@@ -15,7 +15,8 @@ _SECONDS = 3
 
 
 def read_legacy_h5(source: str | bytes) -> Model:
-    """The model of a legacy .h5 file, by its path or its bytes; for a file of weights alone, the layers that they show.
+    """Return the model of a legacy .h5 file, by its path or its bytes; for a file of weights alone, the layers that
+    they show.
 
     Raises SourceError where it is damaged or no file of Keras.
     """
@@ -31,7 +32,8 @@ def read_legacy_h5(source: str | bytes) -> Model:
 
 
 def _training(text: str | None) -> Any:
-    """What the file says of the loss and the optimizer; None where that is damaged, since no layer rests on it."""
+    """Return what the file says of the loss and the optimizer; None where that is damaged, since no layer rests on
+    it."""
     try:
         return None if text is None else parse_json(text.encode(), "the attribute training_config")
     except SourceError:

@@ -12,16 +12,18 @@ from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config import read_config
 from layerexplain.frontends.keras.shared_objects import with_live_objects
 from layerexplain.frontends.training import with_training
-from layerexplain.model import Model
+from layerexplain.layers.registry import facts_of
+from layerexplain.model import Layer, Model, values_inside
 
 
 def is_live_model(source: Any) -> bool:
-    """Whether an object can be asked for its configuration as Keras objects can."""
+    """Return whether an object can be asked for its configuration as Keras objects can."""
     return callable(getattr(source, "get_config", None)) and not isinstance(source, type)
 
 
 def read_live_model(model: Any) -> Model:
-    """The architecture of a live model. Raises SourceError where the object is a layer or cannot say what it is."""
+    """Return the architecture of a live model. Raises SourceError where the object is a layer or cannot say what it
+    is."""
     cls = type(model)
     if not hasattr(model, "layers"):
         raise SourceError(f"a {cls.__name__} object is not a model; a Keras model has layers and get_config()")
@@ -30,11 +32,33 @@ def read_live_model(model: Any) -> Model:
     package = next((name for name in roots if name in ("keras", "tf_keras")), "")
     version = getattr(sys.modules.get(package), "__version__", None)
     read = _with_optimizer(read_config(document, keras_version=version)._replace(format="keras-model"), model)
+    read = read._replace(layers=_with_frozen_parts(read.layers, model))
     return with_live_objects(read, model) if read.calls else read
 
 
+def _with_frozen_parts(layers: tuple[Layer, ...], model: Any) -> tuple[Layer, ...]:
+    """Return the layers of a live model. Of one whose inner layers have flags of their own, the variables say whether
+    it is frozen: set on the layer, the flag reaches them; given when it was made, it does not."""
+    objects = {getattr(one, "name", None): one for one in getattr(model, "layers", ())}
+    found = []
+    for layer in layers:
+        own = objects.get(layer.name)
+        if own is not None and layer.model is not None:
+            inner = layer.model._replace(layers=_with_frozen_parts(layer.model.layers, own))
+            layer = layer._replace(model=inner)
+        elif own is not None and any(
+            isinstance(one, Layer) and facts_of(one.type).trains_inside for one in values_inside(layer)
+        ):
+            flags = [getattr(one, "trainable", True) for one in getattr(own, "variables", ())]
+            if flags and not any(flags):
+                layer = layer._replace(config={**layer.config, "trainable": False})
+        found.append(layer)
+    return tuple(found)
+
+
 def _with_optimizer(read: Model, model: Any) -> Model:
-    """The model with its optimizer, which Keras leaves out of to_json() where a schedule gives the learning rate."""
+    """Return the model with its optimizer, which Keras leaves out of to_json() where a schedule gives the learning
+    rate."""
     optimizer = getattr(model, "optimizer", None)
     if read.training is None or read.training.optimizer is not None or optimizer is None:
         return read
@@ -46,7 +70,8 @@ def _with_optimizer(read: Model, model: Any) -> Model:
 
 
 def _serialized(model: Any) -> Any:
-    """The model's {class_name, config}: its to_json() where that works, since it makes plain data of everything."""
+    """Return the model's {class_name, config}: its to_json() where that works, since it makes plain data of
+    everything."""
     text = None
     if hasattr(model, "to_json"):
         with suppress(Exception):  # A model's own get_config may raise anything; get_config is asked next.
@@ -69,8 +94,8 @@ def _serialized(model: Any) -> Any:
 
 
 def _with_graphs(document: Any, model: Any) -> Any:
-    """The document with the graph of the model, and of each model in it, that is Functional but whose class writes the
-    arguments of its own `__init__` in place of its layers, as keras-hub's backbones do."""
+    """Return the document with the graph of the model, and of each model in it, that is Functional but whose class
+    writes the arguments of its own `__init__` in place of its layers, as keras-hub's backbones do."""
     if _functional_class(model) is None or not isinstance(document, dict):
         return document
     config = document.get("config")
@@ -96,13 +121,13 @@ def _name_of(item: Mapping[str, Any]) -> str:
 
 
 def _functional_class(model: Any) -> Any:
-    """The class Functional of the Keras that a model is of; None for a model of another kind."""
+    """Return the class Functional of the Keras that a model is of; None for a model of another kind."""
     of_keras = [cls for cls in type(model).__mro__ if cls.__module__.split(".", 1)[0] in ("keras", "tf_keras")]
     return next((cls for cls in of_keras if cls.__name__ == "Functional"), None)
 
 
 def _graph(model: Any) -> dict[str, Any] | None:
-    """The configuration that a plain Functional model of the same tensors has; None where Keras makes none."""
+    """Return the configuration that a plain Functional model of the same tensors has; None where Keras makes none."""
     cls = _functional_class(model)
     with suppress(Exception):  # layers of one's own may raise anything
         if cls.__module__.startswith("tf_keras."):

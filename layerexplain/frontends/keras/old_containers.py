@@ -15,7 +15,7 @@ from layerexplain.model import Layer, Model, TensorRef
 
 
 def keras_0_item(layer: Any) -> dict[str, Any]:
-    """An object of Keras 0.3 {name: class, custom_name: name, …arguments} as {class_name, config}."""
+    """Return an object of Keras 0.3 {name: class, custom_name: name, …arguments} as {class_name, config}."""
     if not isinstance(layer, dict) or not isinstance(layer.get("name"), str):
         raise SpecError(f"a layer is {kind_of_value(layer)}; an object with the class in `name` is needed")
     class_name = layer["name"]
@@ -61,7 +61,7 @@ class _Wiring(ModelBuilder):
         return layer.name
 
     def merge(self, name: str, config: Mapping[str, Any], refs: list[TensorRef]) -> TensorRef:
-        """Several tensors made one, as a node of a Graph or a Merge says."""
+        """Return several tensors made one, as a node of a Graph or a Merge says."""
         return self.call(self.add({"class_name": "Merge", "config": {"name": name, **config}}), (refs,))
 
     def find(self, name: Any, user: str) -> TensorRef:
@@ -71,7 +71,7 @@ class _Wiring(ModelBuilder):
 
 
 def read_graph(config: Mapping[str, Any], context: ConfigContext) -> Model:
-    """The model of a Graph container: inputs, nodes that name what they take, outputs.
+    """Return the model of a Graph container: inputs, nodes that name what they take, outputs.
 
     Raises SpecError for a node that takes what does not stand before it, or that has no layer.
     """
@@ -101,7 +101,7 @@ def _node(wiring: _Wiring, name: str, entry: Mapping[str, Any], item: Any) -> Te
 
 
 def _taken(wiring: _Wiring, name: str, entry: Mapping[str, Any], merged: str) -> TensorRef:
-    """The tensor that a node or an output takes: one that it names, or several merged."""
+    """Return the tensor that a node or an output takes: one that it names, or several merged."""
     several = entry.get("inputs") or []
     if entry.get("input") is not None or not several:
         return wiring.find(entry.get("input"), name)
@@ -117,7 +117,7 @@ def _merge_config(entry: Mapping[str, Any]) -> dict[str, Any]:
 def read_merged_sequence(
     name: str, branches: list[Any], items: list[Any], context: ConfigContext, trainable: bool
 ) -> Model:
-    """The model of a Sequential whose first item merges branches; each branch has an input of its own."""
+    """Return the model of a Sequential whose first item merges branches; each branch has an input of its own."""
     wiring = _Wiring(context)
     refs = [_branch(wiring, branch) for branch in branches]
     merge = {key: value for key, value in items[0]["config"].items() if key not in ("layers", "name")}
@@ -158,7 +158,7 @@ def _object(value: Any, key: str) -> Mapping[str, Any]:
 
 
 def _entries(config: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The entries of the list `key`, by their names."""
+    """Yield the entries of the list `key`, by their names."""
     for one in _list(config.get(key, []), key):
         entry = _object(one, key)
         if not name_in(entry):

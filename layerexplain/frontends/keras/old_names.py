@@ -64,7 +64,7 @@ OLD_CLASSES = frozenset(_CLASSES) | {"Merge", "ThresholdedReLU", "GRU", "GRUCell
 
 
 def modern_layer(class_name: str, config: Mapping[str, Any], *, tells_module: bool) -> tuple[str, Mapping[str, Any]]:
-    """A layer of any Keras as (class name, arguments) in today's names; what is today's already stays as it is.
+    """Return a layer of any Keras as (class name, arguments) in today's names; what is today's already stays as it is.
 
     `tells_module` is True for the objects of Keras 3, which state the module of their class.
     """
@@ -98,7 +98,7 @@ def todays_argument(class_name: str, argument: str) -> str:
 
 
 def is_older(class_name: str, argument: str) -> bool:
-    """Whether an argument of a layer is one of Keras 0.3 or 1, with another name today or none.
+    """Return whether an argument of a layer is one of Keras 0.3 or 1, with another name today or none.
 
     >>> is_older("Dense", "init"), is_older("Embedding", "dropout"), is_older("Dense", "units")
     (True, True, False)
@@ -151,7 +151,7 @@ def _merge(config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _dot_axes(value: Any) -> Any:
-    """One axis, or one for each of the two tensors; Keras 0.3 had a list of axes for each."""
+    """Return one axis, or one for each of the two tensors; Keras 0.3 had a list of axes for each."""
     if isinstance(value, (list, tuple)):
         return [item[0] if isinstance(item, (list, tuple)) and len(item) == 1 else item for item in value]
     return value

@@ -27,26 +27,26 @@ Value = int | memoryview
 
 
 def fields(data: bytes | memoryview) -> Iterator[tuple[int, Value]]:
-    """(number, value) of each field of a message, in its order. Raises SourceError where the bytes are no message."""
+    """Yield (number, value) of each field of a message, in its order. Raises SourceError where the bytes are none."""
     view = memoryview(data)
     for number, _, at, stop, value in _heads(lambda start, end: view[start:end], 0, len(view)):
         yield number, view[at:stop] if value is None else value
 
 
 def messages(data: bytes | memoryview, number: int) -> Iterator[memoryview]:
-    """The values of all fields of one number that hold bytes."""
+    """Yield the values of all fields of one number that hold bytes."""
     for found, value in fields(data):
         if found == number and isinstance(value, memoryview):
             yield value
 
 
 def text(value: Value | None) -> str:
-    """A field's value as text; "" where it is a number or missing. What is no UTF-8 is replaced."""
+    """Return a field's value as text; "" where it is a number or missing. What is no UTF-8 is replaced."""
     return bytes(value).decode("utf-8", "replace") if isinstance(value, memoryview) else ""
 
 
 def signed(value: Value | None) -> int:
-    """A field's value as a signed number of 64 bits; 0 where it is bytes or missing."""
+    """Return a field's value as a signed number of 64 bits; 0 where it is bytes or missing."""
     if not isinstance(value, int):
         return 0
     return value - (1 << 64) if value >= 1 << 63 else value
@@ -70,7 +70,7 @@ def sections(file: IO[bytes], start: int, end: int, number: int) -> Iterator[tup
 def _heads(
     part: Callable[[int, int], memoryview], at: int, end: int
 ) -> Iterator[tuple[int, int, int, int, int | None]]:
-    """(number, wire type, start, end, value) of each field; the value only of a number that the head holds itself."""
+    """Yield (number, wire type, start, end, value) of each field; the value only of a number in the head itself."""
     count = 0
     while at < end:
         count += 1
@@ -103,7 +103,7 @@ def numbers(packed: memoryview) -> Iterator[int]:
 
 
 def read_varint(view: memoryview, at: int) -> tuple[int, int]:
-    """A number of up to 64 bits, seven to a byte, and the place behind it."""
+    """Return a number of up to 64 bits, seven to a byte, and the place behind it."""
     result = shift = 0
     while True:
         if at >= len(view) or shift > 63:

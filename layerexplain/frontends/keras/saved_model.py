@@ -68,17 +68,17 @@ class KerasNode(NamedTuple):
 
 
 def is_saved_model(head: bytes) -> bool:
-    """Whether a file begins as saved_model.pb does: the schema's version, then the graph."""
+    """Return whether a file begins as saved_model.pb does: the schema's version, then the graph."""
     return head[:3] == b"\x08\x01\x12"
 
 
 def is_keras_metadata(head: bytes) -> bool:
-    """Whether a file begins as keras_metadata.pb does."""
+    """Return whether a file begins as keras_metadata.pb does."""
     return head[:1] == b"\n" and KERAS_IDENTIFIER.encode() in head[:256]
 
 
 def read_saved_model_directory(path: str) -> Model:
-    """The model of a SavedModel directory. Raises SourceError where it is damaged."""
+    """Return the model of a SavedModel directory. Raises SourceError where it is damaged."""
     has_objects = SAVED_MODEL in names_in(path)
     name = SAVED_MODEL if has_objects else METADATA
     with open_regular(in_folder(path, name), name) as file:
@@ -86,7 +86,7 @@ def read_saved_model_directory(path: str) -> Model:
 
 
 def read_saved_model_file(file: IO[bytes], directory: str | None) -> Model:
-    """The model of a saved_model.pb; what Keras wrote beside it, in its directory, is read with it."""
+    """Return the model of a saved_model.pb; what Keras wrote beside it, in its directory, is read with it."""
     if directory is not None and is_file_in(directory, METADATA):
         with open_regular(in_folder(directory, METADATA)) as metadata:
             model = read_keras_metadata(metadata)
@@ -102,7 +102,7 @@ def read_saved_model_file(file: IO[bytes], directory: str | None) -> Model:
 
 
 def read_keras_metadata(file: IO[bytes]) -> Model:
-    """The model of a keras_metadata.pb."""
+    """Return the model of a keras_metadata.pb."""
     return _keras_model(_nodes_of_metadata(file))
 
 
@@ -121,7 +121,7 @@ def _keras_model(nodes: list[KerasNode]) -> Model:
 
 
 def _tree(nodes: list[KerasNode]) -> KerasNode:
-    """The root, with the nodes as a tree by their paths: `root.block.d1` hangs below `root.block`."""
+    """Return the root, with the nodes as a tree by their paths: `root.block.d1` hangs below `root.block`."""
     trees: dict[str, KerasNode] = {}
     for node in nodes:
         if trees.setdefault(node.path, node) is not node:
@@ -137,7 +137,7 @@ def _tree(nodes: list[KerasNode]) -> KerasNode:
 
 
 def _item(tree: KerasNode) -> dict[str, Any]:
-    """A layer or model as the {class_name, config, …} that a configuration has."""
+    """Return a layer or model as the {class_name, config, …} that a configuration has."""
     facts = tree.facts
     model = facts.get("model_config")
     if isinstance(model, dict) and isinstance(model.get("class_name"), str) and model.get("config"):
@@ -152,7 +152,7 @@ def _item(tree: KerasNode) -> dict[str, Any]:
 
 
 def _graphless_item(tree: KerasNode) -> dict[str, Any]:
-    """An object below a subclassed model, with those below it that its configuration does not list."""
+    """Return an object below a subclassed model, with those below it that its configuration does not list."""
     item = _item(tree)
     facts = tree.facts
     if isinstance(item["config"], dict) and "name" not in item["config"]:
@@ -163,8 +163,8 @@ def _graphless_item(tree: KerasNode) -> dict[str, Any]:
 
 
 def _with_variables(model: Model, saved: SavedModel) -> Model:
-    """A model without a graph whose layers of unknown classes have the variables that are named after them: `m/mine/w`
-    is one of `mine`. Those that are named after no layer have rows of their own."""
+    """Return a model without a graph whose layers of unknown classes have the variables that are named after them:
+    `m/mine/w` is one of `mine`. Those that are named after no layer have rows of their own."""
     everyone = {layer.name for layer in model.layers}
     names = {
         layer.name
@@ -191,7 +191,7 @@ def _with_variables(model: Model, saved: SavedModel) -> Model:
 
 
 def _export(saved: SavedModel, name: str) -> Model:
-    """The signatures and variables of a SavedModel without layers."""
+    """Return the signatures and variables of a SavedModel without layers."""
     signatures = [one for one in saved.signatures if not one.name.startswith("__")]
     first = sorted(signatures, key=lambda one: one.name != "serving_default")[:1]
     inputs = [
@@ -213,7 +213,7 @@ def _export(saved: SavedModel, name: str) -> Model:
 
 
 def _variables(saved: SavedModel) -> list[StoredVariable]:
-    """The variables of a SavedModel, once each: those that a Keras export lists, or else all."""
+    """Return the variables of a SavedModel, once each: those that a Keras export lists, or else all."""
     objects = saved.objects
     listed = objects[0].children.get("variables", len(objects)) if objects else 0
     children = objects[listed].children if listed < len(objects) else {}
@@ -223,7 +223,7 @@ def _variables(saved: SavedModel) -> list[StoredVariable]:
 
 
 def _owners(variables: list[StoredVariable], taken: set[str]) -> list[Layer]:
-    """One row per object that the variables' names show: `dense/kernel` and `dense/bias` belong to `dense`."""
+    """Return one row per object that the variables' names show: `dense/kernel` and `dense/bias` belong to `dense`."""
     owners: dict[str, tuple[FreeNames, list[StoredVariable]]] = {}
     for variable in variables:
         owner, _, name = variable.name.partition(":")[0].rpartition("/")
@@ -234,7 +234,7 @@ def _owners(variables: list[StoredVariable], taken: set[str]) -> list[Layer]:
 
 
 def _signature_text(signature: ServedFunction) -> str:
-    """A signature in words: `serving_default(x: float32 (None, 4)) → output_0: float32 (None, 2)`."""
+    """Return a signature in words: `serving_default(x: float32 (None, 4)) → output_0: float32 (None, 2)`."""
 
     def side(tensors: Mapping[str, tuple[str, Any]]) -> str:
         return ", ".join(
@@ -250,7 +250,8 @@ def _signature_text(signature: ServedFunction) -> str:
 
 
 def read_saved_model_proto(file: IO[bytes]) -> SavedModel:
-    """The objects and signatures of a saved_model.pb. Raises SourceError where it is damaged or is something else.
+    """Return the objects and signatures of a saved_model.pb. Raises SourceError where it is damaged or is something
+    else.
 
     The graph, which may hold gigabytes of constants, is passed over.
     """
@@ -273,7 +274,7 @@ def read_saved_model_proto(file: IO[bytes]) -> SavedModel:
 
 
 def keras_nodes_in(folder: str) -> list[KerasNode]:
-    """The layers and models that a SavedModel directory tells of, each before what hangs below it."""
+    """Return the layers and models that a SavedModel directory tells of, each before what hangs below it."""
     if is_file_in(folder, METADATA):
         with open_regular(in_folder(folder, METADATA), METADATA) as file:
             return _nodes_of_metadata(file)
@@ -289,14 +290,14 @@ def _must_be_few(count: int, most: int, what: str) -> None:
 
 
 def _checked_path(path: str) -> str:
-    """The way to an object; raises SourceError for one that no model has."""
+    """Return the way to an object; raises SourceError for one that no model has."""
     if len(path) > MAX_SAVED_PATH:
         raise SourceError(f"an object lies {len(path):,} characters deep; a path has at most {MAX_SAVED_PATH:,}")
     return path
 
 
 def _nodes_of_objects(saved: SavedModel) -> list[KerasNode]:
-    """Those of an object graph (TensorFlow before 2.5), each under the shortest path to it."""
+    """Return those of an object graph (TensorFlow before 2.5), each under the shortest path to it."""
     objects = saved.objects
     paths = {0: "root"} if objects else {}
     waiting = [*paths]
@@ -309,7 +310,7 @@ def _nodes_of_objects(saved: SavedModel) -> list[KerasNode]:
 
 
 def _nodes_of_metadata(file: IO[bytes]) -> list[KerasNode]:
-    """Those of a keras_metadata.pb."""
+    """Return those of a keras_metadata.pb."""
     data = file.read(MAX_CONFIG_BYTES + 1)
     if len(data) > MAX_CONFIG_BYTES:
         raise SourceError(f"{METADATA} has more than {MAX_CONFIG_BYTES:,} bytes; no model needs that many")
@@ -322,7 +323,8 @@ def _nodes_of_metadata(file: IO[bytes]) -> list[KerasNode]:
 
 
 def _of_keras(found: list[tuple[int, str, str, bytes]]) -> list[KerasNode]:
-    """The layers and models among objects (number, path, identifier, metadata), each before what hangs below it."""
+    """Return the layers and models among objects (number, path, identifier, metadata), each before what hangs below
+    it."""
     nodes = []
     for number, path, identifier, metadata in found:
         if identifier.startswith(KERAS_IDENTIFIER) and identifier not in NO_LAYERS:
@@ -363,7 +365,7 @@ def _object(data: memoryview) -> SavedObject:
 
 
 def _variable(data: memoryview) -> StoredVariable | None:
-    """A variable of an object graph; None where its rank is not stated."""
+    """Return a variable of an object graph; None where its rank is not stated."""
     found = dict(fields(data))
     shape = _shape(found.get(2))
     if shape is None:
@@ -377,7 +379,7 @@ def _dtype(value: Value | None) -> str:
 
 
 def _shape(value: Value | None) -> Shape | None:
-    """A TensorShapeProto; a dimension of -1 is unknown, and so is the rank where that is said."""
+    """Return a TensorShapeProto; a dimension of -1 is unknown, and so is the rank where that is said."""
     if not isinstance(value, memoryview):
         return ()
     sizes: list[int | None] = []

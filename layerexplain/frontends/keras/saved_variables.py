@@ -51,7 +51,8 @@ def variables_of_layers(path: str) -> Mapping[str, tuple[StoredVariable, ...]]:
 
 
 def _below(objects: Sequence[SavedObject], root: int) -> Iterator[StoredVariable]:
-    """The parameters below an object, each once, under the shortest names that lead to them: `kernel`, `cell/bias`."""
+    """Yield the parameters below an object, each once, under the shortest names that lead to them: `kernel`,
+    `cell/bias`."""
     seen = {0, root}
     waiting: list[tuple[int, tuple[str, ...]]] = [(root, ())]
     for number, path in waiting:  # grows as it is read

@@ -24,7 +24,8 @@ _MOST_NAMED = 3
 
 
 def object_number(item: Mapping[str, Any], config: Any) -> ObjectNumber | None:
-    """The number of a serialized layer that a file holds in several places; None where it has none, or no number."""
+    """Return the number of a serialized layer that a file holds in several places; None where it has none, or no
+    number."""
     number = item.get("shared_object_id")
     if type(number) is not int:
         return None
@@ -47,7 +48,8 @@ class PlacedLayer(NamedTuple):
 
 
 def all_layers(model: Model) -> Iterator[PlacedLayer]:
-    """All layers of a model, those of nested models and those in the arguments of layers too, in the file's order."""
+    """Yield all layers of a model, those of nested models and those in the arguments of layers too, in the file's
+    order."""
     waiting = [PlacedLayer((LayerNamed(layer.name),), layer) for layer in reversed(model.layers)]
     while waiting:
         placed = waiting.pop()
@@ -70,13 +72,13 @@ def all_layers(model: Model) -> Iterator[PlacedLayer]:
 
 
 def with_shared_objects(model: Model) -> Model:
-    """The model with what its layers' numbers say; notes where they cannot be true."""
+    """Return the model with what its layers' numbers say; notes where they cannot be true."""
     shared, notes = _ObjectNumbers(list(all_layers(model))).resolved()
     return model._replace(shared=tuple(shared), notes=(*model.notes, *notes)) if shared or notes else model
 
 
 def with_live_objects(model: Model, live: Any) -> Model:
-    """The model that was read of a live one, with what is the same object in that."""
+    """Return the model that was read of a live one, with what is the same object in that."""
     objects: dict[Steps, Any] = {(): live}
     listed: dict[Steps, dict[Any, Any]] = {}
     first: dict[int, Steps] = {}
@@ -157,14 +159,14 @@ class _ObjectNumbers:
         return found, notes
 
     def _alike_before(self, at: int) -> list[int]:
-        """The objects without a number that may be the one whose number was lost."""
+        """Return the objects without a number that may be the one whose number was lost."""
         layer = self.layers[at].layer
         alike = self._alike(layer.type, layer.name).get(self._content(at), [])
         return [i for i in alike[:_MOST_NAMED] if i < at]
 
 
 def _content(value: Any) -> Any:
-    """All that a file says of an object, without its number; equal for two configurations of one object."""
+    """Return all that a file says of an object, without its number; equal for two configurations of one object."""
     kind = type(value)
     if kind is Layer:
         return ("layer", value.type, value.name, value.kind, _content(value.config), _content(value.model))
@@ -180,7 +182,7 @@ def _content(value: Any) -> Any:
 
 
 def has_two_ways(type_: str) -> bool:
-    """Whether a layer of this type makes copies of the one that it is given: one forwards, one backwards."""
+    """Return whether a layer of this type makes copies of the one that it is given: one forwards, one backwards."""
     from layerexplain.layers.registry import find
 
     declaration = find(type_)

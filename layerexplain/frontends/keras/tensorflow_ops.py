@@ -17,7 +17,7 @@ _MOST_CONSTANTS = 100
 
 
 def raw_operation(config: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """What the configuration of a TensorFlowOpLayer says. Raises SpecError where it holds no operation."""
+    """Return what the configuration of a TensorFlowOpLayer says. Raises SpecError where it holds no operation."""
     node = config.get("node_def")
     if isinstance(node, str) and len(node) <= _LONGEST:
         node = _from_json(node) if node.lstrip().startswith("{") else _from_wire(node, name)
@@ -34,7 +34,7 @@ def raw_operation(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def with_constants(tensors: list[Any], constants: Mapping[int, Any]) -> list[Any]:
-    """The arguments of an operation: its tensors, and the constants in their places."""
+    """Return the arguments of an operation: its tensors, and the constants in their places."""
     arguments = list(tensors)
     for place in sorted(constants):
         arguments.insert(place, constants[place])
@@ -65,7 +65,7 @@ def _from_json(node: str) -> Any:
 
 
 def _from_wire(node: str, name: str) -> Any:
-    """A NodeDef (node_def.proto): 2 is the op, 5 the attributes as pairs of key and AttrValue."""
+    """Return a NodeDef (node_def.proto): 2 is the op, 5 the attributes as pairs of key and AttrValue."""
     from layerexplain.frontends.keras.protobuf import fields, messages, text
 
     data = node.encode("utf-8", "surrogatepass")
@@ -80,7 +80,7 @@ def _from_wire(node: str, name: str) -> Any:
 
 
 def _of_wire(value: memoryview) -> Any:
-    """An AttrValue (attr_value.proto) as JSON has it."""
+    """Return an AttrValue (attr_value.proto) as JSON has it."""
     import struct
 
     from layerexplain.frontends.keras.protobuf import DTYPES, fields, signed, text
@@ -102,7 +102,7 @@ def _of_wire(value: memoryview) -> Any:
 
 
 def _packed(part: memoryview) -> list[str]:
-    """The whole numbers of a ListValue, which stand packed in its field 3."""
+    """Return the whole numbers of a ListValue, which stand packed in its field 3."""
     from layerexplain.frontends.keras.protobuf import fields, numbers, signed
 
     found = [[value] if isinstance(value, int) else numbers(value) for number, value in fields(part) if number == 3]
@@ -110,7 +110,8 @@ def _packed(part: memoryview) -> list[str]:
 
 
 def _attribute(value: Any) -> Any:
-    """An AttrValue as a plain value: {"b": true}, {"i": "3"}, {"s": base64}, {"type": "DT_INT32"}, {"list": {…}}."""
+    """Return an AttrValue as a plain value: {"b": true}, {"i": "3"}, {"s": base64}, {"type": "DT_INT32"}, {"list":
+    {…}}."""
     if not isinstance(value, Mapping) or len(value) != 1:
         return None
     ((kind, content),) = value.items()

@@ -85,7 +85,7 @@ class WeightFile:
         return grouped((tensor.parts[:-1], tensor) for tensor in self.parameters)
 
     def read(self, tensor: StoredTensor) -> Any:
-        """The values of a tensor as a NumPy array; bfloat16 comes as float32, which holds all of its values.
+        """Return the values of a tensor as a NumPy array; bfloat16 comes as float32, which holds all of its values.
 
         Raises SourceError where they are damaged or absurdly larger than stored.
         """
@@ -100,7 +100,7 @@ class WeightFile:
         return np.frombuffer(answer.data, dtype=dtype).reshape(tensor.shape)
 
     def statistics(self, tensor: StoredTensor, hear: Callable[[int], None] | None = None) -> Statistics:
-        """What the values of a tensor are like; memory does not follow their number. Raises as `read` does.
+        """Return what the values of a tensor are like; memory does not follow their number. Raises as `read` does.
 
         `hear` is told how many bytes were gone through, now and then.
         """
@@ -129,7 +129,7 @@ def content_of(source: Any) -> str | bytes | None:
 
 @contextmanager
 def open_weights(source: str | os.PathLike[str] | bytes, *, patience: float = 8) -> Iterator[WeightFile | None]:
-    """The weights of a path or of a file's bytes, for as long as the `with`; None for a source that stores none.
+    """Open the weights of a path or of a file's bytes, for as long as the `with`; None for a source that stores none.
 
     `patience` is how many seconds of the processor's time listing them may take at most. Raises SourceError, with the
     source's name, for what cannot be opened or is damaged. No value is read.
@@ -181,6 +181,10 @@ class _Opening(NamedTuple):
         if path is None:
             return None  # what else has weights has them in files beside it
         folder, name = folder_of(path), os.path.basename(path)
+        if head[8:9] == b"{":
+            from layerexplain.frontends.hugging_face.safetensors import safetensors_weights
+
+            return safetensors_weights(folder, {name})
         if name in _SAVED_MODEL:
             return self._of_saved_model(folder)
         if head.lstrip()[:1] == b"{" and b'"weight_map"' in head:
@@ -224,7 +228,7 @@ class _Opening(NamedTuple):
     def _of_files(
         self, names: Container[str], read: Callable[[str], bytes], target: Callable[[str], H5Target]
     ) -> WeightFile | None:
-        """The weights among the files of a .keras archive, or of the same unzipped."""
+        """Return the weights among the files of a .keras archive, or of the same unzipped."""
         has_model = "config.json" in names
         if WEIGHTS in names:
             return self._classes({"": target(WEIGHTS)}, has_model=has_model)
@@ -258,7 +262,7 @@ class _Opening(NamedTuple):
 
     @staticmethod
     def _listing(target: H5Target, *, classes: bool, patience: float) -> tuple[WeightListing, float]:
-        """What is in a file, and how many seconds of the processor's time it took."""
+        """Return what is in a file, and how many seconds of the processor's time it took."""
         seconds = min(_LEAST_SECONDS + target.length / _LISTED_A_SECOND, patience)
         if seconds <= 0:
             raise SourceError("has weights in so many files that listing them takes too long")
@@ -267,7 +271,8 @@ class _Opening(NamedTuple):
 
 
 def _shard(folder: str, name: str) -> H5Target:
-    """A file of weights in a folder; a shard that is not a file of its own, such as a symbolic link, is refused."""
+    """Return a file of weights in a folder; a shard that is not a file of its own, such as a symbolic link, is
+    refused."""
     path = in_folder(folder, name)
     if name != WEIGHTS and (not is_file_in(folder, name) or (not is_remote(path) and os.path.islink(path))):
         raise SourceError(f"the index names {name!r}, and there is no such file beside it")
@@ -275,7 +280,7 @@ def _shard(folder: str, name: str) -> H5Target:
 
 
 def shard_files(data: bytes, what: str) -> list[str]:
-    """The names of the files that an index `{"weight_map": {path: name or names}}` lists, each once.
+    """Return the names of the files that an index `{"weight_map": {path: name or names}}` lists, each once.
 
     Raises SourceError where it is no such index, or where a name is not that of a file beside it.
     """
@@ -296,5 +301,5 @@ def shard_files(data: bytes, what: str) -> list[str]:
 
 
 def _is_plain(name: str) -> bool:
-    """Whether a name is that of a file, with no way out of its folder in it."""
+    """Return whether a name is that of a file, with no way out of its folder in it."""
     return name.endswith(_SHARD_ENDING) and not name.startswith(".") and not set(name) & set("/\\:\0")

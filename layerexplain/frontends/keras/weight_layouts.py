@@ -44,13 +44,14 @@ class WeightListing(NamedTuple):
 
 
 def list_weights(root: Any, *, classes: bool) -> dict[str, Any]:
-    """The listing of an open file as JSON has it; `classes` says that its layout is known to be the class layout."""
+    """Return the listing of an open file as JSON has it; `classes` says that its layout is known to be the class
+    layout."""
     found = _class_layout(root) if classes else _any_layout(root)
     return {**found._asdict(), "objects": list(found.objects), "names": list(found.names.items())}
 
 
 def as_listing(value: Mapping[str, Any]) -> WeightListing:
-    """The listing that `list_weights` gave, from JSON."""
+    """Return the listing that `list_weights` gave, from JSON."""
     fields = {key: _as_tuples(one) for key, one in value.items()}
     fields["tensors"] = tuple([StoredTensor(*one) for one in fields["tensors"]])
     fields["notes"] = tuple([Note(*one) for one in fields["notes"]])
@@ -65,7 +66,7 @@ def _as_tuples(value: Any) -> Any:
 
 
 def _class_layout(root: Any) -> WeightListing:
-    """Weights as Keras 2.12 and later keep them: `/layers/dense_1/vars/0`."""
+    """Return weights as Keras 2.12 and later keep them: `/layers/dense_1/vars/0`."""
     tree = list_tree(root)
     return WeightListing(
         "classes",
@@ -79,7 +80,7 @@ def _class_layout(root: Any) -> WeightListing:
 
 
 def joined(shards: Mapping[str, WeightListing]) -> WeightListing:
-    """The class layout of a model stored in several files; tensors in the order of their numbers."""
+    """Return the class layout of a model stored in several files; tensors in the order of their numbers."""
     names = {path: name for shard in shards.values() for path, name in shard.names.items()}
     tensors = [tensor._replace(file=file) for file, shard in shards.items() for tensor in shard.tensors]
     tensors.sort(key=lambda tensor: [_by_number(part) for part in tensor.parts])
@@ -95,7 +96,7 @@ def joined(shards: Mapping[str, WeightListing]) -> WeightListing:
 
 
 def _without_variables(path: Groups) -> Groups:
-    """The groups down to a layer, as later versions name them."""
+    """Return the groups down to a layer, as later versions name them."""
     own = path[:-1] if path[-1:] == (VARIABLES,) else path
     return tuple([LAYERS if part == _LAYERS_2_12 else part for part in own])
 
@@ -118,7 +119,8 @@ def _by_number(part: str) -> tuple[str, int, str]:
 
 
 def layer_of(groups: Groups, names: Mapping[Groups, str]) -> tuple[str, Groups]:
-    """The path of the layer that groups lead to, by names where the file has them, and the groups inside that layer.
+    """Return the path of the layer that groups lead to, by names where the file has them, and the groups inside that
+    layer.
 
     A layer is what a container `layers` holds, or what stands at the top (an attribute of a subclassed model).
     """
@@ -138,7 +140,7 @@ def layer_of(groups: Groups, names: Mapping[Groups, str]) -> tuple[str, Groups]:
 
 
 def _any_layout(root: Any) -> WeightListing:
-    """The weights of any HDF5 file that Keras writes; without a layout for one of another kind."""
+    """Return the weights of any HDF5 file that Keras writes; without a layout for one of another kind."""
     top = {name.decode("utf-8", "backslashreplace") for name in root.id}
     whole = has_attribute(root.id, "model_config") or has_attribute(root.id, "model_config0")
     is_graph_0 = top == {_GRAPH_0} and not whole and has_attribute(root[_GRAPH_0].id, "nb_params")
@@ -170,11 +172,11 @@ class _Legacy:
         self.taken: set[Groups] = set()
 
     def open(self, path: Groups) -> Any:
-        """A group of the tree, which holds no link that was not looked at."""
+        """Return a group of the tree, which holds no link that was not looked at."""
         return self.root["/" + "/".join(path)].id
 
     def layers(self, base: Groups) -> Iterator[StoredTensor]:
-        """The weights of all layers, in the order of the lists."""
+        """Yield the weights of all layers, in the order of the lists."""
         listed = names_attribute(self.open(base), "layer_names")
         if listed is None:
             inside = {path[: len(base) + 1] for path in self.groups if len(path) > len(base)}
@@ -200,14 +202,14 @@ class _Legacy:
                 yield _tensor(dataset, (name, *own[:-1], variable), role_of(own[:-1], variable), name)
 
     def optimizer(self) -> Iterator[StoredTensor]:
-        """The optimizer's state."""
+        """Yield the optimizer's state."""
         for dataset in self.tree.datasets:
             if dataset.parts[0] == _OPTIMIZER:
                 self.taken.add(dataset.parts)
                 yield _tensor(dataset, dataset.parts, "optimizer")
 
     def unlisted(self) -> list[Note]:
-        """A note for each array that no list names: Keras does not read it either."""
+        """Return a note for each array that no list names: Keras does not read it either."""
         words = "is not in any list of weights, so Keras ignores it"
         left = [path for path in self.datasets if path not in self.taken]
         return [Note("unlisted-weight", None, f"/{'/'.join(path)} {words}") for path in left]

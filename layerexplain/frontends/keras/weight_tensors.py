@@ -67,12 +67,12 @@ def role_of(groups: Sequence[str], variable: str) -> Role:
 
 
 def stem(name: str) -> str:
-    """A name without its number: `dense_1` → `dense`."""
+    """Return a name without its number: `dense_1` → `dense`."""
     return re.sub(r"_\d+\Z", "", name)
 
 
 def plain_name(name: str) -> str:
-    """A variable's name without TensorFlow's number of the output: `kernel:0` → `kernel`."""
+    """Return a variable's name without TensorFlow's number of the output: `kernel:0` → `kernel`."""
     return re.sub(r":\d+$", "", name)
 
 
@@ -91,7 +91,7 @@ class Statistics(NamedTuple):
 
 
 def statistics(blocks: Iterable[Any]) -> Statistics:
-    """The statistics of all values in some NumPy arrays; memory does not follow their number. Means
+    """Return the statistics of all values in some NumPy arrays; memory does not follow their number. Means
     and spreads of the pieces are joined as Chan et al., 1979, do."""
     import numpy as np
 

@@ -105,8 +105,8 @@ class WeightTree:
         self._weighty |= {group[:n] for group in self._unbuilt for n in range(len(group) + 1)}
 
     def layers(self, root: Groups = (), depth: int = 0) -> tuple[Layer, ...]:
-        """The layers in a group, in the order in which they lie in the file, which is the model's for its list of
-        layers; with a row for the variables of the group itself, where it has some. `depth` is how deep it is in
+        """Return the layers in a group, in the order in which they lie in the file, which is the model's for its list
+        of layers; with a row for the variables of the group itself, where it has some. `depth` is how deep it is in
         other groups of layers."""
         names = FreeNames()
         found = []
@@ -117,7 +117,7 @@ class WeightTree:
         return tuple(found)
 
     def _objects(self, group: Groups) -> Iterator[Groups]:
-        """The objects in a group, those of its lists in their places."""
+        """Yield the objects in a group, those of its lists in their places."""
         for member in self._members.get(group, []):
             if self._is_object(member):
                 yield member
@@ -153,13 +153,14 @@ class WeightTree:
         return Layer(name, type_, "custom", {"variables": tuple(variables), "group": place})
 
     def name(self, tensor: StoredTensor, group: Groups) -> str:
-        """What an array is called below the object that a group stands for: `kernel`, `cell/bias`, or its number."""
+        """Return what an array is called below the object that a group stands for: `kernel`, `cell/bias`, or its
+        number."""
         inside = tensor.parts[len(group) : -1]
         return "/".join((*inside, self._variable(tensor, self._type_of_holder(group, inside))))
 
     def holder(self, tensor: StoredTensor, start: Groups) -> Steps | None:
-        """The steps to the object that holds an array, from the object in the group `start` (the model for no group);
-        None where a list is on the way, whose items have no names."""
+        """Return the steps to the object that holds an array, from the object in the group `start` (the model for no
+        group); None where a list is on the way, whose items have no names."""
         groups, done = tensor.parts[:-1], len(start)
         steps: list[Step] = []
         while done < len(groups):
@@ -178,14 +179,14 @@ class WeightTree:
         return tuple(steps)
 
     def _is_model(self, group: Groups, container: str) -> bool:
-        """Whether what a container of an object holds are layers of a model, which finds them by their names."""
+        """Return whether what a container of an object holds are layers of a model, which finds them by their names."""
         if not group or self._type(group) in self._models.values():
             return True
         inside = self._members.get((*group, LAYERS), [])
         return container == LAYERS and any(stem(member[-1]) == "input_layer" for member in inside)
 
     def tensors(self, layer: Layer, group: Groups) -> list[StoredTensor]:
-        """The arrays of a row that `layers` made."""
+        """Return the arrays of a row that `layers` made."""
         return self._direct.get(group, []) if layer.type == LOOSE else self._below(group)
 
     def _below(self, group: Groups) -> list[StoredTensor]:
@@ -195,8 +196,8 @@ class WeightTree:
     # Classes ----------------------------------------------------------------------------------------------------
 
     def _without_weights(self) -> set[Groups]:
-        """The objects that were never built: the file has nothing for them, and they are of a class that has weights.
-        Where it has nothing at all, these are also the objects of unknown classes."""
+        """Return the objects that were never built: the file has nothing for them, and they are of a class that has
+        weights. Where it has nothing at all, these are also the objects of unknown classes."""
         nothing = not self._weighty
         found = set()
         for group in self.stored.groups:
@@ -210,7 +211,7 @@ class WeightTree:
         return found
 
     def _type_by_names(self, group: Groups) -> str:
-        """The class of an object, as far as names and arrays show it."""
+        """Return the class of an object, as far as names and arrays show it."""
         if self._in_list(group):
             name = stem(group[-1])
         else:
@@ -234,12 +235,12 @@ class WeightTree:
         return known is None or not own or known[0][0][1] in (_ANY, len(own[0].shape))
 
     def _is_attention(self, group: Groups) -> bool:
-        """The four projections by which Keras's attention, and what is derived from it, keeps its weights."""
+        """Return the four projections by which Keras's attention, and what is derived from it, keeps its weights."""
         kernels = [self._direct.get((*group, part)) for part in _ATTENTION]
         return all(kernel is not None and len(kernel[0].shape) == 3 for kernel in kernels)
 
     def _type_of_holder(self, group: Groups, inside: Groups) -> str:
-        """The class of what holds an array: that of an object, or of one in its attributes."""
+        """Return the class of what holds an array: that of an object, or of one in its attributes."""
         type_ = self._type(group) if group else UNTOLD
         for depth in range(1, len(inside) + 1):
             own = self._type((*group, *inside[:depth]))
@@ -247,7 +248,7 @@ class WeightTree:
         return type_
 
     def _variable(self, tensor: StoredTensor, type_: str) -> str:
-        """A variable's name, if its layer's class and all arrays beside it show it; else its number."""
+        """Return a variable's name, if its layer's class and all arrays beside it show it; else its number."""
         known = _NAMED.get(type_)
         beside = self._direct.get(tensor.parts[:-1], [])
         if known is None or not known[1] <= len(beside) <= len(known[0]):

@@ -55,7 +55,7 @@ def with_stored_layers(model: Model, source: str | bytes) -> Model:
 
 
 def variable_rows(owners: Mapping[str, Iterable[StoredVariable]], taken: set[str]) -> list[Layer]:
-    """One row per owner of variables, under a free name; its type is the Keras layer of that name, if any."""
+    """Return one row per owner of variables, under a free name; its type is the Keras layer of that name, if any."""
     types = types_by_default_name()
     rows, names = [], FreeNames(taken)
     for owner, variables in owners.items():
@@ -78,7 +78,7 @@ def _rows(stored: WeightFile) -> tuple[Layer, ...]:
 
 
 def _below_layer(tensor: StoredTensor) -> str:
-    """A variable's name below its layer: `kernel`, `cell/kernel`."""
+    """Return a variable's name below its layer: `kernel`, `cell/kernel`."""
     own = [part for part in tensor.parts[1:] if part != tensor.layer.rpartition("/")[2]]
     return "/".join(own) or tensor.parts[-1]
 

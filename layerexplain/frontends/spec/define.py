@@ -21,8 +21,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import ArgumentError, FormulaError, raise_any
-from layerexplain.frontends.spec.define_circles import refuse_circles
-from layerexplain.frontends.spec.define_names import faults_of_names
+from layerexplain.frontends.spec.define_checks import faults_of_names, refuse_circles
 from layerexplain.frontends.spec.items import MODEL_TYPES, Maker, computed_names, inner_layer, words_for
 from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS, SpecFaults, YamlNode, parse_yaml, to_python
 from layerexplain.lang.composite import COMPOSITES
@@ -52,7 +51,7 @@ _FIELD = re.compile(r"\{(\w+)\}")
 
 
 def read_definitions(data: bytes, source: str) -> dict[str, Declaration]:
-    """The own layers that a file defines. Raises SpecError for one fault, an ErrorGroup for several."""
+    """Return the own layers that a file defines. Raises SpecError for one fault, an ErrorGroup for several."""
     faults = SpecFaults()
     root = parse_yaml(data, faults)
     keys = {str(key.value): value for key, value in root.value} if root.kind == "mapping" else {}
@@ -67,7 +66,7 @@ def read_definitions(data: bytes, source: str) -> dict[str, Declaration]:
 def read_define(
     node: YamlNode, faults: SpecFaults, known: Mapping[str, Declaration], source: str
 ) -> dict[str, Declaration]:
-    """The own layers below `define:`; those with faults are among them, so that the rest can be read.
+    """Return the own layers below `define:`; those with faults are among them, so that the rest can be read.
 
     `known` are own layers that come from elsewhere; `source` is the file, "" where messages name it anyway.
     """
@@ -125,7 +124,7 @@ class _Reader:
         self.faults.add(f"{self.name}: {fact}", line)
 
     def layer(self) -> FormulaLayer:
-        """The own layer; what is at fault is left out."""
+        """Return the own layer; what is at fault is left out."""
         text, used = self._formula()
         given = dict(self._named("arguments"))
         tensors, optional = self._tensors()
@@ -172,7 +171,7 @@ class _Reader:
         )
 
     def _place(self, line: int | None) -> str:
-        """What a message calls a line of the formula."""
+        """Return what a message calls a line of the formula."""
         node = self.parts.get("formula", self.node)
         number = node.line + (line or 1) - (not node.below)
         return f"{self.source}:{number}" if self.source else f"line {number}"
@@ -192,7 +191,7 @@ class _Reader:
             return "", None
 
     def _named(self, part: str, before: list[str] | None = None) -> Iterator[tuple[str, YamlNode]]:
-        """The entries of a mapping of names. Each name is the layer's only thing of that name."""
+        """Yield the entries of a mapping of names. Each name is the layer's only thing of that name."""
         node = self.parts.get(part)
         if node is None or (node.kind == "scalar" and node.value is None):
             return
@@ -210,7 +209,7 @@ class _Reader:
                 yield name, value
 
     def _tensors(self) -> tuple[dict[str, tuple[str, ...] | None], int]:
-        """The tensors of the call with their axes, and how many may be left out."""
+        """Return the tensors of the call with their axes, and how many may be left out."""
         node = self.parts.get("inputs")
         if node is None:
             self.lines.setdefault("x", self.node.line)
@@ -255,7 +254,7 @@ class _Reader:
         return tuple(axes)
 
     def _size(self, node: YamlNode, of: str) -> str:
-        """A size as text: a number, a name, or an expression of these; "1" in place of one that is at fault."""
+        """Return a size as text: a number, a name, or an expression of these; "1" in place of one that is at fault."""
         if type(node.value) is int or isinstance(node.value, str):
             try:
                 used = uses(checked_expression(str(node.value)))
@@ -319,7 +318,8 @@ class _Reader:
         return text
 
     def _inner_layer(self, attribute: str, node: YamlNode) -> Layer | None:
-        """A layer that the own layer holds in an attribute, with values that are computed in its configuration."""
+        """Return a layer that the own layer holds in an attribute, with values that are computed in its
+        configuration."""
         maker = Maker(self.faults, lambda *_: None, snake_case, [], own=self.own, names=frozenset(self.lines))
         layer = inner_layer(node, maker)
         if not isinstance(layer, Layer):
@@ -330,7 +330,7 @@ class _Reader:
         return self._computed(layer)._replace(name=attribute)
 
     def _computed(self, layer: Layer) -> Layer:
-        """The layer with the values in its configuration that are computed from names."""
+        """Return the layer with the values in its configuration that are computed from names."""
         declaration = self.own.get(layer.type) or find(layer.type)
         taken = declaration.arguments if declaration is not None else {}
         return layer._replace(config={key: self._value(value, taken.get(key)) for key, value in layer.config.items()})
@@ -350,7 +350,7 @@ class _Reader:
         return Computed(value)
 
     def _argument(self, name: str, node: YamlNode, used: Uses | None) -> Argument:
-        """An argument with the kind of value that its use and its default tell."""
+        """Return an argument with the kind of value that its use and its default tell."""
         default = to_python(node)
         kind: Any = kinds.Anything
         is_number = default == "required" and used is not None and name in used.tensors
@@ -383,7 +383,7 @@ class _Reader:
         return self._assigned("results", used)
 
     def _assigned(self, part: str, used: Uses | None) -> tuple[str, ...]:
-        """The names that a part lists, which the formula assigns."""
+        """Return the names that a part lists, which the formula assigns."""
         node = self.parts[part]
         listed = node.value if node.kind == "list" else [node]
         names = [str(one.value) for one in listed]
@@ -432,7 +432,7 @@ class _Reader:
 
 
 def _mapping(node: YamlNode, what: str, faults: SpecFaults) -> list[tuple[YamlNode, YamlNode]]:
-    """The pairs of a mapping; none, with a fault, of anything else."""
+    """Return the pairs of a mapping; none, with a fault, of anything else."""
     if node.kind == "mapping":
         return list(node.value)
     faults.add(f"{what} is {words_for(node)}; names are needed, each with a colon behind it", node.line)
@@ -445,7 +445,8 @@ _EXAMPLE_SIZES = (16, 9, 12, 5)
 def _example(
     arguments: Mapping[str, Argument], tensors: Mapping[str, tuple[str, ...] | None]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """How the layer is shown with no model: what it needs, and shapes in which an axis has one size everywhere."""
+    """Return how the layer is shown with no model: what it needs, and shapes in which an axis has one size
+    everywhere."""
     given = [f"{name}={one.check.example}" for name, one in arguments.items() if one.default is Argument.REQUIRED]
     sizes: dict[str, str] = {}
     shapes = []

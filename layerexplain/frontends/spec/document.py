@@ -55,7 +55,7 @@ _OUTPUT = r"(.+)\[([0-9]{1,4})\]\Z"
 
 
 def read_yaml_spec(data: bytes, source: str = "", own: Mapping[str, Declaration] = MappingProxyType({})) -> Model:
-    """The model that a spec describes.
+    """Return the model that a spec describes.
 
     `source` is its path: a spec without a name is called as its file. `own` are layers that it may have beside Keras's
     and those that it defines itself. Faults of single layers are the model's `faults`;
@@ -144,7 +144,7 @@ class _SpecReader:
         self.layers_made = 0
 
     def model(self, kind: str, root: YamlNode, name: str, path: Steps = (), *, top: bool = False) -> Model | None:
-        """A model from its mapping (or its list of layers); None, with a fault, where it has no layers."""
+        """Return a model from its mapping (or its list of layers); None, with a fault, where it has no layers."""
         if root.kind == "list":
             root = YamlNode("mapping", [(YamlNode("scalar", "layers", root.line), root)], root.line)
         if root.kind != "mapping":
@@ -203,7 +203,7 @@ class _SpecReader:
         return read_training(keys, model, self.faults)
 
     def _define(self, key: YamlNode, node: YamlNode, *, top: bool) -> None:
-        """The layers that the spec defines itself, before those of other files."""
+        """Define the layers that the spec defines itself, before those of other files."""
         if not top:
             self.faults.add("`define:` stands in a nested model; write it at the top of the spec", key.line)
             return
@@ -241,7 +241,7 @@ class _SpecReader:
         return graph.names.take(default_name(type_name) or "layer")
 
     def _name(self, node: YamlNode) -> str | None:
-        """A name as written; None, with a fault, for anything else."""
+        """Return a name as written; None, with a fault, for anything else."""
         if isinstance(node.value, str | int | float) and not isinstance(node.value, bool):
             name = str(node.value)
             if name and "/" not in name:
@@ -270,7 +270,7 @@ class _SpecReader:
             self._make(item, wished, number, graph, maker)
 
     def _make(self, item: Item, wished: str | None, number: int, graph: _Graph, maker: Maker) -> None:
-        """The layer of an item; `number` counts its repetitions, each with weights of its own."""
+        """Make the layer of an item; `number` counts its repetitions, each with weights of its own."""
         repeated = "repeat" in item.wishes
         if wished is None:
             name = self._free(item.type, graph)
@@ -322,7 +322,7 @@ class _SpecReader:
         graph.name(wished, graph.last, item.line)
 
     def _of_elsewhere(self, node: YamlNode, graph: _Graph) -> TensorRef | None:
-        """What a layer of another model gives in this one; None, with a fault, where there is none."""
+        """Return what a layer of another model gives in this one; None, with a fault, where there is none."""
         layer = self.objects.find(node, self.faults)
         if layer is None:
             return None
@@ -338,7 +338,7 @@ class _SpecReader:
         return known
 
     def _ignored(self, item: Item) -> tuple[str, ...]:
-        """The codes of rules of `check` that are left out for a layer; which there are, `check` knows."""
+        """Return the codes of rules of `check` that are left out for a layer; which there are, `check` knows."""
         node = item.wishes["ignore"]
         codes = to_python(node)
         codes = (codes,) if isinstance(codes, str) else codes
@@ -348,7 +348,7 @@ class _SpecReader:
         return codes
 
     def _training(self, item: Item) -> dict[str, bool]:
-        """Whether a call is said to be as in training, or never to be."""
+        """Return whether a call is said to be as in training, or never to be."""
         node = item.wishes.get("training")
         if node is None:
             return {}
@@ -384,7 +384,7 @@ class _SpecReader:
         return tuple(tensors), {}
 
     def _tensors_by_name(self, item: Item, node: YamlNode, graph: _Graph) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """What a mapping names; a layer whose call takes a list gets its tensors as one."""
+        """Return what a mapping names; a layer whose call takes a list gets its tensors as one."""
         named = {str(key.value): self._mask(value, graph) if key.value == "mask" else self._tensor(value, graph)
                  for key, value in node.value}  # fmt: skip
         declaration = item.declaration
@@ -395,7 +395,7 @@ class _SpecReader:
         return ((first,) if first else ()), named
 
     def _mask(self, node: YamlNode, graph: _Graph) -> Any:
-        """A mask, or a list of them, in which null stands for a tensor without one."""
+        """Return a mask, or a list of them, in which null stands for a tensor without one."""
         if node.kind != "list":
             return self._tensor(node, graph)
         return [None if one.kind == "scalar" and one.value is None else self._tensor(one, graph) for one in node.value]
@@ -406,7 +406,7 @@ class _SpecReader:
         return self._look_up(node, graph, key) or graph.last
 
     def _look_up(self, node: YamlNode, graph: _Graph, key: str) -> TensorRef | None:
-        """What a name stands for; `lstm[1]` is output 1 of `lstm`. None, with a fault, for an unknown one."""
+        """Return what a name stands for; `lstm[1]` is output 1 of `lstm`. None, with a fault, for an unknown one."""
         if node.kind != "scalar" or node.value is None or isinstance(node.value, bool):
             self.faults.add(f"`{key}` holds {words_for(node)}; the name of a layer is needed", node.line)
             return None
@@ -438,7 +438,7 @@ class _SpecReader:
         return tuple(ref for ref in refs if isinstance(ref, TensorRef))
 
     def _first_input(self, item: Item, graph: _Graph) -> None:
-        """The input that a spec without `input:` has: what its first layer's input_shape says, else unknown."""
+        """Give the input that a spec without `input:` has: what its first layer's input_shape says, else unknown."""
         name = graph.names.take("input")
         layer = shape_of_first(item, name, self.faults)
         if layer is None:

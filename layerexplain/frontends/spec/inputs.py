@@ -23,7 +23,7 @@ _SHAPE_KEYS = ("batch_input_shape", "batch_shape", "input_shape")
 
 
 def read_inputs(keys: dict[str, tuple[YamlNode, YamlNode]], faults: SpecFaults, taken: Set[str]) -> list[Layer]:
-    """The InputLayers that `input:` or `inputs:` describe; `taken` are the names of layers."""
+    """Return the InputLayers that `input:` or `inputs:` describe; `taken` are the names of layers."""
     pair = keys.get("input") or keys.get("inputs")
     if pair is None:
         return []
@@ -44,7 +44,7 @@ def read_inputs(keys: dict[str, tuple[YamlNode, YamlNode]], faults: SpecFaults, 
 
 
 def read_input_layer(name: str, arguments: dict[str, YamlNode], line: int, faults: SpecFaults) -> Layer:
-    """The InputLayer of `- InputLayer: {shape: …}` or `- Input: […]`, or of an input's mapping."""
+    """Return the InputLayer of `- InputLayer: {shape: …}` or `- Input: […]`, or of an input's mapping."""
     shape: Shape | None = None
     said = ""  # the key that says the shape: the last one
     batch: int | None = None
@@ -78,7 +78,8 @@ def read_input_layer(name: str, arguments: dict[str, YamlNode], line: int, fault
 
 
 def without_typed_batch(layer: Layer, layers: Sequence[Layer], notes: list[Note]) -> Layer:
-    """An input without the batch that was typed in front of its shape, if the layers show that; a note says so."""
+    """Return an input without the batch that was typed in front of its shape, if the layers show that; a note says
+    so."""
     if BARE not in layer.config:
         return layer
     config = {key: value for key, value in layer.config.items() if key != BARE}
@@ -93,7 +94,8 @@ def without_typed_batch(layer: Layer, layers: Sequence[Layer], notes: list[Note]
 
 
 def shape_of_first(item: Item, name: str, faults: SpecFaults) -> Layer | None:
-    """The InputLayer that a first layer's own input_shape (input_dim, …) stands for, or None where it has none."""
+    """Return the InputLayer that a first layer's own input_shape (input_dim, …) stands for, or None where it has
+    none."""
     arguments = item.arguments
     given = {key: arguments[key] for key in [key for key in _SHAPE_KEYS if key in arguments][:1]}
     if not given:
@@ -112,7 +114,7 @@ def shape_of_first(item: Item, name: str, faults: SpecFaults) -> Layer | None:
 
 
 def input_of_nested(layer: Layer, first: Layer | None = None) -> Layer:
-    """An InputLayer of unknown shape with that of the nested model that takes it first, if this says it."""
+    """Return an InputLayer of unknown shape with that of the nested model that takes it first, if this says it."""
     nested = None if first is None else first.model
     if nested is None or len(nested.inputs) != 1:
         return layer
@@ -121,7 +123,7 @@ def input_of_nested(layer: Layer, first: Layer | None = None) -> Layer:
 
 
 def _is_one_input(where: str, keys: list[str]) -> bool:
-    """Whether keys say something of one input, misspelt or not, rather than being the names of inputs."""
+    """Return whether keys say something of one input, misspelt or not, rather than being the names of inputs."""
     if any(key in _OLD_KEYS or key in _INPUT_KEYS for key in keys):
         return True
     return where == "input" and bool(keys) and all(did_you_mean(key, _INPUT_KEYS[:4]) for key in keys)
@@ -141,7 +143,7 @@ def _input(name: str, node: YamlNode, faults: SpecFaults) -> Layer:
 
 
 def _sizes(node: YamlNode, key: str, faults: SpecFaults, *, batch: bool = False) -> Shape | None:
-    """A shape as written: a list of sizes, or a single size. None, with a fault, for anything else."""
+    """Return a shape as written: a list of sizes, or a single size. None, with a fault, for anything else."""
     value: Any = to_python(node)
     value = (value,) if type(value) is int else value
     is_list = isinstance(value, tuple)

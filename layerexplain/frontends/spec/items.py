@@ -66,7 +66,7 @@ class Maker(NamedTuple):
     path: Steps = ()
 
     def inside(self, type_name: str, key: str) -> Maker:
-        """What makes the layers in an argument of the layer; one that is copied is not that of another place."""
+        """Return what makes the layers in an argument of the layer; one that is copied is not that of another place."""
         is_copied = False
         if key == "layer":
             from layerexplain.frontends.keras.shared_objects import has_two_ways
@@ -75,20 +75,20 @@ class Maker(NamedTuple):
         return self._replace(path=(*self.path, key), objects=None if is_copied else self.objects)
 
     def entered(self, layer: Layer) -> Layer:
-        """The layer, which may be used again from now on."""
+        """Return the layer, which may be used again from now on."""
         if self.objects is not None:
             self.objects.add(self.path, layer)
         return layer
 
     def find(self, type_name: str) -> Declaration | None:
-        """What declares a type: an own layer before one of Keras's."""
+        """Return what declares a type: an own layer before one of Keras's."""
         from layerexplain.layers.registry import find
 
         return self.own.get(type_name) or find(type_name)
 
 
 def read_item(node: YamlNode, maker: Maker) -> Item | None:
-    """What an item states; None, with a fault, where it states no layer."""
+    """Return what an item states; None, with a fault, where it states no layer."""
     if node.kind == "scalar" and isinstance(node.value, str) and node.value:
         type_name = known_type(node.value, node.line, maker)
         return Item(type_name, {}, {}, node.line, maker.find(type_name))
@@ -131,7 +131,7 @@ def read_item(node: YamlNode, maker: Maker) -> Item | None:
 
 
 def _code_in_yaml(text: str) -> str:
-    """What is wrong with a layer that is written as in Python, and the line that says the same here."""
+    """Return what is wrong with a layer that is written as in Python, and the line that says the same here."""
     from layerexplain.keras_code import flow_text, read_call
     from layerexplain.layers.registry import find, positional_arguments
 
@@ -149,7 +149,7 @@ def _code_in_yaml(text: str) -> str:
 
 
 def _without_colon(text: str) -> str:
-    """What is wrong with `Dense 512` and `Dense:512`, which YAML reads as one word."""
+    """Return what is wrong with `Dense 512` and `Dense:512`, which YAML reads as one word."""
     for sign in (":", "=", " "):
         type_, value = (part.strip() for part in (text.partition(sign)[0], text.partition(sign)[2]))
         if value and _is_declared(type_):
@@ -158,7 +158,7 @@ def _without_colon(text: str) -> str:
 
 
 def known_type(name: str, line: int, maker: Maker) -> str:
-    """The type's own name; a fault where nothing of that name is declared."""
+    """Return the type's own name; a fault where nothing of that name is declared."""
     if name in maker.own:
         return name
     from layerexplain.layers.registry import class_name
@@ -182,7 +182,7 @@ def known_type(name: str, line: int, maker: Maker) -> str:
 
 
 def make_layer(item: Item, name: str, maker: Maker) -> Layer:
-    """The layer that an item describes, under the given name."""
+    """Return the layer that an item describes, under the given name."""
     if item.type in MODEL_TYPES:
         pairs = [(YamlNode("scalar", key, node.line), node) for key, node in item.arguments.items()]
         model = maker.model(item.type, YamlNode("mapping", pairs, item.line), name, maker.path)
@@ -212,7 +212,7 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
 
 
 def _of_today(item: Item, name: str, maker: Maker) -> Item:
-    """The item with its arguments by today's names, and without what belongs beside its type."""
+    """Return the item with its arguments by today's names, and without what belongs beside its type."""
     arguments: dict[str, YamlNode] = {}
     if all(takes(item.declaration, key) for key in item.arguments):
         return item
@@ -264,7 +264,7 @@ def _typed_item(
 
 
 def _item(type_name: str, arguments: dict[str, YamlNode], wishes: dict[str, YamlNode], line: int, maker: Maker) -> Item:
-    """An item; a name that stands among the arguments, where Keras has it, is the one that it wishes for."""
+    """Return an item; a name that stands among the arguments, where Keras has it, is the one that it wishes for."""
     name = arguments.get("name")
     if name is None:
         return Item(type_name, arguments, wishes, line, maker.find(type_name))
@@ -275,7 +275,7 @@ def _item(type_name: str, arguments: dict[str, YamlNode], wishes: dict[str, Yaml
 
 
 def _arguments(type_name: str, value: YamlNode, maker: Maker) -> dict[str, YamlNode]:
-    """The arguments that stand after `Type:`: a mapping of them, the first one alone, or the wrapped layer."""
+    """Return the arguments that stand after `Type:`: a mapping of them, the first one alone, or the wrapped layer."""
     if value.kind == "mapping":
         arguments = {str(key.value): item for key, item in value.value}
         return arguments if type_name in MODEL_TYPES else _wrapped(type_name, arguments, maker)
@@ -300,7 +300,7 @@ def _arguments(type_name: str, value: YamlNode, maker: Maker) -> dict[str, YamlN
 
 
 def _wrapped(type_name: str, arguments: dict[str, YamlNode], maker: Maker) -> dict[str, YamlNode]:
-    """A wrapper's arguments where its layer stands among them under its type: `{LSTM: {…}, merge_mode: sum}`."""
+    """Return a wrapper's arguments where its layer stands among them under its type: `{LSTM: {…}, merge_mode: sum}`."""
     inner = _wrapped_argument(type_name, maker)
     if inner is None or inner in arguments:
         return arguments
@@ -313,7 +313,7 @@ def _wrapped(type_name: str, arguments: dict[str, YamlNode], maker: Maker) -> di
 
 
 def _argument(key: str, node: YamlNode, maker: Maker) -> Any:
-    """An argument's value: a wrapped layer as `Layer`, lists of plain values as tuples."""
+    """Return an argument's value: a wrapped layer as `Layer`, lists of plain values as tuples."""
     if key.endswith("activation") and node.value == KERAS_2_HARD_SIGMOID.name:
         return KERAS_2_HARD_SIGMOID
     if key not in _HELD and not (key in _MAYBE_LAYER_ARGUMENTS and node.kind == "mapping"):
@@ -336,7 +336,7 @@ _STACKED = "StackedRNNCells"
 
 
 def inner_layer(node: YamlNode, maker: Maker) -> Any:
-    """The layer that another one holds; None, with a fault, where none stands there."""
+    """Return the layer that another one holds; None, with a fault, where none stands there."""
     item = read_item(node, maker)
     if item is None:
         return None
@@ -349,7 +349,7 @@ def inner_layer(node: YamlNode, maker: Maker) -> Any:
 
 
 def _again(item: Item, maker: Maker) -> Layer | None:
-    """The layer that another one holds where it is one of another place."""
+    """Return the layer that another one holds where it is one of another place."""
     node = item.wishes["reuse"]
     others = {key: one for key, one in item.wishes.items() if key != "reuse"}
     refuse_wishes(item._replace(wishes=others), "a wrapped layer", "it belongs to the wrapper", maker.faults)
@@ -367,7 +367,8 @@ def _again(item: Item, maker: Maker) -> Layer | None:
 
 
 def computed_names(value: Any, names: Container[str]) -> list[str]:
-    """The names that a value of a configuration is computed from: `units // 2` from `units`; none where it is a value.
+    """Return the names that a value of a configuration is computed from: `units // 2` from `units`; none where it is a
+    value.
 
     >>> computed_names("4 * units", {"units"}), computed_names("relu", {"units"}), computed_names("relu", {"relu"})
     (['units'], [], ['relu'])
@@ -386,7 +387,7 @@ def computed_names(value: Any, names: Container[str]) -> list[str]:
 
 
 def _wrapped_argument(type_name: str, maker: Maker) -> str | None:
-    """Which argument of a wrapper is the layer that it wraps; None of what is no wrapper."""
+    """Return which argument of a wrapper is the layer that it wraps; None of what is no wrapper."""
     if type_name == "Wrapper":  # the base class of Keras, which has no formula of its own
         return "layer"
     declaration = maker.find(type_name)
@@ -394,7 +395,7 @@ def _wrapped_argument(type_name: str, maker: Maker) -> str | None:
 
 
 def takes(declaration: Declaration | None, argument: str, *, ignored: bool = False) -> bool:
-    """Whether a declared layer has an argument, or, with `ignored`, one that its formula does not depend on."""
+    """Return whether a declared layer has an argument, or, with `ignored`, one that its formula does not depend on."""
     return declaration is not None and (
         argument in declaration.arguments or (ignored and argument in declaration.ignores)
     )
@@ -420,12 +421,12 @@ def _is_declared(name: str) -> bool:
 
 
 def is_operation(type_name: str) -> bool:
-    """Whether a type is an operation between layers, which a spec calls as `ops.Add`."""
+    """Return whether a type is an operation between layers, which a spec calls as `ops.Add`."""
     from layerexplain.layers.registry import find
 
     return type_name.startswith(OPERATIONS) and find(type_name) is not None
 
 
 def words_for(node: YamlNode) -> str:
-    """A node's kind in the words of a message."""
+    """Return a node's kind in the words of a message."""
     return {"list": "a list", "mapping": "a mapping"}.get(node.kind) or kind_of_value(node.value)

@@ -28,7 +28,7 @@ class Objects:
         return self._known
 
     def find(self, node: YamlNode, faults: SpecFaults) -> Layer | None:
-        """The layer that `reuse: /…` names; None, with a fault, where there is none."""
+        """Return the layer that `reuse: /…` names; None, with a fault, where there is none."""
         known = self._by_path()
         found = known.get(str(node.value))
         if found is not None:
@@ -43,5 +43,5 @@ class Objects:
 
 
 def is_path(node: YamlNode) -> bool:
-    """Whether `reuse` names a layer of another model or inside a layer, by a path from the top."""
+    """Return whether `reuse` names a layer of another model or inside a layer, by a path from the top."""
     return isinstance(node.value, str) and node.value.startswith("/")

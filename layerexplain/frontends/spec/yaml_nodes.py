@@ -61,13 +61,13 @@ class SpecFaults:
         return len(self._errors) >= MAX_SPEC_FAULTS
 
     def found(self) -> tuple[LayerExplainError, ...]:
-        """The faults in the order of their lines, each once: the body of a `repeat` is read anew each time."""
+        """Return the faults in the order of their lines, each once: the body of a `repeat` is read anew each time."""
         once = {(error.fact, error.line, error.layer): error for error in self._errors}
         return tuple(sorted(once.values(), key=lambda error: error.line or 0))
 
 
 def parse_yaml(data: bytes, faults: SpecFaults) -> YamlNode:
-    """The root node of a text. Faults that leave a tree (a tag, a key that comes twice) are added to `faults`.
+    """Return the root node of a text. Faults that leave a tree (a tag, a key that comes twice) are added to `faults`.
 
     Raises SpecError with the line where there is no tree: not UTF-8, not YAML, empty, too deep, too large.
     """
@@ -92,7 +92,7 @@ def parse_yaml(data: bytes, faults: SpecFaults) -> YamlNode:
 
 
 def to_python(node: YamlNode, sequence: type[list[Any]] | type[tuple[Any, ...]] = tuple) -> Any:
-    """The node's value as plain dicts, scalars and tuples or lists."""
+    """Return the node's value as plain dicts, scalars and tuples or lists."""
     if node.kind == "list":
         return sequence([to_python(item, sequence) for item in node.value])
     if node.kind == "mapping":
@@ -199,7 +199,7 @@ class _TreeBuilder:
 
 
 def _with_tuples(items: list[YamlNode]) -> Iterator[tuple[YamlNode, YamlNode]]:
-    """The pairs of a mapping. `{kernel_size: (3, 3)}`, which YAML reads as the pairs `kernel_size: (3` and `3)`,
+    """Yield the pairs of a mapping. `{kernel_size: (3, 3)}`, which YAML reads as the pairs `kernel_size: (3` and `3)`,
     is put together again, since Python's tuples are what people type."""
     pairs = list(zip(items[::2], items[1::2], strict=True))
     at = 0
@@ -225,7 +225,7 @@ def _tuple(text: str) -> tuple[int | None, ...] | None:
 
 
 def _scalar(text: str, line: int, faults: SpecFaults) -> Any:
-    """An unquoted scalar by the rules of YAML 1.2: `010` is 10, `off` and `3:30` are texts, `1e-3` a number."""
+    """Return an unquoted scalar by the rules of YAML 1.2: `010` is 10, `off` and `3:30` are texts, `1e-3` a number."""
     if text in _NULLS:
         return None
     if text in _BOOLS:

@@ -201,6 +201,7 @@ def _shares_of(scores: Expr, allowed: Expr | None, axis: Any, looks: int, *, zer
         inner_outputs={"": ("Q", "K", "V")},
         takes_masks_off=True,
         makes="Softmax Dropout",
+        trains_inside=True,
         attributes_keras_2={f"{part}_dense": f"_{part}_dense" for part in ("query", "key", "value", "output")},
     ),
 )
@@ -245,7 +246,12 @@ def multi_head_attention(
     gist="softmax(Q · Kᵀ / sqrt({head_dim})) · V, {num_query_heads} heads on {num_key_value_heads}, "
     "{use_causal_mask:causal|}",
     also=("GroupedQueryAttention",),
-    facts=Facts(makes="Softmax Dropout", inner_outputs={"": ("Q", "K", "V", "y")}, class_name="GroupedQueryAttention"),
+    facts=Facts(
+        makes="Softmax Dropout",
+        trains_inside=True,
+        inner_outputs={"": ("Q", "K", "V", "y")},
+        class_name="GroupedQueryAttention",
+    ),
 )
 def group_query_attention(
     query: Expr,

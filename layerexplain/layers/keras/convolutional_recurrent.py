@@ -55,7 +55,7 @@ def _inside(x: Expr, data_format: str) -> tuple[tuple[int, ...], int]:
     gist="{formula}, {kernel_size} conv, {filters} filters, {return_sequences:all steps|last step}, "
     "{initial_state:from a given state|}, {stateful:state kept between calls|}",
     ndim=None,
-    facts=Facts(tells_axes="sequence", states=2),
+    facts=Facts(tells_axes="sequence", states=2, trains_inside=True),
 )
 def convolutional_lstm(
     x: Expr,

@@ -121,7 +121,13 @@ def refuses_targets(loss: Loss, got: Shape, output: Shape) -> bool:
     >>> refuses_targets(loss_of("mse"), (None,), (None, 3)), refuses_targets(loss_of("mse"), (None, 1), (None, 3))
     (True, False)
     """
-    if loss.refuses(got, output) or loss.sparse or loss.targets.kind == "letters" or len(got) == len(output):
+    if (
+        loss.class_axis == 1
+        or loss.refuses(got, output)
+        or loss.sparse
+        or loss.targets.kind == "letters"
+        or len(got) == len(output)
+    ):
         return loss.refuses(got, output)
     shorter, longer = sorted((got, output), key=len)
     return len(longer) != len(shorter) + 1 or longer[-1] not in (1, None)  # an axis of size 1 is added or taken off

@@ -7,14 +7,14 @@ Reference: keras.losses; keras/src/losses/loss.py for the reduction.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import argument_of, choice
+from layerexplain.layers.arguments import Argument, argument_of, choice
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find, first_paragraph, part_of, register
 from layerexplain.layers.signature import signature_of
@@ -41,29 +41,66 @@ Reduction = choice("sum_over_batch_size", "mean", "sum", "mean_with_sample_weigh
 class Loss(Declaration):
     """A loss: its formula, `targets` in words by the shape of the output, and of what they are: `of` is
     `probabilities`, `classes` or `numbers`. `sparse` says that a target is the number of a class, `exact` that Keras
-    compares the shapes of targets and output, where other losses take whatever fits together."""
+    compares the shapes of targets and output, where other losses take whatever fits together. `class_axis` is where an
+    output has its classes. `type_` is a whole name such as `losses.Huber`, `whole` the formula of a batch where that is
+    not Keras's, `before` the argument in front of which `reduction` stands."""
 
-    def __init__(self, type_: str, function: Callable[..., Any], targets: Targets, of: str, exact: bool) -> None:
+    class_axis = -1
+
+    def __init__(
+        self,
+        type_: str,
+        function: Callable[..., Any],
+        targets: Targets,
+        of: str,
+        exact: bool,
+        *,
+        whole: Callable[..., Any] | None = None,
+        reduction: Argument | None = None,
+        before: str = "",
+    ) -> None:
         own = signature_of(function)
         signature = own._replace(
             tensors=("y_true", "y_pred", "sample_weight"),
             optional=1,
-            arguments={**own.arguments, "reduction": argument_of(Reduction | None, "sum_over_batch_size")},
+            arguments={**own.arguments, "reduction": reduction or argument_of(Reduction | None, "sum_over_batch_size")},
             reads=frozenset({"masks"}),
         )
-        formula, about = partial(_of_batch, function), first_paragraph(function)
-        super().__init__(f"losses.{type_}", formula, signature, description=about, ignores="fn", kind="loss")
+        signature = signature.moved("reduction", before=before) if before else signature
+        formula, about = whole or partial(_of_batch, function), first_paragraph(function)
+        super().__init__(type_, formula, signature, description=about, ignores="fn", kind="loss")
         self.targets = targets
         self.of = of
         self.sparse = targets.kind == "classes"
         self.exact = exact
+
+    def taken(self, config: Mapping[str, Any]) -> str:
+        """Return what the output is to be with these arguments, in words that follow the name."""
+        return f"has from_logits={self.output_kind(config) == 'logits'}"
 
     def targets_shape(self, output: Shape) -> Shape:
         """Return the shape of targets that fit an output: one number for each row of classes, labels of half as many
         letters as there are steps, or the output's own."""
         if self.targets.kind == "letters" and len(output) == 3 and isinstance(output[1], int):
             return (output[0], max(output[1] // 2, 1))
-        return output[:-1] if self.sparse else output
+        if not self.sparse or not output:
+            return output
+        at = min(self.class_axis % max(len(output), 2), len(output) - 1)
+        return (*output[:at], *output[at + 1 :])
+
+    def classes(self, output: Shape) -> int | None:
+        """Return how many classes an output of a shape has; None where that is not known."""
+        size = output[self.class_axis if len(output) > 1 else -1] if output else None
+        return size if isinstance(size, int) else None
+
+    def is_spread(self, targets: Shape, output: Shape) -> bool:
+        """Whether targets of another shape are compared with several numbers each, where no axis is added first."""
+        return False
+
+    def output_kind(self, config: Mapping[str, Any]) -> str:
+        """Return what the output is to be with these arguments: "logits", "probabilities", or "" for any numbers."""
+        given = config.get("from_logits", False) if "from_logits" in self.arguments else None
+        return "logits" if given is True else "probabilities" if given is False else ""
 
     def refuses(self, targets: Shape, output: Shape) -> bool:
         """Whether Keras refuses targets of a shape for an output of another one, by the sizes that are known."""
@@ -97,7 +134,7 @@ def loss(
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         names = [f"losses.{name}" for name in (type_, *also)]
-        register(names, lambda: Loss(type_, function, targets, of, exact))
+        register(names, lambda: Loss(names[0], function, targets, of, exact))
         return function
 
     return declare

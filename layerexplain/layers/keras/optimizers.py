@@ -1,274 +1,370 @@
-"""The optimizers of keras.optimizers: how one weight, and what is kept for it, change in a step.
+"""The step of each optimizer of keras.optimizers. Reference: keras/src/optimizers, one file each."""
 
-Each takes the weight `W`, the gradient `g` of the loss by it, and the number of the step from 1 on, and gives the new
-weight and the new slots. `@optimizer` adds what all have in common: learning rate schedules, clipping, weight decay,
-moving averages, accumulated gradients. Reference: keras.optimizers; keras/src/optimizers/base_optimizer.py.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.lang.expr import WEIGHT, Expr, named, walk
-from layerexplain.layers.arguments import (
-    Annotated,
-    Bool,
-    Check,
-    NonNegative,
-    PositiveInt,
-    RefusedValue,
-    Share,
-    argument_of,
-    is_number,
-)
-from layerexplain.layers.declaration import Declaration, Stored
-from layerexplain.layers.registry import find, first_paragraph, part_of, register
-from layerexplain.layers.signature import Signature, signature_of
+from layerexplain.lang.expr import Expr, named
+from layerexplain.layers.arguments import Anything, Bool, Int, NonNegative, Number, PositiveInt, Share
+from layerexplain.layers.declaration import Stored
+from layerexplain.layers.keras.optimizer_declaration import Inner, only_if, optimizer, register_optimizer, slot
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import reduce
-from layerexplain.ops.averages import average
+from layerexplain.ops.elementwise import average, complement
+from layerexplain.ops.linalg import orthogonalized
 from layerexplain.records import NamedTuple
 
-
-class InnerDeclaration(NamedTuple):
-    """A part of training in an argument of another one: a schedule as learning rate, or the optimizer in a wrapper."""
-
-    declaration: Declaration
-    arguments: dict[str, Any]
-
-    @property
-    def type(self) -> str:
-        """The class name."""
-        return self.declaration.type.rpartition(".")[2]
-
-    @property
-    def config(self) -> Mapping[str, Any]:
-        """The arguments."""
-        return self.arguments
-
-    def formula(self, *tensors: Expr | None) -> Any:
-        """What its formula makes of tensors, with all its arguments."""
-        declaration = self.declaration
-        return declaration.formula(*tensors, **declaration.keywords({**declaration.default_values, **self.arguments}))
-
-    @property
-    def loss_scale(self) -> float:
-        """By what Keras multiplies the loss before its gradient is taken; the step divides the gradient by it."""
-        given = {**self.declaration.default_values, **self.arguments}
-        return float(given.get("initial_scale") or given.get("loss_scale_factor") or 1)
-
-    @property
-    def inner(self) -> "InnerDeclaration":
-        """The optimizer that makes the step: the one that it wraps, or itself."""
-        found = self.arguments.get("inner_optimizer")
-        return found if isinstance(found, InnerDeclaration) else self
-
-    def with_rate(self, rate: float) -> "InnerDeclaration":
-        """Return it with another learning rate."""
-        if self.inner is not self:
-            return self._replace(arguments={**self.arguments, "inner_optimizer": self.inner.with_rate(rate)})
-        return self._replace(arguments={**self.arguments, "learning_rate": rate})
-
-    def __str__(self) -> str:
-        return self.type
+Step = Mapping[str, Expr]
 
 
-HOMES = {"schedules": "optimizers.schedules"}
-"""The modules of Keras whose names are not those of the kinds."""
+class Betas(NamedTuple):
+    """The arguments that Adam and its kin share: what is kept of the averages, and what is added to their root."""
+
+    beta_1: Share = 0.9
+    beta_2: Share = 0.999
+    epsilon: NonNegative = 1e-7
+
+    def averages(self, W: Expr, g: Expr) -> tuple[Expr, Expr]:
+        """The running means of the gradient and of its square."""
+        return average(slot("momentum", "m", W), g, self.beta_1), average(slot("velocity", "v", W), g**2, self.beta_2)
 
 
-def part(kind: str, value: Any) -> InnerDeclaration:
-    """Return the part of training that a value names: `{"CosineDecay": {…}}`, or an object with name and config.
+@optimizer("SGD", learning_rate=0.01)
+def sgd(W: Expr, g: Expr, lr: Any, step: Expr, *, momentum: Share = 0.0, nesterov: Bool = False) -> Step:
+    """Gradient descent: moves the weight against its gradient, with momentum if there is one."""
+    if not momentum:
+        return {"W": W - lr * g}
+    moved = momentum * slot("momentum", "m", W) - lr * g
+    return {"m": moved, "W": W + momentum * moved - lr * g if nesterov else W + moved}
 
-    Raises `Refused` for a value that names none.
+
+@optimizer("RMSprop")
+def rmsprop(
+    W: Expr,
+    g: Expr,
+    lr: Any,
+    step: Expr,
+    *,
+    rho: Share = 0.9,
+    momentum: Share = 0.0,
+    epsilon: NonNegative = 1e-7,
+    centered: Bool = False,
+) -> Step:
+    """Divides the gradient by the root of its running mean square, so that all weights move at a like pace.
+
+    With `centered` by its running deviation. Reference: Hinton, 2012; Graves, 2013.
     """
-    if isinstance(value, InnerDeclaration):
-        return value
-    name, config = getattr(value, "name", None), getattr(value, "config", {})
-    if isinstance(value, str):
-        name = value
-    elif isinstance(value, Mapping) and len(value) == 1:
-        ((name, config),) = value.items()
-    elif isinstance(value, Mapping) and "class_name" in value:
-        name, config = value["class_name"], value.get("config")
-    known = part_of(kind, name) if isinstance(name, str) else None
-    declaration = None if known is None else find(known)
-    if declaration is None:
-        raise RefusedValue(f"{str(name or value)[:60]} is not one of keras.{HOMES.get(kind, kind)}")
-    try:
-        return InnerDeclaration(declaration, declaration.bind(config if isinstance(config, Mapping) else {}))
-    except ArgumentError as error:
-        raise RefusedValue(error.fact) from None
+    square = average(slot("velocity", "v", W), g**2, rho)
+    new, spread = {"v": square}, square
+    if centered:
+        mean = average(slot("average_gradient", "a", W), g, rho)
+        new, spread = {"v": square, "a": mean}, square - mean**2
+    change = lr * g / e.sqrt(spread + epsilon)
+    if momentum:
+        change = momentum * slot("momentum", "m", W) + change
+        new["m"] = change
+    return {**new, "W": W - change}
 
 
-LearningRate = Annotated[
-    Any,
-    Check(
-        "a number or a schedule",
-        "{CosineDecay: {initial_learning_rate: 0.001, decay_steps: 1000}}",
-        lambda value: float(value) if is_number(value) else part("schedules", value),
-        plain=False,
-    ),
-]
-Inner = Annotated[
-    Any, Check("an optimizer", "{Adam: {learning_rate: 0.001}}", lambda value: part("optimizers", value), plain=False)
-]
+@optimizer("Adam")
+def adam(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas, amsgrad: Bool = False) -> Step:
+    """Moves the weight along the running mean of its gradient, divided by the root of its running mean square.
 
-
-class Common(NamedTuple):
-    """The arguments of all optimizers."""
-
-    weight_decay: NonNegative | None = None
-    clipnorm: NonNegative | None = None
-    clipvalue: NonNegative | None = None
-    global_clipnorm: NonNegative | None = None
-    use_ema: Bool = False
-    ema_momentum: Share = 0.99
-    ema_overwrite_frequency: PositiveInt | None = None
-    loss_scale_factor: NonNegative | None = None
-    gradient_accumulation_steps: PositiveInt | None = None
-
-
-GATHERED = "G"
-"""The symbol of the sum of gradients, where several steps make one update."""
-
-
-def slot(name: str, symbol: str, like: Expr, initial: Any = 0.0, *, shape: tuple[int, ...] | None = None) -> Expr:
-    """Return a value that the optimizer keeps for a weight; of the weight's shape, if none is given.
-
-    Args:
-        name: Its name in Keras.
-        symbol: Its letter in the formula.
-        like: The weight.
-        initial: Its value before the first step: a number, or "W" for the weight's own.
-        shape: Its shape; () for one number that all weights share.
+    α makes up for averages that begin at 0. Reference: Kingma and Ba, 2014; amsgrad: Reddi et al., 2018.
     """
-    sizes: Any = like.shape if shape is None else shape
-    axes = tuple([(("", size),) for size in sizes])
-    attrs: dict[str, Any] = {"name": name, "axes": axes, "at": (), "path": (), "trainable": False, "positive": False}
-    attrs |= {"initial": initial, "shared": shape == ()}
-    return Expr(WEIGHT, (), attrs, tuple(sizes), "float", symbol)
+    beta_1, beta_2, epsilon = betas
+    rate = named("α", lr * e.sqrt(1 - e.power(beta_2, step)) / (1 - e.power(beta_1, step)))
+    mean, square = betas.averages(W, g)
+    new = {"m": mean, "v": square}
+    if amsgrad:
+        square = new["v_hat"] = e.maximum(slot("velocity_hat", "v_hat", W), square)
+    return {**new, "W": W - rate * mean / (e.sqrt(square) + epsilon)}
 
 
-F = TypeVar("F", bound=Callable[..., Any])
-Decay = Callable[[Expr, "Common", Mapping[str, Any]], float | None]
+@optimizer("AdamW", weight_decay=0.004)
+def adamw(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas, amsgrad: Bool = False) -> Step:
+    """Adam, with each weight first reduced by a share of itself.
 
-
-def optimizer(
-    type_: str, decay: Decay = lambda W, common, arguments: common.weight_decay, **defaults: Any
-) -> Callable[[F], F]:
-    """Declare an optimizer by its step: a function of `W, g, lr, step` and its arguments, to new values by symbol.
-
-    Args:
-        type_: The class name.
-        decay: How much of a weight decays, where the arguments have several answers.
-        defaults: Of the common arguments, and of `learning_rate`, where they are not those of all.
+    Reference: Loshchilov and Hutter, 2019.
     """
-
-    def declare(function: F) -> F:
-        own, common = signature_of(function), signature_of(_common)
-        rate = {"learning_rate": argument_of(LearningRate, defaults.pop("learning_rate", 0.001))}
-        taken = {**rate, **own.arguments, **common.arguments}
-        groups = {**own.groups, **common.groups}
-        signature = Signature(("W", "g", "step", "global_norm"), taken, 1, groups=groups).default(**defaults)
-
-        register_optimizer(type_, partial(_step, function, decay), signature, first_paragraph(function))
-        return function
-
-    return declare
+    return adam(W, g, lr, step, betas=betas, amsgrad=amsgrad)
 
 
-def register_optimizer(
-    type_: str,
-    formula: Callable[..., Stored],
-    signature: Signature | None = None,
-    description: str | None = None,
-) -> None:
-    """Declare an optimizer by a whole step: a function of `W, g, step, global_norm` and its arguments.
+@optimizer("Adadelta")
+def adadelta(W: Expr, g: Expr, lr: Any, step: Expr, *, rho: Share = 0.95, epsilon: NonNegative = 1e-7) -> Step:
+    """Divides the gradient by its running size, and multiplies it by that of the changes made so far.
 
-    The results are those leaves that get a new value, by their labels; the weights are the slots, with their `initial`
-    values.
+    Reference: Zeiler, 2012.
     """
-    paragraph = first_paragraph(formula) if description is None else description
-    declared: Any = {"ignores": "jit_compile decay is_legacy_optimizer dynamic", "renamed": {"lr": "learning_rate"}}
-    name = f"optimizers.{type_}"
-    register([name], lambda: Declaration(name, formula, signature, description=paragraph, kind="update", **declared))
+    changes = slot("accumulated_delta_var", "d", W)
+    square = average(slot("accumulated_grad", "a", W), g**2, rho)
+    change = named("change", -e.sqrt(changes + epsilon) * g / e.sqrt(square + epsilon))
+    return {"a": square, "d": average(changes, change**2, rho), "W": W + lr * change}
 
 
-def _common(*, common: Common) -> None:
-    """Takes the arguments of all optimizers."""
+@optimizer("Adagrad")
+def adagrad(
+    W: Expr,
+    g: Expr,
+    lr: Any,
+    step: Expr,
+    *,
+    initial_accumulator_value: NonNegative = 0.1,
+    epsilon: NonNegative = 1e-7,
+) -> Step:
+    """Divides the gradient by the root of the sum of all its squares so far: what moved much moves ever less.
+
+    Reference: Duchi et al., 2011.
+    """
+    total = slot("accumulator", "a", W, initial_accumulator_value) + g**2
+    return {"a": total, "W": W - lr * g / e.sqrt(total + epsilon)}
 
 
-def _step(
-    function: Callable[..., Any],
-    decay: Decay,
+@optimizer("Adamax")
+def adamax(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas) -> Step:
+    """Adam that divides by the largest gradient of late in place of the root of the mean square.
+
+    Reference: Kingma and Ba, 2014.
+    """
+    beta_1, beta_2, epsilon = betas
+    mean = average(slot("momentum", "m", W), g, beta_1)
+    largest = e.maximum(beta_2 * slot("norm", "u", W), e.absolute(g))
+    return {"m": mean, "u": largest, "W": W - lr * mean / ((1 - e.power(beta_1, step)) * (largest + epsilon))}
+
+
+@optimizer("Nadam")
+def nadam(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas) -> Step:
+    """Adam with Nesterov's momentum, which looks one step ahead.
+
+    `p` is one number for all weights: the product of the momenta so far. Reference: Dozat, 2016.
+    """
+    beta_1, beta_2, epsilon = betas
+    now = named("now", beta_1 * (1 - 0.5 * e.power(0.96, step)))
+    then = named("next", beta_1 * (1 - 0.5 * e.power(0.96, step + 1)))
+    product = slot("u_product", "p", W, 1.0, shape=()) * now
+    mean, square = betas.averages(W, g)
+    ahead = named("m_hat", then * mean / (1 - product * then) + (1 - now) * g / (1 - product))
+    spread = named("v_hat", square / (1 - e.power(beta_2, step)))
+    return {"p": product, "m": mean, "v": square, "W": W - lr * ahead / (e.sqrt(spread) + epsilon)}
+
+
+@optimizer("Ftrl")
+def ftrl(
+    W: Expr,
+    g: Expr,
+    lr: Any,
+    step: Expr,
+    *,
+    learning_rate_power: Number = -0.5,
+    initial_accumulator_value: NonNegative = 0.1,
+    l1_regularization_strength: NonNegative = 0.0,
+    l2_regularization_strength: NonNegative = 0.0,
+    l2_shrinkage_regularization_strength: NonNegative = 0.0,
+    beta: NonNegative = 0.0,
+) -> Step:
+    """Follows the regularized leader: the weight is worked out anew from the sums of gradients, often exactly 0.
+
+    Reference: McMahan et al., 2013.
+    """
+    l1, power = l1_regularization_strength, -learning_rate_power
+    shrunk = g if not l2_shrinkage_regularization_strength else g + 2 * l2_shrinkage_regularization_strength * W
+    old = slot("accumulator", "a", W, initial_accumulator_value)
+    before = named("before", old**power)
+    total = old + g**2
+    after = named("after", total**power)
+    linear = slot("linear", "z", W) + shrunk - (after - before) / lr * W
+    scale = after / lr
+    if beta or l2_regularization_strength:
+        scale = scale + 2 * l2_regularization_strength + beta / lr
+    return {"a": total, "z": linear, "W": (e.minimum(e.maximum(linear, -l1), l1) - linear if l1 else -linear) / scale}
+
+
+@optimizer("Lion")
+def lion(W: Expr, g: Expr, lr: Any, step: Expr, *, beta_1: Share = 0.9, beta_2: Share = 0.99) -> Step:
+    """Moves each weight by the learning rate, up or down: only the sign of the averaged gradient counts.
+
+    Reference: Chen et al., 2023.
+    """
+    mean = slot("momentum", "m", W)
+    moved = W - lr * e.sign(average(mean, g, beta_1))
+    return {"W": moved, "m": average(mean, g, beta_2)}
+
+
+@optimizer("Lamb")
+def lamb(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas) -> Step:
+    """Adam with a step in proportion to the length of the whole weight, for large batches.
+
+    Reference: You et al., 2019.
+    """
+    beta_1, beta_2, epsilon = betas
+    mean, square = betas.averages(W, g)
+    spread = e.sqrt(square / (1 - e.power(beta_2, step))) + epsilon
+    change = named("change", mean / (1 - e.power(beta_1, step)) / spread)
+    own, of_change = (named(name, e.sqrt(reduce.sum_(x**2, axis=None))) for name, x in (("w", W), ("u", change)))
+    both = e.logical_and(e.greater(own, 0), e.greater(of_change, 0))
+    ratio = named("ratio", e.where(both, own / of_change, 1.0))
+    return {"m": mean, "v": square, "W": W - lr * ratio * change}
+
+
+@optimizer("Adafactor")
+def adafactor(
+    W: Expr,
+    g: Expr,
+    lr: Any,
+    step: Expr,
+    *,
+    beta_2_decay: Number = -0.8,
+    epsilon_1: NonNegative = 1e-30,
+    epsilon_2: NonNegative = 1e-3,
+    clip_threshold: NonNegative = 1.0,
+    relative_step: Bool = True,
+) -> Stored:
+    """Adam without momentum, whose mean squares of a matrix are kept by row and by column only.
+
+    `relative_step` changes nothing: Keras bounds the learning rate by 1/√step either way. Reference: Shazeer and Stern,
+    2018.
+    """
+    beta = named("β", 1 - e.power(step, beta_2_decay))
+    rate = named("α", e.maximum(epsilon_2, _rms(W)) * e.minimum(lr, 1 / e.sqrt(step)))
+    square = g**2 + epsilon_1
+    new: dict[str, Expr] = {}
+    unread: tuple[Expr, ...] = ()
+    if W.ndim >= 2:
+        sizes: Any = W.shape
+        square = named("g2", square)
+        r = slot("r", "r", W, shape=sizes[:-1])
+        c = slot("c", "c", W, shape=(*sizes[:-2], sizes[-1]))
+        new["r"] = r = beta * r + (1 - beta) * reduce.mean(square, axis=-1)
+        new["c"] = c = beta * c + (1 - beta) * reduce.mean(square, axis=-2)
+        share = r / reduce.mean(r, axis=-1, keepdims=True)
+        columns = c[..., None, :]
+        new["v"] = spread = share[..., None] * columns
+        unread = (slot("velocity", "v", W),)  # Keras keeps it, and makes it anew in each step
+    else:
+        new["v"] = spread = beta * slot("velocity", "v", W) + (1 - beta) * square
+    change = named("change", g / e.sqrt(spread))
+    size = _rms(change) if clip_threshold == 1 else _rms(change) / clip_threshold
+    return Stored({**new, "W": W - rate * change / e.maximum(1, size)}, unread)
+
+
+def _rms(x: Expr) -> Expr:
+    return e.sqrt(reduce.mean(x**2, axis=None))
+
+
+def _as_adam(W: Expr, arguments: Mapping[str, Any]) -> bool:
+    """Whether Muon treats a weight as AdamW does: what is no matrix, and what is excluded by its name."""
+    return W.ndim != 2 or bool(arguments.get("excluded"))
+
+
+@optimizer(
+    "Muon",
+    lambda W, common, given: given["adam_weight_decay"] if _as_adam(W, given) else common.weight_decay,
+    weight_decay=0.004,
+)
+def muon(
+    W: Expr,
+    g: Expr,
+    lr: Any,
+    step: Expr,
+    *,
+    adam_beta_1: Share = 0.9,
+    adam_beta_2: Share = 0.999,
+    adam_weight_decay: NonNegative | None = 0.004,
+    epsilon: NonNegative = 1e-7,
+    exclude_layers: Anything | None = None,
+    exclude_embeddings: Bool = True,
+    muon_a: Number = 3.4445,
+    muon_b: Number = -4.775,
+    muon_c: Number = 2.0315,
+    adam_lr_ratio: NonNegative = 1.0,
+    momentum: Share = 0.95,
+    ns_steps: PositiveInt = 5,
+    nesterov: Bool = True,
+    rms_rate: NonNegative | None = 0.2,
+    **exclusions: Any,
+) -> Step:
+    """Moves a matrix along its averaged gradient with all directions made equally strong; other weights as AdamW.
+
+    Embeddings, and the layers that are excluded by name, are updated as by AdamW too. Reference: Jordan, 2024.
+    """
+    if _as_adam(W, exclusions):
+        rate = lr if adam_lr_ratio == 1 else lr * adam_lr_ratio
+        return adam(W, g, rate, step, betas=Betas(adam_beta_1, adam_beta_2, epsilon))
+    gathered = momentum * slot("momentum", "m", W) + g
+    ahead = g + momentum * gathered if nesterov else gathered
+    change = orthogonalized(ahead, a=muon_a, b=muon_b, c=muon_c, rounds=ns_steps)
+    rows, columns = (int(size) for size in W.shape if isinstance(size, int))
+    scale = 1.0 if rms_rate is None else max(rows, columns) ** 0.5 * rms_rate
+    return {"m": gathered, "W": W - lr * scale * named("change", change)}
+
+
+@optimizer("ScheduleFreeAdamW", learning_rate=0.0025, epsilon=1e-8)
+def schedule_free_adamw(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas, warmup_steps: Int = 0) -> Step:
+    """AdamW without a schedule: the weight lies between the newest point and the mean of all points so far.
+
+    The mean so far is worked out from the newest point, as Keras does on TensorFlow; the paper has the point before.
+    Reference: Defazio et al., 2024.
+    """
+    beta_1, beta_2, epsilon = betas
+    if warmup_steps > 0:
+        lr = named("lr", lr * e.minimum(step / warmup_steps, 1.0))
+    point = slot("momentum", "z", W, "W")
+    square = average(slot("velocity", "v", W), g**2, beta_2)
+    moved = point - lr * g / (e.sqrt(square / (1 - e.power(beta_2, step))) + epsilon)
+    before = named("x", (W - complement(beta_1) * moved) / beta_1)
+    mean = (1 - 1 / step) * before + moved / step
+    return {"v": square, "z": moved, "W": complement(beta_1) * moved + beta_1 * mean}
+
+
+def loss_scale(
     W: Expr,
     g: Expr,
     step: Expr,
     global_norm: Expr | None = None,
     *,
-    learning_rate: Any,
-    common: Common,
-    **arguments: Any,
+    inner_optimizer: Inner,
+    initial_scale: NonNegative = 2.0**15,
+    dynamic_growth_steps: PositiveInt = 2000,
 ) -> Stored:
-    """One step of a weight: the gradient is made ready, the weight decays, is updated, and its average follows."""
-    every, new = common.gradient_accumulation_steps, {}
-    due, calls = None, step
-    if common.loss_scale_factor:
-        g = g / common.loss_scale_factor
-    if every:
-        due = named("due", e.equal(e.mod(step, every), 0))
-        step = named("update", e.floor((step - 1) / every) + 1)
-        gathered = slot("gradient_accumulator", GATHERED, W)
-        total = named("total", gathered + g)
-        new[GATHERED] = e.where(due, 0.0, total)
-        g = named("g_mean", total / every)
-    g = _clipped(g, global_norm, common)
-    lr: Any = learning_rate
-    if isinstance(lr, InnerDeclaration):
-        lr = named("lr", lr.formula(calls - 1)["y"])
-    weight = W
-    lost = decay(W, common, arguments)
-    if lost:
-        weight = named("decayed", W - lr * lost * W)
-    values = function(weight, g, lr, step, **arguments)
-    values, unread = (values.result, values.weights) if isinstance(values, Stored) else (values, ())
-    new |= values
-    if due is not None:
-        new = only_if(due, new, W, unread)
-    if common.use_ema:
-        kept = slot("average", "W_avg", W)
-        mean = e.where(e.equal(step, 1), new["W"], average(kept, new["W"], common.ema_momentum))
-        new["W_avg"] = mean
-        if common.ema_overwrite_frequency:
-            overwrite = e.equal(e.mod(step, common.ema_overwrite_frequency), 0)
-            new["W"] = e.where(overwrite, mean, new["W"])
-    return Stored(new, unread)
+    """Wraps an optimizer: it gets the gradient divided by the scale of the loss, and no step where one overflows.
 
-
-def only_if(due: Expr, new: Mapping[str, Expr], W: Expr, unread: Sequence[Expr]) -> dict[str, Expr]:
-    """The new values where an update is due, the old ones elsewhere; `unread` are slots that no formula reads."""
-    old = {node.label: node for node in (*walk(new.values()), *unread) if node.op is WEIGHT}
-    return {
-        label: value if label == GATHERED else e.where(due, value, W if label == "W" else old[label])
-        for label, value in new.items()
+    The loss is multiplied by the scale first, so that small gradients do not vanish in float16. The scale doubles after
+    as many steps without an overflow as `dynamic_growth_steps` says, and halves with each overflow in any weight.
+    """
+    scale, count = slot("dynamic_scale", "S", W, initial_scale, shape=()), slot("step_counter", "c", W, shape=())
+    finite = named("finite", reduce.all_(e.isfinite(g), axis=None))
+    inner_step = inner_optimizer.formula(W, named("g_true", g / scale), step, global_norm)
+    grows = named("grows", e.equal(count, dynamic_growth_steps - 1))
+    new = {
+        **only_if(finite, inner_step.result, W, inner_step.weights),
+        "S": e.where(finite, e.where(grows, 2 * scale, scale), 0.5 * scale),
+        "c": e.where(e.logical_and(finite, e.logical_not(grows)), count + 1, 0.0),
     }
+    return Stored(new, inner_step.weights)
 
 
-def _clipped(g: Expr, global_norm: Expr | None, common: Common) -> Expr:
-    given = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(common, name) is not None]
-    if len(given) > 1:
-        raise ArgumentError(
-            f"an optimizer takes one of clipnorm, clipvalue and global_clipnorm, got {', '.join(given)}"
-        )
-    if common.clipnorm:
-        length = named("length", e.sqrt(reduce.sum_(g**2, axis=None)))
-        return named("clipped", g * (common.clipnorm / e.maximum(length, common.clipnorm)))
-    if common.clipvalue:
-        return named("clipped", e.minimum(e.maximum(g, -common.clipvalue), common.clipvalue))
-    if common.global_clipnorm:
-        if global_norm is None:
-            raise ArgumentError("global_clipnorm needs the norm of all gradients of the model together")
-        return named("clipped", g * (common.global_clipnorm / e.maximum(global_norm, common.global_clipnorm)))
-    return g
+def multi_optimizer(
+    W: Expr, g: Expr, step: Expr, global_norm: Expr | None = None, *, optimizer_map: Anything
+) -> Stored:
+    """Hands each weight to one of several optimizers, by the path of its variable."""
+    chosen = _chosen(optimizer_map)
+    by = f": {', '.join([f'{name} {which}' for name, which in chosen])}" if chosen else ""
+    one = chosen[0][0] if chosen else "Adam"
+    raise ArgumentError(
+        f"MultiOptimizer hands each weight to one of its optimizers, by the path of its variable{by}; each has a "
+        f"formula of its own: layerexplain layer {one} --input 784x10"
+    )
+
+
+def _chosen(optimizer_map: Any) -> list[tuple[str, str]]:
+    """The optimizers of a map as Keras writes it, each with the weights that get it; none of anything else."""
+    config = getattr(optimizer_map, "config", {})
+    patterns = config.get("optimizer_map")
+    written = patterns if isinstance(patterns, Mapping) else {}
+    pairs = [(one, f"for '{pattern}'") for pattern, one in written.items()]
+    pairs.append((config.get("default_optimizer"), "for all others"))
+    return [(one.name, which) for one, which in pairs if hasattr(one, "name")]
+
+
+register_optimizer("LossScaleOptimizer", loss_scale)
+register_optimizer("MultiOptimizer", multi_optimizer)

@@ -93,7 +93,7 @@ torch.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p:
     | Each query attends to all keys and adds up the values by the shares of their keys.
 
 torch.flatten(x, start_dim: Int = 0, end_dim: Int = -1): flatten(...)
-    | Lays the axes from number {start_dim} to number {end_dim} out as one.
+    | Flattens axes {start_dim} to {end_dim} into one.
 torch.reshape(x, shape: Anything): reshaped(x, shape=shape) | Lays the same elements out as {shape}; -1 is worked out.
 torch.permute(x, dims: AxisArgument): permuted(x, axes=dims) | Puts the axes in the order {dims}.
 torch.transpose(x, dim0: Int, dim1: Int): swapped(x, axis1=dim0, axis2=dim1) | Swaps axis {dim0} and axis {dim1}.

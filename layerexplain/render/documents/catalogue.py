@@ -17,7 +17,7 @@ _FIELDS = ("family", "type", "arguments", "description")
 
 
 def catalogue(families: Families) -> Sheet:
-    """All types by family: json is an array of objects, jsonl one a line."""
+    """Return all types by family: json is an array of objects, jsonl one a line."""
     rows = [(family, *entry) for family, entries in families.items() for entry in entries]
     objects = [dict(zip(_FIELDS, row, strict=True)) for row in rows]
     return Sheet(
@@ -48,7 +48,8 @@ def _document(families: Families) -> doc.Document:
 
 
 def layer_type_page(entry: LayerType, example: Sequence[str]) -> tuple[doc.Block, ...]:
-    """The page of a type: what it does and takes. `example` are the words of the command that shows it at work."""
+    """Return the page of a type: what it does and takes. `example` are the words of the command that shows it at
+    work."""
     columns = (
         doc.words("name", "Argument", lambda argument: argument.name, style="cyan"),
         doc.words("words", "Meaning", _words, kind="prose"),

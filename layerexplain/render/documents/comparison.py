@@ -37,7 +37,7 @@ _NUMBER = r"\.(\d+)(?=[./]|\Z)"
 
 
 def _folded(changes: Iterable[Change]) -> list[Change]:
-    """The changes with those of numbered blocks that are alike as one, named for all: `model.layers.0 … 31`."""
+    """Return the changes with those of numbered blocks that are alike as one, named for all: `model.layers.0 … 31`."""
     kinds = grouped(((re.sub(_NUMBER, ".#", one.layer), re.sub(_NUMBER, ".#", one.layer_after), *one[3:]), one)
                     for one in changes)  # fmt: skip
     found = []
@@ -74,7 +74,7 @@ def _sign(line: _ChangeLine) -> str:
 
 
 def _once(line: _ChangeLine, text: str) -> str:
-    """What stands in the first line of a change alone."""
+    """Return what stands in the first line of a change alone."""
     return text if line.is_first else ""
 
 
@@ -90,7 +90,7 @@ _COLUMNS = (
 
 
 def comparison(found: Comparison) -> Sheet:
-    """What `diff` prints."""
+    """Return what `diff` prints."""
     return Sheet(
         document=lambda: _document(found),
         data=found.to_dict,
@@ -145,7 +145,7 @@ def _totals(found: Comparison) -> doc.FactBlock:
 
 
 def _loading(found: Comparison) -> Iterator[str]:
-    """What `load_weights` would take of the first model's weights."""
+    """Yield what `load_weights` would take of the first model's weights."""
     by_name, by_order = found.loading
     if NO_MODEL.format in (found.before.format, found.after.format):
         return

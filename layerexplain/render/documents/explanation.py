@@ -26,7 +26,7 @@ from layerexplain.render.quantities import REACHED_IN, count_text, field_text, r
 from layerexplain.render.sections import CodeBlock, CodeLine, Labelled, Listing, Points, Section
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, CallReport, LayerReport, Report
 from layerexplain.report.explanation_data import Explanation, Statement
-from layerexplain.report.step_data import BackwardReport
+from layerexplain.report.training_data import BackwardReport
 
 _ALIKE_SHOWN = 8
 
@@ -74,9 +74,9 @@ def explanation(
     nested: bool = False,
     asked: ShownParts | None = None,
 ) -> Sheet:
-    """What `explain` prints of `layers`, None being all of depth 0. `whole` says that none were left out: then the
-    model's heading, totals and notes stand around them, and the tour is what is shown unless something else is asked
-    for. The formats for programs have the rows of the layers."""
+    """Return what `explain` prints of `layers`, None being all of depth 0. `whole` says that none were left out: then
+    the model's heading, totals and notes stand around them, and the tour is what is shown unless something else is
+    asked for. The formats for programs have the rows of the layers."""
     from layerexplain.render.documents.tour import tour
 
     chosen = report.layers if layers is None else layers
@@ -93,8 +93,8 @@ def explanation(
 
 
 def _whole(report: Report, sections: Iterable[doc.Block], cost: bool) -> doc.Document:
-    """The sections between the heading of the model, its totals and its notes; each layer's own notes stand in its
-    section."""
+    """Return the sections between the heading of the model, its totals and its notes; each layer's own notes stand in
+    its section."""
     about_model = doc.notes_block(doc.noted([note for note in report.notes if note.layer is None]), doc.TEXT)
     sections = list(sections)
     last = [sections.pop()] if sections and isinstance(sections[-1], doc.Prose) else []
@@ -107,14 +107,14 @@ def _whole(report: Report, sections: Iterable[doc.Block], cost: bool) -> doc.Doc
             *step_facts(report),
             about_model,
             notes,
-            *missing_values(report),
+            *missing_values(report.notes),
             *last,
         )
     )
 
 
 def explained(report: Report, layers: Sequence[LayerReport], whole: bool, asked: ShownParts) -> list[doc.Block]:
-    """The sections of `layers`; those of one group once, with the list of those that it holds for."""
+    """Return the sections of `layers`; those of one group once, with the list of those that it holds for."""
     shown = {layer.path for layer in layers}
     fields = {layer.layer: layer.explanation.receptive_field for layer in layers if layer.explanation is not None}
     sections: list[doc.Block] = []
@@ -128,7 +128,8 @@ def explained(report: Report, layers: Sequence[LayerReport], whole: bool, asked:
 
 
 def by_group(layers: Iterable[LayerReport]) -> list[tuple[LayerReport, list[LayerReport]]]:
-    """The first layer of each group, in order, with the others of its group for which the same arguments are set."""
+    """Return the first layer of each group, in order, with the others of its group for which the same arguments are
+    set."""
     keyed = ((_same(layer), layer) for layer in layers)
     return [(first, others) for first, *others in grouped(keyed).values()]
 
@@ -145,7 +146,7 @@ def section(
     known_reach: tuple[str, ...] | None = None,
     hidden: bool = False,
 ) -> Section:
-    """What there is to say of a layer."""
+    """Return what there is to say of a layer."""
     place = (layer.place or "") if report.format == "code" else ""
     inputs, outputs = shapes_text(layer.input_shapes), results_text(layer.results, layer.output_shapes)
     blocks: list[doc.Block] = [
@@ -174,8 +175,8 @@ def section(
 
 
 def _wiring(layer: LayerReport, alike: Sequence[LayerReport], short: bool = False) -> list[doc.Block]:
-    """The layers that are alike, and who feeds this one. Text leaves that out where it is plainly the one layer before,
-    since the shapes stand beside the heading; if it is to be `short`, it has only the names."""
+    """Return the layers that are alike, and who feeds this one. Text leaves that out where it is plainly the one layer
+    before, since the shapes stand beside the heading; if it is to be `short`, it has only the names."""
     symbols = () if layer.explanation is None else layer.explanation.inputs
     calls = [_call_line(call, symbols) for call in layer.calls]
     shown = doc.Names(tuple(map(title_of, alike)), _ALIKE_SHOWN)
@@ -221,7 +222,7 @@ def _sentence(shown: _Shown) -> Iterable[doc.Block]:
 
 
 def _sources(layer: LayerReport) -> Points:
-    """The names of the layers that feed this one, if these are several."""
+    """Return the names of the layers that feed this one, if these are several."""
     names = tuple(dict.fromkeys([name for call in layer.calls for name in call.source_names]))
     times = doc.Span(f"{len(layer.calls)}, on " if len(layer.calls) > 1 else "")
     line = (times, doc.Names(names, _ALIKE_SHOWN))
@@ -229,12 +230,12 @@ def _sources(layer: LayerReport) -> Points:
 
 
 def _is_one_line(explained: Explanation) -> bool:
-    """Whether the formula is the one line that the operation is."""
+    """Return whether the formula is the one line that the operation is."""
     return len(explained.statements) == 1 and explained.statements[0].text.partition(" = ")[2] == explained.computes
 
 
 def _computes(shown: _Shown) -> Iterable[doc.Block]:
-    """The operation; or the formula, where that is the same line and is shown."""
+    """Yield the operation; or the formula, where that is the same line and is shown."""
     explained = shown.explained
     if _is_one_line(explained) and shown.asked.shows("formula"):
         yield Labelled("formula", (formula_block(explained.statements, explained.latex),))
@@ -251,7 +252,7 @@ def _formula(shown: _Shown) -> Iterable[doc.Block]:
 
 
 def _shape(shown: _Shown) -> Iterable[doc.Block]:
-    """The axes: in a line, with what windows read for one layer, or each by itself."""
+    """Yield the axes: in a line, with what windows read for one layer, or each by itself."""
     explained = shown.explained
     if shown.asked.tier >= FULL or shown.asked.only:
         if explained.axes:
@@ -285,8 +286,8 @@ def _weights(shown: _Shown) -> Iterable[doc.Block]:
 
 
 def _reach(shown: _Shown) -> Iterable[doc.Block]:
-    """What one output element depends on in the model's inputs, unless that is known. Layers that are alike stand at
-    different depths: theirs are listed, each once."""
+    """Yield what one output element depends on in the model's inputs, unless that is known. Layers that are alike stand
+    at different depths: theirs are listed, each once."""
     explained = shown.explained
     lines = () if explained.receptive_field == shown.known_reach else doc.lines(explained.receptive_field)
     others = dict.fromkeys(
@@ -309,7 +310,7 @@ def _reached(shown: _Shown) -> Iterable[doc.Block]:
 
 
 def _said(title: str, texts: Callable[[Explanation], Iterable[str]]) -> Callable[[_Shown], Iterable[doc.Block]]:
-    """A part of lines."""
+    """Return a part of lines."""
     return lambda shown: (Points(doc.lines(texts(shown.explained)), title),)
 
 
@@ -342,8 +343,8 @@ PARTS: dict[str, SectionPart] = {
 
 
 def gradient_blocks(gradient: BackwardReport, formula: Sequence[str], element: bool = True) -> list[doc.Block]:
-    """How gradients pass the layer: what is kept of the forward pass, the statements, one `element`, and the facts.
-    `formula` are the lines of the layer's own formula, which are not printed once more."""
+    """Return how gradients pass the layer: what is kept of the forward pass, the statements, one `element`, and the
+    facts. `formula` are the lines of the layer's own formula, which are not printed once more."""
     if gradient.unknown:
         return [_labelled("gradient", "Gradient", (f"not known: {gradient.unknown}",))]
     cost = [f"{n:,} {what}" for n, what in ((gradient.macs, "MACs"), (gradient.flops, "FLOPs")) if n]
@@ -367,8 +368,8 @@ def gradient_blocks(gradient: BackwardReport, formula: Sequence[str], element: b
 
 
 def _kept(gradient: BackwardReport, formula: Sequence[str]) -> tuple[doc.Block, ...]:
-    """What is kept of the forward pass: the names of what the formula computes anyway, and the lines that it has not.
-    Of a loop that is printed above, only what each of its steps keeps besides."""
+    """Return what is kept of the forward pass: the names of what the formula computes anyway, and the lines that it has
+    not. Of a loop that is printed above, only what each of its steps keeps besides."""
     known = {_without_step(line.strip()) for line in formula}
     read = {word for line in gradient.statements for word in re.findall(r"[^\W\d]\w*", line.text)}
     in_formula: dict[bool, list[str]] = {False: [], True: []}
@@ -395,7 +396,7 @@ def _kept(gradient: BackwardReport, formula: Sequence[str]) -> tuple[doc.Block, 
 
 
 def formula_lines(layer: LayerReport) -> tuple[str, ...]:
-    """The lines that are printed of a layer's forward pass: its formula, and what differs in training."""
+    """Return the lines that are printed of a layer's forward pass: its formula, and what differs in training."""
     return (*layer.formula, *(layer.explanation.training if layer.explanation is not None else ()))
 
 
@@ -408,7 +409,7 @@ def _labelled(label: str, title: str, texts: Iterable[str]) -> Labelled:
 
 
 def formula_block(statements: Sequence[Statement], typeset: tuple[TypesetLine, ...] = ()) -> CodeBlock:
-    """The statements of a formula, with shapes and notes beside them."""
+    """Return the statements of a formula, with shapes and notes beside them."""
     lines = [
         CodeLine("    " * one.indent + one.text, "  ".join(filter(None, (one.shape, one.note)))) for one in statements
     ]

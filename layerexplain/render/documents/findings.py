@@ -12,6 +12,7 @@ from layerexplain.checks.rules import Rule
 from layerexplain.records import grouped
 from layerexplain.render import document as doc
 from layerexplain.render.annotations import Annotation
+from layerexplain.render.documents.summary import missing_values
 from layerexplain.render.formats import Sheet, sheet
 from layerexplain.render.quantities import names_text, origin_text, plural
 from layerexplain.render.sections import Points, Section
@@ -39,7 +40,7 @@ _RULE_COLUMNS = (
 
 
 def findings(report: CheckReport, several: bool = False) -> Sheet:
-    """What `check` prints; `several` says that several sources were asked for."""
+    """Return what `check` prints; `several` says that several sources were asked for."""
     columns = {"source": doc.words("source", "Source", lambda _: report.source), **_COLUMNS}
     result = sheet(report, report, lambda: _document(report), doc.picked(columns, _COLUMNS, several), report.findings)
     return result._replace(
@@ -49,7 +50,8 @@ def findings(report: CheckReport, several: bool = False) -> Sheet:
 
 
 def _line(finding: Finding, report: CheckReport) -> dict[str, Any]:
-    """A finding as a line of its own: `source` is the file as in all lines, and `rule_source` what the rule is from."""
+    """Return a finding as a line of its own: `source` is the file as in all lines, and `rule_source` what the rule is
+    from."""
     fields = finding.to_dict()
     return {"source": report.source, "model": report.model_name, "rule_source": fields.pop("source"), **fields}
 
@@ -80,11 +82,12 @@ def _document(report: CheckReport) -> doc.Document:
     left = [f"{plural(len(unseen), 'layer')} not looked at"] if unseen else []
     heading = doc.title(report.model_name, (origin, ", ".join([*(counts or ["nothing found"]), *left])))
     notes = doc.notes_block(doc.noted(report.notes))
-    return doc.Document((heading, *map(_section, groups.values()), notes))
+    return doc.Document((heading, *map(_section, groups.values()), notes, *missing_values(report.notes)))
 
 
 def note_lines(report: CheckReport) -> list[str]:
-    """Which layers no rule could look at, and what was run, a line each: beside formats whose rows are findings."""
+    """Return which layers no rule could look at, and what was run, a line each: beside formats whose rows are
+    findings."""
     notes = [(names_text(list(names), _MOST), message) for message, names in doc.noted(report.notes).items()]
     return [f"{report.source}: {f'{names}: not looked at: ' if names else ''}{message}" for names, message in notes]
 
@@ -125,7 +128,7 @@ def _section(groups: list[list[Finding]]) -> Section:
 
 
 def _place(finding: Finding) -> str:
-    """Where a finding is: its line, and its layer unless the message names that."""
+    """Return where a finding is: its line, and its layer unless the message names that."""
     column = f":{finding.column}" if finding.column else ""
     where = f"{finding.file}:" if finding.file else "line "
     parts = [f"{where}{finding.line}{column}"] if finding.line is not None else []
@@ -134,7 +137,7 @@ def _place(finding: Finding) -> str:
 
 
 def rules(found: Sequence[Rule]) -> Sheet:
-    """What `check --list` prints."""
+    """Return what `check --list` prints."""
 
     def record(rule: Rule) -> dict[str, Any]:
         return {

@@ -82,7 +82,7 @@ def _gradient(row: ReachedRow | WeightGradientRow) -> str:
 
 
 def _of_gradient(scale: Scale) -> tuple[doc.Column, ...]:
-    """The columns on the gradient of a row."""
+    """Return the columns on the gradient of a row."""
     return (
         doc.Column(
             "gradient", "Gradient", _gradient, lambda row: "" if row.gradient is None else repr(row.gradient.norm),
@@ -154,7 +154,7 @@ _DATA = (
 
 
 def gradients(report: GradientTrace) -> Sheet:
-    """What `trace --gradient` prints."""
+    """Return what `trace --gradient` prints."""
     return sheet(report, report.run, lambda: _document(report), _DATA, report)
 
 
@@ -180,7 +180,7 @@ def _document(report: GradientTrace) -> doc.Document:
 
 
 def _loss(report: GradientTrace) -> Iterator[str]:
-    """The loss, and its terms where there are several."""
+    """Yield the loss, and its terms where there are several."""
     if len(report.terms) == 1:
         (term,) = report.terms
         yield f"Loss {number_text(report.loss)}: {term.type} of '{term.of}'."

@@ -26,7 +26,7 @@ def folded(report: Report) -> Report:
 
 
 def _kind(row: LayerReport) -> Any:
-    """What is equal for rows that are alike: a nested model's layers, the row itself of anything else."""
+    """Return what is equal for rows that are alike: a nested model's layers, the row itself of anything else."""
     return tuple([(one.layer, one.formula, one.params) for one in row.layers]) or row.layer
 
 
@@ -49,7 +49,7 @@ _SUMMED = ("params", "trainable", "non_trainable", "macs", "flops")
 
 
 def language_facts(report: Report) -> tuple[doc.FactBlock, ...]:
-    """The lines on a language model; none for any other."""
+    """Return the lines on a language model; none for any other."""
     model, served = report.language, report.serving
     if model is None:
         return ()

@@ -32,7 +32,7 @@ class ReportedLayer(NamedTuple):
 
 
 def layers_of(report: Report, nested: bool) -> Iterator[ReportedLayer]:
-    """The layers in order; with `nested` those of a nested model follow it, however deep."""
+    """Yield the layers in order; with `nested` those of a nested model follow it, however deep."""
     waiting = [_with_the_one_before(report.layers)]
     while waiting:
         for layer, before in waiting[-1]:
@@ -57,7 +57,7 @@ def _words(name: str, heading: str, get: Callable[[LayerReport], str], liked: in
 
 
 def _with_unknown(name: str, heading: str, text: Callable[[LayerReport, str], str], liked: int = 40) -> Column:
-    """A column in which what is not known is `?` to read, and empty as data."""
+    """Return a column in which what is not known is `?` to read, and empty as data."""
     return Column(name, heading, lambda row: text(row.layer, UNKNOWN), lambda row: text(row.layer, ""), liked=liked)
 
 
@@ -84,7 +84,7 @@ _CALLS = 4
 
 
 def _from(row: ReportedLayer) -> str:
-    """The layers that feed a row, call by call, unless that is the row above alone."""
+    """Return the layers that feed a row, call by call, unless that is the row above alone."""
     layer, before = row.layer, row.before
     if (
         before is not None
@@ -102,7 +102,7 @@ def _from(row: ReportedLayer) -> str:
 
 
 def _news(row: ReportedLayer) -> str:
-    """The output; before it the input, where that is not the output of the row above."""
+    """Return the output; before it the input, where that is not the output of the row above."""
     layer, before = row.layer, row.before
     known = {*before.output_shapes, None} if before is not None else {None}
     inputs = "" if known.issuperset(layer.input_shapes) else shapes_text(layer.input_shapes)
@@ -111,7 +111,7 @@ def _news(row: ReportedLayer) -> str:
 
 
 def _wired(row: ReportedLayer) -> str:
-    """The operation with the names of its sources in it, or behind it where it speaks of no tensor."""
+    """Return the operation with the names of its sources in it, or behind it where it speaks of no tensor."""
     import re
 
     operation, wires = row.layer.operation, _from(row)
@@ -185,8 +185,8 @@ STACKED = ((COLUMNS["layer"], COLUMNS["type"]), (_SHAPES, _WIRED), (COLUMNS["par
 
 
 def table_columns(names: tuple[str, ...] | None) -> tuple[Column, ...]:
-    """The columns of these names. The default ones leave the shapes of inputs and outputs apart in markdown; in text,
-    what the row above says is not said again."""
+    """Return the columns of these names. The default ones leave the shapes of inputs and outputs apart in markdown; in
+    text, what the row above says is not said again."""
     if names is not None:
         return picked(COLUMNS, names)
     apart = [column._replace(only=MARKDOWN) for column in picked(COLUMNS, ("input_shapes", "output_shapes"))]
@@ -195,7 +195,7 @@ def table_columns(names: tuple[str, ...] | None) -> tuple[Column, ...]:
 
 
 def data_columns(names: tuple[str, ...] | None, nested: bool, several: bool) -> tuple[Column, ...]:
-    """The columns of csv and tsv; of several sources they say which."""
+    """Return the columns of csv and tsv; of several sources they say which."""
     chosen = names or DATA_COLUMNS
     if names is None and nested:
         chosen = ("layer", "type", "path", *chosen[2:])

@@ -32,8 +32,8 @@ class _ComparedLine(NamedTuple):
 
 
 def side_by_side(left: Report, right: Report, titles: tuple[str, str]) -> Callable[[str], list[Sheet]]:
-    """What a format prints of two layers, called by their titles: to read one document, for programs one after the
-    other."""
+    """Return what a format prints of two layers, called by their titles: to read one document, for programs one after
+    the other."""
 
     def sheets(format: str) -> list[Sheet]:
         each = [report_sheet(report, None, False, several=False) for report in (left, right)]
@@ -80,7 +80,7 @@ def _pair(label: str, left: str, right: str) -> _Pair:
 
 
 def _lines(left: LayerReport, right: LayerReport, titles: tuple[str, str]) -> Iterator[_ComparedLine]:
-    """The same one below the other: the lines of both in their order, those that are the same once."""
+    """Yield the same one below the other: the lines of both in their order, those that are the same once."""
     parts: dict[str, list[_Pair]] = {}
     for pair in _pairs(left, right):
         label = pair.label or next(reversed(parts))
@@ -103,19 +103,19 @@ class _Entry(NamedTuple):
 
 
 def _formula(layer: LayerReport, meanings: Meanings) -> list[_Entry]:
-    """The statements with what they assign."""
+    """Return the statements with what they assign."""
     numbers = meanings.numbers_of(layer)
     return [_Entry(line.strip().partition(" = ")[0], line, n) for line, n in zip(layer.formula, numbers, strict=True)]
 
 
 def _weights(layer: LayerReport) -> list[_Entry]:
-    """The weights with their names, which for a cell's begin with the cell's."""
+    """Return the weights with their names, which for a cell's begin with the cell's."""
     texts = [(w.name.rpartition("/")[2], f"{w.name} {shape_text(w.shape)} = {w.params:,}") for w in layer.weights]
     return [_Entry(key, text, text) for key, text in texts]
 
 
 def _matched(label: str, left: list[_Entry], right: list[_Entry]) -> Iterator[_Pair]:
-    """Lines of both that have one key beside each other, and the others in their order."""
+    """Yield lines of both that have one key beside each other, and the others in their order."""
     none = _Entry("", "", None)
     ours, theirs = ([one.key for one in entries] for entries in (left, right))
     for _, i, i_end, j, j_end in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():

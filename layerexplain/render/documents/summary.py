@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.model import Note
 from layerexplain.render import document as doc
 from layerexplain.render.documents.layer_columns import (
     COLUMNS,
@@ -20,19 +21,19 @@ from layerexplain.report.data import LayerReport, Report
 
 if TYPE_CHECKING:
     from layerexplain.render.graph.diagram import Diagram
-    from layerexplain.report.memory_data import DtypeBytes, Memory
+    from layerexplain.report.explanation_data import DtypeBytes, Memory
 
 
 def summary(
     report: Report, columns: tuple[str, ...] | None = None, nested: bool = False, several: bool = False
 ) -> Sheet:
-    """What `summary` prints. `columns` None are those that a format has by default; `several` says that several sources
-    were asked for."""
+    """Return what `summary` prints. `columns` None are those that a format has by default; `several` says that several
+    sources were asked for."""
     return report_sheet(report, columns, nested, several)._replace(document=lambda: _document(report, columns, nested))
 
 
 def report_sheet(report: Report, columns: tuple[str, ...] | None, nested: bool, several: bool) -> Sheet:
-    """What the formats for programs print of a report."""
+    """Return what the formats for programs print of a report."""
     return Sheet(
         document=lambda: doc.Document(()),
         data=lambda: report.to_dict(nested=nested),
@@ -74,33 +75,37 @@ def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> 
         *training(report),
         *data_lines(report),
     )
-    return doc.Document((*parts, doc.notes_block(all_notes(report)), *missing_values(report)))
+    return doc.Document((*parts, doc.notes_block(all_notes(report)), *missing_values(report.notes)))
 
 
-def missing_values(report: Report) -> tuple[doc.Prose, ...]:
-    """One line that gives all the values that code leaves open, where there are several."""
+def missing_values(notes: Iterable[Note]) -> tuple[doc.Prose, ...]:
+    """Return one line that gives all the values that code leaves open, where there are several."""
     import re
 
-    said = [note.message for note in report.notes] if report.format == "code" else []
-    names = dict.fromkeys([found[1] for one in said if (found := re.search(r"; give --set ([\w.]+)=VALUE$", one))])
-    if len(names) < 2:
+    said = [re.search(r"; give (?:for example )?--set ([\w.]+)=(.+)$", note.message) for note in notes]
+    found = [one for one in said if one is not None]
+    values = {one[1]: one[2] for one in reversed(found)}
+    if len(values) < 2:
         return ()
-    given = " ".join([f"--set {name}=VALUE" for name in names])
-    return (doc.Prose((f"{len(names)} values are missing. Give them all: {given}",)),)
+    given = " ".join([f"--set {name}={values[name]}" for name in dict.fromkeys([one[1] for one in found])])
+    words = f"{len(values)} values are missing. Give them all, with your values in place of these: {given}"
+    return (doc.Prose((words,)),)
 
 
 def training(report: Report) -> tuple[doc.Prose, ...]:
-    """What the model was trained with."""
+    """Return what the model was trained with."""
     trained = report.training
     if trained is None:
         return ()
     optimizer = (
         ""
         if trained.optimizer is None
-        else f"{trained.optimizer}{_arguments(trained.optimizer_config, _OF_OPTIMIZERS)}"
+        else f"{trained.optimizer.removeprefix(_TORCH)}{_arguments(trained.optimizer_config, _OF_OPTIMIZERS)}"
     )
     losses = [
-        f"{loss.loss}{_arguments(loss.config, _OF_LOSSES)}{f' for {loss.output!r}' if loss.output else ''}"
+        loss.loss.removeprefix(_TORCH)
+        + _arguments(loss.config, _OF_LOSSES)
+        + (f" for {loss.output!r}" if loss.output else "")
         for loss in trained.losses
     ]
     metrics = dict.fromkeys(metric.metric for metric in trained.metrics)
@@ -109,7 +114,7 @@ def training(report: Report) -> tuple[doc.Prose, ...]:
 
 
 def data_lines(report: Report) -> tuple[doc.Prose, ...]:
-    """What fit() takes and what predict() returns: a line each."""
+    """Return what fit() takes and what predict() returns: a line each."""
     shapes = [*[one.shape for one in report.inputs], *[one.shape for one in report.outputs]]
     is_fitted = report.format != "hugging-face" and report.framework == "keras"
     if not report.inputs or not report.outputs or None in shapes or not is_fitted:
@@ -126,7 +131,8 @@ def data_lines(report: Report) -> tuple[doc.Prose, ...]:
     return (doc.Prose((f"fit() takes x: {inputs}; y: {targets}", f"predict() returns {outputs}")),)
 
 
-_OF_OPTIMIZERS = ("learning_rate", "momentum", "nesterov", "weight_decay", "amsgrad", "clipnorm", "clipvalue")
+_TORCH = "torch."
+_OF_OPTIMIZERS = ("learning_rate", "lr", "momentum", "nesterov", "weight_decay", "amsgrad", "clipnorm", "clipvalue")
 _OF_LOSSES = ("from_logits", "label_smoothing", "delta", "gamma", "alpha")
 """Arguments that are said where they are not 0 or off."""
 
@@ -143,7 +149,7 @@ def _value(value: Any) -> str:
 
 
 def heading(report: Report) -> doc.Heading:
-    """The model, and where it is from."""
+    """Return the model, and where it is from."""
     written = written_by(report.format, report.keras_version)
     source = (doc.Span(report.source, "code"), doc.Span(f" ({written})" if written else ""))
     return doc.Heading(
@@ -158,7 +164,7 @@ def heading(report: Report) -> doc.Heading:
 
 
 def totals(report: Report, cost: bool = True) -> tuple[doc.Block, ...]:
-    """The sums below a table: parameters, bytes of the weights and, with `cost`, MACs and FLOPs per example."""
+    """Return the sums below a table: parameters, bytes of the weights and, with `cost`, MACs and FLOPs per example."""
     sums = report.totals
     dtypes = sorted({weight.dtype for row in layers_of(report, nested=True) for weight in row.layer.weights})
     text: tuple[doc.Fact, ...] = (
@@ -181,7 +187,7 @@ def totals(report: Report, cost: bool = True) -> tuple[doc.Block, ...]:
 
 
 def step_facts(report: Report) -> tuple[doc.FactBlock, ...]:
-    """What a step of training costs, per example."""
+    """Return what a step of training costs, per example."""
     cost = report.step_cost
     if cost is None:
         return ()
@@ -210,7 +216,7 @@ _MOST_UNKNOWN = 5
 
 
 def all_notes(report: Report) -> Mapping[str, Iterable[str]]:
-    """Each message and the layers that it holds for (none: it is about the model)."""
+    """Return each message and the layers that it holds for (none: it is about the model)."""
     holds_for = doc.noted(report.notes)
     for row in layers_of(report, nested=True):
         for message in row.layer.notes:
@@ -222,7 +228,7 @@ def all_notes(report: Report) -> Mapping[str, Iterable[str]]:
 
 
 def title_of(layer: LayerReport) -> str:
-    """The name that a layer is known by: inside a nested model its path."""
+    """Return the name that a layer is known by: inside a nested model its path."""
     return layer.path if layer.depth else layer.layer
 
 
@@ -239,7 +245,7 @@ def _memory(report: Report) -> tuple[doc.FactBlock, ...]:
 
 
 def memory_facts(memory: Memory) -> tuple[doc.Fact, ...]:
-    """The lines, in the order in which they add up."""
+    """Return the lines, in the order in which they add up."""
     at = f", at '{memory.peak_at}'" if memory.peak_at else ""
     remarks = ["per example: the outputs of all layers and the inputs", _dtypes(memory.activations_by_dtype)]
     facts = [

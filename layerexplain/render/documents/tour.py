@@ -41,7 +41,7 @@ _ROW_COLUMNS = (
 
 
 def tour(report: Report, layers: Sequence[LayerReport]) -> list[doc.Block]:
-    """The sections of a tour, with a last line on how to see more."""
+    """Return the sections of a tour, with a last line on how to see more."""
     deep = any(layer.depth for layer in layers)
     shown = [layer for layer in layers if not layer.depth]
     if report.language is not None and len(shown) == len(report.layers):
@@ -68,7 +68,7 @@ class _Tour:
         self.seen: dict[Hashable, str] = {}
 
     def blocks(self, graph: Diagram, layers: Sequence[LayerReport]) -> Iterator[doc.Block | _Row]:
-        """What is shown of a graph of these layers."""
+        """Yield what is shown of a graph of these layers."""
         by_name = {layer.layer: layer for layer in layers}
         for node in in_order(graph):
             if not node.port:
@@ -90,7 +90,7 @@ class _Tour:
     def _of_block(
         self, node: GraphNode, inner: Diagram, by_name: Mapping[str, LayerReport]
     ) -> Iterator[doc.Block | _Row]:
-        """What is shown of layers that stand in a box: those of a block that was explained have one line."""
+        """Yield what is shown of layers that stand in a box: those of a block that was explained have one line."""
         block = [by_name[name] for name in node.copies[0] if name in by_name]
         key = tuple([_kind(layer) for layer in block])
         like = self.seen.setdefault(key, node.name)
@@ -118,7 +118,7 @@ class _Tour:
         return _Row(name if copies else layer.path, like, shapes_text(layer.output_shapes), params)
 
     def _news(self, layer: LayerReport) -> LayerReport:
-        """The layer without remarks that stand at an earlier one."""
+        """Return the layer without remarks that stand at an earlier one."""
         explained = layer.explanation
         if explained is None:
             return layer

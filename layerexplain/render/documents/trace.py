@@ -9,14 +9,15 @@ from layerexplain.run.trace_report import OutputRow, Run, TraceReport
 
 
 def number_text(value: float) -> str:
-    """A number with the digits that count: `0.1096`, `-12.35`, `3.2e-09`; whole ones without a point."""
+    """Return a number with the digits that count: `0.1096`, `-12.35`, `3.2e-09`; whole ones without a point."""
     if value == int(value) and abs(value) < 1e9:
         return str(int(value))
     return f"{value:.4g}"
 
 
 def call_name(path: str, call: int, output: int) -> str:
-    """A path, with the number of the call or output where it is not the first; from 0, as --call and --result are."""
+    """Return a path, with the number of the call or output where it is not the first; from 0, as --call and --result
+    are."""
     parts = [f"call {call}"] if call else []
     parts += [f"output {output}"] if output else []
     return f"{path} ({', '.join(parts)})" if parts else path
@@ -27,7 +28,7 @@ def _statistic(name: str, heading: str = "") -> doc.Column:
 
 
 def share_text(share: float) -> str:
-    """A share in percent, of which neither few nor nearly all look like none or all."""
+    """Return a share in percent, of which neither few nor nearly all look like none or all."""
     if share == 0:
         return "0%"
     return f"{share:.1%}" if 0.001 <= share <= 0.999 or share == 1 else "<0.1%" if share < 0.5 else ">99.9%"
@@ -75,7 +76,7 @@ _DROPPED = ("type", "nans", "zeros", "mean")
 
 
 def trace(report: TraceReport) -> Sheet:
-    """What `trace` prints of a whole run."""
+    """Return what `trace` prints of a whole run."""
     return sheet(report, report.run, lambda: _document(report), tuple(_COLUMNS.values()), report.rows)
 
 
@@ -91,7 +92,7 @@ def _document(report: TraceReport) -> doc.Document:
 
 
 def heading(run: Run) -> doc.Heading:
-    """The model, where it is from, whose weights were used."""
+    """Return the model, where it is from, whose weights were used."""
     weights = f"weights drawn from seed {run.seed}" if run.weights == "drawn" else f"weights {run.weights}"
     return doc.title(run.model_name, [run.model_type, origin_text(run.source, run.format, run.keras_version), weights])
 

@@ -12,14 +12,15 @@ from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import plural, shapes_text
 from layerexplain.render.sections import CodeBlock, CodeLine, Labelled, Points, Section
 from layerexplain.report.data import SAME_IN_TRAINING, Report
-from layerexplain.report.step_data import FormulaReport, StepReport, TermReport, UpdateReport
+from layerexplain.report.training_data import FormulaReport, StepReport, TermReport, UpdateReport
 
 _SHOWN = 6
 _WEIGHTS_SHOWN = 12
 
 
 def training_sheet(report: Report, columns: tuple[str, ...] | None, nested: bool) -> Sheet:
-    """What `explain --training` prints. The formats for programs have the rows of the layers; JSON the step, too."""
+    """Return what `explain --training` prints. The formats for programs have the rows of the layers; JSON the step,
+    too."""
     return report_sheet(report, columns, nested, several=False)._replace(document=lambda: _document(report))
 
 
@@ -44,7 +45,7 @@ def _document(report: Report) -> doc.Document:
 
 
 def _part(title: str, about: str, sections: Iterable[Section]) -> Iterator[doc.Block]:
-    """The sections of one part of the step, after its title."""
+    """Yield the sections of one part of the step, after its title."""
     found = list(sections)
     if found:
         yield doc.Heading(1, (doc.Span(title),), ((doc.Span(about),),))
@@ -70,7 +71,7 @@ def _headed(name: str, type_: str, beside: str, *blocks: doc.Block) -> Section:
 
 
 def _forward(report: Report) -> Iterator[Section]:
-    """Each layer's formula, and what differs in training."""
+    """Yield each layer's formula, and what differs in training."""
     for layer, alike in by_group([row for row in report.layers if row.type != "InputLayer"]):
         explained = layer.explanation
         lines = [line for line in (explained.training if explained is not None else ()) if line != SAME_IN_TRAINING]
@@ -95,7 +96,7 @@ def _term(term: TermReport) -> Section:
 
 
 def _back(report: Report, step: StepReport) -> Iterator[Section]:
-    """The gradient of each term of the loss, then what each layer passes back."""
+    """Yield the gradient of each term of the loss, then what each layer passes back."""
     for term in step.terms:
         to = f"to {_of(term)}"
         if term.gradient is None:

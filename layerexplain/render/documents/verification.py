@@ -70,7 +70,7 @@ _DROPPED = ("type", "params", "output_shapes")
 
 
 def verification(report: VerifyReport, several: bool = False) -> Sheet:
-    """What `verify` prints; `several` says that several sources were asked for."""
+    """Return what `verify` prints; `several` says that several sources were asked for."""
     columns = {"source": doc.words("source", "Source", lambda _: report.source), **_COLUMNS}
     return sheet(report, report, lambda: _document(report), doc.picked(columns, _COLUMNS, several), report.layers)
 
@@ -79,8 +79,7 @@ def _document(report: VerifyReport) -> doc.Document:
     origin = origin_text(report.source, report.format, report.keras_version)
     # What trace calls them: only a live model has weights that are in no file.
     whose = "of the file" if report.weights == "of the model" and report.format != "keras-model" else report.weights
-    named = report.keras if report.keras.startswith("transformers") else f"Keras {report.keras}"
-    against = f"{named} on {report.backend}"
+    against = f"{f'Keras {report.keras}' if _framework(report) == 'Keras' else report.keras} on {report.backend}"
     return doc.Document(
         (
             doc.title(report.model_name, [report.model_type, origin, against, f"weights {whose}, seed {report.seed}"]),
@@ -102,7 +101,7 @@ def _counted(checks: Sequence[LayerCheck | ValuesCheck], of: str = "") -> str:
 
 
 def _closing(report: VerifyReport) -> list[str]:
-    """The sums, in words: the calls, then the model end to end."""
+    """Return the sums, in words: the calls, then the model end to end."""
     text = _counted(report.layers, f" of {plural(len(report.layers), 'call')}")
     compared = [(check.difference, check) for check in report.layers if check.difference is not None]
     if compared:
@@ -124,14 +123,14 @@ def _closing(report: VerifyReport) -> list[str]:
 
 
 def _by_rounding(checks: Sequence[LayerCheck | ValuesCheck]) -> str:
-    """How many calls agree since rounding alone does as much; "" for none."""
+    """Return how many calls agree since rounding alone does as much; "" for none."""
     count = sum(one.rounding is not None and one.status == "agrees" for one in checks)
     agree = "agrees" if count == 1 else "agree"
     return f"{plural(count, 'call')} {agree} within rounding, which was estimated in float64." if count else ""
 
 
 def _gradients(report: VerifyReport) -> Iterator[str]:
-    """What was found of the gradients: of the calls together, and of a step of training."""
+    """Yield what was found of the gradients: of the calls together, and of a step of training."""
     checks = [check.gradient for check in report.layers if check.gradient is not None]
     if checks:
         worst = max([one.difference for one in checks if one.difference is not None], default=0.0)
@@ -149,7 +148,7 @@ def _gradients(report: VerifyReport) -> Iterator[str]:
             yield f"{where}: {status}: {step.reason}"
             continue
         said = [
-            f"loss {step.losses.formula:.6g} here, {step.losses.keras:.6g} in Keras ({step.loss})",
+            f"loss {step.losses.formula:.6g} here, {step.losses.keras:.6g} in {_framework(report)} ({step.loss})",
             f"gradients {_far(step.gradient_difference)}",
         ]
         if step.optimizer:
@@ -159,14 +158,19 @@ def _gradients(report: VerifyReport) -> Iterator[str]:
 
 
 def _tolerance(step: StepCheck) -> str:
-    """What a step was allowed, and why."""
+    """Return what a step was allowed, and why."""
     if step.rounding is None:
         return f"tolerance {step.tolerance:.1e}, by precision and number of layers"
     return f"tolerance {step.tolerance:.1e}; the same formulas in float64 give {step.rounding:.1e} of difference"
 
 
 def _parameters(report: VerifyReport) -> str:
-    check, framework = report.parameters, report.keras.partition(" ")[0]
+    check = report.parameters
     here, keras = ("not known" if n is None else f"{n:,}" for n in check)
-    framework = "Keras" if framework[:1].isdecimal() else framework
-    return f"Parameters: {'DIFFER, ' if check.agree is False else ''}{here} here, {keras} in {framework}"
+    return f"Parameters: {'DIFFER, ' if check.agree is False else ''}{here} here, {keras} in {_framework(report)}"
+
+
+def _framework(report: VerifyReport) -> str:
+    """Return the name of what was compared with: versions of Keras are numbers alone, others begin with a name."""
+    name = report.keras.partition(" ")[0]
+    return "Keras" if name[:1].isdecimal() else name

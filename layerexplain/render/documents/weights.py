@@ -35,7 +35,7 @@ class StoredArray(NamedTuple):
 
 
 def arrays_of(table: WeightTable, state: bool) -> Iterator[StoredArray]:
-    """The weights in order; with `state` also what else is stored."""
+    """Yield the weights in order; with `state` also what else is stored."""
     for row in (*table.weights, *(table.state if state else ())):
         yield StoredArray(table, row)
 
@@ -87,7 +87,7 @@ BARE_COLUMNS = ("layer", "path", "shape", "dtype", "count", "bytes")
 def weights(
     table: WeightTable, columns: tuple[str, ...] | None = None, state: bool = False, several: bool = False
 ) -> Sheet:
-    """What `weights` prints; with `state` also what is stored and is no weight."""
+    """Return what `weights` prints; with `state` also what is stored and is no weight."""
     names = columns or (*(["role"] if state else []), *DATA_COLUMNS, *(STATISTICS if table.stats else ()))
     return Sheet(
         document=lambda: _document(table, columns, state),
@@ -109,7 +109,7 @@ def _table_columns(table: WeightTable, state: bool) -> tuple[str, ...]:
 
 
 def _records(table: WeightTable, state: bool) -> Iterator[dict[str, Any]]:
-    """A weight's object with `source`, `model` and `role` in front."""
+    """Yield a weight's object with `source`, `model` and `role` in front."""
     for _, row in arrays_of(table, state):
         own = row.to_dict(stats=table.stats)
         role = {} if "role" in own else {"role": row.role}
@@ -124,7 +124,7 @@ def _document(table: WeightTable, columns: tuple[str, ...] | None, state: bool) 
 
 
 def _heading(table: WeightTable) -> doc.Heading:
-    """What the table is of: the model, or the file of weights alone; how many weights; where from."""
+    """Return what the table is of: the model, or the file of weights alone; how many weights; where from."""
     origin = written_by(table.format, table.keras_version)
     about = [plural(len(table.weights), "weight"), origin]
     if table.model_name is not None:

@@ -56,7 +56,7 @@ _DATA_COLUMNS = (
 
 
 def worked_element(report: ElementReport, terms: int = TERMS_SHOWN) -> Sheet:
-    """What `trace LAYER --at` prints; `terms` is how many terms of a sum text shows."""
+    """Return what `trace LAYER --at` prints; `terms` is how many terms of a sum text shows."""
     front = {"source": report.run.source, "model": report.run.model_name, "path": report.path}
     return Sheet(
         document=lambda: Document(
@@ -82,7 +82,7 @@ def _term_rows(report: ElementReport) -> Iterator[TermRow]:
 
 
 def _body(report: ElementReport, look: Look, terms: int) -> list[list[str]]:
-    """The layer, then each line that was worked out, then what it comes to; a list of lines each."""
+    """Return the layer, then each line that was worked out, then what it comes to; a list of lines each."""
     name = call_name(report.path, report.call, report.output)
     of = f"the gradient of {report.gradient_of}, " if report.gradient_of else ""
     element = f"element [{', '.join(map(str, report.index))}] of {shape_text(report.shape)}"
@@ -98,14 +98,14 @@ def _body(report: ElementReport, look: Look, terms: int) -> list[list[str]]:
 
 
 def _labelled(label: str, text: str, look: Look, hang: int = 4) -> list[str]:
-    """A line with a word in front; what does not fit goes below its text."""
+    """Return a line with a word in front; what does not fit goes below its text."""
     front = f"  {pad(label, _LABEL)}"
     first, *rest = wrap(clean(text, look.ascii), _room(look), hang)
     return [paint(front, "dim", look) + first, *[" " * len(front) + line for line in rest]]
 
 
 def _room(look: Look) -> int | None:
-    """What is left beside the words in front of a line."""
+    """Return what is left beside the words in front of a line."""
     return None if look.width is None else max(look.width - _LABEL - 2, 20)
 
 
@@ -125,7 +125,7 @@ def _line(line: WorkedLine, look: Look, terms: int) -> list[str]:
 
 
 def _says_more(line: WorkedLine) -> bool:
-    """Whether the line with numbers put in says more than its value."""
+    """Return whether the line with numbers put in says more than its value."""
     return any(not (c.isdigit() or c in ".-e") for c in line.numbers)
 
 
@@ -181,7 +181,7 @@ def _fold(fold: WorkedFold, look: Look, terms: int) -> list[str]:
 
 
 def _chosen(fold: WorkedFold, most: int) -> tuple[list[WorkedTerm], list[WorkedTerm]]:
-    """The terms that are shown and the others: all in their order where they are few, else the largest first."""
+    """Return the terms that are shown and the others: all in their order where they are few, else the largest first."""
     terms = list(fold.terms)
     if len(terms) <= most + 2:
         return terms, []
@@ -204,7 +204,7 @@ def _total(fold: WorkedFold, look: Look, others: Sequence[WorkedTerm]) -> list[s
 
 
 def _table(fold: WorkedFold, shown: Sequence[WorkedTerm], look: Look) -> list[str]:
-    """A line a term: the letters, the factors, the product."""
+    """Return a line a term: the letters, the factors, the product."""
     several = len(fold.factors) > 1
     heads = [*fold.letters, *fold.factors, *(["product"] if several else [])]
     rows = [[*map(str, t.place), *map(_short, t.factors), *([_short(t.value)] if several else [])] for t in shown]
@@ -224,8 +224,8 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _grids(fold: WorkedFold, look: Look) -> list[str]:
-    """What a small window over rows and columns reads, the kernel's slice and the products side by side, a block for
-    each channel; nothing where the sum is no such window."""
+    """Return what a small window over rows and columns reads, the kernel's slice and the products side by side, a block
+    for each channel; nothing where the sum is no such window."""
     windows = [i for i, role in enumerate(fold.roles) if role in ("window", "interval")]
     if len(windows) != 2 or any(fold.sizes[i] > _WIDEST_GRID for i in windows):
         return []
@@ -246,7 +246,7 @@ def _grids(fold: WorkedFold, look: Look) -> list[str]:
 def _blocks(
     fold: WorkedFold, windows: Sequence[int], fixed: dict[int, int], by_place: dict[tuple[int, ...], WorkedTerm]
 ) -> Iterator[tuple[str, list[list[str]]]]:
-    """A title and a grid for each factor, then for the product; a place that takes no part is a dot."""
+    """Yield a title and a grid for each factor, then for the product; a place that takes no part is a dot."""
 
     def term(u: int, v: int) -> WorkedTerm | None:
         place = [fixed.get(i, 0) for i in range(len(fold.sizes))]
@@ -262,7 +262,7 @@ def _blocks(
 
 
 def _side_by_side(blocks: Sequence[tuple[str, list[list[str]]]], label: str, look: Look) -> list[str]:
-    """The blocks in one row, or below each other where they are too wide."""
+    """Return the blocks in one row, or below each other where they are too wide."""
     drawn = []
     for title, rows in blocks:
         lines = [clean(title, look.ascii), *_aligned(rows)]

@@ -67,8 +67,8 @@ class Diagram(NamedTuple):
 def graph_of(
     layers: Sequence[LayerReport], nested: bool, shown: Sequence[str] = ("type", "shapes", "params")
 ) -> Diagram:
-    """The graph of these layers; with `nested` nested models are graphs inside of it. `shown` are those of `SHOWN` that
-    stand in a box."""
+    """Return the graph of these layers; with `nested` nested models are graphs inside of it. `shown` are those of
+    `SHOWN` that stand in a box."""
     nodes = [
         _node(layer, number, nested, shown) for layer in layers for number in range(max(len(layer.calls), 1))
     ]  # fmt: skip
@@ -120,12 +120,12 @@ def costliest_family(nodes: Iterable[GraphNode]) -> str:
 
 
 def has_fault(layer: LayerReport) -> bool:
-    """Whether something is wrong with a layer, or with one inside of it."""
+    """Return whether something is wrong with a layer, or with one inside of it."""
     return bool(layer.faults) or any([has_fault(inner) for inner in layer.layers])
 
 
 def _line(layer: LayerReport, name: str) -> str:
-    """What a box tells of its layer by one of `SHOWN`; "" where it tells nothing."""
+    """Return what a box tells of its layer by one of `SHOWN`; "" where it tells nothing."""
     if name == "type":
         details = layer.arguments.details if layer.arguments is not None else ""
         return f"{layer.type} {details}".rstrip()
@@ -135,12 +135,12 @@ def _line(layer: LayerReport, name: str) -> str:
 
 
 def parameters_text(count: int) -> str:
-    """What a box tells of its parameters, if it has any."""
+    """Return what a box tells of its parameters, if it has any."""
     return plural(count, "parameter") if count else ""
 
 
 def call_name(layer: str, number: int) -> str:
-    """The name of a node: that of its layer, with the number of the call behind the first.
+    """Return the name of a node: that of its layer, with the number of the call behind the first.
 
     >>> call_name("dense", 0), call_name("dense", 1)
     ('dense', 'dense (call 2)')
@@ -149,7 +149,7 @@ def call_name(layer: str, number: int) -> str:
 
 
 def open_boxes(graph: Diagram, depth: int) -> Diagram:
-    """The graph with boxes that hold others open down to a depth: 0 opens none."""
+    """Return the graph with boxes that hold others open down to a depth: 0 opens none."""
     nodes = [
         node if node.inner is None else node._replace(inner=open_boxes(node.inner, depth - 1) if depth else None)
         for node in graph.nodes
@@ -159,7 +159,7 @@ def open_boxes(graph: Diagram, depth: int) -> Diagram:
 
 @lru_cache(maxsize=1000)
 def sizes_text(shape: Shape | None) -> str:
-    """A shape in a picture, which has little room: its sizes without the batch.
+    """Return a shape in a picture, which has little room: its sizes without the batch.
 
     >>> sizes_text((None, 28, 28, 16)), sizes_text((None, None, 8)), sizes_text(None)
     ('28×28×16', 'None×8', '?')

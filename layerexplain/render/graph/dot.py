@@ -12,7 +12,7 @@ _LONGEST_LABEL = 16_000
 
 
 def dot(graph: Diagram, horizontal: bool = False, ascii_only: bool = False) -> str:
-    """The graph as a `digraph`; boxes that hold others are clusters.
+    """Return the graph as a `digraph`; boxes that hold others are clusters.
 
     >>> from layerexplain.render.graph.diagram import GraphEdge, GraphNode
     >>> print(dot(Diagram((GraphNode("x"), GraphNode("dense", ("Dense",))), (GraphEdge("x", "dense", "(None, 4)"),))))
@@ -60,14 +60,14 @@ def _lines(graph: Diagram, prefix: str, indent: str, ascii_only: bool) -> Iterat
 
 
 def _end(graph: Diagram, prefix: str, at: int) -> str:
-    """The first or the last node inside of a cluster, however deep."""
+    """Return the first or the last node inside of a cluster, however deep."""
     number = at % len(graph.nodes)
     inner = graph.nodes[number].inner
     return f"{prefix}{number}" if inner is None or not inner.nodes else _end(inner, f"{prefix}{number}_", at)
 
 
 def _label(lines: Sequence[str], ascii_only: bool) -> str:
-    """The lines of a label; where graphviz would refuse it, each as far as there is room."""
+    """Return the lines of a label; where graphviz would refuse it, each as far as there is room."""
     shown = [clean(line, ascii_only) for line in lines if line]
     label = "\\n".join(map(_quoted, shown))
     if len(label.encode("utf-8", "replace")) <= _LONGEST_LABEL:

@@ -21,7 +21,7 @@ _BY_ELEMENT = ("operations", "operations_numbers", "tf_operations", "tf_raw_oper
 
 
 def family_of(layer: LayerReport) -> str:
-    """The family of a layer, "" where it has none: of what is not known, and of models."""
+    """Return the family of a layer, "" where it has none: of what is not known, and of models."""
     from layerexplain.layers.index import family_of
 
     module = family_of(layer.type)

@@ -60,7 +60,7 @@ class RepeatedBlock(NamedTuple):
 
 
 def fold(graph: Diagram) -> Diagram:
-    """The graph with boxes for what repeats and for what is named alike; nested graphs are folded too.
+    """Return the graph with boxes for what repeats and for what is named alike; nested graphs are folded too.
 
     >>> chain = [GraphNode(name, same=name[0]) for name in ("a", "b1", "c1", "b2", "c2", "b3", "c3", "d")]
     >>> edges = [GraphEdge(x.name, y.name) for x, y in pairwise(chain)]
@@ -75,12 +75,12 @@ def fold(graph: Diagram) -> Diagram:
 
 
 def in_order(graph: Diagram) -> list[GraphNode]:
-    """The nodes so that each comes behind those that feed it, else in their own order."""
+    """Return the nodes so that each comes behind those that feed it, else in their own order."""
     return [graph.nodes[at] for at in _by_number(sources_of(graph.nodes, graph.edges))]
 
 
 def sources_of(nodes: Sequence[GraphNode], edges: Sequence[GraphEdge]) -> list[list[int]]:
-    """The places of the nodes that feed each."""
+    """Return the places of the nodes that feed each."""
     place = {node.name: at for at, node in enumerate(nodes)}
     sources: list[list[int]] = [[] for _ in nodes]
     for edge in edges:
@@ -90,7 +90,7 @@ def sources_of(nodes: Sequence[GraphNode], edges: Sequence[GraphEdge]) -> list[l
 
 
 def _by_number(sources: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    """The places in an order of calls that departs least from the one there is."""
+    """Return the places in an order of calls that departs least from the one there is."""
     waits = [len({*before}) for before in sources]
     followers = targets_of(sources)
     ready = [at for at, count in enumerate(waits) if not count]
@@ -105,7 +105,8 @@ def _by_number(sources: Sequence[Sequence[int]]) -> tuple[int, ...]:
 
 
 def _by_depth(sources: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    """The places so that what one tensor is computed from stands together: a file may mix the branches of a block."""
+    """Return the places so that what one tensor is computed from stands together: a file may mix the branches of a
+    block."""
     read = {source for before in sources for source in before}
     order = sources_first([at for at in range(len(sources)) if at not in read], sources.__getitem__)
     return (*order, *sorted({*range(len(sources))} - {*order}))
@@ -139,7 +140,7 @@ class _Folder:
         return self._branches() if len(self.nodes) > _LARGE else {}
 
     def folded(self, start: int, end: int, ports: bool = False) -> Diagram:
-        """The graph of the nodes from `start` to `end`; with `ports` it has one for each tensor from before."""
+        """Return the graph of the nodes from `start` to `end`; with `ports` it has one for each tensor from before."""
         boxes: list[tuple[GraphNode, int, int]] = []
         for first, last, run in self._pieces(start, end, by_name=not ports):
             box = self.nodes[first] if last - first == 1 else self._box(first, last, run)
@@ -147,7 +148,7 @@ class _Folder:
         return self._wired(boxes, start, ports)
 
     def _pieces(self, start: int, end: int, by_name: bool) -> list[tuple[int, int, RepeatedBlock | None]]:
-        """What the boxes of a range stand for: runs, parts and single nodes, in order."""
+        """Return what the boxes of a range stand for: runs, parts and single nodes, in order."""
         found: list[tuple[int, int, RepeatedBlock | None]] = []
         waiting = [(start, end, True)]
         while waiting:
@@ -163,7 +164,7 @@ class _Folder:
         return sorted(found)
 
     def _best(self, start: int, end: int, exact: bool) -> RepeatedBlock | None:
-        """The run that saves most boxes."""
+        """Return the run that saves most boxes."""
         tokens = self.same if exact else self.alike
         best: tuple[tuple[int, int], RepeatedBlock] | None = None
         for period in _periods(tokens, start, end):
@@ -185,15 +186,16 @@ class _Folder:
         return runs
 
     def _wired_alike(self, at: int, period: int, first: int) -> bool:
-        """Whether a node and the one a period on read the same: as far before them, or one tensor from before all."""
+        """Return whether a node and the one a period on read the same: as far before them, or one tensor from before
+        all."""
         ours, its = self.sources[at], self.sources[at + period]
         return len(ours) == len(its) and all(
             b - a == period or (a == b and a < first) for a, b in zip(ours, its, strict=True)
         )
 
     def _phase(self, start: int, end: int, period: int, exact: bool) -> RepeatedBlock | None:
-        """Where the blocks of a run begin: so that fewest tensors pass from one to the next, and then so that the
-        names in a block have most in common. Only the last copy may be read from behind the run."""
+        """Return where the blocks of a run begin: so that fewest tensors pass from one to the next, and then so that
+        the names in a block have most in common. Only the last copy may be read from behind the run."""
         choices = []
         for first in range(start, start + period):
             copies = (end - first) // period
@@ -213,15 +215,15 @@ class _Folder:
         return max(choices)[1] if choices else None
 
     def _cuts_names(self, first: int, period: int, copies: int) -> bool:
-        """Whether the run begins or ends inside of what names hold together (`block1a_…`), and its copies do not: it
-        has the end of one block and the beginning of the next."""
+        """Return whether the run begins or ends inside of what names hold together (`block1a_…`), and its copies do
+        not: it has the end of one block and the beginning of the next."""
         last = first + period * copies
         between = min([self._shared_words(at) for at in range(first + period, last, period)])
         return max(self._shared_words(first), self._shared_words(last)) > between
 
     def _shared_words(self, at: int) -> int:
-        """How many words of their names, up to the last number in what they share, hold a node and the one before it
-        together. A name that Keras gave goes with those around it."""
+        """Return how many words of their names, up to the last number in what they share, hold a node and the one
+        before it together. A name that Keras gave goes with those around it."""
         before = next((node for node in reversed(self.nodes[max(at - _NEAR, 0) : at]) if not _is_counted(node)), None)
         after = next((node for node in self.nodes[at : at + _NEAR] if not _is_counted(node)), None)
         if before is None or after is None:
@@ -265,8 +267,8 @@ class _Folder:
         return pieces
 
     def _branches(self) -> dict[int, int]:
-        """Where branches begin that come from one tensor and meet again (a residual block, an inception module), and
-        where each ends; of those inside of one another the outer ones."""
+        """Return where branches begin that come from one tensor and meet again (a residual block, an inception module),
+        and where each ends; of those inside of one another the outer ones."""
         found = sorted(
             [span for at in range(len(self.nodes)) if (span := self._meeting(at))], key=lambda s: s[0] - s[1]
         )
@@ -279,9 +281,9 @@ class _Folder:
         return spans
 
     def _meeting(self, at: int) -> tuple[int, int] | None:
-        """The nodes up to one at which branches meet, from behind the tensor that all of them come from. A skip that
-        comes from there itself has the shape of what it meets: the one of a U-Net, which is concatenated, passes by
-        half of the model, and is no block."""
+        """Return the nodes up to one at which branches meet, from behind the tensor that all of them come from. A skip
+        that comes from there itself has the shape of what it meets: the one of a U-Net, which is concatenated, passes
+        by half of the model, and is no block."""
         open_ends = set(self.sources[at])
         if len(open_ends) < 2:
             return None
@@ -295,7 +297,7 @@ class _Folder:
         return None
 
     def _chains(self) -> dict[int, int]:
-        """Where chains begin whose types are met all over the graph, and where each ends."""
+        """Return where chains begin whose types are met all over the graph, and where each ends."""
         readers = Counter([source for before in self.sources for source in {*before}])
         words: list[tuple[int, int]] = []
         start = 0
@@ -323,7 +325,7 @@ class _Folder:
         return found
 
     def _is_joined(self, first: int, at: int) -> bool:
-        """Whether a node reads one of those from `first` on, or reads what they read."""
+        """Return whether a node reads one of those from `first` on, or reads what they read."""
         before = {source for number in range(first, at) for source in self.sources[number]}
         return any(source >= first or source in before for source in self.sources[at])
 
@@ -379,7 +381,7 @@ class _Folder:
 
 
 def _cells(nodes: Sequence[GraphNode]) -> dict[int, int]:
-    """Of neighbours whose names end with the same number, where they end. Names that Keras gives
+    """Return of neighbours whose names end with the same number where they end. Names that Keras gives
     (`activation_7`) count layers, and go with the next name that does not."""
     ends = []
     following = ""
@@ -407,7 +409,7 @@ def _letters(name: str) -> str:
 
 @lru_cache(maxsize=256)
 def _counted_names(type_name: str) -> tuple[str, str]:
-    """What the names that Keras gives layers of a type begin with, without underscores."""
+    """Return what the names that Keras gives layers of a type begin with, without underscores."""
     words = re.sub(r"[^a-z0-9]", "", type_name.lower())
     return re.sub(r"\d", "", words), words
 
@@ -415,8 +417,8 @@ def _counted_names(type_name: str) -> tuple[str, str]:
 def _commonest(
     types: Sequence[str], words: Sequence[tuple[int, int]], totals: Mapping[str, int]
 ) -> tuple[str, ...] | None:
-    """The chain of types that saves most boxes in these words, each a range of nodes in a line. It is often all of a
-    line; or one of its types is met in it nearly always, and it is no shorter chain twice."""
+    """Return the chain of types that saves most boxes in these words, each a range of nodes in a line. It is often all
+    of a line; or one of its types is met in it nearly always, and it is no shorter chain twice."""
     met: Counter[tuple[str, ...]] = Counter()
     for length in _CHAINS:
         until: dict[tuple[str, ...], int] = {}
@@ -437,7 +439,7 @@ def _commonest(
 
 
 def _numbered(tokens: list[Hashable]) -> list[int]:
-    """A number for each token, another one for each None."""
+    """Return a number for each token, another one for each None."""
     numbers: dict[Hashable, int] = {}
     return [
         numbers.setdefault(token, len(numbers)) if token is not None else -1 - at for at, token in enumerate(tokens)
@@ -445,7 +447,7 @@ def _numbered(tokens: list[Hashable]) -> list[int]:
 
 
 def _periods(tokens: list[int], start: int, end: int) -> list[int]:
-    """The distances at which a token is met again, those that occur most first."""
+    """Return the distances at which a token is met again, those that occur most first."""
     seen: dict[int, int] = {}
     distances: Counter[int] = Counter()
     for at in range(start, end):
@@ -456,12 +458,13 @@ def _periods(tokens: list[int], start: int, end: int) -> list[int]:
 
 
 def _is_counted(node: GraphNode) -> bool:
-    """Whether Keras gave the layer its name, by counting layers of its type: `activation_7`."""
+    """Return whether Keras gave the layer its name, by counting layers of its type: `activation_7`."""
     return _letters(node.name.rstrip("0123456789")) in _counted_names(node.type)
 
 
 def _part_of(nodes: Sequence[GraphNode]) -> str:
-    """The numbered beginning that the names have in common, as a whole word: `conv2_block1`; "" if there is none."""
+    """Return the numbered beginning that the names have in common, as a whole word: `conv2_block1`; "" if there is
+    none."""
     if any(node.inner is not None or node.is_input for node in nodes):
         return ""
     common = beginning([f"{node.name}_" for node in nodes])
@@ -470,8 +473,8 @@ def _part_of(nodes: Sequence[GraphNode]) -> str:
 
 
 def _title(copies: Sequence[tuple[str, ...]], named: Sequence[Sequence[str]]) -> str:
-    """What names a box: what its names begin with, of the first and of the last copy; `named` are those that somebody
-    gave, if there are any."""
+    """Return what names a box: what its names begin with, of the first and of the last copy; `named` are those that
+    somebody gave, if there are any."""
     begins = [beginning(names).rstrip("_./ ") if len(names) > 1 else "" for names in (named[0], named[-1])]
     if len(copies) == 1:
         return begins[0] or f"{copies[0][0]} … {copies[0][-1]}"

@@ -37,7 +37,7 @@ class Lanes(NamedTuple):
     taken: tuple[tuple[int, int, int, int], ...] = ()
 
     def lane_between(self, source: int, target: int) -> int:
-        """The lane in which a tensor goes down to a row that is further away than the next."""
+        """Return the lane in which a tensor goes down to a row that is further away than the next."""
         own = self.lanes[source]
         return own if self.follows.get(source) == target else self.line_lanes.get(source, own)
 
@@ -45,9 +45,9 @@ class Lanes(NamedTuple):
 def lanes_of(
     sources: Sequence[Sequence[int]], sides: Mapping[int, int] | None = None, first: Sequence[int] = ()
 ) -> Lanes:
-    """Rows and lanes for nodes in an order of calls; `sources` are the nodes that feed each. Strands are named by the
-    node whose tensor goes down at their end: `sides` says of some on which side they are, 1 or -1, and those in `first`
-    are nearest to the trunk.
+    """Return rows and lanes for nodes in an order of calls; `sources` are the nodes that feed each. Strands are named
+    by the node whose tensor goes down at their end: `sides` says of some on which side they are, 1 or -1, and those in
+    `first` are nearest to the trunk.
 
     >>> lanes_of([[], [0], [1], [2, 0]])  # a residual connection: the tensor of node 0 has a lane beside 1 and 2
     Lanes(rows=(0, 1, 2, 3), lanes=(0, 0, 0, 0), line_lanes={0: 1}, follows={}, taken=((1, 1, 2, 0),))
@@ -76,7 +76,7 @@ def lanes_of(
 
 
 def targets_of(sources: Sequence[Sequence[int]]) -> list[list[int]]:
-    """The nodes that read what each gives."""
+    """Return the nodes that read what each gives."""
     targets: list[list[int]] = [[] for _ in sources]
     for target, before in enumerate(sources):
         for source in dict.fromkeys(before):
@@ -85,8 +85,8 @@ def targets_of(sources: Sequence[Sequence[int]]) -> list[list[int]]:
 
 
 def _rows(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[int]:
-    """Each node is in the row below the lowest of those that feed it; what nothing feeds, in the row above its first
-    reader."""
+    """Put each node into the row below the lowest of those that feed it; what nothing feeds, in the row above its
+    first reader."""
     rows = [0] * len(sources)
     for node, before in enumerate(sources):
         rows[node] = max([rows[source] + 1 for source in before], default=0)
@@ -97,7 +97,7 @@ def _rows(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) ->
 
 
 def _trunk(rows: Sequence[int], targets: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    """The longest path: from row to row, without a gap."""
+    """Return the longest path: from row to row, without a gap."""
     below = [1] * len(rows)
     follows = [-1] * len(rows)
     for node in reversed(range(len(rows))):
@@ -137,7 +137,7 @@ def _strands(
 def _lines(
     rows: Sequence[int], targets: Sequence[Sequence[int]], follows: dict[int, int], ends: set[int]
 ) -> list[Strand]:
-    """The tensors that go further than to the next row, and not down the lane of their own strand."""
+    """Return the tensors that go further than to the next row, and not down the lane of their own strand."""
     lines = []
     for node, readers in enumerate(targets):
         far = [rows[t] for t in readers if rows[t] > rows[node] + 1 and follows.get(node) != t]
@@ -158,8 +158,8 @@ class _Taken:
         """How many strands of a side begin, and end, in a gap: each that ends crosses each that begins."""
 
     def lane_for(self, strand: Strand, is_fed: bool, is_read: bool, wanted: int = 0) -> int:
-        """The lane nearest to the trunk that is free, on the side that is wanted, or else on that on which the strand
-        crosses fewer others. Something feeds it, or not, and reads it, or not."""
+        """Return the lane nearest to the trunk that is free, on the side that is wanted, or else on that on which the
+        strand crosses fewer others. Something feeds it, or not, and reads it, or not."""
         bits = (1 << (strand.bottom - strand.top + 1)) - 1 << strand.top
         ends = (1 << strand.top >> 1) | (1 << strand.bottom)
         best: tuple[tuple[int, int, int], int, int] | None = None

@@ -135,7 +135,7 @@ def layout(
 
 
 def moved(placed: PlacedDiagram, x: float, y: float) -> PlacedDiagram:
-    """It at another place."""
+    """Return it at another place."""
     return placed._replace(
         boxes=tuple([
             b._replace(x=b.x + x, y=b.y + y, inner=None if b.inner is None else moved(b.inner, x, y))
@@ -149,8 +149,8 @@ def moved(placed: PlacedDiagram, x: float, y: float) -> PlacedDiagram:
 def _best_drawing(
     sources: Sequence[Sequence[int]], sizes: Sequence[BoxSize], anchors: Sequence[float], behind: Sequence[float]
 ) -> _Drawing:
-    """The drawing with fewest crossings, and of those a narrow one. Strands are sifted; where a graph is not too large
-    for that, drawings with strands on the other side of the trunk are tried, too."""
+    """Return the drawing with fewest crossings, and of those a narrow one. Strands are sifted; where a graph is not too
+    large for that, drawings with strands on the other side of the trunk are tried, too."""
     first: tuple[int, ...] = ()
     lanes = lanes_of(sources)
     if len(sources) > _TRIED:
@@ -180,8 +180,8 @@ def _best_drawing(
 
 
 def _skips_on_one_side(drawing: _Drawing, sources: Sequence[Sequence[int]]) -> Lanes | None:
-    """The lanes with all lines that pass boxes by at the right of the trunk, as the skips of a U-Net are drawn; None
-    where they are on one side already."""
+    """Return the lanes with all lines that pass boxes by at the right of the trunk, as the skips of a U-Net are drawn;
+    None where they are on one side already."""
     own = {drawing.lanes.lanes[node]: node for node in range(len(sources))}
     lines = {source: lane for lane, _, _, source in drawing.lanes.taken if lane not in own}
     if len({lane > 0 for lane in lines.values()}) < 2:
@@ -191,7 +191,7 @@ def _skips_on_one_side(drawing: _Drawing, sources: Sequence[Sequence[int]]) -> L
 
 
 def _moves(lanes: Lanes) -> Iterator[tuple[dict[int, int], tuple[int, ...]]]:
-    """What may make a better drawing, as `lanes_of` takes it: a side for each strand, and which is nearest to the
+    """Yield what may make a better drawing, as `lanes_of` takes it: a side for each strand, and which is nearest to the
     trunk. A strand goes to the other side, alone or with those that then have to go too, since one ends where the next
     begins; or it goes nearer to the trunk."""
     side = {source: 1 if lane > 0 else -1 for lane, _, _, source in lanes.taken}
@@ -231,7 +231,7 @@ class _Drawing:
         self.tops, self.gaps, self.end = self._along()
 
     def crossings(self) -> int:
-        """At how many points lines cross."""
+        """Return at how many points lines cross."""
         level, upright = [], []
         for way in self.ways().values():
             for (a, b), (c, d) in pairwise(way):
@@ -242,24 +242,25 @@ class _Drawing:
         return sum([left < x < right and top < y < bottom for y, left, right in level for x, top, bottom in upright])
 
     def worth(self) -> tuple[int, int, int]:
-        """How good the drawing is, less being better: crossings, width in points, and how far out its lanes are."""
+        """Return how good the drawing is, less being better: crossings, width in points, and how far out its lanes
+        are."""
         return self.crossings(), round(self.breadth), sum([abs(lane) for lane, *_ in self.lanes.taken])
 
     def has_boxes_on_both_sides(self) -> bool:
-        """Whether boxes stand left of the trunk, and right of it."""
+        """Return whether boxes stand left of the trunk, and right of it."""
         return min(self.lanes.lanes, default=0) < 0 < max(self.lanes.lanes, default=0)
 
     def centre(self, node: int) -> float:
-        """Where the lines of a node's lane run."""
+        """Return where the lines of a node's lane run."""
         return self.lane_at[self.lanes.lanes[node]]
 
     def label_at(self, node: int, horizontal: bool) -> Point:
-        """Where the shape that a node gives stands: right of the line that leaves it, or above it."""
+        """Return where the shape that a node gives stands: right of the line that leaves it, or above it."""
         across, along = (-4, 5) if horizontal else (5, 11)
         return self.centre(node) + across, self.tops[self.lanes.rows[node]] + self.sizes[node].along + along
 
     def ways(self) -> dict[tuple[int, int], tuple[Point, ...]]:
-        """The points of each edge, from the box that it leaves to the box that it enters."""
+        """Return the points of each edge, from the box that it leaves to the box that it enters."""
         found = {}
         for node, readers in enumerate(self.targets):
             start = (self.centre(node), self.tops[self.lanes.rows[node]] + self.sizes[node].along)
@@ -272,7 +273,8 @@ class _Drawing:
         return found
 
     def _steps(self, node: int, target: int) -> list[tuple[int, float, float]]:
-        """The gaps in which a node's tensor turns on its way to a reader: where it comes down to each, and goes on."""
+        """Return the gaps in which a node's tensor turns on its way to a reader: where it comes down to each, and goes
+        on."""
         row, end_row, enters = self.lanes.rows[node], self.lanes.rows[target], self.ports[node, target]
         if end_row <= row + 1:
             return [(row, self.centre(node), enters)]
@@ -289,11 +291,11 @@ class _Drawing:
         return self.lane_at[self.lanes.lane_between(node, target)]
 
     def rows(self) -> list[Point]:
-        """Where each row of boxes begins and ends."""
+        """Return where each row of boxes begins and ends."""
         return [(top, top + height) for top, height in zip(self.tops, self.heights, strict=True)]
 
     def _across(self) -> tuple[dict[int, float], float]:
-        """Where each lane runs, and how wide all are. A lane is as near to the trunk as its rows allow."""
+        """Return where each lane runs, and how wide all are. A lane is as near to the trunk as its rows allow."""
         box = {(self.lanes.lanes[node], row): node for node, row in enumerate(self.lanes.rows)}
         taken = grouped((lane, range(top, bottom + 1)) for lane, top, bottom, _ in self.lanes.taken)
         at: dict[int, float] = {0: 0.0}
@@ -312,13 +314,13 @@ class _Drawing:
         return {lane: x - first for lane, x in at.items()}, last - first
 
     def _halves(self, node: int, side: int) -> tuple[float, float]:
-        """How far a box reaches from its lane to the trunk, and away from it, on this side."""
+        """Return how far a box reaches from its lane to the trunk, and away from it, on this side."""
         left, right = self.anchors[node], self.sizes[node].across - self.anchors[node]
         return (left, right) if side > 0 else (right, left)
 
     def _ports(self) -> dict[tuple[int, int], float]:
-        """Where each tensor enters a box: a straight one at the middle, the others beside it in the order in which they
-        come, so that they do not cross."""
+        """Return where each tensor enters a box: a straight one at the middle, the others beside it in the order in
+        which they come, so that they do not cross."""
         ports = {}
         for node, before in enumerate(self.sources):
             middle = self.centre(node)
@@ -336,8 +338,8 @@ class _Drawing:
         return self._lane_of(source, target) if far else self.centre(source)
 
     def _tracks(self) -> dict[tuple[int, int], int]:
-        """On which track a node's tensor runs across a gap. Where one comes down to a point from which another goes on
-        down, the first turns off above the other."""
+        """Return on which track a node's tensor runs across a gap. Where one comes down to a point from which another
+        goes on down, the first turns off above the other."""
         spans: dict[int, dict[int, Net]] = {}
         for node, readers in enumerate(self.targets):
             for target in readers:
@@ -353,7 +355,7 @@ class _Drawing:
         return tracks
 
     def _along(self) -> tuple[list[float], list[float], float]:
-        """Where each row begins, where the tracks of the gap behind it begin, and where all ends."""
+        """Return where each row begins, where the tracks of the gap behind it begin, and where all ends."""
         self.heights, behind = [0.0] * self.count, [0.0] * self.count
         for node, row in enumerate(self.lanes.rows):
             self.heights[row] = max(self.heights[row], self.sizes[node].along)
@@ -381,7 +383,8 @@ _ON_ANOTHER = 1000
 
 
 def _assigned(nets: dict[int, Net]) -> dict[int, int]:
-    """A track for each net, counted from above, such that those that share one do not touch and few lines cross."""
+    """Return a track for each net, counted from above, such that those that share one do not touch and few lines
+    cross."""
     spans = {net: (min(above | below), max(above | below)) for net, (above, below) in nets.items()}
     left = sorted(nets, key=lambda net: (spans[net][0], net))
     waits: dict[int, dict[int, int]] = {net: {} for net in nets}
@@ -410,7 +413,8 @@ def _assigned(nets: dict[int, Net]) -> dict[int, int]:
 def _pairs(
     nets: dict[int, Net], ordered: Sequence[int], spans: dict[int, tuple[float, float]]
 ) -> Iterator[tuple[int, int]]:
-    """The nets of which it may matter which runs above the other; of very many, those that might run on one another."""
+    """Yield the nets of which it may matter which runs above the other; of very many, those that might run on one
+    another."""
     if len(nets) > _COMPARED:
         comes = {x: net for net, (above, _) in nets.items() for x in above}
         for net, (_, below) in nets.items():
@@ -424,15 +428,15 @@ def _pairs(
 
 
 def _crossed(upper: Net, lower: Net) -> int:
-    """How many lines cross if one net runs above another: the upper one goes on down through the track of the lower
-    one, which comes down through that of the upper one."""
+    """Return how many lines cross if one net runs above another: the upper one goes on down through the track of the
+    lower one, which comes down through that of the upper one."""
     high, low = upper[0] | upper[1], lower[0] | lower[1]
     through = sum([min(low) < x < max(low) for x in upper[1]]) + sum([min(high) < x < max(high) for x in lower[0]])
     return through + _ON_ANOTHER * len(upper[1] & lower[0])
 
 
 def _plain(points: Sequence[Point]) -> tuple[Point, ...]:
-    """The points without those at which a line goes straight on."""
+    """Return the points without those at which a line goes straight on."""
     kept = [points[0]]
     for (before, point), after in zip(pairwise(points), (*points[2:], None), strict=True):
         if point == before:

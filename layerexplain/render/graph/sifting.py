@@ -18,8 +18,8 @@ _STEPS = 3_000_000
 
 
 def sifted(lanes: Lanes, sources: Sequence[Sequence[int]]) -> Lanes:
-    """The strands in an order in which fewer of their lines cross, each in a lane of its own; unchanged where none do.
-    `sources` are the nodes that feed each, as for `lanes_of`."""
+    """Return the strands in an order in which fewer of their lines cross, each in a lane of its own; unchanged where
+    none do. `sources` are the nodes that feed each, as for `lanes_of`."""
     sifter = _Sifter(lanes, sources)
     return sifter.lanes() if sifter.sift() else lanes
 
@@ -80,7 +80,7 @@ class _Sifter:
                 self.across.setdefault(gap, []).append((above, below))
 
     def sift(self) -> bool:
-        """Whether another order was found."""
+        """Return whether another order was found."""
         found = False
         is_better = True
         while is_better and self.steps < _STEPS:
@@ -106,7 +106,7 @@ class _Sifter:
         return True
 
     def _is_crossed(self, strand: int) -> bool:
-        """Whether a line of a strand crosses another one where it stands now."""
+        """Return whether a line of a strand crosses another one where it stands now."""
         place = self.place
         top, bottom = self.spans[strand]
         for gap in self.gaps[strand]:
@@ -122,7 +122,7 @@ class _Sifter:
         return False
 
     def _costs(self, strand: int, rest: Sequence[int]) -> list[int]:
-        """How many lines those of a strand cross, by the place at which it stands among the rest."""
+        """Return how many lines those of a strand cross, by the place at which it stands among the rest."""
         rank = {one: at for at, one in enumerate(rest)}
         self.steps += len(rest)
         changes = [0] * (len(rest) + 2)
@@ -164,7 +164,7 @@ class _Sifter:
         return [*accumulate(changes[:-1])]
 
     def lanes(self) -> Lanes:
-        """The lanes in the order that was found."""
+        """Return the lanes in the order that was found."""
         middle = self.order.index(0)
         lane = {strand: at - middle for at, strand in enumerate(self.order)}
         return self.before._replace(

@@ -60,7 +60,7 @@ THEMES = {
 
 
 def svg(graph: Diagram, theme: str = "light", horizontal: bool = False) -> str:
-    """The graph as an SVG file. `theme` is one of `THEMES`; `horizontal` draws from left to right."""
+    """Return the graph as an SVG file. `theme` is one of `THEMES`; `horizontal` draws from left to right."""
     look = THEMES[theme]
     placed = layout(graph, size_of, lambda text: width_of(text, _SHAPE), horizontal)
     width, height = placed.width + 2 * _MARGIN, placed.height + 2 * _MARGIN
@@ -75,7 +75,7 @@ def svg(graph: Diagram, theme: str = "light", horizontal: bool = False) -> str:
 
 
 def size_of(node: GraphNode) -> BoxSize:
-    """What a box takes for its texts; an open one for its title."""
+    """Return what a box takes for its texts; an open one for its title."""
     if node.port:
         return BoxSize(8, 8)
     widths = [
@@ -126,7 +126,7 @@ def _rectangle(box: Box, fill: str, stroke: str, corner: float, more: str = "") 
 
 
 def _texts(box: Box, look: Theme, x: float, middle: bool = False) -> Iterator[str]:
-    """The lines of a box; the whole text of one that is cut is its title."""
+    """Yield the lines of a box; the whole text of one that is cut is its title."""
     anchor = ' text-anchor="middle"' if middle else ""
     lines = _lines(box.node)
     room = (box.width if middle else max(box.width - 12, _WIDEST)) - 2 * _PADDING + 4
@@ -144,7 +144,7 @@ def _texts(box: Box, look: Theme, x: float, middle: bool = False) -> Iterator[st
 
 
 def _head(points: tuple[tuple[float, float], ...], look: Theme) -> str:
-    """The head of an arrow, as a triangle: markers are not drawn by all programs."""
+    """Return the head of an arrow, as a triangle: markers are not drawn by all programs."""
     (a, b), (x, y) = points[-2:]
     dx, dy = (x > a) - (x < a), (y > b) - (y < b)
     corners = [(x, y), (x - 7 * dx - 3.2 * dy, y - 7 * dy - 3.2 * dx), (x - 7 * dx + 3.2 * dy, y - 7 * dy + 3.2 * dx)]
@@ -160,12 +160,12 @@ def _escaped(text: str) -> str:
 
 
 def _n(number: float) -> str:
-    """A number with one decimal, if it needs one."""
+    """Return a number with one decimal, if it needs one."""
     return f"{round(number, 1):g}"
 
 
 def width_of(text: str, size: float) -> float:
-    """About how wide a text is in a sans-serif font of this size: a little more rather than less.
+    """Estimate how wide a text is in a sans-serif font of this size: a little more rather than less.
 
     >>> width_of("iiii", 10) < width_of("mmmm", 10)
     True
@@ -181,7 +181,7 @@ _WIDTHS = {
 
 
 def fitted(text: str, size: float, room: float) -> str:
-    """The text with its middle left out if it is too wide; the end of a name tells it from the others."""
+    """Return the text with its middle left out if it is too wide; the end of a name tells it from the others."""
     if width_of(text, size) <= room:
         return text
     parts = text.split(", ")

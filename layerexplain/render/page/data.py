@@ -50,8 +50,8 @@ from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, Rep
 from layerexplain.report.element_forms import FormTable
 from layerexplain.report.explanation_data import Explanation, Statement, WeightReason
 from layerexplain.report.rows import every_row
-from layerexplain.report.step_data import BackwardReport
 from layerexplain.report.totals import weight_bytes
+from layerexplain.report.training_data import BackwardReport
 
 if TYPE_CHECKING:
     from layerexplain.lang.latex import TypesetLine

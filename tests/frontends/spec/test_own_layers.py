@@ -20,7 +20,7 @@ from layerexplain.derive.evaluate import evaluate
 from layerexplain.derive.sentence import sentence
 from layerexplain.errors import LayerExplainError, each_of
 from layerexplain.frontends.spec.define import read_definitions
-from layerexplain.frontends.spec.define_circles import MOST_INSIDE
+from layerexplain.frontends.spec.define_checks import MOST_INSIDE
 from layerexplain.frontends.spec.document import read_yaml_spec
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition

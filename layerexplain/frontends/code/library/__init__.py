@@ -8,7 +8,8 @@ numpy.py          NumPy
 keras/            Keras, which builds models (framework.py lists its files); tensorflow.py: TensorFlow's functions
 small.py          libraries of which few functions matter: tqdm, six, scikit-learn
 torch.py          PyTorch; torch_modules.py: modules and their names; torch_tensors.py: tensors and what is computed of
-                  them; torch_graph.py: the calls of a run; torch_runs.py: the models of a program
+                  them; torch_graph.py: the calls of a run; torch_runs.py: the models of a program;
+                  torch_training.py: their losses and optimizers
 registry.py       all of them
 
 Another library is one more module, and one more name in `registry.py`. One that models are made with is a class on

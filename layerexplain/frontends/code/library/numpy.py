@@ -146,7 +146,7 @@ def _of_each_value(array: Array, compute: Callable[[ProgramValue], ProgramValue]
 
 
 def _shape(value: ProgramValue) -> Shape:
-    """Sizes as they are given: a number or several. Raises UnknownValue where one of them is not known."""
+    """Return sizes as they are given: a number or several. Raises UnknownValue where one of them is not known."""
     value = plain(value)
     sizes = value if type(value) in (tuple, list) else (value,)
     if any(isinstance(one, Unknown) for one in sizes):

@@ -43,5 +43,5 @@ def _six(name: str) -> Implementation:
 
 @LIBRARY.family("sklearn")
 def _sklearn(name: str) -> Implementation:
-    """Data sets and preprocessing of scikit-learn."""
+    """Call data sets and preprocessing of scikit-learn."""
     return lambda args, kwargs, interpreter: datasets.of_sklearn(f"sklearn.{name}", args, kwargs)

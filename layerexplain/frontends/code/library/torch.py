@@ -16,9 +16,11 @@ from layerexplain.frontends.code.library.torch_modules import (
     fill,
     is_module,
     running,
+    training_of,
 )
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
+from layerexplain.frontends.code.library.torch_training import is_loss
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.frontends.code.values.program import Bound, Instance
@@ -57,6 +59,8 @@ def _torch(name: str) -> Implementation:
             return LIBRARY.objects.method(interpreter, args[0], last, args[1:], kwargs)
         if package == "nn":
             return make(last, args, kwargs, interpreter)
+        if package == "optim":
+            return training_of(interpreter).make_optimizer(interpreter, last, args, kwargs)
         if package.startswith(("nn.init", "optim", "utils", "cuda", "backends", "manual_seed")):
             return None
         if package == "jit":
@@ -100,6 +104,8 @@ def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inter
     if not any(isinstance(one, Unknown) for one in config.values()):
         for _, error in declaration.faults(config):
             interpreter.keras.fault(error)
+    if is_loss(type_):
+        training_of(interpreter).note_loss(interpreter, type_, config)
     return BuiltIn(type_, config, place)
 
 
@@ -132,6 +138,11 @@ def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
     ]
     if run is not None and (tensors or nested):
         return tensor_function(run, name, args, kwargs)
+    if (
+        run is None
+        and (of_loss := training_of(interpreter).call_function(interpreter, name, args, kwargs)) is not NotImplemented
+    ):
+        return of_loss
     if name in _NUMBERS:
         return numbers(name, args, kwargs, interpreter)
     if name in (
@@ -280,7 +291,16 @@ def numbers(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
     shape = tuple(given) if isinstance(given, list | tuple) else (given,)
     if not all(isinstance(one, int) for one in shape):
         return interpreter.unknown("the size of a tensor")
+    if name == "randint":
+        return Numbers(shape, None, _classes_of(args, kwargs), dtype)
     return Numbers(shape, None, None, dtype)
+
+
+def _classes_of(args: list[Any], kwargs: dict[str, Any]) -> int | None:
+    """How many class numbers `randint` draws from, where it begins with 0."""
+    first = [*args[:-1], kwargs.get("high")]
+    low, high = first[:2] if len(first) > 2 else (kwargs.get("low", 0), first[0])
+    return high if low == 0 and isinstance(high, int) else None
 
 
 @LIBRARY.family("torchsummary")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Identity, Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Bound, Instance
@@ -235,14 +236,26 @@ def running(evaluator: Any) -> Any:
     return evaluator.runs[-1] if evaluator.runs else None
 
 
+def training_of(evaluator: Any) -> TorchTraining:
+    """Return what the program trains its models with."""
+    if evaluator.torch_training is None:
+        evaluator.torch_training = TorchTraining()
+    found: TorchTraining = evaluator.torch_training
+    return found
+
+
 def call_module(evaluator: Any, module: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """Return what `module(x)` gives: outside of any run, that begins one on the shapes of the data."""
     run = running(evaluator)
+    if isinstance(module, BuiltIn) and is_loss(module.type):
+        if run is not None:
+            raise run.unknown(f"{module.type} is computed inside of forward, where losses are not read")
+        return training_of(evaluator).call_loss(evaluator, module.type, module.config, args, kwargs, module.place)
     if run is not None:
         return run.run(module, args, kwargs)
     from layerexplain.frontends.code.library.torch_runs import run_on_data
 
-    return run_on_data(evaluator, module, args, kwargs)
+    return training_of(evaluator).result(run_on_data(evaluator, module, args, kwargs), module)
 
 
 _SELF = frozenset(
@@ -284,7 +297,9 @@ def module_method(evaluator: Any, module: Any, name: str, args: list[Any], kwarg
         return list(every.items()) if name == "named_modules" else list(every.values())
     if name in ("parameters", "named_parameters"):
         own = named_parameters(module)
-        return evaluator.unknown("the parameters of a module") if not own or name == "parameters" else list(own.items())
+        if own and name == "named_parameters":
+            return list(own.items())
+        return training_of(evaluator).result(evaluator.unknown("the parameters of a module"), module)
     if name == "get_submodule" and args and isinstance(args[0], str):
         return named_modules(module).get(args[0], evaluator.unknown(f"the module {args[0]}"))
     return evaluator.unknown(f"the method {name} of a module")

@@ -13,6 +13,7 @@ from layerexplain.frontends.code.grade import grade_of, notes_of
 from layerexplain.frontends.code.library.torch_graph import Run, batch_axis
 from layerexplain.frontends.code.library.torch_modules import BuiltIn, each_array, is_module, module_type, named_modules
 from layerexplain.frontends.code.library.torch_tensors import Tensor
+from layerexplain.frontends.code.library.torch_training import is_loss, with_torch_training
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Class, Function, Instance
@@ -87,7 +88,7 @@ class Found:
 def models(program: Program) -> list[Found]:
     """Return the models of a program: the modules that its names stand for, else those that its classes make."""
     interpreter = program.interpreter
-    named = {name: one for name, one in program.frame.names.items() if is_module(one)}
+    named = {name: one for name, one in program.frame.names.items() if is_module(one) and not is_loss(module_type(one))}
     inside = {id(part) for one in named.values() for name, part in named_modules(one).items() if name}
     whole = {name: one for name, one in named.items() if not isinstance(one, BuiltIn) or one.children is not None}
     found = [Found(name, one) for name, one in (whole or named).items() if id(one) not in inside]
@@ -185,7 +186,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     model = run.finished(found.name if found.name.isidentifier() else _class_name(module))
     opened = [(program._located(one), "") for one in run.opened]
     if not given:
-        model = _without_input(model, names)
+        model = _without_input(model, names, module)
         words = f"the input of {_class_name(module)} has no shape in the code"
         first = _first_asked(module)
         reason = Unknown(f"{words}{f'; {first}' if first else ''}", lacks="shape")
@@ -197,8 +198,10 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         notes=tuple(notes),
         grade="open" if model.faults or opened else grade_of(assumed, opened),
     )
+    if interpreter.torch_training is not None:
+        model = with_torch_training(model, module, interpreter.torch_training)
     wanted = tuple(given) or tuple(names)
-    return model._replace(source_code=SourceCode(partial(_again, program, found, wanted)))
+    return model._replace(source_code=SourceCode(lambda: run.returned, partial(_again, program, found, wanted)))
 
 
 def _again(program: Program, found: Found, names: Sequence[str], shapes: InputShapes) -> Model | None:
@@ -207,16 +210,15 @@ def _again(program: Program, found: Found, names: Sequence[str], shapes: InputSh
     return read_model(program, found, {name: shapes[name] for name in names})
 
 
-def _without_input(model: Model, names: Sequence[str]) -> Model:
+def _without_input(model: Model, names: Sequence[str], module: Any) -> Model:
     """The model with inputs of unknown shapes: its modules are counted."""
     from layerexplain.frontends.model_builder import ModelBuilder
     from layerexplain.model import Layer
 
     builder = ModelBuilder({layer.name for layer in model.layers})
+    config = {"batch_shape": None, "dtype": _dtype_for(module, 1), "batch_axis": batch_axis(module)}
     for name in names:
-        builder.add_input(
-            Layer(builder.names.take(name), "InputLayer", "layer", {"batch_shape": None, "dtype": "float32"})
-        )
+        builder.add_input(Layer(builder.names.take(name), "InputLayer", "layer", config))
     built = builder.model(model.name, [], type_=model.type)
     return model._replace(layers=(*built.layers, *model.layers), calls=built.calls, inputs=built.inputs)
 
@@ -229,11 +231,18 @@ def _dtype_for(module: Any, axes: int) -> str:
     return "int64" if first is not None and first.type.startswith("Embedding") and axes < 2 else "float32"
 
 
+_SHAPES = {"Linear": "{}", "Conv1d": "{},28", "Conv2d": "{},28,28", "Conv3d": "{},8,28,28"}
+"""An input for a first module, by its type: the size that it takes, and others as examples."""
+
+
 def _first_asked(module: Any) -> str:
     """What shape the first module asks for, in words."""
     for one in named_modules(module).values():
         if isinstance(one, BuiltIn) and one.children is None:
-            for key, words in (("in_channels", "channels"), ("in_features", "features"), ("input_size", "features")):
+            for key, words in (("in_channels", "channel"), ("in_features", "feature"), ("input_size", "feature")):
                 if isinstance(one.config.get(key), int):
-                    return f"its first module, {one.type}, takes {one.config[key]} {words}"
+                    size = one.config[key]
+                    shape = _SHAPES.get(one.type, "9,{}" if key == "input_size" else "").format(size)
+                    example = f", as in --input {shape}" if shape else ""
+                    return f"its first module, {one.type}, takes {size} {words}{'s' * (size != 1)}{example}"
     return ""

@@ -77,7 +77,7 @@ class Cloning(LayerAttributes):
                 config = mirrored(dict(one.config), copy, (LayerValue,))
                 new = copies[id(one)] = LayerValue(self, one.type, one.kind, one.name, config, one.place)
                 new.trainable, new.reason, new.declaration = one.trainable, one.reason, one.declaration
-                new.parts_trained = not one.trainable and bool(facts_of(one.type).makes)
+                new.parts_trained = not one.trainable and facts_of(one.type).trains_inside
                 if id(one) in self.first_shapes:
                     self.first_shapes[id(new)] = (new, self.first_shapes[id(one)][1])
             return copies[id(one)]

@@ -10,7 +10,7 @@ from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras import datasets
 from layerexplain.frontends.code.library.keras import names as keras_names
-from layerexplain.frontends.code.library.keras.applications import application
+from layerexplain.frontends.code.library.keras.applications import application, without_values
 from layerexplain.frontends.code.library.keras.backend import call_backend
 from layerexplain.frontends.code.library.keras.cloning import Cloning
 from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, resolve_keras_name
@@ -192,13 +192,16 @@ class Keras(Cloning):
         result = application(self, what.name, args, kwargs)
         if isinstance(result, Unknown) and what.name[:1].isupper():
             return self.opaque_model(what.name, result.reason, kwargs)
+        if isinstance(result, ModelValue):
+            given = {**dict(zip(keras_api.arguments(what.path), args, strict=False)), **kwargs}
+            result.weights_note = without_values(given.get("weights", "imagenet"), self.interpreter)
         return result
 
     def call_unknown(
         self, function: Unknown, node: ast.Call, args: Arguments, kwargs: Keywords, frame: Frame
     ) -> ProgramValue:
-        """A call of what is not known. `X.add(layer)` on an undefined name makes X a Sequential model; what is called
-        with tensors is an operation that is not known; what returns layers is a layer that is not known."""
+        """Call what is not known. `X.add(layer)` on an undefined name makes X a Sequential model; what is
+        called with tensors is an operation that is not known; what returns layers is a layer that is not known."""
         func = node.func
         if function.lacks == "name" and isinstance(func, ast.Name):
             words, is_class = f"{func.id} is not defined in this code", func.id[:1].isupper()
@@ -225,7 +228,7 @@ class Keras(Cloning):
     # Classes of the program -----------------------------------------------------------------------------------------
 
     def begin_instance(self, instance: Instance) -> None:
-        """A new object of a class of the program, which may be a layer or a model."""
+        """Begin a new object of a class of the program, which may be a layer or a model."""
         root, what = instance.cls.root(), keras_names.base_of(instance.cls)
         is_module = root is not None and root.path in ("tensorflow.Module", "keras.Layer")
         if what is None and not is_module:
@@ -244,7 +247,7 @@ class Keras(Cloning):
         self.interpreter.effects.record_model_event()
 
     def finish_instance(self, instance: Instance) -> None:
-        """The end of an object's making: one that called no `super().__init__()` gets its name now."""
+        """End the making of an object: one that called no `super().__init__()` gets its name now."""
         layer = instance.layer
         if isinstance(layer, ModelValue) and layer.form == "own":
             if not layer.name:

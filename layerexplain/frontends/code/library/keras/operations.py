@@ -161,7 +161,7 @@ class Operations(RunTimeSizes):
         return value
 
     def with_sizes(self, type_: str, args: Arguments, kwargs: Keywords) -> tuple[Arguments, Keywords]:
-        """Sizes that are known at run time only, in the new shape of a reshape: the batch is -1."""
+        """Return sizes that are known at run time only, in the new shape of a reshape: the batch is -1."""
         if "eshape" not in type_ and type_ != "TFOpLambda":
             return args, kwargs
 

@@ -127,7 +127,7 @@ class RunTimeSizes(Calling):
     def run_time_operation(
         self, declaration: Declaration, args: Arguments, config: dict[str, ProgramValue]
     ) -> ProgramValue:
-        """A call of one of the operations of this file."""
+        """Call one of the operations of this file."""
         name = self.draw(declaration.type, operation=True)
         layer = LayerValue(self, declaration.type, "operation", name, config, self.interpreter.place())
         layer.declaration = declaration

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from layerexplain.oracle.difference import allowed, difference
+from layerexplain.oracle.tolerance import allowed, difference
 from layerexplain.run.precision import rounded_to
 
 np = pytest.importorskip("numpy")

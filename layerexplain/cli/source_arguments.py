@@ -33,7 +33,7 @@ class Located(str):
 
 
 def is_listed(source: str) -> bool:
-    """Whether a source was found in a directory or by a glob: one that holds no model is passed over then."""
+    """Return whether a source was found in a directory or by a glob: one that holds no model is passed over then."""
     return bool(getattr(source, "listed", False))
 
 
@@ -70,7 +70,7 @@ REACH_OPTIONS = (
 
 
 def reach_of(ctx: click.Context) -> Reach:
-    """How URLs are reached, as the command's options say."""
+    """Return how URLs are reached, as the command's options say."""
     from layerexplain.sources.names import Reach
 
     return Reach()._replace(**ctx.meta.get(_META, {}))
@@ -87,7 +87,7 @@ recursive_option = click.option(
 
 
 def located(ctx: click.Context, source: str) -> str:
-    """A source as it was typed, a URL with how it is reached."""
+    """Return a source as it was typed, a URL with how it is reached."""
     if "://" not in source and "::" not in source:
         return source
     from layerexplain.sources.names import source_reference
@@ -96,7 +96,7 @@ def located(ctx: click.Context, source: str) -> str:
 
 
 def each_located(ctx: click.Context, sources: Sequence[str]) -> Iterator[str]:
-    """The sources that were typed; for a glob and, with --recursive, a directory what they hold."""
+    """Yield the sources that were typed; for a glob and, with --recursive, a directory what they hold."""
     recursive = ctx.meta.get(_RECURSIVE, False)
     for source in sources:
         place = located(ctx, source)

@@ -111,7 +111,8 @@ class Shown:
 
 
 def _marks(paths: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-    """What tells that a file has changed: its time and size, also those of the code beside it that it may import."""
+    """Yield what tells that a file has changed: its time and size, also those of the code beside it that it may
+    import."""
     for path in paths:
         given = Path(path.partition(":")[0] if ".py:" in path else path)
         found = [given]

@@ -35,13 +35,15 @@ class Verdict(NamedTuple):
         return self.apart <= self.tolerance
 
 
-def verdict(ours: Any, theirs: Any, tolerance: float, rounding: Callable[[], float]) -> Verdict:
+def verdict(
+    ours: Any, theirs: Any, tolerance: float, rounding: Callable[[], float], framework: str = "Keras"
+) -> Verdict:
     """Compare two arrays. Where they differ by more than the tolerance, they may still differ by a few times what
     `rounding` gives, the most that rounding alone does to a value of ours: not where less than `TOLERANCE` was asked
     for."""
     import numpy as np
 
-    apart, words = difference(ours, theirs)
+    apart, words = difference(ours, theirs, framework)
     numbers = {_kind(ours), _kind(theirs)} <= {"float", "complex"}
     if apart <= tolerance or tolerance < TOLERANCE or ours.shape != theirs.shape or not numbers:
         return Verdict(apart, tolerance, words)
@@ -55,15 +57,15 @@ def verdict(ours: Any, theirs: Any, tolerance: float, rounding: Callable[[], flo
     return Verdict(apart, most, words if apart > most else "", by_rounding)
 
 
-def difference(ours: Any, theirs: Any) -> tuple[float, str]:
+def difference(ours: Any, theirs: Any, framework: str = "Keras") -> tuple[float, str]:
     """Return the largest difference relative to the largest value of `theirs`, and what is wrong if the arrays are
     incomparable (the difference is then infinite). Two NaN, or two equal infinities, agree."""
     import numpy as np
 
     if ours.shape != theirs.shape:
-        return math.inf, f"the values have shape {ours.shape} in the formula and {theirs.shape} in Keras"
+        return math.inf, f"the values have shape {ours.shape} in the formula and {theirs.shape} in {framework}"
     if _kind(ours) != _kind(theirs):
-        return math.inf, f"the values are {ours.dtype} in the formula and {theirs.dtype} in Keras"
+        return math.inf, f"the values are {ours.dtype} in the formula and {theirs.dtype} in {framework}"
     if ours.size == 0:
         return 0.0, ""
     if _kind(ours) == "text":
@@ -79,7 +81,9 @@ def difference(ours: Any, theirs: Any) -> tuple[float, str]:
     worst, scale = float(np.abs(a - b).max()), float(np.abs(b).max())
     if worst == 0:
         return 0.0, ""
-    return (worst / scale, "") if scale else (math.inf, f"Keras returns 0 everywhere, the formula up to {worst:.3g}")
+    return (
+        (worst / scale, "") if scale else (math.inf, f"{framework} returns 0 everywhere, the formula up to {worst:.3g}")
+    )
 
 
 def allowed(tolerance: float, *dtypes: str) -> float:

@@ -1,0 +1,189 @@
+"""What a program of PyTorch trains its models with: the losses that it makes and calls, and its optimizers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Evaluator, Place, Unknown
+from layerexplain.layers.declaration import Spec
+from layerexplain.layers.registry import TORCH, find, part_of, positional_arguments
+from layerexplain.model import DataArray, FitData, Model, Training, TrainingSetting
+
+_FUNCTIONS = {
+    "cross_entropy": "CrossEntropyLoss",
+    "nll_loss": "NLLLoss",
+    "binary_cross_entropy": "BCELoss",
+    "binary_cross_entropy_with_logits": "BCEWithLogitsLoss",
+    "mse_loss": "MSELoss",
+    "l1_loss": "L1Loss",
+    "smooth_l1_loss": "SmoothL1Loss",
+    "huber_loss": "HuberLoss",
+    "kl_div": "KLDivLoss",
+    "poisson_nll_loss": "PoissonNLLLoss",
+    "soft_margin_loss": "SoftMarginLoss",
+    "hinge_embedding_loss": "HingeEmbeddingLoss",
+    "multilabel_soft_margin_loss": "MultiLabelSoftMarginLoss",
+}
+"""Functions of torch.nn.functional that are losses, and the class of each."""
+
+
+class FromModel(Unknown):
+    """What a model gives for data that are not known, or its parameters; `of` is the model."""
+
+    of: Any = None
+
+    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        return self
+
+
+class _Use:
+    """A loss or an optimizer, the model that it is for where the code says that, and the target that it is given."""
+
+    def __init__(self, setting: TrainingSetting, model: Any = None, target: Any = None) -> None:
+        self.setting = setting
+        self.model = model
+        self.target = target
+        self.fault: LayerExplainError | None = None
+
+
+class TorchTraining:
+    """What a program trains its models with."""
+
+    def __init__(self) -> None:
+        self.results: list[tuple[Any, Any]] = []
+        """What models give for data, each with the model."""
+        self.created: list[_Use] = []
+        self.called: list[_Use] = []
+        self.optimizers: list[_Use] = []
+
+    def model_of(self, value: Any) -> Any:
+        """Return the model whose result or parameters a value is; None for any other value."""
+        for part in value if type(value) in (list, tuple) else [value]:
+            if isinstance(part, FromModel):
+                return part.of
+            for known, model in self.results:
+                if known is part:
+                    return model
+        return None
+
+    def result(self, value: Any, model: Any) -> Any:
+        """Return what a model gives, from which the model can be told."""
+        if isinstance(value, Unknown):
+            return FromModel(value.reason, value.line, file=value.file, column=value.column, of=model)
+        self.results.append((value, model))
+        return value
+
+    def note_loss(self, interpreter: Any, type_: str, config: Mapping[str, Any]) -> None:
+        """Note that a loss is made."""
+        self.created.append(_Use(_setting(interpreter, f"{TORCH}{type_}", config)))
+
+    def call_loss(
+        self,
+        interpreter: Any,
+        type_: str,
+        config: Mapping[str, Any],
+        args: list[Any],
+        kwargs: Mapping[str, Any],
+        place: Place | None = None,
+    ) -> Any:
+        """Return what a loss gives, once it is noted what it compares; `place` is where it was made, if not here."""
+        given = [*args, *(kwargs[key] for key in ("input", "target") if key in kwargs)]
+        output, target = given[:2] if len(given) > 1 else (None, None)
+        use = _Use(_setting(interpreter, f"{TORCH}{type_}", config, place), self.model_of(output), target)
+        if isinstance(output, Array) and isinstance(target, Array):
+            use.fault = _misfit(use.setting, output, target)
+            if use.fault is not None:
+                place = interpreter.locate(interpreter.place())
+                use.fault = use.fault.with_place(**place.error_fields)
+        if not any((one.setting, one.model) == (use.setting, use.model) for one in self.called):
+            self.called.append(use)
+        return interpreter.unknown("the value of a loss")
+
+    def call_function(self, interpreter: Any, name: str, args: list[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Return what a function gives that is a loss; NotImplemented for any other one."""
+        type_ = _FUNCTIONS.get(name)
+        if type_ is None:
+            return NotImplemented
+        config = {key: one for key, one in kwargs.items() if key not in ("input", "target")}
+        return self.call_loss(interpreter, type_, config, args, kwargs)
+
+    def make_optimizer(self, interpreter: Any, name: str, args: list[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Return an optimizer, once it is noted what it changes."""
+        declaration = find(f"torch.optim.{name}")
+        parameters = args[0] if args else kwargs.get("params")
+        if name[:1].isupper():
+            names = () if declaration is None else positional_arguments(declaration)[:3]
+            config = dict(zip(names, args[1:], strict=False)) | {k: v for k, v in kwargs.items() if k != "params"}
+            setting = _setting(interpreter, f"torch.optim.{name}", config)
+            self.optimizers.append(_Use(setting, self.model_of(parameters)))
+        return interpreter.unknown("an optimizer")
+
+
+def is_loss(type_: str) -> bool:
+    """Return whether a module of torch.nn is a loss whose formula is known."""
+    return part_of("losses", f"{TORCH}{type_}") is not None
+
+
+def _setting(interpreter: Any, name: str, config: Mapping[str, Any], place: Place | None = None) -> TrainingSetting:
+    """A loss or an optimizer with the arguments that are plain values; of others that they are given."""
+    kept = {
+        key: one if one is None or isinstance(one, bool | int | float | str | tuple | list) else "given"
+        for key, one in config.items()
+        if not isinstance(one, Unknown) or key in ("weight", "pos_weight")
+    }
+    return TrainingSetting(name, kept, interpreter.locate(place or interpreter.place()).line or None)
+
+
+def _misfit(setting: TrainingSetting, output: Array, target: Array) -> LayerExplainError | None:
+    """What PyTorch refuses of a target: its shape, or the kind of its numbers."""
+    loss = find(setting.name)
+    sizes = (*output.shape, *target.shape)
+    if loss is None or not all(isinstance(size, int) for size in sizes):
+        return None
+    name, floats = setting.name.removeprefix(TORCH), str(target.dtype).startswith("float")
+    kind = getattr(getattr(loss, "targets", None), "kind", "")
+    if kind == "classes" and len(target.shape) < len(output.shape) and floats:
+        return ArgumentError(
+            f"{name} needs class numbers that are whole, got dtype={target.dtype}; write target.long()"
+        )
+    if kind == "bits" and not floats:
+        return ArgumentError(f"{name} needs targets that are floats, got dtype={target.dtype}; write target.float()")
+    try:
+        loss.trace(
+            [Spec(tuple(target.shape), "float"), Spec(tuple(output.shape), "float"), None], loss.bind(setting.config)
+        )
+    except LayerExplainError as error:
+        return error
+    return None
+
+
+def with_torch_training(model: Model, found: Any, training: TorchTraining) -> Model:
+    """Return a model with the loss and the optimizer that the program trains it with, where there is one of each."""
+    losses, optimizers = _uses(training.called or training.created, found), _uses(training.optimizers, found)
+    faults = tuple([one.fault for one in losses if one.fault is not None])
+    outputs = list(dict.fromkeys(ref.layer for ref in model.outputs))
+    loss = losses[0] if len({repr(one.setting[:2]) for one in losses}) == 1 else None
+    optimizer = optimizers[0].setting if len(optimizers) == 1 else None
+    if loss is None and optimizer is None:
+        return model._replace(faults=(*model.faults, *faults))
+    by_output = {} if loss is None else {"" if len(outputs) == 1 else outputs[0] if outputs else "": loss.setting}
+    data = None
+    if loss is not None and isinstance(loss.target, Array) and loss.fault is None and loss.target.shape:
+        known = loss.target.values or (() if loss.target.classes is None else (0, loss.target.classes - 1))
+        low, high = (float(min(known)), float(max(known))) if known else (None, None)
+        data = FitData((DataArray("y", tuple(loss.target.shape), low, high, _is_whole(loss.target)),), None)
+    return model._replace(
+        training=Training(optimizer, by_output), faults=(*model.faults, *faults), fit_data=data or model.fit_data
+    )
+
+
+def _is_whole(target: Array) -> bool:
+    return str(target.dtype).startswith("int")
+
+
+def _uses(uses: list[_Use], model: Any) -> list[_Use]:
+    """What is for a model: what the code says so of, else what it does not say of which model it is."""
+    return [one for one in uses if one.model is model] or [one for one in uses if one.model is None]

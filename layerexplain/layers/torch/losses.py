@@ -1,0 +1,345 @@
+"""The losses of torch.nn: the formula of each, what it takes of the model, and which targets fit.
+
+Each takes the targets and the output of a model. They are `Loss` as Keras's are; PyTorch neither adds nor leaves out an
+axis, has the classes in axis 1, and takes logits or logarithms where Keras has an argument for it. Reference: torch.nn.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
+from layerexplain.lang.axes import Shape
+from layerexplain.lang.expr import Expr, named
+from layerexplain.layers.arguments import Anything, Bool, Int, NonNegative, Number, Share, argument_of, choice
+from layerexplain.layers.declaration import Spec
+from layerexplain.layers.keras.losses import Loss, Targets, numbers, reduced, signs
+from layerexplain.layers.registry import TORCH, register
+from layerexplain.ops import elementwise as e
+from layerexplain.ops import functions, reduce
+from layerexplain.ops import movement as m
+from layerexplain.ops.sizes import agree, shape_text
+
+_BATCH_MEAN = "batchmean"
+
+
+class TorchLoss(Loss):
+    """A loss of torch.nn. `takes` says what the output of the model is to be: "logits", "probabilities",
+    "logarithms" of probabilities, or "" for numbers of any kind."""
+
+    class_axis = 1
+
+    def __init__(
+        self, type_: str, function: Callable[..., Any], targets: Targets, of: str, takes: str, before: str
+    ) -> None:
+        reductions = ("mean", "sum", "none", _BATCH_MEAN) if type_ == "KLDivLoss" else ("mean", "sum", "none")
+        super().__init__(
+            TORCH + type_,
+            function,
+            targets,
+            of,
+            exact=False,
+            whole=partial(_of_batch, type_, function),
+            reduction=argument_of(choice(*reductions), "mean"),
+            before=before,
+        )
+        self.ignores = frozenset({"size_average", "reduce"})
+        self.takes = takes
+
+    @property
+    def name(self) -> str:
+        """The name of its class, which is what code has."""
+        return self.type.removeprefix(TORCH)
+
+    def output_kind(self, config: Any) -> str:
+        """Return what the output is to be."""
+        return self.takes
+
+    def taken(self, config: Any) -> str:
+        """Return what the output is to be, in words that follow the name."""
+        function = "log_softmax" if self.of == "classes" else "sigmoid"
+        return {
+            "logits": f"applies a {function} of its own",
+            "probabilities": "takes probabilities from 0 to 1",
+            "logarithms": "takes logarithms of probabilities",
+        }.get(self.takes, "takes numbers")
+
+    def refuses(self, targets: Shape, output: Shape) -> bool:
+        """Whether PyTorch refuses targets of a shape for an output of another one, by the sizes that are known."""
+        if self.of == "numbers" and not self.is_spread(targets, output):
+            return len(targets) != len(output) or not all(map(agree, targets, output))
+        try:
+            self.trace([Spec(targets, "float"), Spec(output, "float"), None], self.default_values)
+        except LayerExplainError:
+            return True
+        return False
+
+    def is_spread(self, targets: Shape, output: Shape) -> bool:
+        """Whether targets of another shape are compared with several numbers each, which PyTorch warns of."""
+        pairs = zip(targets[::-1], output[::-1], strict=False)
+        fits = all(a == b or 1 in (a, b) for a, b in pairs)
+        return self.of == "numbers" and fits and targets != output
+
+
+def loss(
+    type_: str, targets: Targets, of: str, takes: str = "", before: str = ""
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a loss by its values before they are reduced to one number, from targets and output; `reduction` stands
+    `before` one of its arguments, else behind all."""
+
+    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        register([TORCH + type_], lambda: TorchLoss(type_, function, targets, of, takes, before))
+        return function
+
+    return declare
+
+
+def _of_batch(
+    type_: str,
+    function: Callable[..., Any],
+    y_true: Expr,
+    y_pred: Expr,
+    sample_weight: Expr | None,
+    *,
+    reduction: str,
+    masks: Any = (),
+    weight: Any = None,
+    **arguments: Any,
+) -> dict[str, Expr]:
+    """The formula of a loss, from that of its values."""
+    if weight is not None or arguments.pop("pos_weight", None) is not None:
+        raise ArgumentError(f"{type_} has a formula here without weights of classes or elements; leave them out")
+    returned = function(y_true, y_pred, **arguments)
+    values, counts = returned if isinstance(returned, tuple) else (returned, None)
+    if reduction == _BATCH_MEAN:
+        each = reduce.sum_(values, axis=tuple(range(1, values.ndim))) if values.ndim > 1 else values
+        return {"L": reduced(each, None, None, "mean")}
+    return {"L": reduced(values, sample_weight, counts, reduction)}
+
+
+def same_shape(type_: str, y_true: Expr, y_pred: Expr) -> None:
+    """Raise ShapeError for targets of another shape than the output, which PyTorch refuses."""
+    fits = y_true.ndim == y_pred.ndim and all(map(agree, y_true.shape, y_pred.shape))
+    if not fits:
+        raise ShapeError(
+            f"{type_} needs a target of the output's shape, got {shape_text(y_true.shape)} for "
+            f"{shape_text(y_pred.shape)}; {_cure(y_true.shape, y_pred.shape)}"
+        )
+
+
+def _cure(target: Shape, output: Shape) -> str:
+    if len(target) + 1 == len(output) and output[-1] == 1:
+        return "write output.squeeze(1), or target.unsqueeze(1)"
+    if len(target) + 1 == len(output):
+        return "CrossEntropyLoss takes a class number for each example"
+    return "give one number for each number of the output"
+
+
+# Classes ------------------------------------------------------------------------------------------------------------
+
+
+def _class_numbers(shape: Shape) -> str:
+    classes = shape[1] if len(shape) > 1 else shape[0] if shape else None
+    upto = f"0 to {classes - 1}" if isinstance(classes, int) else "from 0 on"
+    return f"whole numbers {upto}, of shape {shape_text((*shape[:1], *shape[2:]))}"
+
+
+CLASS_NUMBERS = Targets(_class_numbers, "classes")
+
+
+def _classes_last(type_: str, y_true: Expr, y_pred: Expr) -> Expr:
+    """The output with its classes as the last axis, once the targets fit it."""
+    at = 1 if y_pred.ndim > 1 else 0
+    wanted = (*y_pred.shape[:at], *y_pred.shape[at + 1 :])
+    if y_true.ndim != len(wanted) or not all(map(agree, y_true.shape, wanted)):
+        cure = (
+            "write target.squeeze(1)"
+            if y_true.ndim == len(wanted) + 1 and y_true.shape[-1] == 1
+            else (f"the classes are axis {at} of the output, and each other place has one class number")
+        )
+        raise ShapeError(
+            f"{type_} needs class numbers of shape {shape_text(wanted)} for an output of shape "
+            f"{shape_text(y_pred.shape)}, got {shape_text(y_true.shape)}; {cure}"
+        )
+    if y_pred.ndim < 3:
+        return y_pred
+    return m.transpose(y_pred, axes=(0, *range(2, y_pred.ndim), 1))
+
+
+def _counted(y_true: Expr, ignore_index: int) -> tuple[Expr, Expr | None]:
+    """The class numbers with those that do not count at 0, and what counts; all do at PyTorch's default of -100."""
+    if ignore_index == -100:
+        return y_true, None
+    counts = named("counts", e.not_equal(y_true, ignore_index))
+    return e.where(counts, y_true, 0), counts
+
+
+@loss("CrossEntropyLoss", CLASS_NUMBERS, "classes", "logits", "label_smoothing")
+def cross_entropy(
+    y_true: Expr, y_pred: Expr, *, weight: Anything = None, ignore_index: Int = -100, label_smoothing: Share = 0.0
+) -> Any:
+    """Minus the logarithm of the softmax of the output at the right class; the output is one score for each class.
+
+    Targets are class numbers, or a probability for each class. Reference: torch.nn.CrossEntropyLoss.
+    """
+    if y_true.ndim == y_pred.ndim and not (y_true.ndim == 2 and y_true.shape[1] == 1 != y_pred.shape[1]):
+        same_shape("CrossEntropyLoss", y_true, y_pred)
+        axis = min(1, y_pred.ndim - 1)
+        return functions.softmax_cross_entropy(_smoothed(y_true, label_smoothing, axis), y_pred, axis=axis)
+    scores = _classes_last("CrossEntropyLoss", y_true, y_pred)
+    ids, counts = _counted(y_true, ignore_index)
+    if label_smoothing:
+        from layerexplain.ops.lookup import one_hot  # a summary asks a loss for its targets alone
+
+        target = _smoothed(one_hot(ids, n=scores.shape[-1]), label_smoothing, -1)
+        values = functions.softmax_cross_entropy(target, scores)
+    else:
+        values = functions.sparse_softmax_cross_entropy(ids, scores)
+    return values if counts is None else (e.where(counts, values, 0.0), counts)
+
+
+def _smoothed(target: Expr, smoothing: float, axis: int) -> Expr:
+    if not smoothing:
+        return target
+    return named("target", (1 - smoothing) * target + smoothing / target.shape[axis])
+
+
+@loss("NLLLoss", CLASS_NUMBERS, "classes", "logarithms")
+def negative_log_likelihood(y_true: Expr, y_pred: Expr, *, weight: Anything = None, ignore_index: Int = -100) -> Any:
+    """Minus the output at the right class; the output is the logarithm of a probability for each class.
+
+    Behind LogSoftmax it is what CrossEntropyLoss is of scores. Reference: torch.nn.NLLLoss.
+    """
+    from layerexplain.ops.lookup import take_along  # a summary asks a loss for its targets alone
+
+    logs = _classes_last("NLLLoss", y_true, y_pred)
+    ids, counts = _counted(y_true, ignore_index)
+    values = -take_along(logs, ids[..., None], axis=-1)[..., 0]
+    return values if counts is None else (e.where(counts, values, 0.0), counts)
+
+
+@loss(
+    "KLDivLoss",
+    Targets(lambda shape: f"probabilities, of shape {shape_text(shape)}", "shares"),
+    "classes",
+    "logarithms",
+    "log_target",
+)
+def kl_divergence(y_true: Expr, y_pred: Expr, *, log_target: Bool = False) -> Expr:
+    """How far the predicted distribution is from the target's; the output is the logarithm of probabilities.
+
+    Reference: torch.nn.KLDivLoss; reduction='batchmean' is the divergence for each example.
+    """
+    same_shape("KLDivLoss", y_true, y_pred)
+    if log_target:
+        return e.exp(y_true) * (y_true - y_pred)
+    return e.where(e.greater(y_true, 0), y_true * (e.log(y_true) - y_pred), 0.0)
+
+
+# Yes or no ----------------------------------------------------------------------------------------------------------
+
+BITS = Targets(lambda shape: f"0.0 or 1.0, of shape {shape_text(shape)}", "bits")
+
+
+@loss("BCELoss", BITS, "probabilities", "probabilities")
+def binary_cross_entropy(y_true: Expr, y_pred: Expr, *, weight: Anything = None) -> Expr:
+    """Minus the logarithm of the probability of what is true; the output is a probability for each question.
+
+    Logarithms are at least -100. Reference: torch.nn.BCELoss.
+    """
+    same_shape("BCELoss", y_true, y_pred)
+    yes, no = (e.maximum(e.log(p), -100.0) for p in (y_pred, 1 - y_pred))
+    return -(y_true * yes + (1 - y_true) * no)
+
+
+@loss("BCEWithLogitsLoss", BITS, "probabilities", "logits", "pos_weight")
+def binary_cross_entropy_with_logits(
+    y_true: Expr, y_pred: Expr, *, weight: Anything = None, pos_weight: Anything = None
+) -> Expr:
+    """Minus the logarithm of the sigmoid of the output where the target is 1, and of its rest where it is 0.
+
+    Reference: torch.nn.BCEWithLogitsLoss.
+    """
+    same_shape("BCEWithLogitsLoss", y_true, y_pred)
+    return functions.sigmoid_cross_entropy(y_true, y_pred)
+
+
+@loss("MultiLabelSoftMarginLoss", BITS, "probabilities", "logits")
+def multi_label_soft_margin(y_true: Expr, y_pred: Expr, *, weight: Anything = None) -> Expr:
+    """The mean over the labels of minus the logarithm of the sigmoid, as BCEWithLogitsLoss has it.
+
+    Reference: torch.nn.MultiLabelSoftMarginLoss.
+    """
+    same_shape("MultiLabelSoftMarginLoss", y_true, y_pred)
+    return reduce.mean(functions.sigmoid_cross_entropy(y_true, y_pred), axis=-1)
+
+
+@loss("SoftMarginLoss", signs, "numbers")
+def soft_margin(y_true: Expr, y_pred: Expr) -> Expr:
+    """The logistic loss of targets that are -1 or 1.
+
+    Reference: torch.nn.SoftMarginLoss.
+    """
+    same_shape("SoftMarginLoss", y_true, y_pred)
+    return functions.softplus(-y_true * y_pred)
+
+
+@loss("HingeEmbeddingLoss", signs, "numbers")
+def hinge_embedding(y_true: Expr, y_pred: Expr, *, margin: Number = 1.0) -> Expr:
+    """The output where the target is 1; where it is -1, what lacks to the margin {margin}.
+
+    Reference: torch.nn.HingeEmbeddingLoss.
+    """
+    return e.where(e.equal(y_true, 1), y_pred, e.maximum(margin - y_pred, 0))
+
+
+# Numbers ------------------------------------------------------------------------------------------------------------
+
+
+@loss("MSELoss", numbers, "numbers")
+def squared_error(y_true: Expr, y_pred: Expr) -> Expr:
+    """The squared difference of target and output.
+
+    Reference: torch.nn.MSELoss, which spreads shapes that differ, with a warning.
+    """
+    return (y_pred - y_true) ** 2
+
+
+@loss("L1Loss", numbers, "numbers")
+def absolute_error(y_true: Expr, y_pred: Expr) -> Expr:
+    """The absolute difference of target and output.
+
+    Reference: torch.nn.L1Loss.
+    """
+    return e.absolute(y_pred - y_true)
+
+
+@loss("HuberLoss", numbers, "numbers", before="delta")
+def huber(y_true: Expr, y_pred: Expr, *, delta: NonNegative = 1.0) -> Expr:
+    """Half the squared difference up to {delta}, and beyond it a line of that slope.
+
+    Reference: torch.nn.HuberLoss.
+    """
+    far = named("far", e.absolute(y_pred - y_true))
+    return e.where(e.less_equal(far, delta), 0.5 * far**2, delta * (far - 0.5 * delta))
+
+
+@loss("SmoothL1Loss", numbers, "numbers", before="beta")
+def smooth_absolute_error(y_true: Expr, y_pred: Expr, *, beta: NonNegative = 1.0) -> Expr:
+    """The absolute difference less half of {beta}, and below {beta} half its square divided by {beta}.
+
+    Reference: torch.nn.SmoothL1Loss.
+    """
+    far = named("far", e.absolute(y_pred - y_true))
+    return e.where(e.less(far, beta), 0.5 * far**2 / beta, far - 0.5 * beta) if beta else far
+
+
+@loss("PoissonNLLLoss", Targets(lambda shape: f"counts, of shape {shape_text(shape)}", "counts"), "numbers")
+def poisson(y_true: Expr, y_pred: Expr, *, log_input: Bool = True, full: Bool = False, eps: Number = 1e-8) -> Expr:
+    """Minus the log-likelihood of counts; the output is the logarithm of their mean, or the mean itself.
+
+    Reference: torch.nn.PoissonNLLLoss.
+    """
+    if full:
+        raise ArgumentError("PoissonNLLLoss has a formula here with full=False; leave full out")
+    return e.exp(y_pred) - y_true * y_pred if log_input else y_pred - y_true * e.log(y_pred + eps)

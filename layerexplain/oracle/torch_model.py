@@ -1,0 +1,323 @@
+"""Real PyTorch behind the interface of `reference`: modules and functions of PyTorch, called as a model's calls say.
+
+They are made from what was read: only types that are declared are looked up, by their names in PyTorch, and no code of
+the source runs.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Any, Literal
+
+from layerexplain.attribute_path import weight_name
+from layerexplain.derive.gradient.backward import is_float
+from layerexplain.errors import LayerExplainError, first_line
+from layerexplain.frontends.model_builder import in_order
+from layerexplain.lang.axes import Shape
+from layerexplain.lang.definition import Definition
+from layerexplain.layers.registry import TORCH, find
+from layerexplain.model import Layer, Model, Note, TensorRef, replaced
+from layerexplain.network.traced import Network
+from layerexplain.oracle.reference import Key, ReferenceGradients, TrainingStep, Weights
+from layerexplain.run.gradients import GradientStep
+from layerexplain.weights.weighted_layers import weighted_layers
+
+HOW_TO_GET_IT = "pip install 'layerexplain[torch]'"
+
+
+def load_torch() -> Any:
+    """Return the module `torch`. Raises LayerExplainError, with how to install it, if it is missing."""
+    try:
+        return import_module("torch")
+    except ImportError:
+        raise LayerExplainError(
+            f"PyTorch is required to verify PyTorch code and not installed; {HOW_TO_GET_IT}"
+        ) from None
+
+
+def must_be_torch_alone(model: Model) -> None:
+    """Raise LayerExplainError if a call of a model is of a class that PyTorch does not have."""
+    for call in model.calls:
+        layer = model.layers_by_name[call.layer]
+        if layer.kind == "custom" or (layer.type != "InputLayer" and find(layer.type) is None):
+            raise LayerExplainError(f"layer '{layer.name}' is a {layer.type}, which is not part of PyTorch")
+
+
+class TorchOperation:
+    """A module of torch.nn, or a function of torch; implements `reference.ReferenceOperation`."""
+
+    is_layer = True
+    compute_dtype = "float32"
+
+    def __init__(self, layer: Layer, batch: int) -> None:
+        self.layer, self.type = layer, layer.type
+        self.config: Mapping[str, Any] = layer.config
+        if layer.type in ("torch.reshape", "torch.expand"):
+            self.config = replaced(layer.config, type(None), lambda _: batch)
+        declaration = find(layer.type)
+        self.tensors = () if declaration is None else declaration.tensors
+        self.module: Any = None
+        if layer.type.startswith(TORCH):
+            self.module = _module(layer.type.removeprefix(TORCH), self.config).eval()
+
+    def __call__(self, *given: Any) -> list[Any]:
+        """Return its results as a flat list."""
+        if self.module is None:
+            return _flat(_function(self.type.removeprefix("torch."), given, self.config))
+        names = inspect.signature(self.module.forward).parameters
+        if self.type.startswith(f"{TORCH}LSTM") and len(given) > 1:
+            given = (given[0], tuple(given[1:]))
+        by_name = {name: one for name, one in zip(self.tensors[1:], given[1:], strict=False) if name in names}
+        rest = [one for i, one in enumerate(given) if i == 0 or self.tensors[i] not in by_name]
+        by_name |= {name: self.config[name] for name in names if name in self.config}
+        return _flat(self.module(*rest, **by_name))
+
+    def stored(self) -> dict[str, Any]:
+        """Return its parameters and buffers by their names."""
+        return {} if self.module is None else self.module.state_dict(keep_vars=True)
+
+    def weights(self, definition: Definition | None = None) -> list[Any]:
+        stored = self.stored()
+        if definition is None:
+            return list(stored.values())
+        names = [weight_name(w.attrs, self.layer) for w in definition.weights]
+        return [stored[name] for name in names if name in stored] + [v for k, v in stored.items() if k not in names]
+
+    def states(self, definition: Definition) -> list[Any]:
+        return []
+
+    def fault(self, config: Mapping[str, Any], values: Sequence[Any], *, shapes_agree: bool) -> str | None:
+        return None
+
+
+def _module(name: str, config: Mapping[str, Any]) -> Any:
+    """Return a module of torch.nn by its name and the arguments of its class; one that holds a tensor alone for a
+    parameter or a buffer of the program."""
+    torch = load_torch()
+    if name in ("Parameter", "Buffer"):
+
+        class TensorModule(torch.nn.Module):  # type: ignore[misc,name-defined]  # the module is imported when it is needed
+            def forward(self) -> Any:
+                return self.data
+
+        alone = TensorModule()
+        values = torch.zeros(config["shape"], dtype=getattr(torch, config.get("dtype", "float32")))
+        if name == "Parameter":
+            alone.register_parameter("data", torch.nn.Parameter(values))
+        else:
+            alone.register_buffer("data", values)
+        return alone
+    cls = getattr(torch.nn, name)
+    taken = inspect.signature(cls.__init__).parameters
+    takes_any = any(one.kind is one.VAR_KEYWORD for one in taken.values())
+    return cls(**{key: one for key, one in config.items() if takes_any or key in taken})
+
+
+_FUNCTIONS: Mapping[str, Callable[[Any, Sequence[Any], Mapping[str, Any]], Any]] = {
+    "cat": lambda torch, xs, given: torch.cat(xs, **given),
+    "dropout": lambda torch, xs, given: xs[0],
+    "einsum": lambda torch, xs, given: torch.einsum(given["equation"], *xs),
+    "expand": lambda torch, xs, given: xs[0].expand(given["shape"]),
+    "getitem": lambda torch, xs, given: xs[0][given["key"]],
+    "layer_norm": lambda torch, xs, given: torch.nn.functional.layer_norm(xs[0], weight=xs[1], bias=xs[2], **given),
+    "split": lambda torch, xs, given: torch.split(xs[0], list(given["sizes"]), given.get("dim", 0)),
+    "stack": lambda torch, xs, given: torch.stack(xs, **given),
+}
+"""The functions whose rows have other arguments than PyTorch's."""
+
+
+def _function(name: str, given: Sequence[Any], config: Mapping[str, Any]) -> Any:
+    """Return what a function of PyTorch gives, by the name of its row."""
+    torch = load_torch()
+    if name in _FUNCTIONS:
+        return _FUNCTIONS[name](torch, given, config)
+    function = getattr(torch.nn.functional, name, None) or getattr(torch, name)
+    return function(*given, **{key: one for key, one in config.items() if one is not None})
+
+
+def _flat(value: Any) -> list[Any]:
+    if isinstance(value, tuple | list):
+        return [one for part in value for one in _flat(part)]
+    return [] if value is None else [value]
+
+
+class TorchGraph:
+    """The calls of a model on given inputs; implements `reference.ReferenceGraph`."""
+
+    framework = "PyTorch"
+
+    def __init__(self, model: Model, operations: Mapping[str, TorchOperation], arrays: Sequence[Any]) -> None:
+        torch = load_torch()
+        self.model = model
+        self.input_names = [ref.layer for ref in model.inputs]
+        self._by_key = {call.key: call for call in in_order(model) if call.layer in operations}
+        self._calls = {key: operations[call.layer] for key, call in self._by_key.items()}
+        self._tensors = {ref: torch.from_numpy(array) for ref, array in zip(model.inputs, arrays, strict=True)}
+
+    def calls(self) -> Mapping[Key, TorchOperation]:
+        return self._calls
+
+    def make_when_needed(self, keys: Iterable[Key]) -> None:
+        """Do nothing: all operations between layers have rows."""
+
+    def arguments(self, key: Key) -> list[Any] | None:
+        call = self._by_key[key]
+        if any(ref not in self._tensors for ref in call.refs):
+            return None
+        return [self._tensors[one] if isinstance(one, TensorRef) else one for one in call.args]
+
+    def enter(self, key: Key, arguments: Sequence[Any]) -> None:
+        """Return None: no model is nested in another one."""
+
+    def run(self, key: Key) -> list[Any]:
+        with load_torch().no_grad():
+            outputs = self._calls[key](*self.arguments(key) or ())
+        self.keep(key, outputs)
+        return outputs
+
+    def run_all(self) -> list[Any]:
+        """Run all calls; return the model's outputs as arrays."""
+        for key in self._by_key:
+            self.run(key)
+        return [self.value(one) for one in self.outputs()]
+
+    def gradients(
+        self, key: Key, given: Sequence[Any], definition: Definition, draw: Callable[..., Any], *, training: bool
+    ) -> ReferenceGradients:
+        torch, operation = load_torch(), self._calls[key]
+        copies = {id(one): one.detach().clone().requires_grad_(one.is_floating_point()) for one in given}
+        weights = operation.weights(definition)[: len(definition.weights)]
+        kept = [(one, one.detach().clone()) for one in operation.weights()]
+        if operation.module is not None:
+            operation.module.train(training)
+        try:
+            outputs = operation(*[copies.get(id(one), one) for one in self.arguments(key) or ()])
+        finally:
+            if operation.module is not None:
+                operation.module.eval()
+        chosen = [y for y, e in zip(outputs, definition.results.values(), strict=True) if is_float(e)]
+        seeds = [torch.as_tensor(draw(size=tuple(y.shape))).to(y.dtype) for y in chosen]
+        total = sum([(y * dy).double().sum() for y, dy in zip(chosen, seeds, strict=True)])
+        watched = [one for one in [*copies.values(), *weights] if one.requires_grad]
+        found = torch.autograd.grad(total, watched, allow_unused=True)
+        by_id = {id(one): None if g is None else g.numpy() for one, g in zip(watched, found, strict=True)}
+        with torch.no_grad():
+            for one, value in kept:  # what BatchNorm moves in training
+                one.copy_(value)
+        return ReferenceGradients(
+            [dy.numpy() for dy in seeds],
+            [by_id.get(id(copies[id(one)])) for one in given],
+            [by_id.get(id(one)) for one in weights],
+        )
+
+    def keep(self, key: Key, outputs: Sequence[Any]) -> None:
+        self._tensors.update({TensorRef(*key, i): one for i, one in enumerate(outputs)})
+
+    def tensor(self, layer: str, call: int, output: int) -> Any:
+        return self._tensors.get(TensorRef(layer, call, output))
+
+    def outputs(self) -> list[Any]:
+        return [self._tensors.get(ref) for ref in self.model.outputs]
+
+    def output_of(self, layer: str, call: int, output: int) -> int | None:
+        ref = TensorRef(layer, call, output)
+        return self.model.outputs.index(ref) if ref in self.model.outputs else None
+
+    def value(self, tensor: Any) -> Any:
+        return tensor.detach().numpy()
+
+    def mask(self, tensor: Any) -> None:
+        """Return None: tensors of PyTorch carry no mask."""
+
+    def given_mask(self, key: Key) -> None:
+        """Return None: masks are tensors like all others."""
+
+    def dtype(self, tensor: Any) -> str:
+        return str(tensor.dtype).removeprefix("torch.")
+
+
+class TorchModel:
+    """The modules of a model, with drawn weights; implements `reference.Reference` and is the source of its weights."""
+
+    weights: Weights = "drawn"
+    origin: Literal["of the model"] = "of the model"
+    framework = "PyTorch"
+    backend = "the CPU"
+
+    def __init__(self, model: Model, seed: int, batch: int) -> None:
+        must_be_torch_alone(model)
+        self.model = model
+        self.notes: tuple[Note, ...] = ()
+        self.version = f"PyTorch {load_torch().__version__}"
+        self.operations: dict[str, TorchOperation] = {}
+        for call in model.calls:
+            layer = model.layers_by_name[call.layer]
+            if layer.type != "InputLayer" and layer.name not in self.operations:
+                self.operations[layer.name] = _with_drawn_weights(layer, seed, batch)
+
+    def build(self, input_shape: Callable[[], Shape | None]) -> None:
+        """Do nothing: modules of PyTorch have their weights from the start."""
+
+    def graph(self, network: Network, arrays: Sequence[Any]) -> TorchGraph:
+        return TorchGraph(self.model, self.operations, arrays)
+
+    def run(self, network: Network, arrays: Sequence[Any]) -> list[Any]:
+        return self.graph(network, arrays).run_all()
+
+    def set_states(self, seed: int | None) -> None:
+        """Do nothing: modules keep no states between calls."""
+
+    def states(self, network: Network) -> list[Any]:
+        return []
+
+    def step(self, gradient_step: GradientStep) -> TrainingStep:
+        raise LayerExplainError("a step of training is compared with Keras alone")
+
+    def weight_source(self) -> TorchModel:
+        return self
+
+    def arrays_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+        """Return the weights of a layer, in its definition's order."""
+        found = self.operations[".".join(path)].weights(definition)[: len(definition.weights)]
+        return [one.detach().numpy() for one in found]
+
+    def arrays(self, network: Network) -> list[Any]:
+        return list(self._arrays(network))
+
+    def _arrays(self, network: Network) -> Iterator[Any]:
+        for layer in weighted_layers(network):
+            if layer.definition is not None and layer.weights:
+                yield from self.arrays_of(layer.path, layer.definition)
+
+    def count_params(self) -> int | None:
+        if any(layer.kind == "custom" for layer in self.model.layers):
+            return None  # modules that the program never calls: of these the sizes alone were read
+        parts = [one.module.parameters() for one in self.operations.values() if one.module is not None]
+        return sum([int(one.numel()) for own in parts for one in own])
+
+
+def _with_drawn_weights(layer: Layer, seed: int, batch: int) -> TorchOperation:
+    """Return the operation of a layer with weights that are drawn: none is 0, variances are positive."""
+    import numpy as np
+
+    torch = load_torch()
+    try:
+        operation = TorchOperation(layer, batch)
+    except Exception as error:  # PyTorch raises whatever its modules raise
+        raise LayerExplainError(f"PyTorch refuses it: {first_line(error)}", layer=layer.name, line=layer.line) from None
+    with torch.no_grad():
+        for name, tensor in operation.stored().items():
+            shape = tuple(tensor.shape)
+            rng = np.random.default_rng([seed, zlib.crc32(f"{layer.name}.{name}".encode())])
+            if not tensor.is_floating_point():
+                tensor.copy_(torch.from_numpy(np.asarray(rng.integers(0, 2, shape))))
+                continue
+            values = rng.uniform(0.5, 1.5, shape)
+            if not name.endswith("running_var"):
+                values = values * rng.choice([-1.0, 1.0], shape) / math.sqrt(max(math.prod(shape[1:]), 1))
+            tensor.copy_(torch.from_numpy(np.asarray(values)))
+    return operation

@@ -1,0 +1,147 @@
+"""What `check` finds in the training of PyTorch code: the loss beside the output, the targets beside both."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+import layerexplain
+from layerexplain.cli.main import program
+
+NET = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(7, 5)
+        self.fc2 = nn.Linear(5, {units})
+
+    def forward(self, x):
+        x = F.relu(self.fc1(x))
+        return {out}
+
+net = Net()
+criterion = nn.{loss}()
+optimizer = torch.optim.{optimizer}
+"""
+LOOP = """
+for epoch in range(3):
+    for i, (inputs, labels) in enumerate(loader):
+        optimizer.zero_grad()
+        outputs = net(inputs)
+        loss = criterion(outputs, labels)
+        loss.backward()
+        optimizer.step()
+"""
+ON_DATA = """
+x, y = torch.randn(23, 7), {target}
+loss = criterion(net(x), y)
+loss.backward()
+"""
+
+
+def code(
+    loss: str, out: str = "self.fc2(x)", units: int = 3, target: str = "", optimizer: str = "Adam(net.parameters())"
+) -> str:
+    text = NET.format(loss=loss, out=out, units=units, optimizer=optimizer)
+    return text + (ON_DATA.format(target=target) if target else LOOP)
+
+
+ROWS: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
+    "softmax before CrossEntropyLoss": (
+        code("CrossEntropyLoss", "F.softmax(self.fc2(x), dim=1)"),
+        {"logits-of-probabilities": ("line 14", "ends with softmax", "CrossEntropyLoss (line 17)", "Return the scores")},
+    ),
+    "sigmoid before BCEWithLogitsLoss": (
+        code("BCEWithLogitsLoss", "torch.sigmoid(self.fc2(x))", 1),
+        {"logits-of-probabilities": ("ends with sigmoid", "applies a sigmoid of its own")},
+    ),
+    "scores into CrossEntropyLoss": (code("CrossEntropyLoss"), {}),
+    "BCELoss without sigmoid": (
+        code("BCELoss", units=1), {"no-probabilities": ("line 10", "the output is linear", "BCEWithLogitsLoss")},
+    ),
+    "NLLLoss without log_softmax": (
+        code("NLLLoss"), {"no-logarithms": ("the output is linear", "NLLLoss (line 17)", "log_softmax(x, dim=1)")},
+    ),
+    "NLLLoss behind log_softmax": (code("NLLLoss", "F.log_softmax(self.fc2(x), dim=1)"), {}),
+    "one unit": (code("CrossEntropyLoss", units=1), {"one-class": ("(None, 1): one class", "BCEWithLogitsLoss")}),
+    "relu before CrossEntropyLoss": (
+        code("CrossEntropyLoss", "F.relu(self.fc2(x))"),
+        {"activation-before-cross-entropy": ("ends with relu", "logits have no bounds", "Leave the activation")},
+    ),
+    "a learning rate of 3": (
+        code("CrossEntropyLoss", optimizer="Adam(net.parameters(), lr=3.)"),
+        {"absurd-learning-rate": ("Adam has a learning rate of 3",)},
+    ),
+    "targets of another rank": (
+        code("MSELoss", units=1, target="torch.randn(23)"),
+        {"targets-spread": ("MSELoss gets targets of (23,)", "output of (None, 1)", "output.squeeze(1)")},
+    ),
+    "targets that fit": (code("MSELoss", units=1, target="torch.randn(23, 1)"), {}),
+    "targets that BCEWithLogitsLoss refuses": (
+        code("BCEWithLogitsLoss", units=1, target="torch.ones(23)"),
+        {"layer-at-fault": ("line 21", "got (23,) for (23, 1)", "target.unsqueeze(1)")},
+    ),
+    "class numbers that are floats": (
+        code("CrossEntropyLoss", target="torch.zeros(23)"), {"layer-at-fault": ("write target.long()",)},
+    ),
+    "bits that are whole numbers": (
+        code("BCEWithLogitsLoss", units=1, target="torch.randint(0, 2, (23, 1))"),
+        {"layer-at-fault": ("write target.float()",)},
+    ),
+    "one-hot columns": (
+        code("CrossEntropyLoss", target="torch.randint(0, 3, (23, 1))"), {"layer-at-fault": ("target.squeeze(1)",)},
+    ),
+    "another number of examples": (
+        code("CrossEntropyLoss", target="torch.randint(0, 3, (29,))"), {"layer-at-fault": ("(23,)", "got (29,)")},
+    ),
+    "a class too many": (
+        code("CrossEntropyLoss", target="torch.randint(0, 11, (23,))"),
+        {"labels-outside": ("labels from 0 to 10", "3 units", "nn.Linear(…, 11)")},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_training_is_checked(name: str) -> None:
+    text, wanted = ROWS[name]
+    more = () if "randn(23" in text else ("--input", "7")
+    result = CliRunner().invoke(program, ["check", "-", *more], input=text)
+    found = layerexplain.check(text.encode(), inputs={"x": (7,)} if more else None)
+    assert [one.code for one in found] == list(wanted), result.output
+    for code_, parts in wanted.items():
+        assert code_ in result.output and "fit()" not in result.output and "Keras" not in result.output
+        for part in parts:
+            assert part in result.output, result.output
+
+
+def test_the_loss_and_the_optimizer_of_a_program_are_read() -> None:
+    text = code("CrossEntropyLoss", optimizer="SGD(net.parameters(), lr=0.03, momentum=0.9)")
+    trained = layerexplain.explain(text.encode(), inputs={"x": (7,)}).training
+    assert trained is not None
+    assert trained.optimizer == "torch.optim.SGD" and trained.optimizer_config == {"lr": 0.03, "momentum": 0.9}
+    assert [(one.loss, one.targets) for one in trained.losses] == [
+        ("torch.nn.CrossEntropyLoss", "whole numbers 0 to 2, of shape (None,)")
+    ]
+    step = CliRunner().invoke(program, ["explain", "-", "--training", "--input", "7"], input=text).output
+    assert "m = 0.9 * m + g" in step and "W = W - 0.03 * m" in step
+    assert "losses = sparse_softmax_cross_entropy(y_true, y_pred)" in step
+
+
+def test_several_models_have_their_own_optimizers() -> None:
+    two = (
+        code("MSELoss")
+        + "other = Net()\noptimizer2 = torch.optim.SGD(other.parameters(), lr=0.5)\nother(torch.randn(2, 7))\n"
+    )
+    net, other = (layerexplain.explain(_named(two, name), inputs={"x": (7,)}).training for name in ("net", "other"))
+    assert net is not None and net.optimizer == "torch.optim.Adam"
+    assert other is not None and other.optimizer == "torch.optim.SGD" and not other.losses
+
+
+def _named(text: str, name: str) -> object:
+    from layerexplain.frontends.code_source import CodeSource
+
+    return CodeSource("-", name, content=text.encode())

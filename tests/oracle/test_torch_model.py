@@ -1,0 +1,140 @@
+"""`verify` of PyTorch code against real PyTorch, and what it says where something differs or is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import pytest
+
+import layerexplain
+from layerexplain.errors import LayerExplainError
+from layerexplain.oracle import torch_model
+from tests.support.torch_modules import configurations
+from tests.support.torch_programs import HEAD, PROGRAMS
+
+needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+
+
+def _applied(modules: str, result: str, names: str = "x") -> bytes:
+    """A program whose model holds some modules and gives one expression."""
+    lines = [f"        self.{one}" for one in modules.split("; ")]
+    head = f"{HEAD}class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    return "\n".join([head, *lines, f"    def forward(self, {names}):\n        return {result}\n"]).encode()
+
+
+@needs_torch
+@pytest.mark.torch
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_agree_with_pytorch(name: str) -> None:
+    code, shape, dtype = PROGRAMS[name]
+    inputs = {"tokens" if dtype == "int64" else "x": shape}
+    report = layerexplain.verify(code.encode(), inputs=inputs, gradient=True)
+    assert report.agrees
+    assert {row.status for row in report} == {"agrees"}
+    assert report.whole.status == "agrees"
+    assert report.weights == "drawn"
+    assert {row.gradient.status for row in report if row.gradient is not None} == {"agrees"}
+    assert report.keras.startswith("PyTorch ")
+
+
+_FIRST = dict(reversed(configurations()))
+_OF_ALL = [
+    (text, inputs) for text, inputs in _FIRST.items() if {"2x"} == {one.rpartition(":")[2][:2] for one in inputs}
+]
+"""Modules with their first inputs, where each begins with the batch."""
+
+
+@needs_torch
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(("text", "inputs"), _OF_ALL[::5], ids=str)
+def test_modules_agree_with_pytorch(text: str, inputs: list[str]) -> None:
+    names = "abcd"[: len(inputs)]
+    shapes = {
+        name: tuple(map(int, one.rpartition(":")[2].split("x")))[1:] for name, one in zip(names, inputs, strict=True)
+    }
+    code = _applied(f"m = nn.{text}", f"self.m({', '.join(names)})", ", ".join(names))
+    report = layerexplain.verify(code, inputs=shapes, gradient=True)
+    assert report.agrees
+    assert [row.status for row in report] == ["agrees"]
+    assert {row.gradient.status for row in report if row.gradient is not None} <= {"agrees"}
+
+
+@needs_torch
+@pytest.mark.torch
+def test_gradients_agree_where_queries_and_keys_are_of_different_numbers() -> None:
+    code = _applied("m = nn.MultiheadAttention(6, 2, batch_first=True)", "self.m(a, b, b)[0]", "a, b")
+    report = layerexplain.verify(code, inputs={"a": (7, 6), "b": (5, 6)}, gradient=True)
+    (row,) = report
+    assert row.gradient is not None
+    assert (row.status, row.gradient.status) == ("agrees", "agrees")
+
+
+FUNCTIONS = """
+torch.cat([x, x * 2], 1)
+torch.stack([x, x], 1).sum(1)
+x.reshape(x.size(0), -1)
+x.view(x.shape[0], 5, 3).permute(0, 2, 1)
+torch.split(x, [2, 1], 1)[0]
+x.unsqueeze(1).expand(-1, 4, -1, -1)
+torch.einsum('nij,nkj->nik', x, x)
+F.layer_norm(x, (5,))
+F.dropout(x, 0.5)
+x[:, -1, 1:4]
+x.max(dim=1)[0] + 2
+torch.where(x > 0, x, x * 3)
+F.scaled_dot_product_attention(x, x, x, is_causal=True)
+x.masked_fill(x < 0, 0.5) / 3 - x ** 2
+F.max_pool1d(x, 2) + F.avg_pool1d(x, 2)
+""".strip().splitlines()
+
+
+@needs_torch
+@pytest.mark.torch
+@pytest.mark.parametrize("result", FUNCTIONS)
+def test_functions_agree_with_pytorch(result: str) -> None:
+    report = layerexplain.verify(_applied("m = nn.Identity()", result), inputs={"x": (3, 5)}, gradient=True)
+    assert report.agrees
+    assert {row.status for row in report} == {"agrees"}
+    assert report.whole.status == "agrees"
+
+
+@needs_torch
+@pytest.mark.torch
+def test_what_pytorch_computes_otherwise_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.nn.functional, "relu", lambda x: x.clamp(min=0) * 1.01)
+    source = _applied("m = nn.Linear(5, 3)", "F.relu(self.m(x))")
+    report = layerexplain.verify(source, inputs={"x": (5,)})
+    assert [row.status for row in report] == ["agrees", "differs"]
+    assert report.agrees is False
+    assert report.whole.status == "differs"
+
+
+@needs_torch
+@pytest.mark.torch
+def test_buffers_are_no_parameters_and_unused_modules_count() -> None:
+    source = _applied("m = nn.BatchNorm1d(5); unused = nn.Linear(7, 2)", "self.m(x)")
+    report = layerexplain.verify(source, inputs={"x": (5,)})
+    (row,) = report
+    assert (row.params, row.weight_shapes.agree) == (10, True)
+    assert report.parameters == (10 + 7 * 2 + 2, None)
+    assert report.agrees
+
+
+def test_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> Any:
+        raise ImportError(name)
+
+    source = _applied("m = nn.Linear(5, 3)", "self.m(x)")
+    with pytest.raises(LayerExplainError, match=r"the shape of the input 'x' is unknown; give it with --input"):
+        layerexplain.verify(source)
+    with pytest.raises(LayerExplainError, match=r"Linear needs 5 features"):
+        layerexplain.verify(source, inputs={"x": (7,)})
+    with pytest.raises(LayerExplainError, match=r"a step of training is compared with Keras alone"):
+        layerexplain.verify(source, inputs={"x": (5,)}, gradient=True, training={"loss": "mse"})
+    monkeypatch.setattr(torch_model, "import_module", absent)
+    with pytest.raises(LayerExplainError, match=r"not installed; pip install 'layerexplain\[torch\]'"):
+        layerexplain.verify(source, inputs={"x": (5,)})
