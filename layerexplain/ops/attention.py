@@ -29,8 +29,8 @@ from layerexplain.ops.sizes import misfit
 
 
 def _slowed(f: Expr, pairs: Expr, scaling: tuple[Any, ...], x: Expr) -> Expr:
-    """Return the frequencies as a scaling changes them, for texts longer than those of the training: by `linear` numbers, as
-    `llama3` or `yarn` mix them, or by the length of x (`longrope`, `dynamic`)."""
+    """Return the frequencies as a scaling changes them, for texts longer than those of the training: divided by a
+    number, mixed as llama3 or yarn do, or by the length of x (longrope, dynamic)."""
     kind, *numbers = scaling
     if kind == "linear":
         slower: Expr = f / numbers[0]
@@ -49,8 +49,8 @@ def _slowed(f: Expr, pairs: Expr, scaling: tuple[Any, ...], x: Expr) -> Expr:
 
 
 def _by_length(f: Expr, pairs: Expr, kind: str, numbers: list[float], x: Expr) -> Expr:
-    """Return the frequencies of longrope (a length, then a factor of each pair up to it, and one beyond) or dynamic (a factor and
-    a length). What a length chooses is chosen here where that of x is known."""
+    """Return the frequencies of longrope (a length, then a factor of each pair up to it, and one beyond) or dynamic (a
+    factor and a length). What the length of x decides is decided here where that is known."""
     known, half = x.shape[1], len(numbers) // 2
     length = numbers[0 if kind == "longrope" else 1]
     count = (

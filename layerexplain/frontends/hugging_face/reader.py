@@ -154,7 +154,7 @@ class _Reading:
         return declarations(self.row.type, self.row.text_type, own)
 
     def _tower(self, vision: _Reading, name: str) -> Layer:
-        """The part that sees images, as one layer."""
+        """Return the part that sees images, as one layer."""
         model = vision.model(name)._replace(declarations=vision._declarations(self.dtype))
         return Layer(name, "Functional", "model", {}, model)
 
