@@ -196,21 +196,21 @@ def resized(
     how |= {"antialias": antialias, "grid": "corners" if align_corners else "edges" if mode == "nearest" else "centres"}
     exact = all(s is None or n * s == m for n, m, s in zip(before, after, scales, strict=True))
     steps = None if exact or recompute or align_corners else [1 / s for s in scales]
-    return _by_axes(x, tuple(after), steps, how)
+    return _by_axes(x, after, steps, how)
 
 
-def _by_axes(x: Expr, after: tuple[int, ...], steps: Sequence[float] | None, how: Mapping[str, Any]) -> Expr:
+def _by_axes(x: Expr, after: Sequence[Any], steps: Sequence[float] | None, how: Mapping[str, Any]) -> Expr:
     """Return a signal or a volume resized as images are: along two axes at a time."""
     from layerexplain.ops.image import resize
 
-    def image(y: Expr, size: tuple[int, int], *step: float) -> Expr:
-        return resize(y, size=size, data_format="NCHW", **how, **({"step": step} if steps is not None else {}))
+    def image(y: Expr, size: Sequence[int], *step: float) -> Expr:
+        return resize(y, size=tuple(size), data_format="NCHW", **how, **({"step": step} if steps is not None else {}))
 
     s = [1.0] * len(after) if steps is None else steps
     if len(after) == 1:
         return image(x[:, :, None], (1, after[0]), 1.0, s[0])[:, :, 0]
     if len(after) == 2:
-        return image(x, (after[0], after[1]), s[0], s[1])
+        return image(x, after, s[0], s[1])
     batch, channels, planes, rows, columns = x.shape
     flat = image(reshape(x, shape=(batch, _times(channels, planes), rows, columns)), after[1:], s[1], s[2])
     area = after[1] * after[2]
