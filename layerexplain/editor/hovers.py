@@ -30,7 +30,7 @@ def hover(reading: Reading, cell: str, line: int, column: int) -> tuple[Extent, 
     called = [one for one in reading.results if one.layer and _holds(one.span, cell, line, word.start())]
     inner = min(called, key=lambda one: (one.span.end_line - one.span.line, one.span.end_column), default=None)
     shown = None if inner is None else _of_layer(reading, inner)
-    shown = shown or _of_type(word[0][: column - word.start()] + re.split(r"\W", word[0][column - word.start() :])[0])
+    shown = shown or _of_type(word[0])
     return None if shown is None else (span, shown)
 
 

@@ -58,11 +58,11 @@ class Reading(NamedTuple):
     """What is known of a text. `gaps` are the cells that are not read, since they do not parse."""
 
     text: EditedText
+    places: Places
     results: tuple[LineResult, ...] = ()
     models: tuple[ReadModel, ...] = ()
     errors: tuple[LayerExplainError, ...] = ()
     gaps: frozenset[str] = frozenset()
-    places: Places | None = None
 
 
 class Cancelled(Exception):
@@ -74,24 +74,19 @@ def read_text(text: EditedText, settings: Settings, cancelled: Callable[[], bool
     content = text.content()
     written = "\n".join([cell.text for cell in text.cells.values()])
     values = {**settings.values, **values_in(written)}
-    if text.is_spec:
-        sources: Sequence[object] = [content] if _SPEC.search(content) else []
-    else:
-        sources = [CodeSource(text.path, "", values, content)] if _FRAMEWORKS.search(content) else []
-    if not sources:
-        return Reading(text)
     code: Code | None = None
+    sources: Sequence[object] = [content] if text.is_spec and _SPEC.search(content) else []
     models: list[ReadModel] = []
     errors: list[LayerExplainError] = []
     try:
-        if not text.is_spec:
+        if not text.is_spec and _FRAMEWORKS.search(content):
             code = program(content, text.path, values).text
-            sources = each_model(sources[0])
+            sources = each_model(CodeSource(text.path, "", values, content))[:_MOST_MODELS]
     except LayerExplainError as error:
-        lost = frozenset(text.cells) if error.fact.startswith(_NO_PYTHON) else frozenset()
-        return Reading(text, errors=() if lost else (*each_of(error),), gaps=lost)
+        gaps = frozenset(text.cells) if error.fact.startswith(_NO_PYTHON) else frozenset()
+        return Reading(text, Places(text, None), errors=() if gaps else (*each_of(error),), gaps=gaps)
     places = Places(text, code)
-    for source in sources[:_MOST_MODELS]:
+    for source in sources:
         if cancelled():
             raise Cancelled
         try:
@@ -99,11 +94,10 @@ def read_text(text: EditedText, settings: Settings, cancelled: Callable[[], bool
             models.append(_read_model(model, getattr(source, "request", ""), values, places))
         except LayerExplainError as error:
             errors += each_of(error)
-    broken = frozenset(
-        {cell for cell in text.cells for words in (code.repaired if code else ()) if f"{cell} is not" in words}
-    )
-    results = [one for model in models for one in _results(model, places)]
-    return Reading(text, tuple(dict.fromkeys(results)), tuple(models), tuple(errors), broken, places)
+    unread = " ".join(code.repaired) if code is not None else ""
+    gaps = frozenset([cell for cell in text.cells if f"{cell} is not Python" in unread])
+    results = dict.fromkeys([one for model in models for one in _results(model, places)])
+    return Reading(text, places, tuple(results), tuple(models), tuple(errors), gaps)
 
 
 def _read_model(model: Model, request: str, values: dict[str, str], places: Places) -> ReadModel:
@@ -117,12 +111,7 @@ def _read_model(model: Model, request: str, values: dict[str, str], places: Plac
     names = [re.split(r"\W", request)[0], model.name, model.type]
     spans = [places.definitions[name] for name in names if name in places.definitions]
     spans += [span for layer in model.layers if (span := places.at(layer.file, layer.line, layer.column))]
-    return ReadModel(
-        request, model, report, checked, spans[0] if spans else Extent(next(iter(places.text.cells)), 0, 0, 0, 0)
-    )
-
-
-# Places --------------------------------------------------------------------------------------------------------------
+    return ReadModel(request, model, report, checked, next(iter([*spans, places.start])))
 
 
 class Places:
@@ -130,14 +119,14 @@ class Places:
 
     def __init__(self, text: EditedText, code: Code | None) -> None:
         self.text = text
-        nodes = [] if code is None else [one for one in ast.walk(code.tree) if isinstance(one, ast.expr)]
+        self.start = Extent(next(iter(text.cells), ""), 0, 0, 0, 0)
+        tree = ast.Module([], []) if code is None else code.tree
         self._locate = (lambda line: Place("", line)) if code is None else code.locate
+        nodes = [one for one in ast.walk(tree) if isinstance(one, ast.expr)]
         self.nodes = grouped((self.span(one)[:3], one) for one in nodes)
         """Expressions by their beginnings, the outer ones first."""
         self.calls = [one for one in nodes if isinstance(one, ast.Call)]
-        self.definitions = {
-            name: self.span(one) for one in (code.tree.body if code is not None else ()) for name in _defined(one)
-        }
+        self.definitions = {name: self.span(one) for one in tree.body for name in _defined(one)}
         """Where names of the program were given to what they stand for last."""
 
     def span(self, node: ast.expr | ast.stmt) -> Extent:
@@ -173,9 +162,6 @@ def _defined(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.ClassDef | ast.FunctionDef):
         return [node.name]
     return [one.id for one in node.targets if isinstance(one, ast.Name)] if isinstance(node, ast.Assign) else []
-
-
-# Results -------------------------------------------------------------------------------------------------------------
 
 
 def _results(read: ReadModel, places: Places) -> list[LineResult]:

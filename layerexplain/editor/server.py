@@ -52,8 +52,6 @@ class Server(LanguageServer):
         self.pages: dict[str, tuple[subprocess.Popen[str], str]] = {}
         self.worker = ThreadPoolExecutor(1)
 
-    # Texts --------------------------------------------------------------------------------------------------------
-
     def text(self, uri: str) -> EditedText:
         """Return a file or a notebook as it is now."""
         path = uris.to_fs_path(uri) or uri
@@ -114,8 +112,6 @@ class Server(LanguageServer):
             sys.stderr.write(f"layerexplain: {line}\n")
             return None
 
-    # Places -------------------------------------------------------------------------------------------------------
-
     def range(self, text: EditedText, span: Extent) -> lsp.Range:
         """Return a part of a text in the units of the editor."""
 
@@ -151,16 +147,13 @@ def _page_of_rule(code: str, docs: str) -> str | None:
     return f"{found}#{code}" if found and code else None
 
 
-# Answers, of what is known of a text or a cell of it -----------------------------------------------------------------
-
-
 def _inlay_hints(
     ls: Server, shown: OpenText, text: EditedText, cell: str, params: lsp.InlayHintParams
 ) -> list[lsp.InlayHint]:
     first, last = params.range.start.line, params.range.end.line
     return [
         lsp.InlayHint(
-            ls.range(text, text.end_of(cell, one.line)).end, one.label, tooltip=one.tooltip, padding_left=True
+            ls.range(text, text.whole_line(cell, one.line)).end, one.label, tooltip=one.tooltip, padding_left=True
         )
         for one in shown.hints
         if one.cell == cell and first <= one.line <= last
@@ -235,41 +228,32 @@ def _address_of_page(ls: Server, path: str, request: str) -> str | None:
 def make_server() -> Server:
     """Return a server with all that it answers."""
     server = Server()
-    feature = server.feature
     for name, (make, options) in _ANSWERS.items():
 
         async def answer(ls: Server, params: Any, make: Callable[..., Any] = make) -> Any:
             return await _answer(ls, params, make)
 
-        feature(name, options)(answer)
+        server.feature(name, options)(answer)
 
-    @feature(lsp.INITIALIZE)
-    def initialize(ls: Server, params: lsp.InitializeParams) -> None:
-        ls.settings = settings_of(params.initialization_options, ls.settings)
-
-    @feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)
-    def configure(ls: Server, params: lsp.DidChangeConfigurationParams) -> None:
-        ls.settings = settings_of(params.settings, ls.settings)
+    @server.feature(lsp.INITIALIZE)
+    @server.feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)
+    def configure(ls: Server, params: Any) -> None:
+        sent = getattr(params, "settings", None) or getattr(params, "initialization_options", None)
+        ls.settings = settings_of(sent, ls.settings)
         for uri in ls.shown:
             ls.renew(uri)
 
-    @feature(lsp.TEXT_DOCUMENT_DID_OPEN)
-    @feature(lsp.TEXT_DOCUMENT_DID_CHANGE)
+    @server.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
+    @server.feature(lsp.TEXT_DOCUMENT_DID_CHANGE)
+    @server.feature(lsp.NOTEBOOK_DOCUMENT_DID_OPEN)
+    @server.feature(lsp.NOTEBOOK_DOCUMENT_DID_CHANGE)
     def change(ls: Server, params: Any) -> None:
-        ls.renew(params.text_document.uri)
+        ls.renew((getattr(params, "text_document", None) or params.notebook_document).uri)
 
-    @feature(lsp.NOTEBOOK_DOCUMENT_DID_OPEN)
-    @feature(lsp.NOTEBOOK_DOCUMENT_DID_CHANGE)
-    def change_notebook(ls: Server, params: Any) -> None:
-        ls.renew(params.notebook_document.uri)
-
-    @feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
-    def close(ls: Server, params: lsp.DidCloseTextDocumentParams) -> None:
-        ls.close(params.text_document.uri)
-
-    @feature(lsp.NOTEBOOK_DOCUMENT_DID_CLOSE)
-    def close_notebook(ls: Server, params: lsp.DidCloseNotebookDocumentParams) -> None:
-        ls.close(params.notebook_document.uri)
+    @server.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
+    @server.feature(lsp.NOTEBOOK_DOCUMENT_DID_CLOSE)
+    def close(ls: Server, params: Any) -> None:
+        ls.close((getattr(params, "text_document", None) or params.notebook_document).uri)
 
     @server.command(SHOW_PAGE)
     async def show_page(ls: Server, path: str, request: str = "") -> str | None:
@@ -279,7 +263,7 @@ def make_server() -> Server:
             ls.window_show_document(lsp.ShowDocumentParams(address, external=True))
         return address
 
-    @feature(lsp.SHUTDOWN)
+    @server.feature(lsp.SHUTDOWN)
     def shutdown(ls: Server, params: Any) -> None:
         for process, _ in ls.pages.values():
             process.terminate()

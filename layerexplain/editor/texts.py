@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from layerexplain.records import NamedTuple
-
-Units = Callable[[str], int]
-"""How many units of the editor a text has: of UTF-16, unless the editor asks for others."""
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _CELL = re.compile(r"cell \d+$")
@@ -23,6 +20,16 @@ class Extent(NamedTuple):
     column: int
     end_line: int
     end_column: int
+
+    @property
+    def start(self) -> Extent:
+        """Its beginning."""
+        return self._replace(end_line=self.line, end_column=self.column)
+
+    @property
+    def end(self) -> Extent:
+        """Its end."""
+        return self._replace(line=self.end_line, column=self.end_column)
 
 
 class Cell(NamedTuple):
@@ -68,11 +75,6 @@ class EditedText(NamedTuple):
         found = _CELL.search(file or "")
         name = found[0] if found else "" if file in (None, "", self.path) else file
         return name if name in self.cells else None
-
-    def end_of(self, cell: str, line: int) -> Extent:
-        """Return the end of a line."""
-        column = len(self.line(cell, line).rstrip())
-        return Extent(cell, line, column, line, column)
 
     def whole_line(self, cell: str, line: int) -> Extent:
         """Return what is written in a line."""
