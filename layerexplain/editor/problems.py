@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from layerexplain import api
 from layerexplain.checks.findings import SEVERITIES
 from layerexplain.editor.fixes import Fix, fixes_of
 from layerexplain.editor.reading import Reading, ReadModel
@@ -31,9 +32,13 @@ class Problem(NamedTuple):
     fixes: tuple[Fix, ...] = ()
 
 
-def problems(reading: Reading) -> list[Problem]:
-    """Return what is wrong with a text, the most severe first; nothing for a text without a model."""
-    found = [one for model in reading.models for one in _of_model(model, reading)]
+def problems(reading: Reading, stop: Callable[[], None]) -> list[Problem]:
+    """Return what is wrong with a text, the most severe first; nothing for a text without a model. Before each model
+    `stop` is called, which may raise."""
+    found: list[Problem] = []
+    for model in reading.models:
+        stop()
+        found += _of_model(model, reading)
     # What a program raises that makes no model is not for this program to tell.
     errors = [one for one in reading.errors if reading.text.is_spec or not isinstance(one, SourceError)]
     found += [one for error in errors for one in _of_error(error, reading)]
@@ -43,9 +48,12 @@ def problems(reading: Reading) -> list[Problem]:
 
 def _of_model(read: ReadModel, reading: Reading) -> Iterator[Problem]:
     faults = {one.fact: one for one in (*read.model.faults, *read.report.faults)}
-    if read.checked is None:
+    try:
+        checked = api.check(read.model, inputs=read.inputs)
+    except LayerExplainError:  # no rule says what is at fault
         yield from [one for fault in faults.values() for one in _of_error(fault, reading)]
-    for one in read.checked.findings if read.checked is not None else ():
+        return
+    for one in checked:
         file, line, column = one.file, one.line, one.column
         inside = _INSIDE.match(one.message)
         if inside and (inside[1] == os.path.basename(reading.text.path) or reading.text.cell_of(inside[1])):

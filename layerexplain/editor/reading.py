@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from layerexplain import api
-from layerexplain.checks.findings import CheckReport
 from layerexplain.editor.settings import Settings, input_shapes, values_in
 from layerexplain.editor.texts import EditedText, Extent
 from layerexplain.errors import LayerExplainError, each_of
@@ -16,7 +15,7 @@ from layerexplain.frontends.code.sources import Text as Code
 from layerexplain.frontends.code.values.base import Place
 from layerexplain.frontends.code_source import CodeSource, each_model
 from layerexplain.frontends.spec.document import read_yaml_spec
-from layerexplain.model import Model, Shape
+from layerexplain.model import InputShapes, Model, Shape
 from layerexplain.records import NamedTuple, grouped
 from layerexplain.report.data import LayerReport, Report
 
@@ -44,13 +43,13 @@ class LineResult(NamedTuple):
 
 
 class ReadModel(NamedTuple):
-    """A model of a text: what it is asked for by, as it was read, its report, its findings (None where they cannot be
-    found), and where it is made."""
+    """A model of a text: what it is asked for by, as it was read, the shapes that are given for its inputs, its report,
+    and where it is made."""
 
     request: str
     model: Model
+    inputs: InputShapes
     report: Report
-    checked: CheckReport | None
     span: Extent
 
 
@@ -65,12 +64,8 @@ class Reading(NamedTuple):
     gaps: frozenset[str] = frozenset()
 
 
-class Cancelled(Exception):
-    """A newer text is there."""
-
-
-def read_text(text: EditedText, settings: Settings, cancelled: Callable[[], bool] = lambda: False) -> Reading:
-    """Read a text. Raises Cancelled where a newer one is there."""
+def read_text(text: EditedText, settings: Settings, stop: Callable[[], None]) -> Reading:
+    """Read a text. Before each model `stop` is called, which may raise."""
     content = text.content()
     written = "\n".join([cell.text for cell in text.cells.values()])
     values = {**settings.values, **values_in(written)}
@@ -87,8 +82,7 @@ def read_text(text: EditedText, settings: Settings, cancelled: Callable[[], bool
         return Reading(text, Places(text, None), errors=() if gaps else (*each_of(error),), gaps=gaps)
     places = Places(text, code)
     for source in sources:
-        if cancelled():
-            raise Cancelled
+        stop()
         try:
             model = read_yaml_spec(content, text.path) if text.is_spec else api.read(source)
             models.append(_read_model(model, getattr(source, "request", ""), values, places))
@@ -104,14 +98,10 @@ def _read_model(model: Model, request: str, values: dict[str, str], places: Plac
     shapes = input_shapes(model, values)
     model = model.at(shapes)
     report = api.explain(model, inputs=shapes, detail=False, partial=True)
-    try:
-        checked = api.check(model, inputs=shapes)
-    except LayerExplainError:
-        checked = None
     names = [re.split(r"\W", request)[0], model.name, model.type]
     spans = [places.definitions[name] for name in names if name in places.definitions]
     spans += [span for layer in model.layers if (span := places.at(layer.file, layer.line, layer.column))]
-    return ReadModel(request, model, report, checked, next(iter([*spans, places.start])))
+    return ReadModel(request, model, shapes, report, next(iter([*spans, places.start])))
 
 
 class Places:

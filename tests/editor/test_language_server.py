@@ -123,7 +123,7 @@ def test_the_whole_text_may_be_sent(client: Client, uri: str) -> None:
     client.open(uri, "import keras\n")
     assert client.hints(uri) == {}
     client.replace(uri, KERAS)
-    assert client.hints(uri) == HINTS
+    assert client.hints(uri) == HINTS and client.problems(uri) == []
     assert client.diagnostics[uri]["version"] == 2
 
 
