@@ -33,8 +33,9 @@ class Problem(NamedTuple):
 
 
 def problems(reading: Reading, stop: Callable[[], None]) -> list[Problem]:
-    """Return what is wrong with a text, the most severe first; nothing for a text without a model. Before each model
-    `stop` is called, which may raise."""
+    """Return what is wrong with a text, the most severe first; nothing for a text without a model. At the beginning
+    and before each model `stop` is called, which may raise."""
+    stop()
     found: list[Problem] = []
     for model in reading.models:
         stop()

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from lsprotocol import types as lsp
 from pygls import uris
 from pygls.lsp.server import LanguageServer
+from pygls.workspace import TextDocument
 
 from layerexplain import __version__
 from layerexplain.editor.hints import Hint, hints, kept_hints
@@ -21,12 +22,15 @@ from layerexplain.editor.hovers import hover
 from layerexplain.editor.problems import Problem, problems
 from layerexplain.editor.reading import Reading, read_text
 from layerexplain.editor.settings import Settings, settings_of
-from layerexplain.editor.texts import Cell, EditedText, Extent, text_of
+from layerexplain.editor.texts import Cell, EditedText, Extent, lines_of_editor, text_of
 from layerexplain.errors import lines_of
 from layerexplain.render.escape import clean
 from layerexplain.render.quantities import count_text, plural
 
 _Answer = TypeVar("_Answer")
+
+# pygls ends lines at form feeds and other characters, too, where an editor counts none.
+TextDocument.lines = property(lambda self: tuple(lines_of_editor(self.source)))  # type: ignore[assignment]
 
 SHOW_PAGE = "layerexplain.showPage"
 _CELLS = lsp.NotebookDocumentFilterWithCells(cells=[lsp.NotebookCellLanguage("python")], notebook="*")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from layerexplain.records import NamedTuple
 
-_LINE_END = re.compile(r"\r\n|\n|\r")
+_LINE_END = re.compile(r"(?<=\r\n)|(?<=\n)|(?<=\r)(?!\n)")
 _CELL = re.compile(r"cell \d+$")
 
 
@@ -41,8 +41,17 @@ class Cell(NamedTuple):
 
     @property
     def lines(self) -> list[str]:
-        """The lines as an editor counts them."""
-        return _LINE_END.split(self.text)
+        """The lines as an editor counts them, without their ends."""
+        return [line.rstrip("\r\n") for line in lines_of_editor(self.text)]
+
+
+def lines_of_editor(text: str) -> list[str]:
+    """Return the lines of a text with their ends, which are those of the protocol alone; the last one has none.
+
+    >>> lines_of_editor("a\\x0cb\\r\\nc\\n")
+    ['a\\x0cb\\r\\n', 'c\\n', '']
+    """
+    return _LINE_END.split(text)
 
 
 class EditedText(NamedTuple):

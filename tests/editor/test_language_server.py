@@ -127,6 +127,12 @@ def test_the_whole_text_may_be_sent(client: Client, uri: str) -> None:
     assert client.diagnostics[uri]["version"] == 2
 
 
+def test_lines_are_those_of_the_editor(client: Client, uri: str) -> None:
+    client.open(uri, "# a\x0cb\u2028c\x85d\n" + KERAS)
+    client.edit(uri, "layers.Dense(5)", "layers.Dense(6)")
+    assert list(client.hints(uri).values()) == ["→ (None, 13)", "→ (None, 7) · 98", "→ (None, 6) · 48"]
+
+
 def test_changes_that_come_quickly_are_read_once(client: Client, uri: str) -> None:
     client.open(uri, KERAS)
     for units in range(5, 45):
