@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from layerexplain.records import NamedTuple
+
 DEBUG_VARIABLE = "LAYEREXPLAIN_DEBUG"
 
 NO_FILE = ""
@@ -28,11 +30,23 @@ then. The user alone is a token over HTTP."""
 _ENDLESS = r"(\S{50})\S{140,}(\S{8})"
 
 
+class Edit(NamedTuple):
+    """A change of a program that an error proposes, in `words`: an `argument` of a layer gets a `value`, as it is
+    written in Python; or, where no argument is named, what `value` calls comes after a layer. `layer` is its name; ""
+    is the layer at fault, before which the call then comes."""
+
+    words: str
+    argument: str
+    value: str
+    layer: str = ""
+
+
 class LayerExplainError(ValueError):
     """Report that something about the input is wrong.
 
     `str()` is one line: `file:line: layer 'x': fact; what would be right`. Where `column` is known too, it is
     `file:line:column`, both counted from 1, as compilers and editors count. Every error that a user can cause is one.
+    `edits` are the changes that its advice consists of, as far as a program could make them.
 
     >>> import layerexplain
     >>> try:
@@ -50,6 +64,7 @@ class LayerExplainError(ValueError):
         line: int | None = None,
         column: int | None = None,
         layer: str | None = None,
+        edits: Sequence[Edit] = (),
     ) -> None:
         super().__init__(fact)
         self.fact = fact
@@ -57,6 +72,7 @@ class LayerExplainError(ValueError):
         self.line = line
         self.column = column
         self.layer = layer
+        self.edits = tuple(edits)
 
     def with_place(
         self,
@@ -118,13 +134,14 @@ class AxesError(ShapeError):
 class WindowError(ShapeError):
     """A window does not fit into its input. The `advice` ends its fact, unless a likelier cause is found."""
 
-    def __init__(self, fact: str, advice: str) -> None:
-        super().__init__(f"{fact}; {advice}")
+    def __init__(self, fact: str, advice: str, edits: Sequence[Edit] = ()) -> None:
+        super().__init__(f"{fact}; {advice}", edits=edits)
         self._without_advice = fact
 
     def because(self, cause: str) -> None:
         """Say the likeliest cause in place of the advice."""
         self.fact = f"{self._without_advice}; {cause}"
+        self.edits = ()
 
 
 class NotKnown(LayerExplainError):

@@ -355,9 +355,11 @@ class Model(Record):
     """How inputs and outputs are nested: lists and mappings of their numbers, as `{"mean": 0, "rest": [1, 2]}`. None
     for one tensor alone, and for several in a list."""
     source_code: SourceCode | None = None
-    """What a model was read from whose code computes with the shapes of its inputs, where they are not known."""
+    """What a model was read from that stands in code."""
     fit_data: FitData | None = None
     """What its code trains it on."""
+    weights_file: str = ""
+    """The file that its weights are read from, where that is not the source."""
 
     def __repr__(self) -> str:
         count = f"{len(self.layers):,} layer{'' if len(self.layers) == 1 else 's'}"
@@ -376,7 +378,21 @@ class Model(Record):
         'm'
         """
         model = self.source_code.at(shapes) if shapes and self.source_code is not None else None
-        return self if model is None else model._replace(source=self.source, source_code=None)
+        if model is None:
+            return self
+        again = None if model.source_code is None else SourceCode(model.source_code.results)
+        return model._replace(source=self.source, source_code=again, weights_file=self.weights_file)
+
+    def on(self, given: Any) -> Model:
+        """Return the model on one array, or on arrays by the names of its inputs: that of code at their shapes."""
+        if self.source_code is None:
+            return self
+        from numpy import shape
+
+        arrays = given if isinstance(given, Mapping) else {ref.layer: given for ref in self.inputs[:1]}
+        axes = {ref.layer: batch_axis(self.layers_by_name[ref.layer]) for ref in self.inputs}
+        sizes = {name: shape(arrays[name]) for name in axes if name in arrays}
+        return self.at({name: (*one[: axes[name]], *one[axes[name] + 1 :]) for name, one in sizes.items()})
 
 
 class DataArray(NamedTuple):
@@ -406,10 +422,28 @@ class FitData:
         return 0
 
 
-class SourceCode:
-    """The code of a model. Two of them are equal: it is the models that are compared, not where they come from."""
+class PlacedResult(NamedTuple):
+    """What a line of code gives that is no row of its model: a statement inside of a layer of the program, or the call
+    of a module that consists of others (`layer` is its path). The place is as that of a `Layer`."""
 
-    def __init__(self, at: Callable[[InputShapes], Model | None]) -> None:
+    line: int
+    column: int
+    file: str
+    shapes: tuple[Shape | None, ...]
+    layer: str = ""
+
+
+class SourceCode:
+    """The code of a model: `results` gives what lines give that are no rows, and `at` the model at given shapes of its
+    inputs, where its code computes with them. Two of them are equal: it is the models that are compared, not where
+    they come from."""
+
+    def __init__(
+        self,
+        results: Callable[[], Sequence[PlacedResult]],
+        at: Callable[[InputShapes], Model | None] = lambda shapes: None,
+    ) -> None:
+        self.results = results
         self.at = at
 
     def __eq__(self, other: object) -> bool:

@@ -37,7 +37,7 @@ class Finding(NamedTuple):
     """One thing that is wrong: by which rule, how severe and how sure that is, the layer (None: the model as a whole)
     and its line in a spec or in code; what is wrong with the numbers of this model, why it matters, what to do, where
     the rule is from, and what Keras itself says ("" for nothing). In code there is a column too, and `file` is a module
-    beside the source or a cell of a notebook."""
+    beside the source or a cell of a notebook. `loss` is the one that fits instead, where another loss mends it."""
 
     code: str
     severity: str
@@ -51,6 +51,7 @@ class Finding(NamedTuple):
     keras: str = ""
     column: int | None = None
     file: str = ""
+    loss: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as JSON has it."""

@@ -91,6 +91,22 @@ def unread_input(network: Network) -> Iterator[Found]:
 
 
 @rule(
+    "uncalled-module",
+    "A module with weights that the model never calls",
+    "wrong",
+    "likely",
+    why="Its parameters go to the optimizer and into each checkpoint, and no gradient reaches them. "
+    "DistributedDataParallel stops with an error that its parameters were not used.",
+    fix="Call it in forward(), or take it out of __init__().",
+    source="torch/nn/parallel/distributed.py, find_unused_parameters",
+)
+def uncalled_module(network: Network) -> Iterator[Found]:
+    for layer in network.model.layers:
+        if layer.config.get("uncalled") is True:
+            yield layer.name, f"the model makes '{layer.name}' and never calls it"
+
+
+@rule(
     "dropout-before-batchnorm",
     "Dropout straight before BatchNormalization",
     "hint",

@@ -198,6 +198,7 @@ def one_class(network: Network) -> Iterator[Found]:
     why="Each class is scored as a question of its own, though the softmax makes them exclude each other.",
     fix="Use categorical_crossentropy, or sigmoids if several classes may hold at once.",
     source=_KERAS_LOSSES,
+    loss="categorical_crossentropy",
     torch=Torch(
         "Each class is scored as a question of its own, though the softmax makes them exclude each other.",
         "Use CrossEntropyLoss on the scores, or sigmoid if several classes may hold at once.",
@@ -217,6 +218,7 @@ def binary_loss_on_softmax(network: Network) -> Iterator[Found]:
     why="Keras divides the outputs by their sum first, so that a class is not trained as its sigmoid says.",
     fix="Use softmax, or binary_crossentropy if several classes may hold at once.",
     source="keras/src/backend/tensorflow/nn.py, categorical_crossentropy",
+    loss="binary_crossentropy",
 )
 def categorical_loss_on_sigmoid(network: Network) -> Iterator[Found]:
     for call, shape, loss, _ in losses_of(network):
@@ -237,6 +239,7 @@ def _several(shape: Shape) -> bool:
     why="Where the model is surely wrong, the gradient of squared error through a softmax is near 0.",
     fix="Use categorical_crossentropy for classes.",
     source="Golik, Doetsch, Ney: Cross-Entropy vs. Squared Error Training (2013)",
+    loss="categorical_crossentropy",
     torch=Torch(
         "Where the model is surely wrong, the gradient of squared error through a softmax is near 0.",
         "Use CrossEntropyLoss on the scores for classes.",
@@ -312,6 +315,7 @@ def _has_accuracy(network: Network, call: TracedCall) -> bool:
     why="The hinge wants outputs below -1 and above 1; a sigmoid gives 0 to 1.",
     fix="Use tanh or no activation, or binary_crossentropy.",
     source=_KERAS_LOSSES,
+    loss="binary_crossentropy",
 )
 def hinge_on_sigmoid(network: Network) -> Iterator[Found]:
     for call, _, loss, _ in losses_of(network):
@@ -436,6 +440,8 @@ def class_loss_on_map(network: Network) -> Iterator[Found]:
     keras="warns on TensorFlow, in fit()",
 )
 def no_gradient(network: Network) -> Iterator[Found]:
+    if not network.model.outputs:  # the program ends at a fault before them
+        return
     of_layer = grouped((lost.layer, lost) for lost in lost_weights(network))
     for layer, weights in of_layer.items():
         ends = sorted({end for lost in weights for end in lost.ends})

@@ -59,8 +59,8 @@ class Torch(NamedTuple):
 
 class Rule(NamedTuple):
     """A rule: its stable code, what it is called, how severe a finding is and how sure, why it matters, what to do,
-    where the rule is from, and what Keras itself says of it ("" for nothing). `torch` has the words for a model of
-    PyTorch where they are others.
+    where the rule is from, what Keras itself says of it, and the loss that fits instead ("" for nothing). `torch` has
+    the words for a model of PyTorch where they are others.
 
     `inside` says that it looks into nested models too, `of` what it looks at: the "network", its stored "weights", the
     "data", or a "run" of one step. `causes` are the rules whose findings this one explains: it is reported before them.
@@ -74,6 +74,7 @@ class Rule(NamedTuple):
     fix: str
     source: str
     keras: str
+    loss: str
     inside: bool
     of: str
     causes: tuple[str, ...]
@@ -95,6 +96,7 @@ def rule(
     fix: str,
     source: str,
     keras: str = "",
+    loss: str = "",
     inside: bool = False,
     of: str = "network",
     causes: tuple[str, ...] = (),
@@ -103,7 +105,7 @@ def rule(
     """Declare a function as a rule."""
 
     def declare(look: _Look) -> _Look:
-        given = (code, name, severity, confidence, why, fix, source, keras, inside, of, causes)
+        given = (code, name, severity, confidence, why, fix, source, keras, loss, inside, of, causes)
         RULES[code] = Rule(*given, look, torch)
         return look
 
@@ -160,8 +162,9 @@ def follow_rules(
         found += over_budget(model, shapes_for(model, inputs), budgets)
     in_order = _in_order(found, model)
     said = tuple([fault.fact for fault in faults])
-    notes = tuple([n for n in _unchecked(network) if not n.message.startswith(said) and n.layer not in seen_behind])
-    return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, in_order, notes)
+    notes = [n for n in _unchecked(network) if not n.message.startswith(said) and n.layer not in seen_behind]
+    notes += [Note(n.code, None, n.message) for n in model.notes if n.code in ("open", "open-setting")]
+    return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, in_order, tuple(notes))
 
 
 def _behind_faults(network: Network, rules: Sequence[Rule], found: list[Finding]) -> frozenset[str]:
@@ -239,6 +242,7 @@ def _findings(
                 "" if is_torch else one.keras,
                 column,
                 file,
+                "" if is_torch else one.loss,
             )
     for call in network.calls:
         if call.network is not None and call.number == 0:

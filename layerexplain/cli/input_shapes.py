@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import click
 
 from layerexplain.cli.failures import note
-from layerexplain.cli.library import begins_with_batch, input_names, no_input
+from layerexplain.cli.library import begins_with_batch, input_names, no_input, parse_shape
 from layerexplain.errors import ArgumentError
 from layerexplain.model import Model, Shape
 from layerexplain.records import NamedTuple
-
-_SIZE = r"(?:[0-9]{1,18}|none|null|\?)"
-_BETWEEN = r"(?: *[,x×] *| +)"
 
 
 class InputShape(NamedTuple):
@@ -31,20 +27,6 @@ def parse_input(text: str) -> InputShape:
     if shape is None or (equals and not name):
         raise click.BadParameter(f"'{text}' is not of the form [NAME=]SHAPE; write 224,224,3 or 28x28x1 or tokens=128")
     return InputShape(name or None, shape)
-
-
-def parse_shape(text: str) -> Shape | None:
-    """Return the sizes in `224,224,3`, `28x28x1`, `(28, 28, 1)` or `[None, 3]`; None if it is no shape. `()` has no
-    sizes."""
-    text = text.strip()
-    bracketed = (text[:1], text[-1:]) in (("(", ")"), ("[", "]"))
-    if bracketed:
-        text = text[1:-1].strip().removesuffix(",")
-    if not text:
-        return () if bracketed else None
-    if not re.fullmatch(f"{_SIZE}(?:{_BETWEEN}{_SIZE})*", text, re.IGNORECASE):
-        return None
-    return tuple(int(size) if size.isdecimal() else None for size in re.findall(_SIZE, text, re.IGNORECASE))
 
 
 def inputs_of(model: Model, typed: Sequence[InputShape], option: str = "--input") -> dict[str, Shape]:

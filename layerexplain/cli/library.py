@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from layerexplain.frontends.input_shapes import begins_with_batch as begins_with_batch
     from layerexplain.frontends.input_shapes import input_names as input_names
     from layerexplain.frontends.input_shapes import no_input as no_input
+    from layerexplain.frontends.input_shapes import parse_shape as parse_shape
     from layerexplain.frontends.not_a_model import holds_no_model as holds_no_model
     from layerexplain.frontends.own_layers import read_own_layers as read_own_layers
     from layerexplain.layers.registry import torch_types as torch_types
@@ -35,6 +36,7 @@ _HOMES = {
     "must_be_levels": "checks.findings",
     "must_be_rules": "checks.rules",
     "no_input": "frontends.input_shapes",
+    "parse_shape": "frontends.input_shapes",
     "piped": "frontends.code_source",
     "read_own_layers": "frontends.own_layers",
     "torch_types": "layers.registry",

@@ -26,6 +26,7 @@ COMMANDS = {
     "view": "layerexplain.cli.view",
     "trace": "layerexplain.cli.trace",
     "catalogue": "layerexplain.cli.catalogue",
+    "lsp": "layerexplain.cli.lsp",
     "completion": "layerexplain.cli.completion",
 }
 """Command → the module that has it, as `command`. Only the one that is called is imported."""

@@ -11,7 +11,8 @@ import click
 from layerexplain import api
 from layerexplain.cli import library
 from layerexplain.cli.complete import layer_names, names_of, optimizers
-from layerexplain.cli.input_shapes import inputs_of, parse_input, parse_shape
+from layerexplain.cli.input_shapes import inputs_of, parse_input
+from layerexplain.cli.library import parse_shape
 from layerexplain.cli.source_arguments import REACH_OPTIONS, each_located, located, recursive_option
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.records import NamedTuple

@@ -7,6 +7,7 @@ the first axis is one of unknown size. The layers of the model decide: an LSTM t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -19,6 +20,9 @@ from layerexplain.suggest import did_you_mean
 
 _OF_SEQUENCES = frozenset({"attention", "grouped_attention", "rnn", "rnn_cells", "convolutional_recurrent", "wrappers"})
 """Families whose layers check the number of axes themselves."""
+
+_SIZE = r"(?:[0-9]{1,18}|none|null|\?)"
+_BETWEEN = r"(?: *[,x×] *| +)"
 
 
 def shapes_for(model: Model, inputs: InputShapes | InputShapesOf | None) -> InputShapes:
@@ -56,6 +60,20 @@ def no_input(name: object, names: Sequence[str], what: str = "input") -> Argumen
     """
     hint = did_you_mean(str(name), names) or f"its {what}s: {', '.join(names) or 'none'}"
     return ArgumentError(f"the model has no {what} '{name}'; {hint}")
+
+
+def parse_shape(text: str) -> Shape | None:
+    """Return the sizes in `224,224,3`, `28x28x1`, `(28, 28, 1)` or `[None, 3]`; None if it is no shape. `()` has no
+    sizes."""
+    text = text.strip()
+    bracketed = (text[:1], text[-1:]) in (("(", ")"), ("[", "]"))
+    if bracketed:
+        text = text[1:-1].strip().removesuffix(",")
+    if not text:
+        return () if bracketed else None
+    if not re.fullmatch(f"{_SIZE}(?:{_BETWEEN}{_SIZE})*", text, re.IGNORECASE):
+        return None
+    return tuple(int(size) if size.isdecimal() else None for size in re.findall(_SIZE, text, re.IGNORECASE))
 
 
 def one_shape(shape: Any) -> Shape | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isqrt
 from typing import Any
 
+from layerexplain.errors import Edit
 from layerexplain.lang.axes import Shape, Size
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration, Spec
@@ -49,15 +50,31 @@ class Refusal(NamedTuple):
         return self.attempt(layer, self.declaration, specs) is not None
 
 
-def cure(refusal: Refusal) -> str:
-    """Return what would mend a layer that refuses its tensors, in words; "" where nothing is known."""
+class Cure(NamedTuple):
+    """What would mend a layer, in words, and as the change of a program where it is a plain one."""
+
+    words: str
+    edit: Edit | None = None
+
+
+Cures = Iterator[Cure]
+
+
+def cures(refusal: Refusal) -> list[Cure]:
+    """Return what would mend a layer that refuses its tensors, the likeliest first; none where nothing is known."""
     refs, specs = refusal.refs, refusal.specs
     if (len(specs) == 1 and refusal.declaration.alone) or not all(spec.shape for spec in specs):
-        return ""
+        return []
     if len(specs) == 1 and refs[0].layer not in refusal.layers:  # an argument of a `call`, which no layer makes
-        return ""
+        return []
     of_so_many = {1: _of_one, 2: _of_two}.get(len(specs), _other_axis)
-    return "; or ".join(list(of_so_many(refusal))[:_MOST_NAMED])
+    return list(of_so_many(refusal))[:_MOST_NAMED]
+
+
+def _put_after(call: str, layer: str, words: str) -> Cure:
+    """Return the cure that a layer comes after another one."""
+    name = call.partition("(")[0]
+    return Cure(f"{call} after '{layer}' {words}", Edit(f"put {name} after '{layer}'", "", call, layer))
 
 
 def images_with_channels_first(ref: TensorRef, calls: Calls) -> str:
@@ -77,12 +94,13 @@ def images_with_channels_first(ref: TensorRef, calls: Calls) -> str:
 # One tensor with the wrong number of axes -----------------------------------------------------------------------
 
 
-def _of_one(refusal: Refusal) -> Iterator[str]:
+def _of_one(refusal: Refusal) -> Cures:
     layer, declaration, (ref,), (spec,) = refusal[:4]
     before, source = refusal.layers[ref.layer], refusal.calls.get(ref.key)
     returned = None if source is None else _all_steps(before, source, refusal.attempt)
     if returned is not None and refusal.fits([returned]):
-        yield f"give '{before.name}' return_sequences=True, so that it returns every step"
+        edit = Edit(f"give '{before.name}' return_sequences=True", "return_sequences", "True", before.name)
+        yield Cure(f"give '{before.name}' return_sequences=True, so that it returns every step", edit)
         return
     sizes = spec.shape[1:]
 
@@ -95,19 +113,24 @@ def _of_one(refusal: Refusal) -> Iterator[str]:
     target = layer.config.get("target_shape")
     for shape in _with_one_open(target) if isinstance(target, list | tuple) else ():
         if refusal.fits([spec], target_shape=shape):
-            yield f"target_shape {shape_text(shape)} fits"
+            text = shape_text(shape)
+            yield Cure(f"target_shape {text} fits", Edit(f"write target_shape={text}", "target_shape", text))
             return
     reshaped = [] if takes_it and len(sizes) > 2 else [shape for shape in _reshaped(sizes) if fits(*shape)]
     if reshaped:
-        yield f"Reshape to {shape_text(reshaped[0])} fits"
+        shape_given = shape_text(reshaped[0])
+        edit = Edit(f"put Reshape({shape_given}) in between", "", f"Reshape({shape_given})", before.name)
+        yield Cure(f"Reshape to {shape_given} fits", edit)
     if len(sizes) == 1 and declaration.takes_states and fits(None, *sizes):
-        yield "RepeatVector(n) makes n equal steps of it"
+        yield Cure("RepeatVector(n) makes n equal steps of it")
     if takes_it:
-        yield f"{sibling} takes this shape as it is"
+        yield Cure(f"{sibling} takes this shape as it is")
     if len(sizes) > 2 and fits(*sizes[1:]):
-        yield f"TimeDistributed applies the layer to each {'step' if sizes[0] is None else f'of the {sizes[0]} steps'}"
+        yield Cure(
+            f"TimeDistributed applies the layer to each {'step' if sizes[0] is None else f'of the {sizes[0]} steps'}"
+        )
         if source is not None and not source.sources and isinstance(sizes[0], int):
-            yield f"if {sizes[0]} is the batch, leave it out of the input's shape"
+            yield Cure(f"if {sizes[0]} is the batch, leave it out of the input's shape")
 
 
 def _with_one_open(target: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
@@ -157,7 +180,7 @@ def _of_rank(type_: str, rank: int) -> str | None:
 # Two tensors that do not fit each other -------------------------------------------------------------------------
 
 
-def _of_two(refusal: Refusal) -> Iterator[str]:
+def _of_two(refusal: Refusal) -> Cures:
     a, b = refusal.specs
     if len(a.shape) != len(b.shape):
         yield from _of_two_ranks(refusal)
@@ -165,20 +188,20 @@ def _of_two(refusal: Refusal) -> Iterator[str]:
     found = _loser(refusal)
     axes = list(_other_axis(refusal))
     positions = list(_lost_positions(refusal, found))
-    said = [*positions, *axes] if found else [*axes, *positions]
-    yield from said or _projected(refusal)
+    proposed = [*positions, *axes] if found else [*axes, *positions]
+    yield from proposed or _projected(refusal)
 
 
-def _other_axis(refusal: Refusal) -> Iterator[str]:
+def _other_axis(refusal: Refusal) -> Cures:
     """Yield the axis along which the tensors would fit, for a layer that takes one."""
     if "axis" not in refusal.declaration.default_values:
         return
     for axis in range(1, min(len(spec.shape) for spec in refusal.specs)):
         if refusal.fits(refusal.specs, axis=axis):
-            yield f"along axis={axis} they fit"
+            yield Cure(f"along axis={axis} they fit", Edit(f"write axis={axis}", "axis", str(axis)))
 
 
-def _of_two_ranks(refusal: Refusal) -> Iterator[str]:
+def _of_two_ranks(refusal: Refusal) -> Cures:
     refs, specs = refusal.refs, refusal.specs
     low, high = sorted(range(2), key=lambda i: len(specs[i].shape))
     tall, flat = specs[high].shape, specs[low].shape
@@ -192,18 +215,19 @@ def _of_two_ranks(refusal: Refusal) -> Iterator[str]:
 
     steps = tall[1]
     if len(tall) == 3 and isinstance(steps, int) and fits(low, (flat[0], steps, flat[1])):
-        yield f"RepeatVector({steps}) after '{refs[low].layer}' gives it {steps} equal steps"
+        yield _put_after(f"RepeatVector({steps})", refs[low].layer, f"gives it {steps} equal steps")
     total = product(tall[1:])
     if isinstance(total, int) and fits(high, (tall[0], total)):
-        yield f"Flatten after '{refs[high].layer}' makes one vector of it, (None, {total})"
+        yield _put_after("Flatten", refs[high].layer, f"makes one vector of it, (None, {total})")
     if fits(high, (tall[0], tall[-1])):
         kind = f"GlobalAveragePooling{len(tall) - 2}D"
-        yield f"{kind} after '{refs[high].layer}' averages it to (None, {tall[-1]})"
+        yield _put_after(kind, refs[high].layer, f"averages it to (None, {tall[-1]})")
     if flat[1] != tall[-1] and fits(low, (flat[0], tall[-1])):
-        yield f"Dense({tall[-1]}) after '{refs[low].layer}' gives it one value for each channel of '{refs[high].layer}'"
+        words = f"gives it one value for each channel of '{refs[high].layer}'"
+        yield _put_after(f"Dense({tall[-1]})", refs[low].layer, words)
 
 
-def _lost_positions(refusal: Refusal, found: str) -> Iterator[str]:
+def _lost_positions(refusal: Refusal, found: str) -> Cures:
     """Yield how two tensors that differ by a few positions become equal; `found` says where these were lost."""
     refs, specs = refusal.refs, refusal.specs
     a, b = (spec.shape for spec in specs)
@@ -222,11 +246,16 @@ def _lost_positions(refusal: Refusal, found: str) -> Iterator[str]:
         return
     each = ", ".join(f"(0, {abs(m - n)})" for m, n in sizes)
     amounts, rank = (each if len(axes) == 1 else f"({each})"), f"{len(axes)}D"
-    yield f"{found and found + ': '}ZeroPadding{rank}({amounts}) after '{refs[less].layer}' makes them equal"
-    yield f"Cropping{rank}({amounts}) after '{refs[more].layer}'"
+    padded = _put_after(f"ZeroPadding{rank}({amounts})", refs[less].layer, "makes them equal")
+    yield padded._replace(words=f"{found and found + ': '}{padded.words}")
+    cropped = f"Cropping{rank}({amounts})"
+    yield Cure(
+        f"{cropped} after '{refs[more].layer}'",
+        Edit(f"put Cropping{rank} after '{refs[more].layer}'", "", cropped, refs[more].layer),
+    )
     multiple = _multiple(refs, refusal.calls)
     if multiple > 1:
-        yield f"an input whose {' and '.join(roles[i] for i in axes)} are multiples of {multiple}"
+        yield Cure(f"an input whose {' and '.join(roles[i] for i in axes)} are multiples of {multiple}")
 
 
 def _loser(refusal: Refusal) -> str:
@@ -276,7 +305,7 @@ def _multiple(refs: Sequence[TensorRef], calls: Calls) -> int:
     return max(strides.values(), default=1)
 
 
-def _projected(refusal: Refusal) -> Iterator[str]:
+def _projected(refusal: Refusal) -> Cures:
     """Yield how a layer of weights gives one tensor the shape of the other, as the shortcut of a residual block
     does."""
     refs, specs = refusal.refs, refusal.specs
@@ -288,8 +317,8 @@ def _projected(refusal: Refusal) -> Iterator[str]:
         strides = {n // m for n, m in sizes if isinstance(n, int) and isinstance(m, int) and m and n % m == 0}
         after = f"after '{refs[i].layer}' gives it the shape of '{refs[j].layer}'"
         if all(n == m for n, m in sizes):
-            yield f"Dense({wanted[-1]}) {after}"
+            yield Cure(f"Dense({wanted[-1]}) {after}")
             return
         if len(strides) == 1 and len(shape) <= 5 and all(isinstance(n, int) for n, _ in sizes):
-            yield f"Conv{len(shape) - 2}D({wanted[-1]}, 1, strides={strides.pop()}, padding='same') {after}"
+            yield Cure(f"Conv{len(shape) - 2}D({wanted[-1]}, 1, strides={strides.pop()}, padding='same') {after}")
             return

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import NOTHING_BOUND
-from layerexplain.errors import LayerExplainError, ShapeError, WindowError
+from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError, WindowError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, tensor
 from layerexplain.lang.names import identifier
@@ -17,6 +17,7 @@ from layerexplain.network.recorded_shapes import built_shape
 from layerexplain.network.traced import Network, Origin, TracedCall, specs_of
 
 if TYPE_CHECKING:
+    from layerexplain.network.cures import Cure
     from layerexplain.network.walk import NetworkTracer
 
 # No layer was ever built with more tensors than this.
@@ -98,9 +99,14 @@ def failed(
     if isinstance(error, WindowError):
         _name_cause(walk, error, sources)
     elif declaration is not None and isinstance(error, ShapeError):
-        error.fact += _cure(walk, layer, declaration, sources, [spec for spec in specs if spec is not None])
+        found = _cures(walk, layer, declaration, sources, [spec for spec in specs if spec is not None])
+        error.fact += "; " * bool(found) + "; or ".join([cure.words for cure in found])
+        if layer.kind != "custom":  # what a layer of the author's own takes may still not be what is meant
+            error.edits = (*error.edits, *[cure.edit for cure in found if cure.edit is not None])
     if call.callers:
         error.fact += f"; called from {', '.join(call.callers)}"
+    if isinstance(error, ArgumentError) and _is_open(walk, layer):
+        error.fact = "an argument of it is not known"
     walk.faults.keep(error, specs, layer.kind)
     if declaration is not None:
         walk.guesses.after(layer, call.index, declaration, sources, specs)
@@ -109,6 +115,12 @@ def failed(
     walk.notes.append(Note("not-derived", error.layer, error.fact))
     walk.tensors.put_recorded(call, [])
     return TracedCall(call, sources, tuple(specs), declaration=declaration)
+
+
+def _is_open(walk: NetworkTracer, layer: Layer) -> bool:
+    """Return whether code leaves an argument of a layer open, which is None until it is given."""
+    open_here = any(note.code == "open" and note.layer == layer.name for note in walk.scope.model.notes)
+    return open_here and None in layer.config.values()
 
 
 def _name_cause(walk: NetworkTracer, error: WindowError, sources: Sequence[TensorRef]) -> None:
@@ -120,15 +132,15 @@ def _name_cause(walk: NetworkTracer, error: WindowError, sources: Sequence[Tenso
         error.because(cause)
 
 
-def _cure(
+def _cures(
     walk: NetworkTracer, layer: Layer, declaration: Declaration, sources: Sequence[TensorRef], specs: Sequence[Spec]
-) -> str:
-    """Return what would mend a layer that refuses its tensors, behind the fact; "" where nothing is known."""
+) -> list[Cure]:
+    """Return what would mend a layer that refuses its tensors; none where nothing is known."""
     if not specs or len(specs) != len(sources):
-        return ""
+        return []
     if any(isinstance(value, list | tuple) and len(value) > 1000 for value in layer.config.values()):
-        return ""  # each cure that is tried would check them all again
-    from layerexplain.network.cures import Refusal, cure
+        return []  # each cure that is tried would check them all again
+    from layerexplain.network.cures import Refusal, cures
 
     def attempt(one: Layer, of: Declaration, given: Sequence[Spec]) -> Definition | None:
         faults = len(walk.faults.found)
@@ -139,8 +151,7 @@ def _cure(
         finally:  # what layers of a model inside say of shapes that are only tried is no fault of the model
             del walk.faults.found[faults:]
 
-    said = cure(Refusal(layer, declaration, sources, specs, walk.scope.layers, walk.calls, attempt))
-    return said and f"; {said}"
+    return cures(Refusal(layer, declaration, sources, specs, walk.scope.layers, walk.calls, attempt))
 
 
 def unknown(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from layerexplain.errors import ShapeError, WindowError
+from layerexplain.errors import Edit, ShapeError, WindowError
 from layerexplain.lang.axes import Axis, LazyAxes, Shape, Size
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
@@ -223,6 +223,7 @@ def _fitting(w: Window, x: Expr) -> int | None:
             f"the window needs to fit into the {w.n} {w.role} of {shape_text(x.shape)} with padding {w.padding!r}, "
             f"got a window of {w.reach}{gaps}",
             f"use a smaller window, {more} or a larger input",
+            [Edit("pad with padding='same'", "padding", "'same'")] if w.padding == "valid" else (),
         )
     return number
 

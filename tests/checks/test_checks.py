@@ -22,7 +22,7 @@ import layerexplain
 from layerexplain.checks.rules import all_rules
 from layerexplain.cli.main import program
 from layerexplain.model import Training, TrainingSetting
-from tests.support.check_rows import ROWS, UP_AND_DOWN, flat, found
+from tests.support.check_rows import ROWS, TORCH, UP_AND_DOWN, flat, found
 from tests.support.paths import ROOT
 from tests.support.tries import some
 from tests.truth import applications, load
@@ -69,6 +69,12 @@ def test_a_rule_reports_what_it_is_for_and_not_what_is_near(code: str) -> None:
         assert found(text, code) == layers, text
     for text in ROWS[code].sound:
         assert found(text, code) == [], text
+
+
+def test_nothing_is_said_of_what_a_program_does_not_come_to() -> None:
+    """Reading ends at the second call of `a`: no output is known, and nobody knows whether `b` is called."""
+    report = layerexplain.check((TORCH % ("", "self.b(self.a(self.a(x)))")).encode())
+    assert [(one.code, one.layer) for one in report.findings] == [("layer-at-fault", "a")]
 
 
 INSIDE = [

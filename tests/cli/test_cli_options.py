@@ -278,7 +278,7 @@ def test_columns(run: Run) -> None:
         (["sumary"], "no command 'sumary'; did you mean 'summary'?"),
         (
             ["xyz"],
-            "no command 'xyz'; the commands are summary, explain, layer, weights, verify, check, diff, convert, draw, page, view, trace, catalogue, completion",
+            "no command 'xyz'; the commands are summary, explain, layer, weights, verify, check, diff, convert, draw, page, view, trace, catalogue, lsp, completion",
         ),
         (["summary"], "Missing argument 'SOURCE...'"),
         (["summary", "cnn", "--format", "xml"], "'xml' is not one of"),

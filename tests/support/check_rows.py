@@ -29,6 +29,21 @@ def of_torch(loss: str, *more: str, units: int = 3) -> str:
     return flat(linear, *[f"torch.nn.{one}" for one in more], end=f"loss: torch.nn.{loss}\n", shape="[5]")
 
 
+TORCH = """
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(3, 4)
+        self.b = nn.Linear(4, 5)
+        %s
+    def forward(self, x):
+        return %s
+Net()(torch.zeros(2, 3))
+"""
+"""A program of PyTorch with two modules, more of them, and what it returns."""
+
 LLAMA = (
     '{"model_type": "llama", "vocab_size": %d, "hidden_size": 16, "num_attention_heads": 4, "num_hidden_layers": 2, '
     '"intermediate_size": %d, "tie_word_embeddings": %s}'
@@ -294,6 +309,10 @@ ROWS = {
     "unread-input": Row(
         {"inputs: {a: [3], b: [4]}\nlayers:\n  - Dense: 2\n    from: a\n": ["b"]},
         ("inputs: {a: [3], b: [4]}\nlayers:\n  - Concatenate:\n    from: [a, b]\n", "inputs: {a: [3], b: [4]}\nlayers:\n  - Dense: 2\n    from: a\noutputs: [dense, b]\n"),
+    ),
+    "uncalled-module": Row(
+        {TORCH % ("", "self.a(x)"): ["b"], TORCH % ("self.p = nn.Parameter(torch.zeros(4))", "self.b(self.a(x))"): ["p"]},
+        (TORCH % ("", "self.b(self.a(x))"), TORCH % ("self.r = nn.ReLU()", "self.b(self.a(x))")),
     ),
     "selu-without-its-conditions": Row(
         {flat("Dense: {units: 3, activation: selu, kernel_initializer: he_normal}"): ["dense"],

@@ -184,6 +184,14 @@ def large_program(number: int) -> str:
     return "\n".join([*parts, "m.add(layers.Dense(5))", ""])
 
 
+def a_twentieth() -> dict[str, int]:
+    """Return a twentieth of each bound of the reader."""
+    from layerexplain.frontends.code import bounds
+
+    names = ("MOST_STEPS", "MOST_CELLS", "MOST_CALLS", "MOST_LOOKS", "MOST_GIVEN")
+    return {name: getattr(bounds, name) // 20 for name in names}
+
+
 def read_within_bounds(text: str) -> str:
     """Read a program with a twentieth of the budget. Returns what is wrong; "" where it ends within the bounds."""
     from layerexplain.errors import LayerExplainError
@@ -224,8 +232,8 @@ def main(first: int, count: int) -> None:
     """Read programs; print the number of each before, and what is wrong with it after."""
     from layerexplain.frontends.code import bounds
 
-    for name in ("MOST_STEPS", "MOST_CELLS", "MOST_CALLS", "MOST_LOOKS", "MOST_GIVEN"):
-        setattr(bounds, name, getattr(bounds, name) // 20)
+    for name, most in a_twentieth().items():
+        setattr(bounds, name, most)
     read_within_bounds(START + "m.add(layers.Dense(5))\n")  # what loads on first use
     within_memory()
     for number in range(first, first + count):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from layerexplain.frontends.code.values.base import ProgramValue
+from layerexplain.frontends.code.values.base import ProgramValue, Value
 
 MOST_STEPS = 600_000
 """Statements and expressions that are read of one program."""
@@ -88,10 +88,10 @@ class Budget:
             raise Exhausted(f"goes through more than {MOST_LOOKS:,} values")
 
     def look_at(self, *values: ProgramValue) -> None:
-        """Count the items of values, with those inside them, before they are gone through. Raises Exhausted where there
-        were too many."""
+        """Count the items of values, with those inside them and the numbers of arrays, before they are gone through.
+        Raises Exhausted where there were too many."""
         for one in values:
-            self.look(weight(one))
+            self.look(weight(one, numbers=True))
 
     def is_idle(self, rounds: int, steps: int) -> bool:
         """Count the steps of a round of a loop in which nothing happens to a model. Returns whether the loop is passed
@@ -109,8 +109,9 @@ class Budget:
             raise Exhausted(f"gives layers more than {MOST_GIVEN:,} tensors")
 
 
-def weight(value: object, most: int = MOST_ITEMS) -> int:
-    """Count the items of a value with all lists inside it, as often as they occur; stops a little beyond `most`.
+def weight(value: object, most: int = MOST_ITEMS, *, numbers: bool = False) -> int:
+    """Count the items of a value with all lists inside it, as often as they occur, and with `numbers` those of arrays;
+    stops a little beyond `most`.
 
     >>> weight([1, [2, 3], "text"])
     9
@@ -132,6 +133,8 @@ def weight(value: object, most: int = MOST_ITEMS) -> int:
             count += len(one[: most + 1])
         elif type(one) is int:
             count += one.bit_length() // 64
+        elif numbers and isinstance(one, Value) and type(one).numbers is not Value.numbers:
+            waiting += one.numbers()
     return count
 
 
@@ -140,13 +143,16 @@ def fits(value: object) -> bool:
     return weight(value) <= MOST_ITEMS
 
 
+_NESTING = frozenset([list, tuple, dict])
+
+
 def copied(value: ProgramValue, deep: int = 0) -> ProgramValue:
     """Return a structure as it is now: the program may change its lists afterwards. One that is too large stays as it
     is."""
     if not deep and not fits(value):
         return value
     if type(value) in (list, tuple) and deep < 20:
-        return type(value)([copied(one, deep + 1) for one in value])
+        return type(value)([copied(one, deep + 1) if type(one) in _NESTING else one for one in value])
     if type(value) is dict and deep < 20:
         return {key: copied(one, deep + 1) for key, one in value.items()}
     return value

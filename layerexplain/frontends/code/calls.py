@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from layerexplain.frontends.code.bounds import MOST_DEPTH, MOST_ITEMS, weight
 from layerexplain.frontends.code.dataclass_fields import Records
 from layerexplain.frontends.code.frames import Frame
+from layerexplain.frontends.code.library.builtins import AT_ONCE
 from layerexplain.frontends.code.library.registry import LIBRARIES
 from layerexplain.frontends.code.misfits import misfit
 from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
@@ -16,11 +17,14 @@ from layerexplain.frontends.code.parts import Signal
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.layers import tensors_in
-from layerexplain.frontends.code.values.program import Class, Context, Function, Instance, Super
+from layerexplain.frontends.code.values.program import Bound, Class, Context, Function, Instance, Super
 from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
+
+
+_COLLECTIONS = frozenset({list, tuple, dict})
 
 
 class Calls(Records):
@@ -61,17 +65,17 @@ class Calls(Records):
         self.node = node
         if unknown is not None and not isinstance(function, Function):
             kwargs["**"] = unknown
-        if not isinstance(function, Function) and not self._fits([*args, *kwargs.values()]):
-            return self.unknown(TOO_LARGE)
-        if isinstance(function, Unknown):
+        if isinstance(function, Unknown) and self._fits(function, [*args, *kwargs.values()]):
             return self.frameworks[0].call_unknown(function, node, args, kwargs, frame)
         return self.call(function, args, kwargs, whole=unknown is None)
 
-    def _fits(self, given: list[ProgramValue]) -> bool:
-        """Return whether what nests in the arguments of a call is small enough to be gone through."""
-        collections = frozenset({list, tuple, dict})
-        outer = [one.values() if type(one) is dict else one for one in given if type(one) in collections]
-        if all([collections.isdisjoint(map(type, one)) for one in outer]):
+    def _fits(self, function: object, given: list[ProgramValue]) -> bool:
+        """Count the arguments of a call of what the program does not define, which goes through them. Returns whether
+        what nests in them is small enough for it."""
+        if not _is_done_at_once(function):
+            self.budget.look_at(*given)
+        outer = [one.values() if type(one) is dict else one for one in given if type(one) in _COLLECTIONS]
+        if all([_COLLECTIONS.isdisjoint(map(type, one)) for one in outer]):
             return True
         size = weight(given)
         self.budget.make(size)
@@ -98,6 +102,8 @@ class Calls(Records):
         """Return the result of a call; `whole` says that the program gives all of its arguments. Raises ProgramError
         for what the program raises."""
         keywords: dict[str, ProgramValue] = dict(kwargs or {})
+        if not isinstance(function, Function) and not self._fits(function, [*args, *keywords.values()]):
+            return self.unknown(TOO_LARGE)
         return python.call(function, self, args, keywords, whole)
 
     def call_symbol(self, symbol: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
@@ -240,6 +246,13 @@ class Calls(Records):
         if name not in given:
             is_set = is_plain(default) or type(default) in (tuple, list)
             given[name] = self.settings.get(name, default) if is_set else default
+
+
+def _is_done_at_once(function: object) -> bool:
+    """Return whether a function goes through none of its arguments."""
+    if isinstance(function, Symbol):
+        return function.path.startswith("builtins.") and function.last in AT_ONCE
+    return isinstance(function, Bound) and function.function in python.AT_ONCE
 
 
 def _is_listed(value: object) -> bool:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Sequence
 
-from layerexplain.frontends.code.bounds import MOST_ITEMS, weight
+from layerexplain.frontends.code.bounds import fits
 from layerexplain.frontends.code.effects import Mark
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, dotted
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramValue, Unknown
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, layer_of
+from layerexplain.frontends.code.values.base import ProgramValue, Unknown, Value
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, each_in, layer_of
 from layerexplain.frontends.code.values.program import (
     Bound,
     Class,
@@ -49,7 +49,7 @@ class Choices(InterpreterPart):
     def followed(self, node: ast.stmt, frame: Frame, handler: Callable[..., Signal]) -> Signal:
         """Work through one statement, and hand on the choices that it hangs on."""
         effects = self.effects
-        outer, effects.pending = effects.pending, []
+        outer, effects.pending = effects.pending, {}
         mark = effects.mark()
         try:
             signal: Signal = handler(node, frame)
@@ -57,8 +57,7 @@ class Choices(InterpreterPart):
                 self._hand_on(node, frame, signal, mark)
         finally:
             if outer:
-                outer += [one for one in effects.pending if one not in outer]
-                effects.pending = outer
+                effects.pending = {**outer, **effects.pending}
         return signal
 
     def _hand_on(self, node: ast.stmt, frame: Frame, signal: Signal, mark: Mark) -> None:
@@ -69,7 +68,7 @@ class Choices(InterpreterPart):
             return
         if isinstance(node, ast.Return) or _yields(node):
             return
-        first = effects.pending[0]
+        first = next(iter(effects.pending))
         level = self.reaches([node], frame) if _chooses(node) else 0
         if signal is not None:
             level = max(level, self._behind_signal(signal, frame))
@@ -94,7 +93,7 @@ class Choices(InterpreterPart):
         were made since hang on what holds them."""
         since = self.effects.since(mark)
         for of, name in since.changed_attributes:
-            if not isinstance(of, Instance) or _holds_layers(of.attributes.get(name)):
+            if not isinstance(of, Instance) or self._holds_layers(of.attributes.get(name)):
                 return False
             of.maybe[name] = choice
         lists = {id(one) for one in since.changed_containers if not isinstance(one, Array)}  # names hold a new array
@@ -156,8 +155,8 @@ class Choices(InterpreterPart):
 
     def _lists_in(self, body: list[ast.stmt], frame: Frame) -> set[str]:
         """Return the names in statements that stand for lists and dicts, which they may change."""
-        names = {node.id for one in body for node in ast.walk(one) if isinstance(node, ast.Name)}
-        return {name for name in names if (holder := frame.holder(name)) and type(holder.names[name]) in (list, dict)}
+        held = [(name, holder) for name in _names_in(body) if (holder := frame.holder(name))]
+        return {name for name, holder in held if type(holder.names[name]) in (list, dict)}
 
     def skip(self, body: list[ast.stmt], frame: Frame, assumption: Assumption) -> bool:
         """Pass over statements before a `break` or a `continue`, where they reach no model."""
@@ -207,7 +206,7 @@ class Choices(InterpreterPart):
     def _behind(self, value: ProgramValue, followed: set[int]) -> list[_Waiting] | int:
         """Return the code that the use of a value may run, or what the value may do by itself."""
         if isinstance(value, Bound):
-            if _holds_layers(value.object):
+            if self._holds_layers(value.object):
                 return CHANGES_MODEL
             value = value.function
         if isinstance(value, Partial):
@@ -216,7 +215,7 @@ class Choices(InterpreterPart):
             return self.framework_of(value.path).makes(value.path)
         if isinstance(value, Tensor):
             return MAKES_MODEL  # what is computed from it is something new
-        if isinstance(value, LayerValue | Module | Super | Imported) or _holds_layers(value):
+        if isinstance(value, LayerValue | Module | Super | Imported) or self._holds_layers(value):
             return CHANGES_MODEL
         if isinstance(value, Instance):
             value = value.cls
@@ -227,17 +226,32 @@ class Choices(InterpreterPart):
             node = value.node
             body: Sequence[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else node.body
             spec = value.node.args
-            own = assigned_names(body) | {one.arg for one in ast.walk(spec) if isinstance(one, ast.arg)}
+            own = assigned_names(body) | _arguments(spec)
             return [(one, value.frame, own) for one in body]
         if isinstance(value, Class):
             followed.add(id(value))
             root = value.root()
             if root is not None and self.framework_of(root.path).makes(root.path):
                 return MAKES_MODEL
+            self.budget.look(len(value.attributes))
             inner = [self._behind(one, followed) for one in value.attributes.values()]
             levels = [one for one in inner if type(one) is int]
             return max(levels) if any(levels) else [one for some in inner if type(some) is list for one in some]
         return []
+
+    def _holds_layers(self, value: ProgramValue) -> bool:
+        """Return whether a value is, or has in it, what models are made of."""
+        if type(value) in (list, tuple, dict):
+            self.budget.look_at(value)
+            return not fits(value) or any([self._is_of_model(one) for one in each_in(value) if isinstance(one, Value)])
+        return self._is_of_model(value)
+
+    def _is_of_model(self, value: ProgramValue) -> bool:
+        if isinstance(value, Instance) and value.layer is None:
+            self.budget.look(len(value.attributes))
+            return any([isinstance(one, LayerValue | Instance) and layer_of(one) is not None
+                        for one in value.attributes.values()])  # fmt: skip
+        return isinstance(value, Instance | LayerValue | Tensor | Module)
 
 
 def _is_read(node: ast.Attribute, of: ast.Name, frame: Frame) -> bool:
@@ -256,7 +270,11 @@ def _chooses(node: ast.stmt) -> bool:
         return True
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.With):
         return False
-    return any(isinstance(one, ast.IfExp | ast.BoolOp | ast.comprehension) for one in ast.walk(node))
+    known = node.__dict__  # a loop asks in each round
+    if "_chooses" not in known:
+        known["_chooses"] = any(isinstance(one, ast.IfExp | ast.BoolOp | ast.comprehension) for one in ast.walk(node))
+    chooses: bool = known["_chooses"]
+    return chooses
 
 
 def _path_of(node: ast.Attribute, frame: Frame) -> str | None:
@@ -267,15 +285,10 @@ def _path_of(node: ast.Attribute, frame: Frame) -> str | None:
     return f"{root.path}.{rest}" if isinstance(root, Symbol) else None
 
 
-def _holds_layers(value: ProgramValue) -> bool:
-    """Return whether a value is, or has in it, what models are made of."""
-    if type(value) in (list, tuple, dict):
-        if weight(value) > MOST_ITEMS:
-            return True
-        return any(_holds_layers(one) for one in (value.values() if type(value) is dict else value))
-    if isinstance(value, Instance):
-        return value.layer is not None or any(layer_of(one) is not None for one in value.attributes.values())
-    return isinstance(value, LayerValue | Tensor | Module)
+def _arguments(spec: ast.arguments) -> set[str]:
+    """Return the names of the parameters of a function."""
+    several = [one for one in (spec.vararg, spec.kwarg) if one is not None]
+    return {one.arg for one in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs, *several)}
 
 
 def _yields(node: ast.stmt) -> bool:
@@ -284,12 +297,24 @@ def _yields(node: ast.stmt) -> bool:
 
 def assigned_names(body: Sequence[ast.AST]) -> set[str]:
     """Return the names that statements assign, functions inside them left out."""
+    return set(_kept("_assigned", body, _assigned))
+
+
+def _names_in(body: Sequence[ast.AST]) -> set[str]:
+    """Return all names in statements."""
+    return _kept("_named", body, lambda body: {
+        node.id for one in body for node in ast.walk(one) if isinstance(node, ast.Name)
+    })  # fmt: skip
+
+
+def _kept(key: str, body: Sequence[ast.AST], find: Callable[[Sequence[ast.AST]], set[str]]) -> set[str]:
+    """Return the names that are found in statements. They are kept: a loop asks in each round."""
     if not body:
         return set()
-    known: dict[int, set[str]] = body[0].__dict__.setdefault("_assigned", {})  # a loop asks in each round
+    known: dict[int, set[str]] = body[0].__dict__.setdefault(key, {})
     if len(body) not in known:
-        known[len(body)] = _assigned(body)
-    return set(known[len(body)])
+        known[len(body)] = find(body)
+    return known[len(body)]
 
 
 def _assigned(body: Sequence[ast.AST]) -> set[str]:

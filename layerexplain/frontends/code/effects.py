@@ -127,7 +127,7 @@ class Effects:
         """The loops that run an unknown number of times and are read now, the outermost first."""
         self.followed_models: list[ModelValue] = []
         """The layers and models whose `call` is followed now."""
-        self.pending: list[Assumption] = []
+        self.pending: dict[Assumption, None] = {}
         """The choices that the statement which is read now depends on."""
         self.skipped_tests: list[Assumption] = []
         """Tests before `break` and `continue` that were taken as false, of the loops that are read now."""
@@ -233,8 +233,7 @@ class Effects:
     def depend_on(self, assumption: Assumption) -> None:
         """Record that the statement which is read now depends on a choice."""
         self._attach(assumption)
-        if assumption not in self.pending:
-            self.pending.append(assumption)
+        self.pending[assumption] = None
 
     def record_pending(self, *, everywhere: bool = False) -> None:
         """Record what the statement depends on as assumed."""

@@ -122,6 +122,8 @@ class Expressions(InterpreterPart):
                     return value if isinstance(value, Unknown) else self.unknown("a mapping that is not known")
                 self.budget.make(len(value))
                 result.update(value)
+                if len(result) > MOST_ITEMS:
+                    return self.unknown(TOO_LARGE)
                 continue
             named = self.value(key, frame)
             if not self.may_be_key(named):
@@ -141,10 +143,10 @@ class Expressions(InterpreterPart):
             value = self.value(part, frame)
             if isinstance(value, Unknown):
                 return value
+            self.budget.make(len(value) // 4)
             text += value
             if len(text) > MOST_TEXT:
                 return self.unknown(TOO_LARGE)
-        self.budget.make(len(text) // 4)
         return text
 
     def on_formattedvalue(self, node: ast.FormattedValue, frame: Frame) -> ProgramValue:
@@ -152,6 +154,7 @@ class Expressions(InterpreterPart):
         spec = "" if node.format_spec is None else self.value(node.format_spec, frame)
         if isinstance(value, Unknown) or isinstance(spec, Unknown):
             return value if isinstance(value, Unknown) else spec
+        self.budget.look_at(value)
         if node.conversion == 114 and is_plain(value):
             value = repr(value)
         return format_value(value, spec)
@@ -218,10 +221,10 @@ class Expressions(InterpreterPart):
         """Return the result of a comparison of two values."""
         if name not in ("Is", "IsNot"):
             left, right = (one.as_tuple() if isinstance(one, Value) else one for one in (left, right))
-        if name in ("In", "NotIn") and type(right) in (list, tuple):
+        by_hash = is_plain(left) and isinstance(right, range | dict | set | frozenset)
+        if name in ("In", "NotIn") and not by_hash and type(right) in (list, tuple, dict, set, frozenset):
             self.budget.look(len(right) * weight(left))
         if not (is_plain(left) and is_plain(right)) and name not in ("Is", "IsNot"):
-            by_hash = is_plain(left) and isinstance(right, range | dict | set | frozenset)
             self.budget.look_at(left, *([] if by_hash else [right]))
         return compare(name, left, right)
 
@@ -279,7 +282,7 @@ class Expressions(InterpreterPart):
 
     def on_yieldfrom(self, node: ast.YieldFrom, frame: Frame) -> ProgramValue:
         items = self.items(self.value(node.value, frame))
-        if isinstance(items, Unknown) or frame.yields is None:
+        if isinstance(items, Unknown) or frame.yields is None or len(frame.yields) + len(items) > MOST_ITEMS:
             frame.yields = None
         else:
             self.mutate(frame.yields)
@@ -327,6 +330,7 @@ class Expressions(InterpreterPart):
             value = self.value(node.elt, inner)
             found.append(value)
             self.budget.make(1)
+            self.budget.look_at(value)
             why = unknown_in(value)
             if why is None or self.effects.since(mark).reached_model:
                 return None

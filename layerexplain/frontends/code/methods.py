@@ -6,7 +6,7 @@ import re
 from collections import OrderedDict
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, Budget, fits, weight
-from layerexplain.frontends.code.operators import TOO_LARGE, format_value, is_plain
+from layerexplain.frontends.code.operators import TOO_LARGE, are_plain, format_value, is_plain
 from layerexplain.frontends.code.values.base import Arguments, Evaluator, Keywords, ProgramError, ProgramValue, Unknown
 
 _TEXT = frozenset(
@@ -76,7 +76,8 @@ def call_method(
             return ordered
         value[:] = ordered
         return None
-    if isinstance(value, dict | set | frozenset) and any(type(one) is tuple and not fits(one) for one in args):
+    hashed = args[:1] if isinstance(value, dict) else args if isinstance(value, set | frozenset) else []
+    if any(type(one) in (tuple, list) and not fits(one) for one in hashed):
         return Unknown(TOO_LARGE)
     if name == "move_to_end" or (name == "popitem" and (args or kwargs)):
         return _of_ordered(value, name, args, kwargs)
@@ -87,9 +88,9 @@ def call_method(
         result = getattr(value, name)(*args, **kwargs)
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError, OverflowError) as error:
         raise ProgramError(type(error).__name__, str(error)[:100]) from None
-    if name in ("items", "keys", "values"):
-        return [*result]
-    return result
+    if isinstance(result, set | frozenset):
+        budget.make(len(result))
+    return [*result] if name in ("items", "keys", "values") else result
 
 
 def _of_ordered(value: dict[ProgramValue, ProgramValue], name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
@@ -104,16 +105,25 @@ def _of_ordered(value: dict[ProgramValue, ProgramValue], name: str, args: Argume
     return result
 
 
+def results(function: ProgramValue, rows: list[Arguments], evaluator: Evaluator) -> list[ProgramValue]:
+    """Return what a function gives for each row of arguments; each call is a step."""
+    found = []
+    for one in rows:
+        evaluator.budget.step()
+        found.append(evaluator.call(function, one, {}))
+    return found
+
+
 def sort(items: ProgramValue, key: ProgramValue, backwards: bool, evaluator: Evaluator) -> ProgramValue:
     """Return the items in order; Unknown where they cannot be compared here."""
     if not fits(items):
         return Unknown(TOO_LARGE)
-    by = [one if key is None else evaluator.call(key, [one], {}) for one in items]
+    by = list(items) if key is None else results(key, [[one] for one in items], evaluator)
     if by and all(type(one) is tuple and one and is_plain(one[0]) for one in by):
         first = [one[0] for one in by]
         if len(set(first)) == len(first):  # what stands behind the first parts is not compared
             by = first
-    if not all(is_plain(one) or (type(one) is tuple and all(map(is_plain, one))) for one in by):
+    if not are_plain(by) and not all(is_plain(one) or (type(one) is tuple and are_plain(one)) for one in by):
         return Unknown("the order of values that are not known")
     try:
         places = sorted(range(len(by)), key=lambda place: by[place], reverse=backwards)
@@ -128,7 +138,7 @@ def _of_text(value: str, name: str, args: Arguments, kwargs: Keywords, budget: B
         return _format(value, args, kwargs, budget)
     if name == "join":
         parts = list(args[0]) if args and isinstance(args[0], list | tuple | str) else None
-        if parts is None or not all(isinstance(one, str) for one in parts):
+        if parts is None or not {*map(type, parts)} <= {str}:
             return Unknown("a text that is joined of values that are not known")
         if sum(map(len, parts)) + len(value) * len(parts) > MOST_TEXT:
             return Unknown(TOO_LARGE)
@@ -136,29 +146,29 @@ def _of_text(value: str, name: str, args: Arguments, kwargs: Keywords, budget: B
     grows = name == "replace" and len(args) >= 2 and isinstance(args[1], str)
     if grows and (len(value) + 1) * (len(args[1]) + 1) > 10 * MOST_TEXT:
         return Unknown(TOO_LARGE)
-    if (
-        not all(is_plain(one) or (isinstance(one, tuple) and all(map(is_plain, one))) for one in args)
-        and name != "join"
-    ):
+    if name != "join" and not all(is_plain(one) or (type(one) is tuple and are_plain(one)) for one in args):
         return Unknown("a text that is made of values that are not known")
     budget.make(len(value) // 4 + 1)
     try:
-        return getattr(value, name)(*args, **kwargs)
+        result = getattr(value, name)(*args, **kwargs)
     except (TypeError, ValueError, OverflowError) as error:
         raise ProgramError(type(error).__name__, str(error)[:100]) from None
+    budget.make(weight(result))
+    return Unknown(TOO_LARGE) if isinstance(result, str) and len(result) > MOST_TEXT else result
 
 
 def _format(value: str, args: Arguments, kwargs: Keywords, budget: Budget) -> ProgramValue:
     """`'{}_{name:03d}'.format(…)`, without attributes, items and giant widths."""
     length = 0
     count = iter(range(len(args) + 1))
+    by_number = dict(enumerate(args))
 
     def fill(match: re.Match[str]) -> str:
         if match[0] in ("{{", "}}"):
             return match[0][0]
         key, spec = match[1], match[2] or ""
         place: ProgramValue = next(count) if not key else int(key) if key.isdecimal() else key
-        source: ProgramValue = kwargs if isinstance(place, str) else dict(enumerate(args))
+        source: ProgramValue = kwargs if isinstance(place, str) else by_number
         if place not in source:
             raise ProgramError("IndexError", f"no value for {{{key}}}")
         result = format_value(source[place], spec)
@@ -175,4 +185,5 @@ def _format(value: str, args: Arguments, kwargs: Keywords, budget: Budget) -> Pr
         result = re.sub(r"\{\{|\}\}|\{(\w*)(?::([^{}]*))?\}", fill, value)
     except (KeyError, StopIteration, ValueError):
         return Unknown("a text that is made of values that are not known")
+    budget.make(len(result) // 4)
     return result if len(result) <= MOST_TEXT else Unknown(TOO_LARGE)

@@ -37,6 +37,8 @@ class Nodes(Framework):
         self.counters: dict[str, int] = {}
         self.models: list[ModelValue] = []
         self.number_of_nodes = 0
+        self.nodes_inside: list[Node] = []
+        """The calls that a `call` of the program makes, in order."""
         self.keras_2 = False
         self.has_custom_objects = False
         self.policy = ""
@@ -148,7 +150,10 @@ class Nodes(Framework):
         """Call a layer of which nothing is counted or noted."""
         self.number_of_nodes += 1
         is_inside = self.in_call if in_call is None else in_call
-        return Node(layer, args, kwargs, place or self.interpreter.place(), self.number_of_nodes, in_call=is_inside)
+        node = Node(layer, args, kwargs, place or self.interpreter.place(), self.number_of_nodes, in_call=is_inside)
+        if is_inside and layer.type != "InputLayer":
+            self.nodes_inside.append(node)
+        return node
 
     def new_input(self, name: str, shape: object, dtype: str = "float32") -> Tensor:
         """Return the tensor of an input of a shape (with the batch), which may be Unknown."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from layerexplain.frontends.code.bounds import MOST_BITS, MOST_ITEMS, MOST_TEXT, Budget, fits, weight
 from layerexplain.frontends.code.values.base import (
@@ -19,6 +19,10 @@ from layerexplain.records import Record
 PLAIN = (bool, int, float, str, bytes, type(None), complex)
 """Kinds of values that are what they say."""
 
+_KNOWN = frozenset([*PLAIN, list, tuple, dict, set, frozenset])
+"""Kinds of values on which operators are computed."""
+
+_PLAIN = frozenset(PLAIN)
 BINARY: dict[str, Callable[[ProgramValue, ProgramValue], ProgramValue]] = {
     "Add": operator.add, "Sub": operator.sub, "Mult": operator.mul, "Div": operator.truediv,
     "FloorDiv": operator.floordiv, "Mod": operator.mod, "Pow": operator.pow, "LShift": operator.lshift,
@@ -43,12 +47,17 @@ def is_plain(value: object) -> bool:
     return type(value) in PLAIN
 
 
+def are_plain(values: Iterable[ProgramValue]) -> bool:
+    """Return whether all of many values are numbers, texts, True, False or None."""
+    return {*map(type, values)} <= _PLAIN
+
+
 def binary(name: str, left: object, right: object, budget: Budget) -> ProgramValue:
     """Return the result of an operator on two known values; Unknown where it is too large. Raises ProgramError."""
-    kinds = (type(left), type(right))
-    if Size in kinds and all(kind in (Size, int, float, bool) for kind in kinds):
+    kinds = {type(left), type(right)}
+    if Size in kinds and kinds <= {Size, int, float, bool}:
         return Size()
-    if not all(kind in (*PLAIN, list, tuple, dict, set, frozenset) for kind in kinds):
+    if not kinds <= _KNOWN:
         return Unknown("an operator on values that are not known")
     size = _size(name, left, right)
     if size is None:
@@ -92,7 +101,7 @@ def _size(name: str, left: object, right: object) -> int | None:
 def _formatted_size(text: str, values: object) -> int | None:
     """Return how long `text % values` is at most; None where it is too long, or its values have no text here."""
     given = values if isinstance(values, tuple) else (values,)
-    if len(text) > MOST_TEXT or re.search(r"\d{4,}|\*", text) or not fits(values) or not all(map(is_plain, given)):
+    if len(text) > MOST_TEXT or re.search(r"\d{4,}|\*", text) or not fits(values) or not are_plain(given):
         return None
     size = len(text) + sum(map(int, re.findall(r"\d+", text))) + sum(map(_length, given))
     return size if size <= MOST_TEXT else None
@@ -108,7 +117,7 @@ def _length(value: object) -> int:
 def format_value(value: ProgramValue, spec: str) -> ProgramValue:
     """Return a value as an f-string writes it; Unknown for one that has no text here."""
     if not is_plain(value) or re.search(r"\d{4,}", spec) or len(spec) > 50:
-        shown = type(value) in (list, tuple) and not spec and fits(value) and all(is_plain(one) for one in value)
+        shown = type(value) in (list, tuple) and not spec and fits(value) and are_plain(value)
         if shown and sum(map(_length, value)) <= MOST_TEXT:
             return str(value)
         return Unknown("a text that is made of values that are not known")
@@ -140,12 +149,20 @@ def compare(name: str, left: object, right: object) -> ProgramValue:
 
 
 def _is_known(value: ProgramValue) -> bool:
-    if is_plain(value) or isinstance(value, range):
+    if is_plain(value) or type(value) is range:
         return True
-    if type(value) not in (list, tuple, dict, set, frozenset) or not fits(value):
+    if type(value) not in _KNOWN or not fits(value):
         return False
-    items = [*value, *value.values()] if isinstance(value, dict) else value
-    return all(_is_known(one) for one in items)
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if type(one) is dict:
+            waiting += [*one, *one.values()]
+        elif type(one) in (list, tuple, set, frozenset):
+            waiting += one
+        elif type(one) is not range and type(one) not in PLAIN:
+            return False
+    return True
 
 
 def _same(left: object, right: object) -> ProgramValue:
@@ -174,6 +191,8 @@ def _contains(items: ProgramValue, value: ProgramValue) -> ProgramValue:
         items = list(items)
     if not isinstance(items, list | tuple | set | frozenset):
         return Unknown("whether a value is in what is not known")
+    if is_plain(value) and are_plain(items):
+        return value in items
     unsure: Unknown | None = None
     for one in items:
         equal = compare("Eq", one, value)

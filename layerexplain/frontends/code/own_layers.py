@@ -242,17 +242,18 @@ class _FormulaReading:
 
     def __enter__(self) -> None:
         keras = self.keras
-        self.before = keras.training, dict(keras.counters), len(keras.models)
+        self.before = keras.training, dict(keras.counters), len(keras.models), len(keras.nodes_inside)
         keras.interpreter.followed_calls.append(keras)
         keras.training = self.training
 
     def __exit__(self, *_: ProgramValue) -> None:
         keras = self.keras
         keras.interpreter.followed_calls.pop()
-        keras.training, counters, models = self.before
+        keras.training, counters, models, nodes = self.before
         keras.counters.clear()
         keras.counters.update(counters)
         del keras.models[models:]
+        del keras.nodes_inside[nodes:]
 
 
 def _computed_mask(tensors: object, masks: object, arguments: object) -> None:

@@ -57,7 +57,7 @@ class Statements(InterpreterPart):
                 self._failed(node, frame, self.unknown("the program nests too deeply"))
             except LayerExplainError:
                 raise
-            except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
                 # A use of Python that is not thought of here: the statement is not known, and the answer is open.
                 why = self.unknown(f"this statement could not be read ({type(error).__name__})")
                 self.effects.mark_incomplete(why)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.errors import ArgumentError, Edit, ShapeError
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Annotated, Check, Naturals, Sizes, per_axis
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import TORCH, layer, layers_of_rank
-from layerexplain.ops.sizes import agree, shape_text
+from layerexplain.ops.sizes import agree, product, shape_text
 
 LAYOUT = {1: "NCL", 2: "NCHW", 3: "NCDHW"}
 """PyTorch's layout of a batch of signals, images or volumes, and of their kernels."""
@@ -62,10 +62,16 @@ def need_channels(type_: str, name: str, wanted: int, x: Expr, axis: int = 1) ->
     size = x.shape[axis % x.ndim] if x.ndim else None
     if not x.ndim or not agree(size, wanted):
         of = "channels" if axis == 1 else "features along the last axis"
-        cure = (
-            channels_last(x.shape, wanted) if axis == 1 else ""
-        ) or f"write {name}={size}, or change what comes before"
-        raise ShapeError(f"{type_} needs {wanted} {of}, {name}={wanted}, got {size} in {shape_text(x.shape)}; {cure}")
+        advice, edits = f"write {name}={size}", [Edit(f"write {name}={size}", name, str(size))]
+        if axis == -1 and x.ndim > 2 and product(x.shape[1:]) == wanted:
+            advice = f"Flatten makes {wanted} features of it"
+            edits = [Edit("put Flatten in between", "", "Flatten")]
+        last = channels_last(x.shape, wanted) if axis == 1 else ""
+        raise ShapeError(
+            f"{type_} needs {wanted} {of}, {name}={wanted}, got {size} in {shape_text(x.shape)}; "
+            + (last or f"{advice}, or change what comes before"),
+            edits=edits if isinstance(size, int) and not last else (),
+        )
 
 
 def channels_last(shape: Shape, wanted: int) -> str:

@@ -21,7 +21,7 @@ from layerexplain.frontends.code.sources import read_text
 from layerexplain.frontends.code.values.program import Class
 from layerexplain.report.build import build
 from tests.support.hostile import ROOT
-from tests.support.large_programs import START
+from tests.support.large_programs import MOST_CALLS, START
 from tests.support.steps import at_most
 from tests.support.tries import tries
 
@@ -53,7 +53,6 @@ LARGE = {
     "an array without numbers": "a = np.zeros((10**12, 0))\nb = a.tolist()\nc = a[:, 0:0]\nu = 5",
     "one wide row of a product": "c = list(itertools.product(*[[1]] * 9000, [1, 2] * 4000))\nu = 5",
     "numbers in a text": "t = ('%999d' * 9000) % tuple([1] * 9000)\nu = 5",
-    "a list put behind itself": "a = [1, 2]\ndef g(k):\n    a[10**7:] = a\n    return g(k + 1)\ng(0)\nu = 5",
     "names in branches": "".join(f"a{i} = {i}\n" for i in range(1500)) + "if unknown:\n    a0 = 3\n" * 700 + "u = 5",
 }  # fmt: skip
 
@@ -68,20 +67,78 @@ def test_what_python_computes_at_once_is_read_at_once(name: str) -> None:
     assert (report.totals.params is None) == (report.grade == "open")
 
 
+LOOKS = "goes through more than 200,000 values"
+CELLS = "makes more than 150,000 values"
+STEPS = "has more than 30,000 steps"
+PARTS = "k = (1,)\nfor i in range(60):\n    k = (k, k)\n"
+COUNTED = {
+    "a list put behind itself": (
+        "a = [1, 2]\ndef g(k):\n    a[10**7:] = a\n    return g(k + 1)\ng(0)\nu = 5", "makes a list of more than 10,000 items"
+    ),
+    "what a choice leads to": (
+        "a = list(range(9900))\ndef g(k):\n    if w:\n        b = 3\n    else:\n        b = a\n    return g(k + 1)\n"
+        + "g(0)\n" * 20, LOOKS
+    ),
+    "statements that are not read": (
+        "def g(k):\n    if w:\n        b = 3\n    else:\n" + "        b = len([b, b])\n" * 900
+        + "        m.add(b)\n    return g(k + 1)\n" + "g(0)\n" * 30 + "u = 5", ""
+    ),
+    "sums of an array": ("a = np.arange(9900)\n" + "b = a + a\n" * 90, LOOKS),
+    "an array of arrays": ("a = [np.arange(9900)] * 9900\nb = np.array(a)\nu = b.shape[1] - 9895", ""),
+    "layers that are given lists": ("a = list(range(9900))\n" + "b = layers.Dense(3, name=a)\n" * 90, LOOKS),
+    "a layer's method that is given a list": (
+        "a = [1.5] * 9900\nb = layers.Dense(3)\n" + "b.set_weights(a)\n" * 90, LOOKS
+    ),
+    "a function that is given each item": ("a = [1.5] * 9900\n" + "b = list(map(str, a))\n" * 90, STEPS),
+    "lists in texts": ("a = (1.5,) * 9900\n" + "b = f'{a}'\n" * 90, LOOKS),
+    "arguments in a text": ("b = ('{:900}' * 300).format(*[1] * 9000)\n" * 90, CELLS),
+    "fields of a record": (
+        "a = collections.namedtuple('T', [f'a{i}' for i in range(900)])(*range(900))\n" + "b = max(a)\n" * 3000, LOOKS
+    ),
+    "rows of an array": ("a = np.zeros((99, 9999))\n" + "b = max(a)\n" * 3000, LOOKS),
+    "keys that are compared": (
+        "a = {(i, 3): i for i in range(900)}\nk = tuple(range(9000))\n" + "b = k in a\n" * 90, LOOKS
+    ),
+    "lists in a list": ("a = list(range(9900))\nb = [a for i in range(9900)]", LOOKS),
+    "records in records": (
+        "import dataclasses\n@dataclasses.dataclass\nclass A:\n    a: int\n    b: int\na = A(1, 2)\n"
+        "for i in range(60):\n    a = A(a, a)\nif a:\n    dataclasses.astuple(a)", STEPS
+    ),
+    "texts that grow": ("t = 'a' * 90_000\ns = [t.replace('a', 'b' * 9) for i in range(90)]", CELLS),
+    "a set that takes 2**60 parts": (PARTS + "s = {1}\ns.update([k])\nu = 5", ""),
+    "a name of 2**60 parts": (PARTS + "f = functools.partial(collections.namedtuple, k)\nf(['a'])\nu = 5", ""),
+    "a part of a giant range": ("a = range(10**40)[3:]\nb = range(10**15)[3:]\nu = a[2]", ""),
+}  # fmt: skip
+"""Programs that do much over and over, and what ends the reading of them; "" where they are read to their end."""
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_what_is_done_over_and_over_is_counted(name: str, small_bounds: None) -> None:
+    code, ends = COUNTED[name]
+    with at_most(MOST_CALLS):
+        report = build(read_code(f"{START}{code}\nm.add(layers.Dense(u))\n".encode(), None, "m"))
+    if ends:
+        assert report.grade == "open"
+        assert [note.message.partition("the program ")[2] for note in report.notes] == [
+            f"{ends}; it is read up to here"
+        ]
+    else:
+        assert report.totals.params == (3 + 1) * 5
+
+
 TOO_MUCH = {
     "a chain": (
-        "import itertools\nc = itertools.chain(*[range(10**4)] * 10**4)\n", "goes through more than 4,000,000 values"
+        "import itertools\nc = itertools.chain(*[range(10**4)] * 10**4)\n", "goes through more than 200,000 values"
     ),
-    "layers": ("n = 0\nwhile n < 10**9:\n    n += 1\n    Dense(3)\n", "calls layers more than 5,000 times"),
-    "steps in a function": ("def f(n):\n    return f(n - 1) + f(n - 1) if n else 1\nf(35)\n", "has more than 600,000 steps"),
-    "values": ("x = [[i] * 9000 for i in range(9000)]\n", "makes more than 3,000,000 values"),
+    "layers": ("n = 0\nwhile n < 10**9:\n    n += 1\n    Dense(3)\n", "calls layers more than 250 times"),
+    "steps in a function": ("def f(n):\n    return f(n - 1) + f(n - 1) if n else 1\nf(35)\n", "has more than 30,000 steps"),
+    "values": ("x = [[i] * 9000 for i in range(9000)]\n", "makes more than 150,000 values"),
     "values that are gone through": ("x = [0] * 9000\n" + "y = sorted(x)\n" * 9000, "(goes through|makes) more than .* values"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TOO_MUCH)
-@pytest.mark.slow
-def test_too_much_is_called_so(name: str) -> None:
+def test_too_much_is_called_so(name: str, small_bounds: None) -> None:
     code, words = TOO_MUCH[name]
     with pytest.raises(SourceError, match=f":[0-9]+:[0-9]+: the program ({words}); it is read up to here") as caught:
         read(f"from keras.layers import Dense\n{code}".encode())

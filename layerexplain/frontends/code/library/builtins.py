@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.bounds import MOST_BITS, Budget, fits
 from layerexplain.frontends.code.library.table import Library
-from layerexplain.frontends.code.methods import sort
+from layerexplain.frontends.code.methods import results, sort
 from layerexplain.frontends.code.operators import TOO_LARGE, format_value, is_plain, truth
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
@@ -79,7 +79,7 @@ _TAKE_FUNCTIONS = frozenset(
     ["map", "filter", "isinstance", "issubclass", "callable", "hasattr", "getattr", "setattr", "type", "vars"]
 )
 """Builtins one of whose arguments may be a function or a class."""
-_AT_ONCE = frozenset(
+AT_ONCE = frozenset(
     ["len", "callable", "hasattr", "getattr", "setattr", "type", "vars", "print", "next", "range", "id"]
 )
 """Builtins that go through no values."""
@@ -90,8 +90,6 @@ class Builtins(Library):
 
     def call(self, path: str, args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
         name = path.partition(".")[2]
-        if name not in _AT_ONCE:
-            interpreter.budget.look_at(*args, *kwargs.values())
         given = args if name in _TAKE_FUNCTIONS else [interpreter.no_function(one) for one in args]
         return call_builtin(name, given, kwargs, interpreter)
 
@@ -198,12 +196,13 @@ def _enumerate(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> Progr
 def _map(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     items = all_items(args[1:], evaluator.budget)
     evaluator.budget.make(min(map(len, items), default=0) * len(items))
-    return [evaluator.call(args[0], list(row), {}) for row in zip(*items, strict=False)]
+    return results(args[0], [[*row] for row in zip(*items, strict=False)], evaluator)
 
 
 def _filter(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     items = known_items(args[1]) if len(args) > 1 else []
-    kept = [truth(one if args[0] is None else evaluator.call(args[0], [one], {})) for one in items]
+    found = items if args and args[0] is None else results(args[0], [[one] for one in items], evaluator)
+    kept = [truth(one) for one in found]
     return Unknown("a test that is not known") if None in kept else list(compress(items, kept))
 
 
@@ -230,6 +229,7 @@ def _sum(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValu
         if any(isinstance(one, Tensor) for one in items):
             result = args[1] if len(args) > 1 else 0
             for one in items:
+                evaluator.budget.step()
                 result = evaluator.call(Symbol("operator.add"), [result, one])
             return result
         raise unknown_value(items, "a sum of what is not known")

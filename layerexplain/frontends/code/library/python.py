@@ -74,6 +74,7 @@ def _reduce(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Prog
     items = [*args[2:], *known_items(args[1])]
     folded = items[0] if items else Unknown("a fold of nothing")
     for one in items[1:]:
+        interpreter.budget.step()
         folded = interpreter.call(args[0], [folded, one])
     return folded
 
@@ -180,6 +181,8 @@ def _as_dict(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Pro
     if not args or not isinstance(args[0], Instance):
         return NotImplemented
     values = args[0].fields().items()
+    interpreter.budget.step()
+    interpreter.budget.make(len(values))
     return {key: _as_dict([one], {}, interpreter) if isinstance(one, Instance) else one for key, one in values}
 
 
@@ -188,6 +191,8 @@ def _as_tuple(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Pr
     if not args or not isinstance(args[0], Instance):
         return NotImplemented
     values = args[0].fields().values()
+    interpreter.budget.step()
+    interpreter.budget.make(len(values))
     return tuple([_as_tuple([one], {}, interpreter) if isinstance(one, Instance) else one for one in values])
 
 

@@ -80,7 +80,6 @@ class Library:
 
     def call(self, path: str, args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
         """Return what a call of a name gives; NotImplemented for one that is not read here."""
-        interpreter.budget.look_at(*args, *kwargs.values())
         package, _, name = path.partition(".")
         if self.function.find(path) is not None or package not in self._families:
             return self.function.call(path, args, kwargs, interpreter)

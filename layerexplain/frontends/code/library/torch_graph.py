@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError, SourceError
+from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     BuiltIn,
@@ -20,6 +21,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     weight_shapes,
 )
 from layerexplain.frontends.code.library.torch_tensors import Tensor, dtype_of
+from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
@@ -28,7 +30,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import TORCH, find
-from layerexplain.model import Layer, Model, StoredVariable, TensorRef
+from layerexplain.model import Layer, Model, PlacedResult, StoredVariable, TensorRef
 from layerexplain.ops.sizes import product
 
 if TYPE_CHECKING:
@@ -83,6 +85,8 @@ class Run:
         """What made each call's results: the type, and its tensors."""
         self.unregistered: list[str] = []
         """The modules with parameters that are called and are in no attribute of the model."""
+        self.returned: list[PlacedResult] = []
+        """What modules give that consist of others, in order."""
         self.depth = len(interpreter.callers)
         self.is_uncertain = any(isinstance(one, Instance) and one.is_uncertain for one in named_modules(model).values())
         """Whether the model, or the run, hangs on a choice that only running the program would confirm."""
@@ -112,6 +116,9 @@ class Run:
             name = self.parameters.get(id(value)) or self.builder.names.take(self.inside("constant"))
             type_ = "Parameter" if is_parameter else "Buffer"
             config: dict[str, Any] = {"shape": shape} if is_parameter else {"shape": shape, "dtype": dtype}
+            values = value.values if isinstance(value, Array) else None
+            if values and all(type(one) in (int, float, bool) for one in values):
+                config["values"] = values
             found = self.placed[id(value)] = self.layer(name, f"{TORCH}{type_}", config)
             self.builder.add_layer(found, ())
             self.kept = [*getattr(self, "kept", []), value]  # its identity is in use
@@ -170,7 +177,9 @@ class Run:
         ref = self.builder.call(layer.name, refs) if again else self.builder.add_layer(layer, refs)
         callers = tuple([interpreter.where(one) for one in interpreter.callers[: self.depth : -1][:3]])
         last = self.builder.calls[-1]
-        self.builder.calls[-1] = last._replace(line=place.line or None, file=place.file, callers=callers)
+        self.builder.calls[-1] = last._replace(
+            line=place.line or None, column=place.column or None, file=place.file, callers=callers
+        )
         self.sources[ref.key] = (layer.type, [one for one in given if isinstance(one, Tensor)])
         results = [
             Tensor(self, ref._replace(output=i), Spec(e.shape, e.dtype))
@@ -236,11 +245,20 @@ class Run:
 
     def run(self, value: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call any module: the program's own by its `forward`."""
+        if isinstance(value, BuiltIn) and value.children is None:
+            return self.module(value, args, kwargs)
+        place = self.interpreter.locate(self.interpreter.place())
+        result = self._run_parts(value, args, kwargs)
+        name = self.names.get(id(value), "")
+        if name:
+            shapes = tuple([as_recorded(one.spec)[0] for one in flat(result) if isinstance(one, Tensor)])
+            self.returned.append(PlacedResult(place.line, place.column, place.file, shapes, name))
+        return result
+
+    def _run_parts(self, value: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         if isinstance(value, BuiltIn):
-            if value.children is None:
-                return self.module(value, args, kwargs)
             result = args[0] if args else None
-            if value.type not in ("Sequential",):
+            if value.type not in ("Sequential",) or value.children is None:
                 raise self.unknown(f"nn.{value.type} is called")
             return self._in_order(list(value.children.values()), result)
         if not isinstance(value, Instance):
@@ -322,8 +340,8 @@ class Run:
                     ]
                 )
                 if variables:
-                    config = {"variables": variables, **mark}
-                    self.builder.layers.append(Layer(module_name, own.type, "custom", config))
+                    row = self.layer(module_name, own.type, {"variables": variables, **mark}, own.place)
+                    self.builder.layers.append(row._replace(kind="custom"))
             if isinstance(own, BuiltIn) and own.is_tied:
                 words = f"a weight of {module_name} is another one of the model: its parameters are counted twice here"
                 self.opened.append(self.interpreter.unknown(words))

@@ -192,7 +192,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     model = _with_pasted_error(program, module, model)
     opened = [(program._located(one), "") for one in run.opened]
     if not given:
-        model = model if supposed else _without_input(model, names)
+        model = model if supposed else _without_input(model, names, module)
         words = f"the input of {_class_name(module)} has no shape in the code"
         first = _first_asked(module)
         reason = Unknown(f"{words}{f'; {first}' if first else ''}", lacks="shape")
@@ -206,7 +206,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         grade="open" if model.faults or opened or run.unregistered else grade_of(assumed, opened),
     )
     wanted = tuple(given) or tuple(names)
-    return model._replace(source_code=SourceCode(partial(_again, program, found, wanted)))
+    return model._replace(source_code=SourceCode(lambda: run.returned, partial(_again, program, found, wanted)))
 
 
 def _with_pasted_error(program: Program, module: Any, model: Model) -> Model:
@@ -235,16 +235,15 @@ def _again(program: Program, found: Found, names: Sequence[str], shapes: InputSh
     return read_model(program, found, {name: shapes[name] for name in names})
 
 
-def _without_input(model: Model, names: Sequence[str]) -> Model:
+def _without_input(model: Model, names: Sequence[str], module: Any) -> Model:
     """The model with inputs of unknown shapes: its modules are counted."""
     from layerexplain.frontends.model_builder import ModelBuilder
     from layerexplain.model import Layer
 
     builder = ModelBuilder({layer.name for layer in model.layers})
+    config = {"batch_shape": None, "dtype": _dtype_for(module, 1), "batch_axis": batch_axis(module)}
     for name in names:
-        builder.add_input(
-            Layer(builder.names.take(name), "InputLayer", "layer", {"batch_shape": None, "dtype": "float32"})
-        )
+        builder.add_input(Layer(builder.names.take(name), "InputLayer", "layer", config))
     built = builder.model(model.name, [], type_=model.type)
     return model._replace(layers=(*built.layers, *model.layers), calls=built.calls, inputs=built.inputs)
 
@@ -278,11 +277,18 @@ def _asked_shapes(module: Any, names: Sequence[str]) -> dict[str, tuple[Sequence
     return {names[0]: (shape, "float32")} if known else {}
 
 
+_SHAPES = {"Linear": "{}", "Conv1d": "{},28", "Conv2d": "{},28,28", "Conv3d": "{},8,28,28"}
+"""An input for a first module, by its type: the size that it takes, and others as examples."""
+
+
 def _first_asked(module: Any) -> str:
     """What shape the first module asks for, in words."""
     for one in named_modules(module).values():
         if isinstance(one, BuiltIn) and one.children is None:
-            for key, words in (("in_channels", "channels"), ("in_features", "features"), ("input_size", "features")):
+            for key, words in (("in_channels", "channel"), ("in_features", "feature"), ("input_size", "feature")):
                 if isinstance(one.config.get(key), int):
-                    return f"its first module, {one.type}, takes {one.config[key]} {words}"
+                    size = one.config[key]
+                    shape = _SHAPES.get(one.type, "9,{}" if key == "input_size" else "").format(size)
+                    example = f", as in --input {shape}" if shape else ""
+                    return f"its first module, {one.type}, takes {size} {words}{'s' * (size != 1)}{example}"
     return ""

@@ -55,6 +55,10 @@ class Array(Record, Value):
     classes: int | None = None
     dtype: str = "float32"
 
+    def numbers(self) -> tuple[ProgramValue, ...]:
+        rows = self.shape[0] if self.shape else 0
+        return self.shape, self.values or range(rows if rows is not None and rows <= _MOST_ROWS else 0)
+
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return attribute(self, name)
 
@@ -92,7 +96,6 @@ class Array(Record, Value):
         return kind.last == "ndarray"
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        evaluator.budget.look_at(*args)
         evaluator.budget.look(places(self.shape) if is_small(self.shape) else 0)
         return call_method(self, name, args, kwargs)
 
@@ -124,6 +127,8 @@ def array_of(value: ProgramValue) -> ProgramValue:
         return Array((), (value,), None, "int64" if isinstance(value, int) else "float64")
     if type(value) not in (list, tuple, range) or not fits(value):
         return Unknown("an array of values that are not known")
+    if {*map(type, value)} <= {int, float}:
+        return Array((len(value),), tuple(value), None, "int64" if value and type(value[0]) is int else "float64")
     rows = [array_of(one) for one in value]
     unknown = next((one for one in rows if isinstance(one, Unknown)), None)
     if unknown is not None:
@@ -132,7 +137,7 @@ def array_of(value: ProgramValue) -> ProgramValue:
     if len(shapes) > 1:
         return Unknown("an array of rows of different lengths")
     inner = shapes.pop() if shapes else ()
-    known = all(row.values is not None for row in rows)
+    known = all([row.values is not None for row in rows]) and sum([len(row.values) for row in rows]) <= MOST_ITEMS
     values = tuple([one for row in rows for one in row.values]) if known else None
     return Array((len(rows), *inner), values, None, rows[0].dtype if rows else "float64")
 
@@ -222,8 +227,9 @@ def operate(name: str, left: object, right: object) -> ProgramValue:
     if one is not None and other is not None and shape in (first.shape, second.shape):
         lengths = {len(one), len(other)}
         if first.shape == second.shape or 1 in lengths:  # a number goes with each value of the other
+            budget = Budget()
             pairs = zip(*(each * max(lengths) if len(each) == 1 else each for each in (one, other)), strict=True)
-            result = [binary(name, a, b, Budget()) for a, b in pairs]
+            result = [binary(name, a, b, budget) for a, b in pairs]
             values = None if any(isinstance(value, Unknown) for value in result) else tuple(result)
     if not shape and values is not None:
         return values[0]
@@ -414,8 +420,9 @@ def folded(name: str, array: Array, args: Arguments, kwargs: Keywords) -> Progra
 def product(values: Iterable[ProgramValue]) -> ProgramValue:
     """Return all values multiplied; Unknown where one of them is, or where the product is too large."""
     result: ProgramValue = 1
+    budget = Budget()
     for one in values:
-        result = one if isinstance(one, Unknown) else binary("Mult", result, one, Budget())
+        result = one if isinstance(one, Unknown) else binary("Mult", result, one, budget)
         if isinstance(result, Unknown):
             break
     return result

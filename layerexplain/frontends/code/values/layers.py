@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from layerexplain.frontends.code.bounds import MOST_ITEMS
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Evaluator,
@@ -145,6 +146,8 @@ class LayerValue(Identity):
         """What the program gave it as attributes, `layer.size = 3`."""
         self.reason: Unknown | None = None
         """Why nothing is known of what it computes."""
+        self.missing: list[Unknown] = []
+        """Values that are missing in arguments which its formula does not read: the strength of a regularizer."""
         self.callers: tuple[str, ...] = ()
         """Where the function was called that makes it, in words."""
         self.declaration: ProgramValue = None
@@ -210,6 +213,8 @@ class ModelValue(LayerValue):
         """Whether Keras has made a functional model of the layers of a Sequential one."""
         self.is_inner = False
         """Whether the `build` or the `call` of a class of the program made it: it is a part of that."""
+        self.weights_note = ""
+        """What is said of stored weights that the program loads into it; "" for none."""
         self.depends_on: set[ProgramValue] = set()
         """Choices and unknown values that its `call` met while it was followed."""
         self.before_build: dict[str, ProgramValue] | None = None
@@ -227,10 +232,11 @@ class ModelValue(LayerValue):
         return self.form == "own" and not self.config.get("model")
 
 
-def each_in(value: object, *, settings: bool = False) -> Iterator[ProgramValue]:
+def each_in(value: object, *, settings: bool = False) -> list[ProgramValue]:
     """Return what stands in a value, in order; of lists and dicts inside each other too, and of what `settings` are
     given."""
-    waiting, most = [value], 10_000
+    found: list[ProgramValue] = []
+    waiting, most = [value], MOST_ITEMS
     while waiting and most:
         most -= 1
         one = waiting.pop()
@@ -241,7 +247,8 @@ def each_in(value: object, *, settings: bool = False) -> Iterator[ProgramValue]:
         elif settings and isinstance(one, Setting):
             waiting += reversed(list(one.config.values()))
         else:
-            yield one
+            found.append(one)
+    return found
 
 
 def tensors_in(value: object) -> list[Tensor]:
@@ -251,7 +258,8 @@ def tensors_in(value: object) -> list[Tensor]:
 
 def unknown_in(value: object) -> Unknown | None:
     """Return the first unknown value in a value, at any depth."""
-    return next((one for one in each_in(value, settings=True) if isinstance(one, Unknown)), None)
+    found = [one for one in each_in(value, settings=True) if isinstance(one, Unknown)]
+    return found[0] if found else None
 
 
 def layer_of(value: object) -> LayerValue | None:

@@ -23,7 +23,7 @@ from layerexplain.frontends.code.values.tensors import Tensor
 _SEQUENCES = (list, tuple, str, range, bytes)
 _COLLECTIONS = (list, tuple, dict, set)
 _WITH_LENGTH = (str, list, tuple, dict, set, frozenset, range, bytes)
-_AT_ONCE = frozenset(["append", "add", "get", "pop"])
+AT_ONCE = frozenset(["append", "add", "get", "pop"])
 """Methods that go through no values."""
 _COMPLETE = (str, int, float, list, tuple, dict, bool)
 """Kinds all of whose attributes are known: one that they do not have is an error of the program."""
@@ -65,7 +65,7 @@ def get_item(value: ProgramValue, evaluator: Evaluator, key: ProgramValue) -> Pr
             if not isinstance(key, int | slice):
                 return evaluator.unknown("an item at a place that is not known")
             found = value[key]
-            evaluator.budget.make(len(found) if isinstance(key, slice) else 1)
+            evaluator.budget.make(len(found) if isinstance(key, slice) and type(found) is not range else 1)
             return found
         if type(value) is dict:
             if not evaluator.may_be_key(key):
@@ -94,7 +94,10 @@ def length(value: ProgramValue) -> ProgramValue:
     """Return `len(value)`."""
     if isinstance(value, Value):
         return value.length()
-    return len(value) if type(value) in _WITH_LENGTH else Unknown("the length of a value that is not known")
+    try:
+        return len(value) if type(value) in _WITH_LENGTH else Unknown("the length of a value that is not known")
+    except OverflowError as error:  # Python counts no further than an address goes
+        raise ProgramError("OverflowError", str(error)) from None
 
 
 def call(value: object, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
@@ -111,8 +114,8 @@ def call_method(value: object, evaluator: Evaluator, name: str, args: Arguments,
     """Return what `value.name(…)` gives."""
     if isinstance(value, Value):
         return value.call_method(evaluator, name, args, kwargs)
-    if name not in _AT_ONCE:
-        evaluator.budget.look_at(value, *args)
+    if name not in AT_ONCE:
+        evaluator.budget.look_at(value)
     if name in methods.CHANGES and type(value) in (list, dict, set):
         evaluator.mutate(value)
         if any(isinstance(one, LayerValue | Instance | Tensor) for one in args):

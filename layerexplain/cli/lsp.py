@@ -1,0 +1,38 @@
+"""`layerexplain lsp`: a language server for editors."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+_MISSING = "lsp needs pygls: pip install 'layerexplain[editor]'"
+
+
+@click.command("lsp", short_help="Serve editors: shapes and parameters beside the code, faults as they are typed.")
+@click.option("--stdio", is_flag=True, help="Speak over standard input and output, as always; many editors say so.")
+def command(stdio: bool) -> None:
+    """Run a language server over standard input and output. An editor starts it; docs/editor.md says how.
+
+    It knows Python files and notebooks with models of Keras or PyTorch, and YAML specs. Beside the line of each layer
+    stand its output shape and its parameters; what does not fit is underlined with what would mend it; the mouse over
+    a layer shows its formula. Nothing of a file is run.
+
+    A comment gives values that a file leaves open: `# layerexplain: n_hidden=128, input=28,28,1`.
+
+    \b
+    Examples:
+      layerexplain lsp
+      pip install 'layerexplain[editor]'             (what it needs)
+    """
+    try:
+        from layerexplain.editor.server import make_server
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("pygls", "lsprotocol"):
+            raise
+        raise click.UsageError(_MISSING) from None
+    sys.stdout.flush()
+    protocol = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever else is printed goes to the editor's log
+    make_server().start_io(stdout=protocol)

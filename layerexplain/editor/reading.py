@@ -1,0 +1,227 @@
+"""A text → what is known of its models: of each line what it gives, the models with their totals, and what is wrong."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from layerexplain import api
+from layerexplain.checks.findings import CheckReport
+from layerexplain.editor.settings import Settings, input_shapes, values_in
+from layerexplain.editor.texts import EditedText, Extent
+from layerexplain.errors import LayerExplainError, each_of
+from layerexplain.frontends.code.reader import program
+from layerexplain.frontends.code.sources import Text as Code
+from layerexplain.frontends.code.values.base import Place
+from layerexplain.frontends.code_source import CodeSource, each_model
+from layerexplain.frontends.spec.document import read_yaml_spec
+from layerexplain.model import Model, Shape
+from layerexplain.records import NamedTuple, grouped
+from layerexplain.report.data import LayerReport, Report
+
+_FRAMEWORKS = re.compile(rb"\b(keras|torch|tensorflow|tf_keras)\b")
+_SPEC = re.compile(rb"^(layers|define)[ \t]*:", re.MULTILINE)
+_MOST_MODELS = 40
+"""Models of one text that are read."""
+_NO_PYTHON = "is not Python"
+_OPTION = re.compile(r"give --set (\w\S*)|give --input (\S+)|give it with --input")
+"""How a note names an option of the command line, in place of which a comment stands here."""
+
+
+class LineResult(NamedTuple):
+    """What the code at a place gives: the layer that is called there (its path), the shapes, its parameters and MACs,
+    each None where it is not known, and why that is so. Of so many `stages` that begin at the place, as in
+    `conv(x).relu()`, each gives a result."""
+
+    span: Extent
+    layer: str
+    shapes: tuple[Shape | None, ...]
+    params: int | None = 0
+    macs: int | None = 0
+    reason: str = ""
+    stages: int = 1
+
+
+class ReadModel(NamedTuple):
+    """A model of a text: what it is asked for by, as it was read, its report, its findings (None where they cannot be
+    found), and where it is made."""
+
+    request: str
+    model: Model
+    report: Report
+    checked: CheckReport | None
+    span: Extent
+
+
+class Reading(NamedTuple):
+    """What is known of a text. `gaps` are the cells that are not read, since they do not parse."""
+
+    text: EditedText
+    results: tuple[LineResult, ...] = ()
+    models: tuple[ReadModel, ...] = ()
+    errors: tuple[LayerExplainError, ...] = ()
+    gaps: frozenset[str] = frozenset()
+    places: Places | None = None
+
+
+class Cancelled(Exception):
+    """A newer text is there."""
+
+
+def read_text(text: EditedText, settings: Settings, cancelled: Callable[[], bool] = lambda: False) -> Reading:
+    """Read a text. Raises Cancelled where a newer one is there."""
+    content = text.content()
+    written = "\n".join([cell.text for cell in text.cells.values()])
+    values = {**settings.values, **values_in(written)}
+    if text.is_spec:
+        sources: Sequence[object] = [content] if _SPEC.search(content) else []
+    else:
+        sources = [CodeSource(text.path, "", values, content)] if _FRAMEWORKS.search(content) else []
+    if not sources:
+        return Reading(text)
+    code: Code | None = None
+    models: list[ReadModel] = []
+    errors: list[LayerExplainError] = []
+    try:
+        if not text.is_spec:
+            code = program(content, text.path, values).text
+            sources = each_model(sources[0])
+    except LayerExplainError as error:
+        lost = frozenset(text.cells) if error.fact.startswith(_NO_PYTHON) else frozenset()
+        return Reading(text, errors=() if lost else (*each_of(error),), gaps=lost)
+    places = Places(text, code)
+    for source in sources[:_MOST_MODELS]:
+        if cancelled():
+            raise Cancelled
+        try:
+            model = read_yaml_spec(content, text.path) if text.is_spec else api.read(source)
+            models.append(_read_model(model, getattr(source, "request", ""), values, places))
+        except LayerExplainError as error:
+            errors += each_of(error)
+    broken = frozenset(
+        {cell for cell in text.cells for words in (code.repaired if code else ()) if f"{cell} is not" in words}
+    )
+    results = [one for model in models for one in _results(model, places)]
+    return Reading(text, tuple(dict.fromkeys(results)), tuple(models), tuple(errors), broken, places)
+
+
+def _read_model(model: Model, request: str, values: dict[str, str], places: Places) -> ReadModel:
+    shapes = input_shapes(model, values)
+    model = model.at(shapes)
+    report = api.explain(model, inputs=shapes, detail=False, partial=True)
+    try:
+        checked = api.check(model, inputs=shapes)
+    except LayerExplainError:
+        checked = None
+    names = [re.split(r"\W", request)[0], model.name, model.type]
+    spans = [places.definitions[name] for name in names if name in places.definitions]
+    spans += [span for layer in model.layers if (span := places.at(layer.file, layer.line, layer.column))]
+    return ReadModel(
+        request, model, report, checked, spans[0] if spans else Extent(next(iter(places.text.cells)), 0, 0, 0, 0)
+    )
+
+
+# Places --------------------------------------------------------------------------------------------------------------
+
+
+class Places:
+    """Where expressions of a text begin and end."""
+
+    def __init__(self, text: EditedText, code: Code | None) -> None:
+        self.text = text
+        nodes = [] if code is None else [one for one in ast.walk(code.tree) if isinstance(one, ast.expr)]
+        self._locate = (lambda line: Place("", line)) if code is None else code.locate
+        self.nodes = grouped((self.span(one)[:3], one) for one in nodes)
+        """Expressions by their beginnings, the outer ones first."""
+        self.calls = [one for one in nodes if isinstance(one, ast.Call)]
+        self.definitions = {
+            name: self.span(one) for one in (code.tree.body if code is not None else ()) for name in _defined(one)
+        }
+        """Where names of the program were given to what they stand for last."""
+
+    def span(self, node: ast.expr | ast.stmt) -> Extent:
+        """Return where an expression or a statement stands."""
+        first, last = (self._locate(line) for line in (node.lineno, node.end_lineno or node.lineno))
+        return Extent(first.file, first.line - 1, node.col_offset, last.line - 1, node.end_col_offset or 0)
+
+    def call_at(self, file: str | None, line: int | None, column: int | None) -> ast.Call | None:
+        """Return the innermost call that begins at a place, which makes a layer; None where none does."""
+        nodes = self.nodes.get((self.text.cell_of(file) or "", (line or 0) - 1, (column or 0) - 1), ())
+        calls = [one for one in nodes if isinstance(one, ast.Call)]
+        return calls[-1] if calls else None
+
+    def stages(self, span: Extent) -> int:
+        """Return how many operations begin where an expression does: calls, operators, items."""
+        nodes = self.nodes.get(span[:3], [])
+        makers = [one.func for one in nodes if isinstance(one, ast.Call)]
+        kinds = (ast.Call, ast.BinOp, ast.Subscript)
+        return sum([isinstance(one, kinds) and one not in makers for one in nodes]) or 1
+
+    def at(self, file: str | None, line: int | None, column: int | None, *, innermost: bool = False) -> Extent | None:
+        """Return the expression that begins at a place, the outermost or the `innermost` call; the line where none
+        does, and None for a place in another file."""
+        cell = self.text.cell_of(file)
+        if cell is None or line is None:
+            return None
+        call = self.call_at(file, line, column) if innermost else None
+        nodes = [call] if call is not None else self.nodes.get((cell, line - 1, (column or 0) - 1))
+        return self.span(nodes[0]) if nodes else self.text.whole_line(cell, line - 1)
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        return [node.name]
+    return [one.id for one in node.targets if isinstance(one, ast.Name)] if isinstance(node, ast.Assign) else []
+
+
+# Results -------------------------------------------------------------------------------------------------------------
+
+
+def _results(read: ReadModel, places: Places) -> list[LineResult]:
+    """Return what the lines of a model give, in the order in which it computes."""
+    model = read.model
+    found = [*_rows(model, read.report.layers, places, read.report)]
+    taken = {one.span for one in found}
+    for inner in model.source_code.results() if model.source_code is not None else ():
+        span = places.at(inner.file, inner.line, inner.column)
+        if span is not None and span not in taken and None not in inner.shapes:
+            parts = [row for row in read.report.layers if inner.layer and row.path.startswith(f"{inner.layer}.")]
+            counts = _sum([row.params for row in parts]), _sum([row.macs for row in parts])
+            found.append(LineResult(span, inner.layer, inner.shapes, *counts, stages=places.stages(span)))
+    return found
+
+
+def _sum(counts: Sequence[int | None]) -> int | None:
+    return None if None in counts else sum([one for one in counts if one is not None])
+
+
+def _rows(model: Model, rows: Sequence[LayerReport], places: Places, report: Report) -> Iterator[LineResult]:
+    by_name = {row.layer: row for row in rows}
+    layers = model.layers_by_name
+    of_layers = {(one.file, one.line, one.column) for one in model.layers if one.type != "InputLayer"}
+    for call in model.calls:
+        row, layer = by_name.get(call.layer), layers.get(call.layer)
+        at = call if call.line else layer
+        if row is None or layer is None or at is None:
+            continue
+        if layer.type == "InputLayer" and (layer.file, layer.line, layer.column) in of_layers:
+            continue  # its shape is an argument of the first layer
+        if layer.model is not None and not call.index:
+            yield from _rows(layer.model, row.layers, places, report)
+        span = places.at(at.file or layer.file, at.line, at.column)
+        if span is None:
+            continue
+        shapes = row.calls[call.index].output_shapes if call.index < len(row.calls) else row.output_shapes
+        why, stages = _why_open(row, shapes, report), places.stages(span)
+        yield LineResult(span, row.path, shapes, row.params, row.macs, why, stages)
+
+
+def _why_open(row: LayerReport, shapes: Sequence[Shape | None], report: Report) -> str:
+    """Return why the shape or the parameters of a layer are not known; "" where they are."""
+    if shapes and None not in shapes and row.params is not None:
+        return ""
+    own = [note.message for note in report.notes if note.layer == row.path]
+    general = [note.message for note in report.notes if note.code in ("open", "unknown-input", "not-derived")]
+    why = next(iter([*row.faults, *own, *general]), "its shape is not known")
+    return _OPTION.sub(lambda found: f"write `# layerexplain: {found[1] or found[2] or 'input=SHAPE'}`", why)
