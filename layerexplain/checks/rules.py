@@ -162,8 +162,9 @@ def follow_rules(
         found += over_budget(model, shapes_for(model, inputs), budgets)
     in_order = _in_order(found, model)
     said = tuple([fault.fact for fault in faults])
-    notes = tuple([n for n in _unchecked(network) if not n.message.startswith(said) and n.layer not in seen_behind])
-    return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, in_order, notes)
+    notes = [n for n in _unchecked(network) if not n.message.startswith(said) and n.layer not in seen_behind]
+    notes += [Note(n.code, None, n.message) for n in model.notes if n.code in ("open", "open-setting")]
+    return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, in_order, tuple(notes))
 
 
 def _behind_faults(network: Network, rules: Sequence[Rule], found: list[Finding]) -> frozenset[str]:

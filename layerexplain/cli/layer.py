@@ -248,11 +248,45 @@ def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[
     else:
         changed = parse_arguments(second, _positional(left.type, left.code))
         right = left._replace(arguments={**left.arguments, **changed})
-    for one in (left, right):
-        if not one.inputs:
-            raise _no_shape(api.layer_type(one.type, one.code))
+    left, right = _completed(left, right), _completed(right, left)
+    if not left.inputs or not right.inputs:
+        left, right = _on_example(left, right, output)
     sheets = side_by_side(_report(left), _report(right), _titles(left, right))
     emit(output, lambda look: printed(sheets(output.format), output.format, look, several=True))
+
+
+def _completed(one: _Asked, other: _Asked) -> _Asked:
+    """Return a layer with the required arguments that were not typed: those of the other layer, else of the example."""
+    entry = api.layer_type(one.type, one.code)
+    example = parse_arguments(entry.example)
+    lacking = [
+        argument.name for argument in entry.arguments if argument.is_required and argument.name not in one.arguments
+    ]
+    theirs = {argument.name: argument.default for argument in api.layer_type(other.type, other.code).arguments}
+    known = {**example, **{name: one for name, one in theirs.items() if one is not None}, **other.arguments}
+    added = {name: known[name] for name in lacking if name in example}
+    if added:
+        note(
+            f"{one.type} is compared with {', '.join([f'{name}={flow_text(value)}' for name, value in added.items()])}"
+        )
+    return one._replace(arguments={**one.arguments, **added})
+
+
+def _on_example(left: _Asked, right: _Asked, output: Output) -> tuple[_Asked, _Asked]:
+    """Return two layers that were typed without an input on that of the example of one which both take. Raises the
+    error that an input is missing where there is none, and for formats that programs read."""
+    for one in (left, right) if output.format == "table" else ():
+        entry = api.layer_type(one.type, one.code)
+        shapes = tuple(map(parse_input, entry.example_inputs))
+        both = left._replace(inputs=left.inputs or shapes), right._replace(inputs=right.inputs or shapes)
+        try:
+            for side in both:
+                _report(side)
+        except ShapeError:
+            continue
+        note(f"no {INPUT} is given; compared on {' '.join(f'{INPUT} {shape}' for shape in entry.example_inputs)}")
+        return both
+    raise _no_shape(api.layer_type(right.type if left.inputs else left.type, left.code))
 
 
 def _titles(left: _Asked, right: _Asked) -> tuple[str, str]:
@@ -262,6 +296,8 @@ def _titles(left: _Asked, right: _Asked) -> tuple[str, str]:
     defaults = {one.name: one.default for one in api.layer_type(left.type, left.code).arguments}
     sides = [{**defaults, **one.arguments} for one in (left, right)]
     names = [name for name in sides[0] | sides[1] if sides[0].get(name) != sides[1].get(name)]
+    if not names:
+        return left.type, right.type
     ours, theirs = [", ".join([f"{name}={flow_text(side.get(name))}" for name in names]) for side in sides]
     return f"{left.type}({ours})", f"{left.type}({theirs})"
 

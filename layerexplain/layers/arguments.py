@@ -300,6 +300,9 @@ Activation = Annotated[
         plain=False,
     ),
 ]
+_NO_SIZES: tuple[Any, ...] = (Number, Numeral, Epsilon, Strength, NonNegative, Share, Activation)
+WITHOUT_SIZES = frozenset([one.words for one in _NO_SIZES])
+"""The words of kinds of arguments on which no shape depends."""
 PaddingAmounts = Annotated[
     Any,
     Check(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import NOTHING_BOUND
-from layerexplain.errors import LayerExplainError, ShapeError, WindowError
+from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError, WindowError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, tensor
 from layerexplain.lang.names import identifier
@@ -105,6 +105,8 @@ def failed(
             error.edits = (*error.edits, *[cure.edit for cure in found if cure.edit is not None])
     if call.callers:
         error.fact += f"; called from {', '.join(call.callers)}"
+    if isinstance(error, ArgumentError) and _is_open(walk, layer):
+        error.fact = "an argument of it is not known"
     walk.faults.keep(error, specs, layer.kind)
     if declaration is not None:
         walk.guesses.after(layer, call.index, declaration, sources, specs)
@@ -113,6 +115,12 @@ def failed(
     walk.notes.append(Note("not-derived", error.layer, error.fact))
     walk.tensors.put_recorded(call, [])
     return TracedCall(call, sources, tuple(specs), declaration=declaration)
+
+
+def _is_open(walk: NetworkTracer, layer: Layer) -> bool:
+    """Return whether code leaves an argument of a layer open, which is None until it is given."""
+    open_here = any(note.code == "open" and note.layer == layer.name for note in walk.scope.model.notes)
+    return open_here and None in layer.config.values()
 
 
 def _name_cause(walk: NetworkTracer, error: WindowError, sources: Sequence[TensorRef]) -> None:

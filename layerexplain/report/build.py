@@ -95,7 +95,7 @@ def build(
     if model.declarations or serve is not None:
         from layerexplain.report.serving import language_model_of
 
-        language, served = language_model_of(network, sums, serve, memory)
+        language, served = language_model_of(network, sums, rows, serve, memory)
         notes = (*notes, *(language.notes if language is not None else ()))
     return Report(
         source=model.source,

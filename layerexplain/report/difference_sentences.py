@@ -42,9 +42,11 @@ def difference_sentences(left: LayerReport, right: LayerReport, titles: tuple[st
         _learned,
         _returns,
     ]
+    pairs = [(fact, fact(left, ours), fact(right, theirs)) for fact in facts]
     said = []
-    for fact in facts:
-        one, other = fact(left, ours), fact(right, theirs)
+    if not (left.params or right.params) or all(one == other for _, one, other in pairs):  # what they do differs
+        said = [f"{title}: {one.sentence}" for title, one in zip(titles, (ours, theirs), strict=True)]
+    for fact, one, other in pairs:
         if one == other:
             said += [f"Both {_of_both(one)}."] if one and fact in (_reads, _learned, _returns) else []
         else:
@@ -121,8 +123,8 @@ def _has_batch(axis: str) -> bool:
 
 def _training(layer: LayerReport, explanation: Explanation) -> str:
     if explanation.training and explanation.training != (SAME_IN_TRAINING,):
-        return "works otherwise in training than at inference"
-    return "works the same in training as at inference"
+        return "computes something else in training than at inference"
+    return "computes the same in training as at inference"
 
 
 def _learned(layer: LayerReport, explanation: Explanation) -> str:

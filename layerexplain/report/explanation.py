@@ -136,12 +136,14 @@ def _input_names(definition: Definition, count: int) -> tuple[str, ...]:
 
 def _unknown(at: Placed) -> Explanation:
     """Return a layer without a formula: what the source says of it, and no more."""
-    row, layer, calls, _, _ = at
+    row, layer, calls, around, _ = at
     if calls and (declaration := calls[0].declaration) is not None and declaration.facts.runs_code:
         said = "Custom code, which is not executed; what it computes is not known."
     elif (is_uncalled := layer.config.get("uncalled")) is not None:
         if row.notes:
-            said = _refused(layer.type)
+            said = _REFUSED
+        elif any(None in one.outputs for one in around.network.calls if _is_input(one, around)):
+            said = _NO_INPUT
         else:
             ends = "The model makes it and never calls it." if is_uncalled else "Reading ends before it is called."
             said = f"{ends} Its parameters count all the same."
@@ -165,21 +167,25 @@ def _unknown(at: Placed) -> Explanation:
     )
 
 
+def _is_input(traced: TracedCall, around: Neighbours) -> bool:
+    return around.network.layer(traced.name).type == "InputLayer"
+
+
 def _why_unknown(at: Placed) -> str:
     row, layer, calls, around, _ = at
     declared = layer.kind != "operation" and any(traced.declaration is not None for traced in calls)
     if layer.model is None and not declared:
         return "Its formula is not known."
-    what = "This model" if layer.model is not None else layer.type
     if row.notes and all(spec is not None for traced in calls for spec in traced.inputs):
-        return _refused(what)
+        return _REFUSED
     cause = around.first_unknown(calls)
-    words = "; give it with --input" if cause is None else f", because that of '{cause}' is not"
-    return f"{what} has a known formula, but the shape of its input is not known{words}."
+    if cause is not None:
+        return f"Not computed: the output shape of '{cause}' is not known."
+    return _NO_INPUT
 
 
-def _refused(what: str) -> str:
-    return f"{what} has a known formula, but not for this input or these arguments; see the notes."
+_REFUSED = "Not computed; the notes say why."
+_NO_INPUT = "Not computed: the shape of its input is not known; give it with --input."
 
 
 def _formula(row: LayerReport) -> tuple[Statement, ...]:

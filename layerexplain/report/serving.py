@@ -11,8 +11,10 @@ from layerexplain.report.language_model import LanguageModel, language_model
 from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from layerexplain.network.traced import Network
-    from layerexplain.report.data import Totals
+    from layerexplain.report.data import LayerReport, Totals
     from layerexplain.report.explanation_data import Memory
 
 BITS = {
@@ -136,7 +138,7 @@ def serving(
 
 
 def language_model_of(
-    network: Network, totals: Totals, asked: ServingOptions | None, memory: Memory | None
+    network: Network, totals: Totals, rows: Sequence[LayerReport], asked: ServingOptions | None, memory: Memory | None
 ) -> tuple[LanguageModel | None, Serving | None]:
     """Return what is known of a language model, and what running it takes where that is asked.
 
@@ -145,7 +147,7 @@ def language_model_of(
     own = network.model.arguments.get("dtype")
     stored = own if isinstance(own, str) and own in BITS else "bfloat16"
     dtype = (asked.dtype if asked is not None else None) or stored
-    found = language_model(network, totals, dtype, bits_of(dtype) / 8)
+    found = language_model(network, totals, rows, dtype, bits_of(dtype) / 8)
     if found is None:
         if asked is not None:
             needed = "dtype, weights_dtype and hardware are of language models: layers that keep a cache of each token"

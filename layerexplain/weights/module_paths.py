@@ -11,6 +11,7 @@ from layerexplain.attribute_path import Steps, layer_steps
 from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
 from layerexplain.lang.expr import Expr
+from layerexplain.layers.registry import TORCH
 from layerexplain.model import Note
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
@@ -25,8 +26,15 @@ _BUFFERS = re.compile(r"\.(attn\.(bias|masked_bias)|rotary_emb\.inv_freq|attenti
 """What older versions of transformers stored beside weights: masks, frequencies and the numbers of positions."""
 
 
+_OLDER_PATH = ("vision_tower.vision_model.", "vision_tower.")
+"""What older versions of transformers called the part that sees images, and what today's calls it."""
+
+
 def module_path(layer: WeightedLayer, weight: Expr) -> str:
-    """Return the path of a weight. An object whose name begins with a slash hangs in the layer's own place."""
+    """Return the path of a weight. An object whose name begins with a slash hangs in the layer's own place; a parameter
+    of the program's own classes is its own layer."""
+    if layer.layer.type in (f"{TORCH}Parameter", f"{TORCH}Buffer"):
+        return ".".join(layer.path)
     at = ".".join([str(step) for step in weight.attrs["at"]])
     names = layer.path[:-1] if at.startswith("/") else layer.path
     return ".".join(filter(None, [*names, at.lstrip("/"), str(weight.attrs["name"])]))
@@ -47,7 +55,7 @@ class _Found(NamedTuple):
 class _Matching:
     def __init__(self, stored: WeightFile) -> None:
         self.stored = stored
-        self.tensors = {tensor.path: tensor for tensor in stored.parameters}
+        self.tensors = {tensor.path.replace(*_OLDER_PATH): tensor for tensor in stored.parameters}
         self.taken: set[str] = set()
         self.notes: list[Note] = []
         self.packed: dict[str, list[str]] = {}

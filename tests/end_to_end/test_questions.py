@@ -83,7 +83,9 @@ def piped(command: str, text: str) -> tuple[str, str]:
 @pytest.mark.parametrize("command", ["summary", "explain"])
 def test_missing_values_have_one_line_that_gives_them_all(command: str) -> None:
     out, _ = piped(command, OPEN)
-    assert "2 values are missing. Give them all: --set n_hidden=VALUE --set rate=VALUE\n" in out
+    assert (
+        "2 values are missing. Give them all, with your values in place of these: --set n_hidden=16 --set rate=0.5\n"
+    ) in out
     assert "values are missing" not in piped(command, OPEN.replace("rate", "0.5"))[0]
 
 

@@ -68,7 +68,7 @@ def test_the_table_of_weights_does_not_say_0(unbuilt: Path) -> None:
 
 def test_a_layer_of_keras_is_called_known(unbuilt: Path) -> None:
     text = run("explain", unbuilt, "first").output
-    assert "Dense has a known formula, but the shape of its input is not known; give it with --input." in text
+    assert "Not computed: the shape of its input is not known; give it with --input." in text
     assert "nothing is learned" not in text
     assert "units=4" in text
 
@@ -142,7 +142,7 @@ def test_a_lambda_of_a_spec(arguments: str, tmp_path: Path) -> None:
     assert (row["output_shapes"], row["notes"]) == (shapes, [note])
     text = run("explain", path).output
     assert "file" not in text.replace(str(path), "")
-    assert ("because that of 'lambda' is not" in text) == (shapes == [None])
+    assert ("the output shape of 'lambda' is not known" in text) == (shapes == [None])
 
 
 GROUPS = {

@@ -31,8 +31,8 @@ TYPES = [
     ("BatchNormalization --vs LayerNormalization --input 10,4", [
         "normalizes by a stored mean and variance, and in training by those of the batch; "
         "LayerNormalization normalizes by the mean and variance of each example.",
-        "BatchNormalization works otherwise in training than at inference; "
-        "LayerNormalization works the same in training as at inference.",
+        "BatchNormalization computes something else in training than at inference; "
+        "LayerNormalization computes the same in training as at inference.",
         "BatchNormalization learns 16 parameters = 4 × 4, 8 trainable; LayerNormalization learns 8 parameters = 2 × 4.",
     ]),
     ("UpSampling2D --vs Conv2DTranspose 3 3 strides=2 --input 8,8,5", [
@@ -54,6 +54,14 @@ TYPES = [
         "Both learn nothing.",
         "Flatten returns (None, 320); GlobalAveragePooling2D returns (None, 5).",
     ]),
+    ("lstm --vs gru", ["LSTM learns 1,408 parameters = 4 gates × 16 units", "GRU learns 1,104 parameters = 3 gates"]),
+    ("LSTM 7 --vs GRU", ["Both read all 9 steps", "GRU learns 294 parameters = 3 gates × 7 units × (5 inputs"]),
+    ("maxpooling2d 3 --vs averagepooling2d", [
+        "MaxPooling2D: Takes the maximum of each 3×3 window",
+        "AveragePooling2D: Averages each 3×3 window",
+        "Both return (None, 9, 9, 3).",
+    ]),
+    ("Dropout --vs SpatialDropout2D", ["Dropout: In training, sets each value to 0", "sets whole channels to 0"]),
     ("LSTM 8 --vs return_sequences=true --input 10,4", [
         "Both learn 416 parameters",
         "LSTM(return_sequences=false) returns (None, 8); LSTM(return_sequences=true) returns (None, 10, 8).",

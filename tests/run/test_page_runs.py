@@ -22,7 +22,7 @@ from layerexplain.ops import load_all
 from layerexplain.render.page.scripts import script
 from layerexplain.report.element_forms import form_of
 from layerexplain.run.page_program import NoProgram, packed_weights, page_program
-from tests.support.browser import shown
+from tests.support.browser import NEXT_FRAME, shown, until
 from tests.support.drawn_values import TYPES, definitions, values_for
 from tests.support.paths import ROOT
 
@@ -250,21 +250,12 @@ def digits() -> str:
     return layerexplain.page(DIGITS, weights="f32")
 
 
-def until(page: Any, holds: str, arg: Any = None) -> None:
-    """Wait until an expression, or a function of `arg`, holds in a page."""
-    for _ in range(400):
-        if page.evaluate(holds, arg):
-            return
-        page.wait_for_timeout(25)
-    raise AssertionError(f"not so within 10 s: {holds}")
-
-
 @contextmanager
 def ran(html: str, folder: Path, anchor: str = "") -> Iterator[Any]:
     """A page after the first run of its model."""
     with shown(html, folder, anchor) as page:
         until(page, "window.layerexplain.data.live.hasRun")
-        page.wait_for_timeout(50)  # it is drawn in the next frame
+        page.evaluate(NEXT_FRAME)
         yield page
 
 

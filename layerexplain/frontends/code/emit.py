@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import SpecError
+from layerexplain.frontends.code.examples import SIZE, stand_in, with_example
 from layerexplain.frontends.code.graphs import Graph, flat, loose_error
 from layerexplain.frontends.code.library.keras.names import inside_keras, resolve_keras_name
 from layerexplain.frontends.code.shapes import (
@@ -135,6 +136,8 @@ class Emitter:
     def __init__(self, library: Graphs) -> None:
         self.library = library
         self.gaps: list[tuple[Unknown, str]] = []
+        self.missing: list[tuple[Unknown, str]] = []
+        """Values that are missing and on which no formula hangs, each with the layer."""
         self.notes: list[Note] = []
         self.faults: list[ProgramValue] = []
         self.deep = 0
@@ -150,6 +153,8 @@ class Emitter:
         """Return the model of what code made."""
         for unknown in value.open:
             self.gaps.append((unknown, ""))
+        if value.weights_note:
+            self.notes.append(Note("stored-weights", None, value.weights_note))
         self.deep += 1
         try:
             graph = self.library.graph(value) if self.deep <= _DEEPEST else None
@@ -347,10 +352,12 @@ class Emitter:
             config["trainable"] = False
         if layer.reason is not None:
             self._open(layer.reason, name)
+        self.missing += [(one, name) for one in layer.missing]
         for key, value in config.items():
             if (unknown := unknown_in(value)) is not None:
-                self._open(unknown, name)
-                config[key] = None
+                config[key], words = stand_in(layer.type, key)
+                reason = f"{unknown.reason}; {words}" if words else unknown.reason
+                self._open(with_example(unknown, layer.type, key, value)._replace(reason=reason), name)
         result = Layer(name, layer.type, layer.kind, config)  # type: ignore[arg-type]
         return result if layer.declaration is None else result._replace(declaration=layer.declaration)
 
@@ -434,7 +441,7 @@ class Emitter:
         if implied is None or self.deep <= 1:
             sizes = [one for one in shape if isinstance(one, Unknown)] if type(shape) in (tuple, list) else []
             why = unknown or Unknown("the shape of the input is not known", layer.place.line)
-            for one in sizes[:20] or [why]:
+            for one in [size._replace(example=SIZE) for size in sizes[:20]] or [why]:
                 self._open(one, name)
         return {"batch_shape": None, "dtype": dtype}
 
@@ -447,7 +454,7 @@ def settings(value: ProgramValue) -> ProgramValue:
     if isinstance(value, Symbol | Function):  # one of the program, whatever Keras has under that name
         return value.last if isinstance(value, Symbol) else f"{value.name}()"
     if isinstance(value, Setting):
-        config = {key: settings(one) for key, one in value.config.items()}
+        config = {key: settings(one) for key, one in value.config.items() if unknown_in(one) is None}
         if isinstance(value.config.get("learning_rate"), Symbol | Function):  # the rate is what it gives
             del config["learning_rate"]
         return {"class_name": value.class_name, "config": {key: one for key, one in config.items() if one is not None}}

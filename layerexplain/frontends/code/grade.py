@@ -31,6 +31,8 @@ def words_of(unknown: Unknown) -> str:
 
     >>> words_of(Unknown("it comes from x_train.shape", 12, "input_shape"))
     'line 12: input_shape is not known: it comes from x_train.shape; give --set input_shape=VALUE'
+    >>> words_of(Unknown("it is not defined in this code", 3, "n_hidden", example="128"))
+    'line 3: n_hidden is not known: it is not defined in this code; give for example --set n_hidden=128'
     """
     where = f"{unknown.file}:{unknown.line}" if unknown.file else f"line {unknown.line}"
     place = f"{where}: " if unknown.line else ""
@@ -42,4 +44,5 @@ def words_of(unknown: Unknown) -> str:
     option = name if unknown.option is None else unknown.option
     if not name or not option:
         return f"{place}{unknown.reason}"
-    return f"{place}{name} is not known: {unknown.reason}; give --set {option}=VALUE"
+    given = f"for example --set {option}={unknown.example}" if unknown.example else f"--set {option}=VALUE"
+    return f"{place}{name} is not known: {unknown.reason}; give {given}"

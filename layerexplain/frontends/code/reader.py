@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections.abc import Container, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from types import MappingProxyType
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import Exhausted
 from layerexplain.frontends.code.emit import Emitter, settings
+from layerexplain.frontends.code.examples import missing_in, plain_names
 from layerexplain.frontends.code.frames import File, Frame
-from layerexplain.frontends.code.grade import grade_of, notes_of
+from layerexplain.frontends.code.grade import grade_of, notes_of, words_of
 from layerexplain.frontends.code.interpreter import Interpreter
 from layerexplain.frontends.code.library.keras.names import base_of
 from layerexplain.frontends.code.modules import Lender, Modules, package_of
@@ -192,17 +194,31 @@ class Program:
         """Return the model of a name (`encoder`, `build_model`, `Net`), or of a call (`build_model(classes=10)`)."""
         return self._requested(request)._replace(asked=request)
 
+    def names(self) -> list[str]:
+        """Return the names of the models of the program, in order."""
+        if self._is_torch():
+            from layerexplain.frontends.code.library import torch_runs
+
+            if torch_runs.uses_torch(self):
+                return [one.name for one in torch_runs.models(self)]
+        return [one.name for one in self.models()]
+
+    def _is_torch(self) -> bool:
+        """Return whether the program is one of PyTorch."""
+        classes = [one for one in self.frame.names.values() if isinstance(one, Class)]
+        of_torch = any((root := one.root()) is not None and root.path.startswith("torch.nn.") for one in classes)
+        return of_torch or self.interpreter.makes_torch_modules or "torch" in _imported(self.text.tree)
+
     def torch_model(self, request: str) -> Model | None:
         """Return the model of PyTorch that is asked for, or the only one; None where the program has none. Raises
         SourceError for several."""
-        classes = [one for one in self.frame.names.values() if isinstance(one, Class)]
-        of_torch = any((root := one.root()) is not None and root.path.startswith("torch.nn.") for one in classes)
-        if not of_torch and not self.interpreter.makes_torch_modules and "torch" not in _imported(self.text.tree):
+        if not self._is_torch():
             return None
         from layerexplain.frontends.code.library import torch_runs
 
         if request:
-            one = torch_runs.asked(self, request)
+            known = [found for found in torch_runs.models(self) if found.name == request]
+            one = known[0] if known else torch_runs.asked(self, request)
             return None if one is None else torch_runs.read_model(self, one)
         if not torch_runs.uses_torch(self):
             return None
@@ -270,13 +286,18 @@ class Program:
             for one in effects.assumptions
             if effects.precedes(one, last) or one in met
         ]
-        notes = [*notes_of(assumed, gaps), *interpreter.notes, *emitter.notes]
+        notes = [
+            *notes_of(assumed, gaps),
+            *self._missing_notes(found.value, emitter.missing),
+            *interpreter.notes,
+            *emitter.notes,
+        ]
         notes += [Note("repaired", None, words) for words in self.text.repaired if "cell" in words]
         notes += imports_of(self)
         faults, others = reaching(interpreter, found.value, bool(gaps), self.faults(emitter.faults))
         notes += [Note("fault", None, str(one)) for one in others]
         model = model._replace(
-            name=found.name if found.value.name in _AUTOMATIC else found.value.name,
+            name=found.name if _AUTOMATIC.fullmatch(found.value.name) else found.value.name,
             format="code",
             keras_version="2" if graphs_of(found.value).keras_2 else None,
             notes=tuple(notes),
@@ -339,7 +360,18 @@ class Program:
 
     def _located(self, unknown: Unknown) -> Unknown:
         place = self.locate(Place(unknown.file, unknown.line))
-        return unknown._replace(line=place.line, file=place.file)
+        plain = (unknown.option or unknown.name).rpartition(".")[2] in self._plain_names
+        return unknown._replace(line=place.line, file=place.file, example=unknown.example if plain else "")
+
+    @cached_property
+    def _plain_names(self) -> frozenset[str]:
+        return plain_names(self.text.tree)
+
+    def _missing_notes(self, model: ModelValue, in_layers: Sequence[tuple[Unknown, str]]) -> list[Note]:
+        """Return a note for each value that is missing in what a model is compiled with, or in what starts, penalizes
+        and constrains weights: all formulas and shapes are there without it."""
+        missing = [*in_layers, *[(one, "") for one in missing_in(model.compiled)]]
+        return [Note("open-setting", layer or None, words_of(self._located(one))) for one, layer in missing]
 
 
 def imports_of(program: Program) -> list[Note]:
@@ -359,7 +391,7 @@ def _imported(tree: ast.Module) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-_AUTOMATIC = frozenset({"sequential", "functional", "model"})
+_AUTOMATIC = re.compile(r"(sequential|functional|model)(_\d+)?")
 
 
 def _is_empty(model: ModelValue) -> bool:
@@ -412,7 +444,7 @@ def program(data: bytes, path: str | None, given: Mapping[str, str] = MappingPro
 
 def model_names(data: bytes, path: str | None, given: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """Return the names of the models of a program, in order."""
-    return [one.name for one in program(data, path, given).models()]
+    return program(data, path, given).names()
 
 
 def read_code(

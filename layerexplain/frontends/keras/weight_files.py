@@ -181,6 +181,10 @@ class _Opening(NamedTuple):
         if path is None:
             return None  # what else has weights has them in files beside it
         folder, name = folder_of(path), os.path.basename(path)
+        if head[8:9] == b"{":
+            from layerexplain.frontends.hugging_face.safetensors import safetensors_weights
+
+            return safetensors_weights(folder, {name})
         if name in _SAVED_MODEL:
             return self._of_saved_model(folder)
         if head.lstrip()[:1] == b"{" and b'"weight_map"' in head:

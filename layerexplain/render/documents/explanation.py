@@ -107,7 +107,7 @@ def _whole(report: Report, sections: Iterable[doc.Block], cost: bool) -> doc.Doc
             *step_facts(report),
             about_model,
             notes,
-            *missing_values(report),
+            *missing_values(report.notes),
             *last,
         )
     )

@@ -12,6 +12,7 @@ from layerexplain.checks.rules import Rule
 from layerexplain.records import grouped
 from layerexplain.render import document as doc
 from layerexplain.render.annotations import Annotation
+from layerexplain.render.documents.summary import missing_values
 from layerexplain.render.formats import Sheet, sheet
 from layerexplain.render.quantities import names_text, origin_text, plural
 from layerexplain.render.sections import Points, Section
@@ -81,7 +82,7 @@ def _document(report: CheckReport) -> doc.Document:
     left = [f"{plural(len(unseen), 'layer')} not looked at"] if unseen else []
     heading = doc.title(report.model_name, (origin, ", ".join([*(counts or ["nothing found"]), *left])))
     notes = doc.notes_block(doc.noted(report.notes))
-    return doc.Document((heading, *map(_section, groups.values()), notes))
+    return doc.Document((heading, *map(_section, groups.values()), notes, *missing_values(report.notes)))
 
 
 def note_lines(report: CheckReport) -> list[str]:

@@ -21,7 +21,7 @@ def folded(report: Report) -> Report:
     rows: list[LayerReport] = []
     for _, group in itertools.groupby(report.layers, key=_kind):
         alike = [*group]
-        rows += alike if len(alike) == 1 else [_of_all(alike)]
+        rows.append(_of_all(alike) if len(alike) > 1 else _block(*alike))
     return report._replace(layers=tuple(rows))
 
 
@@ -30,13 +30,18 @@ def _kind(row: LayerReport) -> Any:
     return tuple([(one.layer, one.formula, one.params) for one in row.layers]) or row.layer
 
 
+def _block(row: LayerReport) -> LayerReport:
+    """Return the row of a block as it stands alone, with the types of its layers."""
+    inside = [one.type for one in row.layers if one.type not in ("InputLayer", "Add")]
+    return row._replace(operation=", ".join(inside)) if inside and "Functional" not in inside else row
+
+
 def _of_all(rows: Sequence[LayerReport]) -> LayerReport:
-    first, last = rows[0], rows[-1]
+    first, last = _block(rows[0]), rows[-1]
     name = f"{first.layer} … {last.layer.rpartition('.')[2]}"
-    inside = [row.type for row in first.layers if row.type not in ("InputLayer", "Add")]
     sums: dict[str, Any] = {field: total([getattr(row, field) for row in rows]) for field in _SUMMED}
     return first._replace(
-        layer=name, type=f"{len(rows):,} × {first.type}", operation=f"each: {', '.join(inside)}", **sums
+        layer=name, type=f"{len(rows):,} × {first.type}", operation=f"each: {first.operation}", **sums
     )
 
 
@@ -62,7 +67,7 @@ def _facts(model: LanguageModel, report: Report) -> tuple[doc.Fact, ...]:
     if model.active != model.params:
         chosen = [f"{part.name} {part.active:,}" for part in model.parts if part.active != part.params]
         facts.append(doc.Fact("active", count_text(model.active), ("parameters that one token uses", *chosen)))
-    if model.tokens is None and len(report.inputs) > 1:
+    if model.tokens is None and len([one for one in report.inputs if str(one.dtype).startswith("int")]) > 1:
         pass  # a token of which text?
     elif model.tokens is None:
         facts.append(doc.Fact("a token", "", ("MACs and FLOPs need the length: give --input tokens=4096",)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.model import Note
 from layerexplain.render import document as doc
 from layerexplain.render.documents.layer_columns import (
     COLUMNS,
@@ -74,19 +75,21 @@ def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> 
         *training(report),
         *data_lines(report),
     )
-    return doc.Document((*parts, doc.notes_block(all_notes(report)), *missing_values(report)))
+    return doc.Document((*parts, doc.notes_block(all_notes(report)), *missing_values(report.notes)))
 
 
-def missing_values(report: Report) -> tuple[doc.Prose, ...]:
+def missing_values(notes: Iterable[Note]) -> tuple[doc.Prose, ...]:
     """Return one line that gives all the values that code leaves open, where there are several."""
     import re
 
-    said = [note.message for note in report.notes] if report.format == "code" else []
-    names = dict.fromkeys([found[1] for one in said if (found := re.search(r"; give --set ([\w.]+)=VALUE$", one))])
-    if len(names) < 2:
+    said = [re.search(r"; give (?:for example )?--set ([\w.]+)=(.+)$", note.message) for note in notes]
+    found = [one for one in said if one is not None]
+    values = {one[1]: one[2] for one in reversed(found)}
+    if len(values) < 2:
         return ()
-    given = " ".join([f"--set {name}=VALUE" for name in names])
-    return (doc.Prose((f"{len(names)} values are missing. Give them all: {given}",)),)
+    given = " ".join([f"--set {name}={values[name]}" for name in dict.fromkeys([one[1] for one in found])])
+    words = f"{len(values)} values are missing. Give them all, with your values in place of these: {given}"
+    return (doc.Prose((words,)),)
 
 
 def training(report: Report) -> tuple[doc.Prose, ...]:

@@ -21,7 +21,7 @@ from layerexplain.frontends.code.sources import read_text
 from layerexplain.frontends.code.values.program import Class
 from layerexplain.report.build import build
 from tests.support.hostile import ROOT
-from tests.support.large_programs import MOST_CALLS, START, a_twentieth
+from tests.support.large_programs import MOST_CALLS, START
 from tests.support.steps import at_most
 from tests.support.tries import tries
 
@@ -92,6 +92,10 @@ COUNTED = {
     "a function that is given each item": ("a = [1.5] * 9900\n" + "b = list(map(str, a))\n" * 90, STEPS),
     "lists in texts": ("a = (1.5,) * 9900\n" + "b = f'{a}'\n" * 90, LOOKS),
     "arguments in a text": ("b = ('{:900}' * 300).format(*[1] * 9000)\n" * 90, CELLS),
+    "fields of a record": (
+        "a = collections.namedtuple('T', [f'a{i}' for i in range(900)])(*range(900))\n" + "b = max(a)\n" * 3000, LOOKS
+    ),
+    "rows of an array": ("a = np.zeros((99, 9999))\n" + "b = max(a)\n" * 3000, LOOKS),
     "keys that are compared": (
         "a = {(i, 3): i for i in range(900)}\nk = tuple(range(9000))\n" + "b = k in a\n" * 90, LOOKS
     ),
@@ -109,9 +113,7 @@ COUNTED = {
 
 
 @pytest.mark.parametrize("name", COUNTED)
-def test_what_is_done_over_and_over_is_counted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for bound, most in a_twentieth().items():
-        monkeypatch.setattr(bounds, bound, most)
+def test_what_is_done_over_and_over_is_counted(name: str, small_bounds: None) -> None:
     code, ends = COUNTED[name]
     with at_most(MOST_CALLS):
         report = build(read_code(f"{START}{code}\nm.add(layers.Dense(u))\n".encode(), None, "m"))
@@ -126,18 +128,17 @@ def test_what_is_done_over_and_over_is_counted(name: str, monkeypatch: pytest.Mo
 
 TOO_MUCH = {
     "a chain": (
-        "import itertools\nc = itertools.chain(*[range(10**4)] * 10**4)\n", "goes through more than 4,000,000 values"
+        "import itertools\nc = itertools.chain(*[range(10**4)] * 10**4)\n", "goes through more than 200,000 values"
     ),
-    "layers": ("n = 0\nwhile n < 10**9:\n    n += 1\n    Dense(3)\n", "calls layers more than 5,000 times"),
-    "steps in a function": ("def f(n):\n    return f(n - 1) + f(n - 1) if n else 1\nf(35)\n", "has more than 600,000 steps"),
-    "values": ("x = [[i] * 9000 for i in range(9000)]\n", "makes more than 3,000,000 values"),
+    "layers": ("n = 0\nwhile n < 10**9:\n    n += 1\n    Dense(3)\n", "calls layers more than 250 times"),
+    "steps in a function": ("def f(n):\n    return f(n - 1) + f(n - 1) if n else 1\nf(35)\n", "has more than 30,000 steps"),
+    "values": ("x = [[i] * 9000 for i in range(9000)]\n", "makes more than 150,000 values"),
     "values that are gone through": ("x = [0] * 9000\n" + "y = sorted(x)\n" * 9000, "(goes through|makes) more than .* values"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TOO_MUCH)
-@pytest.mark.slow
-def test_too_much_is_called_so(name: str) -> None:
+def test_too_much_is_called_so(name: str, small_bounds: None) -> None:
     code, words = TOO_MUCH[name]
     with pytest.raises(SourceError, match=f":[0-9]+:[0-9]+: the program ({words}); it is read up to here") as caught:
         read(f"from keras.layers import Dense\n{code}".encode())

@@ -101,7 +101,7 @@ def test_above_a_folder_that_is_no_package_nothing_is_read(tmp_path: Path) -> No
     assert (report["model"]["grade"], report["totals"]["params"]) == ("open", None)
     assert [note["message"] for note in report["notes"] if note["code"] == "open"] == [
         "line 1: UNITS is not known: the relative import leads out of the package; nothing above it is read; "
-        "give --set UNITS=VALUE"
+        "give for example --set UNITS=16"
     ]
     given = json.loads(summary(tmp_path / "own/train.py", "--set", "UNITS=7").stdout)
     assert given["totals"]["params"] == 42

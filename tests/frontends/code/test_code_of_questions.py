@@ -99,7 +99,10 @@ def test_every_name_that_is_left_open_has_its_option(name: str) -> None:
     result = run("explain", "-", code=code)
     assert (result.exit_code, result.stderr) == (0, "")
     for key, (line, _) in left_open.items():
-        words = f"line {line}: {key} is not known: it is not defined in this code; give --set {key}=VALUE"
+        example = 32 if key in ("timesteps", "features", "max_len") else 16  # a size of an input, or units
+        words = (
+            f"line {line}: {key} is not known: it is not defined in this code; give for example --set {key}={example}"
+        )
         assert words in " ".join(result.stdout.split())
 
 

@@ -188,30 +188,33 @@ def test_a_notebook_of_the_older_format() -> None:
     assert grades(json.dumps(document).encode()) == {"a": "complete", "b": "complete"}
 
 
-UNREAD: list[tuple[str, str, dict[str, Any]]] = [
-    # a layer, the name that the note tells, the arguments of the layer once --set gives that name the value 3
-    ("layers.Dense(UNITS)", "config.UNITS", {"units": 3}),
-    ("layers.Dense(s.units)", "settings.units", {"units": 3}),
-    ("layers.Dense(2 * s.deep.units)", "settings.deep.units", {"units": 6}),
-    ("layers.Dense(-s.units + 7)", "settings.units", {"units": 4}),
-    ("layers.Dense(int(UNITS))", "config.UNITS", {"units": 3}),
-    ("layers.Dense(max(UNITS, 2))", "config.UNITS", {"units": 3}),
-    ("layers.Conv2D(4, (UNITS, 1))", "config.UNITS", {"kernel_size": (3, 1)}),
-    ("layers.Conv2D(4, 1, padding=s.padding)", "settings.padding", {}),
-    ("layers.Dropout(rate=s.rate)", "settings.rate", {}),
-    ("layers.Reshape((UNITS, -1))", "config.UNITS", {"target_shape": (3, -1)}),
-    ("keras.Input((UNITS, 4))", "config.UNITS", {"batch_shape": (None, 3, 4)}),
+UNREAD: list[tuple[str, str, str, dict[str, Any]]] = [
+    # a layer, the name that the note tells, the example of a value for it, the arguments of the layer once --set gives that name the value 3
+    ("layers.Dense(UNITS)", "config.UNITS", "16", {"units": 3}),
+    ("layers.Dense(s.units)", "settings.units", "16", {"units": 3}),
+    ("layers.Dense(2 * s.deep.units)", "settings.deep.units", "16", {"units": 6}),
+    ("layers.Dense(-s.units + 7)", "settings.units", "16", {"units": 4}),
+    ("layers.Dense(int(UNITS))", "config.UNITS", "16", {"units": 3}),
+    ("layers.Dense(max(UNITS, 2))", "config.UNITS", "16", {"units": 3}),
+    ("layers.Conv2D(4, (UNITS, 1))", "config.UNITS", "3", {"kernel_size": (3, 1)}),
+    ("layers.Conv2D(4, 1, padding=s.padding)", "settings.padding", "same", {}),
+    ("layers.Dropout(rate=s.rate)", "settings.rate", "0.5", {}),
+    ("layers.Reshape((UNITS, -1))", "config.UNITS", "28", {"target_shape": (3, -1)}),
+    ("keras.Input((UNITS, 4))", "config.UNITS", "32", {"batch_shape": (None, 3, 4)}),
 ]
 
 
-@pytest.mark.parametrize(("layer", "name", "expected"), UNREAD, ids=[one[0] for one in UNREAD])
-def test_what_comes_from_a_module_that_is_not_there_is_not_known(layer: str, name: str, expected: dict) -> None:
+@pytest.mark.parametrize(("layer", "name", "example", "expected"), UNREAD, ids=[one[0] for one in UNREAD])
+def test_what_comes_from_a_module_that_is_not_there_is_not_known(
+    layer: str, name: str, example: str, expected: dict
+) -> None:
     """It is not wrong: it may be a number, which `--set` gives."""
     text = "import keras\nfrom keras import layers\nfrom config import UNITS\nimport settings as s\n"
     reading = reader.program(f"{text}m = keras.Sequential([{layer}])\n".encode(), None)
     (found,) = [reading.model(one) for one in reading.models()]
     assert found.grade == "open" and found.faults == ()
-    assert any(f"{name} is not known" in note.message and f"--set {name}=VALUE" in note.message for note in found.notes)
+    said = [note.message for note in found.notes if f"{name} is not known" in note.message]
+    assert len(said) == 1 and said[0].endswith(f"; give for example --set {name}={example}")
     for told in {name, name.removeprefix("config.")} if expected else ():
         reading = reader.program(f"{text}m = keras.Sequential([{layer}])\n".encode(), None, {told: "3"})
         (found,) = [reading.model(one) for one in reading.models()]
@@ -394,9 +397,9 @@ QUESTIONS: list[Any] = [
     ("a layer whose class is not pasted", "x = Input((10,))\nlayer = ClusteringLayer(5)\nm = Model(x, layer(x))\n",
      "line 2: ClusteringLayer is not defined in this code; give its code too"),
     ("a function that is not pasted", "x = Input((10,))\nn = classes()\nm = Model(x, Dense(n)(x))\n",
-     "line 2: n is not known: classes is not defined in this code; give --set n=VALUE"),
+     "line 2: n is not known: classes is not defined in this code; give for example --set n=16"),
     ("an argument that is not given", "def make(n):\n    k = n * 2\n    return Sequential([Input((3,)), Dense(k)])\n",
-     "line 1: k is not known: make() is given no n; give --set n=VALUE"),
+     "line 1: k is not known: make() is given no n; give for example --set n=16"),
     pytest.param(
         "an application that is not imported", "b = VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))\n"
         "m = Sequential([b, Flatten(), Dense(3)])\n", "14,716,227", id="an application that is not imported",

@@ -240,6 +240,8 @@ class Unknown(Record, Value):
     the program gives, the shape of an input, or that of a name which must be an input."""
     option: str | None = None
     """The name for `--set`, if it is not `name`; "" where no value helps."""
+    example: str = ""
+    """A value that `--set` may give, where it is known what the value is used for."""
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return self

@@ -146,6 +146,8 @@ class LayerValue(Identity):
         """What the program gave it as attributes, `layer.size = 3`."""
         self.reason: Unknown | None = None
         """Why nothing is known of what it computes."""
+        self.missing: list[Unknown] = []
+        """Values that are missing in arguments which its formula does not read: the strength of a regularizer."""
         self.callers: tuple[str, ...] = ()
         """Where the function was called that makes it, in words."""
         self.declaration: ProgramValue = None
@@ -211,6 +213,8 @@ class ModelValue(LayerValue):
         """Whether Keras has made a functional model of the layers of a Sequential one."""
         self.is_inner = False
         """Whether the `build` or the `call` of a class of the program made it: it is a part of that."""
+        self.weights_note = ""
+        """What is said of stored weights that the program loads into it; "" for none."""
         self.depends_on: set[ProgramValue] = set()
         """Choices and unknown values that its `call` met while it was followed."""
         self.before_build: dict[str, ProgramValue] | None = None

@@ -292,6 +292,9 @@ class Instance(Identity):
     def as_tuple(self) -> ProgramValue:
         return tuple(self.fields().values()) if self.cls.is_named_tuple else self
 
+    def numbers(self) -> tuple[ProgramValue, ...]:
+        return (tuple(self.attributes),)
+
     def iterate(self) -> list[ProgramValue] | Unknown:
         if (items := self._items()) is not None:
             return items

@@ -11,6 +11,7 @@ from layerexplain.frontends.code.modules import read_module
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
 
 if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
     from layerexplain.frontends.code.library.keras.framework import Keras
 
 _FOLDER = os.path.join("src", "applications")
@@ -46,3 +47,13 @@ def application(keras: Keras, name: str, args: Arguments, kwargs: Keywords, modu
     if name not in names:
         return Unknown(f"{name} of keras.applications could not be read")
     return keras.interpreter.call(names[name], args, kwargs)
+
+
+def without_values(weights: ProgramValue, interpreter: Interpreter) -> str:
+    """Return what is said of `weights='imagenet'`: nothing is loaded. "" where a model has no stored weights."""
+    if not isinstance(weights, str):
+        return ""
+    return (
+        f"{interpreter.where(interpreter.place())}: weights={weights!r} are not loaded: shapes and counts are exact, "
+        "the values are not known; to see values, run model.save('model.keras') in Python and give that file"
+    )

@@ -10,7 +10,7 @@ from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras import datasets
 from layerexplain.frontends.code.library.keras import names as keras_names
-from layerexplain.frontends.code.library.keras.applications import application
+from layerexplain.frontends.code.library.keras.applications import application, without_values
 from layerexplain.frontends.code.library.keras.backend import call_backend
 from layerexplain.frontends.code.library.keras.cloning import Cloning
 from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, resolve_keras_name
@@ -192,6 +192,9 @@ class Keras(Cloning):
         result = application(self, what.name, args, kwargs)
         if isinstance(result, Unknown) and what.name[:1].isupper():
             return self.opaque_model(what.name, result.reason, kwargs)
+        if isinstance(result, ModelValue):
+            given = {**dict(zip(keras_api.arguments(what.path), args, strict=False)), **kwargs}
+            result.weights_note = without_values(given.get("weights", "imagenet"), self.interpreter)
         return result
 
     def call_unknown(

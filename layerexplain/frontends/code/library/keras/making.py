@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from layerexplain.errors import ArgumentError, SpecError
 from layerexplain.frontends.code.bounds import copied
 from layerexplain.frontends.code.emit import plain_config
+from layerexplain.frontends.code.examples import missing_settings
 from layerexplain.frontends.code.frames import Assumption
+from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.names import resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_data import RefusedData
 from layerexplain.frontends.code.own_calls import mirrored
@@ -99,6 +101,7 @@ class LayerFactory(RefusedData):
             NamedFunction(one.last): one for one in each_in(config) if isinstance(one, Symbol) and one.may_be_anything
         }
         layer.type, layer.config = type_, self._checked(type_, dict(plain), name, unread)
+        layer.missing = missing_settings(type_, plain)
         if takes is not None and "weights" in kwargs:
             self.check_weights(layer, kwargs["weights"], "weights")
         self.check_arguments(shown or type_, kwargs, takes)
@@ -366,10 +369,8 @@ class LayerFactory(RefusedData):
 
     def make_setting(self, path: str, name: str, args: Arguments, kwargs: Keywords) -> Setting:
         """Return an optimizer, a loss, a metric, a regularizer, an initializer."""
-        first = {"l1": "l1", "L1": "l1", "l2": "l2", "L2": "l2"}.get(name, "learning_rate" if "optim" in path else "")
-        config = dict(kwargs)
-        if args and first:
-            config.setdefault(first, args[0])
+        names = keras_api.arguments(path) or (("learning_rate",) if path.startswith("optimizers.") else ())
+        config = {**dict(zip(names, () if "y_true" in names else args, strict=False)), **kwargs}
         return Setting(name, {key: one for key, one in config.items() if key != "**"}, path)
 
 

@@ -1,0 +1,139 @@
+"""Values that code leaves open: what is explained until they are given, and the line that gives them all."""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from layerexplain import api
+from layerexplain.cli.main import program
+
+IMPORTS = "import keras\nfrom keras import layers, losses, optimizers, regularizers\n"
+
+
+def piped(code: str, *command: str) -> Any:
+    pipe: Any = io.BufferedReader(io.BytesIO((IMPORTS + code).encode()))  # type: ignore[arg-type]  # looked at, then read
+    result = CliRunner().invoke(program, [command[0], "-", *command[1:]], input=pipe, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+OPEN = (
+    "m = keras.Sequential([layers.Input((13, n)), layers.LSTM(units * 2, kernel_regularizer=regularizers.l2(wd)),\n"
+    "    layers.Dropout(rate), layers.Dense(len(classes), activation=act)])\n"
+    "m.compile(optimizers.SGD(lr, momentum=0.9), losses.Huber(delta=d))\n"
+)
+EXAMPLES = "--set n=32 --set units=16 --set rate=0.5 --set classes=VALUE --set act=relu --set wd=0.01 --set lr=0.01 --set d=1.0"
+
+
+@pytest.mark.parametrize("command", ["summary", "explain", "check"])
+def test_one_line_gives_all_values(command: str) -> None:
+    out = piped(OPEN, command).stdout
+    line = next(one for one in out.splitlines() if one.startswith("8 values are missing. "))
+    assert sorted(line.partition(" in place of these: ")[2].split(" --set ")) == sorted(EXAMPLES.split(" --set "))
+
+
+def test_the_line_can_be_pasted_as_it_is() -> None:
+    line = EXAMPLES.replace("VALUE", "'[1, 2, 3]'")
+    report = json.loads(piped(OPEN, "summary", "--format", "json", *shlex.split(line)).stdout)
+    assert report["model"]["grade"] == "complete"
+    # 4 gates of 32 units over 32 features and 32 states, with a bias; 3 classes of 32 values
+    assert report["totals"]["params"] == 4 * 32 * (32 + 32 + 1) + 3 * (32 + 1)
+
+
+def test_numbers_and_functions_on_which_no_shape_depends_do_not_stop_the_shapes() -> None:
+    code = "m = keras.Sequential([layers.Input((5,)), layers.Dropout(rate), layers.Dense(7, activation=act)])\n"
+    report = api.explain((IMPORTS + code).encode())
+    assert (report.grade, report.totals.params, report.outputs[0].shape) == ("open", 5 * 7 + 7, (None, 7))
+    said = [note.message for note in report.notes]
+    assert any("; Dropout is explained with rate=0.5; give for example --set rate=0.5" in one for one in said)
+    assert any("; Dense is explained with activation=linear; give for example --set act=relu" in one for one in said)
+
+
+def test_what_a_size_depends_on_is_not_guessed() -> None:
+    report = api.explain((IMPORTS + "m = keras.Sequential([layers.Input((5,)), layers.Dense(k)])\n").encode())
+    assert report.outputs[0].shape is None and report.totals.params is None
+    assert [note.message for note in report.notes if "None" in note.message] == []
+
+
+@pytest.mark.parametrize("use", ["len(k)", "k[0]", "sum(k)", "k()"])
+def test_a_list_has_no_number_as_its_example(use: str) -> None:
+    report = api.explain((IMPORTS + f"m = keras.Sequential([layers.Input((5,)), layers.Dense({use})])\n").encode())
+    assert "16" not in "".join(note.message for note in report.notes)
+
+
+SETTINGS = [
+    ("regularizers.L1L2(0.25, 0.5)", {"l1": 0.25, "l2": 0.5}),
+    ("regularizers.OrthogonalRegularizer(0.25, 'columns')", {"factor": 0.25, "mode": "columns"}),
+    ("initializers.RandomNormal(0.25, 0.5)", {"mean": 0.25, "stddev": 0.5}),
+    ("initializers.VarianceScaling(3.0, 'fan_out', 'uniform')",
+     {"scale": 3.0, "mode": "fan_out", "distribution": "uniform"}),
+    ("constraints.MinMaxNorm(0.25, 0.5, 0.75)", {"min_value": 0.25, "max_value": 0.5, "rate": 0.75}),
+    ("optimizers.SGD(0.25, 0.5, True)", {"learning_rate": 0.25, "momentum": 0.5, "nesterov": True}),
+    ("optimizers.Adam(0.25, 0.5)", {"learning_rate": 0.25, "beta_1": 0.5}),
+    ("losses.Huber(2.5)", {"delta": 2.5}),
+]  # fmt: skip
+"""Settings with arguments that have no name, and what they are."""
+
+
+@pytest.mark.parametrize(("made", "config"), SETTINGS, ids=[one[0] for one in SETTINGS])
+def test_arguments_without_a_name_are_those_of_keras(made: str, config: dict[str, Any]) -> None:
+    from layerexplain.frontends.code.reader import program as reading
+
+    value = reading(f"import keras\nx = keras.{made}\n".encode(), None).frame.names["x"]
+    assert value.config == config
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(("made", "config"), SETTINGS, ids=[one[0] for one in SETTINGS])
+def test_the_table_of_settings_is_right(made: str, config: dict[str, Any]) -> None:
+    import keras
+
+    value = eval(f"keras.{made}", {"keras": keras})  # a row of the table above
+    real = {**getattr(value, "_fn_kwargs", {}), **value.get_config()}
+    assert {
+        name: pytest.approx(real[name]) if isinstance(real[name], float) else real[name] for name in config
+    } == config
+
+
+def test_stored_weights_are_said_not_to_be_loaded() -> None:
+    code = "m = keras.applications.MobileNet(alpha=0.25, include_top=False, input_shape=(32, 32, 3){})\n"
+    words = "line 3: weights='imagenet' are not loaded: shapes and counts are exact, the values are not known"
+    assert words in piped(code.format(""), "summary").stdout
+    assert "are not loaded" not in piped(code.format(", weights=None"), "summary").stdout
+
+
+TORCH = (
+    "import torch\nfrom torch import nn\n"
+    "class {0}(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.fc = nn.Linear(5, {1})\n"
+    "    def forward(self, x):\n        return self.fc(x)\n"
+)
+
+
+@pytest.mark.parametrize("command", ["summary", "check"])
+def test_a_file_of_several_models_of_pytorch_is_one_answer_for_each(command: str, tmp_path: Any) -> None:
+    file = tmp_path / "nets.py"
+    file.write_text(TORCH.format("Small", 3) + TORCH.format("Large", 7))
+    result = CliRunner().invoke(program, [command, str(file)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert [line.partition(" ")[0] for line in result.stdout.splitlines() if "nets.py (code)" in line] == [
+        "Small",
+        "Large",
+    ]
+
+
+def test_of_several_models_of_pytorch_in_a_paste_the_last_is_explained() -> None:
+    pipe: Any = io.BufferedReader(io.BytesIO((TORCH.format("Small", 3) + TORCH.format("Large", 7)).encode()))  # type: ignore[arg-type]
+    result = CliRunner().invoke(program, ["explain", "-"], input=pipe, catch_exceptions=False)
+    assert result.stdout.startswith("Large · ") and "2 models: Small, Large; explained is the last" in result.stderr
+
+
+def test_models_without_a_name_of_their_own_have_that_of_the_program() -> None:
+    code = "first = keras.Sequential([layers.Dense(3)])\nsecond = keras.Sequential([layers.Dense(5)])\n"
+    out = piped(code, "check").stdout
+    assert [line.partition(" ")[0] for line in out.splitlines() if " · " in line] == ["first", "second"]
