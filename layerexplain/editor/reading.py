@@ -24,7 +24,7 @@ _SPEC = re.compile(rb"^(layers|define)[ \t]*:", re.MULTILINE)
 _MOST_MODELS = 40
 """Models of one text that are read."""
 _NO_PYTHON = "is not Python"
-_OPTION = re.compile(r"give --set (\w\S*)|give --input (\S+)|give it with --input")
+_OPTION = re.compile(r"give (?:for example )?--set (\w\S*)|give (?:for example )?--input (\S+)|give it with --input")
 """How a note names an option of the command line, in place of which a comment stands here."""
 
 
