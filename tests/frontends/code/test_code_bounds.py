@@ -27,16 +27,20 @@ from tests.support.tries import tries
 
 PROGRAMS = tries(40, 1500)
 """Programs that are drawn."""
+PARTS = tries(2, 10)
+"""Tests of them, which the processes of pytest share."""
 
 
-def test_drawn_programs_end_within_their_bounds() -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_drawn_programs_end_within_their_bounds(part: int) -> None:
     """In a process of its own, whose memory is limited: a program that takes more, or does not come back, ends it."""
-    command = [sys.executable, "-m", "tests.support.large_programs", "0", str(PROGRAMS)]
+    share = PROGRAMS // PARTS
+    command = [sys.executable, "-m", "tests.support.large_programs", str(part * share), str(share)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, f"program {told[-1][0] if told else '?'} ended the process: {done.stderr[-500:]}"
-    assert len(told) == 2 * PROGRAMS
+    assert len(told) == 2 * share
     assert [(number, wrong) for number, wrong in told if wrong] == []
 
 
