@@ -3,11 +3,12 @@ shape of each tensor is known where the program asks for it."""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import LayerNamed
-from layerexplain.errors import LayerExplainError, ShapeError
+from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError, SourceError
 from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
@@ -46,6 +47,11 @@ KEEPS_MEMORY = frozenset(
 _Home = tuple[str, int]
 """What tells a parameter from all others: its name in its module and the module, or "" and the parameter itself."""
 
+_EVEN = (
+    "; where a size is halved and doubled, an odd one is lost: give sizes that halve evenly, or write "
+    "F.interpolate(x, size=skip.shape[2:]) before it"
+)
+
 
 class Stopped(Exception):
     """A run ended at a call that PyTorch refuses; its fault is kept."""
@@ -82,6 +88,8 @@ class Run:
         self.kept: list[Parameter | Array] = []
         self.sources: dict[Any, tuple[str, list[Tensor]]] = {}
         """What made each call's results: the type, and its tensors."""
+        self.unregistered: list[str] = []
+        """The modules with parameters that are called and are in no attribute of the model."""
         self.returned: list[PlacedResult] = []
         """What modules give that consist of others, in order."""
         self.depth = len(interpreter.callers)
@@ -152,6 +160,12 @@ class Run:
         is. Raises Stopped where PyTorch refuses it."""
         interpreter = self.interpreter
         given = [self.stored(one) if isinstance(one, Parameter | Array) else one for one in tensors]
+        inside = next((one for one in given if is_module(one)), None)
+        if inside is not None:
+            type_ = module_type(inside)
+            raise self.refused(
+                f"a module is given where a tensor is needed; write nn.{type_}()(x) in place of nn.{type_}(x)"
+            )
         interpreter.budget.call(len(given))
         interpreter.effects.record_model_event()
         specs = [one.spec if isinstance(one, Tensor) else None for one in given]
@@ -160,7 +174,9 @@ class Run:
             constants = {i: constant(one) for i, one in enumerate(given) if isinstance(one, int | float | bool)}
             definition = declaration.trace(specs, declaration.bind(layer.config), constants=constants)
         except LayerExplainError as error:
-            error.fact += self._origin(given)
+            error.fact += self._origin(given) + (_EVEN if layer.type == "torch.cat" else "")
+            if layer.line not in (None, place.line) and layer.file == place.file:
+                error.fact += f"; the module is made in line {layer.line}"
             self.faults.append(error.with_place(layer=layer.name, **place.error_fields))
             raise Stopped from None
         refs = tuple([one.ref if isinstance(one, Tensor) else one for one in given])
@@ -226,6 +242,9 @@ class Run:
             else:
                 config[key] = value
         name = self.names.get(id(module)) or self.builder.names.take(self.inside(module.type.lower()))
+        if id(module) not in self.names and module is not self.model and weight_shapes(module):
+            self.unregistered.append(name)
+            self.names[id(module)] = name
         layer = self.placed.get(id(module)) or self.layer(name, f"{TORCH}{module.type}", config, module.place)
         result = self.call(layer, declaration, tensors, module.place if in_sequence else None)
         self.placed[id(module)] = layer
@@ -310,6 +329,9 @@ class Run:
 
     def finished(self, name: str) -> Model:
         """Return the model, with the modules that were not called as rows that only count."""
+        for place, error in self._refused_when_made():
+            where = self.interpreter.locate(place)
+            self.faults.append(error.with_place(**where.error_fields))
         # What a run that came to its end does not call costs nothing.
         shared, first = self._shared()
         mark = {"uncalled": bool(self.outputs and not self.faults and not self.opened)}
@@ -386,6 +408,44 @@ class Run:
                 shared.append(SharedObject((LayerNamed(row), name), ((LayerNamed(other), again),)))
         return tuple(shared), first
 
+    def _refused_when_made(self) -> Iterator[tuple[Place, LayerExplainError]]:
+        """Yield what PyTorch refuses before any call: arguments that do not fit each other, and a class without
+        `super().__init__()`, each with its place."""
+        for name, module in named_modules(self.model).items():
+            if isinstance(module, Instance):
+                init = module.cls.find("__init__")
+                if isinstance(init, Function) and not _calls_base(init):
+                    fact = f"{(init.owner or module.cls).name}.__init__ needs to call super().__init__()"
+                    place = Place(init.frame.file.name, init.node.lineno)
+                    yield place, SourceError(f"{fact} before it assigns a module; make it the first line")
+            elif module.children is None and id(module) not in self.placed:
+                error = construction_error(module)
+                if error is not None:
+                    yield module.place, error.with_place(layer=name or None)
+
+
+def _calls_base(init: Function) -> bool:
+    """Return whether an `__init__` calls that of its base, or is of a class that need not."""
+    return any(
+        (isinstance(one, ast.Name) and one.id == "super") or (isinstance(one, ast.Attribute) and one.attr == "__init__")
+        for one in ast.walk(init.node)
+    )
+
+
+def construction_error(module: BuiltIn) -> LayerExplainError | None:
+    """Return why the arguments of a module do not fit each other, by its formula; None where they do."""
+    declaration = find(f"{TORCH}{module.type}")
+    if declaration is None or any(isinstance(one, Unknown) for one in module.config.values()):
+        return None
+    try:
+        config = declaration.bind(module.config)
+        declaration.trace(own_inputs(module.type, declaration.default_values | config), config)
+    except ArgumentError as error:
+        return error
+    except LayerExplainError:
+        return None  # for the input that stands for any
+    return None
+
 
 def _structured(type_: str, result: Any) -> Any:
     """What a module gives in the form that PyTorch gives it: `y, (h_n, c_n)` of an LSTM."""
@@ -397,8 +457,6 @@ def _structured(type_: str, result: Any) -> Any:
 
 
 def _raised(error: ProgramError) -> LayerExplainError:
-    from layerexplain.errors import SourceError
-
     return SourceError(str(error))
 
 
