@@ -88,7 +88,8 @@ def convert(
     >>> convert(spec, "-", to="yaml").text == spec.decode()
     True
     """
-    from layerexplain.frontends import read_for_weights, source_name
+    from layerexplain.frontends import read_for_weights
+    from layerexplain.frontends.code_source import source_name
 
     name = os.fspath(target)
     form = to or _ENDINGS.get(os.path.splitext(name)[1].lower())
