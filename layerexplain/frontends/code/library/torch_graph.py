@@ -331,6 +331,8 @@ class Run:
         """Return the model, with the modules that were not called as rows that only count."""
         for place, error in self._refused_when_made():
             where = self.interpreter.locate(place)
+            # A call of such a module is refused for the same reason.
+            self.faults = [one for one in self.faults if error.layer is None or one.layer != error.layer]
             self.faults.append(error.with_place(**where.error_fields))
         # What a run that came to its end does not call costs nothing.
         shared, first = self._shared()
