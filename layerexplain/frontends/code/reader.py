@@ -69,6 +69,8 @@ class Program:
         given: Mapping[str, str],
         modules: Modules = _NO_MORE,
         shapes: Mapping[Place, ProgramValue] = MappingProxyType({}),
+        *,
+        lazy: bool = False,
     ) -> None:
         self.given = given
         self.shapes = shapes
@@ -82,6 +84,7 @@ class Program:
         self.interpreter.locate = self.locate
         self.interpreter.settings = {name: self.interpreter.parse_setting(value) for name, value in given.items()}
         self.interpreter.is_notebook = text.is_notebook
+        self.interpreter.lazy = lazy
         self.file = self.interpreter.program = File("", self.folder, text.tree)
         frame = Frame(self.file)
         if path is not None and package_of(os.path.dirname(path) or ".") is not None:
@@ -426,7 +429,11 @@ def _builds(function: Function) -> bool:
 
 @lru_cache(maxsize=4)
 def _program(data: bytes, path: str | None, given: tuple[tuple[str, str], ...]) -> Program:
-    return Program(_text(data, path), path, dict(given))
+    found = Program(_text(data, path), path, dict(given))
+    if found.interpreter.exhausted is None or path is None or package_of(os.path.dirname(path) or ".") is None:
+        return found
+    # A package that is too large to be read whole: its modules are read when a name of theirs is used.
+    return Program(_text(data, path), path, dict(given), lazy=True)
 
 
 def _text(data: bytes, path: str | None) -> Text:

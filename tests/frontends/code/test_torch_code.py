@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code import bounds
 from layerexplain.report.data import Report
 
 NET = """
@@ -223,3 +226,29 @@ def test_a_parameter_of_another_shape_in_the_place_of_a_weight_is_open() -> None
     report = layerexplain.explain(code.encode(), inputs={"ids": (5,)})
     assert report.grade == "open"
     assert "decoder.weight is replaced by a parameter of another shape, (29, 7)" in str(report.notes)
+
+
+@pytest.mark.parametrize(("units", "grade"), [("3", "complete"), ("len(ROWS)", "open")])
+def test_a_package_that_is_too_large_is_read_where_its_names_are_used(
+    units: str, grade: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "zoo"
+    package.mkdir()
+    for name, text in {
+        "__init__": "",
+        "tables": "ROWS = [list(range(1000)) for _ in range(200)]\n",
+        "blocks": "import torch.nn as nn\nfrom .tables import ROWS\nclass Block(nn.Linear):\n"
+        f"    def __init__(self, n):\n        super().__init__(n, {units})\n",
+        "net": "import torch.nn as nn\nfrom .tables import ROWS\nfrom .blocks import Block\n"
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.block = Block(7)\n"
+        "    def forward(self, x):\n        return self.block(x)\n",
+    }.items():
+        (package / f"{name}.py").write_text(text)
+    monkeypatch.setattr(bounds, "MOST_CELLS", 100_000)
+    try:
+        report = layerexplain.explain(f"{package / 'net.py'}:Net()", inputs={"x": (7,)})
+    except LayerExplainError as error:
+        assert grade == "open" and "100,000 values" in str(error)
+        return
+    assert report.grade == grade
+    assert grade == "open" or report.totals.params == 7 * 3 + 3
