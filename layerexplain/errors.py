@@ -12,8 +12,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.records import NamedTuple
-
 DEBUG_VARIABLE = "LAYEREXPLAIN_DEBUG"
 
 NO_FILE = ""
@@ -30,15 +28,16 @@ then. The user alone is a token over HTTP."""
 _ENDLESS = r"(\S{50})\S{140,}(\S{8})"
 
 
-class Edit(NamedTuple):
+class Edit:
     """A change of a program that an error proposes, in `words`: an `argument` of a layer gets a `value`, as it is
     written in Python; or, where no argument is named, what `value` calls comes after a layer. `layer` is its name; ""
     is the layer at fault, before which the call then comes."""
 
-    words: str
-    argument: str
-    value: str
-    layer: str = ""
+    def __init__(self, words: str, argument: str, value: str, layer: str = "") -> None:
+        self.words = words
+        self.argument = argument
+        self.value = value
+        self.layer = layer
 
 
 class LayerExplainError(ValueError):
@@ -222,10 +221,20 @@ def first_line(error: BaseException, most: int = 160) -> str:
     return without_passwords(text)[:most]
 
 
+_NAME_OF_HUB = re.compile(r"(?!.*\.[A-Za-z]\w*\Z)[\w-][\w.-]*/[\w.-]+\Z")
+"""How models are called on the hub, `owner/model`; a name that ends as that of a file is not one."""
+
+
 def why_unread(error: BaseException) -> str:
     """Return what the system says of a file that cannot be read, as the fact of a SourceError."""
     if isinstance(error, FileNotFoundError):
-        return "no such file"
+        name = str(error.filename or "")
+        of_hub = _NAME_OF_HUB.match(name) is not None and not os.path.exists(os.path.dirname(name))
+        return (
+            f"no such file; hf://{name} reads a model of that name from Hugging Face's hub"
+            if of_hub
+            else "no such file"
+        )
     if isinstance(error, PermissionError):
         return "may not be read (permission denied)"
     return f"cannot be read: {getattr(error, 'strerror', None) or first_line(error)}"

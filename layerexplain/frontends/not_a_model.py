@@ -154,8 +154,7 @@ def holds_no_model(source: str, error: LayerExplainError) -> bool:
     """Tell whether a file that could not be read is something else than a model, and not a model at fault."""
     if all(isinstance(one, NotAModel) for one in each_of(error)):
         return True
-    from layerexplain.frontends import named_source
-    from layerexplain.frontends.code_source import OTHER_ENDINGS
+    from layerexplain.frontends.code_source import OTHER_ENDINGS, named_source
     from layerexplain.frontends.opened import is_text
     from layerexplain.sources.regular_file import ARCHIVES, open_regular
 

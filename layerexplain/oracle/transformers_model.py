@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, first_line
-from layerexplain.frontends import place_of
+from layerexplain.frontends.code_source import place_of
 from layerexplain.model import Model
 from layerexplain.oracle.tolerance import allowed_in_row, difference
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status, ValuesCheck, VerifyReport

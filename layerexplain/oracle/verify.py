@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
-from layerexplain.frontends import read_for_weights, source_name
+from layerexplain.frontends import read_for_weights
+from layerexplain.frontends.code_source import source_name
 from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.keras.live_model import is_live_model
 from layerexplain.frontends.own_layers import Code

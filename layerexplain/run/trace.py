@@ -8,7 +8,8 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError
-from layerexplain.frontends import read_for_weights, source_name
+from layerexplain.frontends import read_for_weights
+from layerexplain.frontends.code_source import source_name
 from layerexplain.frontends.keras.weight_tensors import statistics
 from layerexplain.frontends.own_layers import Code
 from layerexplain.layer_names import chosen_layers

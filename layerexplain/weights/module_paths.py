@@ -74,7 +74,8 @@ class _Matching:
                 stands = self._packed(path, weight)
                 found = None if stands else self._find(path, weight)
                 holder: Steps = (*layer_steps(layer.path), *weight.attrs["at"])
-                weights.append(MatchedWeight(layer, weight, None if found is None else found.tensor, holder))
+                tensor = None if found is None else found.tensor
+                weights.append(MatchedWeight(layer, weight, tensor, holder, packed=stands))
                 if stands:
                     continue
                 if found is None:
@@ -90,6 +91,9 @@ class _Matching:
             Note("packed-weights", None, f"{', '.join(paths[:3])}{', …' * (len(paths) > 3)} ({len(paths):,}): {words}")
             for words, paths in self.packed.items()
         ]
+        if self.packed:
+            size = sum([piece.size for one in self.stored.raw.values() for piece in one.pieces])
+            self.notes.append(Note("stored-bytes", None, f"the tensors of the file take {size:,} bytes in all"))
         rest = tuple([tensor for path, tensor in self.tensors.items() if path not in self.taken])
         beside = frozenset([tensor.path for tensor in rest if _BUFFERS.search(f".{tensor.path}")])
         odd = [tensor.path for tensor in rest if tensor.path not in beside]
@@ -98,18 +102,18 @@ class _Matching:
             self.notes.append(Note("weight-unused", None, f"the file stores what no formula reads: {listed}"))
         return MatchedWeights(self.stored, tuple(weights), rest, beside, tuple(self.notes))
 
-    def _packed(self, path: str, weight: Expr) -> bool:
-        """Return whether packed tensors stand for a weight, which a note then says."""
+    def _packed(self, path: str, weight: Expr) -> str:
+        """Return what stands for a weight in packed tensors, which a note then says; "" where none do."""
         path = path.removeprefix(f"{self.base}.") if self.base else path
         tensor = self.tensors.get(path)
         if STACKED in path or (tensor is not None and tensor.shape == tuple(weight.shape) and tensor.itemsize > 1):
-            return False
+            return ""
         found = packed(path, weight, self.tensors)
         if found is None or found.paths in ((), (path,)):
-            return False
+            return ""
         self.taken.update(found.paths)
         self.packed.setdefault(found.words, []).append(path)
-        return True
+        return found.words
 
     def _find(self, path: str, weight: Expr) -> _Found | None:
         path = path.removeprefix(f"{self.base}.") if self.base else path

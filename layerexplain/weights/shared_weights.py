@@ -70,6 +70,8 @@ def with_shared_arrays(matched: MatchedWeights, network: Network) -> MatchedWeig
         if tensor is None and number is not None and (first is None or first.is_certain):
             tensor = stored.get(home)
         weights.append(one._replace(tensor=tensor, shared=first))
+    if matched.stored is None:
+        return matched._replace(weights=tuple(weights))
     touched = {"/".join(path) for path in known.first}
     touched |= {"/".join(first.path) for found in known.first.values() for first in found.values()}
     notes = [note for note in matched.notes if note.code != "weight-missing" or note.layer not in touched]
@@ -140,8 +142,8 @@ class SharedWeights:
         other: dict[Steps, Path] = {}
         for number, weight in enumerate(layer.weights):
             at, name = weight.attrs["at"], str(weight.attrs["name"])
-            steps, is_certain, owner = self._originals.first_place((*here, *at))
-            key = (steps, name, times[at, name])
+            (*place, first_name), is_certain, owner = self._originals.first_place((*here, *at, name))
+            steps, key = tuple(place), (tuple(place), first_name, times[at, name])
             times[at, name] += 1
             own = FirstUse(layer.path, number, weight, True)
             first = self._in_an_opaque_layer(steps) or self._seen.setdefault(key, own)

@@ -182,6 +182,12 @@ def test_a_closed_file_has_no_problems(client: Client, uri: str) -> None:
     [
         (KERAS, "layers.Dense(7", ["`dense`", "Each of the 7 outputs is a weighted sum of all 13 inputs", "relu(dot(x, W) + b)", "98 = 13 × 7 + 7"]),
         (TORCH, "self.fc(x)", ["`fc`", "y = linear(x, W) + b", "98 = 7 × 13 + 7"]),
+        (
+            "# layerexplain: input=13\n" + KERAS.replace("model.add(keras.Input((13,)))\n", ""),
+            "layers.Dense(7",
+            ["98 = 13 × 7 + 7"],
+        ),
+        (KERAS.replace("Dense(7", "Dense(name='a[0]*', units=7"), "layers.Dense(name", ["98 = 13 × 7 + 7"]),
         (TORCH, "nn.Linear", ["torch.nn.Linear", "`in_features`", "an integer ≥ 1; required"]),
         ("import keras\nfrom keras import layers\nmake = layers.LSTM\n", "layers.LSTM", ["LSTM", "`return_sequences`"]),
         ("import keras\nmake = keras.layers.Conv2D\n", "keras.layers.Conv2D", ["Conv2D", "`kernel_size`"]),

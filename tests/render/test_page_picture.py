@@ -61,7 +61,7 @@ def test_boxes_say_what_tells_layers_apart_and_blocks_have_the_colour_of_what_co
     assert [told[name]["lines"][1] for name in ("down1_conv", "down1_pool", "up2_grow", "up2_join")] == [
         "Conv2D 3×3, 7, relu",
         "MaxPooling2D 2×2",
-        "Conv2DTranspose 2×2, /2, 11",
+        "Conv2DTranspose 2×2, up 2, 11",
         "Concatenate",
     ]
     spec = b"input: [17, 8]\nlayers:\n  - Bidirectional: {LSTM: {units: 16, return_sequences: true}}\n    name: both\n"

@@ -17,7 +17,7 @@ from typing import IO, Any
 from layerexplain.errors import LayerExplainError, SourceError, first_line
 from layerexplain.files.limits import MAX_CONFIG_BYTES
 from layerexplain.files.zip_members import DAMAGE, members_by_name, read_member
-from layerexplain.frontends import named_source, place_of
+from layerexplain.frontends.code_source import named_source, place_of
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.archive import config_bytes, member_target
 from layerexplain.frontends.keras.h5_service import SERVICE, Answer, H5Target

@@ -162,7 +162,7 @@ def resized(
     if (size is None) == (scale is None):
         raise ArgumentError("interpolate needs either size or scale_factor; give one of them")
     if mode not in _MODES or _RANKS.get(mode, rank) != rank or rank not in (1, 2, 3):
-        raise ArgumentError(f"mode={mode!r} is not for an input with {x.ndim} axes, {shape_text(x.shape)}")
+        raise AxesError(f"mode={mode!r} is not for an input with {x.ndim} axes, {shape_text(x.shape)}")
     if align_corners is not None and mode not in _RANKS:
         raise ArgumentError(f"align_corners has no meaning with mode={mode!r}; leave it out")
     if antialias and (mode not in ("bilinear", "bicubic") or align_corners):

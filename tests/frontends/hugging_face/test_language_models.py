@@ -199,6 +199,35 @@ def test_what_cannot_be_is_refused_in_one_line(name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+HUB = "; hf://{0} reads a model of that name from Hugging Face's hub"
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("meta-llama/Llama-3-8B", HUB),
+        ("meta-llama/Llama-3.2-1B", HUB),
+        ("meta-llama/model.keras", ""),
+        ("tests/Llama-3-8B", ""),
+        ("gpt2", ""),
+    ],
+)
+def test_a_name_of_the_hub_is_recognised_where_there_is_no_file(name: str, more: str) -> None:
+    with pytest.raises(layerexplain.LayerExplainError) as caught:
+        layerexplain.read(name)
+    assert str(caught.value) == f"{name}: no such file{more.format(name)}"
+
+
+def test_a_configuration_without_its_type_is_asked_for_it() -> None:
+    with pytest.raises(layerexplain.LayerExplainError, match="Hugging Face's without model_type"):
+        layerexplain.read(as_bytes({"architectures": ["LlamaForCausalLM"], "hidden_size": 3}))
+
+
+def test_what_keras_would_load_is_not_said_of_other_models() -> None:
+    wide = {**LLAMA, "hidden_size": 128}
+    assert "load_weights" not in str(layerexplain.diff(as_bytes(LLAMA), as_bytes(wide)))
+
+
 def test_a_missing_field_is_named() -> None:
     config = {key: value for key, value in LLAMA.items() if key != "intermediate_size"}
     with pytest.raises(layerexplain.LayerExplainError, match="needs intermediate_size, which the configuration does"):

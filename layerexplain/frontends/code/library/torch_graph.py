@@ -7,6 +7,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.attribute_path import LayerNamed
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError, SourceError
 from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_modules import (
@@ -30,7 +31,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import TORCH, find
-from layerexplain.model import Layer, Model, PlacedResult, StoredVariable, TensorRef
+from layerexplain.model import Layer, Model, PlacedResult, SharedObject, StoredVariable, TensorRef
 from layerexplain.ops.sizes import product
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ KEEPS_MEMORY = frozenset(
 )
 """Modules and functions whose result lies in memory as their input does."""
 
+
+_Home = tuple[str, int]
+"""What tells a parameter from all others: its name in its module and the module, or "" and the parameter itself."""
 
 _EVEN = (
     "; where a size is halved and doubled, an odd one is lost: give sizes that halve evenly, or write "
@@ -81,6 +85,7 @@ class Run:
         self.inputs: list[Tensor] = []
         self.specs: dict[str, Spec] = {}
         self.outputs: list[TensorRef] = []
+        self.kept: list[Parameter | Array] = []
         self.sources: dict[Any, tuple[str, list[Tensor]]] = {}
         """What made each call's results: the type, and its tensors."""
         self.unregistered: list[str] = []
@@ -107,13 +112,15 @@ class Run:
     def stored(self, value: Parameter | Array) -> Tensor:
         """Return a parameter, or numbers that the program makes, as a tensor of the run: a row of its own."""
         found = self.placed.get(id(value))
-        is_parameter = isinstance(value, Parameter) and not isinstance(value, OfModule)
+        of_module = self.names.get(id(value.owner), "") if isinstance(value, OfModule) else ""
+        is_parameter = isinstance(value, Parameter) and (bool(of_module) or not isinstance(value, OfModule))
         shape = value.shape if isinstance(value, Parameter) else tuple(value.shape)
         if not all(isinstance(size, int) for size in shape):
             raise self.unknown("the size of a tensor that the program makes is not known")
         dtype = "float32" if isinstance(value, Parameter) else str(getattr(value, "dtype", "float32"))
         if found is None:
-            name = self.parameters.get(id(value)) or self.builder.names.take(self.inside("constant"))
+            free = f"{of_module}.{value.name}" if isinstance(value, OfModule) and of_module else self.inside("constant")
+            name = self.parameters.get(id(value)) or self.builder.names.take(free)
             type_ = "Parameter" if is_parameter else "Buffer"
             config: dict[str, Any] = {"shape": shape} if is_parameter else {"shape": shape, "dtype": dtype}
             values = value.values if isinstance(value, Array) else None
@@ -121,7 +128,7 @@ class Run:
                 config["values"] = values
             found = self.placed[id(value)] = self.layer(name, f"{TORCH}{type_}", config)
             self.builder.add_layer(found, ())
-            self.kept = [*getattr(self, "kept", []), value]  # its identity is in use
+            self.kept.append(value)  # its identity is in use
         return Tensor(self, TensorRef(found.name), Spec(shape, dtype_of(dtype)))
 
     def unknown(self, reason: str) -> Stopped:
@@ -324,8 +331,11 @@ class Run:
         """Return the model, with the modules that were not called as rows that only count."""
         for place, error in self._refused_when_made():
             where = self.interpreter.locate(place)
+            # A call of such a module is refused for the same reason.
+            self.faults = [one for one in self.faults if error.layer is None or one.layer != error.layer]
             self.faults.append(error.with_place(**where.error_fields))
         # What a run that came to its end does not call costs nothing.
+        shared, first = self._shared()
         mark = {"uncalled": bool(self.outputs and not self.faults and not self.opened)}
         parameters = named_parameters(self.model)
         for module_name, module in named_modules(self.model).items():
@@ -336,19 +346,16 @@ class Run:
                     [
                         StoredVariable(name, shape, "float32", True)
                         for name, shape, buffer in own_weights(own)
-                        if not buffer
+                        if not buffer and first.setdefault(self._home(own, name), (module_name, name))[0] == module_name
                     ]
                 )
                 if variables:
                     row = self.layer(module_name, own.type, {"variables": variables, **mark}, own.place)
                     self.builder.layers.append(row._replace(kind="custom"))
-            if isinstance(own, BuiltIn) and own.is_tied:
-                words = f"a weight of {module_name} is another one of the model: its parameters are counted twice here"
-                self.opened.append(self.interpreter.unknown(words))
             if isinstance(own, BuiltIn) and own.children is None and find(f"{TORCH}{own.type}") is None:
                 self.opened.append(self.interpreter.unknown(f"nn.{own.type} has no formula here"))
         for parameter_name, parameter in parameters.items():
-            if id(parameter) not in self.placed:
+            if id(parameter) not in self.placed and ("", id(parameter)) not in first:
                 if not all(isinstance(size, int) for size in parameter.shape):
                     self.opened.append(self.interpreter.unknown(f"the size of the parameter {parameter_name}"))
                     continue
@@ -357,7 +364,51 @@ class Run:
                 self.builder.layers.append(row)
         type_ = self.model.cls.name if isinstance(self.model, Instance) else self.model.type
         model = self.builder.model(name, self.outputs, type_=type_)
-        return model._replace(framework="torch", faults=tuple(self.faults))
+        return model._replace(framework="torch", faults=tuple(self.faults), shared=shared)
+
+    # Parameters that stand in several places ------------------------------------------------------------------------
+
+    def _home(self, module: BuiltIn, name: str) -> _Home:
+        """Return what tells a weight of a module from all others: its name and the module that it comes from, or the
+        parameter of the program."""
+        seen: set[int] = set()
+        while (found := module.replaced.get(name)) is not None and id(module) not in seen:
+            seen.add(id(module))
+            if not isinstance(found, OfModule):
+                return "", id(found)
+            module, name = found.owner, found.name
+        return name, id(module)
+
+    def _places(self) -> Iterator[tuple[tuple[str, str], _Home]]:
+        """Yield each parameter of the rows that compute: the row and its name there, and what it is."""
+        for module in named_modules(self.model).values():
+            own = module.attributes.get(BUILT_IN) if isinstance(module, Instance) else module
+            layer = self.placed.get(id(own))
+            if isinstance(own, BuiltIn) and layer is not None:
+                shapes = weight_shapes(own)
+                for name, one in own.replaced.items():
+                    if tuple(one.shape) != shapes.get(name):
+                        words = f"{layer.name}.{name} is replaced by a parameter of another shape, {tuple(one.shape)}"
+                        self.opened.append(self.interpreter.unknown(words))
+                yield from [((layer.name, name), self._home(own, name)) for name in shapes]
+        for value in self.kept:
+            if isinstance(value, OfModule):
+                yield (self.placed[id(value)].name, "data"), self._home(value.owner, value.name)
+            elif isinstance(value, Parameter):
+                yield (self.placed[id(value)].name, "data"), ("", id(value))
+
+    def _shared(self) -> tuple[tuple[SharedObject, ...], dict[_Home, tuple[str, str]]]:
+        """Return the parameters that stand in several rows, and the first row of each."""
+        modules = [one for one in named_modules(self.model).values() if isinstance(one, BuiltIn)]
+        first: dict[_Home, tuple[str, str]] = {}
+        if not any(one.replaced for one in modules) and not any(isinstance(one, OfModule) for one in self.kept):
+            return (), first
+        shared = []
+        for place, home in self._places():
+            (row, name), (other, again) = place, first.setdefault(home, place)
+            if (row, name) != (other, again):
+                shared.append(SharedObject((LayerNamed(row), name), ((LayerNamed(other), again),)))
+        return tuple(shared), first
 
     def _refused_when_made(self) -> Iterator[tuple[Place, LayerExplainError]]:
         """Yield what PyTorch refuses before any call: arguments that do not fit each other, and a class without
