@@ -140,6 +140,16 @@ def test_a_vision_part_that_is_not_read_is_named(config: dict[str, Any], params:
     assert "in no number here" in note.message
 
 
+def test_layers_that_see_images_and_are_alike_are_one_row_and_no_finding() -> None:
+    row = next(row for row in data()["counts"] if row["name"] == "llava-1.5-7b")
+    report = layerexplain.explain(as_bytes(row["config"]), detail=False)
+    text = layerexplain.format_report(report, "table", nested=True)
+    assert [line.split()[:3] for line in text.splitlines() if line.startswith("  encoder.layers.")] == [
+        ["encoder.layers.0", "…", "23"]
+    ]
+    assert not layerexplain.check(as_bytes(row["config"])).findings
+
+
 def test_costs_a_token_and_the_cache_are_of_the_text() -> None:
     """An image has its own part: what llava keeps and computes of a token is what its language model does."""
     text = {"model_type": "llama", **{key: LLAMA[key] for key in LLAMA if key != "model_type"}}
