@@ -252,3 +252,15 @@ def test_a_package_that_is_too_large_is_read_where_its_names_are_used(
         return
     assert report.grade == grade
     assert grade == "open" or report.totals.params == 7 * 3 + 3
+
+
+def test_a_parameter_in_two_places_is_counted_in_one_and_is_not_written_as_two(tmp_path: Path) -> None:
+    code = TIED.format(tie="self.decoder.weight = self.encoder.weight", result="self.decoder(self.encoder(ids))")
+    report = layerexplain.explain(code.encode(), inputs={"ids": (5,)}, layers="decoder")
+    said = report["decoder"].explanation
+    assert said is not None
+    assert said.weights_note == "23 parameters, all trainable; 1 of its 2 weights are those of 'encoder', counted there"
+    assert report["decoder"].params == 23
+    (tmp_path / "net.py").write_text(code)
+    with pytest.raises(LayerExplainError, match="its weight is that of 'encoder', which is said in code alone"):
+        layerexplain.convert(tmp_path / "net.py", tmp_path / "net.yaml", inputs={"ids": (5,)})
