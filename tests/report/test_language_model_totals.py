@@ -124,7 +124,7 @@ def test_windows_and_compressed_caches_are_noted() -> None:
     for name, codes in expected.items():
         assert [note.code for note in report_of(PUBLIC[name]).notes] == codes
     (note,) = report_of(PUBLIC["DeepSeek-V3"]).notes
-    words = "61 layers keep c_normed (512) and k_turned (64) of each token, from which keys and values are made anew"
+    words = "61 layers keep c_normed (512) and k_turned (64) of each token, from which keys and values are recomputed"
     assert note.message == words
 
 
