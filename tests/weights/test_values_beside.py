@@ -129,7 +129,7 @@ def test_values_are_compared_checked_and_run(saved_model: Path, tmp_path: Path) 
 Break = Callable[[Path], object]
 REFUSED: dict[str, tuple[Break, str]] = {
     "the files of values are gone": (lambda at: os.remove(at / "variables.data-00000-of-00001"), "that file is not in its directory"),
-    "a link": (lambda at: (os.rename(at / "variables.data-00000-of-00001", at / "x"), os.symlink(at / "x", at / "variables.data-00000-of-00001")), "there is no such file"),
+    "a link": (lambda at: (os.rename(at / "variables.data-00000-of-00001", at / "x"), os.symlink(at / "x", at / "variables.data-00000-of-00001")), "that file is not in its directory"),
     "cut off": (lambda at: (at / "variables.index").write_bytes((at / "variables.index").read_bytes()[:-9]), "is not a TensorFlow table"),
     "no table": (lambda at: (at / "variables.index").write_bytes(b""), "is not a TensorFlow table"),
     "values cut off": (lambda at: (at / "variables.data-00000-of-00001").write_bytes(b"1234"), "was the checkpoint copied whole"),
