@@ -10,10 +10,14 @@ the times between frames (p50 and p95) while the graph is dragged, with its boxe
 Of a page that runs its model (`sample_models/digits.keras`, or any file with weights): its first run, which compiles
 it; the median and the best of further ones; the longest that a run keeps the page from anything else; and, while a
 stroke is drawn, the longest time between frames. Times mean something only on a machine that does nothing else.
+
+Of each page: the longest block of its main thread while it loads, and while the first steps of the walk are shown.
+These are times of the processor, which other work disturbs less.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -28,6 +32,9 @@ import layerexplain
 
 SAMPLES = Path(__file__).parents[1] / "sample_models"
 PAIRS = 3
+SETTLES = 2500
+STEPS, PER_STEP = 12, 900
+"""Of the walk; times in milliseconds."""
 WIDTH, HEIGHT = 1360, 900
 
 PAN = """
@@ -139,15 +146,34 @@ def seen(page: str) -> list[str]:
         file.write_text(page, encoding="utf-8")
         browser = driver.chromium.launch(executable_path=path)
         shown = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        shown.goto("about:blank")
+        browser.start_tracing(page=shown, categories=["toplevel"])
         shown.goto(file.as_uri(), wait_until="commit")
         shown.wait_for_selector("body.ready")
         ready = shown.evaluate("performance.now()")
+        shown.wait_for_timeout(SETTLES)
+        blocks = [longest_block(browser.stop_tracing())]
         running = runs(shown) if shown.evaluate("'run' in window.layerexplain") else []
+        browser.start_tracing(page=shown, categories=["toplevel"])
+        for _step in range(STEPS):
+            shown.keyboard.press("ArrowRight")
+            shown.wait_for_timeout(PER_STEP)
+        blocks.append(longest_block(browser.stop_tracing()))
         closed = frames(shown)
         shown.evaluate("window.layerexplain.view.toggleAll(true)")
         opened = frames(shown)
         browser.close()
-    return [f"usable after {ready / 1000:.2f} s", *running, f"frames closed {closed}", f"all open {opened}"]
+    longest = "longest block at load {:.0f} ms, in the walk {:.0f} ms".format(*blocks)
+    return [f"usable after {ready / 1000:.2f} s", longest, *running, f"frames closed {closed}", f"all open {opened}"]
+
+
+def longest_block(trace: bytes) -> float:
+    """The most that the main thread of a page computed without a break, in milliseconds."""
+    events = json.loads(trace)["traceEvents"]
+    names = [event for event in events if event["name"] == "thread_name"]
+    main = {(event["pid"], event["tid"]) for event in names if event["args"]["name"] == "CrRendererMain"}
+    tasks = [event for event in events if "RunTask" in event["name"] and (event["pid"], event["tid"]) in main]
+    return max([event.get("tdur", 0) / 1000 for event in tasks], default=0.0)
 
 
 def runs(shown: Any) -> list[str]:

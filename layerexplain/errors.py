@@ -12,8 +12,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.records import NamedTuple
-
 DEBUG_VARIABLE = "LAYEREXPLAIN_DEBUG"
 
 NO_FILE = ""
@@ -30,15 +28,16 @@ then. The user alone is a token over HTTP."""
 _ENDLESS = r"(\S{50})\S{140,}(\S{8})"
 
 
-class Edit(NamedTuple):
+class Edit:
     """A change of a program that an error proposes, in `words`: an `argument` of a layer gets a `value`, as it is
     written in Python; or, where no argument is named, what `value` calls comes after a layer. `layer` is its name; ""
     is the layer at fault, before which the call then comes."""
 
-    words: str
-    argument: str
-    value: str
-    layer: str = ""
+    def __init__(self, words: str, argument: str, value: str, layer: str = "") -> None:
+        self.words = words
+        self.argument = argument
+        self.value = value
+        self.layer = layer
 
 
 class LayerExplainError(ValueError):

@@ -358,6 +358,8 @@ class Model(Record):
     """What a model was read from that stands in code."""
     fit_data: FitData | None = None
     """What its code trains it on."""
+    weights_file: str = ""
+    """The file that its weights are read from, where that is not the source."""
 
     def __repr__(self) -> str:
         count = f"{len(self.layers):,} layer{'' if len(self.layers) == 1 else 's'}"
@@ -379,7 +381,18 @@ class Model(Record):
         if model is None:
             return self
         again = None if model.source_code is None else SourceCode(model.source_code.results)
-        return model._replace(source=self.source, source_code=again)
+        return model._replace(source=self.source, source_code=again, weights_file=self.weights_file)
+
+    def on(self, given: Any) -> Model:
+        """Return the model on one array, or on arrays by the names of its inputs: that of code at their shapes."""
+        if self.source_code is None:
+            return self
+        from numpy import shape
+
+        arrays = given if isinstance(given, Mapping) else {ref.layer: given for ref in self.inputs[:1]}
+        axes = {ref.layer: batch_axis(self.layers_by_name[ref.layer]) for ref in self.inputs}
+        sizes = {name: shape(arrays[name]) for name in axes if name in arrays}
+        return self.at({name: (*one[: axes[name]], *one[axes[name] + 1 :]) for name, one in sizes.items()})
 
 
 class DataArray(NamedTuple):

@@ -82,6 +82,26 @@ _FALCON = {"num_hidden_layers": 32, "vocab_size": 65024}
 _EXPERTS = {"n_shared_experts": 2, "num_experts_per_tok": 6, "topk_method": "greedy", "kv_lora_rank": 512}
 _TIED = {"tie_word_embeddings": True}
 
+_SIGLIP = {
+    "model_type": "siglip_vision_model", "hidden_size": 1152, "image_size": 896, "intermediate_size": 4304,
+    "num_attention_heads": 16, "num_hidden_layers": 27, "patch_size": 14, "vision_use_head": False,
+}  # fmt: skip
+_CLIP = {
+    "model_type": "clip_vision_model", "hidden_size": 1024, "image_size": 336, "intermediate_size": 4096,
+    "num_attention_heads": 16, "num_hidden_layers": 24, "patch_size": 14, "projection_dim": 768, "vocab_size": 32000,
+}  # fmt: skip
+_PIXTRAL = {
+    "model_type": "pixtral", "hidden_size": 1024, "image_size": 1540, "intermediate_size": 4096, "head_dim": 64,
+    "num_attention_heads": 16, "num_hidden_layers": 24, "patch_size": 14, "num_channels": 3, "rope_theta": 10000.0,
+}  # fmt: skip
+_MROPE = {"rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]}}
+
+
+def _seeing(text_type: str, text: Mapping[str, Any], vision: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """A configuration with a part that sees images."""
+    return {"text_config": {"model_type": text_type, **text}, "vision_config": vision, **more}
+
+
 PUBLIC: list[tuple[str, str, dict[str, Any]]] = [
     ("Llama-2-7b", "llama", _llama(4096, 11008, 32, 32, 32, 32000)),
     ("Llama-2-13b", "llama", _llama(5120, 13824, 40, 40, 40, 32000)),
@@ -229,6 +249,93 @@ PUBLIC: list[tuple[str, str, dict[str, Any]]] = [
     ("t5-3b", "t5", _t5(1024, 128, 16384, 24, 32)),
     ("vit-base-patch16-224", "vit", _vit(768, 3072, 12, 12, labels=1000)),
     ("vit-large-patch16-224", "vit", _vit(1024, 4096, 24, 16, labels=1000)),
+    (
+        "llava-1.5-7b",
+        "llava",
+        _seeing("llama", {"vocab_size": 32064, "rms_norm_eps": 1e-05, "max_position_embeddings": 4096}, _CLIP),
+    ),
+    (
+        "pixtral-12b",
+        "llava",
+        _seeing(
+            "mistral",
+            _llama(5120, 14336, 40, 32, 8, 131072, head_dim=128, sliding_window=None),
+            {
+                "model_type": "pixtral",
+                "head_dim": 64,
+                "hidden_act": "silu",
+                "image_size": 1024,
+                "patch_size": 16,
+                "num_channels": 3,
+                "rope_theta": 10000.0,
+            },
+            vision_feature_layer=-1,
+            vision_feature_select_strategy="full",
+            image_seq_length=1,
+        ),
+    ),
+    (
+        "Mistral-Small-3.1-24B",
+        "mistral3",
+        _seeing(
+            "mistral",
+            _llama(5120, 32768, 40, 32, 8, 131072, head_dim=128, sliding_window=None),
+            _PIXTRAL,
+            tie_word_embeddings=False,
+        ),
+    ),
+    (
+        "gemma-3-4b-it",
+        "gemma3",
+        _seeing(
+            "gemma3_text",
+            {
+                "hidden_size": 2560,
+                "intermediate_size": 10240,
+                "num_hidden_layers": 34,
+                "rope_scaling": {"factor": 8.0, "rope_type": "linear"},
+                "sliding_window": 1024,
+            },
+            _SIGLIP,
+        ),
+    ),
+    (
+        "gemma-3-27b-it",
+        "gemma3",
+        _seeing(
+            "gemma3_text",
+            {
+                "head_dim": 128,
+                "hidden_size": 5376,
+                "intermediate_size": 21504,
+                "num_hidden_layers": 62,
+                "num_attention_heads": 32,
+                "num_key_value_heads": 16,
+                "query_pre_attn_scalar": 168,
+                "rope_scaling": {"factor": 8.0, "rope_type": "linear"},
+                "sliding_window": 1024,
+            },
+            _SIGLIP,
+        ),
+    ),
+    (
+        "Qwen2-VL-2B",
+        "qwen2_vl",
+        {
+            **_llama(1536, 8960, 28, 12, 2, 151936, **_TIED),
+            **_MROPE,
+            "vision_config": {"depth": 32, "embed_dim": 1280, "hidden_size": 1536, "num_heads": 16, "patch_size": 14},
+        },
+    ),
+    (
+        "Qwen2-VL-7B",
+        "qwen2_vl",
+        {
+            **_llama(3584, 18944, 28, 28, 4, 152064),
+            **_MROPE,
+            "vision_config": {"depth": 32, "embed_dim": 1280, "hidden_size": 3584, "num_heads": 16, "patch_size": 14},
+        },
+    ),
     ("vit-base, without a head", "vit", {**_vit(768, 3072, 12, 12), "architectures": ["ViTModel"]}),
 ]
 
@@ -239,6 +346,10 @@ _TINY_PLAIN = _plain(24, 34, 3, 4, 31, max_position_embeddings=64)
 _TINY_LATENT = {
     "num_key_value_heads": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 10, "first_k_dense_replace": 1,
     "kv_lora_rank": 12, "qk_nope_head_dim": 6, "qk_rope_head_dim": 4, "v_head_dim": 8,
+}  # fmt: skip
+_TINY_TOWER = {
+    "hidden_size": 16, "intermediate_size": 22, "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 24,
+    "patch_size": 4,
 }  # fmt: skip
 _TINY_FALCON = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 31}
 
@@ -284,6 +395,11 @@ TINY: list[tuple[str, str, dict[str, Any]]] = [
     ("phi3", "phi3", {**_TINY, "sliding_window": 5}),
     ("phi3, longrope", "phi3", {**_TINY, **_OLD, **_rope("longrope", short_factor=[1.0, 1.1, 1.2],
                                                          long_factor=[2.0, 3.0, 4.0])}),
+    ("phi3, longrope, long", "phi3",
+     {**_TINY, "original_max_position_embeddings": 5,
+      **_rope("longrope", short_factor=[1.0, 1.1, 1.2], long_factor=[2.0, 3.0, 4.0],
+              original_max_position_embeddings=5)}),
+    ("llama, dynamic", "llama", {**_TINY, "max_position_embeddings": 5, **_rope("dynamic", factor=3.0)}),
     ("glm", "glm", {**_TINY, "head_dim": 8}),
     ("olmo2", "olmo2", _TINY),
     ("stablelm", "stablelm", {**_TINY, "use_qkv_bias": True, "partial_rotary_factor": 0.34}),
@@ -307,6 +423,18 @@ TINY: list[tuple[str, str, dict[str, Any]]] = [
                      relative_attention_max_distance=9)),
     ("t5, gated", "t5", _t5(24, 5, 34, 2, 4, vocab_size=31, feed_forward_proj="gated-gelu")),
     ("vit", "vit", _vit(24, 34, 2, 4, image_size=12, patch_size=4)),
+    ("llava", "llava", _seeing("llama", _TINY, {"model_type": "clip_vision_model", **_TINY_TOWER})),
+    ("llava, pixtral", "llava",
+     _seeing("mistral", _TINY, {"model_type": "pixtral", **_TINY_TOWER}, vision_feature_layer=-1,
+             vision_feature_select_strategy="full")),
+    ("mistral3", "mistral3", _seeing("mistral", _TINY, {"model_type": "pixtral", **_TINY_TOWER})),
+    ("gemma3", "gemma3",
+     _seeing("gemma3_text", {**_TINY, "head_dim": 10}, {"model_type": "siglip_vision_model", **_TINY_TOWER,
+                                                        "vision_use_head": False}, mm_tokens_per_image=9)),
+    ("qwen2_vl", "qwen2_vl",
+     {**_TINY, "rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 1]},
+      "vision_config": {"depth": 2, "embed_dim": 16, "hidden_size": 24, "num_heads": 2, "mlp_ratio": 3, "patch_size": 4,
+                        "image_size": 24}}),
 ]  # fmt: skip
 
 
@@ -324,6 +452,8 @@ _HEADS = {
     "xlm-roberta": "XLMRobertaForMaskedLM",
     "bert": "BertForMaskedLM", "roberta": "RobertaForMaskedLM", "distilbert": "DistilBertForMaskedLM",
     "t5": "T5ForConditionalGeneration", "vit": "ViTForImageClassification",
+    "llava": "LlavaForConditionalGeneration", "mistral3": "Mistral3ForConditionalGeneration",
+    "gemma3": "Gemma3ForConditionalGeneration", "qwen2_vl": "Qwen2VLForConditionalGeneration",
 }  # fmt: skip
 
 
@@ -374,6 +504,7 @@ def logits_row(name: str, model_type: str, given: Mapping[str, Any]) -> dict[str
         model = made.from_pretrained(folder, config=config, attn_implementation=how)
     with torch.no_grad():
         out = model.eval()(**_inputs(model_type), **({} if model_type in _HEADS else {"use_cache": True}))
+        seen = _seen(model, model_type) if "vision_config" in stored else None
     drop = ("transformers_version", "use_cache", "initializer_range", "dtype", "bos_token_id", "eos_token_id")
     layers = None if model_type in _HEADS else getattr(out.past_key_values, "layers", None)
     kept = None if layers is None else [(one.keys.numel() + one.values.numel()) // one.keys.shape[-2] for one in layers]
@@ -382,10 +513,29 @@ def logits_row(name: str, model_type: str, given: Mapping[str, Any]) -> dict[str
         "config": {key: value for key, value in stored.items() if key not in drop},
         "tensors": shapes,
         "cache": kept,
-        "logits": [
-            [float(f"{value:.7g}") for value in row] for row in out.logits.reshape(-1, out.logits.shape[-1]).tolist()
-        ],
+        "logits": _rounded(out.logits),
+        **({} if seen is None else {"image": _rounded(seen)}),
     }
+
+
+def _rounded(tensor: Any) -> list[list[float]]:
+    return [[float(f"{value:.7g}") for value in row] for row in tensor.reshape(-1, tensor.shape[-1]).tolist()]
+
+
+def _seen(model: Any, model_type: str) -> Any:
+    """The vectors that a model has of the tests' image, which stand in the places of its tokens."""
+    import torch
+
+    pixels = torch.from_numpy(weight_values("pixels", (1, 3, 24, 24)))
+    if model_type == "qwen2_vl":  # which takes patches in squares of 2×2, each twice, as two frames of a film
+        squares = pixels.reshape(3, 3, 2, 4, 3, 2, 4).permute(1, 4, 2, 5, 0, 3, 6)
+        patches = squares.reshape(36, 3, 1, 16).expand(36, 3, 2, 16).reshape(36, -1)
+        found = model.get_image_features(patches, image_grid_thw=torch.tensor([[1, 6, 6]]), return_dict=True)
+    else:
+        more = {"image_sizes": torch.tensor([[24, 24]])} if model.config.vision_config.model_type == "pixtral" else {}
+        found = model.get_image_features(pixels, return_dict=True, **more)
+    vectors = found.pooler_output
+    return torch.cat(tuple(vectors)) if isinstance(vectors, list | tuple) else vectors
 
 
 def _inputs(model_type: str) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from layerexplain.catalogues.columns import LAYER_COLUMNS, MODEL_COLUMNS, VERSION
 from layerexplain.errors import lines_of
-from layerexplain.frontends import read, source_name
-from layerexplain.frontends.code_source import CodeSource, each_model
+from layerexplain.frontends import read
+from layerexplain.frontends.code_source import CodeSource, each_model, source_name
 from layerexplain.frontends.own_layers import Code
 from layerexplain.model import Model, Note
 from layerexplain.network.definitions import Kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 from layerexplain.checks.calls import config_of, derived, readers_of, source_of, type_of, with_source
 from layerexplain.checks.rules import Found, rule
@@ -32,6 +33,29 @@ def skipped_pixels(network: Network) -> Iterator[Found]:
                 skipped = w.stride - w.reach
                 yield call, f"windows of {w.reach} {w.role} start {w.stride} apart, so that {skipped} are skipped"
                 break
+
+
+@rule(
+    "examples-mixed",
+    "A view that mixes examples",
+    "breaks",
+    "certain",
+    why="With -1 for the batch, PyTorch cuts the numbers of all examples into rows of the size that is given: the rows "
+    "are no longer the examples, and the loss refuses them.",
+    fix="Write torch.flatten(x, 1), and give the Linear behind it the number of features that an example has.",
+    source="torch.Tensor.view",
+)
+def examples_mixed(network: Network) -> Iterator[Found]:
+    for call in derived(network):
+        before, after = call.inputs[0], call.outputs[0]
+        if type_of(network, call) != "torch.reshape" or before is None or after is None or len(after.shape) != 2:
+            continue
+        sizes, row = [one for one in before.shape[1:] if isinstance(one, int)], after.shape[1]
+        whole = [prod(sizes[i:]) for i in range(len(sizes))]
+        # A view of all steps of sequences as rows keeps the last axes whole, and is meant.
+        if isinstance(row, int) and len(sizes) == len(before.shape) - 1 and whole and row not in whole:
+            said = f"{whole[0]} = {' × '.join(map(str, sizes))} numbers of an example are cut into rows of {row}"
+            yield call, f"{said}; write torch.flatten(x, 1), and Linear({whole[0]}, …)"
 
 
 @rule(

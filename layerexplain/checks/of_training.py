@@ -372,6 +372,22 @@ def untrained_weights(network: Network) -> Iterator[Found]:
 
 
 @rule(
+    "unregistered",
+    "A module of PyTorch that is no part of the model",
+    "wrong",
+    "certain",
+    why="Modules in a plain list or dict, and those that forward makes, are not found by parameters(), to() and "
+    "state_dict(): the optimizer never changes them, and they are neither moved nor saved.",
+    fix="Put them into an nn.ModuleList or nn.ModuleDict, in __init__.",
+    source="torch.nn.Module.__setattr__",
+)
+def unregistered(network: Network) -> Iterator[Found]:
+    for note in network.model.notes:
+        if note.code == "unregistered":
+            yield note.layer, note.message
+
+
+@rule(
     "accuracy-of-sigmoids",
     "Accuracy of several sigmoids",
     "wrong",

@@ -17,8 +17,8 @@ from layerexplain.cli.progress import wipe, write_over
 from layerexplain.cli.source_arguments import reach_of
 from layerexplain.cli.workers import collect_for_many
 from layerexplain.errors import SourceError
-from layerexplain.files.devices import refuse_device
 from layerexplain.render.quantities import plural
+from layerexplain.sources.regular_file import refuse_device
 
 if TYPE_CHECKING:
     from layerexplain.api import Catalogued, CatalogueProgress

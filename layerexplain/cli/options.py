@@ -213,7 +213,7 @@ def parts_option(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--only", metavar="A,B,...", callback=_parts,
             help="Only these sections: sentence, inputs, computes, formula, shape, parameters, remarks, where, "
-            "element, weights, training, dtype, cost, reach, mask, keras, pytorch.",
+            "element, weights, training, dtype, cost, reach, mask, keras, pytorch, in-keras.",
         ),
     )(with_parts)  # fmt: skip
     return decorated

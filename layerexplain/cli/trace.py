@@ -138,6 +138,10 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     help="With --gradient: compute as at inference (no dropout, stored statistics), not as in training.",
 )
 @code_option
+@click.option(
+    "--weights", type=click.Path(), metavar="FILE",
+    help="A file that the weights are read from: .safetensors for PyTorch code, .weights.h5 or .h5 for Keras.",
+)  # fmt: skip
 @seed_option("The seed for weights that the source does not have.")
 @click.option(
     "--max-memory",
@@ -165,6 +169,7 @@ def command(
     keras: bool | None,
     save: str | None,
     code: tuple[str, ...],
+    weights: str | None,
     seed: int,
     max_memory: int | None,
     partial: bool,
@@ -173,7 +178,7 @@ def command(
     step: bool,
     inference: bool,
 ) -> None:
-    """Run the formulas of SOURCE in NumPy on its own weights, or on random weights if it has none.
+    """Run the formulas of SOURCE in NumPy on its own weights, those of --weights, or random ones if it has none.
 
     Without --at, print the shape, the smallest, mean and largest value, and the share of zeros and NaNs of every
     layer's output, or of the named LAYERs (patterns: 'conv*', 'encoder/*'). With --at, work out one element of one
@@ -188,6 +193,7 @@ def command(
     Examples:
       layerexplain trace model.keras --input image.npy
       layerexplain trace model.keras --input tokens=ids.npy --input zeros --save activations.npz
+      layerexplain trace net.py --size 3,32,32 --weights net.safetensors
       layerexplain trace model.keras second --at 0,3,4,7
       layerexplain trace model.keras --gradient --input images.npy --target labels.npy
       layerexplain trace spec.yaml --gradient --target random --loss mse --step --optimizer SGD momentum=0.9
@@ -210,9 +216,10 @@ def command(
 
     def run(one: str) -> Sheet:
         content = library.piped(one)
-        model = api.read(content, code)._replace(source=reading.name_of(one))
+        model = api.read(content, code)._replace(source=reading.name_of(one), weights_file=weights or "")
         examples = batch or (_EXAMPLES if gradient else 1)
         given = api.make_inputs(model, inputs, sizes=sizes, batch=examples, max_memory=max_memory)
+        model = model.on({one.name: one.array for one in given})
         with progress(model.source, "calls run") as tell:
             how: dict[str, Any] = {"seed": seed, "max_memory": max_memory, "progress": tell}
             if gradient:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.conversions.block_names import joined_name, loop_over_names, word_for
 from layerexplain.conversions.blocks import Block, ComparedCall, repeated_blocks
 from layerexplain.conversions.python_text import (
     WIDTH,
@@ -18,7 +17,7 @@ from layerexplain.conversions.python_text import (
 )
 from layerexplain.conversions.today import call_arguments, own_calls
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.model_builder import layers_among
+from layerexplain.frontends.model_builder import beginning, layers_among
 from layerexplain.layers.declaration import snake_case
 from layerexplain.model import Call, Layer, Model, TensorRef, replaced
 from layerexplain.nesting import formed, path_in
@@ -270,3 +269,37 @@ class FunctionalBody:
 def is_plain(model: Model) -> bool:
     """Return whether a nested model is written as one expression, in a place of its own."""
     return model.trainable and all(layer.model is None for layer in model.layers)
+
+
+def joined_name(suffix: str) -> str:
+    """Return the code of a name with something behind it."""
+    if not suffix:
+        return "name"
+    return f'f"{{name}}{_inner(suffix)}"'
+
+
+def _inner(text: str) -> str:
+    """Return what stands between the quotes of an f-string."""
+    return ascii(text)[1:-1].replace("{", "{{").replace("}", "}}").replace('"', '\\"')
+
+
+def loop_over_names(prefixes: Sequence[str]) -> tuple[str, str]:
+    """Return the head of a loop over names, and the code of one of them: over numbers where they count up."""
+    stem = beginning(prefixes).rstrip("0123456789")
+    tail = beginning([prefix[len(stem) :][::-1] for prefix in prefixes])[::-1].lstrip("0123456789")
+    numbers = [prefix[len(stem) : len(prefix) - len(tail)] for prefix in prefixes]
+    if all(number.isdecimal() and number == str(int(number)) for number in numbers):
+        first = int(numbers[0])
+        if [int(number) for number in numbers] == list(range(first, first + len(numbers))):
+            begin = f"{first}, " if first else ""
+            return f"for i in range({begin}{first + len(numbers)}):", f'f"{_inner(stem)}{{i}}{_inner(tail)}"'
+    head = f"for name in ({', '.join(map(text_code, prefixes))}):"
+    if len(head) > WIDTH:
+        head = "for name in (\n" + "".join(f"    {text_code(prefix)},\n" for prefix in prefixes) + "):"
+    return head, "name"
+
+
+def word_for(block: Block) -> str:
+    """Return what a block is called: what its names have in common."""
+    stem = beginning(block.prefixes).rstrip("0123456789_./-")
+    return stem if stem and len(block.prefixes) > 1 else "block"

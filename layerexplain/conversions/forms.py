@@ -88,7 +88,8 @@ def convert(
     >>> convert(spec, "-", to="yaml").text == spec.decode()
     True
     """
-    from layerexplain.frontends import read_for_weights, source_name
+    from layerexplain.frontends import read_for_weights
+    from layerexplain.frontends.code_source import source_name
 
     name = os.fspath(target)
     form = to or _ENDINGS.get(os.path.splitext(name)[1].lower())
@@ -115,6 +116,11 @@ def convert(
         shapes = shapes_for(model, inputs)
         model = model.at(shapes)
         raise_any(model.faults)
+        if model.format == "hugging-face":
+            words = (
+                "is a model of transformers, whose blocks no other form has; config.json and safetensors are its form"
+            )
+            raise LayerExplainError(words)
         if model.framework != "keras" and form != "yaml":
             raise LayerExplainError("its layers are PyTorch's, which Keras does not have; convert it to .yaml")
         model = with_all_input_layers(_with_shapes(model, shapes))

@@ -12,7 +12,6 @@ from layerexplain.lang.expr import CALL, NO_MACS, Expr
 from layerexplain.ops.sizes import product
 
 CAUSAL = "causal"
-_PASSES = ("softmax",)
 
 
 def is_causal(definition: Definition) -> bool:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 
 from layerexplain import api
-from layerexplain.editor.reading import Places, Reading
-from layerexplain.editor.texts import EditedText, Extent
+from layerexplain.editor.reading import Places
+from layerexplain.editor.texts import Extent
 from layerexplain.errors import ArgumentError, Edit, LayerExplainError
 from layerexplain.model import Layer, Model
 from layerexplain.records import NamedTuple
@@ -18,11 +18,8 @@ _ITEM = re.compile(r"(\s*-\s+)([\w.]+)\s*(?::\s*(.*?))?\s*$")
 """An item of a spec in one line: `  - LSTM: 7`."""
 
 
-class TextChange(NamedTuple):
-    """A part of a text and what it is replaced with."""
-
-    span: Extent
-    text: str
+TextChange = tuple[Extent, str]
+"""A part of a text and what it is replaced with."""
 
 
 class Fix(NamedTuple):
@@ -33,32 +30,23 @@ class Fix(NamedTuple):
 
 
 def fixes_of(
-    model: Model, layer: str | None, fault: LayerExplainError | None, loss: str, reading: Reading
+    model: Model, layer: str | None, fault: LayerExplainError | None, loss: str, places: Places
 ) -> tuple[Fix, ...]:
     """Return what would mend a layer at fault, or a loss that does not fit, as far as it is one change of the text."""
-    found: list[tuple[str, list[TextChange]]] = []
-    places = reading.places
-    for edit in fault.edits if fault is not None and places is not None else ():
+    found = [(f"use {loss}", [*_with_loss(loss, places)] if loss else [])]
+    for edit in fault.edits if fault is not None else ():
         target = model.layers_by_name.get(edit.layer or layer or "")
-        place = None if target is None else (target.file, target.line, target.column)
-        alone = sum([(one.file, one.line, one.column) == place for one in model.layers]) == 1
-        if target is not None and alone and reading.text.cell_of(target.file) is not None:
-            make = _in_spec if reading.text.is_spec else _in_code
-            found.append((edit.words, [*make(edit, target, fault, places)] if fault and places else []))
-    if loss and places is not None:
-        found.append((f"use {loss}", [*_with_loss(loss, places)]))
+        # A change in a loop, or in a class that is used twice, would be one of other layers too.
+        alike = [one for one in model.layers if target and one[-2:] == target[-2:] and one.line == target.line]
+        if (
+            fault is not None
+            and target is not None
+            and len(alike) == 1
+            and places.text.cell_of(target.file) is not None
+        ):
+            make = _in_spec if places.text.is_spec else _in_code
+            found.append((edit.words, [*make(edit, target, fault, places)]))
     return tuple([Fix(words[0].upper() + words[1:], tuple(changes)) for words, changes in found if changes])
-
-
-def _before(span: Extent) -> Extent:
-    return span._replace(end_line=span.line, end_column=span.column)
-
-
-def _behind(span: Extent) -> Extent:
-    return span._replace(line=span.end_line, column=span.end_column)
-
-
-# Code ----------------------------------------------------------------------------------------------------------------
 
 
 def _in_code(edit: Edit, layer: Layer, fault: LayerExplainError, places: Places) -> Iterator[TextChange]:
@@ -74,19 +62,19 @@ def _in_code(edit: Edit, layer: Layer, fault: LayerExplainError, places: Places)
     at_fault = places.call_at(fault.source, fault.line, fault.column)
     adds = [one for one in places.calls if maker in one.args and ast.unparse(one.func).endswith(".add")]
     if not edit.layer and (at_fault is None or at_fault is maker or not at_fault.args):  # in nn.Sequential(…)
-        yield TextChange(_before(span), f"{new}, ")
+        yield span.start, f"{new}, "
     elif not edit.layer and at_fault is not None:
-        yield TextChange(_behind(places.span(at_fault.args[0])), ".flatten(1)")
+        yield places.span(at_fault.args[0]).end, ".flatten(1)"
     elif whole is not None and whole != span:  # layers.Dense(5)(x)
-        yield TextChange(_before(whole), f"{new}(")
-        yield TextChange(_behind(whole), ")")
+        yield whole.start, f"{new}("
+        yield whole.end, ")"
     elif adds:
-        end = _behind(places.span(adds[0]))
+        end = places.span(adds[0]).end
         line = places.text.line(span.cell, end.line)
         between = "; " if line[end.column :].strip() else f"\n{' ' * (len(line) - len(line.lstrip()))}"
-        yield TextChange(end, f"{between}{ast.unparse(adds[0].func)}({new})")
+        yield end, f"{between}{ast.unparse(adds[0].func)}({new})"
     else:
-        yield TextChange(_behind(span), f", {new}")
+        yield span.end, f", {new}"
 
 
 def _argument(edit: Edit, layer: Layer, maker: ast.Call, places: Places) -> TextChange:
@@ -98,12 +86,12 @@ def _argument(edit: Edit, layer: Layer, maker: ast.Call, places: Places) -> Text
     at = positional.index(edit.argument) if edit.argument in positional else len(maker.args)
     given = [one.value for one in maker.keywords if one.arg == edit.argument] or maker.args[at : at + 1]
     if given:
-        return TextChange(places.span(given[0]), edit.value)
-    last = [*maker.args, *[one.value for one in maker.keywords]][-1:]
-    end = places.span(maker)
-    before_bracket = _behind(end)._replace(column=end.end_column - 1, end_column=end.end_column - 1)
+        return places.span(given[0]), edit.value
     text = f"{edit.argument}={edit.value}"
-    return TextChange(_behind(places.span(last[0])), f", {text}") if last else TextChange(before_bracket, text)
+    if last := [*maker.args, *[one.value for one in maker.keywords]][-1:]:
+        return places.span(last[0]).end, f", {text}"
+    bracket = places.span(maker).end
+    return bracket._replace(column=bracket.column - 1, end_column=bracket.column - 1), text
 
 
 def _with_loss(loss: str, places: Places) -> Iterator[TextChange]:
@@ -118,16 +106,12 @@ def _with_loss(loss: str, places: Places) -> Iterator[TextChange]:
         spans = [places.span(key.value) for one in compiled for key in one.keywords if key.arg == "loss"]
         new = f'"{loss}"'
     if len(spans) == 1:
-        yield TextChange(spans[0], new)
-
-
-# Specs ---------------------------------------------------------------------------------------------------------------
+        yield spans[0], new
 
 
 def _in_spec(edit: Edit, layer: Layer, fault: LayerExplainError, places: Places) -> Iterator[TextChange]:
-    """Yield the changes of an item that stands in one line, or the item that is put behind or before it."""
-    text: EditedText = places.text
-    line = (layer.line or 1) - 1
+    """Yield the changes of an item that stands in one line, or the item that is put behind it."""
+    text, line = places.text, (layer.line or 1) - 1
     item = _ITEM.match(text.line("", line))
     if item is None:
         return
@@ -135,8 +119,7 @@ def _in_spec(edit: Edit, layer: Layer, fault: LayerExplainError, places: Places)
         call = re.fullmatch(r"(\w+)\((.*)\)", edit.value)
         given = "" if call is None else f": {call[2].replace('(', '[').replace(')', ']')}"
         new = f"{item[1]}{edit.value if call is None else call[1]}{given}"
-        start = Extent("", line, 0, line, 0)
-        yield TextChange(text.end_of("", line), f"\n{new}") if edit.layer else TextChange(start, f"{new}\n")
+        yield text.whole_line("", line).end, f"\n{new}"
         return
     value = {"True": "true", "False": "false"}.get(edit.value, edit.value.strip("'"))
     given = item[3] or ""
@@ -145,4 +128,4 @@ def _in_spec(edit: Edit, layer: Layer, fault: LayerExplainError, places: Places)
         given = f"{{{', '.join([f'{name}: {given}' for name in first])}}}"
     inside = re.sub(rf"(^|,)\s*{edit.argument}:\s*[^,]*", "", given.strip("{}")).strip(" ,")
     pairs = ", ".join(filter(None, [inside, f"{edit.argument}: {value}"]))
-    yield TextChange(text.whole_line("", line), f"{item[1].lstrip()}{item[2]}: {{{pairs}}}")
+    yield text.whole_line("", line), f"{item[1].lstrip()}{item[2]}: {{{pairs}}}"

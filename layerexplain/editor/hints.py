@@ -34,16 +34,13 @@ def hints(reading: Reading, settings: Settings) -> list[Hint]:
 def _label(results: Sequence[LineResult], settings: Settings) -> str:
     """Return the hint of a line: what its last call gives, in a loop in the first and the last pass."""
     shown = _last_of_line(results)
-    parts: list[str] = []
-    if settings.shapes:
-        first, last = _shapes(shown[0].shapes), _shapes(shown[-1].shapes)
-        parts.append(f"→ {first}" if first == last else f"→ {first} … {last}")
+    shapes = " … ".join(dict.fromkeys([_shapes(shown[0].shapes), _shapes(shown[-1].shapes)]))
     layers = {one.layer: one for one in results}.values()
-    if settings.parameters and (parts[:1] != ["→ ?"] or None not in [one.params for one in layers]):
-        parts += _counted([one.params for one in layers], "{}")
-    if settings.macs:
-        parts += _counted([one.macs for one in layers], "{} MACs")
-    return " · ".join(parts)
+    params, macs = _counted([one.params for one in layers]), _counted([one.macs for one in layers])
+    parts = [f"→ {shapes}" if settings.shapes else ""]
+    parts.append(params if settings.parameters and (parts[0], params) != ("→ ?", "?") else "")
+    parts.append(f"{macs} MACs" if settings.macs and macs else "")
+    return " · ".join(filter(None, parts))
 
 
 def _last_of_line(results: Sequence[LineResult]) -> list[LineResult]:
@@ -58,11 +55,10 @@ def _shapes(shapes: Sequence[Shape | None]) -> str:
     return shapes_text(shapes) if shapes else "?"
 
 
-def _counted(counts: Sequence[int | None], form: str) -> list[str]:
-    if None in counts:
-        return [form.format("?")]
-    total = sum([one for one in counts if one is not None])
-    return [form.format(count_text(total))] if total else []
+def _counted(counts: Sequence[int | None]) -> str:
+    """Return a sum in words: "?" where a part of it is not known, "" for none."""
+    known = [one for one in counts if one is not None]
+    return "?" if len(known) < len(counts) else count_text(sum(known)) if sum(known) else ""
 
 
 def _tooltip(results: Sequence[LineResult]) -> str:
@@ -73,19 +69,18 @@ def _tooltip(results: Sequence[LineResult]) -> str:
         + (f", {count_text(one.macs)} MACs" if one.macs else "")
         for one in results
     ]
-    left = len(lines) - _MOST_SHOWN
-    reasons = dict.fromkeys([f"?: {one.reason}" for one in results if one.reason])
-    return "\n".join([*lines[:_MOST_SHOWN], *([f"and {left} more"] if left > 0 else []), *reasons])
+    if len(lines) > _MOST_SHOWN:
+        lines[_MOST_SHOWN:] = [f"and {len(lines) - _MOST_SHOWN} more"]
+    return "\n".join([*lines, *dict.fromkeys([f"?: {one.reason}" for one in results if one.reason])])
 
 
 def kept_hints(found: Sequence[Hint], before: EditedText, after: EditedText, gaps: frozenset[str]) -> list[Hint]:
     """Return the hints of cells that do not parse any more, where their lines are now."""
-    by_uri = {cell.uri: name for name, cell in after.cells.items()}
-    kept: list[Hint] = []
-    for one in found:
-        old = before.cells[one.cell]
-        cell = by_uri.get(old.uri, "none")
-        line = moved_line(old.lines, after.cells[cell].lines, one.line) if cell in gaps else None
-        if line is not None:
-            kept.append(one._replace(cell=cell, line=line))
-    return kept
+    by_uri = {cell.uri: name for name, cell in after.cells.items() if name in gaps}
+    here = [(one, before.cells[one.cell], by_uri.get(before.cells[one.cell].uri)) for one in found]
+    moved = [
+        (one, cell, moved_line(old.lines, after.cells[cell].lines, one.line))
+        for one, old, cell in here
+        if cell is not None
+    ]
+    return [one._replace(cell=cell, line=line) for one, cell, line in moved if line is not None]

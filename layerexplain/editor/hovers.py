@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from layerexplain import api
 from layerexplain.editor.reading import LineResult, Reading
@@ -30,7 +31,7 @@ def hover(reading: Reading, cell: str, line: int, column: int) -> tuple[Extent, 
     called = [one for one in reading.results if one.layer and _holds(one.span, cell, line, word.start())]
     inner = min(called, key=lambda one: (one.span.end_line - one.span.line, one.span.end_column), default=None)
     shown = None if inner is None else _of_layer(reading, inner)
-    shown = shown or _of_type(word[0][: column - word.start()] + re.split(r"\W", word[0][column - word.start() :])[0])
+    shown = shown or _of_type(word[0])
     return None if shown is None else (span, shown)
 
 
@@ -48,12 +49,10 @@ def _of_layer(reading: Reading, result: LineResult) -> str | None:
     for read in reading.models:
         if result.layer not in [row.path for row in every_row(read.report.layers)]:
             continue
-        try:
-            report = api.explain(read.model, layers=result.layer, partial=True)
-            row = next(one for one in every_row(report.layers) if one.path == result.layer)
-            return markdown(doc.Document(tuple(explained(report, [row], False, ShownParts(LAYER)))), Look())
-        except LayerExplainError:
-            return None
+        chosen = partial(str.__eq__, result.layer)
+        report = api.explain(read.model, layers=chosen, inputs=read.inputs, partial=True)
+        row = next(one for one in every_row(report.layers) if one.path == result.layer)
+        return markdown(doc.Document(tuple(explained(report, [row], False, ShownParts(LAYER)))), Look())
     return None
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from layerexplain import api
 from layerexplain.checks.findings import SEVERITIES
 from layerexplain.editor.fixes import Fix, fixes_of
 from layerexplain.editor.reading import Reading, ReadModel
@@ -31,9 +32,14 @@ class Problem(NamedTuple):
     fixes: tuple[Fix, ...] = ()
 
 
-def problems(reading: Reading) -> list[Problem]:
-    """Return what is wrong with a text, the most severe first; nothing for a text without a model."""
-    found = [one for model in reading.models for one in _of_model(model, reading)]
+def problems(reading: Reading, stop: Callable[[], None]) -> list[Problem]:
+    """Return what is wrong with a text, the most severe first; nothing for a text without a model. At the beginning
+    and before each model `stop` is called, which may raise."""
+    stop()
+    found: list[Problem] = []
+    for model in reading.models:
+        stop()
+        found += _of_model(model, reading)
     # What a program raises that makes no model is not for this program to tell.
     errors = [one for one in reading.errors if reading.text.is_spec or not isinstance(one, SourceError)]
     found += [one for error in errors for one in _of_error(error, reading)]
@@ -43,34 +49,32 @@ def problems(reading: Reading) -> list[Problem]:
 
 def _of_model(read: ReadModel, reading: Reading) -> Iterator[Problem]:
     faults = {one.fact: one for one in (*read.model.faults, *read.report.faults)}
-    if read.checked is None:
-        yield from [one for fault in faults.values() for one in _of_error(fault, reading, read)]
+    try:
+        checked = api.check(read.model, inputs=read.inputs)
+    except LayerExplainError:  # no rule says what is at fault
+        yield from [one for fault in faults.values() for one in _of_error(fault, reading)]
         return
-    for finding in read.checked.findings:
-        places = reading.places
-        span = places and places.at(finding.file, finding.line, finding.column, innermost=True)
-        if finding.line is None:
-            span = read.span
-        inside = _INSIDE.match(finding.message)
+    for one in checked:
+        file, line, column = one.file, one.line, one.column
+        inside = _INSIDE.match(one.message)
         if inside and (inside[1] == os.path.basename(reading.text.path) or reading.text.cell_of(inside[1])):
-            file = inside[1] if inside[1].startswith("cell") else ""
-            span = places and places.at(file, int(inside[2]), int(inside[3] or 0), innermost=True)
-        if span:
-            words = (
-                finding.message if finding.severity == "breaks" else f"{finding.message}. {finding.why} {finding.fix}"
+            file, line, column = (
+                inside[1].removesuffix(os.path.basename(reading.text.path)),
+                *map(int, inside.groups("0")[1:]),
             )
-            fixes = fixes_of(read.model, finding.layer, faults.get(finding.message), finding.loss, reading)
-            related = _related(finding.message, finding.layer, read, span, reading)
-            yield Problem(span, 1 + SEVERITIES.index(finding.severity), finding.code, words, related, fixes)
+        span = read.span if line is None else reading.places.at(file, line, column, innermost=True)
+        if span is not None:
+            words = one.message if one.severity == "breaks" else f"{one.message}. {one.why} {one.fix}"
+            fixes = fixes_of(read.model, one.layer, faults.get(one.message), one.loss, reading.places)
+            related = _related(one.message, one.layer, read, span, reading)
+            yield Problem(span, 1 + SEVERITIES.index(one.severity), one.code, words, related, fixes)
 
 
-def _of_error(error: LayerExplainError, reading: Reading, read: ReadModel | None = None) -> Iterator[Problem]:
+def _of_error(error: LayerExplainError, reading: Reading) -> Iterator[Problem]:
     """Yield an error that is no finding: of a text of which nothing else is known, or which the rules do not see."""
-    cell = reading.text.cell_of(error.source)
-    if error.line is not None and cell is not None:
-        places = reading.places
-        span = places and places.at(error.source, error.line, error.column, innermost=True)
-        yield Problem(span or reading.text.whole_line(cell, error.line - 1), 1, "", error.fact)
+    span = reading.places.at(error.source, error.line, error.column, innermost=True)
+    if span is not None:
+        yield Problem(span, 1, "", error.fact)
 
 
 def _related(

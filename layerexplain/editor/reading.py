@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from layerexplain import api
-from layerexplain.checks.findings import CheckReport
 from layerexplain.editor.settings import Settings, input_shapes, values_in
 from layerexplain.editor.texts import EditedText, Extent
 from layerexplain.errors import LayerExplainError, each_of
@@ -16,7 +15,7 @@ from layerexplain.frontends.code.sources import Text as Code
 from layerexplain.frontends.code.values.base import Place
 from layerexplain.frontends.code_source import CodeSource, each_model
 from layerexplain.frontends.spec.document import read_yaml_spec
-from layerexplain.model import Model, Shape
+from layerexplain.model import InputShapes, Model, Shape
 from layerexplain.records import NamedTuple, grouped
 from layerexplain.report.data import LayerReport, Report
 
@@ -25,7 +24,7 @@ _SPEC = re.compile(rb"^(layers|define)[ \t]*:", re.MULTILINE)
 _MOST_MODELS = 40
 """Models of one text that are read."""
 _NO_PYTHON = "is not Python"
-_OPTION = re.compile(r"give --set (\w\S*)|give --input (\S+)|give it with --input")
+_OPTION = re.compile(r"give (?:for example )?--set (\w\S*)|give (?:for example )?--input (\S+)|give it with --input")
 """How a note names an option of the command line, in place of which a comment stands here."""
 
 
@@ -44,13 +43,13 @@ class LineResult(NamedTuple):
 
 
 class ReadModel(NamedTuple):
-    """A model of a text: what it is asked for by, as it was read, its report, its findings (None where they cannot be
-    found), and where it is made."""
+    """A model of a text: what it is asked for by, as it was read, the shapes that are given for its inputs, its report,
+    and where it is made."""
 
     request: str
     model: Model
+    inputs: InputShapes
     report: Report
-    checked: CheckReport | None
     span: Extent
 
 
@@ -58,71 +57,51 @@ class Reading(NamedTuple):
     """What is known of a text. `gaps` are the cells that are not read, since they do not parse."""
 
     text: EditedText
+    places: Places
     results: tuple[LineResult, ...] = ()
     models: tuple[ReadModel, ...] = ()
     errors: tuple[LayerExplainError, ...] = ()
     gaps: frozenset[str] = frozenset()
-    places: Places | None = None
 
 
-class Cancelled(Exception):
-    """A newer text is there."""
-
-
-def read_text(text: EditedText, settings: Settings, cancelled: Callable[[], bool] = lambda: False) -> Reading:
-    """Read a text. Raises Cancelled where a newer one is there."""
+def read_text(text: EditedText, settings: Settings, stop: Callable[[], None]) -> Reading:
+    """Read a text. Before each model `stop` is called, which may raise."""
     content = text.content()
     written = "\n".join([cell.text for cell in text.cells.values()])
     values = {**settings.values, **values_in(written)}
-    if text.is_spec:
-        sources: Sequence[object] = [content] if _SPEC.search(content) else []
-    else:
-        sources = [CodeSource(text.path, "", values, content)] if _FRAMEWORKS.search(content) else []
-    if not sources:
-        return Reading(text)
     code: Code | None = None
+    sources: Sequence[object] = [content] if text.is_spec and _SPEC.search(content) else []
     models: list[ReadModel] = []
     errors: list[LayerExplainError] = []
     try:
-        if not text.is_spec:
+        if not text.is_spec and _FRAMEWORKS.search(content):
             code = program(content, text.path, values).text
-            sources = each_model(sources[0])
+            sources = each_model(CodeSource(text.path, "", values, content))[:_MOST_MODELS]
     except LayerExplainError as error:
-        lost = frozenset(text.cells) if error.fact.startswith(_NO_PYTHON) else frozenset()
-        return Reading(text, errors=() if lost else (*each_of(error),), gaps=lost)
+        gaps = frozenset(text.cells) if error.fact.startswith(_NO_PYTHON) else frozenset()
+        return Reading(text, Places(text, None), errors=() if gaps else (*each_of(error),), gaps=gaps)
     places = Places(text, code)
-    for source in sources[:_MOST_MODELS]:
-        if cancelled():
-            raise Cancelled
+    for source in sources:
+        stop()
         try:
             model = read_yaml_spec(content, text.path) if text.is_spec else api.read(source)
             models.append(_read_model(model, getattr(source, "request", ""), values, places))
         except LayerExplainError as error:
             errors += each_of(error)
-    broken = frozenset(
-        {cell for cell in text.cells for words in (code.repaired if code else ()) if f"{cell} is not" in words}
-    )
-    results = [one for model in models for one in _results(model, places)]
-    return Reading(text, tuple(dict.fromkeys(results)), tuple(models), tuple(errors), broken, places)
+    unread = " ".join(code.repaired) if code is not None else ""
+    gaps = frozenset([cell for cell in text.cells if f"{cell} is not Python" in unread])
+    results = dict.fromkeys([one for model in models for one in _results(model, places)])
+    return Reading(text, places, tuple(results), tuple(models), tuple(errors), gaps)
 
 
 def _read_model(model: Model, request: str, values: dict[str, str], places: Places) -> ReadModel:
     shapes = input_shapes(model, values)
     model = model.at(shapes)
     report = api.explain(model, inputs=shapes, detail=False, partial=True)
-    try:
-        checked = api.check(model, inputs=shapes)
-    except LayerExplainError:
-        checked = None
     names = [re.split(r"\W", request)[0], model.name, model.type]
     spans = [places.definitions[name] for name in names if name in places.definitions]
     spans += [span for layer in model.layers if (span := places.at(layer.file, layer.line, layer.column))]
-    return ReadModel(
-        request, model, report, checked, spans[0] if spans else Extent(next(iter(places.text.cells)), 0, 0, 0, 0)
-    )
-
-
-# Places --------------------------------------------------------------------------------------------------------------
+    return ReadModel(request, model, shapes, report, next(iter([*spans, places.start])))
 
 
 class Places:
@@ -130,14 +109,14 @@ class Places:
 
     def __init__(self, text: EditedText, code: Code | None) -> None:
         self.text = text
-        nodes = [] if code is None else [one for one in ast.walk(code.tree) if isinstance(one, ast.expr)]
+        self.start = Extent(next(iter(text.cells), ""), 0, 0, 0, 0)
+        tree = ast.Module([], []) if code is None else code.tree
         self._locate = (lambda line: Place("", line)) if code is None else code.locate
+        nodes = [one for one in ast.walk(tree) if isinstance(one, ast.expr)]
         self.nodes = grouped((self.span(one)[:3], one) for one in nodes)
         """Expressions by their beginnings, the outer ones first."""
         self.calls = [one for one in nodes if isinstance(one, ast.Call)]
-        self.definitions = {
-            name: self.span(one) for one in (code.tree.body if code is not None else ()) for name in _defined(one)
-        }
+        self.definitions = {name: self.span(one) for one in tree.body for name in _defined(one)}
         """Where names of the program were given to what they stand for last."""
 
     def span(self, node: ast.expr | ast.stmt) -> Extent:
@@ -173,9 +152,6 @@ def _defined(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.ClassDef | ast.FunctionDef):
         return [node.name]
     return [one.id for one in node.targets if isinstance(one, ast.Name)] if isinstance(node, ast.Assign) else []
-
-
-# Results -------------------------------------------------------------------------------------------------------------
 
 
 def _results(read: ReadModel, places: Places) -> list[LineResult]:

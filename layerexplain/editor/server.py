@@ -7,39 +7,55 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from lsprotocol import types as lsp
 from pygls import uris
 from pygls.lsp.server import LanguageServer
+from pygls.workspace import TextDocument
 
 from layerexplain import __version__
 from layerexplain.editor.hints import Hint, hints, kept_hints
 from layerexplain.editor.hovers import hover
 from layerexplain.editor.problems import Problem, problems
-from layerexplain.editor.reading import Cancelled, Reading, read_text
+from layerexplain.editor.reading import Reading, read_text
 from layerexplain.editor.settings import Settings, settings_of
-from layerexplain.editor.texts import Cell, EditedText, Extent, text_of
+from layerexplain.editor.texts import Cell, EditedText, Extent, lines_of_editor, text_of
 from layerexplain.errors import lines_of
 from layerexplain.render.escape import clean
 from layerexplain.render.quantities import count_text, plural
 
 _Answer = TypeVar("_Answer")
 
+# pygls ends lines at form feeds and other characters, too, where an editor counts none.
+TextDocument.lines = property(lambda self: tuple(lines_of_editor(self.source)))  # type: ignore[assignment]
+
 SHOW_PAGE = "layerexplain.showPage"
 _CELLS = lsp.NotebookDocumentFilterWithCells(cells=[lsp.NotebookCellLanguage("python")], notebook="*")
 
 
+class Cancelled(Exception):
+    """A newer text is there."""
+
+
 class OpenText:
-    """What is known of one text: the last reading of it, its hints and its problems. `task` reads the newest text."""
+    """What is known of one text: the last reading of it, its hints and its problems. Of the newest text the tasks
+    `read` and `check` find them."""
 
     def __init__(self) -> None:
         self.number = 0
-        self.task: asyncio.Task[None] | None = None
+        self.read: asyncio.Task[None] | None = None
+        self.check: asyncio.Task[None] | None = None
         self.reading: Reading | None = None
         self.hints: list[Hint] = []
         self.problems: list[Problem] = []
+
+    def stop(self, number: int) -> None:
+        """Raise Cancelled where the text of this number is not the newest any more."""
+        if number != self.number:
+            raise Cancelled
 
 
 class Server(LanguageServer):
@@ -51,8 +67,6 @@ class Server(LanguageServer):
         self.shown: dict[str, OpenText] = {}
         self.pages: dict[str, tuple[subprocess.Popen[str], str]] = {}
         self.worker = ThreadPoolExecutor(1)
-
-    # Texts --------------------------------------------------------------------------------------------------------
 
     def text(self, uri: str) -> EditedText:
         """Return a file or a notebook as it is now."""
@@ -66,10 +80,12 @@ class Server(LanguageServer):
         return text_of(uri, path, cells)
 
     def renew(self, uri: str) -> None:
-        """Read a text anew, in the background; an older reading of it ends."""
+        """Read a text anew, in the background, and then check it; what is done with an older one ends."""
         shown = self.shown.setdefault(uri, OpenText())
         shown.number += 1
-        shown.task = asyncio.ensure_future(self._read(uri, shown, shown.number))
+        stop = partial(shown.stop, shown.number)
+        shown.read = asyncio.ensure_future(self._read(uri, shown, stop))
+        shown.check = asyncio.ensure_future(self._check(shown, shown.read, stop))
 
     def close(self, uri: str) -> None:
         """Forget a text, and take its problems back."""
@@ -78,28 +94,29 @@ class Server(LanguageServer):
         if shown.reading is not None:
             self._publish(shown.reading.text._replace(version=None), [])
 
-    async def _read(self, uri: str, shown: OpenText, number: int) -> None:
+    async def _read(self, uri: str, shown: OpenText, stop: partial[None]) -> None:
         text, settings = self.text(uri), self.settings
-
-        def work() -> tuple[Reading, list[Hint], list[Problem]]:
-            reading = read_text(text, settings, lambda: shown.number != number)
-            return reading, hints(reading, settings), problems(reading)
-
-        found = await self.computed(work, text.path)
-        if found is None or shown.number != number:
+        reading = await self.computed(lambda: read_text(text, settings, stop), text.path)
+        if reading is None or shown.number != stop.args[0]:
             return
         before, was = shown.hints, shown.reading
-        shown.reading, shown.hints, wrong = found
-        gaps = shown.reading.gaps
-        shown.hints += kept_hints(before, was.text, text, gaps) if was is not None else []
-        if gaps != frozenset(text.cells):
-            shown.problems = wrong
-            self._publish(text, wrong)
+        shown.reading, shown.hints = reading, hints(reading, settings)
+        shown.hints += kept_hints(before, was.text, text, reading.gaps) if was is not None else []
         asks = self.client_capabilities.workspace
         if before != shown.hints and asks and asks.inlay_hint and asks.inlay_hint.refresh_support:
             self.workspace_inlay_hint_refresh(None)
         if before != shown.hints and asks and asks.code_lens and asks.code_lens.refresh_support:
             self.workspace_code_lens_refresh(None)
+
+    async def _check(self, shown: OpenText, read: asyncio.Task[None], stop: partial[None]) -> None:
+        await read
+        reading = shown.reading
+        if reading is None or reading.gaps == frozenset(reading.text.cells):
+            return
+        found = await self.computed(lambda: problems(reading, stop), reading.text.path)
+        if found is not None:
+            shown.problems = found
+            self._publish(reading.text, found)
 
     async def computed(self, make: Callable[[], _Answer], source: str | None = None) -> _Answer | None:
         """Return what is computed on the thread of the readings; whatever fails there ends nothing and is logged."""
@@ -113,8 +130,6 @@ class Server(LanguageServer):
             self.window_log_message(lsp.LogMessageParams(lsp.MessageType.Error, line))
             sys.stderr.write(f"layerexplain: {line}\n")
             return None
-
-    # Places -------------------------------------------------------------------------------------------------------
 
     def range(self, text: EditedText, span: Extent) -> lsp.Range:
         """Return a part of a text in the units of the editor."""
@@ -151,16 +166,13 @@ def _page_of_rule(code: str, docs: str) -> str | None:
     return f"{found}#{code}" if found and code else None
 
 
-# Answers, of what is known of a text or a cell of it -----------------------------------------------------------------
-
-
 def _inlay_hints(
     ls: Server, shown: OpenText, text: EditedText, cell: str, params: lsp.InlayHintParams
 ) -> list[lsp.InlayHint]:
     first, last = params.range.start.line, params.range.end.line
     return [
         lsp.InlayHint(
-            ls.range(text, text.end_of(cell, one.line)).end, one.label, tooltip=one.tooltip, padding_left=True
+            ls.range(text, text.whole_line(cell, one.line)).end, one.label, tooltip=one.tooltip, padding_left=True
         )
         for one in shown.hints
         if one.cell == cell and first <= one.line <= last
@@ -213,11 +225,13 @@ async def _answer(ls: Server, params: Any, make: Callable[..., Any]) -> Any:
     asked = params.text_document.uri
     notebook = ls.workspace.get_notebook_document(cell_uri=asked)
     shown = ls.shown.get(asked if notebook is None else notebook.uri, OpenText())
-    while (task := shown.task) is not None and not task.done():
-        await asyncio.wait([task])
+    while waits := [one for one in (shown.read, shown.check if make is _actions else None) if one and not one.done()]:
+        await asyncio.wait(waits)
     text = shown.reading.text if shown.reading is not None else None
     cell = next((name for name, one in text.cells.items() if one.uri == asked), None) if text is not None else None
-    return None if cell is None else await ls.computed(lambda: make(ls, shown, text, cell, params))
+    if cell is None or make is not _hover:
+        return None if cell is None else make(ls, shown, text, cell, params)
+    return await ls.computed(lambda: make(ls, shown, text, cell, params))
 
 
 def _address_of_page(ls: Server, path: str, request: str) -> str | None:
@@ -235,41 +249,32 @@ def _address_of_page(ls: Server, path: str, request: str) -> str | None:
 def make_server() -> Server:
     """Return a server with all that it answers."""
     server = Server()
-    feature = server.feature
     for name, (make, options) in _ANSWERS.items():
 
         async def answer(ls: Server, params: Any, make: Callable[..., Any] = make) -> Any:
             return await _answer(ls, params, make)
 
-        feature(name, options)(answer)
+        server.feature(name, options)(answer)
 
-    @feature(lsp.INITIALIZE)
-    def initialize(ls: Server, params: lsp.InitializeParams) -> None:
-        ls.settings = settings_of(params.initialization_options, ls.settings)
-
-    @feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)
-    def configure(ls: Server, params: lsp.DidChangeConfigurationParams) -> None:
-        ls.settings = settings_of(params.settings, ls.settings)
+    @server.feature(lsp.INITIALIZE)
+    @server.feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)
+    def configure(ls: Server, params: Any) -> None:
+        sent = getattr(params, "settings", None) or getattr(params, "initialization_options", None)
+        ls.settings = settings_of(sent, ls.settings)
         for uri in ls.shown:
             ls.renew(uri)
 
-    @feature(lsp.TEXT_DOCUMENT_DID_OPEN)
-    @feature(lsp.TEXT_DOCUMENT_DID_CHANGE)
+    @server.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
+    @server.feature(lsp.TEXT_DOCUMENT_DID_CHANGE)
+    @server.feature(lsp.NOTEBOOK_DOCUMENT_DID_OPEN)
+    @server.feature(lsp.NOTEBOOK_DOCUMENT_DID_CHANGE)
     def change(ls: Server, params: Any) -> None:
-        ls.renew(params.text_document.uri)
+        ls.renew((getattr(params, "text_document", None) or params.notebook_document).uri)
 
-    @feature(lsp.NOTEBOOK_DOCUMENT_DID_OPEN)
-    @feature(lsp.NOTEBOOK_DOCUMENT_DID_CHANGE)
-    def change_notebook(ls: Server, params: Any) -> None:
-        ls.renew(params.notebook_document.uri)
-
-    @feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
-    def close(ls: Server, params: lsp.DidCloseTextDocumentParams) -> None:
-        ls.close(params.text_document.uri)
-
-    @feature(lsp.NOTEBOOK_DOCUMENT_DID_CLOSE)
-    def close_notebook(ls: Server, params: lsp.DidCloseNotebookDocumentParams) -> None:
-        ls.close(params.notebook_document.uri)
+    @server.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
+    @server.feature(lsp.NOTEBOOK_DOCUMENT_DID_CLOSE)
+    def close(ls: Server, params: Any) -> None:
+        ls.close((getattr(params, "text_document", None) or params.notebook_document).uri)
 
     @server.command(SHOW_PAGE)
     async def show_page(ls: Server, path: str, request: str = "") -> str | None:
@@ -279,7 +284,7 @@ def make_server() -> Server:
             ls.window_show_document(lsp.ShowDocumentParams(address, external=True))
         return address
 
-    @feature(lsp.SHUTDOWN)
+    @server.feature(lsp.SHUTDOWN)
     def shutdown(ls: Server, params: Any) -> None:
         for process, _ in ls.pages.values():
             process.terminate()

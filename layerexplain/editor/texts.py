@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from layerexplain.records import NamedTuple
 
-Units = Callable[[str], int]
-"""How many units of the editor a text has: of UTF-16, unless the editor asks for others."""
-
-_LINE_END = re.compile(r"\r\n|\n|\r")
+_LINE_END = re.compile(r"(?<=\r\n)|(?<=\n)|(?<=\r)(?!\n)")
 _CELL = re.compile(r"cell \d+$")
 
 
@@ -24,6 +21,16 @@ class Extent(NamedTuple):
     end_line: int
     end_column: int
 
+    @property
+    def start(self) -> Extent:
+        """Its beginning."""
+        return self._replace(end_line=self.line, end_column=self.column)
+
+    @property
+    def end(self) -> Extent:
+        """Its end."""
+        return self._replace(line=self.end_line, column=self.end_column)
+
 
 class Cell(NamedTuple):
     """A cell of a notebook, or a whole file: its address, its text, and whether it is code."""
@@ -34,8 +41,17 @@ class Cell(NamedTuple):
 
     @property
     def lines(self) -> list[str]:
-        """The lines as an editor counts them."""
-        return _LINE_END.split(self.text)
+        """The lines as an editor counts them, without their ends."""
+        return [line.rstrip("\r\n") for line in lines_of_editor(self.text)]
+
+
+def lines_of_editor(text: str) -> list[str]:
+    """Return the lines of a text with their ends, which are those of the protocol alone; the last one has none.
+
+    >>> lines_of_editor("a\\x0cb\\r\\nc\\n")
+    ['a\\x0cb\\r\\n', 'c\\n', '']
+    """
+    return _LINE_END.split(text)
 
 
 class EditedText(NamedTuple):
@@ -68,11 +84,6 @@ class EditedText(NamedTuple):
         found = _CELL.search(file or "")
         name = found[0] if found else "" if file in (None, "", self.path) else file
         return name if name in self.cells else None
-
-    def end_of(self, cell: str, line: int) -> Extent:
-        """Return the end of a line."""
-        column = len(self.line(cell, line).rstrip())
-        return Extent(cell, line, column, line, column)
 
     def whole_line(self, cell: str, line: int) -> Extent:
         """Return what is written in a line."""

@@ -14,11 +14,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, NotAModel, SourceError, raise_any
-from layerexplain.frontends.code_source import CodeSource, Piped, code_source
+from layerexplain.frontends.code_source import CodeSource, code_source, named_source, source_name
 from layerexplain.frontends.opened import (
     Opened,
     as_source_errors,
     begins_as_json,
+    holds_code,
+    is_code,
     is_hdf5,
     is_text,
     is_zip,
@@ -28,7 +30,7 @@ from layerexplain.frontends.opened import (
 )
 from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
-from layerexplain.sources import is_elsewhere, is_remote
+from layerexplain.sources import is_remote
 
 if TYPE_CHECKING:
     from layerexplain.frontends.own_layers import Code
@@ -98,13 +100,6 @@ def _read_code_source(source: CodeSource, own: Mapping[str, Declaration]) -> Mod
         return _read_code(opened.text(), path, own, source.request, source.given)
 
 
-def holds_code(head: bytes, path: str | None) -> bool:
-    """Return whether a source is Python code or a notebook, by its first bytes."""
-    if b'"nbformat"' in head or (path is not None and path.endswith(".ipynb")):
-        return True
-    return _is_code(Opened(head, io.BytesIO(head), path)) and not begins_as_json(head) and is_text(head)
-
-
 def model_of(source: Any, code: Code = ()) -> Model:
     """Return a model that was read already, or read it. Raises as `read` does, and for `code` with a model."""
     if not isinstance(source, Model):
@@ -133,39 +128,6 @@ def read_for_weights(source: Any, code: Code = ()) -> tuple[Any, Model]:
 
     content = piped(source)
     return content, read_faultless(content, code)._replace(source="<stdin>")
-
-
-def place_of(model: Model) -> str | None:
-    """Return the path or URL that a model was read from, if it is there to be read again."""
-    place = named_source(model.source)
-    return place if is_remote(place) or os.path.exists(place) else None
-
-
-def source_name(source: Any) -> str:
-    """Return how messages and reports call a source: its path, `<stdin>`, or what kind of object it is."""
-    source = named_source(source)
-    if isinstance(source, str):
-        if is_remote(source):
-            return source
-        return "<stdin>" if source == "-" else str(source)
-    if isinstance(source, bytes):
-        return "<stdin>" if isinstance(source, Piped) else "<bytes>"
-    if isinstance(source, Mapping | list):
-        return "<config>"
-    return f"<{type(source).__name__}>"
-
-
-def named_source(source: Any) -> Any:
-    """Return a path as text, a URL as `Remote`, what holds a file's bytes as bytes; any other source as it is."""
-    if isinstance(source, bytearray | memoryview):
-        return bytes(source)
-    if isinstance(source, os.PathLike):
-        return os.fsdecode(os.fspath(source))
-    if isinstance(source, str) and not isinstance(source, CodeSource) and is_elsewhere(source):
-        from layerexplain.sources.names import source_reference
-
-        return source_reference(source)
-    return source
 
 
 def _is_stored(source: Any, name: str) -> bool:
@@ -331,23 +293,6 @@ def _read_spec(data: bytes, opened: Opened) -> Model:
     return read_yaml_spec(data, opened.path or "", opened.own)
 
 
-def _is_code(opened: Opened) -> bool:
-    """Return whether a text is Python, which begins in no way that YAML does."""
-    is_script = opened.path is not None and opened.path.endswith(".py")
-    if not is_script and not _may_be_code(opened.head):
-        return False
-    from layerexplain.frontends.code.sources import is_code
-
-    return is_code(opened.head, opened.path)
-
-
-def _may_be_code(head: bytes) -> bool:
-    """Return whether a text has what all code has and few specs have: brackets of a call, or an import, outside
-    comments. What Python says of an error is pasted with code."""
-    without_comments = b"\n".join([line for line in head.split(b"\n") if not line.lstrip().startswith(b"# ")])
-    return any(one in without_comments for one in (b"(", b"import ", b"```", b"Error: "))
-
-
 def _read_code(
     data: bytes,
     path: str | None,
@@ -373,7 +318,7 @@ FORMATS = (
     Format(_is_saved_model, _read_saved_model),
     Format(lambda opened: _no_model(opened) is not None, _refuse),
     Format(_is_json, _read_json),
-    Format(_is_code, lambda opened: _read_code(opened.text(), opened.path, opened.own)),
+    Format(is_code, lambda opened: _read_code(opened.text(), opened.path, opened.own)),
     Format(lambda opened: True, lambda opened: _read_spec(opened.text(), opened)),
 )
 """What is read, in the order in which it is tried; the first that accepts a source reads it."""

@@ -12,15 +12,21 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.sources import is_elsewhere
+from layerexplain.frontends.opened import holds_code
+from layerexplain.sources import is_elsewhere, is_remote
 
 if TYPE_CHECKING:
+    from layerexplain.model import Model
     from layerexplain.sources.names import Remote
 
 OTHER_ENDINGS = (".keras", ".h5", ".hdf5", ".json", ".yaml", ".yml", ".pb", ".npz", ".safetensors")
 """Endings of files that are no code, which need not be opened to know that."""
 
 _HEAD = 4096
+
+
+class Piped(bytes):
+    """The content of standard input."""
 
 
 class CodeSource(str):
@@ -87,6 +93,39 @@ def _code_behind(source: Remote, given: Mapping[str, str]) -> Any:
     return CodeSource(str(place), found[2] or "", given, content)
 
 
+def named_source(source: Any) -> Any:
+    """Return a path as text, a URL as `Remote`, what holds a file's bytes as bytes; any other source as it is."""
+    if isinstance(source, bytearray | memoryview):
+        return bytes(source)
+    if isinstance(source, os.PathLike):
+        return os.fsdecode(os.fspath(source))
+    if isinstance(source, str) and not isinstance(source, CodeSource) and is_elsewhere(source):
+        from layerexplain.sources.names import source_reference
+
+        return source_reference(source)
+    return source
+
+
+def source_name(source: Any) -> str:
+    """Return how messages and reports call a source: its path, `<stdin>`, or what kind of object it is."""
+    source = named_source(source)
+    if isinstance(source, str):
+        if is_remote(source):
+            return source
+        return "<stdin>" if source == "-" else str(source)
+    if isinstance(source, bytes):
+        return "<stdin>" if isinstance(source, Piped) else "<bytes>"
+    if isinstance(source, Mapping | list):
+        return "<config>"
+    return f"<{type(source).__name__}>"
+
+
+def place_of(model: Model) -> str | None:
+    """Return the path or URL that a model was read from, if it is there to be read again."""
+    place = named_source(model.source)
+    return place if is_remote(place) or os.path.exists(place) else None
+
+
 def each_model(source: Any, given: Mapping[str, str] = MappingProxyType({})) -> list[Any]:
     """Return a source for each model of a source: of code that makes several models one for each, else itself."""
     source = code_source(source, given)
@@ -111,16 +150,11 @@ def each_model(source: Any, given: Mapping[str, str] = MappingProxyType({})) -> 
     return [CodeSource(str(source), name, code.given, content) for name in names]
 
 
-class Piped(bytes):
-    """The content of standard input."""
-
-
 def piped(source: Any) -> Any:
     """Return what is read more than once: standard input whole, code with what is requested of it and anything else as
     bytes; any other source as it is."""
     if source != "-" or getattr(source, "content", None) is not None:  # code that was read already, to list its models
         return source
-    from layerexplain.frontends import holds_code
     from layerexplain.sources.regular_file import standard_input
 
     found = Piped(standard_input())
@@ -131,7 +165,6 @@ def piped(source: Any) -> Any:
 
 def _content(source: str) -> bytes | None:
     """Return the content of a source that is code; None for any other. Standard input is read only where it is code."""
-    from layerexplain.frontends import holds_code
 
     if source == "-":
         import sys

@@ -30,6 +30,10 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"MZ", "is a program, not a model"),
     (257, b"ustar", "is a tar archive; unpack it first"),
 )
+_PYTORCH = (
+    "is a PyTorch file, a pickle, which would run code when loaded and is not opened; give the code of the model, and "
+    "its weights as safetensors: safetensors.torch.save_file(model.state_dict(), 'net.safetensors')"
+)
 _PYTORCH_PICKLE = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _CAFFE = (b"layer {", b"layers {")
 # The fields of ONNX's ModelProto behind the version; a producer is a text, where Core ML has a message.
@@ -43,7 +47,7 @@ def describe_foreign(head: bytes) -> str | None:
         if head[offset : offset + len(magic)] == magic:
             return words
     if head.startswith(_PYTORCH_PICKLE):
-        return f"is a PyTorch file, a pickle, which would run code when loaded and is not opened; {_SAVE}"
+        return _PYTORCH
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return f"is a Python pickle, which would run code when loaded and is not opened; {_SAVE}"
     return _protobuf(head) or _binary(head) or _text(head)
@@ -109,7 +113,7 @@ def describe_archive(names: list[str]) -> SourceError:
     if not names:
         return NotAModel("is an empty zip archive; a .keras file contains a config.json")
     if any(name.endswith("/data.pkl") or name == "data.pkl" for name in names):
-        return NotAModel("is a PyTorch file, which stores no Keras layers; a .keras file is needed")
+        return NotAModel(_PYTORCH)
     if all(name.endswith(".npy") for name in names):
         return NotAModel(f"is a NumPy archive (.npz): weights without an architecture; {_SAVE}")
     saved = next((name for name in names if name.endswith("saved_model.pb")), None)
@@ -150,8 +154,7 @@ def holds_no_model(source: str, error: LayerExplainError) -> bool:
     """Tell whether a file that could not be read is something else than a model, and not a model at fault."""
     if all(isinstance(one, NotAModel) for one in each_of(error)):
         return True
-    from layerexplain.frontends import named_source
-    from layerexplain.frontends.code_source import OTHER_ENDINGS
+    from layerexplain.frontends.code_source import OTHER_ENDINGS, named_source
     from layerexplain.frontends.opened import is_text
     from layerexplain.sources.regular_file import ARCHIVES, open_regular
 

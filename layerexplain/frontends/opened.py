@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 
 from layerexplain.errors import LayerExplainError, SourceError, why_unread
-from layerexplain.files.devices import refuse_device
 from layerexplain.files.limits import MAX_CONFIG_BYTES
 from layerexplain.records import NamedTuple
+from layerexplain.sources.regular_file import refuse_device
 
 if TYPE_CHECKING:
     from layerexplain.layers.declaration import Declaration
@@ -135,3 +135,27 @@ def _kept(pipe: IO[bytes], path: str | None) -> Iterator[Opened]:
         copy.flush()
         copy.seek(0)
         yield Opened(head, copy, path)
+
+
+def holds_code(head: bytes, path: str | None) -> bool:
+    """Return whether a source is Python code or a notebook, by its first bytes."""
+    if b'"nbformat"' in head or (path is not None and path.endswith(".ipynb")):
+        return True
+    return is_code(Opened(head, io.BytesIO(head), path)) and not begins_as_json(head) and is_text(head)
+
+
+def is_code(opened: Opened) -> bool:
+    """Return whether a text is Python, which begins in no way that YAML does."""
+    is_script = opened.path is not None and opened.path.endswith(".py")
+    if not is_script and not _may_be_code(opened.head):
+        return False
+    from layerexplain.frontends.code import sources
+
+    return sources.is_code(opened.head, opened.path)
+
+
+def _may_be_code(head: bytes) -> bool:
+    """Return whether a text has what all code has and few specs have: brackets of a call, or an import, outside
+    comments. What Python says of an error is pasted with code."""
+    without_comments = b"\n".join([line for line in head.split(b"\n") if not line.lstrip().startswith(b"# ")])
+    return any(one in without_comments for one in (b"(", b"import ", b"```", b"Error: "))

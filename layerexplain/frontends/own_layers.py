@@ -129,8 +129,7 @@ def _with_model(layer: Layer, own: Mapping[str, Declaration]) -> Layer:
 
 
 def _read(path: str) -> Mapping[str, Declaration]:
-    from layerexplain.frontends import holds_code
-    from layerexplain.frontends.opened import as_source_errors, is_text, opened_path
+    from layerexplain.frontends.opened import as_source_errors, holds_code, is_text, opened_path
 
     with as_source_errors():
         folder = path if os.path.isdir(path) else None

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from layerexplain.lang.latex_text import escaped
 from layerexplain.lang.typeset import Node, is_tall, row
 from layerexplain.records import NamedTuple
 
@@ -142,3 +141,35 @@ _COMMAND: Final = re.compile(r"\\[a-zA-Z]+$")
 def _takes_body(node: Node) -> bool:
     r"""Return whether what follows belongs to a node: `\sum_{u<3} x`, `\log_{2} x`."""
     return node[0] in ("f", "under") or (node[0] == "sub" and node[1][0] == "f")
+
+
+_HARMLESS: Final = frozenset(" .,:;=+-*/()[]!?@'\"`")
+"""ASCII that TeX prints as it is, beside letters and digits."""
+
+_COMMANDS: Final = {
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+}
+
+
+def escaped(text: str) -> str:
+    """Return text as LaTeX prints it in text mode. Letters and signs outside of ASCII stay.
+
+    >>> escaped("50% of a_b^^5c")
+    '50\\\\% of a\\\\_b\\\\textasciicircum{}\\\\textasciicircum{}5c'
+    """
+    return text if text.isalnum() else "".join([_escaped(sign) for sign in text])
+
+
+def _escaped(sign: str) -> str:
+    if sign in _COMMANDS:
+        return _COMMANDS[sign]
+    if sign.isalnum() or sign in _HARMLESS or (not sign.isascii() and sign.isprintable()):
+        return sign
+    code = ord(sign)
+    return _COMMANDS["\\"] + (f"x{code:02x}" if code < 0x100 else f"u{code:04x}")

@@ -75,12 +75,6 @@ def applied(name: str, *inside: Node) -> Node:
     return row(("f", name), fence(*inside))
 
 
-def starts_with(node: Node, kinds: Sequence[Node]) -> bool:
-    """Return whether the first thing one reads of a node is one of these nodes, or of a kind of these."""
-    first = items(node)[0]
-    return first in kinds or (isinstance(first, tuple) and first[0] in kinds)
-
-
 def filled(template: Node, args: Sequence[Node]) -> Node:
     """Return a notation with its arguments in place of their numbers."""
     if isinstance(template, int):

@@ -276,15 +276,18 @@ class Declaration:
         required = len(self.tensors) - self.optional
         if None in tensors[:required]:
             missing = names[tensors.index(None)]
-            raise ShapeError(f"{self.type} needs tensors for {', '.join(names[:required])}, got no {missing}")
+            needed = ", ".join(names[:required])
+            raise ShapeError(f"{self.type.removeprefix('torch.nn.')} needs tensors for {needed}, got no {missing}")
         x = tensors[0] if tensors else None
         is_alone = (
             x is not None and 0 < x.ndim == self.facts.alone_ndim and x.shape[0] is not BATCH and self.ndim is not None
         )
         if self.ndim is not None and x is not None and x.ndim != self.ndim and not is_alone:
             wanted = ", ".join(channels_at(self.ndim, 1) if self.facts.channels_first else default_roles(self.ndim))
+            is_one = self.type.startswith("torch.") and x.ndim == self.facts.alone_ndim
             raise AxesError(
-                f"{self.type} needs an input with {self.ndim} axes ({wanted}), got {shape_text(x.shape)} with {x.ndim}"
+                f"{self.type.removeprefix('torch.nn.')} needs an input with {self.ndim} axes ({wanted}), got "
+                f"{shape_text(x.shape)} with {x.ndim}{'; x.unsqueeze(0) makes a batch of one example' * is_one}"
             )
         used = self._masks(names, masks)
         complete = arguments if len(arguments) == len(self.arguments) else {**self.default_values, **arguments}

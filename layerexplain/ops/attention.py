@@ -10,29 +10,33 @@ from layerexplain.lang.expr import Expr, constant, named
 from layerexplain.ops.elementwise import (
     cast,
     cos,
+    floor_divide,
+    greater,
     greater_equal,
     less,
     log,
     logical_and,
     maximum,
     minimum,
+    mod,
     power,
     sin,
     where,
 )
 from layerexplain.ops.movement import concatenate, positions, reshape, stack, zeros
+from layerexplain.ops.reduce import amax
 from layerexplain.ops.sizes import misfit
 
-FREQUENCIES = ("default", "linear", "llama3", "yarn", "longrope")
-"""How the frequencies of a rotary embedding are changed for texts longer than those of its training."""
 
-
-def _slowed(f: Expr, pairs: Expr, scaling: tuple[Any, ...]) -> Expr:
-    """Return the frequencies as a scaling changes them."""
+def _slowed(f: Expr, pairs: Expr, scaling: tuple[Any, ...], x: Expr) -> Expr:
+    """Return the frequencies as a scaling changes them, for texts longer than those of the training: divided by a
+    number, mixed as llama3 or yarn do, or by the length of x (longrope, dynamic)."""
     kind, *numbers = scaling
-    if kind in ("linear", "longrope"):
-        slower: Expr = f / (numbers[0] if kind == "linear" else constant(tuple(numbers)))
+    if kind == "linear":
+        slower: Expr = f / numbers[0]
         return slower
+    if kind in ("longrope", "dynamic"):
+        return _by_length(f, pairs, kind, numbers, x)
     if kind == "llama3":
         factor, low, high, length = numbers
         turns = length / (2 * math.pi) * f
@@ -44,6 +48,29 @@ def _slowed(f: Expr, pairs: Expr, scaling: tuple[Any, ...]) -> Expr:
     return mixed
 
 
+def _by_length(f: Expr, pairs: Expr, kind: str, numbers: list[float], x: Expr) -> Expr:
+    """Return the frequencies of longrope (a length, then a factor of each pair up to it, and one beyond) or dynamic (a
+    factor and a length). What the length of x decides is decided here where that is known."""
+    known, half = x.shape[1], len(numbers) // 2
+    length = numbers[0 if kind == "longrope" else 1]
+    count = (
+        known
+        if isinstance(known, int)
+        else named("count", amax(positions(x), axis=(0,), keepdims=True) + 1, "the length of the text")
+    )
+    if kind == "longrope":
+        short, long = [constant(tuple(one)) for one in (numbers[1 : 1 + half], numbers[1 + half :])]
+        is_long = count > length if isinstance(count, int) else greater(count, length)
+        factors = (long if is_long else short) if isinstance(is_long, bool) else where(is_long, long, short)
+        return f / named("factors", factors)
+    if isinstance(count, int) and count <= length:
+        return f
+    longest = max(count, length) if isinstance(count, int) else maximum(count, length)
+    stretch = numbers[0] * longest / length - (numbers[0] - 1)
+    slower: Expr = f * power(stretch, -2 * pairs / (2 * pairs.shape[0] - 2))
+    return slower
+
+
 @composite("angles")
 def angles(x: Expr, *, theta: float = 10000.0, features: int, scaling: tuple[Any, ...] | None = None) -> Expr:
     """Gives an angle for each position of x and each pair of features: the position times the pair's frequency."""
@@ -52,8 +79,23 @@ def angles(x: Expr, *, theta: float = 10000.0, features: int, scaling: tuple[Any
     pairs = positions(zeros(shape=(features // 2,)), axis=0)
     f = named("f", power(theta, -2 * pairs / features), "a frequency for each pair of features")
     if scaling is not None:
-        f = named("f_scaled", _slowed(f, pairs, scaling))
+        f = named("f_scaled", _slowed(f, pairs, scaling, x))
     return positions(x)[:, None] * f
+
+
+@composite("grid_angles")
+def grid_angles(x: Expr, *, columns: int, theta: float = 10000.0, features: int, apart: bool = False) -> Expr:
+    """Gives angles for the patches of an image, row by row: half of the pairs of features follow rows, half columns.
+
+    `apart` gives every other frequency to the columns; otherwise both have the same.
+    """
+    if x.ndim < 2 or features < 4 or features % 4 or columns < 1:
+        raise misfit(f"grid_angles needs axes (batch, patches, …), and features that 4 divides, got {features}", x)
+    pairs = positions(zeros(shape=(features // 4,)), axis=0)
+    of_rows = named("f", power(theta, -4 * pairs / features), "a frequency for each pair of features")
+    of_columns = named("f_columns", power(theta, -(4 * pairs + 2) / features)) if apart else of_rows
+    rows, places = floor_divide(positions(x), columns), mod(positions(x), columns)
+    return concatenate(rows[:, None] * of_rows, places[:, None] * of_columns, axis=-1)
 
 
 @composite("rope")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from typing import Any
 
 from layerexplain.errors import ShapeError
@@ -17,8 +18,11 @@ from layerexplain.ops.sizes import image_size, product, promote
 from layerexplain.ops.spatial import each, image_axes, spatial_axes
 from layerexplain.ops.window import channels_last, laid_back, laid_out
 
-REACH = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5, "gaussian": 1.5, "mitchellcubic": 2}
+REACH = {"bilinear": 1, "bicubic": 2, "cubic": 2, "lanczos3": 3, "lanczos5": 5, "gaussian": 1.5, "mitchellcubic": 2}
 """The radius of each kernel in pixels."""
+
+_MOST_COPIES = 10_000
+"""How many pixels are looked at, one by one, for whether rounding decides which one is copied."""
 
 
 # Resizing -------------------------------------------------------------------------------------------------------
@@ -67,15 +71,26 @@ def kernel(np: Any, method: str, distance: Any) -> Any:
     return np.where(d > REACH[method], 0, np.sinc(d) * np.sinc(d / REACH[method]))
 
 
-def _weights(np: Any, n: int, out: int, method: str, antialias: bool) -> Any:
+def _weights(np: Any, n: int, out: int, method: str, antialias: bool, grid: str, step: float | None) -> Any:
     """Return the weight of each of n pixels in each of `out`: a matrix (out, n) whose rows sum to 1.
 
-    Pixels are squares: the centre of output i lies over (i + ½) · n/out of the input. Shrinking with `antialias`
-    widens the kernel by n/out.
+    Pixels are squares: the centre of output i lies over (i + ½) · n/out of the input. With the grid "corners" the first
+    lies on the first, and the last on the last; with "edges" output i begins at i · n/out. A `step` stands in place of
+    n/out. Shrinking with `antialias` widens the kernel by n/out.
     """
-    centre = (np.arange(out, dtype="f4") + np.float32(0.5)) * np.float32(n / out)
     if method == "nearest":
-        return np.eye(n)[np.clip(np.floor(centre).astype("i8"), 0, n - 1)]
+        return np.eye(n)[_nearest(n, out, grid, step)]
+    each_step = n / out if step is None else step
+    centre = (np.arange(out, dtype="f4") + np.float32(0.5)) * np.float32(each_step)
+    if grid == "corners":
+        centre = np.arange(out) * ((n - 1) / max(out - 1, 1)) + 0.5
+    if method == "cubic":  # Keys' cubic with a = -3/4 on pixels that repeat beyond the edges
+        at = centre.astype("f8") - 0.5
+        base = np.floor(at)
+        return sum(
+            _keys(np, np.abs(at - base - k))[:, None] * np.eye(n)[np.clip(base + k, 0, n - 1).astype("i8")]
+            for k in range(-1, 3)
+        )
     if method == "area":
         ends = np.arange(out + 1) * (n / out)
         overlap = np.minimum(ends[1:, None], np.arange(1, n + 1)) - np.maximum(ends[:-1, None], np.arange(n))
@@ -95,13 +110,27 @@ def _weights(np: Any, n: int, out: int, method: str, antialias: bool) -> Any:
     return weights / weights.sum(axis=1, keepdims=True)
 
 
+def _keys(np: Any, d: Any) -> Any:
+    near, far = ((1.25 * d - 2.25) * d) * d + 1, ((-0.75 * d + 3.75) * d - 6) * d + 3
+    return np.where(d >= 2, 0, np.where(d >= 1, far, near))
+
+
+def _nearest(n: int, out: int, grid: str, step: float | None) -> list[int]:
+    """Return the pixel that each of `out` copies, computed in float32 as the frameworks do."""
+    each_step = _float32(n / out if step is None else step)
+    first = 0 if grid == "edges" else 0.5
+    return [min(int(_float32((i + first) * each_step)), n - 1) for i in range(out)]
+
+
+def _float32(value: float) -> float:
+    return float(struct.unpack("f", struct.pack("f", value))[0])
+
+
 @channels_last
-def _resize_value(np: Any, x: Any, *, size: Any, times: Any, method: str, antialias: bool, data_format: str) -> Any:
+def _resize_value(np: Any, x: Any, *, size: Any, times: Any, data_format: str, **how: Any) -> Any:
     if size is None:
         size = [n * t for n, t in zip(x.shape[1:3], each(times, 2), strict=True)]
-    rows, columns = (
-        _weights(np, n, out, method, antialias) for n, out in zip(x.shape[1:3], each(size, 2), strict=True)
-    )
+    rows, columns = _both(np, x.shape[1:3], each(size, 2), **how)
     y = np.einsum("pi,nijc->npjc", rows, x, optimize=True)
     return np.einsum("qj,npjc->npqc", columns, y, optimize=True).astype(x.dtype if x.dtype.kind == "f" else "f4")
 
@@ -157,6 +186,7 @@ def floor_sum(count: int, divisor: int, step: int, start: int) -> int:
 def _resize_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     (x,) = node.args
     method, antialias = node.options["method"], node.options["antialias"]
+    grid = node.options["grid"]
     if method not in ("nearest", "bilinear", "area") or (antialias and method == "bilinear"):
         options = " with antialias" if antialias else ""
         raise sc.CannotIndex(f"the weights of '{method}'{options} have no closed form by index")
@@ -164,19 +194,26 @@ def _resize_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     place = list(index)
     body: sc.Scalar | None = None
     letters = []
-    for a, sizes in zip(axes, _target(x, node.options), strict=True):
+    for a, sizes, step in zip(axes, _target(x, node.options), each(node.options["step"], 2), strict=True):
         n, out = [needed(size, a) for size in sizes]
         if not n or not out:
             raise sc.CannotIndex("an axis of size 0 has no element")
         if method == "nearest":
             # floor((i + 1/2) · n / out), in whole numbers
-            shared = math.gcd(n, 2 * out)
-            place[a] = sc.floor_divide(sc.add(sc.scale(index[a], 2 * n // shared), n // shared), 2 * out // shared)
+            half = 0 if grid == "edges" else n
+            is_plain = grid == "centres" and step is None
+            if not is_plain and (
+                out > _MOST_COPIES
+                or _nearest(n, out, grid, step) != [(2 * n * i + half) // (2 * out) for i in range(out)]
+            ):
+                raise sc.CannotIndex("rounding decides which pixel is copied")
+            shared = math.gcd(n, 2 * out) if half else 2 * math.gcd(n, out)
+            place[a] = sc.floor_divide(sc.add(sc.scale(index[a], 2 * n // shared), half // shared), 2 * out // shared)
             continue
         p = sc.letter("summed", n)
         place[a] = p
         letters.append(p)
-        weight = (_overlap if method == "area" else _share)(index[a], p, n, out)
+        weight = _overlap(index[a], p, n, out) if method == "area" else _share(index[a], p, n, out, grid, step)
         body = weight if body is None else sc.Apply(multiply, (body, weight), {})
     value = at(0, place)
     if body is None:
@@ -184,10 +221,12 @@ def _resize_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     return sc.Fold("sum", letters_of(letters), sc.Apply(multiply, (value, body), {}), ())
 
 
-def _share(i: sc.Affine, p: sc.Affine, n: int, out: int) -> sc.Scalar:
-    """max(0, 1 - |s - p|), with s = (i + 1/2) · n/out - 1/2 kept inside 0 … n-1."""
-    s: sc.Scalar = sc.Apply(multiply, (sc.Position(i), sc.Number(n / out)), {})
-    s = sc.Apply(plus, (s, sc.Number((n / out - 1) / 2)), {})
+def _share(i: sc.Affine, p: sc.Affine, n: int, out: int, grid: str, step: float | None) -> sc.Scalar:
+    """max(0, 1 - |s - p|), with s = (i + 1/2) · n/out - 1/2 kept inside 0 … n-1; of corners s = i · (n-1)/(out-1)."""
+    corners = grid == "corners"
+    ratio = (n - 1) / max(out - 1, 1) if corners else n / out if step is None else step
+    s: sc.Scalar = sc.Apply(multiply, (sc.Position(i), sc.Number(ratio)), {})
+    s = s if corners else sc.Apply(plus, (s, sc.Number((ratio - 1) / 2)), {})
     s = sc.Apply(minimum, (sc.Apply(maximum, (s, sc.Number(0)), {}), sc.Number(n - 1)), {})
     distance = sc.Apply(absolute, (sc.Apply(subtract, (s, sc.Position(p)), {}),), {})
     return sc.Apply(maximum, (sc.Apply(subtract, (sc.Number(1), distance), {}), sc.Number(0)), {})
@@ -208,9 +247,11 @@ def _of_resize(y: Expr, dy: Expr, i: int) -> Expr:
     options = y.options
     if options["method"] == "nearest" and options["times"] is not None:
         return of_copies(y.args[0], dy, dict(zip(image_axes(y)[0], each(options["times"], 2), strict=True)))
-    attrs = {k: options[k] for k in ("method", "antialias", "data_format")}
+    attrs = {k: options[k] for k in ("method", "antialias", "data_format", "grid", "step")}
     return resize_back(dy, to=image_size(y), **attrs)
 
+
+_AS_USUAL = {"method": "bilinear", "antialias": False, "data_format": "channels_last", "grid": "centres", "step": None}
 
 resize: Op = function(
     "resize",
@@ -219,17 +260,27 @@ resize: Op = function(
     value=_resize_value,
     flops=_resize_flops,
     element=_resize_element,
-    defaults={"method": "bilinear", "antialias": False, "data_format": "channels_last", "size": None, "times": None},
+    defaults={**_AS_USUAL, "size": None, "times": None},
     canonical=_canonical,
     gradient=_of_resize,
 )
 """`resize(x, size=(24, 32), method='bilinear')`: each output pixel is a weighted mean of the pixels around its
-position, with half-pixel centres; `times=2` in place of `size` enlarges by a factor."""
+position, with half-pixel centres; `times=2` in place of `size` enlarges by a factor. With `grid='corners'` the
+outermost centres lie on each other, with `grid='edges'` pixel `i` copies from `i · n/out` on; a `step` stands in place
+of `n/out`."""
+
+
+def _both(np: Any, before: Any, after: Any, *, method: str, antialias: bool, grid: str, step: Any) -> list[Any]:
+    """Return the weights of rows and of columns."""
+    return [
+        _weights(np, n, out, method, antialias, grid, one)
+        for n, out, one in zip(before, after, each(step, 2), strict=True)
+    ]
 
 
 @channels_last
-def _back_value(np: Any, dy: Any, *, to: tuple[int, int], method: str, antialias: bool, data_format: str) -> Any:
-    rows, columns = (_weights(np, n, out, method, antialias) for n, out in zip(to, dy.shape[1:3], strict=True))
+def _back_value(np: Any, dy: Any, *, to: tuple[int, int], data_format: str, **how: Any) -> Any:
+    rows, columns = _both(np, to, dy.shape[1:3], **how)
     of_rows = np.einsum("pi,npqc->niqc", rows, dy, optimize=True)
     return np.einsum("qj,niqc->nijc", columns, of_rows, optimize=True)
 
@@ -240,7 +291,7 @@ resize_back = function(
     value=_back_value,
     flops=lambda node: _resize_flops(_forward(node)),
     element=NOT_INDEXED("the number of pixels that read a position depends on the position"),
-    defaults={"method": "bilinear", "antialias": False, "data_format": "channels_last"},
+    defaults=_AS_USUAL,
     gradient=lambda y, dy, i: _resized_as(dy, y.args[0], y),
 )
 """`resize_back(dy, to=(8, 8), method='bilinear')`: what goes back through `resize`: each pixel collects from all pixels

@@ -9,7 +9,7 @@ from typing import Any
 
 from layerexplain.attribute_path import reached
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends import place_of
+from layerexplain.frontends.code_source import place_of
 from layerexplain.frontends.keras.live_model import is_live_model
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition

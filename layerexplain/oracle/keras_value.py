@@ -13,12 +13,13 @@ from layerexplain.run.activations import Activation
 from layerexplain.run.trace import RunnableModel
 
 
-def is_asked(keras: bool | None) -> bool:
-    """Return whether Keras computes it too: as the caller says, or where nothing is said if it can be imported."""
+def is_asked(keras: bool | None, framework: str = "keras") -> bool:
+    """Return whether Keras computes it too: as the caller says, or where nothing is said if it is a model of Keras, and
+    Keras can be imported."""
     from importlib.util import find_spec
 
-    if keras is not None:
-        return keras
+    if keras is not None or framework != "keras":
+        return bool(keras)
     return find_spec("keras") is not None and find_spec("tensorflow") is not None
 
 

@@ -79,7 +79,7 @@ def trace_element(
             arrays = dict(zip(definition.leaves, (*step.values, *step.weights), strict=True))
             worked = _worked(running, element_form(definition), arrays, output, at, step.dtypes[output])
         value, note = None, ""
-        if is_asked(keras):
+        if is_asked(keras, model.framework):
             value, note = asked(lambda: keras_output(source, running, step, output), at)
         return ElementReport(
             run=running.facts(),
@@ -156,9 +156,9 @@ def gradient_element(
         weight, value, note = None, None, ""
         if leaf in definition.weights:
             weight = step.weight_of(sent.path, list(definition.weights).index(leaf))
-        if is_asked(keras) and weight is None:
+        if is_asked(keras, model.framework) and weight is None:
             note = "only gradients of weights are requested of it"
-        elif is_asked(keras) and weight is not None:
+        elif is_asked(keras, model.framework) and weight is not None:
             value, note = asked(lambda: keras_gradient(source, step, weight), at)
         run = gradient_run(step)
         kept = ["    " * line.indent + line.text for line in kept_of(definition, found)]

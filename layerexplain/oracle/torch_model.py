@@ -258,6 +258,12 @@ class TorchModel:
             layer = model.layers_by_name[call.layer]
             if layer.type != "InputLayer" and layer.name not in self.operations:
                 self.operations[layer.name] = _with_drawn_weights(layer, seed, batch)
+        for one in model.shared:
+            here, first = (
+                self.operations.get(str(getattr(steps[0], "name", ""))) for steps in (one.steps, *one.same_as)
+            )
+            if here is not None and first is not None:
+                setattr(here.module, str(one.steps[1]), getattr(first.module, str(one.same_as[0][1])))
 
     def build(self, input_shape: Callable[[], Shape | None]) -> None:
         """Do nothing: modules of PyTorch have their weights from the start."""
@@ -297,7 +303,8 @@ class TorchModel:
         if any(layer.kind == "custom" for layer in self.model.layers):
             return None  # modules that the program never calls: of these the sizes alone were read
         parts = [one.module.parameters() for one in self.operations.values() if one.module is not None]
-        return sum([int(one.numel()) for own in parts for one in own])
+        each = {id(one): int(one.numel()) for own in parts for one in own}
+        return sum(each.values())
 
 
 def _with_drawn_weights(layer: Layer, seed: int, batch: int) -> TorchOperation:

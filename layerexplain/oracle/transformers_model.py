@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, first_line
-from layerexplain.frontends import place_of
+from layerexplain.frontends.code_source import place_of
 from layerexplain.model import Model
 from layerexplain.oracle.tolerance import allowed_in_row, difference
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status, ValuesCheck, VerifyReport
@@ -107,8 +107,9 @@ def _run(folder: str, inputs: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]
         outputs: dict[str, Any] = {}
         for path, module in real.named_modules():
             module.register_forward_hook(_keeper(outputs, path))
-        with torch.no_grad():
-            given = {_NAMES[name]: torch.from_numpy(value) for name, value in inputs.items()}
+        texts = {name: value for name, value in inputs.items() if _NAMES[name].endswith("ids")}
+        with torch.no_grad():  # of a model of both, the text alone: what it computes where there is no image
+            given = {_NAMES[name]: torch.from_numpy(value) for name, value in (texts or inputs).items()}
             ids = {name: value.long() if name.endswith("ids") else value for name, value in given.items()}
             results = real(**ids)
     except Exception as error:  # whatever transformers raises
@@ -143,7 +144,9 @@ _MORE = ("PositionEmbedding", "TypeEmbedding", "RelativeBias")
 def _check(model: Model, name: str, ours: Any, outputs: Mapping[str, Any], tolerance: float) -> LayerCheck:
     """Return one row: a layer's output here and that of the module of its name."""
     value, layer = ours[name, 0, 0], model.layers_by_name[name]
-    theirs = outputs.get(name)
+    # Where there is a vision part, files do not name the text part as the modules are named.
+    inside = name.removeprefix("language_model.").removeprefix("model.")
+    theirs = outputs.get(name, outputs.get(f"model.language_model.{inside}"))
     shapes = Compared((value.shape,), None if theirs is None else (theirs.shape,))
     is_more = layer.type in _MORE or (layer.type == "Linear" and layer.config.get("activation", "linear") != "linear")
     if theirs is None or is_more:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
-from layerexplain.frontends import read_for_weights, source_name
+from layerexplain.frontends import read_for_weights
+from layerexplain.frontends.code_source import source_name
 from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.keras.live_model import is_live_model
 from layerexplain.frontends.own_layers import Code
@@ -35,6 +36,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.data import InputReport
 from layerexplain.run.activations import Progress, dtype_name
 from layerexplain.run.drawn import IDS, draw_inputs
+from layerexplain.run.given_inputs import inputs_of
 from layerexplain.weights.shared_weights import weight_count
 
 BATCH = 2
@@ -167,9 +169,8 @@ def _against_torch(
         words = "the code of a program is run with Keras alone; leave out --run-code"
         raise LayerExplainError(words if run_code else "a step of training is compared with Keras alone")
     _input_specs(model, shapes)
+    inputs_of(model)
     traced(model, shapes)  # faults are reported before PyTorch is imported
-    if not model.outputs:
-        raise LayerExplainError(f"{model.type} gives no tensor, so there is nothing to run")
     from layerexplain.oracle.torch_model import TorchModel
 
     real = TorchModel(model, asked.seed, fixed_batch(model) or BATCH)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from layerexplain.lang.latex_text import escaped
+from layerexplain.lang.latex import escaped
 from layerexplain.render import document as doc
 from layerexplain.render.escape import clean
 from layerexplain.render.markup import MarkupWriter

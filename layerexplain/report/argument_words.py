@@ -114,7 +114,7 @@ def _said(at: Placed, definition: Definition) -> Iterator[tuple[str, str]]:
     if at.frozen or not at.layer.config.get("trainable", True):
         yield WATCH, _frozen(at, definition)
     for _, layer in holders(at.layer):
-        for name, value in layer.config.items():
+        for name, value in layer.config.items() if layer.kind != "custom" else ():  # whose arguments may mean anything
             default, words = _WORDS.get(name, (None, None))
             declaration = declaration_of(layer)
             shown = declaration is not None and name in declaration.arguments and name not in _BESIDES_THE_FORMULA

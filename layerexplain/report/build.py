@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.gist import gist
 from layerexplain.errors import within
 from layerexplain.frontends.model_builder import layers_in_config
-from layerexplain.lang.axes import BATCH, Size
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition, form
 from layerexplain.lang.names import identifier
 from layerexplain.lang.text import statements
-from layerexplain.model import GROUP, Layer, Model, Note, Shape, StoredVariable, Training, input_batches
+from layerexplain.model import GROUP, Layer, Model, Note, StoredVariable, Training, input_batches
 from layerexplain.network.dtypes import float_of
 from layerexplain.network.notes import operation_type
 from layerexplain.network.recorded_shapes import recorded_spec
@@ -23,7 +22,7 @@ from layerexplain.network.scope import has_no_weights
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall, Use, cost_of, networks_of, uses_of
 from layerexplain.records import NamedTuple, grouped
-from layerexplain.report.data import CallReport, InputReport, LayerReport, OutputReport, Report
+from layerexplain.report.data import CallReport, InputReport, LayerReport, OutputReport, Report, plain_shape
 from layerexplain.report.row_weights import counts_of, weights_of, weights_within
 from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
 
@@ -95,7 +94,7 @@ def build(
     if model.declarations or serve is not None:
         from layerexplain.report.serving import language_model_of
 
-        language, served = language_model_of(network, sums, serve, memory)
+        language, served = language_model_of(network, sums, rows, serve, memory)
         notes = (*notes, *(language.notes if language is not None else ()))
     return Report(
         source=model.source,
@@ -148,12 +147,6 @@ def _batch_of(model: Model) -> int | None:
     """Return the batch size that all inputs fix, or None."""
     sizes = set(input_batches(model))
     return sizes.pop() if len(sizes) == 1 else None
-
-
-@lru_cache(1000)
-def plain_shape(shape: tuple[Size, ...], batch: int | None = None) -> Shape:
-    """Return a shape as data: the batch is None, or the size that the model fixes."""
-    return tuple([s if isinstance(s, int) else batch if s is BATCH else None for s in shape])
 
 
 def _inputs(network: Network, batch: int | None) -> tuple[InputReport, ...]:

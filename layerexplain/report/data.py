@@ -7,10 +7,12 @@ scalars, `bytes` are bytes, MACs and FLOPs are per example; None is unknown, nev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.lang.axes import BATCH, Size
 from layerexplain.model import Note, Shape
 from layerexplain.records import NamedTuple
 from layerexplain.report.rows import Rows, about, count_of, every_row, print_as
@@ -311,3 +313,9 @@ class Report(Rows[LayerReport]):
             **({} if self.serving is None else {"serving": to_jsonable(self.serving)}),
             "notes": to_jsonable(self.notes),
         }
+
+
+@lru_cache(1000)
+def plain_shape(shape: tuple[Size, ...], batch: int | None = None) -> Shape:
+    """Return a shape as data: the batch is None, or the size that the model fixes."""
+    return tuple([s if isinstance(s, int) else batch if s is BATCH else None for s in shape])

@@ -23,6 +23,8 @@ from layerexplain.lang.text import FormulaLine, inner_blocks, statements
 from layerexplain.lang.visit import inner_definitions
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.hints import NO_HINTS, hints
+from layerexplain.layers.registry import TORCH
+from layerexplain.layers.torch.compared import in_keras
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words
 from layerexplain.network.lost_masks import lost_words
@@ -64,15 +66,23 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Exp
     more_elements, more_shapes = _at_other_shapes(calls, alone)
     found = hints(at.seen(definition)) if layer.kind != "custom" else NO_HINTS
     told_targets = targets(at, definition)
+    conventions = found.conventions
+    if layer.type.startswith(TORCH) and layer.kind != "custom":
+        conventions = in_keras(layer.type.removeprefix(TORCH))
     arguments = argument_words(at, definition)
     mask, lost = _mask(definition, calls, around)
     return alone._replace(
         computes=computes(definition, row),
         parameters=parameters(row, definition.weights),
-        hints=(*found.all, *arguments.all, *told_targets),
+        hints=(
+            *found.all,
+            *(conventions if conventions is not found.conventions else ()),
+            *arguments.all,
+            *told_targets,
+        ),
         arguments=arguments.all,
         watch=(*found.watch, *arguments.watch, *([f"Mask: {mask}."] if lost else []), *told_targets),
-        conventions=found.conventions,
+        conventions=conventions,
         counts=found.counts,
         element=alone.element + more_elements,
         shape_notes=alone.shape_notes + more_shapes,

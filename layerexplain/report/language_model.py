@@ -5,7 +5,7 @@ what it keeps of each token while it writes (the KV cache). All follows from the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -16,8 +16,9 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, walk
 from layerexplain.model import Note
 from layerexplain.network.traced import Network
+from layerexplain.ops.sizes import total
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import Totals
+from layerexplain.report.data import LayerReport, Totals
 from layerexplain.weights.shared_weights import shared_weights
 from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
 
@@ -26,6 +27,9 @@ _PARTS = {
     "FeedForward": "feed-forward", "Experts": "experts", "Head": "head", "Linear": "head",
 }  # fmt: skip
 """How the types of blocks end, and in which part of a model they are."""
+
+_VISION = "vision"
+"""The part that sees images: no token of a text goes through it."""
 
 
 class ParameterShare(NamedTuple):
@@ -126,17 +130,22 @@ class LanguageModel(NamedTuple):
         }
 
 
-def language_model(network: Network, totals: Totals, dtype: str, element_bytes: float) -> LanguageModel | None:
-    """Return what is known of a model some of whose layers keep tensors of each token; None for any other model."""
+def language_model(
+    network: Network, totals: Totals, rows: Sequence[LayerReport], dtype: str, element_bytes: float
+) -> LanguageModel | None:
+    """Return what is known of a model some of whose layers keep tensors of each token; None for any other model.
+    `rows` are those of its layers."""
     layers = [*weighted_layers(network)]
     keeps = any(layer.definition is not None and layer.definition.cache for layer in layers)
-    if not keeps or totals.params is None or not _reads_tokens(network):
+    if not keeps or totals.params is None or not _texts(network):
         return None
     cached = _cached(layers)
-    parts = _parts(network, layers)
+    images = _of_images(network)
+    parts = _parts(network, layers, images)
     tokens = _tokens(network)
     needless = _needless(layers)
-    macs = None if totals.macs is None or not tokens else totals.macs // tokens
+    macs, flops = [total([getattr(row, name) for row in rows if row.layer not in images]) for name in ("macs", "flops")]
+    macs = macs // tokens if macs is not None and tokens else None
     return LanguageModel(
         params=totals.params,
         active=sum([part.active for part in parts]),
@@ -144,46 +153,55 @@ def language_model(network: Network, totals: Totals, dtype: str, element_bytes: 
         tokens=tokens,
         macs=macs,
         needed_macs=None if macs is None or needless is None or not tokens else macs - needless // tokens,
-        flops=None if totals.flops is None or not tokens else totals.flops // tokens,
+        flops=flops // tokens if flops is not None and tokens else None,
         cached=cached,
         dtype=dtype,
         element_bytes=element_bytes,
     )
 
 
-def _reads_tokens(network: Network) -> bool:
-    """Whether a model's first input are whole numbers."""
-    first = network.model.layers[0] if network.model.layers else None
-    return first is not None and str(first.config.get("dtype")).startswith("int")
+def _texts(network: Network) -> list[str]:
+    """The inputs that are whole numbers, as tokens are."""
+    layers = network.model.layers_by_name
+    return [one.layer for one in network.model.inputs if str(layers[one.layer].config.get("dtype")).startswith("int")]
+
+
+def _of_images(network: Network) -> frozenset[str]:
+    """The layers that no text reaches, of a model that reads one."""
+    reached = set(_texts(network))
+    for call in network.calls:
+        if any(ref.layer in reached for ref in call.sources):
+            reached.add(call.name)
+    return frozenset([call.name for call in network.calls if call.name not in reached])
 
 
 def _tokens(network: Network) -> int | None:
-    """The length of the input, of one that takes no other."""
-    if len(network.model.inputs) != 1:
-        return None
-    calls = network.calls_of(network.model.inputs[0].layer) if network.model.inputs else ()
+    """The length of the text that is read, of a model that reads one."""
+    texts = _texts(network)
+    calls = network.calls_of(texts[0]) if len(texts) == 1 else ()
     spec = calls[0].outputs[0] if calls else None
     size: Size = spec.shape[1] if spec is not None and len(spec.shape) > 1 else None
     return size if isinstance(size, int) else None
 
 
-def _parts(network: Network, layers: list[WeightedLayer]) -> tuple[ParameterShare, ...]:
+def _parts(network: Network, layers: list[WeightedLayer], images: frozenset[str]) -> tuple[ParameterShare, ...]:
     shared = shared_weights(network)
     params: Counter[str] = Counter()
     active: Counter[str] = Counter()
     for layer in layers:
         elsewhere = shared.first.get(layer.path, {}) if shared is not None else {}
         part = next((name for end, name in _PARTS.items() if layer.layer.type.endswith(end)), "other")
+        part = _VISION if layer.path[0] in images else part
         for number, weight in enumerate(layer.weights):
             if number in elsewhere or layer.definition is None:
                 continue
             used, of = used_share(layer.definition, weight)
             params[part] += prod(weight.shape)
-            active[part] += prod(weight.shape) * used // of
+            active[part] += 0 if part == _VISION else prod(weight.shape) * used // of
     return tuple(
         [
             ParameterShare(name, params[name], active[name])
-            for name in dict.fromkeys([*_PARTS.values(), "other"])
+            for name in dict.fromkeys([*_PARTS.values(), _VISION, "other"])
             if params[name]
         ]
     )

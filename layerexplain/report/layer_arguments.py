@@ -61,6 +61,8 @@ def layer_details(arguments: Mapping[str, Any], spatial: int) -> str:
 
     >>> layer_details({"filters": 64, "kernel_size": 3, "strides": 2, "activation": "relu"}, spatial=2)
     '3×3, /2, 64, relu'
+    >>> layer_details({"filters": 64, "kernel_size": 2, "strides": 2, "output_padding": None}, spatial=2)
+    '2×2, up 2, 64'
     >>> layer_details({"num_heads": 8, "key_dim": 64}, spatial=1)
     '8 heads'
     """
@@ -72,7 +74,8 @@ def layer_details(arguments: Mapping[str, Any], spatial: int) -> str:
         if name == "activation" and value == "tanh" and "recurrent_activation" in arguments:
             continue  # as of nearly all recurrent layers
         if text := write(value, spatial):
-            found.append(text)
+            # A transposed convolution has outputs between its inputs where others leave inputs out.
+            found.append(f"up {text[1:]}" if name == "strides" and "output_padding" in arguments else text)
     return ", ".join(found)
 
 

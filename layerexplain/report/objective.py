@@ -20,7 +20,6 @@ from layerexplain.model import Layer, TensorRef, Training, TrainingSetting
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
 from layerexplain.report.training import setting_of_output
-from layerexplain.report.training_part import loss_definition
 
 _REMEMBERED = ("softmax", "sigmoid")
 _OF_LOGITS = ("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy")
@@ -28,6 +27,26 @@ _OF_LOGITS = ("categorical_crossentropy", "sparse_categorical_crossentropy", "bi
 computes these losses from that: whichever activation it was."""
 
 _MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "auto")
+
+
+def loss_definition(
+    loss: Loss,
+    arguments: Mapping[str, Any],
+    output: Shape,
+    targets: Shape | None = None,
+    weights: Shape | None = None,
+    mask: Shape | None = None,
+) -> Definition:
+    """Return the formula of a loss at the shape of an output, which begins with the batch; the other shapes likewise.
+
+    Raises ArgumentError for arguments that the loss refuses, ShapeError for such shapes.
+    """
+    if targets is None:
+        targets = loss.targets_shape(output)
+    whole = loss.sparse or loss.targets.kind == "letters"
+    given = [Spec(targets, "int32" if whole else "float"), Spec(output, "float")]
+    masks = () if mask is None else (None, Spec(mask, "bool"))
+    return loss.trace([*given, None if weights is None else Spec(weights, "float")], arguments, masks)
 
 
 class OutputLoss(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from layerexplain.errors import ArgumentError
@@ -11,13 +12,16 @@ from layerexplain.report.language_model import LanguageModel, language_model
 from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from layerexplain.network.traced import Network
-    from layerexplain.report.data import Totals
+    from layerexplain.report.data import LayerReport, Totals
     from layerexplain.report.explanation_data import Memory
 
 BITS = {
     "float32": 32, "float16": 16, "bfloat16": 16, "float8": 8, "int8": 8, "int4": 4,
     "fp32": 32, "fp16": 16, "bf16": 16, "fp8": 8, "f32": 32, "f16": 16, "nf4": 4, "fp4": 4,
+    "8bit": 8, "8-bit": 8, "4bit": 4, "4-bit": 4,
 }  # fmt: skip
 """Bits of a number, by the names of dtypes that are used for language models."""
 
@@ -40,23 +44,28 @@ class ServingOptions(NamedTuple):
 
 
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15}
-_AMOUNT = r"([0-9]*\.?[0-9]+)\s*([kmgtp]?)(i?)(b/s|b|flops?/s|flops)\Z"
+_COUNT = r"(?:([0-9]{1,6})\s*[x×*]\s*)?"
+_AMOUNT = _COUNT + r"([0-9]*\.?[0-9]+)\s*([kmgtp]?)(i?)(b/s|b|flops?/s|flops)\Z"
 
 
 def hardware_of(text: str) -> Hardware:
-    """Return the machine that a text describes. Raises `ArgumentError` for a part that is none.
+    """Return the machine that a text describes, of several as one (`2x24GB`). Raises `ArgumentError` for a part that is
+    none.
 
     >>> hardware_of("80GB, 2.0TB/s, 990TFLOP/s")
     Hardware(memory=80000000000.0, bandwidth=2000000000000.0, speed=990000000000000.0)
+    >>> hardware_of("2x24GB").memory
+    48000000000.0
     """
     found: dict[str, float] = {}
     for part in text.split(","):
         match = re.match(_AMOUNT, part.strip().lower())
-        if match is None or float(match[1]) == 0:
+        if match is None or float(match[2]) == 0 or match[1] == "0":
             example = "for example '80GB, 2.0TB/s, 990TFLOP/s'"
             raise ArgumentError(f"hardware needs memory, bandwidth and speed, got {part.strip()[:40]!r}; {example}")
-        number = float(match[1]) * (1024.0 ** "kmgtp".find(match[2]) * 1024 if match[3] else _UNITS[match[2]])
-        found["speed" if "flop" in match[4] else "bandwidth" if match[4] == "b/s" else "memory"] = number
+        number = float(match[2]) * (1024.0 ** "kmgtp".find(match[3]) * 1024 if match[4] else _UNITS[match[3]])
+        kind = "speed" if "flop" in match[5] else "bandwidth" if match[5] == "b/s" else "memory"
+        found[kind] = number * int(match[1] or 1)
     return Hardware(found.get("memory"), found.get("bandwidth"), found.get("speed"))
 
 
@@ -72,7 +81,8 @@ def asked_of(dtype: str | None, weights_dtype: str | None, hardware: Hardware | 
 
 class Serving(NamedTuple):
     """What a model takes for `batch` texts of `tokens` tokens, in bytes, with the bounds on tokens a second: of texts
-    that are read (prefill), and of texts that are written (decoding). None is not known, or not asked."""
+    that are read (prefill), and of texts that are written (decoding). `room` is the most tokens of each text whose
+    cache fits beside the weights. None is not known, or not asked."""
 
     batch: int
     tokens: int | None
@@ -87,6 +97,7 @@ class Serving(NamedTuple):
     prefill: float | None
     decoding: float | None
     read_bytes: float | None
+    room: int | None
 
 
 def bits_of(name: str) -> int:
@@ -110,9 +121,11 @@ def serving(
     cache = None if tokens is None else batch * model.cache_at(tokens)
     activations = None if peak is None else int(batch * peak * model.element_bytes / 4)
     total = None if cache is None else weights + cache + (activations or 0)
-    fits = prefill = decoding = read = None
+    fits = prefill = decoding = read = room = None
     if hardware is not None:
-        fits = None if total is None or hardware.memory is None else total <= hardware.memory
+        if hardware.memory is not None:
+            fits = total <= hardware.memory if total is not None else False if weights > hardware.memory else None
+            room = _room(model, batch, hardware.memory - weights)
         if hardware.speed and model.needed_macs:
             prefill = hardware.speed / (2 * model.needed_macs)
         if hardware.bandwidth and cache is not None:
@@ -132,11 +145,23 @@ def serving(
         prefill,
         decoding,
         read,
+        room,
     )
 
 
+_LONGEST = 10**9
+"""Tokens; a cache of so many that fits has no limit, as that of windows."""
+
+
+def _room(model: LanguageModel, batch: int, left: float) -> int | None:
+    """Return the most tokens of each text whose cache takes no more than what is left; None without a limit."""
+    if batch * model.cache_at(_LONGEST) <= left:
+        return None
+    return max(bisect_right(range(_LONGEST), left, key=lambda tokens: batch * model.cache_at(tokens)) - 1, 0)
+
+
 def language_model_of(
-    network: Network, totals: Totals, asked: ServingOptions | None, memory: Memory | None
+    network: Network, totals: Totals, rows: Sequence[LayerReport], asked: ServingOptions | None, memory: Memory | None
 ) -> tuple[LanguageModel | None, Serving | None]:
     """Return what is known of a language model, and what running it takes where that is asked.
 
@@ -145,7 +170,7 @@ def language_model_of(
     own = network.model.arguments.get("dtype")
     stored = own if isinstance(own, str) and own in BITS else "bfloat16"
     dtype = (asked.dtype if asked is not None else None) or stored
-    found = language_model(network, totals, dtype, bits_of(dtype) / 8)
+    found = language_model(network, totals, rows, dtype, bits_of(dtype) / 8)
     if found is None:
         if asked is not None:
             needed = "dtype, weights_dtype and hardware are of language models: layers that keep a cache of each token"

@@ -20,12 +20,12 @@ from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.keras.losses import Loss
 from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration
 from layerexplain.records import grouped
-from layerexplain.report.build import plain_shape
 from layerexplain.report.cost_lines import lines_of_one
-from layerexplain.report.data import CallReport, LayerReport, Report, WeightReport
+from layerexplain.report.data import CallReport, LayerReport, Report, WeightReport, plain_shape
 from layerexplain.report.explanation import of_formula, weight_reason
 from layerexplain.report.explanation_data import Explanation
 from layerexplain.report.gradient import number_gradient
+from layerexplain.report.objective import loss_definition
 from layerexplain.report.totals import totals
 from layerexplain.suggest import in_a_row
 
@@ -33,26 +33,6 @@ SHAPES_OF = {"loss": ("y_pred", "y_true", "sample_weight"), "update": ("W",), "r
 """The tensors of which each kind takes the shapes, the first one alone if only one is given."""
 
 _UNITS = {"loss": "per example", "update": "a step", "regularizer": "a step", "schedule": "a step"}
-
-
-def loss_definition(
-    loss: Loss,
-    arguments: Mapping[str, Any],
-    output: Shape,
-    targets: Shape | None = None,
-    weights: Shape | None = None,
-    mask: Shape | None = None,
-) -> Definition:
-    """Return the formula of a loss at the shape of an output, which begins with the batch; the other shapes likewise.
-
-    Raises ArgumentError for arguments that the loss refuses, ShapeError for such shapes.
-    """
-    if targets is None:
-        targets = loss.targets_shape(output)
-    whole = loss.sparse or loss.targets.kind == "letters"
-    given = [Spec(targets, "int32" if whole else "float"), Spec(output, "float")]
-    masks = () if mask is None else (None, Spec(mask, "bool"))
-    return loss.trace([*given, None if weights is None else Spec(weights, "float")], arguments, masks)
 
 
 def update_definition(optimizer: Declaration, arguments: Mapping[str, Any], shape: Shape) -> Definition:

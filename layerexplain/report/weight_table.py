@@ -9,7 +9,8 @@ from typing import Any
 
 from layerexplain.attribute_path import expression
 from layerexplain.errors import LayerExplainError, SourceError, raise_any
-from layerexplain.frontends import model_of, read_faultless, source_name
+from layerexplain.frontends import model_of, read_faultless
+from layerexplain.frontends.code_source import source_name
 from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.keras.weight_files import WeightFile, content_of, open_weights
 from layerexplain.frontends.keras.weight_layouts import layer_of

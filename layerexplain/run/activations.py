@@ -14,7 +14,7 @@ from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate, e
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, Expr, picked
-from layerexplain.model import Layer
+from layerexplain.model import Layer, Model, batch_axis
 from layerexplain.network.dtypes import dtypes_of
 from layerexplain.network.masks import in_keras_order, shares_states
 from layerexplain.network.notes import operation_type
@@ -143,7 +143,7 @@ class ModelRun:
 
     def run(self, inputs: Sequence[Any]) -> Iterator[Activation]:
         """Run the model on one array per input, in its order and cast to its dtypes."""
-        self.runs = {d: Evaluation(batch_of(inputs), d, self.seed) for d in ("float32", "float64")}
+        self.runs = {d: Evaluation(batch_of(self.network.model, inputs), d, self.seed) for d in ("float32", "float64")}
         model = self.network.model
         outputs = [self.network.node(ref) for ref in model.outputs]
         walk = self.root = NetworkRun(self, self.network, (), [*outputs, *self.wanted])
@@ -412,9 +412,12 @@ def counted(calls: Iterable[Any], progress: Progress | None, total: int, done: i
         yield call
 
 
-def batch_of(inputs: Sequence[Any]) -> int:
-    """Return the number of examples of the inputs of a model."""
-    return next((int(array.shape[0]) for array in inputs if array.ndim), 1)
+def batch_of(model: Model, arrays: Sequence[Any]) -> int:
+    """Return the number of examples in the arrays that the inputs of a model have."""
+    layers = model.layers_by_name
+    inputs = [(ref.layer, array) for ref, array in zip(model.inputs, arrays, strict=True) if array.ndim]
+    sizes = [array.shape[batch_axis(layers[name]) if name in layers else 0] for name, array in inputs]
+    return next(map(int, sizes), 1)
 
 
 def dtype_name(value: Any) -> str:

@@ -9,7 +9,7 @@ from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
 from layerexplain.frontends.input_shapes import no_input
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
-from layerexplain.model import Layer, Model
+from layerexplain.model import Layer, Model, batch_axis
 from layerexplain.network.recorded_shapes import input_specs, with_input_layers
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
@@ -27,10 +27,10 @@ class GivenInput(NamedTuple):
 
 
 class ModelInput:
-    """An input of a model: `shape` has the batch first and None for open sizes (`shape` is None if it is unknown);
-    `dtype` is Keras's. `what` it is in messages: an input, or the target of an output."""
+    """An input of a model: `shape` has the batch, at `batch_axis`, and None for open sizes (`shape` is None if it is
+    unknown); `dtype` is Keras's. `what` it is in messages: an input, or the target of an output."""
 
-    __slots__ = ("dtype", "name", "shape", "what")
+    __slots__ = ("batch_axis", "dtype", "name", "shape", "what")
 
     def __init__(self, layer: Layer) -> None:
         shape = layer.config.get("batch_shape")
@@ -38,12 +38,26 @@ class ModelInput:
         self.name = layer.name
         self.shape: tuple[int | None, ...] | None = shape if isinstance(shape, tuple) else None
         self.dtype = dtype if isinstance(dtype, str) else "float32"
+        self.batch_axis = batch_axis(layer)
         self.what = "input"
 
     @property
     def who(self) -> str:
         """What it is called in messages."""
         return f"the {self.what} '{self.name}'"
+
+    @property
+    def batch(self) -> int | None:
+        """The number of examples that it takes; None for any number."""
+        return self.shape[self.batch_axis] if self.shape else None
+
+    def without_batch(self, shape: Sequence[Any]) -> tuple[Any, ...]:
+        """Return a shape without the number of examples."""
+        return (*shape[: self.batch_axis], *shape[self.batch_axis + 1 :])
+
+    def with_batch(self, sizes: Sequence[Any], batch: Any) -> tuple[Any, ...]:
+        """Return the shape of a number of examples of these sizes."""
+        return (*sizes[: self.batch_axis], batch, *sizes[self.batch_axis :])
 
     @property
     def shape_words(self) -> str:
@@ -58,12 +72,31 @@ class ModelInput:
         return "; the first axis counts examples; for one example its size is 1" if len(shape) == len(own) - 1 else ""
 
 
+def _waits_for_shapes(model: Model) -> bool:
+    """Return whether code has to know the shape of an input before it has calls."""
+    inputs = [layer for layer in model.layers if layer.type == "InputLayer"]
+    return model.source_code is not None and any(layer.config.get("batch_shape") is None for layer in inputs)
+
+
 def inputs_of(model: Model) -> list[ModelInput]:
     """Return the inputs of a model, in its order. Raises LayerExplainError for a model without a graph."""
-    if not model.calls or not model.outputs:
+    if (not model.calls or not model.outputs) and not _waits_for_shapes(model):
+        raise_any(model.faults)
+        why = next((note.message for note in model.notes if note.code == "open"), None)
+        if why is not None:
+            raise LayerExplainError(f"its reading is open, so there is nothing to run: {why}")
         raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
     layers = with_input_layers(model).layers_by_name
     return [ModelInput(layers[ref.layer]) for ref in model.inputs]
+
+
+def _are_inputs(given: Any) -> bool:
+    return isinstance(given, list | tuple) and bool(given) and all([isinstance(one, GivenInput) for one in given])
+
+
+def model_on(model: Model, given: Any) -> Model:
+    """Return a model of code as it is at the shapes of its inputs, which are as `given_inputs` takes them."""
+    return model.on({one.name: one.array for one in given} if _are_inputs(given) else given)
 
 
 def given_inputs(model: Model, given: Any) -> list[GivenInput]:
@@ -78,7 +111,7 @@ def given_inputs(model: Model, given: Any) -> list[GivenInput]:
     """
     wanted = inputs_of(model)
     origins: Mapping[str, str] = {}
-    if isinstance(given, list | tuple) and given and all([isinstance(one, GivenInput) for one in given]):
+    if _are_inputs(given):
         origins = {one.name: one.origin for one in given}
         given = {one.name: one.array for one in given}
     listed = ", ".join(f"'{one.name}'" for one in wanted)
@@ -94,7 +127,7 @@ def given_inputs(model: Model, given: Any) -> list[GivenInput]:
     if missing:
         raise ArgumentError(f"no array is given for the input '{missing[0]}'; the model's inputs are {listed}")
     arrays = [checked_array(one, given[one.name]) for one in wanted]
-    batches = {int(a.shape[0]): one.name for one, a in zip(wanted, arrays, strict=True) if a.ndim}
+    batches = {int(a.shape[one.batch_axis]): one.name for one, a in zip(wanted, arrays, strict=True) if a.ndim}
     if len(batches) > 1:
         (first, name), (other, second) = list(batches.items())[:2]
         raise ArgumentError(
@@ -147,9 +180,10 @@ def traced_at(model: Model, arrays: Sequence[Any], *, training: bool = False) ->
     LayerExplainError."""
     model = with_input_layers(model)
     specs: list[Spec | None] = []
-    for known, array in zip(input_specs(model), arrays, strict=True):
+    for one, known, array in zip(inputs_of(model), input_specs(model), arrays, strict=True):
         dtype = known.dtype if known is not None else "float" if array.dtype.kind == "f" else str(array.dtype)
-        specs.append(Spec((known.shape[0] if known is not None and known.shape else BATCH, *array.shape[1:]), dtype))
+        batch = known.shape[one.batch_axis] if known is not None and known.shape else BATCH
+        specs.append(Spec(one.with_batch(one.without_batch(array.shape), batch), dtype))
     network = trace_at(model, specs, linked=True, training=training)
     raise_any(network.faults)
     return network

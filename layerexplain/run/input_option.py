@@ -90,8 +90,9 @@ def make_inputs(
     >>> given[0].array.shape, given[0].origin
     ((2, 4, 5), 'random, from seed 7')
     """
-    inputs = inputs_of(model)
     known = shapes_for(model, sizes)
+    model = model.at(known)
+    inputs = inputs_of(model)
     if batch < 1:
         raise ArgumentError(f"batch needs to be at least 1, got batch={batch}")
     named = split_names([one.name for one in inputs], names_in(given))
@@ -109,8 +110,9 @@ def make_inputs(
             arrays[name] = GivenInput(name, array, one.what)
     left = [i for i in inputs if i.name not in arrays]
     if left:
-        lengths = [one.array.shape[0] for one in arrays.values() if one.array.ndim]
-        fixed = [one.shape[0] for one in inputs if one.shape and one.shape[0] is not None]
+        given_now = [(one, arrays[one.name].array) for one in inputs if one.name in arrays]
+        lengths = [array.shape[one.batch_axis] for one, array in given_now if array.ndim]
+        fixed = [one.batch for one in inputs if one.batch is not None]
         batch = next(iter([*lengths, *fixed]), batch)
         for generated in _generated(model, left, _whats(left, named), known, batch, max_memory):
             arrays[generated.name] = generated
@@ -183,24 +185,23 @@ def seed_of(what: str, option: str = "--input") -> int:
 
 
 def _shape(one: ModelInput, typed: Sequence[int | None] | None, batch: int) -> tuple[int, ...]:
-    """Return the shape of a generated array, with the batch first."""
-    shape = one.shape
-    if shape is None and typed is None:
+    """Return the shape of a generated array, with the batch."""
+    if one.shape is None and typed is None:
         raise ArgumentError(f"the shape of the input '{one.name}' is unknown; give it with --size {one.name}=SHAPE")
-    own: Sequence[int | None] = shape if shape is not None else (None, *(typed or ()))
-    given: Sequence[int | None] = own[1:] if typed is None else typed
-    fits = len(given) == len(own) - 1 and all(b is None or a in (b, None) for a, b in zip(given, own[1:], strict=True))
+    own: Sequence[int | None] = one.without_batch(one.shape) if one.shape is not None else (typed or ())
+    given: Sequence[int | None] = own if typed is None else typed
+    fits = len(given) == len(own) and all(b is None or a in (b, None) for a, b in zip(given, own, strict=True))
     if not fits:
         listed = shape_text(tuple(given)) if given else "()"
-        raise ArgumentError(f"--size {one.name}: the input needs sizes that fit {shape_text(own[1:])}, got {listed}")
-    merged = [b if a is None else a for a, b in zip(given, own[1:], strict=True)]
+        raise ArgumentError(f"--size {one.name}: the input needs sizes that fit {shape_text(tuple(own))}, got {listed}")
+    merged = [b if a is None else a for a, b in zip(given, own, strict=True)]
     known = [size for size in merged if size is not None]
     if len(known) != len(merged):
         raise ArgumentError(
-            f"the input '{one.name}' has the shape {shape_text(own)}; fix the open sizes "
+            f"the input '{one.name}' has the shape {shape_text(one.with_batch(own, one.batch))}; fix the open sizes "
             f"with --size {one.name}={','.join('8' if s is None else str(s) for s in merged)}"
         )
-    return (own[0] or batch, *known)
+    return one.with_batch(known, one.batch or batch)
 
 
 def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch: int) -> dict[str, Any]:
@@ -209,12 +210,13 @@ def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch
 
     model = with_input_layers(model)
     specs: list[Spec | None] = []
-    for ref, known in zip(model.inputs, input_specs(model), strict=True):
+    for one, known in zip(inputs_of(model), input_specs(model), strict=True):
         dtype = known.dtype if known is not None else "float"
-        own = known.shape[1:] if known is not None else ()
+        own = one.without_batch(known.shape) if known is not None else ()
         # An input that has an array is drawn too, at any size, and ignored.
-        behind = shapes[ref.layer][1:] if ref.layer in shapes else [8 if s is None else s for s in own]
-        specs.append(Spec((known.shape[0] if known is not None and known.shape else BATCH, *behind), dtype))
+        sizes = one.without_batch(shapes[one.name]) if one.name in shapes else [8 if s is None else s for s in own]
+        examples = known.shape[one.batch_axis] if known is not None and known.shape else BATCH
+        specs.append(Spec(one.with_batch(sizes, examples), dtype))
     network = trace_at(model._replace(strict=False), specs)
     try:
         arrays = draw_inputs(network, np.random.default_rng(seed), batch)

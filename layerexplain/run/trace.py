@@ -8,7 +8,8 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError
-from layerexplain.frontends import read_for_weights, source_name
+from layerexplain.frontends import read_for_weights
+from layerexplain.frontends.code_source import source_name
 from layerexplain.frontends.keras.weight_tensors import statistics
 from layerexplain.frontends.own_layers import Code
 from layerexplain.layer_names import chosen_layers
@@ -16,7 +17,7 @@ from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
 from layerexplain.report.rows import about, count_of
 from layerexplain.run.activations import Activation, ModelRun, Progress, batch_of, counted, dtype_name
-from layerexplain.run.given_inputs import GivenInput, given_inputs, traced_at
+from layerexplain.run.given_inputs import GivenInput, given_inputs, model_on, traced_at
 from layerexplain.run.npz import Add, npz_writer
 from layerexplain.run.trace_report import OutputRow, Run, TracedInput, TraceReport
 from layerexplain.run.weight_source import weight_source
@@ -134,7 +135,7 @@ class RunnableModel(NamedTuple):
     @property
     def batch(self) -> int:
         """The number of examples."""
-        return batch_of(self.arrays)
+        return batch_of(self.model, self.arrays)
 
     def facts(self) -> Run:
         """Return the facts of the run."""
@@ -170,6 +171,7 @@ def ready(
     if model is None:
         source, model = read_for_weights(source, code)
     try:
+        model = model_on(model, inputs)
         given = given_inputs(model, inputs)
         network = traced_at(model, [one.array for one in given], training=training)
         with weight_source(source, network, seed) as weights:
@@ -201,6 +203,7 @@ def trace(
     optimizer: Any = None,
     training: bool = True,
     sample_weight: Any = None,
+    weights: str | os.PathLike[str] | None = None,
 ) -> Trace:
     """Run a whole model in NumPy, by the formulas that are printed, and return what every layer outputs.
 
@@ -221,6 +224,7 @@ def trace(
             also by output.
         training: With `gradient`, whether layers compute as in training; else as at inference.
         sample_weight: With `gradient`, a weight of the loss for each example; a mapping for several outputs.
+        weights: A file that the weights are read from, such as the .safetensors file of PyTorch code.
 
     Returns:
         A mapping of `(path, call, output)` to arrays; a bare path is the first output of a layer's first call. Its
@@ -245,6 +249,7 @@ def trace(
         if value is not None and not gradient:
             raise ArgumentError(f"{name} has a meaning with gradient=True only")
     source, model = read_for_weights(source, code)
+    model = model_on(model, inputs)._replace(weights_file="" if weights is None else os.fspath(weights))
     keep = chosen_layers(model, layers)
     if gradient:
         from layerexplain.run.gradients import ready_to_train
@@ -301,6 +306,7 @@ def trace_statistics(
     ((3, 2), 1.0)
     """
     rows: list[OutputRow] = []
+    model = model_on(model, inputs)
     wanted = chosen_layers(model, layers)
     with (
         ready(source, inputs, seed=seed, model=model, max_memory=max_memory) as running,

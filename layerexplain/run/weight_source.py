@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import Any, Literal, Protocol
 
 from layerexplain.attribute_path import path_names
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.frontends import read
 from layerexplain.frontends.keras.live_model import is_live_model
 from layerexplain.frontends.keras.weight_files import content_of, open_weights
 from layerexplain.lang.definition import Definition
@@ -56,10 +57,12 @@ class WeightSource(Protocol):
 def weight_source(source: Any, network: Network, seed: int, *, backend: str | None = None) -> Iterator[WeightSource]:
     """Open the weights of the source of `network`, inside the `with`.
 
-    `source` is whatever `read` accepts, or a Model, whose file is opened where it was read. If the source stores no
-    weights, they are drawn. `backend` is what Keras ran on ("theano"), where the file does not say it.
+    `source` is whatever `read` accepts, or a Model, whose file is opened where it was read; a file of weights that the
+    network's model names comes before it. If the source stores no weights, they are drawn. `backend` is what Keras ran
+    on ("theano"), where the file does not say it.
     """
-    content = content_of(source)
+    given = network.model.weights_file
+    content = given or content_of(source)
     if content is None and is_live_model(source):
         yield LiveWeights(source)
         return
@@ -67,6 +70,9 @@ def weight_source(source: Any, network: Network, seed: int, *, backend: str | No
         yield _Drawn(seed, "stores no weights", network)
         return
     with open_weights(content) as stored:
+        if given and (stored is None or not stored.tensors):
+            read(given)  # says what the file is, where it is no model either
+            raise SourceError("stores no weights that are read", source=given)
         if stored is None or not stored.tensors:
             why = "stores none that can be read" if stored is not None and stored.notes else "stores no weights"
             drawn = _Drawn(seed, why, network)

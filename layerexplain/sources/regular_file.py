@@ -7,7 +7,7 @@ import io
 import os
 import stat
 import sys
-from typing import IO
+from typing import IO, Any
 
 from layerexplain.errors import SourceError
 from layerexplain.files.limits import MAX_CONFIG_BYTES, MAX_PIPED_BYTES
@@ -112,3 +112,14 @@ def standard_input() -> bytes:
     data = io.BytesIO()
     copy_standard_input(data)
     return data.getvalue()
+
+
+_STANDARD_INPUTS = ("/dev/stdin", "/dev/fd/0", os.devnull)
+
+
+def refuse_device(file: IO[Any], path: str) -> int:
+    """Return the mode of an open file. Raises SourceError for a device, which may never end."""
+    mode = os.fstat(file.fileno()).st_mode
+    if (stat.S_ISCHR(mode) and path not in _STANDARD_INPUTS) or stat.S_ISBLK(mode):
+        raise SourceError("is a device, not a file; give a file, or - for standard input")
+    return mode

@@ -36,7 +36,8 @@ class MatchedWeight(NamedTuple):
     `holder` leads from the model to the object that holds the variable, in the file's own attribute names; None where
     the file does not say. `merged` says that Keras adds the values to another weight when it saves (LoRA): the file
     stores none, and it reads zeros. A weight that only the file knows may have a `name` of its groups. A weight that is
-    an earlier layer's says so in `shared`: the array is that one's.
+    an earlier layer's says so in `shared`: the array is that one's. `packed` says what stands for the values in the
+    file, where nothing unpacks it.
     """
 
     owner: WeightedLayer
@@ -46,6 +47,7 @@ class MatchedWeight(NamedTuple):
     merged: bool = False
     stored_name: str = ""
     shared: FirstUse | None = None
+    packed: str = ""
 
     @property
     def number(self) -> int | None:
@@ -122,6 +124,8 @@ class MatchedWeights(NamedTuple):
         which = f"the weight '{one.name}' of the layer '{one.owner.where}'"
         if one.tensor is None and one.shared is not None and not one.shared.is_certain:
             raise SourceError(f"does not say which object has {which}: {_SEVERAL}")
+        if one.packed:
+            raise SourceError(f"stores {which} packed, and values are not unpacked: {one.packed}")
         if self.stored is None or one.tensor is None:
             raise SourceError(f"does not contain {which}")
         axes, is_turned = self._order(one)

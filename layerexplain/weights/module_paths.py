@@ -11,6 +11,7 @@ from layerexplain.attribute_path import Steps, layer_steps
 from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
 from layerexplain.lang.expr import Expr
+from layerexplain.layers.registry import TORCH
 from layerexplain.model import Note
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
@@ -25,8 +26,15 @@ _BUFFERS = re.compile(r"\.(attn\.(bias|masked_bias)|rotary_emb\.inv_freq|attenti
 """What older versions of transformers stored beside weights: masks, frequencies and the numbers of positions."""
 
 
+_OLDER_PATH = ("vision_tower.vision_model.", "vision_tower.")
+"""What older versions of transformers called the part that sees images, and what today's calls it."""
+
+
 def module_path(layer: WeightedLayer, weight: Expr) -> str:
-    """Return the path of a weight. An object whose name begins with a slash hangs in the layer's own place."""
+    """Return the path of a weight. An object whose name begins with a slash hangs in the layer's own place; a parameter
+    of the program's own classes is its own layer."""
+    if layer.layer.type in (f"{TORCH}Parameter", f"{TORCH}Buffer"):
+        return ".".join(layer.path)
     at = ".".join([str(step) for step in weight.attrs["at"]])
     names = layer.path[:-1] if at.startswith("/") else layer.path
     return ".".join(filter(None, [*names, at.lstrip("/"), str(weight.attrs["name"])]))
@@ -47,7 +55,7 @@ class _Found(NamedTuple):
 class _Matching:
     def __init__(self, stored: WeightFile) -> None:
         self.stored = stored
-        self.tensors = {tensor.path: tensor for tensor in stored.parameters}
+        self.tensors = {tensor.path.replace(*_OLDER_PATH): tensor for tensor in stored.parameters}
         self.taken: set[str] = set()
         self.notes: list[Note] = []
         self.packed: dict[str, list[str]] = {}
@@ -66,7 +74,8 @@ class _Matching:
                 stands = self._packed(path, weight)
                 found = None if stands else self._find(path, weight)
                 holder: Steps = (*layer_steps(layer.path), *weight.attrs["at"])
-                weights.append(MatchedWeight(layer, weight, None if found is None else found.tensor, holder))
+                tensor = None if found is None else found.tensor
+                weights.append(MatchedWeight(layer, weight, tensor, holder, packed=stands))
                 if stands:
                     continue
                 if found is None:
@@ -82,6 +91,9 @@ class _Matching:
             Note("packed-weights", None, f"{', '.join(paths[:3])}{', …' * (len(paths) > 3)} ({len(paths):,}): {words}")
             for words, paths in self.packed.items()
         ]
+        if self.packed:
+            size = sum([piece.size for one in self.stored.raw.values() for piece in one.pieces])
+            self.notes.append(Note("stored-bytes", None, f"the tensors of the file take {size:,} bytes in all"))
         rest = tuple([tensor for path, tensor in self.tensors.items() if path not in self.taken])
         beside = frozenset([tensor.path for tensor in rest if _BUFFERS.search(f".{tensor.path}")])
         odd = [tensor.path for tensor in rest if tensor.path not in beside]
@@ -90,18 +102,18 @@ class _Matching:
             self.notes.append(Note("weight-unused", None, f"the file stores what no formula reads: {listed}"))
         return MatchedWeights(self.stored, tuple(weights), rest, beside, tuple(self.notes))
 
-    def _packed(self, path: str, weight: Expr) -> bool:
-        """Return whether packed tensors stand for a weight, which a note then says."""
+    def _packed(self, path: str, weight: Expr) -> str:
+        """Return what stands for a weight in packed tensors, which a note then says; "" where none do."""
         path = path.removeprefix(f"{self.base}.") if self.base else path
         tensor = self.tensors.get(path)
         if STACKED in path or (tensor is not None and tensor.shape == tuple(weight.shape) and tensor.itemsize > 1):
-            return False
+            return ""
         found = packed(path, weight, self.tensors)
         if found is None or found.paths in ((), (path,)):
-            return False
+            return ""
         self.taken.update(found.paths)
         self.packed.setdefault(found.words, []).append(path)
-        return True
+        return found.words
 
     def _find(self, path: str, weight: Expr) -> _Found | None:
         path = path.removeprefix(f"{self.base}.") if self.base else path

@@ -44,7 +44,7 @@ _BESIDE = (
 def _in_words(stem: str, weight: Expr, tensors: Mapping[str, StoredTensor]) -> str:
     """Return several numbers in each int32: GPTQ packs the inputs, AWQ the outputs, compressed-tensors the inputs of
     rows."""
-    outputs, inputs = (*weight.shape, 0)[:2]
+    outputs, inputs = (*weight.shape, 0, 0)[:2]
     for bits in (2, 3, 4, 8):
         for name, shape, form in (
             ("qweight", (inputs * bits // _WORD, outputs), "GPTQ"),

@@ -140,8 +140,8 @@ class SharedWeights:
         other: dict[Steps, Path] = {}
         for number, weight in enumerate(layer.weights):
             at, name = weight.attrs["at"], str(weight.attrs["name"])
-            steps, is_certain, owner = self._originals.first_place((*here, *at))
-            key = (steps, name, times[at, name])
+            (*place, first_name), is_certain, owner = self._originals.first_place((*here, *at, name))
+            steps, key = tuple(place), (tuple(place), first_name, times[at, name])
             times[at, name] += 1
             own = FirstUse(layer.path, number, weight, True)
             first = self._in_an_opaque_layer(steps) or self._seen.setdefault(key, own)

@@ -291,7 +291,7 @@ def test_a_list_that_cannot_be_read_leaves_nothing(tmp_path: Path) -> None:
 def test_a_list_without_an_end_is_refused(tmp_path: Path, given: str) -> None:
     command = [sys.executable, "-m", "layerexplain", "catalogue", "--from-file", given, "--to", tmp_path / "t.jsonl"]
     with open("/dev/zero", "rb") as zeros:
-        done = subprocess.run(command, stdin=zeros, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, stdin=zeros, capture_output=True, text=True, timeout=600, check=False)
     said = "is a device" if given != "-" else "<stdin>: is not a list of sources: 1,114,112 bytes without a name"
     assert done.returncode == 1 and said in done.stderr and len(done.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())

@@ -130,7 +130,7 @@ def test_processes_give_what_one_gives(tmp_path: Path, ending: str) -> None:
 def test_a_source_that_kills_its_process_costs_its_row(tmp_path: Path, ending: str) -> None:
     folder = simple_zoo(tmp_path / "zoo", 40, "net007poison", "net021poison", "net031once")
     process = harness(folder, tmp_path / f"t.{ending}", "--jobs", "2")
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == 1, errors
     models, layers = tables(tmp_path / f"t.{ending}")
     told = {Path(row["source"]).stem: row["error"] for row in models}
@@ -158,7 +158,7 @@ def test_an_interrupt_keeps_what_is_done(tmp_path: Path, ending: str, jobs: str)
     process = harness(folder, table, "--jobs", jobs)
     wait_for(lambda: any(folder.glob("*.begun")))
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to the program and all that it started
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == 130, errors
     assert "--resume carries on" in errors and "Traceback" not in errors
     models, _ = tables(table)
@@ -450,7 +450,7 @@ def test_a_cluster_gives_the_same_table(tmp_path: Path) -> None:
     tables_of = []
     for name, options in (("one", ["--jobs", "2"]), ("many", ["--dask", "local", "--jobs", "2"])):
         process = harness(folder, tmp_path / f"{name}.parquet", *options)
-        _, errors = process.communicate(timeout=300)
+        _, errors = process.communicate(timeout=600)
         assert process.returncode == 1, errors
         tables_of.append(tables(tmp_path / f"{name}.parquet"))
     assert tables_of[0] == tables_of[1]

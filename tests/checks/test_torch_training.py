@@ -118,6 +118,22 @@ def test_training_is_checked(name: str) -> None:
             assert part in result.output, result.output
 
 
+IN_A_LIST = NET.replace("self.fc1 = nn.Linear(7, 5)", "self.rest = [nn.Linear(7, 5)]").replace(
+    "self.fc1(x)", "self.rest[0](x)"
+)
+
+
+def test_modules_in_a_plain_list_are_found_and_those_in_a_module_list_are_none() -> None:
+    text = IN_A_LIST.format(loss="MSELoss", out="self.fc2(x)", units=3, optimizer="SGD(net.parameters())") + LOOP
+    report = layerexplain.explain(text.encode(), inputs={"x": (7,)})
+    assert report.grade == "open"  # model.parameters() counts others than are here
+    found = layerexplain.check(text.encode(), inputs={"x": (7,)})
+    assert [(one.code, one.layer, one.line) for one in found] == [("unregistered", "linear", 9)]
+    kept = text.replace("[nn.Linear(7, 5)]", "nn.ModuleList([nn.Linear(7, 5)])")
+    assert not list(layerexplain.check(kept.encode(), inputs={"x": (7,)}))
+    assert layerexplain.explain(kept.encode(), inputs={"x": (7,)}).grade == "complete"
+
+
 def test_the_loss_and_the_optimizer_of_a_program_are_read() -> None:
     text = code("CrossEntropyLoss", optimizer="SGD(net.parameters(), lr=0.03, momentum=0.9)")
     trained = layerexplain.explain(text.encode(), inputs={"x": (7,)}).training

@@ -25,7 +25,7 @@ layers:
 def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     everything = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     command = [sys.executable, "-m", "layerexplain", *arguments]
-    return subprocess.run(command, capture_output=True, cwd=folder, env=everything, check=False, timeout=300)
+    return subprocess.run(command, capture_output=True, cwd=folder, env=everything, check=False, timeout=600)
 
 
 @pytest.mark.parametrize("command", ["summary", "explain"])

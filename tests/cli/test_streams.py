@@ -32,7 +32,7 @@ COMMANDS = [
 def run(arguments: str, folder: Path, redirected: str) -> subprocess.CompletedProcess[str]:
     """Run the program with its streams as a shell redirects them."""
     command = f'"{sys.executable}" -m layerexplain {arguments} {redirected}'
-    return subprocess.run(command, cwd=folder, shell=True, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=folder, shell=True, capture_output=True, text=True, timeout=600, check=False)
 
 
 @pytest.fixture

@@ -82,6 +82,19 @@ def test_modules_are_compared_with_layers_of_keras_in_sentences(words: str, sent
     assert sentence in " ".join(printed(*words.split()).split())
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("nn.LSTM 10 20 --input 5,10", "In Keras it is LSTM. PyTorch has two biases for each gate, Keras one"),
+        ("nn.Conv2d 3 5 3 --input 3,7,7", "In Keras it is Conv2D. PyTorch's channels stand behind the batch"),
+        ("nn.BatchNorm1d 7 --input 7", "In Keras it is BatchNormalization. PyTorch's momentum is the share"),
+    ],
+)
+def test_what_keras_does_otherwise_is_said_of_a_module(words: str, said: str) -> None:
+    assert said in " ".join(printed(*words.split(), "--only", "in-keras").split())
+    assert "In Keras" not in printed(*words.split())
+
+
 def test_all_modules_are_listed() -> None:
     listed = printed()
     assert "torch.nn: convolutional" in listed and "nn.ConvTranspose3d" in listed

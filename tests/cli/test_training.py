@@ -217,7 +217,8 @@ def test_a_whole_step_gives_the_weights_of_keras(optimizer: str, tmp_path: Path)
     from layerexplain.layers.keras.losses import loss_of
     from layerexplain.layers.registry import find
     from layerexplain.network.trace import trace_model
-    from layerexplain.report.training_part import loss_definition, update_definition
+    from layerexplain.report.objective import loss_definition
+    from layerexplain.report.training_part import update_definition
 
     rng = np.random.default_rng(8)
     x, y = rng.normal(size=(6, 4)).astype("float32"), np.eye(3)[rng.integers(0, 3, 6)].astype("float32")

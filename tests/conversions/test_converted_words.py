@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from layerexplain.conversions.block_names import loop_over_names
 from layerexplain.conversions.code import to_code
+from layerexplain.conversions.code_body import loop_over_names
 from layerexplain.conversions.config import to_config
 from layerexplain.conversions.explicit_masks import _names
 from layerexplain.conversions.spec import to_spec

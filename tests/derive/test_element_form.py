@@ -9,7 +9,7 @@ import pytest
 
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.scalars import LETTERS
-from layerexplain.derive.element.text import element_text
+from layerexplain.derive.element.text import Printer, element_text, inner_names
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
@@ -94,7 +94,7 @@ def test_letters_are_not_symbols(type_: str) -> None:
     for case, definition in definitions(type_, fixed=True):
         form = element_form(definition)
         for each in (form, *form.inner.values()):
-            text = "\n".join(element_text(each, inner=False).lines)
+            text = "\n".join(Printer(each, inner_names(each)).lines())
             folded = set(re.findall(r"\b([a-z]\d?)<\d+", text))
             heads = set(re.findall(r"\b([a-z])\b", " ".join(re.findall(r"^\w+\[([^\]]*)\] =", text, re.M))))
             assert not (folded | heads) & each.names, (case.id, text)

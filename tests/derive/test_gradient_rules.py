@@ -41,6 +41,8 @@ conv_kernel(image, grads, window=(3, 2), strides=2); max_pool(image, size=2); ma
 average_pool(image, size=2); average_pool(image, size=3, strides=2, padding='same'); average_pool_back(grads, to=(7, 8), size=2)
 adaptive_max_pool(image, size=(3, 5)); adaptive_average_pool(image, size=(3, 5)); adaptive_average_pool_back(grads, to=(7, 9))
 resize(image, size=(5, 9)); resize(image, times=2, method='nearest'); resize(image, size=(10, 3), method='area')
+resize(image, size=(5, 9), grid='corners'); resize(image, size=(5, 9), method='cubic', step=(1.3, 0.7))
+resize(image, size=(5, 9), method='nearest', grid='edges'); resize(image, size=(3, 9), method='cubic', grid='corners')
 resize(image, size=(9, 4), method='bicubic', antialias=True); resize_back(grads, to=(8, 9)); scatter_rows(v[:, None], parts, n=6)
 reverse(cumsum(a, axis=1), axis=2); a[:, ::2]; a[:, 3:0:-2, ::-1]; pad(a, pads=((0, 0), (2, 1), (0, 2)), mode='reflect')
 pad(a, pads=((0, 0), (2, 1), (0, 2)), mode='symmetric'); pad(a, pads=((0, 0), (2, 1), (1, 0)), mode='edge')

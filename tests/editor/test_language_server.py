@@ -74,7 +74,7 @@ def test_a_hint_has_the_layers_of_its_line_as_its_tooltip(client: Client, uri: s
         "inlayHint", uri, range={"start": {"line": 5, "character": 0}, "end": {"line": 6, "character": 9}}
     )
     assert first["tooltip"] == "dense: (None, 7), 98 parameters, 91 MACs" and first["paddingLeft"]
-    assert second["label"] == "→ ?" and "write `# layerexplain: n=VALUE`" in second["tooltip"]
+    assert second["label"] == "→ ?" and "write `# layerexplain: n=16`" in second["tooltip"]
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,14 @@ def test_the_whole_text_may_be_sent(client: Client, uri: str) -> None:
     client.open(uri, "import keras\n")
     assert client.hints(uri) == {}
     client.replace(uri, KERAS)
-    assert client.hints(uri) == HINTS
+    assert client.hints(uri) == HINTS and client.problems(uri) == []
     assert client.diagnostics[uri]["version"] == 2
+
+
+def test_lines_are_those_of_the_editor(client: Client, uri: str) -> None:
+    client.open(uri, "# a\x0cb\u2028c\x85d\n" + KERAS)
+    client.edit(uri, "layers.Dense(5)", "layers.Dense(6)")
+    assert list(client.hints(uri).values()) == ["→ (None, 13)", "→ (None, 7) · 98", "→ (None, 6) · 48"]
 
 
 def test_changes_that_come_quickly_are_read_once(client: Client, uri: str) -> None:
@@ -176,6 +182,12 @@ def test_a_closed_file_has_no_problems(client: Client, uri: str) -> None:
     [
         (KERAS, "layers.Dense(7", ["`dense`", "Each of the 7 outputs is a weighted sum of all 13 inputs", "relu(dot(x, W) + b)", "98 = 13 × 7 + 7"]),
         (TORCH, "self.fc(x)", ["`fc`", "y = linear(x, W) + b", "98 = 7 × 13 + 7"]),
+        (
+            "# layerexplain: input=13\n" + KERAS.replace("model.add(keras.Input((13,)))\n", ""),
+            "layers.Dense(7",
+            ["98 = 13 × 7 + 7"],
+        ),
+        (KERAS.replace("Dense(7", "Dense(name='a[0]*', units=7"), "layers.Dense(name", ["98 = 13 × 7 + 7"]),
         (TORCH, "nn.Linear", ["torch.nn.Linear", "`in_features`", "an integer ≥ 1; required"]),
         ("import keras\nfrom keras import layers\nmake = layers.LSTM\n", "layers.LSTM", ["LSTM", "`return_sequences`"]),
         ("import keras\nmake = keras.layers.Conv2D\n", "keras.layers.Conv2D", ["Conv2D", "`kernel_size`"]),

@@ -121,6 +121,9 @@ InstanceNorm2d(3): 2x3x1x1
 ReflectionPad2d(5): 2x3x5x7
 Bilinear(5, 3, 7): 2x5 2x5
 Unflatten(1, (2, 3)): 2x7
+Upsample(scale_factor=2, mode='bilinear'): 2x3x5
+Upsample(scale_factor=2, align_corners=True): 2x3x5x7
+Upsample(size=(3, 5), scale_factor=2): 2x3x5x7
 """
 
 

@@ -84,6 +84,43 @@ def test_frequencies_of_llama_3_pass_from_slow_to_fast() -> None:
     np.testing.assert_allclose(made, np.arange(5)[:, None] * np.array(f), rtol=1e-6)
 
 
+@pytest.mark.parametrize("length", [4, 5])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_frequencies_by_the_length_of_the_text(length: int, is_known: bool) -> None:
+    x = HEADS if is_known else None
+    factors = (1.5, 2.0, 2.5, 3.0, 11.0, 13.0, 17.0, 19.0)
+    plain = np.array([10000.0 ** (-2 * i / 8) for i in range(4)])
+    made = run_at(f"y = angles(x, features=8, scaling=('longrope', {length}, {', '.join(map(str, factors))}))", x)
+    used = factors[4:] if length < 5 else factors[:4]
+    np.testing.assert_allclose(made, np.arange(5)[:, None] * (plain / used), rtol=1e-6)
+    made = run_at(f"y = angles(x, features=8, scaling=('dynamic', 3.0, {length}))", x)
+    base = 10000.0 * (3.0 * 5 / length - 2.0) ** (8 / 6)
+    np.testing.assert_allclose(
+        made, np.arange(5)[:, None] * np.array([base ** (-2 * i / 8) for i in range(4)]), rtol=1e-6
+    )
+
+
+def run_at(text: str, x: Any) -> Any:
+    """The value for HEADS, whose length the formula knows where x is given."""
+    if x is not None:
+        return value(text, x)
+    open_x = tensor("x", (BATCH, None, 3, 8))
+    return evaluate(Definition("case", (open_x,), (), {"y": parse(text, {"x": open_x})["y"]}), [HEADS], [])[0]
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_angles_of_a_grid_follow_its_rows_and_columns(apart: bool) -> None:
+    """As Pixtral (apart) and Qwen2-VL have them: half of the pairs for the row of a patch, half for its column."""
+    x = RNG.normal(size=(2, 15, 3, 8))
+    made = value(f"y = grid_angles(x, columns=5, theta=100.0, features=8, apart={apart})", x)
+    own = [100.0 ** (-2 * i / 8) for i in range(4)]
+    rows, columns = (own[0::2], own[1::2]) if apart else (own[0::2], own[0::2])
+    for patch in range(15):
+        row, column = divmod(patch, 5)
+        expected = [*[row * f for f in rows], *[column * f for f in columns]]
+        np.testing.assert_allclose(made[patch], expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize(("window", "text"), [(None, "causal(x)"), (3, "causal(x, window=3)")])
 def test_causal_keeps_earlier_keys_of_the_window(window: int | None, text: str) -> None:
     made = value(f"y = {text}", SCORES)
@@ -131,6 +168,7 @@ def test_linear_has_a_row_of_weights_for_each_output() -> None:
         "linear(x, x)",
         "rope(x, x)",
         "angles(x, features=3)",
+        "grid_angles(x, columns=5, features=6)",
         "alibi(x[0])",
         "causal(x[0, 0, 0, 0])",
     ],

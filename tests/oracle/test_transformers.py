@@ -24,7 +24,9 @@ def folder_of(name: str, path: Path, **change: Any) -> Path:
 
 @pytest.mark.torch
 @needs_transformers
-@pytest.mark.parametrize("name", ["llama", "mixtral", "gemma2", "deepseek_v3", "bert", "t5", "vit"])
+@pytest.mark.parametrize(
+    "name", ["llama", "mixtral", "gemma2", "deepseek_v3", "bert", "t5", "vit", "llava", "mistral3", "qwen2_vl"]
+)
 def test_blocks_agree_with_transformers(name: str, tmp_path: Path) -> None:
     report = layerexplain.verify(str(folder_of(name, tmp_path)))
     assert report.agrees, str(report)

@@ -80,7 +80,7 @@ def test_latex_compiles_and_reads_no_other_file(name: str, tmp_path: Path) -> No
         assert part.isascii()
         (tmp_path / f"m{number}.tex").write_text(part)
         command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "-recorder"]
-        done = subprocess.run([*command, f"m{number}.tex"], cwd=tmp_path, capture_output=True, timeout=60, check=False)
+        done = subprocess.run([*command, f"m{number}.tex"], cwd=tmp_path, capture_output=True, timeout=600, check=False)
         assert done.returncode == 0, done.stdout[-2000:].decode("latin-1")
         assert b"invalid in math mode" not in done.stdout
         opened = (tmp_path / f"m{number}.fls").read_text("latin-1")
@@ -102,7 +102,7 @@ def test_graphviz_reads_each_name(name: str) -> None:
     report = build(read(document((NAMES | long)[name])), detail=True)
     for ascii_only in (False, True):
         text = dot(graph_of(report.layers, nested=True), ascii_only=ascii_only)
-        done = subprocess.run(["dot", "-Tplain"], input=text.encode(), capture_output=True, timeout=60, check=False)
+        done = subprocess.run(["dot", "-Tplain"], input=text.encode(), capture_output=True, timeout=600, check=False)
         assert (done.returncode, done.stderr) == (0, b"")
         assert done.stdout.count(b"\nnode ") == len(report.layers)
 

@@ -17,7 +17,7 @@ import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.render.page.data import page_data
 from layerexplain.render.page.scripts import modules, script
-from tests.support.browser import shown
+from tests.support.browser import shown, until
 from tests.support.hostile_names import NAMES, document
 from tests.support.paths import ROOT
 from tests.truth import load
@@ -31,11 +31,7 @@ CHOSEN = "document.querySelector('#pane h2').textContent"
 
 def chosen(page: Any, name: str) -> None:
     """Assert that the pane shows a layer; the browser tells of a new address a moment after the click."""
-    for _ in range(200):
-        if page.evaluate(CHOSEN) == name:
-            return
-        page.wait_for_timeout(10)
-    assert page.evaluate(CHOSEN) == name
+    until(page, f"(name) => {CHOSEN} === name", name)
 
 
 @pytest.fixture(scope="module")
@@ -514,10 +510,7 @@ def test_amounts_in_bytes_have_their_unit(resnet: str, tmp_path: Path) -> None:
         for measure, unit in (("activations", r"\d kB$"), ("bytes", r"\d MB$"), ("params", r"\d M$")):
             page.evaluate("window.written.length = 0")
             page.select_option("select", measure)
-            for _ in range(200):  # the policy of the page forbids what wait_for_function does
-                if page.evaluate("written.length > 3"):
-                    break
-                page.wait_for_timeout(10)
+            until(page, "written.length > 3")
             assert any(re.search(unit, text) for text in page.evaluate("written")), measure
 
 

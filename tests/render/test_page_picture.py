@@ -10,7 +10,7 @@ import pytest
 
 import layerexplain
 from layerexplain.render.page.data import page_data
-from tests.support.browser import shown
+from tests.support.browser import shown, until
 from tests.support.paths import ROOT
 
 SAMPLES = ROOT / "sample_models"
@@ -61,7 +61,7 @@ def test_boxes_say_what_tells_layers_apart_and_blocks_have_the_colour_of_what_co
     assert [told[name]["lines"][1] for name in ("down1_conv", "down1_pool", "up2_grow", "up2_join")] == [
         "Conv2D 3×3, 7, relu",
         "MaxPooling2D 2×2",
-        "Conv2DTranspose 2×2, /2, 11",
+        "Conv2DTranspose 2×2, up 2, 11",
         "Concatenate",
     ]
     spec = b"input: [17, 8]\nlayers:\n  - Bidirectional: {LSTM: {units: 16, return_sequences: true}}\n    name: both\n"
@@ -164,18 +164,10 @@ def test_back_leads_to_the_layer_before_and_what_was_open_stays_open(resnet: str
         page.click("#pane a >> text=conv1_pad")
         items = page.evaluate(count)
         page.go_back()
-        for _ in range(100):
-            if page.evaluate(name) == "conv1_conv":
-                break
-            page.wait_for_timeout(10)
-        assert page.evaluate(name) == "conv1_conv"
+        until(page, f"{name} === 'conv1_conv'")
         assert page.evaluate(count) == items
         page.go_forward()
-        for _ in range(100):
-            if page.evaluate(name) == "conv1_pad":
-                break
-            page.wait_for_timeout(10)
-        assert page.evaluate(name) == "conv1_pad"
+        until(page, f"{name} === 'conv1_pad'")
 
 
 def test_the_list_sorts(resnet: str, tmp_path: Path) -> None:

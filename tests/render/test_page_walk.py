@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import layerexplain
-from tests.support.browser import shown
+from tests.support.browser import shown, until
 from tests.support.paths import ROOT
 
 SAMPLES = ROOT / "sample_models"
@@ -19,15 +18,6 @@ WORDS = "[...document.querySelectorAll('.walk-words')].map((one) => one.textCont
 @pytest.fixture(scope="module")
 def digits() -> str:
     return layerexplain.page(str(SAMPLES / "digits.keras"))
-
-
-def waited(page: Any, what: str) -> None:
-    """Assert that something becomes true in a page; its policy forbids `wait_for_function`."""
-    for _ in range(500):
-        if page.evaluate(what):
-            return
-        page.wait_for_timeout(10)
-    assert page.evaluate(what), what
 
 
 def test_arrow_keys_go_through_the_model_in_the_order_of_its_tensors(digits: str, tmp_path: Path) -> None:
@@ -57,7 +47,7 @@ def test_a_step_says_what_a_layer_does_and_why_the_shape_changes(digits: str, tm
             "columns 8 → 4 (floor((8 - 2) / 2) + 1 = 4).",
         ]
         page.click("text=Everything about this layer")
-        waited(page, "document.querySelector('#pane .weights, #pane .shape') !== null")
+        until(page, "document.querySelector('#pane .weights, #pane .shape') !== null")
         page.keyboard.press("ArrowRight")
         assert page.evaluate(TITLE) == "halve", "off the walk, the keys leave the pane as it is"
         page.click(".bar button >> text=Walk through")
@@ -96,8 +86,8 @@ def test_the_window_slides_products_appear_and_the_sum_lands(digits: str, tmp_pa
         page.evaluate("layerexplain.run({pixels: [Array(8).fill(Array(8).fill([7]))]})")
         page.evaluate("layerexplain.walk.show(3)")
         page.evaluate(PLAYED)
-        waited(page, "document.querySelector('.cells.landed') !== null")
-        waited(page, "chosen.length >= 2")
+        until(page, "document.querySelector('.cells.landed') !== null")
+        until(page, "chosen.length >= 2")
         assert page.evaluate("chosen").index("0,0,0,0") == 0
         assert page.evaluate("chosen")[1] == "0,0,1,0", "along the columns"
         terms = page.evaluate("terms")
@@ -121,6 +111,6 @@ def test_a_recurrent_layer_goes_along_its_steps(tmp_path: Path) -> None:
     with shown(layerexplain.page(spec), tmp_path) as page:
         page.evaluate("layerexplain.walk.show(2)")
         page.evaluate(PLAYED)
-        waited(page, "chosen.length >= 3")
+        until(page, "chosen.length >= 3")
         steps = [int(one.split(",")[1]) for one in page.evaluate("chosen")]
         assert steps[:3] == [0, 1, 2]

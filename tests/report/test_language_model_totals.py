@@ -107,6 +107,22 @@ def test_a_model_takes_its_weights_its_cache_and_fits_or_not() -> None:
     assert (small.prefill, small.decoding) == (None, None)
 
 
+def test_without_a_length_the_weights_and_the_room_beside_them_are_told() -> None:
+    config = PUBLIC["Meta-Llama-3-8B"]
+    served = layerexplain.explain(json.dumps(config).encode(), hardware="2x12GB", batch=3, detail=False).serving
+    assert served is not None and served.hardware is not None
+    assert (served.hardware.memory, served.fits, served.cache) == (24e9, None, None)
+    assert served.room == (24_000_000_000 - 2 * 8_030_261_248) // (3 * 2 * 2 * 8 * 128 * 32)
+    small = layerexplain.explain(json.dumps(config).encode(), hardware="2×8GB", detail=False).serving
+    assert small is not None
+    assert (small.fits, small.room) == (False, 0)
+    windows = layerexplain.explain(
+        json.dumps(PUBLIC["Mistral-7B-v0.1"]).encode(), hardware="24GB", detail=False
+    ).serving
+    assert windows is not None
+    assert (windows.fits, windows.room) == (None, None)  # no text is too long for the windows
+
+
 def test_a_window_bounds_the_cache() -> None:
     report = report_of(PUBLIC["gemma-3-1b"], 8192, dtype="bf16")
     assert report.serving is not None
@@ -142,6 +158,7 @@ def test_the_dtype_of_the_configuration_holds() -> None:
         ({"dtype": "bf61"}, "a dtype needs to be known, got 'bf61'; did you mean 'bf16'?"),
         ({"hardware": "big"}, "hardware needs memory, bandwidth and speed, got 'big'"),
         ({"hardware": "0GB"}, "got '0GB'"),
+        ({"hardware": "0x24GB"}, "got '0x24GB'"),
     ],
 )
 def test_what_is_not_understood_is_refused(how: dict[str, Any], words: str) -> None:
@@ -159,6 +176,7 @@ def test_other_models_have_no_cache() -> None:
 def test_units_of_machines() -> None:
     assert hardware_of("40GiB, 1555GB/s") == (40 * 1024.0**3, 1555e9, None)
     assert hardware_of("312 TFLOPS").speed == 312e12
+    assert hardware_of("4 × 80GB, 4*2TB/s") == (320e9, 8e12, None)
 
 
 def test_alike_blocks_are_one_row() -> None:

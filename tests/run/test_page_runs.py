@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -22,8 +22,9 @@ from layerexplain.ops import load_all
 from layerexplain.render.page.scripts import script
 from layerexplain.report.element_forms import form_of
 from layerexplain.run.page_program import NoProgram, packed_weights, page_program
-from tests.support.browser import shown
+from tests.support.browser import NEXT_FRAME, shown, until
 from tests.support.drawn_values import TYPES, definitions, values_for
+from tests.support.page_models import MODELS, assert_close, drawn, of_page
 from tests.support.paths import ROOT
 
 np = pytest.importorskip("numpy")
@@ -31,127 +32,9 @@ np = pytest.importorskip("numpy")
 load_all()
 
 DIGITS = str(ROOT / "sample_models" / "digits.keras")
-RUN = "inputs => window.layerexplain.run(inputs)"
-
-
-def drawn(*shape: int) -> Any:
-    return np.random.default_rng(7).normal(size=shape).astype("float32")
-
-
-def of_page(page: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What the layers of a page give for inputs."""
-    return dict(page.evaluate(RUN, {name: np.asarray(value).tolist() for name, value in inputs.items()}))
-
-
-def assert_close(got: Mapping[str, Any], wanted: Mapping[str, Any], within: float) -> None:
-    """Assert that layers give the same, relative to the largest value of each."""
-    for name, value in wanted.items():
-        assert np.shape(got[name]) == np.shape(value), name
-        far = np.abs(np.asarray(got[name], float) - value).max() / max(np.abs(value).max(), 1e-30)
-        assert far < within, (name, far)
 
 
 # Against Keras ------------------------------------------------------------------------------------------------------
-
-
-def convolutions(keras: Any) -> Any:
-    k = keras.layers
-    return keras.Sequential([
-        k.Input((13, 11, 3), name="x"),
-        k.Conv2D(8, 3, padding="same", activation="relu"),
-        k.BatchNormalization(),
-        k.MaxPooling2D(),
-        k.DepthwiseConv2D(3, padding="same", depth_multiplier=2, activation="relu6"),
-        k.SeparableConv2D(7, (3, 2), activation="silu"),
-        k.Conv2DTranspose(5, 3, strides=2, padding="same", activation="elu"),
-        k.AveragePooling2D(3, strides=2, padding="same"),
-        k.UpSampling2D(2),
-        k.ZeroPadding2D(1),
-        k.Conv2D(6, 3, dilation_rate=2, groups=1, strides=1),
-        k.GroupNormalization(3),
-        k.GlobalAveragePooling2D(),
-        k.Dense(5, activation="softmax"),
-    ]), {"x": drawn(1, 13, 11, 3)}  # fmt: skip
-
-
-def sequences(keras: Any) -> Any:
-    k = keras.layers
-    return keras.Sequential([
-        k.Input((11, 5), name="x"),
-        k.Conv1D(7, 3, padding="causal", activation="tanh"),
-        k.LSTM(6, return_sequences=True),
-        k.GRU(5, return_sequences=True, go_backwards=True),
-        k.Bidirectional(k.LSTM(3, return_sequences=True)),
-        k.TimeDistributed(k.Dense(4, activation="gelu")),
-        k.SimpleRNN(3, return_sequences=True),
-        k.MaxPooling1D(2),
-        k.Permute((2, 1)),
-        k.Reshape((5, 3)),
-        k.Flatten(),
-        k.Dense(2, activation="softplus"),
-    ]), {"x": drawn(1, 11, 5)}  # fmt: skip
-
-
-def masked(keras: Any) -> Any:
-    k = keras.layers
-    ids = k.Input((9,), dtype="int32", name="ids")
-    words = k.Embedding(23, 7, mask_zero=True, name="words")(ids)
-    attended = k.MultiHeadAttention(2, 3, name="attended")(words, words)
-    states = k.LSTM(5, return_sequences=True, name="states")(k.Embedding(23, 5, mask_zero=True, name="more")(ids))
-    mean = k.GlobalAveragePooling1D(name="mean")(states)
-    last = k.GRU(3, name="last")(states)
-    return keras.Model(ids, [attended, mean, last]), {"ids": np.array([[3, 5, 0, 22, 1, 7, 0, 0, 0]])}
-
-
-def transformer(keras: Any) -> Any:
-    k = keras.layers
-    tokens = k.Input((7,), dtype="int32", name="tokens")
-    x = k.Embedding(29, 12)(tokens)
-    for _ in range(2):
-        x = k.LayerNormalization()(x + k.MultiHeadAttention(3, 4)(x, x, use_causal_mask=True))
-        x = k.LayerNormalization()(x + k.Dense(12)(k.Dense(19, activation="gelu")(x)))
-    return keras.Model(tokens, k.Dense(5)(x)), {"tokens": np.array([[2, 3, 5, 7, 11, 13, 28]])}
-
-
-def merges(keras: Any) -> Any:
-    k = keras.layers
-    a, b = k.Input((5, 3), name="a"), k.Input((5, 3), name="b")
-    kinds = [k.Add, k.Subtract, k.Multiply, k.Average, k.Maximum, k.Minimum]
-    parts = [kind(name=kind.__name__.lower())([a, b]) for kind in kinds]
-    joined = k.Concatenate(axis=1, name="joined")(parts)
-    wide = k.Concatenate(name="wide")([parts[0], parts[2]])
-    dot = k.Dot(axes=2, name="dot")([a, b])
-    return keras.Model([a, b], [joined, wide, dot]), {"a": drawn(1, 5, 3), "b": 2 - drawn(1, 5, 3)}
-
-
-def nested_and_shared(keras: Any) -> Any:
-    k = keras.layers
-    inside = k.Input((6,))
-    encoder = keras.Model(inside, k.Dense(3, activation="relu", name="inner")(inside), name="encoder")
-    a, b = k.Input((6,), name="a"), k.Input((6,), name="b")
-    shared = k.Dense(6, activation="tanh", name="shared")
-    left, right = encoder(shared(a)), encoder(shared(b))
-    far = k.Subtract(name="far")([left, right])
-    return keras.Model([a, b], k.Dense(1, activation="sigmoid", name="alike")(far)), {
-        "a": drawn(1, 6),
-        "b": -drawn(1, 6),
-    }
-
-
-def volumes(keras: Any) -> Any:
-    k = keras.layers
-    return keras.Sequential([
-        k.Input((5, 7, 6, 2), name="x"),
-        k.Conv3D(3, 2),
-        k.MaxPooling3D(2),
-        k.UnitNormalization(),
-        k.ConvLSTM2D(3, 2, return_sequences=True),
-        k.Softmax(axis=1),
-        k.RMSNormalization(),
-    ]), {"x": drawn(1, 5, 7, 6, 2)}  # fmt: skip
-
-
-MODELS = [convolutions, sequences, masked, transformer, merges, nested_and_shared, volumes]
 
 
 @pytest.mark.keras
@@ -250,21 +133,12 @@ def digits() -> str:
     return layerexplain.page(DIGITS, weights="f32")
 
 
-def until(page: Any, holds: str, arg: Any = None) -> None:
-    """Wait until an expression, or a function of `arg`, holds in a page."""
-    for _ in range(400):
-        if page.evaluate(holds, arg):
-            return
-        page.wait_for_timeout(25)
-    raise AssertionError(f"not so within 10 s: {holds}")
-
-
 @contextmanager
 def ran(html: str, folder: Path, anchor: str = "") -> Iterator[Any]:
     """A page after the first run of its model."""
     with shown(html, folder, anchor) as page:
         until(page, "window.layerexplain.data.live.hasRun")
-        page.wait_for_timeout(50)  # it is drawn in the next frame
+        page.evaluate(NEXT_FRAME)
         yield page
 
 

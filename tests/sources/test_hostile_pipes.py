@@ -25,7 +25,7 @@ def run(*arguments: str, folder: Path, stdin: int | None = subprocess.DEVNULL) -
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "layerexplain", *arguments]
     done = subprocess.run(
-        command, stdin=stdin, capture_output=True, cwd=folder, env=environment, timeout=300, check=False
+        command, stdin=stdin, capture_output=True, cwd=folder, env=environment, timeout=600, check=False
     )
     return done.returncode, done.stderr.decode()
 

@@ -224,5 +224,5 @@ def test_view_prints_no_password(server: Server) -> None:
             assert process.stdout is not None
             address = process.stdout.readline()
             process.send_signal(signal.SIGINT)
-            said = process.communicate(timeout=20)
+            said = process.communicate(timeout=600)
         assert address.startswith("http://127.0.0.1:") and is_hidden("".join(said)), said

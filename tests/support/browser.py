@@ -25,6 +25,22 @@ def browser() -> Any:
     return sync_api.sync_playwright().start().chromium.launch(executable_path=CHROMIUM)
 
 
+MOST_WAIT = 120_000
+"""Milliseconds after which something does not come: far more than it takes on a busy machine."""
+
+NEXT_FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""What a page evaluates until what has changed is drawn."""
+
+
+def until(page: Any, holds: str, arg: Any = None) -> None:
+    """Wait until an expression, or a function of `arg`, holds in a page, whose policy forbids `wait_for_function`."""
+    for _ in range(MOST_WAIT // 10):
+        if page.evaluate(holds, arg):
+            return
+        page.wait_for_timeout(10)
+    raise AssertionError(f"it does not come: {holds}")
+
+
 @contextmanager
 def shown(
     html: str, folder: Path, anchor: str = "", width: int = 1200, complains: str = "", **options: Any
@@ -35,6 +51,7 @@ def shown(
     file = folder / "page.html"
     file.write_text(html, encoding="utf-8")
     context = browser().new_context(viewport={"width": width, "height": 800}, **options)
+    context.set_default_timeout(MOST_WAIT)
     try:
         page = context.new_page()
         said: list[str] = []
@@ -43,7 +60,7 @@ def shown(
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(f"{file.as_uri()}{f'#{anchor}' if anchor else ''}")
-        page.wait_for_selector("body.ready", timeout=20_000)
+        page.wait_for_selector("body.ready")
         yield page
         assert [text for text in said if not complains or complains not in text] == []
         assert [url.partition("#")[0] for url in asked if not url.startswith("blob:")] == [file.as_uri()]

@@ -162,6 +162,11 @@ ROWS = {
         (head("linear", 3, "{CategoricalCrossentropy: {from_logits: true}}"), head("softmax", 3, "categorical_crossentropy"),
          of_torch("CrossEntropyLoss"), of_torch("BCELoss", "Sigmoid"), of_torch("CrossEntropyLoss", "LogSoftmax: {dim: 1}")),
     ),
+    "examples-mixed": Row(
+        {flat("torch.nn.Conv2d: {in_channels: 2, out_channels: 4, kernel_size: 3}", "torch.reshape: {shape: [-1, 6]}", shape="[2, 5, 5]"): ["reshape"]},
+        (flat("torch.nn.Conv2d: {in_channels: 2, out_channels: 4, kernel_size: 3}", "torch.reshape: {shape: [-1, 36]}", shape="[2, 5, 5]"),
+         flat("torch.nn.Linear: {in_features: 5, out_features: 3}", "torch.reshape: {shape: [-1, 3]}", shape="[7, 5]")),
+    ),
     "no-logarithms": Row(
         {of_torch("NLLLoss"): ["linear"], of_torch("NLLLoss", "Softmax: {dim: 1}"): ["softmax"],
          of_torch("KLDivLoss", "ReLU"): ["re_lu"]},

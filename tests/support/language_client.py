@@ -130,8 +130,8 @@ class Client:
         return found
 
     def problems(self, uri: str) -> list[tuple[int, str, str]]:
-        """Severity, rule, and the underlined text of each problem, after the newest text is read."""
-        self.of("codeLens", uri)
+        """Severity, rule, and the underlined text of each problem, after the newest text is checked."""
+        self.of("codeAction", uri, range=EVERYWHERE, context={"diagnostics": []})
         return [(d["severity"], d.get("code", ""), self.part(uri, d["range"])) for d in self.published(uri)]
 
     def published(self, uri: str) -> list[dict[str, Any]]:

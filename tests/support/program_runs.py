@@ -22,5 +22,5 @@ def run(*arguments: str, input: str = "", **environment: str) -> subprocess.Comp
         text=True,
         encoding="utf-8",
         env={**ENVIRONMENT, **environment},
-        timeout=60,
+        timeout=600,
     )

@@ -166,6 +166,26 @@ Upsample(scale_factor=2, mode='bilinear'): 2x3x5x7
 Upsample(size=(11, 9), mode='bilinear', align_corners=False): 2x3x5x7
 Upsample(scale_factor=(2.0, 3.0)): 2x3x5x7
 Upsample(scale_factor=2, mode='linear'): 2x3x5
+Upsample(size=(11, 9), mode='bilinear', align_corners=True): 2x3x5x7
+Upsample(size=(3, 17), mode='bicubic'): 2x3x5x7
+Upsample(size=(11, 5), mode='bicubic', align_corners=True): 2x3x7x13
+Upsample(size=(1, 13), mode='bicubic', align_corners=True): 2x3x5x7
+Upsample(scale_factor=1.7, mode='bilinear'): 2x3x5x7
+Upsample(scale_factor=(1.3, 0.6), mode='bicubic'): 2x3x7x11
+Upsample(scale_factor=1.7, mode='bicubic', recompute_scale_factor=True): 2x3x5x7
+Upsample(size=(7, 11)): 2x3x5x13
+Upsample(scale_factor=1.6): 2x3x5x7
+Upsample(size=(7, 11), mode='nearest-exact'): 2x3x5x13
+Upsample(size=(3, 5), mode='area'): 2x3x7x13
+Upsample(size=13): 2x3x5
+Upsample(size=13, mode='linear', align_corners=True): 2x3x7
+Upsample(scale_factor=1.3, mode='linear'): 2x3x7
+Upsample(size=(3, 7, 5), mode='trilinear'): 2x3x2x5x3
+Upsample(size=(3, 7, 5), mode='trilinear', align_corners=True): 2x3x2x5x7
+Upsample(scale_factor=(1.5, 1.2, 0.8), mode='trilinear'): 2x3x3x5x7
+Upsample(scale_factor=(1.5, 1.2, 0.8)): 2x3x3x5x7
+UpsamplingBilinear2d(scale_factor=1.6): 2x3x5x7
+UpsamplingBilinear2d(size=(3, 11)): 2x3x5x7
 UpsamplingNearest2d(scale_factor=2): 2x3x5x7
 RNN(5, 3): 7x2x5
 RNN(5, 3, nonlinearity='relu', batch_first=True, bidirectional=True): 2x7x5

@@ -231,3 +231,46 @@ class Net(nn.Module):
         return torch.stack([left * self.scale, right], dim=1).sum(dim=1).unsqueeze(-1).squeeze(-1)
 """,
 )
+
+_program(
+    "tied",
+    (9,),
+    """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Embedding(23, 7)
+        self.mid = nn.Linear(7, 7)
+        self.decoder = nn.Linear(7, 23)
+        self.decoder.weight = self.encoder.weight
+        self.again = nn.Linear(7, 7, bias=False)
+        self.again.weight = self.mid.weight
+        self.unused = nn.Linear(7, 23)
+        self.unused.weight = self.decoder.weight
+
+    def forward(self, tokens):
+        x = self.again(torch.tanh(self.mid(self.encoder(tokens))))
+        return self.decoder(x) * F.linear(x, self.encoder.weight)
+""",
+    "int64",
+)
+
+_program(
+    "weights_of_modules",
+    (7, 11),
+    """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.qkv = nn.Linear(11, 15)
+        self.table = nn.Parameter(torch.zeros(15))
+        self.out = nn.Linear(15, 3)
+        self.out.bias = nn.Parameter(torch.zeros(3))
+        self.other = nn.LayerNorm(15)
+        self.other.bias = self.table
+
+    def forward(self, x):
+        x = F.linear(x, self.qkv.weight, self.qkv.bias) + self.table
+        return self.out(self.other(x))
+""",
+)

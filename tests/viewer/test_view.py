@@ -25,7 +25,7 @@ from layerexplain.cli.main import program
 from layerexplain.errors import SpecError
 from layerexplain.viewer.last_page import Shown, State
 from layerexplain.viewer.server import MOST_BYTES, Viewer
-from tests.support.browser import browser
+from tests.support.browser import MOST_WAIT, browser
 
 SPEC = "input: [5]\nlayers:\n  - Dense: {units: 3, name: first}\n  - Dense: {units: 2, name: second}\n"
 BROKEN = SPEC.replace("Dense", "Dens", 1)
@@ -74,7 +74,7 @@ def viewer(spec: Path) -> Iterator[Viewer]:
 def ask(viewer: Viewer, method: str, what: str, body: bytes = b"", **headers: str) -> tuple[int, str]:
     """Send a request as the viewer's own page does, but for the headers given."""
     host = viewer.hosts[0]
-    connection = http.client.HTTPConnection(host, timeout=10)
+    connection = http.client.HTTPConnection(host, timeout=120)
     try:
         sent = {"Host": host, "Origin": f"http://{host}", **headers}
         connection.request(method, what, body=body, headers=sent)
@@ -125,7 +125,7 @@ def test_a_client_that_goes_away_is_not_told_of(viewer: Viewer, capfd: pytest.Ca
     ]
     for head in heads:
         for _ in range(3):
-            with socket.create_connection(address, timeout=5) as client:
+            with socket.create_connection(address, timeout=120) as client:
                 # The kernel answers what still comes with a reset.
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 lines = [
@@ -214,7 +214,7 @@ def test_files_that_are_sent_are_shown(viewer: Viewer) -> None:
 
 
 def test_states_are_told_as_they_come(viewer: Viewer, spec: Path) -> None:
-    connection = http.client.HTTPConnection(viewer.hosts[0], timeout=20)
+    connection = http.client.HTTPConnection(viewer.hosts[0], timeout=120)
     connection.request("GET", f"/{viewer.token}/events", headers={"Host": viewer.hosts[0]})
     answer = connection.getresponse()
     assert answer.getheader("Content-Type") == "text/event-stream"
@@ -237,7 +237,7 @@ def test_the_command_says_its_address_and_ends_with_ctrl_c(spec: Path) -> None:
             address = urlsplit(process.stdout.readline().strip())
             assert (address.scheme, address.hostname) == ("http", "127.0.0.1")
             origin = f"http://{address.netloc}"
-            connection = http.client.HTTPConnection(address.netloc, timeout=20)
+            connection = http.client.HTTPConnection(address.netloc, timeout=120)
             connection.request("GET", f"{address.path}page")
             assert source_of(connection.getresponse().read().decode()) == spec.name
             connection.request("POST", f"{address.path}model?name=mine.yaml", SPEC, {"Origin": origin})
@@ -246,7 +246,7 @@ def test_the_command_says_its_address_and_ends_with_ctrl_c(spec: Path) -> None:
             assert source_of(connection.getresponse().read().decode()) == "mine.yaml"
             connection.close()
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=30)
+            _, said = process.communicate(timeout=600)
         finally:
             process.kill()
     assert process.returncode == 0
@@ -293,12 +293,13 @@ def looked_at(spec: Path) -> Iterator[tuple[Any, list[str]]]:
     chromium = browser()
     with Viewer(Shown(real, str(spec))) as viewer:
         context = chromium.new_context()
+        context.set_default_timeout(MOST_WAIT)
         page = context.new_page()
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.goto(f"{viewer.address}#first")
-        page.frame_locator("iframe").locator("body.ready").wait_for(timeout=20_000)
+        page.frame_locator("iframe").locator("body.ready").wait_for()
         yield page, said
         context.close()
 
@@ -310,23 +311,23 @@ def test_the_frame_in_a_browser(looked_at: tuple[Any, list[str]], spec: Path) ->
     inner("#pane").evaluate("() => layerexplain.view.chooseCall(2)")
     assert inner("#pane h2").first.inner_text() == "second"
     spec.write_text(BROKEN + "# <img src=x onerror=alert(1)>\n", "utf-8")
-    page.locator(".told >> text=unknown layer type").wait_for(timeout=20_000)
+    page.locator(".told >> text=unknown layer type").wait_for()
     assert "3:" in page.inner_text(".told")
     assert inner("#pane h2").first.inner_text() == "second"
     spec.write_text(SPEC.replace("units: 2", "units: 11"), "utf-8")
-    inner("#pane >> text=(None, 11)").first.wait_for(timeout=20_000)
+    inner("#pane >> text=(None, 11)").first.wait_for()
     assert inner("#pane h2").first.inner_text() == "second"
     assert page.locator(".told:visible").count() == 0
     page.click("text=Random input")
-    page.wait_for_function("() => document.querySelector('iframe').src.includes('page?4')", timeout=20_000)
-    inner("body.ready").wait_for(timeout=20_000)
+    page.wait_for_function("() => document.querySelector('iframe').src.includes('page?4')")
+    inner("body.ready").wait_for()
     page.set_input_files("input[type=file]", files=[{"name": "no.npy", "mimeType": "", "buffer": b"no array"}])
-    page.locator(".told >> text=These values do not fit").wait_for(timeout=20_000)
+    page.locator(".told >> text=These values do not fit").wait_for()
     assert page.inner_text(".told p").startswith("no.npy: ")
     page.set_input_files("input[type=file]", files=[{"name": "<b>.yaml", "mimeType": "", "buffer": SPEC.encode()}])
-    page.wait_for_function("() => document.title === '_b_.yaml'", timeout=20_000)
+    page.wait_for_function("() => document.title === '_b_.yaml'")
     page.set_input_files("input[type=file]", files=[{"name": "x.yaml", "mimeType": "", "buffer": b"input: [5"}])
-    page.locator(".told >> text=is not YAML").wait_for(timeout=20_000)
+    page.locator(".told >> text=is not YAML").wait_for()
     assert page.inner_text(".told strong") == "The source cannot be read. Its model is shown here as soon as it can be."
     assert page.locator("iframe:visible").count() == 0
     assert said == []

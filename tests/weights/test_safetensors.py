@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -122,10 +123,21 @@ FORMS: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("form", FORMS)
 def test_packed_weights_say_what_they_stand_for(form: str, tmp_path: Path) -> None:
     tensors, words = FORMS[form]
-    made = folder_of(tmp_path, {"model.safetensors": packed(UP, tensors)})
-    assert notes(made) == [("packed-weights", f"{UP}.weight (1): {words}")]
-    with pytest.raises(layerexplain.LayerExplainError, match="does not contain the weight"):
+    stored = packed(UP, tensors)
+    made = folder_of(tmp_path, {"model.safetensors": stored})
+    size = sum(array.nbytes for array in stored.values())
+    assert notes(made) == [
+        ("packed-weights", f"{UP}.weight (1): {words}"),
+        ("stored-bytes", f"the tensors of the file take {size:,} bytes in all"),
+    ]
+    reason = (
+        f"the weight 'up_proj/weight' of the layer 'model.layers.0/mlp' packed, and values are not unpacked: {words}"
+    )
+    with pytest.raises(layerexplain.LayerExplainError, match=re.escape(reason)):
         layerexplain.trace(str(made), IDS)
+    for ending in ("keras", "py", "yaml", "json"):
+        with pytest.raises(layerexplain.LayerExplainError, match="is a model of transformers, whose blocks no other"):
+            layerexplain.convert(str(made), str(tmp_path / f"new.{ending}"))
 
 
 def header(length: int, text: bytes) -> bytes:

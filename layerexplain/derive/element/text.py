@@ -25,18 +25,17 @@ class ElementText(NamedTuple):
     notes: tuple[str, ...]
 
 
-def element_text(form: ElementForm, *, inner: bool = True) -> ElementText:
-    """Return the form as text; with `inner`, after the forms of the layers that it calls."""
+def element_text(form: ElementForm) -> ElementText:
+    """Return the form as text, after the forms of the layers that it calls."""
     names = inner_names(form)
     lines: list[str] = []
     notes: list[str] = []
-    if inner:
-        for called in form.inner.values():
-            printer = Printer(called, names)
-            leaves = ", ".join(str(p.label) for p in called.definition.leaves)
-            lines.append(f"{names[called.definition]}({leaves}):")
-            lines += [f"    {line}" for line in printer.lines()]
-            notes += printer.notes
+    for called in form.inner.values():
+        printer = Printer(called, names)
+        leaves = ", ".join(str(p.label) for p in called.definition.leaves)
+        lines.append(f"{names[called.definition]}({leaves}):")
+        lines += [f"    {line}" for line in printer.lines()]
+        notes += printer.notes
     printer = Printer(form, names)
     lines += printer.lines()
     return ElementText(tuple(lines), tuple(dict.fromkeys([*notes, *printer.notes])))

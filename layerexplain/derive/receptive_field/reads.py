@@ -230,11 +230,15 @@ def _resized(node: Expr, index: tuple[sc.Affine, ...]) -> list[Read] | None:
             low = _rounded(index[axis], n, 0, out)
             high = sc.add(_rounded(index[axis], n, n + out - 1, out), -1)
         else:
-            wide = max(n, out) if node.attrs.get("antialias", False) else out
-            reach = int(2 * REACH[method] * wide)
+            if node.attrs.get("step") is not None:
+                raise sc.CannotIndex("its pixels lie at steps that are no ratio of sizes")
             # The centre lies at (i + 1/2) · n/out - 1/2, which is (2n · i + n - out) / 2out.
-            low = sc.add(_rounded(index[axis], 2 * n, n - out - reach, 2 * out), 1)
-            high = sc.add(_rounded(index[axis], 2 * n, n - out + reach + 2 * out - 1, 2 * out), -1)
+            factor, start, by = 2 * n, n - out, 2 * out
+            if node.attrs.get("grid") == "corners":
+                factor, start, by = n - 1, 0, max(out - 1, 1)
+            reach = int(REACH[method] * (2 * max(n, out) if node.attrs.get("antialias", False) else by))
+            low = sc.add(_rounded(index[axis], factor, start - reach, by), 1)
+            high = sc.add(_rounded(index[axis], factor, start + reach + by - 1, by), -1)
         place[axis] = AxisSpan(low, high)
     return [(0, tuple(place))]
 

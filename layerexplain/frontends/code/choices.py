@@ -155,8 +155,8 @@ class Choices(InterpreterPart):
 
     def _lists_in(self, body: list[ast.stmt], frame: Frame) -> set[str]:
         """Return the names in statements that stand for lists and dicts, which they may change."""
-        held = [(name, holder) for name in _names_in(body) if (holder := frame.holder(name))]
-        return {name for name, holder in held if type(holder.names[name]) in (list, dict)}
+        found = [(name, holder) for name in _names_in(body) if (holder := frame.holder(name))]
+        return {name for name, holder in found if type(holder.names[name]) in (list, dict)}
 
     def skip(self, body: list[ast.stmt], frame: Frame, assumption: Assumption) -> bool:
         """Pass over statements before a `break` or a `continue`, where they reach no model."""

@@ -101,6 +101,7 @@ class Records(InterpreterPart):
         given = {**dict(zip(taken, args, strict=False)), **kwargs}
         instance = Instance(cls)
         for name in fields:
+            self.budget.step()
             if name in given:
                 value = given[name]
             elif "default_factory" in stated.get(name, {}):

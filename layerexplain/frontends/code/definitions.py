@@ -99,6 +99,7 @@ class DefinitionStatements(InterpreterPart):
             cls.order()
         except ValueError as error:
             raise ProgramError("TypeError", f"{node.name}: {error}", self.place(node)) from None
+        cls.objects = self.objects_of(cls)
         for value in inner.names.values():
             if isinstance(value, Function) and value.owner is None:
                 value.owner = cls

@@ -1,8 +1,10 @@
-"""What to do about an error of Keras that was pasted without its code: the layer, what it got, and a line to write."""
+"""What to do about an error of Keras or PyTorch that was pasted without its code: what to write."""
 
 from __future__ import annotations
 
 import re
+
+from layerexplain.frontends.code.torch_advice import torch_advice
 
 _AXES = re.compile(
     r'Input \d+ of layer "?([\w/.]+)"? is incompatible with the layer: .*?(min_)?ndim=(\d+), found ndim=(\d+)\. '
@@ -37,7 +39,8 @@ a recurrent layer before it needs return_sequences=True"
             f"`X = X.reshape(-1, {size})`, or Flatten before it" if product == int(size) else f"give it {size} features"
         )
         return f"'{name}' needs {size} values along the last axis and got ({shape}): {fix}"
-    return ""
+    advice = torch_advice(text)
+    return "" if advice is None else advice.fact
 
 
 def _axes_fix(name: str, lacking: int) -> str:

@@ -65,6 +65,8 @@ class Text(NamedTuple):
     is_notebook: bool = False
     size: int = 0
     """Words, signs and lines."""
+    pasted: str = ""
+    """The whole text where it may hold more than code: an error, prose."""
 
 
 def count_tokens(text: str, before: int = 0) -> int:
@@ -109,13 +111,14 @@ def read_text(data: bytes, path: str | None) -> Text:
     except SyntaxError as error:
         first = error
     repaired, tree, read = _repaired(text, prose=not is_script)
+    pasted = "" if is_script else text
     if tree is None:
         raise _syntax(first, text, written)
     if not tree.body and not is_script and (_TRACEBACK in text or _ERROR.search(text)):
         advice = error_advice(text)
         said = "is what Python says of an error, without the code; paste the code that makes the model"
         raise SourceError(f"{said}. {advice}" if advice else said)
-    return Text(_with_columns(tree, read, written), here, tuple(repaired))
+    return Text(_with_columns(tree, read, written), here, tuple(repaired), pasted=pasted)
 
 
 def notebook_text(document: Any) -> Text:

@@ -16,19 +16,21 @@ Texts = Mapping[str, Any]
 
 
 class Stack(NamedTuple):
-    """Blocks that follow one another: how many, the name that their numbers follow, the formula of one, and the inputs
-    that all of them take beside what the one before gives."""
+    """Blocks that follow one another: the number after the last, the name that their numbers follow, the formula of
+    one, the inputs that all of them take beside what the one before gives, and the number of the first."""
 
     number: str
     name: str
     formula: str
     inputs: tuple[str, ...] = ()
+    first: str = "0"
 
 
 class Architecture(NamedTuple):
     """A row, with what it takes from the rows that it is like; `architectures.yaml` says what each part is."""
 
     type: str
+    text_type: str
     defaults: Mapping[str, Any]
     fields: Texts
     roots: Texts
@@ -39,7 +41,14 @@ class Architecture(NamedTuple):
     stacks: Mapping[str, Stack]
     model: str
     layer_type: str
+    text: str
+    vision: str
+    images: str
+    image_note: str
+    prefix: str
     inputs: Mapping[str, tuple[Any, ...]]
+    parts: Mapping[str, Mapping[str, Any]]
+    inside: Mapping[str, Any]
 
 
 def model_types() -> list[str]:
@@ -48,8 +57,8 @@ def model_types() -> list[str]:
 
 
 _BASES = ("decoder",)
-_TEXTS = ("must", "model", "layer_type")
-_MAPPINGS = ("defaults", "fields", "roots", "blocks", "names", "paths", "stacks", "inputs")
+_TEXTS = ("must", "model", "layer_type", "text", "vision", "images", "image_note", "prefix")
+_MAPPINGS = ("defaults", "fields", "roots", "blocks", "names", "paths", "stacks", "parts", "inside", "inputs")
 
 
 @cache
@@ -65,22 +74,28 @@ def _data(name: str) -> Any:
 
 
 @cache
-def architecture(model_type: str) -> Architecture:
-    """Return the row of a model type. Raises SourceError where there is none."""
-    if model_type not in model_types():
-        needed = f"its formulas are needed, as a row of architectures.yaml; known are {', '.join(model_types())}"
-        raise SourceError(f"has the model_type {model_type[:60]!r}, which is not known: {needed}")
-    row = _whole(model_type)
+def architecture(model_type: str, text_type: str = "") -> Architecture:
+    """Return the row of a model type, of one with parts as what its text part is like. Raises SourceError where there
+    is none."""
+    for name in filter(None, (model_type, text_type)):
+        if name not in model_types():
+            needed = f"its formulas are needed, as a row of architectures.yaml; known are {', '.join(model_types())}"
+            raise SourceError(f"has the model_type {name[:60]!r}, which is not known: {needed}")
+    row = _whole(model_type, text_type)
     stacks = {name: Stack(**stack) for name, stack in row["stacks"].items()}
     parts = {name: row[name] for name in _MAPPINGS}
-    return Architecture(type=model_type, **{**parts, "stacks": stacks, **{key: row[key] for key in _TEXTS}})
+    return Architecture(
+        type=model_type, text_type=text_type, **{**parts, "stacks": stacks, **{key: row[key] for key in _TEXTS}}
+    )
 
 
-def _whole(name: str) -> dict[str, Any]:
-    """A row joined to the one that it is like: mappings name by name, the arguments of a role one by one."""
+def _whole(name: str, text_type: str = "") -> dict[str, Any]:
+    """A row joined to the one that it is like: mappings name by name, the arguments of a role one by one. The row that
+    others are like is in the end like the one of the text part, where there is one."""
     row = _rows()[name]
-    empty: dict[str, Any] = {**{part: {} for part in _MAPPINGS}, "must": (), "layer_type": ""}
-    base = _whole(row["like"]) if "like" in row else empty
+    empty: dict[str, Any] = {**{part: {} for part in _MAPPINGS}, **dict.fromkeys(_TEXTS, ""), "must": ()}
+    like = row.get("like", text_type)
+    base = _whole(like, text_type if "like" in row else "") if like else empty
     row_with_base = {**base, **{key: row[key] for key in _TEXTS if key in row}}
     row_with_base["inputs"] = row.get("inputs") or base["inputs"]
     for part in _MAPPINGS[:-1]:
@@ -108,11 +123,11 @@ def _definitions() -> Mapping[str, Declaration]:
 
 
 @cache
-def declarations(model_type: str, dtype: str = "float") -> Mapping[str, Declaration]:
+def declarations(model_type: str, text_type: str = "", dtype: str = "float") -> Mapping[str, Declaration]:
     """Return the layers of an architecture, whose weights are held where transformers holds them, in a dtype."""
     from layerexplain.layers.formula_layer import FormulaLayer
 
-    paths = architecture(model_type).paths
+    paths = architecture(model_type, text_type).paths
     found: dict[str, Declaration] = {}
     for type_, declaration in _definitions().items():
         own = declaration.formula.__self__  # type: ignore[attr-defined]  # the method of a FormulaLayer

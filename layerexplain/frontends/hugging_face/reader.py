@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from layerexplain.attribute_path import LayerNamed
@@ -12,6 +13,7 @@ from layerexplain.frontends.hugging_face.architecture import Architecture, Stack
 from layerexplain.frontends.hugging_face.rotary import rotary_of
 from layerexplain.frontends.hugging_face.values import configured, value_of
 from layerexplain.frontends.hugging_face.wiring import Wiring
+from layerexplain.layers.declaration import Declaration
 from layerexplain.model import Layer, Model, Note, SharedObject
 
 _HEADS = ("CausalLM", "LMHeadModel", "MaskedLM", "ConditionalGeneration", "ImageClassification")
@@ -24,10 +26,45 @@ def read_configuration(document: Mapping[str, Any], name: str = "") -> Model:
     Raises SourceError for a `model_type` that is not known, and for a configuration that lacks a field or has a value
     that cannot be.
     """
-    model_type = document["model_type"]
+    return _reading(document).model(name or document["model_type"])
+
+
+def _reading(document: Mapping[str, Any], of_whole: Mapping[str, Any] = MappingProxyType({})) -> _Reading:
+    """The reading of a configuration, of one with parts as its text part with what the whole says; `of_whole` is what
+    the configuration around a part says."""
+    model_type = document.get("model_type")
     if not isinstance(model_type, str):
         raise SourceError(f"needs model_type to be a text, got {model_type!r:.40}")
-    return _Reading(architecture(model_type), document).model(name or model_type)
+    row = architecture(model_type)
+    if of_whole:
+        return _Reading(row, {**row.inside, **of_whole, **document})
+    if not row.text:
+        return _Reading(row, document)
+    text, vision = _part(row, row.text, document), _part(row, row.vision, document)
+    row = architecture(model_type, text["model_type"])
+    whole = {key: value for key, value in document.items() if key not in (row.text, row.vision)}
+    tied = [one["tie_word_embeddings"] for one in (whole, text) if one.get("tie_word_embeddings") is not None]
+    of_all: dict[str, Any] = {key: whole[key] for key in ("architectures", "dtype", "torch_dtype") if key in whole}
+    own: dict[str, Any] = {"tie_word_embeddings": any(tied)} if tied else {}
+    reading = _Reading(row, {**row.inside, **whole, **text, **of_all, **own})
+    reading.read_vision(vision)
+    return reading
+
+
+def _part(row: Architecture, key: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration of a part; where there is none, what the whole takes, of the text with what stands beside it,
+    as in older files."""
+    part, usual = document.get(key), row.parts[key]
+    if part is None:
+        beside = {name: value for name, value in document.items() if key == row.text and name != row.vision}
+        part = {**usual, **beside}
+    if not isinstance(part, Mapping):
+        raise SourceError(f"{row.type} needs {key} to be a mapping, got {part!r:.40}")
+    return {**part, "model_type": part["model_type"] if _has_own_type(part, row) else usual["model_type"]}
+
+
+def _has_own_type(part: Mapping[str, Any], row: Architecture) -> bool:
+    return part.get("model_type") not in (None, row.type)
 
 
 def read_folder(folder: str) -> Model | None:
@@ -57,10 +94,12 @@ class _Reading:
         self.values["classes"] = len(labels) if isinstance(labels, Mapping) else document.get("num_labels", 2)
         self.values["has_head"] = self._has_head(document.get("architectures"))
         self.dtype = _dtype(document)
-        self.base = row.names.get("base", "")
-        self.prefix = f"{self.base}." if self.base and (self.values["has_head"] or "." in self.base) else ""
+        self.vision: _Reading | None = None
+        base = row.names.get("base", "")
+        self.prefix = f"{base}." if base and (self.values["has_head"] or "." in base) else ""
         if self.prefix and not self.values["has_head"]:
-            self.prefix = self.base.partition(".")[2] + "."
+            self.prefix = base.partition(".")[2] + "."
+        self.prefix = row.prefix + self.prefix
 
     def _has_head(self, named: Any) -> bool:
         first = named[0] if isinstance(named, list | tuple) and named else None
@@ -71,21 +110,53 @@ class _Reading:
             self.notes.append(Note("unknown-head", None, words))
         return False
 
+    def read_vision(self, document: Mapping[str, Any]) -> None:
+        """Read the part that sees images. What cannot be read is named, and is in no number."""
+        of_whole = {name: value for name, value in self.values.items() if name.startswith("vision_")}
+        fault = "what its vectors go through is not known" if not self.row.images else ""
+        try:
+            self.vision = None if fault else _reading(document, {"vision_feature_layer": None, **of_whole})
+        except SourceError as error:
+            fault = error.fact
+        if self.vision is None:
+            words = (
+                f"the vision part ({document['model_type'] or 'of no known type'}) is not read and in no number here"
+            )
+            self.notes.append(Note("vision-not-read", None, f"{words}: these are those of the language part; {fault}"))
+        else:
+            self.values |= {f"vision_{name}": value for name, value in self.vision.values.items()}
+            self.notes += [Note("image-tokens", None, self.row.image_note), *self.vision.notes]
+
     def model(self, name: str) -> Model:
+        """Return the model; what sees images gives a second output."""
         chains = {role: (lambda stack=stack: self._blocks(stack)) for role, stack in self.row.stacks.items()}
         wiring = Wiring(lambda role: self._layer(role, self.values, self.prefix), chains, self.values)
-        for one, axes in self.row.inputs.items():
-            sizes = tuple([value_of(size, self.values) for size in axes])
-            wiring.input(one, sizes, "int32" if one.endswith("tokens") else "float32")
-        model = wiring.model(name, self.row.model)
+        formulas = [self.row.model]
+        for reading in filter(None, (self, self.vision)):
+            for one, axes in reading.row.inputs.items():
+                sizes = tuple([value_of(size, reading.values) for size in axes])
+                wiring.input(one, sizes, "int32" if one.endswith("tokens") else "float32")
+        if self.vision is not None:
+            formulas.append(self.row.images)
+        elif self.row.text:
+            name = f"{name} (language part)"
+        model = wiring.model(name, *formulas)
         return model._replace(
             format=FORMAT,
-            framework="torch",
             notes=tuple(self.notes),
             shared=tuple(self._shared(model)),
-            declarations=declarations(self.row.type, "float" if self.dtype in ("", "float32") else self.dtype),
+            declarations=self._declarations(self.dtype),
             arguments={"dtype": self.dtype} if self.dtype else {},
         )
+
+    def _declarations(self, dtype: str) -> Mapping[str, Declaration]:
+        own = "float" if dtype in ("", "float32") else dtype
+        return declarations(self.row.type, self.row.text_type, own)
+
+    def _tower(self, vision: _Reading, name: str) -> Layer:
+        """Return the part that sees images, as one layer."""
+        model = vision.model(name)._replace(declarations=vision._declarations(self.dtype))
+        return Layer(name, "Functional", "model", {}, model)
 
     def _shared(self, model: Model) -> list[SharedObject]:
         """The table that a tied head shares with the embedding."""
@@ -98,17 +169,23 @@ class _Reading:
     # Layers -----------------------------------------------------------------------------------------------------
 
     def _layer(self, role: str, values: Mapping[str, Any], prefix: str) -> Layer:
+        if role == "vision" and self.vision is not None:
+            return self._tower(self.vision, self.row.names[role])
         ((type_, arguments),) = self.row.blocks[role].items()
         try:
             config = {name: value_of(text, values) for name, text in arguments.items()}
         except LayerExplainError as error:
             raise SourceError(f"{self.row.type} has {role} whose arguments cannot be: {error.fact}") from None
         name = self.row.names.get(role, role)
-        full = name[1:] if name.startswith("/") else f"{prefix}{name}"
+        full = f"{self.row.prefix}{name[1:]}" if name.startswith("/") else f"{prefix}{name}"
+        full = name[2:] if name.startswith("//") else full
         return Layer(full, type_, "custom", {key: value for key, value in config.items() if value is not None})
 
     def _blocks(self, stack: Stack) -> list[Layer]:
-        return [self._block(stack, number) for number in range(value_of(stack.number, self.values))]
+        return [
+            self._block(stack, number)
+            for number in range(*[value_of(one, self.values) for one in (stack.first, stack.number)])
+        ]
 
     def _block(self, stack: Stack, number: int) -> Layer:
         values = {**self.values, "layer": number, "layer_type": self._type_of(number)}

@@ -33,12 +33,13 @@ def rotary_of(values: Mapping[str, Any], features: int, layer_type: str | None) 
     turned = int(features * share)
     kind = given.get("rope_type") or given.get("type") or "default"
     rotary = Rotary(theta, turned, None, 1.0, 1.0)
-    if kind in ("default", "dynamic"):  # dynamic changes nothing up to the length of the training
+    if kind == "default" or kind == values.get("rotary_kind"):
         return rotary
-    if kind not in ("linear", "llama3", "yarn", "longrope", "su"):
+    if kind not in ("linear", "dynamic", "llama3", "yarn", "longrope", "su"):
         raise SourceError(f"has rotary embeddings of the kind {str(kind)[:40]!r}, whose formula is not known")
-    if kind == "linear":
-        return rotary._replace(scaling=("linear", _number(given, "factor")))
+    if kind in ("linear", "dynamic"):
+        lengths = [] if kind == "linear" else [_number(values, "max_position_embeddings")]
+        return rotary._replace(scaling=(kind, _number(given, "factor"), *lengths))
     length = _number(values, "original_max_position_embeddings", 0.0) or _number(
         given, "original_max_position_embeddings", values.get("max_position_embeddings")
     )
@@ -48,12 +49,15 @@ def rotary_of(values: Mapping[str, Any], features: int, layer_type: str | None) 
     most = values.get("max_position_embeddings")
     factor = _number(given, "factor", most / length if isinstance(most, int | float) else None)
     if kind in ("longrope", "su"):
-        factors = given.get("short_factor")
-        if not isinstance(factors, list | tuple) or len(factors) != turned // 2 or not all(map(_is_number, factors)):
-            raise SourceError(f"longrope needs short_factor to be a list of {turned // 2} numbers")
+        factors: list[float] = []
+        for name in ("short_factor", "long_factor"):
+            own = given.get(name)
+            if not isinstance(own, list | tuple) or len(own) != turned // 2 or not all(map(_is_number, own)):
+                raise SourceError(f"longrope needs {name} to be a list of {turned // 2} numbers")
+            factors += map(float, own)
         scale = math.sqrt(1 + math.log(factor) / math.log(length)) if factor > 1 else 1.0
         scale = _number(given, "attention_factor", scale)
-        return rotary._replace(scaling=("longrope", *map(float, factors)), rotary_scale=scale)
+        return rotary._replace(scaling=("longrope", length, *factors), rotary_scale=scale)
     return _yarn(rotary, given, turned, length, factor)
 
 

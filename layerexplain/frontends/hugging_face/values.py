@@ -24,6 +24,7 @@ MOST_LAYERS = 10_000
 _TANH_FORMS = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_python_tanh")
 _ACTIVATIONS: Mapping[str, Any] = {
     **{name: ForeignFunction("gelu_tanh") for name in _TANH_FORMS},
+    "quick_gelu": ForeignFunction("quick_gelu"),
     **{name: name for name in ("gelu", "relu", "silu", "tanh", "sigmoid", "relu6", "mish", "linear")},
     "swish": "silu",
     "gelu_python": "gelu",
@@ -59,7 +60,8 @@ def configured(row: Architecture, document: Mapping[str, Any]) -> dict[str, Any]
         number = _field(row, name, expression, settings)
         if not isinstance(number, int | float) or number <= 0:
             raise SourceError(f"{row.type} needs {expression} to be a positive number, got {number!r:.40}")
-        defined[name] = math.sqrt(number)
+        root = math.sqrt(number)
+        defined[name] = int(root) if root.is_integer() else root
     for condition in row.must:
         if not value_of(condition, settings):
             names = dict.fromkeys(uses(expression_of(condition)).tensors)
@@ -68,7 +70,21 @@ def configured(row: Architecture, document: Mapping[str, Any]) -> dict[str, Any]
     return dict(settings)
 
 
-_SIZES = frozenset(["width", "layers", "heads", "kv_heads", "head_width", "hidden", "vocabulary", "positions_known"])
+_SIZES = frozenset(
+    [
+        "width",
+        "layers",
+        "heads",
+        "kv_heads",
+        "head_width",
+        "hidden",
+        "vocabulary",
+        "positions_known",
+        "image",
+        "patch",
+        "merge",
+    ]
+)
 
 
 def _field(row: Architecture, name: str, expression: Any, settings: Values) -> Any:

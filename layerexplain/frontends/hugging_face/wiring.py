@@ -39,15 +39,18 @@ class Wiring:
         self.builder.names.taken.add(name)
         self.tensors[name] = self.builder.add_input(layer)
 
-    def model(self, name: str, formula: str) -> Model:
-        """Return the model of a formula, whose last name is its output."""
-        last = ""
-        for statement in _tree(formula).body:
-            if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
-                raise ArgumentError("the formula of a block consists of assignments")
-            last = statement.targets[0].id
-            self.tensors[last] = self._tensor(statement.value)
-        return self.builder.model(name, [self.tensors[last]])
+    def model(self, name: str, *formulas: str) -> Model:
+        """Return the model of formulas; the last name of each is an output."""
+        outputs = []
+        for formula in formulas:
+            last = ""
+            for statement in _tree(formula).body:
+                if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
+                    raise ArgumentError("the formula of a block consists of assignments")
+                last = statement.targets[0].id
+                self.tensors[last] = self._tensor(statement.value)
+            outputs.append(self.tensors[last])
+        return self.builder.model(name, outputs)._replace(framework="torch")
 
     def _tensor(self, node: ast.expr) -> TensorRef:
         if isinstance(node, ast.Name):

@@ -17,7 +17,7 @@ from typing import IO, Any
 from layerexplain.errors import LayerExplainError, SourceError, first_line
 from layerexplain.files.limits import MAX_CONFIG_BYTES
 from layerexplain.files.zip_members import DAMAGE, members_by_name, read_member
-from layerexplain.frontends import named_source, place_of
+from layerexplain.frontends.code_source import named_source, place_of
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.archive import config_bytes, member_target
 from layerexplain.frontends.keras.h5_service import SERVICE, Answer, H5Target
@@ -181,6 +181,10 @@ class _Opening(NamedTuple):
         if path is None:
             return None  # what else has weights has them in files beside it
         folder, name = folder_of(path), os.path.basename(path)
+        if head[8:9] == b"{":
+            from layerexplain.frontends.hugging_face.safetensors import safetensors_weights
+
+            return safetensors_weights(folder, {name})
         if name in _SAVED_MODEL:
             return self._of_saved_model(folder)
         if head.lstrip()[:1] == b"{" and b'"weight_map"' in head:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from layerexplain.frontends.model_builder import FreeNames, types_by_default_name
+from layerexplain.model import Layer, StoredVariable
 from layerexplain.records import NamedTuple
 
 Layout = Literal["classes", "names", "paths"]
@@ -124,3 +126,14 @@ def statistics(blocks: Iterable[Any]) -> Statistics:
         return Statistics(None, None, None, None, zeros, nans, infinities)
     std = math.sqrt(spread / count) if math.isfinite(spread) else None
     return Statistics(low, high, mean if math.isfinite(mean) else None, std, zeros, nans, infinities)
+
+
+def variable_rows(owners: Mapping[str, Iterable[StoredVariable]], taken: set[str]) -> list[Layer]:
+    """Return one row per owner of variables, under a free name; its type is the Keras layer of that name, if any."""
+    types = types_by_default_name()
+    rows, names = [], FreeNames(taken)
+    for owner, variables in owners.items():
+        name = names.take(owner)
+        type_ = types.get(stem(owner.rpartition("/")[2]), "Variables")
+        rows.append(Layer(name, type_, "custom", {"variables": tuple(variables)}))
+    return rows

@@ -6,12 +6,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
 
 from layerexplain.errors import NotAModel, SourceError
 from layerexplain.frontends.keras.weight_files import WeightFile, open_weights
-from layerexplain.frontends.keras.weight_tensors import StoredTensor, stem
-from layerexplain.frontends.model_builder import FreeNames, types_by_default_name
+from layerexplain.frontends.keras.weight_tensors import StoredTensor, variable_rows
 from layerexplain.model import Layer, Model, Note, StoredVariable
 from layerexplain.records import grouped
 
@@ -52,17 +50,6 @@ def with_stored_layers(model: Model, source: str | bytes) -> Model:
             return model._replace(layers=rows, notes=(*model.notes, note, *stored.notes))
     except SourceError as error:
         return model._replace(notes=(*model.notes, Note("weights-unread", None, f"its weights: {error.clause}")))
-
-
-def variable_rows(owners: Mapping[str, Iterable[StoredVariable]], taken: set[str]) -> list[Layer]:
-    """Return one row per owner of variables, under a free name; its type is the Keras layer of that name, if any."""
-    types = types_by_default_name()
-    rows, names = [], FreeNames(taken)
-    for owner, variables in owners.items():
-        name = names.take(owner)
-        type_ = types.get(stem(owner.rpartition("/")[2]), "Variables")
-        rows.append(Layer(name, type_, "custom", {"variables": tuple(variables)}))
-    return rows
 
 
 def _rows(stored: WeightFile) -> tuple[Layer, ...]:

@@ -28,11 +28,12 @@ _IN_FILES: dict[str, Callable[[Expr], Expr]] = {
     "ReLU": functions.relu,
     "ELU": functions.elu,
     "gelu_tanh": lambda z: functions.gelu(z, approximate=True),
+    "quick_gelu": lambda z: z * functions.sigmoid(1.702 * z),
     "Softmax": functions.softmax,
     "LeakyReLU": lambda z: functions.leaky_relu(z, negative_slope=0.3),
 }
-"""Spellings that only files have: functions of tf.nn by their inner names, and tf.keras's layers as activations; and
-what the reader calls a function that bore the name of another of today's."""
+"""Spellings that only files have: functions of tf.nn by their inner names, and tf.keras's layers as activations; those
+of transformers; and what the reader calls a function that bore the name of another of today's."""
 
 
 def usual_name(activation: Any) -> Any:

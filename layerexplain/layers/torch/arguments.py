@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.errors import ArgumentError, Edit, ShapeError
+from layerexplain.lang.axes import Shape
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Annotated, Check, Naturals, Sizes, per_axis
 from layerexplain.layers.facts import Facts
@@ -65,11 +66,25 @@ def need_channels(type_: str, name: str, wanted: int, x: Expr, axis: int = 1) ->
         if axis == -1 and x.ndim > 2 and product(x.shape[1:]) == wanted:
             advice = f"Flatten makes {wanted} features of it"
             edits = [Edit("put Flatten in between", "", "Flatten")]
+        last = channels_last(x.shape, wanted) if axis == 1 else ""
         raise ShapeError(
             f"{type_} needs {wanted} {of}, {name}={wanted}, got {size} in {shape_text(x.shape)}; "
-            f"{advice}, or change what comes before",
-            edits=edits if isinstance(size, int) else (),
+            + (last or f"{advice}, or change what comes before"),
+            edits=edits if isinstance(size, int) and not last else (),
         )
+
+
+def channels_last(shape: Shape, wanted: int) -> str:
+    """Return what to write where the channels stand last; "" where they do not.
+
+    >>> channels_last((None, 224, 224, 3), 3), channels_last((None, 50, 100), 100), channels_last((None, 1, 8, 8), 3)
+    ('the channels stand last: write x.permute(0, 3, 1, 2)', 'the channels stand last: write x.transpose(1, 2)', '')
+    """
+    if len(shape) < 3 or shape[-1] != wanted:
+        return ""
+    axes = ", ".join(map(str, (0, len(shape) - 1, *range(1, len(shape) - 1))))
+    move = "transpose(1, 2)" if len(shape) == 3 else f"permute({axes})"
+    return f"the channels stand last: write x.{move}"
 
 
 def need_divisor(name: str, number: int, of: str, total: int) -> None:

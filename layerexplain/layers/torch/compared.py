@@ -49,6 +49,26 @@ def compared(torch_type: str, keras_type: str) -> tuple[str, ...]:
     return tuple(text.split("|")) if text else ()
 
 
+def in_keras(torch_type: str) -> tuple[str, ...]:
+    """Return which layer of Keras stands in the place of a module, and what it does otherwise; none for other modules.
+
+    >>> " ".join(in_keras("Linear"))
+    'In Keras it is Dense. PyTorch keeps W as (outputs, inputs), Keras as (inputs, outputs): one is the other turned.'
+    >>> in_keras("ConvTranspose2d")[0], in_keras("BatchNorm1d")[0], in_keras("Bilinear")
+    ('In Keras it is Conv2DTranspose.', 'In Keras it is BatchNormalization.', ())
+    """
+    plain = _without_rank(torch_type)
+    key = next((one for one in _SENTENCES if one.partition(" ")[0] == plain), "")
+    if not key:
+        return ()
+    name = key.partition(" ")[2]
+    rank = next((letter for letter in "123" if f"{letter}d" in torch_type), "")
+    if rank and not name.endswith("Normalization"):
+        base, transposed = name.removesuffix("Transpose"), "Transpose" * name.endswith("Transpose")
+        name = f"{base}{rank}D{transposed}"
+    return (f"In Keras it is {name}.", *_SENTENCES[key].split("|"))
+
+
 def _without_rank(name: str) -> str:
     for rank in "123":
         name = name.replace(f"{rank}DTranspose", "Transpose").replace(f"{rank}d", "").replace(f"{rank}D", "")

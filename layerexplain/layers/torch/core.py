@@ -3,8 +3,9 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import Expr, weight
-from layerexplain.layers.arguments import Bool, Int, Number, PositiveInt, ShapeArgument, Share, Text, choice
+from layerexplain.lang.expr import Expr, constant, weight
+from layerexplain.lang.tables import ConstantArray
+from layerexplain.layers.arguments import Anything, Bool, Int, Number, PositiveInt, ShapeArgument, Share, Text, choice
 from layerexplain.layers.facts import CARRIES_IDS, Facts
 from layerexplain.layers.keras.regularization import alpha_dropped
 from layerexplain.layers.torch.arguments import module, modules_of_rank, need_channels
@@ -233,11 +234,13 @@ def parameter(*, shape: ShapeArgument) -> Expr:
 
 
 @module("Buffer", gist="{shape}")
-def buffer(*, shape: ShapeArgument, dtype: Text = "float32") -> Expr:
-    """A tensor of the shape {shape} that is stored and not trained.
+def buffer(*, shape: ShapeArgument, dtype: Text = "float32", values: Anything = None) -> Expr:
+    """A tensor of the shape {shape} that is stored and not trained. Its values, where they are known, are a flat list.
 
     Output shape: that. Reference: torch.nn.Buffer.
     """
+    if values is not None:
+        return reshape(constant(ConstantArray(tuple(values), dtype)), shape=shape)
     axes = [(f"axis {i}", size) for i, size in enumerate(shape)]
     kind = "float" if dtype.startswith(("float", "bfloat")) else dtype
     return weight("data", "W", axes, trainable=False, dtype=kind, buffer=True)

@@ -110,7 +110,7 @@ torch.expand(x, shape: Anything): spread(...) | Repeats axes of size 1.
 torch.roll(x, shifts: AxisArgument, dims: AxisArgument): turned_round(...)
     | Moves elements along axes {dims} by {shifts}; those that leave one end come in at the other.
 torch.interpolate(x, size: Anything = None, scale_factor: Anything = None, mode: Text = 'nearest',
-    align_corners: Bool = None, recompute_scale_factor: Bool = None, antialias: Ignored = False): resized_as(...)
+    align_corners: Bool = None, recompute_scale_factor: Bool = None, antialias: Bool = False): resized_as(...)
     | Gives a signal, image or volume another size.
 torch.pad(x, pad: Anything, mode: Text = 'constant', value: Number = 0.0): padded(...)
     | Puts numbers around the last axes: {pad}, from the last axis on, before and after.
@@ -251,11 +251,9 @@ def turned_round(x: Expr, *, shifts: Any, dims: Any) -> Expr:
     return x
 
 
-def resized_as(
-    x: Expr, *, size: Any, scale_factor: Any, mode: str, align_corners: bool | None, recompute_scale_factor: Any
-) -> Expr:
+def resized_as(x: Expr, *, scale_factor: Any, recompute_scale_factor: Any, **how: Any) -> Expr:
     """The formula of interpolate."""
-    return resized(x, size, scale_factor, mode, align_corners)
+    return resized(x, scale=scale_factor, recompute=recompute_scale_factor, **how)
 
 
 _MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}

@@ -1,12 +1,12 @@
 """Modules that lay images out anew: padding, upsampling, pixel shuffles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, AxesError, ShapeError
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, Bool, Number, Numbers, PositiveInt, Sizes, choice
-from layerexplain.layers.torch.arguments import IMAGES, module, modules_of_rank
+from layerexplain.layers.torch.arguments import IMAGES, LAYOUT, module, modules_of_rank
 from layerexplain.ops.movement import pad, repeat, reshape, transpose
 from layerexplain.ops.sizes import shape_text
 from layerexplain.ops.spatial import each
@@ -144,14 +144,29 @@ def channel_shuffle(x: Expr, *, groups: PositiveInt) -> Expr:
 
 # Upsampling -----------------------------------------------------------------------------------------------------
 
+_RANKS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
 _MODES = ("nearest", "linear", "bilinear", "bicubic", "trilinear", "nearest-exact", "area")
 
 
-def resized(x: Expr, size: Any, scale: Any, mode: str, align_corners: bool | None) -> Expr:
+def resized(
+    x: Expr,
+    size: Any,
+    scale: Any,
+    mode: str,
+    align_corners: bool | None,
+    recompute: bool | None = None,
+    antialias: bool = False,
+) -> Expr:
     """Return a signal, image or volume in another size, as torch.nn.functional.interpolate gives it."""
     rank = x.ndim - 2
     if (size is None) == (scale is None):
         raise ArgumentError("interpolate needs either size or scale_factor; give one of them")
+    if mode not in _MODES or _RANKS.get(mode, rank) != rank or rank not in (1, 2, 3):
+        raise AxesError(f"mode={mode!r} is not for an input with {x.ndim} axes, {shape_text(x.shape)}")
+    if align_corners is not None and mode not in _RANKS:
+        raise ArgumentError(f"align_corners has no meaning with mode={mode!r}; leave it out")
+    if antialias and (mode not in ("bilinear", "bicubic") or align_corners):
+        raise ArgumentError(f"antialias needs mode='bilinear' or 'bicubic' without align_corners, got mode={mode!r}")
     before: Sequence[Any] = x.shape[2:]
     scales: Sequence[Any] = each(scale, rank)
     after = (
@@ -159,7 +174,6 @@ def resized(x: Expr, size: Any, scale: Any, mode: str, align_corners: bool | Non
         if size is not None
         else [int(n * s) if isinstance(n, int) else None for n, s in zip(before, scales, strict=True)]
     )
-    known = all(isinstance(n, int) for n in (*before, *after))
     if mode in ("nearest", "nearest-exact") and all(
         (isinstance(n, int) and m % n == 0) if isinstance(n, int) else s is not None and s == int(s)
         for n, m, s in zip(before, after, scales, strict=True)
@@ -168,17 +182,42 @@ def resized(x: Expr, size: Any, scale: Any, mode: str, align_corners: bool | Non
             times = m // n if isinstance(n, int) else int(s)
             x = repeat(x, times=times, axis=axis) if times > 1 else x
         return x
-    words = {2: "bilinear", 1: "linear"}
-    simple = mode == words.get(rank) and not align_corners and known
-    if simple and all(s is None or n * s == m for n, m, s in zip(before, after, scales, strict=True)):
-        from layerexplain.ops.image import resize
+    if not all(isinstance(n, int) for n in (*before, *after)):
+        from layerexplain.lang.opaque import opaque
 
-        image = x if rank == 2 else x[:, :, None]
-        y = resize(image, size=tuple(after) if rank == 2 else (1, *after), method="bilinear", data_format="NCHW")
-        return y if rank == 2 else y[:, :, 0]
-    from layerexplain.lang.opaque import opaque
+        return opaque(x, name="interpolate", shape=(*x.shape[:2], *after))
+    if mode == "area":
+        from layerexplain.ops.pooling import adaptive_average_pool
 
-    return opaque(x, name="interpolate", shape=(*x.shape[:2], *after))
+        return adaptive_average_pool(x, size=tuple(after), data_format=LAYOUT[rank])
+    how: dict[str, Any] = {"method": "nearest" if mode.startswith("nearest") else "bilinear"}
+    if mode == "bicubic":
+        how["method"] = "bicubic" if antialias else "cubic"
+    how |= {"antialias": antialias, "grid": "corners" if align_corners else "edges" if mode == "nearest" else "centres"}
+    exact = all(s is None or n * s == m for n, m, s in zip(before, after, scales, strict=True))
+    steps = None if exact or recompute or align_corners else [1 / s for s in scales]
+    return _by_axes(x, after, steps, how)
+
+
+def _by_axes(x: Expr, after: Sequence[Any], steps: Sequence[float] | None, how: Mapping[str, Any]) -> Expr:
+    """Return a signal or a volume resized as images are: along two axes at a time."""
+    from layerexplain.ops.image import resize
+
+    def image(y: Expr, size: Sequence[int], *step: float) -> Expr:
+        return resize(y, size=tuple(size), data_format="NCHW", **how, **({"step": step} if steps is not None else {}))
+
+    s = [1.0] * len(after) if steps is None else steps
+    if len(after) == 1:
+        return image(x[:, :, None], (1, after[0]), 1.0, s[0])[:, :, 0]
+    if len(after) == 2:
+        return image(x, after, s[0], s[1])
+    batch, channels, planes, rows, columns = x.shape
+    flat = image(reshape(x, shape=(batch, _times(channels, planes), rows, columns)), after[1:], s[1], s[2])
+    area = after[1] * after[2]
+    return reshape(
+        image(reshape(flat, shape=(batch, channels, planes, area)), (after[0], area), s[0], 1.0),
+        shape=(batch, channels, *after),
+    )
 
 
 @module("Upsample", gist="upsample by {scale_factor}, to {size}, {mode}", facts=IMAGES[2]._replace(alone_ndim=0))
@@ -196,7 +235,7 @@ def upsample(
     Input shape: (batch, channels, spatial axes). Output shape: (batch, channels, *size), or sizes times scale_factor,
     rounded down. Reference: torch.nn.Upsample.
     """
-    return resized(x, size, scale_factor, mode, align_corners)
+    return resized(x, size, scale_factor, mode, align_corners, recompute_scale_factor)
 
 
 @module("UpsamplingNearest2d", gist="upsample by {scale_factor}, to {size}", facts=IMAGES[2], ndim=4)

@@ -314,6 +314,11 @@ def _said(title: str, texts: Callable[[Explanation], Iterable[str]]) -> Callable
     return lambda shown: (Points(doc.lines(texts(shown.explained)), title),)
 
 
+def _conventions(explained: Explanation, framework: str) -> tuple[str, ...]:
+    """Return what another framework does otherwise, for a layer of this one."""
+    return (" ".join(explained.conventions),) if explained.framework == framework else ()
+
+
 PARTS: dict[str, SectionPart] = {
     "sentence": SectionPart(TOUR, "", _sentence),
     "inputs": SectionPart(TOUR, "", lambda shown: _wiring(shown.layer, shown.alike, shown.asked.tier == TOUR)),
@@ -337,7 +342,8 @@ PARTS: dict[str, SectionPart] = {
         FULL, "mask", _said("Mask", lambda explained: () if explained.mask == NO_MASK else (explained.mask,))
     ),
     "keras": SectionPart(FULL, "", _reached),
-    "pytorch": SectionPart(FULL, "PyTorch", _said("PyTorch", lambda explained: (" ".join(explained.conventions),))),
+    "pytorch": SectionPart(FULL, "PyTorch", _said("PyTorch", lambda explained: _conventions(explained, "keras"))),
+    "in-keras": SectionPart(FULL, "Keras", _said("Keras", lambda explained: _conventions(explained, "torch"))),
 }
 """The parts of a section by name, in the order in which they are read."""
 

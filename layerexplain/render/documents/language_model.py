@@ -11,7 +11,7 @@ from layerexplain.render import document as doc
 from layerexplain.render.quantities import bytes_text, count_text
 from layerexplain.report.data import LayerReport, Report
 from layerexplain.report.language_model import Cached, LanguageModel
-from layerexplain.report.serving import Serving
+from layerexplain.report.serving import Serving, bits_of
 
 
 def folded(report: Report) -> Report:
@@ -21,7 +21,7 @@ def folded(report: Report) -> Report:
     rows: list[LayerReport] = []
     for _, group in itertools.groupby(report.layers, key=_kind):
         alike = [*group]
-        rows += alike if len(alike) == 1 else [_of_all(alike)]
+        rows.append(_of_all(alike) if len(alike) > 1 else _block(*alike))
     return report._replace(layers=tuple(rows))
 
 
@@ -30,13 +30,18 @@ def _kind(row: LayerReport) -> Any:
     return tuple([(one.layer, one.formula, one.params) for one in row.layers]) or row.layer
 
 
+def _block(row: LayerReport) -> LayerReport:
+    """Return the row of a block as it stands alone, with the types of its layers."""
+    inside = [one.type for one in row.layers if one.type not in ("InputLayer", "Add")]
+    return row._replace(operation=", ".join(inside)) if inside and "Functional" not in inside else row
+
+
 def _of_all(rows: Sequence[LayerReport]) -> LayerReport:
-    first, last = rows[0], rows[-1]
+    first, last = _block(rows[0]), rows[-1]
     name = f"{first.layer} … {last.layer.rpartition('.')[2]}"
-    inside = [row.type for row in first.layers if row.type not in ("InputLayer", "Add")]
     sums: dict[str, Any] = {field: total([getattr(row, field) for row in rows]) for field in _SUMMED}
     return first._replace(
-        layer=name, type=f"{len(rows):,} × {first.type}", operation=f"each: {', '.join(inside)}", **sums
+        layer=name, type=f"{len(rows):,} × {first.type}", operation=f"each: {first.operation}", **sums
     )
 
 
@@ -62,7 +67,7 @@ def _facts(model: LanguageModel, report: Report) -> tuple[doc.Fact, ...]:
     if model.active != model.params:
         chosen = [f"{part.name} {part.active:,}" for part in model.parts if part.active != part.params]
         facts.append(doc.Fact("active", count_text(model.active), ("parameters that one token uses", *chosen)))
-    if model.tokens is None and len(report.inputs) > 1:
+    if model.tokens is None and len([one for one in report.inputs if str(one.dtype).startswith("int")]) > 1:
         pass  # a token of which text?
     elif model.tokens is None:
         facts.append(doc.Fact("a token", "", ("MACs and FLOPs need the length: give --input tokens=4096",)))
@@ -81,6 +86,10 @@ def _facts(model: LanguageModel, report: Report) -> tuple[doc.Fact, ...]:
         facts.append(doc.Fact(label, f"{int(one.elements * model.element_bytes):,} bytes a token", (words,)))
     if len([one for one in model.cached if not one.of_input]) > 1:
         facts.append(doc.Fact("in all", f"{model.cache_bytes:,} bytes a token"))
+    if model.tokens is not None and model.cache_bytes:
+        facts.append(
+            doc.Fact("cache", bytes_text(model.cache_at(model.tokens)), (f"of a text of {model.tokens:,} tokens",))
+        )
     return tuple(facts)
 
 
@@ -93,8 +102,11 @@ def _serving_facts(model: LanguageModel, served: Serving) -> tuple[doc.Fact, ...
     cache = "give the length: --input tokens=4096"
     if served.cache is not None:
         cache = "what is kept of all tokens, of layers with a window of that many"
+    scales = "; the scales of a file of packed weights are not among them" if bits_of(served.weights_dtype) < 16 else ""
     facts = [
-        doc.Fact("weights", bytes_text(served.weights), (f"{model.params:,} parameters in {served.weights_dtype}",)),
+        doc.Fact(
+            "weights", bytes_text(served.weights), (f"{model.params:,} parameters in {served.weights_dtype}{scales}",)
+        ),
         doc.Fact("KV cache", bytes_text(served.cache), (f"in {served.dtype}: {cache}",)),
     ]
     if served.activations is not None:
@@ -102,9 +114,14 @@ def _serving_facts(model: LanguageModel, served: Serving) -> tuple[doc.Fact, ...
     facts.append(doc.Fact("in all", bytes_text(served.total)))
     if machine is None:
         return tuple(facts)
-    if machine.memory is not None and served.total is not None:
-        words = "fits in" if served.fits else "does not fit in"
-        facts.append(doc.Fact("memory", bytes_text(int(machine.memory)), (f"it {words} that",)))
+    if machine.memory is not None:
+        subject = "the weights alone do" if served.weights > machine.memory else "it does"
+        known = () if served.fits is None else ("it fits in that" if served.fits else f"{subject} not fit in that",)
+        facts.append(doc.Fact("memory", bytes_text(int(machine.memory)), known))
+        if served.room:
+            each = "one text" if served.batch == 1 else f"each of {served.batch:,} texts"
+            words = f"the most that {each} may have for the cache to fit beside the weights"
+            facts.append(doc.Fact("room", f"{served.room:,} tokens", (words,)))
     if served.prefill is not None and machine.speed is not None:
         words = f"a bound: {machine.speed:.3g} FLOP/s / (2 × {model.needed_macs:,} needed MACs)"
         facts.append(doc.Fact("prefill", f"{served.prefill:,.0f} tokens/s", (words,)))

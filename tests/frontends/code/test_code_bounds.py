@@ -21,22 +21,26 @@ from layerexplain.frontends.code.sources import read_text
 from layerexplain.frontends.code.values.program import Class
 from layerexplain.report.build import build
 from tests.support.hostile import ROOT
-from tests.support.large_programs import MOST_CALLS, START, a_twentieth
+from tests.support.large_programs import MOST_CALLS, START
 from tests.support.steps import at_most
 from tests.support.tries import tries
 
 PROGRAMS = tries(40, 1500)
 """Programs that are drawn."""
+PARTS = tries(2, 10)
+"""Tests of them, which the processes of pytest share."""
 
 
-def test_drawn_programs_end_within_their_bounds() -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_drawn_programs_end_within_their_bounds(part: int) -> None:
     """In a process of its own, whose memory is limited: a program that takes more, or does not come back, ends it."""
-    command = [sys.executable, "-m", "tests.support.large_programs", "0", str(PROGRAMS)]
+    share = PROGRAMS // PARTS
+    command = [sys.executable, "-m", "tests.support.large_programs", str(part * share), str(share)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, f"program {told[-1][0] if told else '?'} ended the process: {done.stderr[-500:]}"
-    assert len(told) == 2 * PROGRAMS
+    assert len(told) == 2 * share
     assert [(number, wrong) for number, wrong in told if wrong] == []
 
 
@@ -70,7 +74,7 @@ def test_what_python_computes_at_once_is_read_at_once(name: str) -> None:
 LOOKS = "goes through more than 200,000 values"
 CELLS = "makes more than 150,000 values"
 STEPS = "has more than 30,000 steps"
-PARTS = "k = (1,)\nfor i in range(60):\n    k = (k, k)\n"
+DEEP = "k = (1,)\nfor i in range(60):\n    k = (k, k)\n"
 COUNTED = {
     "a list put behind itself": (
         "a = [1, 2]\ndef g(k):\n    a[10**7:] = a\n    return g(k + 1)\ng(0)\nu = 5", "makes a list of more than 10,000 items"
@@ -92,6 +96,13 @@ COUNTED = {
     "a function that is given each item": ("a = [1.5] * 9900\n" + "b = list(map(str, a))\n" * 90, STEPS),
     "lists in texts": ("a = (1.5,) * 9900\n" + "b = f'{a}'\n" * 90, LOOKS),
     "arguments in a text": ("b = ('{:900}' * 300).format(*[1] * 9000)\n" * 90, CELLS),
+    "fields of a record": (
+        "a = collections.namedtuple('T', [f'a{i}' for i in range(900)])(*range(900))\n" + "b = max(a)\n" * 3000, LOOKS
+    ),
+    "fields that nobody gives": (
+        "T = collections.namedtuple('T', [f'a{i}' for i in range(900)])\n" + "b = T()\n" * 300, STEPS
+    ),
+    "rows of an array": ("a = np.zeros((99, 9999))\n" + "b = max(a)\n" * 3000, LOOKS),
     "keys that are compared": (
         "a = {(i, 3): i for i in range(900)}\nk = tuple(range(9000))\n" + "b = k in a\n" * 90, LOOKS
     ),
@@ -101,17 +112,15 @@ COUNTED = {
         "for i in range(60):\n    a = A(a, a)\nif a:\n    dataclasses.astuple(a)", STEPS
     ),
     "texts that grow": ("t = 'a' * 90_000\ns = [t.replace('a', 'b' * 9) for i in range(90)]", CELLS),
-    "a set that takes 2**60 parts": (PARTS + "s = {1}\ns.update([k])\nu = 5", ""),
-    "a name of 2**60 parts": (PARTS + "f = functools.partial(collections.namedtuple, k)\nf(['a'])\nu = 5", ""),
+    "a set that takes 2**60 parts": (DEEP + "s = {1}\ns.update([k])\nu = 5", ""),
+    "a name of 2**60 parts": (DEEP + "f = functools.partial(collections.namedtuple, k)\nf(['a'])\nu = 5", ""),
     "a part of a giant range": ("a = range(10**40)[3:]\nb = range(10**15)[3:]\nu = a[2]", ""),
 }  # fmt: skip
 """Programs that do much over and over, and what ends the reading of them; "" where they are read to their end."""
 
 
 @pytest.mark.parametrize("name", COUNTED)
-def test_what_is_done_over_and_over_is_counted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for bound, most in a_twentieth().items():
-        monkeypatch.setattr(bounds, bound, most)
+def test_what_is_done_over_and_over_is_counted(name: str, small_bounds: None) -> None:
     code, ends = COUNTED[name]
     with at_most(MOST_CALLS):
         report = build(read_code(f"{START}{code}\nm.add(layers.Dense(u))\n".encode(), None, "m"))
@@ -126,18 +135,17 @@ def test_what_is_done_over_and_over_is_counted(name: str, monkeypatch: pytest.Mo
 
 TOO_MUCH = {
     "a chain": (
-        "import itertools\nc = itertools.chain(*[range(10**4)] * 10**4)\n", "goes through more than 4,000,000 values"
+        "import itertools\nc = itertools.chain(*[range(10**4)] * 10**4)\n", "goes through more than 200,000 values"
     ),
-    "layers": ("n = 0\nwhile n < 10**9:\n    n += 1\n    Dense(3)\n", "calls layers more than 5,000 times"),
-    "steps in a function": ("def f(n):\n    return f(n - 1) + f(n - 1) if n else 1\nf(35)\n", "has more than 600,000 steps"),
-    "values": ("x = [[i] * 9000 for i in range(9000)]\n", "makes more than 3,000,000 values"),
+    "layers": ("n = 0\nwhile n < 10**9:\n    n += 1\n    Dense(3)\n", "calls layers more than 250 times"),
+    "steps in a function": ("def f(n):\n    return f(n - 1) + f(n - 1) if n else 1\nf(35)\n", "has more than 30,000 steps"),
+    "values": ("x = [[i] * 9000 for i in range(9000)]\n", "makes more than 150,000 values"),
     "values that are gone through": ("x = [0] * 9000\n" + "y = sorted(x)\n" * 9000, "(goes through|makes) more than .* values"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TOO_MUCH)
-@pytest.mark.slow
-def test_too_much_is_called_so(name: str) -> None:
+def test_too_much_is_called_so(name: str, small_bounds: None) -> None:
     code, words = TOO_MUCH[name]
     with pytest.raises(SourceError, match=f":[0-9]+:[0-9]+: the program ({words}); it is read up to here") as caught:
         read(f"from keras.layers import Dense\n{code}".encode())

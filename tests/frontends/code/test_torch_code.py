@@ -169,3 +169,57 @@ def test_modules_without_a_call_say_why() -> None:
     assert report["fc1"].explanation.sentence == "Not computed; the notes say why."
     assert report["fc2"].explanation.sentence == "Reading ends before it is called. Its parameters count all the same."
     assert report["fc2"].params == 1290
+
+
+TIED = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Embedding(23, 7)
+        self.decoder = nn.Linear(7, 23)
+        {tie}
+
+    def forward(self, ids):
+        return {result}
+"""
+
+
+@pytest.mark.parametrize(
+    ("tie", "result", "params", "words"),
+    [
+        ("pass", "self.decoder(self.encoder(ids))", 161 + 161 + 23, None),
+        (
+            "self.decoder.weight = self.encoder.weight", "self.decoder(self.encoder(ids))", 161 + 23,
+            "1 of its 2 weights are those of 'encoder', counted there",
+        ),
+        (
+            "self.encoder.weight = self.decoder.weight", "self.decoder(self.encoder(ids))", 161 + 23,
+            "1 of its 2 weights are those of 'encoder', counted there",
+        ),
+        (
+            "self.decoder.weight = self.encoder.weight", "F.linear(self.encoder(ids), self.decoder.weight)", 161 + 23,
+            "its weights are those of 'encoder', counted there",
+        ),
+        ("pass", "F.linear(torch.ones(2, 7), self.encoder.weight) + ids.sum()", 161 + 161 + 23, None),
+        ("self.decoder.weight = nn.Parameter(torch.zeros(23, 7))", "self.decoder(self.encoder(ids))", 345, None),
+    ],
+)  # fmt: skip
+def test_a_parameter_that_stands_in_several_places_counts_once(
+    tie: str, result: str, params: int, words: str | None
+) -> None:
+    report = layerexplain.explain(TIED.format(tie=tie, result=result).encode(), inputs={"ids": (5,)})
+    assert (report.grade, report.totals.params) == ("complete", params)
+    assert [note.message for note in report.notes if note.code == "shared-weights"] == ([words] if words else [])
+
+
+def test_a_parameter_of_another_shape_in_the_place_of_a_weight_is_open() -> None:
+    code = TIED.format(
+        tie="self.decoder.weight = nn.Parameter(torch.zeros(29, 7))", result="self.decoder(self.encoder(ids))"
+    )
+    report = layerexplain.explain(code.encode(), inputs={"ids": (5,)})
+    assert report.grade == "open"
+    assert "decoder.weight is replaced by a parameter of another shape, (29, 7)" in str(report.notes)

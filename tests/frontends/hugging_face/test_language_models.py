@@ -45,11 +45,15 @@ def test_parameters_of_public_models_are_those_of_transformers(row: dict[str, An
 
 
 def traced(folder: Path) -> layerexplain.Trace:
-    kind = json.loads((folder / "config.json").read_text())["model_type"]
+    config = json.loads((folder / "config.json").read_text())
     ids = np.array([data()["ids"]], dtype=np.int32)
-    inputs = {"tokens": ids, **({"decoder_tokens": ids[:, :5]} if kind == "t5" else {})}
-    pixels = weight_values("pixels", (1, 3, 12, 12))
-    return layerexplain.trace(str(folder), {"pixel_values": pixels} if kind == "vit" else inputs)
+    given = {
+        "tokens": ids,
+        "decoder_tokens": ids[:, :5],
+        "pixel_values": weight_values("pixels", (1, 3, *[24 if "vision_config" in config else 12] * 2)),
+    }
+    wanted = [one.name for one in layerexplain.explain(str(folder), detail=False).inputs]
+    return layerexplain.trace(str(folder), {name: given[name] for name in wanted})
 
 
 def logits_of(folder: Path) -> Any:
@@ -60,8 +64,11 @@ def logits_of(folder: Path) -> Any:
 @pytest.mark.parametrize("row", named("logits"))
 def test_logits_of_tiny_models_are_those_of_transformers(row: dict[str, Any], tmp_path: Path) -> None:
     folder = model_folder(tmp_path, row["config"], row["tensors"])
-    assert not traced(folder).notes  # each tensor of the file belongs to a weight, and has its shape
-    np.testing.assert_allclose(logits_of(folder), row["logits"], atol=1e-5, rtol=0)
+    made = traced(folder)
+    # Each tensor of the file belongs to a weight, and has its shape.
+    assert [note.code for note in made.notes] == ["image-tokens"] * ("image" in row)
+    for output, expected in zip(made.outputs, [row[name] for name in ("logits", "image") if name in row], strict=True):
+        np.testing.assert_allclose(output.reshape(-1, output.shape[-1]), expected, atol=1e-5, rtol=0)
 
 
 WRONG: dict[str, tuple[str, dict[str, Any]]] = {
@@ -88,10 +95,74 @@ def test_a_wrong_gate_scale_or_norm_would_be_seen(name: str, tmp_path: Path) -> 
     assert np.abs(logits_of(folder) - row["logits"]).max() > 1e-4
 
 
+def test_a_wrong_order_of_patches_or_layer_that_is_read_would_be_seen(tmp_path: Path) -> None:
+    rows = {row["name"]: row for row in data()["logits"]}
+    changes: dict[str, dict[str, Any]] = {"llava": {"vision_feature_layer": -3}, "mistral3": {"spatial_merge_size": 2}}
+    for name, change in changes.items():
+        row = rows[name]
+        vision = {**row["config"]["vision_config"], "rope_parameters": {"rope_theta": 9000.0, "rope_type": "axial"}}
+        more = {"vision_config": vision} if name == "mistral3" else {}
+        folder = model_folder(tmp_path / name, {**row["config"], **change, **more}, row["tensors"])
+        assert np.abs(traced(folder).outputs[1].reshape(len(row["image"]), -1) - row["image"]).max() > 1e-4
+
+
+def test_names_of_older_files_are_those_of_the_vision_part(tmp_path: Path) -> None:
+    row = next(row for row in data()["logits"] if row["name"] == "llava")
+    older = {
+        name.replace("vision_tower.", "vision_tower.vision_model."): shape for name, shape in row["tensors"].items()
+    }
+    folder = model_folder(tmp_path, row["config"], older)
+    assert [note.code for note in layerexplain.explain(str(folder), detail=False).notes] == ["image-tokens"]
+
+
+QWEN: dict[str, Any] = {
+    "model_type": "qwen2_5_vl", "hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28,
+    "num_attention_heads": 28, "num_key_value_heads": 4, "vocab_size": 152064, "vision_config": {"depth": 32},
+}  # fmt: skip
+SEEING = {"vision_config": {"model_type": "siglip_vision_model", "vision_use_head": True}, "model_type": "gemma3"}
+
+
+@pytest.mark.parametrize(
+    ("config", "params", "reason"),
+    [
+        (QWEN, 7_615_616_512, "qwen2_5_vl_vision"),  # the language part of 8,292,166,656
+        ({**SEEING, "text_config": {"num_hidden_layers": 2}}, None, "needs not vision_use_head"),
+        ({"model_type": "llava", "vision_config": {"model_type": "dinov2"}}, 6_738_415_616, "'dinov2', which is not"),
+        ({"model_type": "llava", "vision_feature_layer": [3, 5]}, 6_738_415_616, "number_used"),
+    ],
+)
+def test_a_vision_part_that_is_not_read_is_named(config: dict[str, Any], params: int | None, reason: str) -> None:
+    report = layerexplain.explain(as_bytes(config), detail=False)
+    assert report.model_name.endswith("(language part)")
+    assert report.totals.params == params or params is None
+    (note,) = [note for note in report.notes if note.code == "vision-not-read"]
+    assert reason in note.message
+    assert "in no number here" in note.message
+
+
+def test_costs_a_token_and_the_cache_are_of_the_text() -> None:
+    """An image has its own part: what llava keeps and computes of a token is what its language model does."""
+    text = {"model_type": "llama", **{key: LLAMA[key] for key in LLAMA if key != "model_type"}}
+    alone = layerexplain.explain(as_bytes(text), inputs={"tokens": (17,)}, detail=False)
+    config = as_bytes({"model_type": "llava", "text_config": text})
+    seeing = layerexplain.explain(config, inputs={"tokens": (17,)}, detail=False)
+    assert alone.language is not None and seeing.language is not None
+    for name in ("macs", "needed_macs", "flops", "cache_bytes", "active"):
+        assert getattr(seeing.language, name) == getattr(alone.language, name)
+    part = next(part for part in seeing.language.parts if part.name == "vision")
+    assert seeing.totals.params == part.params + alone.totals.params
+
+
 def test_every_architecture_has_rows() -> None:
-    counted = {row["config"]["model_type"] for row in data()["counts"]}
-    run = {row["config"]["model_type"] for row in data()["logits"]}
-    assert counted == run == set(model_types())
+    def types_in(rows: str) -> set[str]:
+        configs = [row["config"] for row in data()[rows]]
+        parts = [one for config in configs for one in config.values() if isinstance(one, dict)]
+        return {one["model_type"] for one in [*configs, *parts] if "model_type" in one}
+
+    named_otherwise = {"qwen2_vl_text", "qwen2_vl_vision"}  # in files that do not name the types of parts
+    without_vision = {"qwen2_5_vl"}
+    assert types_in("counts") | named_otherwise == types_in("logits") | named_otherwise
+    assert types_in("logits") | named_otherwise | without_vision == set(model_types())
     assert len(data()["counts"]) >= 40
 
 
@@ -109,6 +180,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "keys that do not divide": ({"num_key_value_heads": 3}, "needs heads % kv_heads == 0, got heads = 8, kv_heads = 3"),
     "an unknown activation": ({"hidden_act": "snake"}, "needs the activation to be one of"),
     "unknown rotary embeddings": ({"rope_scaling": {"rope_type": "spiral"}}, "of the kind 'spiral', whose formula"),
+    "a part that is a number": ({"model_type": "llava", "text_config": 3}, "llava needs text_config to be a mapping"),
+    "an unknown part": ({"model_type": "llava", "text_config": {"model_type": "mamba"}}, "the model_type 'mamba'"),
     "a rotary factor as a text": ({"rope_scaling": {"type": "linear", "factor": "2"}}, "need factor to be a positive"),
 }
 LLAMA: dict[str, Any] = {

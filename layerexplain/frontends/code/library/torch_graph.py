@@ -3,10 +3,12 @@ shape of each tensor is known where the program asks for it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import ast
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import LayerExplainError, ShapeError
+from layerexplain.attribute_path import LayerNamed
+from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError, SourceError
 from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
@@ -17,6 +19,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     module_type,
     named_modules,
     named_parameters,
+    weight_shapes,
 )
 from layerexplain.frontends.code.library.torch_tensors import Tensor, dtype_of
 from layerexplain.frontends.code.shapes import as_recorded
@@ -28,7 +31,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import TORCH, find
-from layerexplain.model import Layer, Model, PlacedResult, StoredVariable, TensorRef
+from layerexplain.model import Layer, Model, PlacedResult, SharedObject, StoredVariable, TensorRef
 from layerexplain.ops.sizes import product
 
 if TYPE_CHECKING:
@@ -39,6 +42,15 @@ KEEPS_MEMORY = frozenset(
     ["dropout", "dropout1d", "dropout2d", "dropout3d", "identity", "relu", "tanh", "sigmoid", "gelu"]
 )
 """Modules and functions whose result lies in memory as their input does."""
+
+
+_Home = tuple[str, int]
+"""What tells a parameter from all others: its name in its module and the module, or "" and the parameter itself."""
+
+_EVEN = (
+    "; where a size is halved and doubled, an odd one is lost: give sizes that halve evenly, or write "
+    "F.interpolate(x, size=skip.shape[2:]) before it"
+)
 
 
 class Stopped(Exception):
@@ -73,8 +85,11 @@ class Run:
         self.inputs: list[Tensor] = []
         self.specs: dict[str, Spec] = {}
         self.outputs: list[TensorRef] = []
+        self.kept: list[Parameter | Array] = []
         self.sources: dict[Any, tuple[str, list[Tensor]]] = {}
         """What made each call's results: the type, and its tensors."""
+        self.unregistered: list[str] = []
+        """The modules with parameters that are called and are in no attribute of the model."""
         self.returned: list[PlacedResult] = []
         """What modules give that consist of others, in order."""
         self.depth = len(interpreter.callers)
@@ -97,18 +112,23 @@ class Run:
     def stored(self, value: Parameter | Array) -> Tensor:
         """Return a parameter, or numbers that the program makes, as a tensor of the run: a row of its own."""
         found = self.placed.get(id(value))
-        is_parameter = isinstance(value, Parameter) and not isinstance(value, OfModule)
+        of_module = self.names.get(id(value.owner), "") if isinstance(value, OfModule) else ""
+        is_parameter = isinstance(value, Parameter) and (bool(of_module) or not isinstance(value, OfModule))
         shape = value.shape if isinstance(value, Parameter) else tuple(value.shape)
         if not all(isinstance(size, int) for size in shape):
             raise self.unknown("the size of a tensor that the program makes is not known")
         dtype = "float32" if isinstance(value, Parameter) else str(getattr(value, "dtype", "float32"))
         if found is None:
-            name = self.parameters.get(id(value)) or self.builder.names.take(self.inside("constant"))
+            free = f"{of_module}.{value.name}" if isinstance(value, OfModule) and of_module else self.inside("constant")
+            name = self.parameters.get(id(value)) or self.builder.names.take(free)
             type_ = "Parameter" if is_parameter else "Buffer"
             config: dict[str, Any] = {"shape": shape} if is_parameter else {"shape": shape, "dtype": dtype}
+            values = value.values if isinstance(value, Array) else None
+            if values and all(type(one) in (int, float, bool) for one in values):
+                config["values"] = values
             found = self.placed[id(value)] = self.layer(name, f"{TORCH}{type_}", config)
             self.builder.add_layer(found, ())
-            self.kept = [*getattr(self, "kept", []), value]  # its identity is in use
+            self.kept.append(value)  # its identity is in use
         return Tensor(self, TensorRef(found.name), Spec(shape, dtype_of(dtype)))
 
     def unknown(self, reason: str) -> Stopped:
@@ -140,6 +160,12 @@ class Run:
         is. Raises Stopped where PyTorch refuses it."""
         interpreter = self.interpreter
         given = [self.stored(one) if isinstance(one, Parameter | Array) else one for one in tensors]
+        inside = next((one for one in given if is_module(one)), None)
+        if inside is not None:
+            type_ = module_type(inside)
+            raise self.refused(
+                f"a module is given where a tensor is needed; write nn.{type_}()(x) in place of nn.{type_}(x)"
+            )
         interpreter.budget.call(len(given))
         interpreter.effects.record_model_event()
         specs = [one.spec if isinstance(one, Tensor) else None for one in given]
@@ -148,7 +174,9 @@ class Run:
             constants = {i: constant(one) for i, one in enumerate(given) if isinstance(one, int | float | bool)}
             definition = declaration.trace(specs, declaration.bind(layer.config), constants=constants)
         except LayerExplainError as error:
-            error.fact += self._origin(given)
+            error.fact += self._origin(given) + (_EVEN if layer.type == "torch.cat" else "")
+            if layer.line not in (None, place.line) and layer.file == place.file:
+                error.fact += f"; the module is made in line {layer.line}"
             self.faults.append(error.with_place(layer=layer.name, **place.error_fields))
             raise Stopped from None
         refs = tuple([one.ref if isinstance(one, Tensor) else one for one in given])
@@ -214,6 +242,9 @@ class Run:
             else:
                 config[key] = value
         name = self.names.get(id(module)) or self.builder.names.take(self.inside(module.type.lower()))
+        if id(module) not in self.names and module is not self.model and weight_shapes(module):
+            self.unregistered.append(name)
+            self.names[id(module)] = name
         layer = self.placed.get(id(module)) or self.layer(name, f"{TORCH}{module.type}", config, module.place)
         result = self.call(layer, declaration, tensors, module.place if in_sequence else None)
         self.placed[id(module)] = layer
@@ -298,7 +329,13 @@ class Run:
 
     def finished(self, name: str) -> Model:
         """Return the model, with the modules that were not called as rows that only count."""
+        for place, error in self._refused_when_made():
+            where = self.interpreter.locate(place)
+            # A call of such a module is refused for the same reason.
+            self.faults = [one for one in self.faults if error.layer is None or one.layer != error.layer]
+            self.faults.append(error.with_place(**where.error_fields))
         # What a run that came to its end does not call costs nothing.
+        shared, first = self._shared()
         mark = {"uncalled": bool(self.outputs and not self.faults and not self.opened)}
         parameters = named_parameters(self.model)
         for module_name, module in named_modules(self.model).items():
@@ -309,19 +346,16 @@ class Run:
                     [
                         StoredVariable(name, shape, "float32", True)
                         for name, shape, buffer in own_weights(own)
-                        if not buffer
+                        if not buffer and first.setdefault(self._home(own, name), (module_name, name))[0] == module_name
                     ]
                 )
                 if variables:
                     row = self.layer(module_name, own.type, {"variables": variables, **mark}, own.place)
                     self.builder.layers.append(row._replace(kind="custom"))
-            if isinstance(own, BuiltIn) and own.is_tied:
-                words = f"a weight of {module_name} is another one of the model: its parameters are counted twice here"
-                self.opened.append(self.interpreter.unknown(words))
             if isinstance(own, BuiltIn) and own.children is None and find(f"{TORCH}{own.type}") is None:
                 self.opened.append(self.interpreter.unknown(f"nn.{own.type} has no formula here"))
         for parameter_name, parameter in parameters.items():
-            if id(parameter) not in self.placed:
+            if id(parameter) not in self.placed and ("", id(parameter)) not in first:
                 if not all(isinstance(size, int) for size in parameter.shape):
                     self.opened.append(self.interpreter.unknown(f"the size of the parameter {parameter_name}"))
                     continue
@@ -330,7 +364,89 @@ class Run:
                 self.builder.layers.append(row)
         type_ = self.model.cls.name if isinstance(self.model, Instance) else self.model.type
         model = self.builder.model(name, self.outputs, type_=type_)
-        return model._replace(framework="torch", faults=tuple(self.faults))
+        return model._replace(framework="torch", faults=tuple(self.faults), shared=shared)
+
+    # Parameters that stand in several places ------------------------------------------------------------------------
+
+    def _home(self, module: BuiltIn, name: str) -> _Home:
+        """Return what tells a weight of a module from all others: its name and the module that it comes from, or the
+        parameter of the program."""
+        seen: set[int] = set()
+        while (found := module.replaced.get(name)) is not None and id(module) not in seen:
+            seen.add(id(module))
+            if not isinstance(found, OfModule):
+                return "", id(found)
+            module, name = found.owner, found.name
+        return name, id(module)
+
+    def _places(self) -> Iterator[tuple[tuple[str, str], _Home]]:
+        """Yield each parameter of the rows that compute: the row and its name there, and what it is."""
+        for module in named_modules(self.model).values():
+            own = module.attributes.get(BUILT_IN) if isinstance(module, Instance) else module
+            layer = self.placed.get(id(own))
+            if isinstance(own, BuiltIn) and layer is not None:
+                shapes = weight_shapes(own)
+                for name, one in own.replaced.items():
+                    if tuple(one.shape) != shapes.get(name):
+                        words = f"{layer.name}.{name} is replaced by a parameter of another shape, {tuple(one.shape)}"
+                        self.opened.append(self.interpreter.unknown(words))
+                yield from [((layer.name, name), self._home(own, name)) for name in shapes]
+        for value in self.kept:
+            if isinstance(value, OfModule):
+                yield (self.placed[id(value)].name, "data"), self._home(value.owner, value.name)
+            elif isinstance(value, Parameter):
+                yield (self.placed[id(value)].name, "data"), ("", id(value))
+
+    def _shared(self) -> tuple[tuple[SharedObject, ...], dict[_Home, tuple[str, str]]]:
+        """Return the parameters that stand in several rows, and the first row of each."""
+        modules = [one for one in named_modules(self.model).values() if isinstance(one, BuiltIn)]
+        first: dict[_Home, tuple[str, str]] = {}
+        if not any(one.replaced for one in modules) and not any(isinstance(one, OfModule) for one in self.kept):
+            return (), first
+        shared = []
+        for place, home in self._places():
+            (row, name), (other, again) = place, first.setdefault(home, place)
+            if (row, name) != (other, again):
+                shared.append(SharedObject((LayerNamed(row), name), ((LayerNamed(other), again),)))
+        return tuple(shared), first
+
+    def _refused_when_made(self) -> Iterator[tuple[Place, LayerExplainError]]:
+        """Yield what PyTorch refuses before any call: arguments that do not fit each other, and a class without
+        `super().__init__()`, each with its place."""
+        for name, module in named_modules(self.model).items():
+            if isinstance(module, Instance):
+                init = module.cls.find("__init__")
+                if isinstance(init, Function) and not _calls_base(init):
+                    fact = f"{(init.owner or module.cls).name}.__init__ needs to call super().__init__()"
+                    place = Place(init.frame.file.name, init.node.lineno)
+                    yield place, SourceError(f"{fact} before it assigns a module; make it the first line")
+            elif module.children is None and id(module) not in self.placed:
+                error = construction_error(module)
+                if error is not None:
+                    yield module.place, error.with_place(layer=name or None)
+
+
+def _calls_base(init: Function) -> bool:
+    """Return whether an `__init__` calls that of its base, or is of a class that need not."""
+    return any(
+        (isinstance(one, ast.Name) and one.id == "super") or (isinstance(one, ast.Attribute) and one.attr == "__init__")
+        for one in ast.walk(init.node)
+    )
+
+
+def construction_error(module: BuiltIn) -> LayerExplainError | None:
+    """Return why the arguments of a module do not fit each other, by its formula; None where they do."""
+    declaration = find(f"{TORCH}{module.type}")
+    if declaration is None or any(isinstance(one, Unknown) for one in module.config.values()):
+        return None
+    try:
+        config = declaration.bind(module.config)
+        declaration.trace(own_inputs(module.type, declaration.default_values | config), config)
+    except ArgumentError as error:
+        return error
+    except LayerExplainError:
+        return None  # for the input that stands for any
+    return None
 
 
 def _structured(type_: str, result: Any) -> Any:
@@ -343,8 +459,6 @@ def _structured(type_: str, result: Any) -> Any:
 
 
 def _raised(error: ProgramError) -> LayerExplainError:
-    from layerexplain.errors import SourceError
-
     return SourceError(str(error))
 
 

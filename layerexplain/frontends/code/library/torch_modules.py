@@ -71,8 +71,12 @@ class BuiltIn(Identity):
         self.place = place
         self.children = children
         self.attributes: dict[str, Any] = {}
-        self.is_tied = False
-        """Whether the program puts another parameter in the place of one of its own."""
+
+    @property
+    def replaced(self) -> dict[str, Parameter]:
+        """The parameters that the program puts in the place of its own, by their names here."""
+        found = {name: one for name, one in self.attributes.items() if isinstance(one, Parameter)}
+        return {n: p for n, p in found.items() if not isinstance(p, OfModule) or (p.owner, p.name) != (self, n)}
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
         if name in self.attributes:
@@ -92,7 +96,7 @@ class BuiltIn(Identity):
     def _weight(self, evaluator: Evaluator, name: str) -> Any:
         """A weight of a module, by which programs ask for its device, initialize it, or compute."""
         shapes = weight_shapes(self)
-        found = self.attributes[name] = OfModule(shapes.get(name, (None,)))
+        found = self.attributes[name] = OfModule(shapes.get(name, (None,)), self, name)
         return found
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
@@ -101,8 +105,8 @@ class BuiltIn(Identity):
     def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
         evaluator.effects.record_attribute_change(self, name)
         if name in ("weight", "bias") and isinstance(value, Parameter):
-            self.is_tied = True
-        if self.children is not None and (is_module(value) or name in self.children):
+            self.attributes[name] = value
+        elif self.children is not None and (is_module(value) or name in self.children):
             self.children[name] = value
         elif name in self.config:
             self.config[name] = value
@@ -173,7 +177,12 @@ class BuiltIn(Identity):
 
 
 class OfModule(Parameter):
-    """A weight of a built-in module, which counts there."""
+    """A weight of a built-in module, under its name there."""
+
+    def __init__(self, shape: tuple[Any, ...], owner: BuiltIn, name: str) -> None:
+        super().__init__(shape)
+        self.owner = owner
+        self.name = name
 
 
 BUILT_IN = "built-in module"

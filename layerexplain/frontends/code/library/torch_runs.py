@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import SourceError
+from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.grade import grade_of, notes_of
 from layerexplain.frontends.code.library.torch_graph import Run, batch_axis
@@ -176,32 +176,57 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     else:
         given = dict(known or {})
     run = Run(interpreter, module)
-    if given:
+    supposed = {} if given else _asked_shapes(module, names)
+    if given or supposed:
         interpreter.effects.begin_statement(of_module=False)
         interpreter.budget = Budget()
         try:
-            _follow(run, given)
+            _follow(run, given or supposed)
         except Exhausted as error:
             raise SourceError(f"{found.name} {error}") from None
+        if not given and (run.faults or run.opened):
+            run, supposed = Run(interpreter, module), {}
     model = run.finished(found.name if found.name.isidentifier() else _class_name(module))
+    if interpreter.torch_training is not None:
+        model = with_torch_training(model, module, interpreter.torch_training)
+    model = _with_pasted_error(program, module, model)
     opened = [(program._located(one), "") for one in run.opened]
     if not given:
-        model = _without_input(model, names)
+        model = model if supposed else _without_input(model, names, module)
         words = f"the input of {_class_name(module)} has no shape in the code"
         first = _first_asked(module)
         reason = Unknown(f"{words}{f'; {first}' if first else ''}", lacks="shape")
         opened.append((reason, ""))
     assumed = [one for one in interpreter.effects.assumptions if run.is_uncertain]
     notes: list[Note] = list(notes_of(assumed, opened))
+    notes += [Note("unregistered", name, _IN_A_LIST.format(name)) for name in run.unregistered]
     model = model._replace(
         format="code",
         notes=tuple(notes),
-        grade="open" if model.faults or opened else grade_of(assumed, opened),
+        grade="open" if model.faults or opened or run.unregistered else grade_of(assumed, opened),
     )
-    if interpreter.torch_training is not None:
-        model = with_torch_training(model, module, interpreter.torch_training)
     wanted = tuple(given) or tuple(names)
     return model._replace(source_code=SourceCode(lambda: run.returned, partial(_again, program, found, wanted)))
+
+
+def _with_pasted_error(program: Program, module: Any, model: Model) -> Model:
+    """Return a model with the fault that an error says which was pasted with its code, where reading finds none."""
+    from layerexplain.frontends.code.torch_advice import torch_advice
+
+    if not program.text.pasted or model.faults:
+        return model
+    leaves = {name: one for name, one in named_modules(module).items() if isinstance(one, BuiltIn)}
+    advice = torch_advice(program.text.pasted, {name: (one.type, one.config) for name, one in leaves.items()})
+    if advice is None:
+        return model
+    fault = LayerExplainError(f"the pasted error says that {advice.fact}")
+    if advice.module:
+        place = program.interpreter.locate(leaves[advice.module].place)
+        fault = fault.with_place(layer=advice.module, **place.error_fields)
+    return model._replace(faults=(fault,))
+
+
+_IN_A_LIST = "'{}' is called and is no attribute of the model: model.parameters() does not have its parameters"
 
 
 def _again(program: Program, found: Found, names: Sequence[str], shapes: InputShapes) -> Model | None:
@@ -210,16 +235,15 @@ def _again(program: Program, found: Found, names: Sequence[str], shapes: InputSh
     return read_model(program, found, {name: shapes[name] for name in names})
 
 
-def _without_input(model: Model, names: Sequence[str]) -> Model:
+def _without_input(model: Model, names: Sequence[str], module: Any) -> Model:
     """The model with inputs of unknown shapes: its modules are counted."""
     from layerexplain.frontends.model_builder import ModelBuilder
     from layerexplain.model import Layer
 
     builder = ModelBuilder({layer.name for layer in model.layers})
+    config = {"batch_shape": None, "dtype": _dtype_for(module, 1), "batch_axis": batch_axis(module)}
     for name in names:
-        builder.add_input(
-            Layer(builder.names.take(name), "InputLayer", "layer", {"batch_shape": None, "dtype": "float32"})
-        )
+        builder.add_input(Layer(builder.names.take(name), "InputLayer", "layer", config))
     built = builder.model(model.name, [], type_=model.type)
     return model._replace(layers=(*built.layers, *model.layers), calls=built.calls, inputs=built.inputs)
 
@@ -230,6 +254,27 @@ def _dtype_for(module: Any, axes: int) -> str:
         (one for one in named_modules(module).values() if isinstance(one, BuiltIn) and one.children is None), None
     )
     return "int64" if first is not None and first.type.startswith("Embedding") and axes < 2 else "float32"
+
+
+def _asked_shapes(module: Any, names: Sequence[str]) -> dict[str, tuple[Sequence[int | None], str]]:
+    """What shape the first module asks for, by the only argument of `forward`; none where it does not say."""
+    leaves = [one for one in named_modules(module).values() if isinstance(one, BuiltIn) and one.children is None]
+    if len(names) != 1 or not leaves:
+        return {}
+    type_, config = leaves[0].type, leaves[0].config
+    shape: tuple[int | None, ...]
+    if type_ == "Linear":
+        shape = (config.get("in_features"),)
+    elif type_.startswith("Conv") and type_[-2:-1].isdecimal():
+        shape = (config.get("in_channels"), *(None,) * int(type_[-2]))
+    elif type_ in ("LSTM", "GRU", "RNN"):
+        shape = (None, config.get("input_size"))
+    elif type_ == "Embedding":
+        return {names[0]: ((None,), "int64")}
+    else:
+        return {}
+    known = any(isinstance(size, int) for size in shape)
+    return {names[0]: (shape, "float32")} if known else {}
 
 
 _SHAPES = {"Linear": "{}", "Conv1d": "{},28", "Conv2d": "{},28,28", "Conv3d": "{},8,28,28"}

@@ -56,7 +56,8 @@ class Array(Record, Value):
     dtype: str = "float32"
 
     def numbers(self) -> tuple[ProgramValue, ...]:
-        return self.shape, self.values or ()
+        rows = self.shape[0] if self.shape else 0
+        return self.shape, self.values or range(rows if rows is not None and rows <= _MOST_ROWS else 0)
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return attribute(self, name)

@@ -107,6 +107,8 @@ class Class(Identity):
         self.attributes: dict[str, ProgramValue] = {}
         self.members: dict[str, Namespace] = {}
         """Those of an Enum that were asked for."""
+        self.objects: ProgramValue = None
+        """What handles its instances where it is derived from a class of a library, as `objects_of` says."""
         self._order: list[ProgramValue] | None = None
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
@@ -292,6 +294,9 @@ class Instance(Identity):
     def as_tuple(self) -> ProgramValue:
         return tuple(self.fields().values()) if self.cls.is_named_tuple else self
 
+    def numbers(self) -> tuple[ProgramValue, ...]:
+        return (tuple(self.attributes),)
+
     def iterate(self) -> list[ProgramValue] | Unknown:
         if (items := self._items()) is not None:
             return items
@@ -304,13 +309,8 @@ class Instance(Identity):
 
     def _items(self) -> list[ProgramValue] | None:
         """Return what a container of a library holds whose class is made into one of the program; None for others."""
-        root = self.cls.root()
-        if root is None or not root.path.startswith("torch."):
-            return None
-        from layerexplain.frontends.code.library.registry import LIBRARIES
-
-        items: list[ProgramValue] = LIBRARIES["torch"].objects.items(self)
-        return items
+        objects = self.cls.objects
+        return None if objects is None else list(objects.items(self))
 
     def is_instance(self, kind: Symbol) -> bool | None:
         root = self.cls.root()

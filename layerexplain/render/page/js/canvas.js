@@ -2,7 +2,7 @@
 import { amount } from "./amounts.js";
 import { boxTexts, LEADING, PADDING, seenSize, shortened, TEXT, TITLE, titleOf } from "./box_text.js";
 import { blockWidths, FAR, mostStretch, roomsBeside, stretchAt } from "./distances.js";
-import { paintFar } from "./far.js";
+import { lanesOf, LEAST_LANE, paintFar, skipShapes } from "./far.js";
 import { lastAtMost } from "./placing.js";
 
 /**
@@ -25,6 +25,8 @@ import { lastAtMost } from "./placing.js";
  */
 
 const LABEL = 10;
+/** Shapes are at most so large, in units of the graph: the rows of boxes are not further apart. */
+const MOST_LABEL = 13;
 const LONG = 3000;
 /** So much wider than its room a text may be; it is condensed. */
 const CONDENSED = 1.08;
@@ -235,7 +237,10 @@ export class Picture {
     this.lines(top, bottom, view.scale, look);
     const seen = this.within(top, bottom);
     for (const item of seen) this.box(item, look, view.scale);
-    if (view.scale >= 0.5) for (const item of seen) this.label(item, view.scale);
+    if (view.scale < 0.5) return;
+    for (const item of seen) this.label(item, view.scale);
+    const same = (/** @type {number} */ at) => at;
+    skipShapes(this, lanesOf(this.seenLines(top, bottom), same, same, (3 * LEAST_LANE) / view.scale), Math.min(MOST_LABEL, seenSize(LABEL, view.scale)));
   }
 
   /**
@@ -413,7 +418,7 @@ export class Picture {
     if (!item.box.makes) return;
     const { pen, colours } = this;
     const anchor = item.x + item.w / 2;
-    pen.font = this.plain(Math.min(LABEL, seenSize(LABEL, scale)));
+    pen.font = this.plain(Math.min(MOST_LABEL, seenSize(LABEL, scale)));
     // Where no line leaves, it stands below the middle.
     pen.textAlign = item.after.length ? "left" : "center";
     pen.fillStyle = colours.quiet;

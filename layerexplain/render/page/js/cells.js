@@ -39,6 +39,14 @@ export class CellGrid {
     this.first = [0, 0];
     this.key = "";
     this.width = 0;
+    /** @type {(number | null)[]} which axes are rows and columns, and how many of them are in sight */
+    this.axes = [];
+    this.counts = [0, 0];
+  }
+
+  /** Whether a cell of the slice that is shown is among the rows and columns in sight. @param {number[]} index */
+  inSight(index) {
+    return this.axes.every((axis, i) => axis === null || (index[axis] >= this.first[i] && index[axis] < this.first[i] + this.counts[i]));
   }
 
   /** Lays out the cells of a view, unless they are there. @param {CellView} view @param {boolean} [stay] whether what is in sight stays where it can */
@@ -58,6 +66,8 @@ export class CellGrid {
       if (stay && this.key && low >= before && high < before + count) return before;
       return Math.min(Math.max(Math.floor((low + high + 1 - count) / 2), from), to - count);
     }));
+    this.axes = view.axes;
+    this.counts = counts;
     const key = JSON.stringify([this.first, counts, across, view.slice.filter((_, axis) => !view.axes.includes(axis)), view.sizes]);
     if (key === this.key) return;
     this.key = key;

@@ -1,12 +1,13 @@
 /** What all pages do: read the data in the file, keep the address, switch between light and dark. */
+import { nextSlice, unpacked } from "./bytes.js";
 import { markMathFont } from "./math.js";
-import { button, byId } from "./dom.js";
+import { button } from "./dom.js";
 
 /** @returns {Promise<any>} the data, which stands in the page compressed */
 async function readData() {
-  const packed = Uint8Array.from(atob(byId("data").textContent || ""), (sign) => sign.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return JSON.parse(await new Response(stream).text());
+  const data = JSON.parse(await unpacked("data").text());
+  await nextSlice();
+  return data;
 }
 
 /** Starts a page with its data. @param {(data: any) => void} start */

@@ -21,6 +21,7 @@
 /** @typedef {"read" | "maybe" | "padding"} How "maybe": it depends on a value that is not known */
 /** @typedef {{of: number, index: number[], how: How}} Read a cell of a tensor, or of a line; NaN is an unknown place */
 /** @typedef {(of: number, index: number[]) => number | undefined} Values the values that are known */
+/** @typedef {Map<string | number, Read>} Found cells that are read, each once */
 /** @typedef {{place: Place, factors: (number | undefined)[], value: number | undefined}} Term */
 
 /** A fold with more terms is cut off; the reader then says so. */
@@ -124,8 +125,12 @@ export class ElementReader {
     this.unknown = unknown;
     /** @type {Map<string, number | undefined>} */
     this.known = new Map();
+    /** What was read last. @type {{key: string, cells: Read[], cut: boolean} | null} */
+    this.last = null;
     this.steps = 0;
     this.cut = false;
+    /** @type {number[][]} the sizes of tensors and lines of which cells were read */
+    this.allSizes = [];
   }
 
   /** How many numbers a letter runs over. @param {Letter} letter */
@@ -185,7 +190,7 @@ export class ElementReader {
   }
 
   /**
-   * The places of a fold's terms, with whether their conditions hold.
+   * The places of a fold's terms, one after the other in the same object, with whether their conditions hold.
    * @param {Scalar} fold @param {Place} at @returns {Generator<[Place, boolean | undefined]>}
    */
   *places(fold, at) {
@@ -193,10 +198,11 @@ export class ElementReader {
     const sizes = letters.map((one) => this.size(one));
     const count = sizes.reduce((a, b) => a * b, 1);
     if (count > MOST_TERMS) this.cut = true;
+    const place = { ...at };
+    for (const [letter] of letters) place[letter] = 0;
     for (let n = 0; n < Math.min(count, MOST_TERMS); n++) {
-      const place = { ...at };
-      for (let i = letters.length - 1, rest = n; i >= 0; rest = Math.floor(rest / sizes[i]), i--) place[letters[i][0]] = rest % sizes[i];
       yield [place, this.hold(fold[3], place)];
+      for (let i = letters.length - 1; i >= 0 && ++place[letters[i][0]] === sizes[i]; i--) place[letters[i][0]] = 0;
     }
   }
 
@@ -204,23 +210,34 @@ export class ElementReader {
 
   /** The cells that an element of a line reads, each once. @param {number} line its number @param {number[]} index @returns {Read[]} */
   reads(line, index) {
-    /** @type {Map<string, Read>} */
+    const key = `${line}:${index}`;
+    this.steps = 0;
+    this.cut = this.last?.key === key && this.last.cut;
+    if (this.last?.key === key) return this.last.cells;
+    /** @type {Found} */
     const found = new Map();
     const of = this.form.lines[line];
-    this.cut = false;
-    this.steps = 0;
     const scalar = this.formula(of, index);
     if (scalar !== undefined) this.walk(scalar, this.letters(of, index), "read", found);
-    return [...found.values()];
+    this.last = { key, cells: [...found.values()], cut: this.cut };
+    return this.last.cells;
   }
 
-  /** @param {Scalar} e @param {Place} at @param {How} how @param {Map<string, Read>} found */
+  /** Other values are known: nothing that was found stays. */
+  renew() {
+    this.known.clear();
+    this.last = null;
+  }
+
+  /** @param {Scalar} e @param {Place} at @param {How} how @param {Found} found */
   walk(e, at, how, found) {
     if (!Array.isArray(e) || e[0] === "#" || e[0] === "$") return;
     if (typeof e[0] === "number") {
-      const index = e.slice(1).map((one) => this.lookedUp(one, at, how, found));
+      /** @type {number[]} */
+      const index = [];
+      for (let i = 1; i < e.length; i++) index.push(this.lookedUp(e[i], at, how, found));
       const known = index.every((one) => one === one);
-      const key = e[0] + ":" + index;
+      const key = this.cellKey(e[0], index);
       const before = found.get(key);
       if (!before || before.how !== "read") found.set(key, { of: e[0], index, how: known || how !== "read" ? how : "maybe" });
     } else if (e[0] === "fold") {
@@ -239,12 +256,23 @@ export class ElementReader {
     else if (!this.isZero(e, at)) for (const part of e.slice(e[0] === "f" ? 2 : 1)) this.walk(part, at, how, found);
   }
 
-  /** Whether a scalar is a product that is 0 whatever is read: a factor that reads nothing is 0. @param {Scalar} e @param {Place} at */
-  isZero(e, at) {
-    return Array.isArray(e) && e[0] === "*" && factorsOf(e).some((one) => !readsSomething(one) && this.value(one, at) === 0);
+  /** What tells a cell from all others: a number where it is one of its tensor. @param {number} of @param {number[]} index */
+  cellKey(of, index) {
+    const sizes = (this.allSizes[of] ??= this.sizes(of));
+    let key = 0;
+    for (let axis = 0; axis < index.length; axis++) {
+      if (!(index[axis] >= 0 && index[axis] < sizes[axis])) return `${of}:${index}`;
+      key = key * sizes[axis] + index[axis];
+    }
+    return key * (this.first + this.form.lines.length) + of;
   }
 
-  /** An index, and what it looks up. @param {Index} index @param {Place} at @param {How} how @param {Map<string, Read>} found */
+  /** Whether a scalar is a product that is 0 whatever is read: a factor that reads nothing is 0. @param {Scalar} e @param {Place} at */
+  isZero(e, at) {
+    return fixedFactors(e).some((one) => this.value(one, at) === 0);
+  }
+
+  /** An index, and what it looks up. @param {Index} index @param {Place} at @param {How} how @param {Found} found */
   lookedUp(index, at, how, found) {
     if (Array.isArray(index)) {
       for (let i = 2; i < index.length; i += 2) {
@@ -254,7 +282,7 @@ export class ElementReader {
     return this.index(index, at);
   }
 
-  /** What conditions read until one fails. @param {any[]} conditions @param {Place} at @param {How} how @param {Map<string, Read>} found */
+  /** What conditions read until one fails. @param {any[]} conditions @param {Place} at @param {How} how @param {Found} found */
   asked(conditions, at, how, found) {
     for (const one of conditions) {
       if (one[0] === "is") this.walk(one[1], at, how, found);
@@ -268,9 +296,9 @@ export class ElementReader {
     return conditions.every((one) => (one[0] === "in" && one[4] === 1) || this.hold([one], at) !== false);
   }
 
-  /** Cells of a scalar that lie outside their tensor. @param {Scalar} e @param {Place} at @param {Map<string, Read>} found */
+  /** Cells of a scalar that lie outside their tensor. @param {Scalar} e @param {Place} at @param {Found} found */
   outside(e, at, found) {
-    /** @type {Map<string, Read>} */
+    /** @type {Found} */
     const cells = new Map();
     this.walk(e, at, "padding", cells);
     for (const [key, cell] of cells) {
@@ -315,7 +343,11 @@ export class ElementReader {
     this.steps++;
     if (e[0] === "#") return e[1] === "inf" ? Infinity : e[1] === "-inf" ? -Infinity : NaN;
     if (e[0] === "$") return args[e[1]];
-    if (typeof e[0] === "number") return this.element(e[0], e.slice(1).map((one) => this.index(one, at)));
+    if (typeof e[0] === "number") {
+      const index = [];
+      for (let i = 1; i < e.length; i++) index.push(this.index(e[i], at));
+      return this.element(e[0], index);
+    }
     if (e[0] === "at") return this.index(e[1], at);
     if (e[0] === "if") {
       const holds = this.hold(e[1], at);
@@ -329,28 +361,44 @@ export class ElementReader {
       }
       return this.cut || values.includes(undefined) ? undefined : FOLDS[e[1]](values);
     }
-    const values = e.slice(e[0] === "f" ? 2 : 1).map((part) => this.value(part, at, args));
+    const values = [];
+    for (let i = e[0] === "f" ? 2 : 1; i < e.length; i++) values.push(this.value(e[i], at, args));
     if (values.includes(undefined)) return undefined;
     if (e[0] !== "f") return OPS[e[0]]?.(...values);
     const [name, body] = this.form.functions?.[e[1]] ?? [];
     return STABLE[name] ? STABLE[name](values[0]) : this.value(body, {}, values);
   }
 
-  /** The terms of a fold whose conditions hold, with their factors. @param {Scalar} fold @param {Place} at @returns {Term[]} */
-  terms(fold, at) {
+  /** The first terms of a fold whose conditions hold, with their factors, and how many there are. @param {Scalar} fold @param {Place} at @param {number} most @returns {{terms: Term[], count: number}} */
+  terms(fold, at, most) {
     const found = [];
     const factors = factorsOf(fold[4]);
-    for (const [place, holds] of this.places(fold, at)) {
-      if (holds === false || (this.isZero(fold[4], place) && fold[1] === "sum")) continue;
+    const all = !fold[3].length && !(fold[1] === "sum" && fixedFactors(fold[4]).length);
+    let count = 0;
+    for (const [now, holds] of this.places(fold, at)) {
+      if (all && count === most) return { terms: found, count: Math.min(fold[2].reduce((/** @type {number} */ a, /** @type {Letter} */ b) => a * this.size(b), 1), MOST_TERMS) };
+      if (holds === false || (this.isZero(fold[4], now) && fold[1] === "sum") || ++count > most) continue;
+      const place = { ...now };
       found.push({ place, factors: factors.map((one) => this.value(one, place)), value: this.value(fold[4], place) });
     }
-    return found;
+    return { terms: found, count };
   }
 }
 
 /** The factors of a product; the scalar itself if it is none. @param {Scalar} e @returns {Scalar[]} */
 export function factorsOf(e) {
   return Array.isArray(e) && e[0] === "*" ? e.slice(1).flatMap(factorsOf) : [e];
+}
+
+/** @type {WeakMap<Scalar, Scalar[]>} */
+const FIXED = new WeakMap();
+
+/** The factors of a product that read nothing; none of what is no product. @param {Scalar} e @returns {Scalar[]} */
+function fixedFactors(e) {
+  if (!Array.isArray(e) || e[0] !== "*") return [];
+  let found = FIXED.get(e);
+  if (!found) FIXED.set(e, (found = factorsOf(e).filter((one) => !readsSomething(one))));
+  return found;
 }
 
 /** Whether the value of a scalar depends on an element. @param {Scalar} e @returns {boolean} */

@@ -68,3 +68,8 @@ export function onlyCopies(e, first) {
   if (!Array.isArray(e)) return false;
   return e[0] === "if" ? e.slice(2).some((part) => onlyCopies(part, first)) : typeof e[0] === "number" && e[0] >= first;
 }
+
+/** Whether cells that a scalar reads may lie outside their tensor: a letter alone, or a number, is always a place in it. @param {any} e @returns {boolean} */
+export function mayPad(e) {
+  return Array.isArray(e) && (typeof e[0] === "number" ? e.slice(1).some(Array.isArray) : e.some(mayPad));
+}

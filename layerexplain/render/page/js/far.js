@@ -10,6 +10,8 @@
 const NAME = 11;
 /** Blocks of so many pixels have a name beside them. */
 const LEAST_HEIGHT = 7;
+/** Lanes of so many pixels say the shape of what goes along them. */
+export const LEAST_LANE = 60;
 /** In less room than this many pixels there is no name. */
 const LEAST_NAME = 60;
 
@@ -40,7 +42,8 @@ export function paintFar(picture, view, look, ratio, height) {
     pen.textAlign = "left";
     picture.write(picture.titleOf(item), x(item.x) + 5, y(item.y) + NAME + 2, item.w * wide - 10);
   }
-  for (const kind of picture.kindsOfLines(picture.seenLines(top, bottom), look)) {
+  const lines = picture.seenLines(top, bottom);
+  for (const kind of picture.kindsOfLines(lines, look)) {
     pen.beginPath();
     for (const { points } of kind.lines) {
       pen.moveTo(x(points[0]), y(points[1]));
@@ -59,8 +62,10 @@ export function paintFar(picture, view, look, ratio, height) {
     if (place !== before || look.active === item) block(picture, item, look, x, y, wide, view.scale);
     before = place;
   }
+  const lanes = lanesOf(lines, x, y, LEAST_LANE);
   pen.textAlign = "left";
-  for (const item of seen) name(picture, item, x, y, wide, view.scale);
+  for (const item of seen) name(picture, item, x, y, wide, view.scale, lanes);
+  skipShapes(picture, lanes, NAME - 1);
 }
 
 /**
@@ -99,6 +104,61 @@ function block(picture, item, look, x, y, wide, scale) {
   pen.strokeRect(left - 1, y(item.y) - 1, w + 2, h + 2);
 }
 
+/** @typedef {{x: number, top: number, bottom: number, from: Item}} Lane where a line passes by other boxes */
+
+/**
+ * The lanes of lines that pass by other boxes.
+ * @param {import("./placing.js").Drawing["lines"]} lines
+ * @param {(at: number) => number} x
+ * @param {(at: number) => number} y
+ * @param {number} least the shortest one that counts
+ */
+export function lanesOf(lines, x, y, least) {
+  /** @type {Lane[]} */
+  const found = [];
+  for (const { from, points } of lines) {
+    if (points.length < 8) continue;
+    let lane = -1;
+    let tall = least;
+    for (let at = 0; at + 3 < points.length; at += 2) {
+      const length = y(points[at + 3]) - y(points[at + 1]);
+      if (points[at] === points[at + 2] && length >= tall) [lane, tall] = [at, length];
+    }
+    if (lane >= 0) found.push({ x: x(points[lane]), top: y(points[lane + 1]), bottom: y(points[lane + 3]), from });
+  }
+  return found;
+}
+
+/** Where a text may begin at a height: right of the lanes that are near there. @param {Lane[]} lanes @param {number} left @param {number} at @param {number} apart */
+function besideLanes(lanes, left, at, apart) {
+  const near = lanes.filter((one) => one.top <= at && one.bottom >= at && one.x > left - apart).map((one) => one.x).sort((a, b) => a - b);
+  return near.reduce((from, lane) => (lane < from + 4 * apart ? Math.max(from, lane + apart) : from), left);
+}
+
+/**
+ * The shapes of what goes along lanes, at the bends where they begin.
+ * @param {Picture} picture
+ * @param {Lane[]} lanes
+ * @param {number} size of the letters
+ */
+export function skipShapes(picture, lanes, size) {
+  const { pen, colours } = picture;
+  pen.font = picture.plain(size);
+  pen.textAlign = "left";
+  /** @type {Set<Item>} */
+  const told = new Set();
+  for (const { x, top, from } of lanes) {
+    if (!from.box.makes || told.has(from)) continue;
+    told.add(from);
+    const left = besideLanes(lanes, x + size / 2, top, size / 2);
+    pen.strokeStyle = colours.paper;
+    pen.lineWidth = size / 4;
+    pen.strokeText(from.box.makes, left, top + 0.35 * size);
+    pen.fillStyle = colours.quiet;
+    pen.fillText(from.box.makes, left, top + 0.35 * size);
+  }
+}
+
 /**
  * The name of a box at the right of its block, where it does not reach the next one.
  * @param {Picture} picture
@@ -107,14 +167,16 @@ function block(picture, item, look, x, y, wide, scale) {
  * @param {(at: number) => number} y
  * @param {number} wide
  * @param {number} scale
+ * @param {Lane[]} lanes
  */
-function name(picture, item, x, y, wide, scale) {
+function name(picture, item, x, y, wide, scale, lanes) {
   if (item.box.port || item.h * scale < LEAST_HEIGHT) return;
   const { pen, colours } = picture;
   pen.font = picture.plain(NAME);
   const w = Math.max((picture.blocks.get(item) || item.w) * wide, 2);
-  const left = x(item.x + item.w / 2) + w / 2 + 7;
-  const room = Math.min((picture.rooms.get(item) ?? Infinity) * wide - w / 2 - 12, picture.across - left - 4);
+  const beside = x(item.x + item.w / 2) + w / 2 + 7;
+  const left = besideLanes(lanes, beside, y(item.y) + (item.h * scale) / 2, 6);
+  const room = Math.min((picture.rooms.get(item) ?? Infinity) * wide - w / 2 - 12, picture.across - beside - 4) - (left - beside);
   const title = picture.titleOf(item);
   const text = [`${title}  ${item.box.copies ? "" : item.box.lines[1] || ""}`, title].find((one) => pen.measureText(one).width <= room)
     ?? (room > LEAST_NAME ? picture.fitted(title, room) : "");

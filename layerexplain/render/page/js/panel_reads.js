@@ -127,7 +127,7 @@ export class ReadsView {
 
   /** Shows the numbers of another run. */
   renew() {
-    this.reader.known.clear();
+    this.reader.renew();
     this.renewing = true;
     this.update(true);
     this.renewing = false;
@@ -282,7 +282,7 @@ export class ReadsView {
       grid.show({ sizes, axes, slice, reach, around, room: rooms.get(of) ?? width, tall: this.tall(of), numbers: this.numbers && this.shows(of) }, stay);
       /** @type {Map<string, string>} */
       const lit = new Map();
-      for (const one of own) for (const index of everyPlace(one.index, sizes)) lit.set(index.join(), one.how);
+      for (const one of own) for (const index of everyPlace(one.index, sizes)) if (grid.inSight(index)) lit.set(index.join(), one.how);
       const largest = this.numbers || this.values.known ? this.largest(grid, of) : 0;
       grid.paint((index) => {
         const outside = index.some((one, axis) => one < 0 || one >= sizes[axis]);

@@ -1,5 +1,6 @@
 // The values of a run: outputs as pictures, the spread of each weight.
 
+import { bytesOf } from "./bytes.js";
 import { make } from "./dom.js";
 import { numberText } from "./element_words.js";
 import { tilesCanvas, tilesFigure, tilesOf } from "./tiles.js";
@@ -89,7 +90,7 @@ function weightSpreads(layer, data) {
 
 /** @param {any} picture @returns {Tiles} */
 function coded(picture) {
-  const bytes = Uint8Array.from(atob(picture.data), (one) => one.charCodeAt(0));
+  const bytes = bytesOf(picture.data);
   const values = Float32Array.from(bytes, (one) => (one === 255 ? NaN : picture.low + (one / 254) * (picture.high - picture.low)));
   return { values, count: picture.tiles, rows: picture.rows, columns: picture.columns, label: "" };
 }

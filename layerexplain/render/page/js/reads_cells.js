@@ -1,5 +1,6 @@
 // The cells that the chosen element reads: of the line's formula, or of the inputs through all lines.
 
+import { mayPad } from "./element_uses.js";
 import { throughLines } from "./run/reach.js";
 
 /** @typedef {import("./panel_reads.js").ReadsView} ReadsView */
@@ -32,7 +33,7 @@ export function paddingOf(view) {
   const found = new Map();
   const ends = [view.sizes.map(() => 0), view.sizes.map((size) => size - 1)];
   for (const of of view.tensors) found.set(of, view.reader.sizes(of).map((size) => [0, size]));
-  for (const end of view.through ? [] : ends) {
+  for (const end of view.through || !mayPad(view.form.lines[view.line].value) ? [] : ends) {
     for (const read of view.reader.reads(view.line, end)) {
       read.index.forEach((at, axis) => {
         const reach = found.get(read.of)?.[axis];

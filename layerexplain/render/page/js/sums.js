@@ -1,6 +1,6 @@
 // The chosen element in numbers: each sum term by term, then the formula with the sums put in.
 
-import { button, make, table } from "./dom.js";
+import { button, count, make, table } from "./dom.js";
 import { factorsOf, valuesIn } from "./element.js";
 import { filledText, numberText, placeText } from "./element_words.js";
 
@@ -32,12 +32,12 @@ export function sumsOf(element, view, at) {
   const result = numberText(value);
   element.append(make("p", "sumsresult", `${place} = ${worked === result ? "" : `${worked} = `}`, make("b", "", result)));
   let listed = 0;
-  for (const part of parts) {
+  parts.forEach((part, number) => {
     if (part[0] === "fold" && listed < 4) {
-      element.append(termsOf(part, view, at));
+      element.append(termsOf(part, view, at, values[number]));
       listed++;
     }
-  }
+  });
 }
 
 /** `0.9 - 0.3` for `0.9 + -0.3`, and brackets around a factor below 0. @param {string} text */
@@ -46,16 +46,17 @@ function withSigns(text) {
   return signed.replace(/(·|\/ )(-[\d.∞]+(?:e[+-]?\d+)?)/g, "$1($2)");
 }
 
-/** A fold term by term. @param {any} fold @param {View} view @param {Record<string, number>} at */
-function termsOf(fold, view, at) {
-  const terms = view.reader.terms(fold, at);
+/** A fold term by term. @param {any} fold @param {View} view @param {Record<string, number>} at @param {any} folded its value */
+function termsOf(fold, view, at, folded) {
+  const first = view.reader.terms(fold, at, FIRST_TERMS);
+  const total = first.count;
   const parts = factorsOf(fold[4]);
-  const folded = numberText(view.reader.value(fold, at));
-  const title = `${FOLD_NAMES[fold[1]]} of ${terms.length.toLocaleString("en-US")} term${terms.length === 1 ? "" : "s"}: ${folded}`;
+  const title = `${FOLD_NAMES[fold[1]]} of ${count(total)} term${total === 1 ? "" : "s"}: ${numberText(folded)}`;
   const box = make("details", "sumsterms", make("summary", "", title));
   box.open = true;
   const fill = (/** @type {number} */ most) => {
-    const rows = terms.slice(0, most).map(({ place, factors, value }) => {
+    const { terms } = most === FIRST_TERMS ? first : view.reader.terms(fold, at, most);
+    const rows = terms.map(({ place, factors, value }) => {
       const cells = factors.map((one, i) => `${elementName(parts[i], view, place)}${numberText(one)}`);
       return [...cells, ...(parts.length > 1 ? [numberText(value)] : [])];
     });
@@ -65,9 +66,9 @@ function termsOf(fold, view, at) {
       row.addEventListener("pointerenter", () => view.mark(parts.filter(isRead).map((part) => [part[0], indexOf(part, view, terms[i].place)])));
       row.addEventListener("pointerleave", () => view.mark([]));
     });
-    const rest = Math.min(terms.length, ALL_TERMS);
-    const more = most < rest ? [button(rest === terms.length ? `all ${rest} terms` : `the first ${rest} terms`, () => fill(rest))] : [];
-    const left = most >= rest && rest < terms.length ? [make("p", "quiet", `${(terms.length - rest).toLocaleString("en-US")} more terms are in the sum.`)] : [];
+    const rest = Math.min(total, ALL_TERMS);
+    const more = most < rest ? [button(rest === total ? `all ${rest} terms` : `the first ${rest} terms`, () => fill(rest))] : [];
+    const left = most >= rest && rest < total ? [make("p", "quiet", `${count(total - rest)} more terms are in the sum.`)] : [];
     box.replaceChildren(make("summary", "", title), shown, ...more, ...left);
   };
   fill(FIRST_TERMS);

@@ -1,5 +1,7 @@
 // The values of a run that are in the page: arrays of float32, decoded when they are first asked for.
 
+import { bytesOf } from "./bytes.js";
+
 /** @typedef {{shape: number[], kind: string, data: string}} PackedArray base64 of little-endian numbers */
 /** @typedef {{shape: number[], strides: number[], values: ArrayLike<number>, offset?: number, places?: ArrayLike<number>[]}} OpenArray `places`: 1 for each place of an axis that counts */
 
@@ -10,7 +12,7 @@ const openArrays = new WeakMap();
 export function openArray(packed) {
   let found = openArrays.get(packed);
   if (!found) {
-    const bytes = Uint8Array.from(atob(packed.data), (one) => one.charCodeAt(0));
+    const bytes = bytesOf(packed.data);
     const values = packed.kind === "b" ? bytes : packed.kind === "i" ? new Int32Array(bytes.buffer) : new Float32Array(bytes.buffer);
     const strides = packed.shape.map((_, axis) => packed.shape.slice(axis + 1).reduce((a, b) => a * b, 1));
     openArrays.set(packed, (found = { shape: packed.shape, strides, values }));

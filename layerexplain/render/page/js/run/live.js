@@ -2,6 +2,7 @@
 
 import { button, make } from "../dom.js";
 import { placeText } from "../element_words.js";
+import { contributions, gradientsOf } from "./contributions.js";
 import { exampleChoice, inputWidget } from "./inputs.js";
 import { outputViews } from "./outputs.js";
 import { Program, addressOf } from "./program.js";
@@ -37,12 +38,14 @@ export class Live {
     this.view = null;
     /** @type {Map<number, import("./reach.js").Places> | null} what the element depends on that was asked for, by tensors */
     this.reach = null;
-    this.reachWords = make("p", "playreach");
+    this.reachWords = make("div", "playreach");
     this.busy = false;
     this.dirty = false;
     /** @type {(() => void)[]} who waits for the model to be idle */
     this.queue = [];
     this.drawn = false;
+    /** The call that was asked for last. @type {{layer: any, call: number, at: number, found: RunCall} | null} */
+    this.last = null;
     /** @type {{buffer: import("./tree.js").Buffer, at: number, value: number}[]} weights as they were before they were changed */
     this.before = [];
   }
@@ -123,9 +126,14 @@ export class Live {
 
   /** The calls of a layer that have run, by their numbers. @param {any} layer its entry in the data @param {number} call @returns {RunCall | undefined} */
   callOf(layer, call) {
-    if (!this.hasRun) return undefined;
-    const at = this.data.layers.indexOf(layer);
-    return this.program?.calls.find((one) => one.layer === at && one.call === call && !one.refusal);
+    const calls = this.hasRun && this.program?.calls;
+    if (!calls) return undefined;
+    const { last } = this;
+    if (last && last.layer === layer && last.call === call && calls[last.at] === last.found) return last.found;
+    const of = this.data.layers.indexOf(layer);
+    const at = calls.findIndex((one) => one.layer === of && one.call === call && !one.refusal);
+    if (at >= 0) this.last = { layer, call, at, found: calls[at] };
+    return calls[at];
   }
 
   /** Shows what an element depends on, through all layers; without one, everything again. @param {number} [tensor] @param {number[]} [index] @param {string} [name] */
@@ -133,7 +141,8 @@ export class Live {
     const { program } = this;
     const reach = tensor === undefined || !program || !this.hasRun ? null : reachOf(program, tensor, index);
     const inputs = this.about.inputs.map((one, at) => reachedWords(reach?.get(at), one.shape, one.name));
-    this.light(reach, reach ? `${placeText(name, index)} depends on at most ${inputs.join(", ")}; what it does not depend on is grey. ` : "");
+    this.light(reach, reach ? `${placeText(name, index)} depends on at most ${inputs.join(", ")}; what it does not depend on is grey. ` : "",
+      reach && program && tensor !== undefined ? contributions(this, program, tensor, index, name) : null);
   }
 
   /** Shows what a number touches, through all layers: the model runs with none in its place, and what becomes none hangs on it. @param {number} tensor @param {number[]} index @param {string} name */
@@ -167,10 +176,15 @@ export class Live {
     if (this.dirty) this.start();
   }
 
-  /** Lights what is reached, in the graph, in the inputs and in what layers give. @param {Map<number, import("./reach.js").Places> | null} reach @param {string} words */
-  light(reach, words) {
+  /** The gradients of an element by what it depends on, by tensors. @param {number} tensor @param {number[]} index */
+  async gradients(tensor, index) {
+    return gradientsOf(await this.ready, tensor, index, () => false);
+  }
+
+  /** Lights what is reached, in the graph, in the inputs and in what layers give. @param {Map<number, import("./reach.js").Places> | null} reach @param {string} words @param {HTMLElement | null} [more] */
+  light(reach, words, more = null) {
     this.reach = reach;
-    this.reachWords.replaceChildren(...(reach ? [words, button("Show all", () => this.showReach())] : []));
+    this.reachWords.replaceChildren(...(reach ? [words, button("Show all", () => this.showReach()), more ?? ""] : []));
     if (this.view) {
       this.view.look.found = reach && this.reachedCalls(reach);
       this.view.redraw();

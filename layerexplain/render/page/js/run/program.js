@@ -1,8 +1,9 @@
 // Runs the model of a page: its calls one after the other, in slices, anew with each change of an input.
 
+import { nextSlice } from "../bytes.js";
 import { compiledCall } from "./lines.js";
 import { CannotRun } from "./tree.js";
-import { packedBuffer } from "./weights.js";
+import { packedBuffer, SLICE } from "./weights.js";
 
 /** @typedef {import("./tree.js").Buffer} Buffer */
 /** @typedef {import("./tree.js").Source} Source */
@@ -14,8 +15,6 @@ import { packedBuffer } from "./weights.js";
  */
 /** @typedef {{layer: number, call: number, form: number | string, steps: (() => void)[], buffers: Map<number, Buffer>, refusal: string, first: number, gives: number, reads: (number | null)[], weights: number[]}} RunCall */
 
-/** The page goes on after so many milliseconds of computing. */
-const SLICE = 8;
 /** The numbers of all layers take at most so many bytes. */
 const MOST_BYTES = 100e6;
 
@@ -163,15 +162,6 @@ export class Program {
 /** @param {Buffer} buffer @param {number[]} index */
 export function addressOf(buffer, index) {
   return index.reduce((at, one, axis) => at + one * buffer.strides[axis], buffer.offset);
-}
-
-/** Lets the page draw and hear its reader. @returns {Promise<void>} */
-function nextSlice() {
-  return new Promise((resolve) => {
-    const channel = new MessageChannel();
-    channel.port1.onmessage = () => resolve();
-    channel.port2.postMessage(null);
-  });
 }
 
 /** @param {import("../element.js").Form} form @param {number} of @returns {Source} */

@@ -1,8 +1,12 @@
 // The weights of a model as they stand in the page: float32 and half precision, in planes of bytes (run/page_program.py).
 
-import { byId } from "../dom.js";
+import { nextSlice, unpacked } from "../bytes.js";
 
 /** @typedef {import("./tree.js").Buffer} Buffer */
+
+/** So many numbers are decoded at once, and the page goes on after so many milliseconds. */
+const AT_ONCE = 1 << 17;
+export const SLICE = 8;
 
 /** @param {number[]} sizes @param {Float64Array} values @returns {Buffer} */
 export function packedBuffer(sizes, values) {
@@ -12,34 +16,46 @@ export function packedBuffer(sizes, values) {
 /** @param {[number[], number][]} table the shape of each, and whether it is in half precision @returns {Promise<Buffer[]>} */
 export async function readWeights(table) {
   if (!table.length) return [];
-  const packed = Uint8Array.from(atob(byId("weights").textContent || ""), (sign) => sign.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
-  const count = (/** @type {number} */ half) => table.reduce((sum, [sizes, own]) => sum + (own === half ? sizes.reduce((a, b) => a * b, 1) : 0), 0);
-  const [singles, halves] = [count(0), count(1)];
-  const single = new Float32Array(joined(bytes.subarray(0, 4 * singles), singles, 4).buffer);
-  const half = new Uint16Array(joined(bytes.subarray(4 * singles), halves, 2).buffer);
+  const bytes = new Uint8Array(await unpacked("weights").arrayBuffer());
+  const counts = [0, 0];
+  for (const [sizes, half] of table) counts[half] += sizes.reduce((a, b) => a * b, 1);
+  const planes = [bytes.subarray(0, 4 * counts[0]), bytes.subarray(4 * counts[0])];
   const places = [0, 0];
-  return table.map(([sizes, own]) => {
-    const size = sizes.reduce((a, b) => a * b, 1);
-    const from = places[own];
-    places[own] += size;
-    const values = own ? Float64Array.from(half.subarray(from, from + size), halfValue) : Float64Array.from(single.subarray(from, from + size));
-    return packedBuffer(sizes, values);
-  });
+  const found = [];
+  let begin = performance.now();
+  for (const [sizes, half] of table) {
+    const values = new Float64Array(sizes.reduce((a, b) => a * b, 1));
+    for (let from = 0; from < values.length; from += AT_ONCE) {
+      const part = values.subarray(from, from + AT_ONCE);
+      (half ? fillHalves : fillSingles)(part, planes[half], counts[half], places[half] + from);
+      if (performance.now() - begin < SLICE) continue;
+      await nextSlice();
+      begin = performance.now();
+    }
+    places[half] += values.length;
+    found.push(packedBuffer(sizes, values));
+  }
+  return found;
 }
 
-/** Numbers whose bytes stand in planes, each whole. @param {Uint8Array} planes @param {number} count @param {number} width @returns {Uint8Array} */
-function joined(planes, count, width) {
-  const made = new Uint8Array(count * width);
-  for (let plane = 0; plane < width; plane++) for (let i = 0; i < count; i++) made[i * width + plane] = planes[plane * count + i];
-  return made;
+/** @typedef {(values: Float64Array, planes: Uint8Array, count: number, from: number) => void} Fills fills values with those of `count` numbers in planes of bytes, from one on */
+
+/** @type {Fills} */
+function fillSingles(values, planes, count, from) {
+  const bits = new Uint32Array(values.length);
+  for (let plane = 0; plane < 4; plane++) for (let i = 0, at = plane * count + from; i < bits.length; i++) bits[i] |= planes[at + i] << (8 * plane);
+  values.set(new Float32Array(bits.buffer));
 }
 
-/** A number in half precision by its bits. @param {number} bits */
-function halfValue(bits) {
-  const [sign, exponent, rest] = [bits & 0x8000 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
-  if (!exponent) return sign * rest * 2 ** -24;
-  if (exponent === 31) return rest ? NaN : sign * Infinity;
-  return sign * (1 + rest / 1024) * 2 ** (exponent - 15);
+/** @type {Fills} */
+function fillHalves(values, planes, count, from) {
+  const bits = new Uint32Array(1);
+  const single = new Float32Array(bits.buffer);
+  for (let i = 0; i < values.length; i++) {
+    const high = planes[count + from + i];
+    // As a number in single precision, whose exponent begins 112 lower.
+    bits[0] = ((high & 127) << 21) | (planes[from + i] << 13);
+    const value = (high & 124) === 124 ? (bits[0] & 0x7fffff ? NaN : Infinity) : single[0] * 2 ** 112;
+    values[i] = high & 128 ? -value : value;
+  }
 }

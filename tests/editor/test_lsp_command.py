@@ -1,0 +1,81 @@
+"""`layerexplain lsp` where pygls is missing, and what of the language server needs no pygls: settings and moved lines."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from layerexplain.cli.main import program
+from layerexplain.editor.settings import Settings, settings_of, values_in
+from layerexplain.editor.texts import Cell, moved_line, text_of
+
+
+def test_without_pygls_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [one for one in sys.modules if one.partition(".")[0] in ("pygls", "lsprotocol")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "layerexplain.editor.server", raising=False)
+    monkeypatch.setitem(sys.modules, "pygls", None)
+    monkeypatch.setitem(sys.modules, "lsprotocol", None)
+    result = CliRunner().invoke(program, ["lsp"])
+    assert result.exit_code == 2
+    assert result.output.endswith("Error: lsp needs pygls: pip install 'layerexplain[editor]'\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("# layerexplain: n_hidden=128, input=28,28,1\n", {"n_hidden": "128", "input": "28,28,1"}),
+        ("x = 1\n    #layerexplain: a.b = 3 , c=(None, 4)", {"a.b": "3", "c": "(None, 4)"}),
+        ("# layerexplain: a=1\n# layerexplain: b=2, a=3", {"a": "3", "b": "2"}),
+        ("x = 1  # layerexplain: a=1", {}),
+        ("# layerexplain: nothing\n# layerexplain:", {}),
+    ],
+)
+def test_values_in_comments(text: str, values: dict[str, str]) -> None:
+    assert values_in(text) == values
+
+
+@pytest.mark.parametrize(
+    "sent", [None, 3, [], {"layerexplain": 3}, {"hints": 3, "values": []}, {"hints": {"macs": "yes"}}]
+)
+def test_settings_that_are_none_change_nothing(sent: object) -> None:
+    before = Settings(macs=True, values={"a": "1"})
+    assert settings_of(sent, before) == before
+
+
+BEFORE = ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("after", "lines"),
+    [
+        (["a", "b", "c", "d"], [0, 1, 2, 3]),
+        (["x", "a", "b", "c", "d"], [1, 2, 3, 4]),
+        (["a", "b", "x", "c", "d"], [0, 1, 3, 4]),
+        (["a", "x", "c", "d"], [0, None, 2, 3]),
+        (["a", "d"], [0, None, None, 1]),
+        (["a", "b", "c", "d", "x"], [0, 1, 2, 3]),
+        (["a", "b", "c"], [0, 1, 2, None]),
+        ([], [None] * 4),
+    ],
+)
+def test_lines_move_with_an_edit(after: list[str], lines: list[int | None]) -> None:
+    assert [moved_line(BEFORE, after, line) for line in range(4)] == lines
+
+
+def test_lines_end_as_an_editor_ends_them() -> None:
+    assert Cell("", "a\r\nb\x0cc\u2028d\re\n").lines == ["a", "b\x0cc\u2028d", "e", ""]
+
+
+def test_a_cell_is_found_by_what_places_call_it() -> None:
+    notebook = text_of("file:///n.ipynb", "/n.ipynb", [Cell("one", "# A", False), Cell("two", "x = 1")])
+    assert [notebook.cell_of(file) for file in ("cell 2", "/n.ipynb:cell 1", "other.py", "cell 3")] == [
+        "cell 2",
+        "cell 1",
+        None,
+        None,
+    ]
+    script = text_of("file:///s.py", "/s.py", [Cell("file:///s.py", "x = 1")])
+    assert [script.cell_of(file) for file in ("", None, "/s.py", "other.py")] == ["", "", "", None]

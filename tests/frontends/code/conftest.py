@@ -1,0 +1,15 @@
+"""What tests of the code reader share."""
+
+from __future__ import annotations
+
+import pytest
+
+from layerexplain.frontends.code import bounds
+from tests.support.large_programs import a_twentieth
+
+
+@pytest.fixture
+def small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A twentieth of the bounds of the reader, within which `at_most(MOST_CALLS)` functions are called."""
+    for bound, most in a_twentieth().items():
+        monkeypatch.setattr(bounds, bound, most)

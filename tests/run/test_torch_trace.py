@@ -1,0 +1,139 @@
+"""Values of PyTorch code: the formulas on weights of a .safetensors file, against PyTorch and arithmetic written out."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import layerexplain
+from layerexplain.cli.main import program
+from layerexplain.errors import LayerExplainError
+from tests.support.safetensors_files import safetensors_bytes
+from tests.support.torch_programs import HEAD, PROGRAMS
+
+needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+
+CODE = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block = nn.Sequential(nn.Linear(5, 3), nn.ReLU())
+        self.scale = nn.Parameter(torch.ones(3))
+
+    def forward(self, x):
+        return self.block(x) * self.scale + torch.tensor([2.0, 3.0, 5.0])
+"""
+
+
+def run(*arguments: str, input: str | None = None) -> Result:
+    return CliRunner().invoke(program, arguments, input=input)
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> tuple[Path, dict[str, Any], Path]:
+    random = np.random.default_rng(7)
+    shapes = {"block.0.weight": (3, 5), "block.0.bias": (3,), "scale": (3,)}
+    arrays = {name: random.normal(size=shape).astype("float32") for name, shape in shapes.items()}
+    (tmp_path / "net.py").write_text(CODE)
+    (tmp_path / "net.safetensors").write_bytes(safetensors_bytes(arrays))
+    return tmp_path / "net.py", arrays, tmp_path / "net.safetensors"
+
+
+def test_values_are_those_of_the_weights_of_a_file(net: tuple[Path, dict[str, Any], Path]) -> None:
+    source, stored, weights = net
+    x = np.random.default_rng(11).normal(size=(2, 5)).astype("float32")
+    traced = layerexplain.trace(source, x, weights=weights)
+    hidden = np.maximum(x @ stored["block.0.weight"].T + stored["block.0.bias"], 0)
+    np.testing.assert_allclose(traced.outputs[0], hidden * stored["scale"] + [2, 3, 5], rtol=1e-5)
+    np.testing.assert_allclose(traced["block.1"], hidden, rtol=1e-5)
+    assert traced.weights == "of the file"
+
+
+def test_the_command_takes_sizes_and_a_file_of_weights(net: tuple[Path, dict[str, Any], Path]) -> None:
+    source, stored, weights = net
+    given = ["trace", str(source), "--size", "5", "--input", "ones", "--weights", str(weights)]
+    found = run(*given, "block.0", "--at", "0,1", "--format", "json").output
+    assert f"{float(stored['block.0.weight'][1].sum() + stored['block.0.bias'][1]):.4f}"[:-1] in found
+    assert "weights of the file" in run(*given).output
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        (
+            "other.safetensors",
+            safetensors_bytes({"fc.weight": np.ones((3, 5), "float32")}),
+            "does not contain the weight 'weight'",
+        ),
+        (
+            "net.pth",
+            b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02",
+            r"safetensors.torch.save_file\(model.state_dict\(\)",
+        ),
+        ("other.py", CODE.encode(), "stores no weights that are read"),
+    ],
+)
+def test_a_file_without_the_weights_is_refused(
+    name: str, content: bytes, words: str, net: tuple[Path, dict[str, Any], Path], tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(LayerExplainError, match=words):
+        layerexplain.trace(net[0], np.ones((1, 5), "float32"), weights=tmp_path / name)
+
+
+def test_what_is_not_known_of_the_input_or_the_program_is_said(tmp_path: Path) -> None:
+    given = run("trace", "-", input=CODE)
+    assert given.exit_code == 1
+    assert "the shape of the input 'x' is unknown; give it with --size x=SHAPE" in given.output
+    with pytest.raises(LayerExplainError, match=r"its reading is open, .*: line \d+: "):
+        layerexplain.trace(CODE.replace("self.block(x)", "torch.never_heard(x)").encode(), np.ones((1, 5)))
+
+
+def test_steps_may_come_before_the_examples() -> None:
+    code = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.GRU(5, 3)
+
+    def forward(self, x):
+        return self.rnn(x)
+"""
+    traced = layerexplain.trace(code.encode(), np.ones((7, 2, 5), "float32"))
+    assert [one.shape for one in traced.outputs] == [(7, 2, 3), (1, 2, 3)]
+    shown = run("trace", "-", "--size", "7,5", "--batch", "2", "--format", "json", input=code)
+    assert '"shape": [7, 2, 5]' in shown.output
+
+
+@needs_torch
+@pytest.mark.torch
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_values_are_those_of_pytorch(name: str, tmp_path: Path) -> None:
+    import torch
+
+    code, shape, dtype = PROGRAMS[name]
+    names: dict[str, Any] = {}
+    exec(code, names)
+    model = names["Net"]().eval()
+    random = np.random.default_rng(13)
+    with torch.no_grad():
+        for key, tensor in model.state_dict().items():
+            if tensor.is_floating_point():
+                drawn = random.normal(size=tuple(tensor.shape)) * 0.3
+                tensor.copy_(torch.from_numpy(abs(drawn) + 0.2 if key.endswith("running_var") else drawn))
+        # As safetensors.torch.save_model writes it: what stands in several places is stored once.
+        once = {tensor.data_ptr(): key for key, tensor in reversed(model.state_dict(keep_vars=True).items())}
+        stored = {key: np.array(model.state_dict()[key].numpy(), order="C") for key in once.values()}
+        given = random.integers(0, 5, (2, *shape)) if dtype == "int64" else random.normal(size=(2, *shape))
+        given = given if dtype == "int64" else given.astype("float32")
+        wanted = model(torch.from_numpy(given))
+    (tmp_path / "net.py").write_text(code)
+    (tmp_path / "net.safetensors").write_bytes(safetensors_bytes(stored))
+    traced = layerexplain.trace(tmp_path / "net.py", given, weights=tmp_path / "net.safetensors")
+    for own, theirs in zip(traced.outputs, wanted if isinstance(wanted, tuple) else [wanted], strict=True):
+        np.testing.assert_allclose(own, theirs.numpy(), rtol=1e-4, atol=1e-3)
