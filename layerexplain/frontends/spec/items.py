@@ -200,9 +200,9 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
         if key in INPUT_KEYS and not (is_own and takes(item.declaration, key)):
             continue
         config[key] = _argument(key, node, maker.inside(item.type, key) if key in _HELD else maker)
-        if (kind := setting_kind(key)) and maker.check:
+        if (setting := setting_kind(key)) and maker.check:
             try:
-                config[key] = written_setting(item.type, key, kind, config[key])
+                config[key] = written_setting(item.type, key, setting, config[key])
             except ArgumentError as error:
                 maker.faults.keep(error.with_place(layer=name), node.line)
     if maker.check:
