@@ -42,7 +42,7 @@ def skipped_pixels(network: Network) -> Iterator[Found]:
     "certain",
     why="With -1 for the batch, PyTorch cuts the numbers of all examples into rows of the size that is given: the rows "
     "are no longer the examples, and the loss refuses them.",
-    fix="Write torch.flatten(x, 1), and give the Linear behind it the number of features that an example has.",
+    fix="Write torch.flatten(x, 1), and give the Linear after it the number of features that an example has.",
     source="torch.Tensor.view",
 )
 def examples_mixed(network: Network) -> Iterator[Found]:
