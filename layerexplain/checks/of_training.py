@@ -439,7 +439,9 @@ def class_loss_on_map(network: Network) -> Iterator[Found]:
     keras="warns on TensorFlow, in fit()",
 )
 def no_gradient(network: Network) -> Iterator[Found]:
-    if not network.model.outputs:  # the program ends at a fault before them
+    # A program may end at a fault before its outputs; and what a model of transformers leaves unread, as Llava does the
+    # last layer that sees the image, is how it is.
+    if not network.model.outputs or network.model.format == "hugging-face":
         return
     of_layer = grouped((lost.layer, lost) for lost in lost_weights(network))
     for layer, weights in of_layer.items():

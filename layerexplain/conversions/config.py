@@ -59,6 +59,24 @@ def to_config(model: Model, *, numbered: bool = False) -> Json:
     return _ConfigWriter(today).model(today, trace_model(model))
 
 
+def _frozen(written: Json) -> Json:
+    """Return the object of a layer whose layers inside are frozen as it is: Keras 3 hands on no flag of a file."""
+
+    def inside(value: Any) -> Any:
+        if isinstance(value, dict):
+            return _frozen(value) if _is_layer(value) else {key: inside(one) for key, one in value.items()}
+        return [inside(one) for one in value] if isinstance(value, list) else value
+
+    return {**written, "config": {**inside(written["config"]), "trainable": False}}
+
+
+def _is_layer(value: Json) -> bool:
+    """Return whether an object is that of a layer or a model, of which a flag says whether it is trained."""
+    home = str(value.get("module", ""))
+    is_layer = home in ("keras", "keras.layers") or home.startswith(("keras.src.models", "keras.src.applications"))
+    return is_layer and "config" in value and value["class_name"] != "InputLayer"
+
+
 class _ConfigWriter:
     """Writes a model in today's words, with those that are nested in it."""
 
@@ -130,8 +148,10 @@ class _ConfigWriter:
     def layer(self, layer: Layer, network: Network | None) -> Json:
         """Return the object of a layer, with the number that it has where it stands in several places."""
         number = self.objects.number(layer)
-        config = self._layer(layer, network)
-        return config if number is None else {**config, "shared_object_id": number}
+        written = self._layer(layer, network)
+        if written["config"].get("trainable") is False:
+            written = _frozen(written)
+        return written if number is None else {**written, "shared_object_id": number}
 
     def _layer(self, layer: Layer, network: Network | None) -> Json:
         if layer.model is not None:

@@ -52,8 +52,12 @@ class OneObject:
 
 
 def must_be_certain(model: Model) -> None:
-    """Raise LayerExplainError where the source does not say which of several layers an object is."""
+    """Raise LayerExplainError where the source does not say which of several layers an object is, or where it is one
+    parameter alone, which no other form says."""
     for one in model.shared:
+        if model.framework == "torch":
+            fact = f"its {one.steps[-1]} is that of '{step_text(one.same_as[0][:1])}', which is said in code alone"
+            raise LayerExplainError(fact, layer=step_text(one.steps[:1]))
         if len(one.same_as) > 1:
             names = " or ".join(f"'{step_text(steps)}'" for steps in one.same_as)
             raise LayerExplainError(

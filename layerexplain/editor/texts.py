@@ -86,7 +86,8 @@ class EditedText(NamedTuple):
         return name if name in self.cells else None
 
     def whole_line(self, cell: str, line: int) -> Extent:
-        """Return what is written in a line."""
+        """Return what is written in a line, of one behind the end in the last one."""
+        line = min(line, len(self.cells[cell].lines) - 1)
         text = self.line(cell, line)
         return Extent(cell, line, len(text) - len(text.lstrip()), line, len(text.rstrip()))
 

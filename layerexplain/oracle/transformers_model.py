@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ def verified_language_model(model: Model, asked: VerifyOptions) -> VerifyReport:
     names = [layer.name for layer in model.layers if layer.type != "InputLayer"]
     checks = tuple([_check(model, name, ours, outputs, asked.tolerance) for name in names])
     apart, reason = difference(ours.outputs[0], theirs, "transformers")
-    most = allowed_in_row(asked.tolerance, len(model.layers), _dtype(model))
+    most = allowed_in_row(asked.tolerance, len(model.layers), str(model.arguments.get("dtype", "float32")))
     from layerexplain.report import build
 
     report = build(model)
@@ -58,10 +58,6 @@ def verified_language_model(model: Model, asked: VerifyOptions) -> VerifyReport:
         whole=ValuesCheck(_status(apart, most, reason), apart, most, reason),
         parameters=Compared(report.totals.trainable, count),
     )
-
-
-def _dtype(model: Model) -> str:
-    return str(model.arguments.get("dtype", "float32"))
 
 
 def _status(apart: float, most: float, reason: str) -> Status:
@@ -149,18 +145,14 @@ def _check(model: Model, name: str, ours: Any, outputs: Mapping[str, Any], toler
     theirs = outputs.get(name, outputs.get(f"model.language_model.{inside}"))
     shapes = Compared((value.shape,), None if theirs is None else (theirs.shape,))
     is_more = layer.type in _MORE or (layer.type == "Linear" and layer.config.get("activation", "linear") != "linear")
-    if theirs is None or is_more:
+    status: Status = "not compared"
+    apart, most = None, tolerance
+    if is_more:
+        reason = "the module of this name computes only a part of the formula"
+    elif theirs is None:
         reason = "transformers has no module of this name that gives a tensor"
-        reason = "the module of this name computes only a part of the formula" if is_more else reason
-        return LayerCheck(
-            name, name, layer.type, 0, "not compared", shapes, Compared(None, None), None, tolerance, reason
-        )
-    apart, reason = difference(value, theirs, "transformers")
-    most = allowed_in_row(tolerance, _depth(model.layers, name))
-    return LayerCheck(
-        name, name, layer.type, 0, _status(apart, most, reason), shapes, Compared(None, None), apart, most, reason
-    )
-
-
-def _depth(layers: Sequence[Any], name: str) -> int:
-    return [layer.name for layer in layers].index(name) + 1
+    else:
+        apart, reason = difference(value, theirs, "transformers")
+        most = allowed_in_row(tolerance, [*model.layers_by_name].index(name) + 1)
+        status = _status(apart, most, reason)
+    return LayerCheck(name, name, layer.type, 0, status, shapes, Compared(None, None), apart, most, reason)

@@ -89,7 +89,7 @@ def parameters(row: LayerReport, weights: Iterable[Expr]) -> str:
     terms = [tuple([(str(name), size) for packed in leaf.attrs["axes"] for name, size in packed]) for leaf in weights]
     product = product_text(terms)
     text = f"{row.params:,}"
-    if product and product != text:
+    if product and product != text and not row.shared:
         text += f" = {product}"
     if row.trainable is not None and row.trainable < row.params:
         text += f", {row.trainable:,} trainable" if row.trainable else ", none trainable"

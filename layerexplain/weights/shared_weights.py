@@ -70,6 +70,8 @@ def with_shared_arrays(matched: MatchedWeights, network: Network) -> MatchedWeig
         if tensor is None and number is not None and (first is None or first.is_certain):
             tensor = stored.get(home)
         weights.append(one._replace(tensor=tensor, shared=first))
+    if matched.stored is None:
+        return matched._replace(weights=tuple(weights))
     touched = {"/".join(path) for path in known.first}
     touched |= {"/".join(first.path) for found in known.first.values() for first in found.values()}
     notes = [note for note in matched.notes if note.code != "weight-missing" or note.layer not in touched]

@@ -156,8 +156,9 @@ def test_the_functions_of_every_module_are_those_of_its_source() -> None:
             continue
         waiting, known = [compiled((ROOT / file).read_bytes(), str(ROOT / file))], set()
         while waiting:
-            known.add(waiting.pop())
-            waiting += {one for code in known for one in code.co_consts if isinstance(one, types.CodeType)} - known
+            code = waiting.pop()
+            known.add(code)
+            waiting += [one for one in code.co_consts if isinstance(one, types.CodeType)]
         assert [one.__qualname__ for one in functions if one.__code__ not in known] == [], file
 
 

@@ -60,11 +60,8 @@ def _part(row: Architecture, key: str, document: Mapping[str, Any]) -> Mapping[s
         part = {**usual, **beside}
     if not isinstance(part, Mapping):
         raise SourceError(f"{row.type} needs {key} to be a mapping, got {part!r:.40}")
-    return {**part, "model_type": part["model_type"] if _has_own_type(part, row) else usual["model_type"]}
-
-
-def _has_own_type(part: Mapping[str, Any], row: Architecture) -> bool:
-    return part.get("model_type") not in (None, row.type)
+    own = part.get("model_type")
+    return {**part, "model_type": usual["model_type"] if own in (None, row.type) else own}
 
 
 def read_folder(folder: str) -> Model | None:

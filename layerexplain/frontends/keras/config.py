@@ -37,7 +37,10 @@ _FOREIGN = (
         {"keras_version", "date_saved"},
         "is the metadata.json of an unzipped .keras; give its folder or its config.json",
     ),
-    ({"architectures"}, _HUGGING_FACE),
+    (
+        {"architectures"},
+        "is a configuration of Hugging Face's without model_type, which says what the model is; add it",
+    ),
     ({"model_type"}, _HUGGING_FACE),
 )
 """Keys of JSON texts that are surely no Keras configuration, and what these are."""

@@ -158,7 +158,7 @@ def _totals(found: Comparison) -> doc.FactBlock:
 def _loading(found: Comparison) -> Iterator[str]:
     """Yield what `load_weights` would take of the first model's weights."""
     by_name, by_order = found.loading
-    if NO_MODEL.format in (found.before.format, found.after.format):
+    if {NO_MODEL.format, "hugging-face"} & {found.before.format, found.after.format}:
         return
     if not (by_name.layers or by_name.differ or by_name.missing):
         return

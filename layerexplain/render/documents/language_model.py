@@ -16,13 +16,16 @@ from layerexplain.report.serving import Serving, bits_of
 
 def folded(report: Report) -> Report:
     """Return the report with blocks of a language model that are alike as one row, with the numbers of all of them."""
-    if report.language is None:
-        return report
-    rows: list[LayerReport] = []
-    for _, group in itertools.groupby(report.layers, key=_kind):
+    return report if report.language is None else report._replace(layers=_folded(report.layers))
+
+
+def _folded(rows: Sequence[LayerReport]) -> tuple[LayerReport, ...]:
+    found: list[LayerReport] = []
+    for _, group in itertools.groupby(rows, key=_kind):
         alike = [*group]
-        rows.append(_of_all(alike) if len(alike) > 1 else _block(*alike))
-    return report._replace(layers=tuple(rows))
+        row = _of_all(alike) if len(alike) > 1 else _block(*alike)
+        found.append(row._replace(layers=_folded(row.layers)))
+    return tuple(found)
 
 
 def _kind(row: LayerReport) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import layerexplain
@@ -223,3 +225,15 @@ def test_a_parameter_of_another_shape_in_the_place_of_a_weight_is_open() -> None
     report = layerexplain.explain(code.encode(), inputs={"ids": (5,)})
     assert report.grade == "open"
     assert "decoder.weight is replaced by a parameter of another shape, (29, 7)" in str(report.notes)
+
+
+def test_a_parameter_in_two_places_is_counted_in_one_and_is_not_written_as_two(tmp_path: Path) -> None:
+    code = TIED.format(tie="self.decoder.weight = self.encoder.weight", result="self.decoder(self.encoder(ids))")
+    report = layerexplain.explain(code.encode(), inputs={"ids": (5,)}, layers="decoder")
+    said = report["decoder"].explanation
+    assert said is not None
+    assert said.weights_note == "23 parameters, all trainable; 1 of its 2 weights are those of 'encoder', counted there"
+    assert report["decoder"].params == 23
+    (tmp_path / "net.py").write_text(code)
+    with pytest.raises(LayerExplainError, match="its weight is that of 'encoder', which is said in code alone"):
+        layerexplain.convert(tmp_path / "net.py", tmp_path / "net.yaml", inputs={"ids": (5,)})

@@ -140,6 +140,16 @@ def test_a_vision_part_that_is_not_read_is_named(config: dict[str, Any], params:
     assert "in no number here" in note.message
 
 
+def test_layers_that_see_images_and_are_alike_are_one_row_and_no_finding() -> None:
+    row = next(row for row in data()["counts"] if row["name"] == "llava-1.5-7b")
+    report = layerexplain.explain(as_bytes(row["config"]), detail=False)
+    text = layerexplain.format_report(report, "table", nested=True)
+    assert [line.split()[:3] for line in text.splitlines() if line.startswith("  encoder.layers.")] == [
+        ["encoder.layers.0", "…", "23"]
+    ]
+    assert not layerexplain.check(as_bytes(row["config"])).findings
+
+
 def test_costs_a_token_and_the_cache_are_of_the_text() -> None:
     """An image has its own part: what llava keeps and computes of a token is what its language model does."""
     text = {"model_type": "llama", **{key: LLAMA[key] for key in LLAMA if key != "model_type"}}
@@ -197,6 +207,35 @@ def test_what_cannot_be_is_refused_in_one_line(name: str) -> None:
         layerexplain.read(as_bytes({**LLAMA, **change}))
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+HUB = "; hf://{0} reads a model of that name from Hugging Face's hub"
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("meta-llama/Llama-3-8B", HUB),
+        ("meta-llama/Llama-3.2-1B", HUB),
+        ("meta-llama/model.keras", ""),
+        ("tests/Llama-3-8B", ""),
+        ("gpt2", ""),
+    ],
+)
+def test_a_name_of_the_hub_is_recognised_where_there_is_no_file(name: str, more: str) -> None:
+    with pytest.raises(layerexplain.LayerExplainError) as caught:
+        layerexplain.read(name)
+    assert str(caught.value) == f"{name}: no such file{more.format(name)}"
+
+
+def test_a_configuration_without_its_type_is_asked_for_it() -> None:
+    with pytest.raises(layerexplain.LayerExplainError, match="Hugging Face's without model_type"):
+        layerexplain.read(as_bytes({"architectures": ["LlamaForCausalLM"], "hidden_size": 3}))
+
+
+def test_what_keras_would_load_is_not_said_of_other_models() -> None:
+    wide = {**LLAMA, "hidden_size": 128}
+    assert "load_weights" not in str(layerexplain.diff(as_bytes(LLAMA), as_bytes(wide)))
 
 
 def test_a_missing_field_is_named() -> None:

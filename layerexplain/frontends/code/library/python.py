@@ -267,6 +267,9 @@ def _chained(values: list[ProgramValue], budget: Budget) -> ProgramValue:
     return found
 
 
+_NOT_COPIED = Unknown("a copy of a value")
+
+
 def _copied(value: ProgramValue, deep: bool, interpreter: Interpreter) -> ProgramValue:
     if type(value) in (list, dict, set):
         interpreter.budget.make(len(value))
@@ -284,4 +287,4 @@ def _copied(value: ProgramValue, deep: bool, interpreter: Interpreter) -> Progra
         fields = value.attributes.items()
         copy.attributes = {name: _copied(one, True, interpreter) if deep else one for name, one in fields}
         return copy
-    return Unknown("a copy of a value")
+    return _NOT_COPIED
