@@ -118,7 +118,7 @@ class Manifest:
                 for name, value in facts.items():
                     if known.get(name, value) not in (value, _as_text(value)):
                         raise LayerExplainError(
-                            f"was written with {name} {known[name]}, not {value}; --overwrite writes it anew"
+                            f"was written with {name} {known[name]}, not {value}; --overwrite replaces it"
                         )
                 texts = {**{name: _as_text(value) for name, value in facts.items()}, "run": str(self.run)}
                 self._base.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", texts.items())
@@ -264,4 +264,4 @@ class Manifest:
                 raise LayerExplainError("is being written by another run; wait for it, or give another name") from None
             raise LayerExplainError(f"its manifest cannot be written: {error}") from None
         except sqlite3.DatabaseError as error:
-            raise LayerExplainError(f"its manifest is damaged ({error}); --overwrite writes all anew") from None
+            raise LayerExplainError(f"its manifest is damaged ({error}); --overwrite replaces all of it") from None

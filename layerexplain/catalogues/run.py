@@ -86,7 +86,7 @@ def catalogue(
             of layers is beside it: `zoo.layers.parquet`.
         recursive: Whether directories are walked.
         resume: Carry on a table that is there: what it has of sources that have not changed stays.
-        overwrite: Write a table that is there anew.
+        overwrite: Overwrite an existing table.
         jobs: How many processes read; None is one a processor.
         dask: The address of a Dask cluster that reads in their place, or "local" for one on this machine.
         code: Files that say what own layers compute.
@@ -172,7 +172,7 @@ class _Run:
                     continue
                 part, other, kept = result.item
                 if result.died or isinstance(result.value, str):
-                    fault = "a part could not be written anew" if result.died else result.value
+                    fault = "a part could not be rewritten" if result.died else result.value
                     raise LayerExplainError(fault, source=self.shown)
                 manifest.replace(part, (other if self.table.is_parts else part) if kept else None, result.value)
                 if self.table.is_parts:

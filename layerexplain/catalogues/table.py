@@ -109,7 +109,7 @@ def open_manifest(
     """
     there = [path for path in (*map(table.path_of, TABLES), table.work) if os.path.lexists(path)]
     if there and not (resume or overwrite):
-        raise LayerExplainError("is there already; --resume carries it on, --overwrite writes it anew", source=shown)
+        raise LayerExplainError("is there already; --resume continues it, --overwrite replaces it", source=shown)
     with writing(shown):
         if there and overwrite and not resume:
             for path in there:
@@ -176,7 +176,7 @@ def assemble(table: CatalogueTable, manifest: Manifest) -> None:
                 while begin < end:
                     piece = opened.read(min(end - begin, 1 << 20))
                     if not piece:
-                        raise LayerExplainError("a part is shorter than its manifest says; --overwrite writes it anew")
+                        raise LayerExplainError("a part is shorter than its manifest says; --overwrite replaces it")
                     file.write(piece)
                     begin += len(piece)
 

@@ -37,8 +37,8 @@ _MANY_DIGITS = 12
     "A softmax of a softmax",
     "wrong",
     "certain",
-    why="The second softmax gets values from 0 to 1 alone, so that no class comes near a probability of 1.",
-    fix="Take one of them out.",
+    why="The second softmax gets only values from 0 to 1, so that no class can come near a probability of 1.",
+    fix="Remove one of them.",
     source="keras/src/activations/activations.py",
     inside=True,
 )
@@ -57,8 +57,9 @@ _BOUNDED = {"sigmoid": 1, "hard_sigmoid": 1, "tanh": 2, "hard_tanh": 2, "softsig
     "A softmax of values that an activation bounds",
     "wrong",
     "certain",
-    why="A softmax turns differences of its inputs into ratios: between bounds no class comes near a probability of 1.",
-    fix="Take the first activation out: give the softmax a linear layer.",
+    why="A softmax turns differences of its inputs into ratios: with bounded inputs no class "
+    "can come near a probability of 1.",
+    fix="Remove the first activation: give the softmax a linear layer.",
     source="keras/src/activations/activations.py",
     inside=True,
 )
@@ -94,7 +95,7 @@ def softmax_axis(network: Network) -> Iterator[Found]:
             yield call, f"'{call.name}' has axis={axis}: the examples of a batch compete, and sum to 1"
         elif is_output(network, call) and axis % len(spec.shape) != len(spec.shape) - 1:
             shape = shape_text(spec.shape)
-            yield call, f"'{call.name}' has axis={axis}, and gives out {shape}: losses and metrics read the last axis"
+            yield call, f"'{call.name}' has axis={axis}, and returns {shape}: losses and metrics read the last axis"
 
 
 @rule(
@@ -102,8 +103,8 @@ def softmax_axis(network: Network) -> Iterator[Found]:
     "relu twice",
     "wasteful",
     "certain",
-    why="What is not negative stays as it is: the second relu changes nothing.",
-    fix="Take one of them out.",
+    why="relu leaves values above 0 as they are: the second relu changes nothing.",
+    fix="Remove one of them.",
     source="keras/src/activations/activations.py",
     inside=True,
 )
@@ -127,8 +128,8 @@ def _is_plain_relu(call: TracedCall, bounded: bool = False) -> bool:
     "A relu straight into a softmax",
     "wrong",
     "likely",
-    why="All scores below 0 become 0 and pass no gradient: classes that are unlikely are never told apart.",
-    fix="Take the relu out: give the softmax a linear layer.",
+    why="Scores below 0 become 0 and pass no gradient: unlikely classes cannot be distinguished.",
+    fix="Remove the relu: give the softmax a linear layer.",
     source="Goodfellow, Bengio, Courville: Deep Learning (2016), section 6.2.2",
     inside=True,
 )
@@ -140,7 +141,7 @@ def relu_before_softmax(network: Network) -> Iterator[Found]:
 
 @rule(
     "selu-without-its-conditions",
-    "selu without what it needs",
+    "selu without the initializer and the dropout that it needs",
     "hint",
     "certain",
     why="selu keeps mean and variance only with lecun_normal kernels; plain Dropout changes both.",
@@ -156,7 +157,7 @@ def selu_without_its_conditions(network: Network) -> Iterator[Found]:
             yield layer.name, f"'{layer.name}' has selu with kernel_initializer={name!r}"
         for one in readers_of(network, call):
             if type_of(network, one) == "Dropout":
-                yield one, f"'{one.name}' is a plain Dropout behind the selu of '{layer.name}'"
+                yield one, f"'{one.name}' is a plain Dropout after the selu of '{layer.name}'"
 
 
 def initializer(layer: Layer, key: str) -> str:
@@ -173,7 +174,7 @@ def initializer(layer: Layer, key: str) -> str:
     "A kernel that starts as one constant",
     "wrong",
     "certain",
-    why="All units compute the same and get the same gradient: they stay equal for ever.",
+    why="All units compute the same and get the same gradient: they never become different.",
     fix="Use the default initializer.",
     source="Goodfellow, Bengio, Courville: Deep Learning (2016), section 8.4",
     inside=True,
@@ -252,8 +253,8 @@ def _chains(network: Network, function: str) -> Iterator[tuple[TracedCall, int]]
     "A bias that starts away from 0",
     "hint",
     "hint",
-    why="All units start shifted by the same amount, and with relu some of them always on or always off.",
-    fix="Use bias_initializer='zeros', but for the last layer of classes of unequal size.",
+    why="All units start shifted by the same amount; with relu some are then always on or always off.",
+    fix="Use bias_initializer='zeros', except in the last layer of a classifier with unbalanced classes.",
     source="Goodfellow, Bengio, Courville: Deep Learning (2016), section 8.4",
     inside=True,
 )

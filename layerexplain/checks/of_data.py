@@ -31,7 +31,7 @@ _SCALES = ("Rescaling", "Normalization", "BatchNormalization", "LayerNormalizati
 
 @rule(
     "data-shape",
-    "Data of another shape than the model is made for",
+    "Data whose shape does not fit the model",
     "breaks",
     "certain",
     why="Keras compares the shapes of arrays with those of the model, and stops where they differ.",
@@ -69,10 +69,10 @@ def _open(shape: Shape) -> Shape:
 
 @rule(
     "targets-spread",
-    "Targets that are compared with several outputs each",
+    "One target that is compared with several outputs",
     "wrong",
     "certain",
-    why="Keras stretches the one over the others: each output learns the same.",
+    why="Keras broadcasts the target to all outputs: each output learns the same.",
     fix="Give the last layer one unit, or give a target for each unit.",
     source="keras/src/losses/loss.py, squeeze_or_expand_to_same_rank",
     of="data",
@@ -98,11 +98,11 @@ def targets_spread(data: Data) -> Iterator[Found]:
 
 @rule(
     "examples-left-over",
-    "Examples that do not divide by the batch size of a stateful model",
+    "A number of examples that the batch size of a stateful model does not divide",
     "breaks",
     "certain",
     why="The model keeps a state for each example of a batch, so that all batches have one size.",
-    fix="Take as many examples as divide by the batch size, and give it to fit() and predict() too.",
+    fix="Use a multiple of the batch size as the number of examples, and give fit() and predict() this batch_size.",
     source="keras/src/layers/rnn/rnn.py",
     keras="raises an error in fit(), at the last batch",
     of="data",
@@ -129,7 +129,7 @@ def examples_left_over(data: Data) -> Iterator[Found]:
 
 @rule(
     "labels-outside",
-    "Labels that no unit stands for",
+    "Class labels beyond the units of the output",
     "breaks",
     "certain",
     why="The loss looks up the probability of the class by its number: beyond the last unit there is none. On a CPU "
@@ -161,11 +161,11 @@ def labels_outside(data: Data) -> Iterator[Found]:
 
 @rule(
     "ids-outside",
-    "Ids that an Embedding has no row for",
+    "Ids beyond the rows of an Embedding",
     "breaks",
     "certain",
-    why="An id without a row is an error on a CPU, and a row of zeros on a GPU, without a message.",
-    fix="Give the Embedding an input_dim of at least the largest id and one.",
+    why="An id without a row raises an error on a CPU and silently gives a row of zeros on a GPU.",
+    fix="Give the Embedding an input_dim of at least the largest id plus 1.",
     source="keras/src/layers/core/embedding.py",
     of="data",
 )
@@ -230,7 +230,7 @@ def values_not_scaled(data: Data) -> Iterator[Found]:
     "wrong",
     "certain",
     why="One such number makes the loss NaN, and with it all weights after the first step.",
-    fix="Leave out or fill in what is missing.",
+    fix="Remove or fill in the missing values.",
     source="keras/src/callbacks/terminate_on_nan.py",
     of="data",
 )

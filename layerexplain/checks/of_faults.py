@@ -41,16 +41,16 @@ _fault(
     "no-sequence",
     "A recurrent layer that gets no sequence",
     says="without steps",
-    why="By default a recurrent layer gives its last step alone.",
-    fix="Give the layer before return_sequences=True.",
+    why="By default a recurrent layer returns only its last step.",
+    fix="Set return_sequences=True in the recurrent layer before it.",
     source="keras/src/layers/rnn/rnn.py",
 )
 
 _fault(
     "map-used-up",
-    "A map that is used up",
+    "A feature map that has become too small",
     says="the window needs to fit into",
-    why="Each valid window and each pooling makes the map smaller, until none fits any more.",
+    why="Each convolution without padding and each pooling makes the map smaller, until no window fits.",
     fix="Use a larger input, padding='same' or fewer poolings.",
     source="keras/src/ops/operation_utils.py, compute_conv_output_shape",
 )
@@ -59,7 +59,7 @@ _fault(
     "strides-with-dilation",
     "Strides with dilation",
     says="strides or dilation_rate needs to be 1",
-    why="Keras runs the one or the other: a dilated window that also jumps would skip most of its input.",
+    why="Keras supports one or the other: a dilated window with strides would skip most of its input.",
     fix="Set strides or dilation_rate to 1.",
     source="keras/src/layers/convolutional/base_conv.py",
 )
@@ -77,7 +77,7 @@ _fault(
     "unknown-axis",
     "An unknown axis that weights depend on",
     says="needs the size of its axis",
-    why="Keras cannot make weights of which it does not know how many there are.",
+    why="Keras cannot create weights whose number is not known.",
     fix="Give the input a fixed size, or use a global pooling in place of Flatten.",
     source="keras/src/layers/core/dense.py",
 )

@@ -24,7 +24,7 @@ def _tables(network: Network) -> Iterator[TracedCall]:
 
 @rule(
     "vocabulary-not-padded",
-    "A vocabulary that is no multiple of 64",
+    "A vocabulary that is not a multiple of 64",
     "wasteful",
     "hint",
     why="Processors for matrices compute whole tiles: a product with such a table takes as long as one with the next "
@@ -42,11 +42,11 @@ def vocabulary_not_padded(network: Network) -> Iterator[Found]:
 
 @rule(
     "untied-head",
-    "A head of its own that is a large part of the model",
+    "A separate head that is a large part of the model",
     "hint",
     "hint",
     why="The head has as many numbers as the table that embeds tokens. Small models share them: tie_word_embeddings.",
-    fix="Tie the head to the embedding if the model is trained anew; a trained model needs the head that it has.",
+    fix="Tie the head to the embedding if you train the model from scratch; a trained model needs the head it has.",
     source="Press and Wolf: Using the Output Embedding to Improve Language Models (2017)",
 )
 def untied_head(network: Network) -> Iterator[Found]:

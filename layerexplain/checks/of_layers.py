@@ -31,10 +31,10 @@ from layerexplain.ops.sizes import FLOATS, shape_text
 
 @rule(
     "bias-before-batchnorm",
-    "A bias that a BatchNormalization takes away",
+    "A bias that a BatchNormalization cancels",
     "wasteful",
     "certain",
-    why="BatchNormalization subtracts the mean of the batch, and the bias with it; its own beta does the bias's work.",
+    why="BatchNormalization subtracts the mean of the batch, and the bias with it; its beta replaces the bias.",
     fix="Use use_bias=False in the layer before.",
     source="Ioffe, Szegedy: Batch Normalization (2015), section 3.2",
     inside=True,
@@ -62,7 +62,7 @@ _NORMALIZING = (
     "A normalization of probabilities",
     "wrong",
     "certain",
-    why="Behind it the values no longer sum to 1 and may be negative: they are no probabilities any more.",
+    why="After it the values no longer sum to 1 and may be negative: they are not probabilities.",
     fix="Put the normalization before the last Dense, and end with the softmax.",
     source="Ioffe, Szegedy: Batch Normalization (2015)",
     inside=True,
@@ -80,7 +80,7 @@ def normalization_after_softmax(network: Network) -> Iterator[Found]:
     "wrong",
     "certain",
     why="Values for it must be given to fit() and predict(), and change nothing.",
-    fix="Connect it, or take it out of the inputs of the model.",
+    fix="Connect it, or remove it from the inputs of the model.",
     source="keras/src/models/functional.py",
 )
 def unread_input(network: Network) -> Iterator[Found]:
@@ -97,7 +97,7 @@ def unread_input(network: Network) -> Iterator[Found]:
     "likely",
     why="Its parameters go to the optimizer and into each checkpoint, and no gradient reaches them. "
     "DistributedDataParallel stops with an error that its parameters were not used.",
-    fix="Call it in forward(), or take it out of __init__().",
+    fix="Call it in forward(), or remove it from __init__().",
     source="torch/nn/parallel/distributed.py, find_unused_parameters",
 )
 def uncalled_module(network: Network) -> Iterator[Found]:
@@ -111,8 +111,8 @@ def uncalled_module(network: Network) -> Iterator[Found]:
     "Dropout straight before BatchNormalization",
     "hint",
     "likely",
-    why="Dropout changes the variance in training and not at inference, so that the moving variance does not fit.",
-    fix="Put the Dropout behind the last BatchNormalization.",
+    why="Dropout changes the variance in training but not at inference, so that the moving variance is wrong there.",
+    fix="Put the Dropout after the last BatchNormalization.",
     source="Li et al.: Understanding the Disharmony between Dropout and Batch Normalization (2019)",
     inside=True,
 )
@@ -122,10 +122,10 @@ def dropout_before_batchnorm(network: Network) -> Iterator[Found]:
 
 @rule(
     "whole-image-at-inference",
-    "RandomCrop that Keras 3 leaves out at inference",
+    "RandomCrop that Keras 3 skips at inference",
     "wrong",
     "certain",
-    why="Keras infers the cropped shape, and at inference hands on the whole image: a Dense behind it fails, and other "
+    why="Keras infers the cropped shape, but passes on the whole image at inference: a Dense after it fails, and other "
     "layers compute something else than in training.",
     fix="Crop outside of the model, in the data set, or use CenterCrop, which crops in training and at inference.",
     source="keras/src/layers/preprocessing/image_preprocessing/random_crop.py, Keras 3.0 to 3.15",
@@ -137,7 +137,7 @@ def whole_image_at_inference(network: Network) -> Iterator[Found]:
             continue
         before, after = call.definition.params[0].shape, call.outputs[0].shape
         if before != after and not is_before_keras_3(network.model.keras_version):
-            yield call, f"Keras hands on {shape_text(before)}, and infers {shape_text(after)}"
+            yield call, f"Keras passes on {shape_text(before)}, and infers {shape_text(after)}"
 
 
 def _dropout_before(network: Network, *types: str) -> Iterator[Found]:
@@ -152,7 +152,7 @@ def _dropout_before(network: Network, *types: str) -> Iterator[Found]:
     "Dropout as the last layer",
     "wrong",
     "likely",
-    why="In training the outputs themselves are set to 0 at random, and the loss is taken of that.",
+    why="In training, outputs are set to 0 at random before the loss compares them with the targets.",
     fix="Put the Dropout before the last Dense.",
     source="Srivastava et al.: Dropout (2014)",
 )
@@ -169,10 +169,10 @@ def dropout_last(network: Network) -> Iterator[Found]:
 
 @rule(
     "dropout-of-all",
-    "Dropout that lets nothing through",
+    "Dropout that drops every value",
     "wrong",
     "certain",
-    why="With a rate of 1 every value is 0 in training: nothing behind it learns.",
+    why="With a rate of 1 every value is 0 in training: no later layer learns.",
     fix="Use a rate below 1, such as 0.5.",
     source="keras/src/layers/regularization/dropout.py",
     inside=True,
@@ -203,10 +203,10 @@ def high_dropout(network: Network) -> Iterator[Found]:
 
 @rule(
     "batchnorm-axis",
-    "BatchNormalization along another axis than the channels",
+    "BatchNormalization along an axis other than the channels",
     "wrong",
     "certain",
-    why="It then normalises each row or column by itself, and its parameters fix the size of the image.",
+    why="It then normalizes each row or column separately, and its parameters fix the size of the image.",
     fix="Use axis=-1 for channels_last, axis=1 for channels_first.",
     source="keras/src/layers/normalization/batch_normalization.py",
     inside=True,
@@ -228,7 +228,7 @@ def batchnorm_axis(network: Network) -> Iterator[Found]:
     "A mask that is lost on its way",
     "wrong",
     "certain",
-    why="The layer further on reads the padding as if it were data.",
+    why="A later layer reads the padding as if it were data.",
     fix="Put the layer that needs the mask before the one that loses it, or leave padding out.",
     source="keras/src/layers/layer.py, which warns of it at run time",
     keras="warns when the layer is called",
@@ -279,7 +279,7 @@ def half_precision_softmax(network: Network) -> Iterator[Found]:
     "wrong",
     "certain",
     why="The second Rescaling divides once more: values from 0 to 255 end between 0 and 0.004.",
-    fix="Take one of them out.",
+    fix="Remove one of them.",
     source="keras/src/layers/preprocessing/rescaling.py",
 )
 def rescaled_twice(network: Network) -> Iterator[Found]:
@@ -312,8 +312,8 @@ def _divisor(network: Network, call: TracedCall) -> float | None:
     "Dropout before max pooling",
     "hint",
     "hint",
-    why="The largest of a window is taken of those that are left, so that little is dropped and all is scaled up.",
-    fix="Put the Dropout behind the pooling, or use SpatialDropout2D.",
+    why="The maximum is taken of the values that remain, so that little is dropped while all values are scaled up.",
+    fix="Put the Dropout after the pooling, or use SpatialDropout2D.",
     source="Tompson et al.: Efficient Object Localization Using Convolutional Networks (2015), section 3.3",
     inside=True,
 )
@@ -323,11 +323,11 @@ def dropout_before_pooling(network: Network) -> Iterator[Found]:
 
 @rule(
     "partly-frozen-batchnorm",
-    "BatchNormalization that goes on learning behind a frozen layer",
+    "A trainable BatchNormalization after a frozen layer",
     "hint",
     "likely",
     why="Its moving mean and variance follow the new data, while the layer before it stays as it was trained.",
-    fix="Freeze it too: then it also computes as at inference.",
+    fix="Freeze it too: it then computes as at inference.",
     source="https://keras.io/guides/transfer_learning",
     inside=True,
 )
@@ -337,7 +337,7 @@ def partly_frozen_batchnorm(network: Network) -> Iterator[Found]:
     for call, behind in chained(network, "BatchNormalization"):
         frozen, learns = (config_of(network, one).get("trainable", True) for one in (call, behind))
         if weights_of(call) and frozen is False and learns:
-            yield behind, f"'{call.name}' is frozen, '{behind.name}' behind it is not"
+            yield behind, f"'{call.name}' is frozen, '{behind.name}' after it is not"
 
 
 @rule(
@@ -345,7 +345,7 @@ def partly_frozen_batchnorm(network: Network) -> Iterator[Found]:
     "More ids than an Embedding has rows",
     "breaks",
     "certain",
-    why="An id without a row is an error on a CPU, and a row of zeros on a GPU, without a message.",
+    why="An id without a row raises an error on a CPU and silently gives a row of zeros on a GPU.",
     fix="Give the Embedding an input_dim of at least the number of ids.",
     source="keras/src/layers/core/embedding.py",
     inside=True,

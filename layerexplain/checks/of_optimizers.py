@@ -59,8 +59,9 @@ def _of_optimizer(network: Network, argument: str) -> tuple[str, float]:
     "A learning rate at which nothing is learned",
     "wrong",
     "certain",
-    why="Adam and its kin move each weight by about the learning rate in each step, however small the gradient; "
-    "weights begin below 1, so that a step of 1 overwrites them. At 0 nothing changes, and below 0 the loss grows.",
+    why="Adam and similar optimizers move each weight by about the learning rate in each step, however small "
+    "the gradient; weights start below 1, so that a step of 1 overwrites them. At 0 nothing changes, and "
+    "below 0 the loss grows.",
     fix="Start with 0.001; with SGD, 0.01.",
     source="Kingma, Ba: Adam (2015), section 2.1",
 )
@@ -87,7 +88,7 @@ def _is_absurd(optimizer: str, rate: float) -> bool:
 
 @rule(
     "decay-ignored",
-    "decay, which is ignored now",
+    "decay, which Keras ignores today",
     "wrong",
     "certain",
     why="Since Keras 2.11 optimizers have no decay: the learning rate stays as it is.",
@@ -103,7 +104,7 @@ def decay_ignored(network: Network) -> Iterator[Found]:
 
 @rule(
     "all-frozen",
-    "A compiled model in which everything is frozen",
+    "A compiled model with no trainable weights",
     "wrong",
     "certain",
     why="Training changes no weight: the loss stays as it is.",

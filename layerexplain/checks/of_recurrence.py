@@ -65,8 +65,8 @@ def _gated(network: Network) -> Iterator[tuple[Layer, Layer]]:
     "A recurrent layer over a single step",
     "wasteful",
     "certain",
-    why="The state before the first step is 0: with one step the recurrent weights multiply nothing else, and the "
-    "layer remembers nothing.",
+    why="With a single step the recurrent weights multiply only the initial state, which is 0: the layer "
+    "remembers nothing.",
     fix="Give it sequences: windows of several steps, as (examples, steps, features). Without them a Dense layer does "
     "the same.",
     source="keras/src/layers/rnn/rnn.py",
@@ -84,8 +84,8 @@ def one_step(network: Network) -> Iterator[Found]:
     "A recurrent layer over very many steps of one number",
     "hint",
     "likely",
-    why="Each step multiplies the gradient once more: what lies hundreds of steps back is hardly learned, and the "
-    "steps run one by one.",
+    why="Each step multiplies the gradient once more: what happened hundreds of steps before is hardly learned, and "
+    "the steps run one by one.",
     fix="Make a row of the image a step: Reshape((28, 28)) for 784 pixels. Shorten long signals with Conv1D and "
     "strides before.",
     source="Le, Jaitly, Hinton: A Simple Way to Initialize Recurrent Networks of Rectified Linear Units (2015)",

@@ -33,7 +33,7 @@ _rule(
     "gradient-not-finite",
     "NaN or infinity in the first step",
     "certain",
-    why="After one step all weights behind it are NaN.",
+    why="After one step, all weights that its gradient reaches are NaN.",
     fix="Look at the values of the data, and at logarithms, divisions and square roots of 0.",
     source="keras/src/callbacks/terminate_on_nan.py",
 )
@@ -51,7 +51,7 @@ _rule(
     "exploding-gradient",
     "Gradients that explode on their way back",
     "likely",
-    why="The first steps throw the weights of the first layers far off, and the loss becomes NaN.",
+    why="The first steps move the weights of the first layers far away, and the loss becomes NaN.",
     fix="Use smaller initial weights, BatchNormalization, a smaller learning rate, or clipnorm=1.0 in the optimizer.",
     source="Pascanu, Mikolov, Bengio: On the difficulty of training recurrent neural networks (2013)",
 )

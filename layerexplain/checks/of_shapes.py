@@ -42,7 +42,7 @@ def skipped_pixels(network: Network) -> Iterator[Found]:
     "certain",
     why="With -1 for the batch, PyTorch cuts the numbers of all examples into rows of the size that is given: the rows "
     "are no longer the examples, and the loss refuses them.",
-    fix="Write torch.flatten(x, 1), and give the Linear behind it the number of features that an example has.",
+    fix="Write torch.flatten(x, 1), and give the Linear after it the number of features that an example has.",
     source="torch.Tensor.view",
 )
 def examples_mixed(network: Network) -> Iterator[Found]:
@@ -100,10 +100,10 @@ def unread_edge(network: Network) -> Iterator[Found]:
 
 @rule(
     "checkerboard",
-    "A transposed convolution that paints checkerboards",
+    "A transposed convolution that produces checkerboard patterns",
     "hint",
     "likely",
-    why="Its window is no multiple of its stride, so that neighbouring outputs are sums of different numbers of terms.",
+    why="Its window is not a multiple of its stride, so that neighbouring outputs sum different numbers of terms.",
     fix="Use a kernel_size that is a multiple of the stride, or UpSampling2D before a Conv2D.",
     source="Odena, Dumoulin, Olah: Deconvolution and Checkerboard Artifacts (2016)",
     inside=True,
@@ -144,7 +144,7 @@ def reshape_for_permute(network: Network) -> Iterator[Found]:
     "Channels first, read as channels last",
     "wrong",
     "likely",
-    why="The convolution slides over the channels and the rows, and takes the columns for channels.",
+    why="The convolution slides over the channels and the rows, and treats the columns as channels.",
     fix="Use data_format='channels_first', or Permute((2, 3, 1)) before.",
     source="keras/src/layers/convolutional/base_conv.py",
     causes=("map-used-up", "layer-at-fault"),
@@ -169,7 +169,7 @@ def channels_first_as_last(network: Network) -> Iterator[Found]:
     "A receptive field smaller than the input",
     "hint",
     "hint",
-    why="No feature before the pooling sees the whole input: what is far apart is never put together.",
+    why="No feature before the pooling sees the whole input: distant parts are never combined.",
     fix="Use more layers with strides or dilation, or a smaller input.",
     source="Luo et al.: Understanding the Effective Receptive Field in Deep Convolutional Neural Networks (2016)",
 )

@@ -19,10 +19,10 @@ _MULTIPLES = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024)
 
 @rule(
     "not-all-sizes",
-    "Open sizes of which only some pass",
+    "Unknown sizes of which only some fit",
     "hint",
     "hint",
-    why="Keras builds the model, and fails when the first input of another size comes.",
+    why="Keras builds the model, and fails at the first input of a size that does not fit.",
     fix="Give inputs of such sizes, or pad and crop: ZeroPadding2D where a pooling lost a row, Cropping2D where one is "
     "too many.",
     source="Ronneberger, Fischer, Brox: U-Net (2015), section 2",
@@ -47,7 +47,7 @@ def not_all_sizes(network: Network) -> Iterator[Found]:
     taken = " and ".join([role for role, known in zip(roles, shape, strict=True) if known is None])
     joined = next((call.inputs for call in tried.calls if call.name == layer), ())
     shapes = " and ".join([shape_text(spec.shape) for spec in joined if spec is not None])
-    multiples = "" if passing is None else f"; multiples of {passing} pass"
+    multiples = "" if passing is None else f"; multiples of {passing} fit"
     given = shape_text(_filled(shape, size))
     yield (
         layer,

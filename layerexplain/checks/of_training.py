@@ -60,7 +60,7 @@ def softmax_over_one(network: Network) -> Iterator[Found]:
     "certain",
     why="On JAX and PyTorch the loss applies its own softmax or sigmoid to the probabilities once more. On TensorFlow "
     "Keras takes the values before the activation, and warns.",
-    fix="Leave the activation out, or set from_logits=False.",
+    fix="Remove the activation, or set from_logits=False.",
     source=_KERAS_LOSSES,
     keras="warns on TensorFlow, in fit()",
     torch=Torch(
@@ -100,8 +100,8 @@ def no_probabilities(network: Network) -> Iterator[Found]:
     "A loss of log-probabilities that gets something else",
     "wrong",
     "certain",
-    why="NLLLoss and KLDivLoss compute no logarithm: of scores or probabilities the loss is no likelihood, often below "
-    "0, and falls without end.",
+    why="NLLLoss and KLDivLoss compute no logarithm: given scores or probabilities the loss is not a likelihood, "
+    "is often below 0, and falls without limit.",
     fix="End with log_softmax(x, dim=1); or return the scores and use CrossEntropyLoss.",
     source="torch.nn.NLLLoss",
 )
@@ -123,7 +123,7 @@ _NO_PROBABILITIES = {
 
 @rule(
     "activation-before-cross-entropy",
-    "An activation that gives no probabilities, into a cross-entropy",
+    "A cross-entropy of values that are not probabilities",
     "wrong",
     "certain",
     why="The loss takes logarithms of probabilities: what is outside 0 to 1 is clipped and passes no gradient.",
@@ -131,7 +131,7 @@ _NO_PROBABILITIES = {
     source=_KERAS_LOSSES,
     torch=Torch(
         "A cross-entropy needs scores without bounds, or probabilities: what an activation cuts off is not learned.",
-        "Leave the activation of the last layer out; CrossEntropyLoss and BCEWithLogitsLoss take its scores.",
+        "Remove the activation of the last layer; CrossEntropyLoss and BCEWithLogitsLoss take its scores.",
     ),
 )
 def activation_before_cross_entropy(network: Network) -> Iterator[Found]:
@@ -147,7 +147,7 @@ def activation_before_cross_entropy(network: Network) -> Iterator[Found]:
 
 @rule(
     "loss-of-no-output",
-    "A loss or a metric for an output that there is not",
+    "A loss or a metric for an output that does not exist",
     "breaks",
     "certain",
     why="Keras matches losses and metrics with outputs by name, and refuses a name that no output has.",
@@ -175,7 +175,7 @@ _DISTANCES = (*_ERRORS, "huber", "HuberLoss", "SmoothL1Loss")
     "Categorical cross-entropy on one unit",
     "wrong",
     "certain",
-    why="With one class the loss is 0 whatever the weights, or the targets have no class to name.",
+    why="With one class the loss is 0 whatever the weights are, or the targets name classes that do not exist.",
     fix="Use binary_crossentropy with a sigmoid, or one unit per class.",
     source=_KERAS_LOSSES,
     keras="warns of categorical_crossentropy, in fit()",
@@ -195,12 +195,12 @@ def one_class(network: Network) -> Iterator[Found]:
     "Binary cross-entropy on a softmax",
     "wrong",
     "likely",
-    why="Each class is scored as a question of its own, though the softmax makes them exclude each other.",
+    why="Each class is scored as an independent yes/no question, though the softmax makes them exclude each other.",
     fix="Use categorical_crossentropy, or sigmoids if several classes may hold at once.",
     source=_KERAS_LOSSES,
     loss="categorical_crossentropy",
     torch=Torch(
-        "Each class is scored as a question of its own, though the softmax makes them exclude each other.",
+        "Each class is scored as an independent yes/no question, though the softmax makes them exclude each other.",
         "Use CrossEntropyLoss on the scores, or sigmoid if several classes may hold at once.",
     ),
 )
@@ -215,7 +215,7 @@ def binary_loss_on_softmax(network: Network) -> Iterator[Found]:
     "Categorical cross-entropy on sigmoids",
     "wrong",
     "likely",
-    why="Keras divides the outputs by their sum first, so that a class is not trained as its sigmoid says.",
+    why="Keras first divides the outputs by their sum, so that the sigmoids are not trained as independent classes.",
     fix="Use softmax, or binary_crossentropy if several classes may hold at once.",
     source="keras/src/backend/tensorflow/nn.py, categorical_crossentropy",
     loss="binary_crossentropy",
@@ -236,12 +236,12 @@ def _several(shape: Shape) -> bool:
     "Squared error on a softmax",
     "hint",
     "hint",
-    why="Where the model is surely wrong, the gradient of squared error through a softmax is near 0.",
+    why="Where the model is confident and wrong, the gradient of squared error through a softmax is near 0.",
     fix="Use categorical_crossentropy for classes.",
     source="Golik, Doetsch, Ney: Cross-Entropy vs. Squared Error Training (2013)",
     loss="categorical_crossentropy",
     torch=Torch(
-        "Where the model is surely wrong, the gradient of squared error through a softmax is near 0.",
+        "Where the model is confident and wrong, the gradient of squared error through a softmax is near 0.",
         "Use CrossEntropyLoss on the scores for classes.",
     ),
 )
@@ -253,11 +253,11 @@ def squared_error_on_softmax(network: Network) -> Iterator[Found]:
 
 @rule(
     "relu-output",
-    "A regression that cannot fall below 0",
+    "A regression whose output cannot be negative",
     "wrong",
     "likely",
-    why="relu gives no negative number, and where it gives 0 it passes no gradient: the output may never move again.",
-    fix="Leave the activation out; softplus if the targets are positive.",
+    why="relu returns no negative numbers, and passes no gradient where it returns 0: the output may stay at 0.",
+    fix="Remove the activation, or use softplus if the targets are positive.",
     source="Lu et al.: Dying ReLU and Initialization (2019)",
 )
 def relu_output(network: Network) -> Iterator[Found]:
@@ -268,11 +268,11 @@ def relu_output(network: Network) -> Iterator[Found]:
 
 @rule(
     "tanh-output",
-    "A regression that stays within -1 and 1",
+    "A regression whose output stays within -1 and 1",
     "hint",
     "hint",
     why="Targets outside -1 to 1 can never be reached.",
-    fix="Leave the activation out, or scale the targets to -1 to 1.",
+    fix="Remove the activation, or scale the targets to -1 to 1.",
     source="keras/src/activations/activations.py",
 )
 def tanh_output(network: Network) -> Iterator[Found]:
@@ -297,7 +297,7 @@ def accuracy_of_numbers(network: Network) -> Iterator[Found]:
             and _has_accuracy(network, call)
             and activation_of(network, call) not in (*_PROBABILITIES, "?")
         ):
-            yield call, f"the metric accuracy stands beside {loss.name}"
+            yield call, f"accuracy is the metric beside {loss.name}"
 
 
 def _has_accuracy(network: Network, call: TracedCall) -> bool:
@@ -312,7 +312,7 @@ def _has_accuracy(network: Network, call: TracedCall) -> bool:
     "Hinge loss on a sigmoid",
     "hint",
     "hint",
-    why="The hinge wants outputs below -1 and above 1; a sigmoid gives 0 to 1.",
+    why="Hinge loss needs outputs below -1 and above 1; a sigmoid returns 0 to 1.",
     fix="Use tanh or no activation, or binary_crossentropy.",
     source=_KERAS_LOSSES,
     loss="binary_crossentropy",
@@ -344,7 +344,7 @@ def negative_into_logarithm(network: Network) -> Iterator[Found]:
     "wrong",
     "certain",
     why="They keep their initial values: their gradient is always 0.",
-    fix="Give their output a loss, take the branch out, or freeze it (trainable=False).",
+    fix="Give their output a loss, remove the branch, or freeze it (trainable=False).",
     source="keras/src/trainers/trainer.py, compile",
     keras="warns on TensorFlow, in fit()",
 )
@@ -392,7 +392,7 @@ def unregistered(network: Network) -> Iterator[Found]:
     "Accuracy of several sigmoids",
     "wrong",
     "likely",
-    why="Keras takes 'accuracy' of several outputs as that of one class: it looks at the largest sigmoid alone.",
+    why="For several outputs, Keras computes 'accuracy' as for exclusive classes: only the largest sigmoid counts.",
     fix="Use binary_accuracy as the metric.",
     source="keras/src/trainers/compile_utils.py, get_metric",
 )
@@ -400,15 +400,15 @@ def accuracy_of_sigmoids(network: Network) -> Iterator[Found]:
     for call, shape, loss, _ in losses_of(network):
         of_sigmoids = loss.of == "probabilities" and activation_of(network, call) == "sigmoid"
         if of_sigmoids and _several(shape) and _has_accuracy(network, call):
-            yield call, f"the metric accuracy is taken of {shape[-1]} sigmoids"
+            yield call, f"the metric accuracy is computed on {shape[-1]} sigmoids"
 
 
 @rule(
     "class-loss-on-map",
-    "A class loss on a map",
+    "A classification loss on a feature map",
     "wrong",
     "likely",
-    why="Each place of the map is classified by itself, and needs a target of its own.",
+    why="Each position of the map is classified separately and needs its own target.",
     fix="Use Flatten or a global pooling before the last Dense.",
     source=_KERAS_LOSSES,
 )
@@ -432,8 +432,7 @@ def class_loss_on_map(network: Network) -> Iterator[Found]:
     "Trainable weights that get no gradient",
     "wrong",
     "certain",
-    why="What no gradient reaches, training does not change: the weights stay as they were drawn. Keras warns in "
-    "fit().",
+    why="Training does not change weights that get no gradient: they keep their initial values. Keras warns in fit().",
     fix="Replace what the path ends at by something with a gradient (softmax in place of argmax), read the output, or "
     "set trainable=False.",
     source="keras/src/backend/tensorflow/trainer.py; tf.GradientTape",

@@ -13,8 +13,8 @@ from layerexplain.checks.weight_values import StoredWeight
     "NaN or infinity in the weights",
     "wrong",
     "certain",
-    why="Whatever is computed with such a number is NaN or infinite, and training cannot bring it back.",
-    fix="Go back to weights from before; a smaller learning rate or clipnorm keeps them finite.",
+    why="Every result computed with such a number is NaN or infinite, and training cannot repair it.",
+    fix="Go back to earlier weights; a smaller learning rate or clipnorm keeps them finite.",
     source="keras/src/callbacks/terminate_on_nan.py",
     of="weights",
 )
@@ -29,8 +29,8 @@ def weights_not_finite(stored: Sequence[StoredWeight]) -> Iterator[Found]:
     "Units whose weights are all 0",
     "wasteful",
     "hint",
-    why="They give the same number for every input: the model is larger than what it computes.",
-    fix="Take the units out, or look why they died (a high learning rate with relu, strong regularization).",
+    why="They return the same number for every input: the model computes the same without them.",
+    fix="Remove the units, or find out why they died (a high learning rate with relu, strong regularization).",
     source="Lu et al.: Dying ReLU and Initialization (2019)",
     of="weights",
 )
@@ -46,7 +46,7 @@ def dead_units(stored: Sequence[StoredWeight]) -> Iterator[Found]:
     "hint",
     "hint",
     why="Layers that were trained differ; equal ones were copied, or never trained.",
-    fix="Share one layer if they are meant to be equal; else look whether the weights were loaded twice.",
+    fix="Share one layer if they are meant to be equal; otherwise check whether the weights were loaded twice.",
     source="keras/src/saving/saving_lib.py",
     of="weights",
 )

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     help="A file with one source per line, or with NUL between them (find -print0); - is standard input. Repeatable.",
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Carry on: read only what is missing or has changed (size, time, ETag).")
-@click.option("--overwrite", is_flag=True, help="Write a table that is there anew.")
+@click.option("--overwrite", is_flag=True, help="Overwrite an existing table.")
 @options.number_option("--jobs", 1, 256, short="-j", help="Read with N processes. Default: one per processor.")
 @click.option(
     "--dask", metavar="ADDRESS", help="Read on a Dask cluster, by the address of its scheduler; local starts one here."

@@ -129,7 +129,7 @@ def _is_source(word: str) -> bool:
 )
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 def program() -> None:
-    """Explain a neural network layer by layer: what each layer computes, how its shape comes about, and where each
+    """Explain a neural network layer by layer: what each layer computes, how its shape is computed, and where each
     parameter comes from. Reads Keras files and YAML specs without importing TensorFlow or executing the file.
 
     \b

@@ -271,8 +271,8 @@ def _readable(ctx: click.Context, parameter: click.Parameter, value: tuple[str, 
 
 code_option = click.option(
     "--code", metavar="FILE", multiple=True, type=click.Path(), callback=_readable,
-    help="A file that says what layers of the author's own compute: YAML with `define:`, or their Python code, "
-    "which is read and never run, also for a program that lacks it. Repeatable.",
+    help="A file that defines custom layers: YAML with `define:`, or their Python code, which is read and never run. "
+    "Repeatable.",
 )  # fmt: skip
 """One that is at fault ends the command, whatever its sources are."""
 

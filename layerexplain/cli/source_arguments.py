@@ -82,7 +82,7 @@ def _walk(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
 
 recursive_option = click.option(
     "--recursive", "-r", is_flag=True, is_eager=True, expose_value=False, callback=_walk,
-    help="Read all models below a SOURCE that is a directory; what is no model is passed over and counted.",
+    help="Read all models below a SOURCE that is a directory; files that are not models are skipped and counted.",
 )  # fmt: skip
 
 

@@ -114,8 +114,8 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     "--save",
     metavar="OUT.npz",
     type=click.Path(dir_okay=False),
-    help="Write the arrays to OUT.npz. Keys are the paths of layers; further calls and outputs have their numbers, "
-    "from 0, behind two slashes: encoder/dense//call/1/output/0.",
+    help="Write the arrays to OUT.npz. Keys are the paths of layers; further calls and outputs have "
+    "their numbers, from 0, after two slashes: encoder/dense//call/1/output/0.",
 )
 @click.option(
     "--gradient",

@@ -39,8 +39,8 @@ def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> f
     default=1e-4,
     show_default=True,
     callback=_positive,
-    help="How far a value may be off, as a share of the largest value of the layer's output. Where it is less than "
-    "the default, rounding is no excuse.",
+    help="How far a value may be off, as a share of the largest value of the layer's output. "
+    "Below the default, differences from rounding count too.",
 )
 @seed_option("The seed for inputs and for generated weights.")
 @click.option(

@@ -66,7 +66,7 @@ def keyword_code(key: str, text: str) -> str:
     'units=4'
     """
     if not key.isidentifier() or iskeyword(key):
-        raise SpecError(f"an argument is called {key!r}, which is no name in Python")
+        raise SpecError(f"an argument is called {key!r}, which is not a name in Python")
     return f"{key}={text}"
 
 

@@ -218,7 +218,9 @@ def _operation(layer: Layer, call: Call) -> tuple[Layer, Call]:
     function = layer.config.get("function")
     declaration = find(f"ops.{layer.type}")
     if isinstance(function, str) or declaration is None:
-        raise SpecError(f"{f'tf.{function}' if isinstance(function, str) else layer.type} is no operation of Keras 3")
+        raise SpecError(
+            f"{f'tf.{function}' if isinstance(function, str) else layer.type} is not an operation of Keras 3"
+        )
     named = {**declaration.arguments}
     stated = {name: one for name, one in layer.config.items() if name in named or name not in (*COMMON, "name")}
     todays_config, call = todays_call(layer.type, stated, call)

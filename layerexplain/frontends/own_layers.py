@@ -138,14 +138,14 @@ def _read(path: str) -> Mapping[str, Declaration]:
 
             folder = package_folder(path)
             if folder is None and os.sep not in path:
-                raise SourceError("is no file, no folder and no installed package")
+                raise SourceError("is neither a file nor a folder, and no installed package")
         if folder is not None:
             from layerexplain.frontends.code.code_files import read_python_folder
 
             return read_python_folder(folder)
         with opened_path(path) as opened:
             if not is_text(opened.head):
-                raise SourceError("is no text; own layers stand in YAML with `define:`")
+                raise SourceError("is not text; custom layers are defined in YAML with `define:`")
             data = opened.text()
             if holds_code(opened.head, path):
                 from layerexplain.frontends.code.code_files import read_python_layers

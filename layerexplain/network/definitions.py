@@ -143,7 +143,7 @@ class DefinitionCache:
             try:
                 constants = {i: constant(v) for i, v in bound.constants.items()}
             except TypeError as error:
-                raise ArgumentError(f"{declaration.type} is called with values that are no tensor: {error}") from None
+                raise ArgumentError(f"{declaration.type} is called with values that are not tensors: {error}") from None
             known = self._known[key] = declaration.trace(
                 specs, arguments, masks, training=training, constants=constants, whole=whole, keras_2=scope.keras_2
             )

@@ -12,7 +12,7 @@ def fault(layer: Any, config: Mapping[str, Any], values: Sequence[Any], *, shape
     """Return the known fault that affects a Keras layer of this configuration with these output values, as text; None
     if there is none. `shapes_agree`: whether they have the shape of the formula's."""
     if not shapes_agree:
-        return "at inference Keras hands on the whole image" if type(layer).__name__ == "RandomCrop" else None
+        return "at inference Keras passes on the whole image" if type(layer).__name__ == "RandomCrop" else None
     if config.get("lora_rank") and config.get("lora_alpha") not in (None, getattr(layer, "lora_alpha", None)):
         return "Keras ignores the lora_alpha given to the constructor and uses lora_rank instead"
     if any(isinstance(value, ForeignFunction) and value == KERAS_2_HARD_SIGMOID for value in config.values()):

@@ -157,7 +157,7 @@ def gradient_element(
         if leaf in definition.weights:
             weight = step.weight_of(sent.path, list(definition.weights).index(leaf))
         if is_asked(keras, model.framework) and weight is None:
-            note = "it is asked for gradients of weights only"
+            note = "only gradients of weights are requested of it"
         elif is_asked(keras, model.framework) and weight is not None:
             value, note = asked(lambda: keras_gradient(source, step, weight), at)
         run = gradient_run(step)

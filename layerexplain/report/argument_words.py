@@ -44,7 +44,7 @@ def _fixed(words: str) -> _Words:
     return lambda one: f"{one.text} {words}"
 
 
-_ONLY_SPEED = _fixed("changes no value, only the speed and the memory that it takes.")
+_ONLY_SPEED = _fixed("changes no value, only speed and memory.")
 _STARTS_OTHERWISE = _fixed("shapes the values with which the weights start.")
 _ONLY_FILES = _fixed("changes no value: a file keeps it for loading the layer.")
 
@@ -58,7 +58,7 @@ _WORDS: Mapping[str, tuple[Any, _Words]] = {
     "unit_forget_bias": (True, _fixed("lets the biases of the forget gate start at 0 (default 1): a new cell keeps "
                                       "half of its memory at each step.")),
     "noise_shape": (None, _fixed("draws one random number for all of an axis of size 1: these are dropped together.")),
-    "synchronized": (False, _fixed("takes mean and variance over the batches of all devices, in training on several.")),
+    "synchronized": (False, _fixed("in training on several devices, takes mean and variance over all their batches.")),
     "virtual_batch_size": (None, _fixed("normalizes the batch in parts of this size, in training.")),
     "adjustment": (None, _fixed("is a function that scales and shifts the values in training; it is not read.")),
     "renorm_momentum": (0.99, _fixed("is the share of its statistics that batch renormalization keeps at an update.")),
@@ -68,7 +68,7 @@ _WORDS: Mapping[str, tuple[Any, _Words]] = {
     "encoding": ("utf-8", _fixed("changes no value: it says how a vocabulary is read.")),
     "vocabulary_dtype": ("int64", _ONLY_FILES),
     "has_input_vocabulary": (None, _ONLY_FILES),
-    "autocast": (True, _fixed("leaves floats that come in as they are; by default they are cast to the dtype.")),
+    "autocast": (True, _fixed("does not cast floating-point inputs; by default they are cast to the dtype.")),
     "window": ("hann", _STARTS_OTHERWISE),
     "periodic": (False, _STARTS_OTHERWISE),
     "scaling": ("density", _STARTS_OTHERWISE),
@@ -88,16 +88,16 @@ _START = {
     "Ones": "at 1",
     "Constant": "at one constant",
     "Identity": "as the identity matrix",
-    "GlorotUniform": "uniform within ±sqrt(6 / (fan_in + fan_out))",
-    "GlorotNormal": "normal, with deviation sqrt(2 / (fan_in + fan_out))",
-    "HeUniform": "uniform within ±sqrt(6 / fan_in), which keeps the variance through relu",
-    "HeNormal": "normal, with deviation sqrt(2 / fan_in), which keeps the variance through relu",
-    "LecunUniform": "uniform within ±sqrt(3 / fan_in)",
-    "LecunNormal": "normal, with deviation sqrt(1 / fan_in)",
+    "GlorotUniform": "from a uniform distribution within ±sqrt(6 / (fan_in + fan_out))",
+    "GlorotNormal": "from a normal distribution of deviation sqrt(2 / (fan_in + fan_out))",
+    "HeUniform": "from a uniform distribution within ±sqrt(6 / fan_in), which keeps the variance through relu",
+    "HeNormal": "from a normal distribution of deviation sqrt(2 / fan_in), which keeps the variance through relu",
+    "LecunUniform": "from a uniform distribution within ±sqrt(3 / fan_in)",
+    "LecunNormal": "from a normal distribution of deviation sqrt(1 / fan_in)",
     "Orthogonal": "as a random orthogonal matrix, which keeps lengths",
-    "RandomUniform": "uniform",
-    "RandomNormal": "normal",
-    "TruncatedNormal": "normal, without values beyond two deviations",
+    "RandomUniform": "from a uniform distribution",
+    "RandomNormal": "from a normal distribution",
+    "TruncatedNormal": "from a normal distribution cut off at two deviations",
     "VarianceScaling": "with a variance scaled to the number of inputs or outputs",
 }
 """Where the values of an initializer start."""
@@ -135,8 +135,8 @@ def _frozen(at: Placed, definition: Definition) -> str:
     declaration = declaration_of(at.layer)
     if declaration is not None and declaration.facts.frozen_as_inference:
         return (
-            "Frozen (trainable=False): training uses the stored statistics, as inference does, and does not update "
-            "them; the other weights stay as they are, too."
+            "Frozen (trainable=False): training uses the stored statistics, as inference does, and updates neither "
+            "them nor the other weights."
         )
     return "Frozen (trainable=False): training does not change the weights; gradients still pass to earlier layers."
 
@@ -152,7 +152,7 @@ def _start(one: OfWeight, definition: Definition) -> str:
         return ""
     if not weights:
         return _without_weight(one, "initializer")
-    how = _START.get(setting.name, "as a function says that is not read")
+    how = _START.get(setting.name, "from a function that is not read")
     symbols = ", ".join([str(weight.label) for weight in weights])
     return f"{one.of}_initializer={setting_text(setting)}: {symbols} starts {how}."
 
@@ -192,6 +192,6 @@ def _described(kind: Any, value: Any, shape: Any) -> str:
     try:
         _, definition = setting_formula(kind, value, shape)
     except (LayerExplainError, RefusedValue):
-        return "does what a function says that is not read"
+        return "applies a function that is not read"
     does = sentence(definition).removesuffix(".")
     return does[:1].lower() + does[1:]

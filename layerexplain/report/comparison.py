@@ -282,6 +282,10 @@ def _argument(name: str, before: Any, after: Any) -> Iterator[Difference]:
         yield Difference(name, _text(before), _text(after), False)
 
 
+MISFIT = "stored weights do not fit"
+"""What is said of a layer whose weights have other shapes."""
+
+
 def _consequences(one: LayerReport, other: LayerReport) -> Iterator[Difference]:
     shapes = [", ".join(shape_text(s) if s is not None else "?" for s in row.output_shapes) for row in (one, other)]
     if shapes[0] != shapes[1]:
@@ -294,7 +298,7 @@ def _consequences(one: LayerReport, other: LayerReport) -> Iterator[Difference]:
     weights = [[weight.shape for weight in row.weights] for row in (one, other)]
     if weights[0] and weights[1] and weights[0] != weights[1]:
         texts = [" ".join(map(shape_text, shapes)) for shapes in weights]
-        yield Difference("stored weights do not fit", texts[0], texts[1], True)
+        yield Difference(MISFIT, texts[0], texts[1], True)
 
 
 def _text(value: Any) -> str:

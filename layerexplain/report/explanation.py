@@ -53,7 +53,7 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Exp
     definition = at.definition
     if layer.type == "InputLayer":
         spec = calls[0].outputs[0] if calls else None
-        said = "An input of the model. The first axis is the batch; None is known at run time."
+        said = "An input of the model. Its first axis is the batch; None means any size."
         if spec is not None and spec.roles is not None and "batch" not in spec.roles:
             said = f"An input of the model, without a batch ({', '.join(spec.roles)})."
         return NOTHING._replace(sentence=said, statements=_formula(row))

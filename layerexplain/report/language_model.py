@@ -103,7 +103,7 @@ class LanguageModel(NamedTuple):
                 found.append(Note("cache-window", None, f"{layers} keep the last {one.window:,} tokens, no more"))
             if not {"k", "v"} & {*one.tensors}:
                 kept = " and ".join([f"{name} ({prod(sizes):,})" for name, sizes in one.tensors.items()])
-                words = f"{layers} keep {kept} of each token, from which keys and values are made anew"
+                words = f"{layers} keep {kept} of each token, from which keys and values are recomputed"
                 found.append(Note("compressed-cache", None, words))
             if one.of_input:
                 words = (

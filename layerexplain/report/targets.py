@@ -38,7 +38,14 @@ def targets(at: Placed, definition: Definition) -> tuple[str, ...]:
 
 
 def _in_torch(at: Placed, shape: Shape) -> str:
-    """Say with which targets PyTorch's losses compare an output: the loss of the program, else those that take it."""
+    """Say with which targets PyTorch's losses compare an output: the loss of the program, else those that take it; of
+    a language model, what its scores are."""
+    network = at.around.network
+    tables = [one.definition for one in network.calls if network.layer(one.name).type == "TokenEmbedding"]
+    tokens = [one.weights[0].shape[0] for one in tables if one is not None and one.weights]
+    if tokens:
+        scores = f": at each position a score for each of the {shape[-1]:,} tokens that may come next"
+        return scores if shape[-1] == tokens[0] else ""
     training = at.around.network.model.training
     setting = None if training is None else setting_of_output(training, at.layer.name)
     loss = None if setting is None else loss_of(setting.name)

@@ -102,7 +102,7 @@ def _loss(one: OutputLoss) -> TermReport:
     sent = _loss_gradient(summed, summed.params[1])
     if sent is not None and is_mean:
         sent = sent._replace(
-            sentence="Of the sum of the losses; their mean divides it by the number of those that count."
+            sentence="Gradient of the summed loss. For the mean, divide by the number of unmasked values."
         )
     definition.results = {one.symbol: definition.results["L"]}
     formula = _formula_report(sentence(definition) + words, definition)

@@ -151,7 +151,7 @@ def _stopped(layers: Sequence[ReachedRow]) -> Iterator[RunFact]:
         yield RunFact("", None, said)
     ended = [row for row in ended if row not in alone]
     if ended:
-        said = f"Nothing of the gradient passes {_listed([row.path for row in ended])}: it is 0 behind."
+        said = f"Nothing of the gradient passes {_listed([row.path for row in ended])}: it is 0 before that."
         yield RunFact("gradient-stops", ended[-1].path, said)
     few = [row for row in layers if row.gradient is not None and MOSTLY <= row.gradient.share_of_zeros < 1]
     if few:

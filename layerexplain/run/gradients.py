@@ -290,7 +290,7 @@ class GradientStep:
             if not (self.running.training and moves.unknown and moves.read is read):
                 continue
             if read:
-                said = "stores new weights at each step, and Keras goes on from them; here each step begins anew"
+                said = "stores new weights at each step, and Keras continues from them; here each step starts anew"
                 yield f"A layer inside '{one.where}' {said}, so loss and gradients differ."
             else:
                 yield f"The running statistics inside '{one.where}' move too, but not in these numbers."

@@ -164,7 +164,7 @@ def _must_fit(asked: Any, answer: Any) -> None:
     content_range = re.match(r"bytes (\d+)-(\d+)/(\d+|\*)$", answer.headers.get("Content-Range", ""))
     if content_range is None or int(content_range[1]) != start or int(content_range[2]) + 1 > end:
         said = answer.headers.get("Content-Range", "nothing")[:60]
-        raise SourceError(f"the server sends another range than was asked for: {said} in place of {start}-{end - 1}")
+        raise SourceError(f"the server sends another range than was requested: {said} in place of {start}-{end - 1}")
 
 
 def _range(headers: Any) -> tuple[int, int] | None:

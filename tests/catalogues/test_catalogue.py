@@ -316,7 +316,7 @@ def test_a_manifest_that_is_damaged_is_named_and_overwritten(tmp_path: Path) -> 
     manifest.write_bytes(b"no database at all" * 99)
     result = run(*to, "--resume")
     assert result.exit_code == 1
-    assert "manifest is damaged" in result.output and "--overwrite writes all anew" in result.output
+    assert "manifest is damaged" in result.output and "--overwrite replaces all of it" in result.output
     assert run(*to, "--overwrite").exit_code == 0
     assert len(rows(tmp_path / "t.jsonl")) == 1
 

@@ -796,4 +796,4 @@ def test_an_open_size_that_fails_and_those_that_pass() -> None:
     twice = twice.replace("UpSampling2D: 2\n", "UpSampling2D: 4\n", 1)
     (found,) = layerexplain.check(twice.encode(), select=["not-all-sizes"]).findings
     assert "(None, 100, 100, 3) and (None, 101, 101, 3)" in found.message
-    assert found.message.endswith("multiples of 4 pass")
+    assert found.message.endswith("multiples of 4 fit")

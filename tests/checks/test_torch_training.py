@@ -70,7 +70,7 @@ ROWS: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
     "one unit": (code("CrossEntropyLoss", units=1), {"one-class": ("(None, 1): one class", "BCEWithLogitsLoss")}),
     "relu before CrossEntropyLoss": (
         code("CrossEntropyLoss", "F.relu(self.fc2(x))"),
-        {"activation-before-cross-entropy": ("ends with relu", "logits have no bounds", "Leave the activation")},
+        {"activation-before-cross-entropy": ("ends with relu", "logits have no bounds", "Remove the activation")},
     ),
     "a learning rate of 3": (
         code("CrossEntropyLoss", optimizer="Adam(net.parameters(), lr=3.)"),

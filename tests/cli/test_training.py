@@ -87,7 +87,7 @@ def test_formulas_on_the_command_line(words: str, lines: list[str] | None) -> No
         ("layer CosineDecay 0.1 10 --input 3", "CosineDecay takes no --input, got 1"),
         (
             "layer MultiOptimizer",
-            "MultiOptimizer hands each weight to one of its optimizers, by the path of its variable; each has a formula of its own",
+            "MultiOptimizer gives each weight to one of its optimizers, by the path of its variable; each has a formula of its own",
         ),
     ],
 )
@@ -303,7 +303,7 @@ def test_the_mask_of_an_output_counts_in_its_loss() -> None:
     (term,) = training.step.terms
     assert "logical_and(y_pred_mask, counts)" in term.formula.statements[2].text
     assert term.gradient is not None and "y_pred_mask" in " ".join(line.text for line in term.gradient.statements)
-    assert term.gradient.sentence.startswith("Of the sum of the losses")
+    assert term.gradient.sentence.startswith("Gradient of the summed loss. For the mean, divide by")
     for loss in ("dice", {"MeanSquaredError": {"reduction": "sum"}}):
         told = layerexplain.explain(MASKED, training={"loss": loss}).training
         assert told is not None and told.step is not None

@@ -310,7 +310,7 @@ def test_a_hostile_name_of_an_argument_does_not_become_code() -> None:
         {"class_name": "Dense", "config": config},
     ]
     document = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
-    with pytest.raises(LayerExplainError, match="is no name in Python"):
+    with pytest.raises(LayerExplainError, match="is not a name in Python"):
         to_code(read(json.dumps(document).encode()))
 
 

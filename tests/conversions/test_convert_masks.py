@@ -168,7 +168,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     ),
     "a mask into a nested model": (
         _masked_from_outside,
-        "layer 'encoder': is given masks that Keras 3 hands on in another way inside it",
+        "layer 'encoder': is given masks that Keras 3 passes on in another way inside it",
     ),
 }
 

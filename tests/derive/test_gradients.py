@@ -121,7 +121,7 @@ def test_a_frozen_batch_normalization_keeps_examples_apart() -> None:
         assert row.gradient is not None
         (said[trainable],) = row.gradient.facts
     assert said[True].startswith("In training the mean and the variance depend on the whole batch")
-    assert said[False].startswith("It is frozen: mean and variance are the stored ones")
+    assert said[False].startswith("It is frozen: mean and variance are constants")
 
 
 def test_the_command_line_prints_gradients() -> None:

@@ -39,7 +39,7 @@ QUESTIONS = [
              ("id 0 is padding", "Its row is looked up like any other and is not zero", "later layers that use it skip")),
     Question("What does a frozen BatchNormalization do during training?", "explain - batch_normalization",
              "x = inputs = Input((9,))\nbn = BatchNormalization()\nbn.trainable = False\nmodel = Model(inputs, bn(x))",
-             ("Frozen (trainable=False): training uses the stored statistics, as inference does, and does not update",)),
+             ("Frozen (trainable=False): training uses the stored statistics, as inference does, and updates neither them nor",)),
     Question("TimeDistributed(Dense) or Dense?", "layer TimeDistributed(Dense(5)) --vs Dense 5 --input 7,3", "",
              ("TimeDistributed and Dense compute the same",)),
     Question("Is TimeDistributed needed in my model?", "explain -",
@@ -52,7 +52,7 @@ QUESTIONS = [
              "layer Conv2DTranspose 3 3 strides=2 --input 8,8,5", "",
              ("overlap unevenly: along an axis an output sums 1 or 2 of them", "UpSampling2D followed by a convolution")),
     Question("Where do the weights start?", "layer Dense 5 kernel_initializer=he_normal --input 7", "",
-             ("kernel_initializer=HeNormal: W starts normal, with deviation sqrt(2 / fan_in)",)),
+             ("kernel_initializer=HeNormal: W starts from a normal distribution of deviation sqrt(2 / fan_in)",)),
     Question("What does the regularizer add to the loss?", "layer Dense 5 kernel_regularizer=l2 --input 7", "",
              ("a term of the loss for W: adds 0.01 times the sum of the squares",)),
 ]  # fmt: skip

@@ -250,7 +250,7 @@ def test_every_argument_shows(type_: str) -> None:
 
 SENTENCES = [
     ("Dense", {"units": 5, "kernel_initializer": "he_normal"}, (7,),
-     "kernel_initializer=HeNormal: W starts normal, with deviation sqrt(2 / fan_in)"),
+     "kernel_initializer=HeNormal: W starts from a normal distribution of deviation sqrt(2 / fan_in)"),
     ("Dense", {"units": 5, "kernel_regularizer": {"L2": {"l2": 0.25}}}, (7,),
      "kernel_regularizer=L2(l2=0.25), a term of the loss for W: adds 0.25 times the sum of the squares"),
     ("Dense", {"units": 5, "activity_regularizer": "l1"}, (7,), "a term of the loss for the output, divided by"),
@@ -258,7 +258,7 @@ SENTENCES = [
     ("Dense", {"units": 5, "use_bias": False, "bias_constraint": "non_neg"}, (7,), "changes nothing: there is no such"),
     ("Dense", {"units": 5, "trainable": False}, (7,), "Frozen (trainable=False): training does not change the weights"),
     ("ReLU", {"trainable": False}, (7,), "trainable=False changes nothing: the layer has no weights."),
-    ("BatchNormalization", {"trainable": False}, (7,), "stored statistics, as inference does, and does not update them"),
+    ("BatchNormalization", {"trainable": False}, (7,), "stored statistics, as inference does, and updates neither them nor the other weights"),
     ("LSTM", {"units": 5, "unroll": True}, (7, 3), "unroll=True changes no value"),
     ("LSTM", {"units": 5, "unit_forget_bias": False}, (7, 3), "the biases of the forget gate start at 0"),
     ("LSTM", {"units": 5, "recurrent_initializer": "zeros"}, (7, 3), "recurrent_initializer=Zeros: U starts at 0."),

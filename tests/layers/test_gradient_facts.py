@@ -6,7 +6,7 @@ import pytest
 
 from layerexplain import api
 
-BATCH_MEAN = "takes away the mean of the batch"
+BATCH_MEAN = "subtracts the mean of the batch"
 ONE_VALUE = "a softmax over one value is always 1"
 TURNED = "the kernel is read from its end"
 
@@ -37,7 +37,7 @@ ROWS: list[tuple[str, str, str, bool]] = [
     ("{LayerNormalization: {name: d}}", "d", "sum to 0", True),
     ("{MultiHeadAttention: {num_heads: 1, key_dim: 2, name: d}, from: [x, x]}", "d", "db_k is 0", True),
     ("{MultiHeadAttention: {num_heads: 1, key_dim: 2, use_bias: false, name: d}, from: [x, x]}", "d", "db_k", False),
-    ("{Conv1DTranspose: {filters: 2, kernel_size: 3, name: d}}", "d", "turns round, with the same kernel", True),
+    ("{Conv1DTranspose: {filters: 2, kernel_size: 3, name: d}}", "d", "that this layer transposes, with the same kernel", True),
     ("{Conv1D: {filters: 2, kernel_size: 3, name: d}}", "d", "used at every position", True),
     ("{BatchNormalization: {name: d}}", "d", "depend on the whole batch", True),
     ("{BatchNormalization: {name: d, trainable: false}}", "d", "depend on the whole batch", False),

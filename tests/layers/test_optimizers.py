@@ -270,7 +270,7 @@ def test_all_parts_of_keras_are_declared() -> None:
         ("SGD", {"learning_rate": "fast"}, "needs learning_rate to be a number or a schedule, got learning_rate='fast'"),
         ("SGD", {"learning_rate": {"CosineDecay": {}}}, "needs 'initial_learning_rate'"),
         ("Adam", {"beta": 1}, "optimizers.Adam has no argument 'beta'"),
-        ("MultiOptimizer", {"optimizer_map": {}}, "MultiOptimizer hands each weight to one of its optimizers"),
+        ("MultiOptimizer", {"optimizer_map": {}}, "MultiOptimizer gives each weight to one of its optimizers"),
         (
             "MultiOptimizer",
             {

@@ -59,6 +59,22 @@ def test_what_follows_from_a_change_is_told() -> None:
     assert (found.before.totals.params, found.after.totals.params) == (404, 486)
 
 
+@pytest.mark.parametrize(("layers", "said"), [(4, 4), (5, 0)])
+def test_of_many_layers_whose_stored_weights_do_not_fit_one_line_says_it(
+    layers: int, said: int, tmp_path: Path
+) -> None:
+    files = []
+    for width in (3, 7):
+        names = [f"  - Dense: {{units: {width}, name: d{number}}}\n" for number in range(layers)]
+        file = tmp_path / f"of_{width}.yaml"
+        file.write_text("input: [5]\nlayers:\n" + "".join(names))
+        files.append(str(file))
+    shown = CliRunner().invoke(program, ["diff", *files, "--width", "200"]).stdout
+    assert shown.count("stored weights do not fit") == said
+    line = f"Stored weights do not fit in {layers} layers, from d0 on: (5, 3) (3,) → (5, 7) (7,).\n"
+    assert (line in shown) == (said == 0)
+
+
 ROW = ["Dense: 4", "ReLU:", "Dense: 4", "ReLU:", "Dense: {units: 4, use_bias: false}", "ReLU:", "Dense: 4", "Dense: 2"]
 
 

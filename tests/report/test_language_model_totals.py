@@ -140,7 +140,7 @@ def test_windows_and_compressed_caches_are_noted() -> None:
     for name, codes in expected.items():
         assert [note.code for note in report_of(PUBLIC[name]).notes] == codes
     (note,) = report_of(PUBLIC["DeepSeek-V3"]).notes
-    words = "61 layers keep c_normed (512) and k_turned (64) of each token, from which keys and values are made anew"
+    words = "61 layers keep c_normed (512) and k_turned (64) of each token, from which keys and values are recomputed"
     assert note.message == words
 
 
@@ -199,3 +199,11 @@ def test_routing_has_element_forms() -> None:
     text = report.explain("model.layers.0/block_sparse_moe")
     assert "g[n, t, k, p] = silu(Σ m<4096 x[n, t, m]·W_gate[ids[n, t, k], p, m])" in text
     assert "ids has no element form: the positions depend on the values" in text
+
+
+def test_the_output_of_a_language_model_is_scores_of_tokens() -> None:
+    config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 8, "intermediate_size": 12,
+              "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 1009}  # fmt: skip
+    report: Any = layerexplain.explain(json.dumps(config).encode())
+    (said,) = [one for row in report for one in row.explanation.hints if one.startswith("An output of the model")]
+    assert said == "An output of the model: at each position a score for each of the 1,009 tokens that may come next."

@@ -379,11 +379,11 @@ def test_the_block_below_the_totals(tmp_path: Path) -> None:
 Memory for a batch of 32, trained with adam
   weights        1.1 kB  float32
   activations 132 bytes  per example: the outputs of all layers and the inputs; float32
-  peak         96 bytes  per example: the most that is live at once at inference, at 'dense_1'
+  peak         96 bytes  per example: largest memory in use at once at inference, at 'dense_1'
   inference      4.2 kB  = weights + 32 × peak
   gradients      1.1 kB  one for each trainable parameter
   optimizer      2.2 kB  2 values that adam keeps for each trainable parameter
-  kept        176 bytes  per example: what gradients read of the forward pass
+  kept        176 bytes  per example: saved for the backward pass
   training      10.0 kB  = weights + gradients + optimizer + 32 × kept
 
 fit() takes x: input (None, 7) float32; y: what the loss takes; the model is not compiled

@@ -163,7 +163,7 @@ def test_a_loss_without_a_known_gradient_is_refused(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     ("held", "words"),
-    [("SpectralNormalization: {Dense: 3}", "stores new weights at each step, and Keras goes on from them"),
+    [("SpectralNormalization: {Dense: 3}", "stores new weights at each step, and Keras continues from them"),
      ("RNN: {cell: {SimpleRNNCell: {units: 3, activity_regularizer: l2}}}", "left out of the loss")],
 )  # fmt: skip
 def test_what_layers_inside_do_is_noted_where_it_is_not_computed(held: str, words: str) -> None:

@@ -213,7 +213,7 @@ FAULTS = {
     "broken/digits.keras": "the connection broke off before all was sent (tried 3 times)",
     "longer/digits.keras": "ends after 98,304 of the 173,960 bytes that the server states",
     "more/digits.keras": "the server sends more than the",
-    "other/digits.keras": "the server sends another range than was asked for: bytes 1-65536/86981 in place of 0-65535",
+    "other/digits.keras": "the server sends another range than was requested: bytes 1-65536/86981 in place of 0-65535",
     "packed/digits.keras": "the server sends it compressed (gzip), though it was asked not to",
     "changing/digits.keras": "changed while it was read; read it again",
     "circle/digits.keras": "the server redirects in a circle",

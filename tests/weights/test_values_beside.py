@@ -128,10 +128,10 @@ def test_values_are_compared_checked_and_run(saved_model: Path, tmp_path: Path) 
 
 Break = Callable[[Path], object]
 REFUSED: dict[str, tuple[Break, str]] = {
-    "the files of values are gone": (lambda at: os.remove(at / "variables.data-00000-of-00001"), "there is no such file beside it"),
-    "a link": (lambda at: (os.rename(at / "variables.data-00000-of-00001", at / "x"), os.symlink(at / "x", at / "variables.data-00000-of-00001")), "there is no such file"),
-    "cut off": (lambda at: (at / "variables.index").write_bytes((at / "variables.index").read_bytes()[:-9]), "is no table of TensorFlow"),
-    "no table": (lambda at: (at / "variables.index").write_bytes(b""), "is no table of TensorFlow"),
+    "the files of values are gone": (lambda at: os.remove(at / "variables.data-00000-of-00001"), "that file is not in its directory"),
+    "a link": (lambda at: (os.rename(at / "variables.data-00000-of-00001", at / "x"), os.symlink(at / "x", at / "variables.data-00000-of-00001")), "that file is not in its directory"),
+    "cut off": (lambda at: (at / "variables.index").write_bytes((at / "variables.index").read_bytes()[:-9]), "is not a TensorFlow table"),
+    "no table": (lambda at: (at / "variables.index").write_bytes(b""), "is not a TensorFlow table"),
     "values cut off": (lambda at: (at / "variables.data-00000-of-00001").write_bytes(b"1234"), "was the checkpoint copied whole"),
     "compressed": (lambda at: (at / "variables.index").write_bytes(table({"a": b"b"}, compressed=True)), "is compressed"),
     "a shape below 0": (lambda at: (at / "variables.index").write_bytes(table({"a": entry("float32", (None,), 0, 4)})), "a shape that none has"),  # type: ignore[arg-type]
@@ -151,8 +151,8 @@ TFJS_REFUSED: dict[str, tuple[Any, str]] = {
     "a way out": ({**WHOLE, "paths": ["../a.bin"]}, "only files beside it are read"),
     "an absolute path": ({**WHOLE, "paths": ["/etc/passwd"]}, "only files beside it are read"),
     "hidden": ({**WHOLE, "paths": [".a"]}, "only files beside it are read"),
-    "no such file": ({**WHOLE, "paths": ["b.bin"]}, "there is no such file beside it"),
-    "a link": ({**WHOLE, "paths": ["link.bin"]}, "there is no such file beside it"),
+    "no such file": ({**WHOLE, "paths": ["b.bin"]}, "that file is not in its directory"),
+    "a link": ({**WHOLE, "paths": ["link.bin"]}, "that file is not in its directory"),
     "too short": ({**WHOLE, "weights": [weight("d1/kernel", [500, 3])]}, "does not lie whole"),
     "absurdly large": ({**WHOLE, "weights": [weight("d1/kernel", [10**15, 10**15])]}, "does not lie whole"),
     "below 0": ({**WHOLE, "weights": [weight("d1/kernel", [-5, 3])]}, "sizes are whole numbers"),

@@ -363,7 +363,7 @@ def test_a_shard_is_no_symbolic_link(tmp_path: Path) -> None:
     os.symlink(secret, folder / "m_00000.weights.h5")
     index = folder / "m.weights.json"
     index.write_text(json.dumps({"weight_map": {"/layers/dense/vars": ["m_00000.weights.h5"]}}))
-    with pytest.raises(SourceError, match="there is no such file beside it"):
+    with pytest.raises(SourceError, match="that file is not in its directory"):
         listed(index)
 
 

@@ -401,7 +401,7 @@ def test_csv(format: str, delimiter: str) -> None:
 def test_the_table_in_a_pipe() -> None:
     lines = run(SAMPLES / "digits.keras").stdout.splitlines()
     assert lines[0] == f"digits · Sequential · 9 weights · {SAMPLES / 'digits.keras'} (keras-archive, Keras 3.15.1)"
-    assert lines[2].split() == ["Layer", "Name", "Shape", "Dtype", "Count", "Trainable", "In", "Keras"]
+    assert lines[2].split() == ["Layer", "Name", "Shape", "Dtype", "Count", "Trainable", "In", "Python"]
     assert lines[8].split("  ")[0] == "shapes"
     assert lines[-3:] == [
         "Parameters        3,742  trainable 3,718 · non-trainable 24",
@@ -418,7 +418,7 @@ def test_the_table_fits_a_terminal(width: int, options: list[str]) -> None:
     assert max(map(len, body)) <= width
     if not options:
         assert any("get_layer" in line for line in body) == (width >= 120)
-        assert any("In Keras" in line for line in body)  # as a heading, or as what is left out
+        assert any("In Python" in line for line in body)  # as a heading, or as what is left out
     assert any("moving" in line for line in lines)
 
 

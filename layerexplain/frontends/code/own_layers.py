@@ -178,7 +178,7 @@ class OwnLayer(Declaration):
         config = {key: ready(keras, value) for key, value in arguments.items() if key != _CALL}
         layer = layer_of(keras.interpreter.call(self.cls, [], {k: one for k, one in config.items() if one is not None}))
         if not isinstance(layer, ModelValue):
-            raise NotKnown(f"{self.type} is no layer that is read ({self._at()})")
+            raise NotKnown(f"{self.type} is not a layer that is read ({self._at()})")
         return layer
 
     def state_sizes(self, config: Mapping[str, ProgramValue]) -> tuple[int, ...] | None:

@@ -194,7 +194,7 @@ def _batches(groups: list[str], modules: Configs) -> Advice:
     fact = (
         f"the output has {got} rows for {wanted} examples: a view(-1, features) with other features than an example has"
     )
-    return Advice(f"{fact} mixes examples; write torch.flatten(x, 1), and fit the in_features of the Linear behind it")
+    return Advice(f"{fact} mixes examples; write torch.flatten(x, 1), and fit the in_features of the Linear after it")
 
 
 @_message(r"expected target dtype to be Long or Byte, but got (\w+)")

@@ -94,7 +94,7 @@ def _header(path: str, name: str) -> dict[str, _Listed]:
         file.seek(0)
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > min(size - 8, MAX_CONFIG_BYTES):
-            raise SourceError(f"{name} is no safetensors file: its header would have {length:,} of {size:,} bytes")
+            raise SourceError(f"{name} is not a safetensors file: its header would have {length:,} of {size:,} bytes")
         document = parse_json(file.read(length), f"the header of {name}")
     if not isinstance(document, dict):
         raise SourceError(f"the header of {name} is not a mapping of tensors; is the file damaged?")

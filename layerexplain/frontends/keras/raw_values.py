@@ -63,5 +63,5 @@ def file_beside(folder: str, name: str) -> str:
         raise SourceError(f"names the file {name[:80]!r}; only files beside it are read")
     path = in_folder(folder, name)
     if not is_file_in(folder, name) or (not is_remote(path) and os.path.islink(path)):
-        raise SourceError(f"names {name!r}, and there is no such file beside it")
+        raise SourceError(f"names {name!r}, and that file is not in its directory")
     return path

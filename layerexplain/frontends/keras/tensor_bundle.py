@@ -104,7 +104,7 @@ def _shape(value: Value | None) -> tuple[int, ...]:
 def _pairs(data: bytes, name: str) -> Iterator[tuple[str, bytes]]:
     """Yield the keys and values of a sorted table."""
     if len(data) < _FOOTER or not data.endswith(_MAGIC):
-        raise SourceError(f"{name} is no table of TensorFlow; is the file damaged?")
+        raise SourceError(f"{name} is not a TensorFlow table; is the file damaged?")
     view = memoryview(data)
     footer = view[-_FOOTER:]
     at = start = size = 0
@@ -124,7 +124,7 @@ def _pairs(data: bytes, name: str) -> Iterator[tuple[str, bytes]]:
 
 def _block(view: memoryview, start: int, size: int, name: str) -> memoryview:
     if start + size + _BEHIND_BLOCK > len(view):
-        raise SourceError(f"{name} points behind its end; was it copied whole?")
+        raise SourceError(f"{name} points beyond its end; was it copied completely?")
     if view[start + size]:
         raise SourceError(f"{name} is compressed, as TensorFlow does not write it; it is not read")
     return view[start : start + size]

@@ -275,7 +275,7 @@ def _shard(folder: str, name: str) -> H5Target:
     refused."""
     path = in_folder(folder, name)
     if name != WEIGHTS and (not is_file_in(folder, name) or (not is_remote(path) and os.path.islink(path))):
-        raise SourceError(f"the index names {name!r}, and there is no such file beside it")
+        raise SourceError(f"the index names {name!r}, and that file is not in its directory")
     return H5Target.from_source(path)
 
 

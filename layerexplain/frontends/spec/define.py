@@ -198,7 +198,7 @@ class _Reader:
         for key, value in _mapping(node, f"{self.name}: `{part}`", self.faults):
             name = str(key.value)
             if not name.isidentifier() or "__" in name:
-                self.fault(f"'{name}' in `{part}` is no name; a name has letters, digits and _", key.line)
+                self.fault(f"'{name}' in `{part}` is not a name; a name has letters, digits and _", key.line)
             elif name in _RESERVED or callable_op(name) or name in COMPOSITES:
                 self.lines.setdefault(name, key.line)
                 self.fault(f"'{name}' in `{part}` has a meaning of its own; use another name", key.line)
@@ -227,7 +227,7 @@ class _Reader:
                     self.fault(f"the input '{name}' is a mapping; write {{axes: […], optional: true}}", value.line)
                 value = keys.get("axes", YamlNode("scalar", None, value.line))
             if optional and not may_lack:
-                self.fault(f"the input '{name}' stands behind one that is optional; write it before that", value.line)
+                self.fault(f"the input '{name}' comes after an optional one; write it first", value.line)
             optional += may_lack
             tensors[name] = self._axes(name, value)
         if not tensors:
@@ -265,9 +265,7 @@ class _Reader:
             for name in unknown:
                 known = sorted(self.lines)
                 hint = did_you_mean(name, known) or f"known are {', '.join(known)}"
-                fixed = (
-                    f"{of} is '{node.value}', and nothing fixes '{name}': it is no argument, size or axis of an input"
-                )
+                fixed = f"{of} is '{node.value}', and nothing fixes '{name}' (no argument, size or axis)"
                 self.fault(f"{fixed}; {hint}", node.line)
             if used.called or used.values:
                 self.fault(f"{of} is '{node.value}'; a size is made of numbers, names and + - * // %", node.line)
@@ -313,7 +311,7 @@ class _Reader:
         for name in used.tensors:
             if name not in self.lines:
                 hint = did_you_mean(name, sorted(self.lines), before="; ")
-                self.fault(f"`when` of the weight {symbol} asks for '{name}', which is no argument{hint}", line)
+                self.fault(f"`when` of the weight {symbol} asks for '{name}', which is not an argument{hint}", line)
                 return ""
         return text
 
@@ -413,7 +411,7 @@ class _Reader:
         for field in _FIELD.findall(node.value):
             if field not in arguments:
                 hint = did_you_mean(field, sorted(arguments)) or f"its arguments are {', '.join(sorted(arguments))}"
-                self.fault(f"`gist` has the field {{{field}}}, which is no argument; {hint}", node.line)
+                self.fault(f"`gist` has the field {{{field}}}, which is not an argument; {hint}", node.line)
                 return ""
         return node.value
 
@@ -435,7 +433,7 @@ def _mapping(node: YamlNode, what: str, faults: SpecFaults) -> list[tuple[YamlNo
     """Return the pairs of a mapping; none, with a fault, of anything else."""
     if node.kind == "mapping":
         return list(node.value)
-    faults.add(f"{what} is {words_for(node)}; names are needed, each with a colon behind it", node.line)
+    faults.add(f"{what} is {words_for(node)}; names are needed, each followed by a colon", node.line)
     return []
 
 

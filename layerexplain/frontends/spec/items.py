@@ -16,6 +16,7 @@ from layerexplain.frontends.keras.old_names import todays_argument
 from layerexplain.frontends.model_builder import LAYER_ARGUMENTS, default_name, known_types
 from layerexplain.frontends.spec.objects import Objects, is_path
 from layerexplain.frontends.spec.old_arguments import OLD_ARGUMENTS, todays_form
+from layerexplain.frontends.spec.settings import setting_kind, written_setting
 from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS as WISHES
 from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode, to_python
 from layerexplain.frontends.value_text import kind_of_value
@@ -199,6 +200,11 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
         if key in INPUT_KEYS and not (is_own and takes(item.declaration, key)):
             continue
         config[key] = _argument(key, node, maker.inside(item.type, key) if key in _HELD else maker)
+        if (setting := setting_kind(key)) and maker.check:
+            try:
+                config[key] = written_setting(item.type, key, setting, config[key])
+            except ArgumentError as error:
+                maker.faults.keep(error.with_place(layer=name), node.line)
     if maker.check:
         for key in item.arguments:
             if key in OLD_ARGUMENTS and (today := todays_form(item.type, key, maker.input_shape)):

@@ -54,8 +54,8 @@ def min_max_norm(
     rate: Share = 1.0,
     axis: AxisArgument = 0,
 ) -> Expr:
-    """Scales each vector along axis {axis} so that its length comes to lie between {min_value} and {max_value}, or
-    nearer to it by the share {rate}."""
+    """Scales each vector along axis {axis} to a length between {min_value} and {max_value}; a rate below 1
+    applies only that share of the change (here {rate})."""
     norm = _norm(W, axis)
     wanted = e.minimum(e.maximum(norm, min_value), max_value)
     return _scaled(W, norm, wanted if rate == 1 else rate * wanted + (1 - rate) * norm)

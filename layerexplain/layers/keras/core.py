@@ -111,7 +111,7 @@ def einsum_dense(
     bias_axes: Text | None = None,
     compression: Compression,
 ) -> Any:
-    """Multiplies its input by a learned kernel and sums over the letters that the right side of {equation} lacks.
+    """Multiplies its input by a learned kernel and sums over the letters missing on the right side of {equation}.
 
     `output_shape` holds the sizes of the result after the batch, and after the axes that `...` stands for: those
     that the input does not have become sizes of the kernel. Where it says None and the input has the size, Keras

@@ -91,7 +91,7 @@ def _lines(wanted: Shape, got: Shape) -> Iterator[tuple[str, str]]:
         elif len(w) == 3 and w[-1] == g[-1] and None not in w:
             yield f"keras.ops.image.resize(X, ({w[0]}, {w[1]}))", "resizes the images"
     if line := _reshape(w, g):
-        yield line, "lays the numbers of each example out anew, in their order"
+        yield line, "reshapes each example, keeping the order of its numbers"
 
 
 def _reshape(wanted: Sequence[Size], got: Sequence[Size]) -> str:

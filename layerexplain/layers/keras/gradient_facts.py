@@ -27,10 +27,7 @@ def bias_without_effect(at: LayerInModel) -> str | None:
     normalized = len(readers) == 1 and readers[0].type == "BatchNormalization"
     if not normalized or not at.gives("db") or at.argument("activation") not in (None, "linear"):
         return None
-    return (
-        f"db is 0, but for rounding: '{readers[0].name}' takes away the mean of the batch, and with it whatever the "
-        "bias adds."
-    )
+    return f"db is 0 up to rounding: '{readers[0].name}' subtracts the mean of the batch, which includes the bias."
 
 
 @fact("Activation", "Dense", "Softmax")
@@ -54,11 +51,11 @@ def convolution(at: LayerInModel) -> str | None:
 
 
 SAID = """
-MultiHeadAttention (db_k): db_k is 0, but for rounding: the bias of the keys adds the same to all scores of a query,
-    which softmax does not see.
+MultiHeadAttention (db_k): db_k is 0 up to rounding: the bias of the keys adds the same number to all
+  scores of a query, which softmax ignores.
 Conv{}D DepthwiseConv{}D SeparableConv{}D (dW dW_d dW_p): Each weight of the kernel is used at every position; its
     gradient is the sum over all of them.
-Conv{}DTranspose (dx): dx is the ordinary convolution that this layer turns round, with the same kernel and strides.
+Conv{}DTranspose (dx): dx is the ordinary convolution that this layer transposes, with the same kernel and strides.
 GlobalMaxPooling{}D: Only the largest of all positions gets a gradient (several equal ones share it); the rest get 0.
 MaxPooling{}D AdaptiveMaxPooling{}D: Only the largest element of each window gets a gradient (the first of several
     equal ones); the rest get 0.
@@ -90,7 +87,9 @@ for _row in SAID.replace("\n ", " ").strip().split("\n"):
 def batch_normalization(at: LayerInModel) -> str | None:
     """Examples depend on each other, unless the layer is frozen."""
     if at.gives("dx") and not at.gives("m1"):
-        return "It is frozen: mean and variance are the stored ones, so that each example's gradient passes by itself."
+        return (
+            "It is frozen: mean and variance are constants, so that the gradient of each example passes independently."
+        )
     return (
         "In training the mean and the variance depend on the whole batch, so that each example sends a gradient to all "
         "others; the gradients of a channel sum to 0."

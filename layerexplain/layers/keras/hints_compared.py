@@ -153,7 +153,7 @@ def _casts(at: LayerInModel) -> str | None:
             least, most = _NARROW[to]
             return (
                 f"Floats of {least - 1:,} and less or {most + 1:,} and more have no defined value in {to}: what "
-                "TensorFlow gives depends on where in the tensor they stand. All others lose what is behind the point."
+                "TensorFlow gives depends on where in the tensor they stand. All others lose their fraction."
             )
     return None
 

@@ -150,7 +150,7 @@ def uneven_overlap(at: LayerInModel) -> str | None:
 @hint("UpSampling{}D", kind=WATCH)
 def upsampling_learns_nothing(at: LayerInModel) -> str | None:
     return (
-        "It learns nothing: a convolution behind it learns what to make of the larger image. Conv"
+        "It learns nothing: a convolution after it can learn to refine the larger image. Conv"
         f"{at.x.ndim - 2}DTranspose enlarges and learns in one layer."
     )
 
@@ -453,7 +453,7 @@ def heads(at: LayerInModel) -> str | None:
         f"key_dim={width} is the width of one head, not of all: queries and keys have {heads} × {width} = "
         f"{heads * width} values at each position. Keras takes its tensors in the order query, value, key. The "
         f"{at.params:,} parameters do not depend on the number of positions, and on the heads only by heads × "
-        f"width: more heads that are narrower in proportion have as many."
+        f"width: doubling the heads and halving key_dim leaves the count unchanged."
     )
 
 

@@ -71,7 +71,7 @@ class Focal(NamedTuple):
 
 @loss("CategoricalFocalCrossentropy", one_per_class, "classes")
 def categorical_focal_crossentropy(y_true: Expr, y_pred: Expr, *, focal: Focal, axis: Int = -1) -> Expr:
-    """Categorical cross-entropy that counts classes the less, the surer the model already is of them.
+    """Categorical cross-entropy that gives less weight to classes of which the model is already sure.
 
     Reference: Lin et al., 2018.
     """
@@ -85,7 +85,7 @@ def categorical_focal_crossentropy(y_true: Expr, y_pred: Expr, *, focal: Focal, 
 def binary_crossentropy(
     y_true: Expr, y_pred: Expr, *, from_logits: Bool = False, label_smoothing: Share = 0.0, axis: AxisArgument = -1
 ) -> Expr:
-    """Minus the logarithm of the probability of what is true, averaged over the outputs; each is a question of its own.
+    """Minus the logarithm of the probability given to the correct label; each output is an independent yes/no question.
 
     With `label_smoothing` the targets move towards 0.5.
     """
@@ -97,7 +97,7 @@ def binary_crossentropy(
 def binary_focal_crossentropy(
     y_true: Expr, y_pred: Expr, *, apply_class_balancing: Bool = False, focal: Focal, axis: AxisArgument = -1
 ) -> Expr:
-    """Binary cross-entropy that counts outputs the less, the surer the model already is of them.
+    """Binary cross-entropy that gives less weight to outputs of which the model is already sure.
 
     Reference: Lin et al., 2018.
     """
@@ -130,14 +130,15 @@ def categorical_generalized_cross_entropy(y_true: Expr, y_pred: Expr, *, q: Shar
 
 @loss("KLDivergence", each("probabilities that sum to 1", "shares"), "classes", "kld", "kullback_leibler_divergence")
 def kl_divergence(y_true: Expr, y_pred: Expr) -> Expr:
-    """How far the predicted distribution is from the true one: the true one's mean logarithm of their ratio."""
+    """How far the predicted distribution is from the true one: the mean logarithm of true / predicted,
+    weighted by the true probabilities."""
     p, q = (named(name, e.minimum(e.maximum(x, EPSILON), 1)) for name, x in (("p", y_true), ("q", y_pred)))
     return reduce.sum_(p * e.log(p / q), axis=-1)
 
 
 @loss("Dice", binary, "probabilities")
 def dice(y_true: Expr, y_pred: Expr, *, axis: AxisArgument | None = None) -> Expr:
-    """1 minus the overlap of targets and outputs: twice what they share, by the sum of both.
+    """1 minus the overlap of targets and outputs: twice their intersection divided by the sum of both.
 
     Without `axis` one number for the whole batch.
     """
@@ -149,7 +150,7 @@ def dice(y_true: Expr, y_pred: Expr, *, axis: AxisArgument | None = None) -> Exp
 def tversky(
     y_true: Expr, y_pred: Expr, *, alpha: Number = 0.5, beta: Number = 0.5, axis: AxisArgument | None = None
 ) -> Expr:
-    """1 minus the overlap of targets and outputs, with a weight each for what is missed and what is wrongly found.
+    """1 minus the overlap of targets and outputs, with separate weights for false negatives and false positives.
 
     In Keras `alpha` weighs what is missed, and `beta` what is wrongly found. Reference: Salehi et al., 2017.
     """
@@ -163,7 +164,7 @@ def tversky(
 def circle(
     y_true: Expr, y_pred: Expr, *, gamma: Number = 80.0, margin: Number = 0.4, remove_diagonal: Bool = True
 ) -> Any:
-    """Draws together the outputs of one class and pushes apart those of others, within the batch.
+    """Pulls the outputs of one class together and pushes those of other classes away, within the batch.
 
     The outputs are vectors of length 1. Examples whose loss is 0 do not count. Reference: Sun et al., 2020.
     """
@@ -190,7 +191,7 @@ LABELS = Targets(lambda shape: "rows of label numbers from 1 on, padded with 0",
 
 @loss("CTC", LABELS, "numbers")
 def ctc_of_scores(y_true: Expr, y_pred: Expr) -> Expr:
-    """Minus the logarithm of the probability of a text, over all ways in which its letters may fall on the steps.
+    """CTC loss: minus the logarithm of the probability of a text, over all alignments of its letters with the steps.
 
     The class 0 is the blank, and pads the labels. Reference: Graves et al., 2006.
     """

@@ -34,7 +34,7 @@ def mean_squared_logarithmic_error(y_true: Expr, y_pred: Expr) -> Expr:
 
 @loss("Huber", numbers, "numbers", "huber_loss")
 def huber(y_true: Expr, y_pred: Expr, *, delta: Number = 1.0) -> Expr:
-    """The mean of the differences, squared up to {delta} and linear beyond: outliers count less than squared."""
+    """The mean of the differences, squared up to {delta} and linear beyond, so that outliers count less."""
     d = named("d", y_pred - y_true)
     size = named("size", e.absolute(d))
     beyond = (size if delta == 1 else delta * size) - 0.5 * delta**2

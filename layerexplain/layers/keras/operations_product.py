@@ -126,7 +126,7 @@ def tensordot(a: Expr, b: Expr, *, axes: Anything = 2) -> Expr:
 
 @layer("ops.Einsum")
 def einsum(*xs: Expr, subscripts: Anything) -> Expr:
-    """Sums products by the equation '{subscripts}', over the letters that its result lacks."""
+    """Sums products by the equation '{subscripts}', over the letters missing in its result."""
     equation = str(subscripts).replace(" ", "")
     if "->" not in equation:
         names = equation.replace(",", "").replace("...", "")

@@ -50,7 +50,7 @@ def rmsprop(
     epsilon: NonNegative = 1e-7,
     centered: Bool = False,
 ) -> Step:
-    """Divides the gradient by the root of its running mean square, so that all weights move at a like pace.
+    """Divides the gradient by the root of its running mean square, so that all weights move at a similar rate.
 
     With `centered` by its running deviation. Reference: Hinton, 2012; Graves, 2013.
     """
@@ -83,7 +83,7 @@ def adam(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas, amsgrad: Bool =
 
 @optimizer("AdamW", weight_decay=0.004)
 def adamw(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas, amsgrad: Bool = False) -> Step:
-    """Adam, with each weight first reduced by a share of itself.
+    """Adam, with weight decay: each weight is first reduced by a share of itself.
 
     Reference: Loshchilov and Hutter, 2019.
     """
@@ -92,7 +92,7 @@ def adamw(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas, amsgrad: Bool 
 
 @optimizer("Adadelta")
 def adadelta(W: Expr, g: Expr, lr: Any, step: Expr, *, rho: Share = 0.95, epsilon: NonNegative = 1e-7) -> Step:
-    """Divides the gradient by its running size, and multiplies it by that of the changes made so far.
+    """Divides the gradient by its running root mean square, and multiplies it by that of the previous updates.
 
     Reference: Zeiler, 2012.
     """
@@ -112,7 +112,7 @@ def adagrad(
     initial_accumulator_value: NonNegative = 0.1,
     epsilon: NonNegative = 1e-7,
 ) -> Step:
-    """Divides the gradient by the root of the sum of all its squares so far: what moved much moves ever less.
+    """Divides the gradient by the root of the sum of all its squares so far: large gradients make later steps smaller.
 
     Reference: Duchi et al., 2011.
     """
@@ -122,7 +122,7 @@ def adagrad(
 
 @optimizer("Adamax")
 def adamax(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas) -> Step:
-    """Adam that divides by the largest gradient of late in place of the root of the mean square.
+    """Adam that divides by the decayed maximum of the gradients in place of the root of their mean square.
 
     Reference: Kingma and Ba, 2014.
     """
@@ -162,7 +162,7 @@ def ftrl(
     l2_shrinkage_regularization_strength: NonNegative = 0.0,
     beta: NonNegative = 0.0,
 ) -> Step:
-    """Follows the regularized leader: the weight is worked out anew from the sums of gradients, often exactly 0.
+    """Follows the regularized leader: recomputes the weight from the sums of gradients; it is often exactly 0.
 
     Reference: McMahan et al., 2013.
     """
@@ -192,7 +192,7 @@ def lion(W: Expr, g: Expr, lr: Any, step: Expr, *, beta_1: Share = 0.9, beta_2: 
 
 @optimizer("Lamb")
 def lamb(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas) -> Step:
-    """Adam with a step in proportion to the length of the whole weight, for large batches.
+    """Adam with steps in proportion to the norm of each weight, for large batches.
 
     Reference: You et al., 2019.
     """
@@ -219,7 +219,7 @@ def adafactor(
     clip_threshold: NonNegative = 1.0,
     relative_step: Bool = True,
 ) -> Stored:
-    """Adam without momentum, whose mean squares of a matrix are kept by row and by column only.
+    """Adam without momentum that stores mean squares of a matrix by row and by column only.
 
     `relative_step` changes nothing: Keras bounds the learning rate by 1/√step either way. Reference: Shazeer and Stern,
     2018.
@@ -283,7 +283,7 @@ def muon(
     rms_rate: NonNegative | None = 0.2,
     **exclusions: Any,
 ) -> Step:
-    """Moves a matrix along its averaged gradient with all directions made equally strong; other weights as AdamW.
+    """Moves a matrix along its averaged gradient, orthogonalized; other weights are updated as by AdamW.
 
     Embeddings, and the layers that are excluded by name, are updated as by AdamW too. Reference: Jordan, 2024.
     """
@@ -300,7 +300,7 @@ def muon(
 
 @optimizer("ScheduleFreeAdamW", learning_rate=0.0025, epsilon=1e-8)
 def schedule_free_adamw(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas, warmup_steps: Int = 0) -> Step:
-    """AdamW without a schedule: the weight lies between the newest point and the mean of all points so far.
+    """AdamW without a schedule: the weight lies between the newest iterate and the mean of all iterates so far.
 
     The mean so far is worked out from the newest point, as Keras does on TensorFlow; the paper has the point before.
     Reference: Defazio et al., 2024.
@@ -351,7 +351,7 @@ def multi_optimizer(
     by = f": {', '.join([f'{name} {which}' for name, which in chosen])}" if chosen else ""
     one = chosen[0][0] if chosen else "Adam"
     raise ArgumentError(
-        f"MultiOptimizer hands each weight to one of its optimizers, by the path of its variable{by}; each has a "
+        f"MultiOptimizer gives each weight to one of its optimizers, by the path of its variable{by}; each has a "
         f"formula of its own: layerexplain layer {one} --input 784x10"
     )
 

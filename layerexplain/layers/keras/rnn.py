@@ -321,7 +321,7 @@ def gru(
     training: bool = False,
 ) -> Mapping[str, Expr] | Stored:
     """Reads the {steps} steps {order}. Its state h ({units} values) is its memory; gate z controls how much of it is
-    kept, gate r how much of it the candidate g depends on.
+    kept, gate r how much of it enters the candidate g.
 
     Reference: Cho et al., 2014, where z and 1 - z change places.
     """

@@ -36,7 +36,7 @@ def exponential_decay(
 def inverse_time_decay(
     step: Expr, *, initial_learning_rate: Number, decay_steps: Number, decay_rate: Number, staircase: Bool = False
 ) -> Expr:
-    """Divides the learning rate by 1 and `decay_rate` more every `decay_steps` updates."""
+    """Divides the initial learning rate by 1 + `decay_rate` × updates / `decay_steps`."""
     return initial_learning_rate / (1 + decay_rate * _share(step, decay_steps, staircase))
 
 
@@ -50,7 +50,7 @@ def polynomial_decay(
     power: Number = 1.0,
     cycle: Bool = False,
 ) -> Expr:
-    """Lets the learning rate fall to `end_learning_rate` in `decay_steps` updates, along a power of what is left."""
+    """Lowers the learning rate to `end_learning_rate` in `decay_steps` updates, as a power of the remaining share."""
     if cycle:
         rounds = e.where(e.equal(step, 0), 1.0, e.ceil(_share(step, decay_steps, False)))
         gone = step / (decay_steps * rounds)
@@ -85,7 +85,7 @@ def cosine_decay(
     warmup_target: Number | None = None,
     warmup_steps: Int = 0,
 ) -> Expr:
-    """Lets the learning rate fall along half a cosine to `alpha` of it, after a linear rise if there is a warm-up.
+    """Lowers the learning rate along half a cosine to `alpha` of it, after a linear warm-up if one is set.
 
     Reference: Loshchilov and Hutter, 2017.
     """
@@ -115,7 +115,8 @@ def cosine_decay_restarts(
     m_mul: NonNegative = 1.0,
     alpha: Number = 0.0,
 ) -> Expr:
-    """Lets the learning rate fall along half a cosine again and again, each time `t_mul` as long and `m_mul` as high.
+    """Lowers the learning rate along half a cosine repeatedly; each period is `t_mul` times as long and
+    `m_mul` times as high.
 
     Reference: Loshchilov and Hutter, 2017.
     """

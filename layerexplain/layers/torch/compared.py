@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_LAYOUT = "PyTorch's channels stand behind the batch, Keras's are last unless data_format='channels_first'."
+_LAYOUT = "PyTorch's channels come right after the batch, Keras's are last unless data_format='channels_first'."
 _STEPS = "PyTorch's axes are (steps, batch, features) unless batch_first=True; Keras's batch is first."
 _GIVES = "PyTorch gives all steps and the last states; Keras the last step, all with return_sequences, states with "
 _SENTENCES: Mapping[str, str] = {
@@ -25,15 +25,14 @@ _SENTENCES: Mapping[str, str] = {
     "Both keep their gates in the order input, forget, candidate, output; PyTorch as rows, Keras as columns.|"
     f"{_GIVES}return_state.|{_STEPS}",
     "GRU GRU": "PyTorch keeps its gates in the order reset, update, candidate; Keras update, reset, candidate.|"
-    f"Both have two biases for each gate, and reset behind the product.|{_GIVES}return_state.|{_STEPS}",
+    f"Both have two biases for each gate, and reset after the product.|{_GIVES}return_state.|{_STEPS}",
     "RNN SimpleRNN": f"PyTorch has two biases, Keras one, which is their sum.|{_GIVES}return_state.|{_STEPS}",
     "MultiheadAttention MultiHeadAttention": "PyTorch is called with (query, key, value), Keras with (query, value, "
     "key).|In PyTorch embed_dim is the width of all heads together, in Keras key_dim that of one.|True in a mask hides "
     f"a position in PyTorch, and shows it in Keras.|PyTorch gives the shares too, averaged over the heads.|{_STEPS}",
     "Embedding Embedding": "PyTorch's padding_idx is a row that is not trained; Keras's mask_zero hides steps from "
     "later layers.",
-    "Flatten Flatten": "PyTorch lays channels out before rows and columns, Keras behind: the order of the numbers "
-    "differs.",
+    "Flatten Flatten": "PyTorch has channels before rows and columns, Keras after them: the order of numbers differs.",
     "LeakyReLU LeakyReLU": "The slope is 0.01 in PyTorch by default, 0.3 in Keras.",
     "Softmax Softmax": "PyTorch takes an axis, dim, of its own choice where none is given; Keras the last one.",
 }

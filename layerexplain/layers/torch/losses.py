@@ -286,7 +286,7 @@ def soft_margin(y_true: Expr, y_pred: Expr) -> Expr:
 
 @loss("HingeEmbeddingLoss", signs, "numbers")
 def hinge_embedding(y_true: Expr, y_pred: Expr, *, margin: Number = 1.0) -> Expr:
-    """The output where the target is 1; where it is -1, what lacks to the margin {margin}.
+    """The output where the target is 1; where it is -1, what is missing to the margin {margin}.
 
     Reference: torch.nn.HingeEmbeddingLoss.
     """

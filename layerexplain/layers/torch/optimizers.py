@@ -176,7 +176,7 @@ def rmsprop(
     momentum: Share = 0.0,
     centered: Bool = False,
 ) -> Step:
-    """Divides the gradient by the root of its running mean square, so that all weights move at a like pace.
+    """Divides the gradient by the root of its running mean square, so that all weights move at a similar rate.
 
     With `centered` by its running deviation. Reference: Graves, 2013; torch.optim.RMSprop.
     """

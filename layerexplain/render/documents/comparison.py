@@ -9,7 +9,7 @@ from layerexplain.records import NamedTuple, grouped
 from layerexplain.render import document as doc
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import bytes_text, count_text, origin_text, plural
-from layerexplain.report.comparison import NO_MODEL, Change, Comparison, Side
+from layerexplain.report.comparison import MISFIT, NO_MODEL, Change, Comparison, Side
 from layerexplain.report.data import to_jsonable
 from layerexplain.report.model_differences import Difference
 
@@ -113,9 +113,20 @@ def _document(found: Comparison) -> doc.Document:
     if found.alike:
         return doc.Document((heading, sides, *(loaded if found.renumbered else ())))
     shown = tuple([column for column in _COLUMNS if column.only != "data"])
-    return doc.Document(
-        (heading, sides, doc.Table(shown, list(_lines(_folded(found.changes)))), _totals(found), *loaded)
-    )
+    changes, misfits = _without_misfits(_folded(found.changes))
+    return doc.Document((heading, sides, doc.Table(shown, list(_lines(changes))), *misfits, _totals(found), *loaded))
+
+
+def _without_misfits(changes: list[Change]) -> tuple[list[Change], tuple[doc.Prose, ...]]:
+    """Return the changes without the rows on stored weights that do not fit, and one line for all of them, where there
+    are more than a few."""
+    lines = [(change, one) for change in changes for one in change.differences if one.what == MISFIT]
+    if len(lines) <= _NAMED:
+        return changes, ()
+    kept = [change._replace(differences=tuple(d for d in change.differences if d.what != MISFIT)) for change in changes]
+    first, shapes = lines[0]
+    where = f"in {plural(len(lines), 'layer')}, from {_name(first)} on: {shapes.before} → {shapes.after}"
+    return kept, (doc.Prose((f"Stored weights do not fit {where}.",)),)
 
 
 def _origin(side: Side) -> str:

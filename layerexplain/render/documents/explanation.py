@@ -442,10 +442,10 @@ _WEIGHT_COLUMNS = (
     doc.number("params", "Params", lambda weight: weight.params, count_text)._replace(gap=" = "),
     doc.words("held", "", lambda weight: "" if weight.trainable else "not trainable", only=doc.TEXT),
     doc.words("trainable", "Trainable", lambda w: "yes" if w.trainable else "no", kind="prose", only=doc.MARKDOWN),
-    doc.words("reach", "In Keras", lambda weight: weight.reach, only=doc.MARKDOWN),
+    doc.words("reach", "In Python", lambda weight: weight.reach, only=doc.MARKDOWN),
 )
 
 _REACH_COLUMNS = (
     doc.words("symbol", "Symbol", lambda weight: weight.symbol),
-    doc.words("reach", "In Keras", lambda weight: weight.reach, gap=" = "),
+    doc.words("reach", "In Python", lambda weight: weight.reach, gap=" = "),
 )

@@ -193,8 +193,10 @@ def _loss(report: GradientTrace) -> Iterator[str]:
 
 
 def _closing(report: GradientTrace) -> Iterator[str]:
-    yield "Sizes are roots of sums of squares; bars grow with their logarithm. " + (
-        "Layers compute as in training." if report.training else "Layers compute as at inference."
+    yield "Sizes are L2 norms; bars are on a log scale. " + (
+        "Dropout and BatchNormalization run in training mode."
+        if report.training
+        else "Dropout and BatchNormalization run in inference mode."
     )
     yield "Input: " + "; ".join(f"{i.name} {shape_text(i.shape)}: {i.values}" for i in report.run.inputs)
     yield "Target: " + "; ".join(f"{i.name} {shape_text(i.shape)}: {i.values}" for i in report.targets)

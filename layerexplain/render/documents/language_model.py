@@ -113,7 +113,7 @@ def _serving_facts(model: LanguageModel, served: Serving) -> tuple[doc.Fact, ...
         doc.Fact("KV cache", bytes_text(served.cache), (f"in {served.dtype}: {cache}",)),
     ]
     if served.activations is not None:
-        facts.append(doc.Fact("activations", bytes_text(served.activations), ("the most that is live at once",)))
+        facts.append(doc.Fact("activations", bytes_text(served.activations), ("largest memory in use at once",)))
     facts.append(doc.Fact("in all", bytes_text(served.total)))
     if machine is None:
         return tuple(facts)

@@ -207,7 +207,7 @@ def step_facts(report: Report) -> tuple[doc.FactBlock, ...]:
         facts.append(
             doc.Fact("frozen", f"{count_text(cost.saved_macs)} MACs", ("saved by layers that are not trained",))
         )
-    facts.append(doc.Fact("kept", bytes_text(cost.kept), ("of the forward pass, for the gradients",)))
+    facts.append(doc.Fact("kept", bytes_text(cost.kept), ("saved for the backward pass",)))
     facts += [doc.Fact("not known", "", (why,)) for why in cost.unknown[:_MOST_UNKNOWN]]
     return (doc.FactBlock(tuple(facts), "A step of training, per example"),)
 
@@ -251,7 +251,7 @@ def memory_facts(memory: Memory) -> tuple[doc.Fact, ...]:
     facts = [
         ("weights", memory.weights, _dtypes(memory.weights_by_dtype)),
         ("activations", memory.activations, "; ".join(filter(None, remarks))),
-        ("peak", memory.peak, f"per example: the most that is live at once at inference{at}"),
+        ("peak", memory.peak, f"per example: largest memory in use at once at inference{at}"),
         ("inference", memory.inference, f"= weights + {memory.batch:,} × peak"),
     ]
     if memory.optimizer is not None:
@@ -263,7 +263,7 @@ def memory_facts(memory: Memory) -> tuple[doc.Fact, ...]:
         facts += [
             ("gradients", memory.gradients, "one for each trainable parameter"),
             ("optimizer", memory.slots, f"{kept} for each trainable parameter"),
-            *([("kept", memory.kept, "per example: what gradients read of the forward pass")] if known else []),
+            *([("kept", memory.kept, "per example: saved for the backward pass")] if known else []),
             ("training", memory.training, f"= weights + gradients + optimizer + {memory.batch:,} × {of}"),
         ]
     return tuple([doc.Fact(label, bytes_text(size), (words,)) for label, size, words in facts])

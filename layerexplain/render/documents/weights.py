@@ -60,7 +60,7 @@ COLUMNS: dict[str, doc.Column] = doc.columns_by_name(
     doc.number("count", "Count", lambda row: row.weight.size),
     doc.number("bytes", "Bytes", lambda row: row.weight.bytes),
     doc.flag("trainable", "Trainable", lambda row: row.weight.trainable, liked=44),
-    _words("reach", "In Keras", lambda row: row.weight.reach, style="cyan"),
+    _words("reach", "In Python", lambda row: row.weight.reach, style="cyan"),
     _figure("min", "Min"),
     _figure("mean", "Mean"),
     _figure("max", "Max"),

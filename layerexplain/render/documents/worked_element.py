@@ -93,7 +93,7 @@ def _body(report: ElementReport, look: Look, terms: int) -> list[list[str]]:
         top += _labelled("" if i else "formula", line, look, indent + 4)
     parts = [top, *[_line(line, look, terms) for line in report.worked.lines]]
     if report.worked.shortened:
-        parts.append(_labelled("", "Other lines that it reads are left out.", look))
+        parts.append(_labelled("", "Other lines that it reads are not shown.", look))
     return [*parts, _result(report, look)]
 
 
@@ -164,7 +164,7 @@ def _short(value: float) -> str:
 
 def _fold(fold: WorkedFold, look: Look, terms: int) -> list[str]:
     if not fold.terms:
-        return _labelled(_SUMS.get(fold.kind, fold.kind), f"{fold.text}: no term takes part", look)
+        return _labelled(_SUMS.get(fold.kind, fold.kind), f"{fold.text}: no term contributes", look)
     counted = f"{plural(fold.taken, 'term')}"
     if fold.left_out:
         counted += f", {fold.left_out:,} more left out by its condition (padding counts as nothing)"

@@ -190,7 +190,7 @@ def faults_of(text: str) -> list[str]:
         (
             "inputs: {c: {axes: [a], optional: true}, x: [b]}\nformula: y = x + c",
             3,
-            "stands behind one that is optional",
+            "comes after an optional one; write it first",
         ),
         ("layers: {f: {Dens: 3}}\nformula: y = f(x)", 3, "did you mean 'Dense'?"),
         ("layers: {f: {Dense: {unit: 3}}}\nformula: y = f(x)", 3, "Dense has no argument 'unit'"),

@@ -160,7 +160,9 @@ def _shape(value: ProgramValue) -> Shape:
 
 def _filled(fill: float | None, args: Arguments, kwargs: Keywords) -> ProgramValue:
     if len(args) > 1 and isinstance(args[1], int | float):
-        raise ProgramError("TypeError", f"{args[1]} is no dtype; give the shape as one value: ({args[0]}, {args[1]})")
+        raise ProgramError(
+            "TypeError", f"{args[1]} is not a dtype; give the shape as one value: ({args[0]}, {args[1]})"
+        )
     shape = _shape(kwargs.get("shape", args[0] if args else ()))
     count = math.prod([size for size in shape if size is not None])
     is_large = None in shape or count > 1000
