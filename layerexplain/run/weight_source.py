@@ -14,6 +14,7 @@ from layerexplain.frontends.keras.live_model import is_live_model
 from layerexplain.frontends.keras.weight_files import content_of, open_weights
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
+from layerexplain.layers.registry import TORCH
 from layerexplain.model import Note
 from layerexplain.network.traced import Network
 from layerexplain.records import grouped
@@ -25,7 +26,7 @@ from layerexplain.weights.match import match
 from layerexplain.weights.matched import MatchedWeights
 from layerexplain.weights.old_kernels import in_keras_order
 from layerexplain.weights.shared_weights import shared_weights
-from layerexplain.weights.weighted_layers import weighted_layers
+from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
 
 Origin = Literal["of the file", "of the model", "drawn"]
 
@@ -150,6 +151,10 @@ class _Drawn:
         names = list(dict.fromkeys(_unknown_initializers(network)))
         more = f". Of {in_a_row(names)} the values are not known: the layers' defaults replace them" if names else ""
         self.notes: tuple[Note, ...] = (Note("drawn-weights", None, DRAWN.format(seed=seed, why=why, unknown=more)),)
+        rows = [one.layer.name for one in weighted_layers(network) if _is_of_numbers(one)]
+        if rows:
+            words = f"the program makes the numbers of {in_a_row(rows)}, which are not computed here: they are drawn"
+            self.notes = (*self.notes, Note("drawn-weights", None, words))
 
     def arrays_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         elsewhere = self.first.get(path, {})
@@ -173,6 +178,11 @@ class _Drawn:
         beginning = beginning_of(self.layers[path], weight)
         values = drawn_weight(name, shape, rng) if beginning is None else beginning.values(shape, rng)
         return (abs(values) if attrs["positive"] else values).astype(np.float32)
+
+
+def _is_of_numbers(layer: WeightedLayer) -> bool:
+    """Return whether a row is of numbers that a program of PyTorch makes, whose values are not known."""
+    return layer.layer.type == f"{TORCH}Buffer" and bool(layer.weights)
 
 
 def _unknown_initializers(network: Network) -> Iterator[str]:

@@ -130,7 +130,7 @@ def test_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     source = _applied("m = nn.Linear(5, 3)", "self.m(x)")
     with pytest.raises(LayerExplainError, match=r"the shape of the input 'x' is unknown; give it with --input"):
-        layerexplain.verify(source)
+        layerexplain.verify(_applied("m = nn.ReLU()", "self.m(x)"))
     with pytest.raises(LayerExplainError, match=r"Linear needs 5 features"):
         layerexplain.verify(source, inputs={"x": (7,)})
     with pytest.raises(LayerExplainError, match=r"a step of training is compared with Keras alone"):

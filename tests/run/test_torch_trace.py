@@ -87,7 +87,7 @@ def test_a_file_without_the_weights_is_refused(
 
 
 def test_what_is_not_known_of_the_input_or_the_program_is_said(tmp_path: Path) -> None:
-    given = run("trace", "-", input=CODE)
+    given = run("trace", "-", input=CODE.replace("nn.Linear(5, 3), ", ""))
     assert given.exit_code == 1
     assert "the shape of the input 'x' is unknown; give it with --size x=SHAPE" in given.output
     with pytest.raises(LayerExplainError, match=r"its reading is open, .*: line \d+: "):
@@ -108,6 +108,38 @@ class Net(nn.Module):
     assert [one.shape for one in traced.outputs] == [(7, 2, 3), (1, 2, 3)]
     shown = run("trace", "-", "--size", "7,5", "--batch", "2", "--format", "json", input=code)
     assert '"shape": [7, 2, 5]' in shown.output
+
+
+NUMBERS = [
+    ("torch.arange(3)", "pass", [0, 1, 2]),
+    ("torch.tensor([[1.0, 2.0, 3.0]])", "pass", [[1, 2, 3]]),
+    ("torch.tensor([1, 2, 3], dtype=torch.float32)", "pass", [1, 2, 3]),
+    ("torch.tensor([1.0, 2.0, 3.0])", "t[0] = 7", [7, 2, 3]),
+    ("torch.tensor([1.0, 2.0, 3.0])", "t *= 2", [2, 4, 6]),
+    ("torch.tensor([1.0, 2.0, 3.0])", "t.mul_(2)", None),
+    ("torch.tensor([1.0, 2.0, 3.0])", "nn.init.ones_(t)", None),
+    ("torch.tensor([1.0, 2.0, 3.0])", "t[1:] *= 3", None),
+]
+
+
+@pytest.mark.parametrize(("made", "change", "wanted"), NUMBERS)
+def test_numbers_that_a_program_makes_are_known_or_said_not_to_be(made: str, change: str, wanted: Any) -> None:
+    code = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        t = {made}
+        {change}
+        self.t = t
+
+    def forward(self, x):
+        return x + self.t
+"""
+    traced = layerexplain.trace(code.encode(), np.ones((1, 3), "float32"))
+    if wanted is not None:
+        np.testing.assert_allclose(traced.outputs[0], 1 + np.asarray(wanted, "float32").reshape(1, 3))
+    said = "makes the numbers of constant, which are not computed here: they are drawn"
+    assert any(said in note.message for note in traced.notes) == (wanted is None)
 
 
 @needs_torch

@@ -21,7 +21,7 @@ from layerexplain.frontends.code.library.torch_modules import (
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
 from layerexplain.frontends.code.library.torch_training import is_loss
-from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.array import Array, array_of
 from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.frontends.code.values.program import Bound, Instance
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -61,6 +61,8 @@ def _torch(name: str) -> Implementation:
             return make(last, args, kwargs, interpreter)
         if package == "optim":
             return training_of(interpreter).make_optimizer(interpreter, last, args, kwargs)
+        if package == "nn.init" and args and isinstance(args[0], Numbers):
+            args[0].forget()
         if package.startswith(("nn.init", "optim", "utils", "cuda", "backends", "manual_seed")):
             return None
         if package == "jit":
@@ -144,7 +146,10 @@ def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
     ):
         return of_loss
     if name in _NUMBERS:
-        return numbers(name, args, kwargs, interpreter)
+        found, dtype = numbers(name, args, kwargs, interpreter), kwargs.get("dtype")
+        if isinstance(found, Numbers) and isinstance(dtype, Symbol):
+            return found._replace(dtype=_DTYPES.get(dtype.last, dtype.last))
+        return found
     if name in (
         "no_grad",
         "inference_mode",
@@ -206,13 +211,20 @@ class Numbers(Array):
             return tuple(self.shape)
         return Bound(self, name)
 
+    def forget(self) -> None:
+        """Take the values as not known: the program changes them in place, wherever the tensor is held."""
+        object.__setattr__(self, "values", None)
+
     def call_method(self, evaluator: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         run = running(evaluator)
         if name in ("int", "long"):
             values = None if self.values is None else tuple([int(one) for one in self.values])
             return Numbers(self.shape, values, None, "int64")
-        if name.endswith("_") or name in _SAME_NUMBERS:
-            return self._replace(values=None) if name.endswith("_") else self
+        if name.endswith("_"):
+            self.forget()
+            return self
+        if name in _SAME_NUMBERS:
+            return self
         if name in ("size", "dim", "numel"):
             if name == "size":
                 return tuple(self.shape)[args[0]] if args else tuple(self.shape)
@@ -246,6 +258,9 @@ class Numbers(Array):
         return self if same else evaluator.unknown("numbers that are not computed here")
 
 
+_DTYPES = {"float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32", "bool": "bool"}
+"""PyTorch's short names of dtypes."""
+
 _SAME_NUMBERS = frozenset(
     "to cuda cpu float half double clone detach contiguous type bfloat16".split()  # noqa: SIM905
 )
@@ -273,9 +288,15 @@ def numbers(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
         value = args[0]
         if isinstance(value, Array):
             return Numbers(tuple(value.shape), None, None, value.dtype)
-        if type(value) in (list, tuple) and value and all(isinstance(one, int | float) for one in value):
-            kind = "int64" if all(isinstance(one, int) for one in value) else "float32"
-            return Numbers((len(value),), tuple(value), None, kind)
+        known = array_of(value)
+        if isinstance(known, Array) and known.values:
+            kinds = {type(one) for one in known.values}
+            return Numbers(
+                known.shape,
+                known.values,
+                None,
+                _DTYPES["float" if float in kinds else "bool" if kinds == {bool} else "long"],
+            )
         sizes = []
         while type(value) in (list, tuple):
             sizes.append(len(value))
