@@ -33,7 +33,7 @@ def test_why_keras_does_not_run_a_model(raised: Exception, words: str) -> None:
     def run(*_: Any) -> list[Any]:
         raise raised
 
-    reference: Any = SimpleNamespace(run=run, set_states=lambda seed: None)
+    reference: Any = SimpleNamespace(run=run, set_states=lambda seed: None, framework="Keras")
     with pytest.raises(LayerExplainError) as found:
         verify.run_reference(read(SPEC), reference, {}, 2, 0)
     assert str(found.value.fact) == words
