@@ -112,9 +112,10 @@ def test_arrays_that_a_nested_model_has_beside_its_weights_are_no_weights(tmp_pa
 
 @pytest.mark.parametrize(
     ("model_config", "own", "trainable"),
-    [({}, {}, None), ({}, {"trainable": False}, False), ({"trainable": False}, {}, False)],
+    [({}, {}, None), ({}, {"trainable": False}, False), ({"trainable": False}, {}, None)],
 )
 def test_what_is_frozen_is_not_trained(model_config: Json, own: Json, trainable: bool | None, tmp_path: Path) -> None:
+    """The flag of a model around it freezes nothing where Keras 3 loads a file (test_trainable_flags compares that)."""
     held = sequential("n", layer("Mine", "x", module="mine", **own), **model_config)
     model = sequential("m", layer("Dense", "d", units=2), held, shape=[None, 3])
     tensors = {"layers/dense": [array(3, 2), array(2)], "layers/sequential/layers/mine": [array(5)]}
