@@ -86,7 +86,7 @@ def test_modules_are_compared_with_layers_of_keras_in_sentences(words: str, sent
     ("words", "said"),
     [
         ("nn.LSTM 10 20 --input 5,10", "In Keras it is LSTM. PyTorch has two biases for each gate, Keras one"),
-        ("nn.Conv2d 3 5 3 --input 3,7,7", "In Keras it is Conv2D. PyTorch's channels stand behind the batch"),
+        ("nn.Conv2d 3 5 3 --input 3,7,7", "In Keras it is Conv2D. PyTorch's channels come right after the batch"),
         ("nn.BatchNorm1d 7 --input 7", "In Keras it is BatchNormalization. PyTorch's momentum is the share"),
     ],
 )
