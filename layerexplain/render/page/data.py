@@ -1,7 +1,8 @@
 """What a page shows, as one structure that JSON can hold. Texts are clean: no control or invisible character is in one.
 
 - `model`: `name`, `type`, `source`, `format`, `keras` (its version), `title`, `totals` (as in the report), `inputs` and
-  `outputs` as texts, `notes` on the whole model, `faults`: of each its line and the path of its layer, or null.
+  `outputs` as texts, `facts` on a language model: `[title, [[label, value, words], …]]`, `notes` on the whole model,
+  `faults`: of each its line and the path of its layer, or null.
 - `layers`: an entry for each layer, those inside of others behind them; numbers of layers count in this list. `name`,
   `path`, `type`, `parent` (the layer around it, or -1), `operation`, `shape` ("(None, 4) → (None, 3)"), `calls`: for
   each call `{from: [[layer or null, text]], to: text, mask: layer or null}`; `params`, `trainable`, `macs`, `flops`,
@@ -39,6 +40,7 @@ from operator import attrgetter
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.render.documents.language_model import language_facts
 from layerexplain.render.escape import clean
 from layerexplain.render.page.graph_data import CallNumbers, graph_data, letters
 from layerexplain.render.page.overlay import overlay_of
@@ -209,6 +211,10 @@ def _model(report: Report) -> dict[str, Any]:
         "totals": report.totals._asdict(),
         "inputs": [f"{one.name} {shape_text(one.shape)} {one.dtype}" for one in report.inputs],
         "outputs": [f"{one.layer} {shape_text(one.shape)} {one.dtype or ''}".rstrip() for one in report.outputs],
+        "facts": [
+            [block.title, [[fact.label, fact.value, "; ".join(fact.words or ())] for fact in block.facts]]
+            for block in language_facts(report)
+        ],
         "notes": [note.message for note in report.notes if note.layer is None],
         "faults": [
             [str(fault).replace(report.source, _file_name(report.source)), fault.layer] for fault in report.faults

@@ -16,6 +16,7 @@ import pytest
 
 import layerexplain
 from layerexplain.frontends.hugging_face.architecture import model_types
+from layerexplain.render.page.data import page_data
 from tests.support.safetensors_files import model_folder, weight_values
 from tests.support.tries import some, tries
 
@@ -299,3 +300,14 @@ def test_odd_values_are_refused_or_explained() -> None:
             layerexplain.explain(as_bytes(config), detail=False)
         except layerexplain.LayerExplainError as error:
             assert "\n" not in str(error), (name, config[name])
+
+
+def test_the_page_says_of_a_language_model_what_its_summary_says() -> None:
+    config = data()["logits"][0]["config"]
+    report = layerexplain.explain(as_bytes(config))
+    blocks = page_data(report)["model"]["facts"]
+    assert [title for title, _ in blocks] == ["Language model"]
+    facts = {label: value for label, value, _ in blocks[0][1]}
+    assert report.language is not None
+    assert facts["KV cache"] == f"{report.language.cache_bytes:,.0f} bytes a token"
+    assert page_data(layerexplain.explain(b"input: [3]\nlayers:\n  - Dense: 2\n"))["model"]["facts"] == []

@@ -65,7 +65,7 @@ export function paintFar(picture, view, look, ratio, height) {
   const lanes = lanesOf(lines, x, y, LEAST_LANE);
   pen.textAlign = "left";
   for (const item of seen) name(picture, item, x, y, wide, view.scale, lanes);
-  skipShapes(picture, lanes, NAME - 1);
+  skipShapes(picture, lanes.filter((one) => one.from.h * view.scale >= NAME), NAME - 1);
 }
 
 /**
@@ -104,7 +104,7 @@ function block(picture, item, look, x, y, wide, scale) {
   pen.strokeRect(left - 1, y(item.y) - 1, w + 2, h + 2);
 }
 
-/** @typedef {{x: number, top: number, bottom: number, from: Item}} Lane where a line passes by other boxes */
+/** @typedef {{x: number, top: number, bottom: number, from: Item, below: boolean}} Lane where a line passes by other boxes; `below`: below the box that it comes from */
 
 /**
  * The lanes of lines that pass by other boxes.
@@ -124,7 +124,7 @@ export function lanesOf(lines, x, y, least) {
       const length = y(points[at + 3]) - y(points[at + 1]);
       if (points[at] === points[at + 2] && length >= tall) [lane, tall] = [at, length];
     }
-    if (lane >= 0) found.push({ x: x(points[lane]), top: y(points[lane + 1]), bottom: y(points[lane + 3]), from });
+    if (lane >= 0) found.push({ x: x(points[lane]), top: y(points[lane + 1]), bottom: y(points[lane + 3]), from, below: lane === 0 });
   }
   return found;
 }
@@ -147,8 +147,8 @@ export function skipShapes(picture, lanes, size) {
   pen.textAlign = "left";
   /** @type {Set<Item>} */
   const told = new Set();
-  for (const { x, top, from } of lanes) {
-    if (!from.box.makes || told.has(from)) continue;
+  for (const { x, top, from, below } of lanes) {
+    if (below || !from.box.makes || told.has(from)) continue;
     told.add(from);
     const left = besideLanes(lanes, x + size / 2, top, size / 2);
     pen.strokeStyle = colours.paper;

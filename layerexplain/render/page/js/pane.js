@@ -94,6 +94,7 @@ export function showModel(pane, data) {
     table(["", ""], facts, [1]),
   );
   pane.append(make("h3", "", "Inputs"), points(model.inputs), make("h3", "", "Outputs"), points(model.outputs));
+  for (const [title, rows] of model.facts) pane.append(make("h3", "", title), table(["", ""], rows.map(([label, value, words]) => [label, make("span", "", `${value} `, words ? make("span", "quiet", words) : "")])));
   if (model.still) pane.append(make("p", "quiet", `The page does not run the model: ${model.still}.`));
   if (data.program?.notes) pane.append(points(data.program.notes, "warning"));
   if (data.live) pane.append(make("h3", "", "What the layers give"), data.live.thumbnails());

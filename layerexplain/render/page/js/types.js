@@ -101,6 +101,7 @@
  * @property {Record<string, number | null>} totals
  * @property {string[]} inputs
  * @property {string[]} outputs
+ * @property {[string, [string, string, string][]][]} facts on a language model: titles, with labels, values and words
  * @property {string[]} notes
  * @property {[string, string | null][]} [faults]
  * @property {[string, string]} [overlay] what numbers of one's own are, and how those of a box are combined

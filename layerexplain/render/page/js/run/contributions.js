@@ -140,7 +140,7 @@ export function contributions(live, program, tensor, index, name) {
   const place = placeText(name, index);
   const shown = make("details", "contributions", make("summary", "", `What contributes most to ${place}`));
   const { macs } = live.about;
-  if (macs === null || macs > MOST_MACS) {
+  if (macs !== null && macs > MOST_MACS) {
     shown.append(make("p", "quiet", `Contributions are computed for models of up to ${MOST_MACS / 1e6} million multiply-accumulates.`));
     return shown;
   }
@@ -151,7 +151,10 @@ export function contributions(live, program, tensor, index, name) {
     if (!shown.open) return;
     const own = ++asked;
     const gradients = await gradientsOf(program, tensor, index, () => own !== asked || !shown.isConnected);
-    if (gradients) body.replaceChildren(contributionTable(live, program, gradients));
+    if (!gradients) return;
+    const isFirst = !body.querySelector("table");
+    body.replaceChildren(contributionTable(live, program, gradients));
+    if (isFirst) shown.scrollIntoView({ block: "start" });
   };
   shown.addEventListener("toggle", renew);
   live.onRun(() => {

@@ -29,7 +29,7 @@ export class Live {
     /** @type {Program | null} */
     this.program = null;
     this.hasRun = false;
-    this.isLive = (this.about.macs ?? Infinity) <= MOST_LIVE_MACS;
+    this.isLive = (this.about.macs ?? 0) <= MOST_LIVE_MACS;
     /** @type {Promise<Program>} */
     this.ready = this.load();
     /** @type {Set<() => boolean>} what shows values; it says whether it is still there */
