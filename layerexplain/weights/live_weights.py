@@ -8,6 +8,7 @@ from typing import Any, Literal
 from layerexplain.attribute_path import LayerNamed, Steps, reached
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
+from layerexplain.live_graph import called_graph
 from layerexplain.model import Note
 
 
@@ -43,9 +44,9 @@ class LiveWeights:
 
 
 def functional_graph(model: Any) -> Any:
-    """Return the part of a Functional or Sequential model that has its calls. Raises LayerExplainError if a Keras 3
-    model has none, or for a model of another package."""
-    graph = getattr(model, "_functional", None) or model
+    """Return the part of a model that has its calls, or the graph that its call makes. Raises LayerExplainError if a
+    Keras 3 model has none, or for a model of another package."""
+    graph = getattr(model, "_functional", None) or called_graph(model) or model
     if not hasattr(graph, "_nodes_by_depth"):
         raise LayerExplainError(f"'{model.name}' is a {type(model).__name__} without a layer graph")
     if not hasattr(graph, "operations"):

@@ -104,3 +104,37 @@ def test_the_largest_contributions_are_listed_layer_by_layer(tmp_path: Path) -> 
         "hidden [0, 0] 8 5 40",
         "y [0, 0] 40 1 40",
     ]
+
+
+def test_a_live_model_of_a_class_of_its_own_is_read_by_a_symbolic_call(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+
+    class Gated(keras.Model):  # type: ignore[misc]  # keras has no types
+        branches = False
+
+        def __init__(self) -> None:
+            super().__init__(name="gated")
+            self.hidden = keras.layers.Dense(5, activation="relu", name="hidden")
+            self.gate = keras.layers.Dense(5, activation="sigmoid", name="gate")
+
+        def call(self, x: Any, training: bool = False) -> Any:
+            if self.branches and float(keras.ops.sum(x)) > 0:
+                return self.hidden(x)
+            return keras.ops.sum(self.hidden(x) * self.gate(x), axis=-1)
+
+    x = drawn(2, 7)
+    model, other = Gated(), Gated()
+    other.branches = True
+    wanted = np.asarray(model(x))
+    report = layerexplain.explain(model)
+    assert [row.type for row in report.layers] == ["InputLayer", "Dense", "Dense", "Multiply", "Sum"]
+    assert report.totals.params == model.count_params() == 80
+    assert [len(layer._inbound_nodes) for layer in model.layers] == [0, 0], "its layers are as they were"
+    outer_input = keras.Input((7,), name="outside")
+    outer = keras.Model(outer_input, model(outer_input))
+    assert layerexplain.explain(outer).totals.params == 80
+    with shown(layerexplain.page(model, weights="f32"), tmp_path) as page:
+        found = of_page(page, {"x": x[:1]})
+    assert_close({"sum": found[report.layers[-1].path]}, {"sum": wanted[:1]}, 1e-5)
+    other(x)
+    assert layerexplain.explain(other).layers == (), "a call that needs values says nothing of the graph"

@@ -13,6 +13,7 @@ from layerexplain.frontends.keras.config import read_config
 from layerexplain.frontends.keras.shared_objects import with_live_objects
 from layerexplain.frontends.training import with_training
 from layerexplain.layers.registry import facts_of
+from layerexplain.live_graph import called_config
 from layerexplain.model import Layer, Model, values_inside
 
 
@@ -94,13 +95,14 @@ def _serialized(model: Any) -> Any:
 
 
 def _with_graphs(document: Any, model: Any) -> Any:
-    """Return the document with the graph of the model, and of each model in it, that is Functional but whose class
-    writes the arguments of its own `__init__` in place of its layers, as keras-hub's backbones do."""
-    if _functional_class(model) is None or not isinstance(document, dict):
+    """Return the document with the graph of the model, and of each model in it, whose class writes the arguments of its
+    own `__init__` in place of its layers: a Functional one, as keras-hub's backbones are, or one with a `call` of its
+    own that Keras can follow."""
+    if not isinstance(document, dict):
         return document
     config = document.get("config")
     if not (isinstance(config, dict) and "layers" in config):
-        graph = _graph(model)
+        graph = called_config(model) if _functional_class(model) is None else _graph(model)
         if graph is None:
             return document
         document = {**document, "module": None, "registered_name": None, "class_name": "Functional", "config": graph}
@@ -108,7 +110,7 @@ def _with_graphs(document: Any, model: Any) -> Any:
     inside = {str(layer.name): layer for layer in model.layers}
     items = [
         _with_graphs(item, inside[name])
-        if isinstance(item, dict) and (name := _name_of(item)) in inside and _functional_class(inside[name]) is not None
+        if isinstance(item, dict) and hasattr(inside.get(name := _name_of(item)), "layers")
         else item
         for item in config["layers"]
     ]

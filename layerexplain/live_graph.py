@@ -1,0 +1,77 @@
+"""The graph of a live model of one's own class: what a call on symbolic inputs does. Keras is not imported here."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from contextlib import suppress
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from layerexplain.records import NamedTuple
+
+
+class _Called(NamedTuple):
+    """`functional` is a model of the same layers that has their calls, for inputs of the `shapes`."""
+
+    shapes: str
+    functional: Any
+    config: dict[str, Any]
+
+
+_KNOWN: WeakKeyDictionary[Any, _Called] = WeakKeyDictionary()
+
+
+def called_config(model: Any) -> dict[str, Any] | None:
+    """Return the configuration of the graph that a call of a model makes, for any batch; None where its inputs are not
+    known, or where its `call` needs values. The layers keep no trace of that call."""
+    found = _called(model)
+    return None if found is None else {**found.config, "trainable": model.trainable}
+
+
+def called_graph(model: Any) -> Any:
+    """Return the Functional model that has the calls of a model; None where `called_config` gives none."""
+    found = _called(model)
+    return None if found is None else found.functional
+
+
+def _called(model: Any) -> _Called | None:
+    keras = sys.modules.get("keras")
+    kind = getattr(keras, "Model", None)
+    if (
+        kind is None
+        or not isinstance(model, kind)
+        or any([cls.__name__ == "Sequential" for cls in type(model).__mro__])
+    ):
+        return None
+    with suppress(Exception):  # the call is the caller's code
+        shapes = dict(model.get_build_config())
+        known = _KNOWN.get(model)
+        if known is None or known.shapes != repr(shapes):
+            known = _KNOWN[model] = _follow(keras, model, shapes)
+        return known
+    return None
+
+
+def _follow(keras: Any, model: Any, shapes: dict[str, Any]) -> _Called:
+    nodes = [of for layer in model._flatten_layers() for of in (layer._inbound_nodes, layer._outbound_nodes)]
+    before = [len(of) for of in nodes]
+    given = {key.removesuffix("_shape"): shape for key, shape in shapes.get("shapes_dict", {}).items()}
+    if "input_shape" in shapes:
+        given = {next(iter(inspect.signature(model.call).parameters)): shapes["input_shape"]}
+    inputs = {name: _symbolic(keras, name, shape) for name, shape in given.items()}
+    try:
+        functional = keras.Model([*inputs.values()], model.call(**inputs), name=model.name)
+        config = json.loads(functional.to_json())["config"]
+    finally:
+        for of, count in zip(nodes, before, strict=True):
+            del of[count:]
+    return _Called(repr(shapes), functional, config)
+
+
+def _symbolic(keras: Any, name: str, shape: Any) -> Any:
+    """Return a symbolic input of a shape, or those of each of several, for any batch."""
+    if shape and all([size is None or isinstance(size, int) for size in shape]):
+        return keras.Input(batch_shape=(None, *shape[1:]), name=name)
+    return [_symbolic(keras, f"{name}_{number}", one) for number, one in enumerate(shape)]
