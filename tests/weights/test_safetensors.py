@@ -151,7 +151,7 @@ def entry(**changed: Any) -> bytes:
 
 
 DAMAGED = {
-    "no header": (b"\x01\x02", "no safetensors file"),
+    "no header": (b"\x01\x02", "is not a safetensors file"),
     "a header beyond the file": (header(10**15, b"{}"), "its header would have 1,000,000,000,000,000 of 10 bytes"),
     "no JSON": (header(3, b"{,}"), "is not valid JSON"),
     "no mapping": (header(2, b"[]"), "is not a mapping of tensors"),
