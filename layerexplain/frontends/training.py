@@ -153,7 +153,8 @@ def _setting(value: Any) -> TrainingSetting | None:
     if name.endswith("Wrapper") and isinstance(config, Mapping) and isinstance(config.get("name"), str):
         return TrainingSetting(config["name"])  # Keras 2 wraps a function, and says which by its name
     stated = config.items() if isinstance(config, Mapping) else ()
-    kept = {"learning_rate" if key == "lr" else str(key): _plain(one) for key, one in stated}
+    was_named = {} if name.startswith("torch.") else {"lr": "learning_rate"}  # before Keras 2.3
+    kept = {was_named.get(key, str(key)): _plain(one) for key, one in stated}
     return TrainingSetting(package_and_class(name)[1], kept)
 
 

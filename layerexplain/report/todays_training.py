@@ -85,6 +85,8 @@ def _today(kind: str, setting: TrainingSetting) -> Any:
         rate = config.get("learning_rate", declaration.default_values.get("learning_rate") if declaration else None)
         stated = {"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": short_float(decay)}
         config["learning_rate"] = TrainingSetting("InverseTimeDecay", stated)
+    if setting.name.startswith("torch."):
+        return TrainingSetting(setting.name, config) if config else setting.name
     if not config:
         return setting.name.lower() if kind == "optimizers" else snake_case(setting.name)
     return TrainingSetting(declaration.type.partition(".")[2] if declaration is not None else setting.name, config)

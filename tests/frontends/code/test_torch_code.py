@@ -135,6 +135,27 @@ def test_a_spec_of_the_model_is_the_same_model(tmp_path: object) -> None:
             layerexplain.convert(code, "-", to=form)
 
 
+@pytest.mark.parametrize(
+    ("loss", "optimizer"),
+    [
+        ("CrossEntropyLoss()", "SGD(model.parameters(), lr=0.1, momentum=0.9)"),
+        ("MSELoss(reduction='sum')", "Adam(model.parameters())"),
+        ("CrossEntropyLoss(label_smoothing=0.1)", "RMSprop(model.parameters(), lr=0.02)"),
+    ],
+)
+def test_a_spec_is_trained_as_the_model_is(loss: str, optimizer: str, tmp_path: object) -> None:
+    training = f"criterion = nn.{loss}\noptimizer = torch.optim.{optimizer}"
+    code = net(more=f"model = Net()\nmodel(torch.zeros(2, 1, 28, 28))\n{training}")
+    layerexplain.convert(code, f"{tmp_path}/net.yaml")
+    before, after = (layerexplain.explain(one, training=True).training for one in (code, f"{tmp_path}/net.yaml"))
+    assert before is not None and after is not None
+    assert before.step is not None and (after.optimizer, after.losses, after.step) == (
+        before.optimizer,
+        before.losses,
+        before.step,
+    )
+
+
 @pytest.mark.parametrize("more", ["", "model = Net()\nmodel(torch.randn(11, 4, 5))"])
 def test_the_batch_is_the_second_axis_where_steps_come_first(more: str) -> None:
     code = f"""
