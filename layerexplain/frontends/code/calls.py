@@ -15,7 +15,15 @@ from layerexplain.frontends.code.misfits import misfit
 from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
 from layerexplain.frontends.code.parts import Signal
 from layerexplain.frontends.code.values import python
-from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown, Value
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Keywords,
+    ProgramError,
+    ProgramValue,
+    Unknown,
+    UnknownChange,
+    Value,
+)
 from layerexplain.frontends.code.values.layers import tensors_in
 from layerexplain.frontends.code.values.program import Bound, Class, Context, Function, Instance, Super
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -67,7 +75,10 @@ class Calls(Records):
             kwargs["**"] = unknown
         if isinstance(function, Unknown) and self._fits(function, [*args, *kwargs.values()]):
             return self.frameworks[0].call_unknown(function, node, args, kwargs, frame)
-        return self.call(function, args, kwargs, whole=unknown is None)
+        result = self.call(function, args, kwargs, whole=unknown is None)
+        if isinstance(result, UnknownChange) and isinstance(function, Bound):
+            frame.replace(function.object, result, self.budget)
+        return result
 
     def _fits(self, function: object, given: list[ProgramValue]) -> bool:
         """Count the arguments of a call of what the program does not define, which goes through them. Returns whether

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
+from layerexplain.frontends.code.bounds import Budget
 from layerexplain.frontends.code.values.base import ProgramValue
+from layerexplain.frontends.code.values.program import Instance
 from layerexplain.records import NamedTuple
 
 
@@ -95,3 +97,16 @@ class Frame:
             frame = self.outer.holder(name) or self
         frame.names[name] = value
         frame.maybe.pop(name, None)
+
+    def replace(self, value: ProgramValue, other: ProgramValue, budget: Budget) -> None:
+        """Put another value in the place of one: in names, in attributes of objects and in lists and dicts that have
+        a name. Raises Exhausted where there are too many."""
+        for at in self.around():
+            waiting: list[ProgramValue] = [at.names]
+            for one in list(at.names.values()):
+                waiting += [one.attributes] if isinstance(one, Instance) else [one] if type(one) in (list, dict) else []
+            for names in waiting:
+                budget.look(len(names))
+                for place, one in list(names.items() if type(names) is dict else enumerate(names)):
+                    if one is value:
+                        names[place] = other

@@ -7,7 +7,15 @@ from collections import OrderedDict
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, Budget, fits, weight
 from layerexplain.frontends.code.operators import TOO_LARGE, are_plain, format_value, is_plain
-from layerexplain.frontends.code.values.base import Arguments, Evaluator, Keywords, ProgramError, ProgramValue, Unknown
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Evaluator,
+    Keywords,
+    ProgramError,
+    ProgramValue,
+    Unknown,
+    UnknownChange,
+)
 
 _TEXT = frozenset(
     """
@@ -55,6 +63,8 @@ def call_method(
     budget = evaluator.budget
     if isinstance(value, str):
         return _of_text(value, name, args, kwargs, budget)
+    if args and (reason := _why_unknown(value, name, args[0])):
+        return (UnknownChange if name in CHANGES else Unknown)(reason)
     if name in ("sort", "index", "count", "remove", "copy", "union", "difference", "intersection") and not fits(value):
         return Unknown(TOO_LARGE)
     if isinstance(value, list) and name in ("append", "extend", "insert"):
@@ -62,14 +72,14 @@ def call_method(
         if isinstance(items, range):
             items = list(items[: MOST_ITEMS + 1])
         if not isinstance(items, list | tuple | dict | set) or len(value) + len(items) > MOST_ITEMS:
-            return Unknown(TOO_LARGE)
+            return UnknownChange(TOO_LARGE)
         budget.make(len(items))
     if (
         isinstance(value, dict | set)
         and name == "update"
         and not all(isinstance(one, dict | list | tuple | set) and len(one) + len(value) <= MOST_ITEMS for one in args)
     ):
-        return Unknown(TOO_LARGE)
+        return UnknownChange(TOO_LARGE)
     if isinstance(value, list) and name == "sort":
         ordered = sort(value, kwargs.get("key"), bool(kwargs.get("reverse")), evaluator)
         if isinstance(ordered, Unknown):
@@ -91,6 +101,32 @@ def call_method(
     if isinstance(result, set | frozenset):
         budget.make(len(result))
     return [*result] if name in ("items", "keys", "values") else result
+
+
+_BY_VALUE = frozenset(
+    "extend update remove discard index count get setdefault union difference intersection".split()  # noqa: SIM905
+)
+"""Methods whose result depends on their first argument, whatever their object is."""
+
+
+def _why_unknown(value: ProgramValue, name: str, first: ProgramValue) -> str:
+    """Say why the result of a method is not known for what it is given first; "" where it is known.
+
+    >>> _why_unknown([2, 3], "remove", Unknown("who knows")), _why_unknown([2, 3], "remove", 3)
+    ('who knows', '')
+    """
+    by_value = name in _BY_VALUE or name == ("add" if isinstance(value, set) else "pop")
+    if isinstance(first, Unknown):
+        return first.reason if by_value or (name == "insert" and isinstance(value, list)) else ""
+    if isinstance(value, list) and name in ("insert", "pop") and not is_plain(first):
+        return "an item at a place that is not known"
+    if (
+        isinstance(value, list | set)
+        and name in ("remove", "index", "count")
+        and any(isinstance(one, Unknown) for one in value)
+    ):
+        return "an item of a list that is not known"
+    return ""
 
 
 def _of_ordered(value: dict[ProgramValue, ProgramValue], name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:

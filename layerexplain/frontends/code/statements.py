@@ -15,8 +15,9 @@ from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, handler_name, written
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value
+from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value, unknown_key
 from layerexplain.frontends.code.values.program import Context, Function, Instance, Namespace
+from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -126,7 +127,11 @@ class Statements(InterpreterPart):
                 frame.names.pop(target.id, None)
             elif isinstance(target, ast.Subscript):
                 items, key = self.value(target.value, frame), self.value(target.slice, frame)
-                if type(items) in (list, dict) and not isinstance(key, Unknown):
+                if type(items) in (list, dict):
+                    self.mutate(items)
+                    if (unknown := self._unknown_place(items, key)) is not None:
+                        frame.replace(items, unknown, self.budget)
+                        continue
                     self.budget.look_at(key)
                     try:
                         del items[key]
@@ -194,7 +199,7 @@ class Statements(InterpreterPart):
                 if isinstance(items, Array):
                     self._change_array(items, self.value(key, frame), value, frame)
                 else:
-                    self._set_item(items, self.value(key, frame), value)
+                    self._set_item(items, key, value, frame)
 
     def _unpack(self, parts: list[ast.expr], value: object, frame: Frame) -> None:
         star = next((i for i, part in enumerate(parts) if isinstance(part, ast.Starred)), None)
@@ -223,17 +228,18 @@ class Statements(InterpreterPart):
         self.budget.look_at(value, key)
         result = arrays.changed(array, key, value)
         self.mutate(result)
-        for at in frame.around():
-            waiting: list[ProgramValue] = [at.names]
-            for one in list(at.names.values()):
-                waiting += [one.attributes] if isinstance(one, Instance) else [one] if type(one) in (list, dict) else []
-            for names in waiting:
-                self.budget.look(len(names))
-                for place, one in list(names.items() if type(names) is dict else enumerate(names)):
-                    if one is array:
-                        names[place] = result
+        frame.replace(array, result, self.budget)
 
-    def _set_item(self, items: ProgramValue, key: ProgramValue, value: ProgramValue) -> None:
+    def _unknown_place(
+        self, items: list[ProgramValue] | dict[ProgramValue, ProgramValue], key: object
+    ) -> Unknown | None:
+        """Return why it is not known where in a list or a dict an item is; None where that is known."""
+        if (unknown := unknown_key(self, key)) is None and type(items) is list and isinstance(key, Value | Symbol):
+            return self.unknown("an item at a place that is not known")
+        return unknown
+
+    def _set_item(self, items: ProgramValue, at: ast.expr, value: ProgramValue, frame: Frame) -> None:
+        key = self.value(at, frame)
         if isinstance(items, Tensor):
             raise ProgramError(
                 "TypeError", "a tensor cannot be changed in place; use keras.ops.slice_update", self.place()
@@ -241,10 +247,15 @@ class Statements(InterpreterPart):
         if type(items) not in (list, dict):
             return
         self.mutate(items)
-        if isinstance(key, Unknown):
+        if (unknown := self._unknown_place(items, key)) is not None:
             self.budget.look(len(items))
             for place in range(len(items)) if type(items) is list else list(items):
-                items[place] = key
+                items[place] = unknown
+            if type(items) is dict or isinstance(at, ast.Slice):  # how many there are is not known either
+                frame.replace(items, unknown, self.budget)
+            return
+        if isinstance(key, slice) and isinstance(value, Unknown):
+            frame.replace(items, value, self.budget)
             return
         try:
             if type(items) is list and isinstance(key, slice) and type(value) is list:

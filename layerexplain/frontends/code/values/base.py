@@ -262,6 +262,10 @@ class Unknown(Record, Value):
         return self
 
 
+class UnknownChange(Unknown):
+    """What a method gives that changes its list, dict or set in a way that is not known."""
+
+
 class Size(Record, Value):
     """A size that is known at run time only, as the batch is: that of an axis of a tensor, where `tensor` is there."""
 

@@ -1,0 +1,71 @@
+"""Lists, dicts and sets that a program changes in a way that only running it would tell: how many items they have is not
+known afterwards, and neither is what an unknown item is compared with."""
+
+from __future__ import annotations
+
+import pytest
+
+import layerexplain
+
+START = """from tensorflow import keras
+from tensorflow.keras import layers
+import mylib
+x = {start}
+{change}
+keras.Sequential([keras.Input((3,)), layers.Dense({asked})])
+"""
+
+CHANGES = {
+    "extend": ("[5]", "x.extend(mylib.names())", "len(x)"),
+    "extend by a generator": ("[5]", "x.extend(a for a in mylib.names())", "len(x)"),
+    "+=": ("[5]", "x += mylib.names()", "len(x)"),
+    "a slice": ("[5, 7]", "x[1:] = mylib.names()", "len(x)"),
+    "items of an unknown slice": ("[5, 7]", "x[mylib.a():] = [2]", "len(x)"),
+    "update of a dict": ("{5: 7}", "x.update(mylib.names())", "len(x)"),
+    "add": ("{5}", "x.add(mylib.a())", "len(x)"),
+    "a key": ("{5: 7}", "x[mylib.a()] = 3", "len(x)"),
+    "setdefault": ("{5: 7}", "x.setdefault(mylib.a(), 3)", "len(x)"),
+    "insert": ("[5, 7]", "x.insert(mylib.a, 4)", "x[0]"),
+    "pop": ("[5, 7]", "x.pop(mylib.a)", "x[0]"),
+    "pop of a key": ("{5: 7}", "x.pop(mylib.a(), 0)", "len(x)"),
+    "remove": ("[5, 7]", "x.remove(mylib.a())", "x[0]"),
+    "del": ("[5, 7]", "del x[mylib.a]", "x[0]"),
+    "del of a key": ("{5: 7}", "del x[mylib.a()]", "len(x)"),
+    "too many items": ("list(range(9_000))", "x.extend(range(9_000))", "len(x)"),
+    "one too many": ("[5] * 10_000", "x.append(5)", "len(x)"),
+    "in a function": ("[5]", "def grow(of):\n    of.extend(mylib.names())\ngrow(x)", "len(x)"),
+    "of an object": ("3", "class A:\n    def __init__(self):\n        self.x = [5]\n        self.x.extend(mylib.a())\nx = A()", "len(x.x)"),
+    "in a dict": ("{1: [5]}", "x[1].extend(mylib.a())", "len(x[1])"),
+    "get": ("{5: 7}", "", "x.get(mylib.a(), 2)"),
+    "index": ("[mylib.a(), 7]", "", "x.index(7)"),
+    "count": ("[7, mylib.a()]", "", "x.count(7)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_changes_in_an_unknown_way_is_not_known(name: str) -> None:
+    start, change, asked = CHANGES[name]
+    report = layerexplain.explain(START.format(start=start, change=change, asked=asked).encode())
+    assert (report["dense"].params, report.totals.params, report.grade) == (None, None, "open")
+
+
+KNOWN = {
+    "extend": ("[5]", "x.extend([mylib.a(), 7])", "len(x)", 3),
+    "append": ("[5]", "x.append(mylib.a())", "len(x)", 2),
+    "a slice": ("[5, 7]", "x[1:] = [mylib.a(), 2, 3]", "len(x)", 4),
+    "an item": ("[5, 7]", "x[mylib.a()] = 3", "len(x)", 2),
+    "a value under a key": ("{5: 7}", "x[6] = mylib.a()", "len(x)", 2),
+    "insert": ("[5, 7]", "x.insert(1, mylib.a())", "x[2]", 7),
+    "del": ("[5, 7]", "del x[0]", "x[0]", 7),
+    "del in a branch": ("{5: 7, 6: 2}", "if mylib.a():\n    pass\nelse:\n    del x[6]", "len(x)", 2),
+    "pop": ("[5, mylib.a()]", "x.pop()", "len(x)", 1),
+    "to its bound": ("[5] * 9_999", "x.append(5)", "len(x)", 10_000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_what_is_known_all_the_same_stays_known(name: str) -> None:
+    """The units of the Dense are what Python computes, whatever `mylib.a()` is."""
+    start, change, asked, units = KNOWN[name]
+    report = layerexplain.explain(START.format(start=start, change=change, asked=asked).encode())
+    assert report["dense"].params == 3 * units + units
