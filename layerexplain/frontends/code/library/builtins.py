@@ -315,13 +315,23 @@ def _isinstance(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> Prog
     value, kinds = args[0], args[1]
     if isinstance(value, Unknown):
         return value
-    unsure = False
-    for kind in kinds if type(kinds) is tuple else (kinds,):
-        found = _is_of(value, kind)
-        if found:
-            return True
-        unsure = unsure or found is None
-    return Unknown("the class of a value") if unsure else False
+    return _any_kind(kinds, lambda kind: _is_of(value, kind))
+
+
+def _issubclass(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
+    cls, kinds = args[0], args[1]
+    if isinstance(cls, Class):
+        return _any_kind(kinds, lambda kind: _is_of(Instance(cls), kind))
+    if not isinstance(cls, Symbol):
+        return _not_read("issubclass", args)
+    # No class of a library has one of the program above it.
+    return _any_kind(kinds, lambda kind: False if isinstance(kind, Class) else (cls == kind or None))
+
+
+def _any_kind(kinds: ProgramValue, holds: Callable[[ProgramValue], bool | None]) -> ProgramValue:
+    """Return whether something holds of one of the classes that are asked for."""
+    found = [holds(kind) for kind in (kinds if type(kinds) is tuple else (kinds,))]
+    return True if True in found else Unknown("the class of a value") if None in found else False
 
 
 _ABSTRACT = {
@@ -337,7 +347,8 @@ _ABSTRACT = {
 def _is_of(value: object, kind: object) -> bool | None:
     """Return whether a value is of a class; None where that is not known."""
     if isinstance(kind, Class):
-        return isinstance(value, Instance) and kind in value.cls.order()
+        order = value.cls.order() if isinstance(value, Instance) else []
+        return True if kind in order else None if any(isinstance(one, Unknown) for one in order) else False
     if not isinstance(kind, Symbol):
         return None
     if kind.path.startswith("builtins."):
@@ -397,6 +408,7 @@ _FUNCTIONS: dict[str, Callable[..., ProgramValue]] = {
     "any": _all(True), "abs": _number(abs), "chr": _number(chr), "ord": _ord,
     "round": _number(round), "pow": _number(pow), "divmod": _number(divmod),
     "str": _text, "unicode": _text, "repr": _repr, "sorted": _sorted, "reversed": _reversed, "iter": _collect(list),
-    "next": _next, "slice": _slice, "callable": _callable, "isinstance": _isinstance, "getattr": _getattr,
+    "next": _next, "slice": _slice, "callable": _callable, "isinstance": _isinstance,
+    "issubclass": _issubclass, "getattr": _getattr,
     "hasattr": _hasattr, "setattr": _setattr, "type": _type, "vars": _vars,
 }  # fmt: skip

@@ -314,8 +314,10 @@ class Instance(Identity):
 
     def is_instance(self, kind: Symbol) -> bool | None:
         root = self.cls.root()
-        if root is None or self.cls.is_named_tuple:
+        if self.cls.is_named_tuple or any(isinstance(one, Unknown) for one in self.cls.order()):
             return None
+        if root is None:
+            return False
         return root.last == kind.last or kind.last in ("Layer", "Module")
 
     def _method(self, evaluator: Evaluator, method: Function) -> ProgramValue:

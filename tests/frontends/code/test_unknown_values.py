@@ -1,5 +1,5 @@
-"""Lists, dicts and sets that a program changes in a way that only running it would tell: how many items they have is not
-known afterwards, and neither is what an unknown item is compared with."""
+"""What only running a program would tell is not known: how many items a list has that is changed in such a way, what is
+compared with an unknown item, and of which class a value is whose bases are not read."""
 
 from __future__ import annotations
 
@@ -69,3 +69,31 @@ def test_what_is_known_all_the_same_stays_known(name: str) -> None:
     start, change, asked, units = KNOWN[name]
     report = layerexplain.explain(START.format(start=start, change=change, asked=asked).encode())
     assert report["dense"].params == 3 * units + units
+
+
+CLASSES = {
+    "issubclass(B, A)": 7,
+    "issubclass(A, B)": 5,
+    "issubclass(B, (int, A))": 7,
+    "issubclass(keras.layers.Dense, A)": 5,
+    "issubclass(A, keras.Model)": 5,
+    "issubclass(B, mylib.Base)": 5,
+    "issubclass(C, A)": None,
+    "issubclass(C, C)": 7,
+    "issubclass(keras.layers.Dense, mylib.Base)": None,
+    "isinstance(B(), A)": 7,
+    "isinstance(A(), B)": 5,
+    "isinstance(C(), A)": None,
+    "isinstance(C(), C)": 7,
+}
+"""What a program asks of classes → the units of its Dense: 7 where it holds, 5 where not, None where that depends on a
+class that is not read: it is then assumed to hold, and said so."""
+
+
+@pytest.mark.parametrize("asked", CLASSES)
+def test_classes_are_those_of_python(asked: str) -> None:
+    classes = "class A: pass\nclass B(A): pass\nclass C(mylib.load('base')): pass"
+    report = layerexplain.explain(START.format(start="3", change=classes, asked=f"7 if {asked} else 5").encode())
+    units = CLASSES[asked]
+    assert report["dense"].params == 3 * (units or 7) + (units or 7)
+    assert report.grade == ("complete" if units else "assumed")
