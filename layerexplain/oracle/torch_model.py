@@ -69,7 +69,7 @@ class TorchOperation:
         if self.module is None:
             return _flat(_function(self.type.removeprefix("torch."), given, self.config))
         names = inspect.signature(self.module.forward).parameters
-        if self.type.startswith(f"{TORCH}LSTM") and len(given) > 1:
+        if "hx" in names and len(given) > 2:  # both states of an LSTM are one argument
             given = (given[0], tuple(given[1:]))
         by_name = {name: one for name, one in zip(self.tensors[1:], given[1:], strict=False) if name in names}
         rest = [one for i, one in enumerate(given) if i == 0 or self.tensors[i] not in by_name]

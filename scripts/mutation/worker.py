@@ -378,12 +378,18 @@ class _Follow:
 
 
 def import_all() -> None:
-    """Import all modules of the package, also those that are loaded when they are needed."""
+    """Import all modules of the package, also those that are loaded when they are needed. One that needs a library which
+    is not installed is left out."""
     import layerexplain
 
     for module in pkgutil.walk_packages(layerexplain.__path__, "layerexplain."):
-        if not module.name.endswith("__main__"):
+        if module.name.endswith("__main__"):
+            continue
+        try:
             importlib.import_module(module.name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("layerexplain"):
+                raise
 
 
 def die_with_parent() -> None:

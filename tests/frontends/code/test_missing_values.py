@@ -101,6 +101,7 @@ def test_the_table_of_settings_is_right(made: str, config: dict[str, Any]) -> No
     } == config
 
 
+@pytest.mark.keras  # the source of the application is Keras's
 def test_stored_weights_are_said_not_to_be_loaded() -> None:
     code = "m = keras.applications.MobileNet(alpha=0.25, include_top=False, input_shape=(32, 32, 3){})\n"
     words = "line 3: weights='imagenet' are not loaded: shapes and counts are exact, the values are not known"
