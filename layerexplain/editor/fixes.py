@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from layerexplain import api
 from layerexplain.editor.reading import Places
@@ -13,10 +14,8 @@ from layerexplain.errors import ArgumentError, Edit, LayerExplainError
 from layerexplain.model import Layer, Model
 from layerexplain.records import NamedTuple
 
-_TORCH = "torch.nn."
 _ITEM = re.compile(r"(\s*-\s+)([\w.]+)\s*(?::\s*(.*?))?\s*$")
 """An item of a spec in one line: `  - LSTM: 7`."""
-
 
 TextChange = tuple[Extent, str]
 """A part of a text and what it is replaced with."""
@@ -33,35 +32,29 @@ def fixes_of(
     model: Model, layer: str | None, fault: LayerExplainError | None, loss: str, places: Places
 ) -> tuple[Fix, ...]:
     """Return what would mend a layer at fault, or a loss that does not fit, as far as it is one change of the text."""
-    found = [(f"use {loss}", [*_with_loss(loss, places)] if loss else [])]
+    found = [(f"use {loss}", tuple(_with_loss(loss, places) if loss else ()))]
+    make = _in_spec if places.text.is_spec else _in_code
     for edit in fault.edits if fault is not None else ():
         target = model.layers_by_name.get(edit.layer or layer or "")
         # A change in a loop, or in a class that is used twice, would be one of other layers too.
         alike = [one for one in model.layers if target and one[-2:] == target[-2:] and one.line == target.line]
-        if (
-            fault is not None
-            and target is not None
-            and len(alike) == 1
-            and places.text.cell_of(target.file) is not None
-        ):
-            make = _in_spec if places.text.is_spec else _in_code
-            found.append((edit.words, [*make(edit, target, fault, places)]))
-    return tuple([Fix(words[0].upper() + words[1:], tuple(changes)) for words, changes in found if changes])
+        if fault and target and len(alike) == 1 and places.text.cell_of(target.file) is not None:
+            found.append((edit.words, tuple(make(edit, target, fault, places))))
+    return tuple([Fix(words[0].upper() + words[1:], changes) for words, changes in found if changes])
 
 
 def _in_code(edit: Edit, layer: Layer, fault: LayerExplainError, places: Places) -> Iterator[TextChange]:
     maker = places.call_at(layer.file, layer.line, layer.column)
     if maker is None or layer.type == "InputLayer":
         return
-    if edit.argument:
-        yield _argument(edit, layer, maker, places)
-        return
     name = ast.unparse(maker.func)
     new = f"{name[: name.rfind('.') + 1]}{edit.value}{'' if '(' in edit.value else '()'}"
     span, whole = places.span(maker), places.at(layer.file, layer.line, layer.column)
     at_fault = places.call_at(fault.source, fault.line, fault.column)
     adds = [one for one in places.calls if maker in one.args and ast.unparse(one.func).endswith(".add")]
-    if not edit.layer and (at_fault is None or at_fault is maker or not at_fault.args):  # in nn.Sequential(…)
+    if edit.argument:
+        yield _argument(edit, layer, maker, places)
+    elif not edit.layer and (at_fault is None or at_fault is maker or not at_fault.args):  # in nn.Sequential(…)
         yield span.start, f"{new}, "
     elif not edit.layer and at_fault is not None:
         yield places.span(at_fault.args[0]).end, ".flatten(1)"
@@ -79,10 +72,9 @@ def _in_code(edit: Edit, layer: Layer, fault: LayerExplainError, places: Places)
 
 def _argument(edit: Edit, layer: Layer, maker: ast.Call, places: Places) -> TextChange:
     """Return the change that gives a layer an argument: in its place, by its name, or behind the others."""
-    try:
-        positional = api.layer_type(layer.type if layer.kind == "layer" else f"{_TORCH}{layer.type}").positional
-    except ArgumentError:
-        positional = ()
+    positional: tuple[str, ...] = ()
+    with suppress(ArgumentError):
+        positional = api.layer_type(layer.type if layer.kind == "layer" else f"torch.nn.{layer.type}").positional
     at = positional.index(edit.argument) if edit.argument in positional else len(maker.args)
     given = [one.value for one in maker.keywords if one.arg == edit.argument] or maker.args[at : at + 1]
     if given:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator
 
@@ -55,15 +54,10 @@ def _of_model(read: ReadModel, reading: Reading) -> Iterator[Problem]:
         yield from [one for fault in faults.values() for one in _of_error(fault, reading)]
         return
     for one in checked:
-        file, line, column = one.file, one.line, one.column
         inside = _INSIDE.match(one.message)
-        if inside and (inside[1] == os.path.basename(reading.text.path) or reading.text.cell_of(inside[1])):
-            file, line, column = (
-                inside[1].removesuffix(os.path.basename(reading.text.path)),
-                *map(int, inside.groups("0")[1:]),
-            )
-        span = read.span if line is None else reading.places.at(file, line, column, innermost=True)
-        if span is not None:
+        at = inside and reading.places.at(inside[1], int(inside[2]), int(inside[3] or 0), innermost=True)
+        own = read.span if one.line is None else reading.places.at(one.file, one.line, one.column, innermost=True)
+        if (span := at or own) is not None:
             words = one.message if one.severity == "breaks" else f"{one.message}. {one.why} {one.fix}"
             fixes = fixes_of(read.model, one.layer, faults.get(one.message), one.loss, reading.places)
             related = _related(one.message, one.layer, read, span, reading)

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from layerexplain.editor.hints import hints
-from layerexplain.editor.hovers import hover
+from layerexplain.editor.hints import hints, hover
 from layerexplain.editor.problems import problems
 from layerexplain.editor.reading import read_text
 from layerexplain.editor.settings import Settings
