@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 
 from layerexplain import api
-from layerexplain.editor.reading import LineResult, Reading
+from layerexplain.editor.reading import LineResult, Places, Reading
 from layerexplain.editor.settings import Settings
 from layerexplain.editor.texts import EditedText, Extent, moved_lines
 from layerexplain.errors import LayerExplainError
@@ -26,7 +26,6 @@ from layerexplain.report.rows import every_row
 _MOST_SHOWN = 12
 """Results of one line that its tooltip lists."""
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
-_OF_TORCH = re.compile(r"(torch\.)?nn\.(\w+)$")
 
 
 class Hint(NamedTuple):
@@ -41,13 +40,16 @@ class Hint(NamedTuple):
 def hints(reading: Reading, settings: Settings) -> list[Hint]:
     """Return the hints of a text, a line each."""
     lines = grouped(((one.span.cell, one.span.end_line), one) for one in reading.results)
-    found = [Hint(cell, line, _label(results, settings), _tooltip(results)) for (cell, line), results in lines.items()]
-    return sorted([one for one in found if one.label], key=lambda one: (one.cell, one.line))
+    found = [Hint(*at, _label(each, reading.places, settings), _tooltip(each)) for at, each in lines.items()]
+    return sorted([one for one in found if one.label])
 
 
-def _label(results: Sequence[LineResult], settings: Settings) -> str:
+def _label(results: Sequence[LineResult], places: Places, settings: Settings) -> str:
     """Return the hint of a line: what its last call gives, in a loop in the first and the last pass."""
-    shown = _last_of_line(results)
+    of_expressions = grouped((one.span, one) for one in results)
+    last = max(of_expressions, key=lambda span: results.index(of_expressions[span][0]))
+    passes, stages = of_expressions[last], places.stages(last)
+    shown = passes[stages - 1 :: stages] if len(passes) % stages == 0 else passes[-1:]
     shapes = " … ".join(dict.fromkeys([shapes_text(shown[0].shapes), shapes_text(shown[-1].shapes)]))
     layers = {one.layer: one for one in results}.values()
     params, macs = total([one.params for one in layers]), total([one.macs for one in layers])
@@ -57,14 +59,6 @@ def _label(results: Sequence[LineResult], settings: Settings) -> str:
     if settings.macs and macs != 0:
         parts.append(f"{count_text(macs)} MACs")
     return " · ".join(parts)
-
-
-def _last_of_line(results: Sequence[LineResult]) -> list[LineResult]:
-    """Return what that expression of a line gives which is computed last, in each pass."""
-    of_expressions = grouped((one.span, one) for one in results).values()
-    last = max(of_expressions, key=lambda several: results.index(several[0]))
-    stages = last[0].stages
-    return last[stages - 1 :: stages] if len(last) % stages == 0 else last[-1:]
 
 
 def _tooltip(results: Sequence[LineResult]) -> str:
@@ -97,26 +91,24 @@ def hover(reading: Reading, cell: str, line: int, column: int) -> tuple[Extent, 
     span = Extent(cell, line, words[0].start(), line, words[0].end())
     # A layer is called in the first line of its expression, or in a spec in its item.
     called = [one for one in reading.results if one.layer and one.span[:2] == span[:2] and one.span[:3] <= span[:3]]
-    around = [one for one in called if span[1:3] < one.span[3:]]
-    inner = min(around, key=lambda one: (one.span.end_line, one.span.end_column), default=None)
-    shown = (_of_layer(reading, inner) if inner else None) or _of_type(words[0][0])
+    inner = min([one for one in called if span[1:3] < one.span[3:]], key=lambda one: one.span[3:], default=None)
+    shown = (_of_layer(reading, inner.layer) if inner else None) or _of_type(words[0][0])
     return (span, shown) if shown else None
 
 
-def _of_layer(reading: Reading, result: LineResult) -> str | None:
+def _of_layer(reading: Reading, path: str) -> str | None:
     for read in reading.models:
-        if result.layer in [row.path for row in every_row(read.report.layers)]:
-            chosen = partial(str.__eq__, result.layer)
-            report = api.explain(read.model, layers=chosen, inputs=read.inputs, partial=True)
-            row = next(one for one in every_row(report.layers) if one.path == result.layer)
-            return markdown(doc.Document(tuple(explained(report, [row], False, ShownParts(LAYER)))), Look())
+        if path in [row.path for row in every_row(read.report.layers)]:
+            report = api.explain(read.model, layers=partial(str.__eq__, path), inputs=read.inputs, partial=True)
+            rows = [row for row in every_row(report.layers) if row.path == path]
+            return markdown(doc.Document(tuple(explained(report, rows, False, ShownParts(LAYER)))), Look())
     return None
 
 
 def _of_type(name: str) -> str | None:
     """Return what is shown over the name of a type: of Keras, or of PyTorch where it is one of `nn` or no other's."""
     last = name.rpartition(".")[2]
-    types = [f"torch.nn.{last}"] if _OF_TORCH.search(name) else [last, f"torch.nn.{last}"]
+    types = [f"torch.nn.{last}"] if name.endswith(f"nn.{last}") else [last, f"torch.nn.{last}"]
     for type_ in types if last[:1].isupper() else ():
         with suppress(LayerExplainError):
             entry = api.layer_type(type_)

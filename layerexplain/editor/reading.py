@@ -32,8 +32,7 @@ _OPTION = re.compile(r"give (?:for example )?--set (\w\S*)|give (?:for example )
 
 class LineResult(NamedTuple):
     """What the code at a place gives: the layer that is called there (its path), the shapes, its parameters and MACs,
-    each None where it is not known, and why that is so. Of so many `stages` that begin at the place, as in
-    `conv(x).relu()`, each gives a result."""
+    each None where it is not known, and why that is so."""
 
     span: Extent
     layer: str
@@ -41,7 +40,6 @@ class LineResult(NamedTuple):
     params: int | None = 0
     macs: int | None = 0
     reason: str = ""
-    stages: int = 1
 
 
 class ReadModel(NamedTuple):
@@ -101,7 +99,8 @@ def _read_model(model: Model, request: str, values: dict[str, str], places: Plac
     names = [re.split(r"\W", request)[0], model.name, model.type]
     spans = [places.definitions[name] for name in names if name in places.definitions]
     spans += [span for layer in model.layers if (span := places.at(layer.file, layer.line, layer.column))]
-    return ReadModel(request, model, shapes, report, next(iter([*spans, places.start])))
+    spans.append(places.text.whole_line(next(iter(places.text.cells)), 0))
+    return ReadModel(request, model, shapes, report, spans[0])
 
 
 class Places:
@@ -109,12 +108,12 @@ class Places:
 
     def __init__(self, text: EditedText, code: Code = _NO_CODE) -> None:
         self.text = text
-        self.start = Extent(next(iter(text.cells), ""), 0, 0, 0, 0)
         self._locate = code.locate
         nodes = [one for one in ast.walk(code.tree) if isinstance(one, ast.expr)]
         self.nodes = grouped((self.span(one)[:3], one) for one in nodes)
         """Expressions by their beginnings, the outer ones first."""
         self.calls = [one for one in nodes if isinstance(one, ast.Call)]
+        self.innermost = {self.span(one)[:3]: one for one in self.calls}
         defined = [(by, one) for one in code.tree.body for by in (one, *getattr(one, "targets", ()))]
         self.definitions = {getattr(by, "name", getattr(by, "id", by)): self.span(one) for by, one in defined}
         """Where names of the program were given to what they stand for last."""
@@ -126,16 +125,13 @@ class Places:
 
     def call_at(self, file: str | None, line: int | None, column: int | None) -> ast.Call | None:
         """Return the innermost call that begins at a place, which makes a layer; None where none does."""
-        nodes = self.nodes.get((self.text.cell_of(file) or "", (line or 0) - 1, (column or 0) - 1), ())
-        calls = [one for one in nodes if isinstance(one, ast.Call)]
-        return calls[-1] if calls else None
+        return self.innermost.get((self.text.cell_of(file) or "", (line or 0) - 1, (column or 0) - 1))
 
     def stages(self, span: Extent) -> int:
-        """Return how many operations begin where an expression does: calls, operators, items."""
+        """Return how many operations begin where an expression does, each with a result, as in `conv(x).relu()`."""
         nodes = self.nodes.get(span[:3], [])
         makers = [one.func for one in nodes if isinstance(one, ast.Call)]
-        kinds = (ast.Call, ast.BinOp, ast.Subscript)
-        return sum([isinstance(one, kinds) and one not in makers for one in nodes]) or 1
+        return sum([isinstance(one, ast.Call | ast.BinOp | ast.Subscript) and one not in makers for one in nodes]) or 1
 
     def at(self, file: str | None, line: int | None, column: int | None, *, innermost: bool = False) -> Extent | None:
         """Return the expression that begins at a place, the outermost or the `innermost` call; the line where none
@@ -150,37 +146,32 @@ class Places:
 
 def _results(read: ReadModel, places: Places) -> list[LineResult]:
     """Return what the lines of a model give, in the order in which it computes."""
-    model = read.model
-    found = [*_rows(model, read.report.layers, places, read.report)]
+    found = [*_rows(read.model, read.report.layers, places, read.report)]
     taken = {one.span for one in found}
-    for inner in model.source_code.results() if model.source_code is not None else ():
+    for inner in read.model.source_code.results() if read.model.source_code is not None else ():
         span = places.at(inner.file, inner.line, inner.column)
         if span is not None and span not in taken and None not in inner.shapes:
             parts = [row for row in read.report.layers if inner.layer and row.path.startswith(f"{inner.layer}.")]
             counts = total([row.params for row in parts]), total([row.macs for row in parts])
-            found.append(LineResult(span, inner.layer, inner.shapes, *counts, stages=places.stages(span)))
+            found.append(LineResult(span, inner.layer, inner.shapes, *counts))
     return found
 
 
 def _rows(model: Model, rows: Sequence[LayerReport], places: Places, report: Report) -> Iterator[LineResult]:
     by_name = {row.layer: row for row in rows}
-    layers = model.layers_by_name
     of_layers = {(one.file, one.line, one.column) for one in model.layers if one.type != "InputLayer"}
     for call in model.calls:
-        row, layer = by_name.get(call.layer), layers.get(call.layer)
-        at = call if call.line else layer
-        if row is None or layer is None or at is None:
+        row, layer = by_name.get(call.layer), model.layers_by_name.get(call.layer)
+        if row is None or layer is None:
             continue
         if layer.type == "InputLayer" and (layer.file, layer.line, layer.column) in of_layers:
             continue  # its shape is an argument of the first layer
         if layer.model is not None and not call.index:
             yield from _rows(layer.model, row.layers, places, report)
-        span = places.at(at.file or layer.file, at.line, at.column)
-        if span is None:
-            continue
-        shapes = (row.calls[call.index] if call.index < len(row.calls) else row).output_shapes or (None,)
-        why, stages = _why_open(row, shapes, report), places.stages(span)
-        yield LineResult(span, row.path, shapes, row.params, row.macs, why, stages)
+        at = call if call.line else layer
+        if (span := places.at(at.file or layer.file, at.line, at.column)) is not None:
+            shapes = (row.calls[call.index] if call.index < len(row.calls) else row).output_shapes or (None,)
+            yield LineResult(span, row.path, shapes, row.params, row.macs, _why_open(row, shapes, report))
 
 
 def _why_open(row: LayerReport, shapes: Sequence[Shape | None], report: Report) -> str:

@@ -97,13 +97,12 @@ class Server(LanguageServer):
             self._publish(shown.newest, [])
 
     async def _read(self, shown: OpenText, text: EditedText) -> None:
-        settings, stop = self.settings, partial(shown.stop, text)
-        reading = await self.computed(lambda: read_text(text, settings, stop), text.path)
+        settings = self.settings
+        reading = await self.computed(partial(read_text, text, settings, partial(shown.stop, text)), text.path)
         if reading is None or text is not shown.newest:
             return
-        before, was = shown.hints, shown.reading.text
-        shown.reading = reading
-        shown.hints = [*hints(reading, settings), *kept_hints(before, was, text, reading.gaps)]
+        before, kept = shown.hints, kept_hints(shown.hints, shown.reading.text, text, reading.gaps)
+        shown.reading, shown.hints = reading, [*hints(reading, settings), *kept]
         for kind in ("inlay_hint", "code_lens") if before != shown.hints else ():
             if get_capability(self.client_capabilities, f"workspace.{kind}.refresh_support"):
                 getattr(self, f"workspace_{kind}_refresh")(None)
@@ -163,8 +162,8 @@ class Server(LanguageServer):
 
 
 def _inlay_hints(ls: Server, shown: OpenText, text: EditedText, cell: str, params: Any) -> list[lsp.InlayHint]:
-    first, last = params.range.start.line, params.range.end.line
-    own = [one for one in shown.hints if one.cell == cell and first <= one.line <= last]
+    lines = range(params.range.start.line, params.range.end.line + 1)
+    own = [one for one in shown.hints if one.cell == cell and one.line in lines]
     ends = [ls.range(text, text.whole_line(cell, one.line)).end for one in own]
     return [lsp.InlayHint(at, one.label, None, None, one.tooltip, True) for at, one in zip(ends, own, strict=True)]
 
@@ -176,13 +175,13 @@ def _hover(ls: Server, shown: OpenText, text: EditedText, cell: str, params: Any
 
 
 def _actions(ls: Server, shown: OpenText, text: EditedText, cell: str, params: Any) -> list[lsp.CodeAction]:
-    own = [(one, fix) for one in shown.problems if one.span.cell == cell for fix in one.fixes]
+    own = [(one, *fix) for one in shown.problems if one.span.cell == cell for fix in one.fixes.items()]
     found: list[lsp.CodeAction] = []
-    for one, fix in own:
+    for one, title, changes in own:
         if one.span.line <= params.range.end.line and params.range.start.line <= one.span.end_line:
-            edits = [(text.cells[span.cell].uri, lsp.TextEdit(ls.range(text, span), new)) for span, new in fix.changes]
+            edits = [(text.cells[span.cell].uri, lsp.TextEdit(ls.range(text, span), new)) for span, new in changes]
             kind, of, edit = lsp.CodeActionKind.QuickFix, [ls.diagnostic(text, one)], lsp.WorkspaceEdit(grouped(edits))
-            found.append(lsp.CodeAction(fix.title, kind, of, fix is one.fixes[0], edit=edit))
+            found.append(lsp.CodeAction(title, kind, of, title == next(iter(one.fixes)), edit=edit))
     return found
 
 
@@ -195,14 +194,6 @@ def _lenses(ls: Server, shown: OpenText, text: EditedText, cell: str, params: An
         page = lsp.Command("show page", SHOW_PAGE, arguments=[text.path, one.request])
         found += [lsp.CodeLens(at, each) for each in (about, page) if one.span.cell == cell]
     return found
-
-
-_ANSWERS: dict[str, tuple[Callable[..., Any], Any]] = {
-    lsp.TEXT_DOCUMENT_INLAY_HINT: (_inlay_hints, None),
-    lsp.TEXT_DOCUMENT_HOVER: (_hover, None),
-    lsp.TEXT_DOCUMENT_CODE_ACTION: (_actions, lsp.CodeActionOptions([lsp.CodeActionKind.QuickFix])),
-    lsp.TEXT_DOCUMENT_CODE_LENS: (_lenses, None),
-}
 
 
 async def _answer(ls: Server, params: Any, make: Callable[..., Any]) -> Any:
@@ -222,12 +213,11 @@ async def _answer(ls: Server, params: Any, make: Callable[..., Any]) -> Any:
 def make_server() -> Server:
     """Return a server with all that it answers."""
     server = Server()
-    for name, (make, options) in _ANSWERS.items():
-
-        async def answer(ls: Server, params: Any, make: Callable[..., Any] = make) -> Any:
-            return await _answer(ls, params, make)
-
-        server.feature(name, options)(answer)
+    fixes = lsp.CodeActionOptions([lsp.CodeActionKind.QuickFix])
+    server.feature(lsp.TEXT_DOCUMENT_INLAY_HINT)(partial(_answer, make=_inlay_hints))
+    server.feature(lsp.TEXT_DOCUMENT_HOVER)(partial(_answer, make=_hover))
+    server.feature(lsp.TEXT_DOCUMENT_CODE_ACTION, fixes)(partial(_answer, make=_actions))
+    server.feature(lsp.TEXT_DOCUMENT_CODE_LENS)(partial(_answer, make=_lenses))
 
     @server.feature(lsp.INITIALIZE)
     @server.feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)

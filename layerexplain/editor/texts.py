@@ -58,9 +58,8 @@ def lines_of_editor(text: str) -> list[str]:
 
 
 class EditedText(NamedTuple):
-    """What is read: its address, its path, and its cells by the names that places have for them."""
+    """What is read: its path, and its cells by the names that places have for them."""
 
-    uri: str
     path: str
     cells: Mapping[str, Cell]
     version: int | None = None
@@ -97,7 +96,7 @@ class EditedText(NamedTuple):
 def text_of(uri: str, path: str, cells: Sequence[Cell], version: int | None = None) -> EditedText:
     """Return a file (one cell of its address), or a notebook."""
     names = [""] if [cell.uri for cell in cells] == [uri] else [f"cell {i}" for i in range(1, len(cells) + 1)]
-    return EditedText(uri, path, dict(zip(names, cells, strict=True)), version)
+    return EditedText(path, dict(zip(names, cells, strict=True)), version)
 
 
 def moved_lines(before: Sequence[str], after: Sequence[str]) -> dict[int, int]:

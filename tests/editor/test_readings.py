@@ -53,7 +53,7 @@ def test_each_state_of_an_edit_is_read() -> None:
             for span in (
                 problem.span,
                 *[at for at, _ in problem.related],
-                *[at for f in problem.fixes for at, _ in f.changes],
+                *[at for changes in problem.fixes.values() for at, _ in changes],
             ):
                 assert span.start <= span.end and span.end_line < len(lines), text.cells[""].text
                 assert span.end_column <= len(lines[span.end_line])
