@@ -62,3 +62,10 @@ test("the manifest declares what the extension reads", () => {
   assert.deepStrictEqual(names, ["command", "docs", "hints", "values"].map((name) => `layerexplain.${name}`));
   assert.strictEqual(main, "./extension.js");
 });
+
+test("the hint of a loop, with its first and its last pass, is not cut", () => {
+  const hint = "→ (None, 112, 112, 128) … (None, 28, 28, 1024) · 12,345,678";
+  for (const language of ["[python]", "[yaml]"]) {
+    assert.ok(contributes.configurationDefaults[language]["editor.inlayHints.maximumLength"] >= hint.length);
+  }
+});

@@ -1,18 +1,31 @@
-"""What stands at the end of a line: `→ (None, 26, 26, 32) · 320`."""
+"""What is shown of layers: at the end of a line `→ (None, 26, 26, 32) · 320`; under the mouse the sentence, the shape,
+the parameters and the formula of a layer, or what a layer type takes."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 
-from layerexplain.editor.reading import LineResult, Reading
+from layerexplain import api
+from layerexplain.editor.reading import LineResult, Places, Reading
 from layerexplain.editor.settings import Settings
-from layerexplain.editor.texts import EditedText, moved_line
-from layerexplain.model import Shape
+from layerexplain.editor.texts import EditedText, Extent, moved_lines
+from layerexplain.errors import LayerExplainError
+from layerexplain.ops.sizes import total
 from layerexplain.records import NamedTuple, grouped
+from layerexplain.render import document as doc
+from layerexplain.render.documents.catalogue import layer_type_page
+from layerexplain.render.documents.explanation import LAYER, ShownParts, explained
+from layerexplain.render.layout import Look
+from layerexplain.render.markdown import markdown
 from layerexplain.render.quantities import count_text, shapes_text
+from layerexplain.report.rows import every_row
 
 _MOST_SHOWN = 12
 """Results of one line that its tooltip lists."""
+_NAME = re.compile(r"[A-Za-z_][\w.]*")
 
 
 class Hint(NamedTuple):
@@ -27,44 +40,31 @@ class Hint(NamedTuple):
 def hints(reading: Reading, settings: Settings) -> list[Hint]:
     """Return the hints of a text, a line each."""
     lines = grouped(((one.span.cell, one.span.end_line), one) for one in reading.results)
-    found = [Hint(cell, line, _label(results, settings), _tooltip(results)) for (cell, line), results in lines.items()]
-    return sorted([one for one in found if one.label], key=lambda one: (one.cell, one.line))
+    found = [Hint(*at, _label(each, reading.places, settings), _tooltip(each)) for at, each in lines.items()]
+    return sorted([one for one in found if one.label])
 
 
-def _label(results: Sequence[LineResult], settings: Settings) -> str:
+def _label(results: Sequence[LineResult], places: Places, settings: Settings) -> str:
     """Return the hint of a line: what its last call gives, in a loop in the first and the last pass."""
-    shown = _last_of_line(results)
-    shapes = " … ".join(dict.fromkeys([_shapes(shown[0].shapes), _shapes(shown[-1].shapes)]))
+    of_expressions = grouped((one.span, one) for one in results)
+    last = max(of_expressions, key=lambda span: results.index(of_expressions[span][0]))
+    passes, stages = of_expressions[last], places.stages(last)
+    shown = passes[stages - 1 :: stages] if len(passes) % stages == 0 else passes[-1:]
+    shapes = " … ".join(dict.fromkeys([shapes_text(shown[0].shapes), shapes_text(shown[-1].shapes)]))
     layers = {one.layer: one for one in results}.values()
-    params, macs = _counted([one.params for one in layers]), _counted([one.macs for one in layers])
-    parts = [f"→ {shapes}" if settings.shapes else ""]
-    parts.append(params if settings.parameters and (parts[0], params) != ("→ ?", "?") else "")
-    parts.append(f"{macs} MACs" if settings.macs and macs else "")
-    return " · ".join(filter(None, parts))
-
-
-def _last_of_line(results: Sequence[LineResult]) -> list[LineResult]:
-    """Return what that expression of a line gives which is computed last, in each pass."""
-    of_expressions = list(grouped((one.span, one) for one in results).values())
-    last = max(of_expressions, key=lambda several: results.index(several[0]))
-    stages = last[0].stages
-    return last[stages - 1 :: stages] if len(last) % stages == 0 else last[-1:]
-
-
-def _shapes(shapes: Sequence[Shape | None]) -> str:
-    return shapes_text(shapes) if shapes else "?"
-
-
-def _counted(counts: Sequence[int | None]) -> str:
-    """Return a sum in words: "?" where a part of it is not known, "" for none."""
-    known = [one for one in counts if one is not None]
-    return "?" if len(known) < len(counts) else count_text(sum(known)) if sum(known) else ""
+    params, macs = total([one.params for one in layers]), total([one.macs for one in layers])
+    parts = [f"→ {shapes}"] if settings.shapes else []
+    if settings.parameters and params != 0 and (parts, params) != (["→ ?"], None):
+        parts.append(count_text(params))
+    if settings.macs and macs != 0:
+        parts.append(f"{count_text(macs)} MACs")
+    return " · ".join(parts)
 
 
 def _tooltip(results: Sequence[LineResult]) -> str:
     """Return a line for each layer, and why something is not known."""
     lines = [
-        f"{one.layer or 'this statement'}: {_shapes(one.shapes)}"
+        f"{one.layer or 'this statement'}: {shapes_text(one.shapes)}"
         + (f", {count_text(one.params)} parameters" if one.params else "")
         + (f", {count_text(one.macs)} MACs" if one.macs else "")
         for one in results
@@ -76,11 +76,42 @@ def _tooltip(results: Sequence[LineResult]) -> str:
 
 def kept_hints(found: Sequence[Hint], before: EditedText, after: EditedText, gaps: frozenset[str]) -> list[Hint]:
     """Return the hints of cells that do not parse any more, where their lines are now."""
-    by_uri = {cell.uri: name for name, cell in after.cells.items() if name in gaps}
-    here = [(one, before.cells[one.cell], by_uri.get(before.cells[one.cell].uri)) for one in found]
-    moved = [
-        (one, cell, moved_line(old.lines, after.cells[cell].lines, one.line))
-        for one, old, cell in here
-        if cell is not None
-    ]
-    return [one._replace(cell=cell, line=line) for one, cell, line in moved if line is not None]
+    by_uri = {after.cells[name].uri: name for name in gaps}
+    cells = {name: by_uri[cell.uri] for name, cell in before.cells.items() if cell.uri in by_uri}
+    moved = {name: moved_lines(before.cells[name].lines, after.cells[now].lines) for name, now in cells.items()}
+    here = [one for one in found if one.line in moved.get(one.cell, ())]
+    return [one._replace(cell=cells[one.cell], line=moved[one.cell][one.line]) for one in here]
+
+
+def hover(reading: Reading, cell: str, line: int, column: int) -> tuple[Extent, str] | None:
+    """Return what is shown at a place: of the layer that is called there, else of the type whose name stands there."""
+    words = [one for one in _NAME.finditer(reading.text.line(cell, line)) if one.start() <= column <= one.end()]
+    if not words:
+        return None
+    span = Extent(cell, line, words[0].start(), line, words[0].end())
+    # A layer is called in the first line of its expression, or in a spec in its item.
+    called = [one for one in reading.results if one.layer and one.span[:2] == span[:2] and one.span[:3] <= span[:3]]
+    inner = min([one for one in called if span[1:3] < one.span[3:]], key=lambda one: one.span[3:], default=None)
+    shown = (_of_layer(reading, inner.layer) if inner else None) or _of_type(words[0][0])
+    return (span, shown) if shown else None
+
+
+def _of_layer(reading: Reading, path: str) -> str | None:
+    for read in reading.models:
+        if path in [row.path for row in every_row(read.report.layers)]:
+            report = api.explain(read.model, layers=partial(str.__eq__, path), inputs=read.inputs, partial=True)
+            rows = [row for row in every_row(report.layers) if row.path == path]
+            return markdown(doc.Document(tuple(explained(report, rows, False, ShownParts(LAYER)))), Look())
+    return None
+
+
+def _of_type(name: str) -> str | None:
+    """Return what is shown over the name of a type: of Keras, or of PyTorch where it is one of `nn` or no other's."""
+    last = name.rpartition(".")[2]
+    types = [f"torch.nn.{last}"] if name.endswith(f"nn.{last}") else [last, f"torch.nn.{last}"]
+    for type_ in types if last[:1].isupper() else ():
+        with suppress(LayerExplainError):
+            entry = api.layer_type(type_)
+            words = ["layerexplain", "layer", type_, *entry.example]
+            return markdown(doc.Document(layer_type_page(entry, words)), Look())
+    return None

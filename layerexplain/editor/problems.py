@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-import os
+import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
 from layerexplain import api
-from layerexplain.checks.findings import SEVERITIES
-from layerexplain.editor.fixes import Fix, fixes_of
-from layerexplain.editor.reading import Reading, ReadModel
+from layerexplain.checks.findings import SEVERITIES, Finding
+from layerexplain.editor.reading import Places, Reading, ReadModel
 from layerexplain.editor.texts import Extent
-from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.errors import ArgumentError, Edit, LayerExplainError, SourceError
+from layerexplain.model import Layer, Model
 from layerexplain.records import NamedTuple
 from layerexplain.render.quantities import shapes_text
 
 _MOST_RELATED = 3
 _INSIDE = re.compile(r"in ([^:]+):(\d+)(?::(\d+))?: ")
 """How an error begins that stands inside of a layer of the program, and is found where the layer is called."""
+_ITEM = re.compile(r"(\s*-\s+)([\w.]+)\s*(?::\s*(.*?))?\s*$")
+"""An item of a spec in one line: `  - LSTM: 7`."""
+
+Changes = tuple[tuple[Extent, str], ...]
+"""Parts of a text, and what they are replaced with."""
 
 
 class Problem(NamedTuple):
     """What is wrong at a place: how severe that is (1 is the worst, 4 a hint), the rule, the sentence, other places
-    with what they have to do with it, and what would mend it."""
+    with what they have to do with it, and what would mend it: changes of the text by what they do, in words."""
 
     span: Extent
     severity: int
     code: str
     message: str
-    related: tuple[tuple[Extent, str], ...] = ()
-    fixes: tuple[Fix, ...] = ()
+    related: tuple[tuple[Extent, str], ...]
+    fixes: Mapping[str, Changes]
 
 
 def problems(reading: Reading, stop: Callable[[], None]) -> list[Problem]:
-    """Return what is wrong with a text, the most severe first; nothing for a text without a model. At the beginning
-    and before each model `stop` is called, which may raise."""
-    stop()
+    """Return what is wrong with a text, the most severe first; nothing for a text without a model. Before
+    each model `stop` is called, which may raise."""
     found: list[Problem] = []
     for model in reading.models:
         stop()
@@ -55,37 +60,118 @@ def _of_model(read: ReadModel, reading: Reading) -> Iterator[Problem]:
         yield from [one for fault in faults.values() for one in _of_error(fault, reading)]
         return
     for one in checked:
-        file, line, column = one.file, one.line, one.column
         inside = _INSIDE.match(one.message)
-        if inside and (inside[1] == os.path.basename(reading.text.path) or reading.text.cell_of(inside[1])):
-            file, line, column = (
-                inside[1].removesuffix(os.path.basename(reading.text.path)),
-                *map(int, inside.groups("0")[1:]),
-            )
-        span = read.span if line is None else reading.places.at(file, line, column, innermost=True)
-        if span is not None:
+        at = inside and reading.places.at(inside[1], int(inside[2]), int(inside[3] or 0), innermost=True)
+        own = read.span if one.line is None else reading.places.at(one.file, one.line, one.column, innermost=True)
+        if (span := at or own) is not None:
             words = one.message if one.severity == "breaks" else f"{one.message}. {one.why} {one.fix}"
-            fixes = fixes_of(read.model, one.layer, faults.get(one.message), one.loss, reading.places)
-            related = _related(one.message, one.layer, read, span, reading)
+            fixes = _fixes(one, faults.get(one.message), read.model, reading.places)
+            related = _related(one, read, span, reading)
             yield Problem(span, 1 + SEVERITIES.index(one.severity), one.code, words, related, fixes)
 
 
 def _of_error(error: LayerExplainError, reading: Reading) -> Iterator[Problem]:
     """Yield an error that is no finding: of a text of which nothing else is known, or which the rules do not see."""
-    span = reading.places.at(error.source, error.line, error.column, innermost=True)
-    if span is not None:
-        yield Problem(span, 1, "", error.fact)
+    if (span := reading.places.at(error.source, error.line, error.column, innermost=True)) is not None:
+        yield Problem(span, 1, "", error.fact, (), {})
 
 
-def _related(
-    message: str, layer: str | None, read: ReadModel, span: Extent, reading: Reading
-) -> tuple[tuple[Extent, str], ...]:
+def _related(found: Finding, read: ReadModel, span: Extent, reading: Reading) -> tuple[tuple[Extent, str], ...]:
     """Return the places of the layers that a message names, and of those that give the layer at fault its tensors."""
-    names = re.findall(r"'([^']+)'", message)
-    names += [ref.layer for call in read.model.calls if call.layer == layer for ref in call.refs]
+    names = re.findall(r"'([^']+)'", found.message)
+    names += [ref.layer for call in read.model.calls if call.layer == found.layer for ref in call.refs]
     at = {one.layer: one for one in reversed(reading.results)}
     others = [at[name] for name in dict.fromkeys(names) if name in at]
     if not names:  # PyTorch stops at the call, of which only the shapes are told
-        others = [one for one in reversed(reading.results) if shapes_text(one.shapes) in message]
+        others = [one for one in reversed(reading.results) if shapes_text(one.shapes) in found.message]
     others = list({one.span: one for one in reversed(others) if one.span != span}.values())[::-1]
     return tuple([(one.span, f"'{one.layer}' gives {shapes_text(one.shapes)}") for one in others[:_MOST_RELATED]])
+
+
+def _fixes(found: Finding, fault: LayerExplainError | None, model: Model, places: Places) -> dict[str, Changes]:
+    """Return what would mend a layer at fault, or a loss that does not fit, as far as it is one change of the text."""
+    fixes = [(f"use {found.loss}", _with_loss(found.loss, places) if found.loss else ())]
+    make = _in_spec if places.text.is_spec else _in_code
+    for edit in fault.edits if fault is not None else ():
+        target = model.layers_by_name.get(edit.layer or found.layer or "")
+        # A change in a loop, or in a class that is used twice, would be one of other layers too.
+        alike = [one for one in model.layers if target and one[-2:] == target[-2:] and one.line == target.line]
+        if fault and target and len(alike) == 1 and places.text.cell_of(target.file) is not None:
+            fixes.append((edit.words, tuple(make(edit, target, fault, places))))
+    return {words[0].upper() + words[1:]: changes for words, changes in fixes if changes}
+
+
+def _in_code(edit: Edit, layer: Layer, fault: LayerExplainError, places: Places) -> Iterator[tuple[Extent, str]]:
+    maker = places.call_at(layer.file, layer.line, layer.column)
+    if maker is None or layer.type == "InputLayer":
+        return
+    name = ast.unparse(maker.func)
+    new = f"{name[: name.rfind('.') + 1]}{edit.value}{'' if '(' in edit.value else '()'}"
+    span, whole = places.span(maker), places.at(layer.file, layer.line, layer.column)
+    at_fault = places.call_at(fault.source, fault.line, fault.column)
+    adds = [one for one in places.calls if maker in one.args and ast.unparse(one.func).endswith(".add")]
+    if edit.argument:
+        yield _argument(edit, layer, maker, places)
+    elif not edit.layer and (at_fault is None or at_fault is maker or not at_fault.args):  # in nn.Sequential(…)
+        yield span.start, f"{new}, "
+    elif not edit.layer and at_fault is not None:
+        yield places.span(at_fault.args[0]).end, ".flatten(1)"
+    elif whole is not None and whole != span:  # layers.Dense(5)(x)
+        yield whole.start, f"{new}("
+        yield whole.end, ")"
+    elif adds:
+        end = places.span(adds[0]).end
+        line = places.text.line(span.cell, end.line)
+        between = "; " if line[end.column :].strip() else f"\n{' ' * (len(line) - len(line.lstrip()))}"
+        yield end, f"{between}{ast.unparse(adds[0].func)}({new})"
+    else:
+        yield span.end, f", {new}"
+
+
+def _argument(edit: Edit, layer: Layer, maker: ast.Call, places: Places) -> tuple[Extent, str]:
+    """Return the change that gives a layer an argument: in its place, by its name, or behind the others."""
+    positional: tuple[str, ...] = ()
+    with suppress(ArgumentError):
+        positional = api.layer_type(layer.type if layer.kind == "layer" else f"torch.nn.{layer.type}").positional
+    at = positional.index(edit.argument) if edit.argument in positional else len(maker.args)
+    given = [one.value for one in maker.keywords if one.arg == edit.argument] or maker.args[at : at + 1]
+    if given:
+        return places.span(given[0]), edit.value
+    text = f"{edit.argument}={edit.value}"
+    if last := [*maker.args, *[one.value for one in maker.keywords]][-1:]:
+        return places.span(last[0]).end, f", {text}"
+    bracket = places.span(maker).end
+    return bracket._replace(column=bracket.column - 1, end_column=bracket.column - 1), text
+
+
+def _with_loss(loss: str, places: Places) -> Changes:
+    """Return the change of the loss that the only model of a text is compiled with."""
+    text = places.text
+    if text.is_spec:
+        lines = [i for i, line in enumerate(text.cells[""].lines) if re.match(r"loss:\s*\w+\s*$", line)]
+        spans, new = [text.whole_line("", i) for i in lines], f"loss: {loss}"
+    else:
+        compiled = [one for one in places.calls if isinstance(one.func, ast.Attribute) and one.func.attr == "compile"]
+        spans = [places.span(key.value) for one in compiled for key in one.keywords if key.arg == "loss"]
+        new = f'"{loss}"'
+    return ((spans[0], new),) if len(spans) == 1 else ()
+
+
+def _in_spec(edit: Edit, layer: Layer, fault: LayerExplainError, places: Places) -> Iterator[tuple[Extent, str]]:
+    """Yield the changes of an item that stands in one line, or the item that is put behind it."""
+    text, line = places.text, (layer.line or 1) - 1
+    item = _ITEM.match(text.line("", line))
+    if item is None:
+        return
+    if not edit.argument:
+        name, _, sizes = edit.value.removesuffix(")").replace(")", "]").partition("(")
+        yield text.whole_line("", line).end, f"\n{item[1]}{name}{': ' if sizes else ''}{sizes.replace('(', '[')}"
+        return
+    value = {"True": "true", "False": "false"}.get(edit.value, edit.value.strip("'"))
+    given = item[3] or ""
+    if not given.startswith("{"):
+        first = api.layer_type(item[2]).positional[:1] if given else ()
+        given = f"{{{', '.join([f'{name}: {given}' for name in first])}}}"
+    inside = re.sub(rf"(^|,)\s*{edit.argument}:\s*[^,]*", "", given.strip("{}")).strip(" ,")
+    pairs = ", ".join(filter(None, [inside, f"{edit.argument}: {value}"]))
+    yield text.whole_line("", line), f"{item[1].lstrip()}{item[2]}: {{{pairs}}}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from layerexplain import api
 from layerexplain.editor.settings import Settings, input_shapes, values_in
@@ -16,6 +17,7 @@ from layerexplain.frontends.code.values.base import Place
 from layerexplain.frontends.code_source import CodeSource, each_model
 from layerexplain.frontends.spec.document import read_yaml_spec
 from layerexplain.model import InputShapes, Model, Shape
+from layerexplain.ops.sizes import total
 from layerexplain.records import NamedTuple, grouped
 from layerexplain.report.data import LayerReport, Report
 
@@ -23,15 +25,14 @@ _FRAMEWORKS = re.compile(rb"\b(keras|torch|tensorflow|tf_keras)\b")
 _SPEC = re.compile(rb"^(layers|define)[ \t]*:", re.MULTILINE)
 _MOST_MODELS = 40
 """Models of one text that are read."""
-_NO_PYTHON = "is not Python"
+_NO_CODE = Code(ast.Module([], []), partial(Place, ""))
 _OPTION = re.compile(r"give (?:for example )?--set (\w\S*)|give (?:for example )?--input (\S+)|give it with --input")
 """How a note names an option of the command line, in place of which a comment stands here."""
 
 
 class LineResult(NamedTuple):
     """What the code at a place gives: the layer that is called there (its path), the shapes, its parameters and MACs,
-    each None where it is not known, and why that is so. Of so many `stages` that begin at the place, as in
-    `conv(x).relu()`, each gives a result."""
+    each None where it is not known, and why that is so."""
 
     span: Extent
     layer: str
@@ -39,7 +40,6 @@ class LineResult(NamedTuple):
     params: int | None = 0
     macs: int | None = 0
     reason: str = ""
-    stages: int = 1
 
 
 class ReadModel(NamedTuple):
@@ -67,9 +67,8 @@ class Reading(NamedTuple):
 def read_text(text: EditedText, settings: Settings, stop: Callable[[], None]) -> Reading:
     """Read a text. Before each model `stop` is called, which may raise."""
     content = text.content()
-    written = "\n".join([cell.text for cell in text.cells.values()])
-    values = {**settings.values, **values_in(written)}
-    code: Code | None = None
+    values = {**settings.values, **values_in("\n".join([cell.text for cell in text.cells.values()]))}
+    code = _NO_CODE
     sources: Sequence[object] = [content] if text.is_spec and _SPEC.search(content) else []
     models: list[ReadModel] = []
     errors: list[LayerExplainError] = []
@@ -78,8 +77,9 @@ def read_text(text: EditedText, settings: Settings, stop: Callable[[], None]) ->
             code = program(content, text.path, values).text
             sources = each_model(CodeSource(text.path, "", values, content))[:_MOST_MODELS]
     except LayerExplainError as error:
-        gaps = frozenset(text.cells) if error.fact.startswith(_NO_PYTHON) else frozenset()
-        return Reading(text, Places(text, None), errors=() if gaps else (*each_of(error),), gaps=gaps)
+        errors += each_of(error)
+    unread = " ".join([*code.repaired, *[one.fact for one in errors]])
+    gaps = frozenset([cell for cell in text.cells if f"{cell} is not Python".strip() in unread])
     places = Places(text, code)
     for source in sources:
         stop()
@@ -88,8 +88,6 @@ def read_text(text: EditedText, settings: Settings, stop: Callable[[], None]) ->
             models.append(_read_model(model, getattr(source, "request", ""), values, places))
         except LayerExplainError as error:
             errors += each_of(error)
-    unread = " ".join(code.repaired) if code is not None else ""
-    gaps = frozenset([cell for cell in text.cells if f"{cell} is not Python" in unread])
     results = dict.fromkeys([one for model in models for one in _results(model, places)])
     return Reading(text, places, tuple(results), tuple(models), tuple(errors), gaps)
 
@@ -101,22 +99,23 @@ def _read_model(model: Model, request: str, values: dict[str, str], places: Plac
     names = [re.split(r"\W", request)[0], model.name, model.type]
     spans = [places.definitions[name] for name in names if name in places.definitions]
     spans += [span for layer in model.layers if (span := places.at(layer.file, layer.line, layer.column))]
-    return ReadModel(request, model, shapes, report, next(iter([*spans, places.start])))
+    spans.append(places.text.whole_line(next(iter(places.text.cells)), 0))
+    return ReadModel(request, model, shapes, report, spans[0])
 
 
 class Places:
     """Where expressions of a text begin and end."""
 
-    def __init__(self, text: EditedText, code: Code | None) -> None:
+    def __init__(self, text: EditedText, code: Code = _NO_CODE) -> None:
         self.text = text
-        self.start = Extent(next(iter(text.cells), ""), 0, 0, 0, 0)
-        tree = ast.Module([], []) if code is None else code.tree
-        self._locate = (lambda line: Place("", line)) if code is None else code.locate
-        nodes = [one for one in ast.walk(tree) if isinstance(one, ast.expr)]
+        self._locate = code.locate
+        nodes = [one for one in ast.walk(code.tree) if isinstance(one, ast.expr)]
         self.nodes = grouped((self.span(one)[:3], one) for one in nodes)
         """Expressions by their beginnings, the outer ones first."""
         self.calls = [one for one in nodes if isinstance(one, ast.Call)]
-        self.definitions = {name: self.span(one) for one in tree.body for name in _defined(one)}
+        self.innermost = {self.span(one)[:3]: one for one in self.calls}
+        defined = [(by, one) for one in code.tree.body for by in (one, *getattr(one, "targets", ()))]
+        self.definitions = {getattr(by, "name", getattr(by, "id", by)): self.span(one) for by, one in defined}
         """Where names of the program were given to what they stand for last."""
 
     def span(self, node: ast.expr | ast.stmt) -> Extent:
@@ -126,16 +125,13 @@ class Places:
 
     def call_at(self, file: str | None, line: int | None, column: int | None) -> ast.Call | None:
         """Return the innermost call that begins at a place, which makes a layer; None where none does."""
-        nodes = self.nodes.get((self.text.cell_of(file) or "", (line or 0) - 1, (column or 0) - 1), ())
-        calls = [one for one in nodes if isinstance(one, ast.Call)]
-        return calls[-1] if calls else None
+        return self.innermost.get((self.text.cell_of(file) or "", (line or 0) - 1, (column or 0) - 1))
 
     def stages(self, span: Extent) -> int:
-        """Return how many operations begin where an expression does: calls, operators, items."""
+        """Return how many operations begin where an expression does, each with a result, as in `conv(x).relu()`."""
         nodes = self.nodes.get(span[:3], [])
         makers = [one.func for one in nodes if isinstance(one, ast.Call)]
-        kinds = (ast.Call, ast.BinOp, ast.Subscript)
-        return sum([isinstance(one, kinds) and one not in makers for one in nodes]) or 1
+        return sum([isinstance(one, ast.Call | ast.BinOp | ast.Subscript) and one not in makers for one in nodes]) or 1
 
     def at(self, file: str | None, line: int | None, column: int | None, *, innermost: bool = False) -> Extent | None:
         """Return the expression that begins at a place, the outermost or the `innermost` call; the line where none
@@ -148,54 +144,39 @@ class Places:
         return self.span(nodes[0]) if nodes else self.text.whole_line(cell, line - 1)
 
 
-def _defined(node: ast.stmt) -> list[str]:
-    if isinstance(node, ast.ClassDef | ast.FunctionDef):
-        return [node.name]
-    return [one.id for one in node.targets if isinstance(one, ast.Name)] if isinstance(node, ast.Assign) else []
-
-
 def _results(read: ReadModel, places: Places) -> list[LineResult]:
     """Return what the lines of a model give, in the order in which it computes."""
-    model = read.model
-    found = [*_rows(model, read.report.layers, places, read.report)]
+    found = [*_rows(read.model, read.report.layers, places, read.report)]
     taken = {one.span for one in found}
-    for inner in model.source_code.results() if model.source_code is not None else ():
+    for inner in read.model.source_code.results() if read.model.source_code is not None else ():
         span = places.at(inner.file, inner.line, inner.column)
         if span is not None and span not in taken and None not in inner.shapes:
             parts = [row for row in read.report.layers if inner.layer and row.path.startswith(f"{inner.layer}.")]
-            counts = _sum([row.params for row in parts]), _sum([row.macs for row in parts])
-            found.append(LineResult(span, inner.layer, inner.shapes, *counts, stages=places.stages(span)))
+            counts = total([row.params for row in parts]), total([row.macs for row in parts])
+            found.append(LineResult(span, inner.layer, inner.shapes, *counts))
     return found
-
-
-def _sum(counts: Sequence[int | None]) -> int | None:
-    return None if None in counts else sum([one for one in counts if one is not None])
 
 
 def _rows(model: Model, rows: Sequence[LayerReport], places: Places, report: Report) -> Iterator[LineResult]:
     by_name = {row.layer: row for row in rows}
-    layers = model.layers_by_name
     of_layers = {(one.file, one.line, one.column) for one in model.layers if one.type != "InputLayer"}
     for call in model.calls:
-        row, layer = by_name.get(call.layer), layers.get(call.layer)
-        at = call if call.line else layer
-        if row is None or layer is None or at is None:
+        row, layer = by_name.get(call.layer), model.layers_by_name.get(call.layer)
+        if row is None or layer is None:
             continue
         if layer.type == "InputLayer" and (layer.file, layer.line, layer.column) in of_layers:
             continue  # its shape is an argument of the first layer
         if layer.model is not None and not call.index:
             yield from _rows(layer.model, row.layers, places, report)
-        span = places.at(at.file or layer.file, at.line, at.column)
-        if span is None:
-            continue
-        shapes = row.calls[call.index].output_shapes if call.index < len(row.calls) else row.output_shapes
-        why, stages = _why_open(row, shapes, report), places.stages(span)
-        yield LineResult(span, row.path, shapes, row.params, row.macs, why, stages)
+        at = call if call.line else layer
+        if (span := places.at(at.file or layer.file, at.line, at.column)) is not None:
+            shapes = (row.calls[call.index] if call.index < len(row.calls) else row).output_shapes or (None,)
+            yield LineResult(span, row.path, shapes, row.params, row.macs, _why_open(row, shapes, report))
 
 
 def _why_open(row: LayerReport, shapes: Sequence[Shape | None], report: Report) -> str:
     """Return why the shape or the parameters of a layer are not known; "" where they are."""
-    if shapes and None not in shapes and row.params is not None:
+    if None not in shapes and row.params is not None:
         return ""
     own = [note.message for note in report.notes if note.layer == row.path]
     general = [note.message for note in report.notes if note.code in ("open", "unknown-input", "not-derived")]

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from layerexplain.frontends.input_shapes import begins_with_batch, input_names, parse_shape
+from layerexplain.frontends.input_shapes import input_names, parse_shape, shapes_for
 from layerexplain.model import InputShapes, Model
 from layerexplain.records import NamedTuple
 
 _COMMENT = re.compile(r"^[ \t]*#[ \t]*layerexplain:(.*)$", re.MULTILINE)
 _VALUE = re.compile(r"([A-Za-z_][\w.]*)[ \t]*=[ \t]*(.*?)[ \t]*(?=,[ \t]*[A-Za-z_][\w.]*[ \t]*=|$)")
-_ANY_INPUT = "input"
-"""Stands for the first input, whatever its name."""
 
 
 class Settings(NamedTuple):
@@ -40,12 +38,8 @@ def settings_of(sent: Any, before: Settings = Settings()) -> Settings:  # noqa: 
     shown = hints if isinstance(hints, dict) else {}
     given = {name: shown[name] for name in ("shapes", "parameters", "macs") if isinstance(shown.get(name), bool)}
     if isinstance(values, dict):
-        given["values"] = {str(name): _as_text(value) for name, value in values.items()}
+        given["values"] = {name: str(value) for name, value in values.items()}
     return before._replace(**given, docs=docs if isinstance(docs, str) else before.docs)
-
-
-def _as_text(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def values_in(text: str) -> dict[str, str]:
@@ -58,8 +52,8 @@ def values_in(text: str) -> dict[str, str]:
 
 
 def input_shapes(model: Model, values: Mapping[str, str]) -> InputShapes:
-    """Return the shapes that values give the inputs of a model, without the batch."""
+    """Return the shapes that values give the inputs of a model, without the batch; `input` stands for the first one."""
     names = input_names(model)
-    by_name = {(names[0] if one == _ANY_INPUT and names else one): value for one, value in values.items()}
+    by_name = {names[0] if one == "input" and names else one: value for one, value in values.items()}
     shapes = {name: shape for name, text in by_name.items() if name in names and (shape := parse_shape(text))}
-    return {name: shape[1:] if begins_with_batch(model, name, shape) else shape for name, shape in shapes.items()}
+    return shapes_for(model, shapes)

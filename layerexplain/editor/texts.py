@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
+from functools import cached_property
+from os.path import basename
 
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, Record
 
 _LINE_END = re.compile(r"(?<=\r\n)|(?<=\n)|(?<=\r)(?!\n)")
 _CELL = re.compile(r"cell \d+$")
@@ -32,14 +35,14 @@ class Extent(NamedTuple):
         return self._replace(line=self.end_line, column=self.end_column)
 
 
-class Cell(NamedTuple):
+class Cell(Record):
     """A cell of a notebook, or a whole file: its address, its text, and whether it is code."""
 
     uri: str
     text: str
     is_code: bool = True
 
-    @property
+    @cached_property
     def lines(self) -> list[str]:
         """The lines as an editor counts them, without their ends."""
         return [line.rstrip("\r\n") for line in lines_of_editor(self.text)]
@@ -55,9 +58,8 @@ def lines_of_editor(text: str) -> list[str]:
 
 
 class EditedText(NamedTuple):
-    """What is read: its address, its path, and its cells by the names that places have for them."""
+    """What is read: its path, and its cells by the names that places have for them."""
 
-    uri: str
     path: str
     cells: Mapping[str, Cell]
     version: int | None = None
@@ -76,13 +78,12 @@ class EditedText(NamedTuple):
 
     def line(self, cell: str, number: int) -> str:
         """Return a line by its number from 0; "" for one that is not there."""
-        lines = self.cells[cell].lines if cell in self.cells else []
-        return lines[number] if 0 <= number < len(lines) else ""
+        return "".join(self.cells[cell].lines[number : number + 1])
 
     def cell_of(self, file: str | None) -> str | None:
         """Return the cell of a place's file; None for a place in another file."""
         found = _CELL.search(file or "")
-        name = found[0] if found else "" if file in (None, "", self.path) else file
+        name = found[0] if found else "" if file in (None, "", self.path, basename(self.path)) else file
         return name if name in self.cells else None
 
     def whole_line(self, cell: str, line: int) -> Extent:
@@ -95,18 +96,14 @@ class EditedText(NamedTuple):
 def text_of(uri: str, path: str, cells: Sequence[Cell], version: int | None = None) -> EditedText:
     """Return a file (one cell of its address), or a notebook."""
     names = [""] if [cell.uri for cell in cells] == [uri] else [f"cell {i}" for i in range(1, len(cells) + 1)]
-    return EditedText(uri, path, dict(zip(names, cells, strict=True)), version)
+    return EditedText(path, dict(zip(names, cells, strict=True)), version)
 
 
-def moved_line(before: Sequence[str], after: Sequence[str], line: int) -> int | None:
-    """Return where a line stands after an edit; None where the edit went through it.
+def moved_lines(before: Sequence[str], after: Sequence[str]) -> dict[int, int]:
+    """Return where the lines stand after an edit that did not go through them.
 
-    >>> moved_line(["a", "b", "c"], ["a", "x", "y", "c"], 2), moved_line(["a", "b", "c"], ["a", "x", "c"], 1)
-    (3, None)
+    >>> moved_lines(["a", "b", "c"], ["a", "x", "y", "c"])
+    {0: 0, 2: 3}
     """
-    most = min(len(before), len(after))
-    first = next((i for i in range(most) if before[i] != after[i]), most)
-    if line < first:
-        return line
-    last = next((i for i in range(most - first) if before[-1 - i] != after[-1 - i]), most - first)
-    return line + len(after) - len(before) if line >= len(before) - last else None
+    blocks = SequenceMatcher(None, before, after).get_matching_blocks()
+    return {old + i: new + i for old, new, size in blocks for i in range(size)}

@@ -165,6 +165,19 @@ def test_problems_name_their_rule_with_its_page_and_other_places(client: Client,
     assert client.part(uri, related["location"]["range"]) == 'layers.Dense(7, activation="relu")'
 
 
+def test_a_layer_with_sizes_is_put_into_a_spec(client: Client) -> None:
+    uri = "file:///nowhere/between.yaml"
+    client.open(uri, "input: [13]\nlayers:\n  - Dense: 7\n  - LSTM: 5\n", "yaml")
+    assert client.problems(uri) == [(1, "no-sequence", "- LSTM: 5")]
+    fixes = client.actions(uri, "LSTM")
+    assert fixes == {
+        "Put Reshape((7, 1)) in between": client.texts[uri].replace("Dense: 7\n", "Dense: 7\n  - Reshape: [7, 1]\n")
+    }
+    client.replace(uri, next(iter(fixes.values())))
+    assert client.hints(uri)["- LSTM: 5"] == "→ (None, 5) · 140" and client.problems(uri) == []  # 4 · 5 · (1 + 5 + 1)
+    client.close(uri)
+
+
 def test_a_closed_file_has_no_problems(client: Client, uri: str) -> None:
     client.open(uri, KERAS.replace("Dense(5)", "LSTM(5)"))
     assert client.problems(uri)

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from layerexplain.cli.main import program
 from layerexplain.editor.settings import Settings, settings_of, values_in
-from layerexplain.editor.texts import Cell, moved_line, text_of
+from layerexplain.editor.texts import Cell, moved_lines, text_of
 
 
 def test_without_pygls_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ BEFORE = ["a", "b", "c", "d"]
     ],
 )
 def test_lines_move_with_an_edit(after: list[str], lines: list[int | None]) -> None:
-    assert [moved_line(BEFORE, after, line) for line in range(4)] == lines
+    assert [moved_lines(BEFORE, after).get(line) for line in range(4)] == lines
 
 
 def test_lines_end_as_an_editor_ends_them() -> None:

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from layerexplain.editor.hints import hints
-from layerexplain.editor.hovers import hover
+from layerexplain.editor.hints import hints, hover
 from layerexplain.editor.problems import problems
 from layerexplain.editor.reading import read_text
 from layerexplain.editor.settings import Settings
@@ -54,7 +53,7 @@ def test_each_state_of_an_edit_is_read() -> None:
             for span in (
                 problem.span,
                 *[at for at, _ in problem.related],
-                *[at for f in problem.fixes for at, _ in f.changes],
+                *[at for changes in problem.fixes.values() for at, _ in changes],
             ):
                 assert span.start <= span.end and span.end_line < len(lines), text.cells[""].text
                 assert span.end_column <= len(lines[span.end_line])
