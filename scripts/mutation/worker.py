@@ -378,8 +378,10 @@ class _Follow:
 
 
 def import_all() -> None:
-    """Import all modules of the package, also those that are loaded when they are needed. One that needs a library which
-    is not installed is left out."""
+    """Import all modules of the package, also those that are loaded when they are needed.
+
+    One that needs a library which is not installed is left out.
+    """
     import layerexplain
 
     for module in pkgutil.walk_packages(layerexplain.__path__, "layerexplain."):
