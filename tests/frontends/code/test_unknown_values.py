@@ -97,3 +97,9 @@ def test_classes_are_those_of_python(asked: str) -> None:
     units = CLASSES[asked]
     assert report["dense"].params == 3 * (units or 7) + (units or 7)
     assert report.grade == ("complete" if units else "assumed")
+
+
+def test_an_error_prints_an_unknown_size_as_a_question_mark() -> None:
+    code = "import keras, mylib\nx = mylib.a()\nm = keras.Sequential([keras.Input((32, x, -1)), keras.layers.Dense(3)])"
+    (fault,) = layerexplain.explain(code.encode()).faults
+    assert "got shape=(32, ?, -1); " in str(fault)

@@ -243,6 +243,9 @@ class Unknown(Record, Value):
     example: str = ""
     """A value that `--set` may give, where it is known what the value is used for."""
 
+    def __repr__(self) -> str:
+        return "?"  # errors print what a layer is given
+
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return self
 
