@@ -53,8 +53,8 @@ class TorchTraining:
     """What a program trains its models with."""
 
     def __init__(self) -> None:
-        self.results: list[tuple[Any, Any]] = []
-        """What models give for data, each with the model."""
+        self.results: dict[int, tuple[Any, Any]] = {}
+        """What models give for data, each with the model, by its identity."""
         self.created: list[_Use] = []
         self.called: list[_Use] = []
         self.optimizers: list[_Use] = []
@@ -64,16 +64,15 @@ class TorchTraining:
         for part in value if type(value) in (list, tuple) else [value]:
             if isinstance(part, FromModel):
                 return part.of
-            for known, model in self.results:
-                if known is part:
-                    return model
+            if id(part) in self.results:
+                return self.results[id(part)][1]
         return None
 
     def result(self, value: Any, model: Any) -> Any:
         """Return what a model gives, from which the model can be told."""
         if isinstance(value, Unknown):
             return FromModel(value.reason, value.line, file=value.file, column=value.column, of=model)
-        self.results.append((value, model))
+        self.results[id(value)] = (value, model)
         return value
 
     def note_loss(self, interpreter: Any, type_: str, config: Mapping[str, Any]) -> None:
