@@ -108,7 +108,7 @@ class Server(LanguageServer):
                 getattr(self, f"workspace_{kind}_refresh")(None)
 
     async def _check(self, shown: OpenText, text: EditedText, read: asyncio.Task[None]) -> None:
-        await read
+        await asyncio.gather(read, asyncio.sleep(0.2))  # seconds, in which the next keystroke finds the worker free
         reading, found = shown.reading, None
         if reading.text is text and reading.gaps != frozenset(text.cells):
             found = await self.computed(lambda: problems(reading, partial(shown.stop, text)), text.path)
