@@ -82,7 +82,7 @@ def _related(found: Finding, read: ReadModel, span: Extent, reading: Reading) ->
     names += [ref.layer for call in read.model.calls if call.layer == found.layer for ref in call.refs]
     at = {one.layer: one for one in reversed(reading.results)}
     others = [at[name] for name in dict.fromkeys(names) if name in at]
-    if not names:  # PyTorch stops at the call, of which only the shapes are told
+    if not names:  # PyTorch stops at the call; the error gives its shapes alone
         others = [one for one in reversed(reading.results) if shapes_text(one.shapes) in found.message]
     others = list({one.span: one for one in reversed(others) if one.span != span}.values())[::-1]
     return tuple([(one.span, f"'{one.layer}' gives {shapes_text(one.shapes)}") for one in others[:_MOST_RELATED]])

@@ -254,7 +254,12 @@ def _is_installed(name: str) -> bool:
     return root in sys.stdlib_module_names or root in PRESENT
 
 
-def _imported(node: ast.stmt) -> list[str]:
+def imported_libraries(tree: ast.Module) -> set[str]:
+    """Return the libraries that a program imports, anywhere in it."""
+    return {name.partition(".")[0] for one in ast.walk(tree) for name in _imported(one)}
+
+
+def _imported(node: ast.AST) -> list[str]:
     """Return the modules that a statement imports."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]

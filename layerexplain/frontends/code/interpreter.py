@@ -41,7 +41,7 @@ class Interpreter(Statements, Choices, Loops, DefinitionStatements, Expressions,
         self.frameworks += [make(self) for make in FRAMEWORKS]
 
     def objects_of(self, cls: Class) -> ProgramValue:
-        """Return what handles instances of a class that is derived from a library's class; None for other classes."""
+        """Return the library that handles instances of a class, if the class derives from one of its own; else None."""
         root = cls.root()
         library = LIBRARIES.get(root.path.partition(".")[0]) if root is not None else None
         return None if library is None else library.objects

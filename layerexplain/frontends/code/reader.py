@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import Exhausted
+from layerexplain.frontends.code.definitions import imported_libraries
 from layerexplain.frontends.code.emit import Emitter, settings
 from layerexplain.frontends.code.examples import missing_in, plain_names
 from layerexplain.frontends.code.frames import File, Frame
@@ -21,7 +22,7 @@ from layerexplain.frontends.code.modules import Lender, Modules, package_of
 from layerexplain.frontends.code.own_weights import declarations
 from layerexplain.frontends.code.reach import last_change, parts_of, reaching
 from layerexplain.frontends.code.shapes import as_recorded
-from layerexplain.frontends.code.sources import Text, notebook_text, read_text
+from layerexplain.frontends.code.sources import Text, text_of
 from layerexplain.frontends.code.tracing import graphs_of
 from layerexplain.frontends.code.values.base import (
     Arguments,
@@ -210,7 +211,7 @@ class Program:
         """Return whether the program is one of PyTorch."""
         classes = [one for one in self.frame.names.values() if isinstance(one, Class)]
         of_torch = any((root := one.root()) is not None and root.path.startswith("torch.nn.") for one in classes)
-        return of_torch or self.interpreter.makes_torch_modules or "torch" in _imported(self.text.tree)
+        return of_torch or self.interpreter.makes_torch_modules or "torch" in imported_libraries(self.text.tree)
 
     def torch_model(self, request: str) -> Model | None:
         """Return the model of PyTorch that is asked for, or the only one; None where the program has none. Raises
@@ -386,14 +387,6 @@ def imports_of(program: Program) -> list[Note]:
     return [Note("imports", None, words)] if names else []
 
 
-def _imported(tree: ast.Module) -> set[str]:
-    """Return the libraries that a program imports."""
-    nodes = list(ast.walk(tree))
-    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
-    return {name.partition(".")[0] for name in names}
-
-
 _AUTOMATIC = re.compile(r"(sequential|functional|model)(_\d+)?")
 
 
@@ -429,19 +422,11 @@ def _builds(function: Function) -> bool:
 
 @lru_cache(maxsize=4)
 def _program(data: bytes, path: str | None, given: tuple[tuple[str, str], ...]) -> Program:
-    found = Program(_text(data, path), path, dict(given))
+    found = Program(text_of(data, path), path, dict(given))
     if found.interpreter.exhausted is None or path is None or package_of(os.path.dirname(path) or ".") is None:
         return found
     # A package that is too large to be read whole: its modules are read when a name of theirs is used.
-    return Program(_text(data, path), path, dict(given), lazy=True)
-
-
-def _text(data: bytes, path: str | None) -> Text:
-    if data.lstrip()[:1] != b"{":
-        return read_text(data, path)
-    from layerexplain.frontends.json_text import parse_json
-
-    return notebook_text(parse_json(data, "the notebook"))
+    return Program(text_of(data, path), path, dict(given), lazy=True)
 
 
 def program(data: bytes, path: str | None, given: Mapping[str, str] = MappingProxyType({})) -> Program:
@@ -467,7 +452,7 @@ def read_code(
     Raises SourceError where the program is no Python, has no model, or several and none is requested.
     """
     reading = (
-        program(data, path, given) if lend is None else Program(_text(data, path), path, given, Modules(None, lend))
+        program(data, path, given) if lend is None else Program(text_of(data, path), path, given, Modules(None, lend))
     )
     if (model := reading.torch_model(request)) is not None:
         return model

@@ -121,6 +121,15 @@ def read_text(data: bytes, path: str | None) -> Text:
     return Text(_with_columns(tree, read, written), here, tuple(repaired), pasted=pasted)
 
 
+def text_of(data: bytes, path: str | None) -> Text:
+    """Return the code of a file or of a notebook."""
+    if data.lstrip()[:1] != b"{":
+        return read_text(data, path)
+    from layerexplain.frontends.json_text import parse_json
+
+    return notebook_text(parse_json(data, "the notebook"))
+
+
 def notebook_text(document: Any) -> Text:
     """Return the code of a notebook's cells in order; a cell that is no code is left out, and said."""
     cells = document.get("cells")

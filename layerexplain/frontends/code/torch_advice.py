@@ -52,7 +52,7 @@ def _shape(text: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", text)))
 
 
-def _named(modules: Configs, start: str, **wanted: Any) -> str:
+def _module_of(modules: Configs, start: str, **wanted: Any) -> str:
     """Return the name of the only module of such a type and arguments; "" for none, and for several."""
     found = [
         name
@@ -82,7 +82,7 @@ def _linear(groups: list[str], modules: Configs) -> Advice:
         )
     elif rows == wanted:
         cure = f"the {rows} stand where the batch does; write x.T, or x.unsqueeze(0) for one example"
-    return Advice(f"{said}; {cure}", _named(modules, "Linear", in_features=wanted, out_features=units))
+    return Advice(f"{said}; {cure}", _module_of(modules, "Linear", in_features=wanted, out_features=units))
 
 
 @_message(r"weight of size SHAPE, expected input\s?SHAPE to have (\d+) channels, but got (\d+) channels")
@@ -96,7 +96,7 @@ def _channels(groups: list[str], modules: Configs) -> Advice:
     elif given == 4 and wanted == 3:
         cure = "the images have an alpha channel: write Image.open(path).convert('RGB')"
     fact = f"Conv{rank}d needs {wanted} channels, in_channels={wanted}, got {given} in {shape_text(got)}; {cure}"
-    return Advice(fact, _named(modules, f"Conv{rank}d", in_channels=wanted, out_channels=weight[0]))
+    return Advice(fact, _module_of(modules, f"Conv{rank}d", in_channels=wanted, out_channels=weight[0]))
 
 
 @_message(
@@ -123,7 +123,9 @@ def _viewed(groups: list[str], modules: Configs) -> Advice:
 @_message(r"input\.size\(-1\) must be equal to input_size\. Expected (\d+), got (\d+)")
 def _recurrent(groups: list[str], modules: Configs) -> Advice:
     wanted, got = groups
-    name = next((one for kind in ("LSTM", "GRU", "RNN") if (one := _named(modules, kind, input_size=int(wanted)))), "")
+    name = next(
+        (one for kind in ("LSTM", "GRU", "RNN") if (one := _module_of(modules, kind, input_size=int(wanted)))), ""
+    )
     type_ = modules[name][0] if name else "the recurrent module"
     cure = f"write input_size={got}, or put the features last: x.transpose(1, 2)"
     return Advice(f"{type_} needs {wanted} features along the last axis, got {got}; {cure}", name)
@@ -143,7 +145,7 @@ def _hidden(groups: list[str], modules: Configs) -> Advice:
 @_message(r"Expected more than 1 value per channel when training, got input size SHAPE")
 def _one_value(groups: list[str], modules: Configs) -> Advice:
     shape = _shape(groups[0])
-    name = _named(modules, "BatchNorm", num_features=shape[1])
+    name = _module_of(modules, "BatchNorm", num_features=shape[1])
     fact = (
         f"batch normalization gets {shape_text(shape)}, one value for each of {shape[1]} channels, which has no "
         "variance; train on batches of 2 or more, DataLoader(…, drop_last=True), and call model.eval() to predict"
@@ -168,7 +170,7 @@ def _class(groups: list[str], modules: Configs) -> Advice:
 
 @_message(r"index out of range in self")
 def _ids(groups: list[str], modules: Configs) -> Advice:
-    name = _named(modules, "Embedding")
+    name = _module_of(modules, "Embedding")
     rows = modules[name][1].get("num_embeddings") if name else None
     if not isinstance(rows, int):
         return Advice("an Embedding gets an id that it has no row for; num_embeddings is the largest id and 1")

@@ -97,8 +97,8 @@ class Service:
     def ask(
         self, target: H5Target, what: str, *, seconds: float, hear: Callable[[int], None] | None = None, **details: Any
     ) -> Answer:
-        """Return what the child answers. `seconds` is how much of the processor's time it may take; `hear` is told how
-        many bytes it has gone through, where reading takes long.
+        """Return the answer of the child process. `seconds` is the processor time that it may take. Where reading takes
+        long, `hear` is called with the number of bytes that were read.
 
         Raises SourceError for a damaged or hostile file.
         """

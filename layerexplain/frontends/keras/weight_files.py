@@ -102,7 +102,7 @@ class WeightFile:
     def statistics(self, tensor: StoredTensor, hear: Callable[[int], None] | None = None) -> Statistics:
         """Return what the values of a tensor are like; memory does not follow their number. Raises as `read` does.
 
-        `hear` is told how many bytes were gone through, now and then.
+        `hear` is called now and then with the number of bytes that were read.
         """
         if tensor.path in self.raw:
             return statistics([self.read(tensor)])

@@ -315,23 +315,25 @@ def _isinstance(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> Prog
     value, kinds = args[0], args[1]
     if isinstance(value, Unknown):
         return value
-    return _any_kind(kinds, lambda kind: _is_of(value, kind))
+    return _any_class(kinds, lambda kind: _is_of(value, kind))
 
 
 def _issubclass(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     cls, kinds = args[0], args[1]
     if isinstance(cls, Class):
-        return _any_kind(kinds, lambda kind: _is_of(Instance(cls), kind))
+        return _any_class(kinds, lambda kind: _is_of(Instance(cls), kind))
     if not isinstance(cls, Symbol):
         return _not_read("issubclass", args)
-    # No class of a library has one of the program above it.
-    return _any_kind(kinds, lambda kind: False if isinstance(kind, Class) else (cls == kind or None))
+    # A class of a library derives from no class of the program.
+    return _any_class(kinds, lambda kind: False if isinstance(kind, Class) else (cls == kind or None))
 
 
-def _any_kind(kinds: ProgramValue, holds: Callable[[ProgramValue], bool | None]) -> ProgramValue:
-    """Return whether something holds of one of the classes that are asked for."""
-    found = [holds(kind) for kind in (kinds if type(kinds) is tuple else (kinds,))]
-    return True if True in found else Unknown("the class of a value") if None in found else False
+def _any_class(classes: ProgramValue, test: Callable[[ProgramValue], bool | None]) -> ProgramValue:
+    """Return whether a test is true for a class or for one of a tuple of classes; Unknown where it is None."""
+    found = [test(kind) for kind in (classes if type(classes) is tuple else (classes,))]
+    if None in found and True not in found:
+        return Unknown("the class of a value")
+    return True in found
 
 
 _ABSTRACT = {

@@ -19,6 +19,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     module_type,
     named_modules,
     named_parameters,
+    own_weights,
     weight_shapes,
 )
 from layerexplain.frontends.code.library.torch_tensors import Tensor, dtype_of
@@ -31,6 +32,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.torch.construction import traced_alone
 from layerexplain.model import Layer, Model, PlacedResult, SharedObject, StoredVariable, TensorRef
 from layerexplain.ops.sizes import product
 
@@ -436,12 +438,10 @@ def _calls_base(init: Function) -> bool:
 
 def construction_error(module: BuiltIn) -> LayerExplainError | None:
     """Return why the arguments of a module do not fit each other, by its formula; None where they do."""
-    declaration = find(f"{TORCH}{module.type}")
-    if declaration is None or any(isinstance(one, Unknown) for one in module.config.values()):
+    if any(isinstance(one, Unknown) for one in module.config.values()):
         return None
     try:
-        config = declaration.bind(module.config)
-        declaration.trace(own_inputs(module.type, declaration.default_values | config), config)
+        traced_alone(module.type, module.config)
     except ArgumentError as error:
         return error
     except LayerExplainError:
@@ -460,45 +460,3 @@ def _structured(type_: str, result: Any) -> Any:
 
 def _raised(error: ProgramError) -> LayerExplainError:
     return SourceError(str(error))
-
-
-def own_weights(module: BuiltIn) -> list[tuple[str, tuple[int, ...], bool]]:
-    """Return the weights of a module by its arguments alone: the name, the shape, and whether it is a buffer."""
-    declaration = find(f"{TORCH}{module.type}")
-    if declaration is None:
-        return []
-    try:
-        config = declaration.bind(module.config)
-        definition = declaration.trace(own_inputs(module.type, declaration.default_values | config), config)
-    except LayerExplainError:
-        return []
-    return [
-        (".".join([*map(str, w.attrs["at"]), w.attrs["name"]]), w.shape, bool(w.attrs.get("buffer")))
-        for w in definition.weights
-    ]
-
-
-def own_inputs(type_: str, given: Mapping[str, Any]) -> list[Spec]:
-    """Return inputs that a module takes, by its own arguments: sizes that they do not say are not known."""
-    first = next(
-        (
-            given[key]
-            for key in ("in_channels", "num_features", "num_channels", "in_features", "input_size", "d_model")
-            if key in given
-        ),
-        None,
-    )
-    if type_.startswith("Embedding"):
-        return [Spec((BATCH, None), "int64")]
-    if type_ in ("LayerNorm", "RMSNorm"):
-        sizes = given["normalized_shape"]
-        return [Spec((BATCH, *((sizes,) if isinstance(sizes, int) else sizes)), "float")]
-    if type_ == "Bilinear":
-        return [Spec((BATCH, given[f"in{i}_features"]), "float") for i in (1, 2)]
-    if type_ == "MultiheadAttention":
-        widths = (given["embed_dim"], given["kdim"] or given["embed_dim"], given["vdim"] or given["embed_dim"])
-        return [Spec((BATCH, 1, width), "float") for width in widths]
-    if type_ in ("LSTM", "GRU", "RNN") or type_.startswith("Transformer"):
-        return [Spec((BATCH, 1, first), "float")] * (2 if "Decoder" in type_ else 1)
-    rank = int(type_[-2]) if type_[-2:-1].isdecimal() else 0
-    return [Spec((BATCH, first, *(None,) * rank), "float")]

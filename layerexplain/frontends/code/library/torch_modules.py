@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Identity, Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Bound, Instance
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.torch.construction import traced_alone
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -189,10 +191,20 @@ BUILT_IN = "built-in module"
 """The attribute of an object whose class is made of a module that computes, which holds that."""
 
 
+def own_weights(module: BuiltIn) -> list[tuple[str, tuple[int, ...], bool]]:
+    """Return the weights of a module by its arguments alone: the name, the shape, and whether it is a buffer."""
+    try:
+        definition = traced_alone(module.type, module.config)
+    except LayerExplainError:
+        return []
+    return [
+        (".".join([*map(str, w.attrs["at"]), w.attrs["name"]]), w.shape, bool(w.attrs.get("buffer")))
+        for w in (() if definition is None else definition.weights)
+    ]
+
+
 def weight_shapes(module: BuiltIn) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the parameters of a module by their names; none where they are not known."""
-    from layerexplain.frontends.code.library.torch_graph import own_weights
-
     return {name: shape for name, shape, is_buffer in own_weights(module) if not is_buffer}
 
 

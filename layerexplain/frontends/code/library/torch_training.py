@@ -88,7 +88,7 @@ class TorchTraining:
         kwargs: Mapping[str, Any],
         place: Place | None = None,
     ) -> Any:
-        """Return what a loss gives, once it is noted what it compares; `place` is where it was made, if not here."""
+        """Record what a loss compares, and return its value; `place` is where it was made, if not here."""
         given = [*args, *(kwargs[key] for key in ("input", "target") if key in kwargs)]
         output, target = given[:2] if len(given) > 1 else (None, None)
         use = _Use(_setting(interpreter, f"{TORCH}{type_}", config, place), self.model_of(output), target)

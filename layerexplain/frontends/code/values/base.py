@@ -80,7 +80,7 @@ class Evaluator(Protocol):
         """Return whether a value has an attribute; Unknown where that is not known."""
 
     def objects_of(self, cls: Class) -> ProgramValue:
-        """Return what handles instances of a class that is derived from a library's class; None for other classes."""
+        """Return the library that handles instances of a class, if the class derives from one of its own; else None."""
 
     def record(self, cls: Class, args: Arguments, kwargs: Keywords) -> Instance:
         """Return an object of a dataclass or a named tuple."""

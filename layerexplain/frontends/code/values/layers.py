@@ -214,7 +214,7 @@ class ModelValue(LayerValue):
         self.is_inner = False
         """Whether the `build` or the `call` of a class of the program made it: it is a part of that."""
         self.weights_note = ""
-        """What is said of stored weights that the program loads into it; "" for none."""
+        """The note on stored weights that the program loads into it; "" for none."""
         self.depends_on: set[ProgramValue] = set()
         """Choices and unknown values that its `call` met while it was followed."""
         self.before_build: dict[str, ProgramValue] | None = None

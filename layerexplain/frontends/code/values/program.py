@@ -108,7 +108,7 @@ class Class(Identity):
         self.members: dict[str, Namespace] = {}
         """Those of an Enum that were asked for."""
         self.objects: ProgramValue = None
-        """What handles its instances where it is derived from a class of a library, as `objects_of` says."""
+        """The library that handles its instances, if it derives from a class of one (`objects_of`)."""
         self._order: list[ProgramValue] | None = None
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:

@@ -50,7 +50,7 @@ def application(keras: Keras, name: str, args: Arguments, kwargs: Keywords, modu
 
 
 def without_values(weights: ProgramValue, interpreter: Interpreter) -> str:
-    """Return what is said of `weights='imagenet'`: nothing is loaded. "" where a model has no stored weights."""
+    """Return the note on `weights='imagenet'`, which is not loaded; "" where a model has no stored weights."""
     if not isinstance(weights, str):
         return ""
     return (

@@ -228,7 +228,7 @@ class Keras(Cloning):
     # Classes of the program -----------------------------------------------------------------------------------------
 
     def begin_instance(self, instance: Instance) -> None:
-        """Begin a new object of a class of the program, which may be a layer or a model."""
+        """Prepare a new object of a class that the program defines: a layer, a model or another one."""
         root, what = instance.cls.root(), keras_names.base_of(instance.cls)
         is_module = root is not None and root.path in ("tensorflow.Module", "keras.Layer")
         if what is None and not is_module:

@@ -1,0 +1,53 @@
+"""A module of PyTorch by its arguments alone: its formula before it gets an input, and with it its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from layerexplain.lang.axes import BATCH
+from layerexplain.lang.definition import Definition
+from layerexplain.layers.declaration import Spec
+from layerexplain.layers.registry import TORCH, find
+
+
+def traced_alone(type_: str, config: Mapping[str, Any]) -> Definition | None:
+    """Return the formula of a module for the input that its arguments ask for; None for one without a formula here.
+
+    Raises ArgumentError where the arguments do not fit each other, another LayerExplainError where that depends on a
+    size that they do not say.
+
+    >>> [weight.shape for weight in traced_alone("Linear", {"in_features": 3, "out_features": 5}).weights]
+    [(5, 3), (5,)]
+    """
+    declaration = find(f"{TORCH}{type_}")
+    if declaration is None:
+        return None
+    bound = declaration.bind(config)
+    return declaration.trace(_inputs(type_, declaration.default_values | bound), bound)
+
+
+def _inputs(type_: str, given: Mapping[str, Any]) -> list[Spec]:
+    """Return inputs that a module takes, by its own arguments: sizes that they do not say are not known."""
+    first = next(
+        (
+            given[key]
+            for key in ("in_channels", "num_features", "num_channels", "in_features", "input_size", "d_model")
+            if key in given
+        ),
+        None,
+    )
+    if type_.startswith("Embedding"):
+        return [Spec((BATCH, None), "int64")]
+    if type_ in ("LayerNorm", "RMSNorm"):
+        sizes = given["normalized_shape"]
+        return [Spec((BATCH, *((sizes,) if isinstance(sizes, int) else sizes)), "float")]
+    if type_ == "Bilinear":
+        return [Spec((BATCH, given[f"in{i}_features"]), "float") for i in (1, 2)]
+    if type_ == "MultiheadAttention":
+        widths = (given["embed_dim"], given["kdim"] or given["embed_dim"], given["vdim"] or given["embed_dim"])
+        return [Spec((BATCH, 1, width), "float") for width in widths]
+    if type_ in ("LSTM", "GRU", "RNN") or type_.startswith("Transformer"):
+        return [Spec((BATCH, 1, first), "float")] * (2 if "Decoder" in type_ else 1)
+    rank = int(type_[-2]) if type_[-2:-1].isdecimal() else 0
+    return [Spec((BATCH, first, *(None,) * rank), "float")]
