@@ -81,14 +81,15 @@ def parse(
 
 
 def parse_expression(
-    source: str,
+    source: str | ast.expr,
     leaves: Mapping[str, Expr],
     functions: Mapping[str, Function] = NO_FUNCTIONS,
     settings: Mapping[str, Any] = NO_SETTINGS,
     *,
     choices: bool = False,
 ) -> Expr:
-    """Read one expression, with the arguments and errors of `parse`. The expression may have several results.
+    """Read one expression, or its checked tree, with the arguments and errors of `parse`. The expression may have
+    several results.
 
     >>> import layerexplain.ops
     >>> from layerexplain.lang.axes import BATCH
@@ -97,7 +98,7 @@ def parse_expression(
     >>> parse_expression("slope * x + 1", {"x": x}, settings={"slope": 0.5}).shape
     (n, 3)
     """
-    tree = checked_expression(source, choices=choices)
+    tree = checked_expression(source, choices=choices) if isinstance(source, str) else source
     return _ExprBuilder(functions, settings).expr(tree, _Names(dict(leaves)), several=True)
 
 

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from layerexplain.errors import ArgumentError, FormulaError, LayerExplainError
@@ -40,7 +40,7 @@ from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.expr import CONSTANT, OPS, Expr, item, named
 from layerexplain.lang.parse import parse_expression
 from layerexplain.lang.settings import attribute
-from layerexplain.lang.syntax import ast
+from layerexplain.lang.syntax import ast, checked_expression
 from layerexplain.layers import arguments as kinds
 from layerexplain.layers.arguments import Argument, argument_of
 from layerexplain.layers.declaration import Declaration
@@ -201,7 +201,13 @@ class _RowFormula:
     def _read(self, source: str, given: Mapping[str, Expr], values: _Values) -> Any:
         """The value of a formula."""
         whole = source.replace(", ...", f", {self._passed}")
-        return parse_expression(whole, given, self._functions, values, choices=True)
+        return parse_expression(_tree_of(whole), given, self._functions, values)
+
+
+@lru_cache(512)
+def _tree_of(formula: str) -> ast.expr:
+    """Return the checked tree of a formula of a row: a model calls the same few rows again and again."""
+    return checked_expression(formula, choices=True)
 
 
 def _with_names(computed: Any, names: tuple[str, ...]) -> Any:

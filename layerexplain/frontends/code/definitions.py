@@ -256,7 +256,18 @@ def _is_installed(name: str) -> bool:
 
 def imported_libraries(tree: ast.Module) -> set[str]:
     """Return the libraries that a program imports, anywhere in it."""
-    return {name.partition(".")[0] for one in ast.walk(tree) for name in _imported(one)}
+    found: set[str] = set()
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        one = waiting.pop()
+        found.update(name.partition(".")[0] for name in _imported(one))
+        # Expressions hold no import, and are most of a program.
+        waiting += [
+            inner
+            for inner in ast.iter_child_nodes(one)
+            if isinstance(inner, ast.stmt | ast.ExceptHandler | ast.match_case)
+        ]
+    return found
 
 
 def _imported(node: ast.AST) -> list[str]:

@@ -18,7 +18,7 @@ from layerexplain.model import Note
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.keras.framework import Keras
-    from layerexplain.frontends.code.library.torch_graph import Run
+    from layerexplain.frontends.code.library.torch_graph import CallOnData, Run
     from layerexplain.frontends.code.library.torch_training import TorchTraining
     from layerexplain.frontends.code.tracing import Graphs
     from layerexplain.frontends.code.values.layers import ModelValue
@@ -105,8 +105,8 @@ class InterpreterPart(Evaluator):
         """The models of PyTorch that are run now, the innermost last."""
         self.makes_torch_modules = False
         """Whether the program makes modules of PyTorch."""
-        self.torch_calls: list[tuple[ProgramValue, ProgramValue, ProgramValue]] = []
-        """The modules of PyTorch that the program calls on data, each with the shapes of the data and the result."""
+        self.torch_calls: list[CallOnData] = []
+        """The modules of PyTorch that the program calls on data."""
         self.torch_training: TorchTraining | None = None
         """What the program trains its models of PyTorch with, once it makes one."""
         self.frameworks: list[Graphs] = []

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.suggest import did_you_mean
 
 _EXAMPLES = {"initializer": "{RandomNormal: {stddev: 0.02}}", "regularizer": "{L2: 0.01}", "constraint": "{MaxNorm: 2}"}
@@ -43,6 +42,8 @@ def written_setting(type_: str, argument: str, kind: str, value: Any) -> Any:
         raise ArgumentError(f"{wanted}, got {argument}={value!r}; for example {_EXAMPLES[kind]}")
     ((name, given),) = value.items()
     path = f"{kind}s.{name}"
+    from layerexplain.frontends.code.library.keras import api as keras_api  # most specs need no list of names
+
     if not keras_api.is_known(path):
         known = [one for one in keras_api.names_in(f"{kind}s") if one[:1].isupper()]
         hint = did_you_mean(str(name), known) or f"for example {_EXAMPLES[kind]}"

@@ -35,8 +35,10 @@ from layerexplain.layers.registry import TORCH, find
 from layerexplain.layers.torch.construction import traced_alone
 from layerexplain.model import Layer, Model, PlacedResult, SharedObject, StoredVariable, TensorRef
 from layerexplain.ops.sizes import product
+from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
+    from layerexplain.frontends.code.effects import Mark
     from layerexplain.frontends.code.interpreter import Interpreter
 
 
@@ -53,6 +55,24 @@ _EVEN = (
     "; where a size is halved and doubled, an odd one is lost: give sizes that halve evenly, or write "
     "F.interpolate(x, size=skip.shape[2:]) before it"
 )
+
+
+class CallOnData(NamedTuple):
+    """A call of a module on data that the program gives it: the run on their shapes, what it returns, and the moment
+    after it."""
+
+    module: Any
+    shapes: Mapping[str, tuple[Sequence[int | None], str]]
+    run: Run
+    result: Any
+    mark: Mark
+
+    @property
+    def is_current(self) -> bool:
+        """Return whether the program has assigned no attribute of the module, or of a part of it, since the call."""
+        changes = self.run.interpreter.effects.since(self.mark).changed_attributes
+        parts = {id(one) for one in named_modules(self.module).values()} if changes else set()
+        return all(id(one.owner) not in parts for one in changes)
 
 
 class Stopped(Exception):
@@ -94,6 +114,7 @@ class Run:
         """The modules with parameters that are called and are in no attribute of the model."""
         self.returned: list[PlacedResult] = []
         """What modules give that consist of others, in order."""
+        self.is_finished = False
         self.depth = len(interpreter.callers)
         self.is_uncertain = any(isinstance(one, Instance) and one.is_uncertain for one in named_modules(model).values())
         """Whether the model, or the run, hangs on a choice that only running the program would confirm."""
@@ -330,7 +351,8 @@ class Run:
     # The model ------------------------------------------------------------------------------------------------------
 
     def finished(self, name: str) -> Model:
-        """Return the model, with the modules that were not called as rows that only count."""
+        """Return the model, with the modules that were not called as rows that only count; a run finishes once."""
+        self.is_finished = True
         for place, error in self._refused_when_made():
             where = self.interpreter.locate(place)
             # A call of such a module is refused for the same reason.

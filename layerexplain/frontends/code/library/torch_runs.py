@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.grade import grade_of, notes_of
-from layerexplain.frontends.code.library.torch_graph import Run, batch_axis
+from layerexplain.frontends.code.library.torch_graph import CallOnData, Run, batch_axis
 from layerexplain.frontends.code.library.torch_modules import BuiltIn, each_array, is_module, module_type, named_modules
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_training import is_loss, with_torch_training
@@ -37,11 +37,12 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
         return interpreter.unknown("the result of a module that is called on data")
     first = next(each_array([*args, *kwargs.values()])).shape
     batch = first[min(axis, len(first) - 1)]
-    for known, sizes, result in reversed(interpreter.torch_calls):
-        if known is module and sizes == shapes:  # a loop calls it again and again
-            return _as_data(result, batch, interpreter)
-    result = _follow(Run(interpreter, module), shapes)
-    interpreter.torch_calls.append((module, shapes, result))
+    for known in reversed(interpreter.torch_calls):
+        if known.module is module and known.shapes == shapes and known.is_current:  # a loop calls it again and again
+            return _as_data(known.result, batch, interpreter)
+    run = Run(interpreter, module)
+    result = _follow(run, shapes)
+    interpreter.torch_calls.append(CallOnData(module, shapes, run, result, interpreter.effects.mark()))
     return _as_data(result, batch, interpreter)
 
 
@@ -94,12 +95,12 @@ def models(program: Program) -> list[Found]:
     found = [Found(name, one) for name, one in (whole or named).items() if id(one) not in inside]
     found = list({id(one.value): one for one in found}.values())
     if found:
-        called = [one for one in found if any(module is one.value for module, _, _ in interpreter.torch_calls)]
+        called = [one for one in found if any(call.module is one.value for call in interpreter.torch_calls)]
         return called or found
     called_alone = {
-        id(module): module
-        for module, _, _ in interpreter.torch_calls
-        if isinstance(module, Instance) or module.children is not None
+        id(call.module): call.module
+        for call in interpreter.torch_calls
+        if isinstance(call.module, Instance) or call.module.children is not None
     }
     if called_alone:
         return [Found(_class_name(one), one) for one in called_alone.values()]
@@ -166,18 +167,20 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     """Return a model of a program, run on the given shapes, or on those that the program itself gives."""
     interpreter = program.interpreter
     module = found.value
-    known = next((sizes for one, sizes, _ in reversed(interpreter.torch_calls) if one is module), None)
+    call = next((one for one in reversed(interpreter.torch_calls) if one.module is module), None)
+    known = call.shapes if call is not None else {}
     names = parameter_names(module)
     if shapes:
-        dtypes = {name: known[name][1] for name in shapes if known and name in known}
+        dtypes = {name: known[name][1] for name in shapes if name in known}
         given = {
             name: (tuple(size), dtypes.get(name) or _dtype_for(module, len(size))) for name, size in shapes.items()
         }
     else:
-        given = dict(known or {})
-    run = Run(interpreter, module)
+        given = dict(known)
     supposed = {} if given else _asked_shapes(module, names)
-    if given or supposed:
+    follows_call = call is not None and given == known and call.is_current and not call.run.is_finished
+    run = call.run if call is not None and follows_call else Run(interpreter, module)
+    if not follows_call and (given or supposed):
         interpreter.effects.begin_statement(of_module=False)
         interpreter.budget = Budget()
         try:

@@ -3,9 +3,9 @@ scripts/keras_api.py writes from the installed ones."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable
 from functools import cache
-from pathlib import Path
 
 from layerexplain.frontends.code.misfits import Misfit
 from layerexplain.records import NamedTuple
@@ -55,7 +55,8 @@ _MISSING = Misfit("is not in this Keras")
 
 @cache
 def _text() -> str:
-    return "\n" + (Path(__file__).parent / "api.txt").read_text(encoding="utf-8")
+    with open(os.path.join(os.path.dirname(__file__), "api.txt"), encoding="utf-8") as file:
+        return "\n" + file.read()
 
 
 @cache
