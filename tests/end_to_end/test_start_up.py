@@ -92,6 +92,12 @@ def test_no_layer_module_is_loaded_that_the_model_does_not_use() -> None:
     assert loaded(code) <= {"yaml"}
 
 
+@pytest.mark.parametrize("file", ["digits.keras", "resnet50.json", "mnist_mlp.yaml"])
+def test_a_file_that_is_no_program_needs_no_reader_of_programs(file: str) -> None:
+    names = "[name for name in sys.modules if name.startswith(('layerexplain.frontends.code', 'pathlib'))]"
+    assert loaded(f"{program('summary', file)}\nassert {names} == [], {names}")
+
+
 def test_a_layer_is_listed_and_explained_without_numpy() -> None:
     assert loaded(program("layer")) <= {"click"}
     assert loaded(program("layer", "Dense", "units=512", "--input", "784")) <= {"click"}

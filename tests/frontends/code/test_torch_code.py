@@ -9,6 +9,7 @@ import pytest
 import layerexplain
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code import bounds
+from layerexplain.frontends.code.library import torch_graph
 from layerexplain.report.data import Report
 
 NET = """
@@ -285,3 +286,29 @@ def test_a_parameter_in_two_places_is_counted_in_one_and_is_not_written_as_two(t
     (tmp_path / "net.py").write_text(code)
     with pytest.raises(LayerExplainError, match="its weight is that of 'encoder', which is said in code alone"):
         layerexplain.convert(tmp_path / "net.py", tmp_path / "net.yaml", inputs={"ids": (5,)})
+
+
+@pytest.mark.parametrize(
+    ("more", "runs", "width"),
+    [
+        ("net = Net()\nnet(torch.zeros(2, 1, 28, 28))", 1, 10),
+        ("net = Net()\nfor _ in range(3):\n    y = net(torch.zeros(2, 1, 28, 28))", 1, 10),
+        # A program that puts another layer into its model has another model: it is followed anew.
+        ("net = Net()\nx = torch.zeros(2, 1, 28, 28)\nnet(x)\nnet.fc2 = nn.Linear(128, 11)", 2, 11),
+        ("net = Net()\nx = torch.zeros(2, 1, 28, 28)\nnet(x)\nnet.fc2 = nn.Linear(128, 11)\nnet(x)", 2, 11),
+    ],
+)
+def test_a_model_is_followed_once_on_the_same_data(
+    more: str, runs: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = []
+    start = torch_graph.Run.start
+    monkeypatch.setattr(torch_graph.Run, "start", lambda run, *given: starts.append(run) or start(run, *given))
+    report = explained(net(more=more))
+    assert (len(starts), report[-1].output_shapes) == (runs, ((None, width),))
+
+
+def test_what_a_changed_model_gives_has_its_new_shape() -> None:
+    code = net(more="net = Net()\nx = torch.zeros(2, 1, 28, 28)\nnet(x)\nnet.fc2 = nn.Linear(128, 11)\ny = net(x)")
+    report = explained(code + b"\nboth = nn.Sequential(net, nn.Linear(y.shape[1], 5))\nboth(x)")
+    assert (report[-1].output_shapes, report[-1].params, report.grade) == (((None, 5),), 11 * 5 + 5, "complete")
