@@ -17,7 +17,7 @@ from layerexplain.cli.progress import wipe, write_over
 from layerexplain.cli.source_arguments import reach_of
 from layerexplain.cli.workers import collect_for_many
 from layerexplain.errors import SourceError
-from layerexplain.render.quantities import plural
+from layerexplain.render.quantities import not_models, plural
 from layerexplain.sources.regular_file import refuse_device
 
 if TYPE_CHECKING:
@@ -28,19 +28,24 @@ if TYPE_CHECKING:
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=click.Path())
 @click.option(
     "--to", metavar="TABLE", required=True, type=click.Path(),
-    help="The table: zoo.parquet (a directory, needs pyarrow), zoo.jsonl or zoo.csv. The rows of layers go beside it: "
-    "zoo.layers.parquet, and so on",
+    help="The table to write: zoo.parquet (a directory, needs pyarrow), zoo.jsonl or zoo.csv. Layers get a table "
+    "beside it: zoo.layers.parquet, and so on.",
 )  # fmt: skip
-@click.option("--recursive", "-r", is_flag=True, help="Walk directories; files that hold no model are passed over.")
+@click.option(
+    "--recursive", "-r", is_flag=True, help="Search directories; files that are not models are skipped and counted."
+)
 @click.option(
     "--from-file", "lists", metavar="FILE", multiple=True, type=click.Path(allow_dash=True),
-    help="A file with one source per line, or with NUL between them (find -print0); - is standard input. Repeatable.",
+    help="A file that lists sources, one per line or separated by NUL (find -print0); - is standard input. Repeatable.",
 )  # fmt: skip
-@click.option("--resume", is_flag=True, help="Carry on: read only what is missing or has changed (size, time, ETag).")
+@click.option(
+    "--resume", is_flag=True,
+    help="Continue an earlier run: read only what is missing or has changed (size, time, ETag).",
+)  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Overwrite an existing table.")
 @options.number_option("--jobs", 1, 256, short="-j", help="Read with N processes. Default: one per processor.")
 @click.option(
-    "--dask", metavar="ADDRESS", help="Read on a Dask cluster, by the address of its scheduler; local starts one here."
+    "--dask", metavar="ADDRESS", help="Read on the Dask cluster with this scheduler; local starts one on this machine."
 )
 @options.code_option
 @options.reach_options
@@ -62,7 +67,7 @@ def command(
     """Write a table of many models: one row per model, one row per layer.
 
     SOURCE is a model as for summary, a glob ('models/**/*.keras'), a URL, or with --recursive a directory. A source
-    that cannot be read costs its row, which says why. Ctrl-C keeps what is done; --resume carries it on.
+    that cannot be read gets a row that says why. Ctrl-C keeps what is done; --resume continues.
 
     \b
     Examples:
@@ -75,9 +80,9 @@ def command(
     if not sources and not lists:
         raise click.UsageError("give a SOURCE, or a list of them with --from-file")
     if "-" in sources:
-        raise click.UsageError("'-' is no SOURCE of a catalogue; --from-file - reads names from standard input")
+        raise click.UsageError("'-' cannot be a SOURCE of a catalogue; --from-file - reads names from standard input")
     if resume and overwrite:
-        raise click.UsageError("--resume carries on what --overwrite removes; give one of the two")
+        raise click.UsageError("--resume continues a table and --overwrite replaces it; give one of the two")
     collect_for_many()
     shown = ProgressLine(to, is_silent)
     try:
@@ -89,7 +94,7 @@ def command(
         shown.end()
     click.echo(_summary_line(found), err=True)
     if found.missing:
-        note(f"{found.missing:,} sources were not read; --resume carries on")
+        note(f"{plural(found.missing, 'source')} not read; --resume continues")
         ctx.exit(130)
     if found.errors:
         ctx.exit(1)
@@ -99,9 +104,9 @@ def _summary_line(found: Catalogued) -> str:
     models, layers = map(clean, found.paths)
     parts = [f"{plural(found.models, 'model')} in {models}, their layers in {layers}"]
     if found.errors:
-        parts.append(f"{plural(found.errors, 'error')}: see the column error")
+        parts.append(f"{plural(found.errors, 'error')}: see the column 'error'")
     if found.passed:
-        parts.append(f"{plural(found.passed, 'file')} without a model passed over")
+        parts.append(f"skipped {not_models(found.passed)}")
     if found.read != found.models or not found.read:
         parts.append(f"{plural(found.read, 'source')} read now")
     return "; ".join(parts)

@@ -68,21 +68,23 @@ def _budgets(ctx: click.Context, parameter: click.Parameter, value: tuple[str, .
     return found
 
 
-@click.command("check", short_help="Find mistakes that Keras does not tell of, each with its proof in numbers.")
+@click.command("check", short_help="Find mistakes that Keras does not report, each with the numbers that prove it.")
 @SOURCES_OR_NONE
 @finding_output_options
 @input_option
 @code_option
-@click.option("--select", multiple=True, metavar="CODES", callback=_codes, help="Only these rules, by commas.")
-@click.option("--ignore", multiple=True, metavar="CODES", callback=_codes, help="All rules but these.")
+@click.option(
+    "--select", multiple=True, metavar="CODES", callback=_codes, help="Only these rules, separated by commas."
+)
+@click.option("--ignore", multiple=True, metavar="CODES", callback=_codes, help="All rules except these.")
 @click.option(
     "--max", "budgets", multiple=True, metavar="BUDGETS", callback=_budgets,
-    help="The most that the model may have: params=5e6,macs=300e6,memory=50MB,activations=10MB,weights=20MB.",
+    help="Limits for the model: params=5e6,macs=300e6,memory=50MB,activations=10MB,weights=20MB.",
 )  # fmt: skip
 @click.option(
     "--fail-on", metavar="LEVELS", callback=_levels, default="wrong", show_default=True,
-    help="Exit with 1 if a finding is at least so severe (breaks, wrong, wasteful, hint) or so sure (certain, likely, "
-    "hint); of each by a comma for both: wrong,certain. never: exit with 0.",
+    help="Exit with 1 if a finding is at least this severe (breaks, wrong, wasteful, hint) or this sure (certain, "
+    "likely, hint); wrong,certain needs both. never: always exit with 0.",
 )  # fmt: skip
 @click.option(
     "--no-settings", is_flag=True, is_eager=True, expose_value=False, callback=use_project_settings,
@@ -92,11 +94,11 @@ def _budgets(ctx: click.Context, parameter: click.Parameter, value: tuple[str, .
 @click.option(
     "--run",
     is_flag=True,
-    help="Run one step of training on 32 examples, of the data or random ones: which layers are dead or saturated, "
-    "whether gradients vanish or explode.",
+    help="Run one training step on 32 examples (of --data, or random) and report dead and saturated layers, and "
+    "vanishing and exploding gradients.",
 )
-@seed_option("With --run: the seed for weights that the source does not have.")
-@click.option("--weights", is_flag=True, help="Read the values of the weights too, for the rules on them.")
+@seed_option("With --run: the seed for weights that the source does not store.")
+@click.option("--weights", is_flag=True, help="Also read the values of the weights, for the rules that need them.")
 @click.option("--list", "list_rules", is_flag=True, help="List the rules.")
 def command(
     sources: tuple[str, ...],
@@ -113,16 +115,15 @@ def command(
     weights: bool,
     list_rules: bool,
 ) -> None:
-    """Look at the graph, the formulas and what SOURCE is trained with, and tell what is wrong.
+    """Check the graph, the formulas and the training settings of SOURCE, and report what is wrong.
 
-    A finding says what is wrong with the numbers of this model, why it matters, and what to do. The most severe comes
-    first: it breaks (Keras refuses the model, when it is built or in fit), it is wrong (the model runs but cannot
-    compute or learn what is meant), it is wasteful, or it is a hint. Beside that stands how sure it is: certain,
-    likely, or a hint. Defaults of --select, --ignore, --max, --fail-on and --weights may stand in pyproject.toml, under
-    [tool.layerexplain].
+    A finding says what is wrong in the numbers of this model, why it matters, and what to do. The most severe come
+    first: breaks (Keras refuses the model, when it is built or in fit), wrong (the model runs but cannot compute or
+    learn what is meant), wasteful, hint. Each finding also says how sure it is: certain, likely or hint. Defaults of
+    --select, --ignore, --max, --fail-on and --weights may stand in pyproject.toml, under [tool.layerexplain].
 
-    Layers that no rule could look at, such as those of an unknown class, are named in notes; in formats with a row for
-    each finding these stand on stderr.
+    Notes name the layers that no rule could examine, such as those of an unknown class; formats with one row per
+    finding print the notes on stderr.
 
     The exit code is 1 if something is wrong or breaks (see --fail-on) or a source could not be read.
 

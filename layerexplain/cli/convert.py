@@ -14,7 +14,7 @@ from layerexplain.model import InputShapesOf
 FORMS = ("keras", "py", "yaml", "json")
 
 
-@click.command("convert", short_help="Write a model in another form: today's .keras, Keras code, YAML or JSON.")
+@click.command("convert", short_help="Write a model in another format: Keras 3's .keras, Keras code, YAML or JSON.")
 @set_option
 @reach_options
 @source_argument("source")
@@ -22,14 +22,14 @@ FORMS = ("keras", "py", "yaml", "json")
 @input_option
 @code_option
 @click.option(
-    "--to", "form", type=click.Choice(FORMS), help="The form to write, where TARGET's ending does not say it.",
+    "--to", "form", type=click.Choice(FORMS), help="The format to write, if TARGET's extension does not say it.",
 )  # fmt: skip
 @click.option(
-    "--weights", type=click.Path(), metavar="FILE", help="For .keras: a file of weights alone, where SOURCE has none.",
+    "--weights", type=click.Path(), metavar="FILE", help="For .keras: a weights file, if SOURCE stores no weights.",
 )  # fmt: skip
 @click.option(
     "--backend", type=click.Choice(["tensorflow", "theano"]),
-    help="For .keras: what Keras 1 ran on, which its files do not say.",
+    help="For .keras: the backend that a Keras 1 model ran on, which its file does not store.",
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace TARGET if it exists.")
 def command(
@@ -42,7 +42,7 @@ def command(
     backend: str | None,
     force: bool,
 ) -> None:
-    """Write SOURCE to TARGET in the form that its ending names.
+    """Write SOURCE to TARGET in the format that TARGET's extension names.
 
     \b
       .keras  the file of Keras 3, with SOURCE's weights; needs TensorFlow. Before it is written, the outputs of the
@@ -51,8 +51,7 @@ def command(
       .yaml   a spec, which layerexplain reads back as the same model
       .json   the configuration that keras.models.model_from_json takes
 
-    What cannot be carried over is an error that names it, and nothing is written. TARGET - is standard output, with
-    --to.
+    If something cannot be converted, an error names it and nothing is written. TARGET - is standard output, with --to.
 
     \b
     Examples:

@@ -32,7 +32,7 @@ from layerexplain.render.formats import printed
 @output_options
 @input_option
 @code_option
-@click.option("--weights", is_flag=True, help="Compare the values of the weights too.")
+@click.option("--weights", is_flag=True, help="Also compare the values of the weights.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -43,13 +43,13 @@ def command(
     code: tuple[str, ...],
     weights: bool,
 ) -> None:
-    """Tell which layers of BEFORE and AFTER differ, and what follows from it for shapes, parameters and weights.
+    """Report which layers differ between BEFORE and AFTER, and how that changes shapes, parameters and weights.
 
     The two may be of different formats and Keras versions. Layers are aligned by name, then by what they compute and
-    where they stand; automatic names, such as conv2d_7, may have other numbers. Arguments are compared with defaults
-    filled in, and so are dtypes, inputs, outputs and what the models are trained with; what changes only training is
-    marked. The exit code is 0 if nothing differs, 1 if something does, 2 if one of them cannot be read. /dev/null
-    stands for no model: git passes it for a new or a removed file.
+    where they stand; the numbers in automatic names, such as conv2d_7, may differ. Arguments (with defaults filled in),
+    dtypes, inputs, outputs and training settings are compared; differences that affect only training are marked. The
+    exit code is 0 if nothing differs, 1 if something does, 2 if one of them cannot be read. /dev/null stands for no
+    model: git passes it for a new or a removed file.
 
     \b
     Examples:

@@ -28,17 +28,17 @@ def _shown(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
 @SOURCE
 @click.option(
     "-o", "--output", metavar="FILE", default="-", type=click.Path(allow_dash=True),
-    help="Where to write; its ending says the form. Default: standard output.",
+    help="Where to write; the extension selects the format. Default: standard output.",
 )  # fmt: skip
-@click.option("--to", "form", type=click.Choice(FORMS), help="The form, where the ending of FILE does not say it.")
+@click.option("--to", "form", type=click.Choice(FORMS), help="The format, if FILE's extension does not say it.")
 @fold_option
 @click.option(
     "--depth", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
-    help="Open boxes that hold others (repeated blocks, nested models) down to this depth.",
+    help="Open repeated blocks and nested models down to this depth.",
 )  # fmt: skip
 @click.option(
     "--show", callback=_shown, default="type,shapes,params", show_default=True, metavar="NAMES",
-    help=f"What a layer tells besides its name: {', '.join(SHOWN)}.",
+    help=f"What a box shows besides the layer's name: {', '.join(SHOWN)}.",
 )  # fmt: skip
 @click.option("--theme", type=click.Choice(THEMES), default="light", show_default=True, help="The colours.")
 @click.option("--horizontal", is_flag=True, help="Draw from left to right.")
@@ -58,7 +58,7 @@ def command(
 ) -> None:
     """Draw the graph of SOURCE: a box for each layer, a line for each tensor with its shape.
 
-    What repeats is drawn once. SVG, DOT and Mermaid need nothing else; PNG and PDF need
+    Repeated blocks are drawn once. SVG, DOT and Mermaid need nothing else; PNG and PDF need
     `pip install 'layerexplain[draw]'`.
 
     \b
@@ -70,7 +70,7 @@ def command(
     """
     form = form or (output.rpartition(".")[2].lower() if output != "-" else "svg")
     if form not in FORMS:
-        raise LayerExplainError(f"{output}: draws {', '.join(FORMS)}, by the ending of the file or --to")
+        raise LayerExplainError(f"{output}: its extension needs to be {', '.join(FORMS)}; or give the format with --to")
     report = api.explain(library.piped(source), inputs=inputs, detail=False, code=code, partial=True)
     drawn = api.draw(report, form, fold=fold, depth=depth, show=show, theme=theme, horizontal=horizontal)
     write_picture(output, drawn, report.faults)

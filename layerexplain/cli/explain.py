@@ -52,12 +52,13 @@ class _Compared(WithTraining):
     options.VERSUS,
     metavar="[SOURCE] LAYER",
     expose_value=False,
-    help="A second layer, of SOURCE or of another model: what differs, in sentences and side by side.",
+    help="Compare with a second layer, of SOURCE or of another model, in sentences and side by side.",
 )
 @click.option(
     "--training",
     is_flag=True,
-    help="A step of training instead: what differs in training, the loss, its gradient, and the update of each weight.",
+    help="Explain a training step instead: what layers do differently, the loss, its gradient, and the update of each "
+    "weight.",
 )
 @training_options("With --training: the")
 def command(
@@ -73,13 +74,13 @@ def command(
     parts: ShownParts | None,
     training: bool,
 ) -> None:
-    """Explain all layers of SOURCE in a few lines each, or in more those whose names match a LAYER.
+    """Explain each layer of SOURCE in a few lines, or the layers that match LAYER in detail.
 
-    Without a LAYER this is a tour: what each layer does and computes, how its shape comes about, its parameters as a
-    product, and what to watch out for; repeated blocks once. Of a LAYER also its formula, the formula of one output
-    element, its weights and what differs in training. --full adds cost, reach, mask, and the conventions of Keras and
-    PyTorch. LAYER is a name, a pattern ('conv*') or a path ('encoder/dense'); else a type (Conv2D), a position (3, -1:
-    the fourth and the last row of the summary), or a part of a name or a type.
+    Without LAYER, print a tour: what each layer does and computes, how its shape is computed, its parameters as a
+    product, and what to watch out for; repeated blocks once. With LAYER, also print its formula, the formula of one
+    output element, its weights and what differs in training. --full adds cost, reach, mask, and the conventions of
+    Keras and PyTorch. LAYER is a name, a pattern ('conv*') or a path ('encoder/dense'); or a type (Conv2D), a position
+    (3, -1: the fourth and the last row of the summary), or a part of a name or a type.
 
     \b
     Examples:
@@ -167,7 +168,7 @@ def _last_of(sources: Sequence[Any]) -> Any:
     """Return the last of several models in a paste; a note names them all."""
     names = [one.request for one in sources]
     other = f"-- -:{names[0]}" if sources[0] == "-" else f"{sources[0]}:{names[0]}"
-    note(f"{len(names)} models: {', '.join(names)}; explained is the last; name another: layerexplain explain {other}")
+    note(f"{len(names)} models: {', '.join(names)}; this explains the last; for another: layerexplain explain {other}")
     return sources[-1]
 
 
@@ -178,9 +179,7 @@ def _compare(
     from layerexplain.render.documents.side_by_side import side_by_side
 
     if len(first) != 2 or len(second) not in (1, 2):
-        raise click.UsageError(
-            f"{options.VERSUS} compares one layer with one: MODEL LAYER {options.VERSUS} [MODEL] LAYER"
-        )
+        raise click.UsageError(f"{options.VERSUS} compares two layers: MODEL LAYER {options.VERSUS} [MODEL] LAYER")
     other = first[0] if len(second) == 1 else options.other_source(second[0])
     sides = []
     for source, pattern in (first, (other, second[-1])):
@@ -188,9 +187,7 @@ def _compare(
         chosen = [row.layer for row in layers_of(report, nested=True) if row.layer.explanation is not None]
         if len(chosen) != 1:
             names = ", ".join(row.path for row in chosen)
-            raise click.UsageError(
-                f"{options.VERSUS} compares one layer with one, and '{clean(pattern)}' means {names}"
-            )
+            raise click.UsageError(f"{options.VERSUS} compares two layers, but '{clean(pattern)}' means {names}")
         sides.append(report._replace(layers=tuple(chosen)))
     left, right = sides
     one, two = left.layers[0].path, right.layers[0].path

@@ -33,6 +33,7 @@ from layerexplain.model import Shape
 from layerexplain.records import NamedTuple
 from layerexplain.render.document import Block, Document
 from layerexplain.render.formats import printed
+from layerexplain.render.quantities import plural
 
 if TYPE_CHECKING:
     from layerexplain.api import LayerType, Report
@@ -64,7 +65,7 @@ class _Versus(WithNumbers):
             if error.possibilities:
                 raise
             name = error.option_name.lstrip("-").replace("-", "_")
-            hint = f"an argument of the layer is written without dashes: {name}=…"
+            hint = f"write an argument of the layer without dashes: {name}=…"
             raise click.UsageError(f"no option '{clean(error.option_name)}'; {clean(hint)}", ctx) from None
 
 
@@ -93,11 +94,11 @@ def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code
     if shape is not None and not inputs:
         inputs = (parse_input(str(shape)),)
     if len(inputs) == 1 and entry.tensors[:2] == ("query", "value"):
-        note(f"query and value are the same tensor, as in self-attention; give {INPUT} twice for two")
+        note(f"query and value are the same tensor, as in self-attention; for two tensors give {INPUT} twice")
         inputs = (inputs[0]._replace(name=None),) * 2
     if len(inputs) == 1 and not entry.tensors and len(entry.example_inputs) == 2:
         example = " ".join(f"{INPUT} {shape}" for shape in entry.example_inputs)
-        raise click.UsageError(f"{type} joins several tensors; give {INPUT} for each, for example {example}")
+        raise click.UsageError(f"{type} needs several tensors; give {INPUT} for each, for example {example}")
     return _Asked(type, arguments, inputs, code)
 
 
@@ -112,8 +113,8 @@ def _in_call_order(asked: _Asked) -> list[Shape]:
     wanted = list(tensors[: len(inputs)])
     if sorted(named) != sorted(wanted) or len(named) != len(inputs):
         raise click.UsageError(
-            f"--input: {asked.type} takes {', '.join(tensors)}, in this order and without gaps; "
-            f"for {len(inputs)} inputs name {' and '.join(wanted)}, or none of them"
+            f"--input: {asked.type} takes {', '.join(tensors)}, in this order; "
+            f"for {plural(len(inputs), 'input')} name {' and '.join(wanted)}, or give no names"
         )
     return [named[name] for name in wanted]
 
@@ -129,7 +130,7 @@ def _in_call_order(asked: _Asked) -> list[Shape]:
 @parts_option
 @code_option
 @click.option(
-    VERSUS, metavar="[TYPE] [ARG=VALUE]...", expose_value=False, help="A second layer, which is shown beside the first."
+    VERSUS, metavar="[TYPE] [ARG=VALUE]...", expose_value=False, help="Compare with a second layer, side by side."
 )
 def command(
     type: str | None,
@@ -143,13 +144,13 @@ def command(
     """Explain a single layer of this TYPE, with these arguments, on inputs of these shapes.
 
     Arguments have Keras's names and order; a layer may also be written as in Keras's code. With only a TYPE, print its
-    arguments and an example. Without TYPE, list all types by family. After --vs follows a second layer, or other
-    arguments of the same one: both are shown side by side. TYPE may also be a loss (--input is the shape of the
+    arguments and an example. Without TYPE, list all types by family. --vs is followed by a second layer, or by other
+    arguments of the same one; both are shown side by side. TYPE may also be a loss (--input is the shape of the
     output), an optimizer, a regularizer or a constraint (--input is the shape of a weight), or a schedule of learning
     rates.
 
-    With --format html it is a page on which the arguments of the layer are changed; formula, picture, shapes, weights
-    and cost follow.
+    --format html writes a page on which you can change the layer's arguments and see formula, picture, shapes, weights
+    and cost change.
 
     \b
     Examples:
@@ -231,7 +232,7 @@ def _explain_on_example(
         _report(asked._replace(inputs=tuple(map(parse_input, entry.example_inputs))), gradient)
     except ShapeError:
         raise _no_shape(entry) from None
-    note(f"no {INPUT} is given; explained for {example}")
+    note(f"{INPUT} is not given; this uses {example}")
     _explain(asked._replace(inputs=tuple(map(parse_input, entry.example_inputs))), (), output, gradient, parts)
 
 
@@ -284,7 +285,7 @@ def _on_example(left: _Asked, right: _Asked, output: Output) -> tuple[_Asked, _A
                 _report(side)
         except ShapeError:
             continue
-        note(f"no {INPUT} is given; compared on {' '.join(f'{INPUT} {shape}' for shape in entry.example_inputs)}")
+        note(f"{INPUT} is not given; this uses {' '.join(f'{INPUT} {shape}' for shape in entry.example_inputs)}")
         return both
     raise _no_shape(api.layer_type(right.type if left.inputs else left.type, left.code))
 

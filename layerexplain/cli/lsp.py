@@ -10,16 +10,16 @@ import click
 _MISSING = "lsp needs pygls: pip install 'layerexplain[editor]'"
 
 
-@click.command("lsp", short_help="Serve editors: shapes and parameters beside the code, faults as they are typed.")
-@click.option("--stdio", is_flag=True, help="Speak over standard input and output, as always; many editors say so.")
+@click.command("lsp", short_help="Run a language server: shapes and parameters beside the code, errors as you type.")
+@click.option("--stdio", is_flag=True, help="Use standard input and output, as always; many editors pass this option.")
 def command(stdio: bool) -> None:
     """Run a language server over standard input and output. An editor starts it; docs/editor.md says how.
 
-    It knows Python files and notebooks with models of Keras or PyTorch, and YAML specs. Beside the line of each layer
-    stand its output shape and its parameters; what does not fit is underlined with what would mend it; the mouse over
-    a layer shows its formula. Nothing of a file is run.
+    It reads Python files and notebooks with models of Keras or PyTorch, and YAML specs. It shows each layer's output
+    shape and parameters beside its line, underlines errors with their fix, and shows a layer's formula on hover. No
+    code of a file is executed.
 
-    A comment gives values that a file leaves open: `# layerexplain: n_hidden=128, input=28,28,1`.
+    A comment supplies values that a file leaves unknown: `# layerexplain: n_hidden=128, input=28,28,1`.
 
     \b
     Examples:

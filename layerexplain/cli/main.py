@@ -78,7 +78,9 @@ class CommandGroup(click.Group):
         shell, _, what = asked.partition("_")
         if shell not in SHELLS or what not in ("source", "complete"):
             wanted = ", ".join(f"{shell}_complete" for shell in SHELLS)
-            failures.tell_lines([f"{variable} is '{asked}'; a shell sets it to {wanted}; unset it to use {prog_name}"])
+            failures.tell_lines(
+                [f"{variable} is '{asked}'; it needs to be {wanted}, which a shell sets; unset it to use {prog_name}"]
+            )
             raise SystemExit(1)
         try:
             super()._main_shell_completion(ctx_args, prog_name, complete_var)

@@ -66,7 +66,7 @@ def source_argument(
 
 set_option = click.option(
     "--set", "settings", metavar="NAME=VALUE", multiple=True, is_eager=True, expose_value=False, callback=_settings,
-    help="In code: the value of a name that it leaves open, or in place of a constant. Repeatable.",
+    help="For Python code: the value of a name that the code leaves unknown, or of a constant to replace. Repeatable.",
 )  # fmt: skip
 
 
@@ -205,7 +205,7 @@ def parts_option(command: Callable[..., Any]) -> Callable[..., Any]:
         from layerexplain.render.documents.explanation import FULL, ShownParts
 
         if full and only:
-            raise click.UsageError("--full shows all sections, --only chosen ones: leave one of them out")
+            raise click.UsageError("--full shows all sections and --only some of them; give one of the two")
         return command(*args, parts=ShownParts(FULL, only) if full or only else None, **options)
 
     decorated: Callable[..., Any] = together(
@@ -252,8 +252,8 @@ def _data(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]
 
 data_option = click.option(
     "--data", metavar="NAME=WHAT", multiple=True, callback=_data,
-    help="What fit() gets: X or y, or an input or output by its name, and its shape with the examples first (X=100,9), "
-    "or a file .npy, .npz or .csv. Repeatable.",
+    help="What fit() gets: X, y, or an input or output by name; then its shape, examples first (X=100,9), or a .npy, "
+    ".npz or .csv file. Repeatable.",
 )  # fmt: skip
 """--data, which the command gets as `data`: shapes, and paths as text, by names."""
 
@@ -301,11 +301,17 @@ memory_options = together(
 )
 
 serving_options = together(
-    click.option("--dtype", metavar="NAME", help="Of a language model: what cache and activations are kept in: bf16."),
-    click.option("--weights-dtype", metavar="NAME", help="What its weights are kept in: int4. Default: --dtype."),
+    click.option(
+        "--dtype", metavar="NAME",
+        help="For a language model: the dtype of the cache and the activations, such as bf16.",
+    ),
+    click.option(
+        "--weights-dtype", metavar="NAME",
+        help="For a language model: the dtype of the weights, such as int4. Default: --dtype.",
+    ),
     click.option(
         "--hardware", metavar="TEXT",
-        help='The machine that it runs on, whether it fits and how fast it can be: "80GB, 2.0TB/s, 990TFLOP/s".',
+        help='For a language model: whether it fits and how fast it can be on this: "80GB, 2.0TB/s, 990TFLOP/s".',
     ),
 )  # fmt: skip
 
@@ -337,12 +343,12 @@ jobs_option = number_option(
 gradient_option = click.option(
     "--gradient",
     is_flag=True,
-    help="Also how gradients pass each layer in training: the gradient of its inputs and weights, as formulas.",
+    help="Also explain the backward pass: the gradients of each layer's inputs and weights, as formulas.",
 )
 
 fold_option = click.option(
     "--fold/--no-fold",
     default=True,
     show_default=True,
-    help="Draw once what repeats, as one box, and one box for layers that a common beginning of their names joins.",
+    help="Draw repeated blocks once, and layers whose names share a prefix as one box.",
 )

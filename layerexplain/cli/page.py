@@ -38,7 +38,8 @@ def _inputs(ctx: click.Context, parameter: click.Parameter, typed: tuple[str, ..
 
 
 def _words(ctx: click.Context, parameter: click.Parameter, path: str | None) -> tuple[str, ...]:
-    """Return the words of a file, in the order of their numbers: a line each, or JSON: a list, or numbers by word."""
+    """Return the words of a file, in the order of their numbers: one per line, or JSON (a list, or an object
+    from words to ids)."""
     if path is None:
         return ()
     try:
@@ -50,14 +51,14 @@ def _words(ctx: click.Context, parameter: click.Parameter, path: str | None) -> 
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise click.BadParameter(f"{path} is no JSON: {error}") from None
+        raise click.BadParameter(f"{path} is not JSON: {error}") from None
     if isinstance(found, dict) and all([type(number) is int and 0 <= number < MOST_WORDS for number in found.values()]):
         words = [""] * (1 + max(found.values(), default=-1))
         for word, number in found.items():
             words[number] = word
         return tuple(words)
     if not isinstance(found, list) or not all([isinstance(word, str) for word in found]):
-        raise click.BadParameter(f"{path} needs a list of words, or whole numbers by word")
+        raise click.BadParameter(f"{path} needs a list of words, or an object from words to ids")
     return tuple(found)
 
 
@@ -70,11 +71,11 @@ def _overlay(ctx: click.Context, parameter: click.Parameter, path: str | None) -
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"{path} cannot be read as JSON: {error}") from None
     if not isinstance(found, dict):
-        raise click.BadParameter(f"{path} needs numbers by the names of layers, got a {type(found).__name__}")
+        raise click.BadParameter(f"{path} needs an object from layer names to numbers, got a {type(found).__name__}")
     return found if isinstance(found.get("values"), dict) else {"title": Path(path).stem, "values": found}
 
 
-@click.command("page", short_help="Make a page of a model: its graph, each layer explained; one HTML file.")
+@click.command("page", short_help="Write one HTML page about a model: its graph, and each layer explained.")
 @SOURCE
 @click.option(
     "-o", "--output", metavar="FILE", default="-", type=click.Path(allow_dash=True),
@@ -84,38 +85,37 @@ def _overlay(ctx: click.Context, parameter: click.Parameter, path: str | None) -
 @gradient_option
 @click.option(
     "--input", "inputs", metavar="[NAME=]WHAT", multiple=True, callback=_inputs,
-    help="The values of an input that the page begins with: a file FILE.npy, FILE.npz or FILE.png, zeros, ones "
-    "or random[:SEED]. Or its shape, without the batch: 224,224,3 or tokens=128. Repeatable.",
+    help="The first values of an input: a file FILE.npy, FILE.npz or FILE.png, zeros, ones or random[:SEED]. "
+    "Or its shape, without the batch: 224,224,3 or tokens=128. Repeatable.",
 )  # fmt: skip
 @click.option(
     "--values", metavar="LAYER", multiple=True,
-    help="With values: a layer whose numbers are in the file, as a name or a pattern ('conv*'). Repeatable. "
-    "Default: all, as far as --max-values goes.",
+    help="With values: a layer whose numbers the page stores, as a name or a pattern ('conv*'). Repeatable. "
+    "Default: all that fit into --max-values.",
 )  # fmt: skip
 @click.option(
     "--max-values", metavar="SIZE", callback=bytes_in("mb", "megabytes (8), or a number with its unit: 500kB, 8MB"),
-    help="With values: how much the numbers in the file may take: megabytes (8), or with a unit (500kB). What does not "
-    "fit is left out, and the page says so. Default: 8.",
+    help="With values: the most space that stored numbers may take: megabytes (8), or with a unit (500kB). What "
+    "does not fit is left out, and the page says so. Default: 8.",
 )  # fmt: skip
 @click.option(
     "--weights", type=click.Choice(["half", "f32", "none"]), default="half", show_default=True,
-    help="The precision of the weights in the file, with which the page runs the model; none: it does not run it.",
+    help="The precision of the stored weights, with which the page runs the model; none: the page does not run it.",
 )  # fmt: skip
-@click.option(
-    "--labels", metavar="FILE", callback=_words, help="Words for the numbers of the output: a line each, or JSON."
-)
+@click.option("--labels", metavar="FILE", callback=_words, help="Names of the output's classes: one per line, or JSON.")
 @click.option(
     "--vocabulary", metavar="FILE", callback=_words,
-    help="Words for the ids of the input: a line each from id 0 on, or JSON: a list, or numbers by word.",
+    help="Words for the ids of the input: one per line from id 0 on, or JSON (a list, or an object from words to ids).",
 )  # fmt: skip
 @click.option(
     "--overlay", metavar="FILE", callback=_overlay,
-    help="JSON with a number for layers, which colours the graph: latency, sparsity, error: {\"conv1\": 1.25}, or with "
+    help="JSON with a number per layer that colours the graph (latency, sparsity, error): {\"conv1\": 1.25}, or with "
     'a title: {"title": "ms", "combine": "max", "values": {"conv1": 1.25}}.',
 )  # fmt: skip
 @click.option(
-    "--vs", metavar="SOURCE", help="Another model: the page shows the two side by side, and what differs (see diff)."
-)
+    "--vs", metavar="SOURCE",
+    help="Compare with a second model: the page shows both side by side, and how they differ (see diff).",
+)  # fmt: skip
 @code_option
 def command(
     source: str,
@@ -132,12 +132,12 @@ def command(
     vs: str | None,
     code: tuple[str, ...],
 ) -> None:
-    """Make a page of SOURCE to look at in a browser: the graph, in which boxes open; for each layer its formula, what
-    one element reads, the reasons for its shape and its weights, cost, training and notes; and a search.
+    """Write a page about SOURCE for a browser: the graph, whose boxes open; for each layer its formula, what one
+    element reads, how its shape is computed, its weights, cost, training and notes; and a search.
 
     The page of a model with weights (up to 5 million) runs the model: draw on its input, drop a picture or an array,
-    move a slider, and the values of all layers follow. --input gives what it begins with. With --values or
-    --max-values, or if the page does not run the model, it has the values of one run, as `trace` computes them.
+    move a slider, and the values of all layers follow. --input sets the first input. With --values or
+    --max-values, or if the page does not run the model, it stores the values of one run, as `trace` computes them.
 
     It is one file, which works offline: nothing is fetched, and no code of SOURCE is run.
 
@@ -152,7 +152,7 @@ def command(
     if not given and (values or max_values is not None):
         raise click.UsageError("--values and --max-values need the values of an input, as in --input random")
     if vs is not None and (given or overlay is not None):
-        raise click.UsageError("--vs shows two models and takes no values of inputs and no --overlay")
+        raise click.UsageError("--vs shows two models and cannot be used with values of inputs or with --overlay")
     content = library.piped(source)
     asked: dict[str, Any] = {"gradient": gradient, "inputs": shapes, "code": code}
     runs: dict[str, Any] = {"weights": weights, "labels": labels, "vocabulary": vocabulary, "overlay": overlay}
@@ -170,7 +170,7 @@ def command(
     if failure is not None:
         if not report.faults:
             raise failure
-        note("the page has no values, as a model with errors cannot be run")
+        note("the page has no values, because a model with errors cannot be run")
     if report.faults:
         return write_picture(output, api.page(report, fold=fold, overlay=overlay), report.faults)
     write_picture(output, api.page(content, fold=fold, **asked, **runs, report=report, name=report.source))

@@ -54,17 +54,17 @@ def _option(name: str, metavar: str, help: str, type: Any = None) -> Callable[[A
 
 
 REACH_OPTIONS = (
-    _option("--timeout", "SECONDS", "Of a URL: how long a server may be silent. Default: 30.", click.FloatRange(0.01)),
+    _option("--timeout", "SECONDS", "For URLs: how long a server may be silent. Default: 30.", click.FloatRange(0.01)),
     _option(
         "--retries",
         "N",
-        "Of a URL: how often a failure that may pass is tried again. Default: 3.",
+        "For URLs: how often to retry after a failure that may be temporary. Default: 3.",
         click.IntRange(0, 20),
     ),
     _option(
         "--max-download",
         "SIZE",
-        "Of a URL: the most that is read of a file whose server sends no ranges. Default: 64MiB.",
+        "For URLs: the most to download of a file whose server sends no ranges. Default: 64MiB.",
     ),
 )
 

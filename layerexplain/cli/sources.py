@@ -16,6 +16,7 @@ from layerexplain.cli.source_arguments import is_listed
 from layerexplain.cli.workers import Outcome, outcomes
 from layerexplain.errors import LayerExplainError, lines_of
 from layerexplain.render.formats import Sheet, printed
+from layerexplain.render.quantities import not_models
 
 _Result = TypeVar("_Result")
 
@@ -96,8 +97,7 @@ class Answers(Generic[_Result]):
                     tell_lines([line for line in one.failure if not (one.has_value and line in printed)])
                     printed.update(dict.fromkeys(one.failure))
         if passed:
-            files = "1 file that holds" if passed == 1 else f"{passed:,} files that hold"
-            note(f"passed over {files} no model")
+            note(f"skipped {not_models(passed)}")
         if not answered:
             self.fine = False
             tell_lines(["no model was found"])

@@ -34,11 +34,11 @@ from layerexplain.render.layout import Look
 @click.option(
     "--training",
     is_flag=True,
-    help="Include what a step of training costs: the backward pass and the whole step, what freezing saves, and "
-    "what is kept of the forward pass.",
+    help="Include the cost of a training step: the backward pass, the whole step, what freezing saves, and what is "
+    "saved of the forward pass.",
 )
 @options.jobs_option
-@click.option("--list", "listing", is_flag=True, help="Only the names of the models of each SOURCE.")
+@click.option("--list", "listing", is_flag=True, help="Print only the names of the models in each SOURCE.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -60,7 +60,7 @@ def command(
     """Print one row per layer: name, type, operation, input and output shape, parameters; then totals.
 
     SOURCE is a Keras file (.keras, .h5, config JSON), a YAML spec, the configuration of a language model (config.json,
-    or its folder), Python code or a notebook, which is read and never run (train.py, or one model of it:
+    or its folder), Python code or a notebook, which is read and never run (train.py, or one of its models:
     train.py:encoder, 'train.py:build(classes=10)'), a URL of one of these, a place in a zip archive
     (models.zip::model.keras), a glob, or - for standard input.
 

@@ -79,7 +79,7 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 @shapes_option(
     "--size",
     "sizes",
-    "The unknown sizes of an input whose values are generated, without the batch: 128 or tokens=128.",
+    "The unknown sizes of a generated input, without the batch: 128 or tokens=128.",
 )
 @number_option(
     "--batch", 1, 100_000, help="The number of examples in generated inputs. Default: 1; with --gradient 32."
@@ -88,14 +88,14 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     "--at",
     metavar="[W:]I,J,...",
     callback=_index,
-    help="Explain one element of a LAYER's output, the batch first: its formula, and every number in it. With "
-    "--gradient one of the gradient of a weight or an input, by its letter or name: W:2,0,3,5.",
+    help="Explain one element of LAYER's output by its index, batch first: its formula, and every number in it. With "
+    "--gradient, an element of the gradient of a weight or an input, by letter or name: W:2,0,3,5.",
 )
 @number_option(
     "--call",
     0,
     default=0,
-    help="With --at: which call of the layer, from 0; in a nested model counted through all calls of the model.",
+    help="With --at: which call of the layer, from 0; in a nested model, over all calls of that model.",
 )
 @number_option("--result", 0, default=0, help="With --at: which output of the layer, from 0.")
 @number_option(
@@ -108,26 +108,26 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     "--keras/--no-keras",
     "keras",
     default=None,
-    help="With --at: also compute it with real Keras. Default: if TensorFlow is installed; it takes seconds to start.",
+    help="With --at: also compute it with real Keras. Default: if TensorFlow is installed (takes seconds to start).",
 )
 @click.option(
     "--save",
     metavar="OUT.npz",
     type=click.Path(dir_okay=False),
-    help="Write the arrays to OUT.npz. Keys are the paths of layers; further calls and outputs have "
-    "their numbers, from 0, after two slashes: encoder/dense//call/1/output/0.",
+    help="Write the arrays to OUT.npz. Keys are the paths of layers; further calls and outputs are "
+    "numbered from 0, after two slashes: encoder/dense//call/1/output/0.",
 )
 @click.option(
     "--gradient",
     is_flag=True,
-    help="Run the model backwards as well: the loss, and the size of the gradient at each layer and of each weight.",
+    help="Also run the backward pass: the loss, and the size of the gradient at each layer and of each weight.",
 )
 @click.option(
     "--target",
     "targets",
     metavar="[OUTPUT=]WHAT",
     multiple=True,
-    help="With --gradient: what an output is compared with: a file FILE.npy or FILE.npz, or random[:SEED], which fits "
+    help="With --gradient: the targets of an output: a file FILE.npy or FILE.npz, or random[:SEED], drawn to suit "
     "the loss. Repeatable. Default: random.",
 )
 @training_options("With --gradient: the")
@@ -140,20 +140,20 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 @code_option
 @click.option(
     "--weights", type=click.Path(), metavar="FILE",
-    help="A file that the weights are read from: .safetensors for PyTorch code, .weights.h5 or .h5 for Keras.",
+    help="A file to read the weights from: .safetensors for PyTorch code, .weights.h5 or .h5 for Keras.",
 )  # fmt: skip
-@seed_option("The seed for weights that the source does not have.")
+@seed_option("The seed for weights that the source does not store.")
 @click.option(
     "--max-memory",
     metavar="SIZE",
     callback=bytes_in("gb", "gigabytes (0.5), or a number with its unit: 500MB, 2GiB", least=1),
-    help="Refuse a layer with an array larger than SIZE: gigabytes (0.5), or with a unit (500MB, 2GiB). "
+    help="Refuse layers with an array larger than SIZE: gigabytes (0.5), or with a unit (500MB, 2GiB). "
     "Default: the memory of the machine.",
 )
 @click.option(
     "--partial",
     is_flag=True,
-    help="Where a layer cannot be computed (no formula, custom code), run every layer that does not depend on it.",
+    help="If a layer cannot be computed (no formula, custom code), run every layer that does not depend on it.",
 )
 def command(
     source: str,
@@ -180,14 +180,14 @@ def command(
 ) -> None:
     """Run the formulas of SOURCE in NumPy on its own weights, those of --weights, or random ones if it has none.
 
-    Without --at, print the shape, the smallest, mean and largest value, and the share of zeros and NaNs of every
+    Without --at, print the shape, the smallest, mean and largest value, and the fraction of zeros and NaNs of every
     layer's output, or of the named LAYERs (patterns: 'conv*', 'encoder/*'). With --at, work out one element of one
     LAYER: its formula, the formula with the indices filled in, every product of its sums, and Keras's result.
 
-    With --gradient, run the model backwards too, by the formulas that explain --gradient prints: the value of the loss,
-    how large each layer's output, the gradient that reaches it and its weights' gradients are (the norm as a bar, the
-    largest, the share of zeros), and whether the gradient vanishes or explodes. With --step, what one update of the
-    optimizer changes. Loss and optimizer are those that the model was compiled with, or --loss and --optimizer.
+    With --gradient, also run the backward pass, by the formulas that explain --gradient prints. It prints the loss; how
+    large each layer's output, the gradient that reaches it and its weights' gradients are (the norm as a bar, the
+    largest value, the fraction of zeros); and whether the gradient vanishes or explodes. --step adds what one update
+    of the optimizer changes. Loss and optimizer are those that the model was compiled with, or --loss and --optimizer.
 
     \b
     Examples:
@@ -203,14 +203,14 @@ def command(
     if at is not None and len(patterns) != 1:
         raise click.UsageError("--at needs one LAYER: layerexplain trace SOURCE LAYER --at 0,3,4,7")
     if at is not None and save is not None:
-        raise click.UsageError("--save writes whole arrays and has no meaning with --at")
+        raise click.UsageError("--save writes whole arrays and cannot be used with --at")
     trained = given_training(gradient, "--gradient")
     named = at is not None and at.of
     alone = {"--target": targets, "--step": step, "--inference": inference, "--at with a tensor's name": named}
     for option in [name for name, given in alone.items() if given and not gradient]:
         raise click.UsageError(f"{option} needs --gradient")
     if at is not None and step:
-        raise click.UsageError("--step updates whole weights and has no meaning with --at")
+        raise click.UsageError("--step updates whole weights and cannot be used with --at")
     if gradient and result:
         raise click.UsageError("--result picks an output; with --gradient name a tensor, as in --at W:2,0,3,5")
 

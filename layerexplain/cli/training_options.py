@@ -66,7 +66,7 @@ def given_training(asked: bool, option: str) -> dict[str, Any]:
 
 def training_options(front: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """--loss and --optimizer, which `WithTraining` reads; `front` begins their help."""
-    help = "{} {}, in place of the one that the model was compiled with."
+    help = "{} {}, instead of the one that the model was compiled with."
     metavar = "NAME [ARG=VALUE]..."
     return together(
         click.option(LOSS, metavar=f"[OUTPUT=]{metavar}", expose_value=False, help=help.format(front, "loss")),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> float:
     if not 0 < value < 1:
-        raise click.BadParameter(f"{value} is not a share; give a number between 0 and 1", ctx, parameter)
+        raise click.BadParameter(f"{value} is not a fraction; give a number between 0 and 1", ctx, parameter)
     return value
 
 
@@ -39,26 +39,27 @@ def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> f
     default=1e-4,
     show_default=True,
     callback=_positive,
-    help="How far a value may be off, as a share of the largest value of the layer's output. "
-    "Below the default, differences from rounding count too.",
+    help="The largest allowed difference, as a fraction of the largest value of the layer's output. "
+    "Below the default, rounding errors are reported too.",
 )
 @seed_option("The seed for inputs and for generated weights.")
 @click.option(
     "--drawn-weights",
     "drawn",
     is_flag=True,
-    help="Generate weights in place of the file's own: none zero, variances positive, so that no error is hidden.",
+    help="Use random weights instead of the file's own (none zero, variances positive), so that no zero hides an "
+    "error.",
 )
 @click.option(
     "--gradient",
     is_flag=True,
-    help="Compare gradients as well: of every call, and a step of training of the whole model.",
+    help="Also compare gradients: those of every call, and a training step of the whole model.",
 )
 @click.option(
     "--run-code",
     is_flag=True,
-    help="Run the code that is named, in a process of its own: SOURCE where it is a program, or the Python files of "
-    "--code. Own layers are then compared with their real classes. Only for code that you trust.",
+    help="Execute the code of SOURCE (if it is a program) and the Python files of --code in a separate process, to "
+    "compare custom layers with their real classes. Only for code that you trust.",
 )
 @training_options("With --gradient: the")
 def command(
@@ -74,20 +75,20 @@ def command(
 ) -> None:
     """Run every formula of SOURCE in NumPy and compare shapes, parameters and values with real Keras.
 
-    Keras loads the file in safe mode; a file with code or with classes that are not Keras's own is refused. A spec or
-    a config, which has no weights, gets random ones. Each layer's formula gets Keras's own input to that layer; then
-    the model is compared end to end. The exit code is 0 only if something was compared and everything agrees. Needs
-    TensorFlow: pip install '.[tensorflow]' in a clone.
+    Keras loads the file in safe mode; a file with code or with classes that are not Keras's own is refused. A spec or a
+    config, which stores no weights, gets random ones. Each layer's formula gets the input that Keras gives the layer;
+    then the model is compared end to end. The exit code is 0 only if something was compared and everything agrees.
+    Needs TensorFlow: pip install '.[tensorflow]' in a clone.
 
-    PyTorch code is compared with the modules of PyTorch that it names, made with the arguments that were read; its
-    weights are drawn. Needs PyTorch: pip install '.[torch]'. A step of training is not compared.
+    PyTorch code is compared with the modules of PyTorch that it names, built with the arguments that were read, on
+    random weights. Needs PyTorch: pip install '.[torch]'. Training steps are not compared.
 
     With --gradient, the derived gradients of every call whose values agree are compared with tf.GradientTape, in
     training too where the layer differs then; and for the whole model the loss, the gradients of all weights and one
     step of the optimizer. Without a loss in the source or in --loss, the mean squared error is taken.
 
-    Nothing but Keras runs, unless --run-code says so: the whole program, or the files of --code, as Python would run
-    them.
+    No code of SOURCE is executed, unless --run-code is given: then Python runs the whole program, or the files of
+    --code.
 
     \b
     Examples:

@@ -16,7 +16,7 @@ from layerexplain.cli.workers import collect_for_many
 from layerexplain.model import InputShapesOf
 
 
-@click.command("view", short_help="Show the page of a model in the browser, and renew it when a file changes.")
+@click.command("view", short_help="Show the page of a model in the browser, and update it when the file changes.")
 @click.argument("source", required=False)
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the address in a browser.")
 @fold_option
@@ -26,13 +26,13 @@ from layerexplain.model import InputShapesOf
 def command(
     source: str | None, browser: bool, fold: bool, gradient: bool, inputs: InputShapesOf, code: tuple[str, ...]
 ) -> None:
-    """Show the page of SOURCE, a file or a folder of this machine, in the browser until Ctrl-C. When the file changes,
-    a spec or code being written, the page is renewed; what is at fault with it stands above the last good model.
+    """Show the page of SOURCE, a local file or folder, in the browser until Ctrl-C. The page updates when the file
+    changes; if the file then has errors, they are shown above the last model that could be read.
 
-    A model that is dropped on the page is shown in its place; an array or an image that is dropped is its input, whose
-    values the page then shows. Without SOURCE it waits for a model to be dropped.
+    Drop another model on the page to show it instead; drop an array or an image to run the model on it. Without SOURCE
+    the page waits for a model to be dropped.
 
-    The server answers on this machine alone, under an address that nobody else can guess.
+    The server answers only this machine, at an address that cannot be guessed.
 
     \b
     Examples:
@@ -44,7 +44,7 @@ def command(
     from layerexplain.viewer.server import Viewer
 
     if source == "-":
-        raise click.UsageError("view follows a file; to look at what comes from a pipe, use layerexplain page -")
+        raise click.UsageError("view needs a file to watch; for standard input use layerexplain page -")
 
     collect_for_many()  # a model after the other, as long as the server runs
 
@@ -58,7 +58,7 @@ def command(
         for line in viewer.shown.state.faults:
             click.echo(f"layerexplain: {clean(line)}", err=True)
         click.echo(viewer.address)
-        click.echo("layerexplain: showing it until Ctrl-C", err=True)
+        click.echo("layerexplain: serving the page until Ctrl-C", err=True)
         if browser and _has_screen():
             import webbrowser
 

@@ -93,7 +93,7 @@ def _message_while_waiting(source: str) -> Iterator[None]:
         return
     from threading import Timer
 
-    words = f"layerexplain: reading the pipe {clean(source)}, which waits for what is written to it"
+    words = f"layerexplain: waiting for data from the pipe {clean(source)}"
     timer = Timer(1, partial(click.echo, words, err=True))
     timer.daemon = True
     timer.start()

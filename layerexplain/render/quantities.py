@@ -92,6 +92,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def not_models(count: int) -> str:
+    """`1 file that is not a model`, `2 files that are not models`."""
+    return f"{plural(count, 'file')} that {'is not a model' if count == 1 else 'are not models'}"
+
+
 def names_text(names: list[str], limit: int | None) -> str:
     """Return `a, b, c (and 14 more)`; all of them where `limit` is None."""
     if limit is None or len(names) <= limit + 1:

@@ -195,11 +195,11 @@ def test_what_holds_no_model_is_passed_over_where_it_was_not_named(tmp_path: Pat
     (folder / "group1-shard1of1.bin").write_bytes(bytes.fromhex("1aa1103f2c999c3e6bcd0d3cd4e22ebf") * 90)
     (folder / "torn.json").write_bytes(bytes.fromhex("1aa1103f2c999c3e6bcd0d3cd4e22ebf") * 90)
     result = run(folder, "-r", "--to", tmp_path / "t.jsonl")
-    assert result.exit_code == 1 and "4 files without a model passed over" in result.output
+    assert result.exit_code == 1 and "skipped 4 files that are not models" in result.output
     errors = {Path(row["source"]).name for row in rows(tmp_path / "t.jsonl") if row["error"]}
     assert errors == {"broken.keras", "torn.json"}
     again = run(folder, "-r", "--to", tmp_path / "t.jsonl", "--resume")
-    assert "4 files without a model passed over; 0 sources read now" in again.output
+    assert "skipped 4 files that are not models; 0 sources read now" in again.output
     result = run(folder / "notes.txt", folder / "more*" / "*", "--to", tmp_path / "other.jsonl")
     assert result.exit_code == 1 and "1 error" in result.output
 

@@ -129,4 +129,4 @@ def test_the_lines_of_a_tour_come_first_of_a_layer(file: str) -> None:
 
 def test_sections_that_there_are_not_are_refused(file: str) -> None:
     assert "no section 'weigts'; did you mean 'weights'?" in run("explain", file, "--only", "weigts").stderr
-    assert "leave one of them out" in run("layer", "Dense", "--full", "--only", "shape").stderr
+    assert "give one of the two" in run("layer", "Dense", "--full", "--only", "shape").stderr

@@ -56,7 +56,7 @@ def test_variables_of_nonsense(environment: dict[str, str], tmp_path: Path) -> N
     ("environment", "said"),
     [({"_LAYEREXPLAIN_COMPLETE": asked, **words}, f"_LAYEREXPLAIN_COMPLETE is '{asked}'{said}; unset it")
      for said, asked, words in [
-         *(("; a shell sets it to bash_complete, zsh_complete, fish_complete", asked, {})
+         *(("; it needs to be bash_complete, zsh_complete, fish_complete, which a shell sets", asked, {})
            for asked in ("nonsense", "_", "bash", "bash_", "csh_complete", "complete", "zsh_nonsense")),
          *((", but COMP_WORDS and COMP_CWORD do not say which word is being typed", f"{shell}_complete", words)
            for shell in ("bash", "zsh", "fish")

@@ -93,7 +93,7 @@ def test_of_several_models_in_a_paste_the_last_is_explained_and_the_others_are_n
     out, err = piped("explain", SEVERAL)
     assert "25 = 4 × 5 + 5" in out and "15 = 4 × 3 + 3" not in out
     assert (
-        err == "layerexplain: note: 2 models: a, b; explained is the last; name another: layerexplain explain -- -:a\n"
+        err == "layerexplain: note: 2 models: a, b; this explains the last; for another: layerexplain explain -- -:a\n"
     )
 
 

@@ -81,4 +81,4 @@ def test_what_is_refused(arguments: list[str], words: str) -> None:
 def test_a_layer_is_found_as_people_type_it(words: list[str], title: str) -> None:
     result = CliRunner().invoke(program, words)
     assert (result.exit_code, result.stdout.splitlines()[0]) == (0, title)
-    assert ("no --input is given; explained for --input 784" in result.stderr) == ("--input" not in words)
+    assert ("--input is not given; this uses --input 784" in result.stderr) == ("--input" not in words)

@@ -380,7 +380,11 @@ def test_the_ending_says_the_form(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["-o", "model.gif"], 1, "model.gif: draws svg, png, pdf, dot, mmd, by the ending of the file or --to"),
+        (
+            ["-o", "model.gif"],
+            1,
+            "model.gif: its extension needs to be svg, png, pdf, dot, mmd; or give the format with --to",
+        ),
         (["--show", "type,colour"], 2, "no part of a box 'colour'; a box shows type, shapes, params, formulas"),
         (["--depth", "-1"], 2, "-1 is not in the range x>=0"),
         (["-o", "/no/such/folder/x.svg"], 1, "/no/such/folder/x.svg: cannot be written: No such file or directory"),

@@ -197,7 +197,7 @@ def test_a_model_with_errors_is_shown_without_values(tmp_path: Path) -> None:
         assert made.exit_code == 1
         assert made.stdout == without.stdout
         note, _, errors = made.stderr.partition("\n")
-        assert note == "layerexplain: note: the page has no values, as a model with errors cannot be run"
+        assert note == "layerexplain: note: the page has no values, because a model with errors cannot be run"
         assert errors == without.stderr
 
 

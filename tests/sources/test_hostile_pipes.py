@@ -67,9 +67,7 @@ def test_a_pipe_is_waited_for_with_a_word(tmp_path: Path) -> None:
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=environment
     ) as process:
         assert process.stderr is not None and process.stdout is not None
-        assert process.stderr.readline() == (
-            b"layerexplain: reading the pipe model.keras, which waits for what is written to it\n"
-        )
+        assert process.stderr.readline() == b"layerexplain: waiting for data from the pipe model.keras\n"
         with open(tmp_path / "model.keras", "wb") as pipe, open(SAMPLE, "rb") as file:
             shutil.copyfileobj(file, pipe)
         assert b"digits" in process.stdout.read()
@@ -89,7 +87,7 @@ def test_what_is_said_of_a_pipe_that_is_waited_for(
     monkeypatch.setattr("threading.Timer", Passed)
     monkeypatch.chdir(tmp_path)
     assert outcome(str.upper, "pipe").value == "PIPE"
-    assert capsys.readouterr() == ("", "layerexplain: reading the pipe pipe, which waits for what is written to it\n")
+    assert capsys.readouterr() == ("", "layerexplain: waiting for data from the pipe pipe\n")
 
 
 @pytest.mark.parametrize("command", ["summary", "check"])

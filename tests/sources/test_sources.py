@@ -74,7 +74,7 @@ def test_a_directory_is_walked(zoo: Zoo) -> None:
     assert code == 1 and names(said) == found
     assert told == (
         f"layerexplain: error: {zoo.base}/models.zip: is a zip archive with models in it; give one as "
-        "FILE::inside/m.keras\nlayerexplain: note: passed over 2 files that hold no model\n"
+        "FILE::inside/m.keras\nlayerexplain: note: skipped 2 files that are not models\n"
     )
 
 
@@ -98,7 +98,7 @@ def test_what_is_meant_to_be_a_model_is_told_of(zoo: Zoo) -> None:
     assert code == 1 and len(names(said)) == 4  # of the wrong spec what can be told
     faults = [line.split(": ")[2] for line in told.splitlines()[:-1]]
     assert faults == [f"{zoo.base}/{name}" for name in ("cut.h5", "cut.keras", "wrong.yaml:3")]
-    assert told.splitlines()[-1] == "layerexplain: note: passed over 4 files that hold no model"
+    assert told.splitlines()[-1] == "layerexplain: note: skipped 4 files that are not models"
 
 
 def test_a_directory_without_a_model(zoo: Zoo) -> None:
@@ -106,9 +106,7 @@ def test_a_directory_without_a_model(zoo: Zoo) -> None:
     (zoo.folder / "empty" / "notes.md").write_text("# Notes\n")
     code, said, told = run(*ASK, "-r", f"{zoo.base}/empty/")
     assert (code, said) == (1, "")
-    assert told == (
-        "layerexplain: note: passed over 1 file that holds no model\nlayerexplain: error: no model was found\n"
-    )
+    assert told == ("layerexplain: note: skipped 1 file that is not a model\nlayerexplain: error: no model was found\n")
 
 
 def test_a_directory_that_is_a_model_is_one_source(zoo: Zoo) -> None:
@@ -129,7 +127,7 @@ def test_places_in_archives(zoo: Zoo) -> None:
     inside = [f"{base}::inside/m.h5", f"{base}::inside/m.keras"]
     assert names(run(*ASK, f"{base}::inside/m.*")[1]) == inside
     code, said, told = run(*ASK, "-r", f"{base}::")
-    assert code == 0 and names(said) == inside and told.endswith("passed over 1 file that holds no model\n")
+    assert code == 0 and names(said) == inside and told.endswith("skipped 1 file that is not a model\n")
     assert api.read(f"zip://inside/m.keras::{base}").source == inside[1]
     with pytest.raises(LayerExplainError, match="no such file in the archive"):
         api.read(f"{base}::inside/nothing.keras")
