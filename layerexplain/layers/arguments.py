@@ -18,6 +18,18 @@ class RefusedValue(Exception):
     """A value that a check does not accept."""
 
 
+class NotSaid(str):
+    """In place of an argument that a program gives, and whose value its code does not say."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+NOT_SAID = NotSaid("?")
+
+
 class Check(NamedTuple):
     """A kind of argument: `words` say what is accepted, `example` is one, `normal` gives the one normal form.
 
@@ -82,6 +94,8 @@ class Argument:
         """The value in its normal form; raises `ArgumentError` with what would be right."""
         if value is None and self.optional:
             return None
+        if type(value) is NotSaid:
+            raise ArgumentError(f"{type_} needs a known {name}, got {name}={value}: the code does not say its value")
         known = self.known.get(type(value))
         if type(value) is tuple and len(value) <= 3 and _INT.issuperset(map(type, value)):
             known = self._known_sizes

@@ -217,6 +217,10 @@ PixelShuffle PixelUnshuffle ReflectionPad1d ReflectionPad2d ReflectionPad3d Repl
 ReplicationPad3d Upsample UpsamplingBilinear2d UpsamplingNearest2d ZeroPad1d ZeroPad2d ZeroPad3d;
 torch.rnn: GRU GRUCell LSTM LSTMCell RNN RNNCell
 """,
+    "torch.nn.functional": """
+torch.losses: binary_cross_entropy binary_cross_entropy_with_logits cross_entropy hinge_embedding_loss huber_loss
+kl_div l1_loss mse_loss multilabel_soft_margin_loss nll_loss poisson_nll_loss smooth_l1_loss soft_margin_loss
+""",
     "torch.optim": """
 torch.optimizers: Adagrad Adam AdamW RMSprop SGD
 """,

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 TORCH = "torch.nn."
 """What the types of PyTorch's modules begin with; plain names are Keras's."""
 
+TORCH_FUNCTIONS = f"{TORCH}functional."
+"""What the names of those functions begin with that are losses; other functions are rows `torch.relu`."""
+
 IN_FILES_ONLY = frozenset({"dtype", "quantization_config", "time_major"})
 """Arguments that occur in files and are not offered to users."""
 
@@ -312,7 +315,7 @@ def positional_arguments(declaration: Declaration) -> tuple[str, ...]:
     """The arguments that may be given without a name, in the framework's order; of Keras at most four, as nobody gives
     more."""
     names = [name for name in declaration.arguments if name not in IN_FILES_ONLY]
-    if declaration.type.startswith(TORCH):
+    if declaration.type.startswith("torch."):
         return tuple(names)
     return tuple(names[: IN_ORDER.get(declaration.type, 4)])
 

@@ -87,7 +87,8 @@ class OutputLoss(NamedTuple):
 
     def is_mean(self, definition: Definition) -> bool:
         """Return whether it is the mean of the losses of single examples."""
-        return definition.arguments["reduction"] in _MEANS and any(node.label == "losses" for node in definition.order)
+        labels = {node.label for node in definition.order}
+        return definition.arguments["reduction"] in _MEANS and "losses" in labels and "w_y" not in labels
 
 
 def output_losses(

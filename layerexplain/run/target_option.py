@@ -114,8 +114,8 @@ class _Target(ModelInput):
                 f"the targets of '{self.name}' need to be for {batch} example{'s' * (batch != 1)}, as the inputs are, "
                 f"got {shape_text(array.shape)}"
             )
-        classes = self.loss.shape[-1]
-        ignored = self.loss.arguments.get("ignore_class")
+        classes = self.loss.loss.classes(self.loss.shape)
+        ignored = self.loss.arguments.get("ignore_class", self.loss.arguments.get("ignore_index"))
         if self.kind == "classes" and isinstance(classes, int) and self.loss.loss.of == "classes":
             odd = array[(array < 0) | (array >= classes)]
             odd = odd if ignored is None else odd[odd != ignored]
@@ -129,7 +129,7 @@ class _Target(ModelInput):
         import numpy as np
 
         shape = tuple([batch if size is None else size for size in self.shape or ()])
-        classes = self.loss.shape[-1]
+        classes = self.loss.loss.classes(self.loss.shape)
         counted = self.loss.loss.of == "classes" or self.kind == "letters"
         most = classes if isinstance(classes, int) and counted else 2
         return drawn_targets(self.kind, shape, most, np.random.default_rng(seed))

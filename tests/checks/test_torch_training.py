@@ -24,7 +24,8 @@ class Net(nn.Module):
         return {out}
 
 net = Net()
-criterion = nn.{loss}()
+weights = torch.tensor([0.2, 0.7, 1.9])
+criterion = nn.{loss}({loss_args})
 optimizer = torch.optim.{optimizer}
 """
 LOOP = """
@@ -44,27 +45,38 @@ loss.backward()
 
 
 def code(
-    loss: str, out: str = "self.fc2(x)", units: int = 3, target: str = "", optimizer: str = "Adam(net.parameters())"
+    loss: str,
+    out: str = "self.fc2(x)",
+    units: int = 3,
+    target: str = "",
+    optimizer: str = "Adam(net.parameters())",
+    loss_args: str = "",
 ) -> str:
-    text = NET.format(loss=loss, out=out, units=units, optimizer=optimizer)
+    text = NET.format(loss=loss, out=out, units=units, optimizer=optimizer, loss_args=loss_args)
     return text + (ON_DATA.format(target=target) if target else LOOP)
 
 
 ROWS: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
     "softmax before CrossEntropyLoss": (
         code("CrossEntropyLoss", "F.softmax(self.fc2(x), dim=1)"),
-        {"logits-of-probabilities": ("line 14", "ends with softmax", "CrossEntropyLoss (line 17)", "Return the scores")},
+        {"logits-of-probabilities": ("line 14", "ends with softmax", "CrossEntropyLoss (line 18)", "Return the scores")},
     ),
     "sigmoid before BCEWithLogitsLoss": (
         code("BCEWithLogitsLoss", "torch.sigmoid(self.fc2(x))", 1),
         {"logits-of-probabilities": ("ends with sigmoid", "applies a sigmoid of its own")},
     ),
     "scores into CrossEntropyLoss": (code("CrossEntropyLoss"), {}),
+    "weights of classes": (code("CrossEntropyLoss", target="torch.randint(0, 3, (23,))", loss_args="weights"), {}),
+    "weights that are not known": (code("CrossEntropyLoss", target="torch.randint(0, 3, (23,))", loss_args="a()"), {}),
+    "too few weights of classes": (
+        code("CrossEntropyLoss", units=2, target="torch.randint(0, 2, (23,))", loss_args="weights"),
+        {"layer-at-fault": ("weight to be a number for each of the 2 classes, got (3,)",)},
+    ),
     "BCELoss without sigmoid": (
         code("BCELoss", units=1), {"no-probabilities": ("line 10", "the output is linear", "BCEWithLogitsLoss")},
     ),
     "NLLLoss without log_softmax": (
-        code("NLLLoss"), {"no-logarithms": ("the output is linear", "NLLLoss (line 17)", "log_softmax(x, dim=1)")},
+        code("NLLLoss"), {"no-logarithms": ("the output is linear", "NLLLoss (line 18)", "log_softmax(x, dim=1)")},
     ),
     "NLLLoss behind log_softmax": (code("NLLLoss", "F.log_softmax(self.fc2(x), dim=1)"), {}),
     "one unit": (code("CrossEntropyLoss", units=1), {"one-class": ("(None, 1): one class", "BCEWithLogitsLoss")}),
@@ -83,7 +95,7 @@ ROWS: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
     "targets that fit": (code("MSELoss", units=1, target="torch.randn(23, 1)"), {}),
     "targets that BCEWithLogitsLoss refuses": (
         code("BCEWithLogitsLoss", units=1, target="torch.ones(23)"),
-        {"layer-at-fault": ("line 21", "got (23,) for (23, 1)", "target.unsqueeze(1)")},
+        {"layer-at-fault": ("line 22", "got (23,) for (23, 1)", "target.unsqueeze(1)")},
     ),
     "class numbers that are floats": (
         code("CrossEntropyLoss", target="torch.zeros(23)"), {"layer-at-fault": ("write target.long()",)},
@@ -124,7 +136,10 @@ IN_A_LIST = NET.replace("self.fc1 = nn.Linear(7, 5)", "self.rest = [nn.Linear(7,
 
 
 def test_modules_in_a_plain_list_are_found_and_those_in_a_module_list_are_none() -> None:
-    text = IN_A_LIST.format(loss="MSELoss", out="self.fc2(x)", units=3, optimizer="SGD(net.parameters())") + LOOP
+    text = (
+        IN_A_LIST.format(loss="MSELoss", out="self.fc2(x)", units=3, optimizer="SGD(net.parameters())", loss_args="")
+        + LOOP
+    )
     report = layerexplain.explain(text.encode(), inputs={"x": (7,)})
     assert report.grade == "open"  # model.parameters() counts others than are here
     found = layerexplain.check(text.encode(), inputs={"x": (7,)})
@@ -145,6 +160,34 @@ def test_the_loss_and_the_optimizer_of_a_program_are_read() -> None:
     step = CliRunner().invoke(program, ["explain", "-", "--training", "--input", "7"], input=text).output
     assert "m = 0.9 * m + g" in step and "W = W - 0.03 * m" in step
     assert "losses = sparse_softmax_cross_entropy(y_true, y_pred)" in step
+
+
+UNSAID = """
+CrossEntropyLoss weight=torch.tensor(counts()): weight
+CrossEntropyLoss label_smoothing=config.smoothing: label_smoothing
+CrossEntropyLoss reduction=config.reduction: reduction
+MSELoss reduction=config.reduction: reduction
+"""
+
+
+@pytest.mark.parametrize("row", UNSAID.strip().splitlines())
+def test_what_the_code_does_not_say_is_not_made_up(row: str) -> None:
+    (loss, given), name = row.partition(": ")[0].split(), row.partition(": ")[2]
+    text = code(loss, loss_args=given, optimizer="Adam(net.parameters(), lr=config.rate)")
+    report = layerexplain.explain(text.encode(), inputs={"x": (7,)}).training
+    assert report is not None
+    assert (report.losses[0].config, report.optimizer_config) == ({name: "?"}, {"lr": "?"})
+    step = (
+        CliRunner().invoke(program, ["explain", "-", "--training", "--input", "7", "--width", "500"], input=text).output
+    )
+    assert f"{loss} needs a known {name}, got {name}=?" in step and "losses =" not in step
+    assert "Adam needs a known lr, got lr=?" in step and "W = W" not in step
+
+
+def test_an_optimizer_without_a_formula_is_named() -> None:
+    text = code("MSELoss", optimizer="NAdam(net.parameters())")
+    step = CliRunner().invoke(program, ["explain", "-", "--training", "--input", "7"], input=text).output
+    assert "torch.optim.NAdam has no formula here" in step
 
 
 def test_several_models_have_their_own_optimizers() -> None:

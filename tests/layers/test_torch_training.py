@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import re
 import zlib
 from typing import Any
 
@@ -12,9 +14,10 @@ from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.derive.gradient.backward import gradient_of_number
 from layerexplain.errors import LayerExplainError
 from layerexplain.layers.declaration import Spec
+from layerexplain.layers.index import types
 from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.layers.keras.optimizer_declaration import part
-from layerexplain.layers.registry import find
+from layerexplain.layers.registry import find, positional_arguments
 from layerexplain.model import TrainingSetting
 from layerexplain.report.training_part import update_definition
 
@@ -28,6 +31,19 @@ CrossEntropyLoss(reduction='sum'): 5x3 i3:5
 CrossEntropyLoss(reduction='none'): 5x3x2x7 i3:5x2x7
 CrossEntropyLoss(ignore_index=1): 5x3 i3:5 | 5x3x7 i3:5x7
 CrossEntropyLoss(label_smoothing=0.1): 5x3 i3:5 | 5x3x7 i3:5x7 | 5x3 p:5x3
+CrossEntropyLoss(weight=[0.2, 0.7, 1.9]): 5x3 i3:5 | 5x3x7 i3:5x7 | 3 i3: | 5x3 p:5x3 | 5x3x2 p:5x3x2
+CrossEntropyLoss(weight=[0.2, 0.7, 1.9], ignore_index=1): 5x3 i3:5 | 5x3x7 i3:5x7
+CrossEntropyLoss(weight=[0.2, 0.7, 1.9], reduction='sum', label_smoothing=0.1): 5x3 i3:5
+CrossEntropyLoss(weight=[0.2, 0.7, 1.9], reduction='none', ignore_index=0): 5x3x7 i3:5x7
+CrossEntropyLoss(weight=[0.2, 0.7, 1.9], ignore_index=2, label_smoothing=0.1): 5x3 i3:5 | 5x3x7 i3:5x7
+CrossEntropyLoss(ignore_index=1, label_smoothing=0.3): 5x3x7 i3:5x7
+CrossEntropyLoss(): 5x3 5x3
+CrossEntropyLoss(ignore_index=0): 5x3 i1:5
+CrossEntropyLoss(size_average=False): 5x3 i3:5
+CrossEntropyLoss(reduce=False): 5x3 i3:5
+MSELoss(size_average=True, reduce=True): 5x3 5x3
+NLLLoss(weight=[0.2, 0.7, 1.9]): l:5x3 i3:5 | l:5x3x7 i3:5x7
+NLLLoss(weight=[0.2, 0.7, 1.9], ignore_index=2): l:5x3 i3:5
 NLLLoss(): l:5x3 i3:5 | l:5x3x7 i3:5x7
 NLLLoss(ignore_index=2, reduction='sum'): l:5x3 i3:5
 KLDivLoss(): l:5x3 p:5x3
@@ -35,9 +51,15 @@ KLDivLoss(reduction='batchmean'): l:5x3 p:5x3
 KLDivLoss(reduction='batchmean', log_target=True): l:5x3 l:5x3
 BCELoss(): p:5x3 b:5x3 | p:5 b:5
 BCELoss(reduction='none'): p:5x3 b:5x3
+BCELoss(weight=[0.2, 0.7, 1.9]): p:5x3 b:5x3
+BCELoss(weight=[[0.2], [0.7]], reduction='sum'): p:2x3 b:2x3
+BCEWithLogitsLoss(pos_weight=[0.2, 0.7, 1.9]): 5x3 b:5x3 | 5x3 p:5x3
+BCEWithLogitsLoss(pos_weight=[3.1], weight=[0.2, 0.7, 1.9]): 5x3 b:5x3
+BCEWithLogitsLoss(weight=[0.2, 0.7, 1.9], reduction='none'): 5x3 b:5x3
 BCEWithLogitsLoss(): 5x3 b:5x3 | 5x1 b:5x1
 BCEWithLogitsLoss(reduction='sum'): 5x3 b:5x3
 MultiLabelSoftMarginLoss(): 5x3 b:5x3
+MultiLabelSoftMarginLoss(weight=[0.2, 0.7, 1.9]): 5x3 b:5x3
 SoftMarginLoss(): 5x3 s:5x3
 HingeEmbeddingLoss(margin=0.7): 5x3 s:5x3
 MSELoss(): 5x3 5x3 | 5x1 5
@@ -50,11 +72,16 @@ SmoothL1Loss(): 5x3 5x3
 SmoothL1Loss(beta=0.3): 5x3 5x3
 PoissonNLLLoss(): 5x3 i4:5x3
 PoissonNLLLoss(log_input=False): p:5x3 i4:5x3
+PoissonNLLLoss(full=True): 5x3 i4:5x3
 """
 
 REFUSED = """
 CrossEntropyLoss(): 5x3 i3:7 | 5x3 i3:5x1 | 5x3x7 i3:5x3x2
+CrossEntropyLoss(weight=[0.2, 0.7]): 5x3 i3:5
+CrossEntropyLoss(weight=[0.2]): 5x3 i3:5
+CrossEntropyLoss(ignore_index=2): 5x3 p:5x3
 NLLLoss(): l:5x3 i3:7
+BCEWithLogitsLoss(pos_weight=[0.2, 0.7]): 5x3 b:5x3
 BCELoss(): p:5x1 b:5 | p:5x3 b:5
 BCEWithLogitsLoss(): 5x1 b:5
 """
@@ -84,6 +111,13 @@ def _drawn(text: str, random: Any) -> Any:
     return drawn.astype("float32")
 
 
+def _in_torch(text: str) -> Any:
+    """The loss of PyTorch; lists of numbers are tensors there."""
+    for numbers in re.findall(r"(?<=weight=)\[+[0-9., \[\]]+\]", text):
+        text = text.replace(numbers, f"torch.tensor({numbers})")
+    return eval(f"torch.nn.{text}", {"torch": torch})
+
+
 def _loss(text: str) -> tuple[Loss, dict[str, Any]]:
     call = ast.parse(text, mode="eval").body
     assert isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
@@ -97,7 +131,7 @@ def test_losses_and_their_gradients_are_those_of_pytorch(text: str, inputs: str)
     random = np.random.default_rng(zlib.crc32(f"{text} {inputs}".encode()))
     output, target = (_drawn(one, random) for one in inputs.split())
     given = torch.from_numpy(np.asarray(output)).requires_grad_()
-    wanted = eval(f"torch.nn.{text}", {"torch": torch})(given, torch.from_numpy(np.asarray(target)))
+    wanted = _in_torch(text)(given, torch.from_numpy(np.asarray(target)))
     loss, arguments = _loss(text)
     specs = [Spec(target.shape, "int64" if target.dtype.kind == "i" else "float"), Spec(output.shape, "float"), None]
     definition = loss.trace(specs, arguments)
@@ -114,7 +148,7 @@ def test_losses_and_their_gradients_are_those_of_pytorch(text: str, inputs: str)
 def test_what_pytorch_refuses_is_refused(text: str, inputs: str) -> None:
     output, target = (_drawn(one, np.random.default_rng(0)) for one in inputs.split())
     with pytest.raises((RuntimeError, ValueError)):
-        eval(f"torch.nn.{text}", {"torch": torch})(torch.from_numpy(output), torch.from_numpy(target))
+        _in_torch(text)(torch.from_numpy(output), torch.from_numpy(target))
     loss, arguments = _loss(text)
     with pytest.raises(LayerExplainError):
         loss.trace([Spec(target.shape, "float"), Spec(output.shape, "float"), None], arguments)
@@ -128,6 +162,7 @@ OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
     ("Adam", {}),
     ("Adam", {"lr": 0.02, "betas": [0.8, 0.9], "eps": 1e-3, "weight_decay": 0.1}),
     ("Adam", {"lr": 0.02, "amsgrad": True}),
+    ("Adam", {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}),
     ("AdamW", {"lr": 0.02}),
     ("AdamW", {"lr": 0.02, "weight_decay": 0.2, "amsgrad": True}),
     ("RMSprop", {}),
@@ -174,3 +209,25 @@ def test_slots_have_the_names_of_pytorch() -> None:
         assert declaration is not None
         bound = {**declaration.default_values, **declaration.bind(arguments)}
         assert {leaf.attrs["name"] for leaf in update_definition(declaration, bound, (2, 3)).weights} == kept, name
+
+
+def test_arguments_stand_in_the_order_of_pytorch() -> None:
+    for name in types("torch.optim"):
+        declaration = find(name)
+        assert declaration is not None
+        taken = list(inspect.signature(getattr(torch.optim, name.rpartition(".")[2])).parameters)[1:]
+        own = positional_arguments(declaration)
+        assert [one for one in taken if one in own][:4] == list(own)[:4], name
+        assert set(taken) - set(own) <= declaration.ignores, name
+
+
+def test_functions_are_the_losses_of_their_classes() -> None:
+    random = np.random.default_rng(5)
+    for name in types("torch.nn.functional"):
+        loss = find(name)
+        assert isinstance(loss, Loss)
+        target = _drawn({"classes": "i3:5", "bits": "b:5x3"}.get(loss.targets.kind, "p:5x3"), random)
+        output = _drawn("p:5x3", random)
+        given = torch.from_numpy(output), torch.from_numpy(target)
+        ours = getattr(torch.nn, loss.type.rpartition(".")[2])()(*given)
+        assert torch.equal(eval(name, {"torch": torch})(*given), ours), name

@@ -95,9 +95,14 @@ def part(kind: str, value: Any) -> InnerDeclaration:
     known = part_of(kind, name) if isinstance(name, str) else None
     declaration = None if known is None else find(known)
     if declaration is None:
-        raise RefusedValue(f"{str(name or value)[:60]} is not one of keras.{HOMES.get(kind, kind)}")
+        text = str(name or value)[:60]
+        of_torch = text.startswith("torch.")
+        raise RefusedValue(
+            f"{text} {'has no formula here' if of_torch else f'is not one of keras.{HOMES.get(kind, kind)}'}"
+        )
     try:
-        return InnerDeclaration(declaration, declaration.bind(config if isinstance(config, Mapping) else {}))
+        given = config if isinstance(config, Mapping) else {}
+        return InnerDeclaration(declaration, declaration.bind(given, strict=declaration.type.startswith("torch.")))
     except ArgumentError as error:
         raise RefusedValue(error.fact) from None
 

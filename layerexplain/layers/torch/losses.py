@@ -1,20 +1,22 @@
 """The losses of torch.nn: the formula of each, what it takes of the model, and which targets fit.
 
 Each takes the targets and the output of a model. They are `Loss` as Keras's are; PyTorch neither adds nor leaves out an
-axis, has the classes in axis 1, and takes logits or logarithms where Keras has an argument for it. Reference: torch.nn.
+axis, has the classes in axis 1, and takes logits or logarithms where Keras has an argument for it. A function that
+declares a loss has the name of that loss in torch.nn.functional. Reference: torch.nn.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from math import pi
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
 from layerexplain.lang.axes import Shape
-from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import Anything, Bool, Int, NonNegative, Number, Share, argument_of, choice
+from layerexplain.lang.expr import Expr, constant, named
+from layerexplain.layers.arguments import Bool, Int, NonNegative, Number, Numbers, Share, argument_of, choice
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.keras.losses import Loss, Targets, numbers, reduced, signs
-from layerexplain.layers.registry import TORCH, register
+from layerexplain.layers.registry import TORCH, TORCH_FUNCTIONS, register
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import functions, reduce
 from layerexplain.ops import movement as m
@@ -39,12 +41,21 @@ class TorchLoss(Loss):
             targets,
             of,
             exact=False,
-            whole=partial(_of_batch, type_, function),
+            whole=partial(_of_batch, function),
             reduction=argument_of(choice(*reductions), "mean"),
             before=before,
         )
         self.ignores = frozenset({"size_average", "reduce"})
         self.takes = takes
+
+    def bind(self, config: Mapping[str, Any], *, strict: bool = False) -> dict[str, Any]:
+        """Return the arguments, all of which need to be known; `size_average` and `reduce` of older programs say the
+        reduction."""
+        bound = super().bind(config, strict=True)
+        older = [config.get(key) for key in ("size_average", "reduce")]
+        if older != [None, None]:
+            bound["reduction"] = "none" if older[1] is False else "sum" if older[0] is False else "mean"
+        return bound
 
     @property
     def name(self) -> str:
@@ -88,14 +99,14 @@ def loss(
     `before` one of its arguments, else behind all."""
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
-        register([TORCH + type_], lambda: TorchLoss(type_, function, targets, of, takes, before))
+        names = [TORCH + type_, f"{TORCH_FUNCTIONS}{function.__name__}"]
+        register(names, lambda: TorchLoss(type_, function, targets, of, takes, before))
         return function
 
     return declare
 
 
 def _of_batch(
-    type_: str,
     function: Callable[..., Any],
     y_true: Expr,
     y_pred: Expr,
@@ -103,18 +114,28 @@ def _of_batch(
     *,
     reduction: str,
     masks: Any = (),
-    weight: Any = None,
     **arguments: Any,
 ) -> dict[str, Expr]:
-    """The formula of a loss, from that of its values."""
-    if weight is not None or arguments.pop("pos_weight", None) is not None:
-        raise ArgumentError(f"{type_} has a formula here without weights of classes or elements; leave them out")
+    """The formula of a loss, from that of its values, and of what each counts in the mean if not all count once."""
     returned = function(y_true, y_pred, **arguments)
-    values, counts = returned if isinstance(returned, tuple) else (returned, None)
+    values, shares = returned if isinstance(returned, tuple) else (returned, None)
     if reduction == _BATCH_MEAN:
         each = reduce.sum_(values, axis=tuple(range(1, values.ndim))) if values.ndim > 1 else values
         return {"L": reduced(each, None, None, "mean")}
-    return {"L": reduced(values, sample_weight, counts, reduction)}
+    if shares is None or reduction != "mean":
+        return {"L": reduced(values, sample_weight, None, reduction)}
+    total = reduced(values, sample_weight, None, "sum")
+    return {"L": total / (reduce.sum_(shares, axis=None) if shares.ndim else shares)}
+
+
+def _factors(type_: str, name: str, given: Any, shape: Shape, of: str, *, spread: bool = True) -> Expr:
+    """Numbers that the program gives, as a constant of a shape, or that spreads over it. Raises ShapeError else."""
+    factors = constant(given)
+    pairs = zip(factors.shape[::-1], shape[::-1], strict=False)
+    fits = factors.ndim == len(shape) or (spread and factors.ndim < len(shape))
+    if not fits or not all((spread and own == 1) or agree(own, size) for own, size in pairs):
+        raise ShapeError(f"{type_} needs {name} to be {of}, got {shape_text(factors.shape)}")
+    return named("w" if name == "weight" else "p", factors)
 
 
 def same_shape(type_: str, y_true: Expr, y_pred: Expr) -> None:
@@ -174,28 +195,62 @@ def _counted(y_true: Expr, ignore_index: int) -> tuple[Expr, Expr | None]:
     return e.where(counts, y_true, 0), counts
 
 
+def _class_weights(type_: str, weight: Any, classes: int | None) -> Expr | None:
+    of = f"a number for each of the {'?' if classes is None else classes} classes"
+    return None if weight is None else _factors(type_, "weight", weight, (classes,), of, spread=False)
+
+
+def _shared(values: Expr, ids: Expr, weights: Expr | None, counts: Expr | None, *, weighted: bool = False) -> Any:
+    """The values with the weight of the class of each, unless they are `weighted`, and with 0 for what does not count;
+    and what each counts in the mean, if not all count once."""
+    if weights is None and counts is None:
+        return values
+    from layerexplain.ops.lookup import take  # a summary asks a loss for its targets alone
+
+    of_class = None if weights is None else named("w_y", take(weights, ids))
+    if of_class is not None and not weighted:
+        values = of_class * values
+    if counts is None:
+        return values, of_class
+    shares = e.cast(counts, to="float") if of_class is None else e.where(counts, of_class, 0.0)
+    return e.where(counts, values, 0.0), shares
+
+
 @loss("CrossEntropyLoss", CLASS_NUMBERS, "classes", "logits", "label_smoothing")
 def cross_entropy(
-    y_true: Expr, y_pred: Expr, *, weight: Anything = None, ignore_index: Int = -100, label_smoothing: Share = 0.0
+    y_true: Expr,
+    y_pred: Expr,
+    *,
+    weight: Numbers | None = None,
+    ignore_index: Int = -100,
+    label_smoothing: Share = 0.0,
 ) -> Any:
     """Minus the logarithm of the softmax of the output at the right class; the output is one score for each class.
 
     Targets are class numbers, or a probability for each class. Reference: torch.nn.CrossEntropyLoss.
     """
+    at = min(1, y_pred.ndim - 1)
+    weights = _class_weights("CrossEntropyLoss", weight, y_pred.shape[at] if y_pred.ndim else None)
     if y_true.ndim == y_pred.ndim and not (y_true.ndim == 2 and y_true.shape[1] == 1 != y_pred.shape[1]):
         same_shape("CrossEntropyLoss", y_true, y_pred)
-        axis = min(1, y_pred.ndim - 1)
-        return functions.softmax_cross_entropy(_smoothed(y_true, label_smoothing, axis), y_pred, axis=axis)
+        if ignore_index >= 0:
+            raise ArgumentError(f"CrossEntropyLoss needs class numbers as targets, got ignore_index={ignore_index}")
+        return _of_shares(_smoothed(y_true, label_smoothing, at), y_pred, weights, at)
     scores = _classes_last("CrossEntropyLoss", y_true, y_pred)
     ids, counts = _counted(y_true, ignore_index)
-    if label_smoothing:
-        from layerexplain.ops.lookup import one_hot  # a summary asks a loss for its targets alone
+    if not label_smoothing:
+        return _shared(functions.sparse_softmax_cross_entropy(ids, scores), ids, weights, counts)
+    from layerexplain.ops.lookup import one_hot  # a summary asks a loss for its targets alone
 
-        target = _smoothed(one_hot(ids, n=scores.shape[-1]), label_smoothing, -1)
-        values = functions.softmax_cross_entropy(target, scores)
-    else:
-        values = functions.sparse_softmax_cross_entropy(ids, scores)
-    return values if counts is None else (e.where(counts, values, 0.0), counts)
+    target = _smoothed(one_hot(ids, n=scores.shape[-1]), label_smoothing, -1)
+    return _shared(_of_shares(target, scores, weights, -1), ids, weights, counts, weighted=True)
+
+
+def _of_shares(target: Expr, scores: Expr, weights: Expr | None, axis: int) -> Expr:
+    """The cross-entropy of scores and of a share for each class, which need not sum to 1."""
+    if weights is not None:
+        target = m.laid(weights, (axis % scores.ndim,), scores.ndim) * target
+    return -reduce.sum_(target * functions.log_softmax(scores, axis=axis), axis=axis)
 
 
 def _smoothed(target: Expr, smoothing: float, axis: int) -> Expr:
@@ -205,7 +260,7 @@ def _smoothed(target: Expr, smoothing: float, axis: int) -> Expr:
 
 
 @loss("NLLLoss", CLASS_NUMBERS, "classes", "logarithms")
-def negative_log_likelihood(y_true: Expr, y_pred: Expr, *, weight: Anything = None, ignore_index: Int = -100) -> Any:
+def nll_loss(y_true: Expr, y_pred: Expr, *, weight: Numbers | None = None, ignore_index: Int = -100) -> Any:
     """Minus the output at the right class; the output is the logarithm of a probability for each class.
 
     Behind LogSoftmax it is what CrossEntropyLoss is of scores. Reference: torch.nn.NLLLoss.
@@ -215,7 +270,7 @@ def negative_log_likelihood(y_true: Expr, y_pred: Expr, *, weight: Anything = No
     logs = _classes_last("NLLLoss", y_true, y_pred)
     ids, counts = _counted(y_true, ignore_index)
     values = -take_along(logs, ids[..., None], axis=-1)[..., 0]
-    return values if counts is None else (e.where(counts, values, 0.0), counts)
+    return _shared(values, ids, _class_weights("NLLLoss", weight, logs.shape[-1]), counts)
 
 
 @loss(
@@ -225,7 +280,7 @@ def negative_log_likelihood(y_true: Expr, y_pred: Expr, *, weight: Anything = No
     "logarithms",
     "log_target",
 )
-def kl_divergence(y_true: Expr, y_pred: Expr, *, log_target: Bool = False) -> Expr:
+def kl_div(y_true: Expr, y_pred: Expr, *, log_target: Bool = False) -> Expr:
     """How far the predicted distribution is from the target's; the output is the logarithm of probabilities.
 
     Reference: torch.nn.KLDivLoss; reduction='batchmean' is the divergence for each example.
@@ -241,41 +296,54 @@ def kl_divergence(y_true: Expr, y_pred: Expr, *, log_target: Bool = False) -> Ex
 BITS = Targets(lambda shape: f"0.0 or 1.0, of shape {shape_text(shape)}", "bits")
 
 
+_EACH = "numbers that fit the output's shape"
+
+
 @loss("BCELoss", BITS, "probabilities", "probabilities")
-def binary_cross_entropy(y_true: Expr, y_pred: Expr, *, weight: Anything = None) -> Expr:
+def binary_cross_entropy(y_true: Expr, y_pred: Expr, *, weight: Numbers | None = None) -> Expr:
     """Minus the logarithm of the probability of what is true; the output is a probability for each question.
 
     Logarithms are at least -100. Reference: torch.nn.BCELoss.
     """
     same_shape("BCELoss", y_true, y_pred)
     yes, no = (e.maximum(e.log(p), -100.0) for p in (y_pred, 1 - y_pred))
-    return -(y_true * yes + (1 - y_true) * no)
+    values = -(y_true * yes + (1 - y_true) * no)
+    return values if weight is None else _factors("BCELoss", "weight", weight, y_pred.shape, _EACH) * values
 
 
 @loss("BCEWithLogitsLoss", BITS, "probabilities", "logits", "pos_weight")
 def binary_cross_entropy_with_logits(
-    y_true: Expr, y_pred: Expr, *, weight: Anything = None, pos_weight: Anything = None
+    y_true: Expr, y_pred: Expr, *, weight: Numbers | None = None, pos_weight: Numbers | None = None
 ) -> Expr:
     """Minus the logarithm of the sigmoid of the output where the target is 1, and of its rest where it is 0.
 
     Reference: torch.nn.BCEWithLogitsLoss.
     """
     same_shape("BCEWithLogitsLoss", y_true, y_pred)
-    return functions.sigmoid_cross_entropy(y_true, y_pred)
+    if pos_weight is None:
+        values = functions.sigmoid_cross_entropy(y_true, y_pred)
+    else:
+        positive = _factors("BCEWithLogitsLoss", "pos_weight", pos_weight, y_pred.shape, _EACH)
+        yes, no = functions.softplus(-y_pred), functions.softplus(y_pred)
+        values = positive * y_true * yes + (1 - y_true) * no
+    return values if weight is None else _factors("BCEWithLogitsLoss", "weight", weight, y_pred.shape, _EACH) * values
 
 
 @loss("MultiLabelSoftMarginLoss", BITS, "probabilities", "logits")
-def multi_label_soft_margin(y_true: Expr, y_pred: Expr, *, weight: Anything = None) -> Expr:
+def multilabel_soft_margin_loss(y_true: Expr, y_pred: Expr, *, weight: Numbers | None = None) -> Expr:
     """The mean over the labels of minus the logarithm of the sigmoid, as BCEWithLogitsLoss has it.
 
     Reference: torch.nn.MultiLabelSoftMarginLoss.
     """
     same_shape("MultiLabelSoftMarginLoss", y_true, y_pred)
-    return reduce.mean(functions.sigmoid_cross_entropy(y_true, y_pred), axis=-1)
+    values = functions.sigmoid_cross_entropy(y_true, y_pred)
+    if weight is not None:
+        values = _factors("MultiLabelSoftMarginLoss", "weight", weight, y_pred.shape, _EACH) * values
+    return reduce.mean(values, axis=-1)
 
 
 @loss("SoftMarginLoss", signs, "numbers")
-def soft_margin(y_true: Expr, y_pred: Expr) -> Expr:
+def soft_margin_loss(y_true: Expr, y_pred: Expr) -> Expr:
     """The logistic loss of targets that are -1 or 1.
 
     Reference: torch.nn.SoftMarginLoss.
@@ -285,7 +353,7 @@ def soft_margin(y_true: Expr, y_pred: Expr) -> Expr:
 
 
 @loss("HingeEmbeddingLoss", signs, "numbers")
-def hinge_embedding(y_true: Expr, y_pred: Expr, *, margin: Number = 1.0) -> Expr:
+def hinge_embedding_loss(y_true: Expr, y_pred: Expr, *, margin: Number = 1.0) -> Expr:
     """The output where the target is 1; where it is -1, what is missing to the margin {margin}.
 
     Reference: torch.nn.HingeEmbeddingLoss.
@@ -297,7 +365,7 @@ def hinge_embedding(y_true: Expr, y_pred: Expr, *, margin: Number = 1.0) -> Expr
 
 
 @loss("MSELoss", numbers, "numbers")
-def squared_error(y_true: Expr, y_pred: Expr) -> Expr:
+def mse_loss(y_true: Expr, y_pred: Expr) -> Expr:
     """The squared difference of target and output.
 
     Reference: torch.nn.MSELoss, which spreads shapes that differ, with a warning.
@@ -306,7 +374,7 @@ def squared_error(y_true: Expr, y_pred: Expr) -> Expr:
 
 
 @loss("L1Loss", numbers, "numbers")
-def absolute_error(y_true: Expr, y_pred: Expr) -> Expr:
+def l1_loss(y_true: Expr, y_pred: Expr) -> Expr:
     """The absolute difference of target and output.
 
     Reference: torch.nn.L1Loss.
@@ -315,7 +383,7 @@ def absolute_error(y_true: Expr, y_pred: Expr) -> Expr:
 
 
 @loss("HuberLoss", numbers, "numbers", before="delta")
-def huber(y_true: Expr, y_pred: Expr, *, delta: NonNegative = 1.0) -> Expr:
+def huber_loss(y_true: Expr, y_pred: Expr, *, delta: NonNegative = 1.0) -> Expr:
     """Half the squared difference up to {delta}, and beyond it a line of that slope.
 
     Reference: torch.nn.HuberLoss.
@@ -325,7 +393,7 @@ def huber(y_true: Expr, y_pred: Expr, *, delta: NonNegative = 1.0) -> Expr:
 
 
 @loss("SmoothL1Loss", numbers, "numbers", before="beta")
-def smooth_absolute_error(y_true: Expr, y_pred: Expr, *, beta: NonNegative = 1.0) -> Expr:
+def smooth_l1_loss(y_true: Expr, y_pred: Expr, *, beta: NonNegative = 1.0) -> Expr:
     """The absolute difference less half of {beta}, and below {beta} half its square divided by {beta}.
 
     Reference: torch.nn.SmoothL1Loss.
@@ -335,11 +403,16 @@ def smooth_absolute_error(y_true: Expr, y_pred: Expr, *, beta: NonNegative = 1.0
 
 
 @loss("PoissonNLLLoss", Targets(lambda shape: f"counts, of shape {shape_text(shape)}", "counts"), "numbers")
-def poisson(y_true: Expr, y_pred: Expr, *, log_input: Bool = True, full: Bool = False, eps: Number = 1e-8) -> Expr:
+def poisson_nll_loss(
+    y_true: Expr, y_pred: Expr, *, log_input: Bool = True, full: Bool = False, eps: Number = 1e-8
+) -> Expr:
     """Minus the log-likelihood of counts; the output is the logarithm of their mean, or the mean itself.
 
     Reference: torch.nn.PoissonNLLLoss.
     """
-    if full:
-        raise ArgumentError("PoissonNLLLoss has a formula here with full=False; leave full out")
-    return e.exp(y_pred) - y_true * y_pred if log_input else y_pred - y_true * e.log(y_pred + eps)
+    values = e.exp(y_pred) - y_true * y_pred if log_input else y_pred - y_true * e.log(y_pred + eps)
+    if not full:
+        return values
+    many = e.greater(y_true, 1)
+    some = e.where(many, y_true, 1.0)
+    return values + e.where(many, some * e.log(some) - some + 0.5 * e.log(2 * pi * some), 0.0)

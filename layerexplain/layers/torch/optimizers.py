@@ -45,13 +45,19 @@ _IGNORED = "foreach fused capturable differentiable"
 Pair = Annotated[Any, Check("two numbers from 0 to below 1", "[0.9,0.999]", _pair)]
 
 
-def optimizer(type_: str, lr: float, weight_decay: float = 0.0) -> Callable[[F], F]:
+def optimizer(
+    type_: str, lr: float, weight_decay: float = 0.0, *, before: str, decoupled: bool | None = False, about: str = ""
+) -> Callable[[F], F]:
     """Declare an optimizer by its step: a function of `W, g, lr, step` and its arguments, to new values by symbol.
 
     Args:
         type_: The class name in torch.optim.
         lr: The learning rate by default.
         weight_decay: The weight decay by default.
+        before: The argument in front of which weight_decay stands.
+        decoupled: Whether the decay is taken off the weight itself, in place of being added to the gradient; None where
+            an argument says that.
+        about: What it does, if the docstring says it of another one.
     """
 
     def declare(function: F) -> F:
@@ -59,24 +65,24 @@ def optimizer(type_: str, lr: float, weight_decay: float = 0.0) -> Callable[[F],
         taken = {
             "lr": argument_of(NonNegative, lr),
             **own.arguments,
-            "weight_decay": argument_of(NonNegative, weight_decay),
             "maximize": argument_of(Bool, False),
+            "weight_decay": argument_of(NonNegative, weight_decay),
         }
-        signature = Signature(("W", "g", "step", "global_norm"), taken, 1)
-        formula, about = partial(_step, type_, function), first_paragraph(function)
-        register_optimizer(f"torch.optim.{type_}", formula, signature, about, ignores=_IGNORED)
+        if decoupled is None:
+            taken["decoupled_weight_decay"] = argument_of(Bool, False)
+        signature = Signature(("W", "g", "step", "global_norm"), taken, 1).moved("weight_decay", before=before)
+        formula = partial(_step, function, bool(decoupled))
+        register_optimizer(
+            f"torch.optim.{type_}", formula, signature, about or first_paragraph(function), ignores=_IGNORED
+        )
         return function
 
     return declare
 
 
-_DECOUPLED = frozenset({"AdamW"})
-"""Optimizers that take the decay off the weight itself; the others add it to the gradient."""
-
-
 def _step(
-    type_: str,
     function: Callable[..., Any],
+    decoupled: bool,
     W: Expr,
     g: Expr,
     step: Expr,
@@ -85,20 +91,21 @@ def _step(
     lr: float,
     weight_decay: float,
     maximize: bool,
+    decoupled_weight_decay: bool = False,
     **arguments: Any,
 ) -> Stored:
     """One step of a weight: the gradient or the weight takes the decay, and the weight is updated."""
     if maximize:
         g = -g
     weight = W
-    if weight_decay and type_ in _DECOUPLED:
+    if weight_decay and (decoupled or decoupled_weight_decay):
         weight = named("decayed", W - lr * weight_decay * W)
     elif weight_decay:
         g = named("g_decay", g + weight_decay * W)
     return Stored(dict(function(weight, g, lr, step, **arguments)), ())
 
 
-@optimizer("SGD", lr=0.001)
+@optimizer("SGD", lr=0.001, before="nesterov")
 def sgd(
     W: Expr, g: Expr, lr: float, step: Expr, *, momentum: Share = 0.0, dampening: Number = 0.0, nesterov: Bool = False
 ) -> Step:
@@ -115,19 +122,15 @@ def sgd(
     return {"m": moved, "W": W - lr * (g + momentum * moved if nesterov else moved)}
 
 
-def _adam(W: Expr, g: Expr, lr: float, step: Expr, betas: tuple[float, float], eps: float, amsgrad: bool) -> Step:
-    beta_1, beta_2 = betas
-    mean = average(slot("exp_avg", "m", W), g, beta_1)
-    square = average(slot("exp_avg_sq", "v", W), g**2, beta_2)
-    new = {"m": mean, "v": square}
-    if amsgrad:
-        square = new["v_max"] = e.maximum(slot("max_exp_avg_sq", "v_max", W), square)
-    right = named("m_hat", mean / (1 - e.power(beta_1, step)))
-    spread = named("v_hat", square / (1 - e.power(beta_2, step)))
-    return {**new, "W": W - lr * right / (e.sqrt(spread) + eps)}
-
-
-@optimizer("Adam", lr=0.001)
+@optimizer("Adam", lr=0.001, before="amsgrad", decoupled=None)
+@optimizer(
+    "AdamW",
+    lr=0.001,
+    weight_decay=0.01,
+    before="amsgrad",
+    decoupled=True,
+    about="Adam whose weight decay makes the weight itself smaller in each step, apart from the gradient.",
+)
 def adam(
     W: Expr,
     g: Expr,
@@ -140,31 +143,21 @@ def adam(
 ) -> Step:
     """Moves the weight along the running mean of its gradient, divided by the root of its running mean square.
 
-    m_hat and v_hat make up for averages that begin at 0; weight decay is added to the gradient.
-    Reference: Kingma and Ba, 2014; torch.optim.Adam.
+    m_hat and v_hat make up for averages that begin at 0; weight decay is added to the gradient, by AdamW taken off the
+    weight. Reference: Kingma and Ba, 2014; Loshchilov and Hutter, 2017; torch.optim.Adam, torch.optim.AdamW.
     """
-    return _adam(W, g, lr, step, betas, eps, amsgrad)
+    beta_1, beta_2 = betas
+    mean = average(slot("exp_avg", "m", W), g, beta_1)
+    square = average(slot("exp_avg_sq", "v", W), g**2, beta_2)
+    new = {"m": mean, "v": square}
+    if amsgrad:
+        square = new["v_max"] = e.maximum(slot("max_exp_avg_sq", "v_max", W), square)
+    right = named("m_hat", mean / (1 - e.power(beta_1, step)))
+    spread = named("v_hat", square / (1 - e.power(beta_2, step)))
+    return {**new, "W": W - lr * right / (e.sqrt(spread) + eps)}
 
 
-@optimizer("AdamW", lr=0.001, weight_decay=0.01)
-def adamw(
-    W: Expr,
-    g: Expr,
-    lr: float,
-    step: Expr,
-    *,
-    betas: Pair = (0.9, 0.999),
-    eps: NonNegative = 1e-8,
-    amsgrad: Bool = False,
-) -> Step:
-    """Adam whose weight decay makes the weight itself smaller in each step, apart from the gradient.
-
-    Reference: Loshchilov and Hutter, 2017; torch.optim.AdamW.
-    """
-    return _adam(W, g, lr, step, betas, eps, amsgrad)
-
-
-@optimizer("RMSprop", lr=0.01)
+@optimizer("RMSprop", lr=0.01, before="momentum")
 def rmsprop(
     W: Expr,
     g: Expr,
@@ -191,7 +184,7 @@ def rmsprop(
     return {**new, "W": W - lr * change}
 
 
-@optimizer("Adagrad", lr=0.01)
+@optimizer("Adagrad", lr=0.01, before="initial_accumulator_value")
 def adagrad(
     W: Expr,
     g: Expr,

@@ -20,11 +20,12 @@ from layerexplain.frontends.code.library.torch_modules import (
 )
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
-from layerexplain.frontends.code.library.torch_training import is_loss
+from layerexplain.frontends.code.library.torch_training import is_loss, plain_arguments
 from layerexplain.frontends.code.values.array import Array, array_of
 from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.frontends.code.values.program import Bound, Instance
 from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.layers.arguments import NOT_SAID
 from layerexplain.layers.registry import TORCH, find, positional_arguments
 from layerexplain.ops.sizes import product
 
@@ -103,11 +104,12 @@ def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inter
     if type_ == "Identity":
         config = {}
     config = {key: _named(one) for key, one in config.items()}
-    if not any(isinstance(one, Unknown) for one in config.values()):
+    if is_loss(type_):
+        config = plain_arguments(config)
+        training_of(interpreter).note_loss(interpreter, type_, config)
+    if not any(isinstance(one, Unknown) or one is NOT_SAID for one in config.values()):
         for _, error in declaration.faults(config):
             interpreter.keras.fault(error)
-    if is_loss(type_):
-        training_of(interpreter).note_loss(interpreter, type_, config)
     return BuiltIn(type_, config, place)
 
 

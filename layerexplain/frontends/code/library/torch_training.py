@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Place, Unknown
+from layerexplain.layers.arguments import NOT_SAID
 from layerexplain.layers.declaration import Spec
-from layerexplain.layers.registry import TORCH, find, part_of, positional_arguments
+from layerexplain.layers.registry import TORCH, TORCH_FUNCTIONS, find, part_of, positional_arguments
 from layerexplain.model import DataArray, FitData, Model, Training, TrainingSetting
-
-_FUNCTIONS = {
-    "cross_entropy": "CrossEntropyLoss",
-    "nll_loss": "NLLLoss",
-    "binary_cross_entropy": "BCELoss",
-    "binary_cross_entropy_with_logits": "BCEWithLogitsLoss",
-    "mse_loss": "MSELoss",
-    "l1_loss": "L1Loss",
-    "smooth_l1_loss": "SmoothL1Loss",
-    "huber_loss": "HuberLoss",
-    "kl_div": "KLDivLoss",
-    "poisson_nll_loss": "PoissonNLLLoss",
-    "soft_margin_loss": "SoftMarginLoss",
-    "hinge_embedding_loss": "HingeEmbeddingLoss",
-    "multilabel_soft_margin_loss": "MultiLabelSoftMarginLoss",
-}
-"""Functions of torch.nn.functional that are losses, and the class of each."""
 
 
 class FromModel(Unknown):
@@ -103,18 +87,22 @@ class TorchTraining:
 
     def call_function(self, interpreter: Any, name: str, args: list[Any], kwargs: Mapping[str, Any]) -> Any:
         """Return what a function gives that is a loss; NotImplemented for any other one."""
-        type_ = _FUNCTIONS.get(name)
-        if type_ is None:
+        loss = find(f"{TORCH_FUNCTIONS}{name}")
+        if loss is None:
             return NotImplemented
         config = {key: one for key, one in kwargs.items() if key not in ("input", "target")}
-        return self.call_loss(interpreter, type_, config, args, kwargs)
+        if len(args) > 2 and "weight" in loss.arguments:
+            config["weight"] = args[2]
+        if len(args) > 3 or (len(args) > 2 and "weight" not in loss.arguments):
+            config["reduction"] = NOT_SAID  # such arguments are those of older programs
+        return self.call_loss(interpreter, loss.name, config, args[:2], kwargs)
 
     def make_optimizer(self, interpreter: Any, name: str, args: list[Any], kwargs: Mapping[str, Any]) -> Any:
         """Return an optimizer, once it is noted what it changes."""
         declaration = find(f"torch.optim.{name}")
         parameters = args[0] if args else kwargs.get("params")
         if name[:1].isupper():
-            names = () if declaration is None else positional_arguments(declaration)[:3]
+            names = () if declaration is None else positional_arguments(declaration)
             config = dict(zip(names, args[1:], strict=False)) | {k: v for k, v in kwargs.items() if k != "params"}
             setting = _setting(interpreter, f"torch.optim.{name}", config)
             self.optimizers.append(_Use(setting, self.model_of(parameters)))
@@ -126,14 +114,33 @@ def is_loss(type_: str) -> bool:
     return part_of("losses", f"{TORCH}{type_}") is not None
 
 
+def plain_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments as plain data, `NOT_SAID` for each whose value the code does not say."""
+    return {key: _plain(one) for key, one in config.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Array):
+        return NOT_SAID if value.values is None else _nested(value.values, value.shape)
+    if isinstance(value, list | tuple):
+        parts = tuple(map(_plain, value))
+        return NOT_SAID if any(one is NOT_SAID for one in parts) else parts
+    return value if value is None or isinstance(value, bool | int | float | str) else NOT_SAID
+
+
+def _nested(values: tuple[Any, ...], shape: Sequence[Any]) -> Any:
+    """Return the values of an array as nested tuples."""
+    if not shape:
+        return values[0]
+    if len(shape) == 1:
+        return values
+    each = len(values) // (shape[0] or 1)
+    return tuple([_nested(values[i : i + each], shape[1:]) for i in range(0, len(values), each)])
+
+
 def _setting(interpreter: Any, name: str, config: Mapping[str, Any], place: Place | None = None) -> TrainingSetting:
-    """A loss or an optimizer with the arguments that are plain values; of others that they are given."""
-    kept = {
-        key: one if one is None or isinstance(one, bool | int | float | str | tuple | list) else "given"
-        for key, one in config.items()
-        if not isinstance(one, Unknown) or key in ("weight", "pos_weight")
-    }
-    return TrainingSetting(name, kept, interpreter.locate(place or interpreter.place()).line or None)
+    """A loss or an optimizer with its arguments."""
+    return TrainingSetting(name, plain_arguments(config), interpreter.locate(place or interpreter.place()).line or None)
 
 
 def _misfit(setting: TrainingSetting, output: Array, target: Array) -> LayerExplainError | None:
@@ -150,10 +157,9 @@ def _misfit(setting: TrainingSetting, output: Array, target: Array) -> LayerExpl
         )
     if kind == "bits" and not floats:
         return ArgumentError(f"{name} needs targets that are floats, got dtype={target.dtype}; write target.float()")
+    known = {key: one for key, one in setting.config.items() if one is not NOT_SAID}
     try:
-        loss.trace(
-            [Spec(tuple(target.shape), "float"), Spec(tuple(output.shape), "float"), None], loss.bind(setting.config)
-        )
+        loss.trace([Spec(tuple(target.shape), "float"), Spec(tuple(output.shape), "float"), None], loss.bind(known))
     except LayerExplainError as error:
         return error
     return None
