@@ -15,7 +15,8 @@ from layerexplain.lang.axes import BATCH, GONE, ResultShapes, Shape
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, LEAVES, LOOP, WEIGHT, Expr, axes_of, picked, walk
 from layerexplain.lang.visit import inner_definitions, nodes
-from layerexplain.ops.movement import concatenate, reshape
+from layerexplain.ops.joining import concatenate
+from layerexplain.ops.movement import reshape
 from layerexplain.ops.reshaping import ahead, joined
 from layerexplain.ops.sizes import FLOATS, default_roles, shape_text, size_text
 from layerexplain.ops.window import GATHERING

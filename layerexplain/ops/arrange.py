@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import BATCH, GONE, Axis, Shape, Size
-from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, Expr, Op
+from layerexplain.lang.expr import NO_GRADIENT, CannotDerive, Expr, Op
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import along_an_axis, movement, needed
-from layerexplain.ops.movement import runtime, to_length
-from layerexplain.ops.sizes import equation, kept, kept_along, new_axes, product, shape_text, size_text, sized
+from layerexplain.ops.movement import pad_along, runtime, to_length
+from layerexplain.ops.reduce import of_copies
+from layerexplain.ops.sizes import (
+    changed,
+    equation,
+    kept,
+    kept_along,
+    normalize_axis,
+    product,
+    shape_text,
+    size_text,
+    sized,
+)
 
 
 def _tile_axes(x: Expr, *, times: tuple[Size, ...]) -> list[Axis]:
@@ -34,8 +44,6 @@ def _tile_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 
 
 def _of_tile(y: Expr, dy: Expr, i: int) -> Expr:
-    from layerexplain.ops.rearranged_back import of_copies
-
     times = {axis: count for axis, count in enumerate(y.attrs["times"]) if count != 1}
     return of_copies(y.args[0], dy, times, whole=True) if times else dy
 
@@ -189,23 +197,28 @@ full_like = movement(
 """`full_like(x, value=0)`: a tensor of the shape of x, filled with one number."""
 
 
-size_of = movement(
-    "size_of",
-    axes=lambda x, *, axis: [],
-    dtype=lambda x, *, axis: "weak int",
-    value=lambda np, x, axis: math.prod([np.shape(x)[a] for a in axis]),
-    element=NOT_INDEXED("it is a size"),
-    gradient=NO_GRADIENT("a size"),
-)
-"""`size_of(x, axis=(0, 1))`: the number of elements along these axes, the batch included."""
+def _first_axes(x: Expr, like: Expr, *, axis: int, of: int) -> list[Axis]:
+    size = like.shape[normalize_axis(of, like.ndim)]
+    why = f"as long as axis {of} of another tensor" if isinstance(size, int) else size_text(size)
+    return changed(x, normalize_axis(axis, x.ndim), size, why)
 
 
-shape_of = movement(
-    "shape_of",
-    axes=lambda x: new_axes((x.ndim,), "a number for each axis"),
-    dtype=lambda x: "int32",
-    value=lambda np, x: np.asarray(x.shape),
-    element=NOT_INDEXED("it is a size"),
-    gradient=NO_GRADIENT("a size"),
+def _of_first(y: Expr, dy: Expr, i: int) -> Expr | None:
+    """Give the elements that are left out the gradient 0."""
+    if i == 1:
+        return None
+    axis = y.attrs["axis"] % y.ndim
+    whole, size = y.args[0].shape[axis], y.shape[axis]
+    if not isinstance(whole, int) or not isinstance(size, int):
+        raise CannotDerive("how many elements are left out is known at run time only")
+    return pad_along(dy, {axis: (0, whole - size)})
+
+
+first_as_many = movement(
+    "first_as_many",
+    axes=_first_axes,
+    value=lambda np, x, like, axis, of: np.take(x, np.arange(like.shape[of]), axis=axis),
+    element=lambda node, index, at: at(0, index),
+    gradient=_of_first,
 )
-"""`shape_of(x)`: the sizes of the axes of x, the batch included, as a tensor."""
+"""`first_as_many(x, like, axis=0, of=1)`: of an axis of x the first elements, as many as axis `of` of `like` has."""

@@ -23,7 +23,8 @@ from layerexplain.ops.elementwise import (
     sin,
     where,
 )
-from layerexplain.ops.movement import concatenate, positions, reshape, stack, zeros
+from layerexplain.ops.joining import concatenate, stack
+from layerexplain.ops.movement import positions, reshape, zeros
 from layerexplain.ops.reduce import amax
 from layerexplain.ops.sizes import misfit
 

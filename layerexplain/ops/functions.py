@@ -28,7 +28,7 @@ from layerexplain.ops.elementwise import (
     sqrt,
     where,
 )
-from layerexplain.ops.movement import split
+from layerexplain.ops.joining import split
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import misfit, normalize_axes, normalize_axis
 

@@ -13,7 +13,7 @@ from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.elementwise import absolute, maximum, minimum, multiply, subtract
 from layerexplain.ops.elementwise import add as plus
 from layerexplain.ops.families import function, letters_of, movement, needed, without
-from layerexplain.ops.rearranged_back import of_copies
+from layerexplain.ops.reduce import of_copies
 from layerexplain.ops.sizes import image_size, product, promote
 from layerexplain.ops.spatial import each, image_axes, spatial_axes
 from layerexplain.ops.window import channels_last, laid_back, laid_out

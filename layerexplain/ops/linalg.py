@@ -12,8 +12,9 @@ from layerexplain.ops.arrange import band, diag, diagonal, full_like
 from layerexplain.ops.contract import dot, matmul, turned
 from layerexplain.ops.elementwise import equal, sqrt, where
 from layerexplain.ops.families import function
+from layerexplain.ops.joining import concatenate
 from layerexplain.ops.lookup import take_along
-from layerexplain.ops.movement import concatenate, transpose
+from layerexplain.ops.movement import transpose
 from layerexplain.ops.order import argsort
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import agree, changed, kept, known, misfit, product, promote, sized

@@ -150,39 +150,6 @@ take_along = movement(
 """`take_along(x, ids, axis=1)`: each element of `ids` is replaced by the element of x at that index."""
 
 
-def depth_of(ids: Expr, x: Expr, name: str) -> int:
-    """Return how many numbers, along the last axis of `ids`, give a position in x. Raises ShapeError for too many."""
-    depth = ids.shape[-1] if ids.ndim else None
-    if not isinstance(depth, int) or depth > x.ndim:
-        raise misfit(f"{name} needs indices of at most {x.ndim} numbers along the last axis", ids)
-    return depth
-
-
-def _gather_nd_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
-    x, ids = node.args
-    lead = ids.ndim - 1
-    depth = x.ndim - (node.ndim - lead)
-    places = [sc.Affine(((sc.Lookup(at(1, (*index[:lead], sc.number(i)))), 1),), 0) for i in range(depth)]
-    return at(0, (*places, *index[lead:]))
-
-
-def _of_gather_nd(y: Expr, dy: Expr, i: int) -> Expr | None:
-    from layerexplain.ops.arrange import full_like
-    from layerexplain.ops.scatter import scatter
-
-    return scatter(full_like(y.args[0], value=0), y.args[1], dy, how="add")
-
-
-gather_nd = movement(
-    "gather_nd",
-    axes=lambda x, ids: [*kept(ids, 1)[:-1], *kept(x)[depth_of(ids, x, "gather_nd") :]],
-    value=lambda np, x, ids: x[tuple(np.moveaxis(np.asarray(ids).astype("int64"), -1, 0))],
-    element=_gather_nd_element,
-    gradient=of_values(_of_gather_nd),
-)
-"""`gather_nd(x, ids)`: the parts of x at the positions given by the last axis of `ids`."""
-
-
 def _one_hot_axes(ids: Expr, *, n: int, axis: int) -> list[Axis]:
     at = normalize_axis(axis, ids.ndim + 1)
     axes = kept(ids)

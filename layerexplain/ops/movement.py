@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import AxesOfEach, Axis, Batch, LazyAxes, Size
-from layerexplain.lang.expr import NO_GRADIENT, Expr, Op
+from layerexplain.lang.axes import Axis, Batch, LazyAxes, Size
+from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, CannotDerive, Expr, Op
 from layerexplain.lang.notation import Slice
 from layerexplain.lang.on_demand import scalar as sc
-from layerexplain.ops.families import aligned, along_an_axis, always, common, movement, needed, placed
+from layerexplain.ops.families import aligned, along_an_axis, always, movement, needed
 from layerexplain.ops.reshaping import expand_key, reshape_axes, reshape_element, slice_axes, slice_element
 from layerexplain.ops.sizes import (
-    agree,
     changed,
-    equation,
     kept,
-    known,
-    merge,
-    misfit,
     new_axes,
     normalize_axis,
     shape_text,
@@ -93,136 +89,29 @@ transpose = movement(
 reversed."""
 
 
-# concatenate, split, stack --------------------------------------------------------------------------------------
-
-
-def _concatenate_axes(*xs: Expr, axis: int) -> list[Axis]:
-    first = xs[0]
-    at = normalize_axis(axis, first.ndim)
-    shape = list(first.shape)
-    for x in xs[1:]:
-        if x.ndim != first.ndim or not all(
-            agree(a, b) for i, (a, b) in enumerate(zip(first.shape, x.shape, strict=True)) if i != at
-        ):
-            raise misfit(f"concatenate needs shapes that are equal except along axis {axis}", *xs)
-        shape = [merge(a, b) for a, b in zip(shape, x.shape, strict=True)]
-    sizes = [x.shape[at] for x in xs]
-    total = sum(sizes) if all(known(s) for s in sizes) else None
-    axes = [Axis("", (0, i), size) for i, size in enumerate(shape)]
-    axes[at] = Axis("", (0, at), total, lambda: equation(" + ".join(map(size_text, sizes)), total))
-    return axes
-
-
-MOST_PARTS = 100
-"""How many tensors are joined in the formula of one element, a case for each; and 100 times as many are split off."""
-
-
-def _concatenate_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
-    axis = node.options["axis"] % node.ndim
-    sizes = [x.shape[axis] for x in node.args]
-    if not all(known(s) for s in sizes[:-1]):
-        raise sc.CannotIndex(f"needs the sizes of axis {axis}; fix them with --input")
-    return _one_of(index[axis], sizes, lambda i, start: at(i, placed(index, axis, sc.add(index[axis], -start))))
-
-
-def _one_of(place: sc.Affine, sizes: list[int], part: Callable[[int, int], sc.Scalar]) -> sc.Scalar:
-    """Return the part that a place lies in; `part(i, start)` is part number i, which begins at `start`. Raises
-    `CannotIndex` for too many parts."""
-    if len(sizes) > MOST_PARTS:
-        raise sc.CannotIndex(f"{len(sizes):,} tensors are joined; at most {MOST_PARTS} are written as cases")
-    start = sum(sizes[:-1])
-    result = part(len(sizes) - 1, start)
-    for i in reversed(range(len(sizes) - 1)):
-        start -= sizes[i]
-        # A place before `start` is handled by an earlier part.
-        inside, here = sc.between(place, start, start + sizes[i]), part(i, start)
-        result = sc.Guard(inside, here, result) if inside else here
-    return result
-
-
-def _of_concatenate(y: Expr, dy: Expr, i: int) -> Expr:
-    axis = y.options["axis"] % y.ndim
-    sizes = [sized(x, [axis])[0] for x in y.args[: i + 1]]
-    start = sum(sizes[:-1])
-    return slice_along(dy, {axis: slice(start, start + sizes[-1])})
-
-
-concatenate = movement(
-    "concatenate",
-    axes=_concatenate_axes,
-    value=lambda np, *xs, axis: np.concatenate(xs, axis=axis),
-    element=_concatenate_element,
-    dtype=common,
-    defaults={"axis": -1},
-    gradient=_of_concatenate,
-)
-"""`concatenate(a, b, axis=-1)`: one after the other along an axis."""
-
-
-def _split_axes(x: Expr, *, n: int, axis: int) -> AxesOfEach:
-    at = normalize_axis(axis, x.ndim)
-    size = x.shape[at]
-    if not isinstance(size, int) or size % n:
-        raise ShapeError(f"split needs an axis whose size is divisible by {n}, got {size_text(size)}")
-    if not 0 < n <= 100 * MOST_PARTS:
-        raise ShapeError(f"split needs from 1 to {100 * MOST_PARTS:,} parts, got {n}")
-    return AxesOfEach([changed(x, at, size // n, "")] * n)
-
-
-def _of_split(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
-    parts = [zeros(shape=shape) if one is None else one for one, shape in zip(dy, y.shape, strict=True)]
-    return concatenate(*parts, **{k: v for k, v in y.attrs.items() if k == "axis"})
-
-
-split = movement(
-    "split",
-    axes=_split_axes,
-    value=lambda np, x, n, axis: tuple(np.split(x, n, axis=axis)),
-    element=None,
-    dtype=lambda x, n, axis: (x.dtype,) * n,
-    defaults={"axis": -1},
-    gradient=_of_split,
-)
-"""`a, b = split(x, n=2)`: equal parts along an axis. item() selects a result."""
-
-
-def split_element(node: Expr, part: int, index: sc.Index, at: sc.At) -> sc.Scalar:
-    """Return an element of part number `part`."""
-    axis = node.options["axis"] % len(node.shape[0])
-    return at(0, placed(index, axis, sc.add(index[axis], part * node.shape[0][axis])))
-
-
-def _stack_axes(*xs: Expr, axis: int) -> list[Axis]:
-    at = normalize_axis(axis, xs[0].ndim + 1)
-    if any(x.shape != xs[0].shape for x in xs):
-        raise misfit("stack needs equal shapes", *xs)
-    axes = kept(xs[0])
-    return [*axes[:at], Axis("", None, len(xs), f"{len(xs)} tensors"), *axes[at:]]
-
-
-def _stack_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
-    axis = node.options["axis"] % node.ndim
-    return _one_of(index[axis], [1] * len(node.args), lambda i, _: at(i, (*index[:axis], *index[axis + 1 :])))
-
-
-stack = movement(
-    "stack",
-    axes=_stack_axes,
-    value=lambda np, *xs, axis: np.stack(xs, axis=axis),
-    element=_stack_element,
-    dtype=common,
-    defaults={"axis": 0},
-    gradient=lambda y, dy, i: slice_along(dy, {y.options["axis"] % y.ndim: i}),
-)
-
-
 # slices ---------------------------------------------------------------------------------------------------------
+
+
+def _spread_out(x: Expr, axis: int, step: int) -> Expr:
+    """Return x with |step| - 1 zeros between its elements along an axis; turned round for a negative step.
+
+    >>> from layerexplain.lang.expr import tensor
+    >>> _spread_out(tensor("x", (4,)), 0, 3).shape
+    (10,)
+    """
+    count = x.shape[axis]
+    if step < 0:
+        x, step = reverse(x, axis=axis), -step
+    if step == 1:
+        return x
+    wide = pad_along(slice_along(x, {axis + 1: None}), {axis + 1: (0, step - 1)})
+    return slice_along(
+        reshape(wide, shape=(*x.shape[:axis], count * step, *x.shape[axis + 1 :])), {axis: slice(1 - step)}
+    )
 
 
 def _of_slice(y: Expr, dy: Expr, i: int) -> Expr:
     """Return the gradient in its place, and 0 around it."""
-    from layerexplain.ops.rearranged_back import spread_out
-
     x = y.args[0]
     key, axis = list[Any](), 0
     pads: dict[int, tuple[int, int]] = {}
@@ -241,7 +130,7 @@ def _of_slice(y: Expr, dy: Expr, i: int) -> Expr:
         axis += 1
     gradient = slice_along(dy, dict(enumerate(key)))
     for axis, step in steps.items():
-        gradient = spread_out(gradient, axis, step)
+        gradient = _spread_out(gradient, axis, step)
     return pad_along(gradient, pads) if any(map(any, pads.values())) else gradient
 
 
@@ -323,11 +212,38 @@ def _pad_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     return sc.guarded(conditions, at(0, place), node.options["value"])
 
 
+def _of_mirrored_padding(x: Expr, dy: Expr, pads: Sequence[tuple[int, int]], mode: str) -> Expr:
+    """Return what goes back through padding with elements of x: what such an element got belongs to its original."""
+    from layerexplain.ops.reduce import sum_
+
+    for axis, (before, after) in enumerate(pads):
+        if not before and not after:
+            continue
+        (size,) = sized(x, [axis])
+        inner = size - 1 if mode == "reflect" else size
+        if mode != "edge" and max(before, after) > inner:
+            raise CannotDerive(f"it pads by more than the {size} elements of axis {axis}, more than once round")
+        gradient = slice_along(dy, {axis: slice(before, before + size)})
+        sides = [slice_along(dy, {axis: slice(before)}), slice_along(dy, {axis: slice(before + size, None)})]
+        for at_end, (count, side) in enumerate(zip((before, after), sides, strict=True)):
+            if not count:
+                continue
+            if mode == "edge":
+                part, first = sum_(side, axis=axis, keepdims=True), at_end * (size - 1)
+            elif mode == "wrap":
+                part, first = side, 0 if at_end else size - count
+            else:
+                off = size - inner  # whether the outermost element is its own mirror
+                part, first = reverse(side, axis=axis), size - count - off if at_end else off
+            width = part.shape[axis]
+            gradient = gradient + pad_along(part, {axis: (first, size - first - width)})
+        dy = gradient
+    return dy
+
+
 def _of_pad(y: Expr, dy: Expr, i: int) -> Expr:
     if y.options["mode"] != "constant":
-        from layerexplain.ops.rearranged_back import of_mirrored_padding
-
-        return of_mirrored_padding(y.args[0], dy, y.attrs["pads"], y.attrs["mode"])
+        return _of_mirrored_padding(y.args[0], dy, y.attrs["pads"], y.attrs["mode"])
     pads = enumerate(y.attrs["pads"])
     return slice_along(
         dy, {axis: slice(before or None, -after or None) for axis, (before, after) in pads if before or after}
@@ -357,8 +273,7 @@ def _repeat_axes(x: Expr, *, times: int, axis: int) -> list[Axis]:
 
 
 def _of_repeat(y: Expr, dy: Expr, i: int) -> Expr:
-    from layerexplain.ops.rearranged_back import of_copies
-    from layerexplain.ops.reduce import sum_
+    from layerexplain.ops.reduce import of_copies, sum_
 
     x = y.args[0]
     axis = y.attrs["axis"] % x.ndim
@@ -438,3 +353,25 @@ positions = movement(
     gradient=NO_GRADIENT("a constant"),
 )
 """`positions(x)`: 0, 1, 2, … up to the number of steps of x (axis 1), which causal masks compare."""
+
+
+size_of = movement(
+    "size_of",
+    axes=lambda x, *, axis: [],
+    dtype=lambda x, *, axis: "weak int",
+    value=lambda np, x, axis: math.prod([np.shape(x)[a] for a in axis]),
+    element=NOT_INDEXED("it is a size"),
+    gradient=NO_GRADIENT("a size"),
+)
+"""`size_of(x, axis=(0, 1))`: the number of elements along these axes, the batch included."""
+
+
+shape_of = movement(
+    "shape_of",
+    axes=lambda x: new_axes((x.ndim,), "a number for each axis"),
+    dtype=lambda x: "int32",
+    value=lambda np, x: np.asarray(x.shape),
+    element=NOT_INDEXED("it is a size"),
+    gradient=NO_GRADIENT("a size"),
+)
+"""`shape_of(x)`: the sizes of the axes of x, the batch included, as a tensor."""

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.lang.axes import AxesOfEach, Axis
-from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, PER_INPUT, PER_OUTPUT, Expr, Op, item
-from layerexplain.lang.on_demand import scalar as sc
-from layerexplain.ops.families import always, folded_axes, function, letters_of, movement
+from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, PER_INPUT, Expr, Op, item
+from layerexplain.ops.families import always, folded_axes, function, movement
 from layerexplain.ops.sizes import changed, kept_along, normalize_axis, size_text, sized
 
 
@@ -79,47 +78,3 @@ top_k = movement(
     gradient=_of_top_k,
 )
 """`values, ids = top_k(x, k=5)`: the largest elements along the last axis, largest first, and their indices."""
-
-
-def _running(name: str, fold: str, gradient: Any) -> Op:
-    def element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
-        axis = normalize_axis(node.attrs["axis"], node.ndim)
-        size = node.shape[axis]
-        earlier = sc.letter("summed", size)
-        place = list(index)
-        place[axis] = earlier
-        # Up to and including the position itself: 0 ≤ i - u.
-        reach = sc.between(sc.add(index[axis], sc.scale(earlier, -1)), 0, size if isinstance(size, int) else sc.BEYOND)
-        return sc.Fold(fold, letters_of([earlier]), at(0, place), reach)
-
-    return function(
-        name,
-        axes=kept_along,
-        value=lambda np, x, axis: getattr(np, name)(x, axis=axis),
-        flops=PER_OUTPUT,
-        element=element,
-        gradient=gradient,
-    )
-
-
-def _of_cumsum(y: Expr, dy: Expr, i: int) -> Expr:
-    """Return the sum of the later ones: the same, from the end."""
-    from layerexplain.ops.movement import reverse
-
-    return reverse(cumsum(reverse(dy, **y.attrs), **y.attrs), **y.attrs)
-
-
-cumsum = _running("cumsum", "sum", _of_cumsum)
-
-
-def _of_cumprod(y: Expr, dy: Expr, i: int) -> Expr:
-    """Sum over all later products, which hold the element as a factor; one that is 0 gets 0, as in TensorFlow."""
-    from layerexplain.ops.elementwise import equal, where
-
-    x = y.args[0]
-    later = _of_cumsum(y, dy * y, i)
-    return where(equal(x, 0), 0, later / x)
-
-
-cumprod: Op = _running("cumprod", "prod", _of_cumprod)
-"""`cumprod(x, axis=1)`: each element times all earlier ones along the axis."""

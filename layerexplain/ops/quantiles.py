@@ -10,8 +10,7 @@ from layerexplain.ops.elementwise import absolute, cast, ceil, floor, isnan, log
 from layerexplain.ops.families import folded_axes, function, one_form_of_axis, without
 from layerexplain.ops.movement import slice_along
 from layerexplain.ops.order import BY_VALUE, argsort
-from layerexplain.ops.rearranged_back import in_one_axis
-from layerexplain.ops.reduce import count_of, sum_
+from layerexplain.ops.reduce import count_of, in_one_axis, sum_
 from layerexplain.ops.sizes import normalize_axes, promote, size_text
 
 

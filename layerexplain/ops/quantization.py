@@ -9,7 +9,8 @@ from layerexplain.lang.composite import composite
 from layerexplain.lang.expr import CannotDerive, Expr, named
 from layerexplain.ops.elementwise import absolute, cast, floor_divide, maximum, minimum, mod, round_
 from layerexplain.ops.families import elementwise
-from layerexplain.ops.movement import reshape, stack
+from layerexplain.ops.joining import stack
+from layerexplain.ops.movement import reshape
 from layerexplain.ops.reduce import amax
 from layerexplain.ops.sizes import normalize_axis
 

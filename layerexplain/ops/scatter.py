@@ -7,10 +7,11 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import AxesOfEach, Axis
 from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, PER_INPUT, CannotDerive, Expr, Op, item
+from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.elementwise import cast, equal, where
 from layerexplain.ops.families import always, function, movement
-from layerexplain.ops.lookup import depth_of, gather, gather_nd, of_values, take
+from layerexplain.ops.lookup import gather, of_values, take
 from layerexplain.ops.movement import pad_along, reshape
 from layerexplain.ops.order import BY_VALUE
 from layerexplain.ops.sizes import (
@@ -225,6 +226,36 @@ searchsorted = movement(
 )
 """`searchsorted(edges, x)`: how many of the ascending `edges` are smaller than each element of x; with
 side='right', smaller or equal."""
+
+
+def depth_of(ids: Expr, x: Expr, name: str) -> int:
+    """Return how many numbers, along the last axis of `ids`, give a position in x. Raises ShapeError for too many."""
+    depth = ids.shape[-1] if ids.ndim else None
+    if not isinstance(depth, int) or depth > x.ndim:
+        raise misfit(f"{name} needs indices of at most {x.ndim} numbers along the last axis", ids)
+    return depth
+
+
+def _gather_nd_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
+    x, ids = node.args
+    lead = ids.ndim - 1
+    depth = x.ndim - (node.ndim - lead)
+    places = [sc.Affine(((sc.Lookup(at(1, (*index[:lead], sc.number(i)))), 1),), 0) for i in range(depth)]
+    return at(0, (*places, *index[lead:]))
+
+
+def _of_gather_nd(y: Expr, dy: Expr, i: int) -> Expr | None:
+    return scatter(full_like(y.args[0], value=0), y.args[1], dy, how="add")
+
+
+gather_nd = movement(
+    "gather_nd",
+    axes=lambda x, ids: [*kept(ids, 1)[:-1], *kept(x)[depth_of(ids, x, "gather_nd") :]],
+    value=lambda np, x, ids: x[tuple(np.moveaxis(np.asarray(ids).astype("int64"), -1, 0))],
+    element=_gather_nd_element,
+    gradient=of_values(_of_gather_nd),
+)
+"""`gather_nd(x, ids)`: the parts of x at the positions given by the last axis of `ids`."""
 
 
 def _scatter_axes(x: Expr, ids: Expr, updates: Expr, *, how: str) -> list[Axis]:

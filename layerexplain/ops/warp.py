@@ -13,9 +13,10 @@ from layerexplain.ops.contract import turned
 from layerexplain.ops.elementwise import floor
 from layerexplain.ops.families import always, function, without
 from layerexplain.ops.image import kernel
+from layerexplain.ops.joining import concatenate, stack
 from layerexplain.ops.linalg import solve
 from layerexplain.ops.lookup import of_values
-from layerexplain.ops.movement import concatenate, slice_along, stack
+from layerexplain.ops.movement import slice_along
 from layerexplain.ops.sizes import kept, misfit, product, shape_text, sized
 
 BETWEEN_PIXELS = NOT_INDEXED("the pixels that are read depend on the values")

@@ -22,7 +22,8 @@ from layerexplain.network.trace import trace_model
 from layerexplain.ops.convolution import conv
 from layerexplain.ops.elementwise import add
 from layerexplain.ops.functions import relu
-from layerexplain.ops.movement import concatenate, take_slice, transpose
+from layerexplain.ops.joining import concatenate
+from layerexplain.ops.movement import take_slice, transpose
 from layerexplain.ops.pooling import max_pool
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.scatter import nonzero

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,16 @@ PACKAGE = ROOT / "layerexplain"
 PACKAGES = sorted({path.relative_to(PACKAGE).parts[0] for path in PACKAGE.rglob("*.py")})
 
 
-def names_in(tree: ast.AST) -> Iterator[str]:
-    """Yield every name that a module gives or uses, without underscores around it."""
-    for node in ast.walk(tree):
+@cache
+def names_of(path: Path) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the names that stand in a module, and those of its classes; a module is parsed once for both."""
+    nodes = [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    return frozenset(names_in(nodes)), tuple(node.name for node in nodes if isinstance(node, ast.ClassDef))
+
+
+def names_in(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Yield every name that nodes give or use, without underscores around it."""
+    for node in nodes:
         match node:
             case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.keyword(arg=str(name)):
                 yield name.strip("_")
@@ -52,22 +60,16 @@ def test_all_kinds_of_names_are_seen() -> None:
         "f(made=1)\n[made for made in y]\ntry: pass\nexcept E as made: pass\ndef g():\n  nonlocal made\n"
         "match z:\n  case made: pass\n  case [*made]: pass\n"
     )
-    assert [*names_in(ast.parse(text))].count("made") == 15
-    assert "made" not in names_in(ast.parse("'made'  # made\nremade = {'made': 1}"))
+    assert [*names_in(ast.walk(ast.parse(text)))].count("made") == 15
+    assert "made" not in names_in(ast.walk(ast.parse("'made'  # made\nremade = {'made': 1}")))
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_names_are_the_words_of_the_field(package: str) -> None:
-    found = {}
-    for path in modules_of(package):
-        if words := FORBIDDEN.intersection(names_in(ast.parse(path.read_text(encoding="utf-8")))):
-            found[path.relative_to(ROOT).as_posix()] = sorted(words)
-    assert not found
+    words = {path.relative_to(ROOT).as_posix(): FORBIDDEN & names_of(path)[0] for path in modules_of(package)}
+    assert {path: sorted(found) for path, found in words.items() if found} == {}
 
 
 def test_names_of_classes_stand_for_one_class() -> None:
-    names: Counter[str] = Counter()
-    for path in PACKAGE.rglob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        names.update(node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    names = Counter(name for path in PACKAGE.rglob("*.py") for name in names_of(path)[1])
     assert len(twice := sorted(name for name, count in names.items() if count > 1)) <= MOST_USED_TWICE, twice

@@ -15,7 +15,8 @@ from layerexplain.lang.expr import Expr, constant, item, named, tensor, weight
 from layerexplain.lang.text import program
 from layerexplain.ops import load_all
 from layerexplain.ops.contract import einsum
-from layerexplain.ops.movement import pad, split, zeros
+from layerexplain.ops.joining import split
+from layerexplain.ops.movement import pad, zeros
 from tests.cases import CASES, DRAWS, Case
 from tests.cases.rnn import STATEFUL
 from tests.support.keras_oracle import trace_case

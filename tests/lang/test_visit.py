@@ -11,7 +11,8 @@ from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import Expr, item, named, tensor, weight
 from layerexplain.lang.visit import Copier, ExprInterpreter, inner_definitions, nodes
 from layerexplain.ops.elementwise import add, sqrt
-from layerexplain.ops.movement import split, zeros
+from layerexplain.ops.joining import split
+from layerexplain.ops.movement import zeros
 from tests.support.same import same, same_definition
 
 X = tensor("x", (BATCH, 5, 3))

@@ -23,8 +23,8 @@ from layerexplain.ops.contract import einsum
 from layerexplain.ops.convolution import conv, conv_transpose, depthwise_conv
 from layerexplain.ops.elementwise import absolute, exp, where
 from layerexplain.ops.families import elementwise
+from layerexplain.ops.joining import concatenate, split
 from layerexplain.ops.linalg import qr
-from layerexplain.ops.movement import concatenate, split
 from layerexplain.ops.order import top_k
 from layerexplain.ops.random import bernoulli_like, normal_like, uniform_like
 from layerexplain.ops.reduce import sum_

@@ -18,7 +18,7 @@ from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Ex
 from layerexplain.lang.names import free
 from layerexplain.lang.visit import inner_definitions
 from layerexplain.ops.families import aligned
-from layerexplain.ops.movement import split, split_element
+from layerexplain.ops.joining import split, split_element
 
 Times = Mapping[Expr, sc.Affine]
 """The current step of each loop, by its node."""

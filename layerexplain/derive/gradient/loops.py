@@ -18,7 +18,8 @@ from layerexplain.lang.expr import ITEM, LEAVES, LOOP, Expr, item, tensor, walk
 from layerexplain.lang.names import free, is_light
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.convolution import conv_kernel
-from layerexplain.ops.movement import split, transpose, zeros
+from layerexplain.ops.joining import split
+from layerexplain.ops.movement import transpose, zeros
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import FLOATS, normalize_axes
 from layerexplain.records import NamedTuple

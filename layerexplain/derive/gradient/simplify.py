@@ -17,7 +17,8 @@ from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.convolution import conv_transpose
 from layerexplain.ops.elementwise import add, divide, greater, less, multiply, negative, subtract, where
 from layerexplain.ops.families import is_elementwise
-from layerexplain.ops.movement import concatenate, pad, reshape, reverse, split, stack, take_slice, transpose
+from layerexplain.ops.joining import concatenate, split, stack
+from layerexplain.ops.movement import pad, reshape, reverse, take_slice, transpose
 from layerexplain.ops.reduce import count_of, mean, sum_
 from layerexplain.ops.reshaping import expand_key
 from layerexplain.ops.sizes import normalize_axes

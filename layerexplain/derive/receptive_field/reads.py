@@ -12,7 +12,8 @@ from layerexplain.lang import scalar as sc
 from layerexplain.lang.axes import Size
 from layerexplain.lang.expr import CONSTANT, Expr, Marker
 from layerexplain.ops.image import REACH
-from layerexplain.ops.movement import positions, split, split_element
+from layerexplain.ops.joining import split, split_element
+from layerexplain.ops.movement import positions
 from layerexplain.ops.sizes import normalize_axis
 from layerexplain.ops.spatial import each, spatial_axes
 

@@ -48,7 +48,8 @@ from layerexplain.lang.typeset import (
 )
 from layerexplain.lang.visit import ExprInterpreter, inner_definitions
 from layerexplain.ops.contract import dot, matmul
-from layerexplain.ops.movement import split, transpose, zeros
+from layerexplain.ops.joining import split
+from layerexplain.ops.movement import transpose, zeros
 from layerexplain.records import NamedTuple
 
 HELPERS = "zsaqgdrv"

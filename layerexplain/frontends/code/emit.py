@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
@@ -12,11 +12,12 @@ from layerexplain.frontends.code.graphs import Graph, flat, loose_error
 from layerexplain.frontends.code.library.keras.names import inside_keras, resolve_keras_name
 from layerexplain.frontends.code.shapes import (
     CONSTANT_TYPE,
+    DEEPEST,
     STATED_SHAPE,
     WEIGHT_TYPE,
     as_recorded,
-    flat_tensors,
     is_shape,
+    plain_call,
 )
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
@@ -31,12 +32,11 @@ from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.keras.activations import NAMES as ACTIVATIONS
 from layerexplain.model import Call, Layer, Model, Note, SharedObject, TensorRef
 from layerexplain.model import ForeignFunction as NamedFunction
-from layerexplain.nesting import form_of, in_model_order
+from layerexplain.nesting import form_of
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.tracing import Graphs
 
-_DEEPEST = 30
 _WITHOUT_INPUT = frozenset({"InputLayer", WEIGHT_TYPE, CONSTANT_TYPE})
 
 
@@ -47,7 +47,7 @@ def plain_config(config: Mapping[str, ProgramValue]) -> dict[str, ProgramValue]:
 
 def plain_value(value: ProgramValue, key: str, deep: int = 0) -> ProgramValue:
     """Return one argument. Lists become tuples, but for lists of layers."""
-    if deep > _DEEPEST:
+    if deep > DEEPEST:
         return Unknown("a value that nests too deeply")
     if isinstance(value, Symbol):
         return _function(value.path, key)
@@ -88,41 +88,6 @@ def _function(path: str, key: str) -> ProgramValue:
     return NamedFunction(last)
 
 
-def plain_call(
-    node: Node, ref: Callable[[Tensor], TensorRef]
-) -> tuple[tuple[ProgramValue, ...], dict[str, ProgramValue]]:
-    """Return the arguments of a call with its tensors by reference."""
-
-    def converted(value: ProgramValue, deep: int = 0) -> ProgramValue:
-        if isinstance(value, Tensor):
-            return ref(value)
-        if deep > _DEEPEST:
-            return None
-        if isinstance(value, Array):
-            return arrays.plain(value) if value.values is not None else None
-        if isinstance(value, Size | Unknown):
-            return None
-        if isinstance(value, Symbol):
-            return value.last
-        if isinstance(value, Setting):
-            return value.config.get("name", value.class_name)
-        if type(value) in (list, tuple):
-            return type(value)([converted(one, deep + 1) for one in value])
-        if type(value) is dict:
-            return {str(key): converted(one, deep + 1) for key, one in value.items()}
-        if isinstance(value, slice):
-            return slice(*[converted(one, deep + 1) for one in (value.start, value.stop, value.step)])
-        return value if isinstance(value, bool | int | float | str | type(None)) or value is Ellipsis else None
-
-    args = tuple([converted(one) for one in node.args])
-    kwargs = {key: converted(one) for key, one in node.kwargs.items() if key not in ("training", "**")}
-    if isinstance(node.layer, ModelValue) and node.layer.form == "functional":
-        inputs = node.layer.inputs
-        names = [tensor.node.layer.name for tensor in flat_tensors(inputs)]
-        args = tuple([in_model_order(one, inputs, names) for one in args])
-    return args, kwargs
-
-
 def is_shown(value: ProgramValue) -> bool:
     """Return whether an argument of an own layer is a value that can be shown."""
     if type(value) in (list, tuple):
@@ -157,7 +122,7 @@ class Emitter:
             self.notes.append(Note("stored-weights", None, value.weights_note))
         self.deep += 1
         try:
-            graph = self.library.graph(value) if self.deep <= _DEEPEST else None
+            graph = self.library.graph(value) if self.deep <= DEEPEST else None
             if graph is None:
                 return self._graphless(value)
             return self._wired(value, graph)

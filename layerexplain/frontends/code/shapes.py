@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import BoundCall, bind_call
 from layerexplain.errors import AxesError, LayerExplainError
 from layerexplain.frontends.code.graphs import Graph, flat
-from layerexplain.frontends.code.values.base import ProgramValue
+from layerexplain.frontends.code.values import array as arrays
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, unknown_in
+from layerexplain.frontends.code.values.settings import Setting
+from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
@@ -18,6 +22,7 @@ from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.inner import DeclaredLayer
 from layerexplain.layers.registry import find
 from layerexplain.model import Call, Shape, TensorRef
+from layerexplain.nesting import in_model_order
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.tracing import Graphs
@@ -38,6 +43,9 @@ def declaration_of(layer: LayerValue) -> Declaration | None:
         return find(f"tf.{function}") if isinstance(function, str) else find(f"ops.{layer.type}")
     return find(layer.type) if layer.kind == "layer" else None
 
+
+DEEPEST = 30
+"""How deep arguments nest that are read."""
 
 _MOST_NESTED = 60
 """How deep models nest whose shapes are derived."""
@@ -143,8 +151,6 @@ class Shapes:
     ) -> tuple[BoundCall, dict[str, ProgramValue], dict[TensorRef, Tensor]]:
         """Call a layer of Keras bound to its declaration, the arguments of the layer in the form that its
         formula takes, and which tensor each reference stands for."""
-        from layerexplain.frontends.code.emit import plain_call
-
         config = node.layer.config
         refs = {tensor: TensorRef(str(place)) for place, tensor in enumerate(node.tensors())}
         args, kwargs = plain_call(node, lambda tensor: refs[tensor])
@@ -284,3 +290,38 @@ def as_recorded(spec: Spec) -> tuple[Shape, str]:
 def flat_tensors(value: object) -> list[Tensor]:
     """Return the tensors of a structure, in Keras's order."""
     return [one for one in flat(value) if isinstance(one, Tensor)]
+
+
+def plain_call(
+    node: Node, ref: Callable[[Tensor], TensorRef]
+) -> tuple[tuple[ProgramValue, ...], dict[str, ProgramValue]]:
+    """Return the arguments of a call with its tensors by reference."""
+
+    def converted(value: ProgramValue, deep: int = 0) -> ProgramValue:
+        if isinstance(value, Tensor):
+            return ref(value)
+        if deep > DEEPEST:
+            return None
+        if isinstance(value, Array):
+            return arrays.plain(value) if value.values is not None else None
+        if isinstance(value, Size | Unknown):
+            return None
+        if isinstance(value, Symbol):
+            return value.last
+        if isinstance(value, Setting):
+            return value.config.get("name", value.class_name)
+        if type(value) in (list, tuple):
+            return type(value)([converted(one, deep + 1) for one in value])
+        if type(value) is dict:
+            return {str(key): converted(one, deep + 1) for key, one in value.items()}
+        if isinstance(value, slice):
+            return slice(*[converted(one, deep + 1) for one in (value.start, value.stop, value.step)])
+        return value if isinstance(value, bool | int | float | str | type(None)) or value is Ellipsis else None
+
+    args = tuple([converted(one) for one in node.args])
+    kwargs = {key: converted(one) for key, one in node.kwargs.items() if key not in ("training", "**")}
+    if isinstance(node.layer, ModelValue) and node.layer.form == "functional":
+        inputs = node.layer.inputs
+        names = [tensor.node.layer.name for tensor in flat_tensors(inputs)]
+        args = tuple([in_model_order(one, inputs, names) for one in args])
+    return args, kwargs

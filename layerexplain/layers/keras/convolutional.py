@@ -113,7 +113,8 @@ def convolution(
     axes = [*zip(SPATIAL[rank], window, strict=True), ("channels", channels // groups), ("filters", filters)]
     W, b = weight("kernel", "W", axes, trainable=lora_rank is None), None
     if lora_rank is not None:
-        from layerexplain.layers.keras.quantization import Lora, factors, with_lora
+        from layerexplain.layers.keras.dtype_policies import Lora
+        from layerexplain.layers.keras.quantization import factors, with_lora
 
         b = weight("bias", "b", [("filters", filters)]) if finish.use_bias else None
         low_rank = Lora(lora_rank, lora_rank if lora_alpha is None else lora_alpha)

@@ -2,18 +2,38 @@
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from layerexplain.layers.arguments import Annotated, Check, Number, PositiveInt
 from layerexplain.records import NamedTuple
 
-if TYPE_CHECKING:
-    from layerexplain.layers.keras.quantization import Lora, Policy, Quantizer
 
-# The records of quantization are loaded only for quantized layers, which are rare.
+class Policy(NamedTuple):
+    """A quantized dtype policy: int8, int4 (in blocks of so many inputs, 0: one for each output) or float8, with the
+    length of the history that float8 keeps. `compute` is the dtype that is computed with."""
+
+    mode: str
+    block: int = 0
+    history: int = 1024
+    compute: str = "float32"
 
 
-def policy_of(value: Any) -> "Policy | None":
+class Quantizer(NamedTuple):
+    """How the inputs are quantized on the way: to whole numbers from low to high."""
+
+    low: float = -127
+    high: float = 127
+    epsilon: float = 1e-7
+
+
+class Lora(NamedTuple):
+    """The product of two thin matrices that is added to a kernel, `alpha / rank` times."""
+
+    rank: int
+    alpha: float
+
+
+def policy_of(value: Any) -> Policy | None:
     """What a layer's dtype says of quantization; None for a plain dtype, which is what nearly all have."""
     if isinstance(value, str):
         mode, quantized, source = value.partition("_from_")
@@ -21,8 +41,6 @@ def policy_of(value: Any) -> "Policy | None":
     if value is None:
         return None
     if not isinstance(value, Mapping):
-        from layerexplain.layers.keras.quantization import Policy
-
         return value if isinstance(value, Policy) else None
     config = value.get("config")
     if not isinstance(config, Mapping) or not isinstance(config.get("mode"), str):
@@ -30,9 +48,7 @@ def policy_of(value: Any) -> "Policy | None":
     return _of_mode(config["mode"], str(config.get("source_name") or "float32"), config)
 
 
-def _of_mode(mode: str, source: str, config: Mapping[str, Any]) -> "Policy":
-    from layerexplain.layers.keras.quantization import Policy
-
+def _of_mode(mode: str, source: str, config: Mapping[str, Any]) -> Policy:
     kind, _, block = mode.partition("/")
     history = config.get("amax_history_length", 1024)
     size = int(block) if kind == "int4" and re.fullmatch(r"-?\d+", block) else 0
@@ -40,10 +56,8 @@ def _of_mode(mode: str, source: str, config: Mapping[str, Any]) -> "Policy":
     return Policy(kind, max(size, 0), history if isinstance(history, int) else 1024, compute)
 
 
-def _quantizer(value: Any) -> "Quantizer | str":
+def _quantizer(value: Any) -> Quantizer | str:
     """The quantizer of the inputs that a quantization_config names; "none" where it says that there is none."""
-    from layerexplain.layers.keras.quantization import Quantizer
-
     if isinstance(value, Quantizer | str):
         return value
     config = value.get("config") if isinstance(value, Mapping) else None
@@ -76,10 +90,8 @@ class Compression(NamedTuple):
         return self.dtype is not None or self.lora_rank is not None
 
     @property
-    def parts(self) -> "tuple[Lora | None, Policy | None, Quantizer | str | None]":
+    def parts(self) -> tuple[Lora | None, Policy | None, Quantizer | str | None]:
         """What LoRA adds, the policy, and how inputs are quantized."""
-        from layerexplain.layers.keras.quantization import Lora
-
         rank, alpha = self.lora_rank, self.lora_alpha
         low_rank = None if rank is None else Lora(rank, rank if alpha is None else alpha)
         return low_rank, self.dtype, self.quantization_config

@@ -17,7 +17,7 @@ from layerexplain.ops import elementwise
 from layerexplain.ops.contract import einsum
 from layerexplain.ops.elementwise import logical_and, logical_or, where
 from layerexplain.ops.functions import l2_normalize
-from layerexplain.ops.movement import concatenate as joined
+from layerexplain.ops.joining import concatenate as joined
 from layerexplain.ops.reduce import any_
 from layerexplain.ops.sizes import misfit, normalize_axis, shape_text
 

@@ -16,7 +16,7 @@ from layerexplain.layers.keras.operations_image import Layout, channel_axes_last
 from layerexplain.layers.keras.operations_reduce import measurable
 from layerexplain.layers.keras.operations_shape import moved
 from layerexplain.layers.registry import layer
-from layerexplain.ops import contract, reduce
+from layerexplain.ops import contract, joining, reduce
 from layerexplain.ops import convolution as windows
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
@@ -100,7 +100,7 @@ def _hsv(x: Expr) -> Expr:
         e.where(e.equal(green, v), (blue - red) / sixth + 2 / 6, (red - green) / sixth + 4 / 6),
     )
     hue = named("h", e.where(e.greater(spread, 0), hue, 0.0), "the hue")
-    return m.stack(e.where(e.less(hue, 0), hue + 1, hue), s, v, axis=-1)
+    return joining.stack(e.where(e.less(hue, 0), hue + 1, hue), s, v, axis=-1)
 
 
 def _rgb(x: Expr) -> Expr:
@@ -112,7 +112,7 @@ def _rgb(x: Expr) -> Expr:
 
     red = channel(e.absolute(turn - 3) - 1)
     green = channel(2 - e.absolute(turn - 2))
-    return m.stack(red, green, channel(2 - e.absolute(turn - 4)), axis=-1)
+    return joining.stack(red, green, channel(2 - e.absolute(turn - 4)), axis=-1)
 
 
 def recoloured(images: Expr, data_format: Any, to: str) -> Expr:

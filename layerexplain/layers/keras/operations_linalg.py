@@ -14,7 +14,7 @@ from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.operations_reduce import countable, measurable
 from layerexplain.layers.keras.operations_shape import divided, in_a_row, moved, numbered
 from layerexplain.layers.registry import layer
-from layerexplain.ops import arrange, contract, reduce
+from layerexplain.ops import arrange, contract, joining, reduce
 from layerexplain.ops import convolution as windows
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import linalg as a_
@@ -276,7 +276,7 @@ def cross(x1: Expr, x2: Expr, *, axisa: Int = -1, axisb: Int = -1, axisc: Int = 
 
     if sizes == (2, 2):
         return minus(0, 1)
-    return moved(m.stack(minus(1, 2), minus(2, 0), minus(0, 1), axis=-1), -1, axisc)
+    return moved(joining.stack(minus(1, 2), minus(2, 0), minus(0, 1), axis=-1), -1, axisc)
 
 
 @layer("ops.Corrcoef")
@@ -374,7 +374,7 @@ def columns(x: Expr, at: Any) -> dict[str, Expr]:
 def in_depth(*xs: Expr) -> Expr:
     """Tensors behind each other along the third axis, those with fewer as NumPy's dstack has them."""
     deep = [x[None, :, None] if x.ndim == 1 else x[..., None] if x.ndim == 2 else x for x in xs]
-    return m.concatenate(*deep, axis=2)
+    return joining.concatenate(*deep, axis=2)
 
 
 def filled(value: Expr, shape: Any, dtype: Any) -> Expr:

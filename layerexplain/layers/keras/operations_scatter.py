@@ -16,7 +16,7 @@ from layerexplain.ops import elementwise as e
 from layerexplain.ops import lookup, reduce
 from layerexplain.ops import movement as m
 from layerexplain.ops import scatter as s
-from layerexplain.ops.lookup import gather_nd as taken
+from layerexplain.ops.scatter import gather_nd as taken
 from layerexplain.ops.sizes import few, misfit, shape_text
 
 USES = (lookup, reduce)

@@ -13,6 +13,7 @@ from layerexplain.lang.axes import BATCH, Size
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, is_int, short
 from layerexplain.layers.registry import layer
+from layerexplain.ops import joining
 from layerexplain.ops import movement as m
 from layerexplain.ops.lookup import gather, take_along
 from layerexplain.ops.sizes import few, misfit, normalize_axes, normalize_axis, product, shape_text, size_text
@@ -136,12 +137,12 @@ def moved(x: Expr, source: Any, destination: Any) -> Expr:
 
 def side_by_side(*xs: Expr) -> Expr:
     """Tensors one behind the other along the second axis; rows along their only one."""
-    return m.concatenate(*xs, axis=1 if xs[0].ndim > 1 else 0)
+    return joining.concatenate(*xs, axis=1 if xs[0].ndim > 1 else 0)
 
 
 def one_below_the_other(*xs: Expr) -> Expr:
     """Tensors one behind the other along the first axis; rows on top of each other."""
-    return m.stack(*xs) if xs[0].ndim == 1 else m.concatenate(*xs, axis=0)
+    return joining.stack(*xs) if xs[0].ndim == 1 else joining.concatenate(*xs, axis=0)
 
 
 def parts(x: Expr, ends: Sequence[int | None], axis: int) -> dict[str, Expr]:
@@ -161,7 +162,7 @@ def equal_parts(x: Expr, count: int, axis: int) -> dict[str, Expr]:
     """An axis in so many equal parts."""
     few(count)
     normalize_axis(axis, x.ndim)
-    return {"y": x} if count == 1 else numbered(list(m.split(x, n=count, axis=axis)))
+    return {"y": x} if count == 1 else numbered(list(joining.split(x, n=count, axis=axis)))
 
 
 def divided(x: Expr, at: Any, axis: int) -> dict[str, Expr]:

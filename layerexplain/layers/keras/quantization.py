@@ -9,37 +9,12 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, named, weight
-from layerexplain.layers.keras.dtype_policies import Compression
+from layerexplain.layers.keras.dtype_policies import Compression, Lora, Policy, Quantizer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.lookup import gather, take
 from layerexplain.ops.movement import reshape, transpose
 from layerexplain.ops.quantization import dequantize, fake_float8, quantize, rounded, unpack_int4
 from layerexplain.records import NamedTuple
-
-
-class Policy(NamedTuple):
-    """A quantized dtype policy: int8, int4 (in blocks of so many inputs, 0: one for each output) or float8, with the
-    length of the history that float8 keeps. `compute` is the dtype that is computed with."""
-
-    mode: str
-    block: int = 0
-    history: int = 1024
-    compute: str = "float32"
-
-
-class Quantizer(NamedTuple):
-    """How the inputs are quantized on the way: to whole numbers from low to high."""
-
-    low: float = -127
-    high: float = 127
-    epsilon: float = 1e-7
-
-
-class Lora(NamedTuple):
-    """The product of two thin matrices that is added to a kernel, `alpha / rank` times."""
-
-    rank: int
-    alpha: float
 
 
 def need_mode(type_: str, policy: Policy | None, *modes: str) -> None:

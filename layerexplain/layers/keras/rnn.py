@@ -19,7 +19,8 @@ from layerexplain.layers.keras.activations import activate
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot
 from layerexplain.ops.elementwise import where
-from layerexplain.ops.movement import reverse, split, zeros
+from layerexplain.ops.joining import split
+from layerexplain.ops.movement import reverse, zeros
 from layerexplain.ops.random import dropout
 from layerexplain.ops.sizes import agree, misfit, shape_text
 from layerexplain.records import NamedTuple

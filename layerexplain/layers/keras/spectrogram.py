@@ -12,7 +12,8 @@ from layerexplain.ops.audio import mel_filters, stft
 from layerexplain.ops.contract import dot
 from layerexplain.ops.convolution import conv, depthwise_conv
 from layerexplain.ops.elementwise import arctan2, as_floats, log, log10, maximum, sqrt
-from layerexplain.ops.movement import concatenate, pad_along, repeat, reshape, slice_along, transpose
+from layerexplain.ops.joining import concatenate
+from layerexplain.ops.movement import pad_along, repeat, reshape, slice_along, transpose
 from layerexplain.ops.reduce import amax
 from layerexplain.ops.sizes import FLOATS
 from layerexplain.records import NamedTuple

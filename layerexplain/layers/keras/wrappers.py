@@ -13,7 +13,8 @@ from layerexplain.layers.declaration import Spec, Stored
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.inner import InnerLayer, inner_definition
 from layerexplain.layers.registry import inner_weights, layer
-from layerexplain.ops.movement import concatenate, reverse, stop_gradient
+from layerexplain.ops.joining import concatenate
+from layerexplain.ops.movement import reverse, stop_gradient
 from layerexplain.ops.sizes import shape_text
 
 SAME_IN_BOTH = ("return_sequences", "return_state", "stateful")

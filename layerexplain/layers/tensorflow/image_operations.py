@@ -15,12 +15,11 @@ from layerexplain.layers.keras.operations_signal import extract_sequences
 from layerexplain.layers.registry import layer
 from layerexplain.layers.tensorflow.operations import spatial
 from layerexplain.layers.tensorflow.raw_operations import cut_out, resized_as, strided
-from layerexplain.ops import contract, reduce
+from layerexplain.ops import contract, joining, reduce
 from layerexplain.ops import convolution as windows
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
-from layerexplain.ops.lookup import gather_nd
-from layerexplain.ops.scatter import nonzero
+from layerexplain.ops.scatter import gather_nd, nonzero
 from layerexplain.ops.sizes import misfit, product
 
 USES = (Layout, Lower, cut_out, resized_as, strided)
@@ -72,7 +71,7 @@ def boolean_mask(tensor: Expr, mask: Expr, *, axis: Int | None = None) -> Expr:
     if axis not in (None, 0) or mask.ndim != tensor.ndim:
         raise ArgumentError("boolean_mask needs a mask with the shape of the tensor")
     places = list(nonzero(mask))
-    return gather_nd(tensor, m.stack(*places, axis=-1))
+    return gather_nd(tensor, joining.stack(*places, axis=-1))
 
 
 def frame(signal: Expr, frame_length: int, frame_step: int, pad_end: bool, axis: int) -> Expr:

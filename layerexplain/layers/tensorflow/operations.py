@@ -16,7 +16,8 @@ from layerexplain.layers.keras.operations_image import channel_axes_last, layout
 from layerexplain.layers.keras.operations_product import convolved
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
-from layerexplain.ops import order, pooling
+from layerexplain.ops import pooling
+from layerexplain.ops.reduce import cumprod, cumsum
 
 USES = (limited,)
 ROWS = """
@@ -78,7 +79,7 @@ def summed_up(x: Expr, axis: int, exclusive: Any = False, backwards: Any = False
         raise ArgumentError(f"{by} is supported only with exclusive=False, got exclusive={exclusive!r}")
     if backwards:
         return m.reverse(summed_up(m.reverse(x, axis=axis), axis, by=by), axis=axis)
-    return order.cumsum(x, axis=axis) if by == "cumsum" else order.cumprod(x, axis=axis)
+    return cumsum(x, axis=axis) if by == "cumsum" else cumprod(x, axis=axis)
 
 
 def biased(value: Expr, bias: Expr, data_format: Any) -> Expr:

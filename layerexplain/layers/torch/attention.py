@@ -13,7 +13,8 @@ from layerexplain.layers.torch.arguments import module, need_channels
 from layerexplain.ops.contract import einsum, linear
 from layerexplain.ops.elementwise import sqrt, where
 from layerexplain.ops.functions import gelu, relu, softmax
-from layerexplain.ops.movement import broadcast_to, concatenate, pad_along, reshape, split
+from layerexplain.ops.joining import concatenate, split
+from layerexplain.ops.movement import broadcast_to, pad_along, reshape
 from layerexplain.ops.random import dropout as drop
 from layerexplain.ops.reduce import mean
 from layerexplain.ops.sizes import agree, shape_text

@@ -17,7 +17,8 @@ from layerexplain.layers.facts import Facts
 from layerexplain.layers.torch.arguments import module, need_channels
 from layerexplain.ops.contract import linear
 from layerexplain.ops.functions import relu, sigmoid, tanh
-from layerexplain.ops.movement import concatenate, split, stack, transpose, zeros
+from layerexplain.ops.joining import concatenate, split, stack
+from layerexplain.ops.movement import transpose, zeros
 from layerexplain.ops.random import dropout as drop
 from layerexplain.ops.sizes import agree, shape_text
 from layerexplain.records import NamedTuple

@@ -19,7 +19,7 @@ from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, argument_of
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.signature import Signature
-from layerexplain.ops import arrange, movement, run_time
+from layerexplain.ops import arrange, movement
 
 _VECTORS = frozenset({"concat", "concatenate", "convert_to_tensor", "expand_dims", "stack"})
 
@@ -33,7 +33,7 @@ def _first(x: Expr, like: Expr, *, axis: int, of: int) -> Expr:
     size = like.shape[of]
     if isinstance(size, int):
         return movement.take_slice(x, key=(*[slice(None)] * axis, slice(0, size)))
-    return run_time.first_as_many(x, like, axis=axis, of=of)
+    return arrange.first_as_many(x, like, axis=axis, of=of)
 
 
 def _broadcast(x: Expr, *likes: Expr, shape: object) -> Expr:
@@ -58,7 +58,7 @@ def _tile(x: Expr, *likes: Expr, times: object) -> Expr:
 
 
 def _size_of(x: Expr, *, axis: int) -> Expr:
-    return arrange.size_of(x, axis=(axis,))
+    return movement.size_of(x, axis=(axis,))
 
 
 def _declared(
