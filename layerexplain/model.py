@@ -360,6 +360,8 @@ class Model(Record):
     """What its code trains it on."""
     weights_file: str = ""
     """The file that its weights are read from, where that is not the source."""
+    modules: Mapping[str, str] = MappingProxyType({})
+    """What transformers calls the modules of a language model whose files call them otherwise; "" for none alone."""
 
     def __repr__(self) -> str:
         count = f"{len(self.layers):,} layer{'' if len(self.layers) == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""`layerexplain weights`: lists every weight tensor, its place in the file and how to reach it in Keras."""
+"""`layerexplain weights`: lists every weight tensor, its place in the file and how to reach it in Python."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    "weights", short_help="List every weight tensor: path, shape, dtype, count, and how to reach it in Keras."
+    "weights", short_help="List every weight tensor: path, shape, dtype, count, and how to reach it in Python."
 )
 @SOURCES
 @output_options
@@ -61,7 +61,7 @@ def command(
     code: tuple[str, ...],
     jobs: int | None,
 ) -> None:
-    """List every weight tensor: path, layer, name, shape, dtype, count, bytes, and how to reach it in Keras.
+    """List every weight tensor: path, layer, name, shape, dtype, count, bytes, and how to reach it in Python.
 
     SOURCE is a Keras file (.keras, .h5), a file that contains only weights (.weights.h5, legacy weights, the index of
     sharded weights), or - for standard input. For a config or spec, which stores no weights, the list is derived from

@@ -132,15 +132,15 @@ def verified_here(
     try:
         shapes = shapes_for(model, asked.inputs)
         model = model.at(shapes)
-        if model.framework == "torch" and model.format != "hugging-face":
-            return _against_torch(model, shapes, asked, progress, run_code=run_code)
-        if not model.calls or not model.outputs:
-            raise_any(model.faults)
-            raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
         if model.format == "hugging-face":
             from layerexplain.oracle.transformers_model import verified_language_model
 
             return verified_language_model(model, asked)
+        if model.framework == "torch":
+            return _against_torch(model, shapes, asked, progress, run_code=run_code)
+        if not model.calls or not model.outputs:
+            raise_any(model.faults)
+            raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
         if not run_code and not is_live_model(source):  # what belongs to the caller runs the caller's code
             must_be_keras_alone(model)
         if asked.training:

@@ -312,7 +312,7 @@ class Builder:
                 self._around[id(at.network)] = Neighbours(at.network)
             place = Placed(row._replace(weights=used), layer, calls, self._around[id(at.network)], at.frozen)
             row = row._replace(
-                explanation=explain_row(place, at.path, cost_lines(uses, self.costs, self._fixing)),
+                explanation=explain_row(place, at.path, cost_lines(uses, self.costs, self._fixing), self.network.model),
                 elements=tuple([ElementOf(call.definition) for call in calls]),
                 arguments=layer_arguments(place),
             )

@@ -25,7 +25,7 @@ from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.hints import NO_HINTS, hints
 from layerexplain.layers.registry import TORCH
 from layerexplain.layers.torch.compared import in_keras
-from layerexplain.model import Layer
+from layerexplain.model import Layer, Model
 from layerexplain.network.dtypes import dtype_words
 from layerexplain.network.lost_masks import lost_words
 from layerexplain.network.traced import TracedCall
@@ -44,9 +44,9 @@ MOST_TENSORS = 100
 """A layer that takes more tensors is explained in short: nobody reads a sum of a thousand terms."""
 
 
-def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Explanation:
+def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...], whole: Model) -> Explanation:
     """Return the explanation of a row. What cannot be said is left empty; nothing is guessed. `path` leads to the model
-    around it, `cost` is what it costs, in words."""
+    around it, from the whole one; `cost` is what it costs, in words."""
     from layerexplain.report.argument_words import argument_words
 
     row, layer, calls, around, _ = at
@@ -86,14 +86,14 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Exp
         counts=found.counts,
         element=alone.element + more_elements,
         shape_notes=alone.shape_notes + more_shapes,
-        weights=_weights(row, layer, definition, path, around.network.model.keras_version),
+        weights=_weights(row, layer, definition, path, whole),
         weights_note=_weights_note(row, calls),
         cost=cost,
         training=_training(layer, definition, calls[0]),
         mask=mask,
         dtype=dtype,
         inputs=_input_names(definition, len(calls[0].inputs)),
-        framework=around.network.model.framework,
+        framework=whole.framework,
     )
 
 
@@ -272,16 +272,16 @@ def factors(weight: Expr) -> str:
 
 
 def _weights(
-    row: LayerReport, layer: Layer, definition: Definition, path: tuple[str, ...], keras_version: str | None
+    row: LayerReport, layer: Layer, definition: Definition, path: tuple[str, ...], model: Model
 ) -> tuple[WeightReason, ...]:
-    reach = partial(variable_expression, (*path, row.layer), layer, keras_version=keras_version)
+    reach = partial(variable_expression, (*path, row.layer), layer, model=model)
     pairs = zip(definition.weights, row.weights, strict=True)
     return tuple(
         [
             weight_reason(reason)._replace(
                 factors=f"{factors(leaf)}, a buffer" if leaf.attrs.get("buffer") else factors(leaf),
                 params=prod(leaf.shape),
-                reach=reach(leaf),
+                reach=reach(leaf) or "",
             )
             for leaf, reason in pairs
         ]

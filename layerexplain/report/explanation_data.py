@@ -24,7 +24,7 @@ class Statement(NamedTuple):
 
 class WeightReason(NamedTuple):
     """Where a weight's parameters come from: `factors` is 'rows 3 × columns 3 × channels 3 × filters 16',
-    `reach` the Keras expression that gives the variable."""
+    `reach` the expression that gives the variable, "" where there is none."""
 
     symbol: str
     name: str

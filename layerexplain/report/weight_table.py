@@ -1,4 +1,4 @@
-"""A source's weights as a table: what its formulas need, what its file stores, and what each is in Keras."""
+"""A source's weights as a table: what its formulas need, what its file stores, and how Python reaches each."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def list_weights(
     code: Code = (),
     progress: Progress | None = None,
 ) -> WeightTable:
-    """List every weight tensor of a source: where it is stored, its shape, and how to reach it in Keras.
+    """List every weight tensor of a source: where it is stored, its shape, and how to reach it in Python.
 
     Args:
         source: A file of weights alone, a model, or anything that `read` takes. A config or spec, which stores none,
@@ -104,7 +104,7 @@ def _table(model: Model | None, stored: WeightFile | None, inputs: InputShapes) 
     if network is not None:
         # Values that are kept in a way that is not read are as good as none.
         matched = match(network, stored if stored is None or stored.tensors or not stored.notes else None)
-        rows += [_row(one, version, has_object=model is not None) for one in matched.weights if one.shared is None]
+        rows += [_row(one, model, version) for one in matched.weights if one.shared is None]
         if stored is None:
             rows += [row for layer in weighted_layers(network) for row in _rows_of_layer(layer)]
         notes += [*(stored.notes if stored is not None else ()), *matched.notes]
@@ -157,9 +157,8 @@ def _is_certain(network: Network, matched: MatchedWeights, notes: list[Note]) ->
 # Rows -------------------------------------------------------------------------------------------------------------
 
 
-def _row(one: MatchedWeight, version: str | None, *, has_object: bool) -> WeightRow:
-    """Return the row of a weight. `has_object` says that there is a model, so that an expression can reach it in
-    Keras."""
+def _row(one: MatchedWeight, model: Model | None, version: str | None) -> WeightRow:
+    """Return the row of a weight; in a model an expression can reach it in Keras."""
     weight, tensor, owner = one.weight, one.tensor, one.owner
     if tensor is not None:
         own = _stored_fields(tensor)
@@ -171,8 +170,8 @@ def _row(one: MatchedWeight, version: str | None, *, has_object: bool) -> Weight
     if weight is not None:
         trainable = bool(weight.attrs["trainable"]) and not owner.frozen
         at = None if one.holder is None else one.holder[len(owner.path) :]
-        reach = variable_expression(owner.path, owner.layer, weight, version, at)
-    elif one.holder is not None and has_object and tensor is not None and tensor.parts[-1].isdecimal():
+        reach = variable_expression(owner.path, owner.layer, weight, model, at, version)
+    elif one.holder is not None and model is not None and tensor is not None and tensor.parts[-1].isdecimal():
         # Keras 2 numbers the variables otherwise where an object holds others.
         numbered = version is None or version.startswith("3")
         reach = f"{expression(one.holder)}.weights[{tensor.parts[-1]}]" if numbered else None

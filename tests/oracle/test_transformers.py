@@ -34,6 +34,23 @@ def test_blocks_agree_with_transformers(name: str, tmp_path: Path) -> None:
     assert len([row for row in report if row.status == "agrees"]) >= 3
 
 
+@pytest.mark.torch
+@needs_transformers
+@pytest.mark.parametrize("name", [row["name"] for row in ROWS])
+def test_python_reaches_every_weight_that_has_an_expression(name: str, tmp_path: Path) -> None:
+    torch, transformers = importlib.import_module("torch"), importlib.import_module("transformers")
+    config = transformers.AutoConfig.for_model(**next(row for row in ROWS if row["name"] == name)["config"])
+    with torch.device("meta"):
+        model = getattr(transformers, config.architectures[0])(config)
+    parameters = {id(parameter) for parameter in model.parameters()}
+    for row in layerexplain.list_weights(str(folder_of(name, tmp_path))):
+        assert (row.reach is None) == ("experts.*" in str(row.path)), row
+        if row.reach is not None:
+            found = eval(row.reach, {"model": model})  # attributes and numbers of lists alone
+            assert id(found) in parameters or "e_score" in row.reach
+            assert tuple(found.shape) == row.shape
+
+
 def test_without_transformers_the_need_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> Any:
         raise ImportError(f"No module named '{name}'")

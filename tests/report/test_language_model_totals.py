@@ -182,7 +182,7 @@ def test_units_of_machines() -> None:
 def test_alike_blocks_are_one_row() -> None:
     text = str(layerexplain.format_report(report_of(PUBLIC["gemma-3-1b"]), "table"))
     assert "model.layers.0 … 4" in text
-    assert "5 × Functional" in text
+    assert "5 × Block" in text
     assert "model.layers.3 " not in text
 
 

@@ -224,9 +224,9 @@ def test_a_weight_is_reached_by_the_attribute_that_the_file_has(mark: str, tmp_p
 
 
 def test_expressions() -> None:
-    def reach(path: list[str], at: str, name: str, type_: str, version: str | None = None) -> str:
+    def reach(path: list[str], at: str, name: str, type_: str, version: str | None = None) -> str | None:
         own = weight(name, "W", [("units", 2)], at=at)
-        return variable_expression(path, Layer(path[-1], type_, "layer", {}), own, version)
+        return variable_expression(path, Layer(path[-1], type_, "layer", {}), own, keras_version=version)
 
     assert reach(["a", 'b"c'], "layer", "kernel", "Dense") == 'model.get_layer("a").get_layer("b\\"c").layer.kernel'
     assert reach(["n"], "", "mean", "Normalization") == 'model.get_layer("n").adapt_mean'

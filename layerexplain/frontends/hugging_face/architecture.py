@@ -38,6 +38,7 @@ class Architecture(NamedTuple):
     blocks: Mapping[str, Mapping[str, Texts]]
     names: Mapping[str, str]
     paths: Mapping[str, str]
+    modules: Mapping[str, str]
     stacks: Mapping[str, Stack]
     model: str
     layer_type: str
@@ -58,7 +59,19 @@ def model_types() -> list[str]:
 
 _BASES = ("decoder",)
 _TEXTS = ("must", "model", "layer_type", "text", "vision", "images", "image_note", "prefix")
-_MAPPINGS = ("defaults", "fields", "roots", "blocks", "names", "paths", "stacks", "parts", "inside", "inputs")
+_MAPPINGS = (
+    "defaults",
+    "fields",
+    "roots",
+    "blocks",
+    "names",
+    "paths",
+    "modules",
+    "stacks",
+    "parts",
+    "inside",
+    "inputs",
+)
 
 
 @cache

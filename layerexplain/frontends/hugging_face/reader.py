@@ -89,7 +89,11 @@ class _Reading:
         self.values = configured(row, document)
         labels = document.get("id2label")
         self.values["classes"] = len(labels) if isinstance(labels, Mapping) else document.get("num_labels", 2)
-        self.values["has_head"] = self._has_head(document.get("architectures"))
+        named = document.get("architectures")
+        first = named[0] if isinstance(named, list | tuple) and named else None
+        named_class = first if isinstance(first, str) else ""
+        self.class_name = named_class or row.type
+        self.values["has_head"] = self._has_head(named_class)
         self.dtype = _dtype(document)
         self.vision: _Reading | None = None
         base = row.names.get("base", "")
@@ -98,12 +102,11 @@ class _Reading:
             self.prefix = base.partition(".")[2] + "."
         self.prefix = row.prefix + self.prefix
 
-    def _has_head(self, named: Any) -> bool:
-        first = named[0] if isinstance(named, list | tuple) and named else None
-        if not isinstance(first, str) or first.endswith(_HEADS):
+    def _has_head(self, named_class: str) -> bool:
+        if not named_class or named_class.endswith(_HEADS):
             return True
-        if not first.endswith("Model"):
-            words = f"the head of {first[:60]} is not known: these are the layers below it"
+        if not named_class.endswith("Model"):
+            words = f"the head of {named_class[:60]} is not known: these are the layers below it"
             self.notes.append(Note("unknown-head", None, words))
         return False
 
@@ -140,6 +143,8 @@ class _Reading:
         model = wiring.model(name, *formulas)
         return model._replace(
             format=FORMAT,
+            type=self.class_name,
+            modules=self.row.modules,
             notes=tuple(self.notes),
             shared=tuple(self._shared(model)),
             declarations=self._declarations(self.dtype),
@@ -153,7 +158,7 @@ class _Reading:
     def _tower(self, vision: _Reading, name: str) -> Layer:
         """Return the part that sees images, as one layer."""
         model = vision.model(name)._replace(declarations=vision._declarations(self.dtype))
-        return Layer(name, "Functional", "model", {}, model)
+        return Layer(name, vision.class_name, "model", {}, model)
 
     def _shared(self, model: Model) -> list[SharedObject]:
         """The table that a tied head shares with the embedding."""
@@ -194,7 +199,7 @@ class _Reading:
             of_pairs = (self.values["heads"], None, None)
             wiring.input(one, of_pairs if one == "distances" else (None, self.values["width"]))
         name = f"{self.prefix}{stack.name}.{number}"
-        return Layer(name, "Functional", "model", {}, wiring.model(name, stack.formula))
+        return Layer(name, "Block", "model", {}, wiring.model(name, stack.formula))
 
     def _type_of(self, number: int) -> Any:
         """What kind of attention a block has: as the configuration lists it, else as the architecture has it."""

@@ -36,7 +36,7 @@ def _kind(row: LayerReport) -> Any:
 def _block(row: LayerReport) -> LayerReport:
     """Return the row of a block as it stands alone, with the types of its layers."""
     inside = [one.type for one in row.layers if one.type not in ("InputLayer", "Add")]
-    return row._replace(operation=", ".join(inside)) if inside and "Functional" not in inside else row
+    return row._replace(operation=", ".join(inside)) if inside and "Block" not in inside else row
 
 
 def _of_all(rows: Sequence[LayerReport]) -> LayerReport:

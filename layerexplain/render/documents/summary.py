@@ -116,8 +116,7 @@ def training(report: Report) -> tuple[doc.Prose, ...]:
 def data_lines(report: Report) -> tuple[doc.Prose, ...]:
     """Return what fit() takes and what predict() returns: a line each."""
     shapes = [*[one.shape for one in report.inputs], *[one.shape for one in report.outputs]]
-    is_fitted = report.format != "hugging-face" and report.framework == "keras"
-    if not report.inputs or not report.outputs or None in shapes or not is_fitted:
+    if not report.inputs or not report.outputs or None in shapes or report.framework != "keras":
         return ()
     inputs = ", ".join([f"{one.name} {shape_text(one.shape)} {one.dtype}" for one in report.inputs])
     outputs = ", ".join([f"{one.layer} {shape_text(one.shape)} {one.dtype or ''}".strip() for one in report.outputs])

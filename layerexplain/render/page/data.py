@@ -8,7 +8,7 @@
   each call `{from: [[layer or null, text]], to: text, mask: layer or null}`; `params`, `trainable`, `macs`, `flops`,
   `values` (what it gives, per example), `activations` (the bytes of that, of views none), `bytes` (of its weights),
   each null where it is not known; and where there is something to tell, `faults`, `hints`, `notes`, `weights_note`,
-  `cost`, `mask`, `field` (what one element sees of the model's input), `keras` (how its weights are reached in Keras),
+  `cost`, `mask`, `field` (what one element sees of the model's input), `keras` (how its weights are reached in Python),
   `place` (its line in the source), `definition`: a number in `definitions`, `configuration`: one in `configurations`.
 - `configurations`: `[details, [[name, value, whether it is not the default], …]]`; the details, `3×3, /2, 64, relu`,
   tell layers of a type apart.
@@ -278,7 +278,7 @@ def _values(layer: LayerReport) -> int | None:
 
 
 def _reach(layer: LayerReport, explained: Explanation) -> tuple[str, tuple[str, ...]]:
-    """How the layer is reached in Keras, and what stands behind that for each of its weights."""
+    """How the layer is reached in Python, and what stands behind that for each of its weights."""
     reaches = tuple([weight.reach for weight in explained.weights])
     name = f'"{layer.layer}")'
     end = reaches[0].rfind(name) + len(name) if reaches else 0

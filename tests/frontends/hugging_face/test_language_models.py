@@ -229,6 +229,30 @@ def test_a_name_of_the_hub_is_recognised_where_there_is_no_file(name: str, more:
     assert str(caught.value) == f"{name}: no such file{more.format(name)}"
 
 
+REACHED = [
+    ("llama", "lm_head", "model.lm_head.weight"),
+    ("llama", "model.layers.0/self_attn", "model.model.layers[0].self_attn.q_proj.weight"),
+    ("gpt_neox", "embed_out", "model.lm_head.weight"),
+    ("mixtral", "model.layers.1/block_sparse_moe", "model.model.layers[1].mlp.gate.weight"),
+    ("qwen3_moe", "model.layers.1/mlp", "model.model.layers[1].mlp.gate.weight"),
+    ("vit", "vit.encoder.layer.1/feed_forward", "model.vit.layers[1].mlp.fc1.weight"),
+    ("llava", "language_model.model.norm", "model.model.language_model.norm.weight"),
+    ("qwen2_vl", "visual/merger.mlp.2", "model.model.visual.merger.mlp[2].weight"),
+]
+
+
+@pytest.mark.parametrize(("name", "layer", "reach"), REACHED)
+def test_weights_are_reached_as_in_transformers(name: str, layer: str, reach: str, tmp_path: Path) -> None:
+    """The oracle is in tests/oracle/test_transformers.py; here are some of its names, and what is printed of them."""
+    row = next(row for row in data()["logits"] if row["name"] == name)
+    folder = str(model_folder(tmp_path, row["config"], row["tensors"]))
+    found = {row.layer: row.reach for row in reversed(layerexplain.list_weights(folder).weights)}
+    assert found[layer] == reach
+    said = json.dumps(layerexplain.explain(folder).to_dict())
+    assert reach in said or "/" in layer
+    assert not [word for word in ("get_layer", "fit()", "Keras", "Functional") if word in said]
+
+
 def test_a_configuration_without_its_type_is_asked_for_it() -> None:
     with pytest.raises(layerexplain.LayerExplainError, match="Hugging Face's without model_type"):
         layerexplain.read(as_bytes({"architectures": ["LlamaForCausalLM"], "hidden_size": 3}))

@@ -1,4 +1,4 @@
-/** What else there is to tell of a layer: its place in the model, cost, training, notes, and the way to it in Keras. */
+/** What else there is to tell of a layer: its place in the model, cost, training, notes, and the way to it in Python. */
 import { breakable, make, named, points, table } from "./dom.js";
 import { typeset } from "./math.js";
 import { listing, spoken } from "./panel_formula.js";

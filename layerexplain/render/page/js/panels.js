@@ -21,5 +21,5 @@ export const ABOVE = [["faults", "", panelFaults], ["wiring", "", panelWiring]];
 export const PARTS = [
   ["The idea", [["what", "", panelWhat], ["formula", "Formula", panelFormula], ["reads", "What one element reads", panelReads], ["hints", "Worth knowing", panelHints], ["notes", "Notes", panelNotes]]],
   ["The numbers", [["values", "Values", panelValues], ["shape", "Shape", panelShape], ["weights", "Weights", panelWeights], ["spreads", "", panelSpreads], ["cost", "Cost and reach", panelCost]]],
-  ["The reference", [["arguments", "Arguments", panelArguments], ["training", "Training", panelTraining], ["keras", "In Keras", panelKeras]]],
+  ["The reference", [["arguments", "Arguments", panelArguments], ["training", "Training", panelTraining], ["keras", "In Python", panelKeras]]],
 ];
