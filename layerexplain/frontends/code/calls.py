@@ -149,7 +149,7 @@ class Calls(Records):
             instance.given = {**dict(zip(method.names[1:], args, strict=False)), **kwargs}
             self.call_function(method, [instance, *args], kwargs, whole)
         elif (objects := self.objects_of(cls)) is not None:
-            objects.method(self, instance, "__init__", args, kwargs)
+            objects.method(instance, "__init__", args, kwargs)
         elif root is not None:
             framework.call_base(instance, Symbol(f"{root.path}.__init__"), args, kwargs)
         elif (args or kwargs) and whole and unread is None and cls.find("__new__") is None and not cls.is_decorated:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.attributes import Attributes
 from layerexplain.frontends.code.bounds import Exhausted
@@ -17,15 +16,13 @@ from layerexplain.frontends.code.choices import Choices
 from layerexplain.frontends.code.definitions import DefinitionStatements
 from layerexplain.frontends.code.expressions import Expressions
 from layerexplain.frontends.code.frames import File, Frame
-from layerexplain.frontends.code.library.registry import FRAMEWORKS, LIBRARIES
+from layerexplain.frontends.code.library.registry import FRAMEWORKS
+from layerexplain.frontends.code.library.torch_framework import PyTorch
 from layerexplain.frontends.code.loops import Loops
 from layerexplain.frontends.code.modules import Modules
 from layerexplain.frontends.code.statements import Statements
 from layerexplain.frontends.code.values.base import ProgramValue
 from layerexplain.frontends.code.values.program import Class
-
-if TYPE_CHECKING:
-    pass
 
 
 class Interpreter(Statements, Choices, Loops, DefinitionStatements, Expressions, Attributes, Calls):
@@ -39,12 +36,12 @@ class Interpreter(Statements, Choices, Loops, DefinitionStatements, Expressions,
     def __init__(self, settings: Mapping[str, ProgramValue], modules: Modules) -> None:
         super().__init__(settings, modules)
         self.frameworks += [make(self) for make in FRAMEWORKS]
+        self.torch = PyTorch(self)
 
-    def objects_of(self, cls: Class) -> ProgramValue:
+    def objects_of(self, cls: Class) -> PyTorch | None:
         """Return the library that handles instances of a class, if the class derives from one of its own; else None."""
         root = cls.root()
-        library = LIBRARIES.get(root.path.partition(".")[0]) if root is not None else None
-        return None if library is None else library.objects
+        return self.torch if root is not None and root.path.partition(".")[0] in self.torch.roots else None
 
     def run(self, file: File, frame: Frame | None = None) -> Frame:
         """Work through a file. Returns its names, as far as it was read."""

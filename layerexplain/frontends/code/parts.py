@@ -18,8 +18,6 @@ from layerexplain.model import Note
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.keras.framework import Keras
-    from layerexplain.frontends.code.library.torch_graph import CallOnData, Run
-    from layerexplain.frontends.code.library.torch_training import TorchTraining
     from layerexplain.frontends.code.tracing import Graphs
     from layerexplain.frontends.code.values.layers import ModelValue
     from layerexplain.frontends.code.values.program import Context, Function, FunctionNode
@@ -101,14 +99,6 @@ class InterpreterPart(Evaluator):
         """Where a place in the text that is read stands in the source: in which cell of a notebook."""
         self.followed_calls: list[Framework] = []
         """The libraries whose layers' `call`s are followed now, the innermost last."""
-        self.runs: list[Run] = []
-        """The models of PyTorch that are run now, the innermost last."""
-        self.makes_torch_modules = False
-        """Whether the program makes modules of PyTorch."""
-        self.torch_calls: list[CallOnData] = []
-        """The modules of PyTorch that the program calls on data."""
-        self.torch_training: TorchTraining | None = None
-        """What the program trains its models of PyTorch with, once it makes one."""
         self.frameworks: list[Graphs] = []
         """The libraries that models are made with."""
 

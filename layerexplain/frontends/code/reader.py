@@ -211,7 +211,7 @@ class Program:
         """Return whether the program is one of PyTorch."""
         classes = [one for one in self.frame.names.values() if isinstance(one, Class)]
         of_torch = any((root := one.root()) is not None and root.path.startswith("torch.nn.") for one in classes)
-        return of_torch or self.interpreter.makes_torch_modules or "torch" in imported_libraries(self.text.tree)
+        return of_torch or self.interpreter.torch.makes_modules or "torch" in imported_libraries(self.text.tree)
 
     def torch_model(self, request: str) -> Model | None:
         """Return the model of PyTorch that is asked for, or the only one; None where the program has none. Raises

@@ -64,8 +64,6 @@ class Library:
 
     def __init__(self, *roots: str) -> None:
         self.roots = frozenset(roots)
-        self.objects: Any = None
-        """What answers for the objects of classes of the program that are made of a class of the library."""
         self.function: FunctionTable[Interpreter] = FunctionTable()
         self._families: dict[str, Callable[[str], Implementation]] = {}
 

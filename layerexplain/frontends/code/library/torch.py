@@ -10,13 +10,9 @@ from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.library.torch_modules import (
     CONTAINERS,
     BuiltIn,
-    Objects,
     Parameter,
-    call_module,
     fill,
     is_module,
-    running,
-    training_of,
 )
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
@@ -33,7 +29,6 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
 
 LIBRARY = Library("torch", "torchsummary", "torchinfo", "torchvision")
-LIBRARY.objects = Objects()
 
 _NUMBERS = frozenset(
     """
@@ -57,11 +52,11 @@ def _torch(name: str) -> Implementation:
             and is_module(args[0])
             and _is_base(name)
         ):
-            return LIBRARY.objects.method(interpreter, args[0], last, args[1:], kwargs)
+            return interpreter.torch.method(args[0], last, args[1:], kwargs)
         if package == "nn":
             return make(last, args, kwargs, interpreter)
         if package == "optim":
-            return training_of(interpreter).make_optimizer(interpreter, last, args, kwargs)
+            return interpreter.torch.training.make_optimizer(interpreter, last, args, kwargs)
         if package == "nn.init" and args and isinstance(args[0], Numbers):
             args[0].forget()
         if package.startswith(("nn.init", "optim", "utils", "cuda", "backends", "manual_seed")):
@@ -84,7 +79,7 @@ def _is_base(name: str) -> bool:
 def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     """Return a module of torch.nn."""
     interpreter.effects.record_model_event()
-    interpreter.makes_torch_modules = True
+    interpreter.torch.makes_modules = True
     place = interpreter.place()
     if type_ == "Parameter":
         given = args[0] if args else kwargs.get("data")
@@ -106,7 +101,7 @@ def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inter
     config = {key: _named(one) for key, one in config.items()}
     if is_loss(type_):
         config = plain_arguments(config)
-        training_of(interpreter).note_loss(interpreter, type_, config)
+        interpreter.torch.training.note_loss(interpreter, type_, config)
     if not any(isinstance(one, Unknown) or one is NOT_SAID for one in config.values()):
         for _, error in declaration.faults(config):
             interpreter.keras.fault(error)
@@ -134,7 +129,7 @@ def _copies(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -
 
 def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     """Return what a function of torch or torch.nn.functional gives."""
-    run = running(interpreter)
+    run = interpreter.torch.run
     given = [*args, *kwargs.values()]
     tensors = [one for one in given if isinstance(one, Tensor | Parameter)]
     nested = [
@@ -144,7 +139,7 @@ def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
         return tensor_function(run, name, args, kwargs)
     if (
         run is None
-        and (of_loss := training_of(interpreter).call_function(interpreter, name, args, kwargs)) is not NotImplemented
+        and (of_loss := interpreter.torch.training.call_function(interpreter, name, args, kwargs)) is not NotImplemented
     ):
         return of_loss
     if name in _NUMBERS:
@@ -218,7 +213,7 @@ class Numbers(Array):
         object.__setattr__(self, "values", None)
 
     def call_method(self, evaluator: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        run = running(evaluator)
+        run = evaluator.torch.run
         if name in ("int", "long"):
             values = None if self.values is None else tuple([int(one) for one in self.values])
             return Numbers(self.shape, values, None, "int64")
@@ -244,7 +239,7 @@ class Numbers(Array):
         return evaluator.unknown(f"the method {name} of numbers that are not computed here")
 
     def get_item(self, evaluator: Any, key: Any) -> Any:
-        run = running(evaluator)
+        run = evaluator.torch.run
         if run is not None:
             return run.stored(self).get_item(evaluator, key)
         return evaluator.unknown("a part of numbers that are not computed here")
@@ -336,10 +331,10 @@ def _summary(name: str) -> Implementation:
         data = kwargs.get("input_data")
         if args and is_module(args[0]):
             if isinstance(data, Array):
-                call_module(interpreter, args[0], [data], {})
+                interpreter.torch.call(args[0], [data], {})
             elif isinstance(size, list | tuple) and all(isinstance(one, int) for one in size):
                 with_batch = tuple(size) if len(size) == 4 else (1, *size)
-                call_module(interpreter, args[0], [Numbers(with_batch)], {})
+                interpreter.torch.call(args[0], [Numbers(with_batch)], {})
         return None
 
     return implementation

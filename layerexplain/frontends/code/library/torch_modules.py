@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Evaluator, Identity, Place, ProgramError, Unknown
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Evaluator,
+    Identity,
+    Keywords,
+    Place,
+    ProgramError,
+    ProgramValue,
+    Unknown,
+)
 from layerexplain.frontends.code.values.program import Bound, Instance
 from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.layers.registry import TORCH, find
 from layerexplain.layers.torch.construction import traced_alone
-
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
 
 CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"})
 
@@ -36,7 +40,7 @@ class Parameter(Identity):
         return Bound(self, name)
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        run = running(evaluator)
+        run = evaluator.torch.run
         if name in ("numel", "nelement"):
             total = 1
             for size in self.shape:
@@ -51,11 +55,11 @@ class Parameter(Identity):
         return run.stored(self).call_method(evaluator, name, args, kwargs)
 
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
-        run = running(evaluator)
+        run = evaluator.torch.run
         return self if run is None else run.stored(self).get_item(evaluator, key)
 
     def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        run = running(evaluator)
+        run = evaluator.torch.run
         if run is None:
             return evaluator.unknown("numbers of a parameter")
         change = [run.stored(one) if isinstance(one, Parameter) else one for one in (left, right)]
@@ -152,7 +156,7 @@ class BuiltIn(Identity):
         return kind.last in (self.type, "Module")
 
     def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
-        return call_module(evaluator, self, args, kwargs)
+        return evaluator.torch.call(self, args, kwargs)
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if self.children is not None:
@@ -252,33 +256,6 @@ def named_parameters(module: Any) -> dict[str, Parameter]:
     return found
 
 
-def running(evaluator: Any) -> Any:
-    """Return the run that is followed now; None outside of any `forward`."""
-    return evaluator.runs[-1] if evaluator.runs else None
-
-
-def training_of(evaluator: Any) -> TorchTraining:
-    """Return what the program trains its models with."""
-    if evaluator.torch_training is None:
-        evaluator.torch_training = TorchTraining()
-    found: TorchTraining = evaluator.torch_training
-    return found
-
-
-def call_module(evaluator: Any, module: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    """Return what `module(x)` gives: outside of any run, that begins one on the shapes of the data."""
-    run = running(evaluator)
-    if isinstance(module, BuiltIn) and is_loss(module.type):
-        if run is not None:
-            raise run.unknown(f"{module.type} is computed inside of forward, where losses are not read")
-        return training_of(evaluator).call_loss(evaluator, module.type, module.config, args, kwargs, module.place)
-    if run is not None:
-        return run.run(module, args, kwargs)
-    from layerexplain.frontends.code.library.torch_runs import run_on_data
-
-    return training_of(evaluator).result(run_on_data(evaluator, module, args, kwargs), module)
-
-
 _SELF = frozenset(
     """
     train eval to cuda cpu half float double type apply requires_grad_ zero_grad share_memory compile bfloat16
@@ -293,10 +270,12 @@ _NOTHING = frozenset(
 )
 
 
-def module_method(evaluator: Any, module: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def module_method(
+    evaluator: Evaluator, module: ProgramValue, name: str, args: Arguments, kwargs: Keywords
+) -> ProgramValue:
     """Return what a method that every module has gives."""
     if name == "forward" or name == "__call__":
-        return call_module(evaluator, module, args, kwargs)
+        return evaluator.torch.call(module, args, kwargs)
     if name in _SELF:
         return module
     if name in _NOTHING:
@@ -320,7 +299,7 @@ def module_method(evaluator: Any, module: Any, name: str, args: list[Any], kwarg
         own = named_parameters(module)
         if own and name == "named_parameters":
             return list(own.items())
-        return training_of(evaluator).result(evaluator.unknown("the parameters of a module"), module)
+        return evaluator.torch.training.result(evaluator.unknown("the parameters of a module"), module)
     if name == "get_submodule" and args and isinstance(args[0], str):
         return named_modules(module).get(args[0], evaluator.unknown(f"the module {args[0]}"))
     return evaluator.unknown(f"the method {name} of a module")
@@ -342,62 +321,6 @@ def fill(container: Mapping[str, Any] | Any, args: list[Any]) -> dict[str, Any]:
     if type(items) is dict:
         return dict(items)
     return {str(i): one for i, one in enumerate(items)}
-
-
-class Objects:
-    """What objects of the program's own classes of modules answer."""
-
-    def attribute(self, interpreter: Interpreter, instance: Instance, name: str) -> Any:
-        """Return an attribute that PyTorch gives a module."""
-        if name == "training":
-            return False
-        if name == "_modules":
-            return children_of(instance)
-        if (built_in := instance.attributes.get(BUILT_IN)) is not None:
-            if name in built_in.config:
-                return built_in.config[name]
-            if name in (shapes := weight_shapes(built_in)):
-                instance.attributes[name] = Parameter(shapes[name])
-                return instance.attributes[name]
-            if name in ("weight", "bias"):
-                return None
-            declaration = find(f"{TORCH}{built_in.type}")
-            if declaration is not None and name in declaration.default_values:
-                return declaration.default_values[name]
-        return Bound(instance, name)
-
-    def method(
-        self, interpreter: Interpreter, instance: Instance, name: str, args: list[Any], kwargs: dict[str, Any]
-    ) -> Any:
-        """Return what a method that PyTorch gives a module gives."""
-        if name == "__init__":
-            if module_type(instance) in CONTAINERS:
-                instance.attributes.update(fill(module_type(instance), args))
-            elif module_type(instance) != "Module":
-                from layerexplain.frontends.code.library.torch import make
-
-                instance.attributes[BUILT_IN] = make(module_type(instance), args, kwargs, interpreter)
-            return None
-        if name in ("items", "keys", "values") and module_type(instance) in CONTAINERS:
-            return list(getattr(children_of(instance), name)())
-        if name == "forward" and (built_in := instance.attributes.get(BUILT_IN)) is not None:
-            run = running(interpreter)
-            return run.built_in(instance, built_in, args, kwargs) if run else interpreter.unknown("a module on data")
-        if module_type(instance) in CONTAINERS and name in ("append", "extend"):
-            now = [one for one in instance.attributes.values() if is_module(one)]
-            for i, one in enumerate(args if name == "append" else args[0]):
-                instance.attributes[str(len(now) + i)] = one
-            return instance
-        return module_method(interpreter, instance, name, args, kwargs)
-
-    def call(self, interpreter: Interpreter, instance: Instance, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Return what a call of a module gives."""
-        return call_module(interpreter, instance, args, kwargs)
-
-    def items(self, instance: Instance) -> list[Any]:
-        """Return what a loop over a container of the program meets."""
-        members = children_of(instance)
-        return list(members) if module_type(instance) == "ModuleDict" else list(members.values())
 
 
 def each_array(values: Any) -> Iterator[Array]:

@@ -37,12 +37,12 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
         return interpreter.unknown("the result of a module that is called on data")
     first = next(each_array([*args, *kwargs.values()])).shape
     batch = first[min(axis, len(first) - 1)]
-    for known in reversed(interpreter.torch_calls):
+    for known in reversed(interpreter.torch.calls):
         if known.module is module and known.shapes == shapes and known.is_current:  # a loop calls it again and again
             return _as_data(known.result, batch, interpreter)
     run = Run(interpreter, module)
     result = _follow(run, shapes)
-    interpreter.torch_calls.append(CallOnData(module, shapes, run, result, interpreter.effects.mark()))
+    interpreter.torch.calls.append(CallOnData(module, shapes, run, result, interpreter.effects.mark()))
     return _as_data(result, batch, interpreter)
 
 
@@ -60,13 +60,13 @@ def _follow(run: Run, shapes: Mapping[str, tuple[Sequence[int | None], str]]) ->
     given = {name: run.input(name, shape, dtype) for name, (shape, dtype) in shapes.items()}
     names = parameter_names(run.model)
     in_order = all(name == own for name, own in zip(given, names, strict=False)) or not names
-    run.interpreter.runs.append(run)
+    run.interpreter.torch.runs.append(run)
     try:
         if in_order:
             return run.start(list(given.values()), {})
         return run.start([], given)
     finally:
-        run.interpreter.runs.pop()
+        run.interpreter.torch.runs.pop()
 
 
 def parameter_names(module: Any) -> list[str]:
@@ -95,11 +95,11 @@ def models(program: Program) -> list[Found]:
     found = [Found(name, one) for name, one in (whole or named).items() if id(one) not in inside]
     found = list({id(one.value): one for one in found}.values())
     if found:
-        called = [one for one in found if any(call.module is one.value for call in interpreter.torch_calls)]
+        called = [one for one in found if any(call.module is one.value for call in interpreter.torch.calls)]
         return called or found
     called_alone = {
         id(call.module): call.module
-        for call in interpreter.torch_calls
+        for call in interpreter.torch.calls
         if isinstance(call.module, Instance) or call.module.children is not None
     }
     if called_alone:
@@ -159,7 +159,7 @@ def asked(program: Program, request: str) -> Found | None:
 def uses_torch(program: Program) -> bool:
     """Return whether a program makes modules of PyTorch."""
     return any(is_module(one) or is_module_class(one) for one in program.frame.names.values()) or bool(
-        program.interpreter.torch_calls
+        program.interpreter.torch.calls
     )
 
 
@@ -167,7 +167,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     """Return a model of a program, run on the given shapes, or on those that the program itself gives."""
     interpreter = program.interpreter
     module = found.value
-    call = next((one for one in reversed(interpreter.torch_calls) if one.module is module), None)
+    call = next((one for one in reversed(interpreter.torch.calls) if one.module is module), None)
     known = call.shapes if call is not None else {}
     names = parameter_names(module)
     if shapes:
@@ -190,8 +190,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         if not given and (run.faults or run.opened):
             run, supposed = Run(interpreter, module), {}
     model = run.finished(found.name if found.name.isidentifier() else _class_name(module))
-    if interpreter.torch_training is not None:
-        model = with_torch_training(model, module, interpreter.torch_training)
+    model = with_torch_training(model, module, interpreter.torch.training)
     model = _with_pasted_error(program, module, model)
     opened = [(program._located(one), "") for one in run.opened]
     if not given:

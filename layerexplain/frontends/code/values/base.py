@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.bounds import Budget
     from layerexplain.frontends.code.effects import Effects
     from layerexplain.frontends.code.frames import Frame
+    from layerexplain.frontends.code.library.torch_framework import PyTorch
     from layerexplain.frontends.code.values.framework import Framework
     from layerexplain.frontends.code.values.program import Class, Function, Instance, Module
     from layerexplain.frontends.code.values.symbols import Symbol
@@ -46,6 +47,7 @@ class Evaluator(Protocol):
     budget: Budget
     effects: Effects
     settings: Mapping[str, ProgramValue]
+    torch: PyTorch
 
     @property
     def call_framework(self) -> Framework | None:
@@ -79,7 +81,7 @@ class Evaluator(Protocol):
     def has_attribute(self, of: object, name: object) -> bool | Unknown:
         """Return whether a value has an attribute; Unknown where that is not known."""
 
-    def objects_of(self, cls: Class) -> ProgramValue:
+    def objects_of(self, cls: Class) -> PyTorch | None:
         """Return the library that handles instances of a class, if the class derives from one of its own; else None."""
 
     def record(self, cls: Class, args: Arguments, kwargs: Keywords) -> Instance:

@@ -25,6 +25,7 @@ from layerexplain.records import Record
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.frames import Frame
+    from layerexplain.frontends.code.library.torch_framework import PyTorch
     from layerexplain.frontends.code.values.layers import LayerValue
 
 
@@ -107,7 +108,7 @@ class Class(Identity):
         self.attributes: dict[str, ProgramValue] = {}
         self.members: dict[str, Namespace] = {}
         """Those of an Enum that were asked for."""
-        self.objects: ProgramValue = None
+        self.objects: PyTorch | None = None
         """The library that handles its instances, if it derives from a class of one (`objects_of`)."""
         self._order: list[ProgramValue] | None = None
 
@@ -266,7 +267,7 @@ class Instance(Identity):
         if self.layer is not None:
             return self.layer.get_attribute(evaluator, name)
         if (objects := evaluator.objects_of(self.cls)) is not None:
-            return objects.attribute(evaluator, self, name)
+            return objects.attribute(self, name)
         root = self.cls.root()
         if root is None and not any(isinstance(base, Unknown) for base in self.cls.order()):
             raise ProgramError("AttributeError", f"{self.cls.name} has no attribute {name}", evaluator.place())
@@ -310,7 +311,7 @@ class Instance(Identity):
     def _items(self) -> list[ProgramValue] | None:
         """Return what a container of a library holds whose class is made into one of the program; None for others."""
         objects = self.cls.objects
-        return None if objects is None else list(objects.items(self))
+        return None if objects is None else objects.items(self)
 
     def is_instance(self, kind: Symbol) -> bool | None:
         root = self.cls.root()
@@ -342,14 +343,14 @@ class Instance(Identity):
         if isinstance(method, Function):
             return evaluator.call(method, [self, *args], kwargs)
         if (objects := evaluator.objects_of(self.cls)) is not None:
-            return objects.call(evaluator, self, args, kwargs)
+            return objects.call(self, args, kwargs)
         if self.layer is None:
             return evaluator.unknown("an object is called whose class is not read")
         return self.layer.call(evaluator, args, kwargs, whole)
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if (objects := evaluator.objects_of(self.cls)) is not None:
-            return objects.method(evaluator, self, name, args, kwargs)
+            return objects.method(self, name, args, kwargs)
         return evaluator.named_tuple_method(self, name, args, kwargs)
 
     def truth(self) -> bool | None:
@@ -370,7 +371,7 @@ class Bound(Record, Value):
                 return None
             objects = evaluator.objects_of(of.cls) if isinstance(of, Instance) else None
             if objects is not None:
-                return objects.method(evaluator, of, function.last, args, kwargs)
+                return objects.method(of, function.last, args, kwargs)
             return evaluator.framework_of(function.path).call_base(of, function, args, kwargs)
         if not isinstance(function, Function):
             return evaluator.call_method(of, function, args, kwargs)

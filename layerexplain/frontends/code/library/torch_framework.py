@@ -1,0 +1,112 @@
+"""PyTorch in one program: the runs of its models, what it calls on data, and what it trains with.
+
+It is no class on `tracing.Graphs`, on which Keras is one: PyTorch computes as it goes, so that each call of a run has
+its shapes at once and is a row at once (torch_graph.py). No tensor leads back to the call that made it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from layerexplain.frontends.code.library.torch import LIBRARY, make
+from layerexplain.frontends.code.library.torch_modules import (
+    BUILT_IN,
+    CONTAINERS,
+    BuiltIn,
+    Parameter,
+    children_of,
+    fill,
+    is_module,
+    module_method,
+    module_type,
+    weight_shapes,
+)
+from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
+from layerexplain.frontends.code.values.program import Bound, Instance
+from layerexplain.layers.registry import TORCH, find
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
+    from layerexplain.frontends.code.library.torch_graph import CallOnData, Run
+
+
+class PyTorch:
+    """What a program does with PyTorch, and what the objects of its own classes of modules answer."""
+
+    roots = LIBRARY.roots
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+        self.makes_modules = False
+        """Whether the program makes modules."""
+        self.runs: list[Run] = []
+        """The models that are run now, the innermost last."""
+        self.calls: list[CallOnData] = []
+        """The modules that the program calls on data."""
+        self.training = TorchTraining()
+
+    @property
+    def run(self) -> Run | None:
+        """Return the run that is followed now; None outside of any `forward`."""
+        return self.runs[-1] if self.runs else None
+
+    def call(self, module: ProgramValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return what `module(x)` gives: outside of any run, that begins one on the shapes of the data."""
+        interpreter, run = self.interpreter, self.run
+        if isinstance(module, BuiltIn) and is_loss(module.type):
+            if run is not None:
+                raise run.unknown(f"{module.type} is computed inside of forward, where losses are not read")
+            return self.training.call_loss(interpreter, module.type, module.config, args, kwargs, module.place)
+        if run is not None:
+            return run.run(module, args, kwargs)
+        from layerexplain.frontends.code.library.torch_runs import run_on_data
+
+        return self.training.result(run_on_data(interpreter, module, args, kwargs), module)
+
+    # Objects of the program's own classes ---------------------------------------------------------------------------
+
+    def attribute(self, instance: Instance, name: str) -> ProgramValue:
+        """Return an attribute that PyTorch gives a module."""
+        if name == "training":
+            return False
+        if name == "_modules":
+            return children_of(instance)
+        if (built_in := instance.attributes.get(BUILT_IN)) is not None:
+            if name in built_in.config:
+                return built_in.config[name]
+            if name in (shapes := weight_shapes(built_in)):
+                instance.attributes[name] = Parameter(shapes[name])
+                return instance.attributes[name]
+            if name in ("weight", "bias"):
+                return None
+            declaration = find(f"{TORCH}{built_in.type}")
+            if declaration is not None and name in declaration.default_values:
+                return declaration.default_values[name]
+        return Bound(instance, name)
+
+    def method(self, instance: Instance, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return what a method that PyTorch gives a module gives."""
+        if name == "__init__":
+            if module_type(instance) in CONTAINERS:
+                instance.attributes.update(fill(module_type(instance), args))
+            elif module_type(instance) != "Module":
+                instance.attributes[BUILT_IN] = make(module_type(instance), args, kwargs, self.interpreter)
+            return None
+        if name in ("items", "keys", "values") and module_type(instance) in CONTAINERS:
+            return list(getattr(children_of(instance), name)())
+        if name == "forward" and (built_in := instance.attributes.get(BUILT_IN)) is not None:
+            run = self.run
+            unknown = self.interpreter.unknown
+            return run.built_in(instance, built_in, args, kwargs) if run else unknown("a module on data")
+        if module_type(instance) in CONTAINERS and name in ("append", "extend"):
+            now = [one for one in instance.attributes.values() if is_module(one)]
+            for i, one in enumerate(args if name == "append" else args[0]):
+                instance.attributes[str(len(now) + i)] = one
+            return instance
+        return module_method(self.interpreter, instance, name, args, kwargs)
+
+    def items(self, instance: Instance) -> list[ProgramValue]:
+        """Return what a loop over a container of the program meets."""
+        members = children_of(instance)
+        return list(members) if module_type(instance) == "ModuleDict" else list(members.values())
