@@ -105,7 +105,7 @@ def texts(checkout: Path) -> Iterator[tuple[str, str]]:
             seen.add(text)
             if "layers:" in text:
                 yield ".yaml", text
-            elif any(word in text for word in ("keras", "Sequential", "layers.", "Dense(")):
+            elif any(word in text for word in ("keras", "Sequential", "layers.", "Dense(", "torch")):
                 yield ".py", text
 
 
