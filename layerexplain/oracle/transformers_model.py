@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, first_line
 from layerexplain.frontends.code_source import place_of
+from layerexplain.frontends.hugging_face import INPUT_NAMES
 from layerexplain.model import Model
 from layerexplain.oracle.tolerance import allowed_in_row, difference
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status, ValuesCheck, VerifyReport
@@ -83,9 +84,6 @@ def _drawn(model: Model, asked: VerifyOptions) -> Mapping[str, Any]:
     return inputs
 
 
-_NAMES = {"tokens": "input_ids", "decoder_tokens": "decoder_input_ids", "pixel_values": "pixel_values"}
-
-
 def _run(folder: str, inputs: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any], int, str]:
     """Return what transformers gives: the model's output, those of its modules by path, its parameters, its version."""
     try:
@@ -103,9 +101,9 @@ def _run(folder: str, inputs: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]
         outputs: dict[str, Any] = {}
         for path, module in real.named_modules():
             module.register_forward_hook(_keeper(outputs, path))
-        texts = {name: value for name, value in inputs.items() if _NAMES[name].endswith("ids")}
+        texts = {name: value for name, value in inputs.items() if INPUT_NAMES[name].endswith("ids")}
         with torch.no_grad():  # of a model of both, the text alone: what it computes where there is no image
-            given = {_NAMES[name]: torch.from_numpy(value) for name, value in (texts or inputs).items()}
+            given = {INPUT_NAMES[name]: torch.from_numpy(value) for name, value in (texts or inputs).items()}
             ids = {name: value.long() if name.endswith("ids") else value for name, value in given.items()}
             results = real(**ids)
     except Exception as error:  # whatever transformers raises

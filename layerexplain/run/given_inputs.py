@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
+from layerexplain.frontends.hugging_face import FORMAT, INPUT_NAMES
 from layerexplain.frontends.input_shapes import no_input
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
@@ -14,7 +15,7 @@ from layerexplain.network.recorded_shapes import input_specs, with_input_layers
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, grouped
 from layerexplain.run.precision import is_float, rounded_to
 
 
@@ -28,14 +29,16 @@ class GivenInput(NamedTuple):
 
 class ModelInput:
     """An input of a model: `shape` has the batch, at `batch_axis`, and None for open sizes (`shape` is None if it is
-    unknown); `dtype` is Keras's. `what` it is in messages: an input, or the target of an output."""
+    unknown); `dtype` is Keras's. `what` it is in messages: an input, or the target of an output. `alias` is its other
+    name, as transformers has it."""
 
-    __slots__ = ("batch_axis", "dtype", "name", "shape", "what")
+    __slots__ = ("alias", "batch_axis", "dtype", "name", "shape", "what")
 
-    def __init__(self, layer: Layer) -> None:
+    def __init__(self, layer: Layer, alias: str = "") -> None:
         shape = layer.config.get("batch_shape")
         dtype = layer.config.get("dtype")
         self.name = layer.name
+        self.alias = alias or layer.name
         self.shape: tuple[int | None, ...] | None = shape if isinstance(shape, tuple) else None
         self.dtype = dtype if isinstance(dtype, str) else "float32"
         self.batch_axis = batch_axis(layer)
@@ -67,9 +70,15 @@ class ModelInput:
     def misfit(self, shape: Sequence[int]) -> str | None:
         """Return a hint, or "", for an array whose shape does not fit; None for one that fits."""
         own = self.shape
-        if own is None or (len(own) == len(shape) and all(s in (None, n) for s, n in zip(own, shape, strict=True))):
+        if own is None or _fits(own, shape):
             return None
+        if _fits(own, (*shape[:1], *shape[-1:], *shape[1:-1])):
+            return "; its channels come first, as numpy.moveaxis(array, -1, 1) gives them"
         return "; the first axis counts examples; for one example its size is 1" if len(shape) == len(own) - 1 else ""
+
+
+def _fits(own: Sequence[int | None], shape: Sequence[int]) -> bool:
+    return len(own) == len(shape) and all([size in (None, n) for size, n in zip(own, shape, strict=True)])
 
 
 def _waits_for_shapes(model: Model) -> bool:
@@ -87,7 +96,26 @@ def inputs_of(model: Model) -> list[ModelInput]:
             raise LayerExplainError(f"its reading is open, so there is nothing to run: {why}")
         raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
     layers = with_input_layers(model).layers_by_name
-    return [ModelInput(layers[ref.layer]) for ref in model.inputs]
+    aliases = INPUT_NAMES if model.format == FORMAT else {}
+    return [ModelInput(layers[ref.layer], aliases.get(ref.layer, "")) for ref in model.inputs]
+
+
+def meet(model: Model, name: str, others: Iterable[str]) -> bool:
+    """Return whether a layer of a model takes what follows from an input and what follows from one of others."""
+    readers = grouped([(ref.layer, call.layer) for call in model.calls for ref in call.refs])
+    return not _after([name], readers).isdisjoint(_after(others, readers))
+
+
+def _after(names: Iterable[str], readers: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return layers and all that follow them."""
+    found: set[str] = set()
+    waiting = [*names]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += readers.get(name, ())
+    return found
 
 
 def _are_inputs(given: Any) -> bool:

@@ -27,7 +27,7 @@ from layerexplain.network.trace import trace_at
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 from layerexplain.run.drawn import draw_inputs
-from layerexplain.run.given_inputs import GivenInput, ModelInput, inputs_of
+from layerexplain.run.given_inputs import GivenInput, ModelInput, inputs_of, meet
 from layerexplain.run.memory_limit import must_fit
 from layerexplain.run.pictures import picture
 from layerexplain.sources.regular_file import open_regular
@@ -72,8 +72,8 @@ def make_inputs(
 
     Args:
         model: The model that gets them.
-        given: What inputs get, as `[NAME=]WHAT`: a file FILE.npy or FILE.npz, "zeros", "ones" or "random[:SEED]"; an
-            input that is not given is random.
+        given: What inputs get, as `[NAME=]WHAT`: a file FILE.npy or FILE.npz, "zeros", "ones" or "random[:SEED]". All
+            are random where none is given, and what meets no given one in the model is random, too.
         sizes: The shapes of inputs by name, where the model leaves them open, as `explain` takes `inputs`.
         batch: The number of examples in generated inputs, unless the model fixes it.
         max_memory: How many bytes one array may have; by default as many as the machine has.
@@ -95,7 +95,8 @@ def make_inputs(
     inputs = inputs_of(model)
     if batch < 1:
         raise ArgumentError(f"batch needs to be at least 1, got batch={batch}")
-    named = split_names([one.name for one in inputs], names_in(given))
+    own_names = {name: one.name for one in inputs for name in (one.name, one.alias)}
+    named = [one._replace(name=own_names.get(one.name or "")) for one in split_names(own_names, names_in(given))]
     arrays: dict[str, GivenInput] = {}
     names = [one.name for one in named if one.name is not None]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -114,7 +115,11 @@ def make_inputs(
         lengths = [array.shape[one.batch_axis] for one, array in given_now if array.ndim]
         fixed = [one.batch for one in inputs if one.batch is not None]
         batch = next(iter([*lengths, *fixed]), batch)
-        for generated in _generated(model, left, _whats(left, named), known, batch, max_memory):
+        others = [*arrays, *names]
+        alone = [one for one in left if others and not meet(model, one.name, others)]
+        sizes_alone = {one.name: one.without_batch(one.shape) for one in alone if one.shape}
+        known = {**{name: tuple([8 if s is None else s for s in own]) for name, own in sizes_alone.items()}, **known}
+        for generated in _generated(model, left, _whats(left, named, alone), known, batch, max_memory):
             arrays[generated.name] = generated
     return [arrays[one.name] for one in inputs]
 
@@ -124,8 +129,9 @@ def is_generated(what: str) -> bool:
     return what in _FLAT or what == "random" or (what.startswith("random:") and not os.path.exists(what))
 
 
-def _whats(left: Sequence[ModelInput], named: Sequence[TypedInput]) -> dict[str, str]:
-    """Return how to generate each input without a file: random numbers if nothing was given at all."""
+def _whats(left: Sequence[ModelInput], named: Sequence[TypedInput], alone: Sequence[ModelInput]) -> dict[str, str]:
+    """Return how to generate each input without a file: random numbers if nothing was given at all, or nothing that
+    meets it."""
     unnamed = [n.what for n in named if n.name is None and is_generated(n.what)]
     if len(unnamed) > 1:
         raise ArgumentError(
@@ -134,7 +140,7 @@ def _whats(left: Sequence[ModelInput], named: Sequence[TypedInput]) -> dict[str,
     found = {}
     for one in left:
         own = next((n.what for n in named if n.name == one.name), None)
-        what = own or (unnamed[0] if unnamed else None if named else "random")
+        what = own or (unnamed[0] if unnamed else "random" if one in alone or not named else None)
         if what is None:
             hint = f"--input {one.name}=FILE.npy, zeros, ones or random"
             raise ArgumentError(f"no array is given for the input '{one.name}'; {hint}")
@@ -239,10 +245,11 @@ def read_for(path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
             if head.startswith(b"PK"):
                 return _read_npz(file, wanted)
             if head == b"\x89PNG\r\n":
-                return {wanted[0].name: picture(file, wanted[0])}
+                seeing = next((one for one in wanted if len(one.shape or ()) == 4), wanted[0])
+                return {seeing.name: picture(file, seeing)}
             if head == b"\x93NUMPY":
                 size = os.fstat(file.fileno()).st_size
-                return {wanted[0].name: _array(file, size, size, wanted[0])}
+                return dict([_array(file, size, size, wanted)])
     except SourceError as error:
         raise error.with_place(source=path) from None
     except FileNotFoundError:
@@ -265,14 +272,14 @@ def _read_npz(file: IO[bytes], wanted: Sequence[ModelInput]) -> dict[str, Any]:
             names = {member.filename.removesuffix(".npy"): member for member in members}
             if len(wanted) == 1 and wanted[0].name not in names and len(names) == 1:
                 names = {wanted[0].name: next(iter(names.values()))}
-            found = {}
+            found: dict[str, Any] = {}
             for one in wanted:
-                member = names.get(one.name)
+                member = names.get(one.name, names.get(one.alias))
                 if member is None:
                     continue
                 refuse_coding(member)
                 with archive.open(member) as data:
-                    found[one.name] = _array(data, member.file_size, member.compress_size, one)
+                    found |= [_array(data, member.file_size, member.compress_size, [one])]
             if not found:
                 listed = ", ".join(f"'{name}'" for name in list(names)[:8]) or "nothing"
                 missing = " or ".join(f"'{one.name}'" for one in wanted[:4])
@@ -296,8 +303,9 @@ def _header(np: Any, data: IO[bytes], version: tuple[int, int]) -> tuple[tuple[i
     return shape, fortran, dtype
 
 
-def _array(data: IO[bytes], size: int, stored: int, wanted: ModelInput) -> Any:
-    """Read an array in NumPy's format; its header is checked against the input before its data is read."""
+def _array(data: IO[bytes], size: int, stored: int, wanted: Sequence[ModelInput]) -> tuple[str, Any]:
+    """Read an array in NumPy's format, for the first input that it fits; its header is checked before its data is
+    read."""
     import numpy as np
 
     try:
@@ -310,15 +318,17 @@ def _array(data: IO[bytes], size: int, stored: int, wanted: ModelInput) -> Any:
         nbytes = math.prod(map(int, shape)) * dtype.itemsize
         if nbytes > size or nbytes > max(MAX_DATASET_BYTES, stored * MAX_DATASET_RATIO):
             raise SourceError(f"declares {nbytes:,} bytes of data but stores {stored:,}")
-        hint = wanted.misfit(shape)
+        one = next((one for one in wanted if one.misfit(shape) is None), wanted[0])
+        hint = one.misfit(shape)
         if hint is not None:
             stored_shape = shape_text(shape) if shape else "()"
-            raise SourceError(f"holds an array of {stored_shape}; {wanted.who} needs {wanted.shape_words}{hint}")
+            needs = " and ".join([f"{one.who} needs {one.shape_words}{one.misfit(shape)}" for one in wanted])
+            raise SourceError(f"holds an array of {stored_shape}; {needs}")
         content = data.read(nbytes)
         if len(content) != nbytes:
             raise SourceError(f"ends after {len(content):,} of {nbytes:,} bytes of data")
         array = np.frombuffer(content, dtype=dtype)
-        return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
+        return one.name, array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
     except SourceError:
         raise
     except (ValueError, zlib.error, zipfile.BadZipFile) as error:

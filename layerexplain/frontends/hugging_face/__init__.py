@@ -12,6 +12,9 @@ from typing import Any
 
 FORMAT = "hugging-face"
 
+INPUT_NAMES = {"tokens": "input_ids", "decoder_tokens": "decoder_input_ids", "pixel_values": "pixel_values"}
+"""What transformers calls the inputs."""
+
 
 def is_configuration(document: Any) -> bool:
     """Whether a JSON document is a configuration of transformers.

@@ -253,6 +253,42 @@ def test_weights_are_reached_as_in_transformers(name: str, layer: str, reach: st
     assert not [word for word in ("get_layer", "fit()", "Keras", "Functional") if word in said]
 
 
+IDS_TYPED, PIXELS, DRAWN = np.array([[3, 5, 7]]), np.ones((1, 3, 24, 24), "f4"), "random, from seed 0"
+TYPED: dict[str, tuple[str, list[str], str]] = {
+    "ids alone": ("llava", ["tokens=ids.npy"], f"tokens (1, 3): ids.npy; pixel_values (1, 3, 24, 24): {DRAWN}"),
+    "ids by transformers' name": ("llama", ["input_ids=ids.npy"], "tokens (1, 3): ids.npy"),
+    "ids without a name": ("llava", ["ids.npy"], f"tokens (1, 3): ids.npy; pixel_values (1, 3, 24, 24): {DRAWN}"),
+    "pixels alone": ("llava", ["pixel_values=pixels.npy"], f"tokens (1, 8): {DRAWN}; pixel_values (1, 3, 24, 24): pixels.npy"),
+    "pixels without a name": ("llava", ["pixels.npy"], f"tokens (1, 8): {DRAWN}; pixel_values (1, 3, 24, 24): pixels.npy"),
+    "both, in any order": ("llava", ["pixels.npy", "ids.npy"], "tokens (1, 3): ids.npy; pixel_values (1, 3, 24, 24): pixels.npy"),
+    "what a processor gives": ("llava", ["both.npz"], "tokens (1, 3): both.npz; pixel_values (1, 3, 24, 24): both.npz"),
+    "nothing": ("vit", [], f"pixel_values (1, 3, 12, 12): {DRAWN}"),
+    "channels last": ("llava", ["pixel_values=last.npy"], "its channels come first, as numpy.moveaxis(array, -1, 1) gives them"),
+    "no size": ("llava", ["zeros"], "fix the open sizes with --size tokens=8"),
+    "half of what meets": ("t5", ["ids.npy"], "no array is given for the input 'decoder_tokens'"),
+    "what fits nowhere": ("llava", ["half.npy"], "needs the shape (None, None) and the input 'pixel_values' needs"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TYPED)
+def test_ids_and_pixels_are_typed_alike(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, typed, expected = TYPED[case]
+    row = next(row for row in data()["logits"] if row["name"] == name)
+    model = layerexplain.read(str(model_folder(tmp_path / "model", row["config"], row["tensors"])))
+    monkeypatch.chdir(tmp_path)
+    np.save("ids.npy", IDS_TYPED)
+    np.save("pixels.npy", PIXELS)
+    np.save("last.npy", np.moveaxis(PIXELS, 1, -1))
+    np.save("half.npy", PIXELS[..., 12:])
+    np.savez("both.npz", input_ids=IDS_TYPED, attention_mask=IDS_TYPED > 0, pixel_values=PIXELS)
+    try:
+        made = layerexplain.api.make_inputs(model, typed)
+        said = "; ".join([f"{one.name} {one.array.shape}: {one.origin}" for one in made])
+    except layerexplain.LayerExplainError as error:
+        said = str(error)
+    assert expected in said
+
+
 def test_a_configuration_without_its_type_is_asked_for_it() -> None:
     with pytest.raises(layerexplain.LayerExplainError, match="Hugging Face's without model_type"):
         layerexplain.read(as_bytes({"architectures": ["LlamaForCausalLM"], "hidden_size": 3}))
