@@ -18,7 +18,6 @@ from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value, unknown_key
 from layerexplain.frontends.code.values.program import Context, Function, Instance, Namespace
 from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.frontends.code.values.tensors import Tensor
 
 if TYPE_CHECKING:
     pass
@@ -127,7 +126,9 @@ class Statements(InterpreterPart):
                 frame.names.pop(target.id, None)
             elif isinstance(target, ast.Subscript):
                 items, key = self.value(target.value, frame), self.value(target.slice, frame)
-                if type(items) in (list, dict):
+                if isinstance(items, Value):
+                    items.delete_item(self, key)
+                elif type(items) in (list, dict):
                     self.mutate(items)
                     if (unknown := self._unknown_place(items, key)) is not None:
                         frame.replace(items, unknown, self.budget)
@@ -240,10 +241,8 @@ class Statements(InterpreterPart):
 
     def _set_item(self, items: ProgramValue, at: ast.expr, value: ProgramValue, frame: Frame) -> None:
         key = self.value(at, frame)
-        if isinstance(items, Tensor):
-            raise ProgramError(
-                "TypeError", "a tensor cannot be changed in place; use keras.ops.slice_update", self.place()
-            )
+        if isinstance(items, Value):
+            items.set_item(self, key, value)
         if type(items) not in (list, dict):
             return
         self.mutate(items)

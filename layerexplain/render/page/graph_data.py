@@ -13,7 +13,7 @@ in it, the first its name. A line is `[from, to, x1, y1, x2, y2, …]`, the firs
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from layerexplain.records import grouped
@@ -158,12 +158,3 @@ LETTERS = "Conv2D normalization 0123456789"
 def letters() -> tuple[str, float]:
     """`LETTERS`, and how wide they are in a font of size 1."""
     return LETTERS, round(width_of(LETTERS, 1), 3)
-
-
-def shown_calls(graph: Mapping[str, Any]) -> Iterator[int]:
-    """The calls that a graph holds, each copy of a block included (for tests)."""
-    for box in graph["boxes"]:
-        if "copies" in box:
-            yield from [call for copy in box["copies"] for call in copy]
-        elif "call" in box:
-            yield box["call"]

@@ -308,6 +308,58 @@ def test_a_model_is_followed_once_on_the_same_data(
     assert (len(starts), report[-1].output_shapes) == (runs, ((None, width),))
 
 
+@pytest.mark.parametrize(
+    ("change", "widths"),
+    [
+        ("net[2] = nn.Linear(11, 5)", [11, 11, 5]),
+        ("net[-1] = nn.Linear(11, 5)", [11, 11, 5]),
+        ("net(x)\nnet[2] = nn.Linear(11, 5)\nnet(x)", [11, 11, 5]),
+        ("del net[1]", [11, 13]),
+        ("del net[1:]", [11]),
+        ("last = net.pop(-1)\nnet.append(nn.Linear(11, 5))\nnet.append(nn.ReLU())", [11, 11, 5, 5]),
+        ("net.insert(2, nn.Linear(11, 11))", [11, 11, 11, 13]),
+        ("net.extend(nn.Sequential(nn.Linear(13, 3), nn.ReLU()))", [11, 11, 13, 3, 3]),
+    ],
+)
+def test_modules_are_put_into_containers_and_taken_out(change: str, widths: list[int]) -> None:
+    code = "import torch\nfrom torch import nn\nx = torch.zeros(2, 7)\n"
+    code += f"net = nn.Sequential(nn.Linear(7, 11), nn.ReLU(), nn.Linear(11, 13))\n{change}\nnet(x)"
+    report = explained(code.encode())
+    assert ([row.output_shapes[0][-1] for row in report[1:]], report.grade) == (widths, "complete")
+    assert [row.path for row in report[1:]] == [str(i) for i in range(len(widths))]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("net[int(input())] = nn.Linear(11, 5)", "which modules a container holds"),
+        ("net[0:2] = [nn.Linear(7, 11), nn.Tanh()]", "which modules a container holds"),
+    ],
+)
+def test_a_container_that_changes_in_an_unknown_place_is_open(line: str, words: str) -> None:
+    code = "import torch\nfrom torch import nn\nnet = nn.Sequential(nn.Linear(7, 11), nn.ReLU(), nn.Linear(11, 13))\n"
+    report = explained(f"{code}{line}\nnet(torch.zeros(2, 7))".encode())
+    assert report.grade == "open" and any(words in note.message for note in report.notes), report.notes
+
+
+def test_a_tensor_that_is_changed_in_place_is_open() -> None:
+    code = """
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(7, 11)
+    def forward(self, x):
+        y = self.fc(x)
+        y[:, 0] = 0
+        return y
+Net()(torch.zeros(2, 7))
+"""
+    report = explained(code.encode())
+    assert report.grade == "open" and "changed in place" in report.notes[-1].message, report.notes
+
+
 def test_what_a_changed_model_gives_has_its_new_shape() -> None:
     code = net(more="net = Net()\nx = torch.zeros(2, 1, 28, 28)\nnet(x)\nnet.fc2 = nn.Linear(128, 11)\ny = net(x)")
     report = explained(code + b"\nboth = nn.Sequential(net, nn.Linear(y.shape[1], 5))\nboth(x)")

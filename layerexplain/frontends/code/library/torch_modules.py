@@ -119,26 +119,51 @@ class BuiltIn(Identity):
         else:
             self.attributes[name] = value
 
-    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
+    def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         if self.children is None:
             raise ProgramError("TypeError", f"'{self.type}' object is not subscriptable", evaluator.place())
+        names = self._names(evaluator, key)
         if isinstance(key, slice):
-            kept = list(self.children.values())[key]
-            return BuiltIn(self.type, {}, self.place, {str(i): one for i, one in enumerate(kept)})
-        if isinstance(key, str) and key in self.children:
-            return self.children[key]
-        if isinstance(key, int) and -len(self.children) <= key < len(self.children):
-            return list(self.children.values())[key]
+            return BuiltIn(self.type, {}, self.place, {str(i): self.children[one] for i, one in enumerate(names)})
+        return self.children[names[0]] if names else evaluator.unknown("an item under a key that is not known")
+
+    def _names(self, evaluator: Evaluator, key: object) -> list[str]:
+        """Return the names of the children that a key stands for; none for a key that is not known."""
+        names = list(self.children or ())
+        if isinstance(key, slice):
+            return names[key]
+        if isinstance(key, str) and key in names:
+            return [key]
+        if isinstance(key, int) and -len(names) <= key < len(names):
+            return [names[key]]
         if isinstance(key, int | str):
             raise ProgramError("IndexError", f"index {key!r} is out of range", evaluator.place())
-        return evaluator.unknown("an item under a key that is not known")
+        return []
 
-    def set_item(self, key: Any, value: Any) -> None:
-        """Put a module in the place of another one."""
+    def set_item(self, evaluator: Evaluator, key: object, value: object) -> None:
+        """Put a module in the place of another one, or under a new name."""
+        names = [key] if isinstance(key, str) else self._names(evaluator, key)
+        if len(names) == 1:
+            self._change({**(self.children or {}), names[0]: value}, evaluator)
+        else:
+            self._change(None, evaluator)
+
+    def delete_item(self, evaluator: Evaluator, key: object) -> None:
+        """Remove modules; those behind them move up."""
+        removed = self._names(evaluator, key)
+        left = {name: one for name, one in (self.children or {}).items() if name not in removed}
+        if self.type in ("Sequential", "ModuleList"):
+            left = {str(i): one for i, one in enumerate(left.values())}
+        self._change(left if removed else None, evaluator)
+
+    def _change(self, children: dict[str, ProgramValue] | None, evaluator: Evaluator) -> None:
+        """Let a container hold other modules; None says that it is not known which."""
         if self.children is not None:
-            name = key if isinstance(key, str) else list(self.children)[key] if isinstance(key, int) else None
-            if name is not None:
-                self.children[name] = value
+            evaluator.effects.record_attribute_change(self, "children")
+            unknown = evaluator.unknown("which modules a container holds")
+            changed = dict.fromkeys(self.children, unknown) if children is None else children
+            self.children.clear()
+            self.children.update(changed)
 
     def iterate(self) -> list[Any] | Unknown:
         if self.children is None:
@@ -160,20 +185,20 @@ class BuiltIn(Identity):
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if self.children is not None:
-            if name == "append":
-                self.children[str(len(self.children))] = args[0]
-                evaluator.effects.record_attribute_change(self, "append")
+            now = list(self.children.values())
+            if name in ("append", "extend"):
+                more: Any = [args[0]] if name == "append" else args[0]
+                more = more.iterate() if isinstance(more, BuiltIn) else list(more)
+                self._change({**self.children, **{str(len(now) + i): one for i, one in enumerate(more)}}, evaluator)
                 return self
-            if name in ("extend", "insert"):
-                items: Any = args[-1].iterate() if isinstance(args[-1], BuiltIn) else args[-1]
-                now = list(self.children.values())
-                if name == "insert":
-                    now.insert(args[0], items)
-                else:
-                    now += list(items)
-                self.children.clear()
-                self.children.update({str(i): one for i, one in enumerate(now)})
+            if name == "insert":
+                now.insert(args[0], args[1])
+                self._change({str(i): one for i, one in enumerate(now)}, evaluator)
                 return self
+            if name == "pop" and args:
+                found = self.get_item(evaluator, args[0])
+                self.delete_item(evaluator, args[0])
+                return found
             if name in ("items", "keys", "values"):
                 return list(getattr(self.children, name)())
         if name == "update" and self.children is not None and args and type(args[0]) is dict:

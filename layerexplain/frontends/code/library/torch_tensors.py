@@ -100,6 +100,9 @@ class Tensor(Identity):
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         return None
 
+    def set_item(self, evaluator: Evaluator, key: object, value: object) -> None:
+        raise self.run.unknown("a tensor that is changed in place")
+
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
         parts = key if type(key) is tuple else (key,)
         if any(isinstance(one, Unknown) for one in parts):

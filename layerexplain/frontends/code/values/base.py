@@ -154,6 +154,12 @@ class Value:
         """Return `value[key]`."""
         return unknown_key(evaluator, key) or evaluator.unknown("an item of a value that is not known")
 
+    def set_item(self, evaluator: Evaluator, key: object, value: object) -> None:
+        """Let `value[key]` stand for another value; of a kind without items nothing is kept."""
+
+    def delete_item(self, evaluator: Evaluator, key: object) -> None:
+        """Remove `value[key]`; of a kind without items nothing is kept."""
+
     def as_tuple(self) -> ProgramValue:
         """Return the tuple that a named tuple is; anything else as it is."""
         return self

@@ -42,6 +42,10 @@ class Tensor(Value):
     def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         return self.framework.tensor_item(self, key)
 
+    def set_item(self, evaluator: Evaluator, key: object, value: object) -> None:
+        words = "a tensor cannot be changed in place; use keras.ops.slice_update"
+        raise ProgramError("TypeError", words, evaluator.place())
+
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         return self.framework.tensor_method(self, name, args, kwargs)
 
