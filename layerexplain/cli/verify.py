@@ -97,6 +97,7 @@ def command(
       layerexplain verify net.py --input 3,32,32
       layerexplain verify model.keras --gradient
       layerexplain verify spec.yaml --gradient --loss mse --optimizer Adam learning_rate=0.01
+      layerexplain verify net.py --input 3,32,32 --gradient --loss CrossEntropyLoss --optimizer SGD lr=0.1
       layerexplain verify model.keras --code layers.py --run-code
       layerexplain verify model.json --input 64,64,3 --format json | jq '.layers[] | select(.status != "agrees")'
     """  # fmt: skip

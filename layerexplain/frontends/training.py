@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from layerexplain.errors import ArgumentError
 from layerexplain.layers.declaration import snake_case
-from layerexplain.layers.registry import find, part_names, part_of
+from layerexplain.layers.registry import find, part_names, part_of, torch_part_of, torch_parts
 from layerexplain.model import Model, Training, TrainingSetting, package_and_class
 from layerexplain.suggest import must_be_known
 
@@ -60,7 +60,8 @@ def trained_with(model: Model, given: Mapping[str, Any]) -> Model:
     """Return the model with a loss or an optimizer in place of what its source says, as a user gives them.
 
     Raises:
-        ArgumentError: Keras has no such loss or optimizer, the model no such output, or it takes no such arguments.
+        ArgumentError: The framework of the model has no such loss or optimizer, the model no such output, or it takes
+            no such arguments.
     """
     for key in given:
         must_be_known("part of training", key, KINDS, f"give {' or '.join(KINDS)}")
@@ -71,9 +72,11 @@ def trained_with(model: Model, given: Mapping[str, Any]) -> Model:
         if value is None:
             continue
         by_output = isinstance(value, Mapping) and key == "loss" and bool(value) and set(value) <= outputs
-        named = {name: as_object(one) for name, one in value.items()} if by_output else as_object(value)
+        of_torch = model.framework == "torch"
+        named = {name: _given(key, one, of_torch) for name, one in (value.items() if by_output else [("", value)])}
+        named = named if by_output else named[""]
         for one in named.values() if by_output else (named,):
-            check_part(key, one, outputs)
+            check_part(key, one, outputs, of_torch=of_torch)
         found[key] = named
     now, before = with_training(model, found).training, model.training or Training()
     if now is None:
@@ -86,21 +89,34 @@ KINDS = {"loss": "losses", "optimizer": "optimizers"}
 """What a user gives, and what Keras calls the kind."""
 
 _EXAMPLES = {"loss": "sparse_categorical_crossentropy", "optimizer": "adam"}
+_TORCH_EXAMPLES = {"loss": "CrossEntropyLoss", "optimizer": "SGD"}
 
 
-def check_part(key: str, setting: Any, outputs: Iterable[str] = ()) -> None:
-    """Raise ArgumentError for a loss or an optimizer that Keras does not have, or that does not take such arguments."""
+def _given(key: str, value: Any, of_torch: bool) -> Any:
+    """Return a loss or an optimizer that is given as an object, one of PyTorch under its whole name."""
+    one = as_object(value)
+    name = one.get("class_name") if isinstance(one, Mapping) else one
+    known = torch_part_of(KINDS[key], name) if of_torch and isinstance(name, str) else None
+    return one if known is None else {"class_name": known, "config": one.get("config", {}) if one is not name else {}}
+
+
+def check_part(key: str, setting: Any, outputs: Iterable[str] = (), *, of_torch: bool = False) -> None:
+    """Raise ArgumentError for a loss or an optimizer that the framework does not have, or that does not take such
+    arguments."""
     name, config = (
         (setting.get("class_name"), setting.get("config")) if isinstance(setting, Mapping) else (setting, None)
     )
     known = part_of(KINDS[key], name) if isinstance(name, str) else None
-    declaration = None if known is None else find(known)
+    declaration = None if known is None or (of_torch and not known.startswith("torch.")) else find(known)
     if declaration is None:
         from layerexplain.suggest import did_you_mean
 
-        names = [*map(snake_case, part_names(KINDS[key], aliases=True)), *outputs]
-        hint = did_you_mean(str(name), names) or f"for example {key}: {_EXAMPLES[key]}"
-        raise ArgumentError(f"`{key}` names no {key} of Keras: {str(name)[:60]!r}; {hint}")
+        own = [one.rpartition(".")[2] for one in torch_parts(KINDS[key])] if of_torch else None
+        names = [*(map(snake_case, part_names(KINDS[key], aliases=True)) if own is None else own), *outputs]
+        example = (_TORCH_EXAMPLES if of_torch else _EXAMPLES)[key]
+        hint = did_you_mean(str(name), names) or f"for example {key}: {example}"
+        home = "PyTorch that is known here" if of_torch else "Keras"
+        raise ArgumentError(f"`{key}` names no {key} of {home}: {str(name)[:60]!r}; {hint}")
     declaration.bind(config or {}, strict=True)
 
 

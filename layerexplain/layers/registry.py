@@ -204,6 +204,26 @@ def part_of(kind: str, name: str) -> str | None:
     return next((known for known in types(kind) if known.replace("_", "").lower() == wanted), None)
 
 
+def torch_part_of(kind: str, name: str) -> str | None:
+    """Return how a loss or an optimizer of PyTorch is declared, as `part_of` does; with or without `Loss` at its end.
+
+    >>> torch_part_of("losses", "mse"), torch_part_of("losses", "cross_entropy"), torch_part_of("optimizers", "sgd")
+    ('torch.nn.MSELoss', 'torch.nn.CrossEntropyLoss', 'torch.optim.SGD')
+    """
+    last = name.rpartition(".")[2].lower()
+    known = next((one for one in torch_parts(kind) if one.rpartition(".")[2].lower() in (last, f"{last}loss")), None)
+    declaration = None if known is None else find(known)
+    return None if declaration is None else declaration.type
+
+
+def torch_parts(kind: str) -> list[str]:
+    """Return the whole names of the losses or optimizers of PyTorch, functions that are losses among them."""
+    from layerexplain.layers.index import module_of, types
+
+    starts = ("torch.optim", TORCH.rstrip("."), TORCH_FUNCTIONS.rstrip("."))
+    return [name for start in starts for name in types(start) if module_of(name) == _OF_TORCH.get(kind)]
+
+
 _OF_TORCH = {"losses": "torch.losses", "optimizers": "torch.optimizers"}
 """Which modules of this package have the parts of training of PyTorch."""
 

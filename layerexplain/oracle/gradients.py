@@ -33,7 +33,7 @@ from layerexplain.run.trace import RunnableModel
 from layerexplain.run.updates import updates
 
 NO_LOSS = "mse"
-"""The loss for a source that names none."""
+"""The loss for a source that names none, of Keras or of PyTorch."""
 
 
 def compare_gradients(call: CallOfLayer) -> ValuesCheck | None:

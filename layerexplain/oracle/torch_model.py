@@ -175,9 +175,17 @@ class TorchGraph:
 
     def run(self, key: Key) -> list[Any]:
         with load_torch().no_grad():
-            outputs = self._calls[key](*self.arguments(key) or ())
+            return self._run(key)
+
+    def _run(self, key: Key) -> list[Any]:
+        outputs = self._calls[key](*self.arguments(key) or ())
         self.keep(key, outputs)
         return outputs
+
+    def run_with_gradient(self) -> None:
+        """Run all calls so that gradients come back from the outputs."""
+        for key in self._by_key:
+            self._run(key)
 
     def run_all(self) -> list[Any]:
         """Run all calls; return the model's outputs as arrays."""
@@ -281,7 +289,9 @@ class TorchModel:
         return []
 
     def step(self, gradient_step: GradientStep) -> TrainingStep:
-        raise LayerExplainError("a step of training is compared with Keras alone")
+        from layerexplain.oracle.torch_step import torch_step
+
+        return torch_step(self, gradient_step)
 
     def weight_source(self) -> TorchModel:
         return self
@@ -292,18 +302,23 @@ class TorchModel:
         return [one.detach().numpy() for one in found]
 
     def arrays(self, network: Network) -> list[Any]:
-        return list(self._arrays(network))
+        return [one.detach().numpy() for _, _, one in self.tensors(network)]
 
-    def _arrays(self, network: Network) -> Iterator[Any]:
+    def modules(self) -> list[Any]:
+        """Return the modules of PyTorch."""
+        return [one.module for one in self.operations.values() if one.module is not None]
+
+    def tensors(self, network: Network) -> Iterator[tuple[tuple[str, ...], int, Any]]:
+        """Yield the weights of layers, each with the path of its layer and its number there."""
         for layer in weighted_layers(network):
             if layer.definition is not None and layer.weights:
-                yield from self.arrays_of(layer.path, layer.definition)
+                own = self.operations[".".join(layer.path)].weights(layer.definition)
+                yield from [(layer.path, i, one) for i, one in enumerate(own[: len(layer.definition.weights)])]
 
     def count_params(self) -> int | None:
         if any(layer.kind == "custom" for layer in self.model.layers):
             return None  # modules that the program never calls: of these the sizes alone were read
-        parts = [one.module.parameters() for one in self.operations.values() if one.module is not None]
-        each = {id(one): int(one.numel()) for own in parts for one in own}
+        each = {id(one): int(one.numel()) for module in self.modules() for one in module.parameters()}
         return sum(each.values())
 
 

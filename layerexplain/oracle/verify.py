@@ -93,7 +93,7 @@ def verify(
         seed: What inputs, and weights where they are drawn, are drawn from.
         drawn: Whether weights are drawn although the source has its own.
         code: Files that say what own layers of the source compute.
-        gradient: Whether gradients are compared as well, with those of Keras's backend: of each call, and in a step of
+        gradient: Whether gradients are compared as well, with those of the framework: of each call, and in a step of
             training of the whole model its loss, the gradients of all weights, and the step of the optimizer.
         training: With `gradient`, loss and optimizer in place of what the source says, as `explain` takes them. A
             source that names no loss is compared with the mean squared error.
@@ -165,9 +165,9 @@ def _against_torch(
     model: Model, shapes: InputShapes, asked: VerifyOptions, progress: Progress | None, *, run_code: bool
 ) -> VerifyReport:
     """Compare a model of PyTorch with modules of PyTorch that are made as its declarations say."""
-    if asked.training or run_code:
-        words = "the code of a program is run with Keras alone; leave out --run-code"
-        raise LayerExplainError(words if run_code else "a step of training is compared with Keras alone")
+    if run_code:
+        raise LayerExplainError("the code of a program is run with Keras alone; leave out --run-code")
+    model = trained_with(model, asked.training or {})
     _input_specs(model, shapes)
     inputs_of(model)
     traced(model, shapes)  # faults are reported before PyTorch is imported
@@ -295,7 +295,7 @@ def compared(
         whole = whole._replace(status="not compared", difference=None, rounding=None, reason=why)
     notes = [*reference.notes, *trial.network.notes, *_walked_alike(trial, graph)]
     steps: tuple[StepCheck, ...] = ()
-    if asked.gradient and reference.framework == "Keras":
+    if asked.gradient:
         from layerexplain.oracle.gradients import compare_steps
 
         steps = tuple(compare_steps(model, reference, trial.arrays, tolerance, seed))

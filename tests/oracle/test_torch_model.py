@@ -36,6 +36,87 @@ def test_programs_agree_with_pytorch(name: str) -> None:
     assert report.weights == "drawn"
     assert {row.gradient.status for row in report if row.gradient is not None} == {"agrees"}
     assert report.keras.startswith("PyTorch ")
+    assert [(one.mode, one.status, one.reason) for one in report.steps] == [
+        ("inference", "agrees", ""),
+        ("training", *(("agrees", "") if "Transformer" not in code else ("not compared", _DRAWS))),
+    ]
+
+
+_DRAWS = "it draws random numbers in training"
+
+TRAINED = """
+CrossEntropyLoss(weight=torch.tensor([0.2, 0.7, 1.9])); x; SGD(net.parameters(), lr=0.1)
+CrossEntropyLoss(label_smoothing=0.1); x; SGD(net.parameters(), 0.1, 0.9, nesterov=True, weight_decay=0.03)
+CrossEntropyLoss(ignore_index=1, weight=torch.tensor([0.2, 0.7, 1.9])); x; Adam(net.parameters())
+NLLLoss(reduction="sum"); F.log_softmax(x, 1); Adam(net.parameters(), 0.02, (0.8, 0.9), 1e-3, weight_decay=0.1)
+KLDivLoss(reduction="batchmean"); F.log_softmax(x, 1); Adam(net.parameters(), weight_decay=0.1, amsgrad=True)
+BCELoss(weight=torch.tensor([0.2, 0.7, 1.9])); torch.sigmoid(x); AdamW(net.parameters(), lr=0.02)
+BCEWithLogitsLoss(pos_weight=torch.tensor([3.1])); x; RMSprop(net.parameters())
+MultiLabelSoftMarginLoss(); x; RMSprop(net.parameters(), 0.02, alpha=0.9, momentum=0.5, centered=True)
+SoftMarginLoss(); x; Adagrad(net.parameters())
+HingeEmbeddingLoss(margin=0.7); x; Adagrad(net.parameters(), 0.1, 0.3, initial_accumulator_value=0.2)
+MSELoss(); x; SGD(net.parameters(), lr=0.1, momentum=0.7, dampening=0.2, maximize=True)
+L1Loss(reduction="sum"); x; AdamW(net.parameters(), lr=0.02, amsgrad=True)
+HuberLoss(delta=0.3); x; Adam(net.parameters(), weight_decay=0.1, decoupled_weight_decay=True)
+SmoothL1Loss(beta=0.3); x; SGD(net.parameters())
+PoissonNLLLoss(full=True); x; SGD(net.parameters(), lr=0.01, weight_decay=0.5)
+""".strip().splitlines()
+
+
+def _trained(loss: str, result: str, optimizer: str) -> bytes:
+    modules = "a = nn.Linear(7, 5); b = nn.BatchNorm1d(5); c = nn.Linear(5, 3)"
+    lines = (
+        _applied(modules, result)
+        .decode()
+        .replace("return", "x = self.c(torch.relu(self.b(self.a(x))))\n        return")
+    )
+    return f"{lines}\nnet = Net()\nloss = nn.{loss}\noptimizer = torch.optim.{optimizer}\n".encode()
+
+
+@needs_torch
+@pytest.mark.torch
+@pytest.mark.parametrize("row", TRAINED)
+def test_steps_of_training_agree_with_pytorch(row: str) -> None:
+    loss, result, optimizer = row.split("; ")
+    report = layerexplain.verify(_trained(loss, result, optimizer), inputs={"x": (7,)}, gradient=True)
+    names = loss.partition("(")[0], optimizer.partition("(")[0]
+    assert [(one.mode, one.status, one.loss, one.optimizer) for one in report.steps] == [
+        ("inference", "agrees", *names),
+        ("training", "agrees", *names),
+    ]
+    assert all(one.step_difference is not None and one.gradient_difference is not None for one in report.steps)
+
+
+@needs_torch
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore:Initializing zero-element")
+def test_a_step_of_training_that_pytorch_makes_otherwise_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    source = _trained("MSELoss()", "x", "SGD(net.parameters(), lr=0.1)")
+    given = {"inputs": {"x": (7,)}, "gradient": True}
+    with monkeypatch.context() as other:
+        other.setattr(torch.nn, "MSELoss", torch.nn.L1Loss)
+        report = layerexplain.verify(source, **given)
+        assert not report.agrees and {one.status for one in report.steps} == {"differs"}
+        assert "the loss, the gradient of" in report.steps[0].reason
+    sgd = torch.optim.SGD
+    monkeypatch.setattr(torch.optim, "SGD", lambda weights, lr: sgd(weights, lr * 1.01))
+    report = layerexplain.verify(source, **given)
+    assert [(one.status, one.reason) for one in report.steps] == [("differs", "the step")] * 2
+
+
+@needs_torch
+@pytest.mark.torch
+def test_a_loss_and_an_optimizer_can_be_given() -> None:
+    source = _applied("m = nn.Linear(5, 3)", "self.m(x)")
+    training = {"loss": {"cross_entropy": {"label_smoothing": 0.1}}, "optimizer": {"sgd": {"lr": 0.1}}}
+    report = layerexplain.verify(source, inputs={"x": (5,)}, gradient=True, training=training)
+    assert [(one.status, one.loss, one.optimizer) for one in report.steps] == [
+        ("agrees", "CrossEntropyLoss", "SGD")
+    ] * 2
+    report = layerexplain.verify(source, inputs={"x": (5,)}, gradient=True, training={"optimizer": "Adam"})
+    assert [(one.status, one.loss, one.optimizer) for one in report.steps] == [("agrees", "MSELoss", "Adam")] * 2
 
 
 _FIRST = dict(reversed(configurations()))
@@ -133,8 +214,13 @@ def test_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         layerexplain.verify(_applied("m = nn.ReLU()", "self.m(x)"))
     with pytest.raises(LayerExplainError, match=r"Linear needs 5 features"):
         layerexplain.verify(source, inputs={"x": (7,)})
-    with pytest.raises(LayerExplainError, match=r"a step of training is compared with Keras alone"):
-        layerexplain.verify(source, inputs={"x": (5,)}, gradient=True, training={"loss": "mse"})
+    for training, words in (
+        ({"loss": "CrossEntropyLos"}, "names no loss of PyTorch that is known here: 'CrossEntropyLos'; did you mean"),
+        ({"optimizer": {"SGD": {"learning_rate": 0.1}}}, "SGD has no argument 'learning_rate'"),
+        ({"optimizer": "Ftrl"}, "names no optimizer of PyTorch"),
+    ):
+        with pytest.raises(LayerExplainError, match=words):
+            layerexplain.verify(source, inputs={"x": (5,)}, gradient=True, training=training)
     monkeypatch.setattr(torch_model, "import_module", absent)
     with pytest.raises(LayerExplainError, match=r"not installed; pip install 'layerexplain\[torch\]'"):
         layerexplain.verify(source, inputs={"x": (5,)})
