@@ -7,6 +7,8 @@ from layerexplain.frontends.code.values.base import ProgramValue, Value
 MOST_STEPS = 600_000
 """Statements and expressions that are read of one program."""
 
+MOST_TRIED = 20
+"""Functions and classes of a file that are tried where it makes no model by itself."""
 MOST_DEPTH = 40
 """How deep calls of functions nest."""
 

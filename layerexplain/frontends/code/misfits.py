@@ -44,7 +44,12 @@ def misfit(
             return Misfit(f"{shown}() has no argument {name!r}; {hint}", name)
     if elsewhere is None or "**" in kwargs:
         return None
-    required = [*names[: len(names) - len(function.defaults)]]
-    required += [one.arg for one, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None]
-    missing = next((one for one in required if one not in given and one not in kwargs and one not in elsewhere), None)
-    return None if missing is None else Misfit(f"{shown}() is given no {missing}; it takes {', '.join(own)}")
+    missing = [one for one in required_names(function) if not (one in given or one in kwargs or one in elsewhere)]
+    return Misfit(f"{shown}() is given no {missing[0]}; it takes {', '.join(own)}") if missing else None
+
+
+def required_names(function: Function) -> list[str]:
+    """Return the names of the arguments that have no default, `self` included."""
+    keywords = zip(function.keywords, function.node.args.kw_defaults, strict=True)
+    positional = function.names[: len(function.names) - len(function.defaults)]
+    return [*positional, *(name for name, default in keywords if default is None)]

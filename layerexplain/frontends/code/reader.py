@@ -6,11 +6,13 @@ import ast
 import os
 import re
 from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, lru_cache, partial
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from layerexplain.errors import LayerExplainError, SourceError
-from layerexplain.frontends.code.bounds import Exhausted
+from layerexplain.frontends.code.bounds import MOST_TRIED, Exhausted
 from layerexplain.frontends.code.definitions import imported_libraries
 from layerexplain.frontends.code.emit import Emitter, settings
 from layerexplain.frontends.code.examples import missing_in, plain_names
@@ -41,8 +43,8 @@ from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCod
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
 
-_MOST_TRIED = 20
-"""Functions of a file that are tried where it makes no model by itself."""
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.library.torch_runs import Found
 
 
 class FoundModel(NamedTuple):
@@ -165,8 +167,8 @@ class Program:
         """Return the models of functions and classes that the program defines and does not use."""
         found: list[FoundModel] = []
         defined = [(name, one) for name, one in self.frame.names.items() if isinstance(one, Function | Class)]
-        for name, value in defined[: 20 * _MOST_TRIED]:
-            if len(found) >= _MOST_TRIED:
+        for name, value in defined[: 20 * MOST_TRIED]:
+            if len(found) >= MOST_TRIED:
                 break
             builds = isinstance(value, Function) and not name.startswith("_") and _builds(value)
             if builds or (isinstance(value, Class) and (what := base_of(value)) is not None and what.kind == "model"):
@@ -200,11 +202,8 @@ class Program:
 
     def names(self) -> list[str]:
         """Return the names of the models of the program, in order."""
-        if self._is_torch():
-            from layerexplain.frontends.code.library import torch_runs
-
-            if torch_runs.uses_torch(self):
-                return [one.name for one in torch_runs.models(self)]
+        if self._is_torch() and self._torch_models:
+            return [one.name for one in self._torch_models]
         return [one.name for one in self.models()]
 
     def _is_torch(self) -> bool:
@@ -212,6 +211,14 @@ class Program:
         classes = [one for one in self.frame.names.values() if isinstance(one, Class)]
         of_torch = any((root := one.root()) is not None and root.path.startswith("torch.nn.") for one in classes)
         return of_torch or self.interpreter.torch.makes_modules or "torch" in imported_libraries(self.text.tree)
+
+    @cached_property
+    def _torch_models(self) -> list[Found]:
+        """The models of PyTorch, which are looked for once: that may call functions of the program."""
+        from layerexplain.frontends.code.library import torch_runs
+
+        is_of_keras = imported_libraries(self.text.tree) & {"keras", "tensorflow", "tf_keras"}
+        return [] if is_of_keras and not torch_runs.uses_torch(self) else torch_runs.models(self)
 
     def torch_model(self, request: str) -> Model | None:
         """Return the model of PyTorch that is asked for, or the only one; None where the program has none. Raises
@@ -221,12 +228,12 @@ class Program:
         from layerexplain.frontends.code.library import torch_runs
 
         if request:
-            known = [found for found in torch_runs.models(self) if found.name == request]
-            one = known[0] if known else torch_runs.asked(self, request)
+            known = None
+            with suppress(SourceError):  # a class is named with the arguments that it needs
+                known = next((found for found in self._torch_models if found.name == request), None)
+            one = known or torch_runs.asked(self, request)
             return None if one is None else torch_runs.read_model(self, one)
-        if not torch_runs.uses_torch(self):
-            return None
-        found = torch_runs.models(self)
+        found = self._torch_models
         if len(found) > 1:
             names = ", ".join(one.name for one in found[:12])
             raise SourceError(f"has {len(found)} models: {names}; name one: {self.path or '-- -'}:{found[0].name}")

@@ -364,3 +364,95 @@ def test_what_a_changed_model_gives_has_its_new_shape() -> None:
     code = net(more="net = Net()\nx = torch.zeros(2, 1, 28, 28)\nnet(x)\nnet.fc2 = nn.Linear(128, 11)\ny = net(x)")
     report = explained(code + b"\nboth = nn.Sequential(net, nn.Linear(y.shape[1], 5))\nboth(x)")
     assert (report[-1].output_shapes, report[-1].params, report.grade) == (((None, 5),), 11 * 5 + 5, "complete")
+
+
+BLOCKS = """
+import sys
+import torch
+import torchvision
+from torch import nn
+
+class Block(nn.Module):
+    def __init__(self, width, wide=False):
+        super().__init__()
+        self.layer = nn.Linear(width, width)
+        if wide:
+            self.shortcut = nn.Linear(width, width, bias=False)
+
+    def forward(self, x):
+        shortcut = self.shortcut(x) if hasattr(self, "shortcut") else x
+        return self.layer(x) + shortcut
+
+class Net(nn.Module):
+    def __init__(self, widths, classes=11):
+        super().__init__()
+        for i, width in enumerate(widths):
+            self.__setattr__("block_%d" % i, Block(width, wide=i > 0))
+        self.count = len(widths)
+        self.head = nn.Linear(widths[-1], classes)
+
+    def forward(self, x):
+        for i in range(self.count):
+            x = self.__getattr__("block_%d" % i)(x)
+        return self.head(x)
+"""
+BLOCK, WIDE = 7 * 7 + 7, 7 * 7 + 7 + 7 * 7
+
+
+@pytest.mark.parametrize(
+    ("more", "name", "params"),
+    [
+        # A file of models calls none of its functions when it is imported: the shape stands in what would test them.
+        ("def small():\n    return Net([7])\ndef test():\n    y = small()(torch.randn(2, 7))", "small", BLOCK + 88),
+        ("def test():\n    net = Net([7, 7])\n    net(torch.randn(2, 7))", "Net", BLOCK + WIDE + 88),
+        ("class Whole(Net):\n    def __init__(self):\n        super().__init__([7, 7])\n"
+         "def check():\n    print(Whole()(torch.zeros(5, 7)).shape)", "Whole", BLOCK + WIDE + 88),
+    ],
+)  # fmt: skip
+def test_a_file_of_models_that_makes_none_has_those_of_its_functions(more: str, name: str, params: int) -> None:
+    report = layerexplain.explain((BLOCKS + more).encode())
+    assert (report.model_name, report.totals.params, report.grade) == (name, params, "complete")
+    assert report[-1].output_shapes == ((None, 11),)
+
+
+def test_a_function_that_gives_modules_of_pytorch_is_a_model() -> None:
+    code = "from torch import nn\ndef build(hidden=16):\n    return nn.Sequential(nn.Linear(7, hidden), nn.Linear(hidden, 3))"
+    report = layerexplain.explain(code.encode())
+    assert (report.model_name, report.totals.params) == ("build", 7 * 16 + 16 + 16 * 3 + 3)
+
+
+def test_a_file_with_several_functions_of_models_names_them() -> None:
+    code = BLOCKS + "def small():\n    return Net([7])\ndef large():\n    return Net([7, 7])"
+    with pytest.raises(LayerExplainError, match=r"has 2 models: small, large; name one: -- -:small"):
+        layerexplain.explain(code.encode())
+
+
+def test_a_class_that_needs_arguments_says_which_and_how_they_are_given() -> None:
+    with pytest.raises(LayerExplainError) as caught:
+        layerexplain.explain(BLOCKS.encode())
+    assert "makes no model by itself: Net needs widths; name it with values: -- -:'Net(widths=…)'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "call", "note"),
+    [
+        # What it has cannot be known without the source of torchvision, or without the command line.
+        ("torchvision.models.resnet18()", "self.part(x)", "it comes from torchvision.models.resnet18(…)"),
+        ("nn.Embedding(len(sys.argv[1]), 7)", "self.part(x)", "the input of Top has no shape in the code"),
+    ],
+)
+def test_parts_of_which_nothing_is_known_leave_the_parameters_open(part: str, call: str, note: str) -> None:
+    top = f"""
+class Top(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.part = {part}
+        self.head = nn.Linear(7, 3)
+    def forward(self, x):
+        return self.head({call})
+"""
+    report = layerexplain.explain((BLOCKS + top).encode())
+    assert (report.totals.params, report["part"].params, report["head"].params) == (None, None, 24)
+    assert report.grade == "open"
+    assert any(note in one.message for one in report.notes)
+    assert not any("takes 7 features" in one.message for one in report.notes), "that is not its first module"

@@ -12,6 +12,7 @@ from layerexplain.frontends.code.library.torch import LIBRARY, make
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     CONTAINERS,
+    OF_MODULE,
     BuiltIn,
     Parameter,
     children_of,
@@ -23,7 +24,7 @@ from layerexplain.frontends.code.library.torch_modules import (
 )
 from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
-from layerexplain.frontends.code.values.program import Bound, Instance
+from layerexplain.frontends.code.values.program import Bound, Class, Instance
 from layerexplain.layers.registry import TORCH, find
 
 if TYPE_CHECKING:
@@ -84,6 +85,12 @@ class PyTorch:
             if declaration is not None and name in declaration.default_values:
                 return declaration.default_values[name]
         return Bound(instance, name)
+
+    def has_attribute(self, cls: Class, name: str) -> bool | None:
+        """Return whether PyTorch gives the objects of a class an attribute; None where that is not known."""
+        root = cls.root()
+        is_bare = root is not None and root.path == "torch.nn.Module" and not name.startswith("_")
+        return name in OF_MODULE if is_bare else None
 
     def method(self, instance: Instance, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a method that PyTorch gives a module gives."""

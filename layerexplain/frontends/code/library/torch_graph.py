@@ -15,11 +15,13 @@ from layerexplain.frontends.code.library.torch_modules import (
     BuiltIn,
     OfModule,
     Parameter,
+    has_unknown_weights,
     is_module,
     module_type,
     named_modules,
     named_parameters,
     own_weights,
+    unknown_parts,
     weight_shapes,
 )
 from layerexplain.frontends.code.library.torch_tensors import Tensor, dtype_of
@@ -376,6 +378,16 @@ class Run:
                 if variables:
                     row = self.layer(module_name, own.type, {"variables": variables, **mark}, own.place)
                     self.builder.layers.append(row._replace(kind="custom"))
+            if (
+                isinstance(own, BuiltIn)
+                and own.children is None
+                and id(own) not in self.placed
+                and has_unknown_weights(own)
+            ):
+                self._add_unknown(module_name, own.type, own.place)
+            for part, unknown in unknown_parts(module).items():
+                self._add_unknown(f"{module_name}.{part}".lstrip("."), "Module", None)
+                self.opened.append(unknown._replace(name=""))  # no value that can be typed stands for a module
             if isinstance(own, BuiltIn) and own.children is None and find(f"{TORCH}{own.type}") is None:
                 self.opened.append(self.interpreter.unknown(f"nn.{own.type} has no formula here"))
         for parameter_name, parameter in parameters.items():
@@ -389,6 +401,11 @@ class Run:
         type_ = self.model.cls.name if isinstance(self.model, Instance) else self.model.type
         model = self.builder.model(name, self.outputs, type_=type_)
         return model._replace(framework="torch", faults=tuple(self.faults), shared=shared)
+
+    def _add_unknown(self, name: str, type_: str, place: Place | None) -> None:
+        """Add a row for a module of which nobody knows how many parameters it has."""
+        row = self.layer(name, type_, {"variables": (StoredVariable("weight", (None,), "float32", True),)}, place)
+        self.builder.layers.append(row._replace(kind="custom"))
 
     # Parameters that stand in several places ------------------------------------------------------------------------
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
     Arguments,
@@ -17,9 +19,12 @@ from layerexplain.frontends.code.values.base import (
     ProgramValue,
     Unknown,
 )
-from layerexplain.frontends.code.values.program import Bound, Instance
+from layerexplain.frontends.code.values.layers import unknown_in
+from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
 from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.layers.registry import TORCH, find
 from layerexplain.layers.torch.construction import traced_alone
+from layerexplain.ops.sizes import product
 
 CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"})
 
@@ -42,10 +47,8 @@ class Parameter(Identity):
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         run = evaluator.torch.run
         if name in ("numel", "nelement"):
-            total = 1
-            for size in self.shape:
-                total *= size
-            return total
+            known = all(isinstance(size, int) for size in self.shape)
+            return product(self.shape) if known else evaluator.unknown("the size of a parameter")
         if name in ("size", "dim") and run is None:
             return (
                 self.shape if name == "size" and not args else len(self.shape) if name == "dim" else self.shape[args[0]]
@@ -232,6 +235,45 @@ def own_weights(module: BuiltIn) -> list[tuple[str, tuple[int, ...], bool]]:
     ]
 
 
+def has_unknown_weights(module: BuiltIn) -> bool:
+    """Return whether a module has weights whose shapes are not known, since its arguments are not."""
+    declaration = find(f"{TORCH}{module.type}")
+    unknown = [name for name, value in module.config.items() if unknown_in(value) is not None]
+    if declaration is None or not unknown or own_weights(module):
+        return False
+    examples = {name: ast.literal_eval(declaration.arguments[name].check.example) for name in unknown}
+    return bool(own_weights(BuiltIn(module.type, {**module.config, **examples}, module.place)))
+
+
+def unknown_parts(module: Any) -> dict[str, Unknown]:
+    """Return what a module holds that is not known and may be a module, by its name there: the parts of a container,
+    and attributes that a method of the class calls."""
+    if isinstance(module, BuiltIn):
+        return {name: one for name, one in (module.children or {}).items() if isinstance(one, Unknown)}
+    unknown = {name: one for name, one in module.attributes.items() if isinstance(one, Unknown)}
+    if not unknown:
+        return {}
+    called = {
+        node.func.attr
+        for cls in module.cls.order()
+        if isinstance(cls, Class)
+        for method in cls.attributes.values()
+        if isinstance(method, Function)
+        for node in ast.walk(method.node)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    return {name: one for name, one in unknown.items() if name in called}
+
+
+def first_modules(module: Any) -> Iterator[BuiltIn]:
+    """Yield the modules of torch.nn that a module consists of, in order, up to the first one that is not known."""
+    for one in named_modules(module).values():
+        if unknown_parts(one):
+            return
+        if isinstance(one, BuiltIn) and one.children is None:
+            yield one
+
+
 def weight_shapes(module: BuiltIn) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the parameters of a module by their names; none where they are not known."""
     return {name: shape for name, shape, is_buffer in own_weights(module) if not is_buffer}
@@ -295,6 +337,20 @@ _NOTHING = frozenset(
 )
 
 
+OF_MODULE = _SELF | frozenset(
+    """
+    T_destination add_module apply buffers call_super_init children dump_patches extra_repr forward get_buffer
+    get_extra_state get_parameter get_submodule ipu load_state_dict modules mtia named_buffers named_children
+    named_modules named_parameters parameters register_backward_hook register_buffer register_forward_hook
+    register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter
+    register_state_dict_post_hook register_state_dict_pre_hook set_extra_state set_submodule state_dict to_empty
+    training xpu
+    """.split()  # noqa: SIM905
+)
+"""What every module has."""
+
+
 def module_method(
     evaluator: Evaluator, module: ProgramValue, name: str, args: Arguments, kwargs: Keywords
 ) -> ProgramValue:
@@ -305,6 +361,10 @@ def module_method(
         return module
     if name in _NOTHING:
         return None
+    if name == "__getattr__" and len(args) == 1 and isinstance(args[0], str):
+        return python.get_attribute(module, evaluator, args[0])
+    if name == "__setattr__" and len(args) == 2 and isinstance(args[0], str):
+        return module.set_attribute(evaluator, args[0], args[1])
     if name in ("add_module", "register_module"):
         _put(module, args[0] if args else kwargs.get("name"), args[1] if len(args) > 1 else kwargs.get("module"))
         return None

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, SourceError
-from layerexplain.frontends.code.bounds import Budget, Exhausted
+from layerexplain.frontends.code.bounds import MOST_TRIED, Budget, Exhausted
 from layerexplain.frontends.code.grade import grade_of, notes_of
 from layerexplain.frontends.code.library.torch_graph import CallOnData, Run, batch_axis
-from layerexplain.frontends.code.library.torch_modules import BuiltIn, each_array, is_module, module_type, named_modules
+from layerexplain.frontends.code.library.torch_modules import (
+    BuiltIn,
+    each_array,
+    first_modules,
+    is_module,
+    module_type,
+    named_modules,
+)
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_training import is_loss, with_torch_training
+from layerexplain.frontends.code.misfits import required_names
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Class, Function, Instance
@@ -87,7 +96,8 @@ class Found:
 
 
 def models(program: Program) -> list[Found]:
-    """Return the models of a program: the modules that its names stand for, else those that its classes make."""
+    """Return the models of a program: the modules that its names stand for; else those that it calls on data, those
+    that its functions give or call on data, and those that its classes make."""
     interpreter = program.interpreter
     named = {name: one for name, one in program.frame.names.items() if is_module(one) and not is_loss(module_type(one))}
     inside = {id(part) for one in named.values() for name, part in named_modules(one).items() if name}
@@ -97,14 +107,52 @@ def models(program: Program) -> list[Found]:
     if found:
         called = [one for one in found if any(call.module is one.value for call in interpreter.torch.calls)]
         return called or found
-    called_alone = {
+    return _called_alone(interpreter) or _of_functions(program) or _of_classes(program)
+
+
+def _called_alone(interpreter: Any) -> list[Found]:
+    """Return the models that are called on data where no name of the module stands for one."""
+    called = {
         id(call.module): call.module
         for call in interpreter.torch.calls
         if isinstance(call.module, Instance) or call.module.children is not None
     }
-    if called_alone:
-        return [Found(_class_name(one), one) for one in called_alone.values()]
-    classes = {name: one for name, one in program.frame.names.items() if is_module_class(one)}
+    return [Found(_class_name(one), one) for one in called.values()]
+
+
+def _of_functions(program: Program) -> list[Found]:
+    """Return the models of functions that can be called without arguments: what they return, else what they call on
+    data, as the `test()` of a file of models does."""
+    interpreter = program.interpreter
+    interpreter.budget = Budget()
+    functions = {
+        name: one
+        for name, one in program.frame.names.items()
+        if isinstance(one, Function) and one.frame.file is program.file
+    }
+    ready = [
+        name
+        for name, one in functions.items()
+        if not name.startswith("_") and all(each in interpreter.settings for each in required_names(one))
+    ]
+    found = []
+    for name in ready[:MOST_TRIED]:
+        interpreter.effects.begin_statement(of_module=False)
+        with suppress(ProgramError, Exhausted):
+            result = interpreter.call(functions[name], [], {})
+            found += [Found(name, result)] if is_module(result) else []
+    return found or _called_alone(interpreter)
+
+
+def _of_classes(program: Program) -> list[Found]:
+    """Return the models that classes of the file make without arguments, but for classes that others use. Raises
+    SourceError where each of them needs arguments."""
+    interpreter = program.interpreter
+    classes = {
+        name: one
+        for name, one in program.frame.names.items()
+        if is_module_class(one) and (one.frame is None or one.frame.file is program.file)
+    }
     used = {
         node.id
         for one in classes.values()
@@ -115,21 +163,31 @@ def models(program: Program) -> list[Found]:
     }
     used |= {base.name for one in classes.values() for base in one.bases if isinstance(base, Class)}
     candidates = {name: one for name, one in classes.items() if name not in used} or classes
-    return [built for name, one in candidates.items() if (built := _built(program, name, one)) is not None]
+    found, refused = [], []
+    for name, one in candidates.items():
+        method = one.find("__init__")
+        names = required_names(method)[1:] if isinstance(method, Function) else []
+        missing = [each for each in names if each not in interpreter.settings]
+        if missing:
+            example = f"{name}({', '.join(f'{each}=…' for each in missing)})"
+            words = f"makes no model by itself: {name} needs {' and '.join(missing)}"
+            refused.append(f"{words}; name it with values: {program.path or '-- -'}:'{example}'")
+            continue
+        try:
+            made = interpreter.call(one, [], {}, whole=True)
+        except (ProgramError, Exhausted) as error:
+            refused.append(f"{name}() raises {error}")
+        else:
+            found += [Found(name, made)] if is_module(made) else []
+    if refused and not found:
+        raise SourceError(refused[-1])
+    return found
 
 
 def is_module_class(value: Any) -> bool:
     """Return whether a value is a class of modules of the program."""
     root = value.root() if isinstance(value, Class) else None
     return root is not None and root.path.startswith("torch.nn.")
-
-
-def _built(program: Program, name: str, cls: Any) -> Found | None:
-    try:
-        built = program.interpreter.call(cls, [], {}, whole=True)
-    except (ProgramError, Exhausted):
-        return None
-    return Found(name, built) if is_module(built) else None
 
 
 def _class_name(module: Any) -> str:
@@ -170,6 +228,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     call = next((one for one in reversed(interpreter.torch.calls) if one.module is module), None)
     known = call.shapes if call is not None else {}
     names = parameter_names(module)
+    given: dict[str, tuple[Sequence[int | None], str]]
     if shapes:
         dtypes = {name: known[name][1] for name in shapes if name in known}
         given = {
@@ -177,7 +236,8 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         }
     else:
         given = dict(known)
-    supposed = {} if given else _asked_shapes(module, names)
+    elsewhere = {} if given else _shapes_of_class(interpreter, module)
+    supposed = {} if given else elsewhere or _asked_shapes(module, names)
     follows_call = call is not None and given == known and call.is_current and not call.run.is_finished
     run = call.run if call is not None and follows_call else Run(interpreter, module)
     if not follows_call and (given or supposed):
@@ -188,7 +248,8 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         except Exhausted as error:
             raise SourceError(f"{found.name} {error}") from None
         if not given and (run.faults or run.opened):
-            run, supposed = Run(interpreter, module), {}
+            run, supposed, elsewhere = Run(interpreter, module), {}, {}
+    given = given or elsewhere
     model = run.finished(found.name if found.name.isidentifier() else _class_name(module))
     model = with_torch_training(model, module, interpreter.torch.training)
     model = _with_pasted_error(program, module, model)
@@ -252,18 +313,22 @@ def _without_input(model: Model, names: Sequence[str], module: Any) -> Model:
 
 def _dtype_for(module: Any, axes: int) -> str:
     """Whole numbers where the first module that computes is an Embedding."""
-    first = next(
-        (one for one in named_modules(module).values() if isinstance(one, BuiltIn) and one.children is None), None
-    )
+    first = next(first_modules(module), None)
     return "int64" if first is not None and first.type.startswith("Embedding") and axes < 2 else "float32"
+
+
+def _shapes_of_class(interpreter: Any, module: Any) -> dict[str, tuple[Sequence[int | None], str]]:
+    """Return the shapes on which the program calls another model of the same class."""
+    calls = [one for one in interpreter.torch.calls if isinstance(module, Instance)]
+    return next((dict(one.shapes) for one in calls if getattr(one.module, "cls", None) is module.cls), {})
 
 
 def _asked_shapes(module: Any, names: Sequence[str]) -> dict[str, tuple[Sequence[int | None], str]]:
     """What shape the first module asks for, by the only argument of `forward`; none where it does not say."""
-    leaves = [one for one in named_modules(module).values() if isinstance(one, BuiltIn) and one.children is None]
-    if len(names) != 1 or not leaves:
+    first = next(first_modules(module), None)
+    if len(names) != 1 or first is None:
         return {}
-    type_, config = leaves[0].type, leaves[0].config
+    type_, config = first.type, first.config
     shape: tuple[int | None, ...]
     if type_ == "Linear":
         shape = (config.get("in_features"),)
@@ -285,12 +350,15 @@ _SHAPES = {"Linear": "{}", "Conv1d": "{},28", "Conv2d": "{},28,28", "Conv3d": "{
 
 def _first_asked(module: Any) -> str:
     """What shape the first module asks for, in words."""
-    for one in named_modules(module).values():
-        if isinstance(one, BuiltIn) and one.children is None:
-            for key, words in (("in_channels", "channel"), ("in_features", "feature"), ("input_size", "feature")):
-                if isinstance(one.config.get(key), int):
-                    size = one.config[key]
-                    shape = _SHAPES.get(one.type, "9,{}" if key == "input_size" else "").format(size)
-                    example = f", as in --input {shape}" if shape else ""
-                    return f"its first module, {one.type}, takes {size} {words}{'s' * (size != 1)}{example}"
+    for one in first_modules(module):
+        if one.type.startswith("Embedding"):
+            return f"its first module, {one.type}, takes token ids, as in --input 9"
+        for key, words in (("in_channels", "channel"), ("in_features", "feature"), ("input_size", "feature")):
+            size = one.config.get(key)
+            if isinstance(size, int):
+                shape = _SHAPES.get(one.type, "9,{}" if key == "input_size" else "").format(size)
+                example = f", as in --input {shape}" if shape else ""
+                return f"its first module, {one.type}, takes {size} {words}{'s' * (size != 1)}{example}"
+            if size is not None:
+                return ""
     return ""

@@ -137,6 +137,8 @@ class Class(Identity):
         root = self.root()
         if root is None or root.path.startswith("builtins.object"):
             return hasattr(object, name) or name in ("__dict__", "__module__")
+        if (objects := evaluator.objects_of(self)) is not None:
+            return objects.has_attribute(self, name)
         return evaluator.framework_of(root.path).class_has(self, name)
 
     def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
