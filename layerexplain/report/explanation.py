@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from math import prod
-from typing import Any
 
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.text import element_text
@@ -87,7 +86,7 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...], whole:
         element=alone.element + more_elements,
         shape_notes=alone.shape_notes + more_shapes,
         weights=_weights(row, layer, definition, path, whole),
-        weights_note=_weights_note(row, calls),
+        weights_note=_weights_note(row),
         cost=cost,
         training=_training(layer, definition, calls[0]),
         mask=mask,
@@ -171,9 +170,9 @@ def _unknown(at: Placed) -> Explanation:
         sentence=said,
         statements=_formula(row),
         computes=row.operation,
-        parameters=_weights_note(row, row.calls) if row.params else "",
+        parameters=_weights_note(row) if row.params else "",
         weights=weights,
-        weights_note=_weights_note(row, row.calls),
+        weights_note=_weights_note(row),
     )
 
 
@@ -209,8 +208,8 @@ def _nested(row: LayerReport, cost: tuple[str, ...]) -> Explanation:
         sentence=f"A model of {count} layer{'s' * (count != 1)} used as a single layer{times}.",
         statements=_formula(row),
         computes=row.operation,
-        parameters=_weights_note(row, ()) if row.params else "",
-        weights_note=_weights_note(row, ()),
+        parameters=_weights_note(row) if row.params else "",
+        weights_note=_weights_note(row),
         cost=cost,
     )
 
@@ -288,7 +287,7 @@ def _weights(
     )
 
 
-def _weights_note(row: LayerReport, calls: Sequence[Any]) -> str:
+def _weights_note(row: LayerReport) -> str:
     if not row.params:
         return row.shared or "no parameters" if row.params == 0 else ""
     if row.trainable is None:

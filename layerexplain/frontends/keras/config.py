@@ -184,7 +184,7 @@ def _read_model(item: Mapping[str, Any], class_name: str, config: Any, context: 
     bare = package_and_class(class_name)[1]
     if class_name not in GRAPH_CLASSES and (_is_keras_layer(item) or bare in known_types()):
         raise SpecError(f"is a single layer ({bare}); a model is needed")
-    return _graphless(item, bare, config, context)
+    return _graphless(bare, config, context)
 
 
 def read_graphless(item: Mapping[str, Any], below: list[Any], *, keras_version: Any = None) -> Model:
@@ -194,7 +194,7 @@ def read_graphless(item: Mapping[str, Any], below: list[Any], *, keras_version: 
     """
     class_name, config = class_and_config(item)
     context = ConfigContext([], read_layer, _nested_model, old=_is_old(below, keras_version))
-    model = _graphless(item, package_and_class(class_name)[1], config, context)
+    model = _graphless(package_and_class(class_name)[1], config, context)
     below_layers = [_graphless_layer(entry, context) for entry in below]
     return _with_notes(model._replace(layers=_distinct([*model.layers, *below_layers])), keras_version, context)
 
@@ -215,13 +215,13 @@ def _graphless_layer(item: Mapping[str, Any], context: ConfigContext) -> Layer:
     return layer._replace(kind="custom", model=model)
 
 
-def _graphless(item: Mapping[str, Any], class_name: str, config: Any, context: ConfigContext) -> Model:
+def _graphless(class_name: str, config: Any, context: ConfigContext) -> Model:
     """Return a model of a class of its own: no graph, and of its layers those that its configuration holds."""
     words = f"{class_name} is a class of its own, and the file stores no graph of its layers; its code connects them"
     context.note("no-graph", None, words)
     arguments = arguments_text(config)
     if arguments:
-        context.note("hyper-parameters", None, f"the file says what {class_name} is own_arguments with: {arguments}")
+        context.note("hyper-parameters", None, f"the file says which arguments {class_name} was made with: {arguments}")
     values = config.items() if isinstance(config, dict) else ()
     nested = {str(k): plain_value(v, str(k), "", context) for k, v in values if isinstance(v, (dict, list, tuple))}
     name = name_in(config) or default_name(class_name)

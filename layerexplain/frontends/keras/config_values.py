@@ -191,7 +191,7 @@ def _object_value(value: Mapping[str, Any], class_name: str, key: str, layer: st
             return str(config.get("value"))
     if class_name in _NAMED_POLICIES:
         return dtype_name(value)
-    if _is_layer(value, class_name, config, key):
+    if _is_layer(value, config, key):
         return context.layer(value, context, layer)
     return _same_object(value)
 
@@ -244,7 +244,7 @@ def code_in_file(layer: str, context: ConfigContext) -> ForeignFunction:
     return ForeignFunction("<lambda>")
 
 
-def _is_layer(value: Mapping[str, Any], class_name: str, config: Any, key: str) -> bool:
+def _is_layer(value: Mapping[str, Any], config: Any, key: str) -> bool:
     """Return whether a serialized object is a layer. Files before Keras 3 do not say, so the configuration's keys
     decide."""
     if key in LAYER_ARGUMENTS:

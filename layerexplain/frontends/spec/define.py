@@ -133,7 +133,7 @@ class _Reader:
             self.lines.setdefault(axis, self.node.line)
         self.lines.setdefault("inputs", self.node.line)
         sizes: dict[str, str] = {}
-        for name, value in self._named("sizes", before=axes):
+        for name, value in self._named("sizes"):
             sizes[name] = self._size(value, f"the size '{name}'")
         weights = tuple(filter(None, [self._weight(name, value) for name, value in self._named("weights")]))
         nodes = dict(self._named("layers"))
@@ -190,7 +190,7 @@ class _Reader:
             self.fault(error.fact, node.line + (error.line or 1) - (not node.below))
             return "", None
 
-    def _named(self, part: str, before: list[str] | None = None) -> Iterator[tuple[str, YamlNode]]:
+    def _named(self, part: str) -> Iterator[tuple[str, YamlNode]]:
         """Yield the entries of a mapping of names. Each name is the layer's only thing of that name."""
         node = self.parts.get(part)
         if node is None or (node.kind == "scalar" and node.value is None):

@@ -164,7 +164,7 @@ class _SpecReader:
             return None
         items = self._items(keys["layers"][1])
         # All names that the items give, so that no made-up name takes one of them.
-        wished = [item.wishes["name"].value for _, item in items if "name" in item.wishes]
+        wished = [item.wishes["name"].value for item in items if "name" in item.wishes]
         graph = _Graph({one for one in wished if isinstance(one, str)}, path)
         for layer in read_inputs(keys, self.faults, graph.names.taken):
             graph.begin(layer)
@@ -179,11 +179,11 @@ class _SpecReader:
             objects=self.objects,
             path=path,
         )
-        for node, item in items:
+        for item in items:
             if self.faults.many:
                 self.faults.add("the rest is not read after so many faults", item.line)
                 break
-            self._item(item, node, graph, maker)
+            self._item(item, graph, maker)
         outputs = self._outputs(keys, graph)
         trainable = keys["trainable"][1].value is not False if "trainable" in keys else True
         graph.layers = [without_typed_batch(layer, graph.layers, self.notes) for layer in graph.layers]
@@ -220,7 +220,7 @@ class _SpecReader:
             if one in keys and several in keys:
                 self.faults.add(f"`{one}` and `{several}`; write one of them", keys[several][0].line)
 
-    def _items(self, node: YamlNode) -> list[tuple[YamlNode, Item]]:
+    def _items(self, node: YamlNode) -> list[Item]:
         if node.kind != "list":
             self.faults.add(f"`layers` is {words_for(node)}; a list is needed, with `- ` before each layer", node.line)
             return []
@@ -234,7 +234,7 @@ class _SpecReader:
                 break
             item = read_item(entry, maker)
             if item is not None:
-                items.append((entry, item))
+                items.append(item)
         return items
 
     def _free(self, type_name: str, graph: _Graph) -> str:
@@ -249,7 +249,7 @@ class _SpecReader:
         self.faults.add(f"a name is {words_for(node)}; a text without '/' is needed", node.line)
         return None
 
-    def _item(self, item: Item, node: YamlNode, graph: _Graph, maker: Maker) -> None:
+    def _item(self, item: Item, graph: _Graph, maker: Maker) -> None:
         wished = self._name(item.wishes["name"]) if "name" in item.wishes else None
         if wished is not None and wished in graph.known:
             first = graph.lines[wished]

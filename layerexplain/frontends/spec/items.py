@@ -100,7 +100,7 @@ def read_item(node: YamlNode, maker: Maker) -> Item | None:
     pairs: dict[str, tuple[YamlNode, YamlNode]] = {str(key.value): (key, value) for key, value in node.value}
     type_key = next((key for key in TYPE_KEYS if key in pairs), None)
     if type_key is not None:
-        return _typed_item(node, pairs, type_key, maker)
+        return _typed_item(pairs, type_key, maker)
     wishes = {key: pairs[key][1] for key in WISHES if key in pairs}
     rest = {key: pair for key, pair in pairs.items() if key not in WISHES}
     if not rest:
@@ -250,9 +250,7 @@ def _check_arguments(item: Item, name: str, config: dict[str, Any], maker: Maker
             maker.faults.keep(error.with_place(layer=name), line)
 
 
-def _typed_item(
-    node: YamlNode, pairs: dict[str, tuple[YamlNode, YamlNode]], type_key: str, maker: Maker
-) -> Item | None:
+def _typed_item(pairs: dict[str, tuple[YamlNode, YamlNode]], type_key: str, maker: Maker) -> Item | None:
     """`{type: Dense, units: 128, …}` and `{class_name: Dense, config: {…}}`."""
     type_node = pairs[type_key][1]
     if type_node.kind != "scalar" or not isinstance(type_node.value, str):

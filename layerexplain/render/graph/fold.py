@@ -145,7 +145,7 @@ class _Folder:
         for first, last, run in self._pieces(start, end, by_name=not ports):
             box = self.nodes[first] if last - first == 1 else self._box(first, last, run)
             boxes.append((box, first, last))
-        return self._wired(boxes, start, ports)
+        return self._wired(boxes, ports)
 
     def _pieces(self, start: int, end: int, by_name: bool) -> list[tuple[int, int, RepeatedBlock | None]]:
         """Return what the boxes of a range stand for: runs, parts and single nodes, in order."""
@@ -359,7 +359,7 @@ class _Folder:
             work=(sum([node.work[0] for node in nodes]), sum([node.work[1] for node in nodes])),
         )
 
-    def _wired(self, boxes: list[tuple[GraphNode, int, int]], start: int, ports: bool) -> Diagram:
+    def _wired(self, boxes: list[tuple[GraphNode, int, int]], ports: bool) -> Diagram:
         box_of = {at: box.name for box, first, last in boxes for at in range(first, last)}
         place = {self.nodes[at].name: at for at in box_of}
         outside: dict[str, GraphNode] = {}

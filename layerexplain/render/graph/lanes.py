@@ -55,7 +55,7 @@ def lanes_of(
     targets = targets_of(sources)
     rows = _rows(sources, targets)
     trunk = _trunk(rows, targets)
-    strands = _strands(rows, sources, targets, trunk)
+    strands = _strands(rows, targets, trunk)
     lanes = [0] * len(sources)
     line_lanes = {}
     follows = {a: b for strand in strands for a, b in pairwise(strand.nodes)}
@@ -114,9 +114,7 @@ def _trunk(rows: Sequence[int], targets: Sequence[Sequence[int]]) -> tuple[int, 
     return tuple(path)
 
 
-def _strands(
-    rows: Sequence[int], sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], trunk: Sequence[int]
-) -> list[Strand]:
+def _strands(rows: Sequence[int], targets: Sequence[Sequence[int]], trunk: Sequence[int]) -> list[Strand]:
     """Paths of the nodes beside the trunk. A strand goes on as long as its tensor has a reader that is in none yet."""
     placed = set(trunk)
     strands = []

@@ -132,13 +132,13 @@ def _box(
     if node.makes:
         box["makes"] = node.makes
     if inner is not None:
-        box["inner"] = _level(inner, calls, _around(node, inner, names, calls, parent))
+        box["inner"] = _level(inner, calls, _around(node, names, calls, parent))
         title = size_of(node)
         box["tw"], box["th"] = _n(title.across), _n(title.title)
     return box
 
 
-def _around(node: GraphNode, inner: Diagram, names: Mapping[str, int], calls: CallNumbers, parent: int) -> int:
+def _around(node: GraphNode, names: Mapping[str, int], calls: CallNumbers, parent: int) -> int:
     """The layer that the calls in an opened box stand in: of a block the same as its own, of a model that model."""
     if node.copies and len(node.copies[0]) == 1:
         return calls.calls[names[node.copies[0][0]]][0]
