@@ -114,6 +114,14 @@ def test_an_error_prints_an_unknown_size_as_a_question_mark() -> None:
         ("keras.activations.get(None) == keras.activations.softmax", False),
         ("keras.activations.get(None) == keras.activations.linear", True),
         ("keras.activations.get(keras.activations.relu) == keras.activations.relu", True),
+        ("keras.activations.get('softmax') is keras.activations.softmax", True),
+        ("keras.activations.get('softmax') is keras.activations.get('softmax')", True),
+        ("keras.activations.get('softmax') is not keras.activations.relu", True),
+        ("keras.activations.get('softmax') is keras.activations.relu", False),
+        ("keras.activations.get(None) is keras.activations.linear", True),
+        ("keras.activations.deserialize('relu') is keras.activations.relu", True),
+        ("keras.activations.get('relu') is keras.activations.get(keras.activations.relu)", True),
+        ("keras.activations.get('relu') in (keras.activations.tanh, keras.activations.relu)", True),
     ],
 )
 def test_the_name_of_an_activation_is_its_function(asked: str, holds: bool) -> None:

@@ -23,11 +23,6 @@ class Setting(Record, Identity):
     config: Mapping[str, ProgramValue]
     path: str = ""
 
-    def equals(self, other: object) -> ProgramValue:
-        if self.path == "activations" and isinstance(other, Symbol):  # keras.activations.get("relu") is the function
-            return "activations" in other.path and other.last == self.class_name
-        return super().equals(other)
-
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         if name in self.config:
             return self.config[name]

@@ -23,11 +23,6 @@ class Symbol(Record, Identity):
 
     path: str
 
-    def equals(self, other: object) -> ProgramValue:
-        return (
-            other.equals(self) if isinstance(other, Identity) and type(other) is not Symbol else super().equals(other)
-        )
-
     @property
     def last(self) -> str:
         """Return the name itself."""

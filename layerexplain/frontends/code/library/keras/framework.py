@@ -154,7 +154,7 @@ class Keras(Cloning):
                 return self._activation(name, args, kwargs)
             if name in ("get", "deserialize") and args:
                 given = "linear" if args[0] is None else args[0]
-                return Setting(given, {}, "activations") if isinstance(given, str) else given
+                return Symbol(f"{symbol.path.rpartition('.')[0]}.{given}") if isinstance(given, str) else given
             return Setting(name, {}, "activations")
         if what.kind == "setting":
             if name in ("get", "deserialize") and args:
