@@ -13,6 +13,7 @@ from layerexplain.conversions.gone_layers import GONE, layer_for
 from layerexplain.conversions.one_object import must_be_certain
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
 from layerexplain.frontends.spec.items import one_cell
+from layerexplain.lang.tables import ConstantArray, table
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import COMMON, Declaration
 from layerexplain.layers.registry import find
@@ -230,7 +231,20 @@ def _operation(layer: Layer, call: Call) -> tuple[Layer, Call]:
         usual = argument is not None and _is_default(argument, declaration.type, name, value)
         if not usual and (value is not None or (argument is not None and argument.default is not None)):
             config[name] = _plain(name, value)
-    return layer._replace(config=config), call
+    tensors = len(declaration.tensors)
+    args = (*map(_as_array, call.args[:tensors]), *call.args[tensors:])
+    return layer._replace(config=config), call._replace(args=args)
+
+
+def _as_array(value: Any) -> Any:
+    """Return a list of numbers in place of a tensor as an array: Keras 3 asks what it gets for its dtype."""
+    if not isinstance(value, list | tuple) or not value:
+        return value
+    try:
+        numbers, shape, dtype = table(value)
+    except TypeError:  # tensors among them
+        return value
+    return ConstantArray(numbers, "float32" if dtype == "float" else dtype) if shape else value
 
 
 def _kept(declaration: Declaration, name: str, value: Any) -> tuple[Any] | None:

@@ -128,8 +128,9 @@ ops.Softmax, tf.raw_ops.Softmax(x, axis: AxisArgument = -1): softmax(x, ...)
     | Turns scores into probabilities that sum to 1 {along}.
 tf.nn.softmax, tf.compat.v1.nn.softmax, tf.compat.v1.math.softmax(x, axis: AxisArgument = None):
     softmax(x, axis=-1) if axis is None else softmax(x, ...) | Turns scores into probabilities that sum to 1.
-ops.LogSoftmax, tf.nn.log_softmax, tf.raw_ops.LogSoftmax(x, axis: AxisArgument = None):
-    log_softmax(x, axis=-1) if axis is None else log_softmax(x, ...)
+ops.LogSoftmax, tf.raw_ops.LogSoftmax(x, axis: AxisArgument = -1): log_softmax(x, ...)
+    | Turns scores into the logarithms of probabilities that sum to 1 {along}.
+tf.nn.log_softmax(x, axis: AxisArgument = None): log_softmax(x, axis=-1) if axis is None else log_softmax(x, ...)
     | Turns scores into the logarithms of probabilities that sum to 1.
 """
 
