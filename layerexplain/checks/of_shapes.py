@@ -144,8 +144,9 @@ def reshape_for_permute(network: Network) -> Iterator[Found]:
     "Channels first, read as channels last",
     "wrong",
     "likely",
-    why="The convolution slides over the channels and the rows, and treats the columns as channels.",
-    fix="Use data_format='channels_first', or Permute((2, 3, 1)) before.",
+    why="The window slides over the channels, and treats the columns or the steps as channels.",
+    fix="Give the channels last, or use data_format='channels_first', or Permute before: (2, 3, 1) for images, (2, 1) "
+    "for sequences.",
     source="keras/src/layers/convolutional/base_conv.py",
     causes=("map-used-up", "layer-at-fault"),
 )
@@ -156,11 +157,14 @@ def channels_first_as_last(network: Network) -> Iterator[Found]:
         if declaration is None or spec is None or call.number or not set(call.sources[:1]) & set(inputs):
             continue
         layout = config_of(network, call).get("data_format") or declaration.default_values.get("data_format")
-        slides = first_windows(call.definition) if call.definition is not None else "padding" in declaration.arguments
+        slides = any(window.reach > 1 for window in first_windows(call.definition))
+        if call.definition is None:
+            slides = "padding" in declaration.arguments
         if layout == "channels_last" and slides and seems_channels_first(spec.shape):
-            rows, columns, channels = spec.shape[1:]
-            if columns == channels:
-                read = f"{rows} row{'s' * (rows != 1)} with {channels} channels"
+            first, *sides = spec.shape[1:]
+            if len(set(sides)) == 1:
+                noun = "row" if len(sides) > 1 else "step"
+                read = f"{first} {noun}{'s' * (first != 1)} with {sides[-1]} channels"
                 yield call, f"its input {shape_text(spec.shape)} is read as {read}"
 
 

@@ -411,6 +411,7 @@ def accuracy_of_sigmoids(network: Network) -> Iterator[Found]:
     why="Each position of the map is classified separately and needs its own target.",
     fix="Use Flatten or a global pooling before the last Dense.",
     source=_KERAS_LOSSES,
+    causes=("data-shape",),
 )
 def class_loss_on_map(network: Network) -> Iterator[Found]:
     inputs = [call.outputs[0] for call in network.calls if not call.sources and call.outputs]
@@ -424,7 +425,8 @@ def class_loss_on_map(network: Network) -> Iterator[Found]:
         # Labels for each pixel or step have the input's sizes; a map that became smaller is one of features.
         if type_of(network, call) == "Dense" and spec.shape[1:-1] != shape[1:-1] and None not in shape[1:-1]:
             places = " × ".join(str(size) for size in shape[1:-1])
-            yield call, f"{loss.name} gets {shape_text(shape)}: {places} places with {shape[-1]} classes each"
+            noun = "place" if places == "1" else "places"
+            yield call, f"{loss.name} gets {shape_text(shape)}: {places} {noun} with {shape[-1]} classes each"
 
 
 @rule(

@@ -78,14 +78,18 @@ def _put_after(call: str, layer: str, words: str) -> Cure:
 
 
 def images_with_channels_first(ref: TensorRef, calls: Calls) -> str:
-    """Say that the images of which a tensor is made have their channels first, where they look so; else return ""."""
+    """Say that the images or sequences of which a tensor is made have their channels first, where they look so; else
+    return ""."""
     for call in _before(ref, calls):
         spec = call.outputs[0] if call.outputs and not call.sources else None
         if spec is not None and seems_channels_first(spec.shape):
             channels, *sides = spec.shape[1:]
             right = shape_text((*sides, channels))
+            looks = (
+                "images with their channels" if len(sides) > 1 else f"sequences of {sides[0]} steps with their channel"
+            )
             return (
-                f"the input {shape_text(spec.shape)} looks like images with their channels first: give it as {right}, "
+                f"the input {shape_text(spec.shape)} looks like {looks} first: give it as {right}, "
                 f"or give each layer data_format='channels_first'"
             )
     return ""

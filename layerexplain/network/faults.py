@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
 from layerexplain.call_binding import NOTHING_BOUND, BoundCall
@@ -60,6 +60,13 @@ class Guesses:
             raise errors[0]
         self._keep(layer, call, found, sizes=True)
 
+    def are_refused(self, layer: Layer, declaration: Declaration, bound: BoundCall, specs: Specs) -> bool:
+        """Return whether a call refuses inputs whatever those sizes are that are not known."""
+        if bound.masks or any(ref is not None and spec is None for ref, spec in zip(bound.tensors, specs, strict=True)):
+            return False
+        sizes = {size for spec in specs if spec is not None for size in spec.shape if isinstance(size, int)}
+        return not self._try(layer, declaration, bound, specs, [True] * len(specs), sizes)[0]
+
     def after(
         self, layer: Layer, call: int, declaration: Declaration, sources: Sequence[TensorRef], known: Specs
     ) -> None:
@@ -90,12 +97,18 @@ class Guesses:
                 self._specs[TensorRef(layer.name, call, i)] = inner.guesses[ref]
 
     def _try(
-        self, layer: Layer, declaration: Declaration, bound: BoundCall, specs: Specs, opened: Sequence[bool]
+        self,
+        layer: Layer,
+        declaration: Declaration,
+        bound: BoundCall,
+        specs: Specs,
+        opened: Sequence[bool],
+        sizes: Collection[int] = (),
     ) -> tuple[list[Definition], list[LayerExplainError]]:
         """Return the definitions of a call, and its errors, for each size to try in the specs that are `opened`."""
         found: list[Definition] = []
         errors: list[LayerExplainError] = []
-        for size in _tried(layer):
+        for size in [*_tried(layer), *sizes]:
             filled = [
                 Spec(tuple([size if s is None else s for s in spec.shape]), spec.dtype) if spec and is_open else spec
                 for spec, is_open in zip(specs, opened, strict=True)

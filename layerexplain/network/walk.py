@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import BoundCall, bind_call, given_masks
@@ -38,8 +38,11 @@ class Faults:
         self._known = frozenset([fault.fact for fault in known])
         self.found: list[LayerExplainError] = []
 
-    def keep(self, error: LayerExplainError, specs: Specs, kind: str) -> None:
-        """Keep the fault of a layer that takes tensors of these specs."""
+    def keep(
+        self, error: LayerExplainError, specs: Specs, kind: str, is_refused: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Keep the fault of a layer that takes tensors of these specs; `is_refused` says whether it refuses them
+        whatever their open sizes are."""
         if self._strict:
             found = {(one.fact, one.line) for one in self.found}
             follows = isinstance(error, NotKnown) and (self.found or self._known)
@@ -50,7 +53,10 @@ class Faults:
             and (
                 isinstance(error, ShapeError) or (self._code and kind != "custom" and isinstance(error, ArgumentError))
             )
-            and all(spec is not None and all(isinstance(size, int | Batch) for size in spec.shape) for spec in specs)
+            and (
+                all(spec is not None and all(isinstance(size, int | Batch) for size in spec.shape) for spec in specs)
+                or is_refused()
+            )
         ):
             self.found.append(error)
 

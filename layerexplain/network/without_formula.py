@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from layerexplain.call_binding import NOTHING_BOUND
+from layerexplain.call_binding import NOTHING_BOUND, bind_call
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError, WindowError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, tensor
@@ -107,7 +107,19 @@ def failed(
         error.fact += f"; called from {', '.join(call.callers)}"
     if isinstance(error, ArgumentError) and _is_open(walk, layer):
         error.fact = "an argument of it is not known"
-    walk.faults.keep(error, specs, layer.kind)
+
+    def is_refused() -> bool:
+        if declaration is None or layer.kind != "layer" or not isinstance(error, ShapeError):
+            return False
+        try:
+            bound = bind_call(declaration, call)
+        except LayerExplainError:
+            return False
+        given = [None if ref is None else walk.tensors.get(ref) for ref in bound.tensors]
+        known = [None if t is None else t.spec for t in given]
+        return walk.guesses.are_refused(layer, declaration, bound, known)
+
+    walk.faults.keep(error, specs, layer.kind, is_refused)
     if declaration is not None:
         walk.guesses.after(layer, call.index, declaration, sources, specs)
     if not walk.scope.strict:

@@ -31,10 +31,11 @@ _AN_IMAGE = 16
 
 
 def seems_channels_first(shape: Shape) -> bool:
-    """Return whether a shape, with the batch, looks like that of images whose channels are first.
+    """Return whether a shape, with the batch, looks like that of images or sequences whose channels are first.
 
-    >>> seems_channels_first((None, 3, 32, 48)), seems_channels_first((None, 3, 32, 3))
-    (True, False)
+    >>> [seems_channels_first(shape) for shape in ((None, 3, 32, 48), (None, 3, 32, 3), (None, 1, 48))]
+    [True, False, True]
     """
     first, *sides = shape[1:] or (None,)
-    return len(sides) == 2 and first in (1, 3) and all(isinstance(n, int) and n >= _AN_IMAGE for n in sides)
+    usual = {1: (1,), 2: (1, 3)}.get(len(sides), ())
+    return first in usual and all(isinstance(n, int) and n >= _AN_IMAGE for n in sides)

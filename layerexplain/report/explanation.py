@@ -190,7 +190,9 @@ def _why_unknown(at: Placed) -> str:
     cause = around.first_unknown(calls)
     if cause is not None:
         return f"Not computed: the output shape of '{cause}' is not known."
-    return _NO_INPUT
+    read = {ref.layer for traced in calls for ref in traced.sources}
+    said = next((note.message for note in around.network.model.notes if note.code == "open" and note.layer in read), "")
+    return f"Not computed: the shape of its input is not known. {said[:1].upper()}{said[1:]}." if said else _NO_INPUT
 
 
 _REFUSED = "Not computed; the notes say why."
@@ -382,7 +384,8 @@ def _mask(definition: Definition, calls: Sequence[TracedCall], around: Neighbour
     read = set(definition.params[tensors:]) & set(walk(definition.results.values()))
     if name in around.lost:
         return f"{came}: {lost_words(around.lost[name])}", True
-    does = "positions that it marks as false are left out" if read else "this layer ignores the mask and passes it on"
+    ignored = "this layer computes masked positions like all others, and passes the mask on"
+    does = "positions that it marks as false are left out" if read else ignored
     return f"{came}: {does}", False
 
 

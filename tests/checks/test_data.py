@@ -220,7 +220,7 @@ def test_keras_refuses_the_same_targets(loss: str, units: int) -> None:
     model = keras.Sequential([keras.Input((9,)), keras.layers.Dense(units, activation=activation)])
     model.compile(loss=loss, run_eagerly=True)
     x = np.random.default_rng(3).random((4, 9))
-    for shape in ((), (1,), (3,), (2,), (3, 1), (5, 3)):
+    for shape in ((), (1,), (3,), (2,), (4,), (3, 1), (5, 3)):
         y = np.zeros((4, *shape))
         assert fit(model, x, y) != refuses_targets(known, (None, *shape), (None, units)), shape
         if refuses_targets(known, (None, *shape), (None, units)):
@@ -247,7 +247,7 @@ def test_a_stateful_model_takes_whole_batches_alone() -> None:
         assert taken == fits == (not layerexplain.check(model, data={"X": x.shape}, select=["examples-left-over"]))
 
 
-IMPORTS = "import numpy as np\nfrom keras.models import Sequential\nfrom keras.layers import *\nfrom keras.datasets import mnist\nfrom sklearn.datasets import make_regression, make_classification\nfrom sklearn.model_selection import train_test_split\nfrom keras.preprocessing.image import ImageDataGenerator\n"
+IMPORTS = "import keras\nimport numpy as np\nfrom keras.models import Sequential\nfrom keras.layers import *\nfrom keras.datasets import mnist\nfrom sklearn.datasets import make_regression, make_classification\nfrom sklearn.model_selection import train_test_split\nfrom keras.preprocessing.image import ImageDataGenerator\n"
 FLOW = "X = ImageDataGenerator(rescale=1/255).flow_from_directory('d', target_size=(20, 20), class_mode='%s', classes=['a', 'b', 'c'])\n"
 CNN = "Conv2D(4, 3, activation='relu', input_shape=(20, 20, 3)), Flatten(), Dense(%d, activation='softmax')"
 PROGRAMS: list[tuple[str, str, str, str, dict[str, tuple[str, ...]]]] = [
@@ -272,6 +272,21 @@ PROGRAMS: list[tuple[str, str, str, str, dict[str, tuple[str, ...]]]] = [
     (FLOW % "sparse", CNN % 2, "sparse_categorical_crossentropy", "X", {"labels-outside": ("labels from 0 to 2, and 'dense' has 2 units",)}),
     (FLOW.replace("20, 20", "32, 32") % "categorical", CNN % 3, "categorical_crossentropy", "X", {"data-shape": ("X of shape (examples, 20, 20, 3); yours is (examples, 32, 32, 3)",)}),
     (FLOW % "categorical", CNN % 3, "categorical_crossentropy", "X", {}),
+    ("X, y = np.zeros((400, 7)), keras.utils.to_categorical(np.random.randint(1, 4, size=400))\n", "Dense(3, activation='softmax', input_dim=7)", "categorical_crossentropy", "X, y",
+     {"data-shape": ("yours is (400, 4)", "the last layer 4 units", "if the classes are numbered 1 to 3, to_categorical gives an empty column for 0: `y = y[:, 1:]`")}),
+    ("X = np.random.uniform(-50, 30, size=(400, 1))\ny = 2 - X ** 4 / 10\n", "Dense(5, activation='relu', input_dim=1), Dense(1)", "mse", "X, y",
+     {"values-not-scaled": ("X goes from -50 to 30",)}),
+    ("X = np.random.uniform(-1, 1, size=(400, 1))\ny = 2 - (30 * X) ** 2\n", "Dense(5, activation='relu', input_dim=1), Dense(1)", "mse", "X, y",
+     {"values-not-scaled": ("y goes from -898 to 2",)}),
+    ("X = np.random.uniform(-50, 30, size=(400, 1))\n", "Dense(5, activation='relu', input_dim=1), Dense(1)", "mse", "np.sin(X), X * 0.1", {}),
+    ("X, y = np.zeros((400, 12, 7)), np.zeros((400, 3))\n", "Conv1D(5, 3, padding='same', activation='relu', input_shape=(12, 7)), Dense(3, activation='softmax')", "categorical_crossentropy", "X, y",
+     {"data-shape": ("yours is (400, 3)", "put Flatten or a global pooling before the last Dense, if there is one target for each example")}),
+    ("X, y = np.zeros((400, 20, 20, 3)), np.zeros((400, 5, 4))\n", CNN % 4, "categorical_crossentropy", "X, y",
+     {"data-shape": ("leave out Flatten and global pooling, if there is a target for each step",)}),
+    ("X, y = np.zeros((400, 7)), np.zeros((400, 2))\n", "Dense(1, activation='sigmoid', input_dim=7)", "binary_crossentropy", "X, y",
+     {"data-shape": ("`y = y[:, 1:]`, if these are two classes, one-hot",)}),
+    ("X, y = np.zeros((400, 12, 7)), np.zeros((400, 1))\n", "Dense(1, input_shape=(12, 7))", "mse", "X, y",
+     {"targets-spread": ("y is (400, 1)",)}),
 ]  # fmt: skip
 
 

@@ -55,6 +55,15 @@ QUESTIONS = [
              ("kernel_initializer=HeNormal: W starts from a normal distribution of deviation sqrt(2 / fan_in)",)),
     Question("What does the regularizer add to the loss?", "layer Dense 5 kernel_regularizer=l2 --input 7", "",
              ("a term of the loss for W: adds 0.01 times the sum of the squares",)),
+    Question("Why is TimeDistributed behind a Bidirectional GRU not twice as large?", "explain -",
+             "m = Sequential([Bidirectional(GRU(12, return_sequences=True), input_shape=(40, 9)), TimeDistributed(Dense(7))])",
+             ("175 = 24 × 7 + 7", "features 9 → 24", "12 + 12 = 24")),
+    Question("A masked step gives the bias and not 0: is that a bug?", "explain - time_distributed",
+             "i = Input((None, 5))\nm = Model(i, TimeDistributed(Dense(2))(Masking(mask_value=0.5)(i)))",
+             ("this layer computes masked positions like all others, and passes the mask on",)),
+    Question("How many parameters has a GRU on data that I do not show?", "explain - gru",
+             "model = Sequential()\nmodel.add(GRU(24, input_shape=(None, table.shape[-1])))\nmodel.add(Dense(1))",
+             ("Line 2: table.shape is not known", "give for example --set table.shape=1000,32")),
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from layerexplain.cli.main import program
 
-IMPORTS = "import numpy as np\nfrom keras.models import Sequential\nfrom keras.layers import *\n"
+IMPORTS = "import numpy as np\nimport tensorflow as tf\nfrom keras.models import Model, Sequential\nfrom keras.utils import to_categorical\nfrom keras.layers import *\n"
 
 
 class Question(NamedTuple):
@@ -18,6 +18,7 @@ class Question(NamedTuple):
     code: str
     answer: tuple[str, ...]
     arguments: tuple[str, ...] = ()
+    status: int = 1
 
 
 QUESTIONS = {
@@ -65,6 +66,51 @@ QUESTIONS = {
         "model.compile('adam', 'mse')\nmodel.fit(X, y, batch_size=32, shuffle=False)\n",
         ("100 examples make 3 batches of 32, and 4 more", "`X = X[:96]`", "batch_size=32"),
     ),
+    "A series of 75 numbers into a convolution: negative dimension": Question(
+        "net = Sequential()\nnet.add(Conv1D(24, 9, activation='relu', input_shape=(1, 75)))\nnet.add(MaxPooling1D(2))\n"
+        "net.add(Flatten())\nnet.add(Dense(4, activation='softmax'))\n",
+        ("channels-first-as-last", "(None, 1, 75) is read as 1 step with 75 channels", "map-used-up", "give it as (75, 1)"),
+    ),
+    "Why does it need Flatten before Dense? expected 4 dimensions, but got array with shape (80, 6)": Question(
+        "X = np.random.random((80, 32, 32, 3))\ny = to_categorical(np.random.randint(6, size=(80, 1)), num_classes=6)\n"
+        "i = Input((32, 32, 3))\nh = Conv2D(16, 3, activation='relu')(i)\no = Dense(6, activation='softmax')(h)\n"
+        "model = Model(i, o)\nmodel.compile('adam', 'categorical_crossentropy')\nmodel.fit(X, y)\n",
+        ("class-loss-on-map", "30 × 30 places with 6 classes each", "data-shape",
+         "Put Flatten or a global pooling before the last Dense, if there is one target for each example"),
+    ),
+    "Three classes, and only Dense(4) works": Question(
+        "I have 3 classes (1, 2 and 3). Why do I need 4 units?\n\nmodel = Sequential()\nmodel.add(Embedding(900, 16, input_length=20))\n"
+        "model.add(LSTM(12))\nmodel.add(Dense(3, activation='softmax'))\nmodel.compile('adam', 'categorical_crossentropy')\n"
+        "model.fit(train_x, train_y)\n\n"
+        "ValueError: Error when checking target: expected dense_1 to have shape (None, 3) but got array with shape (5000, 4)\n",
+        ("yours is (5000, 4)", "the last layer 4 units", "to_categorical gives an empty column for 0", "`y = y[:, 1:]`"),
+    ),
+    "Decoder of a Bidirectional encoder: initial_state is not compatible": Question(
+        "What do I pass on = 4 states or 2?\n\ne = Input((None, 20))\n_, fh, fc, bh, bc = Bidirectional(LSTM(32, return_state=True))(e)\n"
+        "d = Input((None, 30))\ny, _, _ = LSTM(32, return_sequences=True, return_state=True)(d, initial_state=[fh, fc, bh, bc])\n"
+        "model = Model([e, d], Dense(30, activation='softmax')(y))\n",
+        ("1 breaks", "LSTM needs 2 initial states (h, c), got 4", "Concatenate()([h, h_backward])", "give LSTM 64 units"),
+    ),
+    "merge: matching shapes except for the concat axis": Question(
+        'I get "[(None, 12, 12, 24), (None, 12, 12, 8)] do not match". Where is the mistake?\n\n'
+        "i = Input((24, 24, 3))\nx = MaxPooling2D(2)(Conv2D(24, 5, padding='same', activation='relu')(i))\n"
+        "x = concatenate([x, Conv2D(8, 3, padding='same', activation='relu')(x)], axis=1)\nmodel = Model(i, x)\n",
+        ("1 breaks", "equal except along axis 1", "along axis=3 they fit"),
+    ),
+    "x ** 2 works and x ** 4 does not": Question(
+        "y = x**2 works, y = x**4 does not. Why?\n\nx = np.random.uniform(-50, 50, size=(3000, 1))\ny = x ** 4\nmodel = Sequential()\n"
+        "model.add(Dense(40, activation='sigmoid', input_dim=1))\nmodel.add(Dense(1))\nmodel.compile('adam', 'mse')\nmodel.fit(x, y)\n",
+        ("X goes from -50 to 50, and no layer scales it", "y goes from 0 to 6.25e+06", "`y = (y - y.mean()) / y.std()`"), (), 0,
+    ),
+    "Shapes (None, 4) and (None, 1, 4) are incompatible": Question(
+        "I choose one of 4 offers with 3 numbers each, which one fits?\n\ni = Input((4, 3))\n"
+        "parts = Lambda(lambda t: tf.split(t, num_or_size_splits=4, axis=1))(i)\nscore = Dense(1, activation='sigmoid')\n"
+        "joined = Concatenate()([score(parts[0]), score(parts[1]), score(parts[2]), score(parts[3])])\n"
+        "model = Model(i, Dense(4, activation='softmax')(joined))\nmodel.compile('adam', 'categorical_crossentropy')\n"
+        "model.fit(offers, chosen)\n\n  File \"/lib/keras/losses.py\", line 9, in f\nreturn backend.loss(\n"
+        "ValueError: Shapes (None, 4) and (None, 1, 4) are incompatible\n",
+        ("1 place with 4 classes each", "put Flatten or a global pooling before the last Dense"),
+    ),
 }  # fmt: skip
 
 
@@ -72,7 +118,7 @@ QUESTIONS = {
 def test_an_answer_contains_what_was_asked_for(name: str) -> None:
     question = QUESTIONS[name]
     result = CliRunner().invoke(program, ["check", "-", *question.arguments], input=IMPORTS + question.code)
-    assert result.exit_code == 1, result.output
+    assert result.exit_code == question.status, result.output
     at = 0
     for part in question.answer:
         assert part in result.stdout[at:], f"{part!r} is not there, or not in its place:\n{result.stdout}"

@@ -41,7 +41,12 @@ SAME = {"units": 5, "return_sequences": True}
         ("LSTM", {"units": 5}, [(5,)], "got (None, 5), without steps"),
         ("GRU", {"units": 5}, [(7, 3, 2)], "GRU needs an input of (batch, steps, features), got (None, 7, 3, 2)"),
         ("LSTM", {"units": 5}, [SEQUENCE, (5,)], "LSTM needs 2 initial states (h, c), got 1"),
-        ("LSTM", {"units": 5}, [SEQUENCE, *[(5,)] * 4], "LSTM needs 2 initial states (h, c), got 4"),
+        (
+            "LSTM",
+            {"units": 5},
+            [SEQUENCE, *[(5,)] * 4],
+            "LSTM needs 2 initial states (h, c), got 4; if they are of a Bidirectional layer, join each with that of the other direction: initial_state=[Concatenate()([h, h_backward]), Concatenate()([c, c_backward])], and give LSTM 10 units",
+        ),
         ("GRU", {"units": 5}, [SEQUENCE, (5,), (5,)], "GRU needs 1 initial state (h), got 2"),
         ("LSTM", {"units": 5}, [SEQUENCE, (5,), (4,)], "LSTM needs its initial c as (batch, 5), got (None, 4)"),
         ("SimpleRNN", {"units": 5, "time_major": True}, [SEQUENCE], "SimpleRNN needs time_major to be false"),

@@ -311,7 +311,10 @@ def test_masks_say_where_they_come_from_and_what_they_do(tmp_path: Path) -> None
         tmp_path,
     )
     assert told(report, "embedding").mask == "no mask reaches this layer; it makes one: ids != 0"
-    assert told(report, "dropout").mask == "from 'embedding' (ids != 0): this layer ignores the mask and passes it on"
+    assert (
+        told(report, "dropout").mask
+        == "from 'embedding' (ids != 0): this layer computes masked positions like all others, and passes the mask on"
+    )
     assert told(report, "gru").mask == "from 'embedding' (ids != 0): positions that it marks as false are left out"
     assert told(report, "dense").mask == "no mask reaches this layer"
     training = told(report, "gru").training

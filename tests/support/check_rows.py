@@ -458,8 +458,11 @@ ROWS = {
     ),
     "channels-first-as-last": Row(
         {flat("Conv2D: {filters: 4, kernel_size: 3}", shape="[3, 32, 32]"): ["conv2d"],
-         flat("Conv2D: {filters: 4, kernel_size: 3, padding: same}", shape="[1, 16, 16]"): ["conv2d"]},
-        (flat("Conv2D: {filters: 4, kernel_size: 3, padding: same}", shape="[1, 15, 15]"),
+         flat("Conv2D: {filters: 4, kernel_size: 3, padding: same}", shape="[1, 16, 16]"): ["conv2d"],
+         flat("Conv1D: {filters: 4, kernel_size: 3, padding: same}", shape="[1, 97]"): ["conv1d"]},
+        (flat("Conv1D: {filters: 4, kernel_size: 1}", shape="[1, 97]"), flat("LSTM: 4", shape="[1, 97]"),
+         flat("Conv1D: {filters: 4, kernel_size: 3, data_format: channels_first}", shape="[1, 97]"), flat("Conv1D: {filters: 4, kernel_size: 3}", shape="[97, 1]"),
+         flat("Conv2D: {filters: 4, kernel_size: 3, padding: same}", shape="[1, 15, 15]"),
          flat("Conv2D: {filters: 4, kernel_size: 3}", shape="[32, 32, 3]"), flat("Conv2D: {filters: 4, kernel_size: 3, data_format: channels_first}", shape="[3, 32, 32]"),
          flat("Conv2D: {filters: 4, kernel_size: 3, padding: same}", shape="[3, 8, 8]"), flat("Permute: [2, 3, 1]", "Conv2D: {filters: 4, kernel_size: 3}", shape="[3, 32, 32]")),
     ),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from layerexplain.frontends.code.torch_advice import torch_advice
+from layerexplain.model import Shape
+from layerexplain.ops.sizes import shape_text
 
 _AXES = re.compile(
     r'Input \d+ of layer "?([\w/.]+)"? is incompatible with the layer: .*?(min_)?ndim=(\d+), found ndim=(\d+)\. '
@@ -16,6 +18,33 @@ _SIZE = re.compile(
     r"(?:a )?value (\d+),? but received input with shape [(\[]([^)\]]*)[)\]]",
     re.DOTALL,
 )
+
+_SHAPE = r"[(\[]([\d, None]*)[)\]]"
+_DATA = (
+    ("X", rf"Error when checking (?:model )?input: expected \S+ to have .*? but got array with shape {_SHAPE}"),
+    ("y", rf"Error when checking (?:model )?target: expected \S+ to have .*? but got array with shape {_SHAPE}"),
+    ("y", rf"Shapes {_SHAPE} and {_SHAPE} are incompatible"),
+    ("y", rf"[`']?logits[`']? and [`']?labels[`']? must have the same shape.*?\({_SHAPE} vs\.? (?P<got>{_SHAPE})\)"),
+    ("y", rf"`?target`? and `?output`? must have the same shape\. Received: target\.shape={_SHAPE}"),
+    ("X", rf'layer "?(?:sequential|model|functional)\w*"? is incompatible with the layer: expected shape={_SHAPE}, '
+          rf"found shape=(?P<got>{_SHAPE})"),
+)  # fmt: skip
+"""What an error of fit() says of the shape of data, X or y: the first shape that it names, or `got`."""
+
+
+def data_of_error(text: str) -> dict[str, Shape]:
+    """Return the shapes of the data that an error of fit() names.
+
+    >>> data_of_error("ValueError: Shapes (None, 3) and (None, 1, 3) are incompatible")
+    {'y': (None, 3)}
+    """
+    found: dict[str, Shape] = {}
+    for name, pattern in _DATA:
+        if match := re.search(pattern, text, re.DOTALL):
+            sizes = match.groupdict().get("got") or match[1]
+            shape = tuple([None if one == "None" else int(one) for one in re.findall(r"None|\d+", sizes)])
+            found.setdefault(name, shape)
+    return found
 
 
 def error_advice(text: str) -> str:
@@ -40,7 +69,10 @@ a recurrent layer before it needs return_sequences=True"
         )
         return f"'{name}' needs {size} values along the last axis and got ({shape}): {fix}"
     advice = torch_advice(text)
-    return "" if advice is None else advice.fact
+    if advice is not None:
+        return advice.fact
+    given = [f"{name} has the shape {shape_text(shape)}" for name, shape in data_of_error(text).items()]
+    return " and ".join(given)
 
 
 def _axes_fix(name: str, lacking: int) -> str:

@@ -44,5 +44,6 @@ def words_of(unknown: Unknown) -> str:
     option = name if unknown.option is None else unknown.option
     if not name or not option:
         return f"{place}{unknown.reason}"
-    given = f"for example --set {option}={unknown.example}" if unknown.example else f"--set {option}=VALUE"
+    example = unknown.example or ("1000,32" if option.endswith(".shape") else "")
+    given = f"for example --set {option}={example}" if example else f"--set {option}=VALUE"
     return f"{place}{name} is not known: {unknown.reason}; give {given}"

@@ -12,6 +12,7 @@ import re
 import textwrap
 import warnings
 from collections.abc import Callable
+from keyword import kwlist
 from typing import Any
 
 from layerexplain.errors import NO_FILE, SourceError
@@ -39,16 +40,17 @@ _STATEMENT = re.compile(
 """How a statement begins, where code and what it prints stand mixed."""
 _PRINTED = re.compile(r"(\[+[-\d. ][-+\d.e ]*\]*$|[=_~*+|-]{4,}$|\d+/\d+ |Layer \(type\)|[\w.]+ \(\w+\) {2,})")
 """What programs print: rows of an array, lines of a table, progress."""
-_SENTENCE = re.compile(
-    r"(?!(for|if|while|from|import|def|class|return|with|assert|not|lambda|elif|except|async|del|global) )"
-    r"([A-Za-z][\w']*,? ){3,}[A-Za-z(]"
-)
+_QUOTED = re.compile(r"\"[^\"]*\"|`[^`]*`|(?<!\w)'[^']*'(?!\w)|\([^()]*\)|\[[^][]*\]")
+"""What says nothing of a line as a whole: text in quotes, and what stands in brackets."""
+_WORDS_IN_A_ROW = re.compile(r"(?<![\w.])[A-Za-z0-9][\w']*[,;:]? (?=[A-Za-z][\w']*)")
 _BEFORE_CODE = re.compile(r"^[A-Z][\w', ]*: +(?=[\w.]+ *= *[\w.]+\(|[\w.]+\.add\()")
 _BEHIND_CODE = re.compile(r"(?<=\))[ ,]+[a-z][\w', ]*[.?!]?$")
 """Words before and behind code in its line."""
 _MAGIC = re.compile(r"^\s*(%|!|\?)|^\s*[\w.]+\?+\s*$")
 _EXCEPT = re.compile(r"^(\s*except\s+[\w.()][\w.() ]*),\s*(\w+)\s*:")
 _TRACEBACK = "Traceback (most recent call last)"
+_BEGINS_ERROR = re.compile(rf'.*{re.escape(_TRACEBACK)}|[ \t]*File "[^"]*", line \d+')
+"""How Python begins to tell of an error, of which the first lines may be missing."""
 _ERROR = re.compile(r"^[A-Z][\w.]*(Error|Exception): ", re.MULTILINE)
 """The last line of what Python says of an error, or all that is pasted of it."""
 _MOST_REPAIRS = 100
@@ -290,7 +292,7 @@ def _without_errors(lines: list[str]) -> list[str]:
     elsewhere."""
     kept, inside = [], False
     for line in lines:
-        inside = (inside or _TRACEBACK in line) and not (line[:1].strip() and _CODE.match(line))
+        inside = (inside or _BEGINS_ERROR.match(line) is not None) and not (line[:1].strip() and _CODE.match(line))
         is_last = _ERROR.match(line) is not None and _TRACEBACK not in line
         kept.append("" if inside or is_last else line)
         inside = inside and not is_last
@@ -315,15 +317,35 @@ def _mend(lines: list[str], at: int, error: SyntaxError) -> bool:
                 break
             lines[number] = lines[number][indent - wanted :] if wanted <= indent else lines[number]
         return wanted != indent
-    is_prose = not re.search(r"[=(\[{]", line) or re.match(r"^[A-Z][\w',]*:?( [\w',()]+){3,}", line.strip())
     words = line.strip()
-    is_prose = is_prose or _PRINTED.match(words) or _SENTENCE.match(words)
-    if words and is_prose and not _BEFORE_CODE.match(words):
+    code = _BEHIND_CODE.sub("", _BEFORE_CODE.sub("", words, count=1))
+    if words and (not re.search(r"[=(\[{]", line) or _PRINTED.match(words) or _is_prose(code)):
         lines[at] = ""
         return True
-    code = _BEHIND_CODE.sub("", _BEFORE_CODE.sub("", words, count=1))
     lines[at] = " " * indent + code
     return code != words
+
+
+def _is_prose(line: str) -> bool:
+    """Return whether a line that Python does not read is prose: it ends as a sentence does, or has names in a row,
+    which Python never has outside of brackets and quotes. Behind a keyword they may be a slip of the pen.
+
+    >>> _is_prose("I get 'shapes (3, 5)'. What is wrong?"), _is_prose("model.add(Dense(units activation='relu'))")
+    (True, False)
+    """
+    bare, count = line, 1
+    while count:
+        bare, count = _QUOTED.subn("", bare)
+    if re.search(r"[A-Za-z)\]][?!]$|[a-z]{2}\.$", bare):
+        return True
+    names = [one for one in _WORDS_IN_A_ROW.finditer(bare) if not _has_keyword(bare, one)]
+    return len(names) > (bare.partition(" ")[0] in kwlist)
+
+
+def _has_keyword(line: str, first: re.Match[str]) -> bool:
+    """Return whether one of two words in a row is a keyword."""
+    following = re.match(r"\w+", line[first.end() :])
+    return first[0].rstrip(",;: ") in kwlist or (following is not None and following[0] in kwlist)
 
 
 def _fenced(lines: list[str]) -> list[str] | None:

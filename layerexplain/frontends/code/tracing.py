@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from layerexplain.errors import ShapeError
@@ -25,6 +25,7 @@ from layerexplain.frontends.code.values.layers import (
 )
 from layerexplain.frontends.code.values.tensors import CallTensor, Tensor
 from layerexplain.layers.facts import NO_FACTS
+from layerexplain.model import Shape
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -47,6 +48,9 @@ class Graphs(OwnCalls):
     def check_states(self, layer: LayerValue, tensor: Tensor | None) -> None:
         """Keep the fault of a layer that keeps its states between batches and does not know how many examples they are
         of."""
+
+    def check_error(self, model: ModelValue, shapes: Mapping[str, Shape]) -> None:
+        """Keep the fault of a model whose code says nothing of its data, and of which a pasted error does."""
 
     def weight_tensor(self, variable: Variable) -> Tensor:
         """Return the tensor of a weight that code makes itself."""

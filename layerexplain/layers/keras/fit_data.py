@@ -142,6 +142,7 @@ def spreads(loss: Loss, got: Shape, output: Shape) -> bool:
     if loss.sparse or loss.targets.kind == "letters" or refuses_targets(loss, got, output):
         return False
     got = got[:-1] if len(got) == len(output) + 1 and got[-1] == 1 else got
+    output = output[:-1] if len(output) == len(got) + 1 and output[-1] == 1 and len(got) > 1 else output
     pairs = zip(got[1:], output[1:], strict=False)
     return len(got) == len(output) and any(
         isinstance(a, int) and isinstance(b, int) and a != b and 1 in (a, b) for a, b in pairs
@@ -165,21 +166,34 @@ def targets_words(loss: Loss, output: Shape, got: Shape, name: str = "y", of: st
 
 
 def _of_targets(loss: Loss, output: Shape, got: Shape, name: str) -> list[str]:
+    """Return what gives targets that fit, or a model that fits them, the likeliest first."""
     units, own = output[-1], got[-1] if len(got) > 1 else None
-    column = len(got) == len(output) - 1 or own == 1
+    wanted = loss.targets_shape(output)
+    by_example = "if there is one target for each example"
     found: list[str] = []
-    if loss.targets.kind == "one-hot" and column and len(output) - len(got) in (0, 1):
+    if len(got) < len(wanted) and (own == units or len(got) < len(output) - 1 or (loss.sparse and own != 1)):
+        flat = "put Flatten or a global pooling before the last Dense"
+        steps = "give the last recurrent layer return_sequences=False, or " if len(output) == 3 else ""
+        found.append(f"{steps}{flat}, {by_example}")
+    elif loss.targets.kind == "one-hot" and own != units and (own == 1 or len(got) == len(output) - 1):
         found.append(f"`{name} = keras.utils.to_categorical({name}, {units})`")
+        if len(output) == 3 and len(got) == 2 and own is not None:
+            found.append(f"give the last recurrent layer return_sequences=False, {by_example}")
     elif loss.sparse and len(got) == len(output) and own == units:
         found.append(f"`{name} = {name}.argmax(axis=-1)`")
-    elif len(got) == len(output) + 1 and len(got) == 3:
-        found.append("give the last recurrent layer return_sequences=True, if there is a target for each step")
-    elif len(got) == len(output) - 1 and len(output) == 3:
-        found.append("give the last recurrent layer return_sequences=False, if there is one target for each sequence")
+    elif len(got) > len(output):
+        steps = "give the last recurrent layer return_sequences=True, or " if len(got) == 3 else ""
+        each = "step" if len(got) == 3 else "place"
+        found.append(f"{steps}leave out Flatten and global pooling, if there is a target for each {each}")
     elif len(got) in (len(output), len(output) - 1) and not loss.sparse:
         count = own if len(got) == len(output) else 1
+        if loss.of == "probabilities" and (units, count) == (1, 2):
+            found.append(f"`{name} = {name}[:, 1:]`, if these are two classes, one-hot")
         if isinstance(count, int) and count != units:
             found.append(f"give the last layer {count} unit{'s' * (count != 1)}, such as Dense({count})")
+        if loss.targets.kind == "one-hot" and isinstance(units, int) and count == units + 1:
+            said = f"if the classes are numbered 1 to {units}, to_categorical gives an empty column for 0"
+            found.append(f"{said}: `{name} = {name}[:, 1:]`")
     other = loss_of(_OTHER_LOSS.get(loss_name(loss), ""))
     if other is not None and not other.refuses(got, output):
         takes = "class numbers" if other.sparse else "one-hot rows"

@@ -79,15 +79,27 @@ def _state_shape(size: StateSize) -> Shape:
 
 def _need_states(type_: str, initial: Sequence[Expr], sizes: Mapping[str, StateSize]) -> None:
     if len(initial) != len(sizes):
+        of_both = len(initial) == 2 * len(sizes)
+        advice = (
+            "; if they are of a Bidirectional layer, join each with that of the other direction: " if of_both else ""
+        )
         raise ShapeError(
             f"{type_} needs {len(sizes)} initial state{'s' if len(sizes) > 1 else ''} ({', '.join(sizes)}), "
-            f"got {len(initial)}"
+            f"got {len(initial)}{advice}{_joined_states(type_, initial, list(sizes)) if of_both else ''}"
         )
     for (name, size), state in zip(sizes.items(), initial, strict=True):
         wanted = _state_shape(size)
         if state.ndim != len(wanted) or not all(map(agree, state.shape[1:], wanted[1:])):
             listed = ", ".join(map(str, wanted[1:]))
             raise misfit(f"{type_} needs its initial {name} as (batch, {listed})", state)
+
+
+def _joined_states(type_: str, initial: Sequence[Expr], names: Sequence[str]) -> str:
+    """Return the calls that join the states of two directions, and the units of a layer that takes them."""
+    joined = ", ".join([f"Concatenate()([{name}, {name}_backward])" for name in names])
+    ends = [initial[0].shape[-1], initial[len(names)].shape[-1]]
+    units = sum([end for end in ends if isinstance(end, int)])
+    return f"initial_state=[{joined}]" + (f", and give {type_} {units} units" if None not in ends else "")
 
 
 def recur(

@@ -309,6 +309,13 @@ def _reached(shown: _Shown) -> Iterable[doc.Block]:
     yield Labelled(REACHED_IN[shown.explained.framework], (listing,))
 
 
+def _mask(shown: _Shown) -> Iterable[doc.Block]:
+    """Yield which mask reaches the layer; for one layer not what its remarks say already."""
+    explained = shown.explained
+    is_known = shown.asked.tier < FULL and not shown.asked.only and f"Mask: {explained.mask}." in explained.watch
+    yield Points(doc.lines(() if explained.mask == NO_MASK or is_known else (explained.mask,)), "Mask")
+
+
 def _said(title: str, texts: Callable[[Explanation], Iterable[str]]) -> Callable[[_Shown], Iterable[doc.Block]]:
     """Return a part of lines."""
     return lambda shown: (Points(doc.lines(texts(shown.explained)), title),)
@@ -338,9 +345,7 @@ PARTS: dict[str, SectionPart] = {
     "dtype": SectionPart(LAYER, "dtype", _said("Dtype", lambda explained: (explained.dtype,))),
     "cost": SectionPart(FULL, "cost", _said("Cost", lambda explained: explained.cost)),
     "reach": SectionPart(FULL, "reach", _reach),
-    "mask": SectionPart(
-        FULL, "mask", _said("Mask", lambda explained: () if explained.mask == NO_MASK else (explained.mask,))
-    ),
+    "mask": SectionPart(LAYER, "mask", _mask),
     "keras": SectionPart(FULL, "", _reached),
     "pytorch": SectionPart(FULL, "PyTorch", _said("PyTorch", lambda explained: _conventions(explained, "keras"))),
     "in-keras": SectionPart(FULL, "Keras", _said("Keras", lambda explained: _conventions(explained, "torch"))),

@@ -125,6 +125,15 @@ SNIPPETS = {
     "model.add(Dense(3, input_dim=4)) and it does not work.\n",
     "prose with brackets": "I have this code\nmodel = Sequential()\nmodel.add(Dense(3, input_dim=4))\n"
     "but the output is (None, 3) where I'd expect (None, 4) (see above).\n",
+    "prose with quotes": 'I get "shapes [(None, 8), (None, 4)] do not fit". What is wrong?\n'
+    "model = Sequential()\nmodel.add(Dense(3, input_dim=4))\n",
+    "prose with numbers": "I compare 3 places with 2 numbers each (and want the best one):\n"
+    "model = Sequential()\nmodel.add(Dense(3, input_dim=4))\n",
+    "prose with a formula": "y = x**3 works, y = x**4 does not. Why?\nmodel = Sequential()\nmodel.add(Dense(3, input_dim=4))\n",
+    "prose that begins as a loop does": "for example I have this = that (or so) model:\nmodel = Sequential()\n"
+    "model.add(Dense(3, input_dim=4))\n",
+    "the end of a traceback": "model = Sequential()\nmodel.add(Dense(3, input_dim=4))\n\n"
+    '  File "/lib/keras/losses.py", line 1990, in loss\nreturn backend.loss(\nValueError: Shapes (None, 3) and (None, 1) differ\n',
     "tensors alone": "x = Input((4,))\ny = Dense(3)(x)\n",
     "a notebook": json.dumps(
         {

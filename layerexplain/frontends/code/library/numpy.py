@@ -137,7 +137,7 @@ def _of_number(name: str, value: object) -> float:
 
 def _of_each_value(array: Array, compute: Callable[[ProgramValue], ProgramValue] | None) -> Array:
     if array.values is None:
-        return array
+        return array._replace(bounds=None)
     try:
         values = None if compute is None else tuple([compute(one) for one in array.values])
     except (ValueError, OverflowError, TypeError):
@@ -186,11 +186,31 @@ def _empty(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Progr
 
 def _random(name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
     if name in ("rand", "randn"):
-        return Array(_shape(tuple(args)))
+        return Array(_shape(tuple(args)), bounds=(0, 1) if name == "rand" else None)
     if name not in ("random", "random_sample", "normal", "uniform", "randint"):
         return Unknown(f"it comes from np.random.{name}(…)")
     sizes = kwargs.get("size", args[0] if name.startswith("random") and args else args[2] if len(args) > 2 else None)
-    return Unknown("a random number") if sizes is None else Array(_shape(sizes))
+    if sizes is None:
+        return Unknown("a random number")
+    if name == "normal":
+        return Array(_shape(sizes))
+    if name.startswith("random"):
+        return Array(_shape(sizes), bounds=(0, 1))
+    return Array(_shape(sizes), None, None, "int64" if name == "randint" else "float64", _ends(name, args, kwargs))
+
+
+def _ends(name: str, args: Arguments, kwargs: Keywords) -> tuple[float, float] | None:
+    """Return the ends of `np.random.randint` or `uniform`, None where they are not known."""
+    given = [plain(one) for one in args[:2]]
+    low = kwargs.get("low", given[0] if given else 0)
+    high = kwargs.get("high", given[1] if len(given) > 1 else None)
+    if name == "randint":
+        low, high = (0, low) if high is None else (low, high)
+    elif high is None:
+        high = 1
+    if not isinstance(low, int | float) or not isinstance(high, int | float) or not low < high:
+        return None
+    return low, high - (name == "randint")
 
 
 def _first(args: Arguments) -> Array:

@@ -44,16 +44,32 @@ _ATTRIBUTES = frozenset(
 _OF_TENSORS = frozenset({"cpu", "detach", "get_shape", "numpy", "eval"})
 """What tensors have, by which code tells them from arrays."""
 _MOST_ROWS = 100
+_MOST_VALUE = 1e30
+_MOST_POWER = 10
 
 
 class Array(Record, Value):
     """An array of NumPy, or the data of a data set: its shape, with None for sizes that are not known, and its values
-    in a flat tuple where they are few and known. `classes` says how many classes its labels are of."""
+    in a flat tuple where they are few and known. `classes` says how many classes its labels are of, `bounds` between
+    which numbers random values lie."""
 
     shape: Shape
     values: tuple[ProgramValue, ...] | None = None
     classes: int | None = None
     dtype: str = "float32"
+    bounds: tuple[float, float] | None = None
+
+    def range(self) -> tuple[float, float] | None:
+        """Return the smallest and the largest number, None where they are not known. Of random numbers there must be so
+        many that the ends are among them, or close."""
+        values = [float(one) for one in self.values or () if isinstance(one, int | float) and abs(one) < _MOST_VALUE]
+        if values and len(values) == len(self.values or ()):
+            return min(values), max(values)
+        if self.bounds is None or None in self.shape:
+            return None
+        low, high = self.bounds
+        places = high - low + 1 if "int" in self.dtype else 1
+        return self.bounds if math.prod([size or 0 for size in self.shape]) >= 10 * places else None
 
     def numbers(self) -> tuple[ProgramValue, ...]:
         rows = self.shape[0] if self.shape else 0
@@ -234,7 +250,22 @@ def operate(name: str, left: object, right: object) -> ProgramValue:
     if not shape and values is not None:
         return values[0]
     floats = [one.dtype for one in (first, second) if one.shape and one.dtype.startswith("float")]
-    return Array(shape, values, None, floats[0] if floats else "float32" if name == "Div" else first.dtype)
+    dtype = floats[0] if floats else "float32" if name == "Div" else first.dtype
+    return Array(shape, values, None, dtype, _bounds(name, first, second))
+
+
+def _bounds(name: str, first: Array, second: Array) -> tuple[float, float] | None:
+    """Return the bounds of an operation on random numbers and one number: those of its ends, and of 0 between them."""
+    one, other = (each.bounds or (each.values if not each.shape else None) for each in (first, second))
+    if not one or not other or (first.shape and second.shape) or name not in ("Add", "Sub", "Mult", "Div", "Pow"):
+        return None
+    if name in ("Div", "Pow") and (len(other) > 1 or (name == "Pow" and other[0] not in range(_MOST_POWER))):
+        return None
+    zero = [0] if all(isinstance(end, int | float) for end in one) and one[0] < 0 < one[-1] else []
+    found = [binary(name, a, b, Budget()) for a in [*one, *zero] for b in other]
+    if any(not isinstance(end, int | float) or abs(end) > _MOST_VALUE for end in found):
+        return None
+    return min(found), max(found)
 
 
 def item(array: Array, key: object) -> ProgramValue:

@@ -50,6 +50,8 @@ def call(name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         classes = args[1] if len(args) > 1 else kwargs.get("num_classes", kwargs.get("nb_classes"))
         if classes is None:
             classes = data.classes if data is not None else None
+            ends = data.range() if data is not None and classes is None and "int" in data.dtype else None
+            classes = classes if ends is None else int(ends[1]) + 1
         if not isinstance(classes, int):
             return classes if isinstance(classes, Unknown) else Unknown("how many classes the data have")
         shape = data.shape if data is not None else (None,)

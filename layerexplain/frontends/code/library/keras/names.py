@@ -133,7 +133,7 @@ def by_convention(name: str) -> str | None:
         return _CONVENTIONS[name]
     if name in MODELS or name == "Input":
         return f"keras.{name}"
-    if name in layer_names() and name not in ("Function", "Operation"):
+    if name in MERGES or (name in layer_names() and name not in ("Function", "Operation")):
         return f"keras.layers.{name}"
     for module, names in _SETTINGS.items():
         if name in names.split():

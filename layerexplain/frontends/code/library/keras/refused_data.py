@@ -24,7 +24,6 @@ from layerexplain.model import DataArray, FitData, Shape
 from layerexplain.ops.sizes import shape_text
 
 _ORDER = ("x", "y")
-_MOST_VALUE = 1e30
 _OF_BATCHES = "that of the batches"
 _MOST_WEIGHTS, _MOST_SHOWN = 1_000, 8
 _TRAINS = frozenset({"fit", "evaluate", "train_on_batch", "test_on_batch"})
@@ -130,6 +129,11 @@ class RefusedData(RefusedCalls):
             self._check_examples(model, graph, name, others[0], "validation_data")
             self._check_targets(model, graph, name, others[0], others[1], "validation_data")
 
+    def check_error(self, model: ModelValue, shapes: Mapping[str, Shape]) -> None:
+        if model.fitted is None or not model.fitted.arrays:
+            data = [Array(shapes[name]) if name in shapes else None for name in ("X", "y")]
+            self.check_data(model, "fit", data, {})
+
     def _fitted(self, model: ModelValue, graph: Graph, given: Mapping[str, ProgramValue]) -> FitData:
         """Return what a model is trained on, as far as it is known."""
         found: list[DataArray] = []
@@ -225,9 +229,11 @@ def _mode(batches: object, loss: Loss) -> str:
 def _data_array(name: str, array: Array, sure: bool) -> DataArray:
     """Return what is known of an array: the values of a small one, the bytes of images, and the classes of labels where
     that is `sure` or they are so many that each class is among them."""
-    values = [float(one) for one in array.values or () if isinstance(one, int | float) and abs(one) < _MOST_VALUE]
-    if values and len(values) == len(array.values or ()):
-        return DataArray(name, array.shape, min(values), max(values), all(one.is_integer() for one in values))
+    ends = array.range()
+    if ends is not None:
+        values = array.values or ()
+        whole = all([float(one).is_integer() for one in values if isinstance(one, int | float)])
+        return DataArray(name, array.shape, *ends, whole if values else "int" in array.dtype)
     rows, classes = array.shape[0], array.classes
     every = classes and (sure or (isinstance(rows, int) and rows >= 10 * classes))
     high = classes - 1 if classes and every else 255 if array.dtype == "uint8" and name == "X" else None
