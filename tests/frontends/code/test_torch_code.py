@@ -456,3 +456,40 @@ class Top(nn.Module):
     assert report.grade == "open"
     assert any(note in one.message for one in report.notes)
     assert not any("takes 7 features" in one.message for one in report.notes), "that is not its first module"
+
+
+SWITCHED = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Linear(7, 5)
+        self.head = nn.Linear(5, 3)
+
+    def forward(self, x, deep=False, more=None):
+        x = self.body(x)
+        if more is not None:
+            x = x + more
+        return self.head(x) if deep else x
+
+net = Net()
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "called"),
+    [
+        ("net(torch.zeros(2, 7))", ["x", "body"]),
+        ("net(torch.zeros(2, 7), True)", ["x", "body", "head"]),
+        ("net(torch.zeros(2, 7), deep=True)", ["x", "body", "head"]),
+        ("net(torch.zeros(2, 7), more=torch.zeros(2, 5))", ["x", "more", "body", "add"]),
+        ("net(torch.zeros(2, 7), more=torch.zeros(2, 5), deep=True)", ["x", "more", "body", "add", "head"]),
+        ("net(torch.zeros(2, 7))\nnet(torch.zeros(2, 7), deep=True)", ["x", "body", "head"]),
+    ],
+)
+def test_arguments_that_are_no_tensors_reach_forward(call: str, called: list[str]) -> None:
+    report = layerexplain.explain((SWITCHED + call).encode())
+    assert [row.layer for row in report if row.output_shapes[0] is not None] == called
+    assert report.faults == ()

@@ -60,11 +60,12 @@ _EVEN = (
 
 
 class CallOnData(NamedTuple):
-    """A call of a module on data that the program gives it: the run on their shapes, what it returns, and the moment
-    after it."""
+    """A call of a module on data that the program gives it: their shapes and the `others` of its arguments by name, the
+    run on them, what it returns, and the moment after it."""
 
     module: Any
     shapes: Mapping[str, tuple[Sequence[int | None], str]]
+    others: Mapping[str, Any]
     run: Run
     result: Any
     mark: Mark

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, SourceError
@@ -35,24 +36,37 @@ if TYPE_CHECKING:
 
 def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """Run a module on the shapes of data that the program gives it, and note what it was given."""
-    names, axis = parameter_names(module), batch_axis(module)
-    shapes = {}
-    for i, one in enumerate([*args, *kwargs.values()]):
+    axis = batch_axis(module)
+    shapes: dict[str, tuple[Sequence[int | None], str]] = {}
+    others: dict[str, Any] = {}
+    for name, one in {**dict(zip(_input_names(module, len(args)), args, strict=True)), **kwargs}.items():
         if isinstance(one, Array) and all(isinstance(size, int) for size in one.shape) and one.shape:
-            key = list(kwargs)[i - len(args)] if i >= len(args) else names[i] if i < len(names) else f"input_{i}"
             at = min(axis, len(one.shape) - 1)
-            shapes[key] = ((*one.shape[:at], *one.shape[at + 1 :]), str(one.dtype))
+            shapes[name] = ((*one.shape[:at], *one.shape[at + 1 :]), str(one.dtype))
+        elif one is None or type(one) in (bool, int, float, str):
+            others[name] = one
+        elif name in parameter_names(module):
+            others[name] = one if isinstance(one, Unknown) else interpreter.unknown(f"what {name} is called with")
     if not shapes:
         return interpreter.unknown("the result of a module that is called on data")
     first = next(each_array([*args, *kwargs.values()])).shape
     batch = first[min(axis, len(first) - 1)]
     for known in reversed(interpreter.torch.calls):
-        if known.module is module and known.shapes == shapes and known.is_current:  # a loop calls it again and again
+        # A loop calls it again and again.
+        is_same = known.module is module and (known.shapes, known.others) == (shapes, others)
+        if is_same and known.is_current:
             return _as_data(known.result, batch, interpreter)
     run = Run(interpreter, module)
-    result = _follow(run, shapes)
-    interpreter.torch.calls.append(CallOnData(module, shapes, run, result, interpreter.effects.mark()))
+    result = _follow(run, shapes, others)
+    interpreter.torch.calls.append(CallOnData(module, shapes, others, run, result, interpreter.effects.mark()))
     return _as_data(result, batch, interpreter)
+
+
+def _input_names(module: Any, count: int) -> list[str]:
+    """Return the names of the first arguments of a module's `forward`: `input_2` for one without a name."""
+    forward = module.cls.find("forward") if isinstance(module, Instance) else None
+    names = forward.names[1:] if isinstance(forward, Function) else ["x"]
+    return [names[i] if i < len(names) else f"input_{i}" for i in range(count)]
 
 
 def _as_data(result: Any, batch: Any, interpreter: Any) -> Any:
@@ -64,16 +78,18 @@ def _as_data(result: Any, batch: Any, interpreter: Any) -> Any:
     return interpreter.unknown("the result of a module that is called on data")
 
 
-def _follow(run: Run, shapes: Mapping[str, tuple[Sequence[int | None], str]]) -> Any:
-    """Run the model on inputs of these shapes, by the names of its arguments."""
+def _follow(
+    run: Run, shapes: Mapping[str, tuple[Sequence[int | None], str]], others: Mapping[str, Any] = MappingProxyType({})
+) -> Any:
+    """Run the model on inputs of these shapes, by the names of its arguments; `others` are arguments that are no
+    tensors."""
     given = {name: run.input(name, shape, dtype) for name, (shape, dtype) in shapes.items()}
-    names = parameter_names(run.model)
-    in_order = all(name == own for name, own in zip(given, names, strict=False)) or not names
+    others = {name: one for name, one in others.items() if name not in given}
     run.interpreter.torch.runs.append(run)
     try:
-        if in_order:
-            return run.start(list(given.values()), {})
-        return run.start([], given)
+        if list(given) == _input_names(run.model, len(given)):
+            return run.start(list(given.values()), others)
+        return run.start([], {**given, **others})
     finally:
         run.interpreter.torch.runs.pop()
 
@@ -170,7 +186,7 @@ def _of_classes(program: Program) -> list[Found]:
         missing = [each for each in names if each not in interpreter.settings]
         if missing:
             example = f"{name}({', '.join(f'{each}=…' for each in missing)})"
-            words = f"makes no model by itself: {name} needs {' and '.join(missing)}"
+            words = f"makes no model by itself: {name} needs {', '.join(missing)}"
             refused.append(f"{words}; name it with values: {program.path or '-- -'}:'{example}'")
             continue
         try:
@@ -244,7 +260,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         interpreter.effects.begin_statement(of_module=False)
         interpreter.budget = Budget()
         try:
-            _follow(run, given or supposed)
+            _follow(run, given or supposed, call.others if call is not None else {})
         except Exhausted as error:
             raise SourceError(f"{found.name} {error}") from None
         if not given and (run.faults or run.opened):
