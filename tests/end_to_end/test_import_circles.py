@@ -24,6 +24,7 @@ REASONS: dict[str, str] = {
     "oracle.comparison, oracle.gradients": "gradients are compared for calls that agree, and are a comparison of such a call",
     "oracle.keras_model, oracle.keras_step": "a step trains a model of Keras, which offers it",
     "oracle.own_code, oracle.verify": "code that is run has a process of its own, in which `verify` goes on",
+    "oracle.torch_model, oracle.torch_step": "a step trains a model of PyTorch, which offers it",
     "render.documents.explanation, render.documents.tour": "a tour is the short form of an explanation, made of its sections",
     "render.text, render.text_sections": "sections hold lines of text, and are printed among them",
     "report.architecture, report.normal_form": "an architecture is compared in a normal form, in which a nested model is its architecture",

@@ -203,9 +203,7 @@ class Program:
 
     def names(self) -> list[str]:
         """Return the names of the models of the program, in order."""
-        if self._is_torch() and self._torch_models:
-            return [one.name for one in self._torch_models]
-        return [one.name for one in self.models()]
+        return [one.name for one in (self._is_torch() and self._torch_models) or self.models()]
 
     def _is_torch(self) -> bool:
         """Return whether the program is one of PyTorch."""

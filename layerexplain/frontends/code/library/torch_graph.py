@@ -335,7 +335,7 @@ class Run:
             pass
         except ProgramError as error:
             where = self.interpreter.locate(error.place or self.interpreter.place())
-            self.faults.append(_raised(error).with_place(**where.error_fields))
+            self.faults.append(SourceError(str(error)).with_place(**where.error_fields))
         self.is_uncertain |= effects.uncertainties != uncertain or bool(effects.pending)
         self.opened += effects.gaps[gaps:]
         waiting = [result]
@@ -496,7 +496,3 @@ def _structured(type_: str, result: Any) -> Any:
     if type_ == "MultiheadAttention" and isinstance(result, Tensor):
         return result, None
     return result
-
-
-def _raised(error: ProgramError) -> LayerExplainError:
-    return SourceError(str(error))
