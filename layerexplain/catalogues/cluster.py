@@ -22,7 +22,7 @@ _AHEAD = 2
 _CONNECTING = 10.0
 """Seconds in which a scheduler must answer."""
 
-_LOST = "the connection to the scheduler is lost; what is written stays, --resume carries it on"
+_LOST = "the connection to the scheduler is lost; the rows written so far are kept, --resume continues"
 
 _LOCAL = {
     "distributed.worker.profile.enabled": False,
@@ -134,4 +134,4 @@ def _result(future: Any, item: Any) -> Result:
     except CancelledError:
         raise LayerExplainError(f"--dask: {_LOST}") from None
     except Exception as error:
-        raise LayerExplainError(f"--dask: a worker cannot do its share: {type(error).__name__}: {error}") from None
+        raise LayerExplainError(f"--dask: a worker failed: {type(error).__name__}: {error}") from None

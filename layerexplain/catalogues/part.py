@@ -69,7 +69,7 @@ def write_part(ask: Ask, share: Share, tell: Callable[[], None] | None = None) -
             done = _read(ask, share, writers, tell)
             if not os.path.exists(ask.table.journal(share.part)):
                 # The program was killed, and another run has tidied up: its table must not get these rows as well.
-                raise LayerExplainError("its run has ended")
+                raise LayerExplainError("another run has taken over")
             for writer in writers.values():
                 writer.close()
         # The boundary of a part: a full disk, or whatever else keeps it from being written.

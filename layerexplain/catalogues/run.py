@@ -172,7 +172,7 @@ class _Run:
                     continue
                 part, other, kept = result.item
                 if result.died or isinstance(result.value, str):
-                    fault = "a part could not be rewritten" if result.died else result.value
+                    fault = "a part could not be rewritten: its process was killed" if result.died else result.value
                     raise LayerExplainError(fault, source=self.shown)
                 manifest.replace(part, (other if self.table.is_parts else part) if kept else None, result.value)
                 if self.table.is_parts:
@@ -239,7 +239,7 @@ class _Run:
         written: PartResult = result.value
         if written.fault is not None:
             raise LayerExplainError(
-                f"{written.fault}; what is written stays, --resume carries it on", source=self.shown
+                f"{written.fault}; the rows written so far are kept, --resume continues", source=self.shown
             )
         manifest.enter(written.part, written.done)
         self.read += len(written.done)

@@ -115,7 +115,8 @@ def open_manifest(
             for path in there:
                 _remove(path)
         elif there and not os.path.exists(os.path.join(table.work, "manifest.sqlite")):
-            raise LayerExplainError("was not written by `catalogue`, or without its manifest", source=shown)
+            words = "was not written by `catalogue`, or its manifest is missing; --overwrite replaces it"
+            raise LayerExplainError(words, source=shown)
         for name in TABLES:
             os.makedirs(table.folder(name), exist_ok=True)
         os.makedirs(table.journals, exist_ok=True)

@@ -168,7 +168,7 @@ class FunctionalBody:
     def _tensor(self, ref: TensorRef) -> str:
         name = self.variables.get(ref._replace(output=0))
         if name is None:
-            raise LayerExplainError(f"no call gives the tensor {ref.output} of {ref.layer!r} that the model uses")
+            raise LayerExplainError(f"the model uses output {ref.output} of {ref.layer!r}, which no call computes")
         return name + "".join([f"[{value_code(key)}]" for key in self._path(ref)])
 
     def _path(self, ref: TensorRef) -> Sequence[int | str]:

@@ -54,7 +54,7 @@ def to_config(model: Model, *, numbered: bool = False) -> Json:
     if today.shared and not numbered:
         one = today.shared[0]
         names = f"is one object with '{step_text(one.same_as[0])}'"
-        fact = f"{names}, for which a configuration has no word: Keras would make two of them"
+        fact = f"{names}, which a configuration cannot express: Keras would create two"
         raise LayerExplainError(f"{fact}; convert to .keras, .py or .yaml", layer=step_text(one.steps))
     return _ConfigWriter(today).model(today, trace_model(model))
 
@@ -175,7 +175,7 @@ class _ConfigWriter:
         }
         if layer.kind == "operation":
             if layer.type in _NEED_TUPLES:
-                words = "from a configuration, which has its output_size as a list; convert to .py or .yaml"
+                words = "from a configuration, where output_size is a list; convert to .py or .yaml"
                 raise SpecError(f"Keras 3 does not load {layer.type} {words}", layer=layer.name)
             known = operation(layer.type)
             declared = find(f"ops.{layer.type}")
@@ -208,14 +208,14 @@ class _ConfigWriter:
             return {key: self.json_value(one) for key, one in value.items()}
         if isinstance(value, ConstantArray):
             if isinstance(value.value, Shaped):
-                raise SpecError(f"an array of the shape {value.value.shape} is too large to be written")
+                raise SpecError(f"an array of the shape {value.value.shape} is too large to write")
             config = {"value": self.json_value(value.value), "dtype": value.dtype or "float32"}
             return {"class_name": "__numpy__", "config": config}
         if isinstance(value, list | tuple):
             return [self.json_value(one) for one in value]
         if value is None or isinstance(value, str | bool | int | float):  # Keras writes and reads -Infinity
             return value
-        raise SpecError(f"{value!r} has no word in a configuration"[:200])
+        raise SpecError(f"a configuration cannot express {value!r}"[:200])
 
 
 def _shape_and_dtype(spec: Spec) -> tuple[list[int | None], str]:

@@ -59,7 +59,7 @@ def with_explicit_masks(model: Model) -> tuple[Model, tuple[str, ...]]:
         )
         if some
     ]
-    notes = [f"Keras 3 hands masks on in another way than Keras 2, so {', and '.join(words)}"] if words else []
+    notes = [f"Keras 3 passes masks on differently from Keras 2, so {', and '.join(words)}"] if words else []
     return result, (*notes, *_loss_notes(before, trace_at(result._replace(keras_version=None), linked=True)))
 
 
@@ -109,7 +109,7 @@ def _with_masks(before: Network, after: Network, given: list[str], bare: list[st
         if traced.network is not None and other.network is not None and layer.model is not None:
             if not traced.call.index and not _alike(traced.network, other.network):
                 if any(writer.recipes.of.get(ref) is not None for ref in traced.sources):
-                    words = "is given masks that Keras 3 passes on in another way inside it"
+                    words = "gets masks that Keras 3 passes on differently inside it"
                     raise SpecError(words, layer=f"{path}{layer.name}")
                 inner = _with_masks(traced.network, other.network, given, bare, f"{path}{layer.name}/")
                 writer.layers[layer.name] = layer._replace(model=inner)
@@ -254,7 +254,7 @@ class _MaskWriter:
             return mask
         if not isinstance(mask, MaskOperation) or mask.operation not in _OPERATIONS:
             maker = f" by {mask.operation}" if isinstance(mask, MaskOperation) else ""
-            words = f"computes with a mask that is made{maker}, which Keras 3 passes on in another way"
+            words = f"computes with a mask that is made{maker}, which Keras 3 passes on differently"
             raise SpecError(words, layer=f"{self.path}{call.layer}")
         args: list[Any] = [one if isinstance(one, int | float) else self._tensor(one, call) for one in mask.args]
         type_ = mask.operation.title().replace("_", "")

@@ -81,7 +81,7 @@ def convert(
         The form, its text, and notes on what could not be carried over.
 
     Raises:
-        LayerExplainError: if the source cannot be read, if a part of it has no word in the form, if the target exists
+        LayerExplainError: if the source cannot be read, if the format cannot express a part of it, if the target exists
             or cannot be written; and for .keras, if the new model does not compute the same.
 
     >>> spec = b"name: net\\ninput: [4]\\nlayers:\\n  - Dense: 10\\n"
@@ -100,12 +100,12 @@ def convert(
     if form is None:
         known = "'.keras', '.py', '.yaml' or '.json'"
         raise LayerExplainError(
-            f"what to write is not clear; the target ends with {known}, or --to says it", source=name
+            f"the format to write is unknown: end the target with {known}, or give --to", source=name
         )
     if name == "-" and form == "keras":
         raise LayerExplainError("a .keras file is not text; name a file")
     if weights is not None and form != "keras":
-        raise LayerExplainError(f"weights are written to a .keras file only, and this is '.{form}'", source=name)
+        raise LayerExplainError(f"weights can be written only to a .keras file, got '.{form}'", source=name)
     if name != "-" and os.path.lexists(name) and not force:
         raise LayerExplainError("exists; --force replaces it", source=name)
     from layerexplain.files.replacing import must_be_another
@@ -118,11 +118,11 @@ def convert(
         raise_any(model.faults)
         if model.format == "hugging-face":
             words = (
-                "is a model of transformers, whose blocks no other form has; config.json and safetensors are its form"
+                "is a model of transformers, which no other format can express; keep its config.json and safetensors"
             )
             raise LayerExplainError(words)
         if model.framework != "keras" and form != "yaml":
-            raise LayerExplainError("its layers are PyTorch's, which Keras does not have; convert it to .yaml")
+            raise LayerExplainError("its layers are PyTorch's, not Keras's; convert it to .yaml")
         model = with_all_input_layers(_with_shapes(model, shapes))
         today, renamed = in_todays_names(model)
         names = dict(zip(layer_paths(model), layer_paths(today), strict=True))
@@ -163,7 +163,7 @@ def _of_training(model: Model, form: str) -> Iterator[str]:
 
 def _of_structure(model: Model, form: str) -> Iterator[str]:
     if form == "yaml" and model.output_form == [0]:
-        yield "the model gives a list of one output; of a spec Keras gives the tensor itself"
+        yield "the model returns a list of one output; built from a spec, it returns the tensor itself"
 
 
 def _with_shapes(model: Model, shapes: InputShapes) -> Model:

@@ -28,7 +28,7 @@ def layer_for(layer: Layer, shape: Shape | None) -> Layer:
     """Return what stands for a layer of a class in `GONE`. Raises SpecError where a size is not known."""
     if shape is None or None in shape[1:]:
         known = "unknown" if shape is None else shape_text(shape)
-        raise SpecError(f"is gone from Keras 3, and what stands for it depends on its input, which is {known}")
+        raise SpecError(f"is not in Keras 3, and its replacement depends on the input shape, which is {known}")
     declaration = find(layer.type)
     if declaration is not None:
         declaration.bind(dict(layer.config))  # what a file says may be what no layer takes
@@ -51,7 +51,7 @@ def _sequential(layer: Layer, *layers: Layer) -> Model:
 def _dense(name: str, units: Any, layer: Layer, **config: Any) -> Layer:
     """Return a Dense with the settings of a layer for its kernel and bias."""
     if any(layer.config.get(f"{of}_constraint") is not None for of in ("kernel", "bias")):
-        raise SpecError("has a constraint, which means something else in the layers that stand for it")
+        raise SpecError("has a constraint, which would mean something else in the layers that replace it")
     kept = "use_bias kernel_initializer kernel_regularizer bias_regularizer"
     given = {key: layer.config[key] for key in kept.split() if key in layer.config}
     return Layer(name, "Dense", "layer", {"units": units, **given, **config})

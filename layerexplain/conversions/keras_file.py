@@ -60,7 +60,7 @@ def to_keras_file(
             why = next((note.message for note in weights.notes if note.code != "drawn-weights"), "it stores no weights")
             raise LayerExplainError(f"cannot become a .keras file: {why}; convert it to .py, .yaml or .json")
         if any(note.code == "unknown-backend" for note in weights.notes):
-            words = "Keras 1 did not store what it ran on: say --backend tensorflow, or theano"
+            words = "Keras 1 did not store its backend: give --backend tensorflow, or theano"
             raise LayerExplainError(f"{words}, which reads the kernels of convolutions backwards")
         real = keras_model_of_config(config, numbered=bool(named.shared))
         reference = KerasModel(real, "of the model")
@@ -78,7 +78,7 @@ def to_keras_file(
             try:
                 saved = load_keras().models.load_model(path, safe_mode=True)
             except Exception as error:  # Keras raises whatever its parts raise
-                words = f"Keras does not load what it saves of the model: {first_line(error)}"
+                words = f"Keras cannot load the file that it saved: {first_line(error)}"
                 raise LayerExplainError(f"{words}; convert it to .py or .json") from None
             try:
                 _must_agree(model, KerasModel(saved, "of the model"), weights, inputs)
@@ -98,11 +98,9 @@ def _masked_attention(network: Network) -> str:
             continue
         arguments = definition.arguments
         if arguments.get("dropout") or arguments.get("return_attention_scores"):
-            of = "dropout" if arguments.get("dropout") else "scores to return"
-            words = (
-                f"at masked steps '{traced_call.call.layer}' averages all values in Keras 2, and in Keras 3 no values"
-            )
-            return f"; {words}, since it has {of}"
+            of = "has dropout" if arguments.get("dropout") else "returns its scores"
+            words = f"at masked steps '{traced_call.call.layer}' averages all values in Keras 2 and none in Keras 3"
+            return f"; {words}, because it {of}"
     return ""
 
 
@@ -165,7 +163,7 @@ def _compile(real: Any, training: TodaysTraining | None) -> Iterator[str]:
         yield f"the training configuration is left out: {first_line(error)}"
     else:
         if training.optimizer is not None:
-            yield "the state of the optimizer is not carried over; training begins with a new one"
+            yield "the optimizer's state is not converted; training begins with a new state"
 
 
 class CarriedWeights:

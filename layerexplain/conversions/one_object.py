@@ -56,7 +56,7 @@ def must_be_certain(model: Model) -> None:
     parameter alone, which no other form says."""
     for one in model.shared:
         if model.framework == "torch":
-            fact = f"its {one.steps[-1]} is that of '{step_text(one.same_as[0][:1])}', which is said in code alone"
+            fact = f"its {one.steps[-1]} is that of '{step_text(one.same_as[0][:1])}', which only code can express"
             raise LayerExplainError(fact, layer=step_text(one.steps[:1]))
         if len(one.same_as) > 1:
             names = " or ".join(f"'{step_text(steps)}'" for steps in one.same_as)

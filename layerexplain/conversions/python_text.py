@@ -66,7 +66,7 @@ def keyword_code(key: str, text: str) -> str:
     'units=4'
     """
     if not key.isidentifier() or iskeyword(key):
-        raise SpecError(f"an argument is called {key!r}, which is not a name in Python")
+        raise SpecError(f"the argument name {key!r} is not a name in Python")
     return f"{key}={text}"
 
 
@@ -97,7 +97,7 @@ def value_code(value: Any, indent: int = 0) -> str:
         return f"slice({value_code(value.start)}, {value_code(value.stop)}, {value_code(value.step)})"
     if isinstance(value, ConstantArray):
         if isinstance(value.value, Shaped):
-            raise SpecError(f"an array of the shape {value.value.shape} is too large to be written")
+            raise SpecError(f"an array of the shape {value.value.shape} is too large to write")
         dtype = keyword_code("dtype", text_code(value.dtype)) if value.dtype else ""
         numbers = value_code(value.value)
         return f"ops.convert_to_tensor({numbers}{', ' + dtype if dtype else ''})"
@@ -117,7 +117,7 @@ def value_code(value: Any, indent: int = 0) -> str:
         return repr(value)
     if value is ...:
         return "..."
-    raise SpecError(f"{value!r} has no word in code"[:200])
+    raise SpecError(f"code cannot express {value!r}"[:200])
 
 
 def text_code(text: str) -> str:

@@ -27,7 +27,7 @@ def to_spec(model: Model) -> str:
     """Return the text of a spec for a model.
 
     Raises:
-        LayerExplainError: for what today's Keras does not have, and for what a spec has no word for.
+        LayerExplainError: for what today's Keras does not have, and for what a spec cannot express.
 
     >>> from layerexplain.frontends import read
     >>> print(to_spec(read(b"name: net\\ninput: [4]\\nlayers: [{Dense: 8}, {Dense: 8}, {Dense: 2}]\\n")), end="")
@@ -40,7 +40,7 @@ def to_spec(model: Model) -> str:
     """
     today = in_todays_words(model)
     if fixed_batch(today) is None and (stateful := next(filter(keeps_state, today.layers), None)) is not None:
-        fact = f"{stateful.type} with stateful=True needs a batch size that is fixed, got None"
+        fact = f"{stateful.type} with stateful=True needs a fixed batch size, got None"
         raise SpecError(fact, layer=stateful.name)
     trained = todays_training(today)
     written = {
@@ -111,7 +111,7 @@ class _SpecWriter:
         found: dict[str, Any] = {}
         inputs = [self.layers[ref.layer] for ref in self.model.inputs]
         if not inputs:
-            words = "it names no inputs, which a spec needs (input_layers is empty)"
+            words = "it has no inputs (input_layers is empty), and a spec needs one"
             raise SpecError(words, layer=self.path.rstrip("/") or None)
         if len(inputs) == 1 and inputs[0].config.get("batch_shape") is None:
             pass  # a spec that does not say its input
@@ -123,7 +123,7 @@ class _SpecWriter:
         said = self._said(items)
         found["layers"] = list(self._written(items, said))
         if self.model.output_form not in (None, [0]):  # of a list of one `convert` says that it is the tensor itself
-            words = "gives its outputs as a mapping or nested lists, for which a spec has no word"
+            words = "gives its outputs as a mapping or nested lists, which a spec cannot express"
             raise SpecError(words, layer=self.path.rstrip("/") or None)
         if self.model.type != "Sequential" or any(call.index for call in self.calls):
             found["outputs"] = [self._name(ref) for ref in self.model.outputs]
@@ -164,7 +164,7 @@ class _SpecWriter:
             states = self._names(kwargs["initial_state"], layer)
             return [*args, *(states if isinstance(states, list) else [states])]
         if layer.kind == "operation" and sum(isinstance(one, list) for one in args) > 1:
-            words = "takes several lists of tensors, for which a spec has no word"
+            words = "takes several lists of tensors, which a spec cannot express"
             raise SpecError(words, layer=self.path + layer.name)
         while args and args[-1] is None:
             args.pop()
@@ -174,7 +174,7 @@ class _SpecWriter:
                 (args,) = args
             names = declaration.names(len(args)) if declaration is not None else []
             if len(names) != len(args):
-                words = f"takes {len(args)} tensors, not all of which have a name"
+                words = f"takes {len(args)} tensors, some of which have no name"
                 raise SpecError(words, layer=self.path + layer.name)
             by_name = {key: self._names(one, layer) for key, one in kwargs.items()}
             return {name: one for name, one in zip(names, args, strict=True) if one is not None} | by_name
@@ -192,7 +192,7 @@ class _SpecWriter:
             return None
         if isinstance(value, ConstantArray) or not isinstance(value, list | tuple) or not is_tensor(value):
             shown = "an array" if isinstance(value, ConstantArray) else repr(value)
-            words = f"is called with {shown}, for which a spec has no word"
+            words = f"is called with {shown}, which a spec cannot express"
             raise SpecError(words[:200], layer=self.path + layer.name)
         return [self._names(one, layer) for one in value]
 
@@ -205,7 +205,7 @@ class _SpecWriter:
                 continue
             if declaration is None or key not in declaration.arguments:
                 place = self.path + layer.name
-                raise SpecError(f"is called with {key}={one!r}, for which a spec has no word", layer=place)
+                raise SpecError(f"is called with {key}={one!r}, which a spec cannot express", layer=place)
             arguments[key] = one
         if layer.model is not None:
             return self._nested(layer)

@@ -1,6 +1,6 @@
 """A model as Keras 3 says it: today's classes and arguments, and none that is at its default.
 
-What today's Keras has no word for is refused with its name, so that no form of a model says something else than its
+What today's Keras cannot express is refused with its name, so that no form of a model says something else than its
 source.
 """
 
@@ -83,10 +83,10 @@ def in_todays_words(model: Model) -> Model:
         LayerExplainError: for a layer that runs code, that is not Keras's, or that today's Keras does not have.
     """
     if not model.calls or not model.outputs:
-        raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to write down")
+        raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to write")
     must_be_certain(model)
     if model.weights:
-        raise LayerExplainError("weights of the model itself belong to no layer; they are not converted")
+        raise LayerExplainError("the model itself has weights that belong to no layer; these cannot be converted")
     return _model(model, "", trace_model(model) if _has_gone(model) else None)
 
 
@@ -104,7 +104,7 @@ def _model(model: Model, prefix: str, network: Network | None) -> Model:
         try:
             if is_tensorflow(layer) and (layer.name, 0) in calls:
                 if (layer.name, 1) in calls:
-                    raise SpecError("is one function that is called several times, which Keras 3 does not have")
+                    raise SpecError("is a function that is called several times, which Keras 3 does not support")
                 layer, calls[layer.name, 0] = todays_operation(layer, calls[layer.name, 0])
             if layer.kind == "operation" and (layer.name, 0) in calls:
                 one_today, calls[layer.name, 0] = _operation(layer, calls[layer.name, 0])
@@ -168,7 +168,7 @@ def todays_layer(layer: Layer, shape: Shape | None = None) -> Layer:
     """
     if layer.kind == "custom":
         of = f" of {layer.package}" if layer.package else ""
-        raise SpecError(f"{layer.type}{of} is not part of Keras, so nothing else can be written for it")
+        raise SpecError(f"{layer.type}{of} is not part of Keras, so no Keras layer can be written for it")
     if layer.model is not None:
         frozen = layer.config.get("trainable") is False
         return layer._replace(config={"trainable": False} if frozen else {})
@@ -182,7 +182,7 @@ def todays_layer(layer: Layer, shape: Shape | None = None) -> Layer:
     if declaration is None or "(" in layer.type or layer.type in _GONE_CLASSES:
         raise SpecError(f"Keras 3 has no layer {layer.type}")
     if declaration.facts.runs_code:
-        raise SpecError(f"a {layer.type} runs code of the model's author, which is not converted")
+        raise SpecError(f"a {layer.type} runs custom code, which cannot be converted")
     # A class of keras.applications has no defaults.
     config = {k: v for k, v in declaration.default_values.items() if k != "dtype"} if declaration.facts.home else {}
     for key, value in layer.config.items():
@@ -262,7 +262,7 @@ def _kept(declaration: Declaration, name: str, value: Any) -> tuple[Any] | None:
     if isinstance(value, Layer) and argument is not None and isinstance(argument.default, bool):
         raise ArgumentError(f"{declaration.type} needs {name} to be true or false, got the layer {value.type}")
     if argument is None and name not in declaration.ignores and name not in COMMON:
-        raise ArgumentError(f"{declaration.type} has no argument {name} in Keras 3, which is {value!r}"[:300])
+        raise ArgumentError(f"{declaration.type} has no argument {name} in Keras 3, got {name}={value!r}"[:300])
     return (_plain(name, value),)
 
 
@@ -307,13 +307,13 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, ForeignFunction) and value == KERAS_2_HARD_SIGMOID:
         return OLD_HARD_SIGMOID
     if isinstance(value, ForeignFunction):
-        raise ArgumentError(f"its {name} is {value.name}, code that is not converted")
+        raise ArgumentError(f"its {name} is {value.name}, custom code, which cannot be converted")
     if isinstance(value, Mapping):
         setting = setting_of(value) if "class_name" in value else None
         if setting is not None and setting.name in CLASSES and not name.endswith("activation"):
             return setting
         if setting is not None:
-            raise ArgumentError(f"its {name} is an object ({setting.name}), which is not converted")
+            raise ArgumentError(f"its {name} is an object ({setting.name}), which cannot be converted")
         return {str(key): _plain(str(key), one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         parts = [_plain(name, one) for one in value]

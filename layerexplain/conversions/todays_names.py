@@ -22,8 +22,8 @@ def in_todays_names(model: Model) -> tuple[Model, tuple[str, ...]]:
     found = _with_shared(_renamed(model), model)
     new = [found.name, *[path[-1] for path in layer_paths(found)]]
     changed = [f"'{before}' is '{after}'" for before, after in zip(old, new, strict=True) if before != after]
-    more = f", and {len(changed) - 1:,} more likewise" if len(changed) > 1 else ""
-    return found, (f"Keras 3 takes no '/' in names: {changed[0]}{more}",)
+    more = f", and {len(changed) - 1:,} more" if len(changed) > 1 else ""
+    return found, (f"Keras 3 allows no '/' in names: {changed[0]}{more}",)
 
 
 def _with_shared(model: Model, before: Model) -> Model:

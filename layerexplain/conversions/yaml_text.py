@@ -26,7 +26,7 @@ def scalar(value: Any) -> str:
         return ".nan" if value != value else ".inf" if value > 0 else "-.inf"
     if isinstance(value, int | float):
         return repr(value)
-    raise SpecError(f"a value of the kind {type(value).__name__} has no word in a spec")
+    raise SpecError(f"a spec cannot express a value of the type {type(value).__name__}")
 
 
 def quoted(text: str) -> str:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from layerexplain.layers.declaration import Declaration
     from layerexplain.sources.names import Remote
 
-_BINARY_ENDINGS = {".keras": "no zip archive", ".h5": "no HDF5 file", ".hdf5": "no HDF5 file"}
+_BINARY_ENDINGS = {".keras": "not a zip archive", ".h5": "not an HDF5 file", ".hdf5": "not an HDF5 file"}
 """What a file that is neither of these nor a text is not, by the end of its name."""
 
 

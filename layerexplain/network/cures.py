@@ -126,9 +126,9 @@ def _of_one(refusal: Refusal) -> Cures:
         edit = Edit(f"put Reshape({shape_given}) in between", "", f"Reshape({shape_given})", before.name)
         yield Cure(f"Reshape to {shape_given} fits", edit)
     if len(sizes) == 1 and declaration.takes_states and fits(None, *sizes):
-        yield Cure("RepeatVector(n) makes n equal steps of it")
+        yield Cure("RepeatVector(n) repeats it as n equal steps")
     if takes_it:
-        yield Cure(f"{sibling} takes this shape as it is")
+        yield Cure(f"{sibling} accepts this shape")
     if len(sizes) > 2 and fits(*sizes[1:]):
         yield Cure(
             f"TimeDistributed applies the layer to each {'step' if sizes[0] is None else f'of the {sizes[0]} steps'}"
@@ -202,7 +202,7 @@ def _other_axis(refusal: Refusal) -> Cures:
         return
     for axis in range(1, min(len(spec.shape) for spec in refusal.specs)):
         if refusal.fits(refusal.specs, axis=axis):
-            yield Cure(f"along axis={axis} they fit", Edit(f"write axis={axis}", "axis", str(axis)))
+            yield Cure(f"axis={axis} fits", Edit(f"write axis={axis}", "axis", str(axis)))
 
 
 def _of_two_ranks(refusal: Refusal) -> Cures:
@@ -219,10 +219,10 @@ def _of_two_ranks(refusal: Refusal) -> Cures:
 
     steps = tall[1]
     if len(tall) == 3 and isinstance(steps, int) and fits(low, (flat[0], steps, flat[1])):
-        yield _put_after(f"RepeatVector({steps})", refs[low].layer, f"gives it {steps} equal steps")
+        yield _put_after(f"RepeatVector({steps})", refs[low].layer, f"repeats it as {steps} equal steps")
     total = product(tall[1:])
     if isinstance(total, int) and fits(high, (tall[0], total)):
-        yield _put_after("Flatten", refs[high].layer, f"makes one vector of it, (None, {total})")
+        yield _put_after("Flatten", refs[high].layer, f"flattens it to (None, {total})")
     if fits(high, (tall[0], tall[-1])):
         kind = f"GlobalAveragePooling{len(tall) - 2}D"
         yield _put_after(kind, refs[high].layer, f"averages it to (None, {tall[-1]})")
@@ -259,7 +259,7 @@ def _lost_positions(refusal: Refusal, found: str) -> Cures:
     )
     multiple = _multiple(refs, refusal.calls)
     if multiple > 1:
-        yield Cure(f"an input whose {' and '.join(roles[i] for i in axes)} are multiples of {multiple}")
+        yield Cure(f"make the input's {' and '.join(roles[i] for i in axes)} multiples of {multiple}")
 
 
 def _loser(refusal: Refusal) -> str:

@@ -12,6 +12,7 @@ from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration
 from layerexplain.model import Layer, values_inside
 from layerexplain.network.dtypes import whole_numbers
+from layerexplain.network.notes import input_count
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network
 
@@ -52,7 +53,7 @@ class HeldModel:
             raise not_known(self.type)
         wanted = len(self.scope.model.inputs)
         if len(specs) != wanted:
-            raise ShapeError(f"the model '{self.name}' needs {wanted} input{'s' * (wanted != 1)}, got {len(specs)}")
+            raise ShapeError(input_count(self.name, wanted, len(specs)))
         network = self.tracing.enter(self.scope, specs, masks, training=training or self.tracing.training)
         if network.definition is None:
             raise NotKnown(f"the shapes inside '{self.name}' are not known")

@@ -57,4 +57,4 @@ def dtype_words(layer: Layer) -> str:
     variables, computes = dtypes_of(layer)
     words = f"{policy}: computes in {computes}, weights in {variables}"
     mode, quantized, _ = policy.rpartition("_from_")
-    return f"{words}; what is quantized in {mode.partition('/')[0]}" if quantized else words
+    return f"{words}; quantized parts in {mode.partition('/')[0]}" if quantized else words

@@ -61,9 +61,9 @@ class ModelExpression:
         first = self._definitions.setdefault(layer.name, definition)
         if first is not definition and [w.shape for w in first.weights] != [w.shape for w in definition.weights]:
             raise ShapeError(
-                f"every call needs inputs that fit the same weights: they have the shapes "
-                f"{', '.join(str(w.shape) for w in first.weights)} at the first call and "
-                f"{', '.join(str(w.shape) for w in definition.weights)} here"
+                f"every call needs inputs that fit the same weights: the first call needs weights of shapes "
+                f"{', '.join(str(w.shape) for w in first.weights)}, this one "
+                f"{', '.join(str(w.shape) for w in definition.weights)}"
             )
         if not self.linked:
             return None, list(definition.results.values())

@@ -35,7 +35,7 @@ class End(NamedTuple):
 _WORDS = {
     UNUSED: "at an output of '{layer}' that nothing reads",
     "stop_gradient": "at stop_gradient in '{layer}'",
-    "cast": "in '{layer}', where floats become whole numbers or truth values",
+    "cast": "in '{layer}', where floats become integers or booleans",
 }
 
 

@@ -38,9 +38,9 @@ def lost_words(lost: LostMask) -> str:
     """Return what follows from a lost mask, for the layer that loses it.
 
     >>> lost_words(LostMask("embedding", ("lstm",)))
-    "lost here; 'lstm', further on, therefore reads the padding too"
+    "lost here; therefore 'lstm' also reads the padding"
     >>> lost_words(LostMask("embedding", tuple("abcde")))
-    "lost here; 'a', 'b', 'c' and 2 more, further on, therefore read the padding too"
+    "lost here; therefore 'a', 'b', 'c' and 2 more also read the padding"
     >>> lost_words(LostMask("embedding", ()))
     'this layer ignores the mask, which ends here'
     """
@@ -49,7 +49,7 @@ def lost_words(lost: LostMask) -> str:
     names = [f"'{name}'" for name in lost.readers[:_MOST_NAMED]]
     if len(lost.readers) > _MOST_NAMED:
         names.append(f"{len(lost.readers) - _MOST_NAMED} more")
-    return f"lost here; {in_a_row(names)}, further on, therefore read{'s' * (len(names) == 1)} the padding too"
+    return f"lost here; therefore {in_a_row(names)} also read{'s' * (len(names) == 1)} the padding"
 
 
 def _loses(call: TracedCall, tensors: Tensors) -> bool:

@@ -17,7 +17,7 @@ def opaque_note(code: str, where: str, reason: str, shapes: str) -> Note:
     "partly", "known" of its class, or "unknown"."""
     rest = {
         "recorded": "; its shapes are those that the file recorded",
-        "partly": "; its shapes are those that the file recorded, of results that a layer takes",
+        "partly": "; the shapes of results that another layer reads are those that the file recorded",
         "known": "",
         "unknown": "; the shape of its output is not known either",
     }
@@ -29,7 +29,7 @@ def why_opaque(layer: Layer) -> str:
     kind = "an operation" if layer.kind == "operation" else "a layer"
     # "Custom" is Keras's own word for a package that was not named.
     owner = f" (from {layer.package})" if layer.package not in ("", "Custom") else ""
-    reason = f"{operation_type(layer)}{owner} is not {kind} that layerexplain has a formula for"
+    reason = f"{operation_type(layer)}{owner} is {kind} without a formula in layerexplain"
     if layer.kind == "layer":
         if facts_of(layer.type).runs_code:
             return "what it computes is not known"
@@ -41,6 +41,11 @@ def why_opaque(layer: Layer) -> str:
 
         return why_not(operation_type(layer), OPERATIONS) or reason
     return reason
+
+
+def input_count(name: str, wanted: int, got: int) -> str:
+    """Return the message for a model that is called with another number of inputs than it has."""
+    return f"the model '{name}' needs {wanted} input{'s' * (wanted != 1)}, got {got}"
 
 
 def passed_over_note(source: str | None, where: str) -> Note:

@@ -66,7 +66,7 @@ def operation(type_: str) -> OperationClass:
     """
     found = _table().get(type_)
     if found is None:
-        raise SpecError(f"keras.ops has no function that makes the operation {type_}")
+        raise SpecError(f"keras.ops has no function for the operation {type_}")
     return found
 
 

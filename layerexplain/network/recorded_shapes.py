@@ -123,7 +123,7 @@ def fixed_input(name: str, spec: Spec | None, wanted: Sequence[int | None]) -> S
     if not _agree(spec.shape, whole):
         given, fixed = ", ".join(map(str, wanted)), ", ".join(map(str, own))
         hint = f"; leave out the batch, which is {wanted[0]}" if len(wanted) == len(own) + 1 else ""
-        raise ShapeError(f"input '{name}' needs sizes that fit ({fixed}) of the model, got ({given}){hint}")
+        raise ShapeError(f"input '{name}' needs sizes that fit the model's ({fixed}), got ({given}){hint}")
     return Spec(tuple([a if b is None else b for a, b in zip(spec.shape, whole, strict=True)]), spec.dtype)
 
 
@@ -253,7 +253,7 @@ def _disagreements(model: Model, layer: Layer, calls: Sequence[TracedCall]) -> I
     ]
     if built is not None and inputs and not any(_agree(spec.shape, built) for spec in inputs):
         ours, theirs = shape_text(inputs[0].shape), shape_text(built)
-        yield "build-shape", f"its input is {ours} in this model; the file says that it was built for {theirs}"
+        yield "build-shape", f"its input is {ours} in this model; the file recorded that it was built for {theirs}"
 
 
 def _constant_first(call: TracedCall) -> bool:

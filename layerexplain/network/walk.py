@@ -16,6 +16,7 @@ from layerexplain.model import Call, CallKey, Layer, Note, TensorRef, tensor_ref
 from layerexplain.network.expression import ModelExpression
 from layerexplain.network.input_layouts import with_roles
 from layerexplain.network.masks import Masks, as_keras_runs, mask_sources
+from layerexplain.network.notes import input_count
 from layerexplain.network.recorded_shapes import NO_MASK, Mask, RecordedTensor, Tensors, cross_checks, model_input
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network, Origin, TracedCall, specs_of
@@ -268,7 +269,7 @@ class NetworkTracer:
             return unknown(self, call, None, tuple(refs), network)
         self.masks.lost.difference_update(refs)  # a model puts the masks on its inputs that they had
         if len(known) != len(inner.model.inputs):
-            raise ShapeError(f"the model '{layer.name}' needs {len(inner.model.inputs)} inputs, got {len(known)}")
+            raise ShapeError(input_count(layer.name, len(inner.model.inputs), len(known)))
         specs = tuple([t.spec for t in known])
         network = self.enter(inner, specs, [t.mask.spec for t in known])
         definition = network.definition

@@ -37,7 +37,7 @@ class ArchiveFiles:
     def entries(self) -> list[Entry]:
         """Return what the directory holds. Raises SourceError where there is none."""
         if self._inner not in self._archive.directories:
-            raise SourceError("is no folder of the archive")
+            raise SourceError("is not a folder of the archive")
         return sorted(self._archive.directories[self._inner].values())
 
     def exist(self) -> list[str]:
@@ -62,8 +62,8 @@ class _Archive:
         except LayerExplainError:
             raise
         except DAMAGE as error:
-            words = f"is no zip archive that could be read ({first_line(error, 120)})"
-            raise SourceError(f"{words}; FILE::PLACE is a place in one") from None
+            words = f"is not a zip archive that can be read ({first_line(error, 120)})"
+            raise SourceError(f"{words}; FILE::PLACE needs FILE to be a zip archive") from None
         self.directories: dict[str, dict[str, Entry]] = {"": {}}
         for name in self._members:
             self._list(name)
@@ -97,7 +97,7 @@ class _Archive:
         if name not in self._members:
             raise SourceError("no such file in the archive")
         if len(self._members[name]) > 1:
-            raise SourceError(f"is in the archive {len(self._members[name])} times; it must be there once")
+            raise SourceError(f"is in the archive {len(self._members[name])} times; its name needs to be unique")
         member = self._members[name][0]
         try:
             found = member_data(self._zip, self._file.as_io(), member)

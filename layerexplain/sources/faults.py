@@ -19,9 +19,9 @@ _STATUSES = {
     403: "may not be read (403 Forbidden); are the credentials in the environment those for this file?",
     404: "no such file (404 Not Found)",
     407: "needs credentials for the proxy (407)",
-    410: "no such file any more (410 Gone)",
+    410: "the file was removed (410 Gone)",
     412: "changed while it was read; read it again",
-    429: "the server is asked too often (429 Too Many Requests); try again later",
+    429: "too many requests (429 Too Many Requests); try again later",
 }
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that may be another in a moment."""
@@ -32,7 +32,7 @@ _LASTING = {
     "needs credentials, and the environment has none; FSSPEC_S3_ANON=true reads public buckets": (
         {"NoCredentialsError", "PartialCredentialsError", "LocalTokenNotFoundError"}
     ),
-    "its TLS connection is not to be trusted ({tls})": {
+    "its TLS certificate cannot be trusted ({tls})": {
         "ClientSSLError",
         "ClientConnectorCertificateError",
         "SSLError",
@@ -44,7 +44,7 @@ _LASTING = {
 """What errors of the libraries say, by their names, or those of what they are kinds of."""
 
 _MAY_PASS = {
-    "the server did not answer within {timeout:g} s; --timeout SECONDS gives it longer": (
+    "the server did not answer within {timeout:g} s; wait longer with --timeout SECONDS": (
         {"TimeoutError", "FSTimeoutError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectTimeout", "ReadTimeout"}
     ),
     "the host does not answer ({refusal})": (
@@ -75,7 +75,7 @@ def fault_of(error: BaseException, timeout: float) -> Fault:
         return Fault(own)
     kinds = set().union(*map(_kinds, chain))
     if "BadHttpMessage" in kinds and "ClientPayloadError" not in kinds:
-        return Fault(SourceError("the server sends an answer that is no HTTP"))
+        return Fault(SourceError("the server's answer is not HTTP"))
     status, after = next((found for one in chain if (found := _status(one)) is not None), (None, None))
     if status is not None:
         return _of_status(status, after)

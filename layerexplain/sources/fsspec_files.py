@@ -147,7 +147,8 @@ class FsspecFiles:
         reason = (
             f"the file has {size:,} bytes" if isinstance(size, int) else "the server does not say how long the file is"
         )
-        words = f"the server sends no ranges, and {reason}; at most {most:,} are read whole (--max-download)"
+        words = f"the server sends no ranges, and {reason}; without ranges at most {most:,} are downloaded "
+        "(--max-download)"
         if isinstance(size, int) and size > most:
             raise SourceError(words)
 
@@ -194,14 +195,14 @@ def _file_system(source: Remote) -> tuple[Any, str]:
     try:
         import fsspec.core
     except ImportError:
-        raise SourceError("is a URL, which fsspec is needed to read; `pip install fsspec aiohttp`") from None
+        raise SourceError("is a URL, which needs fsspec; `pip install fsspec aiohttp`") from None
     if "://[" in source:
-        raise SourceError("has an address in brackets, which fsspec does not take; give the name of the host")
+        raise SourceError("has an address in brackets, which fsspec cannot read; give the host's name")
     options: dict[str, Any] = {}
     for link in source.split("::"):
         protocol = link.partition("://")[0] if "://" in link else link
         if protocol in _REFUSED:
-            raise SourceError(f"the protocol {protocol} is {_REFUSED[protocol]}, and not opened as a URL")
+            raise SourceError(f"the protocol {protocol} is {_REFUSED[protocol]}, and is not opened as a URL")
         own_options = _options(protocol, source.reach)
         if own_options:
             options[protocol] = own_options
@@ -210,7 +211,7 @@ def _file_system(source: Remote) -> tuple[Any, str]:
     except ImportError as error:
         raise SourceError(_missing_package(source) or f"cannot be opened: {first_line(error)}") from None
     except ValueError as error:
-        raise SourceError(f"is no URL that fsspec opens: {first_line(error)}") from None
+        raise SourceError(f"is not a URL that fsspec can open: {first_line(error)}") from None
     return system, str(path)
 
 
@@ -220,7 +221,7 @@ def _missing_package(source: str) -> str | None:
     for link in source.split("::"):
         package = _PACKAGES.get(link.partition("://")[0])
         if package is not None and find_spec(package) is None:
-            words = f"is a URL, which {package} is needed to read beside fsspec"
+            words = f"is a URL, which needs {package} besides fsspec"
             return f"{words}; `pip install {package}`"
     return None
 

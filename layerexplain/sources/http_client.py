@@ -96,7 +96,7 @@ def _resolver() -> Any:
 
 def _to_private(host: str | None) -> SourceError:
     return SourceError(
-        f"is redirected from a public address to the private one of {host}; name that URL if you mean it"
+        f"is redirected from a public address to the private one of {host}; give that URL itself if you trust it"
     )
 
 
@@ -114,7 +114,9 @@ def _redirects(resolver: Any) -> Any:
         there = here.join(URL(place))
         if there.scheme != here.scheme:
             meant = without_passwords(str(there))[:200]
-            raise SourceError(f"is redirected from {here.scheme} to {there.scheme}; name {meant} if you mean it")
+            raise SourceError(
+                f"is redirected from {here.scheme} to {there.scheme}; give {meant} itself if you trust it"
+            )
         was_private = _literal(here.host)
         if was_private is None:
             was_private = resolver.private.get(here.host, False)
@@ -149,7 +151,7 @@ def _must_fit(asked: Any, answer: Any) -> None:
         return
     coding = answer.headers.get("Content-Encoding", "identity")
     if coding not in ("identity", ""):
-        raise SourceError(f"the server sends it compressed ({coding[:20]}), though it was asked not to")
+        raise SourceError(f"the server sends it compressed ({coding[:20]}), although uncompressed bytes were requested")
     mark = asked.get("If-Match")
     if mark is not None and answer.headers.get("ETag", mark) != mark:
         raise SourceError("changed while it was read; read it again")
@@ -164,7 +166,7 @@ def _must_fit(asked: Any, answer: Any) -> None:
     content_range = re.match(r"bytes (\d+)-(\d+)/(\d+|\*)$", answer.headers.get("Content-Range", ""))
     if content_range is None or int(content_range[1]) != start or int(content_range[2]) + 1 > end:
         said = answer.headers.get("Content-Range", "nothing")[:60]
-        raise SourceError(f"the server sends another range than was requested: {said} in place of {start}-{end - 1}")
+        raise SourceError(f"the server sent another range than was requested: {said} instead of {start}-{end - 1}")
 
 
 def _range(headers: Any) -> tuple[int, int] | None:
@@ -191,7 +193,7 @@ def _response_class() -> Any:
                     body += piece
                     if len(body) > most:
                         self.close()
-                        raise SourceError(f"the server sends more than the {most:,} bytes that are read")
+                        raise SourceError(f"the server sends more than {most:,} bytes")
                 self._body = bytes(body)
             return self._body
 

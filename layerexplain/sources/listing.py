@@ -106,7 +106,7 @@ def below(directory: str, depth: int = 0) -> Iterator[FoundSource]:
             continue
         place = inside(directory, entry)
         if not entry.is_directory:
-            fault = NotAModel("is code; name it to have it read") if entry.name.endswith(_CODE) else None
+            fault = NotAModel("is code, which is read only if it is named") if entry.name.endswith(_CODE) else None
             yield FoundSource(place, entry.size, entry.mark, fault)
         elif depth < _MOST_DEEP:
             try:

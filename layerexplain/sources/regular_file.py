@@ -90,7 +90,7 @@ def copy_stream(stream: IO[bytes], copy: IO[bytes], head: bytes = b"") -> None:
     while piece:
         done += len(piece)
         if done > most:
-            raise SourceError(f"has more than {most:,} bytes, too many for a model from a pipe; give a file")
+            raise SourceError(f"has more than {most:,} bytes, too many for standard input; give a file")
         copy.write(piece)
         piece = stream.read(_PIECE)
 

@@ -123,9 +123,9 @@ class MatchedWeights(NamedTuple):
             return np.zeros(tuple(one.weight.shape), dtype=np.float32)
         which = f"the weight '{one.name}' of the layer '{one.owner.where}'"
         if one.tensor is None and one.shared is not None and not one.shared.is_certain:
-            raise SourceError(f"does not say which object has {which}: {_SEVERAL}")
+            raise SourceError(f"does not say which object stores {which}: {_SEVERAL}")
         if one.packed:
-            raise SourceError(f"stores {which} packed, and values are not unpacked: {one.packed}")
+            raise SourceError(f"stores {which} packed, and layerexplain does not unpack values: {one.packed}")
         if self.stored is None or one.tensor is None:
             raise SourceError(f"does not contain {which}")
         axes, is_turned = self._order(one)

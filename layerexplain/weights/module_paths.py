@@ -93,13 +93,13 @@ class _Matching:
         ]
         if self.packed:
             size = sum([piece.size for one in self.stored.raw.values() for piece in one.pieces])
-            self.notes.append(Note("stored-bytes", None, f"the tensors of the file take {size:,} bytes in all"))
+            self.notes.append(Note("stored-bytes", None, f"all tensors of the file together take {size:,} bytes"))
         rest = tuple([tensor for path, tensor in self.tensors.items() if path not in self.taken])
         beside = frozenset([tensor.path for tensor in rest if _BUFFERS.search(f".{tensor.path}")])
         odd = [tensor.path for tensor in rest if tensor.path not in beside]
         if odd:
             listed = ", ".join(odd[:6]) + (", …" if len(odd) > 6 else "")
-            self.notes.append(Note("weight-unused", None, f"the file stores what no formula reads: {listed}"))
+            self.notes.append(Note("weight-unused", None, f"the file stores tensors that no formula reads: {listed}"))
         return MatchedWeights(self.stored, tuple(weights), rest, beside, tuple(self.notes))
 
     def _packed(self, path: str, weight: Expr) -> str:

@@ -29,7 +29,7 @@ def packed(path: str, weight: Expr, tensors: Mapping[str, StoredTensor]) -> Pack
             return Packed(beside, words)
     if not any(name.endswith(_VALUES) for name in beside):
         return None
-    return Packed(beside, "what they stand for is not known")
+    return Packed(beside, "their encoding is not known")
 
 
 _VALUES = ("qweight", "weight_packed", "weight")
@@ -55,8 +55,8 @@ def _in_words(stem: str, weight: Expr, tensors: Mapping[str, StoredTensor]) -> s
             if found is not None and found.shape == shape and found.dtype == "int32":
                 scales = tensors.get(f"{stem}.{'scales' if name == 'qweight' else 'weight_scale'}")
                 groups = 0 if scales is None else scales.shape[0 if name == "qweight" else -1]
-                each = f", a scale for each {inputs // groups:,} inputs" if groups else ""
-                return f"{bits} bits a number, {_WORD // bits} in each int32 of {name} ({form}){each}"
+                each = f", one scale per {inputs // groups:,} inputs" if groups else ""
+                return f"{bits} bits per number, {_WORD // bits} in each int32 of {name} ({form}){each}"
     return ""
 
 
@@ -68,7 +68,7 @@ def _in_halves(stem: str, weight: Expr, tensors: Mapping[str, StoredTensor]) -> 
         count *= int(size)
     if found is None or scales is None or found.dtype != "uint8" or 2 * found.size != count:
         return ""
-    return f"4 bits a number, 2 in each byte (bitsandbytes), a scale for each {count // max(scales.size, 1):,} numbers"
+    return f"4 bits per number, 2 in each byte (bitsandbytes), one scale per {count // max(scales.size, 1):,} numbers"
 
 
 def _scaled(stem: str, weight: Expr, tensors: Mapping[str, StoredTensor]) -> str:
@@ -77,4 +77,4 @@ def _scaled(stem: str, weight: Expr, tensors: Mapping[str, StoredTensor]) -> str
     scales = next((name for name in ("SCB", "weight_scale_inv", "weight_scale") if f"{stem}.{name}" in tensors), "")
     if found is None or not scales or found.shape != tuple(weight.shape) or found.itemsize != 1:
         return ""
-    return f"8 bits a number ({found.dtype}), scaled by {scales}"
+    return f"8 bits per number ({found.dtype}), scaled by {scales}"

@@ -151,7 +151,8 @@ class SharedWeights:
                 other.setdefault(steps, first.path)
             uses.append((number, steps, first._replace(is_certain=is_certain), owner or first.path))
         for path in other.values():
-            words = f"the file calls it and '{'/'.join(path)}' one object, but their shapes differ: both are counted"
+            words = f"the file says that it and '{'/'.join(path)}' are one object, but their shapes differ: both are "
+            "counted"
             self.notes.append(Note("not-shared", layer.where, words))
         uses = [use for use in uses if use[1] not in other and use[2][:2] != (layer.path, use[0])]
         if uses:
@@ -179,11 +180,11 @@ class SharedWeights:
             return
         count, of = len(found), len(layer.weights)
         if owners == [layer.path]:
-            words = f"{count} of its {of} weights are the same as others of its own, counted once"
+            words = f"{count} of its {of} weights are duplicates of its other weights, counted once"
         else:
             words = _words(owners, "its" if count == of else f"{count} of its {of}")
         if not all(first.is_certain for first in found.values()):
-            words += "; they may be those of another layer of this name"
+            words += "; another layer of the same name may own them instead"
         self._note(layer.path, words)
 
     def _note(self, path: Path, words: str) -> None:

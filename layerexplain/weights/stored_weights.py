@@ -119,7 +119,7 @@ def unbuilt_note(path: str, layer: Layer) -> Note:
     """Return the note for an unbuilt layer, or for one of an unknown class in a model that was never built."""
     words = "never built: the file stores no weights, and their number depends on the shape of the input"
     if layer.is_stored and declaration_of(layer._replace(kind="layer")) is None:
-        words = "the model was never built, so that the file does not show whether this layer has weights"
+        words = "the model was never built, so the file does not show whether this layer has weights"
     return Note("unbuilt", path, words)
 
 

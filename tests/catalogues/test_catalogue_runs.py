@@ -358,7 +358,7 @@ def test_what_works_for_a_run_that_was_killed_writes_nothing_into_the_next(
     monkeypatch.setattr(part, "rows_of", meanwhile)
     listed = [part.Listed(str(path), 1, "", False) for path in sorted(folder.iterdir())]
     written = part.write_part(part.Ask(table), part.Share("part-000-000001", listed))
-    assert (written.done, written.fault) == ((), "its run has ended")
+    assert (written.done, written.fault) == ((), "another run has taken over")
     assert tables(Path(table.path)) == before
 
 

@@ -102,7 +102,7 @@ def test_a_part_that_cannot_be_written_leaves_nothing(table: CatalogueTable, tmp
         Path(table.journal("p1")).unlink()
 
     found = write_part(Ask(table), Share("p1", small(tmp_path, 1)), tidied_up)
-    assert (found.done, found.fault) == ((), "its run has ended")
+    assert (found.done, found.fault) == ((), "another run has taken over")
     assert [*Path(table.folder("models")).iterdir(), *Path(table.folder("layers")).iterdir()] == []
 
 

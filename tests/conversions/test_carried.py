@@ -115,7 +115,7 @@ def test_what_keras_1_ran_on_is_asked_for_and_theano_turns_kernels(corpus: Path,
     import keras
 
     source = corpus / "keras_1.2.2" / "convnet.h5"
-    with pytest.raises(LayerExplainError, match="did not store what it ran on: say --backend tensorflow, or theano"):
+    with pytest.raises(LayerExplainError, match="did not store its backend: give --backend tensorflow, or theano"):
         api.convert(source, tmp_path / "t.keras")
     api.convert(source, tmp_path / "theano.keras", backend="theano")
     turned = tmp_path / "turned.h5"

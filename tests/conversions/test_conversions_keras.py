@@ -17,7 +17,7 @@ from tests.support.tries import tries
 
 pytestmark = pytest.mark.keras
 
-REFUSED = {"yaml": ("for which a spec has no word", "has no word in a spec", "not all of which have a name")}
+REFUSED = {"yaml": ("which a spec cannot express", "a spec cannot express", "some of which have no name")}
 """Form → the reasons for which a model of Keras may be refused."""
 
 

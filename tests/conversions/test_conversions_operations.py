@@ -21,12 +21,14 @@ from tests.support.tries import some
 pytestmark = pytest.mark.keras
 
 ROWS = {row.id: row for row in (*KERAS_ROWS, *NUMBER_ROWS, *IMAGE_ROWS)}
-REFUSED = {"yaml": ("for which a spec has no word", "has no word in a spec", "not all of which have a name")}
+REFUSED = {"yaml": ("which a spec cannot express", "a spec cannot express", "some of which have no name")}
 """Form → the reasons for which any operation may be refused."""
 KERAS_DOES_NOT_LOAD = ("Keras 3 does not load Adaptive",)
 REFUSED_ROWS: dict[str, dict[str, tuple[str, ...]]] = {
     "adaptive_pool": {"json": KERAS_DOES_NOT_LOAD, "keras": KERAS_DOES_NOT_LOAD},
-    "bits": {"keras": ("Keras does not load what it saves",)},  # an array of no axes, which Keras saves as a number
+    "bits": {
+        "keras": ("Keras cannot load the file that it saved",)
+    },  # an array of no axes, which Keras saves as a number
     "broadcast_to": {"keras": ("Keras cannot run the model",)},  # its batch is 3, and 2 are tried
     "lists with constants": {"keras": ("Keras cannot run the model",)},  # likewise
 }

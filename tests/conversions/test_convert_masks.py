@@ -97,7 +97,7 @@ MODELS: dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {
         _masking,
         (
             "'attend', 'end' get their masks as arguments, and 'gated' gets its input without the mask",
-            "the state of the optimizer",
+            "the optimizer's state",
         ),
     ),
     "inside a nested model": (_nested, ("'encoder/one_attend', 'encoder/pool' get their masks",)),
@@ -163,12 +163,12 @@ def test_layers_see_the_masks_that_they_saw(name: str, tmp_path: Path) -> None:
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "zeros at masked steps": (
         lambda m: _transformer(m, "flat"),
-        "nothing was written; at masked steps 'first_attend' averages all values in Keras 2, and in Keras 3 no values, "
-        "since it has dropout",
+        "nothing was written; at masked steps 'first_attend' averages all values in Keras 2 and none in Keras 3, "
+        "because it has dropout",
     ),
     "a mask into a nested model": (
         _masked_from_outside,
-        "layer 'encoder': is given masks that Keras 3 passes on in another way inside it",
+        "layer 'encoder': gets masks that Keras 3 passes on differently inside it",
     ),
 }
 

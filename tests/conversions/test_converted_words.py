@@ -206,7 +206,7 @@ def test_what_is_shared_keeps_its_place_under_todays_names() -> None:
     found, notes = in_todays_names(model._replace(shared=shared))
     assert [layer.name for layer in found.layers] == ["x", "a_d", "b_d"]
     assert found.shared == (SharedObject((LayerNamed("b_d"),), ((LayerNamed("a_d"),),)),)
-    assert notes == ("Keras 3 takes no '/' in names: 'a/d' is 'a_d', and 1 more likewise",)
+    assert notes == ("Keras 3 allows no '/' in names: 'a/d' is 'a_d', and 1 more",)
 
 
 def test_tensors_are_replaced_wherever_an_argument_has_them() -> None:

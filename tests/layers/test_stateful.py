@@ -70,7 +70,7 @@ def test_a_spec_needs_a_fixed_batch() -> None:
     with pytest.raises(layerexplain.LayerExplainError) as refusal:
         layerexplain.explain(spec.format("[5, 2]").encode())
     fault = refusal.value
-    assert "GRU with stateful=True needs a batch size that is fixed, got None" in fault.fact
+    assert "GRU with stateful=True needs a fixed batch size, got None" in fault.fact
     assert "input: {batch_shape: [32, 5, 2]}" in fault.fact and (fault.layer, fault.line) == ("gru", 3)
     right = spec.format("{batch_shape: [32, 5, 2]}").encode()
     model = layerexplain.read(right)

@@ -75,7 +75,7 @@ CONV = "Conv2D: {filters: 4, kernel_size: 3}"
 ROWS = {
     "steps are missing": Row(
         behind(DENSE, "LSTM: 4"),
-        "got (None, 8), without steps; Reshape to (8, 1) fits; or RepeatVector(n) makes n equal steps of it",
+        "got (None, 8), without steps; Reshape to (8, 1) fits; or RepeatVector(n) repeats it as n equal steps",
         (behind(DENSE, "LSTM: 4", "Reshape: [8, 1]"), behind(DENSE, "LSTM: 4", "RepeatVector: 7")),
     ),
     "the layer before is recurrent": Row(
@@ -95,7 +95,7 @@ ROWS = {
     ),
     "channels are missing": Row(
         behind(IMAGE, CONV),
-        "got (None, 28, 28) with 3; Reshape to (28, 28, 1) fits; or Conv1D takes this shape as it is",
+        "got (None, 28, 28) with 3; Reshape to (28, 28, 1) fits; or Conv1D accepts this shape",
         (behind(IMAGE, CONV, "Reshape: [28, 28, 1]"), behind(IMAGE, CONV.replace("2D", "1D"))),
     ),
     "a flat image": Row(
@@ -110,7 +110,7 @@ ROWS = {
     ),
     "a volume": Row(
         "input: [8, 8, 8]\nlayers:\n  - Dense: 4\n  - GlobalAveragePooling1D\n",
-        "with 4; GlobalAveragePooling2D takes this shape as it is; or TimeDistributed applies the layer to each of the 8 steps",
+        "with 4; GlobalAveragePooling2D accepts this shape; or TimeDistributed applies the layer to each of the 8 steps",
         ("input: [8, 8, 8]\nlayers:\n  - Dense: 4\n  - GlobalAveragePooling2D\n",),
     ),
     "a target shape": Row(
@@ -121,7 +121,7 @@ ROWS = {
     "a dropped row": Row(
         u_net(),
         "'second_pool' drops row 88 and column 88 of 89 × 89: ZeroPadding2D(((0, 1), (0, 1))) after 'up' makes them equal; "
-        "or Cropping2D(((0, 1), (0, 1))) after 'middle'; or an input whose rows and columns are multiples of 4",
+        "or Cropping2D(((0, 1), (0, 1))) after 'middle'; or make the input's rows and columns multiples of 4",
         (
             u_net(between="  - ZeroPadding2D: {padding: [[0, 1], [0, 1]]}\n    name: padded", up="padded"),
             u_net(
@@ -134,18 +134,18 @@ ROWS = {
         DEEP,
         "'p' drops row 178 and column 178 of 179 × 179, 'q' drops row 88 and column 88 of 89 × 89: "
         "ZeroPadding2D(((0, 3), (0, 3))) after 'up' makes them equal; or Cropping2D(((0, 3), (0, 3))) after 'whole'; "
-        "or an input whose rows and columns are multiples of 4",
+        "or make the input's rows and columns multiples of 4",
         (DEEP.replace("179", "180"),),
     ),
     "another axis": Row(
         TWO.replace("SIZES", "2, 3") + "  - Concatenate:\n    from: [a, b]\n",
-        "got (None, 8, 3) and (None, 2, 3); along axis=1 they fit",
+        "got (None, 8, 3) and (None, 2, 3); axis=1 fits",
         (TWO.replace("SIZES", "2, 3") + "  - Concatenate: {axis: 1}\n    from: [a, b]\n",),
     ),
     "a vector and a sequence": Row(
         TWO.replace("SIZES", "3") + "  - Concatenate:\n    from: [a, b]\n",
-        "got (None, 8, 3) and (None, 3); RepeatVector(8) after 'b' gives it 8 equal steps; or Flatten after 'a' makes one "
-        "vector of it, (None, 24); or GlobalAveragePooling1D after 'a' averages it to (None, 3)",
+        "got (None, 8, 3) and (None, 3); RepeatVector(8) after 'b' repeats it as 8 equal steps; or Flatten after 'a' "
+        "flattens it to (None, 24); or GlobalAveragePooling1D after 'a' averages it to (None, 3)",
         tuple(
             TWO.replace("SIZES", "3")
             + f"  - {item}\n    from: {source}\n    name: c\n  - Concatenate:\n    from: {wires}\n"

@@ -38,12 +38,12 @@ def policy(class_name: str, **config: Any) -> dict[str, Any]:
         (
             policy("QuantizedDTypePolicy", mode="int8", source_name="float32"),
             ("float32", "float32"),
-            "int8_from_float32: computes in float32, weights in float32; what is quantized in int8",
+            "int8_from_float32: computes in float32, weights in float32; quantized parts in int8",
         ),
         (
             "float8_from_mixed_bfloat16",
             ("float32", "bfloat16"),
-            "float8_from_mixed_bfloat16: computes in bfloat16, weights in float32; what is quantized in float8",
+            "float8_from_mixed_bfloat16: computes in bfloat16, weights in float32; quantized parts in float8",
         ),
         (policy("DTypePolicyMap", nonsense=3), ("float32", "float32"), ""),
     ],

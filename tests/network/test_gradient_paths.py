@@ -32,7 +32,7 @@ LOST = [
     Row(
         flat("Dense: 3", "ops.Cast: {dtype: int32}", "ops.Cast: {dtype: float32}", "Dense: 2", end=LOSS),
         ["dense/kernel", "dense/bias"],
-        ["in 'cast', where floats become whole numbers or truth values"],
+        ["in 'cast', where floats become integers or booleans"],
     ),
     # What is drawn has the shape of a tensor and nothing of its numbers.
     Row(

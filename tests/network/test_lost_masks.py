@@ -188,7 +188,7 @@ def test_a_mask_is_lost_where_keras_warns(type_: str) -> None:
     lost, notes = read_too(model)
     assert lost == warned
     reads = warned and model.layers[-1].name == "reads"
-    words = "the mask of 'made' is lost here; 'reads', further on, therefore reads the padding too"
+    words = "the mask of 'made' is lost here; therefore 'reads' also reads the padding"
     assert notes == ({layer.name: words} if reads else {})
 
 
@@ -212,7 +212,7 @@ def test_layers_far_behind_read_the_padding() -> None:
     inner = keras.Sequential([keras.Input((12, 3)), layers.GRU(2, name="read_2")], name="inner")
     lost, notes = read_too(keras.Model(ids, inner(read_1)))
     assert lost == ["flatten"]
-    words = "'read_1' and 'inner/read_2', further on, therefore read the padding too"
+    words = "therefore 'read_1' and 'inner/read_2' also read the padding"
     assert notes == {"flatten": f"the mask of 'tokens' is lost here; {words}"}
 
 

@@ -297,7 +297,7 @@ def test_one_of_several_is_counted_once_and_has_no_values(tmp_path: Path) -> Non
     with zipfile.ZipFile(path, "a") as file:
         file.writestr("model.weights.h5", weights.getvalue())
     with pytest.raises(
-        layerexplain.LayerExplainError, match="does not say which object has the weight 'kernel' of the layer 'C/d'"
+        layerexplain.LayerExplainError, match="does not say which object stores the weight 'kernel' of the layer 'C/d'"
     ):
         layerexplain.trace(path, np.ones((1, 5), np.float32))
 
@@ -340,7 +340,7 @@ def test_other_shapes_are_not_the_same(tmp_path: Path) -> None:
     assert report.totals.params == 30 + 18 + 20
     (note,) = report.notes
     assert (note.code, note.layer) == ("not-shared", "B/d")
-    assert note.message == "the file calls it and 'A/d' one object, but their shapes differ: both are counted"
+    assert note.message == "the file says that it and 'A/d' are one object, but their shapes differ: both are counted"
 
 
 def test_an_object_that_says_it_holds_itself(tmp_path: Path) -> None:

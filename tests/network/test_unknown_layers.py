@@ -148,7 +148,7 @@ def test_notes_say_each_thing_once() -> None:
     found = {row.layer: row.notes for row in build(read(document)).layers}
     behind = "the shape of its output is not known either"
     # Keras writes "Custom" where no package is named.
-    assert found["my"] == (f"My is not a layer that layerexplain has a formula for; {behind}",)
+    assert found["my"] == (f"My is a layer without a formula in layerexplain; {behind}",)
     assert found["secret"] == (
         "contains Python code, which is not decoded or executed",
         f"what it computes is not known; {behind}",
@@ -171,7 +171,7 @@ DISAGREE = {
     "build-shape": (
         functional(entry([None, 3]), fed(dense("d", 2, [None, 6]), "x", [None, 3])),
         "d",
-        "its input is (None, 3) in this model; the file says that it was built for (None, 6)",
+        "its input is (None, 3) in this model; the file recorded that it was built for (None, 6)",
     ),
 }
 
@@ -265,8 +265,8 @@ def test_results_that_the_file_does_not_record_are_said_to_be_missing() -> None:
     (row,) = [row for row in report.layers if row.layer == "two"]
     assert row.calls[0].output_shapes == (None, (None, 5), (None, 7))
     assert row.notes == (
-        "Two (from own) is not a layer that layerexplain has a formula for; its shapes are those that the file "
-        "recorded, of results that a layer takes",
+        "Two (from own) is a layer without a formula in layerexplain; the shapes of results that another "
+        "layer reads are those that the file recorded",
     )
 
 

@@ -64,7 +64,7 @@ def test_faults_of_a_spec_come_with_those_of_what_was_asked(layer: str, lines: i
         explain(f"inputs: {{x: [3]}}\nlayers:\n  - {layer}\n".encode(), inputs={"x": (4,)})
     said = str(caught.value).splitlines()
     assert len(said) == lines
-    assert "input 'x' needs sizes that fit (3)" in said[-1]
+    assert "input 'x' needs sizes that fit the model's (3)" in said[-1]
     assert isinstance(caught.value, ErrorGroup) == (lines > 1)
 
 

@@ -130,7 +130,7 @@ def test_json_says_null_for_unknown() -> None:
     assert value["notes"][0] == {
         "code": "opaque",
         "layer": "quantized",
-        "message": "QDense (from quantization) is not a layer that layerexplain has a formula for; its shapes are those "
+        "message": "QDense (from quantization) is a layer without a formula in layerexplain; its shapes are those "
         "that the file recorded",
     }
 

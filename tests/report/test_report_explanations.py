@@ -164,7 +164,7 @@ WRONG_WIRING = {
     ),
     "input: [28, 28]\nlayers:\n  - Conv2D: {filters: 3, kernel_size: 3}\n": (
         "4: layer 'conv2d': Conv2D needs an input with 4 axes (batch, rows, columns, channels), got (None, 28, 28) "
-        "with 3; Reshape to (28, 28, 1) fits; or Conv1D takes this shape as it is"
+        "with 3; Reshape to (28, 28, 1) fits; or Conv1D accepts this shape"
     ),
     "input: [4, 16]\nlayers:\n  - MultiHeadAttention: {num_heads: 2, key_dim: 8}\n": (
         "4: layer 'multi_head_attention': MultiHeadAttention needs 2 tensors (query, value), got no value; give the "
@@ -329,7 +329,7 @@ def test_a_lost_mask_is_told_where_it_is_lost_and_where_it_is_missed(tmp_path: P
         "  - Conv1D: {filters: 3, kernel_size: 2}\n  - LSTM: 5\n  - Dense: 1\n",
         tmp_path,
     )
-    lost = "lost here; 'lstm', further on, therefore reads the padding too"
+    lost = "lost here; therefore 'lstm' also reads the padding"
     assert [note for note in report.notes if note.layer == "conv1d"] == [
         ("mask-lost", "conv1d", f"the mask of 'embedding' is {lost}")
     ]

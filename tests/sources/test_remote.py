@@ -195,7 +195,7 @@ def test_without_ranges_a_file_is_read_whole_and_said_so(server: Server, how: st
 def test_without_ranges_no_more_than_the_limit_is_read(server: Server, how: str, told: str) -> None:
     url = server.url(f"{how}/digits.keras")
     code, _, said = run("summary", url, "--max-download", "50kB")
-    words = f"the server sends no ranges, and {told}; at most 50,000 are read whole (--max-download)"
+    words = f"the server sends no ranges, and {told}; without ranges at most 50,000 are downloaded (--max-download)"
     assert (code, said) == (1, f"layerexplain: error: {url}: {words}\n")
 
 
@@ -205,16 +205,16 @@ FAULTS = {
     "nothing.keras": "no such file (404 Not Found)",
     "status/401/m": "needs credentials (401 Unauthorized); fsspec takes them from the environment (docs/sources.md)",
     "status/403/m": "may not be read (403 Forbidden); are the credentials in the environment those for this file?",
-    "status/410/m": "no such file any more (410 Gone)",
+    "status/410/m": "the file was removed (410 Gone)",
     "status/418/m": "the server refuses (418 I'm a Teapot)",
-    "status/429/m": "the server is asked too often (429 Too Many Requests); try again later (tried 3 times)",
+    "status/429/m": "too many requests (429 Too Many Requests); try again later (tried 3 times)",
     "status/503/m": "the server fails (503 Service Unavailable) (tried 3 times)",
     "status/501/m": "the server fails (501 Not Implemented)",
     "broken/digits.keras": "the connection broke off before all was sent (tried 3 times)",
     "longer/digits.keras": "ends after 98,304 of the 173,960 bytes that the server states",
-    "more/digits.keras": "the server sends more than the",
-    "other/digits.keras": "the server sends another range than was requested: bytes 1-65536/86981 in place of 0-65535",
-    "packed/digits.keras": "the server sends it compressed (gzip), though it was asked not to",
+    "more/digits.keras": "the server sends more than ",
+    "other/digits.keras": "the server sent another range than was requested: bytes 1-65536/86981 instead of 0-65535",
+    "packed/digits.keras": "the server sends it compressed (gzip), although uncompressed bytes were requested",
     "changing/digits.keras": "changed while it was read; read it again",
     "circle/digits.keras": "the server redirects in a circle",
 }
@@ -235,7 +235,7 @@ def test_every_command_ends_with_1(server: Server, command: str, path: str) -> N
 
 def test_a_server_that_is_silent_is_left(server: Server) -> None:
     said = fault(server.url("stalled/digits.keras"), Reach(timeout=0.2, retries=1, wait=0))
-    assert said == "the server did not answer within 0.2 s; --timeout SECONDS gives it longer (tried 2 times)"
+    assert said == "the server did not answer within 0.2 s; wait longer with --timeout SECONDS (tried 2 times)"
 
 
 def test_what_may_pass_is_tried_again(server: Server) -> None:
@@ -268,14 +268,14 @@ def test_a_host_that_does_not_listen() -> None:
 
 def test_tls_that_is_none(server: Server) -> None:
     said = fault(server.url("digits.keras").replace("http:", "https:"))
-    assert said.startswith("its TLS connection is not to be trusted (")
+    assert said.startswith("its TLS certificate cannot be trusted (")
 
 
 @pytest.mark.parametrize(
     ("url", "told"),
     [
         ("reference://x::http://127.0.0.1/r.json", "the protocol reference is which reads"),
-        ("nothing://host/m.keras", "is no URL that fsspec opens: Protocol not known: nothing"),
+        ("nothing://host/m.keras", "is not a URL that fsspec can open: Protocol not known: nothing"),
         ("http:///m.keras", "is not a URL that can be opened"),
         ("http://[::1]:9/m.keras", "has an address in brackets"),
     ],
@@ -292,7 +292,7 @@ def test_a_package_that_is_missing_is_named(protocol: str, package: str, monkeyp
     monkeypatch.setattr("fsspec.core.url_to_fs", unknown)
     monkeypatch.setattr("layerexplain.sources.fsspec_files.find_spec", lambda name: None if name == package else name)
     said = fault(f"{protocol}://some/m.keras")
-    assert said == f"is a URL, which {package} is needed to read beside fsspec; `pip install {package}`"
+    assert said == f"is a URL, which needs {package} besides fsspec; `pip install {package}`"
 
 
 # Redirects ----------------------------------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ def test_a_redirect_within_the_server_is_followed(server: Server) -> None:
 def test_a_redirect_to_another_scheme_is_refused(server: Server, to: str) -> None:
     server.elsewhere = to
     assert fault(server.url("to/m.keras")) == (
-        f"is redirected from http to {to.partition(':')[0]}; name {to} if you mean it"
+        f"is redirected from http to {to.partition(':')[0]}; give {to} itself if you trust it"
     )
 
 
@@ -332,9 +332,7 @@ def test_a_redirect_from_a_public_to_a_private_address_is_refused(
             public.elsewhere = f"http://{there}/digits.keras"
             for host in ("127.0.0.2", "public.example"):
                 said = fault(f"http://{host}:{own}/to/digits.keras")
-                words = (
-                    f"is redirected from a public address to the private one of {named}; name that URL if you mean it"
-                )
+                words = f"is redirected from a public address to the private one of {named}; give that URL itself if you trust it"
                 assert said == words
         # Who names a private address means it, and a private one may lead to another.
         public.elsewhere = ""
@@ -357,7 +355,7 @@ def test_an_answer_that_is_no_http_is_called_so(answer: bytes) -> None:
 
         Thread(target=serve, daemon=True).start()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/m.keras"
-        assert fault(url) == "the server sends an answer that is no HTTP"
+        assert fault(url) == "the server's answer is not HTTP"
         listening.shutdown(socket.SHUT_RDWR)
 
 

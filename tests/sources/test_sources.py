@@ -143,7 +143,7 @@ def test_archives_that_mean_harm(zoo: Zoo) -> None:
     assert [one.source for one in find_sources([f"{base}::"], recursive=True)] == [f"{base}::packed.json"]
     with pytest.raises(LayerExplainError, match="is compressed with bzip2; store or deflate it"):
         api.read(f"{base}::packed.json")
-    with pytest.raises(LayerExplainError, match="is no zip archive that could be read"):
+    with pytest.raises(LayerExplainError, match="is not a zip archive that can be read"):
         api.read(f"{zoo.base}/notes.txt::m.keras")
 
 
@@ -183,5 +183,5 @@ def test_without_fsspec_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fsspec", None)
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
     code, _, said = run("summary", "https://host.example/m.keras")
-    words = "is a URL, which fsspec is needed to read; `pip install fsspec aiohttp`"
+    words = "is a URL, which needs fsspec; `pip install fsspec aiohttp`"
     assert (code, said) == (1, f"layerexplain: error: https://host.example/m.keras: {words}\n")

@@ -50,7 +50,7 @@ def test_a_folder_of_an_archive_lists_what_it_has(outer: str) -> None:
     assert folder.may_be_listed() and folder.describe().is_directory
     assert [(one.name, one.size) for one in folder.entries()] == [("long.h5", len(LONG)), ("short.json", 1998)]
     for inner in ("in/long.h5", "elsewhere"):
-        with pytest.raises(SourceError, match="is no folder of the archive"):
+        with pytest.raises(SourceError, match="is not a folder of the archive"):
             ArchiveFiles(outer, inner).entries()
 
 
@@ -154,15 +154,15 @@ OWN = SourceError("is too long")
         (FileNotFoundError("x"), "no such file", False, None),
         (caused(FileNotFoundError("x"), Answered(503)), "the server fails (503 Service Unavailable)", True, None),
         (caused(FileNotFoundError("x"), TimeoutError()),
-         "the server did not answer within 9 s; --timeout SECONDS gives it longer", True, None),
+         "the server did not answer within 9 s; wait longer with --timeout SECONDS", True, None),
         (PermissionError("x"), "may not be read (permission denied)", False, None),
         (Answered(429, Retry_After="17"),
-         "the server is asked too often (429 Too Many Requests); try again later", True, 17.0),
+         "too many requests (429 Too Many Requests); try again later", True, 17.0),
         (Answered(418), "the server refuses (418 I'm a Teapot)", False, None),
         (Answered(599, Retry_After="soon"), "the server fails (599)", False, None),
         (ConnectionResetError("x"), "the connection broke off before all was sent", True, None),
         (ssl.SSLError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (x.c:1)"),
-         "its TLS connection is not to be trusted (certificate verify failed: self-signed certificate)", False, None),
+         "its TLS certificate cannot be trusted (certificate verify failed: self-signed certificate)", False, None),
         (NoCredentialsError("x"),
          "needs credentials, and the environment has none; FSSPEC_S3_ANON=true reads public buckets", False, None),
     ],

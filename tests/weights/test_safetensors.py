@@ -75,7 +75,7 @@ def test_each_difference_is_told(tmp_path: Path) -> None:
     assert notes(folder_of(tmp_path, {"model.safetensors": held})) == [
         ("weight-missing", f"the file does not store {BLOCK}mlp.up_proj.weight"),
         ("weight-shape", "model.norm.weight is stored as (63,); by its formula it is (64,)"),
-        ("weight-unused", "the file stores what no formula reads: extra"),
+        ("weight-unused", "the file stores tensors that no formula reads: extra"),
     ]
 
 
@@ -97,25 +97,25 @@ FORMS: dict[str, tuple[dict[str, Any], str]] = {
     "GPTQ": (
         {"qweight": np.zeros((8, 128), np.int32), "scales": np.zeros((2, 128), np.float16),
          "qzeros": np.zeros((2, 16), np.int32), "g_idx": np.zeros(64, np.int32)},
-        "4 bits a number, 8 in each int32 of qweight (GPTQ), a scale for each 32 inputs",
+        "4 bits per number, 8 in each int32 of qweight (GPTQ), one scale per 32 inputs",
     ),
     "AWQ": (
         {"qweight": np.zeros((64, 16), np.int32), "scales": np.zeros((1, 128), np.float16),
          "qzeros": np.zeros((1, 16), np.int32)},
-        "4 bits a number, 8 in each int32 of qweight (AWQ), a scale for each 64 inputs",
+        "4 bits per number, 8 in each int32 of qweight (AWQ), one scale per 64 inputs",
     ),
     "bitsandbytes": (
         {"weight": np.zeros((4096, 1), np.uint8), "weight.absmax": np.zeros(128, np.float32),
          "weight.quant_map": np.zeros(16, np.float32)},
-        "4 bits a number, 2 in each byte (bitsandbytes), a scale for each 64 numbers",
+        "4 bits per number, 2 in each byte (bitsandbytes), one scale per 64 numbers",
     ),
     "a byte": (
         {"weight": np.zeros((128, 64), np.uint8), "SCB": np.zeros(128, np.float32)},
-        "8 bits a number (uint8), scaled by SCB",
+        "8 bits per number (uint8), scaled by SCB",
     ),
     "unknown": (
         {"qweight": np.zeros((5, 7), np.int32), "scales": np.zeros((1, 128), np.float16)},
-        "what they stand for is not known",
+        "their encoding is not known",
     ),
 }  # fmt: skip
 
@@ -128,15 +128,15 @@ def test_packed_weights_say_what_they_stand_for(form: str, tmp_path: Path) -> No
     size = sum(array.nbytes for array in stored.values())
     assert notes(made) == [
         ("packed-weights", f"{UP}.weight (1): {words}"),
-        ("stored-bytes", f"the tensors of the file take {size:,} bytes in all"),
+        ("stored-bytes", f"all tensors of the file together take {size:,} bytes"),
     ]
-    reason = (
-        f"the weight 'up_proj/weight' of the layer 'model.layers.0/mlp' packed, and values are not unpacked: {words}"
-    )
+    reason = f"the weight 'up_proj/weight' of the layer 'model.layers.0/mlp' packed, and layerexplain does not unpack values: {words}"
     with pytest.raises(layerexplain.LayerExplainError, match=re.escape(reason)):
         layerexplain.trace(str(made), IDS)
     for ending in ("keras", "py", "yaml", "json"):
-        with pytest.raises(layerexplain.LayerExplainError, match="is a model of transformers, whose blocks no other"):
+        with pytest.raises(
+            layerexplain.LayerExplainError, match="is a model of transformers, which no other format can express"
+        ):
             layerexplain.convert(str(made), str(tmp_path / f"new.{ending}"))
 
 

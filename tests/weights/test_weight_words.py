@@ -98,7 +98,7 @@ A, D, E, F = (LayerNamed(name) for name in "adef")
         (
             [((A, "key_dense"), [(A, "query_dense")])],
             "a",
-            "2 of its 8 weights are the same as others of its own, counted once",
+            "2 of its 8 weights are duplicates of its other weights, counted once",
             42 * 6,
         ),
         (

@@ -99,7 +99,7 @@ def _without_batch(model: Model) -> Iterator[LayerExplainError]:
     for layer in model.layers:
         if keeps_state(layer):
             right = ", ".join(map(str, (32, *given[1:])))
-            fact = f"{layer.type} with stateful=True needs a batch size that is fixed, got None"
+            fact = f"{layer.type} with stateful=True needs a fixed batch size, got None"
             yield ArgumentError(f"{fact}; for example input: {{batch_shape: [{right}]}}").with_place(
                 layer=layer.name, line=layer.line
             )

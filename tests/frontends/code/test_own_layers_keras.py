@@ -190,7 +190,7 @@ def test_the_command_line_traces_a_file_with_code(model: Any, tmp_path: Path) ->
     model.save(path)
     code.write_text(CODE)
     without = CliRunner().invoke(program, ["trace", str(path)])
-    assert without.exit_code == 1 and "is not a layer that layerexplain has a formula for" in without.output
+    assert without.exit_code == 1 and "is a layer without a formula in layerexplain" in without.output
     made = CliRunner().invoke(program, ["trace", str(path), "--code", str(code)])
     assert made.exit_code == 0, made.output
     assert "weights of the file" in made.output

@@ -284,7 +284,7 @@ def test_a_parameter_in_two_places_is_counted_in_one_and_is_not_written_as_two(t
     assert said.weights_note == "23 parameters, all trainable; 1 of its 2 weights are those of 'encoder', counted there"
     assert report["decoder"].params == 23
     (tmp_path / "net.py").write_text(code)
-    with pytest.raises(LayerExplainError, match="its weight is that of 'encoder', which is said in code alone"):
+    with pytest.raises(LayerExplainError, match="its weight is that of 'encoder', which only code can express"):
         layerexplain.convert(tmp_path / "net.py", tmp_path / "net.yaml", inputs={"ids": (5,)})
 
 

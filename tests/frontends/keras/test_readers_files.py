@@ -198,8 +198,8 @@ def test_an_attribute_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("m.keras", "is no zip archive; the file is damaged, or is not a model that Keras saved"),
-        ("m.H5", "is no HDF5 file; the file is damaged, or is not a model that Keras saved"),
+        ("m.keras", "is not a zip archive; the file is damaged, or is not a model that Keras saved"),
+        ("m.H5", "is not an HDF5 file; the file is damaged, or is not a model that Keras saved"),
         ("m.yaml", "the file is not UTF-8 (byte 0x80); save it as UTF-8"),
     ],
 )

@@ -107,7 +107,7 @@ class RefusedCalls(Graphs):
         shapes = _input_shapes(tensor) if isinstance(tensor, GraphTensor) else None
         if shapes and all(one[0] is None for one in shapes):
             right = f"Input(batch_shape=({', '.join(map(str, (32, *shapes[0][1:])))}))"
-            fact = f"{keeps.type} with stateful=True needs a batch size that is fixed, got None; for example {right}"
+            fact = f"{keeps.type} with stateful=True needs a fixed batch size, got None; for example {right}"
             self.fault(ShapeError(fact), layer.place)
 
     # Names ----------------------------------------------------------------------------------------------------------
