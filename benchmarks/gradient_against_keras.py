@@ -1,4 +1,4 @@
-"""Measures a step of training by the derived gradients against Keras's own on the CPU, in pairs: ResNet50, one image.
+"""Measures a training step by the derived gradients against Keras's own on the CPU, in pairs: ResNet50, one image.
 
     python benchmarks/gradient_against_keras.py            # 5 pairs, about a minute
     python benchmarks/gradient_against_keras.py 3 MobileNetV2 96

@@ -111,9 +111,9 @@ def explain(
         receptive_field: Whether rows have receptive fields without `detail`; with it they have them anyway.
         batch: How many examples at a time `Report.memory` is for.
         optimizer: The optimizer ("adam", "sgd", …) that `Report.memory` is for; `optimizers` lists them.
-        training: Whether `Report.training` has the formulas of a step of training; or what the model is trained with,
+        training: Whether `Report.training` has the formulas of a training step; or what the model is trained with,
             in place of what its source says: `{"loss": "mse", "optimizer": {"Adam": {"learning_rate": 0.01}}}`.
-        backward: Whether rows and `Report.step_cost` have what a step of training costs.
+        backward: Whether rows and `Report.step_cost` have what a training step costs.
         code: Files that say what own layers of the source compute: YAML with `define:`, or Python, which is only read.
         partial: Return a spec with faults too. Faults of a file that a program wrote are never raised.
         dtype, weights_dtype: Of a language model what the cache and the activations, and what the weights are kept in
@@ -139,7 +139,7 @@ def explain(
     from layerexplain.report import build
 
     if not detail and (gradient or layers is not None):
-        raise ArgumentError("gradient and layers are of explanations; they have no meaning with detail=False")
+        raise ArgumentError("gradient and layers need explanations and cannot be used with detail=False")
     serve = None
     if (dtype, weights_dtype, hardware) != (None, None, None):
         from layerexplain.report.serving import asked_of
@@ -392,7 +392,7 @@ def _refuse_with_report(source: Any, **given: Any) -> None:
     """Raise ArgumentError for arguments that only the making of a report could follow."""
     for name, value in given.items() if isinstance(source, Report) else ():
         if value:
-            raise ArgumentError(f"{name} has no meaning for a report; give the model itself")
+            raise ArgumentError(f"{name} cannot be used with a report; give the model itself")
 
 
 def page(

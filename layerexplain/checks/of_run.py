@@ -1,4 +1,4 @@
-"""Rules on one step of training: what its numbers show. `trace --gradient` says the same of the same numbers."""
+"""Rules on one training step: what its numbers show. `trace --gradient` says the same of the same numbers."""
 
 from __future__ import annotations
 

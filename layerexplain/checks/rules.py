@@ -134,7 +134,7 @@ def follow_rules(
     data: Sequence[DataArray] = (),
     run: Sequence[Any] = (),
 ) -> CheckReport:
-    """Report what the rules find in a model, in its data and in a step of training (`run`), as `layerexplain.check`
+    """Report what the rules find in a model, in its data and in a training step (`run`), as `layerexplain.check`
     does; the values of weights are read from `source`."""
     rules = _chosen(all_rules(), names_in(select), names_in(ignore))
     network = trace_model(model, shapes_for(model, inputs))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 _EXAMPLES = 32
-"""Examples in a step of training where nothing else is said: the batch of `fit()`. Of one example BatchNormalization
+"""Examples in a training step where nothing else is said: the batch of `fit()`. Of one example BatchNormalization
 passes no gradient."""
 
 

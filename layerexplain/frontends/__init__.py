@@ -105,7 +105,7 @@ def model_of(source: Any, code: Code = ()) -> Model:
     if not isinstance(source, Model):
         return read(source, code)
     if code:
-        raise ArgumentError("code has no meaning for a model that was read; give it to read")
+        raise ArgumentError("code cannot be used with a model that was read; give it to read")
     return source
 
 

@@ -53,7 +53,7 @@ def end_words(end: End) -> str:
 
 
 class NeededGradients(NamedTuple):
-    """What a step of training asks of a call: `results` are the numbers of those that get a gradient, `inputs` those
+    """What a training step asks of a call: `results` are the numbers of those that get a gradient, `inputs` those
     of the definition's parameters whose gradient something before them needs."""
 
     results: tuple[int, ...]

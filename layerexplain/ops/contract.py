@@ -285,7 +285,7 @@ def _of_diagonals(y: Expr, dy: Expr, i: int, own: list[str], terms: list[list[st
     twice = [c for c in dict.fromkeys(own) if own.count(c) > 1]
     if len(twice) > 1 or own.count(twice[0]) > 2:
         raise CannotDerive(
-            "no op puts back what an einsum reads with one letter three times in a term, or with two letters twice"
+            "an einsum that repeats a letter three times in a term, or two letters twice, has no derived gradient"
         )
     letters = [*[c for c in own if c != twice[0]], twice[0]]
     read = full_like(einsum(y.args[i], eq=f"{''.join(own)}->{''.join(letters)}"), value=1)

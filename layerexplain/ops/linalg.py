@@ -200,7 +200,7 @@ def _of_qr(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
     x, q, r = y.args[0], item(y, 0), item(y, 1)
     rows, columns = sized(x, (-2, -1), "the matrices")
     if y.options["mode"] == "complete" and rows > columns:
-        raise CannotDerive("the further columns of q may be any at right angles, so that no gradient is determined")
+        raise CannotDerive("the remaining columns of q may be any orthogonal ones, so no gradient is determined")
     dq, dr = [full_like(one, value=0) if d is None else d for one, d in zip((q, r), dy, strict=True)]
     if columns <= rows:
         return _of_tall_qr(q, r, dq, dr)
@@ -248,7 +248,7 @@ def _of_svd(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
     x, (u, s, v) = y.args[0], [item(y, k) for k in range(3)]
     rows, columns = x.shape[-2:]
     if y.options["full"] and rows != columns:
-        raise CannotDerive("the further directions of u or v may be any, so that no gradient is determined")
+        raise CannotDerive("the remaining columns of u or v may be any orthogonal ones, so no gradient is determined")
     du, ds, dv = dy
     inner = diag(full_like(s, value=0) if ds is None else ds)
     apart = named("gaps", _apart(s**2), "between the squares of the singular values")

@@ -27,7 +27,7 @@ from layerexplain.ops.sizes import (
 def runtime(run: Any, shape: Sequence[Size], inferred: int = 0) -> tuple[int, ...]:
     """Return sizes as numbers; at most `inferred` of them may be left to NumPy. Raises ShapeError for more."""
     if sum([1 for s in shape if s is None or s == -1]) > inferred:
-        raise ShapeError(f"the sizes {shape_text(tuple(shape))} need to be known, got some that the model computes")
+        raise ShapeError(f"the sizes {shape_text(tuple(shape))} need to be known, got sizes that the model computes")
     return tuple(run.batch if isinstance(s, Batch) else -1 if s is None else s for s in shape)
 
 
@@ -344,7 +344,7 @@ stop_gradient = movement(
 positions = movement(
     "positions",
     axes=lambda x, *, axis: [
-        kept(x)[normalize_axis(axis, x.ndim)]._replace(why="the numbers 0, 1, 2, … of the places along this axis")
+        kept(x)[normalize_axis(axis, x.ndim)]._replace(why="the numbers 0, 1, 2, … of the positions along this axis")
     ],
     value=lambda np, x, axis: np.arange(x.shape[axis], dtype="int32"),
     element=lambda node, index, at: sc.Position(index[0]),

@@ -313,7 +313,7 @@ adaptive_max_pool_back: Op = function(
     element=NOT_INDEXED("which element of a window is the largest depends on the values"),
     defaults={"data_format": "channels_last"},
     canonical=canonical,
-    gradient=UNKNOWN_GRADIENT("it is itself the gradient of a pooling, which no layer differentiates again"),
+    gradient=UNKNOWN_GRADIENT("it is the gradient of a pooling, and no layer needs its own gradient"),
 )
 """`adaptive_max_pool_back(x, y, dy, size=3)`: the gradient of each window goes to its largest element, the first of
 several that are equal."""

@@ -284,7 +284,7 @@ def _of_scatter(y: Expr, dy: Expr, i: int) -> Expr:
     if how == "mul":
         if i == 0:
             return dy * scatter(full_like(x, value=1), ids, updates, how="mul")
-        raise CannotDerive("several updates of one place are multiplied, which need not be told apart")
+        raise CannotDerive("several updates of one position are multiplied, and their gradients are not derived")
     if i == 2:
         return gather_nd(dy, ids)
     return dy if how == "add" else scatter(dy, ids, full_like(updates, value=0))

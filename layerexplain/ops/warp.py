@@ -307,7 +307,9 @@ def _shares(np: Any, before: Any, after: Any, scales: Any, shifts: Any, method: 
 def _of_rescale(y: Expr, dy: Expr, i: int) -> Expr:
     """Back to what was read."""
     if i:
-        raise CannotDerive("a scale or a shift moves every place, and with it which elements are weighed how")
+        raise CannotDerive(
+            "a scale or a shift moves every sampled position, so the weights of all elements depend on it"
+        )
     return rescale_back(dy, *y.args[1:], to=sized(y.args[0], y.attrs["axes"], "the image"), **without(y, "size"))
 
 

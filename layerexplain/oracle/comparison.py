@@ -107,7 +107,7 @@ class KerasComparison:
         except Exception as error:  # Keras raises whatever its backend raises
             return [not_compared(row, f"{graph.framework} cannot run it: {first_line(error)}")]
         if given is None:
-            return [differs(row, f"the inputs of this call are other tensors in {graph.framework}'s model")]
+            return [differs(row, f"this call has other input tensors in {graph.framework}'s model")]
         how = (self.batch, self.tolerance, self.gradients or 0)
         call = CallOfLayer(graph, key, operation, layer, traced, given, states, *how)
         row = self._checked(row, call, theirs, sources.network)
@@ -130,7 +130,9 @@ class KerasComparison:
             code, words = _why_opaque(network, row)
             # If Keras runs what the declaration refuses, they disagree.
             return (
-                differs(row, f"its formula refuses it: {words}") if code == "not-derived" else not_compared(row, words)
+                differs(row, f"its formula refuses the input: {words}")
+                if code == "not-derived"
+                else not_compared(row, words)
             )
         variables = operation.weights(definition)
         axes = [e.shape for e in definition.results.values()]

@@ -1,4 +1,4 @@
-"""Compare gradients with Keras: those of each call, on Keras's own inputs, and a step of training of the model."""
+"""Compare gradients with Keras: those of each call, on Keras's own inputs, and a training step of the model."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
     if not any(leaf in found.of for leaf in definition.leaves):
         return check("not compared", "it has no gradient")
     if training and (moves := moves_of(definition)).unknown and moves.read:
-        return check("not compared", "a layer inside stores new weights at each step, and goes on from them")
+        return check("not compared", "an inner layer stores new weights at each step and continues from them")
     rng = np.random.default_rng(call.seed)
     states = call.operation.states(definition)
     try:
@@ -98,7 +98,7 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
             pairs[str(leaf.label)] = (ours.get(found.of.get(leaf, ""), 0), g)
     worst, where = _worst(pairs)
     if worst is None:
-        return check("not compared", f"no gradient comes back in {graph.framework}")
+        return check("not compared", f"no gradient is returned in {graph.framework}")
     rounding = None
     if TOLERANCE <= most < worst < math.inf:
         of_each = Roundings(found.whole, given_back, weights, call.batch, (compute,))
@@ -145,7 +145,7 @@ def _largest(pairs: Mapping[str, tuple[Any, Any]]) -> float:
 def compare_steps(
     model: Model, reference: Reference, arrays: Sequence[Any], tolerance: float, seed: int
 ) -> Iterator[StepCheck]:
-    """Compare a step of training of the whole model: as at inference and, if nothing is drawn then, as in training."""
+    """Compare a training step of the whole model: as at inference and, if nothing is drawn then, as in training."""
     training = model.training or Training()
     if not training.losses:
         model = trained_with(model, {"loss": NO_LOSS})

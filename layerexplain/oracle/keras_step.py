@@ -1,4 +1,4 @@
-"""A step of training in real Keras: its loss, gradients by tf.GradientTape, the update of its optimizer."""
+"""A training step in real Keras: its loss, gradients by tf.GradientTape, the update of its optimizer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from layerexplain.run.gradients import GradientStep, WeightGradient
 
 
 def keras_step(reference: KerasModel, step: GradientStep, *, update: bool = True) -> TrainingStep:
-    """Return a step of training of a model in Keras, with an `update` if the optimizer is known; its weights are as
+    """Return a training step of a model in Keras, with an `update` if the optimizer is known; its weights are as
     before afterwards. Raises whatever Keras raises."""
     import tensorflow as tf
 
@@ -111,12 +111,12 @@ def keras_gradient(source: Any, step: GradientStep, weight: WeightGradient) -> A
     """
     if draws(step.network):
         raise LayerExplainError(
-            "a layer draws random numbers in training, in Keras others than here; --inference compares"
+            "a layer draws random numbers in training, and Keras draws others; compare with --inference"
         )
     with same_model(source, step.running) as reference:
         result = keras_step(reference, step, update=False)
     key = next(key for key, one in step.weights.items() if one is weight)
     found = result.gradients.get(key)
     if found is None:
-        raise LayerExplainError("no gradient comes back to it in Keras")
+        raise LayerExplainError("Keras returns no gradient for it")
     return found

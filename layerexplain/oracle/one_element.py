@@ -157,7 +157,7 @@ def gradient_element(
         if leaf in definition.weights:
             weight = step.weight_of(sent.path, list(definition.weights).index(leaf))
         if is_asked(keras, model.framework) and weight is None:
-            note = "only gradients of weights are requested of it"
+            note = "only gradients of weights are compared with Keras"
         elif is_asked(keras, model.framework) and weight is not None:
             value, note = asked(lambda: keras_gradient(source, step, weight), at)
         run = gradient_run(step)
@@ -213,7 +213,7 @@ def _output(step: Activation, output: int) -> tuple[Definition, Any]:
 
 
 def _sent(gradient_step: GradientStep, path: str, call: int, progress: Progress | None) -> tuple[SentBack, int]:
-    """Run a step of training; return what is found at a call of a layer, and how many calls the layer has."""
+    """Run a training step; return what is found at a call of a layer, and how many calls the layer has."""
     calls: dict[int, SentBack | None] = {}
 
     def tell(sent: SentBack) -> None:
@@ -233,9 +233,9 @@ def _gradient(sent: SentBack) -> tuple[Definition, Gradient]:
     if sent.layer.model is not None:
         raise ArgumentError(f"is a model; give one of its layers, as in {sent.name}/NAME")
     if sent.definition is None:
-        raise ArgumentError("is an input; the gradient that reaches it is worked out at the layer that reads it")
+        raise ArgumentError("is an input; give the layer that reads it")
     if sent.formula is None:
-        raise LayerExplainError(sent.refusal or "gets no gradient, so it has none to work out")
+        raise LayerExplainError(sent.refusal or "gets no gradient")
     return sent.definition, sent.formula
 
 
@@ -269,7 +269,7 @@ def _rest(weight: WeightGradient | None, part: float, at: tuple[int, ...], calls
     if abs(whole - part) <= 1e-6 * max(abs(whole), abs(part)):
         return []
     why = (
-        f"the layer is called {calls} times, this is what call {call} sends"
+        f"the layer is called {calls} times, and this is the part of call {call}"
         if calls > 1
         else ("a regularizer, or another layer with the same weight, adds to it")
     )

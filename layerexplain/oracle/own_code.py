@@ -27,7 +27,7 @@ def verified_elsewhere(source: Any, asked: VerifyOptions) -> VerifyReport:
     """Return the report of `verify` on a source, from a process that runs its code. Raises LayerExplainError."""
     results = [one for one in shared([(source, asked)], _work, 1) if one is not None]
     if not results or results[0].died:
-        raise SourceError("the process that ran the code died", source=str(source))
+        raise SourceError("the process that ran the code was killed or crashed", source=str(source))
     report, error = results[0].value
     if error is not None:
         raise error
@@ -84,7 +84,7 @@ def _of_program(source: Any) -> Any:
     source = code_source(source)
     request, given = (source.request, source.given) if isinstance(source, CodeSource) else ("", {})
     if given:
-        raise LayerExplainError("--set gives names to what is read, and not to code that is run; change the code")
+        raise LayerExplainError("--set changes code that is read, not code that is run; change the code itself")
     path = None if isinstance(source, bytes) else str(source)
     content = source if isinstance(source, bytes) else getattr(source, "content", None)
     if content is None:
@@ -104,8 +104,8 @@ def _of_program(source: Any) -> Any:
             raise SourceError(f"{request} ends with {type(error).__name__}: {first_line(error)}", source=path) from None
         value = of_name[0]
     if not isinstance(value, keras.Model):
-        raise SourceError(f"{request} is a {type(value).__name__} and no Keras model", source=path)
+        raise SourceError(f"{request} is a {type(value).__name__} and not a Keras model", source=path)
     if not isinstance(value, keras.Sequential) and not hasattr(value, "_inputs_struct"):
-        fact = f"{request} is a subclassed model, of which Keras keeps no graph to compare with"
+        fact = f"{request} is a subclassed model, for which Keras keeps no graph to compare with"
         raise SourceError(f"{fact}; call it on keras.Input(…) in a functional model", source=path)
     return value

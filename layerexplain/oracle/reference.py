@@ -53,7 +53,7 @@ class ReferenceGradients(NamedTuple):
 
 
 class TrainingStep(NamedTuple):
-    """A step of training: the loss, and by the path and the number of each weight its gradient (None where none comes
+    """A training step: the loss, and by the path and the number of each weight its gradient (None where none comes
     back) and its value after the step (None where no optimizer was given)."""
 
     loss: float
@@ -141,7 +141,7 @@ class Reference(Protocol):
         """Return the values of these states, in the order of the network's own definition."""
 
     def step(self, gradient_step: GradientStep) -> TrainingStep:
-        """Return the same step of training as was made by the formulas; the weights are as before afterwards. Raises
+        """Return the same training step as was made by the formulas; the weights are as before afterwards. Raises
         whatever the framework raises."""
 
     def weight_source(self) -> WeightSource:

@@ -44,7 +44,7 @@ _OLD_ARGUMENTS = {
 }
 """Arguments that Keras 2 wrote and Keras 3 no longer has, with the values at which they have no effect."""
 _OF_A_STEP = ("_regularizer", "_constraint")
-"""Arguments that concern a step of training."""
+"""Arguments that concern a training step."""
 
 
 def must_be_keras_alone(model: Model) -> None:
@@ -180,7 +180,7 @@ def _array(value: ConstantArray) -> Any:
     import numpy as np
 
     if isinstance(value.value, Shaped):
-        raise SpecError(f"an array of the shape {value.value.shape} is too large to be kept")
+        raise SpecError(f"an array of the shape {value.value.shape} is too large to rebuild")
     return np.asarray(value.value, dtype=value.dtype or None)
 
 
@@ -236,7 +236,7 @@ def _plain(key: str, value: Any, at: Steps, objects: _Objects) -> Any:
         at = list_steps(at)
         return [_plain(f"{at[-1]}[{i}]", v, (*at, i), objects) for i, v in enumerate(value)]
     if isinstance(value, Mapping) and isinstance(value.get("class_name"), str) and not key.startswith("dtype"):
-        raise LayerExplainError(f"{key} is an object ({value['class_name']}), which is not rebuilt")
+        raise LayerExplainError(f"{key} is an object ({value['class_name']}), which cannot be rebuilt")
     return value
 
 

@@ -148,7 +148,7 @@ def _check(model: Model, name: str, ours: Any, outputs: Mapping[str, Any], toler
     if is_more:
         reason = "the module of this name computes only a part of the formula"
     elif theirs is None:
-        reason = "transformers has no module of this name that gives a tensor"
+        reason = "transformers has no module of this name that returns a tensor"
     else:
         apart, reason = difference(value, theirs, "transformers")
         most = allowed_in_row(tolerance, [*model.layers_by_name].index(name) + 1)

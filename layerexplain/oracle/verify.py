@@ -166,7 +166,7 @@ def _against_torch(
 ) -> VerifyReport:
     """Compare a model of PyTorch with modules of PyTorch that are made as its declarations say."""
     if run_code:
-        raise LayerExplainError("the code of a program is run with Keras alone; leave out --run-code")
+        raise LayerExplainError("--run-code works only with Keras; leave it out")
     model = trained_with(model, asked.training or {})
     _input_specs(model, shapes)
     inputs_of(model)

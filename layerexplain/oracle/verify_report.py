@@ -53,7 +53,7 @@ class ValuesCheck(NamedTuple):
 
 
 class StepCheck(NamedTuple):
-    """A step of training of the whole model, in the mode "training" or "inference": the values of the `losses`, the
+    """A training step of the whole model, in the mode "training" or "inference": the values of the `losses`, the
     gradients of all weights (relative to the largest of them), and the step of the `optimizer` ("" where the source
     names none), from Keras's gradients and relative to the largest change. `loss` names the losses. `tolerance` follows
     from the precision and the number of the layers; `rounding` is how far the formulas are from themselves in float64,
@@ -143,7 +143,7 @@ class VerifyReport(Rows[LayerCheck]):
 
     `keras` and `backend` are the versions that ran (`PyTorch 2.9` for PyTorch code), `keras_version` the one that wrote
     the source; `weights` is their origin. `parameters` are count_of for the whole model, shared ones once: by its
-    formulas, and by Keras's `count_params()`. `steps` are steps of training, if gradients were asked for."""
+    formulas, and by Keras's `count_params()`. `steps` are training steps, if gradients were asked for."""
 
     source: str
     format: str

@@ -104,7 +104,7 @@ def sheet_of(
     given = {"explain": explain or None, "full": full or None, "nested": nested or None, "columns": columns}
     options = {name: value for name, value in given.items() if value is not None}
     for name in options.keys() - _OPTIONS.get(kind, set()):
-        raise ArgumentError(f"{name} has no meaning for a {kind}")
+        raise ArgumentError(f"{name} cannot be used with a {kind}")
     module = _BUILDERS[kind]
     result: Sheet = getattr(import_module(f"layerexplain.render.documents.{module}"), module)(report, **options)
     return result
@@ -123,7 +123,7 @@ def explanation_of(report: Report, layers: Layers | None, full: bool) -> Sheet:
     wanted = chosen_rows([LayerCandidate(row.path, row.layer, row.type) for row in rows], layers)
     chosen = [row for row in rows if (row.explanation is not None if wanted is None else wanted(row.path))]
     if not any(row.explanation is not None for row in chosen):
-        raise LayerExplainError("the report has no explanation of these layers; explain(source) makes one with them")
+        raise LayerExplainError("the report has no explanations of these layers; read the model with explain(source)")
     asked = ShownParts(FULL) if full else None
     if wanted is None and all(row.explanation is not None for row in report.layers):
         return explanation(report, asked=asked)

@@ -59,7 +59,7 @@ def build(
     `inputs` fixes the shapes of inputs by name, without the batch. With `detail` each layer whose path satisfies
     `layers` (all if not given) has its explanation, and with `gradient` its gradients; with `detail` or
     `receptive_field` each row has its receptive field. A `batch` or an `optimizer` (a name in report/optimizers.py)
-    asks for the memory, `training` for the formulas of a step of training, `backward` for what that costs, `serve` for
+    asks for the memory, `training` for the formulas of a training step, `backward` for what that costs, `serve` for
     what running a language model takes. Raises
     `LayerExplainError` for wires or inputs that make no graph; the report has the `faults` of layers, and what depends
     on them is unknown.
@@ -129,7 +129,7 @@ def _grade(network: Network) -> str:
 def _training(
     network: Network, outputs: Sequence[OutputReport], rows: Sequence[LayerReport] | None
 ) -> TrainingReport | None:
-    """Return what the model was compiled with; with rows also the step of training."""
+    """Return what the model was compiled with; with rows also the training step."""
     compiled = network.model.training
     if compiled is None and rows is None:
         return None

@@ -35,7 +35,7 @@ def gradient_report(
     """Return the gradients of a layer at its first call, None for an input or a nested model.
 
     `of_logits` says that what comes back is the gradient of what its last function is applied to. `needs` says which
-    gradients a step of training needs; all of them if not given.
+    gradients a training step needs; all of them if not given.
     """
     layer, traced = at.layer, at.calls[0]
     if layer.type == "InputLayer" or layer.model is not None:

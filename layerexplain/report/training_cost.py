@@ -1,4 +1,4 @@
-"""What a step of training costs and keeps: the forward pass as in training, and the gradients that are needed.
+"""What a training step costs and keeps: the forward pass as in training, and the gradients that are needed.
 
 All numbers are per example. The loss, the update of the weights, and what is computed once for a batch are left out.
 What is kept of the forward pass is what the backward formulas read: outputs of layers, each once however many read it,
@@ -56,7 +56,7 @@ def with_step_cost(network: Network, rows: Sequence[LayerReport]) -> tuple[StepC
 
 
 def step_cost(network: Network) -> StepCost:
-    """Return what a step of training costs and keeps."""
+    """Return what a training step costs and keeps."""
     return with_step_cost(network, ())[0]
 
 

@@ -36,7 +36,7 @@ class MetricReport(NamedTuple):
 
 
 class TrainingReport(NamedTuple):
-    """What the source says that the model was compiled with; `step` is a step of training where it was asked for."""
+    """What the source says that the model was compiled with; `step` is a training step where it was asked for."""
 
     optimizer: str | None
     optimizer_config: Mapping[str, Any]
@@ -103,7 +103,7 @@ class UpdateReport(NamedTuple):
 
 
 class StepReport(NamedTuple):
-    """One step of training, in order: the terms of the loss and their sum, what passes back, from the last layer to the
+    """One training step, in order: the terms of the loss and their sum, what passes back, from the last layer to the
     first, and how the weights change. `notes` say what is not known."""
 
     terms: tuple[TermReport, ...]
@@ -137,7 +137,7 @@ class BackwardReport(NamedTuple):
 
 
 class StepCost(NamedTuple):
-    """What a step of training costs, per example: the forward pass as in training, the backward pass, and both.
+    """What a training step costs, per example: the forward pass as in training, the backward pass, and both.
 
     `saved_macs` are those that the backward pass would have more if nothing were frozen, None where nothing is; `kept`
     are the bytes that gradients read of the forward pass. The loss and the update of the weights are left out.

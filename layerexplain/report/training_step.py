@@ -1,4 +1,4 @@
-"""One step of training in formulas: the loss of each output, what passes back, what regularizers add, the updates."""
+"""One training step in formulas: the loss of each output, what passes back, what regularizers add, the updates."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NOTHING_SAID = "The source does not say {}; give {}."
 
 
 def training_step(network: Network, rows: Sequence[LayerReport]) -> StepReport:
-    """Return a step of training of a traced model, whose rows these are."""
+    """Return a training step of a traced model, whose rows these are."""
     training = network.model.training or Training()
     notes: list[str] = []
     placed = list(_placed(network, rows))

@@ -134,8 +134,8 @@ class ModelRun:
         calls = _calls(network, {})
         if calls > MOST_CALLS:
             raise LayerExplainError(
-                f"its layers run {calls:,} times, as models in it are called again and again; "
-                f"at most {MOST_CALLS:,} are run"
+                f"its layers run {calls:,} times, because nested models are called repeatedly; "
+                f"at most {MOST_CALLS:,} calls are run"
             )
         self._uses = _uses(network, ())
         self.total = self._uses.total()

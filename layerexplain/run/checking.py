@@ -1,4 +1,4 @@
-"""`check`: the rules over a model, over the arrays that it is to be trained on, and over a step of training."""
+"""`check`: the rules over a model, over the arrays that it is to be trained on, and over a training step."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def check(
         weights: Whether the values of the weights are read, of a file or a live model, for the rules on them.
         data: The arrays that the model is to be trained on, as `{"X": …, "y": …}`, by the names of inputs and outputs
             where there are several: each an array, its shape as a tuple, or a file .npy, .npz or .csv.
-        run: Whether one step of training is run, on the first 32 examples of the data, or on random ones: which layers
+        run: Whether one training step is run, on the first 32 examples of the data, or on random ones: which layers
             are dead or saturated, and whether gradients vanish or explode.
         seed: For weights that the source does not have.
 
@@ -85,7 +85,7 @@ def check(
 def _step(
     source: Any, model: Model, inputs: InputShapes | InputShapesOf | None, given: Mapping[str, Any], seed: int
 ) -> tuple[Sequence[RunFact], Note]:
-    """Run one step of training, and return what it shows, and a note on what was run, or why nothing was."""
+    """Run one training step, and return what it shows, and a note on what was run, or why nothing was."""
     from layerexplain.run.given_inputs import GivenInput
     from layerexplain.run.gradient_results import gradient_statistics
     from layerexplain.run.input_option import make_inputs
@@ -105,12 +105,10 @@ def _step(
             taken, targets = [GivenInput(one.name, one.array[: min(counts)], one.origin) for one in taken], {}
         trace = gradient_statistics(source, model, taken, targets or (), loss=loss, seed=seed)
     except LayerExplainError as error:
-        return (), Note("not-run", None, f"no step of training was run: {error.fact}")
+        return (), Note("not-run", None, f"no training step was run: {error.fact}")
     shown = [f"{one.name} {shape_text(one.shape)} ({one.values})" for one in (*trace.run.inputs, *trace.targets)]
     losses = in_a_row(dict.fromkeys(term.type for term in trace.terms))
-    return trace.facts, Note(
-        "run", None, f"one step of training was run: {'; '.join(shown)}; {losses} {trace.loss:.4g}"
-    )
+    return trace.facts, Note("run", None, f"one training step was run: {'; '.join(shown)}; {losses} {trace.loss:.4g}")
 
 
 def _sizes(model: Model, given: InputShapes, data: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
@@ -196,7 +194,7 @@ def _table(path: str) -> Any:
     try:
         with open_regular(path) as file:
             if os.fstat(file.fileno()).st_size > _MOST_TEXT:
-                raise SourceError("is too large a table; save it with numpy.save", source=path)
+                raise SourceError("is too large for a text file; save it with numpy.save", source=path)
             lines = file.read().decode("utf-8", "replace").splitlines()
     except SourceError as error:
         raise error.with_place(source=path) from None
@@ -210,6 +208,6 @@ def _table(path: str) -> Any:
             rows = np.genfromtxt(lines, delimiter=mark, dtype="float64", autostrip=True)
     except ValueError as error:
         said = " ".join(str(error).split())[:120]
-        raise SourceError(f"is not a table with as many numbers in each row: {said}", source=path) from None
+        raise SourceError(f"is not a table with equally many numbers in each row: {said}", source=path) from None
     has_names = rows.ndim and len(rows) > 1 and np.isnan(rows[0]).all()
     return rows[1:] if has_names else rows

@@ -93,7 +93,7 @@ def inputs_of(model: Model) -> list[ModelInput]:
         raise_any(model.faults)
         why = next((note.message for note in model.notes if note.code == "open"), None)
         if why is not None:
-            raise LayerExplainError(f"its reading is open, so there is nothing to run: {why}")
+            raise LayerExplainError(f"parts of the code are unknown, so there is nothing to run: {why}")
         raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
     layers = with_input_layers(model).layers_by_name
     aliases = INPUT_NAMES if model.format == FORMAT else {}

@@ -151,7 +151,7 @@ class StepOfOptimizer(NamedTuple):
 
 
 class GradientTrace(Rows["ReachedRow | WeightGradientRow"]):
-    """A step of training in numbers: a sequence of the outputs of layers, then of weights.
+    """A training step in numbers: a sequence of the outputs of layers, then of weights.
 
     The path of a layer gives all its rows, and "dense/kernel" that of the weight. `loss` is the sum of its `terms`;
     `training` says whether layers computed as in training. `facts` are what the sizes show, in sentences; `saved`

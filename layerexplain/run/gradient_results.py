@@ -156,9 +156,7 @@ class _Rows:
         """Yield a row for each output of each call, in the order of computation."""
         together = grouped((row.path, row.gradient.norm) for row in weights if row.gradient is not None)
         functions = {
-            (one.path, one.call): f"at z, to which it applies {one.activation}"
-            for one in trained.losses
-            if one.activation
+            (one.path, one.call): f"at z, the input of {one.activation}" for one in trained.losses if one.activation
         }
         for step, sizes in self.seen:
             reached, share = self.back.get((step.path, step.call), ([], None))

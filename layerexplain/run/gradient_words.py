@@ -81,7 +81,7 @@ def gradient_facts(
         yield RunFact("", None, said)
     dead = [row.where for row in weights if row.gradient is not None and row.gradient.is_zero]
     if dead:
-        one_alone = f"The gradient of {_listed(dead)} is 0 everywhere: these numbers do not change it."
+        one_alone = f"The gradient of {_listed(dead)} is 0 everywhere."
         yield RunFact("", None, one_alone if len(dead) == 1 else f"The gradients of {_listed(dead)} are 0 everywhere.")
 
 
@@ -115,7 +115,7 @@ def _course(
     between = [row for row in layers if row.passed is not None and row.passed > 0]
     if ratio < 1 / FAR:
         least = min(between, key=lambda row: row.passed or 0, default=None)
-        most = "" if least is None else f" The least passes '{least.path}': {least.passed:.2g} of what reaches it."
+        most = "" if least is None else f" '{least.path}' passes on the least: {least.passed:.2g} of what reaches it."
         said = f"Gradients vanish on their way back: {course}, {1 / ratio:.3g} times less.{most}"
         yield RunFact("vanishing-gradient", first, said)
     elif ratio > FAR:
@@ -151,13 +151,13 @@ def _stopped(layers: Sequence[ReachedRow]) -> Iterator[RunFact]:
         yield RunFact("", None, said)
     ended = [row for row in ended if row not in alone]
     if ended:
-        said = f"Nothing of the gradient passes {_listed([row.path for row in ended])}: it is 0 before that."
+        said = f"No gradient passes {_listed([row.path for row in ended])}: it is 0 in all earlier layers."
         yield RunFact("gradient-stops", ended[-1].path, said)
     few = [row for row in layers if row.gradient is not None and MOSTLY <= row.gradient.share_of_zeros < 1]
     if few:
         row = max(few, key=lambda row: row.gradient.share_of_zeros if row.gradient is not None else 0)
         share = row.gradient.share_of_zeros if row.gradient is not None else 0
-        yield RunFact("", row.path, f"Most of the gradient that reaches '{row.path}' is 0: {share:.0%} of its numbers.")
+        yield RunFact("", row.path, f"Most of the gradient that reaches '{row.path}' is 0: {share:.0%} of its values.")
 
 
 def _listed(names: Sequence[str]) -> str:

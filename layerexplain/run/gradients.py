@@ -1,4 +1,4 @@
-"""One step of training in numbers: the loss, what reaches each layer, the gradient of each weight, the update."""
+"""One training step in numbers: the loss, what reaches each layer, the gradient of each weight, the update."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class WeightGradient:
 
 
 class GradientStep:
-    """A step of training of a model that is ready to run. `forward` runs it, then `backward`; then it has the `terms`
+    """A training step of a model that is ready to run. `forward` runs it, then `backward`; then it has the `terms`
     of the loss, the `weights` with their gradients, and after `update` their new values."""
 
     def __init__(
@@ -136,7 +136,7 @@ class GradientStep:
             if not self.partial:
                 must_have_run(step)
             if self.running.training and step.definition is not None and is_random(step.definition):
-                self.notes.append(f"What '{step.name}' draws is from seed {self.tape.seed}; Keras draws other numbers.")
+                self.notes.append(f"'{step.name}' draws random numbers from seed {self.tape.seed}; Keras draws others.")
             tell(step)
         self.notes += self._unknown_moves(read=True)
 
@@ -290,10 +290,11 @@ class GradientStep:
             if not (self.running.training and moves.unknown and moves.read is read):
                 continue
             if read:
-                said = "stores new weights at each step, and Keras continues from them; here each step starts anew"
+                said = "stores new weights at each step, and Keras continues from them; here every step starts from "
+                "the stored ones"
                 yield f"A layer inside '{one.where}' {said}, so loss and gradients differ."
             else:
-                yield f"The running statistics inside '{one.where}' move too, but not in these numbers."
+                yield f"The running statistics inside '{one.where}' also change; these numbers leave that out."
 
     def constrained(self, one: WeightGradient, new: Any) -> Any:
         """Return what the constraints of a weight make of its new value."""
@@ -327,7 +328,7 @@ def ready_to_train(
     partial: bool = False,
     sample_weight: Any = None,
 ) -> Iterator[GradientStep]:
-    """Open a source for a step of training; its weights are open inside the `with`.
+    """Open a source for a training step; its weights are open inside the `with`.
 
     Raises:
         LayerExplainError: With the source's name, here and while it runs.
@@ -366,4 +367,4 @@ def _notes_of_training(network: Network, seen: set[str]) -> Iterator[str]:
         said = next(said_of_training(declaration, definition, []), None)
         if said is not None and traced.call.layer not in seen:
             seen.add(traced.call.layer)
-            yield f"'{traced.call.layer}' works as at inference here: in training it {said.partition(';')[0]}."
+            yield f"'{traced.call.layer}' runs in inference mode here; in training it {said.partition(';')[0]}."

@@ -204,8 +204,8 @@ def _shape(one: ModelInput, typed: Sequence[int | None] | None, batch: int) -> t
     known = [size for size in merged if size is not None]
     if len(known) != len(merged):
         raise ArgumentError(
-            f"the input '{one.name}' has the shape {shape_text(one.with_batch(own, one.batch))}; fix the open sizes "
-            f"with --size {one.name}={','.join('8' if s is None else str(s) for s in merged)}"
+            f"the input '{one.name}' has the shape {shape_text(one.with_batch(own, one.batch))}; give the unknown "
+            f"sizes with --size {one.name}={','.join('8' if s is None else str(s) for s in merged)}"
         )
     return one.with_batch(known, one.batch or batch)
 
@@ -229,7 +229,7 @@ def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch
     except LayerExplainError:
         raise
     except ValueError as error:
-        raise LayerExplainError(f"no random input can be made: {error}") from None
+        raise LayerExplainError(f"cannot draw a random input: {error}") from None
     return {ref.layer: array for ref, array in zip(model.inputs, arrays, strict=True)}
 
 
@@ -255,7 +255,7 @@ def read_for(path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
     except FileNotFoundError:
         hint = "give an .npy, .npz or .png file, zeros, ones or random"
         if re.fullmatch(r"[0-9x×, ]+", path):
-            hint += f"; fix the open sizes of an input with --size {path}"
+            hint += f"; give the unknown sizes of an input with --size {path}"
         raise SourceError(f"no such file; {hint}", source=path) from None
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror or error}", source=path) from None

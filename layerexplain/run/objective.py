@@ -78,14 +78,14 @@ def output_term(one: OutputLoss, target: Any, output: Any, mask: Any, weights: A
         raise LayerExplainError(f"{where}: {error.fact}") from None
     (result,) = definition.results.values()
     if result.ndim:
-        raise LayerExplainError(f"{where}, gives many numbers with this reduction; one is needed")
+        raise LayerExplainError(f"{where}, returns several numbers with this reduction; training needs a single one")
     run = Evaluation(len(output), computed_in(str(output.dtype)))
     given = [target, output, *([] if weights is None else [weights]), *([] if one.mask is None else [mask])]
     try:
         number = ScalarFormula(definition, gradient_of_number(definition, definition.params[1]))
         value, sent = number.at(dict(zip(definition.params, given, strict=True)), run)
     except CannotDerive as why:
-        raise LayerExplainError(f"{where}, has no gradient that is known: {why}") from None
+        raise LayerExplainError(f"{where}, has no known gradient: {why}") from None
     except CannotEvaluate as why:
         raise LayerExplainError(f"{where}, cannot be computed: {why}") from None
     return Term(one.symbol, "loss", "/".join(one.path), one.type, one.weight, value), sent * run.np.asarray(

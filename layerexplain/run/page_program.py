@@ -157,7 +157,7 @@ def _program(source: Any, model: Model, sizes: Mapping[str, Sequence[int | None]
     for one, spec in zip(wanted, specs, strict=True):
         shape = None if spec is None else spec.shape[1:]
         if shape is None or any([not isinstance(size, int) for size in shape]):
-            return NoProgram(f"the shape of the input '{one.name}' is open; --input {one.name}=SHAPE gives it")
+            return NoProgram(f"the shape of the input '{one.name}' is unknown; give --input {one.name}=SHAPE")
         if one.dtype == "string":
             return NoProgram(f"the input '{one.name}' is text")
         kind = "f" if is_float(one.dtype) else "b" if one.dtype == "bool" else "i"

@@ -83,12 +83,12 @@ def slots_of_weights(
     """Return what is stored for each trainable weight, in Keras's order of them; `definitions` are the formulas of
     their steps by their paths.
 
-    Raises LayerExplainError where the stored numbers are not those of this optimizer for these weights.
+    Raises LayerExplainError where the stored state does not fit this optimizer and these weights.
     """
     if optimizer.type in _OTHERWISE:
-        raise LayerExplainError(f"the order in which {optimizer.type} stores its numbers is not known")
+        raise LayerExplainError(f"the order in which {optimizer.type} stores its state is not known")
     if not stored.arrays and not stored.named:
-        raise LayerExplainError("the numbers that Keras 1 and 2 stored of an optimizer are not read")
+        raise LayerExplainError("optimizer state that Keras 1 and 2 stored is not read")
     inner = optimizer.inner
     fixed = not isinstance(inner.arguments.get("learning_rate"), InnerDeclaration)
     places: list[Place] = [([], name, ()) for name in _COUNTERS[: 2 if fixed else 1]]
@@ -106,7 +106,7 @@ def slots_of_weights(
         names = [name if name in stored.named else rest.pop() if rest else name for name in names]
         arrays = [stored.named[name] for name in names if name in stored.named]
     if [tuple(one.shape) for one in arrays] != [shape for _, _, shape in places]:
-        raise LayerExplainError("the stored numbers are not those of this optimizer for these weights")
+        raise LayerExplainError("the stored state does not fit this optimizer and these weights")
     found: dict[str, dict[str, Any]] = {path: {} for path in definitions}
     for (paths, name, _), array in zip(places, arrays, strict=True):
         for path in paths:

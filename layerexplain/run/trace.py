@@ -247,7 +247,7 @@ def trace(
     given = {"target": target, "loss": loss, "optimizer": optimizer, "sample_weight": sample_weight}
     for name, value in given.items():
         if value is not None and not gradient:
-            raise ArgumentError(f"{name} has a meaning with gradient=True only")
+            raise ArgumentError(f"{name} needs gradient=True")
     source, model = read_for_weights(source, code)
     model = model_on(model, inputs)._replace(weights_file="" if weights is None else os.fspath(weights))
     keep = chosen_layers(model, layers)

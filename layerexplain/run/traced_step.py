@@ -1,4 +1,4 @@
-"""`layerexplain.trace(…, gradient=True)`: a step of training as arrays."""
+"""`layerexplain.trace(…, gradient=True)`: a training step as arrays."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class TracedStep(Trace):
 
 
 def traced_step(taken_step: GradientStep, keep: Callable[[str], bool] | None, progress: Progress | None) -> TracedStep:
-    """Run a step of training; `keep` says which layers' values are kept."""
+    """Run a training step; `keep` says which layers' values are kept."""
     found = TracedStep(taken_step.running)
     taken_step.forward(lambda step: found._add(step, keep), progress)
     taken_step.backward(lambda sent: found._add_gradients(sent, keep), progress)

@@ -46,7 +46,7 @@ _Values = Callable[[str], dict[str, Any]]
 def _side(source: Any, model: Model, network: Network) -> Iterator[_Values]:
     with weight_source(source, network, seed=0) as weights:
         if weights.origin == "drawn":
-            raise LayerExplainError("stores no weights that could be compared", source=model.source or None)
+            raise LayerExplainError("stores no weights that can be compared", source=model.source or None)
         layers = {layer.where: layer for layer in weighted_layers(network)}
 
         def values(path: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ DRAWN = (
     "computes, not what it has learned{unknown}"
 )
 _UNKNOWN_BACKEND = (
-    "Keras 1 did not store what it ran on; kernels of convolutions are read as TensorFlow's; Theano's are turned "
+    "Keras 1 did not store its backend; kernels of convolutions are read as TensorFlow's; Theano's are turned "
     "by 180 degrees"
 )
 
@@ -153,7 +153,8 @@ class _Drawn:
         self.notes: tuple[Note, ...] = (Note("drawn-weights", None, DRAWN.format(seed=seed, why=why, unknown=more)),)
         rows = [one.layer.name for one in weighted_layers(network) if _is_of_numbers(one)]
         if rows:
-            words = f"the program makes the numbers of {in_a_row(rows)}, which are not computed here: they are drawn"
+            words = f"the program computes the values of {in_a_row(rows)}, which layerexplain does not: random "
+            "numbers replace them"
             self.notes = (*self.notes, Note("drawn-weights", None, words))
 
     def arrays_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:

@@ -47,7 +47,7 @@ OF_CODE = ("unregistered",)
 """The rules on what only the reader of code knows; tests/checks/test_torch_training.py has their models."""
 
 OF_DATA = tuple(rule.code for rule in all_rules() if rule.of in ("data", "run"))
-"""The rules on data and on a step of training, which have files of tests of their own."""
+"""The rules on data and on a training step, which have files of tests of their own."""
 
 
 def test_every_rule_has_a_row_and_says_all_that_it_must() -> None:

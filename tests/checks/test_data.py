@@ -111,7 +111,7 @@ def test_data_on_the_command_line(tmp_path: Path) -> None:
     assert run("X")[0] == run("=3,9")[0] == 2
     assert run("Z=3,9")[0] == 1 and "the data Z are for no input or output; there are X, y" in run("Z=3,9")[1]
     for name, content, words in (
-        ("ragged.csv", "1,2\n3\n", "is not a table with as many numbers in each row"), ("one.csv", "", "yours is (0,)"),
+        ("ragged.csv", "1,2\n3\n", "is not a table with equally many numbers in each row"), ("one.csv", "", "yours is (0,)"),
         ("text.csv", "a,b\nc,d\n", "NaN or infinite"), ("x.png", "\x89PNG", "is not an .npy, .npz or .csv file"),
         ("bad.npy", "abc", "is not an .npy"), ("semi.csv", "1;2;3\n4;5;6\n", "yours is (2, 3)"),
     ):  # fmt: skip

@@ -1,4 +1,4 @@
-"""`check --run`: what one step of training shows, by the numbers that `trace --gradient` has."""
+"""`check --run`: what one training step shows, by the numbers that `trace --gradient` has."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_four_sigmoid_layers_that_do_not_learn(tmp_path: Path) -> None:
     assert result.exit_code == 1 and cause < symptom
     for words in ("4 sigmoids follow each other", "1/256", "Use relu", "that of 'dense'", "times less"):
         assert words in result.stdout, result.stdout
-    assert "one step of training was run: input (32, 8) (random, from seed 0)" in result.stdout
+    assert "one training step was run: input (32, 8) (random, from seed 0)" in result.stdout
 
 
 def test_given_data_are_run(tmp_path: Path) -> None:
@@ -111,13 +111,11 @@ def test_given_data_are_run(tmp_path: Path) -> None:
 def test_open_sizes_are_those_of_the_data_or_usual_ones(given: dict[str, Any], shape: tuple[int, ...]) -> None:
     spec = flat("LSTM: 5", "Dense: 1", shape="[null, 9]", end="loss: mse\n")
     (note,) = layerexplain.check(spec.encode(), run=True, **given).notes
-    assert f"one step of training was run: input {shape} (random, from seed 0)" in note.message
+    assert f"one training step was run: input {shape} (random, from seed 0)" in note.message
 
 
 def test_what_cannot_be_run_is_said() -> None:
     broken = flat("LSTM: 4", "GRU: 3", shape="[5, 2]")
     report = layerexplain.check(broken.encode(), run=True)
     assert [one.code for one in report] == ["no-sequence"]
-    assert [note.code for note in report.notes] == ["not-run"] and "no step of training was run" in report.notes[
-        0
-    ].message
+    assert [note.code for note in report.notes] == ["not-run"] and "no training step was run" in report.notes[0].message

@@ -101,7 +101,7 @@ def test_a_file_cannot_pass_a_loss_off_as_a_layer() -> None:
     assert report.layers[1].output_shapes == (None,) and "unknown layer type 'losses.Hinge'" in str(report.faults[0])
 
 
-# A step of training ------------------------------------------------------------------------------------------------
+# A training step ------------------------------------------------------------------------------------------------
 
 TWO = b"""
 input: [4]

@@ -124,9 +124,9 @@ def test_an_op_without_a_rule_says_why() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("y, z = qr(T, mode='complete')", "the further columns of q may be any"),
-        ("y, z, w = svd(T, full=True)", "the further directions of u or v may be any"),
-        ("y = einsum(broadcast_to(M[:2, :2], shape=(2, 2, 2)), eq='iii->i')", "one letter three times"),
+        ("y, z = qr(T, mode='complete')", "the remaining columns of q may be any"),
+        ("y, z, w = svd(T, full=True)", "the remaining columns of u or v may be any"),
+        ("y = einsum(broadcast_to(M[:2, :2], shape=(2, 2, 2)), eq='iii->i')", "a letter three times"),
     ],
 )
 def test_what_has_no_gradient_is_refused_with_the_reason(text: str, why: str) -> None:

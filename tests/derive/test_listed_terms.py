@@ -33,7 +33,7 @@ def test_of_a_sum_those_of_the_largest_size(tmp_path: Path) -> None:
     for m, x, w, product in rows:
         assert float(x) * float(w) == pytest.approx(float(product), rel=1e-4), m
     some = told(tmp_path, SUM, "--terms", "27")
-    assert "30 terms; those of the largest size first" in some
+    assert "30 terms; the largest in size first" in some
     found = re.findall(rf"^ +(\d+) +{NUMBER} +{NUMBER} +{NUMBER}$", some, re.MULTILINE)
     largest = sorted(products, key=lambda m: -abs(products[m]))[:27]
     assert [int(row[0]) for row in found] == largest

@@ -62,7 +62,7 @@ def test_a_run_says_that_a_size_is_not_known(made: Callable[[Any], Any], tmp_pat
     x = tf_keras.Input((1, 8))
     path = tmp_path / "model.json"
     path.write_text(tf_keras.Model(x, made(x)).to_json())
-    with pytest.raises(LayerExplainError, match="need to be known, got some that the model computes"):
+    with pytest.raises(LayerExplainError, match="need to be known, got sizes that the model computes"):
         api.trace(path, np.ones((1, 1, 8), "float32"))
 
 

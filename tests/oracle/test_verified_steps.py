@@ -1,4 +1,4 @@
-"""A step of training of what has no file: Keras's model has the regularizers and constraints that the source states, and
+"""A training step of what has no file: Keras's model has the regularizers and constraints that the source states, and
 what the formulas leave out is not compared."""
 
 from __future__ import annotations

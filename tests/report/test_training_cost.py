@@ -1,4 +1,4 @@
-"""What a step of training costs and keeps: by hand for small models, by sums for large ones."""
+"""What a training step costs and keeps: by hand for small models, by sums for large ones."""
 
 from __future__ import annotations
 

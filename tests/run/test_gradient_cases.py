@@ -1,4 +1,4 @@
-"""Drawn steps of training are those of Keras: the loss, each gradient, each new weight and running statistic."""
+"""Drawn training steps are those of Keras: the loss, each gradient, each new weight and running statistic."""
 
 from __future__ import annotations
 

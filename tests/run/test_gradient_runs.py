@@ -157,7 +157,7 @@ def test_a_loss_without_a_known_gradient_is_refused(monkeypatch: pytest.MonkeyPa
         raise CannotDerive("no rule")
 
     monkeypatch.setattr(objective, "gradient_of_number", refuse)
-    with pytest.raises(LayerExplainError, match=r"the loss of 'out', .*, has no gradient that is known: no rule"):
+    with pytest.raises(LayerExplainError, match=r"the loss of 'out', .*, has no known gradient: no rule"):
         layerexplain.trace(MLP, np.zeros((2, 5), "float32"), gradient=True, target=[0, 1])
 
 
@@ -198,7 +198,7 @@ def spec(tmp_path: Path) -> Iterator[str]:
         (deep("units: 900", 9), "Gradients neither vanish nor explode: the kernel of 'dense_8' gets "),
         # Of linear layers the sums of W·dW are equal: the kernel that is 1e4 times smaller gets a larger gradient.
         ("input: [5]\nlayers:\n  - Dense: {units: 5, kernel_initializer: {RandomUniform: {minval: 1e-4, maxval: 2e-4}}}\n  - Dense: 3\n", "Gradients explode on their way"),
-        ("input: [5]\nlayers:\n  - Dense: 3\n  - Rescaling: {scale: 0}\n  - Dense: 3\n", "Nothing of the gradient passes"),
+        ("input: [5]\nlayers:\n  - Dense: 3\n  - Rescaling: {scale: 0}\n  - Dense: 3\n", "No gradient passes"),
         ("input: [5]\nlayers:\n  - Dense: {units: 3, bias_initializer: ones}\n  - ReLU\n  - Rescaling: {scale: 0}\n", "The gradients of 'dense/kernel' and 'dense/bias' are 0 everywhere."),
         ("input: [5]\nlayers:\n  - Dense: 3\n    name: lost\n  - Dense: 3\n    from: input\n", "'lost/kernel' and 'lost/bias' are trainable and get no gradient."),
     ],
@@ -336,7 +336,7 @@ def test_all_arrays_are_saved(spec: str, tmp_path: Path) -> None:
         (["--gradient", "--target", "none.npy"], "no such file"),
         (["--gradient", "--loss", "nonsense"], "`loss` names no loss of Keras: 'nonsense'"),
         (["--gradient", "--loss", "ctc"], "the loss of 'out', CTC: CTC needs labels"),
-        (["--gradient", "--loss", "mse", "reduction=none"], "gives many numbers with this reduction; one is needed"),
+        (["--gradient", "--loss", "mse", "reduction=none"], "returns several numbers with this reduction; training needs a single one"),
         (["--gradient", "--optimizer", "SGD", "speed=1", "--step"], "optimizers.SGD has no argument 'speed'"),
     ],
 )  # fmt: skip

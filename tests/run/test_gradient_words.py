@@ -26,7 +26,7 @@ def test_a_regularizer_without_a_formula_is_left_out_and_told_of_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "words"), [(5e4, "They grow most in 'b': 700 times."), (5e-4, "The least passes 'c': 0.0003 of what")]
+    ("first", "words"), [(5e4, "They grow most in 'b': 700 times."), (5e-4, "'c' passes on the least: 0.0003 of what")]
 )
 def test_the_layer_that_changes_a_gradient_most(first: float, words: str) -> None:
     def row(name: str, passed: float | None, norm: float) -> ReachedRow:

@@ -154,7 +154,7 @@ def test_layers_that_would_run_without_end_are_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(bomb(21, 4)))
     done = CliRunner().invoke(program, ["trace", str(path)])
     assert done.exit_code == 1
-    assert "as models in it are called again and again; at most 200,000 are run" in done.output
+    assert "because nested models are called repeatedly; at most 200,000 calls are run" in done.output
 
 
 def test_where_memory_runs_out_the_largest_array_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

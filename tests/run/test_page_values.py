@@ -159,7 +159,7 @@ def test_only_wanted_layers_have_values() -> None:
 
 
 def test_a_report_has_nothing_to_run() -> None:
-    with pytest.raises(LayerExplainError, match="values has no meaning for a report"):
+    with pytest.raises(LayerExplainError, match="values cannot be used with a report"):
         layerexplain.page(layerexplain.explain(SPEC), values=GIVEN)
 
 

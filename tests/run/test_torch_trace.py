@@ -90,7 +90,7 @@ def test_what_is_not_known_of_the_input_or_the_program_is_said(tmp_path: Path) -
     given = run("trace", "-", input=CODE.replace("nn.Linear(5, 3), ", ""))
     assert given.exit_code == 1
     assert "the shape of the input 'x' is unknown; give it with --size x=SHAPE" in given.output
-    with pytest.raises(LayerExplainError, match=r"its reading is open, .*: line \d+: "):
+    with pytest.raises(LayerExplainError, match=r"parts of the code are unknown, .*: line \d+: "):
         layerexplain.trace(CODE.replace("self.block(x)", "torch.never_heard(x)").encode(), np.ones((1, 5)))
 
 
@@ -138,7 +138,7 @@ class Net(nn.Module):
     traced = layerexplain.trace(code.encode(), np.ones((1, 3), "float32"))
     if wanted is not None:
         np.testing.assert_allclose(traced.outputs[0], 1 + np.asarray(wanted, "float32").reshape(1, 3))
-    said = "makes the numbers of constant, which are not computed here: they are drawn"
+    said = "computes the values of constant, which layerexplain does not: random numbers replace them"
     assert any(said in note.message for note in traced.notes) == (wanted is None)
 
 

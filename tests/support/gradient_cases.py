@@ -1,4 +1,4 @@
-"""Draws steps of training: a model, a loss, an optimizer, regularizers and constraints, by a seed."""
+"""Draws training steps: a model, a loss, an optimizer, regularizers and constraints, by a seed."""
 
 from __future__ import annotations
 

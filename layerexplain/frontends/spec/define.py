@@ -201,7 +201,7 @@ class _Reader:
                 self.fault(f"'{name}' in `{part}` is not a name; a name has letters, digits and _", key.line)
             elif name in _RESERVED or callable_op(name) or name in COMPOSITES:
                 self.lines.setdefault(name, key.line)
-                self.fault(f"'{name}' in `{part}` has a meaning of its own; use another name", key.line)
+                self.fault(f"'{name}' in `{part}` is a reserved name; use another", key.line)
             elif name in self.lines:
                 self.fault(f"'{name}' in `{part}` is a name already (line {self.lines[name]}); use another", key.line)
             else:

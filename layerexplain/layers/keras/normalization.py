@@ -88,7 +88,7 @@ def batch_normalization(
 
 
 def _moved(pairs: Mapping[str, tuple[Expr, Expr]], momentum: float) -> dict[str, Expr]:
-    """The running statistics after a step of training, from the old ones and those of the batch."""
+    """The running statistics after a training step, from the old ones and those of the batch."""
     from layerexplain.ops.elementwise import average
 
     return {name: average(old, reshape(new, shape=old.shape), momentum) for name, (old, new) in pairs.items()}

@@ -164,7 +164,7 @@ def resized(
     if mode not in _MODES or _RANKS.get(mode, rank) != rank or rank not in (1, 2, 3):
         raise AxesError(f"mode={mode!r} is not for an input with {x.ndim} axes, {shape_text(x.shape)}")
     if align_corners is not None and mode not in _RANKS:
-        raise ArgumentError(f"align_corners has no meaning with mode={mode!r}; leave it out")
+        raise ArgumentError(f"align_corners cannot be used with mode={mode!r}; leave it out")
     if antialias and (mode not in ("bilinear", "bicubic") or align_corners):
         raise ArgumentError(f"antialias needs mode='bilinear' or 'bicubic' without align_corners, got mode={mode!r}")
     before: Sequence[Any] = x.shape[2:]

@@ -296,7 +296,7 @@ def _reach(shown: _Shown) -> Iterable[doc.Block]:
         if other.explanation is not None and other.explanation.receptive_field != explained.receptive_field
     )
     if others:
-        elsewhere: doc.Line = (doc.Span("in those alike: "), doc.Names(tuple(others), _ALIKE_SHOWN))
+        elsewhere: doc.Line = (doc.Span("in identical layers: "), doc.Names(tuple(others), _ALIKE_SHOWN))
         yield Points(lines or doc.lines(explained.receptive_field), "Reach")
         yield Points((elsewhere,), "Reach", "aside")
     else:

@@ -79,7 +79,7 @@ def _document(report: CheckReport) -> doc.Document:
     counts = [_counted(name, sum(kinds[name])) for name in SEVERITIES if name in kinds]
     origin = origin_text(report.source, report.format, report.keras_version)
     unseen = {note.layer for note in report.notes if note.layer is not None}
-    left = [f"{plural(len(unseen), 'layer')} not looked at"] if unseen else []
+    left = [f"{plural(len(unseen), 'layer')} not checked"] if unseen else []
     heading = doc.title(report.model_name, (origin, ", ".join([*(counts or ["nothing found"]), *left])))
     notes = doc.notes_block(doc.noted(report.notes))
     return doc.Document((heading, *map(_section, groups.values()), notes, *missing_values(report.notes)))
@@ -89,7 +89,7 @@ def note_lines(report: CheckReport) -> list[str]:
     """Return which layers no rule could look at, and what was run, a line each: beside formats whose rows are
     findings."""
     notes = [(names_text(list(names), _MOST), message) for message, names in doc.noted(report.notes).items()]
-    return [f"{report.source}: {f'{names}: not looked at: ' if names else ''}{message}" for names, message in notes]
+    return [f"{report.source}: {f'{names}: not checked: ' if names else ''}{message}" for names, message in notes]
 
 
 _MOST = 4

@@ -168,9 +168,7 @@ def _document(report: GradientTrace) -> doc.Document:
         given = ", ".join(f"{name}={value}" for name, value in optimizer_step.stated.items())
         which = f"Step {optimizer_step.step:,}" if optimizer_step.stored else "The first step"
         slots = (
-            ", from the slots that the source stores"
-            if optimizer_step.stored
-            else "; every weight has slots of its own"
+            ", from the state that the source stores" if optimizer_step.stored else "; every weight has its own state"
         )
         title = f"{which} of {optimizer_step.type}({given}){slots}:"
         code = CodeBlock(tuple(map(CodeLine, optimizer_step.formula)), hang=4, formula=True)

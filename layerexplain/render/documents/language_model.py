@@ -76,10 +76,10 @@ def _facts(model: LanguageModel, report: Report) -> tuple[doc.Fact, ...]:
         facts.append(doc.Fact("a token", "", ("MACs and FLOPs need the length: give --input tokens=4096",)))
     else:
         at = f"at {model.tokens:,} tokens"
-        facts.append(doc.Fact("MACs a token", count_text(model.macs), (f"{at}, as computed: hidden scores too",)))
+        facts.append(doc.Fact("MACs a token", count_text(model.macs), (f"{at}, masked scores included",)))
         if model.needed_macs != model.macs:
             facts.append(
-                doc.Fact("needed MACs", count_text(model.needed_macs), ("without what the causal mask hides",))
+                doc.Fact("needed MACs", count_text(model.needed_macs), ("without scores that the mask hides",))
             )
         facts.append(doc.Fact("FLOPs a token", count_text(model.flops), (at,)))
     size = f"{model.element_bytes:g} byte{'s' * (model.element_bytes != 1)} ({model.dtype})"
@@ -91,7 +91,7 @@ def _facts(model: LanguageModel, report: Report) -> tuple[doc.Fact, ...]:
         facts.append(doc.Fact("in all", f"{model.cache_bytes:,} bytes a token"))
     if model.tokens is not None and model.cache_bytes:
         facts.append(
-            doc.Fact("cache", bytes_text(model.cache_at(model.tokens)), (f"of a text of {model.tokens:,} tokens",))
+            doc.Fact("cache", bytes_text(model.cache_at(model.tokens)), (f"for a text of {model.tokens:,} tokens",))
         )
     return tuple(facts)
 
@@ -104,8 +104,8 @@ def _serving_facts(model: LanguageModel, served: Serving) -> tuple[doc.Fact, ...
     machine = served.hardware
     cache = "give the length: --input tokens=4096"
     if served.cache is not None:
-        cache = "what is kept of all tokens, of layers with a window of that many"
-    scales = "; the scales of a file of packed weights are not among them" if bits_of(served.weights_dtype) < 16 else ""
+        cache = "all tokens; in layers with a window only its tokens"
+    scales = "; without the scales of packed weights" if bits_of(served.weights_dtype) < 16 else ""
     facts = [
         doc.Fact(
             "weights", bytes_text(served.weights), (f"{model.params:,} parameters in {served.weights_dtype}{scales}",)

@@ -186,7 +186,7 @@ def totals(report: Report, cost: bool = True) -> tuple[doc.Block, ...]:
 
 
 def step_facts(report: Report) -> tuple[doc.FactBlock, ...]:
-    """Return what a step of training costs, per example."""
+    """Return what a training step costs, per example."""
     cost = report.step_cost
     if cost is None:
         return ()
@@ -208,7 +208,7 @@ def step_facts(report: Report) -> tuple[doc.FactBlock, ...]:
         )
     facts.append(doc.Fact("kept", bytes_text(cost.kept), ("saved for the backward pass",)))
     facts += [doc.Fact("not known", "", (why,)) for why in cost.unknown[:_MOST_UNKNOWN]]
-    return (doc.FactBlock(tuple(facts), "A step of training, per example"),)
+    return (doc.FactBlock(tuple(facts), "A training step, per example"),)
 
 
 _MOST_UNKNOWN = 5

@@ -1,4 +1,4 @@
-"""The document of `explain --training`: a step of training, from the forward pass to the update of the weights."""
+"""The document of `explain --training`: a training step, from the forward pass to the update of the weights."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _document(report: Report) -> doc.Document:
     notes = Points(doc.lines(step.notes), tone="warning")
     blocks = (
         *_part("1. Forward pass", "each layer, and what differs in training", _forward(report)),
-        *_part("2. Loss", "what a step makes smaller", map(_term, losses)),
+        *_part("2. Loss", "the value that training reduces", map(_term, losses)),
         *map(_term, penalties),
         *([Section((Labelled("sum", (_code((step.total,)),)),))] if step.total else []),
         *_part("3. Backward pass", "the gradient of the loss, from the last layer to the first", _back(report, step)),
@@ -102,8 +102,8 @@ def _back(report: Report, step: StepReport) -> Iterator[Section]:
         if term.gradient is None:
             yield _headed(term.symbol, term.type, to, doc.Prose(("Its gradient is not derived.",)))
             continue
-        factor = "" if term.weight is None else f" It counts {term.weight:g} times."
-        said = term.gradient.sentence if term.kind == "loss" else "Added to the gradient that the layers below give."
+        factor = "" if term.weight is None else f" Its weight in the loss is {term.weight:g}."
+        said = term.gradient.sentence if term.kind == "loss" else "Added to the gradient that later layers pass back."
         gradient = term.gradient._replace(sentence=f"{said}{factor}".strip())
         yield _headed(term.symbol, term.type, to, *_formula(gradient))
     formulas = {row.layer.path: formula_lines(row.layer) for row in layers_of(report, nested=True)}

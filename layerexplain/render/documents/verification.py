@@ -126,11 +126,11 @@ def _by_rounding(checks: Sequence[LayerCheck | ValuesCheck]) -> str:
     """Return how many calls agree since rounding alone does as much; "" for none."""
     count = sum(one.rounding is not None and one.status == "agrees" for one in checks)
     agree = "agrees" if count == 1 else "agree"
-    return f"{plural(count, 'call')} {agree} within rounding, which was estimated in float64." if count else ""
+    return f"{plural(count, 'call')} {agree} within rounding error, estimated in float64." if count else ""
 
 
 def _gradients(report: VerifyReport) -> Iterator[str]:
-    """Yield what was found of the gradients: of the calls together, and of a step of training."""
+    """Yield what was found of the gradients: of the calls together, and of a training step."""
     checks = [check.gradient for check in report.layers if check.gradient is not None]
     if checks:
         worst = max([one.difference for one in checks if one.difference is not None], default=0.0)
@@ -142,7 +142,7 @@ def _gradients(report: VerifyReport) -> Iterator[str]:
         if by_rounding:
             yield by_rounding
     for step in report.steps:
-        where = f"A step of training, layers as {'in training' if step.mode == 'training' else 'at inference'}"
+        where = f"A training step, layers in {'training' if step.mode == 'training' else 'inference'} mode"
         status = _status_text(step)
         if step.losses is None:
             yield f"{where}: {status}: {step.reason}"
@@ -161,7 +161,7 @@ def _tolerance(step: StepCheck) -> str:
     """Return what a step was allowed, and why."""
     if step.rounding is None:
         return f"tolerance {step.tolerance:.1e}, by precision and number of layers"
-    return f"tolerance {step.tolerance:.1e}; the same formulas in float64 give {step.rounding:.1e} of difference"
+    return f"tolerance {step.tolerance:.1e}; rounding alone gives {step.rounding:.1e}"
 
 
 def _parameters(report: VerifyReport) -> str:

@@ -93,7 +93,7 @@ def _body(report: ElementReport, look: Look, terms: int) -> list[list[str]]:
         top += _labelled("" if i else "formula", line, look, indent + 4)
     parts = [top, *[_line(line, look, terms) for line in report.worked.lines]]
     if report.worked.shortened:
-        parts.append(_labelled("", "Other lines that it reads are not shown.", look))
+        parts.append(_labelled("", "Other lines that the result depends on are not shown.", look))
     return [*parts, _result(report, look)]
 
 
@@ -167,14 +167,14 @@ def _fold(fold: WorkedFold, look: Look, terms: int) -> list[str]:
         return _labelled(_SUMS.get(fold.kind, fold.kind), f"{fold.text}: no term contributes", look)
     counted = f"{plural(fold.taken, 'term')}"
     if fold.left_out:
-        counted += f", {fold.left_out:,} more left out by its condition (padding counts as nothing)"
+        counted += f", {fold.left_out:,} more left out by its condition (padding contributes nothing)"
     grids = _grids(fold, look)
     if grids:
         lines = _labelled("window", counted, look) + grids
         return lines + _total(fold, look, [])
     shown, others = _chosen(fold, terms)
     if others:
-        counted += f"; {_FIRST.get(fold.kind, 'those of the largest size')} first"
+        counted += f"; {_FIRST.get(fold.kind, 'the largest in size')} first"
     lines = _labelled("terms", counted, look)
     lines += [f"  {' ' * _LABEL}{line}" for line in _table(fold, shown, look)]
     return lines + _total(fold, look, others)

@@ -79,4 +79,4 @@ def _pdf(picture: str) -> bytes:
 
 
 def _missing(form: str) -> LayerExplainError:
-    return LayerExplainError(f"drawing {form} needs what the extra layerexplain[draw] brings; SVG needs nothing")
+    return LayerExplainError(f"drawing {form} needs `pip install 'layerexplain[draw]'`; SVG needs no extra package")

@@ -44,7 +44,7 @@ def all_values(values: PageValues) -> dict[str, Any]:
     left = len(values.left)
     budget = bytes_text(values.budget)
     words = (
-        f"The numbers of {plural(left, 'layer')} are left out: the file may hold {budget} of numbers (--max-values); "
+        f"The numbers of {plural(left, 'layer')} are left out: the file may hold {budget} of values (--max-values); "
     )
     words += "--values names the layers whose numbers are wanted."
     return {

@@ -181,7 +181,7 @@ def faults_of(text: str) -> list[str]:
         ("weights: {W: }\nformula: y = x * W", 3, "the weight W has no axes"),
         ("weights: {W: ['inputs +']}\nformula: y = x * W", 3, "not a valid formula"),
         ("weights: {W: [dot(inputs)]}\nformula: y = x * W", 3, "a size is made of numbers, names and"),
-        ("weights: {relu: [inputs]}\nformula: y = x * relu", 3, "has a meaning of its own"),
+        ("weights: {relu: [inputs]}\nformula: y = x * relu", 3, "is a reserved name"),
         ("weights: {x: [inputs]}\nformula: y = x", 3, "'x' in `weights` is a name already"),
         ("wieghts: {W: [3]}\nformula: y = x", 3, "did you mean 'weights'?"),
         ("about: Has {unitz}.\nformula: y = x", 3, "which nothing gives"),
