@@ -113,10 +113,10 @@ def explain(
         optimizer: The optimizer ("adam", "sgd", …) that `Report.memory` is for; `optimizers` lists them.
         training: Whether `Report.training` has the formulas of a training step; or what the model is trained with,
             in place of what its source says: `{"loss": "mse", "optimizer": {"Adam": {"learning_rate": 0.01}}}`.
-        backward: Whether rows and `Report.step_cost` have what a training step costs.
-        code: Files that say what own layers of the source compute: YAML with `define:`, or Python, which is only read.
-        partial: Return a spec with faults too. Faults of a file that a program wrote are never raised.
-        dtype, weights_dtype: Of a language model what the cache and the activations, and what the weights are kept in
+        backward: Whether rows and `Report.step_cost` have what a training step costs. code: Files that say what custom
+        layers of the source compute: YAML with `define:`, or Python, which is only read. partial: Return a spec with
+        faults too. Faults of a file that a program wrote are never raised. dtype, weights_dtype: Of a language model
+        what the cache and the activations, and what the weights are kept in
             when it runs: "bf16", "int4". `Report.serving` then has what that takes.
         hardware: The machine that this is for: "80GB, 2.0TB/s, 990TFLOP/s".
 
@@ -198,7 +198,7 @@ def explain_layer(
             shape without one has no batch: (784,) and (None, 784) are the same. Of a part of training it is the shape
             of an output (a loss) or of a weight (an optimizer, a regularizer, a constraint).
         gradient: Whether to derive its gradients as well.
-        code: Files that define own layers, of which it may be one.
+        code: Files that define custom layers, of which it may be one.
         **arguments: Its arguments, with Keras's names. A layer inside a layer is given as `{"LSTM": {"units": 6}}`.
 
     Returns:
@@ -308,7 +308,7 @@ def diff(
         before: What `read` takes, or a model that it returned; "/dev/null" for no model, so that all layers are added.
         after: The same of the other model.
         inputs: Shapes of inputs by name, without the batch, for those that the models leave open.
-        code: Files that say what own layers of the two compute.
+        code: Files that say what custom layers of the two compute.
         weights: Whether the values of the weights are compared too; the sources must be files that store them, or live
             models.
 

@@ -89,7 +89,7 @@ def catalogue(
         overwrite: Overwrite an existing table.
         jobs: How many processes read; None is one a processor.
         dask: The address of a Dask cluster that reads in their place, or "local" for one on this machine.
-        code: Files that say what own layers compute.
+        code: Files that say what custom layers compute.
         reach: How remote sources are read.
         progress: Called about twice a second with the progress.
 

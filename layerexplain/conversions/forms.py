@@ -73,7 +73,7 @@ def convert(
         to: "keras", "py", "yaml" or "json"; by the ending of the target if it is not given.
         force: Whether a target that exists is replaced.
         inputs: The shapes of inputs by name, without the batch, where the model leaves sizes open; or what gives them.
-        code: Files that say what own layers compute.
+        code: Files that say what custom layers compute.
         weights: For .keras, a file of weights alone, where the source is the configuration of the model.
         backend: For .keras, what Keras 1 ran on, "tensorflow" or "theano", which its files do not say.
 

@@ -47,7 +47,7 @@ def read(source: Any, code: Code = ()) -> Model:
     Args:
         source: The path of a Keras file (.keras, .h5, config JSON) or of a YAML spec, "-" for standard input, the bytes
             of a file, a config as a dict, or a live Keras model.
-        code: Files that say what own layers of the source compute (`own_layers.read_own_layers`).
+        code: Files that say what custom layers of the source compute (`own_layers.read_own_layers`).
 
     Returns:
         The model; its `faults` are the errors of single layers.
@@ -251,7 +251,7 @@ def _no_model(opened: Opened) -> str | None:
 
 
 def _refuse(opened: Opened) -> Model:
-    raise NotAModel(_no_model(opened) or "holds no model")
+    raise NotAModel(_no_model(opened) or "contains no model")
 
 
 def _is_json(opened: Opened) -> bool:

@@ -178,10 +178,10 @@ def in_order(model: Model, starts: Iterable[Call] | None = None) -> list[Call]:
             ref = needs[-1]
             wanted = (ref.layer, ref.call)
             if wanted not in calls:
-                fact = f"takes call {ref.call} of '{ref.layer}', which is not called that often"
+                fact = f"takes call {ref.call} of '{ref.layer}', which has fewer calls"
                 raise SpecError(fact, layer=current.layer)
             if wanted in done:
-                fact = "waits for its own output: the calls form a circle, which has no order"
+                fact = "depends on its own output: the calls form a cycle"
                 raise SpecError(fact, layer=current.layer)
             stack.append((calls[wanted], [*reversed(calls[wanted].refs)]))
     return order

@@ -59,8 +59,8 @@ def is_text(head: bytes) -> bool:
 
 
 class Opened(NamedTuple):
-    """An open source: its first bytes, the file, its path (None for standard input and bytes), and the own layers that
-    it may have beside those that it defines itself."""
+    """An open source: its first bytes, the file, its path (None for standard input and bytes), and the custom layers
+    that it may have beside those that it defines itself."""
 
     head: bytes
     file: IO[bytes]

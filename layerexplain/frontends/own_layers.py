@@ -1,4 +1,4 @@
-"""Own layers from files of their own, beside the source of a model: what `--code` names."""
+"""Custom layers from files of their own, beside the source of a model: what `--code` names."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from layerexplain.layers.declaration import Declaration
 
 Code: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Declaration]"
-"""Files that say what own layers compute, folders of them and installed packages; or what was read from them."""
+"""Files that say what custom layers compute, folders of them and installed packages; or what was read from them."""
 
 _ENDINGS = frozenset({"py", "yaml", "yml", "ipynb", "txt", "md"})
 
 
 def read_own_layers(code: Code) -> Mapping[str, Declaration]:
-    """Return the declarations of own layers, by class name.
+    """Return the declarations of custom layers, by class name.
 
     Args:
         code: The path of a file, or of several: YAML with `define:` (docs/spec.md), or Python code, which is read and
@@ -138,7 +138,7 @@ def _read(path: str) -> Mapping[str, Declaration]:
 
             folder = package_folder(path)
             if folder is None and os.sep not in path:
-                raise SourceError("is neither a file nor a folder, and no installed package")
+                raise SourceError("is not a file, a folder or an installed package")
         if folder is not None:
             from layerexplain.frontends.code.code_files import read_python_folder
 

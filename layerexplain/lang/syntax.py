@@ -52,7 +52,7 @@ UNCHECKED = frozenset(
 """Nodes that are allowed wherever Python's syntax allows them."""
 
 CHOICES = frozenset({ast.IfExp, ast.BoolOp, ast.And, ast.Or, ast.Not, ast.Is, ast.IsNot})
-"""What the formula of an own layer has besides: `a if condition else b`, decided by arguments when it is traced."""
+"""What the formula of a custom layer has besides: `a if condition else b`, decided by arguments when it is traced."""
 
 WORDS: dict[type[ast.AST], str] = {
     ast.Attribute: "attribute access",

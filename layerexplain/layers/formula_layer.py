@@ -29,14 +29,14 @@ from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 
 REST = "..."
-"""Stands for any number of axes in what an own layer says of a tensor."""
+"""Stands for any number of axes in what a custom layer says of a tensor."""
 
 ACTIVATION = argument_of(Activation, None).check
 """The kind of an argument that the formula calls."""
 
 
 class OwnWeight(NamedTuple):
-    """A weight of an own layer. Each of its `axes` is a size, as text; `when` is a condition on arguments without
+    """A weight of a custom layer. Each of its `axes` is a size, as text; `when` is a condition on arguments without
     which the layer does not have it; the others are as for `lang.expr.weight`."""
 
     symbol: str
@@ -56,7 +56,7 @@ class Computed(NamedTuple):
 
 
 class FormulaLayer(NamedTuple):
-    """An own layer.
+    """A custom layer.
 
     Attributes:
         type: Its class name.
@@ -129,7 +129,7 @@ class FormulaLayer(NamedTuple):
 
 
 class _FormulaTracing:
-    """One tracing of an own layer."""
+    """One tracing of a custom layer."""
 
     def __init__(self, own: FormulaLayer, tensors: Sequence[Expr | None], keywords: Mapping[str, Any]) -> None:
         self.own = own

@@ -1,4 +1,5 @@
-"""Own layers against their real classes: `verify --run-code` runs the code that is named, in a process of its own."""
+"""Custom layers against their real classes: `verify --run-code` runs the code that is named, in a process of its
+own."""
 
 from __future__ import annotations
 

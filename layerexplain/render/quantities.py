@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from layerexplain.report.explanation_data import FieldAxis, ReceptiveField
 
 UNKNOWN = "?"
-"""What a table prints for a count or a shape that is not known."""
+"""What a table prints for a count or an unknown shape."""
 
 
 @lru_cache(1000)
 def shape_text(shape: Shape | None, unknown: str = UNKNOWN) -> str:
-    """`(None, 28, 28, 3)`; a shape that is not known at all is `unknown`."""
+    """`(None, 28, 28, 3)`; an unknown shape at all is `unknown`."""
     return unknown if shape is None else sizes.shape_text(shape)
 
 

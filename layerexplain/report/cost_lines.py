@@ -104,7 +104,7 @@ def _sum(terms: dict[Contraction, int], definition: Definition) -> str:
 
 
 def _factor_text(factor: Factor, unknown: Sequence[str]) -> str:
-    """`14 × 14 positions`; a size that is not known has the name of its axis, where only one may be meant."""
+    """`14 × 14 positions`; an unknown size has the name of its axis, where only one may be meant."""
     sizes: list[Size] = [size for size in factor.sizes if not isinstance(size, Batch)]
     if not sizes:
         return ""

@@ -67,7 +67,7 @@ def layer_type(type_: str, code: Code = ()) -> LayerType:
 
     Args:
         type_: The name of its class, or of a loss, an optimizer or another part of training.
-        code: Files that define own layers, of which it may be one.
+        code: Files that define custom layers, of which it may be one.
 
     Returns:
         Its description, arguments, input tensors and an example; shapes in it have no batch.
@@ -106,10 +106,10 @@ def layer_type(type_: str, code: Code = ()) -> LayerType:
 
 
 def layer_types(code: Code = ()) -> dict[str, list[tuple[str, str, str]]]:
-    """List the layer types by family, own layers first.
+    """List the layer types by family, custom layers first.
 
     Args:
-        code: Files that define own layers.
+        code: Files that define custom layers.
 
     Returns:
         For each family its types: the name, the arguments and what it does.
@@ -126,7 +126,7 @@ def layer_types(code: Code = ()) -> dict[str, list[tuple[str, str, str]]]:
 
 
 def declared(type_: str, own: Mapping[str, Declaration]) -> Declaration:
-    """Return the declaration of a type, of own layers or of Keras. Raises ArgumentError for one that has none."""
+    """Return the declaration of a type, of custom layers or of Keras. Raises ArgumentError for one that has none."""
     declaration = own.get(type_) or find_named(type_)
     if declaration is None:
         raise unknown_type(type_, own)

@@ -49,7 +49,7 @@ def list_weights(
             has the weights that its layers need.
         stats: Whether the values are read, one tensor at a time, for their statistics.
         inputs: The shapes of inputs by name, without the batch, or what gives them for a model.
-        code: Files that say what own layers of the source compute.
+        code: Files that say what custom layers of the source compute.
         progress: Called as `progress(done, count)` when tensors have been read, inside a large one also with words
             on how much of it.
 

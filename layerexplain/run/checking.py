@@ -52,7 +52,7 @@ def check(
         inputs: Shapes of inputs by name, without the batch, for those that the model leaves open.
         select: Codes of the rules to follow; all of them by default.
         ignore: Codes of rules to leave out.
-        code: Files that say what own layers of the source compute.
+        code: Files that say what custom layers of the source compute.
         budgets: The most that the model may have, by what is counted: `{"params": 5e6, "memory": 50e6}`, in bytes.
         weights: Whether the values of the weights are read, of a file or a live model, for the rules on them.
         data: The arrays that the model is to be trained on, as `{"X": …, "y": …}`, by the names of inputs and outputs

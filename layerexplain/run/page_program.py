@@ -333,7 +333,7 @@ def is_open(form: ElementForm, data: Any) -> bool:
         if len(part) == 3 and isinstance(part[0], str) and part[1] is None and part[2] != "batch":
             return True  # a letter without a size
         if len(part) == 5 and part[0] == "in" and part[3] is None:
-            return True  # a condition on a size that is not known
+            return True  # a condition on an unknown size
         pending += [one for one in part if isinstance(one, list)]
     return False
 

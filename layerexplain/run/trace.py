@@ -214,7 +214,7 @@ def trace(
         seed: What weights are drawn from.
         partial: Whether all that does not need it is computed where a layer has no values.
         layers: Which layers' values are kept, as `explain` takes it; all if it is not given.
-        code: Files that say what own layers of the source compute.
+        code: Files that say what custom layers of the source compute.
         max_memory: How many bytes one array may have; by default as many as the machine has.
         progress: Called after each call of a layer.
         gradient: Whether the model runs backwards as well, by its derived gradients.

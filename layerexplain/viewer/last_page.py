@@ -35,7 +35,7 @@ class Shown:
         make: Makes the page.
         source: The path of the source; None until one is given.
         values: The input whose values the page shows: a path, "random", or None.
-        beside: Files and folders that say what own layers compute; a change of them counts, too.
+        beside: Files and folders that say what custom layers compute; a change of them counts, too.
     """
 
     def __init__(self, make: Make, source: str | None, values: str | None = None, beside: Sequence[str] = ()) -> None:

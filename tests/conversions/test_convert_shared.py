@@ -112,9 +112,9 @@ def test_a_spec_uses_a_layer_inside_another_again() -> None:
     ("input: [3]\nlayers:\n  - Dense: 3\n  - TimeDistributed: {layer: {reuse: dense}}\n",
      "`reuse: dense` inside a layer needs a path from the top: `reuse: /dense`"),
     ("input: [3, 2]\nlayers:\n  - LSTM: {units: 2, return_sequences: true}\n    name: l\n"
-     "  - Bidirectional: {layer: {reuse: /l}}\n", "what holds this layer makes copies of it"),
+     "  - Bidirectional: {layer: {reuse: /l}}\n", "the wrapper copies this layer"),
     ("input: [3]\nlayers:\n  - Sequential: [{Dense: 3, name: a}]\n    name: s\n  - Dense: 3\n    name: a\n  - reuse: /s/a\n",
-     "`reuse: /s/a` brings the name 'a', which another layer here has; rename one"),
+     "`reuse: /s/a` adds the name 'a', which another layer here has; rename one"),
 ])  # fmt: skip
 def test_what_cannot_be_used_again(text: str, words: str) -> None:
     with pytest.raises(LayerExplainError, match=words.replace("[", r"\[")):

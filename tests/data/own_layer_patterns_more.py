@@ -584,7 +584,7 @@ class EveryOther(layers.Layer):
 
 
 class Outer(layers.Layer):
-    """The mask passes through own layers inside."""
+    """The mask passes through custom layers inside."""
 
     def __init__(self, units, **kw):
         super().__init__(**kw)

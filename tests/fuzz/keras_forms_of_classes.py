@@ -1,4 +1,4 @@
-"""Classes of a program: own layers and models, context managers, builders."""
+"""Classes of a program: custom layers and models, context managers, builders."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Classes(Writer):
             self.write(f"{kept}.first.trainable = False" if way < 2 else f"{kept}.layers[-1].trainable = False")
 
     def _inner_classes(self) -> None:
-        """An own layer that holds own layers, and a mixin that gives them a size."""
+        """A custom layer that holds custom layers, and a mixin that gives them a size."""
         name, units = self.fresh("Outer").replace("_", ""), self.draw.choice(SIZES)
         dense, norm = self.name("Dense"), self.name("BatchNormalization")
         self.write(

@@ -1,5 +1,5 @@
 """A number → a Keras program as people write them, which Keras runs: functional, Sequential or of classes, with what
-Python has for it: loops, helper functions, dataclasses, context managers, own layers, clones, frozen parts."""
+Python has for it: loops, helper functions, dataclasses, context managers, custom layers, clones, frozen parts."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ def test_a_layer_that_refuses_the_argument_of_a_call_says_so_alone() -> None:
 @pytest.mark.parametrize(
     ("spec", "first"),
     [
-        ("inputs: {a: [8, 3], b: [7, 3]}\nlayers:\n  - Concatenate:\n    from: [a, b]\n", "along axis=1"),
+        ("inputs: {a: [8, 3], b: [7, 3]}\nlayers:\n  - Concatenate:\n    from: [a, b]\n", "axis=1 fits"),
         ("input: [9, 3]\nlayers:\n  - {MaxPooling1D: 2, name: pool}\n  - {UpSampling1D: 2, name: up}\n"
          "  - Concatenate:\n    from: [up, input]\n", "ZeroPadding1D"),
     ],

@@ -96,7 +96,7 @@ def test_no_mask_rule_of_keras_holds_for_an_own_class() -> None:
         None,
         "steps",
         None,
-    ]  # it reaches the own layer, and goes no further
+    ]  # it reaches the custom layer, and goes no further
     theirs = chain(
         steps,
         Layer("own", "Dropout", "layer", {"rate": 0.5}),

@@ -1,4 +1,4 @@
-"""`verify --run-code`: own layers against their real classes, which are run only then."""
+"""`verify --run-code`: custom layers against their real classes, which are run only then."""
 
 from pathlib import Path
 

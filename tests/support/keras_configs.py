@@ -79,7 +79,7 @@ WRONG: list[tuple[Any, str]] = [
     (broken(inbound_nodes=[node({"class_name": "__keras_tensor__", "config": 3})]), "has no keras_history"),
     (broken(inbound_nodes=[node(tensor("zzzz"))]), "each layer that is used must be listed under layers"),
     (broken(inbound_nodes=[]), "layer 'd': is used but never called; inbound_nodes needs a call"),
-    (broken(inbound_nodes=[[["d", 0, 0]]]), "layer 'd': waits for its own output"),
+    (broken(inbound_nodes=[[["d", 0, 0]]]), "layer 'd': depends on its own output"),
     (
         broken(inbound_nodes=[[["a", 0, 0]], [["d", 0, 0]], [["d", 7, 0]]]),
         "call 7 of it is used, but the file lists only 3",

@@ -1,4 +1,4 @@
-"""Own layers, each with what it computes written out in NumPy, its number of parameters, and its multiply-accumulates
+"""Custom layers, each with what it computes written out in NumPy, its number of parameters, and its multiply-accumulates
 counted by hand."""
 
 from __future__ import annotations

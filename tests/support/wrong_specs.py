@@ -32,13 +32,13 @@ WRONG: dict[str | bytes, list[str]] = {
         "4: 'units' comes twice (first in line 4); a key comes once",
     ],
     "input: [3]\nlayers:\n  - Dense: 4\n    name: a\n  - Dense: 10\n      from: a\n": [
-        "6: `from:` is deeper than `- Dense: 10`, which has its value already; begin it in column 5, below `Dense`"
+        "6: `from:` is indented deeper than `- Dense: 10`, which already has a value; begin it in column 5, below `Dense`"
     ],
     "input: [3]\nlayers:\n  - Dense:\n      units: 3\n        from: a\n": [
-        "5: `from:` is deeper than `units: 3`, which has its value already; begin it in column 5, below `Dense`"
+        "5: `from:` is indented deeper than `units: 3`, which already has a value; begin it in column 5, below `Dense`"
     ],
     "input: [3]\nlayers:\n  - Dense:\n      units: 3\n        activation: relu\n": [
-        "5: `activation:` is deeper than `units: 3`, which has its value already; begin it in column 7, below `units`"
+        "5: `activation:` is indented deeper than `units: 3`, which already has a value; begin it in column 7, below `units`"
     ],
     "input: [3]\nlayers:\n  - Dense: 4\n    name: a\n  - Dense:\n      units: 3\n      from: a\n": [
         "7: `from:` stands among the arguments of Dense; begin it below `Dense`, in its column"

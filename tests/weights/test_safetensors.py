@@ -158,8 +158,8 @@ DAMAGED = {
     "an unknown dtype": (entry(dtype="F7"), "of the dtype 'F7', which is not read"),
     "a negative size": (entry(shape=[-2, 3]), "says of 'a' no shape or no place"),
     "no place": (entry(data_offsets=[0]), "says of 'a' no shape or no place"),
-    "a place beyond the file": (entry(data_offsets=[24, 48]), "'a' does not lie whole in"),
-    "a place of another size": (entry(data_offsets=[0, 20]), "'a' does not lie whole in"),
+    "a place beyond the file": (entry(data_offsets=[24, 48]), "'a' is cut off in"),
+    "a place of another size": (entry(data_offsets=[0, 20]), "'a' is cut off in"),
 }
 
 

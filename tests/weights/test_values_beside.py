@@ -134,7 +134,7 @@ REFUSED: dict[str, tuple[Break, str]] = {
     "no table": (lambda at: (at / "variables.index").write_bytes(b""), "is not a TensorFlow table"),
     "values cut off": (lambda at: (at / "variables.data-00000-of-00001").write_bytes(b"1234"), "was the checkpoint copied whole"),
     "compressed": (lambda at: (at / "variables.index").write_bytes(table({"a": b"b"}, compressed=True)), "is compressed"),
-    "a shape below 0": (lambda at: (at / "variables.index").write_bytes(table({"a": entry("float32", (None,), 0, 4)})), "a shape that none has"),  # type: ignore[arg-type]
+    "a shape below 0": (lambda at: (at / "variables.index").write_bytes(table({"a": entry("float32", (None,), 0, 4)})), "has an impossible shape"),  # type: ignore[arg-type]
     "a place far away": (lambda at: (at / "variables.index").write_bytes(table({"a": entry("float32", (1,), 1 << 62, 4)})), "was the checkpoint copied whole"),
 }  # fmt: skip
 
@@ -153,8 +153,8 @@ TFJS_REFUSED: dict[str, tuple[Any, str]] = {
     "hidden": ({**WHOLE, "paths": [".a"]}, "only files beside it are read"),
     "no such file": ({**WHOLE, "paths": ["b.bin"]}, "that file is not in its directory"),
     "a link": ({**WHOLE, "paths": ["link.bin"]}, "that file is not in its directory"),
-    "too short": ({**WHOLE, "weights": [weight("d1/kernel", [500, 3])]}, "does not lie whole"),
-    "absurdly large": ({**WHOLE, "weights": [weight("d1/kernel", [10**15, 10**15])]}, "does not lie whole"),
+    "too short": ({**WHOLE, "weights": [weight("d1/kernel", [500, 3])]}, "is cut off in the weight files"),
+    "absurdly large": ({**WHOLE, "weights": [weight("d1/kernel", [10**15, 10**15])]}, "is cut off in the weight files"),
     "below 0": ({**WHOLE, "weights": [weight("d1/kernel", [-5, 3])]}, "sizes are whole numbers"),
     "texts": ({**WHOLE, "weights": [weight("d1/kernel", [5], "string")]}, "states the dtype string"),
     "twice": ({**WHOLE, "weights": [weight("d1/bias", [3]), weight("d1/bias", [3])]}, "twice"),

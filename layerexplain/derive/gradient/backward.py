@@ -85,7 +85,7 @@ def gradient(
         results: The numbers of the results for which a gradient comes back; all of them if not given.
 
     Raises:
-        CannotDerive: What passes back through an op is not known, or needs a size that is not known.
+        CannotDerive: What passes back through an op is not known, or needs an unknown size.
 
     >>> from layerexplain.lang.axes import BATCH
     >>> import layerexplain.ops

@@ -10,12 +10,12 @@ effects.py        one journal of what was changed, assumed, left open and raised
 operators.py, methods.py    what Python computes; misfits.py: arguments that do not fit
 library/          what names of libraries give, a module a library: Python's own, NumPy, Keras and TensorFlow
 tracing.py        calls of layers, and the graph behind a model; graphs.py: in the order in which Keras lists its layers
-own_calls.py      the `call` of an own layer or model at given arguments, and the masks that tensors carry in it
+own_calls.py      the `call` of a custom layer or model at given arguments, and the masks that tensors carry in it
 modules.py        modules beside a program
 shapes.py         the shape of a tensor while code is read, from the layers' declarations
 emit.py           layers and calls → the `Model` that a file would have given; grade.py: how sure it is;
                   uncalled.py: models without a `call`
-reader.py         a source → its models; reach.py: which choices and errors of the program reach a model
-own_layers.py     own layers → declarations, of objects of a program and of classes of a file (`--code`, code_files.py);
+reader.py         a source → its models; reach.py: which choices and errors of the program reach a model own_layers.py
+custom layers → declarations, of objects of a program and of classes of a file (`--code`, code_files.py);
                   graph_formula.py: the graph of a `call` → a formula
 """

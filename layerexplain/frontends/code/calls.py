@@ -55,7 +55,7 @@ class Calls(Records):
             elif isinstance(found := self.items(value) if _is_listed(value) else value, list):
                 args += found
             else:
-                unknown = found if isinstance(found, Unknown) else self.unknown("arguments that are not known")
+                unknown = found if isinstance(found, Unknown) else self.unknown("unknown arguments")
         kwargs: Keywords = {}
         for keyword in node.keywords:
             value = self.value(keyword.value, frame)
@@ -69,7 +69,7 @@ class Calls(Records):
                 self.budget.look(len(value))
                 kwargs.update(value)
             else:
-                unknown = value if isinstance(value, Unknown) else self.unknown("arguments that are not known")
+                unknown = value if isinstance(value, Unknown) else self.unknown("unknown arguments")
         self.node = node
         if unknown is not None and not isinstance(function, Function):
             kwargs["**"] = unknown
@@ -127,7 +127,7 @@ class Calls(Records):
         if result is NotImplemented and (tensors := tensors_in([*args, *kwargs.values()])):
             return tensors[0].framework.opaque_call(symbol.path, args, kwargs)
         if result is NotImplemented:
-            return self.unknown(f"it comes from {symbol.path}(…), which only running the code would tell")
+            return self.unknown(f"it comes from {symbol.path}(…), which is known only when the code runs")
         return self.placed(result)
 
     def placed(self, value: object) -> ProgramValue:

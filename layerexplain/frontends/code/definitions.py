@@ -141,7 +141,7 @@ class DefinitionStatements(InterpreterPart):
         """Return the value of a name of a module; what is imported there is read now."""
         value = frame.names.get(name)
         if isinstance(value, Imported):
-            frame.names[name] = self.unknown(f"{name} is imported in a circle", name)
+            frame.names[name] = self.unknown(f"{name} is imported circularly", name)
             self.import_names(value.node, [value.alias], value.frame)
             value = frame.names[name] = value.frame.names.get(value.alias.asname or value.alias.name)
         return value

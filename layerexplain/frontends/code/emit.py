@@ -64,7 +64,7 @@ def plain_value(value: ProgramValue, key: str, deep: int = 0) -> ProgramValue:
             return value.class_name
         return {"class_name": value.class_name, "config": plain_config(value.config)}
     if isinstance(value, Array):
-        return Unknown("an array of values that are not known") if value.values is None else arrays.plain(value)
+        return Unknown("an array of unknown values") if value.values is None else arrays.plain(value)
     if isinstance(value, Size):
         return None
     if type(value) in (list, tuple):
@@ -89,7 +89,7 @@ def _function(path: str, key: str) -> ProgramValue:
 
 
 def is_shown(value: ProgramValue) -> bool:
-    """Return whether an argument of an own layer is a value that can be shown."""
+    """Return whether an argument of a custom layer is a value that can be shown."""
     if type(value) in (list, tuple):
         return all(map(is_shown, value))
     return isinstance(value, bool | int | float | str)
@@ -159,7 +159,7 @@ class Emitter:
             self._mark_unheld_parts(value, graph)
         if value.built_alone and self.deep == 1:
             words = (
-                f"Keras 3 makes no weights of {value.type} in build(…), but at its first call: they are counted here"
+                f"Keras 3 creates the weights of {value.type} at its first call, not in build(…); they are counted here"
             )
             self.notes.append(Note("built-without-call", None, words))
         layers: list[Layer] = []
@@ -243,7 +243,7 @@ class Emitter:
         inside = {id(one) for one in self.library.all_layers(value)}
         for node in graph.nodes:
             if id(node.layer) not in inside and self._has_weights(node):
-                words = f"{node.layer.type} is made inside of `call`, or kept where Keras does not find its weights"
+                words = f"{node.layer.type} is created inside `call`, or stored where Keras does not find its weights"
                 self._open(unknown_at(node.place, words), node.layer.name)
 
     def _has_weights(self, node: Node) -> bool:

@@ -31,7 +31,7 @@ class Expressions(InterpreterPart):
         self.budget.step()
         handler = getattr(self, handler_name(type(node).__name__), None)
         if handler is None:
-            return self.unknown(f"a {type(node).__name__.lower()}, which is not read here")
+            return self.unknown(f"a {type(node).__name__.lower()}, which layerexplain does not read")
         value = handler(node, frame)
         if isinstance(value, Unknown) and not value.line:
             place = self.place(node)
@@ -110,7 +110,7 @@ class Expressions(InterpreterPart):
     def on_set(self, node: ast.Set, frame: Frame) -> ProgramValue:
         items = self._items(node.elts, frame)
         if isinstance(items, Unknown) or not all(map(is_plain, items)):
-            return items if isinstance(items, Unknown) else self.unknown("a set of values that are not known")
+            return items if isinstance(items, Unknown) else self.unknown("a set of unknown values")
         return set(items)
 
     def on_dict(self, node: ast.Dict, frame: Frame) -> ProgramValue:
@@ -119,7 +119,7 @@ class Expressions(InterpreterPart):
             value = self.value(one, frame)
             if key is None:
                 if type(value) is not dict:
-                    return value if isinstance(value, Unknown) else self.unknown("a mapping that is not known")
+                    return value if isinstance(value, Unknown) else self.unknown("an unknown mapping")
                 self.budget.make(len(value))
                 result.update(value)
                 if len(result) > MOST_ITEMS:
@@ -127,7 +127,7 @@ class Expressions(InterpreterPart):
                 continue
             named = self.value(key, frame)
             if not self.may_be_key(named):
-                return named if isinstance(named, Unknown) else self.unknown("a key that is not known")
+                return named if isinstance(named, Unknown) else self.unknown("an unknown key")
             try:
                 result[named] = value
             except TypeError as error:
@@ -194,7 +194,7 @@ class Expressions(InterpreterPart):
             value = self.value(part, frame)
             known = truth(value)
             if known is None:
-                unsure = unsure or (value if isinstance(value, Unknown) else self.unknown("a test that is not known"))
+                unsure = unsure or (value if isinstance(value, Unknown) else self.unknown("an unknown condition"))
             elif known is decides:
                 return value if unsure is None or not is_plain(value) or isinstance(value, bool) else unsure
             last = value
@@ -247,8 +247,8 @@ class Expressions(InterpreterPart):
         if known is not None:
             self.effects.record_change()
             return self.value(node.body if known else node.orelse, frame)
-        cause = test.reason if isinstance(test, Unknown) else "not known here"
-        words = f"`if {written(node.test)[:60]}` is taken as true ({cause})"
+        cause = test.reason if isinstance(test, Unknown) else "its value is unknown"
+        words = f"`if {written(node.test)[:60]}` is assumed true ({cause})"
         value = self.value(node.body, frame)
         level = self.reaches([node.orelse], frame)
         if level:
@@ -309,7 +309,7 @@ class Expressions(InterpreterPart):
                 self.assign(generator.target, item, inner)
                 tests = [truth(self.value(test, inner)) for test in generator.ifs]
                 if None in tests:
-                    return self.unknown("a test that is not known")
+                    return self.unknown("an unknown condition")
                 if all(tests):
                     why = rounds(number + 1, inner)
                     if why is not None:
@@ -347,7 +347,7 @@ class Expressions(InterpreterPart):
     def on_setcomp(self, node: ast.SetComp, frame: Frame) -> ProgramValue:
         found: ProgramValue = self.on_listcomp(node, frame)
         if isinstance(found, Unknown) or not all(map(is_plain, found)):
-            return found if isinstance(found, Unknown) else self.unknown("a set of values that are not known")
+            return found if isinstance(found, Unknown) else self.unknown("a set of unknown values")
         return set(found)
 
     def on_dictcomp(self, node: ast.DictComp, frame: Frame) -> ProgramValue:
@@ -360,7 +360,7 @@ class Expressions(InterpreterPart):
             if self.may_be_key(key):
                 found[key] = value
             else:
-                unsure.append(key if isinstance(key, Unknown) else self.unknown("a key that is not known"))
+                unsure.append(key if isinstance(key, Unknown) else self.unknown("an unknown key"))
             self.budget.make(1)
 
         why = self._rows(node, frame, make)

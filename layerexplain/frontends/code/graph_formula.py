@@ -1,4 +1,4 @@
-"""The graph behind the `call` of an own layer → its formula: operations in line, layers as calls on their weights."""
+"""The graph behind the `call` of a custom layer → its formula: operations in line, layers as calls on their weights."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ class Formula:
         if layer.type == CONSTANT_TYPE and layer.kind == "custom":
             return {0: _filled(layer.config, values)}
         if layer.kind == "custom":
-            why = unknown_at(node.place, "it is a class that is not read")
+            why = unknown_at(node.place, "layerexplain does not read its class")
             raise not_known(layer.type, self._at(why), why)
         unknown = unknown_in([*node.args, *node.kwargs.values(), layer.config])
         if unknown is not None:
@@ -193,13 +193,13 @@ class Formula:
         """Return a model that the layer holds: its layers, one after the other."""
         graph = self.library.graph(layer)
         if graph is None or len(graph.inputs) != len(given):
-            raise NotKnown(f"the model '{layer.name}' is not followed ({self.where(layer.place)})")
+            raise NotKnown(f"the model '{layer.name}' could not be traced ({self.where(layer.place)})")
         values = dict(zip(graph.inputs, given, strict=True))
         self._nodes(graph, values)
         return [values[one] for one in graph.outputs]
 
     def _own(self, node: Node, layer: ModelValue, values: Mapping[Tensor, Expr]) -> dict[int, Expr]:
-        """Call an own layer or model inside of another one."""
+        """Call a custom layer or model inside of another one."""
         trace = node.trace
         given = [values[one] for one in node.tensors()]
         if trace is None or [self.library.shapes.spec_of(one) for one in trace.inputs] != [
@@ -216,7 +216,7 @@ class Formula:
             trace = library.trace(layer, args, kwargs)
             library.training = before
         if trace.outputs is None:
-            why = trace.reason or unknown_at(node.place, "its call is not followed")
+            why = trace.reason or unknown_at(node.place, "its call could not be traced")
             raise not_known(layer.type, self._at(why), why)
         inner = Formula(self.library, self.where)
         formula = inner.results(layer, trace)
@@ -273,7 +273,7 @@ class Formula:
         key = id(layer)
         if definition.weights and key not in self.ways:
             raise NotKnown(
-                f"{layer.type} is made inside of `call`, or kept where it is not found ({self.where(layer.place)})"
+                f"{layer.type} is created inside `call`, or stored where it is not found ({self.where(layer.place)})"
             )
         if key in self.ways:
             definition = definition.renamed(_called_by_author(self.ways[key][0]))

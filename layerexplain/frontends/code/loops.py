@@ -137,11 +137,12 @@ class Loops(InterpreterPart):
             effects.unknown_loops.pop()
         since = effects.since(loop.mark)
         line = node.lineno
-        reason = f"how often the loop in line {line} runs is not known: {why.reason}"
+        reason = f"the number of rounds of the loop in line {line} is unknown: {why.reason}"
         if any(one.created_at < outermost.created_at for one in since.changed_layers):
             effects.mark_incomplete(Unknown(reason, line, why.name, self.file, option=why.option))
         elif self._counters() != drawn:
-            words = f"the loop in line {line} is read for one round; later ones would count the names of layers on"
+            words = f"the loop in line {line} is read for one round; later rounds would number the names of layers "
+            "differently"
             effects.record_assumption(Assumption(line, f"{words} ({why.reason})"))
         if changed_containers := since.changed_containers:
             created = effects.since(outermost.mark).created_containers

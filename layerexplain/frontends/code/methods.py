@@ -119,7 +119,7 @@ def _why_unknown(value: ProgramValue, name: str, first: ProgramValue) -> str:
     if isinstance(first, Unknown):
         return first.reason if by_value or (name == "insert" and isinstance(value, list)) else ""
     if isinstance(value, list) and name in ("insert", "pop") and not is_plain(first):
-        return "an item at a place that is not known"
+        return "an item at an unknown position"
     if (
         isinstance(value, list | set)
         and name in ("remove", "index", "count")
@@ -160,7 +160,7 @@ def sort(items: ProgramValue, key: ProgramValue, backwards: bool, evaluator: Eva
         if len(set(first)) == len(first):  # what stands behind the first parts is not compared
             by = first
     if not are_plain(by) and not all(is_plain(one) or (type(one) is tuple and are_plain(one)) for one in by):
-        return Unknown("the order of values that are not known")
+        return Unknown("the order of unknown values")
     try:
         places = sorted(range(len(by)), key=lambda place: by[place], reverse=backwards)
     except TypeError as error:
@@ -175,7 +175,7 @@ def _of_text(value: str, name: str, args: Arguments, kwargs: Keywords, budget: B
     if name == "join":
         parts = list(args[0]) if args and isinstance(args[0], list | tuple | str) else None
         if parts is None or not {*map(type, parts)} <= {str}:
-            return Unknown("a text that is joined of values that are not known")
+            return Unknown("a text that is joined from unknown values")
         if sum(map(len, parts)) + len(value) * len(parts) > MOST_TEXT:
             return Unknown(TOO_LARGE)
         args = [parts]
@@ -183,7 +183,7 @@ def _of_text(value: str, name: str, args: Arguments, kwargs: Keywords, budget: B
     if grows and (len(value) + 1) * (len(args[1]) + 1) > 10 * MOST_TEXT:
         return Unknown(TOO_LARGE)
     if name != "join" and not all(is_plain(one) or (type(one) is tuple and are_plain(one)) for one in args):
-        return Unknown("a text that is made of values that are not known")
+        return Unknown("a text that is built from unknown values")
     budget.make(len(value) // 4 + 1)
     try:
         result = getattr(value, name)(*args, **kwargs)
@@ -220,6 +220,6 @@ def _format(value: str, args: Arguments, kwargs: Keywords, budget: Budget) -> Pr
     try:
         result = re.sub(r"\{\{|\}\}|\{(\w*)(?::([^{}]*))?\}", fill, value)
     except (KeyError, StopIteration, ValueError):
-        return Unknown("a text that is made of values that are not known")
+        return Unknown("a text that is built from unknown values")
     budget.make(len(result) // 4)
     return result if len(result) <= MOST_TEXT else Unknown(TOO_LARGE)

@@ -91,7 +91,7 @@ class Nodes(Framework):
         """Return the name of a new object; its argument `name` is taken out."""
         given = kwargs.pop("name", None)
         if isinstance(given, Unknown):
-            words = f"the name of a {type_} is counted on, since the code leaves it open: {given.reason}"
+            words = f"the name of a {type_} is unknown, so it gets an automatic name: {given.reason}"
             self.interpreter.effects.depend_on(Assumption(self.interpreter.line, words))
         if isinstance(given, bool | int | float):
             words = f"{type_} needs a text as its name, got name={given}; write name='{given}'"
@@ -178,7 +178,7 @@ class Nodes(Framework):
         """Return the tensor, of unknown shape, that a function gives which is not read."""
         name = path.rpartition(".")[2] or "function"
         layer = LayerValue(self, name, "custom", self.draw(name), {}, self.interpreter.place())
-        layer.reason = why or self.interpreter.unknown(f"{path}(…) is a function that is not read here")
+        layer.reason = why or self.interpreter.unknown(f"layerexplain cannot read {path}(…)")
         return self.node(layer, tuple(args), kwargs).result()
 
     def opaque_model(

@@ -58,7 +58,7 @@ def binary(name: str, left: object, right: object, budget: Budget) -> ProgramVal
     if Size in kinds and kinds <= {Size, int, float, bool}:
         return Size()
     if not kinds <= _KNOWN:
-        return Unknown("an operator on values that are not known")
+        return Unknown("an operator on unknown values")
     size = _size(name, left, right)
     if size is None:
         return Unknown(TOO_LARGE)
@@ -120,7 +120,7 @@ def format_value(value: ProgramValue, spec: str) -> ProgramValue:
         shown = type(value) in (list, tuple) and not spec and fits(value) and are_plain(value)
         if shown and sum(map(_length, value)) <= MOST_TEXT:
             return str(value)
-        return Unknown("a text that is made of values that are not known")
+        return Unknown("a text that is built from unknown values")
     try:
         return format(value, spec)
     except (ValueError, TypeError, OverflowError) as error:
@@ -141,7 +141,7 @@ def compare(name: str, left: object, right: object) -> ProgramValue:
         if isinstance(one, Value) and (equal := one.equals(other)) is not NotImplemented:
             return equal if name == "Eq" else not equal if name == "NotEq" else Unknown("objects that are compared")
     if not _is_known(left) or not _is_known(right):
-        return Unknown("a comparison of values that are not known")
+        return Unknown("a comparison of unknown values")
     try:
         return bool(_COMPARE[name](left, right))
     except TypeError as error:
@@ -184,13 +184,13 @@ def _contains(items: ProgramValue, value: ProgramValue) -> ProgramValue:
         whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
         return int(value) in items if whole else False
     if isinstance(items, dict) and not (is_plain(value) or type(value) is tuple or isinstance(value, Record)):
-        return Unknown("a key that is not known")
+        return Unknown("an unknown key")
     if isinstance(items, dict | set | frozenset) and is_plain(value):
         return value in items
     if isinstance(items, dict):
         items = list(items)
     if not isinstance(items, list | tuple | set | frozenset):
-        return Unknown("whether a value is in what is not known")
+        return Unknown("whether a value is in an unknown collection")
     if is_plain(value) and are_plain(items):
         return value in items
     unsure: Unknown | None = None
@@ -216,11 +216,11 @@ def unary(name: str, value: object) -> ProgramValue:
     """Return the result of an operator on one value."""
     if name == "Not":
         known = truth(value)
-        return Unknown("a test that is not known") if known is None else not known
+        return Unknown("an unknown condition") if known is None else not known
     if isinstance(value, Size):
         return Size()
     if not isinstance(value, bool | int | float):
-        return Unknown("an operator on a value that is not known")
+        return Unknown("an operator on an unknown value")
     if name == "Invert" and isinstance(value, float):
         raise ProgramError("TypeError", "bad operand type for unary ~: 'float'")
     return _UNARY[name](value)

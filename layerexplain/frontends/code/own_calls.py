@@ -210,7 +210,7 @@ class OwnCalls(Nodes):
         """Return the shape of a tensor as code sees it: a tuple with None for sizes that are not known."""
         spec = self.shapes.spec_of(tensor) if isinstance(tensor, Tensor) else None
         if spec is None:
-            return self.cause_of(tensor, "the shape of a tensor that is not known")
+            return self.cause_of(tensor, "the shape of an unknown tensor")
         return tuple([one if isinstance(one, int) else None for one in spec.shape])
 
     def cause_of(self, tensor: object, words: str) -> Unknown:
@@ -261,7 +261,7 @@ class OwnCalls(Nodes):
         if not is_built:
             effects.record_model_event()
         shape = self.shape_tuple(trace.outputs) if isinstance(trace.outputs, Tensor) else trace.reason
-        return self._data_of(shape, [*args, *kwargs.values()], "what a layer gives for data")
+        return self._data_of(shape, [*args, *kwargs.values()], "the result of a layer on data")
 
     def on_arrays(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return a layer of Keras called on arrays outside of any model: an array of the shape that it gives."""
@@ -283,7 +283,7 @@ class OwnCalls(Nodes):
         return result
 
     def _data_of(self, shape: object, given: list[ProgramValue], words: str) -> ProgramValue:
-        """Return what a layer gives for data: an array with as many examples, or in `words` what is not known."""
+        """Return the result of a layer on data: an array with as many examples, or in `words` what is not known."""
         if type(shape) is not tuple or not shape:
             return shape if isinstance(shape, Unknown) else self.interpreter.unknown(words)
         first = next((one for one in flat(given) if isinstance(one, Array)), None)

@@ -1,4 +1,4 @@
-"""Own layers of Python → declarations: a formula for the configuration and the shapes of each call.
+"""Custom layers of Python → declarations: a formula for the configuration and the shapes of each call.
 
 A layer is an object that a program made, or a class of a file (`--code`) of which an object is made with the arguments
 that a source has for it. Its `build` and `call` are followed with tensors of the shapes that arrive (own_calls.py), and
@@ -46,14 +46,14 @@ class Slot(NamedTuple):
 
 
 class Code(NamedTuple):
-    """What an own layer's code was read by. `where` is how a place in it is told: `layers.py:41`."""
+    """What a custom layer's code was read by. `where` is how a place in it is told: `layers.py:41`."""
 
     keras: Keras
     where: ProgramValue
 
 
 class OwnLayer(Declaration):
-    """The declaration of an own layer: of an object of the program (`layer`), or of a class of which each
+    """The declaration of a custom layer: of an object of the program (`layer`), or of a class of which each
     configuration makes one."""
 
     def __init__(self, cls: Class | None, code: Code, name: str, model: ModelValue | None = None) -> None:
@@ -78,7 +78,7 @@ class OwnLayer(Declaration):
         documented = ast.get_docstring(node) or "" if isinstance(node, ast.FunctionDef) else ""
         about = _sentence(documented or (cls.docstring if cls is not None else ""))
         if not about:
-            own = "A function of the author's own" if cls is None else "The author's own layer"
+            own = "A user-defined function" if cls is None else "A user-defined layer"
             place = code.where(cls.place if cls is not None else model.place if model is not None else Place("", 0))
             about = f"{own}, defined in {place}."
         super().__init__(
@@ -170,7 +170,7 @@ class OwnLayer(Declaration):
         choice = next((one for one in assumptions if not one.settled), None)
         if choice is not None:
             at = self._at(Place(self.cls.place.file if self.cls is not None else "", choice.line))
-            raise NotKnown(f"{self.type} hangs on a branch that is not known ({at}: {choice.words})")
+            raise NotKnown(f"{self.type} depends on an unknown condition ({at}: {choice.words})")
         return layer, trace
 
     def _object(self, keras: Keras, arguments: Mapping[str, ProgramValue]) -> ModelValue:

@@ -28,7 +28,7 @@ def declarations(model: Model) -> Mapping[str, Declaration]:
             if layer.type in (WEIGHT_TYPE, CONSTANT_TYPE) and layer.kind == "custom" and layer.declaration is None:
                 weight = {"shape": None, "dtype": "float32", "trainable": True}
                 return {
-                    WEIGHT_TYPE: _declared(WEIGHT_TYPE, _formula, weight, "A weight that the code makes itself."),
+                    WEIGHT_TYPE: _declared(WEIGHT_TYPE, _formula, weight, "A weight that the code creates itself."),
                     CONSTANT_TYPE: _declared(
                         CONSTANT_TYPE, _drawn, {"shape": (), "words": "constant"}, "Numbers that depend on no input."
                     ),

@@ -161,15 +161,15 @@ class InterpreterPart(Evaluator):
         return tuple([self.where(one) for one in self.callers[:-4:-1]])
 
     def unknown(self, reason: str, name: str = "") -> Unknown:
-        """Return a value that is not known, here."""
+        """Return an unknown value, here."""
         place = self.place()
         return Unknown(reason, place.line, name, place.file, place.column)
 
     def no_function(self, value: object) -> ProgramValue:
-        """Return a value where no function fits: a name of a library that is not read is a value that is not known."""
+        """Return a value where no function fits: a name of a library that is not read is an unknown value."""
         if not isinstance(value, Symbol) or not value.may_be_anything:
             return value
-        return self.unknown(f"{value.path.partition('.')[0]} is not read here", value.path)
+        return self.unknown(f"layerexplain does not read {value.path.partition('.')[0]}", value.path)
 
     def new_container(self, value: object) -> ProgramValue:
         """Return a new list or dict."""

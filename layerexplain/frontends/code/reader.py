@@ -266,7 +266,7 @@ class Program:
                 raise self._no_name(request)
             found = self._from_call(request, value, [], {})
         if not found:
-            raise SourceError(f"{request} gives no model")
+            raise SourceError(f"{request} returns no model")
         return found[-1]
 
     def _no_name(self, name: str) -> SourceError:
@@ -391,7 +391,7 @@ def imports_of(program: Program) -> list[Note]:
     found = program.interpreter.imported.items()
     own = os.path.abspath(program.path) if program.path is not None else ""
     names = [name for path, name in found if path != own and not program.modules.is_named(path)]
-    words = f"the code imports {', '.join(names)}: values from there may stand in this report"
+    words = f"the code imports {', '.join(names)}; this report may use values from there"
     return [Note("imports", None, words)] if names else []
 
 
@@ -474,10 +474,10 @@ def read_code(
         if reading.interpreter.exhausted is not None:
             why = reading.interpreter.exhausted
             place = reading.locate(Place(why.file, why.line, why.column))
-            raise SourceError(f"{why.reason}, where it has made no model", **place.error_fields)
+            raise SourceError(f"{why.reason}, before it builds a model", **place.error_fields)
         error = next(iter(reading.interpreter.effects.possible_faults), None)
         if error is not None and not reading.text.locate(error.line or 1).file:
-            error.fact += "; no model is made before that"
+            error.fact += "; no model is built before that"
             raise error
         raise SourceError(_without_model(reading))
     whole = reading.whole(found)
@@ -499,4 +499,4 @@ def _without_model(reading: Program) -> str:
     if own is not None:
         why += f"; it defines the layer {own}: call it on an input, for example {own}(…)(keras.Input((8, 16)))"
     why = why or "; give the code that makes one: keras.Sequential([…]), keras.Model(inputs, outputs) or a class of one"
-    return f"is Python code that makes no Keras model{why}"
+    return f"is Python code that builds no Keras model{why}"

@@ -236,7 +236,7 @@ class Statements(InterpreterPart):
     ) -> Unknown | None:
         """Return why it is not known where in a list or a dict an item is; None where that is known."""
         if (unknown := unknown_key(self, key)) is None and type(items) is list and isinstance(key, Value | Symbol):
-            return self.unknown("an item at a place that is not known")
+            return self.unknown("an item at an unknown position")
         return unknown
 
     def _set_item(self, items: ProgramValue, at: ast.expr, value: ProgramValue, frame: Frame) -> None:
@@ -289,12 +289,12 @@ class Statements(InterpreterPart):
             return self.block(node.body, frame)
         self.effects.record_uncertainty()
         if isinstance(node.body[-1], ast.Break | ast.Continue) and not node.orelse:
-            words = f"`if {written(node.test)[:60]}` is taken as false"
+            words = f"`if {written(node.test)[:60]}` is assumed false"
             if self.skip(node.body[:-1], frame, Assumption(node.lineno, words)):
                 return None
         shown = written(node.test)[:60]
-        cause = test.reason if isinstance(test, Unknown) else "not known here"
-        words = f"`if {shown}` is taken as true ({cause})"
+        cause = test.reason if isinstance(test, Unknown) else "its value is unknown"
+        words = f"`if {shown}` is assumed true ({cause})"
         return self.branch(node.body, node.orelse, frame, Assumption(node.lineno, words))
 
     def on_assert(self, node: ast.Assert, frame: Frame) -> Signal:
@@ -323,7 +323,7 @@ class Statements(InterpreterPart):
         foreign = self.foreign_import(node, frame)
         if foreign:
             taken, other = [*node.body, *node.orelse], node.handlers[0].body
-            words = f"the import of {foreign} is taken to succeed"
+            words = f"the import of {foreign} is assumed to succeed"
             signal = self.branch(taken, other, frame, Assumption(node.lineno, words))
             return self.block(node.finalbody, frame) or signal
         try:
@@ -367,7 +367,7 @@ class Statements(InterpreterPart):
                 return self.block(case.body, frame)
             if found is not False:
                 rest = [one for other in node.cases if other is not case for one in other.body]
-                words = "this case of `match` is taken as the one that fits"
+                words = "this case of `match` is assumed to match"
                 return self.branch(case.body, rest, frame, Assumption(case.body[0].lineno, words))
         return None
 

@@ -77,11 +77,11 @@ def _linear(groups: list[str], modules: Configs) -> Advice:
     cure = f"write nn.Linear({got}, {units}), or change what comes before"
     if rows * got == wanted:
         cure = (
-            f"{wanted} = {rows} × {got}: the {rows} channels stand where the batch does; give the model a batch, "
+            f"{wanted} = {rows} × {got}: the {rows} channels are in the place of the batch; give the model a batch, "
             "x.unsqueeze(0) for one example"
         )
     elif rows == wanted:
-        cure = f"the {rows} stand where the batch does; write x.T, or x.unsqueeze(0) for one example"
+        cure = f"the axis of {rows} is in the place of the batch; write x.T, or x.unsqueeze(0) for one example"
     return Advice(f"{said}; {cure}", _module_of(modules, "Linear", in_features=wanted, out_features=units))
 
 
@@ -105,8 +105,8 @@ def _channels(groups: list[str], modules: Configs) -> Advice:
 def _concatenated(groups: list[str], modules: Configs) -> Advice:
     axis, one, other = groups
     fact = (
-        f"torch.cat along axis {axis} gets sizes {one} and {other} along another axis. In a network that halves and "
-        "doubles, an odd size is halved downwards: give it sizes that halve evenly, or write "
+        f"torch.cat along axis {axis} gets sizes {one} and {other} along another axis. A network that halves and "
+        "doubles sizes rounds odd ones down: give it sizes that halve evenly, or write "
         "F.interpolate(x, size=skip.shape[2:]) before torch.cat"
     )
     return Advice(fact)
@@ -158,13 +158,13 @@ def _class(groups: list[str], modules: Configs) -> Advice:
     label = int(groups[0])
     name = _last(modules, "Linear")
     if not name:
-        return Advice(f"the class {label} has no unit: the last layer needs {label + 1} units, for classes from 0 on")
+        return Advice(f"the class {label} has no unit: the last layer needs {label + 1} units, one per class from 0")
     config = modules[name][1]
     units, inputs = config.get("out_features"), config.get("in_features")
     cure = f"write nn.Linear({inputs}, {label + 1}), or number the classes from 0: target - 1"
     if label < 0:
-        cure = "number the classes from 0, or name those that do not count: CrossEntropyLoss(ignore_index=…)"
-    fact = f"the target {label} is a class that {units} units do not have, which are for classes 0 to "
+        cure = "number the classes from 0, or exclude those that do not count: CrossEntropyLoss(ignore_index=…)"
+    fact = f"the target {label} is out of range: {units} units are for classes 0 to "
     return Advice(f"{fact}{units - 1 if isinstance(units, int) else '…'}; {cure}", name)
 
 
@@ -173,9 +173,9 @@ def _ids(groups: list[str], modules: Configs) -> Advice:
     name = _module_of(modules, "Embedding")
     rows = modules[name][1].get("num_embeddings") if name else None
     if not isinstance(rows, int):
-        return Advice("an Embedding gets an id that it has no row for; num_embeddings is the largest id and 1")
+        return Advice("an Embedding gets an id that it has no row for; num_embeddings needs to be the largest id + 1")
     fact = f"an id is not among 0 to {rows - 1}, the {rows} rows of the Embedding"
-    return Advice(f"{fact}; num_embeddings needs to be the largest id and 1: count the ids of padding too", name)
+    return Advice(f"{fact}; num_embeddings needs to be the largest id + 1, padding ids included", name)
 
 
 @_message(r"Using a target size \(SHAPE\) that is different to the input size \(SHAPE\)")
@@ -194,7 +194,8 @@ def _target_size(groups: list[str], modules: Configs) -> Advice:
 def _batches(groups: list[str], modules: Configs) -> Advice:
     got, wanted = groups
     fact = (
-        f"the output has {got} rows for {wanted} examples: a view(-1, features) with other features than an example has"
+        f"the output has {got} rows for {wanted} examples: a view(-1, features) whose features are not those of one "
+        f"example"
     )
     return Advice(f"{fact} mixes examples; write torch.flatten(x, 1), and fit the in_features of the Linear after it")
 
@@ -244,7 +245,7 @@ def _no_init(groups: list[str], modules: Configs) -> Advice:
 @_message(r"'([A-Z]\w+)' object has no attribute '(?:dim|size|shape)'")
 def _module_as_tensor(groups: list[str], modules: Configs) -> Advice:
     type_ = groups[0]
-    return Advice(f"nn.{type_}(x) makes a module of which x is an argument; write nn.{type_}()(x)")
+    return Advice(f"nn.{type_}(x) creates a module with x as an argument; write nn.{type_}()(x)")
 
 
 @_message(r"Unexpected key\(s\) in state_dict: .*?module\.|Missing key\(s\) in state_dict")

@@ -122,7 +122,7 @@ class Graphs(OwnCalls):
             layer.type == "Bidirectional" and isinstance(inner, LayerValue) and bool(inner.config.get("return_state"))
         )
 
-    # Own layers and models ----------------------------------------------------------------------------------------
+    # Custom layers and models ----------------------------------------------------------------------------------------
 
     def _lambda_model(self, layer: LayerValue) -> ModelValue:
         """Return a Lambda whose function is in the code: what the function does is its graph."""
@@ -183,7 +183,7 @@ class Graphs(OwnCalls):
         return found
 
     def traced_graph(self, trace: CallTrace) -> Graph | None:
-        """Return the calls that the `call` of an own layer or model makes; None where they are not known."""
+        """Return the calls that the `call` of a custom layer or model makes; None where they are not known."""
         return None if trace.outputs is None else Graph(list(trace.inputs), flat_tensors(trace.outputs))
 
     def _sequence(self, model: ModelValue) -> Graph | None:
@@ -215,7 +215,8 @@ class Graphs(OwnCalls):
                     node.trace = self.trace(actual, [current], {})
                 result = self.results(actual, node) if layer is not layers[-1] else None
                 if result is not None and not isinstance(result, Tensor | Unknown | dict) and len(result) > 1:
-                    words = f"'{layer.name}' gives {len(result)} tensors; a Sequential model takes layers that give one"
+                    words = f"'{layer.name}' gives {len(result)} tensors; a Sequential model needs layers that return "
+                    "one"
                     error = ShapeError(words, **layer.place.error_fields)
                     if not any(one.fact == words for one in self.interpreter.effects.faults):
                         self.interpreter.effects.record_fault(error, layer.place)

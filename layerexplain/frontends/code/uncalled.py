@@ -48,7 +48,7 @@ def model_of_parts(
         recorded.update(zip(refs, map(as_recorded, known), strict=True))
         calls.append(Call(layer.name, 0, (refs[0] if len(refs) == 1 else refs,), {}))
         outputs += [TensorRef(layer.name, 0, number) for number in range(len(graph.outputs))]
-    words = f"{value.type} has no `call`: its parts are explained at inputs of their own, each called once"
+    words = f"{value.type} has no `call`: its layers are explained separately, each on an input of its own"
     emitter.notes.append(Note("no-call", None, words))
     model = Model(value.name, value.type, tuple(layers), tuple(calls), tuple(recorded), tuple(outputs), value.trainable)
     return model._replace(recorded=recorded)

@@ -92,7 +92,7 @@ def architecture(model_type: str, text_type: str = "") -> Architecture:
     is none."""
     for name in filter(None, (model_type, text_type)):
         if name not in model_types():
-            needed = f"its formulas are needed, as a row of architectures.yaml; known are {', '.join(model_types())}"
+            needed = f"add its formulas as an entry in architectures.yaml; known types: {', '.join(model_types())}"
             raise SourceError(f"has the model_type {name[:60]!r}, which is not known: {needed}")
     row = _whole(model_type, text_type)
     stacks = {name: Stack(**stack) for name, stack in row["stacks"].items()}

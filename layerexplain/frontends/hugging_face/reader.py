@@ -113,16 +113,14 @@ class _Reading:
     def read_vision(self, document: Mapping[str, Any]) -> None:
         """Read the part that sees images. What cannot be read is named, and is in no number."""
         of_whole = {name: value for name, value in self.values.items() if name.startswith("vision_")}
-        fault = "what its vectors go through is not known" if not self.row.images else ""
+        fault = "the layers between the image vectors and the text are not known" if not self.row.images else ""
         try:
             self.vision = None if fault else _reading(document, {"vision_feature_layer": None, **of_whole})
         except SourceError as error:
             fault = error.fact
         if self.vision is None:
-            words = (
-                f"the vision part ({document['model_type'] or 'of no known type'}) is not read and in no number here"
-            )
-            self.notes.append(Note("vision-not-read", None, f"{words}: these are those of the language part; {fault}"))
+            words = f"the vision part ({document['model_type'] or 'of no known type'}) is not read and not counted"
+            self.notes.append(Note("vision-not-read", None, f"{words}; only the language part is shown: {fault}"))
         else:
             self.values |= {f"vision_{name}": value for name, value in self.vision.values.items()}
             self.notes += [Note("image-tokens", None, self.row.image_note), *self.vision.notes]

@@ -117,7 +117,7 @@ def _tensor(key: str, value: Any, data: Piece, name: str) -> _Listed:
     kind, bits = _BITS[dtype]
     first, last = offsets
     if last - first != math.prod(shape) * bits // 8 or last > data.size:
-        raise SourceError(f"{key[:80]!r} does not lie whole in {name}; was it copied whole?")
+        raise SourceError(f"{key[:80]!r} is cut off in {name}; was the file copied whole?")
     parts = tuple(key.split("."))
     tensor = StoredTensor(key, parts, tuple(shape), kind, max(bits // 8, 1), "parameter", file=name)
     return _Listed(tensor, RawValues((Piece(data.path, data.start + first, last - first),), kind))

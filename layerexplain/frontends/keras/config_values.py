@@ -87,7 +87,7 @@ def plain_config(config: Mapping[str, Any], layer: str, context: ConfigContext) 
             plain[key] = KERAS_2_HARD_SIGMOID
         value = plain[key]
         if type(value) is ForeignFunction and value != KERAS_2_HARD_SIGMOID and value.name not in _SPELLED_OTHERWISE:
-            words = f"its {key} {value.name[:80]!r} is not a function of Keras: it is not looked up, and not known"
+            words = f"its {key} {value.name[:80]!r} is not a function of Keras, so what it computes is not known"
             context.note("unknown-function", layer, words)
     return plain
 

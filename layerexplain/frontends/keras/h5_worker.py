@@ -116,7 +116,7 @@ class H5Files:
             try:
                 import h5py
             except ImportError:
-                raise SourceError("is an HDF5 file, which h5py is needed to read; `pip install h5py`") from None
+                raise SourceError("is an HDF5 file, which needs h5py; `pip install h5py`") from None
             self._root = self._stack.enter_context(h5py.File(self._file(), "r"))
         return self._root
 

@@ -49,7 +49,7 @@ def _bytes_of(piece: Piece) -> bytes:
         data = file.read(piece.size)
     if len(data) != piece.size:
         raise SourceError(
-            f"{os.path.basename(piece.path)} is shorter than what is said to lie in it; was it copied whole?"
+            f"{os.path.basename(piece.path)} is shorter than the data that it should contain; was it copied whole?"
         )
     return data
 

@@ -146,7 +146,7 @@ class _ObjectNumbers:
             if first != at:
                 if self._content(first) != self._content(at):
                     path, other = step_text(placed.steps), step_text(self.layers[first].steps)
-                    words = f"the file calls it and '{other}' one object, but they differ: both are counted"
+                    words = f"the file says that it and '{other}' are one object, but they differ: both are counted"
                     notes.append(Note("not-shared", path, words))
                     continue
                 earlier = [first]

@@ -94,7 +94,7 @@ def _shape(value: Value | None) -> tuple[int, ...]:
     for dimension in messages(value, 2) if isinstance(value, memoryview) else ():
         sizes.append(signed(dict(fields(dimension)).get(1)))
         if len(sizes) > MAX_AXES or sizes[-1] < 0:
-            raise SourceError("an array of the checkpoint has a shape that none has; is the file damaged?")
+            raise SourceError("an array of the checkpoint has an impossible shape; is the file damaged?")
     return tuple(sizes)
 
 
@@ -126,7 +126,7 @@ def _block(view: memoryview, start: int, size: int, name: str) -> memoryview:
     if start + size + _BEHIND_BLOCK > len(view):
         raise SourceError(f"{name} points beyond its end; was it copied completely?")
     if view[start + size]:
-        raise SourceError(f"{name} is compressed, as TensorFlow does not write it; it is not read")
+        raise SourceError(f"{name} is compressed, which TensorFlow does not do; it is not read")
     return view[start : start + size]
 
 

@@ -86,7 +86,7 @@ def _weight(weight: Any, reach: _Reach, layers: frozenset[str]) -> tuple[StoredT
         raise SourceError(f"states the dtype {stored[:40]} of {name[:80]!r}, which is not read")
     pieces = reach.take(math.prod(shape) * ITEM_BYTES[stored])
     if pieces is None:
-        raise SourceError(f"{name[:80]!r} does not lie whole in the files of weights; were they copied whole?")
+        raise SourceError(f"{name[:80]!r} is cut off in the weight files; were they copied whole?")
     scale, least = (quantized.get(key) for key in ("scale", "min"))
     numbers = [float(one) if isinstance(one, int | float) else None for one in (scale, least)]
     values = RawValues(pieces, stored, numbers[0], numbers[1] or 0.0)

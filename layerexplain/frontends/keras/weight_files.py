@@ -96,7 +96,7 @@ class WeightFile:
         answer = self._ask(tensor, "values", most=16 * tensor.size)
         dtype = np.dtype(str(answer.value["dtype"]))
         if dtype.kind not in "biufc" or len(answer.data) != tensor.size * dtype.itemsize:
-            raise SourceError(f"{tensor.path} cannot be read (it is not what was listed)")
+            raise SourceError(f"{tensor.path} cannot be read (it changed after it was listed)")
         return np.frombuffer(answer.data, dtype=dtype).reshape(tensor.shape)
 
     def statistics(self, tensor: StoredTensor, hear: Callable[[int], None] | None = None) -> Statistics:

@@ -1,4 +1,4 @@
-"""`define:` in a spec or in a file of its own → declarations of own layers, each a formula (docs/spec.md).
+"""`define:` in a spec or in a file of its own → declarations of custom layers, each a formula (docs/spec.md).
 
     define:
       Gate:
@@ -39,7 +39,7 @@ from layerexplain.ops import load_all
 from layerexplain.suggest import did_you_mean
 
 MOST_DEFINED = 1_000
-"""How many own layers a file defines."""
+"""How many custom layers a file defines."""
 
 _KEYS = ("about", "gist", "arguments", "inputs", "sizes", "weights", "layers", "formula", "results", "mask", "cache")
 _WEIGHT_KEYS = ("axes", "name", "trainable", "dtype", "at", "when", "positive")
@@ -51,12 +51,12 @@ _FIELD = re.compile(r"\{(\w+)\}")
 
 
 def read_definitions(data: bytes, source: str) -> dict[str, Declaration]:
-    """Return the own layers that a file defines. Raises SpecError for one fault, an ErrorGroup for several."""
+    """Return the custom layers that a file defines. Raises SpecError for one fault, an ErrorGroup for several."""
     faults = SpecFaults()
     root = parse_yaml(data, faults)
     keys = {str(key.value): value for key, value in root.value} if root.kind == "mapping" else {}
     if "define" not in keys:
-        faults.add("has no `define:`; own layers stand below it", root.line)
+        faults.add("has no `define:`, which lists custom layers", root.line)
     else:
         found = read_define(keys["define"], faults, {}, source)
     raise_any(faults.found())
@@ -66,9 +66,9 @@ def read_definitions(data: bytes, source: str) -> dict[str, Declaration]:
 def read_define(
     node: YamlNode, faults: SpecFaults, known: Mapping[str, Declaration], source: str
 ) -> dict[str, Declaration]:
-    """Return the own layers below `define:`; those with faults are among them, so that the rest can be read.
+    """Return the custom layers below `define:`; those with faults are among them, so that the rest can be read.
 
-    `known` are own layers that come from elsewhere; `source` is the file, "" where messages name it anyway.
+    `known` are custom layers that come from elsewhere; `source` is the file, "" where messages name it anyway.
     """
     load_all()
     own: ChainMap[str, Declaration] = ChainMap({}, known)  # type: ignore[arg-type]  # only the first is written
@@ -77,9 +77,9 @@ def read_define(
     for key, _ in _mapping(node, "`define`", faults):
         name = str(key.value)
         if not _CLASS.match(name) or "__" in name or name in MODEL_TYPES or name == "InputLayer":
-            faults.add(f"'{name}' cannot be the name of an own layer; a class name is needed, like Gate", key.line)
+            faults.add(f"'{name}' cannot be the name of a custom layer; a class name is needed, like Gate", key.line)
         elif len(layers) >= MOST_DEFINED:
-            faults.add(f"more than {MOST_DEFINED:,} own layers; a file has at most as many", key.line)
+            faults.add(f"more than {MOST_DEFINED:,} custom layers; a file has at most as many", key.line)
             break
         else:
             own[name] = Declaration(name, lambda *_: None, Signature())  # until all are known
@@ -111,7 +111,7 @@ class _Reader:
         self.parts = {str(key.value): value for key, value in _mapping(node, name, faults)}
         for key, _ in node.value if node.kind == "mapping" else ():
             if key.value not in _KEYS:
-                hint = did_you_mean(str(key.value), _KEYS) or f"an own layer has {', '.join(_KEYS)}"
+                hint = did_you_mean(str(key.value), _KEYS) or f"a custom layer has {', '.join(_KEYS)}"
                 self.fault(f"unknown key '{key.value}'; {hint}", key.line)
         self.lines: dict[str, int] = {}
         """The names of the layer, each with its line."""
@@ -124,7 +124,7 @@ class _Reader:
         self.faults.add(f"{self.name}: {fact}", line)
 
     def layer(self) -> FormulaLayer:
-        """Return the own layer; what is at fault is left out."""
+        """Return the custom layer; what is at fault is left out."""
         text, used = self._formula()
         given = dict(self._named("arguments"))
         tensors, optional = self._tensors()
@@ -182,7 +182,7 @@ class _Reader:
         node = self.parts.get("formula")
         if node is None or not isinstance(node.value, str) or not node.value.strip():
             got = "no `formula:`" if node is None else f"a `formula` that is {words_for(node)}"
-            self.fault(f"{got}; an own layer needs one, like `formula: y = relu(x)`", (node or self.node).line)
+            self.fault(f"{got}; a custom layer needs one, like `formula: y = relu(x)`", (node or self.node).line)
             return "", None
         try:
             return node.value, uses(checked_tree(node.value, choices=True))
@@ -265,7 +265,7 @@ class _Reader:
             for name in unknown:
                 known = sorted(self.lines)
                 hint = did_you_mean(name, known) or f"known are {', '.join(known)}"
-                fixed = f"{of} is '{node.value}', and nothing fixes '{name}' (no argument, size or axis)"
+                fixed = f"{of} is '{node.value}', and nothing defines '{name}' (no argument, size or axis)"
                 self.fault(f"{fixed}; {hint}", node.line)
             if used.called or used.values:
                 self.fault(f"{of} is '{node.value}'; a size is made of numbers, names and + - * // %", node.line)
@@ -311,19 +311,19 @@ class _Reader:
         for name in used.tensors:
             if name not in self.lines:
                 hint = did_you_mean(name, sorted(self.lines), before="; ")
-                self.fault(f"`when` of the weight {symbol} asks for '{name}', which is not an argument{hint}", line)
+                self.fault(f"`when` of the weight {symbol} uses '{name}', which is not an argument{hint}", line)
                 return ""
         return text
 
     def _inner_layer(self, attribute: str, node: YamlNode) -> Layer | None:
-        """Return a layer that the own layer holds in an attribute, with values that are computed in its
+        """Return a layer that the custom layer holds in an attribute, with values that are computed in its
         configuration."""
         maker = Maker(self.faults, lambda *_: None, snake_case, [], own=self.own, names=frozenset(self.lines))
         layer = inner_layer(node, maker)
         if not isinstance(layer, Layer):
             return None
         if layer.kind == "model" or layer.type in MODEL_TYPES:
-            self.fault(f"'{attribute}' is a model; an own layer holds layers, which its formula calls", node.line)
+            self.fault(f"'{attribute}' is a model; a custom layer may contain layers, but no models", node.line)
             return None
         return self._computed(layer)._replace(name=attribute)
 
@@ -398,7 +398,7 @@ class _Reader:
     def _passes_mask(self) -> bool:
         node = self.parts.get("mask")
         if node is not None and node.value not in ("pass", "stop"):
-            self.fault(f"`mask` is {words_for(node)}; `pass` hands the mask on, `stop` ends it", node.line)
+            self.fault(f"`mask` is {words_for(node)}; `pass` passes the mask on, `stop` ends it", node.line)
         return node is not None and node.value == "pass"
 
     def _gist(self, arguments: Mapping[str, YamlNode]) -> str:
@@ -418,14 +418,14 @@ class _Reader:
     def _about(self, names: set[str]) -> str:
         node = self.parts.get("about")
         if node is None:
-            return "A layer of the author's own, defined by its formula."
+            return "A user-defined layer, given by its formula."
         if not isinstance(node.value, str):
             self.fault(f"`about` is {words_for(node)}; a sentence is needed", node.line)
             return ""
         for field in _FIELD.findall(node.value):
             if field not in names and field not in ("steps", "features", "channels"):
                 hint = did_you_mean(field, sorted(names)) or f"known are {', '.join(sorted(names))}"
-                self.fault(f"`about` has the field {{{field}}}, which nothing gives; {hint}", node.line)
+                self.fault(f"`about` has the field {{{field}}}, which is not defined; {hint}", node.line)
         return " ".join(node.value.split())
 
 

@@ -1,4 +1,5 @@
-"""What is wrong with own layers as they are defined: names that nothing gives or uses, layers that hold themselves."""
+"""What is wrong with custom layers as they are defined: names that nothing gives or uses, layers that hold
+themselves."""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ def faults_of_names(
             yield f"'{name}' is not defined{hint}", first + line
     for name, line in used.assigned.items():
         if name in names:
-            yield f"'{name}' is assigned, and is a name of the layer already; use a new name", first + line
+            yield f"'{name}' is assigned, but is already a name of the layer; use a new name", first + line
     there = {*used.tensors, *used.conditions, *used.called}
     # A tensor may be there for its sizes alone.
     measured = {*sized, *used.values}
@@ -62,7 +63,7 @@ def faults_of_names(
 
 
 MOST_INSIDE = 200
-"""How many layers an own layer has, those in these among them: all become one formula."""
+"""How many layers a custom layer has, those in these among them: all become one formula."""
 
 
 def refuse_circles(layers: Mapping[str, FormulaLayer], lines: Mapping[str, int], faults: SpecFaults) -> None:
@@ -72,7 +73,7 @@ def refuse_circles(layers: Mapping[str, FormulaLayer], lines: Mapping[str, int],
     def count(name: str, way: tuple[str, ...]) -> int:
         if name in way:
             circle = " → ".join((*way[way.index(name) :], name))
-            faults.add(f"{name} holds itself ({circle}); a layer is made of others", lines[name])
+            faults.add(f"{name} contains itself ({circle}); a layer is made of others", lines[name])
             return 0
         if name not in counts:
             values = values_inside([*layers[name].layers.values()])
@@ -81,7 +82,7 @@ def refuse_circles(layers: Mapping[str, FormulaLayer], lines: Mapping[str, int],
                 return MOST_INSIDE
             found = sum([1 + (count(one, (*way, name)) if one in layers else 0) for one in inside])
             if found > MOST_INSIDE >= max([counts.get(one, 0) for one in inside], default=0):
-                words = f"{name} holds {found:,} layers, those in these among them; up to {MOST_INSIDE} are explained"
+                words = f"{name} holds {found:,} layers, including nested ones; up to {MOST_INSIDE} are explained"
                 faults.add(words, lines[name])
             counts[name] = found
         return counts[name]

@@ -79,7 +79,7 @@ def read_yaml_spec(data: bytes, source: str = "", own: Mapping[str, Declaration]
     if model is None or not all(isinstance(fault, ArgumentError) for fault in found):
         raise_any(found)
     if model is None:
-        raise SpecError("holds no model; `input:` and `layers:` are needed")
+        raise SpecError("contains no model; `input:` and `layers:` are needed")
     return model._replace(
         format="yaml-spec",
         framework="torch" if any(layer.type.startswith("torch.") for layer in model.layers) else "keras",
@@ -181,7 +181,7 @@ class _SpecReader:
         )
         for item in items:
             if self.faults.many:
-                self.faults.add("the rest is not read after so many faults", item.line)
+                self.faults.add("too many errors; the rest is not read", item.line)
                 break
             self._item(item, graph, maker)
         outputs = self._outputs(keys, graph)
@@ -230,7 +230,7 @@ class _SpecReader:
         items = []
         for entry in node.value:
             if self.faults.many:
-                self.faults.add("the rest is not read after so many faults", entry.line)
+                self.faults.add("too many errors; the rest is not read", entry.line)
                 break
             item = read_item(entry, maker)
             if item is not None:
@@ -277,7 +277,9 @@ class _SpecReader:
         else:
             name = f"{wished}_{number + 1}" if repeated else wished
             if repeated and (name in graph.known or name in graph.names.taken):
-                self.faults.add(f"`repeat` makes '{name}', which is taken; choose another name", item.line)
+                self.faults.add(
+                    f"`repeat` creates the name '{name}', which is already used; choose another name", item.line
+                )
         graph.names.taken.add(name)
         args, kwargs = self._tensors(item, graph, use_from=number == 0)
         kwargs |= self._training(item)
@@ -327,7 +329,7 @@ class _SpecReader:
         if layer is None:
             return None
         if layer.name in graph.known or layer.name in graph.later:
-            words = f"`reuse: {node.value}` brings the name '{layer.name}', which another layer here has; rename one"
+            words = f"`reuse: {node.value}` adds the name '{layer.name}', which another layer here has; rename one"
             self.faults.add(words, node.line)
             return None
         self.objects.share(node, (*graph.path, LayerNamed(layer.name)))
@@ -419,7 +421,7 @@ class _SpecReader:
         if name in graph.later:
             what = "a layer that comes later; a layer must stand before those that use it"
         else:
-            known = f"known here: {', '.join([*graph.known][-6:])}" if graph.known else "nothing stands before it"
+            known = f"known here: {', '.join([*graph.known][-6:])}" if graph.known else "there is no layer before it"
             what = f"no layer; {did_you_mean(name, graph.known) or known}"
         self.faults.add(f"`{key}: {name}` names {what}", node.line)
         return None

@@ -52,7 +52,7 @@ class Maker(NamedTuple):
     how a layer without a name is called, whether arguments are still to be checked, and the shape of the model's input
     where it is the layer's own arguments that say it. `objects` are the layers so far, of which any may be used again
     elsewhere, and `path` leads to the layer that is made, or to the model that it is made in. `own` are the layers that
-    the spec may have beside Keras's; in the configuration of one of these, `names` stand for values that are not known.
+    the spec may have beside Keras's; in the configuration of one of these, `names` stand for unknown values.
     """
 
     faults: SpecFaults
@@ -82,7 +82,7 @@ class Maker(NamedTuple):
         return layer
 
     def find(self, type_name: str) -> Declaration | None:
-        """Return what declares a type: an own layer before one of Keras's."""
+        """Return what declares a type: a custom layer before one of Keras's."""
         from layerexplain.layers.registry import find
 
         return self.own.get(type_name) or find(type_name)
@@ -208,7 +208,7 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
     if maker.check:
         for key in item.arguments:
             if key in OLD_ARGUMENTS and (today := todays_form(item.type, key, maker.input_shape)):
-                words = f"{key} is an argument of older Keras; today: {today}"
+                words = f"{key} is an argument of older Keras; in Keras 3: {today}"
                 maker.notes.append(Note("old-argument", name, words))
         _check_arguments(item, name, config, maker)
     if is_operation(item.type):
@@ -228,7 +228,9 @@ def _of_today(item: Item, name: str, maker: Maker) -> Item:
             where = f"begin it below `{item.type}`, in its column"
             maker.faults.add(f"`{key}:` stands among the arguments of {item.type}; {where}", node.line)
         elif today and today not in item.arguments and takes(item.declaration, today, ignored=True):
-            maker.notes.append(Note("old-argument", name, f"{key} is an argument of older Keras; today: `{today}`"))
+            maker.notes.append(
+                Note("old-argument", name, f"{key} is an argument of older Keras; in Keras 3: `{today}`")
+            )
             arguments[today] = node
         else:
             arguments[key] = node
@@ -358,7 +360,7 @@ def _again(item: Item, maker: Maker) -> Layer | None:
     others = {key: one for key, one in item.wishes.items() if key != "reuse"}
     refuse_wishes(item._replace(wishes=others), "a wrapped layer", "it belongs to the wrapper", maker.faults)
     if maker.objects is None:
-        maker.faults.add("what holds this layer makes copies of it, with weights of their own; write it out", node.line)
+        maker.faults.add("the wrapper copies this layer, and each copy gets its own weights; write it out", node.line)
         return None
     if not is_path(node):
         words = f"`reuse: {node.value}` inside a layer needs a path from the top: `reuse: /{node.value}`"

@@ -265,7 +265,7 @@ def _syntax(text: str, error: Any) -> SpecError:
         if key in OF_ITEMS:  # which stand beside the type, not among its arguments
             above = next((one for one in reversed(lines[: line - 1]) if one.lstrip().startswith("- ")), above)
         named = above.strip().removeprefix("- ")
-        fact = f"`{key}:` is deeper than `{before}`, which has its value already; "
+        fact = f"`{key}:` is indented deeper than `{before}`, which already has a value; "
         fact += f"begin it in column {above.index(named) + 1}, below `{named.partition(':')[0]}`"
     return SpecError(fact, line=line)
 

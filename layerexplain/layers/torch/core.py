@@ -76,7 +76,9 @@ def embedding(
     Reference: torch.nn.Embedding.
     """
     if max_norm is not None:
-        raise ArgumentError("max_norm changes the table while it is read, which has no formula here; leave it out")
+        raise ArgumentError(
+            "max_norm changes the table while it is read, which layerexplain has no formula for; leave it out"
+        )
     return take(weight("weight", "E", [("ids", num_embeddings), ("features", embedding_dim)]), ids)
 
 

@@ -79,7 +79,9 @@ def average_pooling(
     half_of_window(f"AvgPool{rank}d", padding, kernel_size, rank)
     window = sizes("kernel_size", kernel_size, rank)
     if divisor_override is not None and ceil_mode:
-        raise ArgumentError("divisor_override has no formula here together with ceil_mode; leave one of them out")
+        raise ArgumentError(
+            "layerexplain has no formula for divisor_override together with ceil_mode; leave one of them out"
+        )
     counts = count_include_pad or divisor_override is not None
     how = {"padding": sizes("padding", padding, rank), "ceil_mode": ceil_mode, "count_padding": counts}
     y = average_pool(x, size=window, **_strides(stride, rank), **how, **_first(rank))

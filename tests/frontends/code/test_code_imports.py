@@ -127,7 +127,7 @@ def test_files_that_the_code_imports_are_named(tmp_path: Path) -> None:
     made(tmp_path, {"config.py": "from own.names import NAME\n", "own/names.py": "NAME = 'password'\n",
                     "unused.py": "X = 1\n", "train.py": "import keras\nfrom config import NAME\n"
                     "model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3, name=NAME)])\n"})  # fmt: skip
-    words = "the code imports config.py, own/names.py: values from there may stand in this report"
+    words = "the code imports config.py, own/names.py; this report may use values from there"
     report = json.loads(summary(tmp_path / "train.py").stdout)
     assert [note["message"] for note in report["notes"] if note["code"] == "imports"] == [words]
     shown = CliRunner().invoke(program, ["explain", str(tmp_path / "train.py"), "--width", "200"]).stdout
@@ -139,7 +139,7 @@ def test_files_that_code_beside_a_source_imports_are_named(tmp_path: Path) -> No
     made(tmp_path, {"lib.py": scale.format("from rates import RATE"), "rates.py": "RATE = 0.375\n",
                     "m.yaml": "input: [5]\nlayers:\n  - Scale\n", "folder/scale.py": scale.format("from .rates import *"),
                     "folder/rates.py": "RATE = 0.375\n"})  # fmt: skip
-    words = "the code imports rates.py: values from there may stand in this report"
+    words = "the code imports rates.py; this report may use values from there"
     for code, named in ((tmp_path / "lib.py", [words]), (tmp_path / "folder", [])):
         result = summary(tmp_path / "m.yaml", "--code", str(code))
         report = json.loads(result.stdout)

@@ -193,7 +193,7 @@ PASTED = {
         "ValueError: Input 0 is incompatible with layer lstm_1: expected ndim=3, found ndim=2\n\nWhat is wrong?\n",
         "<stdin>:5:11: layer 'lstm': LSTM needs an input of (batch, steps, features), got (None, 64)",
     ),
-    "an own layer alone": (
+    "a custom layer alone": (
         "explain",
         "class Attn(Layer):\n    def call(self, x):\n        return x\n",
         "it defines the layer Attn: call it on an input, for example Attn(…)(keras.Input((8, 16)))",

@@ -433,7 +433,7 @@ IMPLIED_INPUTS: list[tuple[str, str, int]] = [
 def test_a_model_of_a_tensor_that_is_not_pasted_lacks_its_shape_alone(trap: str, code: str, params: int) -> None:
     (found,) = models(code.encode()).values()
     assert [note.message for note in found.notes if note.code == "open"] == [
-        "line 1: the shape of image is not known: it is not defined in this code, so it is an input; "
+        "line 1: the shape of image is not known: it is not defined in this code, so it is assumed to be an input; "
         "give --input image=SHAPE"
     ]
     report = build(found, inputs={"image": (5,)})

@@ -1,4 +1,4 @@
-"""An own layer whose kernel, or table, is computed: reshaped, transposed, cut, repeated, drawn from another weight. Each
+"""A custom layer whose kernel, or table, is computed: reshaped, transposed, cut, repeated, drawn from another weight. Each
 product with each of them has a shape, reasons, a formula, an element and gradients; its values are NumPy's longhand in
 tests/frontends/code/test_code_truth.py (`transposed_kernel`)."""
 

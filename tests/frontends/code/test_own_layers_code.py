@@ -206,8 +206,8 @@ INIT = "    def __init__(self, units, **kw):\n        super().__init__(**kw)\n"
     [
         ("    def call(self, x):\n        return mylib.f(x)", "mylib.f(…) is a function that is not read here (own.py:6)"),
         ("    def call(self, x):\n        while True:\n            x = x + 1\n        return x", "more than 5,000 times"),
-        ("    def call(self, x):\n        if mylib.flag:\n            return x\n        return -x", "hangs on a branch"),
-        ("    def call(self, x):\n        return layers.Dense(3)(x)", "Dense is made inside of `call`"),
+        ("    def call(self, x):\n        if mylib.flag:\n            return x\n        return -x", "depends on an unknown condition"),
+        ("    def call(self, x):\n        return layers.Dense(3)(x)", "Dense is created inside `call`"),
         ("    def call(self, x):\n        return x + mylib.table", "own.py:6"),
         ("    def call(self, x):\n        return ops.matmul(x, ops.ones((5, 5)))", "own.py:6"),
         (

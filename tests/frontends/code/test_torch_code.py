@@ -90,7 +90,7 @@ WRONG = {
     "need to divide into rows of 100": ("self.a = nn.Linear(100, 5)", "return self.a(x.view(-1, 100))"),
     "concatenate needs shapes": ("self.a = nn.Conv2d(1, 5, 3)", "return torch.cat([self.a(x), x], dim=1)"),
     "shapes that broadcast": ("self.a = nn.Conv2d(1, 5, 3)", "return self.a(x) + x"),
-    "axes that lie in memory in their order": (
+    "view needs a contiguous tensor": (
         "self.a = nn.Conv2d(1, 5, 3)",
         "return self.a(x).permute(0, 2, 3, 1).view(x.size(0), -1)",
     ),

@@ -43,7 +43,7 @@ ROWS = [
         ("line 9:19, m1", "Linear(784, 10) needs 784 features, got 1568; write nn.Linear(1568, 10)"), "randn(32, 1, 28, 28)"),
     Row("mat1 and mat2 shapes cannot be multiplied (10x49 and 490x10)",
         net("Conv2d(1, 10, 3, padding=1)", "Linear(490, 10)", forward=FLAT),
-        ("m1", "490 = 10 × 49: the 10 channels stand where the batch does", "x.unsqueeze(0)"), "randn(1, 28, 28)"),
+        ("m1", "490 = 10 × 49: the 10 channels are in the place of the batch", "x.unsqueeze(0)"), "randn(1, 28, 28)"),
     Row("Given groups=1, weight of size [7, 3, 5, 5], expected input[2, 1, 11, 13] to have 3 channels, but got 1 channels"
         " instead",
         net("Conv2d(3, 7, 5)", forward="self.m0(x)"),
@@ -57,7 +57,7 @@ ROWS = [
         ("line 9:19, m1", "one value for each of 11 channels", "drop_last=True", "model.eval()"), "randn(1, 7)"),
     Row("Target 5 is out of bounds.",
         net("Linear(7, 5)", forward="self.m0(x)", run=loss("CrossEntropyLoss")),
-        ("line 8:19, m0", "the target 5 is a class that 5 units do not have", "write nn.Linear(7, 6)"),
+        ("line 8:19, m0", "the target 5 is out of range: 5 units are for classes 0 to", "write nn.Linear(7, 6)"),
         "randn(3, 7)", "full((3,), 5)"),
     Row("index out of range in self",
         net("Embedding(13, 3)", forward="self.m0(x)"),

@@ -1,4 +1,4 @@
-"""A function that is not read, inside of an own layer: an operation of its own where its shape is told, by what takes it, by
+"""A function that is not read, inside of a custom layer: an operation of its own where its shape is told, by what takes it, by
 `ensure_shape` or by `compute_output_shape`; what stands around it keeps its formula, its weights and its shapes."""
 
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_what_is_not_read_is_an_operation_and_the_rest_goes_on(name: str, tmp_pa
     assert part.params == 11 * 5 + 5 + 5 + last
     assert part.explanation is not None
     assert "numpy_function(" in str(part.explanation)
-    assert "part.py:13: tf.numpy_function(…) is a function that is not read here" in str(part.explanation)
+    assert "part.py:13: layerexplain cannot read tf.numpy_function(…)" in str(part.explanation)
     assert dense.to_dict()["output_shapes"] == [[None, 3]]
 
 
@@ -59,7 +59,7 @@ def test_a_program_goes_on_behind_it_and_names_its_line(name: str, tmp_path: Pat
     path.write_text(LAYER.format(build=build, call=call) + MODEL)
     report = api.explain(str(path))
     assert report.grade == "open"
-    assert any("line 13: tf.numpy_function(…) is a function" in note.message for note in report.notes)
+    assert any("line 13: layerexplain cannot read tf.numpy_function(…)" in note.message for note in report.notes)
     assert [row.to_dict()["output_shapes"] for row in report.layers if row.layer == "dense"] == [[[None, 3]]]
 
 
@@ -95,9 +95,9 @@ CALLED = "m(keras.Input((7, 11)))"
 )
 def test_weights_of_layers_that_no_attribute_of_a_model_holds_are_open(result: str, open_type: str) -> None:
     report = build(read_code(CLASS.format(result=result, built=CALLED).encode(), None, "net"))
-    words = [note.message for note in report.notes if "made inside of `call`" in note.message]
+    words = [note.message for note in report.notes if "created inside `call`" in note.message]
     assert words == (
-        [f"line 12: {open_type} is made inside of `call`, or kept where Keras does not find its weights"]
+        [f"line 12: {open_type} is created inside `call`, or stored where Keras does not find its weights"]
         if open_type
         else []
     )
@@ -113,4 +113,7 @@ def test_weights_of_layers_that_no_attribute_of_a_model_holds_are_open(result: s
 def test_build_alone_makes_no_weights_of_a_class(way: str, without: bool) -> None:
     report = build(read_code(CLASS.format(result="x", built=way).encode(), None, "net"))
     assert report.totals.params == 11 * 3 + 3 + 3 * 5 + 5
-    assert any("makes no weights of Net in build(…)" in note.message for note in report.notes) == without
+    assert (
+        any("creates the weights of Net at its first call, not in build(…)" in note.message for note in report.notes)
+        == without
+    )

@@ -43,7 +43,7 @@ def test_what_a_line_gives(text: str, units: list[int]) -> None:
     [
         ("def f(): pass\ny = layers.Dense(f.units)(x)", "the attribute units of a value"),
         ("y = layers.Dense([3](0))(x)", "a value is called"),
-        ("y = layers.Dense(len({layers.Dense(n) for n in range(1, 3)}))(x)", "a set of values that are not known"),
+        ("y = layers.Dense(len({layers.Dense(n) for n in range(1, 3)}))(x)", "a set of unknown values"),
     ],
 )  # fmt: skip
 def test_what_a_line_gives_is_not_known(text: str, words: str) -> None:
@@ -92,7 +92,10 @@ def test_each_model_of_code_that_was_fetched() -> None:
 
 
 def test_what_a_value_lacks_is_not_read_from_its_words() -> None:
-    shape, name = "the input of Net has no shape in the code", "it is not defined in this code, so it is an input"
+    shape, name = (
+        "the input of Net has no shape in the code",
+        "it is not defined in this code, so it is assumed to be an input",
+    )
     without_code = "Attention is not defined in this code; give its code too"
     assert words_of(Unknown(shape, 3)) == f"line 3: {shape}"
     assert words_of(Unknown(shape, 3, lacks="shape")) == f"line 3: {shape}; give it with --input"

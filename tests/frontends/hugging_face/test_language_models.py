@@ -138,7 +138,7 @@ def test_a_vision_part_that_is_not_read_is_named(config: dict[str, Any], params:
     assert report.totals.params == params or params is None
     (note,) = [note for note in report.notes if note.code == "vision-not-read"]
     assert reason in note.message
-    assert "in no number here" in note.message
+    assert "not read and not counted" in note.message
 
 
 def test_layers_that_see_images_and_are_alike_are_one_row_and_no_finding() -> None:

@@ -128,10 +128,10 @@ REFUSED = {
     "a circle": (
         graph([entry("a", [None, 4]), dense("p", inbound_nodes=[[["q", 0, 0]]]),
                dense("q", inbound_nodes=[[["p", 0, 0]]])], ["a", 0, 0], ["q", 0, 0]),
-        "the calls form a circle",
+        "the calls form a cycle",
     ),
     "a layer that takes itself": (
-        graph([dense("p", inbound_nodes=[[["p", 0, 0]]])], [], ["p", 0, 0]), "waits for its own output"),
+        graph([dense("p", inbound_nodes=[[["p", 0, 0]]])], [], ["p", 0, 0]), "depends on its own output"),
     "a call that there is not": (
         graph([entry("a", [None, 4]), dense("p", inbound_nodes=[[["a", 10**9, 0]], [["a", 3, 0]]])],
               ["a", 0, 0], ["p", 0, 0]), "call 1000000000 of it is used, but the file lists only 1"),

@@ -56,7 +56,7 @@ def test_what_older_keras_took_is_read_and_said(
     after = told(f"{inputs}\nlayers:\n  - {now}\n  - Activation: relu\n", tmp_path / "now.yaml")
     (note,) = [note for note in before.notes if note.code == "old-argument"]
     (name,) = argument
-    assert note.message == f"{name} is an argument of older Keras; today: {said}"
+    assert note.message == f"{name} is an argument of older Keras; in Keras 3: {said}"
     assert not after.notes
     rows = [[(row.operation, row.output_shapes, row.params) for row in report.layers] for report in (before, after)]
     assert rows[0] == rows[1]
@@ -97,7 +97,7 @@ def test_the_shape_of_an_input_is_advised_only_where_a_layer_says_it(inputs: str
         "  - Embedding: {input_dim: 9, output_dim: 4, input_length: 7}\n"
         "  - Dense: {units: 3, batch_size: 8, batch_input_shape: [8, 4]}\n", tmp_path / "m.yaml",
     )  # fmt: skip
-    said = [(note.layer, note.message.partition("; today: ")[2]) for note in report.notes]
+    said = [(note.layer, note.message.partition("; in Keras 3: ")[2]) for note in report.notes]
     elsewhere = "leave it out; `input:` gives the shape"
     own = elsewhere if inputs else "`input: [5]` before the layers"
     assert said == [("embedding", own), ("embedding_1", elsewhere), ("dense", elsewhere), ("dense", elsewhere)]

@@ -1,4 +1,4 @@
-"""Own layers by formula: their values equal NumPy written out, their shapes, counts and costs those counted by hand."""
+"""Custom layers by formula: their values equal NumPy written out, their shapes, counts and costs those counted by hand."""
 
 from __future__ import annotations
 
@@ -197,14 +197,14 @@ def faults_of(text: str) -> list[str]:
         ("layers: {f: {Dense: {units: 0}}}\nformula: y = f(x)", 3, "Dense needs units to be an integer ≥ 1"),
         ("layers: {f: {Dense: 3}}\nformula: y = x", 3, "does not use the layer f"),
         ("layers: {f: {Sequential: [{Dense: 3}]}}\nformula: y = f(x)", 3, "'f' is a model"),
-        ("layers: {f: {Own: {}}}\nformula: y = f(x)", 2, "Own holds itself (Own → Own)"),
+        ("layers: {f: {Own: {}}}\nformula: y = f(x)", 2, "Own contains itself (Own → Own)"),
         ("results: [z]\nformula: y = x", 3, "the result 'z' is not assigned"),
-        ("mask: on\nformula: y = x", 3, "`pass` hands the mask on"),
+        ("mask: on\nformula: y = x", 3, "`pass` passes the mask on"),
         ("arguments: {units: -3}\nweights: {W: [inputs, units]}\nformula: y = dot(x, W)", 3, "an integer ≥ 1"),
         ("arguments: {k: 3}\nformula: y = k(x)", 3, "the name of a Keras activation"),
         ("weights: {W: [3]}", 3, "no `formula:`"),
         ("formula: [y, x]", 3, "a `formula` that is a list"),
-        ("formula: |\n  x = 3\n  y = x", 4, "'x' is assigned, and is a name of the layer already"),
+        ("formula: |\n  x = 3\n  y = x", 4, "'x' is assigned, but is already a name of the layer"),
     ],
 )
 def test_a_fault_is_told_with_its_line_before_shapes_are_known(body: str, line: int, words: str) -> None:
@@ -355,7 +355,7 @@ def test_a_file_at_fault_ends_the_command(tmp_path: Path, gates: str) -> None:
 
 
 def test_the_page_on_specs_tells_what_is_said_of_own_layers() -> None:
-    page = (ROOT / "docs" / "spec.md").read_text("utf-8").partition("mistakes of own layers")[2]
+    page = (ROOT / "docs" / "spec.md").read_text("utf-8").partition("mistakes of custom layers")[2]
     rows = re.findall(r"^\| `(.*?)` \| `(.*?)` \|$", page, re.MULTILINE)
     assert len(rows) >= 4
     for written, reported in rows:

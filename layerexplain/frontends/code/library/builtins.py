@@ -108,7 +108,7 @@ def call_builtin(name: str, args: Arguments, kwargs: Keywords, evaluator: Evalua
     try:
         if function is not None:
             return function(args, kwargs, evaluator)
-        raise unknown_value(args, f"{name}(…), which is not read here")
+        raise unknown_value(args, f"{name}(…), which layerexplain does not read")
     except UnknownValue as why:
         return why.value
 
@@ -121,7 +121,7 @@ def _range(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramVa
     args = [one.values[0] if isinstance(one, Array) and one.values and not one.shape else one for one in args]
     unknown = next((one for one in args if not isinstance(one, int)), None)
     if unknown is not None or not args:
-        return unknown if isinstance(unknown, Unknown) else Unknown("a range to a size that is not known")
+        return unknown if isinstance(unknown, Unknown) else Unknown("a range to an unknown size")
     try:
         return range(*args)
     except (TypeError, ValueError) as error:
@@ -139,11 +139,11 @@ def _convert(kind: str) -> Callable[..., ProgramValue]:
             value = value.values[0]
         if kind == "bool":
             known = truth(value)
-            return known if known is not None else Unknown("a truth that is not known")
+            return known if known is not None else Unknown("an unknown truth value")
         if isinstance(value, Size):
             return value
         if not is_plain(value) or (isinstance(value, str) and len(value) > 300):
-            return value if isinstance(value, Unknown) else Unknown("a number that is not known")
+            return value if isinstance(value, Unknown) else Unknown("an unknown number")
         try:
             return _CONVERT[kind](*[value, *args[1:]] if kind == "int" else [value])
         except (TypeError, ValueError, OverflowError) as error:
@@ -157,7 +157,7 @@ def _collect(kind: Callable[..., object]) -> Callable[..., ProgramValue]:
         items = known_items(args[0]) if args else []
         evaluator.budget.make(len(items))
         if kind in (set, frozenset) and not (fits(items) and all(is_plain(one) or type(one) is tuple for one in items)):
-            return Unknown("a set of values that are not known")
+            return Unknown("a set of unknown values")
         try:
             return kind(items)
         except TypeError as error:
@@ -188,7 +188,7 @@ def _enumerate(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> Progr
     items = known_items(args[0]) if args else []
     start = args[1] if len(args) > 1 else kwargs.get("start", 0)
     if not isinstance(start, int):
-        return Unknown("a count that is not known")
+        return Unknown("an unknown count")
     evaluator.budget.make(len(items))
     return list(enumerate(items, start))
 
@@ -203,7 +203,7 @@ def _filter(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramV
     items = known_items(args[1]) if len(args) > 1 else []
     found = items if args and args[0] is None else results(args[0], [[one] for one in items], evaluator)
     kept = [truth(one) for one in found]
-    return Unknown("a test that is not known") if None in kept else list(compress(items, kept))
+    return Unknown("an unknown condition") if None in kept else list(compress(items, kept))
 
 
 def _least(pick: Callable[..., object]) -> Callable[..., ProgramValue]:
@@ -232,7 +232,7 @@ def _sum(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValu
                 evaluator.budget.step()
                 result = evaluator.call(Symbol("operator.add"), [result, one])
             return result
-        raise unknown_value(items, "a sum of what is not known")
+        raise unknown_value(items, "a sum of unknown values")
     total = sum(items, args[1] if len(args) > 1 and isinstance(args[1], int | float) else 0)
     return total if isinstance(total, float) or total.bit_length() <= MOST_BITS else Unknown(TOO_LARGE)
 
@@ -242,7 +242,7 @@ def _all(found: bool) -> Callable[..., ProgramValue]:
         known = [truth(one) for one in known_items(args[0])] if args else []
         if found in known:
             return found
-        return Unknown("a test that is not known") if None in known else not found
+        return Unknown("an unknown condition") if None in known else not found
 
     return test
 
@@ -263,7 +263,7 @@ def _number(function: Callable[..., object]) -> Callable[..., ProgramValue]:
         if any(isinstance(one, Size) for one in args):
             return Size()
         if not all(isinstance(one, int | float) for one in args):
-            raise unknown_value(args, "a number that is not known")
+            raise unknown_value(args, "an unknown number")
         whole = function is pow and len(args) > 1 and isinstance(args[0], int) and isinstance(args[1], int)
         if whole and (args[1] > MOST_BITS or args[0].bit_length() * args[1] > MOST_BITS):
             return Unknown(TOO_LARGE)
@@ -282,7 +282,7 @@ def _text(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramVal
 
 
 def _repr(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
-    return repr(args[0]) if args and is_plain(args[0]) else Unknown("a text that is not known")
+    return repr(args[0]) if args and is_plain(args[0]) else Unknown("an unknown text")
 
 
 def _sorted(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
@@ -298,7 +298,7 @@ def _reversed(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> Progra
 def _next(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     if args and type(args[0]) is list and args[0]:
         return args[0].pop(0)
-    return args[0] if args and isinstance(args[0], Unknown) else Unknown("the next item of what is not known")
+    return args[0] if args and isinstance(args[0], Unknown) else Unknown("the next item of an unknown value")
 
 
 def _slice(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:

@@ -33,7 +33,7 @@ class Parser(Value):
             return self
         if name in ("parse_args", "parse_known_args"):
             if not args or args[0] != []:
-                words = "the arguments of the command line are taken as their defaults"
+                words = "command-line arguments are assumed to have their defaults"
                 evaluator.effects.depend_on(Assumption(evaluator.line, words))
             namespace = Namespace({key: evaluator.settings.get(key, one) for key, one in self.known.items()})
             return namespace if name == "parse_args" else (namespace, [])

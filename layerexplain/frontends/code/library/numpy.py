@@ -224,7 +224,7 @@ def _rows(args: Arguments, kwargs: Keywords) -> tuple[list[Array], int]:
     rows = [array_of(one) for one in args[0]] if args and type(args[0]) in (list, tuple) else []
     axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
     if not rows or not isinstance(axis, int) or any(isinstance(one, Unknown) for one in rows):
-        raise unknown_value(rows, "arrays that are not known")
+        raise unknown_value(rows, "unknown arrays")
     return rows, axis
 
 
@@ -233,7 +233,7 @@ def _expand(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Prog
     array = _first(args)
     axis = plain(args[1] if len(args) > 1 else kwargs.get("axis", 0))
     if not isinstance(axis, int):
-        return Unknown("an axis that is not known")
+        return Unknown("an unknown axis")
     at = axis_of(axis, len(array.shape) + 1)
     return array._replace(shape=(*array.shape[:at], 1, *array.shape[at:]))
 

@@ -224,9 +224,9 @@ def _of_numbers(name: str, args: Arguments) -> ProgramValue:
     if name == "prod" and args:
         return product(known_items(args[0]))
     if name not in _MATH:
-        return Unknown(f"math.{name}(…), which is not read here")
+        return Unknown(f"math.{name}(…), which layerexplain does not read")
     if not all(isinstance(one, int | float) for one in args):
-        raise unknown_value(args, "a number that is not known")
+        raise unknown_value(args, "an unknown number")
     try:
         return getattr(math, name)(*args)
     except (ValueError, OverflowError, TypeError) as error:

@@ -20,7 +20,7 @@ _OF_LISTS = frozenset({"add_n", "concat", "stack", "meshgrid", "parallel_stack"}
 _OF_NUMPY = {"reduce_prod": "prod", "reduce_sum": "sum", "range": "arange", "concat": "concatenate"}
 """Functions that NumPy has under another name."""
 _ONLY_RUN = ("data.", "io.", "image.", "train.", "distribute.", "config.")
-"""Modules of which only running the code would tell what they give."""
+"""Modules of which is known only when the code runs what they give."""
 
 function: FunctionTable[Keras] = FunctionTable()
 
@@ -45,7 +45,7 @@ def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: Keras) 
     if tensors_in(given):
         return _operation(path, args, kwargs, keras)
     if path.startswith(_ONLY_RUN) or not given:
-        return keras.interpreter.unknown(f"it comes from tf.{path}(…), which only running the code would tell")
+        return keras.interpreter.unknown(f"it comes from tf.{path}(…), which is known only when the code runs")
     result = keras.numbers(_OF_NUMPY.get(last, last), args, kwargs)
     of_numpy = isinstance(result, Unknown) and result.reason.startswith("it comes from np.")
     return result._replace(reason=f"it comes from tf.{path}(…)") if of_numpy else result

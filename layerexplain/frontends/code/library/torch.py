@@ -166,7 +166,7 @@ def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
         return interpreter.unknown("it comes from torch.load(…), which reads a file that is not opened")
     if given and all(isinstance(one, int | float | tuple | list | str) or _is_known(one) for one in given):
         return computed(name, args, kwargs, interpreter)
-    return interpreter.unknown(f"it comes from torch.{name}(…), which is not computed here")
+    return interpreter.unknown(f"it comes from torch.{name}(…), which layerexplain does not compute")
 
 
 def _numbers_of(found: Array) -> Numbers:
@@ -236,13 +236,13 @@ class Numbers(Array):
         if self.values is not None and name in ("tolist", "item"):
             found = [int(one) if self.dtype.startswith("int") else one for one in self.values]
             return found[0] if name == "item" else found
-        return evaluator.unknown(f"the method {name} of numbers that are not computed here")
+        return evaluator.unknown(f"the method {name} of numbers that layerexplain does not compute")
 
     def get_item(self, evaluator: Any, key: Any) -> Any:
         run = evaluator.torch.run
         if run is not None:
             return run.stored(self).get_item(evaluator, key)
-        return evaluator.unknown("a part of numbers that are not computed here")
+        return evaluator.unknown("a part of numbers that layerexplain does not compute")
 
     def operate(self, evaluator: Any, name: str, left: Any, right: Any) -> Any:
         other = right if left is self else left
@@ -252,7 +252,7 @@ class Numbers(Array):
             found = super().operate(evaluator, name, left, right)
             return _numbers_of(found) if isinstance(found, Array) else found
         same = isinstance(other, int | float) or (isinstance(other, Array) and other.shape == self.shape)
-        return self if same else evaluator.unknown("numbers that are not computed here")
+        return self if same else evaluator.unknown("numbers that layerexplain does not compute")
 
 
 _DTYPES = {"float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32", "bool": "bool"}

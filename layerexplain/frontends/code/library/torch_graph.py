@@ -54,7 +54,7 @@ _Home = tuple[str, int]
 """What tells a parameter from all others: its name in its module and the module, or "" and the parameter itself."""
 
 _EVEN = (
-    "; where a size is halved and doubled, an odd one is lost: give sizes that halve evenly, or write "
+    "; halving rounds odd sizes down: give sizes that halve evenly, or write "
     "F.interpolate(x, size=skip.shape[2:]) before it"
 )
 
@@ -241,7 +241,7 @@ class Run:
         """Call a function of torch, which is a row of its own."""
         declaration = find(f"torch.{name}")
         if declaration is None:
-            raise self.unknown(f"torch.{name}(…) is a function that is not read here")
+            raise self.unknown(f"layerexplain cannot read torch.{name}(…)")
         given = {key: value for key, value in config.items() if key in declaration.arguments}
         layer = self.layer(self.builder.names.take(self.inside(name)), f"torch.{name}", given)
         return self.call(layer, declaration, tensors)
@@ -253,7 +253,7 @@ class Run:
         declaration = find(f"{TORCH}{module.type}")
         unknown = next((one for one in [*args, *module.config.values()] if isinstance(one, Unknown)), None)
         if declaration is None or unknown is not None:
-            self.opened.append(unknown or self.interpreter.unknown(f"nn.{module.type} has no formula here"))
+            self.opened.append(unknown or self.interpreter.unknown(f"layerexplain has no formula for nn.{module.type}"))
             raise Stopped
         tensors: list[Any] = []
         config = dict(module.config)
@@ -390,7 +390,7 @@ class Run:
                 self._add_unknown(f"{module_name}.{part}".lstrip("."), "Module", None)
                 self.opened.append(unknown._replace(name=""))  # no value that can be typed stands for a module
             if isinstance(own, BuiltIn) and own.children is None and find(f"{TORCH}{own.type}") is None:
-                self.opened.append(self.interpreter.unknown(f"nn.{own.type} has no formula here"))
+                self.opened.append(self.interpreter.unknown(f"layerexplain has no formula for nn.{own.type}"))
         for parameter_name, parameter in parameters.items():
             if id(parameter) not in self.placed and ("", id(parameter)) not in first:
                 if not all(isinstance(size, int) for size in parameter.shape):

@@ -170,7 +170,7 @@ def _shape(run: Any, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
     unknown = next((one for one in sizes if isinstance(one, Unknown)), None)
     if unknown is not None:
         run.opened.append(unknown)
-        raise run.unknown("a shape that is not known")
+        raise run.unknown("an unknown shape")
     found: list[Any] = [None if isinstance(one, Batch) and one.times == 1 else one for one in sizes]
     total = product([size for size in x.spec.shape if size is not BATCH])
     merged = next((i for i, one in enumerate(found) if isinstance(one, Batch)), None)
@@ -233,8 +233,8 @@ def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> An
             result = run.operation("reshape", [x], {"shape": _shape(run, x, sizes)})
             if name == "view" and not _in_one_piece(x, result):
                 raise run.refused(
-                    "view needs axes that lie in memory in their order, got a tensor that permute or transpose has "
-                    "turned; write .contiguous().view(…), or .reshape(…)"
+                    "view needs a contiguous tensor, got one whose axes permute or transpose reordered; "
+                    "write .contiguous().view(…), or .reshape(…)"
                 )
             return result
         if name == "permute":
@@ -283,7 +283,7 @@ def _row(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
     declaration = find(f"torch.{name}")
     if declaration is None:
-        raise run.unknown(f"torch.{name}(…) is a function that is not read here")
+        raise run.unknown(f"layerexplain cannot read torch.{name}(…)")
     tensors: list[Any] = []
     given = list(args)
     if declaration.variadic is not None:
@@ -306,7 +306,7 @@ def _row(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     config = {**dict(zip(names, given, strict=False)), **named}
     strange = next((key for key in config if key not in names), None)
     if strange is not None or len(given) > len(names):
-        raise run.unknown(f"an argument of torch.{name}(…) that is not read here{f': {strange}' if strange else ''}")
+        raise run.unknown(f"layerexplain cannot read an argument of torch.{name}(…){f': {strange}' if strange else ''}")
     config = {key: tuple(one) if type(one) is list else one for key, one in config.items() if key in names}
     return run.operation(name, tensors, config)
 

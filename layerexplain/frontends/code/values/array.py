@@ -142,7 +142,7 @@ def array_of(value: ProgramValue) -> ProgramValue:
     if is_plain(value):
         return Array((), (value,), None, "int64" if isinstance(value, int) else "float64")
     if type(value) not in (list, tuple, range) or not fits(value):
-        return Unknown("an array of values that are not known")
+        return Unknown("an array of unknown values")
     if {*map(type, value)} <= {int, float}:
         return Array((len(value),), tuple(value), None, "int64" if value and type(value[0]) is int else "float64")
     rows = [array_of(one) for one in value]
@@ -292,7 +292,7 @@ def item(array: Array, key: object) -> ProgramValue:
         elif type(one) is list:
             sizes.append(len(one))
         elif isinstance(one, Unknown):
-            return Unknown("rows of data that are not known")
+            return Unknown("unknown rows of data")
     shape = (*sizes, *axes)
     small = array.values is not None and is_small(array.shape)
     if small and array.values is not None and (places := _places(array.shape, keys)) is not None:

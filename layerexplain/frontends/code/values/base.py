@@ -61,7 +61,7 @@ class Evaluator(Protocol):
         """Return the line that is read now; 0 before the first one."""
 
     def unknown(self, reason: str, name: str = "") -> Unknown:
-        """Return a value that is not known, here."""
+        """Return an unknown value, here."""
 
     def place(self, node: ast.AST | None = None) -> Place:
         """Return where the reading is."""
@@ -141,7 +141,7 @@ class Value:
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         """Return `value.name`."""
-        return evaluator.unknown(f"the attribute {name} of a value that is not known")
+        return evaluator.unknown(f"the attribute {name} of an unknown value")
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         """Return whether it has an attribute; None where that is not known."""
@@ -152,7 +152,7 @@ class Value:
 
     def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         """Return `value[key]`."""
-        return unknown_key(evaluator, key) or evaluator.unknown("an item of a value that is not known")
+        return unknown_key(evaluator, key) or evaluator.unknown("an item of an unknown value")
 
     def set_item(self, evaluator: Evaluator, key: object, value: object) -> None:
         """Let `value[key]` stand for another value; of a kind without items nothing is kept."""
@@ -204,11 +204,11 @@ class Value:
 
     def iterate(self) -> list[ProgramValue] | Unknown:
         """Return the items that a loop over it meets."""
-        return Unknown("items of a value that is not known")
+        return Unknown("items of an unknown value")
 
     def length(self) -> ProgramValue:
         """Return `len(value)`."""
-        return Unknown("the length of a value that is not known")
+        return Unknown("the length of an unknown value")
 
     def unpack(self, evaluator: Evaluator, parts: list[ast.expr]) -> list[ProgramValue] | Unknown:
         """Return the items that are assigned to the parts of a target."""
@@ -293,12 +293,12 @@ def unknown_key(evaluator: Evaluator, key: object) -> Unknown | None:
     if isinstance(key, Unknown):
         return key
     if isinstance(key, slice) and not all(isinstance(one, int | None) for one in (key.start, key.stop, key.step)):
-        return evaluator.unknown("a slice to a size that is not known")
+        return evaluator.unknown("a slice to an unknown size")
     return None
 
 
 def unknown_at(place: Place, reason: str, *, lacks: Literal["", "shape"] = "") -> Unknown:
-    """Return a value that is not known because of what stands at a place."""
+    """Return an unknown value because of what stands at a place."""
     return Unknown(reason, place.line, "", place.file, lacks=lacks)
 
 

@@ -72,9 +72,9 @@ class Node:
 
 
 class CallTrace:
-    """The `call` of an own layer or model, followed at given arguments, in training or not: the graph between `inputs`
-    and `outputs` (tensors in lists and dicts; None where `reason` says why they are not known). `masks` are those of
-    the results in order, `mask_inputs` stand for those that the inputs carry."""
+    """The `call` of a custom layer or model, followed at given arguments, in training or not: the graph between
+    `inputs` and `outputs` (tensors in lists and dicts; None where `reason` says why they are not known). `masks` are
+    those of the results in order, `mask_inputs` stand for those that the inputs carry."""
 
     def __init__(self, training: bool) -> None:
         self.training = training

@@ -347,7 +347,7 @@ class Instance(Identity):
         if (objects := evaluator.objects_of(self.cls)) is not None:
             return objects.call(self, args, kwargs)
         if self.layer is None:
-            return evaluator.unknown("an object is called whose class is not read")
+            return evaluator.unknown("an object is called whose class layerexplain does not read")
         return self.layer.call(evaluator, args, kwargs, whole)
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:

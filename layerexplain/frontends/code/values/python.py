@@ -44,7 +44,7 @@ def get_attribute(value: object, evaluator: Evaluator, name: str) -> ProgramValu
     if value is None or (type(value) in _COMPLETE and not hasattr(type(value), name)):
         kind = "None" if value is None else f"a {type(value).__name__}"
         raise ProgramError("AttributeError", f"{kind} has no attribute {name}", evaluator.place())
-    return evaluator.unknown(f"the attribute {name} of a value that is not known")
+    return evaluator.unknown(f"the attribute {name} of an unknown value")
 
 
 def has_attribute(value: object, evaluator: Evaluator, name: str) -> bool | None:
@@ -63,17 +63,17 @@ def get_item(value: ProgramValue, evaluator: Evaluator, key: ProgramValue) -> Pr
     try:
         if type(value) in _SEQUENCES:
             if not isinstance(key, int | slice):
-                return evaluator.unknown("an item at a place that is not known")
+                return evaluator.unknown("an item at an unknown position")
             found = value[key]
             evaluator.budget.make(len(found) if isinstance(key, slice) and type(found) is not range else 1)
             return found
         if type(value) is dict:
             if not evaluator.may_be_key(key):
-                return evaluator.unknown("an item under a key that is not known")
+                return evaluator.unknown("an item under an unknown key")
             return evaluator.missing(value, key) if key not in value else value[key]
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise ProgramError(type(error).__name__, str(error)[:100], evaluator.place()) from None
-    return evaluator.unknown("an item of a value that is not known")
+    return evaluator.unknown("an item of an unknown value")
 
 
 def iterate(value: ProgramValue) -> list[ProgramValue] | Unknown:
@@ -87,7 +87,7 @@ def iterate(value: ProgramValue) -> list[ProgramValue] | Unknown:
         return list(value) if len(value) <= MOST_ITEMS else Unknown(TOO_LARGE)
     if type(value) in (list, tuple, dict, set, frozenset):
         return list(value)
-    return Unknown("items of a value that is not known")
+    return Unknown("items of an unknown value")
 
 
 def length(value: ProgramValue) -> ProgramValue:
@@ -95,7 +95,7 @@ def length(value: ProgramValue) -> ProgramValue:
     if isinstance(value, Value):
         return value.length()
     try:
-        return len(value) if type(value) in _WITH_LENGTH else Unknown("the length of a value that is not known")
+        return len(value) if type(value) in _WITH_LENGTH else Unknown("the length of an unknown value")
     except OverflowError as error:  # Python counts no further than an address goes
         raise ProgramError("OverflowError", str(error)) from None
 

@@ -45,7 +45,7 @@ class Symbol(Record, Identity):
     def operand(self, evaluator: Evaluator) -> ProgramValue:
         if not self.may_be_anything:
             return self
-        return evaluator.unknown(f"{self.path.partition('.')[0]} is not read here", self.path)
+        return evaluator.unknown(f"layerexplain does not read {self.path.partition('.')[0]}", self.path)
 
     def truth(self) -> bool | None:
         return None if self.may_be_anything else True

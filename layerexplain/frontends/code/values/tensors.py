@@ -74,10 +74,10 @@ class Tensor(Value):
 
 
 _REFUSED: dict[Use, str] = {
-    "loop": "a tensor of Keras cannot be iterated over: its numbers are not there yet",
-    "test": "a tensor of Keras is neither true nor false: its numbers are not there yet; use keras.ops.where",
+    "loop": "a tensor of Keras cannot be iterated over: it has no values yet",
+    "test": "a tensor of Keras is neither true nor false: it has no values yet; use keras.ops.where",
     "unpacking": "a tensor of Keras cannot be unpacked",
-    "number": "got a tensor of Keras: its numbers are not there yet",
+    "number": "got a tensor of Keras: it has no values yet",
 }
 
 

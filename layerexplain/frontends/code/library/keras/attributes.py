@@ -111,7 +111,7 @@ class LayerAttributes(Operations):
         if name == "activation" and not isinstance(value, str | Unknown):
             layer.config.update(plain_config({name: self._own_function(value)}))
         elif not name.endswith(("_initializer", "_regularizer", "_constraint")):
-            words = f"{name} of the layer '{layer.name}' is changed after it is made"
+            words = f"{name} of the layer '{layer.name}' is changed after the layer was created"
             self.interpreter.effects.mark_incomplete(self.interpreter.unknown(words))
         return True
 
@@ -157,7 +157,7 @@ class LayerAttributes(Operations):
             return [one if one.instance is None else one.instance for one in found]
         if isinstance(layer, ModelValue) and layer.form != "own":
             if layer.form == "sequential" and name in ("input", "output") and not layer.nodes:
-                self.older(f"Keras 3 has no {name} of a Sequential model that is not called; today: {name}s[0]")
+                self.older(f"a Sequential model that is not called has no {name} in Keras 3; write {name}s[0]")
             if layer.form == "functional":
                 structure = layer.inputs if name.startswith("input") else layer.outputs
             else:
@@ -176,7 +176,7 @@ class LayerAttributes(Operations):
             return self.results(layer, nodes[0]) if name == "output" else [nodes[0].result()]
         tensors = nodes[0].tensors()
         if layer.type == "InputLayer":
-            self.older("the input of an InputLayer is empty in Keras 3; today: its output")
+            self.older("the input of an InputLayer is empty in Keras 3; use its output")
             tensors = [nodes[0].result()]
         return tensors[0] if len(tensors) == 1 and name == "input" else tensors
 
@@ -352,7 +352,7 @@ class LayerAttributes(Operations):
             shape = tuple([arrays.plain(one) for one in shape])
             self._check_weight(shape)
             if any(one is None or isinstance(one, Size | float | str) for one in shape):
-                shape = self.interpreter.unknown("the shape of a weight hangs on a size that is not known")
+                shape = self.interpreter.unknown("the shape of a weight depends on an unknown size")
         name = given.get("name")
         dtype = given.get("dtype")
         variable = Variable(
@@ -383,13 +383,13 @@ class LayerAttributes(Operations):
     def tensor_method(self, tensor: Tensor, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if name in ("get_shape", "shape"):
             if isinstance(tensor, GraphTensor) and name == "get_shape":
-                self.older("a tensor of Keras 3 has no get_shape(); today: its attribute shape")
+                self.older("a tensor of Keras 3 has no get_shape(); use its attribute shape")
             return self.shape_tuple(tensor)
         if name == "set_shape":
             self.tell_shape(tensor, args[0] if args else None)
             return None
         if name in ("numpy", "item", "tolist", "eval") and isinstance(tensor, GraphTensor):
-            words = f"a tensor of Keras has no {name}(): its numbers are not there yet; call model.predict(…)"
+            words = f"a tensor of Keras has no {name}(): it has no values yet; call model.predict(…)"
             raise ProgramError("AttributeError", words, self.interpreter.place())
         if name == "numpy":
             return self.interpreter.unknown("the values of a tensor")

@@ -39,7 +39,7 @@ class Calling(LayerFactory):
         """Return the result of `layer(x)`."""
         layer = layer_of(function)
         if layer is None:
-            return self.interpreter.unknown("an object is called whose class is not read")
+            return self.interpreter.unknown("an object is called whose class layerexplain does not read")
         if not self.check_layer_call(layer, args, kwargs):
             return self.interpreter.unknown(f"the call of {layer.type}, which does not fit")
         if isinstance(layer, ModelValue):
@@ -90,14 +90,16 @@ class Calling(LayerFactory):
         provided = {one for one in names if one == "training" or one.endswith("mask")}
         asked = misfit(method, [layer.instance, *args], given, provided - {"training"})
         if asked is not None and asked.words.split(";")[0].endswith("is given no training"):
-            self.older(f"Keras 3 calls {layer.type} without training alone where that has a default: training=None")
+            self.older(
+                f"Keras 3 calls {layer.type} without training only if training has a default: write training=None"
+            )
         return misfit(method, [layer.instance, *args], given, provided)
 
     def _as_tensor(self, value: ProgramValue) -> ProgramValue:
         """Return a name that the code does not define is an input of that name; a weight is a tensor."""
         if isinstance(value, Unknown) and (name := stands_for(value)) and not self.in_call:
             if name not in self.implied:
-                words = "it is not defined in this code, so it is an input"
+                words = "it is not defined in this code, so it is assumed to be an input"
                 shape = value._replace(reason=words, name=name, lacks="named shape")
                 self.implied[name] = self.new_input(name, shape)
             return self.implied[name]

@@ -62,7 +62,7 @@ class Cloning(LayerAttributes):
     def clone(self, layer: LayerValue | None) -> ProgramValue:
         """`clone_model`: the same layers anew, under the same names."""
         if not isinstance(layer, ModelValue) or layer.form == "own":
-            return self.interpreter.unknown("a clone of a model that is not known")
+            return self.interpreter.unknown("a clone of an unknown model")
         copies: dict[int, LayerValue] = {}
 
         def copy(one: LayerValue) -> LayerValue:
@@ -91,7 +91,7 @@ class Cloning(LayerAttributes):
             return result
         graph = self.graph(layer)
         if graph is None:
-            return self.interpreter.unknown("a clone of a model that is not known")
+            return self.interpreter.unknown("a clone of an unknown model")
         nodes: dict[int, ProgramValue] = {}
 
         def anew(structure: object) -> ProgramValue:

@@ -64,7 +64,7 @@ class Keras(Cloning):
             return None
         foreign = next((star for star in stars if star.partition(".")[0] not in _KNOWN_STARS), None)
         if foreign is not None:
-            words = f"{name} is taken as {path}; `from {foreign} import *` may define another one"
+            words = f"{name} is assumed to be {path}; `from {foreign} import *` may define another one"
             self.interpreter.effects.depend_on(Assumption(self.interpreter.line, words))
         return Symbol(path)
 

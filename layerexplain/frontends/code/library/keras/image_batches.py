@@ -57,7 +57,7 @@ def _batches(size: ProgramValue, colors: ProgramValue, kwargs: Keywords, argumen
     channels = _CHANNELS.get(colors) if isinstance(colors, str) else None
     known = type(size) in (tuple, list) and len(size) == 2 and all(type(one) is int for one in size)
     if channels is None or not known:
-        return Unknown("batches of images of a size that is not known")
+        return Unknown("batches of images of an unknown size")
     x = Array((None, *size, channels))
     mode: ProgramValue = kwargs.get(argument, default)
     names: ProgramValue = kwargs.get("classes", kwargs.get("class_names"))

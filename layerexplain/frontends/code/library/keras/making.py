@@ -59,7 +59,8 @@ class LayerFactory(RefusedData):
         if type_ in ("Input", "InputLayer"):
             return self.make_input(args, kwargs).node.layer
         if tensors_in(args) and type_ not in ("Wrapper", "Lambda", "Merge"):
-            words = f"{type_} is made with a tensor; make the layer first, then call it: {shown or type_}(…)(x)"
+            words = f"{type_} gets a tensor as an argument; create the layer first, then call it: "
+            f"{shown or type_}(…)(x)"
             self.fault(ArgumentError(words), next(i for i, one in enumerate(args) if tensors_in(one)))
             return self.opaque_model(type_, words)
         given = dict(kwargs)
@@ -196,7 +197,7 @@ class LayerFactory(RefusedData):
             for_files = key in FOR_FILES or key.endswith(("_initializer", "_regularizer", "_constraint"))
             if form or for_files or (key not in declaration.arguments and self.passes_over(type_, key)):
                 if form:
-                    words = f"{key} is an argument of older Keras; today: {form}"
+                    words = f"{key} is an argument of older Keras; in Keras 3: {form}"
                     self.interpreter.notes.append(Note("old-argument", name, words))
                 config.pop(key, None)
             else:
@@ -216,7 +217,7 @@ class LayerFactory(RefusedData):
         if shape is None:
             shape = given.get("shape", given.get("input_shape"))
             if isinstance(shape, int):
-                self.older(f"Input(shape={shape}) is taken by older Keras alone; today: shape=({shape},)")
+                self.older(f"only older Keras accepts Input(shape={shape}); in Keras 3: shape=({shape},)")
                 shape = (shape,)
             shape = arrays.plain(mirrored(shape, self.interpreter.no_function, (Symbol,)))
             self._check_shape(shape)
@@ -236,7 +237,7 @@ class LayerFactory(RefusedData):
         sizes = shape if type(shape) in (tuple, list) else ()
         negative = any(isinstance(one, float) or (isinstance(one, int) and one < 0) for one in sizes)
         if negative or isinstance(shape, str):
-            right = "each of its sizes is an integer, or None where it is open: shape=(28, 28, 1)"
+            right = "each of its sizes is an integer, or None if unknown: shape=(28, 28, 1)"
             fact = f"Input needs a shape without the batch, got shape={shape!r}; {right}"
             self.fault(ArgumentError(fact), "shape", _OF_INPUT_CALL)
 

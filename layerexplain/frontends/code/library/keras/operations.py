@@ -108,7 +108,7 @@ class Operations(RunTimeSizes):
                 return self.cut_to_sizes(tensor, keys)
             return self.interpreter.unknown("a part of a tensor up to a size that is known at run time only")
         if any(not isinstance(one, int | str | type(None) | type(Ellipsis)) for one in parts):
-            return self.interpreter.unknown("a part of a tensor at places that are not known")
+            return self.interpreter.unknown("a part of a tensor at unknown positions")
         if isinstance(key, str):  # the inputs of a model by name
             return self.cause_of(tensor, f"the part {key!r} of an input, whose parts are not known")
         return self.make_operation("GetItem", [tensor, key], {})
@@ -196,7 +196,11 @@ class Operations(RunTimeSizes):
         if isinstance(value, Array):
             return arrays.attribute(value, "shape") if "shape" in name else self.interpreter.unknown("a size of data")
         if not isinstance(value, Tensor):
-            return value if isinstance(value, Unknown) else self.interpreter.unknown(f"{name}(…) of no tensor")
+            return (
+                value
+                if isinstance(value, Unknown)
+                else self.interpreter.unknown(f"{name}(…) of a value that is not a tensor")
+            )
         shape = self.shape_tuple(value)
         if isinstance(shape, Unknown):
             return shape

@@ -165,7 +165,7 @@ class RefusedCalls(Graphs):
             stars = _OF_OPTIMIZERS if is_optimizer else frozenset({"l"}) if path.startswith("regularizers.") else ()
             self.check_call(path, what.name, args, kwargs, stars)
             if is_optimizer and "lr" in kwargs:
-                self.older(f"lr of {what.name} is an argument of older Keras; today: learning_rate")
+                self.older(f"lr of {what.name} is an argument of older Keras; in Keras 3: learning_rate")
             rate = args[0] if args else kwargs.get("learning_rate")
             if is_optimizer and isinstance(rate, str):
                 words = f"{what.name} needs learning_rate to be a number or a schedule, got {rate[:40]!r}"
@@ -181,7 +181,9 @@ class RefusedCalls(Graphs):
             if len(args) > 3:
                 self.fault(ArgumentError(f"Model takes inputs, outputs and name, got {len(args)} values"), 3)
             if kwargs.keys() & {"input", "output"}:
-                self.older("input and output of Model are arguments of older Keras; today: inputs and outputs", than=2)
+                self.older(
+                    "input and output of Model are arguments of older Keras; in Keras 3: inputs and outputs", than=2
+                )
         return not self.interpreter.effects.since(mark).faults
 
     def check_method(self, layer: LayerValue, name: str, args: Arguments, kwargs: Keywords) -> None:
@@ -263,7 +265,7 @@ class RefusedCalls(Graphs):
         """Give the argument that only older Keras had a default for."""
         if type_.startswith("AveragePooling") and "pool_size" not in given:
             given["pool_size"] = 2
-            self.older(f"{type_}() without pool_size is older Keras; today: pool_size=2")
+            self.older(f"{type_}() without pool_size is older Keras; in Keras 3: pool_size=2")
 
     def passes_over(self, type_: str, name: str) -> bool:
         """Return whether Keras takes an argument of a layer that no declaration has: what it does stays open."""

@@ -43,7 +43,7 @@ def call_utility(what: KerasName, args: Arguments, kwargs: Keywords, keras: Kera
         return keras.opaque_call(what.path, args, kwargs)
     if "layers" in what.path.split(".")[:-1] and name[:1].isupper():
         return keras.opaque_model(name, f"{name} is a layer that is not known here", kwargs)
-    words = f"it comes from keras.{what.path}(…), which only running the code would tell"
+    words = f"it comes from keras.{what.path}(…), which is known only when the code runs"
     return keras.interpreter.unknown(words)
 
 
