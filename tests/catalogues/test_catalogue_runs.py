@@ -160,7 +160,7 @@ def test_an_interrupt_keeps_what_is_done(tmp_path: Path, ending: str, jobs: str)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to the program and all that it started
     _, errors = process.communicate(timeout=600)
     assert process.returncode == 130, errors
-    assert "--resume carries on" in errors and "Traceback" not in errors
+    assert "--resume continues" in errors and "Traceback" not in errors
     models, _ = tables(table)
     assert 0 < len(models) < 32
     for path in folder.glob("*.begun"):

@@ -194,8 +194,8 @@ INNER = {"name": "inner", "layers": [{"class_name": "Foo", "config": {"name": "f
     (opaque_model(("RNN", {"cell": {"class_name": "StackedRNNCells", "config": {"cells": CELLS}}})),
      {"rnn": "up to 32, got 60"}),
     (opaque_model(("Foo", {}), ("Dense", {"units": 7}), ("Dropout", {"rate": 0.2})),
-     {"foo": "Foo is not a layer that", "dense": "the shape of its input", "dropout": "the shape of its input"}),
-    (opaque_model(("Sequential", INNER)), {"inner/foo": "Foo is not a layer that"}),
+     {"foo": "Foo is a layer without a formula", "dense": "the shape of its input", "dropout": "the shape of its input"}),
+    (opaque_model(("Sequential", INNER)), {"inner/foo": "Foo is a layer without a formula"}),
     (flat("Hashing: 11").encode(), {"hashing": "Hashing has no formula"}),
     (flat("LSTM: 4", "GRU: 3", shape="[5, 2]").encode(), {}),  # a finding, which says that it is all
 ])  # fmt: skip

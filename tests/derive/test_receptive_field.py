@@ -592,7 +592,7 @@ def test_layers_that_are_alike_stand_at_different_depths(tmp_path: Path) -> None
     text = "input: [9, 2]\nlayers:\n" + "  - Conv1D: {filters: 2, kernel_size: 3, padding: same}\n" * 3
     output = run("explain", spec(text, tmp_path), "--full").output
     assert "reach       one output element depends on 3 steps of the input: steps t-1 to t+1" in output
-    assert "in those alike: 5, 7" in output
+    assert "in identical layers: 5, 7" in output
 
 
 def test_a_long_way_is_not_followed_for_ever(tmp_path: Path) -> None:

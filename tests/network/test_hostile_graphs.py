@@ -39,8 +39,8 @@ def all_said(item: dict[str, Any], shape: list[int | None]) -> Report:
     ("item", "shape", "said"),
     [
         (operation("Add", node(tensor("x"), [1, [2]])), [None, 2], "a table of numbers needs rows of equal length"),
-        (layer("TimeDistributed", module="own", registered_name="own>TimeDistributed"), [None, 3, 4], "not a layer"),
-        (layer("ConvLSTM2D", module="own", registered_name="own>ConvLSTM2D"), [None, 3, 4], "not a layer"),
+        (layer("TimeDistributed", module="own", registered_name="own>TimeDistributed"), [None, 3, 4], "a layer without a formula"),
+        (layer("ConvLSTM2D", module="own", registered_name="own>ConvLSTM2D"), [None, 3, 4], "a layer without a formula"),
         (function("raw_ops.TopKV2", node(tensor("x"), 1)), [], "axis needs to be from 0 to -1"),
         (operation("Flip", axis=0), [], "axis needs to be from 0 to -1"),
         (operation("Sort", axis=2), [None, 3], "axis needs to be from -2 to 1 for a tensor with 2 axes, got 2"),

@@ -182,7 +182,7 @@ def test_a_layer_that_is_not_explained_has_its_place_and_its_formula() -> None:
 def test_equal_notes_stand_once() -> None:
     spec = "".join(f"  - {{class_name: A, config: {{name: a{i}}}, module: own, name: a{i}}}\n" for i in range(10))
     text = table(explain(f"class_name: Sequential\nconfig:\n  layers:\n{spec}".encode()), Look(80))
-    assert text.count("A (from own) is not a layer") == 1
+    assert text.count("A (from own) is a layer without") == 1
     assert "a0, a1, a2, a3, a4, a5 (and 4 more): " in text
 
 

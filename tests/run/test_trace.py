@@ -212,7 +212,7 @@ def test_progress_counts_all_calls() -> None:
 
 
 def test_a_layer_without_a_formula_is_named() -> None:
-    with pytest.raises(LayerExplainError, match=r"layer 'unknown': has no values: QDense .*not a layer"):
+    with pytest.raises(LayerExplainError, match=r"layer 'unknown': has no values: QDense .*a layer without a formula"):
         layerexplain.trace(OPAQUE, np.ones((1, 4)))
     made = layerexplain.trace(OPAQUE, -np.ones((1, 4)), partial=True)
     assert made.outputs[0] is None and made.outputs[1].tolist() == [[0, 0, 0, 0]]
@@ -392,7 +392,7 @@ def test_inputs_that_are_made(tmp_path: Path) -> None:
     (tmp_path / "open.yaml").write_text("input: {shape: [None, 4]}\nlayers: [{LSTM: 3}]\n")
     assert "give the unknown sizes with --size input=8,4" in refused(tmp_path / "open.yaml")
     assert document(tmp_path / "open.yaml", "--size", "6,4")["layers"][0]["shape"] == [1, 6, 4]
-    assert "needs sizes that fit the model's (None, 4), got (6, 5)" in refused(tmp_path / "open.yaml", "--size", "6,5")
+    assert "needs sizes that fit (None, 4), got (6, 5)" in refused(tmp_path / "open.yaml", "--size", "6,5")
 
 
 ARGUMENT_FAULTS: list[tuple[list[str], str]] = [

@@ -204,7 +204,7 @@ INIT = "    def __init__(self, units, **kw):\n        super().__init__(**kw)\n"
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("    def call(self, x):\n        return mylib.f(x)", "mylib.f(…) is a function that is not read here (own.py:6)"),
+        ("    def call(self, x):\n        return mylib.f(x)", "layerexplain cannot read mylib.f(…) (own.py:6)"),
         ("    def call(self, x):\n        while True:\n            x = x + 1\n        return x", "more than 5,000 times"),
         ("    def call(self, x):\n        if mylib.flag:\n            return x\n        return -x", "depends on an unknown condition"),
         ("    def call(self, x):\n        return layers.Dense(3)(x)", "Dense is created inside `call`"),

@@ -63,7 +63,7 @@ def test_the_size_of_an_inner_layer_that_is_not_known(tmp_path: Path) -> None:
     code = f"import keras, mylib\nclass Own(keras.layers.Layer):\n    def __init__(self):\n{made}"
     (tmp_path / "own.py").write_text(code + "    def call(self, x):\n        return self.d(x)\n")
     with pytest.raises(
-        LayerExplainError, match=r"what Dense computes is not known: mylib is not read here \(own\.py:5\)"
+        LayerExplainError, match=r"what Dense computes is not known: layerexplain does not read mylib \(own\.py:5\)"
     ):
         layerexplain.explain(b"input: [8]\nlayers:\n  - Own\n", code=tmp_path / "own.py")
 

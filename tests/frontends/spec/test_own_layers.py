@@ -173,7 +173,7 @@ def faults_of(text: str) -> list[str]:
         (
             "arguments: {units: required}\nweights: {W: [inputs, unts]}\nformula: y = dot(x, W)",
             4,
-            "nothing fixes 'unts'",
+            "nothing defines 'unts'",
         ),
         ("weights: {W: [inputs, 4], V: [3]}\nformula: y = dot(x, W)", 3, "does not use the weight V"),
         ("weights: {W: {axes: [inputs], trainabel: false}}\nformula: y = x * W", 3, "did you mean 'trainable'?"),
@@ -184,7 +184,7 @@ def faults_of(text: str) -> list[str]:
         ("weights: {relu: [inputs]}\nformula: y = x * relu", 3, "is a reserved name"),
         ("weights: {x: [inputs]}\nformula: y = x", 3, "'x' in `weights` is a name already"),
         ("wieghts: {W: [3]}\nformula: y = x", 3, "did you mean 'weights'?"),
-        ("about: Has {unitz}.\nformula: y = x", 3, "which nothing gives"),
+        ("about: Has {unitz}.\nformula: y = x", 3, "which is not defined"),
         ("inputs: {x: [a, ..., ...]}\nformula: y = x", 3, "has ... twice"),
         ("inputs: {x: [a], c: [b]}\nformula: y = x", 3, "does not use the input c"),
         (

@@ -262,7 +262,7 @@ def test_a_repeated_name_stands_for_the_last(parser: str) -> None:
     with pytest.raises(LayerExplainError, match="two layers are called 'd_2'"):
         spec(taken)
     before = text.replace("layers:\n", "layers:\n  - {type: Dense, units: 4, name: d_2}\n")
-    with pytest.raises(LayerExplainError, match="`repeat` makes 'd_2', which is taken"):
+    with pytest.raises(LayerExplainError, match="`repeat` creates the name 'd_2', which is already used"):
         spec(before)
 
 
