@@ -91,7 +91,7 @@ class Argument:
         self._known_sizes: dict[Any, Any] = {}
 
     def normal(self, type_: str, name: str, value: Any) -> Any:
-        """The value in its normal form; raises `ArgumentError` with what would be right."""
+        """Return the value in its normal form; raises `ArgumentError` with what would be right."""
         if value is None and self.optional:
             return None
         if type(value) is NotSaid:
@@ -115,14 +115,14 @@ class Argument:
 
 
 def argument_of(annotation: Any, default: Any) -> Argument:
-    """The argument that an annotation such as `PositiveInt` or `PositiveInt | None` describes."""
+    """Return the argument that an annotation such as `PositiveInt` or `PositiveInt | None` describes."""
     if not isinstance(annotation, Check):
         raise TypeError(f"argument annotation {annotation!r} is no kind of argument")
     return Argument(annotation, default, annotation.optional)
 
 
 def short(value: Any) -> str:
-    """A value in an error message, not too long."""
+    """Return a value in an error message, not too long."""
     text = str(value.type) if hasattr(value, "definition") else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -138,7 +138,7 @@ def is_number(value: Any) -> bool:
 
 
 def _that(accepts: Callable[[Any], Any], normal: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A check that refuses what is not accepted."""
+    """Return a check that refuses what is not accepted."""
 
     def checked(value: Any) -> Any:
         if not accepts(value):
@@ -172,7 +172,7 @@ def _one_or_list(
 
 
 def _or(default: Any, normal: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A kind of argument for which None stands for a default."""
+    """Return a kind of argument for which None stands for a default."""
     return lambda value: default if value is None else normal(value)
 
 
@@ -191,7 +191,7 @@ def _truth(value: Any) -> bool:
 
 
 def _numbers(value: Any) -> Any:
-    """A number as a float, a list of them as a tuple."""
+    """Return a number as a float, a list of them as a tuple."""
     if isinstance(value, list | tuple) and value:
         return tuple(_numbers(v) for v in value)
     return _number(value)
@@ -215,7 +215,7 @@ def _one_of(*choices: str) -> Callable[[Any], str]:
 
 
 def _activation(value: Any) -> Any:
-    """A name, None (linear), or what a reader made of a function or layer object."""
+    """Return a name, None (linear), or what a reader made of a function or layer object."""
     if value is None:
         return "linear"
     if isinstance(value, str):
@@ -265,7 +265,7 @@ _SMALL = (1, 2, 3, 5)
 
 
 def choice(*choices: str, example: str = "") -> Any:
-    """A kind of argument that takes one of a few words."""
+    """Return a kind of argument that takes one of a few words."""
     listed = ", ".join(repr(c) for c in choices[:-1])
     words = f"{listed} or {choices[-1]!r}" if listed else repr(choices[0])
     return Annotated[str, Check(words, repr(example or choices[0]), _one_of(*choices), choices)]

@@ -148,11 +148,11 @@ class Declaration:
         return snake_case(self.type)
 
     def state_sizes(self, config: Mapping[str, Any]) -> tuple[int, ...] | None:
-        """The sizes of the states of a recurrent cell that is no cell of Keras; None for any other layer."""
+        """Return the sizes of the states of a recurrent cell that is no cell of Keras; None for any other layer."""
         return None
 
     def batch_axis(self, tensor: str, arguments: Mapping[str, Any]) -> int:
-        """The axis along which examples lie in one of its tensors: the second one of some of PyTorch's."""
+        """Return the axis along which examples lie in one of its tensors: the second one of some of PyTorch's."""
         if tensor in self.facts.batch_second:
             return 1
         required = self.tensors[: len(self.tensors) - self.optional]
@@ -181,7 +181,7 @@ class Declaration:
         return next((name for name, argument in self.arguments.items() if argument.check.of_layers), "")
 
     def bind(self, config: Mapping[str, Any], *, strict: bool = False) -> dict[str, Any]:
-        """The declaration's arguments from a layer's configuration, checked and in their one normal form.
+        """Return the declaration's arguments from a layer's configuration, checked and in their one normal form.
 
         With `strict` an argument that the layer does not have raises `ArgumentError`; without it is passed over:
         files of other Keras versions hold arguments that change nothing here.
@@ -228,7 +228,8 @@ class Declaration:
         return found
 
     def _wrong(self, tensors: Sequence[Expr | None], arguments: Mapping[str, Any]) -> str:
-        """What is said where arguments that each are of their kind make no sense together or with the tensors."""
+        """Return what is said where arguments that each are of their kind make no sense together or with the
+        tensors."""
         given = ", ".join(f"{name}={short(value)}" for name, value in arguments.items()) or "none"
         shapes = ", ".join(shape_text(t.shape) for t in tensors if t is not None) or "no tensor"
         needs = "needs arguments that are compatible with each other and with its input"
@@ -258,7 +259,7 @@ class Declaration:
         whole: str = "",
         keras_2: bool = False,
     ) -> Definition:
-        """The layer at given shapes: its formula, weights and results. `arguments` come from `bind`.
+        """Return the layer at given shapes: its formula, weights and results. `arguments` come from `bind`.
 
         `specs` are those of its tensors in call order, None for an optional one that is not given (or none at the
         end); `masks` those of the masks that the tensors carry. `constants` are numbers given in place of a tensor.
@@ -339,7 +340,7 @@ class Declaration:
         )
 
     def _with_roles(self, i: int, spec: Spec) -> Spec:
-        """A tensor with the names of its axes, where these are not the usual ones."""
+        """Return a tensor with the names of its axes, where these are not the usual ones."""
         if i == 0 and spec.roles is None and len(spec.shape) == 3 and spec.shape[1] is BATCH is not spec.shape[0]:
             return spec._replace(roles=("steps", "batch", "features"))
         if i or spec.roles is not None or not self.facts.channels_first or len(spec.shape) < 3:
@@ -349,7 +350,7 @@ class Declaration:
         return spec._replace(roles=roles)
 
     def inline(self, tensors: Sequence[Expr | None], arguments: Mapping[str, Any]) -> Mapping[str, Expr]:
-        """The layer's results as a part of another formula, on tensors of that. `arguments` come from `bind`."""
+        """Return the layer's results as a part of another formula, on tensors of that. `arguments` come from `bind`."""
         given = [*tensors, *[None] * (len(self.tensors) - len(tensors))]
         try:
             returned = self.formula(*given, **self.keywords({**self.default_values, **arguments}))
@@ -367,7 +368,7 @@ class Declaration:
         training: bool = False,
         keras_2: bool = False,
     ) -> dict[str, Any]:
-        """What the formula is called with beside its tensors, from all arguments."""
+        """Return what the formula is called with beside its tensors, from all arguments."""
         keywords = dict(arguments)
         for name, record in self.signature.groups.items():
             keywords[name] = record(**{field: keywords.pop(field) for field in record._fields})
@@ -382,7 +383,7 @@ class Declaration:
         return keywords
 
     def names(self, count: int) -> list[str]:
-        """What the formula calls the first `count` tensors of a call: `x1`, `x2` for the tensors of an Add."""
+        """Return what the formula calls the first `count` tensors of a call: `x1`, `x2` for the tensors of an Add."""
         extra = count - len(self.tensors)
         if extra == 0:
             return list(self.tensors)
@@ -411,7 +412,7 @@ class Declaration:
         results: list[Expr],
         keras_2: bool,
     ) -> tuple[Expr | None, ...]:
-        """The masks of the results, where the declaration makes them."""
+        """Return the masks of the results, where the declaration makes them."""
         make: Any = self.facts.mask_keras_2 if keras_2 and self.facts.mask_keras_2 is not None else self.mask
         if not callable(make):
             return ()
@@ -428,7 +429,7 @@ def _slice(x: Any, *key: Any) -> Any:
 
 
 def _whole(x: Any, dtype: str) -> Any:
-    """A tensor of floats as whole numbers; others as they are."""
+    """Return a tensor of floats as whole numbers; others as they are."""
     if x is None or x.dtype not in FLOATS:
         return x
     from layerexplain.ops.elementwise import cast

@@ -98,7 +98,7 @@ class FormulaLayer(NamedTuple):
     gist: str = ""
 
     def declaration(self) -> Declaration:
-        """The declaration of the layer.
+        """Return the declaration of the layer.
 
         >>> from layerexplain.lang.axes import BATCH
         >>> from layerexplain.layers.arguments import PositiveInt
@@ -118,7 +118,7 @@ class FormulaLayer(NamedTuple):
         )
 
     def _trace(self, *tensors: Expr | None, **keywords: Any) -> Any:
-        """The results at given tensors. Raises `LayerExplainError` with the place in the formula."""
+        """Return the results at given tensors. Raises `LayerExplainError` with the place in the formula."""
         load_all()
         try:
             return _FormulaTracing(self, tensors, keywords).results()
@@ -175,7 +175,7 @@ class _FormulaTracing:
             self.settings.setdefault("inputs", _known("inputs", first.shape[-1]))
 
     def _size(self, text: str) -> Any:
-        """The value of a text of sizes and arguments, which is no line of the formula."""
+        """Return the value of a text of sizes and arguments, which is no line of the formula."""
         try:
             return attribute(checked_expression(text), self.settings)
         except LayerExplainError as error:
@@ -231,7 +231,7 @@ class _FormulaTracing:
         return parse(own.formula, self.leaves, functions, self.settings, choices=True)
 
     def _call(self, name: str, *tensors: Expr, **overrides: Any) -> Expr:
-        """A call of a layer that this one holds."""
+        """Return a call of a layer that this one holds."""
         specs = tuple([Spec(t.shape, t.dtype) for t in tensors])
         key = (name, specs, tuple(sorted(overrides.items())))
         if key not in self.inner:
@@ -266,7 +266,8 @@ _LARGEST = 10**18
 
 
 def _sizes(type_: str, name: str, axes: tuple[str, ...], shape: Shape) -> list[Size]:
-    """The size of each named axis of a tensor, None for `REST`. Raises `ShapeError` for another number of axes."""
+    """Return the size of each named axis of a tensor, None for `REST`. Raises `ShapeError` for another number of
+    axes."""
     given = list(shape[1:])
     more = len(given) - len(axes)
     if more < -1 if REST in axes else more:
@@ -286,5 +287,5 @@ def _known(axis: str, size: Size) -> Any:
 
 
 def _leaves(name: str, definition: Definition) -> tuple[Definition, list[Expr]]:
-    """The weights of a held layer as this one's: at its attribute, by whose name they are told apart."""
+    """Return the weights of a held layer as this one's: at its attribute, by whose name they are told apart."""
     return definition, inner_weights(definition, (name,), lambda path: (name, *path), f"_{name}")

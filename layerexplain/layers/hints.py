@@ -59,7 +59,7 @@ class LayerInModel(NamedTuple):
         return next(iter(self.definition.results.values()))
 
     def argument(self, name: str) -> Any:
-        """An argument, its default where it is not given."""
+        """Return an argument, its default where it is not given."""
         return self.definition.arguments.get(name)
 
     def gives(self, gradient: str) -> bool:
@@ -137,7 +137,7 @@ def hints(place: LayerInModel) -> Hints:
 
 @cache
 def _hints_for(type_: str) -> tuple[Hint, ...]:
-    """What is asked of a layer of a type, in the order of the files, in whichever order these were imported."""
+    """Return what is asked of a layer of a type, in the order of the files, in whichever order these were imported."""
     declaration = find(type_)
     type_ = type_ if declaration is None else declaration.type
     files = [importlib.import_module(f"layerexplain.layers.{name}").__name__ for name in _FILES]

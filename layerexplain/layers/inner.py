@@ -34,7 +34,7 @@ class InnerLayer(Protocol):
         training: bool = False,
         **overrides: Any,
     ) -> Definition:
-        """The layer traced at given shapes; `overrides` are arguments that the wrapper forces."""
+        """Return the layer traced at given shapes; `overrides` are arguments that the wrapper forces."""
 
 
 class DeclaredLayer:
@@ -51,7 +51,7 @@ class DeclaredLayer:
         self.trainable = bool(config.get("trainable", True))
 
     def as_key(self, freeze: Callable[[Any], Any]) -> Any:
-        """What its formula follows from, as a key. Not its name: alike layers have one definition."""
+        """Return what its formula follows from, as a key. Not its name: alike layers have one definition."""
         return (self.type, self.declaration, freeze({k: v for k, v in self.config.items() if k != "name"}))
 
     def definition(
@@ -62,7 +62,7 @@ class DeclaredLayer:
         training: bool = False,
         **overrides: Any,
     ) -> Definition:
-        """The layer traced at given shapes."""
+        """Return the layer traced at given shapes."""
         arguments = self.declaration.bind({**self.config, **overrides})
         return self.declaration.trace(specs, arguments, masks, training=training)
 
@@ -76,7 +76,7 @@ class DeclaredLayer:
 def apply(
     inner: InnerLayer, tensors: Sequence[Expr], *, at: tuple[str | int, ...], suffix: str = "", training: bool = False
 ) -> Expr:
-    """A call of an inner layer. Its weights become the outer layer's: `at` leads to the inner layer, through
+    """Return a call of an inner layer. Its weights become the outer layer's: `at` leads to the inner layer, through
     attributes that are called as its arguments; `suffix` is added to their symbols."""
     definition = inner.definition([Spec(t.shape, t.dtype) for t in tensors], training=training)
     weights = inner_weights(definition, at, InnerName(at).around, suffix, inner.trainable)
@@ -86,7 +86,7 @@ def apply(
 def inner_definition(
     type_: str, layer: InnerLayer, x: Spec, masks: Sequence[Spec | None] = (), *, training: bool = False
 ) -> tuple[Definition, list[Expr]]:
-    """The definition of the layer with one output that a wrapper holds, and its weights as the wrapper's."""
+    """Return the definition of the layer with one output that a wrapper holds, and its weights as the wrapper's."""
     definition = layer.definition([x], masks, training=training)
     if len(definition.results) != 1:
         raise ShapeError(f"{type_} needs a layer with one output, got {layer.type} with {len(definition.results)}")

@@ -110,7 +110,7 @@ def read_row(text: str) -> OperationRow:
 
 
 def declaration_of(row: OperationRow, namespace: Mapping[str, Any]) -> Declaration:
-    """The declaration that a row of a module stands for; `namespace` holds the module's functions and kinds."""
+    """Return the declaration that a row of a module stands for; `namespace` holds the module's functions and kinds."""
     signature, ignored = _signature(row, namespace)
     formula = _RowFormula(row, signature, namespace)
     sentence = row.sentence
@@ -126,7 +126,7 @@ def declaration_of(row: OperationRow, namespace: Mapping[str, Any]) -> Declarati
 
 
 def _signature(row: OperationRow, namespace: Mapping[str, Any]) -> tuple[Signature, tuple[str, ...]]:
-    """What a row takes, and the arguments that it ignores."""
+    """Return what a row takes, and the arguments that it ignores."""
     text = row.parameters
     if ":" in text and "*" not in text:
         text = re.sub(r"(\w+:)", r"*, \1", text, count=1)
@@ -145,7 +145,7 @@ def _signature(row: OperationRow, namespace: Mapping[str, Any]) -> tuple[Signatu
 
 
 def _kind(node: Any, namespace: Mapping[str, Any]) -> Any:
-    """A kind of argument by its name, `choice('a', 'b')`, or either with `| None`."""
+    """Return a kind of argument by its name, `choice('a', 'b')`, or either with `| None`."""
     if isinstance(node, ast.BinOp):
         return _kind(node.left, namespace) | None
     if isinstance(node, ast.Call):
@@ -154,7 +154,7 @@ def _kind(node: Any, namespace: Mapping[str, Any]) -> Any:
 
 
 def _operation(name: str) -> Declaration | None:
-    """The declared operation with a Keras class name, None where the name is no such name."""
+    """Return the declared operation with a Keras class name, None where the name is no such name."""
     return find(f"ops.{name}") if name[:1].isupper() else None
 
 
@@ -199,7 +199,7 @@ class _RowFormula:
         return results
 
     def _read(self, source: str, given: Mapping[str, Expr], values: _Values) -> Any:
-        """The value of a formula."""
+        """Return the value of a formula."""
         whole = source.replace(", ...", f", {self._passed}")
         return parse_expression(_tree_of(whole), given, self._functions, values)
 
@@ -211,7 +211,7 @@ def _tree_of(formula: str) -> ast.expr:
 
 
 def _with_names(computed: Any, names: tuple[str, ...]) -> Any:
-    """The results by the names of a row."""
+    """Return the results by the names of a row."""
     if isinstance(computed, _Several):
         return dict(zip(names, computed.values(), strict=True)) if names else dict(computed)
     if type(computed.shape) is ResultShapes:
@@ -261,7 +261,7 @@ class _Functions(dict[str, Any]):
 
 
 def _of_results(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function as a formula calls it: results by name have a shape, as the parser asks of any value."""
+    """Return a function as a formula calls it: results by name have a shape, as the parser asks of any value."""
 
     def called(*tensors: Expr, **arguments: Any) -> Any:
         returned = function(*tensors, **arguments)

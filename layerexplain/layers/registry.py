@@ -140,7 +140,7 @@ def training_part(
 
 
 def with_choice(text: str, place: int) -> str:
-    """A text with the choice at this place of each `[a|b|c]`, the last one where there are fewer.
+    """Return a text with the choice at this place of each `[a|b|c]`, the last one where there are fewer.
 
     >>> [with_choice("tf.[argmax|argmin](x) is largest[|, negated]", place) for place in (0, 1)]
     ['tf.argmax(x) is largest', 'tf.argmin(x) is largest, negated']
@@ -259,7 +259,7 @@ def _listed(types: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, str, 
 
 
 def part_names(kind: str, *, aliases: bool = False) -> list[str]:
-    """The class names of the losses, optimizers, schedules or regularizers of Keras; with `aliases` also `mse`.
+    """Return the class names of the losses, optimizers, schedules or regularizers of Keras; with `aliases` also `mse`.
 
     >>> part_names("regularizers")
     ['L1', 'L1L2', 'L2', 'OrthogonalRegularizer']
@@ -318,7 +318,7 @@ def torch_type(name: str) -> str | None:
 
 
 def first_argument(type_: str) -> str | None:
-    """The first argument of a layer type (`units` of Dense), None if it has none or the type is unknown."""
+    """Return the first argument of a layer type (`units` of Dense), None if it has none or the type is unknown."""
     declaration = find(type_)
     return next(iter(declaration.arguments), None) if declaration else None
 
@@ -332,8 +332,8 @@ IN_ORDER = {
 
 
 def positional_arguments(declaration: Declaration) -> tuple[str, ...]:
-    """The arguments that may be given without a name, in the framework's order; of Keras at most four, as nobody gives
-    more."""
+    """Return the arguments that may be given without a name, in the framework's order; of Keras at most four, as nobody
+    gives more."""
     names = [name for name in declaration.arguments if name not in IN_FILES_ONLY]
     if declaration.type.startswith("torch."):
         return tuple(names)
@@ -364,7 +364,7 @@ def torch_types() -> dict[str, list[tuple[str, str, str]]]:
 
 
 def signature(declaration: Declaration) -> str:
-    """The arguments as they are written: `units, activation='linear', use_bias=True`."""
+    """Return the arguments as they are written: `units, activation='linear', use_bias=True`."""
     parts = [
         name if argument.default is Argument.REQUIRED else f"{name}={argument.default!r}"
         for name, argument in declaration.arguments.items()
@@ -374,8 +374,8 @@ def signature(declaration: Declaration) -> str:
 
 
 def description_of(declaration: Declaration) -> str:
-    """The description with `{units}` shown as the argument's name, in backquotes, and without sizes, which only an
-    input has."""
+    """Return the description with `{units}` shown as the argument's name, in backquotes, and without sizes, which only
+    an input has."""
     import re
 
     def fill(match: re.Match[str]) -> str:
@@ -402,8 +402,8 @@ def inner_weights(
     suffix: str = "",
     trainable: bool = True,
 ) -> list[Expr]:
-    """New leaves for the weights and states of a wrapped layer: `at` leads to it, `around` makes a weight's Keras path
-    one of the outer layer's, `suffix` is added to the symbols."""
+    """Return new leaves for the weights and states of a wrapped layer: `at` leads to it, `around` makes a weight's
+    Keras path one of the outer layer's, `suffix` is added to the symbols."""
     leaves = []
     for old in definition.variables:
         attrs = dict(old.attrs)

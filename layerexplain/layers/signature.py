@@ -34,12 +34,12 @@ class Signature(NamedTuple):
     groups: Mapping[str, Any] = MappingProxyType({})
 
     def with_kinds(self, **annotations: Any) -> Signature:
-        """The same with other kinds for some arguments: `with_kinds(padding=CausalPadding)`. Defaults stay."""
+        """Return the same with other kinds for some arguments: `with_kinds(padding=CausalPadding)`. Defaults stay."""
         changed = {name: argument_of(kind, self.arguments[name].default) for name, kind in annotations.items()}
         return self._replace(arguments={**self.arguments, **changed})
 
     def default(self, **values: Any) -> Signature:
-        """The same with other defaults for some arguments."""
+        """Return the same with other defaults for some arguments."""
         changed = {
             name: Argument(self.arguments[name].check, value, self.arguments[name].optional)
             for name, value in values.items()
@@ -47,12 +47,12 @@ class Signature(NamedTuple):
         return self._replace(arguments={**self.arguments, **changed})
 
     def without(self, *names: str) -> Signature:
-        """The same without some arguments, or without a keyword of `GIVEN`."""
+        """Return the same without some arguments, or without a keyword of `GIVEN`."""
         left = {name: argument for name, argument in self.arguments.items() if name not in names}
         return self._replace(arguments=left, reads=self.reads.difference(names))
 
     def moved(self, name: str, *, before: str) -> Signature:
-        """The same with one argument in another place."""
+        """Return the same with one argument in another place."""
         rest = {key: value for key, value in self.arguments.items() if key != name}
         arguments: dict[str, Argument] = {}
         for key, value in rest.items():
@@ -63,7 +63,7 @@ class Signature(NamedTuple):
 
 
 def signature_of(function: Callable[..., Any]) -> Signature:
-    """The signature of a function whose keyword-only parameters are annotated with kinds of arguments.
+    """Return the signature of a function whose keyword-only parameters are annotated with kinds of arguments.
 
     A parameter whose annotation is a record stands for the record's fields: the configuration has them one by one.
     """

@@ -161,13 +161,13 @@ def language_model(
 
 
 def _texts(network: Network) -> list[str]:
-    """The inputs that are whole numbers, as tokens are."""
+    """Return the inputs that are whole numbers, as tokens are."""
     layers = network.model.layers_by_name
     return [one.layer for one in network.model.inputs if str(layers[one.layer].config.get("dtype")).startswith("int")]
 
 
 def _of_images(network: Network) -> frozenset[str]:
-    """The layers that no text reaches, of a model that reads one."""
+    """Return the layers that no text reaches, of a model that reads one."""
     reached = set(_texts(network))
     for call in network.calls:
         if any(ref.layer in reached for ref in call.sources):
@@ -176,7 +176,7 @@ def _of_images(network: Network) -> frozenset[str]:
 
 
 def _tokens(network: Network) -> int | None:
-    """The length of the text that is read, of a model that reads one."""
+    """Return the length of the text that is read, of a model that reads one."""
     texts = _texts(network)
     calls = network.calls_of(texts[0]) if len(texts) == 1 else ()
     spec = calls[0].outputs[0] if calls else None
@@ -225,8 +225,8 @@ def _cached(layers: list[WeightedLayer]) -> tuple[Cached, ...]:
 
 
 def _kept(definition: Definition) -> tuple[tuple[tuple[str, tuple[int, ...]], ...], int | None, str]:
-    """The tensors that a layer keeps with their sizes, its window, and the input that they are made from if that is
-    not the first."""
+    """Return the tensors that a layer keeps with their sizes, its window, and the input that they are made from if that
+    is not the first."""
     tensors = tuple([(name, _sizes(e)) for name, e in definition.cache.items()])
     first, *others = definition.params
     reads = {node for e in definition.cache.values() for node in walk([e])}
@@ -235,5 +235,5 @@ def _kept(definition: Definition) -> tuple[tuple[tuple[str, tuple[int, ...]], ..
 
 
 def _sizes(e: Expr) -> tuple[int, ...]:
-    """The sizes of what is kept of one token: all but the batch and the tokens."""
+    """Return the sizes of what is kept of one token: all but the batch and the tokens."""
     return tuple([size for size in e.shape[2:] if isinstance(size, int) and size != 1]) or (1,)

@@ -103,7 +103,7 @@ def architecture(model_type: str, text_type: str = "") -> Architecture:
 
 
 def _whole(name: str, text_type: str = "") -> dict[str, Any]:
-    """A row joined to the one that it is like: mappings name by name, the arguments of a role one by one. The row that
+    """Join a row to the one that it is like: mappings name by name, the arguments of a role one by one. The row that
     others are like is in the end like the one of the text part, where there is one."""
     row = _rows()[name]
     empty: dict[str, Any] = {**{part: {} for part in _MAPPINGS}, **dict.fromkeys(_TEXTS, ""), "must": ()}

@@ -30,8 +30,8 @@ def read_configuration(document: Mapping[str, Any], name: str = "") -> Model:
 
 
 def _reading(document: Mapping[str, Any], of_whole: Mapping[str, Any] = MappingProxyType({})) -> _Reading:
-    """The reading of a configuration, of one with parts as its text part with what the whole says; `of_whole` is what
-    the configuration around a part says."""
+    """Return the reading of a configuration; of one with parts its text part with what the whole says; `of_whole` is
+    what the configuration around a part says."""
     model_type = document.get("model_type")
     if not isinstance(model_type, str):
         raise SourceError(f"needs model_type to be a text, got {model_type!r:.40}")
@@ -52,8 +52,8 @@ def _reading(document: Mapping[str, Any], of_whole: Mapping[str, Any] = MappingP
 
 
 def _part(row: Architecture, key: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The configuration of a part; where there is none, what the whole takes, of the text with what stands beside it,
-    as in older files."""
+    """Return the configuration of a part; where there is none, what the whole takes, of the text with what stands
+    beside it, as in older files."""
     part, usual = document.get(key), row.parts[key]
     if part is None:
         beside = {name: value for name, value in document.items() if key == row.text and name != row.vision}
@@ -75,7 +75,7 @@ def read_folder(folder: str) -> Model | None:
 
 
 def _dtype(document: Mapping[str, Any]) -> str:
-    """The dtype of the weights, "" where the configuration does not say it."""
+    """Return the dtype of the weights, "" where the configuration does not say it."""
     named = document.get("dtype", document.get("torch_dtype"))
     return str(named) if named in ("bfloat16", "float16", "float32", "float64") else ""
 
@@ -159,7 +159,7 @@ class _Reading:
         return Layer(name, vision.class_name, "model", {}, model)
 
     def _shared(self, model: Model) -> list[SharedObject]:
-        """The table that a tied head shares with the embedding."""
+        """Return the table that a tied head shares with the embedding."""
         layers = {layer.type: layer.name for layer in model.layers}
         if "TiedHead" not in layers:
             return []
@@ -200,7 +200,7 @@ class _Reading:
         return Layer(name, "Block", "model", {}, wiring.model(name, stack.formula))
 
     def _type_of(self, number: int) -> Any:
-        """What kind of attention a block has: as the configuration lists it, else as the architecture has it."""
+        """Return the kind of attention of a block: as the configuration lists it, else as the architecture has it."""
         types = self.values.get("layer_types")
         if isinstance(types, list | tuple) and number < len(types):
             return types[number]

@@ -62,7 +62,7 @@ def rotary_of(values: Mapping[str, Any], features: int, layer_type: str | None) 
 
 
 def _parameters(values: Mapping[str, Any], layer_type: str | None) -> Mapping[str, Any]:
-    """The mapping that holds for a layer: gemma3 has one for each type of layers, or another theta for those with a
+    """Return the mapping for a layer: gemma3 has one for each type of layers, or another theta for those with a
     window, which no scaling changes."""
     for name in ("rope_parameters", "rope_scaling"):
         given = values.get(name)

@@ -69,7 +69,7 @@ def file_beside_links(folder: str, name: str) -> str:
 
 
 def _files(folder: str, names: Any) -> list[str]:
-    """The files that hold the tensors: those of the index, or all that end so."""
+    """Return the files that store the tensors: those of the index, or all that end so."""
     if INDEX not in names:
         return sorted(name for name in names if name.endswith(ENDING))
     with open_regular(in_folder(folder, INDEX), INDEX) as file:
@@ -124,6 +124,6 @@ def _tensor(key: str, value: Any, data: Piece, name: str) -> _Listed:
 
 
 def _sizes(value: Any) -> list[int] | None:
-    """A list of whole numbers; None for anything else."""
+    """Return a list of whole numbers; None for anything else."""
     are_sizes = isinstance(value, list) and all([type(one) is int and 0 <= one <= 10**18 for one in value])
     return value if are_sizes else None

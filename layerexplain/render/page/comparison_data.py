@@ -18,13 +18,13 @@ from layerexplain.report.data import Report
 
 
 def comparison_page(before: Report, after: Report, found: Comparison, fold: bool) -> Page:
-    """The page of two models whose differences were found."""
+    """Return the page of two models whose differences were found."""
     data = comparison_data(before, after, found, fold)
     return shell(data, data["title"], "compare", ("compare",))
 
 
 def comparison_data(before: Report, after: Report, found: Comparison, fold: bool = True) -> dict[str, Any]:
-    """The structure of the page of two models."""
+    """Return the structure of the page of two models."""
     sides = [page_data(report, fold) for report in (before, after)]
     first, second = ({layer["path"]: at for at, layer in enumerate(side["layers"])} for side in sides)
     partners = {clean(one.layer): clean(one.layer_after) for one in found.changes if one.layer}

@@ -69,8 +69,8 @@ def page_of(
     why: str = "",
     overlay: Any = None,
 ) -> Page:
-    """The page of a report, with the values of a run if there are any, or with what runs its model; `why` says why the
-    page does not run it, `overlay` are numbers of one's own (overlay.py says in which form)."""
+    """Return the page of a report, with the values of a run if there are any, or with what runs its model; `why` says
+    why the page does not run it, `overlay` are numbers of one's own (overlay.py says in which form)."""
     data = page_data(report, fold, values, program)
     if overlay is not None:
         numbers = overlay_of(overlay, [layer.path for layer in every_row(report.layers)])
@@ -87,8 +87,8 @@ def page_of(
 def page_data(
     report: Report, fold: bool = True, values: PageValues | None = None, program: PageProgram | None = None
 ) -> dict[str, Any]:
-    """The structure of the page of a model whose layers are explained; `fold` draws once what repeats, `values` are
-    those of a run, and `program` is what runs the model in the page.
+    """Return the structure of the page of a model whose layers are explained; `fold` draws once what repeats, `values`
+    are those of a run, and `program` is what runs the model in the page.
 
     >>> from layerexplain import explain
     >>> data = page_data(explain(b"input: [4]\\nlayers:\\n  - Dense: 3\\n  - Dense: 3\\n"))
@@ -161,7 +161,7 @@ def layer_data(
 
 
 def layer_parts(layer: LayerReport) -> dict[str, Any]:
-    """What differs from layer to layer, but for what names the layer itself, by key; what is empty is left out."""
+    """Return what differs from layer to layer, except what names the layer itself, by key, without empty values."""
     explained = layer.explanation
     notes = [note for note in layer.notes if not note.startswith(layer.faults)] if layer.faults else layer.notes
     parts: dict[str, Any] = {"faults": layer.faults, "notes": notes}
@@ -178,7 +178,7 @@ def layer_parts(layer: LayerReport) -> dict[str, Any]:
 
 
 def definition_parts(layer: LayerReport, explained: Explanation, reaches: Sequence[str]) -> dict[str, Any]:
-    """What layers that compute the same have in common, by key; what is empty is left out."""
+    """Return what layers that compute the same have in common, by key, without empty values."""
     return {
         "sentence": explained.sentence,
         "dtype": explained.dtype,
@@ -223,12 +223,12 @@ def _model(report: Report) -> dict[str, Any]:
 
 
 def _file_name(source: str) -> str:
-    """The name of a file: where it lies on somebody's disk is not told to all readers of a page; an address is."""
+    """Return the name of a file: a page does not show where it lies on somebody's disk; it does show a URL."""
     return source if "://" in source else PurePath(source).name
 
 
 def _entry(layer: LayerReport, parent: int, numbers: Mapping[str, int]) -> dict[str, Any]:
-    """What a layer has in common with no other."""
+    """Return what a layer has in common with no other."""
     front = layer.path[: len(layer.path) - len(layer.layer)]
     entry: dict[str, Any] = {
         "name": clean(layer.layer),
@@ -252,7 +252,7 @@ def _entry(layer: LayerReport, parent: int, numbers: Mapping[str, int]) -> dict[
 
 
 def _shared(layer: LayerReport) -> dict[str, Any]:
-    """What layers have in common that are alike in all but their names, their sources and where they stand."""
+    """Return what layers have in common that differ only in their names, their sources and their places."""
     inputs, outputs = shapes_text(layer.input_shapes), results_text(layer.results, layer.output_shapes)
     return {
         "type": layer.type,
@@ -308,7 +308,7 @@ def _statements(statements: Sequence[Statement]) -> list[list[Any]]:
 
 
 def _typeset(lines: Sequence[TypesetLine]) -> list[Any]:
-    """The trees of formulas; none where they are too long to be looked at."""
+    """Return the trees of formulas; none where they are too long to be read."""
     return [line.tree for line in lines] if sum([len(line.latex) for line in lines]) <= _LONGEST else []
 
 
@@ -352,7 +352,7 @@ def _filled(parts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cleaned(value: Any) -> Any:
-    """It as JSON has it, with clean texts."""
+    """Return a value as JSON has it, with clean texts."""
     kind = type(value)  # a large model has some hundred thousand values: the commonest kinds come first
     if kind is str:
         return clean(value)

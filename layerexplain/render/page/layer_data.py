@@ -27,7 +27,8 @@ from layerexplain.report.what_if import Control, WhatIf
 
 
 def gallery_data(title: str, families: Mapping[str, Iterable[tuple[LayerType, LayerReport]]]) -> dict[str, Any]:
-    """The structure of a page of many independent layers, by family: of each its type and its example, explained."""
+    """Return the structure of a page of many independent layers, by family: of each its type and its example,
+    explained."""
     types: list[dict[str, Any]] = []
     layers: list[LayerReport] = []
     listed: list[tuple[str, list[int]]] = []
@@ -50,8 +51,8 @@ def gallery_data(title: str, families: Mapping[str, Iterable[tuple[LayerType, La
 def what_if_data(
     known: LayerType, found: WhatIf, typed: Mapping[str, Any], input_shapes: Sequence[Sequence[int | None]]
 ) -> dict[str, Any]:
-    """The structure of the page of one layer, for all combinations of the values of its controls; `typed` are its
-    arguments as they were given."""
+    """Return the structure of the page of one layer, for all combinations of the values of its controls; `typed` are
+    its arguments as they were given."""
     offered = {one.name for one in found.controls}
     fixed = {name: value for name, value in typed.items() if name not in offered and name in found.fixed}
     layers = [row for row in found.rows if not isinstance(row, str)]
@@ -98,7 +99,7 @@ def what_if_data(
 
 
 def _typed(control: Control, number: int, typed: Mapping[str, Any]) -> str:
-    """The word of the command for a value; none where it is what the command has without one."""
+    """Return the word of the command for a value; none where the value is the default."""
     is_default = number == control.given and control.name not in typed
     return "" if is_default else _word(control.name, control.values[number])
 
@@ -118,5 +119,5 @@ def _word(name: str, value: Any) -> str:
 
 
 def _quoted(word: str) -> str:
-    """A word for a shell, between double quotes where it has single ones."""
+    """Return a word for a shell, between double quotes where it has single ones."""
     return f'"{word}"' if "'" in word and not set(word) & set('"$`\\!') else quote(word)

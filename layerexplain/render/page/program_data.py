@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def program_data(page_program: PageProgram, numbers: Mapping[str, int], macs: int | None) -> dict[str, Any]:
-    """The `program` of a page whose layers have `numbers` by their paths."""
+    """Return the `program` of a page whose layers have `numbers` by their paths."""
     program = page_program.program
     found: dict[str, Any] = {
         "inputs": [

@@ -16,7 +16,7 @@ _TYPE = re.compile(r"/\*\* .*? \*/ ?")
 
 @cache
 def script(start: str = "main") -> str:
-    """The module `start` behind all that it imports, each once, as one script in strict mode.
+    """Return the module `start` after all that it imports, each once, as one script in strict mode.
 
     Modules import with `import { a, b } from "./file.js";` alone, in run/ also from "../file.js", and export at the
     declaration; since all stand in one scope, no two declare the same name (tested). Comments on lines of their own,
@@ -29,7 +29,7 @@ def script(start: str = "main") -> str:
 
 
 def modules(start: str) -> dict[str, str]:
-    """The texts of a module and of all that it imports, without the imports, each behind those that it needs."""
+    """Return the texts of a module and of all that it imports, without imports, each after those it needs."""
     texts: dict[str, str] = {}
     _add(start, texts, ())
     return texts

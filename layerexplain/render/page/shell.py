@@ -36,8 +36,8 @@ class Page(str):
 def shell(
     data: Mapping[str, Any], title: str, start: str = "main", sheets: Sequence[str] = (), weights: str = ""
 ) -> Page:
-    """The page that shows `data`; `start` names the module of js/ that runs, `sheets` its own style sheets; `weights`
-    are those of a model that runs in it, in base64."""
+    """Return the page that shows `data`; `start` names the module of js/ that runs, `sheets` its own style sheets;
+    `weights` are those of a model that runs in it, in base64."""
     style, code = styles("page", "reads", *sheets), script(start)
     policy = (
         f"default-src 'none'; script-src '{hashed(_STARTER)}' '{hashed(code)}'; style-src '{hashed(style)}'; "
@@ -76,7 +76,7 @@ def _stored(name: str, content: str) -> str:
 
 
 def head(title: str, style: str, policy: str = "") -> str:
-    """What a page of HTML begins with; `title` is escaped."""
+    """Return the beginning of a page of HTML; `title` is escaped."""
     rule = f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n' if policy else ""
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{rule}'
@@ -87,7 +87,7 @@ def head(title: str, style: str, policy: str = "") -> str:
 
 @cache
 def styles(*sheets: str) -> str:
-    """The style sheets of that name, with the colours of pictures as variables of both themes."""
+    """Return the style sheets of that name, with the colours of pictures as variables of both themes."""
     light, dark = (_variables(THEMES[name]) for name in ("light", "dark"))
     colours = (
         f":root {{ color-scheme: light; {light} }}\n"
@@ -115,5 +115,5 @@ def _variables(theme: Any) -> str:
 
 
 def hashed(text: str) -> str:
-    """The hash by which a policy names a text."""
+    """Return the hash by which a policy names a text."""
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"

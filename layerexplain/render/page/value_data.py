@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 def form_numbers(forms: FormTable, layer: LayerReport) -> list[int | None]:
-    """The numbers of the forms of a layer's calls; none where no call has one."""
+    """Return the numbers of the forms of a layer's calls; none where no call has one."""
     numbers = [forms.number(one.data()) for one in layer.elements]
     return numbers if any([number is not None for number in numbers]) else []
 
 
 def value_parts(values: PageValues, path: str) -> dict[str, Any]:
-    """What a layer has of the values of a run, by key."""
+    """Return a layer's part of the values of a run, by key."""
     parts: dict[str, Any] = {"forms": list(values.forms.calls.get(path, ()))}
     own = values.layers.get(path)
     if own is not None:
@@ -39,7 +39,7 @@ def value_parts(values: PageValues, path: str) -> dict[str, Any]:
 
 
 def all_values(values: PageValues) -> dict[str, Any]:
-    """What a page has of the values of a run for all layers."""
+    """Return what a page has of the values of a run for all layers."""
     run = values.run
     left = len(values.left)
     budget = bytes_text(values.budget)
@@ -60,6 +60,6 @@ def all_values(values: PageValues) -> dict[str, Any]:
 
 
 def _first(one: TracedInput) -> str:
-    """The words on which example of an input is shown; "" where it has one."""
+    """Return the words on which example of an input is shown; "" where it has one."""
     count = one.shape[0] if one.shape else 1
     return f"; the first of its {count} examples is shown" if count > 1 else ""

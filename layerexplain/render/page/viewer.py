@@ -9,12 +9,12 @@ from layerexplain.render.page.shell import hashed, head, styles
 
 
 def viewer() -> str:
-    """The frame as HTML. Its script asks the server that it comes from, and nothing else."""
+    """Return the frame as HTML. Its script asks the server that it comes from, and nothing else."""
     return f"{head('layerexplain', styles('page', 'viewer'))}<script>{script('viewer')}</script>\n</body>\n</html>\n"
 
 
 def policy_of(html: str) -> str:
-    """The content security policy that a frame is sent with."""
+    """Return the content security policy of a frame."""
     style, code = (re.findall(f"<{tag}>(.*?)</{tag}>", html, re.DOTALL)[0] for tag in ("style", "script"))
     return (
         f"default-src 'none'; script-src '{hashed(code)}'; style-src '{hashed(style)}'; connect-src 'self'; "

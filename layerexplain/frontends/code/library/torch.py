@@ -109,7 +109,7 @@ def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inter
 
 
 def _named(value: Any) -> Any:
-    """A function as an argument is its name: `activation=F.gelu`."""
+    """Return the name of a function that is an argument: `activation=F.gelu`."""
     return value.last if isinstance(value, Symbol) else value
 
 

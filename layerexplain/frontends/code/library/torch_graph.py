@@ -490,7 +490,7 @@ def construction_error(module: BuiltIn) -> LayerExplainError | None:
 
 
 def _structured(type_: str, result: Any) -> Any:
-    """What a module gives in the form that PyTorch gives it: `y, (h_n, c_n)` of an LSTM."""
+    """Return what a module outputs in PyTorch's form: `y, (h_n, c_n)` of an LSTM."""
     if type_ == "LSTM":
         return result[0], tuple(result[1:])
     if type_ == "MultiheadAttention" and isinstance(result, Tensor):

@@ -103,7 +103,7 @@ class BuiltIn(Identity):
         return Bound(self, name)
 
     def _weight(self, evaluator: Evaluator, name: str) -> Any:
-        """A weight of a module, by which programs ask for its device, initialize it, or compute."""
+        """Return a weight of a module, by which programs ask for its device, initialize it, or compute."""
         shapes = weight_shapes(self)
         found = self.attributes[name] = OfModule(shapes.get(name, (None,)), self, name)
         return found

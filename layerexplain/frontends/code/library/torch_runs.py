@@ -315,7 +315,7 @@ def _again(program: Program, found: Found, names: Sequence[str], shapes: InputSh
 
 
 def _without_input(model: Model, names: Sequence[str], module: Any) -> Model:
-    """The model with inputs of unknown shapes: its modules are counted."""
+    """Return the model with inputs of unknown shapes: its modules are counted."""
     from layerexplain.frontends.model_builder import ModelBuilder
     from layerexplain.model import Layer
 
@@ -340,7 +340,7 @@ def _shapes_of_class(interpreter: Any, module: Any) -> dict[str, tuple[Sequence[
 
 
 def _asked_shapes(module: Any, names: Sequence[str]) -> dict[str, tuple[Sequence[int | None], str]]:
-    """What shape the first module asks for, by the only argument of `forward`; none where it does not say."""
+    """Return the shape that the first module needs, by the only argument of `forward`; none where it does not say."""
     first = next(first_modules(module), None)
     if len(names) != 1 or first is None:
         return {}
@@ -365,7 +365,7 @@ _SHAPES = {"Linear": "{}", "Conv1d": "{},28", "Conv2d": "{},28,28", "Conv3d": "{
 
 
 def _first_asked(module: Any) -> str:
-    """What shape the first module asks for, in words."""
+    """Return the shape that the first module needs, in words."""
     for one in first_modules(module):
         if one.type.startswith("Embedding"):
             return f"its first module, {one.type}, takes token ids, as in --input 9"

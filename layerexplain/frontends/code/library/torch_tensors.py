@@ -166,7 +166,7 @@ def _listed(args: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _shape(run: Any, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
-    """A shape for `reshape`: None for the batch, -1 for what is worked out."""
+    """Return a shape for `reshape`: None for the batch, -1 for a size that is computed."""
     unknown = next((one for one in sizes if isinstance(one, Unknown)), None)
     if unknown is not None:
         run.opened.append(unknown)

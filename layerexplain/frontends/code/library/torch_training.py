@@ -139,12 +139,12 @@ def _nested(values: tuple[Any, ...], shape: Sequence[Any]) -> Any:
 
 
 def _setting(interpreter: Any, name: str, config: Mapping[str, Any], place: Place | None = None) -> TrainingSetting:
-    """A loss or an optimizer with its arguments."""
+    """Return a loss or an optimizer with its arguments."""
     return TrainingSetting(name, plain_arguments(config), interpreter.locate(place or interpreter.place()).line or None)
 
 
 def _misfit(setting: TrainingSetting, output: Array, target: Array) -> LayerExplainError | None:
-    """What PyTorch refuses of a target: its shape, or the kind of its numbers."""
+    """Return what PyTorch refuses of a target: its shape, or the kind of its numbers."""
     loss = find(setting.name)
     sizes = (*output.shape, *target.shape)
     if loss is None or not all(isinstance(size, int) for size in sizes):
@@ -190,5 +190,5 @@ def _is_whole(target: Array) -> bool:
 
 
 def _uses(uses: list[_Use], model: Any) -> list[_Use]:
-    """What is for a model: what the code says so of, else what it does not say of which model it is."""
+    """Return what belongs to a model: by the code, or else what the code does not assign to any model."""
     return [one for one in uses if one.model is model] or [one for one in uses if one.model is None]
