@@ -18,8 +18,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 _LEAST = 3
 _WORD = re.compile(r"[A-Za-z][a-z']+(?=[\s,.;:)]|$)")
-_PRINTED = frozenset({"layer", "torch_layer", "rule", "loss", "optimizer", "schedule", "constraint", "regularizer",
-                      "command", "group", "hint"})  # fmt: skip
+_PRINTED = frozenset({"layer", "torch_layer", "module", "modules_of_rank", "layers_of_rank", "rule", "loss",
+                      "optimizer", "schedule", "constraint", "regularizer", "command", "group", "hint"})  # fmt: skip
 """Decorators of functions whose docstring is printed."""
 
 

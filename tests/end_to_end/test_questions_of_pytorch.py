@@ -98,7 +98,7 @@ QUESTIONS = [
     Question("How do I feed an Embedding into Conv1d?", "check -",
              net("self.emb = nn.Embedding(5000, 100); self.conv = nn.Conv1d(100, 32, 3)", "return self.conv(self.emb(x))",
                  "Net()(torch.zeros(64, 50, dtype=torch.long))"),
-             ("conv", "the channels stand last: write x.transpose(1, 2)")),
+             ("conv", "the channels are last: write x.transpose(1, 2)")),
     Question("What is the output shape of this Conv2d?", "layer nn.Conv2d 3 16 3 stride=2 padding=1 --input 3,32,32", "",
              ("(None, 3, 32, 32) → (None, 16, 16, 16)", "448 = ")),
     Question("What does nn.CrossEntropyLoss compute?", "layer nn.CrossEntropyLoss --input 10", "",

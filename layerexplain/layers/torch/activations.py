@@ -22,7 +22,7 @@ torch.nn.ReLU6(x): relu6(x) | Clips values to the range 0 to 6.
 torch.nn.LeakyReLU(x, negative_slope: Number = 0.01): leaky_relu(x, ...)
     | Keeps positive values and multiplies the rest by {negative_slope}.
 torch.nn.PReLU(x, num_parameters: PositiveInt = 1, init: Number = 0.25): prelu(...)
-    | Keeps positive values and multiplies the rest by a learned slope α, of each channel its own if there are several.
+    | Keeps positive values and multiplies the rest by a learned slope α, one for each channel if there are several.
 torch.nn.RReLU(x, lower: Number = 0.125, upper: Number = 0.3333333333333333): rrelu(...)
     | Keeps positive values and multiplies the rest by the mean of {lower} and {upper}; in training by a random slope.
 torch.nn.[ELU|CELU](x, alpha: Number = 1.0): [elu|celu](x, ...)
@@ -41,7 +41,7 @@ torch.nn.[Sigmoid|Hardsigmoid|Tanh|Softsign|Tanhshrink|LogSigmoid](x):
 torch.nn.Hardtanh(x, min_val: Number = -1.0, max_val: Number = 1.0): min(max(x, min_val), max_val)
     | Clips each element to the range {min_val} to {max_val}.
 torch.nn.Threshold(x, threshold: Number, value: Number): threshold(x, threshold=threshold, default_value=value)
-    | Keeps values above {threshold} and puts {value} in place of the rest.
+    | Keeps values above {threshold} and replaces the rest by {value}.
 torch.nn.Softplus(x, beta: Number = 1.0, threshold: Number = 20.0): softplus(...)
     | Smooth ReLU, log(1 + exp({beta} x)) / {beta}; where {beta} x is above {threshold}, x itself.
 torch.nn.Hardshrink(x, lambd: Number = 0.5): hard_shrink(x, threshold=lambd)
@@ -51,7 +51,7 @@ torch.nn.Softshrink(x, lambd: Number = 0.5): soft_shrink(x, threshold=lambd)
 torch.nn.[Softmax|LogSoftmax](x, dim: Int = None): [softmax|log_softmax](...)
     | [Turns values along one axis into probabilities that sum to 1|Takes the logarithm of the softmax along one axis].
 torch.nn.Softmin(x, dim: Int = None): softmin(...)
-    | Turns values along one axis into probabilities that sum to 1, the smallest value into the largest.
+    | Turns values along one axis into probabilities that sum to 1; the smallest value gets the largest.
 torch.nn.Softmax2d(x): softmax_of_channels(...)
     | Turns the values of each pixel into probabilities of channels that sum to 1.
 torch.nn.GLU(x, dim: Int = -1): glu(x, axis=dim)

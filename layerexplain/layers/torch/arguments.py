@@ -64,7 +64,7 @@ def need_channels(type_: str, name: str, wanted: int, x: Expr, axis: int = 1) ->
         of = "channels" if axis == 1 else "features along the last axis"
         advice, edits = f"write {name}={size}", [Edit(f"write {name}={size}", name, str(size))]
         if axis == -1 and x.ndim > 2 and product(x.shape[1:]) == wanted:
-            advice = f"Flatten makes {wanted} features of it"
+            advice = f"Flatten turns it into {wanted} features"
             edits = [Edit("put Flatten in between", "", "Flatten")]
         last = channels_last(x.shape, wanted) if axis == 1 else ""
         raise ShapeError(
@@ -78,13 +78,13 @@ def channels_last(shape: Shape, wanted: int) -> str:
     """Return what to write where the channels stand last; "" where they do not.
 
     >>> channels_last((None, 224, 224, 3), 3), channels_last((None, 50, 100), 100), channels_last((None, 1, 8, 8), 3)
-    ('the channels stand last: write x.permute(0, 3, 1, 2)', 'the channels stand last: write x.transpose(1, 2)', '')
+    ('the channels are last: write x.permute(0, 3, 1, 2)', 'the channels are last: write x.transpose(1, 2)', '')
     """
     if len(shape) < 3 or shape[-1] != wanted:
         return ""
     axes = ", ".join(map(str, (0, len(shape) - 1, *range(1, len(shape) - 1))))
     move = "transpose(1, 2)" if len(shape) == 3 else f"permute({axes})"
-    return f"the channels stand last: write x.{move}"
+    return f"the channels are last: write x.{move}"
 
 
 def need_divisor(name: str, number: int, of: str, total: int) -> None:

@@ -168,7 +168,7 @@ def multihead_attention(
     is_causal: Bool = False,
     training: bool = False,
 ) -> Mapping[str, Expr]:
-    """Each query attends to all keys, in {num_heads} heads, and adds up the values by the shares of their keys.
+    """Each query attends to all keys, in {num_heads} heads, and sums the values, weighted by attention.
 
     Input shape: query, key, value (steps, batch, features), or (batch, steps, features) with batch_first. Output shape:
     that of the query, and the shares (batch, queries, keys), averaged over the heads.
@@ -186,7 +186,7 @@ def multihead_attention(
         need_channels(type_, name, size, x, axis=-1)
     if not all(map(agree, key.shape[:2], value.shape[:2])):
         listed = f"{shape_text(key.shape)} and {shape_text(value.shape)}"
-        raise ShapeError(f"{type_} needs key and value of as many steps, got {listed}")
+        raise ShapeError(f"{type_} needs key and value with equally many steps, got {listed}")
     heads = AttentionSizes(
         embed_dim, num_heads, kdim or embed_dim, vdim or embed_dim, bias, add_bias_kv, add_zero_attn, batch_first
     )
@@ -280,7 +280,7 @@ def encoder_layer(
     how: Transformer,
     training: bool = False,
 ) -> Any:
-    """Adds to each step what it attends to, in {nhead} heads, then what two linear layers make of it; each sum is
+    """Adds to each step what it attends to, in {nhead} heads, then the output of two linear layers; each sum is
     normalized.
 
     Input shape: (steps, batch, d_model), or (batch, steps, d_model) with batch_first. Output shape: the same.
@@ -305,8 +305,8 @@ def decoder_layer(
     how: Transformer,
     training: bool = False,
 ) -> Any:
-    """Adds to each step what it attends to among its own and in the memory, in {nhead} heads, then what two linear
-    layers make of it; each sum is normalized.
+    """Adds to each step what it attends to among its own and in the memory, in {nhead} heads, then the output of two
+    linear layers; each sum is normalized.
 
     Input shape: tgt and memory (steps, batch, d_model), or (batch, steps, d_model) with batch_first. Output shape: that
     of tgt. Reference: torch.nn.TransformerDecoderLayer.

@@ -8,17 +8,17 @@ _LAYOUT = "PyTorch's channels come right after the batch, Keras's are last unles
 _STEPS = "PyTorch's axes are (steps, batch, features) unless batch_first=True; Keras's batch is first."
 _GIVES = "PyTorch gives all steps and the last states; Keras the last step, all with return_sequences, states with "
 _SENTENCES: Mapping[str, str] = {
-    "Linear Dense": "PyTorch keeps W as (outputs, inputs), Keras as (inputs, outputs): one is the other turned.",
+    "Linear Dense": "PyTorch keeps W as (outputs, inputs), Keras as (inputs, outputs): each is the other's transpose.",
     "Conv Conv": f"{_LAYOUT}|PyTorch keeps W as (filters, channels, window), Keras as (window, channels, filters).|"
     "PyTorch pads by a number on both sides; Keras's 'same' with a stride may put more at the end.",
-    "ConvTranspose ConvTranspose": f"{_LAYOUT}|PyTorch's padding cuts off as many on both sides: "
+    "ConvTranspose ConvTranspose": f"{_LAYOUT}|PyTorch's padding crops both sides equally: "
     "(n - 1) · stride - 2 · padding + kernel + output_padding.",
     "MaxPool MaxPooling": f"{_LAYOUT}|PyTorch pads by a number; ceil_mode keeps a last window that reaches beyond.",
     "AvgPool AveragePooling": f"{_LAYOUT}|PyTorch counts zeros of the padding unless count_include_pad=False; Keras "
     "never does.",
-    "BatchNorm BatchNormalization": "PyTorch's momentum is the share that is replaced, 0.1 by default; Keras's the "
-    "share that is kept, 0.99.|Keras adds 0.001 to the variance by default, PyTorch 1e-05.|Running mean and variance "
-    "are parameters that are not trained in Keras, and buffers, which are not counted, in PyTorch.",
+    "BatchNorm BatchNormalization": "PyTorch's momentum is the share that is replaced (0.1 by default), Keras's the "
+    "share that is kept (0.99).|Keras adds 0.001 to the variance by default, PyTorch 1e-05.|Running mean and "
+    "variance are non-trainable parameters in Keras, and buffers, which are not counted, in PyTorch.",
     "LayerNorm LayerNormalization": "Keras adds 0.001 to the variance by default, PyTorch 1e-05.",
     "GroupNorm GroupNormalization": f"{_LAYOUT}|Keras adds 0.001 to the variance by default, PyTorch 1e-05.",
     "LSTM LSTM": "PyTorch has two biases for each gate, Keras one, which is their sum.|"
@@ -29,12 +29,13 @@ _SENTENCES: Mapping[str, str] = {
     "RNN SimpleRNN": f"PyTorch has two biases, Keras one, which is their sum.|{_GIVES}return_state.|{_STEPS}",
     "MultiheadAttention MultiHeadAttention": "PyTorch is called with (query, key, value), Keras with (query, value, "
     "key).|In PyTorch embed_dim is the width of all heads together, in Keras key_dim that of one.|True in a mask hides "
-    f"a position in PyTorch, and shows it in Keras.|PyTorch gives the shares too, averaged over the heads.|{_STEPS}",
+    f"a position in PyTorch, and shows it in Keras.|PyTorch also returns the attention weights, averaged over the "
+    f"heads.|{_STEPS}",
     "Embedding Embedding": "PyTorch's padding_idx is a row that is not trained; Keras's mask_zero hides steps from "
     "later layers.",
     "Flatten Flatten": "PyTorch has channels before rows and columns, Keras after them: the order of numbers differs.",
     "LeakyReLU LeakyReLU": "The slope is 0.01 in PyTorch by default, 0.3 in Keras.",
-    "Softmax Softmax": "PyTorch takes an axis, dim, of its own choice where none is given; Keras the last one.",
+    "Softmax Softmax": "Without dim, PyTorch chooses the axis by the number of axes; Keras uses the last one.",
 }
 """By the names of both without their number of axes; a bar stands between sentences."""
 
@@ -43,7 +44,7 @@ def compared(torch_type: str, keras_type: str) -> tuple[str, ...]:
     """Return what is different.
 
     >>> compared("Linear", "Dense")
-    ('PyTorch keeps W as (outputs, inputs), Keras as (inputs, outputs): one is the other turned.',)
+    ('PyTorch keeps W as (outputs, inputs), Keras as (inputs, outputs): each is the other's transpose.',)
     """
     text = _SENTENCES.get(f"{_without_rank(torch_type)} {_without_rank(keras_type)}", "")
     return tuple(text.split("|")) if text else ()
@@ -52,10 +53,9 @@ def compared(torch_type: str, keras_type: str) -> tuple[str, ...]:
 def in_keras(torch_type: str) -> tuple[str, ...]:
     """Return which layer of Keras stands in the place of a module, and what it does otherwise; none for other modules.
 
-    >>> " ".join(in_keras("Linear"))
-    'In Keras it is Dense. PyTorch keeps W as (outputs, inputs), Keras as (inputs, outputs): one is the other turned.'
-    >>> in_keras("ConvTranspose2d")[0], in_keras("BatchNorm1d")[0], in_keras("Bilinear")
-    ('In Keras it is Conv2DTranspose.', 'In Keras it is BatchNormalization.', ())
+    >>> " ".join(in_keras("Linear")) 'In Keras it is Dense. PyTorch keeps W as (outputs, inputs), Keras as (inputs,
+    outputs): each is the other's transpose.' >>> in_keras("ConvTranspose2d")[0], in_keras("BatchNorm1d")[0],
+    in_keras("Bilinear") ('In Keras it is Conv2DTranspose.', 'In Keras it is BatchNormalization.', ())
     """
     plain = _without_rank(torch_type)
     key = next((one for one in _SENTENCES if one.partition(" ")[0] == plain), "")

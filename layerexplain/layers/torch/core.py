@@ -106,7 +106,8 @@ def embedding_bag(
     """
     if ids.ndim != 2 or max_norm is not None or padding_idx is not None:
         raise ArgumentError(
-            "EmbeddingBag has a formula here for ids (bags, ids in a bag), without max_norm and padding_idx"
+            "layerexplain has a formula for EmbeddingBag only with ids (bags, ids in a bag), no max_norm and no "
+            "padding_idx"
         )
     rows = take(weight("weight", "E", [("ids", num_embeddings), ("features", embedding_dim)]), ids)
     return {"mean": mean, "sum": sum_, "max": amax}[mode](rows, axis=1)
@@ -141,7 +142,7 @@ def flatten(x: Expr, *, start_dim: Int = 1, end_dim: Int = -1) -> Expr:
 
 @module("Unflatten")
 def unflatten(x: Expr, *, dim: Int, unflattened_size: ShapeArgument) -> Expr:
-    """Lays axis {dim} out as axes of the sizes {unflattened_size}; the values stay the same.
+    """Reshapes axis {dim} to axes of the sizes {unflattened_size}; the values stay the same.
 
     Input shape: any. Output shape: those axes in place of one. Reference: torch.nn.Unflatten.
     """

@@ -301,7 +301,7 @@ _EACH = "numbers that fit the output's shape"
 
 @loss("BCELoss", BITS, "probabilities", "probabilities")
 def binary_cross_entropy(y_true: Expr, y_pred: Expr, *, weight: Numbers | None = None) -> Expr:
-    """Minus the logarithm of the probability of what is true; the output is a probability for each question.
+    """Minus the logarithm of the probability given to the correct label; each output is the probability of a yes.
 
     Logarithms are at least -100. Reference: torch.nn.BCELoss.
     """
@@ -315,7 +315,7 @@ def binary_cross_entropy(y_true: Expr, y_pred: Expr, *, weight: Numbers | None =
 def binary_cross_entropy_with_logits(
     y_true: Expr, y_pred: Expr, *, weight: Numbers | None = None, pos_weight: Numbers | None = None
 ) -> Expr:
-    """Minus the logarithm of the sigmoid of the output where the target is 1, and of its rest where it is 0.
+    """Minus the logarithm of the sigmoid of the output where the target is 1, of 1 minus that sigmoid where it is 0.
 
     Reference: torch.nn.BCEWithLogitsLoss.
     """
@@ -331,7 +331,7 @@ def binary_cross_entropy_with_logits(
 
 @loss("MultiLabelSoftMarginLoss", BITS, "probabilities", "logits")
 def multilabel_soft_margin_loss(y_true: Expr, y_pred: Expr, *, weight: Numbers | None = None) -> Expr:
-    """The mean over the labels of minus the logarithm of the sigmoid, as BCEWithLogitsLoss has it.
+    """The mean over the labels of minus the logarithm of the sigmoid, as in BCEWithLogitsLoss.
 
     Reference: torch.nn.MultiLabelSoftMarginLoss.
     """
@@ -354,7 +354,7 @@ def soft_margin_loss(y_true: Expr, y_pred: Expr) -> Expr:
 
 @loss("HingeEmbeddingLoss", signs, "numbers")
 def hinge_embedding_loss(y_true: Expr, y_pred: Expr, *, margin: Number = 1.0) -> Expr:
-    """The output where the target is 1; where it is -1, what is missing to the margin {margin}.
+    """The output where the target is 1; where it is -1, how far it is below the margin {margin}.
 
     Reference: torch.nn.HingeEmbeddingLoss.
     """

@@ -214,8 +214,8 @@ MOST_NEIGHBOURS = 100
 def local_response_norm(
     x: Expr, *, size: PositiveInt, alpha: Number = 1e-4, beta: Number = 0.75, k: Number = 1.0
 ) -> Expr:
-    """Divides each value by a power of the mean square of the {size} channels around it, which the channels beyond the
-    ends count into as 0.
+    """Divides each value by a power of the mean square of the {size} channels around it; channels beyond the ends
+    count as 0.
 
     Input shape: (batch, channels, …). Output shape: the same. Reference: torch.nn.LocalResponseNorm.
     """

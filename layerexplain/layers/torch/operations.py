@@ -40,8 +40,8 @@ torch.pow(x1, x2): x1 ** x2 | Raises the first tensor to the power of the second
 torch.remainder(x1, x2): x1 % x2 | Takes the remainder of a division that rounds down, element-wise.
 torch.[maximum|minimum](x1, x2): [max|min](x1, x2) | Takes the [larger|smaller] of two tensors, element-wise.
 torch.[eq|ne|lt|le|gt|ge](x1, x2): x1 [==|!=|<|<=|>|>=] x2 | Compares two tensors element-wise.
-torch.[logical_and|logical_or](x1, x2): [logical_and|logical_or](x1, x2) | Joins two truth values, element-wise.
-torch.logical_not(x): logical_not(x) | Turns each truth value round.
+torch.[logical_and|logical_or](x1, x2): [logical_and|logical_or](x1, x2) | Combines two booleans, element-wise.
+torch.logical_not(x): logical_not(x) | Negates each boolean.
 torch.where(condition, x1, x2): where(condition, x1, x2) | Takes the first tensor where the condition holds, else the
     second.
 torch.masked_fill(x, mask, value: Number): where(mask, value, x) | Puts {value} where the mask is true.
@@ -79,7 +79,7 @@ torch.[sum|mean|amax|amin|prod](x, dim: AxisArgument = None, keepdim: Bool = Fal
     [sum|mean|amax|amin|prod](x, axis=dim, keepdims=keepdim)
     | [Adds up|Averages|Takes the largest of|Takes the smallest of|Multiplies] the values along some axes.
 torch.[max|min](x, dim: Int, keepdim: Bool = False): values, indices = extreme_[max|min](...)
-    | Takes the [largest|smallest] value along axis {dim}, and where it stands.
+    | Takes the [largest|smallest] value along axis {dim}, and its index.
 torch.norm(x, p: Number = 2.0, dim: AxisArgument = None, keepdim: Bool = False): length(...)
     | Takes the length of vectors along some axes.
 torch.normalize(x, p: Number = 2.0, dim: Int = 1, eps: Number = 1e-12): normalized(...)
@@ -90,28 +90,28 @@ torch.linear(x, W, b=None): affine(...) | Multiplies the last axis by each row o
 torch.einsum(*xs, equation: Text): einsum(*xs, eq=equation) | Sums products by the letters of {equation}.
 torch.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p: Share = 0.0, is_causal: Bool = False,
     scale: Number = None): attention(...)
-    | Each query attends to all keys and adds up the values by the shares of their keys.
+    | Each query attends to all keys and sums the values, weighted by attention.
 
 torch.flatten(x, start_dim: Int = 0, end_dim: Int = -1): flatten(...)
     | Flattens axes {start_dim} to {end_dim} into one.
-torch.reshape(x, shape: Anything): reshaped(x, shape=shape) | Lays the same elements out as {shape}; -1 is worked out.
-torch.permute(x, dims: AxisArgument): permuted(x, axes=dims) | Puts the axes in the order {dims}.
+torch.reshape(x, shape: Anything): reshaped(x, shape=shape) | Reshapes to {shape}; -1 is computed.
+torch.permute(x, dims: AxisArgument): permuted(x, axes=dims) | Reorders the axes to {dims}.
 torch.transpose(x, dim0: Int, dim1: Int): swapped(x, axis1=dim0, axis2=dim1) | Swaps axis {dim0} and axis {dim1}.
 torch.movedim(x, source: AxisArgument, destination: AxisArgument): moved(x, ...)
     | Moves axis {source} to position {destination}.
 torch.unsqueeze(x, dim: Int): expanded(x, axis=dim) | Inserts a new axis of size 1 at position {dim}.
 torch.squeeze(x, dim: AxisArgument = None): removed(...) | Removes axes of size 1.
-torch.cat(*xs, dim: Int = 0): concatenate(*xs, axis=dim) | Puts its inputs one behind the other along axis {dim}.
-torch.stack(*xs, dim: Int = 0): stack(*xs, axis=dim) | Puts its inputs along a new axis at position {dim}.
+torch.cat(*xs, dim: Int = 0): concatenate(*xs, axis=dim) | Concatenates its inputs along axis {dim}.
+torch.stack(*xs, dim: Int = 0): stack(*xs, axis=dim) | Stacks its inputs along a new axis at position {dim}.
 torch.split(x, sizes: Anything, dim: Int = 0): *parts = parts_of(x, sizes=sizes, dim=dim)
-    | Cuts its input along axis {dim} into parts of the sizes {sizes}.
+    | Splits its input along axis {dim} into parts of the sizes {sizes}.
 torch.getitem(x, key: Anything): sliced(x, ...) | Returns a part of its input, as x[…] does in Python.
 torch.expand(x, shape: Anything): spread(...) | Repeats axes of size 1.
 torch.roll(x, shifts: AxisArgument, dims: AxisArgument): turned_round(...)
-    | Moves elements along axes {dims} by {shifts}; those that leave one end come in at the other.
+    | Moves elements along axes {dims} by {shifts}; elements that leave one end enter at the other.
 torch.interpolate(x, size: Anything = None, scale_factor: Anything = None, mode: Text = 'nearest',
     align_corners: Bool = None, recompute_scale_factor: Bool = None, antialias: Bool = False): resized_as(...)
-    | Gives a signal, image or volume another size.
+    | Resizes a signal, image or volume.
 torch.pad(x, pad: Anything, mode: Text = 'constant', value: Number = 0.0): padded(...)
     | Puts numbers around the last axes: {pad}, from the last axis on, before and after.
 torch.[max_pool1d|max_pool2d|max_pool3d](x, kernel_size: Sizes, stride: Sizes = None, padding: Naturals = 0,

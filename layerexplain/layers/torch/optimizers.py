@@ -129,7 +129,7 @@ def sgd(
     weight_decay=0.01,
     before="amsgrad",
     decoupled=True,
-    about="Adam whose weight decay makes the weight itself smaller in each step, apart from the gradient.",
+    about="Adam whose weight decay shrinks the weight itself in each step, separately from the gradient.",
 )
 def adam(
     W: Expr,

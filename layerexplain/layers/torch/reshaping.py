@@ -99,7 +99,7 @@ def _times(size: Any, factor: int) -> Any:
 
 @module("PixelShuffle", gist="channels to pixels, {upscale_factor} × {upscale_factor}", facts=IMAGES[2], ndim=4)
 def pixel_shuffle(x: Expr, *, upscale_factor: PositiveInt) -> Expr:
-    """Makes of the values of {upscale_factor} × {upscale_factor} channels at a pixel as many pixels.
+    """Rearranges {upscale_factor} × {upscale_factor} channels of each pixel into a block of pixels.
 
     Input shape: (batch, channels · r², rows, columns). Output shape: (batch, channels, rows · r, columns · r).
     Reference: torch.nn.PixelShuffle.
@@ -115,7 +115,7 @@ def pixel_shuffle(x: Expr, *, upscale_factor: PositiveInt) -> Expr:
 
 @module("PixelUnshuffle", gist="pixels to channels, {downscale_factor} × {downscale_factor}", facts=IMAGES[2], ndim=4)
 def pixel_unshuffle(x: Expr, *, downscale_factor: PositiveInt) -> Expr:
-    """Makes of {downscale_factor} × {downscale_factor} pixels as many channels of one pixel.
+    """Rearranges each block of {downscale_factor} × {downscale_factor} pixels into channels of one pixel.
 
     Input shape: (batch, channels, rows · r, columns · r). Output shape: (batch, channels · r², rows, columns).
     Reference: torch.nn.PixelUnshuffle.
@@ -230,7 +230,7 @@ def upsample(
     align_corners: Bool | None = None,
     recompute_scale_factor: Bool | None = None,
 ) -> Expr:
-    """Gives a signal, image or volume another size: each new pixel is near to, or between, those of the input.
+    """Resizes a signal, image or volume: each new pixel is copied from, or interpolated between, input pixels.
 
     Input shape: (batch, channels, spatial axes). Output shape: (batch, channels, *size), or sizes times scale_factor,
     rounded down. Reference: torch.nn.Upsample.
@@ -240,7 +240,7 @@ def upsample(
 
 @module("UpsamplingNearest2d", gist="upsample by {scale_factor}, to {size}", facts=IMAGES[2], ndim=4)
 def upsampling_nearest(x: Expr, *, size: Sizes | None = None, scale_factor: Numbers | None = None) -> Expr:
-    """Gives an image another size: each new pixel is a copy of the one that it lies over.
+    """Resizes an image: each new pixel is a copy of the nearest input pixel.
 
     Input shape: (batch, channels, rows, columns). Output shape: with other rows and columns.
     Reference: torch.nn.UpsamplingNearest2d.
@@ -250,7 +250,7 @@ def upsampling_nearest(x: Expr, *, size: Sizes | None = None, scale_factor: Numb
 
 @module("UpsamplingBilinear2d", gist="upsample by {scale_factor}, to {size}, corners aligned", facts=IMAGES[2], ndim=4)
 def upsampling_bilinear(x: Expr, *, size: Sizes | None = None, scale_factor: Numbers | None = None) -> Expr:
-    """Gives an image another size: new pixels lie between those of the input, corners on corners.
+    """Resizes an image: new pixels are interpolated between input pixels, with the corners aligned.
 
     Input shape: (batch, channels, rows, columns). Output shape: with other rows and columns.
     Reference: torch.nn.UpsamplingBilinear2d.

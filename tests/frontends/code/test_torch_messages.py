@@ -51,7 +51,7 @@ ROWS = [
     Row("Given groups=1, weight of size [7, 3, 5, 5], expected input[2, 11, 13, 3] to have 3 channels, but got 11 channels"
         " instead",
         net("Conv2d(3, 7, 5)", forward="self.m0(x)"),
-        ("m0", "the channels stand last: write x.permute(0, 3, 1, 2)"), "randn(2, 11, 13, 3)"),
+        ("m0", "the channels are last: write x.permute(0, 3, 1, 2)"), "randn(2, 11, 13, 3)"),
     Row("Expected more than 1 value per channel when training, got input size torch.Size([1, 11])",
         net("Linear(7, 11)", "BatchNorm1d(11)", forward="self.m1(self.m0(x))"),
         ("line 9:19, m1", "one value for each of 11 channels", "drop_last=True", "model.eval()"), "randn(1, 7)"),
