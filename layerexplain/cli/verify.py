@@ -81,7 +81,7 @@ def command(
     Needs TensorFlow: pip install '.[tensorflow]' in a clone.
 
     PyTorch code is compared with the modules of PyTorch that it names, built with the arguments that were read, on
-    random weights. Needs PyTorch: pip install '.[torch]'. Training steps are not compared.
+    random weights. Needs PyTorch: pip install '.[torch]'.
 
     With --gradient, the derived gradients of every call whose values agree are compared with tf.GradientTape, in
     training too where the layer differs then; and for the whole model the loss, the gradients of all weights and one

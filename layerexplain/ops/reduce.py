@@ -36,7 +36,7 @@ def count_of(x: Expr, axes: Any) -> Expr | int:
 def in_one_axis(x: Expr, axes: Sequence[int]) -> tuple[Expr, int, Callable[[Expr], Expr]]:
     """Return x with these axes laid out as one, the number of this axis, and what lays out such a tensor as x is.
 
-    Raises CannotDerive for a size that is not known, if there are several axes."""
+    Raises CannotDerive for an unknown size, if there are several axes."""
     if len(axes) == 1:
         return x, axes[0], lambda gradient: gradient
     if any(not isinstance(x.shape[axis], int) and x.shape[axis] is not BATCH for axis in axes):

@@ -1,4 +1,4 @@
-"""A step of training in real PyTorch: its loss, gradients by autograd, the update of its optimizer."""
+"""A training step in real PyTorch: its loss, gradients by autograd, the update of its optimizer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from layerexplain.run.gradients import GradientStep
 
 
 def torch_step(reference: TorchModel, step: GradientStep) -> TrainingStep:
-    """Return a step of training of a model in PyTorch, with an update if the optimizer is known; its weights are as
+    """Return a training step of a model in PyTorch, with an update if the optimizer is known; its weights are as
     before afterwards. Raises whatever PyTorch raises."""
     torch, modules = load_torch(), reference.modules()
     graph = reference.graph(step.network, step.running.arrays)

@@ -92,14 +92,14 @@ def verify(
         tolerance: How far a value may be off, as a share of the largest value of a layer's output.
         seed: What inputs, and weights where they are drawn, are drawn from.
         drawn: Whether weights are drawn although the source has its own.
-        code: Files that say what own layers of the source compute.
+        code: Files that say what custom layers of the source compute.
         gradient: Whether gradients are compared as well, with those of the framework: of each call, and in a step of
             training of the whole model its loss, the gradients of all weights, and the step of the optimizer.
         training: With `gradient`, loss and optimizer in place of what the source says, as `explain` takes them. A
             source that names no loss is compared with the mean squared error.
         progress: Called before each call of a layer; not with `run_code`.
         run_code: Whether own code is run, in a process of its own: the program that the source is, or the Python files
-            of `code`. Own layers are then compared with their real classes. Only for code that you trust.
+            of `code`. Custom layers are then compared with their real classes. Only for code that you trust.
 
     Returns:
         The report. Its `agrees` says whether all that was compared agrees.
@@ -112,7 +112,7 @@ def verify(
     layerexplain.errors.ArgumentError: tolerance needs to be between 0 and 1, got tolerance=2
     """
     if training and not gradient:
-        raise ArgumentError("training has a meaning with gradient=True only")
+        raise ArgumentError("training needs gradient=True")
     if not 0 < tolerance < 1:
         raise ArgumentError(f"tolerance needs to be between 0 and 1, got tolerance={tolerance}")
     asked = VerifyOptions(inputs, tolerance, seed, drawn, code, gradient, training)

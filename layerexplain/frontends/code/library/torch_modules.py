@@ -128,10 +128,10 @@ class BuiltIn(Identity):
         names = self._names(evaluator, key)
         if isinstance(key, slice):
             return BuiltIn(self.type, {}, self.place, {str(i): self.children[one] for i, one in enumerate(names)})
-        return self.children[names[0]] if names else evaluator.unknown("an item under a key that is not known")
+        return self.children[names[0]] if names else evaluator.unknown("an item under an unknown key")
 
     def _names(self, evaluator: Evaluator, key: object) -> list[str]:
-        """Return the names of the children that a key stands for; none for a key that is not known."""
+        """Return the names of the children that a key stands for; none for an unknown key."""
         names = list(self.children or ())
         if isinstance(key, slice):
             return names[key]
