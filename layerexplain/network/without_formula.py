@@ -106,7 +106,7 @@ def failed(
     if call.callers:
         error.fact += f"; called from {', '.join(call.callers)}"
     if isinstance(error, ArgumentError) and _is_open(walk, layer):
-        error.fact = "an argument of it is not known"
+        error.fact = "one of its arguments is not known"
 
     def is_refused() -> bool:
         if declaration is None or layer.kind != "layer" or not isinstance(error, ShapeError):

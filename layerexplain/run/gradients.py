@@ -290,8 +290,10 @@ class GradientStep:
             if not (self.running.training and moves.unknown and moves.read is read):
                 continue
             if read:
-                said = "stores new weights at each step, and Keras continues from them; here every step starts from "
-                "the stored ones"
+                said = (
+                    "stores new weights at each step, and Keras continues from them; here every step starts from "
+                    "the stored ones"
+                )
                 yield f"A layer inside '{one.where}' {said}, so loss and gradients differ."
             else:
                 yield f"The running statistics inside '{one.where}' also change; these numbers leave that out."

@@ -153,8 +153,10 @@ class _Drawn:
         self.notes: tuple[Note, ...] = (Note("drawn-weights", None, DRAWN.format(seed=seed, why=why, unknown=more)),)
         rows = [one.layer.name for one in weighted_layers(network) if _is_of_numbers(one)]
         if rows:
-            words = f"the program computes the values of {in_a_row(rows)}, which layerexplain does not: random "
-            "numbers replace them"
+            words = (
+                f"the program computes the values of {in_a_row(rows)}, which layerexplain does not: random "
+                "numbers replace them"
+            )
             self.notes = (*self.notes, Note("drawn-weights", None, words))
 
     def arrays_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:

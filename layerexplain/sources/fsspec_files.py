@@ -147,8 +147,9 @@ class FsspecFiles:
         reason = (
             f"the file has {size:,} bytes" if isinstance(size, int) else "the server does not say how long the file is"
         )
-        words = f"the server sends no ranges, and {reason}; without ranges at most {most:,} are downloaded "
-        "(--max-download)"
+        words = (
+            f"the server sends no ranges, and {reason}; without ranges at most {most:,} are downloaded (--max-download)"
+        )
         if isinstance(size, int) and size > most:
             raise SourceError(words)
 

@@ -151,8 +151,10 @@ class SharedWeights:
                 other.setdefault(steps, first.path)
             uses.append((number, steps, first._replace(is_certain=is_certain), owner or first.path))
         for path in other.values():
-            words = f"the file says that it and '{'/'.join(path)}' are one object, but their shapes differ: both are "
-            "counted"
+            words = (
+                f"the file says that it and '{'/'.join(path)}' are one object, but their shapes differ: both are "
+                "counted"
+            )
             self.notes.append(Note("not-shared", layer.where, words))
         uses = [use for use in uses if use[1] not in other and use[2][:2] != (layer.path, use[0])]
         if uses:

@@ -95,7 +95,7 @@ QUESTIONS = {
         'I get "[(None, 12, 12, 24), (None, 12, 12, 8)] do not match". Where is the mistake?\n\n'
         "i = Input((24, 24, 3))\nx = MaxPooling2D(2)(Conv2D(24, 5, padding='same', activation='relu')(i))\n"
         "x = concatenate([x, Conv2D(8, 3, padding='same', activation='relu')(x)], axis=1)\nmodel = Model(i, x)\n",
-        ("1 breaks", "equal except along axis 1", "along axis=3 they fit"),
+        ("1 breaks", "equal except along axis 1", "axis=3 fits"),
     ),
     "x ** 2 works and x ** 4 does not": Question(
         "y = x**2 works, y = x**4 does not. Why?\n\nx = np.random.uniform(-50, 50, size=(3000, 1))\ny = x ** 4\nmodel = Sequential()\n"

@@ -141,8 +141,10 @@ class Loops(InterpreterPart):
         if any(one.created_at < outermost.created_at for one in since.changed_layers):
             effects.mark_incomplete(Unknown(reason, line, why.name, self.file, option=why.option))
         elif self._counters() != drawn:
-            words = f"the loop in line {line} is read for one round; later rounds would number the names of layers "
-            "differently"
+            words = (
+                f"the loop in line {line} is read for one round; later rounds would number the names of layers "
+                "differently"
+            )
             effects.record_assumption(Assumption(line, f"{words} ({why.reason})"))
         if changed_containers := since.changed_containers:
             created = effects.since(outermost.mark).created_containers

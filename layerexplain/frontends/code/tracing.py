@@ -215,8 +215,9 @@ class Graphs(OwnCalls):
                     node.trace = self.trace(actual, [current], {})
                 result = self.results(actual, node) if layer is not layers[-1] else None
                 if result is not None and not isinstance(result, Tensor | Unknown | dict) and len(result) > 1:
-                    words = f"'{layer.name}' gives {len(result)} tensors; a Sequential model needs layers that return "
-                    "one"
+                    words = (
+                        f"'{layer.name}' gives {len(result)} tensors; a Sequential model needs layers that return one"
+                    )
                     error = ShapeError(words, **layer.place.error_fields)
                     if not any(one.fact == words for one in self.interpreter.effects.faults):
                         self.interpreter.effects.record_fault(error, layer.place)

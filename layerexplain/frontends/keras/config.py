@@ -217,7 +217,9 @@ def _graphless_layer(item: Mapping[str, Any], context: ConfigContext) -> Layer:
 
 def _graphless(class_name: str, config: Any, context: ConfigContext) -> Model:
     """Return a model of a class of its own: no graph, and of its layers those that its configuration holds."""
-    words = f"{class_name} is a class of its own, and the file stores no graph of its layers; its code connects them"
+    words = (
+        f"{class_name} is a user-defined class, and the file stores no graph of its layers; only its code connects them"
+    )
     context.note("no-graph", None, words)
     arguments = arguments_text(config)
     if arguments:

@@ -54,7 +54,7 @@ class CallNumbers:
                 self._add(layer.layers, number)
 
     def with_inner(self, call: int) -> list[int]:
-        """A call, and behind that of a model the calls inside of it, in the same order in each copy of a model."""
+        """Yield a call, and after that of a model the calls inside of it, in the same order in each copy of a model."""
         layer, number = self.calls[call]
         if not self.layers[layer].layers or number:
             return [call]
@@ -64,8 +64,8 @@ class CallNumbers:
 def graph_data(
     calls: CallNumbers, layers: Sequence[LayerReport], fold: bool, outputs: Collection[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """The graph of the layers of a model, with what repeats folded if wanted: that of all that leads to one of the
-    `outputs`, and where there is more (operations that compute masks alone), that of all layers too."""
+    """Return the graph of the layers of a model, with what repeats folded if wanted: that of all that leads to one of
+    the `outputs`, and where there is more (operations that compute masks alone), that of all layers too."""
     whole = graph_of(layers, nested=True)
     main = _leading_to(whole, outputs)
     drawn = [_level(folded(graph) if fold else graph, calls, -1) for graph in dict.fromkeys((main, whole))]
@@ -73,7 +73,7 @@ def graph_data(
 
 
 def _leading_to(graph: Diagram, outputs: Collection[str]) -> Diagram:
-    """The part of a graph from which tensors flow to one of the layers that are outputs; inputs stay."""
+    """Return the part of a graph from which tensors flow to one of the layers that are outputs; inputs stay."""
     sources = grouped((edge.target, edge.source) for edge in graph.edges)
     ahead = [node.name for node in graph.nodes if node.name in outputs or node.is_input]
     kept = set(ahead)
@@ -139,14 +139,15 @@ def _box(
 
 
 def _around(node: GraphNode, names: Mapping[str, int], calls: CallNumbers, parent: int) -> int:
-    """The layer that the calls in an opened box stand in: of a block the same as its own, of a model that model."""
+    """Return the layer that the calls in an opened box belong to: of a block the same as its own, of a model that
+    model."""
     if node.copies and len(node.copies[0]) == 1:
         return calls.calls[names[node.copies[0][0]]][0]
     return parent
 
 
 def _n(number: float) -> float:
-    """A number with one decimal, or as an integer."""
+    """Return a number with one decimal, or as an integer."""
     short = round(number, 1)
     return int(short) if short == int(short) else short
 

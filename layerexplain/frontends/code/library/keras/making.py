@@ -59,8 +59,9 @@ class LayerFactory(RefusedData):
         if type_ in ("Input", "InputLayer"):
             return self.make_input(args, kwargs).node.layer
         if tensors_in(args) and type_ not in ("Wrapper", "Lambda", "Merge"):
-            words = f"{type_} gets a tensor as an argument; create the layer first, then call it: "
-            f"{shown or type_}(…)(x)"
+            words = (
+                f"{type_} gets a tensor as an argument; create the layer first, then call it: {shown or type_}(…)(x)"
+            )
             self.fault(ArgumentError(words), next(i for i, one in enumerate(args) if tensors_in(one)))
             return self.opaque_model(type_, words)
         given = dict(kwargs)
