@@ -139,6 +139,7 @@ def test_modules_agree_with_pytorch(text: str, inputs: list[str]) -> None:
     report = layerexplain.verify(code, inputs=shapes, gradient=True)
     assert report.agrees
     assert [row.status for row in report] == ["agrees"]
+    assert "differs" not in {one.status for one in report.steps}
     assert {row.gradient.status for row in report if row.gradient is not None} <= {"agrees"}
 
 
@@ -179,6 +180,7 @@ def test_functions_agree_with_pytorch(result: str) -> None:
     assert report.agrees
     assert {row.status for row in report} == {"agrees"}
     assert report.whole.status == "agrees"
+    assert {(one.status, one.reason) for one in report.steps} == {("agrees", "")}
 
 
 @needs_torch
