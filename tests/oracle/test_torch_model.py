@@ -168,6 +168,9 @@ x.max(dim=1)[0] + 2
 torch.where(x > 0, x, x * 3)
 F.scaled_dot_product_attention(x, x, x, is_causal=True)
 x.masked_fill(x < 0, 0.5) / 3 - x ** 2
+torch.logsumexp(x, dim=(1, 2), keepdim=True) + x.logsumexp(-1, True)
+F.cosine_similarity(x, x.exp(), dim=2) + torch.cosine_similarity(x[:, :1], x, -1, 1e-6)
+F.pixel_shuffle(x.unsqueeze(1).expand(-1, 4, -1, -1), 2)
 F.max_pool1d(x, 2) + F.avg_pool1d(x, 2)
 """.strip().splitlines()
 
