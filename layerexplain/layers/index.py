@@ -191,12 +191,12 @@ tensorflow.image_operations: frame
 """,
     "torch": """
 torch.operations: abs adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
-adaptive_max_pool2d add amax amin avg_pool1d avg_pool2d avg_pool3d bmm cat ceil clamp cos div dropout einsum elu eq erf
-exp expand flatten floor floor_divide ge gelu getitem glu gt hardsigmoid hardswish hardtanh interpolate layer_norm le
-leaky_relu linear log log_softmax logical_and logical_not logical_or logsigmoid lt masked_fill matmul max max_pool1d
-max_pool2d max_pool3d maximum mean min minimum mish mm movedim mul ne neg norm normalize pad permute pow prod relu
-relu6 remainder reshape roll rsqrt scaled_dot_product_attention selu sigmoid sign silu sin softmax softplus softsign
-split sqrt square squeeze stack sub sum tanh transpose unsqueeze where
+adaptive_max_pool2d add amax amin avg_pool1d avg_pool2d avg_pool3d bmm cat ceil clamp cos cosine_similarity div dropout
+einsum elu eq erf exp expand flatten floor floor_divide ge gelu getitem glu gt hardsigmoid hardswish hardtanh
+interpolate layer_norm le leaky_relu linear log log_softmax logical_and logical_not logical_or logsigmoid logsumexp lt
+masked_fill matmul max max_pool1d max_pool2d max_pool3d maximum mean min minimum mish mm movedim mul ne neg norm
+normalize pad permute pixel_shuffle pow prod relu relu6 remainder reshape roll rsqrt scaled_dot_product_attention selu
+sigmoid sign silu sin softmax softplus softsign split sqrt square squeeze stack sub sum tanh transpose unsqueeze where
 """,
     "torch.nn": """
 torch.activations: CELU ELU GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid LogSoftmax Mish
@@ -207,19 +207,20 @@ torch.convolutional: Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTr
 torch.core: AlphaDropout Bilinear Buffer CosineSimilarity Dropout Dropout1d Dropout2d Dropout3d Embedding EmbeddingBag
 FeatureAlphaDropout Flatten Identity Linear PairwiseDistance Parameter Unflatten;
 torch.losses: BCELoss BCEWithLogitsLoss CrossEntropyLoss HingeEmbeddingLoss HuberLoss KLDivLoss L1Loss MSELoss
-MultiLabelSoftMarginLoss NLLLoss PoissonNLLLoss SmoothL1Loss SoftMarginLoss;
+MultiLabelSoftMarginLoss MultiMarginLoss NLLLoss PoissonNLLLoss SmoothL1Loss SoftMarginLoss;
 torch.normalization: BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d
 LayerNorm LocalResponseNorm RMSNorm SyncBatchNorm;
 torch.pooling: AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d
 AdaptiveMaxPool3d AvgPool1d AvgPool2d AvgPool3d LPPool1d LPPool2d LPPool3d MaxPool1d MaxPool2d MaxPool3d;
 torch.reshaping: ChannelShuffle CircularPad1d CircularPad2d CircularPad3d ConstantPad1d ConstantPad2d ConstantPad3d
-PixelShuffle PixelUnshuffle ReflectionPad1d ReflectionPad2d ReflectionPad3d ReplicationPad1d ReplicationPad2d
-ReplicationPad3d Upsample UpsamplingBilinear2d UpsamplingNearest2d ZeroPad1d ZeroPad2d ZeroPad3d;
+Fold PixelShuffle PixelUnshuffle ReflectionPad1d ReflectionPad2d ReflectionPad3d ReplicationPad1d ReplicationPad2d
+ReplicationPad3d Unfold Upsample UpsamplingBilinear2d UpsamplingNearest2d ZeroPad1d ZeroPad2d ZeroPad3d;
 torch.rnn: GRU GRUCell LSTM LSTMCell RNN RNNCell
 """,
     "torch.nn.functional": """
 torch.losses: binary_cross_entropy binary_cross_entropy_with_logits cross_entropy hinge_embedding_loss huber_loss
-kl_div l1_loss mse_loss multilabel_soft_margin_loss nll_loss poisson_nll_loss smooth_l1_loss soft_margin_loss
+kl_div l1_loss mse_loss multi_margin_loss multilabel_soft_margin_loss nll_loss poisson_nll_loss smooth_l1_loss
+soft_margin_loss
 """,
     "torch.optim": """
 torch.optimizers: Adagrad Adam AdamW RMSprop SGD

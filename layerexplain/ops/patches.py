@@ -111,11 +111,12 @@ that hold it got; `to` gives the rows and columns of the image."""
 def _fold_counts(size: Any, window: Any, strides: Any, padding: Any, gaps: Any) -> list[int]:
     return [
         (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, k, s, p, d in zip(size, window, each(strides, 2), each(padding, 2), each(gaps, 2), strict=True)
+        for n, k, s, p, d in zip(*[each(one, 2) for one in (size, window, strides, padding, gaps)], strict=True)
     ]
 
 
 def _fold_axes(x: Expr, *, size: Any, window: Any, strides: Any, padding: Any, dilation_rate: Any) -> list[Axis]:
+    size, window = each(size, 2), each(window, 2)
     numbers = _fold_counts(size, window, strides, padding, dilation_rate)
     area = product(window) or 1
     channels = x.shape[1] if x.ndim == 3 else None
@@ -133,7 +134,8 @@ def _fold_axes(x: Expr, *, size: Any, window: Any, strides: Any, padding: Any, d
 
 
 def _fold_value(np: Any, x: Any, *, size: Any, window: Any, strides: Any, padding: Any, dilation_rate: Any) -> Any:
-    (rows, columns), (step_i, step_j), (above, left) = window, each(strides, 2), each(padding, 2)
+    size, (rows, columns) = each(size, 2), each(window, 2)
+    (step_i, step_j), (above, left) = each(strides, 2), each(padding, 2)
     gap_i, gap_j = each(dilation_rate, 2)
     many_i, many_j = _fold_counts(size, window, strides, padding, dilation_rate)
     parts = x.reshape(x.shape[0], -1, rows, columns, many_i, many_j)
@@ -155,7 +157,7 @@ def _number_of_padding(attrs: dict[str, Any]) -> dict[str, Any]:
 
 def _of_fold(y: Expr, dy: Expr, i: int) -> Expr:
     """Return each window again, as it stands in the image."""
-    (above, left), window = each(y.options["padding"], 2), y.attrs["window"]
+    (above, left), window = each(y.options["padding"], 2), each(y.attrs["window"], 2)
     image = pad_along(dy, {2: (above, above), 3: (left, left)}) if above or left else dy
     attrs = {"strides": y.options["strides"], "dilation_rate": y.options["dilation_rate"]}
     columns_of_windows = patches(image, size=window, data_format="channels_first", **attrs)

@@ -32,14 +32,15 @@ def torch_step(reference: TorchModel, step: GradientStep) -> TrainingStep:
             terms.append(one.weight * loss)
         total = sum(terms[1:], terms[0])
         trained = [one for one in dict.fromkeys(tensor for _, _, tensor in places) if one.requires_grad]
-        by_weight = dict(zip(trained, torch.autograd.grad(total, trained, allow_unused=True), strict=True))
+        found = torch.autograd.grad(total, trained, allow_unused=True) if trained else ()
+        by_weight = dict(zip(trained, found, strict=True))
         gradients = {(path, number): by_weight.get(one) for path, number, one in places}
         new = None
-        if step.optimizer is not None:
+        if step.optimizer is not None and trained:
             _apply(step.optimizer, by_weight)
             new = {(path, number): one.detach().clone().numpy() for path, number, one in places}
-        found = {key: None if one is None else one.numpy() for key, one in gradients.items()}
-        return TrainingStep(float(total), found, new)
+        arrays = {key: None if one is None else one.numpy() for key, one in gradients.items()}
+        return TrainingStep(float(total), arrays, new)
     finally:
         with torch.no_grad():
             for one, value in kept:

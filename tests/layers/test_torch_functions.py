@@ -91,6 +91,9 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
       for r, s in ((1, A), (2, IMAGE), (3, "2x3x4x5x4"))],
     *[(f"adaptive_max_pool{r}d", {"output_size": 2}, s, f"F.adaptive_max_pool{r}d(a, 2)") for r, s in ((1, A), (2, IMAGE))],
     ("layer_norm", {"normalized_shape": (5,)}, "2x3x5 5 5", "F.layer_norm(a, (5,), b, c)"),
+    ("logsumexp", {"dim": (0, 2)}, A, "torch.logsumexp(a, (0, 2))"),
+    ("cosine_similarity", {"dim": -1, "eps": 0.1}, f"{A} {A}", "F.cosine_similarity(a, b, -1, 0.1)"),
+    ("pixel_shuffle", {"upscale_factor": 2}, "2x12x3x5", "F.pixel_shuffle(a, 2)"),
     ("bmm", {}, "2x3x5 2x5x7", "torch.bmm(a, b)"),
     ("mm", {}, "3x5 5x7", "torch.mm(a, b)"),
 ]  # fmt: skip

@@ -46,6 +46,9 @@ NLLLoss(weight=[0.2, 0.7, 1.9]): l:5x3 i3:5 | l:5x3x7 i3:5x7
 NLLLoss(weight=[0.2, 0.7, 1.9], ignore_index=2): l:5x3 i3:5
 NLLLoss(): l:5x3 i3:5 | l:5x3x7 i3:5x7
 NLLLoss(ignore_index=2, reduction='sum'): l:5x3 i3:5
+MultiMarginLoss(): 5x3 i3:5 | 3 i3:
+MultiMarginLoss(p=2, margin=0.7, weight=[0.2, 0.7, 1.9]): 5x3 i3:5
+MultiMarginLoss(margin=-0.2, reduction='sum'): 5x3 i3:5
 KLDivLoss(): l:5x3 p:5x3
 KLDivLoss(reduction='batchmean'): l:5x3 p:5x3
 KLDivLoss(reduction='batchmean', log_target=True): l:5x3 l:5x3
@@ -80,6 +83,7 @@ CrossEntropyLoss(): 5x3 i3:7 | 5x3 i3:5x1 | 5x3x7 i3:5x3x2
 CrossEntropyLoss(weight=[0.2, 0.7]): 5x3 i3:5
 CrossEntropyLoss(weight=[0.2]): 5x3 i3:5
 CrossEntropyLoss(ignore_index=2): 5x3 p:5x3
+MultiMarginLoss(): 5x3 i3:7 | 5x3x7 i3:5x7
 NLLLoss(): l:5x3 i3:7
 BCEWithLogitsLoss(pos_weight=[0.2, 0.7]): 5x3 b:5x3
 BCELoss(): p:5x1 b:5 | p:5x3 b:5

@@ -139,6 +139,7 @@ def test_modules_agree_with_pytorch(text: str, inputs: list[str]) -> None:
     report = layerexplain.verify(code, inputs=shapes, gradient=True)
     assert report.agrees
     assert [row.status for row in report] == ["agrees"]
+    assert "differs" not in {one.status for one in report.steps}
     assert {row.gradient.status for row in report if row.gradient is not None} <= {"agrees"}
 
 
@@ -167,6 +168,9 @@ x.max(dim=1)[0] + 2
 torch.where(x > 0, x, x * 3)
 F.scaled_dot_product_attention(x, x, x, is_causal=True)
 x.masked_fill(x < 0, 0.5) / 3 - x ** 2
+torch.logsumexp(x, dim=(1, 2), keepdim=True) + x.logsumexp(-1, True)
+F.cosine_similarity(x, x.exp(), dim=2) + torch.cosine_similarity(x[:, :1], x, -1, 1e-6)
+F.pixel_shuffle(x.unsqueeze(1).expand(-1, 4, -1, -1), 2)
 F.max_pool1d(x, 2) + F.avg_pool1d(x, 2)
 """.strip().splitlines()
 
@@ -179,6 +183,7 @@ def test_functions_agree_with_pytorch(result: str) -> None:
     assert report.agrees
     assert {row.status for row in report} == {"agrees"}
     assert report.whole.status == "agrees"
+    assert {(one.status, one.reason) for one in report.steps} == {("agrees", "")}
 
 
 @needs_torch

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +55,15 @@ def test_no_box_has_parts_of_two_blocks(name: str) -> None:
         if len(parts := {block for block, own in blocks.items() if own & {*copy} and not own <= {*copy}}) > 1
     ]
     assert straddles == []
+
+
+def test_the_blocks_of_a_language_model_are_one_box(tmp_path: Path) -> None:
+    config = {
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "hidden_size": 24,
+        "intermediate_size": 40, "max_position_embeddings": 64, "num_attention_heads": 4, "num_hidden_layers": 5,
+        "num_key_value_heads": 2, "rms_norm_eps": 1e-5, "tie_word_embeddings": True, "vocab_size": 101,
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    graph = fold(graph_of(layerexplain.explain(str(tmp_path)).layers, nested=True))
+    assert [len(node.copies) for node in graph.nodes if node.copies] == [5]
+    assert [node.family for node in graph.nodes][1:] == ["weights", "weights", "normal", "weights"]

@@ -226,3 +226,141 @@ def test_a_graph_too_long_to_be_read_is_printed_as_from_afar_on_one_sheet(tmp_pa
         })""")
         assert {*strong} <= {*colours}
         assert page.pdf().count(b"/Type /Page\n") <= 12
+
+
+WRITTEN = """() => {
+    const {view} = layerexplain;
+    const {pen} = view.picture;
+    const found = [];
+    const write = pen.fillText;
+    pen.fillText = (text, x, y, room) => {
+        const width = Math.min(pen.measureText(text).width, room ?? Infinity);
+        const left = x - {left: 0, center: width / 2, right: width}[pen.textAlign];
+        const at = pen.getTransform(), ratio = devicePixelRatio;
+        found.push([text, (left * at.a + at.e) / ratio, (y * at.d + at.f) / ratio, (width * at.a) / ratio]);
+        write.call(pen, text, x, y, room);
+    };
+    view.picture.draw(view.view, view.look);
+    pen.fillText = write;
+    return found;
+}"""
+"""Each text that is written: what, and from where on, how far, in pixels of the canvas."""
+
+
+def test_names_of_narrow_boxes_are_whole_where_there_is_room(resnet: str, tmp_path: Path) -> None:
+    with shown(resnet, tmp_path) as page:
+        names = page.evaluate("layerexplain.view.drawing.items.map((one) => layerexplain.view.picture.titleOf(one))")
+        for scale in (0.4, 0.5, 0.7):
+            page.evaluate(f"layerexplain.view.lookAt({scale}, layerexplain.view.drawing.width / 2, 300)")
+            texts = [text for text, *_ in page.evaluate(WRITTEN)]
+            assert {"input_layer", "pool1_pad", "conv2_block2 … conv2_block3"} <= {*texts}, scale
+            assert {*names[:6]} <= {*texts}
+        page.set_viewport_size({"width": 390, "height": 760})
+        page.evaluate(DRAWN)
+        page.evaluate("layerexplain.view.fit()")
+        texts = [text for text, *_ in page.evaluate(WRITTEN)]
+        assert "conv2_block2 … block3" in texts, "what both names begin with is left out before letters are"
+
+
+def test_boxes_that_are_drawn_wider_stay_clear_of_boxes_lines_and_frames(tmp_path: Path) -> None:
+    spec = b"inputs: {a: [5], b: [5], c: [5]}\nlayers:\n"
+    spec += b"".join([b"  - Dense: 5\n    name: wide_name_of_%c\n    from: %c\n" % (one, one) for one in b"abc"])
+    spec += b"  - Add:\n    name: all\n    from: [wide_name_of_a, wide_name_of_b, wide_name_of_c, a]\n"
+    with shown(layerexplain.page(spec), tmp_path) as page:
+        found = page.evaluate("""(() => {
+            const {view} = layerexplain, {picture} = view;
+            const boxes = view.drawing.items.map((item) => [item.x + item.w / 2, picture.halfAround(item), item.y, item.h, item.w]);
+            return {boxes, lines: view.drawing.lines.map(({points}) => points)};
+        })()""")
+    boxes = found["boxes"]
+    assert all(half >= wide / 2 for _middle, half, _y, _h, wide in boxes)
+    assert any(half > wide / 2 + 4 for _middle, half, _y, _h, wide in boxes), "some have room"
+    for one, other in ((a, b) for a in boxes for b in boxes if a[0] < b[0] and a[2] == b[2]):
+        assert one[0] + one[1] <= other[0] - other[1]
+    for middle, half, y, h, _w in boxes:
+        for line in found["lines"]:
+            for at in range(0, len(line) - 3, 2):
+                if line[at] == line[at + 2] and line[at + 1] < y + h and line[at + 3] > y:
+                    assert abs(line[at] - middle) >= half
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 760)])
+def test_no_name_is_under_the_buttons_or_the_legend_when_all_is_in_view(size: tuple[int, int], tmp_path: Path) -> None:
+    html = layerexplain.page(str(SAMPLES / "resnet50.json"))
+    with shown(html, tmp_path, width=size[0]) as page:
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.evaluate(DRAWN)
+        page.evaluate("layerexplain.view.fit()")
+        page.evaluate(DRAWN)
+        assert page.is_visible(".legend")
+        covers = page.evaluate("""[...document.querySelectorAll(".tools, .legend")].map((one) => {
+            const {left, top, width, height} = one.getBoundingClientRect();
+            const room = layerexplain.view.canvas.getBoundingClientRect();
+            return [left - room.left, top - room.top, width, height];
+        })""")
+        texts = page.evaluate(WRITTEN)
+        assert len(texts) >= 14
+        for text, x, y, wide in texts:
+            for left, top, width, height in covers:
+                assert x + wide <= left or x >= left + width or y <= top or y - 9 >= top + height, (text, size)
+
+
+def test_from_afar_blocks_beside_each_other_are_apart_and_named_on_both_sides(tmp_path: Path) -> None:
+    with shown(layerexplain.page(str(SAMPLES / "transformer.json")), tmp_path) as page:
+        page.evaluate("layerexplain.view.lookAt(0.3, layerexplain.view.drawing.width / 2, 200)")
+        texts = {text.split("  ")[0] for text, *_ in page.evaluate(WRITTEN)}
+        assert {"tokens", "positions", "token_embedding", "position_embedding"} <= texts
+        rows = page.evaluate("""["token_embedding", "position_embedding"].map((name) => {
+            const {view} = layerexplain;
+            const item = view.drawing.items.find((one) => one.box.lines[0] === name);
+            return [item.x + item.w / 2, view.picture.blocks.get(item)];
+        })""")
+        (one, wide), (other, wider) = rows
+        assert one + wide / 2 < other - wider / 2
+
+
+def test_layers_of_pytorch_have_the_colours_of_what_they_do(tmp_path: Path) -> None:
+    code = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 7, 3)
+        self.bn = nn.BatchNorm2d(7)
+        self.act = nn.GELU()
+        self.pool = nn.MaxPool2d(2)
+        self.drop = nn.Dropout(0.1)
+        self.head = nn.Linear(7, 5)
+
+    def forward(self, x):
+        x = self.drop(self.pool(self.act(self.bn(self.conv(x)))))
+        y = torch.flatten(x, 2).mean(2)
+        return self.head(torch.tanh(y) + y)
+
+model = Net()
+model(torch.zeros(1, 3, 17, 13))
+"""
+    (tmp_path / "net.py").write_text(code)
+    told = boxes(page_data(layerexplain.explain(str(tmp_path / "net.py")), fold=False))
+    assert {name: box["family"] for name, box in told.items() if name != "x"} == {
+        "conv": "weights",
+        "bn": "normal",
+        "act": "activation",
+        "pool": "windows",
+        "drop": "random",
+        "flatten": "shape",
+        "mean": "windows",
+        "tanh": "activation",
+        "add": "join",
+        "head": "weights",
+    }
+
+
+def test_a_second_call_says_that_its_weights_are_those_of_the_first(tmp_path: Path) -> None:
+    spec = b"inputs: {a: [5], b: [5]}\nlayers:\n  - Dense: 7\n    name: tower\n    from: a\n"
+    spec += b"  - reuse: tower\n    name: again\n    from: b\n  - Add:\n    name: both\n    from: [tower, again]\n"
+    told = boxes(page_data(layerexplain.explain(spec), fold=False))
+    assert told["tower"]["lines"][2] == "42 parameters"
+    assert told["tower (call 2)"]["lines"][2] == "weights of call 1"

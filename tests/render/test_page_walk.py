@@ -114,3 +114,29 @@ def test_a_recurrent_layer_goes_along_its_steps(tmp_path: Path) -> None:
         until(page, "chosen.length >= 3")
         steps = [int(one.split(",")[1]) for one in page.evaluate("chosen")]
         assert steps[:3] == [0, 1, 2]
+
+
+def test_the_words_of_a_step_stand_before_its_cells_are_computed(digits: str, tmp_path: Path) -> None:
+    with shown(digits, tmp_path, reduced_motion="reduce") as page:
+        page.evaluate("layerexplain.walk.show(3)")
+        until(page, "document.querySelector('#pane .reads .cells') !== null")
+        at_once = page.evaluate(f"""(() => {{
+            layerexplain.walk.show(4);
+            return [{WORDS}.length > 0, document.querySelector('#pane .reads .cells') === null];
+        }})()""")
+        assert at_once == [True, True]
+        until(page, "document.querySelector('#pane .reads .cells') !== null")
+
+
+def test_a_graph_that_is_all_in_view_stays_where_it_is(digits: str, tmp_path: Path) -> None:
+    place = "(({x, y, scale}) => [x, y, scale])(layerexplain.view.view)"
+    with shown(digits, tmp_path, width=1280, reduced_motion="reduce") as page:
+        before = page.evaluate(place)
+        for _step in range(10):
+            page.keyboard.press("ArrowRight")
+            assert page.evaluate(place) == pytest.approx(before)
+        page.evaluate("layerexplain.view.zoom(2.5)")
+        page.evaluate("layerexplain.walk.show(1)")
+        assert page.evaluate(place)[1] < before[1] + 1, "from near, the graph follows"
+        seen = page.evaluate("layerexplain.view.seenAt(layerexplain.view.look.active)")
+        assert seen["y"] > 20

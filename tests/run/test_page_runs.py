@@ -287,6 +287,16 @@ def test_large_models_and_sources_without_weights_are_shown_and_the_page_says_wh
         assert page.locator("#weights, .play").count() == 0
 
 
+@pytest.mark.parametrize(
+    ("shape", "pads"), [([7, 6], 0), ([11, 12], 0), ([11, 11], 1), ([7, 6, 1], 1), ([11, 8, 3], 1)]
+)
+def test_a_table_of_numbers_is_no_picture_to_draw_on(shape: list[int], pads: int, tmp_path: Path) -> None:
+    spec = f"input: {shape}\nlayers:\n  - Flatten\n  - Dense: 3\n".encode()
+    with ran(layerexplain.page(spec, values=np.zeros((1, *shape), "float32")), tmp_path) as page:
+        assert page.locator(".playinput").count() == 1
+        assert page.locator(".pad").count() == pads
+
+
 def test_a_model_that_costs_much_runs_when_it_is_asked_to(tmp_path: Path) -> None:
     spec = b"input: [401, 401, 16]\nlayers:\n  - Conv2D: {filters: 16, kernel_size: 3}\n"
     html = layerexplain.page(spec, values=np.zeros((1, 401, 401, 16), "float32"))

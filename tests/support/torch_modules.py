@@ -159,6 +159,11 @@ CircularPad3d(1): 2x3x2x3x2
 PixelShuffle(2): 2x12x3x5
 PixelUnshuffle(3): 2x2x6x9
 ChannelShuffle(3): 2x6x3x5
+Unfold(3): 2x3x5x7
+Unfold((2, 3), dilation=2, padding=(1, 2), stride=(1, 2)): 2x3x7x11
+Fold((5, 7), 2): 2x12x24
+Fold((7, 5), (3, 2), padding=1, stride=(2, 1)): 2x18x24
+Fold(7, 2, dilation=3, stride=2): 2x8x4
 Upsample(scale_factor=2): 2x3x5x7
 Upsample(scale_factor=3): 2x3x5
 Upsample(size=(10, 21)): 2x3x5x7

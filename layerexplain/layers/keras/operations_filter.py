@@ -243,12 +243,12 @@ def unfold(x: Expr, kernel_size: Any, dilation: Any, padding: Any, stride: Any) 
         x = m.pad(x, pads=((0, 0), (0, 0), (pads[0], pads[0]), (pads[1], pads[1])))
     y = cut(moved(x, 1, 3), size=window, strides=steps, dilation_rate=gaps)
     rows, columns = y.shape[1:3]
-    channels = x.shape[1]
+    batch, channels = x.shape[:2]
     if not all(isinstance(size, int) for size in (rows, columns, channels)):
         raise misfit("unfold needs images of a fixed size", x)
-    y = m.reshape(y, shape=(BATCH, rows, columns, *window, channels))
+    y = m.reshape(y, shape=(batch, rows, columns, *window, channels))
     y = m.transpose(y, axes=(0, 5, 3, 4, 1, 2))
-    return m.reshape(y, shape=(BATCH, channels * window[0] * window[1], rows * columns))
+    return m.reshape(y, shape=(batch, channels * window[0] * window[1], rows * columns))
 
 
 def fold(x: Expr, output_size: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Expr:

@@ -27,6 +27,18 @@ def traced_alone(type_: str, config: Mapping[str, Any]) -> Definition | None:
     return declaration.trace(_inputs(type_, declaration.default_values | bound), bound)
 
 
+def has_parameters(type_: str) -> bool:
+    """Return whether a module has parameters, of those without a formula here.
+
+    >>> has_parameters("LazyLinear"), has_parameters("MaxUnpool2d")
+    (True, False)
+    """
+    return type_.startswith(("Lazy", "Transformer", "RNN")) or type_ in _LOSSES_WITH_PARAMETERS
+
+
+_LOSSES_WITH_PARAMETERS = frozenset({"AdaptiveLogSoftmaxWithLoss", "LinearCrossEntropyLoss"})
+
+
 def _inputs(type_: str, given: Mapping[str, Any]) -> list[Spec]:
     """Return inputs that a module takes, by its own arguments: sizes that they do not say are not known."""
     first = next(

@@ -13,7 +13,17 @@ from typing import Any
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.expr import Expr, constant, named
-from layerexplain.layers.arguments import Bool, Int, NonNegative, Number, Numbers, Share, argument_of, choice
+from layerexplain.layers.arguments import (
+    Bool,
+    Int,
+    NonNegative,
+    Number,
+    Numbers,
+    PositiveInt,
+    Share,
+    argument_of,
+    choice,
+)
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.keras.losses import Loss, Targets, numbers, reduced, signs
 from layerexplain.layers.registry import TORCH, TORCH_FUNCTIONS, register
@@ -271,6 +281,26 @@ def nll_loss(y_true: Expr, y_pred: Expr, *, weight: Numbers | None = None, ignor
     ids, counts = _counted(y_true, ignore_index)
     values = -take_along(logs, ids[..., None], axis=-1)[..., 0]
     return _shared(values, ids, _class_weights("NLLLoss", weight, logs.shape[-1]), counts)
+
+
+@loss("MultiMarginLoss", CLASS_NUMBERS, "classes")
+def multi_margin_loss(
+    y_true: Expr, y_pred: Expr, *, p: PositiveInt = 1, margin: Number = 1.0, weight: Numbers | None = None
+) -> Expr:
+    """The mean over the classes of what is missing to a margin of {margin} between the right score and each other one.
+
+    Reference: torch.nn.MultiMarginLoss.
+    """
+    from layerexplain.ops.lookup import one_hot, take, take_along  # a summary asks a loss for its targets alone
+
+    scores = _classes_last("MultiMarginLoss", y_true, y_pred)
+    if scores.ndim > 2:
+        raise ShapeError(f"MultiMarginLoss needs an output (batch, classes), got {shape_text(y_pred.shape)}")
+    right = named("right", take_along(scores, y_true[..., None], axis=-1))
+    short = (1 - one_hot(y_true, n=scores.shape[-1])) * e.maximum(margin - right + scores, 0) ** p
+    weights = _class_weights("MultiMarginLoss", weight, scores.shape[-1])
+    values = reduce.mean(short, axis=-1)
+    return values if weights is None else named("w_y", take(weights, y_true)) * values
 
 
 @loss(

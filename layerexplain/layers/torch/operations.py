@@ -12,7 +12,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.keras.operations_shape import expanded, moved, permuted, reshaped, sliced, squeezed, swapped
 from layerexplain.layers.torch.attention import FAR_BELOW
-from layerexplain.layers.torch.core import flatten
+from layerexplain.layers.torch.core import cosine_similarity, flatten
 from layerexplain.layers.torch.normalization import layer_norm
 from layerexplain.layers.torch.pooling import (
     adaptive_average_pooling,
@@ -20,7 +20,7 @@ from layerexplain.layers.torch.pooling import (
     average_pooling,
     max_pooling,
 )
-from layerexplain.layers.torch.reshaping import resized
+from layerexplain.layers.torch.reshaping import pixel_shuffle, resized
 from layerexplain.ops import elementwise, functions, reduce
 from layerexplain.ops import movement as m
 from layerexplain.ops.contract import linear, matmul, turned
@@ -29,7 +29,10 @@ from layerexplain.ops.functions import softmax
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import normalize_axis, shape_text
 
-USES = (elementwise, functions, reduce, expanded, flatten, moved, permuted, reshaped, squeezed, swapped, sliced)
+USES = (
+    elementwise, functions, reduce, cosine_similarity, expanded, flatten, moved, permuted, pixel_shuffle, reshaped,
+    sliced, squeezed, swapped,
+)  # fmt: skip
 IGNORES = "inplace device dtype out memory_format"
 ROWS = """
 torch.[add|sub|mul|div](x1, x2): x1 [+|-|*|/] x2
@@ -82,6 +85,10 @@ torch.[max|min](x, dim: Int, keepdim: Bool = False): values, indices = extreme_[
     | Takes the [largest|smallest] value along axis {dim}, and its index.
 torch.norm(x, p: Number = 2.0, dim: AxisArgument = None, keepdim: Bool = False): length(...)
     | Takes the length of vectors along some axes.
+torch.logsumexp(x, dim: AxisArgument, keepdim: Bool = False): log_sum_exp(x, axis=dim, keepdims=keepdim)
+    | Takes the logarithm of the sum of the exponentials along axes {dim}: a smooth maximum.
+torch.cosine_similarity(x1, x2, dim: Int = 1, eps: Number = 1e-8): cosine_similarity(...)
+    | Computes the cosine of the angle of two vectors along axis {dim}.
 torch.normalize(x, p: Number = 2.0, dim: Int = 1, eps: Number = 1e-12): normalized(...)
     | Divides vectors along axis {dim} by their length.
 
@@ -109,6 +116,8 @@ torch.getitem(x, key: Anything): sliced(x, ...) | Returns a part of its input, a
 torch.expand(x, shape: Anything): spread(...) | Repeats axes of size 1.
 torch.roll(x, shifts: AxisArgument, dims: AxisArgument): turned_round(...)
     | Moves elements along axes {dims} by {shifts}; elements that leave one end enter at the other.
+torch.pixel_shuffle(x, upscale_factor: PositiveInt): pixel_shuffle(...)
+    | Rearranges {upscale_factor} × {upscale_factor} channels of each pixel into a block of pixels.
 torch.interpolate(x, size: Anything = None, scale_factor: Anything = None, mode: Text = 'nearest',
     align_corners: Bool = None, recompute_scale_factor: Bool = None, antialias: Bool = False): resized_as(...)
     | Resizes a signal, image or volume.

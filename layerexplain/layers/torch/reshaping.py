@@ -5,8 +5,9 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, AxesError, ShapeError
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.arguments import Anything, Bool, Number, Numbers, PositiveInt, Sizes, choice
-from layerexplain.layers.torch.arguments import IMAGES, LAYOUT, module, modules_of_rank
+from layerexplain.layers.arguments import Anything, Bool, Naturals, Number, Numbers, PositiveInt, Sizes, choice
+from layerexplain.layers.keras.operations_filter import fold, unfold
+from layerexplain.layers.torch.arguments import IMAGES, LAYOUT, module, modules_of_rank, sizes
 from layerexplain.ops.movement import pad, repeat, reshape, transpose
 from layerexplain.ops.sizes import shape_text
 from layerexplain.ops.spatial import each
@@ -111,6 +112,39 @@ def pixel_shuffle(x: Expr, *, upscale_factor: PositiveInt) -> Expr:
     apart = reshape(x, shape=(batch, channels // r**2, r, r, rows, columns))
     turned = transpose(apart, axes=(0, 1, 4, 2, 5, 3))
     return reshape(turned, shape=(batch, channels // r**2, _times(rows, r), _times(columns, r)))
+
+
+@module("Unfold", gist="patches of {kernel_size}", facts=IMAGES[2], ndim=4)
+def unfold_module(
+    x: Expr, *, kernel_size: Sizes, dilation: Sizes = 1, padding: Naturals = 0, stride: Sizes = 1
+) -> Expr:
+    """Lays the values of each patch of {kernel_size} pixels out as one column.
+
+    Input shape: (batch, channels, rows, columns). Output shape: (batch, channels · pixels of a patch, patches).
+    Reference: torch.nn.Unfold.
+    """
+    given = {"kernel_size": kernel_size, "dilation": dilation, "padding": padding, "stride": stride}
+    return unfold(x, **{name: sizes(name, one, 2) for name, one in given.items()})
+
+
+@module("Fold", gist="sum of patches of {kernel_size}", ndim=3)
+def fold_module(
+    x: Expr,
+    *,
+    output_size: Sizes,
+    kernel_size: Sizes,
+    dilation: Sizes = 1,
+    padding: Naturals = 0,
+    stride: Sizes = 1,
+) -> Expr:
+    """Puts columns of patches of {kernel_size} pixels back into an image of {output_size}; overlapping values add up.
+
+    Input shape: (batch, channels · pixels of a patch, patches). Output shape: (batch, channels, rows, columns).
+    Reference: torch.nn.Fold.
+    """
+    given = {"output_size": output_size, "kernel_size": kernel_size, "dilation": dilation}
+    given |= {"padding": padding, "stride": stride}
+    return fold(x, **{name: sizes(name, one, 2) for name, one in given.items()})
 
 
 @module("PixelUnshuffle", gist="pixels to channels, {downscale_factor} × {downscale_factor}", facts=IMAGES[2], ndim=4)

@@ -89,10 +89,10 @@ def _node(layer: LayerReport, number: int, nested: bool, shown: Sequence[str]) -
     inner = graph_of(layer.layers, nested, shown) if nested and layer.layers else None
     return GraphNode(
         call_name(layer.layer, number),
-        (*[line for name in shown if (line := _line(layer, name))], *faults),
+        (*[line for name in shown if (line := _line(layer, name, number))], *faults),
         layer.type,
         ", ".join([sizes_text(shape) for shape in shapes]) if "shapes" in shown else "",
-        (layer.params or 0) if "params" in shown else 0,
+        (layer.params or 0) if "params" in shown and number == 0 else 0,
         layer.type == "InputLayer",
         inner,
         same=(_computed(layer), tuple(shapes)) if single else None,
@@ -123,13 +123,13 @@ def has_fault(layer: LayerReport) -> bool:
     return bool(layer.faults) or any([has_fault(inner) for inner in layer.layers])
 
 
-def _line(layer: LayerReport, name: str) -> str:
-    """Return what a box tells of its layer by one of `SHOWN`; "" where it tells nothing."""
+def _line(layer: LayerReport, name: str, number: int) -> str:
+    """Return what a box tells of a call of its layer by one of `SHOWN`; "" where it tells nothing."""
     if name == "type":
         details = layer.arguments.details if layer.arguments is not None else ""
         return f"{layer.type} {details}".rstrip()
     if name == "params":
-        return parameters_text(layer.params or 0)
+        return "weights of call 1" if number and layer.params else parameters_text(layer.params or 0)
     return layer.operation if name == "formulas" and layer.type != "InputLayer" else ""
 
 
@@ -171,8 +171,15 @@ def sizes_text(shape: Shape | None) -> str:
 def _computed(layer: LayerReport) -> Hashable:
     """Equal for layers that compute the same: of nested models, those that hold the same layers in the same order."""
     if layer.layers:
-        return (layer.type, tuple([(_computed(inner), inner.sources == ()) for inner in layer.layers]))
+        return (layer.type, tuple([(_computed_inside(inner), inner.sources == ()) for inner in layer.layers]))
     return layer.group
+
+
+def _computed_inside(layer: LayerReport) -> Hashable:
+    """Equal for layers of two nested models that compute the same; their definitions may differ by what came before."""
+    shapes = tuple([call.output_shapes for call in layer.calls])
+    own = _computed(layer) if layer.layers else layer.formula
+    return (layer.type, own, layer.params, layer.trainable, shapes)
 
 
 def kind_of(layer: LayerReport) -> Hashable:
@@ -191,7 +198,7 @@ _OF_MODULES = {
     "reversible_embedding": "weights", "operations_product": "weights",
     "pooling": "windows", "operations_reduce": "windows",
     "reshaping": "shape", "operations_shape": "shape", "operations_repeat": "shape", "operations_image": "shape",
-    "normalization": "normal", "activation_layers": "activation", "core": "activation",
+    "normalization": "normal", "activation_layers": "activation", "activations": "activation", "core": "activation",
     "rnn": "sequence", "rnn_cells": "sequence", "convolutional_recurrent": "sequence", "wrappers": "sequence",
     "attention": "attention", "merging": "join",
     "regularization": "random", "augmentation": "random", "preprocessing": "random", "image_transforms": "random",
@@ -203,12 +210,21 @@ _BY_ELEMENT = ("operations", "operations_numbers", "raw_operations")
 
 
 def family_of(layer: LayerReport) -> str:
-    """Return the family of a layer, "" where it has none: of what is not known, and of models."""
+    """Return the family of a layer, "" where it has none: of what is not known, and of models.
+
+    Functions of PyTorch and operations of TensorFlow have that of the operation of Keras that they compute.
+    """
     from layerexplain.layers.index import family_of
 
-    module = family_of(layer.type)
+    module = family_of(layer.type) or family_of(f"torch.nn.{layer.type}")
+    if not module:  # one of a model's own
+        has_matrix = layer.macs != 0 or any([len(weight.shape or ()) > 1 for weight in layer.weights])
+        return "weights" if has_matrix and not layer.operation.startswith(f"{layer.type}(") else ""
     if module in _BY_ELEMENT:
-        return "join" if len(layer.sources) > 1 else "activation"
+        if layer.macs:
+            return "weights"
+        op = layer.operation.partition("(")[0].title().replace("_", "")
+        return "join" if len(layer.sources) > 1 else _OF_MODULES.get(family_of(f"ops.{op}"), "activation")
     if module == "core" and layer.weights:
         return "weights"
     return _OF_MODULES.get(module, "")

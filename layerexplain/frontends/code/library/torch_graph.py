@@ -34,7 +34,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import TORCH, find
-from layerexplain.layers.torch.construction import traced_alone
+from layerexplain.layers.torch.construction import has_parameters, traced_alone
 from layerexplain.model import Layer, Model, PlacedResult, SharedObject, StoredVariable, TensorRef
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
@@ -391,6 +391,8 @@ class Run:
                 self.opened.append(unknown._replace(name=""))  # no value that can be typed stands for a module
             if isinstance(own, BuiltIn) and own.children is None and find(f"{TORCH}{own.type}") is None:
                 self.opened.append(self.interpreter.unknown(f"layerexplain has no formula for nn.{own.type}"))
+                if has_parameters(own.type):
+                    self._add_unknown(module_name or own.type.lower(), own.type, own.place)
         for parameter_name, parameter in parameters.items():
             if id(parameter) not in self.placed and ("", id(parameter)) not in first:
                 if not all(isinstance(size, int) for size in parameter.shape):

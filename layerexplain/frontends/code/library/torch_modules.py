@@ -23,7 +23,7 @@ from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.layers.registry import TORCH, find
-from layerexplain.layers.torch.construction import traced_alone
+from layerexplain.layers.torch.construction import has_parameters, traced_alone
 from layerexplain.ops.sizes import product
 
 CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"})
@@ -271,6 +271,8 @@ def first_modules(module: Any) -> Iterator[BuiltIn]:
         if unknown_parts(one):
             return
         if isinstance(one, BuiltIn) and one.children is None:
+            if has_parameters(one.type) and find(f"{TORCH}{one.type}") is None:
+                return
             yield one
 
 

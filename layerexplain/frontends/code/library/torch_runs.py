@@ -190,11 +190,11 @@ def _of_classes(program: Program) -> list[Found]:
             refused.append(f"{words}; name it with values: {program.path or '-- -'}:'{example}'")
             continue
         try:
-            made = interpreter.call(one, [], {}, whole=True)
+            built = interpreter.call(one, [], {}, whole=True)
         except (ProgramError, Exhausted) as error:
             refused.append(f"{name}() raises {error}")
         else:
-            found += [Found(name, made)] if is_module(made) else []
+            found += [Found(name, built)] if is_module(built) else []
     if refused and not found:
         raise SourceError(refused[-1])
     return found

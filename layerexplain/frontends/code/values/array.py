@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Callable, Iterable
 
@@ -254,10 +255,13 @@ def operate(name: str, left: object, right: object) -> ProgramValue:
     return Array(shape, values, None, dtype, _bounds(name, first, second))
 
 
+_BOUNDED = frozenset(one.__name__ for one in (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow))
+
+
 def _bounds(name: str, first: Array, second: Array) -> tuple[float, float] | None:
     """Return the bounds of an operation on random numbers and one number: those of its ends, and of 0 between them."""
     one, other = (each.bounds or (each.values if not each.shape else None) for each in (first, second))
-    if not one or not other or (first.shape and second.shape) or name not in ("Add", "Sub", "Mult", "Div", "Pow"):
+    if not one or not other or (first.shape and second.shape) or name not in _BOUNDED:
         return None
     if name in ("Div", "Pow") and (len(other) > 1 or (name == "Pow" and other[0] not in range(_MOST_POWER))):
         return None

@@ -16,6 +16,8 @@ export const PADDING = 9;
 /** Titles are between these sizes on the screen, in pixels, whatever the scale is. */
 const LEAST_SEEN = 10.5;
 const MOST_SEEN = 17;
+/** A title that has no room at that size is smaller, down to this one. */
+const LEAST_SHRUNK = 7.5;
 /** A formula that is shown in a box has at most so many letters. */
 const LONGEST_FORMULA = 60;
 
@@ -53,10 +55,11 @@ export function seenSize(size, scale) {
  */
 export function boxTexts(picture, item, look, value, scale) {
   const { pen, colours, data } = picture;
-  const title = seenSize(TITLE, scale);
+  const own = shortTitle(picture, item, seenSize(TITLE, scale));
+  const title = Math.min(seenSize(TITLE, scale), Math.max((seenSize(TITLE, scale) * roomIn(item)) / titleWidth(picture, own, scale), LEAST_SHRUNK / scale, TITLE));
   const text = seenSize(TEXT, scale);
   const about = item.box.lines.slice(1);
-  const lines = [shortTitle(picture, item, title), ...(look.measure ? [withValue(picture, item, about[0] || "", amountText(value, look.measure))] : about)];
+  const lines = [own, ...(look.measure ? [withValue(picture, item, about[0] || "", amountText(value, look.measure), text)] : about)];
   const room = Math.max(1, 1 + Math.floor((item.h - 5 - title * LEADING) / (text * LEADING)));
   const shown = lines.slice(0, room).map((line, at) => (at ? shortLine(picture, item, line, at, text) : line)).filter(Boolean);
   const near = scale >= NEAR_SCALE && item.call >= 0;
@@ -69,10 +72,33 @@ export function boxTexts(picture, item, look, value, scale) {
   shown.forEach((line, at) => {
     pen.font = at ? picture.plain(text) : picture.bold(title);
     pen.fillStyle = at && !look.measure ? colours.quiet : colours.text;
-    picture.write(line, item.x + item.w / 2, y, item.w - 2 * PADDING + 4);
+    picture.write(line, item.x + item.w / 2, y, roomIn(item));
     y += (at ? text : title) * LEADING;
   });
   if (tiles) tilesIn(picture, item, tiles, y - text);
+}
+
+/** How wide a text in a box may be. @param {Item} item */
+function roomIn(item) {
+  return item.w - 2 * PADDING + 4;
+}
+
+/** How wide a title is at the size at which it can be read. @param {Picture} picture @param {string} title @param {number} scale */
+function titleWidth(picture, title, scale) {
+  return picture.widthOf(title, picture.bold(seenSize(TITLE, scale)));
+}
+
+/**
+ * A box as it is drawn: wider than its place where its first two lines need that and nothing else is near.
+ * @param {Picture} picture @param {Item} item @param {number} scale @returns {Item}
+ */
+export function grown(picture, item, scale) {
+  if (scale >= 1) return item;
+  const about = picture.widthOf(item.box.lines[1] || "", picture.plain(seenSize(TEXT, scale)));
+  const needed = Math.max(titleWidth(picture, titleOf(item, picture.data), scale), about) + 2 * PADDING - 4;
+  if (needed <= item.w) return item;
+  const w = Math.min(needed, 2 * picture.halfAround(item));
+  return { ...item, x: item.x + (item.w - w) / 2, w };
 }
 
 /** What the names in an open box begin with, by the box. @type {WeakMap<Item, string>} */
@@ -86,8 +112,7 @@ const BEGINNINGS = new WeakMap();
 function shortTitle(picture, item, size) {
   const title = titleOf(item, picture.data);
   const { around } = item;
-  picture.pen.font = picture.bold(size);
-  if (!around || picture.pen.measureText(title).width <= (item.w - 2 * PADDING + 4) * 1.08) return title;
+  if (!around || picture.widthOf(title, picture.bold(size)) <= roomIn(item) * 1.08) return title;
   let begin = BEGINNINGS.get(around);
   if (begin === undefined) {
     const names = picture.drawing.items.filter((one) => one.around === around && one.call >= 0).map((one) => titleOf(one, picture.data));
@@ -106,8 +131,7 @@ function shortTitle(picture, item, size) {
  * @param {Picture} picture @param {Item} item @param {string} line @param {number} at @param {number} size
  */
 function shortLine(picture, item, line, at, size) {
-  picture.pen.font = picture.plain(size);
-  if (picture.pen.measureText(line).width <= (item.w - 2 * PADDING + 4) * 1.08) return line;
+  if (picture.widthOf(line, picture.plain(size)) <= roomIn(item) * 1.08) return line;
   if (line.endsWith(" parameters")) return "";
   const details = at === 1 && item.call >= 0 ? detailsOf(picture.data, item.call) : "";
   return details && line.endsWith(details) ? details : line;
@@ -133,12 +157,22 @@ function tilesIn(picture, item, tiles, top) {
 
 /**
  * The two of them, or the value alone where there is no room for both.
- * @param {Picture} picture @param {Item} item @param {string} about @param {string} value
+ * @param {Picture} picture @param {Item} item @param {string} about @param {string} value @param {number} size
  */
-function withValue(picture, item, about, value) {
-  picture.pen.font = picture.text;
+function withValue(picture, item, about, value, size) {
   const both = `${about} · ${value}`;
-  return about && picture.pen.measureText(both).width <= item.w - 2 * PADDING + 4 ? both : value;
+  return about && picture.widthOf(both, picture.plain(size)) <= roomIn(item) ? both : value;
+}
+
+/** A range `conv2_block2 … conv2_block3` in less room: `conv2_block2 … block3`, `conv2_block2 … 3`. @param {string} text @returns {string[]} */
+export function shortRanges(text) {
+  const [first, last, more] = text.split(" … ");
+  if (last === undefined || more !== undefined) return [];
+  let same = 0;
+  while (same < last.length && first[same] === last[same]) same++;
+  while (same > 0 && /\d/.test(last[same - 1])) same--;
+  const word = last.slice(0, same).search(/[^_./]*$/);
+  return [word, same].filter((at) => at > 0 && at < last.length).map((at) => `${first} … ${last.slice(at)}`);
 }
 
 /** A text of at most so many letters: its middle is left out, and two thirds of them are its beginning. @param {string} text @param {number} keep */

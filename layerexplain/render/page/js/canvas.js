@@ -1,7 +1,7 @@
 /** The graph on a canvas: only what is in view is drawn, so that ten thousand boxes move as smoothly as ten. */
 import { amount } from "./amounts.js";
-import { boxTexts, LEADING, PADDING, seenSize, shortened, TEXT, TITLE, titleOf } from "./box_text.js";
-import { blockWidths, FAR, mostStretch, roomsBeside, stretchAt } from "./distances.js";
+import { boxTexts, grown, LEADING, PADDING, seenSize, shortened, shortRanges, TEXT, TITLE, titleOf } from "./box_text.js";
+import { blockWidths, FAR, mostStretch, neighbours, stretchAt } from "./distances.js";
 import { lanesOf, LEAST_LANE, paintFar, skipShapes } from "./far.js";
 import { lastAtMost } from "./placing.js";
 
@@ -28,6 +28,8 @@ const LABEL = 10;
 /** Shapes are at most so large, in units of the graph: the rows of boxes are not further apart. */
 const MOST_LABEL = 13;
 const LONG = 3000;
+/** So far apart boxes and lines stay where boxes are wider than their places. */
+const APART = 8;
 /** So much wider than its room a text may be; it is condensed. */
 const CONDENSED = 1.08;
 /** So much wider than others bold letters are in the layout. */
@@ -52,6 +54,8 @@ export class Picture {
     this.colours = {};
     /** @type {Map<string, string>} */
     this.cut = new Map();
+    /** @type {Map<string, number>} */
+    this.widths = new Map();
     /** @type {Drawing} */
     this.drawing = { items: [], lines: [], width: 0, height: 0 };
     /** @type {Item[]} */
@@ -73,8 +77,10 @@ export class Picture {
     this.across = 0;
     /** @type {Map<Item, number>} the widths of blocks from afar */
     this.blocks = new Map();
-    /** @type {Map<Item, number>} the room at the right of each box */
-    this.rooms = new Map();
+    /** @type {ReturnType<typeof neighbours>} */
+    this.beside = new Map();
+    /** @type {Map<Item, number>} half of how wide boxes can be, of those that were asked for */
+    this.halves = new Map();
     /** @type {Set<Drawing["lines"][number]>} the lines along which a mask goes */
     this.masked = new Set();
     /** @type {(item: Item) => HTMLCanvasElement | null} the values of a box as a picture */
@@ -126,8 +132,32 @@ export class Picture {
     this.longLines = drawing.lines.filter((line) => line.bottom - line.top > LONG);
     this.measured = "";
     this.blocks = blockWidths(this.byTop, this.data);
-    this.rooms = roomsBeside(this.byTop);
+    this.beside = neighbours(drawing.items);
+    this.halves.clear();
     this.masked = new Set(drawing.lines.filter(({ from, to }) => this.passesMask(from, to)));
+  }
+
+  /** Half of how wide a box can be drawn: up to half of the way to the next box in its row, to a line, and to the frame around. @param {Item} item */
+  halfAround(item) {
+    let half = this.halves.get(item);
+    if (half !== undefined) return half;
+    const middle = item.x + item.w / 2;
+    const [before, next] = this.beside.get(item) ?? [];
+    const { around } = item;
+    half = Math.min(
+      before ? (item.w + item.x - before.x - before.w - APART) / 2 : Infinity,
+      next ? (item.w + next.x - item.x - item.w - APART) / 2 : Infinity,
+      around ? Math.min(middle - around.x, around.x + around.w - middle) - APART : Infinity,
+    );
+    for (const { points } of this.seenLines(item.y, item.y + item.h)) {
+      for (let at = 0; at + 3 < points.length; at += 2) {
+        const [x, top, end, bottom] = points.slice(at, at + 4);
+        if (x === end && top < item.y + item.h && bottom > item.y) half = Math.min(half, Math.abs(x - middle) - APART);
+      }
+    }
+    half = Math.max(half, item.w / 2);
+    this.halves.set(item, half);
+    return half;
   }
 
   /** @param {Item} from @param {Item} to whether the mask that reaches one comes along with the tensor of the other */
@@ -361,7 +391,9 @@ export class Picture {
    */
   box(item, look, scale) {
     const { pen, colours } = this;
-    const { x, y, w, h, box } = item;
+    const { box } = item;
+    const wide = box.port ? item : grown(this, item, scale);
+    const { x, y, w, h } = wide;
     if (box.port) {
       pen.beginPath();
       pen.arc(x + w / 2, y + h / 2, 3, 0, 7);
@@ -398,7 +430,7 @@ export class Picture {
       pen.lineWidth = (look.active === item || marked ? 2.5 : 1.5) / Math.min(scale, 1);
     }
     pen.stroke();
-    boxTexts(this, item, look, value, scale);
+    boxTexts(this, wide, look, value, scale);
     if (box.inner && !item.open) {
       // A plus in the corner: there is something inside.
       pen.strokeStyle = colours.quiet;
@@ -423,6 +455,19 @@ export class Picture {
     pen.textAlign = item.after.length ? "left" : "center";
     pen.fillStyle = colours.quiet;
     pen.fillText(item.box.makes, anchor + (item.after.length ? 5 : 0), item.y + item.h + 11 + (item.box.copies && item.box.copies.length > 1 ? 2 : 0));
+  }
+
+  /** How wide a text is in a font. @param {string} text @param {string} font */
+  widthOf(text, font) {
+    const key = `${font}|${text}`;
+    let found = this.widths.get(key);
+    if (found === undefined) {
+      this.pen.font = font;
+      found = this.pen.measureText(text).width;
+      if (this.widths.size > 20000) this.widths.clear();
+      this.widths.set(key, found);
+    }
+    return found;
   }
 
   /**
@@ -453,6 +498,7 @@ export class Picture {
         found = `${listed.join(", ")}, …`;
       }
       if (found !== text && this.pen.measureText(found).width > room) found = text;
+      if (this.pen.measureText(found).width > room) found = shortRanges(text).find((one) => this.pen.measureText(one).width <= room) ?? found;
       // Of `first … last` each end is cut.
       const ends = text.split(" … ");
       let keep = Math.min(200, Math.max(...ends.map((end) => end.length)));

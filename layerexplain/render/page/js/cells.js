@@ -44,9 +44,9 @@ export class CellGrid {
     this.counts = [0, 0];
   }
 
-  /** Whether a cell of the slice that is shown is among the rows and columns in sight. @param {number[]} index */
+  /** Whether a cell is among the rows and columns in sight, or may be: a place that is not known is anywhere. @param {number[]} index */
   inSight(index) {
-    return this.axes.every((axis, i) => axis === null || (index[axis] >= this.first[i] && index[axis] < this.first[i] + this.counts[i]));
+    return this.axes.every((axis, i) => axis === null || !(index[axis] < this.first[i] || index[axis] >= this.first[i] + this.counts[i]));
   }
 
   /** Lays out the cells of a view, unless they are there. @param {CellView} view @param {boolean} [stay] whether what is in sight stays where it can */

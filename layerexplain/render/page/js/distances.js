@@ -15,6 +15,8 @@ const MOST_STRETCH = 4;
 /** The smallest block is this part of the widest; sizes go with logarithms, over so many powers of 2 at least. */
 const SMALLEST = 0.2;
 const LEAST_RANGE = 6;
+/** Blocks that stand beside each other are so far apart, in units of the graph. */
+const BETWEEN = 10;
 
 /**
  * By how much the graph is wider than high at a scale.
@@ -72,33 +74,36 @@ export function blockWidths(items, data) {
   for (const item of items) lanes.set(laneOf(item), Math.max(lanes.get(laneOf(item)) || 0, item.w));
   const rooms = [...lanes.values()].sort((a, b) => a - b);
   const usual = rooms[rooms.length >> 1] || 0;
+  const beside = neighbours(items);
   return new Map(items.map((item) => {
+    const middle = item.x + item.w / 2;
+    const apart = (beside.get(item) ?? []).map((one) => (one ? Math.abs(one.x + one.w / 2 - middle) - BETWEEN : Infinity));
     const log = logs.get(item);
     const share = log === undefined ? SMALLEST : SMALLEST + (1 - SMALLEST) * (1 - (most - log) / range);
-    return [item, share * (rooms.length > 2 ? Math.min(usual, lanes.get(laneOf(item)) || usual) : lanes.get(laneOf(item)) || usual)];
+    return [item, share * Math.min(...apart, rooms.length > 2 ? usual : Infinity, lanes.get(laneOf(item)) || usual)];
   }));
 }
 
 /**
- * The room at the right of each box up to the next one in its row, in which its name may stand.
+ * What stands at the left and at the right of each box in its row.
  * @param {Item[]} items
- * @returns {Map<Item, number>}
+ * @returns {Map<Item, [Item | undefined, Item | undefined]>}
  */
-export function roomsBeside(items) {
+export function neighbours(items) {
   /** @type {Map<string, Item[]>} */
   const rows = new Map();
   for (const item of items) {
     if (item.box.port) continue;
-    const key = `${Math.round(item.y + item.h / 2)}`;
+    const key = `${Math.round(item.y)}`;
     const row = rows.get(key);
     if (row) row.push(item);
     else rows.set(key, [item]);
   }
-  /** @type {Map<Item, number>} */
+  /** @type {Map<Item, [Item | undefined, Item | undefined]>} */
   const found = new Map();
   for (const row of rows.values()) {
     row.sort((a, b) => a.x - b.x);
-    row.forEach((item, at) => found.set(item, at + 1 < row.length ? row[at + 1].x - item.x - item.w / 2 : Infinity));
+    row.forEach((item, at) => found.set(item, [row[at - 1], row[at + 1]]));
   }
   return found;
 }

@@ -128,11 +128,11 @@ export function table(headings, rows, right = []) {
 }
 
 /**
- * A number for people: 25,636,712.
+ * A whole number for people: 25,636,712. A browser's own formatter takes 25 ms to start.
  * @param {number | null | undefined} value
  */
 export function count(value) {
-  return value === null || value === undefined ? "?" : value.toLocaleString("en-US");
+  return value === null || value === undefined ? "?" : String(value).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 /**

@@ -1,4 +1,6 @@
 /** The graph from afar: blocks of the size of their tensors in the colour of what they do, with names where there is room. */
+import { amountText } from "./amounts.js";
+import { detailsOf } from "./box_text.js";
 
 /**
  * @typedef {import("./placing.js").Item} Item
@@ -62,10 +64,10 @@ export function paintFar(picture, view, look, ratio, height) {
     if (place !== before || look.active === item) block(picture, item, look, x, y, wide, view.scale);
     before = place;
   }
-  const lanes = lanesOf(lines, x, y, LEAST_LANE);
+  const lanes = lanesOf(lines, x, y, NAME);
   pen.textAlign = "left";
-  for (const item of seen) name(picture, item, x, y, wide, view.scale, lanes);
-  skipShapes(picture, lanes.filter((one) => one.from.h * view.scale >= NAME), NAME - 1);
+  for (const item of seen) name(picture, item, look, x, y, wide, view.scale, lanes);
+  skipShapes(picture, lanes.filter((one) => one.bottom - one.top >= LEAST_LANE && one.from.h * view.scale >= NAME), NAME - 1);
 }
 
 /**
@@ -129,10 +131,10 @@ export function lanesOf(lines, x, y, least) {
   return found;
 }
 
-/** Where a text may begin at a height: right of the lanes that are near there. @param {Lane[]} lanes @param {number} left @param {number} at @param {number} apart */
-function besideLanes(lanes, left, at, apart) {
+/** Where a text may begin at a height: right of the lanes that would cross its first `reach` pixels. @param {Lane[]} lanes @param {number} left @param {number} at @param {number} apart @param {number} [reach] */
+function besideLanes(lanes, left, at, apart, reach = 4 * apart) {
   const near = lanes.filter((one) => one.top <= at && one.bottom >= at && one.x > left - apart).map((one) => one.x).sort((a, b) => a - b);
-  return near.reduce((from, lane) => (lane < from + 4 * apart ? Math.max(from, lane + apart) : from), left);
+  return near.reduce((from, lane) => (lane < from + reach ? Math.max(from, lane + apart) : from), left);
 }
 
 /**
@@ -160,31 +162,44 @@ export function skipShapes(picture, lanes, size) {
 }
 
 /**
- * The name of a box at the right of its block, where it does not reach the next one.
+ * The name of a box at the right of its block, where it does not reach the next one; else at the left of the first block
+ * of a row.
  * @param {Picture} picture
  * @param {Item} item
+ * @param {Look} look
  * @param {(at: number) => number} x
  * @param {(at: number) => number} y
  * @param {number} wide
  * @param {number} scale
  * @param {Lane[]} lanes
  */
-function name(picture, item, x, y, wide, scale, lanes) {
+function name(picture, item, look, x, y, wide, scale, lanes) {
   if (item.box.port || item.h * scale < LEAST_HEIGHT) return;
   const { pen, colours } = picture;
   pen.font = picture.plain(NAME);
   const w = Math.max((picture.blocks.get(item) || item.w) * wide, 2);
   const beside = x(item.x + item.w / 2) + w / 2 + 7;
-  const left = besideLanes(lanes, beside, y(item.y) + (item.h * scale) / 2, 6);
-  const room = Math.min((picture.rooms.get(item) ?? Infinity) * wide - w / 2 - 12, picture.across - beside - 4) - (left - beside);
+  const middle = y(item.y) + (item.h * scale) / 2;
+  const [before, next] = picture.beside.get(item) ?? [];
   const title = picture.titleOf(item);
-  const text = [`${title}  ${item.box.copies ? "" : item.box.lines[1] || ""}`, title].find((one) => pen.measureText(one).width <= room)
-    ?? (room > LEAST_NAME ? picture.fitted(title, room) : "");
+  const end = Math.min(next ? x(next.x) - 5 : Infinity, picture.across - 4);
+  const whole = besideLanes(lanes, beside, middle, 6, pen.measureText(title).width);
+  const left = whole + pen.measureText(title).width <= end ? whole : besideLanes(lanes, beside, middle, 6);
+  const room = end - left;
+  const [, first = "", ...more] = item.box.lines;
+  const about = look.measure ? [amountText(picture.amounts.get(item), look.measure)] : item.call >= 0 ? [first, detailsOf(picture.data, item.call)] : [[first, ...more.slice(1)].join(", "), first];
+  const texts = [...about.map((one) => `${title}  ${one}`), title];
+  const fits = (/** @type {number} */ width) => texts.find((one) => pen.measureText(one).width <= width);
+  const right = x(item.x + item.w / 2) - w / 2 - 7;
+  const lane = Math.max(0, ...lanes.filter((one) => one.top <= middle && one.bottom >= middle && one.x < right).map((one) => one.x));
+  const atLeft = next && !before ? fits(right - lane - 6) : "";
+  const text = fits(room) || atLeft || (room > LEAST_NAME ? picture.fitted(title, room) : "");
   if (!text) return;
-  const middle = y(item.y) + (item.h * scale) / 2 + 4;
+  const isLeft = text === atLeft && !fits(room);
+  pen.textAlign = isLeft ? "right" : "left";
   pen.strokeStyle = colours.paper;
   pen.lineWidth = 3;
-  pen.strokeText(text, left, middle);
+  pen.strokeText(text, isLeft ? right : left, middle + 4);
   pen.fillStyle = colours.quiet;
-  pen.fillText(text, left, middle);
+  pen.fillText(text, isLeft ? right : left, middle + 4);
 }

@@ -16,6 +16,8 @@ const LEAST_SCALE = 0.02;
 const MOST_SCALE = 3;
 const MARGIN = 24;
 const LISTED = 12;
+/** So many pixels around a box that is brought into view are in view, too. */
+const AROUND = 60;
 
 /** @param {import("./types.js").Graph} graph @returns {Box[]} the boxes in it that hold others */
 function holders(graph) {
@@ -127,9 +129,9 @@ export class GraphView {
     this.redraw();
   }
 
-  /** How much of the graph's room the legend covers, in pixels. */
+  /** How much of the graph's room the legend and the buttons cover, in pixels. */
   covered() {
-    return Math.max(this.tools.elements[0].offsetHeight - MARGIN / 2, 0);
+    return Math.max(...this.tools.elements.map((one) => one.offsetHeight - MARGIN / 3), 0);
   }
 
   /** Brings a point into the middle, at a scale. @param {number} scale @param {number} x @param {number} y */
@@ -142,17 +144,17 @@ export class GraphView {
     this.redraw();
   }
 
-  /** @param {Item} item brings it into view */
+  /** @param {Item} item brings it into view, with some of what is around it, where there is something */
   reveal(item) {
-    const { view } = this;
-    const width = this.canvas.clientWidth / this.wide;
-    const height = this.canvas.clientHeight / view.scale;
-    const across = Math.min(60 / this.wide, width / 6);
-    const along = Math.min(60 / view.scale, height / 6);
-    const w = Math.min(item.w, width - 2 * across);
-    const h = Math.min(item.h, height - 2 * along);
-    if (item.x < view.x + across || item.x + w > view.x + width - across) view.x = item.x + w / 2 - width / 2;
-    if (item.y < view.y + along || item.y + h > view.y + height - along) view.y = item.y + h / 2 - height / 2;
+    const { view, drawing } = this;
+    const along = (/** @type {number} */ from, /** @type {number} */ size, /** @type {number} */ start, /** @type {number} */ room, /** @type {number} */ end, /** @type {number} */ pixel) => {
+      const around = Math.min(AROUND * pixel, room / 6);
+      const h = Math.min(size, room - 2 * around);
+      const seen = Math.max(from - around, Math.min(from, -MARGIN * pixel)) > start - pixel && Math.min(from + h + around, Math.max(from + h, end + MARGIN * pixel)) < start + room + pixel;
+      return seen ? start : from + h / 2 - room / 2;
+    };
+    view.x = along(item.x, item.w, view.x, this.canvas.clientWidth / this.wide, drawing.width, 1 / this.wide);
+    view.y = along(item.y, item.h, view.y, (this.canvas.clientHeight - this.covered()) / view.scale, drawing.height, 1 / view.scale);
     this.redraw();
   }
 

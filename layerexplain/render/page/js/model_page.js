@@ -2,6 +2,7 @@
 import { bar } from "./bar.js";
 import { divider } from "./divider.js";
 import { byId, make } from "./dom.js";
+import { nextSlice } from "./bytes.js";
 import { address, setAddress } from "./document.js";
 import { GraphView } from "./graph_view.js";
 import { overview } from "./overview.js";
@@ -13,8 +14,8 @@ import { Walk } from "./walk.js";
 
 /** @typedef {import("./types.js").Data} Data */
 
-/** @param {Data} data @param {HTMLElement} [above] what stands above what is chosen */
-export function startPage(data, above) {
+/** Builds the page, in steps that are short enough not to hold it up. @param {Data} data @param {HTMLElement} [above] what stands above what is chosen */
+export async function startPage(data, above) {
   const pane = make("aside", "pane");
   pane.id = "pane";
   pane.tabIndex = 0;
@@ -32,11 +33,14 @@ export function startPage(data, above) {
     }
   });
   const walk = new Walk(data, view, pane);
+  await nextSlice();
   const field = search(data, view);
   const left = make("div", "left", overview(view), make("div", "graph-frame", view.element, ...view.tools.elements));
   const right = above ? make("div", "beside", above, pane) : pane;
   document.body.append(bar(data, view, field, left, walk), ...faults(data), make("main", "", left, divider(left, right), right));
+  await nextSlice();
   view.fit();
+  await nextSlice();
   const follow = () => {
     const call = called(data, address());
     if (call >= 0) view.chooseCall(call);

@@ -1,7 +1,8 @@
 // What one element reads: an element of a line is chosen, and the cells that it reads light up.
 
+import { nextSlice } from "./bytes.js";
 import { CellGrid, cellFigure } from "./cells.js";
-import { button, make } from "./dom.js";
+import { button, count, make } from "./dom.js";
 import { ElementReader } from "./element.js";
 import { firstUse, mentioned } from "./element_uses.js";
 import { cellText, filledText, placeText } from "./element_words.js";
@@ -20,6 +21,8 @@ import { layerValues } from "./values.js";
 
 /** Lines with more elements are not computed for their grids alone. */
 const MOST_COMPUTED = 4096;
+/** An element that reads more cells is shown in parts, so that the page is not held up. */
+const MOST_CELLS_AT_ONCE = 4000;
 
 /**
  * @param {any} layer @param {any} data @param {HTMLElement} element
@@ -147,7 +150,13 @@ export class ReadsView {
     this.pads = paddingOf(this);
     this.summed = {};
     this.build();
-    this.update(false);
+    this.soon(() => this.update(false));
+  }
+
+  /** Goes on, or where the chosen element reads very many cells, when the page has heard its reader. @param {() => void} next */
+  soon(next) {
+    if (this.reader.reads(this.line, this.index).length > MOST_CELLS_AT_ONCE) nextSlice().then(next);
+    else next();
   }
 
   keep() {
@@ -282,7 +291,7 @@ export class ReadsView {
       grid.show({ sizes, axes, slice, reach, around, room: rooms.get(of) ?? width, tall: this.tall(of), numbers: this.numbers && this.shows(of) }, stay);
       /** @type {Map<string, string>} */
       const lit = new Map();
-      for (const one of own) for (const index of everyPlace(one.index, sizes)) if (grid.inSight(index)) lit.set(index.join(), one.how);
+      for (const one of own) if (grid.inSight(one.index)) for (const index of everyPlace(one.index, sizes)) if (grid.inSight(index)) lit.set(index.join(), one.how);
       const largest = this.numbers || this.values.known ? this.largest(grid, of) : 0;
       grid.paint((index) => {
         const outside = index.some((one, axis) => one < 0 || one >= sizes[axis]);
@@ -295,7 +304,7 @@ export class ReadsView {
       words.textContent = this.shapeWords(of, sizes) + sliceWords(axes, slice, sizes, this.roles(of));
       const unsure = inside.some((one) => one.how === "maybe");
       const possible = inside.reduce((sum, one) => sum + one.index.reduce((a, at, axis) => a * (at === at ? 1 : sizes[axis]), 1), 0);
-      const whole = `${possible.toLocaleString("en-US")} of ${total.toLocaleString("en-US")} in ${this.name(of)}`;
+      const whole = `${count(possible)} of ${count(total)} in ${this.name(of)}`;
       const many = unsure ? `what values select among ${whole}` : whole;
       if (inside.length || padded) counts.push(`${many}${padded ? ` and ${padded} in the padding` : ""}`);
     }
@@ -312,8 +321,12 @@ export class ReadsView {
     const place = placeText(line.name, this.index);
     this.status.textContent = `${place} reads ${counts.join(", ") || "nothing"}.${this.reader.cut ? " The sum is long; its first terms are drawn." : ""}`;
     this.write(line, at, place);
-    sumsOf(this.sums, this, at);
-    if (this.changes && this.numbered && !this.renewing) offerSetters(this, line, of, place);
+    const { index, renewing } = this;
+    this.soon(() => {
+      if (this.index !== index || this.form.lines[this.line] !== line) return;
+      sumsOf(this.sums, this, at);
+      if (this.changes && this.numbered && !renewing) offerSetters(this, line, of, place);
+    });
   }
 
   /** @param {any} line @param {Record<string, number>} at @param {string} place */

@@ -1,7 +1,7 @@
 // The values of a run: outputs as pictures, the spread of each weight.
 
 import { bytesOf } from "./bytes.js";
-import { make } from "./dom.js";
+import { count, make } from "./dom.js";
 import { numberText } from "./element_words.js";
 import { tilesCanvas, tilesFigure, tilesOf } from "./tiles.js";
 import { layerValues } from "./values.js";
@@ -114,7 +114,7 @@ function histogram({ counts, low, high }) {
   });
   const floor = top + tall + 0.5;
   svg.append(drawn("path", { d: `M${left - 0.5} ${top}V${floor}H${left + width}` }));
-  svg.append(drawn("text", { x: left - 4, y: top + 8, "text-anchor": "end" }, most.toLocaleString("en-US")), drawn("text", { x: left - 4, y: floor, "text-anchor": "end" }, "0"));
+  svg.append(drawn("text", { x: left - 4, y: top + 8, "text-anchor": "end" }, count(most)), drawn("text", { x: left - 4, y: floor, "text-anchor": "end" }, "0"));
   const ticks = low < 0 && high > 0 ? [low, 0, high] : [low, high];
   ticks.forEach((value, at) => {
     const x = left + (width * (value - low)) / (high - low || 1);

@@ -6,10 +6,10 @@ import { boxPictures } from "./run/thumbnails.js";
 
 /** @typedef {import("./types.js").Data} Data */
 
-whenRead((/** @type {Data} */ data) => {
+whenRead(async (/** @type {Data} */ data) => {
   const live = new Live(data);
   data.live = live;
-  startPage(data, live.element);
+  await startPage(data, live.element);
   Object.assign(/** @type {any} */ (window).layerexplain, {
     run: (/** @type {Record<string, any>} */ inputs) => live.run(inputs),
     refused: () => Object.fromEntries(live.program?.refused ?? []),

@@ -35,6 +35,10 @@ export function layerValues(layer, data, call) {
     const own = ran?.buffers.get(of);
     return own && { shape: own.sizes, strides: own.strides, values: own.values, offset: own.offset, places: data.live.placesOf(ran, of) };
   };
+  /** The arrays of which numbers were asked for, as long as the same run gives them. @type {Map<number, OpenArray | undefined>} */
+  const opened = new Map();
+  /** @type {any} */
+  let ofRun;
   return {
     get known() { return Object.keys(stored).length > 0 || live() !== undefined; },
     /** The numbers of what has values. @returns {number[]} */
@@ -43,7 +47,11 @@ export function layerValues(layer, data, call) {
     array,
     /** @type {import("./element.js").Values} */
     get(of, index) {
-      const found = array(of);
+      const run = data.live?.callOf(layer, call);
+      if (run !== ofRun) opened.clear();
+      ofRun = run;
+      let found = opened.get(of);
+      if (!found) opened.set(of, (found = array(of)));
       if (!found) return undefined;
       let at = found.offset ?? 0;
       for (let axis = 0; axis < index.length; axis++) {

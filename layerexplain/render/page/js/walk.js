@@ -1,5 +1,6 @@
 /** The walk through a model: its boxes in order, each with a few sentences and how its output comes about. */
 import { titleOf } from "./box_text.js";
+import { nextSlice } from "./bytes.js";
 import { button, make } from "./dom.js";
 import { showModel } from "./pane.js";
 import { linkTo } from "./panel_facts.js";
@@ -62,7 +63,8 @@ export class Walk {
     const stage = make("section", "panel reads");
     const more = layer ? make("p", "", linkTo(layer, "Everything about this layer")) : button("Open the block", () => this.view.toggle(item));
     pane.replaceChildren(this.controls(count), title, ...words, stage, more);
-    if (layer) panelReads(layer, data, stage, true);
+    // What an element of it reads may be thousands of cells: the words stand first.
+    if (layer) nextSlice().then(() => stage.isConnected && panelReads(layer, data, stage, true));
   }
 
   /** @param {number} count */

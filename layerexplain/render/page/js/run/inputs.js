@@ -1,6 +1,6 @@
 // The inputs of a model to play with: a pad, sliders, ids or words; each takes files, random numbers and examples.
 
-import { button, make } from "../dom.js";
+import { button, count, make } from "../dom.js";
 import { lookThrough } from "../element_uses.js";
 import { drawTiles, tilesOf } from "../tiles.js";
 import { openArray } from "../values.js";
@@ -52,7 +52,7 @@ export function inputWidget(input, at, live, program) {
       if (picture && file.type.startsWith("image/")) await readPicture(file, picture, values);
       else {
         const given = await readArray(file);
-        if (given.length !== values.length) throw new Error(`${file.name} has ${given.length.toLocaleString("en-US")} numbers; ${input.name} has ${values.length.toLocaleString("en-US")}: ${input.shape.slice(1).join(" × ")}`);
+        if (given.length !== values.length) throw new Error(`${file.name} has ${count(given.length)} numbers; ${input.name} has ${count(values.length)}: ${input.shape.slice(1).join(" × ")}`);
         values.set(given);
       }
       say.textContent = file.name;
@@ -202,7 +202,7 @@ function idsWidget(values, ids, vocabulary, changed) {
     values.fill(0);
     values.set(found.slice(0, values.length));
     const much = words.length > values.length ? `; the first ${values.length} of ${words.length} count` : "";
-    say.textContent = `${unknown.length ? `${unknown[0]} is none of the ${ids.toLocaleString("en-US")} ids: 0 stands for it` : `${words.length} of ${values.length}`}${much}`;
+    say.textContent = `${unknown.length ? `${unknown[0]} is ${ids < Infinity ? `none of the ${count(ids)} ids` : "no whole number"}: 0 stands for it` : `${words.length} of ${values.length}`}${much}`;
     changed();
   });
   return {
@@ -219,7 +219,7 @@ function idsWidget(values, ids, vocabulary, changed) {
 /** An input of many numbers, drawn. @param {Float64Array} values @param {number[]} shape @returns {Widget} */
 function plainWidget(values, shape) {
   const picture = make("canvas", "tiles");
-  const words = make("p", "quiet", `${values.length.toLocaleString("en-US")} numbers: drop an array here (.npy, .csv, .json).`);
+  const words = make("p", "quiet", `${count(values.length)} numbers: drop an array here (.npy, .csv, .json).`);
   const rank = shape.length;
   const grid = rank > 3 ? [1, 2] : rank === 3 ? [1, 2] : [null, rank - 1];
   const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));

@@ -1,5 +1,6 @@
 // The lines of a call as closures in the order in which they can run; recurrences run step by step.
 
+import { count } from "../dom.js";
 import { addressSum, sumDependsOn } from "./address.js";
 import { foldLoops, ownPlace, resultAddress, rowLetter } from "./folds.js";
 import { loopsOver } from "./loops.js";
@@ -59,10 +60,10 @@ function allocated(line) {
   const sizes = line.letters.map((one) => one.size);
   const room = sizes.map((size, axis) => size + (line.start && axis === line.step ? 1 : 0));
   const strides = room.map((_, axis) => room.slice(axis + 1).reduce((a, b) => a * b, 1));
-  const count = room.reduce((a, b) => a * b, 1);
-  if (count > 16e6) throw new CannotRun(`${line.name} has ${count.toLocaleString("en-US")} numbers, which is too many for a page`);
-  line.buffer = { values: new Float64Array(count), sizes, strides, offset: line.start && !line.backwards ? strides[line.step] : 0 };
-  return 8 * count;
+  const total = room.reduce((a, b) => a * b, 1);
+  if (total > 16e6) throw new CannotRun(`${line.name} has ${count(total)} numbers, which is too many for a page`);
+  line.buffer = { values: new Float64Array(total), sizes, strides, offset: line.start && !line.backwards ? strides[line.step] : 0 };
+  return 8 * total;
 }
 
 /** The buffer of another tensor that already has a line's numbers: what only moves data takes no room. @param {RunLine} line @returns {Buffer | null} */

@@ -1,6 +1,6 @@
 // A model that runs with each change: its inputs, what shows its values, and when it runs.
 
-import { button, make } from "../dom.js";
+import { button, count, make } from "../dom.js";
 import { placeText } from "../element_words.js";
 import { contributions, gradientsOf } from "./contributions.js";
 import { exampleChoice, inputWidget } from "./inputs.js";
@@ -70,7 +70,7 @@ export class Live {
   runButton() {
     const made = make("button", "main", "Run");
     made.type = "button";
-    made.title = `${Math.round((this.about.macs ?? 0) / 1e6).toLocaleString("en-US")} million multiply-accumulates: too many to run with each change`;
+    made.title = `${count(Math.round((this.about.macs ?? 0) / 1e6))} million multiply-accumulates: too many to run with each change`;
     made.addEventListener("click", () => this.start());
     return made;
   }
@@ -289,5 +289,5 @@ export class Live {
 function reachedWords(places, sizes, name) {
   const total = sizes.reduce((a, b) => a * b, 1);
   const read = (places ?? [new Uint8Array(1)]).reduce((count, axis) => count * axis.reduce((a, b) => a + b, 0), 1);
-  return `${read.toLocaleString("en-US")} of ${total.toLocaleString("en-US")} numbers of ${name}`;
+  return `${count(read)} of ${count(total)} numbers of ${name}`;
 }

@@ -12,7 +12,8 @@ const PAD = 168;
 export function pictureShape(shape, top) {
   const [, rows, columns, channels] = shape.length === 3 ? [...shape, 1] : shape;
   if (shape.length < 3 || shape.length > 4 || ![1, 3, 4].includes(channels) || rows < 6 || columns < 6) return null;
-  if (shape.length === 3 && (rows > 64 || Math.abs(rows - columns) > 8)) return null;
+  // Without channels it may be a table, or steps with features: pictures are square.
+  if (shape.length === 3 && (rows !== columns || rows < 8 || rows > 64)) return null;
   return { rows, columns, channels, top };
 }
 
