@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from layerexplain.frontends.code.values.base import ProgramValue, Value
+from layerexplain.stopping import ask
 
 MOST_STEPS = 600_000
 """Statements and expressions that are read of one program."""
@@ -74,6 +75,8 @@ class Budget:
     def step(self) -> None:
         """Count a step. Raises Exhausted where none is left."""
         self.steps -= 1
+        if not self.steps & 31:
+            ask()
         if self.steps < 0:
             raise Exhausted(f"has more than {MOST_STEPS:,} steps")
 
@@ -103,6 +106,7 @@ class Budget:
 
     def call(self, tensors: int = 0) -> None:
         """Count the call of a layer. Raises Exhausted where there were too many, or too many tensors in them."""
+        ask()
         self.calls -= 1
         self.given -= tensors
         if self.calls < 0:
