@@ -60,11 +60,16 @@ class Exhausted(Exception):
     """The program is too large to be read to its end."""
 
 
+_STEPS_BETWEEN = 128
+"""Steps between two questions whether the reading is still wanted."""
+
+
 class Budget:
     """What is left of the bounds of one program."""
 
     def __init__(self) -> None:
         self.steps = MOST_STEPS
+        self.next_question = MOST_STEPS
         self.cells = MOST_CELLS
         self.looks = MOST_LOOKS
         self.calls = MOST_CALLS
@@ -75,10 +80,14 @@ class Budget:
     def step(self) -> None:
         """Count a step. Raises Exhausted where none is left."""
         self.steps -= 1
-        if not self.steps & 31:
-            ask()
+        if self.steps < self.next_question:
+            self._ask()
+
+    def _ask(self) -> None:
         if self.steps < 0:
             raise Exhausted(f"has more than {MOST_STEPS:,} steps")
+        ask()
+        self.next_question = max(self.steps - _STEPS_BETWEEN, 0)
 
     def make(self, size: int) -> None:
         """Count the items of a result. Raises Exhausted where there were too many."""
