@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from layerexplain import api
@@ -38,12 +38,10 @@ class Problem(NamedTuple):
     fixes: Mapping[str, Changes]
 
 
-def problems(reading: Reading, stop: Callable[[], None]) -> list[Problem]:
-    """Return what is wrong with a text, the most severe first; nothing for a text without a model. Before
-    each model `stop` is called, which may raise."""
+def problems(reading: Reading) -> list[Problem]:
+    """Return what is wrong with a text, the most severe first; nothing for a text without a model."""
     found: list[Problem] = []
     for model in reading.models:
-        stop()
         found += _of_model(model, reading)
     # What a program raises that makes no model is not for this program to tell.
     errors = [one for one in reading.errors if reading.text.is_spec or not isinstance(one, SourceError)]

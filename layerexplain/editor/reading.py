@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from layerexplain import api
@@ -64,8 +64,8 @@ class Reading(NamedTuple):
     gaps: frozenset[str] = frozenset()
 
 
-def read_text(text: EditedText, settings: Settings, stop: Callable[[], None]) -> Reading:
-    """Read a text. Before each model `stop` is called, which may raise."""
+def read_text(text: EditedText, settings: Settings) -> Reading:
+    """Read a text."""
     content = text.content()
     values = {**settings.values, **values_in("\n".join([cell.text for cell in text.cells.values()]))}
     code = _NO_CODE
@@ -82,7 +82,6 @@ def read_text(text: EditedText, settings: Settings, stop: Callable[[], None]) ->
     gaps = frozenset([cell for cell in text.cells if f"{cell} is not Python".strip() in unread])
     places = Places(text, code)
     for source in sources:
-        stop()
         try:
             model = read_yaml_spec(content, text.path) if text.is_spec else api.read(source)
             models.append(_read_model(model, getattr(source, "request", ""), values, places))

@@ -25,9 +25,11 @@ from layerexplain.editor.reading import Places, Reading, read_text
 from layerexplain.editor.settings import Settings, settings_of
 from layerexplain.editor.texts import Cell, EditedText, Extent, lines_of_editor, text_of
 from layerexplain.errors import lines_of
+from layerexplain.frontends.code.reader import forget_programs
 from layerexplain.records import grouped
 from layerexplain.render.escape import clean
 from layerexplain.render.quantities import count_text, plural
+from layerexplain.stopping import Stop, go_on, stoppable
 
 _Answer = TypeVar("_Answer")
 
@@ -98,7 +100,7 @@ class Server(LanguageServer):
 
     async def _read(self, shown: OpenText, text: EditedText) -> None:
         settings = self.settings
-        reading = await self.computed(partial(read_text, text, settings, partial(shown.stop, text)), text.path)
+        reading = await self.computed(partial(read_text, text, settings), text.path, partial(shown.stop, text))
         if reading is None or text is not shown.newest:
             return
         before, kept = shown.hints, kept_hints(shown.hints, shown.reading.text, text, reading.gaps)
@@ -111,20 +113,21 @@ class Server(LanguageServer):
         await asyncio.gather(read, asyncio.sleep(0.2))  # seconds, in which the next keystroke finds the worker free
         reading, found = shown.reading, None
         if reading.text is text and reading.gaps != frozenset(text.cells):
-            found = await self.computed(lambda: problems(reading, partial(shown.stop, text)), text.path)
+            found = await self.computed(partial(problems, reading), text.path, partial(shown.stop, text))
         if found is not None:
             shown.problems = found
             self._publish(text, found)
 
-    async def computed(self, make: Callable[[], _Answer], source: str | None = None) -> _Answer | None:
+    async def computed(self, make: Callable[[], _Answer], source: str = "", stop: Stop = go_on) -> _Answer | None:
         """Return what is computed on the thread of the readings; whatever fails there ends nothing and is logged."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self.worker, make)
+            return await asyncio.get_running_loop().run_in_executor(self.worker, partial(stoppable, stop, make))
         except Cancelled:
+            forget_programs()
             return None
         # The boundary of one state of a text: whatever is wrong with it, the next one is read.
         except Exception as error:
-            line = " ".join([clean(one) for one in lines_of(error, source)])
+            line = " ".join([clean(one) for one in lines_of(error, source or None)])
             self.window_log_message(lsp.LogMessageParams(lsp.MessageType.Error, line))
             sys.stderr.write(f"layerexplain: {line}\n")
             return None

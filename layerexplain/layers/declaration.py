@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
@@ -55,6 +56,21 @@ class Spec(NamedTuple):
     shape: Shape
     dtype: str
     roles: tuple[str, ...] | None = None
+
+
+_CONDITION = r"\{(\w+):((?:[^{}|]|\{\w+\})*)\|((?:[^{}|]|\{\w+\})*)\}"
+
+
+def with_conditions(text: str, is_set: Callable[[str], bool]) -> str:
+    """Return a sentence with the words of each `{argument:words if it is set|words otherwise}`.
+
+    >>> with_conditions("Multiplies by {scale}{offset: and adds {offset}|}.", lambda name: name == "scale")
+    'Multiplies by {scale}.'
+    """
+    count = int("|" in text)
+    while count:
+        text, count = re.subn(_CONDITION, lambda found: found[2] if is_set(found[1]) else found[3], text)
+    return text
 
 
 class Stored(NamedTuple):
@@ -330,7 +346,7 @@ class Declaration:
             results,
             kind=self.kind,
             masks=out_masks,
-            description=self.description,
+            description=with_conditions(self.description, lambda name: complete[name] != self.default_values.get(name)),
             gist=self.gist,
             arguments=complete,
             order=order,

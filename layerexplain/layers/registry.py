@@ -15,7 +15,7 @@ from layerexplain.attribute_path import Steps, WeightPath
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import WEIGHT, Expr
 from layerexplain.layers.arguments import Argument
-from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.declaration import Declaration, with_conditions
 from layerexplain.layers.facts import NO_FACTS, Facts
 from layerexplain.layers.signature import RANK, Signature, signature_of
 from layerexplain.records import grouped
@@ -383,7 +383,8 @@ def description_of(declaration: Declaration) -> str:
             return IN_GENERAL[match[1]] + match[2]
         return f"`{match[1]}`{match[2]}" if match[1] in declaration.arguments else ""
 
-    return re.sub(r"`(\w+)` \1\b", r"`\1`", re.sub(r"\{(\w+)\}( ?)", fill, declaration.description))
+    said = with_conditions(declaration.description, lambda name: True)
+    return re.sub(r"`(\w+)` \1\b", r"`\1`", re.sub(r"\{(\w+)\}( ?)", fill, said))
 
 
 IN_GENERAL = {

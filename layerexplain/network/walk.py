@@ -21,6 +21,7 @@ from layerexplain.network.recorded_shapes import NO_MASK, Mask, RecordedTensor, 
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network, Origin, TracedCall, specs_of
 from layerexplain.ops.sizes import shape_text
+from layerexplain.stopping import ask
 
 if TYPE_CHECKING:
     from layerexplain.network.definitions import Define, Enter
@@ -131,6 +132,7 @@ class NetworkTracer:
     # One call ---------------------------------------------------------------------------------------------------
 
     def _call(self, call: Call) -> TracedCall:
+        ask()
         layer = self.scope.layers[call.layer]
         if layer.type == "InputLayer":
             return self._input(call, layer)

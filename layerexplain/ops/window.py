@@ -100,6 +100,9 @@ class Window(NamedTuple):
     def arithmetic(self) -> str:
         """Return the arithmetic of the number of windows as text."""
         s, n = self.stride, "unknown" if self.n is None else self.n
+        before, after = self.pads or (0, 0)
+        if self.fixed is None and s == 1 and n != "unknown":
+            return f"kept; {self.padding!r} pads {before} before and {after} after" if before + after else "kept"
         if self.fixed is not None:
             before, after = self.fixed
             added = "" if not any(self.fixed) else f" + 2 * {before}" if before == after else f" + {before} + {after}"
@@ -116,7 +119,6 @@ class Window(NamedTuple):
         if self.fixed is not None:
             text = text if self.dilation == 1 else f"{text} (window {self.k}, dilation {self.dilation}: {self.reach})"
             return f"{text}; 'valid': no padding" if self.padding == "valid" and self.stride < self.reach else text
-        before, after = self.pads or (0, 0)
         if self.padding == "causal":
             return f"{text}; 'causal' pads {before} before, 0 after"
         return f"{text}; 'same' pads {before + after}: {before} before, {after} after"

@@ -25,6 +25,7 @@ from layerexplain.records import NamedTuple, grouped
 from layerexplain.report.data import CallReport, InputReport, LayerReport, OutputReport, Report, plain_shape
 from layerexplain.report.row_weights import counts_of, weights_of, weights_within
 from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
+from layerexplain.stopping import ask
 
 if TYPE_CHECKING:
     from layerexplain.report.gradient import Gradients
@@ -252,6 +253,7 @@ class Builder:
     def _row(self, at: _Place, layer: Layer, calls: list[TracedCall], uses: list[Use]) -> LayerReport:
         if not at.frozen and not layer.config.get("trainable", True):
             at = at._replace(frozen=True)
+        ask()
         path = (*at.path, layer.name)
         where = "/".join(path)
         definition = calls[0].definition if calls else None

@@ -43,10 +43,12 @@ def shape_line(axes: Sequence[AxisReason]) -> str:
     '9 steps kept; 6 features, one per unit'
     >>> shape_line([AxisReason(role, "3", "1", "3 - 3 + 1 = 1") for role in ("rows", "columns")])
     '3 - 3 + 1 = 1 row and column'
+    >>> shape_line([AxisReason("steps", "9", "9", "kept; 'same' pads 1 before and 1 after")])
+    "9 steps kept ('same')"
     >>> shape_line([AxisReason("steps", "9", "removed", "all 9 are averaged")])
     'all 9 steps are averaged'
     """
-    if all(axis.why.startswith("kept") for axis in axes):
+    if all(axis.why.startswith("kept") and "pads" not in axis.why for axis in axes):
         return ""
     groups: dict[tuple[str, str, str], list[str]] = {}
     for axis in axes:
@@ -65,8 +67,10 @@ def _axes_text(before: str, after: str, why: str, roles: str) -> str:
     origin = f" (from {tensor})" if tensor else ""
     size = rf"{after}\b" if after.isdecimal() else "known"
     known = f"{int(after):,}" if after.isdecimal() else ""
-    if why == "kept":
-        return f"{known} {roles} kept{origin}".strip()
+    kept, _, how = why.partition("; ")
+    if kept == "kept":
+        padding = f" ({how.partition(' pads ')[0]})" if how else ""
+        return f"{known} {roles} kept{padding}{origin}".strip()
     if before == "new":
         return f"new axis of {known or after}: {why}" if roles == "new axis" else f"{known or after} new {roles}: {why}"
     if ", then " not in why:

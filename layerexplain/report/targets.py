@@ -28,9 +28,9 @@ def targets(at: Placed, definition: Definition) -> tuple[str, ...]:
     given = definition.arguments.get("activation")
     function = "softmax" if at.layer.type == "Softmax" else getattr(given, "name", given)
     if function == "softmax":
-        text += (
-            f", one-hot (categorical_crossentropy), or class numbers of shape {shape_text(shape[:-1])} "
-            "(sparse_categorical_crossentropy)"
+        text = (
+            f"An output of the model; targets of fit(): {shape_text(shape)}, one-hot, or class numbers "
+            f"{shape_text(shape[:-1])} with sparse_categorical_crossentropy"
         )
     elif function == "sigmoid":
         text += ", each 0 or 1 (binary_crossentropy)"

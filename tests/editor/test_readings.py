@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -13,6 +14,7 @@ from layerexplain.editor.problems import problems
 from layerexplain.editor.reading import read_text
 from layerexplain.editor.settings import Settings
 from layerexplain.editor.texts import Cell, EditedText, text_of
+from layerexplain.stopping import stoppable
 from tests.support.edited_programs import PROGRAMS
 from tests.support.tries import tries
 
@@ -44,12 +46,12 @@ def states() -> Iterator[EditedText]:
 def test_each_state_of_an_edit_is_read() -> None:
     shown = 0
     for text in states():
-        reading = read_text(text, Settings(), lambda: None)
+        reading = read_text(text, Settings())
         lines = text.cells[""].lines
         for hint in hints(reading, Settings(macs=True)):
             assert 0 <= hint.line < len(lines) and hint.label and hint.tooltip, text.cells[""].text
             shown += 1
-        for problem in problems(reading, lambda: None):
+        for problem in problems(reading):
             for span in (
                 problem.span,
                 *[at for at, _ in problem.related],
@@ -62,16 +64,43 @@ def test_each_state_of_an_edit_is_read() -> None:
     assert shown > 30  # about every other state parses
 
 
-def test_a_reading_stops_where_a_newer_text_is_there() -> None:
-    class Newer(Exception):
-        pass
+class Newer(Exception):
+    pass
 
-    def stop() -> None:
-        raise Newer
 
+LONG = {
+    "layers in a loop": "import keras\nx = i = keras.Input((7,))\nfor k in range(300):\n    x = keras.layers.Dense(7)(x)\nm = keras.Model(i, x)\n",
+    "steps": "import keras\nn = 3\nmodel = keras.Sequential([keras.Input((7,)), keras.layers.Dense(n)])\n"
+    "def f(n):\n    return [(n * 7 + k) % 101 for k in range(300)]\nfor k in range(90):\n    model.add(keras.layers.Dense(f(k)[3] + 1))\n",
+    "modules": "import torch.nn as nn\nclass N(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    "        self.l = nn.ModuleList([nn.Linear(7, 7) for k in range(300)])\n"
+    "    def forward(self, x):\n        for l in self.l:\n            x = l(x)\n        return x\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_reading_asks_often_whether_it_is_wanted(name: str) -> None:
+    """It is ended at its tenth question, its hundredth and its five hundredth: it asks all the while, in all of its parts."""
+    text = text_of("file:///a.py", "/a.py", [Cell("file:///a.py", LONG[name])])
+    for most in (10, 100, 500):
+        asked = 0
+
+        def stop(most: int = most) -> None:
+            nonlocal asked
+            asked += 1
+            if asked == most:
+                raise Newer
+
+        with pytest.raises(Newer):
+            stoppable(stop, partial(read_text, text, Settings()))
+
+
+def test_a_check_stops_where_a_newer_text_is_there() -> None:
     cell = Cell("file:///a.py", PROGRAMS["digits"].text)
-    text = text_of(cell.uri, "/a.py", [cell])
+    reading = read_text(text_of(cell.uri, "/a.py", [cell]), Settings())
     with pytest.raises(Newer):
-        read_text(text, Settings(), stop)
-    with pytest.raises(Newer):
-        problems(read_text(text, Settings(), lambda: None), stop)
+        stoppable(newer, partial(problems, reading))
+
+
+def newer() -> None:
+    raise Newer

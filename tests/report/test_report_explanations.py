@@ -226,7 +226,24 @@ SENTENCES = [
     ("LayerNormalization", {"center": False}, (7, 3), "mean 0 and variance 1, then scales by γ."),
     ("UpSampling2D", {}, (4, 4, 1), "Enlarges the image by a factor of 2×2, by nearest interpolation."),
     ("UpSampling2D", {"interpolation": "bicubic"}, (4, 4, 1), "by a factor of 2×2, by bicubic interpolation."),
-    ("Conv1D", {"filters": 3, "kernel_size": 2}, (None, 4), "each sums over its 4 channels."),
+    ("Conv1D", {"filters": 3, "kernel_size": 2}, (None, 4), "each sums all 4 channels."),
+    ("ReLU", {}, (5,), "Keeps positive values and sets the rest to 0."),
+    ("ReLU", {"threshold": 0.5}, (5,), "Keeps values above 0.5 and sets the rest to 0."),
+    (
+        "ReLU",
+        {"negative_slope": 0.2, "max_value": 7},
+        (5,),
+        "Keeps positive values and multiplies the rest by 0.2; larger values than 7 become 7.",
+    ),
+    (
+        "ReLU",
+        {"negative_slope": 0.2, "threshold": 0.5},
+        (5,),
+        "Keeps values above 0.5 and multiplies the rest, less 0.5, by 0.2.",
+    ),
+    ("ReLU", {"max_value": 0.0}, (5,), "sets the rest to 0; larger values than 0 become 0."),
+    ("Rescaling", {"scale": 0.25}, (5,), "Multiplies each value by 0.25."),
+    ("Rescaling", {"scale": 0.25, "offset": -1.0}, (5,), "Multiplies each value by 0.25 and adds -1."),
 ]
 
 
@@ -240,7 +257,7 @@ def test_sentences(type_: str, arguments: dict[str, object], shape: tuple[int | 
 @pytest.mark.parametrize(
     ("type_", "said"),
     [
-        ("Conv2D", "Slides `filters` of `kernel_size` pixels over the image; each sums over its channels."),
+        ("Conv2D", "Slides `filters` of `kernel_size` pixels over the image; each sums all channels."),
         ("Dense", "Each of the `units` outputs is a weighted sum of all inputs along the last axis."),
         ("MultiHeadAttention", "Each of the queries attends to the value positions, in `num_heads` heads of width "
          "`key_dim`."),

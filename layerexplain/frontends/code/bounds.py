@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from layerexplain.frontends.code.values.base import ProgramValue, Value
+from layerexplain.stopping import ask
 
 MOST_STEPS = 600_000
 """Statements and expressions that are read of one program."""
@@ -59,11 +60,16 @@ class Exhausted(Exception):
     """The program is too large to be read to its end."""
 
 
+_STEPS_BETWEEN = 128
+"""Steps between two questions whether the reading is still wanted."""
+
+
 class Budget:
     """What is left of the bounds of one program."""
 
     def __init__(self) -> None:
         self.steps = MOST_STEPS
+        self.next_question = MOST_STEPS
         self.cells = MOST_CELLS
         self.looks = MOST_LOOKS
         self.calls = MOST_CALLS
@@ -74,8 +80,14 @@ class Budget:
     def step(self) -> None:
         """Count a step. Raises Exhausted where none is left."""
         self.steps -= 1
+        if self.steps < self.next_question:
+            self._ask()
+
+    def _ask(self) -> None:
         if self.steps < 0:
             raise Exhausted(f"has more than {MOST_STEPS:,} steps")
+        ask()
+        self.next_question = max(self.steps - _STEPS_BETWEEN, 0)
 
     def make(self, size: int) -> None:
         """Count the items of a result. Raises Exhausted where there were too many."""
@@ -103,6 +115,7 @@ class Budget:
 
     def call(self, tensors: int = 0) -> None:
         """Count the call of a layer. Raises Exhausted where there were too many, or too many tensors in them."""
+        ask()
         self.calls -= 1
         self.given -= tensors
         if self.calls < 0:

@@ -442,6 +442,10 @@ def program(data: bytes, path: str | None, given: Mapping[str, str] = MappingPro
     return _program(data, path, tuple(sorted(given.items())))
 
 
+forget_programs = _program.cache_clear
+"""What is called where a reading was ended in its middle: the program that it read is followed in part."""
+
+
 def model_names(data: bytes, path: str | None, given: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """Return the names of the models of a program, in order."""
     return program(data, path, given).names()

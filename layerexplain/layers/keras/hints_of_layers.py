@@ -201,19 +201,6 @@ def softmax(at: LayerInModel) -> str | None:
     )
 
 
-@hint("ReLU")
-def relu_arguments(at: LayerInModel) -> str | None:
-    slope, threshold, most = (at.argument(name) for name in ("negative_slope", "threshold", "max_value"))
-    said = []
-    if threshold:
-        said.append(f"threshold={threshold:g}: only larger values are kept.")
-    if slope:
-        said.append(f"negative_slope={slope:g}: the rest becomes {slope:g} times its distance from {threshold:g}.")
-    if most is not None:
-        said.append(f"max_value={most:g}: larger values are clipped to it.")
-    return " ".join(said) or None
-
-
 @hint("Embedding")
 def embedding_reach(at: LayerInModel) -> str | None:
     E = at.definition.weights[0]

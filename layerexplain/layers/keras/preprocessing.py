@@ -40,7 +40,7 @@ def _fitting(name: str, numbers: Expr, x: Expr) -> Expr:
 
 @layer("Rescaling", mask="pass", facts=KEEPS_AXES._replace(loses_mask_keras_2=True, casts_keras_2=True))
 def rescaling(x: Expr, *, scale: Numbers, offset: Numbers = 0.0, dtype: WholeDtype = "") -> Expr:
-    """Multiplies each value by {scale} and adds {offset}.
+    """Multiplies each value by {scale}{offset: and adds {offset}|}.
 
     Input shape: any. Output shape: the same. `scale` and `offset` may be lists with a number for each channel of the
     last axis.

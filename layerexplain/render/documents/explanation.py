@@ -218,7 +218,15 @@ def _sentence(shown: _Shown) -> Iterable[doc.Block]:
     said = shown.explained.sentence
     if shown.asked.tier == TOUR:  # which has a line of parameters where there are any
         said = said.removesuffix(" No trainable parameters.")
-    yield doc.Prose((f"{said.removesuffix('.')}; --nested explains them." if shown.hidden else said,) if said else ())
+    yield doc.Prose(
+        (
+            f"{said.removesuffix('.')}; --nested explains {'it' if len(shown.layer.layers) == 1 else 'them'}."
+            if shown.hidden
+            else said,
+        )
+        if said
+        else ()
+    )
 
 
 def _sources(layer: LayerReport) -> Points:

@@ -99,7 +99,7 @@ class _Tour:
             words = [
                 plural(len(block), "layer"),
                 f"{times} times" if times > 1 else "",
-                f"like {like}" if known else "",
+                f"like {like.partition(' … ')[0]}" if known else "",
             ]
             beside = plural(node.params, "parameter") if node.params else ""
             title = (doc.Span(node.name, "name"), doc.Span(", ".join(filter(None, words)), "prose"))

@@ -135,13 +135,11 @@ def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
     nested = [
         one for each in given if type(each) in (list, tuple) for one in each if isinstance(one, Tensor | Parameter)
     ]
+    of_loss = interpreter.torch.training.call_function(interpreter, name, args, kwargs)
+    if of_loss is not NotImplemented:
+        return of_loss
     if run is not None and (tensors or nested):
         return tensor_function(run, name, args, kwargs)
-    if (
-        run is None
-        and (of_loss := interpreter.torch.training.call_function(interpreter, name, args, kwargs)) is not NotImplemented
-    ):
-        return of_loss
     if name in _NUMBERS:
         found, dtype = numbers(name, args, kwargs, interpreter), kwargs.get("dtype")
         if isinstance(found, Numbers) and isinstance(dtype, Symbol):

@@ -25,6 +25,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     weight_shapes,
 )
 from layerexplain.frontends.code.library.torch_tensors import Tensor, dtype_of
+from layerexplain.frontends.code.library.torch_training import LossInForward
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
@@ -113,6 +114,10 @@ class Run:
         self.kept: list[Parameter | Array] = []
         self.sources: dict[Any, tuple[str, list[Tensor]]] = {}
         """What made each call's results: the type, and its tensors."""
+        self.losses: list[LossInForward] = []
+        """The losses that the model gives out."""
+        self.targets: list[TensorRef] = []
+        """The tensors that these compare outputs with."""
         self.unregistered: list[str] = []
         """The modules with parameters that are called and are in no attribute of the model."""
         self.returned: list[PlacedResult] = []
@@ -343,13 +348,40 @@ class Run:
             one = waiting.pop(0)
             if isinstance(one, Tensor):
                 self.outputs.append(one.ref)
+            elif isinstance(one, LossInForward):
+                self.losses.append(one)
             elif isinstance(one, Unknown):
                 self.opened.append(one)
             elif type(one) in (list, tuple):
                 waiting = [*one, *waiting]
             elif type(one) is dict:
                 waiting = [*one.values(), *waiting]
+        compared = [tensor.ref for one in self.losses for _, _, tensor in one.terms]
+        self.outputs = [*[ref for ref in compared if ref not in self.outputs], *self.outputs]
+        self._leave_out_targets()
         return result
+
+    def before(self, ref: TensorRef) -> dict[Any, tuple[str, list[Tensor]]]:
+        """Return the calls that a tensor comes from, inputs included, by their keys."""
+        found: dict[Any, tuple[str, list[Tensor]]] = {}
+        waiting = [ref]
+        while waiting:
+            one = waiting.pop()
+            if one.key not in found:
+                found[one.key] = self.sources.get(one.key, ("", []))
+                waiting += [tensor.ref for tensor in found[one.key][1]]
+        return found
+
+    def _leave_out_targets(self) -> None:
+        """Leave out inputs and rows that lead to nothing but the targets of losses: training gives these."""
+        targets = {key for ref in self.targets for key in self.before(ref)} if self.losses else set()
+        alone = targets - {key for ref in self.outputs for key in self.before(ref)}
+        if alone:
+            builder = self.builder
+            builder.calls = [one for one in builder.calls if one.key not in alone]
+            builder.inputs = [one for one in builder.inputs if one.key not in alone]
+            names = {name for name, _ in alone} - {one.layer for one in builder.calls}
+            builder.layers = [one for one in builder.layers if one.name not in names]
 
     # The model ------------------------------------------------------------------------------------------------------
 

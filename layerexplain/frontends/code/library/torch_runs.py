@@ -267,7 +267,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
             run, supposed, elsewhere = Run(interpreter, module), {}, {}
     given = given or elsewhere
     model = run.finished(found.name if found.name.isidentifier() else _class_name(module))
-    model = with_torch_training(model, module, interpreter.torch.training)
+    model = with_torch_training(model, module, interpreter.torch.training, run.losses)
     model = _with_pasted_error(program, module, model)
     opened = [(program._located(one), "") for one in run.opened]
     if not given:

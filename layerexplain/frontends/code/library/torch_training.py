@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Evaluator, Place, Unknown
+from layerexplain.frontends.code.values.base import Evaluator, Identity, Place, Unknown
 from layerexplain.layers.arguments import NOT_SAID
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import TORCH, TORCH_FUNCTIONS, find, part_of, positional_arguments
@@ -31,6 +32,44 @@ class _Use:
         self.model = model
         self.target = target
         self.fault: LayerExplainError | None = None
+
+
+class LossInForward(Identity):
+    """The value of a loss that `forward` computes: the sum of losses, each with its factor, setting and output."""
+
+    def __init__(self, terms: Sequence[tuple[float, TrainingSetting, Tensor]]) -> None:
+        self.terms = terms
+
+    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        other = right if left is self else left
+        if name == "Add" and isinstance(other, LossInForward):
+            return LossInForward([*left.terms, *right.terms])
+        if name == "Add" and other == 0:
+            return self
+        if isinstance(other, int | float) and (name == "Mult" or (name == "Div" and left is self and other)):
+            factor = other if name == "Mult" else 1 / other
+            return LossInForward([(factor * weight, setting, tensor) for weight, setting, tensor in self.terms])
+        return evaluator.unknown("what a loss in forward is computed into")
+
+    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        same = name in ("detach", "item", "backward", "float", "to")
+        return self if same else evaluator.unknown(f"the method {name} of a loss")
+
+
+def _in_forward(run: Any, setting: TrainingSetting, output: Any, target: Any) -> LossInForward:
+    """Return a loss of a tensor and of targets that come into the model from outside."""
+    loss = find(setting.name)
+    if loss is None or not isinstance(output, Tensor) or not isinstance(target, Tensor):
+        raise run.unknown(f"what {setting.name.removeprefix(TORCH)} compares in forward")
+    if any(type_.startswith(TORCH) for type_, _ in run.before(target.ref).values()):
+        raise run.unknown(f"{setting.name.removeprefix(TORCH)} compares two tensors that the model computes")
+    known = {key: one for key, one in setting.config.items() if one is not NOT_SAID}
+    try:
+        loss.trace([Spec(target.spec.shape, "float"), Spec(output.spec.shape, "float"), None], loss.bind(known))
+    except LayerExplainError as error:
+        raise run.refused(error.fact) from None
+    run.targets.append(target.ref)
+    return LossInForward([(1.0, setting, output)])
 
 
 class TorchTraining:
@@ -76,6 +115,9 @@ class TorchTraining:
         given = [*args, *(kwargs[key] for key in ("input", "target") if key in kwargs)]
         output, target = given[:2] if len(given) > 1 else (None, None)
         use = _Use(_setting(interpreter, f"{TORCH}{type_}", config, place), self.model_of(output), target)
+        if interpreter.torch.run is not None:
+            self.created.clear()  # what forward compares is read there
+            return _in_forward(interpreter.torch.run, use.setting, output, target)
         if isinstance(output, Array) and isinstance(target, Array):
             use.fault = _misfit(use.setting, output, target)
             if use.fault is not None:
@@ -165,13 +207,23 @@ def _misfit(setting: TrainingSetting, output: Array, target: Array) -> LayerExpl
     return None
 
 
-def with_torch_training(model: Model, found: Any, training: TorchTraining) -> Model:
-    """Return a model with the loss and the optimizer that the program trains it with, where there is one of each."""
+def with_torch_training(
+    model: Model, found: Any, training: TorchTraining, inside: Sequence[LossInForward] = ()
+) -> Model:
+    """Return a model with the loss and the optimizer that the program trains it with, where there is one of each;
+    `inside` are losses that its `forward` gives."""
     losses, optimizers = _uses(training.called or training.created, found), _uses(training.optimizers, found)
     faults = tuple([one.fault for one in losses if one.fault is not None])
     outputs = list(dict.fromkeys(ref.layer for ref in model.outputs))
     loss = losses[0] if len({repr(one.setting[:2]) for one in losses}) == 1 else None
     optimizer = optimizers[0].setting if len(optimizers) == 1 else None
+    terms = [term for one in inside for term in one.terms]
+    if terms:
+        own = {tensor.ref.layer: setting for _, setting, tensor in terms}
+        factors = {tensor.ref.layer: weight for weight, _, tensor in terms if weight != 1}
+        if len(own) < len(terms):  # two losses of one output
+            own, factors = {}, {}
+        return model._replace(training=Training(optimizer, own, factors))
     if loss is None and optimizer is None:
         return model._replace(faults=(*model.faults, *faults))
     by_output = {} if loss is None else {"" if len(outputs) == 1 else outputs[0] if outputs else "": loss.setting}
