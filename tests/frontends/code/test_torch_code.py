@@ -439,8 +439,8 @@ def test_a_class_that_needs_arguments_says_which_and_how_they_are_given() -> Non
         # What it has cannot be known without the source of torchvision, or without the command line.
         ("torchvision.models.resnet18()", "self.part(x)", "it comes from torchvision.models.resnet18(…)"),
         ("nn.Embedding(len(sys.argv[1]), 7)", "self.part(x)", "the input of Top has no shape in the code"),
-        ("nn.Transformer(7, 1)", "self.part(x, x)", "nn.Transformer has no formula here"),
-        ("nn.LazyLinear(7)", "self.part(x)", "nn.LazyLinear has no formula here"),
+        ("nn.Transformer(7, 1)", "self.part(x, x)", "layerexplain has no formula for nn.Transformer"),
+        ("nn.LazyLinear(7)", "self.part(x)", "layerexplain has no formula for nn.LazyLinear"),
     ],
 )
 def test_parts_of_which_nothing_is_known_leave_the_parameters_open(part: str, call: str, note: str) -> None:
