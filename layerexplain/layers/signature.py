@@ -67,6 +67,7 @@ def signature_of(function: Callable[..., Any]) -> Signature:
 
     A parameter whose annotation is a record stands for the record's fields: the configuration has them one by one.
     """
+    function = getattr(function, "__wrapped__", function)
     code = function.__code__
     names = code.co_varnames
     count, total = code.co_argcount, code.co_argcount + code.co_kwonlyargcount

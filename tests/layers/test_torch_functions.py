@@ -85,6 +85,10 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("pad", {"pad": (1, 1), "mode": "reflect"}, A, "F.pad(a, (1, 1), mode='reflect')"),
     *[(f"max_pool{r}d", {"kernel_size": 2, "stride": 1}, s, f"F.max_pool{r}d(a, 2, 1)")
       for r, s in ((1, A), (2, IMAGE), (3, "2x3x4x5x4"))],
+    # Without a batch: three axes are an image for what pools images.
+    ("max_pool2d", {"kernel_size": 2}, "3x7x9", "F.max_pool2d(a, 2)"),
+    ("avg_pool2d", {"kernel_size": 3}, "3x7x9", "F.avg_pool2d(a, 3)"),
+    ("adaptive_avg_pool2d", {"output_size": (2, 5)}, "3x7x9", "F.adaptive_avg_pool2d(a, (2, 5))"),
     *[(f"avg_pool{r}d", {"kernel_size": 2, "padding": 1}, s, f"F.avg_pool{r}d(a, 2, padding=1)")
       for r, s in ((1, A), (2, IMAGE), (3, "2x3x4x5x4"))],
     *[(f"adaptive_avg_pool{r}d", {"output_size": 2}, s, f"F.adaptive_avg_pool{r}d(a, 2)")

@@ -41,10 +41,11 @@ def _input(text: str, random: np.random.Generator) -> np.ndarray:
     return drawn > 1 if kind == "b" else drawn
 
 
-@pytest.mark.parametrize(("text", "inputs"), configurations(), ids=lambda value: str(value).replace("'", ""))
-def test_values_are_those_of_pytorch(text: str, inputs: list[str]) -> None:
+def _compare(text: str, inputs: list[str], without: list[int] | None = None) -> str:
+    """Compare a module with PyTorch's; with axes to leave out, on one example. Returns why PyTorch refuses it."""
     random = np.random.default_rng(zlib.crc32(f"{text} {inputs}".encode()))
     arrays = [_input(one, random) for one in inputs]
+    arrays = [one.take(0, axis) for one, axis in zip(arrays, without, strict=True)] if without else arrays
     module = eval(f"torch.nn.{text}", {"torch": torch}).eval()
     stored = module.state_dict()
     with torch.no_grad():
@@ -54,7 +55,10 @@ def test_values_are_those_of_pytorch(text: str, inputs: list[str]) -> None:
         tensors = [torch.from_numpy(array) for array in arrays]
         if "LSTM(" in text and len(tensors) > 1:
             tensors = [tensors[0], tuple(tensors[1:])]
-        result = module(*tensors)
+        try:
+            result = module(*tensors)
+        except (RuntimeError, ValueError, IndexError, NotImplementedError, AssertionError) as error:
+            return str(error)
     wanted = (
         [result]
         if torch.is_tensor(result)
@@ -76,6 +80,32 @@ def test_values_are_those_of_pytorch(text: str, inputs: list[str]) -> None:
     values = evaluate(definition, arrays, weights, Evaluation(2, "float64"))
     for value, tensor in zip(values, wanted, strict=True):
         np.testing.assert_allclose(value, tensor.numpy(), rtol=1e-4, atol=1e-5)
+    return ""
+
+
+@pytest.mark.parametrize(("text", "inputs"), configurations(), ids=lambda value: str(value).replace("'", ""))
+def test_values_are_those_of_pytorch(text: str, inputs: list[str]) -> None:
+    assert not _compare(text, inputs)
+
+
+def _batch_axes(text: str, inputs: list[str]) -> list[int]:
+    """The axis of the examples in each input."""
+    steps_first = "batch_first" not in text and text.startswith(("RNN(", "LSTM(", "GRU(", "Multihead", "Transformer"))
+    return [int(steps_first or (i > 0 and text.startswith(("RNN(", "LSTM(", "GRU(")))) for i in range(len(inputs))]
+
+
+@pytest.mark.parametrize(("text", "inputs"), configurations(), ids=lambda value: str(value).replace("'", ""))
+def test_one_example_without_a_batch_is_taken_where_pytorch_takes_it(text: str, inputs: list[str]) -> None:
+    if max(one.count("x") for one in inputs) == 0:
+        return  # one example of it has no axis at all
+    axes = _batch_axes(text, inputs)
+    if not _compare(text, inputs, axes):
+        return
+    declaration, arguments = _called(text)
+    arrays = [_input(one, np.random.default_rng(7)).take(0, axis) for one, axis in zip(inputs, axes, strict=True)]
+    with pytest.raises(LayerExplainError):
+        specs = [Spec(array.shape, "int64" if array.dtype.kind == "i" else "float") for array in arrays]
+        declaration.trace(specs, declaration.bind(arguments, strict=True))
 
 
 @pytest.mark.parametrize("type_", sorted({*types("torch.nn")} - {"torch.nn.Parameter", "torch.nn.Buffer"}))

@@ -1,9 +1,11 @@
 """Attention: MultiheadAttention, and the layers of a transformer that are made of it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 from layerexplain.errors import ArgumentError, AxesError, ShapeError
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import Expr, WeightAxes, named, weight
 from layerexplain.layers.arguments import Bool, Number, PositiveInt, Share, choice
 from layerexplain.layers.facts import Facts
@@ -142,11 +144,36 @@ def _need_heads(type_: str, name: str, heads: int, width_name: str, width: int) 
         raise ArgumentError(f"{type_} needs {name} to divide {width_name}={width}, got {name}={heads}")
 
 
+def _takes_one(sequences: int, masks: Sequence[int]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let a formula take sequences without an axis for the batch: its first tensors, and masks by their numbers."""
+
+    def declare(formula: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(formula)
+        def of_any(*given: Expr | None, **arguments: Any) -> Any:
+            if given[0] is None or given[0].ndim != 2 or BATCH in given[0].shape:
+                return formula(*given, **arguments)
+            first = arguments.get("how", arguments.get("batch_first"))
+            key = (None,) if getattr(first, "batch_first", first) else (slice(None), None)
+            lifted = [
+                t if t is None else t[key] if i < sequences else t[None] if i in masks else t
+                for i, t in enumerate(given)
+            ]
+            found, back = formula(*lifted, **arguments), tuple([0 if one is None else one for one in key])
+            if not isinstance(found, Mapping):
+                return found[back]
+            return {name: one[0] if name == "A" else one[back] for name, one in found.items()}
+
+        return of_any
+
+    return declare
+
+
 @module(
     "MultiheadAttention",
     gist="softmax(Q · Kᵀ / sqrt(d)) · V, {num_heads} heads, {embed_dim} features",
     facts=Facts(results=2),
 )
+@_takes_one(3, masks=[3])
 def multihead_attention(
     query: Expr,
     key: Expr,
@@ -176,8 +203,6 @@ def multihead_attention(
     """
     type_ = "MultiheadAttention"
     _need_heads(type_, "num_heads", num_heads, "embed_dim", embed_dim)
-    if query.ndim == 2:
-        raise AxesError("MultiheadAttention has a formula here for tensors with a batch, got a query with 2 axes")
     if query.ndim != 3 or key.ndim != 3 or value.ndim != 3:
         listed = ", ".join(shape_text(t.shape) for t in (query, key, value))
         raise AxesError(f"{type_} needs query, key and value with 3 axes, got {listed}")
@@ -272,6 +297,7 @@ TRANSFORMER_GIST = "{nhead} heads, {d_model} features, {dim_feedforward} inside,
 
 
 @module("TransformerEncoderLayer", gist=f"self-attention and feed-forward of {TRANSFORMER_GIST}")
+@_takes_one(1, masks=[2])
 def encoder_layer(
     src: Expr,
     src_mask: Expr | None = None,
@@ -294,6 +320,7 @@ def encoder_layer(
 
 
 @module("TransformerDecoderLayer", gist=f"self-attention, attention to memory and feed-forward of {TRANSFORMER_GIST}")
+@_takes_one(2, masks=[4, 5])
 def decoder_layer(
     tgt: Expr,
     memory: Expr,

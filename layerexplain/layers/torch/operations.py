@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any
 
-from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.errors import ArgumentError, AxesError, ShapeError
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.keras.operations_shape import expanded, moved, permuted, reshaped, sliced, squeezed, swapped
@@ -124,15 +124,17 @@ torch.interpolate(x, size: Anything = None, scale_factor: Anything = None, mode:
 torch.pad(x, pad: Anything, mode: Text = 'constant', value: Number = 0.0): padded(...)
     | Puts numbers around the last axes: {pad}, from the last axis on, before and after.
 torch.[max_pool1d|max_pool2d|max_pool3d](x, kernel_size: Sizes, stride: Sizes = None, padding: Naturals = 0,
-    dilation: Sizes = 1, ceil_mode: Bool = False, return_indices: Bool = False): largest(...)
+    dilation: Sizes = 1, ceil_mode: Bool = False, return_indices: Bool = False): largest_[1|2|3](...)
     | Takes the maximum of each window of {kernel_size}.
 torch.[avg_pool1d|avg_pool2d|avg_pool3d](x, kernel_size: Sizes, stride: Sizes = None, padding: Naturals = 0,
-    ceil_mode: Bool = False, count_include_pad: Bool = True, divisor_override: PositiveInt = None): averages(...)
+    ceil_mode: Bool = False, count_include_pad: Bool = True, divisor_override: PositiveInt = None):
+    averages_[1|2|3](...)
     | Averages each window of {kernel_size}.
-torch.[adaptive_avg_pool1d|adaptive_avg_pool2d|adaptive_avg_pool3d](x, output_size: Anything): few_averages(...)
+torch.[adaptive_avg_pool1d|adaptive_avg_pool2d|adaptive_avg_pool3d](x, output_size: Anything):
+    few_averages_[1|2|3](...)
     | Divides its input into {output_size} nearly equal windows and averages each.
 torch.[adaptive_max_pool1d|adaptive_max_pool2d](x, output_size: Anything, return_indices: Bool = False):
-    few_largest(...) | Divides its input into {output_size} nearly equal windows and takes the maximum of each.
+    few_largest_[1|2](...) | Divides its input into {output_size} nearly equal windows and takes the maximum of each.
 torch.layer_norm(x, W=None, b=None, normalized_shape: Anything, eps: Number = 1e-5): plain_norm(...)
     | Normalizes the last values to mean 0 and variance 1.
 """
@@ -282,31 +284,27 @@ def padded(x: Expr, *, pad: Any, mode: str, value: float) -> Expr:
     return m.pad(x, pads=tuple(pairs), value=value, mode=_MODES[mode])
 
 
-def _of_rank(formula: Any, x: Expr, **arguments: Any) -> Any:
-    """A module's formula at the rank of a tensor with a batch."""
-    if x.ndim < 3:
-        raise ShapeError(f"needs an input of (batch, channels, …), got {shape_text(x.shape)}")
-    return formula(x, rank=x.ndim - 2, **arguments)
+def _of_rank(rank: int, formula: Any) -> Any:
+    """A module's formula as a function: of signals, images or volumes with a batch or of one alone."""
+
+    def function(x: Expr, **arguments: Any) -> Any:
+        if x.ndim not in (rank + 1, rank + 2):
+            axes = ", ".join(f"axis {i + 1}" for i in range(rank))
+            raise AxesError(
+                f"needs an input of (batch, channels, {axes}), or without a batch, got {shape_text(x.shape)}"
+            )
+        found = formula(x if x.ndim == rank + 2 else x[None], rank=rank, **arguments)
+        if x.ndim == rank + 2:
+            return found
+        return {name: one[0] for name, one in found.items()} if isinstance(found, Mapping) else found[0]
+
+    return function
 
 
-def largest(x: Expr, **arguments: Any) -> Any:
-    """The formula of max_pool2d."""
-    return _of_rank(max_pooling, x, **arguments)
-
-
-def averages(x: Expr, **arguments: Any) -> Any:
-    """The formula of avg_pool2d."""
-    return _of_rank(average_pooling, x, **arguments)
-
-
-def few_averages(x: Expr, **arguments: Any) -> Any:
-    """The formula of adaptive_avg_pool2d."""
-    return _of_rank(adaptive_average_pooling, x, **arguments)
-
-
-def few_largest(x: Expr, **arguments: Any) -> Any:
-    """The formula of adaptive_max_pool2d."""
-    return _of_rank(adaptive_max_pooling, x, **arguments)
+largest_1, largest_2, largest_3 = (_of_rank(rank, max_pooling) for rank in (1, 2, 3))
+averages_1, averages_2, averages_3 = (_of_rank(rank, average_pooling) for rank in (1, 2, 3))
+few_averages_1, few_averages_2, few_averages_3 = (_of_rank(rank, adaptive_average_pooling) for rank in (1, 2, 3))
+few_largest_1, few_largest_2 = (_of_rank(rank, adaptive_max_pooling) for rank in (1, 2))
 
 
 def plain_norm(x: Expr, W: Expr | None, b: Expr | None, *, normalized_shape: Any, eps: float) -> Expr:

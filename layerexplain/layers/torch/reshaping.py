@@ -254,7 +254,11 @@ def _by_axes(x: Expr, after: Sequence[Any], steps: Sequence[float] | None, how: 
     )
 
 
-@module("Upsample", gist="upsample by {scale_factor}, to {size}, {mode}", facts=IMAGES[2]._replace(alone_ndim=0))
+BATCHES = IMAGES[2]._replace(alone_ndim=0)
+"""The facts of modules that take no image without a batch: three axes are those of a batch of signals."""
+
+
+@module("Upsample", gist="upsample by {scale_factor}, to {size}, {mode}", facts=BATCHES)
 def upsample(
     x: Expr,
     *,
@@ -272,7 +276,7 @@ def upsample(
     return resized(x, size, scale_factor, mode, align_corners, recompute_scale_factor)
 
 
-@module("UpsamplingNearest2d", gist="upsample by {scale_factor}, to {size}", facts=IMAGES[2], ndim=4)
+@module("UpsamplingNearest2d", gist="upsample by {scale_factor}, to {size}", facts=BATCHES)
 def upsampling_nearest(x: Expr, *, size: Sizes | None = None, scale_factor: Numbers | None = None) -> Expr:
     """Resizes an image: each new pixel is a copy of the nearest input pixel.
 
@@ -282,7 +286,7 @@ def upsampling_nearest(x: Expr, *, size: Sizes | None = None, scale_factor: Numb
     return resized(x, size, scale_factor, "nearest", None)
 
 
-@module("UpsamplingBilinear2d", gist="upsample by {scale_factor}, to {size}, corners aligned", facts=IMAGES[2], ndim=4)
+@module("UpsamplingBilinear2d", gist="upsample by {scale_factor}, to {size}, corners aligned", facts=BATCHES, ndim=4)
 def upsampling_bilinear(x: Expr, *, size: Sizes | None = None, scale_factor: Numbers | None = None) -> Expr:
     """Resizes an image: new pixels are interpolated between input pixels, with the corners aligned.
 

@@ -495,3 +495,28 @@ def test_arguments_that_are_no_tensors_reach_forward(call: str, called: list[str
     report = layerexplain.explain((SWITCHED + call).encode())
     assert [row.layer for row in report if row.output_shapes[0] is not None] == called
     assert report.faults == ()
+
+
+@pytest.mark.parametrize(
+    ("forward", "data", "shape"),
+    [
+        ("F.max_pool2d(self.conv(x), 2)", "3, 11, 13", (5, 4, 5)),
+        ("self.conv(x.unsqueeze(0)).flatten(1)", "3, 11, 13", (1, 5 * 9 * 11)),
+        ("self.conv(x)", "2, 3, 11, 13", (None, 5, 9, 11)),
+    ],
+)
+def test_one_example_without_a_batch_is_taken(forward: str, data: str, shape: tuple[int | None, ...]) -> None:
+    code = f"""
+import torch
+from torch import nn
+import torch.nn.functional as F
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 5, 3)
+    def forward(self, x):
+        return {forward}
+Net()(torch.randn({data}))
+"""
+    report = explained(code.encode())
+    assert (report.grade, report.outputs[0].shape) == ("complete", shape), (report.notes, report.faults)

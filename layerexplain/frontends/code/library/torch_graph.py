@@ -97,8 +97,10 @@ def batch_axis(model: Any) -> int:
 class Run:
     """One run of a model on inputs of given shapes. `opened` is why something is not known."""
 
-    def __init__(self, interpreter: Interpreter, model: Any) -> None:
+    def __init__(self, interpreter: Interpreter, model: Any, *, alone: bool = False) -> None:
         self.interpreter = interpreter
+        self.alone = alone
+        """Whether its inputs are one example without an axis for the batch."""
         self.model = model
         names = named_modules(model)
         self.names = {id(module): name for name, module in names.items() if name}
@@ -133,9 +135,9 @@ class Run:
         """Return a new input; its shape is without the batch."""
         name, axis = self.builder.names.take(name), min(batch_axis(self.model), len(shape))
         config: dict[str, Any] = {"batch_shape": (*shape[:axis], None, *shape[axis:]), "dtype": dtype}
-        config |= {"batch_axis": axis} if axis else {}
+        config |= {"batch_shape": tuple(shape), "alone": True} if self.alone else {"batch_axis": axis} if axis else {}
         ref = self.builder.add_input(Layer(name, "InputLayer", "layer", config))
-        sizes = (*shape[:axis], BATCH, *shape[axis:])
+        sizes = tuple(shape) if self.alone else (*shape[:axis], BATCH, *shape[axis:])
         tensor = Tensor(self, ref, Spec(sizes, "float" if dtype == "float32" else dtype))
         self.inputs.append(tensor)
         return tensor

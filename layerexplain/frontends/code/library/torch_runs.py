@@ -38,10 +38,12 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
     """Run a module on the shapes of data that the program gives it, and note what it was given."""
     axis = batch_axis(module)
     shapes: dict[str, tuple[Sequence[int | None], str]] = {}
+    whole: dict[str, tuple[Sequence[int | None], str]] = {}
     others: dict[str, Any] = {}
     for name, one in {**dict(zip(_input_names(module, len(args)), args, strict=True)), **kwargs}.items():
         if isinstance(one, Array) and all(isinstance(size, int) for size in one.shape) and one.shape:
             at = min(axis, len(one.shape) - 1)
+            whole[name] = (one.shape, str(one.dtype))
             shapes[name] = ((*one.shape[:at], *one.shape[at + 1 :]), str(one.dtype))
         elif one is None or type(one) in (bool, int, float, str):
             others[name] = one
@@ -53,12 +55,18 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
     batch = first[min(axis, len(first) - 1)]
     for known in reversed(interpreter.torch.calls):
         # A loop calls it again and again.
-        is_same = known.module is module and (known.shapes, known.others) == (shapes, others)
+        given = whole if known.run.alone else shapes
+        is_same = known.module is module and (known.shapes, known.others) == (given, others)
         if is_same and known.is_current:
             return _as_data(known.result, batch, interpreter)
-    run = Run(interpreter, module)
+    run, given = Run(interpreter, module), shapes
     result = _follow(run, shapes, others)
-    interpreter.torch.calls.append(CallOnData(module, shapes, others, run, result, interpreter.effects.mark()))
+    if run.faults:  # PyTorch may take the data as one example
+        one_example = Run(interpreter, module, alone=True)
+        other = _follow(one_example, whole, others)
+        if not one_example.faults and not one_example.opened:
+            run, result, given = one_example, other, whole
+    interpreter.torch.calls.append(CallOnData(module, given, others, run, result, interpreter.effects.mark()))
     return _as_data(result, batch, interpreter)
 
 
@@ -255,7 +263,8 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     elsewhere = {} if given else _shapes_of_class(interpreter, module)
     supposed = {} if given else elsewhere or _asked_shapes(module, names)
     follows_call = call is not None and given == known and call.is_current and not call.run.is_finished
-    run = call.run if call is not None and follows_call else Run(interpreter, module)
+    alone = call is not None and given == known and call.run.alone
+    run = call.run if call is not None and follows_call else Run(interpreter, module, alone=alone)
     if not follows_call and (given or supposed):
         interpreter.effects.begin_statement(of_module=False)
         interpreter.budget = Budget()
