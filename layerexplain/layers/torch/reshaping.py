@@ -6,6 +6,7 @@ from typing import Any
 from layerexplain.errors import ArgumentError, AxesError, ShapeError
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, Bool, Naturals, Number, Numbers, PositiveInt, Sizes, choice
+from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.operations_filter import fold, unfold
 from layerexplain.layers.torch.arguments import IMAGES, LAYOUT, module, modules_of_rank, sizes
 from layerexplain.ops.movement import pad, repeat, reshape, transpose
@@ -127,7 +128,7 @@ def unfold_module(
     return unfold(x, **{name: sizes(name, one, 2) for name, one in given.items()})
 
 
-@module("Fold", gist="sum of patches of {kernel_size}", ndim=3)
+@module("Fold", gist="sum of patches of {kernel_size}", ndim=3, facts=Facts(alone_ndim=2))
 def fold_module(
     x: Expr,
     *,
