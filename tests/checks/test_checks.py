@@ -207,7 +207,7 @@ def test_what_could_not_be_looked_at_is_told(model: bytes, notes: dict[str, str]
     file = tmp_path / ("m.json" if model.startswith(b"{") else "m.yaml")
     file.write_bytes(model)
     table, rows = (CliRunner().invoke(program, ["check", str(file), "--format", one]) for one in ("table", "jsonl"))
-    count = f", {len(notes)} layer{'s' * (len(notes) != 1)} not looked at"
+    count = f", {len(notes)} layer{'s' * (len(notes) != 1)} not checked"
     assert (count in table.stdout) == ("Notes" in table.stdout) == bool(notes) and not table.stderr
     assert len(rows.stdout.splitlines()) == len(report.findings)
     for words in notes.values():

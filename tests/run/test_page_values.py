@@ -103,7 +103,7 @@ def test_what_does_not_fit_is_left_out_and_said(tmp_path: Path) -> None:
     html = layerexplain.page(SPEC, values=GIVEN, max_values=700)
     with shown(html, tmp_path) as browser:
         said = browser.inner_text("#pane")
-        assert "left out: the file may hold 700 bytes of numbers" in said
+        assert "left out: the file may hold 700 bytes of values" in said
         assert "given; the first of its 2 examples is shown" in said
     with shown(html, tmp_path, "lstm") as browser:
         assert "do not fit into this file" in browser.inner_text(".panel.values")
