@@ -105,8 +105,8 @@ def test_layers_of_two_models() -> None:
     ("words", "error"),
     [
         (["dense", "--vs", "d*"], "'d*' means dense, dropout, dense_1"),
-        (["--vs", "dense"], "--vs compares one layer with one"),
-        (["dense", "--vs"], "--vs compares one layer with one"),
+        (["--vs", "dense"], "--vs compares two layers"),
+        (["dense", "--vs"], "--vs compares two layers"),
     ],
 )
 def test_more_than_one_layer_is_refused(words: list[str], error: str) -> None:

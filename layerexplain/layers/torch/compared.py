@@ -44,7 +44,7 @@ def compared(torch_type: str, keras_type: str) -> tuple[str, ...]:
     """Return what is different.
 
     >>> compared("Linear", "Dense")
-    ('PyTorch keeps W as (outputs, inputs), Keras as (inputs, outputs): each is the other's transpose.',)
+    ("PyTorch keeps W as (outputs, inputs), Keras as (inputs, outputs): each is the other's transpose.",)
     """
     text = _SENTENCES.get(f"{_without_rank(torch_type)} {_without_rank(keras_type)}", "")
     return tuple(text.split("|")) if text else ()
@@ -53,9 +53,10 @@ def compared(torch_type: str, keras_type: str) -> tuple[str, ...]:
 def in_keras(torch_type: str) -> tuple[str, ...]:
     """Return which layer of Keras stands in the place of a module, and what it does otherwise; none for other modules.
 
-    >>> " ".join(in_keras("Linear")) 'In Keras it is Dense. PyTorch keeps W as (outputs, inputs), Keras as (inputs,
-    outputs): each is the other's transpose.' >>> in_keras("ConvTranspose2d")[0], in_keras("BatchNorm1d")[0],
-    in_keras("Bilinear") ('In Keras it is Conv2DTranspose.', 'In Keras it is BatchNormalization.', ())
+    >>> " ".join(in_keras("LeakyReLU"))
+    'In Keras it is LeakyReLU. The slope is 0.01 in PyTorch by default, 0.3 in Keras.'
+    >>> in_keras("ConvTranspose2d")[0], in_keras("BatchNorm1d")[0], in_keras("Bilinear")
+    ('In Keras it is Conv2DTranspose.', 'In Keras it is BatchNormalization.', ())
     """
     plain = _without_rank(torch_type)
     key = next((one for one in _SENTENCES if one.partition(" ")[0] == plain), "")

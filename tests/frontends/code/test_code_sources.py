@@ -164,7 +164,7 @@ OPEN = {
     ),
     "data that are read from a file": (
         "import numpy as np\nx = np.load('x.npy')\nm = Sequential()\nm.add(Dense(3, input_shape=x.shape[1:]))",
-        "line 2: x.shape is not known: it comes from np.load(…); give --set x.shape=VALUE",
+        "line 2: x.shape is not known: it comes from np.load(…); give for example --set x.shape=1000,32",
         ("--set", "x.shape=(100, 4)"),
     ),
     "an input without a shape": (

@@ -267,7 +267,7 @@ TYPED: dict[str, tuple[str, list[str], str]] = {
     "what a processor gives": ("llava", ["both.npz"], "tokens (1, 3): both.npz; pixel_values (1, 3, 24, 24): both.npz"),
     "nothing": ("vit", [], f"pixel_values (1, 3, 12, 12): {DRAWN}"),
     "channels last": ("llava", ["pixel_values=last.npy"], "its channels come first, as numpy.moveaxis(array, -1, 1) gives them"),
-    "no size": ("llava", ["zeros"], "fix the open sizes with --size tokens=8"),
+    "no size": ("llava", ["zeros"], "give the unknown sizes with --size tokens=8"),
     "half of what meets": ("t5", ["ids.npy"], "no array is given for the input 'decoder_tokens'"),
     "what fits nowhere": ("llava", ["half.npy"], "needs the shape (None, None) and the input 'pixel_values' needs"),
 }  # fmt: skip
