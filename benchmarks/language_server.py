@@ -87,7 +87,7 @@ def processor_seconds(text: str, ending: str) -> float:
         cell = Cell(f"file:///large{ending}", text.replace(last, last.replace("11", str(12 + number))))
         edited = text_of(cell.uri, f"/large{ending}", [cell])
         begin = process_time()
-        assert hints(read_text(edited, Settings(), lambda: None), Settings())
+        assert hints(read_text(edited, Settings()), Settings())
         found.append(process_time() - begin)
     return median(found)
 
