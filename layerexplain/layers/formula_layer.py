@@ -287,5 +287,5 @@ def _known(axis: str, size: Size) -> Any:
 
 
 def _leaves(name: str, definition: Definition) -> tuple[Definition, list[Expr]]:
-    """Return the weights of a held layer as this one's: at its attribute, by whose name they are told apart."""
+    """Return the weights of an inner layer as those of this one: under the attribute that the inner layer is."""
     return definition, inner_weights(definition, (name,), lambda path: (name, *path), f"_{name}")

@@ -137,7 +137,7 @@ def hints(place: LayerInModel) -> Hints:
 
 @cache
 def _hints_for(type_: str) -> tuple[Hint, ...]:
-    """Return what is asked of a layer of a type, in the order of the files, in whichever order these were imported."""
+    """Return the hints for a type of layers, in the order of the files; the order of imports does not matter."""
     declaration = find(type_)
     type_ = type_ if declaration is None else declaration.type
     files = [importlib.import_module(f"layerexplain.layers.{name}").__name__ for name in _FILES]

@@ -39,7 +39,7 @@ class Interpreter(Statements, Choices, Loops, DefinitionStatements, Expressions,
         self.torch = PyTorch(self)
 
     def objects_of(self, cls: Class) -> PyTorch | None:
-        """Return the library that handles instances of a class, if the class derives from one of its own; else None."""
+        """Return PyTorch for a class of the program that is derived from one of its modules; None for other classes."""
         root = cls.root()
         return self.torch if root is not None and root.path.partition(".")[0] in self.torch.roots else None
 

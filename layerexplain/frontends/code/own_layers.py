@@ -46,15 +46,15 @@ class Slot(NamedTuple):
 
 
 class Code(NamedTuple):
-    """What a custom layer's code was read by. `where` is how a place in it is told: `layers.py:41`."""
+    """How the code of a custom layer was read. `where` writes a place in it: `layers.py:41`."""
 
     keras: Keras
     where: ProgramValue
 
 
 class OwnLayer(Declaration):
-    """The declaration of a custom layer: of an object of the program (`layer`), or of a class of which each
-    configuration makes one."""
+    """The declaration of a custom layer: of one object of the program, `layer`, or of its class for any
+    configuration."""
 
     def __init__(self, cls: Class | None, code: Code, name: str, model: ModelValue | None = None) -> None:
         self.cls = cls

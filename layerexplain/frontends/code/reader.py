@@ -6,7 +6,7 @@ import ast
 import os
 import re
 from collections.abc import Container, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import cached_property, lru_cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -226,17 +226,10 @@ class Program:
             return None
         from layerexplain.frontends.code.library import torch_runs
 
-        if request:
-            known = None
-            with suppress(SourceError):  # a class is named with the arguments that it needs
-                known = next((found for found in self._torch_models if found.name == request), None)
-            one = known or torch_runs.asked(self, request)
-            return None if one is None else torch_runs.read_model(self, one)
-        found = self._torch_models
-        if len(found) > 1:
-            names = ", ".join(one.name for one in found[:12])
-            raise SourceError(f"has {len(found)} models: {names}; name one: {self.path or '-- -'}:{found[0].name}")
-        return torch_runs.read_model(self, found[0]) if found else None
+        found: list[Found] = []
+        with suppress(SourceError) if request else nullcontext():  # a class is named with the arguments that it needs
+            found = self._torch_models
+        return torch_runs.torch_model(self, found, request)
 
     def _requested(self, request: str) -> FoundModel:
         try:

@@ -32,7 +32,7 @@ NOTES = {
         "from_logits=VALUE"
     ]
 }
-"""What is said of a model: the classifier chooses from_logits by an activation that it is made with."""
+"""A note on a model: its classifier sets from_logits by an activation that is an argument."""
 
 needs_hub = pytest.mark.skipif(
     package_folder("keras_hub") is None or keras_folder() is None, reason="keras-hub's source is not installed"

@@ -78,6 +78,9 @@ def test_losses_in_forward_are_read(name: str) -> None:
 OPEN = {
     "of two tensors that the model computes": ("return F.mse_loss(a, self.fc(x * 2))", "two tensors that the model computes"),
     "computed further": ("return F.cross_entropy(a, y) + a.mean()", "what a loss in forward is computed into"),
+    "several of one output": (
+        "return F.cross_entropy(a, y) + F.cross_entropy(a, y, label_smoothing=0.1)", "several losses of one output",
+    ),
     "an unknown target": ("return F.cross_entropy(a, something(y))", "what CrossEntropyLoss compares in forward"),
 }  # fmt: skip
 

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 import layerexplain
+from layerexplain.frontends.code.library.torch_modules import OF_MODULE
+from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.torch.construction import has_parameters
 from tests.support.torch_programs import PROGRAMS
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -76,3 +79,24 @@ def test_models_of_torchvision_are_read_from_their_source(name: str) -> None:
     assert (report.grade, report.totals.params) == ("complete", said["num_params"])
     assert report.totals.macs is not None
     assert round(report.totals.macs / 1e9, 2) == round(said["_ops"], 2)
+
+
+def test_every_module_has_what_pytorch_gives_it() -> None:
+    public = {name for name in dir(torch.nn.Module()) if not name.startswith("_")}
+    # Of the names that another version of PyTorch has none may be denied.
+    assert public - OF_MODULE == set()
+    assert {name for name in OF_MODULE if not hasattr(torch.nn.Module(), name)} <= {"training", "ipu", "mtia"}
+
+
+def test_modules_without_a_formula_have_parameters_where_pytorch_gives_them() -> None:
+    made = {
+        "AdaptiveLogSoftmaxWithLoss": (8, 20, [5]), "CosineEmbeddingLoss": (), "CrossMapLRN2d": (3,), "CTCLoss": (),
+        "FractionalMaxPool2d": (2, 3), "GaussianNLLLoss": (), "LazyConv2d": (4, 3), "LazyLinear": (4,),
+        "MarginRankingLoss": (), "MaxUnpool2d": (2,), "MultiLabelMarginLoss": (), "Transformer": (8, 2, 1, 1, 8),
+        "TripletMarginLoss": (),
+    }  # fmt: skip
+    known = {name for name in made if find(f"{TORCH}{name}") is None}
+    assert known == set(made), "it has a formula now: take it off the list"
+    for name, arguments in made.items():
+        module = getattr(torch.nn, name)(*arguments)
+        assert has_parameters(name) == bool(list(module.parameters())), name

@@ -1,5 +1,5 @@
-"""A function that is not read, inside of a custom layer: an operation of its own where its shape is told, by what takes it, by
-`ensure_shape` or by `compute_output_shape`; what stands around it keeps its formula, its weights and its shapes."""
+"""A function that is not read, inside of a custom layer, is an operation of its own where its shape is known: from what
+reads it, from `ensure_shape` or from `compute_output_shape`. What stands around it keeps its formula and its shapes."""
 
 from pathlib import Path
 

@@ -1,27 +1,22 @@
-"""The calls of one run of a PyTorch model, and the `Model` that they make: PyTorch computes as it goes, so that the
-shape of each tensor is known where the program asks for it."""
+"""The calls of one run of a PyTorch model: PyTorch computes as it goes, so that the shape of each tensor is known where
+the program asks for it."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.attribute_path import LayerNamed
-from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError, SourceError
+from layerexplain.errors import LayerExplainError, ShapeError, SourceError
 from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     BuiltIn,
     OfModule,
     Parameter,
-    has_unknown_weights,
     is_module,
     module_type,
     named_modules,
     named_parameters,
-    own_weights,
-    unknown_parts,
     weight_shapes,
 )
 from layerexplain.frontends.code.library.torch_tensors import Tensor, dtype_of
@@ -35,8 +30,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import TORCH, find
-from layerexplain.layers.torch.construction import has_parameters, traced_alone
-from layerexplain.model import Layer, Model, PlacedResult, SharedObject, StoredVariable, TensorRef
+from layerexplain.model import Layer, PlacedResult, TensorRef
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
 
@@ -50,9 +44,6 @@ KEEPS_MEMORY = frozenset(
 )
 """Modules and functions whose result lies in memory as their input does."""
 
-
-_Home = tuple[str, int]
-"""What tells a parameter from all others: its name in its module and the module, or "" and the parameter itself."""
 
 _EVEN = (
     "; halving rounds odd sizes down: give sizes that halve evenly, or write "
@@ -359,6 +350,9 @@ class Run:
             elif type(one) is dict:
                 waiting = [*one.values(), *waiting]
         compared = [tensor.ref for one in self.losses for _, _, tensor in one.terms]
+        if len(set(compared)) < len(compared):
+            words = "forward adds several losses of one output, of which layerexplain explains none"
+            self.opened.append(self.interpreter.unknown(words))
         self.outputs = [*[ref for ref in compared if ref not in self.outputs], *self.outputs]
         self._leave_out_targets()
         return result
@@ -384,145 +378,6 @@ class Run:
             builder.inputs = [one for one in builder.inputs if one.key not in alone]
             names = {name for name, _ in alone} - {one.layer for one in builder.calls}
             builder.layers = [one for one in builder.layers if one.name not in names]
-
-    # The model ------------------------------------------------------------------------------------------------------
-
-    def finished(self, name: str) -> Model:
-        """Return the model, with the modules that were not called as rows that only count; a run finishes once."""
-        self.is_finished = True
-        for place, error in self._refused_when_made():
-            where = self.interpreter.locate(place)
-            # A call of such a module is refused for the same reason.
-            self.faults = [one for one in self.faults if error.layer is None or one.layer != error.layer]
-            self.faults.append(error.with_place(**where.error_fields))
-        # What a run that came to its end does not call costs nothing.
-        shared, first = self._shared()
-        mark = {"uncalled": bool(self.outputs and not self.faults and not self.opened)}
-        parameters = named_parameters(self.model)
-        for module_name, module in named_modules(self.model).items():
-            own = module.attributes.get(BUILT_IN) if isinstance(module, Instance) else module
-            reached = any(name.rpartition(".")[0] == module_name for name in parameters) and own is not module
-            if isinstance(own, BuiltIn) and own.children is None and id(own) not in self.placed and not reached:
-                variables = tuple(
-                    [
-                        StoredVariable(name, shape, "float32", True)
-                        for name, shape, buffer in own_weights(own)
-                        if not buffer and first.setdefault(self._home(own, name), (module_name, name))[0] == module_name
-                    ]
-                )
-                if variables:
-                    row = self.layer(module_name, own.type, {"variables": variables, **mark}, own.place)
-                    self.builder.layers.append(row._replace(kind="custom"))
-            if (
-                isinstance(own, BuiltIn)
-                and own.children is None
-                and id(own) not in self.placed
-                and has_unknown_weights(own)
-            ):
-                self._add_unknown(module_name, own.type, own.place)
-            for part, unknown in unknown_parts(module).items():
-                self._add_unknown(f"{module_name}.{part}".lstrip("."), "Module", None)
-                self.opened.append(unknown._replace(name=""))  # no value that can be typed stands for a module
-            if isinstance(own, BuiltIn) and own.children is None and find(f"{TORCH}{own.type}") is None:
-                self.opened.append(self.interpreter.unknown(f"layerexplain has no formula for nn.{own.type}"))
-                if has_parameters(own.type):
-                    self._add_unknown(module_name or own.type.lower(), own.type, own.place)
-        for parameter_name, parameter in parameters.items():
-            if id(parameter) not in self.placed and ("", id(parameter)) not in first:
-                if not all(isinstance(size, int) for size in parameter.shape):
-                    self.opened.append(self.interpreter.unknown(f"the size of the parameter {parameter_name}"))
-                    continue
-                variables = (StoredVariable("data", tuple(parameter.shape), "float32", True),)
-                row = Layer(parameter_name, "Parameter", "custom", {"variables": variables, **mark})
-                self.builder.layers.append(row)
-        type_ = self.model.cls.name if isinstance(self.model, Instance) else self.model.type
-        model = self.builder.model(name, self.outputs, type_=type_)
-        return model._replace(framework="torch", faults=tuple(self.faults), shared=shared)
-
-    def _add_unknown(self, name: str, type_: str, place: Place | None) -> None:
-        """Add a row for a module of which nobody knows how many parameters it has."""
-        row = self.layer(name, type_, {"variables": (StoredVariable("weight", (None,), "float32", True),)}, place)
-        self.builder.layers.append(row._replace(kind="custom"))
-
-    # Parameters that stand in several places ------------------------------------------------------------------------
-
-    def _home(self, module: BuiltIn, name: str) -> _Home:
-        """Return what tells a weight of a module from all others: its name and the module that it comes from, or the
-        parameter of the program."""
-        seen: set[int] = set()
-        while (found := module.replaced.get(name)) is not None and id(module) not in seen:
-            seen.add(id(module))
-            if not isinstance(found, OfModule):
-                return "", id(found)
-            module, name = found.owner, found.name
-        return name, id(module)
-
-    def _places(self) -> Iterator[tuple[tuple[str, str], _Home]]:
-        """Yield each parameter of the rows that compute: the row and its name there, and what it is."""
-        for module in named_modules(self.model).values():
-            own = module.attributes.get(BUILT_IN) if isinstance(module, Instance) else module
-            layer = self.placed.get(id(own))
-            if isinstance(own, BuiltIn) and layer is not None:
-                shapes = weight_shapes(own)
-                for name, one in own.replaced.items():
-                    if tuple(one.shape) != shapes.get(name):
-                        words = f"{layer.name}.{name} is replaced by a parameter of another shape, {tuple(one.shape)}"
-                        self.opened.append(self.interpreter.unknown(words))
-                yield from [((layer.name, name), self._home(own, name)) for name in shapes]
-        for value in self.kept:
-            if isinstance(value, OfModule):
-                yield (self.placed[id(value)].name, "data"), self._home(value.owner, value.name)
-            elif isinstance(value, Parameter):
-                yield (self.placed[id(value)].name, "data"), ("", id(value))
-
-    def _shared(self) -> tuple[tuple[SharedObject, ...], dict[_Home, tuple[str, str]]]:
-        """Return the parameters that stand in several rows, and the first row of each."""
-        modules = [one for one in named_modules(self.model).values() if isinstance(one, BuiltIn)]
-        first: dict[_Home, tuple[str, str]] = {}
-        if not any(one.replaced for one in modules) and not any(isinstance(one, OfModule) for one in self.kept):
-            return (), first
-        shared = []
-        for place, home in self._places():
-            (row, name), (other, again) = place, first.setdefault(home, place)
-            if (row, name) != (other, again):
-                shared.append(SharedObject((LayerNamed(row), name), ((LayerNamed(other), again),)))
-        return tuple(shared), first
-
-    def _refused_when_made(self) -> Iterator[tuple[Place, LayerExplainError]]:
-        """Yield what PyTorch refuses before any call: arguments that do not fit each other, and a class without
-        `super().__init__()`, each with its place."""
-        for name, module in named_modules(self.model).items():
-            if isinstance(module, Instance):
-                init = module.cls.find("__init__")
-                if isinstance(init, Function) and not _calls_base(init):
-                    fact = f"{(init.owner or module.cls).name}.__init__ needs to call super().__init__()"
-                    place = Place(init.frame.file.name, init.node.lineno)
-                    yield place, SourceError(f"{fact} before it assigns a module; make it the first line")
-            elif module.children is None and id(module) not in self.placed:
-                error = construction_error(module)
-                if error is not None:
-                    yield module.place, error.with_place(layer=name or None)
-
-
-def _calls_base(init: Function) -> bool:
-    """Return whether an `__init__` calls that of its base, or is of a class that need not."""
-    return any(
-        (isinstance(one, ast.Name) and one.id == "super") or (isinstance(one, ast.Attribute) and one.attr == "__init__")
-        for one in ast.walk(init.node)
-    )
-
-
-def construction_error(module: BuiltIn) -> LayerExplainError | None:
-    """Return why the arguments of a module do not fit each other, by its formula; None where they do."""
-    if any(isinstance(one, Unknown) for one in module.config.values()):
-        return None
-    try:
-        traced_alone(module.type, module.config)
-    except ArgumentError as error:
-        return error
-    except LayerExplainError:
-        return None  # for the input that stands for any
-    return None
 
 
 def _structured(type_: str, result: Any) -> Any:

@@ -236,10 +236,12 @@ def own_weights(module: BuiltIn) -> list[tuple[str, tuple[int, ...], bool]]:
 
 
 def has_unknown_weights(module: BuiltIn) -> bool:
-    """Return whether a module has weights whose shapes are not known, since its arguments are not."""
+    """Return whether a module has weights of unknown shapes: its arguments are unknown, or it has no formula here."""
     declaration = find(f"{TORCH}{module.type}")
+    if declaration is None:
+        return has_parameters(module.type)
     unknown = [name for name, value in module.config.items() if unknown_in(value) is not None]
-    if declaration is None or not unknown or own_weights(module):
+    if not unknown or own_weights(module):
         return False
     examples = {name: ast.literal_eval(declaration.arguments[name].check.example) for name in unknown}
     return bool(own_weights(BuiltIn(module.type, {**module.config, **examples}, module.place)))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import MOST_TRIED, Budget, Exhausted
 from layerexplain.frontends.code.grade import grade_of, notes_of
+from layerexplain.frontends.code.library.torch_emit import RunEmitter
 from layerexplain.frontends.code.library.torch_graph import CallOnData, Run, batch_axis
 from layerexplain.frontends.code.library.torch_modules import (
     BuiltIn,
@@ -245,6 +246,18 @@ def uses_torch(program: Program) -> bool:
     )
 
 
+def torch_model(program: Program, found: list[Found], request: str) -> Model | None:
+    """Return the model that is asked for by its name or a call, else the only one of those found; None where there is
+    none. Raises SourceError for several."""
+    if request:
+        known = next((one for one in found if one.name == request), None) or asked(program, request)
+        return None if known is None else read_model(program, known)
+    if len(found) > 1:
+        names = ", ".join(one.name for one in found[:12])
+        raise SourceError(f"has {len(found)} models: {names}; name one: {program.path or '-- -'}:{found[0].name}")
+    return read_model(program, found[0]) if found else None
+
+
 def read_model(program: Program, found: Found, shapes: InputShapes | None = None) -> Model:
     """Return a model of a program, run on the given shapes, or on those that the program itself gives."""
     interpreter = program.interpreter
@@ -275,7 +288,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         if not given and (run.faults or run.opened):
             run, supposed, elsewhere = Run(interpreter, module), {}, {}
     given = given or elsewhere
-    model = run.finished(found.name if found.name.isidentifier() else _class_name(module))
+    model = RunEmitter(run).model(found.name if found.name.isidentifier() else _class_name(module))
     model = with_torch_training(model, module, interpreter.torch.training, run.losses)
     model = _with_pasted_error(program, module, model)
     opened = [(program._located(one), "") for one in run.opened]

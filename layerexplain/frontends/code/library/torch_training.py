@@ -218,11 +218,9 @@ def with_torch_training(
     loss = losses[0] if len({repr(one.setting[:2]) for one in losses}) == 1 else None
     optimizer = optimizers[0].setting if len(optimizers) == 1 else None
     terms = [term for one in inside for term in one.terms]
-    if terms:
-        own = {tensor.ref.layer: setting for _, setting, tensor in terms}
+    own = {tensor.ref.layer: setting for _, setting, tensor in terms}
+    if terms and len(own) == len(terms):
         factors = {tensor.ref.layer: weight for weight, _, tensor in terms if weight != 1}
-        if len(own) < len(terms):  # two losses of one output
-            own, factors = {}, {}
         return model._replace(training=Training(optimizer, own, factors))
     if loss is None and optimizer is None:
         return model._replace(faults=(*model.faults, *faults))

@@ -82,7 +82,7 @@ class Evaluator(Protocol):
         """Return whether a value has an attribute; Unknown where that is not known."""
 
     def objects_of(self, cls: Class) -> PyTorch | None:
-        """Return the library that handles instances of a class, if the class derives from one of its own; else None."""
+        """Return PyTorch for a class of the program that is derived from one of its modules; None for other classes."""
 
     def record(self, cls: Class, args: Arguments, kwargs: Keywords) -> Instance:
         """Return an object of a dataclass or a named tuple."""

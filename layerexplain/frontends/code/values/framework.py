@@ -92,7 +92,7 @@ class Framework(Protocol):
         is not known, where a base of its class is not read."""
 
     def attribute_of_own_layer(self, layer: LayerValue, name: str, value: object) -> None:
-        """Record that the program sets an attribute of an object whose class of layers it defines."""
+        """Record that the program sets an attribute of a custom layer."""
 
     def call_base(self, of: object, function: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a method of the library gives that a class of the program calls."""

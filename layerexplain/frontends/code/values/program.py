@@ -109,7 +109,7 @@ class Class(Identity):
         self.members: dict[str, Namespace] = {}
         """Those of an Enum that were asked for."""
         self.objects: PyTorch | None = None
-        """The library that handles its instances, if it derives from a class of one (`objects_of`)."""
+        """PyTorch, for a class that is derived from one of its modules (`objects_of`); None for other classes."""
         self._order: list[ProgramValue] | None = None
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:

@@ -21,7 +21,7 @@ import { layerValues } from "./values.js";
 
 /** Lines with more elements are not computed for their grids alone. */
 const MOST_COMPUTED = 4096;
-/** An element that reads more cells is shown in parts, so that the page is not held up. */
+/** An element that reads more cells is shown in parts, so that the page answers meanwhile. */
 const MOST_CELLS_AT_ONCE = 4000;
 
 /**

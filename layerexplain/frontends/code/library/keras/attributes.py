@@ -96,7 +96,7 @@ class LayerAttributes(Operations):
         return unread or self.interpreter.unknown(f"the attribute {name} of the layer '{layer.name}'")
 
     def attribute_of_own_layer(self, layer: LayerValue, name: str, value: object) -> None:
-        """Set an attribute of an object whose class of layers the program defines."""
+        """Set an attribute of a custom layer."""
         if not self.in_call:
             layer.mark_changed()
         if name == "trainable":

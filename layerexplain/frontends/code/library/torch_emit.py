@@ -1,0 +1,194 @@
+"""A run of a PyTorch model → its `Model`: the rows of its calls, those of modules that were not called, and parameters
+that stand in several places."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.attribute_path import LayerNamed
+from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
+from layerexplain.frontends.code.library.torch_modules import (
+    BUILT_IN,
+    BuiltIn,
+    OfModule,
+    Parameter,
+    has_unknown_weights,
+    named_modules,
+    named_parameters,
+    own_weights,
+    unknown_parts,
+    weight_shapes,
+)
+from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.program import Function, Instance
+from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.torch.construction import traced_alone
+from layerexplain.model import Layer, Model, SharedObject, StoredVariable
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.library.torch_graph import Run
+
+_Home = tuple[str, int]
+"""What tells a parameter from all others: its name in its module and the module, or "" and the parameter itself."""
+
+_UNKNOWN = (StoredVariable("weight", (None,), "float32", True),)
+"""The variables of a module of which nobody knows how many parameters it has."""
+
+
+class RunEmitter:
+    """Writes the `Model` of one run."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def model(self, name: str) -> Model:
+        """Return the model, with the modules that were not called as rows that only count; a run finishes once."""
+        run = self.run
+        run.is_finished = True
+        for place, error in self._refused_when_made():
+            where = run.interpreter.locate(place)
+            # A call of such a module is refused for the same reason.
+            run.faults = [one for one in run.faults if error.layer is None or one.layer != error.layer]
+            run.faults.append(error.with_place(**where.error_fields))
+        shared, first = self._shared()
+        # What a run that came to its end does not call costs nothing.
+        mark = {"uncalled": bool(run.outputs and not run.faults and not run.opened)}
+        parameters = named_parameters(run.model)
+        for module_name, module in named_modules(run.model).items():
+            own = module.attributes.get(BUILT_IN) if isinstance(module, Instance) else module
+            if isinstance(own, BuiltIn) and own.children is None:
+                has_parameters = any(one.rpartition(".")[0] == module_name for one in parameters)
+                self._add_uncalled(module_name, own, first, mark, is_replaced=own is not module and has_parameters)
+            for part, unknown in unknown_parts(module).items():
+                self._add_row(f"{module_name}.{part}".lstrip("."), "Module", _UNKNOWN)
+                run.opened.append(unknown._replace(name=""))  # no value that can be typed stands for a module
+        for parameter_name, parameter in parameters.items():
+            if id(parameter) not in run.placed and ("", id(parameter)) not in first:
+                if not all(isinstance(size, int) for size in parameter.shape):
+                    run.opened.append(run.interpreter.unknown(f"the size of the parameter {parameter_name}"))
+                    continue
+                variables = (StoredVariable("data", tuple(parameter.shape), "float32", True),)
+                run.builder.layers.append(
+                    Layer(parameter_name, "Parameter", "custom", {"variables": variables, **mark})
+                )
+        type_ = run.model.cls.name if isinstance(run.model, Instance) else run.model.type
+        model = run.builder.model(name, run.outputs, type_=type_)
+        return model._replace(framework="torch", faults=tuple(run.faults), shared=shared)
+
+    def _add_uncalled(
+        self,
+        name: str,
+        module: BuiltIn,
+        first: dict[_Home, tuple[str, str]],
+        mark: dict[str, Any],
+        *,
+        is_replaced: bool,
+    ) -> None:
+        """Add a row for a module that the run did not call, if it has parameters: those whose first row it is."""
+        if find(f"{TORCH}{module.type}") is None:
+            self.run.opened.append(self.run.interpreter.unknown(f"layerexplain has no formula for nn.{module.type}"))
+        if id(module) in self.run.placed:
+            return
+        if has_unknown_weights(module):
+            self._add_row(name or module.type.lower(), module.type, _UNKNOWN, module.place)
+        elif not is_replaced:
+            variables = [
+                StoredVariable(weight, shape, "float32", True)
+                for weight, shape, buffer in own_weights(module)
+                if not buffer and first.setdefault(self._home(module, weight), (name, weight))[0] == name
+            ]
+            if variables:
+                self._add_row(name, module.type, variables, module.place, mark)
+
+    def _add_row(
+        self,
+        name: str,
+        type_: str,
+        variables: Sequence[StoredVariable],
+        place: Place | None = None,
+        mark: dict[str, Any] | None = None,
+    ) -> None:
+        row = self.run.layer(name, type_, {"variables": tuple(variables), **(mark or {})}, place)
+        self.run.builder.layers.append(row._replace(kind="custom"))
+
+    # Parameters that stand in several places ------------------------------------------------------------------------
+
+    def _home(self, module: BuiltIn, name: str) -> _Home:
+        """Return what tells a weight of a module from all others: its name and the module that it comes from, or the
+        parameter of the program."""
+        seen: set[int] = set()
+        while (found := module.replaced.get(name)) is not None and id(module) not in seen:
+            seen.add(id(module))
+            if not isinstance(found, OfModule):
+                return "", id(found)
+            module, name = found.owner, found.name
+        return name, id(module)
+
+    def _places(self) -> Iterator[tuple[tuple[str, str], _Home]]:
+        """Yield each parameter of the rows that compute: the row and its name there, and what it is."""
+        for module in named_modules(self.run.model).values():
+            own = module.attributes.get(BUILT_IN) if isinstance(module, Instance) else module
+            layer = self.run.placed.get(id(own))
+            if isinstance(own, BuiltIn) and layer is not None:
+                shapes = weight_shapes(own)
+                for name, one in own.replaced.items():
+                    if tuple(one.shape) != shapes.get(name):
+                        words = f"{layer.name}.{name} is replaced by a parameter of another shape, {tuple(one.shape)}"
+                        self.run.opened.append(self.run.interpreter.unknown(words))
+                yield from [((layer.name, name), self._home(own, name)) for name in shapes]
+        for value in self.run.kept:
+            if isinstance(value, OfModule):
+                yield (self.run.placed[id(value)].name, "data"), self._home(value.owner, value.name)
+            elif isinstance(value, Parameter):
+                yield (self.run.placed[id(value)].name, "data"), ("", id(value))
+
+    def _shared(self) -> tuple[tuple[SharedObject, ...], dict[_Home, tuple[str, str]]]:
+        """Return the parameters that stand in several rows, and the first row of each."""
+        modules = [one for one in named_modules(self.run.model).values() if isinstance(one, BuiltIn)]
+        first: dict[_Home, tuple[str, str]] = {}
+        if not any(one.replaced for one in modules) and not any(isinstance(one, OfModule) for one in self.run.kept):
+            return (), first
+        shared = []
+        for place, home in self._places():
+            (row, name), (other, again) = place, first.setdefault(home, place)
+            if (row, name) != (other, again):
+                shared.append(SharedObject((LayerNamed(row), name), ((LayerNamed(other), again),)))
+        return tuple(shared), first
+
+    def _refused_when_made(self) -> Iterator[tuple[Place, LayerExplainError]]:
+        """Yield what PyTorch refuses before any call: arguments that do not fit each other, and a class without
+        `super().__init__()`, each with its place."""
+        for name, module in named_modules(self.run.model).items():
+            if isinstance(module, Instance):
+                init = module.cls.find("__init__")
+                if isinstance(init, Function) and not _calls_base(init):
+                    fact = f"{(init.owner or module.cls).name}.__init__ needs to call super().__init__()"
+                    place = Place(init.frame.file.name, init.node.lineno)
+                    yield place, SourceError(f"{fact} before it assigns a module; make it the first line")
+            elif module.children is None and id(module) not in self.run.placed:
+                error = construction_error(module)
+                if error is not None:
+                    yield module.place, error.with_place(layer=name or None)
+
+
+def _calls_base(init: Function) -> bool:
+    """Return whether an `__init__` calls that of its base, or is of a class that need not."""
+    return any(
+        (isinstance(one, ast.Name) and one.id == "super") or (isinstance(one, ast.Attribute) and one.attr == "__init__")
+        for one in ast.walk(init.node)
+    )
+
+
+def construction_error(module: BuiltIn) -> LayerExplainError | None:
+    """Return why the arguments of a module do not fit each other, by its formula; None where they do."""
+    if any(isinstance(one, Unknown) for one in module.config.values()):
+        return None
+    try:
+        traced_alone(module.type, module.config)
+    except ArgumentError as error:
+        return error
+    except LayerExplainError:
+        return None  # for the input that stands for any
+    return None
