@@ -27,8 +27,8 @@ from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
 from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.lang.axes import BATCH
-from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.layers.known_definitions import definition_at
 from layerexplain.layers.registry import TORCH, find
 from layerexplain.model import Layer, PlacedResult, TensorRef
 from layerexplain.ops.sizes import product
@@ -195,8 +195,8 @@ class Run:
         specs = [one.spec if isinstance(one, Tensor) else None for one in given]
         place = interpreter.locate(place or interpreter.place())
         try:
-            constants = {i: constant(one) for i, one in enumerate(given) if isinstance(one, int | float | bool)}
-            definition = declaration.trace(specs, declaration.bind(layer.config), constants=constants)
+            constants = {i: one for i, one in enumerate(given) if isinstance(one, int | float | bool)}
+            definition = definition_at(declaration, specs, declaration.bind(layer.config), constants=constants)
         except LayerExplainError as error:
             error.fact += self._origin(given) + (_EVEN if layer.type == "torch.cat" else "")
             if layer.line not in (None, place.line) and layer.file == place.file:
