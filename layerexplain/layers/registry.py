@@ -189,6 +189,7 @@ def declare_once(make: Callable[[], Declaration]) -> Declaration:
     return declaration
 
 
+@cache
 def part_of(kind: str, name: str) -> str | None:
     """Return how a part of training is declared; its `kind` is one of PARTS_OF_TRAINING.
 

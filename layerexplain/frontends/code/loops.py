@@ -10,6 +10,7 @@ from layerexplain.frontends.code.effects import Mark
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
+from layerexplain.frontends.code.trees import children
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.program import Instance
@@ -194,4 +195,4 @@ def _in_order(nodes: Iterable[ast.AST]) -> Iterator[ast.Name]:
         elif isinstance(node, ast.Assign):
             waiting += [*node.targets, node.value]
         else:
-            waiting += [*ast.iter_child_nodes(node)][::-1]
+            waiting += children(node)[::-1]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
@@ -261,7 +262,7 @@ def unknown_parts(module: Any) -> dict[str, Unknown]:
         if isinstance(cls, Class)
         for method in cls.attributes.values()
         if isinstance(method, Function)
-        for node in ast.walk(method.node)
+        for node in walk(method.node)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
     return {name: one for name, one in unknown.items() if name in called}

@@ -25,6 +25,7 @@ from layerexplain.frontends.code.library.torch_modules import (
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_training import is_loss, with_torch_training
 from layerexplain.frontends.code.misfits import required_names
+from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Class, Function, Instance
@@ -183,7 +184,7 @@ def _of_classes(program: Program) -> list[Found]:
         for one in classes.values()
         for method in one.attributes.values()
         if isinstance(method, Function)
-        for node in ast.walk(method.node)
+        for node in walk(method.node)
         if isinstance(node, ast.Name)
     }
     used |= {base.name for one in classes.values() for base in one.bases if isinstance(base, Class)}
