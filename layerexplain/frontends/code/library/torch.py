@@ -22,7 +22,7 @@ from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.frontends.code.values.program import Bound, Instance
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.layers.arguments import NOT_SAID
-from layerexplain.layers.registry import TORCH, find, positional_arguments
+from layerexplain.layers.registry import find, of_torch, positional_arguments
 from layerexplain.ops.sizes import product
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inter
         return BuiltIn(type_, {}, place, fill(type_, args or list(kwargs.values())))
     if type_ == "TransformerEncoder" and args and is_module(args[0]):
         return _copies(args, kwargs, interpreter)
-    declaration = find(f"{TORCH}{type_}")
+    declaration = find(of_torch(type_))
     if declaration is None:
         return BuiltIn(type_, {}, place) if type_[:1].isupper() else interpreter.unknown(f"torch.nn.{type_}")
     config = dict(zip(positional_arguments(declaration), args, strict=False))
@@ -102,10 +102,18 @@ def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inter
     if is_loss(type_):
         config = plain_arguments(config)
         interpreter.torch.training.note_loss(interpreter, type_, config)
-    if not any(isinstance(one, Unknown) or one is NOT_SAID for one in config.values()):
+    return make_module(type_, config, interpreter)
+
+
+def make_module(type_: str, config: dict[str, Any], interpreter: Interpreter) -> BuiltIn:
+    """Return a module that has a declaration; what this refuses of its arguments is a fault of the program."""
+    interpreter.effects.record_model_event()
+    interpreter.torch.makes_modules = True
+    declaration = find(of_torch(type_))
+    if declaration is not None and not any(isinstance(one, Unknown) or one is NOT_SAID for one in config.values()):
         for _, error in declaration.faults(config):
             interpreter.keras.fault(error)
-    return BuiltIn(type_, config, place)
+    return BuiltIn(type_, config, interpreter.place())
 
 
 def _named(value: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
 from layerexplain.frontends.code.graphs import flat
+from layerexplain.frontends.code.library.torch_batches import at_shapes, times_after
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     BuiltIn,
@@ -29,7 +30,7 @@ from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.registry import TORCH, find, of_torch
 from layerexplain.model import Layer, PlacedResult, TensorRef
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
@@ -79,7 +80,7 @@ def batch_axis(model: Any) -> int:
     but for an Embedding, reads steps first."""
     leaves = [one for one in named_modules(model).values() if isinstance(one, BuiltIn) and one.children is None]
     first = next((one for one in leaves if not one.type.startswith(("Embedding", "Dropout"))), None)
-    declaration = find(f"{TORCH}{first.type}") if first is not None else None
+    declaration = find(of_torch(first.type)) if first is not None else None
     if first is None or declaration is None or "batch_first" not in declaration.arguments:
         return 0
     return int(first.config.get("batch_first", False) is False)
@@ -217,6 +218,8 @@ class Run:
             for i, e in enumerate(definition.results.values())
         ]
         tensors_in = [one for one in given if isinstance(one, Tensor)]
+        for one in results:
+            one.times = times_after(layer.type, tensors_in, one.spec.shape)
         if len(tensors_in) == 1 and layer.type.rpartition(".")[2].lower() in KEEPS_MEMORY:
             results[0].order = tensors_in[0].order
         return results[0] if len(results) == 1 else tuple(results)
@@ -236,19 +239,20 @@ class Run:
         return ""
 
     def operation(self, name: str, tensors: Sequence[Any], config: Mapping[str, Any]) -> Any:
-        """Call a function of torch, which is a row of its own."""
-        declaration = find(f"torch.{name}")
+        """Call a function of torch, or of einops by its whole name, which is a row of its own."""
+        type_ = name if "." in name else f"torch.{name}"
+        declaration = find(type_)
         if declaration is None:
-            raise self.unknown(f"layerexplain cannot read torch.{name}(…)")
+            raise self.unknown(f"layerexplain cannot read {type_}(…)")
         given = {key: value for key, value in config.items() if key in declaration.arguments}
-        layer = self.layer(self.builder.names.take(self.inside(name)), f"torch.{name}", given)
-        return self.call(layer, declaration, tensors)
+        free = self.builder.names.take(self.inside(name.rpartition(".")[2]))
+        return self.call(self.layer(free, type_, at_shapes(type_, given, tensors)), declaration, tensors)
 
     def module(
         self, module: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any], *, in_sequence: bool = False
     ) -> Any:
         """Call a module of PyTorch. One that a Sequential calls stands where it is made."""
-        declaration = find(f"{TORCH}{module.type}")
+        declaration = find(of_torch(module.type))
         unknown = next((one for one in [*args, *module.config.values()] if isinstance(one, Unknown)), None)
         if declaration is None or unknown is not None:
             self.opened.append(unknown or self.interpreter.unknown(f"layerexplain has no formula for nn.{module.type}"))
@@ -269,7 +273,9 @@ class Run:
         if id(module) not in self.names and module is not self.model and weight_shapes(module):
             self.unregistered.append(name)
             self.names[id(module)] = name
-        layer = self.placed.get(id(module)) or self.layer(name, f"{TORCH}{module.type}", config, module.place)
+        layer = self.placed.get(id(module)) or self.layer(
+            name, of_torch(module.type), at_shapes(module.type, config, tensors), module.place
+        )
         result = self.call(layer, declaration, tensors, module.place if in_sequence else None)
         self.placed[id(module)] = layer
         return _structured(module.type, result)

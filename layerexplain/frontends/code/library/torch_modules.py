@@ -22,7 +22,7 @@ from layerexplain.frontends.code.values.base import (
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
 from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.registry import find, of_torch
 from layerexplain.layers.torch.construction import has_parameters, traced_alone
 from layerexplain.ops.sizes import product
 
@@ -237,7 +237,7 @@ def own_weights(module: BuiltIn) -> list[tuple[str, tuple[int, ...], bool]]:
 
 def has_unknown_weights(module: BuiltIn) -> bool:
     """Return whether a module has weights of unknown shapes: its arguments are unknown, or it has no formula here."""
-    declaration = find(f"{TORCH}{module.type}")
+    declaration = find(of_torch(module.type))
     if declaration is None:
         return has_parameters(module.type)
     unknown = [name for name, value in module.config.items() if unknown_in(value) is not None]
@@ -273,7 +273,7 @@ def first_modules(module: Any) -> Iterator[BuiltIn]:
         if unknown_parts(one):
             return
         if isinstance(one, BuiltIn) and one.children is None:
-            if has_parameters(one.type) and find(f"{TORCH}{one.type}") is None:
+            if has_parameters(one.type) and find(of_torch(one.type)) is None:
                 return
             yield one
 

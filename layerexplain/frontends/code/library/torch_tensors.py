@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from layerexplain.frontends.code.library.torch_batches import values_of_each
 from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Unknown, Value
 from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -72,12 +73,14 @@ class Tensor(Identity):
         self.spec = spec
         self.order = tuple(range(len(spec.shape)))
         """The places of its axes in memory, which `permute` turns and `view` cannot."""
+        self.times = 0
+        """How many times the batch its axis of unknown size is, where the program has joined the batch with others."""
 
     @property
     def sizes(self) -> tuple[Any, ...]:
         """Its shape as the program sees it."""
-        words = "the size of an axis is not known"
-        return tuple([Batch() if s is BATCH else Unknown(words) if s is None else s for s in self.spec.shape])
+        other = Batch(self.times) if self.times else Unknown("the size of an axis is not known")
+        return tuple([Batch() if s is BATCH else other if s is None else s for s in self.spec.shape])
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
         if name == "shape":
@@ -172,7 +175,7 @@ def _shape(run: Any, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
         run.opened.append(unknown)
         raise run.unknown("an unknown shape")
     found: list[Any] = [None if isinstance(one, Batch) and one.times == 1 else one for one in sizes]
-    total = product([size for size in x.spec.shape if size is not BATCH])
+    total = values_of_each(x.spec.shape, x.times)
     merged = next((i for i, one in enumerate(found) if isinstance(one, Batch)), None)
     if merged is not None:
         if -1 in found:
@@ -181,7 +184,10 @@ def _shape(run: Any, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
                 raise run.unknown("a shape that depends on the size of the batch")
             found[found.index(-1)] = total // known
         found[merged] = -1
-    elif found[:1] == [-1] and BATCH in x.spec.shape and None not in found and total is not None:
+    elif x.times and None in found and found.count(-1) == 1:
+        rest = product([one for one in found if one not in (None, -1)])
+        found[found.index(-1)] = total // rest if total and rest and total % rest == 0 else -1
+    elif found[:1] == [-1] and (BATCH in x.spec.shape or x.times) and None not in found and total is not None:
         rest = product(found[1:]) or 1
         if total == rest:
             found[0] = None
@@ -191,6 +197,13 @@ def _shape(run: Any, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
                 f"got {found}; write {total} in place of {rest}"
             )
     return tuple(found)
+
+
+def _in_order(x: Tensor) -> Tensor:
+    """Return the tensor with its axes in order in memory."""
+    result = Tensor(x.run, x.ref, x.spec)
+    result.times = x.times
+    return result
 
 
 def _turned(x: Tensor, result: Tensor, dims: Sequence[int]) -> Tensor:
@@ -221,7 +234,7 @@ def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> An
         x = args[0] if args else x
     rest = args[1:]
     if name in _SAME:
-        return Tensor(run, x.ref, x.spec) if name == "contiguous" and isinstance(x, Tensor) else x
+        return _in_order(x) if name == "contiguous" and isinstance(x, Tensor) else x
     if isinstance(x, Tensor):
         if name == "size":
             at = rest[0] if rest else kwargs.get("dim")
@@ -249,6 +262,8 @@ def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> An
             return _turned(x, result, places)
         if name in ("expand", "expand_as"):
             sizes = rest[0].sizes if name == "expand_as" else _listed(rest)
+            if any(isinstance(n, Batch) and n.times != 1 for n in sizes):
+                raise run.unknown("a size that is several times the batch")
             return run.operation("expand", [x], {"shape": tuple([None if isinstance(n, Batch) else n for n in sizes])})
         if name in ("chunk", "split", "tensor_split"):
             return _cut(run, name, x, rest, kwargs)
