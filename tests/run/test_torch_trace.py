@@ -155,6 +155,10 @@ CHANGES = [
     ("a, b = x.chunk(2, dim=1); a *= 2", "b", [[-5, 7]]),
     ("x[:, 1:3].add_(1); x[:, 2] = 0", "x", [[-3, 3, 0, 7]]),
     ("y = torch.zeros(2, x.size(0)) + torch.ones_like(x[:, 0])", "x + y.sum()", [[-1, 4, -3, 9]]),
+    ("t = torch.ones(4); y = x + t; t.mul_(5)", "y + t", [[3, 8, 1, 13]]),
+    ("t = torch.zeros(2, 4); u = t[1]; t += 3", "x + u", [[0, 5, -2, 10]]),
+    ("t = torch.zeros(1, 4); t[:, 0] = x[:, 1]", "x + t", None),
+    ("t = torch.zeros(1, 4); t.copy_(x)", "x + t", None),
     ("a, b = x.chunk(2, dim=1); x[:, 0] = 1", "a", None),
     ("y = x.view(-1, 2, 2); y.add_(1)", "x", None),
 ]

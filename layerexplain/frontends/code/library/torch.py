@@ -97,9 +97,9 @@ def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inter
     if not any(isinstance(one, Unknown) or one is NOT_SAID for one in config.values()):
         for _, error in declaration.faults(config):
             interpreter.keras.fault(error)
-    made = BuiltIn(type_, config, place)
-    made.is_in_place = kwargs.get("inplace") is True
-    return made
+    module = BuiltIn(type_, config, place)
+    module.is_in_place = kwargs.get("inplace") is True
+    return module
 
 
 def _named(value: Any) -> Any:

@@ -23,17 +23,17 @@ class Changes:
 
     def __init__(self, root: Tensor) -> None:
         self.root = root
-        self.made: list[tuple[tuple[Any, ...], Tensor | None]] = []
+        self.parts: list[tuple[tuple[Any, ...], Tensor | None]] = []
 
     def note(self, tensor: Tensor) -> None:
         """Note that a tensor which shares this memory is changed."""
-        self.made.append((tensor.region, tensor.now if tensor.is_region else None))
-        tensor.seen = len(self.made)
+        self.parts.append((tensor.region, tensor.now if tensor.is_region else None))
+        tensor.seen = len(self.parts)
 
     def catch_up(self, tensor: Tensor) -> None:
         """Bring a tensor up to date that is used now. Raises Stopped where that is not known."""
-        while tensor.seen < len(self.made):
-            region, now = self.made[tensor.seen]
+        while tensor.seen < len(self.parts):
+            region, now = self.parts[tensor.seen]
             tensor.seen += 1
             if _apart(tensor.region, region, self.root.spec.shape):
                 continue

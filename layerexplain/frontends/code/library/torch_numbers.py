@@ -325,11 +325,11 @@ def numbers(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) 
     if unknown is not None:
         return unknown
     dtype = _dtype(kwargs.get("dtype"))
-    found = of_array(_made(name, args, kwargs, evaluator, dtype))
+    found = of_array(_created(name, args, kwargs, evaluator, dtype))
     return _as(found, dtype) if isinstance(found, Array) and dtype in _KNOWN_DTYPES else found
 
 
-def _made(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any, dtype: str) -> Any:
+def _created(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any, dtype: str) -> Any:
     usual = dtype or ("int64" if name in ("randint", "LongTensor", "randperm") else "float32")
     fill = kwargs.get("fill_value", args[1] if len(args) > 1 else None) if name in ("full", "full_like") else None
     if name in _LIKE and args and isinstance(args[0], Array | Parameter):

@@ -39,7 +39,7 @@ def operate(name: str, first: ArrayData, second: ArrayData) -> ProgramValue:
             return _of_shape(first, (*first.shape[:-1], second.shape[-1]))
         return Unknown("a product of arrays")
     budget = Budget()
-    result = _paired(first, second, lambda a, b: binary(name, a, b, budget))
+    result = _paired(first, second, lambda a, b: _of_two(name, a, b, budget))
     known = result.values
     if not result.shape and known is not None:
         return known[0]
@@ -47,6 +47,18 @@ def operate(name: str, first: ArrayData, second: ArrayData) -> ProgramValue:
     is_float = name == "Div" or (known is not None and float in map(type, known))
     dtype = floats[0] if floats else "float32" if is_float else (first if first.shape else second).dtype
     return result._replace(dtype=dtype, bounds=_bounds(name, first, second))
+
+
+def _of_two(name: str, first: ProgramValue, second: ProgramValue, budget: Budget) -> ProgramValue:
+    """Return what an operator on two values of arrays gives. What Python refuses of numbers is inf or nan in an array,
+    which is not computed."""
+    try:
+        found = binary(name, first, second, budget)
+    except ProgramError as error:
+        if error.kind in ("ZeroDivisionError", "OverflowError"):
+            return Unknown("inf or nan")
+        raise
+    return Unknown("nan") if type(found) is complex else found
 
 
 def _of_shape(array: ArrayData, shape: Iterable[int | None]) -> ArrayData:
