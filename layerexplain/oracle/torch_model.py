@@ -56,7 +56,8 @@ class TorchOperation:
     def __init__(self, layer: Layer, batch: int) -> None:
         self.layer, self.type = layer, layer.type
         self.config: Mapping[str, Any] = layer.config
-        if layer.type in ("torch.reshape", "torch.expand") or layer.type.startswith(EINOPS):
+        with_batch = ("torch.reshape", "torch.expand", "torch.zeros", "torch.ones")
+        if layer.type in with_batch or layer.type.startswith(EINOPS):
             self.config = replaced(layer.config, type(None), lambda _: batch)
         declaration = find(layer.type)
         self.tensors = () if declaration is None else declaration.tensors
@@ -105,9 +106,12 @@ def _module(name: str, config: Mapping[str, Any]) -> Any:
                 return self.data
 
         alone = TensorModule()
-        values = torch.zeros(config["shape"], dtype=getattr(torch, config.get("dtype", "float32")))
+        known = config.get("values") or [0] * math.prod(config["shape"])
+        values = torch.tensor(known, dtype=getattr(torch, config.get("dtype", "float32"))).reshape(config["shape"])
         if name == "Parameter":
             alone.register_parameter("data", torch.nn.Parameter(values))
+        elif config.get("values"):
+            alone.data = values
         else:
             alone.register_buffer("data", values)
         return alone
@@ -122,12 +126,20 @@ _FUNCTIONS: Mapping[str, Callable[[Any, Sequence[Any], Mapping[str, Any]], Any]]
     "dropout": lambda torch, xs, given: xs[0],
     "einsum": lambda torch, xs, given: torch.einsum(given["equation"], *xs),
     "expand": lambda torch, xs, given: xs[0].expand(given["shape"]),
-    "getitem": lambda torch, xs, given: xs[0][given["key"]],
+    "getitem": lambda torch, xs, given: xs[0][(*given["key"], xs[1].long()) if len(xs) > 1 else given["key"]],
+    "setitem": lambda torch, xs, given: _with_part(xs[0].clone(), given["key"], xs[1]),
+    "zeros": lambda torch, xs, given: torch.zeros(given["shape"]),
+    "ones": lambda torch, xs, given: torch.ones(given["shape"]),
     "layer_norm": lambda torch, xs, given: torch.nn.functional.layer_norm(xs[0], weight=xs[1], bias=xs[2], **given),
     "split": lambda torch, xs, given: torch.split(xs[0], list(given["sizes"]), given.get("dim", 0)),
     "stack": lambda torch, xs, given: torch.stack(xs, **given),
 }
 """The functions whose rows have other arguments than PyTorch's."""
+
+
+def _with_part(x: Any, key: Any, part: Any) -> Any:
+    x[key] = part
+    return x
 
 
 def _function(name: str, given: Sequence[Any], config: Mapping[str, Any]) -> Any:

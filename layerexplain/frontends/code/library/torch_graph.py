@@ -4,6 +4,7 @@ the program asks for it."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
@@ -20,7 +21,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     named_parameters,
     weight_shapes,
 )
-from layerexplain.frontends.code.library.torch_tensors import Tensor, dtype_of
+from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor, dtype_of
 from layerexplain.frontends.code.library.torch_training import LossInForward
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
@@ -45,6 +46,9 @@ KEEPS_MEMORY = frozenset(
 )
 """Modules and functions whose result lies in memory as their input does."""
 
+
+SAME_MEMORY = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d", "identity"])
+"""Those that return their input itself."""
 
 _EVEN = (
     "; halving rounds odd sizes down: give sizes that halve evenly, or write "
@@ -143,12 +147,12 @@ class Run:
         if not all(isinstance(size, int) for size in shape):
             raise self.unknown("the size of a tensor that the program makes is not known")
         dtype = "float32" if isinstance(value, Parameter) else str(getattr(value, "dtype", "float32"))
-        if found is None:
+        values = value.values if isinstance(value, Array) else None
+        if found is None or (values is not None and found.config.get("values", values) != values):  # changed in place
             free = f"{of_module}.{value.name}" if isinstance(value, OfModule) and of_module else self.inside("constant")
             name = self.parameters.get(id(value)) or self.builder.names.take(free)
             type_ = "Parameter" if is_parameter else "Buffer"
             config: dict[str, Any] = {"shape": shape} if is_parameter else {"shape": shape, "dtype": dtype}
-            values = value.values if isinstance(value, Array) else None
             if values and all(type(one) in (int, float, bool) for one in values):
                 config["values"] = values
             found = self.placed[id(value)] = self.layer(name, f"{TORCH}{type_}", config)
@@ -193,6 +197,9 @@ class Run:
             )
         interpreter.budget.call(len(given))
         interpreter.effects.record_model_event()
+        for one in given:
+            if isinstance(one, Tensor):
+                one.changes.catch_up(one)
         specs = [one.spec if isinstance(one, Tensor) else None for one in given]
         place = interpreter.locate(place or interpreter.place())
         try:
@@ -212,7 +219,7 @@ class Run:
         self.builder.calls[-1] = last._replace(
             line=place.line or None, column=place.column or None, file=place.file, callers=callers
         )
-        self.sources[ref.key] = (layer.type, [one for one in given if isinstance(one, Tensor)])
+        self.sources[ref.key] = (layer.type, [one.now for one in given if isinstance(one, Tensor)])
         results = [
             Tensor(self, ref._replace(output=i), Spec(e.shape, e.dtype))
             for i, e in enumerate(definition.results.values())
@@ -222,6 +229,8 @@ class Run:
             one.times = times_after(layer.type, tensors_in, one.spec.shape)
         if len(tensors_in) == 1 and layer.type.rpartition(".")[2].lower() in KEEPS_MEMORY:
             results[0].order = tensors_in[0].order
+            if layer.type.rpartition(".")[2].lower() in SAME_MEMORY:
+                results[0].lies_in(tensors_in[0])
         return results[0] if len(results) == 1 else tuple(results)
 
     def _origin(self, given: Sequence[Any]) -> str:
@@ -247,6 +256,16 @@ class Run:
         given = {key: value for key, value in config.items() if key in declaration.arguments}
         free = self.builder.names.take(self.inside(name.rpartition(".")[2]))
         return self.call(self.layer(free, type_, at_shapes(type_, given, tensors)), declaration, tensors)
+
+    def numbers(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return numbers that the program makes: those of the batch are a row."""
+        from layerexplain.frontends.code.library.torch_numbers import numbers
+
+        sizes = list(args[0]) if len(args) == 1 and type(args[0]) in (list, tuple) else args
+        if name in ("zeros", "ones") and any(isinstance(one, Batch) and one.times == 1 for one in sizes):
+            shape = tuple([None if isinstance(one, Batch) else one for one in sizes])
+            return self.operation(name, [], {"shape": shape})
+        return numbers(name, args, kwargs, self.interpreter)
 
     def module(
         self, module: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any], *, in_sequence: bool = False
@@ -278,6 +297,8 @@ class Run:
         )
         result = self.call(layer, declaration, tensors, module.place if in_sequence else None)
         self.placed[id(module)] = layer
+        if module.is_in_place and isinstance(args[0], Tensor):
+            return args[0].become(self.interpreter, result)
         return _structured(module.type, result)
 
     def run(self, value: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -346,6 +367,8 @@ class Run:
         while waiting:
             one = waiting.pop(0)
             if isinstance(one, Tensor):
+                with suppress(Stopped):
+                    one.changes.catch_up(one)
                 self.outputs.append(one.ref)
             elif isinstance(one, LossInForward):
                 self.losses.append(one)

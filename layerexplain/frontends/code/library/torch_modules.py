@@ -53,8 +53,10 @@ class Parameter(Identity):
             return (
                 self.shape if name == "size" and not args else len(self.shape) if name == "dim" else self.shape[args[0]]
             )
-        if run is None or name.endswith("_"):
+        if run is None:
             return self
+        if name.endswith("_"):
+            raise run.unknown("a parameter that forward changes in place")
         return run.stored(self).call_method(evaluator, name, args, kwargs)
 
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
@@ -80,6 +82,8 @@ class BuiltIn(Identity):
         self.place = place
         self.children = children
         self.attributes: dict[str, Any] = {}
+        self.is_in_place = False
+        """Whether it changes its input, as `nn.ReLU(inplace=True)` does."""
 
     @property
     def replaced(self) -> dict[str, Parameter]:

@@ -11,8 +11,8 @@ from layerexplain.frontends.code.library.keras.calling import shapes_of_data
 from layerexplain.frontends.code.library.keras.names import base_of, inside_keras, resolve_keras_name
 from layerexplain.frontends.code.library.keras.operations import Operations
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, flat_tensors
-from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of
 from layerexplain.frontends.code.values.program import Bound, Class, Namespace, may_set
@@ -349,7 +349,7 @@ class LayerAttributes(Operations):
             words = f"add_weight needs a shape, got shape={shape}; write ({shape},)"
             self.fault(ArgumentError(words), "shape", ("shape",))
         if type(shape) in (list, tuple):
-            shape = tuple([arrays.plain(one) for one in shape])
+            shape = tuple([plain(one) for one in shape])
             self._check_weight(shape)
             if any(one is None or isinstance(one, Size | float | str) for one in shape):
                 shape = self.interpreter.unknown("the shape of a weight depends on an unknown size")
