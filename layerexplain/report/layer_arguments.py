@@ -63,20 +63,29 @@ def layer_details(arguments: Mapping[str, Any], spatial: int) -> str:
     '3×3, /2, 64, relu'
     >>> layer_details({"filters": 64, "kernel_size": 2, "strides": 2, "output_padding": None}, spatial=2)
     '2×2, up 2, 64'
+    >>> layer_details({"out_channels": 64, "kernel_size": 7, "stride": 2, "padding": 3}, spatial=2)
+    '7×7, /2, 64'
     >>> layer_details({"num_heads": 8, "key_dim": 64}, spatial=1)
     '8 heads'
     """
     found = []
     for name, write in _DETAILS.items():
         value = arguments.get(name)
-        if value is None or (name == "strides" and value == arguments.get("pool_size")):
+        if value is None or _is_own_window(name, value, arguments):
             continue
         if name == "activation" and value == "tanh" and "recurrent_activation" in arguments:
             continue  # as of nearly all recurrent layers
         if text := write(value, spatial):
             # A transposed convolution has outputs between its inputs where others leave inputs out.
-            found.append(f"up {text[1:]}" if name == "strides" and "output_padding" in arguments else text)
+            found.append(f"up {text[1:]}" if name in ("strides", "stride") and "output_padding" in arguments else text)
     return ", ".join(found)
+
+
+def _is_own_window(name: str, value: Any, arguments: Mapping[str, Any]) -> bool:
+    """Return whether an argument is the stride of a pooling layer whose window moves by its own size."""
+    if name == "strides":
+        return bool(value == arguments.get("pool_size"))
+    return name == "stride" and "out_channels" not in arguments and value == arguments.get("kernel_size")
 
 
 def _sizes(value: Any, spatial: int) -> str:
@@ -94,6 +103,10 @@ def _each(value: Any) -> tuple[Any, ...]:
 
 def _number(value: Any, spatial: int) -> str:
     return str(value)
+
+
+def _share(value: Any, spatial: int) -> str:
+    return f"{value:g}" if isinstance(value, float | int) else ""
 
 
 def _counted(noun: str) -> Callable[[Any, int], str]:
@@ -115,13 +128,23 @@ _DETAILS: Mapping[str, Callable[[Any, int], str]] = {
     "pool_size": _sizes,
     "size": lambda value, spatial: f"up {_sizes(value, 1)}",
     "strides": _unless_1("/"),
+    "stride": _unless_1("/"),
     "dilation_rate": _unless_1("dilation "),
+    "dilation": _unless_1("dilation "),
     "filters": _number,
+    "out_channels": _number,
     "units": _number,
     "output_dim": _number,
+    "out_features": _number,
+    "hidden_size": _number,
+    "embedding_dim": _number,
+    "num_layers": lambda value, spatial: "" if value == 1 else f"{value} layers",
+    "bidirectional": lambda value, spatial: "bidirectional" if value is True else "",
     "num_heads": _counted("head"),
     "groups": lambda value, spatial: "" if value == 1 else f"{value} groups",
-    "rate": lambda value, spatial: f"{value:g}" if isinstance(value, float | int) else "",
+    "nhead": _counted("head"),
+    "rate": _share,
+    "p": _share,
     "activation": _name,
 }
 """What boxes say of arguments, in this order, by their names; `spatial` is the number of axes that a window has."""

@@ -127,7 +127,8 @@ def _line(layer: LayerReport, name: str, number: int) -> str:
     """Return what a box tells of a call of its layer by one of `SHOWN`; "" where it tells nothing."""
     if name == "type":
         details = layer.arguments.details if layer.arguments is not None else ""
-        return f"{layer.type} {details}".rstrip()
+        inside = sum([one.type != "InputLayer" for one in layer.layers])
+        return f"{layer.type} {details}".rstrip() + (f", {plural(inside, 'layer')}" if inside else "")
     if name == "params":
         return "weights of call 1" if number and layer.params else parameters_text(layer.params or 0)
     return layer.operation if name == "formulas" and layer.type != "InputLayer" else ""

@@ -342,6 +342,8 @@ class _Folder:
         self.titles.add(title)
         kinds = Counter(node.type for node in block if node.type)
         contents = ", ".join([f"{count} {kind}" if count > 1 else kind for kind, count in kinds.items()])
+        if length == 1 and (run is None or run.exact) and block[0].about[:1] and block[0].about[0].startswith(contents):
+            contents = block[0].about[0]
         layers = plural(length, "layer") if length > 1 else ""
         if run is not None:
             layers = f"×{len(copies)}{f', {layers} each' if layers else ''}{'' if run.exact else ', channels differ'}"
