@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.report.explanation_data import ArgumentValue, DescribedArguments
 from layerexplain.report.hints import Placed
 from layerexplain.report.normal_form import arguments_of, default_arguments, is_layer, settings_of
 
+if TYPE_CHECKING:
+    from layerexplain.report.data import LayerReport
+
 _UNSHOWN = frozenset({"lora_rank", "lora_alpha", "quantization_config", "dtype"})
 """Arguments that most files write and few set; they are shown where they are set."""
+
+_WIDTHS = frozenset({"filters", "units", "output_dim", "target_shape", "normalized_shape", "groups",
+                     *[f"{way}_{of}" for way in ("in", "out", "num") for of in ("channels", "features")]})  # fmt: skip
+"""Arguments that the shapes of a layer show."""
+_LONG_NUMBER = re.compile(r"\d*\.\d{7,}")
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.6g}"
+
+
+def changed_arguments(layer: LayerReport, other: LayerReport) -> str:
+    """Return the arguments in which a layer differs from another of its type, but for those that its shapes show."""
+    values = [{} if one.arguments is None else {v.name: v.text for v in one.arguments.values} for one in (layer, other)]
+    changed = [name for name, text in values[0].items() if name not in _WIDTHS and text != values[1].get(name)]
+    return ", ".join([f"{name}={_LONG_NUMBER.sub(_rounded, values[0][name])}" for name in changed])
 
 
 def layer_arguments(at: Placed) -> DescribedArguments:
