@@ -13,6 +13,7 @@ from layerexplain.frontends.code.parts import InterpreterPart, Signal
 from layerexplain.frontends.code.trees import children
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import ProgramValue, Unknown, Value
+from layerexplain.frontends.code.values.memory import Memory
 from layerexplain.frontends.code.values.program import Instance
 from layerexplain.frontends.code.values.tensors import Tensor
 
@@ -111,13 +112,14 @@ class Loops(InterpreterPart):
                 one[:] = [why]
             elif type(one) is dict:
                 one.update(dict.fromkeys(one, why))
+            elif isinstance(one, Memory):
+                one.values = None
         for at in frame.around() if gone else ():
             for names in (at.names, *[one.attributes for one in at.names.values() if isinstance(one, Instance)]):
                 self.budget.look(len(names))
                 for name, value in names.items():
                     if id(value) in gone:
-                        lost = why._replace(name=name, file=self.file)
-                        names[name] = value._replace(values=None) if isinstance(value, Array) else lost
+                        names[name] = why._replace(name=name, file=self.file)
 
     def _unknown_loop(self, node: ast.For | ast.While, target: ast.expr | None, why: Unknown, frame: Frame) -> Signal:
         """Return a loop that runs nobody knows how often is read for one round: what it makes may be one of several,
@@ -160,7 +162,7 @@ class Loops(InterpreterPart):
         for name in changed:
             now, old = frame.names[name], before.get(name)
             if isinstance(now, Array) and isinstance(old, Array) and now.shape == old.shape:
-                frame.names[name] = now._replace(values=None)
+                frame.names[name] = now._replace(cells=None)
             elif is_plain(now) or name in carried:
                 words = f"it changes in the loop in line {line}, {why.reason}"
                 frame.names[name] = Unknown(words, line, name, option=why.option)

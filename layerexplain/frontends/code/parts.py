@@ -11,6 +11,7 @@ from layerexplain.frontends.code.bounds import Budget
 from layerexplain.frontends.code.effects import Effects
 from layerexplain.frontends.code.frames import Assumption, File, Frame
 from layerexplain.frontends.code.modules import Modules
+from layerexplain.frontends.code.values.array import memory_of
 from layerexplain.frontends.code.values.base import Evaluator, Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.framework import Framework
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -178,9 +179,9 @@ class InterpreterPart(Evaluator):
         return value
 
     def mutate(self, value: object) -> None:
-        """Note that a list or a dict is changed."""
+        """Note that a list, a dict or the memory of an array is changed."""
         self.budget.make(1)
-        self.effects.record_container_change(value)
+        self.effects.record_container_change(memory_of(value))
 
     if TYPE_CHECKING:  # what the parts ask of each other
 

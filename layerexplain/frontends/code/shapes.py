@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from layerexplain.call_binding import BoundCall, bind_call
 from layerexplain.errors import AxesError, LayerExplainError
 from layerexplain.frontends.code.graphs import Graph, flat
-from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, unknown_in
 from layerexplain.frontends.code.values.settings import Setting
@@ -303,7 +303,7 @@ def plain_call(
         if deep > DEEPEST:
             return None
         if isinstance(value, Array):
-            return arrays.plain(value) if value.values is not None else None
+            return plain(value) if value.values is not None else None
         if isinstance(value, Size | Unknown):
             return None
         if isinstance(value, Symbol):

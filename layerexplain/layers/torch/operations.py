@@ -4,13 +4,23 @@ The batch is one of the axes. Reference: torch, torch.nn.functional.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
 from layerexplain.errors import ArgumentError, AxesError, ShapeError
 from layerexplain.lang.axes import BATCH
-from layerexplain.lang.expr import Expr
-from layerexplain.layers.keras.operations_shape import expanded, moved, permuted, reshaped, sliced, squeezed, swapped
+from layerexplain.lang.expr import Expr, constant
+from layerexplain.layers.keras.operations_shape import (
+    expanded,
+    moved,
+    permuted,
+    picked,
+    reshaped,
+    sliced,
+    squeezed,
+    swapped,
+)
 from layerexplain.layers.torch.attention import FAR_BELOW
 from layerexplain.layers.torch.core import cosine_similarity, flatten
 from layerexplain.layers.torch.normalization import layer_norm
@@ -26,6 +36,7 @@ from layerexplain.ops import movement as m
 from layerexplain.ops.contract import linear, matmul, turned
 from layerexplain.ops.elementwise import logical_not, maximum, sqrt, where
 from layerexplain.ops.functions import softmax
+from layerexplain.ops.joining import concatenate
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import normalize_axis, shape_text
 
@@ -112,7 +123,12 @@ torch.cat(*xs, dim: Int = 0): concatenate(*xs, axis=dim) | Concatenates its inpu
 torch.stack(*xs, dim: Int = 0): stack(*xs, axis=dim) | Stacks its inputs along a new axis at position {dim}.
 torch.split(x, sizes: Anything, dim: Int = 0): *parts = parts_of(x, sizes=sizes, dim=dim)
     | Splits its input along axis {dim} into parts of the sizes {sizes}.
-torch.getitem(x, key: Anything): sliced(x, ...) | Returns a part of its input, as x[…] does in Python.
+torch.getitem(x, indices=None, key: Anything): part_of(...) | Returns a part of its input, as x[…] does in Python.
+torch.setitem(x, part, key: Anything): replaced(...) | Puts other values into a part of its input, as x[…] = does.
+torch.[zeros|ones](shape: Anything): [no|unit](...) | Returns [zeros|ones] of the shape {shape}.
+torch.[zeros_like|ones_like](x): [no|unit](...) | Returns [zeros|ones] of the shape of its input.
+torch.full_like(x, fill_value: Number): filled(...)
+    | Returns a tensor of the shape of its input, each value {fill_value}.
 torch.expand(x, shape: Anything): spread(...) | Repeats axes of size 1.
 torch.roll(x, shifts: AxisArgument, dims: AxisArgument): turned_round(...)
     | Moves elements along axes {dims} by {shifts}; elements that leave one end enter at the other.
@@ -240,6 +256,37 @@ def parts_of(x: Expr, *, sizes: Any, dim: int) -> Mapping[str, Expr]:
         f"part_{i + 1}": m.slice_along(x, {at: slice(end - own, end)})
         for i, (end, own) in enumerate(zip(ends, sizes, strict=True))
     }
+
+
+def part_of(x: Expr, indices: Expr | None, *, key: Any) -> Expr:
+    """The formula of x[key]; indices pick along the axis behind those of the key."""
+    return sliced(x, key=key) if indices is None else picked(x, indices, len(key))
+
+
+def replaced(x: Expr, part: Expr, *, key: Any, axis: int = 0) -> Expr:
+    """The formula of x[key] = part: what stands before the part, the part, and what stands behind it, axis by axis."""
+    while axis < len(key) and key[axis] in (slice(None), slice(0, None), slice(0, x.shape[axis])):
+        axis += 1
+    if axis >= len(key):
+        return m.reshape(part, shape=x.shape)
+    size = x.shape[axis]
+    if not isinstance(size, int):
+        raise ShapeError(f"x[…] = needs a known size of axis {axis}, got {size}")
+    at = key[axis]
+    rows = range(size)[at] if isinstance(at, slice) else range(at % size, at % size + 1)
+    inside = replaced(m.slice_along(x, {axis: slice(rows.start, rows.stop)}), part, key=key, axis=axis + 1)
+    ends = [(0, rows.start), (rows.stop, size)]
+    before, behind = ([m.slice_along(x, {axis: slice(*one)})] if one[0] < one[1] else [] for one in ends)
+    return concatenate(*before, inside, *behind, axis=axis)
+
+
+def filled(x: Expr | None = None, *, fill_value: float, shape: Any = ()) -> Expr:
+    """A tensor of one number, in the shape of another tensor or of the given sizes: None for the batch."""
+    sizes = [BATCH if size is None else size for size in shape] if x is None else x.shape
+    return m.broadcast_to(constant(fill_value), shape=tuple(sizes))
+
+
+no, unit = partial(filled, fill_value=0.0), partial(filled, fill_value=1.0)
 
 
 def spread(x: Expr, *, shape: Any) -> Expr:

@@ -13,7 +13,7 @@ from layerexplain.frontends.code.library.builtins import all_items, call_builtin
 from layerexplain.frontends.code.library.command_line import Parser
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.operators import TOO_LARGE
-from layerexplain.frontends.code.values.array import product
+from layerexplain.frontends.code.values.array_arithmetic import product
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Keywords,

@@ -1,6 +1,6 @@
 """The libraries that are read."""
 
-from layerexplain.frontends.code.library import builtins, numpy, python, small, torch
+from layerexplain.frontends.code.library import builtins, einops, numpy, python, small, torch
 from layerexplain.frontends.code.library.keras.framework import Keras
 from layerexplain.frontends.code.library.table import FrameworkLibrary
 
@@ -12,6 +12,7 @@ _LIBRARIES = (
     numpy.LIBRARY,
     small.LIBRARY,
     torch.LIBRARY,
+    einops.LIBRARY,
     *[FrameworkLibrary(*one.roots) for one in FRAMEWORKS],
 )
 LIBRARIES = {root: one for one in _LIBRARIES for root in one.roots}

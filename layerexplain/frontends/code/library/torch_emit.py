@@ -24,7 +24,7 @@ from layerexplain.frontends.code.library.torch_modules import (
 from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.frontends.code.values.program import Function, Instance
-from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.registry import find, of_torch
 from layerexplain.layers.torch.construction import traced_alone
 from layerexplain.model import Layer, Model, SharedObject, StoredVariable
 
@@ -88,7 +88,7 @@ class RunEmitter:
         is_replaced: bool,
     ) -> None:
         """Add a row for a module that the run did not call, if it has parameters: those whose first row it is."""
-        if find(f"{TORCH}{module.type}") is None:
+        if find(of_torch(module.type)) is None:
             self.run.opened.append(self.run.interpreter.unknown(f"layerexplain has no formula for nn.{module.type}"))
         if id(module) in self.run.placed:
             return

@@ -25,7 +25,7 @@ from layerexplain.frontends.code.library.torch_modules import (
 from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
 from layerexplain.frontends.code.values.program import Bound, Class, Instance
-from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.registry import find, of_torch
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -79,7 +79,7 @@ class PyTorch:
                 return instance.attributes[name]
             if name in ("weight", "bias"):
                 return None
-            declaration = find(f"{TORCH}{built_in.type}")
+            declaration = find(of_torch(built_in.type))
             if declaration is not None and name in declaration.default_values:
                 return declaration.default_values[name]
         return Bound(instance, name)

@@ -23,7 +23,7 @@ from layerexplain.frontends.code.values.base import (
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
 from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.registry import find, of_torch
 from layerexplain.layers.torch.construction import has_parameters, traced_alone
 from layerexplain.ops.sizes import product
 
@@ -54,8 +54,10 @@ class Parameter(Identity):
             return (
                 self.shape if name == "size" and not args else len(self.shape) if name == "dim" else self.shape[args[0]]
             )
-        if run is None or name.endswith("_"):
+        if run is None:
             return self
+        if name.endswith("_"):
+            raise run.unknown("a parameter that forward changes in place")
         return run.stored(self).call_method(evaluator, name, args, kwargs)
 
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
@@ -81,6 +83,8 @@ class BuiltIn(Identity):
         self.place = place
         self.children = children
         self.attributes: dict[str, Any] = {}
+        self.is_in_place = False
+        """Whether it changes its input, as `nn.ReLU(inplace=True)` does."""
 
     @property
     def replaced(self) -> dict[str, Parameter]:
@@ -238,7 +242,7 @@ def own_weights(module: BuiltIn) -> list[tuple[str, tuple[int, ...], bool]]:
 
 def has_unknown_weights(module: BuiltIn) -> bool:
     """Return whether a module has weights of unknown shapes: its arguments are unknown, or it has no formula here."""
-    declaration = find(f"{TORCH}{module.type}")
+    declaration = find(of_torch(module.type))
     if declaration is None:
         return has_parameters(module.type)
     unknown = [name for name, value in module.config.items() if unknown_in(value) is not None]
@@ -274,7 +278,7 @@ def first_modules(module: Any) -> Iterator[BuiltIn]:
         if unknown_parts(one):
             return
         if isinstance(one, BuiltIn) and one.children is None:
-            if has_parameters(one.type) and find(f"{TORCH}{one.type}") is None:
+            if has_parameters(one.type) and find(of_torch(one.type)) is None:
                 return
             yield one
 

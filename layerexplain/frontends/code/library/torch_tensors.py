@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
+from layerexplain.frontends.code.library.torch_batches import values_of_each
+from layerexplain.frontends.code.library.torch_changes import VIEWS, Changes
+from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Unknown, Value
 from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -16,22 +19,22 @@ from layerexplain.ops.reshaping import groups
 from layerexplain.ops.sizes import product, shape_text
 from layerexplain.records import Record
 
-_OPERATORS = {
+OPERATORS = {
     "Add": "add", "Sub": "sub", "Mult": "mul", "Div": "div", "Pow": "pow", "MatMult": "matmul", "Mod": "remainder",
     "FloorDiv": "floor_divide", "Eq": "eq", "NotEq": "ne", "Lt": "lt", "LtE": "le", "Gt": "gt", "GtE": "ge",
     "BitAnd": "logical_and", "BitOr": "logical_or",
 }  # fmt: skip
+"""Python's operators on tensors, by the functions of torch that they are."""
 _SAME = frozenset(
     """
     contiguous detach clone to cuda cpu float half type type_as requires_grad_ double bfloat16 data int long
     """.split()  # noqa: SIM905
 )
 """Methods that give the tensor itself."""
-_ALIASES = {
+ALIASES = {
     "multiply": "mul", "divide": "div", "true_divide": "div", "subtract": "sub", "concat": "cat",
     "swapaxes": "transpose",
-    "clip": "clamp", "clamp_": "clamp", "relu_": "relu", "add_": "add", "mul_": "mul", "sub_": "sub", "div_": "div",
-    "masked_fill_": "masked_fill", "absolute": "abs", "silu_": "silu", "dropout_": "dropout", "swapdims": "transpose",
+    "clip": "clamp", "absolute": "abs", "swapdims": "transpose",
     "dropout2d": "dropout", "dropout1d": "dropout", "dropout3d": "dropout", "alpha_dropout": "dropout",
 }  # fmt: skip
 
@@ -72,12 +75,49 @@ class Tensor(Identity):
         self.spec = spec
         self.order = tuple(range(len(spec.shape)))
         """The places of its axes in memory, which `permute` turns and `view` cannot."""
+        self.times = 0
+        """How many times the batch its axis of unknown size is, where the program has joined the batch with others."""
+        self.changes = Changes(self)
+        self.region: tuple[Any, ...] = ()
+        """The part of the tensor whose memory it shares, and whether it is that part as it lies there."""
+        self.is_region = True
+        self.seen = 0
+
+    @property
+    def now(self) -> Tensor:
+        """The tensor as it is now, its axes in order in memory: changes in place do not reach it."""
+        result = Tensor(self.run, self.ref, self.spec)
+        result.times = self.times
+        return result
+
+    def lies_in(self, other: Tensor, key: tuple[Any, ...] | None = None) -> Tensor:
+        """Note that this tensor shares the memory of another one: it is its part under a key, or a view of it."""
+        is_whole = other is other.changes.root
+        self.changes, self.seen = other.changes, other.seen
+        self.region = key if key is not None and is_whole else other.region
+        self.is_region = key is not None and is_whole
+        return self
+
+    def become(self, evaluator: Evaluator, value: object) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        if len(value.spec.shape) != len(self.spec.shape):
+            raise self.run.unknown("a tensor whose shape is changed in place")
+        self.ref, self.spec, self.times = value.ref, value.spec, value.times
+        self.changes.note(self)
+        return self
+
+    def set_item(self, evaluator: Evaluator, key: object, value: object) -> None:
+        part = self.get_item(evaluator, key)
+        if isinstance(part, Unknown) or not part.is_region:
+            raise self.run.unknown("a part of a tensor that is changed in place")
+        part.become(evaluator, _filled(part, value))
 
     @property
     def sizes(self) -> tuple[Any, ...]:
         """Its shape as the program sees it."""
-        words = "the size of an axis is not known"
-        return tuple([Batch() if s is BATCH else Unknown(words) if s is None else s for s in self.spec.shape])
+        other = Batch(self.times) if self.times else Unknown("the size of an axis is not known")
+        return tuple([Batch() if s is BATCH else other if s is None else s for s in self.spec.shape])
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
         if name == "shape":
@@ -100,17 +140,23 @@ class Tensor(Identity):
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         return None
 
-    def set_item(self, evaluator: Evaluator, key: object, value: object) -> None:
-        raise self.run.unknown("a tensor that is changed in place")
-
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
         parts = key if type(key) is tuple else (key,)
         if any(isinstance(one, Unknown) for one in parts):
             return next(one for one in parts if isinstance(one, Unknown))
+        arrays = [one for one in parts if isinstance(one, Tensor | Array)]
+        if arrays:
+            at = parts.index(arrays[0])
+            is_whole = len(arrays) == 1 and all(one == slice(None) for one in (*parts[:at], *parts[at + 1 :]))
+            ids = self.run.stored(arrays[0]) if isinstance(arrays[0], Array) else arrays[0]
+            if not is_whole or not ids.spec.dtype.startswith(("int", "uint8")):
+                raise self.run.unknown("a part of a tensor that is picked by another tensor")
+            return self.run.operation("getitem", [self, ids], {"key": tuple(parts[:at])})
         if not all(one is None or one is Ellipsis or isinstance(one, int | slice) for one in parts):
-            raise self.run.unknown("a part of a tensor that is picked by another tensor")
+            raise self.run.unknown("a part of a tensor under a key that is not known")
         clean = tuple([_without_batch(one) for one in parts])
-        return self.run.operation("getitem", [self], {"key": clean})
+        found = self.run.operation("getitem", [self], {"key": clean})
+        return found.lies_in(self, _all_axes(clean, len(self.spec.shape)))
 
     def iterate(self) -> list[Any] | Unknown:
         first = self.spec.shape[0] if self.spec.shape else None
@@ -131,7 +177,7 @@ class Tensor(Identity):
         unknown = next((one for one in (left, right) if isinstance(one, Unknown)), None)
         if unknown is not None:
             return unknown
-        if name not in _OPERATORS:
+        if name not in OPERATORS:
             raise self.run.unknown(f"the operator {name} on a tensor")
         if name == "Sub" and isinstance(left, int | float):
             return self.run.operation("add", [self.run.operation("neg", [right], {}), left], {})
@@ -139,7 +185,7 @@ class Tensor(Identity):
             raise self.run.unknown("a number divided by a tensor")
         if isinstance(left, int | float):
             left, right = right, left
-        return self.run.operation(_OPERATORS[name], [left, right], {})
+        return self.run.operation(OPERATORS[name], [left, right], {})
 
     def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
         return self.operate(evaluator, name, left, right)
@@ -151,7 +197,25 @@ class Tensor(Identity):
         raise ProgramError("TypeError", "a tensor is called", evaluator.place())
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if name.startswith("new_"):
+            return self.run.numbers(name[4:], args, kwargs)
         return function(self.run, name, [self, *args], kwargs)
+
+
+def _all_axes(key: tuple[Any, ...], count: int) -> tuple[Any, ...]:
+    """Return a key with a slice for each axis that an ellipsis stands for."""
+    if Ellipsis not in key:
+        return key
+    at, given = key.index(Ellipsis), sum(one is not None and one is not Ellipsis for one in key)
+    return (*key[:at], *[slice(None)] * (count - given), *key[at + 1 :])
+
+
+def _filled(part: Tensor, value: Any) -> Any:
+    """Return what `part[:] = value` leaves there."""
+    if isinstance(value, int | float):
+        return part.run.operation("full_like", [part], {"fill_value": value})
+    shape = tuple([None if size is BATCH else size for size in part.spec.shape])
+    return part.run.operation("expand", [value], {"shape": shape})
 
 
 def _without_batch(key: Any) -> Any:
@@ -172,7 +236,7 @@ def _shape(run: Any, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
         run.opened.append(unknown)
         raise run.unknown("an unknown shape")
     found: list[Any] = [None if isinstance(one, Batch) and one.times == 1 else one for one in sizes]
-    total = product([size for size in x.spec.shape if size is not BATCH])
+    total = values_of_each(x.spec.shape, x.times)
     merged = next((i for i, one in enumerate(found) if isinstance(one, Batch)), None)
     if merged is not None:
         if -1 in found:
@@ -181,7 +245,10 @@ def _shape(run: Any, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
                 raise run.unknown("a shape that depends on the size of the batch")
             found[found.index(-1)] = total // known
         found[merged] = -1
-    elif found[:1] == [-1] and BATCH in x.spec.shape and None not in found and total is not None:
+    elif x.times and None in found and found.count(-1) == 1:
+        rest = product([one for one in found if one not in (None, -1)])
+        found[found.index(-1)] = total // rest if total and rest and total % rest == 0 else -1
+    elif found[:1] == [-1] and (BATCH in x.spec.shape or x.times) and None not in found and total is not None:
         rest = product(found[1:]) or 1
         if total == rest:
             found[0] = None
@@ -210,8 +277,24 @@ def _in_one_piece(x: Tensor, result: Tensor) -> bool:
 
 
 def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    """Return what `torch.name(x, …)` or `x.name(…)` gives."""
-    name = _ALIASES.get(name, name)
+    """Return what `torch.name(x, …)` or `x.name(…)` gives, and note which memory it shares or changes."""
+    x = args[0] if args else kwargs.get("input", kwargs.get("x"))
+    changes = name.endswith("_") and not name.startswith("_") and name != "requires_grad_"
+    if not isinstance(x, Tensor):
+        return _function(run, name, args, kwargs)
+    if changes and name in ("fill_", "copy_", "zero_"):
+        result = _filled(x, args[1] if len(args) > 1 else 0)
+    else:
+        result = _function(run, name.rstrip("_") if changes else name, args, kwargs)
+    if changes or kwargs.get("inplace") is True:
+        return x.become(run.interpreter, result)
+    if name in VIEWS and isinstance(result, Tensor) and result is not x:
+        result.lies_in(x)
+    return result
+
+
+def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    name = ALIASES.get(name, name)
     x = args[0] if args else next(iter(kwargs.values()), None)
     unknown = next((one for one in [*args, *kwargs.values()] if isinstance(one, Unknown)), None)
     if unknown is not None:
@@ -221,7 +304,7 @@ def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> An
         x = args[0] if args else x
     rest = args[1:]
     if name in _SAME:
-        return Tensor(run, x.ref, x.spec) if name == "contiguous" and isinstance(x, Tensor) else x
+        return x.now if name in ("contiguous", "clone") and isinstance(x, Tensor) else x
     if isinstance(x, Tensor):
         if name == "size":
             at = rest[0] if rest else kwargs.get("dim")
@@ -249,6 +332,8 @@ def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> An
             return _turned(x, result, places)
         if name in ("expand", "expand_as"):
             sizes = rest[0].sizes if name == "expand_as" else _listed(rest)
+            if any(isinstance(n, Batch) and n.times != 1 for n in sizes):
+                raise run.unknown("a size that is several times the batch")
             return run.operation("expand", [x], {"shape": tuple([None if isinstance(n, Batch) else n for n in sizes])})
         if name in ("chunk", "split", "tensor_split"):
             return _cut(run, name, x, rest, kwargs)
@@ -256,7 +341,7 @@ def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> An
             dim = rest[0] if rest else kwargs.get("dim", 0)
             size = x.spec.shape[dim]
             keys = [(*[slice(None)] * (dim % len(x.spec.shape)), i) for i in range(size)]
-            return tuple([run.operation("getitem", [x], {"key": key}) for key in keys])
+            return tuple([run.operation("getitem", [x], {"key": key}).lies_in(x, key) for key in keys])
         if name in ("max", "min") and not rest and "dim" not in kwargs:
             return run.operation(f"a{name}", [x], {})
         if name in ("max", "min") and rest and isinstance(rest[0], Tensor):
@@ -325,4 +410,7 @@ def _cut(run: Any, name: str, x: Tensor, rest: list[Any], kwargs: dict[str, Any]
     else:
         sizes = list(asked)
     result = run.operation("split", [x], {"sizes": tuple(sizes), "dim": dim})
-    return result if type(result) is tuple else (result,)
+    found = result if type(result) is tuple else (result,)
+    for end, one, own in zip(accumulate(sizes), found, sizes, strict=True):
+        one.lies_in(x, (*[slice(None)] * (dim % len(x.spec.shape)), slice(end - own, end)))
+    return found

@@ -180,6 +180,10 @@ class Value:
         """Return the result of an operator on it alone; NotImplemented where it has none of its own."""
         return NotImplemented
 
+    def become(self, evaluator: Evaluator, value: object) -> ProgramValue:
+        """Return what a name of it stands for after `x += 1`, which gives `value`: itself if it changes in place."""
+        return value
+
     def compare(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
         """Return a tensor that compares each element; NotImplemented where the comparison is True or False."""
         return NotImplemented

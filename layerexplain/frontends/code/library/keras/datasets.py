@@ -125,7 +125,7 @@ def _split(data: object, kwargs: Keywords) -> tuple[ProgramValue, ProgramValue]:
     if known and isinstance(test, int | float) and abs(test) < math.inf:
         tested = math.ceil(test * rows) if isinstance(test, float) else test
         counts = (rows - tested, tested) if 0 < tested < rows else counts
-    first, second = (array._replace(shape=(count, *array.shape[1:]), values=None) for count in counts)
+    first, second = (array._replace(shape=(count, *array.shape[1:]), cells=None) for count in counts)
     return first, second
 
 
@@ -141,5 +141,5 @@ class Scaler(Value):
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if name in ("fit_transform", "transform", "inverse_transform") and args:
             data = array_of(args[0])
-            return data if isinstance(data, Unknown) else data._replace(values=None, dtype="float64")
+            return data if isinstance(data, Unknown) else data._replace(cells=None, dtype="float64")
         return self if name == "fit" else Unknown(f"the method {name} of {self.name}")
