@@ -80,6 +80,16 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"layerexplain.{_HOMES[name]}"), name)
 
 
+def _shapes(model: Model, inputs: InputShapes | InputShapesOf | None) -> InputShapes:
+    """Return the shapes that are given for a model's inputs; few runs are given any, and read how they are written."""
+    given = inputs(model) if callable(inputs) else inputs
+    if not given:
+        return {}
+    from layerexplain.frontends.input_shapes import shapes_for
+
+    return shapes_for(model, (lambda _: given) if callable(inputs) else given)
+
+
 def explain(
     source: Model | Any,
     *,
@@ -135,7 +145,6 @@ def explain(
     ('dot(x, W) + b', ((None, 10),))
     """
     from layerexplain.frontends import model_of
-    from layerexplain.frontends.input_shapes import shapes_for
     from layerexplain.report import build
 
     if not detail and (gradient or layers is not None):
@@ -158,7 +167,7 @@ def explain(
     try:
         report = build(
             model,
-            inputs=shapes_for(model, inputs),
+            inputs=_shapes(model, inputs),
             detail=detail,
             gradient=gradient,
             layers=chosen,

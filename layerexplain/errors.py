@@ -221,7 +221,7 @@ def first_line(error: BaseException, most: int = 160) -> str:
     return without_passwords(text)[:most]
 
 
-_NAME_OF_HUB = re.compile(r"(?!.*\.[A-Za-z]\w*\Z)[\w-][\w.-]*/[\w.-]+\Z")
+_NAME_OF_HUB = r"(?!.*\.[A-Za-z]\w*\Z)[\w-][\w.-]*/[\w.-]+\Z"
 """How models are called on the hub, `owner/model`; a name that ends as that of a file is not one."""
 
 
@@ -229,7 +229,7 @@ def why_unread(error: BaseException) -> str:
     """Return what the system says of a file that cannot be read, as the fact of a SourceError."""
     if isinstance(error, FileNotFoundError):
         name = str(error.filename or "")
-        of_hub = _NAME_OF_HUB.match(name) is not None and not os.path.exists(os.path.dirname(name))
+        of_hub = re.match(_NAME_OF_HUB, name) is not None and not os.path.exists(os.path.dirname(name))
         return (
             f"no such file; hf://{name} reads a model of that name from Hugging Face's hub"
             if of_hub

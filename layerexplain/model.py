@@ -427,13 +427,15 @@ class FitData:
 
 class PlacedResult(NamedTuple):
     """What a line of code gives that is no row of its model: a statement inside of a layer of the program, or the call
-    of a module that consists of others (`layer` is its path). The place is as that of a `Layer`."""
+    of a module that consists of others (`layer` is its path), or where the code could not be followed any further (with
+    the `reason`). The place is as that of a `Layer`."""
 
     line: int
     column: int
     file: str
     shapes: tuple[Shape | None, ...]
     layer: str = ""
+    reason: str = ""
 
 
 class SourceCode:

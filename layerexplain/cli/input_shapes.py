@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import click
 
+from layerexplain.cli import library
 from layerexplain.cli.failures import note
-from layerexplain.cli.library import begins_with_batch, input_names, no_input, parse_shape
 from layerexplain.errors import ArgumentError
 from layerexplain.model import Model, Shape
 from layerexplain.records import NamedTuple
@@ -23,7 +23,7 @@ class InputShape(NamedTuple):
 def parse_input(text: str) -> InputShape:
     """`[NAME=]SHAPE`; the last `=` counts, since a name may have one. Raises click.BadParameter."""
     name, equals, sizes = text.rpartition("=")
-    shape = parse_shape(sizes)
+    shape = library.parse_shape(sizes)
     if shape is None or (equals and not name):
         raise click.BadParameter(f"'{text}' is not of the form [NAME=]SHAPE; write 224,224,3 or 28x28x1 or tokens=128")
     return InputShape(name or None, shape)
@@ -36,12 +36,14 @@ def inputs_of(model: Model, typed: Sequence[InputShape], option: str = "--input"
     A None in front that is the batch is taken off, and a line on stderr says so. Raises ArgumentError if the model has
     no such input, or fewer inputs than shapes.
     """
-    names = input_names(model)
+    if not typed:
+        return {}
+    names = library.input_names(model)
     listed = ", ".join(names) or "none"
     shapes = {one.name: one.shape for one in typed if one.name is not None}
     for name in shapes:
         if name not in names:
-            raise ArgumentError(f"{option} {name}=…: {no_input(name, names).fact}")
+            raise ArgumentError(f"{option} {name}=…: {library.no_input(name, names).fact}")
     free = [name for name in names if name not in shapes]
     rest = [one.shape for one in typed if one.name is None]
     if len(rest) > len(free):
@@ -51,7 +53,7 @@ def inputs_of(model: Model, typed: Sequence[InputShape], option: str = "--input"
 
 
 def _without_batch(model: Model, name: str, shape: Shape, option: str) -> Shape:
-    if shape[:1] != (None,) or not begins_with_batch(model, name, shape):
+    if shape[:1] != (None,) or not library.begins_with_batch(model, name, shape):
         return shape
     tell_batch(shape, option)
     return shape[1:]

@@ -12,7 +12,6 @@ from layerexplain import api
 from layerexplain.cli import library
 from layerexplain.cli.complete import layer_names, names_of, optimizers
 from layerexplain.cli.input_shapes import inputs_of, parse_input
-from layerexplain.cli.library import parse_shape
 from layerexplain.cli.source_arguments import REACH_OPTIONS, each_located, located, recursive_option
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.records import NamedTuple
@@ -246,7 +245,7 @@ def _data(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]
         if not equals or not name.strip() or not what.strip():
             wrong = f"'{text}' is not of the form NAME=SHAPE or NAME=FILE; write X=100,9"
             raise click.BadParameter(wrong, ctx, parameter)
-        found[name.strip()] = parse_shape(what) or what.strip()
+        found[name.strip()] = library.parse_shape(what) or what.strip()
     return found
 
 

@@ -26,6 +26,8 @@ from layerexplain.report.rows import every_row
 _MOST_SHOWN = 12
 """Results of one line that its tooltip lists."""
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
+_OPTION = re.compile(r"give (?:for example )?--set (\w\S*)|give (?:for example )?--input (\S+)")
+"""How a note names an option of the command line, in place of which a comment stands here."""
 
 
 class Hint(NamedTuple):
@@ -69,9 +71,10 @@ def _tooltip(results: Sequence[LineResult]) -> str:
         + (f", {count_text(one.macs)} MACs" if one.macs else "")
         for one in results
     ]
-    if len(lines) > _MOST_SHOWN:
-        lines[_MOST_SHOWN:] = [f"and {len(lines) - _MOST_SHOWN} more"]
-    return "\n".join([*lines, *dict.fromkeys([f"?: {one.reason}" for one in results if one.reason])])
+    lines[_MOST_SHOWN:] = [f"and {len(lines) - _MOST_SHOWN} more"] * (len(lines) > _MOST_SHOWN)
+    lines += dict.fromkeys([f"?: {one.reason}" for one in results if one.reason])
+    text = "\n".join(lines).replace("give it with --input", "write `# layerexplain: input=SHAPE`")
+    return _OPTION.sub(r"write `# layerexplain: \1\2`", text)
 
 
 def kept_hints(found: Sequence[Hint], before: EditedText, after: EditedText, gaps: frozenset[str]) -> list[Hint]:

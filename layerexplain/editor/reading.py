@@ -27,8 +27,6 @@ _SPEC = re.compile(rb"^(layers|define)[ \t]*:", re.MULTILINE)
 _MOST_MODELS = 40
 """Models of one text that are read."""
 _NO_CODE = Code(ast.Module([], []), partial(Place, ""))
-_OPTION = re.compile(r"give (?:for example )?--set (\w\S*)|give (?:for example )?--input (\S+)|give it with --input")
-"""How a note names an option of the command line, in place of which a comment stands here."""
 
 
 class LineResult(NamedTuple):
@@ -149,10 +147,10 @@ def _results(read: ReadModel, places: Places) -> list[LineResult]:
     taken = {one.span for one in found}
     for inner in read.model.source_code.results() if read.model.source_code is not None else ():
         span = places.at(inner.file, inner.line, inner.column)
-        if span is not None and span not in taken and None not in inner.shapes:
+        if span is not None and span not in taken and (inner.reason or None not in inner.shapes):
             parts = [row for row in read.report.layers if inner.layer and row.path.startswith(f"{inner.layer}.")]
             counts = total([row.params for row in parts]), total([row.macs for row in parts])
-            found.append(LineResult(span, inner.layer, inner.shapes, *counts))
+            found.append(LineResult(span, inner.layer, inner.shapes, *counts, inner.reason))
     return found
 
 
@@ -179,5 +177,4 @@ def _why_open(row: LayerReport, shapes: Sequence[Shape | None], report: Report) 
         return ""
     own = [note.message for note in report.notes if note.layer == row.path]
     general = [note.message for note in report.notes if note.code in ("open", "unknown-input", "not-derived")]
-    why = next(iter([*row.faults, *own, *general]), "its shape is not known")
-    return _OPTION.sub(lambda found: f"write `# layerexplain: {found[1] or found[2] or 'input=SHAPE'}`", why)
+    return next(iter([*row.faults, *own, *general]), "its shape is not known")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from typing import Any
 
 from layerexplain.errors import NotKnown, ShapeError
@@ -100,19 +99,20 @@ class Definition:
             self._order = walk(self.outputs)
         return self._order
 
+    def _with(self, **changed: Any) -> Definition:
+        result = object.__new__(type(self))
+        vars(result).update(vars(self), answers={}, **changed)
+        return result
+
     def renamed(self, name: str) -> Definition:
         """Return the same formula under another name."""
-        result = copy(self)
-        result.name, result.answers = name, {}
-        return result
+        return self._with(name=name)
 
     def without_masks(self) -> Definition:
         """Return the same formula without the masks of its results."""
         if all(mask is None for mask in self.masks):
             return self
-        result = copy(self)
-        result.masks, result.answers, result._order = (), {}, None
-        return result
+        return self._with(masks=(), _order=None)
 
     def __repr__(self) -> str:
         return f"<definition {self.name}({', '.join(str(p.label) for p in self.leaves)})>"

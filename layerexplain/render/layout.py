@@ -178,7 +178,8 @@ def _sizes(text: str, hang: int) -> Iterator[int]:
 
 
 def _columns(character: str) -> int:
-    if character < "\u0300":
+    # Letters of Europe, Greek ones, arrows and the signs of formulas, as nearly always.
+    if character < "\u0300" or "\u0370" <= character < "\u0400" or "\u2190" <= character < "\u2300":
         return 1
     import unicodedata
 

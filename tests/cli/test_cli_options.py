@@ -15,9 +15,10 @@ from click.testing import CliRunner, Result
 from layerexplain import api
 from layerexplain.cli.arguments import parse_arguments, parse_value
 from layerexplain.cli.explain import LayerPatterns
-from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input, parse_shape
+from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input
 from layerexplain.cli.main import COMMANDS, program
 from layerexplain.errors import ArgumentError
+from layerexplain.frontends.input_shapes import parse_shape
 from layerexplain.layer_names import no_match
 from layerexplain.layers.registry import layer_types
 from layerexplain.model import Model, Shape, TensorRef

@@ -5,16 +5,19 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 
-from layerexplain.editor.hints import hints, hover
-from layerexplain.editor.problems import problems
+from layerexplain.editor.hints import Hint, hints, hover
+from layerexplain.editor.problems import Problem, problems
 from layerexplain.editor.reading import read_text
 from layerexplain.editor.settings import Settings
 from layerexplain.editor.texts import Cell, EditedText, text_of
-from layerexplain.stopping import stoppable
+from layerexplain.layers import known_definitions
+from layerexplain.layers.known_definitions import KnownDefinitions
+from layerexplain.stopping import ask, go_on, stoppable
 from tests.support.edited_programs import PROGRAMS
 from tests.support.tries import tries
 
@@ -64,6 +67,63 @@ def test_each_state_of_an_edit_is_read() -> None:
     assert shown > 30  # about every other state parses
 
 
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_what_was_read_before_changes_no_hint(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Definitions are kept from one text to the next: each state of a program is shown as it would be alone."""
+    program = PROGRAMS[name]
+    texts = [program.text]
+    for step in program.steps:
+        texts.append(texts[-1].replace(step.old, step.new, 1))
+    path = f"/{name}{program.ending}"
+    edits = [text_of(f"file://{path}", path, [Cell(f"file://{path}", text)]) for text in texts]
+    alone = []
+    for edit in edits:
+        monkeypatch.setattr(known_definitions, "KNOWN", KnownDefinitions(1000))
+        alone.append(_shown(edit))
+    shared = KnownDefinitions(1000)
+    monkeypatch.setattr(known_definitions, "KNOWN", shared)
+    assert [_shown(edit) for edit in edits] == alone
+    assert len(shared) > 0
+
+
+def _shown(text: EditedText) -> tuple[list[Hint], list[Problem]]:
+    reading = read_text(text, Settings(macs=True))
+    return hints(reading, Settings(macs=True)), [*problems(reading)]
+
+
+STOPS = """
+import torch.nn as nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(7, {size})
+    def forward(self, x):
+        x = {call}
+        return self.last(x)
+# layerexplain: input=7
+"""
+
+
+@pytest.mark.parametrize(
+    ("size", "call", "line", "why"),
+    [
+        (
+            "5",
+            "self.drop(x)",
+            7,
+            "line 8: x is not known: the method drop of a module; write `# layerexplain: x=VALUE`",
+        ),
+        ("5", "x.foo()", 7, "layerexplain cannot read torch.foo(…)"),
+        ("n", "x", 5, "line 6: n is not known: it is not defined in this code; write `# layerexplain: n="),
+    ],
+)
+def test_where_a_forward_cannot_be_followed_stands_why(size: str, call: str, line: int, why: str) -> None:
+    cell = Cell("file:///a.py", STOPS.format(size=size, call=call))
+    found = {one.line: one for one in _shown(text_of(cell.uri, "/a.py", [cell]))[0]}
+    assert found[line].label == "→ ?" and f"?: {why}" in found[line].tooltip
+    assert max(found) == line
+
+
 class Newer(Exception):
     pass
 
@@ -100,6 +160,23 @@ def test_a_check_stops_where_a_newer_text_is_there() -> None:
     reading = read_text(text_of(cell.uri, "/a.py", [cell]), Settings())
     with pytest.raises(Newer):
         stoppable(newer, partial(problems, reading))
+
+
+def test_what_ends_work_ends_neither_other_threads_nor_what_follows() -> None:
+    done = []
+
+    def work() -> None:
+        with ThreadPoolExecutor(1) as other:
+            other.submit(ask).result()
+        done.append("another thread")
+        stoppable(go_on, ask)
+        done.append("work inside")
+        ask()
+
+    with pytest.raises(Newer):
+        stoppable(newer, work)
+    assert done == ["another thread", "work inside"]
+    ask()
 
 
 def newer() -> None:

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from layerexplain.cli.arguments import parse_arguments
-from layerexplain.cli.input_shapes import parse_shape
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
+from layerexplain.frontends.input_shapes import parse_shape
 from layerexplain.layers.keras.examples import example_of
 from layerexplain.layers.registry import find, layer_types
 from layerexplain.network.trace import trace_at

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from click.testing import CliRunner
 
@@ -112,3 +114,13 @@ def test_a_table_is_wrapped_then_left_out_then_folded() -> None:
 )
 def test_long_words_are_cut_where_a_part_ends(text: str, width: int, lines: list[str]) -> None:
     assert wrap(text, width) == lines
+
+
+def test_a_character_is_as_wide_as_unicode_says() -> None:
+    """Those of formulas are known without the tables of Unicode; the others are looked up."""
+    for code in [*range(0x20, 0x7F), *range(0xA0, 0x3100), *range(0xFF00, 0xFF70), 0x1F600]:
+        character = chr(code)
+        if unicodedata.category(character) != "Cn":
+            wide = unicodedata.east_asian_width(character) in ("W", "F")
+            expected = 0 if unicodedata.combining(character) else 1 + wide
+            assert width_of(f"a{character}b") == 2 + expected, hex(code)

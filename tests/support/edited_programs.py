@@ -414,6 +414,20 @@ model(torch.randn(64, 1, 28, 28))
                     "return self.fc2": "→ (None, 10) · 1,290",
                 },
             ),
+            Step(
+                "F.relu(self.fc1(x))",
+                "self.drop(self.fc1(x))",
+                {"x = self.drop": "→ ? · 1,179,776", "x = F.relu(self.fc1": "", "return self.fc2": ""},
+            ),
+            Step(
+                "self.drop(self.fc1(x))",
+                "F.relu(self.fc1(x))",
+                {
+                    "x = self.drop": "",
+                    "x = F.relu(self.fc1": "→ (None, 128) · 1,179,776",
+                    "return self.fc2": "→ (None, 10) · 1,290",
+                },
+            ),
         ],
     ),
     "torch_sequential": Program(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import MOST_TRIED, Budget, Exhausted
-from layerexplain.frontends.code.grade import grade_of, notes_of
+from layerexplain.frontends.code.grade import grade_of, notes_of, words_of
 from layerexplain.frontends.code.library.torch_emit import RunEmitter
 from layerexplain.frontends.code.library.torch_graph import CallOnData, Run, batch_axis
 from layerexplain.frontends.code.library.torch_modules import (
@@ -30,7 +30,7 @@ from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Class, Function, Instance
 from layerexplain.lang.axes import BATCH
-from layerexplain.model import InputShapes, Model, Note, SourceCode
+from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.reader import Program
@@ -308,7 +308,11 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         grade="open" if model.faults or opened or run.unregistered else grade_of(assumed, opened),
     )
     wanted = tuple(given) or tuple(names)
-    return model._replace(source_code=SourceCode(lambda: run.returned, partial(_again, program, found, wanted)))
+    # What is said of a name that is asked for as an option; `x.flatten` is what the program happens to ask for next.
+    whys = [(one, words_of(one) if one.name.isidentifier() else one.reason) for one, _ in opened if one.line]
+    ends = [PlacedResult(one.line, 0, one.file, (None,), reason=why) for one, why in whys]
+    results = [*run.returned, *ends]
+    return model._replace(source_code=SourceCode(lambda: results, partial(_again, program, found, wanted)))
 
 
 def _with_pasted_error(program: Program, module: Any, model: Model) -> Model:
