@@ -9,6 +9,7 @@ from __future__ import annotations
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, NO_MACS, Expr
+from layerexplain.lang.open_sizes import exact
 from layerexplain.ops.sizes import product
 
 CAUSAL = "causal"
@@ -34,7 +35,7 @@ def needless_products(definition: Definition) -> int | None:
         if not isinstance(queries, int) or not isinstance(keys, int):
             return None
         window = mask.attrs["definition"].attrs.get("window") or keys
-        needed = sum([min(i + 1, window, keys) for i in range(queries)])
+        needed = sum([min(i + 1, window, keys) for i in range(exact(queries))])
         for node in _products(definition, mask):
             total += _macs(node) * (queries * keys - needed) // (queries * keys)
     return total
