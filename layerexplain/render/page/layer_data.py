@@ -117,8 +117,8 @@ def _cases(found: WhatIf, *others: Any) -> dict[str, Any]:
 
 
 def _chosen(choice: Choice, number: int, typed: Mapping[str, Any]) -> str:
-    """Return the word of the command for a value; none where it is what the command has without one, or where it is that of
-    a slider."""
+    """Return the word of the command for a value; none where it is what the command has without one, or where it is
+    that of a slider."""
     value = choice.values[number]
     is_default = (number == choice.given and choice.name not in typed) or value == A_NUMBER
     return "" if is_default else _word(choice.name, value)
