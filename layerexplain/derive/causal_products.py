@@ -6,10 +6,9 @@ the value needs to be computed.
 
 from __future__ import annotations
 
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import BATCH, exact
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, NO_MACS, Expr
-from layerexplain.lang.open_sizes import exact
 from layerexplain.ops.sizes import product
 
 CAUSAL = "causal"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from layerexplain.lang.axes import exact
 from layerexplain.lang.expr import Expr
-from layerexplain.lang.open_sizes import exact
 from layerexplain.ops.spatial import each
 from layerexplain.ops.window import Positions, Window, windows
 from layerexplain.suggest import in_a_row

@@ -16,8 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import BATCH, GONE, Axes, AxesOfEach, Batch, LazyAxes, ResultShapes, Shape
-from layerexplain.lang.open_sizes import is_open
+from layerexplain.lang.axes import BATCH, GONE, Axes, AxesOfEach, Batch, LazyAxes, ResultShapes, Shape, is_open
 
 _serial = itertools.count()
 _Operator: TypeAlias = "Callable[[Expr, Expr | float], Expr]"

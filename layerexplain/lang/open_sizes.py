@@ -13,9 +13,12 @@ that the number is this one.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
+
+from layerexplain.lang.axes import OpenNumber, exact
 
 Node = int | tuple[str, int, int] | str
 """A number, the name of a size, or an operation on two nodes before it: + - * // %."""
@@ -174,11 +177,6 @@ class Recording:
         self._found: dict[Condition, None] = {}
         sizes.set_exact({})
 
-    def exact(self) -> Mapping[str, int]:
-        """Return the sizes of which the run has found that they are one number, by name."""
-        names = {at: name for at, name in enumerate(self.sizes.nodes) if isinstance(name, str)}
-        return {names[at]: self.sizes.value(to, {}, {}) for at, to in self.sizes.exact.items() if at in names}
-
     def known(self, name: str, value: int) -> int:
         """Return a size that is this number alone, as all of the run is true only where it is."""
         self.found("==", self.sizes.number(name), self.sizes.number(value), True)
@@ -189,9 +187,13 @@ class Recording:
         """The conditions under which the run goes as it went."""
         return tuple(self._found)
 
-    def size(self, name: str, value: int) -> OpenSize:
+    def size(self, name: str, value: int) -> int:
         """Return a size that is open: its number in this run, under its name."""
-        return OpenSize(value, self, self.sizes.number(name))
+        return self.open(value, self.sizes.number(name))
+
+    def open(self, value: int, node: int) -> int:
+        """Return a number that is open, which goes where an int goes."""
+        return cast(int, OpenSize(value, self, node))
 
     def compared(self, sign: str, a: int, b: int) -> bool | None:
         """Return whether a node equals another, or is less, where that is so for all sizes; None where it is not."""
@@ -210,15 +212,17 @@ class Recording:
                 self.sizes.set_exact({**self.sizes.exact, only[0]: self.sizes.number(only[1])})
         return holds
 
-    def node(self, value: int) -> int:
+    def node(self, value: Any) -> int:
         """Return the node of a number, open or not."""
-        if isinstance(value, OpenSize) and value.recording is self:
+        if type(value) is OpenSize and value.recording is self:
             return self.sizes.exact.get(value.node, value.node)
-        return self.sizes.number(int.__add__(value, 0))
+        return self.sizes.number(_number(value))
 
 
-class OpenSize(int):
-    """A number that knows how it was computed of the sizes that are open in a run.
+class OpenSize(OpenNumber):
+    """A number that knows how it was computed of the sizes that are open in a run. It says that it is an int; were it
+    one, C would read its number unasked: a float that is added to it, `range`, `gcd`, a list that is repeated. So these
+    ask by `__index__` or `__float__`, which is a condition.
 
     >>> run = Recording(Sizes())
     >>> rows = run.size("rows", 13)
@@ -227,14 +231,12 @@ class OpenSize(int):
     ('14 windows', False)
     """
 
-    recording: Recording
-    node: int
-
-    def __new__(cls, value: int, recording: Recording, node: int) -> OpenSize:
-        self = super().__new__(cls, value)
+    def __init__(self, value: int, recording: Recording, node: int) -> None:
+        self.value = value
         self.recording = recording
         self.node = node
-        return self
+
+    __class__ = property(lambda self: int)  # what isinstance asks
 
     def __hash__(self) -> int:
         # What is remembered by a size is remembered by how it was computed, and in one run alone: in another, other
@@ -244,20 +246,16 @@ class OpenSize(int):
     def __reduce__(self) -> Any:
         return int, (self.exact(),)
 
-    def plain(self) -> int:
-        """Return the number alone."""
-        return int.__add__(self, 0)
-
     def exact(self) -> int:
         """Return the number alone, under the condition that it is this one."""
-        self.recording.found("==", self.node, self.recording.sizes.number(self.plain()), True)
-        return self.plain()
+        self.recording.found("==", self.node, self.recording.sizes.number(self.value), True)
+        return self.value
 
     def __pos__(self) -> OpenSize:
         return self
 
     def __neg__(self) -> Any:
-        return 0 - self
+        return self._with("-", 0, self)
 
     def __abs__(self) -> Any:
         return -self if self < 0 else self
@@ -294,15 +292,10 @@ class OpenSize(int):
             here = self.exact()
             return here == other if sign == "==" else other < here if turned else here < other
         of = self.recording
-        a, b, here, there = of.node(self), of.node(other), self.plain(), int.__add__(other, 0)
+        a, b, here, there = of.node(self), of.node(other), self.value, _number(other)
         if turned:
             a, b, here, there = b, a, there, here
         return of.found(sign, a, b, here == there if sign == "==" else here < there)
-
-    @property
-    def numerator(self) -> int:
-        """The number as that of a fraction."""
-        return self.exact()
 
     def __repr__(self) -> str:
         return format(self, "")
@@ -318,58 +311,48 @@ class OpenSize(int):
     def __deepcopy__(self, known: Any) -> OpenSize:
         return self
 
-    def _with(self, sign: str, left: int, right: int) -> int:
+    def _with(self, sign: str, left: Any, right: Any) -> int:
         """Return the result of an operation on this size and another number."""
         of = self.recording
         if sign in ("//", "%"):
             _ = right == 0  # an error where it is 0, and only there
-        value = _OPERATIONS[sign](int.__add__(left, 0), int.__add__(right, 0))
+        value = _OPERATIONS[sign](_number(left), _number(right))
         node = of.sizes.combined(sign, of.node(left), of.node(right))
         known = of.sizes.nodes[node]
-        return known if isinstance(known, int) else OpenSize(value, of, node)
+        return known if isinstance(known, int) else of.open(value, node)
 
 
-_OPERATIONS: dict[str, Callable[[int, int], int]] = {
-    "+": int.__add__,
-    "-": int.__sub__,
-    "*": int.__mul__,
-    "//": int.__floordiv__,
-    "%": int.__mod__,
+def _number(value: Any) -> int:
+    """Return the number of this run, without a condition."""
+    found: int = value.value if type(value) is OpenSize else +value
+    return found
+
+
+_OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "//": operator.floordiv,
+    "%": operator.mod,
 }
-
-
-def exact(value: int) -> int:
-    """Return a number alone; of a size that is open, under the condition that it is this one. For what takes numbers
-    without asking them: range, NumPy, roots."""
-    return value.exact() if isinstance(value, OpenSize) else value
-
-
-def is_open(value: object) -> bool:
-    """Return whether a value is a size that is open."""
-    return type(value) is OpenSize
 
 
 def _operation(sign: str, turned: bool) -> Callable[[OpenSize, Any], Any]:
     def applied(self: OpenSize, other: Any) -> Any:
         if isinstance(other, int):
             return self._with(sign, other, self) if turned else self._with(sign, self, other)
-        return NotImplemented if not isinstance(other, float) else _of_float(self, other)
+        return exactly(self, other) if isinstance(other, float) else NotImplemented
 
-    def _of_float(self: OpenSize, other: float) -> Any:
-        left, right = (other, self.exact()) if turned else (self.exact(), other)
-        return {"+": float.__add__, "-": float.__sub__, "*": float.__mul__, "//": float.__floordiv__}.get(
-            sign, float.__mod__
-        )(float(left), float(right))
-
+    exactly = _exactly(_OPERATIONS[sign], turned)
     return applied
 
 
-def _exactly(name: str) -> Callable[..., Any]:
-    """Compute a method of int of the number as it is, under the condition that it is this one."""
-    method = getattr(int, name)
+def _exactly(function: Callable[..., Any], turned: bool = False) -> Callable[..., Any]:
+    """Compute a function of the number as it is, under the condition that it is this one."""
 
     def applied(self: OpenSize, *others: Any) -> Any:
-        return method(self.exact(), *[one.exact() if isinstance(one, OpenSize) else one for one in others])
+        known = [exact(one) for one in others]
+        return function(*known, self.exact()) if turned else function(self.exact(), *known)
 
     return applied
 
@@ -377,12 +360,20 @@ def _exactly(name: str) -> Callable[..., Any]:
 for _name, _sign in (("add", "+"), ("sub", "-"), ("mul", "*"), ("floordiv", "//"), ("mod", "%")):
     setattr(OpenSize, f"__{_name}__", _operation(_sign, False))
     setattr(OpenSize, f"__r{_name}__", _operation(_sign, True))
-for _name in (
-    *("truediv", "rtruediv", "pow", "rpow", "divmod", "rdivmod", "lshift", "rlshift", "rshift", "rrshift"),
-    *("and", "rand", "or", "ror", "xor", "rxor", "invert", "int", "float", "index", "trunc", "ceil", "floor", "round"),
+for _name, _function in (
+    *(("truediv", operator.truediv), ("pow", pow), ("divmod", divmod), ("lshift", operator.lshift)),
+    *(("rshift", operator.rshift), ("and", operator.and_), ("or", operator.or_), ("xor", operator.xor)),
 ):
-    setattr(OpenSize, f"__{_name}__", _exactly(f"__{_name}__"))
-OpenSize.bit_length = _exactly("bit_length")  # type: ignore[method-assign]
+    setattr(OpenSize, f"__{_name}__", _exactly(_function))
+    setattr(OpenSize, f"__r{_name}__", _exactly(_function, turned=True))
+for _name in ("invert", "int", "float", "index", "trunc", "ceil", "floor", "round"):
+    setattr(OpenSize, f"__{_name}__", _exactly(getattr(int, f"__{_name}__")))
+for _name in ("bit_length", "to_bytes", "conjugate"):
+    setattr(OpenSize, _name, _exactly(getattr(int, _name)))
+for _name in ("numerator", "real"):
+    setattr(OpenSize, _name, property(OpenSize.exact))
+for _name, _value in (("denominator", 1), ("imag", 0)):
+    setattr(OpenSize, _name, _value)
 
 
 def marked(shown: Any) -> Any:

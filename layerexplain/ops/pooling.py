@@ -10,10 +10,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from layerexplain.lang.axes import Axis, LazyAxes, Size
+from layerexplain.lang.axes import Axis, LazyAxes, Size, exact
 from layerexplain.lang.expr import NOT_INDEXED, PER_OUTPUT, UNKNOWN_GRADIENT, Expr, Op
 from layerexplain.lang.on_demand import scalar as sc
-from layerexplain.lang.open_sizes import exact
 from layerexplain.ops.elementwise import divide
 from layerexplain.ops.families import function, letters_of, needed, without
 from layerexplain.ops.sizes import image_size, known, product, size_text

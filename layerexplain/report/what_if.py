@@ -19,12 +19,14 @@ from layerexplain.layers.arguments import Activation, Check, RefusedValue, is_in
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import IN_FILES_ONLY
 from layerexplain.ops.sizes import default_roles
+from layerexplain.ops.spatial import SPATIAL
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
 from layerexplain.report.one_layer import build_layer, declared
 
 MOST_CASES = 120
-"""Each takes up to a fifth of a second."""
+"""Each takes up to a tenth of a second. There are three times as many without an explanation, which take a tenth of
+that."""
 
 _MOST_CHOICES = 4
 _MOST_COMBINATIONS = 8
@@ -126,19 +128,17 @@ def what_if(
     order = sorted(range(len(found)), key=lambda at: at != first)
     moved = list(points(layer.sliders))
     alone = max([at for at, point in enumerate(moved) if len(point) == 1], default=-1) + 1
-    tries = [
-        *[(at, {}) for at in order],
-        *[(first, point) for point in moved[:alone]],
-        *[(at, point) for point in moved for at in order],
-    ]
-    for at, point in tries:
-        if sum(map(len, found)) >= most:
-            break
-        there = {**given, **point}
-        known: dict[int, int] = {}
-        if not any([sizes.hold(case.conditions, there, known) for case in found[at]]):
-            chosen = {one.name: one.values[i] for one, i in zip(choices, combinations_of_choices[at], strict=True)}
-            found[at].append(layer.case(sizes, chosen, there, show))
+    everywhere = [(at, point) for point in moved for at in order]
+    explained = [*[(at, {}) for at in order], *[(first, point) for point in moved[:alone]], *everywhere]
+    for tries, count, detail in (explained, most, True), (everywhere, 4 * most, False):
+        for at, point in tries:
+            if sum(map(len, found)) >= count:
+                break
+            there = {**given, **point}
+            known: dict[int, int] = {}
+            if not any([sizes.hold(case.conditions, there, known) for case in found[at]]):
+                chosen = {one.name: one.values[i] for one, i in zip(choices, combinations_of_choices[at], strict=True)}
+                found[at].append(layer.case(sizes, chosen, there, show, detail))
     names = {*[one.name for one in choices], *[str(place[0]) for one in layer.sliders for place in one.places]}
     run = Recording(sizes)
     open_sizes = {one.label: run.size(one.label, one.given + 2) for one in layer.sliders}
@@ -157,7 +157,7 @@ def what_if(
 
 def points(sliders: Sequence[Slider]) -> Iterator[dict[str, int]]:
     """Yield values of sliders that differ from what is given: each slider alone and two with the next value, the
-    nearest values first, then two at once, then all, by numbers that look drawn and are always the same."""
+    nearest values first, then all and two at once in turn, by numbers that look drawn and are always the same."""
     for distance in range(1, max([one.high - one.low for one in sliders], default=0) + 1):
         for one in sliders:
             for value in (one.given + distance, one.given - distance):
@@ -166,12 +166,13 @@ def points(sliders: Sequence[Slider]) -> Iterator[dict[str, int]]:
         if distance == 1:
             yield from [{one.label: one.given + 1 for one in pair} for pair in combinations(sliders, 2)]
     state = 1
-    for several in [*[pair for _ in range(8) for pair in combinations(sliders, 2)], *[tuple(sliders)] * 100]:
-        values = {}
-        for one in several:
-            state = state * 48271 % 2147483647
-            values[one.label] = one.low + state % (one.high - one.low + 1)
-        yield values
+    for pair in [pair for _ in range(8) for pair in combinations(sliders, 2)]:
+        for several in (sliders, pair):
+            values = {}
+            for one in several:
+                state = state * 48271 % 2147483647
+                values[one.label] = one.low + state % (one.high - one.low + 1)
+            yield values
 
 
 class _Layer:
@@ -185,23 +186,21 @@ class _Layer:
         self.declaration: Declaration = declared(type_, read_own_layers(code))
         self.given = {self.declaration.renamed.get(name, name): value for name, value in arguments.items()}
         self.shapes = [tuple(shape) for shape in shapes]
-        self.known: dict[str, LayerReport | str] = {}
         self.base = self.built(self.given, self.shapes)
         bound = {**self.declaration.default_values, **self.declaration.bind(self.given)}
         listed = sorted(set(bound) - IN_FILES_ONLY, key=list(self.declaration.arguments).index)
         self.bound = {name: bound[name] for name in sorted(listed, key=lambda name: name not in self.given)}
         self.sliders: list[Slider] = []
-        self.exact: dict[Any, Any] = {}
         self.add_sliders()
 
-    def built(self, arguments: Mapping[str, Any], shapes: Sequence[Any]) -> LayerReport:
+    def built(self, arguments: Mapping[str, Any], shapes: Sequence[Any], detail: bool = True) -> LayerReport:
         """Return the report of the layer with other arguments."""
-        return build_layer(self.type, arguments, shapes, **self.options).layers[-1]
+        return build_layer(self.type, arguments, shapes, detail=detail, **self.options).layers[-1]
 
-    def row(self, chosen: Mapping[str, Any], sizes: Mapping[str, int]) -> LayerReport | str:
+    def row(self, chosen: Mapping[str, Any], sizes: Mapping[str, int], detail: bool = True) -> LayerReport | str:
         """Return the report of the layer, or why it takes no such arguments."""
         try:
-            return self.built(*self.filled(sizes, chosen))
+            return self.built(*self.filled(sizes, chosen), detail)
         except LayerExplainError as error:
             return error.fact
 
@@ -224,37 +223,44 @@ class _Layer:
                     arguments[of] = (*now[:at], sizes[slider.label], *now[at + 1 :])
         return arguments, [tuple(shape) for shape in shapes]
 
-    def case(self, sizes: Sizes, chosen: Mapping[str, Any], there: Mapping[str, int], show: Any) -> Case:
-        """Derive what is shown at sizes, and for which others it holds."""
-        # What was one number in all cases before is so in this one.
-        before = self.exact.get(tuple(map(repr, chosen.values())))
-        exact = {name: value for name, value in there.items() if before and name in before}
-        while True:
-            run = Recording(sizes)
-            row = self.row(chosen, self.opened(run, there, exact))
-            shown = marked(row if isinstance(row, str) else show(row))
-            more = {name: value for name, value in run.exact().items() if name not in exact}
-            # A size that is found to be one number is so from the beginning: else it would stand for itself at first.
-            if not more:
-                break
-            exact.update(more)
-        self.exact[tuple(map(repr, chosen.values()))] = exact.keys() if before is None else before & exact.keys()
-        plain = self.row(chosen, there)
-        plain = marked(plain if isinstance(plain, str) else show(plain))
-        if sizes.filled(shown, there, {}) == plain:
+    def case(self, sizes: Sizes, chosen: Mapping[str, Any], there: Mapping[str, int], show: Any, detail: bool) -> Case:
+        """Derive what is shown at sizes, and for which others it holds. There and at some others it is compared with
+        what is said of the numbers alone: where they differ, something went by more than the number (by its hash, as a
+        dictionary does), and the case is that of these sizes only."""
+
+        def said(at: Mapping[str, int]) -> Any:
+            row = self.row(chosen, at, detail)
+            return marked(row if isinstance(row, str) else show(row))
+
+        run = Recording(sizes)
+        shown = said(self.opened(run, there))
+        if all([sizes.filled(shown, at, {}) == said(at) for at in (there, *self.near(sizes, run.conditions, there))]):
             return Case(run.conditions, shown)
         run = Recording(sizes)
         for name, value in there.items():
             run.known(name, value)
-        return Case(run.conditions, plain)
+        return Case(run.conditions, said(there))
 
-    def opened(self, run: Recording, there: Mapping[str, int], exact: Mapping[str, int]) -> dict[str, int]:
+    def near(
+        self, sizes: Sizes, conditions: Sequence[Condition], there: Mapping[str, int]
+    ) -> Iterator[Mapping[str, int]]:
+        """Yield sizes that meet conditions and are unlike those there, few in which each differs once if it can."""
+        same = set(there)
+        for distance in (2, 1, 3, 5, -1):
+            moved = {name: max(there[name] + distance, 0) for name in there}
+            for at in (moved, *[{**there, name: value} for name, value in moved.items()]):
+                others = {name for name in same if at[name] != there[name]}
+                if others and sizes.hold(conditions, at, {}):
+                    same -= others
+                    yield at
+
+    def opened(self, run: Recording, there: Mapping[str, int]) -> dict[str, int]:
         """Return the sizes for a run. Axes of one input that are equal are one size in it, as are the numbers of one
         argument: of the like of them the same is said once."""
         sizes: dict[str, int] = {}
         for slider in self.sliders:
             name = slider.label
-            sizes[name] = run.known(name, exact[name]) if name in exact else run.size(name, there[name])
+            sizes[name] = run.size(name, there[name])
             for other in self.sliders:
                 is_other = other.label in sizes and other is not slider and _of_one_thing(slider, other)
                 if is_other and sizes[other.label] == sizes[name]:
@@ -360,8 +366,14 @@ class _Layer:
         return found
 
 
+_PLACES = {role for roles in SPATIAL.values() for role in roles}
+
+
 def _of_one_thing(a: Slider, b: Slider) -> bool:
-    return any([one[0] == other[0] for one in a.places for other in b.places])
+    """Return whether two sliders are numbers of one argument, or rows and columns of one input."""
+    both = {place[0] for place in a.places} & {place[0] for place in b.places}
+    alike = {a.label.split()[-1], b.label.split()[-1]} <= _PLACES
+    return any([isinstance(of, str) or alike for of in both])
 
 
 def _accepts(check: Check, value: Any) -> bool:

@@ -12,7 +12,7 @@ from math import gcd, prod
 
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.axes import Size
-from layerexplain.lang.open_sizes import exact as alone
+from layerexplain.lang.axes import exact as alone
 from layerexplain.records import NamedTuple
 
 LONGEST_PERIOD = 10_000

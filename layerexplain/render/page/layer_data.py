@@ -23,7 +23,8 @@ from shlex import quote
 from typing import Any
 
 from layerexplain.keras_code import flow_text
-from layerexplain.lang.open_sizes import MARKS, is_open
+from layerexplain.lang.axes import is_open
+from layerexplain.lang.open_sizes import MARKS
 from layerexplain.render.escape import clean
 from layerexplain.render.page.data import layer_data
 from layerexplain.report.data import LayerReport

@@ -158,6 +158,8 @@ function start(data) {
         make("p", "warning", isRefused ? `${shown}` : "The page does not hold the layer with all of these sizes at once; the command explains it."));
     }
     if (here && !isGiven) markChanges();
+    if (here && here.layers[0].definition === undefined && before.layers[0].definition !== undefined)
+      pane.append(make("p", "quiet", "The page holds the formula and its reasons for fewer sizes at once; the command explains these."));
     status.textContent = here ? here.layers[0].shape : shown === null ? "not in the page" : "refused";
     pane.append(make("section", "panel", make("h3", "", "All arguments"), argumentTable(data.arguments)));
     pane.scrollTop = scrollTop;
