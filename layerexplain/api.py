@@ -262,8 +262,9 @@ def layer_page(
     """Make the page of one layer, on which its arguments are changed: what it computes, reads and costs follows.
 
     Every size is a slider, those of the input too. What the page says of a layer is derived for all sizes that go the
-    same way through its rules: at most 120 such cases, and fewer where the page would have more than a megabyte. Of
-    sizes that the layer refuses it says why, and of others that it does not hold that it does not. It works offline.
+    same way through its rules: at most 80 such cases, and fewer where the page would have more than a megabyte. For
+    three times as many it has the numbers alone. Of sizes that the layer refuses it says why, and of others that it
+    does not hold that it does not. It works offline.
 
     Args:
         type_, arguments_, input_shape, gradient, code, **arguments: As `explain_layer` takes them.

@@ -159,7 +159,7 @@ function start(data) {
     }
     if (here && !isGiven) markChanges();
     if (here && here.layers[0].definition === undefined && before.layers[0].definition !== undefined)
-      pane.append(make("p", "quiet", "The page holds the formula and its reasons for fewer sizes at once; the command explains these."));
+      pane.append(make("p", "quiet", "For these sizes the page has the numbers alone; the command explains the rest."));
     status.textContent = here ? here.layers[0].shape : shown === null ? "not in the page" : "refused";
     pane.append(make("section", "panel", make("h3", "", "All arguments"), argumentTable(data.arguments)));
     pane.scrollTop = scrollTop;
