@@ -115,7 +115,7 @@ def what_if(
     >>> found = what_if("Dense", {"units": 4}, [(3,)], show=lambda row: [row.params, row.operation])
     >>> [one.label for one in found.sliders], [one.name for one in found.choices]
     (['units', 'x features'], ['activation', 'use_bias'])
-    >>> found.at(3, {"units": 5, "x features": 7})
+    >>> found.at(1, {"units": 5, "x features": 7})
     [40, 'relu(dot(x, W) + b)']
     """
     layer = _Layer(type_, arguments, input_shapes, gradient, code)

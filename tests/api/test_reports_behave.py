@@ -235,4 +235,4 @@ def test_statistics_and_gradients_are_told_where_they_are_asked_for() -> None:
     for asked in (False, True):
         options: Any = {"gradient": True} if asked else {}
         found = what_if("Dense", {"units": 3}, [[4]], most=1, show=lambda row: row.gradient is not None, **options)
-        assert [case.shown for of in found.cases for case in of] == [asked]
+        assert any(case.shown for of in found.cases for case in of) == asked
