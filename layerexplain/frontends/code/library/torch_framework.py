@@ -23,7 +23,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     weight_shapes,
 )
 from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss
-from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
 from layerexplain.frontends.code.values.program import Bound, Class, Instance
 from layerexplain.layers.registry import find, of_torch
 
@@ -62,6 +62,17 @@ class PyTorch:
         from layerexplain.frontends.code.library.torch_runs import run_on_data
 
         return self.training.result(run_on_data(interpreter, module, args, kwargs), module)
+
+    def method_of_data(self, data: Unknown, name: str) -> Bound | None:
+        """Return the method by which a program of PyTorch says a shape of data of which nothing is known."""
+        is_said = name in ("reshape", "view") and self.makes_modules and self.run is None
+        return Bound(data, name) if is_said else None
+
+    def reshaped_data(self, sizes: Arguments) -> ProgramValue:
+        """Return data of which nothing is known but the sizes that the program gives them; None where it does not."""
+        from layerexplain.frontends.code.library.torch_data import sizes_said
+
+        return sizes_said(sizes)
 
     # Objects of the program's own classes ---------------------------------------------------------------------------
 
