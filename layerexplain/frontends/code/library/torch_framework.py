@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.library.torch_graph import CallOnData, Run
 
 
+_ALWAYS_THERE = frozenset({"torch.compile", "torch.backends.mps", "torch.nn.functional", "torch.cuda"})
+"""Names that any PyTorch of today has."""
+
+
 class PyTorch:
     """What a program does with PyTorch, and what the objects of its own classes of modules answer."""
 
@@ -62,6 +66,12 @@ class PyTorch:
         from layerexplain.frontends.code.library.torch_runs import run_on_data
 
         return self.training.result(run_on_data(interpreter, module, args, kwargs), module)
+
+    def module_has(self, path: str, name: str) -> bool | None:
+        """Return whether a module of PyTorch has a name; None where that is not known."""
+        types = {"torch.nn": of_torch(name), "torch.nn.functional": f"torch.{name}"}
+        is_known = path in types and find(types[path]) is not None
+        return True if is_known or f"{path}.{name}" in _ALWAYS_THERE else None
 
     def method_of_data(self, data: Unknown, name: str) -> Bound | None:
         """Return the method by which a program of PyTorch says a shape of data of which nothing is known."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from layerexplain.frontends.code.library.torch_batches import values_of_each
 from layerexplain.frontends.code.library.torch_changes import VIEWS, Changes
+from layerexplain.frontends.code.library.torch_keys import has_list, picked_by_list
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Unknown, Value
 from layerexplain.frontends.code.values.program import Bound
@@ -144,6 +145,8 @@ class Tensor(Identity):
         parts = key if type(key) is tuple else (key,)
         if any(isinstance(one, Unknown) for one in parts):
             return next(one for one in parts if isinstance(one, Unknown))
+        if has_list(parts):
+            return picked_by_list(self, parts, evaluator)
         arrays = [one for one in parts if isinstance(one, Tensor | Array)]
         if arrays:
             at = parts.index(arrays[0])
