@@ -23,6 +23,8 @@ ROWS: list[tuple[str, str, dict[str, int], tuple[int, ...]]] = [
     ("rearrange", "(b t) c -> t b c", {"b": 3}, (15, 2)),
     ("rearrange", "b ... d -> b d ...", {}, (2, 3, 5, 7)),
     ("rearrange", "b ... d -> b (... d)", {}, (2, 3, 5, 7)),
+    ("rearrange", "b ... d -> b (...) d", {}, (2, 3, 5, 7)),
+    ("rearrange", "... d -> (...) d", {}, (2, 3, 5)),
     ("rearrange", "... -> ...", {}, (2, 3)),
     ("rearrange", "b 1 d -> b d 1 1", {}, (2, 1, 3)),
     ("rearrange", "b () d->b d", {}, (2, 1, 3)),

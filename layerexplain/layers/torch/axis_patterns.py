@@ -12,6 +12,8 @@ from layerexplain.ops.sizes import product, shape_text
 from layerexplain.records import NamedTuple
 
 ELLIPSIS = "..."
+_EACH = (ELLIPSIS, ELLIPSIS)
+"""An ellipsis outside of brackets: its axes stay apart."""
 _LONGEST = 1_000
 """The most characters of a pattern."""
 
@@ -60,7 +62,7 @@ def _side(text: str, pattern: str) -> tuple[Group, ...]:
             seen.add(name)
             named = (name,) if name else ()
             if inside is None:
-                groups.append(named)
+                groups.append(_EACH if name == ELLIPSIS else named)
             else:
                 inside += named
     if inside is not None:
@@ -146,7 +148,7 @@ def sides_at(text: str, shape: Sequence[object]) -> tuple[tuple[Group, ...], tup
     """Return the sides of a pattern for a tensor, with an axis for each that the ellipsis stands for: `...0`. Raises
     ShapeError for a tensor with too few or too many axes."""
     left, right = parsed(text)
-    count = len(left) - 1 if (ELLIPSIS,) in left else len(left)
+    count = len(left) - 1 if _EACH in left else len(left)
     if len(shape) < count or (len(shape) > count == len(left)):
         words = f"{count} {'axis' if count == 1 else 'axes'}"
         needs = words if count == len(left) else f"at least {words}"
@@ -156,7 +158,7 @@ def sides_at(text: str, shape: Sequence[object]) -> tuple[tuple[Group, ...], tup
     def expanded(groups: tuple[Group, ...]) -> tuple[Group, ...]:
         found: list[Group] = []
         for group in groups:
-            if group == (ELLIPSIS,):
+            if group == _EACH:
                 found += [(name,) for name in others]
             else:
                 found.append(tuple([one for name in group for one in (others if name == ELLIPSIS else (name,))]))
@@ -168,7 +170,7 @@ def sides_at(text: str, shape: Sequence[object]) -> tuple[tuple[Group, ...], tup
 def _check_names(operation: str, text: str, left: set[str], right: set[str], given: Mapping[str, int | None]) -> None:
     """Raise ArgumentError for names that are not where the operation needs them."""
     numbers = [name for name in sorted(left | right) if "#" in name]
-    if ELLIPSIS in right - left or any(ELLIPSIS in group and len(group) > 1 for group in parsed(text).left):
+    if ELLIPSIS in right - left or any(ELLIPSIS in group and group != _EACH for group in parsed(text).left):
         raise ArgumentError(f"a pattern needs its ... on the left side too, outside of brackets, got {text!r}")
     if operation == "rearrange" and numbers:
         raise ArgumentError(

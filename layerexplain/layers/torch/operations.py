@@ -11,6 +11,7 @@ from typing import Any
 from layerexplain.errors import ArgumentError, AxesError, ShapeError
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import Expr, constant
+from layerexplain.layers.keras.operations_reduce import variance
 from layerexplain.layers.keras.operations_shape import (
     expanded,
     moved,
@@ -38,7 +39,8 @@ from layerexplain.ops.elementwise import logical_not, maximum, sqrt, where
 from layerexplain.ops.functions import softmax
 from layerexplain.ops.joining import concatenate
 from layerexplain.ops.reduce import sum_
-from layerexplain.ops.sizes import normalize_axis, shape_text
+from layerexplain.ops.sizes import normalize_axes, normalize_axis, shape_text
+from layerexplain.ops.sizes import product as sizes_product
 
 USES = (
     elementwise, functions, reduce, cosine_similarity, expanded, flatten, moved, permuted, pixel_shuffle, reshaped,
@@ -92,6 +94,11 @@ torch.dropout(x, p: Share = 0.5, training: Anything = True, inplace: Ignored = F
 torch.[sum|mean|amax|amin|prod](x, dim: AxisArgument = None, keepdim: Bool = False):
     [sum|mean|amax|amin|prod](x, axis=dim, keepdims=keepdim)
     | [Adds up|Averages|Takes the largest of|Takes the smallest of|Multiplies] the values along some axes.
+torch.[var|std](x, dim: AxisArgument = None, unbiased: Bool = True, keepdim: Bool = False, correction: Int = None):
+    [squared_deviation|deviation](...)
+    | Computes the [variance|standard deviation] of the values along some axes.
+torch.[randn_like|rand_like](x): [normal_like|uniform_like](x)
+    | Draws a number for each element: [from the normal distribution|from 0 to 1].
 torch.[max|min](x, dim: Int, keepdim: Bool = False): values, indices = extreme_[max|min](...)
     | Takes the [largest|smallest] value along axis {dim}, and its index.
 torch.norm(x, p: Number = 2.0, dim: AxisArgument = None, keepdim: Bool = False): length(...)
@@ -169,6 +176,24 @@ def bell(x: Expr, *, approximate: str) -> Expr:
 
 def _with_place(values: Expr, places: Expr, dim: int, keepdim: bool) -> Mapping[str, Expr]:
     return {"values": values, "indices": expanded(places, axis=dim) if keepdim else places}
+
+
+def squared_deviation(x: Expr, *, dim: Any, unbiased: bool, keepdim: bool, correction: int | None) -> Expr:
+    """The formula of var, which divides by one less than the number of values unless it says otherwise."""
+    v = variance(x, dim, keepdim)
+    less = int(unbiased) if correction is None else correction
+    if not less:
+        return v
+    axes = normalize_axes(dim, x.ndim)
+    count = None if any(x.shape[axis] is BATCH for axis in axes) else sizes_product([x.shape[axis] for axis in axes])
+    if count is None or count <= less:
+        raise ShapeError(f"var needs axes with more than {less} values in all, got {shape_text(x.shape)}; give dim")
+    return v * (count / (count - less))
+
+
+def deviation(x: Expr, **arguments: Any) -> Expr:
+    """The formula of std."""
+    return sqrt(squared_deviation(x, **arguments))
 
 
 def extreme_max(x: Expr, *, dim: int, keepdim: bool) -> Mapping[str, Expr]:

@@ -231,7 +231,7 @@ def _least(pick: Callable[..., object]) -> Callable[..., ProgramValue]:
 def _sum(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     items = known_items(args[0]) if args else []
     if not all(isinstance(one, int | float) for one in items):
-        if any(isinstance(one, Tensor) for one in items):
+        if all(isinstance(one, int | float | Value) and not isinstance(one, Unknown | Size) for one in items):
             result = args[1] if len(args) > 1 else 0
             for one in items:
                 evaluator.budget.step()

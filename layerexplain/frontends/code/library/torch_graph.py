@@ -58,7 +58,7 @@ _EVEN = (
 
 class CallOnData(NamedTuple):
     """A call of a module on data that the program gives it: their shapes and the `others` of its arguments by name, the
-    run on them, what it returns, and the moment after it."""
+    run on them, what it returns, the moment after it, and whether it is a step in the making of another module."""
 
     module: Any
     shapes: Mapping[str, tuple[Sequence[int | None], str]]
@@ -66,6 +66,7 @@ class CallOnData(NamedTuple):
     run: Run
     result: Any
     mark: Mark
+    is_inside: bool = False
 
     @property
     def is_current(self) -> bool:

@@ -19,13 +19,23 @@ def has_list(parts: Sequence[ProgramValue]) -> bool:
     return any(type(one) is list and one and all(type(place) is int for place in one) for one in parts)
 
 
+def without_ellipsis(parts: Sequence[ProgramValue], count: int) -> list[ProgramValue]:
+    """Return a key for a tensor with `count` axes with a slice for each axis that its ellipsis stands for.
+
+    >>> without_ellipsis([0, ..., 1], 4)
+    [0, slice(None, None, None), slice(None, None, None), 1]
+    """
+    at = next((i for i, one in enumerate(parts) if one is Ellipsis), None)
+    if at is None:
+        return list(parts)
+    used = len(parts) - 1 - sum(one is None for one in parts)
+    return [*parts[:at], *[slice(None)] * (count - used), *parts[at + 1 :]]
+
+
 def picked_by_list(x: Tensor, parts: Sequence[ProgramValue], evaluator: Evaluator) -> ProgramValue:
     """Return the part of a tensor under a key with one list: a copy, whose axis has the places of the list in its
     order."""
-    run, parts = x.run, list(parts)
-    if Ellipsis in parts:
-        at = parts.index(Ellipsis)
-        parts[at : at + 1] = [slice(None)] * (len(x.spec.shape) - len(parts) + 1)
+    run, parts = x.run, without_ellipsis(parts, len(x.spec.shape))
     at = next((i for i, one in enumerate(parts) if type(one) is list), 0)
     numbers = [i for i, one in enumerate(parts) if type(one) is int]
     # PyTorch moves the axis of a list to the front where a slice stands between it and a number.

@@ -296,6 +296,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "unbind": lambda x, dim=0: [_at(x, dim, i) for i in range(x.shape[dim] or 0)],
     "diff": _differences,
     "to": _to,
+    "type": _to,
     **dict.fromkeys("detach cuda cpu requires_grad_ data".split(), lambda x, *given, **named: x),  # noqa: SIM905
     **{name: lambda x, name=name, **named: _as(x, name) for name in ("float", "double", "half", "long", "int", "bool")},
 }  # fmt: skip

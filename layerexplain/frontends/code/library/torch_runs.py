@@ -68,7 +68,8 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
         other = _follow(one_example, whole, others)
         if not one_example.faults and not one_example.opened:
             run, result, given = one_example, other, whole
-    interpreter.torch.calls.append(CallOnData(module, given, others, run, result, interpreter.effects.mark()))
+    known = CallOnData(module, given, others, run, result, interpreter.effects.mark(), interpreter.unfinished > 0)
+    interpreter.torch.calls.append(known)
     return _as_data(result, batch, interpreter)
 
 
@@ -141,7 +142,7 @@ def _called_alone(interpreter: Any) -> list[Found]:
     called = {
         id(call.module): call.module
         for call in interpreter.torch.calls
-        if isinstance(call.module, Instance) or call.module.children is not None
+        if (isinstance(call.module, Instance) or call.module.children is not None) and not call.is_inside
     }
     return [Found(_class_name(one), one) for one in called.values()]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from layerexplain.frontends.code.library.torch_batches import values_of_each
 from layerexplain.frontends.code.library.torch_changes import VIEWS, Changes
-from layerexplain.frontends.code.library.torch_keys import has_list, picked_by_list
+from layerexplain.frontends.code.library.torch_keys import has_list, picked_by_list, without_ellipsis
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Unknown, Value
 from layerexplain.frontends.code.values.program import Bound
@@ -142,13 +142,14 @@ class Tensor(Identity):
         return None
 
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
-        parts = key if type(key) is tuple else (key,)
+        parts: Sequence[Any] = key if type(key) is tuple else (key,)
         if any(isinstance(one, Unknown) for one in parts):
             return next(one for one in parts if isinstance(one, Unknown))
         if has_list(parts):
             return picked_by_list(self, parts, evaluator)
         arrays = [one for one in parts if isinstance(one, Tensor | Array)]
         if arrays:
+            parts = without_ellipsis(parts, len(self.spec.shape))
             at = parts.index(arrays[0])
             is_whole = len(arrays) == 1 and all(one == slice(None) for one in (*parts[:at], *parts[at + 1 :]))
             ids = self.run.stored(arrays[0]) if isinstance(arrays[0], Array) else arrays[0]
