@@ -11,7 +11,8 @@ from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Unknown, Value
 from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import Batch as BatchSize
+from layerexplain.lang.axes import has_batch
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import TensorRef
 from layerexplain.ops.reshaping import groups
@@ -112,7 +113,12 @@ class Tensor(Identity):
     def sizes(self) -> tuple[Any, ...]:
         """Its shape as the program sees it."""
         words = "the size of an axis is not known"
-        return tuple([Batch() if s is BATCH else Unknown(words) if s is None else s for s in self.spec.shape])
+        return tuple(
+            [
+                Batch(s.times) if isinstance(s, BatchSize) else Unknown(words) if s is None else s
+                for s in self.spec.shape
+            ]
+        )
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
         if name == "shape":
@@ -209,8 +215,14 @@ def _filled(part: Tensor, value: Any) -> Any:
     """Return what `part[:] = value` leaves there."""
     if isinstance(value, int | float):
         return part.run.operation("full_like", [part], {"fill_value": value})
-    shape = tuple([None if size is BATCH else size for size in part.spec.shape])
-    return part.run.operation("expand", [value], {"shape": shape})
+    return part.run.operation("expand", [value], {"shape": _sizes_of_batch(part.run, part.sizes)})
+
+
+def _sizes_of_batch(run: Any, sizes: Sequence[Any]) -> tuple[Any, ...]:
+    """Return sizes with None for the batch. Raises Stopped for a multiple of it."""
+    if any(isinstance(one, Batch) and one.times != 1 for one in sizes):
+        raise run.unknown("a shape that depends on the size of the batch")
+    return tuple([None if isinstance(one, Batch) else one for one in sizes])
 
 
 def _without_batch(key: Any) -> Any:
@@ -231,16 +243,17 @@ def _shape(run: Any, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
         run.opened.append(unknown)
         raise run.unknown("an unknown shape")
     found: list[Any] = [None if isinstance(one, Batch) and one.times == 1 else one for one in sizes]
-    total = product([size for size in x.spec.shape if size is not BATCH])
+    total = product(x.spec.shape)
     merged = next((i for i, one in enumerate(found) if isinstance(one, Batch)), None)
     if merged is not None:
-        if -1 in found:
-            known = product([one.times if isinstance(one, Batch) else one for one in found if one != -1])
-            if total is None or not known:
-                raise run.unknown("a shape that depends on the size of the batch")
-            found[found.index(-1)] = total // known
+        known = product([one.times if isinstance(one, Batch) else one or 1 for one in found if one != -1])
+        if total is None or not known:
+            raise run.unknown("a shape that depends on the size of the batch")
+        if total % known if -1 in found else total != known:
+            raise run.refused(f"the {total} values of each example in {shape_text(x.spec.shape)} need to be {known}")
+        found = [total // known if one == -1 else one for one in found]
         found[merged] = -1
-    elif found[:1] == [-1] and BATCH in x.spec.shape and None not in found and total is not None:
+    elif found[:1] == [-1] and has_batch(x.spec.shape) and None not in found and total is not None:
         rest = product(found[1:]) or 1
         if total == rest:
             found[0] = None
@@ -301,6 +314,9 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
         if name == "size":
             at = rest[0] if rest else kwargs.get("dim")
             return x.sizes if at is None else x.sizes[at]
+        if name in ("numel", "nelement") and None not in x.spec.shape:
+            count = product(x.spec.shape) or 0
+            return Batch(count) if has_batch(x.spec.shape) else count
         if name in ("dim", "ndimension"):
             return len(x.spec.shape)
         if name in ("view", "reshape", "view_as", "reshape_as"):
@@ -324,7 +340,7 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
             return _turned(x, result, places)
         if name in ("expand", "expand_as"):
             sizes = rest[0].sizes if name == "expand_as" else _listed(rest)
-            return run.operation("expand", [x], {"shape": tuple([None if isinstance(n, Batch) else n for n in sizes])})
+            return run.operation("expand", [x], {"shape": _sizes_of_batch(run, sizes)})
         if name in ("chunk", "split", "tensor_split"):
             return _cut(run, name, x, rest, kwargs)
         if name == "unbind":
