@@ -46,6 +46,9 @@ keras.wrappers: Bidirectional TimeDistributed
     "constraints": """
 keras.constraints: MaxNorm MinMaxNorm NonNeg UnitNorm
 """,
+    "einops": """
+torch.einops: Rearrange Reduce Repeat rearrange reduce repeat
+""",
     "losses": """
 keras.losses_of_classes: BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy
 CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy Circle Dice KLDivergence SparseCategoricalCrossentropy

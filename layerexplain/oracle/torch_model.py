@@ -19,7 +19,7 @@ from layerexplain.errors import LayerExplainError, first_line
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
-from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.registry import EINOPS, TORCH, find
 from layerexplain.model import Layer, Model, Note, TensorRef, replaced
 from layerexplain.network.traced import Network
 from layerexplain.oracle.reference import Key, ReferenceGradients, TrainingStep, Weights
@@ -56,7 +56,8 @@ class TorchOperation:
     def __init__(self, layer: Layer, batch: int) -> None:
         self.layer, self.type = layer, layer.type
         self.config: Mapping[str, Any] = layer.config
-        if layer.type in ("torch.reshape", "torch.expand", "torch.zeros", "torch.ones"):
+        with_batch = ("torch.reshape", "torch.expand", "torch.zeros", "torch.ones")
+        if layer.type in with_batch or layer.type.startswith(EINOPS):
             self.config = replaced(layer.config, type(None), lambda _: batch)
         declaration = find(layer.type)
         self.tensors = () if declaration is None else declaration.tensors
@@ -144,10 +145,24 @@ def _with_part(x: Any, key: Any, part: Any) -> Any:
 def _function(name: str, given: Sequence[Any], config: Mapping[str, Any]) -> Any:
     """Return what a function of PyTorch gives, by the name of its row."""
     torch = load_torch()
+    if name.startswith(EINOPS):
+        return _moved(name.removeprefix(EINOPS).lower(), given[0], config)
     if name in _FUNCTIONS:
         return _FUNCTIONS[name](torch, given, config)
     function = getattr(torch.nn.functional, name, None) or getattr(torch, name)
     return function(*given, **{key: one for key, one in config.items() if one is not None})
+
+
+def _moved(name: str, x: Any, config: Mapping[str, Any]) -> Any:
+    """Return what a function of einops gives. Raises LayerExplainError where einops is missing."""
+    try:
+        function = getattr(import_module("einops"), name)
+    except ImportError:
+        raise LayerExplainError(
+            "einops is required to verify its calls and not installed; pip install einops"
+        ) from None
+    arguments = {key: one for key, one in config.items() if key != "sizes"}
+    return function(x, **arguments, **dict(config.get("sizes") or {}))
 
 
 def _flat(value: Any) -> list[Any]:

@@ -319,3 +319,41 @@ class Net(nn.Module):
         return self.other(x) * self.scale
 """,
 )
+
+_program(
+    "einops",
+    (3, 20, 28),
+    """
+from einops import einsum, pack, rearrange, reduce, repeat, unpack
+from einops.layers.torch import Rearrange, Reduce
+
+class Attention(nn.Module):
+    def __init__(self, dim, heads, head):
+        super().__init__()
+        self.heads = heads
+        self.to_qkv = nn.Linear(dim, heads * head * 3, bias=False)
+        self.out = nn.Sequential(Rearrange('b h n d -> b n (h d)'), nn.Linear(heads * head, dim))
+
+    def forward(self, x):
+        q, k, v = map(lambda t: rearrange(t, 'b n (h d) -> b h n d', h=self.heads), self.to_qkv(x).chunk(3, dim=-1))
+        dots = einsum(q, k, 'b h i d, b h j d -> b h i j')
+        return self.out(einsum(dots.softmax(dim=-1), v, 'b head i j, b head j d -> b head i d'))
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.patch = nn.Sequential(Rearrange('b c (h p1) (w p2) -> b (h w) (p1 p2 c)', p1=4, p2=4), nn.Linear(48, 30))
+        self.cls = nn.Parameter(torch.randn(1, 1, 30))
+        self.attn = Attention(30, 3, 5)
+        self.head = nn.Sequential(Reduce('b n d -> b d', 'mean'), nn.Linear(30, 11))
+
+    def forward(self, x):
+        x = self.patch(x)
+        b, n, _ = x.shape
+        x, ps = pack([repeat(self.cls, '1 1 d -> b 1 d', b=b), x], 'b * d')
+        x = self.attn(x) + x
+        cls, x = unpack(x, ps, 'b * d')
+        y = x + reduce(x, 'b n d -> b 1 d', 'max')
+        return self.head(x + y) + cls.flatten(1)[:, :11]
+""",
+)

@@ -6,6 +6,7 @@ import ast
 import shlex
 from collections.abc import Mapping
 
+from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.base import ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import each_in, unknown_in
 from layerexplain.frontends.code.values.settings import Setting
@@ -87,7 +88,7 @@ def plain_names(tree: ast.AST) -> frozenset[str]:
     ['rate', 'units']
     """
     used, other = set(), set()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if (name := _name(node)) and isinstance(node.ctx, ast.Load):  # type: ignore[attr-defined]  # it has a name
             used.add(name)
         if isinstance(node, ast.Attribute | ast.Subscript):

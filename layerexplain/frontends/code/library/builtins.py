@@ -13,6 +13,7 @@ from layerexplain.frontends.code.operators import TOO_LARGE, format_value, is_pl
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
+    Alike,
     Arguments,
     Evaluator,
     Keywords,
@@ -62,7 +63,7 @@ def known_items(value: object) -> list[ProgramValue]:
     """Return the items that a loop over a value meets. Raises UnknownValue where they are not known."""
     items = items_of(value)
     if isinstance(items, Unknown):
-        raise UnknownValue(items)
+        raise UnknownValue(Unknown(items.reason, items.line) if isinstance(items, Alike) else items)
     return items
 
 
@@ -154,6 +155,8 @@ def _convert(kind: str) -> Callable[..., ProgramValue]:
 
 def _collect(kind: Callable[..., object]) -> Callable[..., ProgramValue]:
     def collect(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
+        if args and kind in (list, tuple) and isinstance(alike := items_of(args[0]), Alike):
+            return alike
         items = known_items(args[0]) if args else []
         evaluator.budget.make(len(items))
         if kind in (set, frozenset) and not (fits(items) and all(is_plain(one) or type(one) is tuple for one in items)):
@@ -185,6 +188,8 @@ def _zip(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValu
 
 
 def _enumerate(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
+    if args and isinstance(alike := items_of(args[0]), Alike):
+        return alike._replace(item=(Unknown(alike.reason, alike.line), alike.item))
     items = known_items(args[0]) if args else []
     start = args[1] if len(args) > 1 else kwargs.get("start", 0)
     if not isinstance(start, int):
@@ -298,6 +303,8 @@ def _reversed(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> Progra
 def _next(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     if args and type(args[0]) is list and args[0]:
         return args[0].pop(0)
+    if args and isinstance(args[0], Alike):
+        return args[0].item
     return args[0] if args and isinstance(args[0], Unknown) else Unknown("the next item of an unknown value")
 
 

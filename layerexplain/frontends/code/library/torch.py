@@ -21,7 +21,7 @@ from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.frontends.code.values.program import Instance
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.layers.arguments import NOT_SAID
-from layerexplain.layers.registry import TORCH, find, positional_arguments
+from layerexplain.layers.registry import find, of_torch, positional_arguments
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -82,7 +82,7 @@ def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inter
         return BuiltIn(type_, {}, place, fill(type_, args or list(kwargs.values())))
     if type_ == "TransformerEncoder" and args and is_module(args[0]):
         return _copies(args, kwargs, interpreter)
-    declaration = find(f"{TORCH}{type_}")
+    declaration = find(of_torch(type_))
     if declaration is None:
         return BuiltIn(type_, {}, place) if type_[:1].isupper() else interpreter.unknown(f"torch.nn.{type_}")
     config = dict(zip(positional_arguments(declaration), args, strict=False))
@@ -94,12 +94,20 @@ def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inter
     if is_loss(type_):
         config = plain_arguments(config)
         interpreter.torch.training.note_loss(interpreter, type_, config)
-    if not any(isinstance(one, Unknown) or one is NOT_SAID for one in config.values()):
-        for _, error in declaration.faults(config):
-            interpreter.keras.fault(error)
-    module = BuiltIn(type_, config, place)
+    module = make_module(type_, config, interpreter)
     module.is_in_place = kwargs.get("inplace") is True
     return module
+
+
+def make_module(type_: str, config: dict[str, Any], interpreter: Interpreter) -> BuiltIn:
+    """Return a module that has a declaration; what this refuses of its arguments is a fault of the program."""
+    interpreter.effects.record_model_event()
+    interpreter.torch.makes_modules = True
+    declaration = find(of_torch(type_))
+    if declaration is not None and not any(isinstance(one, Unknown) or one is NOT_SAID for one in config.values()):
+        for _, error in declaration.faults(config):
+            interpreter.keras.fault(error)
+    return BuiltIn(type_, config, interpreter.place())
 
 
 def _named(value: Any) -> Any:

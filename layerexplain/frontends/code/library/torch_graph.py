@@ -28,9 +28,9 @@ from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
 from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.lang.axes import BATCH
-from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.known_definitions import definition_at
+from layerexplain.layers.registry import TORCH, find, of_torch
 from layerexplain.model import Layer, PlacedResult, TensorRef
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
@@ -83,7 +83,7 @@ def batch_axis(model: Any) -> int:
     but for an Embedding, reads steps first."""
     leaves = [one for one in named_modules(model).values() if isinstance(one, BuiltIn) and one.children is None]
     first = next((one for one in leaves if not one.type.startswith(("Embedding", "Dropout"))), None)
-    declaration = find(f"{TORCH}{first.type}") if first is not None else None
+    declaration = find(of_torch(first.type)) if first is not None else None
     if first is None or declaration is None or "batch_first" not in declaration.arguments:
         return 0
     return int(first.config.get("batch_first", False) is False)
@@ -202,8 +202,8 @@ class Run:
         specs = [one.spec if isinstance(one, Tensor) else None for one in given]
         place = interpreter.locate(place or interpreter.place())
         try:
-            constants = {i: constant(one) for i, one in enumerate(given) if isinstance(one, int | float | bool)}
-            definition = declaration.trace(specs, declaration.bind(layer.config), constants=constants)
+            constants = {i: one for i, one in enumerate(given) if isinstance(one, int | float | bool)}
+            definition = definition_at(declaration, specs, declaration.bind(layer.config), constants=constants)
         except LayerExplainError as error:
             error.fact += self._origin(given) + (_EVEN if layer.type == "torch.cat" else "")
             if layer.line not in (None, place.line) and layer.file == place.file:
@@ -245,13 +245,14 @@ class Run:
         return ""
 
     def operation(self, name: str, tensors: Sequence[Any], config: Mapping[str, Any]) -> Any:
-        """Call a function of torch, which is a row of its own."""
-        declaration = find(f"torch.{name}")
+        """Call a function of torch, or of einops by its whole name, which is a row of its own."""
+        type_ = name if "." in name else f"torch.{name}"
+        declaration = find(type_)
         if declaration is None:
-            raise self.unknown(f"layerexplain cannot read torch.{name}(…)")
+            raise self.unknown(f"layerexplain cannot read {type_}(…)")
         given = {key: value for key, value in config.items() if key in declaration.arguments}
-        layer = self.layer(self.builder.names.take(self.inside(name)), f"torch.{name}", given)
-        return self.call(layer, declaration, tensors)
+        free = self.builder.names.take(self.inside(name.rpartition(".")[2]))
+        return self.call(self.layer(free, type_, given), declaration, tensors)
 
     def numbers(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return numbers that the program makes: those of the batch are a row."""
@@ -267,7 +268,7 @@ class Run:
         self, module: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any], *, in_sequence: bool = False
     ) -> Any:
         """Call a module of PyTorch. One that a Sequential calls stands where it is made."""
-        declaration = find(f"{TORCH}{module.type}")
+        declaration = find(of_torch(module.type))
         unknown = next((one for one in [*args, *module.config.values()] if isinstance(one, Unknown)), None)
         if declaration is None or unknown is not None:
             self.opened.append(unknown or self.interpreter.unknown(f"layerexplain has no formula for nn.{module.type}"))
@@ -288,7 +289,7 @@ class Run:
         if id(module) not in self.names and module is not self.model and weight_shapes(module):
             self.unregistered.append(name)
             self.names[id(module)] = name
-        layer = self.placed.get(id(module)) or self.layer(name, f"{TORCH}{module.type}", config, module.place)
+        layer = self.placed.get(id(module)) or self.layer(name, of_torch(module.type), config, module.place)
         result = self.call(layer, declaration, tensors, module.place if in_sequence else None)
         self.placed[id(module)] = layer
         if module.is_in_place and isinstance(args[0], Tensor):

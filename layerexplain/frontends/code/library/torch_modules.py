@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
@@ -22,7 +23,7 @@ from layerexplain.frontends.code.values.base import (
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
 from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.registry import find, of_torch
 from layerexplain.layers.torch.construction import has_parameters, traced_alone
 from layerexplain.ops.sizes import product
 
@@ -190,7 +191,7 @@ class BuiltIn(Identity):
     def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
         """`modules + others` of lists of modules."""
         others: Any = right.iterate() if isinstance(right, BuiltIn) else right
-        if name != "Add" or left is not self or self.children is None or type(others) not in (list, tuple):
+        if name != ast.Add.__name__ or left is not self or self.children is None or type(others) not in (list, tuple):
             return NotImplemented
         both = [*self.children.values(), *others]
         return BuiltIn(self.type, {}, evaluator.place(), {str(i): one for i, one in enumerate(both)})
@@ -255,7 +256,7 @@ def own_weights(module: BuiltIn) -> list[tuple[str, tuple[int, ...], bool]]:
 
 def has_unknown_weights(module: BuiltIn) -> bool:
     """Return whether a module has weights of unknown shapes: its arguments are unknown, or it has no formula here."""
-    declaration = find(f"{TORCH}{module.type}")
+    declaration = find(of_torch(module.type))
     if declaration is None:
         return has_parameters(module.type)
     unknown = [name for name, value in module.config.items() if unknown_in(value) is not None]
@@ -279,7 +280,7 @@ def unknown_parts(module: Any) -> dict[str, Unknown]:
         if isinstance(cls, Class)
         for method in cls.attributes.values()
         if isinstance(method, Function)
-        for node in ast.walk(method.node)
+        for node in walk(method.node)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
     return {name: one for name, one in unknown.items() if name in called}
@@ -291,7 +292,7 @@ def first_modules(module: Any) -> Iterator[BuiltIn]:
         if unknown_parts(one):
             return
         if isinstance(one, BuiltIn) and one.children is None:
-            if has_parameters(one.type) and find(f"{TORCH}{one.type}") is None:
+            if has_parameters(one.type) and find(of_torch(one.type)) is None:
                 return
             yield one
 

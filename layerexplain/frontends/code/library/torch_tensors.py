@@ -83,8 +83,9 @@ class Tensor(Identity):
 
     @property
     def now(self) -> Tensor:
-        """The tensor as it is now: changes in place do not reach it."""
-        return Tensor(self.run, self.ref, self.spec)
+        """The tensor as it is now, its axes in order in memory: changes in place do not reach it."""
+        result = Tensor(self.run, self.ref, self.spec)
+        return result
 
     def lies_in(self, other: Tensor, key: tuple[Any, ...] | None = None) -> Tensor:
         """Note that this tensor shares the memory of another one: it is its part under a key, or a view of it."""
@@ -221,7 +222,7 @@ def _filled(part: Tensor, value: Any) -> Any:
 def _sizes_of_batch(run: Any, sizes: Sequence[Any]) -> tuple[Any, ...]:
     """Return sizes with None for the batch. Raises Stopped for a multiple of it."""
     if any(isinstance(one, Batch) and one.times != 1 for one in sizes):
-        raise run.unknown("a shape that depends on the size of the batch")
+        raise run.unknown("a size that is several times the batch")
     return tuple([None if isinstance(one, Batch) else one for one in sizes])
 
 
@@ -309,7 +310,7 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
         x = args[0] if args else x
     rest = args[1:]
     if name in _SAME:
-        return Tensor(run, x.ref, x.spec) if name in ("contiguous", "clone") and isinstance(x, Tensor) else x
+        return x.now if name in ("contiguous", "clone") and isinstance(x, Tensor) else x
     if isinstance(x, Tensor):
         if name == "size":
             at = rest[0] if rest else kwargs.get("dim")

@@ -14,7 +14,7 @@ DTYPES = frozenset(
 
 
 _READ_LIBRARIES = frozenset(
-    {"keras", "tensorflow", "tf_keras", "torch", "numpy", "math", "os", "functools", "itertools", "builtins"}
+    {"keras", "tensorflow", "tf_keras", "torch", "einops", "numpy", "math", "os", "functools", "itertools", "builtins"}
 )
 
 

@@ -38,13 +38,16 @@ export function mostStretch(drawing, width, height) {
 }
 
 /**
- * How many numbers a box gives: those of its last layer.
+ * How many numbers a box gives, those of its last layer: Infinity where a size is not known until the model runs.
  * @param {Item} item
  * @param {Data} data
  */
 function valuesOf(item, data) {
   const last = item.call >= 0 ? item.call : item.calls[item.calls.length - 1];
-  return last === undefined ? null : data.layers[data.calls[last][0]].values;
+  if (last === undefined) return null;
+  const layer = data.layers[data.calls[last][0]];
+  if (layer.values === null) return /\([^()]*None[^()]*None/.test(layer.shape) ? Infinity : null;
+  return layer.values / Math.max(layer.calls?.length || 0, 1);
 }
 
 /**
@@ -59,14 +62,19 @@ export function blockWidths(items, data) {
   const logs = new Map();
   let most = 0;
   let least = Infinity;
+  let isOpen = false;
   for (const item of items) {
     const values = valuesOf(item, data);
     if (!values) continue;
     const log = Math.log2(values);
+    isOpen ||= log === Infinity;
     logs.set(item, log);
+    if (log === Infinity) continue;
     most = Math.max(most, log);
     least = Math.min(least, log);
   }
+  // Images and sequences of any size are drawn as larger than what has one.
+  if (isOpen) most += LEAST_RANGE;
   const range = Math.max(most - least, LEAST_RANGE);
   /** @type {Map<string, number>} */
   const lanes = new Map();
@@ -79,7 +87,7 @@ export function blockWidths(items, data) {
     const middle = item.x + item.w / 2;
     const apart = (beside.get(item) ?? []).map((one) => (one ? Math.abs(one.x + one.w / 2 - middle) - BETWEEN : Infinity));
     const log = logs.get(item);
-    const share = log === undefined ? SMALLEST : SMALLEST + (1 - SMALLEST) * (1 - (most - log) / range);
+    const share = log === undefined ? SMALLEST : SMALLEST + (1 - SMALLEST) * (1 - (most - Math.min(log, most)) / range);
     return [item, share * Math.min(...apart, rooms.length > 2 ? usual : Infinity, lanes.get(laneOf(item)) || usual)];
   }));
 }

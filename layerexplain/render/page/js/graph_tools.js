@@ -1,4 +1,4 @@
-/** What lies over the graph: buttons that zoom, the legend of its colours, and the keys. */
+/** What stands below the graph: buttons that zoom, the legend of its colours, and the keys. */
 import { FAMILIES } from "./canvas.js";
 import { button, make, table } from "./dom.js";
 
@@ -21,7 +21,7 @@ const KEYS = [
 
 /**
  * @param {GraphView} view
- * @returns {{elements: HTMLElement[], help: () => void}}
+ * @returns {{element: HTMLElement, help: () => void}} what stands below the graph, and what shows the keys
  */
 export function graphTools(view) {
   const dialog = make("dialog", "keys");
@@ -42,7 +42,7 @@ export function graphTools(view) {
   zooms.setAttribute("role", "group");
   zooms.setAttribute("aria-label", "View");
   zooms.addEventListener("keydown", (event) => event.stopPropagation());
-  return { elements: [legend(view), zooms], help };
+  return { element: make("div", "below", legend(view), costLegend(view), zooms), help };
 }
 
 /** The colours that the graph has, in words; hidden where boxes are coloured by an amount. @param {GraphView} view */
@@ -60,4 +60,16 @@ function legend(view) {
     list.hidden = view.look.measure !== "" || entries.length < 2;
   });
   return list;
+}
+
+/** What the bars at the left of the graph are. @param {GraphView} view */
+function costLegend(view) {
+  const words = make("span");
+  const made = make("p", "legend", make("span", "swatch of-cost"), words);
+  view.onDraw.push(() => {
+    const { costs } = view.picture;
+    made.hidden = !costs;
+    if (costs) words.textContent = `share of the ${costs.title}`;
+  });
+  return made;
 }

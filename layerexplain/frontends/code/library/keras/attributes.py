@@ -32,6 +32,7 @@ _METHODS = frozenset(
     compute_loss compiled_loss update_state result reset_state
     """.split()  # noqa: SIM905
 )
+_TRAINS = frozenset({"fit_generator", "train_on_batch"})
 _NOTHING = frozenset(
     """
     summary save save_weights add_loss add_metric export set_weights adapt reset_states set_vocabulary update_state
@@ -290,6 +291,7 @@ class LayerAttributes(Operations):
         if name == "compile":
             given = dict(zip(("optimizer", "loss", "metrics", "loss_weights"), args, strict=False))
             layer.compiled = {**given, **kwargs}
+            layer.trained = self._trained(layer) if self.keras_2 else None  # Keras 3 looks at the first step
             return None
         if name == "build":
             shape = args[0] if args else kwargs.get("input_shape")
@@ -306,6 +308,8 @@ class LayerAttributes(Operations):
                 words = f"{name}() needs a model that is compiled; call {layer.name}.compile(…) before"
                 raise ProgramError("RuntimeError", words, self.interpreter.place())
             self.check_data(layer, name, args, kwargs)
+            if name == "fit" or (self.keras_2 and name in _TRAINS):  # in Keras 3 each method has a function of its own
+                self._compare_trained(layer)
             if (shapes := shapes_of_data(data)) is not None:
                 self.built(layer, shapes)
             if name == "predict" and isinstance(data, Array) and data.shape:
@@ -314,6 +318,19 @@ class LayerAttributes(Operations):
         if name == "to_json" or name == "get_config":
             return {} if layer.form == "own" else self.interpreter.unknown("the configuration of a model")
         return self.interpreter.unknown(f"{name}() of a model")
+
+    def _compare_trained(self, model: ModelValue) -> None:
+        """Note a layer whose `trainable` has changed since Keras made the training function, which it keeps."""
+        now = self._trained(model)
+        if model.trained is None:
+            model.trained = now
+        changed = [layer for layer, trains in now.items() if model.trained.get(layer, trains) is not trains]
+        if changed:
+            model.changed_in_training = changed[0], self.interpreter.where(self.interpreter.place())
+
+    def _trained(self, model: ModelValue) -> dict[LayerValue, bool]:
+        """Return which layers of a model train now, those inside of others included."""
+        return {layer: layer.trainable for layer in self.all_layers(model) if layer is not model}
 
     def _get_layer(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         name = args[0] if args and isinstance(args[0], str) else kwargs.get("name")
