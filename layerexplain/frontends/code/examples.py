@@ -37,7 +37,7 @@ def stand_in(type_: str, argument: str) -> tuple[ProgramValue, str]:
     known = declaration.arguments.get(argument) if declaration is not None else None
     if known is None or known.check.words not in WITHOUT_SIZES:
         return None, ""
-    value = ast.literal_eval(known.check.example) if known.default is Argument.REQUIRED else known.default
+    value = known.check.example_value if known.default is Argument.REQUIRED else known.default
     return value, f"{type_} is explained with {argument}={value}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.axes import BATCH, Shape, Size
+from layerexplain.lang.axes import BATCH, Batch, Shape, Size, batches
 from layerexplain.ops.sizes import product, shape_text
 from layerexplain.records import NamedTuple
 
@@ -117,10 +117,9 @@ class Steps(NamedTuple):
 
 
 def _size(sizes: Sequence[Size]) -> Size:
-    """Return the size of axes that are joined; the batch times 1 is the batch."""
-    rest = product(sizes)
-    batches = sum(size is BATCH for size in sizes)
-    return rest if not batches else BATCH if rest == 1 and batches == 1 else None
+    """Return the size of axes that are joined: with the batch among them a multiple of it."""
+    rest, count = product(sizes), sum(isinstance(size, Batch) for size in sizes)
+    return rest if not count else batches(rest) if rest and count == 1 else None
 
 
 def steps_of(operation: str, text: str, given: Mapping[str, int | None], shape: Shape) -> Steps:
@@ -209,10 +208,16 @@ def _sizes_of(
         raise ShapeError(f"{text} needs the size of all axes but one in ({' '.join(group)}); give {open_[0]}=2")
     whole = _size([*known.values()])
     words = " × ".join([f"{name} = {one}" for name, one in known.items() if "#" not in name]) or str(whole)
-    if isinstance(size, int) and isinstance(whole, int):
-        if size % whole if open_ else size != whole:
+    both = (size, whole) if isinstance(size, int) else (getattr(size, "times", None), getattr(whole, "times", None))
+    if isinstance(both[0], int) and isinstance(both[1], int):
+        if both[0] % both[1] if open_ else size != whole:
             needs = f"to divide by {words}" if open_ else f"to be {words}"
             note = f": can't divide axis of length {size} in chunks of {whole}" if open_ else ""
             raise ShapeError(f"{text} needs axis {axis} of {shape_text(shape)} {needs}, got {size}{note}")
-        return {**dict.fromkeys(open_, size // whole), **known}
-    return {**dict.fromkeys(open_, size if whole == 1 else None), **known}
+        return {**dict.fromkeys(open_, both[0] // both[1]), **known}
+    rest = None
+    if whole == 1:
+        rest = size
+    elif isinstance(size, Batch) and isinstance(whole, int) and size.times % whole == 0:
+        rest = batches(size.times // whole)
+    return {**dict.fromkeys(open_, rest), **known}

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 from layerexplain.errors import ArgumentError, AxesError, ShapeError
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import BATCH, has_batch
 from layerexplain.lang.expr import Expr, constant
 from layerexplain.layers.keras.operations_reduce import variance
 from layerexplain.layers.keras.operations_shape import (
@@ -17,13 +17,12 @@ from layerexplain.layers.keras.operations_shape import (
     moved,
     permuted,
     picked,
-    reshaped,
     sliced,
     squeezed,
     swapped,
 )
 from layerexplain.layers.torch.attention import FAR_BELOW
-from layerexplain.layers.torch.core import cosine_similarity, flatten
+from layerexplain.layers.torch.core import cosine_similarity, flatten, merged
 from layerexplain.layers.torch.normalization import layer_norm
 from layerexplain.layers.torch.pooling import (
     adaptive_average_pooling,
@@ -43,7 +42,7 @@ from layerexplain.ops.sizes import normalize_axes, normalize_axis, shape_text
 from layerexplain.ops.sizes import product as sizes_product
 
 USES = (
-    elementwise, functions, reduce, cosine_similarity, expanded, flatten, moved, permuted, pixel_shuffle, reshaped,
+    elementwise, functions, reduce, cosine_similarity, expanded, flatten, moved, permuted, pixel_shuffle,
     sliced, squeezed, swapped,
 )  # fmt: skip
 IGNORES = "inplace device dtype out memory_format"
@@ -119,7 +118,7 @@ torch.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p:
 
 torch.flatten(x, start_dim: Int = 0, end_dim: Int = -1): flatten(...)
     | Flattens axes {start_dim} to {end_dim} into one.
-torch.reshape(x, shape: Anything): reshaped(x, shape=shape) | Reshapes to {shape}; -1 is computed.
+torch.reshape(x, shape: Anything): reshaped(...) | Reshapes to {shape}; -1 is computed.
 torch.permute(x, dims: AxisArgument): permuted(x, axes=dims) | Reorders the axes to {dims}.
 torch.transpose(x, dim0: Int, dim1: Int): swapped(x, axis1=dim0, axis2=dim1) | Swaps axis {dim0} and axis {dim1}.
 torch.movedim(x, source: AxisArgument, destination: AxisArgument): moved(x, ...)
@@ -184,8 +183,8 @@ def squared_deviation(x: Expr, *, dim: Any, unbiased: bool, keepdim: bool, corre
     less = int(unbiased) if correction is None else correction
     if not less:
         return v
-    axes = normalize_axes(dim, x.ndim)
-    count = None if any(x.shape[axis] is BATCH for axis in axes) else sizes_product([x.shape[axis] for axis in axes])
+    sizes = [x.shape[axis] for axis in normalize_axes(dim, x.ndim)]
+    count = None if has_batch(sizes) else sizes_product(sizes)
     if count is None or count <= less:
         raise ShapeError(f"var needs axes with more than {less} values in all, got {shape_text(x.shape)}; give dim")
     return v * (count / (count - less))
@@ -312,6 +311,12 @@ def filled(x: Expr | None = None, *, fill_value: float, shape: Any = ()) -> Expr
 
 
 no, unit = partial(filled, fill_value=0.0), partial(filled, fill_value=1.0)
+
+
+def reshaped(x: Expr, *, shape: Any) -> Expr:
+    """The formula of reshape: None is the batch, -1 is computed."""
+    sizes = shape if isinstance(shape, list | tuple) else (shape,)
+    return merged(x, [BATCH if size is None else size for size in sizes])
 
 
 def spread(x: Expr, *, shape: Any) -> Expr:

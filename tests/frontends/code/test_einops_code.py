@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 import layerexplain
-from layerexplain.frontends.code.library.torch_batches import values_of_each
-from layerexplain.lang.axes import BATCH
 from tests.support.torch_programs import HEAD
 
 NET = """
@@ -91,14 +89,6 @@ def test_what_is_not_known_is_open(body: str, words: str) -> None:
     report = layerexplain.explain(code.encode(), inputs={"x": (5, 6)})
     assert report.grade == "open"
     assert any(words in str(note) for note in report.notes), report.notes
-
-
-def test_the_values_of_each_example() -> None:
-    assert values_of_each((BATCH, 3, 5), 0) == 15
-    assert values_of_each((None, 5), 3) == 15
-    assert values_of_each((None, 5), 0) is None
-    assert values_of_each((None, None, 5), 3) is None
-    assert values_of_each((BATCH, None, 5), 3) is None
 
 
 def test_numbers_that_a_program_moves_stay_known() -> None:

@@ -353,6 +353,12 @@ _ABSTRACT = {
 """What counts as an abstract class of collections.abc, typing or numbers."""
 
 
+_CALLABLES: dict[str, type] = {
+    "builtins.type": Class, "functools.partial": Partial, "types.FunctionType": Function, "types.LambdaType": Function,
+}  # fmt: skip
+"""The classes of functions and classes."""
+
+
 def _is_of(value: object, kind: object) -> bool | None:
     """Return whether a value is of a class; None where that is not known."""
     if isinstance(kind, Class):
@@ -360,6 +366,12 @@ def _is_of(value: object, kind: object) -> bool | None:
         return True if kind in order else None if any(isinstance(one, Unknown) for one in order) else False
     if not isinstance(kind, Symbol):
         return None
+    if (callables := _CALLABLES.get(kind.path)) is not None and isinstance(value, Class | Function | Partial | Symbol):
+        if not isinstance(value, Symbol):
+            return isinstance(value, callables)
+        # A name of a library is that of a class by its first letter, or of anything.
+        is_class = value.last[:1].isupper()
+        return kind.path == "builtins.type" if is_class or kind.path == "functools.partial" else None
     if kind.path.startswith("builtins."):
         of_python = _KINDS.get(kind.last)
         if of_python is None:

@@ -44,7 +44,7 @@ def _torch(name: str) -> Implementation:
             and _is_base(name)
         ):
             return interpreter.torch.method(args[0], last, args[1:], kwargs)
-        if package == "nn":
+        if package == "nn" or package.startswith(("nn.parameter", "nn.modules")):
             return make(last, args, kwargs, interpreter)
         if package == "optim":
             return interpreter.torch.training.make_optimizer(interpreter, last, args, kwargs)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
 from layerexplain.frontends.code.graphs import flat
-from layerexplain.frontends.code.library.torch_batches import at_shapes, times_after
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     BuiltIn,
@@ -226,8 +225,6 @@ class Run:
             for i, e in enumerate(definition.results.values())
         ]
         tensors_in = [one for one in given if isinstance(one, Tensor)]
-        for one in results:
-            one.times = times_after(layer.type, tensors_in, one.spec.shape)
         if len(tensors_in) == 1 and layer.type.rpartition(".")[2].lower() in KEEPS_MEMORY:
             results[0].order = tensors_in[0].order
             if layer.type.rpartition(".")[2].lower() in SAME_MEMORY:
@@ -256,7 +253,7 @@ class Run:
             raise self.unknown(f"layerexplain cannot read {type_}(…)")
         given = {key: value for key, value in config.items() if key in declaration.arguments}
         free = self.builder.names.take(self.inside(name.rpartition(".")[2]))
-        return self.call(self.layer(free, type_, at_shapes(type_, given, tensors)), declaration, tensors)
+        return self.call(self.layer(free, type_, given), declaration, tensors)
 
     def numbers(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return numbers that the program makes: those of the batch are a row."""
@@ -293,9 +290,7 @@ class Run:
         if id(module) not in self.names and module is not self.model and weight_shapes(module):
             self.unregistered.append(name)
             self.names[id(module)] = name
-        layer = self.placed.get(id(module)) or self.layer(
-            name, of_torch(module.type), at_shapes(module.type, config, tensors), module.place
-        )
+        layer = self.placed.get(id(module)) or self.layer(name, of_torch(module.type), config, module.place)
         result = self.call(layer, declaration, tensors, module.place if in_sequence else None)
         self.placed[id(module)] = layer
         if module.is_in_place and isinstance(args[0], Tensor):

@@ -188,6 +188,20 @@ class BuiltIn(Identity):
             return self.type.startswith("BatchNorm")
         return kind.last in (self.type, "Module")
 
+    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        """`modules + others` of lists of modules."""
+        others: Any = right.iterate() if isinstance(right, BuiltIn) else right
+        if name != ast.Add.__name__ or left is not self or self.children is None or type(others) not in (list, tuple):
+            return NotImplemented
+        both = [*self.children.values(), *others]
+        return BuiltIn(self.type, {}, evaluator.place(), {str(i): one for i, one in enumerate(both)})
+
+    def become(self, evaluator: Evaluator, value: Any) -> Any:
+        if not isinstance(value, BuiltIn) or value.children is None:
+            return value
+        self._change(dict(value.children), evaluator)
+        return self
+
     def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
         return evaluator.torch.call(self, args, kwargs)
 
@@ -248,7 +262,7 @@ def has_unknown_weights(module: BuiltIn) -> bool:
     unknown = [name for name, value in module.config.items() if unknown_in(value) is not None]
     if not unknown or own_weights(module):
         return False
-    examples = {name: ast.literal_eval(declaration.arguments[name].check.example) for name in unknown}
+    examples = {name: declaration.arguments[name].check.example_value for name in unknown}
     return bool(own_weights(BuiltIn(module.type, {**module.config, **examples}, module.place)))
 
 

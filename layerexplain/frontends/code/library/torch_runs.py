@@ -29,7 +29,7 @@ from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Class, Function, Instance
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import Batch
 from layerexplain.model import InputShapes, Model, Note, SourceCode
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _input_names(module: Any, count: int) -> list[str]:
 
 def _as_data(result: Any, batch: Any, interpreter: Any) -> Any:
     if isinstance(result, Tensor):
-        sizes: list[Any] = [batch if size is BATCH else size for size in result.spec.shape]
+        sizes: list[Any] = [batch * size.times if isinstance(size, Batch) else size for size in result.spec.shape]
         return Array(tuple(sizes))
     if type(result) in (tuple, list):
         return type(result)([_as_data(one, batch, interpreter) for one in result])

@@ -401,6 +401,10 @@ class Partial(Record, Value):
     args: tuple[ProgramValue, ...]
     kwargs: Mapping[str, ProgramValue]
 
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
+        known = {"func": self.function, "args": self.args, "keywords": dict(self.kwargs)}
+        return known[name] if name in known else super().get_attribute(evaluator, name)
+
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return evaluator.call(self.function, [*self.args, *args], {**self.kwargs, **kwargs}, whole=whole)
 
