@@ -6,6 +6,7 @@ The text is parsed by Python's `ast`, and only calls, names and constants are re
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,6 +26,41 @@ _SHAPES = (INPUT_SHAPE, "batch_input_shape", "batch_shape", "input_dim")
 def is_code(text: str) -> bool:
     """Return whether a text is a call rather than a type."""
     return "(" in text
+
+
+_BETWEEN = re.compile(r"\s+(?:->|→|\+)\s+|,(?=\s|[A-Z]\w*[a-z])")
+_LISTS = tuple([re.compile(one, re.DOTALL) for one in (
+    r"(?:[\w.]*Sequential\s*\()?\s*\[(.*)\]\s*\)?", r"[\w.]*Sequential\s*\((.*)\)"
+)])  # fmt: skip
+"""How a chain is written in Python: a list, a Sequential of a list, and PyTorch's of modules."""
+_VALUE = re.compile(r"(?![A-Za-z_])|\w+\s*=(?!=)")
+"""What a further value of a layer begins with, which is no layer."""
+
+
+def chain_parts(text: str) -> list[str]:
+    """Return the layers that are written one after the other, each as text; a text of one layer is one part.
+
+    >>> chain_parts("UpSampling2D, Conv2D 32 3"), chain_parts("Sequential([Dense(5), ReLU()])"), chain_parts("Dense(5)")
+    (['UpSampling2D', 'Conv2D 32 3'], ['Dense(5)', 'ReLU()'], ['Dense(5)'])
+    >>> chain_parts("Conv2D 32 kernel_size=3, 5 -> MaxPooling2D(pool_size=(2, 2))")
+    ['Conv2D 32 kernel_size=3,5', 'MaxPooling2D(pool_size=(2, 2))']
+    """
+    found = next(filter(None, [pattern.fullmatch(text.strip()) for pattern in _LISTS]), None)
+    whole = text.strip() if found is None else found[1]
+    parts: list[str] = []
+    start = depth = 0
+    for at, sign in enumerate(whole):
+        depth += (sign in "([{") - (sign in ")]}")
+        if not depth and at >= start and (between := _BETWEEN.match(whole, at)):
+            parts.append(whole[start:at].strip())
+            start = between.end()
+    chain: list[str] = []
+    for part in filter(None, (*parts, whole[start:].strip(" ,\n"))):
+        if chain and _VALUE.match(part):
+            chain[-1] += f"{' ' if '=' in part else ','}{part}"
+        else:
+            chain.append(part)
+    return chain
 
 
 def read_call(text: str, names: Names) -> tuple[str, dict[str, Any]]:

@@ -388,6 +388,22 @@ def unregistered(network: Network) -> Iterator[Found]:
 
 
 @rule(
+    "trainable-after-compile",
+    "A layer frozen or unfrozen without a new compile()",
+    "wrong",
+    "likely",
+    why="Keras 3 looks at trainable in the first fit() after compile(), and keeps what it found, without a warning; "
+    "Keras 2 looks in compile(). Data of another shape make it look again.",
+    fix="Call compile() again after trainable was changed, with a small learning rate for fine-tuning.",
+    source="keras/src/backend/tensorflow/trainer.py, make_train_function",
+)
+def trainable_after_compile(network: Network) -> Iterator[Found]:
+    for note in network.model.notes:
+        if note.code == "trainable-after-compile":
+            yield note.layer, note.message
+
+
+@rule(
     "accuracy-of-sigmoids",
     "Accuracy of several sigmoids",
     "wrong",

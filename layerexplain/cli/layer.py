@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,7 +28,7 @@ from layerexplain.cli.options import (
 )
 from layerexplain.cli.output import emit
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
-from layerexplain.keras_code import INPUT_SHAPE, flow_text, is_code, read_call
+from layerexplain.keras_code import INPUT_SHAPE, chain_parts, flow_text, is_code, read_call
 from layerexplain.model import Shape
 from layerexplain.records import NamedTuple
 from layerexplain.render.document import Block, Document
@@ -47,12 +47,23 @@ _FRAMEWORKS = {"keras": "", "torch": "nn.", "pytorch": "nn."}
 
 
 class _Asked(NamedTuple):
-    """A layer that was asked for: its type, its arguments, and the shapes of its inputs."""
+    """A layer that was asked for: its type, its arguments, and the shapes of its inputs. A chain of layers is
+    one that calls its `parts`."""
 
     type: str
     arguments: dict[str, Any]
     inputs: tuple[InputShape, ...]
     code: tuple[str, ...]
+    parts: tuple[_Asked, ...] = ()
+
+    @property
+    def named(self) -> tuple[_Asked, ...]:
+        """The layers that were named: itself, or those of a chain."""
+        return self.parts or (self,)
+
+    @property
+    def title(self) -> str:
+        return " → ".join([one.type.removeprefix("torch.") for one in self.named])
 
 
 class _Versus(WithNumbers):
@@ -82,7 +93,14 @@ def _with_framework(type: str, words: tuple[str, ...]) -> tuple[str, tuple[str, 
 
 
 def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code: tuple[str, ...]) -> _Asked:
-    """Return a layer as typed: `Dense units=3`, `Dense 3` or `"Dense(3)"`. Raises ArgumentError for what is none."""
+    """Return a layer as typed: `Dense units=3`, `Dense 3` or `"Dense(3)"`; or a chain: `"UpSampling2D, Conv2D 3 3"`.
+    Raises ArgumentError for what is none."""
+    parts = chain_parts(" ".join((type, *words)))
+    if len(parts) > 1:
+        typed = [(part,) if is_code(part) else tuple(part.split()) for part in parts]
+        return _chain(_asked(*_with_framework(one[0], one[1:]), (), code) for one in typed)._replace(inputs=inputs)
+    if not words and not is_code(type):
+        type, *words = type.split() or [type]
     arguments: dict[str, Any] = {}
     if is_code(type):
         type, arguments = read_call(type, lambda name: _positional(name, code))
@@ -100,6 +118,14 @@ def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code
         example = " ".join(f"{INPUT} {shape}" for shape in entry.example_inputs)
         raise click.UsageError(f"{type} needs several tensors; give {INPUT} for each, for example {example}")
     return _Asked(type, arguments, inputs, code)
+
+
+def _chain(parts: Iterable[_Asked]) -> _Asked:
+    """Return the layers one after the other as one, which reads what the first does."""
+    first, *others = parts
+    every = (first, *others)
+    layers = [{one.type: one.arguments} for one in every]
+    return _Asked(library.CHAIN, {"layers": layers}, first.inputs, first.code, every)
 
 
 def _in_call_order(asked: _Asked) -> list[Shape]:
@@ -143,11 +169,11 @@ def command(
 ) -> None:
     """Explain a single layer of this TYPE, with these arguments, on inputs of these shapes.
 
-    Arguments have Keras's names and order; a layer may also be written as in Keras's code. With only a TYPE, print its
-    arguments and an example. Without TYPE, list all types by family. --vs is followed by a second layer, or by other
-    arguments of the same one; both are shown side by side. TYPE may also be a loss (--input is the shape of the
-    output), an optimizer, a regularizer or a constraint (--input is the shape of a weight), or a schedule of learning
-    rates.
+    Arguments have Keras's names and order; a layer may also be written as in Keras's code, and so may a chain of them.
+    With only a TYPE, print its arguments and an example. Without TYPE, list all types by family. --vs is followed by a
+    second layer, or by other arguments of the same one; both are shown side by side. TYPE may also be a loss (--input
+    is the shape of the output), an optimizer, a regularizer or a constraint (--input is the shape of a weight), or a
+    schedule of learning rates.
 
     --format html writes a page on which you can change the layer's arguments and see formula, picture, shapes, weights
     and cost change.
@@ -161,6 +187,7 @@ def command(
       layerexplain layer "Conv2D(16, 3, activation='relu')" --input 28x28x3
       layerexplain layer Dense 10 --input 784 --gradient
       layerexplain layer LSTM units=8 --vs GRU units=8 --input 10,4
+      layerexplain layer "UpSampling2D, Conv2D 16 3" --vs Conv2DTranspose 16 3 strides=2 --input 28x28x3
       layerexplain layer Conv2D filters=16 kernel_size=3 strides=2 padding=same --input 28x28x3
       layerexplain layer MultiHeadAttention num_heads=2 key_dim=8 --input query=4,16 --input value=10,16
       layerexplain layer "Bidirectional(LSTM(16))" --input 9,5
@@ -242,7 +269,8 @@ def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[
 
     if not second:
         raise click.UsageError(f"{VERSUS} needs a second layer: layerexplain layer LSTM 8 {VERSUS} GRU 8 {INPUT} 10,4")
-    named = "=" not in second[0].partition("(")[0] and not second[0][:1].isdecimal()
+    word = second[0].partition("(")[0].partition(" ")[0]
+    named = "=" not in word and not word[:1].isdecimal()
     if named:
         type, words = _with_framework(second[0], tuple(second[1:]))
         right = _asked(type, words, inputs or left.inputs, left.code)
@@ -258,13 +286,17 @@ def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[
 
 def _completed(one: _Asked, other: _Asked) -> _Asked:
     """Return a layer with the required arguments that were not typed: those of the other layer, else of the example."""
+    if one.parts:
+        return _chain(_completed(part, other) for part in one.parts)._replace(inputs=one.inputs)
     entry = api.layer_type(one.type, one.code)
     example = parse_arguments(entry.example)
     lacking = [
         argument.name for argument in entry.arguments if argument.is_required and argument.name not in one.arguments
     ]
-    theirs = {argument.name: argument.default for argument in api.layer_type(other.type, other.code).arguments}
-    known = {**example, **{name: one for name, one in theirs.items() if one is not None}, **other.arguments}
+    known = {**example}
+    for side in other.named:
+        theirs = {argument.name: argument.default for argument in api.layer_type(side.type, side.code).arguments}
+        known |= {name: one for name, one in theirs.items() if one is not None} | side.arguments
     added = {name: known[name] for name in lacking if name in example}
     if added:
         note(
@@ -276,7 +308,7 @@ def _completed(one: _Asked, other: _Asked) -> _Asked:
 def _on_example(left: _Asked, right: _Asked, output: Output) -> tuple[_Asked, _Asked]:
     """Return two layers that were typed without an input on that of the example of one which both take. Raises the
     error that an input is missing where there is none, and for formats that programs read."""
-    for one in (left, right) if output.format == "table" else ():
+    for one in (left.named[0], right.named[0]) if output.format == "table" else ():
         entry = api.layer_type(one.type, one.code)
         shapes = tuple(map(parse_input, entry.example_inputs))
         both = left._replace(inputs=left.inputs or shapes), right._replace(inputs=right.inputs or shapes)
@@ -287,20 +319,24 @@ def _on_example(left: _Asked, right: _Asked, output: Output) -> tuple[_Asked, _A
             continue
         note(f"{INPUT} is not given; this uses {' '.join(f'{INPUT} {shape}' for shape in entry.example_inputs)}")
         return both
-    raise _no_shape(api.layer_type(right.type if left.inputs else left.type, left.code))
+    lacking = (right if left.inputs else left).named[0]
+    raise _no_shape(api.layer_type(lacking.type, left.code))
 
 
 def _titles(left: _Asked, right: _Asked) -> tuple[str, str]:
     """`LSTM` and `GRU`, or what two of one type differ in: `Dense(units=3)` and `Dense(units=5)`."""
-    if left.type != right.type:
-        return left.type, right.type
+    if left.title != right.title:
+        return left.title, right.title
+    if left.parts and right.parts:
+        pairs = [_titles(*pair) for pair in zip(left.parts, right.parts, strict=True)]
+        return " → ".join([ours for ours, _ in pairs]), " → ".join([theirs for _, theirs in pairs])
     defaults = {one.name: one.default for one in api.layer_type(left.type, left.code).arguments}
     sides = [{**defaults, **one.arguments} for one in (left, right)]
     names = [name for name in sides[0] | sides[1] if sides[0].get(name) != sides[1].get(name)]
     if not names:
-        return left.type, right.type
+        return left.title, right.title
     ours, theirs = [", ".join([f"{name}={flow_text(side.get(name))}" for name in names]) for side in sides]
-    return f"{left.type}({ours})", f"{left.type}({theirs})"
+    return f"{left.title}({ours})", f"{left.title}({theirs})"
 
 
 def _no_shape(entry: LayerType) -> click.UsageError:

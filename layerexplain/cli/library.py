@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from layerexplain.frontends.input_shapes import parse_shape as parse_shape
     from layerexplain.frontends.not_a_model import holds_no_model as holds_no_model
     from layerexplain.frontends.own_layers import read_own_layers as read_own_layers
+    from layerexplain.layers.keras.meant_types import CHAIN as CHAIN
     from layerexplain.layers.registry import torch_types as torch_types
     from layerexplain.layers.registry import training_types as training_types
     from layerexplain.report.one_layer import typed_layer as typed_layer
     from layerexplain.sources.regular_file import copy_standard_input as copy_standard_input
 
 _HOMES = {
+    "CHAIN": "layers.keras.meant_types",
     "all_rules": "checks.rules",
     "begins_with_batch": "frontends.input_shapes",
     "code_settings": "frontends.code_source",

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import BATCH, GONE, Axes, AxesOfEach, Batch, LazyAxes, ResultShapes, Shape, is_open
+from layerexplain.lang.axes import GONE, Axes, AxesOfEach, Batch, LazyAxes, ResultShapes, Shape, is_open
 
 _serial = itertools.count()
 _Operator: TypeAlias = "Callable[[Expr, Expr | float], Expr]"
@@ -222,7 +222,7 @@ def _shape(axes: Any, args: tuple[Expr, ...]) -> Any:
         if size is not GONE:
             if (
                 size is not None
-                and size is not BATCH
+                and not isinstance(size, Batch)
                 and (not (type(size) is int or is_open(size)) or not 0 <= size <= LARGEST)
             ):
                 raise ShapeError(f"the size of an axis needs to be an integer from 0 to 10**18, got {str(size)[:40]}")

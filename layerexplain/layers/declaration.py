@@ -75,14 +75,16 @@ def with_conditions(text: str, is_set: Callable[[str], bool]) -> str:
 
 class Stored(NamedTuple):
     """A declaration's result, with weights that the layer owns and its formula does not use; new values, by symbol,
-    that its weights get from it in training; the new values of the states that it keeps between calls; and the
-    tensors, by name, of which a model keeps each position while it writes a text."""
+    that its weights get from it in training; the new values of the states that it keeps between calls; the tensors, by
+    name, of which a model keeps each position while it writes a text; and its sentence at these shapes, where that of
+    the declaration says it in general only."""
 
     result: Any
     weights: tuple[Expr, ...]
     updates: Mapping[str, Expr] = MappingProxyType({})
     states: Mapping[Expr, Expr] = MappingProxyType({})
     cache: Mapping[str, Expr] = MappingProxyType({})
+    words: str = ""
 
 
 class Declaration:
@@ -120,6 +122,8 @@ class Declaration:
     {'factor': 5.0}
     """
 
+    is_built_in = False
+    """Whether the package declares it, so that it is always the same."""
     binds: Any = None
     """Binds a call's arguments, `binds(call)`, where the rules for Keras's layers (call_binding.py) do not hold."""
 
@@ -321,8 +325,9 @@ class Declaration:
         updates: Mapping[str, Expr] = {}
         states: Mapping[Expr, Expr] = {}
         cache: Mapping[str, Expr] = {}
+        words = ""
         if type(result) is Stored:
-            result, stored, updates, states, cache = result
+            result, stored, updates, states, cache, words = result
         results = {"y": result} if type(result) is Expr else result
         if is_alone:
             results = {name: _slice(e, 0) for name, e in results.items()}
@@ -346,7 +351,8 @@ class Declaration:
             results,
             kind=self.kind,
             masks=out_masks,
-            description=with_conditions(self.description, lambda name: complete[name] != self.default_values.get(name)),
+            description=words
+            or with_conditions(self.description, lambda name: complete[name] != self.default_values.get(name)),
             gist=self.gist,
             arguments=complete,
             order=order,

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 TORCH = "torch.nn."
 """What the types of PyTorch's modules begin with; plain names are Keras's."""
 
+EINOPS = "einops."
+"""What the names of einops begin with, functions and modules."""
+
 TORCH_FUNCTIONS = f"{TORCH}functional."
 """What the names of those functions begin with that are losses; other functions are rows `torch.relu`."""
 
@@ -165,6 +168,15 @@ def first_paragraph(function: Callable[..., Any]) -> str:
     return " ".join((function.__doc__ or "").partition("\n\n")[0].split())
 
 
+def of_torch(name: str) -> str:
+    """Return the type of a module by its name in torch.nn; a module of another library has its whole name.
+
+    >>> of_torch("Linear"), of_torch("einops.Rearrange")
+    ('torch.nn.Linear', 'einops.Rearrange')
+    """
+    return name if "." in name else TORCH + name
+
+
 def find(type_: str) -> Declaration | None:
     """Return the declaration of a type, loading its module if needed; None for an unknown type."""
     declared = LAYERS.get(type_)
@@ -184,9 +196,12 @@ def find(type_: str) -> Declaration | None:
 @cache
 def declare_once(make: Callable[[], Declaration]) -> Declaration:
     """Return the declaration that `LAYERS` makes so, always the same."""
-    return make()
+    declaration = make()
+    declaration.is_built_in = True
+    return declaration
 
 
+@cache
 def part_of(kind: str, name: str) -> str | None:
     """Return how a part of training is declared; its `kind` is one of PARTS_OF_TRAINING.
 
@@ -313,7 +328,7 @@ def torch_type(name: str) -> str | None:
     from layerexplain.layers.index import module_of
 
     short = name.removeprefix("torch.")
-    type_ = f"torch.{short}" if short.startswith("optim.") else TORCH + short.removeprefix("nn.")
+    type_ = f"torch.{short}" if short.startswith("optim.") else of_torch(short.removeprefix("nn."))
     return type_ if module_of(type_) is not None else None
 
 

@@ -30,7 +30,8 @@ def _telling(scope: Scope, depth: int) -> dict[TensorRef, tuple[Layer, str]]:
     if scope.input_readers is None:
         known = scope.input_readers = {}
         model = scope.model
-        if depth < _DEEPEST and any(layer.model is not None or _tells(scope, layer) for layer in model.layers):
+        holds = any(layer.model is not None or "layers" in layer.config for layer in model.layers)
+        if depth < _DEEPEST and (holds or any(_tells(_facts(scope, layer), layer) for layer in model.layers)):
             deciding = [(ref, _first(scope, ref, depth)) for ref in model.inputs]
             known.update({ref: one for ref, one in deciding if one is not None})
     return scope.input_readers
@@ -44,12 +45,27 @@ def _first(scope: Scope, ref: TensorRef, depth: int) -> tuple[Layer, str] | None
                 inner = [_telling(scope.inside(layer), depth + 1).get(one) for one in layer.model.inputs[place:][:1]]
                 if inner and inner[0] is not None:
                     return inner[0]
-            elif how := _tells(scope, layer):
+            elif how := _tells(_facts(scope, layer), layer):
                 return layer, how
+            elif inside := _first_of_chain(scope, layer):
+                return inside
             behind = TensorRef(layer.name, index)
             if _facts(scope, layer).keeps_axes and behind not in seen:
                 seen.add(behind)
                 ahead.append(behind)
+    return None
+
+
+def _first_of_chain(scope: Scope, layer: Layer) -> tuple[Layer, str] | None:
+    """Return what `_first` does, of the layers that a Pipeline calls one after the other."""
+    chain = layer.config.get("layers")
+    for inner in chain if isinstance(chain, list | tuple) else ():
+        declaration = scope.resolve(inner) if isinstance(inner, Layer) else None
+        facts = NO_FACTS if declaration is None else declaration.facts
+        if how := _tells(facts, inner):
+            return inner, how
+        if not facts.keeps_axes:
+            return None
     return None
 
 
@@ -60,9 +76,8 @@ def _facts(scope: Scope, layer: Layer) -> Facts:
     return NO_FACTS if declaration is None else declaration.facts
 
 
-def _tells(scope: Scope, layer: Layer) -> str:
+def _tells(facts: Facts, layer: Layer) -> str:
     """Return how a layer says what the axes of its tensor are, as `Facts.tells_axes` has it; "" where it does not."""
-    facts = _facts(scope, layer)
     if facts.channels_first:
         return "channels"
     how = facts.tells_axes

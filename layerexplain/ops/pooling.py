@@ -217,6 +217,8 @@ def covered(n: int, count: int) -> int:
 
 
 def _adaptive_why(n: Size, count: int, role: str) -> str:
+    if count == 1:
+        return f"1 window over all {size_text(n)} {role}" if isinstance(n, int) else f"1 window over all {role}"
     start, end = f"floor(i * n / {count})", f"ceil((i + 1) * n / {count})"
     if not isinstance(n, int):
         return f"{count} windows, number i from {start} up to {end}"

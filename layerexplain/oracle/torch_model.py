@@ -19,7 +19,7 @@ from layerexplain.errors import LayerExplainError, first_line
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
-from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.registry import EINOPS, TORCH, find
 from layerexplain.model import Layer, Model, Note, TensorRef, replaced
 from layerexplain.network.traced import Network
 from layerexplain.oracle.reference import Key, ReferenceGradients, TrainingStep, Weights
@@ -56,7 +56,8 @@ class TorchOperation:
     def __init__(self, layer: Layer, batch: int) -> None:
         self.layer, self.type = layer, layer.type
         self.config: Mapping[str, Any] = layer.config
-        if layer.type in ("torch.reshape", "torch.expand"):
+        with_batch = ("torch.reshape", "torch.expand", "torch.zeros", "torch.ones")
+        if layer.type in with_batch or layer.type.startswith(EINOPS):
             self.config = replaced(layer.config, type(None), lambda _: batch)
         declaration = find(layer.type)
         self.tensors = () if declaration is None else declaration.tensors
@@ -105,9 +106,12 @@ def _module(name: str, config: Mapping[str, Any]) -> Any:
                 return self.data
 
         alone = TensorModule()
-        values = torch.zeros(config["shape"], dtype=getattr(torch, config.get("dtype", "float32")))
+        known = config.get("values") or [0] * math.prod(config["shape"])
+        values = torch.tensor(known, dtype=getattr(torch, config.get("dtype", "float32"))).reshape(config["shape"])
         if name == "Parameter":
             alone.register_parameter("data", torch.nn.Parameter(values))
+        elif config.get("values"):
+            alone.data = values
         else:
             alone.register_buffer("data", values)
         return alone
@@ -122,7 +126,10 @@ _FUNCTIONS: Mapping[str, Callable[[Any, Sequence[Any], Mapping[str, Any]], Any]]
     "dropout": lambda torch, xs, given: xs[0],
     "einsum": lambda torch, xs, given: torch.einsum(given["equation"], *xs),
     "expand": lambda torch, xs, given: xs[0].expand(given["shape"]),
-    "getitem": lambda torch, xs, given: xs[0][given["key"]],
+    "getitem": lambda torch, xs, given: xs[0][(*given["key"], xs[1].long()) if len(xs) > 1 else given["key"]],
+    "setitem": lambda torch, xs, given: _with_part(xs[0].clone(), given["key"], xs[1]),
+    "zeros": lambda torch, xs, given: torch.zeros(given["shape"]),
+    "ones": lambda torch, xs, given: torch.ones(given["shape"]),
     "layer_norm": lambda torch, xs, given: torch.nn.functional.layer_norm(xs[0], weight=xs[1], bias=xs[2], **given),
     "split": lambda torch, xs, given: torch.split(xs[0], list(given["sizes"]), given.get("dim", 0)),
     "stack": lambda torch, xs, given: torch.stack(xs, **given),
@@ -130,13 +137,32 @@ _FUNCTIONS: Mapping[str, Callable[[Any, Sequence[Any], Mapping[str, Any]], Any]]
 """The functions whose rows have other arguments than PyTorch's."""
 
 
+def _with_part(x: Any, key: Any, part: Any) -> Any:
+    x[key] = part
+    return x
+
+
 def _function(name: str, given: Sequence[Any], config: Mapping[str, Any]) -> Any:
     """Return what a function of PyTorch gives, by the name of its row."""
     torch = load_torch()
+    if name.startswith(EINOPS):
+        return _moved(name.removeprefix(EINOPS).lower(), given[0], config)
     if name in _FUNCTIONS:
         return _FUNCTIONS[name](torch, given, config)
     function = getattr(torch.nn.functional, name, None) or getattr(torch, name)
     return function(*given, **{key: one for key, one in config.items() if one is not None})
+
+
+def _moved(name: str, x: Any, config: Mapping[str, Any]) -> Any:
+    """Return what a function of einops gives. Raises LayerExplainError where einops is missing."""
+    try:
+        function = getattr(import_module("einops"), name)
+    except ImportError:
+        raise LayerExplainError(
+            "einops is required to verify its calls and not installed; pip install einops"
+        ) from None
+    arguments = {key: one for key, one in config.items() if key != "sizes"}
+    return function(x, **arguments, **dict(config.get("sizes") or {}))
 
 
 def _flat(value: Any) -> list[Any]:

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.report.explanation_data import ArgumentValue, DescribedArguments
 from layerexplain.report.hints import Placed
 from layerexplain.report.normal_form import arguments_of, default_arguments, is_layer, settings_of
 
+if TYPE_CHECKING:
+    from layerexplain.report.data import LayerReport
+
 _UNSHOWN = frozenset({"lora_rank", "lora_alpha", "quantization_config", "dtype"})
 """Arguments that most files write and few set; they are shown where they are set."""
+
+_WIDTHS = frozenset({"filters", "units", "output_dim", "target_shape", "normalized_shape", "groups",
+                     *[f"{way}_{of}" for way in ("in", "out", "num") for of in ("channels", "features")]})  # fmt: skip
+"""Arguments that the shapes of a layer show."""
+_LONG_NUMBER = re.compile(r"\d*\.\d{7,}")
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.6g}"
+
+
+def changed_arguments(layer: LayerReport, other: LayerReport) -> str:
+    """Return the arguments in which a layer differs from another of its type, but for those that its shapes show."""
+    values = [{} if one.arguments is None else {v.name: v.text for v in one.arguments.values} for one in (layer, other)]
+    changed = [name for name, text in values[0].items() if name not in _WIDTHS and text != values[1].get(name)]
+    return ", ".join([f"{name}={_LONG_NUMBER.sub(_rounded, values[0][name])}" for name in changed])
 
 
 def layer_arguments(at: Placed) -> DescribedArguments:
@@ -63,20 +83,29 @@ def layer_details(arguments: Mapping[str, Any], spatial: int) -> str:
     '3×3, /2, 64, relu'
     >>> layer_details({"filters": 64, "kernel_size": 2, "strides": 2, "output_padding": None}, spatial=2)
     '2×2, up 2, 64'
+    >>> layer_details({"out_channels": 64, "kernel_size": 7, "stride": 2, "padding": 3}, spatial=2)
+    '7×7, /2, 64'
     >>> layer_details({"num_heads": 8, "key_dim": 64}, spatial=1)
     '8 heads'
     """
     found = []
     for name, write in _DETAILS.items():
         value = arguments.get(name)
-        if value is None or (name == "strides" and value == arguments.get("pool_size")):
+        if value is None or _is_own_window(name, value, arguments):
             continue
         if name == "activation" and value == "tanh" and "recurrent_activation" in arguments:
             continue  # as of nearly all recurrent layers
         if text := write(value, spatial):
             # A transposed convolution has outputs between its inputs where others leave inputs out.
-            found.append(f"up {text[1:]}" if name == "strides" and "output_padding" in arguments else text)
+            found.append(f"up {text[1:]}" if name in ("strides", "stride") and "output_padding" in arguments else text)
     return ", ".join(found)
+
+
+def _is_own_window(name: str, value: Any, arguments: Mapping[str, Any]) -> bool:
+    """Return whether an argument is the stride of a pooling layer whose window moves by its own size."""
+    if name == "strides":
+        return bool(value == arguments.get("pool_size"))
+    return name == "stride" and "out_channels" not in arguments and value == arguments.get("kernel_size")
 
 
 def _sizes(value: Any, spatial: int) -> str:
@@ -94,6 +123,10 @@ def _each(value: Any) -> tuple[Any, ...]:
 
 def _number(value: Any, spatial: int) -> str:
     return str(value)
+
+
+def _share(value: Any, spatial: int) -> str:
+    return f"{value:g}" if isinstance(value, float | int) else ""
 
 
 def _counted(noun: str) -> Callable[[Any, int], str]:
@@ -115,13 +148,23 @@ _DETAILS: Mapping[str, Callable[[Any, int], str]] = {
     "pool_size": _sizes,
     "size": lambda value, spatial: f"up {_sizes(value, 1)}",
     "strides": _unless_1("/"),
+    "stride": _unless_1("/"),
     "dilation_rate": _unless_1("dilation "),
+    "dilation": _unless_1("dilation "),
     "filters": _number,
+    "out_channels": _number,
     "units": _number,
     "output_dim": _number,
+    "out_features": _number,
+    "hidden_size": _number,
+    "embedding_dim": _number,
+    "num_layers": lambda value, spatial: "" if value == 1 else f"{value} layers",
+    "bidirectional": lambda value, spatial: "bidirectional" if value is True else "",
     "num_heads": _counted("head"),
     "groups": lambda value, spatial: "" if value == 1 else f"{value} groups",
-    "rate": lambda value, spatial: f"{value:g}" if isinstance(value, float | int) else "",
+    "nhead": _counted("head"),
+    "rate": _share,
+    "p": _share,
     "activation": _name,
 }
 """What boxes say of arguments, in this order, by their names; `spatial` is the number of axes that a window has."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, raise_any
-from layerexplain.frontends.model_builder import ModelBuilder
+from layerexplain.frontends.model_builder import ModelBuilder, layers_among
 from layerexplain.frontends.own_layers import Code, read_own_layers
 from layerexplain.layers import registry
 from layerexplain.layers.declaration import Declaration, snake_case
@@ -208,7 +208,8 @@ def build_layer(
     spread = tuple(ref for ref in refs if ref.layer not in by_name) if bare else (list(refs),)
     result = builder.add_layer(Layer(name, type_, kind, dict(arguments)), spread, by_name)
     model = builder.model(name, [result])._replace(format="layer", strict=True, declarations=own)
-    if declaration.type.startswith(TORCH):
+    inside = [layer.type for layer in layers_among(list(arguments.values()))]
+    if any(one.startswith(TORCH) for one in (declaration.type, *inside)):
         model = model._replace(framework="torch")
     report = build(model, detail=detail, gradient=gradient, layers=lambda path: path == name)
     raise_any(report.faults)

@@ -22,6 +22,9 @@ _Term = tuple[tuple[str, int], ...]
 _LEAST_FACTORED = 3
 """From so many different weights on, sizes that all have are taken out of the sum."""
 
+_IS_PLAIN = re.compile(r"kept|axis of \w+$")
+"""Axes of which there is nothing to say: of the input, or of a weight that is the result."""
+
 
 def computes(definition: Definition, row: LayerReport) -> str:
     """Return the statement that gives the first result; the operation for a layer that returns its input, and for one
@@ -48,7 +51,7 @@ def shape_line(axes: Sequence[AxisReason]) -> str:
     >>> shape_line([AxisReason("steps", "9", "removed", "all 9 are averaged")])
     'all 9 steps are averaged'
     """
-    if all(axis.why.startswith("kept") and "pads" not in axis.why for axis in axes):
+    if all(_IS_PLAIN.match(axis.why) and "pads" not in axis.why for axis in axes):
         return ""
     groups: dict[tuple[str, str, str], list[str]] = {}
     for axis in axes:
@@ -59,7 +62,7 @@ def shape_line(axes: Sequence[AxisReason]) -> str:
 
 
 def _counted(roles: Sequence[str], after: str) -> list[str]:
-    return [role.removesuffix("s") if after == "1" else role for role in roles]
+    return [role if after != "1" or role.endswith("axis") else role.removesuffix("s") for role in roles]
 
 
 def _axes_text(before: str, after: str, why: str, roles: str) -> str:
@@ -90,7 +93,8 @@ def parameters(row: LayerReport, weights: Iterable[Expr]) -> str:
     """Return the parameters of a layer as a product, "" where it has none: `320 = 3 × 3 × 1 × 32 + 32`."""
     if not row.params:
         return row.shared
-    terms = [tuple([(str(name), size) for packed in leaf.attrs["axes"] for name, size in packed]) for leaf in weights]
+    counted = [leaf for leaf in weights if not leaf.attrs.get("buffer")]
+    terms = [tuple([(str(name), size) for packed in leaf.attrs["axes"] for name, size in packed]) for leaf in counted]
     product = product_text(terms)
     text = f"{row.params:,}"
     if product and product != text and not row.shared:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from layerexplain.derive.evaluate import Evaluation, evaluate
+from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.index import types
 from layerexplain.layers.registry import find
@@ -44,6 +45,10 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     *[(name, {"dim": 1, "keepdim": True}, A, f"torch.{name}(a, 1, True)") for name in ("sum", "mean", "amax", "amin", "prod")],
     ("mean", {}, A, "a.mean()"),
     ("sum", {"dim": (0, 2)}, A, "a.sum((0, 2))"),
+    ("var", {"dim": 1}, A, "torch.var(a, 1)"),
+    ("var", {"dim": (0, 2), "unbiased": False, "keepdim": True}, A, "torch.var(a, (0, 2), unbiased=False, keepdim=True)"),
+    ("var", {"correction": 3}, A, "torch.var(a, correction=3)"),
+    ("std", {"dim": -1}, A, "torch.std(a, -1)"),
     ("max", {"dim": 1}, A, "torch.max(a, 1)"),
     ("min", {"dim": -1, "keepdim": True}, A, "torch.min(a, -1, True)"),
     ("norm", {"dim": 1}, A, "torch.norm(a, dim=1)"),
@@ -71,6 +76,13 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("stack", {"dim": 1}, f"{A} {A}", "torch.stack([a, b], 1)"),
     ("split", {"sizes": (2, 3), "dim": -1}, A, "torch.split(a, [2, 3], -1)"),
     ("getitem", {"key": (slice(None), -1, slice(1, 4))}, A, "a[:, -1, 1:4]"),
+    ("getitem", {"key": (slice(None),)}, "2x3x5 i3:2x7", "a[:, b]"),
+    ("setitem", {"key": (slice(None), slice(1, 3), -1)}, "2x3x5 2x2", "_with(a, (slice(None), slice(1, 3), -1), b)"),
+    ("zeros", {"shape": (None, 3)}, "", "torch.zeros(2, 3)"),
+    ("ones", {"shape": (3, None)}, "", "torch.ones(3, 2)"),
+    ("zeros_like", {}, A, "torch.zeros_like(a)"),
+    ("ones_like", {}, A, "torch.ones_like(a)"),
+    ("full_like", {"fill_value": 0.7}, A, "torch.full_like(a, 0.7)"),
     ("expand", {"shape": (2, -1, 4)}, "2x3x1", "a.expand(2, -1, 4)"),
     ("roll", {"shifts": (1, 2), "dims": (1, 2)}, A, "torch.roll(a, (1, 2), (1, 2))"),
     ("interpolate", {"scale_factor": 2}, IMAGE, "F.interpolate(a, scale_factor=2)"),
@@ -105,8 +117,17 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
 
 def _drawn(text: str, random: np.random.Generator) -> np.ndarray:
     kind, _, sizes = text.rpartition(":")
-    drawn = random.normal(size=tuple(map(int, sizes.split("x")))).astype("float32")
+    shape = tuple(map(int, sizes.split("x")))
+    if kind.startswith("i"):
+        return random.integers(0, int(kind[1:]), shape)
+    drawn = random.normal(size=shape).astype("float32")
     return drawn > -0.7 if kind == "b" else abs(drawn) + 0.1 if kind == "p" else drawn
+
+
+def _with(x: Any, key: Any, part: Any) -> Any:
+    x = x.clone()
+    x[key] = part
+    return x
 
 
 @pytest.mark.parametrize(("name", "config", "inputs", "code"), ROWS, ids=lambda one: str(one)[:60])
@@ -114,17 +135,32 @@ def test_values_are_those_of_pytorch(name: str, config: dict[str, Any], inputs: 
     random = np.random.default_rng(zlib.crc32(f"{code} {inputs}".encode()))
     arrays = [_drawn(one, random) for one in inputs.split()]
     names = dict(zip("abcd", map(torch.from_numpy, arrays), strict=False))
-    result = eval(code, {"torch": torch, "F": torch.nn.functional, **names})
+    result = eval(code, {"_with": _with, "torch": torch, "F": torch.nn.functional, **names})
     wanted = list(result) if isinstance(result, tuple) else [result]
     declaration = find(f"torch.{name}")
     assert declaration is not None
-    specs = [Spec(array.shape, "bool" if array.dtype.kind == "b" else "float") for array in arrays]
+    dtypes = {"b": "bool", "i": "int64", "f": "float"}
+    specs = [Spec(array.shape, dtypes[array.dtype.kind]) for array in arrays]
     definition = declaration.trace(specs, declaration.bind(config, strict=True))
-    assert [e.shape for e in definition.results.values()] == [tuple(one.shape) for one in wanted]
+    shapes = [tuple([2 if size is BATCH else size for size in e.shape]) for e in definition.results.values()]
+    assert shapes == [tuple(one.shape) for one in wanted]
     values = evaluate(definition, arrays, [], Evaluation(2, "float64"))
     for value, tensor in zip(values, wanted, strict=True):
         np.testing.assert_allclose(value, tensor.numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_every_row_has_a_case() -> None:
-    assert {f"torch.{row[0]}" for row in ROWS} == set(types("torch"))
+    assert {f"torch.{row[0]}" for row in ROWS} | set(DRAWN) == set(types("torch"))
+
+
+DRAWN = {"torch.randn_like": (0.0, 1.0), "torch.rand_like": (0.5, 1 / 12)}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_drawn_numbers_have_the_mean_and_variance_of_their_distribution(name: str) -> None:
+    declaration = find(name)
+    assert declaration is not None
+    definition = declaration.trace([Spec((200, 300), "float")], {})
+    (value,) = evaluate(definition, [np.zeros((200, 300), "float32")], [], Evaluation(200, "float64"))
+    assert value.shape == (200, 300)
+    np.testing.assert_allclose((value.mean(), value.var()), DRAWN[name], atol=0.02)

@@ -405,7 +405,10 @@ def test_names_are_whole_in_the_font_that_the_browser_has(resnet: str, transform
                     .filter(([name, written]) => name !== written);
             }""")
             assert cut == []
-            both = "layerexplain.view.picture.fitted('expanded_conv_squeeze_excite … multiply', 150)"
+            both = """(({picture}) => {
+                picture.pen.font = picture.title;
+                return picture.fitted('expanded_conv_squeeze_excite … multiply', 150);
+            })(layerexplain.view)"""
             assert re.fullmatch(r"exp\w+…\w+ … (multiply|mu\w+…\w+)", page.evaluate(both)), "each end is cut by itself"
 
 

@@ -95,6 +95,12 @@ def test_fit_shows_everything_folded_and_open(resnet: str, size: tuple[int, int]
         for step in ("fit()", "toggleAll(true)"):
             page.evaluate(f"layerexplain.view.{step}")
             assert page.evaluate(OUTSIDE) == 0, step
+            above, below = page.evaluate("""(() => {
+                const {view} = layerexplain;
+                const seen = view.drawing.items.map((one) => view.seenAt(one));
+                return [Math.min(...seen.map(({y}) => y)), view.canvas.clientHeight - Math.max(...seen.map(({y, h}) => y + h))];
+            })()""")
+            assert above == pytest.approx(below, abs=20) and above > 10, "in the middle"
         page.evaluate("layerexplain.view.zoom(3)")
         assert page.evaluate(OUTSIDE) > 0
         page.focus("#graph")
@@ -259,7 +265,8 @@ def test_names_of_narrow_boxes_are_whole_where_there_is_room(resnet: str, tmp_pa
         page.evaluate(DRAWN)
         page.evaluate("layerexplain.view.fit()")
         texts = [text for text, *_ in page.evaluate(WRITTEN)]
-        assert "conv2_block2 … block3" in texts, "what both names begin with is left out before letters are"
+        shorter = "conv2_block2 … block3  ×2"
+        assert shorter in texts, "what both names begin with is left out before letters and how often it repeats are"
 
 
 def test_boxes_that_are_drawn_wider_stay_clear_of_boxes_lines_and_frames(tmp_path: Path) -> None:
@@ -327,7 +334,7 @@ from torch import nn
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
-        self.conv = nn.Conv2d(3, 7, 3)
+        self.conv = nn.Conv2d(3, 7, 3, stride=2)
         self.bn = nn.BatchNorm2d(7)
         self.act = nn.GELU()
         self.pool = nn.MaxPool2d(2)
@@ -344,6 +351,12 @@ model(torch.zeros(1, 3, 17, 13))
 """
     (tmp_path / "net.py").write_text(code)
     told = boxes(page_data(layerexplain.explain(str(tmp_path / "net.py")), fold=False))
+    assert [told[name]["lines"][1] for name in ("conv", "pool", "drop", "head")] == [
+        "Conv2d 3×3, /2, 7",
+        "MaxPool2d 2×2",
+        "Dropout 0.1",
+        "Linear 5",
+    ]
     assert {name: box["family"] for name, box in told.items() if name != "x"} == {
         "conv": "weights",
         "bn": "normal",
@@ -364,3 +377,166 @@ def test_a_second_call_says_that_its_weights_are_those_of_the_first(tmp_path: Pa
     told = boxes(page_data(layerexplain.explain(spec), fold=False))
     assert told["tower"]["lines"][2] == "42 parameters"
     assert told["tower (call 2)"]["lines"][2] == "weights of call 1"
+
+
+COSTS = """(() => {
+    const {view} = layerexplain;
+    const {costs} = view.picture;
+    return Object.fromEntries(view.drawing.items.filter((one) => !one.open).map((one) => [one.box.lines[0], costs.rows.get(one.y).share]));
+})()"""
+"""The share of the row of each box that is not open."""
+
+
+def test_the_share_of_each_row_in_the_cost_stands_at_the_left(resnet: str, tmp_path: Path) -> None:
+    report = layerexplain.explain(str(SAMPLES / "resnet50.json"))
+    macs = {layer.layer: layer.macs or 0 for layer in report.layers}
+    wanted = {
+        title: sum(macs[name] for name in macs if name.startswith(begins)) / 3_857_973_248
+        for title, begins in (
+            ("conv1", "conv1_"),
+            ("conv3_block2 … conv3_block4", ("conv3_block2", "conv3_block3", "conv3_block4")),
+            ("conv5_block1", "conv5_block1"),
+        )
+    }
+    assert [f"{100 * share:.0f} %" for share in wanted.values()] == ["3 %", "17 %", "8 %"]
+    with shown(resnet, tmp_path) as page:
+        shares = page.evaluate(COSTS)
+        assert {title: shares[title] for title in wanted} == pytest.approx(wanted)
+        assert sum(shares.values()) == pytest.approx(1), "a row each"
+        rows = page.evaluate("""Object.fromEntries(layerexplain.view.drawing.items.map((one) => {
+            const {y, h} = layerexplain.view.seenAt(one);
+            return [one.box.lines[0], y + h / 2];
+        }))""")
+        numbers = [(text, y) for text, _x, y, _wide in page.evaluate(WRITTEN) if text.endswith(" %")]
+        for title, share in wanted.items():
+            assert any(text == f"{100 * share:.0f} %" and abs(y - rows[title]) < 6 for text, y in numbers), title
+        page.evaluate(DRAWN)
+        assert page.locator("p.legend").inner_text() == "share of the MACs"
+        page.select_option("#measure", "params")
+        page.evaluate(DRAWN)
+        assert page.locator("p.legend").inner_text() == "share of the parameters"
+        assert page.evaluate(COSTS)["predictions"] == pytest.approx(2_049_000 / 25_636_712)
+        page.evaluate("layerexplain.view.lookAt(1.5, 0, 300)")
+        assert any(text.endswith(" %") for text, *_ in page.evaluate(WRITTEN)), "there is room at the left"
+        page.evaluate("layerexplain.view.lookAt(1.5, layerexplain.view.drawing.width, 300)")
+        assert not any(text.endswith(" %") for text, *_ in page.evaluate(WRITTEN)), "no bar lies over a box"
+
+
+def test_a_layer_that_is_called_twice_has_half_of_its_cost_in_each_call(tmp_path: Path) -> None:
+    spec = b"input: [5]\nlayers:\n  - Dense: 5\n    name: tower\n  - Dense: 7\n    name: wide\n"
+    spec += b"  - Dense: 5\n    name: narrow\n  - reuse: tower\n    name: again\n  - Dense: 2\n    name: last\n"
+    with shown(layerexplain.page(spec, fold=False), tmp_path) as page:
+        shares = page.evaluate(COSTS)
+    macs = {"input": 0, "tower": 5 * 5, "wide": 5 * 7, "narrow": 7 * 5, "tower (call 2)": 5 * 5, "last": 5 * 2}
+    assert shares == pytest.approx({name: part / sum(macs.values()) for name, part in macs.items()})
+
+
+def test_costs_of_sizes_that_are_not_known_are_shares_of_the_parameters(tmp_path: Path) -> None:
+    spec = b"input: [null, 3]\nlayers:\n  - LSTM: {units: 5, return_sequences: true}\n    name: steps\n"
+    spec += b"  - LSTM: 7\n    name: last\n  - Dense: 2\n    name: out\n"
+    with shown(layerexplain.page(spec, fold=False), tmp_path) as page:
+        page.evaluate(DRAWN)
+        assert page.locator("p.legend").inner_text() == "share of the parameters"
+        steps, last, out = 4 * 5 * (3 + 5 + 1), 4 * 7 * (5 + 7 + 1), 7 * 2 + 2
+        shares = page.evaluate(COSTS)
+        assert shares["last"] == pytest.approx(last / (steps + last + out))
+        widths = page.evaluate("""Object.fromEntries([...layerexplain.view.picture.blocks]
+            .map(([item, width]) => [item.box.lines[0], width]))""")
+        assert widths["steps"] == widths["input"], "steps of any number are drawn as the largest"
+        assert 0 < widths["out"] < widths["last"] < 0.9 * widths["steps"]
+        page.select_option("#measure", "macs")
+        page.evaluate(DRAWN)
+        assert not page.is_visible("p.legend")
+        assert not any(text.endswith(" %") for text, *_ in page.evaluate(WRITTEN))
+
+
+@pytest.mark.parametrize("scale", [0.3, 0.8])
+def test_a_block_has_a_stripe_for_each_kind_that_costs(scale: float, tmp_path: Path) -> None:
+    html = layerexplain.page(str(SAMPLES / "transformer.json"))
+    with shown(html, tmp_path, complains="Canvas2D") as page:
+        found, colours, parts = page.evaluate(
+            """async (scale) => {
+            const {view, data} = layerexplain, {picture} = view;
+            const item = view.drawing.items.find((one) => one.box.copies?.length === 2 && one.box.inner);
+            view.lookAt(scale, item.x + item.w / 2, item.y + item.h / 2);
+            picture.draw(view.view, view.look);
+            const {x, y, w, h} = view.seenAt(item);
+            const wide = scale < 0.36 ? picture.blocks.get(item) * view.wide : w;
+            const ratio = devicePixelRatio, left = x + w / 2 - wide / 2;
+            const at = (part) => [...picture.pen.getImageData((left + part * wide) * ratio, (y + 3 * (scale > 0.36)) * ratio + 2, 1, 1).data].slice(0, 3);
+            const parts = {};
+            for (const call of item.calls) {
+                const layer = data.layers[data.calls[call][0]];
+                const kind = /Attention/.test(layer.type) ? "attention" : /Dense/.test(layer.type) ? "weights" : "";
+                parts[kind] = (parts[kind] || 0) + layer.macs;
+            }
+            const tone = scale < 0.36 ? "strong" : "of";
+            const rgb = (kind) => [1, 3, 5].map((from) => parseInt(picture.colours[`${tone}-${kind}`].slice(from, from + 2), 16));
+            const sum = parts.attention + parts.weights;
+            const edge = Math.max(parts.weights, parts.attention) / sum;
+            return [[at(0.03), at(edge - 0.03), at(edge + 0.03), at(0.97)], {weights: rgb("weights"), attention: rgb("attention")}, parts];
+        }""",
+            scale,
+        )
+    large, small = sorted(("weights", "attention"), key=lambda kind: -parts[kind])
+    assert found == [colours[large], colours[large], colours[small], colours[small]]
+
+
+def test_what_is_all_in_view_stays_so_when_the_window_changes(resnet: str, tmp_path: Path) -> None:
+    scale = "layerexplain.view.view.scale"
+    with shown(resnet, tmp_path) as page:
+        first = page.evaluate(scale)
+        page.set_viewport_size({"width": 900, "height": 450})
+        until(page, f"{scale} < {first}")
+        assert page.evaluate(OUTSIDE) == 0
+        page.evaluate("layerexplain.view.zoom(2)")
+        near = page.evaluate(scale)
+        page.set_viewport_size({"width": 1200, "height": 800})
+        page.evaluate(DRAWN)
+        assert page.evaluate(scale) == near, "what was moved stays as it is"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_legend_and_buttons_stand_below_the_graph_at_every_scale(resnet: str, width: int, tmp_path: Path) -> None:
+    with shown(resnet, tmp_path, width=width) as page:
+        for step in ("fit()", "zoom(4)"):
+            page.evaluate(f"layerexplain.view.{step}")
+            page.evaluate(DRAWN)
+            graph = page.locator("canvas.graph").bounding_box()
+            for below in page.locator(".legend, .tools").all():
+                box = below.bounding_box()
+                assert box["y"] >= graph["y"] + graph["height"] - 0.5
+                assert box["x"] >= 0 and box["x"] + box["width"] <= width
+
+
+def test_a_nested_model_says_how_many_layers_it_has_and_costs_what_they_cost(tmp_path: Path) -> None:
+    spec = b"input: [7]\nlayers:\n  - Sequential: [{Dense: 5}, {Dense: 3}, {Dense: 2}]\n    name: tower\n  - Dense: 11\n    name: last\n"
+    inside, last = 7 * 5 + 5 * 3 + 3 * 2, 2 * 11
+    with shown(layerexplain.page(spec, fold=False), tmp_path) as page:
+        for count in (3, 5):  # its three layers in place of the tower
+            shares = page.evaluate(COSTS)
+            assert len(shares) == count
+            assert shares["last"] == pytest.approx(last / (inside + last))
+            page.evaluate("layerexplain.view.toggleAll(true)")
+            page.evaluate(DRAWN)
+    told = boxes(page_data(layerexplain.explain(spec), fold=False))
+    assert told["tower"]["lines"][1] == "Sequential, 3 layers"
+
+
+def test_the_search_finds_arguments_as_pytorch_calls_them(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "model = nn.Sequential(nn.Conv2d(3, 7, 3, 2), nn.ReLU(), nn.Conv2d(7, 11, 3), nn.Flatten(), nn.Linear(11, 2))\n"
+        "model(torch.zeros(1, 3, 7, 7))\n"
+    )
+    with shown(layerexplain.page(str(tmp_path / "net.py")), tmp_path) as page:
+        for typed, count in (
+            ("stride 2", 1),
+            ("filters 11", 1),
+            ("3x3", 2),
+            ("/2", 1),
+            ("units 2", 1),
+            ("filters=7", 1),
+        ):
+            page.fill("#search", typed)
+            assert page.locator(".found .option").count() == count, typed

@@ -19,6 +19,7 @@ AT_MOST = {
     "mnist_mlp.yaml": 40,
     "stacked_lstm_flatten.yaml": 40,
     "transformer.json": 120,
+    "efficientnet_b0.json": 200,
 }
 """Lines of a tour, at any of the widths."""
 
@@ -45,7 +46,7 @@ def tour(report: Report, width: int | None = None) -> list[str]:
     return explanation(report, report.layers, Look(width)).splitlines()
 
 
-REPORTS = {name: report_of(name) for name in ("resnet50.json", "transformer.json")}
+REPORTS = {name: report_of(name) for name in ("resnet50.json", "transformer.json", "efficientnet_b0.json")}
 
 
 @pytest.mark.parametrize("width", [80, 110, 200])
@@ -82,7 +83,7 @@ def test_each_layer_stands_in_a_tour_or_in_a_block_that_is_like_one(name: str) -
     named = {line.split()[0] for line in lines if re.match(r"\S+ · |  \S+ +like ", line)}
     folded = [line for line in lines if " · " in line and re.search(r"\d layers?, ", line)]
     for layer in report.layers:
-        block = re.match(r"(conv|block)(\d+)(_block(\d+))?", layer.layer)
+        block = re.match(r"(conv|block)(\d+)(?:_block(\d+)|([a-z])_)?", layer.layer)
         in_block = block is not None and any(_holds(line, block) for line in folded)
         ends = re.search(r"\d+$", layer.layer)
         in_row = ends is not None and any(" … " in line and layer.layer[: ends.start()] in line for line in lines)
@@ -91,9 +92,13 @@ def test_each_layer_stands_in_a_tour_or_in_a_block_that_is_like_one(name: str) -
 
 def _holds(line: str, block: re.Match[str]) -> bool:
     """Whether the names of a folded block, from the first to the last of its copies, hold this one."""
-    ends = re.findall(rf"\b{block[1]}(\d+)(?:_block(\d+))?\b", line.partition(" · ")[0])
-    first, last = [tuple(int(one or 0) for one in end) for end in (ends[0], ends[-1])] if ends else ((), ())
-    return first <= (int(block[2]), int(block[4] or 0)) <= last
+    ends = re.findall(rf"\b{block[1]}(\d+)(?:_block(\d+)|([a-z]))?\b", line.partition(" · ")[0])
+    first, last = [_number(*end) for end in (ends[0], ends[-1])] if ends else ((), ())
+    return first <= _number(*block.groups()[1:]) <= last
+
+
+def _number(block: str, part: str | None, letter: str | None) -> tuple[int, int]:
+    return int(block), int(part or 0) or (ord(letter) if letter else 0)
 
 
 def test_the_parameters_that_a_tour_shows_are_products_that_add_up() -> None:
@@ -109,6 +114,41 @@ def test_a_block_that_repeats_is_explained_once_with_its_places() -> None:
     assert "conv4_block2 … conv4_block6 · 10 layers, 5 times, like conv2_block2  5,608,960 parameters" in lines
     assert sum(line.startswith("  Slides") for line in lines) == 4  # 7×7, 1×1, 3×3, and 1×1 with a stride
     assert sum("like conv1_bn" in line for line in lines) > 8
+
+
+BLOCKS = b"""
+input: [32, 32, 3]
+layers:
+  - Conv2D: {filters: 7, kernel_size: 3, padding: same}
+    name: stem
+"""
+
+
+def _block(name: str, filters: int, kernel: int, rate: float) -> str:
+    layers = [
+        f"Conv2D: {{filters: {filters}, kernel_size: {kernel}, padding: same, use_bias: false}}",
+        "BatchNormalization:",
+        "Activation: relu",
+        f"Dropout: {rate}",
+        f"Conv2D: {{filters: {filters}, kernel_size: 1, padding: same}}",
+    ]
+    return "".join([f"  - {one}\n    name: {name}_{part}\n" for one, part in zip(layers, "abcde", strict=True)])
+
+
+def test_blocks_that_differ_in_sizes_are_one_block_with_what_changes() -> None:
+    rows = [("block1", 7, 3, 0.1), ("block2", 11, 5, 0.3), ("block3", 13, 3, 0.1), ("block4", 13, 3, 0.2)]
+    spec = BLOCKS.decode() + "".join([_block(*row) for row in rows]) + "  - Flatten\n  - Dense: 5\n"
+    lines = tour(report_of(spec.encode()), 110)
+    headings = [line for line in lines if re.match(r"block\d( ….*)? · \d", line)]
+    assert [re.split(r" {2,}", line)[0] for line in headings] == [
+        "block2 · 5 layers, like block1",
+        "block3 … block4 · 5 layers, 2 times, like block1",
+    ]
+    after = {line.split(" · ")[0]: lines[lines.index(line) + 1 :] for line in headings}
+    assert after["block2"][:2] == ["  but         block2_a: kernel_size=5", "              block2_d: rate=0.3"]
+    assert after["block3 … block4"][0] == "  but         block3_d: the same, then rate=0.2"
+    assert 11 * 5 * 5 * 7 + 4 * 11 + 11 * 11 + 11 == 2101 and "2,101 parameters" in headings[0]
+    assert "rate" not in " ".join([line for line in lines if "block1_d" in line and "but" in line])
 
 
 def test_a_remark_is_made_once() -> None:

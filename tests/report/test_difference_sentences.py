@@ -29,10 +29,8 @@ TYPES = [
         "Both return (None, 8).",
     ]),
     ("BatchNormalization --vs LayerNormalization --input 10,4", [
-        "normalizes by a stored mean and variance, and in training by those of the batch; "
-        "LayerNormalization normalizes by the mean and variance of each example.",
-        "BatchNormalization computes something else in training than at inference; "
-        "LayerNormalization computes the same in training as at inference.",
+        "BatchNormalization normalizes each feature by a stored mean and variance, in training by those over the batch "
+        "and steps; LayerNormalization normalizes by the mean and variance over the features of each step.",
         "BatchNormalization learns 16 parameters = 4 × 4, 8 trainable; LayerNormalization learns 8 parameters = 2 × 4.",
     ]),
     ("UpSampling2D --vs Conv2DTranspose 3 3 strides=2 --input 8,8,5", [
@@ -64,7 +62,59 @@ TYPES = [
     ("Dropout --vs SpatialDropout2D", ["Dropout: In training, sets each value to 0", "sets whole channels to 0"]),
     ("LSTM 8 --vs return_sequences=true --input 10,4", [
         "Both learn 416 parameters",
-        "LSTM(return_sequences=false) returns (None, 8); LSTM(return_sequences=true) returns (None, 10, 8).",
+        "LSTM(return_sequences=false) returns (None, 8), one vector per example; "
+        "LSTM(return_sequences=true) returns (None, 10, 8), one vector per step.",
+    ]),
+    ("RMSNormalization --vs GroupNormalization 2 --input 7,7,6", [
+        "RMSNormalization normalizes by the root mean square over the channels of each pixel; "
+        "GroupNormalization normalizes by the mean and variance of each group of channels.",
+    ]),
+    ("MultiHeadAttention 2 4 --vs LSTM 8 --input 10,8", [
+        "MultiHeadAttention reads one step of 'query' and all 10 steps of 'value' for one output element; LSTM reads",
+    ]),
+    ("MaxPooling2D --vs Conv2D 3 3 2 --input 7,9,5", [
+        "MaxPooling2D shrinks 7 × 9 to 3 × 4 by a fixed rule; Conv2D shrinks 7 × 9 to 3 × 4 with learned weights.",
+    ]),
+]  # fmt: skip
+
+CHAINS = [
+    ("UpSampling2D, Conv2D 3 3", "Conv2DTranspose 3 3 2", "8,8,5", [
+        "UpSampling2D → Conv2D reads 2 × 2 pixels for one output element; Conv2DTranspose reads 1 to 2 × 1 to 2 pixels",
+        "UpSampling2D → Conv2D enlarges 8 × 8 to 16 × 16 by a fixed rule; "
+        "Conv2DTranspose enlarges 8 × 8 to 17 × 17 with learned weights.",
+        "Both learn 138 parameters = 3 × 3 × 5 × 3 + 3.",
+        "UpSampling2D → Conv2D returns (None, 14, 14, 3); Conv2DTranspose returns (None, 17, 17, 3).",
+        "Conv2DTranspose: Windows of 3 with stride 2 overlap unevenly",
+    ]),
+    ("Conv2D 3 3 2 same", "[Conv2D(3, 3, padding='same'), MaxPooling2D()]", "8,8,5", [
+        "Conv2D reads 3 × 3 pixels for one output element; Conv2D → MaxPooling2D reads 4 × 4 pixels",
+        "shrinks 8 × 8 to 4 × 4 with learned weights; Conv2D → MaxPooling2D shrinks 8 × 8 to 4 × 4 by a fixed rule.",
+    ]),
+    ("UpSampling2D -> UpSampling2D -> MaxPooling2D", "UpSampling2D", "3,5,2", [
+        "MaxPooling2D enlarges 3 × 5 to 6 × 10 by a fixed rule, then enlarges 6 × 10 to 12 × 20 by a fixed rule, then "
+        "shrinks 12 × 20 to 6 × 10 by a fixed rule; UpSampling2D enlarges 3 × 5 to 6 × 10 by a fixed rule.",
+    ]),
+    ("nn.Upsample(scale_factor=2), nn.Conv2d(5, 3, 3)", "nn.ConvTranspose2d(5, 3, 3, stride=2)", "5,8,8", [
+        "nn.Upsample → nn.Conv2d reads 2 × 2 pixels for one output element; nn.ConvTranspose2d reads 1 to 2 × 1 to 2",
+        "nn.Conv2d enlarges 8 × 8 to 16 × 16 by a fixed rule; nn.ConvTranspose2d enlarges 8 × 8 to 17 × 17 with",
+    ]),
+    ("Embedding 100 7, LSTM 5, Dense 3", "Embedding 100 7, GlobalAveragePooling1D, Dense 3", "11", [
+        "Both read all 11 steps for one output element.",
+        "Embedding → LSTM → Dense keeps the states h and c from step to step; Embedding → GlobalAveragePooling1D → "
+        "Dense keeps no state from step to step.",
+        "Dense learns 978 parameters = 100 × 7 + 7 × 4 × 5 + 5 × 4 × 5 + 4 × 5 + 5 × 3 + 3;",
+    ]),
+    ("Conv2D(3, 3), BatchNormalization", "Conv2D(3, 3), LayerNormalization", "8,8,5", [
+        "Conv2D → BatchNormalization normalizes each channel by a stored mean and variance, in training by those over "
+        "the batch, rows and columns; Conv2D → LayerNormalization normalizes by the mean and variance over the channels "
+        "of each pixel.",
+    ]),
+    ("Flatten, Dense 10", "GlobalAveragePooling2D, Dense", "8,8,5", [
+        "Flatten → Dense learns 3,210 parameters = 320 × 10 + 10; GlobalAveragePooling2D → Dense learns 60 parameters",
+    ]),
+    ("Dense 5, Dropout 0.2", "Dense 5, Dropout 0.3", "7", [
+        "Dense → Dropout(rate=0.2): dense, then dropout.",
+        "Dense → Dropout(rate=0.3): dense, then dropout.",
     ]),
 ]  # fmt: skip
 
@@ -73,6 +123,18 @@ TYPES = [
 def test_the_difference_of_two_types_in_sentences(typed: str, sentences: list[str]) -> None:
     text = said("layer", *typed.split())
     assert [one for one in sentences if one not in text] == []
+
+
+@pytest.mark.parametrize(("one", "other", "shape", "sentences"), CHAINS)
+def test_the_difference_of_chains_in_sentences(one: str, other: str, shape: str, sentences: list[str]) -> None:
+    text = said("layer", one, "--vs", other, "--input", shape)
+    assert [one for one in sentences if one not in text] == []
+
+
+def test_a_chain_need_not_be_quoted() -> None:
+    typed = "UpSampling2D, Conv2D 3 3 --vs Conv2DTranspose 3 3 2 --input 8,8,5"
+    quoted = said("layer", "Sequential([UpSampling2D(), Conv2D(3, 3)])", *typed.split()[4:])
+    assert said("layer", *typed.split()) == quoted
 
 
 @pytest.mark.parametrize(

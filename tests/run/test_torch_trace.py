@@ -116,9 +116,13 @@ NUMBERS = [
     ("torch.tensor([1, 2, 3], dtype=torch.float32)", "pass", [1, 2, 3]),
     ("torch.tensor([1.0, 2.0, 3.0])", "t[0] = 7", [7, 2, 3]),
     ("torch.tensor([1.0, 2.0, 3.0])", "t *= 2", [2, 4, 6]),
-    ("torch.tensor([1.0, 2.0, 3.0])", "t.mul_(2)", None),
+    ("torch.tensor([1.0, 2.0, 3.0])", "t.mul_(2)", [2, 4, 6]),
+    ("torch.tensor([1.0, 2.0, 3.0])", "t[0].fill_(9)", [9, 2, 3]),
+    ("torch.tensor([1.0, 2.0, 3.0])", "t.view(3, 1)[1:].add_(5)", [1, 7, 8]),
+    ("torch.tensor([1.0, 2.0, 3.0])", "u = t.clone(); u.zero_()", [1, 2, 3]),
+    ("torch.tensor([1.0, 2.0, 3.0])", "u = t[1:]; t.sort_()", None),
     ("torch.tensor([1.0, 2.0, 3.0])", "nn.init.ones_(t)", None),
-    ("torch.tensor([1.0, 2.0, 3.0])", "t[1:] *= 3", None),
+    ("torch.tensor([1.0, 2.0, 3.0])", "t[1:] *= 3", [1, 6, 9]),
 ]
 
 
@@ -140,6 +144,43 @@ class Net(nn.Module):
         np.testing.assert_allclose(traced.outputs[0], 1 + np.asarray(wanted, "float32").reshape(1, 3))
     said = "computes the values of constant, which layerexplain does not: random numbers replace them"
     assert any(said in note.message for note in traced.notes) == (wanted is None)
+
+
+GIVEN = [[-3, 2, -5, 7]]
+CHANGES = [
+    ("x[:, 0] = 11", "x", [[11, 2, -5, 7]]),
+    ("y = x.clone(); y[:, 1:3].zero_()", "y + x", [[-6, 2, -5, 14]]),
+    ("y = x; y += 1", "x", [[-2, 3, -4, 8]]),
+    ("y = x; nn.ReLU(inplace=True)(x)", "y", [[0, 2, 0, 7]]),
+    ("a, b = x.chunk(2, dim=1); a *= 2", "b", [[-5, 7]]),
+    ("x[:, 1:3].add_(1); x[:, 2] = 0", "x", [[-3, 3, 0, 7]]),
+    ("y = torch.zeros(2, x.size(0)) + torch.ones_like(x[:, 0])", "x + y.sum()", [[-1, 4, -3, 9]]),
+    ("t = torch.ones(4); y = x + t; t.mul_(5)", "y + t", [[3, 8, 1, 13]]),
+    ("t = torch.zeros(2, 4); u = t[1]; t += 3", "x + u", [[0, 5, -2, 10]]),
+    ("t = torch.zeros(1, 4); t[:, 0] = x[:, 1]", "x + t", None),
+    ("t = torch.zeros(1, 4); t.copy_(x)", "x + t", None),
+    ("a, b = x.chunk(2, dim=1); x[:, 0] = 1", "a", None),
+    ("y = x.view(-1, 2, 2); y.add_(1)", "x", None),
+]
+
+
+@pytest.mark.parametrize(("change", "result", "wanted"), CHANGES)
+def test_a_change_in_place_reaches_all_views_or_is_said_to_be_open(change: str, result: str, wanted: Any) -> None:
+    code = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+
+    def forward(self, x):
+        {change}
+        return {result}
+"""
+    if wanted is None:
+        report = layerexplain.explain(code.encode(), inputs={"x": (4,)})
+        assert report.grade == "open" and "changed in place" in report.notes[-1].message
+        return
+    traced = layerexplain.trace(code.encode(), np.asarray(GIVEN, "float32"))
+    np.testing.assert_allclose(traced.outputs[0], np.asarray(wanted, "float32"))
 
 
 @needs_torch

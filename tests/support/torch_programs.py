@@ -274,3 +274,86 @@ class Net(nn.Module):
         return self.out(self.other(x))
 """,
 )
+
+_program(
+    "modules by rules",
+    (6, 7),
+    """
+import types
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from itertools import repeat
+
+@dataclass
+class Sizes:
+    width: int = 7
+    depth: int = 2
+
+def pair(x):
+    return tuple(x) if isinstance(x, Iterable) and not isinstance(x, str) else tuple(repeat(x, 2))
+
+def made_by(norm, width):
+    assert isinstance(norm, (type, types.FunctionType, partial))
+    options = {}
+    if isinstance(norm, partial):
+        options.update(norm.keywords)
+        norm = norm.func
+    return norm(width, **options) if not isinstance(norm, types.FunctionType) else norm(width + 1)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        known = {one.name for one in fields(Sizes)} & set(Sizes.__dataclass_fields__)
+        sizes = replace(Sizes(), **{name: 3 for name in ("depth", "height") if name in known})
+        self.blocks = nn.ModuleList()
+        for _ in range(sizes.depth):
+            self.blocks += [nn.Linear(7, 7, bias=bias) for bias in pair(True)]
+        self.norm = made_by(partial(nn.LayerNorm, eps=0.5, bias=False), sizes.width)
+        self.other = made_by(nn.LayerNorm, sizes.width)
+        self.scale = nn.parameter.Parameter(torch.ones(7))
+
+    def forward(self, x):
+        for block in self.blocks + [self.norm]:
+            x = block(x)
+        return self.other(x) * self.scale
+""",
+)
+
+_program(
+    "einops",
+    (3, 20, 28),
+    """
+from einops import einsum, pack, rearrange, reduce, repeat, unpack
+from einops.layers.torch import Rearrange, Reduce
+
+class Attention(nn.Module):
+    def __init__(self, dim, heads, head):
+        super().__init__()
+        self.heads = heads
+        self.to_qkv = nn.Linear(dim, heads * head * 3, bias=False)
+        self.out = nn.Sequential(Rearrange('b h n d -> b n (h d)'), nn.Linear(heads * head, dim))
+
+    def forward(self, x):
+        q, k, v = map(lambda t: rearrange(t, 'b n (h d) -> b h n d', h=self.heads), self.to_qkv(x).chunk(3, dim=-1))
+        dots = einsum(q, k, 'b h i d, b h j d -> b h i j')
+        return self.out(einsum(dots.softmax(dim=-1), v, 'b head i j, b head j d -> b head i d'))
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.patch = nn.Sequential(Rearrange('b c (h p1) (w p2) -> b (h w) (p1 p2 c)', p1=4, p2=4), nn.Linear(48, 30))
+        self.cls = nn.Parameter(torch.randn(1, 1, 30))
+        self.attn = Attention(30, 3, 5)
+        self.head = nn.Sequential(Reduce('b n d -> b d', 'mean'), nn.Linear(30, 11))
+
+    def forward(self, x):
+        x = self.patch(x)
+        b, n, _ = x.shape
+        x, ps = pack([repeat(self.cls, '1 1 d -> b 1 d', b=b), x], 'b * d')
+        x = self.attn(x) + x
+        cls, x = unpack(x, ps, 'b * d')
+        y = x + reduce(x, 'b n d -> b 1 d', 'max')
+        return self.head(x + y) + cls.flatten(1)[:, :11]
+""",
+)

@@ -13,9 +13,11 @@ from layerexplain.frontends.code.bounds import fits
 from layerexplain.frontends.code.effects import Mark
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, dotted
-from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.trees import children, walk
+from layerexplain.frontends.code.values.array import memory_of
 from layerexplain.frontends.code.values.base import ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, each_in, layer_of
+from layerexplain.frontends.code.values.memory import Memory
 from layerexplain.frontends.code.values.program import (
     Bound,
     Class,
@@ -96,25 +98,29 @@ class Choices(InterpreterPart):
             if not isinstance(of, Instance) or self._holds_layers(of.attributes.get(name)):
                 return False
             of.maybe[name] = choice
-        lists = {id(one) for one in since.changed_containers if not isinstance(one, Array)}  # names hold a new array
+        lists = {id(one): one for one in since.changed_containers}
         found: set[int] = set()
         for at in frame.around() if lists else ():
             self.budget.look(len(at.names))
             for name, value in at.names.items():
-                if id(value) in lists:
+                if (changed := id(memory_of(value))) in lists:
                     at.maybe[name] = choice
-                    found.add(id(value))
+                    found.add(changed)
                 elif isinstance(value, Instance):
                     self.budget.look(len(value.attributes))
                     for key, one in value.attributes.items():
-                        if id(one) in lists:
+                        if (changed := id(memory_of(one))) in lists:
                             value.maybe[key] = choice
-                            found.add(id(one))
+                            found.add(changed)
         for name in names:
             holder = frame.holder(name)
             if holder is not None:
                 holder.maybe[name] = choice
-        return lists <= found | since.created_containers
+        missing = lists.keys() - found - since.created_containers
+        for one in [lists[key] for key in missing if isinstance(lists[key], Memory)]:
+            one.values = None  # an array that no name holds: its values hang on the choice
+            missing.remove(id(one))
+        return not missing
 
     def branch(self, taken: list[ast.stmt], other: list[ast.stmt], frame: Frame, assumption: Assumption) -> Signal:
         """Work through a branch that was chosen. What hangs on the choice is assumed where it reaches a model."""
@@ -200,7 +206,7 @@ class Choices(InterpreterPart):
                 else:
                     waiting += more  # type: ignore[arg-type]
             else:
-                waiting += [(one, at, local) for one in ast.iter_child_nodes(node)]
+                waiting += [(one, at, local) for one in children(node)]
         return level
 
     def _behind(self, value: ProgramValue, followed: set[int]) -> list[_Waiting] | int:
@@ -272,7 +278,7 @@ def _chooses(node: ast.stmt) -> bool:
         return False
     known = node.__dict__  # a loop asks in each round
     if "_chooses" not in known:
-        known["_chooses"] = any(isinstance(one, ast.IfExp | ast.BoolOp | ast.comprehension) for one in ast.walk(node))
+        known["_chooses"] = any(isinstance(one, ast.IfExp | ast.BoolOp | ast.comprehension) for one in walk(node))
     chooses: bool = known["_chooses"]
     return chooses
 
@@ -303,7 +309,7 @@ def assigned_names(body: Sequence[ast.AST]) -> set[str]:
 def _names_in(body: Sequence[ast.AST]) -> set[str]:
     """Return all names in statements."""
     return _kept("_named", body, lambda body: {
-        node.id for one in body for node in ast.walk(one) if isinstance(node, ast.Name)
+        node.id for one in body for node in walk(one) if isinstance(node, ast.Name)
     })  # fmt: skip
 
 
@@ -329,5 +335,5 @@ def _assigned(body: Sequence[ast.AST]) -> set[str]:
         elif isinstance(node, ast.alias):
             found.add((node.asname or node.name).partition(".")[0])
         elif not isinstance(node, ast.Lambda):
-            waiting += ast.iter_child_nodes(node)
+            waiting += children(node)
     return found

@@ -21,7 +21,7 @@ _EVERYWHERE, _NOWHERE = -1, sys.maxsize
 
 
 class ContainerChange(NamedTuple):
-    """A list, a dict, a set or an array was changed."""
+    """A list, a dict, a set or the memory of an array was changed."""
 
     container: ProgramValue
 
@@ -90,7 +90,7 @@ class Since:
 
     @property
     def changed_containers(self) -> list[ProgramValue]:
-        """Lists, dicts, sets and arrays that were changed, in order."""
+        """Lists, dicts, sets and memories of arrays that were changed, in order."""
         return [one.container for one in self._entries if isinstance(one, ContainerChange)]
 
     @property
@@ -175,7 +175,7 @@ class Effects:
         self.state_changes += 1
 
     def record_container_change(self, container: object) -> None:
-        """Record that a list, a dict, a set or an array is changed."""
+        """Record that a list, a dict, a set or the memory of an array is changed."""
         self.state_changes += 1
         self.entries.append(ContainerChange(container))
 

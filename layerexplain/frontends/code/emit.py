@@ -19,8 +19,8 @@ from layerexplain.frontends.code.shapes import (
     is_shape,
     plain_call,
 )
-from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import ProgramValue, Size, Unknown, unknown_at
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Variable, layer_of, unknown_in
 from layerexplain.frontends.code.values.program import Function, Instance
@@ -64,7 +64,7 @@ def plain_value(value: ProgramValue, key: str, deep: int = 0) -> ProgramValue:
             return value.class_name
         return {"class_name": value.class_name, "config": plain_config(value.config)}
     if isinstance(value, Array):
-        return Unknown("an array of unknown values") if value.values is None else arrays.plain(value)
+        return Unknown("an array of unknown values") if value.values is None else plain(value)
     if isinstance(value, Size):
         return None
     if type(value) in (list, tuple):

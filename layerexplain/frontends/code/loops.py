@@ -10,8 +10,10 @@ from layerexplain.frontends.code.effects import Mark
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
+from layerexplain.frontends.code.trees import children
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramValue, Unknown, Value
+from layerexplain.frontends.code.values.base import Alike, ProgramValue, Unknown, Value
+from layerexplain.frontends.code.values.memory import Memory
 from layerexplain.frontends.code.values.program import Instance
 from layerexplain.frontends.code.values.tensors import Tensor
 
@@ -110,19 +112,20 @@ class Loops(InterpreterPart):
                 one[:] = [why]
             elif type(one) is dict:
                 one.update(dict.fromkeys(one, why))
+            elif isinstance(one, Memory):
+                one.values = None
         for at in frame.around() if gone else ():
             for names in (at.names, *[one.attributes for one in at.names.values() if isinstance(one, Instance)]):
                 self.budget.look(len(names))
                 for name, value in names.items():
                     if id(value) in gone:
-                        lost = why._replace(name=name, file=self.file)
-                        names[name] = value._replace(values=None) if isinstance(value, Array) else lost
+                        names[name] = why._replace(name=name, file=self.file)
 
     def _unknown_loop(self, node: ast.For | ast.While, target: ast.expr | None, why: Unknown, frame: Frame) -> Signal:
         """Return a loop that runs nobody knows how often is read for one round: what it makes may be one of several,
         what it changes is not known."""
         if target is not None:
-            self.assign(target, why, frame)
+            self.assign(target, why.item if isinstance(why, Alike) else why, frame)
         frame.yields = None
         self.effects.record_uncertainty()
         self.budget.look(len(frame.names))
@@ -159,7 +162,7 @@ class Loops(InterpreterPart):
         for name in changed:
             now, old = frame.names[name], before.get(name)
             if isinstance(now, Array) and isinstance(old, Array) and now.shape == old.shape:
-                frame.names[name] = now._replace(values=None)
+                frame.names[name] = now._replace(cells=None)
             elif is_plain(now) or name in carried:
                 words = f"it changes in the loop in line {line}, {why.reason}"
                 frame.names[name] = Unknown(words, line, name, option=why.option)
@@ -194,4 +197,4 @@ def _in_order(nodes: Iterable[ast.AST]) -> Iterator[ast.Name]:
         elif isinstance(node, ast.Assign):
             waiting += [*node.targets, node.value]
         else:
-            waiting += [*ast.iter_child_nodes(node)][::-1]
+            waiting += children(node)[::-1]

@@ -11,6 +11,7 @@ from layerexplain.frontends.code.bounds import Budget
 from layerexplain.frontends.code.effects import Effects
 from layerexplain.frontends.code.frames import Assumption, File, Frame
 from layerexplain.frontends.code.modules import Modules
+from layerexplain.frontends.code.values.array import memory_of
 from layerexplain.frontends.code.values.base import Evaluator, Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.framework import Framework
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -82,6 +83,8 @@ class InterpreterPart(Evaluator):
         """Whether the cells after one that raises are run all the same."""
         self.callers: list[Place] = []
         """The calls of functions of the program that are read now."""
+        self.unfinished = 0
+        """How many objects of the program's classes are being made now."""
         self.lazy = False
         """Whether modules of a package are read when a name of theirs is used, not when they are imported."""
         self.star: list[str] = []
@@ -178,9 +181,9 @@ class InterpreterPart(Evaluator):
         return value
 
     def mutate(self, value: object) -> None:
-        """Note that a list or a dict is changed."""
+        """Note that a list, a dict or the memory of an array is changed."""
         self.budget.make(1)
-        self.effects.record_container_change(value)
+        self.effects.record_container_change(memory_of(value))
 
     if TYPE_CHECKING:  # what the parts ask of each other
 

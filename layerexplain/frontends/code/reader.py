@@ -27,6 +27,7 @@ from layerexplain.frontends.code.reach import last_change, parts_of, reaching
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.sources import Text, text_of
 from layerexplain.frontends.code.tracing import graphs_of
+from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Keywords,
@@ -36,7 +37,7 @@ from layerexplain.frontends.code.values.base import (
     Unknown,
     unknown_at,
 )
-from layerexplain.frontends.code.values.layers import ModelValue, layer_of
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, layer_of
 from layerexplain.frontends.code.values.program import Class, Function, Module
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.training import with_training
@@ -296,6 +297,8 @@ class Program:
             *emitter.notes,
         ]
         notes += [Note("repaired", None, words) for words in self.text.repaired if "cell" in words]
+        if found.value.changed_in_training is not None:
+            notes.append(self._changed_in_training(*found.value.changed_in_training, graphs_of(found.value).keras_2))
         notes += imports_of(self)
         if self.text.pasted and not effects.faults and (shapes := data_of_error(self.text.pasted)):
             graphs_of(found.value).check_error(found.value, shapes)
@@ -372,6 +375,13 @@ class Program:
     def _plain_names(self) -> frozenset[str]:
         return plain_names(self.text.tree)
 
+    def _changed_in_training(self, layer: LayerValue, place: str, keras_2: bool) -> Note:
+        """Return the note on a layer whose `trainable` a training function does not know."""
+        after = "compile()" if keras_2 else "the first fit()"
+        does = "stays frozen" if layer.trainable else "is trained all the same"
+        changed = f"{layer.name}.trainable = {layer.trainable} after {after}, and no compile() before fit() ({place})"
+        return Note("trainable-after-compile", layer.name, f"{changed}: it {does}")
+
     def _missing_notes(self, model: ModelValue, in_layers: Sequence[tuple[Unknown, str]]) -> list[Note]:
         """Return a note for each value that is missing in what a model is compiled with, or in what starts, penalizes
         and constrains weights: all formulas and shapes are there without it."""
@@ -413,11 +423,11 @@ def _models_in(result: ProgramValue) -> list[ModelValue]:
 
 def _builds(function: Function) -> bool:
     """Return whether a function may give a model: it returns something, and names of Keras stand in it."""
-    names = {one.attr if isinstance(one, ast.Attribute) else one.id for one in ast.walk(function.node)
+    names = {one.attr if isinstance(one, ast.Attribute) else one.id for one in walk(function.node)
              if isinstance(one, ast.Attribute | ast.Name)}  # fmt: skip
     from layerexplain.frontends.code.library.keras.names import MODELS, layer_names
 
-    returns = any(isinstance(one, ast.Return) and one.value is not None for one in ast.walk(function.node))
+    returns = any(isinstance(one, ast.Return) and one.value is not None for one in walk(function.node))
     return returns and bool(names & MODELS) and bool(names & (layer_names() | MODELS | {"Input"}))
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from layerexplain.call_binding import BoundCall, bind_call
 from layerexplain.errors import AxesError, LayerExplainError
 from layerexplain.frontends.code.graphs import Graph, flat
-from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, unknown_in
 from layerexplain.frontends.code.values.settings import Setting
@@ -20,6 +20,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, constant
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.inner import DeclaredLayer
+from layerexplain.layers.known_definitions import definition_at
 from layerexplain.layers.registry import find
 from layerexplain.model import Call, Shape, TensorRef
 from layerexplain.nesting import in_model_order
@@ -141,10 +142,9 @@ class Shapes:
         bound, arguments, tensors = self.bound(node, declaration)
         specs = {TensorRef(str(place)): spec for place, spec in enumerate(inputs)}
         given = [None if ref is None else specs.get(ref) for ref in bound.tensors]
-        constants = {place: constant(value) for place, value in bound.constants.items()}
         carried = [None if ref is None else self.library.masks.get(tensors[ref]) for ref in bound.tensors]
         masks = [None if one is None else self.spec_of(one) for one in carried]
-        return declaration.trace(given, arguments, masks if sees_masks(declaration) else (), constants=constants)
+        return definition_at(declaration, given, arguments, masks if sees_masks(declaration) else (), bound.constants)
 
     def bound(
         self, node: Node, declaration: Declaration
@@ -303,7 +303,7 @@ def plain_call(
         if deep > DEEPEST:
             return None
         if isinstance(value, Array):
-            return arrays.plain(value) if value.values is not None else None
+            return plain(value) if value.values is not None else None
         if isinstance(value, Size | Unknown):
             return None
         if isinstance(value, Symbol):

@@ -13,8 +13,6 @@ from layerexplain.frontends.code.definitions import catches
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, handler_name, written
-from layerexplain.frontends.code.values import array as arrays
-from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value, unknown_key
 from layerexplain.frontends.code.values.program import Context, Function, Instance, Namespace
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -172,7 +170,7 @@ class Statements(InterpreterPart):
             self.mutate(before)
             before[:] = changed
             return None
-        self.assign(node.target, changed, frame)
+        self.assign(node.target, before.become(self, changed) if isinstance(before, Value) else changed, frame)
         return None
 
     def assign(self, target: ast.expr, value: object, frame: Frame, *, constant: bool = False) -> None:
@@ -197,8 +195,8 @@ class Statements(InterpreterPart):
                     owner.set_attribute(self, name, value)
             case ast.Subscript(value=of, slice=key):
                 items = self.value(of, frame)
-                if isinstance(items, Array):
-                    self._change_array(items, self.value(key, frame), value, frame)
+                if isinstance(items, Value):
+                    items.set_item(self, self.value(key, frame), value)
                 else:
                     self._set_item(items, key, value, frame)
 
@@ -221,16 +219,6 @@ class Statements(InterpreterPart):
         for part, one in zip(parts, items, strict=True):
             self.assign(part, one, frame)
 
-    def _change_array(self, array: Array, key: object, value: object, frame: Frame) -> None:
-        """`array[key] = value`: wherever a name, an attribute or a list holds the array, it holds the changed one."""
-        if array.values is None:
-            return
-        self.budget.make(len(array.values))
-        self.budget.look_at(value, key)
-        result = arrays.changed(array, key, value)
-        self.mutate(result)
-        frame.replace(array, result, self.budget)
-
     def _unknown_place(
         self, items: list[ProgramValue] | dict[ProgramValue, ProgramValue], key: object
     ) -> Unknown | None:
@@ -241,8 +229,6 @@ class Statements(InterpreterPart):
 
     def _set_item(self, items: ProgramValue, at: ast.expr, value: ProgramValue, frame: Frame) -> None:
         key = self.value(at, frame)
-        if isinstance(items, Value):
-            items.set_item(self, key, value)
         if type(items) not in (list, dict):
             return
         self.mutate(items)

@@ -419,7 +419,9 @@ def _is_type(key: str, maker: Maker) -> bool:
 
 
 def _is_declared(name: str) -> bool:
-    if name.startswith("torch."):
+    from layerexplain.layers.registry import EINOPS
+
+    if name.startswith(("torch.", EINOPS)):
         from layerexplain.layers.index import module_of
 
         return module_of(name) is not None

@@ -33,6 +33,9 @@ _NEAR = 0.66
 _AS_NEAR = 0.05
 """Types whose similarity differs by less count as equally near."""
 
+CHAIN = "Pipeline"
+"""What layers that are typed one after the other are: the layer of Keras that calls its layers in order."""
+
 
 def same_word(name: str, known: Iterable[str]) -> str:
     """Return the type that a name is but for capitals and signs between words, or "".

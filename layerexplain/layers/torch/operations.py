@@ -4,15 +4,25 @@ The batch is one of the axes. Reference: torch, torch.nn.functional.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
 from layerexplain.errors import ArgumentError, AxesError, ShapeError
-from layerexplain.lang.axes import BATCH
-from layerexplain.lang.expr import Expr
-from layerexplain.layers.keras.operations_shape import expanded, moved, permuted, reshaped, sliced, squeezed, swapped
+from layerexplain.lang.axes import BATCH, has_batch
+from layerexplain.lang.expr import Expr, constant
+from layerexplain.layers.keras.operations_reduce import variance
+from layerexplain.layers.keras.operations_shape import (
+    expanded,
+    moved,
+    permuted,
+    picked,
+    sliced,
+    squeezed,
+    swapped,
+)
 from layerexplain.layers.torch.attention import FAR_BELOW
-from layerexplain.layers.torch.core import cosine_similarity, flatten
+from layerexplain.layers.torch.core import cosine_similarity, flatten, merged
 from layerexplain.layers.torch.normalization import layer_norm
 from layerexplain.layers.torch.pooling import (
     adaptive_average_pooling,
@@ -26,11 +36,13 @@ from layerexplain.ops import movement as m
 from layerexplain.ops.contract import linear, matmul, turned
 from layerexplain.ops.elementwise import logical_not, maximum, sqrt, where
 from layerexplain.ops.functions import softmax
+from layerexplain.ops.joining import concatenate
 from layerexplain.ops.reduce import sum_
-from layerexplain.ops.sizes import normalize_axis, shape_text
+from layerexplain.ops.sizes import normalize_axes, normalize_axis, shape_text
+from layerexplain.ops.sizes import product as sizes_product
 
 USES = (
-    elementwise, functions, reduce, cosine_similarity, expanded, flatten, moved, permuted, pixel_shuffle, reshaped,
+    elementwise, functions, reduce, cosine_similarity, expanded, flatten, moved, permuted, pixel_shuffle,
     sliced, squeezed, swapped,
 )  # fmt: skip
 IGNORES = "inplace device dtype out memory_format"
@@ -81,6 +93,11 @@ torch.dropout(x, p: Share = 0.5, training: Anything = True, inplace: Ignored = F
 torch.[sum|mean|amax|amin|prod](x, dim: AxisArgument = None, keepdim: Bool = False):
     [sum|mean|amax|amin|prod](x, axis=dim, keepdims=keepdim)
     | [Adds up|Averages|Takes the largest of|Takes the smallest of|Multiplies] the values along some axes.
+torch.[var|std](x, dim: AxisArgument = None, unbiased: Bool = True, keepdim: Bool = False, correction: Int = None):
+    [squared_deviation|deviation](...)
+    | Computes the [variance|standard deviation] of the values along some axes.
+torch.[randn_like|rand_like](x): [normal_like|uniform_like](x)
+    | Draws a number for each element: [from the normal distribution|from 0 to 1].
 torch.[max|min](x, dim: Int, keepdim: Bool = False): values, indices = extreme_[max|min](...)
     | Takes the [largest|smallest] value along axis {dim}, and its index.
 torch.norm(x, p: Number = 2.0, dim: AxisArgument = None, keepdim: Bool = False): length(...)
@@ -101,7 +118,7 @@ torch.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p:
 
 torch.flatten(x, start_dim: Int = 0, end_dim: Int = -1): flatten(...)
     | Flattens axes {start_dim} to {end_dim} into one.
-torch.reshape(x, shape: Anything): reshaped(x, shape=shape) | Reshapes to {shape}; -1 is computed.
+torch.reshape(x, shape: Anything): reshaped(...) | Reshapes to {shape}; -1 is computed.
 torch.permute(x, dims: AxisArgument): permuted(x, axes=dims) | Reorders the axes to {dims}.
 torch.transpose(x, dim0: Int, dim1: Int): swapped(x, axis1=dim0, axis2=dim1) | Swaps axis {dim0} and axis {dim1}.
 torch.movedim(x, source: AxisArgument, destination: AxisArgument): moved(x, ...)
@@ -112,7 +129,12 @@ torch.cat(*xs, dim: Int = 0): concatenate(*xs, axis=dim) | Concatenates its inpu
 torch.stack(*xs, dim: Int = 0): stack(*xs, axis=dim) | Stacks its inputs along a new axis at position {dim}.
 torch.split(x, sizes: Anything, dim: Int = 0): *parts = parts_of(x, sizes=sizes, dim=dim)
     | Splits its input along axis {dim} into parts of the sizes {sizes}.
-torch.getitem(x, key: Anything): sliced(x, ...) | Returns a part of its input, as x[…] does in Python.
+torch.getitem(x, indices=None, key: Anything): part_of(...) | Returns a part of its input, as x[…] does in Python.
+torch.setitem(x, part, key: Anything): replaced(...) | Puts other values into a part of its input, as x[…] = does.
+torch.[zeros|ones](shape: Anything): [no|unit](...) | Returns [zeros|ones] of the shape {shape}.
+torch.[zeros_like|ones_like](x): [no|unit](...) | Returns [zeros|ones] of the shape of its input.
+torch.full_like(x, fill_value: Number): filled(...)
+    | Returns a tensor of the shape of its input, each value {fill_value}.
 torch.expand(x, shape: Anything): spread(...) | Repeats axes of size 1.
 torch.roll(x, shifts: AxisArgument, dims: AxisArgument): turned_round(...)
     | Moves elements along axes {dims} by {shifts}; elements that leave one end enter at the other.
@@ -153,6 +175,24 @@ def bell(x: Expr, *, approximate: str) -> Expr:
 
 def _with_place(values: Expr, places: Expr, dim: int, keepdim: bool) -> Mapping[str, Expr]:
     return {"values": values, "indices": expanded(places, axis=dim) if keepdim else places}
+
+
+def squared_deviation(x: Expr, *, dim: Any, unbiased: bool, keepdim: bool, correction: int | None) -> Expr:
+    """The formula of var, which divides by one less than the number of values unless it says otherwise."""
+    v = variance(x, dim, keepdim)
+    less = int(unbiased) if correction is None else correction
+    if not less:
+        return v
+    sizes = [x.shape[axis] for axis in normalize_axes(dim, x.ndim)]
+    count = None if has_batch(sizes) else sizes_product(sizes)
+    if count is None or count <= less:
+        raise ShapeError(f"var needs axes with more than {less} values in all, got {shape_text(x.shape)}; give dim")
+    return v * (count / (count - less))
+
+
+def deviation(x: Expr, **arguments: Any) -> Expr:
+    """The formula of std."""
+    return sqrt(squared_deviation(x, **arguments))
 
 
 def extreme_max(x: Expr, *, dim: int, keepdim: bool) -> Mapping[str, Expr]:
@@ -240,6 +280,43 @@ def parts_of(x: Expr, *, sizes: Any, dim: int) -> Mapping[str, Expr]:
         f"part_{i + 1}": m.slice_along(x, {at: slice(end - own, end)})
         for i, (end, own) in enumerate(zip(ends, sizes, strict=True))
     }
+
+
+def part_of(x: Expr, indices: Expr | None, *, key: Any) -> Expr:
+    """The formula of x[key]; indices pick along the axis behind those of the key."""
+    return sliced(x, key=key) if indices is None else picked(x, indices, len(key))
+
+
+def replaced(x: Expr, part: Expr, *, key: Any, axis: int = 0) -> Expr:
+    """The formula of x[key] = part: what stands before the part, the part, and what stands behind it, axis by axis."""
+    while axis < len(key) and key[axis] in (slice(None), slice(0, None), slice(0, x.shape[axis])):
+        axis += 1
+    if axis >= len(key):
+        return m.reshape(part, shape=x.shape)
+    size = x.shape[axis]
+    if not isinstance(size, int):
+        raise ShapeError(f"x[…] = needs a known size of axis {axis}, got {size}")
+    at = key[axis]
+    rows = range(size)[at] if isinstance(at, slice) else range(at % size, at % size + 1)
+    inside = replaced(m.slice_along(x, {axis: slice(rows.start, rows.stop)}), part, key=key, axis=axis + 1)
+    ends = [(0, rows.start), (rows.stop, size)]
+    before, behind = ([m.slice_along(x, {axis: slice(*one)})] if one[0] < one[1] else [] for one in ends)
+    return concatenate(*before, inside, *behind, axis=axis)
+
+
+def filled(x: Expr | None = None, *, fill_value: float, shape: Any = ()) -> Expr:
+    """A tensor of one number, in the shape of another tensor or of the given sizes: None for the batch."""
+    sizes = [BATCH if size is None else size for size in shape] if x is None else x.shape
+    return m.broadcast_to(constant(fill_value), shape=tuple(sizes))
+
+
+no, unit = partial(filled, fill_value=0.0), partial(filled, fill_value=1.0)
+
+
+def reshaped(x: Expr, *, shape: Any) -> Expr:
+    """The formula of reshape: None is the batch, -1 is computed."""
+    sizes = shape if isinstance(shape, list | tuple) else (shape,)
+    return merged(x, [BATCH if size is None else size for size in sizes])
 
 
 def spread(x: Expr, *, shape: Any) -> Expr:

@@ -13,7 +13,7 @@ from layerexplain.render.documents.summary import report_sheet
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import count_text, shape_text, shapes_text
 from layerexplain.report.data import LayerReport, Report
-from layerexplain.report.difference_sentences import difference_sentences
+from layerexplain.report.difference_sentences import difference_sentences, is_chain
 
 
 class _Pair(NamedTuple):
@@ -51,7 +51,8 @@ def _document(left: LayerReport, right: LayerReport, titles: tuple[str, str]) ->
         words("right", titles[1], lambda pair: pair.right),
         words("same", "", lambda pair: "same" if pair.same else "", style="dim", kind="prose", firm=True),
     )
-    title = (Span(" and ".join(dict.fromkeys([left.type, right.type])), "prose"),)
+    types = [title if is_chain(layer) else layer.type for layer, title in zip((left, right), titles, strict=True)]
+    title = (Span(" and ".join(dict.fromkeys(types)), "prose"),)
     below = (
         words("label", "", lambda line: line.label, style="bold", firm=True, kind="prose"),
         words("whose", "Layer", lambda line: line.whose, style="dim", firm=True),

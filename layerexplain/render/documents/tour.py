@@ -10,14 +10,16 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import groupby
 from shlex import quote
 
+from layerexplain.frontends.model_builder import beginning
 from layerexplain.records import NamedTuple
 from layerexplain.render import document as doc
 from layerexplain.render.documents.explanation import TOUR, ShownParts, section
 from layerexplain.render.graph.diagram import Diagram, GraphNode, graph_of, kind_of
 from layerexplain.render.graph.fold import fold, in_order
 from layerexplain.render.quantities import count_text, plural, shapes_text
-from layerexplain.render.sections import Listing, Section
+from layerexplain.render.sections import Labelled, Listing, Points, Section
 from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.layer_arguments import changed_arguments
 
 _LONG = 20
 """A model of more layers is long."""
@@ -65,7 +67,9 @@ class _Tour:
         self.long = long
         self.deep = deep
         self.said: set[str] = set()
-        self.seen: dict[Hashable, str] = {}
+        self.seen: dict[Hashable, LayerReport] = {}
+        self.kinds: list[Hashable] = []
+        self.explained: list[LayerReport] = []
 
     def blocks(self, graph: Diagram, layers: Sequence[LayerReport]) -> Iterator[doc.Block | _Row]:
         """Yield what is shown of a graph of these layers."""
@@ -91,31 +95,47 @@ class _Tour:
         self, node: GraphNode, inner: Diagram, by_name: Mapping[str, LayerReport]
     ) -> Iterator[doc.Block | _Row]:
         """Yield what is shown of layers that stand in a box: those of a block that was explained have one line."""
-        block = [by_name[name] for name in node.copies[0] if name in by_name]
-        key = tuple([_kind(layer) for layer in block])
-        like = self.seen.setdefault(key, node.name)
-        times, known = len(node.copies), like != node.name
-        if times > 1 or known:
+        copies = [[by_name[name] for name in names if name in by_name] for names in node.copies]
+        first = copies[0]
+        like = self._like(first)
+        times = len(node.copies)
+        if times > 1 or like:
+            names = [layer.layer for layer in like]
+            common = beginning(names)
+            name = common.rstrip("_./") if common.rstrip("_./") != common else "".join(names[:1])
             words = [
-                plural(len(block), "layer"),
+                plural(len(first), "layer"),
                 f"{times} times" if times > 1 else "",
-                f"like {like.partition(' … ')[0]}" if known else "",
+                f"like {name}" if like else "",
             ]
             beside = plural(node.params, "parameter") if node.params else ""
             title = (doc.Span(node.name, "name"), doc.Span(", ".join(filter(None, words)), "prose"))
-            yield Section((doc.Heading(2, title, beside=beside),))
-        if not known:
-            yield from self.blocks(inner, block)
+            changes = Points(tuple([(doc.Span(text),) for text in _changes(copies, like or first)]))
+            yield Section(
+                (doc.Heading(2, title, beside=beside), *([Labelled("but", (changes,))] if changes.items else ()))
+            )
+        if not like:
+            yield from self.blocks(inner, first)
+
+    def _like(self, block: Sequence[LayerReport]) -> Sequence[LayerReport]:
+        """Return the layers in a row that explain those of a block, whatever their sizes; none where nothing does."""
+        kinds = [_kind(layer, sizes=True) for layer in block]
+        places = range(len(self.kinds) - len(kinds) + 1)
+        at = next((at for at in places if self.kinds[at : at + len(kinds)] == kinds), None)
+        return () if at is None else self.explained[at : at + len(kinds)]
 
     def _of_layer(self, layer: LayerReport, copies: Sequence[LayerReport], name: str) -> doc.Block | _Row:
+        self.kinds.append(_kind(layer, sizes=True))
+        self.explained.append(layer)
         kind = _kind(layer) if self.long else (layer.group, _arguments(layer))
-        like = self.seen.setdefault(kind, layer.path)
-        if like == layer.path:
+        like = self.seen.setdefault(kind, layer)
+        if like is layer:
             return section(
                 self.report, self._news(layer), ShownParts(TOUR), copies, hidden=bool(layer.layers) and not self.deep
             )
         params = None if layer.params is None else sum([one.params or 0 for one in (layer, *copies)])
-        return _Row(name if copies else layer.path, like, shapes_text(layer.output_shapes), params)
+        what = ", ".join(filter(None, [like.path, changed_arguments(layer, like)]))
+        return _Row(name if copies else layer.path, what, shapes_text(layer.output_shapes), params)
 
     def _news(self, layer: LayerReport) -> LayerReport:
         """Return the layer without remarks that stand at an earlier one."""
@@ -127,10 +147,22 @@ class _Tour:
         return layer._replace(explanation=explained._replace(watch=watch))
 
 
-def _kind(layer: LayerReport) -> Hashable:
-    """Return a key that is equal for layers with the same formula, arguments and remarks, whatever their sizes."""
-    watch = () if layer.explanation is None else layer.explanation.watch
-    return kind_of(layer), watch, _arguments(layer), layer.notes
+def _kind(layer: LayerReport, sizes: bool = False) -> Hashable:
+    """Return a key that is equal for layers with the same formula, arguments and remarks, whatever their channels;
+    with `sizes` whatever their sizes, which `_changes` names."""
+    watch = () if layer.explanation is None or sizes else layer.explanation.watch
+    return kind_of(layer, sizes), watch, () if sizes else _arguments(layer), layer.notes
+
+
+def _changes(copies: Sequence[Sequence[LayerReport]], other: Sequence[LayerReport]) -> list[str]:
+    """Return what the layers of a block do differently from those of one that it is like, a text for each layer; where
+    copies of the block differ, of each."""
+    found = []
+    for like, *layers in zip(other, *copies, strict=False):
+        texts = list(dict.fromkeys([changed_arguments(layer, like) for layer in layers]))
+        if any(texts):
+            found.append(f"{layers[0].layer}: {', then '.join([text or 'the same' for text in texts])}")
+    return found
 
 
 def _arguments(layer: LayerReport) -> tuple[str, ...]:

@@ -127,7 +127,8 @@ def _line(layer: LayerReport, name: str, number: int) -> str:
     """Return what a box tells of a call of its layer by one of `SHOWN`; "" where it tells nothing."""
     if name == "type":
         details = layer.arguments.details if layer.arguments is not None else ""
-        return f"{layer.type} {details}".rstrip()
+        inside = sum([one.type != "InputLayer" for one in layer.layers])
+        return f"{layer.type} {details}".rstrip() + (f", {plural(inside, 'layer')}" if inside else "")
     if name == "params":
         return "weights of call 1" if number and layer.params else parameters_text(layer.params or 0)
     return layer.operation if name == "formulas" and layer.type != "InputLayer" else ""
@@ -182,15 +183,20 @@ def _computed_inside(layer: LayerReport) -> Hashable:
     return (layer.type, own, layer.params, layer.trainable, shapes)
 
 
-def kind_of(layer: LayerReport) -> Hashable:
-    """Equal for layers that compute the same but for the number of channels and the size of the image."""
+def kind_of(layer: LayerReport, sizes: bool = False) -> Hashable:
+    """Equal for layers that compute the same but for the number of channels, the size of the image, and the rate of a
+    Dropout; with `sizes` but for any number."""
     names = tuple([weight.name for weight in layer.weights])
-    return (layer.type, _without_channels(layer.operation), names, bool(layer.layers))
+    return (layer.type, _without_channels(layer.operation, sizes), names, bool(layer.layers))
 
 
-@lru_cache(maxsize=256)
-def _without_channels(operation: str) -> str:
-    return re.sub(r"\d[\d,]*(?= (?:filters|units|channels|groups)\b)", "n", operation)
+_CHANNELS = re.compile(r"\d[\d,]*(?= (?:filters|units|channels|groups)\b)|(?<=shape=)\([^)]*\)|(?<=rate=)[\d.e-]+")
+_NUMBER = re.compile(r"\d[\d.,]*(?:e-?\d+)?")
+
+
+@lru_cache(maxsize=512)
+def _without_channels(operation: str, sizes: bool) -> str:
+    return (_NUMBER if sizes else _CHANNELS).sub("n", operation)
 
 
 _OF_MODULES = {

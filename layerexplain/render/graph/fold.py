@@ -342,9 +342,11 @@ class _Folder:
         self.titles.add(title)
         kinds = Counter(node.type for node in block if node.type)
         contents = ", ".join([f"{count} {kind}" if count > 1 else kind for kind, count in kinds.items()])
+        if length == 1 and (run is None or run.exact) and block[0].about[:1] and block[0].about[0].startswith(contents):
+            contents = block[0].about[0]
         layers = plural(length, "layer") if length > 1 else ""
         if run is not None:
-            layers = f"×{len(copies)}{f', {layers} each' if layers else ''}{'' if run.exact else ', channels differ'}"
+            layers = f"×{len(copies)}{f', {layers} each' if layers else ''}{self._what_differs(run)}"
         nodes = self.nodes[first:last]
         params = sum([node.params for node in nodes])
         return GraphNode(
@@ -358,6 +360,13 @@ class _Folder:
             family=costliest_family(block),
             work=(sum([node.work[0] for node in nodes]), sum([node.work[1] for node in nodes])),
         )
+
+    def _what_differs(self, run: RepeatedBlock) -> str:
+        """Say what the copies of a run differ in: the shapes that they make, or numbers that do not change these."""
+        if run.exact:
+            return ""
+        pairs = zip(self.nodes[run.start : run.end], self.nodes[run.start + run.length : run.end], strict=False)
+        return ", channels differ" if any(one.makes != other.makes for one, other in pairs) else ", rates differ"
 
     def _wired(self, boxes: list[tuple[GraphNode, int, int]], ports: bool) -> Diagram:
         box_of = {at: box.name for box, first, last in boxes for at in range(first, last)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
@@ -11,22 +12,16 @@ from layerexplain.frontends.code.library.builtins import call_builtin, items_of
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
 from layerexplain.frontends.code.values.array import (
-    FOLDS,
     SAME,
     Array,
     array_of,
     attribute,
-    axis_of,
-    differ,
-    fold,
-    folded,
     known_array,
     name_of_dtype,
-    operate,
-    plain,
-    reshaped,
 )
 from layerexplain.frontends.code.values.array import cast as cast_array
+from layerexplain.frontends.code.values.array_arithmetic import FOLDS, differ, fold, folded, operate
+from layerexplain.frontends.code.values.array_data import axis_of, count_of, is_small, joined, plain
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Evaluator,
@@ -56,10 +51,15 @@ _OTHER_NAMES = {"product": "prod", "amax": "max", "amin": "min"}
 _OF_NUMBERS = ("sqrt", "exp", "log", "log2", "log10", "ceil", "floor", "sin", "cos", "tan")
 _EACH: dict[str, Callable[[ProgramValue], ProgramValue] | None] = {
     "sqrt": math.sqrt, "exp": math.exp, "log": math.log, "sin": math.sin, "cos": math.cos, "abs": abs, "clip": None,
-    "round": round,
+    "round": round, "log2": math.log2, "log10": math.log10, "tanh": math.tanh, "floor": math.floor, "ceil": math.ceil,
+    "sign": lambda one: (one > 0) - (one < 0), "square": lambda one: one * one, "logical_not": lambda one: not one,
     "normalize": None,
 }  # fmt: skip
 """Functions that give an array of the same shape; None for one whose values are not computed here."""
+
+
+_CHANGE = frozenset({"random.shuffle", "fill_diagonal", "copyto", "put", "place", "putmask"})
+"""Functions that change an array in a way that is not computed here."""
 
 
 class Numpy(Library):
@@ -106,7 +106,11 @@ def _of_name(name: str, args: Arguments, kwargs: Keywords, evaluator: Evaluator)
     if name in SAME:
         return cast_array(known_array(first), kwargs.get("dtype", args[1] if len(args) > 1 else None))
     if name in _EACH and not is_plain(number) and not isinstance(first, Size):
-        return _of_each_value(known_array(first), _EACH[name])
+        return _of_each_value(name, known_array(first))
+    if name in _CHANGE and isinstance(first, Array):
+        evaluator.mutate(first)
+        first.write(None)
+        return None
     if name.startswith("random."):
         return _random(name.partition(".")[2], args, kwargs)
     if name in ("round", "around") and isinstance(number, int | float):
@@ -135,14 +139,18 @@ def _of_number(name: str, value: object) -> float:
         return math.nan
 
 
-def _of_each_value(array: Array, compute: Callable[[ProgramValue], ProgramValue] | None) -> Array:
+_KEEP_DTYPE = ("abs", "sign", "square", "logical_not")
+
+
+def _of_each_value(name: str, array: Array) -> Array:
+    compute = _EACH[name]
     if array.values is None:
-        return array._replace(bounds=None)
+        return array._replace(cells=None, bounds=None)
     try:
         values = None if compute is None else tuple([compute(one) for one in array.values])
     except (ValueError, OverflowError, TypeError):
         values = None
-    return array._replace(values=values, dtype=array.dtype if compute is abs else "float64")
+    return array._replace(cells=values, dtype=array.dtype if name in _KEEP_DTYPE else "float64")
 
 
 def _shape(value: ProgramValue) -> Shape:
@@ -164,7 +172,7 @@ def _filled(fill: float | None, args: Arguments, kwargs: Keywords) -> ProgramVal
             "TypeError", f"{args[1]} is not a dtype; give the shape as one value: ({args[0]}, {args[1]})"
         )
     shape = _shape(kwargs.get("shape", args[0] if args else ()))
-    count = math.prod([size for size in shape if size is not None])
+    count = count_of(shape)
     is_large = None in shape or count > 1000
     return Array(shape, None if is_large or fill is None else (fill,) * count)
 
@@ -234,8 +242,7 @@ def _expand(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Prog
     axis = plain(args[1] if len(args) > 1 else kwargs.get("axis", 0))
     if not isinstance(axis, int):
         return Unknown("an unknown axis")
-    at = axis_of(axis, len(array.shape) + 1)
-    return array._replace(shape=(*array.shape[:at], 1, *array.shape[at:]))
+    return array.expanded(axis)
 
 
 def _without(shape: Shape, axis: int) -> Shape:
@@ -254,23 +261,21 @@ def _fit_together(words: str, shapes: list[Shape]) -> None:
 def _concatenate(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     rows, axis = _rows(args, kwargs)
     _fit_together("be joined", [_without(row.shape, axis) for row in rows])
-    sizes = [row.shape[axis] for row in rows if -len(row.shape) <= axis < len(row.shape)]
-    known = [size for size in sizes if size is not None]
-    total = None if len(known) < len(rows) else sum(known)
-    shape = list(rows[0].shape)
-    if shape:
-        shape[axis] = total
-    values = None
-    if len(shape) == 1 and all(row.values is not None for row in rows) and (total or 0) <= MOST_ITEMS:
-        values = tuple([one for row in rows for one in row.values or ()])
-    return Array(tuple(shape), values, rows[0].classes, rows[0].dtype)
+    return joined(rows, axis)
+
+
+def _flat(array: Array) -> Array:
+    found = array.reshaped([-1])
+    if isinstance(found, Unknown):
+        raise UnknownValue(found)
+    return found
 
 
 @function("numpy.vstack")
 def _vstack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     """`np.vstack(arrays)`: those of one axis are rows."""
     rows, _ = _rows(args[:1], {})
-    return _concatenate([[one if len(one.shape) > 1 else reshaped(one, [1, -1]) for one in rows]], {}, interpreter)
+    return _concatenate([[one if len(one.shape) > 1 else one.reshaped([1, -1]) for one in rows]], {}, interpreter)
 
 
 @function("numpy.append")
@@ -278,23 +283,73 @@ def _append(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Prog
     """`np.append(array, values)`: without an axis of all numbers in a row."""
     both = [known_array(one) for one in args[:2]]
     if len(args) < 3 and "axis" not in kwargs:
-        both = [reshaped(one, [-1]) for one in both]
+        both = [_flat(one) for one in both]
     return _concatenate([both, *args[2:]], kwargs, interpreter)
 
 
 @function("numpy.stack")
 def _stack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     rows, axis = _rows(args, kwargs)
-    shape = rows[0].shape
-    at = axis_of(axis, len(shape) + 1)
     _fit_together("be stacked", [row.shape for row in rows])
-    return Array((*shape[:at], len(rows), *shape[at:]))
+    return joined([row.expanded(axis) for row in rows], axis)
+
+
+@function("numpy.transpose", "numpy.permute")
+def _transpose(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    array, axes = _first(args), args[1] if len(args) > 1 else kwargs.get("axes", kwargs.get("dims"))
+    return array.permuted(reversed(range(len(array.shape))) if axes is None else axes)
+
+
+@function("numpy.squeeze")
+def _squeeze(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    axis = args[1] if len(args) > 1 else kwargs.get("axis")
+    return _first(args).squeezed((axis,) if isinstance(axis, int) else axis)
+
+
+@function("numpy.meshgrid")
+def _meshgrid(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    """`np.meshgrid(x, y)`: the first two axes are swapped, as in a picture, unless indexing='ij'."""
+    rows = [_flat(known_array(one)) for one in args]
+    shape = tuple([row.shape[0] for row in rows])
+    if not is_small(shape):
+        return [Array(shape, None, None, row.dtype) for row in rows]
+    found = []
+    for axis, row in enumerate(rows):
+        lying = row.view(tuple([size if i == axis else 1 for i, size in enumerate(shape)]))
+        found.append(lying.spread(shape).copied())
+    order = [1, 0, *range(2, len(shape))]
+    swaps = kwargs.get("indexing", "xy") == "xy" and len(shape) > 1
+    return [one.permuted(order) for one in found] if swaps else found
+
+
+def _triangle(args: Arguments, kwargs: Keywords, keeps: Callable[[int, int], bool]) -> ProgramValue:
+    array, k = _first(args), args[1] if len(args) > 1 else kwargs.get("k", kwargs.get("diagonal", 0))
+    if array.values is None or not isinstance(k, int) or len(array.shape) < 2:
+        return array._replace(cells=None)
+    rows, columns = array.shape[-2:]
+    places = [divmod(i % ((rows or 1) * (columns or 1)), columns or 1) for i in range(len(array.values))]
+    kept = [
+        one if keeps(column - row, k) else type(one)(0) for one, (row, column) in zip(array.values, places, strict=True)
+    ]
+    return array._replace(cells=tuple(kept))
+
+
+@function("numpy.tril")
+def _tril(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    """`np.tril(x, k)`: zeros above the k-th diagonal."""
+    return _triangle(args, kwargs, operator.le)
+
+
+@function("numpy.triu")
+def _triu(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    """`np.triu(x, k)`: zeros below the k-th diagonal."""
+    return _triangle(args, kwargs, operator.ge)
 
 
 @function("numpy.reshape")
 def _reshape(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    sizes = args[1] if len(args) > 1 else kwargs.get("newshape", kwargs.get("shape"))
-    return reshaped(_first(args), sizes if type(sizes) in (tuple, list) else [sizes])
+    sizes: ProgramValue = args[1] if len(args) > 1 else kwargs.get("newshape", kwargs.get("shape"))
+    return _first(args).reshaped(sizes if type(sizes) in (tuple, list) else [sizes])
 
 
 @function("numpy.linspace")
@@ -360,4 +415,4 @@ def _product(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Pro
 @function("numpy.zeros_like", "numpy.ones_like")
 def _like(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     array = array_of(args[0])
-    return array._replace(values=None) if isinstance(array, Array) else args[0]
+    return array._replace(cells=None) if isinstance(array, Array) else args[0]

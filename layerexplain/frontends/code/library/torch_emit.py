@@ -21,9 +21,10 @@ from layerexplain.frontends.code.library.torch_modules import (
     unknown_parts,
     weight_shapes,
 )
+from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.frontends.code.values.program import Function, Instance
-from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.registry import find, of_torch
 from layerexplain.layers.torch.construction import traced_alone
 from layerexplain.model import Layer, Model, SharedObject, StoredVariable
 
@@ -87,7 +88,7 @@ class RunEmitter:
         is_replaced: bool,
     ) -> None:
         """Add a row for a module that the run did not call, if it has parameters: those whose first row it is."""
-        if find(f"{TORCH}{module.type}") is None:
+        if find(of_torch(module.type)) is None:
             self.run.opened.append(self.run.interpreter.unknown(f"layerexplain has no formula for nn.{module.type}"))
         if id(module) in self.run.placed:
             return
@@ -177,7 +178,7 @@ def _calls_base(init: Function) -> bool:
     """Return whether an `__init__` calls that of its base, or is of a class that need not."""
     return any(
         (isinstance(one, ast.Name) and one.id == "super") or (isinstance(one, ast.Attribute) and one.attr == "__init__")
-        for one in ast.walk(init.node)
+        for one in walk(init.node)
     )
 
 

@@ -4,6 +4,7 @@ the program asks for it."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
@@ -19,7 +20,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     named_parameters,
     weight_shapes,
 )
-from layerexplain.frontends.code.library.torch_tensors import Tensor, dtype_of
+from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor, dtype_of
 from layerexplain.frontends.code.library.torch_training import LossInForward
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
@@ -27,9 +28,9 @@ from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
 from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.lang.axes import BATCH
-from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.known_definitions import definition_at
+from layerexplain.layers.registry import TORCH, find, of_torch
 from layerexplain.model import Layer, PlacedResult, TensorRef
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
@@ -45,6 +46,9 @@ KEEPS_MEMORY = frozenset(
 """Modules and functions whose result lies in memory as their input does."""
 
 
+SAME_MEMORY = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d", "identity"])
+"""Those that return their input itself."""
+
 _EVEN = (
     "; halving rounds odd sizes down: give sizes that halve evenly, or write "
     "F.interpolate(x, size=skip.shape[2:]) before it"
@@ -53,7 +57,7 @@ _EVEN = (
 
 class CallOnData(NamedTuple):
     """A call of a module on data that the program gives it: their shapes and the `others` of its arguments by name, the
-    run on them, what it returns, and the moment after it."""
+    run on them, what it returns, the moment after it, and whether it is a step in the making of another module."""
 
     module: Any
     shapes: Mapping[str, tuple[Sequence[int | None], str]]
@@ -61,6 +65,7 @@ class CallOnData(NamedTuple):
     run: Run
     result: Any
     mark: Mark
+    is_inside: bool = False
 
     @property
     def is_current(self) -> bool:
@@ -79,7 +84,7 @@ def batch_axis(model: Any) -> int:
     but for an Embedding, reads steps first."""
     leaves = [one for one in named_modules(model).values() if isinstance(one, BuiltIn) and one.children is None]
     first = next((one for one in leaves if not one.type.startswith(("Embedding", "Dropout"))), None)
-    declaration = find(f"{TORCH}{first.type}") if first is not None else None
+    declaration = find(of_torch(first.type)) if first is not None else None
     if first is None or declaration is None or "batch_first" not in declaration.arguments:
         return 0
     return int(first.config.get("batch_first", False) is False)
@@ -142,12 +147,12 @@ class Run:
         if not all(isinstance(size, int) for size in shape):
             raise self.unknown("the size of a tensor that the program makes is not known")
         dtype = "float32" if isinstance(value, Parameter) else str(getattr(value, "dtype", "float32"))
-        if found is None:
+        values = value.values if isinstance(value, Array) else None
+        if found is None or (values is not None and found.config.get("values", values) != values):  # changed in place
             free = f"{of_module}.{value.name}" if isinstance(value, OfModule) and of_module else self.inside("constant")
             name = self.parameters.get(id(value)) or self.builder.names.take(free)
             type_ = "Parameter" if is_parameter else "Buffer"
             config: dict[str, Any] = {"shape": shape} if is_parameter else {"shape": shape, "dtype": dtype}
-            values = value.values if isinstance(value, Array) else None
             if values and all(type(one) in (int, float, bool) for one in values):
                 config["values"] = values
             found = self.placed[id(value)] = self.layer(name, f"{TORCH}{type_}", config)
@@ -192,11 +197,14 @@ class Run:
             )
         interpreter.budget.call(len(given))
         interpreter.effects.record_model_event()
+        for one in given:
+            if isinstance(one, Tensor):
+                one.changes.catch_up(one)
         specs = [one.spec if isinstance(one, Tensor) else None for one in given]
         place = interpreter.locate(place or interpreter.place())
         try:
-            constants = {i: constant(one) for i, one in enumerate(given) if isinstance(one, int | float | bool)}
-            definition = declaration.trace(specs, declaration.bind(layer.config), constants=constants)
+            constants = {i: one for i, one in enumerate(given) if isinstance(one, int | float | bool)}
+            definition = definition_at(declaration, specs, declaration.bind(layer.config), constants=constants)
         except LayerExplainError as error:
             error.fact += self._origin(given) + (_EVEN if layer.type == "torch.cat" else "")
             if layer.line not in (None, place.line) and layer.file == place.file:
@@ -211,7 +219,7 @@ class Run:
         self.builder.calls[-1] = last._replace(
             line=place.line or None, column=place.column or None, file=place.file, callers=callers
         )
-        self.sources[ref.key] = (layer.type, [one for one in given if isinstance(one, Tensor)])
+        self.sources[ref.key] = (layer.type, [one.now for one in given if isinstance(one, Tensor)])
         results = [
             Tensor(self, ref._replace(output=i), Spec(e.shape, e.dtype))
             for i, e in enumerate(definition.results.values())
@@ -219,6 +227,8 @@ class Run:
         tensors_in = [one for one in given if isinstance(one, Tensor)]
         if len(tensors_in) == 1 and layer.type.rpartition(".")[2].lower() in KEEPS_MEMORY:
             results[0].order = tensors_in[0].order
+            if layer.type.rpartition(".")[2].lower() in SAME_MEMORY:
+                results[0].lies_in(tensors_in[0])
         return results[0] if len(results) == 1 else tuple(results)
 
     def _origin(self, given: Sequence[Any]) -> str:
@@ -236,19 +246,30 @@ class Run:
         return ""
 
     def operation(self, name: str, tensors: Sequence[Any], config: Mapping[str, Any]) -> Any:
-        """Call a function of torch, which is a row of its own."""
-        declaration = find(f"torch.{name}")
+        """Call a function of torch, or of einops by its whole name, which is a row of its own."""
+        type_ = name if "." in name else f"torch.{name}"
+        declaration = find(type_)
         if declaration is None:
-            raise self.unknown(f"layerexplain cannot read torch.{name}(…)")
+            raise self.unknown(f"layerexplain cannot read {type_}(…)")
         given = {key: value for key, value in config.items() if key in declaration.arguments}
-        layer = self.layer(self.builder.names.take(self.inside(name)), f"torch.{name}", given)
-        return self.call(layer, declaration, tensors)
+        free = self.builder.names.take(self.inside(name.rpartition(".")[2]))
+        return self.call(self.layer(free, type_, given), declaration, tensors)
+
+    def numbers(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return numbers that the program makes: those of the batch are a row."""
+        from layerexplain.frontends.code.library.torch_numbers import numbers
+
+        sizes = list(args[0]) if len(args) == 1 and type(args[0]) in (list, tuple) else args
+        if name in ("zeros", "ones") and any(isinstance(one, Batch) and one.times == 1 for one in sizes):
+            shape = tuple([None if isinstance(one, Batch) else one for one in sizes])
+            return self.operation(name, [], {"shape": shape})
+        return numbers(name, args, kwargs, self.interpreter)
 
     def module(
         self, module: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any], *, in_sequence: bool = False
     ) -> Any:
         """Call a module of PyTorch. One that a Sequential calls stands where it is made."""
-        declaration = find(f"{TORCH}{module.type}")
+        declaration = find(of_torch(module.type))
         unknown = next((one for one in [*args, *module.config.values()] if isinstance(one, Unknown)), None)
         if declaration is None or unknown is not None:
             self.opened.append(unknown or self.interpreter.unknown(f"layerexplain has no formula for nn.{module.type}"))
@@ -269,9 +290,11 @@ class Run:
         if id(module) not in self.names and module is not self.model and weight_shapes(module):
             self.unregistered.append(name)
             self.names[id(module)] = name
-        layer = self.placed.get(id(module)) or self.layer(name, f"{TORCH}{module.type}", config, module.place)
+        layer = self.placed.get(id(module)) or self.layer(name, of_torch(module.type), config, module.place)
         result = self.call(layer, declaration, tensors, module.place if in_sequence else None)
         self.placed[id(module)] = layer
+        if module.is_in_place and isinstance(args[0], Tensor):
+            return args[0].become(self.interpreter, result)
         return _structured(module.type, result)
 
     def run(self, value: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -340,6 +363,8 @@ class Run:
         while waiting:
             one = waiting.pop(0)
             if isinstance(one, Tensor):
+                with suppress(Stopped):
+                    one.changes.catch_up(one)
                 self.outputs.append(one.ref)
             elif isinstance(one, LossInForward):
                 self.losses.append(one)

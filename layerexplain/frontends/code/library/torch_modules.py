@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
@@ -22,7 +23,7 @@ from layerexplain.frontends.code.values.base import (
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
 from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.registry import find, of_torch
 from layerexplain.layers.torch.construction import has_parameters, traced_alone
 from layerexplain.ops.sizes import product
 
@@ -53,8 +54,10 @@ class Parameter(Identity):
             return (
                 self.shape if name == "size" and not args else len(self.shape) if name == "dim" else self.shape[args[0]]
             )
-        if run is None or name.endswith("_"):
+        if run is None:
             return self
+        if name.endswith("_"):
+            raise run.unknown("a parameter that forward changes in place")
         return run.stored(self).call_method(evaluator, name, args, kwargs)
 
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
@@ -80,6 +83,8 @@ class BuiltIn(Identity):
         self.place = place
         self.children = children
         self.attributes: dict[str, Any] = {}
+        self.is_in_place = False
+        """Whether it changes its input, as `nn.ReLU(inplace=True)` does."""
 
     @property
     def replaced(self) -> dict[str, Parameter]:
@@ -183,6 +188,20 @@ class BuiltIn(Identity):
             return self.type.startswith("BatchNorm")
         return kind.last in (self.type, "Module")
 
+    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        """`modules + others` of lists of modules."""
+        others: Any = right.iterate() if isinstance(right, BuiltIn) else right
+        if name != ast.Add.__name__ or left is not self or self.children is None or type(others) not in (list, tuple):
+            return NotImplemented
+        both = [*self.children.values(), *others]
+        return BuiltIn(self.type, {}, evaluator.place(), {str(i): one for i, one in enumerate(both)})
+
+    def become(self, evaluator: Evaluator, value: Any) -> Any:
+        if not isinstance(value, BuiltIn) or value.children is None:
+            return value
+        self._change(dict(value.children), evaluator)
+        return self
+
     def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
         return evaluator.torch.call(self, args, kwargs)
 
@@ -237,13 +256,13 @@ def own_weights(module: BuiltIn) -> list[tuple[str, tuple[int, ...], bool]]:
 
 def has_unknown_weights(module: BuiltIn) -> bool:
     """Return whether a module has weights of unknown shapes: its arguments are unknown, or it has no formula here."""
-    declaration = find(f"{TORCH}{module.type}")
+    declaration = find(of_torch(module.type))
     if declaration is None:
         return has_parameters(module.type)
     unknown = [name for name, value in module.config.items() if unknown_in(value) is not None]
     if not unknown or own_weights(module):
         return False
-    examples = {name: ast.literal_eval(declaration.arguments[name].check.example) for name in unknown}
+    examples = {name: declaration.arguments[name].check.example_value for name in unknown}
     return bool(own_weights(BuiltIn(module.type, {**module.config, **examples}, module.place)))
 
 
@@ -261,7 +280,7 @@ def unknown_parts(module: Any) -> dict[str, Unknown]:
         if isinstance(cls, Class)
         for method in cls.attributes.values()
         if isinstance(method, Function)
-        for node in ast.walk(method.node)
+        for node in walk(method.node)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
     return {name: one for name, one in unknown.items() if name in called}
@@ -273,7 +292,7 @@ def first_modules(module: Any) -> Iterator[BuiltIn]:
         if unknown_parts(one):
             return
         if isinstance(one, BuiltIn) and one.children is None:
-            if has_parameters(one.type) and find(f"{TORCH}{one.type}") is None:
+            if has_parameters(one.type) and find(of_torch(one.type)) is None:
                 return
             yield one
 

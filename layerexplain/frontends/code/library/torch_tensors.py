@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
+from layerexplain.frontends.code.library.torch_changes import VIEWS, Changes
+from layerexplain.frontends.code.library.torch_keys import has_list, picked_by_list, without_ellipsis
+from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Unknown, Value
 from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import Batch as BatchSize
+from layerexplain.lang.axes import has_batch
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import TensorRef
 from layerexplain.ops.reshaping import groups
 from layerexplain.ops.sizes import product, shape_text
 from layerexplain.records import Record
 
-_OPERATORS = {
+OPERATORS = {
     "Add": "add", "Sub": "sub", "Mult": "mul", "Div": "div", "Pow": "pow", "MatMult": "matmul", "Mod": "remainder",
     "FloorDiv": "floor_divide", "Eq": "eq", "NotEq": "ne", "Lt": "lt", "LtE": "le", "Gt": "gt", "GtE": "ge",
     "BitAnd": "logical_and", "BitOr": "logical_or",
 }  # fmt: skip
+"""Python's operators on tensors, by the functions of torch that they are."""
 _SAME = frozenset(
     """
     contiguous detach clone to cuda cpu float half type type_as requires_grad_ double bfloat16 data int long
     """.split()  # noqa: SIM905
 )
 """Methods that give the tensor itself."""
-_ALIASES = {
+ALIASES = {
     "multiply": "mul", "divide": "div", "true_divide": "div", "subtract": "sub", "concat": "cat",
     "swapaxes": "transpose",
-    "clip": "clamp", "clamp_": "clamp", "relu_": "relu", "add_": "add", "mul_": "mul", "sub_": "sub", "div_": "div",
-    "masked_fill_": "masked_fill", "absolute": "abs", "silu_": "silu", "dropout_": "dropout", "swapdims": "transpose",
+    "clip": "clamp", "absolute": "abs", "swapdims": "transpose",
     "dropout2d": "dropout", "dropout1d": "dropout", "dropout3d": "dropout", "alpha_dropout": "dropout",
 }  # fmt: skip
 
@@ -72,12 +76,51 @@ class Tensor(Identity):
         self.spec = spec
         self.order = tuple(range(len(spec.shape)))
         """The places of its axes in memory, which `permute` turns and `view` cannot."""
+        self.changes = Changes(self)
+        self.region: tuple[Any, ...] = ()
+        """The part of the tensor whose memory it shares, and whether it is that part as it lies there."""
+        self.is_region = True
+        self.seen = 0
+
+    @property
+    def now(self) -> Tensor:
+        """The tensor as it is now, its axes in order in memory: changes in place do not reach it."""
+        result = Tensor(self.run, self.ref, self.spec)
+        return result
+
+    def lies_in(self, other: Tensor, key: tuple[Any, ...] | None = None) -> Tensor:
+        """Note that this tensor shares the memory of another one: it is its part under a key, or a view of it."""
+        is_whole = other is other.changes.root
+        self.changes, self.seen = other.changes, other.seen
+        self.region = key if key is not None and is_whole else other.region
+        self.is_region = key is not None and is_whole
+        return self
+
+    def become(self, evaluator: Evaluator, value: object) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        if len(value.spec.shape) != len(self.spec.shape):
+            raise self.run.unknown("a tensor whose shape is changed in place")
+        self.ref, self.spec = value.ref, value.spec
+        self.changes.note(self)
+        return self
+
+    def set_item(self, evaluator: Evaluator, key: object, value: object) -> None:
+        part = self.get_item(evaluator, key)
+        if isinstance(part, Unknown) or not part.is_region:
+            raise self.run.unknown("a part of a tensor that is changed in place")
+        part.become(evaluator, _filled(part, value))
 
     @property
     def sizes(self) -> tuple[Any, ...]:
         """Its shape as the program sees it."""
         words = "the size of an axis is not known"
-        return tuple([Batch() if s is BATCH else Unknown(words) if s is None else s for s in self.spec.shape])
+        return tuple(
+            [
+                Batch(s.times) if isinstance(s, BatchSize) else Unknown(words) if s is None else s
+                for s in self.spec.shape
+            ]
+        )
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
         if name == "shape":
@@ -100,17 +143,26 @@ class Tensor(Identity):
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         return None
 
-    def set_item(self, evaluator: Evaluator, key: object, value: object) -> None:
-        raise self.run.unknown("a tensor that is changed in place")
-
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
-        parts = key if type(key) is tuple else (key,)
+        parts: Sequence[Any] = key if type(key) is tuple else (key,)
         if any(isinstance(one, Unknown) for one in parts):
             return next(one for one in parts if isinstance(one, Unknown))
+        if has_list(parts):
+            return picked_by_list(self, parts, evaluator)
+        arrays = [one for one in parts if isinstance(one, Tensor | Array)]
+        if arrays:
+            parts = without_ellipsis(parts, len(self.spec.shape))
+            at = parts.index(arrays[0])
+            is_whole = len(arrays) == 1 and all(one == slice(None) for one in (*parts[:at], *parts[at + 1 :]))
+            ids = self.run.stored(arrays[0]) if isinstance(arrays[0], Array) else arrays[0]
+            if not is_whole or not ids.spec.dtype.startswith(("int", "uint8")):
+                raise self.run.unknown("a part of a tensor that is picked by another tensor")
+            return self.run.operation("getitem", [self, ids], {"key": tuple(parts[:at])})
         if not all(one is None or one is Ellipsis or isinstance(one, int | slice) for one in parts):
-            raise self.run.unknown("a part of a tensor that is picked by another tensor")
+            raise self.run.unknown("a part of a tensor under a key that is not known")
         clean = tuple([_without_batch(one) for one in parts])
-        return self.run.operation("getitem", [self], {"key": clean})
+        found = self.run.operation("getitem", [self], {"key": clean})
+        return found.lies_in(self, _all_axes(clean, len(self.spec.shape)))
 
     def iterate(self) -> list[Any] | Unknown:
         first = self.spec.shape[0] if self.spec.shape else None
@@ -131,7 +183,7 @@ class Tensor(Identity):
         unknown = next((one for one in (left, right) if isinstance(one, Unknown)), None)
         if unknown is not None:
             return unknown
-        if name not in _OPERATORS:
+        if name not in OPERATORS:
             raise self.run.unknown(f"the operator {name} on a tensor")
         if name == "Sub" and isinstance(left, int | float):
             return self.run.operation("add", [self.run.operation("neg", [right], {}), left], {})
@@ -139,7 +191,7 @@ class Tensor(Identity):
             raise self.run.unknown("a number divided by a tensor")
         if isinstance(left, int | float):
             left, right = right, left
-        return self.run.operation(_OPERATORS[name], [left, right], {})
+        return self.run.operation(OPERATORS[name], [left, right], {})
 
     def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
         return self.operate(evaluator, name, left, right)
@@ -151,7 +203,31 @@ class Tensor(Identity):
         raise ProgramError("TypeError", "a tensor is called", evaluator.place())
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if name.startswith("new_"):
+            return self.run.numbers(name[4:], args, kwargs)
         return function(self.run, name, [self, *args], kwargs)
+
+
+def _all_axes(key: tuple[Any, ...], count: int) -> tuple[Any, ...]:
+    """Return a key with a slice for each axis that an ellipsis stands for."""
+    if Ellipsis not in key:
+        return key
+    at, given = key.index(Ellipsis), sum(one is not None and one is not Ellipsis for one in key)
+    return (*key[:at], *[slice(None)] * (count - given), *key[at + 1 :])
+
+
+def _filled(part: Tensor, value: Any) -> Any:
+    """Return what `part[:] = value` leaves there."""
+    if isinstance(value, int | float):
+        return part.run.operation("full_like", [part], {"fill_value": value})
+    return part.run.operation("expand", [value], {"shape": _sizes_of_batch(part.run, part.sizes)})
+
+
+def _sizes_of_batch(run: Any, sizes: Sequence[Any]) -> tuple[Any, ...]:
+    """Return sizes with None for the batch. Raises Stopped for a multiple of it."""
+    if any(isinstance(one, Batch) and one.times != 1 for one in sizes):
+        raise run.unknown("a size that is several times the batch")
+    return tuple([None if isinstance(one, Batch) else one for one in sizes])
 
 
 def _without_batch(key: Any) -> Any:
@@ -172,16 +248,17 @@ def _shape(run: Any, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
         run.opened.append(unknown)
         raise run.unknown("an unknown shape")
     found: list[Any] = [None if isinstance(one, Batch) and one.times == 1 else one for one in sizes]
-    total = product([size for size in x.spec.shape if size is not BATCH])
+    total = product(x.spec.shape)
     merged = next((i for i, one in enumerate(found) if isinstance(one, Batch)), None)
     if merged is not None:
-        if -1 in found:
-            known = product([one.times if isinstance(one, Batch) else one for one in found if one != -1])
-            if total is None or not known:
-                raise run.unknown("a shape that depends on the size of the batch")
-            found[found.index(-1)] = total // known
+        known = product([one.times if isinstance(one, Batch) else one or 1 for one in found if one != -1])
+        if total is None or not known:
+            raise run.unknown("a shape that depends on the size of the batch")
+        if total % known if -1 in found else total != known:
+            raise run.refused(f"the {total} values of each example in {shape_text(x.spec.shape)} need to be {known}")
+        found = [total // known if one == -1 else one for one in found]
         found[merged] = -1
-    elif found[:1] == [-1] and BATCH in x.spec.shape and None not in found and total is not None:
+    elif found[:1] == [-1] and has_batch(x.spec.shape) and None not in found and total is not None:
         rest = product(found[1:]) or 1
         if total == rest:
             found[0] = None
@@ -210,8 +287,24 @@ def _in_one_piece(x: Tensor, result: Tensor) -> bool:
 
 
 def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    """Return what `torch.name(x, …)` or `x.name(…)` gives."""
-    name = _ALIASES.get(name, name)
+    """Return what `torch.name(x, …)` or `x.name(…)` gives, and note which memory it shares or changes."""
+    x = args[0] if args else kwargs.get("input", kwargs.get("x"))
+    changes = name.endswith("_") and not name.startswith("_") and name != "requires_grad_"
+    if not isinstance(x, Tensor):
+        return _function(run, name, args, kwargs)
+    if changes and name in ("fill_", "copy_", "zero_"):
+        result = _filled(x, args[1] if len(args) > 1 else 0)
+    else:
+        result = _function(run, name.rstrip("_") if changes else name, args, kwargs)
+    if changes or kwargs.get("inplace") is True:
+        return x.become(run.interpreter, result)
+    if name in VIEWS and isinstance(result, Tensor) and result is not x:
+        result.lies_in(x)
+    return result
+
+
+def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    name = ALIASES.get(name, name)
     x = args[0] if args else next(iter(kwargs.values()), None)
     unknown = next((one for one in [*args, *kwargs.values()] if isinstance(one, Unknown)), None)
     if unknown is not None:
@@ -221,11 +314,14 @@ def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> An
         x = args[0] if args else x
     rest = args[1:]
     if name in _SAME:
-        return Tensor(run, x.ref, x.spec) if name == "contiguous" and isinstance(x, Tensor) else x
+        return x.now if name in ("contiguous", "clone") and isinstance(x, Tensor) else x
     if isinstance(x, Tensor):
         if name == "size":
             at = rest[0] if rest else kwargs.get("dim")
             return x.sizes if at is None else x.sizes[at]
+        if name in ("numel", "nelement") and None not in x.spec.shape:
+            count = product(x.spec.shape) or 0
+            return Batch(count) if has_batch(x.spec.shape) else count
         if name in ("dim", "ndimension"):
             return len(x.spec.shape)
         if name in ("view", "reshape", "view_as", "reshape_as"):
@@ -249,14 +345,14 @@ def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> An
             return _turned(x, result, places)
         if name in ("expand", "expand_as"):
             sizes = rest[0].sizes if name == "expand_as" else _listed(rest)
-            return run.operation("expand", [x], {"shape": tuple([None if isinstance(n, Batch) else n for n in sizes])})
+            return run.operation("expand", [x], {"shape": _sizes_of_batch(run, sizes)})
         if name in ("chunk", "split", "tensor_split"):
             return _cut(run, name, x, rest, kwargs)
         if name == "unbind":
             dim = rest[0] if rest else kwargs.get("dim", 0)
             size = x.spec.shape[dim]
             keys = [(*[slice(None)] * (dim % len(x.spec.shape)), i) for i in range(size)]
-            return tuple([run.operation("getitem", [x], {"key": key}) for key in keys])
+            return tuple([run.operation("getitem", [x], {"key": key}).lies_in(x, key) for key in keys])
         if name in ("max", "min") and not rest and "dim" not in kwargs:
             return run.operation(f"a{name}", [x], {})
         if name in ("max", "min") and rest and isinstance(rest[0], Tensor):
@@ -325,4 +421,7 @@ def _cut(run: Any, name: str, x: Tensor, rest: list[Any], kwargs: dict[str, Any]
     else:
         sizes = list(asked)
     result = run.operation("split", [x], {"sizes": tuple(sizes), "dim": dim})
-    return result if type(result) is tuple else (result,)
+    found = result if type(result) is tuple else (result,)
+    for end, one, own in zip(accumulate(sizes), found, sizes, strict=True):
+        one.lies_in(x, (*[slice(None)] * (dim % len(x.spec.shape)), slice(end - own, end)))
+    return found

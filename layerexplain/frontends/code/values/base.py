@@ -180,6 +180,10 @@ class Value:
         """Return the result of an operator on it alone; NotImplemented where it has none of its own."""
         return NotImplemented
 
+    def become(self, evaluator: Evaluator, value: object) -> ProgramValue:
+        """Return what a name of it stands for after `x += 1`, which gives `value`: itself if it changes in place."""
+        return value
+
     def compare(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
         """Return a tensor that compares each element; NotImplemented where the comparison is True or False."""
         return NotImplemented
@@ -257,6 +261,9 @@ class Unknown(Record, Value):
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return self
 
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        return evaluator.torch.reshaped_data(args) or self
+
     def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         return self
 
@@ -271,6 +278,15 @@ class Unknown(Record, Value):
 
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return self
+
+
+class Alike(Unknown):
+    """How many items a loop meets is not known; each is like `item`."""
+
+    item: ProgramValue = None
+
+    def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
+        return self.item
 
 
 class UnknownChange(Unknown):

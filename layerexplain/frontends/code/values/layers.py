@@ -202,6 +202,10 @@ class ModelValue(LayerValue):
         self.input_shape: ProgramValue = None
         self.compiled: dict[str, ProgramValue] | None = None
         self.fitted: FitData | None = None
+        self.trained: dict[LayerValue, bool] | None = None
+        """Which of its layers train, in the training function that Keras made for its last `compile`."""
+        self.changed_in_training: tuple[LayerValue, str] | None = None
+        """A layer that trains in this function against its `trainable` in a call of `fit`, and where that is."""
         self.open: list[Unknown] = []
         self.traces: dict[ProgramValue, CallTrace] = {}
         """What its `call` does, by the arguments; the first one is that of the program."""

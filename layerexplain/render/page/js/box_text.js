@@ -18,6 +18,9 @@ const LEAST_SEEN = 10.5;
 const MOST_SEEN = 17;
 /** A title that has no room at that size is smaller, down to this one. */
 const LEAST_SHRUNK = 7.5;
+/** From near, values stand beside their box where this much room is free, and take up to so much; else in it. */
+const LEAST_ASIDE = 46;
+const MOST_ASIDE = 150;
 /** A formula that is shown in a box has at most so many letters. */
 const LONGEST_FORMULA = 60;
 
@@ -61,13 +64,17 @@ export function boxTexts(picture, item, look, value, scale) {
   const about = item.box.lines.slice(1);
   const lines = [own, ...(look.measure ? [withValue(picture, item, about[0] || "", amountText(value, look.measure), text)] : about)];
   const room = Math.max(1, 1 + Math.floor((item.h - 5 - title * LEADING) / (text * LEADING)));
-  const shown = lines.slice(0, room).map((line, at) => (at ? shortLine(picture, item, line, at, text) : line)).filter(Boolean);
+  let shown = lines.slice(0, room).map((line, at) => (at ? shortLine(picture, item, line, at, text) : line)).filter(Boolean);
   const near = scale >= NEAR_SCALE && item.call >= 0;
   const operation = near ? data.layers[data.calls[item.call][0]].operation : "";
   if (near && operation.length <= LONGEST_FORMULA && !item.box.input) shown.push(operation);
   const tiles = near ? picture.tiles(item) : null;
+  const aside = tiles ? Math.min(picture.halfAround(item) - item.w / 2, MOST_ASIDE, (picture.across / scale - item.w) / 2 - 6) : 0;
+  const inside = tiles !== null && aside < LEAST_ASIDE;
+  // In a box, maps take the room of the amount.
+  if (inside) shown = shown.filter((line) => !line.endsWith(" parameters"));
   const tall = title * LEADING + text * LEADING * (shown.length - 1) - 2;
-  let y = item.y + (tiles ? 3 : Math.max((item.h - tall) / 2, 1)) + title - 2 * (title / TITLE);
+  let y = item.y + (inside ? 3 : Math.max((item.h - tall) / 2, 1)) + title - 2 * (title / TITLE);
   pen.textAlign = "center";
   shown.forEach((line, at) => {
     pen.font = at ? picture.plain(text) : picture.bold(title);
@@ -75,7 +82,8 @@ export function boxTexts(picture, item, look, value, scale) {
     picture.write(line, item.x + item.w / 2, y, roomIn(item));
     y += (at ? text : title) * LEADING;
   });
-  if (tiles) tilesIn(picture, item, tiles, y - text);
+  if (tiles && inside) tilesIn(picture, tiles, item.x + 6, y - text, item.w - 12, item.y + item.h - 3 - y + text, true);
+  else if (tiles) tilesIn(picture, tiles, item.x + item.w + 6, item.y, aside - 6, item.h, false);
 }
 
 /** How wide a text in a box may be. @param {Item} item */
@@ -93,7 +101,7 @@ function titleWidth(picture, title, scale) {
  * @param {Picture} picture @param {Item} item @param {number} scale @returns {Item}
  */
 export function grown(picture, item, scale) {
-  if (scale >= 1) return item;
+  if (scale >= NEAR_SCALE) return item;
   const about = picture.widthOf(item.box.lines[1] || "", picture.plain(seenSize(TEXT, scale)));
   const needed = Math.max(titleWidth(picture, titleOf(item, picture.data), scale), about) + 2 * PADDING - 4;
   if (needed <= item.w) return item;
@@ -143,12 +151,14 @@ export function detailsOf(data, call) {
   return number === undefined ? "" : data.configurations[number][0];
 }
 
-/** @param {Picture} picture @param {Item} item @param {HTMLCanvasElement} tiles @param {number} top */
-function tilesIn(picture, item, tiles, top) {
-  const room = { w: item.w - 12, h: item.y + item.h - 3 - top };
-  const k = Math.min(room.w / tiles.width, room.h / tiles.height);
-  if (room.h < 4) return;
-  const place = /** @type {const} */ ([item.x + (item.w - tiles.width * k) / 2, top, tiles.width * k, tiles.height * k]);
+/**
+ * The values of a layer in a room: in the middle of it, or at its left.
+ * @param {Picture} picture @param {HTMLCanvasElement} tiles @param {number} x @param {number} y @param {number} w @param {number} h @param {boolean} central
+ */
+function tilesIn(picture, tiles, x, y, w, h, central) {
+  const k = Math.min(w / tiles.width, h / tiles.height);
+  if (h < 4) return;
+  const place = /** @type {const} */ ([central ? x + (w - tiles.width * k) / 2 : x, central ? y : y + (h - tiles.height * k) / 2, tiles.width * k, tiles.height * k]);
   picture.pen.imageSmoothingEnabled = false;
   picture.pen.fillStyle = picture.colours.paper;
   picture.pen.fillRect(...place);

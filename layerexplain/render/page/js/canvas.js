@@ -1,7 +1,8 @@
 /** The graph on a canvas: only what is in view is drawn, so that ten thousand boxes move as smoothly as ten. */
 import { amount } from "./amounts.js";
 import { boxTexts, grown, LEADING, PADDING, seenSize, shortened, shortRanges, TEXT, TITLE, titleOf } from "./box_text.js";
-import { blockWidths, FAR, mostStretch, neighbours, stretchAt } from "./distances.js";
+import { costsOf, fillOf, GUTTER, paintCosts } from "./costs.js";
+import { blockWidths, FAR, mostStretch, neighbours, startOf, stretchAt } from "./distances.js";
 import { lanesOf, LEAST_LANE, paintFar, skipShapes } from "./far.js";
 import { lastAtMost } from "./placing.js";
 
@@ -68,7 +69,10 @@ export class Picture {
     /** @type {Map<Item, number | null>} */
     this.amounts = new Map();
     this.most = 1;
-    this.measured = "";
+    /** @type {string | null} the measure of `amounts` and `costs` */
+    this.measured = null;
+    /** @type {ReturnType<typeof costsOf>} */
+    this.costs = null;
     /** How much smaller bold and plain texts are than wanted, where the browser's font is wider than the layout's. */
     this.fits = { bold: 1, plain: 1 };
     this.title = "";
@@ -130,7 +134,7 @@ export class Picture {
     this.tallest = this.byTop.reduce((most, item) => Math.max(most, item.h), 0);
     this.shortLines = drawing.lines.filter((line) => line.bottom - line.top <= LONG).sort((a, b) => a.top - b.top);
     this.longLines = drawing.lines.filter((line) => line.bottom - line.top > LONG);
-    this.measured = "";
+    this.measured = null;
     this.blocks = blockWidths(this.byTop, this.data);
     this.beside = neighbours(drawing.items);
     this.halves.clear();
@@ -177,6 +181,7 @@ export class Picture {
     this.measured = measure;
     this.amounts = new Map();
     this.most = 1;
+    this.costs = costsOf(this.data, this.byTop, measure);
     if (!measure) return;
     for (const item of this.byTop) {
       const value = item.calls.length ? amount(this.data, item.calls, measure) : 0;
@@ -220,9 +225,11 @@ export class Picture {
    */
   still(look, margin) {
     const { width, height } = this.drawing;
-    this.canvas.width = 2 * (width + 2 * margin);
+    this.measure(look.measure);
+    const left = this.costs ? GUTTER : margin;
+    this.canvas.width = 2 * (width + left + margin);
     this.canvas.height = 2 * (height + 2 * margin);
-    this.paint({ x: -margin, y: -margin, scale: 1, stretch: 1 }, look, 2, height + 2 * margin);
+    this.paint({ x: -left, y: -margin, scale: 1, stretch: 1 }, look, 2, height + 2 * margin);
   }
 
   /**
@@ -237,7 +244,8 @@ export class Picture {
     const most = mostStretch(this.drawing, 0.6 * width, height - 32);
     const scale = Math.min((height - 32) / this.drawing.height, most > 1 ? Infinity : (width - 32) / this.drawing.width, FAR * 0.99);
     const stretch = stretchAt(scale, most);
-    this.paint({ x: (this.drawing.width - width / (scale * stretch)) / 2, y: -16 / scale, scale, stretch }, look, 2, height);
+    const wide = scale * stretch;
+    this.paint({ x: -startOf(width, this.drawing.width * wide, scale, GUTTER, 16) / wide, y: -16 / scale, scale, stretch }, look, 2, height);
   }
 
   /**
@@ -255,8 +263,10 @@ export class Picture {
     pen.fillRect(0, 0, canvas.width, canvas.height);
     if (view.scale < FAR) {
       paintFar(this, view, look, ratio, height);
+      paintCosts(this, this.costs, view, ratio, height);
       return;
     }
+    paintCosts(this, this.costs, view, ratio, height);
     const k = ratio * view.scale;
     pen.setTransform(k, 0, 0, k, -view.x * k, -view.y * k);
     const top = view.y;
@@ -413,7 +423,7 @@ export class Picture {
       pen.stroke();
     }
     this.rectangle(x, y, w, h, corner);
-    pen.fillStyle = look.measure ? colours.plain : colours[`of-${box.family}`] || colours.plain;
+    pen.fillStyle = look.measure ? colours.plain : fillOf(this, box, x, w, "of", colours.plain);
     pen.fill();
     const value = this.amounts.get(item);
     if (look.measure && value) {

@@ -88,7 +88,7 @@ function start(data) {
     moved = state(0) + state(1);
   }));
   const frames = views.map((view, side) => {
-    const frame = make("div", "graph-frame", view.element, ...(side ? view.tools.elements.slice(1) : view.tools.elements.slice(0, 1)));
+    const frame = make("div", "graph-frame", view.element, view.tools.element);
     for (const kind of ["pointerdown", "wheel", "keydown"]) frame.addEventListener(kind, () => views.forEach((one) => (one.lastMoved = side)), { capture: true, passive: true });
     return make("section", "one-side", make("h2", "", data.names[side]), frame);
   });

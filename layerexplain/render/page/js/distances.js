@@ -10,6 +10,8 @@
 export const FAR = 0.36;
 /** From this scale on boxes also show values and formulas. */
 export const NEAR_SCALE = 1.6;
+/** From afar the middle of the graph is at this part of the width. */
+const NAMED = 0.36;
 /** From afar the graph is at most so much wider than high, so that a long one is no thread. */
 const MOST_STRETCH = 4;
 /** The smallest block is this part of the widest; sizes go with logarithms, over so many powers of 2 at least. */
@@ -28,6 +30,20 @@ export function stretchAt(scale, most) {
 }
 
 /**
+ * Where a drawing begins that is all in view: in the middle, from afar more to the left, since names stand at the right of
+ * blocks; what is kept free before and after it stays free.
+ * @param {number} width of the room
+ * @param {number} own width of the drawing
+ * @param {number} scale
+ * @param {number} before
+ * @param {number} after
+ */
+export function startOf(width, own, scale, before, after) {
+  const free = width - own;
+  return Math.max(scale < FAR ? Math.min(NAMED * width - own / 2, free - after) : free / 2, Math.min(before, free / 2));
+}
+
+/**
  * The most that a drawing is drawn out sideways, so that all of it still fits into a room.
  * @param {Drawing} drawing
  * @param {number} width
@@ -38,13 +54,16 @@ export function mostStretch(drawing, width, height) {
 }
 
 /**
- * How many numbers a box gives: those of its last layer.
+ * How many numbers a box gives, those of its last layer: Infinity where a size is not known until the model runs.
  * @param {Item} item
  * @param {Data} data
  */
 function valuesOf(item, data) {
   const last = item.call >= 0 ? item.call : item.calls[item.calls.length - 1];
-  return last === undefined ? null : data.layers[data.calls[last][0]].values;
+  if (last === undefined) return null;
+  const layer = data.layers[data.calls[last][0]];
+  if (layer.values === null) return /\([^()]*None[^()]*None/.test(layer.shape) ? Infinity : null;
+  return layer.values / Math.max(layer.calls?.length || 0, 1);
 }
 
 /**
@@ -59,14 +78,19 @@ export function blockWidths(items, data) {
   const logs = new Map();
   let most = 0;
   let least = Infinity;
+  let isOpen = false;
   for (const item of items) {
     const values = valuesOf(item, data);
     if (!values) continue;
     const log = Math.log2(values);
+    isOpen ||= log === Infinity;
     logs.set(item, log);
+    if (log === Infinity) continue;
     most = Math.max(most, log);
     least = Math.min(least, log);
   }
+  // Images and sequences of any size are drawn as larger than what has one.
+  if (isOpen) most += LEAST_RANGE;
   const range = Math.max(most - least, LEAST_RANGE);
   /** @type {Map<string, number>} */
   const lanes = new Map();
@@ -79,7 +103,7 @@ export function blockWidths(items, data) {
     const middle = item.x + item.w / 2;
     const apart = (beside.get(item) ?? []).map((one) => (one ? Math.abs(one.x + one.w / 2 - middle) - BETWEEN : Infinity));
     const log = logs.get(item);
-    const share = log === undefined ? SMALLEST : SMALLEST + (1 - SMALLEST) * (1 - (most - log) / range);
+    const share = log === undefined ? SMALLEST : SMALLEST + (1 - SMALLEST) * (1 - (most - Math.min(log, most)) / range);
     return [item, share * Math.min(...apart, rooms.length > 2 ? usual : Infinity, lanes.get(laneOf(item)) || usual)];
   }));
 }

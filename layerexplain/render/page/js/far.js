@@ -1,6 +1,7 @@
 /** The graph from afar: blocks of the size of their tensors in the colour of what they do, with names where there is room. */
 import { amountText } from "./amounts.js";
-import { detailsOf } from "./box_text.js";
+import { detailsOf, shortRanges } from "./box_text.js";
+import { fillOf, GUTTER, hasGutter } from "./costs.js";
 
 /**
  * @typedef {import("./placing.js").Item} Item
@@ -66,7 +67,8 @@ export function paintFar(picture, view, look, ratio, height) {
   }
   const lanes = lanesOf(lines, x, y, NAME);
   pen.textAlign = "left";
-  for (const item of seen) name(picture, item, look, x, y, wide, view.scale, lanes);
+  const first = picture.costs && hasGutter(view) ? GUTTER : 0;
+  for (const item of seen) name(picture, item, look, x, y, wide, view.scale, lanes, first);
   skipShapes(picture, lanes.filter((one) => one.bottom - one.top >= LEAST_LANE && one.from.h * view.scale >= NAME), NAME - 1);
 }
 
@@ -91,7 +93,7 @@ function block(picture, item, look, x, y, wide, scale) {
     pen.fillRect(left + 2, y(item.y) + 2, w, h);
   }
   const share = look.measure ? (picture.amounts.get(item) || 0) / picture.most : 0;
-  pen.fillStyle = look.measure ? colours.plain : colours[`strong-${item.box.family}`] || colours.line;
+  pen.fillStyle = look.measure ? colours.plain : fillOf(picture, item.box, left, w, "strong", colours.line);
   pen.fillRect(left, y(item.y), w, h);
   if (look.measure) {
     pen.globalAlpha = (missed ? 0.2 : 1) * (0.1 + 0.9 * Math.sqrt(share));
@@ -172,8 +174,9 @@ export function skipShapes(picture, lanes, size) {
  * @param {number} wide
  * @param {number} scale
  * @param {Lane[]} lanes
+ * @param {number} first where names may begin
  */
-function name(picture, item, look, x, y, wide, scale, lanes) {
+function name(picture, item, look, x, y, wide, scale, lanes, first) {
   if (item.box.port || item.h * scale < LEAST_HEIGHT) return;
   const { pen, colours } = picture;
   pen.font = picture.plain(NAME);
@@ -186,14 +189,15 @@ function name(picture, item, look, x, y, wide, scale, lanes) {
   const whole = besideLanes(lanes, beside, middle, 6, pen.measureText(title).width);
   const left = whole + pen.measureText(title).width <= end ? whole : besideLanes(lanes, beside, middle, 6);
   const room = end - left;
-  const [, first = "", ...more] = item.box.lines;
-  const about = look.measure ? [amountText(picture.amounts.get(item), look.measure)] : item.call >= 0 ? [first, detailsOf(picture.data, item.call)] : [[first, ...more.slice(1)].join(", "), first];
-  const texts = [...about.map((one) => `${title}  ${one}`), title];
+  const [, own = "", ...more] = item.box.lines;
+  const about = look.measure ? [amountText(picture.amounts.get(item), look.measure)] : item.call >= 0 ? [own, detailsOf(picture.data, item.call)] : [[own, ...(item.box.single ? more.slice(0, 1) : more.slice(1))].join(", "), own, ...often(item)];
+  const titles = [title, ...shortRanges(title)];
+  const texts = [...about.filter(Boolean).flatMap((one) => titles.map((name) => `${name}  ${one}`)), ...titles];
   const fits = (/** @type {number} */ width) => texts.find((one) => pen.measureText(one).width <= width);
   const right = x(item.x + item.w / 2) - w / 2 - 7;
-  const lane = Math.max(0, ...lanes.filter((one) => one.top <= middle && one.bottom >= middle && one.x < right).map((one) => one.x));
+  const lane = Math.max(first - 6, ...lanes.filter((one) => one.top <= middle && one.bottom >= middle && one.x < right).map((one) => one.x));
   const atLeft = next && !before ? fits(right - lane - 6) : "";
-  const text = fits(room) || atLeft || (room > LEAST_NAME ? picture.fitted(title, room) : "");
+  const text = fits(room) || atLeft || (room > LEAST_NAME ? cutName(picture, item, title, room) : "");
   if (!text) return;
   const isLeft = text === atLeft && !fits(room);
   pen.textAlign = isLeft ? "right" : "left";
@@ -202,4 +206,15 @@ function name(picture, item, look, x, y, wide, scale, lanes) {
   pen.strokeText(text, isLeft ? right : left, middle + 4);
   pen.fillStyle = colours.quiet;
   pen.fillText(text, isLeft ? right : left, middle + 4);
+}
+
+/** A name that is cut; of a block that repeats with how often. @param {Picture} picture @param {Item} item @param {string} title @param {number} room */
+function cutName(picture, item, title, room) {
+  const after = often(item).map((one) => `  ${one}`).join("");
+  return picture.fitted(title, room - picture.pen.measureText(after).width) + after;
+}
+
+/** How often a block repeats, in as little room as can be. @param {Item} item */
+function often({ box }) {
+  return box.copies && box.copies.length > 1 ? [`×${box.copies.length}`] : [];
 }

@@ -1,4 +1,4 @@
-/** What lies over the graph: buttons that zoom, the legend of its colours, and the keys. */
+/** What stands below the graph: buttons that zoom, the legend of its colours, and the keys. */
 import { FAMILIES } from "./canvas.js";
 import { button, make, table } from "./dom.js";
 
@@ -21,7 +21,7 @@ const KEYS = [
 
 /**
  * @param {GraphView} view
- * @returns {{elements: HTMLElement[], help: () => void}}
+ * @returns {{element: HTMLElement, help: () => void}} what stands below the graph, and what shows the keys
  */
 export function graphTools(view) {
   const dialog = make("dialog", "keys");
@@ -42,22 +42,41 @@ export function graphTools(view) {
   zooms.setAttribute("role", "group");
   zooms.setAttribute("aria-label", "View");
   zooms.addEventListener("keydown", (event) => event.stopPropagation());
-  return { elements: [legend(view), zooms], help };
+  return { element: make("div", "below", legend(view), costLegend(view), zooms), help };
 }
 
 /** The colours that the graph has, in words; hidden where boxes are coloured by an amount. @param {GraphView} view */
 function legend(view) {
+  const list = coloursOf(view.data.graph);
+  view.onDraw.push(() => {
+    list.hidden = view.look.measure !== "" || list.children.length < 2;
+  });
+  return list;
+}
+
+/** The colours that a graph has, in words. @param {import("./types.js").Graph} graph */
+export function coloursOf(graph) {
   const own = new Set();
-  const gather = (/** @type {import("./types.js").Graph} */ graph) => graph.boxes.forEach((box) => {
+  const gather = (/** @type {import("./types.js").Graph} */ one) => one.boxes.forEach((box) => {
     own.add(box.family);
     if (box.inner) gather(box.inner);
   });
-  gather(view.data.graph);
-  const entries = FAMILIES.filter(([family]) => own.has(family)).map(([family, words]) => make("li", "", make("span", `swatch of-${family}`), words));
-  const list = make("ul", "legend", ...entries);
+  gather(graph);
+  const list = make("ul", "legend", ...FAMILIES.filter(([family]) => own.has(family)).map(([family, words]) => make("li", "", make("span", `swatch of-${family}`), words)));
   list.setAttribute("aria-label", "Colours of the boxes");
-  view.onDraw.push(() => {
-    list.hidden = view.look.measure !== "" || entries.length < 2;
-  });
   return list;
+}
+
+/** What the bars at the left of the graph are. @param {GraphView} view */
+function costLegend(view) {
+  const made = make("p", "legend");
+  view.onDraw.push(() => barsOf(view.picture, made));
+  return made;
+}
+
+/** Says what the bars of a picture are. @param {import("./canvas.js").Picture} picture @param {HTMLElement} made */
+export function barsOf({ costs }, made) {
+  made.hidden = !costs;
+  made.replaceChildren(make("span", "swatch of-cost"), costs ? `share of the ${costs.title}` : "");
+  return made;
 }

@@ -1,7 +1,8 @@
 /** The graph as it is moved, opened and walked through, by pointer, touch and keys. */
 import { titleOf } from "./box_text.js";
 import { Picture } from "./canvas.js";
-import { mostStretch, stretchAt } from "./distances.js";
+import { GUTTER } from "./costs.js";
+import { mostStretch, startOf, stretchAt } from "./distances.js";
 import { make } from "./dom.js";
 import { graphTools } from "./graph_tools.js";
 import { place, wayTo } from "./placing.js";
@@ -67,7 +68,9 @@ export class GraphView {
     this.picture.show(this.drawing);
     this.listen();
     this.tools = graphTools(this);
-    new ResizeObserver(() => this.redraw()).observe(this.element);
+    this.fitted = "";
+    // What is all in view stays so when its room changes.
+    new ResizeObserver(() => (this.place() === this.fitted ? this.fit() : this.redraw())).observe(this.element);
   }
 
   redraw() {
@@ -110,8 +113,8 @@ export class GraphView {
 
   /** The scale at which all of the graph is in view, and how far it may be drawn out then. */
   whole() {
-    const width = Math.max(this.canvas.clientWidth - 2 * MARGIN, 1);
-    const height = Math.max(this.canvas.clientHeight - this.covered() - 2 * MARGIN, 1);
+    const width = Math.max(this.canvas.clientWidth - this.gutter - MARGIN, 1);
+    const height = Math.max(this.canvas.clientHeight - 2 * MARGIN, 1);
     const most = mostStretch(this.drawing, width, height);
     const scale = Math.min(height / this.drawing.height, most > 1 ? Infinity : width / this.drawing.width, 1);
     return { scale: scale * stretchAt(scale, most) * this.drawing.width > width ? Math.min(scale, width / this.drawing.width) : scale, most };
@@ -124,14 +127,21 @@ export class GraphView {
     this.mostStretch = most;
     this.view.scale = scale;
     this.view.stretch = stretchAt(scale, most);
-    this.view.x = (this.drawing.width - width / this.wide) / 2;
-    this.view.y = (this.drawing.height - (height - this.covered()) / scale) / 2;
+    this.view.x = -startOf(width, this.drawing.width * this.wide, scale, this.gutter, MARGIN) / this.wide;
+    this.view.y = (this.drawing.height - height / scale) / 2;
+    this.fitted = this.place();
     this.redraw();
   }
 
-  /** How much of the graph's room the legend and the buttons cover, in pixels. */
-  covered() {
-    return Math.max(...this.tools.elements.map((one) => one.offsetHeight - MARGIN / 3), 0);
+  /** What is seen, to tell whether it has moved. */
+  place() {
+    return JSON.stringify([this.view, this.drawing.width, this.drawing.height]);
+  }
+
+  /** How much of the room is kept at the left of the graph, in pixels: for bars, where there is a cost to show. */
+  get gutter() {
+    this.picture.measure(this.look.measure);
+    return this.picture.costs ? GUTTER : MARGIN;
   }
 
   /** Brings a point into the middle, at a scale. @param {number} scale @param {number} x @param {number} y */
@@ -154,7 +164,7 @@ export class GraphView {
       return seen ? start : from + h / 2 - room / 2;
     };
     view.x = along(item.x, item.w, view.x, this.canvas.clientWidth / this.wide, drawing.width, 1 / this.wide);
-    view.y = along(item.y, item.h, view.y, (this.canvas.clientHeight - this.covered()) / view.scale, drawing.height, 1 / view.scale);
+    view.y = along(item.y, item.h, view.y, this.canvas.clientHeight / view.scale, drawing.height, 1 / view.scale);
     this.redraw();
   }
 

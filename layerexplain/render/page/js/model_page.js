@@ -35,7 +35,7 @@ export async function startPage(data, above) {
   const walk = new Walk(data, view, pane);
   await nextSlice();
   const field = search(data, view);
-  const left = make("div", "left", overview(view), make("div", "graph-frame", view.element, ...view.tools.elements));
+  const left = make("div", "left", overview(view), make("div", "graph-frame", view.element, view.tools.element));
   const right = above ? make("div", "beside", above, pane) : pane;
   document.body.append(bar(data, view, field, left, walk), ...faults(data), make("main", "", left, divider(left, right), right));
   await nextSlice();

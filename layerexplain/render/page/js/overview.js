@@ -1,4 +1,5 @@
 /** A strip beside the graph: all of it in small, with a frame around what is seen; a drag moves the frame. */
+import { fillOf } from "./costs.js";
 import { make } from "./dom.js";
 
 /** @typedef {import("./graph_view.js").GraphView} GraphView */
@@ -46,10 +47,11 @@ export function overview(view) {
       for (const item of view.drawing.items) {
         if (item.box.port || item.open) continue;
         const lit = view.look.found && item.calls.some((call) => view.look.found?.has(call));
-        brush.fillStyle = lit ? colours.found : colours[`strong-${item.box.family}`] || colours.line;
         brush.globalAlpha = lit || !view.look.found ? 1 : 0.35;
         const w = Math.max((view.picture.blocks.get(item) || item.w) * at.x, 1.5);
-        brush.fillRect(at.left + (item.x + item.w / 2) * at.x - w / 2, at.top + item.y * at.y, w, Math.max(item.h * at.y - 0.4, 0.8));
+        const x = at.left + (item.x + item.w / 2) * at.x - w / 2;
+        brush.fillStyle = lit ? colours.found : fillOf(view.picture, item.box, x, w, "strong", colours.line);
+        brush.fillRect(x, at.top + item.y * at.y, w, Math.max(item.h * at.y - 0.4, 0.8));
       }
       drawn = { state, drawing: view.drawing, found: view.look.found };
     }

@@ -15,10 +15,11 @@ const CONDITION = /^(\w+)(<=|>=|<|>|=)([\d.,_]+(?:e\d+)?)([kmg]?)$/i;
 /** @type {Record<string, number>} */
 const UNITS = { "": 1, k: 1e3, m: 1e6, g: 1e9 };
 
-/** Words for arguments: what people type, and what Keras calls it. @type {Record<string, string>} */
+/** Words for arguments: what people type, and what Keras and PyTorch call it. @type {Record<string, string[]>} */
 const ARGUMENTS = {
-  stride: "strides", strides: "strides", kernel: "kernel_size", filters: "filters", units: "units", heads: "num_heads", rate: "rate",
-  dilation: "dilation_rate", groups: "groups", activation: "activation", padding: "padding", pool: "pool_size",
+  stride: ["strides", "stride"], strides: ["strides", "stride"], kernel: ["kernel_size"], filters: ["filters", "out_channels"],
+  units: ["units", "out_features", "hidden_size"], heads: ["num_heads", "nhead"], rate: ["rate", "p"], dilation: ["dilation_rate", "dilation"],
+  groups: ["groups"], activation: ["activation"], padding: ["padding"], pool: ["pool_size"],
 };
 
 /**
@@ -47,9 +48,9 @@ function argumentsOf(layer, data) {
   return layer.configuration === undefined ? [] : data.configurations[layer.configuration][1];
 }
 
-/** Whether an argument has a value: `2` also of `(2, 2)` and of `'2'`. @param {string} name @param {string} value @param {Data} data @returns {Term} */
-function argument(name, value, data) {
-  return (layer) => (argumentsOf(layer, data).some((one) => one[0] === name && plainValue(one[1]).split(",").includes(value)) ? 2 : 0);
+/** Whether one of some arguments has a value: `2` also of `(2, 2)` and of `'2'`. @param {string[]} names @param {string} value @param {Data} data @returns {Term} */
+function argument(names, value, data) {
+  return (layer) => (argumentsOf(layer, data).some((one) => names.includes(one[0]) && plainValue(one[1]).split(",").includes(value)) ? 2 : 0);
 }
 
 /** @param {string} text */
@@ -71,7 +72,7 @@ function term(text, data) {
   if (text.startsWith("type:")) return (layer) => (layer.type.toLowerCase() === text.slice(5) ? 2 : 0);
   if (text.startsWith("note:")) return (layer) => Number([...(layer.faults || []), ...(layer.notes || [])].some((note) => note.toLowerCase().includes(text.slice(5))));
   const given = /^(\w+)=(.+)$/.exec(text);
-  if (given && !COMPARED.includes(given[1])) return argument(ARGUMENTS[given[1]] || given[1], given[2].replace(/[()'"]/g, ""), data);
+  if (given && !COMPARED.includes(given[1])) return argument(ARGUMENTS[given[1]] || [given[1]], given[2].replace(/[()'"]/g, ""), data);
   return (layer) => {
     const path = layer.path.toLowerCase();
     const type = layer.type.toLowerCase();

@@ -11,8 +11,8 @@ from layerexplain.frontends.code.library.keras.calling import shapes_of_data
 from layerexplain.frontends.code.library.keras.names import base_of, inside_keras, resolve_keras_name
 from layerexplain.frontends.code.library.keras.operations import Operations
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, flat_tensors
-from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of
 from layerexplain.frontends.code.values.program import Bound, Class, Namespace, may_set
@@ -32,6 +32,7 @@ _METHODS = frozenset(
     compute_loss compiled_loss update_state result reset_state
     """.split()  # noqa: SIM905
 )
+_TRAINS = frozenset({"fit_generator", "train_on_batch"})
 _NOTHING = frozenset(
     """
     summary save save_weights add_loss add_metric export set_weights adapt reset_states set_vocabulary update_state
@@ -290,6 +291,7 @@ class LayerAttributes(Operations):
         if name == "compile":
             given = dict(zip(("optimizer", "loss", "metrics", "loss_weights"), args, strict=False))
             layer.compiled = {**given, **kwargs}
+            layer.trained = self._trained(layer) if self.keras_2 else None  # Keras 3 looks at the first step
             return None
         if name == "build":
             shape = args[0] if args else kwargs.get("input_shape")
@@ -306,6 +308,8 @@ class LayerAttributes(Operations):
                 words = f"{name}() needs a model that is compiled; call {layer.name}.compile(…) before"
                 raise ProgramError("RuntimeError", words, self.interpreter.place())
             self.check_data(layer, name, args, kwargs)
+            if name == "fit" or (self.keras_2 and name in _TRAINS):  # in Keras 3 each method has a function of its own
+                self._compare_trained(layer)
             if (shapes := shapes_of_data(data)) is not None:
                 self.built(layer, shapes)
             if name == "predict" and isinstance(data, Array) and data.shape:
@@ -314,6 +318,19 @@ class LayerAttributes(Operations):
         if name == "to_json" or name == "get_config":
             return {} if layer.form == "own" else self.interpreter.unknown("the configuration of a model")
         return self.interpreter.unknown(f"{name}() of a model")
+
+    def _compare_trained(self, model: ModelValue) -> None:
+        """Note a layer whose `trainable` has changed since Keras made the training function, which it keeps."""
+        now = self._trained(model)
+        if model.trained is None:
+            model.trained = now
+        changed = [layer for layer, trains in now.items() if model.trained.get(layer, trains) is not trains]
+        if changed:
+            model.changed_in_training = changed[0], self.interpreter.where(self.interpreter.place())
+
+    def _trained(self, model: ModelValue) -> dict[LayerValue, bool]:
+        """Return which layers of a model train now, those inside of others included."""
+        return {layer: layer.trainable for layer in self.all_layers(model) if layer is not model}
 
     def _get_layer(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         name = args[0] if args and isinstance(args[0], str) else kwargs.get("name")
@@ -349,7 +366,7 @@ class LayerAttributes(Operations):
             words = f"add_weight needs a shape, got shape={shape}; write ({shape},)"
             self.fault(ArgumentError(words), "shape", ("shape",))
         if type(shape) in (list, tuple):
-            shape = tuple([arrays.plain(one) for one in shape])
+            shape = tuple([plain(one) for one in shape])
             self._check_weight(shape)
             if any(one is None or isinstance(one, Size | float | str) for one in shape):
                 shape = self.interpreter.unknown("the shape of a weight depends on an unknown size")

@@ -9,7 +9,7 @@ from layerexplain.frontends.code.values.base import Arguments, Evaluator, Keywor
 from layerexplain.frontends.code.values.program import Bound, Namespace
 from layerexplain.frontends.code.values.tensors import Tensor
 
-_IMAGES = {
+IMAGES = {
     "mnist": ((28, 28), (), 60_000, 10_000, 10),
     "fashion_mnist": ((28, 28), (), 60_000, 10_000, 10),
     "cifar10": ((32, 32, 3), (1,), 50_000, 10_000, 10),
@@ -27,9 +27,9 @@ def load(path: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
     """Return what `keras.datasets.….load_data()` gives."""
     parts = path.split(".")
     name = parts[-2] if len(parts) > 1 else ""
-    if parts[-1] != "load_data" or name not in _IMAGES:
+    if parts[-1] != "load_data" or name not in IMAGES:
         return Unknown(f"it comes from keras.{path}(…)")
-    example, label, train, test, classes = _IMAGES[name]
+    example, label, train, test, classes = IMAGES[name]
     counts: tuple[int | None, int | None] = (train, test)
     if name in ("boston_housing", "reuters", "imdb") and ({"test_split", "maxlen"} & kwargs.keys() or len(args) > 1):
         counts = (None, None)
@@ -125,7 +125,7 @@ def _split(data: object, kwargs: Keywords) -> tuple[ProgramValue, ProgramValue]:
     if known and isinstance(test, int | float) and abs(test) < math.inf:
         tested = math.ceil(test * rows) if isinstance(test, float) else test
         counts = (rows - tested, tested) if 0 < tested < rows else counts
-    first, second = (array._replace(shape=(count, *array.shape[1:]), values=None) for count in counts)
+    first, second = (array._replace(shape=(count, *array.shape[1:]), cells=None) for count in counts)
     return first, second
 
 
@@ -141,5 +141,5 @@ class Scaler(Value):
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if name in ("fit_transform", "transform", "inverse_transform") and args:
             data = array_of(args[0])
-            return data if isinstance(data, Unknown) else data._replace(values=None, dtype="float64")
+            return data if isinstance(data, Unknown) else data._replace(cells=None, dtype="float64")
         return self if name == "fit" else Unknown(f"the method {name} of {self.name}")

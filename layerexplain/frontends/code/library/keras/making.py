@@ -13,8 +13,8 @@ from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.names import resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_data import RefusedData
 from layerexplain.frontends.code.own_calls import mirrored
-from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import (
     CALLED,
@@ -220,7 +220,7 @@ class LayerFactory(RefusedData):
             if isinstance(shape, int):
                 self.older(f"only older Keras accepts Input(shape={shape}); in Keras 3: shape=({shape},)")
                 shape = (shape,)
-            shape = arrays.plain(mirrored(shape, self.interpreter.no_function, (Symbol,)))
+            shape = plain(mirrored(shape, self.interpreter.no_function, (Symbol,)))
             self._check_shape(shape)
             shape = (given.get("batch_size"), *shape) if type(shape) in (tuple, list) else shape
             if shape is None:

@@ -13,6 +13,7 @@ from layerexplain.frontends.code.library.keras.run_time_sizes import RunTimeSize
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, is_shape
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, Variable, tensors_in
 from layerexplain.frontends.code.values.symbols import DTYPES
@@ -91,7 +92,7 @@ class Operations(RunTimeSizes):
         if isinstance(value, Variable):
             value = self.with_weights(value)
         if isinstance(value, Array):
-            return arrays.plain(value) if value.values is not None else self.constant_tensor(value.shape)
+            return plain(value) if value.values is not None else self.constant_tensor(value.shape)
         return self.size_tensor(value) if isinstance(value, Size) else value
 
     def tensor_item(self, tensor: Tensor, key: object) -> ProgramValue:
@@ -150,7 +151,7 @@ class Operations(RunTimeSizes):
         if value.values is None:
             return self.constant_tensor(value.shape)
         result = self.constant_tensor(value.shape, "table")
-        result.node.layer.config["values"] = arrays.plain(value)
+        result.node.layer.config["values"] = plain(value)
         return result
 
     def with_weights(self, value: ProgramValue) -> ProgramValue:

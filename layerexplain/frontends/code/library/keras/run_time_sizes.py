@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.library.keras.calling import Calling
 from layerexplain.frontends.code.shapes import is_shape
-from layerexplain.frontends.code.values import array as arrays
+from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue
 from layerexplain.frontends.code.values.tensors import Tensor
@@ -117,7 +117,7 @@ class RunTimeSizes(Calling):
         if name == "expand_dims" and isinstance(given, Size):
             return [given]
         items: ProgramValue = given if type(given) in (list, tuple) else ()
-        parts = [arrays.plain(one) for one in items]
+        parts = [plain(one) for one in items]
         flat = [one for part in parts for one in (part if isinstance(part, list | tuple) else [part])]
         nests = [type(part) in (list, tuple) for part in parts]
         if not parts or not all(isinstance(one, Size | int) for one in flat):

@@ -1,0 +1,406 @@
+"""Tensors whose numbers a program of PyTorch makes itself: arrays, under PyTorch's names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from typing import Any
+
+from layerexplain.frontends.code.bounds import MOST_ITEMS
+from layerexplain.frontends.code.library.numpy import call_numpy
+from layerexplain.frontends.code.library.torch_modules import Parameter
+from layerexplain.frontends.code.library.torch_tensors import ALIASES, OPERATORS, Tensor
+from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
+from layerexplain.frontends.code.values.array import Array, array_of, cast, key_of, name_of_dtype
+from layerexplain.frontends.code.values.array_data import axis_of, broadcast, count_of, joined, number_of, plain
+from layerexplain.frontends.code.values.base import ProgramError, Unknown
+from layerexplain.frontends.code.values.program import Bound
+from layerexplain.frontends.code.values.symbols import Symbol
+
+
+class Numbers(Array):
+    """A tensor of numbers that a program makes itself. A number of it is a tensor too."""
+
+    def get_attribute(self, evaluator: Any, name: str) -> Any:
+        if name in ("data", "T", "mT"):
+            return self if name == "data" else _transposed(self, -2, -1) if len(self.shape) > 1 else self
+        if name in ("grad", "requires_grad", "is_cuda"):
+            return None if name == "grad" else False
+        if name in ("device", "dtype"):
+            return Symbol("torch.device" if name == "device" else f"torch.{self.dtype}")
+        return tuple(self.shape) if name == "shape" else len(self.shape) if name == "ndim" else Bound(self, name)
+
+    def has_attribute(self, evaluator: Any, name: str) -> bool | None:
+        return None
+
+    def is_instance(self, kind: Symbol) -> bool | None:
+        return kind.last in ("Tensor", "FloatTensor")
+
+    def call_method(self, evaluator: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if name.endswith("_") and name != "requires_grad_":
+            return self._change(evaluator, name[:-1], args, kwargs)
+        if name.startswith("new_") and (found := numbers(name[4:], args, kwargs, evaluator)) is not NotImplemented:
+            return _as(found, self.dtype) if isinstance(found, Array) and not kwargs.get("dtype") else found
+        return computed(name, [self, *args], kwargs, evaluator)
+
+    def _change(self, evaluator: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Do a method that changes the tensor in place, and with it all tensors that share its memory."""
+        _refuse_tensors(evaluator, args)
+        evaluator.mutate(self)
+        if name in ("fill", "copy", "zero"):
+            found: Any = 0 if name == "zero" else args[0] if args else None
+        else:
+            found = computed(name, [self, *args], kwargs, evaluator)
+        if name in _LAID_OUT and isinstance(found, Array):
+            self.__dict__.update(shape=found.shape, cells=found.cells)
+        else:
+            self.write(array_of(found))
+        return self
+
+    def set_item(self, evaluator: Any, key: Any, value: Any) -> None:
+        _refuse_tensors(evaluator, [key, value])
+        super().set_item(evaluator, key, value)
+
+    def get_item(self, evaluator: Any, key: Any) -> Any:
+        evaluator.budget.look_at(key)
+        run = evaluator.torch.run
+        if run is None or (self.is_known and not isinstance(key, Tensor)):
+            found = self.part(key_of(key))
+            evaluator.budget.look_at(found)
+            if run is None or _is_known(found):
+                return found
+        return run.stored(self).get_item(evaluator, key)
+
+    def iterate(self) -> list[Any] | Unknown:
+        found = super().iterate()
+        if isinstance(found, Unknown) or len(self.shape) > 1:
+            return found
+        return [self.view((), [i]) for i in range(len(found))]
+
+    def operate(self, evaluator: Any, name: str, left: Any, right: Any) -> Any:
+        return self._paired(evaluator, "operate", name, left, right)
+
+    def compare(self, evaluator: Any, name: str, left: Any, right: Any) -> Any:
+        return self._paired(evaluator, "compare", name, left, right)
+
+    def _paired(self, evaluator: Any, method: str, name: str, left: Any, right: Any) -> Any:
+        """Return an operator on two arrays: inside of a run a row, unless its numbers are known."""
+        if isinstance(right if left is self else left, Tensor | Parameter):
+            return NotImplemented
+        found = getattr(super(), method)(evaluator, name, left, right)
+        found, run = found if found is NotImplemented else of_array(array_of(found)), evaluator.torch.run
+        if run is None or _is_known(found):
+            return found
+        given = [run.stored(one) if isinstance(one, Array) else one for one in (left, right)]
+        return getattr(run.stored(self), method)(evaluator, name, *given)
+
+
+def of_array(found: Any) -> Any:
+    """Return an array as a tensor of the program, which shares its memory; anything else as it is."""
+    if isinstance(found, Array) and not isinstance(found, Numbers):
+        return Numbers(found.shape, found.cells, found.classes, found.dtype)
+    return [of_array(one) for one in found] if type(found) in (list, tuple) else found
+
+
+def _is_known(value: Any) -> bool:
+    return isinstance(value, Array) and value.is_known
+
+
+def _arrays(values: Iterable[Any]) -> list[Array]:
+    return [
+        array
+        for one in values
+        for array in ([one] if isinstance(one, Array) else _arrays(one) if type(one) in (list, tuple) else [])
+    ]
+
+
+def _refuse_tensors(evaluator: Any, given: list[Any]) -> None:
+    """Stop a run where numbers of the program change to those of a tensor of the run."""
+    if evaluator.torch.run is not None and any(isinstance(one, Tensor | Parameter) for one in given):
+        raise evaluator.torch.run.unknown("a part of a tensor that is changed in place")
+
+
+# Functions ----------------------------------------------------------------------------------------------------------
+
+
+def computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) -> Any:
+    """Return what a function of torch, or a method, gives for numbers of the program. Inside of a run what is not known
+    here, or too large, is a row."""
+    if name not in _OPERATORS:  # operators count what they go through themselves
+        evaluator.budget.look_at(*args, *kwargs.values())
+    run, given = evaluator.torch.run, _arrays([*args, *kwargs.values()])
+    if run is None or all(map(_is_known, given)):
+        found = of_array(_computed(ALIASES.get(name, name), args, kwargs, evaluator))
+        if (
+            isinstance(found, Array)
+            and found.is_known
+            and count_of(found.shape) > sum(count_of(one.shape) for one in given)
+        ):
+            evaluator.budget.look_at(found)
+        unclear = isinstance(found, Unknown) or not all(map(_is_known, _arrays([found])))
+        if run is None or not unclear or not given:
+            dtype = kwargs.get("dtype")
+            return _as(found, dtype) if isinstance(found, Array) and isinstance(dtype, Symbol) else found
+    return tensor_function(run, name, args, kwargs)
+
+
+def _computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) -> Any:
+    args = [kwargs.pop("input"), *args] if "input" in (kwargs := {**kwargs}) else args
+    unknown = next((one for one in [*args, *kwargs.values()] if isinstance(one, Unknown)), None)
+    if unknown is not None:
+        return unknown
+    not_computed = f"it comes from torch.{name}(…), which layerexplain does not compute"
+    if name in _FUNCTIONS:
+        try:
+            return _FUNCTIONS[name](*args, **kwargs)
+        except (TypeError, ValueError, IndexError, KeyError, AttributeError):
+            return evaluator.unknown(not_computed)
+    if name in _COMPARISONS and len(args) == 2 and isinstance(args[0], Numbers):
+        return args[0].compare(evaluator, _OPERATORS[name], *args)
+    if name in _OPERATORS and len(args) == 2 and not kwargs:
+        return array_of(evaluator.operate(_OPERATORS[name], *args))
+    named = {_RENAMED.get(key, key): one for key, one in kwargs.items() if key not in ("dtype", "device")}
+    if name in ("max", "min") and (len(args) > 1 or named):
+        return evaluator.unknown(not_computed)
+    if name == "meshgrid":
+        args, named = _listed(tuple(args)), {"indexing": "ij", **named}
+    found = call_numpy({"amax": "max", "amin": "min", "cat": "concatenate"}.get(name, name), args, named, evaluator)
+    found = array_of(found) if isinstance(found, int | float) else found
+    is_single = isinstance(found, Array) and found.dtype == "float64"
+    is_single &= not any(one.dtype == "float64" for one in _arrays(args))
+    return found._replace(dtype="float32") if is_single else found
+
+
+def _listed(sizes: tuple[Any, ...]) -> list[Any]:
+    return [*sizes[0]] if len(sizes) == 1 and type(sizes[0]) in (list, tuple) else [*sizes]
+
+
+def _viewed(x: Array, *sizes: Any) -> Any:
+    found = x.reshaped(_listed(sizes))
+    if _is_known(found) and not isinstance(found, Unknown) and found.shared.memory is not x.shared.memory:
+        raise ProgramError("RuntimeError", "view size is not compatible with the tensor's strides; write .reshape(…)")
+    return found
+
+
+def _transposed(x: Array, dim0: int = 0, dim1: int = 1) -> Array:
+    axes = [*range(len(x.shape))]
+    axes[dim0], axes[dim1] = axes[dim1], axes[dim0]
+    return x.permuted(axes)
+
+
+def _flattened(x: Array, start_dim: int = 0, end_dim: int = -1) -> Any:
+    first, last = axis_of(start_dim, len(x.shape)), axis_of(end_dim, len(x.shape))
+    return x.reshaped([*x.shape[:first], count_of(x.shape[first : last + 1]), *x.shape[last + 1 :]])
+
+
+def _expanded(x: Array, *sizes: Any) -> Array:
+    wanted = _listed(sizes)
+    own = (None,) * (len(wanted) - len(x.shape)) + x.shape
+    return x.spread(tuple([was if size == -1 else size for was, size in zip(own, wanted, strict=True)]))
+
+
+def _repeated(x: Array, *times: Any) -> Any:
+    counts = _listed(times)
+    x = x.view((*(1,) * (len(counts) - len(x.shape)), *x.shape))
+    for axis, count in enumerate(counts):
+        x = joined([x] * count, axis)  # type: ignore[assignment]  # of arrays it is one
+    return x
+
+
+def _chosen(condition: Any, x: Any, y: Any) -> Array:
+    parts = [array_of(one) for one in (condition, x, y)]
+    shape = broadcast(broadcast(parts[0].shape, parts[1].shape), parts[2].shape)
+    values = [one.spread(shape).values for one in parts]
+    if None in values:
+        return Array(shape)
+    found = tuple([b if a else c for a, b, c in zip(*values, strict=True)])
+    return Array(shape, found, None, "float32" if float in map(type, found) else parts[1].dtype)
+
+
+def _clamped(x: Array, min: Any = None, max: Any = None) -> Array:
+    low, high = (-math.inf if min is None else min), (math.inf if max is None else max)
+    limited = None if x.values is None else [low if one < low else one for one in x.values]
+    return x._replace(cells=None if limited is None else tuple([high if one > high else one for one in limited]))
+
+
+def _dtype(given: Any) -> str:
+    """Return NumPy's name of a dtype."""
+    name = name_of_dtype(given)
+    return _DTYPES.get(name, name)
+
+
+def _as(x: Array, dtype: Any) -> Array:
+    return x if _dtype(dtype) == x.dtype else cast(x, _dtype(dtype))
+
+
+def _to(x: Array, *given: Any, **named: Any) -> Array:
+    dtypes = [one for one in (*given, *named.values()) if _dtype(one) in _KNOWN_DTYPES]
+    others = [one.dtype for one in given if isinstance(one, Array)]
+    return _as(x, [*dtypes, *others, x.dtype][0])
+
+
+def _at(x: Array, dim: int, key: Any) -> Any:
+    """Return the part under a key of one axis."""
+    return x.part((*[slice(None)] * axis_of(dim, len(x.shape)), key))
+
+
+def _shifted(x: Array, shifts: Any, dims: Any) -> Any:
+    for by, axis in zip(_listed((shifts,)), _listed((dims,)), strict=True):
+        size = x.shape[axis] or 1
+        x = _at(x, axis, array_of([(i - by) % size for i in range(size)]))
+    return x
+
+
+def _pieces(x: Array, sizes: Any, dim: int = 0) -> list[Any]:
+    size, start, found = x.shape[dim] or 0, 0, []
+    for one in sizes if type(sizes) in (list, tuple) else [min(sizes, size - i) for i in range(0, size, sizes)]:
+        found.append(_at(x, dim, slice(start, start + one)))
+        start += one
+    return found
+
+
+def _differences(x: Array) -> Any:
+    known = x.values
+    if known is None or len(x.shape) != 1:
+        return _UNKNOWN
+    return x._replace(shape=(len(known) - 1,), cells=tuple([b - a for a, b in pairwise(known)]))
+
+
+def _lists(value: Any) -> Any:
+    return [_lists(one) for one in value] if type(value) is tuple else value
+
+
+_UNKNOWN = Unknown("unknown numbers")
+_LAID_OUT = frozenset({"unsqueeze", "squeeze", "transpose", "t", "swapaxes"})
+"""Functions that lay a tensor out anew in place where their names end with a line."""
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "size": lambda x, dim=None: tuple(x.shape) if dim is None else x.shape[dim],
+    "dim": lambda x: len(x.shape),
+    "numel": lambda x: count_of(x.shape),
+    "item": lambda x: x.values[0] if x.values and len(x.values) == 1 else _UNKNOWN,
+    "tolist": lambda x: _lists(plain(x)) if _is_known(x) else _UNKNOWN,
+    "view": _viewed,
+    "reshape": lambda x, *sizes: x.reshaped(_listed(sizes)),
+    "flatten": _flattened,
+    "permute": lambda x, *dims: x.permuted(_listed(dims)),
+    "transpose": _transposed,
+    "t": lambda x: _transposed(x) if len(x.shape) > 1 else x,
+    "unsqueeze": lambda x, dim: x.expanded(dim),
+    "squeeze": lambda x, dim=None: x.squeezed((dim,) if isinstance(dim, int) else dim),
+    "expand": _expanded,
+    "repeat": _repeated,
+    "contiguous": lambda x: x if x.shared.is_one_piece else x.copied(),
+    "clone": lambda x, **named: x.copied(),
+    "roll": _shifted,
+    "where": _chosen,
+    "masked_fill": lambda x, mask, value: _chosen(mask, value, x)._replace(dtype=x.dtype),
+    "clamp": _clamped,
+    "type_as": lambda x, other: _as(x, other.dtype),
+    "split": _pieces,
+    "chunk": lambda x, chunks, dim=0: _pieces(x, -(-(x.shape[dim] or 0) // chunks), dim),
+    "unbind": lambda x, dim=0: [_at(x, dim, i) for i in range(x.shape[dim] or 0)],
+    "diff": _differences,
+    "to": _to,
+    "type": _to,
+    **dict.fromkeys("detach cuda cpu requires_grad_ data".split(), lambda x, *given, **named: x),  # noqa: SIM905
+    **{name: lambda x, name=name, **named: _as(x, name) for name in ("float", "double", "half", "long", "int", "bool")},
+}  # fmt: skip
+"""Functions and methods that NumPy has under another name, or with other arguments."""
+
+_OPERATORS = {function: operator for operator, function in OPERATORS.items()}
+_COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
+_DTYPES = {"float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32"}
+"""PyTorch's short names of dtypes."""
+_KNOWN_DTYPES = frozenset("float16 bfloat16 float32 float64 int8 uint8 int16 int32 int64 bool".split())  # noqa: SIM905
+_RENAMED = {"dim": "axis", "keepdim": "keepdims", "diagonal": "k"}
+
+
+# Numbers that a program makes ---------------------------------------------------------------------------------------
+
+_OF_SIZES = frozenset("randn rand zeros ones empty full randint eye randperm Tensor".split())  # noqa: SIM905
+_LIKE = frozenset(f"{one}_like" for one in ("zeros", "ones", "rand", "randn", "full", "empty"))
+_OF_DATA = frozenset("tensor from_numpy as_tensor FloatTensor LongTensor Tensor".split())  # noqa: SIM905
+_FILLS: dict[str, Any] = {"zeros": 0.0, "ones": 1.0}
+
+
+def numbers(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) -> Any:
+    """Return numbers that a program makes; NotImplemented for other functions."""
+    if name not in _OF_SIZES | _LIKE | _OF_DATA | {"arange", "linspace"}:
+        return NotImplemented
+    unknown = next((one for one in args if isinstance(one, Unknown)), None)
+    if unknown is not None:
+        return unknown
+    dtype = _dtype(kwargs.get("dtype"))
+    found = of_array(_created(name, args, kwargs, evaluator, dtype))
+    return _as(found, dtype) if isinstance(found, Array) and dtype in _KNOWN_DTYPES else found
+
+
+def _created(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any, dtype: str) -> Any:
+    usual = dtype or ("int64" if name in ("randint", "LongTensor", "randperm") else "float32")
+    fill = kwargs.get("fill_value", args[1] if len(args) > 1 else None) if name in ("full", "full_like") else None
+    if name in _LIKE and args and isinstance(args[0], Array | Parameter):
+        own = args[0].dtype if isinstance(args[0], Array) else usual
+        return _filled(tuple(args[0].shape), _FILLS.get(name[:-5], fill), dtype or own)
+    if name in ("arange", "linspace"):
+        return _row_of(name, args, kwargs, evaluator)
+    if name in _OF_DATA and args and not (name == "Tensor" and isinstance(args[0], int)):
+        return _of_data(name, args[0], usual)
+    sizes: Any = kwargs.get("size", args[-1] if name == "randint" and args else args[0] if name == "full" else None)
+    sizes = _listed(tuple(args)) if sizes is None else sizes
+    if name == "eye" and args:
+        sizes = args[0], args[1] if len(args) > 1 and isinstance(args[1], int) else args[0]
+    shape = tuple(sizes) if isinstance(sizes, list | tuple) else (sizes,)
+    if not all(isinstance(one, int) for one in shape):
+        return evaluator.unknown("the size of a tensor")
+    if name == "eye" and count_of(shape) <= MOST_ITEMS:
+        return Array(shape, tuple([float(i == j) for i in range(shape[0]) for j in range(shape[1])]))
+    if name == "full" and type(fill) in (int, bool) and not dtype:
+        usual = "bool" if type(fill) is bool else "int64"
+    return _filled(shape, _FILLS.get(name, fill), usual)._replace(
+        classes=_classes_of(args, kwargs) if name == "randint" else None
+    )
+
+
+def _of_data(name: str, value: Any, dtype: str) -> Any:
+    if isinstance(value, Array):
+        return value.copied() if name == "tensor" else value
+    known = array_of(value)
+    if isinstance(known, Array) and known.values:
+        kinds = {type(one) for one in known.values}
+        return known._replace(dtype="float32" if float in kinds else "bool" if kinds == {bool} else "int64")
+    lengths = []
+    while type(value) in (list, tuple):
+        lengths.append(len(value))
+        value = value[0] if value else None
+    return Array(tuple(lengths), None, None, "int64" if isinstance(value, int) else dtype)
+
+
+def _filled(shape: Any, fill: Any, dtype: str) -> Array:
+    known = (
+        isinstance(fill, int | float) and all(isinstance(one, int) for one in shape) and count_of(shape) <= MOST_ITEMS
+    )
+    return Array(shape, (number_of(dtype)(fill),) * count_of(shape) if known else None, None, dtype)
+
+
+def _row_of(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) -> Any:
+    if name == "linspace":
+        steps = args[2] if len(args) > 2 else kwargs.get("steps", 100)
+        return call_numpy("linspace", [*args[:2], steps], {}, evaluator)
+    ends = [plain(one) for one in [*args, *[kwargs[key] for key in ("start", "end", "step") if key in kwargs]]]
+    if not ends or not all(isinstance(one, int | float) for one in ends):
+        return evaluator.unknown("the size of a tensor")
+    start, stop, step = (0, ends[0], 1) if len(ends) == 1 else (*ends, 1)[:3]
+    if step == 0:
+        raise ProgramError("RuntimeError", "step must be nonzero", evaluator.place())
+    count = max(0, math.ceil((stop - start) / step))
+    values = tuple([start + i * step for i in range(count)]) if count <= MOST_ITEMS else None
+    return Array((count,), values, None, "int64" if {*map(type, ends)} == {int} else "float32")
+
+
+def _classes_of(args: list[Any], kwargs: dict[str, Any]) -> int | None:
+    """Return how many class numbers `randint` draws from, where it begins with 0."""
+    first = [*args[:-1], kwargs.get("high")]
+    low, high = first[:2] if len(first) > 2 else (kwargs.get("low", 0), first[0])
+    return high if low == 0 and isinstance(high, int) else None

@@ -1,0 +1,320 @@
+"""The shape and the numbers of an array, and its views: parts, other orders of the axes, other shapes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+from layerexplain.frontends.code.bounds import MOST_ITEMS
+from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value
+from layerexplain.frontends.code.values.memory import Cells, Memory
+from layerexplain.model import Shape
+from layerexplain.ops.reshaping import groups
+from layerexplain.records import Record
+
+_ALL_CLASSES = 1000
+"""Labels of a data set of Keras that hold all of its classes for sure; a few of them may lack some."""
+_MOST_VALUE = 1e30
+
+
+class ArrayData(Record, Value):
+    """The shape of an array, with None for sizes that are not known, and its values in a flat tuple where they are few
+    and known, or the cells that it shares with its views. `classes` says how many classes its labels are of, `bounds`
+    between which numbers random values lie."""
+
+    shape: Shape
+    cells: Cells | tuple[ProgramValue, ...] | None = None
+    classes: int | None = None
+    dtype: str = "float32"
+    bounds: tuple[float, float] | None = None
+
+    @property
+    def values(self) -> tuple[ProgramValue, ...] | None:
+        """Its values now; None where they are not known."""
+        return self.cells.read() if isinstance(self.cells, Cells) else self.cells
+
+    @property
+    def is_known(self) -> bool:
+        """Whether its values are known now."""
+        cells = self.cells
+        return cells.is_known if isinstance(cells, Cells) else cells is not None
+
+    @property
+    def shared(self) -> Cells:
+        """Its cells, which its views have too."""
+        if not isinstance(self.cells, Cells):
+            known = self.cells
+            self.__dict__["cells"] = Cells(Memory(None if known is None else [*known]), range(len(known or ())))
+        cells: Cells = self.__dict__["cells"]
+        return cells
+
+    def range(self) -> tuple[float, float] | None:
+        """Return the smallest and the largest number, None where they are not known. Of random numbers there must be so
+        many that the ends are among them, or close."""
+        values = [float(one) for one in self.values or () if isinstance(one, int | float) and abs(one) < _MOST_VALUE]
+        if values and len(values) == len(self.values or ()):
+            return min(values), max(values)
+        if self.bounds is None or None in self.shape:
+            return None
+        low, high = self.bounds
+        places = high - low + 1 if "int" in self.dtype else 1
+        return self.bounds if count_of(self.shape) >= 10 * places else None
+
+    # Views ----------------------------------------------------------------------------------------------------------
+
+    def view(self, shape: Shape, numbers: Iterable[int] | None = None) -> Self:
+        """Return a view: all values in another shape, or those of some numbers."""
+        cells = self.shared if numbers is None else self.shared.at(numbers)
+        return self._replace(shape=shape, cells=cells)
+
+    def copied(self) -> Self:
+        """Return the array with a memory of its own."""
+        return self._replace(cells=self.values)
+
+    def permuted(self, axes: Iterable[int]) -> Self:
+        """Return a view with the axes in another order."""
+        order = [axis_of(axis, len(self.shape)) for axis in axes]
+        if sorted(order) != [*range(len(self.shape))]:
+            raise ProgramError("ValueError", f"the axes {tuple(order)} are not those of an array of {self.shape}")
+        shape, steps = tuple([self.shape[axis] for axis in order]), steps_of(self.shape)
+        return self.view(shape, numbers_of(shape, [steps[axis] for axis in order]) if self.is_known else None)
+
+    def expanded(self, axis: int) -> Self:
+        """Return a view with a new axis of size 1."""
+        at = axis_of(axis, len(self.shape) + 1)
+        return self.view((*self.shape[:at], 1, *self.shape[at:]))
+
+    def squeezed(self, axes: Iterable[int] | None = None) -> Self:
+        """Return a view without axes of size 1: all of them, or some."""
+        count = len(self.shape)
+        gone = range(count) if axes is None else [axis_of(one, count) for one in axes]
+        return self.view(tuple([size for i, size in enumerate(self.shape) if i not in gone or size != 1]))
+
+    def spread(self, shape: Shape) -> Self:
+        """Return a view of the shape that the array is broadcast to."""
+        if not self.is_known or not is_small(shape):
+            return self._replace(shape=shape, cells=Cells(self.shared.memory, None))
+        return self.view(shape, spread(self.shape, shape))
+
+    def reshaped(self, sizes: Sequence[ProgramValue]) -> Self | Unknown:
+        """Return the array with another shape: a view where its axes lie in order in memory, else a copy."""
+        sizes = [plain(one) for one in sizes]
+        if any(isinstance(one, Unknown) for one in sizes):
+            return next(one for one in sizes if isinstance(one, Unknown))
+        known = [one for one in sizes if isinstance(one, int) and one >= 0]
+        if None not in self.shape and len(known) + sizes.count(-1) == len(sizes) and sizes.count(-1) < 2:
+            total, product = count_of(self.shape), math.prod(known)
+            if total != product if -1 not in sizes else product == 0 or total % product:
+                raise ProgramError(
+                    "ValueError", f"an array of {self.shape} has {total:,} numbers, no {tuple(sizes)} of them"
+                )
+            sizes = [total // product if one == -1 else one for one in sizes]
+            known = sizes
+        shape = tuple([one if isinstance(one, int) and one >= 0 else None for one in sizes])
+        if len(known) < len(sizes):
+            return self._replace(shape=shape, cells=None)
+        places = self.shared.places
+        if self.values and isinstance(places, list):
+            runs = [run for run, _ in groups(self.shape, shape)]
+            if not self.shared.is_in_order([size or 0 for size in self.shape], runs):
+                return self._replace(shape=shape, cells=self.values)
+        return self.view(shape)
+
+    def part(self, key: object) -> Self | Unknown:
+        """Return the part under a key: a view, or a copy of what arrays in the key pick."""
+        found = self.under(key)
+        picks = any(isinstance(one, ArrayData) for one in (key if type(key) is tuple else (key,)))
+        return found.copied() if picks and not isinstance(found, Unknown) else found
+
+    def under(self, key: object) -> Self | Unknown:
+        """Return the view that is changed by `array[key] = …`."""
+        keys = _whole(key if type(key) is tuple else (key,), len(self.shape))
+        if any(isinstance(one, Unknown) for one in keys):
+            return Unknown("unknown rows of data")
+        if sum(isinstance(one, ArrayData) and bool(one.shape) for one in keys) > 1:
+            return Unknown("a part that is picked by several arrays")
+        sizes: list[int | None] = []
+        picked: list[tuple[int | None, Sequence[int] | None]] = []
+        left = [*self.shape]
+        for one in keys:
+            if one is None:
+                sizes.append(1)
+                continue
+            axes, left = left[: _axes(one)], left[_axes(one) :]
+            size = None if None in axes or len(axes) < _axes(one) else count_of(tuple(axes))
+            rows = _rows(one, tuple(axes), size)
+            picked.append((size, rows))
+            if isinstance(one, slice):
+                sizes.append(_sliced(one, size))
+            elif isinstance(one, ArrayData):
+                sizes += one.shape if one.dtype != "bool" else [None if rows is None else len(rows)]
+        shape = (*sizes, *left)
+        picked += [(size, None if size is None else range(size)) for size in left]
+        is_known = self.is_known and all(rows is not None for _, rows in picked)
+        if is_known and is_small(self.shape) and is_small(shape):
+            numbers = [0]
+            for size, rows in picked:
+                numbers = [number * (size or 0) + row for number in numbers for row in rows or ()]
+            return self.view(shape, numbers)._replace(classes=None)
+        is_whole = all(one is None or one == slice(None) for one in keys if not isinstance(one, ArrayData))
+        has_all = is_whole or (shape and isinstance(shape[0], int) and shape[0] >= _ALL_CLASSES)
+        cells = Cells(self.shared.memory, None)
+        return self._replace(shape=shape, cells=cells, classes=self.classes if has_all else None)
+
+    def write(self, given: ProgramValue) -> None:
+        """Change the values, and with them those of all arrays that share the memory, to those of another array."""
+        known = given.values if isinstance(given, ArrayData) else None
+        if known is None or not self.is_known or None in self.shape:
+            self.shared.write(None)
+            return
+        fitting = given.view(given.shape[-len(self.shape) :]) if len(given.shape) > len(self.shape) else given
+        if broadcast(self.shape, fitting.shape) != self.shape:
+            raise ProgramError("ValueError", f"values of the shape {given.shape} do not fit into {self.shape}")
+        number = number_of(self.dtype)
+        try:
+            self.shared.write([number(known[one]) for one in spread(fitting.shape, self.shape)])
+        except (TypeError, ValueError, OverflowError):
+            self.shared.write(None)
+
+
+def _whole(keys: tuple[ProgramValue, ...], count: int) -> tuple[ProgramValue, ...]:
+    """Return keys without an ellipsis. Raises `ProgramError` for more of them than there are axes."""
+    given = sum(map(_axes, keys))
+    if any(one is Ellipsis for one in keys):
+        at = next(i for i, one in enumerate(keys) if one is Ellipsis)
+        keys = (*keys[:at], *[slice(None)] * (count - given), *keys[at + 1 :])
+    if given > count and all(one is None or isinstance(one, int | slice) for one in keys):
+        raise ProgramError("IndexError", f"{given} indices for an array of {count} axes")
+    return keys
+
+
+def _axes(key: object) -> int:
+    """Count the axes that a key stands for: those of an array of truth values, or one."""
+    if isinstance(key, ArrayData) and key.dtype == "bool":
+        return len(key.shape)
+    return int(key is not None and key is not Ellipsis)
+
+
+def _rows(key: ProgramValue, shape: Shape, size: int | None) -> Sequence[int] | None:
+    """Return the rows of axes that a key picks, counted from 0; None where they are not known."""
+    if size is None or isinstance(key, bool):
+        return None
+    if isinstance(key, slice):
+        is_known = all(type(one) in (int, type(None)) for one in (key.start, key.stop, key.step))
+        return range(*key.indices(size)) if is_known else None
+    known = (key,) if isinstance(key, int) else key.values if isinstance(key, ArrayData) else None
+    if known is None or not {*map(type, known)} <= {int, bool}:
+        return None
+    if isinstance(key, ArrayData) and key.dtype == "bool":
+        if key.shape != shape:
+            raise ProgramError("IndexError", f"truth values of the shape {key.shape} pick from axes of {shape}")
+        return [i for i, one in enumerate(known) if one]
+    if any(not -size <= one < size for one in known):
+        raise ProgramError("IndexError", "index is out of bounds")
+    return [one % size for one in known]
+
+
+def _sliced(key: slice, size: int | None) -> int | None:
+    parts = (key.start, key.stop, key.step)
+    if size is None or not all(one is None or isinstance(one, int) for one in parts):
+        return size if parts == (None, None, None) else None
+    return len(range(*key.indices(size)))
+
+
+# Shapes -------------------------------------------------------------------------------------------------------------
+
+
+def axis_of(axis: int, count: int) -> int:
+    """Return an axis counted from the first one. Raises `ProgramError` where there is none."""
+    if not -count <= axis < count:
+        raise ProgramError("AxisError", f"axis {axis} is out of bounds for an array of {count} axes")
+    return axis % count
+
+
+def count_of(shape: Shape) -> int:
+    """Return how many values an array of known sizes has."""
+    return math.prod([size or 0 for size in shape])
+
+
+def is_small(shape: Shape) -> bool:
+    """Return whether all places of an array can be gone through; one without numbers may have giant axes."""
+    return None not in shape and places(shape) <= MOST_ITEMS
+
+
+def places(shape: Shape) -> int:
+    """Count the rows that going through an array meets, those without numbers too."""
+    return math.prod([max(size or 0, 1) for size in shape])
+
+
+def broadcast(one: Shape, other: Shape) -> Shape:
+    """Return the shape of an operation on two arrays. Raises `ProgramError` where there is none."""
+    count = max(len(one), len(other))
+    first, second = (1,) * (count - len(one)) + one, (1,) * (count - len(other)) + other
+    sizes: list[int | None] = []
+    for a, b in zip(first, second, strict=True):
+        if a == b or b == 1:
+            sizes.append(a)
+        elif a == 1:
+            sizes.append(b)
+        elif a is None or b is None:
+            sizes.append(None)
+        else:
+            raise ProgramError("ValueError", f"shapes {one} and {other} do not broadcast")
+    return tuple(sizes)
+
+
+def steps_of(shape: Shape) -> list[int]:
+    """Return for each axis how far its values are apart among those of an array."""
+    return [count_of(shape[axis + 1 :]) for axis in range(len(shape))]
+
+
+def numbers_of(sizes: Iterable[int | None], steps: Iterable[int]) -> list[int]:
+    """Return the numbers of the values along axes of some sizes, each with a step from one value to the next."""
+    found = [0]
+    for size, step in zip(sizes, steps, strict=True):
+        found = [number + i * step for number in found for i in range(size or 0)]
+    return found
+
+
+def spread(own: Shape, shape: Shape) -> list[int]:
+    """Return which value of an array stands at each place of the shape that it is broadcast to."""
+    padded = (1,) * (len(shape) - len(own)) + own
+    return numbers_of(shape, [0 if size == 1 else step for size, step in zip(padded, steps_of(padded), strict=True)])
+
+
+# Values -------------------------------------------------------------------------------------------------------------
+
+
+def number_of(dtype: str) -> type[int | float]:
+    """Return the type of Python for the numbers of a dtype."""
+    return int if "int" in dtype else bool if dtype == "bool" else float
+
+
+def plain(value: object) -> ProgramValue:
+    """Return a number for an array of one; nested tuples for a small array; anything else as it is."""
+    known = value.values if isinstance(value, ArrayData) and is_small(value.shape) else None
+    if known is None or not isinstance(value, ArrayData):
+        return value
+    return _nested(value.shape, known) if value.shape else known[0]
+
+
+def _nested(shape: Shape, values: tuple[ProgramValue, ...]) -> tuple[ProgramValue, ...]:
+    if len(shape) == 1:
+        return tuple(values)
+    rows = shape[0] or 0
+    size = len(values) // max(rows, 1)
+    return tuple([_nested(shape[1:], values[i * size : (i + 1) * size]) for i in range(rows)])
+
+
+def joined(rows: Sequence[ArrayData], axis: int) -> ArrayData:
+    """Return arrays one behind the other along an axis; their other sizes are the same."""
+    shape, own = list(rows[0].shape), [row.shape[axis] for row in rows]
+    shape[axis] = None if None in own else sum([size or 0 for size in own])
+    at = axis % len(shape)
+    values = None
+    if is_small(tuple(shape)) and all(row.is_known for row in rows):
+        known = [(row.values or (), count_of(row.shape[at:])) for row in rows]
+        lead = range(count_of(tuple(shape[:at])))
+        values = tuple([one for i in lead for each, size in known for one in each[i * size : (i + 1) * size]])
+    return rows[0]._replace(shape=tuple(shape), cells=values, bounds=None)
