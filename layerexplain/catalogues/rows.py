@@ -14,7 +14,6 @@ from layerexplain.frontends import read
 from layerexplain.frontends.code_source import CodeSource, each_model, source_name
 from layerexplain.frontends.own_layers import Code
 from layerexplain.model import Model, Note
-from layerexplain.network.definitions import Kept
 from layerexplain.network.trace import trace_model
 from layerexplain.records import NamedTuple, grouped
 from layerexplain.render.escape import clean
@@ -23,9 +22,6 @@ from layerexplain.report.architecture import architecture
 from layerexplain.report.data import LayerReport, Report
 
 Row = dict[str, Any]
-
-_KEPT = Kept(2000)
-"""The definitions of the models before: most layers of a zoo are like one of some model before."""
 
 _UNKNOWN: Row = dict.fromkeys([column.name for column in MODEL_COLUMNS])
 _UNKNOWN_LAYER: Row = dict.fromkeys([column.name for column in LAYER_COLUMNS])
@@ -89,7 +85,7 @@ def _line(place: re.Match[str]) -> str:
 
 
 def _rows(row: Row, model: Model) -> ModelRows:
-    network = trace_model(model, kept=_KEPT)
+    network = trace_model(model)
     report = build(model, batch=1, network=network)
     layers = list(_flat(report.layers))
     codes = grouped((note.layer, note.code) for note in report.notes)

@@ -13,6 +13,7 @@ from layerexplain.editor.texts import EditedText, Extent
 from layerexplain.errors import LayerExplainError, each_of
 from layerexplain.frontends.code.reader import program
 from layerexplain.frontends.code.sources import Text as Code
+from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.base import Place
 from layerexplain.frontends.code_source import CodeSource, each_model
 from layerexplain.frontends.spec.document import read_yaml_spec
@@ -70,8 +71,7 @@ def read_text(text: EditedText, settings: Settings) -> Reading:
     values = {**settings.values, **values_in("\n".join([cell.text for cell in text.cells.values()]))}
     code = _NO_CODE
     sources: Sequence[object] = [content] if text.is_spec and _SPEC.search(content) else []
-    models: list[ReadModel] = []
-    errors: list[LayerExplainError] = []
+    models, errors = list[ReadModel](), list[LayerExplainError]()
     try:
         if not text.is_spec and _FRAMEWORKS.search(content):
             code = program(content, text.path, values).text
@@ -106,29 +106,29 @@ class Places:
     """Where expressions of a text begin and end."""
 
     def __init__(self, text: EditedText, code: Code = _NO_CODE) -> None:
-        self.text = text
-        self._locate = code.locate
-        nodes = [one for one in ast.walk(code.tree) if isinstance(one, ast.expr)]
-        self.nodes = grouped((self.span(one)[:3], one) for one in nodes)
-        """Expressions by their beginnings, the outer ones first."""
+        self.text, self._locate = text, code.locate
+        nodes = [one for one in walk(code.tree) if isinstance(one, ast.expr)]
+        lines = {line: self._locate(line) for line in {one.lineno for one in nodes}}
+        self.nodes = grouped(((*lines[one.lineno][:2], one.col_offset + 1), one) for one in nodes)
+        """Expressions by the places of their beginnings, the outer ones first."""
         self.calls = [one for one in nodes if isinstance(one, ast.Call)]
-        self.innermost = {self.span(one)[:3]: one for one in self.calls}
+        self.innermost = {at: one for at, each in self.nodes.items() for one in each if isinstance(one, ast.Call)}
         defined = [(by, one) for one in code.tree.body for by in (one, *getattr(one, "targets", ()))]
         self.definitions = {getattr(by, "name", getattr(by, "id", by)): self.span(one) for by, one in defined}
         """Where names of the program were given to what they stand for last."""
 
     def span(self, node: ast.expr | ast.stmt) -> Extent:
         """Return where an expression or a statement stands."""
-        first, last = (self._locate(line) for line in (node.lineno, node.end_lineno or node.lineno))
+        first, last = self._locate(node.lineno), self._locate(node.end_lineno or node.lineno)
         return Extent(first.file, first.line - 1, node.col_offset, last.line - 1, node.end_col_offset or 0)
 
     def call_at(self, file: str | None, line: int | None, column: int | None) -> ast.Call | None:
         """Return the innermost call that begins at a place, which makes a layer; None where none does."""
-        return self.innermost.get((self.text.cell_of(file) or "", (line or 0) - 1, (column or 0) - 1))
+        return self.innermost.get((self.text.cell_of(file) or "", line or 0, column or 0))
 
     def stages(self, span: Extent) -> int:
         """Return how many operations begin where an expression does, each with a result, as in `conv(x).relu()`."""
-        nodes = self.nodes.get(span[:3], [])
+        nodes = self.nodes.get((span.cell, span.line + 1, span.column + 1), [])
         makers = [one.func for one in nodes if isinstance(one, ast.Call)]
         return sum([isinstance(one, ast.Call | ast.BinOp | ast.Subscript) and one not in makers for one in nodes]) or 1
 
@@ -139,7 +139,7 @@ class Places:
         if cell is None or line is None:
             return None
         call = self.call_at(file, line, column) if innermost else None
-        nodes = [call] if call is not None else self.nodes.get((cell, line - 1, (column or 0) - 1))
+        nodes = [call] if call is not None else self.nodes.get((cell, line, column or 0))
         return self.span(nodes[0]) if nodes else self.text.whole_line(cell, line - 1)
 
 

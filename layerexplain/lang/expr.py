@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import BATCH, GONE, Axes, AxesOfEach, Batch, LazyAxes, ResultShapes, Shape
+from layerexplain.lang.axes import GONE, Axes, AxesOfEach, Batch, LazyAxes, ResultShapes, Shape
 
 _serial = itertools.count()
 _Operator: TypeAlias = "Callable[[Expr, Expr | float], Expr]"
@@ -220,7 +220,7 @@ def _shape(axes: Any, args: tuple[Expr, ...]) -> Any:
         if source is not None and not 0 <= source[1] < args[source[0]].ndim:
             raise ShapeError(f"needs a tensor that has axis {source[1]}, got one with {args[source[0]].ndim} axes")
         if size is not GONE:
-            if size is not None and size is not BATCH and (type(size) is not int or not 0 <= size <= LARGEST):
+            if size is not None and not isinstance(size, Batch) and (type(size) is not int or not 0 <= size <= LARGEST):
                 raise ShapeError(f"the size of an axis needs to be an integer from 0 to 10**18, got {str(size)[:40]}")
             sizes.append(size)
     return tuple(sizes)

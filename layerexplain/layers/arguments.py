@@ -6,6 +6,7 @@ layer's type, the argument and what would be right.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,11 @@ class Check(NamedTuple):
     plain: bool = True
     of_layers: bool = False
     optional: bool = False
+
+    @property
+    def example_value(self) -> Any:
+        """The example as a value; `true` stands for itself on the command line."""
+        return True if self.example == "true" else ast.literal_eval(self.example)
 
     def __or__(self, none: None) -> Check:
         return self._replace(optional=True)

@@ -122,6 +122,8 @@ class Declaration:
     {'factor': 5.0}
     """
 
+    is_built_in = False
+    """Whether the package declares it, so that it is always the same."""
     binds: Any = None
     """Binds a call's arguments, `binds(call)`, where the rules for Keras's layers (call_binding.py) do not hold."""
 

@@ -196,9 +196,12 @@ def find(type_: str) -> Declaration | None:
 @cache
 def declare_once(make: Callable[[], Declaration]) -> Declaration:
     """Return the declaration that `LAYERS` makes so, always the same."""
-    return make()
+    declaration = make()
+    declaration.is_built_in = True
+    return declaration
 
 
+@cache
 def part_of(kind: str, name: str) -> str | None:
     """Return how a part of training is declared; its `kind` is one of PARTS_OF_TRAINING.
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from layerexplain.call_binding import BoundCall
 from layerexplain.errors import ArgumentError, NotKnown, ShapeError
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.known_definitions import (
+    KNOWN,
+    PLAIN,
+    as_constants,
+    definition_key,
+    freeze,
+    is_shared,
+    known_definition,
+)
 from layerexplain.model import Layer, values_inside
 from layerexplain.network.dtypes import whole_numbers
 from layerexplain.network.notes import input_count
@@ -21,10 +30,6 @@ Enter = Callable[[Scope, Specs, Specs], Network]
 
 Define = Callable[[Declaration, Layer, BoundCall, Specs, Specs], Definition]
 """Gives the definition of a call of a declared layer at the specs of its tensors and masks."""
-
-_PLAIN = frozenset({str, type(None)})
-"""Kinds of values that are keys as they are: none is equal to a value of another kind, as 1 is to true."""
-
 
 MOST_HELD = 200
 """How many layers one layer has in its configuration, those in these among them: all become one formula."""
@@ -60,40 +65,15 @@ class HeldModel:
         return network.definition
 
 
-class Kept:
-    """Definitions for whoever traces many models, in which most layers are like some before: the `most` that were met
-    last, and at most twice as many."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._young: dict[Any, Definition] = {}
-        self._old: dict[Any, Definition] = {}
-
-    def get(self, key: Any) -> Definition | None:
-        """Return the definition of a key, if it is kept."""
-        found = self._young.get(key)
-        if found is None and (found := self._old.get(key)) is not None:
-            self[key] = found
-        return found
-
-    def __len__(self) -> int:
-        return len(self._young) + len(self._old)
-
-    def __setitem__(self, key: Any, definition: Definition) -> None:
-        if len(self._young) >= self._most:
-            self._old, self._young = self._young, {}
-        self._young[key] = definition
-
-
 class DefinitionCache:
     """The definitions of one tracing, by declaration, arguments and specs: a bomb of nested calls costs no more than
-    its definitions. With `strict` an argument that a layer does not have is an error. `kept` are those of other
-    models. Nested models are traced as in `training` if that is said."""
+    its definitions. With `strict` an argument that a layer does not have is an error. Nested models are traced as in
+    `training` if that is said."""
 
-    def __init__(self, *, strict: bool, training: bool, kept: Kept | None) -> None:
+    def __init__(self, *, strict: bool, training: bool) -> None:
         self.training = training
         self._strict = strict
-        self._known: dict[Any, Definition] | Kept = {} if kept is None else kept
+        self._own: dict[Any, Definition] = {}
 
     def enter(self, scope: Scope, specs: Specs, masks: Specs, *, training: bool) -> Network:
         """Trace a nested model."""
@@ -122,32 +102,29 @@ class DefinitionCache:
         arguments = frozen = declaration.bind(config, strict=self._strict and layer.kind == "layer")
         for name in declaration.loose:
             value = arguments.get(name)
-            if type(value) not in _PLAIN:
+            if type(value) not in PLAIN:
                 arguments[name] = value = self._kept(scope, layer, name, value)
                 frozen = dict(arguments) if frozen is arguments else frozen
                 frozen[name] = freeze(value)
         whole = whole_numbers(layer) if declaration.facts.casts_keras_2 or not scope.keras_2 else ""
-        # The names stand beside the values, since a file may leave arguments out.
-        key = (
-            declaration,
-            tuple(frozen),
-            tuple(frozen.values()),
-            tuple(specs),
-            tuple(masks),
-            freeze(bound.constants) if bound.constants else None,
-            training,
-            whole,
-            scope.keras_2,
-        )
-        known = self._known.get(key)
+        key = definition_key(declaration, frozen, specs, masks, bound.constants, training, whole, scope.keras_2)
+        known = self._own.get(key)
         if known is None:
-            try:
-                constants = {i: constant(v) for i, v in bound.constants.items()}
-            except TypeError as error:
-                raise ArgumentError(f"{declaration.type} is called with values that are not tensors: {error}") from None
-            known = self._known[key] = declaration.trace(
-                specs, arguments, masks, training=training, constants=constants, whole=whole, keras_2=scope.keras_2
+            constants = as_constants(declaration, bound.constants)
+            trace = partial(
+                declaration.trace,
+                specs,
+                arguments,
+                masks,
+                training=training,
+                constants=constants,
+                whole=whole,
+                keras_2=scope.keras_2,
             )
+            # Of a large model the first layers are enough: alike ones of others are among them.
+            shares = len(self._own) < KNOWN.most and is_shared(declaration, arguments)
+            known = known_definition(key, trace) if shares else trace()
+            self._own[key] = known
         return known
 
     def _kept(self, scope: Scope, layer: Layer, name: str, value: Any) -> Any:
@@ -163,7 +140,7 @@ class DefinitionCache:
         return known[1]
 
     def _inner(self, scope: Scope, value: Any) -> Any:
-        if type(value) in _PLAIN:
+        if type(value) in PLAIN:
             return value
         if isinstance(value, Layer):
             declaration = scope.resolve(value)
@@ -180,25 +157,3 @@ class DefinitionCache:
         if isinstance(value, list | tuple) and any(isinstance(v, Layer) for v in value):
             return tuple(self._inner(scope, v) for v in value)
         return value
-
-
-def freeze(value: Any) -> Any:
-    """Return a value as a key: equal values of the same kind give equal keys."""
-    kind = type(value)
-    if kind is str or kind is int or value is None:
-        return value
-    if kind is dict:
-        return tuple([(k, freeze(v)) for k, v in value.items()])
-    if kind is list or kind is tuple:
-        return tuple([freeze(v) for v in value])
-    if kind is float or kind is bool:
-        return (kind, value)
-    if kind is slice:
-        return ("slice", freeze(value.start), freeze(value.stop), freeze(value.step))
-    if hasattr(kind, "as_key"):
-        return value.as_key(freeze)
-    try:
-        hash(value)
-    except TypeError:
-        return (kind.__name__, repr(value))
-    return value

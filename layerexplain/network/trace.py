@@ -15,22 +15,19 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Layer, Model, Note
-from layerexplain.network.definitions import DefinitionCache, Kept, not_known
+from layerexplain.network.definitions import DefinitionCache, not_known
 from layerexplain.network.recorded_shapes import input_specs
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network
 from layerexplain.network.walk import Faults, NetworkTracer
 
 
-def trace_model(
-    model: Model, inputs: Mapping[str, Sequence[int | None]] | None = None, *, kept: Kept | None = None
-) -> Network:
+def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None = None) -> Network:
     """Trace a whole model: each call at the shapes that reach it.
 
     Args:
         model: The architecture as it was read.
         inputs: Shapes of inputs by name, without the batch, for those that the model leaves open.
-        kept: The definitions of other models, which alike layers of this one share.
 
     Returns:
         The network with the `faults` of its layers; what depends on a layer at fault is unknown.
@@ -43,7 +40,7 @@ def trace_model(
     specs = input_specs(model, inputs or {})
     if inputs and model.grade == "open" and None not in specs:
         model = _answered(model, inputs)
-    network = trace_at(model, specs, kept=kept)
+    network = trace_at(model, specs)
     if model.strict and None in specs:
         network = _with_missing_input(network, specs)
     if inputs and None not in specs:
@@ -76,9 +73,7 @@ def _with_missing_input(network: Network, specs: Specs) -> Network:
     return network._replace(faults=(missing_input(model, model.inputs[place], count_faults), *network.faults))
 
 
-def trace_at(
-    model: Model, specs: Specs = (), *, linked: bool = False, training: bool = False, kept: Kept | None = None
-) -> Network:
+def trace_at(model: Model, specs: Specs = (), *, linked: bool = False, training: bool = False) -> Network:
     """Trace a whole model at given specs of its inputs, in its order; those of its InputLayers hold for the rest.
 
     With `linked` the whole model becomes an expression too: `Network.definition`, and the `node` of each call. With
@@ -86,7 +81,7 @@ def trace_at(
     """
     in_code = model.format == "code" and model.grade == "complete"
     found = Faults(strict=model.strict, known=model.faults, code=in_code)
-    tracing = _Tracing(model.strict, found, training, kept)
+    tracing = _Tracing(model.strict, found, training)
     network = tracing.walk(Scope(model), specs, (), linked, training)
     noted = {note.message for note in network.notes}
     known = [Note("not-derived", one.layer, one.fact) for one in model.faults if one.fact not in noted]
@@ -132,8 +127,8 @@ def trace_layer(
 class _Tracing(DefinitionCache):
     """One tracing of a whole model: its definitions and its faults."""
 
-    def __init__(self, strict: bool, faults: Faults, training: bool = False, kept: Kept | None = None) -> None:
-        super().__init__(strict=strict, training=training, kept=kept)
+    def __init__(self, strict: bool, faults: Faults, training: bool = False) -> None:
+        super().__init__(strict=strict, training=training)
         self.faults = faults
 
     def walk(self, scope: Scope, specs: Specs, masks: Specs, linked: bool, training: bool) -> Network:

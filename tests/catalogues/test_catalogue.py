@@ -20,8 +20,8 @@ import layerexplain
 from layerexplain.catalogues import rows as making
 from layerexplain.catalogues.columns import LAYER_COLUMNS, MODEL_COLUMNS, json_schema
 from layerexplain.cli.main import program
-from layerexplain.network.definitions import Kept
-from layerexplain.network.trace import trace_model
+from layerexplain.layers import known_definitions
+from layerexplain.layers.known_definitions import KnownDefinitions
 from tests.support.paths import ROOT
 from tests.support.zoo import SPEC, rows, zoo
 
@@ -86,25 +86,15 @@ def test_what_models_share_changes_no_row(tmp_path: Path, monkeypatch: pytest.Mo
     sources = sorted(str(path) for path in folder.rglob("*.*") if "efficient" not in path.name)
     alone = []
     for source in sources:
-        monkeypatch.setattr(making, "_KEPT", Kept(1000))
+        monkeypatch.setattr(known_definitions, "KNOWN", KnownDefinitions(1000))
         alone.append(making.rows_of(source))
-    kept = Kept(5)
-    monkeypatch.setattr(making, "_KEPT", kept)
+    kept = KnownDefinitions(5)
+    monkeypatch.setattr(known_definitions, "KNOWN", kept)
     for _ in range(2):
         assert [[one[:2] for one in making.rows_of(source)] for source in sources] == [
             [one[:2] for one in found] for found in alone
         ]
     assert 5 <= len(kept) <= 10
-
-
-def test_alike_layers_of_models_share_what_was_derived() -> None:
-    kept = Kept(10)
-    spec = "input: [7]\nlayers:\n  - Dense: 5\n  - Dense: {units}\n"
-    first, second = (
-        trace_model(layerexplain.read(spec.format(units=units).encode()), kept=kept).calls for units in (3, 11)
-    )
-    assert first[1].definition is second[1].definition is not None
-    assert first[2].definition is not second[2].definition
 
 
 def test_paths_of_inner_layers_and_models_of_code(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from layerexplain.catalogues import cluster, part, run
 from layerexplain.catalogues import rows as making
 from layerexplain.catalogues.table import CatalogueTable
 from layerexplain.errors import LayerExplainError
-from layerexplain.network.definitions import Kept
+from layerexplain.layers import known_definitions
+from layerexplain.layers.known_definitions import KnownDefinitions
 from layerexplain.report.data import LayerReport
 from tests.support.paths import ROOT
 from tests.support.zoo import SPEC, rows, zoo
@@ -282,7 +283,7 @@ def test_memory_does_not_follow_the_number_of_models(tmp_path: Path, monkeypatch
     # Counted are the records that live when the tenth and the last part end: they do not become more with the parts.
     monkeypatch.setattr(run, "_LEAST_IN_A_PART", 5)
     monkeypatch.setattr(run, "_MOST_IN_A_PART", 5)
-    monkeypatch.setattr(making, "_KEPT", Kept(20))
+    monkeypatch.setattr(known_definitions, "KNOWN", KnownDefinitions(20))
     write_part = run.write_part
     parts, counts = 0, []
 

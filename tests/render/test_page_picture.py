@@ -95,6 +95,12 @@ def test_fit_shows_everything_folded_and_open(resnet: str, size: tuple[int, int]
         for step in ("fit()", "toggleAll(true)"):
             page.evaluate(f"layerexplain.view.{step}")
             assert page.evaluate(OUTSIDE) == 0, step
+            above, below = page.evaluate("""(() => {
+                const {view} = layerexplain;
+                const seen = view.drawing.items.map((one) => view.seenAt(one));
+                return [Math.min(...seen.map(({y}) => y)), view.canvas.clientHeight - Math.max(...seen.map(({y, h}) => y + h))];
+            })()""")
+            assert above == pytest.approx(below, abs=20) and above > 10, "in the middle"
         page.evaluate("layerexplain.view.zoom(3)")
         assert page.evaluate(OUTSIDE) > 0
         page.focus("#graph")
@@ -503,8 +509,16 @@ def test_legend_and_buttons_stand_below_the_graph_at_every_scale(resnet: str, wi
                 assert box["x"] >= 0 and box["x"] + box["width"] <= width
 
 
-def test_a_nested_model_says_how_many_layers_it_has() -> None:
-    spec = b"input: [7]\nlayers:\n  - Sequential: [{Dense: 5}, {Dense: 3}, {Dense: 2}]\n    name: tower\n"
+def test_a_nested_model_says_how_many_layers_it_has_and_costs_what_they_cost(tmp_path: Path) -> None:
+    spec = b"input: [7]\nlayers:\n  - Sequential: [{Dense: 5}, {Dense: 3}, {Dense: 2}]\n    name: tower\n  - Dense: 11\n    name: last\n"
+    inside, last = 7 * 5 + 5 * 3 + 3 * 2, 2 * 11
+    with shown(layerexplain.page(spec, fold=False), tmp_path) as page:
+        for count in (3, 5):  # its three layers in place of the tower
+            shares = page.evaluate(COSTS)
+            assert len(shares) == count
+            assert shares["last"] == pytest.approx(last / (inside + last))
+            page.evaluate("layerexplain.view.toggleAll(true)")
+            page.evaluate(DRAWN)
     told = boxes(page_data(layerexplain.explain(spec), fold=False))
     assert told["tower"]["lines"][1] == "Sequential, 3 layers"
 

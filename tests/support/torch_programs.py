@@ -276,6 +276,51 @@ class Net(nn.Module):
 )
 
 _program(
+    "modules by rules",
+    (6, 7),
+    """
+import types
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from itertools import repeat
+
+@dataclass
+class Sizes:
+    width: int = 7
+    depth: int = 2
+
+def pair(x):
+    return tuple(x) if isinstance(x, Iterable) and not isinstance(x, str) else tuple(repeat(x, 2))
+
+def made_by(norm, width):
+    assert isinstance(norm, (type, types.FunctionType, partial))
+    options = {}
+    if isinstance(norm, partial):
+        options.update(norm.keywords)
+        norm = norm.func
+    return norm(width, **options) if not isinstance(norm, types.FunctionType) else norm(width + 1)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        known = {one.name for one in fields(Sizes)} & set(Sizes.__dataclass_fields__)
+        sizes = replace(Sizes(), **{name: 3 for name in ("depth", "height") if name in known})
+        self.blocks = nn.ModuleList()
+        for _ in range(sizes.depth):
+            self.blocks += [nn.Linear(7, 7, bias=bias) for bias in pair(True)]
+        self.norm = made_by(partial(nn.LayerNorm, eps=0.5, bias=False), sizes.width)
+        self.other = made_by(nn.LayerNorm, sizes.width)
+        self.scale = nn.parameter.Parameter(torch.ones(7))
+
+    def forward(self, x):
+        for block in self.blocks + [self.norm]:
+            x = block(x)
+        return self.other(x) * self.scale
+""",
+)
+
+_program(
     "einops",
     (3, 20, 28),
     """

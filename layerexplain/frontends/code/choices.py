@@ -13,6 +13,7 @@ from layerexplain.frontends.code.bounds import fits
 from layerexplain.frontends.code.effects import Mark
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, dotted
+from layerexplain.frontends.code.trees import children, walk
 from layerexplain.frontends.code.values.array import memory_of
 from layerexplain.frontends.code.values.base import ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, each_in, layer_of
@@ -205,7 +206,7 @@ class Choices(InterpreterPart):
                 else:
                     waiting += more  # type: ignore[arg-type]
             else:
-                waiting += [(one, at, local) for one in ast.iter_child_nodes(node)]
+                waiting += [(one, at, local) for one in children(node)]
         return level
 
     def _behind(self, value: ProgramValue, followed: set[int]) -> list[_Waiting] | int:
@@ -277,7 +278,7 @@ def _chooses(node: ast.stmt) -> bool:
         return False
     known = node.__dict__  # a loop asks in each round
     if "_chooses" not in known:
-        known["_chooses"] = any(isinstance(one, ast.IfExp | ast.BoolOp | ast.comprehension) for one in ast.walk(node))
+        known["_chooses"] = any(isinstance(one, ast.IfExp | ast.BoolOp | ast.comprehension) for one in walk(node))
     chooses: bool = known["_chooses"]
     return chooses
 
@@ -308,7 +309,7 @@ def assigned_names(body: Sequence[ast.AST]) -> set[str]:
 def _names_in(body: Sequence[ast.AST]) -> set[str]:
     """Return all names in statements."""
     return _kept("_named", body, lambda body: {
-        node.id for one in body for node in ast.walk(one) if isinstance(node, ast.Name)
+        node.id for one in body for node in walk(one) if isinstance(node, ast.Name)
     })  # fmt: skip
 
 
@@ -334,5 +335,5 @@ def _assigned(body: Sequence[ast.AST]) -> set[str]:
         elif isinstance(node, ast.alias):
             found.add((node.asname or node.name).partition(".")[0])
         elif not isinstance(node, ast.Lambda):
-            waiting += ast.iter_child_nodes(node)
+            waiting += children(node)
     return found

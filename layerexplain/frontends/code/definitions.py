@@ -11,6 +11,7 @@ from layerexplain.frontends.code.dataclass_fields import make_dataclass
 from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.modules import PRESENT, Refused
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, written
+from layerexplain.frontends.code.trees import children
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown
 from layerexplain.frontends.code.values.program import (
     Bound,
@@ -263,9 +264,7 @@ def imported_libraries(tree: ast.Module) -> set[str]:
         found.update(name.partition(".")[0] for name in _imported(one))
         # Expressions hold no import, and are most of a program.
         waiting += [
-            inner
-            for inner in ast.iter_child_nodes(one)
-            if isinstance(inner, ast.stmt | ast.ExceptHandler | ast.match_case)
+            inner for inner in children(one) if isinstance(inner, ast.stmt | ast.ExceptHandler | ast.match_case)
         ]
     return found
 

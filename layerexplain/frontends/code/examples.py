@@ -6,6 +6,7 @@ import ast
 import shlex
 from collections.abc import Mapping
 
+from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.base import ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import each_in, unknown_in
 from layerexplain.frontends.code.values.settings import Setting
@@ -36,7 +37,7 @@ def stand_in(type_: str, argument: str) -> tuple[ProgramValue, str]:
     known = declaration.arguments.get(argument) if declaration is not None else None
     if known is None or known.check.words not in WITHOUT_SIZES:
         return None, ""
-    value = ast.literal_eval(known.check.example) if known.default is Argument.REQUIRED else known.default
+    value = known.check.example_value if known.default is Argument.REQUIRED else known.default
     return value, f"{type_} is explained with {argument}={value}"
 
 
@@ -87,7 +88,7 @@ def plain_names(tree: ast.AST) -> frozenset[str]:
     ['rate', 'units']
     """
     used, other = set(), set()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if (name := _name(node)) and isinstance(node.ctx, ast.Load):  # type: ignore[attr-defined]  # it has a name
             used.add(name)
         if isinstance(node, ast.Attribute | ast.Subscript):

@@ -10,8 +10,9 @@ from layerexplain.frontends.code.effects import Mark
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
+from layerexplain.frontends.code.trees import children
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramValue, Unknown, Value
+from layerexplain.frontends.code.values.base import Alike, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.memory import Memory
 from layerexplain.frontends.code.values.program import Instance
 from layerexplain.frontends.code.values.tensors import Tensor
@@ -124,7 +125,7 @@ class Loops(InterpreterPart):
         """Return a loop that runs nobody knows how often is read for one round: what it makes may be one of several,
         what it changes is not known."""
         if target is not None:
-            self.assign(target, why, frame)
+            self.assign(target, why.item if isinstance(why, Alike) else why, frame)
         frame.yields = None
         self.effects.record_uncertainty()
         self.budget.look(len(frame.names))
@@ -196,4 +197,4 @@ def _in_order(nodes: Iterable[ast.AST]) -> Iterator[ast.Name]:
         elif isinstance(node, ast.Assign):
             waiting += [*node.targets, node.value]
         else:
-            waiting += [*ast.iter_child_nodes(node)][::-1]
+            waiting += children(node)[::-1]

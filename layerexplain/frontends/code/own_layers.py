@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import BoundCall as BoundCall
 from layerexplain.errors import NotKnown, ShapeError
+from layerexplain.frontends.code import trees
 from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.graph_formula import Formula, not_known
 from layerexplain.frontends.code.own_calls import mirrored, passes_masks
@@ -297,14 +298,14 @@ def _passes(cls: Class | None) -> bool:
         and isinstance(one.targets[0], ast.Attribute)
         and one.targets[0].attr == "supports_masking"
         and getattr(one.value, "value", None) is True
-        for one in ast.walk(function.node)
+        for one in trees.walk(function.node)
     )
 
 
 def _has_states(cls: Class) -> bool:
     """Return whether a class is one of recurrent cells: it has a `state_size`."""
     init = cls.find("__init__")
-    nodes = ast.walk(init.node) if isinstance(init, Function) else ()
+    nodes = trees.walk(init.node) if isinstance(init, Function) else ()
     stored = any(isinstance(one, ast.Attribute) and one.attr == "state_size" and isinstance(one.ctx, ast.Store)
                  for one in nodes)  # fmt: skip
     return stored or cls.find("state_size") is not None
@@ -321,7 +322,7 @@ def _uses_masks(cls: Class | None, names: Sequence[str], deep: int = 0) -> bool:
     for one in cls.order() if cls is not None else ():
         for value in one.attributes.values() if isinstance(one, Class) else ():
             if isinstance(value, Function):
-                nodes = ast.walk(value.node)
+                nodes = trees.walk(value.node)
                 found |= {n.attr if isinstance(n, ast.Attribute) else n.id for n in nodes
                           if isinstance(n, ast.Attribute | ast.Name)}  # fmt: skip
     for name in found & layer_names():
@@ -340,7 +341,7 @@ def _takes_list(function: ProgramValue, name: str) -> bool:
         and isinstance(one.targets[0], ast.Tuple | ast.List)
         and isinstance(one.value, ast.Name)
         and one.value.id == name
-        for one in ast.walk(function.node)
+        for one in trees.walk(function.node)
     )
 
 

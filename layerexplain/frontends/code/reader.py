@@ -27,6 +27,7 @@ from layerexplain.frontends.code.reach import last_change, parts_of, reaching
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.sources import Text, text_of
 from layerexplain.frontends.code.tracing import graphs_of
+from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Keywords,
@@ -424,11 +425,11 @@ def _models_in(result: ProgramValue) -> list[ModelValue]:
 
 def _builds(function: Function) -> bool:
     """Return whether a function may give a model: it returns something, and names of Keras stand in it."""
-    names = {one.attr if isinstance(one, ast.Attribute) else one.id for one in ast.walk(function.node)
+    names = {one.attr if isinstance(one, ast.Attribute) else one.id for one in walk(function.node)
              if isinstance(one, ast.Attribute | ast.Name)}  # fmt: skip
     from layerexplain.frontends.code.library.keras.names import MODELS, layer_names
 
-    returns = any(isinstance(one, ast.Return) and one.value is not None for one in ast.walk(function.node))
+    returns = any(isinstance(one, ast.Return) and one.value is not None for one in walk(function.node))
     return returns and bool(names & MODELS) and bool(names & (layer_names() | MODELS | {"Input"}))
 
 

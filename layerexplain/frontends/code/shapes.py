@@ -20,6 +20,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, constant
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.inner import DeclaredLayer
+from layerexplain.layers.known_definitions import definition_at
 from layerexplain.layers.registry import facts_of, find
 from layerexplain.model import Call, Shape, TensorRef
 from layerexplain.nesting import in_model_order
@@ -141,10 +142,9 @@ class Shapes:
         bound, arguments, tensors = self.bound(node, declaration)
         specs = {TensorRef(str(place)): spec for place, spec in enumerate(inputs)}
         given = [None if ref is None else specs.get(ref) for ref in bound.tensors]
-        constants = {place: constant(value) for place, value in bound.constants.items()}
         carried = [None if ref is None else self.library.masks.get(tensors[ref]) for ref in bound.tensors]
         masks = [None if one is None else self.spec_of(one) for one in carried]
-        return declaration.trace(given, arguments, masks if sees_masks(declaration) else (), constants=constants)
+        return definition_at(declaration, given, arguments, masks if sees_masks(declaration) else (), bound.constants)
 
     def bound(
         self, node: Node, declaration: Declaration

@@ -7,7 +7,6 @@ around it. A script is parsed as it stands.
 from __future__ import annotations
 
 import ast
-import itertools
 import re
 import textwrap
 import warnings
@@ -18,6 +17,7 @@ from typing import Any
 from layerexplain.errors import NO_FILE, SourceError
 from layerexplain.frontends.code.bounds import MOST_PARSED, MOST_SOURCE, MOST_TOKENS
 from layerexplain.frontends.code.error_advice import error_advice
+from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.base import Place
 from layerexplain.records import NamedTuple
 
@@ -74,7 +74,7 @@ class Text(NamedTuple):
 def count_tokens(text: str, before: int = 0) -> int:
     """Return how many words, signs and lines a text has, `before` added. Raises SourceError where there are too many:
     the tree of a text takes memory for each."""
-    count = before + sum(1 for _ in itertools.islice(_TOKEN.finditer(text), MOST_TOKENS + 1))
+    count = before + _TOKEN.subn("", text, MOST_TOKENS + 1)[1]
     if count > MOST_TOKENS:
         raise SourceError(f"is a program of more than {MOST_TOKENS:,} words and signs")
     return count
@@ -205,7 +205,7 @@ def _with_columns(tree: ast.Module, read: str, written: str) -> ast.Module:
     lines = list(zip(read.split("\n"), written.split("\n"), strict=False))
     changed = {number for number, (one, other) in enumerate(lines, 1) if one != other or not one.isascii()}
     tables = {number: _columns(*lines[number - 1]) for number in changed}
-    for node in ast.walk(tree) if changed else ():
+    for node in walk(tree) if changed else ():
         if getattr(node, "lineno", 0) in changed:
             node.col_offset = _column(tables[node.lineno], node.col_offset)  # type: ignore[attr-defined]
         if getattr(node, "end_lineno", 0) in changed:

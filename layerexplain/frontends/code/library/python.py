@@ -198,9 +198,8 @@ def _as_tuple(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Pr
 
 @function("dataclasses.fields")
 def _fields(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    if not args or not isinstance(args[0], Instance):
-        return NotImplemented
-    return tuple([Namespace({"name": key}) for key in args[0].fields()])
+    of = Instance(args[0]) if args and isinstance(args[0], Class) else args[0] if args else None
+    return tuple([Namespace({"name": key}) for key in of.fields()]) if isinstance(of, Instance) else NotImplemented
 
 
 def _with_name(function: object, wrapped: object) -> ProgramValue:
@@ -242,7 +241,7 @@ def _rows(name: str, args: Arguments, kwargs: Keywords, budget: Budget) -> Progr
     """Return what a function of `itertools` gives."""
     if name in ("chain", "chain.from_iterable") and (args or name == "chain"):
         return _chained(args if name == "chain" else known_items(args[0]), budget)
-    known = all_items(args if name == "product" else args[:1], budget)
+    known = all_items(args if name == "product" else args[: name != "repeat"], budget)
     if name == "product" and not kwargs:
         rows = math.prod(map(len, known))
         if rows > MOST_ITEMS or rows * len(known) > 10 * MOST_ITEMS:
@@ -251,6 +250,11 @@ def _rows(name: str, args: Arguments, kwargs: Keywords, budget: Budget) -> Progr
         return list(itertools.product(*known))
     if name == "accumulate" and known and len(args) == 1 and all(isinstance(one, int | float) for one in known[0]):
         return list(itertools.accumulate(known[0]))
+    if name == "repeat" and len(args) == 2 and isinstance(args[1], int):
+        if args[1] > MOST_ITEMS:
+            return Unknown(TOO_LARGE)
+        budget.make(max(args[1], 0))
+        return [args[0]] * args[1]
     if name == "pairwise" and known:
         return list(itertools.pairwise(known[0]))
     return Unknown(f"it comes from itertools.{name}(…)")

@@ -18,7 +18,7 @@ from layerexplain.frontends.code.library.torch_tensors import function as tensor
 from layerexplain.frontends.code.library.torch_training import is_loss, plain_arguments
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Unknown
-from layerexplain.frontends.code.values.program import Instance
+from layerexplain.frontends.code.values.program import Instance, Namespace
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.layers.arguments import NOT_SAID
 from layerexplain.layers.registry import find, of_torch, positional_arguments
@@ -44,7 +44,7 @@ def _torch(name: str) -> Implementation:
             and _is_base(name)
         ):
             return interpreter.torch.method(args[0], last, args[1:], kwargs)
-        if package == "nn":
+        if package == "nn" or package.startswith(("nn.parameter", "nn.modules")):
             return make(last, args, kwargs, interpreter)
         if package == "optim":
             return interpreter.torch.training.make_optimizer(interpreter, last, args, kwargs)
@@ -167,6 +167,21 @@ def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
     if given:
         return computed(name, args, kwargs, interpreter)
     return interpreter.unknown(f"it comes from torch.{name}(…), which layerexplain does not compute")
+
+
+_FLOATS = {"float32": (127, 23), "float16": (15, 10), "bfloat16": (127, 7), "float64": (1023, 52)}
+"""Of dtypes the largest exponent of 2, and how many bits the fraction has."""
+
+
+@LIBRARY.function("torch.finfo")
+def _ends_of_floats(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    """Return the largest, smallest and finest numbers of a dtype."""
+    name = getattr(args[0], "last", "") if args else "float32"
+    if name not in _FLOATS:
+        return interpreter.unknown("the ends of a dtype")
+    exponent, bits = _FLOATS[name]
+    largest = (2 - 2.0**-bits) * 2.0**exponent
+    return Namespace({"max": largest, "min": -largest, "eps": 2.0**-bits, "tiny": 2.0 ** (1 - exponent)})
 
 
 @LIBRARY.family("torchsummary")

@@ -21,6 +21,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     unknown_parts,
     weight_shapes,
 )
+from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.frontends.code.values.program import Function, Instance
 from layerexplain.layers.registry import find, of_torch
@@ -177,7 +178,7 @@ def _calls_base(init: Function) -> bool:
     """Return whether an `__init__` calls that of its base, or is of a class that need not."""
     return any(
         (isinstance(one, ast.Name) and one.id == "super") or (isinstance(one, ast.Attribute) and one.attr == "__init__")
-        for one in ast.walk(init.node)
+        for one in walk(init.node)
     )
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
 from layerexplain.frontends.code.graphs import flat
-from layerexplain.frontends.code.library.torch_batches import at_shapes, times_after
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     BuiltIn,
@@ -29,8 +28,8 @@ from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
 from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.lang.axes import BATCH
-from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.layers.known_definitions import definition_at
 from layerexplain.layers.registry import TORCH, find, of_torch
 from layerexplain.model import Layer, PlacedResult, TensorRef
 from layerexplain.ops.sizes import product
@@ -58,7 +57,7 @@ _EVEN = (
 
 class CallOnData(NamedTuple):
     """A call of a module on data that the program gives it: their shapes and the `others` of its arguments by name, the
-    run on them, what it returns, and the moment after it."""
+    run on them, what it returns, the moment after it, and whether it is a step in the making of another module."""
 
     module: Any
     shapes: Mapping[str, tuple[Sequence[int | None], str]]
@@ -66,6 +65,7 @@ class CallOnData(NamedTuple):
     run: Run
     result: Any
     mark: Mark
+    is_inside: bool = False
 
     @property
     def is_current(self) -> bool:
@@ -203,8 +203,8 @@ class Run:
         specs = [one.spec if isinstance(one, Tensor) else None for one in given]
         place = interpreter.locate(place or interpreter.place())
         try:
-            constants = {i: constant(one) for i, one in enumerate(given) if isinstance(one, int | float | bool)}
-            definition = declaration.trace(specs, declaration.bind(layer.config), constants=constants)
+            constants = {i: one for i, one in enumerate(given) if isinstance(one, int | float | bool)}
+            definition = definition_at(declaration, specs, declaration.bind(layer.config), constants=constants)
         except LayerExplainError as error:
             error.fact += self._origin(given) + (_EVEN if layer.type == "torch.cat" else "")
             if layer.line not in (None, place.line) and layer.file == place.file:
@@ -225,8 +225,6 @@ class Run:
             for i, e in enumerate(definition.results.values())
         ]
         tensors_in = [one for one in given if isinstance(one, Tensor)]
-        for one in results:
-            one.times = times_after(layer.type, tensors_in, one.spec.shape)
         if len(tensors_in) == 1 and layer.type.rpartition(".")[2].lower() in KEEPS_MEMORY:
             results[0].order = tensors_in[0].order
             if layer.type.rpartition(".")[2].lower() in SAME_MEMORY:
@@ -255,7 +253,7 @@ class Run:
             raise self.unknown(f"layerexplain cannot read {type_}(…)")
         given = {key: value for key, value in config.items() if key in declaration.arguments}
         free = self.builder.names.take(self.inside(name.rpartition(".")[2]))
-        return self.call(self.layer(free, type_, at_shapes(type_, given, tensors)), declaration, tensors)
+        return self.call(self.layer(free, type_, given), declaration, tensors)
 
     def numbers(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return numbers that the program makes: those of the batch are a row."""
@@ -292,9 +290,7 @@ class Run:
         if id(module) not in self.names and module is not self.model and weight_shapes(module):
             self.unregistered.append(name)
             self.names[id(module)] = name
-        layer = self.placed.get(id(module)) or self.layer(
-            name, of_torch(module.type), at_shapes(module.type, config, tensors), module.place
-        )
+        layer = self.placed.get(id(module)) or self.layer(name, of_torch(module.type), config, module.place)
         result = self.call(layer, declaration, tensors, module.place if in_sequence else None)
         self.placed[id(module)] = layer
         if module.is_in_place and isinstance(args[0], Tensor):

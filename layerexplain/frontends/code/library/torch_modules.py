@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
@@ -187,6 +188,20 @@ class BuiltIn(Identity):
             return self.type.startswith("BatchNorm")
         return kind.last in (self.type, "Module")
 
+    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        """`modules + others` of lists of modules."""
+        others: Any = right.iterate() if isinstance(right, BuiltIn) else right
+        if name != ast.Add.__name__ or left is not self or self.children is None or type(others) not in (list, tuple):
+            return NotImplemented
+        both = [*self.children.values(), *others]
+        return BuiltIn(self.type, {}, evaluator.place(), {str(i): one for i, one in enumerate(both)})
+
+    def become(self, evaluator: Evaluator, value: Any) -> Any:
+        if not isinstance(value, BuiltIn) or value.children is None:
+            return value
+        self._change(dict(value.children), evaluator)
+        return self
+
     def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
         return evaluator.torch.call(self, args, kwargs)
 
@@ -247,7 +262,7 @@ def has_unknown_weights(module: BuiltIn) -> bool:
     unknown = [name for name, value in module.config.items() if unknown_in(value) is not None]
     if not unknown or own_weights(module):
         return False
-    examples = {name: ast.literal_eval(declaration.arguments[name].check.example) for name in unknown}
+    examples = {name: declaration.arguments[name].check.example_value for name in unknown}
     return bool(own_weights(BuiltIn(module.type, {**module.config, **examples}, module.place)))
 
 
@@ -265,7 +280,7 @@ def unknown_parts(module: Any) -> dict[str, Unknown]:
         if isinstance(cls, Class)
         for method in cls.attributes.values()
         if isinstance(method, Function)
-        for node in ast.walk(method.node)
+        for node in walk(method.node)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
     return {name: one for name, one in unknown.items() if name in called}

@@ -261,6 +261,9 @@ class Unknown(Record, Value):
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return self
 
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        return evaluator.torch.reshaped_data(args) or self
+
     def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         return self
 
@@ -275,6 +278,15 @@ class Unknown(Record, Value):
 
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return self
+
+
+class Alike(Unknown):
+    """How many items a loop meets is not known; each is like `item`."""
+
+    item: ProgramValue = None
+
+    def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
+        return self.item
 
 
 class UnknownChange(Unknown):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import itertools
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from layerexplain.frontends.code.trees import children, walk
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Evaluator,
@@ -85,14 +86,9 @@ def docstring(node: Documented) -> str:
     return text
 
 
-def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+def _own_nodes(node: ast.AST) -> list[ast.AST]:
     """Return the nodes of a function, those of functions inside it left out."""
-    waiting = list(ast.iter_child_nodes(node))
-    while waiting:
-        one = waiting.pop()
-        yield one
-        if not isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            waiting += ast.iter_child_nodes(one)
+    return walk(*children(node), closed=(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef))
 
 
 class Class(Identity):
@@ -223,7 +219,7 @@ def may_set(cls: Class, name: str) -> bool:
     """Return whether the code of a class may give its objects an attribute: it says so somewhere, or it sets attributes
     by names that it computes."""
     for one in cls.attributes.values():
-        for node in ast.walk(one.node) if isinstance(one, Function) else ():
+        for node in walk(one.node) if isinstance(one, Function) else ():
             word = getattr(node, "attr", None) or getattr(node, "id", None)
             if word in _SETTERS or (word == name and isinstance(getattr(node, "ctx", None), ast.Store)):
                 return True
@@ -404,6 +400,10 @@ class Partial(Record, Value):
     function: ProgramValue
     args: tuple[ProgramValue, ...]
     kwargs: Mapping[str, ProgramValue]
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
+        known = {"func": self.function, "args": self.args, "keywords": dict(self.kwargs)}
+        return known[name] if name in known else super().get_attribute(evaluator, name)
 
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return evaluator.call(self.function, [*self.args, *args], {**self.kwargs, **kwargs}, whole=whole)

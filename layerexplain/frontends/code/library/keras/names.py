@@ -69,6 +69,7 @@ class KerasName(NamedTuple):
     path: str
 
 
+@cache
 def inside_keras(path: str) -> str | None:
     """Return the rest of a path behind Keras's root; None outside of Keras.
 
