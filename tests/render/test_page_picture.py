@@ -441,6 +441,7 @@ def test_what_is_in_an_open_box_shares_what_it_costs(tmp_path: Path) -> None:
         page.evaluate("layerexplain.view.toggleAll(true)")
         page.evaluate(DRAWN)
         opened = page.evaluate(COSTS)
+        assert page.locator("p.legend").inner_text() == "share of the MACs, of all copies"
     total = 5 * 7 + 3 * 2 * 7 * 11
     assert opened["before"] == closed["before"] == pytest.approx(35 / total)
     assert opened["block0_wide"] == opened["block0_narrow"] == pytest.approx(3 * 77 / total), "in all three copies"
@@ -576,3 +577,22 @@ def test_the_search_finds_arguments_as_pytorch_calls_them(tmp_path: Path) -> Non
         ):
             page.fill("#search", typed)
             assert page.locator(".found .option").count() == count, typed
+
+
+def test_titles_of_frames_that_have_no_room_above_their_boxes_stand_beside_them(resnet: str, tmp_path: Path) -> None:
+    with shown(resnet, tmp_path) as page:
+        page.evaluate("layerexplain.view.toggleAll(true)")
+        frames = page.evaluate("""layerexplain.view.drawing.items.filter((one) => one.open)
+            .map((one) => [layerexplain.view.picture.titleOf(one), layerexplain.view.seenAt(one)])""")
+        texts = {text: (x, y) for text, x, y, _wide in page.evaluate(WRITTEN)}
+        beside = [(title, seen) for title, seen in frames if title in texts]
+        assert len(beside) > 5
+        for title, seen in beside:
+            assert texts[title][0] > seen["x"] + seen["w"], title
+            assert seen["y"] < texts[title][1] < seen["y"] + 20
+        page.evaluate("(y) => layerexplain.view.lookAt(0.34, layerexplain.view.drawing.width / 2, y)", 900)
+        frames = page.evaluate("""layerexplain.view.drawing.items.filter((one) => one.open)
+            .map((one) => [layerexplain.view.picture.titleOf(one), layerexplain.view.seenAt(one)])""")
+        texts = {text: x for text, x, _y, _wide in page.evaluate(WRITTEN)}
+        inside = [title for title, seen in frames if seen["x"] < texts.get(title, 0) < seen["x"] + seen["w"]]
+        assert inside, "where there is room, in their frames"

@@ -92,7 +92,8 @@ export function costsOf(data, items, chosen) {
     rows.set(y, { share: (before?.share || 0) + share, h: Math.max(before?.h || 0, h) });
   });
   const most = [...rows.values()].reduce((a, { share }) => Math.max(a, share), 0);
-  return { title: measuresOf(data).find(([key]) => key === found.measure)?.[1] ?? "", rows, most };
+  const repeated = items.some((item) => item.open && (item.box.copies?.length || 0) > 1);
+  return { title: `${measuresOf(data).find(([key]) => key === found.measure)?.[1]}${repeated ? ", of all copies" : ""}`, rows, most };
 }
 
 /** Whether there is room for the bars left of the graph. @param {View} view */
