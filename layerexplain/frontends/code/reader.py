@@ -16,7 +16,7 @@ from layerexplain.frontends.code.bounds import MOST_TRIED, Exhausted
 from layerexplain.frontends.code.definitions import imported_libraries
 from layerexplain.frontends.code.emit import Emitter, settings
 from layerexplain.frontends.code.error_advice import data_of_error, layer_advice
-from layerexplain.frontends.code.examples import missing_in, plain_names
+from layerexplain.frontends.code.examples import missing_in, plain_names, shape_example
 from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.grade import grade_of, notes_of, words_of
 from layerexplain.frontends.code.interpreter import Interpreter
@@ -370,8 +370,10 @@ class Program:
 
     def _located(self, unknown: Unknown) -> Unknown:
         place = self.locate(Place(unknown.file, unknown.line))
-        plain = (unknown.option or unknown.name).rpartition(".")[2] in self._plain_names
-        return unknown._replace(line=place.line, file=place.file, example=unknown.example if plain else "")
+        option = unknown.option or unknown.name
+        plain = option.rpartition(".")[2] in self._plain_names
+        example = shape_example(self.text.tree, option) if option.endswith(".shape") else unknown.example * plain
+        return unknown._replace(line=place.line, file=place.file, example=example)
 
     @cached_property
     def _plain_names(self) -> frozenset[str]:
