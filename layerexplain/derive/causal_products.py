@@ -6,7 +6,7 @@ the value needs to be computed.
 
 from __future__ import annotations
 
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import exact, has_batch
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, NO_MACS, Expr
 from layerexplain.ops.sizes import product
@@ -34,7 +34,7 @@ def needless_products(definition: Definition) -> int | None:
         if not isinstance(queries, int) or not isinstance(keys, int):
             return None
         window = mask.attrs["definition"].attrs.get("window") or keys
-        needed = sum([min(i + 1, window, keys) for i in range(queries)])
+        needed = sum([min(i + 1, window, keys) for i in range(exact(queries))])
         for node in _products(definition, mask):
             total += _macs(node) * (queries * keys - needed) // (queries * keys)
     return total
@@ -52,7 +52,7 @@ def _products(definition: Definition, mask: Expr) -> list[Expr]:
         node = waiting.pop()
         if node.op.cost is not NO_MACS and node.op is not CALL and node.args:
             found.append(node)
-        elif node.ndim >= mask.ndim - 1 and BATCH in node.shape:  # sums, quotients, caps
+        elif node.ndim >= mask.ndim - 1 and has_batch(node.shape):  # sums, quotients, caps
             waiting += node.args
     passed = {mask}
     for node in definition.order:

@@ -65,7 +65,7 @@ def evaluate(
         sizes = [
             pair for p, v in zip(definition.params, values, strict=True) for pair in zip(p.shape, v.shape, strict=True)
         ]
-        run = Evaluation(next((int(actual) for size, actual in sizes if isinstance(size, Batch)), 1))
+        run = Evaluation(next((int(actual) // size.times for size, actual in sizes if isinstance(size, Batch)), 1))
     with _silent(run):
         return [
             run.np.asarray(value) for value in (evaluator or Evaluator(run)).results(definition, (*values, *weights))

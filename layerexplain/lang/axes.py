@@ -1,10 +1,11 @@
 """Sizes, shapes, and the axes of results: which axis of a tensor each continues, and why it has its size.
 
-A size is an int, `None` (unknown until run time; it propagates) or `BATCH`.
+A size is an int, `None` (unknown until run time; it propagates), `BATCH` or a multiple of it.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -12,18 +13,55 @@ from layerexplain.records import NamedTuple
 
 
 class Batch:
-    """The size of the batch axis. Costs per example leave it out."""
+    """The size of the batch axis, or of one that it is merged into: a multiple of it. There is one of each, so that
+    equal sizes are the same object. Costs per example leave the batch out and count the multiple."""
 
-    __slots__ = ()
+    __slots__ = ("times",)
+
+    def __init__(self, times: int = 1) -> None:
+        self.times = times
 
     def __repr__(self) -> str:
-        return "n"
+        return "n" if self.times == 1 else f"{self.times} * n"
 
 
 BATCH: Final = Batch()
 
 Size: TypeAlias = int | Batch | None
+
+
+@functools.cache
+def batches(times: int) -> Batch:
+    """Return a multiple of the batch."""
+    return BATCH if times == 1 else Batch(times)
+
+
+def has_batch(shape: Sequence[object]) -> bool:
+    """Return whether an axis is that of the batch, or one that it is merged into."""
+    return any(isinstance(size, Batch) for size in shape)
+
+
 Shape: TypeAlias = tuple[Size, ...]
+
+
+class OpenNumber:
+    """A size that knows how it was computed (open_sizes.py). For `isinstance` it is an int; for what takes an int as it
+    is, without asking for its number, it is none."""
+
+    def exact(self) -> int:
+        """Return the number alone, under the condition that it is this one."""
+        raise NotImplementedError
+
+
+def exact(value: int) -> int:
+    """Return a number alone; of a size that is open, under the condition that it is this one. For what takes numbers
+    without asking them: range, NumPy, roots."""
+    return value.exact() if isinstance(value, OpenNumber) else value
+
+
+def is_open(value: object) -> bool:
+    """Return whether a value is a size that is open."""
+    return isinstance(value, OpenNumber)
 
 
 class ResultShapes(tuple[Shape, ...]):

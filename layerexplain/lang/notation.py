@@ -142,7 +142,7 @@ def _count(value: Any) -> int:
 def value_text(value: Any) -> str:
     """Return an attribute as text."""
     if isinstance(value, Batch):
-        return "n"
+        return repr(value)
     if isinstance(value, tuple):
         if len(value) > _MOST_ITEMS or (value and isinstance(value[0], tuple) and _count(value) > _MOST_ITEMS):
             return f"constant{value_text(table_shape(value) or (len(value),))}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import BATCH, batches
 from layerexplain.lang.expr import LARGEST
 from layerexplain.lang.syntax import COMPARISONS, OPERATORS, ast, refuse, source_of
 
@@ -44,6 +44,8 @@ def attribute(node: ast.expr, settings: Mapping[str, Any] = NO_SETTINGS) -> Any:
             return -node.operand.value  # type: ignore[operator]
         if settings and _is_number(value := attribute(node.operand, settings)):
             return -value
+    if isinstance(node, ast.BinOp) and (times := _times_batch(node)):
+        return batches(times)
     if settings and isinstance(node, ast.IfExp):
         return attribute(node.body if holds(node.test, settings) else node.orelse, settings)
     if settings and isinstance(node, ast.BinOp) and type(node.op) in OPERATORS and type(node.op) is not ast.Pow:
@@ -51,6 +53,14 @@ def attribute(node: ast.expr, settings: Mapping[str, Any] = NO_SETTINGS) -> Any:
     raise refuse(
         node, f"a keyword argument must be a number, a text, None, True, False, n or a tuple, got '{source_of(node)}'"
     )
+
+
+def _times_batch(node: ast.BinOp) -> int:
+    """Return the number in `10 * n`, a multiple of the batch; 0 for another expression."""
+    left, right = node.left, node.right
+    is_multiple = isinstance(node.op, ast.Mult) and isinstance(right, ast.Name) and right.id == "n"
+    value = left.value if is_multiple and isinstance(left, ast.Constant) else 0
+    return value if type(value) is int and 0 < value <= LARGEST else 0
 
 
 def _is_number(value: Any) -> bool:

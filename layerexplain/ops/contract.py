@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import BATCH, GONE, Axis, LazyAxes, Shape, Size
+from layerexplain.lang.axes import BATCH, GONE, Axis, LazyAxes, Shape, Size, has_batch
 from layerexplain.lang.expr import CannotDerive, Expr, Op
 from layerexplain.lang.notation import FunctionNotation
 from layerexplain.lang.on_demand import scalar as sc
@@ -47,7 +47,7 @@ def _dot_outputs(node: Expr) -> list[tuple[str, Sequence[int]]]:
     x, W = node.args
     lead = x.ndim - 1
     outputs: list[tuple[str, Sequence[int]]] = []
-    if BATCH not in x.shape[:-1]:  # of weights alone
+    if not has_batch(x.shape[:-1]):  # of weights alone
         outputs += [(axis_name(x, i, "outputs"), (i,)) for i in range(lead)]
     else:
         places = [i for i, size in enumerate(x.shape[:-1]) if size is not BATCH and size != 1]

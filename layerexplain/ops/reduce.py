@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from layerexplain.lang.axes import BATCH, Size
+from layerexplain.lang.axes import Batch, Size
 from layerexplain.lang.expr import PER_OUTPUT, CannotDerive, Expr, Op, named
 from layerexplain.lang.notation import FunctionNotation
 from layerexplain.lang.on_demand import scalar as sc
@@ -39,7 +39,7 @@ def in_one_axis(x: Expr, axes: Sequence[int]) -> tuple[Expr, int, Callable[[Expr
     Raises CannotDerive for an unknown size, if there are several axes."""
     if len(axes) == 1:
         return x, axes[0], lambda gradient: gradient
-    if any(not isinstance(x.shape[axis], int) and x.shape[axis] is not BATCH for axis in axes):
+    if any(not isinstance(x.shape[axis], int) and not isinstance(x.shape[axis], Batch) for axis in axes):
         raise CannotDerive("needs the sizes of the axes; give them with --input")
     rest = [axis for axis in range(x.ndim) if axis not in axes]
     order = (*rest, *axes)

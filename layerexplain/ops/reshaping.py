@@ -7,7 +7,7 @@ from collections import deque
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import BATCH, GONE, Axis, LazyAxes, Shape, Size
+from layerexplain.lang.axes import BATCH, GONE, Axis, LazyAxes, Shape, Size, has_batch
 from layerexplain.lang.expr import LARGEST, Expr
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import needed
@@ -20,21 +20,21 @@ def _worked_out(x: Expr, shape: tuple[Size, ...]) -> Shape:
     inferred = [i for i, s in enumerate(target) if s == -1]
     if len(inferred) > 1:
         raise ShapeError(f"reshape needs at most one -1, got {target}")
-    batches = BATCH in x.shape, BATCH in target
+    merges = has_batch(x.shape), has_batch(target)
     total = product(x.shape)
     rest = product(s for s in target if s != -1)
     if inferred:
         size: Size = None
-        if batches == (True, False) and total is not None and total == rest:
+        if merges == (True, False) and total is not None and total == rest:
             size = BATCH
-        elif batches[0] == batches[1] and total is not None and rest is not None:
+        elif merges[0] == merges[1] and total is not None and rest is not None:
             if rest == 0 or total % rest:
                 raise ShapeError(
                     f"reshape needs the {total} elements of {shape_text(x.shape)} to divide evenly, got {target}"
                 )
             size = total // rest
         return tuple(size if s == -1 else s for s in target)
-    if batches[0] == batches[1] and total is not None and rest is not None and total != rest:
+    if merges[0] == merges[1] and total is not None and rest is not None and total != rest:
         raise ShapeError(
             f"reshape needs the same number of elements before and after, got {shape_text(x.shape)} with {total} "
             f"per example into {shape_text(target)} with {rest}"
@@ -58,7 +58,7 @@ def groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
                 if None in sizes[0] and None in sizes[1]:
                     # Runs with unknown sizes hold the same elements only if the sizes after them have the same product.
                     same = behind[0] == behind[1]
-            if same or (a == b and a is not None and (BATCH in before) == (BATCH in after)) or not (old or new):
+            if same or (a == b and a is not None and has_batch(before) == has_batch(after)) or not (old or new):
                 break
             if (more or not new) and old:
                 left.append(old.popleft())
@@ -100,13 +100,15 @@ def _records(x: Expr, after: Shape) -> list[Axis]:
             source = (0, left[0]) if left else None
             if len(left) == len(right) == 1:
                 result.append(Axis("", source, size))
+            elif not left:
+                result.append(Axis("", None, size, "new axis"))
             elif len(right) == 1:
-                why = f"{old if size is None else equation(old, size)}, the last axis runs fastest"
+                is_known = isinstance(size, int) or size is BATCH
+                why = f"{equation(old, size) if is_known else old}, the last axis runs fastest"
                 result.append(Axis("features", source, size, why))
             else:
                 new = " × ".join(size_text(after[k]) for k in right)
-                role = default_roles(len(after))[j] if left else ""
-                result.append(Axis(role, source, size, f"{old} becomes {new}" if left else "new axis"))
+                result.append(Axis(default_roles(len(after))[j], source, size, f"{old} becomes {new}"))
     return result
 
 

@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import BATCH, Axis, Batch, Shape, Size
+from layerexplain.lang.axes import Axis, Batch, Shape, Size, has_batch
 from layerexplain.lang.expr import CALL, MOST_AXES, PER_OUTPUT, STRUCTURAL, WEIGHT, CannotDerive, Expr, axes_of
 from layerexplain.ops.spatial import SPATIAL, image_axes
 
@@ -19,7 +19,7 @@ _FARTHEST = 50
 
 def shape_text(shape: Iterable[Size]) -> str:
     """Return a shape as Keras prints it: `(None, 28, 28, 3)`."""
-    sizes = ["None" if s is None or s is BATCH else str(s) for s in shape]
+    sizes = [size_text(s) for s in shape]
     if len(sizes) > MOST_AXES:  # no array has so many, but a file may
         sizes = [*sizes[:8], f"… {len(sizes) - 8:,} more"]
     return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
@@ -31,8 +31,13 @@ def misfit(needs: str, *tensors: Expr) -> ShapeError:
 
 
 def product(sizes: Iterable[Size]) -> int | None:
-    """Return the product without the batch; None if a size is unknown."""
-    numbers = [size for size in sizes if size is not BATCH]
+    """Return the product without the batch; None if a size is unknown.
+
+    >>> from layerexplain.lang.axes import BATCH, batches
+    >>> product([batches(3), 7]), product([BATCH, 7, None])
+    (21, None)
+    """
+    numbers = [size.times if isinstance(size, Batch) else size for size in sizes]
     return None if None in numbers else prod(numbers)  # type: ignore[arg-type]
 
 
@@ -65,13 +70,15 @@ def image_size(node: Expr, arg: int = 0) -> tuple[int, ...]:
 
 def agree(a: Size, b: Size) -> bool:
     """Return whether two sizes are equal, or could be once they are known."""
+    if isinstance(a, Batch) and isinstance(b, Batch):
+        return a is b
     return a == b or not isinstance(a, int) or not isinstance(b, int)
 
 
 def merge(a: Size, b: Size) -> Size:
     """Return the known one of two sizes that are equal."""
-    if a is BATCH or b is BATCH:
-        return BATCH
+    if isinstance(a, Batch) or isinstance(b, Batch):
+        return a if isinstance(a, Batch) else b
     return b if a is None else a
 
 
@@ -166,7 +173,7 @@ def axis_name(W: Expr, axis: int, otherwise: str) -> str:
         if node.op.name in ("item", "split"):
             ahead.append((node.args[0], at))
             continue
-        if type(node.shape) is not tuple or BATCH in node.shape:  # an input's axes do not come from a weight
+        if type(node.shape) is not tuple or has_batch(node.shape):  # an input's axes do not come from a weight
             continue
         if (node.op is CALL or node.op.flops is PER_OUTPUT) and len(ahead) < _FARTHEST:
             # Element-wise; W may broadcast, or be packed.

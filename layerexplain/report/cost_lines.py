@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from layerexplain.derive.cost import Contraction, Costs
 from layerexplain.derive.roles import input_roles
-from layerexplain.lang.axes import Batch, Factor, Size
+from layerexplain.lang.axes import BATCH, Batch, Factor, Size
 from layerexplain.lang.definition import Definition
 from layerexplain.network.traced import Network, Use, cost_of
 from layerexplain.ops.sizes import default_roles, product, shape_text, total
@@ -94,9 +94,14 @@ def _sum(terms: dict[Contraction, int], definition: Definition) -> str:
     """Return the terms as text, equal ones once."""
     groups: Counter[str] = Counter()
     unknown = open_roles(definition) if terms else []
+    written: list[tuple[tuple[Factor, ...], str]] = []
     for term, count in terms.items():
-        texts = [_factor_text(factor, unknown) for factor in term.factors]
-        groups[" × ".join(filter(None, texts)) or "1"] += count
+        # Factors are compared by their sizes, not by what is written of them: sizes that are open have another text.
+        text = next((text for factors, text in written if factors == term.factors), None)
+        if text is None:
+            text = " × ".join(filter(None, [_factor_text(factor, unknown) for factor in term.factors])) or "1"
+            written.append((term.factors, text))
+        groups[text] += count
     parts = [text if count == 1 else f"{count} × ({text})" for text, count in groups.items()]
     if len(parts) == 1:
         return parts[0]
@@ -105,7 +110,7 @@ def _sum(terms: dict[Contraction, int], definition: Definition) -> str:
 
 def _factor_text(factor: Factor, unknown: Sequence[str]) -> str:
     """`14 × 14 positions`; an unknown size has the name of its axis, where only one may be meant."""
-    sizes: list[Size] = [size for size in factor.sizes if not isinstance(size, Batch)]
+    sizes: list[Size] = [size.times if isinstance(size, Batch) else size for size in factor.sizes if size is not BATCH]
     if not sizes:
         return ""
     if sizes == [None] and factor.name in unknown:

@@ -12,7 +12,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.axes import BATCH, Size
+from layerexplain.lang.axes import Batch, Size
 from layerexplain.model import Note, Shape
 from layerexplain.records import NamedTuple
 from layerexplain.report.rows import Rows, about, count_of, every_row, print_as
@@ -318,4 +318,6 @@ class Report(Rows[LayerReport]):
 @lru_cache(1000)
 def plain_shape(shape: tuple[Size, ...], batch: int | None = None) -> Shape:
     """Return a shape as data: the batch is None, or the size that the model fixes."""
-    return tuple([s if isinstance(s, int) else batch if s is BATCH else None for s in shape])
+    return tuple(
+        [s if isinstance(s, int) else batch * s.times if batch and isinstance(s, Batch) else None for s in shape]
+    )

@@ -13,7 +13,7 @@ from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.gradient.backward import Gradient
 from layerexplain.derive.memory_reuse import is_view
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import has_batch
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.model import Layer, TensorRef
@@ -215,7 +215,7 @@ class _Kept:
                     self._keep(names[str(leaf.label)])
             elif node in results:
                 self._keep(TensorRef(layer.name, call.number, results.index(node)))
-            elif BATCH in _shape(node):
+            elif has_batch(_shape(node)):
                 size = _bytes(_shape(node), str(node.dtype), layer)
                 self.unknown = self.unknown or size is None
                 self.inside += size or 0

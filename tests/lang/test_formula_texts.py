@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from layerexplain.errors import FormulaError, LayerExplainError
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import BATCH, batches
 from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import named, tensor, weight
 from layerexplain.lang.parse import parse, parse_expression
@@ -46,6 +46,8 @@ LEAVES = {"x": X, "W": W, "ids": IDS}
         ("y = W[ids + 1]", (BATCH, 5, 3)),
         ("y = x >= 0.5", (BATCH, 5, 3)),
         ("y = reshape(x, shape=(n, -1))", (BATCH, 15)),
+        ("y = reshape(x, shape=(5 * n, 3))", (batches(5), 3)),
+        ("y = reshape(reshape(x, shape=(15 * n,)), shape=(n, 3, 5))", (BATCH, 3, 5)),
         ("y = x * ((1, 2, 3),)", (BATCH, 5, 3)),
         ("y = relu(x, max_value=6.0)", (BATCH, 5, 3)),
         ("a, _, y = split(W, n=3)", (3, 1)),
@@ -78,6 +80,10 @@ def test_all_names_of_the_top_level_are_bound() -> None:
         ("y = relu(x, slope=1)", 1, "relu cannot take these arguments"),
         ("y = reshape(x, shape=3)", 1, "reshape cannot take these arguments"),
         ("y = reshape(x, shape=x)", 1, "a keyword argument must be a number"),
+        ("y = reshape(x, shape=(0 * n, 3))", 1, "a keyword argument must be a number"),
+        ("y = reshape(x, shape=(n * 5, 3))", 1, "a keyword argument must be a number"),
+        ("y = reshape(x, shape=(2.5 * n, 6))", 1, "a keyword argument must be a number"),
+        ("y = reshape(x, shape=(3 * n, 3))", 1, "got (None, 5, 3) with 15 per example into (None, 3) with 9"),
         ("a, b = split(W, n=3)", 1, "needs as many names on its left"),
         ("y = split(W, n=3)", 1, "needs as many names on its left"),
         ("y = split(W, n=1000000000)", 1, "needs as many names on its left"),

@@ -34,6 +34,7 @@ ALLOWED = {
     "frontends/code/library/torch_runs.py": "modules of PyTorch that are called like layers",
     "frontends/code/library/torch_tensors.py": "modules of PyTorch that are called like layers",
     "frontends/code/library/python.py": "operators of Python that are called like layers",
+    "frontends/code/library/torch_data.py": "transforms of torchvision that are called like layers",
     "frontends/code/library/torch_training.py": "operators of Python that are called like layers",
     "frontends/code/library/keras/operations.py": "operations of Keras that are called like layers",
     "frontends/code/library/keras/utilities.py": "the layer whose function stands in the code",

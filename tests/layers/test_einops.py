@@ -9,10 +9,11 @@ import pytest
 
 from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.derive.sentence import sentence
-from layerexplain.errors import LayerExplainError
-from layerexplain.lang.axes import BATCH
+from layerexplain.errors import LayerExplainError, ShapeError
+from layerexplain.lang.axes import BATCH, batches
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import find
+from layerexplain.layers.torch.axis_patterns import steps_of
 from tests.support.tries import tries
 
 ROWS: list[tuple[str, str, dict[str, int], tuple[int, ...]]] = [
@@ -23,6 +24,8 @@ ROWS: list[tuple[str, str, dict[str, int], tuple[int, ...]]] = [
     ("rearrange", "(b t) c -> t b c", {"b": 3}, (15, 2)),
     ("rearrange", "b ... d -> b d ...", {}, (2, 3, 5, 7)),
     ("rearrange", "b ... d -> b (... d)", {}, (2, 3, 5, 7)),
+    ("rearrange", "b ... d -> b (...) d", {}, (2, 3, 5, 7)),
+    ("rearrange", "... d -> (...) d", {}, (2, 3, 5)),
     ("rearrange", "... -> ...", {}, (2, 3)),
     ("rearrange", "b 1 d -> b d 1 1", {}, (2, 1, 3)),
     ("rearrange", "b () d->b d", {}, (2, 1, 3)),
@@ -181,3 +184,26 @@ def test_drawn_patterns_are_those_of_einops() -> None:
         definition = traced("rearrange", text, sizes, x.shape)
         found = evaluate(definition, [x], [], Evaluation(1, "float64"))[0]
         np.testing.assert_array_equal(found, einops.rearrange(x, text, **sizes), err_msg=text)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sizes", "shape", "wanted"),
+    [
+        ("b t d -> (b t) d", {}, (BATCH, 3, 5), (batches(3), 5)),
+        ("b t d -> (t b) d", {}, (batches(7), 3, 5), (batches(21), 5)),
+        ("(b t) d -> b t d", {"t": 3}, (batches(21), 5), (batches(7), 3, 5)),
+        ("(b t) d -> b t d", {"b": None}, (batches(21), 5), (BATCH, 21, 5)),
+        ("(b t) d -> b t d", {"b": None, "t": 21}, (batches(21), 5), (BATCH, 21, 5)),
+        ("(b t) d -> b t d", {"t": 4}, (batches(21), 5), (None, 4, 5)),
+        ("(b t) d -> b t d", {"t": 3}, (BATCH, 5), (None, 3, 5)),
+        ("b c -> (b c)", {}, (None, 5), (None,)),
+    ],
+)
+def test_the_batch_is_joined_and_split(pattern: str, sizes: Any, shape: Any, wanted: Any) -> None:
+    steps = steps_of("rearrange", pattern, sizes, shape)
+    assert steps.shape(steps.after) == wanted
+
+
+def test_a_size_that_is_not_in_the_batch_is_refused() -> None:
+    with pytest.raises(ShapeError, match=r"needs axis 0 of \(None, 5\) to be b = n × t = 20"):
+        steps_of("rearrange", "(b t) d -> b t d", {"b": None, "t": 20}, (batches(21), 5))

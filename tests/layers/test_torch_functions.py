@@ -45,6 +45,10 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     *[(name, {"dim": 1, "keepdim": True}, A, f"torch.{name}(a, 1, True)") for name in ("sum", "mean", "amax", "amin", "prod")],
     ("mean", {}, A, "a.mean()"),
     ("sum", {"dim": (0, 2)}, A, "a.sum((0, 2))"),
+    ("var", {"dim": 1}, A, "torch.var(a, 1)"),
+    ("var", {"dim": (0, 2), "unbiased": False, "keepdim": True}, A, "torch.var(a, (0, 2), unbiased=False, keepdim=True)"),
+    ("var", {"correction": 3}, A, "torch.var(a, correction=3)"),
+    ("std", {"dim": -1}, A, "torch.std(a, -1)"),
     ("max", {"dim": 1}, A, "torch.max(a, 1)"),
     ("min", {"dim": -1, "keepdim": True}, A, "torch.min(a, -1, True)"),
     ("norm", {"dim": 1}, A, "torch.norm(a, dim=1)"),
@@ -146,4 +150,17 @@ def test_values_are_those_of_pytorch(name: str, config: dict[str, Any], inputs: 
 
 
 def test_every_row_has_a_case() -> None:
-    assert {f"torch.{row[0]}" for row in ROWS} == set(types("torch"))
+    assert {f"torch.{row[0]}" for row in ROWS} | set(DRAWN) == set(types("torch"))
+
+
+DRAWN = {"torch.randn_like": (0.0, 1.0), "torch.rand_like": (0.5, 1 / 12)}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_drawn_numbers_have_the_mean_and_variance_of_their_distribution(name: str) -> None:
+    declaration = find(name)
+    assert declaration is not None
+    definition = declaration.trace([Spec((200, 300), "float")], {})
+    (value,) = evaluate(definition, [np.zeros((200, 300), "float32")], [], Evaluation(200, "float64"))
+    assert value.shape == (200, 300)
+    np.testing.assert_allclose((value.mean(), value.var()), DRAWN[name], atol=0.02)

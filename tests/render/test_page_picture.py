@@ -95,6 +95,12 @@ def test_fit_shows_everything_folded_and_open(resnet: str, size: tuple[int, int]
         for step in ("fit()", "toggleAll(true)"):
             page.evaluate(f"layerexplain.view.{step}")
             assert page.evaluate(OUTSIDE) == 0, step
+            above, below = page.evaluate("""(() => {
+                const {view} = layerexplain;
+                const seen = view.drawing.items.map((one) => view.seenAt(one));
+                return [Math.min(...seen.map(({y}) => y)), view.canvas.clientHeight - Math.max(...seen.map(({y, h}) => y + h))];
+            })()""")
+            assert above == pytest.approx(below, abs=20) and above > 10, "in the middle"
         page.evaluate("layerexplain.view.zoom(3)")
         assert page.evaluate(OUTSIDE) > 0
         page.focus("#graph")
@@ -425,6 +431,43 @@ def test_a_layer_that_is_called_twice_has_half_of_its_cost_in_each_call(tmp_path
     assert shares == pytest.approx({name: part / sum(macs.values()) for name, part in macs.items()})
 
 
+def test_what_is_in_an_open_box_shares_what_it_costs(tmp_path: Path) -> None:
+    spec = b"input: [5]\nlayers:\n  - Dense: 7\n    name: before\n"
+    for at in range(3):
+        spec += b"  - Dense: 11\n    name: block%d_wide\n  - ReLU:\n    name: block%d_act\n" % (at, at)
+        spec += b"  - Dense: 7\n    name: block%d_narrow\n" % at
+    with shown(layerexplain.page(spec), tmp_path) as page:
+        closed = page.evaluate(COSTS)
+        page.evaluate("layerexplain.view.toggleAll(true)")
+        page.evaluate(DRAWN)
+        opened = page.evaluate(COSTS)
+        assert page.locator("p.legend").inner_text() == "share of the MACs, of all copies"
+    total = 5 * 7 + 3 * 2 * 7 * 11
+    assert opened["before"] == closed["before"] == pytest.approx(35 / total)
+    assert opened["block0_wide"] == opened["block0_narrow"] == pytest.approx(3 * 77 / total), "in all three copies"
+
+
+@pytest.mark.parametrize("opened", [(), (0,), (0, 1)])
+def test_each_call_of_a_nested_model_has_its_part_open_and_closed(opened: tuple[int, ...], tmp_path: Path) -> None:
+    spec = b"input: [7]\nlayers:\n  - Sequential: [{Dense: 5}, {Dense: 7}]\n    name: tower\n  - Dense: 11\n    name: wide\n"
+    spec += b"  - Dense: 7\n    name: narrow\n  - reuse: tower\n    name: again\n  - Dense: 3\n    name: last\n"
+    total = 2 * (7 * 5 + 5 * 7) + 7 * 11 + 11 * 7 + 7 * 3
+    with shown(layerexplain.page(spec, fold=False), tmp_path) as page:
+        for call in opened:
+            page.evaluate(
+                "(name) => layerexplain.view.toggle(layerexplain.view.drawing.items.find((one) => one.box.lines[0] === name))",
+                "tower (call 2)" if call else "tower",
+            )
+        page.evaluate(DRAWN)
+        shares = page.evaluate(COSTS)
+    assert shares["wide"] == shares["narrow"] == pytest.approx(77 / total)
+    assert shares["last"] == pytest.approx(21 / total)
+    if 0 in opened:
+        assert shares["dense"] == shares["dense_1"] == pytest.approx(35 / total)
+    else:
+        assert shares["tower"] == pytest.approx(70 / total)
+
+
 def test_costs_of_sizes_that_are_not_known_are_shares_of_the_parameters(tmp_path: Path) -> None:
     spec = b"input: [null, 3]\nlayers:\n  - LSTM: {units: 5, return_sequences: true}\n    name: steps\n"
     spec += b"  - LSTM: 7\n    name: last\n  - Dense: 2\n    name: out\n"
@@ -503,8 +546,16 @@ def test_legend_and_buttons_stand_below_the_graph_at_every_scale(resnet: str, wi
                 assert box["x"] >= 0 and box["x"] + box["width"] <= width
 
 
-def test_a_nested_model_says_how_many_layers_it_has() -> None:
-    spec = b"input: [7]\nlayers:\n  - Sequential: [{Dense: 5}, {Dense: 3}, {Dense: 2}]\n    name: tower\n"
+def test_a_nested_model_says_how_many_layers_it_has_and_costs_what_they_cost(tmp_path: Path) -> None:
+    spec = b"input: [7]\nlayers:\n  - Sequential: [{Dense: 5}, {Dense: 3}, {Dense: 2}]\n    name: tower\n  - Dense: 11\n    name: last\n"
+    inside, last = 7 * 5 + 5 * 3 + 3 * 2, 2 * 11
+    with shown(layerexplain.page(spec, fold=False), tmp_path) as page:
+        for count in (3, 5):  # its three layers in place of the tower
+            shares = page.evaluate(COSTS)
+            assert len(shares) == count
+            assert shares["last"] == pytest.approx(last / (inside + last))
+            page.evaluate("layerexplain.view.toggleAll(true)")
+            page.evaluate(DRAWN)
     told = boxes(page_data(layerexplain.explain(spec), fold=False))
     assert told["tower"]["lines"][1] == "Sequential, 3 layers"
 
@@ -526,3 +577,22 @@ def test_the_search_finds_arguments_as_pytorch_calls_them(tmp_path: Path) -> Non
         ):
             page.fill("#search", typed)
             assert page.locator(".found .option").count() == count, typed
+
+
+def test_titles_of_frames_that_have_no_room_above_their_boxes_stand_beside_them(resnet: str, tmp_path: Path) -> None:
+    with shown(resnet, tmp_path) as page:
+        page.evaluate("layerexplain.view.toggleAll(true)")
+        frames = page.evaluate("""layerexplain.view.drawing.items.filter((one) => one.open)
+            .map((one) => [layerexplain.view.picture.titleOf(one), layerexplain.view.seenAt(one)])""")
+        texts = {text: (x, y) for text, x, y, _wide in page.evaluate(WRITTEN)}
+        beside = [(title, seen) for title, seen in frames if title in texts]
+        assert len(beside) > 5
+        for title, seen in beside:
+            assert texts[title][0] > seen["x"] + seen["w"], title
+            assert seen["y"] < texts[title][1] < seen["y"] + 20
+        page.evaluate("(y) => layerexplain.view.lookAt(0.34, layerexplain.view.drawing.width / 2, y)", 900)
+        frames = page.evaluate("""layerexplain.view.drawing.items.filter((one) => one.open)
+            .map((one) => [layerexplain.view.picture.titleOf(one), layerexplain.view.seenAt(one)])""")
+        texts = {text: x for text, x, _y, _wide in page.evaluate(WRITTEN)}
+        inside = [title for title, seen in frames if seen["x"] < texts.get(title, 0) < seen["x"] + seen["w"]]
+        assert inside, "where there is room, in their frames"

@@ -55,6 +55,35 @@ def test_a_step_says_what_a_layer_does_and_why_the_shape_changes(digits: str, tm
         assert "Step 6 of 10" in page.inner_text("nav.walk")
 
 
+def test_a_step_says_nothing_of_shapes_that_stay_and_of_other_frameworks(tmp_path: Path) -> None:
+    spec = b"input: [7, 11]\nlayers:\n  - MultiHeadAttention: {num_heads: 2, key_dim: 3}\n    name: look\n    from: [input, input]\n"
+    spec += b"  - Dense: 5\n    name: last\n"
+    with shown(layerexplain.page(spec), tmp_path, reduced_motion="reduce") as page:
+        page.evaluate("layerexplain.walk.show(2)")
+        look = page.evaluate(WORDS)
+        assert look[0] == "Each of the 7 queries attends to the 7 value positions, in 2 heads of width 3."
+        assert not any("are gone" in one or "becomes" in one for one in look)
+        page.evaluate("layerexplain.walk.show(3)")
+        last = page.evaluate(WORDS)
+        assert last[1] == "(None, 7, 11) becomes (None, 7, 5): features 11 → 5 (units = 5)."
+        hints = page.evaluate("layerexplain.data.layers[2].hints")
+        assert any(one.startswith("PyTorch") for one in hints) and not any("PyTorch" in one for one in last)
+
+
+def test_a_layer_that_repeats_is_named_with_how_often(tmp_path: Path) -> None:
+    spec = b"input: {shape: [5], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 13, output_dim: 7}\n"
+    spec += b"  - Dense: {units: 7, activation: relu}\n    repeat: 3\n"
+    spec += b"  - Sequential: [{Dense: 11}, {Dense: 7}]\n    repeat: 4\n"
+    with shown(layerexplain.page(spec), tmp_path, reduced_motion="reduce") as page:
+        words = []
+        for step in (2, 3, 4):
+            page.evaluate(f"layerexplain.walk.show({step})")
+            words.append(page.evaluate(WORDS))
+        assert words[0][1].endswith(": features are new (each id selects a row of 7 numbers).")
+        often = "times in a row, each time with weights of its own:"
+        assert [one[0] for one in words[1:]] == [f"3 {often} Dense 7, relu.", f"4 {often} Sequential, 2 layers."]
+
+
 def test_a_block_says_how_often_it_repeats_and_its_share(tmp_path: Path) -> None:
     with shown(layerexplain.page(str(SAMPLES / "resnet50.json")), tmp_path) as page:
         page.click(".bar button >> text=Walk through")

@@ -97,6 +97,16 @@ def test_pictures_and_weights_are_drawn(page: str, tmp_path: Path) -> None:
         assert browser.locator(".panel.values canvas").count() == 7
         assert browser.locator(".panel.spreads .histogram").count() == 3
         assert browser.locator("[style]").count() == 0
+        for plot in browser.locator(".panel.spreads .histogram").all():
+            most = max(float(bar.get_attribute("height") or 0) for bar in plot.locator("rect").all())
+            assert most == 44, "the highest bar is as high as the axis"
+            texts = plot.locator("text").all_text_contents()
+            label = plot.get_attribute("aria-label")
+            low, high = re.fullmatch(r"histogram from (\S+) to (\S+), at most (\d+) in a bar", label).group(1, 2)
+            assert texts[:2] == [label.split()[-4], "0"], "how many, upward"
+            assert [texts[2], texts[-1]] == [low, high], "which values, to the right"
+            middles = [float(one.get_attribute("x")) for one in plot.locator("text").all()][2:]
+            assert middles == sorted(middles)
 
 
 def test_what_does_not_fit_is_left_out_and_said(tmp_path: Path) -> None:

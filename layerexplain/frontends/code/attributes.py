@@ -29,8 +29,6 @@ class Attributes(InterpreterPart):
         items = self.no_function(self.value(node.value, frame))
         key = self.value(node.slice, frame)
         self.node = node
-        if isinstance(items, Unknown):
-            return items
         return self.item(items, key)
 
     def item(self, items: object, key: object) -> ProgramValue:
@@ -53,7 +51,8 @@ class Attributes(InterpreterPart):
         of = self.value(node.value, frame)
         self.node = node
         if isinstance(of, Unknown):
-            return of._replace(name=dotted(node) or of.name)
+            data = of._replace(name=dotted(node) or of.name)
+            return self.torch.method_of_data(data, node.attr) or data
         found = self.attribute(of, node.attr)
         if isinstance(found, Unknown) and not found.name:
             return found._replace(name=dotted(node))

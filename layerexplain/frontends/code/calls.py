@@ -147,7 +147,11 @@ class Calls(Records):
         method = cls.find("__init__")
         if isinstance(method, Function):
             instance.given = {**dict(zip(method.names[1:], args, strict=False)), **kwargs}
-            self.call_function(method, [instance, *args], kwargs, whole)
+            self.unfinished += 1
+            try:
+                self.call_function(method, [instance, *args], kwargs, whole)
+            finally:
+                self.unfinished -= 1
         elif (objects := self.objects_of(cls)) is not None:
             objects.method(instance, "__init__", args, kwargs)
         elif root is not None:

@@ -63,8 +63,10 @@ class Records(InterpreterPart):
     """The part of the interpreter that makes objects of such classes."""
 
     def of_named_tuple(self, of: Instance | Class, name: str) -> ProgramValue:
-        """Return what every named tuple, or its class, has under a name; None for anything else."""
+        """Return what every named tuple or dataclass, or its class, has under a name; None for anything else."""
         cls = of.cls if isinstance(of, Instance) else of
+        if name == "__dataclass_fields__" and cls.is_record:
+            return dict.fromkeys(cls.noted("__fields__"))
         if not cls.is_named_tuple:
             return None
         if name == "_fields":

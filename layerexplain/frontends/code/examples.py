@@ -37,7 +37,7 @@ def stand_in(type_: str, argument: str) -> tuple[ProgramValue, str]:
     known = declaration.arguments.get(argument) if declaration is not None else None
     if known is None or known.check.words not in WITHOUT_SIZES:
         return None, ""
-    value = ast.literal_eval(known.check.example) if known.default is Argument.REQUIRED else known.default
+    value = known.check.example_value if known.default is Argument.REQUIRED else known.default
     return value, f"{type_} is explained with {argument}={value}"
 
 
@@ -99,6 +99,24 @@ def plain_names(tree: ast.AST) -> frozenset[str]:
             other.add(_name(node.func))
             other.update(_name(one) for one in node.args if _name(node.func) in _OF_MANY)
     return frozenset(used - other)
+
+
+def shape_example(tree: ast.AST, option: str) -> str:
+    """Return a shape that `--set X.shape=…` may give, with as many sizes as the program indexes; "" for two.
+
+    >>> shape_example(ast.parse("LSTM(8, input_shape=(X.shape[1], X.shape[2]))"), "X.shape")
+    '1000,10,32'
+    """
+    indices = [
+        node.slice.value
+        for node in walk(tree)
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.slice, ast.Constant)
+        and isinstance(node.slice.value, int)
+        and isinstance(node.value, ast.Attribute)
+        and ast.unparse(node.value) == option
+    ]
+    return {2: "1000,10,32", 3: "1000,28,28,3"}.get(max(indices, default=0), "")
 
 
 def _name(node: ast.AST) -> str:

@@ -12,7 +12,7 @@ from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
 from layerexplain.frontends.code.trees import children
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramValue, Unknown, Value
+from layerexplain.frontends.code.values.base import Alike, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.memory import Memory
 from layerexplain.frontends.code.values.program import Instance
 from layerexplain.frontends.code.values.tensors import Tensor
@@ -125,7 +125,7 @@ class Loops(InterpreterPart):
         """Return a loop that runs nobody knows how often is read for one round: what it makes may be one of several,
         what it changes is not known."""
         if target is not None:
-            self.assign(target, why, frame)
+            self.assign(target, why.item if isinstance(why, Alike) else why, frame)
         frame.yields = None
         self.effects.record_uncertainty()
         self.budget.look(len(frame.names))

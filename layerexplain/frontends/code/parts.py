@@ -83,6 +83,8 @@ class InterpreterPart(Evaluator):
         """Whether the cells after one that raises are run all the same."""
         self.callers: list[Place] = []
         """The calls of functions of the program that are read now."""
+        self.unfinished = 0
+        """How many objects of the program's classes are being made now."""
         self.lazy = False
         """Whether modules of a package are read when a name of theirs is used, not when they are imported."""
         self.star: list[str] = []

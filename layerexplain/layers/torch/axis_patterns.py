@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.axes import BATCH, Shape, Size
+from layerexplain.lang.axes import BATCH, Batch, Shape, Size, batches
 from layerexplain.ops.sizes import product, shape_text
 from layerexplain.records import NamedTuple
 
 ELLIPSIS = "..."
+_EACH = (ELLIPSIS, ELLIPSIS)
+"""An ellipsis outside of brackets: its axes stay apart."""
 _LONGEST = 1_000
 """The most characters of a pattern."""
 
@@ -60,7 +62,7 @@ def _side(text: str, pattern: str) -> tuple[Group, ...]:
             seen.add(name)
             named = (name,) if name else ()
             if inside is None:
-                groups.append(named)
+                groups.append(_EACH if name == ELLIPSIS else named)
             else:
                 inside += named
     if inside is not None:
@@ -115,10 +117,9 @@ class Steps(NamedTuple):
 
 
 def _size(sizes: Sequence[Size]) -> Size:
-    """Return the size of axes that are joined; the batch times 1 is the batch."""
-    rest = product(sizes)
-    batches = sum(size is BATCH for size in sizes)
-    return rest if not batches else BATCH if rest == 1 and batches == 1 else None
+    """Return the size of axes that are joined: with the batch among them a multiple of it."""
+    rest, count = product(sizes), sum(isinstance(size, Batch) for size in sizes)
+    return rest if not count else batches(rest) if rest and count == 1 else None
 
 
 def steps_of(operation: str, text: str, given: Mapping[str, int | None], shape: Shape) -> Steps:
@@ -146,7 +147,7 @@ def sides_at(text: str, shape: Sequence[object]) -> tuple[tuple[Group, ...], tup
     """Return the sides of a pattern for a tensor, with an axis for each that the ellipsis stands for: `...0`. Raises
     ShapeError for a tensor with too few or too many axes."""
     left, right = parsed(text)
-    count = len(left) - 1 if (ELLIPSIS,) in left else len(left)
+    count = len(left) - 1 if _EACH in left else len(left)
     if len(shape) < count or (len(shape) > count == len(left)):
         words = f"{count} {'axis' if count == 1 else 'axes'}"
         needs = words if count == len(left) else f"at least {words}"
@@ -156,7 +157,7 @@ def sides_at(text: str, shape: Sequence[object]) -> tuple[tuple[Group, ...], tup
     def expanded(groups: tuple[Group, ...]) -> tuple[Group, ...]:
         found: list[Group] = []
         for group in groups:
-            if group == (ELLIPSIS,):
+            if group == _EACH:
                 found += [(name,) for name in others]
             else:
                 found.append(tuple([one for name in group for one in (others if name == ELLIPSIS else (name,))]))
@@ -168,7 +169,7 @@ def sides_at(text: str, shape: Sequence[object]) -> tuple[tuple[Group, ...], tup
 def _check_names(operation: str, text: str, left: set[str], right: set[str], given: Mapping[str, int | None]) -> None:
     """Raise ArgumentError for names that are not where the operation needs them."""
     numbers = [name for name in sorted(left | right) if "#" in name]
-    if ELLIPSIS in right - left or any(ELLIPSIS in group and len(group) > 1 for group in parsed(text).left):
+    if ELLIPSIS in right - left or any(ELLIPSIS in group and group != _EACH for group in parsed(text).left):
         raise ArgumentError(f"a pattern needs its ... on the left side too, outside of brackets, got {text!r}")
     if operation == "rearrange" and numbers:
         raise ArgumentError(
@@ -207,10 +208,16 @@ def _sizes_of(
         raise ShapeError(f"{text} needs the size of all axes but one in ({' '.join(group)}); give {open_[0]}=2")
     whole = _size([*known.values()])
     words = " × ".join([f"{name} = {one}" for name, one in known.items() if "#" not in name]) or str(whole)
-    if isinstance(size, int) and isinstance(whole, int):
-        if size % whole if open_ else size != whole:
+    both = (size, whole) if isinstance(size, int) else (getattr(size, "times", None), getattr(whole, "times", None))
+    if isinstance(both[0], int) and isinstance(both[1], int):
+        if both[0] % both[1] if open_ else size != whole:
             needs = f"to divide by {words}" if open_ else f"to be {words}"
             note = f": can't divide axis of length {size} in chunks of {whole}" if open_ else ""
             raise ShapeError(f"{text} needs axis {axis} of {shape_text(shape)} {needs}, got {size}{note}")
-        return {**dict.fromkeys(open_, size // whole), **known}
-    return {**dict.fromkeys(open_, size if whole == 1 else None), **known}
+        return {**dict.fromkeys(open_, both[0] // both[1]), **known}
+    rest = None
+    if whole == 1:
+        rest = size
+    elif isinstance(size, Batch) and isinstance(whole, int) and size.times % whole == 0:
+        rest = batches(size.times // whole)
+    return {**dict.fromkeys(open_, rest), **known}

@@ -1,8 +1,10 @@
 """Modules at the core of every model: Linear, Embedding, Flatten, Dropout, and distances of two tensors."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.lang.axes import Size, batches, has_batch
 from layerexplain.lang.expr import Expr, constant, weight
 from layerexplain.lang.tables import ConstantArray
 from layerexplain.layers.arguments import Anything, Bool, Int, Number, PositiveInt, ShapeArgument, Share, Text, choice
@@ -15,7 +17,7 @@ from layerexplain.ops.lookup import take
 from layerexplain.ops.movement import reshape
 from layerexplain.ops.random import dropout
 from layerexplain.ops.reduce import amax, mean, sum_
-from layerexplain.ops.sizes import normalize_axis, product
+from layerexplain.ops.sizes import normalize_axis, product, shape_text
 
 
 @module("Linear")
@@ -135,9 +137,22 @@ def flatten(x: Expr, *, start_dim: Int = 1, end_dim: Int = -1) -> Expr:
         raise ArgumentError(f"Flatten needs start_dim before end_dim, got start_dim={start_dim}, end_dim={end_dim}")
     if first == last:
         return x
+    if first == 0:
+        return merged(x, (-1, *x.shape[last + 1 :]))
     inside = x.shape[first : last + 1]
-    whole = -1 if first == 0 else product(inside)
+    whole = product(inside)
     return reshape(x, shape=(*x.shape[:first], -1 if whole is None else whole, *x.shape[last + 1 :]))
+
+
+def merged(x: Expr, sizes: Sequence[Size]) -> Expr:
+    """The same elements in another shape: an axis of -1 that the batch is merged into is a multiple of it."""
+    total, rest = product(x.shape), product(size for size in sizes if size != -1)
+    if -1 in sizes and has_batch(x.shape) and not has_batch(sizes) and total is not None and rest:
+        if total % rest:
+            words = f"{shape_text(x.shape)} to divide into rows of {rest}, got {shape_text(sizes)}"
+            raise ShapeError(f"reshape needs the {total} values of each example in {words}")
+        sizes = [batches(total // rest) if size == -1 else size for size in sizes]
+    return reshape(x, shape=tuple(sizes))
 
 
 @module("Unflatten")

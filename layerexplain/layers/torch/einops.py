@@ -99,7 +99,9 @@ def _product(group: Group, steps: Steps) -> str:
 
 
 def _size_text(size: Size) -> str:
-    return "batch" if isinstance(size, Batch) else str(size)
+    if not isinstance(size, Batch):
+        return str(size)
+    return "batch" if size.times == 1 else f"{size.times} × batch"
 
 
 @layer(f"{EINOPS}rearrange", also=[f"{EINOPS}Rearrange"], gist="{pattern}")

@@ -9,20 +9,20 @@ from itertools import accumulate
 from typing import Any
 
 from layerexplain.errors import ArgumentError, AxesError, ShapeError
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import BATCH, has_batch
 from layerexplain.lang.expr import Expr, constant
+from layerexplain.layers.keras.operations_reduce import variance
 from layerexplain.layers.keras.operations_shape import (
     expanded,
     moved,
     permuted,
     picked,
-    reshaped,
     sliced,
     squeezed,
     swapped,
 )
 from layerexplain.layers.torch.attention import FAR_BELOW
-from layerexplain.layers.torch.core import cosine_similarity, flatten
+from layerexplain.layers.torch.core import cosine_similarity, flatten, merged
 from layerexplain.layers.torch.normalization import layer_norm
 from layerexplain.layers.torch.pooling import (
     adaptive_average_pooling,
@@ -38,10 +38,11 @@ from layerexplain.ops.elementwise import logical_not, maximum, sqrt, where
 from layerexplain.ops.functions import softmax
 from layerexplain.ops.joining import concatenate
 from layerexplain.ops.reduce import sum_
-from layerexplain.ops.sizes import normalize_axis, shape_text
+from layerexplain.ops.sizes import normalize_axes, normalize_axis, shape_text
+from layerexplain.ops.sizes import product as sizes_product
 
 USES = (
-    elementwise, functions, reduce, cosine_similarity, expanded, flatten, moved, permuted, pixel_shuffle, reshaped,
+    elementwise, functions, reduce, cosine_similarity, expanded, flatten, moved, permuted, pixel_shuffle,
     sliced, squeezed, swapped,
 )  # fmt: skip
 IGNORES = "inplace device dtype out memory_format"
@@ -92,6 +93,11 @@ torch.dropout(x, p: Share = 0.5, training: Anything = True, inplace: Ignored = F
 torch.[sum|mean|amax|amin|prod](x, dim: AxisArgument = None, keepdim: Bool = False):
     [sum|mean|amax|amin|prod](x, axis=dim, keepdims=keepdim)
     | [Adds up|Averages|Takes the largest of|Takes the smallest of|Multiplies] the values along some axes.
+torch.[var|std](x, dim: AxisArgument = None, unbiased: Bool = True, keepdim: Bool = False, correction: Int = None):
+    [squared_deviation|deviation](...)
+    | Computes the [variance|standard deviation] of the values along some axes.
+torch.[randn_like|rand_like](x): [normal_like|uniform_like](x)
+    | Draws a number for each element: [from the normal distribution|from 0 to 1].
 torch.[max|min](x, dim: Int, keepdim: Bool = False): values, indices = extreme_[max|min](...)
     | Takes the [largest|smallest] value along axis {dim}, and its index.
 torch.norm(x, p: Number = 2.0, dim: AxisArgument = None, keepdim: Bool = False): length(...)
@@ -112,7 +118,7 @@ torch.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p:
 
 torch.flatten(x, start_dim: Int = 0, end_dim: Int = -1): flatten(...)
     | Flattens axes {start_dim} to {end_dim} into one.
-torch.reshape(x, shape: Anything): reshaped(x, shape=shape) | Reshapes to {shape}; -1 is computed.
+torch.reshape(x, shape: Anything): reshaped(...) | Reshapes to {shape}; -1 is computed.
 torch.permute(x, dims: AxisArgument): permuted(x, axes=dims) | Reorders the axes to {dims}.
 torch.transpose(x, dim0: Int, dim1: Int): swapped(x, axis1=dim0, axis2=dim1) | Swaps axis {dim0} and axis {dim1}.
 torch.movedim(x, source: AxisArgument, destination: AxisArgument): moved(x, ...)
@@ -169,6 +175,24 @@ def bell(x: Expr, *, approximate: str) -> Expr:
 
 def _with_place(values: Expr, places: Expr, dim: int, keepdim: bool) -> Mapping[str, Expr]:
     return {"values": values, "indices": expanded(places, axis=dim) if keepdim else places}
+
+
+def squared_deviation(x: Expr, *, dim: Any, unbiased: bool, keepdim: bool, correction: int | None) -> Expr:
+    """The formula of var, which divides by one less than the number of values unless it says otherwise."""
+    v = variance(x, dim, keepdim)
+    less = int(unbiased) if correction is None else correction
+    if not less:
+        return v
+    sizes = [x.shape[axis] for axis in normalize_axes(dim, x.ndim)]
+    count = None if has_batch(sizes) else sizes_product(sizes)
+    if count is None or count <= less:
+        raise ShapeError(f"var needs axes with more than {less} values in all, got {shape_text(x.shape)}; give dim")
+    return v * (count / (count - less))
+
+
+def deviation(x: Expr, **arguments: Any) -> Expr:
+    """The formula of std."""
+    return sqrt(squared_deviation(x, **arguments))
 
 
 def extreme_max(x: Expr, *, dim: int, keepdim: bool) -> Mapping[str, Expr]:
@@ -287,6 +311,12 @@ def filled(x: Expr | None = None, *, fill_value: float, shape: Any = ()) -> Expr
 
 
 no, unit = partial(filled, fill_value=0.0), partial(filled, fill_value=1.0)
+
+
+def reshaped(x: Expr, *, shape: Any) -> Expr:
+    """The formula of reshape: None is the batch, -1 is computed."""
+    sizes = shape if isinstance(shape, list | tuple) else (shape,)
+    return merged(x, [BATCH if size is None else size for size in sizes])
 
 
 def spread(x: Expr, *, shape: Any) -> Expr:

@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 import layerexplain
-from layerexplain.frontends.code.library.torch_batches import values_of_each
-from layerexplain.lang.axes import BATCH
 from tests.support.torch_programs import HEAD
 
 NET = """
@@ -37,6 +35,10 @@ BODIES: list[tuple[str, str, tuple[int | None, ...]]] = [
     ("a pack of several shapes", "y, ps = pack([x, x[:, 0]], 'b * d')\n        return torch.cat(unpack(y, [(5,), (-1,)], 'b * d'), -2)", (None, 6, 6)),
     ("einsum of names", "return einsum(x, x, 'batch i d, batch j d -> batch i j')", (None, 5, 5)),
     ("a list of tensors", "return rearrange([x, x * 2], 'k b t d -> b t (k d)')", (None, 5, 12)),
+    ("a sum of branches", "return sum([x, x * 2, self.split(rearrange(x, 'b t d -> (b t) d'))])", (None, 5, 6)),
+    ("the ends of a dtype", "return x.masked_fill(x > 0, -torch.finfo(x.dtype).max).std(dim=-1)", (None, 5)),
+    ("a variance", "return torch.var(x, dim=1, unbiased=False, keepdim=True)", (None, 1, 6)),
+    ("known numbers", "i = rearrange(torch.arange(30), '(t d) -> d t', t=5)\n        return x[..., i[:, 0]] * repeat(i[:, 1], 'd -> t d', t=5).type(x.dtype)", (None, 5, 6)),
     ("keywords", "return reduce(tensor=x, pattern='b t d -> b d', reduction='sum')", (None, 6)),
 ]  # fmt: skip
 
@@ -89,9 +91,33 @@ def test_what_is_not_known_is_open(body: str, words: str) -> None:
     assert any(words in str(note) for note in report.notes), report.notes
 
 
-def test_the_values_of_each_example() -> None:
-    assert values_of_each((BATCH, 3, 5), 0) == 15
-    assert values_of_each((None, 5), 3) == 15
-    assert values_of_each((None, 5), 0) is None
-    assert values_of_each((None, None, 5), 3) is None
-    assert values_of_each((BATCH, None, 5), 3) is None
+def test_numbers_that_a_program_moves_stay_known() -> None:
+    code = HEAD + "from einops import rearrange, repeat\ni = rearrange(torch.arange(6), '(a b) -> b a', a=3)\n"
+    more = "net = nn.Linear(int(i[1, 2]), len(repeat(i, 'b a -> b (a 2)')[0]))\n"
+    assert layerexplain.explain((code + more).encode()).totals.params == (5 + 1) * 6
+
+
+PART = """
+class Part(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 5, 3)
+    def forward(self, x):
+        return self.conv(x)
+class Whole(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.part = Part()
+        self.size = self.part(torch.zeros(1, 3, 8, 8)).shape[-1]
+        self.fc = nn.Linear(self.size, {units})
+    def forward(self, x):
+        return self.fc(self.part(x))
+whole = Whole()
+"""
+
+
+def test_a_part_that_is_called_while_its_whole_is_made_is_no_model() -> None:
+    report = layerexplain.explain((HEAD + PART.replace("{units}", "7")).encode(), inputs={"x": (3, 8, 8)})
+    assert report.totals.params == 3 * 5 * 9 + 5 + (6 + 1) * 7
+    with pytest.raises(layerexplain.LayerExplainError, match="IndexError"):
+        layerexplain.explain((HEAD + PART.replace("{units}", "[][3]")).encode())

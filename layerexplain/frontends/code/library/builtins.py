@@ -13,6 +13,7 @@ from layerexplain.frontends.code.operators import TOO_LARGE, format_value, is_pl
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
+    Alike,
     Arguments,
     Evaluator,
     Keywords,
@@ -62,7 +63,7 @@ def known_items(value: object) -> list[ProgramValue]:
     """Return the items that a loop over a value meets. Raises UnknownValue where they are not known."""
     items = items_of(value)
     if isinstance(items, Unknown):
-        raise UnknownValue(items)
+        raise UnknownValue(Unknown(items.reason, items.line) if isinstance(items, Alike) else items)
     return items
 
 
@@ -154,6 +155,8 @@ def _convert(kind: str) -> Callable[..., ProgramValue]:
 
 def _collect(kind: Callable[..., object]) -> Callable[..., ProgramValue]:
     def collect(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
+        if args and kind in (list, tuple) and isinstance(alike := items_of(args[0]), Alike):
+            return alike
         items = known_items(args[0]) if args else []
         evaluator.budget.make(len(items))
         if kind in (set, frozenset) and not (fits(items) and all(is_plain(one) or type(one) is tuple for one in items)):
@@ -185,6 +188,8 @@ def _zip(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValu
 
 
 def _enumerate(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
+    if args and isinstance(alike := items_of(args[0]), Alike):
+        return alike._replace(item=(Unknown(alike.reason, alike.line), alike.item))
     items = known_items(args[0]) if args else []
     start = args[1] if len(args) > 1 else kwargs.get("start", 0)
     if not isinstance(start, int):
@@ -226,7 +231,7 @@ def _least(pick: Callable[..., object]) -> Callable[..., ProgramValue]:
 def _sum(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     items = known_items(args[0]) if args else []
     if not all(isinstance(one, int | float) for one in items):
-        if any(isinstance(one, Tensor) for one in items):
+        if all(isinstance(one, int | float | Value) and not isinstance(one, Unknown | Size) for one in items):
             result = args[1] if len(args) > 1 else 0
             for one in items:
                 evaluator.budget.step()
@@ -298,6 +303,8 @@ def _reversed(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> Progra
 def _next(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     if args and type(args[0]) is list and args[0]:
         return args[0].pop(0)
+    if args and isinstance(args[0], Alike):
+        return args[0].item
     return args[0] if args and isinstance(args[0], Unknown) else Unknown("the next item of an unknown value")
 
 
@@ -346,6 +353,12 @@ _ABSTRACT = {
 """What counts as an abstract class of collections.abc, typing or numbers."""
 
 
+_CALLABLES: dict[str, type] = {
+    "builtins.type": Class, "functools.partial": Partial, "types.FunctionType": Function, "types.LambdaType": Function,
+}  # fmt: skip
+"""The classes of functions and classes."""
+
+
 def _is_of(value: object, kind: object) -> bool | None:
     """Return whether a value is of a class; None where that is not known."""
     if isinstance(kind, Class):
@@ -353,6 +366,12 @@ def _is_of(value: object, kind: object) -> bool | None:
         return True if kind in order else None if any(isinstance(one, Unknown) for one in order) else False
     if not isinstance(kind, Symbol):
         return None
+    if (callables := _CALLABLES.get(kind.path)) is not None and isinstance(value, Class | Function | Partial | Symbol):
+        if not isinstance(value, Symbol):
+            return isinstance(value, callables)
+        # A name of a library is that of a class by its first letter, or of anything.
+        is_class = value.last[:1].isupper()
+        return kind.path == "builtins.type" if is_class or kind.path == "functools.partial" else None
     if kind.path.startswith("builtins."):
         of_python = _KINDS.get(kind.last)
         if of_python is None:

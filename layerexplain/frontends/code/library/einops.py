@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.library.torch import make_module
 from layerexplain.frontends.code.library.torch_modules import Parameter
+from layerexplain.frontends.code.library.torch_numbers import computed
 from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
 from layerexplain.frontends.code.values.array import Array
@@ -21,8 +22,8 @@ from layerexplain.frontends.code.values.base import (
     UnknownValue,
 )
 from layerexplain.lang.axes import BATCH
-from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import EINOPS, find
+from layerexplain.layers.torch.axis_patterns import steps_of
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -72,8 +73,16 @@ def _call(type_: str, x: ProgramValue, config: Keywords, interpreter: Interprete
     if not isinstance(x, Array) or declaration is None:
         return interpreter.unknown(f"what {type_} moves is not known")
     sizes = tuple([size if isinstance(size, int) else None for size in x.shape])
-    definition = declaration.trace([Spec(sizes, "float")], declaration.bind(config))
-    return x._replace(shape=tuple(next(iter(definition.results.values())).shape), values=None)
+    operation = type_.removeprefix(EINOPS)
+    steps = steps_of(config.get("reduction", operation), config["pattern"], config["sizes"], sizes)
+    if steps.folded or None in sizes:
+        return x._replace(shape=steps.shape(steps.after), cells=None)
+    y: ProgramValue = x.reshaped([steps.sizes[name] for name in steps.split])
+    y = y.permuted([steps.split.index(name) for name in steps.joined if name in steps.split])
+    if steps.added:
+        y = y.reshaped([1 if name in steps.added else steps.sizes[name] for name in steps.joined])
+        y = computed("expand", [y, [steps.sizes[name] for name in steps.joined]], {}, interpreter)
+    return y.reshaped(steps.shape(steps.after))
 
 
 def _one_tensor(run: Run, x: ProgramValue) -> ProgramValue:

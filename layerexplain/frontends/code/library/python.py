@@ -21,6 +21,7 @@ from layerexplain.frontends.code.values.base import (
     ProgramValue,
     Size,
     Unknown,
+    Value,
     unknown_value,
 )
 from layerexplain.frontends.code.values.program import Class, Function, Instance, Namespace, Partial
@@ -115,12 +116,12 @@ def _argument_parser(args: Arguments, kwargs: Keywords, interpreter: Interpreter
 
 @function("copy.copy")
 def _copy(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return _copied(args[0], False, interpreter) if args else NotImplemented
+    return _copied(args[0], False, interpreter, {}) if args else NotImplemented
 
 
 @function("copy.deepcopy")
 def _deep_copy(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return _copied(args[0], True, interpreter) if args else NotImplemented
+    return _copied(args[0], True, interpreter, {}) if args else NotImplemented
 
 
 @function("collections.OrderedDict")
@@ -198,9 +199,8 @@ def _as_tuple(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Pr
 
 @function("dataclasses.fields")
 def _fields(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    if not args or not isinstance(args[0], Instance):
-        return NotImplemented
-    return tuple([Namespace({"name": key}) for key in args[0].fields()])
+    of = Instance(args[0]) if args and isinstance(args[0], Class) else args[0] if args else None
+    return tuple([Namespace({"name": key}) for key in of.fields()]) if isinstance(of, Instance) else NotImplemented
 
 
 def _with_name(function: object, wrapped: object) -> ProgramValue:
@@ -242,7 +242,7 @@ def _rows(name: str, args: Arguments, kwargs: Keywords, budget: Budget) -> Progr
     """Return what a function of `itertools` gives."""
     if name in ("chain", "chain.from_iterable") and (args or name == "chain"):
         return _chained(args if name == "chain" else known_items(args[0]), budget)
-    known = all_items(args if name == "product" else args[:1], budget)
+    known = all_items(args if name == "product" else args[: name != "repeat"], budget)
     if name == "product" and not kwargs:
         rows = math.prod(map(len, known))
         if rows > MOST_ITEMS or rows * len(known) > 10 * MOST_ITEMS:
@@ -251,6 +251,11 @@ def _rows(name: str, args: Arguments, kwargs: Keywords, budget: Budget) -> Progr
         return list(itertools.product(*known))
     if name == "accumulate" and known and len(args) == 1 and all(isinstance(one, int | float) for one in known[0]):
         return list(itertools.accumulate(known[0]))
+    if name == "repeat" and len(args) == 2 and isinstance(args[1], int):
+        if args[1] > MOST_ITEMS:
+            return Unknown(TOO_LARGE)
+        budget.make(max(args[1], 0))
+        return [args[0]] * args[1]
     if name == "pairwise" and known:
         return list(itertools.pairwise(known[0]))
     return Unknown(f"it comes from itertools.{name}(…)")
@@ -267,16 +272,14 @@ def _chained(values: list[ProgramValue], budget: Budget) -> ProgramValue:
     return found
 
 
-_NOT_COPIED = Unknown("a copy of a value")
-
-
-def _copied(value: ProgramValue, deep: bool, interpreter: Interpreter) -> ProgramValue:
+def _copied(value: ProgramValue, deep: bool, interpreter: Interpreter, known: dict[int, ProgramValue]) -> ProgramValue:
+    """Return a copy of a value; `known` has those of values that may be met again, by their identity."""
     if type(value) in (list, dict, set):
         interpreter.budget.make(len(value))
         if deep and type(value) is list:
-            return [_copied(one, True, interpreter) for one in value]
+            return [_copied(one, True, interpreter, known) for one in value]
         if deep and type(value) is dict:
-            return {key: _copied(one, True, interpreter) for key, one in value.items()}
+            return {key: _copied(one, True, interpreter, known) for key, one in value.items()}
         return value.copy()
     if isinstance(value, Unknown | Class | Function | Symbol | Partial):
         return value
@@ -285,6 +288,11 @@ def _copied(value: ProgramValue, deep: bool, interpreter: Interpreter) -> Progra
     if isinstance(value, Instance) and value.cls.is_record:
         copy = Instance(value.cls)
         fields = value.attributes.items()
-        copy.attributes = {name: _copied(one, True, interpreter) if deep else one for name, one in fields}
+        copy.attributes = {name: _copied(one, True, interpreter, known) if deep else one for name, one in fields}
         return copy
-    return _NOT_COPIED
+    if deep and isinstance(value, Value):
+        if id(value) not in known:
+            interpreter.budget.make(1)
+            value.copy_to(known, lambda one: _copied(one, True, interpreter, known))
+        return known.get(id(value), Unknown("a copy of a value"))
+    return Unknown("a copy of a value")

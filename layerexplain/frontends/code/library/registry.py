@@ -1,6 +1,6 @@
 """The libraries that are read."""
 
-from layerexplain.frontends.code.library import builtins, einops, numpy, python, small, torch
+from layerexplain.frontends.code.library import builtins, einops, numpy, python, small, torch_data
 from layerexplain.frontends.code.library.keras.framework import Keras
 from layerexplain.frontends.code.library.table import FrameworkLibrary
 
@@ -11,7 +11,7 @@ _LIBRARIES = (
     python.LIBRARY,
     numpy.LIBRARY,
     small.LIBRARY,
-    torch.LIBRARY,
+    torch_data.LIBRARY,
     einops.LIBRARY,
     *[FrameworkLibrary(*one.roots) for one in FRAMEWORKS],
 )

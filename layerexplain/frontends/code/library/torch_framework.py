@@ -23,13 +23,17 @@ from layerexplain.frontends.code.library.torch_modules import (
     weight_shapes,
 )
 from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss
-from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
 from layerexplain.frontends.code.values.program import Bound, Class, Instance
 from layerexplain.layers.registry import find, of_torch
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
     from layerexplain.frontends.code.library.torch_graph import CallOnData, Run
+
+
+_ALWAYS_THERE = frozenset({"torch.compile", "torch.backends.mps", "torch.nn.functional", "torch.cuda"})
+"""Names that any PyTorch of today has."""
 
 
 class PyTorch:
@@ -62,6 +66,23 @@ class PyTorch:
         from layerexplain.frontends.code.library.torch_runs import run_on_data
 
         return self.training.result(run_on_data(interpreter, module, args, kwargs), module)
+
+    def module_has(self, path: str, name: str) -> bool | None:
+        """Return whether a module of PyTorch has a name; None where that is not known."""
+        types = {"torch.nn": of_torch(name), "torch.nn.functional": f"torch.{name}"}
+        is_known = path in types and find(types[path]) is not None
+        return True if is_known or f"{path}.{name}" in _ALWAYS_THERE else None
+
+    def method_of_data(self, data: Unknown, name: str) -> Bound | None:
+        """Return the method by which a program of PyTorch says a shape of data of which nothing is known."""
+        is_said = name in ("reshape", "view") and self.makes_modules and self.run is None
+        return Bound(data, name) if is_said else None
+
+    def reshaped_data(self, sizes: Arguments) -> ProgramValue:
+        """Return data of which nothing is known but the sizes that the program gives them; None where it does not."""
+        from layerexplain.frontends.code.library.torch_data import sizes_said
+
+        return sizes_said(sizes)
 
     # Objects of the program's own classes ---------------------------------------------------------------------------
 

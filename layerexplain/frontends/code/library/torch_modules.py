@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
@@ -35,6 +35,9 @@ class Parameter(Identity):
 
     def __init__(self, shape: tuple[Any, ...]) -> None:
         self.shape = shape
+
+    def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
+        known[id(self)] = Parameter(self.shape)
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
         if name == "shape":
@@ -85,6 +88,12 @@ class BuiltIn(Identity):
         self.attributes: dict[str, Any] = {}
         self.is_in_place = False
         """Whether it changes its input, as `nn.ReLU(inplace=True)` does."""
+
+    def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
+        found = known[id(self)] = BuiltIn(self.type, dict(self.config), self.place)
+        found.is_in_place = self.is_in_place
+        found.attributes = {name: copy(one) for name, one in self.attributes.items()}
+        found.children = None if self.children is None else {name: copy(one) for name, one in self.children.items()}
 
     @property
     def replaced(self) -> dict[str, Parameter]:
@@ -188,6 +197,20 @@ class BuiltIn(Identity):
             return self.type.startswith("BatchNorm")
         return kind.last in (self.type, "Module")
 
+    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        """`modules + others` of lists of modules."""
+        others: Any = right.iterate() if isinstance(right, BuiltIn) else right
+        if name != ast.Add.__name__ or left is not self or self.children is None or type(others) not in (list, tuple):
+            return NotImplemented
+        both = [*self.children.values(), *others]
+        return BuiltIn(self.type, {}, evaluator.place(), {str(i): one for i, one in enumerate(both)})
+
+    def become(self, evaluator: Evaluator, value: Any) -> Any:
+        if not isinstance(value, BuiltIn) or value.children is None:
+            return value
+        self._change(dict(value.children), evaluator)
+        return self
+
     def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
         return evaluator.torch.call(self, args, kwargs)
 
@@ -223,6 +246,9 @@ class OfModule(Parameter):
         self.owner = owner
         self.name = name
 
+    def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
+        known[id(self)] = OfModule(self.shape, copy(self.owner), self.name)
+
 
 BUILT_IN = "built-in module"
 """The attribute of an object whose class is made of a module that computes, which holds that."""
@@ -248,7 +274,7 @@ def has_unknown_weights(module: BuiltIn) -> bool:
     unknown = [name for name, value in module.config.items() if unknown_in(value) is not None]
     if not unknown or own_weights(module):
         return False
-    examples = {name: ast.literal_eval(declaration.arguments[name].check.example) for name in unknown}
+    examples = {name: declaration.arguments[name].check.example_value for name in unknown}
     return bool(own_weights(BuiltIn(module.type, {**module.config, **examples}, module.place)))
 
 

@@ -63,10 +63,11 @@ class Numbers(Array):
         super().set_item(evaluator, key, value)
 
     def get_item(self, evaluator: Any, key: Any) -> Any:
-        evaluator.budget.look_at(self, key)
+        evaluator.budget.look_at(key)
         run = evaluator.torch.run
-        if run is None or (self.values is not None and not isinstance(key, Tensor)):
+        if run is None or (self.is_known and not isinstance(key, Tensor)):
             found = self.part(key_of(key))
+            evaluator.budget.look_at(found)
             if run is None or _is_known(found):
                 return found
         return run.stored(self).get_item(evaluator, key)
@@ -103,7 +104,7 @@ def of_array(found: Any) -> Any:
 
 
 def _is_known(value: Any) -> bool:
-    return isinstance(value, Array) and value.values is not None
+    return isinstance(value, Array) and value.is_known
 
 
 def _arrays(values: Iterable[Any]) -> list[Array]:
@@ -126,11 +127,17 @@ def _refuse_tensors(evaluator: Any, given: list[Any]) -> None:
 def computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) -> Any:
     """Return what a function of torch, or a method, gives for numbers of the program. Inside of a run what is not known
     here, or too large, is a row."""
-    evaluator.budget.look_at(*args, *kwargs.values())
+    if name not in _OPERATORS:  # operators count what they go through themselves
+        evaluator.budget.look_at(*args, *kwargs.values())
     run, given = evaluator.torch.run, _arrays([*args, *kwargs.values()])
     if run is None or all(map(_is_known, given)):
         found = of_array(_computed(ALIASES.get(name, name), args, kwargs, evaluator))
-        evaluator.budget.look_at(found)
+        if (
+            isinstance(found, Array)
+            and found.is_known
+            and count_of(found.shape) > sum(count_of(one.shape) for one in given)
+        ):
+            evaluator.budget.look_at(found)
         unclear = isinstance(found, Unknown) or not all(map(_is_known, _arrays([found])))
         if run is None or not unclear or not given:
             dtype = kwargs.get("dtype")
@@ -296,6 +303,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "unbind": lambda x, dim=0: [_at(x, dim, i) for i in range(x.shape[dim] or 0)],
     "diff": _differences,
     "to": _to,
+    "type": _to,
     **dict.fromkeys("detach cuda cpu requires_grad_ data".split(), lambda x, *given, **named: x),  # noqa: SIM905
     **{name: lambda x, name=name, **named: _as(x, name) for name in ("float", "double", "half", "long", "int", "bool")},
 }  # fmt: skip

@@ -29,7 +29,7 @@ from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Class, Function, Instance
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import Batch
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
     whole: dict[str, tuple[Sequence[int | None], str]] = {}
     others: dict[str, Any] = {}
     for name, one in {**dict(zip(_input_names(module, len(args)), args, strict=True)), **kwargs}.items():
-        if isinstance(one, Array) and all(isinstance(size, int) for size in one.shape) and one.shape:
-            at = min(axis, len(one.shape) - 1)
+        at = min(axis, len(one.shape) - 1) if isinstance(one, Array) else 0
+        if isinstance(one, Array) and one.shape and all(i == at or type(n) is int for i, n in enumerate(one.shape)):
             whole[name] = (one.shape, str(one.dtype))
             shapes[name] = ((*one.shape[:at], *one.shape[at + 1 :]), str(one.dtype))
         elif one is None or type(one) in (bool, int, float, str):
@@ -63,12 +63,13 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
             return _as_data(known.result, batch, interpreter)
     run, given = Run(interpreter, module), shapes
     result = _follow(run, shapes, others)
-    if run.faults:  # PyTorch may take the data as one example
+    if run.faults and batch is not None:  # PyTorch may take the data as one example
         one_example = Run(interpreter, module, alone=True)
         other = _follow(one_example, whole, others)
         if not one_example.faults and not one_example.opened:
             run, result, given = one_example, other, whole
-    interpreter.torch.calls.append(CallOnData(module, given, others, run, result, interpreter.effects.mark()))
+    known = CallOnData(module, given, others, run, result, interpreter.effects.mark(), interpreter.unfinished > 0)
+    interpreter.torch.calls.append(known)
     return _as_data(result, batch, interpreter)
 
 
@@ -81,7 +82,7 @@ def _input_names(module: Any, count: int) -> list[str]:
 
 def _as_data(result: Any, batch: Any, interpreter: Any) -> Any:
     if isinstance(result, Tensor):
-        sizes: list[Any] = [batch if size is BATCH else size for size in result.spec.shape]
+        sizes: list[Any] = [batch * size.times if isinstance(size, Batch) else size for size in result.spec.shape]
         return Array(tuple(sizes))
     if type(result) in (tuple, list):
         return type(result)([_as_data(one, batch, interpreter) for one in result])
@@ -141,7 +142,7 @@ def _called_alone(interpreter: Any) -> list[Found]:
     called = {
         id(call.module): call.module
         for call in interpreter.torch.calls
-        if isinstance(call.module, Instance) or call.module.children is not None
+        if (isinstance(call.module, Instance) or call.module.children is not None) and not call.is_inside
     }
     return [Found(_class_name(one), one) for one in called.values()]
 

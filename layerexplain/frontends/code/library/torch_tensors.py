@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
-from layerexplain.frontends.code.library.torch_batches import values_of_each
 from layerexplain.frontends.code.library.torch_changes import VIEWS, Changes
+from layerexplain.frontends.code.library.torch_keys import has_list, picked_by_list, without_ellipsis
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Unknown, Value
 from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import Batch as BatchSize
+from layerexplain.lang.axes import has_batch
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import TensorRef
 from layerexplain.ops.reshaping import groups
@@ -75,8 +76,6 @@ class Tensor(Identity):
         self.spec = spec
         self.order = tuple(range(len(spec.shape)))
         """The places of its axes in memory, which `permute` turns and `view` cannot."""
-        self.times = 0
-        """How many times the batch its axis of unknown size is, where the program has joined the batch with others."""
         self.changes = Changes(self)
         self.region: tuple[Any, ...] = ()
         """The part of the tensor whose memory it shares, and whether it is that part as it lies there."""
@@ -87,7 +86,6 @@ class Tensor(Identity):
     def now(self) -> Tensor:
         """The tensor as it is now, its axes in order in memory: changes in place do not reach it."""
         result = Tensor(self.run, self.ref, self.spec)
-        result.times = self.times
         return result
 
     def lies_in(self, other: Tensor, key: tuple[Any, ...] | None = None) -> Tensor:
@@ -103,7 +101,7 @@ class Tensor(Identity):
             return value
         if len(value.spec.shape) != len(self.spec.shape):
             raise self.run.unknown("a tensor whose shape is changed in place")
-        self.ref, self.spec, self.times = value.ref, value.spec, value.times
+        self.ref, self.spec = value.ref, value.spec
         self.changes.note(self)
         return self
 
@@ -116,8 +114,13 @@ class Tensor(Identity):
     @property
     def sizes(self) -> tuple[Any, ...]:
         """Its shape as the program sees it."""
-        other = Batch(self.times) if self.times else Unknown("the size of an axis is not known")
-        return tuple([Batch() if s is BATCH else other if s is None else s for s in self.spec.shape])
+        words = "the size of an axis is not known"
+        return tuple(
+            [
+                Batch(s.times) if isinstance(s, BatchSize) else Unknown(words) if s is None else s
+                for s in self.spec.shape
+            ]
+        )
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
         if name == "shape":
@@ -141,11 +144,14 @@ class Tensor(Identity):
         return None
 
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
-        parts = key if type(key) is tuple else (key,)
+        parts: Sequence[Any] = key if type(key) is tuple else (key,)
         if any(isinstance(one, Unknown) for one in parts):
             return next(one for one in parts if isinstance(one, Unknown))
+        if has_list(parts):
+            return picked_by_list(self, parts, evaluator)
         arrays = [one for one in parts if isinstance(one, Tensor | Array)]
         if arrays:
+            parts = without_ellipsis(parts, len(self.spec.shape))
             at = parts.index(arrays[0])
             is_whole = len(arrays) == 1 and all(one == slice(None) for one in (*parts[:at], *parts[at + 1 :]))
             ids = self.run.stored(arrays[0]) if isinstance(arrays[0], Array) else arrays[0]
@@ -214,8 +220,14 @@ def _filled(part: Tensor, value: Any) -> Any:
     """Return what `part[:] = value` leaves there."""
     if isinstance(value, int | float):
         return part.run.operation("full_like", [part], {"fill_value": value})
-    shape = tuple([None if size is BATCH else size for size in part.spec.shape])
-    return part.run.operation("expand", [value], {"shape": shape})
+    return part.run.operation("expand", [value], {"shape": _sizes_of_batch(part.run, part.sizes)})
+
+
+def _sizes_of_batch(run: Any, sizes: Sequence[Any]) -> tuple[Any, ...]:
+    """Return sizes with None for the batch. Raises Stopped for a multiple of it."""
+    if any(isinstance(one, Batch) and one.times != 1 for one in sizes):
+        raise run.unknown("a size that is several times the batch")
+    return tuple([None if isinstance(one, Batch) else one for one in sizes])
 
 
 def _without_batch(key: Any) -> Any:
@@ -236,19 +248,17 @@ def _shape(run: Any, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
         run.opened.append(unknown)
         raise run.unknown("an unknown shape")
     found: list[Any] = [None if isinstance(one, Batch) and one.times == 1 else one for one in sizes]
-    total = values_of_each(x.spec.shape, x.times)
+    total = product(x.spec.shape)
     merged = next((i for i, one in enumerate(found) if isinstance(one, Batch)), None)
     if merged is not None:
-        if -1 in found:
-            known = product([one.times if isinstance(one, Batch) else one for one in found if one != -1])
-            if total is None or not known:
-                raise run.unknown("a shape that depends on the size of the batch")
-            found[found.index(-1)] = total // known
+        known = product([one.times if isinstance(one, Batch) else one or 1 for one in found if one != -1])
+        if total is None or not known:
+            raise run.unknown("a shape that depends on the size of the batch")
+        if total % known if -1 in found else total != known:
+            raise run.refused(f"the {total} values of each example in {shape_text(x.spec.shape)} need to be {known}")
+        found = [total // known if one == -1 else one for one in found]
         found[merged] = -1
-    elif x.times and None in found and found.count(-1) == 1:
-        rest = product([one for one in found if one not in (None, -1)])
-        found[found.index(-1)] = total // rest if total and rest and total % rest == 0 else -1
-    elif found[:1] == [-1] and (BATCH in x.spec.shape or x.times) and None not in found and total is not None:
+    elif found[:1] == [-1] and has_batch(x.spec.shape) and None not in found and total is not None:
         rest = product(found[1:]) or 1
         if total == rest:
             found[0] = None
@@ -309,6 +319,9 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
         if name == "size":
             at = rest[0] if rest else kwargs.get("dim")
             return x.sizes if at is None else x.sizes[at]
+        if name in ("numel", "nelement") and None not in x.spec.shape:
+            count = product(x.spec.shape) or 0
+            return Batch(count) if has_batch(x.spec.shape) else count
         if name in ("dim", "ndimension"):
             return len(x.spec.shape)
         if name in ("view", "reshape", "view_as", "reshape_as"):
@@ -332,9 +345,7 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
             return _turned(x, result, places)
         if name in ("expand", "expand_as"):
             sizes = rest[0].sizes if name == "expand_as" else _listed(rest)
-            if any(isinstance(n, Batch) and n.times != 1 for n in sizes):
-                raise run.unknown("a size that is several times the batch")
-            return run.operation("expand", [x], {"shape": tuple([None if isinstance(n, Batch) else n for n in sizes])})
+            return run.operation("expand", [x], {"shape": _sizes_of_batch(run, sizes)})
         if name in ("chunk", "split", "tensor_split"):
             return _cut(run, name, x, rest, kwargs)
         if name == "unbind":

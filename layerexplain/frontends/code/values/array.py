@@ -58,12 +58,13 @@ class Array(ArrayData):
         return True if name in _ATTRIBUTES else False if name in _OF_TENSORS else None
 
     def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
-        evaluator.budget.look_at(self, key)
+        evaluator.budget.look_at(key)
         result = self.part(key_of(key))
+        evaluator.budget.look_at(result)
         if isinstance(result, ArrayData) and not result.shape:
             result = Unknown("a value of the data") if result.values is None else result.values[0]
         framework = evaluator.call_framework
-        if framework is not None and self.values is not None and getattr(result, "values", result) is None:
+        if framework is not None and self.is_known and getattr(result, "values", result) is None:
             return framework.item_of_table(self, key)
         return result
 
@@ -104,14 +105,15 @@ class Array(ArrayData):
             return value
         evaluator.mutate(self)
         self.write(value)
-        return value if self.values is None else self
+        return self if self.is_known else value
 
     def set_item(self, evaluator: Evaluator, key: object, value: object) -> None:
         if self.shared.memory.values is None:
             return
-        evaluator.budget.look_at(value, key, self)
+        evaluator.budget.look_at(value, key)
         evaluator.mutate(self)
         target = self.under(key_of(key))
+        evaluator.budget.look_at(target)
         if isinstance(target, Unknown):
             self.shared.write(None)
         else:
@@ -168,7 +170,7 @@ def array_of(value: ProgramValue) -> ProgramValue:
     if len(shapes) > 1:
         return Unknown("an array of rows of different lengths")
     inner = shapes.pop() if shapes else ()
-    known = all([row.values is not None for row in rows]) and sum([len(row.values) for row in rows]) <= MOST_ITEMS
+    known = all([row.is_known for row in rows]) and sum([len(row.values) for row in rows]) <= MOST_ITEMS
     values = tuple([one for row in rows for one in row.values]) if known else None
     return Array((len(rows), *inner), values, None, rows[0].dtype if rows else "float64")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Self
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS
@@ -33,6 +33,12 @@ class ArrayData(Record, Value):
     def values(self) -> tuple[ProgramValue, ...] | None:
         """Its values now; None where they are not known."""
         return self.cells.read() if isinstance(self.cells, Cells) else self.cells
+
+    @property
+    def is_known(self) -> bool:
+        """Whether its values are known now."""
+        cells = self.cells
+        return cells.is_known if isinstance(cells, Cells) else cells is not None
 
     @property
     def shared(self) -> Cells:
@@ -66,13 +72,16 @@ class ArrayData(Record, Value):
         """Return the array with a memory of its own."""
         return self._replace(cells=self.values)
 
+    def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
+        known[id(self)] = self.copied()
+
     def permuted(self, axes: Iterable[int]) -> Self:
         """Return a view with the axes in another order."""
         order = [axis_of(axis, len(self.shape)) for axis in axes]
         if sorted(order) != [*range(len(self.shape))]:
             raise ProgramError("ValueError", f"the axes {tuple(order)} are not those of an array of {self.shape}")
         shape, steps = tuple([self.shape[axis] for axis in order]), steps_of(self.shape)
-        return self.view(shape, None if self.values is None else numbers_of(shape, [steps[axis] for axis in order]))
+        return self.view(shape, numbers_of(shape, [steps[axis] for axis in order]) if self.is_known else None)
 
     def expanded(self, axis: int) -> Self:
         """Return a view with a new axis of size 1."""
@@ -87,7 +96,7 @@ class ArrayData(Record, Value):
 
     def spread(self, shape: Shape) -> Self:
         """Return a view of the shape that the array is broadcast to."""
-        if self.values is None or not is_small(shape):
+        if not self.is_known or not is_small(shape):
             return self._replace(shape=shape, cells=Cells(self.shared.memory, None))
         return self.view(shape, spread(self.shape, shape))
 
@@ -145,7 +154,7 @@ class ArrayData(Record, Value):
                 sizes += one.shape if one.dtype != "bool" else [None if rows is None else len(rows)]
         shape = (*sizes, *left)
         picked += [(size, None if size is None else range(size)) for size in left]
-        is_known = self.values is not None and all(rows is not None for _, rows in picked)
+        is_known = self.is_known and all(rows is not None for _, rows in picked)
         if is_known and is_small(self.shape) and is_small(shape):
             numbers = [0]
             for size, rows in picked:
@@ -159,7 +168,7 @@ class ArrayData(Record, Value):
     def write(self, given: ProgramValue) -> None:
         """Change the values, and with them those of all arrays that share the memory, to those of another array."""
         known = given.values if isinstance(given, ArrayData) else None
-        if known is None or self.values is None or None in self.shape:
+        if known is None or not self.is_known or None in self.shape:
             self.shared.write(None)
             return
         fitting = given.view(given.shape[-len(self.shape) :]) if len(given.shape) > len(self.shape) else given
@@ -287,9 +296,10 @@ def number_of(dtype: str) -> type[int | float]:
 
 def plain(value: object) -> ProgramValue:
     """Return a number for an array of one; nested tuples for a small array; anything else as it is."""
-    if not isinstance(value, ArrayData) or value.values is None or not is_small(value.shape):
+    known = value.values if isinstance(value, ArrayData) and is_small(value.shape) else None
+    if known is None or not isinstance(value, ArrayData):
         return value
-    return _nested(value.shape, value.values) if value.shape else value.values[0]
+    return _nested(value.shape, known) if value.shape else known[0]
 
 
 def _nested(shape: Shape, values: tuple[ProgramValue, ...]) -> tuple[ProgramValue, ...]:
@@ -306,7 +316,7 @@ def joined(rows: Sequence[ArrayData], axis: int) -> ArrayData:
     shape[axis] = None if None in own else sum([size or 0 for size in own])
     at = axis % len(shape)
     values = None
-    if is_small(tuple(shape)) and all(row.values is not None for row in rows):
+    if is_small(tuple(shape)) and all(row.is_known for row in rows):
         known = [(row.values or (), count_of(row.shape[at:])) for row in rows]
         lead = range(count_of(tuple(shape[:at])))
         values = tuple([one for i in lead for each, size in known for one in each[i * size : (i + 1) * size]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from layerexplain.records import NamedTuple, Record
@@ -180,6 +180,10 @@ class Value:
         """Return the result of an operator on it alone; NotImplemented where it has none of its own."""
         return NotImplemented
 
+    def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
+        """Put a deep copy into `known`, by the identity of the value; `copy` copies its parts. A value that
+        cannot be copied puts none."""
+
     def become(self, evaluator: Evaluator, value: object) -> ProgramValue:
         """Return what a name of it stands for after `x += 1`, which gives `value`: itself if it changes in place."""
         return value
@@ -261,6 +265,9 @@ class Unknown(Record, Value):
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return self
 
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        return evaluator.torch.reshaped_data(args) or self
+
     def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         return self
 
@@ -275,6 +282,15 @@ class Unknown(Record, Value):
 
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return self
+
+
+class Alike(Unknown):
+    """How many items a loop meets is not known; each is like `item`."""
+
+    item: ProgramValue = None
+
+    def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
+        return self.item
 
 
 class UnknownChange(Unknown):

@@ -25,6 +25,11 @@ class Cells:
         self.memory = memory
         self.places = places
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the values are known now."""
+        return self.memory.values is not None and self.places is not None
+
     def read(self) -> tuple[Any, ...] | None:
         """Return the values; None where they are not known."""
         known = self.memory.values

@@ -37,6 +37,8 @@ class Symbol(Record, Identity):
         return evaluator.framework_of(self.path).symbol_attribute(self, name)
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        if self.path.partition(".")[0] in evaluator.torch.roots:
+            return evaluator.torch.module_has(self.path, name)
         return evaluator.framework_of(self.path).module_has(self.path, name)
 
     def is_same(self, other: object) -> bool:

@@ -1,8 +1,8 @@
 /** The graph on a canvas: only what is in view is drawn, so that ten thousand boxes move as smoothly as ten. */
 import { amount } from "./amounts.js";
 import { boxTexts, grown, LEADING, PADDING, seenSize, shortened, shortRanges, TEXT, TITLE, titleOf } from "./box_text.js";
-import { costsOf, fillOf, paintCosts } from "./costs.js";
-import { blockWidths, FAR, mostStretch, neighbours, stretchAt } from "./distances.js";
+import { costsOf, fillOf, GUTTER, paintCosts } from "./costs.js";
+import { blockWidths, FAR, mostStretch, neighbours, startOf, stretchAt } from "./distances.js";
 import { lanesOf, LEAST_LANE, paintFar, skipShapes } from "./far.js";
 import { lastAtMost } from "./placing.js";
 
@@ -181,7 +181,7 @@ export class Picture {
     this.measured = measure;
     this.amounts = new Map();
     this.most = 1;
-    this.costs = costsOf(this.data, this.byTop, measure);
+    this.costs = costsOf(this.data, this.drawing.items, measure);
     if (!measure) return;
     for (const item of this.byTop) {
       const value = item.calls.length ? amount(this.data, item.calls, measure) : 0;
@@ -225,9 +225,11 @@ export class Picture {
    */
   still(look, margin) {
     const { width, height } = this.drawing;
-    this.canvas.width = 2 * (width + 2 * margin);
+    this.measure(look.measure);
+    const left = this.costs ? GUTTER : margin;
+    this.canvas.width = 2 * (width + left + margin);
     this.canvas.height = 2 * (height + 2 * margin);
-    this.paint({ x: -margin, y: -margin, scale: 1, stretch: 1 }, look, 2, height + 2 * margin);
+    this.paint({ x: -left, y: -margin, scale: 1, stretch: 1 }, look, 2, height + 2 * margin);
   }
 
   /**
@@ -242,7 +244,8 @@ export class Picture {
     const most = mostStretch(this.drawing, 0.6 * width, height - 32);
     const scale = Math.min((height - 32) / this.drawing.height, most > 1 ? Infinity : (width - 32) / this.drawing.width, FAR * 0.99);
     const stretch = stretchAt(scale, most);
-    this.paint({ x: (this.drawing.width - width / (scale * stretch)) / 2, y: -16 / scale, scale, stretch }, look, 2, height);
+    const wide = scale * stretch;
+    this.paint({ x: -startOf(width, this.drawing.width * wide, scale, GUTTER, 16) / wide, y: -16 / scale, scale, stretch }, look, 2, height);
   }
 
   /**

@@ -10,6 +10,8 @@
 export const FAR = 0.36;
 /** From this scale on boxes also show values and formulas. */
 export const NEAR_SCALE = 1.6;
+/** From afar the middle of the graph is at this part of the width. */
+const NAMED = 0.36;
 /** From afar the graph is at most so much wider than high, so that a long one is no thread. */
 const MOST_STRETCH = 4;
 /** The smallest block is this part of the widest; sizes go with logarithms, over so many powers of 2 at least. */
@@ -25,6 +27,20 @@ const BETWEEN = 10;
  */
 export function stretchAt(scale, most) {
   return Math.min(Math.max(FAR / scale, 1), most);
+}
+
+/**
+ * Where a drawing begins that is all in view: in the middle, from afar more to the left, since names stand at the right of
+ * blocks; what is kept free before and after it stays free.
+ * @param {number} width of the room
+ * @param {number} own width of the drawing
+ * @param {number} scale
+ * @param {number} before
+ * @param {number} after
+ */
+export function startOf(width, own, scale, before, after) {
+  const free = width - own;
+  return Math.max(scale < FAR ? Math.min(NAMED * width - own / 2, free - after) : free / 2, Math.min(before, free / 2));
 }
 
 /**

@@ -47,29 +47,36 @@ export function graphTools(view) {
 
 /** The colours that the graph has, in words; hidden where boxes are coloured by an amount. @param {GraphView} view */
 function legend(view) {
+  const list = coloursOf(view.data.graph);
+  view.onDraw.push(() => {
+    list.hidden = view.look.measure !== "" || list.children.length < 2;
+  });
+  return list;
+}
+
+/** The colours that a graph has, in words. @param {import("./types.js").Graph} graph */
+export function coloursOf(graph) {
   const own = new Set();
-  const gather = (/** @type {import("./types.js").Graph} */ graph) => graph.boxes.forEach((box) => {
+  const gather = (/** @type {import("./types.js").Graph} */ one) => one.boxes.forEach((box) => {
     own.add(box.family);
     if (box.inner) gather(box.inner);
   });
-  gather(view.data.graph);
-  const entries = FAMILIES.filter(([family]) => own.has(family)).map(([family, words]) => make("li", "", make("span", `swatch of-${family}`), words));
-  const list = make("ul", "legend", ...entries);
+  gather(graph);
+  const list = make("ul", "legend", ...FAMILIES.filter(([family]) => own.has(family)).map(([family, words]) => make("li", "", make("span", `swatch of-${family}`), words)));
   list.setAttribute("aria-label", "Colours of the boxes");
-  view.onDraw.push(() => {
-    list.hidden = view.look.measure !== "" || entries.length < 2;
-  });
   return list;
 }
 
 /** What the bars at the left of the graph are. @param {GraphView} view */
 function costLegend(view) {
-  const words = make("span");
-  const made = make("p", "legend", make("span", "swatch of-cost"), words);
-  view.onDraw.push(() => {
-    const { costs } = view.picture;
-    made.hidden = !costs;
-    if (costs) words.textContent = `share of the ${costs.title}`;
-  });
+  const made = make("p", "legend");
+  view.onDraw.push(() => barsOf(view.picture, made));
+  return made;
+}
+
+/** Says what the bars of a picture are. @param {import("./canvas.js").Picture} picture @param {HTMLElement} made */
+export function barsOf({ costs }, made) {
+  made.hidden = !costs;
+  made.replaceChildren(make("span", "swatch of-cost"), costs ? `share of the ${costs.title}` : "");
   return made;
 }

@@ -2,7 +2,7 @@
 import { titleOf } from "./box_text.js";
 import { Picture } from "./canvas.js";
 import { GUTTER } from "./costs.js";
-import { FAR, mostStretch, stretchAt } from "./distances.js";
+import { mostStretch, startOf, stretchAt } from "./distances.js";
 import { make } from "./dom.js";
 import { graphTools } from "./graph_tools.js";
 import { place, wayTo } from "./placing.js";
@@ -17,8 +17,6 @@ const LEAST_SCALE = 0.02;
 const MOST_SCALE = 3;
 const MARGIN = 24;
 const LISTED = 12;
-/** From afar the middle of the graph is at this part of the width. */
-const NAMED = 0.36;
 /** So many pixels around a box that is brought into view are in view, too. */
 const AROUND = 60;
 
@@ -129,10 +127,7 @@ export class GraphView {
     this.mostStretch = most;
     this.view.scale = scale;
     this.view.stretch = stretchAt(scale, most);
-    // From afar names stand at the right of blocks, and have more of the room.
-    const free = width - this.drawing.width * this.wide;
-    const left = Math.max(scale < FAR ? Math.min(width * NAMED - (width - free) / 2, free - MARGIN) : free / 2, Math.min(this.gutter, free / 2));
-    this.view.x = -left / this.wide;
+    this.view.x = -startOf(width, this.drawing.width * this.wide, scale, this.gutter, MARGIN) / this.wide;
     this.view.y = (this.drawing.height - height / scale) / 2;
     this.fitted = this.place();
     this.redraw();

@@ -118,7 +118,7 @@ function histogram({ counts, low, high }) {
   const ticks = low < 0 && high > 0 ? [low, 0, high] : [low, high];
   ticks.forEach((value, at) => {
     const x = left + (width * (value - low)) / (high - low || 1);
-    if (value === 0 && (x - left < 26 || left + width - x < 26)) return;
+    if (ticks.length > 2 && at === 1 && (x - left < 26 || left + width - x < 26)) return;
     svg.append(drawn("path", { d: `M${x} ${floor}v3` }), drawn("text", { x, y: floor + 13, "text-anchor": at === 0 ? "start" : at === ticks.length - 1 ? "end" : "middle" }, numberText(value)));
   });
   return svg;

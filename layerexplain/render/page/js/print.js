@@ -1,6 +1,7 @@
 /** What is printed: a document of its own, made when it is asked for. */
 import { Picture } from "./canvas.js";
 import { count, make, table } from "./dom.js";
+import { barsOf, coloursOf } from "./graph_tools.js";
 import { faults } from "./panel_facts.js";
 import { showLayer, showModel } from "./pane.js";
 import { place } from "./placing.js";
@@ -43,6 +44,7 @@ export function printed(data, view) {
   if (wanted.length > MOST_SECTIONS) parts.push(make("p", "quiet", `${wanted.length - MOST_SECTIONS} more kinds of layers are left out here.`));
   else if (!wanted.length) parts.push(make("p", "quiet", "Layers are printed in full when they are chosen, or found by a search."));
   const made = make("div", "printed", ...parts);
+  made.querySelectorAll(".thumbnails").forEach((one) => one.dispatchEvent(new Event("print")));
   made.querySelectorAll("[tabindex]").forEach((one) => one.removeAttribute("tabindex"));
   return made;
 }
@@ -80,5 +82,5 @@ function picture(data) {
   // What would be too small to be read on a sheet is drawn as from afar.
   if (drawing.height > TALLEST || drawing.width > TALLEST) shown.sheet(plain, SHEET.width, SHEET.height);
   else shown.still(plain, 16);
-  return canvas;
+  return make("figure", "", canvas, coloursOf(data.graph), barsOf(shown, make("p", "legend")));
 }

@@ -9,7 +9,7 @@ from layerexplain.frontends.code.values.base import Arguments, Evaluator, Keywor
 from layerexplain.frontends.code.values.program import Bound, Namespace
 from layerexplain.frontends.code.values.tensors import Tensor
 
-_IMAGES = {
+IMAGES = {
     "mnist": ((28, 28), (), 60_000, 10_000, 10),
     "fashion_mnist": ((28, 28), (), 60_000, 10_000, 10),
     "cifar10": ((32, 32, 3), (1,), 50_000, 10_000, 10),
@@ -27,9 +27,9 @@ def load(path: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
     """Return what `keras.datasets.….load_data()` gives."""
     parts = path.split(".")
     name = parts[-2] if len(parts) > 1 else ""
-    if parts[-1] != "load_data" or name not in _IMAGES:
+    if parts[-1] != "load_data" or name not in IMAGES:
         return Unknown(f"it comes from keras.{path}(…)")
-    example, label, train, test, classes = _IMAGES[name]
+    example, label, train, test, classes = IMAGES[name]
     counts: tuple[int | None, int | None] = (train, test)
     if name in ("boston_housing", "reuters", "imdb") and ({"test_split", "maxlen"} & kwargs.keys() or len(args) > 1):
         counts = (None, None)

@@ -74,6 +74,7 @@ export function layerThumbnails(live) {
     }
   };
   live.onRun(() => !list.parentElement || (list.isConnected && (show(), true)));
+  list.addEventListener("print", show);
   requestAnimationFrame(() => {
     list.parentElement?.addEventListener("scroll", show, { passive: true });
     show();

@@ -1,0 +1,193 @@
+"""Batches that programs of PyTorch train with: shapes as PyTorch's, and what a model and its loss make of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import layerexplain
+from layerexplain.frontends.code.reader import read_code
+
+HEAD = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+import torchvision
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, random_split
+from torchvision import datasets, transforms
+"""
+NET = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.act = nn.ReLU()
+    def forward(self, x):
+        return self.act(x)
+net = Net()
+"""
+FAKE = "data = datasets.FakeData(37, (3, 40, 50), 7, {transform})\nloader = DataLoader(data, batch_size=8)"
+
+TRANSFORMS: list[tuple[str, tuple[int, ...]]] = [
+    ("transforms.ToTensor()", (3, 40, 50)),
+    ("transforms.Compose([transforms.Resize(20), transforms.ToTensor()])", (3, 20, 25)),
+    ("transforms.Compose([transforms.Resize([20]), transforms.ToTensor()])", (3, 20, 25)),
+    ("transforms.Compose([transforms.Resize((20, 30)), transforms.ToTensor()])", (3, 20, 30)),
+    ("transforms.Compose([transforms.Resize(33), transforms.CenterCrop(17), transforms.ToTensor()])", (3, 17, 17)),
+    ("transforms.Compose([transforms.RandomCrop((11, 13), padding=2), transforms.ToTensor()])", (3, 11, 13)),
+    ("transforms.Compose([transforms.ToTensor(), transforms.RandomResizedCrop(size=19)])", (3, 19, 19)),
+    ("transforms.Compose([transforms.Pad(3), transforms.ToTensor()])", (3, 46, 56)),
+    ("transforms.Compose([transforms.Pad((1, 2)), transforms.ToTensor()])", (3, 44, 52)),
+    ("transforms.Compose([transforms.Pad((1, 2, 3, 4)), transforms.ToTensor()])", (3, 46, 54)),
+    ("transforms.Compose([transforms.Grayscale(), transforms.ToTensor()])", (1, 40, 50)),
+    ("transforms.Compose([transforms.Grayscale(3), transforms.RandomHorizontalFlip(), transforms.ToTensor()])", (3, 40, 50)),
+    ("transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.5,) * 3)])", (3, 40, 50)),
+    ("transforms.Compose([transforms.ToTensor(), transforms.Lambda(lambda x: x.view(-1))])", (6000,)),
+    ("transforms.Compose([transforms.ToTensor(), transforms.ToPILImage(), transforms.Resize(10), transforms.ToTensor()])",
+     (3, 10, 12)),
+]  # fmt: skip
+LOADERS: list[tuple[str, tuple[int, ...]]] = [
+    ("loader = DataLoader(TensorDataset(torch.randn(37, 5, 7), torch.zeros(37)), batch_size=8)", (5, 7)),
+    ("loader = DataLoader(TensorDataset(torch.randn(37, 5), torch.zeros(37)), 8, drop_last=True)", (5,)),
+    ("a, b = random_split(TensorDataset(torch.randn(37, 5)), [20, 17])\nloader = DataLoader(b, 3)", (5,)),
+    ("loader = DataLoader(Subset(TensorDataset(torch.randn(37, 5)), range(11)), batch_size=4, shuffle=True)", (5,)),
+    ("class Own(Dataset):\n    def __len__(self):\n        return 19\n    def __getitem__(self, i):\n"
+     "        return torch.zeros(2, 3), i % 2\nloader = DataLoader(Own(), batch_size=4)", (2, 3)),
+    ("loader = torch.utils.data.DataLoader(dataset=TensorDataset(torch.randn(37, 5)))", (5,)),
+]  # fmt: skip
+USES = [
+    "for batch in loader:\n    y = net(batch[0])",
+    "for i, batch in enumerate(loader, 1):\n    y = net(batch[0])",
+    "y = net(next(iter(loader))[0])",
+    "it = iter(loader)\ny = net(next(it)[0])",
+    "y = net(list(loader)[0][0])",
+]
+
+
+def _program(data: str, use: str = USES[0]) -> str:
+    return f"{HEAD}{NET}{data}\n{use}\nn = len(loader)\nlast = nn.Linear(2, n)\n"
+
+
+def _read(code: str, name: str) -> Any:
+    return layerexplain.explain(read_code(code.encode(), None, name))
+
+
+CASES = [*[(FAKE.format(transform=one), shape) for one, shape in TRANSFORMS], *LOADERS]
+
+
+@pytest.mark.parametrize(("data", "shape"), CASES, ids=[one[0][-70:] for one in CASES])
+def test_a_batch_has_the_shape_of_its_examples(data: str, shape: tuple[int, ...]) -> None:
+    report = _read(_program(data), "net")
+    assert report.grade == "complete", report.notes
+    assert [one.shape for one in report.inputs] == [(None, *shape)]
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(("data", "shape"), CASES, ids=[one[0][-70:] for one in CASES])
+def test_the_shapes_and_counts_are_those_of_pytorch(data: str, shape: tuple[int, ...]) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("torchvision")
+    namespace: dict[str, Any] = {}
+    code = _program(data)
+    exec(code, namespace)
+    assert tuple(next(iter(namespace["loader"]))[0].shape[1:]) == shape
+    assert namespace["last"].out_features * 3 == _read(code, "last").totals.params
+
+
+@pytest.mark.parametrize("use", USES)
+def test_every_way_to_a_batch_is_read(use: str) -> None:
+    report = _read(_program(FAKE.format(transform="transforms.ToTensor()"), use), "net")
+    assert (report.grade, report.inputs[0].shape) == ("complete", (None, 3, 40, 50))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "batches"),
+    [
+        ("MNIST", (1, 28, 28), (469, 79)),
+        ("FashionMNIST", (1, 28, 28), (469, 79)),
+        ("CIFAR10", (3, 32, 32), (391, 79)),
+        ("CIFAR100", (3, 32, 32), (391, 79)),
+        ("KMNIST", (1, 28, 28), (469, 79)),
+        ("USPS", (1, 16, 16), (57, 16)),
+        ("SVHN", (3, 32, 32), (573, 204)),
+        ("STL10", (3, 96, 96), (40, 63)),
+    ],
+)
+def test_data_sets_of_torchvision_are_known(name: str, shape: tuple[int, ...], batches: tuple[int, int]) -> None:
+    argument = "split='test'" if name in ("SVHN", "STL10") else "train=False"
+    for part, count in zip(("", f"{argument}, "), batches, strict=True):
+        data = f"data = datasets.{name}('data', {part}transform=transforms.ToTensor(), download=True)"
+        code = _program(f"{data}\nloader = DataLoader(data, batch_size=128)")
+        assert _read(code, "net").inputs[0].shape == (None, *shape)
+        assert _read(code, "last").totals.params == 3 * count
+
+
+TUTORIAL = """
+train = datasets.MNIST('data', train=True, transform=transforms.ToTensor(), download=True)
+train_loader = DataLoader(train, batch_size=100, shuffle=True)
+model = nn.Sequential(nn.Linear(784, 31), nn.ReLU(), nn.Linear(31, {classes})).to(device)
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
+for epoch in range(5):
+    for i, (images, labels) in enumerate(train_loader):
+        images = images.reshape(-1, 28 * 28).to(device)
+        labels = {labels}.to(device)
+        outputs = model(images)
+        loss = criterion(outputs, labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if (i + 1) % 100 == 0:
+            print(f'{{epoch}} {{i}} {{loss.item():.4f}}')
+with torch.no_grad():
+    for images, labels in train_loader:
+        predicted = torch.max(model(images.reshape(-1, 784)), 1)[1]
+"""
+
+
+def _tutorial(classes: int = 10, labels: str = "labels") -> bytes:
+    device = "device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')"
+    return f"{HEAD}{device}{TUTORIAL.format(classes=classes, labels=labels)}".encode()
+
+
+def test_the_standard_tutorial_is_read_whole() -> None:
+    report = layerexplain.explain(_tutorial(), training=True)
+    assert (report.grade, report.inputs[0].shape, report.totals.params) == ("complete", (None, 784), 785 * 31 + 320)
+    assert report.training is not None
+    assert [one.loss for one in report.training.losses] == ["torch.nn.CrossEntropyLoss"]
+    assert not layerexplain.check(_tutorial()).findings
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels", "words"),
+    [(7, "labels", "9"), (10, "labels.float()", "class numbers that are whole"), (10, "labels[:50]", "50")],
+)
+def test_targets_are_checked_against_the_loss(classes: int, labels: str, words: str) -> None:
+    findings = layerexplain.check(_tutorial(classes, labels)).findings
+    assert [one for one in findings if words in str(one)], findings
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (FAKE.format(transform="None"), "images that no transform turns into tensors; add transforms.ToTensor()"),
+        ("loader = DataLoader(TensorDataset(torch.randn(3, 5)), 3, collate_fn=print)", "batches that collate_fn makes"),
+        (FAKE.format(transform="transforms.Compose([transforms.TenCrop(9), transforms.ToTensor()])"), "transforms.TenCrop"),
+        ("data = datasets.ImageFolder('d', transforms.ToTensor())\nloader = DataLoader(data)", ""),
+    ],
+)  # fmt: skip
+def test_what_is_not_known_of_data_is_open(data: str, words: str) -> None:
+    report = _read(_program(data), "net")
+    assert report.grade == "open"
+    assert report.inputs[0].shape is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "found"),
+    [("-1, 784", (None, 784)), ("(-1, 28, 28)", (None, 28, 28)), ("32, 784", (None, 784)), ("-1, width()", None)],
+)
+def test_a_shape_that_the_program_gives_unknown_data_is_known(shape: str, found: tuple[int | None, ...] | None) -> None:
+    code = f"{HEAD}{NET}from somewhere import load, width\nfor x, y in load():\n    net(x.reshape({shape}))\n"
+    report = _read(code, "net")
+    assert report.inputs[0].shape == found

@@ -1,0 +1,223 @@
+"""What moves the graph of a page in a real browser: each button and key that it lists, the search's order, masks, print."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import layerexplain
+from tests.support.browser import NEXT_FRAME, shown
+from tests.support.paths import ROOT
+
+SAMPLES = ROOT / "sample_models"
+PLACE = "(({x, y, scale}) => [x, y, scale])(layerexplain.view.view)"
+ACTIVE = "layerexplain.view.picture.titleOf(layerexplain.view.look.active)"
+ITEMS = "layerexplain.view.drawing.items.length"
+CENTRE = """(name) => {
+    const {view} = layerexplain;
+    const {x, y, w, h} = view.seenAt(view.drawing.items.find((one) => one.box.lines[0] === name));
+    return [x + w / 2, y + h / 2];
+}"""
+
+
+@pytest.fixture(scope="module")
+def resnet() -> str:
+    return layerexplain.page(str(SAMPLES / "resnet50.json"))
+
+
+def at_box(page: Any, name: str) -> tuple[float, float]:
+    """The middle of a box, in pixels of the page."""
+    x, y = page.evaluate(CENTRE, name)
+    corner = page.locator("canvas.graph").bounding_box()
+    return corner["x"] + x, corner["y"] + y
+
+
+def test_each_button_beside_the_legend_does_what_it_says(resnet: str, tmp_path: Path) -> None:
+    with shown(resnet, tmp_path) as page:
+        x, y, scale = page.evaluate(PLACE)
+        middle = page.evaluate("(({x, y}, view) => [x + view.canvas.clientWidth / 2 / view.wide, y + view.canvas.clientHeight / 2 / view.view.scale])(layerexplain.view.view, layerexplain.view)")  # fmt: skip
+        page.click("button[aria-label=Larger]")
+        assert page.evaluate(PLACE)[2] == pytest.approx(1.4 * scale)
+        after = page.evaluate("(({x, y}, view) => [x + view.canvas.clientWidth / 2 / view.wide, y + view.canvas.clientHeight / 2 / view.view.scale])(layerexplain.view.view, layerexplain.view)")  # fmt: skip
+        assert after == pytest.approx(middle), "the middle stays"
+        page.click("button[aria-label=Smaller]")
+        page.click("button[aria-label=Smaller]")
+        assert page.evaluate(PLACE)[2] == pytest.approx(scale / 1.4)
+        page.click("button[aria-label='All in view']")
+        assert page.evaluate(PLACE) == pytest.approx([x, y, scale])
+        page.evaluate("layerexplain.view.zoom(3)")
+        page.click(".bar button >> text=Fit")
+        assert page.evaluate(PLACE) == pytest.approx([x, y, scale])
+        page.click(".tools button[aria-label=Keys]")
+        assert page.is_visible("dialog.keys")
+        page.click("dialog.keys button")
+        assert not page.is_visible("dialog.keys")
+
+
+def test_each_key_that_is_listed_does_what_the_list_says(resnet: str, tmp_path: Path) -> None:
+    with shown(resnet, tmp_path) as page:
+        page.focus("#graph")
+        page.keyboard.press("?")
+        listed = [row.partition("\t")[0] for row in page.locator("dialog.keys tbody tr").all_inner_texts()]
+        page.keyboard.press("Escape")
+        count, (_x, _y, scale) = page.evaluate(ITEMS), page.evaluate(PLACE)
+
+        def pressed(key: str, what: str) -> Any:
+            page.keyboard.press(key)
+            return page.evaluate(what)
+
+        def wheel() -> None:
+            corner = page.locator("canvas.graph").bounding_box()
+            page.mouse.move(corner["x"] + 90, corner["y"] + 90)
+            before = page.evaluate(PLACE)
+            page.mouse.wheel(0, -200)
+            page.evaluate(NEXT_FRAME)
+            now = page.evaluate(PLACE)
+            assert now[2] > before[2]
+            page.keyboard.down("Shift")
+            page.mouse.wheel(0, 120)
+            page.evaluate(NEXT_FRAME)
+            page.keyboard.up("Shift")
+            x, y, same = page.evaluate(PLACE)
+            assert x > now[0] and (y, same) == pytest.approx(now[1:])
+            page.evaluate("layerexplain.view.fit()")
+
+        def double_click() -> None:
+            page.mouse.dblclick(*at_box(page, "conv5_block1"))
+            assert page.evaluate(ITEMS) > count
+            page.keyboard.press("Escape")
+            assert page.evaluate(ITEMS) == count
+
+        def back() -> None:
+            page.keyboard.press("Home")
+            page.keyboard.press("ArrowDown")
+            page.keyboard.press("ArrowDown")
+            assert page.evaluate(ACTIVE) == "pool1_pad"
+            page.go_back()
+            assert page.evaluate("location.hash") != "#pool1_pad"
+            page.focus("#graph")
+
+        def escape() -> None:
+            page.keyboard.press("Escape")
+            assert page.evaluate(ITEMS) == count
+
+        def open_box() -> None:
+            page.keyboard.press("Home")
+            page.keyboard.press("ArrowDown")
+            assert pressed("Enter", ITEMS) > count, "opens"
+            assert pressed("Enter", ACTIVE) == "conv1_pad", "goes into it"
+            page.keyboard.press("Escape")
+            assert pressed(" ", ITEMS) > count
+
+        def copies() -> None:
+            page.evaluate("layerexplain.view.chooseCall(layerexplain.data.layers.findIndex((one) => one.name === 'conv3_block3_out'))")  # fmt: skip
+            page.focus("#graph")
+            assert pressed("[", ACTIVE) == "conv3_block2_out"
+            assert pressed("]", ACTIVE) == "conv3_block3_out"
+            page.evaluate("layerexplain.view.toggleAll(false)")
+
+        def zooms() -> None:
+            assert pressed("+", PLACE)[2] == pytest.approx(1.25 * scale)
+            assert pressed("-", PLACE)[2] == pytest.approx(scale)
+            page.keyboard.press("+")
+            assert pressed("0", PLACE)[2] == pytest.approx(scale)
+
+        def ends() -> None:
+            assert pressed("End", ACTIVE) == "predictions"
+            assert pressed("Home", ACTIVE) == "input_layer"
+
+        def arrows() -> None:
+            assert pressed("ArrowDown", ACTIVE) == "conv1"
+            assert pressed("ArrowUp", ACTIVE) == "input_layer"
+
+        def search() -> None:
+            assert pressed("/", "document.activeElement.id") == "search"
+            page.focus("#graph")
+
+        does = {
+            "Home, End": ends, "arrows": arrows, "Enter, Space": open_box, "Escape": escape, "[ ]": copies,
+            "+ - 0": zooms, "/": search, "wheel": wheel, "double click": double_click, "Back": back,
+            "?": lambda: None,
+        }  # fmt: skip
+        assert {*does} == {*listed}
+        for step in does.values():
+            step()
+
+
+def test_left_and_right_go_to_what_stands_beside(tmp_path: Path) -> None:
+    spec = b"inputs: {a: [5], b: [7]}\nlayers:\n  - Dense: 3\n    name: left\n    from: a\n"
+    spec += b"  - Dense: 3\n    name: right\n    from: b\n  - Add:\n    name: sum\n    from: [left, right]\n"
+    with shown(layerexplain.page(spec), tmp_path) as page:
+        page.focus("#graph")
+        page.evaluate("layerexplain.view.chooseCall(layerexplain.data.layers.findIndex((one) => one.name === 'left'))")
+        for key, name in (("ArrowRight", "right"), ("ArrowLeft", "left"), ("ArrowLeft", "left")):
+            page.keyboard.press(key)
+            assert page.evaluate(ACTIVE) == name
+
+
+def test_what_meets_a_search_as_a_whole_word_stands_first(tmp_path: Path) -> None:
+    spec = b"input: [9]\nlayers:\n  - Dense: 3\n    name: prelude\n"
+    spec += b"  - Dense: {units: 7, activation: relu6}\n    name: relu_like\n"
+    spec += b"  - Dense: {units: 5, activation: relu}\n    name: second\n"
+    spec += b"  - ReLU:\n    name: third\n  - Dense: 2\n    name: relu\n"
+    with shown(layerexplain.page(spec), tmp_path) as page:
+        for typed, found in (
+            ("relu", ["third", "relu", "relu_like", "second", "prelude"]),
+            ("prelu", ["prelude"]),
+            ("dense", ["prelude", "relu_like", "second", "relu"]),
+            ("relu dense", ["relu", "relu_like", "second", "prelude"]),
+            ("2", ["relu"]),
+            ("params<30 params>10", ["relu_like", "relu"]),
+        ):
+            page.fill("#search", typed)
+            names = page.locator(".found .option span:first-child").all_inner_texts()
+            assert names == found, typed
+
+
+def test_lines_of_masks_are_drawn_in_their_colour_where_that_is_wanted(tmp_path: Path) -> None:
+    spec = b"input: {shape: [11], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 23, output_dim: 5, mask_zero: true}\n    name: words\n"
+    spec += b"  - LSTM: 7\n    name: read\n  - Dense: 3\n    name: answer\n"
+    colour = """([from, far]) => {
+        const {view} = layerexplain, {picture} = view;
+        if (far) view.lookAt(0.3, 0, 0);
+        picture.draw(view.view, view.look);
+        const {points} = view.drawing.lines.find((one) => one.from.box.lines[0] === from);
+        const x = Math.round((points[0] - view.view.x) * view.wide), y = Math.round(((points[1] + points[3]) / 2 - view.view.y) * view.view.scale);
+        const {data} = picture.pen.getImageData(x - 2, y, 5, 1);
+        const of = (name) => [1, 3, 5].map((at) => parseInt(picture.colours[name].slice(at, at + 2), 16));
+        const apart = (name) => Math.min(...[0, 1, 2, 3, 4].map((k) => of(name).reduce((sum, value, at) => sum + Math.abs(value - data[4 * k + at]), 0)));
+        return apart("found") < apart("line") ? "mask" : "line";
+    }"""
+    with shown(layerexplain.page(spec), tmp_path, complains="Canvas2D") as page:
+        assert [page.evaluate(colour, [name, False]) for name in ("words", "read")] == ["line", "line"]
+        page.click("text=Masks")
+        for far in (False, True):
+            assert [page.evaluate(colour, [name, far]) for name in ("words", "read")] == ["mask", "line"], far
+
+
+def test_the_graph_is_printed_on_a_page_with_its_legend_and_the_maps_of_what_runs(tmp_path: Path) -> None:
+    with shown(layerexplain.page(str(SAMPLES / "digits.keras")), tmp_path) as page:
+        if reader := shutil.which("pdftotext"):
+            done = subprocess.run([reader, "-", "-"], input=page.pdf(), capture_output=True, check=True)
+            pages = done.stdout.decode().split("\f")
+            assert len(pages) == 4, "three, and what is behind the last one's end"
+            assert "share of the MACs" in pages[1] and "normalization" in pages[1]
+            assert "All layers" not in pages[1] and "All layers" in pages[2]
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        maps = page.evaluate("""[...document.querySelectorAll(".printed .thumbnails canvas")].map((one) => {
+            const {data} = one.getContext("2d").getImageData(0, 0, one.width, one.height);
+            return [one.width, data.some((value) => value > 0)];
+        })""")
+        assert len(maps) == 9 and all(drawn and width != 300 for width, drawn in maps)
+        bars = page.evaluate("""(() => {
+            const canvas = document.querySelector(".printed figure canvas");
+            const {data} = canvas.getContext("2d").getImageData(20, 0, 1, canvas.height);
+            let dark = 0;
+            for (let at = 0; at < data.length; at += 4) dark += data[at] < 160;
+            return dark;
+        })()""")
+        assert bars > 30, "shares of costs stand at the left"
