@@ -25,6 +25,7 @@ from layerexplain.frontends.code.library.torch_training import LossInForward
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
+from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
 from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.lang.axes import BATCH
@@ -195,6 +196,10 @@ class Run:
             raise self.refused(
                 f"a module is given where a tensor is needed; write nn.{type_}()(x) in place of nn.{type_}(x)"
             )
+        unknown = next((one for one in given if isinstance(one, Unknown)), None)
+        if unknown is not None:
+            self.opened.append(unknown)
+            raise Stopped
         interpreter.budget.call(len(given))
         interpreter.effects.record_model_event()
         for one in given:
@@ -270,7 +275,7 @@ class Run:
     ) -> Any:
         """Call a module of PyTorch. One that a Sequential calls stands where it is made."""
         declaration = find(of_torch(module.type))
-        unknown = next((one for one in [*args, *module.config.values()] if isinstance(one, Unknown)), None)
+        unknown = next((one for one in args if isinstance(one, Unknown)), None) or unknown_in(module.config)
         if declaration is None or unknown is not None:
             self.opened.append(unknown or self.interpreter.unknown(f"layerexplain has no formula for nn.{module.type}"))
             raise Stopped
