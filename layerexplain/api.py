@@ -261,8 +261,10 @@ def layer_page(
 ) -> Page:
     """Make the page of one layer, on which its arguments are changed: what it computes, reads and costs follows.
 
-    The page holds at most 150 combinations of the values that it offers, each explained, and fewer where it would have
-    more than a megabyte; of a combination that the layer refuses it says why. It works offline.
+    Every size is a slider, those of the input too. What the page says of a layer is derived for all sizes that go the
+    same way through its rules: at most 80 such cases, and fewer where the page would have more than a megabyte. For
+    three times as many it has the numbers alone. Of sizes that the layer refuses it says why, and of others that it
+    does not hold that it does not. It works offline.
 
     Args:
         type_, arguments_, input_shape, gradient, code, **arguments: As `explain_layer` takes them.
@@ -276,18 +278,18 @@ def layer_page(
     >>> layer_page("Dense", units=10, input_shape=(784,))[:15]
     '<!doctype html>'
     """
-    from layerexplain.render.page.layer_data import what_if_data
+    from layerexplain.render.page.layer_data import shown_layer, what_if_data
     from layerexplain.render.page.shell import shell
     from layerexplain.report.one_layer import layer_type
-    from layerexplain.report.what_if import MOST_ROWS, what_if
+    from layerexplain.report.what_if import MOST_CASES, what_if
 
     typed = {**(arguments_ or {}), **arguments}
     given, shapes = _one_layer(type_, typed, input_shape, code)
     entry = layer_type(type_, code)
-    most = MOST_ROWS
+    most = MOST_CASES
     while True:
-        found = what_if(type_, given, shapes, gradient=gradient, code=code, most=most)
-        data = what_if_data(entry, found, typed, shapes)
+        found = what_if(type_, given, shapes, gradient=gradient, code=code, most=most, show=shown_layer)
+        data = what_if_data(entry, found, typed)
         html = shell(data, data["model"]["title"], "what_if", ("one_layer",))
         if len(html) <= _LARGEST_LAYER_PAGE or most == 1:
             return html

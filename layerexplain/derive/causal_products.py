@@ -6,7 +6,7 @@ the value needs to be computed.
 
 from __future__ import annotations
 
-from layerexplain.lang.axes import has_batch
+from layerexplain.lang.axes import exact, has_batch
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, NO_MACS, Expr
 from layerexplain.ops.sizes import product
@@ -34,7 +34,7 @@ def needless_products(definition: Definition) -> int | None:
         if not isinstance(queries, int) or not isinstance(keys, int):
             return None
         window = mask.attrs["definition"].attrs.get("window") or keys
-        needed = sum([min(i + 1, window, keys) for i in range(queries)])
+        needed = sum([min(i + 1, window, keys) for i in range(exact(queries))])
         for node in _products(definition, mask):
             total += _macs(node) * (queries * keys - needed) // (queries * keys)
     return total

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from layerexplain.lang.axes import exact
 from layerexplain.lang.expr import Expr
 from layerexplain.ops.spatial import each
-from layerexplain.ops.window import Window, windows
+from layerexplain.ops.window import Positions, Window, windows
 from layerexplain.suggest import in_a_row
 
 
@@ -63,7 +64,7 @@ def window_sentence(w: Window, count: int | None, start: int, size: int | None, 
     parts = []
     for i in _ends(count):
         first = i * w.stride - start
-        positions = range(first, first + w.reach, w.dilation)
+        positions = Positions(first, w.dilation, w.k)
         verb = (words_of_others if i else first_words).format(i)
         parts.append(f"{verb} {_named(w, positions)}{_aside(_outside(positions, size), what)}")
     return ", ".join(parts)
@@ -73,7 +74,7 @@ def _ends(count: int | None) -> list[int]:
     """Return the first, second and last of `count` positions."""
     if count is None:
         return [0, 1]
-    return [0, 1, count - 1] if count > 2 else list(range(count))
+    return [0, 1, count - 1] if count > 2 else [0, 1][: exact(count)]
 
 
 def _one(w: Window) -> str:
@@ -81,40 +82,33 @@ def _one(w: Window) -> str:
     return w.role[:-1]
 
 
-def _count(positions: range) -> int:
-    """Return the number of positions; len() fails for absurdly large numbers from a file."""
-    return max(-((positions.start - positions.stop) // positions.step), 0)
+def _named(w: Window, positions: Positions) -> str:
+    if positions.number == 1:
+        return f"{_one(w)} {positions.first}"
+    if w.dilation == 1 and positions.number > 2:
+        return f"{w.role} {positions.first} to {positions.last}"
+    if positions.number <= 5:
+        return f"{w.role} {in_a_row(positions.each())}"
+    return f"{w.role} {positions.first} to {positions.last}, every {w.dilation}"
 
 
-def _named(w: Window, positions: range) -> str:
-    count = _count(positions)
-    if count == 1:
-        return f"{_one(w)} {positions[0]}"
-    if w.dilation == 1 and count > 2:
-        return f"{w.role} {positions[0]} to {positions[-1]}"
-    if count <= 5:
-        return f"{w.role} {in_a_row(positions)}"
-    return f"{w.role} {positions[0]} to {positions[-1]}, every {w.dilation}"
+def _outside(positions: Positions, size: int | None) -> list[Positions]:
+    """Return the positions before 0 and those from `size` on, where there are such."""
+    before = positions.until(0)
+    inside = max(positions.until(size), before)
+    behind = Positions(positions.first + inside * positions.step, positions.step, positions.number - inside)
+    return [part for part in (positions._replace(number=before), behind) if part.number]
 
 
-def _outside(positions: range, size: int | None) -> tuple[range, range]:
-    """Return the positions before 0 and those from `size` on."""
-    step = positions.step
-    count = _count(positions)
-    before = min(count, max(-(positions.start // step), 0))
-    inside = count if size is None else min(count, max(-((positions.start - size) // step), 0))
-    return positions[:before], positions[max(inside, before) :]
-
-
-def _aside(outside: tuple[range, range], what: str) -> str:
-    parts = [part for part in outside if part]
-    count = sum(map(_count, parts))
+def _aside(outside: list[Positions], what: str) -> str:
+    count = sum([part.number for part in outside])
     if not count:
         return ""
-    first, last = parts[0][0], parts[-1][-1]
+    first, last = outside[0].first, outside[-1].last
     if count > 3 and last - first == count - 1:
         return f" ({first} to {last} are {what})"
     if count > _MOST_LISTED:
-        spans = [f"{part[0]} to {part[-1]}" if _count(part) > 1 else str(part[0]) for part in parts]
+        spans = [f"{part.first} to {part.last}" if part.number > 1 else str(part.first) for part in outside]
         return f" ({' and '.join(spans)} are {what})"
-    return f" ({in_a_row([*outside[0], *outside[1]])} {'is' if count == 1 else 'are'} {what})"
+    listed = [position for part in outside for position in part.each()]
+    return f" ({in_a_row(listed)} {'is' if count == 1 else 'are'} {what})"

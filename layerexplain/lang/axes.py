@@ -44,6 +44,26 @@ def has_batch(shape: Sequence[object]) -> bool:
 Shape: TypeAlias = tuple[Size, ...]
 
 
+class OpenNumber:
+    """A size that knows how it was computed (open_sizes.py). For `isinstance` it is an int; for what takes an int as it
+    is, without asking for its number, it is none."""
+
+    def exact(self) -> int:
+        """Return the number alone, under the condition that it is this one."""
+        raise NotImplementedError
+
+
+def exact(value: int) -> int:
+    """Return a number alone; of a size that is open, under the condition that it is this one. For what takes numbers
+    without asking them: range, NumPy, roots."""
+    return value.exact() if isinstance(value, OpenNumber) else value
+
+
+def is_open(value: object) -> bool:
+    """Return whether a value is a size that is open."""
+    return isinstance(value, OpenNumber)
+
+
 class ResultShapes(tuple[Shape, ...]):
     """The shapes of a node that has several results. `item(e, i)` picks one."""
 

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import GONE, Axes, AxesOfEach, Batch, LazyAxes, ResultShapes, Shape
+from layerexplain.lang.axes import GONE, Axes, AxesOfEach, Batch, LazyAxes, ResultShapes, Shape, is_open
 
 _serial = itertools.count()
 _Operator: TypeAlias = "Callable[[Expr, Expr | float], Expr]"
@@ -181,7 +181,7 @@ class Op:
                 attrs = self.canonical(attrs)
             for key, value in defaults.items():
                 given = attrs.get(key, self)  # an op equals no value
-                if given == value and type(given) is type(value):
+                if given == value and (type(given) is type(value) or is_open(given)):
                     del attrs[key]
         if not defaults and not attrs:  # most nodes; passing keywords takes time
             axes, dtype = self.axes(*exprs), self.dtype(*exprs)
@@ -220,7 +220,11 @@ def _shape(axes: Any, args: tuple[Expr, ...]) -> Any:
         if source is not None and not 0 <= source[1] < args[source[0]].ndim:
             raise ShapeError(f"needs a tensor that has axis {source[1]}, got one with {args[source[0]].ndim} axes")
         if size is not GONE:
-            if size is not None and not isinstance(size, Batch) and (type(size) is not int or not 0 <= size <= LARGEST):
+            if (
+                size is not None
+                and not isinstance(size, Batch)
+                and (not (type(size) is int or is_open(size)) or not 0 <= size <= LARGEST)
+            ):
                 raise ShapeError(f"the size of an axis needs to be an integer from 0 to 10**18, got {str(size)[:40]}")
             sizes.append(size)
     return tuple(sizes)
@@ -328,7 +332,7 @@ def weight(
     for factors in factored:
         size = 1
         for axis_name, factor in factors:
-            if type(factor) is not int:
+            if type(factor) is not int and not is_open(factor):
                 known = None if isinstance(factor, Batch) else factor
                 needs = f"weight '{name}' needs the size of its axis '{axis_name}', got {known}"
                 raise ShapeError(f"{needs}; give that axis of the input a fixed size")

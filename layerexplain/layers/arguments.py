@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from operator import pos
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError
@@ -236,7 +237,7 @@ def _activation(value: Any) -> Any:
     return value
 
 
-_amount = _one_or_list(_from(0), int)
+_amount = _one_or_list(_from(0), pos)
 
 
 def _is_amount(value: Any) -> bool:
@@ -277,9 +278,10 @@ def choice(*choices: str, example: str = "") -> Any:
     return Annotated[str, Check(words, repr(example or choices[0]), _one_of(*choices), choices)]
 
 
-PositiveInt = Annotated[int, Check("an integer ≥ 1", "16", _that(_from(1), int), _half_and_double)]
-Int = Annotated[int, Check("an integer", "1", _that(_from(-(2**63)), int))]
-NaturalInt = Annotated[int, Check("an integer ≥ 0", "0", _that(_from(0), int), (0, 1, 2))]
+# Unlike int, `pos` leaves a size that is open (lang/open_sizes.py) what it is.
+PositiveInt = Annotated[int, Check("an integer ≥ 1", "16", _that(_from(1), pos), _half_and_double)]
+Int = Annotated[int, Check("an integer", "1", _that(_from(-(2**63)), pos))]
+NaturalInt = Annotated[int, Check("an integer ≥ 0", "0", _that(_from(0), pos), (0, 1, 2))]
 Number = Annotated[float, Check("a number", "0.5", _number)]
 Numeral = Annotated[
     float, Check("a number", "0.5", _that(is_number, lambda value: int(value) if isinstance(value, bool) else value))
@@ -294,10 +296,10 @@ Share = Annotated[
     float, Check("a number from 0 to 1", "0.5", _that(lambda value: is_number(value) and 0 <= value <= 1, float))
 ]
 Bool = Annotated[bool, Check("true or false", "true", _truth, (False, True))]
-Sizes = Annotated[Any, Check("an integer ≥ 1, or one per axis", "3", _one_or_list(_from(1), int), _small)]
-Naturals = Annotated[Any, Check("an integer ≥ 0, or one per axis", "1", _one_or_list(_from(0), int), (0, 1, 2))]
+Sizes = Annotated[Any, Check("an integer ≥ 1, or one per axis", "3", _one_or_list(_from(1), pos), _small)]
+Naturals = Annotated[Any, Check("an integer ≥ 0, or one per axis", "1", _one_or_list(_from(0), pos), (0, 1, 2))]
 AxisArgument = Annotated[
-    Any, Check("an axis, or a list of axes", "-1", _one_or_list(_from(float("-inf")), int, empty=True), (-1, 1, 2))
+    Any, Check("an axis, or a list of axes", "-1", _one_or_list(_from(float("-inf")), pos, empty=True), (-1, 1, 2))
 ]
 ShapeArgument = Annotated[Any, Check("a shape: integers, None for unknown sizes", "[28, 28]", _shape)]
 Padding = choice("valid", "same", example="same")

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from layerexplain.lang.axes import Axis, LazyAxes, Size
+from layerexplain.lang.axes import Axis, LazyAxes, Size, exact
 from layerexplain.lang.expr import NOT_INDEXED, PER_OUTPUT, UNKNOWN_GRADIENT, Expr, Op
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.elementwise import divide
@@ -201,6 +201,7 @@ that it covers; `to` gives the rows and columns before pooling."""
 
 def spread(n: int, count: int) -> list[range]:
     """Return the positions covered by each of `count` windows over n positions."""
+    n, count = exact(n), exact(count)
     return [range(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
 
 

@@ -100,14 +100,15 @@ def _records(x: Expr, after: Shape) -> list[Axis]:
             source = (0, left[0]) if left else None
             if len(left) == len(right) == 1:
                 result.append(Axis("", source, size))
+            elif not left:
+                result.append(Axis("", None, size, "new axis"))
             elif len(right) == 1:
                 is_known = isinstance(size, int) or size is BATCH
                 why = f"{equation(old, size) if is_known else old}, the last axis runs fastest"
                 result.append(Axis("features", source, size, why))
             else:
                 new = " × ".join(size_text(after[k]) for k in right)
-                role = default_roles(len(after))[j] if left else ""
-                result.append(Axis(role, source, size, f"{old} becomes {new}" if left else "new axis"))
+                result.append(Axis(default_roles(len(after))[j], source, size, f"{old} becomes {new}"))
     return result
 
 

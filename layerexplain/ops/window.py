@@ -8,7 +8,7 @@ last window may reach beyond it. The ops that use them are in convolution.py and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import Edit, ShapeError, WindowError
@@ -22,6 +22,34 @@ from layerexplain.ops.spatial import SPATIAL, each, image_axes, spatial_axes
 from layerexplain.records import NamedTuple
 
 _PER_AXIS = ("strides", "dilation_rate", "size", "output_padding", "padding")
+
+
+class Positions(NamedTuple):
+    """Positions along an axis: so many from a first one on, a step apart. A range takes no sizes that are open."""
+
+    first: int
+    step: int
+    number: int
+
+    @property
+    def last(self) -> int:
+        """The last position, where there is one."""
+        return self.first + (self.number - 1) * self.step
+
+    def each(self) -> Iterator[int]:
+        """Yield them one by one."""
+        i = 0
+        while i < self.number:
+            yield self.first + i * self.step
+            i += 1
+
+    def has(self, position: int) -> bool:
+        """Return whether a position is one of them."""
+        return self.first <= position <= self.last and (position - self.first) % self.step == 0
+
+    def until(self, end: int | None) -> int:
+        """Return how many of them stand before the position `end`."""
+        return self.number if end is None else min(self.number, max(-((self.first - end) // self.step), 0))
 
 
 class Window(NamedTuple):
@@ -123,12 +151,12 @@ class Window(NamedTuple):
             return f"{text}; 'causal' pads {before} before, 0 after"
         return f"{text}; 'same' pads {before + after}: {before} before, {after} after"
 
-    def covers(self, i: int) -> range | None:
+    def covers(self, i: int) -> Positions | None:
         """Return the positions that window i reads; those outside 0 … n-1 are padding. None if padding is unknown."""
         if self.pads is None:
             return None
         first = i * self.stride - self.pads[0]
-        return range(first, first + self.reach, self.dilation)
+        return Positions(first, self.dilation, self.k)
 
     def transposed_size(self, output_padding: int | None) -> int | None:
         """Return the output size of a transposed convolution: Keras's rule, for padding in numbers PyTorch's; None if n

@@ -26,7 +26,7 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem
 h1 { font-size: 1.6rem; line-height: 1.25 } h2 { font-size: 1.15rem; margin-top: 2.2rem }
 h1 code, h2 code { background: none; font: inherit; padding: 0 } code + code { color: var(--quiet) }
 code, pre { background: var(--code); border-radius: 4px; font: .88em/1.5 ui-monospace, monospace }
-code { overflow-wrap: anywhere; padding: .1em .3em } pre { overflow-x: auto; padding: .7em 1em }
+p, li, code { overflow-wrap: anywhere } code { padding: .1em .3em } pre { overflow-x: auto; padding: .7em 1em }
 pre code { padding: 0 } .table { overflow-x: auto }
 table { border-collapse: collapse; font-size: .92em; margin: 1em 0 }
 th, td { border-bottom: 1px solid var(--line); padding: .35em .8em .35em 0; text-align: left; vertical-align: top }
@@ -54,16 +54,17 @@ AFTER = "</body>\n</html>\n"
 
 
 def html(document: doc.Document, look: Look, graph: Diagram | None = None) -> str:
-    """Return the document between `before` and `AFTER`, behind its heading the graph as a picture; of the look only
-    `ascii` counts.
+    """Return the document between `before` and `AFTER`, with the graph as a picture behind its heading, or where it has
+    none first; of the look only `ascii` counts.
 
     >>> html(doc.Document((doc.Prose(("3 < 4",)),)), Look())
     '<p>3 &lt; 4</p>\\n'
     """
     chunks = _Html(look.ascii).chunks(document.blocks)
     if graph is not None and len(graph.nodes) > 1:
-        at = next((at + 1 for at, chunk in enumerate(chunks) if chunk.startswith("<p")), len(chunks))
-        chunks.insert(at, _picture(graph, look))
+        titled = any([chunk.startswith("<h1") for chunk in chunks])
+        after = next((at + 1 for at, chunk in enumerate(chunks) if chunk.startswith("<p")), len(chunks))
+        chunks.insert(after if titled else 0, _picture(graph, look))
     return "\n".join(chunks) + "\n"
 
 

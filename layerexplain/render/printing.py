@@ -147,7 +147,7 @@ _BUILDERS = {
 
 
 _STYLE = """<style>
-.layerexplain :is(h1, p) { overflow-wrap: anywhere }
+.layerexplain :is(h1, p, li) { overflow-wrap: anywhere }
 .layerexplain .table, .layerexplain figure { overflow-x: auto }
 .layerexplain figure { margin: 1em 0 }
 .layerexplain figure svg { border-radius: 8px; height: auto; max-width: 100% }

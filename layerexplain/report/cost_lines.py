@@ -94,9 +94,14 @@ def _sum(terms: dict[Contraction, int], definition: Definition) -> str:
     """Return the terms as text, equal ones once."""
     groups: Counter[str] = Counter()
     unknown = open_roles(definition) if terms else []
+    written: list[tuple[tuple[Factor, ...], str]] = []
     for term, count in terms.items():
-        texts = [_factor_text(factor, unknown) for factor in term.factors]
-        groups[" × ".join(filter(None, texts)) or "1"] += count
+        # Factors are compared by their sizes, not by what is written of them: sizes that are open have another text.
+        text = next((text for factors, text in written if factors == term.factors), None)
+        if text is None:
+            text = " × ".join(filter(None, [_factor_text(factor, unknown) for factor in term.factors])) or "1"
+            written.append((term.factors, text))
+        groups[text] += count
     parts = [text if count == 1 else f"{count} × ({text})" for text, count in groups.items()]
     if len(parts) == 1:
         return parts[0]

@@ -60,7 +60,7 @@ class FormTable:
             return None
         if id(form) in self._known and self.data[self._known[id(form)]] is form:
             return self._known[id(form)]
-        text = json.dumps(form, separators=(",", ":"))
+        text = json.dumps(form, separators=(",", ":"), default=str)  # a size that is open is its mark
         if text not in self._numbers:
             self._numbers[text] = self._known[id(form)] = len(self.data)
             self.data.append(form)

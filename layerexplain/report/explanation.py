@@ -170,10 +170,21 @@ def _unknown(at: Placed) -> Explanation:
         sentence=said,
         statements=_formula(row),
         computes=row.operation,
-        parameters=_weights_note(row) if row.params else "",
+        parameters=_weights_note(row) if row.params else _general_parameters(at),
         weights=weights,
         weights_note=_weights_note(row),
     )
+
+
+def _general_parameters(at: Placed) -> str:
+    """Return the parameters of a layer that reads an input whose shape is not known, as a product without its size."""
+    from layerexplain.report.general_formula import general_parameters
+
+    first = at.calls[0] if at.calls else None
+    if first is None or at.row.params is not None or [*first.inputs] != [None]:
+        return ""
+    reads_input = all(at.around.network.layer(ref.layer).type == "InputLayer" for ref in first.sources)
+    return general_parameters(at.layer, first.declaration) if reads_input else ""
 
 
 def _is_input(traced: TracedCall, around: Neighbours) -> bool:

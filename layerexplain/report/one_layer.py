@@ -177,8 +177,10 @@ def build_layer(
     *,
     gradient: bool = False,
     code: Code = (),
+    detail: bool = True,
 ) -> Report:
-    """Explain one layer without a model. Shapes are without the batch; arguments have Keras's names.
+    """Explain one layer without a model. Shapes are without the batch; arguments have Keras's names. Without `detail`
+    the row has what a summary has.
 
     Raises `ArgumentError` or `ShapeError`, placed at the layer.
     """
@@ -209,7 +211,7 @@ def build_layer(
     inside = [layer.type for layer in layers_among(list(arguments.values()))]
     if any(one.startswith(TORCH) for one in (declaration.type, *inside)):
         model = model._replace(framework="torch")
-    report = build(model, detail=True, gradient=gradient, layers=lambda path: path == name)
+    report = build(model, detail=detail, gradient=gradient, layers=lambda path: path == name)
     raise_any(report.faults)
     row = report.layers[-1]
     return report._replace(layers=(row,), totals=totals((row,)))

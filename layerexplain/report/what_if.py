@@ -1,30 +1,41 @@
-"""One layer for all combinations of a few values of its arguments: a table, so that whoever shows it needs no rule."""
+"""One layer for all sizes at once: its report, in which they are open, and the words among which one chooses.
+
+What the page of a layer says is derived here for a size as it is for a number: the declaration runs with sizes that
+remember how they were computed (lang/open_sizes.py). So a report holds for all sizes that meet its conditions, and
+whoever shows it puts numbers into it and needs no rule of a layer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import product
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations, islice, product
 from math import prod
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.own_layers import Code, read_own_layers
-from layerexplain.layers.arguments import Activation
+from layerexplain.lang.open_sizes import Condition, Node, Recording, Sizes, marked
+from layerexplain.layers.arguments import Activation, Check, RefusedValue, is_int
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import IN_FILES_ONLY
+from layerexplain.ops.sizes import default_roles
+from layerexplain.ops.spatial import SPATIAL
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
 from layerexplain.report.one_layer import build_layer, declared
 
-MOST_ROWS = 150
-"""Each row takes up to a twentieth of a second."""
+MOST_CASES = 80
+"""Each takes up to a tenth of a second. There are three times as many without an explanation, which take a tenth of
+that."""
 
-_MOST_CONTROLS = 6
+_MOST_CHOICES = 4
+_MOST_COMBINATIONS = 8
+_LEAST_RANGE = 16
 
 
-class Control(NamedTuple):
+class Choice(NamedTuple):
     """An argument with the values that are tried; `given` is the number of the one that was asked for, or of the
-    default. `words` say what the argument takes."""
+    default. `words` say what the argument takes. The value `A_NUMBER` is that of a slider."""
 
     name: str
     values: tuple[Any, ...]
@@ -32,13 +43,49 @@ class Control(NamedTuple):
     words: str
 
 
-class WhatIf(NamedTuple):
-    """`rows` are the layer for each combination of values, the last control changing fastest, or why it takes no such
-    arguments; `fixed` are the arguments that were given and have no control."""
+A_NUMBER = "a number"
 
-    controls: tuple[Control, ...]
-    rows: tuple[LayerReport | str, ...]
+
+class Slider(NamedTuple):
+    """A size from `low` to `high`: one of an argument or of an input, or several that the layer wants equal. `places`
+    are `(argument, number in its tuple or None)` or `(number of an input, axis)`. `label` names them."""
+
+    label: str
+    low: int
+    high: int
+    given: int
+    words: str
+    places: tuple[tuple[str | int, int | None], ...]
+
+
+class Case(NamedTuple):
+    """What is shown where all conditions hold, marked with sizes; a text says why the layer takes no such arguments."""
+
+    conditions: tuple[Condition, ...]
+    shown: Any
+
+
+class WhatIf(NamedTuple):
+    """`cases` are, for each combination of the choices, the last changing fastest, those of its sizes; the first whose
+    conditions hold is true. `nodes` are what conditions and marks name, `arguments` those of the command with marks;
+    `fixed` are the arguments that were given and have no control."""
+
+    choices: tuple[Choice, ...]
+    sliders: tuple[Slider, ...]
+    nodes: tuple[Node, ...]
+    cases: tuple[tuple[Case, ...], ...]
+    arguments: Mapping[str, Any]
+    shapes: tuple[Any, ...]
     fixed: Mapping[str, Any]
+    sizes: Sizes
+
+    def at(self, combination: int, sizes: Mapping[str, int]) -> Any:
+        """Return what is shown for sizes by label; None where it was not derived."""
+        known: dict[int, int] = {}
+        for case in self.cases[combination]:
+            if self.sizes.hold(case.conditions, sizes, known):
+                return self.sizes.filled(case.shown, sizes, known)
+        return None
 
 
 def what_if(
@@ -48,88 +95,309 @@ def what_if(
     *,
     gradient: bool = False,
     code: Code = (),
-    most: int = MOST_ROWS,
+    most: int = MOST_CASES,
+    show: Callable[[LayerReport], Any],
 ) -> WhatIf:
-    """Explain a layer for at most `most` combinations of its arguments. Shapes are without the batch.
+    """Explain a layer with its sizes open, in at most `most` cases. Shapes are without the batch.
 
-    An argument has a control where its kind has values to try (`Check.tries`), and one of them by itself is taken and
-    changes what is told of the layer. Those that are given or required come first, then the others as declared, as far
-    as there is room for two values of each; what is left goes to more values.
+    All sizes of arguments and inputs have a slider that may have another value by themselves, or together with one of
+    the same value. Other arguments have a choice where their kind has values to try (`Check.tries`), and one of them by
+    itself is taken and changes what is told of the layer; those that are given or required come first.
+
+    Args:
+        type_, arguments, input_shapes, gradient, code: As `build_layer` takes them.
+        most: How many cases there are at most; each value of each slider alone comes first, then several at once.
+        show: Makes of a report what is shown, as JSON has it.
 
     Raises:
         LayerExplainError: as `build_layer` does, for the arguments as they are given.
 
-    >>> found = what_if("Dense", {"units": 4}, [(3,)], most=8)
-    >>> [(one.name, one.values) for one in found.controls]
-    [('units', (4, 8)), ('activation', ('relu', 'linear')), ('use_bias', (False, True))]
-    >>> [row.params for row in found.rows]
-    [12, 16, 12, 16, 24, 32, 24, 32]
+    >>> found = what_if("Dense", {"units": 4}, [(3,)], show=lambda row: [row.params, row.operation])
+    >>> [one.label for one in found.sliders], [one.name for one in found.choices]
+    (['units', 'x features'], ['activation', 'use_bias'])
+    >>> found.at(1, {"units": 5, "x features": 7})
+    [40, 'relu(dot(x, W) + b)']
     """
-    declaration = declared(type_, read_own_layers(code))
-    given = {declaration.renamed.get(name, name): value for name, value in arguments.items()}
-    known: dict[tuple[tuple[str, Any], ...], LayerReport | str] = {}
-
-    def report_with(changes: Mapping[str, Any]) -> LayerReport:
-        return build_layer(type_, {**given, **changes}, input_shapes, gradient=gradient, code=code).layers[-1]
-
-    def row(changes: Mapping[str, Any]) -> LayerReport | str:
-        key = tuple((name, repr(value)) for name, value in changes.items())
-        if key not in known:
-            try:
-                known[key] = report_with(changes)
-            except LayerExplainError as error:
-                known[key] = error.fact
-        return known[key]
-
-    base = known[()] = report_with({})
-    first: dict[str, Any] = {}
-    tried: dict[str, list[Any]] = {}
-    for name, value, others in _candidates(declaration, given):
-        if declaration.arguments[name].check is Activation and _gives_maps(base):
-            others = [one for one in others if one not in _OF_VECTORS]
-        taken = [one for one in others if not isinstance(row({name: one}), str)]
-        if any(_comparable(row({name: one})) != _comparable(base) for one in taken):
-            first[name] = value
-            tried[name] = [*taken, *[one for one in others if one not in taken]]
-    counts = _counts({name: len(others) + 1 for name, others in tried.items()}, most)
-    controls = []
-    for name in declaration.arguments:
-        if name in counts:
-            value, words = first[name], declaration.arguments[name].check.words
-            values = _in_order(
-                [value, *tried[name][: counts[name] - 1]], declaration.arguments[name].check.tried(value)
-            )
-            controls.append(Control(name, values, values.index(value), words))
-    rows = []
-    for values in product(*[one.values for one in controls]):
-        pairs = zip(controls, values, strict=True)
-        rows.append(row({one.name: value for one, value in pairs if value != one.values[one.given]}))
-    fixed = {name: value for name, value in given.items() if name not in counts}
-    return WhatIf(tuple(controls), tuple(rows), fixed)
+    layer = _Layer(type_, arguments, input_shapes, gradient, code)
+    choices = layer.choices()
+    sizes = Sizes()
+    combinations_of_choices = list(product(*[range(len(one.values)) for one in choices]))
+    found: list[list[Case]] = [[] for _ in combinations_of_choices]
+    given = {one.label: one.given for one in layer.sliders}
+    first = combinations_of_choices.index(tuple([one.given for one in choices]))
+    order = sorted(range(len(found)), key=lambda at: at != first)
+    moved = list(points(layer.sliders))
+    alone = max([at for at, point in enumerate(moved) if len(point) == 1], default=-1) + 1
+    everywhere = [(at, point) for point in moved for at in order]
+    explained = [*[(at, {}) for at in order], *[(first, point) for point in moved[:alone]], *everywhere]
+    for tries, count, detail in (explained, most, True), (everywhere, 4 * most, False):
+        for at, point in tries:
+            if sum(map(len, found)) >= count:
+                break
+            there = {**given, **point}
+            known: dict[int, int] = {}
+            if not any([sizes.hold(case.conditions, there, known) for case in found[at]]):
+                chosen = {one.name: one.values[i] for one, i in zip(choices, combinations_of_choices[at], strict=True)}
+                found[at].append(layer.case(sizes, chosen, there, show, detail))
+    names = {*[one.name for one in choices], *[str(place[0]) for one in layer.sliders for place in one.places]}
+    run = Recording(sizes)
+    open_sizes = {one.label: run.size(one.label, one.given + 2) for one in layer.sliders}
+    typed, shapes = layer.filled(open_sizes, {})
+    return WhatIf(
+        tuple(choices),
+        tuple(layer.sliders),
+        tuple(sizes.nodes),
+        tuple(map(tuple, found)),
+        {name: value for name, value in typed.items() if name in names},
+        tuple(shapes),
+        {name: value for name, value in layer.given.items() if name not in names},
+        sizes,
+    )
 
 
-def _candidates(declaration: Declaration, given: Mapping[str, Any]) -> list[tuple[str, Any, list[Any]]]:
-    """Arguments that have values to try, those first that were given: the name, the value, and the others."""
-    bound = {**declaration.default_values, **declaration.bind(given)}
-    names = sorted(set(bound) - IN_FILES_ONLY, key=list(declaration.arguments).index)
-    found = []
-    for name in sorted(names, key=lambda name: name not in given):
-        value = bound[name]
-        others = [one for one in declaration.arguments[name].check.tried(value) if one != value]
-        if others:
-            # There may be room for one other value alone: for the default, if that is not the one that was given.
-            others.sort(key=lambda one: one != declaration.default_values.get(name))
-            found.append((name, value, others))
-    return found
+def points(sliders: Sequence[Slider]) -> Iterator[dict[str, int]]:
+    """Yield values of sliders that differ from what is given: each slider alone and two with the next value, the
+    nearest values first, then all and two at once in turn, by numbers that look drawn and are always the same."""
+    for distance in range(1, max([one.high - one.low for one in sliders], default=0) + 1):
+        for one in sliders:
+            for value in (one.given + distance, one.given - distance):
+                if one.low <= value <= one.high:
+                    yield {one.label: value}
+        if distance == 1:
+            yield from [{one.label: one.given + 1 for one in pair} for pair in combinations(sliders, 2)]
+    state = 1
+    for pair in [pair for _ in range(8) for pair in combinations(sliders, 2)]:
+        for several in (sliders, pair):
+            values = {}
+            for one in several:
+                state = state * 48271 % 2147483647
+                values[one.label] = one.low + state % (one.high - one.low + 1)
+            yield values
+
+
+class _Layer:
+    """A layer whose arguments and inputs are changed, with its sliders."""
+
+    def __init__(
+        self, type_: str, arguments: Mapping[str, Any], shapes: Sequence[Any], gradient: bool, code: Code
+    ) -> None:
+        self.type = type_
+        self.options: Any = {"gradient": gradient, "code": code}
+        self.declaration: Declaration = declared(type_, read_own_layers(code))
+        self.given = {self.declaration.renamed.get(name, name): value for name, value in arguments.items()}
+        self.shapes = [tuple(shape) for shape in shapes]
+        self.base = self.built(self.given, self.shapes)
+        bound = {**self.declaration.default_values, **self.declaration.bind(self.given)}
+        listed = sorted(set(bound) - IN_FILES_ONLY, key=list(self.declaration.arguments).index)
+        self.bound = {name: bound[name] for name in sorted(listed, key=lambda name: name not in self.given)}
+        self.sliders: list[Slider] = []
+        self.add_sliders()
+
+    def built(self, arguments: Mapping[str, Any], shapes: Sequence[Any], detail: bool = True) -> LayerReport:
+        """Return the report of the layer with other arguments."""
+        return build_layer(self.type, arguments, shapes, detail=detail, **self.options).layers[-1]
+
+    def row(self, chosen: Mapping[str, Any], sizes: Mapping[str, int], detail: bool = True) -> LayerReport | str:
+        """Return the report of the layer, or why it takes no such arguments."""
+        try:
+            return self.built(*self.filled(sizes, chosen), detail)
+        except LayerExplainError as error:
+            return error.fact
+
+    def filled(self, sizes: Mapping[str, int], chosen: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+        """Return the arguments and the shapes with sizes in their places."""
+        arguments, shapes = dict(self.given), [list(shape) for shape in self.shapes]
+        arguments.update({name: value for name, value in chosen.items() if value != A_NUMBER})
+        for slider in self.sliders:
+            for of, at in slider.places:
+                if slider.label not in sizes:
+                    continue
+                if isinstance(of, int):
+                    shapes[of][at or 0] = sizes[slider.label]
+                elif of in chosen and chosen[of] != A_NUMBER:
+                    continue
+                elif at is None:
+                    arguments[of] = sizes[slider.label]
+                else:
+                    now = arguments.get(of, self.bound[of])
+                    arguments[of] = (*now[:at], sizes[slider.label], *now[at + 1 :])
+        return arguments, [tuple(shape) for shape in shapes]
+
+    def case(self, sizes: Sizes, chosen: Mapping[str, Any], there: Mapping[str, int], show: Any, detail: bool) -> Case:
+        """Derive what is shown at sizes, and for which others it holds. There and at some others it is compared with
+        what is said of the numbers alone: where they differ, something went by more than the number (by its hash, as a
+        dictionary does), and the case is that of these sizes only."""
+
+        def said(at: Mapping[str, int]) -> Any:
+            row = self.row(chosen, at, detail)
+            return marked(row if isinstance(row, str) else show(row))
+
+        run = Recording(sizes)
+        shown = said(self.opened(run, there))
+        others = islice(self.near(sizes, run.conditions, there), 2)
+        if all(sizes.filled(shown, at, {}) == said(at) for at in (there, *others)):
+            return Case(run.conditions, shown)
+        run = Recording(sizes)
+        for name, value in there.items():
+            run.known(name, value)
+        return Case(run.conditions, said(there))
+
+    def near(
+        self, sizes: Sizes, conditions: Sequence[Condition], there: Mapping[str, int]
+    ) -> Iterator[Mapping[str, int]]:
+        """Yield sizes that meet conditions and are unlike those there, few of which differ in all."""
+        same = set(there)
+        for distance in (2, 1, 3, 5, -1):
+            moved = {name: max(there[name] + distance, 0) for name in there}
+            for at in (moved, *[{**there, name: value} for name, value in moved.items()]):
+                others = {name for name in same if at[name] != there[name]}
+                if others and sizes.hold(conditions, at, {}):
+                    same -= others
+                    yield at
+
+    def opened(self, run: Recording, there: Mapping[str, int]) -> dict[str, int]:
+        """Return the sizes for a run. Axes of one input that are equal are one size in it, as are the numbers of one
+        argument: of the like of them the same is said once."""
+        sizes: dict[str, int] = {}
+        for slider in self.sliders:
+            name = slider.label
+            sizes[name] = run.size(name, there[name])
+            for other in self.sliders:
+                is_other = other.label in sizes and other is not slider and _of_one_thing(slider, other)
+                if is_other and sizes[other.label] == sizes[name]:
+                    sizes[name] = sizes[other.label]
+                    break
+        return sizes
+
+    # Sliders ------------------------------------------------------------------------------------------------------
+
+    def add_sliders(self) -> None:
+        """Find the sizes that may have another value, alone or together with others of the same value."""
+        alone = list(self.candidates())
+        taken = {one.label: self.taken([one]) for one in alone}
+        self.sliders = [one for one in alone if taken[one.label]]
+        left = [one for one in alone if not taken[one.label]]
+        while left:
+            one = left.pop(0)
+            alike = [other for other in left if other.given == one.given]
+            for group in [[one, other] for other in alike] + ([[one, *alike]] if len(alike) > 1 else []):
+                if self.taken(group):
+                    left = [other for other in left if other not in group]
+                    label = " = ".join([member.label for member in group])
+                    places = tuple([place for member in group for place in member.places])
+                    self.sliders.append(one._replace(label=label, places=places))
+                    break
+        order = [one.label for one in alone]
+        self.sliders.sort(key=lambda one: order.index(one.label.split(" = ")[0]))
+
+    def taken(self, group: Sequence[Slider]) -> bool:
+        """Return whether the layer takes another value in the places of some sliders, and says something else then."""
+        before, self.sliders = self.sliders, list(group)
+        given = group[0].given
+        try:
+            for value in (given + 1, given - 1, 2 * given):
+                if value >= group[0].low:
+                    row = self.row({}, {one.label: value for one in group})
+                    if not isinstance(row, str) and _comparable(row) != _comparable(self.base):
+                        return True
+        finally:
+            self.sliders = before
+        return False
+
+    def candidates(self) -> Iterator[Slider]:
+        """Yield a slider for each size of an argument or an input."""
+        for name, value in self.bound.items():
+            argument = self.declaration.arguments[name]
+            parts = value if isinstance(value, tuple) else (1 if value is None else value,)
+            if not parts or not all(map(is_int, parts)) or not _takes_sizes(argument.check, value):
+                continue
+            low = 0 if _accepts(argument.check, 0) else 1
+            for at, part in enumerate(parts):
+                label = f"{name} {at + 1}" if isinstance(value, tuple) else name
+                place = (name, at if isinstance(value, tuple) else None)
+                yield Slider(label, low, max(_LEAST_RANGE, 2 * part), part, argument.check.words, (place,))
+        for number, shape in enumerate(self.shapes):
+            name, roles = self.roles(number)
+            for axis, size in enumerate(shape):
+                if size is not None:
+                    label = f"{name} {roles[axis] or f'axis {axis + 1}'}"
+                    if roles.count(roles[axis]) > 1:
+                        label = f"{label} {axis + 1}"
+                    high = max(_LEAST_RANGE, 2 * size)
+                    yield Slider(label, 1, high, size, "a size of the input", ((number, axis),))
+
+    def roles(self, number: int) -> tuple[str, list[str]]:
+        """Return the name of an input, and the roles of its axes but for the batch."""
+        rank = len(self.shapes[number]) + 1
+        data = self.base.elements[0].data() if self.base.elements else None
+        if data is not None and number < data["params"] and len(data["tensors"][number][1]) == rank:
+            name, _, roles, _ = data["tensors"][number]
+            at = next((i for i, role in enumerate(roles) if role == "batch"), 0)
+            return name, [role for i, role in enumerate(roles) if i != at]
+        return "input" if len(self.shapes) == 1 else f"input {number + 1}", list(default_roles(rank)[1:])
+
+    # Choices ------------------------------------------------------------------------------------------------------
+
+    def choices(self) -> list[Choice]:
+        """Return the arguments with a few values, as many as there is room for."""
+        sized = {place[0] for one in self.sliders for place in one.places}
+        tried: dict[str, list[Any]] = {}
+        for name, value in self.bound.items():
+            if name in sized:
+                if value is None:
+                    tried[name] = [None, A_NUMBER]
+                continue
+            check = self.declaration.arguments[name].check
+            others = [one for one in check.tried(value) if one != value]
+            if check is Activation and _gives_maps(self.base):
+                others = [one for one in others if one not in _OF_VECTORS]
+            rows = {repr(one): self.row({name: one}, {}) for one in others}
+            taken = [one for one in others if not isinstance(rows[repr(one)], str)]
+            if any([_comparable(rows[repr(one)]) != _comparable(self.base) for one in taken]):
+                # There may be room for one other value alone: for the default, if that is not the one that was given.
+                taken.sort(key=lambda one: one != self.declaration.default_values.get(name))
+                tried[name] = [value, *taken, *[one for one in others if one not in taken]]
+        counts = _counts({name: len(values) for name, values in tried.items()})
+        found = []
+        for name in self.declaration.arguments:
+            if name in counts:
+                value, check = self.bound[name], self.declaration.arguments[name].check
+                values = _in_order(tried[name][: counts[name]], check.tried(value))
+                found.append(Choice(name, values, values.index(value), check.words))
+        return found
+
+
+_PLACES = {role for roles in SPATIAL.values() for role in roles}
+
+
+def _of_one_thing(a: Slider, b: Slider) -> bool:
+    """Return whether two sliders are numbers of one argument, or rows and columns of one input."""
+    both = {place[0] for place in a.places} & {place[0] for place in b.places}
+    alike = {a.label.split()[-1], b.label.split()[-1]} <= _PLACES
+    return any([isinstance(of, str) or alike for of in both])
+
+
+def _accepts(check: Check, value: Any) -> bool:
+    try:
+        check.normal(value)
+    except RefusedValue:
+        return False
+    return True
+
+
+def _takes_sizes(check: Check, value: Any) -> bool:
+    """Return whether an argument is a size: it is tried with other numbers, and takes none below 0."""
+    tries = check.tried(value)
+    return bool(tries) and all([is_int(one) for one in tries]) and not _accepts(check, -1)
 
 
 _OF_VECTORS = ("softmax", "log_softmax")
 """Activations that belong behind a layer that gives a vector: over the channels of a picture they mean little."""
 
 
-def _gives_maps(row: LayerReport | str) -> bool:
+def _gives_maps(row: LayerReport) -> bool:
     """Return whether a layer gives more axes than a batch of vectors has."""
-    return not isinstance(row, str) and any([shape is not None and len(shape) > 2 for shape in row.output_shapes])
+    return any([shape is not None and len(shape) > 2 for shape in row.output_shapes])
 
 
 def _comparable(row: LayerReport | str) -> Any:
@@ -139,17 +407,17 @@ def _comparable(row: LayerReport | str) -> Any:
     return row.explanation, row.formula, row.calls, row.weights, row.gradient, row.macs, row.flops, row.results
 
 
-def _counts(available: Mapping[str, int], most: int) -> dict[str, int]:
+def _counts(available: Mapping[str, int]) -> dict[str, int]:
     """Return how many values each argument gets: two, then more for those that have most left."""
     counts: dict[str, int] = {}
     for name in available:
-        if len(counts) < _MOST_CONTROLS and 2 * prod(counts.values()) <= most:
+        if len(counts) < _MOST_CHOICES and 2 * prod(counts.values()) <= _MOST_COMBINATIONS:
             counts[name] = 2
     while True:
         fits = [
             name
             for name, count in counts.items()
-            if count < available[name] and prod(counts.values()) // count * (count + 1) <= most
+            if count < available[name] and prod(counts.values()) // count * (count + 1) <= _MOST_COMBINATIONS
         ]
         if not fits:
             return counts
@@ -157,11 +425,11 @@ def _counts(available: Mapping[str, int], most: int) -> dict[str, int]:
 
 
 def _in_order(values: Sequence[Any], tries: Sequence[Any]) -> tuple[Any, ...]:
-    """None, then numbers by size; other values as their kind has them."""
+    """None first, then numbers by size; other values as their kind has them."""
     if all(value is None or isinstance(value, int | tuple) for value in values):
         return tuple(sorted(values, key=_size))
     places = {repr(value): place for place, value in enumerate(tries)}
-    return tuple(sorted(values, key=lambda value: places.get(repr(value), -1)))
+    return tuple(sorted(values, key=lambda value: (value == A_NUMBER, places.get(repr(value), -1))))
 
 
 def _size(value: Any) -> float:

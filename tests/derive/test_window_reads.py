@@ -10,6 +10,7 @@ from layerexplain.derive.window_reads import _aside, reads
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.visit import nodes
 from layerexplain.layers.declaration import Spec
+from layerexplain.ops.window import Positions
 from tests.support.tracing import trace_layer
 
 ROWS = [
@@ -89,4 +90,5 @@ def test_reads(layer: tuple[str, dict[str, Any], tuple[int | None, ...]], lines:
     ],
 )
 def test_which_positions_are_outside(outside: tuple[range, range], words: str) -> None:
-    assert _aside(outside, "padding") == words
+    parts = [Positions(one.start, one.step, len(one)) for one in outside if one]
+    assert _aside(parts, "padding") == words

@@ -85,6 +85,38 @@ QUESTIONS = {
         "ValueError: Error when checking target: expected dense_1 to have shape (None, 3) but got array with shape (5000, 4)\n",
         ("yours is (5000, 4)", "the last layer 4 units", "to_categorical gives an empty column for 0", "`y = y[:, 1:]`"),
     ),
+    "An Embedding without a length, and 4 columns of labels": Question(
+        "Why 4?\n\nError when checking target: expected dense_1 to have shape (None, 3) but got array with shape (613, 4)\n\n"
+        "model = Sequential()\nmodel.add(Embedding(900, 16))\nmodel.add(LSTM(12))\nmodel.add(Dense(3, activation='softmax'))\n"
+        "model.compile('adam', 'categorical_crossentropy')\nmodel.fit(train_x, train_y)\n",
+        ("yours is (613, 4)", "the last layer 4 units", "to_categorical gives an empty column for 0"),
+    ),
+    "Code that is indented between prompts of >>": Question(
+        ">> print(X[0])\n[[0.1 0.2]\n [0.3 0.4]]\n>>> print(y[0])\n[1]\n\nThis is the model:\n\n        model = Sequential()\n"
+        "        model.add(Dense(8, activation='relu',\n                        input_dim=5))\n"
+        "        model.add(Dense(1))\n        model.add(Activation('softmax'))\n\n>> print(confusion(y, p))\n[[0 3]\n [0 5]]\n",
+        ("softmax-over-one", "softmax runs over the last axis of (None, 1)"),
+    ),
+    "An input of an unknown size, and the error that tells it": Question(
+        "Input 0 of layer conv1d is incompatible with the layer: : expected min_ndim=3, found ndim=2. Full shape received: (None, 30)\n\n"
+        "What is wrong with it?\n\ni = Input(shape=(frame.shape[1],))\nx = Conv1D(8, 5)(i)\nmodel = Model(i, Dense(1)(x))\n",
+        ("1 breaks", "'conv1d' needs 3 axes and got (None, 30)", "`X = X[..., None]` makes each value a step of 1 feature"),
+    ),
+    "input_shape with the number of examples: expected ndim=4, found ndim=5": Question(
+        "ValueError: Input 0 is incompatible with layer conv2d_1: expected ndim=4, found ndim=5\n\nWhat does it want?\n\n"
+        "model = Sequential()\nmodel.add(Conv2D(8, 3, input_shape=images.shape))\nmodel.add(Flatten())\n",
+        ("1 breaks", "'conv2d_1' needs 4 axes and got 5", "input_shape is that of one example, without their number, as X.shape[1:]"),
+    ),
+    "Concatenate of two layers in a Sequential model": Question(
+        "result = Sequential()\nresult.add(Concatenate([Dense(2), Dense(3)]))\n",
+        ("Concatenate gets models or layers as an argument", "y = Concatenate()([one.output, other.output])",
+         "keras.Model([one.input, other.input], y)"),
+    ),
+    "input_dim is the number of steps": Question(
+        "X = np.random.rand(613, 7, 1)\nmodel = Sequential([LSTM(5, input_dim=7), Dense(1)])\nmodel.compile('adam', 'mse')\n"
+        "model.fit(X, np.zeros((613, 1)))\n",
+        ("fit() needs X of shape (examples, steps, 7)", "yours is (613, 7, 1)", "input_shape=(7, 1) builds the model for this X"),
+    ),
     "Decoder of a Bidirectional encoder: initial_state is not compatible": Question(
         "What do I pass on = 4 states or 2?\n\ne = Input((None, 20))\n_, fh, fc, bh, bc = Bidirectional(LSTM(32, return_state=True))(e)\n"
         "d = Input((None, 30))\ny, _, _ = LSTM(32, return_sequences=True, return_state=True)(d, initial_state=[fh, fc, bh, bc])\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import runpy
 import shlex
 from pathlib import Path
@@ -14,51 +13,93 @@ from click.testing import CliRunner
 
 import layerexplain
 from layerexplain.cli.main import program
-from layerexplain.render.page.layer_data import what_if_data
+from layerexplain.render.page.layer_data import shown_layer, what_if_data
+from layerexplain.render.page.shell import shell
 from layerexplain.report.one_layer import layer_type
-from layerexplain.report.what_if import MOST_ROWS, WhatIf, what_if
-from tests.support.browser import shown
+from layerexplain.report.what_if import WhatIf, what_if
+from tests.support.browser import shown, until
+from tests.support.open_layers import LAYERS, derived, shown_at, states
 from tests.support.paths import ROOT
+from tests.support.tries import tries
 
 SIZE = 13
 
 
-@pytest.fixture(scope="module")
-def found() -> WhatIf:
-    return what_if("Conv2D", {"filters": 7, "kernel_size": 3}, [(SIZE, SIZE, 5)])
+CONV = {"filters": 7, "kernel_size": 3}
 
 
 @pytest.fixture(scope="module")
 def conv() -> str:
-    return layerexplain.layer_page("Conv2D", filters=7, kernel_size=3, input_shape=(None, SIZE, SIZE, 5))
+    return layerexplain.layer_page("Conv2D", **CONV, input_shape=(None, SIZE, SIZE, 5))
 
 
-def test_each_combination_is_the_layer_with_these_arguments(found: WhatIf) -> None:
-    names = [one.name for one in found.controls]
-    assert names == ["filters", "kernel_size", "strides", "padding", "dilation_rate", "activation"]
-    assert 100 <= len(found.rows) <= MOST_ROWS
-    at = 0
-    for filters in found.controls[0].values:
-        for kernel in found.controls[1].values:
-            for stride in found.controls[2].values:
-                for padding in found.controls[3].values:
-                    for dilation in found.controls[4].values:
-                        for activation in found.controls[5].values:
-                            row = found.rows[at]
-                            at += 1
-                            if stride > 1 and dilation > 1:
-                                assert isinstance(row, str) and "strides" in row
-                                continue
-                            assert not isinstance(row, str)
-                            window = dilation * (kernel - 1) + 1
-                            size = -(-SIZE // stride) if padding == "same" else (SIZE - window) // stride + 1
-                            assert row.output_shapes == ((None, size, size, filters),)
-                            assert row.params == (kernel * kernel * 5 + 1) * filters
-                            assert (activation == "linear") == (activation not in row.operation)
-    assert at == len(found.rows)
+def open_layer(type_: str, given: dict[str, Any], shapes: list[tuple[int, ...]], most: int = 2) -> WhatIf:
+    return what_if(type_, given, shapes, most=most, show=shown_layer)
 
 
-def test_a_page_that_is_too_large_is_made_with_half_as_many_combinations(monkeypatch: pytest.MonkeyPatch) -> None:
+def page_of(type_: str, found: WhatIf, given: dict[str, Any]) -> str:
+    return shell(what_if_data(layer_type(type_), found, given), type_, "what_if", ("one_layer",))
+
+
+NOW = "[...document.querySelectorAll('.compared td:nth-child(2)')].map((one) => one.textContent)"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("type_", LAYERS)
+def test_the_page_at_other_sizes_is_what_its_command_explains(type_: str, tmp_path: Path) -> None:
+    given, _, sliders = LAYERS[type_]
+    found = derived(type_)
+    known = [(state, here) for state in states(found, 24) if (here := shown_at(found, state)) is not None]
+    with shown(page_of(type_, found, given), tmp_path) as tab:
+        names = "[...document.querySelectorAll('.control input[type=range]')].map((one) => one.name)"
+        assert tab.evaluate(names) == sliders
+        asked = [{"values": values, "sizes": [sizes[one] for one in sliders]} for (values, sizes), _ in known]
+        said = tab.evaluate("(asked) => asked.map((state) => layerexplain.found(state))", asked)
+        assert said == [here for _, here in known]
+        # Each slider is moved alone, as somebody does, and the command that the page gives is run.
+        compared = 0
+        for one in found.sliders[:: tries(3, 1)]:
+            tab.evaluate(
+                """([name, size]) => {
+                    const input = document.querySelector(`input[name="${name}"]`);
+                    input.value = size;
+                    input.dispatchEvent(new Event("input"));
+                }""",
+                [one.label, one.given + 1],
+            )
+            words = shlex.split(tab.inner_text(".side-list .listing").replace("\u200b", ""))
+            run = CliRunner().invoke(program, [*words[1:], "--format", "json"])
+            if tab.evaluate(NOW) == ["?"] * 4:
+                pass  # the page of a test has a few cases
+            elif run.exit_code:
+                assert tab.evaluate(NOW) == ["refused"] * 4, (one.label, run.stderr)
+            else:
+                compared += 1
+                [layer] = json.loads(run.stdout)["layers"]
+                sizes = [f"{layer[key]:,}" for key in ("params", "macs", "flops")]
+                shape = str(tuple(layer["output_shapes"][0]))
+                assert tab.evaluate(NOW) == [shape, *sizes], (words, one.label)
+            tab.click("text=Back to what was given")
+        assert compared >= 1
+
+
+def test_without_words_for_all_sizes_the_numbers_are_there(tmp_path: Path) -> None:
+    found = open_layer("Dense", {"units": 4}, [(3,)])
+    with shown(page_of("Dense", found, {"units": 4}), tmp_path, "units=5&activation=relu") as tab:
+        assert tab.evaluate(NOW) == ["(None, 5)", "20", "15", "40"]
+        assert "has the numbers alone" in tab.inner_text("#pane") and not tab.locator("#pane .weights").count()
+        tab.click("text=Back to what was given")
+        assert tab.evaluate(NOW) == ["(None, 4)", "16", "12", "28"] and tab.locator("#pane .weights").count()
+
+
+def test_sizes_that_no_case_holds_are_said_not_to_be_there(tmp_path: Path) -> None:
+    found = open_layer("Dense", {"units": 4}, [(3,)], 1)
+    with shown(page_of("Dense", found, {"units": 4}), tmp_path, "units=1&activation=tanh") as tab:
+        assert "does not hold the layer" in tab.inner_text("#pane .warning")
+        assert "Dense units=1 activation=tanh --input 3" in tab.inner_text(".side-list .listing")
+
+
+def test_a_page_that_is_too_large_is_made_with_half_as_many_cases(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = []
 
     def noted(*given: Any, most: int, **options: Any) -> WhatIf:
@@ -68,35 +109,36 @@ def test_a_page_that_is_too_large_is_made_with_half_as_many_combinations(monkeyp
     monkeypatch.setattr("layerexplain.report.what_if.what_if", noted)
     monkeypatch.setattr("layerexplain.api._LARGEST_LAYER_PAGE", 1)
     layerexplain.layer_page("Flatten", input_shape=(None, 2, 3))
-    assert tried == [150, 75, 37, 18, 9, 4, 2, 1]
+    assert tried == [80, 40, 20, 10, 5, 2, 1]
 
 
 def test_the_page_of_a_layer_says_what_it_is() -> None:
     told = layer_type("Flatten", ())
-    data = what_if_data(told, what_if("Flatten", {}, [(2, 3)]), {}, [(2, 3)])
+    data = what_if_data(told, open_layer("Flatten", {}, [(2, 3)]), {})
     assert data["about"] == told.description != ""
 
 
 @pytest.mark.parametrize(
     ("type_", "arguments", "shapes", "controls", "fixed"),
     [
-        ("Dense", {"units": 3, "name": "out"}, [(5,)], ["units", "activation", "use_bias"], ["name"]),
-        ("LSTM", {"units": 3, "go_backwards": False}, [(7, 5)], ["units", "go_backwards", "activation"], []),
+        ("Dense", {"units": 3, "name": "out"}, [(5,)], ["units", "x features", "activation", "use_bias"], ["name"]),
+        ("LSTM", {"units": 3, "go_backwards": False}, [(7, 5)], ["units", "x steps", "go_backwards", "activation"], []),
         ("MaxPooling1D", {}, [(13, 3)], ["pool_size", "strides", "padding"], []),
-        ("Cropping2D", {}, [(13, 11, 3)], ["cropping"], []),
-        ("Dropout", {"rate": 0.3}, [(5,)], [], ["rate"]),
+        ("Conv2D", {"filters": 3, "kernel_size": (2, 3)}, [(7, 5, 2)], ["kernel_size 1", "kernel_size 2"], []),
+        ("Add", {}, [(7, 5), (7, 5)], ["x1 steps = x2 steps"], []),
+        ("Cropping2D", {}, [(13, 11, 3)], ["x channels"], []),
+        ("Dropout", {"rate": 0.3}, [(5,)], ["x features"], ["rate"]),
         ("CategoricalCrossentropy", {}, [(5,)], ["from_logits"], []),
     ],
 )
-def test_arguments_that_matter_have_controls(
+def test_arguments_and_sizes_that_matter_have_controls(
     type_: str, arguments: dict[str, Any], shapes: list[tuple[int, ...]], controls: list[str], fixed: list[str]
 ) -> None:
-    found = what_if(type_, arguments, shapes, most=16)
-    assert len(found.rows) <= 16
-    names = [one.name for one in found.controls]
-    assert set(controls) <= set(names) and (controls or not names)
+    found = open_layer(type_, arguments, shapes)
+    names = [*[one.label for one in found.sliders], *[one.name for one in found.choices]]
+    assert set(controls) <= set(names) and (controls or not names), names
     assert list(found.fixed) == fixed
-    for one in found.controls:
+    for one in found.choices:
         assert len(set(map(repr, one.values))) == len(one.values) >= 2
         assert one.name not in arguments or one.values[one.given] == arguments[one.name]
 
@@ -113,45 +155,12 @@ def test_arguments_that_matter_have_controls(
 def test_softmax_is_offered_where_a_layer_gives_a_vector(
     type_: str, given: dict[str, Any], shape: tuple[int, ...], offered: bool
 ) -> None:
-    values = {one.name: one.values for one in what_if(type_, given, [shape]).controls}
+    values = {one.name: one.values for one in open_layer(type_, given, [shape], 1).choices}
     assert ("softmax" in values["activation"]) == offered
 
 
-@pytest.mark.parametrize(
-    ("most", "counts"), [(1, []), (2, [2]), (3, [3]), (5, [2, 2]), (6, [2, 3]), (8, [2, 2, 2]), (20, [2, 5, 2])]
-)
-def test_each_argument_has_two_values_and_then_those_with_most_left_have_more(most: int, counts: list[int]) -> None:
-    found = what_if("Dense", {"units": 4}, [(3,)], most=most)
-    assert [one.name for one in found.controls] == ["units", "activation", "use_bias"][: len(counts)]
-    assert [len(one.values) for one in found.controls] == counts
-    assert len(found.rows) == math.prod(counts) <= most
-
-
-def test_arguments_as_given_are_the_layer_as_it_is_explained_alone() -> None:
-    given = {"filters": 7, "kernel_size": 3, "strides": (2, 3), "padding": "same"}
-    found = what_if("Conv2D", given, [(SIZE, SIZE, 5)], most=16)
-    data = what_if_data(layer_type("Conv2D"), found, given, [(SIZE, SIZE, 5)])
-    place = 0
-    for _, values, at, _ in data["controls"]:
-        place = place * len(values) + at
-    entry = data["layers"][data["table"][place]]
-    alone = layerexplain.explain_layer(
-        "Conv2D", filters=7, kernel_size=3, strides=(2, 3), padding="same", input_shape=(None, SIZE, SIZE, 5)
-    )
-    assert (entry["params"], entry["macs"]) == (alone.layers[0].params, alone.layers[0].macs)
-    assert entry["calls"][0]["to"] == "(None, 7, 5, 7)"
-
-
 @pytest.mark.slow
-def test_alike_definitions_are_in_the_page_once(found: WhatIf, conv: str) -> None:
-    data = what_if_data(layer_type("Conv2D"), found, {}, [(SIZE, SIZE, 5)])
-    for key in ("definitions", "layers", "forms"):
-        texts = [json.dumps(one) for one in data[key]]
-        assert len(set(texts)) == len(texts)
-    assert data["refused"] == [
-        f"strides or dilation_rate needs to be 1, got strides={strides} and dilation_rate=2; Keras does not run both at once"
-        for strides in (2, 3)
-    ]
+def test_the_page_of_a_convolution_is_small(conv: str) -> None:
     assert len(conv.encode("ascii")) < 250_000
 
 
@@ -164,7 +173,7 @@ def test_what_the_layer_refuses_is_refused(tmp_path: Path) -> None:
     assert file.read_text().startswith("<!doctype html>")
 
 
-RADIO = "document.activeElement.name + ' ' + document.activeElement.nextSibling.textContent"
+FOCUSED = "document.activeElement.name + ' ' + document.activeElement.value"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -177,11 +186,12 @@ def test_picture_formula_and_cost_follow_the_arguments(conv: str, tmp_path: Path
         page.click("text=Back to what was given")
         assert "(None, 11, 11, 7)" in page.inner_text("#pane .wiring")
         page.locator('[data-of="out"] [data-at="0,8,10,0"]').hover()
-        page.focus("input[name=kernel_size]:checked")
+        page.focus("input[name=kernel_size]")
+        page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowRight")
         # The element that was chosen stays chosen, or the nearest one that there is.
         assert page.locator('[data-of="out"] .chosen').get_attribute("data-at") == "0,8,8,0"
-        assert page.evaluate(RADIO) == "kernel_size 5"
+        assert page.evaluate(FOCUSED) == "kernel_size 5"
         assert page.evaluate(lit) == 25 and "(None, 9, 9, 7)" in page.inner_text("#pane .wiring")
         assert "882" in page.inner_text(".compared")
         marked = [one.replace("\xa0", " ") for one in page.locator("#pane .weights .changed").all_inner_texts()]
@@ -191,7 +201,10 @@ def test_picture_formula_and_cost_follow_the_arguments(conv: str, tmp_path: Path
         page.evaluate("location.hash = 'strides=2&dilation_rate=2'")
         page.wait_for_selector("#pane .warning")
         assert "Keras does not run both at once" in page.inner_text("#pane")
-        assert page.locator(".refused").count() > 2
+        page.evaluate("location.hash = 'x rows=17&x channels=3'")
+        until(page, "document.querySelector('#pane .wiring')?.textContent.includes('17, 13, 3')")
+        assert "(None, 15, 11, 7)" in page.inner_text("#pane .wiring")
+        assert "--input 17,13,3" in page.inner_text(".side-list .listing")
         axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
         for step in ("", "strides=2"):
             page.evaluate(f"location.hash = {step!r}")

@@ -431,6 +431,43 @@ def test_a_layer_that_is_called_twice_has_half_of_its_cost_in_each_call(tmp_path
     assert shares == pytest.approx({name: part / sum(macs.values()) for name, part in macs.items()})
 
 
+def test_what_is_in_an_open_box_shares_what_it_costs(tmp_path: Path) -> None:
+    spec = b"input: [5]\nlayers:\n  - Dense: 7\n    name: before\n"
+    for at in range(3):
+        spec += b"  - Dense: 11\n    name: block%d_wide\n  - ReLU:\n    name: block%d_act\n" % (at, at)
+        spec += b"  - Dense: 7\n    name: block%d_narrow\n" % at
+    with shown(layerexplain.page(spec), tmp_path) as page:
+        closed = page.evaluate(COSTS)
+        page.evaluate("layerexplain.view.toggleAll(true)")
+        page.evaluate(DRAWN)
+        opened = page.evaluate(COSTS)
+        assert page.locator("p.legend").inner_text() == "share of the MACs, of all copies"
+    total = 5 * 7 + 3 * 2 * 7 * 11
+    assert opened["before"] == closed["before"] == pytest.approx(35 / total)
+    assert opened["block0_wide"] == opened["block0_narrow"] == pytest.approx(3 * 77 / total), "in all three copies"
+
+
+@pytest.mark.parametrize("opened", [(), (0,), (0, 1)])
+def test_each_call_of_a_nested_model_has_its_part_open_and_closed(opened: tuple[int, ...], tmp_path: Path) -> None:
+    spec = b"input: [7]\nlayers:\n  - Sequential: [{Dense: 5}, {Dense: 7}]\n    name: tower\n  - Dense: 11\n    name: wide\n"
+    spec += b"  - Dense: 7\n    name: narrow\n  - reuse: tower\n    name: again\n  - Dense: 3\n    name: last\n"
+    total = 2 * (7 * 5 + 5 * 7) + 7 * 11 + 11 * 7 + 7 * 3
+    with shown(layerexplain.page(spec, fold=False), tmp_path) as page:
+        for call in opened:
+            page.evaluate(
+                "(name) => layerexplain.view.toggle(layerexplain.view.drawing.items.find((one) => one.box.lines[0] === name))",
+                "tower (call 2)" if call else "tower",
+            )
+        page.evaluate(DRAWN)
+        shares = page.evaluate(COSTS)
+    assert shares["wide"] == shares["narrow"] == pytest.approx(77 / total)
+    assert shares["last"] == pytest.approx(21 / total)
+    if 0 in opened:
+        assert shares["dense"] == shares["dense_1"] == pytest.approx(35 / total)
+    else:
+        assert shares["tower"] == pytest.approx(70 / total)
+
+
 def test_costs_of_sizes_that_are_not_known_are_shares_of_the_parameters(tmp_path: Path) -> None:
     spec = b"input: [null, 3]\nlayers:\n  - LSTM: {units: 5, return_sequences: true}\n    name: steps\n"
     spec += b"  - LSTM: 7\n    name: last\n  - Dense: 2\n    name: out\n"
@@ -540,3 +577,22 @@ def test_the_search_finds_arguments_as_pytorch_calls_them(tmp_path: Path) -> Non
         ):
             page.fill("#search", typed)
             assert page.locator(".found .option").count() == count, typed
+
+
+def test_titles_of_frames_that_have_no_room_above_their_boxes_stand_beside_them(resnet: str, tmp_path: Path) -> None:
+    with shown(resnet, tmp_path) as page:
+        page.evaluate("layerexplain.view.toggleAll(true)")
+        frames = page.evaluate("""layerexplain.view.drawing.items.filter((one) => one.open)
+            .map((one) => [layerexplain.view.picture.titleOf(one), layerexplain.view.seenAt(one)])""")
+        texts = {text: (x, y) for text, x, y, _wide in page.evaluate(WRITTEN)}
+        beside = [(title, seen) for title, seen in frames if title in texts]
+        assert len(beside) > 5
+        for title, seen in beside:
+            assert texts[title][0] > seen["x"] + seen["w"], title
+            assert seen["y"] < texts[title][1] < seen["y"] + 20
+        page.evaluate("(y) => layerexplain.view.lookAt(0.34, layerexplain.view.drawing.width / 2, y)", 900)
+        frames = page.evaluate("""layerexplain.view.drawing.items.filter((one) => one.open)
+            .map((one) => [layerexplain.view.picture.titleOf(one), layerexplain.view.seenAt(one)])""")
+        texts = {text: x for text, x, _y, _wide in page.evaluate(WRITTEN)}
+        inside = [title for title, seen in frames if seen["x"] < texts.get(title, 0) < seen["x"] + seen["w"]]
+        assert inside, "where there is room, in their frames"

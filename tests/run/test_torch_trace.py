@@ -194,6 +194,8 @@ def test_values_are_those_of_pytorch(name: str, tmp_path: Path) -> None:
     exec(code, names)
     model = names["Net"]().eval()
     random = np.random.default_rng(13)
+    with torch.no_grad():  # a lazy module has weights from its first call on
+        model(torch.zeros((2, *shape), dtype=getattr(torch, dtype)))
     with torch.no_grad():
         for key, tensor in model.state_dict().items():
             if tensor.is_floating_point():

@@ -357,3 +357,82 @@ class Net(nn.Module):
         return self.head(x + y) + cls.flatten(1)[:, :11]
 """,
 )
+
+_program(
+    "copies",
+    (7,),
+    """
+import copy
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(7, 7)
+        self.second = nn.Linear(7, 7)
+        self.second.weight = self.first.weight
+        self.scale = nn.Parameter(torch.ones(7))
+        self.register_buffer("shift", torch.arange(7))
+
+    def forward(self, x):
+        return self.second(F.relu(self.first(x))) * self.scale + self.shift
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        block = Block()
+        self.blocks = nn.ModuleList([copy.deepcopy(block) for _ in range(3)])
+        block.first = nn.Identity()
+        self.last = copy.deepcopy(self.blocks[1])
+        self.last.second = nn.Linear(7, 5)
+        self.last.scale = nn.Parameter(torch.ones(1))
+        self.last.shift = torch.arange(5)
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = x + block(x)
+        return self.last(x)
+""",
+)
+
+_program(
+    "lazy modules",
+    (3, 23, 29),
+    """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.LazyConv2d(7, 3, bias=False)
+        self.norm = nn.LazyBatchNorm2d(eps=0.01)
+        self.up = nn.LazyConvTranspose2d(5, 2, stride=2)
+        self.other = nn.LazyInstanceNorm2d(affine=True)
+        self.rows = nn.LazyConv1d(out_channels=11, kernel_size=5)
+        self.last = nn.LazyBatchNorm1d()
+        self.fc = nn.LazyLinear(13)
+        self.head = nn.Sequential(nn.ReLU(), nn.LazyLinear(2, False))
+
+    def forward(self, x):
+        x = self.other(self.up(F.relu(self.norm(self.conv(x)))))
+        x = self.last(self.rows(x.flatten(2)).mean(2))
+        return self.head(self.fc(x))
+""",
+)
+
+_program(
+    "transformer",
+    (6, 10),
+    """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.both = nn.Transformer(10, 2, 2, 1, 14, activation=F.gelu, batch_first=True)
+        layer = nn.TransformerEncoderLayer(10, 2, 7, batch_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 2, nn.LayerNorm(10, eps=1e-3))
+        self.decoder = nn.TransformerDecoder(nn.TransformerDecoderLayer(10, 2, 7, batch_first=True), num_layers=2)
+
+    def forward(self, x):
+        mask = nn.Transformer.generate_square_subsequent_mask(6)
+        target = self.encoder(x, mask=mask)
+        y = self.both(x, target[:, :4], tgt_mask=mask[:4, :4], src_mask=mask)
+        return self.decoder(y, x, memory_mask=torch.triu(torch.ones(4, 6), 2).bool())
+""",
+)

@@ -12,6 +12,7 @@ from math import gcd, prod
 
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.axes import Size
+from layerexplain.lang.axes import exact as alone
 from layerexplain.records import NamedTuple
 
 LONGEST_PERIOD = 10_000
@@ -223,7 +224,7 @@ def value(index: sc.Affine, position: int) -> int:
 
 
 def _period(index: sc.Affine) -> int:
-    return prod(atom.by * _period(atom.of) for atom, _ in index.terms if isinstance(atom, sc.Quotient))
+    return prod(alone(atom.by) * _period(atom.of) for atom, _ in index.terms if isinstance(atom, sc.Quotient))
 
 
 def extremes(index: sc.Affine) -> tuple[int | None, int | None]:
@@ -247,10 +248,10 @@ def _exact_extremes(index: sc.Affine) -> tuple[int | None, int | None] | None:
     if min(period, period if size is None else size) > LONGEST_PERIOD:
         return None
     rise = slope(index)
-    first = [value(index, i) for i in range(period if size is None else min(period, size))]
+    first = [value(index, i) for i in range(period if size is None else alone(min(period, size)))]
     if size is None:
         return (min(first) if rise >= 0 else None), (max(first) if rise <= 0 else None)
-    last = [value(index, i) for i in range(max(size - period, 0), size)]
+    last = [value(index, size - len(first) + i) for i in range(len(first))]
     return min(first + last, default=None), max(first + last, default=None)
 
 

@@ -9,10 +9,11 @@ from layerexplain.model import Shape
 from layerexplain.ops.sizes import shape_text
 
 _AXES = re.compile(
-    r'Input \d+ of layer "?([\w/.]+)"? is incompatible with the layer: .*?(min_)?ndim=(\d+), found ndim=(\d+)\. '
-    r"Full shape received: [(\[]([^)\]]*)[)\]]",
+    r'Input \d+ (?:of layer "?([\w/.]+)"? is incompatible with the layer|is incompatible with layer ([\w/.]+)): '
+    r".*?ndim=(\d+), found ndim=(\d+)(?:\. Full shape received: [(\[]([^)\]]*)[)\]])?",
     re.DOTALL,
 )
+_RECURRENT = ("lstm", "gru", "rnn")
 _SIZE = re.compile(
     r'Input \d+ of layer "?([\w/.]+)"? is incompatible with the layer: expected axis -1 of input shape to have '
     r"(?:a )?value (\d+),? but received input with shape [(\[]([^)\]]*)[)\]]",
@@ -50,14 +51,30 @@ def data_of_error(text: str) -> dict[str, Shape]:
 def error_advice(text: str) -> str:
     """Return what to do about an error of shapes, "" for any other.
 
+    >>> error_advice("Input 0 is incompatible with layer conv2d_1: expected ndim=4, found ndim=5")
+    "'conv2d_1' needs 4 axes and got 5: input_shape is that of one example, without their number, as X.shape[1:]; else \
+put Flatten before it"
+
     >>> error_advice('Input 0 of layer "lstm" is incompatible with the layer: expected ndim=3, found ndim=2. '
     ...              'Full shape received: (None, 64)')
     "'lstm' needs 3 axes and got (None, 64): `X = X[:, None, :]` makes each example one step; \
 a recurrent layer before it needs return_sequences=True"
     """
+    if said := layer_advice(text):
+        return said
+    advice = torch_advice(text)
+    if advice is not None:
+        return advice.fact
+    given = [f"{name} has the shape {shape_text(shape)}" for name, shape in data_of_error(text).items()]
+    return " and ".join(given)
+
+
+def layer_advice(text: str) -> str:
+    """Return what to do about an error in which Keras names a layer and its input, "" for any other."""
     if found := _AXES.search(text):
-        name, _, needed, given, shape = found.groups()
-        return f"'{name}' needs {needed} axes and got ({shape}): {_axes_fix(name, int(needed) - int(given))}"
+        name, needed, given, shape = found[1] or found[2], int(found[3]), int(found[4]), found[5]
+        got = f"({shape})" if shape else str(given)
+        return f"'{name}' needs {needed} axes and got {got}: {_axes_fix(name, needed - given)}"
     if found := _SIZE.search(text):
         name, size, shape = found.groups()
         sizes = [int(one) for one in re.findall(r"\d+", shape)]
@@ -68,21 +85,22 @@ a recurrent layer before it needs return_sequences=True"
             f"`X = X.reshape(-1, {size})`, or Flatten before it" if product == int(size) else f"give it {size} features"
         )
         return f"'{name}' needs {size} values along the last axis and got ({shape}): {fix}"
-    advice = torch_advice(text)
-    if advice is not None:
-        return advice.fact
-    given = [f"{name} has the shape {shape_text(shape)}" for name, shape in data_of_error(text).items()]
-    return " and ".join(given)
+    return ""
 
 
 def _axes_fix(name: str, lacking: int) -> str:
     base = name.rpartition("/")[2].lower()
     if lacking < 0:
-        return "put Flatten before it, or for a recurrent layer reshape each step to one vector"
-    if any(kind in base for kind in ("lstm", "gru", "rnn")):
+        other = (
+            "reshape each step to one vector" if any(kind in base for kind in _RECURRENT) else "put Flatten before it"
+        )
+        return f"input_shape is that of one example, without their number, as X.shape[1:]; else {other}"
+    if any(kind in base for kind in _RECURRENT):
         return (
             "`X = X[:, None, :]` makes each example one step; a recurrent layer before it needs return_sequences=True"
         )
+    if "conv1d" in base or "pooling1d" in base:
+        return "`X = X[..., None]` makes each value a step of 1 feature, with Input(shape=(steps, 1))"
     if "conv" in base or "pool" in base:
         return "`X = X[..., None]` adds a channel to grey images; `X = X[None]` makes a batch of one image"
     return f"add {lacking} {'axis' if lacking == 1 else 'axes'} to the input"

@@ -101,6 +101,24 @@ def plain_names(tree: ast.AST) -> frozenset[str]:
     return frozenset(used - other)
 
 
+def shape_example(tree: ast.AST, option: str) -> str:
+    """Return a shape that `--set X.shape=…` may give, with as many sizes as the program indexes; "" for two.
+
+    >>> shape_example(ast.parse("LSTM(8, input_shape=(X.shape[1], X.shape[2]))"), "X.shape")
+    '1000,10,32'
+    """
+    indices = [
+        node.slice.value
+        for node in walk(tree)
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.slice, ast.Constant)
+        and isinstance(node.slice.value, int)
+        and isinstance(node.value, ast.Attribute)
+        and ast.unparse(node.value) == option
+    ]
+    return {2: "1000,10,32", 3: "1000,28,28,3"}.get(max(indices, default=0), "")
+
+
 def _name(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 

@@ -15,8 +15,8 @@ from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import MOST_TRIED, Exhausted
 from layerexplain.frontends.code.definitions import imported_libraries
 from layerexplain.frontends.code.emit import Emitter, settings
-from layerexplain.frontends.code.error_advice import data_of_error
-from layerexplain.frontends.code.examples import missing_in, plain_names
+from layerexplain.frontends.code.error_advice import data_of_error, layer_advice
+from layerexplain.frontends.code.examples import missing_in, plain_names, shape_example
 from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.grade import grade_of, notes_of, words_of
 from layerexplain.frontends.code.interpreter import Interpreter
@@ -303,6 +303,8 @@ class Program:
         if self.text.pasted and not effects.faults and (shapes := data_of_error(self.text.pasted)):
             graphs_of(found.value).check_error(found.value, shapes)
         faults, others = reaching(interpreter, found.value, bool(gaps), self.faults(emitter.faults))
+        if self.text.pasted and gaps and not faults and (advice := layer_advice(self.text.pasted)):
+            faults = [LayerExplainError(f"the pasted error says that {advice}")]
         notes += [Note("fault", None, str(one)) for one in others]
         model = model._replace(
             name=found.name if _AUTOMATIC.fullmatch(found.value.name) else found.value.name,
@@ -368,8 +370,10 @@ class Program:
 
     def _located(self, unknown: Unknown) -> Unknown:
         place = self.locate(Place(unknown.file, unknown.line))
-        plain = (unknown.option or unknown.name).rpartition(".")[2] in self._plain_names
-        return unknown._replace(line=place.line, file=place.file, example=unknown.example if plain else "")
+        option = unknown.option or unknown.name
+        plain = option.rpartition(".")[2] in self._plain_names
+        example = shape_example(self.text.tree, option) if option.endswith(".shape") else unknown.example * plain
+        return unknown._replace(line=place.line, file=place.file, example=example)
 
     @cached_property
     def _plain_names(self) -> frozenset[str]:

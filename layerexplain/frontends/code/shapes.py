@@ -21,7 +21,7 @@ from layerexplain.lang.expr import Expr, constant
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.inner import DeclaredLayer
 from layerexplain.layers.known_definitions import definition_at
-from layerexplain.layers.registry import find
+from layerexplain.layers.registry import facts_of, find
 from layerexplain.model import Call, Shape, TensorRef
 from layerexplain.nesting import in_model_order
 
@@ -252,7 +252,9 @@ def input_spec(layer: LayerValue) -> Specs | None:
     """Return the shape that an input states; None where a part of it is not known or no size."""
     shape, dtype = layer.config.get("batch_shape"), layer.config.get("dtype", "float32")
     if type(shape) not in (list, tuple) or not shape:
-        return None
+        read_by = layer.config.get("implied")
+        of_ids = isinstance(read_by, str) and bool(read_by) and facts_of(read_by).tells_axes == "ids"
+        return [Spec((BATCH, None), "float")] if of_ids else None
     if not all(size is None or (isinstance(size, int) and 0 <= size < 10**18) for size in shape[1:]):
         return None
     return [Spec((BATCH, *shape[1:]), "float" if dtype == "float32" else dtype)]

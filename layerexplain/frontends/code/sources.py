@@ -29,7 +29,7 @@ _CODE = re.compile(
     re.MULTILINE,
 )
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*(\w*)")
-_PROMPT = re.compile(r"^\s*(>>> ?|\.\.\. ?|In \[\d*\]: ?|   \.\.\.: ?)")
+_PROMPT = re.compile(r"^\s*(>>>? ?|\.\.\. ?|In \[\d*\]: ?|   \.\.\.: ?)")
 _PRINT = re.compile(r"^(\s*(?:\S.*:\s+)?)print(?=[ \t])(?![ \t]*[(=.,])|^(\s*)print[ \t]+\((.*)\)[ \t]*%")
 _OF_IPYTHON = re.compile(r"^[ \t]*In \[\d*\]: ", re.MULTILINE)
 """A prompt that Python takes for an annotation: `In [1]: x = 3`."""
@@ -255,7 +255,7 @@ def _repaired(text: str, *, prose: bool) -> tuple[list[str], ast.Module | None, 
         fenced = _fenced(lines)
         if fenced is not None:
             lines = fenced
-        if any(re.match(r"^\s*(>>> |In \[\d*\]: )", line) for line in lines):
+        if any(re.match(r"^\s*(>>>? |In \[\d*\]: )", line) for line in lines):
             lines = _without_prompts(lines)
         lines = textwrap.dedent("\n".join(lines)).split("\n")
     for number, line in enumerate(lines):
@@ -282,7 +282,7 @@ def _without_prompts(lines: list[str]) -> list[str]:
     kept, inside = [], False
     for line in lines:
         prompt = _PROMPT.match(line)
-        inside = prompt is None and (inside or _STATEMENT.match(line) is not None)
+        inside = prompt is None and (inside or _STATEMENT.match(line.lstrip()) is not None)
         kept.append(line[prompt.end() :] if prompt is not None else line if inside else "")
     return kept
 

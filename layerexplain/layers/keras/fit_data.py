@@ -59,6 +59,8 @@ def examples_words(wanted: Shape, got: Shape, name: str = "X", of: str = "fit") 
 `X = X[None]` makes all of it one example of 100 steps'
     """
     advice = [f"`{name} = {line.replace('X', name)}` {makes}" for line, makes in _lines(wanted, got)][:2]
+    if advice and len(got) == len(wanted) > 1 and None not in got[1:]:
+        advice.append(f"input_shape={shape_text(tuple(got[1:]))} builds the model for this {name}")
     if not advice:
         advice = [f"`Input(shape={shape_text(tuple(got[1:]))})` makes the model for such data"]
     return f"{of}() needs {name} of shape {shape_words(wanted)}; yours is {_own(got)}. {'; '.join(advice)}"

@@ -108,7 +108,7 @@ def unread_edge(at: LayerInModel) -> str | None:
         left.append(w.last(w.unread))
         same = w._replace(padding="same")
         read = same.covers((same.number or 1) - 1)
-        helps &= read is not None and w.n is not None and w.n - 1 in read
+        helps &= read is not None and w.n is not None and read.has(w.n - 1)
     if not left:
         return None
     advice = "; padding='same' would include them" if helps else ""

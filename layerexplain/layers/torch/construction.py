@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import TORCH, find
@@ -25,6 +25,21 @@ def traced_alone(type_: str, config: Mapping[str, Any]) -> Definition | None:
         return None
     bound = declaration.bind(config)
     return declaration.trace(_inputs(type_, declaration.default_values | bound), bound)
+
+
+def at_first_call(type_: str, shape: Shape) -> tuple[str, dict[str, Any]]:
+    """Return what a lazy module is from its first call on: its type, the argument that its input says, and other
+    defaults than those of the type.
+
+    >>> at_first_call("LazyConv2d", (BATCH, 3, 28, 28)), at_first_call("LazyLinear", (BATCH, 7))
+    (('Conv2d', {'in_channels': 3}), ('Linear', {'in_features': 7}))
+    """
+    type_ = type_.removeprefix("Lazy")
+    rank = int(type_[-2]) if type_.endswith("d") else 0
+    name = "in_channels" if "Conv" in type_ else "num_features" if rank else "in_features"
+    axis = 1 if type_.startswith("BatchNorm") else len(shape) - rank - 1
+    others = {"affine": True, "track_running_stats": True} if type_.startswith("InstanceNorm") else {}
+    return type_, {name: shape[axis] if 0 <= axis < len(shape) else None, **others}
 
 
 def has_parameters(type_: str) -> bool:

@@ -2,10 +2,13 @@
 
 Both have `model`, of which the `title` counts, and `layers`, `definitions` and `forms` as data.py says. Beside them:
 
-- of one layer whose arguments are changed: `type`, `about`; `controls`: `[name, values, number of the given one,
-  words]`, where a value is `[text, word of the command or ""]`; `command`: what stands in front and behind of these
-  words; `given`: texts of the arguments that have no control; `table`: for each combination of values, the last control
-  changing fastest, the number of its layer, or -1 - n where line n of `refused` says why it is none.
+- of one layer whose arguments are changed: `type`, `about`; `choices`: `[name, values, number of the given one,
+  words]`, where a value is `[text, word of the command or ""]`; `sliders`: `[label, lowest, highest, given, words,
+  arguments]`; `nodes`: how sizes are computed (lang/open_sizes.py): a number, the label of a slider, or `[sign, node,
+  node]`; `cases`: for each combination of choices, the last changing fastest, `[conditions, layer]`: of the first
+  whose conditions hold the `layers`, `definitions` and `forms` are true, with sizes in place of marks; a text says why
+  the layer takes no such arguments. `command`: what stands in front, `[argument, whether it was typed, word, numbers of
+  its sliders]`, and what stands behind; `given`: texts of the arguments that have no control.
 - of a gallery: `families`: `[title, [number of a type, …]]`; `types`: `{type, about, command, arguments}` in the order
   of `layers`.
 - of both: `arguments` of a type: `[name, words, default]`.
@@ -14,16 +17,19 @@ Both have `model`, of which the `title` counts, and `layers`, `definitions` and 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from shlex import quote
 from typing import Any
 
 from layerexplain.keras_code import flow_text
+from layerexplain.lang.axes import is_open
+from layerexplain.lang.open_sizes import MARKS
 from layerexplain.render.escape import clean
 from layerexplain.render.page.data import layer_data
 from layerexplain.report.data import LayerReport
 from layerexplain.report.one_layer import LayerType
-from layerexplain.report.what_if import Control, WhatIf
+from layerexplain.report.what_if import A_NUMBER, Choice, WhatIf
 
 
 def gallery_data(title: str, families: Mapping[str, Iterable[tuple[LayerType, LayerReport]]]) -> dict[str, Any]:
@@ -48,60 +54,75 @@ def gallery_data(title: str, families: Mapping[str, Iterable[tuple[LayerType, La
     return {"model": {"title": clean(title)}, **layer_data(layers), "families": listed, "types": types}
 
 
-def what_if_data(
-    known: LayerType, found: WhatIf, typed: Mapping[str, Any], input_shapes: Sequence[Sequence[int | None]]
-) -> dict[str, Any]:
-    """Return the structure of the page of one layer, for all combinations of the values of its controls; `typed` are
-    its arguments as they were given."""
-    offered = {one.name for one in found.controls}
-    fixed = {name: value for name, value in typed.items() if name not in offered and name in found.fixed}
-    layers = [row for row in found.rows if not isinstance(row, str)]
-    data = layer_data(layers)
-    numbers: dict[str, int] = {}
-    kept: list[Any] = []
-    places = []
-    for entry in data["layers"]:
-        place = numbers.setdefault(json.dumps(entry), len(kept))
-        if place == len(kept):
-            kept.append(entry)
-        places.append(place)
-    refused: dict[str, int] = {}
-    following = iter(places)
-    table = [
-        -1 - refused.setdefault(clean(row), len(refused)) if isinstance(row, str) else next(following)
-        for row in found.rows
+def shown_layer(row: LayerReport) -> dict[str, Any]:
+    """Return what the page shows of a layer, which `what_if` is to derive with open sizes."""
+    return layer_data((row,))
+
+
+def what_if_data(known: LayerType, found: WhatIf, typed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the structure of the page of one layer; `found` has `shown_layer`, `typed` are its arguments as they
+    were given."""
+    fixed = {name: value for name, value in typed.items() if name in found.fixed}
+    places = [[place[0] for place in one.places] for one in found.sliders]
+    words = [
+        [name, name in typed, _word(name, value), [i for i, names in enumerate(places) if name in names]]
+        for name, value in found.arguments.items()
     ]
-    shapes = [",".join(map(str, shape)) or "()" for shape in input_shapes]
+    words += [[one.name, False, "", []] for one in found.choices if one.name not in found.arguments]
+    inputs = [" ".join(["--input", ",".join(map(str, shape)) or quote("()")]) for shape in found.shapes]
     return {
-        **data,
         "model": {"title": f"{known.type}: what if"},
-        "layers": kept,
         "type": known.type,
         "about": clean(known.description),
-        "controls": [
+        "choices": [
             [
                 one.name,
-                [[_text(value), _typed(one, number, typed)] for number, value in enumerate(one.values)],
+                [[_text(value), _chosen(one, number, typed)] for number, value in enumerate(one.values)],
                 one.given,
                 clean(one.words),
             ]
-            for one in found.controls
+            for one in found.choices
+        ],
+        "sliders": [
+            [one.label, one.low, one.high, one.given, clean(one.words), [str(name) for name in places[i]]]
+            for i, one in enumerate(found.sliders)
         ],
         "given": [clean(f"{name}={flow_text(value)}") for name, value in fixed.items()],
         "command": [
             clean(f"layerexplain layer {quote(known.type)}"),
-            " ".join([*[_word(*one) for one in fixed.items()], *[f"--input {quote(one)}" for one in shapes]]),
+            words,
+            " ".join([*[_word(*one) for one in fixed.items()], *inputs]),
         ],
         "arguments": _arguments(known),
-        "table": table,
-        "refused": list(refused),
+        **_cases(found, words, inputs),
     }
 
 
-def _typed(control: Control, number: int, typed: Mapping[str, Any]) -> str:
-    """Return the word of the command for a value; none where the value is the default."""
-    is_default = number == control.given and control.name not in typed
-    return "" if is_default else _word(control.name, control.values[number])
+_NODE = re.compile(f"(?<=[{MARKS[0]}{MARKS[2]}])[0-9]+")
+
+
+def _cases(found: WhatIf, *others: Any) -> dict[str, Any]:
+    """Return the `nodes` that are named, and the cases."""
+    cases = [
+        [[case.conditions, clean(case.shown) if isinstance(case.shown, str) else case.shown] for case in of]
+        for of in found.cases
+    ]
+    used = {condition[1] for of in found.cases for case in of for condition in case.conditions}
+    used.update(map(int, _NODE.findall(json.dumps([cases, others], ensure_ascii=False))))
+    # A node is behind those that it is computed of.
+    for at in range(len(found.nodes) - 1, -1, -1):
+        node = found.nodes[at]
+        if at in used and isinstance(node, tuple):
+            used.update(node[1:])
+    return {"nodes": [node if at in used else 0 for at, node in enumerate(found.nodes)], "cases": cases}
+
+
+def _chosen(choice: Choice, number: int, typed: Mapping[str, Any]) -> str:
+    """Return the word of the command for a value; none where it is what the command has without one, or where it is
+    that of a slider."""
+    value = choice.values[number]
+    is_default = (number == choice.given and choice.name not in typed) or value == A_NUMBER
+    return "" if is_default else _word(choice.name, value)
 
 
 def _arguments(known: LayerType) -> list[list[str]]:
@@ -115,7 +136,8 @@ def _text(value: Any) -> str:
 
 
 def _word(name: str, value: Any) -> str:
-    return clean(_quoted(f"{name}={flow_text(value)}"))
+    word = f"{name}={flow_text(value)}"
+    return clean(word if is_open(value) else _quoted(word))
 
 
 def _quoted(word: str) -> str:

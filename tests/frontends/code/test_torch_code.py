@@ -421,8 +421,17 @@ def test_a_class_that_needs_arguments_says_which_and_how_they_are_given() -> Non
         # What it has cannot be known without the source of torchvision, or without the command line.
         ("torchvision.models.resnet18()", "self.part(x)", "it comes from torchvision.models.resnet18(…)"),
         ("nn.Embedding(len(sys.argv[1]), 7)", "self.part(x)", "the input of Top has no shape in the code"),
-        ("nn.Transformer(7, 1)", "self.part(x, x)", "layerexplain has no formula for nn.Transformer"),
-        ("nn.LazyLinear(7)", "self.part(x)", "layerexplain has no formula for nn.LazyLinear"),
+        (
+            "nn.AdaptiveLogSoftmaxWithLoss(7, 20, [5])",
+            "self.part(x, x)",
+            "no formula for nn.AdaptiveLogSoftmaxWithLoss",
+        ),
+        ("nn.LazyLinear(7)", "self.part(x)", "nn.LazyLinear takes its size from its first call"),
+        (
+            "nn.TransformerEncoder(nn.Linear(7, 7), len(sys.argv))",
+            "self.part(x)",
+            "how many layers a TransformerEncoder has",
+        ),
     ],
 )
 def test_parts_of_which_nothing_is_known_leave_the_parameters_open(part: str, call: str, note: str) -> None:

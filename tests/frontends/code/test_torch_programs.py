@@ -39,11 +39,8 @@ def test_shapes_and_parameters_are_those_of_pytorch(name: str) -> None:
     exec(code, namespace)
     net = namespace["Net"]().eval()
     seen: dict[str, list[tuple[int, ...]]] = {}
-    blocks = [
-        n
-        for n, m in net.named_modules()
-        if isinstance(m, torch.nn.TransformerEncoderLayer | torch.nn.MultiheadAttention)
-    ]
+    layers = torch.nn.TransformerEncoderLayer | torch.nn.TransformerDecoderLayer | torch.nn.MultiheadAttention
+    blocks = [n for n, m in net.named_modules() if isinstance(m, layers)]
     for module_name, module in net.named_modules():
         inside = any(module_name.startswith(f"{block}.") for block in blocks)
         if not inside and (module_name in blocks or not list(module.children())):

@@ -8,6 +8,7 @@ numpy.py          NumPy
 keras/            Keras, which builds models (framework.py lists its files); tensorflow.py: TensorFlow's functions
 small.py          libraries of which few functions matter: tqdm, six, scikit-learn, timm
 torch.py          PyTorch; torch_framework.py: what a program does with it; torch_modules.py: modules and their names;
+                  torch_blocks.py: modules that consist of others;
                   torch_tensors.py: tensors and what is computed of them; torch_changes.py: what is changed in place;
                   torch_numbers.py: tensors of known numbers; torch_graph.py: the calls of a run;
                   torch_emit.py: the `Model` of a run; torch_runs.py: the models of a program;

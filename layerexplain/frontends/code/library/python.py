@@ -21,6 +21,7 @@ from layerexplain.frontends.code.values.base import (
     ProgramValue,
     Size,
     Unknown,
+    Value,
     unknown_value,
 )
 from layerexplain.frontends.code.values.program import Class, Function, Instance, Namespace, Partial
@@ -115,12 +116,12 @@ def _argument_parser(args: Arguments, kwargs: Keywords, interpreter: Interpreter
 
 @function("copy.copy")
 def _copy(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return _copied(args[0], False, interpreter) if args else NotImplemented
+    return _copied(args[0], False, interpreter, {}) if args else NotImplemented
 
 
 @function("copy.deepcopy")
 def _deep_copy(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    return _copied(args[0], True, interpreter) if args else NotImplemented
+    return _copied(args[0], True, interpreter, {}) if args else NotImplemented
 
 
 @function("collections.OrderedDict")
@@ -271,16 +272,14 @@ def _chained(values: list[ProgramValue], budget: Budget) -> ProgramValue:
     return found
 
 
-_NOT_COPIED = Unknown("a copy of a value")
-
-
-def _copied(value: ProgramValue, deep: bool, interpreter: Interpreter) -> ProgramValue:
+def _copied(value: ProgramValue, deep: bool, interpreter: Interpreter, known: dict[int, ProgramValue]) -> ProgramValue:
+    """Return a copy of a value; `known` has those of values that may be met again, by their identity."""
     if type(value) in (list, dict, set):
         interpreter.budget.make(len(value))
         if deep and type(value) is list:
-            return [_copied(one, True, interpreter) for one in value]
+            return [_copied(one, True, interpreter, known) for one in value]
         if deep and type(value) is dict:
-            return {key: _copied(one, True, interpreter) for key, one in value.items()}
+            return {key: _copied(one, True, interpreter, known) for key, one in value.items()}
         return value.copy()
     if isinstance(value, Unknown | Class | Function | Symbol | Partial):
         return value
@@ -289,6 +288,11 @@ def _copied(value: ProgramValue, deep: bool, interpreter: Interpreter) -> Progra
     if isinstance(value, Instance) and value.cls.is_record:
         copy = Instance(value.cls)
         fields = value.attributes.items()
-        copy.attributes = {name: _copied(one, True, interpreter) if deep else one for name, one in fields}
+        copy.attributes = {name: _copied(one, True, interpreter, known) if deep else one for name, one in fields}
         return copy
-    return _NOT_COPIED
+    if deep and isinstance(value, Value):
+        if id(value) not in known:
+            interpreter.budget.make(1)
+            value.copy_to(known, lambda one: _copied(one, True, interpreter, known))
+        return known.get(id(value), Unknown("a copy of a value"))
+    return Unknown("a copy of a value")

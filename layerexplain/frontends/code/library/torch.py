@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code.library.table import Implementation, Library
+from layerexplain.frontends.code.library.torch_blocks import BLOCKS, make_block
 from layerexplain.frontends.code.library.torch_modules import (
     CONTAINERS,
     BuiltIn,
@@ -49,6 +51,8 @@ def _torch(name: str) -> Implementation:
             and _is_base(name)
         ):
             return interpreter.torch.method(args[0], last, args[1:], kwargs)
+        if last == "generate_square_subsequent_mask":
+            return _causal_mask(args[0] if args else kwargs.get("sz"), interpreter)
         if package == "nn" or package.startswith(("nn.parameter", "nn.modules")):
             return make(last, args, kwargs, interpreter)
         if package == "optim":
@@ -87,12 +91,12 @@ def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inter
         return given if isinstance(given, Unknown) else interpreter.unknown("the numbers of a parameter")
     if type_ in CONTAINERS:
         return BuiltIn(type_, {}, place, fill(type_, args or list(kwargs.values())))
-    if type_ == "TransformerEncoder" and args and is_module(args[0]):
-        return _copies(args, kwargs, interpreter)
-    declaration = find(of_torch(type_))
+    if type_ in BLOCKS:
+        return make_block(type_, args, kwargs, interpreter)
+    declaration, is_lazy = find(of_torch(type_.removeprefix("Lazy"))), type_.startswith("Lazy")
     if declaration is None:
         return BuiltIn(type_, {}, place) if type_[:1].isupper() else interpreter.unknown(f"torch.nn.{type_}")
-    config = dict(zip(positional_arguments(declaration), args, strict=False))
+    config = dict(zip(positional_arguments(declaration)[is_lazy:], args, strict=False))
     config |= {key: one for key, one in kwargs.items() if key not in ("device", "dtype", "inplace")}
     config = {key: tuple(one) if type(one) is list else one for key, one in config.items()}
     if type_ == "Identity":
@@ -101,7 +105,7 @@ def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inter
     if is_loss(type_):
         config = plain_arguments(config)
         interpreter.torch.training.note_loss(interpreter, type_, config)
-    module = make_module(type_, config, interpreter)
+    module = BuiltIn(type_, config, place) if is_lazy else make_module(type_, config, interpreter)
     module.is_in_place = kwargs.get("inplace") is True
     return module
 
@@ -122,18 +126,10 @@ def _named(value: Any) -> Any:
     return value.last if isinstance(value, Symbol) else value
 
 
-def _copies(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
-    """Return a TransformerEncoder: `num_layers` copies of its layer, then its norm."""
-    count = args[1] if len(args) > 1 else kwargs.get("num_layers")
-    norm = args[2] if len(args) > 2 else kwargs.get("norm")
-    if not isinstance(count, int) or not isinstance(args[0], BuiltIn):
-        return interpreter.unknown("how many layers a TransformerEncoder has")
-    first = args[0]
-    layers = {str(i): BuiltIn(first.type, dict(first.config), first.place) for i in range(count)}
-    members: dict[str, Any] = {"layers": BuiltIn("Sequential", {}, first.place, layers)}
-    if is_module(norm):
-        members["norm"] = norm
-    return BuiltIn("Sequential", {}, interpreter.place(), members)
+def _causal_mask(size: Any, interpreter: Interpreter) -> Any:
+    """Return a mask that lets each step see those before it: -inf above the diagonal."""
+    whole = compute("full", [(size, size), -math.inf], {}, interpreter)
+    return compute("triu", [whole], {"diagonal": 1}, interpreter)
 
 
 def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:

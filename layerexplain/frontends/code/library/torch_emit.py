@@ -89,10 +89,13 @@ class RunEmitter:
         is_replaced: bool,
     ) -> None:
         """Add a row for a module that the run did not call, if it has parameters: those whose first row it is."""
-        if find(of_torch(module.type)) is None:
-            self.run.opened.append(self.run.interpreter.unknown(f"layerexplain has no formula for nn.{module.type}"))
         if id(module) in self.run.placed:
             return
+        if find(of_torch(module.type)) is None:
+            words = f"layerexplain has no formula for nn.{module.type}"
+            if module.type.startswith("Lazy"):
+                words = f"nn.{module.type} takes its size from its first call"
+            self.run.opened.append(self.run.interpreter.unknown(words))
         if has_unknown_weights(module):
             self._add_row(name or module.type.lower(), module.type, _UNKNOWN, module.place)
         elif not is_replaced:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
 from layerexplain.frontends.code.graphs import flat
+from layerexplain.frontends.code.library.torch_blocks import BLOCKS, call_block
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     BuiltIn,
@@ -32,6 +33,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.known_definitions import definition_at
 from layerexplain.layers.registry import TORCH, find, of_torch
+from layerexplain.layers.torch.construction import at_first_call
 from layerexplain.model import Layer, PlacedResult, TensorRef
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
@@ -274,13 +276,18 @@ class Run:
         self, module: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any], *, in_sequence: bool = False
     ) -> Any:
         """Call a module of PyTorch. One that a Sequential calls stands where it is made."""
-        declaration = find(of_torch(module.type))
-        unknown = next((one for one in args if isinstance(one, Unknown)), None) or unknown_in(module.config)
+        type_, config = module.type, dict(module.config)
+        if type_.startswith("Lazy") and args and isinstance(args[0], Tensor):
+            type_, size = at_first_call(type_, args[0].spec.shape)
+            if not all(isinstance(one, int) for one in size.values()):
+                raise self.unknown(f"the size of the input of nn.{module.type} is not known")
+            config = {**size, **config}
+        declaration = find(of_torch(type_))
+        unknown = next((one for one in args if isinstance(one, Unknown)), None) or unknown_in(config)
         if declaration is None or unknown is not None:
             self.opened.append(unknown or self.interpreter.unknown(f"layerexplain has no formula for nn.{module.type}"))
             raise Stopped
         tensors: list[Any] = []
-        config = dict(module.config)
         for one in args:
             tensors += one if type(one) in (tuple, list) else [one]
         for key, value in kwargs.items():
@@ -295,7 +302,7 @@ class Run:
         if id(module) not in self.names and module is not self.model and weight_shapes(module):
             self.unregistered.append(name)
             self.names[id(module)] = name
-        layer = self.placed.get(id(module)) or self.layer(name, of_torch(module.type), config, module.place)
+        layer = self.placed.get(id(module)) or self.layer(name, of_torch(type_), config, module.place)
         result = self.call(layer, declaration, tensors, module.place if in_sequence else None)
         self.placed[id(module)] = layer
         if module.is_in_place and isinstance(args[0], Tensor):
@@ -317,6 +324,8 @@ class Run:
     def _run_parts(self, value: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         if isinstance(value, BuiltIn):
             result = args[0] if args else None
+            if value.type in BLOCKS:
+                return call_block(self, value, args, kwargs)
             if value.type not in ("Sequential",) or value.children is None:
                 raise self.unknown(f"nn.{value.type} is called")
             return self._in_order(list(value.children.values()), result)
@@ -338,11 +347,14 @@ class Run:
 
     def _in_order(self, children: Sequence[Any], x: Any) -> Any:
         for child in children:
-            if isinstance(child, BuiltIn) and child.children is None:
-                x = self.module(child, [x], {}, in_sequence=True)
-            else:
-                x = self.run(child, [x], {})
+            x = self.part(child, [x], {})
         return x
+
+    def part(self, part: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Call a part of a module that calls its parts itself."""
+        if isinstance(part, BuiltIn) and part.children is None:
+            return self.module(part, args, kwargs, in_sequence=True)
+        return self.run(part, args, kwargs)
 
     def built_in(self, owner: Instance, module: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call the module of PyTorch that a class of the program is made of."""

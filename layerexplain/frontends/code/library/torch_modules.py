@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
@@ -35,6 +35,9 @@ class Parameter(Identity):
 
     def __init__(self, shape: tuple[Any, ...]) -> None:
         self.shape = shape
+
+    def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
+        known[id(self)] = Parameter(self.shape)
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
         if name == "shape":
@@ -85,6 +88,12 @@ class BuiltIn(Identity):
         self.attributes: dict[str, Any] = {}
         self.is_in_place = False
         """Whether it changes its input, as `nn.ReLU(inplace=True)` does."""
+
+    def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
+        found = known[id(self)] = BuiltIn(self.type, dict(self.config), self.place)
+        found.is_in_place = self.is_in_place
+        found.attributes = {name: copy(one) for name, one in self.attributes.items()}
+        found.children = None if self.children is None else {name: copy(one) for name, one in self.children.items()}
 
     @property
     def replaced(self) -> dict[str, Parameter]:
@@ -236,6 +245,9 @@ class OfModule(Parameter):
         super().__init__(shape)
         self.owner = owner
         self.name = name
+
+    def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
+        known[id(self)] = OfModule(self.shape, copy(self.owner), self.name)
 
 
 BUILT_IN = "built-in module"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Self
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS
@@ -71,6 +71,9 @@ class ArrayData(Record, Value):
     def copied(self) -> Self:
         """Return the array with a memory of its own."""
         return self._replace(cells=self.values)
+
+    def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
+        known[id(self)] = self.copied()
 
     def permuted(self, axes: Iterable[int]) -> Self:
         """Return a view with the axes in another order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from layerexplain.records import NamedTuple, Record
@@ -179,6 +179,10 @@ class Value:
     def operate_alone(self, evaluator: Evaluator, name: str) -> ProgramValue:
         """Return the result of an operator on it alone; NotImplemented where it has none of its own."""
         return NotImplemented
+
+    def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
+        """Put a deep copy into `known`, by the identity of the value; `copy` copies its parts. A value that
+        cannot be copied puts none."""
 
     def become(self, evaluator: Evaluator, value: object) -> ProgramValue:
         """Return what a name of it stands for after `x += 1`, which gives `value`: itself if it changes in place."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.trees import children, walk
@@ -243,6 +243,13 @@ class Instance(Identity):
         """The arguments that it was made with, by name."""
         self.is_uncertain = False
         """Whether a choice that only running the program would confirm was taken while it was made."""
+
+    def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
+        if self.layer is None:
+            found = known[id(self)] = Instance(self.cls)
+            found.given, found.is_uncertain = dict(self.given), self.is_uncertain
+            found.attributes = {name: copy(one) for name, one in self.attributes.items()}
+            found.maybe = {name: copy(one) for name, one in self.maybe.items()}
         self.created_at = next(creation_counter)
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:

@@ -181,7 +181,7 @@ export class Picture {
     this.measured = measure;
     this.amounts = new Map();
     this.most = 1;
-    this.costs = costsOf(this.data, this.byTop, measure);
+    this.costs = costsOf(this.data, this.drawing.items, measure);
     if (!measure) return;
     for (const item of this.byTop) {
       const value = item.calls.length ? amount(this.data, item.calls, measure) : 0;

@@ -66,23 +66,34 @@ function knownParts(data, sets, measures) {
 }
 
 /**
- * The shares of the rows of boxes; null where they are not known, or of numbers that are no sums.
+ * The shares of the rows of boxes; null where they are not known, or of numbers that are no sums. The boxes in an open
+ * one share what it has: of a block that repeats they stand for all copies, of a model for one of its calls.
  * @param {Data} data
- * @param {Item[]} items boxes that are not open
+ * @param {Item[]} items each behind the one around it
  * @param {string} chosen a measure, or "" for the usual one
  * @returns {Costs | null}
  */
 export function costsOf(data, items, chosen) {
   const found = chosen === "overlay" ? null : knownParts(data, items.map((item) => item.calls), chosen ? [chosen] : USUAL);
   if (!found) return null;
+  /** @type {Map<Item | null, number>} */
+  const inside = new Map();
+  items.forEach(({ around }, at) => inside.set(around, (inside.get(around) || 0) + found.parts[at]));
+  /** @type {Map<Item | null, number>} */
+  const shares = new Map([[null, 1]]);
   /** @type {Costs["rows"]} */
   const rows = new Map();
-  items.forEach(({ y, h }, at) => {
+  items.forEach((item, at) => {
+    const { around, y, h } = item;
+    const share = (found.parts[at] * (shares.get(around) || 0)) / (inside.get(around) || 1);
+    shares.set(item, share);
+    if (item.open) return;
     const before = rows.get(y);
-    rows.set(y, { share: (before?.share || 0) + found.parts[at] / found.sum, h: Math.max(before?.h || 0, h) });
+    rows.set(y, { share: (before?.share || 0) + share, h: Math.max(before?.h || 0, h) });
   });
   const most = [...rows.values()].reduce((a, { share }) => Math.max(a, share), 0);
-  return { title: measuresOf(data).find(([key]) => key === found.measure)?.[1] ?? "", rows, most };
+  const repeated = items.some((item) => item.open && (item.box.copies?.length || 0) > 1);
+  return { title: `${measuresOf(data).find(([key]) => key === found.measure)?.[1]}${repeated ? ", of all copies" : ""}`, rows, most };
 }
 
 /** Whether there is room for the bars left of the graph. @param {View} view */

@@ -43,7 +43,11 @@ export function paintFar(picture, view, look, ratio, height) {
     pen.font = picture.plain(NAME);
     pen.fillStyle = colours.quiet;
     pen.textAlign = "left";
-    picture.write(picture.titleOf(item), x(item.x) + 5, y(item.y) + NAME + 2, item.w * wide - 10);
+    // A title that has no room above the boxes in the frame stands at its right.
+    const above = (item.box.th || 0) * view.scale >= NAME + 4;
+    const left = above ? x(item.x) + 5 : x(item.x + item.w) + 6;
+    const room = above ? item.w * wide - 10 : picture.across - left - 4;
+    if (room > LEAST_NAME) picture.write(picture.titleOf(item), left, y(item.y) + NAME + 2, room);
   }
   const lines = picture.seenLines(top, bottom);
   for (const kind of picture.kindsOfLines(lines, look)) {

@@ -10,7 +10,7 @@ from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.examples import missing_settings
 from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.library.keras import api as keras_api
-from layerexplain.frontends.code.library.keras.names import resolve_keras_name
+from layerexplain.frontends.code.library.keras.names import MERGES, resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_data import RefusedData
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.values.array import Array
@@ -63,6 +63,15 @@ class LayerFactory(RefusedData):
                 f"{type_} gets a tensor as an argument; create the layer first, then call it: {shown or type_}(…)(x)"
             )
             self.fault(ArgumentError(words), next(i for i, one in enumerate(args) if tensors_in(one)))
+            return self.opaque_model(type_, words)
+        parts = args[0] if args and type(args[0]) in (list, tuple) else ()
+        if today(type_) in MERGES.values() and any(isinstance(layer_of(one), LayerValue) for one in parts):
+            inputs, outputs = [", ".join([f"{name}.{end}" for name in ("one", "other")]) for end in ("input", "output")]
+            words = (
+                f"{type_} gets models or layers as an argument, and takes tensors when it is called: "
+                f"y = {type_}()([{outputs}]), then keras.Model([{inputs}], y); a Sequential model has no branches"
+            )
+            self.fault(ArgumentError(words), 0)
             return self.opaque_model(type_, words)
         given = dict(kwargs)
         self._positional(type_, args, given, shown or type_)
