@@ -192,15 +192,19 @@ Tile TopKV2 Transpose Unpack
     "tf.signal": """
 tensorflow.image_operations: frame
 """,
+    "timm": """
+torch.timm: DropPath
+""",
     "torch": """
 torch.operations: abs adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
-adaptive_max_pool2d add amax amin avg_pool1d avg_pool2d avg_pool3d bmm cat ceil clamp cos cosine_similarity div dropout
-einsum elu eq erf exp expand flatten floor floor_divide full_like ge gelu getitem glu gt hardsigmoid hardswish hardtanh
-interpolate layer_norm le leaky_relu linear log log_softmax logical_and logical_not logical_or logsigmoid logsumexp lt
-masked_fill matmul max max_pool1d max_pool2d max_pool3d maximum mean min minimum mish mm movedim mul ne neg norm
-normalize ones ones_like pad permute pixel_shuffle pow prod rand_like randn_like relu relu6 remainder reshape roll
-rsqrt scaled_dot_product_attention selu setitem sigmoid sign silu sin softmax softplus softsign split sqrt square
-squeeze stack std sub sum tanh transpose unsqueeze var where zeros zeros_like
+adaptive_max_pool2d add amax amin avg_pool1d avg_pool2d avg_pool3d bmm cat ceil clamp conv1d conv2d conv3d cos
+cosine_similarity div dropout einsum elu eq erf exp expand flatten floor floor_divide fold full_like ge gelu getitem
+glu gt hardsigmoid hardswish hardtanh interpolate layer_norm le leaky_relu linear log log_softmax logical_and
+logical_not logical_or logsigmoid logsumexp lt masked_fill matmul max max_pool1d max_pool2d max_pool3d maximum mean min
+minimum mish mm movedim mul ne neg norm normalize ones ones_like pad permute pixel_shuffle pow prod rand_like
+randn_like relu relu6 remainder reshape roll rsqrt scaled_dot_product_attention selu setitem sigmoid sign silu sin
+softmax softplus softsign split sqrt square squeeze stack std sub sum tanh transpose unfold unsqueeze var where zeros
+zeros_like
 """,
     "torch.nn": """
 torch.activations: CELU ELU GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid LogSoftmax Mish

@@ -31,6 +31,12 @@ TORCH = "torch.nn."
 EINOPS = "einops."
 """What the names of einops begin with, functions and modules."""
 
+TIMM = "timm."
+"""What the names of modules of timm begin with."""
+
+OF_TORCH_PROGRAMS = ("torch.", EINOPS, TIMM)
+"""What types in programs of PyTorch begin with."""
+
 TORCH_FUNCTIONS = f"{TORCH}functional."
 """What the names of those functions begin with that are losses; other functions are rows `torch.relu`."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from layerexplain.errors import SpecError
 from layerexplain.layers.declaration import Declaration, Spec, snake_case
-from layerexplain.layers.registry import EINOPS, facts_of, find, first_argument
+from layerexplain.layers.registry import OF_TORCH_PROGRAMS, facts_of, find, first_argument
 from layerexplain.model import Layer, Model, TensorRef, is_before_keras_3
 from layerexplain.network.traced import Network
 from layerexplain.records import grouped
@@ -99,7 +99,7 @@ def declaration_of(layer: Layer, own: Mapping[str, Declaration] = MappingProxyTy
         function = layer.config.get("function")
         return find(f"tf.{function}") if isinstance(function, str) else find(f"ops.{layer.type}")
     # With a dot, a name is that of an operation, or of a loss or an optimizer, which are no layers; or PyTorch's.
-    is_layer = "." not in layer.type or layer.type.startswith(("torch.", EINOPS))
+    is_layer = "." not in layer.type or layer.type.startswith(OF_TORCH_PROGRAMS)
     return (find(layer.type) if is_layer else None) or own.get(layer.type)
 
 

@@ -19,7 +19,7 @@ from layerexplain.errors import LayerExplainError, first_line
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
-from layerexplain.layers.registry import EINOPS, TORCH, find
+from layerexplain.layers.registry import EINOPS, TIMM, TORCH, find
 from layerexplain.model import Layer, Model, Note, TensorRef, replaced
 from layerexplain.network.traced import Network
 from layerexplain.oracle.reference import Key, ReferenceGradients, TrainingStep, Weights
@@ -43,7 +43,8 @@ def must_be_torch_alone(model: Model) -> None:
     """Raise LayerExplainError if a call of a model is of a class that PyTorch does not have."""
     for call in model.calls:
         layer = model.layers_by_name[call.layer]
-        if layer.kind == "custom" or (layer.type != "InputLayer" and find(layer.type) is None):
+        is_foreign = layer.kind == "custom" or layer.type.startswith(TIMM)
+        if is_foreign or (layer.type != "InputLayer" and find(layer.type) is None):
             raise LayerExplainError(f"layer '{layer.name}' is a {layer.type}, which is not part of PyTorch")
 
 

@@ -419,9 +419,9 @@ def _is_type(key: str, maker: Maker) -> bool:
 
 
 def _is_declared(name: str) -> bool:
-    from layerexplain.layers.registry import EINOPS
+    from layerexplain.layers.registry import OF_TORCH_PROGRAMS
 
-    if name.startswith(("torch.", EINOPS)):
+    if name.startswith(OF_TORCH_PROGRAMS):
         from layerexplain.layers.index import module_of
 
         return module_of(name) is not None

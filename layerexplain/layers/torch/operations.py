@@ -21,6 +21,8 @@ from layerexplain.layers.keras.operations_shape import (
     squeezed,
     swapped,
 )
+from layerexplain.layers.torch import activations
+from layerexplain.layers.torch.arguments import LAYOUT, Amounts
 from layerexplain.layers.torch.attention import FAR_BELOW
 from layerexplain.layers.torch.core import cosine_similarity, flatten, merged
 from layerexplain.layers.torch.normalization import layer_norm
@@ -30,10 +32,11 @@ from layerexplain.layers.torch.pooling import (
     average_pooling,
     max_pooling,
 )
-from layerexplain.layers.torch.reshaping import pixel_shuffle, resized
+from layerexplain.layers.torch.reshaping import fold_module, pixel_shuffle, resized, unfold_module
 from layerexplain.ops import elementwise, functions, reduce
 from layerexplain.ops import movement as m
 from layerexplain.ops.contract import linear, matmul, turned
+from layerexplain.ops.convolution import conv
 from layerexplain.ops.elementwise import logical_not, maximum, sqrt, where
 from layerexplain.ops.functions import softmax
 from layerexplain.ops.joining import concatenate
@@ -42,6 +45,7 @@ from layerexplain.ops.sizes import normalize_axes, normalize_axis, shape_text
 from layerexplain.ops.sizes import product as sizes_product
 
 USES = (
+    Amounts,
     elementwise, functions, reduce, cosine_similarity, expanded, flatten, moved, permuted, pixel_shuffle,
     sliced, squeezed, swapped,
 )  # fmt: skip
@@ -82,9 +86,9 @@ torch.gelu(x, approximate: choice('none', 'tanh') = 'none'): bell(...)
 torch.softplus(x): softplus(x) | Smooth ReLU: log(1 + exp(x)).
 torch.hardtanh(x, min_val: Number = -1.0, max_val: Number = 1.0): min(max(x, min_val), max_val)
     | Clips each element to the range {min_val} to {max_val}.
-torch.[softmax|log_softmax](x, dim: Int): [softmax|log_softmax](x, axis=dim)
-    | [Turns values along axis {dim} into probabilities that sum to 1|Takes the logarithm of the softmax along axis
-    {dim}].
+torch.[softmax|log_softmax](x, dim: Int = None): [softmax_module|log_softmax_module](...)
+    | [Turns values along one axis, dim={dim}, into probabilities that sum to 1|Takes the logarithm of the softmax along
+    one axis, dim={dim}].
 torch.glu(x, dim: Int = -1): glu(x, axis=dim)
     | Splits an axis into two halves and multiplies the first by the sigmoid of the second.
 torch.dropout(x, p: Share = 0.5, training: Anything = True, inplace: Ignored = False): x
@@ -145,6 +149,14 @@ torch.interpolate(x, size: Anything = None, scale_factor: Anything = None, mode:
     | Resizes a signal, image or volume.
 torch.pad(x, pad: Anything, mode: Text = 'constant', value: Number = 0.0): padded(...)
     | Puts numbers around the last axes: {pad}, from the last axis on, before and after.
+torch.[conv1d|conv2d|conv3d](x, W, b=None, stride: Sizes = 1, padding: Amounts = 0, dilation: Sizes = 1,
+    groups: PositiveInt = 1): convolved_[1|2|3](...)
+    | Slides filters along the spatial axes; each sums all channels of its window.
+torch.unfold(x, kernel_size: Sizes, dilation: Sizes = 1, padding: Naturals = 0, stride: Sizes = 1): patches(...)
+    | Lays the values of each patch of {kernel_size} pixels out as one column.
+torch.fold(x, output_size: Sizes, kernel_size: Sizes, dilation: Sizes = 1, padding: Naturals = 0, stride: Sizes = 1):
+    image_of_patches(...)
+    | Puts columns of patches back into an image of {output_size}; overlapping values add up.
 torch.[max_pool1d|max_pool2d|max_pool3d](x, kernel_size: Sizes, stride: Sizes = None, padding: Naturals = 0,
     dilation: Sizes = 1, ceil_mode: Bool = False, return_indices: Bool = False): largest_[1|2|3](...)
     | Takes the maximum of each window of {kernel_size}.
@@ -364,13 +376,13 @@ def padded(x: Expr, *, pad: Any, mode: str, value: float) -> Expr:
 def _of_rank(rank: int, formula: Any) -> Any:
     """A module's formula as a function: of signals, images or volumes with a batch or of one alone."""
 
-    def function(x: Expr, **arguments: Any) -> Any:
+    def function(x: Expr, *weights: Expr | None, **arguments: Any) -> Any:
         if x.ndim not in (rank + 1, rank + 2):
             axes = ", ".join(f"axis {i + 1}" for i in range(rank))
             raise AxesError(
                 f"needs an input of (batch, channels, {axes}), or without a batch, got {shape_text(x.shape)}"
             )
-        found = formula(x if x.ndim == rank + 2 else x[None], rank=rank, **arguments)
+        found = formula(x if x.ndim == rank + 2 else x[None], *weights, rank=rank, **arguments)
         if x.ndim == rank + 2:
             return found
         return {name: one[0] for name, one in found.items()} if isinstance(found, Mapping) else found[0]
@@ -382,6 +394,33 @@ largest_1, largest_2, largest_3 = (_of_rank(rank, max_pooling) for rank in (1, 2
 averages_1, averages_2, averages_3 = (_of_rank(rank, average_pooling) for rank in (1, 2, 3))
 few_averages_1, few_averages_2, few_averages_3 = (_of_rank(rank, adaptive_average_pooling) for rank in (1, 2, 3))
 few_largest_1, few_largest_2 = (_of_rank(rank, adaptive_max_pooling) for rank in (1, 2))
+
+
+patches, image_of_patches = unfold_module, fold_module
+softmax_module, log_softmax_module = activations.softmax, activations.log_softmax
+
+
+def _convolved(x: Expr, W: Expr, b: Expr | None, *, rank: int, groups: int, **window: Any) -> Expr:
+    """The formula of conv1d to conv3d, with its weights as tensors."""
+    channels = W.shape[1] * groups if W.ndim == rank + 2 and isinstance(W.shape[1], int) else None
+    if channels is None or x.shape[1] not in (None, channels):
+        raise ShapeError(
+            f"conv{rank}d needs a weight of (filters, {x.shape[1]} channels / {groups} groups, window), got "
+            f"{shape_text(W.shape)}"
+        )
+    y = conv(
+        x,
+        W,
+        strides=window["stride"],
+        padding=window["padding"],
+        dilation_rate=window["dilation"],
+        groups=groups,
+        data_format=LAYOUT[rank],
+    )
+    return y if b is None else y + m.laid(b, (1,), y.ndim)
+
+
+convolved_1, convolved_2, convolved_3 = (_of_rank(rank, _convolved) for rank in (1, 2, 3))
 
 
 def plain_norm(x: Expr, W: Expr | None, b: Expr | None, *, normalized_shape: Any, eps: float) -> Expr:

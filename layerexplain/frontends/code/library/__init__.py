@@ -6,7 +6,7 @@ python.py         Python's own library: math, functools, itertools, copy, collec
                   command_line.py: argparse
 numpy.py          NumPy
 keras/            Keras, which builds models (framework.py lists its files); tensorflow.py: TensorFlow's functions
-small.py          libraries of which few functions matter: tqdm, six, scikit-learn
+small.py          libraries of which few functions matter: tqdm, six, scikit-learn, timm
 torch.py          PyTorch; torch_framework.py: what a program does with it; torch_modules.py: modules and their names;
                   torch_blocks.py: modules that consist of others;
                   torch_tensors.py: tensors and what is computed of them; torch_changes.py: what is changed in place;

@@ -20,6 +20,7 @@ from layerexplain.frontends.code.library.torch_tensors import function as tensor
 from layerexplain.frontends.code.library.torch_training import is_loss, plain_arguments
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Instance, Namespace
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.layers.arguments import NOT_SAID
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
 
 LIBRARY = Library("torch", "torchsummary", "torchinfo", "torchvision")
+
+
+_WITHOUT_EFFECT = ("nn.init", "optim", "utils", "cuda", "backends", "manual_seed", "accelerator", "distributed", "amp")
+"""Packages whose functions change no shape; none of their devices is there."""
 
 
 @LIBRARY.family("torch")
@@ -55,8 +60,10 @@ def _torch(name: str) -> Implementation:
         if package == "nn.init" and args and isinstance(args[0], Numbers):
             interpreter.mutate(args[0])
             args[0].shared.write(None)
-        if package.startswith(("nn.init", "optim", "utils", "cuda", "backends", "manual_seed")):
-            return None
+        if package == "autograd" and last == "Variable" and args:
+            return args[0]
+        if package.startswith(_WITHOUT_EFFECT):
+            return None if last[:1].islower() else interpreter.unknown(f"an object of torch.{name}")
         if package == "jit":
             return args[0] if last in ("script", "export", "ignore", "unused") and args else False
         if package in ("", "nn.functional", "Tensor", "special", "_C._nn", "ops.misc"):
@@ -108,7 +115,7 @@ def make_module(type_: str, config: dict[str, Any], interpreter: Interpreter) ->
     interpreter.effects.record_model_event()
     interpreter.torch.makes_modules = True
     declaration = find(of_torch(type_))
-    if declaration is not None and not any(isinstance(one, Unknown) or one is NOT_SAID for one in config.values()):
+    if declaration is not None and unknown_in(config) is None and NOT_SAID not in config.values():
         for _, error in declaration.faults(config):
             interpreter.keras.fault(error)
     return BuiltIn(type_, config, interpreter.place())

@@ -22,7 +22,8 @@ from layerexplain.frontends.code.library.torch_modules import (
     weight_shapes,
 )
 from layerexplain.frontends.code.trees import walk
-from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.base import Place
+from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Function, Instance
 from layerexplain.layers.registry import find, of_torch
 from layerexplain.layers.torch.construction import traced_alone
@@ -187,7 +188,7 @@ def _calls_base(init: Function) -> bool:
 
 def construction_error(module: BuiltIn) -> LayerExplainError | None:
     """Return why the arguments of a module do not fit each other, by its formula; None where they do."""
-    if any(isinstance(one, Unknown) for one in module.config.values()):
+    if unknown_in(module.config) is not None:
         return None
     try:
         traced_alone(module.type, module.config)

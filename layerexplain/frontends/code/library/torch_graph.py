@@ -26,6 +26,7 @@ from layerexplain.frontends.code.library.torch_training import LossInForward
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
+from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
 from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.lang.axes import BATCH
@@ -197,6 +198,10 @@ class Run:
             raise self.refused(
                 f"a module is given where a tensor is needed; write nn.{type_}()(x) in place of nn.{type_}(x)"
             )
+        unknown = next((one for one in given if isinstance(one, Unknown)), None)
+        if unknown is not None:
+            self.opened.append(unknown)
+            raise Stopped
         interpreter.budget.call(len(given))
         interpreter.effects.record_model_event()
         for one in given:
@@ -278,7 +283,7 @@ class Run:
                 raise self.unknown(f"the size of the input of nn.{module.type} is not known")
             config = {**size, **config}
         declaration = find(of_torch(type_))
-        unknown = next((one for one in [*args, *config.values()] if isinstance(one, Unknown)), None)
+        unknown = next((one for one in args if isinstance(one, Unknown)), None) or unknown_in(config)
         if declaration is None or unknown is not None:
             self.opened.append(unknown or self.interpreter.unknown(f"layerexplain has no formula for nn.{module.type}"))
             raise Stopped

@@ -183,6 +183,8 @@ class Tensor(Identity):
         unknown = next((one for one in (left, right) if isinstance(one, Unknown)), None)
         if unknown is not None:
             return unknown
+        if left is None or right is None:
+            raise self.run.unknown("a tensor and None")
         if name not in OPERATORS:
             raise self.run.unknown(f"the operator {name} on a tensor")
         if name == "Sub" and isinstance(left, int | float):
@@ -205,6 +207,8 @@ class Tensor(Identity):
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if name.startswith("new_"):
             return self.run.numbers(name[4:], args, kwargs)
+        if name == "unfold":  # another function than F.unfold
+            raise self.run.unknown("layerexplain cannot read Tensor.unfold(…)")
         return function(self.run, name, [self, *args], kwargs)
 
 
@@ -369,7 +373,15 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
     return _row(run, name, args, kwargs)
 
 
-_NAMES = {"input": "x", "axis": "dim", "keepdims": "keepdim", "other": "x2", "exponent": "x2"}
+_NAMES = {
+    "input": "x",
+    "axis": "dim",
+    "keepdims": "keepdim",
+    "other": "x2",
+    "exponent": "x2",
+    "weight": "W",
+    "bias": "b",
+}
 """Further names of arguments, and those of tensors that the rows call otherwise."""
 
 
