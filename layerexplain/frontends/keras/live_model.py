@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from layerexplain.errors import SourceError
@@ -14,7 +15,7 @@ from layerexplain.frontends.keras.shared_objects import with_live_objects
 from layerexplain.frontends.training import with_training
 from layerexplain.layers.registry import facts_of
 from layerexplain.live_graph import called_config
-from layerexplain.model import Layer, Model, values_inside
+from layerexplain.model import Layer, Model, Note, values_inside
 
 
 def is_live_model(source: Any) -> bool:
@@ -29,12 +30,35 @@ def read_live_model(model: Any) -> Model:
     if not hasattr(model, "layers"):
         raise SourceError(f"a {cls.__name__} object is not a model; a Keras model has layers and get_config()")
     document = _with_graphs(_serialized(model), model)
-    roots = [base.__module__.split(".", 1)[0] for base in cls.__mro__]
-    package = next((name for name in roots if name in ("keras", "tf_keras")), "")
+    package = _package(model)
     version = getattr(sys.modules.get(package), "__version__", None)
     read = _with_optimizer(read_config(document, keras_version=version)._replace(format="keras-model"), model)
-    read = read._replace(layers=_with_frozen_parts(read.layers, model))
+    read = read._replace(
+        layers=_with_frozen_parts(read.layers, model), notes=tuple([_of_an_object(note, model) for note in read.notes])
+    )
     return with_live_objects(read, model) if read.calls else read
+
+
+def _package(model: Any) -> str:
+    """Return which Keras a model is of."""
+    roots = [base.__module__.split(".", 1)[0] for base in type(model).__mro__]
+    return next((name for name in roots if name in ("keras", "tf_keras")), "")
+
+
+def _of_an_object(note: Note, model: Any) -> Note:
+    """Return a note on a model without a graph as it is true of an object: no file has left the graph out."""
+    name = type(model).__name__
+    if note.code == "hyper-parameters":
+        return note._replace(message=note.message.replace("the file", "its get_config()", 1))
+    if note.code != "no-graph":
+        return note
+    if not getattr(model, "built", False):
+        why = "it has not been called, so that its layers are not connected yet; call it once on data, then explain it"
+    elif _package(model) == "tf_keras":
+        why = "of tf_keras, no call is followed; build it with the functional API, or give its code"
+    else:
+        why = "its call does not run on symbolic inputs, by which it is followed; give its code, which is read instead"
+    return note._replace(message=f"{name} is a user-defined class: {why}")
 
 
 def _with_frozen_parts(layers: tuple[Layer, ...], model: Any) -> tuple[Layer, ...]:
@@ -73,11 +97,11 @@ def _with_optimizer(read: Model, model: Any) -> Model:
 def _serialized(model: Any) -> Any:
     """Return the model's {class_name, config}: its to_json() where that works, since it makes plain data of
     everything."""
-    text = None
-    if hasattr(model, "to_json"):
-        with suppress(Exception):  # A model's own get_config may raise anything; get_config is asked next.
-            text = model.to_json()
-    if isinstance(text, str):
+    text = _json_of(model)
+    if text is None:
+        with _named_alone(model):
+            text = _json_of(model)
+    if text is not None:
         return parse_json(text, "to_json()")
     cls = type(model)
     try:
@@ -89,6 +113,31 @@ def _serialized(model: Any) -> Any:
     if not isinstance(config, Mapping | list):
         raise SourceError(f"get_config() of {cls.__name__} gave a {type(config).__name__}; a dict is needed")
     return {"class_name": cls.__name__, "config": config}
+
+
+def _json_of(model: Any) -> str | None:
+    with suppress(Exception):  # a get_config of one's own may raise anything; a model without to_json has none
+        text = model.to_json()
+        return text if isinstance(text, str) else None
+    return None
+
+
+@contextmanager
+def _named_alone(model: Any) -> Iterator[None]:
+    """Let the layers inside of a model whose get_config() fails give their names as configuration, so that one class
+    without get_config hides no graph. They are as they were afterwards."""
+    given: list[Any] = []
+    try:
+        for layer in model._flatten_layers(include_self=False) if hasattr(model, "_flatten_layers") else ():
+            try:
+                layer.get_config()
+            except Exception:  # it is the caller's code, and Keras raises NotImplementedError
+                vars(layer)["get_config"] = partial(dict, name=layer.name, trainable=layer.trainable)
+                given.append(layer)
+        yield
+    finally:
+        for layer in given:
+            del vars(layer)["get_config"]
 
 
 # Graphs of other classes ----------------------------------------------------------------------------------------------

@@ -56,3 +56,81 @@ def test_so_is_that_of_one_inside_another_model() -> None:
     assert [row.layer for row in body.layers] == ["features", "first", "second", "sum"]
     assert report.totals.params == model.count_params() == 44 and not report.notes
     assert layerexplain.verify(model).agrees
+
+
+def without_configuration(keras: Any) -> tuple[Any, Any]:
+    """A layer and a model that cannot say how they were made: what they were given is no plain data."""
+
+    class Shift(keras.layers.Layer):  # type: ignore[misc]
+        def __init__(self, by: object) -> None:
+            super().__init__(name="shift")
+            self.by = by
+            self.inner = keras.layers.Dense(3)
+
+        def call(self, x: Any) -> Any:
+            return self.inner(x)
+
+    class Part(keras.Model):  # type: ignore[misc]
+        def __init__(self, by: object) -> None:
+            super().__init__(name="part")
+            self.by = by
+            self.wide, self.narrow = keras.layers.Dense(13, name="wide"), keras.layers.Dense(2, name="narrow")
+
+        def call(self, x: Any) -> Any:
+            return self.narrow(self.wide(x))
+
+    return Shift(object()), Part(object())
+
+
+@pytest.mark.parametrize("package", ["keras", "tf_keras"])
+def test_a_class_without_get_config_hides_no_graph(package: str) -> None:
+    keras = pytest.importorskip(package)
+    shift, _ = without_configuration(keras)
+    x = keras.Input((7,), name="x")
+    model = keras.Model(x, keras.layers.Dense(2, name="head")(shift(keras.layers.Dense(11, name="first")(x))))
+    with pytest.raises(NotImplementedError):
+        model.to_json()
+    for whole in (model, keras.Sequential([keras.Input((7,)), *model.layers[1:]])):
+        rows = layerexplain.explain(whole).layers[-3:]
+        assert [(row.layer, row.type) for row in rows] == [("first", "Dense"), ("shift", "Shift"), ("head", "Dense")]
+        assert [row.params for row in rows] == [7 * 11 + 11, None, 3 * 2 + 2]
+        assert rows[1].output_shapes == ((None, 3),)
+    assert "get_config" not in vars(shift)
+
+
+def test_nor_does_a_model_of_its_own_inside() -> None:
+    import keras
+
+    _, part = without_configuration(keras)
+    x = keras.Input((7,), name="x")
+    report = layerexplain.explain(keras.Model(x, keras.layers.Dense(5, name="head")(part(x))))
+    assert [row.layer for row in report.layers] == ["x", "part", "head"] and not report.notes
+    assert [row.params for row in report.layers[1].layers if row.params] == [7 * 13 + 13, 13 * 2 + 2]
+
+
+def test_why_an_object_has_no_graph_is_true_of_it() -> None:
+    import keras
+
+    _, part = without_configuration(keras)
+    [note] = layerexplain.explain(part).notes
+    assert note.code == "no-graph" and "file" not in note.message
+    assert "Part is a user-defined class: it has not been called" in note.message
+    part(keras.ops.ones((2, 7)))
+    assert layerexplain.explain(part).layers[-1].params == 28 and not layerexplain.explain(part).notes
+
+    class Chooses(keras.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = keras.layers.Dense(3)
+
+        def call(self, x: Any) -> Any:
+            return self.inner(x) if float(keras.ops.sum(x)) > 0 else x
+
+        def get_config(self) -> dict[str, Any]:
+            return {"width": 3}
+
+    chooses = Chooses()
+    chooses(keras.ops.ones((2, 7)))
+    first, second = layerexplain.explain(chooses).notes
+    assert "its call does not run on symbolic inputs" in first.message
+    assert second.message == "its get_config() says which arguments Chooses was made with: width=3"
