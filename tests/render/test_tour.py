@@ -151,6 +151,29 @@ def test_blocks_that_differ_in_sizes_are_one_block_with_what_changes() -> None:
     assert "rate" not in " ".join([line for line in lines if "block1_d" in line and "but" in line])
 
 
+LLAMA = b"""{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 28, "intermediate_size": 34,
+"num_hidden_layers": 7, "num_attention_heads": 2, "vocab_size": 131, "rms_norm_eps": 1e-05, "hidden_act": "silu"}"""
+
+
+def test_the_block_of_a_language_model_is_part_of_its_tour() -> None:
+    lines = tour(report_of(LLAMA), 110)
+    assert sum(" 7 × Block " in line for line in lines) == 1 and len(lines) < 80
+    assert [line.split()[0] for line in lines if "Attention" in line] == ["model.layers.0/self_attn"]
+    assert not any("--nested" in line for line in lines)
+
+
+def test_copies_of_a_block_that_share_a_layer_without_weights_are_one_block() -> None:
+    rows = ["relu = layers.ReLU()", "x = i = Input((12, 12, 5))"]
+    for _ in range(11):
+        rows += [
+            "y = layers.BatchNormalization()(relu(layers.Conv2D(5, 3, padding='same')(x)))",
+            "x = layers.Add()([x, y])",
+        ]
+    code = "\n".join(["from keras import Input, Model, layers", *rows, "model = Model(i, x)"])
+    lines = tour(report_of(code.encode()), 110)
+    assert sum("like conv2d" in line for line in lines) == 0 and any(", 11 times" in line for line in lines), lines
+
+
 def test_a_remark_is_made_once() -> None:
     lines = tour(report_of(b"input: [9, 5]\nlayers:\n  - Dense: 3\n  - Dense: 4\n"))
     assert sum("the same matrix W is applied" in line for line in lines) == 1

@@ -49,7 +49,7 @@ def tour(report: Report, layers: Sequence[LayerReport]) -> list[doc.Block]:
     if report.language is not None and len(shown) == len(report.layers):
         from layerexplain.render.documents.language_model import folded
 
-        shown = [*folded(report).layers]
+        shown, deep = [*folded(report).layers], True  # its blocks, once each, are what it is made of
     items = _Tour(report, long=len(layers) > _LONG, deep=deep).blocks(fold(graph_of(shown, deep)), shown)
     blocks: list[doc.Block] = []
     for are_rows, group in groupby(items, lambda item: isinstance(item, _Row)):

@@ -85,7 +85,7 @@ def _node(layer: LayerReport, number: int, nested: bool, shown: Sequence[str]) -
     shapes = call.output_shapes if call is not None else ()
     is_faulty = has_fault(layer)
     faults = [line for one in layer.faults for line in wrap(clean(one), _FAULT, max_lines=_FAULTS, placeholder=" …")]
-    single = len(layer.calls) == 1 and not is_faulty
+    single = (len(layer.calls) == 1 or layer.params == 0) and not is_faulty  # without weights each call is a layer
     inner = graph_of(layer.layers, nested, shown) if nested and layer.layers else None
     return GraphNode(
         call_name(layer.layer, number),
