@@ -596,3 +596,20 @@ def test_titles_of_frames_that_have_no_room_above_their_boxes_stand_beside_them(
         texts = {text: x for text, x, _y, _wide in page.evaluate(WRITTEN)}
         inside = [title for title, seen in frames if seen["x"] < texts.get(title, 0) < seen["x"] + seen["w"]]
         assert inside, "where there is room, in their frames"
+
+
+def test_a_box_with_room_for_one_line_has_what_tells_it_apart_beside_its_name(tmp_path: Path) -> None:
+    with shown(layerexplain.page(str(SAMPLES / "digits.keras")), tmp_path, width=390) as page:
+        page.evaluate(
+            "layerexplain.view.lookAt(0.45, layerexplain.view.drawing.width / 2, layerexplain.view.drawing.height / 2)"
+        )
+        page.set_viewport_size({"width": 390, "height": 1400})
+        page.evaluate(DRAWN)
+        for measure, beside in (("", "3×3, 24, relu"), ("params", "2.62 k")):
+            page.select_option("#measure", measure)
+            page.evaluate(
+                "layerexplain.view.lookAt(0.45, layerexplain.view.drawing.width / 2, layerexplain.view.drawing.height / 2)"
+            )
+            written = {text: (x, y, wide) for text, x, y, wide in page.evaluate(WRITTEN)}
+            (x, y, wide), (after, level, _wide) = written["shapes"], written[beside]
+            assert y == pytest.approx(level) and x + wide < after < x + wide + 12, measure

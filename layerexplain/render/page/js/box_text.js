@@ -63,7 +63,7 @@ export function boxTexts(picture, item, look, value, scale) {
   const text = seenSize(TEXT, scale);
   const about = item.box.lines.slice(1);
   const lines = [own, ...(look.measure ? [withValue(picture, item, about[0] || "", amountText(value, look.measure), text)] : about)];
-  const room = Math.max(1, 1 + Math.floor((item.h - 5 - title * LEADING) / (text * LEADING)));
+  const room = linesIn(item, title, text);
   let shown = lines.slice(0, room).map((line, at) => (at ? shortLine(picture, item, line, at, text) : line)).filter(Boolean);
   const near = scale >= NEAR_SCALE && item.call >= 0;
   const operation = near ? data.layers[data.calls[item.call][0]].operation : "";
@@ -75,6 +75,7 @@ export function boxTexts(picture, item, look, value, scale) {
   if (inside) shown = shown.filter((line) => !line.endsWith(" parameters"));
   const tall = title * LEADING + text * LEADING * (shown.length - 1) - 2;
   let y = item.y + (inside ? 3 : Math.max((item.h - tall) / 2, 1)) + title - 2 * (title / TITLE);
+  if (room === 1) return oneLine(picture, item, own, besideTitle(picture, item, look, value), title, text, y);
   pen.textAlign = "center";
   shown.forEach((line, at) => {
     pen.font = at ? picture.plain(text) : picture.bold(title);
@@ -84,6 +85,37 @@ export function boxTexts(picture, item, look, value, scale) {
   });
   if (tiles && inside) tilesIn(picture, tiles, item.x + 6, y - text, item.w - 12, item.y + item.h - 3 - y + text, true);
   else if (tiles) tilesIn(picture, tiles, item.x + item.w + 6, item.y, aside - 6, item.h, false);
+}
+
+/** How many lines have room in a box. @param {Item} item @param {number} title @param {number} text the sizes of their letters */
+function linesIn(item, title, text) {
+  return Math.max(1, 1 + Math.floor((item.h - 5 - title * LEADING) / (text * LEADING)));
+}
+
+/** What stands beside the title where there is room for one line: what tells the layer apart, or its amount. @param {Picture} picture @param {Item} item @param {Look} look @param {number | null | undefined} value */
+function besideTitle(picture, item, look, value) {
+  if (look.measure) return amountText(value, look.measure);
+  return (item.call >= 0 && detailsOf(picture.data, item.call)) || item.box.lines[1] || "";
+}
+
+/**
+ * Writes the title of a box, and what tells it apart beside it if that has room.
+ * @param {Picture} picture @param {Item} item @param {string} own @param {string} more @param {number} title @param {number} text @param {number} y
+ */
+function oneLine(picture, item, own, more, title, text, y) {
+  const { pen, colours } = picture;
+  const first = picture.widthOf(own, picture.bold(title));
+  const wide = first + text / 2 + picture.widthOf(more, picture.plain(text));
+  const both = more !== "" && wide <= roomIn(item) + 1;
+  const left = item.x + (item.w - wide) / 2;
+  pen.textAlign = both ? "left" : "center";
+  pen.font = picture.bold(title);
+  pen.fillStyle = colours.text;
+  picture.write(own, both ? left : item.x + item.w / 2, y, roomIn(item));
+  if (!both) return;
+  pen.font = picture.plain(text);
+  pen.fillStyle = colours.quiet;
+  pen.fillText(more, left + first + text / 2, y);
 }
 
 /** How wide a text in a box may be. @param {Item} item */
@@ -97,13 +129,16 @@ function titleWidth(picture, title, scale) {
 }
 
 /**
- * A box as it is drawn: wider than its place where its first two lines need that and nothing else is near.
- * @param {Picture} picture @param {Item} item @param {number} scale @returns {Item}
+ * A box as it is drawn: wider than its place where its first two texts need that and nothing else is near.
+ * @param {Picture} picture @param {Item} item @param {Look} look @param {number} scale @returns {Item}
  */
-export function grown(picture, item, scale) {
+export function grown(picture, item, look, scale) {
   if (scale >= NEAR_SCALE) return item;
-  const about = picture.widthOf(item.box.lines[1] || "", picture.plain(seenSize(TEXT, scale)));
-  const needed = Math.max(titleWidth(picture, titleOf(item, picture.data), scale), about) + 2 * PADDING - 4;
+  const text = seenSize(TEXT, scale);
+  const widthOf = (/** @type {string} */ about) => picture.widthOf(about, picture.plain(text));
+  const title = titleWidth(picture, titleOf(item, picture.data), scale);
+  const beside = linesIn(item, seenSize(TITLE, scale), text) === 1 ? besideTitle(picture, item, look, picture.amounts.get(item)) : "";
+  const needed = (beside ? title + text / 2 + widthOf(beside) : Math.max(title, widthOf(item.box.lines[1] || ""))) + 2 * PADDING - 4;
   if (needed <= item.w) return item;
   const w = Math.min(needed, 2 * picture.halfAround(item));
   return { ...item, x: item.x + (item.w - w) / 2, w };

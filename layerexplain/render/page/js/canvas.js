@@ -402,7 +402,7 @@ export class Picture {
   box(item, look, scale) {
     const { pen, colours } = this;
     const { box } = item;
-    const wide = box.port ? item : grown(this, item, scale);
+    const wide = box.port ? item : grown(this, item, look, scale);
     const { x, y, w, h } = wide;
     if (box.port) {
       pen.beginPath();
