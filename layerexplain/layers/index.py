@@ -202,9 +202,9 @@ cosine_similarity div dropout einsum elu eq erf exp expand flatten floor floor_d
 glu gt hardsigmoid hardswish hardtanh interpolate layer_norm le leaky_relu linear log log_softmax logical_and
 logical_not logical_or logsigmoid logsumexp lt masked_fill matmul max max_pool1d max_pool2d max_pool3d maximum mean min
 minimum mish mm movedim mul ne neg norm normalize ones ones_like pad permute pixel_shuffle pow prod rand_like
-randn_like relu relu6 remainder reshape roll rsqrt scaled_dot_product_attention selu setitem sigmoid sign silu sin
-softmax softplus softsign split sqrt square squeeze stack std sub sum tanh transpose unfold unsqueeze var where zeros
-zeros_like
+randn_like relu relu6 remainder repeat repeat_interleave reshape roll rsqrt scaled_dot_product_attention selu setitem
+sigmoid sign silu sin softmax softplus softsign split sqrt square squeeze stack std sub sum tanh transpose unfold
+unsqueeze var where zeros zeros_like
 """,
     "torch.nn": """
 torch.activations: CELU ELU GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid LogSoftmax Mish

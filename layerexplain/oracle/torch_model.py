@@ -132,6 +132,7 @@ _FUNCTIONS: Mapping[str, Callable[[Any, Sequence[Any], Mapping[str, Any]], Any]]
     "zeros": lambda torch, xs, given: torch.zeros(given["shape"]),
     "ones": lambda torch, xs, given: torch.ones(given["shape"]),
     "layer_norm": lambda torch, xs, given: torch.nn.functional.layer_norm(xs[0], weight=xs[1], bias=xs[2], **given),
+    "repeat": lambda torch, xs, given: xs[0].repeat(given["times"]),
     "split": lambda torch, xs, given: torch.split(xs[0], list(given["sizes"]), given.get("dim", 0)),
     "stack": lambda torch, xs, given: torch.stack(xs, **given),
 }

@@ -140,6 +140,10 @@ torch.[zeros_like|ones_like](x): [no|unit](...) | Returns [zeros|ones] of the sh
 torch.full_like(x, fill_value: Number): filled(...)
     | Returns a tensor of the shape of its input, each value {fill_value}.
 torch.expand(x, shape: Anything): spread(...) | Repeats axes of size 1.
+torch.repeat(x, times: Anything): tile(x, times=times)
+    | Repeats the whole tensor along each axis: {times} times.
+torch.repeat_interleave(x, repeats: PositiveInt, dim: Int): repeat(x, times=repeats, axis=dim)
+    | Repeats each element {repeats} times along axis {dim}.
 torch.roll(x, shifts: AxisArgument, dims: AxisArgument): turned_round(...)
     | Moves elements along axes {dims} by {shifts}; elements that leave one end enter at the other.
 torch.pixel_shuffle(x, upscale_factor: PositiveInt): pixel_shuffle(...)

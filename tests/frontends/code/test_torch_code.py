@@ -511,3 +511,24 @@ Net()(torch.randn({data}))
 """
     report = explained(code.encode())
     assert (report.grade, report.outputs[0].shape) == ("complete", shape), (report.notes, report.faults)
+
+
+def test_tokens_are_taken_by_a_class_of_the_program_that_is_an_embedding() -> None:
+    code = """
+import torch.nn as nn
+class Tokens(nn.Embedding):
+    def __init__(self, words, size):
+        super().__init__(words, size)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.tokens = Tokens(7, 5)
+        self.fc = nn.Linear(5, 3)
+    def forward(self, a, b):
+        return self.fc(self.tokens(a) + self.tokens(b))
+"""
+    report = layerexplain.explain(code.encode(), inputs={"a": (2,), "b": (2,)})
+    assert [one.dtype for one in report.inputs] == ["int64", "int64"]
+    assert (report.grade, report.totals.params) == ("complete", 7 * 5 + 6 * 3)
+    notes = " ".join(note.message for note in layerexplain.explain(code.encode()).notes)
+    assert "Embedding, takes token ids" in notes

@@ -31,6 +31,10 @@ READ: list[tuple[str, tuple[int | None, ...]]] = [
     ("x[:, 1, [0, 5]]", (None, 2, 5)),
     ("x[:, 1:, ..., [1, 2, 4]]", (None, 2, 7, 3)),
     ("x[:, :, [0, -1]]", (None, 3, 2, 5)),
+    ("x.repeat(1, 2, 1, 3)", (None, 6, 7, 15)),
+    ("x[:, :, 0].tile((2, 1))", (None, 6, 5)),
+    ("torch.arange(5.).repeat(x.shape[0], 2, 1) * x[:, :2, 0]", (None, 2, 5)),
+    ("torch.ones(1, 3, 1, 1).repeat(x.size(0), 1, 7, 5) + x.repeat_interleave(2, dim=2)[:, :, ::2]", (None, 3, 7, 5)),
 ]
 
 
@@ -69,7 +73,15 @@ def test_places_that_are_not_there_are_refused(body: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["x[:, [0, 1], [0, 1]]", "x[:, 0, :, [1]]", "x[None, :, [1]]", "x[:, [True, False, True]]"]
+    "body",
+    [
+        "x[:, [0, 1], [0, 1]]",
+        "x[:, 0, :, [1]]",
+        "x[None, :, [1]]",
+        "x.repeat(x.shape[0], 1, 1, 1)",
+        "x.repeat(other(), 1, 1, 1)",
+        "x[:, [True, False, True]]",
+    ],
 )
 def test_keys_that_are_not_read_are_open(body: str) -> None:
     report = layerexplain.explain(_code(body).encode(), inputs={"x": (3, 7, 5)})

@@ -373,7 +373,10 @@ class Run:
             pass
         except ProgramError as error:
             where = self.interpreter.locate(error.place or self.interpreter.place())
-            self.faults.append(SourceError(str(error)).with_place(**where.error_fields))
+            if self.opened and not error.certain:  # what is not known may be why
+                self.opened.append(self.interpreter.unknown(f"line {where.line} raises {error}"))
+            else:
+                self.faults.append(SourceError(str(error)).with_place(**where.error_fields))
         self.is_uncertain |= effects.uncertainties != uncertain or bool(effects.pending)
         self.opened += effects.gaps[gaps:]
         waiting = [result]

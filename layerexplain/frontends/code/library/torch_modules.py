@@ -303,10 +303,11 @@ def first_modules(module: Any) -> Iterator[BuiltIn]:
     for one in named_modules(module).values():
         if unknown_parts(one):
             return
-        if isinstance(one, BuiltIn) and one.children is None:
-            if has_parameters(one.type) and find(of_torch(one.type)) is None:
+        own = one.attributes.get(BUILT_IN) if isinstance(one, Instance) else one
+        if isinstance(own, BuiltIn) and own.children is None:
+            if has_parameters(own.type) and find(of_torch(own.type)) is None:
                 return
-            yield one
+            yield own
 
 
 def weight_shapes(module: BuiltIn) -> dict[str, tuple[int, ...]]:
@@ -366,7 +367,7 @@ _SELF = frozenset(
 """Methods that give the module itself."""
 _NOTHING = frozenset(
     """
-    load_state_dict register_forward_hook register_forward_pre_hook register_full_backward_hook extra_repr
+    load_state_dict register_full_backward_hook extra_repr
     reset_parameters _initialize_weights init_weights _log_api_usage_once
     """.split()  # noqa: SIM905
 )
@@ -396,6 +397,11 @@ def module_method(
         return module
     if name in _NOTHING:
         return None
+    if name in ("register_forward_hook", "register_forward_pre_hook"):
+        why = evaluator.unknown("layerexplain does not follow hooks of modules")
+        if evaluator.torch.run is not None:
+            evaluator.torch.run.opened.append(why)
+        return why
     if name == "__getattr__" and len(args) == 1 and isinstance(args[0], str):
         return python.get_attribute(module, evaluator, args[0])
     if name == "__setattr__" and len(args) == 2 and isinstance(args[0], str):

@@ -350,6 +350,8 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
         if name in ("expand", "expand_as"):
             sizes = rest[0].sizes if name == "expand_as" else _listed(rest)
             return run.operation("expand", [x], {"shape": _sizes_of_batch(run, sizes)})
+        if name in ("repeat", "tile"):
+            return _repeated(run, x, _listed(rest or [*kwargs.values()]))
         if name in ("chunk", "split", "tensor_split"):
             return _cut(run, name, x, rest, kwargs)
         if name == "unbind":
@@ -417,6 +419,25 @@ def _row(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         raise run.unknown(f"layerexplain cannot read an argument of torch.{name}(…){f': {strange}' if strange else ''}")
     config = {key: tuple(one) if type(one) is list else one for key, one in config.items() if key in names}
     return run.operation(name, tensors, config)
+
+
+def _repeated(run: Any, x: Tensor, times: Sequence[Any]) -> Any:
+    """Return a tensor `times` times along each axis, new ones in front; an axis of size 1 may become the batch."""
+    times = [*[1] * (len(x.spec.shape) - len(times)), *times]
+    while len(times) > len(x.spec.shape):
+        x = run.operation("unsqueeze", [x], {"dim": 0})
+    wide = [isinstance(one, Batch) for one in times]
+    if any(wide):
+        if any(
+            is_wide and (size != 1 or one.times != 1)
+            for is_wide, size, one in zip(wide, x.spec.shape, times, strict=True)
+        ):
+            raise run.unknown("an axis that is repeated as often as the batch has examples")
+        x = run.operation("expand", [x], {"shape": tuple([None if is_wide else -1 for is_wide in wide])})
+    known = tuple([1 if is_wide else one for is_wide, one in zip(wide, times, strict=True)])
+    if not all(type(one) is int for one in known):
+        raise run.unknown("how often a tensor is repeated")
+    return x if set(known) <= {1} else run.operation("repeat", [x], {"times": known})
 
 
 def _cut(run: Any, name: str, x: Tensor, rest: list[Any], kwargs: dict[str, Any]) -> Any:
