@@ -77,11 +77,15 @@ def _tooltip(results: Sequence[LineResult]) -> str:
     return _OPTION.sub(r"write `# layerexplain: \1\2`", text)
 
 
-def kept_hints(found: Sequence[Hint], before: EditedText, after: EditedText, gaps: frozenset[str]) -> list[Hint]:
-    """Return the hints of cells that do not parse any more, where their lines are now."""
-    by_uri = {after.cells[name].uri: name for name in gaps}
+def kept_hints(found: Sequence[Hint], before: EditedText, reading: Reading) -> list[Hint]:
+    """Return the hints that stay: of cells that do not parse any more where their lines are now; of a file that gives
+    nothing now, as while a name is half typed, those before all that was changed."""
+    if "" in before.cells and not (reading.gaps or reading.results):
+        old, new = before.cells[""].lines, reading.text.cells[""].lines
+        return [one for one in found if old[: one.line + 1] == new[: one.line + 1]]
+    by_uri = {reading.text.cells[name].uri: name for name in reading.gaps}
     cells = {name: by_uri[cell.uri] for name, cell in before.cells.items() if cell.uri in by_uri}
-    moved = {name: moved_lines(before.cells[name].lines, after.cells[now].lines) for name, now in cells.items()}
+    moved = {old: moved_lines(before.cells[old].lines, reading.text.cells[new].lines) for old, new in cells.items()}
     here = [one for one in found if one.line in moved.get(one.cell, ())]
     return [one._replace(cell=cells[one.cell], line=moved[one.cell][one.line]) for one in here]
 

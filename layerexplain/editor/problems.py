@@ -40,9 +40,7 @@ class Problem(NamedTuple):
 
 def problems(reading: Reading) -> list[Problem]:
     """Return what is wrong with a text, the most severe first; nothing for a text without a model."""
-    found: list[Problem] = []
-    for model in reading.models:
-        found += _of_model(model, reading)
+    found = [one for model in reading.models for one in _of_model(model, reading)]
     # What a program raises that makes no model is not for this program to tell.
     errors = [one for one in reading.errors if reading.text.is_spec or not isinstance(one, SourceError)]
     found += [one for error in errors for one in _of_error(error, reading)]
@@ -144,10 +142,9 @@ def _argument(edit: Edit, layer: Layer, maker: ast.Call, places: Places) -> tupl
 
 def _with_loss(loss: str, places: Places) -> Changes:
     """Return the change of the loss that the only model of a text is compiled with."""
-    text = places.text
-    if text.is_spec:
-        lines = [i for i, line in enumerate(text.cells[""].lines) if re.match(r"loss:\s*\w+\s*$", line)]
-        spans, new = [text.whole_line("", i) for i in lines], f"loss: {loss}"
+    if places.text.is_spec:
+        lines = [i for i, line in enumerate(places.text.cells[""].lines) if re.match(r"loss:\s*\w+\s*$", line)]
+        spans, new = [places.text.whole_line("", i) for i in lines], f"loss: {loss}"
     else:
         compiled = [one for one in places.calls if isinstance(one.func, ast.Attribute) and one.func.attr == "compile"]
         spans = [places.span(key.value) for one in compiled for key in one.keywords if key.arg == "loss"]
@@ -158,16 +155,14 @@ def _with_loss(loss: str, places: Places) -> Changes:
 def _in_spec(edit: Edit, layer: Layer, fault: LayerExplainError, places: Places) -> Iterator[tuple[Extent, str]]:
     """Yield the changes of an item that stands in one line, or the item that is put behind it."""
     text, line = places.text, (layer.line or 1) - 1
-    item = _ITEM.match(text.line("", line))
-    if item is None:
+    if (item := _ITEM.match(text.line("", line))) is None:
         return
     if not edit.argument:
         name, _, sizes = edit.value.removesuffix(")").replace(")", "]").partition("(")
         yield text.whole_line("", line).end, f"\n{item[1]}{name}{': ' if sizes else ''}{sizes.replace('(', '[')}"
         return
     value = {"True": "true", "False": "false"}.get(edit.value, edit.value.strip("'"))
-    given = item[3] or ""
-    if not given.startswith("{"):
+    if not (given := item[3] or "").startswith("{"):
         first = api.layer_type(item[2]).positional[:1] if given else ()
         given = f"{{{', '.join([f'{name}: {given}' for name in first])}}}"
     inside = re.sub(rf"(^|,)\s*{edit.argument}:\s*[^,]*", "", given.strip("{}")).strip(" ,")

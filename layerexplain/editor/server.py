@@ -103,7 +103,7 @@ class Server(LanguageServer):
         reading = await self.computed(partial(read_text, text, settings), text.path, partial(shown.stop, text))
         if reading is None or text is not shown.newest:
             return
-        before, kept = shown.hints, kept_hints(shown.hints, shown.reading.text, text, reading.gaps)
+        before, kept = shown.hints, kept_hints(shown.hints, shown.reading.text, reading)
         shown.reading, shown.hints = reading, [*hints(reading, settings), *kept]
         for kind in ("inlay_hint", "code_lens") if before != shown.hints else ():
             if get_capability(self.client_capabilities, f"workspace.{kind}.refresh_support"):

@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from layerexplain.editor.hints import Hint, hints, hover
+from layerexplain.editor.hints import Hint, hints, hover, kept_hints
 from layerexplain.editor.problems import Problem, problems
 from layerexplain.editor.reading import read_text
 from layerexplain.editor.settings import Settings
@@ -122,6 +122,48 @@ def test_where_a_forward_cannot_be_followed_stands_why(size: str, call: str, lin
     found = {one.line: one for one in _shown(text_of(cell.uri, "/a.py", [cell]))[0]}
     assert found[line].label == "→ ?" and f"?: {why}" in found[line].tooltip
     assert max(found) == line
+
+
+TYPED = """import keras
+from keras import layers
+x = inputs = keras.Input((7,))
+x = layers.Dense(5)(x)
+x = {typed}
+x = layers.Dense({last})(x)
+model = keras.Model(inputs, x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lines"),
+    [
+        (("layers.Dense(5)(x)", "3"), ("layers.De", "3"), [2, 3]),  # a name is half typed: what is before it stays
+        (("layers.Dense(5)(x)", "3"), ("layers.De", "11"), [2, 3]),
+        (("layers.De", "3"), ("layers.D", "3"), []),  # there were none
+        (("layers.Dense(5)(x)", "3"), ("layers.Dense(5)(x)", "11"), []),  # it has its own
+        (("layers.Dense(5)(x)", "3"), ("layers.Dense(5)(x", "3"), [2, 3, 5]),  # it does not parse
+    ],
+)
+def test_hints_that_stay_while_a_line_is_typed(
+    before: tuple[str, str], after: tuple[str, str], lines: list[int]
+) -> None:
+    old, new = (_typed(*each) for each in (before, after))
+    kept = kept_hints(_shown(old)[0], old, read_text(new, Settings()))
+    assert [one.line for one in kept] == lines
+    assert all(one in _shown(old)[0] for one in kept)
+
+
+def test_no_hint_stays_at_or_behind_the_first_change() -> None:
+    old = _typed("layers.De", "3")
+    cell = old.cells[""]
+    new = text_of(cell.uri, old.path, [Cell(cell.uri, cell.text.replace("Input((7", "Input((11"))])
+    found = [Hint("", line, "→ (None, 5)", "") for line in range(6)]
+    assert [one.line for one in kept_hints(found, old, read_text(new, Settings()))] == [0, 1]
+    assert kept_hints(found, old, read_text(old, Settings())) == found
+
+
+def _typed(typed: str, last: str) -> EditedText:
+    return text_of("file:///a.py", "/a.py", [Cell("file:///a.py", TYPED.format(typed=typed, last=last))])
 
 
 class Newer(Exception):
