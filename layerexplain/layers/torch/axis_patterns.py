@@ -33,7 +33,7 @@ def parsed(text: str) -> Pattern:
     """Return the sides of a pattern. Raises ArgumentError for a malformed one.
 
     >>> parsed("b (h 2) 1 -> b 1 h 2")
-    Pattern(left=(('b',), ('h', '2#2'), ()), right=(('b',), (), ('h',), ('2#3',)))
+    Pattern(left=(('b',), ('h', '2#3'), ()), right=(('b',), (), ('h',), ('2#3',)))
     """
     sides = text.split("->")
     if len(text) > _LONGEST or len(sides) != 2:

@@ -158,7 +158,7 @@ export function stripesOf(data, box) {
     inside.forEach(({ family }, at) => family && costs && kinds.set(family, (kinds.get(family) || 0) + costs.parts[at] / costs.sum));
     const large = [...kinds].filter(([, part]) => part >= LEAST_STRIPE).sort((a, b) => b[1] - a[1]);
     const sum = large.reduce((a, [, part]) => a + part, 0);
-    found = large.length > 1 ? large.map(([kind, part]) => [kind, part / sum]) : [[box.family, 1]];
+    found = large.length > 1 ? large.map(([kind, part]) => [kind, part / sum]) : [[box.family ?? "", 1]];
     STRIPES.set(box, found);
   }
   return found;

@@ -1,6 +1,15 @@
 /** Formulas typeset: the trees of lang/typeset.py as MathML. */
 import { make, scrolls } from "./dom.js";
 
+/**
+ * @typedef {string | Leaf | Blank | Around | Fence | Cases} Tree a letter, or a list whose first item says what it is
+ * @typedef {["o" | "n" | "t" | "f" | "name", string]} Leaf
+ * @typedef {["s" | "p"]} Blank
+ * @typedef {["row" | "sub" | "sup" | "both" | "under" | "frac" | "root", ...Tree[]]} Around
+ * @typedef {["fence", string, string, ...Tree[]]} Fence its brackets, the second "" where there is none
+ * @typedef {["cases", ...[Tree, Tree][]]} Cases
+ */
+
 const SPACE = "http://www.w3.org/1998/Math/MathML";
 const LARGE = ["∑", "∏"];
 const TALL = ["frac", "under", "cases", "root"];
@@ -34,9 +43,20 @@ function bracket(text, tall) {
   return made;
 }
 
-/** Whether a tree is higher than a line. @param {any} tree @returns {boolean} */
+/** The trees in a tree. @param {Tree} tree @returns {Tree[]} */
+function inside(tree) {
+  if (typeof tree === "string") return [];
+  switch (tree[0]) {
+    case "fence": return /** @type {Tree[]} */ (tree.slice(3));
+    case "cases": return /** @type {[Tree, Tree][]} */ (tree.slice(1)).flat();
+    case "row": case "sub": case "sup": case "both": case "under": case "frac": case "root": return /** @type {Tree[]} */ (tree.slice(1));
+    default: return [];
+  }
+}
+
+/** Whether a tree is higher than a line. @param {Tree} tree @returns {boolean} */
 function isTall(tree) {
-  return Array.isArray(tree) && (TALL.includes(tree[0]) || tree.slice(1).some(isTall));
+  return typeof tree !== "string" && (TALL.includes(tree[0]) || inside(tree).some(isTall));
 }
 
 /** @param {string} width */
@@ -47,22 +67,22 @@ function space(width) {
 }
 
 /**
- * @param {any} tree
+ * @param {Tree} tree
  * @returns {MathMLElement}
  */
 function built(tree) {
   if (typeof tree === "string") return node("mi", tree);
-  const [kind, ...parts] = tree;
+  const parts = inside(tree);
   const all = () => parts.map(built);
-  switch (kind) {
-    case "o": return sign(parts[0]);
-    case "n": return node("mn", parts[0]);
-    case "t": return node("mtext", parts[0].replace(/^ | $/g, "\u00a0"));
+  switch (tree[0]) {
+    case "o": return sign(tree[1]);
+    case "n": return node("mn", tree[1]);
+    case "t": return node("mtext", tree[1].replace(/^ | $/g, "\u00a0"));
     case "s": return space("1em");
     case "p": return space("0.17em");
     case "f":
     case "name": {
-      const name = node("mi", parts[0]);
+      const name = node("mi", tree[1]);
       name.setAttribute("mathvariant", "normal");
       return name;
     }
@@ -73,12 +93,12 @@ function built(tree) {
     case "frac": return node("mfrac", ...all());
     case "root": return node(parts.length > 1 ? "mroot" : "msqrt", ...all());
     case "fence": {
-      const [open, close, ...inside] = parts;
-      const tall = inside.some(isTall);
-      return node("mrow", bracket(open, tall), ...inside.map(built), ...(close ? [bracket(close, tall)] : []));
+      const [, open, close] = tree;
+      const tall = parts.some(isTall);
+      return node("mrow", bracket(open, tall), ...all(), ...(close ? [bracket(close, tall)] : []));
     }
     case "cases": {
-      const rows = parts.map((/** @type {any} */ [value, condition]) => node("mtr", node("mtd", built(value)), node("mtd", built(condition))));
+      const rows = rowsOf(tree).map((row) => node("mtr", ...row.map((one) => node("mtd", built(one)))));
       const cases = node("mtable", ...rows);
       cases.setAttribute("class", "cases");
       return cases;
@@ -89,40 +109,51 @@ function built(tree) {
 
 /**
  * A line, and what stands beside it in LaTeX, behind a wide space: it stands below it.
- * @param {any} tree
- * @returns {any[]}
+ * @param {Tree} tree
+ * @returns {Tree[]}
  */
 function parts(tree) {
-  if (!Array.isArray(tree) || tree[0] !== "row") return [tree];
-  /** @type {any[][]} */
+  if (typeof tree === "string" || tree[0] !== "row") return [tree];
+  /** @type {Around[]} */
   const found = [["row"]];
-  const wide = (/** @type {any} */ one) => Array.isArray(one) && one[0] === "s";
-  for (const one of tree.slice(1)) {
+  const wide = (/** @type {Tree} */ one) => typeof one !== "string" && one[0] === "s";
+  for (const one of inside(tree)) {
     const last = found[found.length - 1];
-    if (wide(one) && last.slice(1).some((before) => !wide(before))) found.push(["row"]);
+    if (wide(one) && inside(last).some((before) => !wide(before))) found.push(["row"]);
     else last.push(one);
   }
   return found;
 }
 
-/** About how many letters wide a tree is. @param {any} tree @returns {number} */
+/** The rows of cases: a value, and when it holds. @param {Cases} tree */
+const rowsOf = (tree) => /** @type {[Tree, Tree][]} */ (tree.slice(1));
+
+/** @param {Tree[]} trees */
+const sumOf = (trees) => trees.map(widthOf).reduce((a, b) => a + b, 0);
+
+/** About how many letters wide a tree is. @param {Tree} tree @returns {number} */
 function widthOf(tree) {
-  if (!Array.isArray(tree)) return 1;
-  const [kind, ...rest] = tree;
-  if (["o", "n", "f", "name", "t"].includes(kind)) return kind === "o" ? 2 : rest[0].length;
-  const widths = rest.map(widthOf);
-  const sum = widths.reduce((a, b) => a + b, 0);
-  if (kind === "frac" || kind === "under") return Math.max(...widths);
-  return kind === "cases" ? Math.max(...rest.map((/** @type {any} */ row) => row.map(widthOf).reduce((/** @type {number} */ a, /** @type {number} */ b) => a + b, 0))) : sum;
+  if (typeof tree === "string") return 1;
+  switch (tree[0]) {
+    case "o": return 2;
+    case "n": case "f": case "name": case "t": return tree[1].length;
+    case "frac": case "under": return Math.max(...inside(tree).map(widthOf));
+    case "cases": return Math.max(...rowsOf(tree).map(sumOf));
+    case "fence": return 2 + sumOf(inside(tree));
+    default: return sumOf(inside(tree));
+  }
 }
 
-/** @param {any} tree @param {string} signs */
-const isSign = (tree, signs) => Array.isArray(tree) && tree[0] === "o" && signs.includes(tree[1]);
+/** @param {Tree} tree @param {string} signs @returns {tree is Leaf} */
+const isSign = (tree, signs) => typeof tree !== "string" && tree[0] === "o" && signs.includes(tree[1]);
+
+/** @param {Tree} tree @returns {tree is Fence} */
+const isFence = (tree) => typeof tree !== "string" && tree[0] === "fence";
 
 /**
  * What of a long line may stand on lines of its own: it is cut behind `=` and `,`, before `+` and between long factors,
  * also inside of brackets that are long themselves. Brackets around what is tall grow as if it stood together.
- * @param {any[]} trees
+ * @param {Tree[]} trees
  * @returns {Node[][]}
  */
 function pieces(trees) {
@@ -140,37 +171,39 @@ function pieces(trees) {
       since = 0;
       return;
     }
-    if (Array.isArray(tree) && tree[0] === "p" && since > LONGEST_PIECE / 2) {
+    if (typeof tree !== "string" && tree[0] === "p" && since > LONGEST_PIECE / 2) {
       found.push([]);
       since = 0;
     }
     // An index of brackets stands behind the last of them.
-    const [fence, below] = Array.isArray(tree) && tree[0] === "sub" && tree[1][0] === "fence" && tree[1][2] ? tree.slice(1) : [tree];
-    const isLong = Array.isArray(fence) && fence[0] === "fence" && widthOf(fence) > LONGEST_PIECE;
-    const inside = isLong ? pieces(fence.slice(3)) : [];
-    if (inside.length < 2) {
+    const [of, index] = typeof tree !== "string" && tree[0] === "sub" ? inside(tree) : [tree];
+    const [fence, below] = isFence(of) && of[2] ? [of, index] : [tree];
+    const cut = isFence(fence) && widthOf(fence) > LONGEST_PIECE ? pieces(inside(fence)) : [];
+    if (!isFence(fence) || cut.length < 2) {
       last().push(built(tree));
       if (isSign(tree, "=,") && last().length > 1) found.push([]);
       return;
     }
-    const [, open, close, ...whole] = fence;
+    const [, open, close] = fence;
+    const whole = inside(fence);
     const tall = whole.some(isTall);
     const unseen = () => (tall ? [held(highest(whole))] : []);
-    last().push(node("mrow", bracket(open, tall), ...inside[0], ...unseen()));
-    found.push(...inside.slice(1, -1));
+    last().push(node("mrow", bracket(open, tall), ...cut[0], ...unseen()));
+    found.push(...cut.slice(1, -1));
     const ended = close ? [bracket(close, tall)] : [];
     const end = below ? [node("msub", ...ended, built(below))] : ended;
-    found.push([node("mrow", ...unseen(), ...inside[inside.length - 1], ...end)]);
+    found.push([node("mrow", ...unseen(), ...cut[cut.length - 1], ...end)]);
   });
   return found.filter((one) => one.length);
 }
 
-/** The first part that is higher than a line. @param {any} tree @returns {any} */
-function highest(tree) {
-  return TALL.includes(tree[0]) ? tree : highest(tree.find(isTall));
+/** The first part that is higher than a line, where there is one. @param {Tree[]} trees @returns {Tree} */
+function highest(trees) {
+  const found = trees.find(isTall) ?? "";
+  return typeof found === "string" || TALL.includes(found[0]) ? found : highest(inside(found));
 }
 
-/** Room as high as a tree is, and not wide. @param {any} tree */
+/** Room as high as a tree is, and not wide. @param {Tree} tree */
 function held(tree) {
   // With a second part it is no operator, around which there would be room.
   const made = node("mpadded", node("mphantom", node("mi", "\u200b"), built(tree)));
@@ -178,12 +211,12 @@ function held(tree) {
   return made;
 }
 
-/** A line of a formula, as parts between which it may be broken. @param {any} tree @param {boolean} large */
+/** A line of a formula, as parts between which it may be broken. @param {Tree} tree @param {boolean} large */
 function mathOf(tree, large) {
-  const trees = Array.isArray(tree) && tree[0] === "row" ? tree.slice(1) : [tree];
+  const trees = typeof tree !== "string" && tree[0] === "row" ? inside(tree) : [tree];
   const cut = widthOf(tree) > LONGEST_PIECE ? pieces(trees) : [[built(tree)]];
-  return cut.flatMap((inside, at) => {
-    const math = node("math", node("mrow", ...inside));
+  return cut.flatMap((piece, at) => {
+    const math = node("math", node("mrow", ...piece));
     if (large) math.setAttribute("displaystyle", "true");
     return at ? [make("wbr"), math] : [math];
   });
@@ -204,7 +237,7 @@ export function markMathFont() {
 
 /**
  * Lines of a formula, one below the other.
- * @param {any[]} trees
+ * @param {Tree[]} trees
  * @param {string[]} texts the same as text, for who cannot see them
  */
 export function typeset(trees, texts) {
