@@ -191,3 +191,45 @@ def test_a_shape_that_the_program_gives_unknown_data_is_known(shape: str, found:
     code = f"{HEAD}{NET}from somewhere import load, width\nfor x, y in load():\n    net(x.reshape({shape}))\n"
     report = _read(code, "net")
     assert report.inputs[0].shape == found
+
+
+CLASSES = [
+    ("torch.Tensor(5, 3)", (5, 3), "float32"),
+    ("torch.FloatTensor(5, 1).fill_(1.0)", (5, 1), "float32"),
+    ("torch.FloatTensor([[1, 2, 3]])", (1, 3), "float32"),
+    ("torch.LongTensor([4, 2])", (2,), "int64"),
+    ("torch.LongTensor(3, 2)", (3, 2), "int64"),
+    ("torch.Tensor(torch.zeros(2, 7))", (2, 7), "float32"),
+    ("torch.BoolTensor([True, False])", (2,), "bool"),
+    ("torch.DoubleTensor(3)", (3,), "float64"),
+    ("torch.IntTensor([1, 2, 3])", (3,), "int32"),
+    ("torch.as_tensor([1, 2])", (2,), "int64"),
+    ("torch.autograd.Variable(torch.tensor([1.0]), requires_grad=False)", (1,), "float32"),
+]
+
+
+@pytest.mark.parametrize(("code", "shape", "dtype"), CLASSES)
+def test_classes_of_tensors_take_sizes_or_data(code: str, shape: tuple[int, ...], dtype: str) -> None:
+    body = f"x = {code}\nlast = nn.Linear(len(x.shape) + 2, sum(x.shape) + (100 if x.dtype == torch.{dtype} else 0))\n"
+    assert _read(HEAD + body, "last").totals.params == (len(shape) + 3) * (sum(shape) + 100)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("code", "shape", "dtype"), CLASSES)
+def test_the_classes_are_those_of_pytorch(code: str, shape: tuple[int, ...], dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+    x = eval(code, {"torch": torch})
+    assert (tuple(x.shape), x.dtype) == (shape, getattr(torch, dtype))
+
+
+def test_real_and_fake_are_targets_of_a_loss() -> None:
+    code = f"""{HEAD}
+net = nn.Sequential(nn.Linear(5, 1), nn.Sigmoid())
+Tensor = torch.cuda.FloatTensor if torch.cuda.is_available() else torch.FloatTensor
+loss = nn.BCELoss()
+for (x,) in DataLoader(TensorDataset(torch.randn(37, 5)), batch_size=8):
+    valid = torch.autograd.Variable(Tensor(x.shape[0], 1).fill_(1.0), requires_grad=False)
+    loss(net(x.type(Tensor)), valid)
+"""
+    report = _read(code, "net")
+    assert (report.grade, list(report.faults)) == ("complete", [])

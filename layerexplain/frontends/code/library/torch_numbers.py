@@ -321,13 +321,24 @@ _RENAMED = {"dim": "axis", "keepdim": "keepdims", "diagonal": "k"}
 
 _OF_SIZES = frozenset("randn rand zeros ones empty full randint eye randperm Tensor".split())  # noqa: SIM905
 _LIKE = frozenset(f"{one}_like" for one in ("zeros", "ones", "rand", "randn", "full", "empty"))
-_OF_DATA = frozenset("tensor from_numpy as_tensor FloatTensor LongTensor Tensor".split())  # noqa: SIM905
+_OF_DATA = frozenset({"tensor", "from_numpy", "as_tensor"})
+_CLASSES = {
+    "Tensor": "float32",
+    "FloatTensor": "float32",
+    "DoubleTensor": "float64",
+    "HalfTensor": "float16",
+    "LongTensor": "int64",
+    "IntTensor": "int32",
+    "ByteTensor": "uint8",
+    "BoolTensor": "bool",
+}
+"""The classes of tensors, which take sizes or data, and their dtypes."""
 _FILLS: dict[str, Any] = {"zeros": 0.0, "ones": 1.0}
 
 
 def numbers(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) -> Any:
     """Return numbers that a program makes; NotImplemented for other functions."""
-    if name not in _OF_SIZES | _LIKE | _OF_DATA | {"arange", "linspace"}:
+    if name not in _OF_SIZES | _LIKE | _OF_DATA | _CLASSES.keys() | {"arange", "linspace"}:
         return NotImplemented
     unknown = next((one for one in args if isinstance(one, Unknown)), None)
     if unknown is not None:
@@ -338,15 +349,18 @@ def numbers(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) 
 
 
 def _created(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any, dtype: str) -> Any:
-    usual = dtype or ("int64" if name in ("randint", "LongTensor", "randperm") else "float32")
+    usual = dtype or _CLASSES.get(name, "int64" if name in ("randint", "randperm") else "float32")
     fill = kwargs.get("fill_value", args[1] if len(args) > 1 else None) if name in ("full", "full_like") else None
     if name in _LIKE and args and isinstance(args[0], Array | Parameter):
         own = args[0].dtype if isinstance(args[0], Array) else usual
         return _filled(tuple(args[0].shape), _FILLS.get(name[:-5], fill), dtype or own)
     if name in ("arange", "linspace"):
         return _row_of(name, args, kwargs, evaluator)
-    if name in _OF_DATA and args and not (name == "Tensor" and isinstance(args[0], int)):
+    if name in _OF_DATA and args:
         return _of_data(name, args[0], usual)
+    if name in _CLASSES and args and not isinstance(args[0], int):
+        data = _of_data(name, args[0], usual)
+        return _as(data, usual) if isinstance(data, Array) else data
     sizes: Any = kwargs.get("size", args[-1] if name == "randint" and args else args[0] if name == "full" else None)
     sizes = _listed(tuple(args)) if sizes is None else sizes
     if name == "eye" and args:
