@@ -388,6 +388,22 @@ def unregistered(network: Network) -> Iterator[Found]:
 
 
 @rule(
+    "gradients-add-up",
+    "A loop of training that never clears the gradients",
+    "wrong",
+    "likely",
+    why="Each backward() adds to the gradients of the steps before: a step moves by their sum, ever farther and in old "
+    "directions.",
+    fix="Call optimizer.zero_grad() before backward().",
+    source="torch.optim.Optimizer.zero_grad",
+)
+def gradients_add_up(network: Network) -> Iterator[Found]:
+    for note in network.model.notes:
+        if note.code == "gradients-add-up":
+            yield note.layer, note.message
+
+
+@rule(
     "trainable-after-compile",
     "A layer frozen or unfrozen without a new compile()",
     "wrong",

@@ -130,6 +130,26 @@ def test_training_is_checked(name: str) -> None:
             assert part in result.output, result.output
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "is_found"),
+    [
+        ("        optimizer.zero_grad()\n", "", True),
+        ("optimizer.zero_grad()", "net.zero_grad(set_to_none=True)", False),
+        ("optimizer.zero_grad()", "for p in net.parameters(): p.grad = None", False),
+        ("        optimizer.zero_grad()\n", "", False),  # without a step the gradients are only summed
+    ],
+)
+def test_a_loop_that_never_clears_gradients_is_found(old: str, new: str, is_found: bool) -> None:
+    text = NET.format(loss="MSELoss", out="self.fc2(x)", units=3, optimizer="SGD(net.parameters())", loss_args="")
+    loop = (
+        LOOP.replace(old, new) if is_found or new else LOOP.replace(old, "").replace("optimizer.step()", "print(loss)")
+    )
+    found = layerexplain.check((text + loop).encode(), inputs={"x": (7,)})
+    assert [one.code for one in found] == ["gradients-add-up"] * is_found
+    line = (text + loop)[: (text + loop).index("loss.backward()")].count("\n") + 1
+    assert not is_found or (found[0].severity == "wrong" and f"line {line})" in found[0].message)
+
+
 IN_A_LIST = NET.replace("self.fc1 = nn.Linear(7, 5)", "self.rest = [nn.Linear(7, 5)]").replace(
     "self.fc1(x)", "self.rest[0](x)"
 )

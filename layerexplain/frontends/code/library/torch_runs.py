@@ -303,6 +303,10 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     assumed = [one for one in interpreter.effects.assumptions if run.is_uncertain]
     notes: list[Note] = list(notes_of(assumed, opened))
     notes += [Note("unregistered", name, _IN_A_LIST.format(name)) for name in run.unregistered]
+    if line := _sums_gradients(program.text.tree):
+        where = interpreter.where(Place("", line))
+        words = f"the loop of training calls backward() and step() ({where}), and nothing calls zero_grad()"
+        notes.append(Note("gradients-add-up", None, words))
     model = model._replace(
         format="code",
         notes=tuple(notes),
@@ -331,6 +335,23 @@ def _with_pasted_error(program: Program, module: Any, model: Model) -> Model:
         place = program.interpreter.locate(leaves[advice.module].place)
         fault = fault.with_place(layer=advice.module, **place.error_fields)
     return model._replace(faults=(fault,))
+
+
+def _sums_gradients(tree: ast.Module) -> int:
+    """Return the line of a call of backward() in a loop that takes steps, where the program never clears gradients."""
+    attributes = [node for node in walk(tree) if isinstance(node, ast.Attribute)]
+    if any(node.attr in ("zero_grad", "grad") for node in attributes):
+        return 0
+    for loop in walk(tree):
+        if isinstance(loop, ast.For | ast.While):
+            calls = {
+                node.func.attr: node.lineno
+                for node in walk(loop)
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            }
+            if "backward" in calls and "step" in calls:
+                return calls["backward"]
+    return 0
 
 
 _IN_A_LIST = "'{}' is called and is no attribute of the model: model.parameters() does not have its parameters"
