@@ -309,6 +309,13 @@ class Net(nn.Module):
         self.blocks = nn.ModuleList()
         for _ in range(sizes.depth):
             self.blocks += [nn.Linear(7, 7, bias=bias) for bias in pair(True)]
+        parts = [(f"part{i}", nn.Linear(7, 7)) for i in range(3)]
+        for part in parts:
+            self.add_module(*part)
+        for i in range(3):
+            self.register_buffer(f"shift{i}", torch.full((7,), i))
+        if "silu" in dir(F) and not isinstance(Sizes, Iterable):
+            self.blocks.append(nn.SiLU())
         self.norm = made_by(partial(nn.LayerNorm, eps=0.5, bias=False), sizes.width)
         self.other = made_by(nn.LayerNorm, sizes.width)
         self.scale = nn.parameter.Parameter(torch.ones(7))
@@ -316,7 +323,7 @@ class Net(nn.Module):
     def forward(self, x):
         for block in self.blocks + [self.norm]:
             x = block(x)
-        return self.other(x) * self.scale
+        return self.other(self.part2(self.part1(self.part0(x)))) * self.scale + self.shift1 + self.shift2
 """,
 )
 

@@ -24,7 +24,13 @@ _TEXT = frozenset(
     rsplit rstrip split splitlines startswith strip swapcase title upper
     """.split()  # noqa: SIM905
 )
-_LIST = frozenset(["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"])
+_LIST = frozenset(
+    """
+    append clear copy count extend index insert pop remove reverse sort appendleft popleft
+    """.split()  # noqa: SIM905
+)
+_OF_DEQUE: dict[str, tuple[str, list[ProgramValue]]] = {"appendleft": ("insert", [0]), "popleft": ("pop", [0])}
+"""Methods of a deque, which is a list here, by those of a list and their first argument."""
 _DICT = frozenset(
     ["clear", "copy", "get", "items", "keys", "move_to_end", "pop", "popitem", "setdefault", "update", "values"]
 )
@@ -45,7 +51,8 @@ _OTHERS: dict[type, frozenset[str]] = {
 }
 CHANGES = frozenset(
     """
-    append clear extend insert move_to_end pop remove reverse sort popitem setdefault update add discard
+    append appendleft clear extend insert move_to_end pop popleft remove reverse sort popitem setdefault update add
+    discard
     """.split()  # noqa: SIM905
 )
 """Methods that change their object."""
@@ -61,6 +68,9 @@ def call_method(
 ) -> ProgramValue:
     """Return what a method gives. Raises ProgramError."""
     budget = evaluator.budget
+    if isinstance(value, list) and name in _OF_DEQUE:
+        name, first = _OF_DEQUE[name]
+        args = [*first, *args]
     if isinstance(value, str):
         return _of_text(value, name, args, kwargs, budget)
     if args and (reason := _why_unknown(value, name, args[0])):

@@ -178,6 +178,8 @@ def _same(left: object, right: object) -> ProgramValue:
 
 
 def _contains(items: ProgramValue, value: ProgramValue) -> ProgramValue:
+    if isinstance(items, Value):
+        return items.contains(value)
     if isinstance(items, str) and isinstance(value, str):
         return value in items
     if isinstance(items, range) and is_plain(value):

@@ -81,6 +81,24 @@ def test_models_of_torchvision_are_read_from_their_source(name: str) -> None:
     assert round(report.totals.macs / 1e9, 3) == said["_ops"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "model"),
+    [
+        ("resnet", "resnet18()"),
+        ("vision_transformer", "VisionTransformer(depth=2)"),
+        ("mlp_mixer", "MlpMixer(num_blocks=2)"),
+        ("convmixer", "ConvMixer(64, 3)"),
+    ],
+)
+def test_models_of_timm_have_its_parameters(file: str, model: str) -> None:
+    module = pytest.importorskip(f"timm.models.{file}", reason="timm is not installed")
+    report = layerexplain.explain(f"{module.__file__}:{model}", inputs={"x": (3, 224, 224)})
+    assert report.grade in ("complete", "assumed") and not report.faults
+    assert report.totals.params == sum(p.numel() for p in eval(f"module.{model}", {"module": module}).parameters())
+    assert report.totals.macs is not None
+
+
 def test_every_module_has_what_pytorch_gives_it() -> None:
     public = {name for name in dir(torch.nn.Module()) if not name.startswith("_")}
     # Of the names that another version of PyTorch has none may be denied.

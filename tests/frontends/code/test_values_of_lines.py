@@ -32,6 +32,11 @@ def model_of(text: str) -> Model:
         ("y = x\nfor a, b in itertools.product([3, 5], [2, 4]):\n    y = layers.Dense(a * b)(y)", [6, 12, 10, 20]),
         ("first = layers.Dense(3)\nfirst(x)\ny = layers.Dense(2)(first.output)", [3, 2]),
         ("y = layers.Dense(len({one % 2 for one in range(5)}))(x)", [2]),
+        ("y = x\nfor n in itertools.repeat(3, 2):\n    y = layers.Dense(n)(y)", [3, 3]),
+        ("from collections import deque\nd = deque([3, 5])\nd.appendleft(7)\nd.append(2)\nd.popleft()\n"
+         "y = layers.Dense(10 * d[0] + d[2])(layers.Dense(len(d))(x))", [3, 32]),
+        ("from functools import partial\np = partial(layers.Dense, 3)\n"
+         "y = p.func(p.args[0] + len(p.keywords) + isinstance(p, partial))(x)", [4]),
     ],
 )  # fmt: skip
 def test_what_a_line_gives(text: str, units: list[int]) -> None:

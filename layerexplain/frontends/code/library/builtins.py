@@ -27,7 +27,7 @@ from layerexplain.frontends.code.values.base import (
 )
 from layerexplain.frontends.code.values.layers import LayerValue
 from layerexplain.frontends.code.values.program import Class, Function, Instance, Partial
-from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.frontends.code.values.symbols import NamesOf, Symbol
 from layerexplain.frontends.code.values.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def all_items(values: Iterable[ProgramValue], budget: Budget) -> list[list[Progr
 
 
 _TAKE_FUNCTIONS = frozenset(
-    ["map", "filter", "isinstance", "issubclass", "callable", "hasattr", "getattr", "setattr", "type", "vars"]
+    ["map", "filter", "isinstance", "issubclass", "callable", "hasattr", "getattr", "setattr", "type", "vars", "dir"]
 )
 """Builtins one of whose arguments may be a function or a class."""
 AT_ONCE = frozenset(
@@ -377,6 +377,8 @@ def _is_of(value: object, kind: object) -> bool | None:
         if of_python is None:
             return None
         return type(value) is of_python or (kind.last == "int" and type(value) is bool)
+    if kind.last in _ABSTRACT and isinstance(value, Class | Function | Partial):
+        return False
     if isinstance(value, Value):
         return value.is_instance(kind)
     if (abstract := _ABSTRACT.get(kind.last)) is not None:
@@ -417,6 +419,12 @@ def _vars(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramVal
     return args[0].attributes if args and isinstance(args[0], Instance) else _not_read("vars", args)
 
 
+def _dir(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
+    if len(args) == 1 and isinstance(args[0], Symbol):
+        return NamesOf(args[0], evaluator)
+    raise unknown_value(args, "dir(…), which layerexplain does not read")
+
+
 def _not_read(name: str, args: Arguments) -> Unknown:
     return args[0] if args and isinstance(args[0], Unknown) else Unknown(f"{name}(…) of a value")
 
@@ -431,5 +439,5 @@ _FUNCTIONS: dict[str, Callable[..., ProgramValue]] = {
     "str": _text, "unicode": _text, "repr": _repr, "sorted": _sorted, "reversed": _reversed, "iter": _collect(list),
     "next": _next, "slice": _slice, "callable": _callable, "isinstance": _isinstance,
     "issubclass": _issubclass, "getattr": _getattr,
-    "hasattr": _hasattr, "setattr": _setattr, "type": _type, "vars": _vars,
+    "hasattr": _hasattr, "setattr": _setattr, "type": _type, "vars": _vars, "dir": _dir,
 }  # fmt: skip

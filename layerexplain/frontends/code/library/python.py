@@ -124,6 +124,12 @@ def _deep_copy(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> P
     return _copied(args[0], True, interpreter, {}) if args else NotImplemented
 
 
+@function("collections.deque")
+def _deque(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    """`deque(items)`: a list, with methods for its other end."""
+    return call_builtin("list", args, {}, interpreter) if len(args) < 2 and not kwargs else NotImplemented
+
+
 @function("collections.OrderedDict")
 def _ordered_dict(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return call_builtin("dict", args, kwargs, interpreter)

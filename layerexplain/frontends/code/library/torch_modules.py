@@ -407,13 +407,18 @@ def module_method(
     if name == "__setattr__" and len(args) == 2 and isinstance(args[0], str):
         return module.set_attribute(evaluator, args[0], args[1])
     if name in ("add_module", "register_module"):
-        _put(module, args[0] if args else kwargs.get("name"), args[1] if len(args) > 1 else kwargs.get("module"))
+        _put(
+            evaluator,
+            module,
+            args[0] if args else kwargs.get("name"),
+            args[1] if len(args) > 1 else kwargs.get("module"),
+        )
         return None
     if name == "register_parameter":
-        _put(module, args[0], args[1] if len(args) > 1 else kwargs.get("param"))
+        _put(evaluator, module, args[0], args[1] if len(args) > 1 else kwargs.get("param"))
         return None
     if name == "register_buffer":
-        _put(module, args[0], args[1] if len(args) > 1 else kwargs.get("tensor"))
+        _put(evaluator, module, args[0], args[1] if len(args) > 1 else kwargs.get("tensor"))
         return None
     if name in ("children", "named_children"):
         members = children_of(module)
@@ -431,8 +436,9 @@ def module_method(
     return evaluator.unknown(f"the method {name} of a module")
 
 
-def _put(module: Any, name: Any, value: Any) -> None:
+def _put(evaluator: Evaluator, module: Any, name: Any, value: Any) -> None:
     if isinstance(name, str):
+        evaluator.effects.record_attribute_change(module, name)
         members = module.children if isinstance(module, BuiltIn) and module.children is not None else module.attributes
         members[name] = value
 

@@ -180,6 +180,10 @@ class Value:
         """Return the result of an operator on it alone; NotImplemented where it has none of its own."""
         return NotImplemented
 
+    def contains(self, value: object) -> ProgramValue:
+        """Return whether a value is in it."""
+        return Unknown("whether a value is in an unknown collection")
+
     def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
         """Put a deep copy into `known`, by the identity of the value; `copy` copies its parts. A value that
         cannot be copied puts none."""

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from layerexplain.frontends.code.values.base import Arguments, Evaluator, Identity, Keywords, ProgramValue
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Evaluator,
+    Identity,
+    Keywords,
+    ProgramValue,
+    Unknown,
+    Value,
+)
 from layerexplain.records import Record
 
 DTYPES = frozenset(
@@ -54,3 +62,14 @@ class Symbol(Record, Identity):
 
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return evaluator.call_symbol(self, args, kwargs)
+
+
+class NamesOf(Record, Value):
+    """The names of a module of a library, which `dir` gives."""
+
+    of: Symbol
+    evaluator: Evaluator
+
+    def contains(self, value: object) -> ProgramValue:
+        found = self.of.has_attribute(self.evaluator, value) if isinstance(value, str) else False
+        return Unknown(f"whether {self.of.path} has a name") if found is None else found
