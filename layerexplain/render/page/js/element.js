@@ -1,7 +1,14 @@
 // What one element reads, and its value: works on the data of derive/element/data.py, and knows no layer.
 
-/** @typedef {number | string | any[]} Index an index as data.py writes it */
 /** @typedef {any} Scalar a scalar as data.py writes it */
+/**
+ * What else data.py writes.
+ * @typedef {number | string | Affine} Index a number, a letter, or a sum
+ * @typedef {[number, ...(number | Atom)[]]} Affine a constant, then factors and atoms in turn
+ * @typedef {string | ["/" | "%", Index, number] | ["v", Scalar, Template]} Atom
+ * @typedef {["in", Index, number, number | null, number] | ["by", Index, number] | ["is", Scalar]} Condition
+ * @typedef {(string | number | boolean | [Index] | [Condition[], Template, Template, Template])[]} Template
+ */
 /** @typedef {Record<string, number>} Place the numbers of letters */
 /** @typedef {[string, number | null, string]} Letter its name, how many numbers it runs over, its role */
 /**
@@ -11,8 +18,8 @@
  * @property {(number | null)[]} grid
  * @property {Scalar} [value]
  * @property {string} [refusal]
- * @property {any[]} text
- * @property {any[]} [numbers]
+ * @property {Template} text
+ * @property {Template} [numbers]
  * @property {Scalar} [start]
  * @property {number} [step]
  * @property {Index} [after]
@@ -164,7 +171,7 @@ export class ElementReader {
     if (typeof index === "string") return at[index] ?? (index === "T" ? this.unknown - 1 : NaN);
     let total = index[0];
     for (let i = 1; i < index.length; i += 2) {
-      const atom = index[i + 1];
+      const atom = /** @type {Atom} */ (index[i + 1]);
       let value;
       if (typeof atom === "string") value = this.index(atom, at);
       else if (atom[0] === "v") value = Math.trunc(this.value(atom[1], at) ?? NaN);
@@ -173,12 +180,12 @@ export class ElementReader {
         value = Math.floor(of / atom[2]);
         if (atom[0] === "%") value = of - value * atom[2];
       }
-      total += index[i] * value;
+      total += /** @type {number} */ (index[i]) * value;
     }
     return total;
   }
 
-  /** Whether conditions hold: undefined where that depends on a value that is not known. @param {any[]} conditions @param {Place} at */
+  /** Whether conditions hold: undefined where that depends on a value that is not known. @param {Condition[]} conditions @param {Place} at */
   hold(conditions, at) {
     let sure = true;
     for (const one of conditions) {
@@ -276,13 +283,14 @@ export class ElementReader {
   lookedUp(index, at, how, found) {
     if (Array.isArray(index)) {
       for (let i = 2; i < index.length; i += 2) {
-        if (Array.isArray(index[i])) index[i][0] === "v" ? this.walk(index[i][1], at, how, found) : this.lookedUp(index[i][1], at, how, found);
+        const atom = index[i];
+        if (Array.isArray(atom)) atom[0] === "v" ? this.walk(atom[1], at, how, found) : this.lookedUp(atom[1], at, how, found);
       }
     }
     return this.index(index, at);
   }
 
-  /** What conditions read until one fails. @param {any[]} conditions @param {Place} at @param {How} how @param {Found} found */
+  /** What conditions read until one fails. @param {Condition[]} conditions @param {Place} at @param {How} how @param {Found} found */
   asked(conditions, at, how, found) {
     for (const one of conditions) {
       if (one[0] === "is") this.walk(one[1], at, how, found);
@@ -291,7 +299,7 @@ export class ElementReader {
     }
   }
 
-  /** Whether only windows reach out of their tensor. @param {any[]} conditions @param {Place} at */
+  /** Whether only windows reach out of their tensor. @param {Condition[]} conditions @param {Place} at */
   pads(conditions, at) {
     return conditions.every((one) => (one[0] === "in" && one[4] === 1) || this.hold([one], at) !== false);
   }

@@ -1,6 +1,7 @@
 // Which tensors and letters a formula of one element uses, wherever the element is.
 
 /** @typedef {import("./element.js").Letter} Letter */
+/** @typedef {import("./element.js").Index} Index */
 
 /** The tensors and lines that scalars read, in the order of the formula. @param {any[]} scalars @returns {number[]} */
 export function mentioned(scalars) {
@@ -34,7 +35,7 @@ export function lookThrough(e, seen) {
   else e.slice(e[0] === "f" ? 2 : 1).forEach((part) => lookThrough(part, seen));
 }
 
-/** @param {any} index @param {(element: any[]) => void} seen */
+/** @param {Index} index @param {(element: any[]) => void} seen */
 function lookedUpIn(index, seen) {
   if (!Array.isArray(index)) return;
   for (let i = 2; i < index.length; i += 2) {
@@ -43,7 +44,7 @@ function lookedUpIn(index, seen) {
   }
 }
 
-/** @param {any[]} conditions @param {(element: any[]) => void} seen */
+/** @param {import("./element.js").Condition[]} conditions @param {(element: any[]) => void} seen */
 function conditionsIn(conditions, seen) {
   for (const one of conditions) one[0] === "is" ? lookThrough(one[1], seen) : lookedUpIn(one[1], seen);
 }

@@ -2,12 +2,15 @@
 
 /** @typedef {import("./element.js").ElementReader} Reader */
 /** @typedef {import("./element.js").Place} Place */
+/** @typedef {import("./element.js").Index} Index */
+/** @typedef {import("./element.js").Atom} Atom */
+/** @typedef {import("./element.js").Template} Template */
 
 /**
  * A template with the numbers of the letters in `at` put in; other letters stay.
- * @param {any[]} template @param {Reader} reader @param {Place} at
+ * @param {Template} template @param {Reader} reader @param {Place} at
  * @param {(number | boolean | undefined)[]} [values] the numbers of a template of numbers
- * @param {any[][]} [cases] the two cases of a choice whose template it is
+ * @param {Template[]} [cases] the two cases of a choice whose template it is
  * @returns {string}
  */
 export function filledText(template, reader, at, values = [], cases = []) {
@@ -18,23 +21,24 @@ export function filledText(template, reader, at, values = [], cases = []) {
       if (typeof part === "boolean") return filledText(cases[part ? 0 : 1], reader, at, values);
       if (part.length === 1) return indexText(part[0], reader, at);
       const holds = reader.hold(part[0], at);
-      return filledText(part[holds === undefined ? 1 : holds ? 2 : 3], reader, at, values, part.slice(2));
+      return filledText(part[holds === undefined ? 1 : holds ? 2 : 3], reader, at, values, /** @type {Template[]} */ (part.slice(2)));
     })
     .join("");
 }
 
-/** An index with the numbers of known letters put in: `6+u`. @param {any} index @param {Reader} reader @param {Place} at @returns {string} */
+/** An index with the numbers of known letters put in: `6+u`. @param {Index} index @param {Reader} reader @param {Place} at @returns {string} */
 export function indexText(index, reader, at) {
   if (typeof index === "number") return `${index}`;
   if (typeof index === "string") return `${at[index] ?? index}`;
   let known = index[0];
   let text = "";
   for (let i = 1; i < index.length; i += 2) {
-    const value = reader.index([0, 1, index[i + 1]], at);
-    if (value === value && index[i + 1] !== "T") known += index[i] * value;
+    const [by, atom] = /** @type {[number, Atom]} */ (index.slice(i, i + 2));
+    const value = reader.index([0, 1, atom], at);
+    if (value === value && atom !== "T") known += by * value;
     else {
-      const factor = Math.abs(index[i]) === 1 ? "" : `${Math.abs(index[i])}`;
-      text += (index[i] < 0 ? "-" : "+") + factor + atomText(index[i + 1], reader, at, factor !== "");
+      const factor = Math.abs(by) === 1 ? "" : `${Math.abs(by)}`;
+      text += (by < 0 ? "-" : "+") + factor + atomText(atom, reader, at, factor !== "");
     }
   }
   if (known || !text) text = text.startsWith("-") || known < 0 ? known + text.replace(/^(?=\w)/, "+") : text + `+${known}`;
@@ -42,7 +46,7 @@ export function indexText(index, reader, at) {
   return text.replace(/^\+/, "");
 }
 
-/** @param {any} atom @param {Reader} reader @param {Place} at @param {boolean} scaled */
+/** @param {Atom} atom @param {Reader} reader @param {Place} at @param {boolean} scaled */
 function atomText(atom, reader, at, scaled) {
   if (typeof atom === "string") return atom;
   if (atom[0] === "v") return filledText(atom[2], reader, at);
@@ -51,7 +55,7 @@ function atomText(atom, reader, at, scaled) {
   return scaled ? `(${text})` : text;
 }
 
-/** A number in four digits or less. @param {any} value */
+/** A number in four digits or less. @param {number | boolean | null | undefined} value */
 export function numberText(value) {
   if (value === undefined || value === null) return "?";
   if (typeof value === "boolean") return value ? "true" : "false";
@@ -61,9 +65,9 @@ export function numberText(value) {
   return size >= 1e5 || size < 1e-4 ? value.toExponential(2) : `${+value.toPrecision(4)}`;
 }
 
-/** A number in the little room of a cell. @param {any} value */
+/** A number in the little room of a cell. @param {number | boolean} value */
 export function cellText(value) {
-  const size = Math.abs(value);
+  const size = Math.abs(+value);
   if (typeof value === "boolean" || !Number.isFinite(value) || Number.isInteger(value)) return size < 1e5 ? `${+value}` : numberText(value);
   if (size >= 1e5 || size < 5e-4) return value.toExponential(0).replace("e+", "e");
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3).replace(/^(-?)0\./, "$1.");
