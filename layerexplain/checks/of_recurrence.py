@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isqrt
 
-from layerexplain.checks.calls import derived, ends_with, once, source_of
+from layerexplain.checks.calls import config_of, derived, ends_with, once, source_of
 from layerexplain.checks.rules import Found, rule
+from layerexplain.lang.axes import BATCH
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Layer
 from layerexplain.network.traced import Network, TracedCall
@@ -128,3 +129,25 @@ def _recurrent(network: Network) -> list[tuple[TracedCall, Layer]]:
         if recurrent_layers
         else []
     )
+
+
+@rule(
+    "example-for-step",
+    "One example of the batch where the last step was meant",
+    "wrong",
+    "likely",
+    why="Recurrent modules of PyTorch take (steps, batch, features): x[:, -1] is the last example of a batch, and its "
+    "steps go on as if they were examples.",
+    fix="Give the module batch_first=True where the data are (batch, steps, features); or take x[-1], the last step.",
+    source="torch.nn.LSTM, batch_first",
+)
+def example_for_step(network: Network) -> Iterator[Found]:
+    for call in network.calls:
+        key = config_of(network, call).get("key")
+        given = call.inputs[0] if call.inputs else None
+        if not isinstance(key, tuple) or given is None or BATCH not in given.shape[1:]:
+            continue
+        axis = given.shape.index(BATCH)
+        before = key[: axis + 1]
+        if len(before) > axis and isinstance(before[axis], int) and Ellipsis not in before and None not in before:
+            yield call, f"of {shape_text(given.shape)}, (steps, batch, features), one example of the batch is taken"

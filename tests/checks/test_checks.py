@@ -43,7 +43,7 @@ HEADS = "\n".join([
 OF_WEIGHTS = ("weights-not-finite", "dead-units", "equal-layers")
 """The rules that read values; their models are files, not specs."""
 
-OF_CODE = ("unregistered", "gradients-add-up", "trainable-after-compile")
+OF_CODE = ("unregistered", "gradients-add-up", "example-for-step", "trainable-after-compile")
 """The rules on what only the reader of code knows; test_torch_training.py and test_training_order.py have their
 models."""
 

@@ -150,6 +150,38 @@ def test_a_loop_that_never_clears_gradients_is_found(old: str, new: str, is_foun
     assert not is_found or (found[0].severity == "wrong" and f"line {line})" in found[0].message)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "key", "is_found"),
+    [
+        ("", ":, -1, :", True),
+        ("", ":, -1", True),
+        ("", ":, 0", True),
+        ("", "-1", False),
+        ("", "-1, :, :", False),
+        ("", ":, -3:", False),
+        (", batch_first=True", ":, -1, :", False),
+    ],
+)
+def test_an_example_that_is_taken_for_the_last_step_is_found(arguments: str, key: str, is_found: bool) -> None:
+    text = f"""
+import torch
+import torch.nn as nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(5, 7{arguments})
+        self.fc = nn.Linear(7, 3)
+    def forward(self, x):
+        out, _ = self.lstm(x)
+        return self.fc(out[{key}])
+net = Net()
+y = net(torch.randn(11, 13, 5))
+"""
+    found = layerexplain.check(text.encode())
+    assert [one.code for one in found] == ["example-for-step"] * is_found
+    assert not is_found or "of (11, None, 7), (steps, batch, features), one example" in found[0].message
+
+
 IN_A_LIST = NET.replace("self.fc1 = nn.Linear(7, 5)", "self.rest = [nn.Linear(7, 5)]").replace(
     "self.fc1(x)", "self.rest[0](x)"
 )
