@@ -28,6 +28,10 @@ MOST_CASES = 80
 """Each takes up to a tenth of a second. There are three times as many without an explanation, which take a tenth of
 that."""
 
+_MOST_WRITTEN = 1_000_000
+"""Characters of cases with an explanation: a layer that repeats a slider's number of times has long ones, which take
+long, as its numbers do: of these there are fewer then."""
+
 _MOST_CHOICES = 4
 _MOST_COMBINATIONS = 8
 _LEAST_RANGE = 16
@@ -130,15 +134,18 @@ def what_if(
     alone = max([at for at, point in enumerate(moved) if len(point) == 1], default=-1) + 1
     everywhere = [(at, point) for point in moved for at in order]
     explained = [*[(at, {}) for at in order], *[(first, point) for point in moved[:alone]], *everywhere]
+    written = 0
     for tries, count, detail in (explained, most, True), (everywhere, 4 * most, False):
         for at, point in tries:
-            if sum(map(len, found)) >= count:
+            is_long = written > _MOST_WRITTEN
+            if sum(map(len, found)) >= (most if is_long else count) or (detail and is_long):
                 break
             there = {**given, **point}
             known: dict[int, int] = {}
             if not any([sizes.hold(case.conditions, there, known) for case in found[at]]):
                 chosen = {one.name: one.values[i] for one, i in zip(choices, combinations_of_choices[at], strict=True)}
                 found[at].append(layer.case(sizes, chosen, there, show, detail))
+                written += len(repr(found[at][-1].shown))
     names = {*[one.name for one in choices], *[str(place[0]) for one in layer.sliders for place in one.places]}
     run = Recording(sizes)
     open_sizes = {one.label: run.size(one.label, one.given + 2) for one in layer.sliders}

@@ -92,6 +92,13 @@ KERAS = ["Conv2D", "Conv1D", "Conv2DTranspose", "DepthwiseConv2D", "MaxPooling2D
 KERAS += ["MultiHeadAttention", "BatchNormalization", "ZeroPadding2D", "UpSampling1D", "Flatten", "Add"]
 
 
+def test_long_explanations_leave_room_for_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("layerexplain.report.what_if._MOST_WRITTEN", 0)
+    found = what_if("Dense", {"units": 4}, [(3,)], most=4, show=shown_layer)
+    cases = [case.shown for of in found.cases for case in of]
+    assert len(cases) == 4 and [bool(one["definitions"]) for one in cases].count(True) == 1
+
+
 ANOTHER = "another test compares it"
 
 
