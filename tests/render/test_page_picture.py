@@ -613,3 +613,24 @@ def test_a_box_with_room_for_one_line_has_what_tells_it_apart_beside_its_name(tm
             written = {text: (x, y, wide) for text, x, y, wide in page.evaluate(WRITTEN)}
             (x, y, wide), (after, level, _wide) = written["shapes"], written[beside]
             assert y == pytest.approx(level) and x + wide < after < x + wide + 12, measure
+
+
+def test_blocks_whose_layers_are_called_twice_differ_in_nothing(tmp_path: Path) -> None:
+    block = """
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one = nn.Conv2d(7, 7, 3, padding=1)
+        self.two = nn.Conv2d(7, 7, 3, padding=1)
+        self.relu = nn.ReLU()
+
+    def forward(self, x):
+        return self.relu(x + self.two(self.relu(self.one(x))))
+"""
+    code = "import torch\nfrom torch import nn\n" + block
+    (tmp_path / "net.py").write_text(
+        code + "\nmodel = nn.Sequential(Block(), Block(), Block())\nmodel(torch.zeros(1, 7, 11, 13))\n"
+    )
+    told = boxes(page_data(layerexplain.explain(str(tmp_path / "net.py"))))
+    folded = [box["lines"][1] for box in told.values() if "copies" in box]
+    assert folded and not any("differ" in one for one in folded), folded

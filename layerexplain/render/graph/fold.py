@@ -365,8 +365,10 @@ class _Folder:
         """Say what the copies of a run differ in: the shapes that they make, or numbers that do not change these."""
         if run.exact:
             return ""
-        pairs = zip(self.nodes[run.start : run.end], self.nodes[run.start + run.length : run.end], strict=False)
-        return ", channels differ" if any(one.makes != other.makes for one, other in pairs) else ", rates differ"
+        pairs = [*zip(self.nodes[run.start : run.end], self.nodes[run.start + run.length : run.end], strict=False)]
+        if any([one.makes != other.makes for one, other in pairs]):
+            return ", channels differ"
+        return ", rates differ" if any([one.about != other.about for one, other in pairs]) else ""
 
     def _wired(self, boxes: list[tuple[GraphNode, int, int]], ports: bool) -> Diagram:
         box_of = {at: box.name for box, first, last in boxes for at in range(first, last)}

@@ -21,6 +21,8 @@ const LEAST_SHRUNK = 7.5;
 /** From near, values stand beside their box where this much room is free, and take up to so much; else in it. */
 const LEAST_ASIDE = 46;
 const MOST_ASIDE = 150;
+/** Pictures of few values are drawn at most so much larger. */
+const LARGEST_PICTURE = 1.5;
 /** A formula that is shown in a box has at most so many letters. */
 const LONGEST_FORMULA = 60;
 
@@ -140,7 +142,7 @@ export function grown(picture, item, look, scale) {
   const beside = linesIn(item, seenSize(TITLE, scale), text) === 1 ? besideTitle(picture, item, look, picture.amounts.get(item)) : "";
   const needed = (beside ? title + text / 2 + widthOf(beside) : Math.max(title, widthOf(item.box.lines[1] || ""))) + 2 * PADDING - 4;
   if (needed <= item.w) return item;
-  const w = Math.min(needed, 2 * picture.halfAround(item));
+  const w = Math.min(needed, 2 * picture.halfAround(item), 2 * (item.x + item.w / 2 - picture.least));
   return { ...item, x: item.x + (item.w - w) / 2, w };
 }
 
@@ -191,7 +193,7 @@ export function detailsOf(data, call) {
  * @param {Picture} picture @param {HTMLCanvasElement} tiles @param {number} x @param {number} y @param {number} w @param {number} h @param {boolean} central
  */
 function tilesIn(picture, tiles, x, y, w, h, central) {
-  const k = Math.min(w / tiles.width, h / tiles.height);
+  const k = Math.min(w / tiles.width, h / tiles.height, LARGEST_PICTURE);
   if (h < 4) return;
   const place = /** @type {const} */ ([central ? x + (w - tiles.width * k) / 2 : x, central ? y : y + (h - tiles.height * k) / 2, tiles.width * k, tiles.height * k]);
   picture.pen.imageSmoothingEnabled = false;

@@ -1,7 +1,7 @@
 /** The graph on a canvas: only what is in view is drawn, so that ten thousand boxes move as smoothly as ten. */
 import { amount } from "./amounts.js";
 import { boxTexts, grown, LEADING, PADDING, seenSize, shortened, shortRanges, TEXT, TITLE, titleOf } from "./box_text.js";
-import { costsOf, fillOf, GUTTER, paintCosts } from "./costs.js";
+import { costsOf, fillOf, GUTTER, hasGutter, paintCosts } from "./costs.js";
 import { blockWidths, FAR, mostStretch, neighbours, startOf, stretchAt } from "./distances.js";
 import { lanesOf, LEAST_LANE, paintFar, skipShapes } from "./far.js";
 import { lastAtMost } from "./placing.js";
@@ -79,6 +79,8 @@ export class Picture {
     this.text = "";
     /** How wide what is seen is, in pixels of the page. */
     this.across = 0;
+    /** Left of here boxes do not become wider than their places: there are the bars of costs. */
+    this.least = -Infinity;
     /** @type {Map<Item, number>} the widths of blocks from afar */
     this.blocks = new Map();
     /** @type {ReturnType<typeof neighbours>} */
@@ -258,6 +260,7 @@ export class Picture {
     const { canvas, pen } = this;
     this.across = canvas.width / ratio;
     this.measure(look.measure);
+    this.least = this.costs && hasGutter(view) ? view.x + GUTTER / view.scale : -Infinity;
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.fillStyle = this.colours.paper;
     pen.fillRect(0, 0, canvas.width, canvas.height);

@@ -40,7 +40,7 @@ export function stretchAt(scale, most) {
  */
 export function startOf(width, own, scale, before, after) {
   const free = width - own;
-  return Math.max(scale < FAR ? Math.min(NAMED * width - own / 2, free - after) : free / 2, Math.min(before, free / 2));
+  return Math.max(scale < FAR ? Math.min(NAMED * width - own / 2, free - after) : free / 2, Math.min(before, free - after));
 }
 
 /**
