@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from layerexplain.report.one_layer import layer_types as layer_types
     from layerexplain.report.optimizers import optimizers as optimizers
     from layerexplain.report.weight_data import WeightTable as WeightTable
+    from layerexplain.report.weight_table import Progress
     from layerexplain.report.weight_table import list_weights as list_weights
     from layerexplain.run.checking import check as check
     from layerexplain.run.gradient_report import GradientTrace as GradientTrace
@@ -266,6 +267,7 @@ def layer_page(
     input_shape: Sequence[int | None] | Sequence[Sequence[int | None]],
     gradient: bool = False,
     code: Code = (),
+    progress: Progress | None = None,
     **arguments: Any,
 ) -> Page:
     """Make the page of one layer, on which its arguments are changed: what it computes, reads and costs follows.
@@ -277,6 +279,7 @@ def layer_page(
 
     Args:
         type_, arguments_, input_shape, gradient, code, **arguments: As `explain_layer` takes them.
+        progress: Called after each case.
 
     Returns:
         The page as text, which a notebook shows.
@@ -297,7 +300,9 @@ def layer_page(
     entry = layer_type(type_, code)
     most = MOST_CASES
     while True:
-        found = what_if(type_, given, shapes, gradient=gradient, code=code, most=most, show=shown_layer)
+        found = what_if(
+            type_, given, shapes, gradient=gradient, code=code, most=most, show=shown_layer, progress=progress
+        )
         data = what_if_data(entry, found, typed)
         html = shell(data, data["model"]["title"], "what_if", ("one_layer",))
         if len(html) <= _LARGEST_LAYER_PAGE or most == 1:

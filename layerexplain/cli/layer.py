@@ -238,7 +238,10 @@ def _explain(
         )
         page = layer_type_page(entry, _command(entry, asked.code))
     if output.format == "html":
-        page_of_layer = _call_with_batch(asked, partial(api.layer_page, gradient=gradient))
+        from layerexplain.cli.progress import progress
+
+        with progress(asked.type, "cases derived") as tell:
+            page_of_layer = _call_with_batch(asked, partial(api.layer_page, gradient=gradient, progress=tell))
         return emit(output, lambda look: page_of_layer)
     sheet = explanation(_report(asked, gradient), whole=False, asked=parts)
     if page:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, islice, product
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.own_layers import Code, read_own_layers
@@ -23,6 +23,9 @@ from layerexplain.ops.spatial import SPATIAL
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
 from layerexplain.report.one_layer import build_layer, declared
+
+if TYPE_CHECKING:
+    from layerexplain.report.weight_table import Progress
 
 MOST_CASES = 80
 """Each takes up to a tenth of a second. There are three times as many without an explanation, which take a tenth of
@@ -101,6 +104,7 @@ def what_if(
     code: Code = (),
     most: int = MOST_CASES,
     show: Callable[[LayerReport], Any],
+    progress: Progress | None = None,
 ) -> WhatIf:
     """Explain a layer with its sizes open, in at most `most` cases. Shapes are without the batch.
 
@@ -112,6 +116,7 @@ def what_if(
         type_, arguments, input_shapes, gradient, code: As `build_layer` takes them.
         most: How many cases there are at most; each value of each slider alone comes first, then several at once.
         show: Makes of a report what is shown, as JSON has it.
+        progress: Called after each case.
 
     Raises:
         LayerExplainError: as `build_layer` does, for the arguments as they are given.
@@ -146,6 +151,8 @@ def what_if(
                 chosen = {one.name: one.values[i] for one, i in zip(choices, combinations_of_choices[at], strict=True)}
                 found[at].append(layer.case(sizes, chosen, there, show, detail))
                 written += len(repr(found[at][-1].shown))
+                if progress is not None:
+                    progress(sum(map(len, found)), 4 * most, "")
     names = {*[one.name for one in choices], *[str(place[0]) for one in layer.sliders for place in one.places]}
     run = Recording(sizes)
     open_sizes = {one.label: run.size(one.label, one.given + 2) for one in layer.sliders}
