@@ -60,7 +60,9 @@ def _first_of_chain(scope: Scope, layer: Layer) -> tuple[Layer, str] | None:
     """Return what `_first` does, of the layers that a Pipeline calls one after the other."""
     chain = layer.config.get("layers")
     for inner in chain if isinstance(chain, list | tuple) else ():
-        declaration = scope.resolve(inner) if isinstance(inner, Layer) else None
+        if not isinstance(inner, Layer):
+            return None
+        declaration = scope.resolve(inner)
         facts = NO_FACTS if declaration is None else declaration.facts
         if how := _tells(facts, inner):
             return inner, how

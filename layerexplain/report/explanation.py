@@ -183,7 +183,8 @@ def _general_parameters(at: Placed) -> str:
     first = at.calls[0] if at.calls else None
     if first is None or at.row.params is not None or [*first.inputs] != [None]:
         return ""
-    reads_input = all(at.around.network.layer(ref.layer).type == "InputLayer" for ref in first.sources)
+    sources = [at.around.network.model.layers_by_name.get(ref.layer) for ref in first.sources]
+    reads_input = all(one is not None and one.type == "InputLayer" for one in sources)
     return general_parameters(at.layer, first.declaration) if reads_input else ""
 
 

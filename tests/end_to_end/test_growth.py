@@ -175,11 +175,15 @@ def test_calls_of_printing_grow_with_the_layers(kind: str, command: str, format:
 
 
 @pytest.mark.parametrize(
-    ("file", "question"),
-    [("explanation", "statements"), ("explanation", "inner_blocks"), ("cost_lines", "_needs")],
+    ("file", "question", "filters"),
+    [
+        ("explanation", "statements", (5, 7)),
+        ("explanation", "inner_blocks", (11, 17)),
+        ("cost_lines", "_needs", (19, 23)),
+    ],
 )
 def test_layers_that_are_alike_are_asked_once(
-    file: str, question: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    file: str, question: str, filters: tuple[int, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked = Counter[str]()
     module = import_module(f"layerexplain.report.{file}")
@@ -191,10 +195,10 @@ def test_layers_that_are_alike_are_asked_once(
 
     monkeypatch.setattr(module, question, counted)
     path, counts = tmp_path / "model.json", []
-    for filters, repeats in ((5, 2), (7, 11)):  # other filters, so that nothing is known of them
-        block = [("Conv2D", {"filters": filters, "kernel_size": 3, "padding": "same"}), ("BatchNormalization", {})]
+    for count, repeats in zip(filters, (2, 11), strict=True):  # other filters, so that nothing is known of them
+        block = [("Conv2D", {"filters": count, "kernel_size": 3, "padding": "same"}), ("BatchNormalization", {})]
         layers = [keras_object(type_, name=f"{type_}{i}", **own) for i in range(repeats) for type_, own in block]
-        first = keras_object("InputLayer", name="input", batch_shape=[None, 13, 13, filters])
+        first = keras_object("InputLayer", name="input", batch_shape=[None, 13, 13, count])
         path.write_text(json.dumps(keras_object("Sequential", name="s", layers=[first, *layers])))
         asked.clear()
         build(read(str(path)), detail=True)

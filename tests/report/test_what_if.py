@@ -13,6 +13,7 @@ import layerexplain
 from layerexplain.cli.arguments import parse_arguments
 from layerexplain.cli.input_shapes import parse_input
 from layerexplain.errors import LayerExplainError
+from layerexplain.network.scope import as_layers
 from layerexplain.render.page.layer_data import shown_layer
 from layerexplain.report.one_layer import layer_type, layer_types
 from layerexplain.report.what_if import WhatIf, what_if
@@ -64,7 +65,8 @@ NAMES = [name for rows in layer_types().values() for name, _, _ in rows]
 def test_the_example_of_a_type_at_other_sizes_is_explained(name: str) -> None:
     entry = layer_type(name)
     shapes = [parse_input(shape).shape for shape in entry.example_inputs]
-    found = what_if(name, parse_arguments(entry.example), shapes, most=4, show=shown_layer)
+    given = {argument: as_layers(value) for argument, value in parse_arguments(entry.example).items()}
+    found = what_if(name, given, shapes, most=4, show=shown_layer)
     for state in states(found, 8):
         _, different = differences(name, found, state)
         assert not different, (state, different)
