@@ -227,6 +227,7 @@ SENTENCES = [
     ("UpSampling2D", {}, (4, 4, 1), "Enlarges the image by a factor of 2×2, by nearest interpolation."),
     ("UpSampling2D", {"interpolation": "bicubic"}, (4, 4, 1), "by a factor of 2×2, by bicubic interpolation."),
     ("Conv1D", {"filters": 3, "kernel_size": 2}, (None, 4), "each sums all 4 channels."),
+    ("Conv1D", {"filters": 6, "kernel_size": 2, "groups": 2}, (None, 4), "each sums all 2 channels of its group."),
     ("ReLU", {}, (5,), "Keeps positive values and sets the rest to 0."),
     ("ReLU", {"threshold": 0.5}, (5,), "Keeps values above 0.5 and sets the rest to 0."),
     (
@@ -257,7 +258,7 @@ def test_sentences(type_: str, arguments: dict[str, object], shape: tuple[int | 
 @pytest.mark.parametrize(
     ("type_", "said"),
     [
-        ("Conv2D", "Slides `filters` of `kernel_size` pixels over the image; each sums all channels."),
+        ("Conv2D", "Slides `filters` of `kernel_size` pixels over the image; each sums all channels of its group."),
         ("Dense", "Each of the `units` outputs is a weighted sum of all inputs along the last axis."),
         ("MultiHeadAttention", "Each of the queries attends to the value positions, in `num_heads` heads of width "
          "`key_dim`."),

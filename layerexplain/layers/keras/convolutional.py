@@ -98,7 +98,7 @@ def convolution(
     lora_alpha: Number | None = None,
 ) -> Expr:
     """Slides {filters} filters of {kernel_size} [steps along the sequence|pixels over the image|voxels through the
-    volume]; each sums all {channels} channels.
+    volume]; each sums all {channels} channels{groups: of its group|}.
 
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: (batch, new spatial axes, filters), likewise. With 'causal' padding no step

@@ -37,7 +37,7 @@ def convolution(
     rank: int,
 ) -> Expr:
     """Slides {out_channels} filters of {kernel_size} [steps along the sequence|pixels over the image|voxels through the
-    volume]; each sums all {channels} channels.
+    volume]; each sums all {channels} channels{groups: of its group|}.
 
     Input shape: (batch, in_channels, spatial axes). Output shape: (batch, out_channels, new spatial axes).
     Reference: torch.nn.Conv2d.
