@@ -166,6 +166,17 @@ class RelativeBiasAttention(layers.Layer):
         return self.out(ops.reshape(ops.swapaxes(ops.matmul(shares, v), 1, 2), (-1, self.length, self.width)))
 
 
+class BucketedDistances(layers.Layer):
+    """As T5 does: log of the distance 0 is -inf, which where() leaves out."""
+
+    def call(self, x):
+        place = ops.arange(x.shape[1])
+        far = ops.abs(place[:, None] - place[None, :])
+        large = 2 + ops.cast(ops.log(ops.cast(far, "float32") / 2.0) / ops.log(4.0) * 2, "float32")
+        bucket = ops.where(far < 2, ops.cast(far, "float32"), ops.minimum(large, 3))
+        return ops.matmul(bucket, x)
+
+
 class GatedLinearUnit(layers.Layer):
     def __init__(self, units, **kw):
         super().__init__(**kw)
@@ -608,6 +619,7 @@ CASES = [
     (SwinWindows, {"size": 2, "shift": 1, "width": 3}, [(6, 4, 3)]),
     (SwinWindows, {"size": 2, "shift": 0, "width": 3}, [(6, 4, 3)]),
     (RelativeBiasAttention, {"heads": 2, "width": 6, "length": 5}, [(5, 7)]),
+    (BucketedDistances, {}, [(5, 6)]),
     (GatedLinearUnit, {"units": 3}, [(7,)]),
     (GatedResidualNetwork, {"units": 5, "rate": 0.1}, [(7,)]),
     (VariableSelection, {"features": 2, "units": 5}, [(5,), (5,)]),

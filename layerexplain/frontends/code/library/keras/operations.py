@@ -55,6 +55,14 @@ def _is_number(value: ProgramValue) -> bool:
     return isinstance(value, bool | int | float | str | type(None))
 
 
+def _lost(result: ProgramValue, args: Arguments) -> bool:
+    """Return whether a function of arrays whose values are known gave one whose values are not, as log of 0 does: a
+    formula computes them."""
+    given = [one for one in args if isinstance(one, Array)]
+    is_open = isinstance(result, Array) and result.values is None
+    return is_open and bool(given) and all(one.values is not None for one in given)
+
+
 SIZES = frozenset({"shape", "int_shape", "size", "rank", "ndim"})
 
 
@@ -236,7 +244,7 @@ class Operations(RunTimeSizes):
             return self.interpreter.operate(operator, *args)
         result = numpy_functions.call_numpy(name, args, kwargs, self.interpreter)
         type_ = operation_type(name)
-        if not isinstance(result, Unknown) or not self.in_call or type_ is None:
+        if not self.in_call or type_ is None or not (isinstance(result, Unknown) or _lost(result, args)):
             return result
         if type_ in _OF_TENSORS:
             given = [one if isinstance(one, str) else self._table(arrays.array_of(one)) for one in args]
