@@ -222,38 +222,10 @@ def explain_layer(
     >>> explain_layer("Dense", units=3, input_shape=(32, 784)).layers[0].output_shapes
     ((None, 32, 3),)
     """
-    from layerexplain.report.one_layer import build_layer
+    from layerexplain.report.one_layer import as_asked, build_layer
 
-    given, shapes = _one_layer(type_, {**(arguments_ or {}), **arguments}, input_shape, code)
+    given, shapes = as_asked(type_, {**(arguments_ or {}), **arguments}, input_shape, code)
     return build_layer(type_, given, shapes, code=code, gradient=gradient)
-
-
-def _one_layer(
-    type_: str,
-    arguments: Mapping[str, Any],
-    input_shape: Sequence[int | None] | Sequence[Sequence[int | None]],
-    code: Code,
-) -> tuple[Mapping[str, Any], list[tuple[int | None, ...]]]:
-    """Return the arguments of a layer, those inside it as layers, and the shapes of its inputs without the batch."""
-    from layerexplain.frontends.input_shapes import one_shape
-    from layerexplain.network.scope import as_layers
-    from layerexplain.report.one_layer import is_layer
-
-    single = one_shape(input_shape)
-    shapes = [single] if single is not None else [one_shape(shape) for shape in _listed(input_shape)]
-    for shape in shapes:
-        if shape is None:
-            words = "a tuple of sizes such as (28, 28, 1), or a list of such"
-            raise ArgumentError(f"{type_}: input_shape needs to be {words}, got {input_shape!r}")
-    if is_layer(type_, code):
-        arguments = {name: as_layers(value) for name, value in arguments.items()}
-    elif single == ():
-        shapes = []
-    return arguments, [shape[1:] if shape[:1] == (None,) else shape for shape in shapes if shape is not None]
-
-
-def _listed(shapes: Any) -> Sequence[Any]:
-    return shapes if isinstance(shapes, Sequence) and not isinstance(shapes, str) else [shapes]
 
 
 _LARGEST_LAYER_PAGE = 1_000_000
@@ -292,11 +264,11 @@ def layer_page(
     """
     from layerexplain.render.page.layer_data import shown_layer, what_if_data
     from layerexplain.render.page.shell import shell
-    from layerexplain.report.one_layer import layer_type
+    from layerexplain.report.one_layer import as_asked, layer_type
     from layerexplain.report.what_if import MOST_CASES, what_if
 
     typed = {**(arguments_ or {}), **arguments}
-    given, shapes = _one_layer(type_, typed, input_shape, code)
+    given, shapes = as_asked(type_, typed, input_shape, code)
     entry = layer_type(type_, code)
     most = MOST_CASES
     while True:

@@ -371,6 +371,11 @@ def untrained_weights(network: Network) -> Iterator[Found]:
             yield name, f"no output with a loss ({', '.join(training.losses)}) depends on '{name}'"
 
 
+def _noted(network: Network, code: str) -> Iterator[Found]:
+    """Yield what the reader of programs noted of a model."""
+    return ((note.layer, note.message) for note in network.model.notes if note.code == code)
+
+
 @rule(
     "unregistered",
     "A module of PyTorch that is no part of the model",
@@ -382,9 +387,7 @@ def untrained_weights(network: Network) -> Iterator[Found]:
     source="torch.nn.Module.__setattr__",
 )
 def unregistered(network: Network) -> Iterator[Found]:
-    for note in network.model.notes:
-        if note.code == "unregistered":
-            yield note.layer, note.message
+    return _noted(network, "unregistered")
 
 
 @rule(
@@ -398,9 +401,7 @@ def unregistered(network: Network) -> Iterator[Found]:
     source="torch.optim.Optimizer.zero_grad",
 )
 def gradients_add_up(network: Network) -> Iterator[Found]:
-    for note in network.model.notes:
-        if note.code == "gradients-add-up":
-            yield note.layer, note.message
+    return _noted(network, "gradients-add-up")
 
 
 @rule(
@@ -414,9 +415,7 @@ def gradients_add_up(network: Network) -> Iterator[Found]:
     source="keras/src/backend/tensorflow/trainer.py, make_train_function",
 )
 def trainable_after_compile(network: Network) -> Iterator[Found]:
-    for note in network.model.notes:
-        if note.code == "trainable-after-compile":
-            yield note.layer, note.message
+    return _noted(network, "trainable-after-compile")
 
 
 @rule(

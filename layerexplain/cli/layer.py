@@ -57,13 +57,13 @@ class _Asked(NamedTuple):
     parts: tuple[_Asked, ...] = ()
 
     @property
-    def named(self) -> tuple[_Asked, ...]:
+    def layers(self) -> tuple[_Asked, ...]:
         """The layers that were named: itself, or those of a chain."""
         return self.parts or (self,)
 
     @property
     def title(self) -> str:
-        return " → ".join([one.type.removeprefix("torch.") for one in self.named])
+        return " → ".join([one.type.removeprefix("torch.") for one in self.layers])
 
 
 class _Versus(WithNumbers):
@@ -297,7 +297,7 @@ def _completed(one: _Asked, other: _Asked) -> _Asked:
         argument.name for argument in entry.arguments if argument.is_required and argument.name not in one.arguments
     ]
     known = {**example}
-    for side in other.named:
+    for side in other.layers:
         theirs = {argument.name: argument.default for argument in api.layer_type(side.type, side.code).arguments}
         known |= {name: one for name, one in theirs.items() if one is not None} | side.arguments
     added = {name: known[name] for name in lacking if name in example}
@@ -311,7 +311,7 @@ def _completed(one: _Asked, other: _Asked) -> _Asked:
 def _on_example(left: _Asked, right: _Asked, output: Output) -> tuple[_Asked, _Asked]:
     """Return two layers that were typed without an input on that of the example of one which both take. Raises the
     error that an input is missing where there is none, and for formats that programs read."""
-    for one in (left.named[0], right.named[0]) if output.format == "table" else ():
+    for one in (left.layers[0], right.layers[0]) if output.format == "table" else ():
         entry = api.layer_type(one.type, one.code)
         shapes = tuple(map(parse_input, entry.example_inputs))
         both = left._replace(inputs=left.inputs or shapes), right._replace(inputs=right.inputs or shapes)
@@ -322,7 +322,7 @@ def _on_example(left: _Asked, right: _Asked, output: Output) -> tuple[_Asked, _A
             continue
         note(f"{INPUT} is not given; this uses {' '.join(f'{INPUT} {shape}' for shape in entry.example_inputs)}")
         return both
-    lacking = (right if left.inputs else left).named[0]
+    lacking = (right if left.inputs else left).layers[0]
     raise _no_shape(api.layer_type(lacking.type, left.code))
 
 

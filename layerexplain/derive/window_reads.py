@@ -66,7 +66,7 @@ def window_sentence(w: Window, count: int | None, start: int, size: int | None, 
         first = i * w.stride - start
         positions = Positions(first, w.dilation, w.k)
         verb = (words_of_others if i else first_words).format(i)
-        parts.append(f"{verb} {_named(w, positions)}{_aside(_outside(positions, size), what)}")
+        parts.append(f"{verb} {_positions_text(w, positions)}{_aside(_outside(positions, size), what)}")
     return ", ".join(parts)
 
 
@@ -82,7 +82,7 @@ def _one(w: Window) -> str:
     return w.role[:-1]
 
 
-def _named(w: Window, positions: Positions) -> str:
+def _positions_text(w: Window, positions: Positions) -> str:
     if positions.number == 1:
         return f"{_one(w)} {positions.first}"
     if w.dilation == 1 and positions.number > 2:

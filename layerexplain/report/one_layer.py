@@ -215,3 +215,30 @@ def build_layer(
     raise_any(report.faults)
     row = report.layers[-1]
     return report._replace(layers=(row,), totals=totals((row,)))
+
+
+def as_asked(
+    type_: str,
+    arguments: Mapping[str, Any],
+    input_shape: Sequence[int | None] | Sequence[Sequence[int | None]],
+    code: Code,
+) -> tuple[Mapping[str, Any], list[tuple[int | None, ...]]]:
+    """Return the arguments of a layer, those inside it as layers, and the shapes of its inputs without the batch."""
+    from layerexplain.frontends.input_shapes import one_shape
+    from layerexplain.network.scope import as_layers
+
+    single = one_shape(input_shape)
+    shapes = [single] if single is not None else [one_shape(shape) for shape in _listed(input_shape)]
+    for shape in shapes:
+        if shape is None:
+            words = "a tuple of sizes such as (28, 28, 1), or a list of such"
+            raise ArgumentError(f"{type_}: input_shape needs to be {words}, got {input_shape!r}")
+    if is_layer(type_, code):
+        arguments = {name: as_layers(value) for name, value in arguments.items()}
+    elif single == ():
+        shapes = []
+    return arguments, [shape[1:] if shape[:1] == (None,) else shape for shape in shapes if shape is not None]
+
+
+def _listed(shapes: Any) -> Sequence[Any]:
+    return shapes if isinstance(shapes, Sequence) and not isinstance(shapes, str) else [shapes]

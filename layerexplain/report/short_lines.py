@@ -23,7 +23,7 @@ _LEAST_FACTORED = 3
 """From so many different weights on, sizes that all have are taken out of the sum."""
 
 _IS_PLAIN = re.compile(r"kept|axis of \w+$")
-"""Axes of which there is nothing to say: of the input, or of a weight that is the result."""
+"""Axes that need no explanation: those of the input, or of a weight that is the result."""
 
 
 def computes(definition: Definition, row: LayerReport) -> str:

@@ -110,7 +110,7 @@ def what_if(
 
     All sizes of arguments and inputs have a slider that may have another value by themselves, or together with one of
     the same value. Other arguments have a choice where their kind has values to try (`Check.tries`), and one of them by
-    itself is taken and changes what is told of the layer; those that are given or required come first.
+    itself is taken and changes what the page shows of the layer; those that are given or required come first.
 
     Args:
         type_, arguments, input_shapes, gradient, code: As `build_layer` takes them.
@@ -239,15 +239,15 @@ class _Layer:
 
     def case(self, sizes: Sizes, chosen: Mapping[str, Any], there: Mapping[str, int], show: Any, detail: bool) -> Case:
         """Derive what is shown at sizes, and for which others it holds. There and at some others it is compared with
-        what is said of the numbers alone: where they differ, something went by more than the number (by its hash, as a
-        dictionary does), and the case is that of these sizes only."""
+        the explanation of plain numbers. Where they differ, something read a size in a way that is not recorded (by its
+        hash, as a dictionary does), and the case holds for these sizes only."""
 
         def said(at: Mapping[str, int]) -> Any:
             row = self.row(chosen, at, detail)
             return marked(row if isinstance(row, str) else show(row))
 
         run = Recording(sizes)
-        shown = said(self.opened(run, there))
+        shown = said(self.open_sizes(run, there))
         others = islice(self.near(sizes, run.conditions, there), 2)
         if all(sizes.filled(shown, at, {}) == said(at) for at in (there, *others)):
             return Case(run.conditions, shown)
@@ -269,9 +269,9 @@ class _Layer:
                     same -= others
                     yield at
 
-    def opened(self, run: Recording, there: Mapping[str, int]) -> dict[str, int]:
+    def open_sizes(self, run: Recording, there: Mapping[str, int]) -> dict[str, int]:
         """Return the sizes for a run. Axes of one input that are equal are one size in it, as are the numbers of one
-        argument: of the like of them the same is said once."""
+        argument: what is shown of them is the same."""
         sizes: dict[str, int] = {}
         for slider in self.sliders:
             name = slider.label

@@ -22,7 +22,7 @@ from tests.support.tries import tries
 
 
 def explained_at(type_: str, arguments: Arguments, shapes: Sequence[Sequence[int]]) -> Any:
-    """What is said of the layer with these numbers alone: its data, or why it takes them not."""
+    """The data of a plain explanation with these numbers, or why the layer refuses them."""
     try:
         report = layerexplain.explain_layer(type_, arguments, input_shape=[(None, *shape) for shape in shapes])
     except LayerExplainError as error:

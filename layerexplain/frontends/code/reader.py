@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import cached_property, lru_cache, partial
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from layerexplain.frontends.code.definitions import imported_libraries
 from layerexplain.frontends.code.emit import Emitter, settings
 from layerexplain.frontends.code.error_advice import data_of_error, layer_advice
 from layerexplain.frontends.code.examples import missing_in, plain_names, shape_example
+from layerexplain.frontends.code.found_models import FoundModel, distinct, is_empty, models_in
 from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.grade import grade_of, notes_of, words_of
 from layerexplain.frontends.code.interpreter import Interpreter
@@ -42,22 +43,10 @@ from layerexplain.frontends.code.values.program import Class, Function, Module
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.training import with_training
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
-from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.torch_runs import Found
-
-
-class FoundModel(NamedTuple):
-    """A model of a program, and the name that the source knows it by."""
-
-    name: str
-    value: ModelValue
-    loose: bool = False
-    """Whether no name of the source stands for it."""
-    asked: str = ""
-    """What was asked for."""
 
 
 _NO_MORE = Modules()
@@ -105,7 +94,7 @@ class Program:
             return self._models()
         except Exhausted as error:
             self.interpreter.effects.mark_program_incomplete(self.interpreter.unknown(f"the program {error}"))
-            return _distinct([FoundModel(one.name, one) for one in self.interpreter.models if not _is_empty(one)])
+            return distinct([FoundModel(one.name, one) for one in self.interpreter.models if not is_empty(one)])
 
     def _models(self) -> list[FoundModel]:
         self._implied_model()
@@ -120,9 +109,9 @@ class Program:
         found = [
             FoundModel(bound.get(id(model), model.name), model, id(model) not in bound)
             for model in models
-            if (id(model) in bound or not (id(model) in nested or model.is_inner)) and not _is_empty(model)
+            if (id(model) in bound or not (id(model) in nested or model.is_inner)) and not is_empty(model)
         ]
-        return _distinct(found, set(bound.values())) if found else self._from_definitions()
+        return distinct(found, set(bound.values())) if found else self._from_definitions()
 
     def whole(self, found: list[FoundModel]) -> FoundModel | None:
         """Return the one of several models that holds all others; None where there is none."""
@@ -175,7 +164,7 @@ class Program:
             builds = isinstance(value, Function) and not name.startswith("_") and _builds(value)
             if builds or (isinstance(value, Class) and (what := base_of(value)) is not None and what.kind == "model"):
                 found += self._from_call(name, value, [], {})
-        return _distinct(found)
+        return distinct(found)
 
     def _from_call(self, name: str, value: object, args: Arguments, kwargs: Keywords) -> list[FoundModel]:
         """Return the models that a call of a function or a class of the program gives."""
@@ -189,12 +178,12 @@ class Program:
             raise SourceError(f"{name}(…) raises {error}", **(error.place or Place("", 0)).error_fields) from None
         except Exhausted as error:
             raise SourceError(f"{name}(…) {error}") from None
-        created = _models_in(result)
+        created = models_in(result)
         if not created and (inputs := keras.source_inputs(result)):
             model = keras.make_model("Model", [inputs, result], {"name": name})
             created = [model] if isinstance(model, ModelValue) else []
         if not created:
-            created = [one for one in self.interpreter.models[before:][-1:] if not _is_empty(one)]
+            created = [one for one in self.interpreter.models[before:][-1:] if not is_empty(one)]
         self.follow(created)
         return [FoundModel(name if len(created) == 1 else f"{name}.{one.name}", one) for one in created]
 
@@ -403,26 +392,6 @@ def imports_of(program: Program) -> list[Note]:
 
 
 _AUTOMATIC = re.compile(r"(sequential|functional|model)(_\d+)?")
-
-
-def _is_empty(model: ModelValue) -> bool:
-    return model.form == "sequential" and not model.layers and not model.open
-
-
-def _distinct(found: list[FoundModel], first: Container[str] = ()) -> list[FoundModel]:
-    """Return the models under different names; those that the source knows by a name of `first` have it before
-    others."""
-    from layerexplain.frontends.model_builder import FreeNames
-
-    names = FreeNames()
-    order = sorted(range(len(found)), key=lambda place: found[place].name not in first or found[place].loose)
-    taken = {place: names.take(found[place].name) for place in order}
-    return [one._replace(name=taken[place]) for place, one in enumerate(found)]
-
-
-def _models_in(result: ProgramValue) -> list[ModelValue]:
-    items = result if type(result) in (list, tuple) else list(result.values()) if type(result) is dict else [result]
-    return [layer for one in items if isinstance(layer := layer_of(one), ModelValue)]
 
 
 def _builds(function: Function) -> bool:

@@ -125,7 +125,7 @@ def _size(sizes: Sequence[Size]) -> Size:
 def steps_of(operation: str, text: str, given: Mapping[str, int | None], shape: Shape) -> Steps:
     """Return what a pattern does at a shape; `given` are sizes of axes by their names, None for the batch.
 
-    Raises ArgumentError for a pattern that is none of this operation, ShapeError for a tensor that does not fit it.
+    Raises ArgumentError for a pattern that this operation does not take, ShapeError for a tensor that does not fit it.
 
     >>> steps = steps_of("rearrange", "b (h p) c -> b h (p c)", {"p": 5}, (7, 15, 2))
     >>> steps.sizes, steps.shape(steps.after)

@@ -313,7 +313,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         grade="open" if model.faults or opened or run.unregistered else grade_of(assumed, opened),
     )
     wanted = tuple(given) or tuple(names)
-    # What is said of a name that is asked for as an option; `x.flatten` is what the program happens to ask for next.
+    # The message names what the user asked for with an option; `x.flatten` is only what the program reads next.
     whys = [(one, words_of(one) if one.name.isidentifier() else one.reason) for one, _ in opened if one.line]
     ends = [PlacedResult(one.line, 0, one.file, (None,), reason=why) for one, why in whys]
     results = [*run.returned, *ends]
