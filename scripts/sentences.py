@@ -42,19 +42,24 @@ def sentences(path: Path) -> Iterator[Sentence]:
 
 
 def _texts(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    unprinted = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
-    for node in ast.walk(tree):
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.JoinedStr):
             yield node.lineno, "".join([_part(one) for one in node.values])
-            inner = (one for value in node.values if isinstance(value, ast.FormattedValue) for one in ast.walk(value))
-            yield from ((one.lineno, one.value) for one in inner if isinstance(one, ast.Constant) and _is_text(one))
-        elif isinstance(node, ast.Constant) and _is_text(node) and id(node) not in unprinted | inside:
-            yield node.lineno, node.value
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef) and any(
+            waiting += [value for value in node.values if isinstance(value, ast.FormattedValue)]
+            continue
+        if isinstance(node, ast.Constant):
+            if _is_text(node):
+                yield node.lineno, node.value
+            continue
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and any(
             _name(one) in _PRINTED for one in node.decorator_list
         ):
             yield node.body[0].lineno, (ast.get_docstring(node) or "").partition("\n\n")[0]
+        children = [node.value] if isinstance(node, ast.Expr) else ast.iter_child_nodes(node)
+        # A text that is a statement is not printed: a docstring.
+        waiting += [one for one in children if not (isinstance(node, ast.Expr) and isinstance(one, ast.Constant))]
 
 
 def _is_text(node: ast.Constant) -> bool:

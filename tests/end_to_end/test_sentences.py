@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+from functools import cache
 from typing import Any
 
 import pytest
@@ -21,8 +22,12 @@ def _script() -> Any:
     return module
 
 
-SCRIPT = _script()
-PRINTED = list(SCRIPT.sentences(ROOT / "layerexplain"))
+@cache
+def printed() -> list[Any]:
+    """Return the sentences of the package: read when a test asks, since each process of pytest loads this file."""
+    return list(_script().sentences(ROOT / "layerexplain"))
+
+
 LEAST = 3500
 """Fewer sentences than that mean that they are not found any more."""
 
@@ -53,8 +58,8 @@ INSTEAD = {
 
 
 def test_sentences_are_found() -> None:
-    assert len(PRINTED) > LEAST
-    texts = [one.text for one in PRINTED]
+    assert len(printed()) > LEAST
+    texts = [one.text for one in printed()]
     for part in (
         "No trainable parameters.",  # a text of a document
         "Replaces negative values by 0.",  # the docstring of a declaration
@@ -66,5 +71,5 @@ def test_sentences_are_found() -> None:
 
 @pytest.mark.parametrize("phrase", INSTEAD)
 def test_no_sentence_has_a_phrase_that_does_not_read_well(phrase: str) -> None:
-    found = [f"{one.file}:{one.line}: {one.text[:90]}" for one in PRINTED if re.search(phrase, one.text)]
+    found = [f"{one.file}:{one.line}: {one.text[:90]}" for one in printed() if re.search(phrase, one.text)]
     assert found == [], f"write {INSTEAD[phrase]!r}"

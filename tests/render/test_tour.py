@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pytest
 
@@ -46,14 +47,20 @@ def tour(report: Report, width: int | None = None) -> list[str]:
     return explanation(report, report.layers, Look(width)).splitlines()
 
 
-REPORTS = {name: report_of(name) for name in ("resnet50.json", "transformer.json", "efficientnet_b0.json")}
+LARGE = ("resnet50.json", "transformer.json", "efficientnet_b0.json")
+
+
+@cache
+def large(name: str) -> Report:
+    """Return the report of a large model, made once where a test asks for it."""
+    return report_of(name)
 
 
 @pytest.mark.parametrize("width", [80, 110, 200])
 @pytest.mark.parametrize("name", AT_MOST)
 def test_a_tour_is_short(name: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(SAMPLES)  # the heading has the path as it is typed
-    lines = tour(REPORTS[name] if name in REPORTS else layerexplain.explain(name), width)
+    lines = tour(large(name) if name in LARGE else layerexplain.explain(name), width)
     assert len(lines) <= AT_MOST[name] and max(map(len, lines)) <= width
 
 
@@ -76,9 +83,9 @@ def test_a_convolution_reads_as_in_the_issue() -> None:
     ) in text
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", LARGE)
 def test_each_layer_stands_in_a_tour_or_in_a_block_that_is_like_one(name: str) -> None:
-    report = REPORTS[name]
+    report = large(name)
     lines = tour(report)
     named = {line.split()[0] for line in lines if re.match(r"\S+ · |  \S+ +like ", line)}
     folded = [line for line in lines if " · " in line and re.search(r"\d layers?, ", line)]
@@ -102,14 +109,14 @@ def _number(block: str, part: str | None, letter: str | None) -> tuple[int, int]
 
 
 def test_the_parameters_that_a_tour_shows_are_products_that_add_up() -> None:
-    for line in tour(REPORTS["resnet50.json"]) + tour(REPORTS["transformer.json"]) + tour(report_of(EIGHT_LAYERS)):
+    for line in tour(large("resnet50.json")) + tour(large("transformer.json")) + tour(report_of(EIGHT_LAYERS)):
         if found := re.match(r"  parameters  ([\d,]+) = ([\d,×+() ]+?)(?:, [\d,]+ trainable)?$", line):
             count, product = (text.replace(",", "").replace("×", "*") for text in found.groups())
             assert eval(product) == int(count), line
 
 
 def test_a_block_that_repeats_is_explained_once_with_its_places() -> None:
-    lines = tour(REPORTS["resnet50.json"])
+    lines = tour(large("resnet50.json"))
     assert "conv2_block2 … conv2_block3 · 10 layers, 2 times  143,104 parameters" in lines
     assert "conv4_block2 … conv4_block6 · 10 layers, 5 times, like conv2_block2  5,608,960 parameters" in lines
     assert sum(line.startswith("  Slides") for line in lines) == 4  # 7×7, 1×1, 3×3, and 1×1 with a stride
