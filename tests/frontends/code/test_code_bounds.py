@@ -25,9 +25,10 @@ from tests.support.large_programs import MOST_CALLS, START
 from tests.support.steps import at_most
 from tests.support.tries import tries
 
-PROGRAMS = tries(40, 1500)
-"""Programs that are drawn."""
-PARTS = tries(2, 10)
+PROGRAMS = tries(40, 500)
+"""Programs that are drawn: in 500 each kind of value stands some 40 times and each use some 5. One takes as long as
+15 models of the grammar of tests/fuzz."""
+PARTS = tries(2, 4)
 """Tests of them, which the processes of pytest share."""
 
 
