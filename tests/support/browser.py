@@ -41,9 +41,9 @@ def until(page: Any, holds: str, arg: Any = None) -> None:
     raise AssertionError(f"it does not come: {holds}")
 
 
-_BLANK: list[Any] = []
-"""Pages that are open and show nothing, for the next tests: a page in a context of its own takes a process, and three
-times the time."""
+_BLANK: dict[tuple[tuple[str, Any], ...], list[Any]] = {}
+"""Pages that are open and show nothing, for the next tests, by the options of their contexts: a page in a new context
+takes a new process, and three times the time."""
 
 
 def _new_page(**options: Any) -> Any:
@@ -52,14 +52,13 @@ def _new_page(**options: Any) -> Any:
     return page
 
 
-def _leave_blank(page: Any, listeners: Mapping[str, Callable[[Any], None]]) -> None:
+def _clear(page: Any, listeners: Mapping[str, Callable[[Any], None]]) -> None:
     """Leave nothing of a test in a page: its listeners, where the mouse is, what media it shows, its document."""
     for event, listener in listeners.items():
         page.remove_listener(event, listener)
     page.mouse.move(-1, -1)
     page.emulate_media(media="null")
     page.goto("about:blank")
-    _BLANK.append(page)
 
 
 @contextmanager
@@ -71,7 +70,8 @@ def shown(
     has_touch."""
     file = folder / "page.html"
     file.write_text(html, encoding="utf-8")
-    page = _new_page(**options) if options or not _BLANK else _BLANK.pop()
+    blank = _BLANK.setdefault(tuple(sorted(options.items())), [])
+    page = blank.pop() if blank else _new_page(**options)
     said: list[str] = []
     asked: list[str] = []
     listeners: dict[str, Callable[[Any], None]] = {
@@ -91,7 +91,8 @@ def shown(
         assert [url.partition("#")[0] for url in asked if not url.startswith("blob:")] == [file.as_uri()]
         passed = True
     finally:
-        if passed and not options:
-            _leave_blank(page, listeners)
+        if passed:
+            _clear(page, listeners)
+            blank.append(page)
         else:
             page.context.close()
