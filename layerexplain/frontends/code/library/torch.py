@@ -36,6 +36,9 @@ _WITHOUT_EFFECT = ("nn.init", "optim", "utils", "cuda", "backends", "manual_seed
 """Packages whose functions change no shape; none of their devices is there."""
 
 
+_OF_CHECKPOINTS = ("use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug")
+
+
 @LIBRARY.family("torch")
 def _torch(name: str) -> Implementation:
     """Everything of torch by its dotted name."""
@@ -62,7 +65,11 @@ def _torch(name: str) -> Implementation:
             args[0].shared.write(None)
         if package == "autograd" and last == "Variable" and args:
             return args[0]
+        if name == "utils.checkpoint.checkpoint" and args:
+            return interpreter.call(args[0], args[1:], {k: v for k, v in kwargs.items() if k not in _OF_CHECKPOINTS})
         if package.startswith(_WITHOUT_EFFECT):
+            if interpreter.torch.run is not None and any(isinstance(one, Tensor) for one in args):
+                return interpreter.unknown(f"layerexplain cannot read torch.{name}(…)")
             return None if last[:1].islower() else interpreter.unknown(f"an object of torch.{name}")
         if package == "jit":
             return args[0] if last in ("script", "export", "ignore", "unused") and args else False

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
 from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_blocks import BLOCKS, call_block
+from layerexplain.frontends.code.library.torch_dtypes import dtype_of
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     BuiltIn,
@@ -21,7 +22,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     named_parameters,
     weight_shapes,
 )
-from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor, dtype_of
+from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor
 from layerexplain.frontends.code.library.torch_training import LossInForward
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
@@ -96,8 +97,12 @@ def batch_axis(model: Any) -> int:
 class Run:
     """One run of a model on inputs of given shapes. `opened` is why something is not known."""
 
-    def __init__(self, interpreter: Interpreter, model: Any, *, alone: bool = False) -> None:
+    def __init__(self, interpreter: Interpreter, model: Any, *, alone: bool = False, axis: int | None = None) -> None:
         self.interpreter = interpreter
+        self.axis = batch_axis(model) if axis is None else axis
+        """The axis of the examples in its inputs."""
+        self.batch_met: list[int] = []
+        """The axis of the examples in what modules are given that read steps first."""
         self.alone = alone
         """Whether its inputs are one example without an axis for the batch."""
         self.model = model
@@ -132,7 +137,7 @@ class Run:
 
     def input(self, name: str, shape: Sequence[int | None], dtype: str = "float32") -> Tensor:
         """Return a new input; its shape is without the batch."""
-        name, axis = self.builder.names.take(name), min(batch_axis(self.model), len(shape))
+        name, axis = self.builder.names.take(name), min(self.axis, len(shape))
         config: dict[str, Any] = {"batch_shape": (*shape[:axis], None, *shape[axis:]), "dtype": dtype}
         config |= {"batch_shape": tuple(shape), "alone": True} if self.alone else {"batch_axis": axis} if axis else {}
         ref = self.builder.add_input(Layer(name, "InputLayer", "layer", config))
@@ -231,6 +236,8 @@ class Run:
             Tensor(self, ref._replace(output=i), Spec(e.shape, e.dtype))
             for i, e in enumerate(definition.results.values())
         ]
+        for one, result_name in zip(results, definition.results, strict=True):
+            one.result_name = result_name
         tensors_in = [one for one in given if isinstance(one, Tensor)]
         if len(tensors_in) == 1 and layer.type.rpartition(".")[2].lower() in KEEPS_MEMORY:
             results[0].order = tensors_in[0].order
@@ -298,6 +305,9 @@ class Run:
                 tensors[at] = value
             else:
                 config[key] = value
+        if tensors and isinstance(tensors[0], Tensor) and declaration.arguments.keys() & {"batch_first"}:
+            steps_first = not config.get("batch_first", False) and len(tensors[0].spec.shape) == 3
+            self.batch_met += [i for i, size in enumerate(tensors[0].spec.shape) if size is BATCH and steps_first]
         name = self.names.get(id(module)) or self.builder.names.take(self.inside(module.type.lower()))
         if id(module) not in self.names and module is not self.model and weight_shapes(module):
             self.unregistered.append(name)
