@@ -108,8 +108,10 @@ def recorded_spec(model: Model, ref: TensorRef) -> Spec | None:
 def built_shape(layer: Layer, i: int) -> Shape | None:
     """Return the shape of input i that the file recorded when the layer was built."""
     built = layer.build_shape
-    several = isinstance(built, tuple) and built and isinstance(built[0], tuple)
-    shapes = list(built.values()) if isinstance(built, Mapping) else built if several else [built]
+    if isinstance(built, tuple):
+        shapes: Sequence[object] = built if built and isinstance(built[0], tuple) else [built]
+    else:
+        shapes = [*built.values()] if isinstance(built, Mapping) else []
     shape = shapes[i] if i < len(shapes) else None
     if isinstance(shape, tuple) and shape and _SIZES.issuperset(map(type, shape)):
         return _with_batch(shape)
