@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from layerexplain.checks.calls import config_of, ends_with, readers_of, type_of
 from layerexplain.checks.data import Data
+from layerexplain.checks.findings import IN_MESSAGE
 from layerexplain.checks.of_faults import code_of
 from layerexplain.checks.rules import Found, Torch, rule, written_faults
 from layerexplain.lang.axes import Shape
@@ -35,7 +36,7 @@ _SCALES = ("Rescaling", "Normalization", "BatchNormalization", "LayerNormalizati
     "breaks",
     "certain",
     why="Keras compares the shapes of arrays with those of the model, and stops where they differ.",
-    fix="The message says what would be right.",
+    fix=IN_MESSAGE,
     source="keras/src/models/functional.py; keras/src/losses/losses.py",
     keras="raises an error in fit()",
     of="data",

@@ -13,6 +13,7 @@ from layerexplain.errors import Edit
 from layerexplain.lang.axes import Shape, Size
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.layers.keras.fit_data import line_to_give
 from layerexplain.layers.registry import find
 from layerexplain.model import CallKey, Layer, TensorRef
 from layerexplain.network.traced import TracedCall
@@ -125,6 +126,9 @@ def _of_one(refusal: Refusal) -> Cures:
         shape_given = shape_text(reshaped[0])
         edit = Edit(f"put Reshape({shape_given}) in between", "", f"Reshape({shape_given})", before.name)
         yield Cure(f"Reshape to {shape_given} fits", edit)
+        line = line_to_give((None, *reshaped[0]), spec.shape)
+        if line and len(reshaped[0]) > len(sizes) and source is not None and not source.sources:
+            yield Cure(f"an input of this shape, with `X = {line}`")
     if len(sizes) == 1 and declaration.takes_states and fits(None, *sizes):
         yield Cure("RepeatVector(n) repeats it as n equal steps")
     if takes_it:

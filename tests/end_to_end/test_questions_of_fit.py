@@ -46,6 +46,26 @@ QUESTIONS = {
         ("fit() needs X of shape (examples, 28, 28, 1)", "yours is (60000, 1, 28, 28)", "`X = np.moveaxis(X, 1, -1)`"),
         ("--data", "X=60000,1,28,28"),
     ),
+    "expected min_ndim=4, found ndim=3, from images without a channel": Question(
+        "(x_train, y_train), (x_test, y_test) = tf.keras.datasets.mnist.load_data()\nmodel = tf.keras.models.Sequential([\n"
+        "  tf.keras.layers.Conv2D(32, (3,3), activation='relu'),\n  tf.keras.layers.Flatten(),\n  tf.keras.layers.Dense(10)\n])\n"
+        "model.compile('adam', tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))\nmodel.fit(x_train, y_train)\n",
+        ("1 breaks", "got (None, 28, 28) with 3", "`X = X[:, :, :, None]`"),
+    ),
+    "An autoencoder that does not come back to 28 rows: Dimensions must be equal, but are 28 and 32": Question(
+        "input_img = Input(shape=(28, 28, 1))\nx = input_img\nfor filters in (16, 8, 8):\n"
+        "    x = Conv2D(filters, 3, activation='relu', padding='same')(x)\n    x = MaxPooling2D((2, 2), padding='same')(x)\n"
+        "for filters in (8, 8, 16):\n    x = Conv2D(filters, 3, activation='relu', padding='same')(x)\n    x = UpSampling2D((2, 2))(x)\n"
+        "decoded = Conv2D(1, 3, activation='sigmoid', padding='same')(x)\nautoencoder = Model(input_img, decoded)\n"
+        "autoencoder.compile('adam', 'binary_crossentropy')\nautoencoder.fit(train, train, epochs=50)\n",
+        ("1 breaks", "needs y of shape (examples, 32, 32, 1)", "yours is (examples, 28, 28, 1)", "`Cropping2D(2)`"),
+    ),
+    "X and y that are parts of one array": Question(
+        "model = Sequential([Dense(8, activation='relu', input_dim=4), Dense(1)])\nmodel.compile('adam', 'mse')\n"
+        "model.fit(table[:, :4], table[:, 4])\n",
+        ("nothing found",),
+        status=0,
+    ),
     "Why does my network with four sigmoid layers not learn?": Question(
         "model = Sequential([Dense(16, activation='sigmoid', input_shape=(8,))] + [Dense(16, activation='sigmoid') for _ in range(3)]"
         " + [Dense(3, activation='softmax')])\nmodel.compile('sgd', 'categorical_crossentropy')\n",

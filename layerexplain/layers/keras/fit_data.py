@@ -66,6 +66,15 @@ def examples_words(wanted: Shape, got: Shape, name: str = "X", of: str = "fit") 
     return f"{of}() needs {name} of shape {shape_words(wanted)}; yours is {_own(got)}. {'; '.join(advice)}"
 
 
+def line_to_give(wanted: Shape, got: Shape) -> str:
+    """Return the expression of `X` that gives data of one shape another; "" where there is none.
+
+    >>> line_to_give((None, 28, 28, 1), (None, 28, 28)), line_to_give((None, 28, 28, 1), (None, 784))
+    ('X[:, :, :, None]', 'X.reshape(-1, 28, 28, 1)')
+    """
+    return next((line for line, _ in _lines(wanted, got)), "")
+
+
 def _own(shape: Shape) -> str:
     return shape_text(shape) if isinstance(shape[0], int) else shape_words(shape)
 
@@ -167,13 +176,37 @@ def targets_words(loss: Loss, output: Shape, got: Shape, name: str = "y", of: st
     return f"{said}. {advice[0].upper()}{advice[1:]}"
 
 
+def _cut_or_padded(output: Shape, got: Shape) -> str:
+    """Return the layer that brings the places of an output to those of targets with as many channels; "" for none.
+
+    >>> _cut_or_padded((None, 32, 32, 1), (None, 28, 28, 1))
+    '`Cropping2D(2)` behind the last layer cuts (32, 32) to (28, 28)'
+    >>> _cut_or_padded((None, 24, 27, 3), (None, 28, 28, 3))
+    '`ZeroPadding2D(((2, 2), (0, 1)))` behind the last layer pads (24, 27) to (28, 28)'
+    """
+    places, wanted = output[1:-1], got[1:-1]
+    if len(got) != len(output) or got[-1] != output[-1] or not 1 <= len(places) <= 3:
+        return ""
+    more = [a - b for a, b in zip(places, wanted, strict=True) if isinstance(a, int) and isinstance(b, int)]
+    if len(more) < len(places) or not any(more) or min(more) < 0 < max(more):
+        return ""
+    sides = [(abs(one) // 2, abs(one) - abs(one) // 2) for one in more]
+    same = len({*sides}) == 1 and sides[0][0] == sides[0][1]
+    amount = sides[0][0] if same else sides[0] if len(sides) == 1 else tuple(sides)
+    layer, cuts = ("Cropping", "cuts") if max(more) > 0 else ("ZeroPadding", "pads")
+    sizes = f"{shape_text(places)} to {shape_text(wanted)}"
+    return f"`{layer}{len(places)}D({amount})` behind the last layer {cuts} {sizes}"
+
+
 def _of_targets(loss: Loss, output: Shape, got: Shape, name: str) -> list[str]:
     """Return what gives targets that fit, or a model that fits them, the likeliest first."""
     units, own = output[-1], got[-1] if len(got) > 1 else None
     wanted = loss.targets_shape(output)
     by_example = "if there is one target for each example"
     found: list[str] = []
-    if len(got) < len(wanted) and (own == units or len(got) < len(output) - 1 or (loss.sparse and own != 1)):
+    if line := _cut_or_padded(output, got):
+        found.append(line)
+    elif len(got) < len(wanted) and (own == units or len(got) < len(output) - 1 or (loss.sparse and own != 1)):
         flat = "put Flatten or a global pooling before the last Dense"
         steps = "give the last recurrent layer return_sequences=False, or " if len(output) == 3 else ""
         found.append(f"{steps}{flat}, {by_example}")

@@ -3,6 +3,7 @@ number of them, targets that its loss does not take, states without a fixed batc
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 
 from layerexplain.errors import ShapeError
@@ -12,7 +13,7 @@ from layerexplain.frontends.code.library.keras.names import resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_calls import RefusedCalls
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramValue
+from layerexplain.frontends.code.values.base import ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -116,6 +117,9 @@ class RefusedData(RefusedCalls):
         batches = given.get("x")
         if isinstance(batches, Batches):
             given |= {"x": batches.x, "y": batches.y, "batch_size": _OF_BATCHES}
+        elif isinstance(given.get("y"), Unknown) and len(graph.inputs) == 1 and _are_one_name(self.interpreter.node):
+            spec = self.shapes.spec_of(graph.inputs[0])
+            given["y"] = given["y"] if spec is None else Array((None, *as_recorded(spec)[0][1:]))
         effects = self.interpreter.effects
         mark = effects.mark()
         self._check_examples(model, graph, name, given.get("x"), "x")
@@ -214,6 +218,20 @@ class RefusedData(RefusedCalls):
                 fact = targets_words(loss, sizes, array.shape, _called(argument, "y"), name, right)
                 self.fault(ShapeError(fact), argument, _ORDER)
                 return
+
+
+def _are_one_name(call: ast.AST | None) -> bool:
+    """Return whether a call gives the same name as X and as y, as a model that returns its input is trained.
+
+    >>> [_are_one_name(ast.parse(text, mode="eval").body) for text in ("f(x, x)", "f(x, y=x)", "f(x[:, :-1], x[:, -1])")]
+    [True, True, False]
+    """
+    if not isinstance(call, ast.Call):
+        return False
+    given: dict[str | None, ast.expr] = dict(zip(_ORDER, call.args, strict=False))
+    given |= {one.arg: one.value for one in call.keywords}
+    x, y = given.get("x"), given.get("y")
+    return isinstance(x, ast.Name) and isinstance(y, ast.Name) and x.id == y.id
 
 
 def _mode(batches: object, loss: Loss) -> str:
