@@ -223,7 +223,8 @@ class RefusedData(RefusedCalls):
 def _are_one_name(call: ast.AST | None) -> bool:
     """Return whether a call gives the same name as X and as y, as a model that returns its input is trained.
 
-    >>> [_are_one_name(ast.parse(text, mode="eval").body) for text in ("f(x, x)", "f(x, y=x)", "f(x[:, :-1], x[:, -1])")]
+    >>> calls = ["f(x, x)", "f(x, y=x)", "f(x[:, :-1], x[:, -1])"]
+    >>> [_are_one_name(ast.parse(call, mode="eval").body) for call in calls]
     [True, True, False]
     """
     if not isinstance(call, ast.Call):
