@@ -78,8 +78,8 @@ class GradientPaths(NamedTuple):
 
 
 def lost_weights(network: Network) -> tuple[LostWeight, ...]:
-    """Return the trainable weights of a model that get no gradient in training. A model without a loss of which no
-    weight gets one is for inference: there is nothing to tell of it."""
+    """Return the trainable weights of a model that get no gradient in training. A model without a loss in which no
+    weight gets one is for inference: it has none to report."""
     if not gradient_paths(network, as_in_training=False).lost:  # the formulas of inference are there already
         return ()
     paths = gradient_paths(network)

@@ -36,7 +36,7 @@ SCHEMA_VERSION = 1
 
 SAME_IN_TRAINING = "same as at inference"
 NO_MASK = "no mask reaches this layer"
-"""What is said of training and of masks where there is nothing to say."""
+"""The words on training and on masks of a layer to which neither matters."""
 
 
 def to_jsonable(value: Any) -> Any:

@@ -270,7 +270,7 @@ def where(definition: Definition) -> tuple[str, ...]:
 
 
 def weight_reason(weight: WeightReport) -> WeightReason:
-    """Return a weight of which nothing is known but what it is: the factors are its sizes."""
+    """Return the reason of a weight that is known by its sizes alone: they are its factors."""
     sizes = " × ".join(map(str, weight.shape)) or "one number"
     return WeightReason(weight.symbol, weight.name, weight.shape, sizes, weight.params, weight.trainable, "")
 

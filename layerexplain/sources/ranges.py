@@ -1,5 +1,5 @@
-"""A file of which only parts are fetched: blocks that were fetched are kept, and a request asks for what is likely to
-be read next.
+"""A file that is fetched in parts: blocks that were fetched are kept, and a request asks for what is likely to be read
+next.
 
 HDF5 reads hundreds of small places, each near the one before or far from all; a zip archive is read from its end;
 values are read in long runs. So a request is small where a place is far from the last one (in a large file less
@@ -166,5 +166,5 @@ class RangeFile(WindowFile):
         return RangeFile(self.ranges, self._start + start, size)
 
     def as_io(self) -> IO[bytes]:
-        """Itself, for type checkers, to whom a raw stream is none."""
+        """Return itself as a stream, which type checkers do not take a raw stream for."""
         return cast(IO[bytes], self)

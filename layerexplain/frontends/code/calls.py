@@ -1,4 +1,4 @@
-"""Calls: functions and classes of the program, methods, builtins, and names of libraries."""
+"""Calls: user-defined functions and classes, methods, builtins, and names of libraries."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ class Calls(Records):
         return result
 
     def _fits(self, function: object, given: list[ProgramValue]) -> bool:
-        """Count the arguments of a call of what the program does not define, which goes through them. Returns whether
-        what nests in them is small enough for it."""
+        """Count the arguments of a call to a function that the program does not define, which may walk through them.
+        Return whether they are small enough for that."""
         if not _is_done_at_once(function):
             self.budget.look_at(*given)
         outer = [one.values() if type(one) is dict else one for one in given if type(one) in _COLLECTIONS]

@@ -1,4 +1,4 @@
-"""One journal of what the reading of a program brings about: what it changed, assumed, left open and raised.
+"""One journal of the effects of reading a program: what it changed, assumed, left open and raised.
 
 `mark()` is a moment of the reading, and `since(mark)` is what has happened from then on.
 """
@@ -60,7 +60,7 @@ class Mark(NamedTuple):
 
 
 class UnknownLoop(NamedTuple):
-    """A loop that runs an unknown number of times, of which a round is read: the number of the next object that is made
+    """A loop that runs an unknown number of times and is read for one round: the number of the next object that is made
     when it begins, and the moment."""
 
     created_at: int

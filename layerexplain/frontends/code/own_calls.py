@@ -126,7 +126,8 @@ class OwnCalls(Nodes):
     # What is not read -------------------------------------------------------------------------------------------------
 
     def tell_shape(self, value: ProgramValue, shape: ProgramValue) -> None:
-        """Note the shape of what a function returned that is not read: the code or a layer that takes it states it."""
+        """Note the shape of the result of a function that is not read, as the code or a layer that takes it states
+        it."""
         if not isinstance(value, Tensor) or value.node.layer.reason is None or self.shapes.spec_of(value) is not None:
             return
         sizes = list(shape) if type(shape) in (list, tuple) else []
@@ -242,7 +243,7 @@ class OwnCalls(Nodes):
         return self.shape_tuple(self.tried(layer, tuple(shape)).result())
 
     def tried(self, layer: LayerValue, shape: tuple[int | None, ...]) -> Node:
-        """Call a layer of Keras on an input of a shape, of which no model knows."""
+        """Call a Keras layer on an input of a shape, outside of any model."""
         before = list(layer.nodes)
         tensor = self.new_input("x", shape)
         layer.nodes[:] = before

@@ -167,7 +167,7 @@ class Program:
         return distinct(found)
 
     def _from_call(self, name: str, value: object, args: Arguments, kwargs: Keywords) -> list[FoundModel]:
-        """Return the models that a call of a function or a class of the program gives."""
+        """Return the models that a call of a function or a user-defined class gives."""
         keras = self.interpreter.keras
         before = len(self.interpreter.models)
         keras.counters.clear()

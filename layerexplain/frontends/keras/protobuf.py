@@ -27,7 +27,8 @@ Value = int | memoryview
 
 
 def fields(data: bytes | memoryview) -> Iterator[tuple[int, Value]]:
-    """Yield (number, value) of each field of a message, in its order. Raises SourceError where the bytes are none."""
+    """Yield (number, value) of each field of a message, in its order. Raises SourceError for bytes that are not a
+    message."""
     view = memoryview(data)
     for number, _, at, stop, value in _heads(lambda start, end: view[start:end], 0, len(view)):
         yield number, view[at:stop] if value is None else value

@@ -393,7 +393,7 @@ def computed_names(value: Any, names: Container[str]) -> list[str]:
 
 
 def _wrapped_argument(type_name: str, maker: Maker) -> str | None:
-    """Return which argument of a wrapper is the layer that it wraps; None of what is no wrapper."""
+    """Return the argument of a wrapper that is the layer inside; None for other layers."""
     if type_name == "Wrapper":  # the base class of Keras, which has no formula of its own
         return "layer"
     declaration = maker.find(type_name)

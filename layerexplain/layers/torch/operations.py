@@ -191,7 +191,7 @@ def clamped(x: Expr, *, min: float | None, max: float | None) -> Expr:
 
 
 def of_floats(x: Expr) -> Expr:
-    """Return a tensor of floats. Raises ArgumentError for one of whole numbers, of which PyTorch takes no mean."""
+    """Return a tensor of floats. Raises ArgumentError for one of whole numbers, which have no mean in PyTorch."""
     if x.dtype in INTS or x.dtype == "bool":
         raise ArgumentError(f"needs floats, got dtype={x.dtype}; write .float() before it")
     return x

@@ -149,7 +149,7 @@ def _pack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Progra
 
 
 def _all(sizes: tuple[ProgramValue, ...]) -> ProgramValue:
-    """Return the product of sizes, of which one may be the batch."""
+    """Return the product of sizes; one of them may be the batch."""
     found: ProgramValue = 1
     for size in sizes:
         found = size * found if isinstance(size, int) and isinstance(found, int) else _times(size, found)

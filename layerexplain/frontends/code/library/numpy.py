@@ -1,4 +1,4 @@
-"""NumPy: functions of arrays of which the shape is known, and of small ones whose values are."""
+"""NumPy: functions of arrays with known shapes, and of small ones with known values."""
 
 from __future__ import annotations
 

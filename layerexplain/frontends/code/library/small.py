@@ -1,4 +1,4 @@
-"""Libraries of which few functions matter to a model: tqdm, six, scikit-learn, timm."""
+"""Libraries with few functions that matter to a model: tqdm, six, scikit-learn, timm."""
 
 from __future__ import annotations
 

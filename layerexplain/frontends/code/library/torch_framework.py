@@ -74,12 +74,12 @@ class PyTorch:
         return True if is_known or f"{path}.{name}" in _ALWAYS_THERE else None
 
     def method_of_data(self, data: Unknown, name: str) -> Bound | None:
-        """Return the method by which a program of PyTorch says a shape of data of which nothing is known."""
+        """Return the method with which a PyTorch program states the shape of unknown data."""
         is_said = name in ("reshape", "view") and self.makes_modules and self.run is None
         return Bound(data, name) if is_said else None
 
     def reshaped_data(self, sizes: Arguments) -> ProgramValue:
-        """Return data of which nothing is known but the sizes that the program gives them; None where it does not."""
+        """Return data with unknown values and the sizes that the program gives them; None where it gives none."""
         from layerexplain.frontends.code.library.torch_data import sizes_said
 
         return sizes_said(sizes)

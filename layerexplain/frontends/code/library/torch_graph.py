@@ -367,7 +367,7 @@ class Run:
         return self.run(part, args, kwargs)
 
     def built_in(self, owner: Instance, module: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """Call the module of PyTorch that a class of the program is made of."""
+        """Call the module of PyTorch that a user-defined class is made of."""
         self.names.setdefault(id(module), self.names.get(id(owner), ""))
         return self.module(module, args, kwargs)
 

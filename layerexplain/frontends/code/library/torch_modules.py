@@ -1,4 +1,4 @@
-"""Modules of PyTorch in a program: those of torch.nn, classes of the program, and their children and parameters."""
+"""Modules of PyTorch in a program: those of torch.nn, user-defined classes, and their children and parameters."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class BuiltIn(Identity):
         return Bound(self, name)
 
     def _weight(self, evaluator: Evaluator, name: str) -> Any:
-        """Return a weight of a module, by which programs ask for its device, initialize it, or compute."""
+        """Return a weight of a module, for programs that ask for its device, initialize it, or compute with it."""
         shapes = weight_shapes(self)
         found = self.attributes[name] = OfModule(shapes.get(name, (None,)), self, name)
         return found
@@ -316,7 +316,7 @@ def weight_shapes(module: BuiltIn) -> dict[str, tuple[int, ...]]:
 
 
 def module_type(value: Any) -> str:
-    """Return the name in torch.nn of a module, or of what a class of the program is made of; "" for others."""
+    """Return the name in torch.nn of a module, or of what a user-defined class is made of; "" for others."""
     if isinstance(value, BuiltIn):
         return value.type
     root = value.cls.root() if isinstance(value, Instance) else None
@@ -347,7 +347,7 @@ def named_modules(module: Any, prefix: str = "", seen: set[int] | None = None) -
 
 
 def named_parameters(module: Any) -> dict[str, Parameter]:
-    """Return the parameters that classes of the program make themselves, by their names."""
+    """Return the parameters that user-defined classes make themselves, by their names."""
     found: dict[str, Parameter] = {}
     seen: set[int] = set()
     for prefix, one in named_modules(module).items():

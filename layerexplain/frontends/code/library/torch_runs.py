@@ -248,7 +248,7 @@ def _class_name(module: Any) -> str:
 
 
 def asked(program: Program, request: str) -> Found | None:
-    """Return the model of a name or a call; None where it is none of PyTorch."""
+    """Return the model of a name or a call; None where it is not a PyTorch model."""
     try:
         tree = ast.parse(request.strip(), mode="eval").body
     except (SyntaxError, ValueError):

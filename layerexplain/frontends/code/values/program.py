@@ -92,7 +92,7 @@ def _own_nodes(node: ast.AST) -> list[ast.AST]:
 
 
 class Class(Identity):
-    """A class of the program. `bases` are classes, symbols and unknown values."""
+    """A user-defined class. `bases` are classes, symbols and unknown values."""
 
     def __init__(self, name: str, bases: list[ProgramValue], frame: Frame | None, line: int) -> None:
         self.name = name
@@ -173,7 +173,7 @@ class Class(Identity):
         return any(name in one.attributes for one in self.order() if isinstance(one, Class))
 
     def root(self) -> Symbol | None:
-        """Return the first base that is no class of the program."""
+        """Return the first base that is not a user-defined class."""
         return next((one for one in self.order() if isinstance(one, Symbol)), None)
 
     @property
@@ -231,7 +231,7 @@ creation_counter = itertools.count()
 
 
 class Instance(Identity):
-    """An object of a class of the program. `layer` is there where the class is a layer or a model."""
+    """An object of a user-defined class. `layer` is there where the class is a layer or a model."""
 
     def __init__(self, cls: Class) -> None:
         self.cls = cls

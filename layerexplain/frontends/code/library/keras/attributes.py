@@ -226,7 +226,7 @@ class LayerAttributes(Operations):
         return True if name in declaration.arguments else None
 
     def class_has(self, cls: Class, name: str) -> bool | None:
-        """Return whether Keras gives the objects of a class of the program an attribute; None where that is not
+        """Return whether Keras gives the objects of a user-defined class an attribute; None where that is not
         known."""
         what = base_of(cls)
         known = frozenset() if what is None else keras_api.members("Model" if what.kind == "model" else what.name)
@@ -387,7 +387,7 @@ class LayerAttributes(Operations):
         return variable
 
     def _check_weight(self, shape: tuple[ProgramValue, ...]) -> None:
-        """Keep the fault of a weight of sizes that are none."""
+        """Record the fault of a weight whose sizes are not valid."""
         wrong = next((one for one in shape if isinstance(one, float | str) or (isinstance(one, int) and one < 0)), 0)
         sizes = ", ".join("None" if one is None else short(one) for one in shape)
         if wrong:

@@ -106,7 +106,7 @@ class Cloning(LayerAttributes):
         return result
 
     def _object_anew(self, layer: ModelValue) -> LayerValue | None:
-        """Return an object of a class of the program made again from its configuration, as Keras does; None where the
+        """Return an object of a user-defined class made again from its configuration, as Keras does; None where the
         code does not say that."""
         old, interpreter = layer.instance, self.interpreter
         init = old.cls.find("__init__") if old is not None else None
@@ -131,7 +131,7 @@ class Cloning(LayerAttributes):
         return layer_of(result)
 
     def _object_like(self, layer: ModelValue, copy: Callable[[LayerValue], LayerValue]) -> ModelValue:
-        """Return an object of a class of the program anew, with copies of the layers and weights that it holds."""
+        """Return an object of a user-defined class anew, with copies of the layers and weights that it holds."""
         model = ModelValue(self, "own", layer.type, layer.name, layer.place)
         model.config, model.trainable, model.reason = dict(layer.config), layer.trainable, layer.reason
         old = layer.instance

@@ -93,7 +93,7 @@ class Keras(Cloning):
         return name in keras_api.members("Layer")
 
     def check_import(self, module: str, name: str) -> None:
-        """Keep the fault of an import of what Keras does not have."""
+        """Record the fault of an import of a name that Keras does not have."""
         if module.startswith("tf_keras"):
             self.keras_2 = True
         self.check_name(f"{module}.{name}" if name else module)
@@ -225,7 +225,7 @@ class Keras(Cloning):
                 self.interpreter.effects.record_exposure(layer)
         return function
 
-    # Classes of the program -----------------------------------------------------------------------------------------
+    # User-defined classes -------------------------------------------------------------------------------------------
 
     def begin_instance(self, instance: Instance) -> None:
         """Prepare a new object of a class that the program defines: a layer, a model or another one."""
@@ -260,7 +260,7 @@ class Keras(Cloning):
                 self.register(layer)
 
     def call_base(self, of: object, function: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """Return a method of Keras's own that a class of the program calls: `super().__init__(…)`."""
+        """Return a method of Keras's own that a user-defined class calls: `super().__init__(…)`."""
         method = function.last
         instance = of if isinstance(of, Instance) else None
         layer = layer_of(of)

@@ -243,7 +243,7 @@ class LayerFactory(RefusedData):
         return self.new_input(self.take_name("InputLayer", given), shape, dtype)
 
     def _check_shape(self, shape: ProgramValue) -> None:
-        """Keep an error where the shape of an input is none."""
+        """Record an error where the shape of an input is not valid."""
         sizes = shape if type(shape) in (tuple, list) else ()
         negative = any(isinstance(one, float) or (isinstance(one, int) and one < 0) for one in sizes)
         if negative or isinstance(shape, str):
@@ -260,7 +260,7 @@ class LayerFactory(RefusedData):
     # Models -----------------------------------------------------------------------------------------------------
 
     def make_model(self, type_: str, args: Arguments, kwargs: Keywords, into: Instance | None = None) -> ProgramValue:
-        """Return a Sequential or a functional model; with `into` the object of a class of the program becomes one."""
+        """Return a Sequential or a functional model; with `into` the object of a user-defined class becomes one."""
         interpreter = self.interpreter
         interpreter.effects.record_model_event()
         given = dict(kwargs)
