@@ -121,6 +121,8 @@ class Class(Identity):
             return of_tuples
         if name == "__name__":
             return self.name
+        if name == "apply" and self.has_own_gradient:
+            return Bound(self, name)
         if root is None or is_enum or name == "__members__":
             return evaluator.unknown(f"{self.name} has no {name}")
         return Symbol(f"{root.path}.{name}")
@@ -145,7 +147,15 @@ class Class(Identity):
         return evaluator.make_instance(self, args, kwargs, whole)
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        if self.has_own_gradient:
+            return evaluator.torch.apply(self, args, kwargs)
         return evaluator.named_tuple_method(self, name, args, kwargs)
+
+    @property
+    def has_own_gradient(self) -> bool:
+        """Return whether it is a function of PyTorch with a gradient of its own, which `apply` calls."""
+        root = self.root()
+        return root is not None and root.path == "torch.autograd.Function"
 
     def order(self) -> list[ProgramValue]:
         """Return the class and its bases in the order in which Python looks attributes up, symbols included.
@@ -256,7 +266,8 @@ class Instance(Identity):
         if name in self.attributes:
             if name in self.maybe and not isinstance(self.attributes[name], Unknown):
                 evaluator.effects.depend_on(self.maybe[name])
-            return self.attributes[name]
+            found = self.attributes[name]
+            return evaluator.torch.buffer(self, name, found) if "_buffers" in self.attributes else found
         found = self.cls.find(name)
         if isinstance(found, Function):
             return self._method(evaluator, found)
