@@ -253,6 +253,7 @@ class Instance(Identity):
         """The arguments that it was made with, by name."""
         self.is_uncertain = False
         """Whether a choice that only running the program would confirm was taken while it was made."""
+        self.created_at = next(creation_counter)
 
     def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
         if self.layer is None:
@@ -260,7 +261,6 @@ class Instance(Identity):
             found.given, found.is_uncertain = dict(self.given), self.is_uncertain
             found.attributes = {name: copy(one) for name, one in self.attributes.items()}
             found.maybe = {name: copy(one) for name, one in self.maybe.items()}
-        self.created_at = next(creation_counter)
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         if name in self.attributes:
