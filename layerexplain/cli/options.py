@@ -65,7 +65,8 @@ def source_argument(
 
 set_option = click.option(
     "--set", "settings", metavar="NAME=VALUE", multiple=True, is_eager=True, expose_value=False, callback=_settings,
-    help="For Python code: the value of a name that the code leaves unknown, or of a constant to replace. Repeatable.",
+    help="For Python code: the value of a name that the code leaves unknown, or of a constant to replace. What has no "
+    "name is given as it is written: 'len(words)=5000'. Repeatable.",
 )  # fmt: skip
 
 

@@ -60,7 +60,10 @@ class Expressions(InterpreterPart):
             return self.settings.get(name, self.settings.get(value.path, value))
         if not isinstance(value, Unknown):
             return value
-        return self.settings.get(name, value if value.name == name else value._replace(name=name))
+        if name in self.settings:
+            return self.settings[name]
+        option = None if value.lacks == "name" else value.option
+        return value if value.name == name else value._replace(name=name, option=option)
 
     def _undefined(self, node: ast.Name, frame: Frame) -> ProgramValue:
         """Return a name that the program has not defined: a builtin, a setting, or a name of Keras by convention."""

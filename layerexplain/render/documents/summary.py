@@ -82,7 +82,7 @@ def missing_values(notes: Iterable[Note]) -> tuple[doc.Prose, ...]:
     """Return one line that gives all the values that code leaves open, where there are several."""
     import re
 
-    said = [re.search(r"; give (?:for example )?--set ([\w.]+)=(.+)$", note.message) for note in notes]
+    said = [re.search(r"; give (?:for example )?--set ([\w.]+|'[^']+')=(.+)$", note.message) for note in notes]
     found = [one for one in said if one is not None]
     values = {one[1]: one[2] for one in reversed(found)}
     if len(values) < 2:
