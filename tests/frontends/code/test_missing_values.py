@@ -175,3 +175,46 @@ def test_models_without_a_name_of_their_own_have_that_of_the_program() -> None:
     code = "first = keras.Sequential([layers.Dense(3)])\nsecond = keras.Sequential([layers.Dense(5)])\n"
     out = piped(code, "check").stdout
     assert [line.partition(" ")[0] for line in out.splitlines() if " · " in line] == ["first", "second"]
+
+
+ANYWAY = [
+    # Of a layer behind an input of (None, 9, 9, 4) or (None, 9): its shape, or None where it depends on k.
+    ("(9,)", "layers.Embedding(k, 5)", (None, 9, 5)),
+    ("(9,)", "layers.Embedding(5, k)", None),
+    ("(9, 4)", "layers.MultiHeadAttention(k, 3)", None),  # it is called with one tensor
+    ("(9, 4)", "layers.LSTM(k)", None),
+    ("(9, 9, 4)", "layers.Conv2D(k, 3)", None),
+    ("(9, 9, 4)", "layers.Conv2D(3, k)", None),
+    ("(9, 9, 4)", "layers.Conv2D(7, k, padding='same')", (None, 9, 9, 7)),
+    ("(9, 9, 4)", "layers.DepthwiseConv2D(k, padding='same')", (None, 9, 9, 4)),
+    ("(9, 9, 4)", "layers.RandomCrop(k, 3)", None),
+    ("(9, 4)", "layers.RepeatVector(k)", None),
+    ("(9, 9, 4)", "layers.GroupNormalization(k)", (None, 9, 9, 4)),
+]
+"""An input, a layer with an argument that is not known, and the shape that it gives whatever that is."""
+
+
+@pytest.mark.parametrize(("size", "layer", "shape"), ANYWAY)
+def test_shapes_that_hang_on_no_missing_value_are_known(size: str, layer: str, shape: tuple[int | None, ...]) -> None:
+    code = f"{IMPORTS}m = keras.Sequential([layers.Input({size}), {layer}, layers.Activation('relu')])\n"
+    report = api.explain(code.encode())
+    assert report.grade == "open" and report.totals.params is None
+    assert report.outputs[0].shape == shape
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(("size", "layer", "shape"), [one for one in ANYWAY if one[2] is not None])
+def test_keras_gives_these_shapes(size: str, layer: str, shape: tuple[int | None, ...]) -> None:
+    import keras
+    from keras import layers
+
+    for k in (1, 2, 4):
+        names = {"layers": layers, "k": k}
+        assert keras.Sequential([layers.Input(eval(size)), eval(layer, names)]).output_shape == shape
+
+
+def test_a_mask_goes_on_behind_a_layer_with_a_missing_value() -> None:
+    code = "m = keras.Sequential([layers.Input((9,)), layers.Embedding(k, 5, mask_zero=True), layers.LSTM(3)])\n"
+    report = api.explain((IMPORTS + code).encode())
+    assert [one.mask for one in report.layers[2].calls] == ["embedding"]
+    assert report.layers[2].params == 4 * 3 * (5 + 3 + 1)
