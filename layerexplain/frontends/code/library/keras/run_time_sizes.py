@@ -57,10 +57,6 @@ def _tile(x: Expr, *likes: Expr, times: object) -> Expr:
     return arrange.tile(x, times=counts)
 
 
-def _size_of(x: Expr, *, axis: int) -> Expr:
-    return movement.size_of(x, axis=(axis,))
-
-
 def _declared(
     name: str, formula: Callable[..., Expr], tensors: tuple[str, ...], variadic: str | None, *arguments: str
 ) -> Declaration:
@@ -73,7 +69,7 @@ FIRST = _declared("FirstAsMany", _first, ("x", "like"), None, "axis", "of")
 BROADCAST = _declared("BroadcastTo", _broadcast, ("x",), "likes", "shape")
 RESHAPE = _declared("ReshapeTo", _reshape, ("x",), "likes", "shape")
 TILE = _declared("Tile", _tile, ("x",), "likes", "times")
-SIZE = _declared("SizeOf", _size_of, ("x",), None, "axis")
+SIZE = _declared("SizeOf", lambda x, *, axis: movement.size_of(x, axis=(axis,)), ("x",), None, "axis")
 
 
 class RunTimeSizes(Calling):
