@@ -122,6 +122,14 @@ class RefusedData(RefusedCalls):
             given["y"] = given["y"] if spec is None else Array((None, *as_recorded(spec)[0][1:]))
         effects = self.interpreter.effects
         mark = effects.mark()
+        self._check_arrays(model, graph, name, given, batches)
+        effects.confine(effects.since(mark).faults, model)
+
+    def _check_arrays(
+        self, model: ModelValue, graph: Graph, name: str, given: Mapping[str, ProgramValue], batches: ProgramValue
+    ) -> None:
+        effects = self.interpreter.effects
+        mark = effects.mark()
         self._check_examples(model, graph, name, given.get("x"), "x")
         sure = effects.is_certain and not effects.is_model_exposed
         if name not in _TRAINS or not sure:
