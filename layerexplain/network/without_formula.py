@@ -63,7 +63,7 @@ def opaque_call(
     reason: str | None = None,
     anyway: Definition | None = None,
 ) -> TracedCall:
-    """Call a layer that we cannot see into: the shapes are those that the file recorded, or the results and masks that
+    """Call a layer that we cannot see into: the shapes are those that were recorded, or the results and masks that
     it has `anyway`."""
     sources = call.refs
     tensors = [walk.tensors.taken(layer, ref, i) for i, ref in enumerate(sources)]
@@ -240,7 +240,7 @@ def _note_reason(walk: NetworkTracer, layer: Layer, refusal: str | None, shapes:
     reason = why_opaque(layer) if refusal is None else refusal
     walk.reasons.setdefault(layer.name, reason)
     code = "opaque" if refusal is None else "not-derived"
-    walk.note_once(layer, opaque_note(code, walk.scope.where(layer), reason, shapes))
+    walk.note_once(layer, opaque_note(code, walk.scope.where(layer), reason, shapes, walk.scope.recorder))
 
 
 def _numbered(stem: str, count: int) -> list[str]:

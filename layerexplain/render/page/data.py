@@ -237,8 +237,10 @@ def _entry(layer: LayerReport, parent: int, numbers: Mapping[str, int]) -> dict[
         "calls": [
             {
                 "from": [
-                    [numbers.get(front + source), clean(f"{name} {shape_text(shape)}")]
-                    for source, name, shape in zip(call.sources, call.source_names, call.input_shapes, strict=False)
+                    [numbers.get(front + source), clean(f"{name}{mark} {shape_text(shape)}")]
+                    for source, name, mark, shape in zip(
+                        call.sources, call.source_names, call.call_marks, call.input_shapes, strict=False
+                    )
                 ],
                 "to": shapes_text(call.output_shapes),
                 "mask": numbers.get(front + call.mask) if call.mask is not None else None,
