@@ -34,7 +34,7 @@ class Attributes(InterpreterPart):
         return self.renamed(self.item(items, key), node)
 
     def item(self, items: object, key: object) -> ProgramValue:
-        """`items[key]`."""
+        """Evaluate `items[key]`."""
         return python.get_item(items, self, key)
 
     def missing(self, items: dict[ProgramValue, ProgramValue], key: object) -> ProgramValue:
@@ -61,11 +61,11 @@ class Attributes(InterpreterPart):
         return found
 
     def attribute(self, of: object, name: str) -> ProgramValue:
-        """`of.name`."""
+        """Evaluate `of.name`."""
         return python.get_attribute(of, self, name)
 
     def call_method(self, of: object, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """`of.name(…)`."""
+        """Evaluate `of.name(…)`."""
         return self.placed(python.call_method(of, self, name, args, kwargs))
 
     def has_attribute(self, of: object, name: object) -> bool | Unknown:

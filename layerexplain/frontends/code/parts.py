@@ -36,7 +36,7 @@ def position(node: ast.AST | None) -> tuple[int, int]:
 
 
 def dotted(node: ast.expr) -> str:
-    """`x_train.shape` of such an expression; "" for one that is no chain of names."""
+    """Return `x_train.shape` of such an expression; "" for one that is no chain of names."""
     names: list[str] = []
     while isinstance(node, ast.Attribute) and len(names) < 10:
         names.append(node.attr)

@@ -193,7 +193,7 @@ def _wiring(layer: LayerReport, alike: Sequence[LayerReport], short: bool = Fals
 
 
 def _call_line(call: CallReport, symbols: Sequence[str]) -> doc.Line:
-    """`x1=add (None, 8, 8, 16), x2=conv2d (call 2) (None, 8, 8, 16) → (None, 8, 8, 16)`."""
+    """Return `x1=add (None, 8, 8, 16), x2=conv2d (call 2) (None, 8, 8, 16) → (None, 8, 8, 16)`."""
     line: list[doc.Span] = []
     for i, (source, mark, shape) in enumerate(zip(call.source_names, call.call_marks, call.input_shapes, strict=False)):
         symbol = f"{symbols[i]}=" if i < len(symbols) and symbols[i] != source else ""

@@ -235,7 +235,7 @@ def title_of(layer: LayerReport) -> str:
 
 
 def _memory(report: Report) -> tuple[doc.FactBlock, ...]:
-    """`Memory for a batch of 32, trained with adam`: bytes, and by what formula they come about."""
+    """Return `Memory for a batch of 32, trained with adam`: bytes, and by what formula they come about."""
     memory = report.memory
     if memory is None or (report.serving is not None and memory.optimizer is None):
         return ()
@@ -269,7 +269,7 @@ def memory_facts(memory: Memory) -> tuple[doc.Fact, ...]:
 
 
 def _dtypes(by_dtype: Sequence[DtypeBytes]) -> str:
-    """`float32`, or `float16 5.1 MB, float32 2.0 MB` where there are several."""
+    """Return `float32`, or `float16 5.1 MB, float32 2.0 MB` where there are several."""
     if len(by_dtype) == 1:
         return by_dtype[0].dtype
     return ", ".join(f"{one.dtype} {bytes_text(one.bytes)}" for one in by_dtype)

@@ -115,8 +115,8 @@ def layer_data(
     values: PageValues | None = None,
     program: PageProgram | None = None,
 ) -> dict[str, Any]:
-    """`layers`, `definitions` and `forms` of a page. Without `parents`, the layers around each, they are of no model:
-    independent ones, of which several may have the same name."""
+    """Return `layers`, `definitions` and `forms` of a page. Without `parents`, the layers around each, they are of no
+    model: independent ones, of which several may have the same name."""
     numbers = {layer.path: number for number, layer in enumerate(layers)} if parents else {}
     alike: dict[Any, dict[str, Any]] = {}
     definitions: dict[Any, int] = {}
@@ -272,7 +272,7 @@ def _shared(layer: LayerReport) -> dict[str, Any]:
 
 
 def _values(layer: LayerReport) -> int | None:
-    """How many numbers a layer gives per example, in all calls; None where a size is not known."""
+    """Return how many numbers a layer gives per example, in all calls; None where a size is not known."""
     shapes = [shape for call in layer.calls for shape in call.output_shapes]
     if any(shape is None or None in shape[1:] for shape in shapes):
         return None
@@ -280,7 +280,7 @@ def _values(layer: LayerReport) -> int | None:
 
 
 def _reach(layer: LayerReport, explained: Explanation) -> tuple[str, tuple[str, ...]]:
-    """How the layer is reached in Python, and what stands behind that for each of its weights."""
+    """Return how the layer is reached in Python, and what stands behind that for each of its weights."""
     reaches = tuple([weight.reach for weight in explained.weights])
     name = f'"{layer.layer}")'
     end = reaches[0].rfind(name) + len(name) if reaches else 0

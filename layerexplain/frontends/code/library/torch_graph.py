@@ -256,7 +256,8 @@ class Run:
         return results[0] if len(results) == 1 else tuple(results)
 
     def _origin(self, given: Sequence[Any]) -> str:
-        """Where the features of a flattened tensor come from, in words: `2048 = 32 × 8 × 8, the output of 'pool'`."""
+        """Return where the features of a flattened tensor come from, in words: `2048 = 32 × 8 × 8, the output of
+        'pool'`."""
         for tensor in [one for one in given if isinstance(one, Tensor)]:
             type_, before = self.sources.get(tensor.ref.key, ("", []))
             while type_.endswith(("Dropout", ".dropout", "ReLU", ".relu")) and before:

@@ -312,6 +312,6 @@ def _count(number: int, what: str) -> str:
 
 
 def _shapes_text(shapes: Sequence[Shape]) -> str:
-    """Shapes in a row; of many the first ones."""
+    """Return shapes in a row; of many the first ones."""
     more = f" and {len(shapes) - _MOST_SHOWN} more" if len(shapes) > _MOST_SHOWN else ""
     return ", ".join(map(shape_text, shapes[:_MOST_SHOWN])) + more

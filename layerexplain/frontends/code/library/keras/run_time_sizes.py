@@ -158,7 +158,7 @@ class RunTimeSizes(Calling):
         return self.run_time_operation(declaration, [x, *likes], {name: tuple(sizes)})
 
     def _cut(self, x: Tensor, starts: ProgramValue, lengths: ProgramValue) -> ProgramValue:
-        """`slice(x, (0, 0), (length, 6))`."""
+        """Evaluate `slice(x, (0, 0), (length, 6))`."""
         shape = self.shape_tuple(x)
         if isinstance(shape, Unknown) or type(starts) not in (list, tuple) or type(lengths) not in (list, tuple):
             return NotImplemented
@@ -175,8 +175,8 @@ class RunTimeSizes(Calling):
         ]), from_start=True)  # fmt: skip
 
     def cut_to_sizes(self, x: Tensor, key: tuple[ProgramValue, ...], *, from_start: bool = False) -> ProgramValue:
-        """`x[:, :length]`: a part up to sizes of other tensors. With `from_start` a size counts from where the part
-        begins."""
+        """Evaluate `x[:, :length]`: a part up to sizes of other tensors. With `from_start` a size counts from where the
+        part begins."""
         plain: list[ProgramValue] = []
         later: list[tuple[int, Size]] = []
         axis = 0
