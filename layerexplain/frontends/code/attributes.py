@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from layerexplain.frontends.code.frames import Frame
 from layerexplain.frontends.code.parts import InterpreterPart, dotted, setting_name
 from layerexplain.frontends.code.values import python
+from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
 
 if TYPE_CHECKING:
@@ -48,10 +49,12 @@ class Attributes(InterpreterPart):
         return result
 
     def on_attribute(self, node: ast.Attribute, frame: Frame) -> ProgramValue:
-        if self.settings and (named := setting_name(node)) in self.settings:
-            return self.settings[named]
         of = self.value(node.value, frame)
         self.node = node
+        if self.settings and (named := setting_name(node)) in self.settings:
+            # A shape that is given is the one that data have at first: a reshape of the program changes it.
+            own = isinstance(of, Array) and named.removesuffix(".shape") in self.shaped
+            return self.attribute(of, node.attr) if own else self.settings[named]
         if isinstance(of, Unknown):
             data = of._replace(name=setting_name(node) or of.name)
             return self.torch.method_of_data(data, node.attr) or data

@@ -11,6 +11,7 @@ from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.library.builtins import NAMES, items_of
 from layerexplain.frontends.code.operators import TOO_LARGE, binary, compare, format_value, is_plain, truth, unary
 from layerexplain.frontends.code.parts import InterpreterPart, handler_name, written
+from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Class, Imported
@@ -62,14 +63,26 @@ class Expressions(InterpreterPart):
             return value
         if name in self.settings:
             return self.settings[name]
+        if (shaped := self._of_given_shape(name)) is not None:
+            return shaped
         option = None if value.lacks == "name" else value.option
-        return value if value.name == name else value._replace(name=name, option=option)
+        return value if (value.name, value.option) == (name, option) else value._replace(name=name, option=option)
+
+    def _of_given_shape(self, name: str) -> Array | None:
+        """Return data whose shape `--set NAME.shape=…` gives; None for a name that has none."""
+        shape = self.settings.get(f"{name}.shape") if self.settings else None
+        if type(shape) is not tuple or not all(type(size) is int and 0 <= size < 2**40 for size in shape):
+            return None
+        self.shaped.add(name)
+        return Array(shape)
 
     def _undefined(self, node: ast.Name, frame: Frame) -> ProgramValue:
         """Return a name that the program has not defined: a builtin, a setting, or a name of Keras by convention."""
         name = node.id
         if name in self.settings:
             return self.settings[name]
+        if (shaped := self._of_given_shape(name)) is not None:
+            return shaped
         if name == "__name__":
             return "__main__" if not frame.file.name else frame.file.name
         if name == "__file__":

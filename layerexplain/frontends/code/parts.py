@@ -98,6 +98,8 @@ class InterpreterPart(Evaluator):
 
     def __init__(self, settings: Mapping[str, ProgramValue], modules: Modules) -> None:
         self.settings = settings
+        self.shaped: set[str] = set()
+        """The names of data whose shape is a setting."""
         self.load, self.lend = modules.load, modules.lend
         self.budget = Budget()
         self.node: ast.AST | None = None

@@ -177,6 +177,26 @@ def test_models_without_a_name_of_their_own_have_that_of_the_program() -> None:
     assert [line.partition(" ")[0] for line in out.splitlines() if " · " in line] == ["first", "second"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "shape"),
+    [
+        ("X = X.reshape(X.shape[0], 1, X.shape[1])", [None, 1, 30]),
+        ("X = X.reshape((X.shape[0], X.shape[1], 1))", [None, 30, 1]),
+        ("X = np.reshape(X, (len(X), X.shape[1] // 5, 5))", [None, 6, 5]),
+        ("X = np.expand_dims(X, axis=2)", [None, 30, 1]),
+        ("X = X[..., None]", [None, 30, 1]),
+        ("X = X[:, :24, None]", [None, 24, 1]),
+    ],
+)
+def test_a_given_shape_is_that_of_the_data_before_the_program_changes_it(lines: str, shape: list[int | None]) -> None:
+    code = f"import numpy as np\n{lines}\nm = keras.Sequential([layers.LSTM(3, input_shape=X.shape[1:])])\nm.compile('sgd', 'mse')\n"
+    said = piped(code + "m.fit(X, y)\n", "summary").stdout
+    given = ["--set", "X.shape=7000,30"]
+    assert "--set X.shape=1000,32" in said
+    report = json.loads(piped(code + "m.fit(X, y)\n", "summary", "--format", "json", *given).stdout)
+    assert (report["model"]["grade"], report["layers"][0]["output_shapes"]) == ("complete", [shape])
+
+
 ANYWAY = [
     # Of a layer behind an input of (None, 9, 9, 4) or (None, 9): its shape, or None where it depends on k.
     ("(9,)", "layers.Embedding(k, 5)", (None, 9, 5)),
