@@ -292,9 +292,8 @@ NonNegative = Annotated[
     float, Check("a number ≥ 0", "0.1", _that(lambda value: is_number(value) and not value < 0, float))
 ]
 Numbers = Annotated[Any, Check("a number, or a list of numbers", "0.5", _numbers)]
-Share = Annotated[
-    float, Check("a number from 0 to 1", "0.5", _that(lambda value: is_number(value) and 0 <= value <= 1, float))
-]
+SHARE_WORDS = "a number from 0 to 1"
+Share = Annotated[float, Check(SHARE_WORDS, "0.5", _that(lambda value: is_number(value) and 0 <= value <= 1, float))]
 Bool = Annotated[bool, Check("true or false", "true", _truth, (False, True))]
 Sizes = Annotated[Any, Check("an integer ≥ 1, or one per axis", "3", _one_or_list(_from(1), pos), _small)]
 Naturals = Annotated[Any, Check("an integer ≥ 0, or one per axis", "1", _one_or_list(_from(0), pos), (0, 1, 2))]

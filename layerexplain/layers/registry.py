@@ -413,6 +413,8 @@ IN_GENERAL = {
     "last": " along the last axis",
     "order": "in order",
     "then": ", then scales by γ and shifts by β",
+    "broadcast": "; axes of size 1 are broadcast",
+    "overlaps": "; overlaps are summed",
 }
 """Fields of a description that stand for more than a number, for a layer without arguments."""
 
