@@ -96,7 +96,7 @@ QUESTIONS = {
         "i = Input((32, 32, 3))\nh = Conv2D(16, 3, activation='relu')(i)\no = Dense(6, activation='softmax')(h)\n"
         "model = Model(i, o)\nmodel.compile('adam', 'categorical_crossentropy')\nmodel.fit(X, y)\n",
         ("class-loss-on-map", "30 × 30 places with 6 classes each", "data-shape",
-         "Put Flatten or a global pooling before the last Dense, if there is one target for each example"),
+         "Put Flatten or GlobalAveragePooling2D before the last Dense, if there is one target for each example"),
     ),
     "Three classes, and only Dense(4) works": Question(
         "I have 3 classes (1, 2 and 3). Why do I need 4 units?\n\nmodel = Sequential()\nmodel.add(Embedding(900, 16, input_length=20))\n"
@@ -161,7 +161,7 @@ QUESTIONS = {
         "model = Model(i, Dense(4, activation='softmax')(joined))\nmodel.compile('adam', 'categorical_crossentropy')\n"
         "model.fit(offers, chosen)\n\n  File \"/lib/keras/losses.py\", line 9, in f\nreturn backend.loss(\n"
         "ValueError: Shapes (None, 4) and (None, 1, 4) are incompatible\n",
-        ("1 place with 4 classes each", "put Flatten or a global pooling before the last Dense"),
+        ("1 place with 4 classes each", "Put Flatten or GlobalAveragePooling1D before the last Dense"),
     ),
 }  # fmt: skip
 

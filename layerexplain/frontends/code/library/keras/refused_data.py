@@ -18,7 +18,13 @@ from layerexplain.frontends.code.values.layers import LayerValue, ModelValue
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import Tensor
-from layerexplain.layers.keras.fit_data import examples_words, refuses_targets, takes_examples, targets_words
+from layerexplain.layers.keras.fit_data import (
+    examples_words,
+    last_recurrent,
+    refuses_targets,
+    takes_examples,
+    targets_words,
+)
 from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.layers.registry import find
 from layerexplain.model import DataArray, FitData, Shape
@@ -215,7 +221,8 @@ class RefusedData(RefusedCalls):
             sizes, found = as_recorded(spec)[0], (None, *array.shape[1:])
             if refuses_targets(loss, found, sizes):
                 right = _mode(batches, loss) if len(found) != len(loss.targets_shape(sizes)) else ""
-                fact = targets_words(loss, sizes, array.shape, _called(argument, "y"), name, right)
+                recurrent = last_recurrent([(one.name, one.type) for one in graph.layers])
+                fact = targets_words(loss, sizes, array.shape, _called(argument, "y"), name, right, recurrent)
                 self.fault(ShapeError(fact), argument, _ORDER)
                 return
 
