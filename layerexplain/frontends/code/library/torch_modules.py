@@ -433,7 +433,10 @@ def module_method(
         return evaluator.torch.training.result(evaluator.unknown("the parameters of a module"), module)
     if name == "get_submodule" and args and isinstance(args[0], str):
         return named_modules(module).get(args[0], evaluator.unknown(f"the module {args[0]}"))
-    return evaluator.unknown(f"the method {name} of a module")
+    if name in OF_MODULE:
+        return evaluator.unknown(f"the method {name} of a module")
+    owner = module.cls.name if isinstance(module, Instance) else "the module"
+    return evaluator.unknown(f"{owner} has no attribute '{name}'")
 
 
 def _put(evaluator: Evaluator, module: Any, name: Any, value: Any) -> None:
