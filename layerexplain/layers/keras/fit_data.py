@@ -89,6 +89,8 @@ def _lines(wanted: Shape, got: Shape) -> Iterator[tuple[str, str]]:
             role = default_roles(len(wanted))[axis + 1].removesuffix("s")
             yield f"X[{index}]", f"makes each example one {role}" if role == "step" else "adds the axis"
             break
+    if len(w) > 1 and w[-1] in (1, None) and _fit(w[:-1], got):
+        yield "X[None, ..., None]", "makes it one example with one channel" if len(w) > 2 else "makes it one example"
     if _fit(w, got):
         steps = f" of {got[0]} steps" if len(w) == 2 and w[0] is None and isinstance(got[0], int) else ""
         yield "X[None]", f"makes all of it one example{steps}"
