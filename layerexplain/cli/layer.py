@@ -67,7 +67,7 @@ class _Asked(NamedTuple):
 
 
 class _Versus(WithNumbers):
-    """A command of which `--vs` begins a second layer, which ends where options begin."""
+    """A command in which `--vs` begins a second layer, up to the next option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -94,7 +94,7 @@ def _with_framework(type: str, words: tuple[str, ...]) -> tuple[str, tuple[str, 
 
 def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code: tuple[str, ...]) -> _Asked:
     """Return a layer as typed: `Dense units=3`, `Dense 3` or `"Dense(3)"`; or a chain: `"UpSampling2D, Conv2D 3 3"`.
-    Raises ArgumentError for what is none."""
+    Raises ArgumentError for other words."""
     parts = chain_parts(" ".join((type, *words)))
     if len(parts) > 1:
         typed = [(part,) if is_code(part) else tuple(part.split()) for part in parts]
@@ -327,7 +327,7 @@ def _on_example(left: _Asked, right: _Asked, output: Output) -> tuple[_Asked, _A
 
 
 def _titles(left: _Asked, right: _Asked) -> tuple[str, str]:
-    """`LSTM` and `GRU`, or what two of one type differ in: `Dense(units=3)` and `Dense(units=5)`."""
+    """Return `LSTM` and `GRU`, or what two of one type differ in: `Dense(units=3)` and `Dense(units=5)`."""
     if left.title != right.title:
         return left.title, right.title
     if left.parts and right.parts:

@@ -234,6 +234,9 @@ torch.losses: binary_cross_entropy binary_cross_entropy_with_logits cross_entrop
 kl_div l1_loss mse_loss multi_margin_loss multilabel_soft_margin_loss nll_loss poisson_nll_loss smooth_l1_loss
 soft_margin_loss
 """,
+    "torch.nn.utils": """
+torch.parametrizations: spectral_norm weight_norm
+""",
     "torch.optim": """
 torch.optimizers: Adagrad Adam AdamW RMSprop SGD
 """,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -207,7 +207,7 @@ def declare_once(make: Callable[[], Declaration]) -> Declaration:
     return declaration
 
 
-@cache
+@lru_cache(1000)
 def part_of(kind: str, name: str) -> str | None:
     """Return how a part of training is declared; its `kind` is one of PARTS_OF_TRAINING.
 

@@ -79,8 +79,7 @@ def _put_after(call: str, layer: str, words: str) -> Cure:
 
 
 def images_with_channels_first(ref: TensorRef, calls: Calls) -> str:
-    """Say that the images or sequences of which a tensor is made have their channels first, where they look so; else
-    return ""."""
+    """Return words that the images or sequences in a tensor have their channels first, where they look so; else ""."""
     for call in _before(ref, calls):
         spec = call.outputs[0] if call.outputs and not call.sources else None
         if spec is not None and seems_channels_first(spec.shape):
@@ -300,8 +299,8 @@ def _before(ref: TensorRef, calls: Calls) -> Iterator[TracedCall]:
 
 
 def _multiple(refs: Sequence[TensorRef], calls: Calls) -> int:
-    """Return the number of which the input's sizes must be multiples so that each layer divides them exactly; 0 where a
-    layer changes sizes in another way."""
+    """Return the number that must divide the input's sizes so that each layer divides them exactly; 0 where a layer
+    changes sizes in another way."""
     strides: dict[CallKey, int] = {}
     before = {c.call.key: c for ref in refs for c in _before(ref, calls)}
     for key, call in reversed(before.items()):

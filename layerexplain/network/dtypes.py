@@ -52,7 +52,7 @@ def whole_numbers(layer: Layer) -> str:
 
 
 def dtype_words(layer: Layer) -> str:
-    """Return `mixed_float16: computes in float16, weights in float32`; "" for float32, which goes without saying."""
+    """Return `mixed_float16: computes in float16, weights in float32`; "" for float32, the default."""
     policy = policy_of(layer)
     if policy == "float32":
         return ""

@@ -11,6 +11,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
+from operator import attrgetter
 from typing import Any, Literal
 
 from layerexplain.attribute_path import weight_name
@@ -116,6 +117,11 @@ def _module(name: str, config: Mapping[str, Any]) -> Any:
         else:
             alone.register_buffer("data", values)
         return alone
+    if name.startswith("utils."):
+        base = _module(config["type"], dict(config["arguments"]))
+        path = name.replace("utils.", "utils.parametrizations.") if config["is_new"] else name
+        how = {key: one for key, one in config.items() if key not in ("type", "arguments", "is_new")}
+        return attrgetter(path)(torch.nn)(base, **how)
     cls = getattr(torch.nn, name)
     taken = inspect.signature(cls.__init__).parameters
     takes_any = any(one.kind is one.VAR_KEYWORD for one in taken.values())

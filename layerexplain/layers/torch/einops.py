@@ -1,4 +1,4 @@
-"""einops, by which programs of PyTorch move axes: rearrange, reduce and repeat, as functions and as modules.
+"""einops, with which programs of PyTorch move axes: rearrange, reduce and repeat, as functions and as modules.
 
 Each is a reshape, a transposition, a reduction or a repetition. Reference: einops.
 """

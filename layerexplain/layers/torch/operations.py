@@ -191,15 +191,10 @@ def clamped(x: Expr, *, min: float | None, max: float | None) -> Expr:
 
 
 def of_floats(x: Expr) -> Expr:
-    """Return a tensor of floats. Raises ArgumentError for one of whole numbers, of which PyTorch takes no mean."""
+    """Return a tensor of floats. Raises ArgumentError for one of whole numbers, which have no mean in PyTorch."""
     if x.dtype in INTS or x.dtype == "bool":
         raise ArgumentError(f"needs floats, got dtype={x.dtype}; write .float() before it")
     return x
-
-
-def bell(x: Expr, *, approximate: str) -> Expr:
-    """The formula of gelu."""
-    return functions.gelu(x, approximate=approximate == "tanh")
 
 
 def _with_place(values: Expr, places: Expr, dim: int, keepdim: bool) -> Mapping[str, Expr]:
@@ -377,7 +372,7 @@ few_largest_1, few_largest_2 = (_of_rank(rank, adaptive_max_pooling) for rank in
 
 patches, image_of_patches = unfold_module, fold_module
 softmax_module, log_softmax_module, softmin_module = activations.softmax, activations.log_softmax, activations.softmin
-softplus_module = activations.softplus
+softplus_module, bell = activations.softplus, activations.gelu
 
 
 def _convolved(x: Expr, W: Expr, b: Expr | None, *, rank: int, groups: int, **window: Any) -> Expr:

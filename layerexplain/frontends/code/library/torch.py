@@ -67,6 +67,8 @@ def _torch(name: str) -> Implementation:
             return args[0]
         if name == "utils.checkpoint.checkpoint" and args:
             return interpreter.call(args[0], args[1:], {k: v for k, v in kwargs.items() if k not in _OF_CHECKPOINTS})
+        if (computed := _computed_weight(name, args, kwargs, interpreter)) is not None:
+            return computed
         if package.startswith(_WITHOUT_EFFECT):
             if interpreter.torch.run is not None and any(isinstance(one, Tensor) for one in args):
                 return interpreter.unknown(f"layerexplain cannot read torch.{name}(…)")
@@ -78,6 +80,26 @@ def _torch(name: str) -> Implementation:
         return NotImplemented
 
     return implementation
+
+
+def _computed_weight(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    """Return the module that weight_norm or spectral_norm of torch.nn.utils is given, one of whose weights is computed
+    from then on; None for other functions."""
+    *package, last = name.removeprefix("nn.utils.").split(".")
+    declaration = find(f"torch.nn.utils.{last}") if name.startswith("nn.utils.") else None
+    module = args[0] if args else kwargs.get("module")
+    if not name.startswith("nn.utils.") or not isinstance(module, BuiltIn) or module.children is not None:
+        return None
+    interpreter.effects.record_attribute_change(module, "computed")
+    if last in ("remove_weight_norm", "remove_spectral_norm", "remove_parametrizations"):
+        module.computed = None
+        return module
+    if declaration is None:
+        return None
+    names = [one for one in positional_arguments(declaration) if one not in ("type", "arguments", "is_new")]
+    how = dict(zip(names, args[1:], strict=False)) | {key: one for key, one in kwargs.items() if key in names}
+    module.computed = (f"torch.nn.utils.{last}", {**how, "is_new": package == ["parametrizations"]})
+    return module
 
 
 def _is_base(name: str) -> bool:
@@ -197,7 +219,7 @@ def _ends_of_floats(args: list[Any], kwargs: dict[str, Any], interpreter: Interp
 @LIBRARY.family("torchsummary")
 @LIBRARY.family("torchinfo")
 def _summary(name: str) -> Implementation:
-    """`summary(model, (3, 32, 32))` says the shape of the input."""
+    """Read the shape of the input from `summary(model, (3, 32, 32))`."""
 
     def implementation(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
         size = kwargs.get("input_size", args[1] if len(args) > 1 else None)

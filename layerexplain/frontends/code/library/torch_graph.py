@@ -3,8 +3,9 @@ the program asks for it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
@@ -13,11 +14,14 @@ from layerexplain.frontends.code.library.torch_blocks import BLOCKS, call_block
 from layerexplain.frontends.code.library.torch_dtypes import dtype_of
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
+    HOOKS,
+    PRE_HOOKS,
     BuiltIn,
     OfModule,
     Parameter,
     is_module,
     module_type,
+    named_buffers,
     named_modules,
     named_parameters,
     weight_shapes,
@@ -109,7 +113,8 @@ class Run:
         names = named_modules(model)
         self.names = {id(module): name for name, module in names.items() if name}
         self.parameters = {id(one): name for name, one in named_parameters(model).items()}
-        self.builder = ModelBuilder({*names, *self.parameters.values()})
+        self.buffers = {id(one): name for name, one in named_buffers(model).items()}
+        self.builder = ModelBuilder({*names, *self.parameters.values(), *self.buffers.values()})
         self.scope: list[str] = []
         self.placed: dict[int, Layer] = {}
         self.faults: list[LayerExplainError] = []
@@ -126,6 +131,8 @@ class Run:
         """The tensors that these compare outputs with."""
         self.unregistered: list[str] = []
         """The modules with parameters that are called and are in no attribute of the model."""
+        self.own_gradients: list[str] = []
+        """The functions that it applies which have a backward of their own."""
         self.returned: list[PlacedResult] = []
         """What modules give that consist of others, in order."""
         self.is_finished = False
@@ -158,7 +165,8 @@ class Run:
         values = value.values if isinstance(value, Array) else None
         if found is None or (values is not None and found.config.get("values", values) != values):  # changed in place
             free = f"{of_module}.{value.name}" if isinstance(value, OfModule) and of_module else self.inside("constant")
-            name = self.parameters.get(id(value)) or self.builder.names.take(free)
+            own = None if id(value) in self.placed else self.buffers.get(id(value))
+            name = self.parameters.get(id(value)) or own or self.builder.names.take(free)
             type_ = "Parameter" if is_parameter else "Buffer"
             config: dict[str, Any] = {"shape": shape} if is_parameter else {"shape": shape, "dtype": dtype}
             if values and all(type(one) in (int, float, bool) for one in values):
@@ -196,6 +204,8 @@ class Run:
         """Call a layer: its results, one tensor or a tuple; `place` is where the call stands, if not where the reading
         is. Raises Stopped where PyTorch refuses it."""
         interpreter = self.interpreter
+        if interpreter.torch.run is not self:
+            return interpreter.unknown("what is computed from a tensor of a run that has ended")
         given = [self.stored(one) if isinstance(one, Parameter | Array) else one for one in tensors]
         inside = next((one for one in given if is_module(one)), None)
         if inside is not None:
@@ -246,7 +256,8 @@ class Run:
         return results[0] if len(results) == 1 else tuple(results)
 
     def _origin(self, given: Sequence[Any]) -> str:
-        """Where the features of a flattened tensor come from, in words: `2048 = 32 × 8 × 8, the output of 'pool'`."""
+        """Return where the features of a flattened tensor come from, in words: `2048 = 32 × 8 × 8, the output of
+        'pool'`."""
         for tensor in [one for one in given if isinstance(one, Tensor)]:
             type_, before = self.sources.get(tensor.ref.key, ("", []))
             while type_.endswith(("Dropout", ".dropout", "ReLU", ".relu")) and before:
@@ -283,7 +294,8 @@ class Run:
         self, module: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any], *, in_sequence: bool = False
     ) -> Any:
         """Call a module of PyTorch. One that a Sequential calls stands where it is made."""
-        type_, config = module.type, dict(module.config)
+        type_, config = module.declared
+        config = dict(config)
         if type_.startswith("Lazy") and args and isinstance(args[0], Tensor):
             type_, size = at_first_call(type_, args[0].spec.shape)
             if not all(isinstance(one, int) for one in size.values()):
@@ -322,13 +334,29 @@ class Run:
     def run(self, value: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call any module: the program's own by its `forward`."""
         if isinstance(value, BuiltIn) and value.children is None:
-            return self.module(value, args, kwargs)
+            return self._between_hooks(value, args, kwargs, partial(self.module, value))
         place = self.interpreter.locate(self.interpreter.place())
-        result = self._run_parts(value, args, kwargs)
+        result = self._between_hooks(value, args, kwargs, partial(self._run_parts, value))
         name = self.names.get(id(value), "")
         if name:
             shapes = tuple([as_recorded(one.spec)[0] for one in flat(result) if isinstance(one, Tensor)])
             self.returned.append(PlacedResult(place.line, place.column, place.file, shapes, name))
+        return result
+
+    def _between_hooks(
+        self, value: Any, args: Sequence[Any], kwargs: Mapping[str, Any], call: Callable[..., Any]
+    ) -> Any:
+        """Call a module between its hooks, which may put other tensors in the place of what it takes and gives."""
+        hooks = value.attributes if isinstance(value, BuiltIn | Instance) else {}
+        for hook, has_kwargs in hooks.get(PRE_HOOKS, ()):
+            changed = self.interpreter.call(hook, [value, tuple(args), *[dict(kwargs)] * has_kwargs], {})
+            if changed is not None and has_kwargs:
+                raise self.unknown("a hook that changes the arguments of a module by their names")
+            args = args if changed is None else changed if type(changed) is tuple else (changed,)
+        result = call(args, kwargs)
+        for hook, has_kwargs in hooks.get(HOOKS, ()):
+            changed = self.interpreter.call(hook, [value, tuple(args), *[dict(kwargs)] * has_kwargs, result], {})
+            result = result if changed is None else changed
         return result
 
     def _run_parts(self, value: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -363,11 +391,11 @@ class Run:
     def part(self, part: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call a part of a module that calls its parts itself."""
         if isinstance(part, BuiltIn) and part.children is None:
-            return self.module(part, args, kwargs, in_sequence=True)
+            return self._between_hooks(part, args, kwargs, partial(self.module, part, in_sequence=True))
         return self.run(part, args, kwargs)
 
     def built_in(self, owner: Instance, module: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """Call the module of PyTorch that a class of the program is made of."""
+        """Call the module of PyTorch that a user-defined class is made of."""
         self.names.setdefault(id(module), self.names.get(id(owner), ""))
         return self.module(module, args, kwargs)
 

@@ -1,4 +1,4 @@
-"""Modules of PyTorch in a program: those of torch.nn, classes of the program, and their children and parameters."""
+"""Modules of PyTorch in a program: those of torch.nn, user-defined classes, and their children and parameters."""
 
 from __future__ import annotations
 
@@ -88,12 +88,22 @@ class BuiltIn(Identity):
         self.attributes: dict[str, Any] = {}
         self.is_in_place = False
         """Whether it changes its input, as `nn.ReLU(inplace=True)` does."""
+        self.computed: tuple[str, dict[str, Any]] | None = None
+        """What computes one of its weights from others, `torch.nn.utils.weight_norm`, and the arguments of that."""
 
     def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
         found = known[id(self)] = BuiltIn(self.type, dict(self.config), self.place)
-        found.is_in_place = self.is_in_place
+        found.is_in_place, found.computed = self.is_in_place, self.computed
         found.attributes = {name: copy(one) for name, one in self.attributes.items()}
         found.children = None if self.children is None else {name: copy(one) for name, one in self.children.items()}
+
+    @property
+    def declared(self) -> tuple[str, dict[str, Any]]:
+        """The type that declares what it computes, and the arguments of that."""
+        if self.computed is None:
+            return self.type, self.config
+        type_, how = self.computed
+        return type_, {"type": self.type, "arguments": tuple(self.config.items()), **how}
 
     @property
     def replaced(self) -> dict[str, Parameter]:
@@ -117,7 +127,7 @@ class BuiltIn(Identity):
         return Bound(self, name)
 
     def _weight(self, evaluator: Evaluator, name: str) -> Any:
-        """Return a weight of a module, by which programs ask for its device, initialize it, or compute."""
+        """Return a weight of a module, for programs that ask for its device, initialize it, or compute with it."""
         shapes = weight_shapes(self)
         found = self.attributes[name] = OfModule(shapes.get(name, (None,)), self, name)
         return found
@@ -198,7 +208,7 @@ class BuiltIn(Identity):
         return kind.last in (self.type, "Module")
 
     def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        """`modules + others` of lists of modules."""
+        """Evaluate `modules + others` of lists of modules."""
         others: Any = right.iterate() if isinstance(right, BuiltIn) else right
         if name != ast.Add.__name__ or left is not self or self.children is None or type(others) not in (list, tuple):
             return NotImplemented
@@ -250,6 +260,27 @@ class OfModule(Parameter):
         known[id(self)] = OfModule(self.shape, copy(self.owner), self.name)
 
 
+HOOKS, PRE_HOOKS = "register_forward_hook", "register_forward_pre_hook"
+"""The attributes of modules that hold their hooks, named as the methods that register them."""
+
+
+class HookHandle(Identity):
+    """What registering a hook gives, by which it is removed."""
+
+    def __init__(self, hooks: list[Any], hook: Any) -> None:
+        self.hooks = hooks
+        self.hook = hook
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        return Bound(self, name)
+
+    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if name == "remove" and self.hook in self.hooks:
+            evaluator.mutate(self.hooks)
+            self.hooks.remove(self.hook)
+        return None
+
+
 BUILT_IN = "built-in module"
 """The attribute of an object whose class is made of a module that computes, which holds that."""
 
@@ -257,7 +288,7 @@ BUILT_IN = "built-in module"
 def own_weights(module: BuiltIn) -> list[tuple[str, tuple[int, ...], bool]]:
     """Return the weights of a module by its arguments alone: the name, the shape, and whether it is a buffer."""
     try:
-        definition = traced_alone(module.type, module.config)
+        definition = traced_alone(*module.declared)
     except LayerExplainError:
         return []
     return [
@@ -316,7 +347,7 @@ def weight_shapes(module: BuiltIn) -> dict[str, tuple[int, ...]]:
 
 
 def module_type(value: Any) -> str:
-    """Return the name in torch.nn of a module, or of what a class of the program is made of; "" for others."""
+    """Return the name in torch.nn of a module, or of what a user-defined class is made of; "" for others."""
     if isinstance(value, BuiltIn):
         return value.type
     root = value.cls.root() if isinstance(value, Instance) else None
@@ -347,7 +378,7 @@ def named_modules(module: Any, prefix: str = "", seen: set[int] | None = None) -
 
 
 def named_parameters(module: Any) -> dict[str, Parameter]:
-    """Return the parameters that classes of the program make themselves, by their names."""
+    """Return the parameters that user-defined classes make themselves, by their names."""
     found: dict[str, Parameter] = {}
     seen: set[int] = set()
     for prefix, one in named_modules(module).items():
@@ -356,6 +387,17 @@ def named_parameters(module: Any) -> dict[str, Parameter]:
             if isinstance(value, Parameter) and not isinstance(value, OfModule) and id(value) not in seen:
                 seen.add(id(value))
                 found[f"{prefix}.{name}".lstrip(".")] = value
+    return found
+
+
+def named_buffers(module: Any) -> dict[str, Array]:
+    """Return the arrays that classes of the program register and that `state_dict()` has, by their names."""
+    found: dict[str, Array] = {}
+    for prefix, one in named_modules(module).items():
+        for name in one.attributes.get("_buffers", ()):
+            value = one.attributes.get(name)
+            if isinstance(value, Array):
+                found.setdefault(f"{prefix}.{name}".lstrip("."), value)
     return found
 
 
@@ -371,6 +413,12 @@ _NOTHING = frozenset(
     reset_parameters _initialize_weights init_weights _log_api_usage_once
     """.split()  # noqa: SIM905
 )
+
+
+_PUTS = {
+    "add_module": "module", "register_module": "module", "register_parameter": "param", "register_buffer": "tensor",
+}  # fmt: skip
+"""Methods that put something under a name, and what they call that."""
 
 
 OF_MODULE = _SELF | frozenset(
@@ -397,28 +445,23 @@ def module_method(
         return module
     if name in _NOTHING:
         return None
-    if name in ("register_forward_hook", "register_forward_pre_hook"):
-        why = evaluator.unknown("layerexplain does not follow hooks of modules")
-        if evaluator.torch.run is not None:
-            evaluator.torch.run.opened.append(why)
-        return why
+    if name in (HOOKS, PRE_HOOKS) and isinstance(module, BuiltIn | Instance):
+        hooks = module.attributes.setdefault(name, [])
+        if not args or kwargs.keys() & {"prepend", "always_call"} or type(hooks) is not list:
+            return evaluator.unknown("how a hook of a module is registered")
+        evaluator.mutate(hooks)
+        hooks.append((args[0], bool(kwargs.get("with_kwargs"))))
+        return HookHandle(hooks, hooks[-1])
     if name == "__getattr__" and len(args) == 1 and isinstance(args[0], str):
         return python.get_attribute(module, evaluator, args[0])
     if name == "__setattr__" and len(args) == 2 and isinstance(args[0], str):
         return module.set_attribute(evaluator, args[0], args[1])
-    if name in ("add_module", "register_module"):
-        _put(
-            evaluator,
-            module,
-            args[0] if args else kwargs.get("name"),
-            args[1] if len(args) > 1 else kwargs.get("module"),
-        )
-        return None
-    if name == "register_parameter":
-        _put(evaluator, module, args[0], args[1] if len(args) > 1 else kwargs.get("param"))
-        return None
-    if name == "register_buffer":
-        _put(evaluator, module, args[0], args[1] if len(args) > 1 else kwargs.get("tensor"))
+    if name in _PUTS:
+        given = {**dict(zip(("name", _PUTS[name], "persistent"), args, strict=False)), **kwargs}
+        _put(evaluator, module, given.get("name"), given.get(_PUTS[name]))
+        if name == "register_buffer" and given.get("persistent", True) is True and isinstance(module, Instance):
+            names = module.attributes.get("_buffers", ())
+            module.attributes["_buffers"] = (*(names if type(names) is tuple else ()), given.get("name"))
         return None
     if name in ("children", "named_children"):
         members = children_of(module)
@@ -456,12 +499,3 @@ def fill(container: Mapping[str, Any] | Any, args: list[Any]) -> dict[str, Any]:
     if type(items) is dict:
         return dict(items)
     return {str(i): one for i, one in enumerate(items)}
-
-
-def each_array(values: Any) -> Iterator[Array]:
-    """Yield the arrays among arguments."""
-    for one in values:
-        if isinstance(one, Array):
-            yield one
-        elif type(one) in (list, tuple):
-            yield from each_array(one)

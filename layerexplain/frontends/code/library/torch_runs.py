@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
@@ -16,7 +16,6 @@ from layerexplain.frontends.code.library.torch_emit import RunEmitter
 from layerexplain.frontends.code.library.torch_graph import CallOnData, Run, batch_axis
 from layerexplain.frontends.code.library.torch_modules import (
     BuiltIn,
-    each_array,
     first_modules,
     is_module,
     module_type,
@@ -104,6 +103,15 @@ def _input_names(module: Any, count: int) -> list[str]:
     forward = module.cls.find("forward") if isinstance(module, Instance) else None
     names = forward.names[1:] if isinstance(forward, Function) else ["x"]
     return [names[i] if i < len(names) else f"input_{i}" for i in range(count)]
+
+
+def each_array(values: Any) -> Iterator[Array]:
+    """Yield the arrays among arguments."""
+    for one in values:
+        if isinstance(one, Array):
+            yield one
+        elif type(one) in (list, tuple):
+            yield from each_array(one)
 
 
 def _as_data(result: Any, batch: Any, interpreter: Any) -> Any:
@@ -248,7 +256,7 @@ def _class_name(module: Any) -> str:
 
 
 def asked(program: Program, request: str) -> Found | None:
-    """Return the model of a name or a call; None where it is none of PyTorch."""
+    """Return the model of a name or a call; None where it is not a PyTorch model."""
     try:
         tree = ast.parse(request.strip(), mode="eval").body
     except (SyntaxError, ValueError):
@@ -335,6 +343,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     assumed = [one for one in interpreter.effects.assumptions if run.is_uncertain]
     notes: list[Note] = list(notes_of(assumed, opened))
     notes += [Note("unregistered", name, _IN_A_LIST.format(name)) for name in run.unregistered]
+    notes += [Note("own-gradient", None, _OWN_GRADIENT.format(name)) for name in dict.fromkeys(run.own_gradients)]
     if line := _sums_gradients(program.text.tree):
         where = interpreter.where(Place("", line))
         words = f"the loop of training calls backward() and step() ({where}), and nothing calls zero_grad()"
@@ -386,6 +395,7 @@ def _sums_gradients(tree: ast.Module) -> int:
     return 0
 
 
+_OWN_GRADIENT = "{0}.backward is the program's own and is not read: gradients here are those of {0}.forward"
 _IN_A_LIST = "'{}' is called and is no attribute of the model: model.parameters() does not have its parameters"
 
 
