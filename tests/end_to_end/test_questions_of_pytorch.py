@@ -118,7 +118,7 @@ QUESTIONS = [
              ("got (8, 1, 27, 27) and (8, 1, 28, 28)", "write output_padding=1 in 'd', ConvTranspose2d: it gives 28 in place of 27")),
     Question("The size of tensor a (64) must match the size of tensor b (32)", "check -",
              net("self.c = nn.Conv2d(32, 64, 3, padding=1, stride=2)", "return F.relu(self.c(x)) + x", "Net()(torch.randn(1, 32, 16, 16))"),
-             ("line 9:27, add", "the shortcut from 'x'", "self.shortcut = nn.Conv2d(32, 64, 1, stride=2)")),
+             ("add", "the shortcut from 'x'", "self.shortcut = nn.Conv2d(32, 64, 1, stride=2)")),
     Question("The shortcut of my residual MLP does not fit", "check -",
              net("self.f = nn.Linear(11, 7)", "return x + self.f(x)", "Net()(torch.randn(5, 11))"),
              ("add", "self.shortcut = nn.Linear(11, 7), and add self.shortcut(x)")),

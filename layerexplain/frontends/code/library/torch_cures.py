@@ -26,7 +26,7 @@ def cure(run: Any, type_: str, given: Sequence[Any]) -> str:
 
 
 def _origin(run: Any, tensors: Sequence[Tensor]) -> str:
-    """Return where the features of a flattened tensor come from, in words: `2048 = 32 × 8 × 8, the output of 'pool'`."""
+    """Return where the features of a flattened tensor come from: `2048 = 32 × 8 × 8, what 'pool' gives`."""
     for tensor in tensors:
         type_, before = run.sources.get(tensor.ref.key, ("", []))
         while type_.endswith(("Dropout", ".dropout", "ReLU", ".relu")) and before:
@@ -52,11 +52,11 @@ def _projection(run: Any, one: Tensor, other: Tensor) -> str:
     if not isinstance(width, int) or not isinstance(units, int):
         return ""
     if axis == -1 and own[:-1] == wanted[:-1]:
-        made = f"nn.Linear({width}, {units})"
+        call = f"nn.Linear({width}, {units})"
     else:
         steps = [s for s in (1, 2, 4) if [-(-n // s) if isinstance(n, int) else n for n in own[2:]] == [*wanted[2:]]]
         if axis != 1 or not steps:
             return ""
-        made = f"nn.Conv{len(own) - 2}d({width}, {units}, 1{f', stride={steps[0]}' if steps[0] > 1 else ''})"
+        call = f"nn.Conv{len(own) - 2}d({width}, {units}, 1{f', stride={steps[0]}' if steps[0] > 1 else ''})"
     name = f"'{short.ref.layer}'"
-    return f"; the shortcut from {name} has to have the other shape: self.shortcut = {made}, and add self.shortcut(x)"
+    return f"; the shortcut from {name} has to have the other shape: self.shortcut = {call}, and add self.shortcut(x)"

@@ -213,11 +213,16 @@ def _output_padding(model: Any, got: Sequence[Any], wanted: Sequence[Any]) -> st
     from layerexplain.frontends.code.library.torch_modules import BuiltIn, named_modules
 
     every = [] if model is None else named_modules(model).items()
-    made = [(name, one) for name, one in every if isinstance(one, BuiltIn) and "Conv" in one.type]
+    convolutions = [(name, one) for name, one in every if isinstance(one, BuiltIn) and "Conv" in one.type]
     lacks = {b - a for a, b in zip(got[2:], wanted[2:], strict=False)}
-    if not made or not made[-1][1].type.startswith("ConvTranspose") or len(got) != len(wanted) or len(lacks) != 1:
+    if (
+        not convolutions
+        or not convolutions[-1][1].type.startswith("ConvTranspose")
+        or len(got) != len(wanted)
+        or len(lacks) != 1
+    ):
         return ""
-    (name, module), less = made[-1], lacks.pop()
+    (name, module), less = convolutions[-1], lacks.pop()
     own, stride = module.config.get("output_padding", 0), module.config.get("stride", 1)
     if not isinstance(own, int) or not isinstance(stride, int) or not 0 < own + less < stride:
         return ""
