@@ -42,8 +42,9 @@ _fault(
     "no-sequence",
     "A recurrent layer that gets no sequence",
     says="without steps",
-    why="By default a recurrent layer returns only its last step.",
-    fix="Set return_sequences=True in the recurrent layer before it.",
+    why="A recurrent layer reads a sequence for each example: (batch, steps, features).",
+    fix="If the layer before it is recurrent, set return_sequences=True there. To read a sequence of images, wrap the "
+    "layers before it in TimeDistributed.",
     source="keras/src/layers/rnn/rnn.py",
 )
 

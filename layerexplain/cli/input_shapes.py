@@ -21,7 +21,7 @@ class InputShape(NamedTuple):
 
 
 def parse_input(text: str) -> InputShape:
-    """`[NAME=]SHAPE`; the last `=` counts, since a name may have one. Raises click.BadParameter."""
+    """Parse `[NAME=]SHAPE`; the last `=` counts, since a name may have one. Raises click.BadParameter."""
     name, equals, sizes = text.rpartition("=")
     shape = library.parse_shape(sizes)
     if shape is None or (equals and not name):

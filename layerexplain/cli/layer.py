@@ -335,7 +335,7 @@ def _on_example(left: _Asked, right: _Asked, output: Output) -> tuple[_Asked, _A
 
 
 def _titles(left: _Asked, right: _Asked) -> tuple[str, str]:
-    """`LSTM` and `GRU`, or what two of one type differ in: `Dense(units=3)` and `Dense(units=5)`."""
+    """Return `LSTM` and `GRU`, or what two of one type differ in: `Dense(units=3)` and `Dense(units=5)`."""
     if left.title != right.title:
         return left.title, right.title
     if left.parts and right.parts:

@@ -188,8 +188,9 @@ class _Ways:
             if call.network is not None:
                 # Where shapes are not known, a call may tell of more or fewer results than the model has outputs.
                 count = len(call.network.model.outputs)
-                results = [*results, *[False] * count][:count]
-                whys = [*whys, *[{End(name, UNUSED)} for _ in range(count)]][:count]
+                more = [TensorRef(layer.name, call.number, i) for i in range(len(refs), count)]
+                results = [*results, *[got.get(ref, False) for ref in more]][:count]
+                whys = [*whys, *[ended.get(ref) or {End(name, UNUSED)} for ref in more]][:count]
                 inner, ends_of = self._once(self.backward, call.network, f"{name}/", results, is_frozen, whys)
                 for ref, one, why in zip(call.sources, inner, ends_of, strict=False):
                     send(ref, one, why)

@@ -126,7 +126,7 @@ def verify(
 def verified_here(
     source: Any, asked: VerifyOptions, progress: Progress | None = None, *, run_code: bool = False
 ) -> VerifyReport:
-    """`verify`, in this process."""
+    """Run `verify` in this process."""
     source, model = read_for_weights(source, asked.code)
     model = with_input_layers(model)
     try:

@@ -122,6 +122,14 @@ class CallReport(NamedTuple):
         """The number of the call of each source."""
         return self.source_calls or (0,) * len(self.sources)
 
+    @property
+    def call_marks(self) -> tuple[str, ...]:
+        """What stands behind the name of each source: ` (call 2)`, empty for layers that feed it by their first call
+        alone."""
+        calls = tuple(zip(self.sources, self.numbers, strict=True))
+        again = {name for name, at in calls if at}
+        return tuple([f" (call {at + 1})" if name in again else "" for name, at in calls])
+
     def to_dict(self) -> dict[str, Any]:
         """Return the call in the form of the JSON contract."""
         return {

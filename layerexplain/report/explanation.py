@@ -151,7 +151,7 @@ def _unknown(at: Placed) -> Explanation:
     elif (is_uncalled := layer.config.get("uncalled")) is not None:
         if row.notes:
             said = _REFUSED
-        elif any(None in one.outputs for one in around.network.calls if _is_input(one, around)):
+        elif any(None in one.outputs for of, one in around.network.calls_of_layers() if of.type == "InputLayer"):
             said = _NO_INPUT
         else:
             ends = "The model makes it and never calls it." if is_uncalled else "Reading ends before it is called."
@@ -186,10 +186,6 @@ def _general_parameters(at: Placed) -> str:
     sources = [at.around.network.model.layers_by_name.get(ref.layer) for ref in first.sources]
     reads_input = all(one is not None and one.type == "InputLayer" for one in sources)
     return general_parameters(at.layer, first.declaration) if reads_input else ""
-
-
-def _is_input(traced: TracedCall, around: Neighbours) -> bool:
-    return around.network.layer(traced.name).type == "InputLayer"
 
 
 def _why_unknown(at: Placed) -> str:

@@ -43,7 +43,7 @@ class Ranges:
     of the latter."""
 
     def __init__(self, fetch: Fetch, size: int, mark: str = "", *, whole: bool = False) -> None:
-        """`whole` says that the server sent all of the file at once, since it has no ranges."""
+        """Keep the file; `whole` says that the server sent all of the file at once, since it has no ranges."""
         self._fetch = fetch
         self.size = size
         self.mark = mark
@@ -62,7 +62,7 @@ class Ranges:
         return cls(lambda start, end: data[start:end], len(data), mark, whole=whole)
 
     def read(self, start: int, count: int) -> bytes:
-        """`count` bytes from `start` on, fewer at the end of the file. Raises SourceError."""
+        """Return `count` bytes from `start` on, fewer at the end of the file. Raises SourceError."""
         end = min(start + count, self.size)
         if start >= end:
             return b""

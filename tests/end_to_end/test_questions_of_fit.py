@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import io
+from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
@@ -59,6 +60,18 @@ QUESTIONS = {
         "decoded = Conv2D(1, 3, activation='sigmoid', padding='same')(x)\nautoencoder = Model(input_img, decoded)\n"
         "autoencoder.compile('adam', 'binary_crossentropy')\nautoencoder.fit(train, train, epochs=50)\n",
         ("1 breaks", "needs y of shape (examples, 32, 32, 1)", "yours is (examples, 28, 28, 1)", "`Cropping2D(2)`"),
+    ),
+    "A sequence of images into an LSTM: expected ndim=3, found ndim=2": Question(
+        "cnn = Sequential()\ncnn.add(Conv2D(16, 3, activation='relu', input_shape=(64, 64, 3)))\ncnn.add(MaxPooling2D())\n"
+        "cnn.add(Flatten())\ncnn.add(LSTM(32))\ncnn.add(Dense(5, activation='softmax'))\n",
+        ("no-sequence", "got (None, 15376), without steps", "wrap the layers before it in TimeDistributed"),
+    ),
+    "A frozen base whose model is trained on labels: the base itself has nothing wrong": Question(
+        "(x, y), _ = tf.keras.datasets.cifar10.load_data()\ni = Input((32, 32, 3))\n"
+        "base = Model(i, GlobalAveragePooling2D()(Conv2D(4, 3)(i)), name='base')\n"
+        "model = Model(base.input, Dense(10, activation='softmax')(base.output))\n"
+        "model.compile('adam', 'categorical_crossentropy')\nmodel.fit(x, y)\n",
+        ("base · <stdin> (code) · 1 hint", "model · <stdin> (code) · 1 breaks", "yours is (50000, 1)", "`y = keras.utils.to_categorical(y, 10)`"),
     ),
     "X and y that are parts of one array": Question(
         "model = Sequential([Dense(8, activation='relu', input_dim=4), Dense(1)])\nmodel.compile('adam', 'mse')\n"
@@ -169,7 +182,8 @@ QUESTIONS = {
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_an_answer_contains_what_was_asked_for(name: str) -> None:
     question = QUESTIONS[name]
-    result = CliRunner().invoke(program, ["check", "-", *question.arguments], input=IMPORTS + question.code)
+    pipe: Any = io.BufferedReader(io.BytesIO((IMPORTS + question.code).encode()))  # type: ignore[arg-type]  # looked at, then read
+    result = CliRunner().invoke(program, ["check", "-", *question.arguments], input=pipe)
     assert result.exit_code == question.status, result.output
     at = 0
     for part in question.answer:

@@ -27,7 +27,7 @@ from layerexplain.report.explanation_data import Explanation
 from layerexplain.report.one_layer import build_layer
 from tests.cases import CASES, Case
 from tests.support.case_rows import row_of
-from tests.support.keras_oracle import trace_case
+from tests.support.keras_oracle import is_traceable, trace_case
 from tests.support.paths import ROOT
 from tests.support.printing import explanation as printed
 
@@ -423,16 +423,7 @@ def lines(explanation: Explanation) -> list[str]:
     ]
 
 
-def traceable(case: Case) -> bool:
-    """Some rows are there because Keras and we refuse them."""
-    try:
-        trace_case(case)
-    except LayerExplainError:
-        return False
-    return True
-
-
-ROWS = [case for case in CASES if traceable(case)]
+ROWS = [case for case in CASES if is_traceable(case)]
 BARE = build_layer("Dense", {"units": 2}, [(3,)])
 """A report to print a row of."""
 

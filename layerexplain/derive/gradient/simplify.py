@@ -365,7 +365,7 @@ def _reduced(node: Expr, plain: Plain) -> Expr | None:
 
 
 def _comparison(node: Expr, plain: Plain) -> Expr | None:
-    """`-x > 0` is `x < 0`."""
+    """Turn `-x > 0` into `x < 0`."""
     a, b = node.args
     if not plain(a, negative) or number(b) != 0:
         return None

@@ -170,7 +170,7 @@ class OwnCalls(Nodes):
         self.build_by_hand(instance, method, shapes, named)
 
     def build_by_hand(self, instance: Instance, method: Function, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """`layer.build(shape)`: what is built already stays as it is, unless its shape was not known then."""
+        """Evaluate `layer.build(shape)`: what is built already stays as it is, unless its shape was not known then."""
         attributes, model = instance.attributes, instance.layer
         if not isinstance(model, ModelValue) or instance in self.building:
             return self.interpreter.call(method, [instance, *args], kwargs)  # a method that calls that of its base
@@ -237,7 +237,7 @@ class OwnCalls(Nodes):
         return found
 
     def shape_behind(self, layer: LayerValue, shape: ProgramValue) -> ProgramValue:
-        """`compute_output_shape` of a layer of Keras."""
+        """Evaluate `compute_output_shape` of a layer of Keras."""
         if type(shape) not in (list, tuple) or not all(isinstance(one, int | None) for one in shape):
             return self.interpreter.unknown(f"the shape behind '{layer.name}'")
         return self.shape_tuple(self.tried(layer, tuple(shape)).result())
@@ -397,7 +397,7 @@ class OwnCalls(Nodes):
         trace.masks = masks
 
     def base_mask(self, of: object, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """`compute_mask` of a layer of Keras: what it makes of the mask of its input."""
+        """Evaluate `compute_mask` of a layer of Keras: what it makes of the mask of its input."""
         layer: Any = of.layer if isinstance(of, Instance) else of
         mask = args[1] if len(args) > 1 else kwargs.get("mask", kwargs.get("previous_mask"))
         if layer.config.get("mask_zero") is True and args:

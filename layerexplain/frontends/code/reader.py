@@ -360,7 +360,7 @@ class Program:
     def _located(self, unknown: Unknown) -> Unknown:
         place = self.locate(Place(unknown.file, unknown.line))
         option = unknown.option or unknown.name
-        plain = option.rpartition(".")[2] in self._plain_names
+        plain = option[-1:] in (")", "]") or option.rpartition(".")[2] in self._plain_names
         example = shape_example(self.text.tree, option) if option.endswith(".shape") else unknown.example * plain
         return unknown._replace(line=place.line, file=place.file, example=example)
 

@@ -97,7 +97,7 @@ class _NodeReader:
         return used
 
     def call(self, node: Any, layer: Layer) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """(args, kwargs) of one node."""
+        """Return (args, kwargs) of one node."""
         if isinstance(node, dict) and ("args" in node or "kwargs" in node):
             args, kwargs = node.get("args", []), node.get("kwargs", {})
             if isinstance(args, (list, tuple)) and isinstance(kwargs, dict):

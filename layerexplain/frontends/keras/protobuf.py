@@ -54,7 +54,7 @@ def signed(value: Value | None) -> int:
 
 
 def sections(file: IO[bytes], start: int, end: int, number: int) -> Iterator[tuple[int, int]]:
-    """(start, end) of each field of one number that holds bytes, in the message at those places of a file.
+    """Return (start, end) of each field of one number that holds bytes, in the message at those places of a file.
 
     Only the heads of fields are read: what lies between is passed over, however large.
     """

@@ -360,7 +360,7 @@ class _SpecReader:
         return {"training": node.value is True}
 
     def _tensors(self, item: Item, graph: _Graph, *, use_from: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """(args, kwargs) of a call: what `from` names, or what the item before made."""
+        """Return (args, kwargs) of a call: what `from` names, or what the item before made."""
         node = item.wishes.get("from") if use_from else None
         if node is None:
             if use_from and not graph.counts and len(graph.inputs) > 1:

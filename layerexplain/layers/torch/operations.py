@@ -203,11 +203,6 @@ def of_floats(x: Expr) -> Expr:
     return x
 
 
-def bell(x: Expr, *, approximate: str) -> Expr:
-    """The formula of gelu."""
-    return functions.gelu(x, approximate=approximate == "tanh")
-
-
 def _with_place(values: Expr, places: Expr, dim: int, keepdim: bool) -> Mapping[str, Expr]:
     return {"values": values, "indices": expanded(places, axis=dim) if keepdim else places}
 
@@ -395,7 +390,7 @@ few_largest_1, few_largest_2 = (_of_rank(rank, adaptive_max_pooling) for rank in
 
 patches, image_of_patches = unfold_module, fold_module
 softmax_module, log_softmax_module, softmin_module = activations.softmax, activations.log_softmax, activations.softmin
-softplus_module = activations.softplus
+softplus_module, bell = activations.softplus, activations.gelu
 
 
 def _convolved(x: Expr, W: Expr, b: Expr | None, *, rank: int, groups: int, **window: Any) -> Expr:

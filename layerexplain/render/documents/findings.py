@@ -100,7 +100,7 @@ _SEVERAL = 2
 
 
 def _counted(severity: str, count: int) -> str:
-    """`1 hint`, `2 hints`, `2 wrong`."""
+    """Return `1 hint`, `2 hints`, `2 wrong`."""
     return plural(count, "hint") if severity == "hint" else f"{count:,} {severity}"
 
 

@@ -126,7 +126,7 @@ def _deep_copy(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> P
 
 @function("collections.deque")
 def _deque(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """`deque(items)`: a list, with methods for its other end."""
+    """Evaluate `deque(items)`: a list, with methods for its other end."""
     return call_builtin("list", args, {}, interpreter) if len(args) < 2 and not kwargs else NotImplemented
 
 

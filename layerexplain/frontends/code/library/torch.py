@@ -219,7 +219,7 @@ def _ends_of_floats(args: list[Any], kwargs: dict[str, Any], interpreter: Interp
 @LIBRARY.family("torchsummary")
 @LIBRARY.family("torchinfo")
 def _summary(name: str) -> Implementation:
-    """`summary(model, (3, 32, 32))` says the shape of the input."""
+    """Read the shape of the input from `summary(model, (3, 32, 32))`."""
 
     def implementation(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
         size = kwargs.get("input_size", args[1] if len(args) > 1 else None)

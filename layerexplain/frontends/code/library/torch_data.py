@@ -61,7 +61,7 @@ def _resized(shape: Shape, size: ProgramValue) -> Shape:
 
 
 def _padded(shape: Shape, padding: ProgramValue) -> Shape:
-    """`left, top, right, bottom`, or one number for all, or one for each direction."""
+    """Return the sizes with padding: `left, top, right, bottom`, or one number for all, or one for each direction."""
     parts = [padding] if type(padding) is int else list(padding) if type(padding) in (list, tuple) else []
     if len(parts) not in (1, 2, 4) or not all(type(one) is int for one in parts):
         return shape[0], None, None

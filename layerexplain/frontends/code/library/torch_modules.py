@@ -208,7 +208,7 @@ class BuiltIn(Identity):
         return kind.last in (self.type, "Module")
 
     def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        """`modules + others` of lists of modules."""
+        """Evaluate `modules + others` of lists of modules."""
         others: Any = right.iterate() if isinstance(right, BuiltIn) else right
         if name != ast.Add.__name__ or left is not self or self.children is None or type(others) not in (list, tuple):
             return NotImplemented

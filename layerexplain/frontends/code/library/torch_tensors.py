@@ -474,7 +474,7 @@ def _repeated(run: Any, x: Tensor, times: Sequence[Any]) -> Any:
 
 
 def _cut(run: Any, name: str, x: Tensor, rest: list[Any], kwargs: dict[str, Any]) -> Any:
-    """`chunk` and `split`: as many parts as asked, or parts of a size, the last one smaller."""
+    """Evaluate `chunk` and `split`: as many parts as asked, or parts of a size, the last one smaller."""
     words = {"chunk": "chunks", "split": "split_size_or_sections"}.get(name, "indices_or_sections")
     asked = rest[0] if rest else kwargs.get(words, kwargs.get("split_size"))
     dim = rest[1] if len(rest) > 1 else kwargs.get("dim", 0)

@@ -253,14 +253,11 @@ def with_torch_training(
     if loss is not None and isinstance(loss.target, Array) and loss.fault is None and loss.target.shape:
         known = loss.target.values or (() if loss.target.classes is None else (0, loss.target.classes - 1))
         low, high = (float(min(known)), float(max(known))) if known else (None, None)
-        data = FitData((DataArray("y", tuple(loss.target.shape), low, high, _is_whole(loss.target)),), None)
+        is_whole = str(loss.target.dtype).startswith("int")
+        data = FitData((DataArray("y", tuple(loss.target.shape), low, high, is_whole),), None)
     return model._replace(
         training=Training(optimizer, by_output), faults=(*model.faults, *faults), fit_data=data or model.fit_data
     )
-
-
-def _is_whole(target: Array) -> bool:
-    return str(target.dtype).startswith("int")
 
 
 def _uses(uses: list[_Use], model: Any) -> list[_Use]:

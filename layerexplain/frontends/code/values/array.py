@@ -204,7 +204,7 @@ def known_array(value: object) -> Array:
 
 
 def attribute(array: Array, name: str) -> ProgramValue:
-    """`array.name`."""
+    """Evaluate `array.name`."""
     if name == "shape":
         return tuple([Size("rows") if size is None else size for size in array.shape])
     if name == "ndim":

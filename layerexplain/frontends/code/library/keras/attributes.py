@@ -104,7 +104,7 @@ class LayerAttributes(Operations):
             self.set_trainable(layer, value)
 
     def change_argument(self, layer: LayerValue, name: str, value: object) -> bool:
-        """`layer.activation = …`: an argument of a layer that is made already. Returns whether it is one."""
+        """Evaluate `layer.activation = …`: an argument of a layer that is made already. Returns whether it is one."""
         declaration = find(layer.type)
         if declaration is None or name not in declaration.arguments or layer.kind != "layer":
             return False
@@ -351,7 +351,7 @@ class LayerAttributes(Operations):
         return found if found is not None else self.interpreter.unknown("a layer by a name that is not known")
 
     def _add_weight(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """`self.add_weight(…)`: Keras 3 takes the shape first, Keras 2 the name."""
+        """Evaluate `self.add_weight(…)`: Keras 3 takes the shape first, Keras 2 the name."""
         given = dict(kwargs)
         names = (
             ("name", "shape", "dtype", "initializer")

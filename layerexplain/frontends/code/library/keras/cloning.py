@@ -60,7 +60,7 @@ class Cloning(LayerAttributes):
             waiting += [(one, layer) for one in self.inner_layers(layer)]
 
     def clone(self, layer: LayerValue | None) -> ProgramValue:
-        """`clone_model`: the same layers anew, under the same names."""
+        """Clone a model as `clone_model` does: new layers under the same names."""
         if not isinstance(layer, ModelValue) or layer.form == "own":
             return self.interpreter.unknown("a clone of an unknown model")
         copies: dict[int, LayerValue] = {}

@@ -99,7 +99,7 @@ class Keras(Cloning):
         self.check_name(f"{module}.{name}" if name else module)
 
     def symbol_attribute(self, symbol: Symbol, name: str) -> ProgramValue:
-        """`keras.layers.Dense`, `np.pi`: a name behind a name."""
+        """Evaluate a name behind a name: `keras.layers.Dense`, `np.pi`."""
         path = f"{symbol.path}.{name}"
         if path in self.interpreter.settings:
             return self.interpreter.settings[path]
@@ -173,7 +173,8 @@ class Keras(Cloning):
         return call_utility(what, args, kwargs, self)
 
     def _merge(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """`keras.layers.add([a, b])`: a layer made and called at once; Keras 1's `merge([a, b], mode=…)` too."""
+        """Evaluate `keras.layers.add([a, b])`: a layer made and called at once; Keras 1's `merge([a, b], mode=…)`
+        too."""
         given = dict(kwargs)
         inputs = args[0] if args else given.pop("inputs", None)
         if name == "merge":

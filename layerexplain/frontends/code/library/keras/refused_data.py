@@ -122,6 +122,14 @@ class RefusedData(RefusedCalls):
             given["y"] = given["y"] if spec is None else Array((None, *as_recorded(spec)[0][1:]))
         effects = self.interpreter.effects
         mark = effects.mark()
+        self._check_arrays(model, graph, name, given, batches)
+        effects.confine(effects.since(mark).faults, model)
+
+    def _check_arrays(
+        self, model: ModelValue, graph: Graph, name: str, given: Mapping[str, ProgramValue], batches: ProgramValue
+    ) -> None:
+        effects = self.interpreter.effects
+        mark = effects.mark()
         self._check_examples(model, graph, name, given.get("x"), "x")
         sure = effects.is_certain and not effects.is_model_exposed
         if name not in _TRAINS or not sure:
@@ -304,6 +312,6 @@ def _count(number: int, what: str) -> str:
 
 
 def _shapes_text(shapes: Sequence[Shape]) -> str:
-    """Shapes in a row; of many the first ones."""
+    """Return shapes in a row; of many the first ones."""
     more = f" and {len(shapes) - _MOST_SHOWN} more" if len(shapes) > _MOST_SHOWN else ""
     return ", ".join(map(shape_text, shapes[:_MOST_SHOWN])) + more
