@@ -320,9 +320,12 @@ class Declaration:
         if self.ndim is not None and x is not None and x.ndim != self.ndim and not is_alone:
             wanted = ", ".join(channels_at(self.ndim, 1) if self.facts.channels_first else default_roles(self.ndim))
             is_one = self.type.startswith("torch.") and x.ndim == self.facts.alone_ndim
+            words = "; x.unsqueeze(0) makes a batch of one example" if is_one else ""
+            if is_one and x.shape[0] is BATCH and arguments.get("in_channels") == 1:
+                words = "; x.unsqueeze(1) adds the axis of the one channel"
             raise AxesError(
                 f"{self.type.removeprefix('torch.nn.')} needs an input with {self.ndim} axes ({wanted}), got "
-                f"{shape_text(x.shape)} with {x.ndim}{'; x.unsqueeze(0) makes a batch of one example' * is_one}"
+                f"{shape_text(x.shape)} with {x.ndim}{words}"
             )
         used = self._masks(names, masks)
         complete = arguments if len(arguments) == len(self.arguments) else {**self.default_values, **arguments}

@@ -255,7 +255,7 @@ PARTS_OF_TRAINING = ("losses", "optimizers", "schedules", "regularizers", "const
 def find_named(name: str) -> Declaration | None:
     """Return the declaration of a layer type, or of a loss, an optimizer or another part of training by any name."""
     if "." in name:
-        return find(name) if name.startswith((TORCH, "torch.optim.")) else None
+        return find(name) if name.startswith((TORCH, "torch.optim.", EINOPS)) else None
     known = next(filter(None, [part_of(kind, name) for kind in PARTS_OF_TRAINING]), None)
     return find(name) or (None if known is None else find(known))
 
