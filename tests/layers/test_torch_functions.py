@@ -129,6 +129,7 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     *[(name, {}, A, f"torch.{name}(a)") for name in ("round", "trunc", "tan", "sinh", "cosh", "atan", "expm1", "reciprocal", "isnan", "isinf", "isfinite")],
     *[(name, {}, f"p:{A}", f"torch.{name}(a)") for name in ("log2", "log10", "log1p")],
     *[(name, {}, "u:2x3x5", f"torch.{name}(a)") for name in ("asin", "acos")],
+    ("lerp", {}, f"{A} {A} 5", "torch.lerp(a, b, c)"),
     ("atan2", {}, f"{A} {A}", "torch.atan2(a, b)"),
     *[("to", {"dtype": dtype}, kind, f"a.to(torch.{dtype})") for dtype in ("int64", "bool") for kind in (A, "i3:2x7")],
     ("to", {"dtype": "float"}, B, "a.float()"),

@@ -68,6 +68,7 @@ torch.[exp|log|log2|log10|sqrt|sin|cos|tan|sinh|cosh|abs|erf|sign|floor|ceil|rou
     | Applies [exp|log|log2|log10|sqrt|sin|cos|tan|sinh|cosh|abs|erf|sign|floor|ceil|round|trunc] to each element.
 torch.[asin|acos|atan](x): [arcsin|arccos|arctan](x) | Takes the inverse [sine|cosine|tangent] of each element.
 torch.atan2(x1, x2): arctan2(x1, x2) | Takes the angle of the point (x2, x1), element-wise.
+torch.lerp(x1, x2, W): x1 + W * (x2 - x1) | Goes a share of the way from the first tensor to the second.
 torch.log1p(x): log(1 + x) | Takes the logarithm of 1 plus each element.
 torch.expm1(x): exp(x) - 1 | Takes the exponential of each element and subtracts 1.
 torch.[rsqrt|reciprocal](x): 1 / [sqrt(x)|x] | Takes 1 divided by [the square root of each|each] element.
