@@ -12,6 +12,7 @@ from layerexplain.checks.rules import Found, Torch, rule, written_faults
 from layerexplain.lang.axes import Shape
 from layerexplain.layers.keras.fit_data import (
     examples_words,
+    last_recurrent,
     loss_name,
     refuses_targets,
     shape_words,
@@ -49,10 +50,12 @@ def data_shape(data: Data) -> Iterator[Found]:
         wanted, got = None if one.wanted is None else _open(one.wanted.shape), one.array.shape
         if wanted is not None and not (got and takes_examples(wanted, got)):
             yield one.layer, examples_words(wanted, got or (None,), one.array.name)
+    recurrent = last_recurrent([(one.name, one.type) for one in data.network.model.layers])
     for target in data.targets:
         output = None if target.output is None else _open(target.output)
         if output and target.loss is not None and refuses_targets(target.loss, _open(target.array.shape), output):
-            yield target.layer, targets_words(target.loss, output, target.array.shape or (None,), target.array.name)
+            got, named = target.array.shape or (None,), target.array.name
+            yield target.layer, targets_words(target.loss, output, got, named, recurrent=recurrent)
     counts = {one.name: one.shape[0] for one in _arrays(data) if one.shape and isinstance(one.shape[0], int)}
     if len(set(counts.values())) > 1:
         listed = " and ".join([f"{count} in {name}" for name, count in counts.items()])

@@ -310,11 +310,10 @@ NonNegative = Annotated[
     float, Check("a number ≥ 0", "0.1", _that(lambda value: is_number(value) and not value < 0, float), _other_numbers)
 ]
 Numbers = Annotated[Any, Check("a number, or a list of numbers", "0.5", _numbers)]
+SHARE_WORDS = "a number from 0 to 1"
 Share = Annotated[
     float,
-    Check(
-        "a number from 0 to 1", "0.5", _that(lambda value: is_number(value) and 0 <= value <= 1, float), _other_shares
-    ),
+    Check(SHARE_WORDS, "0.5", _that(lambda value: is_number(value) and 0 <= value <= 1, float), _other_shares),
 ]
 Bool = Annotated[bool, Check("true or false", "true", _truth, (False, True))]
 Sizes = Annotated[Any, Check("an integer ≥ 1, or one per axis", "3", _one_or_list(_from(1), pos), _small)]

@@ -33,7 +33,7 @@ from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, WeightReport
 from layerexplain.report.explanation_data import Explanation, Statement, WeightReason
 from layerexplain.report.hints import Neighbours, Placed
-from layerexplain.report.short_lines import computes, parameters, shape_line
+from layerexplain.report.short_lines import calls_text, computes, parameters, shape_line
 from layerexplain.report.targets import targets
 from layerexplain.weights.keras_expression import variable_expression
 
@@ -218,7 +218,7 @@ def _nested(row: LayerReport, cost: tuple[str, ...]) -> Explanation:
         sentence=f"A model of {count} layer{'s' * (count != 1)} used as a single layer{times}.",
         statements=_formula(row),
         computes=row.operation,
-        parameters=_weights_note(row) if row.params else "",
+        parameters=_weights_note(row).replace(" parameters", "", 1) if row.params else "",
         weights_note=_weights_note(row),
         cost=cost,
     )
@@ -310,7 +310,7 @@ def _weights_note(row: LayerReport) -> str:
         split = f"{row.trainable:,} trainable, {row.non_trainable:,} not"
     text = f"{row.params:,} parameters, {split}"
     if len(row.calls) > 1:
-        text += f"; shared by all {len(row.calls)} calls and counted once"
+        text += f"; shared by {calls_text(len(row.calls))} and counted once"
     return f"{text}; {row.shared}" if row.shared else text
 
 

@@ -129,6 +129,7 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     *[(name, {}, A, f"torch.{name}(a)") for name in ("round", "trunc", "tan", "sinh", "cosh", "atan", "expm1", "reciprocal", "isnan", "isinf", "isfinite")],
     *[(name, {}, f"p:{A}", f"torch.{name}(a)") for name in ("log2", "log10", "log1p")],
     *[(name, {}, "u:2x3x5", f"torch.{name}(a)") for name in ("asin", "acos")],
+    ("lerp", {}, f"{A} {A} 5", "torch.lerp(a, b, c)"),
     ("atan2", {}, f"{A} {A}", "torch.atan2(a, b)"),
     *[("to", {"dtype": dtype}, kind, f"a.to(torch.{dtype})") for dtype in ("int64", "bool") for kind in (A, "i3:2x7")],
     ("to", {"dtype": "float"}, B, "a.float()"),
@@ -174,6 +175,9 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("flip", {"dims": (1, 2)}, A, "a.flip(1, 2)"),
     ("roll", {"shifts": 2}, A, "torch.roll(a, 2)"),
     ("group_norm", {"num_groups": 3}, "2x6x5 6 6", "F.group_norm(a, 3, b, c)"),
+    ("batch_norm", {"eps": 0.1}, "2x6x5 6 p:6 6 6", "F.batch_norm(a, b, c, d, e, eps=0.1)"),
+    ("var_mean", {"dim": (1, 2), "unbiased": False, "keepdim": True}, A, "torch.var_mean(a, (1, 2), unbiased=False, keepdim=True)"),
+    ("std_mean", {"dim": 1}, A, "torch.std_mean(a, 1)"),
     ("local_response_norm", {"size": 2, "alpha": 0.3}, IMAGE, "F.local_response_norm(a, 2, 0.3)"),
 ]  # fmt: skip
 
@@ -198,7 +202,7 @@ def _with(x: Any, key: Any, part: Any) -> Any:
 def test_values_are_those_of_pytorch(name: str, config: dict[str, Any], inputs: str, code: str) -> None:
     random = np.random.default_rng(zlib.crc32(f"{code} {inputs}".encode()))
     arrays = [_drawn(one, random) for one in inputs.split()]
-    names = dict(zip("abcd", map(torch.from_numpy, arrays), strict=False))
+    names = dict(zip("abcde", map(torch.from_numpy, arrays), strict=False))
     result = eval(code, {"_with": _with, "torch": torch, "F": torch.nn.functional, **names})
     wanted = list(result) if isinstance(result, tuple) else [result]
     declaration = find(f"torch.{name}")

@@ -26,6 +26,7 @@ torch.gather(x, dim=2, index=x.argmax(2, keepdim=True)); x.take_along_dim(x.args
 torch.index_select(x, 1, torch.tensor([0, 2])); F.one_hot(x.argmax(-1), 5); torch.topk(x, 3, largest=False)
 F.group_norm(x, 7, torch.arange(7.0), torch.ones(7)); F.prelu(x, torch.tensor([0.3])); torch.argmin(x, 1, True)
 torch.utils.checkpoint.checkpoint(lambda one: one * 2, x, use_reentrant=False); x.clamp(0); torch.log1p(x * x)
+x.lerp(x * x, weight=0.3); x * 2 if torch.is_tensor(x) else x
 x.unflatten(2, (-1, 1)); torch.cumsum(x > 0, dim=1); torch.greater(x, 0); torch.concatenate([x, x], 2)
 """
 

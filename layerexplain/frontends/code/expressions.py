@@ -9,17 +9,22 @@ from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, fits, weig
 from layerexplain.frontends.code.choices import CHANGES_MODEL
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.library.builtins import NAMES, items_of
-from layerexplain.frontends.code.operators import TOO_LARGE, binary, compare, format_value, is_plain, truth, unary
+from layerexplain.frontends.code.operators import (
+    COMPARISONS,
+    TOO_LARGE,
+    binary,
+    compare,
+    format_value,
+    is_plain,
+    truth,
+    unary,
+)
 from layerexplain.frontends.code.parts import InterpreterPart, handler_name, written
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Class, Imported
 from layerexplain.frontends.code.values.symbols import Symbol
-
-_OF_ELEMENTS = frozenset({"Lt", "LtE", "Gt", "GtE", "Eq", "NotEq"})
-"""Comparisons that tensors and arrays make element by element."""
-
 
 Comprehension = ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp
 
@@ -223,7 +228,7 @@ class Expressions(InterpreterPart):
             right = self.value(part, frame)
             name = type(op).__name__
             result = NotImplemented
-            for one in (left, right) if name in _OF_ELEMENTS else ():
+            for one in (left, right) if name in COMPARISONS else ():
                 if isinstance(one, Value) and result is NotImplemented:
                     result = one.compare(self, name, left, right)
             if result is NotImplemented:

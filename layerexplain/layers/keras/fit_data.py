@@ -6,11 +6,12 @@ then takes. Reference: keras/src/models/functional.py (`_adjust_input_rank`), ke
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 
 from layerexplain.lang.axes import Shape, Size
 from layerexplain.layers.keras.losses import Loss, loss_of
+from layerexplain.layers.registry import find
 from layerexplain.ops.sizes import default_roles, shape_text
 from layerexplain.suggest import in_a_row
 
@@ -88,6 +89,8 @@ def _lines(wanted: Shape, got: Shape) -> Iterator[tuple[str, str]]:
             role = default_roles(len(wanted))[axis + 1].removesuffix("s")
             yield f"X[{index}]", f"makes each example one {role}" if role == "step" else "adds the axis"
             break
+    if len(w) > 1 and w[-1] in (1, None) and _fit(w[:-1], got):
+        yield "X[None, ..., None]", "makes it one example with one channel" if len(w) > 2 else "makes it one example"
     if _fit(w, got):
         steps = f" of {got[0]} steps" if len(w) == 2 and w[0] is None and isinstance(got[0], int) else ""
         yield "X[None]", f"makes all of it one example{steps}"
@@ -160,8 +163,21 @@ def spreads(loss: Loss, got: Shape, output: Shape) -> bool:
     )
 
 
-def targets_words(loss: Loss, output: Shape, got: Shape, name: str = "y", of: str = "fit", right: str = "") -> str:
+def last_recurrent(layers: Iterable[tuple[str, str]]) -> str:
+    """Return the name of the last recurrent layer of those with these names and types, "" where there is none.
+
+    >>> last_recurrent([("conv1d", "Conv1D"), ("gru", "GRU"), ("dense", "Dense")]), last_recurrent([("dense", "Dense")])
+    ('gru', '')
+    """
+    found = [name for name, type_ in layers if (one := find(type_)) is not None and one.takes_states]
+    return found[-1] if found else ""
+
+
+def targets_words(
+    loss: Loss, output: Shape, got: Shape, name: str = "y", of: str = "fit", right: str = "", recurrent: str = ""
+) -> str:
     """Return what fit() needs of targets that do not fit an output, and how to give them: `right`, if that is known.
+    `recurrent` is the last recurrent layer of the model, if it has one.
 
     >>> print(targets_words(loss_of("categorical_crossentropy"), (None, 3), (100, 1)))
     fit() needs y of shape (examples, 3), one-hot, for categorical_crossentropy; yours is (100, 1). \
@@ -171,7 +187,9 @@ def targets_words(loss: Loss, output: Shape, got: Shape, name: str = "y", of: st
     kind = {"one-hot": ", one-hot,", "classes": ", class numbers,"}.get(loss.targets.kind, "")
     said = f"{of}() needs {name} of shape {shape_words(wanted)}{kind} for {loss_name(loss)}; yours is {_own(got)}"
     advice = "; or ".join(
-        [right, *_of_targets(loss, output, got, name)[1:]] if right else _of_targets(loss, output, got, name)
+        [right, *_of_targets(loss, output, got, name, recurrent)[1:]]
+        if right
+        else _of_targets(loss, output, got, name, recurrent)
     )
     return f"{said}. {advice[0].upper()}{advice[1:]}"
 
@@ -198,27 +216,29 @@ def _cut_or_padded(output: Shape, got: Shape) -> str:
     return f"`{layer}{len(places)}D({amount})` behind the last layer {cuts} {sizes}"
 
 
-def _of_targets(loss: Loss, output: Shape, got: Shape, name: str) -> list[str]:
+def _of_targets(loss: Loss, output: Shape, got: Shape, name: str, recurrent: str) -> list[str]:
     """Return what gives targets that fit, or a model that fits them, the likeliest first."""
     units, own = output[-1], got[-1] if len(got) > 1 else None
     wanted = loss.targets_shape(output)
+    axes = len(output) - 2
+    pooling = f"GlobalAveragePooling{axes}D" if 1 <= axes <= 3 else "a global pooling"
+    joined = f"put Flatten or {pooling} before the last Dense"
+    joined = f"give '{recurrent}' return_sequences=False" if axes == 1 and recurrent else joined
     by_example = "if there is one target for each example"
     found: list[str] = []
     if line := _cut_or_padded(output, got):
         found.append(line)
     elif len(got) < len(wanted) and (own == units or len(got) < len(output) - 1 or (loss.sparse and own != 1)):
-        flat = "put Flatten or a global pooling before the last Dense"
-        steps = "give the last recurrent layer return_sequences=False, or " if len(output) == 3 else ""
-        found.append(f"{steps}{flat}, {by_example}")
+        found.append(f"{joined}, {by_example}")
     elif loss.targets.kind == "one-hot" and own != units and (own == 1 or len(got) == len(output) - 1):
         found.append(f"`{name} = keras.utils.to_categorical({name}, {units})`")
         if len(output) == 3 and len(got) == 2 and own is not None:
-            found.append(f"give the last recurrent layer return_sequences=False, {by_example}")
+            found.append(f"{joined}, {by_example}")
     elif loss.sparse and len(got) == len(output) and own == units:
         found.append(f"`{name} = {name}.argmax(axis=-1)`")
-    elif len(got) > len(output):
-        steps = "give the last recurrent layer return_sequences=True, or " if len(got) == 3 else ""
-        each = "step" if len(got) == 3 else "place"
+    elif (needed := len(got) + (loss.sparse and own != 1)) > len(output):
+        steps = f"give '{recurrent}' return_sequences=True, or " if needed == 3 and recurrent else ""
+        each = "step" if needed == 3 else "place"
         found.append(f"{steps}leave out Flatten and global pooling, if there is a target for each {each}")
     elif len(got) in (len(output), len(output) - 1) and not loss.sparse:
         count = own if len(got) == len(output) else 1

@@ -68,6 +68,7 @@ torch.[exp|log|log2|log10|sqrt|sin|cos|tan|sinh|cosh|abs|erf|sign|floor|ceil|rou
     | Applies [exp|log|log2|log10|sqrt|sin|cos|tan|sinh|cosh|abs|erf|sign|floor|ceil|round|trunc] to each element.
 torch.[asin|acos|atan](x): [arcsin|arccos|arctan](x) | Takes the inverse [sine|cosine|tangent] of each element.
 torch.atan2(x1, x2): arctan2(x1, x2) | Takes the angle of the point (x2, x1), element-wise.
+torch.lerp(x1, x2, W): x1 + W * (x2 - x1) | Goes a share of the way from the first tensor to the second.
 torch.log1p(x): log(1 + x) | Takes the logarithm of 1 plus each element.
 torch.expm1(x): exp(x) - 1 | Takes the exponential of each element and subtracts 1.
 torch.[rsqrt|reciprocal](x): 1 / [sqrt(x)|x] | Takes 1 divided by [the square root of each|each] element.
@@ -177,6 +178,12 @@ torch.[adaptive_max_pool1d|adaptive_max_pool2d](x, output_size: Anything, return
     few_largest_[1|2](...) | Divides its input into {output_size} nearly equal windows and takes the maximum of each.
 torch.layer_norm(x, W=None, b=None, normalized_shape: Anything, eps: Number = 1e-5): plain_norm(...)
     | Normalizes the last values to mean 0 and variance 1.
+torch.batch_norm(x, mean, variance, W=None, b=None, training: Anything = False, momentum: Number = 0.1,
+    eps: Number = 1e-5): norm_of_channels(...)
+    | Normalizes each channel by a mean and a variance that are given.
+torch.[var_mean|std_mean](x, dim: AxisArgument = None, unbiased: Bool = True, keepdim: Bool = False,
+    correction: Int = None): spread, mean = [variance_and_mean|deviation_and_mean](...)
+    | Computes the [variance|standard deviation] and the mean of the values along some axes.
 torch.group_norm(x, W=None, b=None, num_groups: PositiveInt, eps: Number = 1e-5): norm_of_groups(...)
     | Splits the channels into {num_groups} groups and normalizes each to mean 0 and variance 1.
 torch.local_response_norm(x, size: PositiveInt, alpha: Number = 1e-4, beta: Number = 0.75, k: Number = 1.0):
@@ -216,6 +223,18 @@ def squared_deviation(x: Expr, *, dim: Any, unbiased: bool, keepdim: bool, corre
 def deviation(x: Expr, **arguments: Any) -> Expr:
     """The formula of std."""
     return sqrt(squared_deviation(x, **arguments))
+
+
+def variance_and_mean(x: Expr, *, dim: Any, keepdim: bool, **arguments: Any) -> Mapping[str, Expr]:
+    """The formula of var_mean."""
+    spread = squared_deviation(x, dim=dim, keepdim=keepdim, **arguments)
+    return {"spread": spread, "mean": reduce.mean(x, axis=dim, keepdims=keepdim)}
+
+
+def deviation_and_mean(x: Expr, **arguments: Any) -> Mapping[str, Expr]:
+    """The formula of std_mean."""
+    found = variance_and_mean(x, **arguments)
+    return {**found, "spread": sqrt(found["spread"])}
 
 
 def extreme_max(x: Expr, *, dim: int, keepdim: bool) -> Mapping[str, Expr]:
@@ -412,3 +431,13 @@ def norm_of_groups(x: Expr, W: Expr | None, b: Expr | None, *, num_groups: int, 
         raise ShapeError(f"group_norm needs a known number of channels, got {shape_text(x.shape)}")
     y: Expr = group_norm(x, num_groups=num_groups, num_channels=channels, eps=eps, affine=False)
     return scaled(y, W, b, (1,))
+
+
+def norm_of_channels(
+    x: Expr, mean: Expr, variance: Expr, W: Expr | None, b: Expr | None, *, training: Any, momentum: float, eps: float
+) -> Expr:
+    """The formula of batch_norm at inference, with its weights as tensors."""
+    if training is not False:
+        raise ArgumentError("batch_norm has a formula here with training=False alone, as a model in eval mode calls it")
+    centre, spread = (m.laid(one, (1,), x.ndim) for one in (mean, variance))
+    return scaled((x - centre) / sqrt(spread + eps), W, b, (1,))

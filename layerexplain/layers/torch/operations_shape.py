@@ -117,11 +117,27 @@ def parts_of(x: Expr, *, sizes: Any, dim: int) -> Mapping[str, Expr]:
 
 def part_of(x: Expr, indices: Expr | None, *, key: Any) -> Expr:
     """The formula of x[key]; indices pick along the axis behind those of the key."""
+    key = _as_in_code(key)
     return sliced(x, key=key) if indices is None else picked(x, indices, len(key))
+
+
+def _as_in_code(key: Any) -> tuple[Any, ...]:
+    """Return a key as code has it: a spec says `1:4` and `...` in words."""
+    return tuple(
+        [_part(one) if isinstance(one, str) else one for one in (key if isinstance(key, tuple | list) else [key])]
+    )
+
+
+def _part(words: str) -> Any:
+    try:
+        return Ellipsis if words == "..." else slice(*[int(one) if one else None for one in words.split(":")])
+    except (TypeError, ValueError):
+        raise ArgumentError(f"a key needs parts such as 3, '1:4' or '...', got {words!r}") from None
 
 
 def replaced(x: Expr, part: Expr, *, key: Any, axis: int = 0) -> Expr:
     """The formula of x[key] = part: what stands before the part, the part, and what stands behind it, axis by axis."""
+    key = _as_in_code(key)
     while axis < len(key) and key[axis] in (slice(None), slice(0, None), slice(0, x.shape[axis])):
         axis += 1
     if axis >= len(key):

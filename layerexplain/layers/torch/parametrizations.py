@@ -12,6 +12,7 @@ from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import Expr, item, named, weight
 from layerexplain.layers.arguments import Anything, Bool, Int, Number, PositiveInt, Text
 from layerexplain.layers.declaration import Spec, Stored
+from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import TORCH, find
 from layerexplain.layers.torch.arguments import module
 from layerexplain.ops.contract import matmul
@@ -19,6 +20,8 @@ from layerexplain.ops.elementwise import sqrt
 from layerexplain.ops.functions import l2_normalize
 from layerexplain.ops.movement import reshape, stop_gradient, transpose
 from layerexplain.ops.reduce import sum_
+
+_LINEAR = Facts(example=(("type=Linear", "arguments={in_features: 784, out_features: 10}"), ("784",)))
 
 
 class _Inner:
@@ -53,7 +56,7 @@ class _Inner:
         return Stored(results, (*[w for w in self.weights if w is not self.weight], *own), updates)
 
 
-@module("utils.weight_norm", gist="{type} with W = g V / |V|")
+@module("utils.weight_norm", gist="{type} with W = g V / |V|", facts=_LINEAR)
 def weight_norm(
     x: Expr,
     *,
@@ -77,7 +80,7 @@ def weight_norm(
     return inner.result(named("W", g * v / length, "a length times a direction"), [g, v])
 
 
-@module("utils.spectral_norm", gist="{type} with W = V / σ")
+@module("utils.spectral_norm", gist="{type} with W = V / σ", facts=_LINEAR)
 def spectral_norm(
     x: Expr,
     *,

@@ -79,6 +79,12 @@ ROWS = [
         "self.m(x)",
         (5,),
     ),
+    (
+        "self.m = nn.Linear(5, 3); self.m.register_forward_hook(doubled); "
+        "self.m.register_forward_hook(hook=lambda m, a, y: y + 1, prepend=True)",
+        "self.m(x)",
+        (5,),
+    ),
     ("self.m = weight_norm(nn.Linear(5, 3))", "self.m(x)", (5,)),
     ("self.m = nn.Conv1d(5, 3, 3, bias=False); weight_norm(self.m, dim=1)", "self.m(x)", (5, 11)),
     ("self.m = parametrizations.weight_norm(nn.ConvTranspose1d(5, 3, 3))", "self.m(x)", (5, 11)),

@@ -164,6 +164,8 @@ def _causal_mask(size: Any, interpreter: Interpreter) -> Any:
 def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     """Return what a function of torch or torch.nn.functional gives."""
     run = interpreter.torch.run
+    if name == "is_tensor" and args and not isinstance(args[0], Unknown):
+        return isinstance(args[0], Tensor | Parameter | Array)
     given = [*args, *kwargs.values()]
     tensors = [one for one in given if isinstance(one, Tensor | Parameter)]
     nested = [
@@ -190,8 +192,6 @@ def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
         "set_default_dtype",
     ):
         return args[0] if name == "compile" and args else None
-    if name == "is_tensor":
-        return bool(args) and isinstance(args[0], Tensor | Parameter | Array)
     if name in ("is_tracing", "is_scripting"):
         return False
     if name == "load":

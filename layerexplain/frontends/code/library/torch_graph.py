@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
 from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_blocks import BLOCKS, call_block
+from layerexplain.frontends.code.library.torch_cures import cure
 from layerexplain.frontends.code.library.torch_dtypes import dtype_of
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
@@ -40,7 +41,6 @@ from layerexplain.layers.known_definitions import definition_at
 from layerexplain.layers.registry import TORCH, find, of_torch
 from layerexplain.layers.torch.construction import at_first_call
 from layerexplain.model import Layer, PlacedResult, TensorRef
-from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -56,11 +56,6 @@ KEEPS_MEMORY = frozenset(
 
 SAME_MEMORY = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d", "identity"])
 """Those that return their input itself."""
-
-_EVEN = (
-    "; halving rounds odd sizes down: give sizes that halve evenly, or write "
-    "F.interpolate(x, size=skip.shape[2:]) before it"
-)
 
 
 class CallOnData(NamedTuple):
@@ -228,7 +223,7 @@ class Run:
             constants = {i: one for i, one in enumerate(given) if isinstance(one, int | float | bool)}
             definition = definition_at(declaration, specs, declaration.bind(layer.config), constants=constants)
         except LayerExplainError as error:
-            error.fact += self._origin(given) + (_EVEN if layer.type == "torch.cat" else "")
+            error.fact += cure(self, layer.type, given)
             if layer.line not in (None, place.line) and layer.file == place.file:
                 error.fact += f"; the module is made in line {layer.line}"
             self.faults.append(error.with_place(layer=layer.name, **place.error_fields))
@@ -254,21 +249,6 @@ class Run:
             if layer.type.rpartition(".")[2].lower() in SAME_MEMORY:
                 results[0].lies_in(tensors_in[0])
         return results[0] if len(results) == 1 else tuple(results)
-
-    def _origin(self, given: Sequence[Any]) -> str:
-        """Return where the features of a flattened tensor come from, in words: `2048 = 32 × 8 × 8, the output of
-        'pool'`."""
-        for tensor in [one for one in given if isinstance(one, Tensor)]:
-            type_, before = self.sources.get(tensor.ref.key, ("", []))
-            while type_.endswith(("Dropout", ".dropout", "ReLU", ".relu")) and before:
-                tensor = before[0]
-                type_, before = self.sources.get(tensor.ref.key, ("", []))
-            if type_.rpartition(".")[2].lower() in ("flatten", "reshape") and before:
-                sizes = before[0].spec.shape[1:]
-                if tensor.spec.shape[-1] == product(sizes) and len(sizes) > 1:
-                    text = " × ".join(map(str, sizes))
-                    return f"; {tensor.spec.shape[-1]} = {text}, what '{before[0].ref.layer}' gives of each example"
-        return ""
 
     def operation(self, name: str, tensors: Sequence[Any], config: Mapping[str, Any]) -> Any:
         """Call a function of torch, or of einops by its whole name, which is a row of its own."""

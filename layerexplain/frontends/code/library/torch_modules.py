@@ -260,8 +260,9 @@ class OfModule(Parameter):
         known[id(self)] = OfModule(self.shape, copy(self.owner), self.name)
 
 
-HOOKS, PRE_HOOKS = "register_forward_hook", "register_forward_pre_hook"
-"""The attributes of modules that hold their hooks, named as the methods that register them."""
+HOOKS, PRE_HOOKS = "_forward_hooks", "_forward_pre_hooks"
+"""The attributes of modules that hold their hooks."""
+_REGISTER = {"register_forward_hook": HOOKS, "register_forward_pre_hook": PRE_HOOKS}
 
 
 class HookHandle(Identity):
@@ -445,13 +446,12 @@ def module_method(
         return module
     if name in _NOTHING:
         return None
-    if name in (HOOKS, PRE_HOOKS) and isinstance(module, BuiltIn | Instance):
-        hooks = module.attributes.setdefault(name, [])
-        if not args or kwargs.keys() & {"prepend", "always_call"} or type(hooks) is not list:
-            return evaluator.unknown("how a hook of a module is registered")
+    if name in _REGISTER and isinstance(module, BuiltIn | Instance):
+        hooks: Any = module.attributes.setdefault(_REGISTER[name], [])
         evaluator.mutate(hooks)
-        hooks.append((args[0], bool(kwargs.get("with_kwargs"))))
-        return HookHandle(hooks, hooks[-1])
+        hook = (args[0] if args else kwargs.get("hook"), bool(kwargs.get("with_kwargs")))
+        hooks.insert(0 if kwargs.get("prepend") is True else len(hooks), hook)
+        return HookHandle(hooks, hook)
     if name == "__getattr__" and len(args) == 1 and isinstance(args[0], str):
         return python.get_attribute(module, evaluator, args[0])
     if name == "__setattr__" and len(args) == 2 and isinstance(args[0], str):
@@ -476,7 +476,10 @@ def module_method(
         return evaluator.torch.training.result(evaluator.unknown("the parameters of a module"), module)
     if name == "get_submodule" and args and isinstance(args[0], str):
         return named_modules(module).get(args[0], evaluator.unknown(f"the module {args[0]}"))
-    return evaluator.unknown(f"the method {name} of a module")
+    if name in OF_MODULE:
+        return evaluator.unknown(f"the method {name} of a module")
+    owner = module.cls.name if isinstance(module, Instance) else "the module"
+    return evaluator.unknown(f"{owner} has no attribute '{name}'")
 
 
 def _put(evaluator: Evaluator, module: Any, name: Any, value: Any) -> None:

@@ -403,6 +403,8 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
 _NAMES = {
     "input": "x",
     "index": "indices",
+    "running_mean": "mean",
+    "running_var": "variance",
     "axis": "dim",
     "keepdims": "keepdim",
     "other": "x2",

@@ -121,6 +121,7 @@ class TorchTraining:
         if isinstance(output, Array) and isinstance(target, Array):
             use.fault = _misfit(use.setting, output, target)
             if use.fault is not None:
+                use.fault.fact += _output_padding(use.model, output.shape, target.shape)
                 place = interpreter.locate(interpreter.place())
                 use.fault = use.fault.with_place(**place.error_fields)
         if not any((one.setting, one.model) == (use.setting, use.model) for one in self.called):
@@ -205,6 +206,29 @@ def _misfit(setting: TrainingSetting, output: Array, target: Array) -> LayerExpl
     except LayerExplainError as error:
         return error
     return None
+
+
+def _output_padding(model: Any, got: Sequence[Any], wanted: Sequence[Any]) -> str:
+    """Return the argument by which the last module, a ConvTranspose, gives the size of the target; "" for others."""
+    from layerexplain.frontends.code.library.torch_modules import BuiltIn, named_modules
+
+    every = [] if model is None else named_modules(model).items()
+    convolutions = [(name, one) for name, one in every if isinstance(one, BuiltIn) and "Conv" in one.type]
+    lacks = {b - a for a, b in zip(got[2:], wanted[2:], strict=False)}
+    if (
+        not convolutions
+        or not convolutions[-1][1].type.startswith("ConvTranspose")
+        or len(got) != len(wanted)
+        or len(lacks) != 1
+    ):
+        return ""
+    (name, module), less = convolutions[-1], lacks.pop()
+    own, stride = module.config.get("output_padding", 0), module.config.get("stride", 1)
+    if not isinstance(own, int) or not isinstance(stride, int) or not 0 < own + less < stride:
+        return ""
+    return (
+        f"; write output_padding={own + less} in '{name}', {module.type}: it gives {wanted[-1]} in place of {got[-1]}"
+    )
 
 
 def with_torch_training(

@@ -328,14 +328,17 @@ def unknown_at(place: Place, reason: str, *, lacks: Literal["", "shape"] = "") -
 
 class ProgramError(Exception):
     """What the program itself raises: the name of the class, its text, and where. `certain` says that no data has a
-    part in it: a call that does not fit its function."""
+    part in it: a call that does not fit its function; `is_stated` that the program says `raise`."""
 
-    def __init__(self, kind: str, text: str = "", place: Place | None = None, *, certain: bool = False) -> None:
+    def __init__(
+        self, kind: str, text: str = "", place: Place | None = None, *, certain: bool = False, is_stated: bool = False
+    ) -> None:
         super().__init__(f"{kind}: {text}" if text else kind)
         self.kind = kind
         self.text = text
         self.place = place
         self.certain = certain
+        self.is_stated = is_stated
 
 
 class UnknownValue(Exception):

@@ -144,7 +144,17 @@ class Class(Identity):
         self.attributes[name] = value
 
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
-        return evaluator.make_instance(self, args, kwargs, whole)
+        bases = [one.path for one in self.order() if isinstance(one, Symbol)]
+        is_enum = len(args) == 1 and any(one.startswith("enum.") for one in bases)
+        return self._member(evaluator, args[0]) if is_enum else evaluator.make_instance(self, args, kwargs, whole)
+
+    def _member(self, evaluator: Evaluator, value: ProgramValue) -> ProgramValue:
+        """Return the member of an Enum that has a value, or is it."""
+        members = [self.get_attribute(evaluator, name) for name in self.attributes if not name.startswith("_")]
+        found = [
+            one for one in members if one is value or getattr(one, "attributes", {"value": one}).get("value") == value
+        ]
+        return found[0] if found else evaluator.unknown(f"which member of {self.name} is meant")
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if self.has_own_gradient:

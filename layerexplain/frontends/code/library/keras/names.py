@@ -44,6 +44,9 @@ _CONVENTIONS = {
     "keras.datasets.mnist", "cifar10": "keras.datasets.cifar10", "fashion_mnist": "keras.datasets.fashion_mnist",
     "to_categorical": "keras.utils.to_categorical", "partial": "functools.partial",
     "pad_sequences": "keras.preprocessing.sequence.pad_sequences", "imdb": "keras.datasets.imdb",
+    "ImageDataGenerator": "keras.preprocessing.image.ImageDataGenerator", "reuters": "keras.datasets.reuters",
+    "image_dataset_from_directory": "keras.utils.image_dataset_from_directory", "pd": "pandas",
+    "train_test_split": "sklearn.model_selection.train_test_split", "cifar100": "keras.datasets.cifar100",
 }  # fmt: skip
 """What people import under these names."""
 
