@@ -97,6 +97,10 @@ ROWS = [
     ("self.m = spectral_norm(nn.ConvTranspose2d(5, 3, 2))", "self.m(x)", (5, 7, 7)),
     ("self.m = weight_norm(nn.Linear(5, 3)); remove_weight_norm(self.m)", "self.m(x)", (5,)),
     ("self.m = weight_norm(nn.LSTM(5, 3, batch_first=True), 'weight_hh_l0')", "self.m(x)[0]", (7, 5)),
+    ("self.m = nn.Linear(5, 3); self.m.bias = None", "self.m(x)", (5,)),
+    ("self.m = nn.Linear(5, 3); self.m.register_parameter('bias', None)", "self.m(x)", (5,)),
+    ("self.m = nn.Linear(5, 3); self.m.out_features = 7", "self.m(x) * self.m.out_features", (5,)),
+    ("self.m = nn.Conv1d(5, 3, 3); self.m.stride = (2,)", "self.m(x)", (5, 11)),
     ("self.m = nn.Linear(5, 3)", "Scaled.apply(self.m(x), 2)", (5,)),
     ("self.square = Squared.apply", "self.square(x)", (5,)),
 ]

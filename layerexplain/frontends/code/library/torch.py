@@ -6,12 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code.library.table import Implementation, Library
-from layerexplain.frontends.code.library.torch_blocks import BLOCKS, make_block
+from layerexplain.frontends.code.library.torch_blocks import BLOCKS, fill, make_block
 from layerexplain.frontends.code.library.torch_modules import (
     CONTAINERS,
     BuiltIn,
     Parameter,
-    fill,
     is_module,
 )
 from layerexplain.frontends.code.library.torch_numbers import Numbers, computed, numbers

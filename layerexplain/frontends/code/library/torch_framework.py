@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.torch import LIBRARY, make
+from layerexplain.frontends.code.library.torch_blocks import fill
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     CONTAINERS,
@@ -16,7 +17,6 @@ from layerexplain.frontends.code.library.torch_modules import (
     BuiltIn,
     Parameter,
     children_of,
-    fill,
     is_module,
     module_method,
     module_type,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
@@ -141,8 +141,13 @@ class BuiltIn(Identity):
             self.attributes[name] = value
         elif self.children is not None and (is_module(value) or name in self.children):
             self.children[name] = value
-        elif name in self.config:
-            self.config[name] = value
+        elif name == "bias" and value is None and self.children is None:
+            self.config["bias"] = False
+        elif name in self.config or ((known := find(of_torch(self.type))) is not None and name in known.arguments):
+            before, old = own_weights(self), dict(self.config)
+            self.config[name] = tuple(value) if type(value) is list else value
+            if own_weights(self) != before:  # `fc.out_features = 10` changes no weight that is there
+                self.config, self.attributes[name] = old, value
         else:
             self.attributes[name] = value
 
@@ -485,17 +490,8 @@ def module_method(
 def _put(evaluator: Evaluator, module: Any, name: Any, value: Any) -> None:
     if isinstance(name, str):
         evaluator.effects.record_attribute_change(module, name)
-        members = module.children if isinstance(module, BuiltIn) and module.children is not None else module.attributes
-        members[name] = value
-
-
-def fill(container: Mapping[str, Any] | Any, args: list[Any]) -> dict[str, Any]:
-    """Return the children of a container by what it is made with: modules, a list of them, or a mapping."""
-    items: Any = args
-    if len(args) == 1 and type(args[0]) in (list, tuple, dict):
-        items = args[0]
-    elif len(args) == 1 and isinstance(args[0], BuiltIn) and args[0].children is not None and container == "ModuleList":
-        items = args[0].iterate()
-    if type(items) is dict:
-        return dict(items)
-    return {str(i): one for i, one in enumerate(items)}
+        if isinstance(module, BuiltIn) and module.children is None:
+            module.set_attribute(evaluator, name, value)
+        else:
+            members: Any = module.children if isinstance(module, BuiltIn) else module.attributes
+            members[name] = value

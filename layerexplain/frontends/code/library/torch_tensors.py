@@ -386,7 +386,9 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
             return tuple([run.operation("getitem", [x], {"key": key}).lies_in(x, key) for key in keys])
         if name in ("max", "min") and not rest and "dim" not in kwargs:
             return run.operation(f"a{name}", [x], {})
-        if name in ("max", "min") and rest and isinstance(rest[0], Tensor):
+        if name == "where" and not rest and not kwargs:
+            raise run.unknown("where a tensor is true")
+        if name in ("max", "min") and rest and isinstance(rest[0], Tensor | Array):
             return run.operation({"max": "maximum", "min": "minimum"}[name], [x, rest[0]], {})
     if name in _WEIGHTS_BEHIND:
         weights = [*rest[1:3], None, None][:2]
