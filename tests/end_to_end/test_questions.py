@@ -109,6 +109,12 @@ def test_missing_values_have_one_line_that_gives_them_all(command: str) -> None:
     assert "values are missing" not in piped(command, OPEN.replace("rate", "0.5"))[0]
 
 
+def test_the_example_of_a_missing_learning_rate_is_a_number_under_its_older_name_too() -> None:
+    for argument in ("lr", "learning_rate"):
+        out, _ = piped("summary", f"m = Sequential([Input((4,)), Dense(3)])\nm.compile(Adam({argument}=rate), 'mse')\n")
+        assert "give for example --set rate=0.001" in out
+
+
 def test_of_several_models_in_a_paste_the_last_is_explained_and_the_others_are_named() -> None:
     out, err = piped("explain", SEVERAL)
     assert "25 = 4 × 5 + 5" in out and "15 = 4 × 3 + 3" not in out

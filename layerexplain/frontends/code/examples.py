@@ -25,7 +25,9 @@ def with_example(unknown: Unknown, type_: str, argument: str, value: ProgramValu
         inner = next((key for key, one in config.items() if unknown_in(one) is unknown), "")
         return with_example(unknown, name, inner, config.get(inner))
     declaration = find(type_) or find_named(type_)
-    known = declaration.arguments.get(argument) if declaration is not None else None
+    known = None
+    if declaration is not None:
+        known = declaration.arguments.get(declaration.renamed.get(argument, argument))
     in_list = type(value) in (list, tuple)
     return unknown if known is None else unknown._replace(example=_example(known, in_list=in_list))
 
