@@ -14,6 +14,7 @@ from layerexplain.layers.keras.fit_data import (
     examples_words,
     last_recurrent,
     loss_name,
+    one_for_all_places,
     refuses_targets,
     shape_words,
     spreads,
@@ -50,7 +51,7 @@ def data_shape(data: Data) -> Iterator[Found]:
         wanted, got = None if one.wanted is None else _open(one.wanted.shape), one.array.shape
         if wanted is not None and not (got and takes_examples(wanted, got)):
             yield one.layer, examples_words(wanted, got or (None,), one.array.name)
-    recurrent = last_recurrent([(one.name, one.type) for one in data.network.model.layers])
+    recurrent = _last_recurrent(data)
     for target in data.targets:
         output = None if target.output is None else _open(target.output)
         if output and target.loss is not None and refuses_targets(target.loss, _open(target.array.shape), output):
@@ -60,6 +61,10 @@ def data_shape(data: Data) -> Iterator[Found]:
     if len(set(counts.values())) > 1:
         listed = " and ".join([f"{count} in {name}" for name, count in counts.items()])
         yield None, f"fit() needs as many targets as examples; there are {listed}"
+
+
+def _last_recurrent(data: Data) -> str:
+    return last_recurrent([(one.name, one.type) for one in data.network.model.layers])
 
 
 def _arrays(data: Data) -> list[DataArray]:
@@ -77,7 +82,7 @@ def _open(shape: Shape) -> Shape:
     "wrong",
     "certain",
     why="Keras broadcasts the target to all outputs: each output learns the same.",
-    fix="Give the last layer one unit, or give a target for each unit.",
+    fix="Give the model one output for each target, or give a target for each output.",
     source="keras/src/losses/loss.py, squeeze_or_expand_to_same_rank",
     of="data",
     torch=Torch(
@@ -95,8 +100,12 @@ def targets_spread(data: Data) -> Iterator[Found]:
             said = f"{one.array.name} is {shape_text(one.array.shape)}, '{one.layer}' gives {shape_words(one.output)}"
             units, own = one.output[-1], one.array.shape[-1]
             pairs = f"the one number of an example with all {units} outputs"
-            if units == 1:
+            if units == 1 and own != 1:
                 pairs = f"all {own} numbers of an example with the one output"
+            elif places := one.output[1:-1]:
+                outputs = f"each of its {places[0]} steps" if len(places) == 1 else "each of its places"
+                cure = one_for_all_places(one.output, _last_recurrent(data))
+                pairs = f"the one number of an example with {outputs}; {cure}"
             yield one.layer, f"{said}: {loss_name(one.loss)} compares {pairs}"
 
 

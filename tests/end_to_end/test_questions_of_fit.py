@@ -73,6 +73,13 @@ QUESTIONS = {
         "model.compile('adam', 'categorical_crossentropy')\nmodel.fit(x, y)\n",
         ("base · <stdin> (code) · 1 hint", "model · <stdin> (code) · 1 breaks", "yours is (50000, 1)", "`y = keras.utils.to_categorical(y, 10)`"),
     ),
+    "One target for each example, and an output for each step: expected dense_1 to have 3 dimensions": Question(
+        "Why three?\n\nmodel = Sequential()\nmodel.add(LSTM(50, return_sequences=True, input_shape=(60, 1)))\n"
+        "model.add(LSTM(50, return_sequences=True))\nmodel.add(Dense(1))\nmodel.compile('adam', 'mean_squared_error')\n"
+        "model.fit(X_train, y_train)\n"
+        "# ValueError: Error when checking target: expected dense_1 to have 3 dimensions, but got array with shape (1198, 1)\n",
+        ("1 wrong", "compares the one number of an example with each of its 60 steps", "give 'lstm_1' return_sequences=False"),
+    ),
     "X and y that are parts of one array": Question(
         "model = Sequential([Dense(8, activation='relu', input_dim=4), Dense(1)])\nmodel.compile('adam', 'mse')\n"
         "model.fit(table[:, :4], table[:, 4])\n",

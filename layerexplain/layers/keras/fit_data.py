@@ -216,14 +216,25 @@ def _cut_or_padded(output: Shape, got: Shape) -> str:
     return f"`{layer}{len(places)}D({amount})` behind the last layer {cuts} {sizes}"
 
 
+def one_for_all_places(output: Shape, recurrent: str) -> str:
+    """Return what makes one output of those for each step or place of an example; `recurrent` is the last recurrent
+    layer of the model, "" for none.
+
+    >>> one_for_all_places((None, 60, 1), "lstm"), one_for_all_places((None, 60, 1), "")
+    ("give 'lstm' return_sequences=False", 'put Flatten or GlobalAveragePooling1D before the last Dense')
+    """
+    axes = len(output) - 2
+    if axes == 1 and recurrent:
+        return f"give '{recurrent}' return_sequences=False"
+    pooling = f"GlobalAveragePooling{axes}D" if 1 <= axes <= 3 else "a global pooling"
+    return f"put Flatten or {pooling} before the last Dense"
+
+
 def _of_targets(loss: Loss, output: Shape, got: Shape, name: str, recurrent: str) -> list[str]:
     """Return what gives targets that fit, or a model that fits them, the likeliest first."""
     units, own = output[-1], got[-1] if len(got) > 1 else None
     wanted = loss.targets_shape(output)
-    axes = len(output) - 2
-    pooling = f"GlobalAveragePooling{axes}D" if 1 <= axes <= 3 else "a global pooling"
-    joined = f"put Flatten or {pooling} before the last Dense"
-    joined = f"give '{recurrent}' return_sequences=False" if axes == 1 and recurrent else joined
+    joined = one_for_all_places(output, recurrent)
     by_example = "if there is one target for each example"
     found: list[str] = []
     if line := _cut_or_padded(output, got):
