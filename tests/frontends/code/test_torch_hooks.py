@@ -138,3 +138,18 @@ def test_what_is_computed_from_a_hooked_tensor_behind_the_run_is_no_row() -> Non
     code += "\nnet = Net()\ny = net(torch.randn(7, 5))\nmean = (net.kept.result * 2).mean()\n"
     report = layerexplain.explain(code.encode())
     assert [row.layer for row in report] == ["x", "m"]
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [("F.dropout(x)", True), ("F.dropout2d(x, 0.3)", True), ("F.dropout(x, 0.3, True)", True),
+     ("F.dropout(x, training=self.training)", False), ("F.dropout(x, 0.3, False)", False)],
+)  # fmt: skip
+def test_dropout_that_eval_mode_does_not_end_is_said(call: str, says: bool) -> None:
+    names: dict[str, Any] = {}
+    code = NET.replace("INIT", "pass").replace("RESULT", call)
+    exec(code, names)
+    given = torch.ones(2, 7, 50, 3)
+    assert (names["Net"]().eval()(given) != given).any().item() == says
+    notes = layerexplain.explain(code.encode(), inputs={"x": (7, 50, 3)}).notes
+    assert [note.code for note in notes] == ["dropout-always"] * says

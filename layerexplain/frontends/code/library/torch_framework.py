@@ -27,6 +27,7 @@ from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Evaluator, Identity, Keywords, ProgramValue, Unknown
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
 from layerexplain.layers.registry import find, of_torch
+from layerexplain.model import Note
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -115,7 +116,8 @@ class PyTorch:
         if not isinstance(forward, Function):
             return self.interpreter.unknown(f"{function.name} has no forward")
         if self.run is not None and isinstance(function.find("backward"), Function):
-            self.run.own_gradients.append(function.name)
+            words = f"{function.name}.backward is the program's own and is not read: gradients are those of forward"
+            self.run.notes.append(Note("own-gradient", None, words))
         context = [] if isinstance(function.find("setup_context"), Function) else [GradientContext()]
         return self.interpreter.call(forward, [*context, *args], kwargs)
 

@@ -40,7 +40,7 @@ from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.known_definitions import definition_at
 from layerexplain.layers.registry import TORCH, find, of_torch
 from layerexplain.layers.torch.construction import at_first_call
-from layerexplain.model import Layer, PlacedResult, TensorRef
+from layerexplain.model import Layer, Note, PlacedResult, TensorRef
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ KEEPS_MEMORY = frozenset(
 
 SAME_MEMORY = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d", "identity"])
 """Those that return their input itself."""
+
+
+_DROPS = "F.dropout without training=self.training drops values in eval mode too; what follows is without that"
 
 
 class CallOnData(NamedTuple):
@@ -126,8 +129,8 @@ class Run:
         """The tensors that these compare outputs with."""
         self.unregistered: list[str] = []
         """The modules with parameters that are called and are in no attribute of the model."""
-        self.own_gradients: list[str] = []
-        """The functions that it applies which have a backward of their own."""
+        self.notes: list[Note] = []
+        """What the reader of the code has to know of it."""
         self.returned: list[PlacedResult] = []
         """What modules give that consist of others, in order."""
         self.is_finished = False
@@ -258,6 +261,8 @@ class Run:
             raise self.unknown(f"layerexplain cannot read {type_}(…)")
         given = {key: value for key, value in config.items() if key in declaration.arguments}
         free = self.builder.names.take(self.inside(name.rpartition(".")[2]))
+        if name == "dropout" and given.get("training", True) is True:
+            self.notes.append(Note("dropout-always", free, _DROPS))
         return self.call(self.layer(free, type_, given), declaration, tensors)
 
     def numbers(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:

@@ -343,7 +343,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     assumed = [one for one in interpreter.effects.assumptions if run.is_uncertain]
     notes: list[Note] = list(notes_of(assumed, opened))
     notes += [Note("unregistered", name, _IN_A_LIST.format(name)) for name in run.unregistered]
-    notes += [Note("own-gradient", None, _OWN_GRADIENT.format(name)) for name in dict.fromkeys(run.own_gradients)]
+    notes += dict.fromkeys(run.notes)
     if line := _sums_gradients(program.text.tree):
         where = interpreter.where(Place("", line))
         words = f"the loop of training calls backward() and step() ({where}), and nothing calls zero_grad()"
@@ -395,7 +395,6 @@ def _sums_gradients(tree: ast.Module) -> int:
     return 0
 
 
-_OWN_GRADIENT = "{0}.backward is the program's own and is not read: gradients here are those of {0}.forward"
 _IN_A_LIST = "'{}' is called and is no attribute of the model: model.parameters() does not have its parameters"
 
 
