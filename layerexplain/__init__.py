@@ -10,9 +10,10 @@ Importing it loads nothing heavy: each name is loaded on first use.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as `typing` has it, which takes longer to load than all else here
 if TYPE_CHECKING:
+    from typing import Any
+
     from layerexplain.api import (
         catalogue,
         check,

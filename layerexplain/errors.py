@@ -168,7 +168,7 @@ class ErrorGroup(LayerExplainError):
 
 
 def place_order(error: LayerExplainError) -> tuple[Any, ...]:
-    """Return the key by which errors of one source are sorted: the cell of a notebook, line and column."""
+    """Return the sort key of an error among those of its source: the cell of a notebook, line and column."""
     cell = re.search(r"cell (\d+)$", error.source or "")
     return int(cell[1]) if cell else 0, error.line or 0, error.column or 0
 

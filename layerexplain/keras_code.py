@@ -155,8 +155,8 @@ def _shown(node: ast.expr) -> str:
 
 
 def _name(node: ast.expr) -> str:
-    """`Dense` of `Dense`, `layers.Dense` and `tf.keras.layers.Dense`; `nn.LSTM` of that and of `torch.nn.LSTM`; "" for
-    anything else."""
+    """Return `Dense` of `Dense`, `layers.Dense` and `tf.keras.layers.Dense`; `nn.LSTM` of that and of `torch.nn.LSTM`;
+    "" for anything else."""
     match node:
         case ast.Attribute(value=ast.Name(id="nn"), attr=name):
             return f"nn.{name}"

@@ -392,10 +392,15 @@ class Model(Record):
         from numpy import shape
 
         arrays = given if isinstance(given, Mapping) else {ref.layer: given for ref in self.inputs[:1]}
-        layers = [(ref.layer, self.layers_by_name.get(ref.layer)) for ref in self.inputs]  # None: no layer makes it
-        axes = {name: 0 if layer is None else batch_axis(layer) for name, layer in layers}
-        sizes = {name: shape(arrays[name]) for name in axes if name in arrays}
-        return self.at({name: (*one[: axes[name]], *one[axes[name] + 1 :]) for name, one in sizes.items()})
+        model = self
+        for _ in range(2):  # code may say only at known shapes where the examples are
+            layers = [
+                (ref.layer, model.layers_by_name.get(ref.layer)) for ref in self.inputs
+            ]  # None: no layer makes it
+            axes = {name: 0 if layer is None else batch_axis(layer) for name, layer in layers}
+            sizes = {name: shape(arrays[name]) for name in axes if name in arrays}
+            model = self.at({name: (*one[: axes[name]], *one[axes[name] + 1 :]) for name, one in sizes.items()})
+        return model
 
 
 class DataArray(NamedTuple):

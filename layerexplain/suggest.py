@@ -25,14 +25,15 @@ def did_you_mean(name: str, candidates: Iterable[str], before: str = "") -> str:
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """Return the candidate that is spelt most like a name; None when none is near.
+    """Return the candidate that is spelt most like a name, or the shortest that begins so; None when none is near.
 
-    >>> nearest("adma", ["adamax", "adam"])
-    'adam'
+    >>> nearest("adma", ["adamax", "adam"]), nearest("MaxP", ["MixUp", "MaxPooling2D", "MaxPool2D"])
+    ('adam', 'MaxPool2D')
     """
     known = list(candidates)[-MOST_CANDIDATES:]
     same = [candidate for candidate in known if _bare(candidate) == _bare(name)]
     same = same or [candidate for candidate in known if _has_swapped_letters(candidate, name)]
+    same = same or sorted([candidate for candidate in known if _is_beginning(name, candidate)], key=len)
     if not same and len(name) <= LONGEST:
         from difflib import get_close_matches
 
@@ -79,6 +80,11 @@ def batch_words(without: str, with_axis: str) -> str:
 
 def _bare(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def _is_beginning(name: str, candidate: str) -> bool:
+    """Return whether a name is the beginning of another, of three letters at least: `MaxP` of `MaxPool2D`."""
+    return len(_bare(name)) >= 3 and _bare(candidate).startswith(_bare(name))
 
 
 def _has_swapped_letters(one: str, other: str) -> bool:

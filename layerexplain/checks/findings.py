@@ -18,6 +18,12 @@ compute or learn what is meant; it does more than it needs to; it may be better 
 CONFIDENCES = ("certain", "likely", "hint")
 """How sure a rule is, the surest first."""
 
+IN_MESSAGE = "The message says what would be right."
+"""What is to be done, where a rule has no advice but that of each message."""
+
+RAISES = "raises an error"
+"""What Keras says of each layer that it refuses."""
+
 LEVELS = (*SEVERITIES, *CONFIDENCES[:-1])
 """What `reaches` takes: "hint" is the last severity and the last confidence, and means any finding."""
 

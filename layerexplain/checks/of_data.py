@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 from layerexplain.checks.calls import config_of, ends_with, readers_of, type_of
 from layerexplain.checks.data import Data
+from layerexplain.checks.findings import IN_MESSAGE
 from layerexplain.checks.of_faults import code_of
 from layerexplain.checks.rules import Found, Torch, rule, written_faults
 from layerexplain.lang.axes import Shape
 from layerexplain.layers.keras.fit_data import (
     examples_words,
+    last_recurrent,
     loss_name,
+    one_for_all_places,
     refuses_targets,
     shape_words,
     spreads,
@@ -35,7 +38,7 @@ _SCALES = ("Rescaling", "Normalization", "BatchNormalization", "LayerNormalizati
     "breaks",
     "certain",
     why="Keras compares the shapes of arrays with those of the model, and stops where they differ.",
-    fix="The message says what would be right.",
+    fix=IN_MESSAGE,
     source="keras/src/models/functional.py; keras/src/losses/losses.py",
     keras="raises an error in fit()",
     of="data",
@@ -48,14 +51,20 @@ def data_shape(data: Data) -> Iterator[Found]:
         wanted, got = None if one.wanted is None else _open(one.wanted.shape), one.array.shape
         if wanted is not None and not (got and takes_examples(wanted, got)):
             yield one.layer, examples_words(wanted, got or (None,), one.array.name)
+    recurrent = _last_recurrent(data)
     for target in data.targets:
         output = None if target.output is None else _open(target.output)
         if output and target.loss is not None and refuses_targets(target.loss, _open(target.array.shape), output):
-            yield target.layer, targets_words(target.loss, output, target.array.shape or (None,), target.array.name)
+            got, named = target.array.shape or (None,), target.array.name
+            yield target.layer, targets_words(target.loss, output, got, named, recurrent=recurrent)
     counts = {one.name: one.shape[0] for one in _arrays(data) if one.shape and isinstance(one.shape[0], int)}
     if len(set(counts.values())) > 1:
         listed = " and ".join([f"{count} in {name}" for name, count in counts.items()])
         yield None, f"fit() needs as many targets as examples; there are {listed}"
+
+
+def _last_recurrent(data: Data) -> str:
+    return last_recurrent([(one.name, one.type) for one in data.network.model.layers])
 
 
 def _arrays(data: Data) -> list[DataArray]:
@@ -73,7 +82,7 @@ def _open(shape: Shape) -> Shape:
     "wrong",
     "certain",
     why="Keras broadcasts the target to all outputs: each output learns the same.",
-    fix="Give the last layer one unit, or give a target for each unit.",
+    fix="Give the model one output for each target, or give a target for each output.",
     source="keras/src/losses/loss.py, squeeze_or_expand_to_same_rank",
     of="data",
     torch=Torch(
@@ -91,8 +100,12 @@ def targets_spread(data: Data) -> Iterator[Found]:
             said = f"{one.array.name} is {shape_text(one.array.shape)}, '{one.layer}' gives {shape_words(one.output)}"
             units, own = one.output[-1], one.array.shape[-1]
             pairs = f"the one number of an example with all {units} outputs"
-            if units == 1:
+            if units == 1 and own != 1:
                 pairs = f"all {own} numbers of an example with the one output"
+            elif places := one.output[1:-1]:
+                outputs = f"each of its {places[0]} steps" if len(places) == 1 else "each of its places"
+                cure = one_for_all_places(one.output, _last_recurrent(data))
+                pairs = f"the one number of an example with {outputs}; {cure}"
             yield one.layer, f"{said}: {loss_name(one.loss)} compares {pairs}"
 
 

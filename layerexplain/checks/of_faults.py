@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from layerexplain.checks.findings import IN_MESSAGE, RAISES
 from layerexplain.checks.rules import Found, Torch, rule, written_faults
 from layerexplain.network.traced import Network
 
@@ -34,15 +35,16 @@ def _fault(
 
     look.__module__ = __name__
     _SAYS[code] = says
-    rule(code, name, "breaks", "certain", why=why, fix=fix, source=source, keras="raises an error", torch=torch)(look)
+    rule(code, name, "breaks", "certain", why=why, fix=fix, source=source, keras=RAISES, torch=torch)(look)
 
 
 _fault(
     "no-sequence",
     "A recurrent layer that gets no sequence",
     says="without steps",
-    why="By default a recurrent layer returns only its last step.",
-    fix="Set return_sequences=True in the recurrent layer before it.",
+    why="A recurrent layer reads a sequence for each example: (batch, steps, features).",
+    fix="If the layer before it is recurrent, set return_sequences=True there. To read a sequence of images, wrap the "
+    "layers before it in TimeDistributed.",
     source="keras/src/layers/rnn/rnn.py",
 )
 
@@ -86,7 +88,7 @@ _fault(
     _GENERAL,
     "A layer that Keras refuses",
     why="Keras cannot build the model.",
-    fix="The message says what would be right.",
+    fix=IN_MESSAGE,
     source="keras/src/layers/layer.py",
-    torch=Torch("PyTorch stops there with an error.", "The message says what would be right."),
+    torch=Torch("PyTorch stops there with an error.", IN_MESSAGE),
 )

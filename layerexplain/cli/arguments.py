@@ -18,7 +18,8 @@ _MOST_NESTED = 20
 
 
 def parse_arguments(texts: Iterable[str], positional: Sequence[str] = ()) -> dict[str, Any]:
-    """`["units=512", "activation=relu"]` as a mapping. Values that stand alone in front are the `positional` arguments.
+    """Return `["units=512", "activation=relu"]` as a mapping. Values that stand alone in front are the `positional`
+    arguments.
 
     Raises ArgumentError for what is not of the form ARG=VALUE, or is twice.
     """

@@ -15,7 +15,7 @@ _Found = Iterable[tuple[str, str | None]]
 
 
 def _completes(find: Callable[[click.Context, str], _Found]) -> _Complete:
-    """Make of what finds words, each with its help, what click calls."""
+    """Turn a function that finds words, each with its help, into the one that click calls."""
 
     def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem

@@ -15,7 +15,7 @@ from layerexplain.render.graph.forms import FORMS, THEMES, must_be_shown
 
 
 def _shown(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
-    """Return the names of what boxes show, typed with commas between them."""
+    """Return the names of the parts that boxes show, which were typed with commas between them."""
     names = tuple([name.strip() for name in value.split(",") if name.strip()])
     try:
         must_be_shown(names)

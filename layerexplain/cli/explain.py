@@ -27,7 +27,7 @@ from layerexplain.render.quantities import shape_text
 
 
 class _Compared(WithTraining):
-    """A command of which `--vs` begins a second layer."""
+    """A command in which `--vs` begins a second layer."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, options.without_versus(ctx, args))

@@ -21,7 +21,7 @@ class InputShape(NamedTuple):
 
 
 def parse_input(text: str) -> InputShape:
-    """`[NAME=]SHAPE`; the last `=` counts, since a name may have one. Raises click.BadParameter."""
+    """Parse `[NAME=]SHAPE`; the last `=` counts, since a name may have one. Raises click.BadParameter."""
     name, equals, sizes = text.rpartition("=")
     shape = library.parse_shape(sizes)
     if shape is None or (equals and not name):
@@ -60,8 +60,8 @@ def _without_batch(model: Model, name: str, shape: Shape, option: str) -> Shape:
 
 
 def tell_batch(shape: Shape, option: str = "--input") -> None:
-    """Say on stderr that the None in front of a shape that was typed was read as the batch. Two of them are Keras's own
-    form of an axis of unknown size, of which there is nothing to say."""
+    """Say on stderr that the None in front of a shape that was typed was read as the batch. With two of them the second
+    is an axis of unknown size, as Keras writes it; then it says nothing."""
     if shape[1] is None:
         return
     rest = ",".join(map(str, shape[1:]))

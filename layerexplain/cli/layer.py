@@ -67,7 +67,7 @@ class _Asked(NamedTuple):
 
 
 class _Versus(WithNumbers):
-    """A command of which `--vs` begins a second layer, which ends where options begin."""
+    """A command in which `--vs` begins a second layer, up to the next option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -80,9 +80,10 @@ class _Versus(WithNumbers):
             raise click.UsageError(f"no option '{clean(error.option_name)}'; {clean(hint)}", ctx) from None
 
 
-def _positional(type: str, code: tuple[str, ...]) -> tuple[str, ...]:
+def _positional(type: str, code: tuple[str, ...], shape: Shape | None = None) -> tuple[str, ...]:
     """Return the arguments of a layer as typed that may be given without a name."""
-    return api.layer_type(library.typed_layer(type, code)[0], code).positional
+    type, implied = library.typed_layer(type, code, shape)
+    return tuple([name for name in api.layer_type(type, code).positional if name not in implied])
 
 
 def _with_framework(type: str, words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
@@ -94,23 +95,30 @@ def _with_framework(type: str, words: tuple[str, ...]) -> tuple[str, tuple[str, 
 
 def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code: tuple[str, ...]) -> _Asked:
     """Return a layer as typed: `Dense units=3`, `Dense 3` or `"Dense(3)"`; or a chain: `"UpSampling2D, Conv2D 3 3"`.
-    Raises ArgumentError for what is none."""
-    parts = chain_parts(" ".join((type, *words)))
+    Raises ArgumentError for other words."""
+    is_pattern = type.startswith("einops.") and bool(words)  # which has arrows of its own
+    parts = [type] if is_pattern else chain_parts(" ".join((type, *words)))
     if len(parts) > 1:
         typed = [(part,) if is_code(part) else tuple(part.split()) for part in parts]
         return _chain(_asked(*_with_framework(one[0], one[1:]), (), code) for one in typed)._replace(inputs=inputs)
     if not words and not is_code(type):
         type, *words = type.split() or [type]
     arguments: dict[str, Any] = {}
+    shape = inputs[0].shape if inputs else None
     if is_code(type):
-        type, arguments = read_call(type, lambda name: _positional(name, code))
-    type, implied = library.typed_layer(type, code)
+        type, arguments = read_call(type, lambda name: _positional(name, code, shape))
+    positional = () if arguments else _positional(type, code, shape)
+    type, implied = library.typed_layer(type, code, shape)
     arguments |= implied
     entry = api.layer_type(type, code)
-    arguments |= parse_arguments(words, () if arguments else entry.positional)
-    shape = arguments.pop(INPUT_SHAPE, None)
-    if shape is not None and not inputs:
-        inputs = (parse_input(str(shape)),)
+    arguments |= parse_arguments(words, positional)
+    if type.startswith("einops."):  # the sizes of axes are given by the names of these
+        known = [one.name for one in entry.arguments]
+        sizes = {key: arguments.pop(key) for key in [*arguments] if key not in known}
+        arguments |= {"sizes": sizes} if sizes else {}
+    own_shape = arguments.pop(INPUT_SHAPE, None)
+    if own_shape is not None and not inputs:
+        inputs = (parse_input(str(own_shape)),)
     if len(inputs) == 1 and entry.tensors[:2] == ("query", "value"):
         note(f"query and value are the same tensor, as in self-attention; for two tensors give {INPUT} twice")
         inputs = (inputs[0]._replace(name=None),) * 2
@@ -327,7 +335,7 @@ def _on_example(left: _Asked, right: _Asked, output: Output) -> tuple[_Asked, _A
 
 
 def _titles(left: _Asked, right: _Asked) -> tuple[str, str]:
-    """`LSTM` and `GRU`, or what two of one type differ in: `Dense(units=3)` and `Dense(units=5)`."""
+    """Return `LSTM` and `GRU`, or what two of one type differ in: `Dense(units=3)` and `Dense(units=5)`."""
     if left.title != right.title:
         return left.title, right.title
     if left.parts and right.parts:

@@ -65,7 +65,8 @@ def source_argument(
 
 set_option = click.option(
     "--set", "settings", metavar="NAME=VALUE", multiple=True, is_eager=True, expose_value=False, callback=_settings,
-    help="For Python code: the value of a name that the code leaves unknown, or of a constant to replace. Repeatable.",
+    help="For Python code: the value of a name that the code leaves unknown, or of a constant to replace. What has no "
+    "name is given as it is written: 'len(words)=5000'. Repeatable.",
 )  # fmt: skip
 
 
@@ -124,7 +125,7 @@ class Output(NamedTuple):
 
 
 def output_options(command: Callable[..., Any], formats: Sequence[str] = FORMATS) -> Callable[..., Any]:
-    """--format, --output, --color, --width and --ascii, which the command gets as one `output`."""
+    """Add --format, --output, --color, --width and --ascii, which the command gets as one `output`."""
 
     @wraps(command)
     def with_output(
@@ -163,7 +164,7 @@ finding_output_options = partial(output_options, formats=FINDING_FORMATS)
 
 
 def columns_option(known: Iterable[str] = COLUMNS) -> Callable[[_Function], _Function]:
-    """--columns, which the command gets as `columns`: a tuple of `known` names, or None."""
+    """Add --columns, which the command gets as `columns`: a tuple of `known` names, or None."""
     names = list(known)
 
     def read(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -277,7 +278,7 @@ code_option = click.option(
 
 
 def seed_option(help: str) -> Callable[[_Function], _Function]:
-    """--seed, which the command gets as `seed`."""
+    """Add --seed, which the command gets as `seed`."""
     return click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help=help)
 
 

@@ -172,7 +172,8 @@ class FunctionalBody:
         return name + "".join([f"[{value_code(key)}]" for key in self._path(ref)])
 
     def _path(self, ref: TensorRef) -> Sequence[int | str]:
-        """Return the keys by which a tensor is asked for where a call gives several, or a list or mapping of one."""
+        """Return the keys that pick a tensor from the result of a call that returns several, or a list or mapping of
+        one."""
         layer = self.layers[ref.layer]
         if layer.model is not None:
             path = None if layer.model.output_form is None else path_in(layer.model.output_form, ref.output)

@@ -71,7 +71,7 @@ def _frozen(written: Json) -> Json:
 
 
 def _is_layer(value: Json) -> bool:
-    """Return whether an object is that of a layer or a model, of which a flag says whether it is trained."""
+    """Return whether an object describes a layer or a model, which has a flag that says whether it is trained."""
     home = str(value.get("module", ""))
     is_layer = home in ("keras", "keras.layers") or home.startswith(("keras.src.models", "keras.src.applications"))
     return is_layer and "config" in value and value["class_name"] != "InputLayer"

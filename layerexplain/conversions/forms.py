@@ -153,7 +153,7 @@ def convert(
 
 
 def _of_training(model: Model, form: str) -> Iterator[str]:
-    """Yield what is not certain, or not carried over, of what a model was trained with."""
+    """Yield the training settings of a model that are uncertain or not carried over."""
     training = todays_training(model)
     if training is None or form == "json":
         return

@@ -168,6 +168,8 @@ def todays_layer(layer: Layer, shape: Shape | None = None) -> Layer:
     """
     if layer.kind == "custom":
         of = f" of {layer.package}" if layer.package else ""
+        if "uncalled" in layer.config:
+            raise SpecError(f"the model never calls this {layer.type}, which only code can express; leave it out")
         raise SpecError(f"{layer.type}{of} is not part of Keras, so no Keras layer can be written for it")
     if layer.model is not None:
         frozen = layer.config.get("trainable") is False

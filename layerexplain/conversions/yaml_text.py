@@ -14,8 +14,8 @@ _NOT_TEXT = re.compile(r"(?i)(null|none|true|false|~|\.?nan|[-+]?\.?inf|[-+.0-9]
 def scalar(value: Any) -> str:
     """Return a number or a text as YAML reads it back; a text is quoted where it would be read as something else.
 
-    >>> scalar(True), scalar("relu"), scalar("no: 1"), scalar(float("inf"))
-    ('true', 'relu', '"no: 1"', '.inf')
+    >>> scalar(True), scalar("relu"), scalar("no: 1"), scalar(float("inf")), scalar(slice(1, None))
+    ('true', 'relu', '"no: 1"', '.inf', '"1:"')
     """
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
@@ -26,6 +26,11 @@ def scalar(value: Any) -> str:
         return ".nan" if value != value else ".inf" if value > 0 else "-.inf"
     if isinstance(value, int | float):
         return repr(value)
+    if value is Ellipsis:
+        return quoted("...")
+    if isinstance(value, slice):
+        ends = [value.start, value.stop, *([] if value.step is None else [value.step])]
+        return quoted(":".join(["" if one is None else str(one) for one in ends]))
     raise SpecError(f"a spec cannot express a value of the type {type(value).__name__}")
 
 

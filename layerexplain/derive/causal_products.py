@@ -36,7 +36,8 @@ def needless_products(definition: Definition) -> int | None:
         window = mask.attrs["definition"].attrs.get("window") or keys
         needed = sum([min(i + 1, window, keys) for i in range(exact(queries))])
         for node in _products(definition, mask):
-            total += _macs(node) * (queries * keys - needed) // (queries * keys)
+            macs = product([size for factor in node.op.cost(node) for size in factor.sizes]) or 0
+            total += macs * (queries * keys - needed) // (queries * keys)
     return total
 
 
@@ -69,7 +70,3 @@ def _first_reader(found: list[Expr], mask: Expr) -> int:
     """Return how many are made before the shares were read once: what follows reads what attention gives."""
     after = [place for place, node in enumerate(found) if node.serial > mask.serial]
     return after[0] + 1 if after else len(found)
-
-
-def _macs(node: Expr) -> int:
-    return product([size for factor in node.op.cost(node) for size in factor.sizes]) or 0

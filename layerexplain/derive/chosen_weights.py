@@ -1,4 +1,4 @@
-"""Weights of which only chosen parts are read: `W[ids]` with ids that a choice of the largest gives, as experts are."""
+"""Weights that are read in part: `W[ids]` with ids from a choice of the largest values, as for experts."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ def is_view(definition: Definition, result: int = 0) -> bool:
 
 
 def _handed_on(definition: Definition, node: Expr) -> int | None:
-    """Return the number of the parameter that a node is, unchanged or reshaped; None if it is none of them."""
+    """Return the number of the parameter that a node is, unchanged or reshaped; None if it is not a parameter."""
     while True:
         if node.op is reshape:
             node = node.args[0]

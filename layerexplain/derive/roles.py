@@ -15,24 +15,25 @@ Roles = tuple[str, ...]
 
 def input_roles(node: Expr, definition: Definition) -> Roles:
     """Return the roles of a tensor of a definition; integers and masks of rank 2 are sequences."""
-    if node.ndim == 2 and node.dtype not in FLOATS:
+    own = axis_roles(node)
+    if len(own) == 2 and node.dtype not in FLOATS:
         return ("batch", "steps")
-    if node.ndim <= 2 or "batch" not in axis_roles(node):  # one image has its own
-        return axis_roles(node)
+    if len(own) <= 2 or "batch" not in own:  # one image has its own
+        return own
     given = definition.arguments.get("data_format")
     # A model, and a layer without a formula, may be called anything.
     name = definition.name if definition.kind == "layer" else ""
     if name in OF_CHANNELS:
         axis = definition.arguments.get("axis")
         axis = axis[0] if isinstance(axis, tuple) and axis else axis
-        return channels_at(node.ndim, axis % node.ndim) if isinstance(axis, int) and axis else axis_roles(node)
+        return channels_at(node.ndim, axis % node.ndim) if isinstance(axis, int) and axis else own
     if name.startswith("conv_lstm"):
         return sequence_roles(node.ndim, given) if node is definition.params[0] else image_roles(node.ndim, given)
     if name == "time_distributed" and "layer" in definition.arguments:  # what is kept for its gradient has no arguments
         return sequence_roles(node.ndim, definition.arguments["layer"].config.get("data_format"))
     # The argument of Flatten is Keras's global setting, independent of its input.
     if given is None or name == "flatten":
-        return axis_roles(node) if given != "channels_first" else image_roles(node.ndim, given)
+        return own if given != "channels_first" else image_roles(node.ndim, given)
     return image_roles(node.ndim, given)
 
 

@@ -76,7 +76,7 @@ class _Rounded(Evaluator):
         return value if node.attrs["definition"].stable is None else self.rounded(value)
 
     def rounded(self, value: Any) -> Any:
-        """Return a value, or several, off by a random share of what the precision rounds it by."""
+        """Return a value, or several, with a random part of the rounding error of the precision added."""
         if isinstance(value, tuple):
             return tuple(map(self.rounded, value))
         if getattr(value, "dtype", None) is None or value.dtype.kind not in "fc":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -74,10 +74,30 @@ def fields(definition: Definition) -> dict[str, str]:
                     values[name] = _size(size)
     for name, value in definition.arguments.items():
         values[name] = argument_text(name, value, spatial_count(definition))
+    if values.get("activation") == "linear":
+        values["activation"] = "linear, which returns its input unchanged"
     values["order"] = "from the last to the first" if definition.arguments.get("go_backwards") else "in order"
     values["then"] = _then({str(weight.label) for weight in definition.weights})
-    values["along"] = _along(definition.arguments.get("axis", definition.arguments.get("axes")))
+    values["along"] = _along(
+        definition.arguments.get("axis", definition.arguments.get("axes")), 0 if first is None else first.ndim
+    )
+    share = next((value for one in _SHARES if (value := definition.arguments.get(one))), 0)
+    values["equals"] = f" = {1 / (1 - share):.4g}" if isinstance(share, int | float) and 0 < share < 1 else ""
+    values["broadcast"] = "; axes of size 1 are broadcast" if len({p.shape for p in definition.params}) > 1 else ""
+    values["overlaps"] = _overlaps(definition.arguments) if "kernel_size" in definition.arguments else ""
     return values
+
+
+_SHARES = ("rate", "p", "drop_path_rate", "drop_prob")
+"""The arguments that are the share of values that are dropped."""
+
+
+def _overlaps(arguments: Mapping[str, Any]) -> str:
+    """Return what happens where windows that are spread over the result overlap, "" where none do."""
+    given = [arguments.get(name) or 1 for name in ("kernel_size", "strides", "dilation_rate")]
+    each = [one if isinstance(one, tuple) else (one,) * 3 for one in given]
+    apart = all(size <= stride and gap == 1 for size, stride, gap in zip(*each, strict=False))
+    return "" if apart else "; overlaps are summed"
 
 
 def _then(weights: Collection[str]) -> str:
@@ -86,11 +106,11 @@ def _then(weights: Collection[str]) -> str:
     return f", then {' and '.join(said)}" if said else ""
 
 
-def _along(axis: Any) -> str:
-    """Return the axes along which an operation works in words, counted with the batch."""
+def _along(axis: Any, ndim: int) -> str:
+    """Return the axes along which an operation works on a tensor in words, counted with the batch."""
     if axis is None:
         return "over all axes, the batch included"
-    if axis == -1:
+    if axis in (-1, (-1,), ndim - 1, (ndim - 1,)):
         return "along the last axis"
     if isinstance(axis, tuple) and len(axis) != 1:
         return f"along axes {in_a_row(axis)}" if axis else "along no axis"

@@ -67,7 +67,7 @@ def _of_model(read: ReadModel, reading: Reading) -> Iterator[Problem]:
 
 
 def _of_error(error: LayerExplainError, reading: Reading) -> Iterator[Problem]:
-    """Yield an error that is no finding: of a text of which nothing else is known, or which the rules do not see."""
+    """Yield an error that is not a finding: of a text that gives no model, or one that the rules do not see."""
     if (span := reading.places.at(error.source, error.line, error.column, innermost=True)) is not None:
         yield Problem(span, 1, "", error.fact, (), {})
 

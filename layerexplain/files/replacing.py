@@ -63,7 +63,7 @@ def writing(path: str) -> Iterator[None]:
 
 
 def _mode_of(path: str) -> int:
-    """Return the mode of the file that is replaced, or that which a new file gets: a temporary one is private."""
+    """Return the mode of the file that is replaced, or the default mode of a new file: a temporary one is private."""
     if os.path.exists(path):
         return os.stat(path).st_mode & 0o7777
     mask = os.umask(0)

@@ -185,16 +185,39 @@ def _content(source: str) -> bytes | None:
         return None
 
 
+_MOST_LETTERS = 100
+"""Letters of what `--set` names that are read."""
+
+
 def code_settings(texts: tuple[str, ...]) -> dict[str, str]:
     """Return what `--set NAME=VALUE` gives. Raises ArgumentError for a text without a name.
 
     >>> code_settings(("classes=10", "x_train.shape=60000,28,28"))
     {'classes': '10', 'x_train.shape': '60000,28,28'}
+    >>> code_settings(('len(tokenizer.word_index)=5000', 'config["units"]=64'))
+    {'len(tokenizer.word_index)': '5000', "config['units']": '64'}
     """
     found: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
-        if not equals or not all(part.isidentifier() for part in name.strip().split(".")):
-            raise ArgumentError(f"--set: '{text}' is not of the form NAME=VALUE; write --set classes=10")
-        found[name.strip()] = value.strip()
+        known = _setting_name(name.strip()) if equals else ""
+        if not known:
+            raise ArgumentError(
+                f"--set: '{text}' is not of the form NAME=VALUE; write --set classes=10, or for a value without a name "
+                "--set 'len(words)=5000'"
+            )
+        found[known] = value.strip()
     return found
+
+
+def _setting_name(text: str) -> str:
+    """Return a name, or an expression as the reader writes it; "" for neither."""
+    if all(part.isidentifier() for part in text.split(".")):
+        return text
+    import ast
+
+    from layerexplain.frontends.code.parts import setting_name
+
+    with suppress(SyntaxError, ValueError, MemoryError, RecursionError):
+        return setting_name(ast.parse(text[:_MOST_LETTERS], mode="eval").body)
+    return ""

@@ -29,7 +29,7 @@ def parse_json(data: bytes | str, what: str = "the text") -> Any:
         raise SourceError(f"{what} has {len(data):,} bytes; a configuration needs at most {MAX_CONFIG_BYTES:,}")
     text = data if isinstance(data, str) else decode_utf8(data, what)
     # Every value but the first of a list or mapping follows a comma, and an empty list takes fifty bytes of memory.
-    values = sum([text.count(mark) for mark in ",[{"])
+    values = sum([text.count(mark) for mark in ",[{"]) if len(text) > MAX_JSON_VALUES else 0
     if values > MAX_JSON_VALUES:
         words = f"{what} is JSON with about {values:,} values; a configuration needs at most {MAX_JSON_VALUES:,}"
         raise TooManyValues(words)

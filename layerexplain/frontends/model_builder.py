@@ -67,7 +67,7 @@ class FreeNames:
         self._next: dict[str, int] = {}
 
     def take(self, stem: str) -> str:
-        """`stem`, or the first of `stem_1`, `stem_2`, … that is free; it is taken from now on."""
+        """Return `stem`, or the first of `stem_1`, `stem_2`, … that is free; it is taken from now on."""
         number = self._next.get(stem, 0)
         name = f"{stem}_{number}" if number else stem
         while name in self.taken:

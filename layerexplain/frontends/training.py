@@ -57,7 +57,7 @@ def _by_layer(given: Mapping[str, _Given], model: Model) -> dict[str, _Given]:
 
 
 def trained_with(model: Model, given: Mapping[str, Any]) -> Model:
-    """Return the model with a loss or an optimizer in place of what its source says, as a user gives them.
+    """Return the model with the loss or the optimizer that a user gives, in place of those of its source.
 
     Raises:
         ArgumentError: The framework of the model has no such loss or optimizer, the model no such output, or it takes

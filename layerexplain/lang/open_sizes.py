@@ -96,7 +96,7 @@ class Sizes:
         return self.combined("-", a, b)
 
     def only_part(self, at: int) -> tuple[int, int] | None:
-        """Return the one node of which a node is a multiple plus a number, with its value where that is 0."""
+        """Return the one node that a node is a multiple of, plus a number, with the value where that one is 0."""
         parts: dict[int, int] = {}
         constant = self._parts(at, 1, parts)
         (part, factor), *others = [one for one in parts.items() if one[1]] or [(at, 1)]

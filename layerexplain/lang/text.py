@@ -152,7 +152,7 @@ class _Statements(ExprInterpreter[tuple[str, int]]):
                 self.lines.append(FormulaLine(0, f"{self.texts[state][0]} = {self.texts[new][0]}", (new,)))
 
     def _update(self, definition: Definition) -> None:
-        """Write what changes values in place: like the body of a loop, of which they are the states."""
+        """Write updates in place like the body of a loop whose states are the updated values."""
         leaves = {str(leaf.label): leaf for leaf in definition.leaves}
         states = [leaves.pop(name) for name in definition.results]
         names = [self.texts[state][0] for state in states]

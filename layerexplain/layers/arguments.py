@@ -271,6 +271,24 @@ def _small(value: Any) -> tuple[int, ...]:
 _SMALL = (1, 2, 3, 5)
 
 
+def _other_numbers(value: Any) -> tuple[float, ...]:
+    """Half and double of a number, two others for 0, and none for what is no number."""
+    if not isinstance(value, int | float):
+        return ()
+    return (value / 2, 2 * value) if value else (0.1, 0.5)
+
+
+def _other_shares(value: Any) -> tuple[float, ...]:
+    """Shares that are half and double of one, or of what is left of one above a half."""
+    if not isinstance(value, int | float):
+        return ()
+    if not 0 < value < 1:
+        return (0.1, 0.5)
+    rest = min(value, 1 - value)
+    found = [round(one, 6) for one in (rest / 2, 2 * rest)]
+    return tuple(found if value <= 0.5 else [round(1 - one, 6) for one in found])
+
+
 def choice(*choices: str, example: str = "") -> Any:
     """Return a kind of argument that takes one of a few words."""
     listed = ", ".join(repr(c) for c in choices[:-1])
@@ -282,18 +300,20 @@ def choice(*choices: str, example: str = "") -> Any:
 PositiveInt = Annotated[int, Check("an integer ≥ 1", "16", _that(_from(1), pos), _half_and_double)]
 Int = Annotated[int, Check("an integer", "1", _that(_from(-(2**63)), pos))]
 NaturalInt = Annotated[int, Check("an integer ≥ 0", "0", _that(_from(0), pos), (0, 1, 2))]
-Number = Annotated[float, Check("a number", "0.5", _number)]
+Number = Annotated[float, Check("a number", "0.5", _number, _other_numbers)]
 Numeral = Annotated[
     float, Check("a number", "0.5", _that(is_number, lambda value: int(value) if isinstance(value, bool) else value))
 ]
-Epsilon = Annotated[float, Check("a number, or None for 1e-07", "0.001", _or(1e-7, _number))]
-Strength = Annotated[float, Check("a number, or None for 0", "0.01", _or(0.0, _number))]
+Epsilon = Annotated[float, Check("a number, or None for 1e-07", "0.001", _or(1e-7, _number), _other_numbers)]
+Strength = Annotated[float, Check("a number, or None for 0", "0.01", _or(0.0, _number), _other_numbers)]
 NonNegative = Annotated[
-    float, Check("a number ≥ 0", "0.1", _that(lambda value: is_number(value) and not value < 0, float))
+    float, Check("a number ≥ 0", "0.1", _that(lambda value: is_number(value) and not value < 0, float), _other_numbers)
 ]
 Numbers = Annotated[Any, Check("a number, or a list of numbers", "0.5", _numbers)]
+SHARE_WORDS = "a number from 0 to 1"
 Share = Annotated[
-    float, Check("a number from 0 to 1", "0.5", _that(lambda value: is_number(value) and 0 <= value <= 1, float))
+    float,
+    Check(SHARE_WORDS, "0.5", _that(lambda value: is_number(value) and 0 <= value <= 1, float), _other_shares),
 ]
 Bool = Annotated[bool, Check("true or false", "true", _truth, (False, True))]
 Sizes = Annotated[Any, Check("an integer ≥ 1, or one per axis", "3", _one_or_list(_from(1), pos), _small)]

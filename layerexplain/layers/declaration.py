@@ -12,7 +12,7 @@ from layerexplain.errors import ArgumentError, AxesError, LayerExplainError, Sha
 from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import Definition, Gist, states_after
 from layerexplain.lang.expr import WEIGHT, Expr, is_state, tensor, walk
-from layerexplain.layers.arguments import GIVEN, Argument, short
+from layerexplain.layers.arguments import GIVEN, SHARE_WORDS, Argument, short
 from layerexplain.layers.facts import NO_FACTS, Facts
 from layerexplain.layers.signature import Signature, signature_of
 from layerexplain.ops.sizes import FLOATS, channels_at, default_roles, shape_text
@@ -167,6 +167,20 @@ class Declaration:
         """What Keras calls a layer that is given no name."""
         return snake_case(self.type)
 
+    def _acts(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether a layer that acts in training alone, on a share of the values, has a share above 0."""
+        if not (self.training and self.description.startswith("In training")):
+            return True
+        shares = [arguments[one] for one, argument in self.arguments.items() if argument.check.words == SHARE_WORDS]
+        return any(shares) or not shares
+
+    def _described(self, arguments: Mapping[str, Any]) -> str:
+        """Return the sentence for these arguments, with fields that remain to be filled."""
+        if not self._acts(arguments):
+            zero = next(one for one, argument in self.arguments.items() if argument.check.words == SHARE_WORDS)
+            return f"Passes its input through unchanged, in training too, since {zero}=0."
+        return with_conditions(self.description, lambda name: arguments[name] != self.default_values.get(name))
+
     def state_sizes(self, config: Mapping[str, Any]) -> tuple[int, ...] | None:
         """Return the sizes of the states of a recurrent cell that is no cell of Keras; None for any other layer."""
         return None
@@ -306,9 +320,12 @@ class Declaration:
         if self.ndim is not None and x is not None and x.ndim != self.ndim and not is_alone:
             wanted = ", ".join(channels_at(self.ndim, 1) if self.facts.channels_first else default_roles(self.ndim))
             is_one = self.type.startswith("torch.") and x.ndim == self.facts.alone_ndim
+            words = "; x.unsqueeze(0) makes a batch of one example" if is_one else ""
+            if is_one and x.shape[0] is BATCH and arguments.get("in_channels") == 1:
+                words = "; x.unsqueeze(1) adds the axis of the one channel"
             raise AxesError(
                 f"{self.type.removeprefix('torch.nn.')} needs an input with {self.ndim} axes ({wanted}), got "
-                f"{shape_text(x.shape)} with {x.ndim}{'; x.unsqueeze(0) makes a batch of one example' * is_one}"
+                f"{shape_text(x.shape)} with {x.ndim}{words}"
             )
         used = self._masks(names, masks)
         complete = arguments if len(arguments) == len(self.arguments) else {**self.default_values, **arguments}
@@ -351,9 +368,8 @@ class Declaration:
             results,
             kind=self.kind,
             masks=out_masks,
-            description=words
-            or with_conditions(self.description, lambda name: complete[name] != self.default_values.get(name)),
-            gist=self.gist,
+            description=words or self._described(complete),
+            gist=self.gist if self._acts(complete) else None,
             arguments=complete,
             order=order,
             updates=updates,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any, Protocol
 
 from layerexplain.lang.definition import Definition
@@ -135,7 +135,7 @@ def hints(place: LayerInModel) -> Hints:
     return Hints(tuple([text for _, text in said]), *kinds)
 
 
-@cache
+@lru_cache(1000)
 def _hints_for(type_: str) -> tuple[Hint, ...]:
     """Return the hints for a type of layers, in the order of the files; the order of imports does not matter."""
     declaration = find(type_)

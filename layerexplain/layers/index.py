@@ -196,15 +196,19 @@ tensorflow.image_operations: frame
 torch.timm: DropPath
 """,
     "torch": """
-torch.operations: abs adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
-adaptive_max_pool2d add amax amin avg_pool1d avg_pool2d avg_pool3d bmm cat ceil clamp conv1d conv2d conv3d cos
-cosine_similarity div dropout einsum elu eq erf exp expand flatten floor floor_divide fold full_like ge gelu getitem
-glu gt hardsigmoid hardswish hardtanh interpolate layer_norm le leaky_relu linear log log_softmax logical_and
-logical_not logical_or logsigmoid logsumexp lt masked_fill matmul max max_pool1d max_pool2d max_pool3d maximum mean min
-minimum mish mm movedim mul ne neg norm normalize ones ones_like pad permute pixel_shuffle pow prod rand_like
-randn_like relu relu6 remainder repeat repeat_interleave reshape roll rsqrt scaled_dot_product_attention selu setitem
-sigmoid sign silu sin softmax softplus softsign split sqrt square squeeze stack std sub sum tanh transpose unfold
-unsqueeze var where zeros zeros_like
+torch.operations: abs acos adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
+adaptive_max_pool2d add addmm all amax amin any argmax argmin argsort asin atan atan2 avg_pool1d avg_pool2d avg_pool3d
+baddbmm batch_norm bmm cdist ceil celu clamp clamp_max clamp_min conv1d conv2d conv3d cos cosh cosine_similarity
+cumprod cumsum div dropout einsum elu eq erf exp expm1 floor floor_divide fold ge gelu glu group_norm gt hardshrink
+hardsigmoid hardswish hardtanh interpolate isfinite isinf isnan layer_norm le leaky_relu lerp linear
+local_response_norm log log10 log1p log2 log_softmax logical_and logical_not logical_or logsigmoid logsumexp lt
+masked_fill matmul max max_pool1d max_pool2d max_pool3d maximum mean min minimum mish mm mul ne neg norm normalize
+pixel_shuffle pow prelu prod rand_like randn_like reciprocal relu relu6 remainder round rsqrt
+scaled_dot_product_attention selu sigmoid sign silu sin sinh softmax softmin softplus softshrink softsign sort sqrt
+square std std_mean sub sum tan tanh tanhshrink threshold to topk trunc unfold var var_mean where;
+torch.operations_shape: cat expand flatten flip full_like gather getitem index_select movedim one_hot ones ones_like
+pad permute repeat repeat_interleave reshape roll setitem split squeeze stack take_along_dim transpose tril triu
+unflatten unsqueeze windows zeros zeros_like
 """,
     "torch.nn": """
 torch.activations: CELU ELU GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid LogSoftmax Mish
@@ -229,6 +233,9 @@ torch.rnn: GRU GRUCell LSTM LSTMCell RNN RNNCell
 torch.losses: binary_cross_entropy binary_cross_entropy_with_logits cross_entropy hinge_embedding_loss huber_loss
 kl_div l1_loss mse_loss multi_margin_loss multilabel_soft_margin_loss nll_loss poisson_nll_loss smooth_l1_loss
 soft_margin_loss
+""",
+    "torch.nn.utils": """
+torch.parametrizations: spectral_norm weight_norm
 """,
     "torch.optim": """
 torch.optimizers: Adagrad Adam AdamW RMSprop SGD

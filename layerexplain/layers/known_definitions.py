@@ -72,7 +72,8 @@ def definition_at(
 
 
 def as_constants(declaration: Declaration, values: Mapping[int, Any] | None) -> dict[int, Any]:
-    """Return numbers in place of tensors as formulas have them. Raises ArgumentError for values that are none."""
+    """Return numbers in place of tensors as formulas have them. Raises ArgumentError for values that are not
+    numbers."""
     try:
         return {place: constant(value) for place, value in (values or {}).items()}
     except TypeError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -207,7 +207,7 @@ def declare_once(make: Callable[[], Declaration]) -> Declaration:
     return declaration
 
 
-@cache
+@lru_cache(1000)
 def part_of(kind: str, name: str) -> str | None:
     """Return how a part of training is declared; its `kind` is one of PARTS_OF_TRAINING.
 
@@ -255,7 +255,7 @@ PARTS_OF_TRAINING = ("losses", "optimizers", "schedules", "regularizers", "const
 def find_named(name: str) -> Declaration | None:
     """Return the declaration of a layer type, or of a loss, an optimizer or another part of training by any name."""
     if "." in name:
-        return find(name) if name.startswith((TORCH, "torch.optim.")) else None
+        return find(name) if name.startswith((TORCH, "torch.optim.", EINOPS)) else None
     known = next(filter(None, [part_of(kind, name) for kind in PARTS_OF_TRAINING]), None)
     return find(name) or (None if known is None else find(known))
 
@@ -413,6 +413,8 @@ IN_GENERAL = {
     "last": " along the last axis",
     "order": "in order",
     "then": ", then scales by γ and shifts by β",
+    "broadcast": "; axes of size 1 are broadcast",
+    "overlaps": "; overlaps are summed",
 }
 """Fields of a description that stand for more than a number, for a layer without arguments."""
 

@@ -13,6 +13,7 @@ from layerexplain.errors import Edit
 from layerexplain.lang.axes import Shape, Size
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.layers.keras.fit_data import line_to_give
 from layerexplain.layers.registry import find
 from layerexplain.model import CallKey, Layer, TensorRef
 from layerexplain.network.traced import TracedCall
@@ -78,8 +79,7 @@ def _put_after(call: str, layer: str, words: str) -> Cure:
 
 
 def images_with_channels_first(ref: TensorRef, calls: Calls) -> str:
-    """Say that the images or sequences of which a tensor is made have their channels first, where they look so; else
-    return ""."""
+    """Return words that the images or sequences in a tensor have their channels first, where they look so; else ""."""
     for call in _before(ref, calls):
         spec = call.outputs[0] if call.outputs and not call.sources else None
         if spec is not None and seems_channels_first(spec.shape):
@@ -125,6 +125,9 @@ def _of_one(refusal: Refusal) -> Cures:
         shape_given = shape_text(reshaped[0])
         edit = Edit(f"put Reshape({shape_given}) in between", "", f"Reshape({shape_given})", before.name)
         yield Cure(f"Reshape to {shape_given} fits", edit)
+        line = line_to_give((None, *reshaped[0]), spec.shape)
+        if line and len(reshaped[0]) > len(sizes) and source is not None and not source.sources:
+            yield Cure(f"an input of this shape, with `X = {line}`")
     if len(sizes) == 1 and declaration.takes_states and fits(None, *sizes):
         yield Cure("RepeatVector(n) repeats it as n equal steps")
     if takes_it:
@@ -296,8 +299,8 @@ def _before(ref: TensorRef, calls: Calls) -> Iterator[TracedCall]:
 
 
 def _multiple(refs: Sequence[TensorRef], calls: Calls) -> int:
-    """Return the number of which the input's sizes must be multiples so that each layer divides them exactly; 0 where a
-    layer changes sizes in another way."""
+    """Return the number that must divide the input's sizes so that each layer divides them exactly; 0 where a layer
+    changes sizes in another way."""
     strides: dict[CallKey, int] = {}
     before = {c.call.key: c for ref in refs for c in _before(ref, calls)}
     for key, call in reversed(before.items()):

@@ -21,6 +21,8 @@ def policy_of(layer: Layer) -> str:
     """Return the name of a layer's policy (`mixed_float16`, `int8_from_float32`): float32 where the source does not
     say."""
     policy = layer.config.get("dtype")
+    if isinstance(policy, str):
+        return policy
     if isinstance(policy, Mapping):
         config = policy.get("config")
         said = config if isinstance(config, Mapping) else {}
@@ -50,7 +52,7 @@ def whole_numbers(layer: Layer) -> str:
 
 
 def dtype_words(layer: Layer) -> str:
-    """Return `mixed_float16: computes in float16, weights in float32`; "" for float32, which goes without saying."""
+    """Return `mixed_float16: computes in float16, weights in float32`; "" for float32, the default."""
     policy = policy_of(layer)
     if policy == "float32":
         return ""

@@ -45,8 +45,8 @@ class Guesses:
         self._specs = scope.guesses
 
     def look(self, layer: Layer, call: int, declaration: Declaration, bound: BoundCall, known: Specs) -> None:
-        """Guess what a call gives of which some inputs are not `known`. Raises what it refuses them with, whatever
-        their sizes; where nothing is guessed of an input, nothing is looked at."""
+        """Guess the result of a call with inputs that are not all `known`. Raises the error with which it refuses them,
+        whatever their sizes; where nothing is guessed of an input, nothing is looked at."""
         specs: list[Spec | None] = []
         opened: list[bool] = []
         for ref, spec in zip(bound.tensors, known, strict=True):

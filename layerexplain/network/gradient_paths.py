@@ -78,8 +78,8 @@ class GradientPaths(NamedTuple):
 
 
 def lost_weights(network: Network) -> tuple[LostWeight, ...]:
-    """Return the trainable weights of a model that get no gradient in training. A model without a loss of which no
-    weight gets one is for inference: there is nothing to tell of it."""
+    """Return the trainable weights of a model that get no gradient in training. A model without a loss in which no
+    weight gets one is for inference: it has none to report."""
     if not gradient_paths(network, as_in_training=False).lost:  # the formulas of inference are there already
         return ()
     paths = gradient_paths(network)
@@ -188,8 +188,9 @@ class _Ways:
             if call.network is not None:
                 # Where shapes are not known, a call may tell of more or fewer results than the model has outputs.
                 count = len(call.network.model.outputs)
-                results = [*results, *[False] * count][:count]
-                whys = [*whys, *[{End(name, UNUSED)} for _ in range(count)]][:count]
+                more = [TensorRef(layer.name, call.number, i) for i in range(len(refs), count)]
+                results = [*results, *[got.get(ref, False) for ref in more]][:count]
+                whys = [*whys, *[ended.get(ref) or {End(name, UNUSED)} for ref in more]][:count]
                 inner, ends_of = self._once(self.backward, call.network, f"{name}/", results, is_frozen, whys)
                 for ref, one, why in zip(call.sources, inner, ends_of, strict=False):
                     send(ref, one, why)

@@ -142,7 +142,8 @@ def mask_sources(bound: BoundCall, masks: Sequence[Mask], count: int) -> tuple[M
 def as_keras_runs(model: Model, calls: list[Call]) -> list[Call]:
     """Return calls that stand in a possible order, in Keras's own where it matters which goes first: by their distance
     from the outputs, and by a walk from these where that is the same. Source: keras.src.ops.function.map_graph."""
-    takes_off = any(layer.kind == "layer" and facts_of(layer.type).takes_masks_off for layer in model.layers)
+    types = dict.fromkeys([layer.type for layer in model.layers if layer.kind == "layer"])
+    takes_off = any(facts_of(type_).takes_masks_off for type_ in types)
     return in_keras_order(model, calls) if takes_off or shares_states(model, calls) else calls
 
 

@@ -12,12 +12,12 @@ def operation_type(layer: Layer) -> str:
     return f"tf.{function}" if isinstance(function, str) else layer.type.removeprefix(TORCH)
 
 
-def opaque_note(code: str, where: str, reason: str, shapes: str) -> Note:
-    """Return why a layer has no formula, and where its shapes are from: "recorded" by a file, of all results or
+def opaque_note(code: str, where: str, reason: str, shapes: str, recorder: str) -> Note:
+    """Return why a layer has no formula, and where its shapes are from: "recorded" by a `recorder`, of all results or
     "partly", "known" of its class, or "unknown"."""
     rest = {
-        "recorded": "; its shapes are those that the file recorded",
-        "partly": "; the shapes of results that another layer reads are those that the file recorded",
+        "recorded": f"; its shapes are those that {recorder} recorded",
+        "partly": f"; the shapes of results that another layer reads are those that {recorder} recorded",
         "known": "",
         "unknown": "; the shape of its output is not known either",
     }

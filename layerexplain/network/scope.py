@@ -29,6 +29,7 @@ class Scope:
     a model around it is not trained. `networks` are those that have been traced, by the specs of inputs and masks, and
     whether as in training. `guesses` are the shapes that the tensors behind a fault may
     have. `inner_values` are the layers in the configurations of others, by the outer layer's name and its argument.
+    `recorder` is what recorded the shapes of layers that have no formula.
     `input_readers` says which layer tells what the axes of an input are, and how; None until it was looked for.
     """
 
@@ -41,6 +42,8 @@ class Scope:
         self.strict: bool = model.strict if outer is None else outer.strict
         self.frozen: bool = not model.trainable or (outer is not None and outer.frozen)
         self.keras_2: bool = is_before_keras_3(model.keras_version) if outer is None else outer.keras_2
+        own = "Keras" if model.format == "keras-model" else "the file"
+        self.recorder: str = own if outer is None else outer.recorder
         self.networks: dict[Any, Network] = {}
         self.guesses: dict[TensorRef, Spec] = {}
         self.inner_values: dict[tuple[str, str], tuple[Any, Any]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import NOTHING_BOUND, bind_call
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 # No layer was ever built with more tensors than this.
 _MOST_BUILT = 1000
+
+_TRIED = ((1, 2, 4), (2, 1, 3), (3, 5, 1), (4, 3, 7), (7, 4, 2))
+"""Values in place of arguments that are not known, of each layer in the order of its arguments."""
+
+_ENOUGH = 3
+"""With so many of them a layer has the same results, where these do not depend on the arguments."""
 
 
 def built(walk: NetworkTracer, layer: Layer) -> TracedCall:
@@ -49,15 +56,23 @@ def built(walk: NetworkTracer, layer: Layer) -> TracedCall:
 
 
 def opaque_call(
-    walk: NetworkTracer, call: Call, layer: Layer, declaration: Declaration | None, reason: str | None = None
+    walk: NetworkTracer,
+    call: Call,
+    layer: Layer,
+    declaration: Declaration | None,
+    reason: str | None = None,
+    anyway: Definition | None = None,
 ) -> TracedCall:
-    """Call a layer that we cannot see into: the shapes are those that the file recorded."""
+    """Call a layer that we cannot see into: the shapes are those that were recorded, or the results and masks that
+    it has `anyway`."""
     sources = call.refs
     tensors = [walk.tensors.taken(layer, ref, i) for i, ref in enumerate(sources)]
     known = [t for t in tensors if t is not None]
     inputs = tuple([None if t is None else t.bare_spec for t in tensors])
     recorded = walk.tensors.recorded(call)
     shapes = "recorded" if any(recorded) and not walk.scope.strict else "unknown"
+    if not recorded and anyway is not None:
+        recorded = [*specs_of(anyway.results.values())]
     if not recorded and known and layer.kind == "layer":
         from layerexplain.layers.keras.opaque_layers import known_result
 
@@ -68,7 +83,10 @@ def opaque_call(
         shapes = "partly" if shapes == "recorded" else shapes
     elif shapes == "unknown" and recorded:
         shapes = "known"
-    _note_reason(walk, layer, reason, shapes)
+    if anyway is None:
+        _note_reason(walk, layer, reason, shapes)
+    else:  # the reader of the code says which argument it is
+        walk.reasons.setdefault(layer.name, reason or "")
     # A Lambda without a mask of its own loses what reaches it; what an unknown layer does is not known.
     loses = declaration is not None and declaration.facts.runs_code and layer.config.get("mask") is None
     mask = next((t.mask.source for t in known if loses and t.mask.expr is not None), None)
@@ -77,12 +95,15 @@ def opaque_call(
         return TracedCall(call, sources, inputs, tuple(recorded) or (None,), mask=mask, declaration=declaration)
     given = zip(_numbered("x", len(known)), known, strict=True)
     params = tuple([tensor(name, t.expr.shape, t.expr.dtype) for name, t in given])
+    masks: Sequence[Expr | None] = ()
+    if anyway is not None and len(anyway.params) == len(params):
+        params, masks = tuple(anyway.params), anyway.masks
     type_ = identifier(layer.type)
     results = {
         name: Expr(opaque, params, {"name": type_, "shape": spec.shape}, spec.shape, spec.dtype)
         for name, spec in zip(_numbered("y", len(all_known)), all_known, strict=True)
     }
-    definition = Definition(snake_case(layer.type) or "layer", params, (), results, kind="opaque")
+    definition = Definition(snake_case(layer.type) or "layer", params, (), results, kind="opaque", masks=tuple(masks))
     node, outputs, _ = walk.results(call, layer, definition, [t.expr for t in known])
     return TracedCall(call, sources, inputs, outputs, definition, mask, node=node, declaration=declaration)
 
@@ -105,8 +126,10 @@ def failed(
             error.edits = (*error.edits, *[cure.edit for cure in found if cure.edit is not None])
     if call.callers:
         error.fact += f"; called from {', '.join(call.callers)}"
+    anyway: Definition | None = None
     if isinstance(error, ArgumentError) and _is_open(walk, layer):
         error.fact = "one of its arguments is not known"
+        anyway = _definition_anyway(walk, layer, declaration, sources, [spec for spec in specs if spec is not None])
 
     def is_refused() -> bool:
         if declaration is None or layer.kind != "layer" or not isinstance(error, ShapeError):
@@ -123,7 +146,7 @@ def failed(
     if declaration is not None:
         walk.guesses.after(layer, call.index, declaration, sources, specs)
     if not walk.scope.strict:
-        return opaque_call(walk, call, layer, declaration, error.fact)
+        return opaque_call(walk, call, layer, declaration, error.fact, anyway)
     walk.notes.append(Note("not-derived", error.layer, error.fact))
     walk.tensors.put_recorded(call, [])
     return TracedCall(call, sources, tuple(specs), declaration=declaration)
@@ -133,6 +156,34 @@ def _is_open(walk: NetworkTracer, layer: Layer) -> bool:
     """Return whether code leaves an argument of a layer open, which is None until it is given."""
     open_here = any(note.code == "open" and note.layer == layer.name for note in walk.scope.model.notes)
     return open_here and None in layer.config.values()
+
+
+def _definition_anyway(
+    walk: NetworkTracer,
+    layer: Layer,
+    declaration: Declaration | None,
+    sources: Sequence[TensorRef],
+    specs: Sequence[Spec],
+) -> Definition | None:
+    """Return a definition of a layer whose results are its own whatever its open arguments are, as those of an
+    Embedding do not depend on the number of its rows; None where they depend on them, or where too few values show that
+    they do not."""
+    if declaration is None or len(specs) != len(sources):
+        return None
+    arguments = declaration.arguments
+    open_here = [
+        name
+        for name, value in layer.config.items()
+        if value is None and name in arguments and not arguments[name].optional
+    ]
+    found: list[Definition] = []
+    for values in _TRIED:
+        config = {**layer.config, **dict(zip(open_here, values, strict=False))}
+        with suppress(LayerExplainError):
+            found.append(walk.define(declaration, layer._replace(config=config), NOTHING_BOUND, specs, ()))
+    results = [(specs_of(one.results.values()), specs_of(filter(None, one.masks))) for one in found]
+    same = len(found) >= _ENOUGH and all(one == results[0] for one in results)
+    return found[0] if same and len(open_here) <= len(_TRIED[0]) else None
 
 
 def _name_cause(walk: NetworkTracer, error: WindowError, sources: Sequence[TensorRef]) -> None:
@@ -189,7 +240,7 @@ def _note_reason(walk: NetworkTracer, layer: Layer, refusal: str | None, shapes:
     reason = why_opaque(layer) if refusal is None else refusal
     walk.reasons.setdefault(layer.name, reason)
     code = "opaque" if refusal is None else "not-derived"
-    walk.note_once(layer, opaque_note(code, walk.scope.where(layer), reason, shapes))
+    walk.note_once(layer, opaque_note(code, walk.scope.where(layer), reason, shapes, walk.scope.recorder))
 
 
 def _numbered(stem: str, count: int) -> list[str]:

@@ -31,7 +31,7 @@ def _tile_axes(x: Expr, *, times: tuple[Size, ...]) -> list[Axis]:
     for i, (size, count) in enumerate(zip(x.shape, times, strict=True)):
         if count != 1:
             after = None if count is None else product([size, count])
-            axes[i] = Axis("", (0, i), after, equation(f"{size_text(size)} * {size_text(count)}", after))
+            axes[i] = Axis("", (0, i), after, equation(f"{size_text(size)} × {size_text(count)}", after))
     return axes
 
 

@@ -26,7 +26,7 @@ def _stft_axes(x: Expr, *, length: int, stride: int, fft: int, window: str, cent
     if isinstance(n, int) and center and n <= fft // 2:
         raise ShapeError(f"stft needs more than {fft // 2} samples (half of fft {fft}), got {n}")
     count, high = frames(n, stride, fft, center), fft // 2 + 1
-    ends = f" + 2 * {fft // 2}" if center else ""
+    ends = f" + 2 × {fft // 2}" if center else ""
     why = equation(f"floor(({size_text(n)}{ends} - {fft}) / {stride}) + 1", count)
     one = [*changed(x, -1, count, why, "steps"), Axis("frequencies", None, high, f"{fft} // 2 + 1 = {high}")]
     return AxesOfEach([one, one])

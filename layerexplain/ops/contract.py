@@ -279,7 +279,8 @@ def _of_einsum(y: Expr, dy: Expr, i: int) -> Expr:
 
 
 def _of_diagonals(y: Expr, dy: Expr, i: int, own: list[str], terms: list[list[str]], result: list[str]) -> Expr:
-    """Return the gradient of a term that has a letter twice: it reads a diagonal alone, to which all goes back."""
+    """Return the gradient of a term that has a letter twice: it reads only a diagonal, which gets the whole
+    gradient."""
     from layerexplain.ops.arrange import diag, full_like
 
     twice = [c for c in dict.fromkeys(own) if own.count(c) > 1]

@@ -116,7 +116,7 @@ def _depthwise_axes(x: Expr, W: Expr, **attrs: Any) -> LazyAxes:
         raise ShapeError(f"depthwise_conv needs an image of as many axes as its kernel {W.shape}, got {x.ndim}")
     channels, copies = W.shape[-2:]
     total = product((channels, copies))
-    why = f"{channels} * {copies} = {total} (depth_multiplier {copies})" if copies != 1 else ""
+    why = f"{channels} × {copies} = {total} (depth_multiplier {copies})" if copies != 1 else ""
     return window_axes(x, make_windows(x, W.shape, attrs), attrs, total, why)
 
 
@@ -183,14 +183,14 @@ def _transpose_why(w: Window, size: int | None, more: int | None) -> str:
     equals = ", known at run time" if size is None else f" = {size}"
     if not isinstance(w.padding, str):
         before, after = w.padding
-        off = f" - 2 * {before}" if before == after else f" - {before} - {after}"
-        return f"({n} - 1) * {w.stride}{off} + {w.reach}{f' + {more}' if more else ''}{equals}"
+        off = f" - 2 × {before}" if before == after else f" - {before} - {after}"
+        return f"({n} - 1) × {w.stride}{off} + {w.reach}{f' + {more}' if more else ''}{equals}"
     if more is not None:
-        cut = f" - 2 * {w.reach // 2}" if w.padding == "same" else ""
-        return f"({n} - 1) * {w.stride} + {w.reach}{cut} + {more}{equals} (output_padding {more})"
+        cut = f" - 2 × {w.reach // 2}" if w.padding == "same" else ""
+        return f"({n} - 1) × {w.stride} + {w.reach}{cut} + {more}{equals} (output_padding {more})"
     if w.padding == "valid":
-        return f"{n} * {w.stride} + max({w.reach} - {w.stride}, 0){equals}"
-    return f"{n} * {w.stride}{equals}"
+        return f"{n} × {w.stride} + max({w.reach} - {w.stride}, 0){equals}"
+    return f"{n} × {w.stride}{equals}"
 
 
 def _transpose_axes(x: Expr, W: Expr, **attrs: Any) -> list[Axis]:

@@ -184,5 +184,5 @@ def complement(share: float) -> float:
 
 
 def average(old: Expr, new: Expr, share: float) -> Expr:
-    """Return the running average of a value, of which the old one keeps a share."""
+    """Return the running average of a value, in which the old average keeps a share."""
     return share * old + complement(share) * new

@@ -29,7 +29,7 @@ _MOST_COPIES = 10_000
 
 
 def _target(x: Expr, attrs: dict[str, Any]) -> list[tuple[Size, Size]]:
-    """(size before, size after) of rows and columns."""
+    """Return (size before, size after) of rows and columns."""
     axes, _ = spatial_axes(len(x.shape), attrs["data_format"])
     before = [x.shape[a] for a in axes]
     if attrs["size"] is not None:
@@ -43,7 +43,7 @@ def _resize_axes(x: Expr, **attrs: Any) -> list[Axis]:
     times = each(attrs["times"], 2)
     for role, factor, (before, after) in zip(("rows", "columns"), times, _target(x, attrs), strict=True):
         n = before if isinstance(before, int) else "unknown"
-        text = f"{n} resized to {after}" if factor is None else f"{n} * {factor}"
+        text = f"{n} resized to {after}" if factor is None else f"{n} × {factor}"
         spatial.append((role, after, f"{text} = {after}" if factor is not None and isinstance(after, int) else text))
     return laid_out(x, attrs, spatial)
 
@@ -314,12 +314,12 @@ def _forward(back: Expr) -> Expr:
 
 
 def middle(n: int, wanted: int) -> tuple[int, int]:
-    """(first, length) of the middle `wanted` of n positions."""
+    """Return (first, length) of the middle `wanted` of n positions."""
     return (n - wanted) // 2, wanted
 
 
 def crop_to_ratio(rows: int, columns: int, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(first, length) of rows and of columns: the largest middle part with the ratio of `size`."""
+    """Return (first, length) of rows and of columns: the largest middle part with the ratio of `size`."""
     kept_rows = max(min(rows, columns * size[0] // size[1]), 1)
     kept_columns = max(min(columns, rows * size[1] // size[0]), 1)
     return middle(rows, kept_rows), middle(columns, kept_columns)

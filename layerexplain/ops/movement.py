@@ -267,7 +267,7 @@ def _repeat_axes(x: Expr, *, times: int, axis: int) -> list[Axis]:
     at = normalize_axis(axis, x.ndim)
     size = x.shape[at]
     after = size * times if isinstance(size, int) else size
-    text = f"{size_text(size)} * {times}"
+    text = f"{size_text(size)} × {times}"
     why = f"repeated {times} times" if size == 1 else f"{text} = {after}" if isinstance(size, int) else text
     return changed(x, at, after, why)
 

@@ -112,7 +112,7 @@ def of_tap(
 
 
 def pooled(np: Any, x: Any, slides: Sequence[Window], fill: float, fold: Any) -> Any:
-    """`fold(a, b, out=…)` over what each window covers; `fill` is what padding counts as."""
+    """Return `fold(a, b, out=…)` over what each window covers; `fill` is what padding counts as."""
     x = padded(np, x, slides, fill)
     shape = (x.shape[0], *[w.number or 0 for w in slides], x.shape[-1])
     result: Any = None

@@ -153,6 +153,30 @@ def expand_key(key: tuple[Any, ...], ndim: int) -> list[Any]:
     return [*key, *full]
 
 
+def slice_range(k: slice, size: int) -> tuple[int, int, int]:
+    """Return the first position that a slice takes of an axis, how many it takes, and its step. Sizes that are open
+    (lang/open_sizes.py) stay open where the step is 1: `slice.indices` asks them for their number.
+
+    >>> slice_range(slice(2, -3), 11), slice_range(slice(-20, 40), 11), slice_range(slice(9, 3), 11)
+    ((2, 6, 1), (0, 11, 1), (9, 0, 1))
+    >>> slice_range(slice(None, None, -4), 11)
+    (10, 3, -4)
+    """
+    if k.step not in (None, 1):
+        taken = range(*k.indices(size))
+        return taken.start, len(taken), taken.step
+    start = 0 if k.start is None else _within(k.start, size)
+    stop = size if k.stop is None else _within(k.stop, size)
+    return start, stop - start if stop > start else 0, 1
+
+
+def _within(end: int, size: int) -> int:
+    """Return an end of a slice as a position of the axis; below 0 it counts from behind."""
+    if end < 0:
+        return end + size if end + size > 0 else 0
+    return end if end < size else size
+
+
 def slice_axes(x: Expr, *, key: tuple[Any, ...]) -> list[Axis]:
     """Return where each axis of a slice comes from.
 
@@ -176,7 +200,7 @@ def slice_axes(x: Expr, *, key: tuple[Any, ...]) -> list[Axis]:
             ends = (k.start, k.stop, k.step)
             if k.step == 0 or not all(end is None or isinstance(end, int) for end in ends):
                 raise ShapeError(f"a slice needs integers and a step that is not 0, got {k}")
-            after = len(range(*k.indices(size))) if isinstance(size, int) else None
+            after = slice_range(k, size)[1] if isinstance(size, int) else None
             result.append(Axis("", (0, axis), after, functools.partial(_slice_text, k, size)))
         axis += 1
     return result + gone
@@ -185,11 +209,11 @@ def slice_axes(x: Expr, *, key: tuple[Any, ...]) -> list[Axis]:
 def _slice_text(k: slice, size: Size) -> str:
     """Return the positions that a slice takes as text; if the size is known, with the last one included."""
     if isinstance(size, int):
-        taken = range(*k.indices(size))
-        if not taken:
+        start, count, by = slice_range(k, size)
+        if not count:
             return f"none of {size}"
-        which = f"number {taken[0]}" if len(taken) == 1 else f"those from {taken[0]} to {taken[-1]}"
-        step = "" if len(taken) == 1 or taken.step == 1 else f", every {taken.step}"
+        which = f"number {start}" if count == 1 else f"those from {start} to {start + (count - 1) * by}"
+        step = "" if count == 1 or by == 1 else f", every {by}"
         return f"of {size} {which}{step}"
     text = f"{k.start or 0} on" if k.stop is None else f"{k.start or 0} up to {k.stop}"
     return f"those from {text}" if k.step in (None, 1) else f"those from {text}, every {k.step}"
@@ -212,7 +236,7 @@ def slice_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
             continue
         start, step = k.start or 0, k.step or 1
         if isinstance(size, int):
-            start, _, step = k.indices(size)
+            start, _, step = slice_range(k, size)
         elif start < 0 or step < 0:
             needed(size, len(place))
         place.append(sc.add(sc.scale(next(out), step), start))

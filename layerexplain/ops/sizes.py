@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -151,6 +152,7 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(sorted({normalize_axis(a, ndim) for a in axes}))
 
 
+@lru_cache(MOST_AXES)
 def default_roles(ndim: int) -> tuple[str, ...]:
     """Return the names of the axes of an input tensor, given their number."""
     if ndim <= 1:

@@ -129,11 +129,13 @@ class Window(NamedTuple):
         """Return the arithmetic of the number of windows as text."""
         s, n = self.stride, "unknown" if self.n is None else self.n
         before, after = self.pads or (0, 0)
+        if self.reach == s == 1 and n != "unknown" and not any(self.fixed or ()):
+            return "kept"
         if self.fixed is None and s == 1 and n != "unknown":
             return f"kept; {self.padding!r} pads {before} before and {after} after" if before + after else "kept"
         if self.fixed is not None:
             before, after = self.fixed
-            added = "" if not any(self.fixed) else f" + 2 * {before}" if before == after else f" + {before} + {after}"
+            added = "" if not any(self.fixed) else f" + 2 × {before}" if before == after else f" + {before} + {after}"
             rounding = "ceil" if self.ceil else "floor"
             room = f"{n}{added} - {self.reach}"
             text = f"{room} + 1" if s == 1 else f"{rounding}(({room}) / {s}) + 1"

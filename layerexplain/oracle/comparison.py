@@ -206,7 +206,7 @@ class KerasComparison:
 
 
 def _row(layer: Layer, call: int, path: tuple[str, ...], tolerance: float) -> LayerCheck:
-    """Return the row of a call of which nothing is known yet."""
+    """Return the row of a call before anything is known of it."""
     unknown = Compared(None, None)
     where = "/".join((*path, layer.name))
     return LayerCheck(

@@ -246,7 +246,7 @@ def _words_of(leaf: Expr) -> str:
 
 
 def _leaf(definition: Definition, found: Gradient, of: str) -> Expr:
-    """Return the tensor of which a gradient is asked for."""
+    """Return the tensor whose gradient is requested."""
     known = list(found.of)
     for leaf in known:
         if of in (str(leaf.label), f"d{leaf.label}", str(leaf.attrs.get("name"))) if of else leaf in definition.params:

@@ -11,6 +11,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
+from operator import attrgetter
 from typing import Any, Literal
 
 from layerexplain.attribute_path import weight_name
@@ -116,6 +117,11 @@ def _module(name: str, config: Mapping[str, Any]) -> Any:
         else:
             alone.register_buffer("data", values)
         return alone
+    if name.startswith("utils."):
+        base = _module(config["type"], dict(config["arguments"]))
+        path = name.replace("utils.", "utils.parametrizations.") if config["is_new"] else name
+        how = {key: one for key, one in config.items() if key not in ("type", "arguments", "is_new")}
+        return attrgetter(path)(torch.nn)(base, **how)
     cls = getattr(torch.nn, name)
     taken = inspect.signature(cls.__init__).parameters
     takes_any = any(one.kind is one.VAR_KEYWORD for one in taken.values())
@@ -131,10 +137,20 @@ _FUNCTIONS: Mapping[str, Callable[[Any, Sequence[Any], Mapping[str, Any]], Any]]
     "setitem": lambda torch, xs, given: _with_part(xs[0].clone(), given["key"], xs[1]),
     "zeros": lambda torch, xs, given: torch.zeros(given["shape"]),
     "ones": lambda torch, xs, given: torch.ones(given["shape"]),
+    "flip": lambda torch, xs, given: torch.flip(
+        xs[0], given["dims"] if type(given["dims"]) is tuple else (given["dims"],)
+    ),
+    "gather": lambda torch, xs, given: torch.gather(xs[0], given["dim"], xs[1].long()),
+    "group_norm": lambda torch, xs, given: torch.nn.functional.group_norm(xs[0], weight=xs[1], bias=xs[2], **given),
+    "index_select": lambda torch, xs, given: torch.index_select(xs[0], given["dim"], xs[1].long()),
     "layer_norm": lambda torch, xs, given: torch.nn.functional.layer_norm(xs[0], weight=xs[1], bias=xs[2], **given),
+    "one_hot": lambda torch, xs, given: torch.nn.functional.one_hot(xs[0].long(), **given),
     "repeat": lambda torch, xs, given: xs[0].repeat(given["times"]),
     "split": lambda torch, xs, given: torch.split(xs[0], list(given["sizes"]), given.get("dim", 0)),
     "stack": lambda torch, xs, given: torch.stack(xs, **given),
+    "take_along_dim": lambda torch, xs, given: xs[0].take_along_dim(xs[1].long(), given["dim"]),
+    "to": lambda torch, xs, given: xs[0].to(getattr(torch, given["dtype"])),
+    "windows": lambda torch, xs, given: xs[0].unfold(**given),
 }
 """The functions whose rows have other arguments than PyTorch's."""
 

@@ -66,7 +66,7 @@ def _status(apart: float, most: float, reason: str) -> Status:
 
 
 def _drawn(model: Model, asked: VerifyOptions) -> Mapping[str, Any]:
-    """Tokens, or the pixels of an image, drawn from the seed."""
+    """Return tokens, or the pixels of an image, drawn from the seed."""
     import numpy as np
 
     rng = np.random.default_rng(asked.seed)

@@ -126,7 +126,7 @@ def verify(
 def verified_here(
     source: Any, asked: VerifyOptions, progress: Progress | None = None, *, run_code: bool = False
 ) -> VerifyReport:
-    """`verify`, in this process."""
+    """Run `verify` in this process."""
     source, model = read_for_weights(source, asked.code)
     model = with_input_layers(model)
     try:
@@ -182,7 +182,7 @@ def _against_torch(
 
 
 def traced(model: Model, inputs: InputShapes, sizes: tuple[int | None, ...] = (None,)) -> Network:
-    """Trace the model, with `sizes` in place of unknown ones, of which the last stands for all others."""
+    """Trace the model with `sizes` in place of unknown ones; the last of them stands for all others."""
     specs: list[Spec | None] = []
     for spec in _input_specs(model, inputs):
         filled = [sizes[min(i - 1, len(sizes) - 1)] if size is None else size for i, size in enumerate(spec.shape)]

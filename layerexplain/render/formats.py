@@ -58,8 +58,8 @@ def must_be_format(format: str, columns: Sequence[str] | None = None) -> None:
 
 
 def printed(sheets: Iterable[Sheet], format: str, look: Look, several: bool = False) -> str:
-    """Return all sheets in one of the `FORMATS`; `several` says that several sources were asked for, of which all, one
-    or none could be read."""
+    """Return all sheets in one of the `FORMATS`; `several` says that several sources were requested, however many of
+    them could be read."""
     waiting = iter(sheets)
     first = next(waiting, None)
     if first is None:

@@ -36,7 +36,7 @@ _WORD = r"(?P<word>(?:\((?:None|\d+|\?)(?:, (?:None|\d+|\?))*,?\)|\[[^\[\]]{0,40
 
 
 def paint(text: str, style: str, look: Look) -> str:
-    """`text` in a style ("bold", "dim", "cyan", "yellow"), if colour is wanted."""
+    """Return `text` in a style ("bold", "dim", "cyan", "yellow"), if colour is wanted."""
     return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if look.color and text and style else text
 
 
@@ -60,7 +60,7 @@ def _is_narrow(text: str) -> bool:
 
 
 def pad(text: str, width: int, right: bool = False) -> str:
-    """`text` filled with spaces to `width` columns; `right` puts the spaces in front."""
+    """Return `text` filled with spaces to `width` columns; `right` puts the spaces in front."""
     if text.isascii():
         return text.rjust(width) if right else text.ljust(width)
     space = " " * (width - width_of(text))
@@ -71,8 +71,8 @@ _WIDEST = 300
 
 
 def aligned(cells: list[str], right: bool = False) -> list[str]:
-    """Cells of one column filled with spaces to the width of the widest. One that is wider than any screen stands
-    out: were all as wide as it, the sum of a thousand tensors would make its table a thousand times as large."""
+    """Return the cells of one column filled with spaces to the width of the widest. One that is wider than any screen
+    stands out: were all as wide as it, the sum of a thousand tensors would make its table a thousand times as large."""
     if _is_narrow("".join(cells)):
         width = max([size for size in map(len, cells) if size <= _WIDEST], default=0)
         return [cell.rjust(width) for cell in cells] if right else [cell.ljust(width) for cell in cells]

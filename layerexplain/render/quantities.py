@@ -18,7 +18,7 @@ UNKNOWN = "?"
 
 @lru_cache(1000)
 def shape_text(shape: Shape | None, unknown: str = UNKNOWN) -> str:
-    """`(None, 28, 28, 3)`; an unknown shape at all is `unknown`."""
+    """Return `(None, 28, 28, 3)`; an unknown shape at all is `unknown`."""
     return unknown if shape is None else sizes.shape_text(shape)
 
 
@@ -36,18 +36,18 @@ def results_text(names: Sequence[str], shapes: Sequence[Shape | None], unknown: 
 
 
 def sizes_text(shapes: Iterable[Shape | None]) -> str:
-    """Shapes without the batch, as `--input` takes them: `28×28×3`; several are joined by `; `."""
+    """Return shapes without the batch, as `--input` takes them: `28×28×3`; several are joined by `; `."""
     texts = [UNKNOWN if shape is None else "×".join(map(str, shape[1:])) or "()" for shape in shapes]
     return "; ".join(texts)
 
 
 def count_text(count: int | None) -> str:
-    """`25,636,712`, or `?` where it is not known."""
+    """Return `25,636,712`, or `?` where it is not known."""
     return UNKNOWN if count is None else f"{count:,}"
 
 
 def bytes_text(count: int | None) -> str:
-    """`102.5 MB`, in powers of 1000; below 1 kB `448 bytes`."""
+    """Return `102.5 MB`, in powers of 1000; below 1 kB `448 bytes`."""
     if count is None:
         return UNKNOWN
     if count < 1000:
@@ -63,7 +63,7 @@ def bytes_text(count: int | None) -> str:
 
 
 def size_text(count: int | None) -> str:
-    """`102,546,848 bytes` beside a rounded number of them; empty where that says it all."""
+    """Return `102,546,848 bytes` beside a rounded number of them; empty where that says it all."""
     return f"{count:,} bytes" if count is not None and count >= 1000 else ""
 
 
@@ -88,12 +88,12 @@ def origin_text(source: str, format: str, keras_version: str | None) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 layer`, `1,024 layers`."""
+    """Return `1 layer`, `1,024 layers`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def not_models(count: int) -> str:
-    """`1 file that is not a model`, `2 files that are not models`."""
+    """Return `1 file that is not a model`, `2 files that are not models`."""
     return f"{plural(count, 'file')} that {'is not a model' if count == 1 else 'are not models'}"
 
 

@@ -72,7 +72,7 @@ class _TextWriter:
         return section_lines(block, look)
 
     def _title(self, heading: doc.Heading) -> list[str]:
-        """`resnet50 · Functional · 177 layers · resnet50.keras (keras-archive, Keras 3.15.1)`."""
+        """Return `resnet50 · Functional · 177 layers · resnet50.keras (keras-archive, Keras 3.15.1)`."""
         name, *rest = [line_text(line, self.look) for line in [*[[span] for span in heading.title], *heading.about]]
         first, *others = wrap(self.look.dot.join([name, *filter(None, rest)]), self.look.width)
         if first.startswith(name):

@@ -90,7 +90,7 @@ class _Sections:
         raise TypeError(f"no block of a section: {block!r}")
 
     def _headline(self, heading: doc.Heading) -> list[str]:
-        """`name · Type` and, at the right edge where there is one, what stands beside it; below if too long."""
+        """Return `name · Type` and, at the right edge where there is one, what stands beside it; below if too long."""
         look = self.look
         name, *rest = [self._say(span.text) for span in heading.title]
         left = look.dot.join([name, *rest])

@@ -76,12 +76,29 @@ _WORDS: Mapping[str, tuple[Any, _Words]] = {
     "lora_rank": (None, _fixed("adds nothing here: Keras has no LoRA for this layer.")),
     "lora_alpha": (None, lambda one: "" if one.layer.config.get("lora_rank") else f"{one.text} changes nothing without "
                    "lora_rank."),
+    "dropout": (0, lambda one: _dropped(one, "values of each step's input", "attention weights")),
+    "recurrent_dropout": (0, lambda one: _dropped(one, "values of the state")),
     "weights": (None, lambda one: "weights=… are the values with which the weights start."),
 }  # fmt: skip
 """For each argument its default, and what is said of another value."""
 
-_BESIDES_THE_FORMULA = frozenset({"noise_shape", "lora_alpha"})
+_BESIDES_THE_FORMULA = frozenset({"noise_shape", "lora_alpha", "dropout", "recurrent_dropout"})
 """Arguments that are explained although the formula has them."""
+
+_IN_A_TOUR = frozenset({"dropout", "recurrent_dropout"})
+"""Arguments of which a tour speaks too."""
+
+
+def _dropped(one: _Set, of_steps: str, otherwise: str = "") -> str:
+    """Say which values a layer sets to 0 in training; of PyTorch's layers their own sentences say it."""
+    declaration = declaration_of(one.layer)
+    if declaration is None or one.layer.type.startswith("torch."):
+        return ""
+    recurrent = "recurrent_dropout" in declaration.arguments
+    what = of_steps if recurrent else otherwise
+    same = ", the same ones at all steps" if recurrent else ""
+    return f"{one.text}: in training, sets {what} to 0 with probability {one.value:g}{same}."
+
 
 _START = {
     "Zeros": "at 0",
@@ -120,7 +137,7 @@ def _said(at: Placed, definition: Definition) -> Iterator[tuple[str, str]]:
             shown = declaration is not None and name in declaration.arguments and name not in _BESIDES_THE_FORMULA
             if words is not None and not shown and value is not None and value != default:
                 prefix = "" if layer is at.layer else f"{layer.type}: "
-                yield "", prefix + words(_Set(name, value, layer, definition.weights))
+                yield WATCH if name in _IN_A_TOUR else "", prefix + words(_Set(name, value, layer, definition.weights))
     for one in settings_of(at.layer, "initializer"):
         yield "", _start(one, definition)
     for one in settings_of(at.layer, "regularizer"):

@@ -164,7 +164,7 @@ def _pairs(a: Sequence[NormalLayer], b: Sequence[NormalLayer]) -> dict[str, str]
 
 
 def _edits(a: Sequence[NormalLayer], b: Sequence[NormalLayer], pairs: Mapping[str, str]) -> int:
-    """Count the layers of which something is another that follows from nothing else."""
+    """Count the layers with a difference that does not follow from another one."""
     changes = _changes(a, b, pairs, None)
     return sum(
         one.kind in ("added", "removed") or any(not layer_change.is_consequence for layer_change in one.differences)

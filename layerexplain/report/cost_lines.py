@@ -109,7 +109,7 @@ def _sum(terms: dict[Contraction, int], definition: Definition) -> str:
 
 
 def _factor_text(factor: Factor, unknown: Sequence[str]) -> str:
-    """`14 × 14 positions`; an unknown size has the name of its axis, where only one may be meant."""
+    """Return `14 × 14 positions`; an unknown size has the name of its axis, where only one may be meant."""
     sizes: list[Size] = [size.times if isinstance(size, Batch) else size for size in factor.sizes if size is not BATCH]
     if not sizes:
         return ""

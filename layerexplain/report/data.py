@@ -36,7 +36,7 @@ SCHEMA_VERSION = 1
 
 SAME_IN_TRAINING = "same as at inference"
 NO_MASK = "no mask reaches this layer"
-"""What is said of training and of masks where there is nothing to say."""
+"""The words on training and on masks of a layer to which neither matters."""
 
 
 def to_jsonable(value: Any) -> Any:
@@ -121,6 +121,14 @@ class CallReport(NamedTuple):
     def numbers(self) -> tuple[int, ...]:
         """The number of the call of each source."""
         return self.source_calls or (0,) * len(self.sources)
+
+    @property
+    def call_marks(self) -> tuple[str, ...]:
+        """What stands behind the name of each source: ` (call 2)`, empty for layers that feed it by their first call
+        alone."""
+        calls = tuple(zip(self.sources, self.numbers, strict=True))
+        again = {name for name, at in calls if at}
+        return tuple([f" (call {at + 1})" if name in again else "" for name, at in calls])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the call in the form of the JSON contract."""

@@ -200,7 +200,7 @@ def _learned(layer: LayerReport, explanation: Explanation) -> str:
         return "has a number of parameters that is not known"
     if not layer.params:
         return "learns nothing"
-    learned = "learns" if layer.trainable else "has"
+    learned = "learns" if layer.trainable == layer.params else "has"
     noun = "parameter" if layer.params == 1 else "parameters"
     product = explanation.parameters.partition(" = ")[2]
     return f"{learned} {layer.params:,} {noun}" + (f" = {product}" if product else "")

@@ -33,7 +33,7 @@ from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, WeightReport
 from layerexplain.report.explanation_data import Explanation, Statement, WeightReason
 from layerexplain.report.hints import Neighbours, Placed
-from layerexplain.report.short_lines import computes, parameters, shape_line
+from layerexplain.report.short_lines import calls_text, computes, parameters, shape_line
 from layerexplain.report.targets import targets
 from layerexplain.weights.keras_expression import variable_expression
 
@@ -151,7 +151,7 @@ def _unknown(at: Placed) -> Explanation:
     elif (is_uncalled := layer.config.get("uncalled")) is not None:
         if row.notes:
             said = _REFUSED
-        elif any(None in one.outputs for one in around.network.calls if _is_input(one, around)):
+        elif any(None in one.outputs for of, one in around.network.calls_of_layers() if of.type == "InputLayer"):
             said = _NO_INPUT
         else:
             ends = "The model makes it and never calls it." if is_uncalled else "Reading ends before it is called."
@@ -188,10 +188,6 @@ def _general_parameters(at: Placed) -> str:
     return general_parameters(at.layer, first.declaration) if reads_input else ""
 
 
-def _is_input(traced: TracedCall, around: Neighbours) -> bool:
-    return around.network.layer(traced.name).type == "InputLayer"
-
-
 def _why_unknown(at: Placed) -> str:
     row, layer, calls, around, _ = at
     declared = layer.kind != "operation" and any(traced.declaration is not None for traced in calls)
@@ -222,7 +218,7 @@ def _nested(row: LayerReport, cost: tuple[str, ...]) -> Explanation:
         sentence=f"A model of {count} layer{'s' * (count != 1)} used as a single layer{times}.",
         statements=_formula(row),
         computes=row.operation,
-        parameters=_weights_note(row) if row.params else "",
+        parameters=_weights_note(row).replace(" parameters", "", 1) if row.params else "",
         weights_note=_weights_note(row),
         cost=cost,
     )
@@ -270,7 +266,7 @@ def where(definition: Definition) -> tuple[str, ...]:
 
 
 def weight_reason(weight: WeightReport) -> WeightReason:
-    """Return a weight of which nothing is known but what it is: the factors are its sizes."""
+    """Return the reason of a weight that is known by its sizes alone: they are its factors."""
     sizes = " × ".join(map(str, weight.shape)) or "one number"
     return WeightReason(weight.symbol, weight.name, weight.shape, sizes, weight.params, weight.trainable, "")
 
@@ -314,7 +310,7 @@ def _weights_note(row: LayerReport) -> str:
         split = f"{row.trainable:,} trainable, {row.non_trainable:,} not"
     text = f"{row.params:,} parameters, {split}"
     if len(row.calls) > 1:
-        text += f"; shared by all {len(row.calls)} calls and counted once"
+        text += f"; shared by {calls_text(len(row.calls))} and counted once"
     return f"{text}; {row.shared}" if row.shared else text
 
 

@@ -28,8 +28,14 @@ def _rounded(number: re.Match[str]) -> str:
 
 def changed_arguments(layer: LayerReport, other: LayerReport) -> str:
     """Return the arguments in which a layer differs from another of its type, but for those that its shapes show."""
-    values = [{} if one.arguments is None else {v.name: v.text for v in one.arguments.values} for one in (layer, other)]
-    changed = [name for name, text in values[0].items() if name not in _WIDTHS and text != values[1].get(name)]
+    both = (layer, other)
+    values = [{} if one.arguments is None else {v.name: v.text for v in one.arguments.values} for one in both]
+    widths = [str(one.output_shapes[0][-1]) if one.output_shapes and one.output_shapes[0] else "" for one in both]
+    changed = [
+        name
+        for name, text in values[0].items()
+        if name not in _WIDTHS and text != values[1].get(name) and [of.get(name) for of in values] != widths
+    ]
     return ", ".join([f"{name}={_LONG_NUMBER.sub(_rounded, values[0][name])}" for name in changed])
 
 

@@ -222,8 +222,9 @@ def holders(layer: Any, steps: tuple[str | int, ...] = ()) -> Iterator[tuple[tup
     yield steps, layer
     parts: list[tuple[tuple[str | int, ...], Any]] = []
     for key, value in layer.config.items():
-        parts.append(((key,), value))
-        if isinstance(value, list | tuple):
+        if isinstance(value, Layer):
+            parts.append(((key,), value))
+        elif isinstance(value, list | tuple):
             parts += [((key, i), inner) for i, inner in enumerate(value)]
     model = layer.model if isinstance(layer, Layer) else None
     parts += [((inner.name,), inner) for inner in (() if model is None else model.layers)]

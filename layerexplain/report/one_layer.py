@@ -11,18 +11,21 @@ from layerexplain.frontends.own_layers import Code, read_own_layers
 from layerexplain.layers import registry
 from layerexplain.layers.declaration import Declaration, snake_case
 from layerexplain.layers.registry import (
+    EINOPS,
     IN_FILES_ONLY,
     PARTS_OF_TRAINING,
     TORCH,
     class_name,
     description_of,
     find_named,
+    of_torch,
     part_names,
     positional_arguments,
     signature,
     torch_type,
     type_names,
 )
+from layerexplain.layers.torch.construction import at_first_call
 from layerexplain.model import Kind, Layer
 from layerexplain.records import NamedTuple
 from layerexplain.report.build import build
@@ -96,7 +99,7 @@ def layer_type(type_: str, code: Code = ()) -> LayerType:
 
         tensors = SHAPES_OF[declaration.kind]
     return LayerType(
-        declaration.type if declaration.type.startswith(TORCH) else declaration.type.rpartition(".")[2],
+        declaration.type if declaration.type.startswith((TORCH, EINOPS)) else declaration.type.rpartition(".")[2],
         description,
         tuple(arguments),
         tensors,
@@ -133,7 +136,7 @@ def declared(type_: str, own: Mapping[str, Declaration]) -> Declaration:
     return declaration
 
 
-def typed_layer(name: str, code: Code = ()) -> tuple[str, dict[str, Any]]:
+def typed_layer(name: str, code: Code = (), shape: Sequence[int | None] | None = None) -> tuple[str, dict[str, Any]]:
     """Return the layer type that a typed name stands for, and the arguments that the name implies.
 
     Capitals do not matter (`dense`, `maxpooling2d`); the name of an activation is that of an Activation layer. Modules
@@ -148,9 +151,18 @@ def typed_layer(name: str, code: Code = ()) -> tuple[str, dict[str, Any]]:
     own = read_own_layers(code)
     if name in own or find_named(name) is not None:
         return name, {}
+    name = name.replace("einops.layers.torch.", EINOPS)
+    if name.startswith(EINOPS) and registry.find(name) is not None:
+        return name, {}
     module = torch_type(name)
     if module is not None:
         return module, {}
+    path, _, last = name.rpartition(".")
+    if last.startswith("Lazy") and path in ("", "nn", "torch.nn") and torch_type(last.removeprefix("Lazy")) is not None:
+        if shape is None:
+            raise ArgumentError(f"{last} takes a size from its first input; give the shape of that with --input")
+        lazy, size = at_first_call(last, (None, *shape))
+        return of_torch(lazy), size
     types = [*own, *type_names(), *(part for kind in PARTS_OF_TRAINING for part in part_names(kind))]
     return as_typed(name, types)
 

@@ -13,7 +13,7 @@ UNKNOWN = "?"
 
 
 def words(field: ReceptiveField, several: bool) -> str:
-    """`one output element depends on 11 × 11 pixels of the input: rows 4i-5 to 4i+5, columns 4j-5 to 4j+5;
+    """Return `one output element depends on 11 × 11 pixels of the input: rows 4i-5 to 4i+5, columns 4j-5 to 4j+5;
     neighbouring elements are 4 apart`."""
     of = f"'{field.input}'" if several else "the input"
     if field.unknown:
@@ -130,7 +130,7 @@ def _apart(axes: Sequence[FieldAxis]) -> str:
 
 
 def stride_text(axis: FieldAxis) -> str:
-    """`4`, `1/2`, or nothing where neighbours see the same or there is no one number."""
+    """Return `4`, `1/2`, or nothing where neighbours see the same or there is no one number."""
     if not axis.stride:
         return ""
     fraction = Fraction(abs(axis.stride)).limit_denominator(1000)

@@ -49,8 +49,8 @@ _AMOUNT = _COUNT + r"([0-9]*\.?[0-9]+)\s*([kmgtp]?)(i?)(b/s|b|flops?/s|flops)\Z"
 
 
 def hardware_of(text: str) -> Hardware:
-    """Return the machine that a text describes, of several as one (`2x24GB`). Raises `ArgumentError` for a part that is
-    none.
+    """Return the machine that a text describes, of several as one (`2x24GB`). Raises `ArgumentError` for a part that
+    describes no machine.
 
     >>> hardware_of("80GB, 2.0TB/s, 990TFLOP/s")
     Hardware(memory=80000000000.0, bandwidth=2000000000000.0, speed=990000000000000.0)

@@ -46,11 +46,16 @@ def shape_line(axes: Sequence[AxisReason]) -> str:
     '9 steps kept; 6 features, one per unit'
     >>> shape_line([AxisReason(role, "3", "1", "3 - 3 + 1 = 1") for role in ("rows", "columns")])
     '3 - 3 + 1 = 1 row and column'
+    >>> shape_line([AxisReason(role, "6", "2", "6 becomes 2 × 3") for role in ("rows", "columns")])
+    '6 becomes 2 × 3, in the same order'
     >>> shape_line([AxisReason("steps", "9", "9", "kept; 'same' pads 1 before and 1 after")])
     "9 steps kept ('same')"
     >>> shape_line([AxisReason("steps", "9", "removed", "all 9 are averaged")])
     'all 9 steps are averaged'
     """
+    if laid := [axis.why for axis in axes if " becomes " in axis.why]:
+        new = [f"new axis of {axis.after}" for axis in axes if axis.before == "new"]
+        return "; ".join(dict.fromkeys([*[f"{why}, in the same order" for why in laid], *new]))
     if all(_IS_PLAIN.match(axis.why) and "pads" not in axis.why for axis in axes):
         return ""
     groups: dict[tuple[str, str, str], list[str]] = {}
@@ -102,8 +107,13 @@ def parameters(row: LayerReport, weights: Iterable[Expr]) -> str:
     if row.trainable is not None and row.trainable < row.params:
         text += f", {row.trainable:,} trainable" if row.trainable else ", none trainable"
     if len(row.calls) > 1:
-        text += f", shared by all {len(row.calls)} calls"
+        text += f", shared by {calls_text(len(row.calls))}"
     return f"{text}; {row.shared}" if row.shared else text
+
+
+def calls_text(count: int) -> str:
+    """Return all the calls of a layer that is called several times."""
+    return "both calls" if count == 2 else f"all {count} calls"
 
 
 def product_text(terms: Sequence[_Term]) -> str:

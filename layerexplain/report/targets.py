@@ -77,7 +77,7 @@ def _per_step(call: TracedCall, network: Network) -> str:
             if arguments.get("return_sequences"):
                 now, other = other, now
             change = f"return_sequences={now == 'example'} in '{current.name}' gives one for each {other}"
-            return f" There is one for each {now}; {change}."
+            return f" One target for each {now}; {change}."
         if current.declaration is None or current.declaration.mask != "pass" or current.declaration.holds:
             return ""
         current = network.call(current.sources[0]) if current.sources else None

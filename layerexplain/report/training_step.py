@@ -124,7 +124,7 @@ def _formula_report(said: str, definition: Definition) -> FormulaReport:
 
 
 def _total(terms: Sequence[TermReport]) -> str:
-    """`L = L_first + 0.5 * L_second + R_1`, "" for one term."""
+    """Return `L = L_first + 0.5 * L_second + R_1`, "" for one term."""
     if len(terms) < 2:
         return ""
     parts = [one.symbol if one.weight is None else f"{one.weight:g} * {one.symbol}" for one in terms]

@@ -212,7 +212,7 @@ def _stored_fields(tensor: StoredTensor) -> tuple[tuple[int, ...], str, int, int
 
 
 def _needed(shape: Sequence[Size], dtype: str) -> tuple[tuple[int, ...], str, int, int]:
-    """Shape, dtype, count and bytes of a weight that is not stored."""
+    """Return shape, dtype, count and bytes of a weight that is not stored."""
     sizes = tuple([size for size in shape if isinstance(size, int)])
     return sizes, dtype, math.prod(sizes), math.prod(sizes) * BYTES.get(dtype, 4)
 

@@ -55,14 +55,15 @@ A_NUMBER = "a number"
 
 class Slider(NamedTuple):
     """A size from `low` to `high`: one of an argument or of an input, or several that the layer wants equal. `places`
-    are `(argument, number in its tuple or None)` or `(number of an input, axis)`. `label` names them."""
+    are `(argument, steps)` or `(number of an input, (axis,))`: the steps lead to a number in tuples, and there are none
+    where the argument is that number. `label` names them."""
 
     label: str
     low: int
     high: int
     given: int
     words: str
-    places: tuple[tuple[str | int, int | None], ...]
+    places: tuple[tuple[str | int, tuple[int, ...]], ...]
 
 
 class Case(NamedTuple):
@@ -223,18 +224,14 @@ class _Layer:
         arguments, shapes = dict(self.given), [list(shape) for shape in self.shapes]
         arguments.update({name: value for name, value in chosen.items() if value != A_NUMBER})
         for slider in self.sliders:
-            for of, at in slider.places:
+            for of, steps in slider.places:
                 if slider.label not in sizes:
                     continue
                 if isinstance(of, int):
-                    shapes[of][at or 0] = sizes[slider.label]
-                elif of in chosen and chosen[of] != A_NUMBER:
-                    continue
-                elif at is None:
-                    arguments[of] = sizes[slider.label]
-                else:
+                    shapes[of][steps[0]] = sizes[slider.label]
+                elif chosen.get(of, A_NUMBER) == A_NUMBER:
                     now = arguments.get(of, self.bound[of])
-                    arguments[of] = (*now[:at], sizes[slider.label], *now[at + 1 :])
+                    arguments[of] = _replaced(now, steps, sizes[slider.label])
         return arguments, [tuple(shape) for shape in shapes]
 
     def case(self, sizes: Sizes, chosen: Mapping[str, Any], there: Mapping[str, int], show: Any, detail: bool) -> Case:
@@ -322,14 +319,15 @@ class _Layer:
         """Yield a slider for each size of an argument or an input."""
         for name, value in self.bound.items():
             argument = self.declaration.arguments[name]
-            parts = value if isinstance(value, tuple) else (1 if value is None else value,)
-            if not parts or not all(map(is_int, parts)) or not _takes_sizes(argument.check, value):
+            parts = list(_parts(1 if value is None else value))
+            if not parts or not all([is_int(part) for _, part in parts]) or not _takes_sizes(argument.check, value):
                 continue
             low = 0 if _accepts(argument.check, 0) else 1
-            for at, part in enumerate(parts):
-                label = f"{name} {at + 1}" if isinstance(value, tuple) else name
-                place = (name, at if isinstance(value, tuple) else None)
-                yield Slider(label, low, max(_LEAST_RANGE, 2 * part), part, argument.check.words, (place,))
+            for steps, part in parts:
+                # Of a pair in a tuple, the first number is for what is before, the second for what is behind.
+                sides = ["before", "after"] if len(steps) == 2 else []
+                label = " ".join([name, *[f"{at + 1}" for at in steps[:1]], *[sides[at] for at in steps[1:]]])
+                yield Slider(label, low, max(_LEAST_RANGE, 2 * part), part, argument.check.words, ((name, steps),))
         for number, shape in enumerate(self.shapes):
             name, roles = self.roles(number)
             for axis, size in enumerate(shape):
@@ -338,7 +336,7 @@ class _Layer:
                     if roles.count(roles[axis]) > 1:
                         label = f"{label} {axis + 1}"
                     high = max(_LEAST_RANGE, 2 * size)
-                    yield Slider(label, 1, high, size, "a size of the input", ((number, axis),))
+                    yield Slider(label, 1, high, size, "a size of the input", ((number, (axis,)),))
 
     def roles(self, number: int) -> tuple[str, list[str]]:
         """Return the name of an input, and the roles of its axes but for the batch."""
@@ -356,7 +354,12 @@ class _Layer:
         """Return the arguments with a few values, as many as there is room for."""
         sized = {place[0] for one in self.sliders for place in one.places}
         tried: dict[str, list[Any]] = {}
-        for name, value in self.bound.items():
+        # A number that was not given says less than words do.
+        fine = [name for name, value in self.bound.items() if isinstance(value, float) and name not in self.given]
+        for name in (*[one for one in self.bound if one not in fine], *fine):
+            value = self.bound[name]
+            if name in fine and tried:
+                break
             if name in sized:
                 if value is None:
                     tried[name] = [None, A_NUMBER]
@@ -389,6 +392,32 @@ def _of_one_thing(a: Slider, b: Slider) -> bool:
     both = {place[0] for place in a.places} & {place[0] for place in b.places}
     alike = {a.label.split()[-1], b.label.split()[-1]} <= _PLACES
     return any([isinstance(of, str) or alike for of in both])
+
+
+def _parts(value: Any) -> Iterator[tuple[tuple[int, ...], Any]]:
+    """Yield the numbers of an argument, each with the steps that lead to it in tuples.
+
+    >>> list(_parts(((1, 2), (0, 3))))
+    [((0, 0), 1), ((0, 1), 2), ((1, 0), 0), ((1, 1), 3)]
+    """
+    if isinstance(value, tuple):
+        for at, part in enumerate(value):
+            for steps, number in _parts(part):
+                yield (at, *steps), number
+    else:
+        yield (), value
+
+
+def _replaced(value: Any, steps: Sequence[int], number: int) -> Any:
+    """Return an argument with another number where steps lead.
+
+    >>> _replaced(((1, 2), (0, 3)), (1, 0), 5), _replaced(7, (), 5)
+    (((1, 2), (5, 3)), 5)
+    """
+    if not steps:
+        return number
+    at, *rest = steps
+    return (*value[:at], _replaced(value[at], rest, number), *value[at + 1 :])
 
 
 def _accepts(check: Check, value: Any) -> bool:
@@ -440,7 +469,7 @@ def _counts(available: Mapping[str, int]) -> dict[str, int]:
 
 def _in_order(values: Sequence[Any], tries: Sequence[Any]) -> tuple[Any, ...]:
     """None first, then numbers by size; other values as their kind has them."""
-    if all(value is None or isinstance(value, int | tuple) for value in values):
+    if all(value is None or isinstance(value, int | float | tuple) for value in values):
         return tuple(sorted(values, key=_size))
     places = {repr(value): place for place, value in enumerate(tries)}
     return tuple(sorted(values, key=lambda value: (value == A_NUMBER, places.get(repr(value), -1))))

@@ -131,8 +131,8 @@ class WeightGradientRow(NamedTuple):
 
 
 class StepOfOptimizer(NamedTuple):
-    """The optimizer of which a step was made, and the formula of the step of the first weight. `step` is the number of
-    the step; `stored` says that the slots are those that the source stores, not fresh ones."""
+    """The optimizer that made a step, and the formula of the step of the first weight. `step` is the number of the
+    step; `stored` says that the slots are those that the source stores, not fresh ones."""
 
     type: str
     arguments: dict[str, Any]

@@ -290,7 +290,7 @@ def _read_npz(file: IO[bytes], wanted: Sequence[ModelInput]) -> dict[str, Any]:
 
 
 def _header(np: Any, data: IO[bytes], version: tuple[int, int]) -> tuple[tuple[int, ...], bool, Any]:
-    """Read the header of an array, which NumPy parses as a literal of Python. Raises ValueError where it is none."""
+    """Read the header of an array, which NumPy parses as a literal of Python. Raises ValueError for other bytes."""
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     try:
         with warnings.catch_warnings():

@@ -105,7 +105,7 @@ def page_values(
 
 
 def shapes_of(model: Model, inputs: Any) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of inputs by name, without the batch, of what `page_values` takes."""
+    """Return the shapes of inputs, by name and without the batch, from what `page_values` takes."""
     return {one.name: tuple(one.array.shape[1:]) for one in given_inputs(model, inputs)}
 
 
@@ -159,7 +159,7 @@ class _PageArrays:
         self._alive: list[Any] = []
 
     def number(self, array: Any, batched: bool) -> int:
-        """Return the number of an array, of which the first example is kept where it is `batched`."""
+        """Return the number of an array; of one that is `batched` the first example is kept."""
         if id(array) not in self._numbers:
             self._alive.append(array)  # as long as it is, no other array has its id
             self._numbers[id(array)] = len(self.arrays)

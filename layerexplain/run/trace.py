@@ -20,7 +20,7 @@ from layerexplain.run.activations import Activation, ModelRun, Progress, batch_o
 from layerexplain.run.given_inputs import GivenInput, given_inputs, model_on, traced_at
 from layerexplain.run.npz import Add, npz_writer
 from layerexplain.run.trace_report import OutputRow, Run, TracedInput, TraceReport
-from layerexplain.run.weight_source import weight_source
+from layerexplain.run.weight_source import weight_source, with_stored_buffers
 from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def ready(
     if model is None:
         source, model = read_for_weights(source, code)
     try:
-        model = model_on(model, inputs)
+        model = with_stored_buffers(model_on(model, inputs))
         given = given_inputs(model, inputs)
         network = traced_at(model, [one.array for one in given], training=training)
         with weight_source(source, network, seed) as weights:

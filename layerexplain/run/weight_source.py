@@ -15,7 +15,7 @@ from layerexplain.frontends.keras.weight_files import content_of, open_weights
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.registry import TORCH
-from layerexplain.model import Note
+from layerexplain.model import Layer, Model, Note
 from layerexplain.network.traced import Network
 from layerexplain.records import grouped
 from layerexplain.run.drawn import drawn_weight
@@ -82,6 +82,22 @@ def weight_source(source: Any, network: Network, seed: int, *, backend: str | No
         else:
             stored.backend = stored.backend or backend
             yield _Stored(match(network, stored))
+
+
+def with_stored_buffers(model: Model) -> Model:
+    """Return a model of code whose buffers are read from the file of weights that is given with it, where that has
+    them; the values of the code are those of a new model."""
+    if not model.weights_file or not any(layer.type == f"{TORCH}Buffer" for layer in model.layers):
+        return model
+    with open_weights(model.weights_file) as stored:
+        names = set() if stored is None else {tensor.path for tensor in stored.parameters}
+
+    def read(layer: Layer) -> Layer:
+        is_stored = layer.type == f"{TORCH}Buffer" and layer.name in names
+        config = {key: one for key, one in layer.config.items() if key != "values"}
+        return layer._replace(config=config) if is_stored else layer
+
+    return model._replace(layers=tuple(map(read, model.layers)))
 
 
 class _Stored:

@@ -29,7 +29,7 @@ _MARKS = (
     "blob_id",
     "xet_hash",
 )
-"""What file systems call that which changes with a file's content."""
+"""The names that file systems give to a mark that changes with a file's content."""
 
 _REFUSED = {"reference": "which reads whatever other files a file names", "file": "a path", "local": "a path"}
 """Protocols of fsspec that are not followed."""

@@ -1,5 +1,5 @@
-"""A file of which only parts are fetched: blocks that were fetched are kept, and a request asks for what is likely to
-be read next.
+"""A file that is fetched in parts: blocks that were fetched are kept, and a request asks for what is likely to be read
+next.
 
 HDF5 reads hundreds of small places, each near the one before or far from all; a zip archive is read from its end;
 values are read in long runs. So a request is small where a place is far from the last one (in a large file less
@@ -43,7 +43,7 @@ class Ranges:
     of the latter."""
 
     def __init__(self, fetch: Fetch, size: int, mark: str = "", *, whole: bool = False) -> None:
-        """`whole` says that the server sent all of the file at once, since it has no ranges."""
+        """Keep the file; `whole` says that the server sent all of the file at once, since it has no ranges."""
         self._fetch = fetch
         self.size = size
         self.mark = mark
@@ -62,7 +62,7 @@ class Ranges:
         return cls(lambda start, end: data[start:end], len(data), mark, whole=whole)
 
     def read(self, start: int, count: int) -> bytes:
-        """`count` bytes from `start` on, fewer at the end of the file. Raises SourceError."""
+        """Return `count` bytes from `start` on, fewer at the end of the file. Raises SourceError."""
         end = min(start + count, self.size)
         if start >= end:
             return b""
@@ -166,5 +166,5 @@ class RangeFile(WindowFile):
         return RangeFile(self.ranges, self._start + start, size)
 
     def as_io(self) -> IO[bytes]:
-        """Itself, for type checkers, to whom a raw stream is none."""
+        """Return itself as a stream, which type checkers do not take a raw stream for."""
         return cast(IO[bytes], self)

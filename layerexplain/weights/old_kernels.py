@@ -46,7 +46,7 @@ def axes_of_keras_1(definition: Definition, number: int, stored: tuple[int, ...]
 
 
 def convolution_of(definition: Definition, number: int) -> str | None:
-    """Return of which operation a weight is the kernel, if of a convolution over places."""
+    """Return the operation whose kernel a weight is, if that is a convolution over places."""
     weight = definition.weights[number]
     if weight.attrs["name"] != "kernel" or len(weight.shape) < 3 or "data_format" not in definition.arguments:
         return None

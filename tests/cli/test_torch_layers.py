@@ -25,6 +25,9 @@ def printed(*words: str) -> str:
         ("nn.LSTM(5,7,2) --input 11,5", 4 * 7 * (5 + 7 + 2) + 4 * 7 * (7 + 7 + 2), [11, None, 7]),
         ("nn.GRU 5 7 batch_first=true bidirectional=true --input 11,5", 2 * 3 * 7 * (5 + 7 + 2), [None, 11, 14]),
         ("BatchNorm2d 3 --input 3,5,7", 6, [None, 3, 5, 7]),
+        ("torch.nn.LazyLinear 5 --input 7", 5 * 7 + 5, [None, 5]),
+        ("nn.LazyConv2d(16,3) --input 3,28,28", 16 * 3 * 3 * 3 + 16, [None, 16, 26, 26]),
+        ("LazyBatchNorm1d --input 7", 14, [None, 7]),
         ("MultiheadAttention 6 2 batch_first=true --input 5,6 --input 7,6 --input 7,6", 4 * 36 + 4 * 6, [None, 5, 6]),
     ],
 )
@@ -32,6 +35,25 @@ def test_a_module_is_found_and_counted(words: str, params: int, output: list[int
     row = json.loads(printed(*words.split(), "--format", "json"))["layers"][0]
     assert (row["params"], row["output_shapes"][0]) == (params, output)
     assert "torch" not in row["type"]
+
+
+@pytest.mark.parametrize(
+    ("words", "output"),
+    [
+        (["einops.Rearrange", "b c h w -> b (c h w)", "--input", "3,4,5"], [None, 60]),
+        (["einops.layers.torch.Rearrange", "b (h p) d -> b h (p d)", "p=2", "--input", "6,5"], [None, 3, 10]),
+        (["einops.reduce", "b c h w -> b c", "mean", "--input", "3,4,5"], [None, 3]),
+    ],
+)
+def test_a_pattern_of_einops_is_found(words: list[str], output: list[int | None]) -> None:
+    assert json.loads(printed(*words, "--format", "json"))["layers"][0]["output_shapes"] == [output]
+    assert "layerexplain layer einops." in printed(words[0].replace("layers.torch.", ""))
+
+
+def test_a_lazy_module_asks_for_its_input() -> None:
+    result = CliRunner().invoke(program, ["layer", "nn.LazyLinear", "5"])
+    assert result.exit_code == 2
+    assert "LazyLinear takes a size from its first input; give the shape of that with --input" in result.output
 
 
 def test_names_that_both_have_are_keras_without_a_prefix() -> None:

@@ -198,7 +198,7 @@ def test_lookup_makes_a_new_axis() -> None:
 
 def test_transposed_convolution() -> None:
     case = Case("Conv1DTranspose", {"filters": 5, "kernel_size": 3, "strides": 2}, ((28, 3),))
-    assert tuple(reasons(case).axes[0]) == ("steps", "28", "57", "28 * 2 + max(3 - 2, 0) = 57")
+    assert tuple(reasons(case).axes[0]) == ("steps", "28", "57", "28 × 2 + max(3 - 2, 0) = 57")
 
 
 CONV: dict[str, Any] = {"filters": 4, "kernel_size": 3}
@@ -216,20 +216,20 @@ CONV: dict[str, Any] = {"filters": 4, "kernel_size": 3}
         ("Conv1D", {**CONV, "padding": "causal"}, 9, "kept; 'causal' pads 2 before and 0 after"),
         ("Conv1D", {**CONV, "dilation_rate": 2}, 9, "9 - 5 + 1 = 5 (window 3, dilation 2: 5); 'valid': no padding"),
         ("Conv1D", {**CONV, "dilation_rate": 2}, None, "unknown - 5 + 1, known at run time"),
-        ("Conv1DTranspose", {**CONV, "strides": 2}, None, "unknown * 2 + max(3 - 2, 0), known at run time"),
-        ("Conv1DTranspose", {**CONV, "strides": 2, "padding": "same"}, None, "unknown * 2, known at run time"),
-        ("Conv1DTranspose", {**CONV, "strides": 2, "padding": "same"}, 9, "9 * 2 = 18"),
+        ("Conv1DTranspose", {**CONV, "strides": 2}, None, "unknown × 2 + max(3 - 2, 0), known at run time"),
+        ("Conv1DTranspose", {**CONV, "strides": 2, "padding": "same"}, None, "unknown × 2, known at run time"),
+        ("Conv1DTranspose", {**CONV, "strides": 2, "padding": "same"}, 9, "9 × 2 = 18"),
         (
             "Conv1DTranspose",
             {**CONV, "strides": 2, "padding": "same", "output_padding": 1},
             None,
-            "(unknown - 1) * 2 + 3 - 2 * 1 + 1, known at run time (output_padding 1)",
+            "(unknown - 1) × 2 + 3 - 2 × 1 + 1, known at run time (output_padding 1)",
         ),
         (
             "Conv1DTranspose",
             {**CONV, "strides": 2, "output_padding": 1},
             9,
-            "(9 - 1) * 2 + 3 + 1 = 20 (output_padding 1)",
+            "(9 - 1) × 2 + 3 + 1 = 20 (output_padding 1)",
         ),
         ("MaxPooling1D", {"pool_size": 3, "strides": 2}, None, "floor((unknown - 3) / 2) + 1, known at run time"),
         ("AveragePooling1D", {"pool_size": 2}, 9, "floor((9 - 2) / 2) + 1 = 4"),
@@ -244,7 +244,7 @@ def test_windows_along_steps_that_are_known_or_not(
 
 def test_images_are_resized_by_a_factor_or_to_a_size() -> None:
     twice = reasons(Case("UpSampling2D", {"size": [2, 3], "interpolation": "bilinear"}, ((None, 4, 2),))).axes
-    assert [axis.why for axis in twice] == ["unknown * 2", "4 * 3 = 12", "kept"]
+    assert [axis.why for axis in twice] == ["unknown × 2", "4 × 3 = 12", "kept"]
     resized = reasons(Case("Resizing", {"height": 5, "width": 6}, ((None, 4, 2),))).axes
     assert [axis.why for axis in resized] == ["unknown resized to 5", "4 resized to 6", "kept"]
 

@@ -111,7 +111,7 @@ class Net(nn.Module):
             "5",
             "self.drop(x)",
             7,
-            "line 8: x is not known: the method drop of a module; write `# layerexplain: x=VALUE`",
+            "line 8: x is not known: Net has no attribute 'drop'; write `# layerexplain: x=VALUE`",
         ),
         ("5", "x.foo()", 7, "layerexplain cannot read torch.foo(…)"),
         ("n", "x", 5, "line 6: n is not known: it is not defined in this code; write `# layerexplain: n="),

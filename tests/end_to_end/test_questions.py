@@ -61,6 +61,17 @@ QUESTIONS = [
     Question("A masked step gives the bias and not 0: is that a bug?", "explain - time_distributed",
              "i = Input((None, 5))\nm = Model(i, TimeDistributed(Dense(2))(Masking(mask_value=0.5)(i)))",
              ("this layer computes masked positions like all others, and passes the mask on",)),
+    Question("Which values does the dropout of an LSTM drop?", "explain - bidirectional",
+             "m = Sequential([Input((7, 3)), Bidirectional(LSTM(4, dropout=0.2, recurrent_dropout=0.1))])",
+             ("dropout=0.2: in training, sets values of each step's input to 0 with probability 0.2, the same ones at all steps",
+              "recurrent_dropout=0.1: in training, sets values of the state to 0 with probability 0.1")),
+    Question("What is the dropout of an attention layer?", "explain -",
+             "i = Input((7, 6))\nm = Model(i, MultiHeadAttention(2, 3, dropout=0.1)(i, i))",
+             ("dropout=0.1: in training, sets attention weights to 0 with probability 0.1.",)),
+    Question("Does my siamese net compare the two images?", "explain - lambda",
+             "f = Dense(4)\na, b = Input((7,)), Input((7,))\nd = Lambda(lambda t: K.abs(t[0] - t[1]))([f(a), f(b)])\n"
+             "m = Model([a, b], Dense(1)(d))",
+             ("y = abs(t1 - t2)", "abs(t1[n, k] - t2[n, k])")),
     Question("How many parameters has a GRU on data that I do not show?", "explain - gru",
              "model = Sequential()\nmodel.add(GRU(24, input_shape=(None, table.shape[-1])))\nmodel.add(Dense(1))",
              ("Line 2: table.shape is not known", "give for example --set table.shape=1000,32")),
@@ -96,6 +107,12 @@ def test_missing_values_have_one_line_that_gives_them_all(command: str) -> None:
         "2 values are missing. Give them all, with your values in place of these: --set n_hidden=16 --set rate=0.5\n"
     ) in out
     assert "values are missing" not in piped(command, OPEN.replace("rate", "0.5"))[0]
+
+
+def test_the_example_of_a_missing_learning_rate_is_a_number_under_its_older_name_too() -> None:
+    for argument in ("lr", "learning_rate"):
+        out, _ = piped("summary", f"m = Sequential([Input((4,)), Dense(3)])\nm.compile(Adam({argument}=rate), 'mse')\n")
+        assert "give for example --set rate=0.001" in out
 
 
 def test_of_several_models_in_a_paste_the_last_is_explained_and_the_others_are_named() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import io
+from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
@@ -46,6 +47,45 @@ QUESTIONS = {
         ("fit() needs X of shape (examples, 28, 28, 1)", "yours is (60000, 1, 28, 28)", "`X = np.moveaxis(X, 1, -1)`"),
         ("--data", "X=60000,1,28,28"),
     ),
+    "expected min_ndim=4, found ndim=3, from images without a channel": Question(
+        "(x_train, y_train), (x_test, y_test) = tf.keras.datasets.mnist.load_data()\nmodel = tf.keras.models.Sequential([\n"
+        "  tf.keras.layers.Conv2D(32, (3,3), activation='relu'),\n  tf.keras.layers.Flatten(),\n  tf.keras.layers.Dense(10)\n])\n"
+        "model.compile('adam', tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))\nmodel.fit(x_train, y_train)\n",
+        ("1 breaks", "got (None, 28, 28) with 3", "`X = X[:, :, :, None]`"),
+    ),
+    "An autoencoder that does not come back to 28 rows: Dimensions must be equal, but are 28 and 32": Question(
+        "input_img = Input(shape=(28, 28, 1))\nx = input_img\nfor filters in (16, 8, 8):\n"
+        "    x = Conv2D(filters, 3, activation='relu', padding='same')(x)\n    x = MaxPooling2D((2, 2), padding='same')(x)\n"
+        "for filters in (8, 8, 16):\n    x = Conv2D(filters, 3, activation='relu', padding='same')(x)\n    x = UpSampling2D((2, 2))(x)\n"
+        "decoded = Conv2D(1, 3, activation='sigmoid', padding='same')(x)\nautoencoder = Model(input_img, decoded)\n"
+        "autoencoder.compile('adam', 'binary_crossentropy')\nautoencoder.fit(train, train, epochs=50)\n",
+        ("1 breaks", "needs y of shape (examples, 32, 32, 1)", "yours is (examples, 28, 28, 1)", "`Cropping2D(2)`"),
+    ),
+    "A sequence of images into an LSTM: expected ndim=3, found ndim=2": Question(
+        "cnn = Sequential()\ncnn.add(Conv2D(16, 3, activation='relu', input_shape=(64, 64, 3)))\ncnn.add(MaxPooling2D())\n"
+        "cnn.add(Flatten())\ncnn.add(LSTM(32))\ncnn.add(Dense(5, activation='softmax'))\n",
+        ("no-sequence", "got (None, 15376), without steps", "wrap the layers before it in TimeDistributed"),
+    ),
+    "A frozen base whose model is trained on labels: the base itself has nothing wrong": Question(
+        "(x, y), _ = tf.keras.datasets.cifar10.load_data()\ni = Input((32, 32, 3))\n"
+        "base = Model(i, GlobalAveragePooling2D()(Conv2D(4, 3)(i)), name='base')\n"
+        "model = Model(base.input, Dense(10, activation='softmax')(base.output))\n"
+        "model.compile('adam', 'categorical_crossentropy')\nmodel.fit(x, y)\n",
+        ("base · <stdin> (code) · 1 hint", "model · <stdin> (code) · 1 breaks", "yours is (50000, 1)", "`y = keras.utils.to_categorical(y, 10)`"),
+    ),
+    "One target for each example, and an output for each step: expected dense_1 to have 3 dimensions": Question(
+        "Why three?\n\nmodel = Sequential()\nmodel.add(LSTM(50, return_sequences=True, input_shape=(60, 1)))\n"
+        "model.add(LSTM(50, return_sequences=True))\nmodel.add(Dense(1))\nmodel.compile('adam', 'mean_squared_error')\n"
+        "model.fit(X_train, y_train)\n"
+        "# ValueError: Error when checking target: expected dense_1 to have 3 dimensions, but got array with shape (1198, 1)\n",
+        ("1 wrong", "compares the one number of an example with each of its 60 steps", "give 'lstm_1' return_sequences=False"),
+    ),
+    "X and y that are parts of one array": Question(
+        "model = Sequential([Dense(8, activation='relu', input_dim=4), Dense(1)])\nmodel.compile('adam', 'mse')\n"
+        "model.fit(table[:, :4], table[:, 4])\n",
+        ("nothing found",),
+        status=0,
+    ),
     "Why does my network with four sigmoid layers not learn?": Question(
         "model = Sequential([Dense(16, activation='sigmoid', input_shape=(8,))] + [Dense(16, activation='sigmoid') for _ in range(3)]"
         " + [Dense(3, activation='softmax')])\nmodel.compile('sgd', 'categorical_crossentropy')\n",
@@ -76,7 +116,7 @@ QUESTIONS = {
         "i = Input((32, 32, 3))\nh = Conv2D(16, 3, activation='relu')(i)\no = Dense(6, activation='softmax')(h)\n"
         "model = Model(i, o)\nmodel.compile('adam', 'categorical_crossentropy')\nmodel.fit(X, y)\n",
         ("class-loss-on-map", "30 × 30 places with 6 classes each", "data-shape",
-         "Put Flatten or a global pooling before the last Dense, if there is one target for each example"),
+         "Put Flatten or GlobalAveragePooling2D before the last Dense, if there is one target for each example"),
     ),
     "Three classes, and only Dense(4) works": Question(
         "I have 3 classes (1, 2 and 3). Why do I need 4 units?\n\nmodel = Sequential()\nmodel.add(Embedding(900, 16, input_length=20))\n"
@@ -134,6 +174,46 @@ QUESTIONS = {
         "model.add(Dense(40, activation='sigmoid', input_dim=1))\nmodel.add(Dense(1))\nmodel.compile('adam', 'mse')\nmodel.fit(x, y)\n",
         ("X goes from -50 to 50, and no layer scales it", "y goes from 0 to 6.25e+06", "`y = (y - y.mean()) / y.std()`"), (), 0,
     ),
+    "class_mode='binary' beside two units": Question(
+        "loss stays at 7.97 and accuracy at 0.5. What is wrong?\n\nimages = ImageDataGenerator(rescale=1./255)\n"
+        "train = images.flow_from_directory('data/train', target_size=(50, 50), batch_size=20, class_mode='binary')\n"
+        "model = Sequential()\nmodel.add(Conv2D(8, 3, activation='relu', input_shape=(50, 50, 3)))\nmodel.add(Flatten())\n"
+        "model.add(Dense(2, activation='softmax'))\nmodel.compile('adam', 'categorical_crossentropy')\n"
+        "model.fit_generator(train, epochs=10)\n",
+        ("1 breaks", "needs y of shape (examples, 2), one-hot", "Give the images with class_mode='categorical'"),
+    ),
+    "expects 2 inputs, but it received 1 input tensors": Question(
+        "a, b = Input((10,), name='num'), Input((5,), name='cat')\nmodel = Model([a, b], Dense(1)(concatenate([a, b])))\n"
+        "model.compile('adam', 'mse')\nmodel.fit(np.random.rand(70, 15), np.zeros((70, 1)))\n",
+        ("1 breaks", "needs data for 2 inputs, got one array: `X = [X[:, :10], X[:, 10:]]` takes its columns apart, for num and cat"),
+    ),
+    "One array for a model with two inputs, of another width": Question(
+        "a, b = Input((10,), name='num'), Input((5,), name='cat')\nmodel = Model([a, b], Dense(1)(concatenate([a, b])))\n"
+        "model.compile('adam', 'mse')\nmodel.fit(np.random.rand(70, 14), np.zeros((70, 1)))\n",
+        ("1 breaks", "got one array: give a list, `[X_num, X_cat]`, with an array for each"),
+    ),
+    "Targets of two outputs in one array": Question(
+        "i = Input((20,))\nage, sex = Dense(1, name='age')(i), Dense(1, activation='sigmoid', name='sex')(i)\n"
+        "model = Model(i, [age, sex])\nmodel.compile('adam', ['mse', 'binary_crossentropy'])\n"
+        "model.fit(np.zeros((70, 20)), np.zeros((70, 2)))\n",
+        ("1 breaks", "needs targets for 2 outputs, got one array: give a list, `[y_age, y_sex]`, with an array for each"),
+    ),
+    "predict() of one image: expected shape=(None, 28, 28, 1), found shape=(None, 28)": Question(
+        "model = Sequential([Conv2D(8, 3, input_shape=(28, 28, 1)), Flatten(), Dense(10, activation='softmax')])\n"
+        "model.predict(np.zeros((28, 28)))\n",
+        ("1 breaks", "yours is (28, 28). `X = X[None, ..., None]` makes it one example with one channel"),
+    ),
+    "A class for each step beside a model that returns one": Question(
+        "X = np.random.rand(70, 30, 8)\ny = np.random.randint(0, 4, size=(70, 30))\nmodel = Sequential()\n"
+        "model.add(LSTM(64, input_shape=(30, 8)))\nmodel.add(Dense(4, activation='softmax'))\n"
+        "model.compile('adam', 'sparse_categorical_crossentropy')\nmodel.fit(X, y)\n",
+        ("1 breaks", "yours is (70, 30). Give 'lstm' return_sequences=True"),
+    ),
+    "Data of a table that is not shown": Question(
+        "df = pd.read_csv('data.csv')\nX = df.values[:, :-1]\nmodel = Sequential()\nmodel.add(GRU(50, input_shape=(X.shape[1], 1)))\n"
+        "model.add(Dense(1))\n",
+        ("it comes from pandas.read_csv(…)", "give for example --set X.shape=1000,32"), (), 0,
+    ),
     "Shapes (None, 4) and (None, 1, 4) are incompatible": Question(
         "I choose one of 4 offers with 3 numbers each, which one fits?\n\ni = Input((4, 3))\n"
         "parts = Lambda(lambda t: tf.split(t, num_or_size_splits=4, axis=1))(i)\nscore = Dense(1, activation='sigmoid')\n"
@@ -141,7 +221,7 @@ QUESTIONS = {
         "model = Model(i, Dense(4, activation='softmax')(joined))\nmodel.compile('adam', 'categorical_crossentropy')\n"
         "model.fit(offers, chosen)\n\n  File \"/lib/keras/losses.py\", line 9, in f\nreturn backend.loss(\n"
         "ValueError: Shapes (None, 4) and (None, 1, 4) are incompatible\n",
-        ("1 place with 4 classes each", "put Flatten or a global pooling before the last Dense"),
+        ("1 place with 4 classes each", "Put Flatten or GlobalAveragePooling1D before the last Dense"),
     ),
 }  # fmt: skip
 
@@ -149,7 +229,8 @@ QUESTIONS = {
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_an_answer_contains_what_was_asked_for(name: str) -> None:
     question = QUESTIONS[name]
-    result = CliRunner().invoke(program, ["check", "-", *question.arguments], input=IMPORTS + question.code)
+    pipe: Any = io.BufferedReader(io.BytesIO((IMPORTS + question.code).encode()))  # type: ignore[arg-type]  # looked at, then read
+    result = CliRunner().invoke(program, ["check", "-", *question.arguments], input=pipe)
     assert result.exit_code == question.status, result.output
     at = 0
     for part in question.answer:

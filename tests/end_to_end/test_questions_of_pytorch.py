@@ -111,7 +111,27 @@ QUESTIONS = [
              + net("self.fc = nn.Linear(512, 10)", "return self.fc(x)"),
              ("fc", "(1000, 512) in the file and (10, 512) in the model", "1000 units", "strict=False")),
     Question("embed_dim must be divisible by num_heads", "check -", IMPORTS + "attention = nn.MultiheadAttention(100, 8)\n",
-             ("line 4", "num_heads to divide embed_dim=100, got num_heads=8")),
+             ("line 4", "num_heads to divide embed_dim=100, got num_heads=8; write num_heads=10, or embed_dim=104")),
+    Question("Why is the output of my autoencoder 27 × 27?", "check -",
+             net("self.e = nn.Conv2d(1, 16, 3, stride=2, padding=1); self.d = nn.ConvTranspose2d(16, 1, 3, stride=2, padding=1)",
+                 "return self.d(self.e(x))", "model = Net()\nx = torch.randn(8, 1, 28, 28)\nloss = nn.MSELoss()(model(x), x)"),
+             ("got (8, 1, 27, 27) and (8, 1, 28, 28)", "write output_padding=1 in 'd', ConvTranspose2d: it gives 28 in place of 27")),
+    Question("The size of tensor a (64) must match the size of tensor b (32)", "check -",
+             net("self.c = nn.Conv2d(32, 64, 3, padding=1, stride=2)", "return F.relu(self.c(x)) + x", "Net()(torch.randn(1, 32, 16, 16))"),
+             ("add", "the shortcut from 'x'", "self.shortcut = nn.Conv2d(32, 64, 1, stride=2)")),
+    Question("The shortcut of my residual MLP does not fit", "check -",
+             net("self.f = nn.Linear(11, 7)", "return x + self.f(x)", "Net()(torch.randn(5, 11))"),
+             ("add", "self.shortcut = nn.Linear(11, 7), and add self.shortcut(x)")),
+    Question("Expected 4-dimensional input for 4-dimensional weight [32, 1, 3, 3]", "check -",
+             net("self.c = nn.Conv2d(1, 32, 3)", "return self.c(x)", "Net()(torch.randn(64, 28, 28))"),
+             ("got (None, 28, 28) with 3", "x.unsqueeze(1) adds the axis of the one channel")),
+    Question("For unbatched 2-D input, hx should also be 2-D", "check -",
+             net("self.r = nn.RNN(8, 16, batch_first=True)", "return self.r(x, torch.zeros(1, x.size(0), 16))[0]", "Net()(torch.randn(32, 8))"),
+             ("RNN takes an input of two axes for one example", "where the input is (batch, features), write x.unsqueeze(1)")),
+    Question("The shape of the 2D attn_mask is not what it should be", "check -",
+             "RuntimeError: The shape of the 2D attn_mask is torch.Size([32, 32]), but should be (10, 10).\n"
+             + net("self.e = nn.MultiheadAttention(64, 4)", "return self.e(x, x, x, attn_mask=mask(x.size(1)))[0]"),
+             ("the mask is (32, 32) for 10 steps", "make the mask of x.size(0), or write batch_first=True")),
 ]  # fmt: skip
 
 

@@ -67,7 +67,8 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
         "input: [28, 28]\nlayers:\n  - Conv2D: {filters: 2, kernel_size: 5}\n",
         [
             "3: layer 'conv2d': Conv2D needs an input with 4 axes (batch, rows, columns, channels), got "
-            "(None, 28, 28) with 3; Reshape to (28, 28, 1) fits; or Conv1D accepts this shape"
+            "(None, 28, 28) with 3; Reshape to (28, 28, 1) fits; or an input of this shape, with `X = X[:, :, :, None]`; or "
+            "Conv1D accepts this shape"
         ],
     ),
     "sizes that do not fit": (

@@ -21,7 +21,7 @@ from layerexplain.render.layout import Look
 from layerexplain.report.one_layer import build_layer
 from tests.cases import CASES, Case
 from tests.support.case_rows import row_of
-from tests.support.keras_oracle import trace_case
+from tests.support.keras_oracle import is_traceable, trace_case
 from tests.support.printing import explanation
 
 COMMON = ("trainable", "activity_regularizer", "dtype")
@@ -171,14 +171,6 @@ def _text(case: Case, **changes: Any) -> str:
 BARE = build_layer("Dense", {"units": 2}, [(3,)])
 
 
-def _traceable(case: Case) -> bool:
-    try:
-        trace_case(case)
-    except LayerExplainError:
-        return False
-    return True
-
-
 CASE_OF: dict[str, list[Case]] = {}
 for one in CASES:
     CASE_OF.setdefault(one.type, []).append(one)
@@ -226,7 +218,7 @@ def _silent(type_: str) -> Iterator[str]:
     left = {name for name in names if f"{type_}.{name}" not in EXCEPTIONS_OF}
     taken: set[str] = set()
     for case in CASE_OF[type_]:
-        if not left or not _traceable(case):
+        if not left or not is_traceable(case):
             continue
         base: list[str] = []
         left -= _shown_together(case, declaration, left)

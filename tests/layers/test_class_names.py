@@ -53,6 +53,7 @@ ALLOWED = {
     "checks/of_data.py": "layers that bring inputs to a range of their own, or ids to a table",
     "checks/of_linear_maps.py": "what may stand between two linear maps, which rules on these look through",
     "checks/of_recurrence.py": "rules on mistakes that are made with these layers",
+    "frontends/code/library/torch_cures.py": "modules of PyTorch that pass features on, behind which a flattened tensor is sought",
     "frontends/code/torch_advice.py": "modules that messages of PyTorch speak of without their names",
     "network/cures.py": "the layer that an error says to put between two others",
     "frontends/hugging_face/wiring.py": "the layer that adds a branch to what it began with",

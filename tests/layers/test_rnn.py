@@ -13,23 +13,12 @@ from layerexplain.derive.evaluate import evaluate
 from layerexplain.derive.sentence import sentence
 from layerexplain.derive.shape_reasons import shape_reasons
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
-from layerexplain.lang.axes import BATCH
-from layerexplain.lang.definition import Definition
 from layerexplain.lang.text import program
-from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import find
 from tests.cases import Wrapped
 from tests.support.keras_oracle import keras_layer
 from tests.support.same import same_definition
-from tests.support.tracing import trace_layer
-
-SEQUENCE = (7, 3)
-
-
-def trace(type_: str, config: dict[str, Any], *shapes: tuple[int | None, ...], **options: Any) -> Definition:
-    specs = [Spec((BATCH, *shape), "float") for shape in shapes or (SEQUENCE,)]
-    return trace_layer(type_, config, specs, **options)
-
+from tests.support.tracing import SEQUENCE, trace_sequences
 
 LSTM = Wrapped("LSTM", {"units": 5})
 SAME = {"units": 5, "return_sequences": True}
@@ -78,7 +67,7 @@ def test_what_cannot_be_is_refused(
     type_: str, config: dict[str, Any], shapes: list[tuple[int, ...]], words: str
 ) -> None:
     with pytest.raises((ArgumentError, ShapeError)) as refusal:
-        trace(type_, config, *shapes)
+        trace_sequences(type_, config, *shapes)
     assert words in str(refusal.value)
 
 
@@ -88,26 +77,26 @@ def test_what_cannot_be_is_refused(
 )
 def test_dropout_shows_in_training_only(type_: str, rates: dict[str, float]) -> None:
     config = {"units": 5, **rates}
-    assert same_definition(trace(type_, config), trace(type_, {"units": 5}))
-    text = program(trace(type_, config, training=True))
+    assert same_definition(trace_sequences(type_, config), trace_sequences(type_, {"units": 5}))
+    text = program(trace_sequences(type_, config, training=True))
     for rate in rates.values():
         assert f"dropout(zeros(shape=(n, {3 if rate == rates.get('dropout') else 5})) + 1, rate={rate})" in text
     gates = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}[type_] if "recurrent_dropout" in rates else 1
     assert text.count("dropout(") == gates * len(rates)
-    wrapped = program(trace("Bidirectional", {"layer": Wrapped(type_, config)}, training=True))
+    wrapped = program(trace_sequences("Bidirectional", {"layer": Wrapped(type_, config)}, training=True))
     assert wrapped.count("dropout(") == text.count("dropout(")
 
 
 def test_both_directions_of_a_bidirectional_layer_share_one_definition() -> None:
     second = Wrapped("LSTM", {"units": 5, "go_backwards": True})
-    text = program(trace("Bidirectional", {"layer": LSTM, "backward_layer": second}))
+    text = program(trace_sequences("Bidirectional", {"layer": LSTM, "backward_layer": second}))
     assert text.count("def ") == 1
     assert "y_bwd = lstm(reverse(x), W_bwd, U_bwd, b_bwd)" in text
 
 
 def test_a_bidirectional_layer_of_older_files_may_turn_the_inner_layer() -> None:
     """Keras 3 refuses this without backward_layer; in the files of tf.keras the second one then runs forwards."""
-    text = program(trace("Bidirectional", {"layer": Wrapped("LSTM", {"units": 5, "go_backwards": True})}))
+    text = program(trace_sequences("Bidirectional", {"layer": Wrapped("LSTM", {"units": 5, "go_backwards": True})}))
     assert "y_fwd = lstm(reverse(x), W_fwd, U_fwd, b_fwd)" in text
     assert "y_bwd = lstm(x, W_bwd, U_bwd, b_bwd)" in text
 
@@ -118,7 +107,7 @@ def test_the_cudnn_layers_of_older_files_are_todays_with_a_flat_bias(old: str, n
 
     rng = np.random.default_rng(5)
     config = {**SAME, "return_state": True, "go_backwards": True}
-    ours, todays = trace(old, config), trace(new, config)
+    ours, todays = trace_sequences(old, config), trace_sequences(new, config)
     assert [w.shape for w in ours.weights] == [(3, gates * 5), (5, gates * 5), (2 * gates * 5,)]
     assert [w.attrs["path"] for w in ours.weights] == [()] * 3
     kernel, recurrent, bias = (rng.normal(size=w.shape).astype("float32") for w in ours.weights)
@@ -165,7 +154,7 @@ def test_an_encoder_and_decoder_are_read_from_a_file(tmp_path: Path) -> None:
 
 def test_a_layer_that_is_none_of_ours_is_told() -> None:
     with pytest.raises(LayerExplainError, match="Lstm is not a layer of Keras"):
-        trace("TimeDistributed", {"layer": Wrapped("Lstm", {"units": 5})}, (4, *SEQUENCE))
+        trace_sequences("TimeDistributed", {"layer": Wrapped("Lstm", {"units": 5})}, (4, *SEQUENCE))
 
 
 READS_BACKWARDS = {"SimpleRNN": {"units": 3}, "GRU": {"units": 3}, "LSTM": {"units": 3},
@@ -191,7 +180,7 @@ def test_a_layer_that_goes_backwards_reads_step_0_last(type_: str) -> None:
     declaration = find(type_)
     assert declaration is not None
     for backwards, order, last in ((True, "from the last to the first", ", that of step 0"), (False, "in order", "")):
-        definition = trace(type_, {**config, "go_backwards": backwards}, shape)
+        definition = trace_sequences(type_, {**config, "go_backwards": backwards}, shape)
         assert order in sentence(definition)
         assert shape_reasons(definition).axes[-1].why.startswith(f"only the last output is returned{last};")
 
@@ -210,7 +199,7 @@ def test_results_are_named_as_keras_returns_them(type_: str, states: str, tmp_pa
     for way, one in (("fwd", layer.forward_layer), ("bwd", layer.backward_layer)):
         wanted |= {f"{name}_{way}": np.asarray(v) for name, v in zip(f"y{states}", one(x), strict=True)}
     inner = Wrapped(type_, {"units": 3, "return_state": True})
-    names = list(trace("Bidirectional", {"layer": inner}, (5, 4)).results)
+    names = list(trace_sequences("Bidirectional", {"layer": inner}, (5, 4)).results)
     assert names[0] == "y" and len(names) == len(results)
     for name, value in zip(names[1:], results[1:], strict=True):
         np.testing.assert_allclose(value, wanted[name], atol=1e-6)

@@ -9,33 +9,24 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.axes import BATCH
-from layerexplain.lang.definition import Definition
 from layerexplain.lang.text import program
-from layerexplain.layers.declaration import Spec
 from tests.cases import Wrapped
 from tests.support.same import same_definition
-from tests.support.tracing import trace_layer
+from tests.support.tracing import SEQUENCE, trace_sequences
 
-SEQUENCE = (7, 3)
 CELLS = [Wrapped("LSTMCell", {"units": 5}), Wrapped("GRUCell", {"units": 4})]
 
 
-def trace(type_: str, config: dict[str, Any], *shapes: tuple[int | None, ...], **options: Any) -> Definition:
-    specs = [Spec((BATCH, *shape), "float") for shape in shapes or (SEQUENCE,)]
-    return trace_layer(type_, config, specs, **options)
-
-
 def test_a_list_of_cells_is_a_stack() -> None:
-    listed = trace("RNN", {"cell": CELLS})
-    stacked = trace("RNN", {"cell": Wrapped("StackedRNNCells", {"cells": CELLS})})
+    listed = trace_sequences("RNN", {"cell": CELLS})
+    stacked = trace_sequences("RNN", {"cell": Wrapped("StackedRNNCells", {"cells": CELLS})})
     assert same_definition(listed, stacked)
     assert [w.shape for w in listed.weights] == [(3, 20), (5, 20), (20,), (5, 12), (4, 12), (2, 12)]
     assert listed.weights[3].attrs["at"] == ("cell", "cells", 1)
 
 
 def test_the_cell_is_a_function_of_its_own() -> None:
-    text = program(trace("RNN", {"cell": CELLS[0]}))
+    text = program(trace_sequences("RNN", {"cell": CELLS[0]}))
     assert text.startswith("def lstm_cell(x, h, c, W, U, b):\n")
     assert "for t in steps(x):\n    _, h, c = lstm_cell(x[t], h, c, W, U, b)\n" in text
 
@@ -55,7 +46,7 @@ def test_the_cell_is_a_function_of_its_own() -> None:
 )
 def test_refusals(type_: str, config: dict[str, Any], shapes: list[Any], words: str) -> None:
     with pytest.raises(LayerExplainError, match=words):
-        trace(type_, config, *shapes)
+        trace_sequences(type_, config, *shapes)
 
 
 def test_cells_in_a_spec(tmp_path: Path) -> None:

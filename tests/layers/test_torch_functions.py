@@ -122,6 +122,63 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("pixel_shuffle", {"upscale_factor": 2}, "2x12x3x5", "F.pixel_shuffle(a, 2)"),
     ("bmm", {}, "2x3x5 2x5x7", "torch.bmm(a, b)"),
     ("mm", {}, "3x5 5x7", "torch.mm(a, b)"),
+    ("add", {"alpha": 3}, f"{A} {A}", "torch.add(a, b, alpha=3)"),
+    ("sub", {"alpha": 0.5}, f"{A} {A}", "a.sub(b, alpha=0.5)"),
+    ("div", {"rounding_mode": "floor"}, f"{A} {A}", "torch.div(a, b, rounding_mode='floor')"),
+    ("div", {"rounding_mode": "trunc"}, f"{A} {A}", "torch.div(a, b, rounding_mode='trunc')"),
+    *[(name, {}, A, f"torch.{name}(a)") for name in ("round", "trunc", "tan", "sinh", "cosh", "atan", "expm1", "reciprocal", "isnan", "isinf", "isfinite")],
+    *[(name, {}, f"p:{A}", f"torch.{name}(a)") for name in ("log2", "log10", "log1p")],
+    *[(name, {}, "u:2x3x5", f"torch.{name}(a)") for name in ("asin", "acos")],
+    ("lerp", {}, f"{A} {A} 5", "torch.lerp(a, b, c)"),
+    ("atan2", {}, f"{A} {A}", "torch.atan2(a, b)"),
+    *[("to", {"dtype": dtype}, kind, f"a.to(torch.{dtype})") for dtype in ("int64", "bool") for kind in (A, "i3:2x7")],
+    ("to", {"dtype": "float"}, B, "a.float()"),
+    ("to", {"dtype": "int32"}, B, "a.int()"),
+    ("clamp_min", {"min": 0.3}, A, "a.clamp_min(0.3)"),
+    ("clamp_max", {"max": 0.3}, A, "a.clamp_max(0.3)"),
+    ("threshold", {"threshold": 0.1, "value": 7.0}, A, "F.threshold(a, 0.1, 7.0)"),
+    ("hardshrink", {"lambd": 0.3}, A, "F.hardshrink(a, 0.3)"),
+    ("softshrink", {"lambd": 0.3}, A, "F.softshrink(a, 0.3)"),
+    ("tanhshrink", {}, A, "F.tanhshrink(a)"),
+    ("prelu", {}, f"{A} 3", "F.prelu(a, b)"),
+    ("prelu", {}, f"{A} 1", "F.prelu(a, b)"),
+    ("celu", {"alpha": 0.5}, A, "F.celu(a, 0.5)"),
+    ("softplus", {"beta": 2.0, "threshold": 1.5}, A, "F.softplus(a, 2.0, 1.5)"),
+    ("softmin", {"dim": 1}, A, "F.softmin(a, 1)"),
+    ("sum", {"dim": 1}, B, "a.sum(1)"),
+    ("prod", {"dim": 1}, B, "a.prod(1)"),
+    *[(name, {"dim": 1, "keepdim": True}, B, f"torch.{name}(a, 1, True)") for name in ("any", "all")],
+    *[(name, {"dim": 1, "keepdim": True}, A, f"torch.{name}(a, 1, True)") for name in ("argmax", "argmin")],
+    ("argmax", {}, A, "a.argmax()"),
+    ("topk", {"k": 2, "dim": 1}, A, "torch.topk(a, 2, 1)"),
+    ("topk", {"k": 3, "largest": False}, A, "torch.topk(a, 3, largest=False)"),
+    ("sort", {"dim": 1}, A, "torch.sort(a, 1)"),
+    ("sort", {"descending": True}, A, "a.sort(descending=True)"),
+    ("argsort", {"dim": 1, "descending": True}, A, "a.argsort(1, True)"),
+    *[(name, {"dim": 1}, A, f"torch.{name}(a, 1)") for name in ("cumsum", "cumprod")],
+    ("cumsum", {"dim": 2}, B, "a.cumsum(2)"),
+    ("addmm", {"beta": 0.5, "alpha": 2}, "7 3x5 5x7", "torch.addmm(a, b, c, beta=0.5, alpha=2)"),
+    ("baddbmm", {}, "2x3x7 2x3x5 2x5x7", "torch.baddbmm(a, b, c)"),
+    ("cdist", {}, "2x3x5 2x7x5", "torch.cdist(a, b)"),
+    ("cdist", {"p": 1.0}, "2x3x5 2x7x5", "torch.cdist(a, b, 1.0)"),
+    ("unflatten", {"dim": 1, "sizes": (2, -1)}, "2x6x5", "a.unflatten(1, (2, -1))"),
+    ("windows", {"dimension": 1, "size": 3, "step": 2}, "2x8x5", "a.unfold(1, 3, 2)"),
+    ("windows", {"dimension": -1, "size": 2, "step": 3}, A, "a.unfold(-1, 2, 3)"),
+    ("gather", {"dim": 1}, "2x3x5 i3:2x7x5", "a.gather(1, b)"),
+    ("gather", {"dim": -1}, "2x3x5 i5:2x1x2", "torch.gather(a, -1, b)"),
+    ("take_along_dim", {"dim": 1}, "2x3x5 i3:2x7x1", "a.take_along_dim(b, 1)"),
+    ("index_select", {"dim": 1}, "2x3x5 i3:7", "a.index_select(1, b)"),
+    ("one_hot", {"num_classes": 5}, "i5:2x3", "F.one_hot(a, 5)"),
+    ("tril", {"diagonal": -1}, A, "a.tril(-1)"),
+    ("triu", {"diagonal": 1}, A, "a.triu(1)"),
+    ("triu", {}, A, "a.triu()"),
+    ("flip", {"dims": (1, 2)}, A, "a.flip(1, 2)"),
+    ("roll", {"shifts": 2}, A, "torch.roll(a, 2)"),
+    ("group_norm", {"num_groups": 3}, "2x6x5 6 6", "F.group_norm(a, 3, b, c)"),
+    ("batch_norm", {"eps": 0.1}, "2x6x5 6 p:6 6 6", "F.batch_norm(a, b, c, d, e, eps=0.1)"),
+    ("var_mean", {"dim": (1, 2), "unbiased": False, "keepdim": True}, A, "torch.var_mean(a, (1, 2), unbiased=False, keepdim=True)"),
+    ("std_mean", {"dim": 1}, A, "torch.std_mean(a, 1)"),
+    ("local_response_norm", {"size": 2, "alpha": 0.3}, IMAGE, "F.local_response_norm(a, 2, 0.3)"),
 ]  # fmt: skip
 
 
@@ -131,7 +188,8 @@ def _drawn(text: str, random: np.random.Generator) -> np.ndarray:
     if kind.startswith("i"):
         return random.integers(0, int(kind[1:]), shape)
     drawn = random.normal(size=shape).astype("float32")
-    return drawn > -0.7 if kind == "b" else abs(drawn) + 0.1 if kind == "p" else drawn
+    known = {"b": drawn > -0.7, "p": abs(drawn) + 0.1, "u": np.tanh(drawn)}
+    return known.get(kind, drawn)
 
 
 def _with(x: Any, key: Any, part: Any) -> Any:
@@ -144,7 +202,7 @@ def _with(x: Any, key: Any, part: Any) -> Any:
 def test_values_are_those_of_pytorch(name: str, config: dict[str, Any], inputs: str, code: str) -> None:
     random = np.random.default_rng(zlib.crc32(f"{code} {inputs}".encode()))
     arrays = [_drawn(one, random) for one in inputs.split()]
-    names = dict(zip("abcd", map(torch.from_numpy, arrays), strict=False))
+    names = dict(zip("abcde", map(torch.from_numpy, arrays), strict=False))
     result = eval(code, {"_with": _with, "torch": torch, "F": torch.nn.functional, **names})
     wanted = list(result) if isinstance(result, tuple) else [result]
     declaration = find(f"torch.{name}")

@@ -95,18 +95,27 @@ ROWS = {
     ),
     "channels are missing": Row(
         behind(IMAGE, CONV),
-        "got (None, 28, 28) with 3; Reshape to (28, 28, 1) fits; or Conv1D accepts this shape",
+        "got (None, 28, 28) with 3; Reshape to (28, 28, 1) fits; or an input of this shape, with `X = X[:, :, :, None]`; or "
+        "Conv1D accepts this shape",
         (behind(IMAGE, CONV, "Reshape: [28, 28, 1]"), behind(IMAGE, CONV.replace("2D", "1D"))),
     ),
     "a flat image": Row(
         "input: [784]\nlayers:\n  - Conv2D: {filters: 4, kernel_size: 3}\n",
-        "got (None, 784) with 2; Reshape to (28, 28, 1) fits",
-        (f"input: [784]\nlayers:\n  - Reshape: [28, 28, 1]\n  - {CONV}\n",),
+        "got (None, 784) with 2; Reshape to (28, 28, 1) fits; or an input of this shape, with "
+        "`X = X.reshape(-1, 28, 28, 1)`",
+        (
+            f"input: [28, 28, 1]\nlayers:\n  - {CONV}\n",
+            f"input: [784]\nlayers:\n  - Reshape: [28, 28, 1]\n  - {CONV}\n",
+        ),
     ),
     "a flat image of three channels": Row(
         f"input: [3072]\nlayers:\n  - {CONV}\n",
-        "got (None, 3072) with 2; Reshape to (32, 32, 3) fits",
-        (f"input: [3072]\nlayers:\n  - Reshape: [32, 32, 3]\n  - {CONV}\n",),
+        "got (None, 3072) with 2; Reshape to (32, 32, 3) fits; or an input of this shape, with "
+        "`X = X.reshape(-1, 32, 32, 3)`",
+        (
+            f"input: [32, 32, 3]\nlayers:\n  - {CONV}\n",
+            f"input: [3072]\nlayers:\n  - Reshape: [32, 32, 3]\n  - {CONV}\n",
+        ),
     ),
     "a volume": Row(
         "input: [8, 8, 8]\nlayers:\n  - Dense: 4\n  - GlobalAveragePooling1D\n",

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from layerexplain import explain, read
+from layerexplain import check, explain, read
 from layerexplain.network.gradient_paths import NeededGradients, end_words, gradient_paths, lost_weights
 from layerexplain.network.trace import trace_model
 from tests.support.check_rows import ARGMAX, ROUNDED, flat
@@ -130,3 +130,24 @@ def test_a_frozen_layer_says_nothing_of_gradients_that_it_has_not() -> None:
     report = explain(flat("Dense: 3", "Dense: {units: 2, trainable: false}").encode(), gradient=True)
     told = report.layers[2].gradient
     assert told is not None and told.facts == ()
+
+
+def test_a_result_that_is_read_where_no_shape_is_known_passes_its_gradient_on() -> None:
+    code = """
+import keras
+from keras import layers
+x = keras.Input((5,))
+two = keras.Model(x, [layers.Dense(3, name="unread")(x), layers.Dense(2, name="read")(x)], name="two")
+class Whole(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.two, self.last = two, layers.Dense(1)
+    def call(self, x):
+        first, second = self.two(x)
+        return self.last(second)
+whole = Whole()
+whole.compile("adam", "mse")
+"""
+    assert explain(code.encode()).outputs[0].shape is None
+    found = [one for one in check(code.encode()) if one.code == "no-gradient"]
+    assert [one.layer for one in found] == ["two/unread"]

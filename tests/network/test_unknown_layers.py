@@ -162,28 +162,38 @@ def test_in_a_sequential_the_next_layer_says_what_it_was_built_for() -> None:
     assert (found["q"], found["d"]) == (("QDense", (None, 5), None), ("Dense", (None, 2), 12))
 
 
-DISAGREE = {
-    "recorded-shape": (
-        functional(entry([None, 3]), fed(dense("d", 2), "x", [None, 3]), fed(dense("e", 4), "d", [None, 7])),
-        "d",
-        "its output is (None, 2) by its formula; the file recorded (None, 7)",
-    ),
-    "build-shape": (
-        functional(entry([None, 3]), fed(dense("d", 2, [None, 6]), "x", [None, 3])),
-        "d",
-        "its input is (None, 3) in this model; the file recorded that it was built for (None, 6)",
-    ),
-}
+def disagreeing(built: list[int | None] | None, recorded: list[int | None]) -> dict[str, Any]:
+    """A Dense layer of 2 units on (None, 3), the shape that it was built for, and the recorded one of its output."""
+    layer = dense("d", 2) if built is None else dense("d", 2, built)
+    return functional(entry([None, 3]), fed(layer, "x", [None, 3]), fed(dense("e", 4), "d", recorded))
 
 
-@pytest.mark.parametrize("code", DISAGREE)
-def test_recorded_shapes_are_held_against_derived_ones(code: str) -> None:
-    document, layer, message = DISAGREE[code]
+DISAGREE = [
+    (None, [None, 7], "recorded-shape", "its output is (None, 2) by its formula; the file recorded (None, 7)"),
+    ([None, 3], [None, 7], "recorded-shape", "its output is (None, 2) by its formula; the file recorded (None, 7)"),
+    ([None, 3], [5, 2, 1], "recorded-shape", "its output is (None, 2) by its formula; the file recorded (None, 2, 1)"),
+    ([None, 6], [None, 2], "build-shape",
+     "its input is (None, 3) in this model; the file recorded that it was built for (None, 6)"),
+    ([None, 3, 1], [None, 2], "build-shape",
+     "its input is (None, 3) in this model; the file recorded that it was built for (None, 3, 1)"),
+    ([None], [None, 2], "build-shape",
+     "its input is (None, 3) in this model; the file recorded that it was built for (None,)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("built", "recorded", "code", "message"), DISAGREE)
+def test_recorded_shapes_are_held_against_derived_ones(
+    built: list[int | None] | None, recorded: list[int | None], code: str, message: str
+) -> None:
+    document = disagreeing(built, recorded)
     for report in (build(read(document)), api.explain(document)):
-        assert (code, layer, message) in [tuple(note) for note in report.notes]
-    # Where they agree, or where a size is open, nothing is said.
-    agreeing = functional(entry([None, 3]), fed(dense("d", 2, [None, None]), "x", [None, 3]))
-    assert not build(read(agreeing)).notes
+        assert (code, "d", message) in [tuple(note) for note in report.notes]
+
+
+@pytest.mark.parametrize("built", [None, [None, 3], [5, 3], [None, None]])
+def test_where_recorded_shapes_agree_or_are_open_nothing_is_said(built: list[int | None] | None) -> None:
+    for recorded in ([None, 2], [7, 2], [None, None]):
+        assert [note.code for note in build(read(disagreeing(built, recorded))).notes] == []
 
 
 def test_stored_weights_are_held_against_derived_ones(tmp_path: Path) -> None:

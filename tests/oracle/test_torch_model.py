@@ -87,6 +87,28 @@ def test_steps_of_training_agree_with_pytorch(row: str) -> None:
     assert all(one.step_difference is not None and one.gradient_difference is not None for one in report.steps)
 
 
+COMPUTED = """
+nn.utils.weight_norm(nn.Linear(5, 3)); 5
+nn.utils.weight_norm(nn.Linear(5, 3), dim=None); 5
+torch.nn.utils.parametrizations.weight_norm(nn.Conv1d(5, 3, 3), dim=1); 5,11
+nn.utils.spectral_norm(nn.ConvTranspose2d(5, 3, 3)); 5,7,7
+nn.utils.spectral_norm(nn.Linear(5, 3), n_power_iterations=2); 5
+torch.nn.utils.parametrizations.spectral_norm(nn.Linear(5, 3), n_power_iterations=3); 5
+""".strip().splitlines()
+
+
+@needs_torch
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("row", COMPUTED)
+def test_weights_that_are_computed_agree_with_pytorch(row: str) -> None:
+    made, shape = row.split("; ")
+    inputs = {"x": tuple(map(int, shape.split(",")))}
+    report = layerexplain.verify(_applied(f"m = {made}", "self.m(x)"), inputs=inputs, gradient=True)
+    assert report.agrees and {one.gradient.status for one in report if one.gradient is not None} == {"agrees"}
+    assert [(one.mode, one.status) for one in report.steps] == [("inference", "agrees"), ("training", "agrees")]
+
+
 @needs_torch
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:Initializing zero-element")

@@ -126,8 +126,10 @@ def test_the_page_of_a_layer_says_what_it_is() -> None:
         ("MaxPooling1D", {}, [(13, 3)], ["pool_size", "strides", "padding"], []),
         ("Conv2D", {"filters": 3, "kernel_size": (2, 3)}, [(7, 5, 2)], ["kernel_size 1", "kernel_size 2"], []),
         ("Add", {}, [(7, 5), (7, 5)], ["x1 steps = x2 steps"], []),
-        ("Cropping2D", {}, [(13, 11, 3)], ["x channels"], []),
-        ("Dropout", {"rate": 0.3}, [(5,)], ["x features"], ["rate"]),
+        ("Cropping2D", {}, [(13, 11, 3)], ["cropping 1 before", "cropping 2 after", "x channels"], []),
+        ("Dropout", {"rate": 0.3}, [(5,)], ["x features", "rate"], []),
+        ("LeakyReLU", {}, [(5,)], ["x features", "negative_slope"], []),
+        ("ZeroPadding2D", {"padding": ((1, 2), (0, 3))}, [(5, 7, 2)], ["padding 1 after", "padding 2 before"], []),
         ("CategoricalCrossentropy", {}, [(5,)], ["from_logits"], []),
     ],
 )

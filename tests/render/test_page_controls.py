@@ -148,6 +148,21 @@ def test_each_key_that_is_listed_does_what_the_list_says(resnet: str, tmp_path: 
             step()
 
 
+def test_keys_for_all_of_the_page_need_no_focus_on_the_graph(resnet: str, tmp_path: Path) -> None:
+    with shown(resnet, tmp_path) as page:
+        _, _, scale = page.evaluate(PLACE)
+        page.keyboard.press("+")
+        assert page.evaluate(PLACE)[2] > scale
+        page.keyboard.press("0")
+        assert page.evaluate(PLACE)[2] == scale
+        page.focus("#search")
+        page.keyboard.type("3x3+0")
+        assert page.evaluate(PLACE)[2] == scale and page.input_value("#search") == "3x3+0"
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press("?")
+        assert page.is_visible("dialog.keys")
+
+
 def test_left_and_right_go_to_what_stands_beside(tmp_path: Path) -> None:
     spec = b"inputs: {a: [5], b: [7]}\nlayers:\n  - Dense: 3\n    name: left\n    from: a\n"
     spec += b"  - Dense: 3\n    name: right\n    from: b\n  - Add:\n    name: sum\n    from: [left, right]\n"

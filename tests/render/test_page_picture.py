@@ -374,9 +374,13 @@ model(torch.zeros(1, 3, 17, 13))
 def test_a_second_call_says_that_its_weights_are_those_of_the_first(tmp_path: Path) -> None:
     spec = b"inputs: {a: [5], b: [5]}\nlayers:\n  - Dense: 7\n    name: tower\n    from: a\n"
     spec += b"  - reuse: tower\n    name: again\n    from: b\n  - Add:\n    name: both\n    from: [tower, again]\n"
-    told = boxes(page_data(layerexplain.explain(spec), fold=False))
+    data = page_data(layerexplain.explain(spec), fold=False)
+    told = boxes(data)
     assert told["tower"]["lines"][2] == "42 parameters"
     assert told["tower (call 2)"]["lines"][2] == "weights of call 1"
+    sources = {layer["name"]: [text for _, text in layer["calls"][0]["from"]] for layer in data["layers"]}
+    assert sources["both"] == ["tower (call 1) (None, 7)", "tower (call 2) (None, 7)"]
+    assert sources["tower"] == ["a (None, 5)"]
 
 
 COSTS = """(() => {
@@ -634,3 +638,23 @@ class Block(nn.Module):
     told = boxes(page_data(layerexplain.explain(str(tmp_path / "net.py"))))
     folded = [box["lines"][1] for box in told.values() if "copies" in box]
     assert folded and not any("differ" in one for one in folded), folded
+
+
+def test_a_formula_in_a_box_is_whole_or_not_there(tmp_path: Path) -> None:
+    """From near a box has its formula, in smaller letters where that helps: cut, it would be another formula."""
+    with shown(layerexplain.page(str(SAMPLES / "digits.keras")), tmp_path) as page:
+        formulas = page.evaluate("layerexplain.data.layers.map((one) => one.operation)")
+        seen: set[str] = set()
+        for at in range(len(formulas)):
+            page.evaluate(
+                """(at) => {
+                    const item = layerexplain.view.drawing.items[at];
+                    layerexplain.view.lookAt(2, item.x + item.w / 2, item.y + item.h / 2);
+                }""",
+                at,
+            )
+            seen |= {text for text, *_ in page.evaluate(WRITTEN)}
+        assert {"max_pool(x, size=2)", "3×3 conv, 24 filters, relu", "relu(x)"} <= seen
+        assert not [
+            text for text in seen if "…" in text and any(one.startswith(text.split("…")[0]) for one in formulas)
+        ]

@@ -61,6 +61,8 @@ def test_a_step_says_nothing_of_shapes_that_stay_and_of_other_frameworks(tmp_pat
     with shown(layerexplain.page(spec), tmp_path, reduced_motion="reduce") as page:
         page.evaluate("layerexplain.walk.show(2)")
         look = page.evaluate(WORDS)
+        # A step looks at all steps: the line with that sum is shown, and not the result, which mixes heads.
+        until(page, "document.querySelector('.readsline[aria-pressed=true]')?.textContent === 'context'")
         assert look[0] == "Each of the 7 queries attends to the 7 value positions, in 2 heads of width 3."
         assert not any("are gone" in one or "becomes" in one for one in look)
         page.evaluate("layerexplain.walk.show(3)")

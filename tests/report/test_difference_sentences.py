@@ -31,7 +31,7 @@ TYPES = [
     ("BatchNormalization --vs LayerNormalization --input 10,4", [
         "BatchNormalization normalizes each feature by a stored mean and variance, in training by those over the batch "
         "and steps; LayerNormalization normalizes by the mean and variance over the features of each step.",
-        "BatchNormalization learns 16 parameters = 4 × 4, 8 trainable; LayerNormalization learns 8 parameters = 2 × 4.",
+        "BatchNormalization has 16 parameters = 4 × 4, 8 trainable; LayerNormalization learns 8 parameters = 2 × 4.",
     ]),
     ("UpSampling2D --vs Conv2DTranspose 3 3 strides=2 --input 8,8,5", [
         "UpSampling2D reads one pixel for one output element; Conv2DTranspose reads 1 to 2 × 1 to 2 pixels",

@@ -27,7 +27,7 @@ from layerexplain.report.explanation_data import Explanation
 from layerexplain.report.one_layer import build_layer
 from tests.cases import CASES, Case
 from tests.support.case_rows import row_of
-from tests.support.keras_oracle import trace_case
+from tests.support.keras_oracle import is_traceable, trace_case
 from tests.support.paths import ROOT
 from tests.support.printing import explanation as printed
 
@@ -164,7 +164,8 @@ WRONG_WIRING = {
     ),
     "input: [28, 28]\nlayers:\n  - Conv2D: {filters: 3, kernel_size: 3}\n": (
         "4: layer 'conv2d': Conv2D needs an input with 4 axes (batch, rows, columns, channels), got (None, 28, 28) "
-        "with 3; Reshape to (28, 28, 1) fits; or Conv1D accepts this shape"
+        "with 3; Reshape to (28, 28, 1) fits; or an input of this shape, with `X = X[:, :, :, None]`; or "
+        "Conv1D accepts this shape"
     ),
     "input: [4, 16]\nlayers:\n  - MultiHeadAttention: {num_heads: 2, key_dim: 8}\n": (
         "4: layer 'multi_head_attention': MultiHeadAttention needs 2 tensors (query, value), got no value; give the "
@@ -234,7 +235,7 @@ SENTENCES = [
         "ReLU",
         {"negative_slope": 0.2, "max_value": 7},
         (5,),
-        "Keeps positive values and multiplies the rest by 0.2; larger values than 7 become 7.",
+        "Keeps positive values and multiplies the rest by 0.2; values above 7 become 7.",
     ),
     (
         "ReLU",
@@ -242,8 +243,46 @@ SENTENCES = [
         (5,),
         "Keeps values above 0.5 and multiplies the rest, less 0.5, by 0.2.",
     ),
-    ("ReLU", {"max_value": 0.0}, (5,), "sets the rest to 0; larger values than 0 become 0."),
+    ("ReLU", {"max_value": 0.0}, (5,), "sets the rest to 0; values above 0 become 0."),
     ("Rescaling", {"scale": 0.25}, (5,), "Multiplies each value by 0.25."),
+    (
+        "Dropout",
+        {"rate": 0.3},
+        (5,),
+        "scales the rest by 1 / (1 - 0.3) = 1.429. At inference, returns its input unchanged.",
+    ),
+    ("SpatialDropout1D", {"rate": 0.5}, (7, 5), "by 1 / (1 - 0.5) = 2. At inference, returns its input unchanged."),
+    ("torch.nn.Dropout", {"p": 0.2}, (5,), "by 1 / (1 - 0.2) = 1.25. At inference, returns its input unchanged."),
+    ("Dropout", {"rate": 0}, (5,), "Passes its input through unchanged, in training too, since rate=0."),
+    ("torch.nn.Dropout", {"p": 0.0}, (5,), "Passes its input through unchanged, in training too, since p=0."),
+    ("GaussianNoise", {"stddev": 0.0}, (5,), "Passes its input through unchanged, in training too, since stddev=0."),
+    (
+        "Activation",
+        {"activation": "linear"},
+        (5,),
+        "Applies linear, which returns its input unchanged. No trainable parameters.",
+    ),
+    ("AveragePooling1D", {"pool_size": 2}, (8, 3), "separately for each of the 3 channels."),
+    ("AveragePooling1D", {"pool_size": 2, "padding": "same"}, (8, 3), "the 3 channels; padding is not counted."),
+    ("Conv2DTranspose", {"filters": 3, "kernel_size": 2, "strides": 2}, (5, 7, 4), "larger image with 3 channels."),
+    (
+        "Conv2DTranspose",
+        {"filters": 3, "kernel_size": (2, 3), "strides": 2},
+        (5, 7, 4),
+        "channels; overlaps are summed.",
+    ),
+    (
+        "LayerNormalization",
+        {"axis": [-1]},
+        (7, 3),
+        "values along the last axis to mean 0 and variance 1, then scales by γ and shifts by β.",
+    ),
+    (
+        "LayerNormalization",
+        {"axis": 1},
+        (7, 3),
+        "values along axis 1 to mean 0 and variance 1, then scales by γ and shifts by β.",
+    ),
     ("Rescaling", {"scale": 0.25, "offset": -1.0}, (5,), "Multiplies each value by 0.25 and adds -1."),
 ]
 
@@ -253,6 +292,17 @@ def test_sentences(type_: str, arguments: dict[str, object], shape: tuple[int | 
     (row,) = build_layer(type_, arguments, [shape]).layers
     assert row.explanation is not None
     assert row.explanation.sentence.endswith(said)
+
+
+def test_tensors_of_one_shape_are_not_broadcast() -> None:
+    for shapes, said in (([(3, 4), (3, 4)], "element-wise."), ([(3, 4), (1, 4)], "; axes of size 1 are broadcast.")):
+        (row,) = build_layer("Add", {}, shapes).layers
+        assert row.explanation is not None and row.explanation.sentence.endswith(said)
+
+
+def test_a_layer_that_drops_nothing_computes_its_input() -> None:
+    operations = [build_layer("Dropout", {"rate": rate}, [(5,)]).layers[0].operation for rate in (0.0, 0.25)]
+    assert operations == ["x", "x; in training dropout(x, rate=0.25)"]
 
 
 @pytest.mark.parametrize(
@@ -422,16 +472,7 @@ def lines(explanation: Explanation) -> list[str]:
     ]
 
 
-def traceable(case: Case) -> bool:
-    """Some rows are there because Keras and we refuse them."""
-    try:
-        trace_case(case)
-    except LayerExplainError:
-        return False
-    return True
-
-
-ROWS = [case for case in CASES if traceable(case)]
+ROWS = [case for case in CASES if is_traceable(case)]
 BARE = build_layer("Dense", {"units": 2}, [(3,)])
 """A report to print a row of."""
 

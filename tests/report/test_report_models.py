@@ -216,7 +216,7 @@ def test_shared_weights_count_once_and_each_call_has_its_cost(keras: Any) -> Non
     assert [call.output_shapes for call in shared.calls] == [((None, 3, 5),), ((None, 9, 5),)]
     assert shared.macs == (3 + 9) * 5 * 12
     assert shared.explanation is not None
-    assert "shared by all 2 calls and counted once" in shared.explanation.weights_note
+    assert "shared by both calls and counted once" in shared.explanation.weights_note
 
 
 def test_dtypes_of_mixed_precision(keras: Any) -> None:

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.keras
 keras = pytest.importorskip("keras")
 layers = keras.layers
 
-SEQUENCES = "There is one for each step; return_sequences=False in 'reads' gives one for each example."
-LAST = "There is one for each example; return_sequences=True in 'reads' gives one for each step."
+SEQUENCES = "One target for each step; return_sequences=False in 'reads' gives one for each example."
+LAST = "One target for each example; return_sequences=True in 'reads' gives one for each step."
 
 MODELS: dict[str, tuple[list[Any], str, str]] = {
     "one per example": ([layers.LSTM(3, name="reads"), layers.Dense(2)], "mse", LAST),
@@ -51,7 +51,7 @@ def test_targets_of_the_shape_that_is_said_fit(name: str) -> None:
     assert explanation is not None
     said = explanation.hints[-1]
     assert said.startswith("An output of the model; ") and "targets of" in said
-    assert said.endswith(per_step or ".") and ("There is one" in said) == bool(per_step)
+    assert said.endswith(per_step or ".") and ("One target" in said) == bool(per_step)
     shapes = [tuple(int(n) for n in re.findall(r"\d+", text)) for text in re.findall(r"\(None([^)]*)\)", said)]
     assert shapes[0] == model.output_shape[1:]
     wanted = shapes[-1] if loss.startswith("sparse") else shapes[0]

@@ -91,7 +91,7 @@ def test_what_asks_no_size_for_its_number_holds_at_that_number_alone() -> None:
 
 
 KERAS = ["Conv2D", "Conv1D", "Conv2DTranspose", "DepthwiseConv2D", "MaxPooling2D", "Dense", "LSTM", "Embedding"]
-KERAS += ["MultiHeadAttention", "BatchNormalization", "ZeroPadding2D", "UpSampling1D", "Flatten", "Add"]
+KERAS += ["MultiHeadAttention", "BatchNormalization", "ZeroPadding2D", "Cropping2D", "UpSampling1D", "Flatten", "Add"]
 
 
 def test_long_explanations_leave_room_for_numbers(monkeypatch: pytest.MonkeyPatch) -> None:

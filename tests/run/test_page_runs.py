@@ -451,6 +451,7 @@ def test_what_an_output_depends_on_is_drawn(digits: str, tmp_path: Path) -> None
         page.get_by_role("button", name="What it depends on, through all layers").click()
         # A window of 3 × 3 of the halved picture, and of 3 × 3 behind it, at the edge: 7 × 7 of 8 × 8 pixels.
         assert "depends on at most 49 of 64 numbers of pixels" in page.inner_text(".playreach")
+        assert page.inner_text(".playreach").startswith("shapes: y[0, ")
         lit = "[...window.layerexplain.view.look.found].map(call => window.layerexplain.data.layers[window.layerexplain.data.calls[call][0]].name)"
         assert page.evaluate(lit) == [
             "pixels",
@@ -465,6 +466,24 @@ def test_what_an_output_depends_on_is_drawn(digits: str, tmp_path: Path) -> None
         assert "digit[0, 7] depends on at most 64 of 64" in page.inner_text(".playreach")
         page.get_by_role("button", name="Show all").click()
         assert page.inner_text(".playreach") == "" and page.evaluate("window.layerexplain.view.look.found") is None
+
+
+@pytest.mark.parametrize(
+    ("filters", "at", "place"),
+    # Three pictures of 156 × 132 pixels, 4 apart, stand in two rows: pixel (64, 163) is (64, 27) of the third.
+    [(1, (0.5, 0.5), "[0, 5, 6, 0]"), (3, (0.2, 0.6), "[0, 2, 5, 2]"), (3, (0.9, 0.25), "[0, 5, 10, 1]")],
+    ids=["one", "the third", "the second"],
+)
+def test_what_a_place_of_a_picture_depends_on_is_a_click_away(
+    filters: int, at: tuple[float, float], place: str, tmp_path: Path
+) -> None:
+    """An output of 11 × 13 places is drawn as a picture, one for each filter; each place reads 3 × 3 pixels."""
+    spec = f"input: [13, 15, 2]\nlayers:\n  - Conv2D: {{filters: {filters}, kernel_size: 3}}\n    name: mask\n".encode()
+    with ran(layerexplain.page(spec, values=drawn(1, 13, 15, 2)), tmp_path) as page:
+        picture = page.locator(".playoutput canvas")
+        box = picture.bounding_box()
+        picture.click(position={"x": box["width"] * at[0], "y": box["height"] * at[1]})
+        assert f"mask{place} depends on at most 18 of 390 numbers of input" in page.inner_text(".playreach")
 
 
 def test_examples_are_at_hand_for_all_inputs_together(tmp_path: Path) -> None:

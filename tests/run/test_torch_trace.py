@@ -94,6 +94,43 @@ def test_what_is_not_known_of_the_input_or_the_program_is_said(tmp_path: Path) -
         layerexplain.trace(CODE.replace("self.block(x)", "torch.never_heard(x)").encode(), np.ones((1, 5)))
 
 
+@pytest.mark.parametrize(
+    ("made", "used", "is_of_the_file"),
+    [
+        ("torch.tensor([2.0, 3.0, 5.0])", "self.t", True),
+        ("torch.randn(3)", "self.t", True),
+        ("torch.arange(4.0)", "self.t[1:]", True),
+        ("torch.tensor([2.0, 3.0, 5.0]), persistent=False", "self.t", False),
+    ],
+)
+def test_a_buffer_has_the_values_of_the_file(made: str, used: str, is_of_the_file: bool, tmp_path: Path) -> None:
+    code = f"""{HEAD}
+class Part(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("t", {made})
+
+    def forward(self, x):
+        return x * {used}
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.part = Part()
+
+    def forward(self, x):
+        return self.part(x)
+"""
+    (tmp_path / "net.py").write_text(code)
+    stored = np.asarray([7, 11, 13, 17] if "[1:]" in used else [11, 13, 17], "float32")
+    (tmp_path / "net.safetensors").write_bytes(safetensors_bytes({"part.t": stored}))
+    traced = layerexplain.trace(tmp_path / "net.py", np.ones((1, 3), "float32"), weights=tmp_path / "net.safetensors")
+    np.testing.assert_allclose(traced.outputs[0], [[11, 13, 17] if is_of_the_file else [2, 3, 5]])
+    assert any("no formula reads: part.t" in note.message for note in traced.notes) != is_of_the_file
+    layers = [row.layer for row in layerexplain.explain(code.encode(), inputs={"x": (3,)})]
+    assert ("part.t" in layers) == is_of_the_file
+
+
 def test_steps_may_come_before_the_examples() -> None:
     code = f"""{HEAD}
 class Net(nn.Module):

@@ -24,8 +24,8 @@ pytest.importorskip("aiohttp", reason="aiohttp is not installed: layerexplain[re
 
 from layerexplain import api
 from layerexplain.cli.main import program
-from layerexplain.errors import LayerExplainError
 from layerexplain.sources.names import Reach, Remote
+from tests.support.faults import failure_of_url
 from tests.support.served import Server, serving
 from tests.support.sparse_models import keras_archive, legacy_h5
 
@@ -49,11 +49,7 @@ def run(*arguments: str) -> tuple[int, str, str]:
 
 def fault(url: str, reach: Reach = QUICK) -> str:
     """Why a URL cannot be read; one line."""
-    with pytest.raises(LayerExplainError) as caught:
-        api.read(Remote(url, reach))
-    said = str(caught.value)
-    assert "\n" not in said and said.startswith(f"{url}: "), said
-    return said.removeprefix(f"{url}: ")
+    return failure_of_url(url, reach)
 
 
 # What is the same ---------------------------------------------------------------------------------------------------

@@ -22,11 +22,10 @@ import s3fs
 from moto.s3.models import FakeKey, s3_backends
 from moto.server import ThreadedMotoServer
 
-from layerexplain import api
 from layerexplain.cli.main import program
-from layerexplain.errors import LayerExplainError
 from layerexplain.sources.listing import describe, find_sources
-from layerexplain.sources.names import Reach, Remote
+from layerexplain.sources.names import Reach
+from tests.support.faults import failure_of_url
 from tests.support.served import serving
 from tests.support.sparse_models import keras_archive, legacy_h5
 
@@ -188,14 +187,6 @@ def test_what_is_not_there(wire: Wire, url: str, told: str) -> None:
     assert code == 1 and len(said.splitlines()) == 1 and said.startswith(f"layerexplain: error: {url}: {told}")
 
 
-def fault(url: str, reach: Reach) -> str:
-    with pytest.raises(LayerExplainError) as caught:
-        api.read(Remote(url, reach))
-    said = str(caught.value)
-    assert "\n" not in said and said.startswith(f"{url}: "), said
-    return said.removeprefix(f"{url}: ")
-
-
 @pytest.mark.parametrize(
     ("url", "told"),
     [
@@ -212,11 +203,11 @@ def test_faults_of_a_server(url: str, told: str, tmp_path: Path, monkeypatch: py
     with serving(tmp_path) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url(""))
         timeout = 0.3 if "stalled" in url else 120
-        assert fault(url, Reach(timeout=timeout, retries=1, wait=0)).startswith(told)
+        assert failure_of_url(url, Reach(timeout=timeout, retries=1, wait=0)).startswith(told)
 
 
 def test_without_credentials(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    said = fault("s3://zoo/models/digits.keras", Reach(wait=0))
+    said = failure_of_url("s3://zoo/models/digits.keras", Reach(wait=0))
     assert said == "needs credentials, and the environment has none; FSSPEC_S3_ANON=true reads public buckets"

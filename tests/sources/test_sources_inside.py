@@ -6,7 +6,9 @@ import io
 import os
 import pickle
 import ssl
+import warnings
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -52,6 +54,56 @@ def test_a_folder_of_an_archive_lists_what_it_has(outer: str) -> None:
     for inner in ("in/long.h5", "elsewhere"):
         with pytest.raises(SourceError, match="is not a folder of the archive"):
             ArchiveFiles(outer, inner).entries()
+
+
+def test_a_folder_has_those_inside_it_also_where_the_archive_lists_none_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "folders.zip"
+    with zipfile.ZipFile(path, "w") as out:
+        for name in ("empty/", "a/b/model.json", "a/b/", "../outside", "c//d"):
+            out.writestr(name, b"")
+    listed = {
+        where: [one.name for one in ArchiveFiles(str(path), where).entries()] for where in ("", "a", "a/b", "empty")
+    }
+    assert listed == {"": ["a", "empty"], "a": ["b"], "a/b": ["model.json"], "empty": []}
+
+
+def _archive(names: Sequence[str], way: int = zipfile.ZIP_STORED) -> bytearray:
+    with io.BytesIO() as found:
+        with zipfile.ZipFile(found, "w", way) as out, warnings.catch_warnings(action="ignore"):
+            for name in names:
+                out.writestr(name, name.encode() * 99)
+        return bytearray(found.getvalue())
+
+
+def _damaged(data: bytearray, at: int, value: int) -> bytearray:
+    data[at] = value
+    return data
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (_archive("abc"), ""),
+        (_archive("abcd"), "is a zip archive of 4 members"),
+        (_archive("aab"), "is in the archive 2 times; its name needs to be unique"),
+        (_archive("bc"), "no such file in the archive"),
+        (_archive("ab", zipfile.ZIP_BZIP2), "a is compressed with bzip2; store or deflate it"),
+        (_archive("ab", zipfile.ZIP_LZMA), "a is compressed with LZMA; store or deflate it"),
+        # Of the first member: its mark in front of its name, and the first byte of what is deflated.
+        (_damaged(_archive("ab"), 0, 7), "a is not where the archive says"),
+        (_damaged(_archive("ab", zipfile.ZIP_DEFLATED), 31, 0xFF), "was the archive copied whole"),
+        (_archive("ab")[:-9], "is not a zip archive that can be read"),
+    ],
+)
+def test_members_that_are_refused(data: bytearray, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("layerexplain.files.zip_members.MAX_MEMBERS", 3)
+    (tmp_path / "a.zip").write_bytes(data)
+    archive = str(tmp_path / "a.zip")
+    if not words:
+        assert ArchiveFiles(archive, "a").open().read() == b"a" * 99
+        return
+    with pytest.raises(SourceError, match=words):
+        ArchiveFiles(archive, "a").open()
 
 
 def test_neighbouring_blocks_are_fetched_in_growing_pieces() -> None:

@@ -10,6 +10,7 @@ import zlib
 from typing import Any, NamedTuple
 
 from layerexplain.derive.evaluate import evaluate
+from layerexplain.errors import LayerExplainError
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Spec
@@ -225,6 +226,15 @@ def trace_case(case: Case, *, fixed: bool = False, keras_2: bool = False) -> Def
     ]
     masks = [Spec(s.shape[:2], "bool") if i < len(case.masks) and case.masks[i] else None for i, s in enumerate(specs)]
     return trace_layer(case.type, case.config, specs, masks, call=case.call, keras_2=keras_2)
+
+
+def is_traceable(case: Case) -> bool:
+    """Return whether a row is not one of those that Keras and we refuse."""
+    try:
+        trace_case(case)
+    except LayerExplainError:
+        return False
+    return True
 
 
 def our_values(definition: Definition, keras_result: KerasResult) -> list[Any]:

@@ -49,6 +49,15 @@ LAYERS: dict[str, tuple[Arguments, list[tuple[int, ...]], list[str]]] = {
     ),
     "BatchNormalization": ({}, [(5, 7)], ["x steps", "x features"]),
     "ZeroPadding2D": ({"padding": 2}, [(5, 7, 3)], ["padding", "x rows", "x columns", "x channels"]),
+    "Cropping2D": (
+        {"cropping": ((2, 3), (5, 7))},
+        [(23, 29, 3)],
+        [
+            *("cropping 1 before", "cropping 1 after", "cropping 2 before", "cropping 2 after"),
+            *("x rows", "x columns", "x channels"),
+        ],
+    ),
+    "Dropout": ({"rate": 0.3}, [(5, 7)], ["x steps", "x features"]),
     "UpSampling1D": ({"size": 3}, [(5, 7)], ["size", "x steps", "x features"]),
     "Flatten": ({}, [(5, 7, 3)], ["x rows", "x columns", "x channels"]),
     "Add": ({}, [(5, 7), (5, 7)], ["x1 steps = x2 steps", "x1 features = x2 features"]),

@@ -61,6 +61,12 @@ def _scaled(package: str) -> Callable[..., Any]:
     return function
 
 
+def _array(values: Any) -> Any:
+    import numpy as np
+
+    return np.array(values, "float32")
+
+
 def _kernel(*shape: int) -> Any:
     import numpy as np
 

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.operation_rows import BATCH, IMAGE, TWO, Row, _kernel, _Lazy, ops
+from tests.support.operation_rows import BATCH, IMAGE, TWO, Row, _array, _kernel, _Lazy, ops
 
 nn: Any = _Lazy("keras.ops.nn")
 image: Any = _Lazy("keras.ops.image")
 
 INT = ("int32",)
 PHOTO = ((7, 6, 3),)
-
-
-def _array(values: Any) -> Any:
-    import numpy as np
-
-    return np.array(values, "float32")
 
 
 _TURN: Any = _array([[0.9, 0.3, -0.7, -0.2, 1.1, 0.4, 0.0, 0.0]])

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.operation_rows import TWO, Row, _kernel, _Lazy, ops
+from tests.support.operation_rows import TWO, Row, _array, _kernel, _Lazy, ops
 
 nn: Any = _Lazy("keras.ops.nn")
 linalg: Any = _Lazy("keras.ops.linalg")
 
 SQUARE = ((4, 4),)
 INT = ("int32",)
-
-
-def _array(values: Any) -> Any:
-    import numpy as np
-
-    return np.array(values, "float32")
 
 
 def _positive_definite(x: Any) -> Any:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Spec, snake_case
 from layerexplain.model import Layer
 from layerexplain.network.trace import trace_layer as trace
 from tests.cases import Wrapped
+
+SEQUENCE = (7, 3)
+"""The steps and features of the sequences that recurrent layers are traced on."""
 
 
 def layer_of(type_: str, config: Mapping[str, Any]) -> Layer:
@@ -32,6 +36,13 @@ def trace_layer(
 ) -> Definition:
     """A layer's definition at given specs."""
     return trace(layer_of(type_, config), specs, masks, **options)
+
+
+def trace_sequences(
+    type_: str, config: Mapping[str, Any], *shapes: tuple[int | None, ...], **options: Any
+) -> Definition:
+    """A recurrent layer's definition at given shapes without the batch, else at those of one sequence."""
+    return trace_layer(type_, config, [Spec((BATCH, *shape), "float") for shape in shapes or (SEQUENCE,)], **options)
 
 
 def _inner(value: Any) -> Any:

@@ -25,7 +25,8 @@ from layerexplain.cli.main import program
 from layerexplain.errors import SpecError
 from layerexplain.viewer.last_page import Shown, State
 from layerexplain.viewer.server import MOST_BYTES, Viewer
-from tests.support.browser import MOST_WAIT, browser
+from tests.support import browser
+from tests.support.browser import MOST_WAIT
 
 SPEC = "input: [5]\nlayers:\n  - Dense: {units: 3, name: first}\n  - Dense: {units: 2, name: second}\n"
 BROKEN = SPEC.replace("Dense", "Dens", 1)
@@ -290,7 +291,7 @@ def test_what_the_command_makes_and_opens(
 
 @pytest.fixture
 def looked_at(spec: Path) -> Iterator[tuple[Any, list[str]]]:
-    chromium = browser()
+    chromium = browser.browser()  # looked up here, since --quick replaces it
     with Viewer(Shown(real, str(spec))) as viewer:
         context = chromium.new_context()
         context.set_default_timeout(MOST_WAIT)

@@ -14,6 +14,7 @@ import pytest
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.report.build import build
+from tests.support.faults import failure
 from tests.support.keras_configs import dense, entry, sequence
 from tests.support.saved_models import field
 
@@ -174,14 +175,6 @@ def test_tensorflow_js_layers_models(topology: dict[str, Any], tmp_path: Path) -
     assert (model.keras_version is None) == ("tfjs" in topology.get("keras_version", "tfjs"))
     assert build(model).totals.params == 15
     assert "is a folder with a model.json, as TensorFlow.js writes it" in failure(tmp_path)
-
-
-def failure(source: Any) -> str:
-    with pytest.raises(LayerExplainError) as caught:
-        read(source)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def tar() -> bytes:

@@ -204,7 +204,7 @@ _PLACES: Final = ("steps", "planes", "rows", "columns", "window", "interval")
 
 
 def grid_axes(roles: Sequence[str], sizes: Sequence[int | None]) -> list[int | None]:
-    """Return the axes by which a tensor is best drawn as rows and columns; None for none.
+    """Return the axes that are drawn as the rows and the columns of a tensor; None where it is not drawn so.
 
     >>> grid_axes(("batch", "rows", "columns", "channels"), (None, 28, 28, 3))
     [1, 2]

@@ -9,6 +9,7 @@ text.py prints the form, value.py evaluates it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 
 from layerexplain.derive.element.plan import Plan
@@ -116,6 +117,16 @@ class ElementForm:
 def element_form(definition: Definition, roles: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> ElementForm:
     """Return the element form of a definition, including the forms of called layers. `roles` are those of the axes of
     results where they do not follow from the formula. It does not fail: a line that cannot be written has a refusal."""
+    return _with_roles(definition, roles) if roles else _plain_form(definition)
+
+
+@lru_cache(maxsize=16)
+def _plain_form(definition: Definition) -> ElementForm:
+    """Return an element form that text, LaTeX and the page read, one after the other."""
+    return _with_roles(definition, {})
+
+
+def _with_roles(definition: Definition, roles: Mapping[str, tuple[str, ...]]) -> ElementForm:
     forms: dict[Definition, ElementForm] = {}
     for inner in reversed(inner_definitions(definition)):
         if inner.kind != "composite":

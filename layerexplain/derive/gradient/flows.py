@@ -1,4 +1,4 @@
-"""Which results of a formula send a gradient to which of its leaves, and where the way of the others ends.
+"""Which results of a formula send a gradient to which of its leaves, and where the other paths end.
 
 This needs no derivation: what counts is which ops pass gradients on.
 """
@@ -53,7 +53,7 @@ def flow(definition: Definition) -> Flow:
 
 
 class _Flows(ExprInterpreter[int]):
-    """The value of a node: the leaves to which it sends what it gets."""
+    """The value of a node: the leaves that its gradient reaches."""
 
     def __init__(self) -> None:
         super().__init__()

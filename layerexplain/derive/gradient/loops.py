@@ -240,7 +240,7 @@ class BackwardLoop:
         ]
 
     def _join_kernels(self, kept: dict[Expr, str]) -> None:
-        """Keep one sum for a kernel of which all parts are convolved with the same: that of all gates at once."""
+        """Keep one sum for a kernel whose parts are all convolved with the same tensor: all gates at once."""
         for weight, parts in self._split_weights(kept):
             gradients = [self.back[part] for part in parts]
             alike = {(e.op, e.args[:1], repr(e.attrs)) for e in gradients}

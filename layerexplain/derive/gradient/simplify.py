@@ -321,7 +321,7 @@ def _reshape(node: Expr, plain: Plain) -> Expr | None:
 
 
 def _sum_of_reshaped(node: Expr, a: Expr) -> Expr | None:
-    """Make of a sum along one axis that is reshaped beside it the sum of what is reshaped so: sums come together."""
+    """Turn a sum along one axis that is then reshaped into the sum of the reshaped tensor, so that sums meet."""
     axes = normalize_axes(a.options["axis"], a.args[0].ndim)
     if a.options["keepdims"] or len(axes) != 1 or None in node.shape or node.shape[:1] != a.shape[:1]:
         return None
@@ -365,7 +365,7 @@ def _reduced(node: Expr, plain: Plain) -> Expr | None:
 
 
 def _comparison(node: Expr, plain: Plain) -> Expr | None:
-    """`-x > 0` is `x < 0`."""
+    """Turn `-x > 0` into `x < 0`."""
     a, b = node.args
     if not plain(a, negative) or number(b) != 0:
         return None

@@ -6,8 +6,9 @@ import ast
 from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.frames import Frame
-from layerexplain.frontends.code.parts import InterpreterPart, dotted
+from layerexplain.frontends.code.parts import InterpreterPart, dotted, setting_name
 from layerexplain.frontends.code.values import python
+from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
 
 if TYPE_CHECKING:
@@ -26,13 +27,15 @@ class Attributes(InterpreterPart):
         return unknown if unknown is not None else slice(*parts)
 
     def on_subscript(self, node: ast.Subscript, frame: Frame) -> ProgramValue:
+        if self.settings and (named := setting_name(node)) in self.settings:
+            return self.settings[named]
         items = self.no_function(self.value(node.value, frame))
         key = self.value(node.slice, frame)
         self.node = node
-        return self.item(items, key)
+        return self.renamed(self.item(items, key), node)
 
     def item(self, items: object, key: object) -> ProgramValue:
-        """`items[key]`."""
+        """Evaluate `items[key]`."""
         return python.get_item(items, self, key)
 
     def missing(self, items: dict[ProgramValue, ProgramValue], key: object) -> ProgramValue:
@@ -46,12 +49,14 @@ class Attributes(InterpreterPart):
         return result
 
     def on_attribute(self, node: ast.Attribute, frame: Frame) -> ProgramValue:
-        if self.settings and (named := dotted(node)) in self.settings:
-            return self.settings[named]
         of = self.value(node.value, frame)
         self.node = node
+        if self.settings and (named := setting_name(node)) in self.settings:
+            # A shape that is given is the one that data have at first: a reshape of the program changes it.
+            own = isinstance(of, Array) and named.removesuffix(".shape") in self.shaped
+            return self.attribute(of, node.attr) if own else self.settings[named]
         if isinstance(of, Unknown):
-            data = of._replace(name=dotted(node) or of.name)
+            data = of._replace(name=setting_name(node) or of.name)
             return self.torch.method_of_data(data, node.attr) or data
         found = self.attribute(of, node.attr)
         if isinstance(found, Unknown) and not found.name:
@@ -59,11 +64,11 @@ class Attributes(InterpreterPart):
         return found
 
     def attribute(self, of: object, name: str) -> ProgramValue:
-        """`of.name`."""
+        """Evaluate `of.name`."""
         return python.get_attribute(of, self, name)
 
     def call_method(self, of: object, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """`of.name(…)`."""
+        """Evaluate `of.name(…)`."""
         return self.placed(python.call_method(of, self, name, args, kwargs))
 
     def has_attribute(self, of: object, name: object) -> bool | Unknown:

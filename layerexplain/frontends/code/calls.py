@@ -1,4 +1,4 @@
-"""Calls: functions and classes of the program, methods, builtins, and names of libraries."""
+"""Calls: user-defined functions and classes, methods, builtins, and names of libraries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from layerexplain.frontends.code.library.builtins import AT_ONCE
 from layerexplain.frontends.code.library.registry import LIBRARIES
 from layerexplain.frontends.code.misfits import misfit
 from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
-from layerexplain.frontends.code.parts import Signal
+from layerexplain.frontends.code.parts import Signal, setting_name
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.base import (
     Arguments,
@@ -45,6 +45,8 @@ class Calls(Records):
             names = (frame if node.func.id == "locals" else frame.module).names
             self.budget.make(len(names))
             return dict(names)
+        if self.settings and (named := setting_name(node)) in self.settings:
+            return self.settings[named]
         function = self.value(node.func, frame)
         args: Arguments = []
         unknown: Unknown | None = None
@@ -74,15 +76,15 @@ class Calls(Records):
         if unknown is not None and not isinstance(function, Function):
             kwargs["**"] = unknown
         if isinstance(function, Unknown) and self._fits(function, [*args, *kwargs.values()]):
-            return self.frameworks[0].call_unknown(function, node, args, kwargs, frame)
-        result = self.call(function, args, kwargs, whole=unknown is None)
+            return self.renamed(self.frameworks[0].call_unknown(function, node, args, kwargs, frame), node)
+        result = self.renamed(self.call(function, args, kwargs, whole=unknown is None), node)
         if isinstance(result, UnknownChange) and isinstance(function, Bound):
             frame.replace(function.object, result, self.budget)
         return result
 
     def _fits(self, function: object, given: list[ProgramValue]) -> bool:
-        """Count the arguments of a call of what the program does not define, which goes through them. Returns whether
-        what nests in them is small enough for it."""
+        """Count the arguments of a call to a function that the program does not define, which may walk through them.
+        Return whether they are small enough for that."""
         if not _is_done_at_once(function):
             self.budget.look_at(*given)
         outer = [one.values() if type(one) is dict else one for one in given if type(one) in _COLLECTIONS]

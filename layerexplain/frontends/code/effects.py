@@ -1,4 +1,4 @@
-"""One journal of what the reading of a program brings about: what it changed, assumed, left open and raised.
+"""One journal of the effects of reading a program: what it changed, assumed, left open and raised.
 
 `mark()` is a moment of the reading, and `since(mark)` is what has happened from then on.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_right
+from collections.abc import Sequence
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.frames import Assumption
@@ -60,7 +61,7 @@ class Mark(NamedTuple):
 
 
 class UnknownLoop(NamedTuple):
-    """A loop that runs an unknown number of times, of which a round is read: the number of the next object that is made
+    """A loop that runs an unknown number of times and is read for one round: the number of the next object that is made
     when it begins, and the moment."""
 
     created_at: int
@@ -149,6 +150,7 @@ class Effects:
         self._statement_of: dict[Assumption | Unknown, int] = {}
         """The statement in which each choice was taken for granted, and each gap opened."""
         self._fault_origins: dict[int, tuple[int, Place]] = {}
+        self._fault_models: dict[int, ModelValue] = {}
         """The statement and the place of each fault, by its identity."""
         self._uses: set[tuple[int, int]] = set()
         """The models of which a statement called a method: its number, and the identity of the model."""
@@ -292,6 +294,14 @@ class Effects:
         self.faults.append(fault)
         if place is not None:
             self._fault_origins[id(fault)] = self.statement, place
+
+    def confine(self, faults: Sequence[LayerExplainError], model: ModelValue) -> None:
+        """Record that errors are of one model, such as data that do not fit it, and reach no other."""
+        self._fault_models.update((id(one), model) for one in faults)
+
+    def owner(self, fault: LayerExplainError) -> ModelValue | None:
+        """Return the model that alone has an error; None for an error of the program."""
+        return self._fault_models.get(id(fault))
 
     def origin(self, fault: LayerExplainError) -> tuple[int, Place] | None:
         """Return the statement and the place of an error; None for one that reaches all models."""

@@ -115,7 +115,7 @@ class Emitter:
         self.shared: list[SharedObject] = []
 
     def model(self, value: ModelValue) -> Model:
-        """Return the model of what code made."""
+        """Return the model that the code builds."""
         for unknown in value.open:
             self.gaps.append((unknown, ""))
         if value.weights_note:
@@ -343,7 +343,7 @@ class Emitter:
         return any(one.trainable or one.parts_trained for one in self.library.all_layers(layer))
 
     def _inside_own(self, layer: ModelValue) -> list[Unknown]:
-        """Return what is not known of what a layer of the program computes, also of the layers of the program in it."""
+        """Return the unknown values in the computation of a user-defined layer, and of those inside it."""
         found: list[Unknown] = []
         waiting, seen = [layer], {id(layer)}
         while waiting and len(found) < 20:

@@ -25,7 +25,9 @@ def with_example(unknown: Unknown, type_: str, argument: str, value: ProgramValu
         inner = next((key for key, one in config.items() if unknown_in(one) is unknown), "")
         return with_example(unknown, name, inner, config.get(inner))
     declaration = find(type_) or find_named(type_)
-    known = declaration.arguments.get(argument) if declaration is not None else None
+    known = None
+    if declaration is not None:
+        known = declaration.arguments.get(declaration.renamed.get(argument, argument))
     in_list = type(value) in (list, tuple)
     return unknown if known is None else unknown._replace(example=_example(known, in_list=in_list))
 
@@ -102,15 +104,29 @@ def plain_names(tree: ast.AST) -> frozenset[str]:
 
 
 def shape_example(tree: ast.AST, option: str) -> str:
-    """Return a shape that `--set X.shape=…` may give, with as many sizes as the program indexes; "" for two.
+    """Return a shape that `--set X.shape=…` may give, with as many sizes as the program indexes before it gives the
+    data another shape; "" for two.
 
     >>> shape_example(ast.parse("LSTM(8, input_shape=(X.shape[1], X.shape[2]))"), "X.shape")
     '1000,10,32'
+    >>> lines = ["X = X.reshape(X.shape[0], 1, X.shape[1])", "LSTM(8, input_shape=(1, X.shape[2]))"]
+    >>> shape_example(ast.parse("\\n".join(lines)), "X.shape")
+    ''
     """
+    name = option.removesuffix(".shape")
+    again = [
+        node.end_lineno or 0
+        for node in walk(tree)
+        if isinstance(node, ast.Assign)
+        and any(ast.unparse(target) == name for target in node.targets)
+        and any(isinstance(one, ast.Name) and one.id == name for one in walk(node.value))
+    ]
+    last = min(again, default=10**9)
     indices = [
         node.slice.value
         for node in walk(tree)
         if isinstance(node, ast.Subscript)
+        and node.lineno <= last
         and isinstance(node.slice, ast.Constant)
         and isinstance(node.slice.value, int)
         and isinstance(node.value, ast.Attribute)

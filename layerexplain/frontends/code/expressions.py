@@ -9,16 +9,22 @@ from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, fits, weig
 from layerexplain.frontends.code.choices import CHANGES_MODEL
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.library.builtins import NAMES, items_of
-from layerexplain.frontends.code.operators import TOO_LARGE, binary, compare, format_value, is_plain, truth, unary
+from layerexplain.frontends.code.operators import (
+    COMPARISONS,
+    TOO_LARGE,
+    binary,
+    compare,
+    format_value,
+    is_plain,
+    truth,
+    unary,
+)
 from layerexplain.frontends.code.parts import InterpreterPart, handler_name, written
+from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Class, Imported
 from layerexplain.frontends.code.values.symbols import Symbol
-
-_OF_ELEMENTS = frozenset({"Lt", "LtE", "Gt", "GtE", "Eq", "NotEq"})
-"""Comparisons that tensors and arrays make element by element."""
-
 
 Comprehension = ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp
 
@@ -60,13 +66,28 @@ class Expressions(InterpreterPart):
             return self.settings.get(name, self.settings.get(value.path, value))
         if not isinstance(value, Unknown):
             return value
-        return self.settings.get(name, value if value.name == name else value._replace(name=name))
+        if name in self.settings:
+            return self.settings[name]
+        if (shaped := self._of_given_shape(name)) is not None:
+            return shaped
+        option = None if value.lacks == "name" else value.option
+        return value if (value.name, value.option) == (name, option) else value._replace(name=name, option=option)
+
+    def _of_given_shape(self, name: str) -> Array | None:
+        """Return data whose shape `--set NAME.shape=…` gives; None for a name that has none."""
+        shape = self.settings.get(f"{name}.shape") if self.settings else None
+        if type(shape) is not tuple or not all(type(size) is int and 0 <= size < 2**40 for size in shape):
+            return None
+        self.shaped.add(name)
+        return Array(shape)
 
     def _undefined(self, node: ast.Name, frame: Frame) -> ProgramValue:
         """Return a name that the program has not defined: a builtin, a setting, or a name of Keras by convention."""
         name = node.id
         if name in self.settings:
             return self.settings[name]
+        if (shaped := self._of_given_shape(name)) is not None:
+            return shaped
         if name == "__name__":
             return "__main__" if not frame.file.name else frame.file.name
         if name == "__file__":
@@ -207,7 +228,7 @@ class Expressions(InterpreterPart):
             right = self.value(part, frame)
             name = type(op).__name__
             result = NotImplemented
-            for one in (left, right) if name in _OF_ELEMENTS else ():
+            for one in (left, right) if name in COMPARISONS else ():
                 if isinstance(one, Value) and result is NotImplemented:
                     result = one.compare(self, name, left, right)
             if result is NotImplemented:

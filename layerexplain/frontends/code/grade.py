@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from layerexplain.frontends.code.frames import Assumption
@@ -43,7 +44,10 @@ def words_of(unknown: Unknown) -> str:
         return f"{place}the shape of {name} is not known: {unknown.reason}; give --input {name}=SHAPE"
     option = name if unknown.option is None else unknown.option
     if not name or not option:
-        return f"{place}{unknown.reason}"
+        return (
+            f"{place}{name} is not known: {unknown.reason}" if unknown.lacks == "name" else f"{place}{unknown.reason}"
+        )
     example = unknown.example or ("1000,32" if option.endswith(".shape") else "")
+    option = shlex.quote(option.replace("'", '"'))  # as a shell takes it: 'len(words)'
     given = f"for example --set {option}={example}" if example else f"--set {option}=VALUE"
     return f"{place}{name} is not known: {unknown.reason}; give {given}"

@@ -110,13 +110,17 @@ class Formula:
     def _placed(self, trace: CallTrace) -> dict[Tensor, Expr]:
         """Return a parameter for each input of a `call`, and for each mask that one carries."""
         values: dict[Tensor, Expr] = {}
-        for one in (*trace.inputs, *trace.mask_inputs.values()):
+        placed = (*trace.inputs, *trace.mask_inputs.values())
+        names = [identifier(one.node.names.get(0, "") * bool(one.node.layer.config.get("part")) or one.node.layer.name)
+                 for one in placed]  # fmt: skip
+        for i, one in enumerate(placed):
             spec = self.library.shapes.spec_of(one)
             if spec is None:
                 why = unknown_at(one.node.place, "the shape of its input is not known")
                 raise not_known("it", self.where(one.node.place), why)
-            name = one.node.names.get(0, one.node.layer.name) if one.node.layer.config.get("part") else ""
-            values[one] = tensor(identifier(name or one.node.layer.name), spec.shape, spec.dtype)
+            # Those of one list have its name, with a number.
+            number = f"{names[: i + 1].count(names[i])}" if names.count(names[i]) > 1 else ""
+            values[one] = tensor(names[i] + number, spec.shape, spec.dtype)
         return values
 
     def _rank(self, key: int) -> tuple[int, int]:

@@ -39,7 +39,7 @@ class Interpreter(Statements, Choices, Loops, DefinitionStatements, Expressions,
         self.torch = PyTorch(self)
 
     def objects_of(self, cls: Class) -> PyTorch | None:
-        """Return PyTorch for a class of the program that is derived from one of its modules; None for other classes."""
+        """Return PyTorch for a user-defined class that is derived from one of its modules; None for other classes."""
         root = cls.root()
         return self.torch if root is not None and root.path.partition(".")[0] in self.torch.roots else None
 

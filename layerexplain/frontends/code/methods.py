@@ -140,7 +140,7 @@ def _why_unknown(value: ProgramValue, name: str, first: ProgramValue) -> str:
 
 
 def _of_ordered(value: dict[ProgramValue, ProgramValue], name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-    """`move_to_end(key, last)` and `popitem(last)` of an OrderedDict, which is a dict here."""
+    """Evaluate `move_to_end(key, last)` and `popitem(last)` of an OrderedDict, which is a dict here."""
     ordered = OrderedDict(value)
     try:
         result = getattr(ordered, name)(*args, **kwargs)
@@ -204,7 +204,7 @@ def _of_text(value: str, name: str, args: Arguments, kwargs: Keywords, budget: B
 
 
 def _format(value: str, args: Arguments, kwargs: Keywords, budget: Budget) -> ProgramValue:
-    """`'{}_{name:03d}'.format(…)`, without attributes, items and giant widths."""
+    """Evaluate `'{}_{name:03d}'.format(…)`, without attributes, items and giant widths."""
     length = 0
     count = iter(range(len(args) + 1))
     by_number = dict(enumerate(args))

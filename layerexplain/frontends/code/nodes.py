@@ -147,7 +147,7 @@ class Nodes(Framework):
         place: Place | None = None,
         in_call: bool | None = None,
     ) -> Node:
-        """Call a layer of which nothing is counted or noted."""
+        """Call a layer without counting or recording anything."""
         self.number_of_nodes += 1
         is_inside = self.in_call if in_call is None else in_call
         node = Node(layer, args, kwargs, place or self.interpreter.place(), self.number_of_nodes, in_call=is_inside)
@@ -184,7 +184,7 @@ class Nodes(Framework):
     def opaque_model(
         self, type_: str, reason: str, kwargs: Mapping[str, ProgramValue] = MappingProxyType({})
     ) -> LayerValue:
-        """Return a model of which nothing is known but its class."""
+        """Return a model that is unknown except for its class."""
         given = dict(kwargs)
         self.interpreter.effects.record_model_event()
         layer = LayerValue(self, type_, "custom", self.take_name(type_, given), {}, self.interpreter.place())

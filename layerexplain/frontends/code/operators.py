@@ -37,6 +37,8 @@ _COMPARE: dict[str, Callable[[ProgramValue, ProgramValue], ProgramValue]] = {
     "Eq": operator.eq, "NotEq": operator.ne, "Lt": operator.lt, "LtE": operator.le, "Gt": operator.gt,
     "GtE": operator.ge,
 }  # fmt: skip
+COMPARISONS = frozenset(_COMPARE)
+"""Comparisons that tensors and arrays make element by element."""
 
 
 TOO_LARGE = "its value is too large to be computed here"

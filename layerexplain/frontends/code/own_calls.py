@@ -126,7 +126,8 @@ class OwnCalls(Nodes):
     # What is not read -------------------------------------------------------------------------------------------------
 
     def tell_shape(self, value: ProgramValue, shape: ProgramValue) -> None:
-        """Note the shape of what a function returned that is not read: the code or a layer that takes it states it."""
+        """Note the shape of the result of a function that is not read, as the code or a layer that takes it states
+        it."""
         if not isinstance(value, Tensor) or value.node.layer.reason is None or self.shapes.spec_of(value) is not None:
             return
         sizes = list(shape) if type(shape) in (list, tuple) else []
@@ -169,7 +170,7 @@ class OwnCalls(Nodes):
         self.build_by_hand(instance, method, shapes, named)
 
     def build_by_hand(self, instance: Instance, method: Function, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """`layer.build(shape)`: what is built already stays as it is, unless its shape was not known then."""
+        """Evaluate `layer.build(shape)`: what is built already stays as it is, unless its shape was not known then."""
         attributes, model = instance.attributes, instance.layer
         if not isinstance(model, ModelValue) or instance in self.building:
             return self.interpreter.call(method, [instance, *args], kwargs)  # a method that calls that of its base
@@ -236,13 +237,13 @@ class OwnCalls(Nodes):
         return found
 
     def shape_behind(self, layer: LayerValue, shape: ProgramValue) -> ProgramValue:
-        """`compute_output_shape` of a layer of Keras."""
+        """Evaluate `compute_output_shape` of a layer of Keras."""
         if type(shape) not in (list, tuple) or not all(isinstance(one, int | None) for one in shape):
             return self.interpreter.unknown(f"the shape behind '{layer.name}'")
         return self.shape_tuple(self.tried(layer, tuple(shape)).result())
 
     def tried(self, layer: LayerValue, shape: tuple[int | None, ...]) -> Node:
-        """Call a layer of Keras on an input of a shape, of which no model knows."""
+        """Call a Keras layer on an input of a shape, outside of any model."""
         before = list(layer.nodes)
         tensor = self.new_input("x", shape)
         layer.nodes[:] = before
@@ -396,7 +397,7 @@ class OwnCalls(Nodes):
         trace.masks = masks
 
     def base_mask(self, of: object, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """`compute_mask` of a layer of Keras: what it makes of the mask of its input."""
+        """Evaluate `compute_mask` of a layer of Keras: what it makes of the mask of its input."""
         layer: Any = of.layer if isinstance(of, Instance) else of
         mask = args[1] if len(args) > 1 else kwargs.get("mask", kwargs.get("previous_mask"))
         if layer.config.get("mask_zero") is True and args:

@@ -36,7 +36,7 @@ def position(node: ast.AST | None) -> tuple[int, int]:
 
 
 def dotted(node: ast.expr) -> str:
-    """`x_train.shape` of such an expression; "" for one that is no chain of names."""
+    """Return `x_train.shape` of such an expression; "" for one that is no chain of names."""
     names: list[str] = []
     while isinstance(node, ast.Attribute) and len(names) < 10:
         names.append(node.attr)
@@ -52,6 +52,41 @@ def written(node: ast.expr) -> str:
     return text
 
 
+_NUMBERS = frozenset({"len", "max", "min", "sum"})
+"""Functions that make one number of many values."""
+
+_MOST_WRITTEN = 60
+"""Letters of an expression that `--set` names."""
+
+
+def setting_name(node: ast.expr) -> str:
+    """Return how `--set` names an expression whose value no name has: a count or an extreme, what a method or a
+    function without arguments gives, an entry of a dict, an attribute. "" for any other.
+
+    >>> texts = ("len(t.words)", "y.max()", "c['n']", "f(3)", "y[0]")
+    >>> [setting_name(ast.parse(text, mode="eval").body) for text in texts]
+    ['len(t.words)', 'y.max()', "c['n']", '', '']
+    """
+    is_one = isinstance(node, ast.Subscript | ast.Attribute) and _is_path(node)
+    if isinstance(node, ast.Call) and not node.keywords:
+        counts = isinstance(node.func, ast.Name) and node.func.id in _NUMBERS and len(node.args) == 1
+        is_one = counts or (not node.args and _is_path(node.func))
+    text = written(node) if is_one else ""
+    return text if len(text) <= _MOST_WRITTEN and "=" not in text else ""
+
+
+def _is_path(node: ast.expr) -> bool:
+    """Return whether an expression is a name with attributes and keys that are texts: `config["model"].sizes`."""
+    while not isinstance(node, ast.Name):
+        if isinstance(node, ast.Subscript):
+            if not (isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)):
+                return False
+        elif not isinstance(node, ast.Attribute):
+            return False
+        node = node.value
+    return True
+
+
 @cache
 def handler_name(kind: str) -> str:
     """Return the method that reads a kind of node: `on_binop` for `ast.BinOp`."""
@@ -63,6 +98,8 @@ class InterpreterPart(Evaluator):
 
     def __init__(self, settings: Mapping[str, ProgramValue], modules: Modules) -> None:
         self.settings = settings
+        self.shaped: set[str] = set()
+        """The names of data whose shape is a setting."""
         self.load, self.lend = modules.load, modules.lend
         self.budget = Budget()
         self.node: ast.AST | None = None
@@ -167,6 +204,15 @@ class InterpreterPart(Evaluator):
         """Return an unknown value, here."""
         place = self.place()
         return Unknown(reason, place.line, name, place.file, place.column)
+
+    def renamed(self, value: ProgramValue, node: ast.expr) -> ProgramValue:
+        """Return the value of an expression; one that hangs on a missing name is called as `--set` names the whole
+        expression, so that the option gives a number and not an object."""
+        if isinstance(value, Unknown) and value.name and not value.option and (name := setting_name(node)):
+            return value._replace(name=name, option=None)
+        if isinstance(value, Unknown) and value.lacks == "name" and isinstance(node, ast.Call):
+            return value._replace(option="")  # no number stands for what is called
+        return value
 
     def no_function(self, value: object) -> ProgramValue:
         """Return a value where no function fits: a name of a library that is not read is an unknown value."""

@@ -57,14 +57,17 @@ def reaching(
 
     The cells of a notebook behind one that fails are run all the same. There an error reaches the models that its
     statement makes, changes or calls a method of, those that call a layer in its line, and those of which something is
-    not known; in a script it ends the program.
+    not known; in a script it ends the program. Data that do not fit a model are an error of that model alone.
     """
-    if not interpreter.is_notebook or is_open:
-        return list(faults), []
     effects = interpreter.effects
     parts = [model, *parts_of(model).values()]
 
     def reaches(fault: LayerExplainError) -> bool:
+        owner = effects.owner(fault)
+        if owner is not None and owner not in parts:
+            return False
+        if not interpreter.is_notebook or is_open:
+            return True
         origin = effects.origin(fault)
         if origin is None:  # one of the model itself
             return True

@@ -167,7 +167,7 @@ class Program:
         return distinct(found)
 
     def _from_call(self, name: str, value: object, args: Arguments, kwargs: Keywords) -> list[FoundModel]:
-        """Return the models that a call of a function or a class of the program gives."""
+        """Return the models that a call of a function or a user-defined class gives."""
         keras = self.interpreter.keras
         before = len(self.interpreter.models)
         keras.counters.clear()
@@ -360,7 +360,7 @@ class Program:
     def _located(self, unknown: Unknown) -> Unknown:
         place = self.locate(Place(unknown.file, unknown.line))
         option = unknown.option or unknown.name
-        plain = option.rpartition(".")[2] in self._plain_names
+        plain = option[-1:] in (")", "]") or option.rpartition(".")[2] in self._plain_names
         example = shape_example(self.text.tree, option) if option.endswith(".shape") else unknown.example * plain
         return unknown._replace(line=place.line, file=place.file, example=example)
 

@@ -95,7 +95,7 @@ def is_code(head: bytes, path: str | None) -> bool:
 
 
 def read_text(data: bytes, path: str | None) -> Text:
-    """Return the code of a script, or of what was pasted. Raises SourceError with line and column for what is none."""
+    """Return the code of a script, or of what was pasted. Raises SourceError with line and column for other text."""
     if len(data) > MOST_SOURCE:
         raise SourceError(f"is a program of more than {MOST_SOURCE:,} bytes")
     written = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")

@@ -281,7 +281,14 @@ class Statements(InterpreterPart):
         shown = written(node.test)[:60]
         cause = test.reason if isinstance(test, Unknown) else "its value is unknown"
         words = f"`if {shown}` is assumed true ({cause})"
-        return self.branch(node.body, node.orelse, frame, Assumption(node.lineno, words))
+        try:
+            return self.branch(node.body, node.orelse, frame, Assumption(node.lineno, words))
+        except ProgramError as error:
+            if not error.is_stated:
+                raise
+            words = f"`if {shown}` is assumed false ({cause}); where it is true, the program raises {error.kind}"
+            self.effects.record_assumption(Assumption(node.lineno, words))
+            return self.branch(node.orelse, node.body, frame, Assumption(node.lineno, words))
 
     def on_assert(self, node: ast.Assert, frame: Frame) -> Signal:
         if truth(self.value(node.test, frame)) is False:
@@ -303,7 +310,8 @@ class Statements(InterpreterPart):
         kind = "Exception"
         if isinstance(node.exc, ast.Call | ast.Name):
             kind = written(node.exc.func if isinstance(node.exc, ast.Call) else node.exc)
-        raise ProgramError(kind, what.reason.partition(": ")[2] if isinstance(what, Unknown) else "", self.place(node))
+        text = what.reason.partition(": ")[2] if isinstance(what, Unknown) else ""
+        raise ProgramError(kind, text, self.place(node), is_stated=True)
 
     def on_try(self, node: ast.Try, frame: Frame) -> Signal:
         foreign = self.foreign_import(node, frame)

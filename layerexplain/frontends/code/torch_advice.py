@@ -139,6 +139,14 @@ def _hidden(groups: list[str], modules: Configs) -> Advice:
     return Advice(f"{fact}; {cure}. With batch_first=True states still have the batch second")
 
 
+@_message(r"shape of the 2D attn_mask is SHAPE, but should be \(([\d, ]+)\)")
+def _mask(groups: list[str], modules: Configs) -> Advice:
+    got, wanted = _shape(groups[0]), _shape(groups[1])
+    fact = f"the mask is {shape_text(got)} for {wanted[-1]} steps, which stand first without batch_first"
+    cure = f"make the mask of x.size(0), or write batch_first=True and give the model (batch, {wanted[-1]}, features)"
+    return Advice(f"{fact}; {cure}", _module_of(modules, "TransformerEncoder") or _module_of(modules, "Multihead"))
+
+
 # Values and training --------------------------------------------------------------------------------------------------
 
 

@@ -50,7 +50,7 @@ class Graphs(OwnCalls):
         of."""
 
     def check_error(self, model: ModelValue, shapes: Mapping[str, Shape]) -> None:
-        """Keep the fault of a model whose code says nothing of its data, and of which a pasted error does."""
+        """Record the fault of a model whose code does not state its data, from a pasted error that does."""
 
     def weight_tensor(self, variable: Variable) -> Tensor:
         """Return the tensor of a weight that code makes itself."""
@@ -108,7 +108,7 @@ class Graphs(OwnCalls):
         return [node.result(i) for i in range(number)] if number else self._count_unknown(node)
 
     def _states_of_cell(self, layer: LayerValue) -> int:
-        """Return how many states a cell of Keras gives beside its output; 0 for what is none."""
+        """Return how many states a cell of Keras gives beside its output; 0 for a layer that is not a cell."""
         from layerexplain.layers.keras.rnn_cells import NAMES
 
         return len(NAMES.get(layer.type, ()))

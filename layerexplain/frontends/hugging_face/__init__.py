@@ -17,7 +17,7 @@ INPUT_NAMES = {"tokens": "input_ids", "decoder_tokens": "decoder_input_ids", "pi
 
 
 def is_configuration(document: Any) -> bool:
-    """Whether a JSON document is a configuration of transformers.
+    """Return whether a JSON document is a configuration of transformers.
 
     >>> is_configuration({"model_type": "llama"}), is_configuration({"class_name": "Sequential", "config": {}})
     (True, False)

@@ -124,7 +124,7 @@ def plain_value(value: Any, key: str, layer: str, context: ConfigContext) -> Any
 
 def name_in(config: Any, key: str = "name") -> str:
     """Return the name that an object states; "" where it states none, or is not an object."""
-    name = config.get(key) if isinstance(config, Mapping) else None
+    name = config.get(key) if isinstance(config, (dict, Mapping)) else None
     return name if isinstance(name, str) else ""
 
 
@@ -132,7 +132,7 @@ def dtype_name(value: Any) -> Any:
     """Return the name of a plain dtype policy; a quantized policy or a map of them stays the dict that it is."""
     if isinstance(value, dict):
         config = value.get("config")
-        if name_in(value, "class_name") in _NAMED_POLICIES and isinstance(config, dict):
+        if isinstance(config, dict) and name_in(value, "class_name") in _NAMED_POLICIES:
             return config.get("name")
         return dict(value)
     # A live tf.DType or numpy dtype has its name as an attribute.

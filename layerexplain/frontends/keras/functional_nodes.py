@@ -65,16 +65,14 @@ def read_wires(items: list[Any], layers: list[Layer], config: Mapping[str, Any],
     outer_numbers = _call_numbers(reader, reader.take_used(), counts, ends=True)
     if not reader.keras3:
         numbers = outer_numbers
+    recorded = reader.recorded
     if any(numbers.values()):
         calls = [
             call._replace(args=_renumber(call.args, numbers), kwargs=_renumber(call.kwargs, numbers)) for call in calls
         ]
-    return (
-        tuple(calls),
-        tuple(ref._replace(call=0) for ref in inputs),
-        _renumber(outputs, outer_numbers),
-        {_renumber(ref, numbers): facts for ref, facts in reader.recorded.items()},
-    )
+        recorded = {_renumber(ref, numbers): facts for ref, facts in recorded.items()}
+    inputs = tuple([ref._replace(call=0) for ref in inputs])
+    return tuple(calls), inputs, _renumber(outputs, outer_numbers), recorded
 
 
 def _in_model_order(call: Call, model: Model) -> Call:
@@ -99,7 +97,7 @@ class _NodeReader:
         return used
 
     def call(self, node: Any, layer: Layer) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """(args, kwargs) of one node."""
+        """Return (args, kwargs) of one node."""
         if isinstance(node, dict) and ("args" in node or "kwargs" in node):
             args, kwargs = node.get("args", []), node.get("kwargs", {})
             if isinstance(args, (list, tuple)) and isinstance(kwargs, dict):
@@ -245,6 +243,9 @@ def _call_numbers(
     for name, indices in used.items():
         count = counts[name]
         layer = reader.layers[name]
+        if len(indices) == count == 1 and 0 in indices:  # as nearly always
+            numbers[name] = {}
+            continue
         if count == 0:
             raise SpecError("is used but never called; inbound_nodes needs a call", layer=name)
         # In Keras 3 only the ends of a nested Functional count from 1; else the numbers themselves decide.

@@ -206,7 +206,7 @@ def _name(item: Mapping[str, Any], config: Any, class_name: str) -> str:
 
 
 def _origin(item: Mapping[str, Any], class_name: str, config: Any, keras3: bool) -> tuple[Kind, str, str]:
-    """(kind, type, package) of a class, by its module, its registered name, and in old files by structure."""
+    """Return (kind, type, package) of a class, by its module, its registered name, and in old files by structure."""
     module, registered = item.get("module"), item.get("registered_name")
     if class_name in TF_OPERATIONS:
         return "operation", class_name, ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -10,7 +11,7 @@ from typing import Any
 
 from layerexplain.errors import SourceError
 from layerexplain.frontends.json_text import parse_json
-from layerexplain.frontends.keras.config import read_config
+from layerexplain.frontends.keras.config import read_config, read_graphless
 from layerexplain.frontends.keras.shared_objects import with_live_objects
 from layerexplain.frontends.training import with_training
 from layerexplain.layers.registry import facts_of
@@ -32,11 +33,38 @@ def read_live_model(model: Any) -> Model:
     document = _with_graphs(_serialized(model), model)
     package = _package(model)
     version = getattr(sys.modules.get(package), "__version__", None)
-    read = _with_optimizer(read_config(document, keras_version=version)._replace(format="keras-model"), model)
+    read = read_config(document, keras_version=version)
+    if any([note.code == "no-graph" for note in read.notes]):
+        listed = {layer.name for layer in read.layers}
+        below = [_with_layers(one) for one in _inner_layers(model) if one.name not in listed]
+        read = read_graphless(document, below, keras_version=version)
+    read = _with_optimizer(read._replace(format="keras-model"), model)
     read = read._replace(
         layers=_with_frozen_parts(read.layers, model), notes=tuple([_of_an_object(note, model) for note in read.notes])
     )
     return with_live_objects(read, model) if read.calls else read
+
+
+def _inner_layers(layer: Any) -> list[Any]:
+    """Return the layers that one has as attributes, in lists and dicts too, but not those inside of them."""
+    with suppress(Exception):  # attributes of a class of one's own may be anything
+        return list(layer._flatten_layers(include_self=False, recursive=False))
+    return []
+
+
+def _with_layers(layer: Any) -> dict[str, Any]:
+    """Return a layer of a model without a graph as it is written in a file; of a class of one's own, with the layers
+    that it has `below`."""
+    if hasattr(layer, "layers"):
+        item = _with_graphs(_serialized(layer), layer)
+        has_graph = isinstance(item, dict) and isinstance(item.get("config"), dict) and "layers" in item["config"]
+    else:
+        item = {"class_name": type(layer).__name__, "config": {"name": layer.name, "trainable": layer.trainable}}
+        with suppress(Exception):  # get_config() of a class of one's own may raise anything
+            keras = sys.modules[_package(layer)]
+            item = parse_json(json.dumps(keras.saving.serialize_keras_object(layer)), "serialize_keras_object()")
+        has_graph = type(layer).__module__.split(".", 1)[0] == _package(layer)
+    return item if has_graph else {**item, "below": [_with_layers(one) for one in _inner_layers(layer)]}
 
 
 def _package(model: Any) -> str:

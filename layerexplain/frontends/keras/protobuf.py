@@ -27,7 +27,8 @@ Value = int | memoryview
 
 
 def fields(data: bytes | memoryview) -> Iterator[tuple[int, Value]]:
-    """Yield (number, value) of each field of a message, in its order. Raises SourceError where the bytes are none."""
+    """Yield (number, value) of each field of a message, in its order. Raises SourceError for bytes that are not a
+    message."""
     view = memoryview(data)
     for number, _, at, stop, value in _heads(lambda start, end: view[start:end], 0, len(view)):
         yield number, view[at:stop] if value is None else value
@@ -53,7 +54,7 @@ def signed(value: Value | None) -> int:
 
 
 def sections(file: IO[bytes], start: int, end: int, number: int) -> Iterator[tuple[int, int]]:
-    """(start, end) of each field of one number that holds bytes, in the message at those places of a file.
+    """Return (start, end) of each field of one number that holds bytes, in the message at those places of a file.
 
     Only the heads of fields are read: what lies between is passed over, however large.
     """

@@ -75,8 +75,8 @@ def _variables(checkpoint: Checkpoint, number: int) -> Iterator[TrackedObject]:
 
 
 def _others(checkpoint: Checkpoint) -> Iterator[StoredTensor]:
-    """Yield what no layer lists: the state of optimizers and metrics, and the variables of what is no model of Keras,
-    by their names."""
+    """Yield what no layer lists: the state of optimizers and metrics, and the variables of objects that are not Keras
+    models, by their names."""
     names = {one.key: one.name for one in checkpoint.objects if one.key}
     for key, entry in checkpoint.entries.items():
         parts = tuple((names.get(key) or key.partition("/.ATTRIBUTES")[0]).split("/"))

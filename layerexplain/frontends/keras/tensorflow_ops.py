@@ -1,4 +1,4 @@
-"""TensorFlowOpLayer, by which tf.keras up to TensorFlow 2.3 kept a bare operation: a NodeDef and constants.
+"""TensorFlowOpLayer, in which tf.keras up to TensorFlow 2.3 kept a bare operation: a NodeDef and constants.
 
 The NodeDef is an object as protobuf's JSON form has it, the same as a text, or the wire format read as UTF-8
 (TensorFlow 2.0 to 2.2). It becomes {"function": "raw_ops.<op>", "constants": {place: value}, attribute: value, …}.

@@ -112,7 +112,7 @@ def _tensor(dataset: Dataset, parts: Groups, role: Role, layer: str = "") -> Sto
 
 
 def _by_number(part: str) -> tuple[str, int, str]:
-    """`dense_10` behind `dense_9`, `10` behind `9`."""
+    """Return the sort key that puts `dense_10` behind `dense_9`, `10` behind `9`."""
     stem = part.rstrip("0123456789")
     digits = part[len(stem) :]
     return stem, int(digits) if digits and len(digits) < 10 else -1, part

@@ -235,12 +235,12 @@ class WeightTree:
         return known is None or not own or known[0][0][1] in (_ANY, len(own[0].shape))
 
     def _is_attention(self, group: Groups) -> bool:
-        """Return the four projections by which Keras's attention, and what is derived from it, keeps its weights."""
+        """Return the four projections in which Keras's attention, and classes derived from it, keep their weights."""
         kernels = [self._direct.get((*group, part)) for part in _ATTENTION]
         return all(kernel is not None and len(kernel[0].shape) == 3 for kernel in kernels)
 
     def _type_of_holder(self, group: Groups, inside: Groups) -> str:
-        """Return the class of what holds an array: that of an object, or of one in its attributes."""
+        """Return the class that holds an array: that of an object, or of one in its attributes."""
         type_ = self._type(group) if group else UNTOLD
         for depth in range(1, len(inside) + 1):
             own = self._type((*group, *inside[:depth]))

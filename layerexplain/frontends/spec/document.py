@@ -42,6 +42,7 @@ from layerexplain.frontends.spec.items import (
 )
 from layerexplain.frontends.spec.objects import Objects, is_path
 from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode, parse_yaml, to_python
+from layerexplain.layers.registry import TORCH
 from layerexplain.model import Layer, Model, Note, TensorRef, fixed_batch, keeps_state
 from layerexplain.suggest import did_you_mean
 
@@ -359,7 +360,7 @@ class _SpecReader:
         return {"training": node.value is True}
 
     def _tensors(self, item: Item, graph: _Graph, *, use_from: bool) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """(args, kwargs) of a call: what `from` names, or what the item before made."""
+        """Return (args, kwargs) of a call: what `from` names, or what the item before made."""
         node = item.wishes.get("from") if use_from else None
         if node is None:
             if use_from and not graph.counts and len(graph.inputs) > 1:
@@ -371,14 +372,14 @@ class _SpecReader:
             return self._tensors_by_name(item, node, graph)
         if node.kind == "scalar":
             return (self._tensor(node, graph),), {}
-        constants = is_operation(item.type)
+        constants = is_operation(item.type) or (item.type.startswith("torch.") and not item.type.startswith(TORCH))
         tensors = [
             one.value if constants and type(one.value) in (int, float) else self._tensor(one, graph)
             for one in node.value
         ]
-        if not tensors:
-            self.faults.add("`from` is an empty list; name at least one layer", node.line)
         declaration = item.declaration
+        if not tensors and (declaration is None or declaration.tensors or declaration.variadic is not None):
+            self.faults.add("`from` is an empty list; name at least one layer", node.line)
         if item.type in MODEL_TYPES or (declaration is not None and declaration.takes_list):
             return (tensors,), {}
         if declaration is not None and declaration.takes_states and len(tensors) > 1:

@@ -253,7 +253,7 @@ def _check_arguments(item: Item, name: str, config: dict[str, Any], maker: Maker
 
 
 def _typed_item(pairs: dict[str, tuple[YamlNode, YamlNode]], type_key: str, maker: Maker) -> Item | None:
-    """`{type: Dense, units: 128, …}` and `{class_name: Dense, config: {…}}`."""
+    """Return `{type: Dense, units: 128, …}` and `{class_name: Dense, config: {…}}`."""
     type_node = pairs[type_key][1]
     if type_node.kind != "scalar" or not isinstance(type_node.value, str):
         maker.faults.add(f"`{type_key}` is {words_for(type_node)}; the name of a layer type is needed", type_node.line)
@@ -393,7 +393,7 @@ def computed_names(value: Any, names: Container[str]) -> list[str]:
 
 
 def _wrapped_argument(type_name: str, maker: Maker) -> str | None:
-    """Return which argument of a wrapper is the layer that it wraps; None of what is no wrapper."""
+    """Return the argument of a wrapper that is the layer inside; None for other layers."""
     if type_name == "Wrapper":  # the base class of Keras, which has no formula of its own
         return "layer"
     declaration = maker.find(type_name)

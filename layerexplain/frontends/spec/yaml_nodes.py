@@ -218,7 +218,7 @@ def _with_tuples(items: list[YamlNode]) -> Iterator[tuple[YamlNode, YamlNode]]:
 
 
 def _tuple(text: str) -> tuple[int | None, ...] | None:
-    """Python's way to write sizes, `(3, 3)`; None for any other text."""
+    """Return sizes in Python's way, `(3, 3)`; None for any other text."""
     if text[0] != "(" or len(text) > 200 or not re.match(_TUPLE, text):
         return None
     return tuple(None if item.strip() == "None" else int(item) for item in text.strip("() ,").split(","))

@@ -21,7 +21,7 @@ def relu(
     x: Expr, *, max_value: NonNegative | None = None, negative_slope: NonNegative = 0.0, threshold: NonNegative = 0.0
 ) -> Expr:
     """Keeps {threshold:values above {threshold}|positive values} and {negative_slope:multiplies the rest{threshold:,
-    less {threshold},|} by {negative_slope}|sets the rest to 0}{max_value:; larger values than {max_value} become
+    less {threshold},|} by {negative_slope}|sets the rest to 0}{max_value:; values above {max_value} become
     {max_value}|}."""
     return functions.relu(x, negative_slope=negative_slope, max_value=max_value, threshold=threshold)
 

@@ -22,7 +22,7 @@ def layer_scale(x: Expr, *, init_values: Anything = 1e-6, projection_dim: Positi
 @layer("StochasticDepth", gist="x; in training {call}", facts=Facts(home="convnext"))
 def stochastic_depth(x: Expr, *, drop_path_rate: Share, training: bool = False) -> Expr:
     """In training, sets whole examples to 0 with probability {drop_path_rate} and scales the rest by 1 / (1 -
-    {drop_path_rate}). At inference, returns its input unchanged.
+    {drop_path_rate}){equals}. At inference, returns its input unchanged.
 
     Input shape: any. Output shape: the same.
     Reference: keras.applications.convnext; Huang et al., 2016.

@@ -21,7 +21,7 @@ ONE_IMAGE = Facts(alone_ndim=3, casts_keras_2=True)
 
 
 def _factor(low: float, high: float) -> Check:
-    """A number in a range, or a pair of which Keras asks only that it reaches into the range."""
+    """A number in a range, or a pair that needs only to reach into the range, as in Keras."""
 
     def normal(value: Any) -> Any:
         if is_number(value) and low <= value <= high:

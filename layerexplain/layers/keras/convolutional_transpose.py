@@ -23,7 +23,7 @@ def transposed_convolution(
     x: Expr, *, filters: PositiveInt, sliding: Sliding, output_padding: Naturals | None = None, finish: Finish
 ) -> Expr:
     """Spreads each [step|pixel|voxel] over [{kernel_size} steps of a longer sequence|a {kernel_size} window of a larger
-    image|a {kernel_size} window of a larger volume] with {filters} channels; overlaps are summed.
+    image|a {kernel_size} window of a larger volume] with {filters} channels{overlaps}.
 
     Input shape: (batch, spatial axes, channels), or the channels second with data_format='channels_first'.
     Output shape: (batch, new spatial axes, filters), likewise; sizes * strides with padding='same'.

@@ -6,11 +6,12 @@ then takes. Reference: keras/src/models/functional.py (`_adjust_input_rank`), ke
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 
 from layerexplain.lang.axes import Shape, Size
 from layerexplain.layers.keras.losses import Loss, loss_of
+from layerexplain.layers.registry import find
 from layerexplain.ops.sizes import default_roles, shape_text
 from layerexplain.suggest import in_a_row
 
@@ -66,6 +67,15 @@ def examples_words(wanted: Shape, got: Shape, name: str = "X", of: str = "fit") 
     return f"{of}() needs {name} of shape {shape_words(wanted)}; yours is {_own(got)}. {'; '.join(advice)}"
 
 
+def line_to_give(wanted: Shape, got: Shape) -> str:
+    """Return the expression of `X` that gives data of one shape another; "" where there is none.
+
+    >>> line_to_give((None, 28, 28, 1), (None, 28, 28)), line_to_give((None, 28, 28, 1), (None, 784))
+    ('X[:, :, :, None]', 'X.reshape(-1, 28, 28, 1)')
+    """
+    return next((line for line, _ in _lines(wanted, got)), "")
+
+
 def _own(shape: Shape) -> str:
     return shape_text(shape) if isinstance(shape[0], int) else shape_words(shape)
 
@@ -79,6 +89,8 @@ def _lines(wanted: Shape, got: Shape) -> Iterator[tuple[str, str]]:
             role = default_roles(len(wanted))[axis + 1].removesuffix("s")
             yield f"X[{index}]", f"makes each example one {role}" if role == "step" else "adds the axis"
             break
+    if len(w) > 1 and w[-1] in (1, None) and _fit(w[:-1], got):
+        yield "X[None, ..., None]", "makes it one example with one channel" if len(w) > 2 else "makes it one example"
     if _fit(w, got):
         steps = f" of {got[0]} steps" if len(w) == 2 and w[0] is None and isinstance(got[0], int) else ""
         yield "X[None]", f"makes all of it one example{steps}"
@@ -151,8 +163,21 @@ def spreads(loss: Loss, got: Shape, output: Shape) -> bool:
     )
 
 
-def targets_words(loss: Loss, output: Shape, got: Shape, name: str = "y", of: str = "fit", right: str = "") -> str:
+def last_recurrent(layers: Iterable[tuple[str, str]]) -> str:
+    """Return the name of the last recurrent layer of those with these names and types, "" where there is none.
+
+    >>> last_recurrent([("conv1d", "Conv1D"), ("gru", "GRU"), ("dense", "Dense")]), last_recurrent([("dense", "Dense")])
+    ('gru', '')
+    """
+    found = [name for name, type_ in layers if (one := find(type_)) is not None and one.takes_states]
+    return found[-1] if found else ""
+
+
+def targets_words(
+    loss: Loss, output: Shape, got: Shape, name: str = "y", of: str = "fit", right: str = "", recurrent: str = ""
+) -> str:
     """Return what fit() needs of targets that do not fit an output, and how to give them: `right`, if that is known.
+    `recurrent` is the last recurrent layer of the model, if it has one.
 
     >>> print(targets_words(loss_of("categorical_crossentropy"), (None, 3), (100, 1)))
     fit() needs y of shape (examples, 3), one-hot, for categorical_crossentropy; yours is (100, 1). \
@@ -162,30 +187,69 @@ def targets_words(loss: Loss, output: Shape, got: Shape, name: str = "y", of: st
     kind = {"one-hot": ", one-hot,", "classes": ", class numbers,"}.get(loss.targets.kind, "")
     said = f"{of}() needs {name} of shape {shape_words(wanted)}{kind} for {loss_name(loss)}; yours is {_own(got)}"
     advice = "; or ".join(
-        [right, *_of_targets(loss, output, got, name)[1:]] if right else _of_targets(loss, output, got, name)
+        [right, *_of_targets(loss, output, got, name, recurrent)[1:]]
+        if right
+        else _of_targets(loss, output, got, name, recurrent)
     )
     return f"{said}. {advice[0].upper()}{advice[1:]}"
 
 
-def _of_targets(loss: Loss, output: Shape, got: Shape, name: str) -> list[str]:
+def _cut_or_padded(output: Shape, got: Shape) -> str:
+    """Return the layer that brings the places of an output to those of targets with as many channels; "" for none.
+
+    >>> _cut_or_padded((None, 32, 32, 1), (None, 28, 28, 1))
+    '`Cropping2D(2)` behind the last layer cuts (32, 32) to (28, 28)'
+    >>> _cut_or_padded((None, 24, 27, 3), (None, 28, 28, 3))
+    '`ZeroPadding2D(((2, 2), (0, 1)))` behind the last layer pads (24, 27) to (28, 28)'
+    """
+    places, wanted = output[1:-1], got[1:-1]
+    if len(got) != len(output) or got[-1] != output[-1] or not 1 <= len(places) <= 3:
+        return ""
+    more = [a - b for a, b in zip(places, wanted, strict=True) if isinstance(a, int) and isinstance(b, int)]
+    if len(more) < len(places) or not any(more) or min(more) < 0 < max(more):
+        return ""
+    sides = [(abs(one) // 2, abs(one) - abs(one) // 2) for one in more]
+    same = len({*sides}) == 1 and sides[0][0] == sides[0][1]
+    amount = sides[0][0] if same else sides[0] if len(sides) == 1 else tuple(sides)
+    layer, cuts = ("Cropping", "cuts") if max(more) > 0 else ("ZeroPadding", "pads")
+    sizes = f"{shape_text(places)} to {shape_text(wanted)}"
+    return f"`{layer}{len(places)}D({amount})` behind the last layer {cuts} {sizes}"
+
+
+def one_for_all_places(output: Shape, recurrent: str) -> str:
+    """Return what makes one output of those for each step or place of an example; `recurrent` is the last recurrent
+    layer of the model, "" for none.
+
+    >>> one_for_all_places((None, 60, 1), "lstm"), one_for_all_places((None, 60, 1), "")
+    ("give 'lstm' return_sequences=False", 'put Flatten or GlobalAveragePooling1D before the last Dense')
+    """
+    axes = len(output) - 2
+    if axes == 1 and recurrent:
+        return f"give '{recurrent}' return_sequences=False"
+    pooling = f"GlobalAveragePooling{axes}D" if 1 <= axes <= 3 else "a global pooling"
+    return f"put Flatten or {pooling} before the last Dense"
+
+
+def _of_targets(loss: Loss, output: Shape, got: Shape, name: str, recurrent: str) -> list[str]:
     """Return what gives targets that fit, or a model that fits them, the likeliest first."""
     units, own = output[-1], got[-1] if len(got) > 1 else None
     wanted = loss.targets_shape(output)
+    joined = one_for_all_places(output, recurrent)
     by_example = "if there is one target for each example"
     found: list[str] = []
-    if len(got) < len(wanted) and (own == units or len(got) < len(output) - 1 or (loss.sparse and own != 1)):
-        flat = "put Flatten or a global pooling before the last Dense"
-        steps = "give the last recurrent layer return_sequences=False, or " if len(output) == 3 else ""
-        found.append(f"{steps}{flat}, {by_example}")
+    if line := _cut_or_padded(output, got):
+        found.append(line)
+    elif len(got) < len(wanted) and (own == units or len(got) < len(output) - 1 or (loss.sparse and own != 1)):
+        found.append(f"{joined}, {by_example}")
     elif loss.targets.kind == "one-hot" and own != units and (own == 1 or len(got) == len(output) - 1):
         found.append(f"`{name} = keras.utils.to_categorical({name}, {units})`")
         if len(output) == 3 and len(got) == 2 and own is not None:
-            found.append(f"give the last recurrent layer return_sequences=False, {by_example}")
+            found.append(f"{joined}, {by_example}")
     elif loss.sparse and len(got) == len(output) and own == units:
         found.append(f"`{name} = {name}.argmax(axis=-1)`")
-    elif len(got) > len(output):
-        steps = "give the last recurrent layer return_sequences=True, or " if len(got) == 3 else ""
-        each = "step" if len(got) == 3 else "place"
+    elif (needed := len(got) + (loss.sparse and own != 1)) > len(output):
+        steps = f"give '{recurrent}' return_sequences=True, or " if needed == 3 and recurrent else ""
+        each = "step" if needed == 3 else "place"
         found.append(f"{steps}leave out Flatten and global pooling, if there is a target for each {each}")
     elif len(got) in (len(output), len(output) - 1) and not loss.sparse:
         count = own if len(got) == len(output) else 1

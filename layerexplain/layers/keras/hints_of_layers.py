@@ -246,7 +246,8 @@ def four_per_channel(at: LayerInModel) -> str | None:
 
 @hint("LayerNormalization", "GroupNormalization")
 def by_itself(at: LayerInModel) -> str | None:
-    return "Each example is normalized by its own statistics: no running statistics, same in training as at inference."
+    each = "position of an example" if at.x.ndim > 2 and at.argument("axis") in (-1, [-1], (-1,)) else "example"
+    return f"Each {each} is normalized by its own statistics: no running statistics, same in training as at inference."
 
 
 @hint("Dropout")

@@ -64,13 +64,13 @@ def over_features(type_: str, xs: Sequence[Expr], masks: Sequence[Expr | None]) 
 
 @layer("Add", mask=either, alone=NEEDS_LIST, facts=MERGES)
 def add(*xs: Expr) -> Expr:
-    """Adds the tensors element-wise; axes of size 1 are broadcast."""
+    """Adds the tensors element-wise{broadcast}."""
     return reduce(elementwise.add, same_rank(xs))
 
 
 @layer("Subtract", mask=either, alone=NEEDS_LIST, facts=MERGES)
 def subtract(*xs: Expr) -> Expr:
-    """Subtracts the second tensor from the first, element-wise; axes of size 1 are broadcast."""
+    """Subtracts the second tensor from the first, element-wise{broadcast}."""
     if len(xs) != 2:
         raise ShapeError(f"Subtract needs exactly 2 tensors, got {len(xs)}")
     a, b = same_rank(xs)
@@ -79,7 +79,7 @@ def subtract(*xs: Expr) -> Expr:
 
 @layer("Multiply", mask=either, alone=NEEDS_LIST, facts=MERGES)
 def multiply(*xs: Expr, masks: list[Expr | None], keras_2: bool = False) -> Expr:
-    """Multiplies the tensors element-wise; axes of size 1 are broadcast.
+    """Multiplies the tensors element-wise{broadcast}.
 
     A masked step of one tensor counts as 1, a step that is masked in all of them becomes 0 (Keras 3 only).
     """
@@ -93,7 +93,7 @@ def multiply(*xs: Expr, masks: list[Expr | None], keras_2: bool = False) -> Expr
 
 @layer("Average", mask=either, alone=NEEDS_LIST, facts=MERGES)
 def average(*xs: Expr) -> Expr:
-    """Averages the tensors element-wise; axes of size 1 are broadcast."""
+    """Averages the tensors element-wise{broadcast}."""
     return reduce(elementwise.add, same_rank(xs)) / len(xs)
 
 
@@ -115,13 +115,13 @@ def _extreme(op: Callable[[Expr, Expr], Expr], type_: str, xs: Sequence[Expr], m
 
 @layer("Maximum", mask=either, alone=NEEDS_LIST, facts=MERGES)
 def maximum(*xs: Expr, masks: list[Expr | None], keras_2: bool = False) -> Expr:
-    """Element-wise maximum of the tensors; axes of size 1 are broadcast."""
+    """Element-wise maximum of the tensors{broadcast}."""
     return _extreme(elementwise.maximum, "Maximum", xs, [] if keras_2 else masks)
 
 
 @layer("Minimum", mask=either, alone=NEEDS_LIST, facts=MERGES)
 def minimum(*xs: Expr, masks: list[Expr | None], keras_2: bool = False) -> Expr:
-    """Element-wise minimum of the tensors; axes of size 1 are broadcast."""
+    """Element-wise minimum of the tensors{broadcast}."""
     return _extreme(elementwise.minimum, "Minimum", xs, [] if keras_2 else masks)
 
 

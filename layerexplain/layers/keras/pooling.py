@@ -55,8 +55,8 @@ def max_pooling(x: Expr, *, windows: Windows) -> Any:
 
 @layers_of_rank("AveragePooling{}D", also="AvgPool{}D")
 def average_pooling(x: Expr, *, windows: Windows) -> Any:
-    """Averages each [window of {pool_size} steps|{pool_size} window], separately for each of the {channels} channels;
-    padding is not counted.
+    """Averages each [window of {pool_size} steps|{pool_size} window], separately for each of the {channels}
+    channels{padding:; padding is not counted|}.
 
     Windows are pool_size apart if no strides are given. Output shape: (batch, new spatial axes, channels), likewise.
     """

@@ -31,8 +31,8 @@ def shared_axes(type_: str, x: Expr, noise_shape: tuple[int | None, ...] | None)
 
 @layer("Dropout", mask="pass", ignores="seed", facts=CARRIES_IDS, gist="x; in training dropout(x, rate={rate})")
 def dropout_layer(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = None, training: bool = False) -> Expr:
-    """In training, sets each value to 0 with probability {rate} and scales the rest by 1 / (1 - {rate}). At inference,
-    returns its input unchanged.
+    """In training, sets each value to 0 with probability {rate} and scales the rest by 1 /
+    (1 - {rate}){equals}. At inference, returns its input unchanged.
 
     Reference: Srivastava et al., 2014.
     """
@@ -50,9 +50,8 @@ def dropout_layer(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = N
     facts=CARRIES_IDS,
 )
 def spatial_dropout(x: Expr, *, rate: Share, data_format: DataFormat = "channels_last", training: bool = False) -> Expr:
-    """In training, sets whole channels to 0 with probability {rate} and scales the rest by 1 / (1 - {rate}). At
-    inference,
-    returns its input unchanged.
+    """In training, sets whole channels to 0 with probability {rate} and scales the rest by 1 /
+    (1 - {rate}){equals}. At inference, returns its input unchanged.
 
     Input shape: (batch, spatial axes, channels), or channels first. Output shape: the same.
     Reference: Tompson et al., 2015.

@@ -8,7 +8,7 @@ from typing import Any
 from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Spec
-from layerexplain.layers.registry import TORCH, find
+from layerexplain.layers.registry import find, of_torch
 
 
 def traced_alone(type_: str, config: Mapping[str, Any]) -> Definition | None:
@@ -20,7 +20,7 @@ def traced_alone(type_: str, config: Mapping[str, Any]) -> Definition | None:
     >>> [weight.shape for weight in traced_alone("Linear", {"in_features": 3, "out_features": 5}).weights]
     [(5, 3), (5,)]
     """
-    declaration = find(f"{TORCH}{type_}")
+    declaration = find(of_torch(type_))
     if declaration is None:
         return None
     bound = declaration.bind(config)
@@ -56,6 +56,8 @@ _LOSSES_WITH_PARAMETERS = frozenset({"AdaptiveLogSoftmaxWithLoss", "LinearCrossE
 
 def _inputs(type_: str, given: Mapping[str, Any]) -> list[Spec]:
     """Return inputs that a module takes, by its own arguments: sizes that they do not say are not known."""
+    if "utils." in type_:
+        return _inputs(given["type"], given["arguments"])
     first = next(
         (
             given[key]

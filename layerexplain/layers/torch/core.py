@@ -176,8 +176,8 @@ def unflatten(x: Expr, *, dim: Int, unflattened_size: ShapeArgument) -> Expr:
 
 @module("Dropout", facts=CARRIES_IDS, gist="x; in training dropout(x, rate={p})")
 def dropout_module(x: Expr, *, p: Share = 0.5, training: bool = False) -> Expr:
-    """In training, sets each value to 0 with probability {p} and scales the rest by 1 / (1 - {p}). At inference,
-    returns its input unchanged.
+    """In training, sets each value to 0 with probability {p} and scales the rest by 1 /
+    (1 - {p}){equals}. At inference, returns its input unchanged.
 
     Input shape: any. Output shape: the same. Reference: torch.nn.Dropout.
     """
@@ -186,8 +186,8 @@ def dropout_module(x: Expr, *, p: Share = 0.5, training: bool = False) -> Expr:
 
 @modules_of_rank("Dropout{}d", ndim=None, gist="x; in training dropout(x, rate={p}) of whole channels")
 def channel_dropout(x: Expr, *, p: Share = 0.5, training: bool = False) -> Expr:
-    """In training, sets whole channels to 0 with probability {p} and scales the rest by 1 / (1 - {p}). At inference,
-    returns its input unchanged.
+    """In training, sets whole channels to 0 with probability {p} and scales the rest by 1 /
+    (1 - {p}){equals}. At inference, returns its input unchanged.
 
     Input shape: (batch, channels, spatial axes). Output shape: the same. Reference: torch.nn.Dropout2d.
     """

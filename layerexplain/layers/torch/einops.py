@@ -1,4 +1,4 @@
-"""einops, by which programs of PyTorch move axes: rearrange, reduce and repeat, as functions and as modules.
+"""einops, with which programs of PyTorch move axes: rearrange, reduce and repeat, as functions and as modules.
 
 Each is a reshape, a transposition, a reduction or a repetition. Reference: einops.
 """
@@ -10,6 +10,7 @@ from layerexplain.lang.axes import Batch, Shape, Size
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Annotated, Check, RefusedValue, Text, choice
 from layerexplain.layers.declaration import Stored
+from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import EINOPS, layer
 from layerexplain.layers.torch.axis_patterns import Group, Steps, steps_of
 from layerexplain.ops import reduce
@@ -104,7 +105,12 @@ def _size_text(size: Size) -> str:
     return "batch" if size.times == 1 else f"{size.times} × batch"
 
 
-@layer(f"{EINOPS}rearrange", also=[f"{EINOPS}Rearrange"], gist="{pattern}")
+@layer(
+    f"{EINOPS}rearrange",
+    also=[f"{EINOPS}Rearrange"],
+    gist="{pattern}",
+    facts=Facts(example=(("pattern=b c h w -> b (c h w)",), ("3,8,8",))),
+)
 def rearrange(x: Expr, *, pattern: Text, sizes: AxisSizes = ()) -> Stored:
     """Splits, reorders and joins axes by a pattern.
 
@@ -113,7 +119,12 @@ def rearrange(x: Expr, *, pattern: Text, sizes: AxisSizes = ()) -> Stored:
     return _moved(x, "rearrange", pattern, sizes)
 
 
-@layer(f"{EINOPS}repeat", also=[f"{EINOPS}Repeat"], gist="{pattern}")
+@layer(
+    f"{EINOPS}repeat",
+    also=[f"{EINOPS}Repeat"],
+    gist="{pattern}",
+    facts=Facts(example=(("pattern=b c h w -> b c (h 2) w",), ("3,8,8",))),
+)
 def repeat(x: Expr, *, pattern: Text, sizes: AxisSizes = ()) -> Stored:
     """Repeats its input along the axes that only the right side of a pattern has.
 
@@ -122,7 +133,12 @@ def repeat(x: Expr, *, pattern: Text, sizes: AxisSizes = ()) -> Stored:
     return _moved(x, "repeat", pattern, sizes)
 
 
-@layer(f"{EINOPS}reduce", also=[f"{EINOPS}Reduce"], gist="{reduction} {pattern}")
+@layer(
+    f"{EINOPS}reduce",
+    also=[f"{EINOPS}Reduce"],
+    gist="{reduction} {pattern}",
+    facts=Facts(example=(("pattern=b c h w -> b c", "reduction=mean"), ("3,8,8",))),
+)
 def reduce_axes(x: Expr, *, pattern: Text, reduction: choice(*_FOLDS), sizes: AxisSizes = ()) -> Stored:  # type: ignore[valid-type]
     """Takes the mean, sum, maximum, minimum or product over the axes that only the left side of a pattern has.
 

@@ -15,6 +15,7 @@ from layerexplain.ops.elementwise import sqrt
 from layerexplain.ops.movement import laid, pad_along, reshape, slice_along
 from layerexplain.ops.reduce import mean
 from layerexplain.ops.sizes import agree, product, shape_text
+from layerexplain.records import NamedTuple
 
 CHANNELS = Facts(channels_first=True)
 FLOAT32_EPSILON = 1.1920928955078125e-07
@@ -39,14 +40,25 @@ def _channel_weights(count: int, affine: bool) -> tuple[Expr | None, Expr | None
     return (weight("weight", "γ", axes), weight("bias", "β", axes)) if affine else (None, None)
 
 
+class BatchStatistics(NamedTuple):
+    """The arguments of a batch normalization, on one device or on several."""
+
+    num_features: PositiveInt
+    eps: Number = 1e-5
+    momentum: Number | None = 0.1
+    affine: Bool = True
+    track_running_stats: Bool = True
+
+
+def _by_batch(type_: str, x: Expr, statistics: BatchStatistics, training: bool) -> Stored:
+    """Each channel normalized over the batch."""
+    count, eps, _, affine, tracked = statistics
+    need_channels(type_, "num_features", count, x)
+    return _by_channel(x, count, eps, affine, tracked, tuple(i for i in range(x.ndim) if i != 1), training)
+
+
 def _by_channel(
-    x: Expr,
-    count: int,
-    eps: float,
-    affine: bool,
-    tracked: bool,
-    over: tuple[int, ...],
-    use_batch: bool,
+    x: Expr, count: int, eps: float, affine: bool, tracked: bool, over: tuple[int, ...], use_batch: bool
 ) -> Stored:
     """Each channel normalized by running statistics, or by those of this batch or example over some axes."""
     gamma, beta = _channel_weights(count, affine)
@@ -68,11 +80,7 @@ def _by_channel(
 def batch_norm(
     x: Expr,
     *,
-    num_features: PositiveInt,
-    eps: Number = 1e-5,
-    momentum: Number | None = 0.1,
-    affine: Bool = True,
-    track_running_stats: Bool = True,
+    statistics: BatchStatistics,
     training: bool = False,
     rank: int,
 ) -> Stored:
@@ -83,20 +91,14 @@ def batch_norm(
     """
     type_ = f"BatchNorm{rank}d"
     _need_axes(type_, x, (2, 3) if rank == 1 else (rank + 2,))
-    need_channels(type_, "num_features", num_features, x)
-    others = tuple(i for i in range(x.ndim) if i != 1)
-    return _by_channel(x, num_features, eps, affine, track_running_stats, others, training)
+    return _by_batch(type_, x, statistics, training)
 
 
 @module("SyncBatchNorm", facts=CHANNELS)
 def sync_batch_norm(
     x: Expr,
     *,
-    num_features: PositiveInt,
-    eps: Number = 1e-5,
-    momentum: Number | None = 0.1,
-    affine: Bool = True,
-    track_running_stats: Bool = True,
+    statistics: BatchStatistics,
     process_group: Number | None = None,
     training: bool = False,
 ) -> Stored:
@@ -105,9 +107,7 @@ def sync_batch_norm(
     In training mean and variance are those of the batch on all devices.
     Input shape: (batch, channels, …). Output shape: the same. Reference: torch.nn.SyncBatchNorm.
     """
-    need_channels("SyncBatchNorm", "num_features", num_features, x)
-    others = tuple(i for i in range(x.ndim) if i != 1)
-    return _by_channel(x, num_features, eps, affine, track_running_stats, others, training)
+    return _by_batch("SyncBatchNorm", x, statistics, training)
 
 
 @modules_of_rank("InstanceNorm{}d")

@@ -4,19 +4,17 @@ The batch is one of the axes. Reference: torch, torch.nn.functional.
 """
 
 from collections.abc import Mapping
-from functools import partial
-from itertools import accumulate
 from typing import Any
 
 from layerexplain.errors import ArgumentError, AxesError, ShapeError
-from layerexplain.lang.axes import BATCH, has_batch
-from layerexplain.lang.expr import Expr, constant
-from layerexplain.layers.keras.operations_reduce import variance
+from layerexplain.lang.expr import Expr, item
+from layerexplain.layers.keras.normalization import scaled
+from layerexplain.layers.keras.operations_reduce import countable, place, variance
+from layerexplain.layers.keras.operations_repeat import flipped
 from layerexplain.layers.keras.operations_shape import (
     expanded,
     moved,
     permuted,
-    picked,
     sliced,
     squeezed,
     swapped,
@@ -24,8 +22,8 @@ from layerexplain.layers.keras.operations_shape import (
 from layerexplain.layers.torch import activations
 from layerexplain.layers.torch.arguments import LAYOUT, Amounts
 from layerexplain.layers.torch.attention import FAR_BELOW
-from layerexplain.layers.torch.core import cosine_similarity, flatten, merged
-from layerexplain.layers.torch.normalization import layer_norm
+from layerexplain.layers.torch.core import cosine_similarity, flatten, unflatten
+from layerexplain.layers.torch.normalization import group_norm, layer_norm, local_response_norm
 from layerexplain.layers.torch.pooling import (
     adaptive_average_pooling,
     adaptive_max_pooling,
@@ -33,27 +31,27 @@ from layerexplain.layers.torch.pooling import (
     max_pooling,
 )
 from layerexplain.layers.torch.reshaping import fold_module, pixel_shuffle, resized, unfold_module
-from layerexplain.ops import elementwise, functions, reduce
+from layerexplain.ops import arrange, elementwise, functions, lookup, order, reduce
 from layerexplain.ops import movement as m
 from layerexplain.ops.contract import linear, matmul, turned
 from layerexplain.ops.convolution import conv
 from layerexplain.ops.elementwise import logical_not, maximum, sqrt, where
 from layerexplain.ops.functions import softmax
-from layerexplain.ops.joining import concatenate
 from layerexplain.ops.reduce import sum_
-from layerexplain.ops.sizes import normalize_axes, normalize_axis, shape_text
-from layerexplain.ops.sizes import product as sizes_product
+from layerexplain.ops.sizes import FLOATS, INTS, normalize_axis, shape_text
 
 USES = (
     Amounts,
-    elementwise, functions, reduce, cosine_similarity, expanded, flatten, moved, permuted, pixel_shuffle,
-    sliced, squeezed, swapped,
+    arrange, elementwise, functions, lookup, order, reduce, cosine_similarity, countable, expanded, flatten, flipped,
+    local_response_norm, moved, permuted, pixel_shuffle, place, sliced, squeezed, swapped, unflatten,
 )  # fmt: skip
 IGNORES = "inplace device dtype out memory_format"
 ROWS = """
-torch.[add|sub|mul|div](x1, x2): x1 [+|-|*|/] x2
-    | [Adds two tensors|Subtracts the second tensor from the first|Multiplies two tensors|Divides the first tensor by
-    the second], element-wise.
+torch.mul(x1, x2): x1 * x2 | Multiplies two tensors, element-wise.
+torch.div(x1, x2, rounding_mode: Text = None): quotient(...)
+    | Divides the first tensor by the second, element-wise.
+torch.[add|sub](x1, x2, alpha: Number = 1): x1 [+|-] x2 if alpha == 1 else x1 [+|-] alpha * x2
+    | [Adds two tensors|Subtracts the second tensor from the first], element-wise.
 torch.floor_divide(x1, x2): x1 // x2 | Divides the first tensor by the second, element-wise, and rounds down.
 torch.pow(x1, x2): x1 ** x2 | Raises the first tensor to the power of the second, element-wise.
 torch.remainder(x1, x2): x1 % x2 | Takes the remainder of a division that rounds down, element-wise.
@@ -65,11 +63,28 @@ torch.where(condition, x1, x2): where(condition, x1, x2) | Takes the first tenso
     second.
 torch.masked_fill(x, mask, value: Number): where(mask, value, x) | Puts {value} where the mask is true.
 torch.neg(x): -x | Negates each element.
-torch.[exp|log|sqrt|sin|cos|abs|erf|sign|floor|ceil](x): [exp|log|sqrt|sin|cos|abs|erf|sign|floor|ceil](x)
-    | Applies [exp|log|sqrt|sin|cos|abs|erf|sign|floor|ceil] to each element.
-torch.rsqrt(x): 1 / sqrt(x) | Takes 1 divided by the square root of each element.
+torch.[exp|log|log2|log10|sqrt|sin|cos|tan|sinh|cosh|abs|erf|sign|floor|ceil|round|trunc](x):
+    [exp|log|log2|log10|sqrt|sin|cos|tan|sinh|cosh|abs|erf|sign|floor|ceil|round|trunc](x)
+    | Applies [exp|log|log2|log10|sqrt|sin|cos|tan|sinh|cosh|abs|erf|sign|floor|ceil|round|trunc] to each element.
+torch.[asin|acos|atan](x): [arcsin|arccos|arctan](x) | Takes the inverse [sine|cosine|tangent] of each element.
+torch.atan2(x1, x2): arctan2(x1, x2) | Takes the angle of the point (x2, x1), element-wise.
+torch.lerp(x1, x2, W): x1 + W * (x2 - x1) | Goes a share of the way from the first tensor to the second.
+torch.log1p(x): log(1 + x) | Takes the logarithm of 1 plus each element.
+torch.expm1(x): exp(x) - 1 | Takes the exponential of each element and subtracts 1.
+torch.[rsqrt|reciprocal](x): 1 / [sqrt(x)|x] | Takes 1 divided by [the square root of each|each] element.
+torch.[isnan|isinf|isfinite](x): [isnan|isinf|isfinite](x)
+    | Tests whether each element is [no number|infinite|finite].
+torch.to(x, dtype: Text): converted(...) | Converts each element to {dtype}.
 torch.square(x): x ** 2 | Squares each element.
 torch.clamp(x, min: Number = None, max: Number = None): clamped(...) | Clips each element to a range.
+torch.[clamp_min|clamp_max](x, [min|max]: Number): [max|min](x, [min|max])
+    | Clips each element to [at least {min}|at most {max}].
+torch.threshold(x, threshold: Number, value: Number): threshold(x, threshold=threshold, default_value=value)
+    | Keeps values above {threshold} and replaces the rest by {value}.
+torch.[hardshrink|softshrink](x, lambd: Number = 0.5): [hard_shrink|soft_shrink](x, threshold=lambd)
+    | Sets values from -{lambd} to {lambd} to 0 and [keeps the rest|moves the rest towards 0 by {lambd}].
+torch.tanhshrink(x): tanh_shrink(x) | Subtracts from each element its tanh.
+torch.prelu(x, W): sloped(...) | Keeps positive values and multiplies the rest by a slope.
 torch.[relu|relu6|selu|silu|mish|hardswish](x): [relu|relu6|selu|silu|mish|hard_silu](x)
     | [Keeps positive values and sets the rest to 0|Clips values to the range 0 to 6|Multiplies positive values by
     1.0507; the rest follows an exponential curve|Multiplies each element by its sigmoid|Multiplies each element by the
@@ -79,24 +94,26 @@ torch.[sigmoid|hardsigmoid|tanh|softsign|logsigmoid](x): [sigmoid|hard_sigmoid|t
     range -1 to 1|Divides each element by 1 plus its absolute value|Takes the logarithm of the sigmoid].
 torch.leaky_relu(x, negative_slope: Number = 0.01): leaky_relu(x, ...)
     | Keeps positive values and multiplies the rest by {negative_slope}.
-torch.elu(x, alpha: Number = 1.0): elu(x, ...)
+torch.[elu|celu](x, alpha: Number = 1.0): [elu|celu](x, ...)
     | Keeps positive values; the rest follows an exponential curve down to -{alpha}.
 torch.gelu(x, approximate: choice('none', 'tanh') = 'none'): bell(...)
     | Multiplies each element by the standard normal distribution function at that element.
-torch.softplus(x): softplus(x) | Smooth ReLU: log(1 + exp(x)).
+torch.softplus(x, beta: Number = 1.0, threshold: Number = 20.0): softplus_module(...)
+    | Smooth ReLU: log(1 + exp({beta} x)) / {beta}.
 torch.hardtanh(x, min_val: Number = -1.0, max_val: Number = 1.0): min(max(x, min_val), max_val)
     | Clips each element to the range {min_val} to {max_val}.
-torch.[softmax|log_softmax](x, dim: Int = None): [softmax_module|log_softmax_module](...)
+torch.[softmax|log_softmax|softmin](x, dim: Int = None): [softmax_module|log_softmax_module|softmin_module](...)
     | [Turns values along one axis, dim={dim}, into probabilities that sum to 1|Takes the logarithm of the softmax along
-    one axis, dim={dim}].
+    one axis, dim={dim}|Turns values along one axis, dim={dim}, into probabilities; the smallest gets the largest].
 torch.glu(x, dim: Int = -1): glu(x, axis=dim)
     | Splits an axis into two halves and multiplies the first by the sigmoid of the second.
 torch.dropout(x, p: Share = 0.5, training: Anything = True, inplace: Ignored = False): x
     | Sets values to 0 in training; at inference returns its input unchanged.
 
-torch.[sum|mean|amax|amin|prod](x, dim: AxisArgument = None, keepdim: Bool = False):
-    [sum|mean|amax|amin|prod](x, axis=dim, keepdims=keepdim)
-    | [Adds up|Averages|Takes the largest of|Takes the smallest of|Multiplies] the values along some axes.
+torch.[sum|prod|mean|amax|amin|any|all](x, dim: AxisArgument = None, keepdim: Bool = False):
+    [sum|prod|mean|amax|amin|any|all]([countable(x)|countable(x)|of_floats(x)|x|x|x|x], axis=dim, keepdims=keepdim)
+    | [Adds up|Multiplies|Averages|Takes the largest of|Takes the smallest of|Joins by or|Joins by and] the values along
+    some axes.
 torch.[var|std](x, dim: AxisArgument = None, unbiased: Bool = True, keepdim: Bool = False, correction: Int = None):
     [squared_deviation|deviation](...)
     | Computes the [variance|standard deviation] of the values along some axes.
@@ -104,6 +121,16 @@ torch.[randn_like|rand_like](x): [normal_like|uniform_like](x)
     | Draws a number for each element: [from the normal distribution|from 0 to 1].
 torch.[max|min](x, dim: Int, keepdim: Bool = False): values, indices = extreme_[max|min](...)
     | Takes the [largest|smallest] value along axis {dim}, and its index.
+torch.[argmax|argmin](x, dim: Int = None, keepdim: Bool = False): place(x, axis=dim, keepdims=keepdim, of='[max|min]')
+    | Returns the index of the [largest|smallest] value along axis {dim}.
+torch.topk(x, k: PositiveInt, dim: Int = -1, largest: Bool = True, sorted: Ignored): values, indices = first_of(...)
+    | Takes the {k} largest values along axis {dim}, or smallest, and their indices.
+torch.sort(x, dim: Int = -1, descending: Bool = False, stable: Ignored): values, indices = in_order(...)
+    | Sorts the values along axis {dim}; gives their indices too.
+torch.argsort(x, dim: Int = -1, descending: Bool = False, stable: Ignored): order_of(...)
+    | Returns the indices that sort the values along axis {dim}.
+torch.[cumsum|cumprod](x, dim: Int): [cumsum|cumprod](countable(x), axis=dim)
+    | Computes the running [sum|product] along axis {dim}.
 torch.norm(x, p: Number = 2.0, dim: AxisArgument = None, keepdim: Bool = False): length(...)
     | Takes the length of vectors along some axes.
 torch.logsumexp(x, dim: AxisArgument, keepdim: Bool = False): log_sum_exp(x, axis=dim, keepdims=keepdim)
@@ -114,45 +141,21 @@ torch.normalize(x, p: Number = 2.0, dim: Int = 1, eps: Number = 1e-12): normaliz
     | Divides vectors along axis {dim} by their length.
 
 torch.matmul, torch.bmm, torch.mm(x1, x2): product(x1, x2) | Multiplies matrices.
+torch.[addmm|baddbmm](x, x1, x2, beta: Number = 1, alpha: Number = 1): beyond(...)
+    | Multiplies matrices and adds a tensor.
+torch.cdist(x1, x2, p: Number = 2.0): distances(...)
+    | Takes the distance of each row of the first tensor from each row of the second.
 torch.linear(x, W, b=None): affine(...) | Multiplies the last axis by each row of a matrix.
 torch.einsum(*xs, equation: Text): einsum(*xs, eq=equation) | Sums products by the letters of {equation}.
 torch.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p: Share = 0.0, is_causal: Bool = False,
     scale: Number = None): attention(...)
     | Each query attends to all keys and sums the values, weighted by attention.
 
-torch.flatten(x, start_dim: Int = 0, end_dim: Int = -1): flatten(...)
-    | Flattens axes {start_dim} to {end_dim} into one.
-torch.reshape(x, shape: Anything): reshaped(...) | Reshapes to {shape}; -1 is computed.
-torch.permute(x, dims: AxisArgument): permuted(x, axes=dims) | Reorders the axes to {dims}.
-torch.transpose(x, dim0: Int, dim1: Int): swapped(x, axis1=dim0, axis2=dim1) | Swaps axis {dim0} and axis {dim1}.
-torch.movedim(x, source: AxisArgument, destination: AxisArgument): moved(x, ...)
-    | Moves axis {source} to position {destination}.
-torch.unsqueeze(x, dim: Int): expanded(x, axis=dim) | Inserts a new axis of size 1 at position {dim}.
-torch.squeeze(x, dim: AxisArgument = None): removed(...) | Removes axes of size 1.
-torch.cat(*xs, dim: Int = 0): concatenate(*xs, axis=dim) | Concatenates its inputs along axis {dim}.
-torch.stack(*xs, dim: Int = 0): stack(*xs, axis=dim) | Stacks its inputs along a new axis at position {dim}.
-torch.split(x, sizes: Anything, dim: Int = 0): *parts = parts_of(x, sizes=sizes, dim=dim)
-    | Splits its input along axis {dim} into parts of the sizes {sizes}.
-torch.getitem(x, indices=None, key: Anything): part_of(...) | Returns a part of its input, as x[…] does in Python.
-torch.setitem(x, part, key: Anything): replaced(...) | Puts other values into a part of its input, as x[…] = does.
-torch.[zeros|ones](shape: Anything): [no|unit](...) | Returns [zeros|ones] of the shape {shape}.
-torch.[zeros_like|ones_like](x): [no|unit](...) | Returns [zeros|ones] of the shape of its input.
-torch.full_like(x, fill_value: Number): filled(...)
-    | Returns a tensor of the shape of its input, each value {fill_value}.
-torch.expand(x, shape: Anything): spread(...) | Repeats axes of size 1.
-torch.repeat(x, times: Anything): tile(x, times=times)
-    | Repeats the whole tensor along each axis: {times} times.
-torch.repeat_interleave(x, repeats: PositiveInt, dim: Int): repeat(x, times=repeats, axis=dim)
-    | Repeats each element {repeats} times along axis {dim}.
-torch.roll(x, shifts: AxisArgument, dims: AxisArgument): turned_round(...)
-    | Moves elements along axes {dims} by {shifts}; elements that leave one end enter at the other.
 torch.pixel_shuffle(x, upscale_factor: PositiveInt): pixel_shuffle(...)
     | Rearranges {upscale_factor} × {upscale_factor} channels of each pixel into a block of pixels.
 torch.interpolate(x, size: Anything = None, scale_factor: Anything = None, mode: Text = 'nearest',
     align_corners: Bool = None, recompute_scale_factor: Bool = None, antialias: Bool = False): resized_as(...)
     | Resizes a signal, image or volume.
-torch.pad(x, pad: Anything, mode: Text = 'constant', value: Number = 0.0): padded(...)
-    | Puts numbers around the last axes: {pad}, from the last axis on, before and after.
 torch.[conv1d|conv2d|conv3d](x, W, b=None, stride: Sizes = 1, padding: Amounts = 0, dilation: Sizes = 1,
     groups: PositiveInt = 1): convolved_[1|2|3](...)
     | Slides filters along the spatial axes; each sums all channels of its window.
@@ -175,6 +178,16 @@ torch.[adaptive_max_pool1d|adaptive_max_pool2d](x, output_size: Anything, return
     few_largest_[1|2](...) | Divides its input into {output_size} nearly equal windows and takes the maximum of each.
 torch.layer_norm(x, W=None, b=None, normalized_shape: Anything, eps: Number = 1e-5): plain_norm(...)
     | Normalizes the last values to mean 0 and variance 1.
+torch.batch_norm(x, mean, variance, W=None, b=None, training: Anything = False, momentum: Number = 0.1,
+    eps: Number = 1e-5): norm_of_channels(...)
+    | Normalizes each channel by a mean and a variance that are given.
+torch.[var_mean|std_mean](x, dim: AxisArgument = None, unbiased: Bool = True, keepdim: Bool = False,
+    correction: Int = None): spread, mean = [variance_and_mean|deviation_and_mean](...)
+    | Computes the [variance|standard deviation] and the mean of the values along some axes.
+torch.group_norm(x, W=None, b=None, num_groups: PositiveInt, eps: Number = 1e-5): norm_of_groups(...)
+    | Splits the channels into {num_groups} groups and normalizes each to mean 0 and variance 1.
+torch.local_response_norm(x, size: PositiveInt, alpha: Number = 1e-4, beta: Number = 0.75, k: Number = 1.0):
+    local_response_norm(...) | Divides each value by a power of the mean square of the {size} channels around it.
 """
 
 
@@ -184,9 +197,11 @@ def clamped(x: Expr, *, min: float | None, max: float | None) -> Expr:
     return x if max is None else elementwise.minimum(x, max)
 
 
-def bell(x: Expr, *, approximate: str) -> Expr:
-    """The formula of gelu."""
-    return functions.gelu(x, approximate=approximate == "tanh")
+def of_floats(x: Expr) -> Expr:
+    """Return a tensor of floats. Raises ArgumentError for one of whole numbers, which have no mean in PyTorch."""
+    if x.dtype in INTS or x.dtype == "bool":
+        raise ArgumentError(f"needs floats, got dtype={x.dtype}; write .float() before it")
+    return x
 
 
 def _with_place(values: Expr, places: Expr, dim: int, keepdim: bool) -> Mapping[str, Expr]:
@@ -199,9 +214,8 @@ def squared_deviation(x: Expr, *, dim: Any, unbiased: bool, keepdim: bool, corre
     less = int(unbiased) if correction is None else correction
     if not less:
         return v
-    sizes = [x.shape[axis] for axis in normalize_axes(dim, x.ndim)]
-    count = None if has_batch(sizes) else sizes_product(sizes)
-    if count is None or count <= less:
+    count = reduce.count_of(x, dim)
+    if isinstance(count, int) and count <= less:
         raise ShapeError(f"var needs axes with more than {less} values in all, got {shape_text(x.shape)}; give dim")
     return v * (count / (count - less))
 
@@ -209,6 +223,18 @@ def squared_deviation(x: Expr, *, dim: Any, unbiased: bool, keepdim: bool, corre
 def deviation(x: Expr, **arguments: Any) -> Expr:
     """The formula of std."""
     return sqrt(squared_deviation(x, **arguments))
+
+
+def variance_and_mean(x: Expr, *, dim: Any, keepdim: bool, **arguments: Any) -> Mapping[str, Expr]:
+    """The formula of var_mean."""
+    spread = squared_deviation(x, dim=dim, keepdim=keepdim, **arguments)
+    return {"spread": spread, "mean": reduce.mean(x, axis=dim, keepdims=keepdim)}
+
+
+def deviation_and_mean(x: Expr, **arguments: Any) -> Mapping[str, Expr]:
+    """The formula of std_mean."""
+    found = variance_and_mean(x, **arguments)
+    return {**found, "spread": sqrt(found["spread"])}
 
 
 def extreme_max(x: Expr, *, dim: int, keepdim: bool) -> Mapping[str, Expr]:
@@ -223,6 +249,65 @@ def extreme_min(x: Expr, *, dim: int, keepdim: bool) -> Mapping[str, Expr]:
     from layerexplain.ops.order import argmin
 
     return _with_place(reduce.amin(x, axis=dim, keepdims=keepdim), argmin(x, axis=dim), dim, keepdim)
+
+
+def first_of(x: Expr, *, k: int, dim: int, largest: bool) -> Mapping[str, Expr]:
+    """The formula of topk."""
+    from layerexplain.ops.order import top_k
+
+    size = x.shape[normalize_axis(dim, x.ndim, "dim")]
+    if isinstance(size, int) and size < k:
+        raise ShapeError(f"topk needs at least k={k} values along axis {dim}, got {size}")
+    last = moved(x if largest else -x, source=dim, destination=-1)
+    found = [moved(e, source=-1, destination=dim) for e in (item(top_k(last, k=k), i) for i in (0, 1))]
+    return {"values": found[0] if largest else -found[0], "indices": found[1]}
+
+
+def order_of(x: Expr, *, dim: int, descending: bool) -> Expr:
+    """The formula of argsort."""
+    from layerexplain.ops.order import argsort
+
+    return argsort(-x if descending else x, axis=dim)
+
+
+def in_order(x: Expr, *, dim: int, descending: bool) -> Mapping[str, Expr]:
+    """The formula of sort."""
+    places = order_of(x, dim=dim, descending=descending)
+    return {"values": lookup.take_along(x, places, axis=dim), "indices": places}
+
+
+def beyond(x: Expr, x1: Expr, x2: Expr, *, beta: float, alpha: float) -> Expr:
+    """The formula of addmm: beta times a tensor, and alpha times a product of matrices."""
+    y = matmul(x1, x2)
+    return (x if beta == 1 else beta * x) + (y if alpha == 1 else alpha * y)
+
+
+def distances(x1: Expr, x2: Expr, *, p: float) -> Expr:
+    """The formula of cdist."""
+    return length(x1[..., :, None, :] - x2[..., None, :, :], p=p, dim=-1, keepdim=False)
+
+
+def converted(x: Expr, *, dtype: str) -> Expr:
+    """The formula of to: numbers lose what is behind their point where they become whole."""
+    whole = x.dtype in FLOATS and dtype in INTS
+    return elementwise.cast(
+        elementwise.trunc(x) if whole else elementwise.not_equal(x, 0) if dtype == "bool" else x, to=dtype
+    )
+
+
+def quotient(x1: Expr, x2: Expr, *, rounding_mode: str | None) -> Expr:
+    """The formula of div."""
+    if rounding_mode is None:
+        return x1 / x2
+    if rounding_mode not in ("floor", "trunc"):
+        raise ArgumentError(f"div needs rounding_mode='floor' or 'trunc', got {rounding_mode!r}")
+    return elementwise.floor_divide(x1, x2) if rounding_mode == "floor" else elementwise.trunc(x1 / x2)
+
+
+def sloped(x: Expr, W: Expr) -> Expr:
+    """The formula of prelu: one slope, or one for each channel."""
+    slope = m.laid(W, (1,), x.ndim) if W.ndim == 1 and W.shape[0] != 1 and x.ndim > 1 else W
+    return where(elementwise.greater(x, 0), x, slope * x)
 
 
 def length(x: Expr, *, p: float, dim: Any, keepdim: bool) -> Expr:
@@ -276,105 +361,9 @@ def attention(
     return matmul(softmax(scores), value)
 
 
-def removed(x: Expr, *, dim: Any) -> Expr:
-    """The formula of squeeze, which keeps an axis of another size."""
-    if dim is None:
-        return squeezed(x, axis=None)
-    axes = [normalize_axis(axis, x.ndim, "dim") for axis in (dim if isinstance(dim, tuple) else (dim,))]
-    ones = tuple(axis for axis in axes if x.shape[axis] == 1)
-    return squeezed(x, axis=ones) if ones else x
-
-
-def parts_of(x: Expr, *, sizes: Any, dim: int) -> Mapping[str, Expr]:
-    """The parts of an axis: of the given sizes."""
-    at = normalize_axis(dim, x.ndim, "dim")
-    size = x.shape[at]
-    if isinstance(size, int) and sum(sizes) != size:
-        raise ShapeError(f"split needs sizes that add up to the {size} of axis {dim}, got {tuple(sizes)}")
-    ends = list(accumulate(sizes))
-    return {
-        f"part_{i + 1}": m.slice_along(x, {at: slice(end - own, end)})
-        for i, (end, own) in enumerate(zip(ends, sizes, strict=True))
-    }
-
-
-def part_of(x: Expr, indices: Expr | None, *, key: Any) -> Expr:
-    """The formula of x[key]; indices pick along the axis behind those of the key."""
-    return sliced(x, key=key) if indices is None else picked(x, indices, len(key))
-
-
-def replaced(x: Expr, part: Expr, *, key: Any, axis: int = 0) -> Expr:
-    """The formula of x[key] = part: what stands before the part, the part, and what stands behind it, axis by axis."""
-    while axis < len(key) and key[axis] in (slice(None), slice(0, None), slice(0, x.shape[axis])):
-        axis += 1
-    if axis >= len(key):
-        return m.reshape(part, shape=x.shape)
-    size = x.shape[axis]
-    if not isinstance(size, int):
-        raise ShapeError(f"x[…] = needs a known size of axis {axis}, got {size}")
-    at = key[axis]
-    rows = range(size)[at] if isinstance(at, slice) else range(at % size, at % size + 1)
-    inside = replaced(m.slice_along(x, {axis: slice(rows.start, rows.stop)}), part, key=key, axis=axis + 1)
-    ends = [(0, rows.start), (rows.stop, size)]
-    before, behind = ([m.slice_along(x, {axis: slice(*one)})] if one[0] < one[1] else [] for one in ends)
-    return concatenate(*before, inside, *behind, axis=axis)
-
-
-def filled(x: Expr | None = None, *, fill_value: float, shape: Any = ()) -> Expr:
-    """A tensor of one number, in the shape of another tensor or of the given sizes: None for the batch."""
-    sizes = [BATCH if size is None else size for size in shape] if x is None else x.shape
-    return m.broadcast_to(constant(fill_value), shape=tuple(sizes))
-
-
-no, unit = partial(filled, fill_value=0.0), partial(filled, fill_value=1.0)
-
-
-def reshaped(x: Expr, *, shape: Any) -> Expr:
-    """The formula of reshape: None is the batch, -1 is computed."""
-    sizes = shape if isinstance(shape, list | tuple) else (shape,)
-    return merged(x, [BATCH if size is None else size for size in sizes])
-
-
-def spread(x: Expr, *, shape: Any) -> Expr:
-    """The formula of expand: -1 keeps an axis."""
-    sizes = list(shape)
-    behind = len(sizes) - x.ndim
-    if behind < 0:
-        raise ShapeError(f"expand needs at least {x.ndim} sizes, got {tuple(sizes)}")
-    target = [(x.shape[i - behind] if size == -1 else BATCH if size is None else size) for i, size in enumerate(sizes)]
-    return m.broadcast_to(x, shape=tuple(target))
-
-
-def turned_round(x: Expr, *, shifts: Any, dims: Any) -> Expr:
-    """The formula of roll."""
-    from layerexplain.ops.arrange import roll
-
-    steps, axes = (one if isinstance(one, tuple) else (one,) for one in (shifts, dims))
-    for by, axis in zip(steps, axes, strict=True):
-        x = roll(x, by=by, axis=axis)
-    return x
-
-
 def resized_as(x: Expr, *, scale_factor: Any, recompute_scale_factor: Any, **how: Any) -> Expr:
     """The formula of interpolate."""
     return resized(x, scale=scale_factor, recompute=recompute_scale_factor, **how)
-
-
-_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-
-
-def padded(x: Expr, *, pad: Any, mode: str, value: float) -> Expr:
-    """The formula of pad, which counts from the last axis."""
-    numbers = tuple(pad)
-    if len(numbers) % 2 or len(numbers) > 2 * x.ndim or mode not in _MODES:
-        raise ArgumentError(f"pad needs two numbers for each of the last axes and a known mode, got {pad}, {mode!r}")
-    pairs = [(0, 0)] * x.ndim
-    for i in range(len(numbers) // 2):
-        pairs[-1 - i] = numbers[2 * i], numbers[2 * i + 1]
-    if any(n < 0 for pair in pairs for n in pair):
-        x = x[tuple([slice(-min(a, 0) or None, min(b, 0) or None) for a, b in pairs])]
-        pairs = [(max(a, 0), max(b, 0)) for a, b in pairs]
-    return m.pad(x, pads=tuple(pairs), value=value, mode=_MODES[mode])
 
 
 def _of_rank(rank: int, formula: Any) -> Any:
@@ -401,7 +390,8 @@ few_largest_1, few_largest_2 = (_of_rank(rank, adaptive_max_pooling) for rank in
 
 
 patches, image_of_patches = unfold_module, fold_module
-softmax_module, log_softmax_module = activations.softmax, activations.log_softmax
+softmax_module, log_softmax_module, softmin_module = activations.softmax, activations.log_softmax, activations.softmin
+softplus_module, bell = activations.softplus, activations.gelu
 
 
 def _convolved(x: Expr, W: Expr, b: Expr | None, *, rank: int, groups: int, **window: Any) -> Expr:
@@ -432,3 +422,22 @@ def plain_norm(x: Expr, W: Expr | None, b: Expr | None, *, normalized_shape: Any
     y: Expr = layer_norm(x, normalized_shape=normalized_shape, eps=eps, elementwise_affine=False, bias=False)
     y = y if W is None else y * W
     return y if b is None else y + b
+
+
+def norm_of_groups(x: Expr, W: Expr | None, b: Expr | None, *, num_groups: int, eps: float) -> Expr:
+    """The formula of group_norm, with its weights as tensors."""
+    channels = x.shape[1] if x.ndim > 1 else None
+    if not isinstance(channels, int):
+        raise ShapeError(f"group_norm needs a known number of channels, got {shape_text(x.shape)}")
+    y: Expr = group_norm(x, num_groups=num_groups, num_channels=channels, eps=eps, affine=False)
+    return scaled(y, W, b, (1,))
+
+
+def norm_of_channels(
+    x: Expr, mean: Expr, variance: Expr, W: Expr | None, b: Expr | None, *, training: Any, momentum: float, eps: float
+) -> Expr:
+    """The formula of batch_norm at inference, with its weights as tensors."""
+    if training is not False:
+        raise ArgumentError("batch_norm has a formula here with training=False alone, as a model in eval mode calls it")
+    centre, spread = (m.laid(one, (1,), x.ndim) for one in (mean, variance))
+    return scaled((x - centre) / sqrt(spread + eps), W, b, (1,))

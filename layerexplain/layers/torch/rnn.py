@@ -194,6 +194,11 @@ def _initial(
             found[name] = [zeros(shape=(batch, width))] * count
             continue
         wanted = (count, width) if alone else (count, batch, width)
+        if alone and given.ndim == 3:
+            raise ShapeError(
+                f"{type_} takes an input of two axes for one example of (steps, features), and {name}_0 of "
+                f"{shape_text(given.shape)} is of a batch; where the input is (batch, features), write x.unsqueeze(1)"
+            )
         if given.ndim != len(wanted) or not all(map(agree, given.shape, wanted)):
             raise ShapeError(
                 f"{type_} needs {name}_0 of shape {shape_text(wanted)}: layers times directions first, got "

@@ -193,17 +193,11 @@ def _wiring(layer: LayerReport, alike: Sequence[LayerReport], short: bool = Fals
 
 
 def _call_line(call: CallReport, symbols: Sequence[str]) -> doc.Line:
-    """`x1=add (None, 8, 8, 16), x2=conv2d (call 2) (None, 8, 8, 16) → (None, 8, 8, 16)`."""
+    """Return `x1=add (None, 8, 8, 16), x2=conv2d (call 2) (None, 8, 8, 16) → (None, 8, 8, 16)`."""
     line: list[doc.Span] = []
-    again = {source for source, at in zip(call.source_names, call.numbers, strict=True) if at}
-    for i, (source, at, shape) in enumerate(zip(call.source_names, call.numbers, call.input_shapes, strict=False)):
+    for i, (source, mark, shape) in enumerate(zip(call.source_names, call.call_marks, call.input_shapes, strict=False)):
         symbol = f"{symbols[i]}=" if i < len(symbols) and symbols[i] != source else ""
-        line += [
-            doc.Span(", "),
-            doc.Span(symbol),
-            doc.Span(source, "name"),
-            doc.Span(f" (call {at + 1})" if source in again else ""),
-        ]
+        line += [doc.Span(", "), doc.Span(symbol), doc.Span(source, "name"), doc.Span(mark)]
         line += [doc.Span(" "), doc.Span(shape_text(shape), "shape")]
     if not line and call.input_shapes:
         line = [doc.Span(", "), doc.Span(shapes_text(call.input_shapes), "shape")]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.checks.findings import SEVERITIES, CheckReport, Finding
+from layerexplain.checks.findings import IN_MESSAGE, RAISES, SEVERITIES, CheckReport, Finding
 from layerexplain.checks.rules import Rule
 from layerexplain.records import grouped
 from layerexplain.render import document as doc
@@ -100,7 +100,7 @@ _SEVERAL = 2
 
 
 def _counted(severity: str, count: int) -> str:
-    """`1 hint`, `2 hints`, `2 wrong`."""
+    """Return `1 hint`, `2 hints`, `2 wrong`."""
     return plural(count, "hint") if severity == "hint" else f"{count:,} {severity}"
 
 
@@ -122,9 +122,9 @@ def _section(groups: list[list[Finding]]) -> Section:
     beside = ", ".join(dict.fromkeys([first.severity, first.confidence])) + (f", {count:,} times" if count > 1 else "")
     heading = doc.Heading(2, (doc.Span(first.code, "name"),), beside=beside)
     points = Points(doc.lines(places))
-    return Section(
-        (heading, points, doc.Prose((first.why, first.fix, *([f"Keras {first.keras}."] if first.keras else []))))
-    )
+    fix = () if first.fix == IN_MESSAGE else (first.fix,)
+    keras = () if first.keras in ("", RAISES) else (f"Keras {first.keras}.",)  # "breaks" says that it is refused
+    return Section((heading, points, doc.Prose((first.why, *fix, *keras))))
 
 
 def _place(finding: Finding) -> str:

@@ -10,7 +10,7 @@ from layerexplain.ops.sizes import total
 from layerexplain.render import document as doc
 from layerexplain.render.quantities import bytes_text, count_text
 from layerexplain.report.data import LayerReport, Report
-from layerexplain.report.language_model import Cached, LanguageModel
+from layerexplain.report.language_model import LanguageModel
 from layerexplain.report.serving import Serving, bits_of
 
 
@@ -84,7 +84,8 @@ def _facts(model: LanguageModel, report: Report) -> tuple[doc.Fact, ...]:
         facts.append(doc.Fact("FLOPs a token", count_text(model.flops), (at,)))
     size = f"{model.element_bytes:g} byte{'s' * (model.element_bytes != 1)} ({model.dtype})"
     for one in model.cached:
-        words = f"= {one.equation} × {size}" + _limits(one)
+        window = "" if one.window is None else f", of the last {one.window:,} tokens"
+        words = f"= {one.equation} × {size}{window}"
         label = "KV cache" if not one.of_input else f"cache of {one.of_input}"
         facts.append(doc.Fact(label, f"{int(one.elements * model.element_bytes):,} bytes a token", (words,)))
     if len([one for one in model.cached if not one.of_input]) > 1:
@@ -94,10 +95,6 @@ def _facts(model: LanguageModel, report: Report) -> tuple[doc.Fact, ...]:
             doc.Fact("cache", bytes_text(model.cache_at(model.tokens)), (f"for a text of {model.tokens:,} tokens",))
         )
     return tuple(facts)
-
-
-def _limits(one: Cached) -> str:
-    return "" if one.window is None else f", of the last {one.window:,} tokens"
 
 
 def _serving_facts(model: LanguageModel, served: Serving) -> tuple[doc.Fact, ...]:

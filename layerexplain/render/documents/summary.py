@@ -82,7 +82,7 @@ def missing_values(notes: Iterable[Note]) -> tuple[doc.Prose, ...]:
     """Return one line that gives all the values that code leaves open, where there are several."""
     import re
 
-    said = [re.search(r"; give (?:for example )?--set ([\w.]+)=(.+)$", note.message) for note in notes]
+    said = [re.search(r"; give (?:for example )?--set ([\w.]+|'[^']+')=(.+)$", note.message) for note in notes]
     found = [one for one in said if one is not None]
     values = {one[1]: one[2] for one in reversed(found)}
     if len(values) < 2:
@@ -235,7 +235,7 @@ def title_of(layer: LayerReport) -> str:
 
 
 def _memory(report: Report) -> tuple[doc.FactBlock, ...]:
-    """`Memory for a batch of 32, trained with adam`: bytes, and by what formula they come about."""
+    """Return `Memory for a batch of 32, trained with adam`: bytes, and by what formula they come about."""
     memory = report.memory
     if memory is None or (report.serving is not None and memory.optimizer is None):
         return ()
@@ -269,7 +269,7 @@ def memory_facts(memory: Memory) -> tuple[doc.Fact, ...]:
 
 
 def _dtypes(by_dtype: Sequence[DtypeBytes]) -> str:
-    """`float32`, or `float16 5.1 MB, float32 2.0 MB` where there are several."""
+    """Return `float32`, or `float16 5.1 MB, float32 2.0 MB` where there are several."""
     if len(by_dtype) == 1:
         return by_dtype[0].dtype
     return ", ".join(f"{one.dtype} {bytes_text(one.bytes)}" for one in by_dtype)

@@ -1,7 +1,7 @@
 """The tour of a model: each layer in a few lines; what repeats once, with its places.
 
 Repeats are found as pictures find them (render/graph/fold.py). In a long model a layer that computes what an earlier
-one does, at other sizes, is one row that names it.
+one does, at other sizes, is one row that names it, and so are several that are connected as earlier ones are.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from layerexplain.frontends.model_builder import beginning
 from layerexplain.records import NamedTuple
 from layerexplain.render import document as doc
 from layerexplain.render.documents.explanation import TOUR, ShownParts, section
-from layerexplain.render.graph.diagram import Diagram, GraphNode, graph_of, kind_of
-from layerexplain.render.graph.fold import fold, in_order
+from layerexplain.render.graph.diagram import Diagram, GraphNode, family_of, graph_of, kind_of
+from layerexplain.render.graph.fold import fold, in_order, is_counted, shared_part
 from layerexplain.render.quantities import count_text, plural, shapes_text
 from layerexplain.render.sections import Labelled, Listing, Points, Section
 from layerexplain.report.data import LayerReport, Report
@@ -23,15 +23,22 @@ from layerexplain.report.layer_arguments import changed_arguments
 
 _LONG = 20
 """A model of more layers is long."""
+_LONG_NAME = 10
+"""So much that two names begin with is written once."""
+_MOST_COMPARED = 50
+"""Layers in a row are compared with the first so many places where such a row may begin."""
 
 
 class _Row(NamedTuple):
-    """A layer, or several in a row, that an earlier one explains."""
+    """A layer, or several in a row, that an earlier one explains. `at` is its place among those that are explained,
+    None where it stands for itself; so many blocks have ended before it."""
 
     name: str
     like: str
     shape: str
     params: int | None
+    at: int | None = None
+    ended: int = 0
 
 
 _ROW_COLUMNS = (
@@ -50,11 +57,17 @@ def tour(report: Report, layers: Sequence[LayerReport]) -> list[doc.Block]:
         from layerexplain.render.documents.language_model import folded
 
         shown, deep = [*folded(report).layers], True  # its blocks, once each, are what it is made of
-    items = _Tour(report, long=len(layers) > _LONG, deep=deep).blocks(fold(graph_of(shown, deep)), shown)
+    walk = _Tour(report, long=len(layers) > _LONG, deep=deep)
+    items = [*walk.blocks(fold(graph_of(shown, deep)), shown)]
     blocks: list[doc.Block] = []
-    for are_rows, group in groupby(items, lambda item: isinstance(item, _Row)):
+    for _, group in groupby(items, lambda item: item.ended if isinstance(item, _Row) else None):
         found = list(group)
-        blocks += [Section((Listing(_ROW_COLUMNS, found, head=1),))] if are_rows else found  # type: ignore[arg-type]
+        rows = [item for item in found if isinstance(item, _Row)]
+        blocks += (
+            [Section((Listing(_ROW_COLUMNS, walk.joined(rows), head=1),))]
+            if rows
+            else [item for item in found if not isinstance(item, _Row)]
+        )
     source = quote(report.source) if report.source and report.source[0] != "<" else "SOURCE"
     return [*blocks, doc.Prose((f"More: layerexplain explain {source} NAME, or --full",))]
 
@@ -68,13 +81,17 @@ class _Tour:
         self.deep = deep
         self.said: set[str] = set()
         self.seen: dict[Hashable, LayerReport] = {}
-        self.kinds: list[Hashable] = []
         self.explained: list[LayerReport] = []
+        self.places: dict[str, int] = {}
+        self.kinds: list[Hashable] = []
+        self.keys: list[Hashable] = []
+        self.ended = 0
+        self.with_key: dict[Hashable, list[int]] = {}
 
     def blocks(self, graph: Diagram, layers: Sequence[LayerReport]) -> Iterator[doc.Block | _Row]:
         """Yield what is shown of a graph of these layers."""
         by_name = {layer.layer: layer for layer in layers}
-        for node in in_order(graph):
+        for node in in_order(graph, by_branch=True):
             if not node.port:
                 yield from self._of_node(node, by_name)
 
@@ -95,27 +112,29 @@ class _Tour:
         self, node: GraphNode, inner: Diagram, by_name: Mapping[str, LayerReport]
     ) -> Iterator[doc.Block | _Row]:
         """Yield what is shown of layers that stand in a box: those of a block that was explained have one line."""
-        copies = [[by_name[name] for name in names if name in by_name] for names in node.copies]
+        place = {name: at for at, name in enumerate(_names_in(inner))}
+        order = sorted(range(len(node.copies[0])), key=lambda at: place.get(node.copies[0][at], -1))
+        copies = [[by_name[names[at]] for at in order if names[at] in by_name] for names in node.copies]
         first = copies[0]
         like = self._like(first)
         times = len(node.copies)
         if times > 1 or like:
-            names = [layer.layer for layer in like]
-            common = beginning(names)
-            name = common.rstrip("_./") if common.rstrip("_./") != common else "".join(names[:1])
+            ends = f", the first up to {first[-1].layer}" if not like and not _part(first) else ""
             words = [
                 plural(len(first), "layer"),
-                f"{times} times" if times > 1 else "",
-                f"like {name}" if like else "",
+                f"{times} times{ends}" if times > 1 else "",
+                f"like {self._name(like)}" if like else "",
             ]
             beside = plural(node.params, "parameter") if node.params else ""
-            title = (doc.Span(node.name, "name"), doc.Span(", ".join(filter(None, words)), "prose"))
+            name = node.name if _part(first) else _range((first[0], copies[-1][-1]))
+            title = (doc.Span(name, "name"), doc.Span(", ".join(filter(None, words)), "prose"))
             changes = Points(tuple([(doc.Span(text),) for text in _changes(copies, like or first)]))
             yield Section(
                 (doc.Heading(2, title, beside=beside), *([Labelled("but", (changes,))] if changes.items else ()))
             )
         if not like:
             yield from self.blocks(inner, first)
+            self.ended += times > 1
 
     def _like(self, block: Sequence[LayerReport]) -> Sequence[LayerReport]:
         """Return the layers in a row that explain those of a block, whatever their sizes; none where nothing does."""
@@ -125,17 +144,83 @@ class _Tour:
         return () if at is None else self.explained[at : at + len(kinds)]
 
     def _of_layer(self, layer: LayerReport, copies: Sequence[LayerReport], name: str) -> doc.Block | _Row:
-        self.kinds.append(_kind(layer, sizes=True))
-        self.explained.append(layer)
-        kind = _kind(layer) if self.long else (layer.group, _arguments(layer))
-        like = self.seen.setdefault(kind, layer)
+        key = _kind(layer) if self.long else (layer.group, _arguments(layer))
+        like = self.seen.setdefault(key, layer)
+        at = self._explain(layer, key)
         if like is layer:
             return section(
                 self.report, self._news(layer), ShownParts(TOUR), copies, hidden=bool(layer.layers) and not self.deep
             )
         params = None if layer.params is None else sum([one.params or 0 for one in (layer, *copies)])
-        what = ", ".join(filter(None, [like.path, changed_arguments(layer, like)]))
-        return _Row(name if copies else layer.path, what, shapes_text(layer.output_shapes), params)
+        changes = changed_arguments(layer, like)
+        what = ", ".join(filter(None, [like.path, changes]))
+        shape = shapes_text(layer.output_shapes)
+        alone = copies or changes or layer.type == "InputLayer"
+        return _Row(name if copies else layer.path, what, shape, params, None if alone else at, self.ended)
+
+    def _explain(self, layer: LayerReport, key: Hashable) -> int:
+        """Note that a layer has a section or a row, and return its place among those."""
+        at = len(self.explained)
+        self.kinds.append(_kind(layer, sizes=True))
+        self.keys.append(key)
+        self.with_key.setdefault(key, []).append(at)
+        self.places[layer.layer] = at
+        self.explained.append(layer)
+        return at
+
+    def _name(self, layers: Sequence[LayerReport]) -> str:
+        """Return what names layers in a row: what their names begin with, if no others begin so; else the first and
+        the last."""
+        part = _part(layers)
+        if part and sum(name.startswith(part) for name in self.places) <= len(layers):
+            return part
+        return _range(layers)
+
+    def joined(self, rows: Sequence[_Row]) -> list[_Row]:
+        """Return the rows, with one for layers that are connected as earlier ones of the same kinds are."""
+        found: list[_Row] = []
+        while rows:
+            first, (length, like) = rows[0], self._longest(rows)
+            if length > 1 and first.at is not None:
+                name, what = (_range(self.explained[at : at + length]) for at in (first.at, like))
+                params = sum([row.params or 0 for row in rows[:length]])
+                first = _Row(name, what, rows[length - 1].shape, params, first.at, first.ended)
+            found.append(first)
+            rows = rows[length:]
+        return found
+
+    def _longest(self, rows: Sequence[_Row]) -> tuple[int, int]:
+        """Return how many of the rows, from the first on, are connected as earlier layers are, and where these are."""
+        best = (1, 0)
+        start = rows[0].at
+        if start is None:
+            return best
+        until = next((i for i, row in enumerate(rows) if row.at != start + i or self._cuts(start, row.at)), len(rows))
+        for earlier in self.with_key[self.keys[start]][:_MOST_COMPARED]:
+            length = 1
+            while length < min(until, start - earlier) and self._continues(start, earlier, length):
+                length += 1
+            best = max(best, (length, -earlier))
+        return best[0], -best[1]
+
+    def _cuts(self, start: int, at: int) -> bool:
+        """Return whether a row of layers ends before a place: there a part of another name begins, or a layer with a
+        kernel where the first has none."""
+        first, layer = self.explained[start], self.explained[at]
+        if family_of(first) != "weights" == family_of(layer):
+            return True
+        apart = not shared_part([first.layer, layer.layer])
+        return apart and all(shared_part([one.layer]) and not is_counted(one.layer, one.type) for one in (first, layer))
+
+    def _continues(self, start: int, earlier: int, length: int) -> bool:
+        """Return whether the layer behind so many reads them as the one at the earlier place does."""
+        if self.keys[start + length] != self.keys[earlier + length]:
+            return False
+        reads = []
+        for first in (start, earlier):
+            sources = [self.places.get(name, -1) for name in self.explained[first + length].sources]
+            reads.append(sorted([at - first for at in sources if at >= first]))
+        return reads[0] == reads[1] != []
 
     def _news(self, layer: LayerReport) -> LayerReport:
         """Return the layer without remarks that stand at an earlier one."""
@@ -154,15 +239,49 @@ def _kind(layer: LayerReport, sizes: bool = False) -> Hashable:
     return kind_of(layer, sizes), watch, () if sizes else _arguments(layer), layer.notes
 
 
+def _part(layers: Sequence[LayerReport]) -> str:
+    """Return what the names begin with that somebody gave layers in a row."""
+    begins = beginning([layer.layer for layer in layers if not is_counted(layer.layer, layer.type)])
+    return begins.rstrip("_./") if begins.rstrip("_./") != begins else ""
+
+
+def _range(layers: Sequence[LayerReport]) -> str:
+    """Return the first and the last of layers in a row: `block1_conv … _bn`."""
+    first, last = layers[0].path, layers[-1].path
+    if len(layers) == 1:
+        return first
+    shared = max(map(beginning([first, last]).rfind, "_./"))
+    return f"{first} … {last[shared if shared >= _LONG_NAME else 0 :]}"
+
+
+def _names_in(graph: Diagram) -> Iterator[str]:
+    """Yield the names of the nodes of a graph, and of those that they stand for, in the order in which these are
+    read."""
+    for node in in_order(graph, by_branch=True):
+        yield from [name for names in node.copies for name in names] or [node.name]
+
+
 def _changes(copies: Sequence[Sequence[LayerReport]], other: Sequence[LayerReport]) -> list[str]:
     """Return what the layers of a block do differently from those of one that it is like, a text for each layer; where
     copies of the block differ, of each."""
     found = []
-    for like, *layers in zip(other, *copies, strict=False):
+    read, wanted = _reads(copies[0]), _reads(other)
+    for at, (like, *layers) in enumerate(zip(other, *copies, strict=False)):
         texts = list(dict.fromkeys([changed_arguments(layer, like) for layer in layers]))
-        if any(texts):
-            found.append(f"{layers[0].layer}: {', then '.join([text or 'the same' for text in texts])}")
+        inputs = [f"inputs {', '.join(layers[0].sources)}"] if read[at] != wanted[at] else []
+        if any(texts) or inputs:
+            changed = [", then ".join([text or "the same" for text in texts])] if any(texts) else []
+            found.append(f"{layers[0].layer}: {'; '.join([*changed, *inputs])}")
     return found
+
+
+def _reads(block: Sequence[LayerReport]) -> list[list[int | str]]:
+    """Return what each layer of a block reads: the places of layers in the block, what the first one reads, others."""
+    places = {layer.layer: at for at, layer in enumerate(block)}
+    return [
+        [places.get(name, "first" if name in block[0].sources else "other") for name in layer.sources]
+        for layer in block
+    ]
 
 
 def _arguments(layer: LayerReport) -> tuple[str, ...]:

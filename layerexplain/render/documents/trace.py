@@ -28,7 +28,7 @@ def _statistic(name: str, heading: str = "") -> doc.Column:
 
 
 def share_text(share: float) -> str:
-    """Return a share in percent, of which neither few nor nearly all look like none or all."""
+    """Return a share in percent; a small one never reads as none, nor a nearly whole one as all."""
     if share == 0:
         return "0%"
     return f"{share:.1%}" if 0.001 <= share <= 0.999 or share == 1 else "<0.1%" if share < 0.5 else ">99.9%"

@@ -91,7 +91,7 @@ def _document(report: VerifyReport) -> doc.Document:
 
 
 def _counted(checks: Sequence[LayerCheck | ValuesCheck], of: str = "") -> str:
-    """`3 of 4 calls agree, 1 differs, 0 not compared.`"""
+    """Return `3 of 4 calls agree, 1 differs, 0 not compared.`"""
     counts = Counter(check.status for check in checks)
     agree, differ = counts["agrees"], counts["differs"]
     return (

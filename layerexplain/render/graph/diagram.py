@@ -216,7 +216,7 @@ _BY_ELEMENT = ("operations", "operations_numbers", "raw_operations")
 
 
 def family_of(layer: LayerReport) -> str:
-    """Return the family of a layer, "" where it has none: of what is not known, and of models.
+    """Return the family of a layer, "" for models and for layers that are not known.
 
     Functions of PyTorch and operations of TensorFlow have that of the operation of Keras that they compute.
     """

@@ -27,8 +27,6 @@ _PERIODS = 60
 """So many lengths of blocks are tried, those that occur most."""
 _LEAST_PART = 3
 """From so many nodes on, a name that they share makes them one box."""
-
-
 _LARGE = 60
 """A graph of more nodes is large."""
 _CHAINS = range(3, 9)
@@ -74,9 +72,9 @@ def fold(graph: Diagram) -> Diagram:
     return min(folded, key=lambda one: len(one.nodes))
 
 
-def in_order(graph: Diagram) -> list[GraphNode]:
-    """Return the nodes so that each comes behind those that feed it, else in their own order."""
-    return [graph.nodes[at] for at in _by_number(sources_of(graph.nodes, graph.edges))]
+def in_order(graph: Diagram, by_branch: bool = False) -> list[GraphNode]:
+    """Return the nodes so that each comes behind those that feed it, else in their own order, or branch by branch."""
+    return [graph.nodes[at] for at in (_by_depth if by_branch else _by_number)(sources_of(graph.nodes, graph.edges))]
 
 
 def sources_of(nodes: Sequence[GraphNode], edges: Sequence[GraphEdge]) -> list[list[int]]:
@@ -224,11 +222,10 @@ class _Folder:
     def _shared_words(self, at: int) -> int:
         """Return how many words of their names, up to the last number in what they share, hold a node and the one
         before it together. A name that Keras gave goes with those around it."""
-        before = next((node for node in reversed(self.nodes[max(at - _NEAR, 0) : at]) if not _is_counted(node)), None)
-        after = next((node for node in self.nodes[at : at + _NEAR] if not _is_counted(node)), None)
-        if before is None or after is None:
-            return 0
-        return len(re.findall(r"[^_./]+", _part_of((before, after))))
+        around = self.nodes[max(at - _NEAR, 0) : at][::-1], self.nodes[at : at + _NEAR]
+        named = [next((node for node in side if not is_counted(node.name, node.type)), None) for side in around]
+        nodes = [node for node in named if node is not None]
+        return len(re.findall(r"[^_./]+", _part_of(nodes))) if len(nodes) == 2 else 0
 
     def _parts(self, start: int, end: int) -> list[tuple[int, int, RepeatedBlock | None]]:
         """Neighbours with a numbered beginning of their names in common are a piece."""
@@ -241,7 +238,7 @@ class _Folder:
                 node = self.nodes[after]
                 if not self._is_joined(at, after) or node.inner is not None or node.is_input:
                     break
-                if _is_counted(node):  # it goes with the next one
+                if is_counted(node.name, node.type):  # it goes with the next one
                     continue
                 if not _part_of([*named, node]):
                     break
@@ -334,7 +331,8 @@ class _Folder:
         copies = [tuple([n.name for n in self.nodes[at : at + length]]) for at in range(first, last, length)]
         block = self.nodes[first : first + length]
         named = [
-            [n.name for n in self.nodes[at : at + length] if not _is_counted(n)] for at in range(first, last, length)
+            [n.name for n in self.nodes[at : at + length] if not is_counted(n.name, n.type)]
+            for at in range(first, last, length)
         ]
         title = _title(copies, [names or [*copy] for names, copy in zip(named, copies, strict=True)])
         if title in self.titles:
@@ -398,7 +396,7 @@ def _cells(nodes: Sequence[GraphNode]) -> dict[int, int]:
     following = ""
     for node in reversed(nodes):
         begin = node.name.rstrip("0123456789")
-        counted = _is_counted(node)
+        counted = is_counted(node.name, node.type)
         if not counted:
             numbered = begin.endswith("_") and node.inner is None and not node.is_input
             following = node.name[len(begin) :] if numbered else ""
@@ -468,9 +466,9 @@ def _periods(tokens: list[int], start: int, end: int) -> list[int]:
     return [period for period, _ in distances.most_common(_PERIODS)]
 
 
-def _is_counted(node: GraphNode) -> bool:
+def is_counted(name: str, type_name: str) -> bool:
     """Return whether Keras gave the layer its name, by counting layers of its type: `activation_7`."""
-    return _letters(node.name.rstrip("0123456789")) in _counted_names(node.type)
+    return _letters(name.rstrip("0123456789")) in _counted_names(type_name)
 
 
 def _part_of(nodes: Sequence[GraphNode]) -> str:
@@ -478,8 +476,16 @@ def _part_of(nodes: Sequence[GraphNode]) -> str:
     none."""
     if any(node.inner is not None or node.is_input for node in nodes):
         return ""
-    common = beginning([f"{node.name}_" for node in nodes])
-    found = re.match(r"(.*\d[^_./]*)[_./]", common)
+    return shared_part([node.name for node in nodes])
+
+
+def shared_part(names: Sequence[str]) -> str:
+    """Return the numbered beginning that names have in common, as a whole word; "" if there is none.
+
+    >>> shared_part(["block2a_conv", "block2a_bn"]), shared_part(["block2a_conv", "block2b_conv"])
+    ('block2a', '')
+    """
+    found = re.match(r"(.*\d[^_./]*)[_./]", beginning([f"{name}_" for name in names]))
     return found[1] if found else ""
 
 

@@ -23,7 +23,7 @@ def must_be_drawn(form: str, depth: int, show: Sequence[str], theme: str) -> Non
 
 
 def must_be_shown(show: Sequence[str]) -> None:
-    """Raise ArgumentError for names of what a box does not show."""
+    """Raise ArgumentError for names of parts that a box does not show."""
     for name in show:
         must_be_known("part of a box", name, SHOWN, f"a box shows {', '.join(SHOWN)}")
 

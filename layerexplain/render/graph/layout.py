@@ -413,7 +413,7 @@ def _assigned(nets: dict[int, Net]) -> dict[int, int]:
 def _pairs(
     nets: dict[int, Net], ordered: Sequence[int], spans: dict[int, tuple[float, float]]
 ) -> Iterator[tuple[int, int]]:
-    """Yield the nets of which it may matter which runs above the other; of very many, those that might run on one
+    """Yield the pairs of nets whose order, one above the other, may matter; of very many, those that might run on one
     another."""
     if len(nets) > _COMPARED:
         comes = {x: net for net, (above, _) in nets.items() for x in above}

@@ -115,8 +115,8 @@ def layer_data(
     values: PageValues | None = None,
     program: PageProgram | None = None,
 ) -> dict[str, Any]:
-    """`layers`, `definitions` and `forms` of a page. Without `parents`, the layers around each, they are of no model:
-    independent ones, of which several may have the same name."""
+    """Return `layers`, `definitions` and `forms` of a page. Without `parents`, the layers around each, they are of no
+    model: independent ones, of which several may have the same name."""
     numbers = {layer.path: number for number, layer in enumerate(layers)} if parents else {}
     alike: dict[Any, dict[str, Any]] = {}
     definitions: dict[Any, int] = {}
@@ -237,8 +237,10 @@ def _entry(layer: LayerReport, parent: int, numbers: Mapping[str, int]) -> dict[
         "calls": [
             {
                 "from": [
-                    [numbers.get(front + source), clean(f"{name} {shape_text(shape)}")]
-                    for source, name, shape in zip(call.sources, call.source_names, call.input_shapes, strict=False)
+                    [numbers.get(front + source), clean(f"{name}{mark} {shape_text(shape)}")]
+                    for source, name, mark, shape in zip(
+                        call.sources, call.source_names, call.call_marks, call.input_shapes, strict=False
+                    )
                 ],
                 "to": shapes_text(call.output_shapes),
                 "mask": numbers.get(front + call.mask) if call.mask is not None else None,
@@ -270,7 +272,7 @@ def _shared(layer: LayerReport) -> dict[str, Any]:
 
 
 def _values(layer: LayerReport) -> int | None:
-    """How many numbers a layer gives per example, in all calls; None where a size is not known."""
+    """Return how many numbers a layer gives per example, in all calls; None where a size is not known."""
     shapes = [shape for call in layer.calls for shape in call.output_shapes]
     if any(shape is None or None in shape[1:] for shape in shapes):
         return None
@@ -278,7 +280,7 @@ def _values(layer: LayerReport) -> int | None:
 
 
 def _reach(layer: LayerReport, explained: Explanation) -> tuple[str, tuple[str, ...]]:
-    """How the layer is reached in Python, and what stands behind that for each of its weights."""
+    """Return how the layer is reached in Python, and what stands behind that for each of its weights."""
     reaches = tuple([weight.reach for weight in explained.weights])
     name = f'"{layer.layer}")'
     end = reaches[0].rfind(name) + len(name) if reaches else 0

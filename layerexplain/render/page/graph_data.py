@@ -157,5 +157,5 @@ LETTERS = "Conv2D normalization 0123456789"
 
 
 def letters() -> tuple[str, float]:
-    """`LETTERS`, and how wide they are in a font of size 1."""
+    """Return `LETTERS`, and how wide they are in a font of size 1."""
     return LETTERS, round(width_of(LETTERS, 1), 3)

@@ -51,13 +51,8 @@ def overlay_of(given: Any, paths: Sequence[str], title: str = "overlay") -> Over
     known = set(paths)
     for path, number in values.items():
         if path not in known:
-            raise ArgumentError(
-                f"the overlay has a number for {path!r}, but there is no such layer{_near(path, paths)}"
-            )
+            near = did_you_mean(str(path), paths, before="; ")
+            raise ArgumentError(f"the overlay has a number for {path!r}, but there is no such layer{near}")
         if isinstance(number, bool) or not isinstance(number, int | float) or not isfinite(number):
             raise ArgumentError(f"the overlay needs a finite number for {path!r}, got {number!r}")
     return Overlay(clean(named), combine, dict(values))
-
-
-def _near(path: Any, paths: Sequence[str]) -> str:
-    return did_you_mean(str(path), paths, before="; ")

@@ -115,5 +115,5 @@ def _variables(theme: Any) -> str:
 
 
 def hashed(text: str) -> str:
-    """Return the hash by which a policy names a text."""
+    """Return the hash of a text as a content security policy names it."""
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"

@@ -69,7 +69,7 @@ def test_none_is_a_result_and_what_is_not_read_is_open(monkeypatch: pytest.Monke
 
 
 class Tiny(Keras):
-    """A library that models are made with, whose classes of the program have a `forward`."""
+    """A library that models are made with, whose user-defined classes have a `forward`."""
 
     roots = frozenset({"tiny"})
     call_name = "forward"

@@ -28,7 +28,10 @@ OPEN = (
     "    layers.Dropout(rate), layers.Dense(len(classes), activation=act)])\n"
     "m.compile(optimizers.SGD(lr, momentum=0.9), losses.Huber(delta=d))\n"
 )
-EXAMPLES = "--set n=32 --set units=16 --set rate=0.5 --set classes=VALUE --set act=relu --set wd=0.01 --set lr=0.01 --set d=1.0"
+EXAMPLES = (
+    "--set n=32 --set units=16 --set rate=0.5 --set 'len(classes)'=16 --set act=relu --set wd=0.01 --set lr=0.01 "
+    "--set d=1.0"
+)
 
 
 @pytest.mark.parametrize("command", ["summary", "explain", "check"])
@@ -39,11 +42,10 @@ def test_one_line_gives_all_values(command: str) -> None:
 
 
 def test_the_line_can_be_pasted_as_it_is() -> None:
-    line = EXAMPLES.replace("VALUE", "'[1, 2, 3]'")
-    report = json.loads(piped(OPEN, "summary", "--format", "json", *shlex.split(line)).stdout)
+    report = json.loads(piped(OPEN, "summary", "--format", "json", *shlex.split(EXAMPLES)).stdout)
     assert report["model"]["grade"] == "complete"
-    # 4 gates of 32 units over 32 features and 32 states, with a bias; 3 classes of 32 values
-    assert report["totals"]["params"] == 4 * 32 * (32 + 32 + 1) + 3 * (32 + 1)
+    # 4 gates of 32 units over 32 features and 32 states, with a bias; 16 classes of 32 values
+    assert report["totals"]["params"] == 4 * 32 * (32 + 32 + 1) + 16 * (32 + 1)
 
 
 def test_numbers_and_functions_on_which_no_shape_depends_do_not_stop_the_shapes() -> None:
@@ -61,10 +63,45 @@ def test_what_a_size_depends_on_is_not_guessed() -> None:
     assert [note.message for note in report.notes if "None" in note.message] == []
 
 
-@pytest.mark.parametrize("use", ["len(k)", "k[0]", "sum(k)", "k()"])
-def test_a_list_has_no_number_as_its_example(use: str) -> None:
-    report = api.explain((IMPORTS + f"m = keras.Sequential([layers.Input((5,)), layers.Dense({use})])\n").encode())
-    assert "16" not in "".join(note.message for note in report.notes)
+@pytest.mark.parametrize(
+    ("use", "option"),
+    [
+        ("len(k)", "'len(k)'=16"),
+        ("len(k.word_index) + 1", "'len(k.word_index)'=16"),
+        ("len(k.drop(0).keys())", "'len(k.drop(0).keys())'=16"),
+        ("max([one for one in k])", "'max([one for one in k])'=16"),
+        ("sum(k)", "'sum(k)'=16"),
+        ("k()", "'k()'=16"),
+        ("k.nunique() * 2", "'k.nunique()'=16"),
+        ("k['units']", "'k[\"units\"]'=16"),
+        ("k.model['a']['b'].units", '\'k.model["a"]["b"].units\'=16'),
+        ("k['a'].n()", "'k[\"a\"].n()'=16"),
+        ("k.shape[1]", "k.shape=1000,32"),
+        ("k[0]", "k=VALUE"),
+    ],
+)
+def test_what_has_no_name_is_given_as_it_is_written(use: str, option: str) -> None:
+    code = f"m = keras.Sequential([layers.Input((5,)), layers.Dense({use})])\n"
+    out = piped(code, "summary").stdout
+    assert f"--set {option}\n" in out
+    if "VALUE" not in option:
+        given = shlex.split(f"--set {option}")
+        assert json.loads(piped(code, "summary", "--format", "json", *given).stdout)["model"]["grade"] == "complete"
+
+
+def test_no_number_stands_for_what_is_called_with_arguments() -> None:
+    code = "m = keras.Sequential([layers.Input((5,)), layers.Dense({})])\n"
+    said = piped(code.format("hp.Int('units', 8, 64)"), "summary").stdout
+    assert "hp.Int is not known: it is not defined in this code" in said and "--set" not in said
+    assert "--set units=16" in piped("units = hp.Int('units', 8, 64)\n" + code.format("units"), "summary").stdout
+
+
+@pytest.mark.parametrize(
+    "text", ["f(3)=4", "f(a=1)=4", "x[0]=4", "1+1=2", "len(=3", "=4", "a b=4", "len(x, y)=3", "'x'=3"]
+)
+def test_what_no_option_can_name_is_refused(text: str) -> None:
+    result = CliRunner().invoke(program, ["summary", "-", "--set", text], input="")
+    assert result.exit_code == 2 and f"'{text}' is not of the form NAME=VALUE" in " ".join(result.output.split())
 
 
 SETTINGS = [
@@ -138,3 +175,66 @@ def test_models_without_a_name_of_their_own_have_that_of_the_program() -> None:
     code = "first = keras.Sequential([layers.Dense(3)])\nsecond = keras.Sequential([layers.Dense(5)])\n"
     out = piped(code, "check").stdout
     assert [line.partition(" ")[0] for line in out.splitlines() if " · " in line] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "shape"),
+    [
+        ("X = X.reshape(X.shape[0], 1, X.shape[1])", [None, 1, 30]),
+        ("X = X.reshape((X.shape[0], X.shape[1], 1))", [None, 30, 1]),
+        ("X = np.reshape(X, (len(X), X.shape[1] // 5, 5))", [None, 6, 5]),
+        ("X = np.expand_dims(X, axis=2)", [None, 30, 1]),
+        ("X = X[..., None]", [None, 30, 1]),
+        ("X = X[:, :24, None]", [None, 24, 1]),
+    ],
+)
+def test_a_given_shape_is_that_of_the_data_before_the_program_changes_it(lines: str, shape: list[int | None]) -> None:
+    code = f"import numpy as np\n{lines}\nm = keras.Sequential([layers.LSTM(3, input_shape=X.shape[1:])])\nm.compile('sgd', 'mse')\n"
+    said = piped(code + "m.fit(X, y)\n", "summary").stdout
+    given = ["--set", "X.shape=7000,30"]
+    assert "--set X.shape=1000,32" in said
+    report = json.loads(piped(code + "m.fit(X, y)\n", "summary", "--format", "json", *given).stdout)
+    assert (report["model"]["grade"], report["layers"][0]["output_shapes"]) == ("complete", [shape])
+
+
+ANYWAY = [
+    # Of a layer behind an input of (None, 9, 9, 4) or (None, 9): its shape, or None where it depends on k.
+    ("(9,)", "layers.Embedding(k, 5)", (None, 9, 5)),
+    ("(9,)", "layers.Embedding(5, k)", None),
+    ("(9, 4)", "layers.MultiHeadAttention(k, 3)", None),  # it is called with one tensor
+    ("(9, 4)", "layers.LSTM(k)", None),
+    ("(9, 9, 4)", "layers.Conv2D(k, 3)", None),
+    ("(9, 9, 4)", "layers.Conv2D(3, k)", None),
+    ("(9, 9, 4)", "layers.Conv2D(7, k, padding='same')", (None, 9, 9, 7)),
+    ("(9, 9, 4)", "layers.DepthwiseConv2D(k, padding='same')", (None, 9, 9, 4)),
+    ("(9, 9, 4)", "layers.RandomCrop(k, 3)", None),
+    ("(9, 4)", "layers.RepeatVector(k)", None),
+    ("(9, 9, 4)", "layers.GroupNormalization(k)", (None, 9, 9, 4)),
+]
+"""An input, a layer with an argument that is not known, and the shape that it gives whatever that is."""
+
+
+@pytest.mark.parametrize(("size", "layer", "shape"), ANYWAY)
+def test_shapes_that_hang_on_no_missing_value_are_known(size: str, layer: str, shape: tuple[int | None, ...]) -> None:
+    code = f"{IMPORTS}m = keras.Sequential([layers.Input({size}), {layer}, layers.Activation('relu')])\n"
+    report = api.explain(code.encode())
+    assert report.grade == "open" and report.totals.params is None
+    assert report.outputs[0].shape == shape
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(("size", "layer", "shape"), [one for one in ANYWAY if one[2] is not None])
+def test_keras_gives_these_shapes(size: str, layer: str, shape: tuple[int | None, ...]) -> None:
+    import keras
+    from keras import layers
+
+    for k in (1, 2, 4):
+        names = {"layers": layers, "k": k}
+        assert keras.Sequential([layers.Input(eval(size)), eval(layer, names)]).output_shape == shape
+
+
+def test_a_mask_goes_on_behind_a_layer_with_a_missing_value() -> None:
+    code = "m = keras.Sequential([layers.Input((9,)), layers.Embedding(k, 5, mask_zero=True), layers.LSTM(3)])\n"
+    report = api.explain((IMPORTS + code).encode())
+    assert [one.mask for one in report.layers[2].calls] == ["embedding"]
+    assert report.layers[2].params == 4 * 3 * (5 + 3 + 1)

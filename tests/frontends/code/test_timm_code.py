@@ -69,8 +69,7 @@ def test_verify_says_that_drop_path_is_not_part_of_pytorch() -> None:
         "torch.cat([x, other(x)], dim=1)",
         "torch.cat((x, torch.zeros(other(), 3)), 1)",
         "x + None",
-        "self.conv.register_forward_hook(print) and None.shape",
-        "(self.conv.register_forward_hook(lambda *a: None), self.conv(x), [].pop())",
+        "self.conv.register_forward_hook(other) and self.conv(x)",
         "nn.ZeroPad2d((1, other(), 1, 1))(x)",
     ],
 )

@@ -532,3 +532,22 @@ class Net(nn.Module):
     assert (report.grade, report.totals.params) == ("complete", 7 * 5 + 6 * 3)
     notes = " ".join(note.message for note in layerexplain.explain(code.encode()).notes)
     assert "Embedding, takes token ids" in notes
+
+
+def test_an_attribute_that_a_loop_of_unknown_length_changes_is_not_known() -> None:
+    code = """import torch.nn as nn
+import os
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.width = 3
+        for _ in os.listdir("."):
+            self.width += 2
+        self.fc = nn.Linear(5, self.width)
+
+    def forward(self, x):
+        return self.fc(x)
+"""
+    report = layerexplain.explain(code.encode(), inputs={"x": (5,)})
+    assert (report.grade, report.totals.params, report.faults) == ("open", None, ())

@@ -112,14 +112,14 @@ def test_every_module_has_what_pytorch_gives_it() -> None:
 
 
 def test_modules_without_a_formula_have_parameters_where_pytorch_gives_them() -> None:
-    made = {
+    examples = {
         "AdaptiveLogSoftmaxWithLoss": (8, 20, [5]), "CosineEmbeddingLoss": (), "CrossMapLRN2d": (3,), "CTCLoss": (),
         "FractionalMaxPool2d": (2, 3), "GaussianNLLLoss": (), "LazyConv2d": (4, 3), "LazyLinear": (4,),
         "MarginRankingLoss": (), "MaxUnpool2d": (2,), "MultiLabelMarginLoss": (), "Transformer": (8, 2, 1, 1, 8),
         "TripletMarginLoss": (),
     }  # fmt: skip
-    known = {name for name in made if find(f"{TORCH}{name}") is None}
-    assert known == set(made), "it has a formula now: take it off the list"
-    for name, arguments in made.items():
+    known = {name for name in examples if find(f"{TORCH}{name}") is None}
+    assert known == set(examples), "it has a formula now: take it off the list"
+    for name, arguments in examples.items():
         module = getattr(torch.nn, name)(*arguments)
         assert has_parameters(name) == bool(list(module.parameters())), name

@@ -104,7 +104,7 @@ CALLS = {
         ["line 5 raises ValueError: n must be at most 3"],
     ),
 }
-"""A function or a class of the program, the layer of a Sequential model that calls it, and parts of the message."""
+"""A function or a user-defined class, the layer of a Sequential model that calls it, and parts of the message."""
 
 
 def check(code: str, line: int, parts: list[str], folder: Path) -> None:

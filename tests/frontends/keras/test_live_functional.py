@@ -134,3 +134,59 @@ def test_why_an_object_has_no_graph_is_true_of_it() -> None:
     first, second = layerexplain.explain(chooses).notes
     assert "its call does not run on symbolic inputs" in first.message
     assert second.message == "its get_config() says which arguments Chooses was made with: width=3"
+
+
+@pytest.mark.parametrize("package", ["keras", "tf_keras"])
+def test_a_model_whose_call_cannot_be_followed_lists_the_layers_that_it_has(package: str) -> None:
+    keras = pytest.importorskip(package)
+
+    class Pair(keras.layers.Layer):  # type: ignore[misc]
+        def __init__(self, by: object, **keywords: Any) -> None:
+            super().__init__(**keywords)
+            self.by, self.inside = by, keras.layers.Dense(13, name="inside")
+
+        def call(self, x: Any) -> Any:
+            return self.inside(x)
+
+    class Chooses(keras.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = keras.layers.Dense(5, activation="relu", name="first")
+            self.steps = [Pair(object(), name="pair"), keras.Sequential([keras.layers.Dense(11)], name="rest")]
+
+        def call(self, x: Any) -> Any:
+            if float(x.numpy().sum() if hasattr(x, "numpy") else x.value) < 0:
+                return x
+            x = self.first(x)
+            for step in self.steps:
+                x = step(x)
+            return x
+
+    model = Chooses()
+    before = layerexplain.explain(model)
+    assert [(row.layer, row.type, row.params) for row in before.layers] == [
+        ("first", "Dense", None), ("pair", "Pair", None), ("rest", "Sequential", None),
+    ]  # fmt: skip
+    assert "has not been called" in before.notes[0].message
+    import numpy as np
+
+    model(np.ones((2, 7), "float32"))
+    report = layerexplain.explain(model)
+    assert [row.layer for row in report.layers] == ["first", "pair", "rest"]
+    assert [row.layer for row in report.layers[1].layers] == ["inside"]
+    assert (report.layers[0].params, report.layers[1].layers[0].params) == (7 * 5 + 5, 5 * 13 + 13)
+
+
+def test_shapes_of_a_layer_without_a_formula_are_those_that_keras_recorded() -> None:
+    import keras
+
+    class Own(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return x * 2
+
+    x = keras.Input((7,))
+    report = layerexplain.explain(keras.Model(x, keras.layers.Dense(3)(Own(name="own")(x))))
+    assert report.layers[1].output_shapes == ((None, 7),)
+    assert report.notes[0].message.endswith(
+        " is a layer without a formula in layerexplain; its shapes are those that Keras recorded"
+    )

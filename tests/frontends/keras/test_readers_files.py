@@ -16,6 +16,7 @@ import pytest
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends import read
+from tests.support.faults import failure
 
 CONFIG: dict[str, Any] = {
     "module": "keras",
@@ -53,14 +54,6 @@ def file(tmp_path: Path) -> Any:
         return str(path)
 
     return make
-
-
-def failure(source: Any) -> str:
-    with pytest.raises(LayerExplainError) as caught:
-        read(source)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def h5_bytes(**attributes: Any) -> bytes:

@@ -331,7 +331,7 @@ def _issubclass(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> Prog
         return _any_class(kinds, lambda kind: _is_of(Instance(cls), kind))
     if not isinstance(cls, Symbol):
         return _not_read("issubclass", args)
-    # A class of a library derives from no class of the program.
+    # A class of a library derives from no user-defined class.
     return _any_class(kinds, lambda kind: False if isinstance(kind, Class) else (cls == kind or None))
 
 

@@ -101,7 +101,7 @@ def _run(interpreter: Interpreter, name: str) -> Run:
 
 @LIBRARY.function("einops.einsum")
 def _einsum(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """`einsum(a, b, "n i c, n j c -> n i j")`: names in place of letters."""
+    """Evaluate `einsum(a, b, "n i c, n j c -> n i j")`: names in place of letters."""
     *tensors, pattern = args
     if not isinstance(pattern, str):
         return NotImplemented
@@ -123,7 +123,7 @@ def _ends(pattern: ProgramValue, place: ProgramValue) -> tuple[int, int]:
 
 @LIBRARY.function("einops.pack")
 def _pack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """`pack([a, b], "n * c")`: the axes at the star become one each, along which the tensors are joined."""
+    """Evaluate `pack([a, b], "n * c")`: the axes at the star become one each, along which the tensors are joined."""
     given: Keywords = dict(zip(("tensors", "pattern"), args, strict=False)) | kwargs
     tensors: ProgramValue = given.get("tensors")
     run = _run(interpreter, "pack")
@@ -149,7 +149,7 @@ def _pack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Progra
 
 
 def _all(sizes: tuple[ProgramValue, ...]) -> ProgramValue:
-    """Return the product of sizes, of which one may be the batch."""
+    """Return the product of sizes; one of them may be the batch."""
     found: ProgramValue = 1
     for size in sizes:
         found = size * found if isinstance(size, int) and isinstance(found, int) else _times(size, found)
@@ -169,7 +169,7 @@ def _reshaped(run: Run, x: Tensor, sizes: tuple[ProgramValue, ...]) -> ProgramVa
 
 @LIBRARY.function("einops.unpack")
 def _unpack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """`unpack(x, shapes, "n * c")`: what `pack` joined."""
+    """Evaluate `unpack(x, shapes, "n * c")`: what `pack` joined."""
     given: Keywords = dict(zip(("tensor", "packed_shapes", "pattern"), args, strict=False)) | kwargs
     x: ProgramValue = given.get("tensor")
     shapes: ProgramValue = given.get("packed_shapes")

@@ -1,4 +1,4 @@
-"""NumPy: functions of arrays of which the shape is known, and of small ones whose values are."""
+"""NumPy: functions of arrays with known shapes, and of small ones with known values."""
 
 from __future__ import annotations
 
@@ -273,14 +273,14 @@ def _flat(array: Array) -> Array:
 
 @function("numpy.vstack")
 def _vstack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """`np.vstack(arrays)`: those of one axis are rows."""
+    """Evaluate `np.vstack(arrays)`: those of one axis are rows."""
     rows, _ = _rows(args[:1], {})
     return _concatenate([[one if len(one.shape) > 1 else one.reshaped([1, -1]) for one in rows]], {}, interpreter)
 
 
 @function("numpy.append")
 def _append(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """`np.append(array, values)`: without an axis of all numbers in a row."""
+    """Evaluate `np.append(array, values)`: without an axis of all numbers in a row."""
     both = [known_array(one) for one in args[:2]]
     if len(args) < 3 and "axis" not in kwargs:
         both = [_flat(one) for one in both]
@@ -308,7 +308,7 @@ def _squeeze(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Pro
 
 @function("numpy.meshgrid")
 def _meshgrid(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """`np.meshgrid(x, y)`: the first two axes are swapped, as in a picture, unless indexing='ij'."""
+    """Evaluate `np.meshgrid(x, y)`: the first two axes are swapped, as in a picture, unless indexing='ij'."""
     rows = [_flat(known_array(one)) for one in args]
     shape = tuple([row.shape[0] for row in rows])
     if not is_small(shape):
@@ -336,13 +336,13 @@ def _triangle(args: Arguments, kwargs: Keywords, keeps: Callable[[int, int], boo
 
 @function("numpy.tril")
 def _tril(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """`np.tril(x, k)`: zeros above the k-th diagonal."""
+    """Evaluate `np.tril(x, k)`: zeros above the k-th diagonal."""
     return _triangle(args, kwargs, operator.le)
 
 
 @function("numpy.triu")
 def _triu(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """`np.triu(x, k)`: zeros below the k-th diagonal."""
+    """Evaluate `np.triu(x, k)`: zeros below the k-th diagonal."""
     return _triangle(args, kwargs, operator.ge)
 
 
@@ -385,7 +385,7 @@ def _shape_of(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Pr
 
 @function("numpy.unique")
 def _unique(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """`np.unique(labels)`: as many as there are classes."""
+    """Evaluate `np.unique(labels)`: as many as there are classes."""
     if len(args) != 1 or kwargs:
         return Unknown("it comes from np.unique(…)")
     array = known_array(args[0])
@@ -396,7 +396,7 @@ def _unique(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Prog
 
 @function("numpy.delete")
 def _delete(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """`np.delete(values, places)` of a list of numbers."""
+    """Evaluate `np.delete(values, places)` of a list of numbers."""
     values, places = (items_of(one) if not isinstance(one, int) else [one] for one in [*args, None, None][:2])
     if isinstance(values, Unknown) or isinstance(places, Unknown) or not all(isinstance(one, int) for one in places):
         return Unknown("it comes from np.delete(…)")
@@ -406,7 +406,7 @@ def _delete(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Prog
 
 @function("numpy.dot", "numpy.matmul")
 def _product(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """`np.dot(x, y)` of arrays with two axes."""
+    """Evaluate `np.dot(x, y)` of arrays with two axes."""
     both = [known_array(one) for one in args[:2]]
     flat = len(both) < 2 or any(len(one.shape) != 2 for one in both)
     return Unknown("a product of arrays") if flat else operate("MatMult", *both)

@@ -44,7 +44,7 @@ CONSTANTS = {
 }  # fmt: skip
 LIBRARY = Library(
     "math", "functools", "operator", "itertools", "copy", "collections", "types", "typing", "argparse", "dataclasses",
-    "contextlib", "inspect",
+    "contextlib", "inspect", "os",
 )  # fmt: skip
 _OPERATORS = {"add": "Add", "mul": "Mult", "sub": "Sub", "truediv": "Div", "floordiv": "FloorDiv"}
 """Functions of `operator` that are operators of Python with two values."""
@@ -126,7 +126,7 @@ def _deep_copy(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> P
 
 @function("collections.deque")
 def _deque(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """`deque(items)`: a list, with methods for its other end."""
+    """Evaluate `deque(items)`: a list, with methods for its other end."""
     return call_builtin("list", args, {}, interpreter) if len(args) < 2 and not kwargs else NotImplemented
 
 
@@ -153,6 +153,12 @@ def _named_tuple(args: Arguments, kwargs: Keywords, interpreter: Interpreter) ->
 
 @function("typing.cast")
 def _cast(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    return args[1] if len(args) == 2 else NotImplemented
+
+
+@function("os.environ.get", "os.getenv")
+def _environment(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    """Return the default of a variable of the environment, which no other machine has to have."""
     return args[1] if len(args) == 2 else NotImplemented
 
 

@@ -1,4 +1,4 @@
-"""Libraries of which few functions matter to a model: tqdm, six, scikit-learn, timm."""
+"""Libraries with few functions that matter to a model: tqdm, six, scikit-learn, timm."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _progress(name: str) -> Implementation:
 
 @LIBRARY.family("six")
 def _six(name: str) -> Implementation:
-    """`six.moves.range` and the like: builtins of Python 2."""
+    """Evaluate `six.moves.range` and the like: builtins of Python 2."""
 
     def builtin(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
         if not name.startswith("moves."):

@@ -6,12 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code.library.table import Implementation, Library
-from layerexplain.frontends.code.library.torch_blocks import BLOCKS, make_block
+from layerexplain.frontends.code.library.torch_blocks import BLOCKS, fill, make_block
 from layerexplain.frontends.code.library.torch_modules import (
     CONTAINERS,
     BuiltIn,
     Parameter,
-    fill,
     is_module,
 )
 from layerexplain.frontends.code.library.torch_numbers import Numbers, computed, numbers
@@ -34,6 +33,9 @@ LIBRARY = Library("torch", "torchsummary", "torchinfo", "torchvision")
 
 _WITHOUT_EFFECT = ("nn.init", "optim", "utils", "cuda", "backends", "manual_seed", "accelerator", "distributed", "amp")
 """Packages whose functions change no shape; none of their devices is there."""
+
+
+_OF_CHECKPOINTS = ("use_reentrant", "preserve_rng_state", "context_fn", "determinism_check", "debug")
 
 
 @LIBRARY.family("torch")
@@ -62,7 +64,13 @@ def _torch(name: str) -> Implementation:
             args[0].shared.write(None)
         if package == "autograd" and last == "Variable" and args:
             return args[0]
+        if name == "utils.checkpoint.checkpoint" and args:
+            return interpreter.call(args[0], args[1:], {k: v for k, v in kwargs.items() if k not in _OF_CHECKPOINTS})
+        if (computed := _computed_weight(name, args, kwargs, interpreter)) is not None:
+            return computed
         if package.startswith(_WITHOUT_EFFECT):
+            if interpreter.torch.run is not None and any(isinstance(one, Tensor) for one in args):
+                return interpreter.unknown(f"layerexplain cannot read torch.{name}(…)")
             return None if last[:1].islower() else interpreter.unknown(f"an object of torch.{name}")
         if package == "jit":
             return args[0] if last in ("script", "export", "ignore", "unused") and args else False
@@ -71,6 +79,26 @@ def _torch(name: str) -> Implementation:
         return NotImplemented
 
     return implementation
+
+
+def _computed_weight(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    """Return the module that weight_norm or spectral_norm of torch.nn.utils is given, one of whose weights is computed
+    from then on; None for other functions."""
+    *package, last = name.removeprefix("nn.utils.").split(".")
+    declaration = find(f"torch.nn.utils.{last}") if name.startswith("nn.utils.") else None
+    module = args[0] if args else kwargs.get("module")
+    if not name.startswith("nn.utils.") or not isinstance(module, BuiltIn) or module.children is not None:
+        return None
+    interpreter.effects.record_attribute_change(module, "computed")
+    if last in ("remove_weight_norm", "remove_spectral_norm", "remove_parametrizations"):
+        module.computed = None
+        return module
+    if declaration is None:
+        return None
+    names = [one for one in positional_arguments(declaration) if one not in ("type", "arguments", "is_new")]
+    how = dict(zip(names, args[1:], strict=False)) | {key: one for key, one in kwargs.items() if key in names}
+    module.computed = (f"torch.nn.utils.{last}", {**how, "is_new": package == ["parametrizations"]})
+    return module
 
 
 def _is_base(name: str) -> bool:
@@ -135,6 +163,8 @@ def _causal_mask(size: Any, interpreter: Interpreter) -> Any:
 def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     """Return what a function of torch or torch.nn.functional gives."""
     run = interpreter.torch.run
+    if name == "is_tensor" and args and not isinstance(args[0], Unknown):
+        return isinstance(args[0], Tensor | Parameter | Array)
     given = [*args, *kwargs.values()]
     tensors = [one for one in given if isinstance(one, Tensor | Parameter)]
     nested = [
@@ -161,8 +191,6 @@ def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
         "set_default_dtype",
     ):
         return args[0] if name == "compile" and args else None
-    if name == "is_tensor":
-        return bool(args) and isinstance(args[0], Tensor | Parameter | Array)
     if name in ("is_tracing", "is_scripting"):
         return False
     if name == "load":
@@ -190,7 +218,7 @@ def _ends_of_floats(args: list[Any], kwargs: dict[str, Any], interpreter: Interp
 @LIBRARY.family("torchsummary")
 @LIBRARY.family("torchinfo")
 def _summary(name: str) -> Implementation:
-    """`summary(model, (3, 32, 32))` says the shape of the input."""
+    """Read the shape of the input from `summary(model, (3, 32, 32))`."""
 
     def implementation(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
         size = kwargs.get("input_size", args[1] if len(args) > 1 else None)

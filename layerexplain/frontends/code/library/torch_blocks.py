@@ -77,3 +77,15 @@ def call_block(run: Run, block: BuiltIn, args: Sequence[Any], kwargs: Mapping[st
     for layer in parts["layers"].iterate():
         x = run.part(layer, [x, *memories], masks)
     return run.part(parts["norm"], [x], {}) if "norm" in parts else x
+
+
+def fill(container: Mapping[str, Any] | Any, args: list[Any]) -> dict[str, Any]:
+    """Return the children of a container by what it is made with: modules, a list of them, or a mapping."""
+    items: Any = args
+    if len(args) == 1 and type(args[0]) in (list, tuple, dict):
+        items = args[0]
+    elif len(args) == 1 and isinstance(args[0], BuiltIn) and args[0].children is not None and container == "ModuleList":
+        items = args[0].iterate()
+    if type(items) is dict:
+        return dict(items)
+    return {str(i): one for i, one in enumerate(items)}

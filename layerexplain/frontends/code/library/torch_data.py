@@ -61,7 +61,7 @@ def _resized(shape: Shape, size: ProgramValue) -> Shape:
 
 
 def _padded(shape: Shape, padding: ProgramValue) -> Shape:
-    """`left, top, right, bottom`, or one number for all, or one for each direction."""
+    """Return the sizes with padding: `left, top, right, bottom`, or one number for all, or one for each direction."""
     parts = [padding] if type(padding) is int else list(padding) if type(padding) in (list, tuple) else []
     if len(parts) not in (1, 2, 4) or not all(type(one) is int for one in parts):
         return shape[0], None, None
@@ -250,7 +250,7 @@ def _subset(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Prog
 
 
 def _example(of: ProgramValue, evaluator: Evaluator) -> ProgramValue:
-    """Return an example of a data set, or of an object of a class of the program."""
+    """Return an example of a data set, or of an object of a user-defined class."""
     if isinstance(of, DataSet):
         return of.example(evaluator)
     if isinstance(of, Instance) and of.cls.find("__getitem__") is not None:
@@ -336,7 +336,7 @@ def _batch(example: ProgramValue, size: int | None, evaluator: Evaluator) -> Pro
 
 
 def sizes_said(sizes: Sequence[ProgramValue]) -> Numbers | None:
-    """Return data of which nothing is known but the sizes that `reshape(-1, 784)` gives their examples; None for other
+    """Return data with unknown values and the sizes that `reshape(-1, 784)` gives each example; None for other
     sizes."""
     given = tuple(sizes[0]) if len(sizes) == 1 and type(sizes[0]) in (list, tuple) else tuple(sizes)
     said = given[1:]

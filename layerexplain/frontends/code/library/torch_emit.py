@@ -191,7 +191,7 @@ def construction_error(module: BuiltIn) -> LayerExplainError | None:
     if unknown_in(module.config) is not None:
         return None
     try:
-        traced_alone(module.type, module.config)
+        traced_alone(*module.declared)
     except ArgumentError as error:
         return error
     except LayerExplainError:

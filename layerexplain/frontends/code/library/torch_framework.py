@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.torch import LIBRARY, make
+from layerexplain.frontends.code.library.torch_blocks import fill
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     CONTAINERS,
@@ -16,16 +17,17 @@ from layerexplain.frontends.code.library.torch_modules import (
     BuiltIn,
     Parameter,
     children_of,
-    fill,
     is_module,
     module_method,
     module_type,
     weight_shapes,
 )
 from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss
-from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
-from layerexplain.frontends.code.values.program import Bound, Class, Instance
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Arguments, Evaluator, Identity, Keywords, ProgramValue, Unknown
+from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
 from layerexplain.layers.registry import find, of_torch
+from layerexplain.model import Note
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -34,6 +36,23 @@ if TYPE_CHECKING:
 
 _ALWAYS_THERE = frozenset({"torch.compile", "torch.backends.mps", "torch.nn.functional", "torch.cuda"})
 """Names that any PyTorch of today has."""
+
+
+class GradientContext(Identity):
+    """What forward of a torch.autograd.Function keeps for its backward."""
+
+    def __init__(self) -> None:
+        self.attributes: dict[str, ProgramValue] = {}
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
+        return self.attributes.get(name, Bound(self, name))
+
+    def set_attribute(self, evaluator: Evaluator, name: str, value: ProgramValue) -> None:
+        evaluator.effects.record_attribute_change(self, name)
+        self.attributes[name] = value
+
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        return None
 
 
 class PyTorch:
@@ -74,15 +93,33 @@ class PyTorch:
         return True if is_known or f"{path}.{name}" in _ALWAYS_THERE else None
 
     def method_of_data(self, data: Unknown, name: str) -> Bound | None:
-        """Return the method by which a program of PyTorch says a shape of data of which nothing is known."""
+        """Return the method with which a PyTorch program states the shape of unknown data."""
         is_said = name in ("reshape", "view") and self.makes_modules and self.run is None
         return Bound(data, name) if is_said else None
 
     def reshaped_data(self, sizes: Arguments) -> ProgramValue:
-        """Return data of which nothing is known but the sizes that the program gives them; None where it does not."""
+        """Return data with unknown values and the sizes that the program gives them; None where it gives none."""
         from layerexplain.frontends.code.library.torch_data import sizes_said
 
         return sizes_said(sizes)
+
+    def buffer(self, instance: Instance, name: str, value: ProgramValue) -> ProgramValue:
+        """Return an attribute of a module that may be a buffer: in a run, one of floats is a row of its name, as a file
+        of weights may have other values than the code. Whole numbers are what the program counts and picks by."""
+        run = self.run
+        is_row = run is not None and isinstance(value, Array) and str(value.dtype).startswith("float")
+        return run.stored(value) if run is not None and is_row and id(value) in run.buffers else value
+
+    def apply(self, function: Class, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return what a torch.autograd.Function of the program gives, by its forward; its backward is not read."""
+        forward = function.find("forward")
+        if not isinstance(forward, Function):
+            return self.interpreter.unknown(f"{function.name} has no forward")
+        if self.run is not None and isinstance(function.find("backward"), Function):
+            words = f"{function.name}.backward is the program's own and is not read: gradients are those of forward"
+            self.run.notes.append(Note("own-gradient", None, words))
+        context = [] if isinstance(function.find("setup_context"), Function) else [GradientContext()]
+        return self.interpreter.call(forward, [*context, *args], kwargs)
 
     # Objects of the program's own classes ---------------------------------------------------------------------------
 

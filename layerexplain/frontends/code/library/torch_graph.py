@@ -3,25 +3,31 @@ the program asks for it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
 from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_blocks import BLOCKS, call_block
+from layerexplain.frontends.code.library.torch_cures import cure
+from layerexplain.frontends.code.library.torch_dtypes import dtype_of
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
+    HOOKS,
+    PRE_HOOKS,
     BuiltIn,
     OfModule,
     Parameter,
     is_module,
     module_type,
+    named_buffers,
     named_modules,
     named_parameters,
     weight_shapes,
 )
-from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor, dtype_of
+from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor
 from layerexplain.frontends.code.library.torch_training import LossInForward
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
@@ -34,8 +40,7 @@ from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.known_definitions import definition_at
 from layerexplain.layers.registry import TORCH, find, of_torch
 from layerexplain.layers.torch.construction import at_first_call
-from layerexplain.model import Layer, PlacedResult, TensorRef
-from layerexplain.ops.sizes import product
+from layerexplain.model import Layer, Note, PlacedResult, TensorRef
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -52,10 +57,8 @@ KEEPS_MEMORY = frozenset(
 SAME_MEMORY = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d", "identity"])
 """Those that return their input itself."""
 
-_EVEN = (
-    "; halving rounds odd sizes down: give sizes that halve evenly, or write "
-    "F.interpolate(x, size=skip.shape[2:]) before it"
-)
+
+_DROPS = "F.dropout without training=self.training drops values in eval mode too; what follows is without that"
 
 
 class CallOnData(NamedTuple):
@@ -96,15 +99,20 @@ def batch_axis(model: Any) -> int:
 class Run:
     """One run of a model on inputs of given shapes. `opened` is why something is not known."""
 
-    def __init__(self, interpreter: Interpreter, model: Any, *, alone: bool = False) -> None:
+    def __init__(self, interpreter: Interpreter, model: Any, *, alone: bool = False, axis: int | None = None) -> None:
         self.interpreter = interpreter
+        self.axis = batch_axis(model) if axis is None else axis
+        """The axis of the examples in its inputs."""
+        self.batch_met: list[int] = []
+        """The axis of the examples in what modules are given that read steps first."""
         self.alone = alone
         """Whether its inputs are one example without an axis for the batch."""
         self.model = model
         names = named_modules(model)
         self.names = {id(module): name for name, module in names.items() if name}
         self.parameters = {id(one): name for name, one in named_parameters(model).items()}
-        self.builder = ModelBuilder({*names, *self.parameters.values()})
+        self.buffers = {id(one): name for name, one in named_buffers(model).items()}
+        self.builder = ModelBuilder({*names, *self.parameters.values(), *self.buffers.values()})
         self.scope: list[str] = []
         self.placed: dict[int, Layer] = {}
         self.faults: list[LayerExplainError] = []
@@ -121,6 +129,8 @@ class Run:
         """The tensors that these compare outputs with."""
         self.unregistered: list[str] = []
         """The modules with parameters that are called and are in no attribute of the model."""
+        self.notes: list[Note] = []
+        """What the reader of the code has to know of it."""
         self.returned: list[PlacedResult] = []
         """What modules give that consist of others, in order."""
         self.is_finished = False
@@ -132,7 +142,7 @@ class Run:
 
     def input(self, name: str, shape: Sequence[int | None], dtype: str = "float32") -> Tensor:
         """Return a new input; its shape is without the batch."""
-        name, axis = self.builder.names.take(name), min(batch_axis(self.model), len(shape))
+        name, axis = self.builder.names.take(name), min(self.axis, len(shape))
         config: dict[str, Any] = {"batch_shape": (*shape[:axis], None, *shape[axis:]), "dtype": dtype}
         config |= {"batch_shape": tuple(shape), "alone": True} if self.alone else {"batch_axis": axis} if axis else {}
         ref = self.builder.add_input(Layer(name, "InputLayer", "layer", config))
@@ -153,7 +163,8 @@ class Run:
         values = value.values if isinstance(value, Array) else None
         if found is None or (values is not None and found.config.get("values", values) != values):  # changed in place
             free = f"{of_module}.{value.name}" if isinstance(value, OfModule) and of_module else self.inside("constant")
-            name = self.parameters.get(id(value)) or self.builder.names.take(free)
+            own = None if id(value) in self.placed else self.buffers.get(id(value))
+            name = self.parameters.get(id(value)) or own or self.builder.names.take(free)
             type_ = "Parameter" if is_parameter else "Buffer"
             config: dict[str, Any] = {"shape": shape} if is_parameter else {"shape": shape, "dtype": dtype}
             if values and all(type(one) in (int, float, bool) for one in values):
@@ -191,6 +202,8 @@ class Run:
         """Call a layer: its results, one tensor or a tuple; `place` is where the call stands, if not where the reading
         is. Raises Stopped where PyTorch refuses it."""
         interpreter = self.interpreter
+        if interpreter.torch.run is not self:
+            return interpreter.unknown("what is computed from a tensor of a run that has ended")
         given = [self.stored(one) if isinstance(one, Parameter | Array) else one for one in tensors]
         inside = next((one for one in given if is_module(one)), None)
         if inside is not None:
@@ -213,7 +226,7 @@ class Run:
             constants = {i: one for i, one in enumerate(given) if isinstance(one, int | float | bool)}
             definition = definition_at(declaration, specs, declaration.bind(layer.config), constants=constants)
         except LayerExplainError as error:
-            error.fact += self._origin(given) + (_EVEN if layer.type == "torch.cat" else "")
+            error.fact += cure(self, layer.type, given)
             if layer.line not in (None, place.line) and layer.file == place.file:
                 error.fact += f"; the module is made in line {layer.line}"
             self.faults.append(error.with_place(layer=layer.name, **place.error_fields))
@@ -231,26 +244,14 @@ class Run:
             Tensor(self, ref._replace(output=i), Spec(e.shape, e.dtype))
             for i, e in enumerate(definition.results.values())
         ]
+        for one, result_name in zip(results, definition.results, strict=True):
+            one.result_name = result_name
         tensors_in = [one for one in given if isinstance(one, Tensor)]
         if len(tensors_in) == 1 and layer.type.rpartition(".")[2].lower() in KEEPS_MEMORY:
             results[0].order = tensors_in[0].order
             if layer.type.rpartition(".")[2].lower() in SAME_MEMORY:
                 results[0].lies_in(tensors_in[0])
         return results[0] if len(results) == 1 else tuple(results)
-
-    def _origin(self, given: Sequence[Any]) -> str:
-        """Where the features of a flattened tensor come from, in words: `2048 = 32 × 8 × 8, the output of 'pool'`."""
-        for tensor in [one for one in given if isinstance(one, Tensor)]:
-            type_, before = self.sources.get(tensor.ref.key, ("", []))
-            while type_.endswith(("Dropout", ".dropout", "ReLU", ".relu")) and before:
-                tensor = before[0]
-                type_, before = self.sources.get(tensor.ref.key, ("", []))
-            if type_.rpartition(".")[2].lower() in ("flatten", "reshape") and before:
-                sizes = before[0].spec.shape[1:]
-                if tensor.spec.shape[-1] == product(sizes) and len(sizes) > 1:
-                    text = " × ".join(map(str, sizes))
-                    return f"; {tensor.spec.shape[-1]} = {text}, what '{before[0].ref.layer}' gives of each example"
-        return ""
 
     def operation(self, name: str, tensors: Sequence[Any], config: Mapping[str, Any]) -> Any:
         """Call a function of torch, or of einops by its whole name, which is a row of its own."""
@@ -260,6 +261,8 @@ class Run:
             raise self.unknown(f"layerexplain cannot read {type_}(…)")
         given = {key: value for key, value in config.items() if key in declaration.arguments}
         free = self.builder.names.take(self.inside(name.rpartition(".")[2]))
+        if name == "dropout" and given.get("training", True) is True:
+            self.notes.append(Note("dropout-always", free, _DROPS))
         return self.call(self.layer(free, type_, given), declaration, tensors)
 
     def numbers(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -276,7 +279,8 @@ class Run:
         self, module: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any], *, in_sequence: bool = False
     ) -> Any:
         """Call a module of PyTorch. One that a Sequential calls stands where it is made."""
-        type_, config = module.type, dict(module.config)
+        type_, config = module.declared
+        config = dict(config)
         if type_.startswith("Lazy") and args and isinstance(args[0], Tensor):
             type_, size = at_first_call(type_, args[0].spec.shape)
             if not all(isinstance(one, int) for one in size.values()):
@@ -298,6 +302,9 @@ class Run:
                 tensors[at] = value
             else:
                 config[key] = value
+        if tensors and isinstance(tensors[0], Tensor) and declaration.arguments.keys() & {"batch_first"}:
+            steps_first = not config.get("batch_first", False) and len(tensors[0].spec.shape) == 3
+            self.batch_met += [i for i, size in enumerate(tensors[0].spec.shape) if size is BATCH and steps_first]
         name = self.names.get(id(module)) or self.builder.names.take(self.inside(module.type.lower()))
         if id(module) not in self.names and module is not self.model and weight_shapes(module):
             self.unregistered.append(name)
@@ -312,13 +319,29 @@ class Run:
     def run(self, value: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call any module: the program's own by its `forward`."""
         if isinstance(value, BuiltIn) and value.children is None:
-            return self.module(value, args, kwargs)
+            return self._between_hooks(value, args, kwargs, partial(self.module, value))
         place = self.interpreter.locate(self.interpreter.place())
-        result = self._run_parts(value, args, kwargs)
+        result = self._between_hooks(value, args, kwargs, partial(self._run_parts, value))
         name = self.names.get(id(value), "")
         if name:
             shapes = tuple([as_recorded(one.spec)[0] for one in flat(result) if isinstance(one, Tensor)])
             self.returned.append(PlacedResult(place.line, place.column, place.file, shapes, name))
+        return result
+
+    def _between_hooks(
+        self, value: Any, args: Sequence[Any], kwargs: Mapping[str, Any], call: Callable[..., Any]
+    ) -> Any:
+        """Call a module between its hooks, which may put other tensors in the place of what it takes and gives."""
+        hooks = value.attributes if isinstance(value, BuiltIn | Instance) else {}
+        for hook, has_kwargs in hooks.get(PRE_HOOKS, ()):
+            changed = self.interpreter.call(hook, [value, tuple(args), *[dict(kwargs)] * has_kwargs], {})
+            if changed is not None and has_kwargs:
+                raise self.unknown("a hook that changes the arguments of a module by their names")
+            args = args if changed is None else changed if type(changed) is tuple else (changed,)
+        result = call(args, kwargs)
+        for hook, has_kwargs in hooks.get(HOOKS, ()):
+            changed = self.interpreter.call(hook, [value, tuple(args), *[dict(kwargs)] * has_kwargs, result], {})
+            result = result if changed is None else changed
         return result
 
     def _run_parts(self, value: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -353,11 +376,11 @@ class Run:
     def part(self, part: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call a part of a module that calls its parts itself."""
         if isinstance(part, BuiltIn) and part.children is None:
-            return self.module(part, args, kwargs, in_sequence=True)
+            return self._between_hooks(part, args, kwargs, partial(self.module, part, in_sequence=True))
         return self.run(part, args, kwargs)
 
     def built_in(self, owner: Instance, module: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """Call the module of PyTorch that a class of the program is made of."""
+        """Call the module of PyTorch that a user-defined class is made of."""
         self.names.setdefault(id(module), self.names.get(id(owner), ""))
         return self.module(module, args, kwargs)
 

@@ -1,9 +1,9 @@
-"""Modules of PyTorch in a program: those of torch.nn, classes of the program, and their children and parameters."""
+"""Modules of PyTorch in a program: those of torch.nn, user-defined classes, and their children and parameters."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
@@ -88,12 +88,22 @@ class BuiltIn(Identity):
         self.attributes: dict[str, Any] = {}
         self.is_in_place = False
         """Whether it changes its input, as `nn.ReLU(inplace=True)` does."""
+        self.computed: tuple[str, dict[str, Any]] | None = None
+        """What computes one of its weights from others, `torch.nn.utils.weight_norm`, and the arguments of that."""
 
     def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
         found = known[id(self)] = BuiltIn(self.type, dict(self.config), self.place)
-        found.is_in_place = self.is_in_place
+        found.is_in_place, found.computed = self.is_in_place, self.computed
         found.attributes = {name: copy(one) for name, one in self.attributes.items()}
         found.children = None if self.children is None else {name: copy(one) for name, one in self.children.items()}
+
+    @property
+    def declared(self) -> tuple[str, dict[str, Any]]:
+        """The type that declares what it computes, and the arguments of that."""
+        if self.computed is None:
+            return self.type, self.config
+        type_, how = self.computed
+        return type_, {"type": self.type, "arguments": tuple(self.config.items()), **how}
 
     @property
     def replaced(self) -> dict[str, Parameter]:
@@ -117,7 +127,7 @@ class BuiltIn(Identity):
         return Bound(self, name)
 
     def _weight(self, evaluator: Evaluator, name: str) -> Any:
-        """Return a weight of a module, by which programs ask for its device, initialize it, or compute."""
+        """Return a weight of a module, for programs that ask for its device, initialize it, or compute with it."""
         shapes = weight_shapes(self)
         found = self.attributes[name] = OfModule(shapes.get(name, (None,)), self, name)
         return found
@@ -131,8 +141,13 @@ class BuiltIn(Identity):
             self.attributes[name] = value
         elif self.children is not None and (is_module(value) or name in self.children):
             self.children[name] = value
-        elif name in self.config:
-            self.config[name] = value
+        elif name == "bias" and value is None and self.children is None:
+            self.config["bias"] = False
+        elif name in self.config or ((known := find(of_torch(self.type))) is not None and name in known.arguments):
+            before, old = own_weights(self), dict(self.config)
+            self.config[name] = tuple(value) if type(value) is list else value
+            if own_weights(self) != before:  # `fc.out_features = 10` changes no weight that is there
+                self.config, self.attributes[name] = old, value
         else:
             self.attributes[name] = value
 
@@ -198,7 +213,7 @@ class BuiltIn(Identity):
         return kind.last in (self.type, "Module")
 
     def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        """`modules + others` of lists of modules."""
+        """Evaluate `modules + others` of lists of modules."""
         others: Any = right.iterate() if isinstance(right, BuiltIn) else right
         if name != ast.Add.__name__ or left is not self or self.children is None or type(others) not in (list, tuple):
             return NotImplemented
@@ -250,6 +265,28 @@ class OfModule(Parameter):
         known[id(self)] = OfModule(self.shape, copy(self.owner), self.name)
 
 
+HOOKS, PRE_HOOKS = "_forward_hooks", "_forward_pre_hooks"
+"""The attributes of modules that hold their hooks."""
+_REGISTER = {"register_forward_hook": HOOKS, "register_forward_pre_hook": PRE_HOOKS}
+
+
+class HookHandle(Identity):
+    """What registering a hook gives, by which it is removed."""
+
+    def __init__(self, hooks: list[Any], hook: Any) -> None:
+        self.hooks = hooks
+        self.hook = hook
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        return Bound(self, name)
+
+    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if name == "remove" and self.hook in self.hooks:
+            evaluator.mutate(self.hooks)
+            self.hooks.remove(self.hook)
+        return None
+
+
 BUILT_IN = "built-in module"
 """The attribute of an object whose class is made of a module that computes, which holds that."""
 
@@ -257,7 +294,7 @@ BUILT_IN = "built-in module"
 def own_weights(module: BuiltIn) -> list[tuple[str, tuple[int, ...], bool]]:
     """Return the weights of a module by its arguments alone: the name, the shape, and whether it is a buffer."""
     try:
-        definition = traced_alone(module.type, module.config)
+        definition = traced_alone(*module.declared)
     except LayerExplainError:
         return []
     return [
@@ -316,7 +353,7 @@ def weight_shapes(module: BuiltIn) -> dict[str, tuple[int, ...]]:
 
 
 def module_type(value: Any) -> str:
-    """Return the name in torch.nn of a module, or of what a class of the program is made of; "" for others."""
+    """Return the name in torch.nn of a module, or of what a user-defined class is made of; "" for others."""
     if isinstance(value, BuiltIn):
         return value.type
     root = value.cls.root() if isinstance(value, Instance) else None
@@ -347,7 +384,7 @@ def named_modules(module: Any, prefix: str = "", seen: set[int] | None = None) -
 
 
 def named_parameters(module: Any) -> dict[str, Parameter]:
-    """Return the parameters that classes of the program make themselves, by their names."""
+    """Return the parameters that user-defined classes make themselves, by their names."""
     found: dict[str, Parameter] = {}
     seen: set[int] = set()
     for prefix, one in named_modules(module).items():
@@ -356,6 +393,17 @@ def named_parameters(module: Any) -> dict[str, Parameter]:
             if isinstance(value, Parameter) and not isinstance(value, OfModule) and id(value) not in seen:
                 seen.add(id(value))
                 found[f"{prefix}.{name}".lstrip(".")] = value
+    return found
+
+
+def named_buffers(module: Any) -> dict[str, Array]:
+    """Return the arrays that classes of the program register and that `state_dict()` has, by their names."""
+    found: dict[str, Array] = {}
+    for prefix, one in named_modules(module).items():
+        for name in one.attributes.get("_buffers", ()):
+            value = one.attributes.get(name)
+            if isinstance(value, Array):
+                found.setdefault(f"{prefix}.{name}".lstrip("."), value)
     return found
 
 
@@ -371,6 +419,12 @@ _NOTHING = frozenset(
     reset_parameters _initialize_weights init_weights _log_api_usage_once
     """.split()  # noqa: SIM905
 )
+
+
+_PUTS = {
+    "add_module": "module", "register_module": "module", "register_parameter": "param", "register_buffer": "tensor",
+}  # fmt: skip
+"""Methods that put something under a name, and what they call that."""
 
 
 OF_MODULE = _SELF | frozenset(
@@ -397,28 +451,22 @@ def module_method(
         return module
     if name in _NOTHING:
         return None
-    if name in ("register_forward_hook", "register_forward_pre_hook"):
-        why = evaluator.unknown("layerexplain does not follow hooks of modules")
-        if evaluator.torch.run is not None:
-            evaluator.torch.run.opened.append(why)
-        return why
+    if name in _REGISTER and isinstance(module, BuiltIn | Instance):
+        hooks: Any = module.attributes.setdefault(_REGISTER[name], [])
+        evaluator.mutate(hooks)
+        hook = (args[0] if args else kwargs.get("hook"), bool(kwargs.get("with_kwargs")))
+        hooks.insert(0 if kwargs.get("prepend") is True else len(hooks), hook)
+        return HookHandle(hooks, hook)
     if name == "__getattr__" and len(args) == 1 and isinstance(args[0], str):
         return python.get_attribute(module, evaluator, args[0])
     if name == "__setattr__" and len(args) == 2 and isinstance(args[0], str):
         return module.set_attribute(evaluator, args[0], args[1])
-    if name in ("add_module", "register_module"):
-        _put(
-            evaluator,
-            module,
-            args[0] if args else kwargs.get("name"),
-            args[1] if len(args) > 1 else kwargs.get("module"),
-        )
-        return None
-    if name == "register_parameter":
-        _put(evaluator, module, args[0], args[1] if len(args) > 1 else kwargs.get("param"))
-        return None
-    if name == "register_buffer":
-        _put(evaluator, module, args[0], args[1] if len(args) > 1 else kwargs.get("tensor"))
+    if name in _PUTS:
+        given = {**dict(zip(("name", _PUTS[name], "persistent"), args, strict=False)), **kwargs}
+        _put(evaluator, module, given.get("name"), given.get(_PUTS[name]))
+        if name == "register_buffer" and given.get("persistent", True) is True and isinstance(module, Instance):
+            names = module.attributes.get("_buffers", ())
+            module.attributes["_buffers"] = (*(names if type(names) is tuple else ()), given.get("name"))
         return None
     if name in ("children", "named_children"):
         members = children_of(module)
@@ -433,32 +481,17 @@ def module_method(
         return evaluator.torch.training.result(evaluator.unknown("the parameters of a module"), module)
     if name == "get_submodule" and args and isinstance(args[0], str):
         return named_modules(module).get(args[0], evaluator.unknown(f"the module {args[0]}"))
-    return evaluator.unknown(f"the method {name} of a module")
+    if name in OF_MODULE:
+        return evaluator.unknown(f"the method {name} of a module")
+    owner = module.cls.name if isinstance(module, Instance) else "the module"
+    return evaluator.unknown(f"{owner} has no attribute '{name}'")
 
 
 def _put(evaluator: Evaluator, module: Any, name: Any, value: Any) -> None:
     if isinstance(name, str):
         evaluator.effects.record_attribute_change(module, name)
-        members = module.children if isinstance(module, BuiltIn) and module.children is not None else module.attributes
-        members[name] = value
-
-
-def fill(container: Mapping[str, Any] | Any, args: list[Any]) -> dict[str, Any]:
-    """Return the children of a container by what it is made with: modules, a list of them, or a mapping."""
-    items: Any = args
-    if len(args) == 1 and type(args[0]) in (list, tuple, dict):
-        items = args[0]
-    elif len(args) == 1 and isinstance(args[0], BuiltIn) and args[0].children is not None and container == "ModuleList":
-        items = args[0].iterate()
-    if type(items) is dict:
-        return dict(items)
-    return {str(i): one for i, one in enumerate(items)}
-
-
-def each_array(values: Any) -> Iterator[Array]:
-    """Yield the arrays among arguments."""
-    for one in values:
-        if isinstance(one, Array):
-            yield one
-        elif type(one) in (list, tuple):
-            yield from each_array(one)
+        if isinstance(module, BuiltIn) and module.children is None:
+            module.set_attribute(evaluator, name, value)
+        else:
+            members: Any = module.children if isinstance(module, BuiltIn) else module.attributes
+            members[name] = value

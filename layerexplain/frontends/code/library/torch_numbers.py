@@ -12,6 +12,7 @@ from layerexplain.frontends.code.library.numpy import call_numpy
 from layerexplain.frontends.code.library.torch_modules import Parameter
 from layerexplain.frontends.code.library.torch_tensors import ALIASES, OPERATORS, Tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
+from layerexplain.frontends.code.operators import COMPARISONS
 from layerexplain.frontends.code.values.array import Array, array_of, cast, key_of, name_of_dtype
 from layerexplain.frontends.code.values.array_data import axis_of, broadcast, count_of, joined, number_of, plain
 from layerexplain.frontends.code.values.base import ProgramError, Unknown
@@ -310,7 +311,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 """Functions and methods that NumPy has under another name, or with other arguments."""
 
 _OPERATORS = {function: operator for operator, function in OPERATORS.items()}
-_COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
+_COMPARISONS = frozenset([OPERATORS[one] for one in COMPARISONS])
 _DTYPES = {"float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32"}
 """PyTorch's short names of dtypes."""
 _KNOWN_DTYPES = frozenset("float16 bfloat16 float32 float64 int8 uint8 int16 int32 int64 bool".split())  # noqa: SIM905

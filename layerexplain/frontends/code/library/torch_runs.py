@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
@@ -16,7 +16,6 @@ from layerexplain.frontends.code.library.torch_emit import RunEmitter
 from layerexplain.frontends.code.library.torch_graph import CallOnData, Run, batch_axis
 from layerexplain.frontends.code.library.torch_modules import (
     BuiltIn,
-    each_array,
     first_modules,
     is_module,
     module_type,
@@ -36,21 +35,17 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.reader import Program
 
 
+_Shapes = dict[str, tuple[Sequence[int | None], str]]
+
+
 def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """Run a module on the shapes of data that the program gives it, and note what it was given."""
-    axis = batch_axis(module)
-    shapes: dict[str, tuple[Sequence[int | None], str]] = {}
-    whole: dict[str, tuple[Sequence[int | None], str]] = {}
-    others: dict[str, Any] = {}
-    for name, one in {**dict(zip(_input_names(module, len(args)), args, strict=True)), **kwargs}.items():
-        at = min(axis, len(one.shape) - 1) if isinstance(one, Array) else 0
-        if isinstance(one, Array) and one.shape and all(i == at or type(n) is int for i, n in enumerate(one.shape)):
-            whole[name] = (one.shape, str(one.dtype))
-            shapes[name] = ((*one.shape[:at], *one.shape[at + 1 :]), str(one.dtype))
-        elif one is None or type(one) in (bool, int, float, str):
-            others[name] = one
-        elif name in parameter_names(module):
-            others[name] = one if isinstance(one, Unknown) else interpreter.unknown(f"what {name} is called with")
+    named = {**dict(zip(_input_names(module, len(args)), args, strict=True)), **kwargs}
+    axis = 0
+    shapes, whole, others = _given(interpreter, module, named, axis)
+    if batch_axis(module) and axis_of_batch(interpreter, module, shapes, others):
+        axis = 1
+        shapes, whole, others = _given(interpreter, module, named, axis)
     if not shapes:
         return interpreter.unknown("the result of a module that is called on data")
     first = next(each_array([*args, *kwargs.values()])).shape
@@ -61,7 +56,7 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
         is_same = known.module is module and (known.shapes, known.others) == (given, others)
         if is_same and known.is_current:
             return _as_data(known.result, batch, interpreter)
-    run, given = Run(interpreter, module), shapes
+    run, given = Run(interpreter, module, axis=axis), shapes
     result = _follow(run, shapes, others)
     if run.faults and batch is not None:  # PyTorch may take the data as one example
         one_example = Run(interpreter, module, alone=True)
@@ -73,11 +68,50 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
     return _as_data(result, batch, interpreter)
 
 
+def _given(
+    interpreter: Any, module: Any, named: Mapping[str, Any], axis: int
+) -> tuple[_Shapes, _Shapes, dict[str, Any]]:
+    """Return the shapes of data by the names of forward's arguments, without the axis of the examples and with it, and
+    the arguments that are no data."""
+    shapes: _Shapes = {}
+    whole: _Shapes = {}
+    others: dict[str, Any] = {}
+    for name, one in named.items():
+        at = min(axis, len(one.shape) - 1) if isinstance(one, Array) else 0
+        if isinstance(one, Array) and one.shape and all(i == at or type(n) is int for i, n in enumerate(one.shape)):
+            whole[name] = (one.shape, str(one.dtype))
+            shapes[name] = ((*one.shape[:at], *one.shape[at + 1 :]), str(one.dtype))
+        elif one is None or type(one) in (bool, int, float, str):
+            others[name] = one
+        elif name in parameter_names(module):
+            others[name] = one if isinstance(one, Unknown) else interpreter.unknown(f"what {name} is called with")
+    return shapes, whole, others
+
+
+def axis_of_batch(interpreter: Any, module: Any, shapes: Mapping[str, Any], others: Mapping[str, Any]) -> int:
+    """Return the axis of the examples in the inputs of a model: 0 where it moves that axis itself to where its modules
+    look for it, as `x.transpose(0, 1)` before an LSTM does."""
+    if not batch_axis(module) or not shapes:
+        return 0
+    trial = Run(interpreter, module, axis=0)
+    _follow(trial, shapes, others)
+    return int(trial.batch_met[:1] != [1])
+
+
 def _input_names(module: Any, count: int) -> list[str]:
     """Return the names of the first arguments of a module's `forward`: `input_2` for one without a name."""
     forward = module.cls.find("forward") if isinstance(module, Instance) else None
     names = forward.names[1:] if isinstance(forward, Function) else ["x"]
     return [names[i] if i < len(names) else f"input_{i}" for i in range(count)]
+
+
+def each_array(values: Any) -> Iterator[Array]:
+    """Yield the arrays among arguments."""
+    for one in values:
+        if isinstance(one, Array):
+            yield one
+        elif type(one) in (list, tuple):
+            yield from each_array(one)
 
 
 def _as_data(result: Any, batch: Any, interpreter: Any) -> Any:
@@ -222,7 +256,7 @@ def _class_name(module: Any) -> str:
 
 
 def asked(program: Program, request: str) -> Found | None:
-    """Return the model of a name or a call; None where it is none of PyTorch."""
+    """Return the model of a name or a call; None where it is not a PyTorch model."""
     try:
         tree = ast.parse(request.strip(), mode="eval").body
     except (SyntaxError, ValueError):
@@ -279,12 +313,18 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     supposed = {} if given else elsewhere or _asked_shapes(module, names)
     follows_call = call is not None and given == known and call.is_current and not call.run.is_finished
     alone = call is not None and given == known and call.run.alone
-    run = call.run if call is not None and follows_call else Run(interpreter, module, alone=alone)
+    others = call.others if call is not None else {}
+    if call is not None and follows_call:
+        run = call.run
+    else:
+        interpreter.budget = Budget()
+        axis = axis_of_batch(interpreter, module, given or supposed, others)
+        run = Run(interpreter, module, alone=alone, axis=axis)
     if not follows_call and (given or supposed):
         interpreter.effects.begin_statement(of_module=False)
         interpreter.budget = Budget()
         try:
-            _follow(run, given or supposed, call.others if call is not None else {})
+            _follow(run, given or supposed, others)
         except Exhausted as error:
             raise SourceError(f"{found.name} {error}") from None
         if not given and (run.faults or run.opened):
@@ -303,6 +343,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     assumed = [one for one in interpreter.effects.assumptions if run.is_uncertain]
     notes: list[Note] = list(notes_of(assumed, opened))
     notes += [Note("unregistered", name, _IN_A_LIST.format(name)) for name in run.unregistered]
+    notes += dict.fromkeys(run.notes)
     if line := _sums_gradients(program.text.tree):
         where = interpreter.where(Place("", line))
         words = f"the loop of training calls backward() and step() ({where}), and nothing calls zero_grad()"

@@ -7,6 +7,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from layerexplain.frontends.code.library.torch_changes import VIEWS, Changes
+from layerexplain.frontends.code.library.torch_dtypes import DTYPES, dtype_asked
 from layerexplain.frontends.code.library.torch_keys import has_list, picked_by_list, without_ellipsis
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Unknown, Value
@@ -26,15 +27,22 @@ OPERATORS = {
     "BitAnd": "logical_and", "BitOr": "logical_or",
 }  # fmt: skip
 """Python's operators on tensors, by the functions of torch that they are."""
+_IN_ORDER = frozenset(["Div", "Pow", "Mod", "FloorDiv", "Lt", "LtE", "Gt", "GtE"])
+"""Those that are others with their sides exchanged."""
 _SAME = frozenset(
     """
-    contiguous detach clone to cuda cpu float half type type_as requires_grad_ double bfloat16 data int long
+    contiguous detach clone cuda cpu requires_grad_ data pin_memory
     """.split()  # noqa: SIM905
 )
 """Methods that give the tensor itself."""
+_TENSOR_BEHIND = frozenset(["gather", "index_select"])
+"""Functions whose second tensor stands behind an axis."""
+_WEIGHTS_BEHIND = {"layer_norm": "normalized_shape", "group_norm": "num_groups"}
+"""Functions whose weights stand behind an argument, and that."""
 ALIASES = {
     "multiply": "mul", "divide": "div", "true_divide": "div", "subtract": "sub", "concat": "cat",
-    "swapaxes": "transpose",
+    "swapaxes": "transpose", "concatenate": "cat", "negative": "neg", "fix": "trunc", "greater": "gt", "less": "lt",
+    "greater_equal": "ge", "less_equal": "le", "not_equal": "ne", "arcsin": "asin", "arccos": "acos", "arctan": "atan",
     "clip": "clamp", "absolute": "abs", "swapdims": "transpose",
     "dropout2d": "dropout", "dropout1d": "dropout", "dropout3d": "dropout", "alpha_dropout": "dropout",
 }  # fmt: skip
@@ -62,11 +70,6 @@ class Batch(Record, Value):
         return True
 
 
-def dtype_of(name: str) -> str:
-    """Return a dtype as formulas have it."""
-    return "float" if name.startswith(("float", "bfloat")) else name
-
-
 class Tensor(Identity):
     """A tensor of a run: which result of which call it is, and its shape."""
 
@@ -74,6 +77,8 @@ class Tensor(Identity):
         self.run = run
         self.ref = ref
         self.spec = spec
+        self.result_name = ""
+        """What the function calls it that gives it among others: `values`, `indices`."""
         self.order = tuple(range(len(spec.shape)))
         """The places of its axes in memory, which `permute` turns and `view` cannot."""
         self.changes = Changes(self)
@@ -129,7 +134,8 @@ class Tensor(Identity):
             return len(self.spec.shape)
         if name in ("T", "mT"):
             axes = list(range(len(self.spec.shape)))
-            return self.run.operation("permute", [self], {"dims": (*axes[:-2], *axes[-2:][::-1])})
+            kept = len(axes) - 2 if name == "mT" else 0
+            return self.run.operation("permute", [self], {"dims": (*axes[:kept], *axes[kept:][::-1])})
         if name == "dtype":
             return Symbol(f"torch.{'float32' if self.spec.dtype == 'float' else self.spec.dtype}")
         if name == "device":
@@ -189,9 +195,10 @@ class Tensor(Identity):
             raise self.run.unknown(f"the operator {name} on a tensor")
         if name == "Sub" and isinstance(left, int | float):
             return self.run.operation("add", [self.run.operation("neg", [right], {}), left], {})
-        if name in ("Div", "Pow") and isinstance(left, int | float):
-            raise self.run.unknown("a number divided by a tensor")
-        if isinstance(left, int | float):
+        is_bit = name in ("BitAnd", "BitOr")
+        if is_bit and not all(one is True or one is False or _is_truth(one) for one in (left, right)):
+            raise self.run.unknown(f"the operator {name} on whole numbers")
+        if isinstance(left, int | float) and name not in _IN_ORDER:
             left, right = right, left
         return self.run.operation(OPERATORS[name], [left, right], {})
 
@@ -199,6 +206,10 @@ class Tensor(Identity):
         return self.operate(evaluator, name, left, right)
 
     def operate_alone(self, evaluator: Evaluator, name: str) -> Any:
+        if name == "UAdd":
+            return self
+        if name == "Invert" and not _is_truth(self):
+            raise self.run.unknown("the operator ~ on whole numbers")
         return self.run.operation("neg" if name == "USub" else "logical_not", [self], {})
 
     def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
@@ -207,9 +218,13 @@ class Tensor(Identity):
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if name.startswith("new_"):
             return self.run.numbers(name[4:], args, kwargs)
-        if name == "unfold":  # another function than F.unfold
-            raise self.run.unknown("layerexplain cannot read Tensor.unfold(…)")
+        name = "windows" if name == "unfold" else name  # another function than F.unfold
         return function(self.run, name, [self, *args], kwargs)
+
+
+def _is_truth(value: Any) -> bool:
+    """Return whether a tensor, or an array, is of truth values."""
+    return value.spec.dtype == "bool" if isinstance(value, Tensor) else str(getattr(value, "dtype", "")) == "bool"
 
 
 def _all_axes(key: tuple[Any, ...], count: int) -> tuple[Any, ...]:
@@ -320,6 +335,16 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
     if name in _SAME:
         return x.now if name in ("contiguous", "clone") and isinstance(x, Tensor) else x
     if isinstance(x, Tensor):
+        if name in DTYPES or name in ("to", "type", "type_as"):
+            given = [Symbol(name)] if name in DTYPES else [*rest, *kwargs.values()]
+            dtype = dtype_asked(given, x.spec.dtype)
+            return run.operation("to", [x], {"dtype": dtype}) if dtype != x.spec.dtype else x
+        if name in ("narrow", "select"):
+            at, start, length = [*rest, *kwargs.values(), None][:3]
+            part = start if name == "select" else slice(start, start + length)
+            return x.get_item(run.interpreter, (*[slice(None)] * (at % len(x.spec.shape)), part))
+        if name in _TENSOR_BEHIND and len(rest) > 1:
+            args, rest = [x, rest[1], rest[0]], [rest[1], rest[0]]
         if name == "size":
             at = rest[0] if rest else kwargs.get("dim")
             return x.sizes if at is None else x.sizes[at]
@@ -361,15 +386,17 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
             return tuple([run.operation("getitem", [x], {"key": key}).lies_in(x, key) for key in keys])
         if name in ("max", "min") and not rest and "dim" not in kwargs:
             return run.operation(f"a{name}", [x], {})
-        if name in ("max", "min") and rest and isinstance(rest[0], Tensor):
+        if name == "where" and not rest and not kwargs:
+            raise run.unknown("where a tensor is true")
+        if name in ("max", "min") and rest and isinstance(rest[0], Tensor | Array):
             return run.operation({"max": "maximum", "min": "minimum"}[name], [x, rest[0]], {})
-    if name == "layer_norm":  # its weights stand behind the shape
+    if name in _WEIGHTS_BEHIND:
         weights = [*rest[1:3], None, None][:2]
         weights = [kwargs.get(key, one) for key, one in zip(("weight", "bias"), weights, strict=True)]
-        shape = rest[0] if rest else kwargs["normalized_shape"]
+        over = rest[0] if rest else kwargs[_WEIGHTS_BEHIND[name]]
         eps = rest[3] if len(rest) > 3 else kwargs.get("eps", 1e-5)
-        config = {"normalized_shape": tuple(shape) if type(shape) is list else shape, "eps": eps}
-        return run.operation("layer_norm", [x, *weights], config)
+        config = {_WEIGHTS_BEHIND[name]: tuple(over) if type(over) is list else over, "eps": eps}
+        return run.operation(name, [x, *weights], config)
     if name == "einsum":
         return run.operation("einsum", _listed(args[1:]), {"equation": args[0]})
     return _row(run, name, args, kwargs)
@@ -377,6 +404,9 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
 
 _NAMES = {
     "input": "x",
+    "index": "indices",
+    "running_mean": "mean",
+    "running_var": "variance",
     "axis": "dim",
     "keepdims": "keepdim",
     "other": "x2",
@@ -418,6 +448,11 @@ def _row(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if strange is not None or len(given) > len(names):
         raise run.unknown(f"layerexplain cannot read an argument of torch.{name}(…){f': {strange}' if strange else ''}")
     config = {key: tuple(one) if type(one) is list else one for key, one in config.items() if key in names}
+    for key, one in config.items():
+        if isinstance(one, Array) and not one.shape and one.values:
+            config[key] = one.values[0]
+        elif isinstance(one, Tensor | Array):
+            raise run.unknown(f"layerexplain cannot read torch.{name}(…) with a tensor for {key}")
     return run.operation(name, tensors, config)
 
 
@@ -441,7 +476,7 @@ def _repeated(run: Any, x: Tensor, times: Sequence[Any]) -> Any:
 
 
 def _cut(run: Any, name: str, x: Tensor, rest: list[Any], kwargs: dict[str, Any]) -> Any:
-    """`chunk` and `split`: as many parts as asked, or parts of a size, the last one smaller."""
+    """Evaluate `chunk` and `split`: as many parts as asked, or parts of a size, the last one smaller."""
     words = {"chunk": "chunks", "split": "split_size_or_sections"}.get(name, "indices_or_sections")
     asked = rest[0] if rest else kwargs.get(words, kwargs.get("split_size"))
     dim = rest[1] if len(rest) > 1 else kwargs.get("dim", 0)

@@ -121,6 +121,7 @@ class TorchTraining:
         if isinstance(output, Array) and isinstance(target, Array):
             use.fault = _misfit(use.setting, output, target)
             if use.fault is not None:
+                use.fault.fact += _output_padding(use.model, output.shape, target.shape)
                 place = interpreter.locate(interpreter.place())
                 use.fault = use.fault.with_place(**place.error_fields)
         if not any((one.setting, one.model) == (use.setting, use.model) for one in self.called):
@@ -207,6 +208,29 @@ def _misfit(setting: TrainingSetting, output: Array, target: Array) -> LayerExpl
     return None
 
 
+def _output_padding(model: Any, got: Sequence[Any], wanted: Sequence[Any]) -> str:
+    """Return the argument by which the last module, a ConvTranspose, gives the size of the target; "" for others."""
+    from layerexplain.frontends.code.library.torch_modules import BuiltIn, named_modules
+
+    every = [] if model is None else named_modules(model).items()
+    convolutions = [(name, one) for name, one in every if isinstance(one, BuiltIn) and "Conv" in one.type]
+    lacks = {b - a for a, b in zip(got[2:], wanted[2:], strict=False)}
+    if (
+        not convolutions
+        or not convolutions[-1][1].type.startswith("ConvTranspose")
+        or len(got) != len(wanted)
+        or len(lacks) != 1
+    ):
+        return ""
+    (name, module), less = convolutions[-1], lacks.pop()
+    own, stride = module.config.get("output_padding", 0), module.config.get("stride", 1)
+    if not isinstance(own, int) or not isinstance(stride, int) or not 0 < own + less < stride:
+        return ""
+    return (
+        f"; write output_padding={own + less} in '{name}', {module.type}: it gives {wanted[-1]} in place of {got[-1]}"
+    )
+
+
 def with_torch_training(
     model: Model, found: Any, training: TorchTraining, inside: Sequence[LossInForward] = ()
 ) -> Model:
@@ -229,14 +253,11 @@ def with_torch_training(
     if loss is not None and isinstance(loss.target, Array) and loss.fault is None and loss.target.shape:
         known = loss.target.values or (() if loss.target.classes is None else (0, loss.target.classes - 1))
         low, high = (float(min(known)), float(max(known))) if known else (None, None)
-        data = FitData((DataArray("y", tuple(loss.target.shape), low, high, _is_whole(loss.target)),), None)
+        is_whole = str(loss.target.dtype).startswith("int")
+        data = FitData((DataArray("y", tuple(loss.target.shape), low, high, is_whole),), None)
     return model._replace(
         training=Training(optimizer, by_output), faults=(*model.faults, *faults), fit_data=data or model.fit_data
     )
-
-
-def _is_whole(target: Array) -> bool:
-    return str(target.dtype).startswith("int")
 
 
 def _uses(uses: list[_Use], model: Any) -> list[_Use]:

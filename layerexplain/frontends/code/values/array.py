@@ -153,7 +153,7 @@ class Array(ArrayData):
 
 
 def array_of(value: ProgramValue) -> ProgramValue:
-    """Return the array of a nested list of numbers; Unknown for what is none."""
+    """Return the array of a nested list of numbers; Unknown for other values."""
     if isinstance(value, Array | Unknown):
         return value
     if is_plain(value):
@@ -195,7 +195,7 @@ def memory_of(value: ProgramValue) -> ProgramValue:
 
 
 def known_array(value: object) -> Array:
-    """Return the array of a nested list of numbers. Raises UnknownValue for what is none."""
+    """Return the array of a nested list of numbers. Raises UnknownValue for other values."""
     array = array_of(value)
     if isinstance(array, Unknown):
         raise UnknownValue(array)
@@ -204,7 +204,7 @@ def known_array(value: object) -> Array:
 
 
 def attribute(array: Array, name: str) -> ProgramValue:
-    """`array.name`."""
+    """Evaluate `array.name`."""
     if name == "shape":
         return tuple([Size("rows") if size is None else size for size in array.shape])
     if name == "ndim":
@@ -219,7 +219,7 @@ def attribute(array: Array, name: str) -> ProgramValue:
 
 
 def name_of_dtype(dtype: object) -> str:
-    """Return the name of a dtype that is given as a text or as `np.float32`; "" for what is none."""
+    """Return the name of a dtype that is given as a text or as `np.float32`; "" for other values."""
     return dtype if isinstance(dtype, str) else getattr(dtype, "last", "")
 
 

@@ -82,7 +82,7 @@ class Evaluator(Protocol):
         """Return whether a value has an attribute; Unknown where that is not known."""
 
     def objects_of(self, cls: Class) -> PyTorch | None:
-        """Return PyTorch for a class of the program that is derived from one of its modules; None for other classes."""
+        """Return PyTorch for a user-defined class that is derived from one of its modules; None for other classes."""
 
     def record(self, cls: Class, args: Arguments, kwargs: Keywords) -> Instance:
         """Return an object of a dataclass or a named tuple."""
@@ -136,8 +136,8 @@ Use = Literal["loop", "test", "unpacking", "number"]
 
 
 class Value:
-    """A value of a program that is none of Python's own numbers, texts, lists and dicts. A kind of value is a subclass;
-    what it cannot do, or nobody knows of it, is the answer that stands here."""
+    """A value of a program other than Python's own numbers, texts, lists and dicts. Each kind of value is a subclass;
+    the answers here are for what it cannot do, or what is unknown of it."""
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         """Return `value.name`."""
@@ -173,7 +173,7 @@ class Value:
         return self.as_tuple()
 
     def operate(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
-        """Return the result of an operator, of which it is one side; NotImplemented where the other side decides."""
+        """Return the result of an operator with this value on one side; NotImplemented where the other side decides."""
         return NotImplemented
 
     def operate_alone(self, evaluator: Evaluator, name: str) -> ProgramValue:
@@ -322,20 +322,23 @@ def unknown_key(evaluator: Evaluator, key: object) -> Unknown | None:
 
 
 def unknown_at(place: Place, reason: str, *, lacks: Literal["", "shape"] = "") -> Unknown:
-    """Return an unknown value because of what stands at a place."""
+    """Return a value that is unknown because of the code at a place."""
     return Unknown(reason, place.line, "", place.file, lacks=lacks)
 
 
 class ProgramError(Exception):
     """What the program itself raises: the name of the class, its text, and where. `certain` says that no data has a
-    part in it: a call that does not fit its function."""
+    part in it: a call that does not fit its function; `is_stated` that the program says `raise`."""
 
-    def __init__(self, kind: str, text: str = "", place: Place | None = None, *, certain: bool = False) -> None:
+    def __init__(
+        self, kind: str, text: str = "", place: Place | None = None, *, certain: bool = False, is_stated: bool = False
+    ) -> None:
         super().__init__(f"{kind}: {text}" if text else kind)
         self.kind = kind
         self.text = text
         self.place = place
         self.certain = certain
+        self.is_stated = is_stated
 
 
 class UnknownValue(Exception):

@@ -29,7 +29,7 @@ class Framework(Protocol):
     roots: frozenset[str]
     """The first parts of its names."""
     call_name: str
-    """The method of a class of the program that says what it computes."""
+    """The method of a user-defined class that says what it computes."""
     counters: dict[str, int]
     """How many objects of each class are named, by the stems of their names."""
 
@@ -54,7 +54,7 @@ class Framework(Protocol):
         """Return the names that `from … import *` brings of a module."""
 
     def check_import(self, module: str, name: str) -> None:
-        """Keep the fault of an import of what the library does not have."""
+        """Record the fault of an import of a name that the library does not have."""
 
     def makes(self, path: str) -> int:
         """Return what a name may do: nothing (0), make layers (1), change those that are there (2)."""
@@ -65,19 +65,19 @@ class Framework(Protocol):
     def call_unknown(
         self, function: Unknown, node: ast.Call, args: Arguments, kwargs: Keywords, frame: Frame
     ) -> ProgramValue:
-        """Return the result of a call of what is not known."""
+        """Return the result of calling an unknown value."""
 
-    # Classes of the program ---------------------------------------------------------------------------------------
+    # User-defined classes -----------------------------------------------------------------------------------------
 
     def class_has(self, cls: Class, name: str) -> bool | None:
-        """Return whether the library gives the objects of a class of the program an attribute; None where nobody
+        """Return whether the library gives the objects of a user-defined class an attribute; None where nobody
         knows."""
 
     def with_source(self, cls: Class) -> None:
         """Put the source of the library in place of bases whose computation a class changes."""
 
     def begin_instance(self, instance: Instance) -> None:
-        """Begin an object of a class of the program, which may be a layer or a model."""
+        """Begin an object of a user-defined class, which may be a layer or a model."""
 
     def finish_instance(self, instance: Instance) -> None:
         """End the making of an object."""
@@ -95,10 +95,10 @@ class Framework(Protocol):
         """Record that the program sets an attribute of a custom layer."""
 
     def call_base(self, of: object, function: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """Return what a method of the library gives that a class of the program calls."""
+        """Return what a method of the library gives that a user-defined class calls."""
 
     def build_by_hand(self, instance: Instance, method: Function, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """Return what `layer.build(shape)` of a class of the program gives."""
+        """Return what `layer.build(shape)` of a user-defined class gives."""
 
     # Layers and settings ------------------------------------------------------------------------------------------
 

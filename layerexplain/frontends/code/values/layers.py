@@ -216,7 +216,7 @@ class ModelValue(LayerValue):
         self.is_built = False
         """Whether Keras has made a functional model of the layers of a Sequential one."""
         self.is_inner = False
-        """Whether the `build` or the `call` of a class of the program made it: it is a part of that."""
+        """Whether the `build` or the `call` of a user-defined class made it: it is a part of that."""
         self.weights_note = ""
         """The note on stored weights that the program loads into it; "" for none."""
         self.depends_on: set[ProgramValue] = set()

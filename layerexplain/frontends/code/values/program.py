@@ -92,7 +92,7 @@ def _own_nodes(node: ast.AST) -> list[ast.AST]:
 
 
 class Class(Identity):
-    """A class of the program. `bases` are classes, symbols and unknown values."""
+    """A user-defined class. `bases` are classes, symbols and unknown values."""
 
     def __init__(self, name: str, bases: list[ProgramValue], frame: Frame | None, line: int) -> None:
         self.name = name
@@ -121,6 +121,8 @@ class Class(Identity):
             return of_tuples
         if name == "__name__":
             return self.name
+        if name == "apply" and self.has_own_gradient:
+            return Bound(self, name)
         if root is None or is_enum or name == "__members__":
             return evaluator.unknown(f"{self.name} has no {name}")
         return Symbol(f"{root.path}.{name}")
@@ -142,10 +144,28 @@ class Class(Identity):
         self.attributes[name] = value
 
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
-        return evaluator.make_instance(self, args, kwargs, whole)
+        bases = [one.path for one in self.order() if isinstance(one, Symbol)]
+        is_enum = len(args) == 1 and any(one.startswith("enum.") for one in bases)
+        return self._member(evaluator, args[0]) if is_enum else evaluator.make_instance(self, args, kwargs, whole)
+
+    def _member(self, evaluator: Evaluator, value: ProgramValue) -> ProgramValue:
+        """Return the member of an Enum that has a value, or is it."""
+        members = [self.get_attribute(evaluator, name) for name in self.attributes if not name.startswith("_")]
+        found = [
+            one for one in members if one is value or getattr(one, "attributes", {"value": one}).get("value") == value
+        ]
+        return found[0] if found else evaluator.unknown(f"which member of {self.name} is meant")
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        if self.has_own_gradient:
+            return evaluator.torch.apply(self, args, kwargs)
         return evaluator.named_tuple_method(self, name, args, kwargs)
+
+    @property
+    def has_own_gradient(self) -> bool:
+        """Return whether it is a function of PyTorch with a gradient of its own, which `apply` calls."""
+        root = self.root()
+        return root is not None and root.path == "torch.autograd.Function"
 
     def order(self) -> list[ProgramValue]:
         """Return the class and its bases in the order in which Python looks attributes up, symbols included.
@@ -173,7 +193,7 @@ class Class(Identity):
         return any(name in one.attributes for one in self.order() if isinstance(one, Class))
 
     def root(self) -> Symbol | None:
-        """Return the first base that is no class of the program."""
+        """Return the first base that is not a user-defined class."""
         return next((one for one in self.order() if isinstance(one, Symbol)), None)
 
     @property
@@ -231,7 +251,7 @@ creation_counter = itertools.count()
 
 
 class Instance(Identity):
-    """An object of a class of the program. `layer` is there where the class is a layer or a model."""
+    """An object of a user-defined class. `layer` is there where the class is a layer or a model."""
 
     def __init__(self, cls: Class) -> None:
         self.cls = cls
@@ -243,6 +263,7 @@ class Instance(Identity):
         """The arguments that it was made with, by name."""
         self.is_uncertain = False
         """Whether a choice that only running the program would confirm was taken while it was made."""
+        self.created_at = next(creation_counter)
 
     def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
         if self.layer is None:
@@ -250,13 +271,13 @@ class Instance(Identity):
             found.given, found.is_uncertain = dict(self.given), self.is_uncertain
             found.attributes = {name: copy(one) for name, one in self.attributes.items()}
             found.maybe = {name: copy(one) for name, one in self.maybe.items()}
-        self.created_at = next(creation_counter)
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         if name in self.attributes:
             if name in self.maybe and not isinstance(self.attributes[name], Unknown):
                 evaluator.effects.depend_on(self.maybe[name])
-            return self.attributes[name]
+            found = self.attributes[name]
+            return evaluator.torch.buffer(self, name, found) if "_buffers" in self.attributes else found
         found = self.cls.find(name)
         if isinstance(found, Function):
             return self._method(evaluator, found)

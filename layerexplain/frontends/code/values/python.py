@@ -39,6 +39,8 @@ def get_attribute(value: object, evaluator: Evaluator, name: str) -> ProgramValu
         return Bound(array_of(value), name)
     if type(value) is tuple and name in ("rank", "ndims"):  # a shape
         return len(value)
+    if type(value) is tuple and (named := [one for one in value if getattr(one, "result_name", "") == name]):
+        return named[0]
     if is_plain(value) and value is not None and name in ("real", "imag"):
         return getattr(value, name)
     if value is None or (type(value) in _COMPLETE and not hasattr(type(value), name)):

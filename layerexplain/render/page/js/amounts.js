@@ -44,11 +44,16 @@ export function amount(data, calls, measure) {
   for (const at of layers) {
     const layer = data.layers[at];
     if (layer.parent >= 0 && layers.has(layer.parent)) continue;
-    const value = /** @type {Record<string, any>} */ (layer)[measure];
-    if (value === null || value === undefined) return null;
+    const value = measured(layer, measure);
+    if (value === null) return null;
     sum += value;
   }
   return sum;
+}
+
+/** What a layer has of a measure; null where that is not known. @param {import("./types.js").Layer} layer @param {string} measure */
+export function measured(layer, measure) {
+  return /** @type {Record<string, number | null | undefined>} */ (/** @type {unknown} */ (layer))[measure] ?? null;
 }
 
 /** The numbers of several layers as one; null where there is none. @param {number[]} numbers @param {string} how */

@@ -25,6 +25,8 @@ const MOST_ASIDE = 150;
 const LARGEST_PICTURE = 1.5;
 /** A formula that is shown in a box has at most so many letters. */
 const LONGEST_FORMULA = 60;
+/** A formula that has no room at this part of the size of other texts is left out: cut, it would say something else. */
+const LEAST_FORMULA = 0.7;
 
 /**
  * What a box is called: the layer that it stands for in the copy that shows.
@@ -69,7 +71,9 @@ export function boxTexts(picture, item, look, value, scale) {
   let shown = lines.slice(0, room).map((line, at) => (at ? shortLine(picture, item, line, at, text) : line)).filter(Boolean);
   const near = scale >= NEAR_SCALE && item.call >= 0;
   const operation = near ? data.layers[data.calls[item.call][0]].operation : "";
-  if (near && operation.length <= LONGEST_FORMULA && !item.box.input) shown.push(operation);
+  const small = Math.min(1, (roomIn(item) * 1.04) / picture.widthOf(operation, picture.plain(text)));
+  const hasFormula = near && operation.length <= LONGEST_FORMULA && !item.box.input && small >= LEAST_FORMULA;
+  if (hasFormula) shown.push(operation);
   const tiles = near ? picture.tiles(item) : null;
   const aside = tiles ? Math.min(picture.halfAround(item) - item.w / 2, MOST_ASIDE, (picture.across / scale - item.w) / 2 - 6) : 0;
   const inside = tiles !== null && aside < LEAST_ASIDE;
@@ -80,7 +84,7 @@ export function boxTexts(picture, item, look, value, scale) {
   if (room === 1) return oneLine(picture, item, own, besideTitle(picture, item, look, value), title, text, y);
   pen.textAlign = "center";
   shown.forEach((line, at) => {
-    pen.font = at ? picture.plain(text) : picture.bold(title);
+    pen.font = at ? picture.plain(hasFormula && at === shown.length - 1 ? small * text : text) : picture.bold(title);
     pen.fillStyle = at && !look.measure ? colours.quiet : colours.text;
     picture.write(line, item.x + item.w / 2, y, roomIn(item));
     y += (at ? text : title) * LEADING;

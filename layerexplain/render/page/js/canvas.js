@@ -1,9 +1,10 @@
 /** The graph on a canvas: only what is in view is drawn, so that ten thousand boxes move as smoothly as ten. */
 import { amount } from "./amounts.js";
-import { boxTexts, grown, LEADING, PADDING, seenSize, shortened, shortRanges, TEXT, TITLE, titleOf } from "./box_text.js";
-import { costsOf, fillOf, GUTTER, hasGutter, paintCosts } from "./costs.js";
+import { shortened, shortRanges, TEXT, TITLE, titleOf } from "./box_text.js";
+import { costsOf, GUTTER, hasGutter, paintCosts } from "./costs.js";
 import { blockWidths, FAR, mostStretch, neighbours, startOf, stretchAt } from "./distances.js";
-import { lanesOf, LEAST_LANE, paintFar, skipShapes } from "./far.js";
+import { paintFar } from "./far.js";
+import { paintNear } from "./near.js";
 import { lastAtMost } from "./placing.js";
 
 /**
@@ -25,9 +26,6 @@ import { lastAtMost } from "./placing.js";
  * @property {number} stretch pixels per unit across, for each one along; 1 but from afar
  */
 
-const LABEL = 10;
-/** Shapes are at most so large, in units of the graph: the rows of boxes are not further apart. */
-const MOST_LABEL = 13;
 const LONG = 3000;
 /** So far apart boxes and lines stay where boxes are wider than their places. */
 const APART = 8;
@@ -270,69 +268,7 @@ export class Picture {
       return;
     }
     paintCosts(this, this.costs, view, ratio, height);
-    const k = ratio * view.scale;
-    pen.setTransform(k, 0, 0, k, -view.x * k, -view.y * k);
-    const top = view.y;
-    const bottom = view.y + height / view.scale;
-    for (const item of this.drawing.items) {
-      if (item.open && item.y <= bottom && item.y + item.h >= top) this.frame(item, look, view.scale);
-    }
-    this.lines(top, bottom, view.scale, look);
-    const seen = this.within(top, bottom);
-    for (const item of seen) this.box(item, look, view.scale);
-    if (view.scale < 0.5) return;
-    for (const item of seen) this.label(item, view.scale);
-    const same = (/** @type {number} */ at) => at;
-    skipShapes(this, lanesOf(this.seenLines(top, bottom), same, same, (3 * LEAST_LANE) / view.scale), Math.min(MOST_LABEL, seenSize(LABEL, view.scale)));
-  }
-
-  /**
-   * @param {number} x
-   * @param {number} y
-   * @param {number} w
-   * @param {number} h
-   * @param {number} corner
-   */
-  rectangle(x, y, w, h, corner) {
-    this.pen.beginPath();
-    this.pen.roundRect(x, y, w, h, corner);
-  }
-
-  /**
-   * @param {Item} item
-   * @param {Look} look
-   * @param {number} scale
-   */
-  frame(item, look, scale) {
-    const { pen, colours } = this;
-    this.rectangle(item.x, item.y, item.w, item.h, 8);
-    pen.fillStyle = colours.paper;
-    pen.fill();
-    const { faulty } = item.box;
-    pen.strokeStyle = look.active === item ? colours.accent : faulty ? colours.fault : colours.frame;
-    pen.lineWidth = look.active === item ? 2.5 : faulty ? 2 : 1;
-    pen.setLineDash(item.box.copies ? [5, 3] : []);
-    pen.stroke();
-    pen.setLineDash([]);
-    pen.textAlign = "left";
-    const lines = item.box.lines;
-    const room = item.w - 24 - 62;
-    pen.fillStyle = colours.text;
-    pen.font = this.title;
-    this.write(titleOf(item, this.data), item.x + 12, item.y + PADDING + 11, room);
-    pen.fillStyle = colours.quiet;
-    pen.font = this.text;
-    lines.slice(1).forEach((line, at) => {
-      this.write(line, item.x + 12, item.y + PADDING + 11 + (TITLE + TEXT * at) * LEADING, item.w - 24);
-    });
-    pen.fillStyle = colours.accent;
-    pen.textAlign = "right";
-    pen.font = `600 ${TEXT}px ${FONT}`;
-    pen.fillText("close", item.x + item.w - 12, item.y + PADDING + 10);
-    const copies = item.box.copies;
-    if (copies && copies.length > 1) {
-      pen.fillText(`‹ ${item.copy + 1} of ${copies.length} ›`, item.x + item.w - 12, item.y + PADDING + 10 + 16);
-    }
+    paintNear(this, view, look, ratio, height);
   }
 
   /**
@@ -365,109 +301,6 @@ export class Picture {
       kinds[look.masks && this.masked.has(line) ? 1 : lit ? 2 : 0].lines.push(line);
     }
     return kinds.filter((kind) => kind.lines.length);
-  }
-
-  /**
-   * @param {number} top
-   * @param {number} bottom
-   * @param {number} scale
-   * @param {Look} look
-   */
-  lines(top, bottom, scale, look) {
-    const { pen } = this;
-    pen.lineJoin = "round";
-    for (const { lines, colour, width } of this.kindsOfLines(this.seenLines(top, bottom), look)) {
-      pen.beginPath();
-      for (const { points } of lines) {
-        pen.moveTo(points[0], points[1]);
-        for (let at = 2; at < points.length; at += 2) pen.lineTo(points[at], points[at + 1]);
-      }
-      pen.strokeStyle = pen.fillStyle = colour;
-      pen.lineWidth = Math.max(width, 0.5 / scale);
-      pen.stroke();
-      pen.beginPath();
-      for (const { points } of lines) {
-        const [x, y] = points.slice(-2);
-        pen.moveTo(x, y);
-        pen.lineTo(x - 3.4, y - 7);
-        pen.lineTo(x + 3.4, y - 7);
-        pen.closePath();
-      }
-      pen.fill();
-    }
-  }
-
-  /**
-   * @param {Item} item
-   * @param {Look} look
-   * @param {number} scale
-   */
-  box(item, look, scale) {
-    const { pen, colours } = this;
-    const { box } = item;
-    const wide = box.port ? item : grown(this, item, look, scale);
-    const { x, y, w, h } = wide;
-    if (box.port) {
-      pen.beginPath();
-      pen.arc(x + w / 2, y + h / 2, 3, 0, 7);
-      pen.fillStyle = colours.line;
-      pen.fill();
-      return;
-    }
-    const missed = look.found !== null && !item.calls.some((call) => /** @type {Set<number>} */ (look.found).has(call));
-    pen.globalAlpha = missed ? 0.28 : 1;
-    const corner = box.input ? 12 : 5;
-    pen.strokeStyle = box.faulty ? colours.fault : colours.frame;
-    pen.lineWidth = box.faulty ? 2 : 1;
-    if (box.copies && box.copies.length > 1) {
-      this.rectangle(x + 4, y + 4, w, h, corner);
-      pen.fillStyle = colours.paper;
-      pen.fill();
-      pen.stroke();
-    }
-    this.rectangle(x, y, w, h, corner);
-    pen.fillStyle = look.measure ? colours.plain : fillOf(this, box, x, w, "of", colours.plain);
-    pen.fill();
-    const value = this.amounts.get(item);
-    if (look.measure && value) {
-      const share = value / this.most;
-      pen.globalAlpha *= 0.06 + 0.34 * Math.sqrt(share);
-      pen.fillStyle = colours.accent;
-      pen.fill();
-      pen.globalAlpha = missed ? 0.28 : 1;
-      pen.fillRect(x + 1, y + h - 4, Math.max((w - 2) * share, 1), 3);
-    }
-    const marked = look.found !== null && !missed;
-    if (look.active === item || look.hovered === item || marked) {
-      pen.strokeStyle = look.active === item ? colours.accent : marked ? colours.found : colours.quiet;
-      pen.lineWidth = (look.active === item || marked ? 2.5 : 1.5) / Math.min(scale, 1);
-    }
-    pen.stroke();
-    boxTexts(this, wide, look, value, scale);
-    if (box.inner && !item.open) {
-      // A plus in the corner: there is something inside.
-      pen.strokeStyle = colours.quiet;
-      pen.lineWidth = 1.2;
-      pen.beginPath();
-      pen.moveTo(x + w - 8, y + h - 5.5);
-      pen.lineTo(x + w - 3, y + h - 5.5);
-      pen.moveTo(x + w - 5.5, y + h - 8);
-      pen.lineTo(x + w - 5.5, y + h - 3);
-      pen.stroke();
-    }
-    pen.globalAlpha = 1;
-  }
-
-  /** @param {Item} item the shape that it gives, right of the line that leaves it @param {number} scale */
-  label(item, scale) {
-    if (!item.box.makes) return;
-    const { pen, colours } = this;
-    const anchor = item.x + item.w / 2;
-    pen.font = this.plain(Math.min(MOST_LABEL, seenSize(LABEL, scale)));
-    // Where no line leaves, it stands below the middle.
-    pen.textAlign = item.after.length ? "left" : "center";
-    pen.fillStyle = colours.quiet;
-    pen.fillText(item.box.makes, anchor + (item.after.length ? 5 : 0), item.y + item.h + 11 + (item.box.copies && item.box.copies.length > 1 ? 2 : 0));
   }
 
   /** How wide a text is in a font. @param {string} text @param {string} font */

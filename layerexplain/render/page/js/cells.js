@@ -109,7 +109,7 @@ export class CellGrid {
     this.svg.replaceChildren(...inside);
   }
 
-  /** Gives each cell its state. @param {(index: number[]) => CellState} state @param {(value: any) => string} words @param {number} largest the value that is drawn strongest */
+  /** Gives each cell its state. @param {(index: number[]) => CellState} state @param {(value: number | boolean) => string} words @param {number} largest the value that is drawn strongest */
   paint(state, words, largest) {
     for (const cell of this.cells) {
       const { kind, value } = state(cell.index);

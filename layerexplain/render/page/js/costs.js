@@ -1,5 +1,5 @@
 /** Where a model costs: the share of each row of boxes as a bar at the left, and the kinds of layers that share a block's cost. */
-import { measuresOf } from "./amounts.js";
+import { measured, measuresOf } from "./amounts.js";
 
 /**
  * @typedef {import("./types.js").Data} Data
@@ -11,7 +11,7 @@ import { measuresOf } from "./amounts.js";
  */
 
 /** So many pixels left of the graph are kept for the bars and their numbers. */
-export const GUTTER = 84;
+export const GUTTER = 92;
 const LONGEST_BAR = 40;
 const THICKEST_BAR = 10;
 const NUMBER = 10;
@@ -35,8 +35,8 @@ function partOf(data, calls, measure) {
   for (const [at, own] of layers) {
     const layer = data.layers[at];
     if (layer.parent >= 0 && layers.has(layer.parent)) continue;
-    const value = /** @type {Record<string, any>} */ (layer)[measure];
-    if (value === null || value === undefined) return null;
+    const value = measured(layer, measure);
+    if (value === null) return null;
     sum += (value * own) / Math.max(layer.calls?.length || 0, own);
   }
   return sum;

@@ -1,42 +1,33 @@
 // What one element reads, and its value: works on the data of derive/element/data.py, and knows no layer.
 
-/** @typedef {any} Scalar a scalar as data.py writes it */
+import { factorsOf, isArgument, isCall, isCast, isChoice, isElement, isFold, isPosition, isSpecial, partsOf, specialNumber } from "./scalars.js";
+
 /**
- * What else data.py writes.
- * @typedef {number | string | Affine} Index a number, a letter, or a sum
- * @typedef {[number, ...(number | Atom)[]]} Affine a constant, then factors and atoms in turn
- * @typedef {string | ["/" | "%", Index, number] | ["v", Scalar, Template]} Atom
- * @typedef {["in", Index, number, number | null, number] | ["by", Index, number] | ["is", Scalar]} Condition
- * @typedef {(string | number | boolean | [Index] | [Condition[], Template, Template, Template])[]} Template
+ * @typedef {import("./scalars.js").Scalar} Scalar
+ * @typedef {import("./scalars.js").Fold} Fold
+ * @typedef {import("./scalars.js").Index} Index
+ * @typedef {import("./scalars.js").Atom} Atom
+ * @typedef {import("./scalars.js").Condition} Condition
+ * @typedef {import("./scalars.js").Letter} Letter
+ * @typedef {import("./scalars.js").Line} Line
+ * @typedef {import("./scalars.js").Form} Form
+ * @typedef {import("./scalars.js").Constant} Constant
  */
 /** @typedef {Record<string, number>} Place the numbers of letters */
-/** @typedef {[string, number | null, string]} Letter its name, how many numbers it runs over, its role */
-/**
- * @typedef {object} Line
- * @property {string} name
- * @property {Letter[]} letters
- * @property {(number | null)[]} grid
- * @property {Scalar} [value]
- * @property {string} [refusal]
- * @property {Template} text
- * @property {Template} [numbers]
- * @property {Scalar} [start]
- * @property {number} [step]
- * @property {Index} [after]
- */
-/** @typedef {{params: number, tensors: [string, (number | null)[], string[], (number | null)[]][], lines: Line[], results: number[], values?: any, functions?: any[]}} Form */
 /** @typedef {"read" | "maybe" | "padding"} How "maybe": it depends on a value that is not known */
 /** @typedef {{of: number, index: number[], how: How}} Read a cell of a tensor, or of a line; NaN is an unknown place */
 /** @typedef {(of: number, index: number[]) => number | undefined} Values the values that are known */
 /** @typedef {Map<string | number, Read>} Found cells that are read, each once */
-/** @typedef {{place: Place, factors: (number | undefined)[], value: number | undefined}} Term */
+/** @typedef {number | boolean | undefined} Value undefined where it is not known */
+/** @typedef {{place: Place, factors: Value[], value: Value}} Term */
 
 /** A fold with more terms is cut off; the reader then says so. */
 export const MOST_TERMS = 300000;
 /** Evaluating one element takes at most so many elements. */
 const MOST_STEPS = 2000000;
 
-/** @type {Record<string, (...values: any[]) => any>} the elementwise ops that have a value here */
+/** @typedef {(...values: number[]) => number | boolean} Op a truth value counts as 0 or 1 */
+/** @type {Record<string, Op>} the elementwise ops that have a value here */
 export const OPS = {
   "+": (a, b) => +a + +b,
   "-": (a, b) => a - b,
@@ -79,10 +70,14 @@ export const OPS = {
   arcsinh: Math.asinh,
   arccosh: Math.acosh,
   arctanh: Math.atanh,
-  cast: (a, to) => (to === "bool" ? a !== 0 && a !== false : /int/.test(to) ? Math.trunc(a) : /float/.test(to) ? +a : undefined),
 };
-for (const name of ["abs", "sign", "floor", "ceil", "exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "log2", "log10", "trunc", "cbrt"]) {
-  OPS[name] = /** @type {any} */ (Math)[name];
+for (const name of /** @type {const} */ (["abs", "sign", "floor", "ceil", "exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "log2", "log10", "trunc", "cbrt"])) {
+  OPS[name] = Math[name];
+}
+
+/** A value in another dtype; undefined for one that is not known here. @param {number | boolean} a @param {string} to */
+export function castTo(a, to) {
+  return to === "bool" ? Boolean(a) || a !== a : /int/.test(to) ? Math.trunc(+a) : /float/.test(to) ? +a : undefined;
 }
 
 /** @type {Record<string, (value: number) => number>} functions of which large numbers would overflow as they are written */
@@ -92,7 +87,7 @@ export const STABLE = {
   log_sigmoid: (a) => Math.min(a, 0) - Math.log1p(Math.exp(-Math.abs(a))),
 };
 
-/** @type {Record<string, (terms: any[]) => any>} */
+/** @type {Record<string, (terms: number[]) => number | boolean>} a truth value counts as 0 or 1 */
 const FOLDS = {
   sum: (terms) => terms.reduce((a, b) => a + +b, 0),
   mean: (terms) => terms.reduce((a, b) => a + +b, 0) / terms.length,
@@ -130,7 +125,7 @@ export class ElementReader {
     this.first = form.tensors.length;
     this.given = values;
     this.unknown = unknown;
-    /** @type {Map<string, number | undefined>} */
+    /** @type {Map<string, Value>} */
     this.known = new Map();
     /** What was read last. @type {{key: string, cells: Read[], cut: boolean} | null} */
     this.last = null;
@@ -174,7 +169,7 @@ export class ElementReader {
       const atom = /** @type {Atom} */ (index[i + 1]);
       let value;
       if (typeof atom === "string") value = this.index(atom, at);
-      else if (atom[0] === "v") value = Math.trunc(this.value(atom[1], at) ?? NaN);
+      else if (atom[0] === "v") value = Math.trunc(Number(this.value(atom[1], at) ?? NaN));
       else {
         const of = this.index(atom[1], at);
         value = Math.floor(of / atom[2]);
@@ -189,8 +184,8 @@ export class ElementReader {
   hold(conditions, at) {
     let sure = true;
     for (const one of conditions) {
-      const value = one[0] === "is" ? this.value(one[1], at) : this.index(one[1], at);
-      if (value === undefined || value !== value) sure = false;
+      const value = Number(one[0] === "is" ? this.value(one[1], at) : this.index(one[1], at));
+      if (value !== value) sure = false;
       else if (one[0] === "is" ? !value : one[0] === "by" ? value % one[2] : value < one[2] || value >= (one[3] ?? this.unknown)) return false;
     }
     return sure ? true : undefined;
@@ -198,10 +193,10 @@ export class ElementReader {
 
   /**
    * The places of a fold's terms, one after the other in the same object, with whether their conditions hold.
-   * @param {Scalar} fold @param {Place} at @returns {Generator<[Place, boolean | undefined]>}
+   * @param {Fold} fold @param {Place} at @returns {Generator<[Place, boolean | undefined]>}
    */
   *places(fold, at) {
-    const letters = /** @type {Letter[]} */ (fold[2]);
+    const letters = fold[2];
     const sizes = letters.map((one) => this.size(one));
     const count = sizes.reduce((a, b) => a * b, 1);
     if (count > MOST_TERMS) this.cut = true;
@@ -238,8 +233,7 @@ export class ElementReader {
 
   /** @param {Scalar} e @param {Place} at @param {How} how @param {Found} found */
   walk(e, at, how, found) {
-    if (!Array.isArray(e) || e[0] === "#" || e[0] === "$") return;
-    if (typeof e[0] === "number") {
+    if (isElement(e)) {
       /** @type {number[]} */
       const index = [];
       for (let i = 1; i < e.length; i++) index.push(this.lookedUp(e[i], at, how, found));
@@ -247,20 +241,20 @@ export class ElementReader {
       const key = this.cellKey(e[0], index);
       const before = found.get(key);
       if (!before || before.how !== "read") found.set(key, { of: e[0], index, how: known || how !== "read" ? how : "maybe" });
-    } else if (e[0] === "fold") {
+    } else if (isFold(e)) {
       for (const [place, holds] of this.places(e, at)) {
         this.asked(e[3], place, how, found);
         if (holds !== false) this.walk(e[4], place, holds ? how : "maybe", found);
         else if (this.pads(e[3], place)) this.outside(e[4], place, found);
       }
-    } else if (e[0] === "if") {
+    } else if (isChoice(e)) {
       const holds = this.hold(e[1], at);
       this.asked(e[1], at, how, found);
       if (holds !== false) this.walk(e[2], at, holds ? how : "maybe", found);
       if (holds !== true) this.walk(e[3], at, holds === false ? how : "maybe", found);
       if (holds === false && !Array.isArray(e[3])) this.outside(e[2], at, found);
-    } else if (e[0] === "at") this.lookedUp(e[1], at, how, found);
-    else if (!this.isZero(e, at)) for (const part of e.slice(e[0] === "f" ? 2 : 1)) this.walk(part, at, how, found);
+    } else if (isPosition(e)) this.lookedUp(e[1], at, how, found);
+    else if (!this.isZero(e, at)) for (const part of partsOf(e)) this.walk(part, at, how, found);
   }
 
   /** What tells a cell from all others: a number where it is one of its tensor. @param {number} of @param {number[]} index */
@@ -317,7 +311,7 @@ export class ElementReader {
 
   // Its value --------------------------------------------------------------------------------------------------
 
-  /** The value of an element; undefined where one that it needs is not known. @param {number} of @param {number[]} index @returns {number | undefined} */
+  /** The value of an element; undefined where one that it needs is not known. @param {number} of @param {number[]} index @returns {Value} */
   element(of, index) {
     const line = this.form.lines[of - this.first];
     if (index.some((one) => one !== one)) return undefined;
@@ -333,58 +327,60 @@ export class ElementReader {
       for (let t = begin; (index[step] - t) * back > 0; t += back) this.element(of, index.map((one, axis) => (axis === step ? t : one)));
     }
     this.known.set(key, undefined);
-    const found = this.value(this.formula(line, index), this.letters(line, index));
+    const formula = this.formula(line, index);
+    const found = formula === undefined ? undefined : this.value(formula, this.letters(line, index));
     if (this.steps <= MOST_STEPS) this.known.set(key, found);
     return found;
   }
 
-  /** An element of a constant tensor. @param {number} of @param {number[]} index @returns {number | undefined} */
+  /** An element of a constant tensor. @param {number} of @param {number[]} index @returns {Value} */
   constant(of, index) {
     let value = this.form.values?.[of];
-    for (const i of index) value = value?.[i];
-    return value === undefined || value === null ? undefined : this.value(value, {});
+    for (const i of index) value = Array.isArray(value) ? value[i] : undefined;
+    return value === undefined || value === null ? undefined : this.value(/** @type {Scalar} */ (value), {});
   }
 
-  /** The value of a scalar. @param {Scalar} e @param {Place} at @param {any[]} [args] @returns {any} */
+  /** The value of a scalar. @param {Scalar} e @param {Place} at @param {Value[]} [args] @returns {Value} */
   value(e, at, args = []) {
     if (!Array.isArray(e)) return e;
     this.steps++;
-    if (e[0] === "#") return e[1] === "inf" ? Infinity : e[1] === "-inf" ? -Infinity : NaN;
-    if (e[0] === "$") return args[e[1]];
-    if (typeof e[0] === "number") {
+    if (isElement(e)) {
       const index = [];
       for (let i = 1; i < e.length; i++) index.push(this.index(e[i], at));
       return this.element(e[0], index);
     }
-    if (e[0] === "at") return this.index(e[1], at);
-    if (e[0] === "if") {
+    if (isSpecial(e)) return specialNumber(e);
+    if (isArgument(e)) return args[e[1]];
+    if (isPosition(e)) return this.index(e[1], at);
+    if (isChoice(e)) {
       const holds = this.hold(e[1], at);
       return holds === undefined ? undefined : this.value(holds ? e[2] : e[3], at, args);
     }
-    if (e[0] === "fold") {
+    if (isFold(e)) {
       const values = [];
       for (const [place, holds] of this.places(e, at)) {
         if (holds === undefined || this.steps > MOST_STEPS) return undefined;
         if (holds) values.push(this.value(e[4], place));
       }
-      return this.cut || values.includes(undefined) ? undefined : FOLDS[e[1]](values);
+      return this.cut || values.includes(undefined) ? undefined : FOLDS[e[1]](/** @type {number[]} */ (values));
     }
-    const values = [];
-    for (let i = e[0] === "f" ? 2 : 1; i < e.length; i++) values.push(this.value(e[i], at, args));
+    const values = partsOf(e).map((part) => this.value(part, at, args));
     if (values.includes(undefined)) return undefined;
-    if (e[0] !== "f") return OPS[e[0]]?.(...values);
-    const [name, body] = this.form.functions?.[e[1]] ?? [];
-    return STABLE[name] ? STABLE[name](values[0]) : this.value(body, {}, values);
+    const numbers = /** @type {number[]} */ (values);
+    if (isCast(e)) return castTo(numbers[0], e[2]);
+    if (!isCall(e)) return OPS[e[0]]?.(...numbers);
+    const [name, body] = this.form.functions?.[e[1]] ?? ["", NaN];
+    return STABLE[name] ? STABLE[name](numbers[0]) : this.value(body, {}, values);
   }
 
-  /** The first terms of a fold whose conditions hold, with their factors, and how many there are. @param {Scalar} fold @param {Place} at @param {number} most @returns {{terms: Term[], count: number}} */
+  /** The first terms of a fold whose conditions hold, with their factors, and how many there are. @param {Fold} fold @param {Place} at @param {number} most @returns {{terms: Term[], count: number}} */
   terms(fold, at, most) {
     const found = [];
     const factors = factorsOf(fold[4]);
     const all = !fold[3].length && !(fold[1] === "sum" && fixedFactors(fold[4]).length);
     let count = 0;
     for (const [now, holds] of this.places(fold, at)) {
-      if (all && count === most) return { terms: found, count: Math.min(fold[2].reduce((/** @type {number} */ a, /** @type {Letter} */ b) => a * this.size(b), 1), MOST_TERMS) };
+      if (all && count === most) return { terms: found, count: Math.min(fold[2].reduce((a, b) => a * this.size(b), 1), MOST_TERMS) };
       if (holds === false || (this.isZero(fold[4], now) && fold[1] === "sum") || ++count > most) continue;
       const place = { ...now };
       found.push({ place, factors: factors.map((one) => this.value(one, place)), value: this.value(fold[4], place) });
@@ -393,12 +389,7 @@ export class ElementReader {
   }
 }
 
-/** The factors of a product; the scalar itself if it is none. @param {Scalar} e @returns {Scalar[]} */
-export function factorsOf(e) {
-  return Array.isArray(e) && e[0] === "*" ? e.slice(1).flatMap(factorsOf) : [e];
-}
-
-/** @type {WeakMap<Scalar, Scalar[]>} */
+/** @type {WeakMap<object, Scalar[]>} */
 const FIXED = new WeakMap();
 
 /** The factors of a product that read nothing; none of what is no product. @param {Scalar} e @returns {Scalar[]} */
@@ -411,15 +402,8 @@ function fixedFactors(e) {
 
 /** Whether the value of a scalar depends on an element. @param {Scalar} e @returns {boolean} */
 function readsSomething(e) {
-  if (!Array.isArray(e) || e[0] === "#") return false;
-  if (e[0] === "at") return JSON.stringify(e).includes('["v",');
-  if (["+", "-", "*", "/", "abs", "max", "min", "negative"].includes(e[0])) return e.slice(1).some(readsSomething);
+  if (!Array.isArray(e) || isSpecial(e)) return false;
+  if (isPosition(e)) return JSON.stringify(e).includes('["v",');
+  if (["+", "-", "*", "/", "abs", "max", "min", "negative"].includes(/** @type {string} */ (e[0]))) return partsOf(e).some(readsSomething);
   return true;
-}
-
-/** The folds and elements of a scalar outside folds, in its order: the numbers of its template `numbers`. @param {Scalar} e @returns {Scalar[]} */
-export function valuesIn(e) {
-  if (!Array.isArray(e) || "#$".includes(e[0]) || e[0] === "at") return [];
-  if (typeof e[0] === "number" || e[0] === "fold") return [e];
-  return e.slice(e[0] === "f" || e[0] === "if" ? 2 : 1).flatMap(valuesIn);
 }

@@ -1,8 +1,11 @@
 // How an element changes with what it reads: the chain rule over the formula of one element.
 
 import { OPS, STABLE } from "./element.js";
+import { isArgument, isCall, isCast, isChoice, isElement, isFold, isPosition, isSpecial, partsOf } from "./scalars.js";
 
-/** @typedef {import("./element.js").Scalar} Scalar */
+/** @typedef {import("./scalars.js").Scalar} Scalar */
+/** @typedef {import("./scalars.js").Index} Index */
+/** @typedef {import("./element.js").Value} Value */
 /** @typedef {import("./element.js").Place} Place */
 /** @typedef {(of: number, index: number[], gradient: number) => void} Adds takes the gradient of an element that is read */
 
@@ -48,53 +51,50 @@ export class ElementGradient {
     const { reader } = this;
     const of = reader.form.lines[line];
     reader.steps = 0;
-    this.through(reader.formula(of, index), reader.letters(of, index), [], [], gradient);
+    const formula = reader.formula(of, index);
+    if (formula !== undefined) this.through(formula, reader.letters(of, index), [], [], gradient);
   }
 
-  /** @param {Scalar} e @param {Place} at @param {any[]} args values @param {number[]} gradients those of `args`, which grow @param {number} gradient */
+  /** @param {Scalar} e @param {Place} at @param {Value[]} args values @param {number[]} gradients those of `args`, which grow @param {number} gradient */
   through(e, at, args, gradients, gradient) {
-    if (!Array.isArray(e) || e[0] === "#" || e[0] === "at" || !gradient) return;
+    if (!Array.isArray(e) || isSpecial(e) || isPosition(e) || !gradient) return;
     const { reader } = this;
-    if (e[0] === "$") gradients[e[1]] += gradient;
-    else if (typeof e[0] === "number") {
-      const index = [];
-      for (let i = 1; i < e.length; i++) index.push(reader.index(e[i], at));
-      this.adds(e[0], index, gradient);
-    } else if (e[0] === "if") this.through(reader.hold(e[1], at) ? e[2] : e[3], at, args, gradients, gradient);
-    else if (e[0] === "fold") this.fold(e, at, gradient);
-    else if (e[0] === "f") this.called(e, at, args, gradients, gradient);
-    else this.op(e, at, args, gradients, gradient);
+    if (isArgument(e)) gradients[e[1]] += gradient;
+    else if (isElement(e)) this.adds(e[0], /** @type {Index[]} */ (e.slice(1)).map((one) => reader.index(one, at)), gradient);
+    else if (isChoice(e)) this.through(reader.hold(e[1], at) ? e[2] : e[3], at, args, gradients, gradient);
+    else if (isFold(e)) this.fold(e, at, gradient);
+    else if (isCall(e)) this.called(e, at, args, gradients, gradient);
+    else if (!isCast(e)) this.op(e, at, args, gradients, gradient);
+    else if (/float/.test(e[2])) this.through(e[1], at, args, gradients, gradient);
   }
 
-  /** @param {Scalar} e @param {Place} at @param {any[]} args @param {number[]} gradients @param {number} gradient */
+  /** @param {import("./scalars.js").Call} e @param {Place} at @param {Value[]} args @param {number[]} gradients @param {number} gradient */
   called(e, at, args, gradients, gradient) {
-    const [name, body] = this.reader.form.functions?.[e[1]] ?? [];
-    const parts = e.slice(2);
-    const values = parts.map((/** @type {Scalar} */ one) => this.reader.value(one, at, args));
+    const [name, body] = this.reader.form.functions?.[e[1]] ?? ["", NaN];
+    const parts = partsOf(e);
+    const values = parts.map((one) => this.reader.value(one, at, args));
     const own = values.map(() => 0);
-    if (STABLE[name]) own[0] = gradient * DERIVATIVES[name](values[0], 0, STABLE[name](values[0]))[0];
+    if (STABLE[name]) own[0] = gradient * DERIVATIVES[name](Number(values[0]), 0, STABLE[name](Number(values[0])))[0];
     else this.through(body, {}, values, own, gradient);
-    parts.forEach((/** @type {Scalar} */ one, /** @type {number} */ i) => this.through(one, at, args, gradients, own[i]));
+    parts.forEach((one, i) => this.through(one, at, args, gradients, own[i]));
   }
 
-  /** @param {Scalar} e @param {Place} at @param {any[]} args @param {number[]} gradients @param {number} gradient */
+  /** @param {import("./scalars.js").Operation} e @param {Place} at @param {Value[]} args @param {number[]} gradients @param {number} gradient */
   op(e, at, args, gradients, gradient) {
-    const { reader } = this;
-    const parts = e.slice(1);
+    const [name] = e;
+    const parts = partsOf(e);
     const by = (/** @type {number} */ i, /** @type {number} */ factor) => factor && this.through(parts[i], at, args, gradients, factor * gradient);
-    if (e[0] === "+" || (e[0] === "cast" && /float/.test(e[2]))) {
-      for (let i = 0; i < (e[0] === "+" ? parts.length : 1); i++) by(i, 1);
-      return;
-    }
-    const values = parts.map((/** @type {Scalar} */ one) => reader.value(one, at, args));
-    if (e[0] === "*") values.forEach((/** @type {number} */ _, /** @type {number} */ i) => by(i, productOfOthers(values, i)));
-    else if (e[0] === "where") by(values[0] ? 1 : 2, 1);
-    else if (e[0] === "max") by(+(values[1] > values[0]), 1);
-    else if (e[0] === "min") by(+(values[1] < values[0]), 1);
-    else if (DERIVATIVES[e[0]]) DERIVATIVES[e[0]](values[0], values[1], OPS[e[0]](...values)).forEach((one, i) => by(i, one));
+    if (name === "+") return parts.forEach((_, i) => by(i, 1));
+    const values = parts.map((one) => Number(this.reader.value(one, at, args)));
+    const [a, b] = values;
+    if (name === "*") values.forEach((_, i) => by(i, productOfOthers(values, i)));
+    else if (name === "where") by(a ? 1 : 2, 1);
+    else if (name === "max") by(+(b > a), 1);
+    else if (name === "min") by(+(b < a), 1);
+    else if (DERIVATIVES[name]) DERIVATIVES[name](a, b, Number(OPS[name](...values))).forEach((one, i) => by(i, one));
   }
 
-  /** @param {Scalar} fold @param {Place} at @param {number} gradient */
+  /** @param {import("./scalars.js").Fold} fold @param {Place} at @param {number} gradient */
   fold(fold, at, gradient) {
     const { reader } = this;
     const [, kind, , , body] = fold;
@@ -111,7 +111,7 @@ export class ElementGradient {
     } else if (kind === "max" || kind === "min" || kind === "prod") {
       /** @type {{value: number, place: Place}[]} */
       const terms = [];
-      each((place) => terms.push({ value: +reader.value(body, place), place: { ...place } }));
+      each((place) => terms.push({ value: Number(reader.value(body, place)), place: { ...place } }));
       if (!terms.length) return;
       if (kind === "prod") terms.forEach(({ place }, i) => this.through(body, place, [], [], gradient * productOfOthers(terms.map((one) => one.value), i)));
       else this.through(body, terms.reduce((best, one) => ((kind === "max" ? one.value > best.value : one.value < best.value) ? one : best)).place, [], [], gradient);

@@ -2,9 +2,9 @@
 
 /** @typedef {import("./element.js").ElementReader} Reader */
 /** @typedef {import("./element.js").Place} Place */
-/** @typedef {import("./element.js").Index} Index */
-/** @typedef {import("./element.js").Atom} Atom */
-/** @typedef {import("./element.js").Template} Template */
+/** @typedef {import("./scalars.js").Index} Index */
+/** @typedef {import("./scalars.js").Atom} Atom */
+/** @typedef {import("./scalars.js").Template} Template */
 
 /**
  * A template with the numbers of the letters in `at` put in; other letters stay.

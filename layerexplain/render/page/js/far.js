@@ -73,7 +73,7 @@ export function paintFar(picture, view, look, ratio, height) {
   pen.textAlign = "left";
   const first = picture.costs && hasGutter(view) ? GUTTER : 0;
   for (const item of seen) name(picture, item, look, x, y, wide, view.scale, lanes, first);
-  skipShapes(picture, lanes.filter((one) => one.bottom - one.top >= LEAST_LANE && one.from.h * view.scale >= NAME), NAME - 1);
+  skipShapes(picture, lanes.filter((one) => one.bottom - one.top >= LEAST_LANE && one.from.h * view.scale >= NAME), NAME - 2);
 }
 
 /**
@@ -161,9 +161,9 @@ export function skipShapes(picture, lanes, size) {
     const left = besideLanes(lanes, x + size / 2, top, size / 2);
     pen.strokeStyle = colours.paper;
     pen.lineWidth = size / 4;
-    pen.strokeText(from.box.makes, left, top + 0.35 * size);
+    pen.strokeText(from.box.makes, left, top + 0.25 * size);
     pen.fillStyle = colours.quiet;
-    pen.fillText(from.box.makes, left, top + 0.35 * size);
+    pen.fillText(from.box.makes, left, top + 0.25 * size);
   }
 }
 

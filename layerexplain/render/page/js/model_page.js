@@ -52,8 +52,10 @@ export async function startPage(data, above) {
   window.addEventListener("popstate", follow);
   follow();
   window.addEventListener("keydown", (event) => {
-    const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
-    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey) return;
+    const typing = event.target instanceof Element && event.target.closest("input, select, textarea");
+    if (typing || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
+    if (["?", "0", "+", "-"].includes(event.key)) view.key(event);
+    if (event.key !== "/") return;
     event.preventDefault();
     byId("search").focus();
   });
@@ -63,7 +65,9 @@ export async function startPage(data, above) {
   });
   window.addEventListener("afterprint", () => document.querySelector(".printed")?.remove());
   document.body.classList.add("ready");
-  Object.assign(window, { layerexplain: { data, view, walk } });
+  const page = { data, view, walk };
+  Object.assign(window, { layerexplain: page });
+  return page;
 }
 
 /**

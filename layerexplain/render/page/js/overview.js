@@ -12,7 +12,7 @@ export function overview(view) {
   canvas.setAttribute("aria-hidden", "true");
   const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const small = document.createElement("canvas");
-  /** @type {any} */
+  /** @type {{state: string, drawing: import("./placing.js").Drawing, found: Set<number> | null} | null} */
   let drawn = null;
   const scales = () => {
     const { width, height } = view.drawing;

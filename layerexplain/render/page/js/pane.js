@@ -1,5 +1,5 @@
 /** What is told of what is chosen: a layer, a box that holds several, or the model. */
-import { amount, amountText, measuresOf } from "./amounts.js";
+import { amount, amountText, measured, measuresOf } from "./amounts.js";
 import { titleOf } from "./box_text.js";
 import { button, count, make, points, short, table } from "./dom.js";
 import { linkTo } from "./panel_facts.js";
@@ -98,7 +98,7 @@ export function showModel(pane, data) {
   if (model.still) pane.append(make("p", "quiet", `The page does not run the model: ${model.still}.`));
   if (data.program?.notes) pane.append(points(data.program.notes, "warning"));
   if (data.live) pane.append(make("h3", "", "What the layers give"), data.live.thumbnails());
-  const { run } = /** @type {any} */ (data);
+  const { run } = data;
   if (run) {
     // Of weights that are drawn, the notes say why and how.
     const weights = run.weights === "drawn" && run.notes.length ? [] : [`Weights ${run.weights}`];
@@ -128,7 +128,7 @@ function largest(data, measure) {
   /** @type {Map<number, [import("./types.js").Layer[], number]>} */
   const kinds = new Map();
   data.layers.forEach((layer, at) => {
-    const value = /** @type {Record<string, any>} */ (layer)[measure];
+    const value = measured(layer, measure);
     if (layer.parent >= 0 || !value) return;
     const key = measure === "overlay" ? -1 - at : layer.definition ?? -1 - at;
     const [layers, sum] = kinds.get(key) || [[], 0];

@@ -83,7 +83,7 @@ function textOf(element) {
 
 /**
  * What a screen reader says of formulas: their statements, which read better than LaTeX, where each is a line.
- * @param {any[]} lines
+ * @param {unknown[]} lines
  * @param {Statement[]} [statements]
  * @param {string[]} [tex]
  */

@@ -15,9 +15,9 @@ import { everyPlace, singular, sliceWords } from "./slices.js";
 import { sumsOf } from "./sums.js";
 import { layerValues } from "./values.js";
 
-/** @typedef {import("./element.js").Form} Form */
+/** @typedef {import("./scalars.js").Form} Form */
 /** @typedef {import("./element.js").Read} Read */
-/** @typedef {import("./element.js").Letter} Letter */
+/** @typedef {import("./scalars.js").Letter} Letter */
 
 /** Lines with more elements are not computed for their grids alone. */
 const MOST_COMPUTED = 4096;
@@ -25,11 +25,11 @@ const MOST_COMPUTED = 4096;
 const MOST_CELLS_AT_ONCE = 4000;
 
 /**
- * @param {any} layer @param {any} data @param {HTMLElement} element
+ * @param {import("./types.js").Layer} layer @param {import("./types.js").Data} data @param {HTMLElement} element
  * @param {boolean} [autoplay] whether it plays how the output comes about, without being asked
  */
 export function panelReads(layer, data, element, autoplay = false) {
-  const calls = /** @type {number[]} */ (layer.forms ?? []);
+  const calls = layer.forms ?? [];
   if (!calls.length) return;
   const picture = make("div");
   /** @type {ReadsView | null} */
@@ -39,7 +39,7 @@ export function panelReads(layer, data, element, autoplay = false) {
   const show = (/** @type {number} */ call) => {
     picture.replaceChildren();
     now = call;
-    const form = data.forms[calls[call]];
+    const form = data.forms?.[calls[call] ?? -1];
     view = form ? new ReadsView(form, layerValues(layer, data, call), picture, data.element, data.live?.changes(layer, call)) : null;
     if (view && view.lines.length) {
       const shown = view;
@@ -145,7 +145,7 @@ export class ReadsView {
     this.index = index?.map((at, axis) => Math.max(0, Math.min(at, this.sizes[axis] - 1))) ?? middleElement(this, of.grid);
     if (wanted) this.keep();
     const rank = (/** @type {number} */ one) => (one < this.form.params ? 0 : one < this.first ? 2 : 1);
-    this.tensors = mentioned([of.value, of.start ?? 0]).sort((a, b) => rank(a) - rank(b));
+    this.tensors = mentioned([of.value, of.start]).sort((a, b) => rank(a) - rank(b));
     offerThrough(this);
     this.pads = paddingOf(this);
     this.summed = {};
@@ -215,10 +215,10 @@ export class ReadsView {
     return of < this.first ? this.form.tensors[of][3] : this.form.lines[of - this.first].grid;
   }
 
-  /** The index by which the line reads a tensor, where it does first. @param {number} of @returns {any[] | undefined} */
+  /** The index by which the line reads a tensor, where it does first. @param {number} of @returns {import("./scalars.js").Index[] | undefined} */
   indexOf(of) {
     const line = this.form.lines[this.line];
-    return firstUse([line.value, line.start ?? 0], of)?.slice(1);
+    return /** @type {import("./scalars.js").Index[] | undefined} */ (firstUse([line.value, line.start], of)?.slice(1));
   }
 
   /** @param {number} of */
@@ -329,9 +329,9 @@ export class ReadsView {
     });
   }
 
-  /** @param {any} line @param {Record<string, number>} at @param {string} place */
+  /** @param {import("./scalars.js").Line} line @param {Record<string, number>} at @param {string} place */
   write(line, at, place) {
-    const general = placeText(line.name, line.letters.map((/** @type {Letter} */ one) => one[0] || 0));
+    const general = placeText(line.name, line.letters.map((one) => one[0] || 0));
     const before = this.reader.formula(line, this.index) === line.start;
     const lines = [make("div", "readsgeneral", `${general} = ${filledText(line.text, this.reader, {})}`)];
     if (!before) lines.push(make("div", "readshere", `${place} = ${filledText(line.text, this.reader, at)}`));

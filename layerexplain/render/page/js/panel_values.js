@@ -10,10 +10,10 @@ import { layerValues } from "./values.js";
 
 /**
  * What a layer gives, as pictures.
- * @param {any} layer @param {any} data @param {HTMLElement} element
+ * @param {import("./types.js").Layer} layer @param {import("./types.js").Data} data @param {HTMLElement} element
  */
 export function panelValues(layer, data, element) {
-  const form = data.forms?.[layer.forms?.[0]];
+  const form = data.forms?.[layer.forms?.[0] ?? -1];
   const values = layerValues(layer, data, 0);
   if (form && (values.known || data.live)) {
     const figures = make("div");
@@ -30,7 +30,7 @@ export function panelValues(layer, data, element) {
   if (layer.unnumbered) element.append(make("p", "quiet", `Without numbers: ${layer.unnumbered}.`));
 }
 
-/** The results of a call as pictures, then its other lines. @param {import("./element.js").Form} form @param {ReturnType<typeof layerValues>} values */
+/** The results of a call as pictures, then its other lines. @param {import("./scalars.js").Form} form @param {ReturnType<typeof layerValues>} values */
 function figuresOf(form, values) {
   const first = form.tensors.length;
   const results = form.results.map((one) => one + first);
@@ -44,7 +44,7 @@ function figuresOf(form, values) {
 
 /**
  * How the values of weights are spread.
- * @param {any} layer @param {any} data @param {HTMLElement} element
+ * @param {import("./types.js").Layer} layer @param {import("./types.js").Data} data @param {HTMLElement} element
  */
 export function panelSpreads(layer, data, element) {
   if (data.live) {
@@ -65,13 +65,13 @@ export function panelSpreads(layer, data, element) {
 /** How many bars a histogram has. */
 const BINS = 24;
 
-/** The spreads of the weights of a model that runs here. @param {any} layer @param {any} data */
+/** The spreads of the weights of a model that runs here. @param {import("./types.js").Layer} layer @param {import("./types.js").Data} data */
 function weightSpreads(layer, data) {
-  const form = data.forms?.[layer.forms?.[0]];
+  const form = data.forms?.[layer.forms?.[0] ?? -1];
   const values = layerValues(layer, data, 0);
   if (!form || !values.known) return [];
-  const weights = form.tensors.slice(form.params).map((/** @type {any} */ _, /** @type {number} */ i) => form.params + i);
-  return weights.flatMap((/** @type {number} */ of) => {
+  const weights = form.tensors.slice(form.params).map((_, i) => form.params + i);
+  return weights.flatMap((of) => {
     const array = values.array(of);
     if (!array || form.values?.[of] !== undefined) return [];
     const [name, , roles, grid] = form.tensors[of];
@@ -88,7 +88,7 @@ function weightSpreads(layer, data) {
   });
 }
 
-/** @param {any} picture @returns {Tiles} */
+/** @param {Omit<import("./types.js").Picture, "shape" | "every">} picture @returns {Tiles} */
 function coded(picture) {
   const bytes = bytesOf(picture.data);
   const values = Float32Array.from(bytes, (one) => (one === 255 ? NaN : picture.low + (one / 254) * (picture.high - picture.low)));

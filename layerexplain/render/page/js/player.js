@@ -1,7 +1,7 @@
 /** Plays how a layer comes by its output: the window moves on, its products appear one by one, and the sum lands. */
 import { button } from "./dom.js";
 
-/** @typedef {{line: number, form: import("./element.js").Form, index: number[], sizes: number[], sums: HTMLElement, output: {svg: SVGElement}, element: HTMLElement, move: (index: number[], stay?: boolean) => void, mark: (cells: [number, number[]][]) => void}} Played */
+/** @typedef {{line: number, form: import("./scalars.js").Form, index: number[], sizes: number[], sums: HTMLElement, output: {svg: SVGElement}, element: HTMLElement, move: (index: number[], stay?: boolean) => void, mark: (cells: [number, number[]][]) => void}} Played */
 
 /** So many places are played at most. */
 const MOST_PLACES = 24;

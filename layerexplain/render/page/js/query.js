@@ -6,6 +6,8 @@
  * in a note, `note:` any note.
  */
 
+import { measured } from "./amounts.js";
+
 /** @typedef {import("./types.js").Layer} Layer */
 /** @typedef {import("./types.js").Data} Data */
 /** @typedef {(layer: Layer) => number} Term how well a layer meets it: 0 not at all, 1 within a word, 2 as a whole word, 3 as its name */
@@ -64,8 +66,8 @@ function term(text, data) {
   if (compared && COMPARED.includes(compared[1])) {
     const wanted = Number(compared[3].replace(/[,_]/g, "")) * UNITS[compared[4].toLowerCase()];
     return (layer) => {
-      const value = /** @type {Record<string, any>} */ (layer)[compared[1]];
-      if (value === null || value === undefined) return 0;
+      const value = measured(layer, compared[1]);
+      if (value === null) return 0;
       return Number({ "<": value < wanted, ">": value > wanted, "<=": value <= wanted, ">=": value >= wanted, "=": value === wanted }[compared[2]] || false);
     };
   }

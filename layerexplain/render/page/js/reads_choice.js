@@ -11,8 +11,23 @@ const MOST_BUTTONS = 14;
 /** Of elements that read more, the one in the middle is shown first. */
 const MOST_TRIED = 2000;
 
-/** The line to begin with: the result, or where that only copies other lines the first that sums. @param {ReadsView} view */
+/** Along axes of these roles a line that sums over all places, for each of them, shows what looks where. */
+const LOOKED_ALONG = ["steps", "rows", "columns", "planes"];
+
+/** Whether each place of a line sums over all places of the same kind, as attention does. @param {import("./scalars.js").Line} line */
+function looksAround({ letters, value }) {
+  const own = letters.map((letter) => letter[2]).filter((role) => LOOKED_ALONG.includes(role));
+  return foldLetters(value).some((letter) => own.includes(letter[2]));
+}
+
+/**
+ * The line to begin with: the first in which places look at each other; else the result, or where that only copies other
+ * lines the first that sums.
+ * @param {ReadsView} view
+ */
 export function bestLine(view) {
+  const looks = view.lines.find((i) => looksAround(view.form.lines[i]));
+  if (looks !== undefined) return looks;
   const result = view.form.results[0];
   const copies = view.lines.includes(result) && onlyCopies(view.form.lines[result].value, view.first);
   if (view.lines.includes(result) && !copies) return result;

@@ -7,12 +7,11 @@ import { singular } from "./slices.js";
 import { setter, slider } from "./sliders.js";
 
 /** @typedef {import("./panel_reads.js").ReadsView} ReadsView */
-/** @typedef {import("./element.js").Letter} Letter */
 
-/** Sliders for the axes of the output that its grid does not show, and for sums over axes that no grid shows. @param {any} line @param {ReadsView} view */
+/** Sliders for the axes of the output that its grid does not show, and for sums over axes that no grid shows. @param {ReadsView} view @param {import("./scalars.js").Line} line */
 export function offerSliders(view, line) {
   const rows = [];
-  line.letters.forEach((/** @type {Letter} */ letter, /** @type {number} */ axis) => {
+  line.letters.forEach((letter, axis) => {
     if (line.grid.includes(axis) || view.sizes[axis] < 2) return;
     rows.push(slider(`${singular(letter[2])} ${letter[0]}`, view.sizes[axis], view.index[axis], "", (at) => view.move(view.index.map((one, i) => (i === axis ? at : one)), false)));
   });
@@ -35,7 +34,7 @@ export function offerSliders(view, line) {
   view.sliders.replaceChildren(...rows);
 }
 
-/** Sliders that change the chosen element of a result, and a weight. @param {any} line @param {number} of @param {string} place @param {ReadsView} view */
+/** Sliders that change the chosen element of a result, and a weight. @param {import("./scalars.js").Line} line @param {number} of @param {string} place @param {ReadsView} view */
 export function offerSetters(view, line, of, place) {
   const rows = [];
   const result = view.form.results.indexOf(of - view.first);

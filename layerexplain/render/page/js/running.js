@@ -9,12 +9,12 @@ import { boxPictures } from "./run/thumbnails.js";
 whenRead(async (/** @type {Data} */ data) => {
   const live = new Live(data);
   data.live = live;
-  await startPage(data, live.element);
-  Object.assign(/** @type {any} */ (window).layerexplain, {
+  const page = await startPage(data, live.element);
+  Object.assign(page, {
     run: (/** @type {Record<string, any>} */ inputs) => live.run(inputs),
     refused: () => Object.fromEntries(live.program?.refused ?? []),
   });
-  live.view = /** @type {any} */ (window).layerexplain.view;
-  if (live.view) live.view.picture.tiles = boxPictures(live);
+  live.view = page.view;
+  live.view.picture.tiles = boxPictures(live);
   live.begin();
 });

@@ -1,14 +1,14 @@
 // The chosen element in numbers: each sum term by term, then the formula with the sums put in.
 
 import { button, count, make, table } from "./dom.js";
-import { factorsOf, valuesIn } from "./element.js";
+import { factorsOf, isElement, isFold, valuesIn } from "./scalars.js";
 import { filledText, numberText, placeText } from "./element_words.js";
 
 /** So many terms of a sum are listed at first, and at most. */
 const FIRST_TERMS = 9;
 const ALL_TERMS = 1000;
 
-/** @typedef {{form: import("./element.js").Form, reader: import("./element.js").ElementReader, line: number, index: number[], first: number, values: {known: boolean}, name: (of: number) => string, mark: (cells: [number, number[]][]) => void}} View */
+/** @typedef {{form: import("./scalars.js").Form, reader: import("./element.js").ElementReader, line: number, index: number[], first: number, values: {known: boolean}, name: (of: number) => string, mark: (cells: [number, number[]][]) => void}} View */
 
 /** @type {Record<string, string>} */
 const FOLD_NAMES = { sum: "Sum", mean: "Mean", prod: "Product", max: "Largest", min: "Smallest", any: "Any", all: "All" };
@@ -33,7 +33,7 @@ export function sumsOf(element, view, at) {
   element.append(make("p", "sumsresult", `${place} = ${worked === result ? "" : `${worked} = `}`, make("b", "", result)));
   let listed = 0;
   parts.forEach((part, number) => {
-    if (part[0] === "fold" && listed < 4) {
+    if (isFold(part) && listed < 4) {
       element.append(termsOf(part, view, at, values[number]));
       listed++;
     }
@@ -46,7 +46,7 @@ function withSigns(text) {
   return signed.replace(/(·|\/ )(-[\d.∞]+(?:e[+-]?\d+)?)/g, "$1($2)");
 }
 
-/** A fold term by term. @param {any} fold @param {View} view @param {Record<string, number>} at @param {any} folded its value */
+/** A fold term by term. @param {import("./scalars.js").Fold} fold @param {View} view @param {Record<string, number>} at @param {import("./element.js").Value} folded its value */
 function termsOf(fold, view, at, folded) {
   const first = view.reader.terms(fold, at, FIRST_TERMS);
   const total = first.count;
@@ -60,10 +60,10 @@ function termsOf(fold, view, at, folded) {
       const cells = factors.map((one, i) => `${elementName(parts[i], view, place)}${numberText(one)}`);
       return [...cells, ...(parts.length > 1 ? [numberText(value)] : [])];
     });
-    const heads = [...parts.map((part, i) => (isRead(part) ? view.name(part[0]) : parts.length > 1 ? `factor ${i + 1}` : "term")), ...(parts.length > 1 ? ["product"] : [])];
+    const heads = [...parts.map((part, i) => (isElement(part) ? view.name(part[0]) : parts.length > 1 ? `factor ${i + 1}` : "term")), ...(parts.length > 1 ? ["product"] : [])];
     const shown = table(heads, rows, heads.map((_, i) => i));
     shown.querySelectorAll("tbody tr").forEach((row, i) => {
-      row.addEventListener("pointerenter", () => view.mark(parts.filter(isRead).map((part) => [part[0], indexOf(part, view, terms[i].place)])));
+      row.addEventListener("pointerenter", () => view.mark(parts.filter(isElement).map((part) => [part[0], indexOf(part, view, terms[i].place)])));
       row.addEventListener("pointerleave", () => view.mark([]));
     });
     const rest = Math.min(total, ALL_TERMS);
@@ -75,17 +75,12 @@ function termsOf(fold, view, at, folded) {
   return box;
 }
 
-/** @param {any} part */
-function isRead(part) {
-  return Array.isArray(part) && typeof part[0] === "number";
-}
-
-/** @param {any[]} part @param {View} view @param {Record<string, number>} place @returns {number[]} */
+/** @param {import("./scalars.js").Element} part @param {View} view @param {Record<string, number>} place @returns {number[]} */
 function indexOf(part, view, place) {
-  return part.slice(1).map((one) => view.reader.index(one, place));
+  return /** @type {import("./scalars.js").Index[]} */ (part.slice(1)).map((one) => view.reader.index(one, place));
 }
 
-/** `x[0, 6, 8, 2] = `. @param {any} part @param {View} view @param {Record<string, number>} place */
+/** `x[0, 6, 8, 2] = `. @param {import("./scalars.js").Scalar} part @param {View} view @param {Record<string, number>} place */
 function elementName(part, view, place) {
-  return isRead(part) ? `${placeText(view.name(part[0]), indexOf(part, view, place))} = ` : "";
+  return isElement(part) ? `${placeText(view.name(part[0]), indexOf(part, view, place))} = ` : "";
 }

@@ -10,7 +10,7 @@ const MOST_TILES = 16;
 
 /**
  * The slices of an array as tiles, by the axes that its line is drawn by.
- * @param {import("./values.js").OpenArray} array @param {any} line @returns {Tiles[]}
+ * @param {import("./values.js").OpenArray} array @param {Pick<import("./scalars.js").Line, "grid" | "letters">} line @returns {Tiles[]}
  */
 export function tilesOf(array, line) {
   const [r, c] = line.grid;
@@ -64,8 +64,7 @@ export function tilesCanvas(tiles, scale) {
 
 /** Draws tiles; values below 0 are blue, above it orange. @param {HTMLCanvasElement} canvas @param {Tiles} tiles @param {number} scale */
 export function drawTiles(canvas, { values, count, rows, columns, grey }, scale) {
-  const gap = count > 1 ? 4 : 0;
-  const across = Math.max(1, Math.min(count, Math.floor(430 / (columns * scale + gap))));
+  const { gap, across } = spacing(count, columns, scale);
   const down = Math.ceil(count / across);
   canvas.width = across * (columns * scale + gap);
   canvas.height = down * (rows * scale + gap);
@@ -91,6 +90,26 @@ export function drawTiles(canvas, { values, count, rows, columns, grey }, scale)
     pen.drawImage(own, 0, k * rows, columns, rows, x, y, columns * scale, rows * scale);
     pen.strokeRect(x + 0.5, y + 0.5, columns * scale - 1, rows * scale - 1);
   }
+}
+
+/** How far tiles are apart, and how many stand in a row. @param {number} count @param {number} columns @param {number} scale */
+function spacing(count, columns, scale) {
+  const gap = count > 1 ? 4 : 0;
+  return { gap, across: Math.max(1, Math.min(count, Math.floor(430 / (columns * scale + gap)))) };
+}
+
+/**
+ * The tile, row and column that a pointer is at; null between tiles.
+ * @param {HTMLCanvasElement} canvas @param {Tiles} tiles @param {number} scale @param {MouseEvent} event @returns {[number, number, number] | null}
+ */
+export function cellAt(canvas, { count, rows, columns }, scale, event) {
+  const { gap, across } = spacing(count, columns, scale);
+  const x = (event.offsetX * canvas.width) / canvas.clientWidth;
+  const y = (event.offsetY * canvas.height) / canvas.clientHeight;
+  const [wide, tall] = [columns * scale + gap, rows * scale + gap];
+  const tile = Math.floor(y / tall) * across + Math.floor(x / wide);
+  const [row, column] = [Math.floor((y % tall) / scale), Math.floor((x % wide) / scale)];
+  return tile >= 0 && tile < count && row < rows && column < columns ? [tile, row, column] : null;
 }
 
 /** Gives a pixel the colour of a value between -1 and 1, as cells have it: at 0 that of the page. @param {Uint8ClampedArray} to @param {number} at @param {number} value @param {boolean} grey */

@@ -39,7 +39,7 @@
  * @property {string} [unknown]
  * @property {Statement[]} [formula]
  * @property {string[]} [tex]
- * @property {any[]} [math]
+ * @property {import("./math.js").Tree[]} [math]
  * @property {Statement[]} [kept]
  * @property {string[]} [element]
  * @property {string[]} [element_notes]
@@ -53,9 +53,9 @@
  * @property {Statement[]} [formula]
  * @property {string[]} [where]
  * @property {string[]} [tex]
- * @property {any[]} [math]
+ * @property {import("./math.js").Tree[]} [math]
  * @property {string[]} [element]
- * @property {any[]} [element_math]
+ * @property {import("./math.js").Tree[]} [element_math]
  * @property {boolean} [element_same] whether the formula is that of one element already
  * @property {string[]} [element_notes]
  * @property {string[]} [inputs]
@@ -92,6 +92,24 @@
  * @property {number} [definition]
  * @property {number} [configuration]
  * @property {number | null} [overlay]
+ * @property {(number | null)[]} [forms] of each call the number of its form
+ * @property {Record<string, number>[]} [numbers] of each call, for tensors and lines of its form the number of an array
+ * @property {Picture[]} [pictures]
+ * @property {(Picture & Spread)[]} [spreads]
+ * @property {string} [unnumbered] why it has no numbers
+ *
+ * @typedef {Object} Picture tiles in few bytes; run/page_values.py says what is in one
+ * @property {string} [name]
+ * @property {number[]} shape
+ * @property {number} tiles
+ * @property {number} rows
+ * @property {number} columns
+ * @property {[number, number]} every
+ * @property {number} low
+ * @property {number} high
+ * @property {string} data
+ *
+ * @typedef {{name: string, counts: number[], low: number, high: number, mean: number, std: number, picture_low: number, picture_high: number}} Spread
  *
  * @typedef {Object} Model
  * @property {string} [type]
@@ -116,9 +134,11 @@
  * @property {[string, number]} letters
  * @property {Graph} [whole]
  * @property {[string, [string, string, boolean][]][]} configurations details, and each argument with its value and whether it was set
- * @property {import("./element.js").Form[]} [forms]
+ * @property {import("./scalars.js").Form[]} [forms]
  * @property {import("./values.js").PackedArray[]} [arrays]
  * @property {import("./run/program.js").ProgramData} [program] what a page that runs its model has
  * @property {import("./run/live.js").Live} [live] the model that runs
+ * @property {{inputs: string[], weights: string, notes: string[], left?: string}} [run] the run of which it has values
+ * @property {{line?: string, index?: number[]}} [element] the element that is chosen, where it is kept for another layer
  */
 export {};

@@ -23,21 +23,21 @@ export function openArray(packed) {
 /**
  * The values of one call of a layer, by the numbers of tensors and lines in its form: those of the page, or of the last
  * run of a model that runs in it.
- * @param {any} layer @param {any} data @param {number} call
+ * @param {import("./types.js").Layer} layer @param {import("./types.js").Data} data @param {number} call
  */
 export function layerValues(layer, data, call) {
   const stored = /** @type {Record<string, number>} */ (layer.numbers?.[call] ?? {});
   const live = () => data.live?.callOf(layer, call)?.buffers;
   /** @param {number} of @returns {OpenArray | undefined} */
   const array = (of) => {
-    if (of in stored) return openArray(data.arrays[stored[of]]);
+    if (of in stored) return openArray(/** @type {PackedArray[]} */ (data.arrays)[stored[of]]);
     const ran = data.live?.callOf(layer, call);
     const own = ran?.buffers.get(of);
-    return own && { shape: own.sizes, strides: own.strides, values: own.values, offset: own.offset, places: data.live.placesOf(ran, of) };
+    return ran && own && { shape: own.sizes, strides: own.strides, values: own.values, offset: own.offset, places: data.live?.placesOf(ran, of) };
   };
   /** The arrays of which numbers were asked for, as long as the same run gives them. @type {Map<number, OpenArray | undefined>} */
   const opened = new Map();
-  /** @type {any} */
+  /** @type {import("./run/program.js").RunCall | undefined} */
   let ofRun;
   return {
     get known() { return Object.keys(stored).length > 0 || live() !== undefined; },

@@ -66,7 +66,7 @@ function start(data) {
   const reset = button("Back to what was given", () => show(given));
   const fixed = data.given.length ? make("p", "quiet", `Given: ${data.given.join(", ")}`) : null;
   const isFixed = !choices.length && !sliders.length;
-  const none = isFixed ? make("p", "quiet", "It has no size, and no argument that is a choice or yes and no.") : null;
+  const none = isFixed ? make("p", "quiet", "It has no size, and no argument that is a choice, a number, or yes and no.") : null;
   const sides = make("aside", "side-list", ...sizes.map((one) => one.group), ...groups.map((one) => one.group), none, fixed, reset, compared, status,
     make("h2", "", "Command"), command, make("p", "copies", copy("Copy the command", () => command.textContent || "")));
   sides.setAttribute("aria-label", "Arguments");

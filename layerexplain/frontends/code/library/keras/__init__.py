@@ -1,6 +1,6 @@
 """Keras: what its names make, what its layers, models and tensors answer, and what it refuses of a program.
 
-framework.py        what a call of a name makes, and classes of the program that stand on Keras's
+framework.py        what a call of a name makes, and user-defined classes that stand on Keras's
 names.py            which name, through which import, is which class or function
 making.py           layers, inputs, models
 operations.py       keras.ops and operators; run_time_sizes.py: on sizes that are known at run time only

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 from layerexplain.frontends.code.misfits import Misfit
 from layerexplain.records import NamedTuple
@@ -59,7 +59,7 @@ def _text() -> str:
         return "\n" + file.read()
 
 
-@cache
+@lru_cache(1000)
 def _entry(path: str) -> tuple[str, ...]:
     """Return the columns of the line of a name, () for an unknown one. The text is searched: a program asks for few
     names."""
@@ -124,7 +124,7 @@ def names_in(module: str, *, only_today: bool = False) -> list[str]:
     return [name for path in paths if "." not in (name := path[len(start) :]) and name and " " not in name]
 
 
-@cache
+@lru_cache(1000)
 def members(name: str) -> frozenset[str]:
     """Return the attributes that every Layer, Model or Tensor of Keras has, or those of one of its layers; none where
     they are not known.

@@ -104,7 +104,7 @@ class LayerAttributes(Operations):
             self.set_trainable(layer, value)
 
     def change_argument(self, layer: LayerValue, name: str, value: object) -> bool:
-        """`layer.activation = …`: an argument of a layer that is made already. Returns whether it is one."""
+        """Evaluate `layer.activation = …`: an argument of a layer that is made already. Returns whether it is one."""
         declaration = find(layer.type)
         if declaration is None or name not in declaration.arguments or layer.kind != "layer":
             return False
@@ -226,7 +226,7 @@ class LayerAttributes(Operations):
         return True if name in declaration.arguments else None
 
     def class_has(self, cls: Class, name: str) -> bool | None:
-        """Return whether Keras gives the objects of a class of the program an attribute; None where that is not
+        """Return whether Keras gives the objects of a user-defined class an attribute; None where that is not
         known."""
         what = base_of(cls)
         known = frozenset() if what is None else keras_api.members("Model" if what.kind == "model" else what.name)
@@ -351,7 +351,7 @@ class LayerAttributes(Operations):
         return found if found is not None else self.interpreter.unknown("a layer by a name that is not known")
 
     def _add_weight(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """`self.add_weight(…)`: Keras 3 takes the shape first, Keras 2 the name."""
+        """Evaluate `self.add_weight(…)`: Keras 3 takes the shape first, Keras 2 the name."""
         given = dict(kwargs)
         names = (
             ("name", "shape", "dtype", "initializer")
@@ -387,7 +387,7 @@ class LayerAttributes(Operations):
         return variable
 
     def _check_weight(self, shape: tuple[ProgramValue, ...]) -> None:
-        """Keep the fault of a weight of sizes that are none."""
+        """Record the fault of a weight whose sizes are not valid."""
         wrong = next((one for one in shape if isinstance(one, float | str) or (isinstance(one, int) and one < 0)), 0)
         sizes = ", ".join("None" if one is None else short(one) for one in shape)
         if wrong:

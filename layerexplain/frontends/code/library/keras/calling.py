@@ -110,7 +110,7 @@ class Calling(LayerFactory):
         return value
 
     def _on_data(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """Return what a layer gives for numbers, by which a model is built."""
+        """Return the result of a layer for numbers, which builds a model."""
         first = args[0] if args else next(iter(kwargs.values()), None)
         if self.in_call and isinstance(first, Array) and first.values is not None:
             return self.results(layer, self.node(layer, tuple(args), kwargs))

@@ -60,7 +60,7 @@ class Cloning(LayerAttributes):
             waiting += [(one, layer) for one in self.inner_layers(layer)]
 
     def clone(self, layer: LayerValue | None) -> ProgramValue:
-        """`clone_model`: the same layers anew, under the same names."""
+        """Clone a model as `clone_model` does: new layers under the same names."""
         if not isinstance(layer, ModelValue) or layer.form == "own":
             return self.interpreter.unknown("a clone of an unknown model")
         copies: dict[int, LayerValue] = {}
@@ -106,7 +106,7 @@ class Cloning(LayerAttributes):
         return result
 
     def _object_anew(self, layer: ModelValue) -> LayerValue | None:
-        """Return an object of a class of the program made again from its configuration, as Keras does; None where the
+        """Return an object of a user-defined class made again from its configuration, as Keras does; None where the
         code does not say that."""
         old, interpreter = layer.instance, self.interpreter
         init = old.cls.find("__init__") if old is not None else None
@@ -131,7 +131,7 @@ class Cloning(LayerAttributes):
         return layer_of(result)
 
     def _object_like(self, layer: ModelValue, copy: Callable[[LayerValue], LayerValue]) -> ModelValue:
-        """Return an object of a class of the program anew, with copies of the layers and weights that it holds."""
+        """Return an object of a user-defined class anew, with copies of the layers and weights that it holds."""
         model = ModelValue(self, "own", layer.type, layer.name, layer.place)
         model.config, model.trainable, model.reason = dict(layer.config), layer.trainable, layer.reason
         old = layer.instance

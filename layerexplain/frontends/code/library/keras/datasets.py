@@ -42,7 +42,7 @@ def load(path: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
 
 
 def call(name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-    """`to_categorical`, `pad_sequences` and `normalize` on data."""
+    """Evaluate `to_categorical`, `pad_sequences` and `normalize` on data."""
     data = array_of(args[0]) if args else Unknown("data")
     if isinstance(data, Unknown | Tensor):
         data = None

@@ -93,13 +93,13 @@ class Keras(Cloning):
         return name in keras_api.members("Layer")
 
     def check_import(self, module: str, name: str) -> None:
-        """Keep the fault of an import of what Keras does not have."""
+        """Record the fault of an import of a name that Keras does not have."""
         if module.startswith("tf_keras"):
             self.keras_2 = True
         self.check_name(f"{module}.{name}" if name else module)
 
     def symbol_attribute(self, symbol: Symbol, name: str) -> ProgramValue:
-        """`keras.layers.Dense`, `np.pi`: a name behind a name."""
+        """Evaluate a name behind a name: `keras.layers.Dense`, `np.pi`."""
         path = f"{symbol.path}.{name}"
         if path in self.interpreter.settings:
             return self.interpreter.settings[path]
@@ -173,7 +173,8 @@ class Keras(Cloning):
         return call_utility(what, args, kwargs, self)
 
     def _merge(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """`keras.layers.add([a, b])`: a layer made and called at once; Keras 1's `merge([a, b], mode=…)` too."""
+        """Evaluate `keras.layers.add([a, b])`: a layer made and called at once; Keras 1's `merge([a, b], mode=…)`
+        too."""
         given = dict(kwargs)
         inputs = args[0] if args else given.pop("inputs", None)
         if name == "merge":
@@ -225,7 +226,7 @@ class Keras(Cloning):
                 self.interpreter.effects.record_exposure(layer)
         return function
 
-    # Classes of the program -----------------------------------------------------------------------------------------
+    # User-defined classes -------------------------------------------------------------------------------------------
 
     def begin_instance(self, instance: Instance) -> None:
         """Prepare a new object of a class that the program defines: a layer, a model or another one."""
@@ -260,7 +261,7 @@ class Keras(Cloning):
                 self.register(layer)
 
     def call_base(self, of: object, function: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """Return a method of Keras's own that a class of the program calls: `super().__init__(…)`."""
+        """Return a method of Keras's own that a user-defined class calls: `super().__init__(…)`."""
         method = function.last
         instance = of if isinstance(of, Instance) else None
         layer = layer_of(of)

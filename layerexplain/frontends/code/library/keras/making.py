@@ -217,7 +217,7 @@ class LayerFactory(RefusedData):
     # Inputs -----------------------------------------------------------------------------------------------------
 
     def make_input(self, args: Arguments, kwargs: Keywords) -> Tensor:
-        """`keras.Input(shape=…)`."""
+        """Evaluate `keras.Input(shape=…)`."""
         given = dict(kwargs)
         for name, value in zip(_OF_INPUT_CALL, args, strict=False):
             given.setdefault(name, value)
@@ -243,7 +243,7 @@ class LayerFactory(RefusedData):
         return self.new_input(self.take_name("InputLayer", given), shape, dtype)
 
     def _check_shape(self, shape: ProgramValue) -> None:
-        """Keep an error where the shape of an input is none."""
+        """Record an error where the shape of an input is not valid."""
         sizes = shape if type(shape) in (tuple, list) else ()
         negative = any(isinstance(one, float) or (isinstance(one, int) and one < 0) for one in sizes)
         if negative or isinstance(shape, str):
@@ -260,7 +260,7 @@ class LayerFactory(RefusedData):
     # Models -----------------------------------------------------------------------------------------------------
 
     def make_model(self, type_: str, args: Arguments, kwargs: Keywords, into: Instance | None = None) -> ProgramValue:
-        """Return a Sequential or a functional model; with `into` the object of a class of the program becomes one."""
+        """Return a Sequential or a functional model; with `into` the object of a user-defined class becomes one."""
         interpreter = self.interpreter
         interpreter.effects.record_model_event()
         given = dict(kwargs)
@@ -341,7 +341,7 @@ class LayerFactory(RefusedData):
         self.draw("Functional")
 
     def add(self, model: ModelValue, item: ProgramValue, place: Place | int = 0, *, rebuild: bool = True) -> None:
-        """`model.add(layer)`. `place` is where the layer stands: by its number among the arguments."""
+        """Evaluate `model.add(layer)`. `place` is where the layer stands: by its number among the arguments."""
         self.interpreter.effects.record_model_change(model)
         if isinstance(item, Tensor) and item.node.layer.type == "InputLayer":
             model.layers.append(item.node.layer)
@@ -366,7 +366,7 @@ class LayerFactory(RefusedData):
             self.rebuild(model)
 
     def set_trainable(self, layer: LayerValue, value: object) -> None:
-        """`layer.trainable = …`, which holds for all that is inside too."""
+        """Evaluate `layer.trainable = …`, which holds for all that is inside too."""
         if isinstance(value, Unknown):
             layer.mark_changed()
             self.interpreter.effects.mark_incomplete(value)

@@ -6,7 +6,7 @@ that Keras exports them under.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from layerexplain.frontends.model_builder import known_types
@@ -44,6 +44,9 @@ _CONVENTIONS = {
     "keras.datasets.mnist", "cifar10": "keras.datasets.cifar10", "fashion_mnist": "keras.datasets.fashion_mnist",
     "to_categorical": "keras.utils.to_categorical", "partial": "functools.partial",
     "pad_sequences": "keras.preprocessing.sequence.pad_sequences", "imdb": "keras.datasets.imdb",
+    "ImageDataGenerator": "keras.preprocessing.image.ImageDataGenerator", "reuters": "keras.datasets.reuters",
+    "image_dataset_from_directory": "keras.utils.image_dataset_from_directory", "pd": "pandas",
+    "train_test_split": "sklearn.model_selection.train_test_split", "cifar100": "keras.datasets.cifar100",
 }  # fmt: skip
 """What people import under these names."""
 
@@ -69,7 +72,7 @@ class KerasName(NamedTuple):
     path: str
 
 
-@cache
+@lru_cache(1000)
 def inside_keras(path: str) -> str | None:
     """Return the rest of a path behind Keras's root; None outside of Keras.
 
@@ -91,7 +94,7 @@ def layer_names() -> frozenset[str]:
     return frozenset({*known_types(), *REASONS, *OLD_CLASSES, "InputLayer"})
 
 
-@cache
+@lru_cache(1000)
 def resolve_keras_name(path: str) -> KerasName | None:
     """Return what a dotted name is in Keras; None for a name of another library.
 

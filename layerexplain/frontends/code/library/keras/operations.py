@@ -104,7 +104,7 @@ class Operations(RunTimeSizes):
         return self.size_tensor(value) if isinstance(value, Size) else value
 
     def tensor_item(self, tensor: Tensor, key: object) -> ProgramValue:
-        """`x[:, 0]`."""
+        """Evaluate `x[:, 0]`."""
         keys = key if type(key) is tuple else (key,)
         parts = [
             part for one in keys for part in ((one.start, one.stop, one.step) if isinstance(one, slice) else (one,))
@@ -200,7 +200,7 @@ class Operations(RunTimeSizes):
         return (*sizes[:at], total // known, *sizes[at + 1 :])
 
     def size(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """`shape(x)`: the sizes that are known, and run-time sizes."""
+        """Evaluate `shape(x)`: the sizes that are known, and run-time sizes."""
         value = args[0] if args else next(iter(kwargs.values()), None)
         if isinstance(value, Array):
             return arrays.attribute(value, "shape") if "shape" in name else self.interpreter.unknown("a size of data")
@@ -275,7 +275,7 @@ class Operations(RunTimeSizes):
         return True
 
     def variable(self, args: Arguments, kwargs: Keywords, of_keras: bool = False) -> ProgramValue:
-        """`tf.Variable(initial_value)`, or `keras.Variable(initializer, shape)`."""
+        """Evaluate `tf.Variable(initial_value)`, or `keras.Variable(initializer, shape)`."""
         value = args[0] if args else kwargs.get("initial_value", kwargs.get("initializer"))
         given = args[1] if len(args) > 1 else kwargs.get("shape")
         if of_keras and given is not None:

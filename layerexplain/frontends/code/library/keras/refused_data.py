@@ -3,7 +3,9 @@ number of them, targets that its loss does not take, states without a fixed batc
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.graphs import Graph, flat
@@ -12,21 +14,28 @@ from layerexplain.frontends.code.library.keras.names import resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_calls import RefusedCalls
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramValue
+from layerexplain.frontends.code.values.base import ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import Tensor
-from layerexplain.layers.keras.fit_data import examples_words, refuses_targets, takes_examples, targets_words
+from layerexplain.layers.keras.fit_data import (
+    examples_words,
+    last_recurrent,
+    refuses_targets,
+    takes_examples,
+    targets_words,
+)
 from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.layers.registry import find
 from layerexplain.model import DataArray, FitData, Shape
 from layerexplain.ops.sizes import shape_text
+from layerexplain.suggest import in_a_row
 
 _ORDER = ("x", "y")
 _OF_BATCHES = "that of the batches"
 _MOST_WEIGHTS, _MOST_SHOWN = 1_000, 8
-_TRAINS = frozenset({"fit", "evaluate", "train_on_batch", "test_on_batch"})
+_TRAINS = frozenset({"fit", "fit_generator", "evaluate", "train_on_batch", "test_on_batch"})
 
 
 class RefusedData(RefusedCalls):
@@ -113,9 +122,22 @@ class RefusedData(RefusedCalls):
         if graph is None or any(layer.kind == "custom" for layer in graph.layers):
             return
         given: dict[str, ProgramValue] = {**dict(zip(_ORDER, args, strict=False)), **kwargs}
+        if name == "fit_generator":  # of older Keras, whose batches have another name and stand alone
+            given = {"x": args[0] if args else kwargs.get("generator"), "batch_size": _OF_BATCHES}
         batches = given.get("x")
         if isinstance(batches, Batches):
             given |= {"x": batches.x, "y": batches.y, "batch_size": _OF_BATCHES}
+        elif isinstance(given.get("y"), Unknown) and len(graph.inputs) == 1 and _are_one_name(self.interpreter.node):
+            spec = self.shapes.spec_of(graph.inputs[0])
+            given["y"] = given["y"] if spec is None else Array((None, *as_recorded(spec)[0][1:]))
+        effects = self.interpreter.effects
+        mark = effects.mark()
+        self._check_arrays(model, graph, name, given, batches)
+        effects.confine(effects.since(mark).faults, model)
+
+    def _check_arrays(
+        self, model: ModelValue, graph: Graph, name: str, given: Mapping[str, ProgramValue], batches: ProgramValue
+    ) -> None:
         effects = self.interpreter.effects
         mark = effects.mark()
         self._check_examples(model, graph, name, given.get("x"), "x")
@@ -154,10 +176,11 @@ class RefusedData(RefusedCalls):
             return
         shown = f"{name}() of '{model.name}'" if argument in _ORDER else f"{argument} of '{model.name}'"
         if len(arrays) != len(graph.inputs):
-            takes = _count(len(graph.inputs), "input")
-            self.fault(
-                ShapeError(f"{shown} needs data for {takes}, got {_count(len(arrays), 'array')}"), argument, _ORDER
-            )
+            takes = f"{shown} needs data for {_count(len(graph.inputs), 'input')}, got {_count(len(arrays), 'array')}"
+            specs = [self.shapes.spec_of(one) for one in graph.inputs]
+            shapes = [None if spec is None else as_recorded(spec)[0] for spec in specs]
+            each = _each_of(_called(argument, "X"), _names(model.inputs, graph.inputs), shapes, arrays)
+            self.fault(ShapeError(takes + each), argument, _ORDER)
             return
         for own, array in zip(graph.inputs, arrays, strict=True):
             spec = self.shapes.spec_of(own)
@@ -190,7 +213,8 @@ class RefusedData(RefusedCalls):
             if any(one is None for one in (compiled if type(compiled) in (list, tuple) else ())):
                 return
             wanted, got = _count(len(graph.outputs), "output"), _count(len(arrays), "array")
-            self.fault(ShapeError(f"{shown} needs targets for {wanted}, got {got}"), argument, _ORDER)
+            each = _each_of(_called(argument, "y"), names, [], arrays)
+            self.fault(ShapeError(f"{shown} needs targets for {wanted}, got {got}{each}"), argument, _ORDER)
             return
         if type(compiled) is dict and (wrong := next((key for key in compiled if key not in names), None)) is not None:
             known = ", ".join(f"'{key}'" for key in names)
@@ -211,9 +235,39 @@ class RefusedData(RefusedCalls):
             sizes, found = as_recorded(spec)[0], (None, *array.shape[1:])
             if refuses_targets(loss, found, sizes):
                 right = _mode(batches, loss) if len(found) != len(loss.targets_shape(sizes)) else ""
-                fact = targets_words(loss, sizes, array.shape, _called(argument, "y"), name, right)
+                recurrent = last_recurrent([(one.name, one.type) for one in graph.layers])
+                fact = targets_words(loss, sizes, array.shape, _called(argument, "y"), name, right, recurrent)
                 self.fault(ShapeError(fact), argument, _ORDER)
                 return
+
+
+def _each_of(name: str, names: Sequence[str], wanted: Sequence[Shape | None], arrays: Sequence[Array]) -> str:
+    """Return how one array for each of these names is given; parts of the one array, if it has as many columns."""
+    if not 1 < len(names) <= _MOST_SHOWN:
+        return ""
+    ends = [shape[1] if shape is not None and len(shape) == 2 else None for shape in wanted]
+    columns = arrays[0].shape[1] if len(arrays) == 1 and arrays[0].shape and len(arrays[0].shape) == 2 else None
+    sizes = [end for end in ends if isinstance(end, int)]
+    if len(sizes) == len(names) and sum(sizes) == columns:
+        starts = [sum(sizes[:at]) for at in range(len(sizes) + 1)]
+        parts = [f"{name}[:, {start or ''}:{'' if end == columns else end}]" for start, end in pairwise(starts)]
+        return f": `{name} = [{', '.join(parts)}]` takes its columns apart, for {in_a_row(names)}"
+    return f": give a list, `[{', '.join([f'{name}_{one}' for one in names])}]`, with an array for each"
+
+
+def _are_one_name(call: ast.AST | None) -> bool:
+    """Return whether a call gives the same name as X and as y, as a model that returns its input is trained.
+
+    >>> calls = ["f(x, x)", "f(x, y=x)", "f(x[:, :-1], x[:, -1])"]
+    >>> [_are_one_name(ast.parse(call, mode="eval").body) for call in calls]
+    [True, True, False]
+    """
+    if not isinstance(call, ast.Call):
+        return False
+    given: dict[str | None, ast.expr] = dict(zip(_ORDER, call.args, strict=False))
+    given |= {one.arg: one.value for one in call.keywords}
+    x, y = given.get("x"), given.get("y")
+    return isinstance(x, ast.Name) and isinstance(y, ast.Name) and x.id == y.id
 
 
 def _mode(batches: object, loss: Loss) -> str:
@@ -285,6 +339,6 @@ def _count(number: int, what: str) -> str:
 
 
 def _shapes_text(shapes: Sequence[Shape]) -> str:
-    """Shapes in a row; of many the first ones."""
+    """Return shapes in a row; of many the first ones."""
     more = f" and {len(shapes) - _MOST_SHOWN} more" if len(shapes) > _MOST_SHOWN else ""
     return ", ".join(map(shape_text, shapes[:_MOST_SHOWN])) + more

@@ -57,10 +57,6 @@ def _tile(x: Expr, *likes: Expr, times: object) -> Expr:
     return arrange.tile(x, times=counts)
 
 
-def _size_of(x: Expr, *, axis: int) -> Expr:
-    return movement.size_of(x, axis=(axis,))
-
-
 def _declared(
     name: str, formula: Callable[..., Expr], tensors: tuple[str, ...], variadic: str | None, *arguments: str
 ) -> Declaration:
@@ -73,7 +69,7 @@ FIRST = _declared("FirstAsMany", _first, ("x", "like"), None, "axis", "of")
 BROADCAST = _declared("BroadcastTo", _broadcast, ("x",), "likes", "shape")
 RESHAPE = _declared("ReshapeTo", _reshape, ("x",), "likes", "shape")
 TILE = _declared("Tile", _tile, ("x",), "likes", "times")
-SIZE = _declared("SizeOf", _size_of, ("x",), None, "axis")
+SIZE = _declared("SizeOf", lambda x, *, axis: movement.size_of(x, axis=(axis,)), ("x",), None, "axis")
 
 
 class RunTimeSizes(Calling):
@@ -162,7 +158,7 @@ class RunTimeSizes(Calling):
         return self.run_time_operation(declaration, [x, *likes], {name: tuple(sizes)})
 
     def _cut(self, x: Tensor, starts: ProgramValue, lengths: ProgramValue) -> ProgramValue:
-        """`slice(x, (0, 0), (length, 6))`."""
+        """Evaluate `slice(x, (0, 0), (length, 6))`."""
         shape = self.shape_tuple(x)
         if isinstance(shape, Unknown) or type(starts) not in (list, tuple) or type(lengths) not in (list, tuple):
             return NotImplemented
@@ -179,8 +175,8 @@ class RunTimeSizes(Calling):
         ]), from_start=True)  # fmt: skip
 
     def cut_to_sizes(self, x: Tensor, key: tuple[ProgramValue, ...], *, from_start: bool = False) -> ProgramValue:
-        """`x[:, :length]`: a part up to sizes of other tensors. With `from_start` a size counts from where the part
-        begins."""
+        """Evaluate `x[:, :length]`: a part up to sizes of other tensors. With `from_start` a size counts from where the
+        part begins."""
         plain: list[ProgramValue] = []
         later: list[tuple[int, Size]] = []
         axis = 0

@@ -1,5 +1,5 @@
 """The classes of an installed Keras's layers, from their source: it is found, not imported, and read as text as the
-program is. A class of the program that changes how such a layer computes is followed through it."""
+program is. A user-defined class that changes how such a layer computes is followed through it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def with_source(keras: Keras, cls: Class) -> None:
 
 
 def _changes(cls: Class) -> bool:
-    """Return whether a class has methods by which its layer computes something else."""
+    """Return whether a class has methods that change what its layer computes."""
     own: dict[str, ProgramValue] = cls.attributes
     return any(isinstance(one, Function) and one.kind != "property" and name not in _SAYS_NOTHING
                for name, one in own.items())  # fmt: skip

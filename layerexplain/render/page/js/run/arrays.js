@@ -10,7 +10,7 @@ export async function readArray(file) {
   return Float64Array.from(numbers);
 }
 
-/** @type {Record<string, any>} */
+/** @type {Record<string, new (bytes: ArrayBuffer) => Iterable<number | bigint>>} */
 const KINDS = { f4: Float32Array, f8: Float64Array, i4: Int32Array, u4: Uint32Array, i2: Int16Array, u2: Uint16Array, i1: Int8Array, u1: Uint8Array, b1: Uint8Array, i8: BigInt64Array, u8: BigUint64Array };
 
 /** @param {ArrayBuffer} bytes a file of NumPy, format 1 to 3 @returns {Float64Array} */

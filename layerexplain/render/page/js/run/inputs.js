@@ -2,6 +2,7 @@
 
 import { button, count, make } from "../dom.js";
 import { lookThrough } from "../element_uses.js";
+import { isElement, partsOf } from "../scalars.js";
 import { drawTiles, tilesOf } from "../tiles.js";
 import { openArray } from "../values.js";
 import { readArray } from "./arrays.js";
@@ -10,7 +11,7 @@ import { drawingPad, pictureShape, readPicture } from "./pixels.js";
 /** @typedef {import("./program.js").ProgramData} ProgramData */
 /** @typedef {import("./program.js").Program} Program */
 /** @typedef {import("./live.js").Live} Live */
-/** @typedef {import("../element.js").Form} Form */
+/** @typedef {import("../scalars.js").Form} Form */
 /** @typedef {{element: HTMLElement, renew: () => void}} Widget `renew` shows the numbers that the input has */
 /** @typedef {Widget & {example: (number: number) => void}} InputWidget `example` gives the input the numbers of an example */
 
@@ -116,10 +117,10 @@ function takesFiles(element, take) {
 /** How many ids an input may have: the size of what it is looked up in; Infinity where it is no id. @param {Form} form @param {number} of @returns {number} */
 function tableSize(form, of) {
   let least = Infinity;
-  /** @param {any} index @returns {boolean} */
-  const looksUp = (index) => Array.isArray(index) && index.some((atom) => Array.isArray(atom) && (atom[0] === "v" ? atom[1][0] === of : looksUp(atom[1])));
+  /** @param {import("../scalars.js").Index} index @returns {boolean} */
+  const looksUp = (index) => Array.isArray(index) && index.some((atom) => Array.isArray(atom) && (atom[0] === "v" ? isElement(atom[1]) && atom[1][0] === of : looksUp(atom[1])));
   for (const { value } of form.lines) {
-    lookThrough(value, ([tensor, ...index]) => index.forEach((one, axis) => {
+    if (value !== undefined) lookThrough(value, ([tensor, ...index]) => index.forEach((one, axis) => {
       if (looksUp(one)) least = Math.min(least, form.tensors[tensor]?.[1][axis] ?? Infinity);
     }));
   }
@@ -129,16 +130,15 @@ function tableSize(form, of) {
 /** The largest pixel that an input is made for: 255 where its reader divides by that; 1 where it does not scale. @param {Form} form @param {number} of @returns {number} */
 function largestPixel(form, of) {
   let most = 1;
-  const seen = (/** @type {any} */ e) => {
-    if (!Array.isArray(e)) return;
-    const [op, a, b] = e;
-    if ((op === "*" || op === "/") && Array.isArray(a) && a[0] === of && typeof b === "number" && b > 0) {
-      const scale = op === "*" ? 1 / b : b;
+  const seen = (/** @type {import("../scalars.js").Scalar} */ e) => {
+    const [a, b] = partsOf(e);
+    if (Array.isArray(e) && (e[0] === "*" || e[0] === "/") && isElement(a) && a[0] === of && typeof b === "number" && b > 0) {
+      const scale = e[0] === "*" ? 1 / b : b;
       if (scale > 1.5) most = Math.max(most, Math.abs(scale - 127.5) < 1 ? 255 : Math.round(scale));
     }
-    e.forEach(seen);
+    partsOf(e).forEach(seen);
   };
-  form.lines.forEach((line) => seen(line.value));
+  for (const { value } of form.lines) if (value !== undefined) seen(value);
   return most;
 }
 

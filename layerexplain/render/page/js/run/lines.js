@@ -22,7 +22,7 @@ import { CannotRun, FormTrees, RunLine, linesRead, rebuiltTree, walkTree } from 
  * @typedef {{steps: (() => void)[], buffers: Map<number, Buffer>, bytes: number}} CompiledCall
  */
 
-/** @param {import("../element.js").Form} form @param {Source[]} tensors @param {number[]} wanted the numbers of the lines that are results @param {boolean} apart whether results have buffers of their own @returns {CompiledCall} */
+/** @param {import("../scalars.js").Form} form @param {Source[]} tensors @param {number[]} wanted the numbers of the lines that are results @param {boolean} apart whether results have buffers of their own @returns {CompiledCall} */
 export function compiledCall(form, tensors, wanted, apart = false) {
   const trees = new FormTrees(form, tensors);
   const results = wanted.map((of) => trees.source(of));

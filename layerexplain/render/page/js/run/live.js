@@ -11,6 +11,7 @@ import { layerThumbnails } from "./thumbnails.js";
 import { readWeights } from "./weights.js";
 
 /** @typedef {import("../types.js").Data} Data */
+/** @typedef {import("../types.js").Layer} Layer */
 /** @typedef {import("./program.js").ProgramData} ProgramData */
 /** @typedef {import("./program.js").RunCall} RunCall */
 
@@ -44,7 +45,7 @@ export class Live {
     /** @type {(() => void)[]} who waits for the model to be idle */
     this.queue = [];
     this.drawn = false;
-    /** The call that was asked for last. @type {{layer: any, call: number, at: number, found: RunCall} | null} */
+    /** The call that was asked for last. @type {{layer: Layer, call: number, at: number, found: RunCall} | null} */
     this.last = null;
     /** @type {{buffer: import("./tree.js").Buffer, at: number, value: number}[]} weights as they were before they were changed */
     this.before = [];
@@ -124,7 +125,7 @@ export class Live {
     this.shown.add(show);
   }
 
-  /** The calls of a layer that have run, by their numbers. @param {any} layer its entry in the data @param {number} call @returns {RunCall | undefined} */
+  /** The calls of a layer that have run, by their numbers. @param {Layer} layer its entry in the data @param {number} call @returns {RunCall | undefined} */
   callOf(layer, call) {
     const calls = this.hasRun && this.program?.calls;
     if (!calls) return undefined;
@@ -148,7 +149,7 @@ export class Live {
   /** Shows what a number touches, through all layers: the model runs with none in its place, and what becomes none hangs on it. @param {number} tensor @param {number[]} index @param {string} name */
   async showTouched(tensor, index, name) {
     const program = await this.ready;
-    while (this.busy) await new Promise((/** @type {(value?: any) => void} */ resolve) => this.queue.push(resolve));
+    while (this.busy) await new Promise((resolve) => this.queue.push(() => resolve(undefined)));
     this.busy = true;
     /** @type {Map<number, import("./reach.js").Places>} */
     const reach = new Map();
@@ -216,8 +217,9 @@ export class Live {
     return layerThumbnails(this);
   }
 
-  /** What changes numbers of a call: a weight, or an element of a result. @param {any} layer @param {number} call @returns {import("../panel_reads.js").Changes} */
+  /** What changes numbers of a call: a weight, or an element of a result. @param {Layer} layer @param {number} call @returns {import("../panel_reads.js").Changes} */
   changes(layer, call) {
+    const named = (/** @type {string} */ name) => `${layer.name}: ${name}`;
     return {
       activation: (result, index, to) => {
         const own = this.callOf(layer, call);
@@ -227,7 +229,7 @@ export class Live {
       },
       reach: (result, index, name) => {
         const own = this.callOf(layer, call);
-        if (own) this.showReach(own.first + result, index, name);
+        if (own) this.showReach(own.first + result, index, named(name));
       },
       touched: (of, index, name) => {
         const own = this.callOf(layer, call);
@@ -235,7 +237,7 @@ export class Live {
         if (!own || !form) return;
         const result = form.results.indexOf(of - form.tensors.length);
         const tensor = result >= 0 ? own.first + result : own.reads[of];
-        if (tensor !== undefined && tensor !== null) this.showTouched(tensor, index, name);
+        if (tensor !== undefined && tensor !== null) this.showTouched(tensor, index, named(name));
       },
       weight: (tensor, index, to) => {
         const buffer = this.callOf(layer, call)?.buffers.get(tensor);
@@ -268,7 +270,7 @@ export class Live {
   /** @param {Record<string, any>} inputs */
   async runOn(inputs) {
     const program = await this.ready;
-    while (this.busy) await new Promise((/** @type {(value?: any) => void} */ resolve) => this.queue.push(resolve));
+    while (this.busy) await new Promise((resolve) => this.queue.push(() => resolve(undefined)));
     this.busy = true;
     try {
       for (const [name, value] of Object.entries(inputs)) program.setInput(name, value);

@@ -2,7 +2,7 @@
 
 import { button, make } from "../dom.js";
 import { numberText } from "../element_words.js";
-import { tilesCanvas, tilesOf } from "../tiles.js";
+import { cellAt, tilesCanvas, tilesOf } from "../tiles.js";
 
 /** @typedef {import("./live.js").Live} Live */
 /** @typedef {import("./program.js").Program} Program */
@@ -19,8 +19,11 @@ export function outputViews(live, program) {
     live.onRun(() => {
       const buffer = tensor === null ? null : program.tensors[tensor]?.buffer;
       if (!buffer) body.replaceChildren(make("p", "quiet", "It does not run in the page."));
-      else if (buffer.sizes.slice(0, -1).every((size) => size === 1)) showBars(body, buffer, live.about.labels ?? [], (at) => live.showReach(/** @type {number} */ (tensor), [...buffer.sizes.slice(0, -1).map(() => 0), at], name));
-      else body.replaceChildren(pictureOf(buffer));
+      else {
+        const choose = (/** @type {number[]} */ index) => live.showReach(/** @type {number} */ (tensor), index, name);
+        if (buffer.sizes.slice(0, -1).every((size) => size === 1)) showBars(body, buffer, live.about.labels ?? [], (at) => choose([...buffer.sizes.slice(0, -1).map(() => 0), at]));
+        else body.replaceChildren(pictureOf(buffer, choose));
+      }
       return true;
     });
     return element;
@@ -54,10 +57,21 @@ function showBars(body, buffer, labels, choose) {
   });
 }
 
-/** @param {Buffer} buffer */
-function pictureOf(buffer) {
+/** @param {Buffer} buffer @param {(index: number[]) => void} choose called with the place that is clicked */
+function pictureOf(buffer, choose) {
   const rank = buffer.sizes.length;
   const grid = rank >= 4 ? [rank - 3, rank - 2] : rank === 3 ? [1, 2] : [null, rank - 1];
   const [tiles] = tilesOf({ shape: buffer.sizes, ...buffer }, { grid, letters: buffer.sizes.map(() => ["", null, ""]) });
-  return tilesCanvas(tiles, Math.max(1, Math.floor(160 / Math.max(tiles.rows, tiles.columns))));
+  const scale = Math.max(1, Math.floor(160 / Math.max(tiles.rows, tiles.columns)));
+  const canvas = tilesCanvas(tiles, scale);
+  canvas.classList.add("playplaces");
+  canvas.title = "Click a place: what it depends on, through all layers";
+  canvas.addEventListener("click", (event) => {
+    const cell = cellAt(canvas, tiles, scale, event);
+    if (!cell) return;
+    const [tile, row, column] = cell;
+    const slices = buffer.sizes.reduce((last, size, axis) => (size > 1 && !grid.includes(axis) ? axis : last), -1);
+    choose(buffer.sizes.map((_, axis) => (axis === grid[0] ? row : axis === grid[1] ? column : axis === slices ? tile : 0)));
+  });
+  return canvas;
 }

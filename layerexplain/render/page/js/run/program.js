@@ -2,6 +2,7 @@
 
 import { nextSlice } from "../bytes.js";
 import { compiledCall } from "./lines.js";
+import { specialNumber } from "../scalars.js";
 import { CannotRun } from "./tree.js";
 import { packedBuffer, SLICE } from "./weights.js";
 
@@ -19,7 +20,7 @@ import { packedBuffer, SLICE } from "./weights.js";
 const MOST_BYTES = 100e6;
 
 export class Program {
-  /** @param {ProgramData} data @param {import("../element.js").Form[]} forms @param {Buffer[]} weights @param {string[]} paths those of the layers */
+  /** @param {ProgramData} data @param {import("../scalars.js").Form[]} forms @param {Buffer[]} weights @param {string[]} paths those of the layers */
   constructor(data, forms, weights, paths) {
     this.data = data;
     this.forms = forms;
@@ -164,12 +165,12 @@ export function addressOf(buffer, index) {
   return index.reduce((at, one, axis) => at + one * buffer.strides[axis], buffer.offset);
 }
 
-/** @param {import("../element.js").Form} form @param {number} of @returns {Source} */
+/** @param {import("../scalars.js").Form} form @param {number} of @returns {Source} */
 function constantSource(form, of) {
   const sizes = form.tensors[of][1].map((size) => size ?? 1);
   const value = form.values?.[of];
   if (value === undefined || value === null) return { buffer: null };
-  const flat = (sizes.length ? [value].flat(sizes.length) : [value]).map((/** @type {any} */ one) => (Array.isArray(one) ? ({ inf: Infinity, "-inf": -Infinity }[/** @type {string} */ (one[1])] ?? NaN) : +one));
+  const flat = (sizes.length ? [value].flat(sizes.length) : [value]).map((one) => (Array.isArray(one) ? specialNumber(/** @type {import("../scalars.js").Special} */ (one)) : Number(one)));
   return { buffer: packedBuffer(sizes, Float64Array.from(flat)) };
 }
 

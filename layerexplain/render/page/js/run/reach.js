@@ -42,7 +42,7 @@ export function reachOf(program, tensor, index) {
 
 /**
  * The places of its inputs that an element of a line reads, through all lines between; null where that cannot be told.
- * @param {import("../element.js").Form} form @param {number[][]} sizes of its tensors @param {number} line @param {number[]} index
+ * @param {import("../scalars.js").Form} form @param {number[][]} sizes of its tensors @param {number} line @param {number[]} index
  * @returns {Map<number, Places> | null} by the numbers of inputs and weights
  */
 export function throughLines(form, sizes, line, index) {
@@ -142,7 +142,7 @@ class CallReads {
 
   /** @param {Tree & {kind: "read"}} tree @param {Letters} letters @param {Ties[]} ties */
   readElement({ source, index }, letters, ties) {
-    const sizes = source instanceof RunLine ? source.letters.map((one) => one.size) : /** @type {any} */ (source).sizes;
+    const sizes = source instanceof RunLine ? source.letters.map((one) => one.size) : /** @type {{sizes: number[]}} */ (/** @type {unknown} */ (source)).sizes;
     const places = index.map((sum, axis) => this.placesOf(sum, sizes[axis], letters, ties));
     for (const sum of index) this.lookedUp(sum, letters, ties);
     if (places.every((one) => one.includes(1))) this.add(source, places);

@@ -1,6 +1,6 @@
 // Trees without folds as closures over rows: each op runs over a row of numbers at once.
 
-import { OPS, STABLE } from "../element.js";
+import { castTo, OPS, STABLE } from "../element.js";
 import { holds, rangeOf, rowAddress, sumDependsOn, sumValue } from "./address.js";
 import { CannotRun, RunLine } from "./tree.js";
 
@@ -25,8 +25,12 @@ export function bufferOf(source) {
   return source.buffer;
 }
 
-/** The op of a name. @param {string} name */
-export function opOf(name) {
+/** What an op computes. @param {import("./tree.js").OpTree} tree @returns {import("../element.js").Op} */
+export function opOf({ name, to }) {
+  if (to !== undefined) {
+    if (castTo(0, to) === undefined) throw new CannotRun(`the page has no numbers of type ${to}`);
+    return (a) => castTo(a, to) ?? NaN;
+  }
   const found = name === "erf" ? quickErf : OPS[name];
   if (!found) throw new CannotRun(`the page has no ${name}`);
   return found;
@@ -68,9 +72,8 @@ export function scalarOf(tree, env, args = []) {
     return stable ? () => stable(inner[0]()) : scalarOf(tree.body, env, inner);
   }
   if (tree.kind === "fold") throw new CannotRun("a sum stands inside an index");
-  const op = opOf(tree.name);
+  const op = opOf(tree);
   const parts = tree.args.map(below);
-  if (tree.name === "cast") return () => +op(parts[0](), tree.to);
   return () => +op(...parts.map((one) => one()));
 }
 
@@ -103,11 +106,7 @@ export function rowOf(tree, row, env, args = []) {
       },
     };
   }
-  if (tree.name === "cast") {
-    const op = opOf("cast");
-    return opRow((/** @type {number} */ a) => op(a, tree.to), "cast", tree.args.map(below));
-  }
-  return opRow(opOf(tree.name), tree.name, tree.args.map(below));
+  return opRow(opOf(tree), tree.name, tree.args.map(below));
 }
 
 /** @param {NumberOf} value @param {boolean} [changes] @param {number} [number] @returns {Row} */
@@ -172,7 +171,7 @@ function numbersOf(row, spare, from, to) {
   return row.same ? spare.fill(row.number, from, to) : row.out;
 }
 
-/** @param {(...values: any[]) => any} op @param {string} name @param {Row[]} args @returns {Row} */
+/** @param {import("../element.js").Op} op @param {string} name @param {Row[]} args @returns {Row} */
 function opRow(op, name, args) {
   if (args.every((one) => one.same)) {
     return { same: true, number: 0, out: NO_ROW, run(from, to) {

@@ -1,6 +1,9 @@
 // Element forms as trees to compile: letters have slots for their numbers, indices are sums, functions are opened.
 
-/** @typedef {import("../element.js").Form} Form */
+import { isArgument, isCall, isCast, isChoice, isElement, isFold, isPosition, isSpecial, partsOf, specialNumber } from "../scalars.js";
+
+/** @typedef {import("../scalars.js").Form} Form */
+/** @typedef {import("../scalars.js").Index} Index */
 /** @typedef {{size: number, slot: number}} RunLetter a letter; its number stands at `slot` of the numbers of a call */
 /** @typedef {{kind: "/" | "%", of: Sum, by: number} | {kind: "v", value: Tree}} Atom */
 /** @typedef {{base: number, terms: [RunLetter, number][], odd: [Atom, number][]}} Sum an index: base + Σ factor · letter + Σ factor · atom */
@@ -13,10 +16,11 @@
  *   | {kind: "read", source: Source | RunLine, index: Sum[]}
  *   | {kind: "at", index: Sum}
  *   | {kind: "if", conditions: Condition[], then: Tree, otherwise: Tree}
- *   | {kind: "op", name: string, args: Tree[], to?: string}
+ *   | OpTree
  *   | {kind: "function", name: string, body: Tree, args: Tree[]}
  *   | FoldTree} Tree
  */
+/** @typedef {{kind: "op", name: string, args: Tree[], to?: string}} OpTree `to` is the dtype of a cast */
 /** @typedef {{kind: "fold", fold: string, letters: RunLetter[], conditions: Condition[], body: Tree}} FoldTree */
 
 /** What the page cannot run, with the reason as its message. */
@@ -79,35 +83,34 @@ export class FormTrees {
     return made;
   }
 
-  /** @param {import("../element.js").Letter} letter @returns {RunLetter} */
+  /** @param {import("../scalars.js").Letter} letter @returns {RunLetter} */
   letter([name, size, role]) {
     if (size === null && role !== "batch") throw new CannotRun(`the size of an axis (${role || name}) is not known; give the shape of the input with --input`);
     return { size: size ?? 1, slot: this.slots++ };
   }
 
-  /** @param {any} e @param {Record<string, RunLetter>} names @returns {Tree} */
+  /** @param {import("../scalars.js").Scalar} e @param {Record<string, RunLetter>} names @returns {Tree} */
   tree(e, names) {
     if (!Array.isArray(e)) return { kind: "number", value: +e };
-    const [head] = e;
-    if (head === "#") return { kind: "number", value: e[1] === "inf" ? Infinity : e[1] === "-inf" ? -Infinity : NaN };
-    if (head === "$") return { kind: "argument", at: e[1] };
-    if (typeof head === "number") return { kind: "read", source: this.source(head), index: e.slice(1).map((one) => this.sum(one, names)) };
-    if (head === "at") return { kind: "at", index: this.sum(e[1], names) };
-    if (head === "if") return { kind: "if", conditions: this.conditions(e[1], names), then: this.tree(e[2], names), otherwise: this.tree(e[3], names) };
-    if (head === "fold") {
-      const letters = /** @type {import("../element.js").Letter[]} */ (e[2]).map((one) => this.letter(one));
+    if (isSpecial(e)) return { kind: "number", value: specialNumber(e) };
+    if (isArgument(e)) return { kind: "argument", at: e[1] };
+    if (isElement(e)) return { kind: "read", source: this.source(e[0]), index: /** @type {Index[]} */ (e.slice(1)).map((one) => this.sum(one, names)) };
+    if (isPosition(e)) return { kind: "at", index: this.sum(e[1], names) };
+    if (isChoice(e)) return { kind: "if", conditions: this.conditions(e[1], names), then: this.tree(e[2], names), otherwise: this.tree(e[3], names) };
+    if (isFold(e)) {
+      const letters = e[2].map((one) => this.letter(one));
       const inside = { ...names, ...Object.fromEntries(letters.map((one, i) => [e[2][i][0], one])) };
       return { kind: "fold", fold: e[1], letters, conditions: this.conditions(e[3], inside), body: this.tree(e[4], inside) };
     }
-    if (head === "f") {
-      const [name, body] = this.form.functions?.[e[1]] ?? [];
-      return { kind: "function", name, body: this.tree(body, {}), args: e.slice(2).map((part) => this.tree(part, names)) };
+    const args = partsOf(e).map((part) => this.tree(part, names));
+    if (isCall(e)) {
+      const [name, body] = this.form.functions?.[e[1]] ?? ["", NaN];
+      return { kind: "function", name, body: this.tree(body, {}), args };
     }
-    if (head === "cast") return { kind: "op", name: head, args: [this.tree(e[1], names)], to: e[2] };
-    return { kind: "op", name: head, args: e.slice(1).map((part) => this.tree(part, names)) };
+    return isCast(e) ? { kind: "op", name: e[0], args, to: e[2] } : { kind: "op", name: e[0], args };
   }
 
-  /** @param {any[]} conditions @param {Record<string, RunLetter>} names @returns {Condition[]} */
+  /** @param {import("../scalars.js").Condition[]} conditions @param {Record<string, RunLetter>} names @returns {Condition[]} */
   conditions(conditions, names) {
     return conditions.map((one) => {
       if (one[0] === "is") return { kind: "is", value: this.tree(one[1], names) };
@@ -118,7 +121,7 @@ export class FormTrees {
     });
   }
 
-  /** @param {any} index @param {Record<string, RunLetter>} names @returns {Sum} */
+  /** @param {Index} index @param {Record<string, RunLetter>} names @returns {Sum} */
   sum(index, names) {
     if (typeof index === "number") return constantSum(index);
     if (typeof index === "string") {
@@ -127,7 +130,7 @@ export class FormTrees {
     }
     const found = constantSum(index[0]);
     for (let i = 1; i < index.length; i += 2) {
-      const [factor, atom] = [index[i], index[i + 1]];
+      const [factor, atom] = /** @type {[number, import("../scalars.js").Atom]} */ ([index[i], index[i + 1]]);
       if (typeof atom === "string") addSum(found, this.sum(atom, names), factor);
       else if (atom[0] === "v") found.odd.push([{ kind: "v", value: this.tree(atom[1], names) }, factor]);
       else found.odd.push([{ kind: atom[0], of: this.sum(atom[1], names), by: atom[2] }, factor]);

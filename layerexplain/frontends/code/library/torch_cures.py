@@ -1,0 +1,62 @@
+"""What would mend a call of PyTorch that its tensors do not fit, in words, from what came before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from layerexplain.frontends.code.library.torch_tensors import Tensor
+from layerexplain.ops.sizes import product
+
+_EVEN = (
+    "; halving rounds odd sizes down: give sizes that halve evenly, or write "
+    "F.interpolate(x, size=skip.shape[2:]) before it"
+)
+_ELEMENTWISE = ("torch.add", "torch.sub", "torch.mul")
+
+
+def cure(run: Any, type_: str, given: Sequence[Any]) -> str:
+    """Return what to write, with the mark before it; "" where nothing is known."""
+    tensors = [one for one in given if isinstance(one, Tensor)]
+    if type_ == "torch.cat":
+        return _EVEN
+    if type_ in _ELEMENTWISE and len(tensors) == 2:
+        return _projection(run, *tensors)
+    return _origin(run, tensors)
+
+
+def _origin(run: Any, tensors: Sequence[Tensor]) -> str:
+    """Return where the features of a flattened tensor come from: `2048 = 32 × 8 × 8, what 'pool' gives`."""
+    for tensor in tensors:
+        type_, before = run.sources.get(tensor.ref.key, ("", []))
+        while type_.endswith(("Dropout", ".dropout", "ReLU", ".relu")) and before:
+            tensor = before[0]
+            type_, before = run.sources.get(tensor.ref.key, ("", []))
+        if type_.rpartition(".")[2].lower() in ("flatten", "reshape") and before:
+            sizes = before[0].spec.shape[1:]
+            if tensor.spec.shape[-1] == product(sizes) and len(sizes) > 1:
+                text = " × ".join(map(str, sizes))
+                return f"; {tensor.spec.shape[-1]} = {text}, what '{before[0].ref.layer}' gives of each example"
+    return ""
+
+
+def _projection(run: Any, one: Tensor, other: Tensor) -> str:
+    """Return the layer that gives a shortcut the shape of what it is added to: a 1 × 1 convolution, or a Linear."""
+    is_first = one.ref.key in run.before(other.ref)
+    short, long = (one, other) if is_first else (other, one)
+    own, wanted = short.spec.shape, long.spec.shape
+    if len(own) != len(wanted) or (short.ref.key not in run.before(long.ref)) or own[:1] != wanted[:1]:
+        return ""
+    axis = 1 if len(own) in (3, 4, 5) and own[1] != wanted[1] else -1
+    width, units = own[axis], wanted[axis]
+    if not isinstance(width, int) or not isinstance(units, int):
+        return ""
+    if axis == -1 and own[:-1] == wanted[:-1]:
+        call = f"nn.Linear({width}, {units})"
+    else:
+        steps = [s for s in (1, 2, 4) if [-(-n // s) if isinstance(n, int) else n for n in own[2:]] == [*wanted[2:]]]
+        if axis != 1 or not steps:
+            return ""
+        call = f"nn.Conv{len(own) - 2}d({width}, {units}, 1{f', stride={steps[0]}' if steps[0] > 1 else ''})"
+    name = f"'{short.ref.layer}'"
+    return f"; the shortcut from {name} has to have the other shape: self.shortcut = {call}, and add self.shortcut(x)"
