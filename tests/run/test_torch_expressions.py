@@ -27,7 +27,7 @@ torch.index_select(x, 1, torch.tensor([0, 2])); F.one_hot(x.argmax(-1), 5); torc
 F.group_norm(x, 7, torch.arange(7.0), torch.ones(7)); F.prelu(x, torch.tensor([0.3])); torch.argmin(x, 1, True)
 torch.utils.checkpoint.checkpoint(lambda one: one * 2, x, use_reentrant=False); x.clamp(0); torch.log1p(x * x)
 x.lerp(x * x, weight=0.3); x * 2 if torch.is_tensor(x) else x
-torch.max(x, torch.zeros(5)); x.unflatten(2, (-1, 1)); torch.cumsum(x > 0, dim=1); torch.greater(x, 0); torch.concatenate([x, x], 2)
+torch.max(x, torch.zeros(5)); F.batch_norm(x, torch.zeros(7), torch.ones(7) * 2, eps=0.1); x.unflatten(2, (-1, 1)); torch.cumsum(x > 0, dim=1); torch.greater(x, 0); torch.concatenate([x, x], 2)
 """
 
 
@@ -51,7 +51,17 @@ def test_values_are_those_of_pytorch(expression: str) -> None:
         assert own.dtype.kind == theirs.numpy().dtype.kind
 
 
-@pytest.mark.parametrize("expression", ["x.long() & 1", "~x.long()", "x.clamp(max=x.mean())", "torch.where(x > 0)[0]"])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "x.long() & 1",
+        "~x.long()",
+        "x.clamp(max=x.mean())",
+        "torch.where(x > 0)[0]",
+        "F.batch_norm(x, None, None, training=True)",
+        "F.batch_norm(x, torch.zeros(7), torch.ones(7), None, None, True)",
+    ],
+)
 def test_what_has_no_formula_is_open(expression: str) -> None:
     report = layerexplain.explain(_code(expression).encode(), inputs={"x": (7, 5)})
     assert (report.grade, report.faults) == ("open", ())

@@ -397,6 +397,10 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
         eps = rest[3] if len(rest) > 3 else kwargs.get("eps", 1e-5)
         config = {_WEIGHTS_BEHIND[name]: tuple(over) if type(over) is list else over, "eps": eps}
         return run.operation(name, [x, *weights], config)
+    if name == "batch_norm":
+        training = rest[4] if len(rest) > 4 else kwargs.get("training", False)
+        if training is not False or len([one for one in rest[:2] if hasattr(one, "shape")]) < 2:
+            raise run.unknown("layerexplain cannot read torch.batch_norm(…) without its running statistics")
     if name == "einsum":
         return run.operation("einsum", _listed(args[1:]), {"equation": args[0]})
     return _row(run, name, args, kwargs)
