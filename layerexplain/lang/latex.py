@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Final
 
 from layerexplain.lang.typeset import Node, is_tall, row
@@ -47,9 +46,8 @@ class TypesetLine(NamedTuple):
         return self.latex
 
 
-@lru_cache(maxsize=256)
 def latex(node: Node) -> str:
-    r"""Return a tree as LaTeX; a page asks for that of each line several times.
+    r"""Return a tree as LaTeX.
 
     >>> latex(("row", ("sub", "y", ("row", "n", ("o", ","), "i")), ("o", "="), ("frac", "x", ("n", "2"))))
     'y_{n,i} = \\frac{x}{2}'
