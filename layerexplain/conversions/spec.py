@@ -331,7 +331,11 @@ def _by_name(layer: Layer, call: Call) -> dict[str, Any]:
         return {}
     names = operation(layer.type).called[: len(call.args)]
     pairs = zip(names, call.args, strict=False)
-    return {name: one for name, one in pairs if name in declaration.arguments and not is_tensor(one)}
+    found = {name: one for name, one in pairs if name in declaration.arguments and not is_tensor(one)}
+    parts = [part for one in found.values() for part in (one if isinstance(one, list | tuple) else [one])]
+    if any(isinstance(part, slice) or part is Ellipsis for part in parts):  # the key that Keras takes is no text
+        raise SpecError("a spec cannot express a value of the type slice")
+    return found
 
 
 def _is_tensors(value: Any) -> bool:
