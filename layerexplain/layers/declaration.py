@@ -167,17 +167,15 @@ class Declaration:
         """What Keras calls a layer that is given no name."""
         return snake_case(self.type)
 
-    def _acts(self, arguments: Mapping[str, Any]) -> bool:
-        """Return whether a layer that acts in training alone, on a share of the values, has a share above 0."""
-        if not (self.training and self.description.startswith("In training")):
-            return True
-        shares = [arguments[one] for one, argument in self.arguments.items() if argument.check.words == SHARE_WORDS]
-        return any(shares) or not shares
+    def _idle(self, arguments: Mapping[str, Any]) -> str:
+        """Return the share of 0 for which a layer that acts in training alone does nothing, by its name; else ""."""
+        in_training = self.training and self.description.startswith("In training")
+        shares = [name for name, one in self.arguments.items() if in_training and one.check.words == SHARE_WORDS]
+        return "" if any(arguments[name] for name in shares) else next(iter(shares), "")
 
     def _described(self, arguments: Mapping[str, Any]) -> str:
         """Return the sentence for these arguments, with fields that remain to be filled."""
-        if not self._acts(arguments):
-            zero = next(one for one, argument in self.arguments.items() if argument.check.words == SHARE_WORDS)
+        if zero := self._idle(arguments):
             return f"Passes its input through unchanged, in training too, since {zero}=0."
         return with_conditions(self.description, lambda name: arguments[name] != self.default_values.get(name))
 
@@ -369,7 +367,7 @@ class Declaration:
             kind=self.kind,
             masks=out_masks,
             description=words or self._described(complete),
-            gist=self.gist if self._acts(complete) else None,
+            gist=None if self._idle(complete) else self.gist,
             arguments=complete,
             order=order,
             updates=updates,

@@ -23,7 +23,7 @@ UNBOUNDED = {
     "render/page/scripts.py:script": "scripts of the package",
     "render/page/shell.py:styles": "style sheets of the package",
 }
-"""Functions that keep what they return for each argument without a bound, and the arguments, of which there are few."""
+"""Functions with a cache that has no bound, and what their few arguments are."""
 
 CACHES = (
     "@cache\ndef f(): ...\n@cache\ndef g(x): ...\n@functools.cache\ndef h(*x): ...\n@lru_cache(None)\ndef i(*, x): ...\n"

@@ -102,9 +102,9 @@ torch.nn.utils.parametrizations.spectral_norm(nn.Linear(5, 3), n_power_iteration
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.parametrize("row", COMPUTED)
 def test_weights_that_are_computed_agree_with_pytorch(row: str) -> None:
-    made, shape = row.split("; ")
+    module, shape = row.split("; ")
     inputs = {"x": tuple(map(int, shape.split(",")))}
-    report = layerexplain.verify(_applied(f"m = {made}", "self.m(x)"), inputs=inputs, gradient=True)
+    report = layerexplain.verify(_applied(f"m = {module}", "self.m(x)"), inputs=inputs, gradient=True)
     assert report.agrees and {one.gradient.status for one in report if one.gradient is not None} == {"agrees"}
     assert [(one.mode, one.status) for one in report.steps] == [("inference", "agrees"), ("training", "agrees")]
 

@@ -57,8 +57,8 @@ def boxes(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def test_boxes_say_what_tells_layers_apart_and_blocks_have_the_colour_of_what_costs_most() -> None:
     data = page_data(layerexplain.explain(str(SAMPLES / "resnet50.json")))
     assert {box["family"] for box in data["graph"]["boxes"] if "copies" in box} == {"weights"}
-    told = boxes(page_data(layerexplain.explain(u_net()), fold=False))
-    assert [told[name]["lines"][1] for name in ("down1_conv", "down1_pool", "up2_grow", "up2_join")] == [
+    shown_boxes = boxes(page_data(layerexplain.explain(u_net()), fold=False))
+    assert [shown_boxes[name]["lines"][1] for name in ("down1_conv", "down1_pool", "up2_grow", "up2_join")] == [
         "Conv2D 3×3, 7, relu",
         "MaxPooling2D 2×2",
         "Conv2DTranspose 2×2, up 2, 11",
@@ -66,8 +66,8 @@ def test_boxes_say_what_tells_layers_apart_and_blocks_have_the_colour_of_what_co
     ]
     spec = b"input: [17, 8]\nlayers:\n  - Bidirectional: {LSTM: {units: 16, return_sequences: true}}\n    name: both\n"
     spec += b"  - MultiHeadAttention: {num_heads: 4, key_dim: 8}\n    name: look\n    from: [both, both]\n  - LSTM: 128\n    name: last\n"
-    told = boxes(page_data(layerexplain.explain(spec)))
-    assert [told[name]["lines"][1] for name in ("both", "look", "last")] == [
+    shown_boxes = boxes(page_data(layerexplain.explain(spec)))
+    assert [shown_boxes[name]["lines"][1] for name in ("both", "look", "last")] == [
         "Bidirectional LSTM 16",
         "MultiHeadAttention 4 heads",
         "LSTM 128",
@@ -350,14 +350,14 @@ model = Net()
 model(torch.zeros(1, 3, 17, 13))
 """
     (tmp_path / "net.py").write_text(code)
-    told = boxes(page_data(layerexplain.explain(str(tmp_path / "net.py")), fold=False))
-    assert [told[name]["lines"][1] for name in ("conv", "pool", "drop", "head")] == [
+    shown_boxes = boxes(page_data(layerexplain.explain(str(tmp_path / "net.py")), fold=False))
+    assert [shown_boxes[name]["lines"][1] for name in ("conv", "pool", "drop", "head")] == [
         "Conv2d 3×3, /2, 7",
         "MaxPool2d 2×2",
         "Dropout 0.1",
         "Linear 5",
     ]
-    assert {name: box["family"] for name, box in told.items() if name != "x"} == {
+    assert {name: box["family"] for name, box in shown_boxes.items() if name != "x"} == {
         "conv": "weights",
         "bn": "normal",
         "act": "activation",
@@ -375,9 +375,9 @@ def test_a_second_call_says_that_its_weights_are_those_of_the_first(tmp_path: Pa
     spec = b"inputs: {a: [5], b: [5]}\nlayers:\n  - Dense: 7\n    name: tower\n    from: a\n"
     spec += b"  - reuse: tower\n    name: again\n    from: b\n  - Add:\n    name: both\n    from: [tower, again]\n"
     data = page_data(layerexplain.explain(spec), fold=False)
-    told = boxes(data)
-    assert told["tower"]["lines"][2] == "42 parameters"
-    assert told["tower (call 2)"]["lines"][2] == "weights of call 1"
+    shown_boxes = boxes(data)
+    assert shown_boxes["tower"]["lines"][2] == "42 parameters"
+    assert shown_boxes["tower (call 2)"]["lines"][2] == "weights of call 1"
     sources = {layer["name"]: [text for _, text in layer["calls"][0]["from"]] for layer in data["layers"]}
     assert sources["both"] == ["tower (call 1) (None, 7)", "tower (call 2) (None, 7)"]
     assert sources["tower"] == ["a (None, 5)"]
@@ -560,8 +560,8 @@ def test_a_nested_model_says_how_many_layers_it_has_and_costs_what_they_cost(tmp
             assert shares["last"] == pytest.approx(last / (inside + last))
             page.evaluate("layerexplain.view.toggleAll(true)")
             page.evaluate(DRAWN)
-    told = boxes(page_data(layerexplain.explain(spec), fold=False))
-    assert told["tower"]["lines"][1] == "Sequential, 3 layers"
+    shown_boxes = boxes(page_data(layerexplain.explain(spec), fold=False))
+    assert shown_boxes["tower"]["lines"][1] == "Sequential, 3 layers"
 
 
 def test_the_search_finds_arguments_as_pytorch_calls_them(tmp_path: Path) -> None:
@@ -635,8 +635,8 @@ class Block(nn.Module):
     (tmp_path / "net.py").write_text(
         code + "\nmodel = nn.Sequential(Block(), Block(), Block())\nmodel(torch.zeros(1, 7, 11, 13))\n"
     )
-    told = boxes(page_data(layerexplain.explain(str(tmp_path / "net.py"))))
-    folded = [box["lines"][1] for box in told.values() if "copies" in box]
+    shown_boxes = boxes(page_data(layerexplain.explain(str(tmp_path / "net.py"))))
+    folded = [box["lines"][1] for box in shown_boxes.values() if "copies" in box]
     assert folded and not any("differ" in one for one in folded), folded
 
 

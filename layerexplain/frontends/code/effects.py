@@ -150,8 +150,9 @@ class Effects:
         self._statement_of: dict[Assumption | Unknown, int] = {}
         """The statement in which each choice was taken for granted, and each gap opened."""
         self._fault_origins: dict[int, tuple[int, Place]] = {}
-        self._fault_models: dict[int, ModelValue] = {}
         """The statement and the place of each fault, by its identity."""
+        self._fault_models: dict[int, ModelValue] = {}
+        """The model that alone has a fault, by the identity of the fault."""
         self._uses: set[tuple[int, int]] = set()
         """The models of which a statement called a method: its number, and the identity of the model."""
 

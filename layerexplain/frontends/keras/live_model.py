@@ -47,20 +47,20 @@ def read_live_model(model: Any) -> Model:
 
 def _inner_layers(layer: Any) -> list[Any]:
     """Return the layers that one has as attributes, in lists and dicts too, but not those inside of them."""
-    with suppress(Exception):  # attributes of a class of one's own may be anything
+    with suppress(Exception):  # attributes of a user-defined class may be anything
         return list(layer._flatten_layers(include_self=False, recursive=False))
     return []
 
 
 def _with_layers(layer: Any) -> dict[str, Any]:
-    """Return a layer of a model without a graph as it is written in a file; of a class of one's own, with the layers
+    """Return a layer of a model without a graph as it is written in a file; of a user-defined class, with the layers
     that it has `below`."""
     if hasattr(layer, "layers"):
         item = _with_graphs(_serialized(layer), layer)
         has_graph = isinstance(item, dict) and isinstance(item.get("config"), dict) and "layers" in item["config"]
     else:
         item = {"class_name": type(layer).__name__, "config": {"name": layer.name, "trainable": layer.trainable}}
-        with suppress(Exception):  # get_config() of a class of one's own may raise anything
+        with suppress(Exception):  # get_config() of a user-defined class may raise anything
             keras = sys.modules[_package(layer)]
             item = parse_json(json.dumps(keras.saving.serialize_keras_object(layer)), "serialize_keras_object()")
         has_graph = type(layer).__module__.split(".", 1)[0] == _package(layer)

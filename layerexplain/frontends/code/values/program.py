@@ -144,16 +144,14 @@ class Class(Identity):
         self.attributes[name] = value
 
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
-        bases = [one.path for one in self.order() if isinstance(one, Symbol)]
-        is_enum = len(args) == 1 and any(one.startswith("enum.") for one in bases)
+        is_enum = len(args) == 1 and any(getattr(one, "path", "").startswith("enum.") for one in self.order())
         return self._member(evaluator, args[0]) if is_enum else evaluator.make_instance(self, args, kwargs, whole)
 
     def _member(self, evaluator: Evaluator, value: ProgramValue) -> ProgramValue:
         """Return the member of an Enum that has a value, or is it."""
         members = [self.get_attribute(evaluator, name) for name in self.attributes if not name.startswith("_")]
-        found = [
-            one for one in members if one is value or getattr(one, "attributes", {"value": one}).get("value") == value
-        ]
+        values = [getattr(one, "attributes", {"value": one}).get("value") for one in members]
+        found = [one for one, own in zip(members, values, strict=True) if one is value or own == value]
         return found[0] if found else evaluator.unknown(f"which member of {self.name} is meant")
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
