@@ -132,7 +132,8 @@ def _is_source(word: str) -> bool:
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 def program() -> None:
     """Explain a neural network layer by layer: what each layer computes, how its shape is computed, and where each
-    parameter comes from. Reads Keras files and YAML specs without importing TensorFlow or executing the file.
+    parameter comes from. Reads model files of Keras, code of Keras and PyTorch, configurations of language models and
+    YAML specs, without importing a framework or executing the file.
 
     \b
     Examples:
