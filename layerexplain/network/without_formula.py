@@ -132,8 +132,12 @@ def failed(
         anyway = _definition_anyway(walk, layer, declaration, sources, [spec for spec in specs if spec is not None])
 
     def is_refused() -> bool:
+        from layerexplain.network.open_inputs import are_written
+
         if declaration is None or layer.kind != "layer" or not isinstance(error, ShapeError):
             return False
+        if walk.faults.of_code and are_written(sources, walk.scope.layers, walk.calls):
+            return True
         try:
             bound = bind_call(declaration, call)
         except LayerExplainError:
