@@ -66,7 +66,7 @@ def plain_value(value: ProgramValue, key: str, deep: int = 0) -> ProgramValue:
     if isinstance(value, Array):
         return Unknown("an array of unknown values") if value.values is None else plain(value)
     if isinstance(value, Size):
-        return None
+        return Unknown(f"{key} is a size that is known only when the code runs") if deep == 0 else None
     if type(value) in (list, tuple):
         items = [plain_value(one, key, deep + 1) for one in value]
         return items if any(isinstance(one, LayerValue) for one in items) else tuple(items)
@@ -399,6 +399,8 @@ class Emitter:
         dtype = layer.config.get("dtype", "float32")
         unknown = unknown_in(shape)
         implied = layer.config.get("implied")
+        if type(shape) in (tuple, list) and any(isinstance(one, Size) for one in shape[1:]):
+            unknown = unknown or Unknown("a size of the input is known only when the code runs", layer.place.line)
         if unknown is None and type(shape) in (tuple, list):
             return {"batch_shape": tuple([one if isinstance(one, int) else None for one in shape]), "dtype": dtype}
         if implied == "Embedding":
