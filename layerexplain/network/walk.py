@@ -49,7 +49,7 @@ class Faults:
             found = {(one.fact, one.line) for one in self.found}
             follows = isinstance(error, NotKnown) and (self.found or self._known)
             if error.fact not in self._known and (error.fact, error.line) not in found and not follows:
-                self.found.append(error)
+                self.found.append(error.as_data())
         elif (
             error.fact not in self._known
             and (
@@ -61,7 +61,7 @@ class Faults:
                 or is_refused()
             )
         ):
-            self.found.append(error)
+            self.found.append(error.as_data())
 
 
 class NetworkTracer:
