@@ -371,6 +371,36 @@ def test_what_a_command_takes(command: str, takes: str) -> None:
     assert first == f"Usage: layerexplain {command} {takes}"
 
 
+def _parameter(command: str, one: click.Parameter) -> str:
+    kind = one.type
+    facts = {
+        "metavar": one.metavar,
+        "choices": ", ".join(kind.choices) if isinstance(kind, click.Choice) else None,
+        "range": f"{kind.min} to {kind.max}" if isinstance(kind, click.IntRange) else None,
+        "default": one.default if isinstance(one.default, str | int) and one.default is not False else None,
+        "nargs": one.nargs if one.nargs != 1 else None,
+    }
+    flags = {
+        **{name: getattr(one, name, False) for name in ("required", "multiple", "is_flag", "show_default", "hidden")},
+        "path": isinstance(kind, click.Path),
+        "- allowed": isinstance(kind, click.Path) and kind.allow_dash,
+        "no directory": isinstance(kind, click.Path) and not kind.dir_okay,
+        "help": bool(getattr(one, "help", None)),
+    }
+    said = [f"{name} {value}" for name, value in facts.items() if value is not None]
+    return f"{command} {' '.join(one.opts)} ({one.name}): {'; '.join([*said, *[name for name in flags if flags[name]]])}"
+
+
+def test_click_options_with_their_type_choices_default_metavar_and_help(snapshot: Callable[[str, str], None]) -> None:
+    lines = []
+    context = click.Context(program)
+    for name in COMMANDS:
+        command = program.get_command(context, name)
+        assert command is not None and command.help and command.short_help
+        lines += [_parameter(name, one) for one in command.params]
+    snapshot("options.txt", "\n".join(lines) + "\n")
+
+
 def test_types_are_completed_with_what_they_do(run: Run) -> None:
     result = run(_LAYEREXPLAIN_COMPLETE="zsh_complete", COMP_WORDS="layerexplain layer conv2d", COMP_CWORD="2")
     lines = result.stdout.splitlines()
