@@ -388,7 +388,9 @@ def _parameter(command: str, one: click.Parameter) -> str:
         "help": bool(getattr(one, "help", None)),
     }
     said = [f"{name} {value}" for name, value in facts.items() if value is not None]
-    return f"{command} {' '.join(one.opts)} ({one.name}): {'; '.join([*said, *[name for name in flags if flags[name]]])}"
+    return (
+        f"{command} {' '.join(one.opts)} ({one.name}): {'; '.join([*said, *[name for name in flags if flags[name]]])}"
+    )
 
 
 def test_click_options_with_their_type_choices_default_metavar_and_help(snapshot: Callable[[str, str], None]) -> None:
