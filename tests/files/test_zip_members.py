@@ -106,9 +106,28 @@ def test_a_ratio_beyond_the_limit_is_refused_where_a_member_is_large(
         if not refused:
             assert read_member(opened, members_by_name(opened), "a") == b"0" * 1000
             return
-        words = f"a unpacks to 50 times its stored size, as in a zip bomb; at most {most}"
-        with pytest.raises(SourceError, match=f"^{words}$"):
-            read_member(opened, members_by_name(opened), "a")
+        for stored, times in ((20, "50"), (1, "1,000"), (0, "1,000")):
+            opened.getinfo("a").compress_size = stored
+            words = f"a unpacks to {times} times its stored size, as in a zip bomb; at most {most}"
+            with pytest.raises(SourceError, match=f"^{words}$"):
+                read_member(opened, members_by_name(opened), "a")
+
+
+def test_what_a_remote_file_says_of_itself_is_raised_as_it_is() -> None:
+    class Remote(io.BytesIO):
+        broken = False
+
+        def read(self, size: int | None = -1) -> bytes:
+            if self.broken:
+                raise SourceError("has changed while it was read")
+            return super().read(size)
+
+    file = Remote(archive(a=SEVEN).getvalue())
+    with zipfile.ZipFile(file) as opened:
+        members = members_by_name(opened)
+        file.broken = True
+        with pytest.raises(SourceError, match="^has changed while it was read$"):
+            read_member(opened, members, "a")
 
 
 CODED = "{} is compressed with {}; store or deflate it, as Keras does"
