@@ -62,8 +62,8 @@ class Places:
         return False, [*([place] if function is not None else []), *users], name
 
     def _users(self, file: str, place: Place) -> Iterator[tuple[str, ast.FunctionDef]]:
-        """The functions that use what the top-level statement at a place makes, here and in modules that import it; also
-        by way of a later value that is made of it."""
+        """The functions that use what the top-level statement at a place makes, or a later value that is made of it,
+        here and in modules that import it."""
         statement = next(node for node in self.trees[file].body if (node.end_lineno or 0) >= place.line)
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):
             names = {statement.name}

@@ -50,11 +50,17 @@ def test_a_file_under_way_lies_hidden_beside_its_target_also_through_a_link(tmp_
     assert link.is_symlink() and target.is_file() and file.closed
 
 
-def test_a_device_is_written_itself_and_stays_when_that_fails() -> None:
-    write(Path(os.devnull))
-    with pytest.raises(ZeroDivisionError), replacing(os.devnull) as file:
+def test_a_pipe_is_written_itself_and_stays_when_that_fails(tmp_path: Path) -> None:
+    """Not a device: with a fault in the code, a test that may would replace it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write(pipe)
+    assert os.read(reader, 99) == b"new"
+    with pytest.raises(ZeroDivisionError), replacing(str(pipe)) as file:
         raise ZeroDivisionError
-    assert file.closed and file.name == os.devnull and os.path.exists(os.devnull)
+    os.close(reader)
+    assert file.closed and file.name == str(pipe) and pipe.is_fifo() and os.listdir(tmp_path) == ["pipe"]
 
 
 def test_what_the_system_refuses_names_the_file_and_why(tmp_path: Path) -> None:

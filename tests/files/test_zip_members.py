@@ -126,7 +126,7 @@ def test_what_a_remote_file_says_of_itself_is_raised_as_it_is() -> None:
     with zipfile.ZipFile(file) as opened:
         members = members_by_name(opened)
         file.broken = True
-        with pytest.raises(SourceError, match="^has changed while it was read$"):
+        with pytest.raises(SourceError, match=r"^has changed while it was read$"):
             read_member(opened, members, "a")
 
 
