@@ -92,15 +92,21 @@ def traced(row: Recorded) -> Definition:
     )
 
 
-def numbers(row: Recorded, definition: Definition, seed: int = 1) -> list[float] | None:
-    """Return a number for all values of each output; None where an op has none. The seed is that of random ops."""
+def drawn(row: Recorded, definition: Definition) -> tuple[list[Any], list[Any]]:
+    """Return arrays for the tensors and for the weights and states, always the same for a row."""
     import numpy as np
 
     random = np.random.default_rng(zlib.crc32(row.id.encode()))
     values = [_drawn(leaf, random, positive="positive" in row.options) for leaf in definition.params]
-    weights = [random.uniform(0.2, 0.9, _sizes(leaf)) for leaf in definition.variables]
+    return values, [random.uniform(0.2, 0.9, _sizes(leaf)) for leaf in definition.variables]
+
+
+def numbers(row: Recorded, definition: Definition, seed: int = 1) -> list[float] | None:
+    """Return a number for all values of each output; None where an op has none. The seed is that of random ops."""
+    import numpy as np
+
     try:
-        found = evaluate(definition, values, weights, Evaluation(EXAMPLES, "float64", seed))
+        found = evaluate(definition, *drawn(row, definition), Evaluation(EXAMPLES, "float64", seed))
     except CannotEvaluate:
         return None
     return [_number(np, one) for one in found]
