@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +162,14 @@ def test_a_spec_reads_back_as_the_same_model(path: Path) -> None:
 @pytest.mark.parametrize("name", SPECS)
 def test_a_spec_of_a_spec(name: str) -> None:
     reads_back(SPECS[name].encode())
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_code_spec_and_configuration_as_they_are_written(name: str, snapshot: Callable[[str, str], None]) -> None:
+    """Whole, beside the tests that read them back: what both ends get wrong in the same way shows here."""
+    model = read(SPECS[name].encode())
+    config = json.dumps(to_config(model)).replace('{"module"', '\n{"module"')
+    snapshot(f"converted.{name}.txt", "\n".join([to_code(model), to_spec(model), config, ""]))
 
 
 def test_what_is_repeated_is_said_once() -> None:
