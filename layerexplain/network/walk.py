@@ -84,6 +84,8 @@ class NetworkTracer:
         self.noted: set[tuple[str, str]] = set()
         self.reasons: dict[str, str] = {}
         self.calls: dict[CallKey, TracedCall] = {}
+        self.has_open_sizes = False
+        """Whether a size is None that depends on an argument that is not known."""
 
     @property
     def guesses(self) -> Guesses:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import SpecError
-from layerexplain.frontends.code.examples import SIZE, stand_in, with_example
+from layerexplain.frontends.code.examples import SIZE, without_unknowns
 from layerexplain.frontends.code.graphs import Graph, flat, loose_error
 from layerexplain.frontends.code.library.keras.names import inside_keras, resolve_keras_name
 from layerexplain.frontends.code.shapes import (
@@ -318,11 +318,9 @@ class Emitter:
         if layer.reason is not None:
             self._open(layer.reason, name)
         self.missing += [(one, name) for one in layer.missing]
-        for key, value in config.items():
-            if (unknown := unknown_in(value)) is not None:
-                config[key], words = stand_in(layer.type, key)
-                reason = f"{unknown.reason}; {words}" if words else unknown.reason
-                self._open(with_example(unknown, layer.type, key, value)._replace(reason=reason), name)
+        config, unknown = without_unknowns(layer.type, config)
+        for one in unknown:
+            self._open(one, name)
         result = Layer(name, layer.type, layer.kind, config)  # type: ignore[arg-type]
         return result if layer.declaration is None else result._replace(declaration=layer.declaration)
 

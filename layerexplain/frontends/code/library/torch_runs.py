@@ -333,7 +333,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     model = RunEmitter(run).model(found.name if found.name.isidentifier() else _class_name(module))
     model = with_torch_training(model, module, interpreter.torch.training, run.losses)
     model = _with_pasted_error(program, module, model)
-    opened = [(program._located(one), "") for one in run.opened]
+    opened = [(program._located(one), name) for one, name in [*run.gaps, *[(each, "") for each in run.opened]]]
     if not given:
         model = model if supposed else _without_input(model, names, module)
         words = f"the input of {_class_name(module)} has no shape in the code"
