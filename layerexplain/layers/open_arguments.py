@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import cycle, product
+from itertools import cycle, islice, product
 from typing import Any
 
 from layerexplain.errors import LayerExplainError, ShapeError
@@ -97,5 +97,5 @@ def _values(count: int, sizes: set[int]) -> Iterator[tuple[int, ...]]:
     yield from [(row[0],) * count for row in _TRIED] if count > 1 else ()
     rows = cycle(_TRIED)
     for size, place in product(sorted(sizes), range(count)):
-        for row in (next(rows), next(rows)):
+        for row in islice(rows, _ENOUGH):
             yield (*row[:place], size, *row[place + 1 : count])

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # No layer was ever built with more tensors than this.
 _MOST_BUILT = 1000
 
+
 def built(walk: NetworkTracer, layer: Layer) -> TracedCall:
     """Return a layer without a call in the file, at the shapes recorded when it was built."""
     call = Call(layer.name, 0, (), {})
