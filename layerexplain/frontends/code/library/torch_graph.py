@@ -29,7 +29,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     weight_shapes,
 )
 from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor
-from layerexplain.frontends.code.library.torch_training import LossInForward
+from layerexplain.frontends.code.library.torch_training import LossSum
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
@@ -127,7 +127,7 @@ class Run:
         self.kept: list[Parameter | Array] = []
         self.sources: dict[Any, tuple[str, list[Tensor]]] = {}
         """What made each call's results: the type, and its tensors."""
-        self.losses: list[LossInForward] = []
+        self.losses: list[LossSum] = []
         """The losses that the model gives out."""
         self.targets: list[TensorRef] = []
         """The tensors that these compare outputs with."""
@@ -440,7 +440,7 @@ class Run:
                 with suppress(Stopped):
                     one.changes.catch_up(one)
                 self.outputs.append(one.ref)
-            elif isinstance(one, LossInForward):
+            elif isinstance(one, LossSum):
                 self.losses.append(one)
             elif isinstance(one, Unknown):
                 self.opened.append(one)

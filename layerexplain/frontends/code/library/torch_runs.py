@@ -116,8 +116,8 @@ def each_array(values: Any) -> Iterator[Array]:
 
 def _as_data(result: Any, batch: Any, interpreter: Any) -> Any:
     if isinstance(result, Tensor):
-        sizes: list[Any] = [batch * size.times if isinstance(size, Batch) else size for size in result.spec.shape]
-        return Array(tuple(sizes))
+        shape = result.spec.shape
+        return Array(tuple([(batch and batch * n.times) if isinstance(n, Batch) else n for n in shape]))
     if type(result) in (tuple, list):
         return type(result)([_as_data(one, batch, interpreter) for one in result])
     return interpreter.unknown("the result of a module that is called on data")
@@ -350,7 +350,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         notes.append(Note("gradients-add-up", None, words))
     model = model._replace(
         format="code",
-        notes=tuple(notes),
+        notes=(*notes, *model.notes),
         grade="open" if model.faults or opened or run.unregistered else grade_of(assumed, opened),
     )
     wanted = tuple(given) or tuple(names)
