@@ -14,13 +14,14 @@ from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     CONTAINERS,
     OF_MODULE,
+    STATISTICS,
     BuiltIn,
     Parameter,
     children_of,
     is_module,
     module_method,
     module_type,
-    weight_shapes,
+    own_weights,
 )
 from layerexplain.frontends.code.library.torch_training import LossSum, TorchTraining, is_loss
 from layerexplain.frontends.code.values.array import Array
@@ -132,15 +133,26 @@ class PyTorch:
         if (built_in := instance.attributes.get(BUILT_IN)) is not None:
             if name in built_in.config:
                 return built_in.config[name]
-            if name in (shapes := weight_shapes(built_in)):
-                instance.attributes[name] = Parameter(shapes[name])
-                return instance.attributes[name]
-            if name in ("weight", "bias"):
+            own = {weight: (shape, is_buffer) for weight, shape, is_buffer in own_weights(built_in)}
+            if name in own:
+                return self._weight(instance, name, *own[name])
+            if name in ("weight", "bias", *STATISTICS):
                 return None
             declaration = find(of_torch(built_in.type))
             if declaration is not None and name in declaration.default_values:
                 return declaration.default_values[name]
         return Bound(instance, name)
+
+    def _weight(self, instance: Instance, name: str, shape: tuple[int, ...], is_buffer: bool) -> ProgramValue:
+        """Return a weight of the module that a class is made of, which the class itself computes with."""
+        value = instance.attributes[name] = Array(shape) if is_buffer else Parameter(shape)
+        if is_buffer:
+            instance.attributes["_buffers"] = (*instance.attributes.get("_buffers", ()), name)
+        if self.run is None:
+            return value
+        names = self.run.buffers if is_buffer else self.run.parameters
+        names[id(value)] = f"{self.run.names.get(id(instance), '')}.{name}".lstrip(".")
+        return self.buffer(instance, name, value)
 
     def has_attribute(self, cls: Class, name: str) -> bool | None:
         """Return whether PyTorch gives the objects of a class an attribute; None where that is not known."""

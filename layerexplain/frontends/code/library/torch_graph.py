@@ -159,7 +159,9 @@ class Run:
         """Return a parameter, or numbers that the program makes, as a tensor of the run: a row of its own."""
         found = self.placed.get(id(value))
         of_module = self.names.get(id(value.owner), "") if isinstance(value, OfModule) else ""
-        is_parameter = isinstance(value, Parameter) and (bool(of_module) or not isinstance(value, OfModule))
+        is_parameter = isinstance(value, Parameter) and (
+            not isinstance(value, OfModule) or (bool(of_module) and not value.is_buffer)
+        )
         shape = value.shape if isinstance(value, Parameter) else tuple(value.shape)
         if not all(isinstance(size, int) for size in shape):
             raise self.unknown("the size of a tensor that the program makes is not known")

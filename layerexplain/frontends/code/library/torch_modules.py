@@ -108,7 +108,7 @@ class BuiltIn(Identity):
     @property
     def replaced(self) -> dict[str, Parameter]:
         """The parameters that the program puts in the place of its own, by their names here."""
-        found = {name: one for name, one in self.attributes.items() if isinstance(one, Parameter)}
+        found = {n: p for n, p in self.attributes.items() if isinstance(p, Parameter) and n not in STATISTICS}
         return {n: p for n, p in found.items() if not isinstance(p, OfModule) or (p.owner, p.name) != (self, n)}
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
@@ -124,11 +124,17 @@ class BuiltIn(Identity):
             return False
         if name == "__class__":
             return Symbol(f"torch.nn.{self.type}")
-        return Bound(self, name)
+        declaration = find(of_torch(self.type))
+        if declaration is not None and name in declaration.default_values:
+            return declaration.default_values[name]
+        return self._weight(evaluator, name) if name in STATISTICS else Bound(self, name)
 
     def _weight(self, evaluator: Evaluator, name: str) -> Any:
-        """Return a weight of a module, for programs that ask for its device, initialize it, or compute with it."""
-        shapes = weight_shapes(self)
+        """Return a weight of a module, for programs that ask for its device, initialize it, or compute with it; None
+        for statistics that it does not keep."""
+        shapes = {one: shape for one, shape, _ in own_weights(self)}
+        if name in STATISTICS and name not in shapes:
+            return None
         found = self.attributes[name] = OfModule(shapes.get(name, (None,)), self, name)
         return found
 
@@ -253,6 +259,10 @@ class BuiltIn(Identity):
         return module_method(evaluator, self, name, args, kwargs)
 
 
+STATISTICS = frozenset({"running_mean", "running_var"})
+"""The weights of a module that are buffers."""
+
+
 class OfModule(Parameter):
     """A weight of a built-in module, under its name there."""
 
@@ -260,6 +270,7 @@ class OfModule(Parameter):
         super().__init__(shape)
         self.owner = owner
         self.name = name
+        self.is_buffer = name in STATISTICS
 
     def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
         known[id(self)] = OfModule(self.shape, copy(self.owner), self.name)

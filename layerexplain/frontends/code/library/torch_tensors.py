@@ -399,7 +399,7 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
         return run.operation(name, [x, *weights], config)
     if name == "batch_norm":
         training = rest[4] if len(rest) > 4 else kwargs.get("training", False)
-        if training is not False or len([one for one in rest[:2] if hasattr(one, "shape")]) < 2:
+        if training is not False or len([one for one in rest[:2] if one is not None]) < 2:
             raise run.unknown("layerexplain cannot read torch.batch_norm(…) without its running statistics")
     if name == "einsum":
         return run.operation("einsum", _listed(args[1:]), {"equation": args[0]})
