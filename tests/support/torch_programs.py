@@ -443,36 +443,3 @@ class Net(nn.Module):
         return self.decoder(y, x, memory_mask=torch.triu(torch.ones(4, 6), 2).bool())
 """,
 )
-
-
-_program(
-    "classes that compute with the statistics of a normalization",
-    (3, 9, 11),
-    """
-class NormAct(nn.BatchNorm2d):
-    def __init__(self, features, **given):
-        super().__init__(features, **given)
-        self.act = nn.ReLU()
-
-    def forward(self, x):
-        statistics = self.running_mean is None and self.running_var is None
-        assert not statistics and not self.training
-        x = F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, statistics, 0.1, self.eps)
-        return self.act(x)
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = NormAct(3)
-        self.conv = nn.Conv2d(3, 5, 3)
-        self.second = NormAct(5, eps=1e-3, affine=False)
-        self.norm = nn.BatchNorm2d(5)
-        self.own = nn.InstanceNorm2d(5)
-
-    def forward(self, x):
-        x = self.second(self.conv(self.first(x)))
-        norm = self.norm
-        x = F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, norm.momentum, norm.eps)
-        return x if self.own.running_mean is None else x.mean(1)
-""",
-)

@@ -177,3 +177,46 @@ def test_modules_without_a_formula_have_parameters_where_pytorch_gives_them() ->
     for name, arguments in examples.items():
         module = getattr(torch.nn, name)(*arguments)
         assert has_parameters(name) == bool(list(module.parameters())), name
+
+
+COMPUTED = (
+    HEAD
+    + """
+class NormAct(nn.BatchNorm2d):
+    def __init__(self, features, **given):
+        super().__init__(features, **given)
+        self.act = nn.ReLU()
+
+    def forward(self, x):
+        statistics = self.running_mean is None and self.running_var is None
+        assert not statistics and not self.training
+        x = F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, statistics, 0.1, self.eps)
+        return self.act(x)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = NormAct(3)
+        self.conv = nn.Conv2d(3, 5, 3)
+        self.second = NormAct(5, eps=1e-3, affine=False)
+        self.norm = nn.BatchNorm2d(5)
+        self.own = nn.InstanceNorm2d(5)
+
+    def forward(self, x):
+        x = self.second(self.conv(self.first(x)))
+        norm = self.norm
+        x = F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, norm.momentum, norm.eps)
+        return x if self.own.running_mean is None else x.mean(1)
+"""
+)
+
+
+def test_classes_that_compute_with_the_statistics_of_a_normalization_agree_with_pytorch() -> None:
+    report = layerexplain.verify(COMPUTED.encode(), inputs={"x": (3, 9, 11)})
+    assert report.agrees and {row.status for row in report} == {"agrees"} and report.whole.status == "agrees"
+    namespace: dict[str, Any] = {}
+    exec(COMPUTED, namespace)
+    read = layerexplain.explain(COMPUTED.encode(), inputs={"x": (3, 9, 11)})
+    assert (read.grade, read.totals.params) == ("complete", sum(p.numel() for p in namespace["Net"]().parameters()))
+    names = {"first.running_mean", "second.running_var", "norm.running_mean", "norm.running_var"}
+    assert names <= {row.layer for row in read if row.type == "Buffer"}

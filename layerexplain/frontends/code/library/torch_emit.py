@@ -144,18 +144,16 @@ class RunEmitter:
                         self.run.opened.append(self.run.interpreter.unknown(words))
                 yield from [((layer.name, name), self._home(own, name)) for name in shapes]
         for value in self.run.kept:
-            if isinstance(value, OfModule) and not value.is_buffer:
+            if isinstance(value, OfModule):
                 yield (self.run.placed[id(value)].name, "data"), self._home(value.owner, value.name)
-            elif isinstance(value, Parameter) and not isinstance(value, OfModule):
+            elif isinstance(value, Parameter):
                 yield (self.run.placed[id(value)].name, "data"), ("", id(value))
 
     def _shared(self) -> tuple[tuple[SharedObject, ...], dict[_Home, tuple[str, str]]]:
         """Return the parameters that stand in several rows, and the first row of each."""
         modules = [one for one in named_modules(self.run.model).values() if isinstance(one, BuiltIn)]
         first: dict[_Home, tuple[str, str]] = {}
-        if not any(one.replaced for one in modules) and not any(
-            isinstance(one, OfModule) and not one.is_buffer for one in self.run.kept
-        ):
+        if not any(one.replaced for one in modules) and not any(isinstance(one, OfModule) for one in self.run.kept):
             return (), first
         shared = []
         for place, home in self._places():

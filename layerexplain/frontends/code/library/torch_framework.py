@@ -22,6 +22,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     module_method,
     module_type,
     own_weights,
+    statistics,
 )
 from layerexplain.frontends.code.library.torch_training import LossSum, TorchTraining, is_loss
 from layerexplain.frontends.code.values.array import Array
@@ -134,7 +135,7 @@ class PyTorch:
             if name in built_in.config:
                 return built_in.config[name]
             own = {weight: (shape, is_buffer) for weight, shape, is_buffer in own_weights(built_in)}
-            if name in own:
+            if name in own and (name in STATISTICS or not own[name][1]):
                 return self._weight(instance, name, *own[name])
             if name in ("weight", "bias", *STATISTICS):
                 return None
@@ -145,7 +146,7 @@ class PyTorch:
 
     def _weight(self, instance: Instance, name: str, shape: tuple[int, ...], is_buffer: bool) -> ProgramValue:
         """Return a weight of the module that a class is made of, which the class itself computes with."""
-        value = instance.attributes[name] = Array(shape) if is_buffer else Parameter(shape)
+        value = instance.attributes[name] = statistics(name, shape) if is_buffer else Parameter(shape)
         if is_buffer:
             instance.attributes["_buffers"] = (*instance.attributes.get("_buffers", ()), name)
         if self.run is None:

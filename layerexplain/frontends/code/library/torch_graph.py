@@ -14,10 +14,9 @@ from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_blocks import BLOCKS, call_block
 from layerexplain.frontends.code.library.torch_cures import cure
 from layerexplain.frontends.code.library.torch_dtypes import dtype_of
+from layerexplain.frontends.code.library.torch_hooks import HOOKS, PRE_HOOKS
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
-    HOOKS,
-    PRE_HOOKS,
     BuiltIn,
     OfModule,
     Parameter,
@@ -159,9 +158,7 @@ class Run:
         """Return a parameter, or numbers that the program makes, as a tensor of the run: a row of its own."""
         found = self.placed.get(id(value))
         of_module = self.names.get(id(value.owner), "") if isinstance(value, OfModule) else ""
-        is_parameter = isinstance(value, Parameter) and (
-            not isinstance(value, OfModule) or (bool(of_module) and not value.is_buffer)
-        )
+        is_parameter = isinstance(value, Parameter) and (bool(of_module) or not isinstance(value, OfModule))
         shape = value.shape if isinstance(value, Parameter) else tuple(value.shape)
         if not all(isinstance(size, int) for size in shape):
             raise self.unknown("the size of a tensor that the program makes is not known")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.library.torch_hooks import REGISTER, HookHandle
 from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
@@ -108,7 +109,7 @@ class BuiltIn(Identity):
     @property
     def replaced(self) -> dict[str, Parameter]:
         """The parameters that the program puts in the place of its own, by their names here."""
-        found = {n: p for n, p in self.attributes.items() if isinstance(p, Parameter) and n not in STATISTICS}
+        found = {name: one for name, one in self.attributes.items() if isinstance(one, Parameter)}
         return {n: p for n, p in found.items() if not isinstance(p, OfModule) or (p.owner, p.name) != (self, n)}
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
@@ -133,10 +134,17 @@ class BuiltIn(Identity):
         """Return a weight of a module, for programs that ask for its device, initialize it, or compute with it; None
         for statistics that it does not keep."""
         shapes = {one: shape for one, shape, _ in own_weights(self)}
-        if name in STATISTICS and name not in shapes:
+        if name not in STATISTICS:
+            found = self.attributes[name] = OfModule(shapes.get(name, (None,)), self, name)
+            return found
+        if name not in shapes:
             return None
-        found = self.attributes[name] = OfModule(shapes.get(name, (None,)), self, name)
-        return found
+        first, run = statistics(name, shapes[name]), evaluator.torch.run
+        self.attributes[name] = first
+        self.attributes["_buffers"] = (*self.attributes.get("_buffers", ()), name)
+        if run is not None:
+            run.buffers[id(first)] = f"{run.names.get(id(self), '')}.{name}".lstrip(".")
+        return first
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         return name in self.attributes or name in self.config or name in ("weight", "training") or None
@@ -259,8 +267,13 @@ class BuiltIn(Identity):
         return module_method(evaluator, self, name, args, kwargs)
 
 
-STATISTICS = frozenset({"running_mean", "running_var"})
-"""The weights of a module that are buffers."""
+STATISTICS = {"running_mean": 0.0, "running_var": 1.0}
+"""The weights of a module that are buffers, and what they are at first."""
+
+
+def statistics(name: str, shape: tuple[int, ...]) -> Array:
+    """Return such a buffer of a new module."""
+    return Array(shape, (STATISTICS[name],) * (product(shape) or 0))
 
 
 class OfModule(Parameter):
@@ -270,32 +283,9 @@ class OfModule(Parameter):
         super().__init__(shape)
         self.owner = owner
         self.name = name
-        self.is_buffer = name in STATISTICS
 
     def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
         known[id(self)] = OfModule(self.shape, copy(self.owner), self.name)
-
-
-HOOKS, PRE_HOOKS = "_forward_hooks", "_forward_pre_hooks"
-"""The attributes of modules that hold their hooks."""
-_REGISTER = {"register_forward_hook": HOOKS, "register_forward_pre_hook": PRE_HOOKS}
-
-
-class HookHandle(Identity):
-    """What registering a hook gives, by which it is removed."""
-
-    def __init__(self, hooks: list[Any], hook: Any) -> None:
-        self.hooks = hooks
-        self.hook = hook
-
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
-        return Bound(self, name)
-
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        if name == "remove" and self.hook in self.hooks:
-            evaluator.mutate(self.hooks)
-            self.hooks.remove(self.hook)
-        return None
 
 
 BUILT_IN = "built-in module"
@@ -462,8 +452,8 @@ def module_method(
         return module
     if name in _NOTHING:
         return None
-    if name in _REGISTER and isinstance(module, BuiltIn | Instance):
-        hooks: Any = module.attributes.setdefault(_REGISTER[name], [])
+    if name in REGISTER and isinstance(module, BuiltIn | Instance):
+        hooks: Any = module.attributes.setdefault(REGISTER[name], [])
         evaluator.mutate(hooks)
         hook = (args[0] if args else kwargs.get("hook"), bool(kwargs.get("with_kwargs")))
         hooks.insert(0 if kwargs.get("prepend") is True else len(hooks), hook)
