@@ -15,13 +15,13 @@ from layerexplain.frontends.code.library.torch_modules import (
     CONTAINERS,
     OF_MODULE,
     BuiltIn,
-    Parameter,
     children_of,
     is_module,
     module_method,
     module_type,
     weight_shapes,
 )
+from layerexplain.frontends.code.library.torch_parameters import Parameter
 from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Evaluator, Identity, Keywords, ProgramValue, Unknown

@@ -6,6 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.frontends.code.library.torch_modules import (
+    BuiltIn,
+    ModuleParameters,
+    is_module,
+    named_modules,
+)
+from layerexplain.frontends.code.library.torch_parameters import Parameter
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Identity, Place, Unknown
@@ -16,7 +23,7 @@ from layerexplain.model import DataArray, FitData, Model, Training, TrainingSett
 
 
 class FromModel(Unknown):
-    """What a model gives for data that are not known, or its parameters; `of` is the model."""
+    """What a model gives for data that are not known; `of` is the model."""
 
     of: Any = None
 
@@ -87,6 +94,10 @@ class TorchTraining:
         for part in value if type(value) in (list, tuple) else [value]:
             if isinstance(part, FromModel):
                 return part.of
+            if isinstance(part, Parameter | ModuleParameters):
+                return part.asked_of if isinstance(part, Parameter) else part.module
+            if type(part) is dict and "params" in part:
+                return self.model_of(part["params"])
             if id(part) in self.results:
                 return self.results[id(part)][1]
         return None
@@ -210,8 +221,6 @@ def _misfit(setting: TrainingSetting, output: Array, target: Array) -> LayerExpl
 
 def _output_padding(model: Any, got: Sequence[Any], wanted: Sequence[Any]) -> str:
     """Return the argument by which the last module, a ConvTranspose, gives the size of the target; "" for others."""
-    from layerexplain.frontends.code.library.torch_modules import BuiltIn, named_modules
-
     every = [] if model is None else named_modules(model).items()
     convolutions = [(name, one) for name, one in every if isinstance(one, BuiltIn) and "Conv" in one.type]
     lacks = {b - a for a, b in zip(got[2:], wanted[2:], strict=False)}
@@ -261,5 +270,8 @@ def with_torch_training(
 
 
 def _uses(uses: list[_Use], model: Any) -> list[_Use]:
-    """Return what belongs to a model: by the code, or else what the code does not assign to any model."""
-    return [one for one in uses if one.model is model] or [one for one in uses if one.model is None]
+    """Return what belongs to a model or a part of it: by the code, or else what the code does not assign to any
+    model."""
+    parts = [*named_modules(model).values()] if is_module(model) else [model]
+    of_model = [one for one in uses if any(one.model is part for part in parts)]
+    return of_model or [one for one in uses if one.model is None]
