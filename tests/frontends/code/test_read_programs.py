@@ -7,7 +7,6 @@ import pytest
 
 from tests.support.read_programs import programs, reading, recorded
 
-
 ROWS = [
     pytest.param(name, marks=[pytest.mark.keras] if "applications" in programs()[name] else [])
     for name in recorded()  # models of keras.applications are read where Keras is installed
