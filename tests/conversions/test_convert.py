@@ -164,11 +164,27 @@ def test_a_spec_of_a_spec(name: str) -> None:
     reads_back(SPECS[name].encode())
 
 
-@pytest.mark.parametrize("name", SPECS)
+ONE_OBJECT = """
+inputs: {x: [5, 3], y: [3]}
+layers:
+  - Sequential: [{Dense: {units: 3, kernel_regularizer: l2}, name: d}, ReLU]
+    name: s
+    from: y
+  - TimeDistributed: {layer: {reuse: /s/d}}
+    name: td
+    from: x
+  - reuse: /s/d
+    name: again
+    from: y
+outputs: [td, s, again]
+"""
+
+
+@pytest.mark.parametrize("name", [*SPECS, "one object"])
 def test_code_spec_and_configuration_as_they_are_written(name: str, snapshot: Callable[[str, str], None]) -> None:
     """Whole, beside the tests that read them back: what both ends get wrong in the same way shows here."""
-    model = read(SPECS[name].encode())
-    config = json.dumps(to_config(model)).replace('{"module"', '\n{"module"')
+    model = read(SPECS.get(name, ONE_OBJECT).encode())
+    config = json.dumps(to_config(model, numbered=True)).replace('{"module"', '\n{"module"')
     snapshot(f"converted.{name}.txt", "\n".join([to_code(model), to_spec(model), config, ""]))
 
 
