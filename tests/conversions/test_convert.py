@@ -251,7 +251,7 @@ def test_keras_makes_the_same_of_what_is_written() -> None:
     others = ("keras_1_branches", "keras_1_convnet", "resnet50", "efficientnet_b0")
     sources = [path for path in SAMPLES if path.suffix != ".yaml" and path.stem not in others]
     for source in (*sources, *[text.encode() for text in SPECS.values()]):
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         model = read(source)
         if isinstance(source, bytes):
             theirs = None  # Keras does not read specs
@@ -260,7 +260,7 @@ def test_keras_makes_the_same_of_what_is_written() -> None:
         else:
             theirs = keras.models.load_model(source, compile=False)
         from_config = keras.models.model_from_json(json.dumps(to_config(model)))
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         space: dict[str, Any] = {}
         exec(compile(to_code(model), "<code>", "exec"), space)  # our own output
         from_code = space["model"]
@@ -280,11 +280,11 @@ def test_applications(name: str) -> None:
 
     theirs = load("keras3", name)["config"]
     model = read(json.loads(theirs))
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     if name == "MobileNetV3Small":  # a build costs seconds, and all that is in them is in one
         from_config = keras.models.model_from_json(json.dumps(to_config(model)))
         assert configuration(from_config) == configuration(theirs)
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
     space: dict[str, Any] = {}
     exec(compile(to_code(model), "<code>", "exec"), space)
     assert configuration(space["model"], names=False) == configuration(theirs, names=False)
