@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from layerexplain.cli.main import program
 from tests.support.paths import TESTS
+from tests.support.pinned_numbers import is_as_kept
 
 FOLDER = TESTS / "snapshots" / "run"
 
@@ -142,20 +143,7 @@ COMMANDS = [
 def test_a_run_is_printed_as_before(model: str, arguments: str, request: pytest.FixtureRequest) -> None:
     result = CliRunner().invoke(program, f"trace - {arguments} --width 100", input=MODELS[model])
     assert "Traceback" not in result.output
-    path, text = FOLDER / file_of(model, arguments), f"{result.stdout}exit {result.exit_code}\n{result.stderr}"
-    if request.config.getoption("--update-snapshots"):
-        path.write_text(text, "utf-8")
-    words, numbers = parts(text)
-    words_before, numbers_before = parts(path.read_text("utf-8"))
-    assert words == words_before
-    assert numbers == pytest.approx(numbers_before, rel=2e-3, abs=1e-6)
-
-
-def parts(text: str) -> tuple[list[str], list[float]]:
-    """What stands between the numbers with a point, and these, in whose last digits processors differ."""
-    text = re.sub(r"the same|differs by [\d.e-]+", "agrees", re.sub(r"(?<=\S)  +", "  ", text))
-    found = re.split(r"(-?\d+\.\d+(?:e-?\d+)?)", text)
-    return found[::2], [float(one) for one in found[1::2]]
+    is_as_kept(f"{result.stdout}exit {result.exit_code}\n{result.stderr}", FOLDER / file_of(model, arguments), request)
 
 
 def file_of(model: str, arguments: str) -> str:
