@@ -180,10 +180,34 @@ outputs: [td, s, again]
 """
 
 
-@pytest.mark.parametrize("name", [*SPECS, "one object"])
+WRAPPED = """
+inputs: {x: [5, 3], y: [3]}
+layers:
+  - TimeDistributed: {Dense: 3}
+    name: td
+    from: x
+  - reuse: /td.layer
+    name: again
+    from: y
+outputs: [td, again]
+"""
+SCALED = {
+    "class_name": "LayerScale",
+    "module": "keras.src.applications.convnext",
+    "registered_name": "LayerScale",
+    "config": {"name": "scale", "init_values": 0.5, "projection_dim": 7},
+}
+OBJECTS: dict[str, Any] = {
+    "one object": ONE_OBJECT.encode(),
+    "one object in a wrapper first": WRAPPED.encode(),
+    "a layer of an application": {"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "InputLayer", "config": {"batch_shape": [None, 7], "name": "x"}}, SCALED]}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*SPECS, *OBJECTS])
 def test_code_spec_and_configuration_as_they_are_written(name: str, snapshot: Callable[[str, str], None]) -> None:
     """Whole, beside the tests that read them back: what both ends get wrong in the same way shows here."""
-    model = read(SPECS.get(name, ONE_OBJECT).encode())
+    model = read(OBJECTS[name] if name in OBJECTS else SPECS[name].encode())
     config = json.dumps(to_config(model, numbered=True)).replace('{"module"', '\n{"module"')
     snapshot(f"converted.{name}.txt", "\n".join([to_code(model), to_spec(model), config, ""]))
 
