@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 DEBUG_VARIABLE = "LAYEREXPLAIN_DEBUG"
 
@@ -86,6 +86,11 @@ class LayerExplainError(ValueError):
         if self.line is None:
             self.line, self.column = line, column
         self.layer = self.layer if self.layer is not None else layer
+        return self
+
+    def as_data(self) -> Self:
+        """Drop the frames that the error passed, and return it: one that is kept would keep all that they know."""
+        self.__traceback__ = self.__context__ = self.__cause__ = None
         return self
 
     @property

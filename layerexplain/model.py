@@ -407,7 +407,8 @@ class Model(Record):
 
 class DataArray(NamedTuple):
     """An array: its name and shape. Where the values are known, `low` and `high` are the smallest and the largest
-    finite one, `is_whole` says that all are whole numbers, and `not_finite` counts those that are NaN or infinite."""
+    finite one, `is_whole` says that all are whole numbers, and `not_finite` counts those that are NaN or infinite.
+    `ones` are the smallest and the largest number of ones in a row of zeros and ones, where that is known."""
 
     name: str
     shape: Shape
@@ -415,6 +416,7 @@ class DataArray(NamedTuple):
     high: float | None = None
     is_whole: bool = False
     not_finite: int = 0
+    ones: tuple[float, float] | None = None
 
 
 class FitData:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 
 from layerexplain.checks.calls import config_of, ends_with, readers_of, type_of
 from layerexplain.checks.data import Data
@@ -170,6 +171,31 @@ def labels_outside(data: Data) -> Iterator[Found]:
                 f"{name} goes from {low:g} to {high:g}, and {loss_name(one.loss)} needs 0 and 1; {right}",
                 "wrong",
             )
+
+
+@rule(
+    "several-labels",
+    "Several labels in each example beside a softmax",
+    "wrong",
+    "likely",
+    why="The probabilities of a softmax sum to 1: where an example has two labels neither can be near 1, and an "
+    "example without a label adds nothing to the loss.",
+    fix="Give each label a probability of its own: a sigmoid, and the loss binary_crossentropy.",
+    source="keras/src/backend/tensorflow/nn.py (categorical_crossentropy)",
+    loss="binary_crossentropy",
+    of="data",
+)
+def several_labels(data: Data) -> Iterator[Found]:
+    for one in data.targets:
+        if one.loss is None or one.loss.targets.kind != "one-hot" or one.array.ones is None:
+            continue
+        least, most = one.array.ones
+        if most < 2 or (one.array.low is not None and one.array.low == one.array.high):  # all ones: a placeholder
+            continue
+        count = f"{least:g} to {most:g} ones" if least < most else f"{least:g} ones"
+        has = "any number of ones (MultiLabelBinarizer)" if most == inf else count
+        said = f"a row of {one.array.name} has {has}, and {loss_name(one.loss)} expects exactly one"
+        yield one.layer, f"{said}; `activation='sigmoid'` in '{one.layer}' with binary_crossentropy takes them"
 
 
 @rule(

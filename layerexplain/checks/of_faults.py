@@ -78,9 +78,9 @@ _fault(
 _fault(
     "unknown-axis",
     "An unknown axis that weights depend on",
-    says="needs the size of its axis",
-    why="Keras cannot create weights whose number is not known.",
-    fix="Give the input a fixed size, or use a global pooling in place of Flatten.",
+    says="needs the size of its",
+    why="Keras cannot create weights whose number is not known, or match a known size with an open one.",
+    fix="Give the input a fixed size; in place of Flatten a global pooling leaves it open.",
     source="keras/src/layers/core/dense.py",
 )
 

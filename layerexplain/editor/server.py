@@ -237,7 +237,7 @@ def make_server() -> Server:
         server.feature(f"{method}/didClose")(lambda ls, params, uri=uri: ls.close(uri(params)))
 
     @server.command(SHOW_PAGE)
-    async def show_page(ls: Server, path: str, request: str = "") -> str | None:
+    async def show_page(ls: Server, path: str, request: str) -> str | None:
         address = await ls.computed(lambda: ls.address_of_page(path, request))
         if address and get_capability(ls.client_capabilities, "window.show_document.support"):
             ls.window_show_document(lsp.ShowDocumentParams(address, external=True))

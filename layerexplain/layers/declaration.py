@@ -219,7 +219,7 @@ class Declaration:
         files of other Keras versions hold arguments that change nothing here.
         """
         if strict and (found := self.faults(config)):
-            raise found[0][1]
+            raise found.pop(0)[1]  # out of what this frame keeps, which the error keeps
         if self.renamed:
             config = {self.renamed.get(given, given): value for given, value in config.items()}
         bound: dict[str, Any] = {}
@@ -247,7 +247,7 @@ class Declaration:
                 try:
                     argument.normal(self.type, name, value)
                 except ArgumentError as error:
-                    found.append((key, error))
+                    found.append((key, error.as_data()))
             elif name not in COMMON and name not in self.ignores:
                 found.append((key, self._unknown(name)))
                 # One that is misspelt is not missing too.

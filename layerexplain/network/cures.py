@@ -68,6 +68,10 @@ def cures(refusal: Refusal) -> list[Cure]:
         return []
     if len(specs) == 1 and refs[0].layer not in refusal.layers:  # an argument of a `call`, which no layer makes
         return []
+    from layerexplain.network import open_inputs
+
+    if open_inputs.is_cause(refusal):
+        return list(open_inputs.cures(refusal))
     of_so_many = {1: _of_one, 2: _of_two}.get(len(specs), _other_axis)
     return list(of_so_many(refusal))[:_MOST_NAMED]
 
@@ -80,7 +84,7 @@ def _put_after(call: str, layer: str, words: str) -> Cure:
 
 def images_with_channels_first(ref: TensorRef, calls: Calls) -> str:
     """Return words that the images or sequences in a tensor have their channels first, where they look so; else ""."""
-    for call in _before(ref, calls):
+    for call in calls_before(ref, calls):
         spec = call.outputs[0] if call.outputs and not call.sources else None
         if spec is not None and seems_channels_first(spec.shape):
             channels, *sides = spec.shape[1:]
@@ -271,9 +275,9 @@ def _loser(refusal: Refusal) -> str:
     refs, specs, calls = refusal.refs, refusal.specs, refusal.calls
     first, second = (product(spec.shape[1:-1]) or 0 for spec in specs)
     less, more = refs if first < second else reversed(refs)
-    shared = {call.name for call in _before(more, calls)}
+    shared = {call.name for call in calls_before(more, calls)}
     words: list[str] = []
-    for call in _before(less, calls):
+    for call in calls_before(less, calls):
         if call.name in shared:
             continue
         slides = first_windows(call.definition)
@@ -284,7 +288,7 @@ def _loser(refusal: Refusal) -> str:
     return ", ".join(words[: -_MOST_NAMED - 1 : -1])
 
 
-def _before(ref: TensorRef, calls: Calls) -> Iterator[TracedCall]:
+def calls_before(ref: TensorRef, calls: Calls) -> Iterator[TracedCall]:
     """Yield the calls on which a tensor depends, the nearest first."""
     ahead, seen = [ref], {ref.key}
     for here in ahead:  # grows as it is read
@@ -302,7 +306,7 @@ def _multiple(refs: Sequence[TensorRef], calls: Calls) -> int:
     """Return the number that must divide the input's sizes so that each layer divides them exactly; 0 where a layer
     changes sizes in another way."""
     strides: dict[CallKey, int] = {}
-    before = {c.call.key: c for ref in refs for c in _before(ref, calls)}
+    before = {c.call.key: c for ref in refs for c in calls_before(ref, calls)}
     for key, call in reversed(before.items()):
         stride = max([strides.get(s.key, 1) for s in call.sources], default=1)
         slides = first_windows(call.definition)

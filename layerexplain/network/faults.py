@@ -57,7 +57,7 @@ class Guesses:
             opened.append(guess is not None)
         found, errors = self._try(layer, declaration, bound, specs, opened)
         if not found:
-            raise errors[0]
+            raise errors.pop(0)
         self._keep(layer, call, found, sizes=True)
 
     def are_refused(self, layer: Layer, declaration: Declaration, bound: BoundCall, specs: Specs) -> bool:
@@ -116,7 +116,7 @@ class Guesses:
             try:
                 found.append(self._define(declaration, layer, bound, filled, ()))
             except LayerExplainError as error:
-                errors.append(error)
+                errors.append(error.as_data())
         return found, errors
 
     def _keep(self, layer: Layer, call: int, found: list[Definition], *, sizes: bool) -> None:

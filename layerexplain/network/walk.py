@@ -36,7 +36,7 @@ class Faults:
 
     def __init__(self, *, strict: bool = False, known: Sequence[LayerExplainError] = (), code: bool = False) -> None:
         self._strict = strict
-        self._code = code
+        self.of_code = code
         self._known = frozenset([fault.fact for fault in known])
         self.found: list[LayerExplainError] = []
 
@@ -44,23 +44,24 @@ class Faults:
         self, error: LayerExplainError, specs: Specs, kind: str, is_refused: Callable[[], bool] = lambda: False
     ) -> None:
         """Keep the fault of a layer that takes tensors of these specs; `is_refused` says whether it refuses them
-        whatever their open sizes are."""
+        also where sizes are open."""
         if self._strict:
             found = {(one.fact, one.line) for one in self.found}
             follows = isinstance(error, NotKnown) and (self.found or self._known)
             if error.fact not in self._known and (error.fact, error.line) not in found and not follows:
-                self.found.append(error)
+                self.found.append(error.as_data())
         elif (
             error.fact not in self._known
             and (
-                isinstance(error, ShapeError) or (self._code and kind != "custom" and isinstance(error, ArgumentError))
+                isinstance(error, ShapeError)
+                or (self.of_code and kind != "custom" and isinstance(error, ArgumentError))
             )
             and (
                 all(spec is not None and all(isinstance(size, int | Batch) for size in spec.shape) for spec in specs)
                 or is_refused()
             )
         ):
-            self.found.append(error)
+            self.found.append(error.as_data())
 
 
 class NetworkTracer:
@@ -83,6 +84,8 @@ class NetworkTracer:
         self.noted: set[tuple[str, str]] = set()
         self.reasons: dict[str, str] = {}
         self.calls: dict[CallKey, TracedCall] = {}
+        self.has_open_sizes = False
+        """Whether a size is None that depends on an argument that is not known."""
 
     @property
     def guesses(self) -> Guesses:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.call_binding import NOTHING_BOUND, bind_call
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError, WindowError
@@ -18,17 +18,12 @@ from layerexplain.network.recorded_shapes import built_shape
 from layerexplain.network.traced import Network, Origin, TracedCall, specs_of
 
 if TYPE_CHECKING:
+    from layerexplain.layers.open_arguments import Outline
     from layerexplain.network.cures import Cure
     from layerexplain.network.walk import NetworkTracer
 
 # No layer was ever built with more tensors than this.
 _MOST_BUILT = 1000
-
-_TRIED = ((1, 2, 4), (2, 1, 3), (3, 5, 1), (4, 3, 7), (7, 4, 2))
-"""Values in place of arguments that are not known, of each layer in the order of its arguments."""
-
-_ENOUGH = 3
-"""With so many of them a layer has the same results, where these do not depend on the arguments."""
 
 
 def built(walk: NetworkTracer, layer: Layer) -> TracedCall:
@@ -61,7 +56,7 @@ def opaque_call(
     layer: Layer,
     declaration: Declaration | None,
     reason: str | None = None,
-    anyway: Definition | None = None,
+    anyway: Outline | None = None,
 ) -> TracedCall:
     """Call a layer that we cannot see into: the shapes are those that were recorded, or the results and masks that
     it has `anyway`."""
@@ -72,7 +67,8 @@ def opaque_call(
     recorded = walk.tensors.recorded(call)
     shapes = "recorded" if any(recorded) and not walk.scope.strict else "unknown"
     if not recorded and anyway is not None:
-        recorded = [*specs_of(anyway.results.values())]
+        recorded = [*anyway.results.values()]
+        walk.has_open_sizes |= not anyway.is_whole
     if not recorded and known and layer.kind == "layer":
         from layerexplain.layers.keras.opaque_layers import known_result
 
@@ -97,7 +93,7 @@ def opaque_call(
     params = tuple([tensor(name, t.expr.shape, t.expr.dtype) for name, t in given])
     masks: Sequence[Expr | None] = ()
     if anyway is not None and len(anyway.params) == len(params):
-        params, masks = tuple(anyway.params), anyway.masks
+        params, masks = anyway.params, anyway.masks
     type_ = identifier(layer.type)
     results = {
         name: Expr(opaque, params, {"name": type_, "shape": spec.shape}, spec.shape, spec.dtype)
@@ -117,6 +113,13 @@ def failed(
     error.with_place(layer=walk.scope.where(layer), line=at.line, column=at.column, source=at.file or None)
     tensors = [walk.tensors.get(ref) for ref in sources]
     specs = [None if t is None else t.spec for t in tensors]
+    anyway: Outline | None = None
+    if walk.has_open_sizes and any(None in spec.shape for spec in specs if spec is not None):
+        with suppress(ShapeError):
+            anyway = _outline(walk, layer, declaration, specs)
+        if anyway is None:
+            return unknown(walk, call, declaration, tuple(sources))
+        return opaque_call(walk, call, layer, declaration, "a size of its input is not known", anyway)
     if isinstance(error, WindowError):
         _name_cause(walk, error, sources)
     elif declaration is not None and isinstance(error, ShapeError):
@@ -126,14 +129,18 @@ def failed(
             error.edits = (*error.edits, *[cure.edit for cure in found if cure.edit is not None])
     if call.callers:
         error.fact += f"; called from {', '.join(call.callers)}"
-    anyway: Definition | None = None
     if isinstance(error, ArgumentError) and _is_open(walk, layer):
         error.fact = "one of its arguments is not known"
-        anyway = _definition_anyway(walk, layer, declaration, sources, [spec for spec in specs if spec is not None])
+        with suppress(ShapeError):
+            anyway = _outline(walk, layer, declaration, specs)
 
     def is_refused() -> bool:
+        from layerexplain.network.open_inputs import are_written
+
         if declaration is None or layer.kind != "layer" or not isinstance(error, ShapeError):
             return False
+        if walk.faults.of_code and are_written(sources, walk.scope.layers, walk.calls):
+            return True
         try:
             bound = bind_call(declaration, call)
         except LayerExplainError:
@@ -158,32 +165,18 @@ def _is_open(walk: NetworkTracer, layer: Layer) -> bool:
     return open_here and None in layer.config.values()
 
 
-def _definition_anyway(
-    walk: NetworkTracer,
-    layer: Layer,
-    declaration: Declaration | None,
-    sources: Sequence[TensorRef],
-    specs: Sequence[Spec],
-) -> Definition | None:
-    """Return a definition of a layer whose results are its own whatever its open arguments are, as those of an
-    Embedding do not depend on the number of its rows; None where they depend on them, or where too few values show that
-    they do not."""
-    if declaration is None or len(specs) != len(sources):
+def _outline(
+    walk: NetworkTracer, layer: Layer, declaration: Declaration | None, specs: Sequence[Spec | None]
+) -> Outline | None:
+    """Return what a layer gives whatever its arguments are that are not known."""
+    if declaration is None or None in specs:
         return None
-    arguments = declaration.arguments
-    open_here = [
-        name
-        for name, value in layer.config.items()
-        if value is None and name in arguments and not arguments[name].optional
-    ]
-    found: list[Definition] = []
-    for values in _TRIED:
-        config = {**layer.config, **dict(zip(open_here, values, strict=False))}
-        with suppress(LayerExplainError):
-            found.append(walk.define(declaration, layer._replace(config=config), NOTHING_BOUND, specs, ()))
-    results = [(specs_of(one.results.values()), specs_of(filter(None, one.masks))) for one in found]
-    same = len(found) >= _ENOUGH and all(one == results[0] for one in results)
-    return found[0] if same and len(open_here) <= len(_TRIED[0]) else None
+    from layerexplain.layers.open_arguments import outline
+
+    def define(config: Mapping[str, Any], given: Sequence[Spec | None]) -> Definition:
+        return walk.define(declaration, layer._replace(config=config), NOTHING_BOUND, given, ())
+
+    return outline(declaration, layer.config, specs, define, has_open_sizes=walk.has_open_sizes)
 
 
 def _name_cause(walk: NetworkTracer, error: WindowError, sources: Sequence[TensorRef]) -> None:

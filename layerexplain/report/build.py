@@ -87,7 +87,7 @@ def build(
         complete = is_complete(model)
         memory = memory_of(network, rows, batch=1 if batch is None else batch, optimizer=optimizer, complete=complete)
     notes = (*builder.notes, *(builder.opened.notes if builder.opened is not None else ()))
-    if any(note.code in ("opaque", "not-derived", "unbuilt") for note in notes):
+    if any(note.code in ("opaque", "not-derived", "unbuilt", "open") for note in notes):
         notes = (*notes, *partial_totals(rows))
     outputs = _outputs(network, _batch_of(model))
     sums = totals(rows) if is_complete(model) else UNKNOWN_TOTALS
@@ -375,7 +375,8 @@ class Builder:
             sizes = "?" if spec is None else ", ".join(str(s) if isinstance(s, int) else "None" for s in own)
             text = f"input({sizes})"
             return text, (f"y = {text}",)
-        if definition is None and calls and self.network.model.grade == "open":
+        is_opaque = definition is None or definition.kind == "opaque"
+        if is_opaque and calls and self.network.model.grade == "open":
             from layerexplain.report.general_formula import general_formula
 
             described = general_formula(layer, calls[0].declaration)

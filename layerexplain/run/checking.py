@@ -168,7 +168,12 @@ def _array_of(name: str, array: Any) -> DataArray:
     if not finite.size:
         return DataArray(name, array.shape, not_finite=odd)
     whole = array.dtype.kind != "f" or bool((finite == np.floor(finite)).all())
-    return DataArray(name, array.shape, float(finite.min()), float(finite.max()), whole, odd)
+    low, high = float(finite.min()), float(finite.max())
+    ones = None
+    if array.ndim > 1 and not odd and bool(((array == 0) | (array == 1)).all()):
+        counts = array.sum(axis=-1)
+        ones = float(counts.min()), float(counts.max())
+    return DataArray(name, array.shape, low, high, whole, odd, ones)
 
 
 def _read(path: str, name: str) -> Any:

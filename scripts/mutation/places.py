@@ -62,14 +62,17 @@ class Places:
         return False, [*([place] if function is not None else []), *users], name
 
     def _users(self, file: str, place: Place) -> Iterator[tuple[str, ast.FunctionDef]]:
-        """The functions that use what the top-level statement at a place makes, here and in modules that import it."""
+        """The functions that use what the top-level statement at a place makes, or a later value that is made of it,
+        here and in modules that import it."""
         statement = next(node for node in self.trees[file].body if (node.end_lineno or 0) >= place.line)
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):
             names = {statement.name}
             yield from ((file, node) for node in ast.walk(statement) if isinstance(node, ast.FunctionDef))
         else:
-            stored = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
-            names = {node.id for node in stored if isinstance(node.ctx, ast.Store)}
+            names = _stored(statement)
+            for other in self.trees[file].body[self.trees[file].body.index(statement) + 1 :]:
+                if isinstance(other, ast.Assign | ast.AnnAssign | ast.AugAssign) and names & set(_names(other)):
+                    names |= _stored(other)
         module = file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
         for where in sorted({file, *self.importers.get(module, ())}):
             if where not in self.functions:
@@ -91,6 +94,12 @@ def _run_at_import(tree: ast.Module) -> Iterator[str]:
             if isinstance(node, ast.Call):
                 yield from _names(node.func)
             stack += ast.iter_child_nodes(node)
+
+
+def _stored(statement: ast.stmt) -> set[str]:
+    """The names that a statement gives a value."""
+    nodes = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
+    return {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
 
 
 def _names(node: ast.AST) -> Iterator[str]:

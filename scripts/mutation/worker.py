@@ -6,7 +6,8 @@ A process that has imported pytest and the large libraries, but nothing of this 
   it forks a child in which probes tell which test comes by which fault; then, for each fault that is alive, a child
   that exchanges the code of the faulty functions and runs those of the tests until one fails.
 - `cold`, for a fault in what runs at import, or while a file of tests is collected, such as for its tables: a child
-  that imports the package with the fault in it, then runs the tests that come by, as the warm part has found.
+  that imports the package with the fault in it, then runs the tests that come by, as the warm part has found, and
+  those whose names are nearest to the fault's words.
 
 Tests may not start the program itself here: whether it comes by a fault is not seen.
 """
@@ -31,7 +32,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -198,6 +199,11 @@ class Run:
                     tests.sort(key=self.seconds.__getitem__)
                     spent[index] += sum(map(self.seconds.__getitem__, tests))
                     self._tried(index, tests, lambda names, fault: self._run_warm(names, fault, items))
+        with_word = by_word(items)
+        for index, one in enumerate(self.plan):
+            if not one.warm and not self.states[index]:  # a test may read a table or an option, and run nothing
+                for name in nearest(one.words, with_word):
+                    self.came_by[index].setdefault(name, AT_COLLECTION)
         for file, found in self.collected.items():
             own = [name for name in items if name.startswith(f"{file}::")]
             for index in {i for place in found for i in self.faults_at[place]}:
@@ -415,18 +421,10 @@ def in_turn(names: Iterable[str], sought: Iterable[frozenset[str]] = ()) -> list
     ['test_op[Roll-1]', 'test_op[Roll-2]']
     """
     tables: dict[str, list[str]] = {}
-    with_word: dict[str, list[str]] = {}
     for name in names:
         tables.setdefault(name.partition("[")[0], []).append(name)
-        for word in words(name):
-            with_word.setdefault(word, []).append(name)
-    near: set[str] = set()
-    for wanted in sought:
-        score: collections.Counter[str] = collections.Counter()
-        for word in wanted:
-            for name in with_word.get(word, ()):
-                score[name] += 1 / len(with_word[word])  # type: ignore[assignment]
-        near.update(name for name, _ in score.most_common(NEAR))
+    with_word = by_word(name for rows in tables.values() for name in rows)
+    near = {name for wanted in sought for name in nearest(wanted, with_word)}
     rng = random.Random(1)
     functions = list(tables.values())
     rng.shuffle(functions)
@@ -437,6 +435,24 @@ def in_turn(names: Iterable[str], sought: Iterable[frozenset[str]] = ()) -> list
     return sorted(
         (rows[turn] for turn in turns for rows in functions if turn < len(rows)), key=lambda name: name not in near
     )
+
+
+def by_word(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return the names of tests by their words."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        for word in words(name):
+            found.setdefault(word, []).append(name)
+    return found
+
+
+def nearest(wanted: Iterable[str], with_word: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the names that share the rarest words with those wanted."""
+    score: collections.Counter[str] = collections.Counter()
+    for word in wanted:
+        for name in with_word.get(word, ()):
+            score[name] += 1 / len(with_word[word])  # type: ignore[assignment]
+    return [name for name, _ in score.most_common(NEAR)]
 
 
 _start = subprocess.Popen.__init__

@@ -63,6 +63,8 @@ WRONG: list[tuple[str, dict[str, Any], str, str, tuple[str, ...]]] = [
     (IMAGES, {"X": np.arange(256, dtype="uint8")[:196].reshape(1, 14, 14, 1).repeat(2, 1).repeat(2, 2)}, "values-not-scaled", "hint", ("goes from 0 to 195", "`X = X / 255`")),
     (dense(1, "linear", "mse"), {"X": np.array([[0.5] * 8 + [3000.25]])}, "values-not-scaled", "hint", ("X.std(axis=0)",)),
     (dense(1, "linear", "mse"), {"y": np.array([120_000.0, 350_000.0])}, "values-not-scaled", "hint", ("from 120000 to 350000",)),
+    (dense(3, "softmax", "categorical_crossentropy"), {"y": np.array([[1, 0, 1], [0, 1, 0]])}, "several-labels", "wrong", ("a row of y has 1 to 2 ones", "`activation='sigmoid'` in 'dense' with binary_crossentropy")),
+    (dense(3, "softmax", "categorical_crossentropy"), {"y": np.array([[1.0, 0, 1], [0, 1, 1]])}, "several-labels", "wrong", ("a row of y has 2 ones",)),
     (dense(1, "linear", "mse"), {"y": np.array([0.5, np.nan, np.inf])}, "data-not-finite", "wrong", ("2 of the numbers in y are",)),
 ]  # fmt: skip
 
@@ -71,6 +73,8 @@ SOUND: list[tuple[str, dict[str, Any]]] = [
     (SPARSE, {"y": np.array([0, 1, 2])}), (STATEFUL, {"x": (8, 5, 9)}), (IDS, {"X": np.array([[0, 8, 2, 3, 4]])}),
     (flat("Rescaling: 0.00392156862745098", "Flatten", "Dense: 1", shape="[2, 2, 1]", end="loss: mse\n"), {"X": np.full((1, 2, 2, 1), 255)}),
     (dense(1, "sigmoid", "binary_crossentropy"), {"y": np.array([0, 1])}), (dense(1, "linear", "mse"), {"X": (7, 9), "y": (7,)}),
+    (dense(3, "softmax", "categorical_crossentropy"), {"y": np.eye(3)}), (dense(3, "sigmoid", "binary_crossentropy"), {"y": np.array([[1, 0, 1], [0, 1, 0]])}),
+    (dense(3, "softmax", "categorical_crossentropy"), {"y": np.array([[0.5, 0.5, 0], [0, 1, 1]])}), (dense(3, "softmax", "categorical_crossentropy"), {"y": np.array([[0, 0, 1], [0, 0, 0]])}),
     (flat("Dense: 2", shape="[9]"), {"X": (7, 9), "y": (7, 5)}),  # not compiled: nothing is compared with y
 ]  # fmt: skip
 
@@ -250,6 +254,7 @@ def test_a_stateful_model_takes_whole_batches_alone() -> None:
 IMPORTS = "import keras\nimport numpy as np\nfrom keras.models import Sequential\nfrom keras.layers import *\nfrom keras.datasets import mnist\nfrom sklearn.datasets import make_regression, make_classification\nfrom sklearn.model_selection import train_test_split\nfrom keras.preprocessing.image import ImageDataGenerator\n"
 FLOW = "X = ImageDataGenerator(rescale=1/255).flow_from_directory('d', target_size=(20, 20), class_mode='%s', classes=['a', 'b', 'c'])\n"
 CNN = "Conv2D(4, 3, activation='relu', input_shape=(20, 20, 3)), Flatten(), Dense(%d, activation='softmax')"
+BINARIZED = "from sklearn.preprocessing import MultiLabelBinarizer\nb = MultiLabelBinarizer()\ny = b.fit_transform(open('tags').readlines())\nX = np.load('x.npy')\n"
 PROGRAMS: list[tuple[str, str, str, str, dict[str, tuple[str, ...]]]] = [
     # The data, the layers, the loss, the arguments of fit(); and what is found, with words of it.
     ("X, y = make_regression(n_samples=1000, n_features=20)\nX, _, y, _ = train_test_split(X, y, test_size=0.2)\n", "Dense(5, activation='relu', input_shape=(20,)), Dense(2)", "mse", "X, y",
@@ -289,6 +294,19 @@ PROGRAMS: list[tuple[str, str, str, str, dict[str, tuple[str, ...]]]] = [
      {"data-shape": ("Leave out Flatten and global pooling, if there is a target for each step",)}),
     ("X, y = np.zeros((400, 7)), np.zeros((400, 2))\n", "Dense(1, activation='sigmoid', input_dim=7)", "binary_crossentropy", "X, y",
      {"data-shape": ("`y = y[:, 1:]`, if these are two classes, one-hot",)}),
+    (BINARIZED, "Dense(9, input_dim=7), Dense(len(b.classes_), activation='softmax')", "categorical_crossentropy", "X, y",
+     {"several-labels": ("a row of y has any number of ones (MultiLabelBinarizer)", "`activation='sigmoid'` in 'dense_1'")}),
+    (BINARIZED, "Dense(9, input_dim=7), Dense(y.shape[1], activation='softmax')", "categorical_crossentropy", "X, y",
+     {"several-labels": ("expects exactly one",)}),
+    (BINARIZED.replace("()", "(classes=['a', 'b', 'c'])", 1), "Dense(3, activation='softmax', input_dim=7)", "categorical_crossentropy", "X, y[:200]",
+     {"several-labels": ("in 'dense'",)}),
+    (BINARIZED.replace("()", "(classes=['a', 'b', 'c'])", 1), "Dense(2, activation='sigmoid', input_dim=7)", "binary_crossentropy", "X, y",
+     {"data-shape": ("yours is (examples, 3)",)}),
+    (BINARIZED, "Dense(9, activation='sigmoid', input_dim=7)", "binary_crossentropy", "X, y", {}),
+    ("X, y = np.zeros((3, 7)), np.array([[1, 0, 1], [0, 1, 1], [0, 0, 0]])\n", "Dense(3, activation='softmax', input_dim=7)", "categorical_crossentropy", "X, y",
+     {"several-labels": ("a row of y has 0 to 2 ones",)}),
+    ("X, y = np.zeros((3, 7)), np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]])\n", "Dense(3, activation='softmax', input_dim=7)", "categorical_crossentropy", "X, y", {}),
+    ("X, y = np.zeros((3, 7)), np.ones((3, 3))\n", "Dense(3, activation='softmax', input_dim=7)", "categorical_crossentropy", "X, y", {}),
     ("X, y = np.zeros((400, 12, 7)), np.zeros((400, 1))\n", "Dense(1, input_shape=(12, 7))", "mse", "X, y",
      {"targets-spread": ("y is (400, 1)",)}),
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -330,15 +331,19 @@ def test_output_file(run: Run, tmp_path: Path) -> None:
     assert run("summary", "lstm", "--output", "-").stdout == file.read_text("utf-8")
 
 
-def test_output_file_through_a_link_and_into_a_device(run: Run, tmp_path: Path) -> None:
+def test_output_file_through_a_link_and_into_a_pipe(run: Run, tmp_path: Path) -> None:
     target, link = tmp_path / "target.csv", tmp_path / "link.csv"
     target.write_text("old")
     link.symlink_to(target)
     assert run("summary", "cnn", "--format", "csv", "--output", str(link)).exit_code == 0
     assert link.is_symlink()
     assert target.read_text("utf-8").startswith("layer,type")
-    assert run("summary", "cnn", "--output", "/dev/null").exit_code == 0
-    assert Path("/dev/null").is_char_device()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert run("summary", "cnn", "--format", "csv", "--output", str(pipe)).exit_code == 0
+    assert os.read(reader, 99).startswith(b"layer,type") and pipe.is_fifo()
+    os.close(reader)
 
 
 def test_output_that_cannot_be_written_is_one_line(run: Run, tmp_path: Path) -> None:
@@ -369,6 +374,39 @@ def test_an_interrupt_leaves_the_output_file_as_it_was(run: Run, tmp_path: Path)
 def test_what_a_command_takes(command: str, takes: str) -> None:
     first = CliRunner().invoke(program, [command, "--help"], prog_name="layerexplain").stdout.splitlines()[0]
     assert first == f"Usage: layerexplain {command} {takes}"
+
+
+def _parameter(command: str, one: click.Parameter, context: click.Context) -> str:
+    kind = one.type
+    one.get_help_record(context)  # some look up what help says when it is asked for
+    facts = {
+        "metavar": one.metavar,
+        "choices": ", ".join(kind.choices) if isinstance(kind, click.Choice) else None,
+        "range": f"{kind.min} to {kind.max}" if isinstance(kind, click.IntRange) else None,
+        "default": one.default if isinstance(one.default, str | int) and one.default is not False else None,
+        "nargs": one.nargs if one.nargs != 1 else None,
+    }
+    flags = {
+        **{name: getattr(one, name, False) for name in ("required", "multiple", "is_flag", "show_default", "hidden")},
+        "path": isinstance(kind, click.Path),
+        "- allowed": isinstance(kind, click.Path) and kind.allow_dash,
+        "no directory": isinstance(kind, click.Path) and not kind.dir_okay,
+        "help": bool(getattr(one, "help", None)),
+    }
+    said = [f"{name} {value}" for name, value in facts.items() if value is not None]
+    return (
+        f"{command} {' '.join(one.opts)} ({one.name}): {'; '.join([*said, *[name for name in flags if flags[name]]])}"
+    )
+
+
+def test_click_options_with_their_type_choices_default_metavar_and_help(snapshot: Callable[[str, str], None]) -> None:
+    lines = []
+    context = click.Context(program)
+    for name in COMMANDS:
+        command = program.get_command(context, name)
+        assert command is not None and command.help and command.short_help
+        lines += [_parameter(name, one, context) for one in command.params]
+    snapshot("options.txt", "\n".join(lines) + "\n")
 
 
 def test_types_are_completed_with_what_they_do(run: Run) -> None:

@@ -63,7 +63,7 @@ def uri(request: pytest.FixtureRequest, client: Client) -> Iterator[str]:
 
 
 def test_initialize_says_what_there_is(client: Client) -> None:
-    said = client.capabilities  # type: ignore[attr-defined]
+    said = client.initialized["capabilities"]
     assert {"inlayHintProvider", "hoverProvider", "codeActionProvider", "codeLensProvider"} < said.keys()
     assert said["positionEncoding"] == "utf-16" and said["textDocumentSync"]["change"] == 2  # incremental
     assert "layerexplain.showPage" in said["executeCommandProvider"]["commands"]

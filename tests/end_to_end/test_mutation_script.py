@@ -164,6 +164,7 @@ def test_the_functions_of_every_module_are_those_of_its_source() -> None:
 
 MADE = """
 LARGEST = 1 + 2
+WIDEST = [LARGEST]
 
 def rule(name):
     return lambda run: RULES.setdefault(name, run)
@@ -173,7 +174,7 @@ def twice(a, times=2):
     return times * a
 
 def bounded(a):
-    return min(a, LARGEST)
+    return min(a, *WIDEST)
 """
 USED = "from layerexplain.made import LARGEST, twice\n\ndef used(a):\n    return twice(a)\n"
 
@@ -181,11 +182,11 @@ USED = "from layerexplain.made import LARGEST, twice\n\ndef used(a):\n    return
 @pytest.mark.parametrize(
     ("line", "is_warm", "met_at"),
     [
-        (2, False, {("made", 12)}),  # a value: in the function that uses it
-        (5, True, {("made", 5)}),  # a lambda, which runs later, though it is made at import
-        (8, False, {("made", 9), ("used", 4)}),  # a default: in the function itself, and in those that call it
-        (9, True, {("made", 9)}),
-        (12, True, {("made", 12)}),
+        (2, False, {("made", 13)}),  # a value: in the function that uses it, here by way of another value
+        (6, True, {("made", 6)}),  # a lambda, which runs later, though it is made at import
+        (9, False, {("made", 10), ("used", 4)}),  # a default: in the function itself, and in those that call it
+        (10, True, {("made", 10)}),
+        (13, True, {("made", 13)}),
     ],
 )
 def test_where_a_fault_is_met(tmp_path: Path, line: int, is_warm: bool, met_at: set[tuple[str, int]]) -> None:
@@ -195,7 +196,7 @@ def test_where_a_fault_is_met(tmp_path: Path, line: int, is_warm: bool, met_at: 
     change = next(one for one in changes(MADE.encode()) if one.line == line and one.kind != "return None")
     found = Places(tmp_path).of("layerexplain/made.py", change)
     assert (found[0], {(Path(place.file).stem, place.line) for place in found[1]}) == (is_warm, met_at)
-    assert found[2] == ("twice" if line == 9 else "bounded" if line == 12 else "")
+    assert found[2] == ("twice" if line == 10 else "bounded" if line == 13 else "")
 
 
 def test_each_function_has_its_turn_before_any_comes_again() -> None:

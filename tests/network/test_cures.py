@@ -73,6 +73,15 @@ layers:
 CONV = "Conv2D: {filters: 4, kernel_size: 3}"
 
 ROWS = {
+    "steps left open": Row(
+        "input: [null, null, 8]\nlayers:\n  - Flatten\n  - Dense: 3\n",
+        "axis of the input a fixed size; shape=(32, 8) in place of (None, 8) for 'input' fits; or "
+        "GlobalAveragePooling1D in place of 'flatten' gives (None, 8)",
+        (
+            "input: [32, 8]\nlayers:\n  - Flatten\n  - Dense: 3\n",
+            "input: [null, null, 8]\nlayers:\n  - GlobalAveragePooling1D\n  - Dense: 3\n",
+        ),
+    ),
     "steps are missing": Row(
         behind(DENSE, "LSTM: 4"),
         "got (None, 8), without steps; Reshape to (8, 1) fits; or RepeatVector(n) repeats it as n equal steps",

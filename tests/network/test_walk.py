@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -66,6 +68,34 @@ def test_faults_of_a_spec_come_with_those_of_what_was_asked(layer: str, lines: i
     assert len(said) == lines
     assert "input 'x' needs sizes that fit the model's (3)" in said[-1]
     assert isinstance(caught.value, ErrorGroup) == (lines > 1)
+
+
+def frames() -> int:
+    """How many frames of functions are kept: those of errors that passed them."""
+    return sum(isinstance(one, FrameType) for one in gc.get_objects())
+
+
+@pytest.mark.parametrize(
+    ("layers", "count"),
+    [
+        ("[{Dense: 0}]", 1),
+        ("[{Dense: {units: 3, unit: 2}}, {Conv1D: {filters: 2, kernel_size: 3}}]", 2),
+        ("[{Reshape: [2, 5]}, {Conv2D: {filters: 5, kernel_size: 3}}, {Dense: 7}]", 2),
+        ("[{RepeatVector: 3}, {Reshape: [2, 5]}, {Conv2D: {filters: 5, kernel_size: 3, groups: 2}}]", 2),
+    ],
+)
+def test_faults_keep_no_frames_with_all_that_these_know(layers: str, count: int) -> None:
+    spec = f"input: [7]\nlayers: {layers}\n"
+    traced(spec)
+    gc.collect()
+    gc.disable()
+    try:
+        before = frames()
+        network = traced(spec)
+        assert frames() == before
+    finally:
+        gc.enable()
+    assert len(network.faults) == count
 
 
 # Tensors ------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from layerexplain.oracle.tolerance import allowed, difference
+from layerexplain.oracle.tolerance import allowed, allowed_in_row, difference, verdict
 from layerexplain.run.precision import rounded_to
 
 np = pytest.importorskip("numpy")
@@ -67,3 +67,40 @@ def test_a_rounding_is_what_the_dtype_cannot_tell_apart() -> None:
 def test_how_far_apart(ours: list[object], theirs: list[object], apart: float, words: str) -> None:
     made = [np.asarray(x, dtype=object if x and isinstance(x[0], str | bytes) else None) for x in (ours, theirs)]
     assert difference(*made) == (pytest.approx(apart), words)
+
+
+# The tolerance is 1e-4 and what rounding does 3: eight times as much may be rounding.
+JUDGED = [
+    # ours, theirs, tolerance; how far apart, how far it may be, what is wrong, what rounding does
+    ([8.0, 40.0], [8.0, 40.0], 1e-4, (0.0, 1e-4, "", None)),
+    ([8.0, 40.002], [8.0, 40.0], 1e-4, (0.002 / 40, 1e-4, "", None)),
+    ([8.0, 44.0], [8.0, 40.0], 1e-4, (0.1, 8 * 3 / 40, "", 3 / 40)),
+    ([8.0, 80.0], [8.0, 40.0], 1e-4, (1.0, 8 * 3 / 40, "", 3 / 40)),
+    ([8.0, 44.0], [8.0, 40.0], 0.9e-4, (0.1, 0.9e-4, "", None)),  # less than is usual was asked for
+    ([0.0, 24.0], [0.0, 0.0], 1e-4, (24.0, 24.0, "", 3.0)),
+    ([0.0, 24.5], [0.0, 0.0], 1e-4, (24.5, 24.0, "Keras returns 0 everywhere, the formula up to 24.5", 3.0)),
+    ([math.inf, 1.0], [2.0, 1.0], 1e-4, (math.inf, 1e-4, "NaN or infinity on one side only", None)),
+    ([math.inf, 44.0], [math.inf, 40.0], 1e-4, (0.1, 8 * 3 / 40, "", 3 / 40)),
+    ([1, 7], [1, 2], 1e-4, (2.5, 1e-4, "", None)),  # whole numbers are not rounded
+    ([1.0], [1.0, 2.0], 1e-4, (math.inf, 1e-4, "the values have shape (1,) in the formula and (2,) in Keras", None)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("ours", "theirs", "tolerance", "expected"), JUDGED)
+def test_a_verdict_where_rounding_may_be_the_judge(
+    ours: list[float], theirs: list[float], tolerance: float, expected: tuple[float, float, str, float | None]
+) -> None:
+    found = verdict(np.asarray(ours), np.asarray(theirs), tolerance, lambda: 3.0)
+    assert found == (*map(pytest.approx, expected[:2]), expected[2], pytest.approx(expected[3]))
+    assert found.agrees is (expected[0] <= expected[1])
+
+
+def test_the_framework_is_named_in_what_is_wrong() -> None:
+    arrays = np.ones(2), np.ones(3)
+    assert verdict(*arrays, 1e-4, lambda: 0.0, "Torch").words.endswith("and (3,) in Torch")
+    assert difference(*arrays, "Torch")[1].endswith("and (3,) in Torch")
+
+
+@pytest.mark.parametrize(("layers", "dtype", "expected"), [(0, "float32", 1e-4), (1, "float32", 1e-4), (49, "float32", 7e-4), (9, "float16", 3 * 10 * 2.0**-10)])  # fmt: skip
+def test_roundings_add_up_with_the_root_of_the_layers(layers: int, dtype: str, expected: float) -> None:
+    assert allowed_in_row(1e-4, layers, dtype) == pytest.approx(expected)

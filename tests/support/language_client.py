@@ -1,17 +1,18 @@
-"""A client of the language server, which speaks the protocol over pipes and knows positions in UTF-16 alone."""
+"""A client of the language server, which speaks the protocol over pipes and knows positions in UTF-16 alone.
+
+The server runs on a thread of this process; tests/editor/test_lsp_command.py starts the program.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import queue
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 EVERYWHERE = {"start": {"line": 0, "character": 0}, "end": {"line": 10**6, "character": 0}}
 WITH_REFRESH = {"workspace": {"inlayHint": {"refreshSupport": True}, "codeLens": {"refreshSupport": True}}}
@@ -25,20 +26,21 @@ def units(text: str) -> int:
 class Client:
     """An editor. `texts` are those that it has open, by their addresses."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self.process = process
+    def __init__(self, answers: IO[bytes], requests: IO[bytes]) -> None:
+        self.answers, self.requests = answers, requests
         self.texts: dict[str, str] = {}
         self.versions: dict[str, int] = {}
         self.asked: list[str] = []
         self.logged: list[str] = []
         self.diagnostics: dict[str, dict[str, Any]] = {}
+        self.initialized: dict[str, Any] = {}
         self._number = 0
         self._came: queue.Queue[dict[str, Any]] = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
 
     def _listen(self) -> None:
-        stream = self.process.stdout
-        assert stream is not None
+        stream = self.answers
         while header := stream.readline():
             length = int(header.split(b":")[1]) if header.lower().startswith(b"content-length") else None
             while stream.readline().strip():
@@ -48,23 +50,23 @@ class Client:
         self._came.put({"method": "(end)"})
 
     def _send(self, message: Mapping[str, Any]) -> None:
-        assert self.process.stdin is not None
         body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-        self.process.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-        self.process.stdin.flush()
+        self.requests.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        self.requests.flush()
 
     def _next(self) -> dict[str, Any]:
         """The next message, kept by what it is; requests of the server are answered."""
         message = self._came.get(timeout=60)
         method, params = message.get("method"), message.get("params", {})
-        assert method != "(end)", f"the server has ended with {self.process.wait()}"
+        assert method != "(end)", "the server has ended"
         if method == "textDocument/publishDiagnostics":
             self.diagnostics[params["uri"]] = params
         elif method == "window/logMessage":
             self.logged.append(params["message"])
         elif method is not None and "id" in message:
             self.asked.append(method)
-            self._send({"id": message["id"], "result": None})
+            done = {"success": True} if method == "window/showDocument" else None
+            self._send({"id": message["id"], "result": done})
         return message
 
     def notify(self, method: str, params: Any) -> None:
@@ -172,27 +174,31 @@ class Client:
 
 
 @contextmanager
-def language_server(
-    capabilities: Mapping[str, Any] = WITH_REFRESH, options: Any = None, folder: Path | None = None
-) -> Iterator[Client]:
+def language_server(capabilities: Mapping[str, Any] = WITH_REFRESH, options: Any = None) -> Iterator[Client]:
     """A server that was initialized; it ends as the protocol says."""
-    command = [sys.executable, "-m", "layerexplain", "lsp"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder)
-    client = Client(process)
+    from layerexplain.editor.server import make_server
+
+    (server_reads, client_writes), (client_reads, server_writes) = os.pipe(), os.pipe()
+    streams = os.fdopen(server_reads, "rb"), os.fdopen(server_writes, "wb")
+    serving = threading.Thread(target=make_server().start_io, args=streams, daemon=True)
+    serving.start()
+    client = Client(os.fdopen(client_reads, "rb"), os.fdopen(client_writes, "wb"))
     try:
         params = {"processId": None, "rootUri": None, "capabilities": capabilities, "initializationOptions": options}
-        client.capabilities = client.request("initialize", params)["capabilities"]  # type: ignore[attr-defined]
+        client.initialized = client.request("initialize", params)
         client.notify("initialized", {})
         yield client
         assert client.request("shutdown", None) is None
         client.notify("exit", None)
-        assert process.wait(timeout=60) == 0
+        serving.join(timeout=60)
+        assert not serving.is_alive()
     finally:
-        process.kill()
-        process.wait()
-        for stream in (process.stdin, process.stdout):
-            assert stream is not None
+        client.requests.close()  # a server that still runs ends then
+        serving.join(timeout=60)
+        for stream in streams:
             stream.close()
+        client.listener.join(timeout=60)
+        client.answers.close()
 
 
 def line_of(text: str, part: str) -> str:

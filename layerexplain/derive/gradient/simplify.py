@@ -398,7 +398,7 @@ def _concatenate(node: Expr, plain: Plain) -> Expr | None:
     """Products of one tensor with several, and sums of several, are those of the tensors joined: one line for all gates
     of a recurrent layer."""
     first = node.args[0]
-    if len(node.args) < 2 or any(e.op is not first.op or e.attrs != first.attrs for e in node.args):
+    if len(node.args) < 2 or not first.args or any(e.op is not first.op or e.attrs != first.attrs for e in node.args):
         return None
     if node.options["axis"] not in (-1, node.ndim - 1):
         return None

@@ -61,6 +61,8 @@ class Attributes(InterpreterPart):
         found = self.attribute(of, node.attr)
         if isinstance(found, Unknown) and not found.name:
             return found._replace(name=dotted(node))
+        if isinstance(of, Array) and type(found) is tuple:
+            return tuple([one._replace(name=setting_name(node)) if isinstance(one, Unknown) else one for one in found])
         return found
 
     def attribute(self, of: object, name: str) -> ProgramValue:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import SpecError
-from layerexplain.frontends.code.examples import SIZE, stand_in, with_example
+from layerexplain.frontends.code.examples import SIZE, without_unknowns
 from layerexplain.frontends.code.graphs import Graph, flat, loose_error
 from layerexplain.frontends.code.library.keras.names import inside_keras, resolve_keras_name
 from layerexplain.frontends.code.shapes import (
@@ -66,7 +66,7 @@ def plain_value(value: ProgramValue, key: str, deep: int = 0) -> ProgramValue:
     if isinstance(value, Array):
         return Unknown("an array of unknown values") if value.values is None else plain(value)
     if isinstance(value, Size):
-        return None
+        return Unknown(f"{key} is a size that is known only when the code runs") if deep == 0 else None
     if type(value) in (list, tuple):
         items = [plain_value(one, key, deep + 1) for one in value]
         return items if any(isinstance(one, LayerValue) for one in items) else tuple(items)
@@ -318,11 +318,9 @@ class Emitter:
         if layer.reason is not None:
             self._open(layer.reason, name)
         self.missing += [(one, name) for one in layer.missing]
-        for key, value in config.items():
-            if (unknown := unknown_in(value)) is not None:
-                config[key], words = stand_in(layer.type, key)
-                reason = f"{unknown.reason}; {words}" if words else unknown.reason
-                self._open(with_example(unknown, layer.type, key, value)._replace(reason=reason), name)
+        config, unknown = without_unknowns(layer.type, config)
+        for one in unknown:
+            self._open(one, name)
         result = Layer(name, layer.type, layer.kind, config)  # type: ignore[arg-type]
         return result if layer.declaration is None else result._replace(declaration=layer.declaration)
 
@@ -399,6 +397,8 @@ class Emitter:
         dtype = layer.config.get("dtype", "float32")
         unknown = unknown_in(shape)
         implied = layer.config.get("implied")
+        if type(shape) in (tuple, list) and any(isinstance(one, Size) for one in shape[1:]):
+            unknown = unknown or Unknown("a size of the input is known only when the code runs", layer.place.line)
         if unknown is None and type(shape) in (tuple, list):
             return {"batch_shape": tuple([one if isinstance(one, int) else None for one in shape]), "dtype": dtype}
         if implied == "Embedding":

@@ -11,7 +11,7 @@ from layerexplain.frontends.code.values.base import ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import each_in, unknown_in
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.layers.arguments import WITHOUT_SIZES, Argument
-from layerexplain.layers.registry import find, find_named
+from layerexplain.layers.registry import TORCH, find, find_named
 
 SIZE = "32"
 """An example of one size of an input."""
@@ -40,7 +40,19 @@ def stand_in(type_: str, argument: str) -> tuple[ProgramValue, str]:
     if known is None or known.check.words not in WITHOUT_SIZES:
         return None, ""
     value = known.check.example_value if known.default is Argument.REQUIRED else known.default
-    return value, f"{type_} is explained with {argument}={value}"
+    return value, f"{type_.removeprefix(TORCH)} is explained with {argument}={value}"
+
+
+def without_unknowns(type_: str, config: Mapping[str, ProgramValue]) -> tuple[dict[str, ProgramValue], list[Unknown]]:
+    """Return the arguments of a layer with what stands in for those that are not known, and these with their
+    examples."""
+    known, missing = dict(config), []
+    for key, value in config.items():
+        if (unknown := unknown_in(value)) is not None:
+            known[key], words = stand_in(type_, key)
+            reason = f"{unknown.reason}; {words}" if words else unknown.reason
+            missing.append(with_example(unknown, type_, key, value)._replace(reason=reason))
+    return known, missing
 
 
 def missing_settings(type_: str, config: Mapping[str, ProgramValue]) -> list[Unknown]:

@@ -190,13 +190,13 @@ class Expressions(InterpreterPart):
     def operate(self, name: str, left: object, right: object) -> ProgramValue:
         """Return the result of an operator on two values."""
         left, right = (one.operand(self) if isinstance(one, Value) else one for one in (left, right))
+        unknown = next((one for one in (left, right) if isinstance(one, Unknown)), None)
         for one in (left, right):
-            if isinstance(one, Unknown):
-                return one
-        for one in (left, right):
+            if unknown is not None and not isinstance(one, Unknown):
+                continue
             if isinstance(one, Value) and (result := one.operate(self, name, left, right)) is not NotImplemented:
                 return result
-        return binary(name, left, right, self.budget)
+        return binary(name, left, right, self.budget) if unknown is None else unknown
 
     def on_unaryop(self, node: ast.UnaryOp, frame: Frame) -> ProgramValue:
         value = self.value(node.operand, frame)

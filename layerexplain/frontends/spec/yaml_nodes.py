@@ -53,7 +53,7 @@ class SpecFaults:
         self._errors.append(SpecError(fact, line=line, layer=layer))
 
     def keep(self, error: LayerExplainError, line: int | None) -> None:
-        self._errors.append(error.with_place(line=line))
+        self._errors.append(error.with_place(line=line).as_data())
 
     @property
     def many(self) -> bool:

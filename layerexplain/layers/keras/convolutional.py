@@ -60,7 +60,7 @@ def known_channels(x: Expr, data_format: str) -> int:
     channels = x.shape[1 if data_format == "channels_first" else -1]
     if not isinstance(channels, int):
         raise ShapeError(
-            "a convolution needs a known number of input channels, got None; give that axis of the input a size"
+            "a convolution needs the size of its input channels, got None; give that axis of the input a fixed size"
         )
     return channels
 

@@ -182,7 +182,7 @@ def dot(*xs: Expr, axes: AxisArgument, normalize: Bool = False) -> Expr:
     if isinstance(axes, tuple) and len(axes) != 2:
         raise ArgumentError(f"Dot needs axes to be one axis or one for each of its 2 tensors, got axes={axes}")
     pair = axes if isinstance(axes, tuple) else (axes, axes)
-    terms, rest, vectors = [], "", []
+    terms, rest, vectors, sizes = [], "", [], []
     for x, axis, letters in zip(xs, pair, ("ijhp", "kloq"), strict=True):
         at = normalize_axis(axis, x.ndim, "axes")
         if at == 0:
@@ -193,6 +193,9 @@ def dot(*xs: Expr, axes: AxisArgument, normalize: Bool = False) -> Expr:
             raise misfit(f"Dot needs tensors with at most {len(letters) + 2} axes", x)
         terms.append(f"n{own[: at - 1]}m{own[at - 1 :]}")
         rest += own
+        sizes.append(x.shape[at])
         vectors.append(l2_normalize(x, axis=at, epsilon=1e-7) if normalize else x)
+    if (sizes[0] is None) != (sizes[1] is None):  # Keras compares them as they are written
+        raise misfit(f"Dot needs the size of its axes={axes} in both tensors, or in neither", *xs)
     result = einsum(*vectors, eq=f"{terms[0]},{terms[1]}->n{rest}")
     return result if rest else named("products", result)[:, None]

@@ -551,3 +551,13 @@ class Net(nn.Module):
 """
     report = layerexplain.explain(code.encode(), inputs={"x": (5,)})
     assert (report.grade, report.totals.params, report.faults) == ("open", None, ())
+
+
+def test_a_misfit_is_found_beside_names_that_are_not_defined() -> None:
+    code = net().replace(b"nn.Linear(hidden, 128)", b"nn.Linear(1050, units)")
+    report = layerexplain.check(code, inputs={"x": (1, 28, 28)})
+    assert [one.code for one in report.findings] == ["layer-at-fault"]
+    assert "in_features=1050, got 1568" in report.findings[0].message
+    assert [note.message for note in report.notes] == [
+        "line 12: units is not known: it is not defined in this code; give for example --set units=16"
+    ]

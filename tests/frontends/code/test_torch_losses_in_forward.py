@@ -1,8 +1,9 @@
-"""Losses that `forward` of PyTorch computes: they train the model, and their targets are no inputs of it."""
+"""Losses that `forward` of PyTorch, or a loop of training, computes: they train the model, and targets are no inputs."""
 
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,3 +109,113 @@ def test_a_step_of_training_with_them_agrees_with_pytorch(name: str) -> None:
     assert report.agrees
     assert [(one.status, one.reason) for one in report.steps] == [("agrees", "")] * 2
     assert report.steps[0].loss == " + ".join(one for one, _ in losses.values())
+
+
+LOOP = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(7, 3)
+        self.other = nn.Linear(7, 5)
+
+    def forward(self, x):
+        return {returned}
+
+net = Net()
+ce, l1, scaler = nn.CrossEntropyLoss(), nn.L1Loss(), torch.amp.GradScaler()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for epoch in range(2):
+    total = 0.0
+    for x, y, z in {data}:
+        optimizer.zero_grad()
+        {body}
+        optimizer.step()
+        total += loss.item() * x.size(0)
+    with torch.no_grad():
+        print(ce({first}, torch.zeros(23, dtype=torch.int64)))
+"""
+BOTH = "self.fc(x), self.other(x)"
+DATA = "[(torch.randn(23, 7), torch.randint(0, 3, (23,)), torch.randn(23, 5))]"
+
+IN_LOOPS: dict[str, tuple[str, str, dict[str, tuple[str, float | None]], str]] = {
+    "of two outputs": (
+        BOTH, "a, b = net(x); loss = ce(a, y) + 0.3 * F.mse_loss(b, z); loss.backward()",
+        {"fc": ("CrossEntropyLoss", None), "other": ("MSELoss", 0.3)}, "",
+    ),
+    "of the second output first": (
+        BOTH, "a, b = net(x); loss = 0.3 * (l1(b, z) / 2 + ce(a, y)); scaler.scale(loss).backward()",
+        {"fc": ("CrossEntropyLoss", 0.3), "other": ("L1Loss", 0.15)}, "",
+    ),
+    "each by itself": (
+        BOTH, "a, b = net(x); loss = ce(a, y); loss.backward(retain_graph=True); l1(b, z).backward()",
+        {"fc": ("CrossEntropyLoss", None), "other": ("L1Loss", None)}, "",
+    ),
+    "of the second output alone": (
+        BOTH, "a, b = net(x); loss = l1(b, z); loss.backward()", {"other": ("L1Loss", None)}, "",
+    ),
+    "two of one output": (
+        "self.other(x)", "a = net(x); loss = l1(a, z) + 0.1 * F.mse_loss(a, z); loss.backward()",
+        {"": ("L1Loss", None)}, "line 22: the loss is nn.L1Loss + 0.1 × nn.MSELoss; layerexplain follows nn.L1Loss alone",
+    ),
+    "with a penalty": (
+        "self.fc(x)", "loss = ce(net(x), y) + 0.1 * sum(p.abs().sum() for p in net.parameters()); loss.backward()",
+        {"": ("CrossEntropyLoss", None)},
+        "line 22: the loss is nn.CrossEntropyLoss + numbers that are no loss of torch.nn; layerexplain follows "
+        "nn.CrossEntropyLoss alone",
+    ),
+    "the same one twice": (
+        "self.fc(x)", "loss = (ce(net(x), y) + ce(net(-x), y)) / 2; loss.backward()", {"": ("CrossEntropyLoss", None)}, "",
+    ),
+}  # fmt: skip
+"""What forward returns, a step of training, the loss and factor of each output, and what is said of the loss."""
+
+
+def _loop(name: str, data: str) -> bytes:
+    returned, body, _, _ = IN_LOOPS[name]
+    first = "net(x)[0]" if returned == BOTH else "net(x)"
+    return LOOP.format(returned=returned, body=body, data=data, first=first).encode()
+
+
+@pytest.mark.parametrize("data", [DATA, "loader"])
+@pytest.mark.parametrize("name", IN_LOOPS)
+def test_losses_that_a_loop_adds_are_read(name: str, data: str) -> None:
+    _, _, losses, said = IN_LOOPS[name]
+    report = layerexplain.explain(_loop(name, data))
+    assert report.training is not None
+    found = {one.output: (one.loss.removeprefix("torch.nn."), one.weight) for one in report.training.losses}
+    assert found == losses
+    assert [note.message for note in report.notes if note.code == "open-setting"] == [said] * bool(said)
+
+
+@pytest.mark.torch
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+@pytest.mark.parametrize("name", [name for name, row in IN_LOOPS.items() if len(row[2]) == 2])
+def test_a_step_of_training_with_added_losses_agrees_with_pytorch(name: str) -> None:
+    report = layerexplain.verify(_loop(name, DATA), gradient=True)
+    assert report.agrees
+    assert [(one.status, one.reason) for one in report.steps] == [("agrees", "")] * 2
+
+
+def test_the_loss_of_one_model_is_not_that_of_another(tmp_path: Path) -> None:
+    code = """
+import torch, torch.nn as nn
+maker = nn.Sequential(nn.Linear(7, 5), nn.Tanh())
+judge = nn.Sequential(nn.Linear(5, 1), nn.Sigmoid())
+loss = nn.BCELoss()
+optimizer = torch.optim.SGD(maker.parameters(), lr=0.1)
+for batch in loader:
+    real = batch[0].view(-1, 5)
+    errors = loss(judge(real), torch.ones(3, 1)) + loss(judge(maker(torch.randn(3, 7))), torch.zeros(3, 1))
+    errors.backward()
+"""
+    file = tmp_path / "gan.py"
+    file.write_text(code)
+    for name, losses in (("maker", []), ("judge", ["torch.nn.BCELoss"])):
+        report = layerexplain.explain(f"{file}:{name}")
+        assert report.training is not None
+        assert [one.loss for one in report.training.losses] == losses
+        assert not layerexplain.check(f"{file}:{name}").findings

@@ -11,7 +11,7 @@ import layerexplain
 from layerexplain.frontends.code.library.torch_modules import OF_MODULE
 from layerexplain.layers.registry import TORCH, find
 from layerexplain.layers.torch.construction import has_parameters
-from tests.support.torch_programs import PROGRAMS
+from tests.support.torch_programs import HEAD, PROGRAMS
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -59,6 +59,60 @@ def test_shapes_and_parameters_are_those_of_pytorch(name: str) -> None:
         assert found[: len(shapes)] == shapes, module_name
     assert [tuple(batch if size is None else size for size in one.shape) for one in report.outputs] == _shapes(result)
     assert report.to_dict()["model"]["framework"] == "torch"
+
+
+WITH_UNKNOWN_NAMES = {
+    "words": (HEAD + """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(len(vocab), 11)
+        self.lstm = nn.LSTM(11, width, batch_first=True)
+        self.first = nn.Linear(width, 13)
+        self.last = nn.Linear(13, len(classes))
+
+    def forward(self, tokens):
+        out, (h, c) = self.lstm(self.embedding(tokens))
+        return F.log_softmax(self.last(torch.relu(self.first(out[:, -1]))), dim=1)
+""", (7,), "int64", {"first": (29, 13), "embedding": (29, 7, 11), "last": (29, None), "lstm": (29, 7, None)}),
+    "images": (HEAD + """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, width, 5)
+        self.norm = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, 5, 3, padding=1)
+        self.fc = nn.Linear(5 * 7 * 9, width)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.norm(self.conv1(x))), 2)
+        return self.fc(self.conv2(x).view(x.size(0), -1))
+""", (3, 19, 23), "float32", {"conv1": (29, None, 15, 19), "norm": (29, None, 15, 19), "conv2": (29, 5, 7, 9),
+                              "fc": (29, None)}),
+}  # fmt: skip
+"""Programs with names that they do not define: the input, its dtype, and what is known of the outputs of modules."""
+
+
+@pytest.mark.parametrize("name", WITH_UNKNOWN_NAMES)
+def test_what_is_known_beside_unknown_names_is_what_pytorch_computes_for_any_values(name: str) -> None:
+    code, shape, dtype, known = WITH_UNKNOWN_NAMES[name]
+    report = layerexplain.explain(code.encode(), inputs={"x" if dtype != "int64" else "tokens": shape})
+    assert report.grade == "open" and not report.faults
+    assert {
+        one: tuple(29 if i == 0 else n for i, n in enumerate(report[one].output_shapes[0])) for one in known
+    } == known
+    for width in (5, 7):
+        namespace: dict[str, Any] = {"vocab": range(31 + width), "classes": "abc"[: width - 4], "width": width}
+        exec(code, namespace)
+        net, seen = namespace["Net"]().eval(), {}
+        for module_name, module in net.named_children():
+            module.register_forward_hook(_noting(module_name, seen))
+        net(torch.zeros(29, *shape, dtype=getattr(torch, dtype)))
+        for one, sizes in known.items():
+            assert all(size in (None, real) for size, real in zip(sizes, seen[one][0], strict=True)), one
+        for row in report:
+            counted = [p.numel() for n, p in net.named_parameters() if n.startswith(f"{row.layer}.")]
+            assert row.params in (None, sum(counted)), row.layer
 
 
 OF_TORCHVISION = """

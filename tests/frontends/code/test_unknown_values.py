@@ -127,3 +127,24 @@ def test_an_error_prints_an_unknown_size_as_a_question_mark() -> None:
 def test_the_name_of_an_activation_is_its_function(asked: str, holds: bool) -> None:
     report = layerexplain.explain(START.format(start="3", change="", asked=f"7 if {asked} else 5").encode())
     assert (report["dense"].params, report.grade) == (28 if holds else 20, "complete")
+
+
+REVIEWS = "(x, y), _ = keras.datasets.imdb.load_data(maxlen=80)\n"
+
+
+@pytest.mark.parametrize(
+    ("model", "note"),
+    [
+        ("keras.Input((3,)), layers.Dense(x.shape[0])", "units is a size that is known only when the code runs"),
+        ("keras.Input((len(x),)), layers.Dense(5)", "line 5: a size of the input is known only when the code runs"),
+        (
+            "keras.Input((4, x.shape[0])), layers.LSTM(5)",
+            "line 5: a size of the input is known only when the code runs",
+        ),
+    ],
+)
+def test_a_size_of_the_data_is_no_open_size_that_the_program_writes(model: str, note: str) -> None:
+    code = f"from tensorflow import keras\nfrom tensorflow.keras import layers\nimport numpy as np\n{REVIEWS}"
+    report = layerexplain.explain(f"{code}keras.Sequential([{model}])\n".encode())
+    assert (report.grade, [one.message for one in report.notes if one.code == "open"]) == ("open", [note])
+    assert report.layers[-1].params is None

@@ -22,7 +22,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     weight_shapes,
 )
 from layerexplain.frontends.code.library.torch_parameters import Parameter
-from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss
+from layerexplain.frontends.code.library.torch_training import LossSum, TorchTraining, is_loss
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Evaluator, Identity, Keywords, ProgramValue, Unknown
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
@@ -93,9 +93,9 @@ class PyTorch:
         return True if is_known or f"{path}.{name}" in _ALWAYS_THERE else None
 
     def method_of_data(self, data: Unknown, name: str) -> Bound | None:
-        """Return the method with which a PyTorch program states the shape of unknown data."""
+        """Return the method with which a PyTorch program states the shape of unknown data, or that of a loss."""
         is_said = name in ("reshape", "view") and self.makes_modules and self.run is None
-        return Bound(data, name) if is_said else None
+        return Bound(data, name) if is_said or isinstance(data, LossSum) else None
 
     def reshaped_data(self, sizes: Arguments) -> ProgramValue:
         """Return data with unknown values and the sizes that the program gives them; None where it gives none."""

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
+from layerexplain.frontends.code.examples import without_unknowns
 from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_blocks import BLOCKS, call_block
 from layerexplain.frontends.code.library.torch_cures import cure
@@ -27,16 +28,17 @@ from layerexplain.frontends.code.library.torch_modules import (
 )
 from layerexplain.frontends.code.library.torch_parameters import OfModule, Parameter
 from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor
-from layerexplain.frontends.code.library.torch_training import LossInForward
+from layerexplain.frontends.code.library.torch_training import LossSum
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
-from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
 from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.lang.axes import BATCH
+from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.known_definitions import definition_at
+from layerexplain.layers.open_arguments import outline
 from layerexplain.layers.registry import TORCH, find, of_torch
 from layerexplain.layers.torch.construction import at_first_call
 from layerexplain.model import Layer, Note, PlacedResult, TensorRef
@@ -116,13 +118,15 @@ class Run:
         self.placed: dict[int, Layer] = {}
         self.faults: list[LayerExplainError] = []
         self.opened: list[Unknown] = []
+        self.gaps: list[tuple[Unknown, str]] = []
+        """The arguments of modules that are not known, where the run goes on; each with its row."""
         self.inputs: list[Tensor] = []
         self.specs: dict[str, Spec] = {}
         self.outputs: list[TensorRef] = []
         self.kept: list[Parameter | Array] = []
         self.sources: dict[Any, tuple[str, list[Tensor]]] = {}
         """What made each call's results: the type, and its tensors."""
-        self.losses: list[LossInForward] = []
+        self.losses: list[LossSum] = []
         """The losses that the model gives out."""
         self.targets: list[TensorRef] = []
         """The tensors that these compare outputs with."""
@@ -221,9 +225,13 @@ class Run:
                 one.changes.catch_up(one)
         specs = [one.spec if isinstance(one, Tensor) else None for one in given]
         place = interpreter.locate(place or interpreter.place())
+        config, missing = without_unknowns(layer.type, layer.config)
+        layer = layer._replace(config=config)
+        self.gaps += [(one, layer.name) for one in missing]
+        constants = {i: one for i, one in enumerate(given) if isinstance(one, int | float | bool)}
+
         try:
-            constants = {i: one for i, one in enumerate(given) if isinstance(one, int | float | bool)}
-            definition = definition_at(declaration, specs, declaration.bind(layer.config), constants=constants)
+            found = self._results(declaration, config, specs, constants, missing)
         except LayerExplainError as error:
             error.fact += cure(self, layer.type, given)
             if layer.line not in (None, place.line) and layer.file == place.file:
@@ -239,11 +247,8 @@ class Run:
             line=place.line or None, column=place.column or None, file=place.file, callers=callers
         )
         self.sources[ref.key] = (layer.type, [one.now for one in given if isinstance(one, Tensor)])
-        results = [
-            Tensor(self, ref._replace(output=i), Spec(e.shape, e.dtype))
-            for i, e in enumerate(definition.results.values())
-        ]
-        for one, result_name in zip(results, definition.results, strict=True):
+        results = [Tensor(self, ref._replace(output=i), spec) for i, spec in enumerate(found.values())]
+        for one, result_name in zip(results, found, strict=True):
             one.result_name = result_name
         tensors_in = [one for one in given if isinstance(one, Tensor)]
         if len(tensors_in) == 1 and layer.type.rpartition(".")[2].lower() in KEEPS_MEMORY:
@@ -251,6 +256,32 @@ class Run:
             if layer.type.rpartition(".")[2].lower() in SAME_MEMORY:
                 results[0].lies_in(tensors_in[0])
         return results[0] if len(results) == 1 else tuple(results)
+
+    def _results(
+        self,
+        declaration: Declaration,
+        config: Mapping[str, Any],
+        specs: Sequence[Spec | None],
+        constants: Mapping[int, Any],
+        missing: Sequence[Unknown],
+    ) -> dict[str, Spec]:
+        """Return what a layer gives, by its names there; a size is None that depends on what is not known. Raises
+        Stopped where the number of axes depends on it."""
+
+        def define(config: Mapping[str, Any], specs: Sequence[Spec | None]) -> Definition:
+            return definition_at(declaration, specs, declaration.bind(config), constants=constants)
+
+        try:
+            return {name: Spec(e.shape, e.dtype) for name, e in define(config, specs).results.items()}
+        except LayerExplainError:
+            is_open = bool(self.gaps) and any(None in one.shape for one in specs if one is not None)
+            if not missing and not is_open:
+                raise
+        known = outline(declaration, config, specs, define, has_open_sizes=is_open)
+        if known is None:
+            self.opened += missing or [one for one, _ in self.gaps]
+            raise Stopped
+        return known.results
 
     def operation(self, name: str, tensors: Sequence[Any], config: Mapping[str, Any]) -> Any:
         """Call a function of torch, or of einops by its whole name, which is a row of its own."""
@@ -286,7 +317,7 @@ class Run:
                 raise self.unknown(f"the size of the input of nn.{module.type} is not known")
             config = {**size, **config}
         declaration = find(of_torch(type_))
-        unknown = next((one for one in args if isinstance(one, Unknown)), None) or unknown_in(config)
+        unknown = next((one for one in args if isinstance(one, Unknown)), None)
         if declaration is None or unknown is not None:
             self.opened.append(unknown or self.interpreter.unknown(f"layerexplain has no formula for nn.{module.type}"))
             raise Stopped
@@ -408,7 +439,7 @@ class Run:
                 with suppress(Stopped):
                     one.changes.catch_up(one)
                 self.outputs.append(one.ref)
-            elif isinstance(one, LossInForward):
+            elif isinstance(one, LossSum):
                 self.losses.append(one)
             elif isinstance(one, Unknown):
                 self.opened.append(one)

@@ -116,8 +116,8 @@ def each_array(values: Any) -> Iterator[Array]:
 
 def _as_data(result: Any, batch: Any, interpreter: Any) -> Any:
     if isinstance(result, Tensor):
-        sizes: list[Any] = [batch * size.times if isinstance(size, Batch) else size for size in result.spec.shape]
-        return Array(tuple(sizes))
+        shape = result.spec.shape
+        return Array(tuple([(batch and batch * n.times) if isinstance(n, Batch) else n for n in shape]))
     if type(result) in (tuple, list):
         return type(result)([_as_data(one, batch, interpreter) for one in result])
     return interpreter.unknown("the result of a module that is called on data")
@@ -333,7 +333,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     model = RunEmitter(run).model(found.name if found.name.isidentifier() else _class_name(module))
     model = with_torch_training(model, module, interpreter.torch.training, run.losses)
     model = _with_pasted_error(program, module, model)
-    opened = [(program._located(one), "") for one in run.opened]
+    opened = [(program._located(one), name) for one, name in [*run.gaps, *[(each, "") for each in run.opened]]]
     if not given:
         model = model if supposed else _without_input(model, names, module)
         words = f"the input of {_class_name(module)} has no shape in the code"
@@ -350,7 +350,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         notes.append(Note("gradients-add-up", None, words))
     model = model._replace(
         format="code",
-        notes=tuple(notes),
+        notes=(*notes, *model.notes),
         grade="open" if model.faults or opened or run.unregistered else grade_of(assumed, opened),
     )
     wanted = tuple(given) or tuple(names)

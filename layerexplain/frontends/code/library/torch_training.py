@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,55 +16,84 @@ from layerexplain.frontends.code.library.torch_modules import (
 from layerexplain.frontends.code.library.torch_parameters import Parameter
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Evaluator, Identity, Place, Unknown
+from layerexplain.frontends.code.values.base import Evaluator, Place, Unknown
 from layerexplain.layers.arguments import NOT_SAID
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import TORCH, TORCH_FUNCTIONS, find, part_of, positional_arguments
-from layerexplain.model import DataArray, FitData, Model, Training, TrainingSetting
+from layerexplain.model import DataArray, FitData, Model, Note, Training, TrainingSetting
 
 
 class FromModel(Unknown):
-    """What a model gives for data that are not known; `of` is the model."""
+    """What a model gives for data that are not known; `of` is the model, `part` the place among its results."""
 
     of: Any = None
+    part: int | None = None
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         return self
 
+    def unpack(self, evaluator: Evaluator, parts: list[ast.expr]) -> list[Any] | Unknown:
+        if self.part is not None or any(isinstance(one, ast.Starred) for one in parts):
+            return self
+        return [self._replace(part=i) for i in range(len(parts))]
+
 
 class _Use:
-    """A loss or an optimizer, the model that it is for where the code says that, and the target that it is given."""
+    """A loss or an optimizer, the model that it is for where the code says that and which of its results, and the
+    target that it is given."""
 
-    def __init__(self, setting: TrainingSetting, model: Any = None, target: Any = None) -> None:
+    def __init__(
+        self, setting: TrainingSetting, model: Any = None, target: Any = None, part: int | None = None
+    ) -> None:
         self.setting = setting
         self.model = model
         self.target = target
+        self.part = part
         self.fault: LayerExplainError | None = None
 
 
-class LossInForward(Identity):
-    """The value of a loss that `forward` computes: the sum of losses, each with its factor, setting and output."""
+class LossSum(Unknown):
+    """The value of losses: each with its factor, its setting, and the tensor in `forward` or, in a loop of training,
+    the use that it is of; `has_more` says that it adds what is no loss of torch.nn."""
 
-    def __init__(self, terms: Sequence[tuple[float, TrainingSetting, Tensor]]) -> None:
-        self.terms = terms
+    terms: tuple[tuple[float, TrainingSetting, Any], ...] = ()
+    has_more: bool = False
 
     def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
         other = right if left is self else left
-        if name == "Add" and isinstance(other, LossInForward):
-            return LossInForward([*left.terms, *right.terms])
+        if name == "Add" and isinstance(other, LossSum):
+            return self._with(evaluator, [*left.terms, *right.terms], has_more=left.has_more or right.has_more)
         if name == "Add" and other == 0:
             return self
         if isinstance(other, int | float) and (name == "Mult" or (name == "Div" and left is self and other)):
             factor = other if name == "Mult" else 1 / other
-            return LossInForward([(factor * weight, setting, tensor) for weight, setting, tensor in self.terms])
+            terms = [(factor * weight, setting, of) for weight, setting, of in self.terms]
+            return self._with(evaluator, terms, has_more=self.has_more)
+        if evaluator.torch.run is None and (name == "Add" or (name == "Sub" and left is self)):
+            return self._with(evaluator, self.terms, has_more=True)
         return evaluator.unknown("what a loss in forward is computed into")
 
+    def _with(
+        self, evaluator: Evaluator, terms: Sequence[tuple[float, TrainingSetting, Any]], *, has_more: bool
+    ) -> Any:
+        """Return a sum of losses; those of one output that are alike are one."""
+        found: dict[Any, tuple[float, TrainingSetting, Any]] = {}
+        for weight, setting, of in terms:
+            key = (repr(setting[:2]), id(of.model), of.part) if isinstance(of, _Use) else len(found)
+            found[key] = (weight + found[key][0] if key in found else weight, setting, of)
+        result = self._replace(terms=tuple(found.values()), has_more=has_more)
+        evaluator.torch.training.sums.append(result)
+        return result
+
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        same = name in ("detach", "item", "backward", "float", "to")
+        if name == "backward" and evaluator.torch.run is None:
+            evaluator.torch.training.descended.append(self)
+        same = name in ("backward", "float", "to", "mean", "sum")
+        same = same or (name in ("detach", "item") and evaluator.torch.run is not None)
         return self if same else evaluator.unknown(f"the method {name} of a loss")
 
 
-def _in_forward(run: Any, setting: TrainingSetting, output: Any, target: Any) -> LossInForward:
+def _in_forward(run: Any, setting: TrainingSetting, output: Any, target: Any) -> LossSum:
     """Return a loss of a tensor and of targets that come into the model from outside."""
     loss = find(setting.name)
     if loss is None or not isinstance(output, Tensor) or not isinstance(target, Tensor):
@@ -76,37 +106,42 @@ def _in_forward(run: Any, setting: TrainingSetting, output: Any, target: Any) ->
     except LayerExplainError as error:
         raise run.refused(error.fact) from None
     run.targets.append(target.ref)
-    return LossInForward([(1.0, setting, output)])
+    return LossSum("the value of a loss", terms=((1.0, setting, output),))
 
 
 class TorchTraining:
     """What a program trains its models with."""
 
     def __init__(self) -> None:
-        self.results: dict[int, tuple[Any, Any]] = {}
-        """What models give for data, each with the model, by its identity."""
+        self.results: dict[int, tuple[Any, Any, int | None]] = {}
+        """What models give for data, each with the model and its place among the results, by its identity."""
         self.created: list[_Use] = []
         self.called: list[_Use] = []
         self.optimizers: list[_Use] = []
+        self.sums: list[LossSum] = []
+        self.descended: list[LossSum] = []
+        """The losses whose gradients the program asks for."""
 
-    def model_of(self, value: Any) -> Any:
-        """Return the model whose result or parameters a value is; None for any other value."""
-        for part in value if type(value) in (list, tuple) else [value]:
-            if isinstance(part, FromModel):
-                return part.of
-            if isinstance(part, Parameter | ModuleParameters):
-                return part.asked_of if isinstance(part, Parameter) else part.module
-            if type(part) is dict and "params" in part:
-                return self.model_of(part["params"])
-            if id(part) in self.results:
-                return self.results[id(part)][1]
-        return None
+    def model_of(self, value: Any) -> tuple[Any, int | None]:
+        """Return the model whose result or parameters a value is, and the place among its results; None for others."""
+        for one in value if type(value) in (list, tuple) else [value]:
+            if isinstance(one, FromModel):
+                return one.of, one.part
+            if isinstance(one, Parameter | ModuleParameters):
+                return one.asked_of if isinstance(one, Parameter) else one.module, None
+            if type(one) is dict and "params" in one:
+                return self.model_of(one["params"])
+            if id(one) in self.results:
+                return self.results[id(one)][1:]
+        return None, None
 
     def result(self, value: Any, model: Any) -> Any:
         """Return what a model gives, from which the model can be told."""
         if isinstance(value, Unknown):
             return FromModel(value.reason, value.line, file=value.file, column=value.column, of=model)
-        self.results[id(value)] = (value, model)
+        parts = enumerate(value) if type(value) in (list, tuple) else ()
+        self.results |= {id(one): (one, model, i) for i, one in parts}
+        self.results[id(value)] = (value, model, None)
         return value
 
     def note_loss(self, interpreter: Any, type_: str, config: Mapping[str, Any]) -> None:
@@ -125,7 +160,8 @@ class TorchTraining:
         """Record what a loss compares, and return its value; `place` is where it was made, if not here."""
         given = [*args, *(kwargs[key] for key in ("input", "target") if key in kwargs)]
         output, target = given[:2] if len(given) > 1 else (None, None)
-        use = _Use(_setting(interpreter, f"{TORCH}{type_}", config, place), self.model_of(output), target)
+        model, part = self.model_of(output)
+        use = _Use(_setting(interpreter, f"{TORCH}{type_}", config, place), model, target, part)
         if interpreter.torch.run is not None:
             self.created.clear()  # what forward compares is read there
             return _in_forward(interpreter.torch.run, use.setting, output, target)
@@ -135,9 +171,11 @@ class TorchTraining:
                 use.fault.fact += _output_padding(use.model, output.shape, target.shape)
                 place = interpreter.locate(interpreter.place())
                 use.fault = use.fault.with_place(**place.error_fields)
-        if not any((one.setting, one.model) == (use.setting, use.model) for one in self.called):
+        if not any((one.setting, one.model, one.part) == (use.setting, model, part) for one in self.called):
             self.called.append(use)
-        return interpreter.unknown("the value of a loss")
+        where = interpreter.unknown("the value of a loss")
+        self.sums.append(LossSum(where.reason, where.line, file=where.file, terms=((1.0, use.setting, use),)))
+        return self.sums[-1]
 
     def call_function(self, interpreter: Any, name: str, args: list[Any], kwargs: Mapping[str, Any]) -> Any:
         """Return what a function gives that is a loss; NotImplemented for any other one."""
@@ -159,7 +197,7 @@ class TorchTraining:
             names = () if declaration is None else positional_arguments(declaration)
             config = dict(zip(names, args[1:], strict=False)) | {k: v for k, v in kwargs.items() if k != "params"}
             setting = _setting(interpreter, f"torch.optim.{name}", config)
-            self.optimizers.append(_Use(setting, self.model_of(parameters)))
+            self.optimizers.append(_Use(setting, self.model_of(parameters)[0]))
         return interpreter.unknown("an optimizer")
 
 
@@ -240,24 +278,24 @@ def _output_padding(model: Any, got: Sequence[Any], wanted: Sequence[Any]) -> st
     )
 
 
-def with_torch_training(
-    model: Model, found: Any, training: TorchTraining, inside: Sequence[LossInForward] = ()
-) -> Model:
+def with_torch_training(model: Model, found: Any, training: TorchTraining, inside: Sequence[LossSum] = ()) -> Model:
     """Return a model with the loss and the optimizer that the program trains it with, where there is one of each;
     `inside` are losses that its `forward` gives."""
     losses, optimizers = _uses(training.called or training.created, found), _uses(training.optimizers, found)
     faults = tuple([one.fault for one in losses if one.fault is not None])
-    outputs = list(dict.fromkeys(ref.layer for ref in model.outputs))
-    loss = losses[0] if len({repr(one.setting[:2]) for one in losses}) == 1 else None
     optimizer = optimizers[0].setting if len(optimizers) == 1 else None
     terms = [term for one in inside for term in one.terms]
     own = {tensor.ref.layer: setting for _, setting, tensor in terms}
     if terms and len(own) == len(terms):
         factors = {tensor.ref.layer: weight for weight, _, tensor in terms if weight != 1}
         return model._replace(training=Training(optimizer, own, factors))
-    if loss is None and optimizer is None:
+    by_output, factors, words = _by_output(model, found, training)
+    loss = losses[0] if len({repr(one.setting[:2]) for one in losses}) == 1 else None
+    if not by_output and loss is not None:
+        outputs = list(dict.fromkeys(ref.layer for ref in model.outputs))
+        by_output = {"" if len(outputs) == 1 else outputs[0] if outputs else "": loss.setting}
+    if not by_output and optimizer is None:
         return model._replace(faults=(*model.faults, *faults))
-    by_output = {} if loss is None else {"" if len(outputs) == 1 else outputs[0] if outputs else "": loss.setting}
     data = None
     if loss is not None and isinstance(loss.target, Array) and loss.fault is None and loss.target.shape:
         known = loss.target.values or (() if loss.target.classes is None else (0, loss.target.classes - 1))
@@ -265,8 +303,49 @@ def with_torch_training(
         is_whole = str(loss.target.dtype).startswith("int")
         data = FitData((DataArray("y", tuple(loss.target.shape), low, high, is_whole),), None)
     return model._replace(
-        training=Training(optimizer, by_output), faults=(*model.faults, *faults), fit_data=data or model.fit_data
+        training=Training(optimizer, by_output, factors),
+        faults=(*model.faults, *faults),
+        fit_data=data or model.fit_data,
+        notes=(*model.notes, *[Note("open-setting", None, one) for one in words]),
     )
+
+
+def _by_output(
+    model: Model, found: Any, training: TorchTraining
+) -> tuple[dict[str, TrainingSetting], dict[str, float], list[str]]:
+    """Return the losses that a loop of training adds, by the outputs of a model; their factors, where there are several
+    outputs; and what is said of an output with several losses, whose first one is followed."""
+    sums = _own_sums(training.descended, found) or _own_sums(training.sums, found)
+    if not training.descended and sums:
+        sums = [max(reversed(sums), key=lambda one: len(one.terms))]
+    places: dict[str, dict[str, tuple[float, TrainingSetting]]] = {}
+    for weight, setting, use in [term for one in sums for term in one.terms]:
+        many = len({ref.layer for ref in model.outputs}) > 1
+        part = use.part if use.part is not None and use.part < len(model.outputs) else 0
+        place = model.outputs[part].layer if many else ""
+        places.setdefault(place, {}).setdefault(repr(setting[:2]), (weight, setting))
+    words = []
+    for one in sums:
+        own = [*places[next(iter(places))].values()] if len(places) == 1 else []
+        if one.has_more or len(own) > 1:
+            names = [f"nn.{setting.name.removeprefix(TORCH)}" for _, setting, _ in one.terms]
+            parts = [
+                f"{one[0]:g} × {name}" if one[0] != 1 else name for one, name in zip(one.terms, names, strict=True)
+            ]
+            written = " + ".join([*parts, *["numbers that are no loss of torch.nn"] * one.has_more])
+            words.append(f"line {one.line}: the loss is {written}; layerexplain follows {names[0]} alone")
+    by_output = {place: next(iter(own.values()))[1] for place, own in places.items()}
+    factors = {place: next(iter(own.values()))[0] for place, own in places.items() if len(places) > 1}
+    return by_output, {place: factor for place, factor in factors.items() if factor != 1}, [*dict.fromkeys(words)]
+
+
+def _own_sums(sums: Sequence[LossSum], model: Any) -> list[LossSum]:
+    """Return what of sums of losses belongs to a model."""
+    uses = _uses([of for one in sums for _, _, of in one.terms if isinstance(of, _Use)], model)
+    each = [
+        one._replace(terms=tuple([term for term in one.terms if any(term[2] is use for use in uses)])) for one in sums
+    ]
+    return [one for one in each if one.terms]
 
 
 def _uses(uses: list[_Use], model: Any) -> list[_Use]:

@@ -206,7 +206,9 @@ def known_array(value: object) -> Array:
 def attribute(array: Array, name: str) -> ProgramValue:
     """Evaluate `array.name`."""
     if name == "shape":
-        return tuple([Size("rows") if size is None else size for size in array.shape])
+        first, *others = array.shape or (0,)
+        known = [Unknown(array.unknown_width) if size is None else size for size in others]
+        return (Size("rows") if first is None else first, *known) if array.shape else ()
     if name == "ndim":
         return len(array.shape)
     if name == "size" and None not in array.shape:

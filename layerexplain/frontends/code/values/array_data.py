@@ -21,13 +21,19 @@ _MOST_VALUE = 1e30
 class ArrayData(Record, Value):
     """The shape of an array, with None for sizes that are not known, and its values in a flat tuple where they are few
     and known, or the cells that it shares with its views. `classes` says how many classes its labels are of, `bounds`
-    between which numbers random values lie."""
+    between which numbers random values lie, `several` that a row of them marks any number of labels with a 1."""
 
     shape: Shape
     cells: Cells | tuple[ProgramValue, ...] | None = None
     classes: int | None = None
     dtype: str = "float32"
     bounds: tuple[float, float] | None = None
+    several: bool = False
+
+    @property
+    def unknown_width(self) -> str:
+        """Why a size behind the first one is not known."""
+        return "it comes from the labels that MultiLabelBinarizer finds" if self.several else "it depends on the data"
 
     @property
     def values(self) -> tuple[ProgramValue, ...] | None:
@@ -60,6 +66,14 @@ class ArrayData(Record, Value):
         low, high = self.bounds
         places = high - low + 1 if "int" in self.dtype else 1
         return self.bounds if count_of(self.shape) >= 10 * places else None
+
+    def ones(self) -> tuple[float, float] | None:
+        """Return the smallest and the largest number of ones in a row of zeros and ones; None for anything else."""
+        values, width = self.values, self.shape[-1] if len(self.shape) > 1 else None
+        if values and width and all(type(one) in (int, float, bool) and one in (0, 1) for one in values):
+            counts = [sum(map(bool, values[at : at + width])) for at in range(0, len(values), width)]
+            return min(counts), max(counts)
+        return (0, math.inf) if self.several else None
 
     # Views ----------------------------------------------------------------------------------------------------------
 

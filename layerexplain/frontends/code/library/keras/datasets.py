@@ -102,6 +102,8 @@ def of_sklearn(path: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         return [part for one in args for part in _split(one, kwargs)]
     if name in _SCALERS:
         return Scaler(name)
+    if name == "MultiLabelBinarizer":
+        return LabelBinarizer(kwargs.get("classes"))
     return NotImplemented
 
 
@@ -143,3 +145,27 @@ class Scaler(Value):
             data = array_of(args[0])
             return data if isinstance(data, Unknown) else data._replace(cells=None, dtype="float64")
         return self if name == "fit" else Unknown(f"the method {name} of {self.name}")
+
+
+class LabelBinarizer(Value):
+    """A MultiLabelBinarizer of scikit-learn: a row of zeros and ones for each list of labels, a one for each label."""
+
+    def __init__(self, classes: ProgramValue) -> None:
+        self.classes = classes
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
+        if name == "classes_":
+            return (
+                self.classes
+                if isinstance(self.classes, list | tuple)
+                else Unknown(Array((None, None), several=True).unknown_width)
+            )
+        return Bound(self, name)
+
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        if name in ("fit_transform", "transform") and args:
+            data = array_of(args[0])
+            rows = None if isinstance(data, Unknown) or not data.shape else data.shape[0]
+            count = len(self.classes) if isinstance(self.classes, list | tuple) else None
+            return Array((rows, count), dtype="int64", several=True)
+        return self if name == "fit" else Unknown(f"the method {name} of MultiLabelBinarizer")

@@ -287,11 +287,11 @@ def _data_array(name: str, array: Array, sure: bool) -> DataArray:
     if ends is not None:
         values = array.values or ()
         whole = all([float(one).is_integer() for one in values if isinstance(one, int | float)])
-        return DataArray(name, array.shape, *ends, whole if values else "int" in array.dtype)
+        return DataArray(name, array.shape, *ends, whole if values else "int" in array.dtype, ones=array.ones())
     rows, classes = array.shape[0], array.classes
     every = classes and (sure or (isinstance(rows, int) and rows >= 10 * classes))
     high = classes - 1 if classes and every else 255 if array.dtype == "uint8" and name == "X" else None
-    return DataArray(name, array.shape, None if high is None else 0, high, high is not None)
+    return DataArray(name, array.shape, None if high is None else 0, high, high is not None, ones=array.ones())
 
 
 def _called(argument: str, name: str) -> str:
