@@ -80,7 +80,7 @@ def test_whole_rows_of_models_and_layers_with_columns_as_json_and_csv(
     ("kind", "value", "cell"),
     [
         ("text", None, ""), ("text", "=1+1", "'=1+1"), ("count", 0, "0"), ("texts", ["a", "b"], "a; b"), ("texts", [], ""),
-        ("counts", {"Dense": 2, "ReLU": 1}, "Dense 2; ReLU 1"), ("shapes", [(None, 3), None], "(None, 3), ?"),
+        ("counts", {"Dense": 2, "ReLU": 1}, "Dense 2; ReLU 1"), ("shapes", [(None, 3), None], "(None, 3); ?"),
         ("tensors", [{"name": "x", "shape": (None, 3), "dtype": None}], "x (None, 3) ?"),
         ("time", datetime(2026, 11, 30, 7, 5, 3, tzinfo=UTC), "2026-11-30T07:05:03Z"),
     ],
