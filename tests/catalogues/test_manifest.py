@@ -15,7 +15,7 @@ import pytest
 import layerexplain
 from layerexplain.catalogues import manifest as manifests
 from layerexplain.catalogues import run
-from layerexplain.catalogues.manifest import Counts, Done, Listed, Manifest
+from layerexplain.catalogues.manifest import Counts, Done, Listed
 from layerexplain.catalogues.part import PartResult
 from layerexplain.catalogues.run import CatalogueProgress
 from layerexplain.errors import LayerExplainError
@@ -29,6 +29,24 @@ ODD = os.fsdecode(b"\xff.h5")
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     return str(tmp_path / "manifest.sqlite")
+
+
+OPENED: list[manifests.Manifest] = []
+
+
+class Manifest(manifests.Manifest):
+    """One that is closed when its test ends."""
+
+    def __init__(self, path: str, facts: dict[str, str]) -> None:
+        super().__init__(path, facts)
+        OPENED.append(self)
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    while OPENED:
+        OPENED.pop().close()
 
 
 def listed(name: str, size: int | None = 3, mark: str = "m", **more: Any) -> Listed:
@@ -216,7 +234,7 @@ def test_progress_has_exact_numbers(sources: list[str], tmp_path: Path, monkeypa
 
 def test_listing_is_said_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "m.yaml").write_text(SPEC.format(number=1, units=3))
-    monkeypatch.setattr(Manifest, "enter_listed", lambda self, found: iter([1000, 2000]))
+    monkeypatch.setattr(manifests.Manifest, "enter_listed", lambda self, found: iter([1000, 2000]))
     said: list[CatalogueProgress] = []
     catalogue([str(tmp_path / "m.yaml")], tmp_path / "t.jsonl", progress=said.append)
     assert said[:2] == [(1000, 0, None, 0, 0), (2000, 0, None, 0, 0)]

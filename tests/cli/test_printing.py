@@ -321,15 +321,13 @@ def test_how_many_processes_share_the_sources(
     assert jobs_for(asked, ["a"] * count) == jobs
 
 
-@pytest.mark.parametrize(
-    ("before", "after"), [((100_001, 7, 7), (100_000, 20, 50)), ((100_000, 7, 7), (100_000, 7, 7))]
-)
+@pytest.mark.parametrize(("before", "after"), [((100_001, 7, 7), (100_000, 20)), ((100_000, 7, 7), (100_000, 7))])
 def test_garbage_of_many_sources_is_collected_more_often(before: Any, after: Any) -> None:
     kept = gc.get_threshold()
     try:
         gc.set_threshold(*before)
         collect_for_many()
-        assert gc.get_threshold() == after
+        assert gc.get_threshold()[:2] == after  # from Python 3.14 on there is no third one
     finally:
         gc.set_threshold(*kept)
 

@@ -41,7 +41,6 @@ ROWS = [
     ('explain m.yaml --data X=', 2, "Invalid value for '--data': 'X=' is not of the form NAME=SHAPE or NAME=FILE; write X=100,9"),
     ('explain m.yaml firts', 1, "m.yaml: no layer matches 'firts'; did you mean 'first'?"),
     ('explain nowhere.yaml', 1, 'nowhere.yaml: no such file'),
-    ('layer Dense units=3 --inptu 3', 2, "No such option '--inptu'. Did you mean '--input'?"),
     ('layer Dense unit=3 --input 3', 2, "Dense has no argument 'unit', did you mean 'units'? It takes units, activation, use_bias, lora_rank, lora_alpha, quantization_config, dtype"),
     ('layer Dense 3 --input 5 --vs', 2, '--vs needs a second layer: layerexplain layer LSTM 8 --vs GRU 8 --input 10,4'),
     ('layer Dens 3', 2, "there is no layer type 'Dens'; did you mean 'Dense'?"),
