@@ -7,6 +7,7 @@ from functools import partial
 
 import click
 
+from layerexplain import api
 from layerexplain.cli import library
 from layerexplain.cli.failures import note
 from layerexplain.errors import ArgumentError, LayerExplainError
@@ -65,8 +66,9 @@ def where_they_fit(inputs: InputShapesOf, sources: Sequence[str]) -> InputShapes
 def _fitting(model: Model, inputs: InputShapesOf, typed: Sequence[InputShape]) -> InputShapes:
     try:
         shapes = inputs(model)
-        known = {fault.fact for fault in library.trace_model(model).faults}
-        misfit = next((one.fact for one in library.trace_model(model, shapes).faults if one.fact not in known), "")
+        known, found = (api.explain(model, inputs=one, detail=False, partial=True).faults for one in ({}, shapes))
+        before = {fault.fact for fault in known}
+        misfit = next((fault.fact for fault in found if fault.fact not in before), "")
     except LayerExplainError as error:
         shapes, misfit = {}, error.fact
     if not misfit:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from layerexplain.layers.keras.meant_types import CHAIN as CHAIN
     from layerexplain.layers.registry import torch_types as torch_types
     from layerexplain.layers.registry import training_types as training_types
-    from layerexplain.network.trace import trace_model as trace_model
     from layerexplain.report.one_layer import typed_layer as typed_layer
     from layerexplain.sources.regular_file import copy_standard_input as copy_standard_input
 
@@ -43,7 +42,6 @@ _HOMES = {
     "piped": "frontends.code_source",
     "read_own_layers": "frontends.own_layers",
     "torch_types": "layers.registry",
-    "trace_model": "network.trace",
     "training_types": "layers.registry",
     "typed_layer": "report.one_layer",
 }
