@@ -81,8 +81,10 @@ def bind_call(declaration: Declaration, call: Call) -> BoundCall:
     for place, value in enumerate(positional):
         if before_masks is not None and place >= before_masks:
             of = place - before_masks
-            if of < before_masks and isinstance(value, TensorRef) and f"{names[of]}_mask" not in declaration.ignores:
-                masks[of] = value
+            if of < before_masks and isinstance(value, TensorRef):
+                positional[place] = None  # a mask is none of the tensors that are counted
+                if f"{names[of]}_mask" not in declaration.ignores:
+                    masks[of] = value
             elif place == 2 * before_masks:
                 tensors.append(value)
         elif (

@@ -1,4 +1,5 @@
-"""The graph of a live model of one's own class: what a call on symbolic inputs does. Keras is not imported here."""
+"""The graph of a live model, or layer, of one's own class: what a call on symbolic inputs does. Keras is not imported
+here."""
 
 from __future__ import annotations
 
@@ -36,21 +37,28 @@ def called_graph(model: Any) -> Any:
     return None if found is None else found.functional
 
 
+def is_own_layer(layer: Any) -> bool:
+    """Return whether an object is a layer of Keras 3 that holds layers, and whose `call` is not Keras's own."""
+    kind = getattr(sys.modules.get("keras"), "Layer", None)
+    if kind is None or not isinstance(layer, kind) or type(layer).call.__module__.partition(".")[0] == "keras":
+        return False
+    return any([True for _ in layer._flatten_layers(include_self=False)])
+
+
 def _called(model: Any) -> _Called | None:
     keras = sys.modules.get("keras")
-    kind = getattr(keras, "Model", None)
-    if (
-        kind is None
-        or not isinstance(model, kind)
-        or any([cls.__name__ == "Sequential" for cls in type(model).__mro__])
-    ):
+    if keras is None or not (isinstance(model, keras.Model) or is_own_layer(model)):
+        return None
+    if any([cls.__name__ == "Sequential" for cls in type(model).__mro__]):
         return None
     with suppress(Exception):  # the call is the caller's code
         shapes = dict(model.get_build_config())
         known = _KNOWN.get(model)
         if known is None or known.shapes != repr(shapes):
             known = _KNOWN[model] = _follow(keras, model, shapes)
-        return known
+        # What a layer holds and its call does not use, or uses other than by layers, is in no graph.
+        complete = isinstance(model, keras.Model) or len(known.functional.weights) == len(model.weights)
+        return known if complete else None
     return None
 
 

@@ -155,7 +155,8 @@ class Layer(NamedTuple):
     `file` the file or the cell of a notebook where that is not the source itself. `number` is there where the file says
     of the object that it holds it in several places; `Model.shared` says what follows from that. `ignore` are the rules
     of `check` that a spec leaves out for the layer. `declaration` is that of this very object, where code made it: two
-    objects of one class may hold different layers.
+    objects of one class may hold different layers. `frozen` are the weights that training does not change, where it
+    changes others of the layer.
     """
 
     name: str
@@ -171,6 +172,7 @@ class Layer(NamedTuple):
     ignore: tuple[str, ...] = ()
     declaration: Declaration | None = None
     column: int | None = None
+    frozen: tuple[str, ...] = ()
 
     @property
     def stored_variables(self) -> tuple[StoredVariable, ...]:

@@ -72,10 +72,12 @@ def write_part(ask: Ask, share: Share, tell: Callable[[], None] | None = None) -
                 raise LayerExplainError("another run has taken over")
             for writer in writers.values():
                 writer.close()
-        # The boundary of a part: a full disk, or whatever else keeps it from being written.
-        except Exception as error:
+        # The boundary of a part: a full disk, or whatever else keeps it from being written; Ctrl-C goes on.
+        except BaseException as error:
             for writer in writers.values():
                 writer.abandon()
+            if not isinstance(error, Exception):
+                raise
             return PartResult(share.part, (), _cause(error))
         with suppress(OSError):
             os.unlink(ask.table.journal(share.part))

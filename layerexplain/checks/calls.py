@@ -10,6 +10,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, Expr
 from layerexplain.lang.visit import nodes
 from layerexplain.layers.keras.losses import Loss, loss_of
+from layerexplain.layers.torch.compared import keras_type
 from layerexplain.model import CallKey, TrainingSetting
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import grouped
@@ -73,10 +74,10 @@ def only_readers(network: Network) -> list[tuple[TracedCall, TracedCall]]:
 
 
 def chained(network: Network, *types: str) -> Iterator[tuple[TracedCall, TracedCall]]:
-    """Yield the calls of `derived` that only a layer of these types reads, which takes nothing else, each with the call
-    of that layer; those that the model gives out are left out."""
+    """Yield the calls of `derived` that only a layer of these types of Keras reads, or a module of PyTorch in their
+    place, which takes nothing else, each with the call of that layer; those that the model gives out are left out."""
     for call, reader in only_readers(network):
-        if type_of(network, reader) in types:
+        if keras_type_of(network, reader) in types:
             yield call, reader
 
 
@@ -93,6 +94,11 @@ def is_output(network: Network, call: TracedCall) -> bool:
 def type_of(network: Network, call: TracedCall) -> str:
     """Return the class name of the layer."""
     return network.layer(call.name).type
+
+
+def keras_type_of(network: Network, call: TracedCall) -> str:
+    """Return the class name of the layer, or of the layer of Keras that does what a module of PyTorch does."""
+    return keras_type(type_of(network, call))
 
 
 def config_of(network: Network, call: TracedCall) -> Mapping[str, Any]:

@@ -51,10 +51,10 @@ _Look = TypeVar("_Look", bound=Look)
 
 
 class Torch(NamedTuple):
-    """Why a mistake matters in PyTorch, and what to do there."""
+    """Why a mistake matters in PyTorch, and what to do there; "" where the rule's own words hold there too."""
 
-    why: str
-    fix: str
+    why: str = ""
+    fix: str = ""
 
 
 class Rule(NamedTuple):
@@ -216,7 +216,7 @@ def _findings(
     """Yield what rules find in a network and in what else there is of a model, by what the rules look at."""
     is_torch = network.model.framework == "torch"
     for one in rules:
-        words = one.torch if is_torch and one.torch is not None else Torch(one.why, one.fix)
+        words = (is_torch and one.torch) or Torch()
         looked_at = network if one.of == "network" else (more or {}).get(one.of)
         if (path and not one.inside) or looked_at is None:
             continue
@@ -236,8 +236,8 @@ def _findings(
                 name,
                 line,
                 message,
-                words.why,
-                words.fix,
+                words.why or one.why,
+                words.fix or one.fix,
                 one.source,
                 "" if is_torch else one.keras,
                 column,

@@ -13,6 +13,7 @@ from layerexplain.cli import library
 from layerexplain.cli import sources as reading
 from layerexplain.cli.amounts import amount
 from layerexplain.cli.failures import note
+from layerexplain.cli.input_shapes import where_they_fit
 from layerexplain.cli.options import (
     SOURCES_OR_NONE,
     Output,
@@ -145,11 +146,13 @@ def command(
     if not sources:
         raise click.UsageError("Missing argument 'SOURCE...'.")
 
+    shapes = where_they_fit(inputs, sources)
+
     def ask(source: str) -> CheckReport:
         with fetching(source):
             return api.check(
                 library.piped(source),
-                inputs=inputs,
+                inputs=shapes,
                 code=code,
                 select=select,
                 ignore=ignore,

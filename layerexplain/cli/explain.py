@@ -12,6 +12,7 @@ from layerexplain.api import LayerReport, Report
 from layerexplain.cli import library, options
 from layerexplain.cli import sources as reading
 from layerexplain.cli.failures import clean, note
+from layerexplain.cli.input_shapes import where_they_fit
 from layerexplain.cli.output import emit
 from layerexplain.cli.training_options import WithTraining, given_training, training_options
 from layerexplain.cli.workers import Outcome
@@ -110,6 +111,7 @@ def command(
     if not patterns and len(sources) > 1 and not source.endswith((".py", ".ipynb")):
         sources = [_last_of(sources)]
     wanted = LayerPatterns(typed, len(sources))
+    inputs = where_they_fit(inputs, sources)
 
     def ask(one: str) -> _Chosen | Outcome:
         chosen: set[str] = set()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import click
 
+from layerexplain import api
 from layerexplain.cli import library
 from layerexplain.cli.failures import note
-from layerexplain.errors import ArgumentError
-from layerexplain.model import Model, Shape
+from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.model import InputShapes, InputShapesOf, Model, Shape
 from layerexplain.records import NamedTuple
 
 
@@ -50,6 +52,30 @@ def inputs_of(model: Model, typed: Sequence[InputShape], option: str = "--input"
         raise ArgumentError(f"{option} is given {len(typed)} times; the model's inputs: {listed}")
     shapes.update(zip(free, rest, strict=False))
     return {name: _without_batch(model, name, shape, option) for name, shape in shapes.items()}
+
+
+def where_they_fit(inputs: InputShapesOf, sources: Sequence[str]) -> InputShapesOf:
+    """Return a function that gives the shapes for a model, as `inputs` does. Of a program that makes several models a
+    shape without a name is for those that it fits; for the others a line on stderr says why it does not."""
+    typed = inputs.keywords["typed"] if isinstance(inputs, partial) else ()
+    of_one_program = len({*sources}) < len(sources)
+    nameless = bool(typed) and all(one.name is None for one in typed)
+    return partial(_fitting, inputs=inputs, typed=typed) if of_one_program and nameless else inputs
+
+
+def _fitting(model: Model, inputs: InputShapesOf, typed: Sequence[InputShape]) -> InputShapes:
+    try:
+        shapes = inputs(model)
+        known, found = (api.explain(model, inputs=one, detail=False, partial=True).faults for one in ({}, shapes))
+        before = {fault.fact for fault in known}
+        misfit = next((fault.fact for fault in found if fault.fact not in before), "")
+    except LayerExplainError as error:
+        shapes, misfit = {}, error.fact
+    if not misfit:
+        return shapes
+    given = " ".join([f"--input {','.join(map(str, one.shape))}" for one in typed])
+    note(f"{given} is left out for the model '{model.name}': {misfit.partition('; ')[0]}")
+    return {}
 
 
 def _without_batch(model: Model, name: str, shape: Shape, option: str) -> Shape:

@@ -13,6 +13,7 @@ from layerexplain import api
 from layerexplain.api import Report
 from layerexplain.cli import options
 from layerexplain.cli import sources as reading
+from layerexplain.cli.input_shapes import where_they_fit
 from layerexplain.cli.output import emit_pieces, encoding_of, look_of, printable
 from layerexplain.cli.workers import Outcome, jobs_for
 from layerexplain.model import InputShapesOf
@@ -87,7 +88,7 @@ def command(
     several, shown = len(sources) > 1, columns or ()
     explain = partial(
         api.explain,
-        inputs=inputs,
+        inputs=where_they_fit(inputs, sources),
         detail=False,
         receptive_field=not RECEPTIVE_COLUMNS.isdisjoint(shown),
         backward=training or not TRAINING_COLUMNS.isdisjoint(shown),

@@ -9,6 +9,7 @@ import click
 from layerexplain import api
 from layerexplain.cli import library
 from layerexplain.cli import sources as reading
+from layerexplain.cli.input_shapes import where_they_fit
 from layerexplain.cli.options import SOURCES, Output, code_option, input_option, output_options, seed_option
 from layerexplain.cli.progress import fetching, progress
 from layerexplain.cli.training_options import WithTraining, given_training, training_options
@@ -105,12 +106,14 @@ def command(
 
     trained = given_training(gradient, "--gradient")
 
+    shapes = where_they_fit(inputs, sources)
+
     def ask(source: str) -> VerifyReport:
         name = reading.name_of(source)
         with progress(name, "calls compared") as tell, fetching(source):
             report = api.verify(
                 library.piped(source),
-                inputs=inputs,
+                inputs=shapes,
                 tolerance=tolerance,
                 seed=seed,
                 drawn=drawn,

@@ -12,6 +12,7 @@ import click
 from layerexplain import api
 from layerexplain.cli import library
 from layerexplain.cli import sources as reading
+from layerexplain.cli.input_shapes import where_they_fit
 from layerexplain.cli.options import (
     SOURCES,
     Output,
@@ -81,7 +82,7 @@ def command(
     reading.print_each(
         output,
         sources,
-        partial(_table_of, stats=stats, inputs=inputs, code=code, silent=count > 1),
+        partial(_table_of, stats=stats, inputs=where_they_fit(inputs, sources), code=code, silent=count > 1),
         lambda table: weights(table, columns, state, len(sources) > 1),
         jobs=count,
     )

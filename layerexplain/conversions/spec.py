@@ -19,6 +19,7 @@ from layerexplain.network.operation_classes import is_tensor, operation
 from layerexplain.records import NamedTuple
 from layerexplain.report.settings import by_name
 from layerexplain.report.todays_training import todays_training
+from layerexplain.suggest import in_a_row
 
 _WIDTH = 100
 
@@ -198,6 +199,9 @@ class _SpecWriter:
 
     def _arguments(self, item: _Item) -> dict[str, Any]:
         layer = item.layer
+        if layer.frozen:
+            words = f"freezes {in_a_row(layer.frozen)} alone, and a spec freezes all weights of a layer or none"
+            raise SpecError(words, layer=self.path + layer.name)
         arguments = dict(layer.config)
         declaration = _declaration(layer)
         for key, one in {**item.call.kwargs, **_by_name(layer, item.call)}.items():

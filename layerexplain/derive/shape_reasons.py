@@ -31,6 +31,9 @@ ORDER = ("batch", "steps", "planes", "rows", "columns")
 FARTHEST = 100_000
 """Limit on the steps back that are followed."""
 
+_NO_CHANGE = frozenset({"kept", "a new axis", "new axis"})
+"""Reasons that say nothing beside another one."""
+
 MOST_SIZES = 4
 """Of more sizes that are added, the first and the last are shown."""
 
@@ -139,7 +142,8 @@ def _followed(definition: Definition) -> ShapeReasons:
 
 class _Way:
     """The path of one axis back to its origin: `leaf` is an input, or None for an axis that begins at the node named
-    by `end`. `joined` says that it continues an axis of each input, one behind the other."""
+    by `end`. `joined` says that it continues an axis of each input, one behind the other; `replaced` that a weight
+    gives its size, whatever it was before."""
 
     def __init__(self, frame: _Frame, node: Expr, axis: int, spine: dict[tuple[Expr, int], _Frame]) -> None:
         self.leaf: Expr | None = None
@@ -148,6 +152,7 @@ class _Way:
         self.end = ""
         self.laid_out_only = True
         self.joined = False
+        self.replaced = False
         self.roles: list[str] = []
         self.named = ""
         whys: list[str] = []
@@ -163,7 +168,8 @@ class _Way:
             if place is None and self.leaf is None and node.op not in LEAVES:
                 rule = axes_of(*picked(node))[axis]
                 why = rule.reason
-                whys += [why] if why else []
+                whys += [why] if why and not self.replaced else []
+                self.replaced |= bool(why) and why == f"{rule.role} = {size_text(rule.after)}"
                 self.laid_out_only &= not why or node.op is reshape
                 if node.op is reshape and why and not self.roles:
                     self.named = rule.role
@@ -180,7 +186,8 @@ class _Way:
                     source, at = rule.source
                     place = (frame, node.args[source], at)
         self.end = node.label or ("a constant" if node.op is CONSTANT else node.op.name)
-        self.whys = list(dict.fromkeys(reversed(whys)))
+        changes = [why for why in whys if why not in _NO_CHANGE] or whys
+        self.whys = list(dict.fromkeys(reversed(changes)))
 
     def _structural(self, frame: _Frame, node: Expr, axis: int) -> tuple[_Frame, Expr, int] | None:
         """Return one step back through leaves, calls and loops, None where the rule of an op decides."""
@@ -225,7 +232,11 @@ def _reason(
         role = next((r for r in way.roles if r not in PLACES), role)
     role = way.named or role
     why = ", then ".join(way.whys) or "kept"
-    if not way.joined and (apart or _differ(definition, way.leaf, way.leaf_axis)):
+    if (
+        not way.joined
+        and not (way.replaced and after != GONE)
+        and (apart or _differ(definition, way.leaf, way.leaf_axis))
+    ):
         why += f"; from {way.leaf.label}"
     return AxisReason(role, way.before or size, after, why)
 

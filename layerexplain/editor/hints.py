@@ -26,7 +26,9 @@ from layerexplain.report.rows import every_row
 _MOST_SHOWN = 12
 """Results of one line that its tooltip lists."""
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
-_OPTION = re.compile(r"give (?:for example )?--set (\w\S*)|give (?:for example )?--input (\S+)")
+_OPTION = re.compile(
+    r"give (?:for example )?(?:--set (?:'(?P<expression>[^']+)'|(?P<name>\w[^\s=]*))=|--input )(?P<value>[^\s;]+)"
+)
 """How a note names an option of the command line, in place of which a comment stands here."""
 
 
@@ -74,7 +76,12 @@ def _tooltip(results: Sequence[LineResult]) -> str:
     lines[_MOST_SHOWN:] = [f"and {len(lines) - _MOST_SHOWN} more"] * (len(lines) > _MOST_SHOWN)
     lines += dict.fromkeys([f"?: {one.reason}" for one in results if one.reason])
     text = "\n".join(lines).replace("give it with --input", "write `# layerexplain: input=SHAPE`")
-    return _OPTION.sub(r"write `# layerexplain: \1\2`", text)
+    return _OPTION.sub(_comment, text)
+
+
+def _comment(option: re.Match[str]) -> str:
+    name = option["expression"] or option["name"]
+    return f"write `# layerexplain: {name + '=' if name else ''}{option['value']}`"
 
 
 def kept_hints(found: Sequence[Hint], before: EditedText, reading: Reading) -> list[Hint]:

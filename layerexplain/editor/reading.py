@@ -36,9 +36,9 @@ class LineResult(NamedTuple):
     span: Extent
     layer: str
     shapes: tuple[Shape | None, ...]
-    params: int | None = 0
-    macs: int | None = 0
-    reason: str = ""
+    params: int | None
+    macs: int | None
+    reason: str
 
 
 class ReadModel(NamedTuple):

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from layerexplain.frontends.code_source import settings_in
 from layerexplain.frontends.input_shapes import input_names, parse_shape, shapes_for
 from layerexplain.model import InputShapes, Model
 from layerexplain.records import NamedTuple
 
 _COMMENT = re.compile(r"^[ \t]*#[ \t]*layerexplain:(.*)$", re.MULTILINE)
-_VALUE = re.compile(r"([A-Za-z_][\w.]*)[ \t]*=[ \t]*(.*?)[ \t]*(?=,[ \t]*[A-Za-z_][\w.]*[ \t]*=|$)")
 
 
 class Settings(NamedTuple):
@@ -38,17 +38,18 @@ def settings_of(sent: Any, before: Settings = Settings()) -> Settings:  # noqa: 
     shown = hints if isinstance(hints, dict) else {}
     given = {name: shown[name] for name in ("shapes", "parameters", "macs") if isinstance(shown.get(name), bool)}
     if isinstance(values, dict):
-        given["values"] = {name: str(value) for name, value in values.items()}
+        written = {str(name): str(value) for name, value in values.items()}
+        given["values"] = {known: text for name, text in written.items() for known in settings_in(f"{name}=") or [name]}
     return before._replace(**given, docs=docs if isinstance(docs, str) else before.docs)
 
 
 def values_in(text: str) -> dict[str, str]:
-    """Return what the comments of a text give names.
+    """Return what the comments of a text give names, and what has none, as `--set` takes them.
 
-    >>> values_in("# layerexplain: n_hidden=128, input=28,28,1")
-    {'n_hidden': '128', 'input': '28,28,1'}
+    >>> values_in("# layerexplain: n_hidden=128, input=28,28,1, len(words)=5000")
+    {'n_hidden': '128', 'input': '28,28,1', 'len(words)': '5000'}
     """
-    return {name: value for comment in _COMMENT.findall(text) for name, value in _VALUE.findall(comment)}
+    return {name: value for comment in _COMMENT.findall(text) for name, value in settings_in(comment).items()}
 
 
 def input_shapes(model: Model, values: Mapping[str, str]) -> InputShapes:

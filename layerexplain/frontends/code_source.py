@@ -210,6 +210,39 @@ def code_settings(texts: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
+def settings_in(text: str) -> dict[str, str]:
+    """Return what a line of settings gives, NAME=VALUE and commas between, names as `--set` takes them.
+
+    >>> settings_in('n=128, input=28,28,1, len(words)=5000, config["units"]=64')
+    {'n': '128', 'input': '28,28,1', 'len(words)': '5000', "config['units']": '64'}
+    """
+    found: dict[str, str] = {}
+    last = ""
+    for part in _between_commas(text):
+        left, equals, value = part.partition("=")
+        name = _setting_name(left.strip()) if equals else ""
+        if name:
+            last, found[name] = name, value.strip()
+        elif last:
+            found[last] += f",{part.rstrip()}"
+    return found
+
+
+def _between_commas(text: str) -> list[str]:
+    """Return the parts of a text between commas that stand in no brackets and no quotes."""
+    parts, depth, quote = [""], 0, ""
+    for one in text:
+        if one in "\"'" and quote in ("", one):
+            quote = "" if quote else one
+        elif not quote and one in "()[]{}":
+            depth = max(depth + (1 if one in "([{" else -1), 0)
+        if one == "," and not quote and not depth:
+            parts.append("")
+        else:
+            parts[-1] += one
+    return parts
+
+
 def _setting_name(text: str) -> str:
     """Return a name, or an expression as the reader writes it; "" for neither."""
     if all(part.isidentifier() for part in text.split(".")):

@@ -163,13 +163,23 @@ def escaped(text: str) -> str:
     >>> escaped("50% of a_b^^5c")
     '50\\\\% of a\\\\_b\\\\textasciicircum{}\\\\textasciicircum{}5c'
     """
-    return text if text.isalnum() else "".join([_escaped(sign) for sign in text])
+    return text if text.isalnum() else text.translate(_ESCAPED)
 
 
-def _escaped(sign: str) -> str:
-    if sign in _COMMANDS:
-        return _COMMANDS[sign]
-    if sign.isalnum() or sign in _HARMLESS or (not sign.isascii() and sign.isprintable()):
-        return sign
-    code = ord(sign)
-    return _COMMANDS["\\"] + (f"x{code:02x}" if code < 0x100 else f"u{code:04x}")
+class _Escaped(dict[int, str]):
+    """What is printed for the code of a character: found when it is first met, kept for those of ASCII."""
+
+    def __missing__(self, code: int) -> str:
+        sign = chr(code)
+        if sign in _COMMANDS:
+            text = _COMMANDS[sign]
+        elif sign.isalnum() or sign in _HARMLESS or (not sign.isascii() and sign.isprintable()):
+            text = sign
+        else:
+            text = _COMMANDS["\\"] + (f"x{code:02x}" if code < 0x100 else f"u{code:04x}")
+        if code < 0x80:
+            self[code] = text
+        return text
+
+
+_ESCAPED: Final = _Escaped()

@@ -68,10 +68,6 @@ def cures(refusal: Refusal) -> list[Cure]:
         return []
     if len(specs) == 1 and refs[0].layer not in refusal.layers:  # an argument of a `call`, which no layer makes
         return []
-    from layerexplain.network import open_inputs
-
-    if open_inputs.is_cause(refusal):
-        return list(open_inputs.cures(refusal))
     of_so_many = {1: _of_one, 2: _of_two}.get(len(specs), _other_axis)
     return list(of_so_many(refusal))[:_MOST_NAMED]
 

@@ -108,6 +108,7 @@ class DefinitionCache:
                 frozen[name] = freeze(value)
         whole = whole_numbers(layer) if declaration.facts.casts_keras_2 or not scope.keras_2 else ""
         key = definition_key(declaration, frozen, specs, masks, bound.constants, training, whole, scope.keras_2)
+        key = (key, layer.frozen) if layer.frozen else key
         known = self._own.get(key)
         if known is None:
             constants = as_constants(declaration, bound.constants)
@@ -122,8 +123,11 @@ class DefinitionCache:
                 keras_2=scope.keras_2,
             )
             # Of a large model the first layers are enough: alike ones of others are among them.
-            shares = len(self._own) < KNOWN.most and is_shared(declaration, arguments)
+            shares = len(self._own) < KNOWN.most and is_shared(declaration, arguments) and not layer.frozen
             known = known_definition(key, trace) if shares else trace()
+            for weight in known.weights if layer.frozen else ():  # leaves of this trace alone
+                if ".".join([*map(str, weight.attrs["at"]), weight.attrs["name"]]) in layer.frozen:
+                    weight.attrs["trainable"] = False
             self._own[key] = known
         return known
 

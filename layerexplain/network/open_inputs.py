@@ -51,7 +51,7 @@ def is_cause(refusal: Refusal) -> bool:
 
 
 def cures(refusal: Refusal) -> Cures:
-    """Yield which sizes of which input would do, and what in place of a Flatten."""
+    """Yield which sizes of which input would do, and which pooling in place of a layer that flattens."""
     before = [*{c.call.key: c for ref in refusal.refs for c in calls_before(ref, refusal.calls)}.values()]
     if len(before) > _MOST_CALLS:
         return
@@ -65,8 +65,8 @@ def cures(refusal: Refusal) -> Cures:
             yield Cure(f"shape={given} in place of {own} for '{call.name}' fits")
             break
     for call in before:
-        spec = call.inputs[0] if call.inputs else None
-        if refusal.layers[call.name].type != "Flatten" or spec is None or not 3 <= len(spec.shape) <= 5:
+        spec, flat = call.inputs[0] if call.inputs else None, call.outputs[0]
+        if spec is None or flat is None or flat.shape[1:] != (None,) or not 3 <= len(spec.shape) <= 5:
             continue
         if None not in spec.shape[1:-1] or refusal.layers[call.name].config.get("data_format") == "channels_first":
             continue

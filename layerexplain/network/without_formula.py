@@ -196,6 +196,7 @@ def _cures(
         return []
     if any(isinstance(value, list | tuple) and len(value) > 1000 for value in layer.config.values()):
         return []  # each cure that is tried would check them all again
+    from layerexplain.network import open_inputs
     from layerexplain.network.cures import Refusal, cures
 
     def attempt(one: Layer, of: Declaration, given: Sequence[Spec]) -> Definition | None:
@@ -207,7 +208,8 @@ def _cures(
         finally:  # what layers of a model inside say of shapes that are only tried is no fault of the model
             del walk.faults.found[faults:]
 
-    return cures(Refusal(layer, declaration, sources, specs, walk.scope.layers, walk.calls, attempt))
+    refusal = Refusal(layer, declaration, sources, specs, walk.scope.layers, walk.calls, attempt)
+    return [*open_inputs.cures(refusal)] if open_inputs.is_cause(refusal) else cures(refusal)
 
 
 def unknown(

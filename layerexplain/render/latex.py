@@ -4,6 +4,7 @@ ASCII."""
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from layerexplain.lang.latex import escaped
@@ -118,10 +119,12 @@ def _widths(columns: Sequence[Sequence[str]]) -> tuple[str, list[float | None]]:
     least = [max([_letters(word) for cell in column for word in _words(cell)], default=0) for column in columns]
     size, share = next((one for one in _SIZES if sum(least) <= _room(one[1], len(columns))), _SIZES[-1])
     room = _room(share, len(columns))
-    most = max(whole, default=0)
-    while most and sum([max(word, min(all_, most)) for word, all_ in zip(least, whole, strict=True)]) > room:
-        most -= 1
-    widths = [max(word, min(all_, most)) for word, all_ in zip(least, whole, strict=True)]
+
+    def widths_up_to(most: int) -> list[int]:
+        return [max(word, min(all_, most)) for word, all_ in zip(least, whole, strict=True)]
+
+    limits = range(1, max(whole, default=0) + 1)
+    widths = widths_up_to(bisect_right(limits, room, key=lambda most: sum(widths_up_to(most))))
     return size, [
         None if width >= all_ <= room else min((width + 0.5) * share / _ROOM, 1)
         for width, all_ in zip(widths, whole, strict=True)

@@ -20,6 +20,7 @@ from layerexplain.report.default_initializers import usual_initializer
 from layerexplain.report.hints import Placed
 from layerexplain.report.objective import OfWeight, holders, setting_formula, settings_of
 from layerexplain.report.settings import setting_of, setting_text
+from layerexplain.suggest import in_a_row
 
 
 class _Set(NamedTuple):
@@ -128,7 +129,7 @@ def argument_words(at: Placed, definition: Definition) -> Hints:
 
 
 def _said(at: Placed, definition: Definition) -> Iterator[tuple[str, str]]:
-    if at.frozen or not at.layer.config.get("trainable", True):
+    if at.frozen or at.layer.frozen or not at.layer.config.get("trainable", True):
         yield WATCH, _frozen(at, definition)
     for _, layer in holders(at.layer):
         for name, value in layer.config.items() if layer.kind != "custom" else ():  # whose arguments may mean anything
@@ -147,6 +148,11 @@ def _said(at: Placed, definition: Definition) -> Iterator[tuple[str, str]]:
 
 
 def _frozen(at: Placed, definition: Definition) -> str:
+    if at.layer.type.startswith("torch."):
+        which = in_a_row(at.layer.frozen) if at.layer.frozen else "the weights"
+        return (
+            f"Frozen (requires_grad=False): training does not change {which}; gradients still pass to earlier layers."
+        )
     if not definition.weights:
         return "trainable=False changes nothing: the layer has no weights."
     declaration = declaration_of(at.layer)

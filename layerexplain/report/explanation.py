@@ -33,7 +33,7 @@ from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, WeightReport
 from layerexplain.report.explanation_data import Explanation, Statement, WeightReason
 from layerexplain.report.hints import Neighbours, Placed
-from layerexplain.report.short_lines import calls_text, computes, parameters, shape_line
+from layerexplain.report.short_lines import calls_text, computes, parameters, shape_line, with_separators
 from layerexplain.report.targets import targets
 from layerexplain.weights.keras_expression import variable_expression
 
@@ -114,7 +114,7 @@ def of_formula(definition: Definition) -> Explanation:
         element_notes=element.notes,
         axes=reasons.axes,
         shape=shape_line(reasons.axes),
-        shape_notes=reasons.notes,
+        shape_notes=tuple(map(with_separators, reasons.notes)),
         latex=typeset(shown),
         element_latex=typeset_element(form),
     )

@@ -52,10 +52,16 @@ def shape_line(axes: Sequence[AxisReason]) -> str:
     "9 steps kept ('same')"
     >>> shape_line([AxisReason("steps", "9", "removed", "all 9 are averaged")])
     'all 9 steps are averaged'
+    >>> shape_line([AxisReason("features", "5", "5", "was axis 2"), AxisReason("steps", "9", "9", "was axis 1")])
+    '5 features, axis 2 of the input; 9 steps, axis 1 of the input'
+    >>> shape_line([AxisReason(role, "28", "20", "28 resized to 20") for role in ("rows", "columns")])
+    'rows and columns: 28 resized to 20'
+    >>> shape_line([AxisReason("features", "new", "2000", "features = 2000")])
+    '2,000 new features'
     """
     if laid := [axis.why for axis in axes if " becomes " in axis.why]:
         new = [f"new axis of {axis.after}" for axis in axes if axis.before == "new"]
-        return "; ".join(dict.fromkeys([*[f"{why}, in the same order" for why in laid], *new]))
+        return with_separators("; ".join(dict.fromkeys([*[f"{why}, in the same order" for why in laid], *new])))
     if all(_IS_PLAIN.match(axis.why) and "pads" not in axis.why for axis in axes):
         return ""
     groups: dict[tuple[str, str, str], list[str]] = {}
@@ -63,7 +69,21 @@ def shape_line(axes: Sequence[AxisReason]) -> str:
         if axis.after == GONE and ", then " in axis.why:  # multiplied with a weight, then summed
             continue
         groups.setdefault((axis.before, axis.after, axis.why), []).append(axis.role)
-    return "; ".join([_axes_text(*group, in_a_row(_counted(roles, group[1]))) for group, roles in groups.items()])
+    parts = [_axes_text(*group, in_a_row(_counted(roles, group[1]))) for group, roles in groups.items()]
+    return with_separators("; ".join(parts))
+
+
+_NUMBER = re.compile(r"\((?:None|\d+)(?:, (?:None|\d+))*,?\)|\b\d{4,}\b")
+"""A shape in brackets, which is left as Python writes it, or a number that is easier to read with separators."""
+
+
+def with_separators(text: str) -> str:
+    """Return a sentence with its large numbers grouped, those of shapes excepted.
+
+    >>> with_separators("24 × 24 × 98 = 56448 features; returns (None, 20000, 8)")
+    '24 × 24 × 98 = 56,448 features; returns (None, 20000, 8)'
+    """
+    return _NUMBER.sub(lambda one: f"{int(one[0]):,}" if one[0].isdecimal() else one[0], text)
 
 
 def _counted(roles: Sequence[str], after: str) -> list[str]:
@@ -79,6 +99,10 @@ def _axes_text(before: str, after: str, why: str, roles: str) -> str:
     if kept == "kept":
         padding = f" ({how.partition(' pads ')[0]})" if how else ""
         return f"{known} {roles} kept{padding}{origin}".strip()
+    if (moved := re.fullmatch(r"was (axis \d+)", why)) and before == after:
+        return f"{known} {roles}, {moved[1]} of the input{origin}".strip()
+    if why == f"{roles} = {after}":
+        return f"{known or after} {'new ' * (before == 'new')}{roles}{origin}"
     if before == "new":
         return f"new axis of {known or after}: {why}" if roles == "new axis" else f"{known or after} new {roles}: {why}"
     if ", then " not in why:
@@ -91,6 +115,8 @@ def _axes_text(before: str, after: str, why: str, roles: str) -> str:
             return f"{known} {roles} = {found[1]}{found[2]}{origin}"
         if known and (found := re.fullmatch(rf"(.+ = {size})(?:[;,] (.+))?", why)):
             return f"{found[1]} {roles}{f' ({found[2]})' if found[2] else ''}{origin}"
+    if why.startswith(f"{before} ") and why.endswith(f" {after}") and ", then " not in why:
+        return f"{roles}: {why}{origin}"
     return f"{roles} {before} → {after}: {why}{origin}"
 
 

@@ -22,6 +22,7 @@ class WeightRow(NamedTuple):
 
     `role` is "weight", or what else is stored: "optimizer", "seed", "metric" or "beside" (what a layer stores beside
     its weights, such as a second copy of one); of these only the path and what the array is like are known.
+    `is_buffer` says that it is a buffer of PyTorch, which is stored with the parameters and not counted with them.
     """
 
     path: str | None
@@ -35,6 +36,7 @@ class WeightRow(NamedTuple):
     reach: str | None
     statistics: Statistics | None = None
     role: str = "weight"
+    is_buffer: bool = False
 
     def to_dict(self, *, stats: bool = False) -> dict[str, Any]:
         """Return the row as the JSON contract has it; `stats` adds the statistics, null where no values are stored."""

@@ -176,7 +176,8 @@ def _row(one: MatchedWeight, model: Model | None, version: str | None) -> Weight
         numbered = version is None or version.startswith("3")
         reach = f"{expression(one.holder)}.weights[{tensor.parts[-1]}]" if numbered else None
     path = tensor.path if tensor is not None else None
-    return WeightRow(path, owner.where, one.name, *own, trainable, reach)
+    is_buffer = weight is not None and bool(weight.attrs.get("buffer"))
+    return WeightRow(path, owner.where, one.name, *own, trainable, reach, is_buffer=is_buffer)
 
 
 def _rows_of_layer(layer: WeightedLayer) -> list[WeightRow]:
@@ -220,7 +221,7 @@ def _needed(shape: Sequence[Size], dtype: str) -> tuple[tuple[int, ...], str, in
 def _totals(rows: Sequence[WeightRow], certain: bool) -> WeightTotals:
     if not certain:
         return WeightTotals(None, None, None, None)
-    params = sum(row.size for row in rows)
+    params = sum(row.size for row in rows if not row.is_buffer)
     known = all(row.trainable is not None for row in rows)
     trainable = sum(row.size for row in rows if row.trainable) if known else None
     return WeightTotals(

@@ -143,8 +143,7 @@ def plain_value(value: Any) -> Any:
     return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value
 
 
-@pytest.mark.slow
-def test_the_contract_is_that_of_the_code() -> None:
+def test_the_json_schema_of_the_columns_with_type_object_and_required_is_that_of_the_docs() -> None:
     assert json_schema() == SCHEMA
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     with pytest.raises(jsonschema.ValidationError):

@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 import layerexplain
-from layerexplain.catalogues import listing, part, writers
-from layerexplain.catalogues.columns import MODEL_COLUMNS
+from layerexplain.catalogues import listing, part, rows, writers
+from layerexplain.catalogues.columns import MODEL_COLUMNS, Field
 from layerexplain.catalogues.manifest import Listed
 from layerexplain.catalogues.part import Ask, Share, write_part
 from layerexplain.catalogues.rows import rows_of
 from layerexplain.catalogues.table import CatalogueTable, open_manifest, table_at
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import ErrorGroup, LayerExplainError, NotAModel, SourceError
+from layerexplain.sources.names import source_reference
 from tests.support.paths import ROOT
 
+SCHEMA = json.loads((ROOT / "docs" / "catalogue.schema.json").read_text("utf-8"))
 DIGITS = str(ROOT / "sample_models" / "digits.keras")
 
 
@@ -35,6 +39,93 @@ def test_a_row_says_what_the_report_says() -> None:
         report.model_name, report.model_type, report.grade, report.format,
     ]  # fmt: skip
     assert [layer["path"] for layer in found.layers] == [layer.layer for layer in report.layers]
+
+
+WHOLE = """
+name: net
+inputs: {a: [7], b: {shape: [null, 3], dtype: int32}}
+layers:
+  - Dense: {units: 5, activation: relu}
+    name: d
+    from: a
+  - Sequential: [{Dense: {units: 2, use_bias: false}, name: inner}]
+    name: box
+  - Flatten:
+    name: f
+    from: b
+outputs: [box, f]
+optimizer: adam
+loss: {box: mse}
+"""
+
+
+def test_whole_rows_of_models_and_layers_with_columns_as_json_and_csv(
+    tmp_path: Path, snapshot: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """d has 7 · 5 + 5 parameters, inner 5 · 2; d computes 2 · 35 + 5 + 5 FLOPs (products, biases, relu), inner 2 · 10."""
+    monkeypatch.chdir(tmp_path)
+    Path("net.yaml").write_text(WHOLE)
+    [found] = rows_of("net.yaml", 11, "1700000000000000000")
+    assert len(found.model["architecture"]) == len(found.model["family"]) == 32
+    model = {**found.model, "architecture": "…", "family": "…"}
+    rows = [("models", model), *[("layers", row) for row in found.layers]]
+    for table, row in rows:
+        assert list(row) == [column.name for column in writers.TABLES[table]]
+        jsonschema.validate(json.loads(writers.json_line(row)), SCHEMA)
+    lines = [writers.csv_header(columns) for columns in writers.TABLES.values()]
+    snapshot("catalogue_rows.txt", "".join([*lines, *[writers.csv_line(writers.TABLES[t])(r) + writers.json_line(r) for t, r in rows]]))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "cell"),
+    [
+        ("text", None, ""), ("text", "=1+1", "'=1+1"), ("count", 0, "0"), ("texts", ["a", "b"], "a; b"), ("texts", [], ""),
+        ("counts", {"Dense": 2, "ReLU": 1}, "Dense 2; ReLU 1"), ("shapes", [(None, 3), None], "(None, 3); ?"),
+        ("tensors", [{"name": "x", "shape": (None, 3), "dtype": None}], "x (None, 3) ?"),
+        ("time", datetime(2026, 11, 30, 7, 5, 3, tzinfo=UTC), "2026-11-30T07:05:03Z"),
+    ],
+)  # fmt: skip
+def test_a_cell_of_each_kind_of_column(kind: Any, value: Any, cell: str) -> None:
+    assert writers._cell(Field("a", kind, ""), value) == cell
+
+
+@pytest.mark.parametrize(
+    ("mark", "time"),
+    [
+        ("1700000000999999999", datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
+        ("2026-11-30T07:05:03.5+02:00", datetime(2026, 11, 30, 5, 5, 3, tzinfo=UTC)),
+        ("170000000000000", None), ('"etag"', None), ("", None), ("9" * 40, None),
+    ],
+)  # fmt: skip
+def test_the_time_of_a_mark(mark: str, time: datetime | None) -> None:
+    assert rows._time(mark) == time
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (LayerExplainError("is wrong", source="m.py"), "is wrong"),
+        (LayerExplainError("is wrong", source="m.py", line=7), "line 7: is wrong"),
+        (LayerExplainError("is wrong", source="n.py"), "n.py: is wrong"),
+        (ErrorGroup([LayerExplainError(name, line=3) for name in "abcde"]), "line 3: a; line 3: b; line 3: c (and 2 more)"),
+        (ErrorGroup([LayerExplainError(name) for name in "abc"]), "a; b; c"),
+    ],
+)  # fmt: skip
+def test_an_error_in_a_row_has_no_name_of_its_source(error: Exception, words: str) -> None:
+    assert rows._words(error, "m.py") == words
+
+
+@pytest.mark.parametrize(
+    ("source", "fault", "may_pass"),
+    [
+        ("m.py", None, False), ("m.py", NotAModel("x"), False), ("http://h/m.h5", NotAModel("x"), False),
+        ("m.py", SourceError("x"), False), ("http://h/m.h5", SourceError("x"), True), ("m.py", OSError("x"), True),
+        ("m.py", MemoryError(), True), ("m.py", SourceError("may not be read (permission denied)"), True),
+        ("m.py", KeyError("may not be read"), False),
+    ],
+)  # fmt: skip
+def test_which_faults_may_be_gone_in_the_next_run(source: str, fault: Exception | None, may_pass: bool) -> None:
+    assert part._may_pass(source_reference(source), fault) is may_pass
 
 
 @pytest.fixture

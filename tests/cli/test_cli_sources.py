@@ -165,3 +165,45 @@ def test_the_list_of_types() -> None:
     types = [item["type"] for item in json.loads(run("layer", "--format", "json").stdout)]
     assert len(types) == len(set(types))
     assert {"Dense", "Conv2D", "LSTM"} <= set(types)
+
+
+SEVERAL = """import keras
+from keras import layers
+a = keras.Sequential([layers.Dense(5)])
+b = keras.Sequential([layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(2)])
+c = keras.Sequential([keras.Input((11,)), layers.Dense(3)])
+"""
+
+
+@pytest.mark.parametrize(
+    ("shapes", "params", "notes"),
+    [
+        (["11"], [60, None, 36], ["--input 11 is left out for the model 'b': Conv2D needs an input with 4 axes"]),
+        (
+            ["13"],
+            [70, None, 36],
+            ["for the model 'b'", "'c': input 'input_layer' needs sizes that fit the model's (11)"],
+        ),
+        (["28,28,3"], [20, 112 + 2704 * 2 + 2, 36], ["--input 28,28,3 is left out for the model 'c'"]),
+        (["7", "5"], [None, None, 36], ["'a': --input is given 2 times", "model 'b'", "model 'c'"]),
+    ],
+)
+def test_a_shape_is_for_those_models_of_a_program_that_it_fits(
+    shapes: list[str], params: list[int | None], notes: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "several.py"
+    path.write_text(SEVERAL)
+    typed = [word for shape in shapes for word in ("--input", shape)]
+    result = CliRunner().invoke(program, ["summary", str(path), *typed, "--format", "json"])
+    assert result.exit_code == 0
+    lines = result.stderr.splitlines()
+    assert len(lines) == len(notes) and all(words in line for words, line in zip(notes, lines, strict=True))
+    assert [one["totals"]["params"] for one in json.loads(result.stdout)] == params
+
+
+def test_a_shape_that_does_not_fit_the_one_model_or_the_named_input_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "several.py"
+    path.write_text(SEVERAL)
+    for arguments in ([f"{path}:c", "--input", "13"], [str(path), "--input", "input_layer=13"]):
+        result = CliRunner().invoke(program, ["summary", *arguments])
+        assert result.exit_code == 1 and "needs sizes that fit the model's (11)" in result.stderr

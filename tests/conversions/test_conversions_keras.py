@@ -88,7 +88,7 @@ def test_what_code_nests_stays_nested(name: str, tmp_path: Path) -> None:
     """Python code in each text form gives the outputs of the code, which Keras runs, under the same structure."""
     import keras
 
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     start = "import keras\nfrom keras import layers\nx, y = keras.Input((4,), name='x'), keras.Input((4,), name='y')\n"
     source = tmp_path / "source.py"
     source.write_text(start + CODE[name] + "\n")
@@ -104,7 +104,7 @@ def test_what_code_nests_stays_nested(name: str, tmp_path: Path) -> None:
 def test_a_model_is_the_same_in_each_form(name: str, tmp_path: Path) -> None:
     import keras
 
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     function, shapes = CASES[name]
     assert compare(_made(function, *shapes), tmp_path) == []
 
@@ -120,7 +120,7 @@ def test_a_sample_model_is_the_same_in_each_form(name: str, tmp_path: Path) -> N
     """Keras loads what it can of the samples, and the others as `convert` writes them."""
     import keras
 
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     path = ROOT / "sample_models" / name
     if path.suffix in (".keras", ".h5") and not name.startswith("keras_1"):
         model = keras.models.load_model(path, compile=False)
@@ -155,5 +155,5 @@ def test_what_keras_does_not_save_of_a_loss_is_said(ending: str, tmp_path: Path)
 def test_a_random_model_is_the_same_in_each_form(seed: int, tmp_path: Path) -> None:
     import keras
 
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     assert compare(drawn_model(keras, seed), tmp_path) == []

@@ -45,7 +45,7 @@ def check(row: Row, folder: Path) -> list[str]:
     """Convert the model of a row to each form; Keras's own run of the model is the oracle."""
     import keras
 
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     size = None if row.batched else 3
     inputs = [keras.Input(s, dtype=d, batch_size=size) for s, d in zip(row.shapes, row.input_dtypes, strict=True)]
     results = row.function(*inputs)

@@ -164,11 +164,51 @@ def test_a_spec_of_a_spec(name: str) -> None:
     reads_back(SPECS[name].encode())
 
 
-@pytest.mark.parametrize("name", SPECS)
+ONE_OBJECT = """
+inputs: {x: [5, 3], y: [3]}
+layers:
+  - Sequential: [{Dense: {units: 3, kernel_regularizer: l2}, name: d}, ReLU]
+    name: s
+    from: y
+  - TimeDistributed: {layer: {reuse: /s/d}}
+    name: td
+    from: x
+  - reuse: /s/d
+    name: again
+    from: y
+outputs: [td, s, again]
+"""
+
+
+WRAPPED = """
+inputs: {x: [5, 3], y: [3]}
+layers:
+  - TimeDistributed: {Dense: 3}
+    name: td
+    from: x
+  - reuse: /td.layer
+    name: again
+    from: y
+outputs: [td, again]
+"""
+SCALED = {
+    "class_name": "LayerScale",
+    "module": "keras.src.applications.convnext",
+    "registered_name": "LayerScale",
+    "config": {"name": "scale", "init_values": 0.5, "projection_dim": 7},
+}
+OBJECTS: dict[str, Any] = {
+    "one object": ONE_OBJECT.encode(),
+    "one object in a wrapper first": WRAPPED.encode(),
+    "a layer of an application": {"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "InputLayer", "config": {"batch_shape": [None, 7], "name": "x"}}, SCALED]}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*SPECS, *OBJECTS])
 def test_code_spec_and_configuration_as_they_are_written(name: str, snapshot: Callable[[str, str], None]) -> None:
     """Whole, beside the tests that read them back: what both ends get wrong in the same way shows here."""
-    model = read(SPECS[name].encode())
-    config = json.dumps(to_config(model)).replace('{"module"', '\n{"module"')
+    model = read(OBJECTS[name] if name in OBJECTS else SPECS[name].encode())
+    config = json.dumps(to_config(model, numbered=True)).replace('{"module"', '\n{"module"')
     snapshot(f"converted.{name}.txt", "\n".join([to_code(model), to_spec(model), config, ""]))
 
 
@@ -235,7 +275,7 @@ def test_keras_makes_the_same_of_what_is_written() -> None:
     others = ("keras_1_branches", "keras_1_convnet", "resnet50", "efficientnet_b0")
     sources = [path for path in SAMPLES if path.suffix != ".yaml" and path.stem not in others]
     for source in (*sources, *[text.encode() for text in SPECS.values()]):
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         model = read(source)
         if isinstance(source, bytes):
             theirs = None  # Keras does not read specs
@@ -244,7 +284,7 @@ def test_keras_makes_the_same_of_what_is_written() -> None:
         else:
             theirs = keras.models.load_model(source, compile=False)
         from_config = keras.models.model_from_json(json.dumps(to_config(model)))
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         space: dict[str, Any] = {}
         exec(compile(to_code(model), "<code>", "exec"), space)  # our own output
         from_code = space["model"]
@@ -264,11 +304,11 @@ def test_applications(name: str) -> None:
 
     theirs = load("keras3", name)["config"]
     model = read(json.loads(theirs))
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     if name == "MobileNetV3Small":  # a build costs seconds, and all that is in them is in one
         from_config = keras.models.model_from_json(json.dumps(to_config(model)))
         assert configuration(from_config) == configuration(theirs)
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
     space: dict[str, Any] = {}
     exec(compile(to_code(model), "<code>", "exec"), space)
     assert configuration(space["model"], names=False) == configuration(theirs, names=False)

@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 from layerexplain import api
+from layerexplain.conversions.code import to_code
+from layerexplain.conversions.explicit_masks import with_explicit_masks
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends import read
+from layerexplain.model import Model
 
 np = pytest.importorskip("numpy")
 
@@ -153,7 +157,7 @@ def test_layers_see_the_masks_that_they_saw(name: str, tmp_path: Path) -> None:
         told = api.diff(tmp_path / "new.keras", tmp_path / f"new.{form}")
         assert {change.kind for change in told.changes} <= {"renamed"}, form
     if name == "a Multiply of masked tensors":
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         space: dict[str, Any] = {}
         exec(compile((tmp_path / "new.py").read_text(), "<code>", "exec"), space)  # our own output
         space["model"].set_weights(new.get_weights())
@@ -184,3 +188,101 @@ def test_what_keras_3_cannot_compute_is_not_written(name: str, tmp_path: Path) -
     with pytest.raises(LayerExplainError, match=words):
         api.convert(tmp_path / "old.keras", tmp_path / "new.keras")
     assert not (tmp_path / "new.keras").exists()
+
+
+# What is written, without Keras -----------------------------------------------------------------------------------------
+
+SPECS = {
+    "one mask in a Concatenate": """
+inputs: {a: {shape: [5], dtype: int32}, b: [5, 4]}
+layers:
+  - Embedding: {input_dim: 7, output_dim: 4, mask_zero: true}
+    name: left
+    from: a
+  - Concatenate:
+    name: joined
+    from: [left, b]
+  - LSTM: 3
+    name: end
+outputs: [end]
+""",
+    "a Multiply of masked tensors": """
+inputs: {x: [5, 3]}
+layers:
+  - Masking: {mask_value: 0.0}
+    name: masked
+  - Dense: {units: 3, activation: sigmoid}
+    name: gate
+  - Multiply:
+    name: gated
+    from: [masked, gate]
+  - Attention:
+    name: attend
+    from: [masked, gated]
+  - GRU: {units: 3, return_sequences: true}
+    name: end
+outputs: [end]
+""",
+    "encoder and decoder": """
+inputs: {source: {shape: [5], dtype: int32}, target: {shape: [6], dtype: int32}}
+layers:
+  - Embedding: {input_dim: 7, output_dim: 4, mask_zero: true}
+    name: words
+    from: source
+  - MultiHeadAttention: {num_heads: 2, key_dim: 3}
+    name: attend
+    from: {query: words, value: words}
+  - Add:
+    name: added
+    from: [words, attend]
+  - Embedding: {input_dim: 7, output_dim: 4, mask_zero: true}
+    name: others
+    from: target
+  - MultiHeadAttention: {num_heads: 2, key_dim: 3, use_causal_mask: true}
+    name: cross
+    from: {query: others, value: added}
+  - GlobalAveragePooling1D:
+    name: end
+outputs: [end]
+""",
+    "no weights, and a mask that ends in Keras 2": """
+inputs: {x: [5, 3]}
+layers:
+  - Masking: {mask_value: 0.0}
+    name: masked
+  - Rescaling: {scale: 0.5}
+    name: scaled
+  - GlobalAveragePooling1D:
+    name: end
+outputs: [end]
+""",
+    "nothing that Keras 3 does in another way": """
+inputs: {a: {shape: [5], dtype: int32}}
+layers:
+  - Embedding: {input_dim: 7, output_dim: 4, mask_zero: true}
+  - LSTM: {units: 3, return_sequences: true}
+  - Dense: 2
+outputs: [dense]
+""",
+}  # fmt: skip
+
+
+def written_by(version: str | None, spec: str) -> Model:
+    """The model of a spec as a version of Keras would have written it."""
+    return read(spec.encode())._replace(keras_version=version)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_masks_are_written_as_arguments_and_operations(name: str, snapshot: Callable[[str, str], None]) -> None:
+    model = written_by("2.15.0", SPECS[name])
+    found, notes = with_explicit_masks(model)
+    assert bool(notes) is (found != model) is (name != "nothing that Keras 3 does in another way")
+    snapshot(f"masks.{name}.txt", "\n".join([*notes, "", to_code(found)]))
+
+
+@pytest.mark.parametrize(
+    ("version", "is_changed"), [("1.2.2", True), ("2.15.0", True), ("3.5.0", False), (None, False)]
+)
+def test_only_what_a_keras_before_3_wrote_is_changed(version: str | None, is_changed: bool) -> None:
+    model = written_by(version, SPECS["a Multiply of masked tensors"])
+    assert (with_explicit_masks(model)[0] != model) is is_changed

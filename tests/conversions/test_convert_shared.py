@@ -52,7 +52,7 @@ def test_one_object_stays_one(generation: str, name: str, tmp_path: Path) -> Non
     assert api.explain(again, detail=False).totals.params == live.count_params()
 
     code.write_text(to_code(model))
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     space: dict[str, Any] = {}
     exec(compile(code.read_text(), "<code>", "exec"), space)  # our own output
     assert space["model"].count_params() == live.count_params()
@@ -72,7 +72,7 @@ def test_one_object_stays_one(generation: str, name: str, tmp_path: Path) -> Non
     for ours, theirs in zip(outputs(made, given), outputs(live, given), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
     assert api.diff(source, target, weights=True).alike
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     assert configuration(keras.models.load_model(target), names=False) == configuration(made, names=False)
 
 

@@ -209,6 +209,33 @@ def test_what_is_shared_keeps_its_place_under_todays_names() -> None:
     assert notes == ("Keras 3 allows no '/' in names: 'a/d' is 'a_d', and 1 more",)
 
 
+def test_all_that_names_a_layer_has_its_name_of_today() -> None:
+    model = read(b"input: [3]\nlayers: [{Dense: 3, name: a_d}, {Dense: 5, name: b}]\noutputs: [a_d, b]\n")
+    loss, weight = TrainingSetting("mse"), 0.5
+    training = Training(None, {"a_d": loss, "b": loss}, {"a_d": weight}, {"a_d": (loss,)})
+    recorded = {TensorRef("a_d"): ((None, 3), "float32"), TensorRef("b"): ((None, 5), "float32")}
+    whole = model._replace(name="m_n", training=training, recorded=recorded)
+
+    def slashed(value: Any) -> Any:
+        return value.replace("_d", "/d") if isinstance(value, str) else value
+
+    def ref(one: TensorRef) -> TensorRef:
+        return one._replace(layer=slashed(one.layer))
+
+    old = whole._replace(
+        name="m/n",
+        layers=tuple([one._replace(name=slashed(one.name)) for one in whole.layers]),
+        calls=tuple(
+            [one._replace(layer=slashed(one.layer), args=replaced(one.args, TensorRef, ref)) for one in whole.calls]
+        ),
+        outputs=tuple(map(ref, whole.outputs)),
+        recorded={ref(key): value for key, value in recorded.items()},
+        training=Training(None, {"a/d": loss, "b": loss}, {"a/d": weight}, {"a/d": (loss,)}),
+    )
+    assert in_todays_names(old) == (whole, ("Keras 3 allows no '/' in names: 'm/n' is 'm_n', and 1 more",))
+    assert in_todays_names(whole) == (whole, ())
+
+
 def test_tensors_are_replaced_wherever_an_argument_has_them() -> None:
     a, b, c = (TensorRef(name) for name in "abc")
     given = {"x": [a, (b, {"deep": a})], "n": 3, "text": "a"}

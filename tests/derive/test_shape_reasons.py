@@ -131,7 +131,7 @@ def test_axes_of_two_tensors_are_told_with_their_tensor() -> None:
     made = reasons(Case("MultiHeadAttention", {"num_heads": 2, "key_dim": 3}, ((5, 7), (11, 7))))
     assert [(axis.role, axis.before, axis.after, axis.why.rpartition("; ")[2]) for axis in made.axes] == [
         ("steps", "5", "5", "from query"),
-        ("features", "7", "7", "from value"),
+        ("features", "7", "7", "features = 7"),
         ("steps", "11", "removed", "from value"),
         ("features", "7", "removed", "from query"),
     ]

@@ -31,6 +31,10 @@ def test_without_pygls_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
         ("# layerexplain: a=1\n# layerexplain: b=2, a=3", {"a": "3", "b": "2"}),
         ("x = 1  # layerexplain: a=1", {}),
         ("# layerexplain: nothing\n# layerexplain:", {}),
+        ('# layerexplain: len(words)=5000, config["units"] = 64', {"len(words)": "5000", "config['units']": "64"}),
+        ("# layerexplain: c['a,b']=7, y.max()=3, z=f(1, 2)", {"c['a,b']": "7", "y.max()": "3", "z": "f(1, 2)"}),
+        ("# layerexplain: x.shape=7,30, n=dict(a=1), d=)2,3", {"x.shape": "7,30", "n": "dict(a=1)", "d": ")2,3"}),
+        ("# layerexplain: f(3)=4, n=2", {"n": "2"}),
     ],
 )
 def test_values_in_comments(text: str, values: dict[str, str]) -> None:

@@ -90,7 +90,7 @@ def client() -> Iterator[Client]:
         yield one
 
 
-def test_initialize(client: Client) -> None:
+def test_initialize_tells_of_cells_of_a_notebook_and_of_all_that_the_server_answers(client: Client) -> None:
     assert client.initialized == {
         "capabilities": {
             "positionEncoding": "utf-16",

@@ -104,7 +104,10 @@ def test_a_ratio_beyond_the_limit_is_refused_where_a_member_is_large(
     with zipfile.ZipFile(archive(zipfile.ZIP_DEFLATED, a=b"0" * 1000, b=SEVEN)) as opened:
         opened.getinfo("a").compress_size = 20
         if not refused:
-            assert read_member(opened, members_by_name(opened), "a") == b"0" * 1000
+            try:
+                assert read_member(opened, members_by_name(opened), "a") == b"0" * 1000
+            except SourceError as error:  # later versions of Python see that the size is not the real one
+                assert "zip bomb" not in error.fact
             return
         for stored, times in ((20, "50"), (1, "1,000"), (0, "1,000")):
             opened.getinfo("a").compress_size = stored

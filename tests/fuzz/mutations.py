@@ -1,5 +1,6 @@
 """A number → a mutated file: bytes of real files changed, configurations changed in their structure, layers with
-absurd arguments, whole models drawn from a grammar, and programs. The same number gives the same mutation."""
+absurd arguments, whole models drawn from a grammar, programs, and models that are wired anyhow. The same number gives
+the same mutation."""
 
 from __future__ import annotations
 
@@ -10,8 +11,9 @@ from typing import Any
 from tests.fuzz.grammar import random_model
 from tests.fuzz.programs import program
 from tests.fuzz.seeds import containers, documents
+from tests.fuzz.wires import Wires
 
-KINDS = ("bytes", "structure", "arguments", "grammar", "code")
+KINDS = ("bytes", "structure", "arguments", "grammar", "code", "wires")
 
 TOKENS = [
     b"\x00", b"\xff", b"\x7f", b"\x80", b"\n", b"\t", b"{", b"}", b"[", b"]", b":", b"-", b"&a ", b"*a", b"!!python/x ",
@@ -205,4 +207,6 @@ def mutation(kind: str, number: int) -> Any:
         return random_model(number)
     if kind == "code":
         return program(number)
+    if kind == "wires":
+        return Wires(random.Random(f"wires {number}"), value).document()
     return mutated_document(number) if kind == "structure" else absurd_layer(number)

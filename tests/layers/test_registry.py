@@ -11,6 +11,8 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
+from layerexplain.layers.keras.examples import _OWN as EXAMPLES
+from layerexplain.layers.keras.meant_types import SYNONYMS
 from layerexplain.layers.keras.opaque_layers import FIRST_ARGUMENTS, REASONS, WITHOUT_WEIGHTS
 from layerexplain.layers.registry import find
 from tests.support.registry import BY_THE_WALK, KERAS_VERSION, coverage_rows, keras_layers
@@ -124,3 +126,8 @@ def test_what_is_listed_does_not_depend_on_the_order_of_imports(first: str, list
         for code in (listed, f"import {first}\n{listed}")
     ]
     assert outputs[0] == outputs[1] and len(outputs[0]) > 100
+
+
+@pytest.mark.parametrize("type_", [*SYNONYMS.values(), *EXAMPLES])
+def test_a_table_of_layers_names_declared_types(type_: str) -> None:
+    assert find(type_) is not None

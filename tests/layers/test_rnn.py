@@ -126,7 +126,7 @@ def test_an_encoder_and_decoder_are_read_from_a_file(tmp_path: Path) -> None:
 
     import layerexplain
 
-    keras.backend.clear_session()  # the mask's operation gets the first of its names
+    keras.backend.clear_session(free_memory=False)  # the mask's operation gets the first of its names
     ids = keras.Input((9,), dtype="int32", name="ids")
     target = keras.Input((5, 4), name="target")
     embedded = keras.layers.Embedding(11, 3, mask_zero=True, name="embedding")(ids)

@@ -112,7 +112,7 @@ def test_verify_and_convert_agree_on_what_rounding_leaves(name: str, tmp_path: P
 
     report = verify(program(name), gradient=True)
     assert report.agrees, [one for one in report.layers if one.status != "agrees"]
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     space: dict[str, Any] = {}
     exec(compile(program(name), "<code>", "exec"), space)  # our own program
     space["model"].save(tmp_path / "source.keras")

@@ -75,7 +75,7 @@ def test_a_file_is_loaded_with_the_classes_of_its_code(script: Path, tmp_path: P
 
     names: dict = {"__name__": "gate"}
     exec(GATE, names)
-    keras.utils.clear_session()  # which numbers the names of operations
+    keras.utils.clear_session(free_memory=False)  # which numbers the names of operations
     x = keras.layers.Embedding(11, 5, mask_zero=True)(i := keras.Input((7,), dtype="int32"))
     path = tmp_path / "gate.keras"
     keras.Model(i, names["Gate"](3, name="gate")(x)).save(path)

@@ -247,9 +247,9 @@ def test_the_same_model_built_twice_in_keras_does_not_differ(tmp_path: Path) -> 
             x = keras.layers.Add()([x, y]) if block else y
         return keras.Model(inputs, keras.layers.Dense(width)(keras.layers.Flatten()(x))).to_json().encode()
 
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     first = build(2)
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     keras.layers.Conv2D(4, 3), keras.layers.Activation("relu")  # which take the first numbers
     second, third = build(2), build(3)
     assert layerexplain.diff(first, second).changes == ()

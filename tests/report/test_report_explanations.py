@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from layerexplain.api import explain
+from layerexplain.api import explain, explain_layer
 from layerexplain.derive.cost import Costs
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.text import element_text
@@ -547,3 +548,37 @@ outputs: [shared, again]
         "call 1: one output element depends on all 6 features of 'a'",
         "call 2: one output element depends on one step of 'b': step t",
     )
+
+
+SHAPE_LINES = [
+    ("Flatten", {}, ((24, 24, 98),), "24 × 24 × 98 = 56,448 features (the last axis runs fastest)"),
+    ("Concatenate", {}, ((10000,), (20000,)), "10,000 + 20,000 = 30,000 features"),
+    ("RepeatVector", {"n": 9}, ((5,),), "new axis of 9: repeated 9 times; 5 features kept"),
+    ("Permute", {"dims": (2, 1)}, ((9, 5),), "5 features, axis 2 of the input; 9 steps, axis 1 of the input"),
+    ("MultiHeadAttention", {"num_heads": 4, "key_dim": 16}, ((9, 32), (7, 32)),
+     "9 steps kept (from query); 32 features; summed over all 7 steps (from value)"),
+    ("Resizing", {"height": 20, "width": 20}, ((28, 28, 3),), "rows and columns: 28 resized to 20; 3 channels kept"),
+    ("SeparableConv2D", {"filters": 16, "kernel_size": 3}, ((28, 28, 3),),
+     "28 - 3 + 1 = 26 rows and columns ('valid': no padding); 16 channels, one per filter"),
+    ("EinsumDense", {"equation": "abc,cde->abde", "output_shape": (None, 4, 8)}, ((9, 32),),
+     "9 steps kept; 4 new units d; 8 features = units e"),
+    ("LSTM", {"units": 8}, ((20000, 3),),
+     "8 features, one per unit; steps removed: only the last output is returned; return_sequences=True returns (None, 20000, 8)"),
+    ("Cropping1D", {}, ((20000, 3),), "steps 20,000 → 19,998: of 20,000 those from 1 to 19,998; 3 features kept"),
+    ("Bidirectional", {"layer": {"LSTM": {"units": 16, "return_sequences": True}}}, ((9, 5),),
+     "9 steps kept; features 5 → 32: units = 16, then 16 + 16 = 32"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("type_", "arguments", "shapes", "line"), SHAPE_LINES)
+def test_a_line_says_what_gives_each_axis_its_size(
+    type_: str, arguments: dict[str, Any], shapes: tuple[tuple[int, ...], ...], line: str
+) -> None:
+    report = explain_layer(type_, arguments, input_shape=list(shapes))
+    assert report.layers[-1].explanation.shape == line
+
+
+def test_large_positions_have_separators() -> None:
+    report = explain_layer("Conv1D", filters=8, kernel_size=3, input_shape=(16000, 1))
+    (note,) = report.layers[-1].explanation.shape_notes
+    assert note.endswith("step 15,997 steps 15,997 to 15,999")

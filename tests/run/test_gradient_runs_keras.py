@@ -304,7 +304,7 @@ def test_a_step_goes_on_from_the_slots_of_the_source(tmp_path: Path) -> None:
     X, Y = rng.normal(size=(12, 7)).astype("float32"), rng.normal(size=(12, 3)).astype("float32")
     for optimizer in _optimizers(keras):
         keras.utils.set_random_seed(4)
-        keras.backend.clear_session()
+        keras.backend.clear_session(free_memory=False)
         x = keras.Input((7,))
         inner = keras.Sequential([keras.Input((6,)), L.BatchNormalization(name="norm"), L.Dense(5, "tanh", name="in")])
         frozen = L.Dense(6, name="frozen", trainable=False)

@@ -20,7 +20,7 @@ def truth(source, inputs, keep):
     """Run a program and describe its `model`; `keep` is given each weight and output under its key."""
     import keras
 
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     keras.config.set_dtype_policy("float32")
     for data_set, (example, label, classes) in DATA.items():
         getattr(keras.datasets, data_set).load_data = _loader(example, label, classes)

@@ -11,7 +11,7 @@ from layerexplain.frontends.code.dataclass_fields import make_dataclass
 from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.modules import PRESENT, Refused
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, written
-from layerexplain.frontends.code.trees import children
+from layerexplain.frontends.code.trees import children, docstring
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown
 from layerexplain.frontends.code.values.program import (
     Bound,
@@ -22,7 +22,6 @@ from layerexplain.frontends.code.values.program import (
     Instance,
     Module,
     Partial,
-    docstring,
 )
 from layerexplain.frontends.code.values.symbols import Symbol
 

@@ -122,6 +122,10 @@ class Statements(InterpreterPart):
         for target in node.targets:
             if isinstance(target, ast.Name):
                 frame.names.pop(target.id, None)
+            elif isinstance(target, ast.Attribute):
+                owner = self.value(target.value, frame)
+                if isinstance(owner, Value):
+                    owner.delete_attribute(self, target.attr)
             elif isinstance(target, ast.Subscript):
                 items, key = self.value(target.value, frame), self.value(target.slice, frame)
                 if isinstance(items, Value):

@@ -1,4 +1,5 @@
-"""Walks over the tree of a program as those of `ast`, in a sixth of their time: an editor asks after each keystroke."""
+"""The tree of a program: walks over it as those of `ast`, in a sixth of their time, and docstrings, which are kept. An
+editor asks after each keystroke."""
 
 from __future__ import annotations
 
@@ -33,3 +34,12 @@ def walk(*roots: ast.AST, closed: tuple[type[ast.AST], ...] = ()) -> list[ast.AS
         if type(node) not in closed:
             nodes += children(node)
     return nodes
+
+
+def docstring(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str:
+    """Return the docstring of a function or a class, "" where it has none. It is kept: a loop may ask in each round."""
+    known = node.__dict__
+    if "_docstring" not in known:
+        known["_docstring"] = ast.get_docstring(node) or ""
+    text: str = known["_docstring"]
+    return text

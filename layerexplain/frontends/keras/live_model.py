@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from layerexplain.frontends.keras.config import read_config, read_graphless
 from layerexplain.frontends.keras.shared_objects import with_live_objects
 from layerexplain.frontends.training import with_training
 from layerexplain.layers.registry import facts_of
-from layerexplain.live_graph import called_config
+from layerexplain.live_graph import called_config, is_own_layer
 from layerexplain.model import Layer, Model, Note, values_inside
 
 
@@ -90,15 +90,17 @@ def _of_an_object(note: Note, model: Any) -> Note:
 
 
 def _with_frozen_parts(layers: tuple[Layer, ...], model: Any) -> tuple[Layer, ...]:
-    """Return the layers of a live model. Of one whose inner layers have flags of their own, the variables say whether
-    it is frozen: set on the layer, the flag reaches them; given when it was made, it does not."""
-    objects = {getattr(one, "name", None): one for one in getattr(model, "layers", ())}
+    """Return the layers of a live model, those of a user-defined class under its name. Of one whose inner layers have
+    flags of their own, the variables say whether it is frozen: set on the layer, the flag reaches them; given when it
+    was made, it does not."""
+    objects = {getattr(one, "name", None): one for one in _layers_of(model)}
     found = []
     for layer in layers:
         own = objects.get(layer.name)
         if own is not None and layer.model is not None:
             inner = layer.model._replace(layers=_with_frozen_parts(layer.model.layers, own))
-            layer = layer._replace(model=inner)
+            type_ = type(own).__name__ if is_own_layer(own) and not hasattr(own, "layers") else layer.type
+            layer = layer._replace(type=type_, model=inner)
         elif own is not None and any(
             isinstance(one, Layer) and facts_of(one.type).trains_inside for one in values_inside(layer)
         ):
@@ -184,19 +186,39 @@ def _with_graphs(document: Any, model: Any) -> Any:
             return document
         document = {**document, "module": None, "registered_name": None, "class_name": "Functional", "config": graph}
         config = graph
-    inside = {str(layer.name): layer for layer in model.layers}
     items = [
-        _with_graphs(item, inside[name])
-        if isinstance(item, dict) and hasattr(inside.get(name := _name_of(item)), "layers")
-        else item
-        for item in config["layers"]
+        _with_graphs(item, layer) if isinstance(item, dict) and _may_have_graph(layer) else item
+        for item, layer in _with_objects(config["layers"], _layers_of(model))
     ]
     return {**document, "config": {**config, "layers": items}}
 
 
+def _may_have_graph(layer: Any) -> bool:
+    """Return whether an object is a model, or a layer of a user-defined class whose call may be followed."""
+    return hasattr(layer, "layers") or is_own_layer(layer)
+
+
+def _layers_of(model: Any) -> list[Any]:
+    """Return the layers in the graph of a model, or of a layer whose call is followed."""
+    return [*model.layers] if hasattr(model, "layers") else [*_inner_layers(model)]
+
+
+def _with_objects(items: Sequence[Any], layers: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield the items of a configuration, each with its layer, else None: found by its name; where an item of a
+    Sequential has none, as the configuration of a user-defined class may, by its place."""
+    named = {str(layer.name): layer for layer in layers}
+    given = [one for one in items if not (isinstance(one, dict) and one.get("class_name") == "InputLayer")]
+    by_place = (
+        {id(item): layer for item, layer in zip(given, layers, strict=False)} if len(given) == len(layers) else {}
+    )
+    for item in items:
+        name = _name_of(item) if isinstance(item, dict) else ""
+        yield item, named.get(name) if name else by_place.get(id(item))
+
+
 def _name_of(item: Mapping[str, Any]) -> str:
     config = item.get("config")
-    return str(item.get("name") or (config.get("name") if isinstance(config, Mapping) else ""))
+    return str(item.get("name") or (config.get("name") if isinstance(config, Mapping) else None) or "")
 
 
 def _functional_class(model: Any) -> Any:

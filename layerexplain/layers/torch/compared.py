@@ -1,8 +1,9 @@
-"""What a module of PyTorch does otherwise than the layer of Keras that stands in its place, in sentences."""
+"""Which layer of Keras stands in the place of a module of PyTorch, and what is different, in sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 _LAYOUT = "PyTorch's channels come right after the batch, Keras's are last unless data_format='channels_first'."
 _STEPS = "PyTorch's axes are (steps, batch, features) unless batch_first=True; Keras's batch is first."
@@ -36,8 +37,19 @@ _SENTENCES: Mapping[str, str] = {
     "Flatten Flatten": "PyTorch has channels before rows and columns, Keras after them: the order of numbers differs.",
     "LeakyReLU LeakyReLU": "The slope is 0.01 in PyTorch by default, 0.3 in Keras.",
     "Softmax Softmax": "Without dim, PyTorch chooses the axis by the number of axes; Keras uses the last one.",
+    "Dropout Dropout": "PyTorch calls the rate p, and takes 0.5 by default.",
+    "AlphaDropout AlphaDropout": "PyTorch calls the rate p, and takes 0.5 by default.",
 }
 """By the names of both without their number of axes; a bar stands between sentences."""
+_OTHER_NAMES: Mapping[str, str] = {
+    **{f"torch.nn.Dropout{rank}d": f"SpatialDropout{rank}D" for rank in "123"},
+    **{f"torch.max_pool{rank}d": f"MaxPooling{rank}D" for rank in "123"},
+    **{f"torch.avg_pool{rank}d": f"AveragePooling{rank}D" for rank in "123"},
+    "torch.dropout": "Dropout",
+    "torch.reshape": "Reshape",
+    "torch.embedding": "Embedding",
+}
+"""By the types of modules whose names follow no rule, and of functions."""
 
 
 def compared(torch_type: str, keras_type: str) -> tuple[str, ...]:
@@ -58,16 +70,29 @@ def in_keras(torch_type: str) -> tuple[str, ...]:
     >>> in_keras("ConvTranspose2d")[0], in_keras("BatchNorm1d")[0], in_keras("Bilinear")
     ('In Keras it is Conv2DTranspose.', 'In Keras it is BatchNormalization.', ())
     """
-    plain = _without_rank(torch_type)
-    key = next((one for one in _SENTENCES if one.partition(" ")[0] == plain), "")
-    if not key:
-        return ()
-    name = key.partition(" ")[2]
-    rank = next((letter for letter in "123" if f"{letter}d" in torch_type), "")
-    if rank and not name.endswith("Normalization"):
+    name = keras_type(f"torch.nn.{torch_type}")
+    return () if "." in name else (f"In Keras it is {name}.", *compared(torch_type, name))
+
+
+@lru_cache(1024)
+def keras_type(type_: str) -> str:
+    """Return the layer of Keras that does what a module or function of PyTorch does; other types as they are.
+
+    >>> keras_type("torch.nn.ConvTranspose2d"), keras_type("torch.nn.Dropout2d"), keras_type("torch.dropout")
+    ('Conv2DTranspose', 'SpatialDropout2D', 'Dropout')
+    >>> keras_type("torch.nn.Bilinear"), keras_type("Dense")
+    ('torch.nn.Bilinear', 'Dense')
+    """
+    module = type_.removeprefix("torch.nn.")
+    if module == type_ or type_ in _OTHER_NAMES:
+        return _OTHER_NAMES.get(type_, type_)
+    plain = _without_rank(module)
+    name = next((one.partition(" ")[2] for one in _SENTENCES if one.partition(" ")[0] == plain), "")
+    rank = next((letter for letter in "123" if f"{letter}d" in module), "")
+    if rank and name and not name.endswith("Normalization"):
         base, transposed = name.removesuffix("Transpose"), "Transpose" * name.endswith("Transpose")
         name = f"{base}{rank}D{transposed}"
-    return (f"In Keras it is {name}.", *_SENTENCES[key].split("|"))
+    return name or type_
 
 
 def _without_rank(name: str) -> str:

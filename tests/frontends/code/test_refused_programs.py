@@ -61,7 +61,7 @@ def test_keras_refuses_each_in_the_same_line() -> None:
 
     lines = {}
     for name, (_, _, code) in PROGRAMS.items():
-        keras.backend.clear_session()
+        keras.backend.clear_session(free_memory=False)
         try:
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 exec(compile(code, "refused.py", "exec"), {"__name__": "__main__"})

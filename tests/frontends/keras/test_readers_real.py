@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import layerexplain
 from layerexplain.frontends import read
 from layerexplain.model import ForeignFunction, Layer, Model, TensorRef, tensor_refs
 
@@ -287,3 +289,43 @@ def test_applications(name: str, keras: Any, tmp_path: Path) -> None:
     assert {layer.name: layer.type for layer in model.layers if layer.kind != "operation"} == {
         layer.name: type(layer).__name__ for layer in live.layers if "OpLambda" not in type(layer).__name__
     }
+
+
+def test_a_layer_of_a_user_defined_class_lists_the_layers_that_its_call_runs() -> None:
+    import keras
+
+    class Block(keras.layers.Layer):  # type: ignore[misc]
+        def __init__(self, units: int) -> None:
+            super().__init__()
+            self.inner = keras.layers.Dense(units, activation="relu")
+            self.normal = keras.layers.LayerNormalization()
+
+        def call(self, x: Any) -> Any:
+            return self.normal(self.inner(x) + x)
+
+    class Weighted(keras.layers.Layer):  # type: ignore[misc]
+        """Its call uses a weight that is in no layer, which a graph of layers does not show."""
+
+        def build(self, shape: Any) -> None:
+            self.w = self.add_weight(shape=(shape[-1], 3))
+            self.inner = keras.layers.Dense(5)
+            self.inner.build((None, 3))
+
+        def call(self, x: Any) -> Any:
+            return self.inner(x @ self.w)
+
+    x = keras.Input((7,))
+    live = keras.Model(x, Weighted()(Block(7)(x)))
+    nodes = [len(layer._inbound_nodes) for layer in live._flatten_layers()]
+    model = read(live)
+    block, weighted = model.layers[1:]
+    assert (block.type, weighted.type, weighted.kind, weighted.model) == ("Block", "Weighted", "custom", None)
+    assert block.model is not None
+    assert [layer.type for layer in block.model.layers] == ["InputLayer", "Dense", "Add", "LayerNormalization"]
+    in_a_row = keras.Sequential([x, Block(7), keras.layers.Dense(2)])
+    assert [layer.model is not None for layer in read(in_a_row).layers] == [False, True, False]
+    report = layerexplain.explain(in_a_row)
+    assert report.totals.params == in_a_row.count_params() == 7 * 7 + 7 + 2 * 7 + 7 * 2 + 2
+    values = np.random.default_rng(0).normal(size=(3, 7)).astype("float32")
+    np.testing.assert_allclose(layerexplain.trace(in_a_row, values).outputs[0], in_a_row(values), atol=1e-5)
+    assert nodes == [len(layer._inbound_nodes) for layer in live._flatten_layers()]

@@ -71,7 +71,7 @@ def of_ours(source: Any) -> tuple[int | None, int | None]:
 def test_weights_are_trained_as_keras_trains_them(name: str, way: str, tmp_path: Path) -> None:
     import keras
 
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     model = frozen(keras, name, way)
     (tmp_path / "model.json").write_text(model.to_json())
     loaded = keras.models.model_from_json(model.to_json())

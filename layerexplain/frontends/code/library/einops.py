@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.library.torch import make_module
-from layerexplain.frontends.code.library.torch_modules import Parameter
 from layerexplain.frontends.code.library.torch_numbers import computed
+from layerexplain.frontends.code.library.torch_parameters import Parameter
 from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
 from layerexplain.frontends.code.values.array import Array

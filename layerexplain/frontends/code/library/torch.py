@@ -10,10 +10,10 @@ from layerexplain.frontends.code.library.torch_blocks import BLOCKS, fill, make_
 from layerexplain.frontends.code.library.torch_modules import (
     CONTAINERS,
     BuiltIn,
-    Parameter,
     is_module,
 )
 from layerexplain.frontends.code.library.torch_numbers import Numbers, computed, numbers
+from layerexplain.frontends.code.library.torch_parameters import Parameter
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
 from layerexplain.frontends.code.library.torch_training import is_loss, plain_arguments
@@ -115,7 +115,7 @@ def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inter
     if type_ == "Parameter":
         given = args[0] if args else kwargs.get("data")
         if isinstance(given, Parameter | Array):
-            return Parameter(tuple(given.shape))
+            return Parameter(tuple(given.shape), [*args[1:2], kwargs.get("requires_grad", True)][0])
         return given if isinstance(given, Unknown) else interpreter.unknown("the numbers of a parameter")
     if type_ in CONTAINERS:
         return BuiltIn(type_, {}, place, fill(type_, args or list(kwargs.values())))

@@ -12,8 +12,6 @@ from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     BuiltIn,
-    OfModule,
-    Parameter,
     has_unknown_weights,
     named_modules,
     named_parameters,
@@ -21,8 +19,9 @@ from layerexplain.frontends.code.library.torch_modules import (
     unknown_parts,
     weight_shapes,
 )
+from layerexplain.frontends.code.library.torch_parameters import OfModule, Parameter
 from layerexplain.frontends.code.trees import walk
-from layerexplain.frontends.code.values.base import Place
+from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Function, Instance
 from layerexplain.layers.registry import find, of_torch
@@ -71,10 +70,11 @@ class RunEmitter:
                 if not all(isinstance(size, int) for size in parameter.shape):
                     run.opened.append(run.interpreter.unknown(f"the size of the parameter {parameter_name}"))
                     continue
-                variables = (StoredVariable("data", tuple(parameter.shape), "float32", True),)
+                variables = (StoredVariable("data", tuple(parameter.shape), "float32", self._is_trained(parameter)),)
                 run.builder.layers.append(
                     Layer(parameter_name, "Parameter", "custom", {"variables": variables, **mark})
                 )
+        self._freeze()
         type_ = run.model.cls.name if isinstance(run.model, Instance) else run.model.type
         model = run.builder.model(name, run.outputs, type_=type_)
         return model._replace(framework="torch", faults=tuple(run.faults), shared=shared)
@@ -100,7 +100,7 @@ class RunEmitter:
             self._add_row(name or module.type.lower(), module.type, _UNKNOWN, module.place)
         elif not is_replaced:
             variables = [
-                StoredVariable(weight, shape, "float32", True)
+                StoredVariable(weight, shape, "float32", self._is_trained(module.attributes.get(weight)))
                 for weight, shape, buffer in own_weights(module)
                 if not buffer and first.setdefault(self._home(module, weight), (name, weight))[0] == name
             ]
@@ -117,6 +117,40 @@ class RunEmitter:
     ) -> None:
         row = self.run.layer(name, type_, {"variables": tuple(variables), **(mark or {})}, place)
         self.run.builder.layers.append(row._replace(kind="custom"))
+
+    # Parameters that are not trained --------------------------------------------------------------------------------
+
+    def _is_trained(self, parameter: Any) -> bool:
+        """Return whether training changes a parameter; None, and what is none, is one that the program never asks
+        for."""
+        requires_grad = parameter.requires_grad if isinstance(parameter, Parameter) else True
+        if isinstance(requires_grad, Unknown) and requires_grad not in self.run.opened:
+            self.run.opened.append(requires_grad)
+        return requires_grad is not False
+
+    def _freeze(self) -> None:
+        """Mark the rows of modules and parameters that are not trained, or the weights of a module that are not."""
+        frozen: set[str] = set()
+        partly: dict[str, tuple[str, ...]] = {}
+        for module in named_modules(self.run.model).values():
+            own = module.attributes.get(BUILT_IN) if isinstance(module, Instance) else module
+            layer = self.run.placed.get(id(own))
+            if isinstance(own, BuiltIn) and layer is not None:
+                of_module = {name: one for name, one in own.attributes.items() if isinstance(one, Parameter)}
+                names = tuple([name for name, one in of_module.items() if not self._is_trained(one)])
+                if names and {*weight_shapes(own)} <= {*names}:
+                    frozen.add(layer.name)
+                elif names:
+                    partly[layer.name] = names
+        for value in self.run.kept:
+            if isinstance(value, Parameter) and not self._is_trained(value):
+                frozen.add(self.run.placed[id(value)].name)
+        layers = self.run.builder.layers
+        for i, one in enumerate(layers):
+            if one.name in frozen:
+                layers[i] = one._replace(config={**one.config, "trainable": False})
+            elif one.name in partly:
+                layers[i] = one._replace(frozen=partly[one.name])
 
     # Parameters that stand in several places ------------------------------------------------------------------------
 

@@ -16,7 +16,6 @@ from layerexplain.frontends.code.library.torch_modules import (
     OF_MODULE,
     STATISTICS,
     BuiltIn,
-    Parameter,
     children_of,
     is_module,
     module_method,
@@ -24,6 +23,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     own_weights,
     statistics,
 )
+from layerexplain.frontends.code.library.torch_parameters import Parameter
 from layerexplain.frontends.code.library.torch_training import LossSum, TorchTraining, is_loss
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Evaluator, Identity, Keywords, ProgramValue, Unknown

@@ -18,8 +18,6 @@ from layerexplain.frontends.code.library.torch_hooks import HOOKS, PRE_HOOKS
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     BuiltIn,
-    OfModule,
-    Parameter,
     is_module,
     module_type,
     named_buffers,
@@ -27,6 +25,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     named_parameters,
     weight_shapes,
 )
+from layerexplain.frontends.code.library.torch_parameters import OfModule, Parameter
 from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor
 from layerexplain.frontends.code.library.torch_training import LossSum
 from layerexplain.frontends.code.shapes import as_recorded

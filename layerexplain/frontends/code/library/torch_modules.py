@@ -8,6 +8,7 @@ from typing import Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.library.torch_hooks import REGISTER, HookHandle
+from layerexplain.frontends.code.library.torch_parameters import OfModule, Parameter
 from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
@@ -29,51 +30,6 @@ from layerexplain.layers.torch.construction import has_parameters, traced_alone
 from layerexplain.ops.sizes import product
 
 CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"})
-
-
-class Parameter(Identity):
-    """An nn.Parameter: numbers that are trained."""
-
-    def __init__(self, shape: tuple[Any, ...]) -> None:
-        self.shape = shape
-
-    def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
-        known[id(self)] = Parameter(self.shape)
-
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
-        if name == "shape":
-            return self.shape
-        if name in ("data", "grad"):
-            return self
-        if name in ("requires_grad", "is_leaf"):
-            return True
-        return Bound(self, name)
-
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        run = evaluator.torch.run
-        if name in ("numel", "nelement"):
-            known = all(isinstance(size, int) for size in self.shape)
-            return product(self.shape) if known else evaluator.unknown("the size of a parameter")
-        if name in ("size", "dim") and run is None:
-            return (
-                self.shape if name == "size" and not args else len(self.shape) if name == "dim" else self.shape[args[0]]
-            )
-        if run is None:
-            return self
-        if name.endswith("_"):
-            raise run.unknown("a parameter that forward changes in place")
-        return run.stored(self).call_method(evaluator, name, args, kwargs)
-
-    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
-        run = evaluator.torch.run
-        return self if run is None else run.stored(self).get_item(evaluator, key)
-
-    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        run = evaluator.torch.run
-        if run is None:
-            return evaluator.unknown("numbers of a parameter")
-        change = [run.stored(one) if isinstance(one, Parameter) else one for one in (left, right)]
-        return change[0 if left is self else 1].operate(evaluator, name, *change)
 
 
 class BuiltIn(Identity):
@@ -118,7 +74,7 @@ class BuiltIn(Identity):
         if self.children is not None and name in self.children:
             return self.children[name]
         if name in ("weight", "bias"):
-            return None if self.config.get(name) is False else self._weight(evaluator, name)
+            return None if self.config.get(name) is False else self.weight(name)
         if name in self.config:
             return self.config[name]
         if name == "training":
@@ -128,23 +84,25 @@ class BuiltIn(Identity):
         declaration = find(of_torch(self.type))
         if declaration is not None and name in declaration.default_values:
             return declaration.default_values[name]
-        return self._weight(evaluator, name) if name in STATISTICS else Bound(self, name)
+        return self._statistics(evaluator, name) if name in STATISTICS else Bound(self, name)
 
-    def _weight(self, evaluator: Evaluator, name: str) -> Any:
-        """Return a weight of a module, for programs that ask for its device, initialize it, or compute with it; None
-        for statistics that it does not keep."""
-        shapes = {one: shape for one, shape, _ in own_weights(self)}
-        if name not in STATISTICS:
-            found = self.attributes[name] = OfModule(shapes.get(name, (None,)), self, name)
-            return found
-        if name not in shapes:
+    def _statistics(self, evaluator: Evaluator, name: str) -> Any:
+        """Return a buffer of a normalization, which a program computes with; None for one that it does not keep."""
+        shape = next((shape for one, shape, _ in own_weights(self) if one == name), None)
+        if shape is None:
             return None
-        first, run = statistics(name, shapes[name]), evaluator.torch.run
+        first, run = statistics(name, shape), evaluator.torch.run
         self.attributes[name] = first
         self.attributes["_buffers"] = (*self.attributes.get("_buffers", ()), name)
         if run is not None:
             run.buffers[id(first)] = f"{run.names.get(id(self), '')}.{name}".lstrip(".")
         return first
+
+    def weight(self, name: str) -> OfModule:
+        """Return a weight of a module, for programs that freeze it, initialize it, or compute with it."""
+        shapes = weight_shapes(self)
+        found = self.attributes[name] = OfModule(shapes.get(name, (None,)), self, name)
+        return found
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         return name in self.attributes or name in self.config or name in ("weight", "training") or None
@@ -164,6 +122,11 @@ class BuiltIn(Identity):
                 self.config, self.attributes[name] = old, value
         else:
             self.attributes[name] = value
+
+    def delete_attribute(self, evaluator: Evaluator, name: str) -> None:
+        evaluator.effects.record_attribute_change(self, name)
+        (self.children or {}).pop(name, None)
+        self.attributes.pop(name, None)
 
     def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         if self.children is None:
@@ -276,16 +239,44 @@ def statistics(name: str, shape: tuple[int, ...]) -> Array:
     return Array(shape, (STATISTICS[name],) * (product(shape) or 0))
 
 
-class OfModule(Parameter):
-    """A weight of a built-in module, under its name there."""
+class ModuleParameters(Identity):
+    """What `module.parameters()` gives, or `named_parameters()`: the parameters of all modules in it."""
 
-    def __init__(self, shape: tuple[Any, ...], owner: BuiltIn, name: str) -> None:
-        super().__init__(shape)
-        self.owner = owner
-        self.name = name
+    def __init__(self, evaluator: Evaluator, module: ProgramValue, *, is_named: bool) -> None:
+        self.evaluator = evaluator
+        self.module = module
+        self.is_named = is_named
 
-    def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
-        known[id(self)] = OfModule(self.shape, copy(self.owner), self.name)
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        return Bound(self, name)
+
+    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        return evaluator.unknown("the parameters of a module")
+
+    def iterate(self) -> list[Any] | Unknown:
+        found = all_parameters(self.evaluator, self.module)
+        if found is None:
+            return Unknown("the parameters of a module")
+        for one in found.values():
+            one.asked_of = self.module
+        return list(found.items()) if self.is_named else list(found.values())
+
+
+def all_parameters(evaluator: Evaluator, module: ProgramValue) -> dict[str, Parameter] | None:
+    """Return all parameters of a module by their names, a shared one once; None where they are not all known."""
+    found: dict[str, Parameter] = {}
+    for prefix, one in named_modules(module).items():
+        own = one.attributes.get(BUILT_IN) if isinstance(one, Instance) else one
+        if unknown_parts(one) or (isinstance(own, BuiltIn) and own.children is None and has_unknown_weights(own)):
+            return None
+        members = one.attributes if isinstance(one, Instance) else one.children or {}
+        values: dict[str, Any] = {name: value for name, value in members.items() if isinstance(value, Parameter)}
+        if isinstance(own, BuiltIn) and own.children is None:
+            for name in weight_shapes(own):
+                values.setdefault(name, own.attributes.get(name) or own.weight(name))
+        found |= {f"{prefix}.{name}".lstrip("."): value for name, value in values.items()}
+    names = {id(value): name for name, value in reversed(found.items())}
+    return {name: value for name, value in found.items() if names[id(value)] == name}
 
 
 BUILT_IN = "built-in module"
@@ -410,10 +401,10 @@ def named_buffers(module: Any) -> dict[str, Array]:
 
 _SELF = frozenset(
     """
-    train eval to cuda cpu half float double type apply requires_grad_ zero_grad share_memory compile bfloat16
+    train eval to cuda cpu half float double type apply zero_grad share_memory compile bfloat16
     """.split()  # noqa: SIM905
 )
-"""Methods that give the module itself."""
+"""Methods that give the module itself, as it is."""
 _NOTHING = frozenset(
     """
     load_state_dict register_full_backward_hook extra_repr
@@ -435,7 +426,8 @@ OF_MODULE = _SELF | frozenset(
     named_modules named_parameters parameters register_backward_hook register_buffer register_forward_hook
     register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
     register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter
-    register_state_dict_post_hook register_state_dict_pre_hook set_extra_state set_submodule state_dict to_empty
+    register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule state_dict
+    to_empty
     training xpu
     """.split()  # noqa: SIM905
 )
@@ -476,10 +468,11 @@ def module_method(
         every = named_modules(module)
         return list(every.items()) if name == "named_modules" else list(every.values())
     if name in ("parameters", "named_parameters"):
-        own = named_parameters(module)
-        if own and name == "named_parameters":
-            return list(own.items())
-        return evaluator.torch.training.result(evaluator.unknown("the parameters of a module"), module)
+        return ModuleParameters(evaluator, module, is_named=name == "named_parameters")
+    if name == "requires_grad_":
+        for one in (all_parameters(evaluator, module) or {}).values():
+            one.call_method(evaluator, name, args, kwargs)
+        return module
     if name == "get_submodule" and args and isinstance(args[0], str):
         return named_modules(module).get(args[0], evaluator.unknown(f"the module {args[0]}"))
     if name in OF_MODULE:

@@ -9,7 +9,7 @@ from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS
 from layerexplain.frontends.code.library.numpy import call_numpy
-from layerexplain.frontends.code.library.torch_modules import Parameter
+from layerexplain.frontends.code.library.torch_parameters import Parameter
 from layerexplain.frontends.code.library.torch_tensors import ALIASES, OPERATORS, Tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
 from layerexplain.frontends.code.operators import COMPARISONS

@@ -355,8 +355,8 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     )
     wanted = tuple(given) or tuple(names)
     # The message names what the user asked for with an option; `x.flatten` is only what the program reads next.
-    whys = [(one, words_of(one) if one.name.isidentifier() else one.reason) for one, _ in opened if one.line]
-    ends = [PlacedResult(one.line, 0, one.file, (None,), reason=why) for one, why in whys]
+    whys = [(one, words_of(one) if one.name.isidentifier() or one.example else one.reason) for one, _ in opened]
+    ends = [PlacedResult(one.line, 0, one.file, (None,), reason=why) for one, why in whys if one.line]
     results = [*run.returned, *ends]
     return model._replace(source_code=SourceCode(lambda: results, partial(_again, program, found, wanted)))
 

@@ -7,6 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.frontends.code.library.torch_modules import (
+    BuiltIn,
+    ModuleParameters,
+    is_module,
+    named_modules,
+)
+from layerexplain.frontends.code.library.torch_parameters import Parameter
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Place, Unknown
@@ -17,8 +24,7 @@ from layerexplain.model import DataArray, FitData, Model, Note, Training, Traini
 
 
 class FromModel(Unknown):
-    """What a model gives for data that are not known, or its parameters; `of` is the model, `part` the place among its
-    results."""
+    """What a model gives for data that are not known; `of` is the model, `part` the place among its results."""
 
     of: Any = None
     part: int | None = None
@@ -121,6 +127,10 @@ class TorchTraining:
         for one in value if type(value) in (list, tuple) else [value]:
             if isinstance(one, FromModel):
                 return one.of, one.part
+            if isinstance(one, Parameter | ModuleParameters):
+                return one.asked_of if isinstance(one, Parameter) else one.module, None
+            if type(one) is dict and "params" in one:
+                return self.model_of(one["params"])
             if id(one) in self.results:
                 return self.results[id(one)][1:]
         return None, None
@@ -249,8 +259,6 @@ def _misfit(setting: TrainingSetting, output: Array, target: Array) -> LayerExpl
 
 def _output_padding(model: Any, got: Sequence[Any], wanted: Sequence[Any]) -> str:
     """Return the argument by which the last module, a ConvTranspose, gives the size of the target; "" for others."""
-    from layerexplain.frontends.code.library.torch_modules import BuiltIn, named_modules
-
     every = [] if model is None else named_modules(model).items()
     convolutions = [(name, one) for name, one in every if isinstance(one, BuiltIn) and "Conv" in one.type]
     lacks = {b - a for a, b in zip(got[2:], wanted[2:], strict=False)}
@@ -341,5 +349,8 @@ def _own_sums(sums: Sequence[LossSum], model: Any) -> list[LossSum]:
 
 
 def _uses(uses: list[_Use], model: Any) -> list[_Use]:
-    """Return what belongs to a model: by the code, or else what the code does not assign to any model."""
-    return [one for one in uses if one.model is model] or [one for one in uses if one.model is None]
+    """Return what belongs to a model or a part of it: by the code, or else what the code does not assign to any
+    model."""
+    parts = [*named_modules(model).values()] if is_module(model) else [model]
+    of_model = [one for one in uses if any(one.model is part for part in parts)]
+    return of_model or [one for one in uses if one.model is None]

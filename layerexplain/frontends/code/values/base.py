@@ -150,6 +150,9 @@ class Value:
     def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
         """Let `value.name` stand for another value; of a kind without attributes nothing is kept."""
 
+    def delete_attribute(self, evaluator: Evaluator, name: str) -> None:
+        """Remove `value.name`; of a kind without attributes nothing is kept."""
+
     def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         """Return `value[key]`."""
         return unknown_key(evaluator, key) or evaluator.unknown("an item of an unknown value")

@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.trees import children, walk
+from layerexplain.frontends.code.trees import children, docstring, walk
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Evaluator,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 class Function(Identity):
@@ -75,15 +74,6 @@ class Function(Identity):
 
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return evaluator.call_function(self, args, kwargs, whole)
-
-
-def docstring(node: Documented) -> str:
-    """Return the docstring of a function or a class, "" where it has none. It is kept: a loop may ask in each round."""
-    known = node.__dict__
-    if "_docstring" not in known:
-        known["_docstring"] = ast.get_docstring(node) or ""
-    text: str = known["_docstring"]
-    return text
 
 
 def _own_nodes(node: ast.AST) -> list[ast.AST]:
@@ -310,6 +300,10 @@ class Instance(Identity):
         evaluator.effects.record_attribute_change(self, name)
         self.maybe.pop(name, None)
         self.attributes[name] = value
+
+    def delete_attribute(self, evaluator: Evaluator, name: str) -> None:
+        evaluator.effects.record_attribute_change(self, name)
+        self.attributes.pop(name, None)
 
     def fields(self) -> dict[str, ProgramValue]:
         """Return the fields of a record with their values."""

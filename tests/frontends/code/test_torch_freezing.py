@@ -1,0 +1,115 @@
+"""Parameters that a program of PyTorch freezes: what is trained by our count and by PyTorch's own."""
+
+from __future__ import annotations
+
+import io
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+
+import layerexplain
+from layerexplain.errors import SpecError
+
+NET = """
+import torch
+import torch.nn as nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.emb = nn.Embedding(11, 7)
+        self.pos = nn.Parameter(torch.zeros(5, 7), requires_grad=False)
+        self.scale = nn.Parameter(torch.ones(7))
+        self.body = nn.Sequential(nn.Linear(7, 13), nn.ReLU(), nn.Linear(13, 7))
+        self.lstm = nn.LSTM(7, 3, batch_first=True)
+        self.norm = nn.BatchNorm1d(3)
+        self.unused = nn.MultiheadAttention(6, 2)
+        self.head = nn.Linear(3, 2)
+        {inside}
+
+    def forward(self, x):
+        x = self.body((self.emb(x) + self.pos) * self.scale)
+        x, _ = self.lstm(x)
+        return self.head(self.norm(x[:, -1]))
+
+net = Net()
+{outside}
+y = net(torch.zeros(3, 5, dtype=torch.long))
+"""
+COUNT = (
+    "\nprint(sum(p.numel() for p in net.parameters()), sum(p.numel() for p in net.parameters() if p.requires_grad))\n"
+)
+
+ROWS: dict[str, tuple[str, str, str, int]] = {
+    "nothing": ("pass", "", "", 647 - 35),
+    "a loop in __init__": ("for p in self.body.parameters():\n            p.requires_grad = False", "", "body.0 body.2", 612 - 202),
+    "all but the head": (
+        "pass", "for p in net.parameters():\n    p.requires_grad = False\nnet.head = nn.Linear(3, 2)",
+        "emb scale body.0 body.2 lstm norm unused", 8,
+    ),
+    "by name": ("pass", "for name, p in net.named_parameters():\n    if 'bias' not in name:\n        p.requires_grad = False", "emb scale", 73),
+    "requires_grad_ of a module": ("self.lstm.requires_grad_(False)", "", "lstm", 612 - 144),
+    "and back": ("self.requires_grad_(False)", "net.norm.requires_grad_(True)", "emb scale body.0 body.2 lstm unused head", 6),
+    "one weight": ("pass", "net.head.weight.requires_grad = False", "", 612 - 6),
+    "a method of its own": ("pass", "net.scale.requires_grad_(False)\nnet.pos.requires_grad_()", "scale", 612 - 7 + 35),
+    "children by name": (
+        "pass", "for name, child in net.named_children():\n    if name in ['emb', 'body']:\n"
+        "        for _, p in child.named_parameters():\n            p.requires_grad = False", "emb body.0 body.2", 612 - 77 - 202,
+    ),
+    "the first of a list": ("pass", "for p in list(net.parameters())[:3]:\n    p.requires_grad = False", "scale emb", 612 - 7 - 77),
+    "a copy": ("self.emb.requires_grad_(False)", "import copy\nnet = copy.deepcopy(net)", "emb", 612 - 77),
+    "set_attribute": ("pass", "for p in net.emb.parameters():\n    setattr(p, 'requires_grad', False)", "emb", 612 - 77),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_frozen_parameters_are_not_counted_as_trainable(name: str) -> None:
+    inside, outside, frozen, trainable = ROWS[name]
+    report = layerexplain.explain(NET.format(inside=inside, outside=outside).encode())
+    assert (report.totals.params, report.totals.trainable) == (647, trainable)
+    found = {row.layer for row in report if row.params and not row.trainable}
+    assert found == {*frozen.split(), *([] if name == "a method of its own" else ["pos"])}
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ROWS)
+def test_as_many_are_trainable_as_in_pytorch(name: str) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    inside, outside, _, trainable = ROWS[name]
+    said = io.StringIO()
+    with redirect_stdout(said):
+        exec(NET.format(inside=inside, outside=outside) + COUNT, {"__name__": "program"})
+    assert said.getvalue().split() == ["647", str(trainable)]
+
+
+def test_a_weight_frozen_by_itself_is_said_and_not_written_to_a_spec(tmp_path: Path) -> None:
+    code = NET.format(inside="del self.unused", outside="net.head.weight.requires_grad = False").encode()
+    report = layerexplain.explain(code)
+    assert [(one.name, one.trainable) for one in report["head"].weights] == [("weight", False), ("bias", True)]
+    said = layerexplain.explain(code, layers="head")
+    assert "does not change weight;" in str(said["head"].explanation)
+    with pytest.raises(SpecError, match=r"'head'.*freezes weight alone"):
+        layerexplain.convert(code, tmp_path / "net.yaml")
+
+
+def test_what_is_frozen_gets_no_gradient_in_a_step_of_training() -> None:
+    outside = "for p in net.body.parameters():\n    p.requires_grad = False"
+    table = layerexplain.list_weights(NET.format(inside="pass", outside=outside).encode())
+    assert {row.layer for row in table if row.trainable is False} == {"pos", "body.0", "body.2", "norm"}
+    assert table.totals.params == 647 and table.totals.trainable == 612 - 202  # without the buffers of norm
+
+
+def test_a_deleted_module_is_no_part_of_the_model() -> None:
+    code = NET.format(inside="del self.unused", outside="del net.body[1]")
+    assert {row.layer for row in layerexplain.explain(code.encode()) if row.params} == {
+        *["emb", "pos", "scale", "body.0", "body.1", "lstm", "norm", "head"]
+    }
+
+
+UNKNOWN = NET.format(inside="pass", outside="net.emb.weight.requires_grad = settings['finetune']")
+
+
+def test_an_unknown_flag_is_said() -> None:
+    report = layerexplain.explain(("from settings import settings\n" + UNKNOWN).encode())
+    assert any("settings" in note.message for note in report.notes), report.notes
