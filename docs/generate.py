@@ -319,8 +319,11 @@ def checks() -> str:
         parts += [
             f"## {rule.code}",
             f"**{rule.name}** ({', '.join(dict.fromkeys([rule.severity, rule.confidence]))}). {rule.why} *{rule.fix}*",
-            f"Source: {rule.source}",
         ]
+        if rule.torch is not None:
+            said = [rule.torch.why, f"*{rule.torch.fix}*" if rule.torch.fix else ""]
+            parts.append(f"In PyTorch: {' '.join(filter(None, said))}")
+        parts.append(f"Source: {rule.source}")
         for spec in [*ROWS[rule.code].found][:1] if rule.code in ROWS else ():
             (finding, *_) = check(spec.encode(), select=[rule.code]).findings
             place = f"'{finding.layer}': " if finding.layer else ""

@@ -132,10 +132,20 @@ def ends_with(call: TracedCall) -> str:
 
 def last_function(definition: Definition) -> str:
     """Return the function that makes the values of a definition's first result, as `ends_with`."""
-    node = next(iter(definition.results.values()))
+    node = last_node(definition)
+    return str(node.attrs["definition"].name) if node.op is CALL else "" if node.op is INPUT else node.op.name
+
+
+def last_node(definition: Definition) -> Expr:
+    """Return the node that makes the values of a definition's first result."""
+    return _moved(next(iter(definition.results.values())))
+
+
+def _moved(node: Expr) -> Expr:
+    """Return the node whose values a node is, behind operations that only move values."""
     while node.op.name in _MOVES:
         node = node.args[0]
-    return str(node.attrs["definition"].name) if node.op is CALL else "" if node.op is INPUT else node.op.name
+    return node
 
 
 @once
@@ -198,7 +208,7 @@ def _is_weighted_sum(definition: Definition) -> bool:
 
 
 def _is_bias(node: Expr) -> bool:
-    return node.op.name == "add" and any(arg.op.name == "weight" for arg in node.args)
+    return node.op.name == "add" and any(_moved(arg).op.name == "weight" for arg in node.args)
 
 
 # Training -------------------------------------------------------------------------------------------------------

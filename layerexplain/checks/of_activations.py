@@ -14,12 +14,14 @@ from layerexplain.checks.calls import (
     functions_alone,
     is_linear,
     is_output,
+    keras_type_of,
+    last_node,
     maker_of,
     readers_of,
     source_of,
-    type_of,
 )
-from layerexplain.checks.rules import Found, rule
+from layerexplain.checks.rules import Found, Torch, rule
+from layerexplain.lang.axes import has_batch
 from layerexplain.model import Layer
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
@@ -85,17 +87,28 @@ def bounded_before_softmax(network: Network) -> Iterator[Found]:
     fix="Use axis=-1, the default.",
     source="keras/src/layers/activations/softmax.py",
     inside=True,
+    torch=Torch(fix="Use dim=1, the axis of the classes."),
 )
 def softmax_axis(network: Network) -> Iterator[Found]:
-    for call in ending_with(network, "softmax"):
-        spec, axis = call.outputs[0], argument_of(call, "axis")
+    is_torch = network.model.framework == "torch"
+    for call in [*ending_with(network, "softmax"), *ending_with(network, "log_softmax")]:
+        spec, axis = call.outputs[0], _axis_of(call) if is_torch else argument_of(call, "axis")
         if spec is None or not isinstance(axis, int) or not spec.shape:
             continue
-        if axis % len(spec.shape) == 0:
-            yield call, f"'{call.name}' has axis={axis}: the examples of a batch compete, and sum to 1"
+        if axis % len(spec.shape) == 0 and (not is_torch or has_batch(spec.shape[:1])):
+            name = "dim" if is_torch else "axis"
+            yield call, f"'{call.name}' has {name}={axis}: the examples of a batch compete, and sum to 1"
+        elif is_torch:
+            continue  # whose losses read the classes from axis 1
         elif is_output(network, call) and axis % len(spec.shape) != len(spec.shape) - 1:
             shape = shape_text(spec.shape)
             yield call, f"'{call.name}' has axis={axis}, and returns {shape}: losses and metrics read the last axis"
+
+
+def _axis_of(call: TracedCall) -> object:
+    """Return the axis of the softmax that a call ends with, which a module of PyTorch may choose itself."""
+    node = None if call.definition is None else last_node(call.definition)
+    return None if node is None else node.attrs["definition"].attrs.get("axis", -1)
 
 
 @rule(
@@ -148,6 +161,7 @@ def relu_before_softmax(network: Network) -> Iterator[Found]:
     fix="Use kernel_initializer='lecun_normal', and AlphaDropout in place of Dropout.",
     source="Klambauer et al.: Self-Normalizing Neural Networks (2017)",
     inside=True,
+    torch=Torch("selu keeps mean and variance, plain Dropout changes both.", "Use nn.AlphaDropout in its place."),
 )
 def selu_without_its_conditions(network: Network) -> Iterator[Found]:
     for call in ending_with(network, "selu"):
@@ -156,7 +170,7 @@ def selu_without_its_conditions(network: Network) -> Iterator[Found]:
         if name and name.lower().replace("_", "") not in ("lecunnormal", "lecunnormalv2"):
             yield layer.name, f"'{layer.name}' has selu with kernel_initializer={name!r}"
         for one in readers_of(network, call):
-            if type_of(network, one) == "Dropout":
+            if keras_type_of(network, one) == "Dropout":
                 yield one, f"'{one.name}' is a plain Dropout after the selu of '{layer.name}'"
 
 

@@ -207,6 +207,10 @@ def several_labels(data: Data) -> Iterator[Found]:
     fix="Give the Embedding an input_dim of at least the largest id plus 1.",
     source="keras/src/layers/core/embedding.py",
     of="data",
+    torch=Torch(
+        "An id without a row raises an IndexError on a CPU, and a failed assertion on a GPU.",
+        "Give the Embedding num_embeddings of at least the largest id plus 1.",
+    ),
 )
 def ids_outside(data: Data) -> Iterator[Found]:
     for one in data.examples:
@@ -240,6 +244,7 @@ def _first_readers(network: Network, name: str) -> Iterator[TracedCall]:
     fix="Scale the values, or put a Rescaling or Normalization layer first.",
     source="LeCun et al.: Efficient BackProp (1998), section 4.3",
     of="data",
+    torch=Torch(fix="Scale the values, as transforms.Normalize does."),
 )
 def values_not_scaled(data: Data) -> Iterator[Found]:
     for one in data.examples:

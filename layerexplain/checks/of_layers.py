@@ -15,6 +15,7 @@ from layerexplain.checks.calls import (
     ends_with,
     is_linear,
     is_output,
+    keras_type_of,
     maker_of,
     readers_of,
     source_of,
@@ -22,8 +23,9 @@ from layerexplain.checks.calls import (
     weights_of,
     with_source,
 )
-from layerexplain.checks.rules import Found, rule
-from layerexplain.model import is_before_keras_3
+from layerexplain.checks.rules import Found, Torch, rule
+from layerexplain.layers.torch.compared import keras_type
+from layerexplain.model import Layer, is_before_keras_3
 from layerexplain.network.lost_masks import lost_words
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import FLOATS, shape_text
@@ -38,12 +40,16 @@ from layerexplain.ops.sizes import FLOATS, shape_text
     fix="Use use_bias=False in the layer before.",
     source="Ioffe, Szegedy: Batch Normalization (2015), section 3.2",
     inside=True,
+    torch=Torch(
+        "BatchNorm subtracts the mean of the batch, and the bias with it; its own bias replaces it.",
+        "Use bias=False in the module before.",
+    ),
 )
 def bias_before_batchnorm(network: Network) -> Iterator[Found]:
     for call, behind in chained(network, "BatchNormalization"):
-        if is_linear(call) and behind.definition is not None and argument_of(behind, "center", True):
+        if is_linear(call):
             biases = [one for one in weights_of(call) if one.attrs["name"].rpartition("/")[2] == "bias"]
-            if biases:
+            if biases and any(one.attrs["name"].rpartition("/")[2] in ("beta", "bias") for one in weights_of(behind)):
                 count = biases[0].shape[-1]
                 yield call, f"the {count} biases of '{call.name}' feed '{behind.name}' alone"
 
@@ -66,12 +72,14 @@ _NORMALIZING = (
     fix="Put the normalization before the last Dense, and end with the softmax.",
     source="Ioffe, Szegedy: Batch Normalization (2015)",
     inside=True,
+    torch=Torch(fix="Put the normalization before the last Linear."),
 )
 def normalization_after_softmax(network: Network) -> Iterator[Found]:
     for before in ending_with(network, "softmax"):
         for call in readers_of(network, before):
-            if type_of(network, call) in _NORMALIZING:
-                yield call, f"'{call.name}' ({type_of(network, call)}) takes the softmax of '{before.name}'"
+            if keras_type_of(network, call) in _NORMALIZING:
+                name = type_of(network, call).rpartition(".")[2]
+                yield call, f"'{call.name}' ({name}) takes the softmax of '{before.name}'"
 
 
 @rule(
@@ -82,6 +90,7 @@ def normalization_after_softmax(network: Network) -> Iterator[Found]:
     why="Values for it must be given to fit() and predict(), and change nothing.",
     fix="Connect it, or remove it from the inputs of the model.",
     source="keras/src/models/functional.py",
+    torch=Torch("Values for it must be given, and change nothing.", "Use it in forward(), or remove the argument."),
 )
 def unread_input(network: Network) -> Iterator[Found]:
     for ref in network.model.inputs if len(network.model.inputs) > 1 else ():
@@ -115,6 +124,10 @@ def uncalled_module(network: Network) -> Iterator[Found]:
     fix="Put the Dropout after the last BatchNormalization.",
     source="Li et al.: Understanding the Disharmony between Dropout and Batch Normalization (2019)",
     inside=True,
+    torch=Torch(
+        "Dropout changes the variance in training but not at inference, so that the running variance is wrong there.",
+        "Put the Dropout after the last BatchNorm.",
+    ),
 )
 def dropout_before_batchnorm(network: Network) -> Iterator[Found]:
     yield from _dropout_before(network, "BatchNormalization")
@@ -142,9 +155,16 @@ def whole_image_at_inference(network: Network) -> Iterator[Found]:
 
 def _dropout_before(network: Network, *types: str) -> Iterator[Found]:
     for call, behind in chained(network, *types):
-        rate = config_of(network, call).get("rate")
-        if type_of(network, call) == "Dropout" and rate:
+        if rate := _dropout_rate(network.layer(call.name)):
             yield call, f"'{call.name}' (rate {rate}) feeds '{behind.name}'"
+
+
+def _dropout_rate(layer: Layer, *types: str) -> float:
+    """Return the share that a Dropout drops, or a layer of `types` of Keras; 0 for other layers."""
+    if keras_type(layer.type) not in (types or ("Dropout",)):
+        return 0
+    rate = layer.config.get("p", 0.5) if layer.type.startswith("torch.") else layer.config.get("rate")
+    return rate if isinstance(rate, int | float) else 0
 
 
 @rule(
@@ -155,6 +175,7 @@ def _dropout_before(network: Network, *types: str) -> Iterator[Found]:
     why="In training, outputs are set to 0 at random before the loss compares them with the targets.",
     fix="Put the Dropout before the last Dense.",
     source="Srivastava et al.: Dropout (2014)",
+    torch=Torch(fix="Put the Dropout before the last Linear."),
 )
 def dropout_last(network: Network) -> Iterator[Found]:
     if network.model.training is None and not any(
@@ -162,8 +183,8 @@ def dropout_last(network: Network) -> Iterator[Found]:
     ):
         return  # a backbone, whose head is elsewhere
     for call in derived(network):
-        rate = config_of(network, call).get("rate")
-        if type_of(network, call) == "Dropout" and rate and is_output(network, call) and not readers_of(network, call):
+        rate = _dropout_rate(network.layer(call.name))
+        if rate and is_output(network, call) and not readers_of(network, call):
             yield call, f"'{call.name}' (rate {rate}) is an output of the model"
 
 
@@ -180,7 +201,7 @@ def dropout_last(network: Network) -> Iterator[Found]:
 def dropout_of_all(network: Network) -> Iterator[Found]:
     types = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
     for layer in network.model.layers_by_name.values():
-        if layer.type in types and layer.config.get("rate") == 1:
+        if _dropout_rate(layer, *types) == 1:
             yield layer.name, f"'{layer.name}' has a rate of 1"
 
 
@@ -193,11 +214,12 @@ def dropout_of_all(network: Network) -> Iterator[Found]:
     fix="Try 0.1 to 0.5; Keras's rate is the share that is dropped, not the share that is kept.",
     source="Srivastava et al.: Dropout (2014), section 7.3",
     inside=True,
+    torch=Torch(fix="Try 0.1 to 0.5; p is the share that is dropped, not the share that is kept."),
 )
 def high_dropout(network: Network) -> Iterator[Found]:
     for layer in network.model.layers_by_name.values():
-        rate = layer.config.get("rate")
-        if layer.type == "Dropout" and isinstance(rate, int | float) and 0.5 < rate < 1:
+        rate = _dropout_rate(layer)
+        if 0.5 < rate < 1:
             yield layer.name, f"'{layer.name}' drops {rate:.0%} of the values"
 
 
@@ -248,12 +270,18 @@ def mask_lost(network: Network) -> Iterator[Found]:
     fix="Use a Dense layer, or give the Embedding the ids themselves.",
     source="keras/src/layers/core/embedding.py",
     inside=True,
+    torch=Torch(
+        "PyTorch stops there with an error: an Embedding looks up whole numbers.",
+        "Use a Linear, or give the Embedding the ids themselves.",
+    ),
 )
 def floats_into_embedding(network: Network) -> Iterator[Found]:
     for before, call in with_source(network):
         spec = call.inputs[0]
-        if type_of(network, call) == "Embedding" and weights_of(before) and spec is not None and spec.dtype in FLOATS:
-            yield call, f"'{call.name}' looks up what '{before.name}' computes, which are floats"
+        is_lookup = keras_type_of(network, call) == "Embedding"
+        if is_lookup and weights_of(before) and spec is not None and spec.dtype in FLOATS:
+            severity = "breaks" if network.model.framework == "torch" else "wrong"
+            yield call, f"'{call.name}' looks up what '{before.name}' computes, which are floats", severity
 
 
 @rule(
@@ -316,9 +344,11 @@ def _divisor(network: Network, call: TracedCall) -> float | None:
     fix="Put the Dropout after the pooling, or use SpatialDropout2D.",
     source="Tompson et al.: Efficient Object Localization Using Convolutional Networks (2015), section 3.3",
     inside=True,
+    torch=Torch(fix="Put the Dropout after the pooling, or use Dropout2d."),
 )
 def dropout_before_pooling(network: Network) -> Iterator[Found]:
-    yield from _dropout_before(network, *[layer.type for layer in network.model.layers if "MaxPool" in layer.type])
+    types = {keras_type(layer.type) for layer in network.model.layers}
+    yield from _dropout_before(network, *[one for one in types if "MaxPool" in one])
 
 
 @rule(

@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from layerexplain.checks.calls import derived, ends_with, is_linear, is_output, once, only_readers, type_of, weights_of
-from layerexplain.checks.rules import Found, rule
+from layerexplain.checks.calls import (
+    argument_of,
+    derived,
+    ends_with,
+    is_linear,
+    is_output,
+    keras_type_of,
+    once,
+    only_readers,
+    weights_of,
+)
+from layerexplain.checks.rules import Found, Torch, rule
+from layerexplain.lang.axes import Shape
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.suggest import in_a_row
 
@@ -37,23 +48,25 @@ _MAXIMA = frozenset({"MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "GlobalMaxP
     fix="Give the first an activation, such as activation='relu', or leave one out.",
     source="Goodfellow, Bengio, Courville: Deep Learning (2016), section 6.1",
     inside=True,
+    torch=Torch(fix="Put an activation between them, such as nn.ReLU, or leave one out."),
 )
 def linear_twice(network: Network) -> Iterator[Found]:
     for call, passed, behind in _pairs(network):
-        before, after = (weights_of(one)[0].shape for one in (call, behind))
+        before, after = (_weighted(network, one) for one in (call, behind))
         known = [size for size in (*before, *after) if isinstance(size, int)]
         first, second = known[: len(before)], known[len(before) :]
         if len(known) < len(before) + len(after):
             continue
         # A middle that is smaller than both ends is a bottleneck, which is meant; normalized, one of the same size too.
         middle, least = prod(second[:-1]), min(prod(first[:-1]), second[-1])
-        if middle < least or (middle == least and any(type_of(network, one) == "BatchNormalization" for one in passed)):
+        is_normalized = any(keras_type_of(network, one) == "BatchNormalization" for one in passed)
+        if middle < least or (middle == least and is_normalized):
             continue
         names = [f"'{one.name}'" for one in passed]
         through = f", through {in_a_row(names)}" if names else ""
         said = f"'{call.name}' ({first[-2]} → {first[-1]}) has no activation, and '{behind.name}' "
         said += f"({second[-2]} → {second[-1]}) takes its output as it is{through}"
-        if any(type_of(network, one) in _MAXIMA for one in passed):
+        if any(keras_type_of(network, one) in _MAXIMA for one in passed):
             yield call, f"{said}, where only the maximum is not linear", "hint"
         elif _is_one_linear_map(network):
             yield call, f"{said}: up to its last activation the model is one linear map", "wrong"
@@ -61,24 +74,35 @@ def linear_twice(network: Network) -> Iterator[Found]:
             yield call, said
 
 
+def _weighted(network: Network, call: TracedCall) -> Shape:
+    """Return the shape of the weights of a linear layer as Keras has them: the window, the inputs, the outputs."""
+    shape = weights_of(call)[0].shape
+    return (*shape[2:], shape[1], shape[0]) if network.model.framework == "torch" else shape
+
+
+def _is_sum(network: Network, call: TracedCall) -> bool:
+    """Return whether a layer is one weighted sum of all channels: groups beside another layer are a separable one."""
+    return keras_type_of(network, call) in _SUMS and argument_of(call, "groups", 1) == 1
+
+
 def _pairs(network: Network) -> Iterator[tuple[TracedCall, list[TracedCall], TracedCall]]:
     """Yield each linear layer with the layers that its output passes, and the linear one that then takes it."""
     following = {call.call.key: reader for call, reader in only_readers(network)}
     for call in derived(network):
-        if type_of(network, call) not in _SUMS or not is_linear(call):
+        if not _is_sum(network, call) or not is_linear(call):
             continue
         passed: list[TracedCall] = []
         behind = following.get(call.call.key)
         while behind is not None and _passes(network, behind):
             passed.append(behind)
             behind = following.get(behind.call.key)
-        if behind is not None and type_of(network, behind) in _SUMS and weights_of(behind):
+        if behind is not None and _is_sum(network, behind) and weights_of(behind):
             yield call, passed, behind
 
 
 def _passes(network: Network, call: TracedCall) -> bool:
     passing = _LINEAR | _MAXIMA
-    return call.definition is not None and (ends_with(call) == "" or type_of(network, call) in passing)
+    return call.definition is not None and (ends_with(call) == "" or keras_type_of(network, call) in passing)
 
 
 @once
@@ -88,7 +112,7 @@ def _is_one_linear_map(network: Network) -> bool:
         call.definition is not None
         and call.network is None
         and (is_output(network, call) or is_linear(call) or _passes(network, call))
-        and type_of(network, call) not in _MAXIMA
+        and keras_type_of(network, call) not in _MAXIMA
         for call in network.calls
         if call.sources
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import log, nan, prod
 
 from layerexplain.checks.calls import losses_of, weights_of
-from layerexplain.checks.rules import Found, rule
+from layerexplain.checks.rules import Found, Torch, rule
 from layerexplain.lang.axes import Shape
 from layerexplain.layers.keras.losses import Loss
 from layerexplain.model import TrainingSetting
@@ -111,6 +111,7 @@ def decay_ignored(network: Network) -> Iterator[Found]:
     fix="Set trainable=True for the layers that are to learn, and compile again.",
     source="keras/src/backend/tensorflow/trainer.py, train_step",
     keras="warns on TensorFlow, in fit()",
+    torch=Torch(fix="Set requires_grad_(True) for the modules that are to learn."),
 )
 def all_frozen(network: Network) -> Iterator[Found]:
     training = network.model.training
@@ -119,7 +120,8 @@ def all_frozen(network: Network) -> Iterator[Found]:
     weights = [*_weights(network, network.model.trainable)]
     known = [one for one in weights if one is not None]
     if known and len(known) == len(weights) and not any(is_trainable for _, is_trainable in known):
-        yield None, f"the model is compiled, and none of its {sum(size for size, _ in known):,} weights is trainable"
+        begins = "the model is trained" if network.model.framework == "torch" else "the model is compiled"
+        yield None, f"{begins}, and none of its {sum(size for size, _ in known):,} weights is trainable"
 
 
 def _weights(network: Network, trainable: bool) -> Iterator[tuple[int, bool] | None]:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from math import isqrt
 
 from layerexplain.checks.calls import config_of, derived, ends_with, once, source_of
-from layerexplain.checks.rules import Found, rule
-from layerexplain.lang.axes import BATCH
+from layerexplain.checks.rules import Found, Torch, rule
+from layerexplain.lang.axes import BATCH, Size, has_batch
 from layerexplain.layers.registry import facts_of
+from layerexplain.layers.torch.compared import keras_type
 from layerexplain.model import Layer
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
@@ -72,12 +73,14 @@ def _gated(network: Network) -> Iterator[tuple[Layer, Layer]]:
     "the same.",
     source="keras/src/layers/rnn/rnn.py",
     inside=True,
+    torch=Torch(fix="Give it sequences: windows of several steps. Without them a Linear does the same."),
 )
 def one_step(network: Network) -> Iterator[Found]:
     for call, one in _recurrent(network):
-        spec = call.inputs[0]
-        if spec is not None and spec.shape[1:2] == (1,) and len(call.sources) == 1 and not one.config.get("stateful"):
-            yield call, f"'{call.name}' ({one.type}) gets {shape_text(spec.shape)}: sequences of 1 step"
+        steps, _ = _steps_and_features(call, one)
+        if steps == 1 and len(call.sources) == 1 and not one.config.get("stateful"):
+            shape = shape_text(call.inputs[0].shape) if call.inputs[0] is not None else ""
+            yield call, f"'{call.name}' ({one.type.rpartition('.')[2]}) gets {shape}: sequences of 1 step"
 
 
 @rule(
@@ -89,17 +92,17 @@ def one_step(network: Network) -> Iterator[Found]:
     "the steps run one by one.",
     fix="Make a row of the image a step: Reshape((28, 28)) for 784 pixels. Shorten long signals with Conv1D and "
     "strides before.",
+    torch=Torch(fix="Make a row of the image a step: x.view(-1, 28, 28) for 784 pixels."),
     source="Le, Jaitly, Hinton: A Simple Way to Initialize Recurrent Networks of Rectified Linear Units (2015)",
     inside=True,
 )
 def pixels_as_steps(network: Network) -> Iterator[Found]:
     for call, one in _recurrent(network):
-        spec = call.inputs[0]
-        steps = None if spec is None or spec.shape[2:] != (1,) else spec.shape[1]
-        if spec is None or not isinstance(steps, int) or steps < _MANY_STEPS:
+        steps, features = _steps_and_features(call, one)
+        if features != 1 or not isinstance(steps, int) or steps < _MANY_STEPS:
             continue
         flat = isqrt(steps) ** 2 == steps or (steps % 3 == 0 and isqrt(steps // 3) ** 2 == steps // 3)
-        said = f"'{call.name}' ({one.type}) reads {steps} steps of 1 number each"
+        said = f"'{call.name}' ({one.type.rpartition('.')[2]}) reads {steps} steps of 1 number each"
         if _is_flattened(network, call) or (flat and source_of(network, call) is not None):
             yield call, f"{said}: one for each pixel of a flattened image", "wrong"
         else:
@@ -122,13 +125,23 @@ def _recurrent(network: Network) -> list[tuple[TracedCall, Layer]]:
     """Return the calls of recurrent layers, each with the layer, or the one that it holds."""
     layers = {name: one.config.get("layer", one) for name, one in network.model.layers_by_name.items()}
     types = {one.type for one in layers.values() if isinstance(one, Layer)}
-    recurrent = {type_ for type_ in types if facts_of(type_).states}
+    recurrent = {type_ for type_ in types if facts_of(keras_type(type_)).states}
     recurrent_layers = {name: one for name, one in layers.items() if isinstance(one, Layer) and one.type in recurrent}
     return (
         [(call, recurrent_layers[call.name]) for call in derived(network) if call.name in recurrent_layers]
         if recurrent_layers
         else []
     )
+
+
+def _steps_and_features(call: TracedCall, layer: Layer) -> tuple[Size, Size]:
+    """Return the axes of a recurrent layer's input that are its steps and its features; None for one that is not
+    there."""
+    shape = call.inputs[0].shape if call.inputs and call.inputs[0] is not None else ()
+    if not layer.type.startswith("torch."):
+        return (*shape[1:3], None, None)[:2]
+    at = 1 if layer.config.get("batch_first") is True and len(shape) == 3 else 0
+    return shape[at] if shape else None, shape[-1] if len(shape) > 1 else None
 
 
 @rule(
@@ -142,6 +155,14 @@ def _recurrent(network: Network) -> list[tuple[TracedCall, Layer]]:
     source="torch.nn.LSTM, batch_first",
 )
 def example_for_step(network: Network) -> Iterator[Found]:
+    for call, one in _recurrent(network) if network.model.framework == "torch" else ():
+        shape = call.inputs[0].shape if call.inputs[0] is not None else ()
+        if len(shape) == 2 and has_batch(shape[:1]) and len(call.sources) == 1:
+            said = f"'{call.name}' ({one.type.rpartition('.')[2]}) gets {shape_text(shape)}, without an axis of steps"
+            yield (
+                call,
+                f"{said}: the examples are read as the steps of one sequence; x.unsqueeze(1) adds the axis",
+            )
     for call in network.calls:
         key = config_of(network, call).get("key")
         given = call.inputs[0] if call.inputs else None

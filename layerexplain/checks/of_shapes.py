@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from layerexplain.checks.calls import config_of, derived, readers_of, source_of, type_of, with_source
-from layerexplain.checks.rules import Found, rule
+from layerexplain.checks.calls import (
+    config_of,
+    derived,
+    keras_type_of,
+    readers_of,
+    source_of,
+    type_of,
+    with_source,
+)
+from layerexplain.checks.rules import Found, Torch, rule
 from layerexplain.lang.visit import nodes
 from layerexplain.model import TensorRef
 from layerexplain.network.traced import Network, TracedCall
@@ -85,6 +93,7 @@ def mostly_padding(network: Network) -> Iterator[Found]:
     fix="Use padding='same', or an input size that the windows cover.",
     source="Dumoulin, Visin: A guide to convolution arithmetic for deep learning (2016)",
     inside=True,
+    torch=Torch(fix="Use ceil_mode=True in a pooling, padding in a convolution, or a size that the windows cover."),
 )
 def unread_edge(network: Network) -> Iterator[Found]:
     for call in derived(network):
@@ -107,6 +116,7 @@ def unread_edge(network: Network) -> Iterator[Found]:
     fix="Use a kernel_size that is a multiple of the stride, or UpSampling2D before a Conv2D.",
     source="Odena, Dumoulin, Olah: Deconvolution and Checkerboard Artifacts (2016)",
     inside=True,
+    torch=Torch(fix="Use a kernel_size that is a multiple of the stride, or nn.Upsample before a Conv2d."),
 )
 def checkerboard(network: Network) -> Iterator[Found]:
     for call in derived(network):
@@ -126,11 +136,16 @@ def checkerboard(network: Network) -> Iterator[Found]:
     fix="Use Permute to exchange axes.",
     source="keras/src/layers/reshaping/permute.py",
     inside=True,
+    torch=Torch(
+        "view and reshape read the numbers in the same order into other rows: rows and columns are mixed, not "
+        "exchanged.",
+        "Use permute or transpose to exchange axes.",
+    ),
 )
 def reshape_for_permute(network: Network) -> Iterator[Found]:
     for call in derived(network):
         given, result = call.inputs[0], call.outputs[0]
-        if type_of(network, call) != "Reshape" or given is None or result is None:
+        if keras_type_of(network, call) != "Reshape" or given is None or result is None:
             continue
         # An axis of size 1 may stand anywhere: the numbers stay where they were.
         before, after = ([size for size in spec.shape[1:] if size != 1] for spec in (given, result))
@@ -179,11 +194,10 @@ def channels_first_as_last(network: Network) -> Iterator[Found]:
 )
 def small_receptive_field(network: Network) -> Iterator[Found]:
     # What pools a map that goes on beside it weighs channels (squeeze and excitation).
-    types = ("GlobalAveragePooling2D", "GlobalMaxPooling2D")
     pools = [
         call
         for before, call in with_source(network)
-        if type_of(network, call) in types and len(readers_of(network, before)) == 1
+        if _pools_all(network, call) and len(readers_of(network, before)) == 1
     ]
     inputs = network.model.inputs
     least = _least_reaches(network) if len(inputs) == 1 else {}
@@ -203,6 +217,15 @@ def small_receptive_field(network: Network) -> Iterator[Found]:
                 one = short[0]
                 yield call, f"a feature that '{call.name}' pools sees {one.size} of {one.of} {one.role}"
                 break
+
+
+def _pools_all(network: Network, call: TracedCall) -> bool:
+    """Return whether a layer pools all rows and columns into one place."""
+    name, spec = type_of(network, call), call.outputs[0]
+    adaptive = name.rpartition(".")[2].lower().replace("_", "").startswith("adaptive")
+    return name in ("GlobalAveragePooling2D", "GlobalMaxPooling2D") or (
+        adaptive and spec is not None and spec.shape[2:] == (1, 1)
+    )
 
 
 _Reach = tuple[tuple[int, int], ...]

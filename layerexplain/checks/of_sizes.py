@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from layerexplain.checks.rules import Found, rule
+from layerexplain.checks.rules import Found, Torch, rule
 from layerexplain.derive.same_sizes import SameSizes, Sizes, UnknownSize, fresh
 from layerexplain.lang.axes import Size
 from layerexplain.model import TensorRef
@@ -26,6 +26,10 @@ _MULTIPLES = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024)
     fix="Give inputs of such sizes, or pad and crop: ZeroPadding2D where a pooling lost a row, Cropping2D where one is "
     "too many.",
     source="Ronneberger, Fischer, Brox: U-Net (2015), section 2",
+    torch=Torch(
+        "PyTorch fails at the first input of a size that does not fit.",
+        "Give inputs of such sizes, or write F.interpolate(x, size=skip.shape[2:]) before they meet.",
+    ),
 )
 def not_all_sizes(network: Network) -> Iterator[Found]:
     open_inputs = dict(_open_inputs(network))

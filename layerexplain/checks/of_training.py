@@ -347,6 +347,7 @@ def negative_into_logarithm(network: Network) -> Iterator[Found]:
     fix="Give their output a loss, remove the branch, or freeze it (trainable=False).",
     source="keras/src/trainers/trainer.py, compile",
     keras="warns on TensorFlow, in fit()",
+    torch=Torch(fix="Give their output a loss, remove the branch, or freeze it (requires_grad_(False))."),
 )
 def untrained_weights(network: Network) -> Iterator[Found]:
     training = network.model.training
@@ -470,6 +471,11 @@ def class_loss_on_map(network: Network) -> Iterator[Found]:
     "set trainable=False.",
     source="keras/src/backend/tensorflow/trainer.py; tf.GradientTape",
     keras="warns on TensorFlow, in fit()",
+    torch=Torch(
+        "Training does not change weights that get no gradient: they keep their initial values, and nothing warns.",
+        "Replace what the path ends at by something with a gradient (softmax in place of argmax), use the output, or "
+        "freeze them (requires_grad_(False)).",
+    ),
 )
 def no_gradient(network: Network) -> Iterator[Found]:
     # A program may end at a fault before its outputs; and what a model of transformers leaves unread, as Llava does the

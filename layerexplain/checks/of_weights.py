@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from layerexplain.checks.rules import Found, rule
+from layerexplain.checks.rules import Found, Torch, rule
 from layerexplain.checks.weight_values import StoredWeight
 
 
@@ -17,6 +17,7 @@ from layerexplain.checks.weight_values import StoredWeight
     fix="Go back to earlier weights; a smaller learning rate or clipnorm keeps them finite.",
     source="keras/src/callbacks/terminate_on_nan.py",
     of="weights",
+    torch=Torch(fix="Go back to earlier weights; a smaller learning rate or clip_grad_norm_ keeps them finite."),
 )
 def weights_not_finite(stored: Sequence[StoredWeight]) -> Iterator[Found]:
     for one in stored:
