@@ -332,7 +332,11 @@ autoencoder = Autoencoder()
                 [(1, "layer-at-fault", "self.shape_back(self.decoder(x))")],
             ),
             Step("Dense(783", "Dense(784", {"return self.shape_back": "→ (None, 28, 28, 1) · 6,272"}),
-            Step("n_hidden=7, ", "", {"x = self.encoder": "→ ?", "return self.shape_back": "→ ?"}),
+            Step(
+                "n_hidden=7, ",
+                "",
+                {"x = self.encoder": "→ (None, None) · ?", "return self.shape_back": "→ (None, 28, 28, 1) · ?"},
+            ),
             Step(
                 "input=28,28,1",
                 "n_hidden=11, input=28,28,1",
