@@ -139,7 +139,7 @@ def _steps_and_features(call: TracedCall, layer: Layer) -> tuple[Size, Size]:
     there."""
     shape = call.inputs[0].shape if call.inputs and call.inputs[0] is not None else ()
     if not layer.type.startswith("torch."):
-        return (*shape[1:3], None, None)[:2]
+        return shape[1] if len(shape) > 1 else None, shape[2] if len(shape) > 2 else None
     at = 1 if layer.config.get("batch_first") is True and len(shape) == 3 else 0
     return shape[at] if shape else None, shape[-1] if len(shape) > 1 else None
 
