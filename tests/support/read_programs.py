@@ -108,7 +108,7 @@ def reading(code: str) -> str:
     try:
         model = read_code(code.encode(), None, request)
     except LayerExplainError as error:
-        names = program(code.encode(), None).frame.names if "builds no Keras model" in error.fact else {}
+        names = program(code.encode(), None).frame.names if "builds no model" in error.fact else {}
         return "\n".join([f"refused: {error}", *[f"{name} = {_known(one)}" for name, one in names.items()]]) + "\n"
     lines = [f"{model.framework} {model.grade}", *_lines(model)]
     lines += [f"weight {one.name} {_value(one.shape)} {one.dtype}" for one in model.weights]

@@ -129,7 +129,7 @@ class Calls(Records):
         if result is NotImplemented and (tensors := tensors_in([*args, *kwargs.values()])):
             return tensors[0].framework.opaque_call(symbol.path, args, kwargs)
         if result is NotImplemented:
-            return self.unknown(f"it comes from {symbol.path}(…), which is known only when the code runs")
+            return self.unknown(_from_library(symbol))
         return self.placed(result)
 
     def placed(self, value: object) -> ProgramValue:
@@ -275,3 +275,12 @@ def _is_done_at_once(function: object) -> bool:
 def _is_listed(value: object) -> bool:
     """Return whether a value can stand behind `*` with items that are known."""
     return type(value.as_tuple() if isinstance(value, Value) else value) in (list, tuple, range)
+
+
+def _from_library(symbol: Symbol) -> str:
+    """Return why it is not known what a name of a library gives; of a model or a class, what would tell it."""
+    words = f"it comes from {symbol.path}(…), which is known only when the code runs"
+    is_built = symbol.last[:1].isupper() or ".models." in symbol.path
+    package = symbol.path.partition(".")[0]
+    cure = f"; --code with the folder of {package} reads its source" if is_built and symbol.may_be_anything else ""
+    return words + cure

@@ -23,7 +23,7 @@ from layerexplain.frontends.code.values.program import (
     Module,
     Partial,
 )
-from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.frontends.code.values.symbols import READ_LIBRARIES, Symbol
 
 _KEEPING = frozenset({"function", "register_keras_serializable", "keras_export", "tf_export", "wraps", "lru_cache"})
 """Decorators that leave the arguments of what they stand above as they are."""
@@ -230,7 +230,7 @@ class DefinitionStatements(InterpreterPart):
         """Return the class or function that a file beside the program (`--code`) has under the last name of a path
         which the program lacks, or what it imports: with `constants` numbers and texts too. None where no file has
         it."""
-        if path.partition(".")[0] in PRESENT or any(one.owns(path) for one in self.frameworks):
+        if path.partition(".")[0] in READ_LIBRARIES or any(one.owns(path) for one in self.frameworks):
             return None
         name = path.rpartition(".")[2]
         file = self.lend(name)

@@ -153,6 +153,8 @@ class Effects:
         """The statement and the place of each fault, by its identity."""
         self._fault_models: dict[int, ModelValue] = {}
         """The model that alone has a fault, by the identity of the fault."""
+        self._assigned: dict[tuple[int, str], object] = {}
+        """The models whose attributes were assigned, by their identities and the attribute."""
         self._uses: set[tuple[int, int]] = set()
         """The models of which a statement called a method: its number, and the identity of the model."""
 
@@ -186,10 +188,14 @@ class Effects:
         """Record that a list or a dict is made."""
         self.entries.append(ContainerCreation(container))
 
-    def record_attribute_change(self, owner: object, name: str) -> None:
-        """Record that an attribute is assigned."""
+    def record_attribute_change(self, owner: object, name: str, *, of_model: bool = False) -> None:
+        """Record that an attribute is assigned. That `of_model`, an object that is one, is a change of it the first time:
+        a loop over many modules changes each of them, and one of training may count its rounds in one."""
         self.state_changes += 1
         self.entries.append(AttributeChange(owner, name))
+        if of_model and (id(owner), name) not in self._assigned:
+            self._assigned[id(owner), name] = owner
+            self.model_events += 1
 
     def record_model_event(self) -> None:
         """Record that something happens to a layer or a model."""

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from layerexplain.frontends.code.choices import assigned_names
-from layerexplain.frontends.code.effects import Mark
+from layerexplain.frontends.code.effects import Mark, Since
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
@@ -14,7 +14,7 @@ from layerexplain.frontends.code.trees import children
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Alike, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.memory import Memory
-from layerexplain.frontends.code.values.program import Instance
+from layerexplain.frontends.code.values.program import Instance, creation_counter
 from layerexplain.frontends.code.values.tensors import Tensor
 
 
@@ -48,7 +48,7 @@ class Loops(InterpreterPart):
         if isinstance(rows, Unknown):
             return self._unknown_loop(node, node.target, rows, frame)
         effects = self.effects
-        first, idle = effects.mark(), 0
+        first, idle, created_at = effects.mark(), 0, next(creation_counter)
         for item in rows:
             steps = self.budget.steps
             begin = effects.mark()
@@ -64,12 +64,12 @@ class Loops(InterpreterPart):
                     break  # nothing that reaches a model happens here: the other rounds are alike
                 idle += 1
                 if self.budget.is_idle(idle, steps - self.budget.steps):
-                    return self._left(node, first, frame)
+                    return self._left(node, first, created_at, frame)
         return self.block(node.orelse, frame)
 
     def _while(self, node: ast.While, frame: Frame) -> Signal:
         effects = self.effects
-        first, idle = effects.mark(), 0
+        first, idle, created_at = effects.mark(), 0, next(creation_counter)
         while True:
             self.budget.step()
             known = truth(self.value(node.test, frame))
@@ -87,18 +87,29 @@ class Loops(InterpreterPart):
             if not since.reached_model:
                 idle += 1
                 if not since.changed_state or self.budget.is_idle(idle, steps - self.budget.steps):
-                    return self._left(node, first, frame)
+                    return self._left(node, first, created_at, frame)
 
     def _counters(self) -> list[dict[str, int]]:
         """Return how many names of each kind are drawn."""
         return [dict(one.counters) for one in self.frameworks]
 
-    def _left(self, node: ast.For | ast.While, first: Mark, frame: Frame) -> Signal:
+    def _forget_attributes(self, since: Since, created_at: int, why: Unknown) -> None:
+        """Mark attributes of objects older than a loop that it changed, nobody knows how often, as not known."""
+        for of, name in since.changed_attributes:
+            if not isinstance(of, Instance) or of.created_at >= created_at:
+                continue
+            value = of.attributes.get(name)
+            if is_plain(value) or isinstance(value, Tensor):
+                of.attributes[name] = why
+
+    def _left(self, node: ast.For | ast.While, first: Mark, created_at: int, frame: Frame) -> Signal:
         """Return a long loop over data is left before its end: what it changes is not known."""
         self.effects.record_uncertainty()
         why = Unknown(f"it changes in the loop in line {node.lineno}, which is not read to its end", node.lineno)
         frame.yields = None
-        self._forget(self.effects.since(first).changed_containers, why, frame)
+        since = self.effects.since(first)
+        self._forget(since.changed_containers, why, frame)
+        self._forget_attributes(since, created_at, why._replace(file=self.file))
         for name in assigned_names([node]) & frame.names.keys():
             frame.names[name] = why._replace(name=name, file=self.file)
         return None
@@ -152,11 +163,7 @@ class Loops(InterpreterPart):
         if changed_containers := since.changed_containers:
             created = effects.since(outermost.mark).created_containers
             self._forget([one for one in changed_containers if id(one) not in created], Unknown(reason, line), frame)
-        for of, name in since.changed_attributes:
-            value = of.attributes.get(name)
-            is_older = isinstance(of, Instance) and of.created_at < loop.created_at
-            if is_older and (is_plain(value) or isinstance(value, Tensor)):
-                of.attributes[name] = Unknown(reason, line, "", self.file)
+        self._forget_attributes(since, loop.created_at, Unknown(reason, line, "", self.file))
         changed = {name for name, value in frame.names.items() if before.get(name, self) is not value}
         carried = _carried(node.body) & before.keys()
         for name in changed:

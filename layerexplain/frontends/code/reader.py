@@ -479,4 +479,4 @@ def _without_model(reading: Program) -> str:
     if own is not None:
         why += f"; it defines the layer {own}: call it on an input, for example {own}(…)(keras.Input((8, 16)))"
     why = why or "; give the code that makes one: keras.Sequential([…]), keras.Model(inputs, outputs) or a class of one"
-    return f"is Python code that builds no Keras model{why}"
+    return f"is Python code that builds no model{why}"

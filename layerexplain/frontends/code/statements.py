@@ -14,7 +14,8 @@ from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, handler_name, written
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value, unknown_key
-from layerexplain.frontends.code.values.program import Context, Function, Instance, Namespace
+from layerexplain.frontends.code.values.namespaces import Namespace
+from layerexplain.frontends.code.values.program import Context, Function, Instance
 from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import enum
 import os
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import layerexplain
 
 PROGRAM = """
+import copy
 import os
 from enum import Enum
 import torch.nn as nn
@@ -25,6 +27,21 @@ class Kind(Enum):
 class Layout(str, Enum):
     ROWS = "rows"
     COLUMNS = "columns"
+
+MISSING = object()
+
+def given(**arguments):
+    return 3 if arguments.get("width", MISSING) is MISSING else 5
+
+class Counter:
+    def __init__(self):
+        self.count = 0
+
+def counted(times):
+    counter = Counter()
+    for _ in range(times):
+        counter.count += 1
+    return counter.count
 
 def rates(depths, by_stage=False):
     if isinstance(depths, int):
@@ -48,6 +65,18 @@ ROWS = [
     ("2 + Kind(1).value", 3),
     ('3 if Layout("rows") != Layout.COLUMNS else 5', 3),
     ('3 if Layout("rows") == "columns" else 5', 5),
+    ('3 if Kind["SECOND"] is Kind(2) else 5', 3),
+    ("3 if isinstance(Kind.FIRST, Kind) else 5", 3),
+    ("3 if isinstance(Kind.FIRST, Layout) else 5", 5),
+    ("Kind.FIRST.width()", 7),
+    ("3 if copy.deepcopy(Kind.FIRST) is Kind.FIRST else 5", 3),
+    ("3 if type('rows') is str else 5", 3),
+    ("3 if type([1]) == tuple else 5", 5),
+    ("3 if type(7) in (int, float) else 5", 3),
+    ("given()", 3),
+    ("given(width=None)", 5),
+    ("3 if isinstance(MISSING, Kind) or MISSING is None or object() is MISSING else 5", 5),
+    ("counted(99)", 99),
     ('int(os.environ.get("NO_MACHINE_SETS_THIS", "3"))', 3),
     ('int(os.getenv("NO_MACHINE_SETS_THIS", 5))', 5),
 ]
@@ -55,7 +84,7 @@ ROWS = [
 
 @pytest.mark.parametrize(("units", "wanted"), ROWS)
 def test_choices_are_those_of_python(units: str, wanted: int) -> None:
-    names: dict[str, Any] = {"Enum": enum.Enum, "os": os}
+    names: dict[str, Any] = {"Enum": enum.Enum, "os": os, "copy": copy}
     exec(PROGRAM[PROGRAM.index("class Kind") : PROGRAM.index("def rates")], names)
     assert eval(units, names) == wanted
     report = layerexplain.explain(PROGRAM.replace("UNITS", units).encode(), inputs={"x": (11,)})
@@ -69,6 +98,7 @@ def test_a_branch_that_raises_is_not_the_one_that_is_assumed() -> None:
     assert any("assumed false" in one.message and "raises ValueError" in one.message for one in report.notes)
 
 
-def test_a_member_that_is_not_there_is_not_known() -> None:
-    report = layerexplain.explain(PROGRAM.replace("UNITS", "Kind(7).value").encode(), inputs={"x": (11,)})
+@pytest.mark.parametrize("units", ["Kind(7).value", "counted(1000)"])
+def test_a_member_that_is_not_there_is_not_known_nor_what_a_long_loop_counts(units: str) -> None:
+    report = layerexplain.explain(PROGRAM.replace("UNITS", units).encode(), inputs={"x": (11,)})
     assert (report.grade, report.totals.params) == ("open", None)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import layerexplain
-from layerexplain.errors import SpecError
+from layerexplain.errors import LayerExplainError, SpecError
 
 NET = """
 import torch
@@ -113,3 +114,77 @@ UNKNOWN = NET.format(inside="pass", outside="net.emb.weight.requires_grad = sett
 def test_an_unknown_flag_is_said() -> None:
     report = layerexplain.explain(("from settings import settings\n" + UNKNOWN).encode())
     assert any("settings" in note.message for note in report.notes), report.notes
+
+
+MANY = """
+import torch.nn as nn
+net = nn.Sequential(*[nn.Linear(3, 3) for _ in range(131)])
+for p in net.parameters():
+    p.requires_grad = False
+for one in net:
+    one.bias.requires_grad = True
+net[130] = nn.Linear(3, 2)
+"""
+
+
+def test_a_long_loop_over_parameters_is_read_to_its_end() -> None:
+    report = layerexplain.explain(MANY.encode(), inputs={"x": (3,)})
+    assert (report.totals.params, report.totals.trainable) == (130 * 12 + 8, 130 * 3 + 8)
+
+
+IN_A_LOOP = """
+import torch.nn as nn
+net = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 2))
+for epoch in range(epochs()):
+    for p in net[0].parameters():
+        p.requires_grad = False
+"""
+
+
+def test_a_loop_of_unknown_length_may_freeze() -> None:
+    report = layerexplain.explain(IN_A_LOOP.encode(), inputs={"x": (3,)})
+    assert (report.totals.params, report.totals.trainable) == (32, 12)
+
+
+TRANSFER = """
+import torch
+import torch.nn as nn
+from torchvision import models
+
+net = models.{name}(weights={weights})
+for p in net.parameters():
+    p.requires_grad = False
+net.{head}
+"""
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("name", "head", "grade"),
+    [
+        ("resnet18", "fc = nn.Linear(net.fc.in_features, 7)", "complete"),
+        ("vgg11", "classifier[6] = nn.Linear(4096, 7)", "complete"),
+        ("mobilenet_v2", "classifier[1] = nn.Linear(net.last_channel, 7)", "complete"),
+    ],
+)
+def test_a_head_on_a_model_of_torchvision_is_read_from_its_source(name: str, head: str, grade: str) -> None:
+    torchvision = pytest.importorskip("torchvision", reason="torchvision is not installed")
+    folder = Path(torchvision.__file__).parent
+    code = TRANSFER.format(name=name, head=head, weights="None")
+    names: dict[str, Any] = {}
+    exec(code, names)
+    counts = [(p.numel(), p.requires_grad) for p in names["net"].parameters()]
+    for weights in ("None", "'DEFAULT'"):
+        program = TRANSFER.format(name=name, head=head, weights=weights)
+        report = layerexplain.explain(program.encode(), code=folder, inputs={"x": (3, 224, 224)})
+        assert report.totals.params == sum(count for count, _ in counts)
+        assert report.totals.trainable == sum(count for count, trained in counts if trained)
+        assert report.grade == grade
+
+
+def test_a_model_of_a_library_says_what_would_tell_it() -> None:
+    code = TRANSFER.format(name="resnet18", head="fc = nn.Linear(512, 7)", weights="None")
+    with pytest.raises(
+        LayerExplainError, match=r"torchvision.models.resnet18\(…\).*--code with the folder of torchvision"
+    ):
+        layerexplain.explain(code.encode())

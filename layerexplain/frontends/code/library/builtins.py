@@ -16,6 +16,7 @@ from layerexplain.frontends.code.values.base import (
     Alike,
     Arguments,
     Evaluator,
+    Identity,
     Keywords,
     ProgramError,
     ProgramValue,
@@ -412,6 +413,8 @@ def _setattr(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> Program
 def _type(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     if len(args) == 1 and isinstance(args[0], Instance | LayerValue):
         return args[0].cls if isinstance(args[0], Instance) else evaluator.attribute(args[0], "__class__")
+    if len(args) == 1 and (name := next((name for name, kind in _KINDS.items() if type(args[0]) is kind), "")):
+        return Symbol(f"builtins.{name}")
     return _not_read("type", args)
 
 
@@ -423,6 +426,21 @@ def _dir(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValu
     if len(args) == 1 and isinstance(args[0], Symbol):
         return NamesOf(args[0], evaluator)
     raise unknown_value(args, "dir(…), which layerexplain does not read")
+
+
+def _object(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
+    """Return an object by which a function tells that an argument is not given."""
+    return Marker()
+
+
+class Marker(Identity):
+    """An object that is nothing but itself."""
+
+    def is_instance(self, kind: Symbol) -> bool:
+        return False
+
+    def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
+        known[id(self)] = self
 
 
 def _not_read(name: str, args: Arguments) -> Unknown:
@@ -439,5 +457,5 @@ _FUNCTIONS: dict[str, Callable[..., ProgramValue]] = {
     "str": _text, "unicode": _text, "repr": _repr, "sorted": _sorted, "reversed": _reversed, "iter": _collect(list),
     "next": _next, "slice": _slice, "callable": _callable, "isinstance": _isinstance,
     "issubclass": _issubclass, "getattr": _getattr,
-    "hasattr": _hasattr, "setattr": _setattr, "type": _type, "vars": _vars, "dir": _dir,
+    "hasattr": _hasattr, "setattr": _setattr, "type": _type, "vars": _vars, "dir": _dir, "object": _object,
 }  # fmt: skip

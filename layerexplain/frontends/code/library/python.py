@@ -24,7 +24,8 @@ from layerexplain.frontends.code.values.base import (
     Value,
     unknown_value,
 )
-from layerexplain.frontends.code.values.program import Class, Function, Instance, Namespace, Partial
+from layerexplain.frontends.code.values.namespaces import Namespace
+from layerexplain.frontends.code.values.program import Class, Function, Instance, Partial
 from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:

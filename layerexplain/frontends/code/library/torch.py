@@ -20,7 +20,8 @@ from layerexplain.frontends.code.library.torch_training import is_loss, plain_ar
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.frontends.code.values.layers import unknown_in
-from layerexplain.frontends.code.values.program import Instance, Namespace
+from layerexplain.frontends.code.values.namespaces import Namespace
+from layerexplain.frontends.code.values.program import Instance
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.layers.arguments import NOT_SAID
 from layerexplain.layers.registry import find, of_torch, positional_arguments

@@ -109,6 +109,7 @@ class BuiltIn(Identity):
 
     def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
         evaluator.effects.record_attribute_change(self, name)
+        evaluator.effects.record_model_event()
         if name in ("weight", "bias") and isinstance(value, Parameter):
             self.attributes[name] = value
         elif self.children is not None and (is_module(value) or name in self.children):

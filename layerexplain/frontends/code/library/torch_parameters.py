@@ -39,6 +39,8 @@ class Parameter(Identity):
     def set_attribute(self, evaluator: Evaluator, name: str, value: ProgramValue) -> None:
         if name == "requires_grad":
             evaluator.effects.record_attribute_change(self, name)
+            if value is not self.requires_grad:
+                evaluator.effects.record_model_event()
             self.requires_grad = value
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:

@@ -92,19 +92,18 @@ class Class(Identity):
         self.docstring = ""
         self.is_decorated = False
         self.attributes: dict[str, ProgramValue] = {}
-        self.members: dict[str, Namespace] = {}
+        self.members: dict[str, Member] = {}
         """Those of an Enum that were asked for."""
         self.objects: PyTorch | None = None
         """PyTorch, for a class that is derived from one of its modules (`objects_of`); None for other classes."""
         self._order: list[ProgramValue] | None = None
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
-        found, root = self.find(name), self.root()
+        found, root, is_enum = self.find(name), self.root(), self.is_enum
         if isinstance(found, Function):
             return Bound(self, found) if found.kind == "classmethod" else found
-        is_enum = root is not None and root.path.startswith("enum.")
         if found is not None:
-            return self.members.setdefault(name, Namespace({"value": found, "name": name})) if is_enum else found
+            return self.members.setdefault(name, Member(self, name, found)) if is_enum else found
         if self.has(name):
             return None
         if (of_tuples := evaluator.of_named_tuple(self, name)) is not None:
@@ -134,8 +133,18 @@ class Class(Identity):
         self.attributes[name] = value
 
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
-        is_enum = len(args) == 1 and any(getattr(one, "path", "").startswith("enum.") for one in self.order())
-        return self._member(evaluator, args[0]) if is_enum else evaluator.make_instance(self, args, kwargs, whole)
+        is_member = len(args) == 1 and self.is_enum
+        return self._member(evaluator, args[0]) if is_member else evaluator.make_instance(self, args, kwargs, whole)
+
+    def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
+        """Return `Kind["NAME"]` of an Enum."""
+        is_member = self.is_enum and isinstance(key, str) and key in self.attributes
+        return self.get_attribute(evaluator, str(key)) if is_member else super().get_item(evaluator, key)
+
+    @property
+    def is_enum(self) -> bool:
+        """Return whether its attributes are the members of an Enum."""
+        return any(getattr(one, "path", "").startswith("enum.") for one in self.order())
 
     def _member(self, evaluator: Evaluator, value: ProgramValue) -> ProgramValue:
         """Return the member of an Enum that has a value, or is it."""
@@ -297,7 +306,7 @@ class Instance(Identity):
             return
         if self.layer is not None:
             self.layer.framework.attribute_of_own_layer(self.layer, name, value)
-        evaluator.effects.record_attribute_change(self, name)
+        evaluator.effects.record_attribute_change(self, name, of_model=self.cls.objects is not None)
         self.maybe.pop(name, None)
         self.attributes[name] = value
 
@@ -474,21 +483,12 @@ class Imported(Record, Value):
         return None
 
 
-class Namespace(Value):
-    """An object that has nothing but attributes: `SimpleNamespace`, a named tuple, a data class."""
+class Member(Instance):
+    """A member of an Enum, which no copy doubles."""
 
-    def __init__(self, attributes: dict[str, ProgramValue]) -> None:
-        self.attributes = attributes
+    def __init__(self, cls: Class, name: str, value: ProgramValue) -> None:
+        super().__init__(cls)
+        self.attributes = {"name": name, "value": value}
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
-        return self.attributes.get(name, evaluator.unknown(f"the attribute {name} of a value"))
-
-    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
-        return name in self.attributes or hasattr(types.SimpleNamespace, name)
-
-    def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
-        evaluator.effects.record_attribute_change(self, name)
-        self.attributes[name] = value
-
-    def equals(self, other: object) -> ProgramValue:
-        return self is other if isinstance(other, Namespace) else NotImplemented
+    def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
+        known[id(self)] = self

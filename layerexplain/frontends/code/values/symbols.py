@@ -21,9 +21,10 @@ DTYPES = frozenset(
 """The names of the kinds of numbers, in NumPy, TensorFlow and Keras."""
 
 
-_READ_LIBRARIES = frozenset(
+READ_LIBRARIES = frozenset(
     {"keras", "tensorflow", "tf_keras", "torch", "einops", "numpy", "math", "os", "functools", "itertools", "builtins"}
 )
+"""Libraries whose names are known."""
 
 
 class Symbol(Record, Identity):
@@ -39,7 +40,7 @@ class Symbol(Record, Identity):
     @property
     def may_be_anything(self) -> bool:
         """Return whether its library is not read: `settings.SIZE` may be a function, a class or a number."""
-        return "." in self.path and self.path.partition(".")[0] not in _READ_LIBRARIES
+        return "." in self.path and self.path.partition(".")[0] not in READ_LIBRARIES
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return evaluator.framework_of(self.path).symbol_attribute(self, name)

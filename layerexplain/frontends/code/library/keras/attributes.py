@@ -15,7 +15,8 @@ from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of
-from layerexplain.frontends.code.values.program import Bound, Class, Namespace, may_set
+from layerexplain.frontends.code.values.namespaces import Namespace
+from layerexplain.frontends.code.values.program import Bound, Class, may_set
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor

@@ -6,7 +6,8 @@ import math
 
 from layerexplain.frontends.code.values.array import Array, array_of
 from layerexplain.frontends.code.values.base import Arguments, Evaluator, Keywords, ProgramValue, Unknown, Value
-from layerexplain.frontends.code.values.program import Bound, Namespace
+from layerexplain.frontends.code.values.namespaces import Namespace
+from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.tensors import Tensor
 
 IMAGES = {
