@@ -189,7 +189,7 @@ class Effects:
         self.entries.append(ContainerCreation(container))
 
     def record_attribute_change(self, owner: object, name: str, *, of_model: bool = False) -> None:
-        """Record that an attribute is assigned. That `of_model`, an object that is one, is a change of it the first time:
+        """Record that an attribute is assigned. One `of_model`, of an object that is one, changes it the first time:
         a loop over many modules changes each of them, and one of training may count its rounds in one."""
         self.state_changes += 1
         self.entries.append(AttributeChange(owner, name))
