@@ -290,12 +290,14 @@ class TrainingSetting(NamedTuple):
 
 
 class Training(NamedTuple):
-    """What a model was compiled with. `losses`, `loss_weights` and `metrics` are by output; "" is for all outputs."""
+    """What a model was compiled with. `losses`, `loss_weights` and `metrics` are by output; "" is for all outputs.
+    Unless `are_all`, an output that is not among them may have a loss as well."""
 
     optimizer: TrainingSetting | None = None
     losses: Mapping[str, TrainingSetting] = MappingProxyType({})
     loss_weights: Mapping[str, float] = MappingProxyType({})
     metrics: Mapping[str, tuple[TrainingSetting, ...]] = MappingProxyType({})
+    are_all: bool = True
 
 
 class ModelWeight(NamedTuple):

@@ -234,3 +234,8 @@ def loss_words(loss: Loss, setting: TrainingSetting) -> str:
     """Return what a loss takes, and the line of the code where it is made."""
     line = "" if setting.line is None else f" (line {setting.line})"
     return f"{loss.name}{line} {loss.taken(setting.config)}"
+
+
+def noted(network: Network, code: str) -> Iterator[tuple[str | None, str]]:
+    """Yield what the reader of programs noted of a model: the layer, if it is of one, and the words."""
+    return ((note.layer, note.message) for note in network.model.notes if note.code == code)

@@ -16,6 +16,8 @@ from layerexplain.checks.calls import (
     is_output,
     keras_type_of,
     last_node,
+    loss_words,
+    losses_of,
     maker_of,
     readers_of,
     source_of,
@@ -48,6 +50,23 @@ def softmax_twice(network: Network) -> Iterator[Found]:
     for before, call in functions_alone(network, "softmax"):
         if activation_of(network, before) == "softmax":
             yield call, f"'{call.name}' takes the softmax of '{before.name}', which ends with one"
+
+
+@rule(
+    "log-softmax-twice",
+    "A log_softmax before a loss that applies one",
+    "wasteful",
+    "certain",
+    why="The log_softmax of log-probabilities is these again: the loss and its gradients are right, and the first is "
+    "computed for nothing.",
+    fix="Return the scores; or keep the log_softmax and use NLLLoss.",
+    source="torch.nn.CrossEntropyLoss",
+)
+def log_softmax_twice(network: Network) -> Iterator[Found]:
+    for call, _, loss, setting in losses_of(network):
+        is_again = loss.of == "classes" and loss.output_kind(setting.config) == "logits"
+        if is_again and activation_of(network, call) == "log_softmax":
+            yield call, f"the output ends with log_softmax, and {loss_words(loss, setting)}"
 
 
 _BOUNDED = {"sigmoid": 1, "hard_sigmoid": 1, "tanh": 2, "hard_tanh": 2, "softsign": 2}

@@ -17,6 +17,7 @@ from layerexplain.checks.calls import (
     is_output,
     keras_type_of,
     maker_of,
+    noted,
     readers_of,
     source_of,
     type_of,
@@ -93,7 +94,8 @@ def normalization_after_softmax(network: Network) -> Iterator[Found]:
     torch=Torch("Values for it must be given, and change nothing.", "Use it in forward(), or remove the argument."),
 )
 def unread_input(network: Network) -> Iterator[Found]:
-    for ref in network.model.inputs if len(network.model.inputs) > 1 else ():
+    # A program may end before its outputs, at a fault or where the shape of an input is not known.
+    for ref in network.model.inputs if len(network.model.inputs) > 1 and network.model.outputs else ():
         call = network.call(ref)
         if call is not None and not network.readers(call) and not is_output(network, call):
             yield call, f"no layer reads '{call.name}'"
@@ -186,6 +188,21 @@ def dropout_last(network: Network) -> Iterator[Found]:
         rate = _dropout_rate(network.layer(call.name))
         if rate and is_output(network, call) and not readers_of(network, call):
             yield call, f"'{call.name}' (rate {rate}) is an output of the model"
+
+
+@rule(
+    "dropout-always",
+    "Dropout that eval() does not stop",
+    "wrong",
+    "likely",
+    why="F.dropout drops values wherever it is not given training=False, after eval() too: predictions change from "
+    "call to call.",
+    fix="Write F.dropout(x, p, training=self.training); or use nn.Dropout, which eval() stops.",
+    source="torch.nn.functional.dropout",
+)
+def dropout_always(network: Network) -> Iterator[Found]:
+    for layer, _ in noted(network, "dropout-always"):
+        yield layer, f"'{layer}' is not given training=self.training"
 
 
 @rule(

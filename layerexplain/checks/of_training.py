@@ -13,6 +13,7 @@ from layerexplain.checks.calls import (
     ends_with,
     loss_words,
     losses_of,
+    noted,
     type_of,
     weights_of,
 )
@@ -351,7 +352,7 @@ def negative_into_logarithm(network: Network) -> Iterator[Found]:
 )
 def untrained_weights(network: Network) -> Iterator[Found]:
     training = network.model.training
-    if training is None or not training.losses or "" in training.losses:
+    if training is None or not training.losses or "" in training.losses or not training.are_all:
         return
     feeding: dict[str, list[str]] = {}
     for call in network.calls:
@@ -372,11 +373,6 @@ def untrained_weights(network: Network) -> Iterator[Found]:
             yield name, f"no output with a loss ({', '.join(training.losses)}) depends on '{name}'"
 
 
-def _noted(network: Network, code: str) -> Iterator[Found]:
-    """Yield what the reader of programs noted of a model."""
-    return ((note.layer, note.message) for note in network.model.notes if note.code == code)
-
-
 @rule(
     "unregistered",
     "A module of PyTorch that is no part of the model",
@@ -388,7 +384,7 @@ def _noted(network: Network, code: str) -> Iterator[Found]:
     source="torch.nn.Module.__setattr__",
 )
 def unregistered(network: Network) -> Iterator[Found]:
-    return _noted(network, "unregistered")
+    return noted(network, "unregistered")
 
 
 @rule(
@@ -402,7 +398,7 @@ def unregistered(network: Network) -> Iterator[Found]:
     source="torch.optim.Optimizer.zero_grad",
 )
 def gradients_add_up(network: Network) -> Iterator[Found]:
-    return _noted(network, "gradients-add-up")
+    return noted(network, "gradients-add-up")
 
 
 @rule(
@@ -416,7 +412,7 @@ def gradients_add_up(network: Network) -> Iterator[Found]:
     source="keras/src/backend/tensorflow/trainer.py, make_train_function",
 )
 def trainable_after_compile(network: Network) -> Iterator[Found]:
-    return _noted(network, "trainable-after-compile")
+    return noted(network, "trainable-after-compile")
 
 
 @rule(

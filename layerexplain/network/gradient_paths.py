@@ -94,7 +94,7 @@ def gradient_paths(network: Network, *, as_in_training: bool = True, thawed: boo
     ways = _Ways(as_in_training, thawed)
     ways.forward(network, "", [False] * len(network.model.inputs), False)
     training = network.model.training
-    losses = training.losses if training is not None else {}
+    losses = training.losses if training is not None and training.are_all else {}
     has_loss = [not losses or ref.layer in losses or "" in losses for ref in network.model.outputs]
     ways.backward(network, "", has_loss, False, [{End(ref.layer, UNUSED)} for ref in network.model.outputs])
     lost = [LostWeight(*key, tuple(sorted(ends))) for key, ends in ways.lost.items() if key not in ways.found]

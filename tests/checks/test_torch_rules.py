@@ -33,7 +33,29 @@ def net(modules: str, forward: str, data: str, training: str = "") -> str:
 
 
 def chain(*modules: str, data: str = "randn(3, 7)") -> str:
-    return net(f"self.net = nn.Sequential({', '.join(f'nn.{one}' for one in modules)})", "return self.net(x)", data)
+    made = f"self.net = nn.Sequential({', '.join(f'nn.{one}' for one in modules)})"
+    return net(made, "return self.net(x)", data)
+
+
+HEADS = """
+import torch, torch.nn as nn, torch.nn.functional as F
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(7, 5), nn.Linear(7, 1)
+
+    def forward(self, x):
+        return {{'a': self.a(x), 'b': self.b(x)}}
+
+net = Net()
+{}
+"""
+
+
+def looped(loss: str) -> str:
+    loop = "for x, y in loader:\n    optimizer.zero_grad()\n    out = net(x)\n    {}\n    loss.backward()\n    optimizer.step()"
+    return f"optimizer = torch.optim.Adam(net.parameters())\n{loop.format(loss)}"
 
 
 IMAGE = "randn(2, 3, 17, 19)"
@@ -70,6 +92,35 @@ ROWS: dict[str, tuple[dict[str, list[str]], tuple[str, ...]]] = {
         {net("self.a = nn.Linear(7, 5)\n        self.d = nn.Dropout()", "return self.d(self.a(x))", "randn(3, 7)",
              "loss, optimizer = nn.CrossEntropyLoss(), torch.optim.SGD(net.parameters(), 0.1)"): ["d"]},
         (chain("Dropout()", "Linear(7, 5)"), chain("Linear(7, 5)", "Dropout()")),
+    ),
+    "dropout-always": (
+        {net("self.a = nn.Linear(7, 5)", "return F.dropout(self.a(x), 0.2)", "randn(3, 7)"): ["dropout"],
+         net("self.a = nn.Conv2d(3, 5, 1)", "return F.dropout2d(self.a(x))", IMAGE): ["dropout"]},
+        (net("self.a = nn.Linear(7, 5)", "return F.dropout(self.a(x), 0.2, self.training)", "randn(3, 7)"),
+         net("self.a = nn.Linear(7, 5)", "return F.alpha_dropout(self.a(x), 0.2)", "randn(3, 7)"),
+         chain("Linear(7, 5)", "Dropout(0.2)")),
+    ),
+    "unread-input": (
+        {HEADS.replace("def forward(self, x)", "def forward(self, x, y)").format("net(torch.randn(3, 7), torch.randn(3, 7))"): ["y"]},
+        (HEADS.replace("def forward(self, x)", "def forward(self, x, y)").format(""),),  # no shape: nothing is called
+    ),
+    "untrained-weights": (
+        {HEADS.format(looped("loss = F.cross_entropy(out['a'], y)")): ["b"], HEADS.format(looped("a, b = out.values()\n    loss = F.mse_loss(out['b'], y)")): ["a"]},
+        (HEADS.format(looped("loss = F.cross_entropy(out['a'], y) + F.mse_loss(out['b'], y)")),
+         HEADS.format(looped("loss = F.cross_entropy(out['a'], y) + out['b'].mean()")),
+         HEADS.format(looped("loss = sum(F.mse_loss(out[k], y) for k in names)")),
+         HEADS.format("loss = nn.CrossEntropyLoss()")),
+    ),
+    "no-gradient": (
+        {HEADS.format(looped("loss = F.cross_entropy(out['a'], y)")): ["b"]},
+        (HEADS.format(looped("loss = F.cross_entropy(out['a'], y) + F.mse_loss(out['b'], y)")),
+         HEADS.format(looped("loss = F.cross_entropy(out['a'], y) + out['b'].mean()"))),
+    ),
+    "no-probabilities": (
+        {HEADS.format(looped("loss = F.cross_entropy(out['a'], y) + F.binary_cross_entropy(out['b'], y)")): ["b"],
+         HEADS.replace("{{'a': self.a(x), 'b': self.b(x)}}", "self.a(x), self.b(x)").format(
+             looped("loss = F.cross_entropy(out[0], y) + F.binary_cross_entropy(out[-1], y)")): ["b"]},
+        (HEADS.format(looped("loss = F.cross_entropy(out['a'], y) + F.binary_cross_entropy_with_logits(out['b'], y)")),),
     ),
     "dropout-of-all": (
         {chain("Dropout(1.0)", "Linear(7, 5)"): ["net.0"], chain("Dropout2d(1)", "Conv2d(3, 5, 3)", data=IMAGE): ["net.0"]},

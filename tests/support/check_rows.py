@@ -167,6 +167,11 @@ ROWS = {
         (flat("torch.nn.Conv2d: {in_channels: 2, out_channels: 4, kernel_size: 3}", "torch.reshape: {shape: [-1, 36]}", shape="[2, 5, 5]"),
          flat("torch.nn.Linear: {in_features: 5, out_features: 3}", "torch.reshape: {shape: [-1, 3]}", shape="[7, 5]")),
     ),
+    "log-softmax-twice": Row(
+        {of_torch("CrossEntropyLoss", "LogSoftmax: {dim: 1}"): ["log_softmax"]},
+        (of_torch("NLLLoss", "LogSoftmax: {dim: 1}"), of_torch("CrossEntropyLoss"), of_torch("MSELoss", "LogSoftmax: {dim: 1}"),
+         of_torch("KLDivLoss", "LogSoftmax: {dim: 1}")),
+    ),
     "no-logarithms": Row(
         {of_torch("NLLLoss"): ["linear"], of_torch("NLLLoss", "Softmax: {dim: 1}"): ["softmax"],
          of_torch("KLDivLoss", "ReLU"): ["re_lu"]},

@@ -224,9 +224,10 @@ class Net(nn.Module):
         self.b = self.a
         self.layers = nn.ModuleDict({"x": nn.Linear(7, 3), "y": nn.Linear(7, 3)})
         self.scale = nn.Parameter(torch.ones(3))
+        self.act = nn.ModuleDict([["tanh", nn.Tanh()], ("relu", nn.ReLU())])
 
     def forward(self, x):
-        x = torch.tanh(self.b(self.a(x)))
+        x = self.act["tanh"](self.b(self.a(x)))
         left, right = self.layers["x"](x), self.layers["y"](x)
         return torch.stack([left * self.scale, right], dim=1).sum(dim=1).unsqueeze(-1).squeeze(-1)
 """,

@@ -133,10 +133,24 @@ def _recurrent(groups: list[str], modules: Configs) -> Advice:
 
 @_message(r"Expected hidden(?:\[\d\])? size \(([\d, ]+)\), got \[([\d, ]+)\]")
 def _hidden(groups: list[str], modules: Configs) -> Advice:
-    wanted, got = (shape_text(_shape(one)) for one in groups)
-    fact = f"the state needs the shape {wanted} = (layers · directions, batch, hidden), got {got}"
-    cure = "take the batch from the input, as in torch.zeros(layers, x.size(0), hidden), or leave the state out"
-    return Advice(f"{fact}; {cure}. With batch_first=True states still have the batch second")
+    wanted, got = map(_shape, groups)
+    fact = (
+        f"the state needs the shape {shape_text(wanted)} = (layers · directions, batch, hidden), got {shape_text(got)}"
+    )
+    recurrent = [config for type_, config in modules.values() if type_ in ("LSTM", "GRU", "RNN")]
+    if wanted[:1] != got[:1]:
+        cure = f"its first size is num_layers, or twice that with bidirectional=True: write {wanted[0]}"
+    elif wanted[-1:] != got[-1:]:
+        cure = f"its last size is hidden_size: write {wanted[-1]}"
+    elif recurrent and not any(one.get("batch_first") for one in recurrent):
+        cure = (
+            "without batch_first=True the input is (steps, batch, features): write batch_first=True where the data are "
+            "(batch, steps, features), or else take the batch of the state from x.size(1)"
+        )
+    else:
+        cure = "take the batch from the input, as in torch.zeros(layers, x.size(0), hidden), or leave the state out"
+        cure += ". With batch_first=True states still have the batch second"
+    return Advice(f"{fact}; {cure}")
 
 
 @_message(r"shape of the 2D attn_mask is SHAPE, but should be \(([\d, ]+)\)")

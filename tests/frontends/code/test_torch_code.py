@@ -241,6 +241,18 @@ def test_a_parameter_that_stands_in_several_places_counts_once(
     assert [note.message for note in report.notes if note.code == "shared-weights"] == ([words] if words else [])
 
 
+@pytest.mark.parametrize("made", ["nn.DataParallel(Net())", "nn.parallel.DistributedDataParallel(module=Net())"])
+def test_what_computes_in_parallel_is_the_module_in_it(made: str) -> None:
+    code = (
+        "import torch, torch.nn as nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.a, self.b = nn.Linear(3, 2), nn.Linear(2, 5)\n    def forward(self, x):\n"
+        f"        return self.b(self.a(x))\nnet = {made}\nfor p in net.module.a.parameters():\n"
+        "    p.requires_grad = False\nnet(torch.randn(4, 3))\n"
+    )
+    totals = layerexplain.explain(code.encode()).totals
+    assert (totals.params, totals.trainable) == (3 * 2 + 2 + 2 * 5 + 5, 2 * 5 + 5)
+
+
 def test_a_parameter_of_another_shape_in_the_place_of_a_weight_is_open() -> None:
     code = TIED.format(
         tie="self.decoder.weight = nn.Parameter(torch.zeros(29, 7))", result="self.decoder(self.encoder(ids))"

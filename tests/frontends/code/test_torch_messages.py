@@ -97,6 +97,20 @@ ROWS = [
     Row("cannot assign module before Module.__init__() call",
         net("Linear(7, 5)", forward="self.m0(x)", run="").replace("        super().__init__()\n", ""),
         ("line 6", "Net.__init__ needs to call super().__init__()")),
+    *(
+        Row(f"Expected hidden[0] size {wanted}, got {got}",
+            net(lstm, forward=f"self.m0(x, (torch.zeros({got}), torch.zeros({got})))[0]"), said, "randn(11, 5, 7)")
+        for lstm, wanted, got, said in (
+            ("LSTM(7, 13, 2)", (2, 5, 13), [2, 11, 13], ("write batch_first=True where the data are (batch, steps, features)", "x.size(1)")),
+            ("LSTM(7, 13, 2, batch_first=True)", (2, 11, 13), [2, 5, 13], ("x.size(0)", "states still have the batch second")),
+            ("LSTM(7, 13, 2, bidirectional=True)", (4, 5, 13), [2, 5, 13], ("twice that with bidirectional=True: write 4",)),
+            ("LSTM(7, 13, 2)", (2, 5, 13), [2, 5, 3], ("its last size is hidden_size: write 13",)),
+        )
+    ),
+    Row("mat1 and mat2 shapes cannot be multiplied (6x11 and 7x23)",
+        net("Embedding(23, 7)", "Linear(7, 11)", "Linear(11, 23)", forward="self.m2(self.m1(self.m0(x)))",
+            run="model.m2.weight = model.m0.weight\nmodel(torch.randint(0, 23, (2, 3)))"),
+        ("line 12:16", "has the shape (23, 7) and needs 7 features along the last axis, got 11 in (None, 3, 11)", "Linear(11, 7)")),
     Row("embed_dim must be divisible by num_heads",
         net("MultiheadAttention(11, 3)", forward="self.m0(x, x, x)", run=""),
         ("line 8:19, m0", "num_heads to divide embed_dim=11, got num_heads=3")),

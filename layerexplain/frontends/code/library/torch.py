@@ -56,6 +56,8 @@ def _torch(name: str) -> Implementation:
             return interpreter.torch.method(args[0], last, args[1:], kwargs)
         if last == "generate_square_subsequent_mask":
             return _causal_mask(args[0] if args else kwargs.get("sz"), interpreter)
+        if last in ("DataParallel", "DistributedDataParallel") and package in ("nn", "nn.parallel"):
+            return interpreter.torch.in_parallel(args[0] if args else kwargs.get("module"))
         if package == "nn" or package.startswith(("nn.parameter", "nn.modules")):
             return make(last, args, kwargs, interpreter)
         if package == "optim":
@@ -175,6 +177,8 @@ def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
     if of_loss is not NotImplemented:
         return of_loss
     if run is not None and (tensors or nested):
+        if name == "alpha_dropout" and len(args) < 3:  # unlike F.dropout it does nothing unless it is asked to
+            kwargs = {"training": False, **kwargs}
         return tensor_function(run, name, args, kwargs)
     if (unknown := next((one for one in given if isinstance(one, Unknown)), None)) is not None:
         return unknown

@@ -86,6 +86,6 @@ def fill(container: Mapping[str, Any] | Any, args: list[Any]) -> dict[str, Any]:
         items = args[0]
     elif len(args) == 1 and isinstance(args[0], BuiltIn) and args[0].children is not None and container == "ModuleList":
         items = args[0].iterate()
-    if type(items) is dict:
-        return dict(items)
+    if type(items) is dict or (container in ("ModuleDict", "ParameterDict") and type(items) in (list, tuple)):
+        return dict(items)  # pairs of a name and a module do as well
     return {str(i): one for i, one in enumerate(items)}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from layerexplain.frontends.code.library.torch_modules import BuiltIn
 from layerexplain.frontends.code.library.torch_tensors import Tensor
-from layerexplain.ops.sizes import product
+from layerexplain.ops.sizes import product, shape_text
 
 _EVEN = (
     "; halving rounds odd sizes down: give sizes that halve evenly, or write "
@@ -60,3 +61,18 @@ def _projection(run: Any, one: Tensor, other: Tensor) -> str:
         call = f"nn.Conv{len(own) - 2}d({width}, {units}, 1{f', stride={steps[0]}' if steps[0] > 1 else ''})"
     name = f"'{short.ref.layer}'"
     return f"; the shortcut from {name} has to have the other shape: self.shortcut = {call}, and add self.shortcut(x)"
+
+
+def misfit_of_weight(module: BuiltIn, tensors: Sequence[Any]) -> str:
+    """Return what PyTorch refuses of a Linear whose weight the program replaced by another one; "" where it fits."""
+    weight = module.replaced.get("weight") if module.type == "Linear" else None
+    spec = tensors[0].spec if tensors and isinstance(tensors[0], Tensor) else None
+    if weight is None or spec is None or len(weight.shape) != 2 or spec.shape[-1:] == tuple(weight.shape[1:]):
+        return ""
+    (rows, wanted), got = weight.shape, spec.shape[-1] if spec.shape else None
+    if not all(isinstance(one, int) for one in (rows, wanted, got)):
+        return ""
+    fact = (
+        f"the weight that Linear is given has the shape ({rows}, {wanted}) and needs {wanted} features along the last"
+    )
+    return f"{fact} axis, got {got} in {shape_text(spec.shape)}; put a Linear({got}, {wanted}) before it"

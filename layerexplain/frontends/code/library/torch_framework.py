@@ -71,6 +71,7 @@ class PyTorch:
         self.calls: list[CallOnData] = []
         """The modules that the program calls on data."""
         self.training = TorchTraining()
+        self._in_parallel: list[ProgramValue] = []
 
     @property
     def run(self) -> Run | None:
@@ -87,6 +88,15 @@ class PyTorch:
         from layerexplain.frontends.code.library.torch_runs import run_on_data
 
         return self.training.result(run_on_data(interpreter, module, args, kwargs), module)
+
+    def in_parallel(self, module: ProgramValue) -> ProgramValue:
+        """Return what DataParallel gives of a module: it computes the same, so that it is that module itself."""
+        self._in_parallel.append(module)
+        return module
+
+    def inside_parallel(self, module: ProgramValue, name: str) -> bool:
+        """Return whether `name` asks DataParallel for the module in it."""
+        return name == "module" and any(one is module for one in self._in_parallel)
 
     def module_has(self, path: str, name: str) -> bool | None:
         """Return whether a module of PyTorch has a name; None where that is not known."""
@@ -129,6 +139,8 @@ class PyTorch:
         """Return an attribute that PyTorch gives a module."""
         if name == "training":
             return False
+        if self.inside_parallel(instance, name):
+            return instance
         if name == "_modules":
             return children_of(instance)
         if (built_in := instance.attributes.get(BUILT_IN)) is not None:

@@ -12,7 +12,7 @@ from layerexplain.errors import LayerExplainError, ShapeError, SourceError
 from layerexplain.frontends.code.examples import without_unknowns
 from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_blocks import BLOCKS, call_block
-from layerexplain.frontends.code.library.torch_cures import cure
+from layerexplain.frontends.code.library.torch_cures import cure, misfit_of_weight
 from layerexplain.frontends.code.library.torch_dtypes import dtype_of
 from layerexplain.frontends.code.library.torch_hooks import HOOKS, PRE_HOOKS
 from layerexplain.frontends.code.library.torch_modules import (
@@ -126,6 +126,7 @@ class Run:
         self.sources: dict[Any, tuple[str, list[Tensor]]] = {}
         """What made each call's results: the type, and its tensors."""
         self.losses: list[LossSum] = []
+        self.result: Any = None
         """The losses that the model gives out."""
         self.targets: list[TensorRef] = []
         """The tensors that these compare outputs with."""
@@ -334,6 +335,8 @@ class Run:
         if tensors and isinstance(tensors[0], Tensor) and declaration.arguments.keys() & {"batch_first"}:
             steps_first = not config.get("batch_first", False) and len(tensors[0].spec.shape) == 3
             self.batch_met += [i for i, size in enumerate(tensors[0].spec.shape) if size is BATCH and steps_first]
+        if fact := misfit_of_weight(module, tensors):
+            raise self.refused(fact)
         name = self.names.get(id(module)) or self.builder.names.take(self.inside(module.type.lower()))
         if id(module) not in self.names and module is not self.model and weight_shapes(module):
             self.unregistered.append(name)
@@ -429,6 +432,7 @@ class Run:
                 self.opened.append(self.interpreter.unknown(f"line {where.line} raises {error}"))
             else:
                 self.faults.append(SourceError(str(error)).with_place(**where.error_fields))
+        self.result = result
         self.is_uncertain |= effects.uncertainties != uncertain or bool(effects.pending)
         self.opened += effects.gaps[gaps:]
         waiting = [result]

@@ -79,6 +79,8 @@ class BuiltIn(Identity):
             return self.config[name]
         if name == "training":
             return False
+        if evaluator.torch.inside_parallel(self, name):
+            return self
         if name == "__class__":
             return Symbol(f"torch.nn.{self.type}")
         declaration = find(of_torch(self.type))

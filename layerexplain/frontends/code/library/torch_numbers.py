@@ -148,6 +148,8 @@ def computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any)
 
 def _computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) -> Any:
     args = [kwargs.pop("input"), *args] if "input" in (kwargs := {**kwargs}) else args
+    if name == "to" and isinstance(args[0], Array):  # an unknown device changes no number
+        args = [one for one in args if not isinstance(one, Unknown)]
     unknown = next((one for one in [*args, *kwargs.values()] if isinstance(one, Unknown)), None)
     if unknown is not None:
         return unknown

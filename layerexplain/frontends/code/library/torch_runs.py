@@ -331,7 +331,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
             run, supposed, elsewhere = Run(interpreter, module), {}, {}
     given = given or elsewhere
     model = RunEmitter(run).model(found.name if found.name.isidentifier() else _class_name(module))
-    model = with_torch_training(model, module, interpreter.torch.training, run.losses)
+    model = with_torch_training(model, module, interpreter.torch.training, run.result, run.losses)
     model = _with_pasted_error(program, module, model)
     opened = [(program._located(one), name) for one, name in [*run.gaps, *[(each, "") for each in run.opened]]]
     if not given:

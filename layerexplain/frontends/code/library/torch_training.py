@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_modules import (
     BuiltIn,
     ModuleParameters,
@@ -27,7 +28,10 @@ class FromModel(Unknown):
     """What a model gives for data that are not known; `of` is the model, `part` the place among its results."""
 
     of: Any = None
-    part: int | None = None
+    part: int | str | None = None
+
+    def get_item(self, evaluator: Evaluator, key: object) -> Any:
+        return self._replace(part=key) if self.part is None and isinstance(key, int | str) else self
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         return self
@@ -43,7 +47,7 @@ class _Use:
     target that it is given."""
 
     def __init__(
-        self, setting: TrainingSetting, model: Any = None, target: Any = None, part: int | None = None
+        self, setting: TrainingSetting, model: Any = None, target: Any = None, part: int | str | None = None
     ) -> None:
         self.setting = setting
         self.model = model
@@ -113,7 +117,7 @@ class TorchTraining:
     """What a program trains its models with."""
 
     def __init__(self) -> None:
-        self.results: dict[int, tuple[Any, Any, int | None]] = {}
+        self.results: dict[int, tuple[Any, Any, int | str | None]] = {}
         """What models give for data, each with the model and its place among the results, by its identity."""
         self.created: list[_Use] = []
         self.called: list[_Use] = []
@@ -122,7 +126,7 @@ class TorchTraining:
         self.descended: list[LossSum] = []
         """The losses whose gradients the program asks for."""
 
-    def model_of(self, value: Any) -> tuple[Any, int | None]:
+    def model_of(self, value: Any) -> tuple[Any, int | str | None]:
         """Return the model whose result or parameters a value is, and the place among its results; None for others."""
         for one in value if type(value) in (list, tuple) else [value]:
             if isinstance(one, FromModel):
@@ -139,7 +143,8 @@ class TorchTraining:
         """Return what a model gives, from which the model can be told."""
         if isinstance(value, Unknown):
             return FromModel(value.reason, value.line, file=value.file, column=value.column, of=model)
-        parts = enumerate(value) if type(value) in (list, tuple) else ()
+        parts: Any = enumerate(value) if type(value) in (list, tuple) else ()
+        parts = value.items() if type(value) is dict else parts
         self.results |= {id(one): (one, model, i) for i, one in parts}
         self.results[id(value)] = (value, model, None)
         return value
@@ -278,9 +283,11 @@ def _output_padding(model: Any, got: Sequence[Any], wanted: Sequence[Any]) -> st
     )
 
 
-def with_torch_training(model: Model, found: Any, training: TorchTraining, inside: Sequence[LossSum] = ()) -> Model:
+def with_torch_training(
+    model: Model, found: Any, training: TorchTraining, result: Any, inside: Sequence[LossSum] = ()
+) -> Model:
     """Return a model with the loss and the optimizer that the program trains it with, where there is one of each;
-    `inside` are losses that its `forward` gives."""
+    `result` is what its `forward` gives, `inside` the losses in that."""
     losses, optimizers = _uses(training.called or training.created, found), _uses(training.optimizers, found)
     faults = tuple([one.fault for one in losses if one.fault is not None])
     optimizer = optimizers[0].setting if len(optimizers) == 1 else None
@@ -289,11 +296,12 @@ def with_torch_training(model: Model, found: Any, training: TorchTraining, insid
     if terms and len(own) == len(terms):
         factors = {tensor.ref.layer: weight for weight, _, tensor in terms if weight != 1}
         return model._replace(training=Training(optimizer, own, factors))
-    by_output, factors, words = _by_output(model, found, training)
+    by_output, factors, words, are_all = _by_output(model, found, training, output_numbers(result))
     loss = losses[0] if len({repr(one.setting[:2]) for one in losses}) == 1 else None
     if not by_output and loss is not None:
         outputs = list(dict.fromkeys(ref.layer for ref in model.outputs))
         by_output = {"" if len(outputs) == 1 else outputs[0] if outputs else "": loss.setting}
+        are_all = False
     if not by_output and optimizer is None:
         return model._replace(faults=(*model.faults, *faults))
     data = None
@@ -303,26 +311,44 @@ def with_torch_training(model: Model, found: Any, training: TorchTraining, insid
         is_whole = str(loss.target.dtype).startswith("int")
         data = FitData((DataArray("y", tuple(loss.target.shape), low, high, is_whole),), None)
     return model._replace(
-        training=Training(optimizer, by_output, factors),
+        training=Training(optimizer, by_output, factors, are_all=are_all),
         faults=(*model.faults, *faults),
         fit_data=data or model.fit_data,
         notes=(*model.notes, *[Note("open-setting", None, one) for one in words]),
     )
 
 
+def output_numbers(result: Any) -> dict[int | str, int]:
+    """Return, for each part of what a model gives that is one tensor, its number among the outputs."""
+    parts: Any = enumerate(result) if type(result) in (list, tuple) else ()
+    found: dict[int | str, int] = {}
+    count = 0
+    for key, part in result.items() if type(result) is dict else parts:
+        tensors = [one for one in flat(part) if isinstance(one, Tensor)]
+        if isinstance(part, Tensor):
+            found[key] = count
+        count += len(tensors)
+    return found
+
+
 def _by_output(
-    model: Model, found: Any, training: TorchTraining
-) -> tuple[dict[str, TrainingSetting], dict[str, float], list[str]]:
+    model: Model, found: Any, training: TorchTraining, numbers: Mapping[int | str, int]
+) -> tuple[dict[str, TrainingSetting], dict[str, float], list[str], bool]:
     """Return the losses that a loop of training adds, by the outputs of a model; their factors, where there are several
-    outputs; and what is said of an output with several losses, whose first one is followed."""
+    outputs; what is said of an output with several losses, whose first one is followed; and whether they are all.
+    `numbers` has the number of an output for each part of what the model gives."""
     sums = _own_sums(training.descended, found) or _own_sums(training.sums, found)
     if not training.descended and sums:
         sums = [max(reversed(sums), key=lambda one: len(one.terms))]
     places: dict[str, dict[str, tuple[float, TrainingSetting]]] = {}
+    are_all = not any(one.has_more for one in sums)
     for weight, setting, use in [term for one in sums for term in one.terms]:
         many = len({ref.layer for ref in model.outputs}) > 1
-        part = use.part if use.part is not None and use.part < len(model.outputs) else 0
-        place = model.outputs[part].layer if many else ""
+        part = len(numbers) + use.part if isinstance(use.part, int) and use.part < 0 else use.part
+        if many and numbers.get(part, len(model.outputs)) >= len(model.outputs):
+            are_all = False
+            continue
+        place = model.outputs[numbers[part]].layer if many else ""
         places.setdefault(place, {}).setdefault(repr(setting[:2]), (weight, setting))
     words = []
     for one in sums:
@@ -336,7 +362,8 @@ def _by_output(
             words.append(f"line {one.line}: the loss is {written}; layerexplain follows {names[0]} alone")
     by_output = {place: next(iter(own.values()))[1] for place, own in places.items()}
     factors = {place: next(iter(own.values()))[0] for place, own in places.items() if len(places) > 1}
-    return by_output, {place: factor for place, factor in factors.items() if factor != 1}, [*dict.fromkeys(words)]
+    factors = {place: factor for place, factor in factors.items() if factor != 1}
+    return by_output, factors, [*dict.fromkeys(words)], are_all
 
 
 def _own_sums(sums: Sequence[LossSum], model: Any) -> list[LossSum]:
