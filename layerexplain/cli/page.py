@@ -71,7 +71,7 @@ def _overlay(ctx: click.Context, parameter: click.Parameter, path: str | None) -
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"{path} cannot be read as JSON: {error}") from None
     if not isinstance(found, dict):
-        raise click.BadParameter(f"{path} needs an object from layer names to numbers, got a {type(found).__name__}")
+        raise click.BadParameter(f"{path} needs an object from layer names to numbers, got {json.dumps(found)[:40]}")
     return found if isinstance(found.get("values"), dict) else {"title": Path(path).stem, "values": found}
 
 

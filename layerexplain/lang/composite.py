@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from layerexplain.errors import ArgumentError
 from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import CALL, Expr, constant, tensor
 
@@ -88,6 +89,8 @@ class Composite:
 
     def trace(self, specs: list[tuple[Any, Any]], attrs: Mapping[str, Any]) -> Definition:
         """Return the definition of the function at given shapes and dtypes."""
+        if len(specs) != len(self.tensors):
+            raise ArgumentError(f"{self.name} takes ({', '.join(self.tensors)}), got {len(specs)} tensors")
         params = tuple(tensor(n, shape, dtype) for n, (shape, dtype) in zip(self.tensors, specs, strict=True))
         result = self.body(*params, **attrs)
         results = result if isinstance(result, Mapping) else {"y": result}

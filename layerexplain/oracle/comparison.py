@@ -183,7 +183,7 @@ class KerasComparison:
         assert definition is not None  # noqa: S101 (its values were computed)
         count = len(definition.results)
         if len(values) != count:
-            return differs(row, f"it has {count} results in its formula, {len(values)} in {framework}")
+            return differs(row, f"results: {count} in its formula, {len(values)} in {framework}")
         if values and all(map(nowhere_finite, values)):
             return not_compared(row, f"{framework}'s values are NaN or infinite everywhere")
         names = [f"output {i}" for i in range(count)] if count > 1 else [""]

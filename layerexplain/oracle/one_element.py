@@ -192,7 +192,7 @@ def _step(running: RunnableModel, path: str, call: int, progress: Progress | Non
             calls += 1
             if step.call == call:
                 return step
-    raise ArgumentError(f"has {calls} calls, counted from 0, got --call {call}", layer=path)
+    raise ArgumentError(f"needs --call below {calls}, the number of its calls, got --call {call}", layer=path)
 
 
 def _output(step: Activation, output: int) -> tuple[Definition, Any]:
@@ -202,7 +202,9 @@ def _output(step: Activation, output: int) -> tuple[Definition, Any]:
     if step.definition is None:
         raise ArgumentError("is an input; its values are the given ones")
     if output >= len(step.outputs):
-        raise ArgumentError(f"has {len(step.outputs)} outputs, counted from 0, got --result {output}")
+        raise ArgumentError(
+            f"needs --result below {len(step.outputs)}, the number of its outputs, got --result {output}"
+        )
     array = step.outputs[output]
     if array.dtype.kind not in "biuf":
         raise ArgumentError(f"returns {step.dtypes[output]}, whose elements are not numbers")
@@ -224,7 +226,7 @@ def _sent(gradient_step: GradientStep, path: str, call: int, progress: Progress 
     gradient_step.backward(tell, progress)
     caught = calls.get(call)
     if caught is None:
-        raise ArgumentError(f"has {len(calls)} calls, counted from 0, got --call {call}", layer=path)
+        raise ArgumentError(f"needs --call below {len(calls)}, the number of its calls, got --call {call}", layer=path)
     return caught, len(calls)
 
 

@@ -77,7 +77,7 @@ ROWS = [
     ('page m.yaml --vocabulary bad.json', 2, "Invalid value for '--vocabulary': bad.json is not JSON: Expecting property name enclosed in double quotes: line 2 column 1 (char 2)"),
     ('page m.yaml --vocabulary three.json', 2, "Invalid value for '--vocabulary': three.json needs a list of words, or an object from words to ids"),
     ('page m.yaml --vocabulary nowhere.txt', 2, "Invalid value for '--vocabulary': nowhere.txt cannot be read: [Errno 2] No such file or directory: 'nowhere.txt'"),
-    ('page m.yaml --overlay three.json', 2, "Invalid value for '--overlay': three.json needs an object from layer names to numbers, got a int"),
+    ('page m.yaml --overlay three.json', 2, "Invalid value for '--overlay': three.json needs an object from layer names to numbers, got 3"),
     ('page m.yaml --overlay bad.json', 2, "Invalid value for '--overlay': bad.json cannot be read as JSON: Expecting property name enclosed in double quotes: line 2 column 1 (char 2)"),
     ('page m.yaml --values a', 2, '--values and --max-values need the values of an input, as in --input random'),
     ('page m.yaml --max-values 5', 2, '--values and --max-values need the values of an input, as in --input random'),

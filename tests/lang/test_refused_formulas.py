@@ -228,3 +228,10 @@ def test_what_is_no_condition(text: str, message: str) -> None:
     with pytest.raises(FormulaError) as caught:
         holds(node(text), SETTINGS)
     assert caught.value.fact == message
+
+
+@pytest.mark.parametrize(("text", "count"), [("y = relu(x, x)", 2), ("y = relu()", 0)])
+def test_a_function_takes_as_many_tensors_as_it_has(text: str, count: int) -> None:
+    with pytest.raises(LayerExplainError) as caught:
+        parse(text, LEAVES)
+    assert (caught.value.fact, caught.value.line) == (f"relu takes (z), got {count} tensors", 1)

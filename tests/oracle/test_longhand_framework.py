@@ -210,7 +210,7 @@ ROWS = [
     ("a known bug", {"dense_1": {**times(1.25), "known": True}}, [AGREES, ("not compared", "a bug of 3 units")], AGREES),
     ("a known bug elsewhere", {"dense_1": {"known": True}}, [AGREES, AGREES], AGREES),
     ("NaN", {"dense_1": times(np.nan)}, [AGREES, ("not compared", "Longhand's values are NaN or infinite everywhere")], AGREES),
-    ("two results", {"dense_1": {"values": lambda y: [y, y]}}, [AGREES, ("differs", "it has 1 results in its formula, 2 in Longhand")], AGREES),
+    ("two results", {"dense_1": {"values": lambda y: [y, y]}}, [AGREES, ("differs", "results: 1 in its formula, 2 in Longhand")], AGREES),
     ("another shape", {"dense_1": {"values": lambda y: [y[:, :2]], "known": True}}, [AGREES, ("differs", "the values have shape (2, 3) in the formula and (2, 2) in Longhand")], AGREES),
 ]  # fmt: skip
 

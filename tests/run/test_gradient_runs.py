@@ -329,7 +329,7 @@ def test_all_arrays_are_saved(spec: str, tmp_path: Path) -> None:
         (["hidden", "--gradient", "--at", "W:0"], "--at needs 2 numbers, got 1: '0'"),
         (["hidden", "--gradient", "--at", "W:9,0"], "index 1 of --at needs to be from 0 to 4, got 9"),
         (["input", "--gradient", "--at", "0,0"], "is an input"),
-        (["hidden", "--gradient", "--at", "W:0,0", "--call", "3"], "has 1 calls, counted from 0, got --call 3"),
+        (["hidden", "--gradient", "--at", "W:0,0", "--call", "3"], "needs --call below 1, the number of its calls, got --call 3"),
         (["--gradient", "--target", "ones"], "--target takes a file FILE.npy or FILE.npz, or random[:SEED], got ones"),
         (["--gradient", "--target", "other=random"], "the model has no output 'other'; its outputs: out"),
         (["--gradient", "--target", "random:x"], "--target random:x: a seed is an integer"),

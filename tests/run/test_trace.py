@@ -414,8 +414,8 @@ ARGUMENT_FAULTS: list[tuple[list[str], str]] = [
     ),
     (["*", "--at", "0"], "--at needs one layer, and '*' matches 3: input, first, second"),
     (["input", "--at", "0,0,0,0"], "is an input"),
-    (["second", "--at", "0,0,0,0", "--call", "1"], "has 1 calls"),
-    (["second", "--at", "0,0,0,0", "--result", "1"], "has 1 outputs"),
+    (["second", "--at", "0,0,0,0", "--call", "1"], "needs --call below 1"),
+    (["second", "--at", "0,0,0,0", "--result", "1"], "needs --result below 1"),
 ]
 
 
