@@ -15,7 +15,7 @@ from layerexplain.report.default_initializers import mean_square, usual_initiali
 from layerexplain.report.objective import holder_of, settings_of
 from layerexplain.report.settings import setting_of
 
-_STEPS_OF_ANY_SIZE = ("sgd", "adadelta", "adagrad", "ftrl", "adafactor")
+_STEPS_OF_ANY_SIZE = ("sgd", "adadelta", "adagrad", "ftrl", "adafactor", "lbfgs", "asgd")
 """Optimizers whose steps depend on the size of the gradient, or whose learning rates are usually large."""
 
 _MOST_FACTOR = 1e30

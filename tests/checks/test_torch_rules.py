@@ -172,6 +172,12 @@ ROWS: dict[str, tuple[dict[str, list[str]], tuple[str, ...]]] = {
         (net("self.a = nn.Linear(7, 5)", "return self.a(x)", "randn(3, 7)",
              "net.a.weight.requires_grad_(False)\nloss, optimizer = nn.MSELoss(), torch.optim.SGD(net.parameters(), 0.1)"),),
     ),
+    "absurd-learning-rate": (
+        {HEADS.format(f"optimizer = torch.optim.{one}(net.parameters(), lr={rate})"): [""]
+         for one, rate in (("Adam", 0.5), ("Rprop", 0.5), ("LBFGS", 10), ("ASGD", 10))},
+        tuple([HEADS.format(f"optimizer = torch.optim.{one}(net.parameters(), lr={rate})")
+               for one, rate in (("LBFGS", 1), ("ASGD", 0.5), ("Adadelta", 1), ("Adam", 0.4))]),
+    ),
     "unread-edge": ({chain("MaxPool2d(2)", data="randn(2, 3, 17, 18)"): ["net.0"]}, (chain("MaxPool2d(2, ceil_mode=True)", data="randn(2, 3, 17, 18)"),)),
     "checkerboard": ({chain("ConvTranspose2d(3, 5, 3, stride=2)", data=IMAGE): ["net.0"]}, (chain("ConvTranspose2d(3, 5, 4, stride=2)", data=IMAGE),)),
 }  # fmt: skip
