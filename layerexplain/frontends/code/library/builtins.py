@@ -430,10 +430,10 @@ def _dir(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValu
 
 def _object(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     """Return an object by which a function tells that an argument is not given."""
-    return Marker()
+    return PlainObject()
 
 
-class Marker(Identity):
+class PlainObject(Identity):
     """An object that is nothing but itself."""
 
     def is_instance(self, kind: Symbol) -> bool:
