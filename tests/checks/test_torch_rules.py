@@ -51,6 +51,7 @@ class Net(nn.Module):
 net = Net()
 {}
 """
+TWO = "self.a, self.b = nn.Linear(7, 5), nn.Linear(7, 1)"
 
 
 def looped(loss: str) -> str:
@@ -99,6 +100,13 @@ ROWS: dict[str, tuple[dict[str, list[str]], tuple[str, ...]]] = {
         (net("self.a = nn.Linear(7, 5)", "return F.dropout(self.a(x), 0.2, self.training)", "randn(3, 7)"),
          net("self.a = nn.Linear(7, 5)", "return F.alpha_dropout(self.a(x), 0.2)", "randn(3, 7)"),
          chain("Linear(7, 5)", "Dropout(0.2)")),
+    ),
+    "unregistered": (
+        {HEADS.replace(TWO, "self.a, self.b = [nn.Linear(7, 5)], nn.ReLU()").format(""): [""],
+         HEADS.replace(TWO, "self.a, self.b = {{'x': nn.Sequential(nn.Linear(7, 5))}}, nn.ReLU()").format(""): [""]},
+        (HEADS.replace(TWO, "self.a, self.b = nn.ModuleList([nn.Linear(7, 5)]), nn.ReLU()").format(""),
+         HEADS.replace(TWO, "self.a, self.b = [nn.ReLU(), nn.Flatten()], nn.ReLU()").format(""),
+         HEADS.replace(TWO, "self.b = nn.Linear(7, 1)\n        self.a = [self.b]").format("")),
     ),
     "unread-input": (
         {HEADS.replace("def forward(self, x)", "def forward(self, x, y)").format("net(torch.randn(3, 7), torch.randn(3, 7))"): ["y"]},

@@ -153,6 +153,19 @@ def _hidden(groups: list[str], modules: Configs) -> Advice:
     return Advice(f"{fact}; {cure}")
 
 
+@_message(r"element 0 of tensors does not require grad and does not have a grad_fn()")
+def _without_gradient(groups: list[str], modules: Configs) -> Advice:
+    ends = "torch.no_grad(), .detach(), .data, .item(), .numpy(), argmax or a new torch.tensor(…)"
+    fact = f"the loss depends on no parameter that is trained: {ends} on the way to it ends the gradient"
+    return Advice(f"{fact}, or requires_grad is False everywhere; remove what does")
+
+
+@_message(r"optimizer got an empty parameter list()")
+def _no_parameters(groups: list[str], modules: Configs) -> Advice:
+    cure = "put modules into nn.ModuleList or nn.Sequential in place of a list, and call super().__init__() first"
+    return Advice(f"the model has no parameters when the optimizer is made; {cure}")
+
+
 @_message(r"shape of the 2D attn_mask is SHAPE, but should be \(([\d, ]+)\)")
 def _mask(groups: list[str], modules: Configs) -> Advice:
     got, wanted = _shape(groups[0]), _shape(groups[1])

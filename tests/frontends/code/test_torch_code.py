@@ -241,6 +241,50 @@ def test_a_parameter_that_stands_in_several_places_counts_once(
     assert [note.message for note in report.notes if note.code == "shared-weights"] == ([words] if words else [])
 
 
+MAPS = """
+import torch, torch.nn as nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(3, 5, 3), nn.Linear({features}, 2)
+    def forward(self, x):
+        return self.fc(nn.functional.max_pool2d(self.conv(x), 2).view(-1, {features}))
+net = Net()
+"""
+
+
+@pytest.mark.parametrize(
+    ("features", "example"),
+    [
+        (5 * 13 * 13, ", as in --input 3,28,28"),  # (28 - 3 + 1) / 2
+        (5 * 15 * 15, ", as in --input 3,32,32"),
+        (5 * 111 * 111, ", as in --input 3,224,224"),
+        (5 * 14 * 14, ""),  # 30 or 31, which people do not have
+    ],
+)
+def test_an_example_of_an_input_is_one_that_the_model_takes(features: int, example: str) -> None:
+    (note,) = layerexplain.explain(MAPS.format(features=features).encode()).notes
+    assert f"Conv2d, takes 3 channels{example}; give it" in note.message
+
+
+@pytest.mark.parametrize("first", ["Flatten", "Dropout", "Identity"])
+def test_what_a_linear_takes_is_known_behind_modules_that_take_anything(first: str) -> None:
+    report = layerexplain.explain(
+        f"from torch import nn\nnet = nn.Sequential(nn.{first}(), nn.Linear(7, 3))\n".encode()
+    )
+    assert [one.shape for one in report.outputs] == [(None, 3)]
+
+
+def test_a_device_that_is_not_known_changes_no_shape() -> None:
+    code = (
+        "import torch, torch.nn as nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.rnn = nn.GRU(7, 5, batch_first=True)\n    def forward(self, x):\n        x = x.to(device)\n"
+        "        return self.rnn(x, torch.zeros(1, x.size(0), 5).to(device))[0]\n"
+        "net = Net().to(device)\nnet(torch.randn(2, 11, 7).to(device))\n"
+    )
+    assert layerexplain.explain(code.encode()).grade == "complete"
+
+
 @pytest.mark.parametrize("made", ["nn.DataParallel(Net())", "nn.parallel.DistributedDataParallel(module=Net())"])
 def test_what_computes_in_parallel_is_the_module_in_it(made: str) -> None:
     code = (

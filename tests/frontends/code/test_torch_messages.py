@@ -97,6 +97,12 @@ ROWS = [
     Row("cannot assign module before Module.__init__() call",
         net("Linear(7, 5)", forward="self.m0(x)", run="").replace("        super().__init__()\n", ""),
         ("line 6", "Net.__init__ needs to call super().__init__()")),
+    Row("element 0 of tensors does not require grad and does not have a grad_fn",
+        net("Linear(7, 5)", forward="self.m0(x).detach()", run="model(DATA).sum().backward()"),
+        ("depends on no parameter that is trained", ".detach()"), "randn(2, 7)"),
+    Row("optimizer got an empty parameter list",
+        net("ReLU()", forward="self.m0(x)", run="torch.optim.SGD(model.parameters(), 0.1)"),
+        ("no parameters when the optimizer is made", "nn.ModuleList", "super().__init__()")),
     *(
         Row(f"Expected hidden[0] size {wanted}, got {got}",
             net(lstm, forward=f"self.m0(x, (torch.zeros({got}), torch.zeros({got})))[0]"), said, "randn(11, 5, 7)")

@@ -14,6 +14,7 @@ from layerexplain.frontends.code.bounds import MOST_TRIED, Budget, Exhausted
 from layerexplain.frontends.code.grade import grade_of, notes_of, words_of
 from layerexplain.frontends.code.library.torch_emit import RunEmitter
 from layerexplain.frontends.code.library.torch_graph import CallOnData, Run, batch_axis
+from layerexplain.frontends.code.library.torch_inputs import asked_shapes, example_shape, first_asked, modules_in_lists
 from layerexplain.frontends.code.library.torch_modules import (
     BuiltIn,
     first_modules,
@@ -137,6 +138,18 @@ def _follow(
         return run.start([], {**given, **others})
     finally:
         run.interpreter.torch.runs.pop()
+
+
+def _reads(interpreter: Any, module: Any, names: Sequence[str], shape: Sequence[int]) -> bool | None:
+    """Return whether a module takes an input of a shape; None where that is not known."""
+    interpreter.effects.begin_statement(of_module=False)
+    interpreter.budget = Budget()
+    run = Run(interpreter, module)
+    try:
+        _follow(run, {names[0]: (shape, "float32")})
+    except Exhausted:
+        return None
+    return None if run.opened else not run.faults
 
 
 def parameter_names(module: Any) -> list[str]:
@@ -310,7 +323,9 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     else:
         given = dict(known)
     elsewhere = {} if given else _shapes_of_class(interpreter, module)
-    supposed = {} if given else elsewhere or _asked_shapes(module, names)
+    supposed = {} if given else elsewhere or asked_shapes(module, names)
+    reads = partial(_reads, interpreter, module, names)
+    example = () if given or elsewhere or len(names) != 1 else example_shape(module, reads)
     follows_call = call is not None and given == known and call.is_current and not call.run.is_finished
     alone = call is not None and given == known and call.run.alone
     others = call.others if call is not None else {}
@@ -337,12 +352,14 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     if not given:
         model = model if supposed else _without_input(model, names, module)
         words = f"the input of {_class_name(module)} has no shape in the code"
-        first = _first_asked(module)
+        first = first_asked(module, example)
         reason = Unknown(f"{words}{f'; {first}' if first else ''}", lacks="shape")
         opened.append((reason, ""))
     assumed = [one for one in interpreter.effects.assumptions if run.is_uncertain]
     notes: list[Note] = list(notes_of(assumed, opened))
     notes += [Note("unregistered", name, _IN_A_LIST.format(name)) for name in run.unregistered]
+    if not given and not supposed:  # nothing is called
+        notes += [Note("unregistered", None, _LISTED.format(name)) for name in modules_in_lists(module)]
     notes += dict.fromkeys(run.notes)
     if line := _sums_gradients(program.text.tree):
         where = interpreter.where(Place("", line))
@@ -396,6 +413,7 @@ def _sums_gradients(tree: ast.Module) -> int:
 
 
 _IN_A_LIST = "'{}' is called and is no attribute of the model: model.parameters() does not have its parameters"
+_LISTED = "'{}' has modules and is no ModuleList or ModuleDict: model.parameters() does not have their parameters"
 
 
 def _again(program: Program, found: Found, names: Sequence[str], shapes: InputShapes) -> Model | None:
@@ -427,44 +445,3 @@ def _shapes_of_class(interpreter: Any, module: Any) -> dict[str, tuple[Sequence[
     """Return the shapes on which the program calls another model of the same class."""
     calls = [one for one in interpreter.torch.calls if isinstance(module, Instance)]
     return next((dict(one.shapes) for one in calls if getattr(one.module, "cls", None) is module.cls), {})
-
-
-def _asked_shapes(module: Any, names: Sequence[str]) -> dict[str, tuple[Sequence[int | None], str]]:
-    """Return the shape that the first module needs, by the only argument of `forward`; none where it does not say."""
-    first = next(first_modules(module), None)
-    if len(names) != 1 or first is None:
-        return {}
-    type_, config = first.type, first.config
-    shape: tuple[int | None, ...]
-    if type_ == "Linear":
-        shape = (config.get("in_features"),)
-    elif type_.startswith("Conv") and type_[-2:-1].isdecimal():
-        shape = (config.get("in_channels"), *(None,) * int(type_[-2]))
-    elif type_ in ("LSTM", "GRU", "RNN"):
-        shape = (None, config.get("input_size"))
-    elif type_ == "Embedding":
-        return {names[0]: ((None,), "int64")}
-    else:
-        return {}
-    known = any(isinstance(size, int) for size in shape)
-    return {names[0]: (shape, "float32")} if known else {}
-
-
-_SHAPES = {"Linear": "{}", "Conv1d": "{},28", "Conv2d": "{},28,28", "Conv3d": "{},8,28,28"}
-"""An input for a first module, by its type: the size that it takes, and others as examples."""
-
-
-def _first_asked(module: Any) -> str:
-    """Return the shape that the first module needs, in words."""
-    for one in first_modules(module):
-        if one.type.startswith("Embedding"):
-            return f"its first module, {one.type}, takes token ids, as in --input 9"
-        for key, words in (("in_channels", "channel"), ("in_features", "feature"), ("input_size", "feature")):
-            size = one.config.get(key)
-            if isinstance(size, int):
-                shape = _SHAPES.get(one.type, "9,{}" if key == "input_size" else "").format(size)
-                example = f", as in --input {shape}" if shape else ""
-                return f"its first module, {one.type}, takes {size} {words}{'s' * (size != 1)}{example}"
-            if size is not None:
-                return ""
-    return ""

@@ -325,7 +325,8 @@ def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> An
 def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     name = ALIASES.get(name, name)
     x = args[0] if args else next(iter(kwargs.values()), None)
-    unknown = next((one for one in [*args, *kwargs.values()] if isinstance(one, Unknown)), None)
+    given = [x] if name == "to" else [*args, *kwargs.values()]
+    unknown = next((one for one in given if isinstance(one, Unknown)), None)
     if unknown is not None:
         return unknown
     if not isinstance(x, Tensor) and type(x) not in (list, tuple) and not isinstance(x, str):
