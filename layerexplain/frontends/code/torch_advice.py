@@ -156,8 +156,8 @@ def _hidden(groups: list[str], modules: Configs) -> Advice:
 @_message(r"element 0 of tensors does not require grad and does not have a grad_fn()")
 def _without_gradient(groups: list[str], modules: Configs) -> Advice:
     ends = "torch.no_grad(), .detach(), .data, .item(), .numpy(), argmax or a new torch.tensor(…)"
-    fact = f"the loss depends on no parameter that is trained: {ends} on the way to it ends the gradient"
-    return Advice(f"{fact}, or requires_grad is False everywhere; remove what does")
+    fact = f"the loss depends on no parameter that is trained; look before it for {ends}, which end the gradient"
+    return Advice(f"{fact}, and for requires_grad=False")
 
 
 @_message(r"optimizer got an empty parameter list()")

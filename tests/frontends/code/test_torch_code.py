@@ -258,6 +258,7 @@ net = Net()
     [
         (5 * 13 * 13, ", as in --input 3,28,28"),  # (28 - 3 + 1) / 2
         (5 * 15 * 15, ", as in --input 3,32,32"),
+        (5 * 41 * 41, ", as in --input 3,84,84"),
         (5 * 111 * 111, ", as in --input 3,224,224"),
         (5 * 14 * 14, ""),  # 30 or 31, which people do not have
     ],
@@ -265,6 +266,25 @@ net = Net()
 def test_an_example_of_an_input_is_one_that_the_model_takes(features: int, example: str) -> None:
     (note,) = layerexplain.explain(MAPS.format(features=features).encode()).notes
     assert f"Conv2d, takes 3 channels{example}; give it" in note.message
+
+
+@pytest.mark.parametrize(
+    ("imported", "base"),
+    [
+        ("import pytorch_lightning as pl", "pl.LightningModule"),
+        ("from lightning.pytorch import LightningModule", "LightningModule"),
+        ("import lightning as L", "L.LightningModule"),
+    ],
+)
+def test_a_module_of_lightning_is_one_of_pytorch(imported: str, base: str) -> None:
+    code = (
+        f"import torch.nn as nn\n{imported}\nclass Lit({base}):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.save_hyperparameters()\n        self.fc, self.loss = nn.Linear(7, 3), nn.CrossEntropyLoss()\n"
+        "    def forward(self, x):\n        return self.fc(x).softmax(1)\n    def training_step(self, batch, i):\n"
+        "        x, y = batch\n        return self.loss(self(x), y)\nmodel = Lit()\n"
+    )
+    assert layerexplain.explain(code.encode()).totals.params == 7 * 3 + 3
+    assert [one.code for one in layerexplain.check(code.encode())] == ["logits-of-probabilities"]
 
 
 @pytest.mark.parametrize("first", ["Flatten", "Dropout", "Identity"])

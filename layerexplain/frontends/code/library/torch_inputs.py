@@ -49,7 +49,7 @@ _SHAPES = {"Linear": "{}", "Conv1d": "{},28", "Conv2d": "{},28,28", "Conv3d": "{
 """An input for a first module, by its type: the size that it takes, and others as examples."""
 
 
-_SIZES = (28, 32, 64, 96, 128, 224, 256)
+_SIZES = (28, 32, 48, 64, 84, 96, 100, 128, 150, 224, 227, 256, 299)
 """Sizes of images that people have; the first is an example of any."""
 
 

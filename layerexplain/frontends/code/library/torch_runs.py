@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import MOST_TRIED, Budget, Exhausted
 from layerexplain.frontends.code.grade import grade_of, notes_of, words_of
+from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_emit import RunEmitter
 from layerexplain.frontends.code.library.torch_graph import CallOnData, Run, batch_axis
 from layerexplain.frontends.code.library.torch_inputs import asked_shapes, example_shape, first_asked, modules_in_lists
@@ -29,7 +30,7 @@ from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Class, Function, Instance
-from layerexplain.lang.axes import Batch
+from layerexplain.lang.axes import BATCH, Batch
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
 
 if TYPE_CHECKING:
@@ -149,7 +150,11 @@ def _reads(interpreter: Any, module: Any, names: Sequence[str], shape: Sequence[
         _follow(run, {names[0]: (shape, "float32")})
     except Exhausted:
         return None
-    return None if run.opened else not run.faults
+    if run.opened:
+        return None
+    # A view(-1, features) of another size takes it as well, and makes several rows of each example.
+    tensors = [one for one in flat(run.result) if isinstance(one, Tensor)]
+    return not run.faults and all(one.spec.shape[:1] == (BATCH,) for one in tensors)
 
 
 def parameter_names(module: Any) -> list[str]:

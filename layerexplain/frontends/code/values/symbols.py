@@ -65,6 +65,16 @@ class Symbol(Record, Identity):
         return evaluator.call_symbol(self, args, kwargs)
 
 
+_BASES = {"LightningModule": Symbol("torch.nn.Module")}
+"""Classes of libraries that are not read, by their last names, and the class that theirs are like: Lightning's modules
+are those of PyTorch, with methods for training."""
+
+
+def standing_for(base: ProgramValue) -> ProgramValue:
+    """Return the class of a library that is read in the place of one that is not."""
+    return _BASES.get(base.last, base) if isinstance(base, Symbol) and base.may_be_anything else base
+
+
 class NamesOf(Record, Value):
     """The names of a module of a library, which `dir` gives."""
 
