@@ -15,6 +15,7 @@ from layerexplain.checks.calls import (
     with_source,
 )
 from layerexplain.checks.rules import Found, Torch, rule
+from layerexplain.lang.axes import Shape
 from layerexplain.lang.visit import nodes
 from layerexplain.model import TensorRef
 from layerexplain.network.traced import Network, TracedCall
@@ -152,6 +153,22 @@ def reshape_for_permute(network: Network) -> Iterator[Found]:
         known = all(isinstance(size, int) for size in (*before, *after))
         if known and before != after and sorted(map(str, before)) == sorted(map(str, after)):
             yield call, f"the axes {shape_text(given.shape)} become {shape_text(result.shape)}: the same sizes"
+        elif _moves_the_batch(given.shape, result.shape):
+            said = f"the axes {shape_text(given.shape)} become {shape_text(result.shape)}"
+            yield call, f"{said}: each row gets numbers of several examples"
+
+
+def _moves_the_batch(given: Shape, result: Shape) -> bool:
+    """Return whether a reshape puts the one axis of unknown size behind other sizes than before."""
+    both = [[i for i, size in enumerate(shape) if not isinstance(size, int)] for shape in (given, result)]
+    if [len(one) for one in both] != [1, 1]:
+        return False
+    # Steps that are merged into the batch, as by view(-1, features), stay in order.
+    whole, before = (
+        [prod(n for n in one if isinstance(n, int)) for one in pair]
+        for pair in ((given, result), (given[: both[0][0]], result[: both[1][0]]))
+    )
+    return whole[0] == whole[1] and before[0] != before[1]
 
 
 @rule(

@@ -152,8 +152,13 @@ ROWS: dict[str, tuple[dict[str, list[str]], tuple[str, ...]]] = {
         (chain("Linear(7, 5)", "SELU()", "AlphaDropout(0.1)", "Linear(5, 3)"),),
     ),
     "reshape-for-permute": (
-        {net("self.a = nn.Linear(11, 5)", "return self.a(x.view(-1, 7, 11))", STEPS): ["reshape"]},
-        (net("self.a = nn.Linear(11, 5)", "return self.a(x.permute(0, 2, 1))", STEPS), net("self.a = nn.Linear(77, 5)", "return self.a(x.view(-1, 77))", STEPS)),
+        {net("self.a = nn.Linear(11, 5)", "return self.a(x.view(-1, 7, 11))", STEPS): ["reshape"],
+         net("self.a = nn.LSTM(7, 5, 2, batch_first=True)", "return self.a(x)[1][0].view(x.size(0), -1)", STEPS): ["reshape"],
+         net("self.a = nn.Linear(7, 5)", "return self.a(x.transpose(0, 1)).reshape(x.size(0), -1)", STEPS): ["reshape"]},
+        (net("self.a = nn.LSTM(7, 5, 2, batch_first=True)", "return self.a(x)[1][0].transpose(0, 1).reshape(x.size(0), -1)", STEPS),
+         net("self.a = nn.LSTM(7, 5, batch_first=True)", "return self.a(x)[1][0].view(x.size(0), -1)", STEPS),
+         net("self.a = nn.Linear(7, 5)", "return self.a(x.transpose(0, 1)).reshape(-1, 5)", STEPS),
+         net("self.a = nn.Linear(11, 5)", "return self.a(x.permute(0, 2, 1))", STEPS), net("self.a = nn.Linear(77, 5)", "return self.a(x.view(-1, 77))", STEPS)),
     ),
     "small-receptive-field": (
         {chain("Conv2d(3, 5, 3)", "ReLU()", "AdaptiveAvgPool2d(1)", "Flatten()", "Linear(5, 2)", data=IMAGE): ["net.2"]},

@@ -160,6 +160,24 @@ def _without_gradient(groups: list[str], modules: Configs) -> Advice:
     return Advice(f"{fact}, and for requires_grad=False")
 
 
+@_message(r"Trying to backward through the graph a second time()")
+def _second_backward(groups: list[str], modules: Configs) -> Advice:
+    fact = "backward() goes into a step before this one, whose values are freed: a state or an output is kept from it"
+    return Advice(f"{fact}; write h = h.detach() before each step, and .item() for the losses that you add up")
+
+
+@_message(r"has been modified by an inplace operation()")
+def _changed_in_place(groups: list[str], modules: Configs) -> Advice:
+    fact = "the code changes in place what a gradient is computed from"
+    return Advice(f"{fact}; write x = x + y in place of x += y, relu in place of relu_, or change x.clone()")
+
+
+@_message(r"the batch number of src and tgt must be equal()")
+def _unlike_batches(groups: list[str], modules: Configs) -> Advice:
+    fact = "Transformer reads (steps, batch, features), and axis 1 of src and tgt, the batch, has two sizes"
+    return Advice(f"{fact}; write batch_first=True where the data are (batch, steps, features)")
+
+
 @_message(r"optimizer got an empty parameter list()")
 def _no_parameters(groups: list[str], modules: Configs) -> Advice:
     cure = "put modules into nn.ModuleList or nn.Sequential in place of a list, and call super().__init__() first"

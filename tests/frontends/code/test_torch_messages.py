@@ -100,6 +100,16 @@ ROWS = [
     Row("element 0 of tensors does not require grad and does not have a grad_fn",
         net("Linear(7, 5)", forward="self.m0(x).detach()", run="model(DATA).sum().backward()"),
         ("depends on no parameter that is trained", ".detach()"), "randn(2, 7)"),
+    Row("Trying to backward through the graph a second time",
+        net("Linear(7, 5)", forward="self.m0(x)", run="loss = model(DATA).tanh().sum()\nloss.backward()\nloss.backward()"),
+        ("a step before this one", "h = h.detach()", ".item()"), "randn(2, 7)"),
+    Row("one of the variables needed for gradient computation has been modified by an inplace operation: [torch.FloatTensor "
+        "[2, 5]], which is output 0 of SigmoidBackward0, is at version 1; expected version 0 instead.",
+        net("Linear(7, 5)", forward="self.m0(x).sigmoid().add_(1)", run="model(DATA).sum().backward()"),
+        ("changes in place what a gradient is computed from", "x = x + y", ".clone()"), "randn(2, 7)"),
+    Row("the batch number of src and tgt must be equal",
+        net("Transformer(8, 2, 1, 1, 11)", forward="self.m0(x, x[:, 1:])"),
+        ("axis 1 of src and tgt", "batch_first=True"), "randn(3, 5, 8)"),
     Row("optimizer got an empty parameter list",
         net("ReLU()", forward="self.m0(x)", run="torch.optim.SGD(model.parameters(), 0.1)"),
         ("no parameters when the optimizer is made", "nn.ModuleList", "super().__init__()")),
@@ -146,6 +156,7 @@ def test_without_its_code_an_error_still_has_a_cure(row: Row) -> None:
 
 
 @pytest.mark.torch
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 @pytest.mark.parametrize("row", ROWS, ids=WORDS)
 def test_the_messages_are_those_of_pytorch(row: Row) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
