@@ -24,7 +24,7 @@ class Net(nn.Module):
         self.fc = nn.Linear(7, 2)
 
     def forward(self, x):
-        x = self.conv(x)
+        x = self.conv(x).relu()
         return self.fc(torch.flatten(x, 1))  # "ä😀"
 
 
