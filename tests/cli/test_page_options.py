@@ -80,7 +80,7 @@ def test_files_without_words_are_refused(
     [
         ('{"embedding": 3}', ""),
         ('{"title": "ms", "values": {"embedding": 3}}', ""),
-        ("[3]", "needs an object from layer names to numbers, got a list"),
+        ("[3]", "needs an object from layer names to numbers, got [3]"),
         ('{"embedding": ', "cannot be read as JSON: Expecting value"),
     ],
 )

@@ -32,6 +32,7 @@ ALLOWED = {
     "frontends/code/library/torch.py": "modules of PyTorch that are called like layers",
     "frontends/code/library/torch_graph.py": "modules of PyTorch that are called like layers",
     "frontends/code/library/torch_runs.py": "modules of PyTorch that are called like layers",
+    "frontends/code/library/torch_inputs.py": "which input the first module of PyTorch takes",
     "frontends/code/library/torch_tensors.py": "modules of PyTorch that are called like layers",
     "frontends/code/library/python.py": "operators of Python that are called like layers",
     "frontends/code/library/torch_data.py": "transforms of torchvision that are called like layers",
