@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from layerexplain.attribute_path import weight_name
 from layerexplain.call_binding import BoundCall
 from layerexplain.errors import ArgumentError, NotKnown, ShapeError
 from layerexplain.lang.definition import Definition
@@ -126,7 +127,7 @@ class DefinitionCache:
             shares = len(self._own) < KNOWN.most and is_shared(declaration, arguments) and not layer.frozen
             known = known_definition(key, trace) if shares else trace()
             for weight in known.weights if layer.frozen else ():  # leaves of this trace alone
-                if ".".join([*map(str, weight.attrs["at"]), weight.attrs["name"]]) in layer.frozen:
+                if weight_name(weight.attrs, layer) in layer.frozen:
                     weight.attrs["trainable"] = False
             self._own[key] = known
         return known

@@ -1,4 +1,4 @@
-"""Errors: their line with place and layer, groups, passwords, and what is said of errors of Python and of the system."""
+"""Errors: their line with place and layer, groups, passwords, and the words for errors of Python and of the system."""
 
 from __future__ import annotations
 

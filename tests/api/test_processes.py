@@ -123,7 +123,7 @@ def test_a_process_counts_the_bytes_that_wait_and_is_ended_whole() -> None:
         assert worker.waiting_bytes == waiting
     worker.given.clear()
     connection.send_bytes = broken
-    worker.send(processes._Task(7, "x"), b"x")  # that it has died is told when its result is asked for
+    worker.send(processes._Task(7, "x"), b"x")  # the error comes when its result is asked for
     assert worker.waiting_bytes == 1 and list(worker.given) == [processes._Task(7, "x")]
     worker.end()
     assert done == [b"abc", b"de", "close", "terminate", "join"]

@@ -57,7 +57,7 @@ def done(name: str, models: tuple[int, int], layers: tuple[int, int], **more: An
     return Done(name, 3, "m", models, layers, 1, 0, **more)
 
 
-def of(manifest: Manifest, *found: Listed) -> list[int]:
+def numbers_of(manifest: Manifest, *found: Listed) -> list[int]:
     return list(manifest.enter_listed(found))
 
 
@@ -66,7 +66,7 @@ def test_listed_sources_wait_in_their_order_with_all_that_is_known_of_them(path:
     others = listed("a", None, "", fault="no such file"), listed("c", fault="a text", no_model=True), listed(ODD)
     manifest = Manifest(path, FACTS)
     assert manifest.is_empty() and manifest.run == 1
-    assert of(manifest, first, *others) == []
+    assert numbers_of(manifest, first, *others) == []
     assert not manifest.is_empty()
     assert list(manifest.waiting(3)) == [[first, *others[:2]], [others[2]]]
     manifest.died("a")
@@ -79,7 +79,7 @@ def test_listed_sources_wait_in_their_order_with_all_that_is_known_of_them(path:
 
 def test_a_source_that_is_listed_twice_keeps_its_first_place(path: str) -> None:
     manifest = Manifest(path, FACTS)
-    of(manifest, listed("a", 3), listed("b"), listed("a", 5))
+    numbers_of(manifest, listed("a", 3), listed("b"), listed("a", 5))
     ((one, other),) = manifest.waiting(9)
     assert (one.source, one.size, other.source) == ("a", 3, "b")
 
@@ -87,13 +87,13 @@ def test_a_source_that_is_listed_twice_keeps_its_first_place(path: str) -> None:
 @pytest.mark.parametrize(("count", "said"), [(999, []), (1000, [1000]), (2001, [1000, 2000])])
 def test_listing_says_how_many_there_are_at_each_thousand(count: int, said: list[int], path: str) -> None:
     manifest = Manifest(path, FACTS)
-    assert of(manifest, *[listed(str(number)) for number in range(count)]) == said
+    assert numbers_of(manifest, *[listed(str(number)) for number in range(count)]) == said
     assert manifest.counts().sources == count
 
 
 def test_what_is_done_is_counted_and_its_ranges_are_joined(path: str) -> None:
     manifest = Manifest(path, FACTS)
-    of(manifest, *map(listed, "abcde"))
+    numbers_of(manifest, *map(listed, "abcde"))
     manifest.enter(
         "p1", [done("a", (0, 2), (0, 5)), done("b", (2, 3), (5, 7)), Done("d", 3, "m", (3, 7), (8, 9), 4, 2)]
     )
@@ -119,14 +119,14 @@ def test_the_next_run_reads_what_has_changed(
     name: str, again: Listed, may_pass: bool, is_stale: bool, path: str
 ) -> None:
     manifest = Manifest(path, FACTS)
-    of(manifest, listed("a"), listed("b"), listed("c"))
+    numbers_of(manifest, listed("a"), listed("b"), listed("c"))
     kept = done("b", (1, 2), (2, 5))
     manifest.enter("p1", [done("a", (0, 1), (0, 2), again=may_pass), kept])
     assert manifest.knows_mark("b") and not manifest.knows_mark("c") and manifest.knows_mark("a") is not may_pass
     manifest.close()
     manifest = Manifest(path, FACTS)
     assert manifest.run == 2
-    of(manifest, listed("b"), again, listed("c"))
+    numbers_of(manifest, listed("b"), again, listed("c"))
     assert manifest.stale_parts() == (["p1"] if is_stale else [])
     assert [one.source for one in manifest.kept("p1")] == (["b"] if is_stale else ["a", "b"])
     assert kept in manifest.kept("p1")
@@ -141,11 +141,11 @@ def test_the_next_run_reads_what_has_changed(
 
 def test_what_is_no_longer_listed_is_forgotten(path: str) -> None:
     manifest = Manifest(path, FACTS)
-    of(manifest, listed("a"), listed("b"))
+    numbers_of(manifest, listed("a"), listed("b"))
     manifest.enter("p1", [done("a", (0, 1), (0, 2)), done("b", (1, 2), (2, 5))])
     manifest.close()
     manifest = Manifest(path, FACTS)
-    of(manifest, listed("b"))
+    numbers_of(manifest, listed("b"))
     assert manifest.stale_parts() == ["p1"] and [one.source for one in manifest.kept("p1")] == ["b"]
     assert manifest.counts() == Counts(1, 1, 1, 0, 0)
     manifest.forget()
@@ -162,7 +162,7 @@ def test_what_fails_in_between_is_not_entered(path: str) -> None:
     with pytest.raises(ZeroDivisionError):
         list(manifest.enter_listed(found()))
     assert manifest.is_empty()
-    of(manifest, listed("b"))
+    numbers_of(manifest, listed("b"))
     assert not manifest.is_empty()
 
 

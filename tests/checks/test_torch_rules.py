@@ -33,8 +33,8 @@ def net(modules: str, forward: str, data: str, training: str = "") -> str:
 
 
 def chain(*modules: str, data: str = "randn(3, 7)") -> str:
-    made = f"self.net = nn.Sequential({', '.join(f'nn.{one}' for one in modules)})"
-    return net(made, "return self.net(x)", data)
+    modules_of_net = f"self.net = nn.Sequential({', '.join(f'nn.{one}' for one in modules)})"
+    return net(modules_of_net, "return self.net(x)", data)
 
 
 HEADS = """

@@ -235,7 +235,7 @@ def test_a_picture_with_faults_is_written_and_ends_with_1(capsys: pytest.Capture
 # Progress -----------------------------------------------------------------------------------------------------------
 
 
-def told(terminal: bool, silent: bool, monkeypatch: pytest.MonkeyPatch) -> tuple[bool, str]:
+def printed_lines(terminal: bool, silent: bool, monkeypatch: pytest.MonkeyPatch) -> tuple[bool, str]:
     stream = Stream(terminal)
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr(progress, "_columns", lambda: 80)
@@ -249,8 +249,8 @@ def told(terminal: bool, silent: bool, monkeypatch: pytest.MonkeyPatch) -> tuple
 def test_progress_is_a_line_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     wipe = "\r\x1b[K"
     lines = f"{wipe}m.keras: 1,203 of 4,001 calls run{wipe}m.keras: 2 of 3 calls run, {'p' * 40}{wipe}"
-    assert told(True, False, monkeypatch) == (True, lines)
-    assert told(False, False, monkeypatch) == (False, "") == told(True, True, monkeypatch)
+    assert printed_lines(True, False, monkeypatch) == (True, lines)
+    assert printed_lines(False, False, monkeypatch) == (False, "") == printed_lines(True, True, monkeypatch)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from layerexplain.frontends import read
 ALL = ("py", "yaml", "json")
 
 
-def of(class_name: str, shape: tuple[int | None, ...] = (None, 7), **config: Any) -> dict[str, Any]:
+def layer_config(class_name: str, shape: tuple[int | None, ...] = (None, 7), **config: Any) -> dict[str, Any]:
     """The configuration of a model of one layer, `l`."""
     first = {"class_name": "InputLayer", "config": {"batch_shape": [*shape], "name": "x"}}
     layers = [first, {"class_name": class_name, "config": {"name": "l", **config}}]
@@ -27,16 +27,16 @@ TORCH = b"import torch\nfrom torch import nn\nm = nn.Sequential(nn.Linear(7, 5))
 OWN = b"import keras\nclass A(keras.layers.Layer):\n    def call(self, x): return x * 2\nm = keras.Sequential([keras.Input((3,)), A()])\n"
 CONSTRAINT = "<config>: layer 'l': has a constraint, which would mean something else in the layers that replace it"
 ROWS: list[tuple[str, Any, tuple[str, ...], str]] = [
-    ("code", of("Lambda", function="f"), ALL, "<config>: layer 'l': a Lambda runs custom code, which cannot be converted"),
-    ("a class that is gone", of("RandomHeight", (None, 7, 7, 3), factor=0.5), ALL, "<config>: layer 'l': Keras 3 has no layer RandomHeight"),
-    ("a constraint", of("Highway", kernel_constraint="max_norm"), ALL, CONSTRAINT),
-    ("an old constraint", of("MaxoutDense", output_dim=3, nb_feature=2, W_constraint="maxnorm"), ALL, CONSTRAINT),
-    ("an unknown size", of("Highway", (None, None)), ALL, "<config>: layer 'l': is not in Keras 3, and its replacement depends on the input shape, which is (None, None)"),
-    ("an own regularizer", of("Dense", units=3, kernel_regularizer={"class_name": "Mine", "config": {}}), ALL, "<config>: layer 'l': kernel_regularizer is Mine, which is not part of Keras"),
-    ("an object", of("Dense", units=3, activation={"class_name": "LeakyReLU", "config": {"alpha": 0.3}}), ALL, "<config>: layer 'l': its activation is an object (LeakyReLU), which cannot be converted"),
-    ("an own function", of("Dense", units=3, activation="my_own"), ALL, "<config>: layer 'l': its activation is my_own, custom code, which cannot be converted"),
-    ("an argument", of("Dense", units=3, colour="red"), ALL, "<config>: layer 'l': Dense has no argument colour in Keras 3, got colour='red'"),
-    ("states of no batch", of("LSTM", (None, 5, 3), units=3, stateful=True), ("yaml",), "<config>: layer 'l': LSTM with stateful=True needs a fixed batch size, got None"),
+    ("code", layer_config("Lambda", function="f"), ALL, "<config>: layer 'l': a Lambda runs custom code, which cannot be converted"),
+    ("a class that is gone", layer_config("RandomHeight", (None, 7, 7, 3), factor=0.5), ALL, "<config>: layer 'l': Keras 3 has no layer RandomHeight"),
+    ("a constraint", layer_config("Highway", kernel_constraint="max_norm"), ALL, CONSTRAINT),
+    ("an old constraint", layer_config("MaxoutDense", output_dim=3, nb_feature=2, W_constraint="maxnorm"), ALL, CONSTRAINT),
+    ("an unknown size", layer_config("Highway", (None, None)), ALL, "<config>: layer 'l': is not in Keras 3, and its replacement depends on the input shape, which is (None, None)"),
+    ("an own regularizer", layer_config("Dense", units=3, kernel_regularizer={"class_name": "Mine", "config": {}}), ALL, "<config>: layer 'l': kernel_regularizer is Mine, which is not part of Keras"),
+    ("an object", layer_config("Dense", units=3, activation={"class_name": "LeakyReLU", "config": {"alpha": 0.3}}), ALL, "<config>: layer 'l': its activation is an object (LeakyReLU), which cannot be converted"),
+    ("an own function", layer_config("Dense", units=3, activation="my_own"), ALL, "<config>: layer 'l': its activation is my_own, custom code, which cannot be converted"),
+    ("an argument", layer_config("Dense", units=3, colour="red"), ALL, "<config>: layer 'l': Dense has no argument colour in Keras 3, got colour='red'"),
+    ("states of no batch", layer_config("LSTM", (None, 5, 3), units=3, stateful=True), ("yaml",), "<config>: layer 'l': LSTM with stateful=True needs a fixed batch size, got None"),
     ("one object", SHARED, ("json",), "<bytes>: layer 'dense': is one object with 'td.layer', which a configuration cannot express: Keras would create two; convert to .keras, .py or .yaml"),
     ("PyTorch", TORCH, ("py", "json"), "<bytes>: its layers are PyTorch's, not Keras's; convert it to .yaml"),
     ("no graph", {"class_name": "Mine", "module": "me", "registered_name": "me>Mine", "config": {"name": "l"}}, ALL, "<config>: a Mine model has no layer graph, so there is nothing to write"),

@@ -119,9 +119,9 @@ def test_values_that_are_code_already_and_models_as_values() -> None:
     ],
 )
 def test_a_layer_as_code(layer: tuple[str, dict[str, Any]], code: str) -> None:
-    made = Layer("a", layer[0], "layer", layer[1])
-    assert layer_code(made, None) == code
-    assert layer_code(made, 'f"{name}1"') == f'{code[:-1]}, name=f"{{name}}1")'
+    written = Layer("a", layer[0], "layer", layer[1])
+    assert layer_code(written, None) == code
+    assert layer_code(written, 'f"{name}1"') == f'{code[:-1]}, name=f"{{name}}1")'
 
 
 @pytest.mark.parametrize(("indent", "more", "is_one_line"), [(0, 0, True), (4, 0, True), (5, 0, False), (0, 4, True), (0, 5, False), (3, 1, True), (3, 2, False)])  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which mask each layer of a model sees, which layers lose one, and what is said of it: the models that
+"""Which mask each layer of a model sees, which layers lose one, and the notes on that: the models that
 test_lost_masks.py compares with Keras, and calls that name their masks, as specs."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A model is compared with a framework of a page, written out in NumPy: what agrees, and what is said of each thing that
+"""A model is compared with a small framework, written out in NumPy: what agrees, and the words for each thing that
 may be different in a framework."""
 
 from __future__ import annotations

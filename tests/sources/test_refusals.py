@@ -1,4 +1,4 @@
-"""What is refused on the way to a file, and what a library behind fsspec is told: a row for each."""
+"""What is refused on the way to a file, and which options a library behind fsspec gets: a row for each."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ def test_what_may_pass_is_tried_again_after_longer_waits(
     assert waited == waits
 
 
-# What fsspec is told ------------------------------------------------------------------------------------------------
+# The options that fsspec gets -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from layerexplain.frontends.code.values.program import (
     Module,
     Partial,
 )
-from layerexplain.frontends.code.values.symbols import READ_LIBRARIES, Symbol, standing_for
+from layerexplain.frontends.code.values.symbols import READ_LIBRARIES, Symbol, known_base
 
 _KEEPING = frozenset({"function", "register_keras_serializable", "keras_export", "tf_export", "wraps", "lru_cache"})
 """Decorators that leave the arguments of what they stand above as they are."""
@@ -83,7 +83,7 @@ class DefinitionStatements(InterpreterPart):
         return function
 
     def on_classdef(self, node: ast.ClassDef, frame: Frame) -> Signal:
-        bases = [standing_for(self.value(one, frame)) for one in node.bases]
+        bases = [known_base(self.value(one, frame)) for one in node.bases]
         above = sum(len(one.order()) if isinstance(one, Class) else 1 for one in bases)
         if above > MOST_BASES:
             bases = [self.unknown(f"more than {MOST_BASES} classes stand above {node.name}")]

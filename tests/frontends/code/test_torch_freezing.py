@@ -132,6 +132,31 @@ def test_a_long_loop_over_parameters_is_read_to_its_end() -> None:
     assert (report.totals.params, report.totals.trainable) == (130 * 12 + 8, 130 * 3 + 8)
 
 
+ATTENTION = """
+import torch
+import torch.nn as nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.MultiheadAttention(6, 2)
+
+    def forward(self, x):
+        return self.a(x, x, x)[0]
+
+net = Net()
+for name, p in net.named_parameters():
+    p.requires_grad = name != "a.out_proj.weight"
+net(torch.zeros(5, 3, 6))
+"""
+
+
+def test_a_weight_of_a_part_is_frozen_by_its_name() -> None:
+    (row,) = [one for one in layerexplain.explain(ATTENTION.encode()) if one.params]
+    assert [one.name for one in row.weights if not one.trainable] == ["out_proj.weight"]
+    assert row.trainable == row.params - 6 * 6
+
+
 IN_A_LOOP = """
 import torch.nn as nn
 net = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 2))

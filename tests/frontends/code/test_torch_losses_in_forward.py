@@ -171,7 +171,7 @@ IN_LOOPS: dict[str, tuple[str, str, dict[str, tuple[str, float | None]], str]] =
         "self.fc(x)", "loss = (ce(net(x), y) + ce(net(-x), y)) / 2; loss.backward()", {"": ("CrossEntropyLoss", None)}, "",
     ),
 }  # fmt: skip
-"""What forward returns, a step of training, the loss and factor of each output, and what is said of the loss."""
+"""What forward returns, a step of training, the loss and factor of each output, and the notes on the loss."""
 
 
 def _loop(name: str, data: str) -> bytes:

@@ -335,7 +335,7 @@ def _by_output(
     model: Model, found: Any, training: TorchTraining, numbers: Mapping[int | str, int]
 ) -> tuple[dict[str, TrainingSetting], dict[str, float], list[str], bool]:
     """Return the losses that a loop of training adds, by the outputs of a model; their factors, where there are several
-    outputs; what is said of an output with several losses, whose first one is followed; and whether they are all.
+    outputs; the notes on an output with several losses, whose first one is followed; and whether they are all.
     `numbers` has the number of an output for each part of what the model gives."""
     sums = _own_sums(training.descended, found) or _own_sums(training.sums, found)
     if not training.descended and sums:

@@ -70,8 +70,8 @@ _BASES = {"LightningModule": Symbol("torch.nn.Module")}
 are those of PyTorch, with methods for training."""
 
 
-def standing_for(base: ProgramValue) -> ProgramValue:
-    """Return the class of a library that is read in the place of one that is not."""
+def known_base(base: ProgramValue) -> ProgramValue:
+    """Return the class that is known in place of a base class of a library that is not: nn.Module for Lightning's."""
     return _BASES.get(base.last, base) if isinstance(base, Symbol) and base.may_be_anything else base
 
 
