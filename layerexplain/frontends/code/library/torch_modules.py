@@ -245,8 +245,7 @@ def statistics(name: str, shape: tuple[int, ...]) -> Array:
 class ModuleParameters(Identity):
     """What `module.parameters()` gives, or `named_parameters()`: the parameters of all modules in it."""
 
-    def __init__(self, evaluator: Evaluator, module: ProgramValue, *, is_named: bool) -> None:
-        self.evaluator = evaluator
+    def __init__(self, module: ProgramValue, *, is_named: bool) -> None:
         self.module = module
         self.is_named = is_named
 
@@ -257,7 +256,7 @@ class ModuleParameters(Identity):
         return evaluator.unknown("the parameters of a module")
 
     def iterate(self) -> list[Any] | Unknown:
-        found = all_parameters(self.evaluator, self.module)
+        found = all_parameters(self.module)
         if found is None:
             return Unknown("the parameters of a module")
         for one in found.values():
@@ -265,7 +264,7 @@ class ModuleParameters(Identity):
         return list(found.items()) if self.is_named else list(found.values())
 
 
-def all_parameters(evaluator: Evaluator, module: ProgramValue) -> dict[str, Parameter] | None:
+def all_parameters(module: ProgramValue) -> dict[str, Parameter] | None:
     """Return all parameters of a module by their names, a shared one once; None where they are not all known."""
     found: dict[str, Parameter] = {}
     for prefix, one in named_modules(module).items():
@@ -471,9 +470,9 @@ def module_method(
         every = named_modules(module)
         return list(every.items()) if name == "named_modules" else list(every.values())
     if name in ("parameters", "named_parameters"):
-        return ModuleParameters(evaluator, module, is_named=name == "named_parameters")
+        return ModuleParameters(module, is_named=name == "named_parameters")
     if name == "requires_grad_":
-        for one in (all_parameters(evaluator, module) or {}).values():
+        for one in (all_parameters(module) or {}).values():
             one.call_method(evaluator, name, args, kwargs)
         return module
     if name == "get_submodule" and args and isinstance(args[0], str):
