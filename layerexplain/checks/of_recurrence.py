@@ -159,9 +159,10 @@ def example_for_step(network: Network) -> Iterator[Found]:
         shape = call.inputs[0].shape if call.inputs[0] is not None else ()
         if len(shape) == 2 and has_batch(shape[:1]) and len(call.sources) == 1:
             said = f"'{call.name}' ({one.type.rpartition('.')[2]}) gets {shape_text(shape)}, without an axis of steps"
+            axis = int(one.config.get("batch_first") is True)
             yield (
                 call,
-                f"{said}: the examples are read as the steps of one sequence; x.unsqueeze(1) adds the axis",
+                f"{said}: the examples are read as the steps of one sequence; x.unsqueeze({axis}) adds the axis",
             )
     for call in network.calls:
         key = config_of(network, call).get("key")

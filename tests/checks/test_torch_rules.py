@@ -206,6 +206,14 @@ def test_a_rule_reports_modules_of_pytorch(code: str) -> None:
         assert [*layerexplain.check(text.encode(), select=[code])] == [], text
 
 
+@pytest.mark.parametrize(("first", "axis"), [("True", 1), ("False", 0)])
+def test_the_axis_of_steps_is_added_where_the_module_reads_it(first: str, axis: int) -> None:
+    modules = f"self.a, self.b = nn.Linear(7, 5), nn.LSTM(5, 4, batch_first={first})"
+    text = net(modules, "return self.b(self.a(x))[0]", "randn(3, 7)")
+    (found,) = layerexplain.check(text.encode(), select=["example-for-step"]).findings
+    assert found.layer == "b" and f"x.unsqueeze({axis}) adds the axis" in found.message
+
+
 IN_KERAS = re.compile(
     r"Keras|Dense\b|Conv[12]D|UpSampling|BatchNormalization|fit\(|predict\(|trainable=|use_bias|clipnorm|axis=|Permute"
 )
