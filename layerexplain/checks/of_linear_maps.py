@@ -52,7 +52,7 @@ _MAXIMA = frozenset({"MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "GlobalMaxP
 )
 def linear_twice(network: Network) -> Iterator[Found]:
     for call, passed, behind in _pairs(network):
-        before, after = (_weighted(network, one) for one in (call, behind))
+        before, after = (_window_first(one) for one in (call, behind))
         known = [size for size in (*before, *after) if isinstance(size, int)]
         first, second = known[: len(before)], known[len(before) :]
         if len(known) < len(before) + len(after):
@@ -74,10 +74,16 @@ def linear_twice(network: Network) -> Iterator[Found]:
             yield call, said
 
 
-def _weighted(network: Network, call: TracedCall) -> Shape:
-    """Return the shape of the weights of a linear layer as Keras has them: the window, the inputs, the outputs."""
-    shape = weights_of(call)[0].shape
-    return (*shape[2:], shape[1], shape[0]) if network.model.framework == "torch" else shape
+_LAST = ("inputs", "channels", "units", "filters")
+"""The axes of weights that stand behind those of the window: what is summed, then what is computed."""
+
+
+def _window_first(call: TracedCall) -> Shape:
+    """Return the shape of the weights of a linear layer: the window, the inputs, the outputs, by their axes' names."""
+    weight = weights_of(call)[0]
+    names = [factors[0][0] for factors in weight.attrs["axes"]]
+    sizes = zip(names, weight.shape, strict=True)
+    return tuple([size for _, size in sorted(sizes, key=lambda one: _LAST.index(one[0]) if one[0] in _LAST else -1)])
 
 
 def _is_sum(network: Network, call: TracedCall) -> bool:
