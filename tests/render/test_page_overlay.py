@@ -83,4 +83,4 @@ def test_a_plain_mapping_has_the_name_of_its_file(tmp_path: Path) -> None:
         assert page.inner_text("#measure option[value=overlay]") == "by sparsity"
     (tmp_path / "sparsity.json").write_text("[1]")
     done = CliRunner().invoke(program, words)
-    assert done.exit_code == 2 and "needs an object from layer names to numbers, got a list" in done.output
+    assert done.exit_code == 2 and "needs an object from layer names to numbers, got [1]" in done.output
