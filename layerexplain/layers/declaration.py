@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import Definition, Gist, states_after
 from layerexplain.lang.expr import WEIGHT, Expr, is_state, tensor, walk
 from layerexplain.layers.arguments import GIVEN, SHARE_WORDS, Argument, short
+from layerexplain.layers.descriptions import with_conditions
 from layerexplain.layers.facts import NO_FACTS, Facts
 from layerexplain.layers.signature import Signature, signature_of
 from layerexplain.ops.sizes import FLOATS, channels_at, default_roles, shape_text
@@ -56,21 +56,6 @@ class Spec(NamedTuple):
     shape: Shape
     dtype: str
     roles: tuple[str, ...] | None = None
-
-
-_CONDITION = r"\{(\w+):((?:[^{}|]|\{\w+\})*)\|((?:[^{}|]|\{\w+\})*)\}"
-
-
-def with_conditions(text: str, is_set: Callable[[str], bool]) -> str:
-    """Return a sentence with the words of each `{argument:words if it is set|words otherwise}`.
-
-    >>> with_conditions("Multiplies by {scale}{offset: and adds {offset}|}.", lambda name: name == "scale")
-    'Multiplies by {scale}.'
-    """
-    count = int("|" in text)
-    while count:
-        text, count = re.subn(_CONDITION, lambda found: found[2] if is_set(found[1]) else found[3], text)
-    return text
 
 
 class Stored(NamedTuple):
@@ -300,6 +285,9 @@ class Declaration:
         """
         if len(specs) < len(self.tensors):
             specs = [*specs, *[None] * (len(self.tensors) - len(specs))]
+        complete = arguments if len(arguments) == len(self.arguments) else {**self.default_values, **arguments}
+        if self.facts.sizes_keras_3 is not None and not keras_2:
+            specs, masks = self._as_merged(specs, masks, complete)
         names = self.names(len(specs))
         given = constants or {}
         tensors: list[Expr | None] = [
@@ -326,7 +314,6 @@ class Declaration:
                 f"{shape_text(x.shape)} with {x.ndim}{words}"
             )
         used = self._masks(names, masks)
-        complete = arguments if len(arguments) == len(self.arguments) else {**self.default_values, **arguments}
         used_tensors = [_whole(t, whole) for t in tensors] if whole and not self.facts.takes_floats else tensors
         if is_alone:
             used_tensors = [_slice(used_tensors[0], None, Ellipsis), *used_tensors[1:]]
@@ -374,6 +361,16 @@ class Declaration:
             states=states,
             cache=cache,
         )
+
+    def _as_merged(
+        self, specs: Sequence[Spec | None], masks: Sequence[Spec | None], arguments: Mapping[str, Any]
+    ) -> tuple[Sequence[Spec | None], Sequence[Spec | None]]:
+        """Return the tensors and their masks with the sizes that Keras 3 reads of them where it merges shapes."""
+        merged = self.facts.sizes_keras_3
+        given = [spec for spec in specs if spec is not None]
+        shapes = merged([spec.shape for spec in given], arguments) if merged is not None and given else ()
+        own = [m and m._replace(shape=shape[: len(m.shape)]) for m, shape in zip(masks, shapes, strict=False)]
+        return [spec._replace(shape=shape) for spec, shape in zip(given, shapes, strict=True)], own
 
     def _with_roles(self, i: int, spec: Spec) -> Spec:
         """Return a tensor with the names of its axes, where these are not the usual ones."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
+from layerexplain.lang.axes import Shape
 from layerexplain.records import NamedTuple
 
 
@@ -21,6 +22,8 @@ class Facts(NamedTuple):
     - `batch_second`: tensors in which the batch is the second axis, whatever its argument `batch_first` says.
     - `takes_list`: its call in Keras takes its tensors as one list.
     - `takes_masks_off`: when it runs, Keras removes the masks of its query, value and key.
+    - `sizes_keras_3`: the shapes of its tensors as Keras 3 merges them, from these shapes and its arguments: where one
+      size is open (None), it does not read the size of another tensor.
     - `loses_mask_keras_2`: in Keras 2 a mask ends there; `mask_keras_2` makes the mask of its results in Keras 2, where
       Keras 3 makes another one.
     - `attributes`: the attribute in which Keras keeps a variable, where that has another name; `attributes_keras_2`
@@ -60,6 +63,7 @@ class Facts(NamedTuple):
     batch_second: tuple[str, ...] = ()
     takes_list: bool = False
     takes_masks_off: bool = False
+    sizes_keras_3: Callable[[Sequence[Shape], Mapping[str, object]], Sequence[Shape]] | None = None
     loses_mask_keras_2: bool = False
     mask_keras_2: Callable[..., object] | None = None
     attributes: Mapping[str, str] = MappingProxyType({})

@@ -15,7 +15,8 @@ from layerexplain.attribute_path import Steps, WeightPath
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import WEIGHT, Expr
 from layerexplain.layers.arguments import Argument
-from layerexplain.layers.declaration import Declaration, with_conditions
+from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.descriptions import with_conditions
 from layerexplain.layers.facts import NO_FACTS, Facts
 from layerexplain.layers.signature import RANK, Signature, signature_of
 from layerexplain.records import grouped

@@ -30,7 +30,7 @@ def _concatenate_axes(*xs: Expr, axis: int) -> list[Axis]:
     shape = list(first.shape)
     for x in xs[1:]:
         if x.ndim != first.ndim or not all(
-            agree(a, b) for i, (a, b) in enumerate(zip(first.shape, x.shape, strict=True)) if i != at
+            agree(a, b) for i, (a, b) in enumerate(zip(shape, x.shape, strict=True)) if i != at
         ):
             raise misfit(f"concatenate needs shapes that are equal except along axis {axis}", *xs)
         shape = [merge(a, b) for a, b in zip(shape, x.shape, strict=True)]

@@ -9,6 +9,7 @@ from functools import reduce
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.lang.axes import Shape
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import AxisArgument, Bool, Int
 from layerexplain.layers.facts import CARRIES_IDS, KEEPS_AXES
@@ -42,7 +43,19 @@ def every(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str,
     return reduce(logical_and, given) if given else None
 
 
-MERGES = KEEPS_AXES._replace(mask_keras_2=every)
+def _open_where_one_is(shapes: Sequence[Shape], arguments: Mapping[str, Any]) -> Sequence[Shape]:
+    """The shapes that Keras 3 merges: a size is open where that of another tensor is, though it could only be equal."""
+    ndim = max(map(len, shapes))
+    full = [(*shape[:1], *[1] * (ndim - len(shape)), *shape[1:]) for shape in shapes]
+    columns = [{*sizes} - {1} for sizes in zip(*full, strict=True)]
+    is_open = [axis for axis, sizes in enumerate(columns) if axis and None in sizes and len(sizes) == 2]
+    return [
+        tuple([None if i and i + ndim - len(shape) in is_open and size != 1 else size for i, size in enumerate(shape)])
+        for shape in shapes
+    ]
+
+
+MERGES = KEEPS_AXES._replace(mask_keras_2=every, sizes_keras_3=_open_where_one_is)
 
 
 def _of_steps(type_: str, mask: Expr, x: Expr) -> Expr:
@@ -153,12 +166,26 @@ def _joined_mask_keras_2(tensors: list[Expr], masks: list[Expr | None], argument
     return (every if along_features and fits else _joined_mask)(tensors, masks, arguments)
 
 
+def _open_where_the_first_is(shapes: Sequence[Shape], arguments: Mapping[str, Any]) -> Sequence[Shape]:
+    """The shapes that Keras 3 joins: it takes the sizes along all other axes from the first tensor."""
+    first, others = shapes[0], shapes[1:]
+    if any(len(shape) != len(first) for shape in others):
+        return shapes
+    along = normalize_axis(arguments["axis"], len(first))
+    is_open = [
+        axis
+        for axis, sizes in enumerate(zip(*shapes, strict=True))
+        if axis != along and sizes[0] is None and len({*sizes} - {None}) == 1
+    ]
+    return [first, *[tuple([None if i in is_open else size for i, size in enumerate(shape)]) for shape in others]]
+
+
 @layer(
     "Concatenate",
     mask=_joined_mask,
     alone="joins two or more tensors, got one of shape {shape}: it cannot flatten it; "
     "to lay its elements out in one row use Flatten, to arrange them otherwise Reshape",
-    facts=CARRIES_IDS._replace(mask_keras_2=_joined_mask_keras_2),
+    facts=CARRIES_IDS._replace(mask_keras_2=_joined_mask_keras_2, sizes_keras_3=_open_where_the_first_is),
 )
 def concatenate(*xs: Expr, axis: Int = -1) -> Expr:
     """Concatenates the tensors {along}.
