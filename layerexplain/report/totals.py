@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from layerexplain.model import Model, Note
 from layerexplain.network.dtypes import BYTES
@@ -38,7 +39,8 @@ def totals(rows: Sequence[LayerReport]) -> Totals:
 
 
 def weight_bytes(rows: Sequence[LayerReport]) -> int | None:
-    """Return what the weights of rows of one depth take in bytes; None if that of one is unknown."""
+    """Return what the weights of rows of one depth take in bytes, buffers of PyTorch included; None if that of one is
+    unknown."""
     size = 0
     for row in rows:
         if row.params is None:
@@ -46,7 +48,7 @@ def weight_bytes(rows: Sequence[LayerReport]) -> int | None:
         for weight in row.weights:
             if weight.dtype not in BYTES:
                 return None
-            size += weight.params * BYTES[weight.dtype]
+            size += prod([axis for axis in weight.shape if axis is not None]) * BYTES[weight.dtype]
     return size
 
 

@@ -38,9 +38,13 @@ net = Net()
 {outside}
 y = net(torch.zeros(3, 5, dtype=torch.long))
 """
-COUNT = (
-    "\nprint(sum(p.numel() for p in net.parameters()), sum(p.numel() for p in net.parameters() if p.requires_grad))\n"
-)
+COUNT = """
+print(sum(p.numel() for p in net.parameters()), sum(p.numel() for p in net.parameters() if p.requires_grad))
+print(sum(t.numel() * t.element_size() for t in net.state_dict().values()))
+"""
+
+BYTES = 647 * 4 + 2 * 3 * 4 + 8
+"""Those of the parameters in float32 and of the buffers of `norm`: mean and variance of 3 features, and an int64."""
 
 ROWS: dict[str, tuple[str, str, str, int]] = {
     "nothing": ("pass", "", "", 647 - 35),
@@ -69,6 +73,7 @@ def test_frozen_parameters_are_not_counted_as_trainable(name: str) -> None:
     inside, outside, frozen, trainable = ROWS[name]
     report = layerexplain.explain(NET.format(inside=inside, outside=outside).encode())
     assert (report.totals.params, report.totals.trainable) == (647, trainable)
+    assert report.totals.bytes == BYTES
     found = {row.layer for row in report if row.params and not row.trainable}
     assert found == {*frozen.split(), *([] if name == "a method of its own" else ["pos"])}
 
@@ -81,7 +86,7 @@ def test_as_many_are_trainable_as_in_pytorch(name: str) -> None:
     said = io.StringIO()
     with redirect_stdout(said):
         exec(NET.format(inside=inside, outside=outside) + COUNT, {"__name__": "program"})
-    assert said.getvalue().split() == ["647", str(trainable)]
+    assert said.getvalue().split() == ["647", str(trainable), str(BYTES)]
 
 
 def test_a_weight_frozen_by_itself_is_said_and_not_written_to_a_spec(tmp_path: Path) -> None:
