@@ -199,8 +199,8 @@ torch.timm: DropPath
 torch.operations: abs acos adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
 adaptive_max_pool2d add addmm all amax amin any argmax argmin argsort asin atan atan2 avg_pool1d avg_pool2d avg_pool3d
 baddbmm batch_norm bmm cdist ceil celu clamp clamp_max clamp_min conv1d conv2d conv3d cos cosh cosine_similarity
-cumprod cumsum div dropout einsum elu eq erf exp expm1 floor floor_divide fold ge gelu glu group_norm gt hardshrink
-hardsigmoid hardswish hardtanh interpolate isfinite isinf isnan layer_norm le leaky_relu lerp linear
+cumprod cumsum detach div dropout einsum elu eq erf exp expm1 floor floor_divide fold ge gelu glu group_norm gt
+hardshrink hardsigmoid hardswish hardtanh interpolate isfinite isinf isnan layer_norm le leaky_relu lerp linear
 local_response_norm log log10 log1p log2 log_softmax logical_and logical_not logical_or logsigmoid logsumexp lt
 masked_fill matmul max max_pool1d max_pool2d max_pool3d maximum mean min minimum mish mm mul ne neg norm normalize
 pixel_shuffle pow prelu prod rand_like randn_like reciprocal relu relu6 remainder round rsqrt

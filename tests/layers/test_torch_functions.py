@@ -29,7 +29,7 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("logical_not", {}, B, "torch.logical_not(a)"),
     ("where", {}, f"{B} {A} {A}", "torch.where(a, b, c)"),
     ("masked_fill", {"value": -3.0}, f"{A} {B}", "a.masked_fill(b, -3.0)"),
-    *[(name, {}, A, f"torch.{name}(a)") for name in ["neg", "exp", "sin", "cos", "abs", "erf", "sign", "floor", "ceil", "square", "sigmoid", "tanh"]],
+    *[(name, {}, A, f"torch.{name}(a)") for name in ["neg", "exp", "sin", "cos", "abs", "erf", "sign", "floor", "ceil", "square", "sigmoid", "tanh", "detach"]],
     *[(name, {}, f"p:{A}", f"torch.{name}(a)") for name in ("log", "sqrt", "rsqrt")],
     ("clamp", {"min": -0.3, "max": 0.5}, A, "torch.clamp(a, -0.3, 0.5)"),
     ("clamp", {"max": 0.5}, A, "torch.clamp(a, max=0.5)"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, cast
 
 from layerexplain.frontends.code.bounds import MOST_DEPTH, MOST_ITEMS, weight
@@ -217,7 +218,8 @@ class Calls(Records):
         try:
             if isinstance(function.node, ast.Lambda):
                 return self.value(function.node.body, frame)
-            signal = self.block(function.node.body, frame)
+            with function.context.entered(self) if function.context is not None else nullcontext():
+                signal = self.block(function.node.body, frame)
             if function.has_yield:
                 return self.unknown("it comes from a generator") if frame.yields is None else frame.yields
             return signal[1] if signal is not None and signal[0] == "return" else None

@@ -12,7 +12,7 @@ from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.modules import PRESENT, Refused
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, written
 from layerexplain.frontends.code.trees import children, docstring
-from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown
+from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.program import (
     Bound,
     Class,
@@ -245,6 +245,8 @@ def _is_read(decorator: object) -> bool:
         return decorator.function == Symbol("functools.update_wrapper") or _is_read(decorator.function)
     if isinstance(decorator, Instance):
         return isinstance(decorator.cls.find("__call__"), Function)
+    if isinstance(decorator, Value) and decorator.decorates:
+        return True
     return isinstance(decorator.function if isinstance(decorator, Bound) else decorator, Function)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from layerexplain.errors import LayerExplainError, SourceError
@@ -392,7 +393,8 @@ class Statements(InterpreterPart):
             self.run_context(manager, inside)
             return signals[0] if signals else inside(self.unknown(f"what {manager.function.name}() yields"))
         if not isinstance(manager, Instance) or manager.cls.find("__enter__") is None:
-            return inside(manager)
+            with manager.entered(self) if isinstance(manager, Value) else nullcontext():
+                return inside(manager)
         inside(self.call(self.attribute(manager, "__enter__"), [], {}))
         if isinstance(method := manager.cls.find("__exit__"), Function):
             self.call(method, [manager, None, None, None], {})

@@ -74,6 +74,7 @@ torch.expm1(x): exp(x) - 1 | Takes the exponential of each element and subtracts
 torch.[rsqrt|reciprocal](x): 1 / [sqrt(x)|x] | Takes 1 divided by [the square root of each|each] element.
 torch.[isnan|isinf|isfinite](x): [isnan|isinf|isfinite](x)
     | Tests whether each element is [no number|infinite|finite].
+torch.detach(x): stop_gradient(x) | Returns its input unchanged and passes no gradient back.
 torch.to(x, dtype: Text): converted(...) | Converts each element to {dtype}.
 torch.square(x): x ** 2 | Squares each element.
 torch.clamp(x, min: Number = None, max: Number = None): clamped(...) | Clips each element to a range.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.library.torch_blocks import BLOCKS, fill, make_block
+from layerexplain.frontends.code.library.torch_gradients import MODES, GradientMode
 from layerexplain.frontends.code.library.torch_modules import (
     CONTAINERS,
     BuiltIn,
@@ -186,8 +187,6 @@ def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
     if found is not NotImplemented:
         return found
     if name in (
-        "no_grad",
-        "inference_mode",
         "set_grad_enabled",
         "manual_seed",
         "device",
@@ -196,6 +195,8 @@ def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
         "set_default_dtype",
     ):
         return args[0] if name == "compile" and args else None
+    if name in MODES:
+        return GradientMode(MODES[name])
     if name in ("is_tracing", "is_scripting"):
         return False
     if name == "load":

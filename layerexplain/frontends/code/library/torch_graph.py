@@ -14,6 +14,7 @@ from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_blocks import BLOCKS, call_block
 from layerexplain.frontends.code.library.torch_cures import cure, misfit_of_weight
 from layerexplain.frontends.code.library.torch_dtypes import dtype_of
+from layerexplain.frontends.code.library.torch_gradients import Gradients
 from layerexplain.frontends.code.library.torch_hooks import HOOKS, PRE_HOOKS
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
@@ -49,12 +50,12 @@ if TYPE_CHECKING:
 
 
 KEEPS_MEMORY = frozenset(
-    ["dropout", "dropout1d", "dropout2d", "dropout3d", "identity", "relu", "tanh", "sigmoid", "gelu"]
+    ["dropout", "dropout1d", "dropout2d", "dropout3d", "identity", "relu", "tanh", "sigmoid", "gelu", "detach"]
 )
 """Modules and functions whose result lies in memory as their input does."""
 
 
-SAME_MEMORY = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d", "identity"])
+SAME_MEMORY = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d", "identity", "detach"])
 """Those that return their input itself."""
 
 
@@ -125,6 +126,7 @@ class Run:
         self.kept: list[Parameter | Array] = []
         self.sources: dict[Any, tuple[str, list[Tensor]]] = {}
         """What made each call's results: the type, and its tensors."""
+        self.gradients = Gradients(self)
         self.losses: list[LossSum] = []
         self.result: Any = None
         """The losses that the model gives out."""
@@ -175,7 +177,10 @@ class Run:
             found = self.placed[id(value)] = self.layer(name, f"{TORCH}{type_}", config)
             self.builder.add_layer(found, ())
             self.kept.append(value)  # its identity is in use
-        return Tensor(self, TensorRef(found.name), Spec(shape, dtype_of(dtype)))
+        tensor = Tensor(self, TensorRef(found.name), Spec(shape, dtype_of(dtype)))
+        if isinstance(value, Parameter):
+            self.gradients.note_weights([tensor])
+        return tensor
 
     def unknown(self, reason: str) -> Stopped:
         """Note what is not known, and return what ends the run."""
@@ -223,6 +228,7 @@ class Run:
         for one in given:
             if isinstance(one, Tensor):
                 one.changes.catch_up(one)
+        given = [self.gradients.seen(one) if isinstance(one, Tensor) else one for one in given]
         specs = [one.spec if isinstance(one, Tensor) else None for one in given]
         place = interpreter.locate(place or interpreter.place())
         config, missing = without_unknowns(layer.type, layer.config)
@@ -247,6 +253,7 @@ class Run:
             line=place.line or None, column=place.column or None, file=place.file, callers=callers
         )
         self.sources[ref.key] = (layer.type, [one.now for one in given if isinstance(one, Tensor)])
+        self.gradients.note_call(ref.key, self.sources[ref.key][1])
         results = [Tensor(self, ref._replace(output=i), spec) for i, spec in enumerate(found.values())]
         for one, result_name in zip(results, found, strict=True):
             one.result_name = result_name
@@ -283,14 +290,15 @@ class Run:
             raise Stopped
         return known.results
 
-    def operation(self, name: str, tensors: Sequence[Any], config: Mapping[str, Any]) -> Any:
-        """Call a function of torch, or of einops by its whole name, which is a row of its own."""
+    def operation(self, name: str, tensors: Sequence[Any], config: Mapping[str, Any], *, row: str = "") -> Any:
+        """Call a function of torch, or of einops by its whole name, which is a row of its own; `row` is another name
+        for that."""
         type_ = name if "." in name else f"torch.{name}"
         declaration = find(type_)
         if declaration is None:
             raise self.unknown(f"layerexplain cannot read {type_}(…)")
         given = {key: value for key, value in config.items() if key in declaration.arguments}
-        free = self.builder.names.take(self.inside(name.rpartition(".")[2]))
+        free = self.builder.names.take(self.inside(row or name.rpartition(".")[2]))
         if name == "dropout" and given.get("training", True) is True:
             self.notes.append(Note("dropout-always", free, _DROPS))
         return self.call(self.layer(free, type_, given), declaration, tensors)
@@ -344,6 +352,8 @@ class Run:
         layer = self.placed.get(id(module)) or self.layer(name, of_torch(type_), config, module.place)
         result = self.call(layer, declaration, tensors, module.place if in_sequence else None)
         self.placed[id(module)] = layer
+        if weight_shapes(module):
+            self.gradients.note_weights([one for one in flat(result) if isinstance(one, Tensor)])
         if module.is_in_place and isinstance(args[0], Tensor):
             return args[0].become(self.interpreter, result)
         return _structured(module.type, result)
@@ -441,6 +451,7 @@ class Run:
             if isinstance(one, Tensor):
                 with suppress(Stopped):
                     one.changes.catch_up(one)
+                    one = self.gradients.seen(one)
                 self.outputs.append(one.ref)
             elif isinstance(one, LossSum):
                 self.losses.append(one)

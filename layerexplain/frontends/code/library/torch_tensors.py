@@ -31,7 +31,7 @@ _IN_ORDER = frozenset(["Div", "Pow", "Mod", "FloorDiv", "Lt", "LtE", "Gt", "GtE"
 """Those that are others with their sides exchanged."""
 _SAME = frozenset(
     """
-    contiguous detach clone cuda cpu requires_grad_ data pin_memory
+    contiguous clone cuda cpu requires_grad_ pin_memory
     """.split()  # noqa: SIM905
 )
 """Methods that give the tensor itself."""
@@ -143,7 +143,7 @@ class Tensor(Identity):
         if name in ("requires_grad", "is_cuda", "training"):
             return False
         if name == "data":
-            return self
+            return self.run.gradients.detached(self)
         return Bound(self, name)
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
@@ -333,6 +333,8 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
         args = [run.stored(one) if hasattr(one, "shape") and not isinstance(one, Tensor) else one for one in args]
         x = args[0] if args else x
     rest = args[1:]
+    if name == "detach" and isinstance(x, Tensor):
+        return run.gradients.detached(x)
     if name in _SAME:
         return x.now if name in ("contiguous", "clone") and isinstance(x, Tensor) else x
     if isinstance(x, Tensor):

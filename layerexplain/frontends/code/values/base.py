@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from layerexplain.records import NamedTuple, Record
@@ -139,6 +140,9 @@ class Value:
     """A value of a program other than Python's own numbers, texts, lists and dicts. Each kind of value is a subclass;
     the answers here are for what it cannot do, or what is unknown of it."""
 
+    decorates = False
+    """Whether it is known what it makes of a function that it stands above."""
+
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         """Return `value.name`."""
         return evaluator.unknown(f"the attribute {name} of an unknown value")
@@ -240,6 +244,10 @@ class Value:
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what `value.name(…)` gives."""
         return evaluator.unknown(f"the method {name} of a value")
+
+    def entered(self, evaluator: Evaluator) -> AbstractContextManager[None]:
+        """Return what surrounds the statements of `with value:`."""
+        return nullcontext()
 
 
 class Identity(Value):

@@ -51,6 +51,8 @@ class Function(Identity):
             known["_yields"] = any(isinstance(one, ast.Yield | ast.YieldFrom) for one in _own_nodes(node))
         self.has_yield: bool = known["_yields"]
         self.attributes: dict[str, ProgramValue] = {}
+        self.context: Value | None = None
+        """What surrounds each call, as `@torch.no_grad()` does."""
         self.is_decorated = False
         """Whether a decorator of a library may have changed what it takes."""
         self.names: list[str] = [one.arg for one in (*node.args.posonlyargs, *node.args.args)]
