@@ -64,6 +64,7 @@ def bind_call(declaration: Declaration, call: Call) -> BoundCall:
     masks: dict[int, TensorRef | None] = {}
     names = list(declaration.tensors)
     keywords = list(declaration.arguments)
+    is_layer = "." not in declaration.type.removeprefix("torch.nn.")
     positional, named = list(call.args), dict(call.kwargs)
     if not positional:
         first_name = next((n for n in FIRST_TENSOR if n in named and n not in (*names, *keywords)), None)
@@ -98,7 +99,7 @@ def bind_call(declaration: Declaration, call: Call) -> BoundCall:
         elif isinstance(value, TensorRef) and declaration.reads_mask and not masks:
             masks[0] = value  # `softmax(scores, mask)`
             positional[place] = None
-        elif keywords:
+        elif keywords and not (is_layer and isinstance(value, TensorRef)):
             config[keywords.pop(0)] = value
     named_tensors: dict[str, Any] = {}
     for name, value in named.items():
@@ -134,7 +135,8 @@ def bind_call(declaration: Declaration, call: Call) -> BoundCall:
         raise ShapeError(f"{declaration.type} needs {_listed(required)}, got no {missing}{hint}")
     given = sum(isinstance(t, TensorRef) for t in positional)
     if declaration.variadic is None and given > len(names):
-        raise ShapeError(f"{declaration.type} takes {_listed(names)}, got {given}")
+        hint = "; join them first" if len(names) == 1 and is_layer else ""
+        raise ShapeError(f"{declaration.type} takes {_listed(names)}, got {given}{hint}")
     if declaration.variadic is not None and not names and not any(t is not None for t in tensors):
         raise ShapeError(f"{declaration.type} needs at least one tensor, got none")
     refs = [t if isinstance(t, TensorRef) else None for t in tensors]

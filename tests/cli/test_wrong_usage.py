@@ -46,7 +46,7 @@ ROWS = [
     ('layer Dens 3', 2, "there is no layer type 'Dens'; did you mean 'Dense'?"),
     ('layer Add --input 3', 2, 'Add needs several tensors; give --input for each, for example --input 784 --input 784'),
     ('layer --input 3', 2, '--input needs the TYPE of a layer: layerexplain layer Dense units=10 --input 784'),
-    ('layer Dense 3 --input 5 --input 7', 2, "Dense needs units as a number, got the tensor 'tensor2'"),
+    ('layer Dense 3 --input 5 --input 7', 1, "layer 'dense': Dense takes 1 tensor (x), got 2; join them first"),
     ('layer Conv2D 3 3 --input 5', 1, "layer 'conv2d': Conv2D needs an input with 4 axes (batch, rows, columns, channels), got (None, 5) with 2"),
     ('layer Dense 3 4 5 6 --input 5', 2, "'6' is not of the form ARG=VALUE; write for example units=512"),
     ('layer Dense units=(3 --input 5', 2, "units=(3: ')' is missing at the end"),
