@@ -161,7 +161,7 @@ class Choices(InterpreterPart):
 
     def _lists_in(self, body: list[ast.stmt], frame: Frame) -> set[str]:
         """Return the names in statements that stand for lists and dicts, which they may change."""
-        found = [(name, holder) for name in _names_in(body) if (holder := frame.holder(name))]
+        found = [(name, holder) for name in names_in(body) if (holder := frame.holder(name))]
         return {name for name, holder in found if type(holder.names[name]) in (list, dict)}
 
     def skip(self, body: list[ast.stmt], frame: Frame, assumption: Assumption) -> bool:
@@ -306,7 +306,7 @@ def assigned_names(body: Sequence[ast.AST]) -> set[str]:
     return set(_kept("_assigned", body, _assigned))
 
 
-def _names_in(body: Sequence[ast.AST]) -> set[str]:
+def names_in(body: Sequence[ast.AST]) -> set[str]:
     """Return all names in statements."""
     return _kept("_named", body, lambda body: {
         node.id for one in body for node in walk(one) if isinstance(node, ast.Name)

@@ -21,7 +21,7 @@ from layerexplain.frontends.code.operators import (
 )
 from layerexplain.frontends.code.parts import InterpreterPart, handler_name, written
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value
+from layerexplain.frontends.code.values.base import OneOf, ProgramError, ProgramValue, Unknown, Value, one_of
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Class, Imported
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -64,7 +64,7 @@ class Expressions(InterpreterPart):
             return self.loaded(holder, name)
         if self.settings and isinstance(value, Symbol):
             return self.settings.get(name, self.settings.get(value.path, value))
-        if not isinstance(value, Unknown):
+        if not isinstance(value, Unknown) or isinstance(value, OneOf):
             return value
         if name in self.settings:
             return self.settings[name]
@@ -328,10 +328,13 @@ class Expressions(InterpreterPart):
             for item in items:
                 self.budget.step()
                 self.assign(generator.target, item, inner)
-                tests = [truth(self.value(test, inner)) for test in generator.ifs]
-                if None in tests:
-                    return self.unknown("an unknown condition")
-                if all(tests):
+                tests = [self.value(test, inner) for test in generator.ifs]
+                known = [truth(test) for test in tests]
+                if None in known:
+                    test = tests[known.index(None)]
+                    why = test if isinstance(test, Unknown) else self.unknown("an unknown condition")
+                    return one_of(why, items if isinstance(getattr(node, "elt", None), ast.Name) else ())
+                if all(known):
                     why = rounds(number + 1, inner)
                     if why is not None:
                         return why

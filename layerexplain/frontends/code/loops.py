@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from layerexplain.frontends.code.choices import assigned_names
+from layerexplain.frontends.code.choices import CHANGES_MODEL, assigned_names, names_in
 from layerexplain.frontends.code.effects import Mark, Since
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import is_plain, truth
-from layerexplain.frontends.code.parts import InterpreterPart, Signal
-from layerexplain.frontends.code.trees import children
+from layerexplain.frontends.code.parts import InterpreterPart, Signal, written
+from layerexplain.frontends.code.trees import children, walk
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Alike, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.memory import Memory
@@ -110,9 +110,24 @@ class Loops(InterpreterPart):
         since = self.effects.since(first)
         self._forget(since.changed_containers, why, frame)
         self._forget_attributes(since, created_at, why._replace(file=self.file))
-        for name in assigned_names([node]) & frame.names.keys():
+        assigned = assigned_names([node])
+        self._assume_outcomes(node, assigned, frame)
+        for name in assigned & frame.names.keys():
             frame.names[name] = why._replace(name=name, file=self.file)
         return None
+
+    def _assume_outcomes(self, node: ast.For | ast.While, changing: set[str], frame: Frame) -> None:
+        """Record the tests of names that change in a loop which had one outcome in the rounds that were read, where
+        the other one changes a model: in later rounds they may have it."""
+        for test in walk(*node.body, closed=(ast.FunctionDef, ast.ClassDef)) if changing else ():
+            outcomes = self.outcomes.get(test, set()) if isinstance(test, ast.If) else ()
+            if not isinstance(test, ast.If) or len(outcomes) != 1 or not changing & names_in([test.test]):
+                continue
+            (outcome,) = outcomes
+            if self.reaches(test.orelse if outcome else test.body, frame) == CHANGES_MODEL:
+                rounds = f"in all rounds of the loop in line {node.lineno}"
+                words = f"`if {written(test.test)[:60]}` is assumed {str(outcome).lower()} {rounds}"
+                self.effects.record_assumption(Assumption(test.lineno, words), everywhere=True)
 
     def _forget(self, lists: Iterable[ProgramValue], why: Unknown, frame: Frame) -> None:
         """Mark lists and dicts that a loop changed, nobody knows how often, as not known."""
@@ -166,6 +181,8 @@ class Loops(InterpreterPart):
         self._forget_attributes(since, loop.created_at, Unknown(reason, line, "", self.file))
         changed = {name for name, value in frame.names.items() if before.get(name, self) is not value}
         carried = _carried(node.body) & before.keys()
+        assigned = assigned_names(node.body)
+        self._assume_outcomes(node, assigned if assigned & carried else set(), frame)
         for name in changed:
             now, old = frame.names[name], before.get(name)
             if isinstance(now, Array) and isinstance(old, Array) and now.shape == old.shape:

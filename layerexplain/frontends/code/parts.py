@@ -12,7 +12,7 @@ from layerexplain.frontends.code.effects import Effects
 from layerexplain.frontends.code.frames import Assumption, File, Frame
 from layerexplain.frontends.code.modules import Modules
 from layerexplain.frontends.code.values.array import memory_of
-from layerexplain.frontends.code.values.base import Evaluator, Place, ProgramValue, Unknown
+from layerexplain.frontends.code.values.base import Evaluator, OneOf, Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.framework import Framework
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.model import Note
@@ -111,6 +111,8 @@ class InterpreterPart(Evaluator):
         """How many of them were called when each choice was taken whose branch is read now."""
         self.rounds: list[list[ast.stmt]] = []
         """The bodies of the loops that are read now."""
+        self.outcomes: dict[ast.If, set[bool]] = {}
+        """What each test in a loop gave, in the rounds that are read, where that was known."""
         self.exhausted: Unknown | None = None
         """Why the program is not read to its end."""
         self.factories: dict[int, tuple[ProgramValue, ProgramValue]] = {}
@@ -208,6 +210,8 @@ class InterpreterPart(Evaluator):
     def renamed(self, value: ProgramValue, node: ast.expr) -> ProgramValue:
         """Return the value of an expression; one that hangs on a missing name is called as `--set` names the whole
         expression, so that the option gives a number and not an object."""
+        if isinstance(value, OneOf):
+            return value
         if isinstance(value, Unknown) and value.name and not value.option and (name := setting_name(node)):
             return value._replace(name=name, option=None)
         if isinstance(value, Unknown) and value.lacks == "name" and isinstance(node, ast.Call):

@@ -272,6 +272,8 @@ class Statements(InterpreterPart):
         known = truth(test)
         if known is not None:
             self.effects.record_change()  # a loop may come here with another outcome
+            if self.rounds:
+                self.outcomes.setdefault(node, set()).add(known)
             return self.block(node.body if known else node.orelse, frame)
         if isinstance(test, Value):
             test.check_use("test", self.place(node))

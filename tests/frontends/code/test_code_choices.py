@@ -64,6 +64,20 @@ ASSUMED = {
     "a layer that an own model gets later": OWN + "m = Own(n)\nif t:\n    m.d = Dense(7)\nm.build((None, 4))\n",
     "an array that is changed": "import numpy as np\na = np.ones(3, int)\nif t:\n    a[0] = 5\n"
     + MODEL.format("int(a[0])"),
+    "a layer at an unknown place": MODEL.format("3") + "m.layers[t].trainable = False\n",
+    "a layer by an unknown name": MODEL.format("3") + "m.get_layer(t).trainable = False\n",
+    "layers up to an unknown place": MODEL.format("3") + "for k in m.layers[:t]:\n    k.trainable = False\n",
+    "layers up to an unknown place, counted": MODEL.format("3")
+    + "for k in range(len(m.layers) - int(t)):\n    m.layers[k].trainable = False\n",
+    "layers with unknown names": MODEL.format("3")
+    + "for k in [k for k in m.layers if k.name in t]:\n    k.trainable = False\n",
+    "a later round of a loop over unknown data": MODEL.format("3")
+    + "k = 0\nfor row in t:\n    k += 1\n    if k == 3:\n        m.trainable = False\n",
+    "a later round of a long loop": MODEL.format("3")
+    + "m.compile('adam', 'mse')\nfor k in range(9999):\n    m.train_on_batch(names, names)\n"
+    "    if k == 5000:\n        m.trainable = False\n",
+    "a later round with a flag": MODEL.format("3")
+    + "k = False\nfor row in t:\n    if k:\n        m.trainable = False\n    k = True\n",
     "a model that is changed before and after": MODEL.format("3") + "if t:\n    n = 5\nm.add(Dense(n))\n",
 }
 
@@ -85,6 +99,10 @@ COMPLETE = {
     "an own model that was made before": OWN + "m = Own(n)\nm.build((None, 4))\nif t:\n    n = 5\nother = Dense(n)\n",
     "a text that is compared with what is not known": "k = 'small'.startswith(t)\nj = 'a-b'.replace('-', t)\n"
     + MODEL.format("n"),
+    "a later round that only asks the model": MODEL.format("n")
+    + "m.compile('adam', 'mse')\nfor k in range(9999):\n    m.train_on_batch(names, names)\n"
+    "    if k == 5000:\n        print(m.predict(names))\n",
+    "a layer at an unknown place that is only asked": MODEL.format("n") + "print(m.layers[t].name, m.get_layer(t))\n",
     "the command line": "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr', type=float, default=3)\n"
     "a = p.parse_args()\n" + MODEL.format("n") + "m.compile(loss='mse')\n",
 }

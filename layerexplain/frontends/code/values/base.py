@@ -308,6 +308,41 @@ class Alike(Unknown):
         return self.item
 
 
+class OneOf(Unknown):
+    """One of several objects, or some of them: which is not known."""
+
+    among: tuple[Identity, ...] = ()
+
+    def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
+        for one in self.among:
+            one.set_attribute(evaluator, name, self._plain())
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
+        return self._plain()
+
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        return self._plain()
+
+    def length(self) -> ProgramValue:
+        return self._plain()
+
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
+        return self._plain()
+
+    def _plain(self) -> Unknown:
+        """Return what is not known, without the objects."""
+        return Unknown(*self._values()[: len(Unknown._fields)])
+
+
+def one_of(why: Unknown, objects: Iterable[ProgramValue]) -> Unknown:
+    """Return some of several values, `why` being why it is not known which; only objects are changed by what happens
+    to it."""
+    among = tuple([one for one in objects if isinstance(one, Identity)])
+    if not among or isinstance(why, OneOf):
+        return why
+    return OneOf(**{field: getattr(why, field) for field in Unknown._fields}, among=among)
+
+
 class UnknownChange(Unknown):
     """What a method gives that changes its list, dict or set in a way that is not known."""
 

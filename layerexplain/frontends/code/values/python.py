@@ -14,6 +14,7 @@ from layerexplain.frontends.code.values.base import (
     ProgramValue,
     Unknown,
     Value,
+    one_of,
     unknown_key,
 )
 from layerexplain.frontends.code.values.layers import LayerValue
@@ -61,7 +62,7 @@ def get_item(value: ProgramValue, evaluator: Evaluator, key: ProgramValue) -> Pr
     if isinstance(value, Value):
         return value.get_item(evaluator, key)
     if (unknown := unknown_key(evaluator, key)) is not None:
-        return unknown
+        return one_of(unknown, value) if type(value) in (list, tuple) else unknown
     try:
         if type(value) in _SEQUENCES:
             if not isinstance(key, int | slice):

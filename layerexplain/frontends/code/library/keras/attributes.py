@@ -13,7 +13,15 @@ from layerexplain.frontends.code.library.keras.operations import Operations
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, flat_tensors
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
-from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Size, Unknown
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Keywords,
+    ProgramError,
+    ProgramValue,
+    Size,
+    Unknown,
+    one_of,
+)
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of
 from layerexplain.frontends.code.values.namespaces import Namespace
 from layerexplain.frontends.code.values.program import Bound, Class, may_set
@@ -349,7 +357,10 @@ class LayerAttributes(Operations):
         found = next((one for one in layers if (layer_of(one) or one).name == name), None)
         if found is None and isinstance(name, str):
             raise ProgramError("ValueError", f"the model has no layer {name!r}", self.interpreter.place())
-        return found if found is not None else self.interpreter.unknown("a layer by a name that is not known")
+        if found is not None:
+            return found
+        unknown = next((one for one in (*args, *kwargs.values()) if isinstance(one, Unknown)), None)
+        return one_of(unknown or self.interpreter.unknown("a layer by a name that is not known"), layers)
 
     def _add_weight(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Evaluate `self.add_weight(…)`: Keras 3 takes the shape first, Keras 2 the name."""
