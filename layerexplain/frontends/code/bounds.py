@@ -31,7 +31,7 @@ RESULT = 50
 MOST_LOOKS = 4_000_000
 """Items and characters that Python's operators, functions and methods go through, all in all."""
 
-MOST_IDLE_ROUNDS = 100
+MOST_IDLE_ROUNDS = 1_000
 """Rounds of a loop in which nothing happens to a model, before the rest of them is passed over."""
 
 MOST_IDLE_STEPS = 20_000

@@ -13,9 +13,12 @@ from layerexplain.frontends.code.parts import InterpreterPart, Signal, written
 from layerexplain.frontends.code.trees import children, walk
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Alike, ProgramValue, Unknown, Value
+from layerexplain.frontends.code.values.layers import LayerValue, layer_of
 from layerexplain.frontends.code.values.memory import Memory
 from layerexplain.frontends.code.values.program import Instance, creation_counter
 from layerexplain.frontends.code.values.tensors import Tensor
+
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
 class Loops(InterpreterPart):
@@ -62,8 +65,8 @@ class Loops(InterpreterPart):
             if not effects.since(begin).reached_model:
                 if not effects.since(mark).changed_state:
                     break  # nothing that reaches a model happens here: the other rounds are alike
-                idle += 1
-                if self.budget.is_idle(idle, steps - self.budget.steps):
+                idle += not isinstance(layer_of(item), LayerValue)  # there are as many rounds as layers
+                if idle and self.budget.is_idle(idle, steps - self.budget.steps):
                     return self._left(node, first, created_at, frame)
         return self.block(node.orelse, frame)
 
@@ -111,15 +114,24 @@ class Loops(InterpreterPart):
         self._forget(since.changed_containers, why, frame)
         self._forget_attributes(since, created_at, why._replace(file=self.file))
         assigned = assigned_names([node])
-        self._assume_outcomes(node, assigned, frame)
+        if not self._assume_outcomes(node, assigned, frame) and any(self._changes_layers(node, frame)):
+            words = f"the loop in line {node.lineno} is not read to its end; in the rest no layer is assumed to change"
+            self.effects.record_assumption(Assumption(node.lineno, words), everywhere=True)
         for name in assigned & frame.names.keys():
             frame.names[name] = why._replace(name=name, file=self.file)
         return None
 
-    def _assume_outcomes(self, node: ast.For | ast.While, changing: set[str], frame: Frame) -> None:
+    def _changes_layers(self, node: ast.For | ast.While, frame: Frame) -> Iterator[bool]:
+        """Return of each assignment to an attribute in a loop whether it may be one of a layer or a model."""
+        for one in walk(*node.body, closed=_SCOPES):
+            if isinstance(one, ast.Attribute) and isinstance(one.ctx, ast.Store):
+                yield self.reaches([one.value], frame) == CHANGES_MODEL
+
+    def _assume_outcomes(self, node: ast.For | ast.While, changing: set[str], frame: Frame) -> bool:
         """Record the tests of names that change in a loop which had one outcome in the rounds that were read, where
-        the other one changes a model: in later rounds they may have it."""
-        for test in walk(*node.body, closed=(ast.FunctionDef, ast.ClassDef)) if changing else ():
+        the other one changes a model: in later rounds they may have it. Returns whether there is one."""
+        found = False
+        for test in walk(*node.body, closed=_SCOPES) if changing else ():
             outcomes = self.outcomes.get(test, set()) if isinstance(test, ast.If) else ()
             if not isinstance(test, ast.If) or len(outcomes) != 1 or not changing & names_in([test.test]):
                 continue
@@ -128,6 +140,8 @@ class Loops(InterpreterPart):
                 rounds = f"in all rounds of the loop in line {node.lineno}"
                 words = f"`if {written(test.test)[:60]}` is assumed {str(outcome).lower()} {rounds}"
                 self.effects.record_assumption(Assumption(test.lineno, words), everywhere=True)
+                found = True
+        return found
 
     def _forget(self, lists: Iterable[ProgramValue], why: Unknown, frame: Frame) -> None:
         """Mark lists and dicts that a loop changed, nobody knows how often, as not known."""

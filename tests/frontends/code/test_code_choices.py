@@ -6,6 +6,7 @@ other side of the branch would have given another one: so the answer is never co
 
 import pytest
 
+from layerexplain import explain
 from layerexplain.frontends.code.reader import read_code
 
 BEFORE = "import os\nt, n, names = os.environ.get('T'), 3, [3]\nclass Options:\n    pass\nhp = Options()\n"
@@ -76,6 +77,8 @@ ASSUMED = {
     "a later round of a long loop": MODEL.format("3")
     + "m.compile('adam', 'mse')\nfor k in range(9999):\n    m.train_on_batch(names, names)\n"
     "    if k == 5000:\n        m.trainable = False\n",
+    "a loop over changes that is long": MODEL.format("3")
+    + "for k in range(99999):\n    if k % 7 == 3:\n        n = 5\n    else:\n        m.trainable = True\n",
     "a later round with a flag": MODEL.format("3")
     + "k = False\nfor row in t:\n    if k:\n        m.trainable = False\n    k = True\n",
     "a model that is changed before and after": MODEL.format("3") + "if t:\n    n = 5\nm.add(Dense(n))\n",
@@ -120,6 +123,20 @@ def test_a_choice_that_reaches_the_model_is_told(name: str) -> None:
 @pytest.mark.parametrize("name", COMPLETE)
 def test_a_choice_that_reaches_no_model_is_none(name: str) -> None:
     assert grade(COMPLETE[name]) == "complete"
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "for k in m.layers:\n    if isinstance(k, BatchNormalization):\n        k.trainable = False\n",
+        "for k in range(len(m.layers)):\n    m.layers[k].trainable = not m.layers[k].name.startswith('batch')\n",
+        "for k, one in enumerate(m.layers):\n    if k == 149:\n        one.trainable = False\n",
+    ],
+)
+def test_all_layers_of_a_long_model_are_met(test: str) -> None:
+    layers = "[Dense(4) for _ in range(149)] + [BatchNormalization()]"
+    model = explain(f"m = Sequential([Input((4,))] + {layers})\n{test}".encode())
+    assert (model.grade, model.totals.trainable) == ("complete", 149 * 20)
 
 
 def test_a_name_that_is_not_known_is_told() -> None:
