@@ -36,6 +36,8 @@ class DefinitionStatements(InterpreterPart):
 
     def on_functiondef(self, node: ast.FunctionDef, frame: Frame) -> Signal:
         result: ProgramValue = self.function(node, node.name, frame)
+        if frame.is_class:
+            frame.methods.append(result)
         for decorator in reversed(node.decorator_list):
             result = self._decorated(result, decorator, frame, node.name)
         name = node.name
@@ -100,7 +102,7 @@ class DefinitionStatements(InterpreterPart):
         except ValueError as error:
             raise ProgramError("TypeError", f"{node.name}: {error}", self.place(node)) from None
         cls.objects = self.objects_of(cls)
-        for value in inner.names.values():
+        for value in (*inner.methods, *inner.names.values()):
             if isinstance(value, Function) and value.owner is None:
                 value.owner = cls
         result: ProgramValue = cls

@@ -41,6 +41,7 @@ class Frame:
         "globals",
         "is_class",
         "maybe",
+        "methods",
         "names",
         "nonlocals",
         "outer",
@@ -57,6 +58,8 @@ class Frame:
         self.body: list[ast.stmt] | None = None
         """The statements of a function."""
         self.names: dict[str, ProgramValue] = {}
+        self.methods: list[ProgramValue] = []
+        """The functions of a class as it defines them, before their decorators."""
         self.maybe: dict[str, Assumption] = {}
         self.globals: set[str] = set()
         self.nonlocals: set[str] = set()

@@ -233,3 +233,31 @@ for (x,) in DataLoader(TensorDataset(torch.randn(37, 5)), batch_size=8):
 """
     report = _read(code, "net")
     assert (report.grade, list(report.faults)) == ("complete", [])
+
+
+NOISE = """
+from somewhere import dataset, device
+loader = DataLoader(dataset, batch_size=64)
+for real, _ in loader:
+    batch = real.size(0)
+    fake = net({noise})
+    other = fake.detach().view(batch, -1)
+"""
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        "torch.randn(batch, 5, 7)",
+        "torch.rand((batch, 5, 7), device=device)",
+        "torch.randn(size=(batch, 5, 7))",
+        "torch.zeros(len(real), 5, 7).to(device)",
+        "torch.FloatTensor(np.random.normal(0, 1, (real.shape[0], 5, 7)))",
+        "torch.from_numpy(np.random.uniform(-1, 1, size=[batch, 5, 7])).float()",
+    ],
+)
+def test_numbers_for_a_batch_of_unknown_size_have_the_shape_of_their_examples(noise: str) -> None:
+    report = _read(
+        f"import numpy as np\n{_program('', NOISE.format(noise=noise))}".replace("n = len(loader)", "n = 3"), "net"
+    )
+    assert (report.grade, report.inputs[0].shape) == ("complete", (None, 5, 7))

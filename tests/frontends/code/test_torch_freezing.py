@@ -64,6 +64,17 @@ ROWS: dict[str, tuple[str, str, str, int]] = {
     ),
     "the first of a list": ("pass", "for p in list(net.parameters())[:3]:\n    p.requires_grad = False", "scale emb", 612 - 7 - 77),
     "a copy": ("self.emb.requires_grad_(False)", "import copy\nnet = copy.deepcopy(net)", "emb", 612 - 77),
+    "a weight of an LSTM": ("self.lstm.weight_hh_l0.requires_grad = False", "", "", 612 - 36),
+    "a part of attention": ("self.unused.out_proj.requires_grad_(False)", "", "", 612 - 42),
+    "the bias of a part": ("self.unused.out_proj.bias.requires_grad = False", "", "", 612 - 6),
+    "the parameters of a part": (
+        "pass", "for p in net.unused.out_proj.parameters():\n    p.requires_grad = False\n"
+        "net.unused.in_proj_weight.requires_grad_(False)", "", 612 - 42 - 108,
+    ),
+    "apply": (
+        "pass", "def freeze(m):\n    if isinstance(m, nn.BatchNorm1d):\n        m.weight.requires_grad = False\n"
+        "        m.bias.requires_grad = False\nnet.apply(freeze)", "norm", 612 - 6,
+    ),
     "set_attribute": ("pass", "for p in net.emb.parameters():\n    setattr(p, 'requires_grad', False)", "emb", 612 - 77),
 }  # fmt: skip
 
@@ -104,6 +115,36 @@ def test_what_is_frozen_gets_no_gradient_in_a_step_of_training() -> None:
     table = layerexplain.list_weights(NET.format(inside="pass", outside=outside).encode())
     assert {row.layer for row in table if row.trainable is False} == {"pos", "body.0", "body.2", "norm"}
     assert table.totals.params == 647 and table.totals.trainable == 612 - 202  # without the buffers of norm
+
+
+WITHOUT = """
+import torch
+import torch.nn as nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        parts = [nn.BatchNorm1d(3, affine=False), nn.Linear(3, 5, bias=False), nn.LSTM(3, 5)]
+        parts += [nn.ReLU(), nn.LayerNorm(3), nn.Embedding(7, 3)]
+        self.widths = [1 + 2 * (hasattr(p, "weight") and p.weight is None) + 4 * hasattr(p, "weight")
+                       + 8 * hasattr(p, "bias") + 16 * (hasattr(p, "bias") and p.bias is None) for p in parts]
+        self.layers = nn.ModuleList([nn.Linear(11, width) for width in self.widths])
+
+    def forward(self, x):
+        return [layer(x) for layer in self.layers]
+
+net = Net()
+net(torch.zeros(2, 11))
+"""
+
+
+@pytest.mark.torch
+def test_weights_that_a_module_has_not_are_none() -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    names: dict[str, Any] = {}
+    exec(WITHOUT, names)
+    outputs = layerexplain.explain(WITHOUT.encode()).outputs
+    assert [one.shape[-1] for one in outputs] == names["net"].widths
 
 
 def test_a_deleted_module_is_no_part_of_the_model() -> None:

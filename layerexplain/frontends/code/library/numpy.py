@@ -200,6 +200,8 @@ def _random(name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
     sizes = kwargs.get("size", args[0] if name.startswith("random") and args else args[2] if len(args) > 2 else None)
     if sizes is None:
         return Unknown("a random number")
+    if type(sizes) in (list, tuple) and len(sizes) > 1 and isinstance(sizes[0], Unknown):
+        sizes = (None, *sizes[1:])  # so many examples as is not known
     if name == "normal":
         return Array(_shape(sizes))
     if name.startswith("random"):

@@ -181,11 +181,11 @@ def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
         if name == "alpha_dropout" and len(args) < 3:  # unlike F.dropout it does nothing unless it is asked to
             kwargs = {"training": False, **kwargs}
         return tensor_function(run, name, args, kwargs)
-    if (unknown := next((one for one in given if isinstance(one, Unknown)), None)) is not None:
-        return unknown
     found = numbers(name, args, kwargs, interpreter) if run is None else run.numbers(name, args, kwargs)
     if found is not NotImplemented:
         return found
+    if (unknown := next((one for one in given if isinstance(one, Unknown)), None)) is not None:
+        return unknown
     if name in (
         "set_grad_enabled",
         "manual_seed",

@@ -12,14 +12,12 @@ from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     BuiltIn,
-    has_unknown_weights,
     named_modules,
     named_parameters,
-    own_weights,
     unknown_parts,
-    weight_shapes,
 )
 from layerexplain.frontends.code.library.torch_parameters import OfModule, Parameter
+from layerexplain.frontends.code.library.torch_weights import has_unknown_weights, own_weights, weight_shapes
 from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.frontends.code.values.layers import unknown_in
@@ -202,7 +200,8 @@ class RunEmitter:
         for name, module in named_modules(self.run.model).items():
             if isinstance(module, Instance):
                 init = module.cls.find("__init__")
-                if isinstance(init, Function) and not _calls_base(init):
+                has_begun = self.run.interpreter.torch.has_begun(module)
+                if isinstance(init, Function) and not has_begun and not _calls_base(init):
                     fact = f"{(init.owner or module.cls).name}.__init__ needs to call super().__init__()"
                     place = Place(init.frame.file.name, init.node.lineno)
                     yield place, SourceError(f"{fact} before it assigns a module; make it the first line")

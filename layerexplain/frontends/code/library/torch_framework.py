@@ -14,17 +14,16 @@ from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     CONTAINERS,
     OF_MODULE,
-    STATISTICS,
     BuiltIn,
     children_of,
     is_module,
     module_method,
     module_type,
-    own_weights,
-    statistics,
 )
 from layerexplain.frontends.code.library.torch_parameters import Parameter
+from layerexplain.frontends.code.library.torch_state import ModuleState
 from layerexplain.frontends.code.library.torch_training import LossSum, TorchTraining, is_loss
+from layerexplain.frontends.code.library.torch_weights import STATISTICS, own_weights, statistics
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Evaluator, Identity, Keywords, ProgramValue, Unknown
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
@@ -71,7 +70,9 @@ class PyTorch:
         self.calls: list[CallOnData] = []
         """The modules that the program calls on data."""
         self.training = TorchTraining()
+        self.state = ModuleState()
         self._in_parallel: list[ProgramValue] = []
+        self._begun: list[Instance] = []
 
     @property
     def run(self) -> Run | None:
@@ -144,11 +145,11 @@ class PyTorch:
         if name == "_modules":
             return children_of(instance)
         if (built_in := instance.attributes.get(BUILT_IN)) is not None:
-            if name in built_in.config:
-                return built_in.config[name]
             own = {weight: (shape, is_buffer) for weight, shape, is_buffer in own_weights(built_in)}
             if name in own and (name in STATISTICS or not own[name][1]):
                 return self._weight(instance, name, *own[name])
+            if name in built_in.config and not (name == "bias" and "weight" in own):
+                return built_in.config[name]
             if name in ("weight", "bias", *STATISTICS):
                 return None
             declaration = find(of_torch(built_in.type))
@@ -176,6 +177,7 @@ class PyTorch:
     def method(self, instance: Instance, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a method that PyTorch gives a module gives."""
         if name == "__init__":
+            self._begun.append(instance)
             if module_type(instance) in CONTAINERS:
                 instance.attributes.update(fill(module_type(instance), args))
             elif module_type(instance) != "Module":
@@ -193,6 +195,10 @@ class PyTorch:
                 instance.attributes[str(len(now) + i)] = one
             return instance
         return module_method(self.interpreter, instance, name, args, kwargs)
+
+    def has_begun(self, instance: Instance) -> bool:
+        """Return whether the `__init__` of a module has called that of PyTorch."""
+        return any(one is instance for one in self._begun)
 
     def items(self, instance: Instance) -> list[ProgramValue]:
         """Return what a loop over a container of the program meets."""

@@ -24,11 +24,11 @@ from layerexplain.frontends.code.library.torch_modules import (
     named_buffers,
     named_modules,
     named_parameters,
-    weight_shapes,
 )
 from layerexplain.frontends.code.library.torch_parameters import OfModule, Parameter
 from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor
 from layerexplain.frontends.code.library.torch_training import LossSum
+from layerexplain.frontends.code.library.torch_weights import weight_shapes
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
@@ -49,14 +49,10 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
 
 
-KEEPS_MEMORY = frozenset(
-    ["dropout", "dropout1d", "dropout2d", "dropout3d", "identity", "relu", "tanh", "sigmoid", "gelu", "detach"]
-)
-"""Modules and functions whose result lies in memory as their input does."""
-
-
 SAME_MEMORY = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d", "identity", "detach"])
-"""Those that return their input itself."""
+"""Modules and functions that return their input itself."""
+KEEPS_MEMORY = SAME_MEMORY | {"relu", "tanh", "sigmoid", "gelu"}
+"""Those whose result lies in memory as their input does."""
 
 
 _DROPS = "F.dropout without training=self.training drops values in eval mode too; what follows is without that"
@@ -223,6 +219,8 @@ class Run:
         if unknown is not None:
             self.opened.append(unknown)
             raise Stopped
+        if any(isinstance(one, Tensor) and one.run is not self for one in given):
+            raise self.unknown("a tensor that an earlier call of the model left behind")
         interpreter.budget.call(len(given))
         interpreter.effects.record_model_event()
         for one in given:
@@ -433,7 +431,8 @@ class Run:
         uncertain, gaps = effects.uncertainties, len(effects.gaps)
         effects.pending.clear()
         try:
-            result = self.run(self.model, args, kwargs)
+            with self.interpreter.torch.state.of_run(self.model):
+                result = self.run(self.model, args, kwargs)
         except Stopped:
             pass
         except ProgramError as error:

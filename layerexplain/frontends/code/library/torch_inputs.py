@@ -6,13 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from layerexplain.frontends.code.library.torch_modules import (
-    BuiltIn,
-    first_modules,
-    is_module,
-    named_modules,
-    weight_shapes,
-)
+from layerexplain.frontends.code.library.torch_modules import BuiltIn, first_modules, is_module, named_modules
+from layerexplain.frontends.code.library.torch_weights import weight_shapes
 from layerexplain.frontends.code.values.program import Instance
 
 _TAKES = frozenset({"in_channels", "in_features", "input_size", "num_embeddings"})

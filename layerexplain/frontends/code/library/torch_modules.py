@@ -6,9 +6,17 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.library.torch_hooks import REGISTER, HookHandle
-from layerexplain.frontends.code.library.torch_parameters import OfModule, Parameter
+from layerexplain.frontends.code.library.torch_parameters import OfModule, Parameter, PartOfModule
+from layerexplain.frontends.code.library.torch_weights import (
+    STATISTICS,
+    has_unknown_weights,
+    is_recurrent,
+    may_have_weight,
+    own_weights,
+    statistics,
+    weight_shapes,
+)
 from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
@@ -22,12 +30,10 @@ from layerexplain.frontends.code.values.base import (
     ProgramValue,
     Unknown,
 )
-from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.layers.registry import find, of_torch
-from layerexplain.layers.torch.construction import has_parameters, traced_alone
-from layerexplain.ops.sizes import product
+from layerexplain.layers.torch.construction import has_parameters
 
 CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"})
 
@@ -73,8 +79,15 @@ class BuiltIn(Identity):
             return self.attributes[name]
         if self.children is not None and name in self.children:
             return self.children[name]
-        if name in ("weight", "bias"):
-            return None if self.config.get(name) is False else self.weight(name)
+        if self.children is None:
+            shapes = weight_shapes(self)
+            if name in shapes:
+                return self.weight(name)
+            if any(one.startswith(f"{name}.") for one in shapes):
+                return PartOfModule(self, name, [one for one in shapes if one.startswith(f"{name}.")])
+            if name in ("weight", "bias") and not is_recurrent(shapes):
+                is_open = self.computed is not None or may_have_weight(self, name) is None
+                return self.weight(name) if is_open else None
         if name in self.config:
             return self.config[name]
         if name == "training":
@@ -107,7 +120,9 @@ class BuiltIn(Identity):
         return found
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
-        return name in self.attributes or name in self.config or name in ("weight", "training") or None
+        if name in self.attributes or name in self.config or name == "training":
+            return True
+        return may_have_weight(self, name) if name in ("weight", "bias") and self.children is None else None
 
     def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
         evaluator.effects.record_attribute_change(self, name)
@@ -233,15 +248,6 @@ class BuiltIn(Identity):
         return module_method(evaluator, self, name, args, kwargs)
 
 
-STATISTICS = {"running_mean": 0.0, "running_var": 1.0}
-"""The weights of a module that are buffers, and what they are at first."""
-
-
-def statistics(name: str, shape: tuple[int, ...]) -> Array:
-    """Return such a buffer of a new module."""
-    return Array(shape, (STATISTICS[name],) * (product(shape) or 0))
-
-
 class ModuleParameters(Identity):
     """What `module.parameters()` gives, or `named_parameters()`: the parameters of all modules in it."""
 
@@ -285,30 +291,6 @@ BUILT_IN = "built-in module"
 """The attribute of an object whose class is made of a module that computes, which holds that."""
 
 
-def own_weights(module: BuiltIn) -> list[tuple[str, tuple[int, ...], bool]]:
-    """Return the weights of a module by its arguments alone: the name, the shape, and whether it is a buffer."""
-    try:
-        definition = traced_alone(*module.declared)
-    except LayerExplainError:
-        return []
-    return [
-        (".".join([*map(str, w.attrs["at"]), w.attrs["name"]]), w.shape, bool(w.attrs.get("buffer")))
-        for w in (() if definition is None else definition.weights)
-    ]
-
-
-def has_unknown_weights(module: BuiltIn) -> bool:
-    """Return whether a module has weights of unknown shapes: its arguments are unknown, or it has no formula here."""
-    declaration = find(of_torch(module.type))
-    if declaration is None:
-        return has_parameters(module.type)
-    unknown = [name for name, value in module.config.items() if unknown_in(value) is not None]
-    if not unknown or own_weights(module):
-        return False
-    examples = {name: declaration.arguments[name].check.example_value for name in unknown}
-    return bool(own_weights(BuiltIn(module.type, {**module.config, **examples}, module.place)))
-
-
 def unknown_parts(module: Any) -> dict[str, Unknown]:
     """Return what a module holds that is not known and may be a module, by its name there: the parts of a container,
     and attributes that a method of the class calls."""
@@ -339,11 +321,6 @@ def first_modules(module: Any) -> Iterator[BuiltIn]:
             if has_parameters(own.type) and find(of_torch(own.type)) is None:
                 return
             yield own
-
-
-def weight_shapes(module: BuiltIn) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the parameters of a module by their names; none where they are not known."""
-    return {name: shape for name, shape, is_buffer in own_weights(module) if not is_buffer}
 
 
 def module_type(value: Any) -> str:
@@ -442,6 +419,9 @@ def module_method(
     """Return what a method that every module has gives."""
     if name == "forward" or name == "__call__":
         return evaluator.torch.call(module, args, kwargs)
+    if name == "apply" and args and isinstance(args[0], Function) and _changes_modules(args[0]):
+        for one in reversed(named_modules(module).values()):
+            evaluator.call(args[0], [one])
     if name in _SELF:
         return module
     if name in _NOTHING:
@@ -481,6 +461,15 @@ def module_method(
         return evaluator.unknown(f"the method {name} of a module")
     owner = module.cls.name if isinstance(module, Instance) else "the module"
     return evaluator.unknown(f"{owner} has no attribute '{name}'")
+
+
+def _changes_modules(function: Function) -> bool:
+    """Return whether a function that is applied to modules freezes weights or assigns attributes; what draws weights
+    changes nothing that is read here."""
+    nodes = walk(function.node)
+    frozen = any(isinstance(one, ast.Attribute) and one.attr.startswith("requires_grad") for one in nodes)
+    targets = [target for one in nodes if isinstance(one, ast.Assign) for target in one.targets]
+    return frozen or any(isinstance(one, ast.Attribute) and one.attr != "data" for one in targets)
 
 
 def _put(evaluator: Evaluator, module: Any, name: Any, value: Any) -> None:

@@ -323,6 +323,7 @@ _RENAMED = {"dim": "axis", "keepdim": "keepdims", "diagonal": "k"}
 # Numbers that a program makes ---------------------------------------------------------------------------------------
 
 _OF_SIZES = frozenset("randn rand zeros ones empty full randint eye randperm Tensor".split())  # noqa: SIM905
+_OF_DRAWN = frozenset({"randn", "rand", "zeros", "ones", "empty"})
 _LIKE = frozenset(f"{one}_like" for one in ("zeros", "ones", "rand", "randn", "full", "empty"))
 _OF_DATA = frozenset({"tensor", "from_numpy", "as_tensor"})
 _CLASSES = {
@@ -343,12 +344,26 @@ def numbers(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) 
     """Return numbers that a program makes; NotImplemented for other functions."""
     if name not in _OF_SIZES | _LIKE | _OF_DATA | _CLASSES.keys() | {"arange", "linspace"}:
         return NotImplemented
-    unknown = next((one for one in args if isinstance(one, Unknown)), None)
+    if name in _OF_DRAWN and "size" in kwargs:
+        args, kwargs = [kwargs["size"]], {key: one for key, one in kwargs.items() if key != "size"}
+    args = _of_unknown_batch(name, args, evaluator)
+    given = [*args, *[one for key, one in kwargs.items() if key not in ("device", "requires_grad")]]
+    unknown = next((one for one in given if isinstance(one, Unknown)), None)
     if unknown is not None:
         return unknown
     dtype = _dtype(kwargs.get("dtype"))
     found = of_array(_created(name, args, kwargs, evaluator, dtype))
     return _as(found, dtype) if isinstance(found, Array) and dtype in _KNOWN_DTYPES else found
+
+
+def _of_unknown_batch(name: str, args: list[Any], evaluator: Any) -> list[Any]:
+    """Return arguments with None for a first size that is not known, where the program makes data for its model:
+    `torch.randn(batch, 100)` is 100 numbers for each example."""
+    if name not in _OF_DRAWN or evaluator.torch.run is not None:
+        return args
+    sizes = _listed(tuple(args))
+    is_batch = len(sizes) > 1 and isinstance(sizes[0], Unknown) and all(type(one) is int for one in sizes[1:])
+    return [None, *sizes[1:]] if is_batch else args
 
 
 def _created(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any, dtype: str) -> Any:
@@ -369,9 +384,9 @@ def _created(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any,
     if name == "eye" and args:
         sizes = args[0], args[1] if len(args) > 1 and isinstance(args[1], int) else args[0]
     shape = tuple(sizes) if isinstance(sizes, list | tuple) else (sizes,)
-    if not all(isinstance(one, int) for one in shape):
+    if not all(isinstance(one, int) for one in shape[1:]) or not isinstance(shape[0], int | None):
         return evaluator.unknown("the size of a tensor")
-    if name == "eye" and count_of(shape) <= MOST_ITEMS:
+    if name == "eye" and shape[0] is not None and count_of(shape) <= MOST_ITEMS:
         return Array(shape, tuple([float(i == j) for i in range(shape[0]) for j in range(shape[1])]))
     if name == "full" and type(fill) in (int, bool) and not dtype:
         usual = "bool" if type(fill) is bool else "int64"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramValue
@@ -84,3 +84,27 @@ class OfModule(Parameter):
     def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
         known[id(self)] = found = OfModule(self.shape, copy(self.owner), self.name)
         found.requires_grad = self.requires_grad
+
+
+class PartOfModule(Identity):
+    """A module inside one of torch.nn that is one row here: `attention.out_proj`. `weights` are the names of its
+    weights in the module around it."""
+
+    def __init__(self, owner: BuiltIn, name: str, weights: Sequence[str]) -> None:
+        self.owner = owner
+        self.name = name
+        self.weights = weights
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        whole = f"{self.name}.{name}"
+        return self.owner.get_attribute(evaluator, whole) if whole in self.weights else Bound(self, name)
+
+    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        found = {one.removeprefix(f"{self.name}."): self.owner.get_attribute(evaluator, one) for one in self.weights}
+        if name == "requires_grad_":
+            for one in found.values():
+                one.call_method(evaluator, name, args, kwargs)
+            return self
+        if name in ("parameters", "named_parameters"):
+            return list(found.values()) if name == "parameters" else list(found.items())
+        return evaluator.unknown(f"the method {name} of {self.name}, a part of a module of torch.nn")

@@ -23,6 +23,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     module_type,
     named_modules,
 )
+from layerexplain.frontends.code.library.torch_numbers import Numbers
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_training import is_loss, with_torch_training
 from layerexplain.frontends.code.misfits import required_names
@@ -119,7 +120,7 @@ def each_array(values: Any) -> Iterator[Array]:
 def _as_data(result: Any, batch: Any, interpreter: Any) -> Any:
     if isinstance(result, Tensor):
         shape = result.spec.shape
-        return Array(tuple([(batch and batch * n.times) if isinstance(n, Batch) else n for n in shape]))
+        return Numbers(tuple([(batch and batch * n.times) if isinstance(n, Batch) else n for n in shape]))
     if type(result) in (tuple, list):
         return type(result)([_as_data(one, batch, interpreter) for one in result])
     return interpreter.unknown("the result of a module that is called on data")

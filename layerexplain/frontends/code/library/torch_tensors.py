@@ -29,11 +29,7 @@ OPERATORS = {
 """Python's operators on tensors, by the functions of torch that they are."""
 _IN_ORDER = frozenset(["Div", "Pow", "Mod", "FloorDiv", "Lt", "LtE", "Gt", "GtE"])
 """Those that are others with their sides exchanged."""
-_SAME = frozenset(
-    """
-    contiguous clone cuda cpu requires_grad_ pin_memory
-    """.split()  # noqa: SIM905
-)
+_SAME = frozenset(["contiguous", "clone", "cuda", "cpu", "requires_grad_", "pin_memory"])
 """Methods that give the tensor itself."""
 _TENSOR_BEHIND = frozenset(["gather", "index_select"])
 """Functions whose second tensor stands behind an axis."""

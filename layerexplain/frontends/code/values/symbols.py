@@ -65,14 +65,14 @@ class Symbol(Record, Identity):
         return evaluator.call_symbol(self, args, kwargs)
 
 
-_BASES = {"LightningModule": Symbol("torch.nn.Module")}
-"""Classes of libraries that are not read, by their last names, and the class that theirs are like: Lightning's modules
-are those of PyTorch, with methods for training."""
+_BASES = dict.fromkeys(("LightningModule", "ScriptModule"), Symbol("torch.nn.Module"))
+"""Classes of libraries by their last names, and the class that theirs are like: Lightning's modules are those of
+PyTorch, with methods for training."""
 
 
 def known_base(base: ProgramValue) -> ProgramValue:
     """Return the class that is known in place of a base class of a library that is not: nn.Module for Lightning's."""
-    return _BASES.get(base.last, base) if isinstance(base, Symbol) and base.may_be_anything else base
+    return _BASES.get(base.last, base) if isinstance(base, Symbol) else base
 
 
 class NamesOf(Record, Value):

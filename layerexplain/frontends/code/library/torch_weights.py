@@ -1,0 +1,71 @@
+"""The weights of modules of torch.nn, by their arguments alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.layers import unknown_in
+from layerexplain.layers.registry import find, of_torch
+from layerexplain.layers.torch.construction import has_parameters, traced_alone
+from layerexplain.ops.sizes import product
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.library.torch_modules import BuiltIn
+
+STATISTICS = {"running_mean": 0.0, "running_var": 1.0}
+"""The weights of a module that are buffers, and what they are at first."""
+
+
+def statistics(name: str, shape: tuple[int, ...]) -> Array:
+    """Return such a buffer of a new module."""
+    return Array(shape, (STATISTICS[name],) * (product(shape) or 0))
+
+
+def own_weights(module: BuiltIn) -> list[tuple[str, tuple[int, ...], bool]]:
+    """Return the weights of a module by its arguments alone: the name, the shape, and whether it is a buffer."""
+    return _weights_of(*module.declared)
+
+
+def _weights_of(type_: str, config: Mapping[str, Any]) -> list[tuple[str, tuple[int, ...], bool]]:
+    try:
+        definition = traced_alone(type_, config)
+    except LayerExplainError:
+        return []
+    return [
+        (".".join([*map(str, w.attrs["at"]), w.attrs["name"]]), w.shape, bool(w.attrs.get("buffer")))
+        for w in (() if definition is None else definition.weights)
+    ]
+
+
+def has_unknown_weights(module: BuiltIn) -> bool:
+    """Return whether a module has weights of unknown shapes: its arguments are unknown, or it has no formula here."""
+    declaration = find(of_torch(module.type))
+    if declaration is None:
+        return has_parameters(module.type)
+    unknown = [name for name, value in module.config.items() if unknown_in(value) is not None]
+    if not unknown or own_weights(module):
+        return False
+    examples = {name: declaration.arguments[name].check.example_value for name in unknown}
+    return bool(_weights_of(module.type, {**module.config, **examples}))
+
+
+def weight_shapes(module: BuiltIn) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the parameters of a module by their names; none where they are not known."""
+    return {name: shape for name, shape, is_buffer in own_weights(module) if not is_buffer}
+
+
+def is_recurrent(shapes: Mapping[str, Any]) -> bool:
+    """Return whether these are the weights of an RNN, LSTM or GRU, whose `bias` is its argument."""
+    return bool(shapes.keys() & {"weight_ih", "weight_ih_l0"})
+
+
+def may_have_weight(module: BuiltIn, name: str) -> bool | None:
+    """Return whether a module has a weight or a bias, which may be None; None where that is not known."""
+    declaration = find(of_torch(module.type))
+    if declaration is None or has_unknown_weights(module):
+        return None
+    leaves_out = {name, "affine", *(["elementwise_affine"] if name == "weight" else [])}
+    return name in weight_shapes(module) or bool(leaves_out & {*declaration.arguments})
