@@ -50,7 +50,7 @@ def slow_recurrent(network: Network) -> Iterator[Found]:
 def relu_in_recurrence(network: Network) -> Iterator[Found]:
     for layer, one in _gated(network):
         if one.config.get("activation") == "relu":
-            yield layer.name, f"'{layer.name}' is a {one.type} with activation='relu'"
+            yield layer.name, f"'{layer.name}' ({one.type}) has activation='relu'"
 
 
 def _gated(network: Network) -> Iterator[tuple[Layer, Layer]]:

@@ -40,7 +40,8 @@ def skipped_pixels(network: Network) -> Iterator[Found]:
             # A window of 1 with a stride is the shortcut of a residual block.
             if w.k > 1 and w.stride > w.reach and w.number not in (None, 1):
                 skipped = w.stride - w.reach
-                yield call, f"windows of {w.reach} {w.role} start {w.stride} apart, so that {skipped} are skipped"
+                are = "is" if skipped == 1 else "are"
+                yield call, f"windows of {w.reach} {w.role} start {w.stride} apart, so that {skipped} {are} skipped"
                 break
 
 

@@ -391,8 +391,6 @@ def import_all() -> None:
     import layerexplain
 
     for module in pkgutil.walk_packages(layerexplain.__path__, "layerexplain."):
-        if module.name.endswith("__main__"):
-            continue
         try:
             importlib.import_module(module.name)
         except ModuleNotFoundError as error:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -97,6 +99,53 @@ def test_the_program_ends_as_python_does_where_it_has_words(monkeypatch: pytest.
     monkeypatch.setattr("layerexplain.cli.main.main", run)
     with pytest.raises(SystemExit, match="words"):
         __main__.main()
+
+
+ENDS = [
+    # What ends the program, how many threads there are, and whether standard output can be written; what is done.
+    (SystemExit(3), 1, True, ["exit functions", "stdout", "stderr", "exit 3"], 3),
+    (SystemExit(None), 1, True, ["exit functions", "stdout", "stderr", "exit 0"], None),
+    (SystemExit(3), 2, True, [], 3),  # Python waits for threads
+    (SystemExit("words"), 1, True, [], "words"),
+    (SystemExit(3), 1, False, ["exit functions"], 3),
+    (KeyboardInterrupt(), 1, True, [], 130),
+]
+
+
+@pytest.mark.parametrize(("end", "threads", "is_open", "expected", "code"), ENDS, ids=str)
+def test_the_program_leaves_as_python_would(
+    end: BaseException, threads: int, is_open: bool, expected: list[str], code: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[Any] = []
+
+    def run() -> None:
+        raise end
+
+    def flush(name: str) -> None:
+        if not is_open:
+            raise BrokenPipeError
+        done.append(name)
+
+    monkeypatch.setattr("layerexplain.cli.main.main", run)
+    monkeypatch.setattr("gc.set_threshold", lambda *pace: done.append(pace))
+    monkeypatch.setattr("threading.active_count", lambda: threads)
+    monkeypatch.setattr("atexit._run_exitfuncs", lambda: done.append("exit functions"))
+    monkeypatch.setattr("os._exit", lambda code: done.append(f"exit {code}"))
+    with monkeypatch.context() as streams:
+        for name in ("stdout", "stderr"):
+            streams.setattr(f"sys.{name}", SimpleNamespace(flush=lambda name=name: flush(name)))
+        with pytest.raises(SystemExit) as caught:
+            __main__.main()
+    assert caught.value.code == code and done == [(1_000_000, 20, 50), *expected]
+
+
+@pytest.mark.parametrize(("name", "runs"), [("__main__", 1), ("layerexplain.__main__", 0)])
+def test_the_module_runs_as_a_program_alone(name: str, runs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr("layerexplain.cli.main.main", lambda: done.append("run"))
+    monkeypatch.setattr("gc.set_threshold", lambda *pace: None)
+    runpy.run_path(__main__.__file__, run_name=name)
+    assert done == ["run"] * runs
 
 
 def test_standard_output_spells_what_its_encoding_lacks(monkeypatch: pytest.MonkeyPatch) -> None:

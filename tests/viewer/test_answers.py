@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socketserver
 import tempfile
 import threading
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from layerexplain.errors import LayerExplainError
 from layerexplain.viewer import last_page, server
 from layerexplain.viewer.last_page import Shown, State
 
@@ -109,6 +111,10 @@ ROWS: list[tuple[str, dict[str, str], tuple[list[str], str], list[Any]]] = [
     ("POST /secret/model", {"Origin": f"http://{HOST}", "Content_Length": "10"}, refused("413 Request Entity Too Large"), []),
     ("POST /secret/model", {"Origin": f"http://{HOST}", "Content_Length": "9"}, ([""], ""), []),  # it went away
 ]  # fmt: skip
+NAMES = [
+    ("", "model"), ("...", "model"), ("..h5", "h5"), (r"C:\\a b\\m.keras", "m.keras"), ("a/b c/é:d.py", "é_d.py"),
+    ("x" * 100, "x" * 100), ("y" + "x" * 100, "x" * 100),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("line", "headers", "answer", "done"), ROWS)
@@ -122,6 +128,30 @@ def test_a_whole_answer_has_its_status_headers_type_length_and_policy(
     expected = answer[0] if "413" not in answer[0][0] else [status[0], *answer[0][1:]]
     assert (status, body) == (expected, answer[1]) and (status[0][:12] == answer[0][0][:12])
     assert viewer.shown.done == done
+
+
+@pytest.mark.parametrize(("sent", "kept"), NAMES)
+def test_a_file_that_is_sent_has_a_harmless_name(sent: str, kept: str) -> None:
+    assert server.harmless(sent) == kept
+
+
+@pytest.mark.parametrize(("size", "status"), [(536_870_912, ""), (536_870_913, "HTTP/1.1 413")])
+def test_a_file_may_have_half_a_gigabyte(viewer: Any, size: int, status: str) -> None:
+    answer, _ = asked(viewer, "POST /secret/model", b"12345", Origin=f"http://{HOST}", Content_Length=str(size))
+    assert answer[0][:12] == status and viewer.shown.done == []
+
+
+def test_a_file_is_read_in_pieces_of_a_megabyte(viewer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    class Sent(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            sizes.append(size or 0)
+            return super().read(size)
+
+    monkeypatch.setattr(Socket, "makefile", lambda self, *_: Sent(self.sent))
+    assert asked(viewer, "POST /secret/values?name=a.npy", bytes((1 << 20) + 3), Origin=f"http://{HOST}") == DONE
+    assert sizes == [1 << 20, 3]
 
 
 def test_nothing_is_shown_before_there_is_a_page(viewer: Any) -> None:
@@ -147,6 +177,69 @@ def test_states_are_events_and_silence_is_a_comment(viewer: Any) -> None:
     assert json.loads(first.removeprefix("data: ")) == {"version": 3, "name": "m", "has_page": True, "faults": [], "of_values": False}  # fmt: skip
     assert json.loads(last.removeprefix("data: "))["version"] == 7
     assert waited == [(-1, 0.5), (3, 10.0), (3, 10.0)]
+
+
+# The server ---------------------------------------------------------------------------------------------------------
+
+
+class Threads:
+    """In place of threads, which never run: what was asked of them."""
+
+    def __init__(self, done: list[Any]) -> None:
+        self.done = done
+
+    def __call__(self, target: Any, kwargs: Any = None, daemon: bool = False) -> Any:
+        name = target.__name__
+        self.done.append((name, kwargs, daemon))
+        return SimpleNamespace(
+            start=lambda: self.done.append(f"start {name}"), join=lambda: self.done.append(f"join {name}")
+        )
+
+
+def test_the_server_answers_and_looks_until_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[Any] = []
+    monkeypatch.setattr(server.threading, "Thread", Threads(done))
+    for name in ("shutdown", "server_close"):
+        monkeypatch.setattr(server._Server, name, lambda self, name=name: done.append(name))
+    folder = SimpleNamespace(name="", cleanup=lambda: done.append("cleanup"))
+    monkeypatch.setattr(server.tempfile, "TemporaryDirectory", lambda prefix: done.append(prefix) or folder)  # type: ignore[func-returns-value]
+    shown: Any = SimpleNamespace(again=lambda: done.append("again"))
+    with server.Viewer(shown) as viewer:
+        # Threads that serve do not keep a process alive that ends without closing; a close takes a tenth of a second.
+        assert done == [
+            "layerexplain-",
+            ("serve_forever", {"poll_interval": 0.1}, True),
+            ("_look", None, True),
+            "start serve_forever",
+            "start _look",
+        ]
+        assert viewer._server.daemon_threads and viewer._server.viewer is viewer and viewer.shown is shown
+        done.clear()
+        waits = iter([False, False, True])
+        looked: list[float] = []
+        real, viewer.over = viewer.over, SimpleNamespace(wait=lambda seconds: looked.append(seconds) or next(waits))  # type: ignore[assignment,func-returns-value]
+        viewer._look()
+        assert done == ["again", "again"] and looked == [0.2] * 3
+        viewer.over = real
+        done.clear()
+    assert done == ["shutdown", "server_close", "join serve_forever", "join _look", "cleanup"] and real.is_set()
+    socketserver.TCPServer.server_close(viewer._server)
+
+
+SAID = [
+    (LayerExplainError("\x1bno such thing"), "layerexplain: error: \\x1bno such thing\n"),
+    (ConnectionResetError("gone"), ""),
+    (KeyboardInterrupt(), ""),
+]
+
+
+@pytest.mark.parametrize(("error", "said"), SAID, ids=lambda one: type(one).__name__)
+def test_of_a_client_that_goes_away_nothing_is_said(error: BaseException, said: str, capsys: Any) -> None:
+    try:
+        raise error
+    except BaseException:
+        server._Server.handle_error(None, None, None)  # type: ignore[arg-type]
+    assert capsys.readouterr().err == said
 
 
 # What is shown ------------------------------------------------------------------------------------------------------
@@ -199,8 +292,6 @@ def test_values_at_fault_leave_the_page_without_them(
 
 
 def fault_of(path: str, words: str) -> Exception:
-    from layerexplain.errors import LayerExplainError
-
     return LayerExplainError(words, source=path)
 
 
@@ -217,3 +308,22 @@ def test_code_beside_and_folders_count_up_to_a_number_of_files(tmp_path: Path, m
     assert set(names("in")) == {"d.txt"}
     monkeypatch.setattr(last_page, "_MOST_FILES", 1)
     assert names("a.py") == ["a.py"]
+
+
+def test_two_thousand_files_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = [tmp_path / f"{number}.py" for number in range(2_001)]
+    every[0].write_text("x")
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: [every[0]] * 2_001)
+    assert len([*last_page._marks([str(every[0])])]) == 2_000
+
+
+def test_a_file_named_random_is_no_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the input "random" no file is looked at; one that is given is."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("m.yaml", "random", "x.npy"):
+        Path(name).write_text("a")
+    for values, is_looked_at in (("random", False), ("x.npy", True)):
+        shown = Shown(lambda source, values: f"{source} {values}", "m.yaml", values)
+        assert shown.page == f"m.yaml {values}" and shown.again() is False
+        Path(values).write_text("abc")
+        assert shown.again() is is_looked_at
