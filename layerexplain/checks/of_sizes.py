@@ -95,8 +95,6 @@ def sizes_of(network: Network) -> dict[TensorRef, Sizes]:
 
 
 def _may_differ(given: Sequence[Sizes]) -> bool:
-    if len(given) < 2:
-        return False
     return any(
         len({size for size in along if isinstance(size, UnknownSize)}) > 1 for along in zip(*given, strict=False)
     )

@@ -115,7 +115,7 @@ def no_logarithms(network: Network) -> Iterator[Found]:
 
 
 _NO_PROBABILITIES = {
-    **dict.fromkeys(("relu", "relu6", "softplus", "exponential"), "which has no upper bound of 1"),
+    **dict.fromkeys(("relu", "relu6", "softplus", "exp"), "which has no upper bound of 1"),
     **dict.fromkeys(("tanh", "hard_tanh", "softsign"), "from -1 to 1"),
     **dict.fromkeys(("leaky_relu", "elu", "selu", "gelu", "silu", "mish", "celu"), "which may be negative"),
 }
