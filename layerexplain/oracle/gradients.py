@@ -133,10 +133,11 @@ def _worst(
 
 
 def _largest(pairs: Mapping[str, tuple[Any, Any]]) -> float:
-    """Return the largest of Keras's gradients."""
+    """Return the largest of Keras's gradients that is finite."""
     import numpy as np
 
-    return max(float(np.max(np.abs(theirs), initial=0)) for _, theirs in pairs.values())
+    each = [theirs for _, theirs in pairs.values()]
+    return max(float(np.max(np.abs(one), initial=0, where=np.isfinite(one))) for one in each)
 
 
 # The whole model ----------------------------------------------------------------------------------------------------
