@@ -41,18 +41,12 @@ def verdict(
     """Compare two arrays. Where they differ by more than the tolerance, they may still differ by a few times what
     `rounding` gives, the most that rounding alone does to a value of ours: not where less than `TOLERANCE` was asked
     for."""
-    import numpy as np
-
-    apart, words = difference(ours, theirs, framework)
+    worst, scale, wrong = _measured(ours, theirs, framework)
+    apart, words = _relative(worst, scale, wrong, framework)
     numbers = {_kind(ours), _kind(theirs)} <= {"float", "complex"}
-    if apart <= tolerance or tolerance < TOLERANCE or ours.shape != theirs.shape or not numbers:
+    if apart <= tolerance or tolerance < TOLERANCE or not numbers or not math.isfinite(worst):
         return Verdict(apart, tolerance, words)
-    scale = float(np.abs(theirs).max(initial=0, where=np.isfinite(theirs)))
-    if scale == 0 and words:
-        apart = float(np.abs(ours).max())
-    if not math.isfinite(apart):
-        return Verdict(apart, tolerance, words)
-    by_rounding = rounding() / (scale or 1)
+    apart, by_rounding = worst / (scale or 1), rounding() / (scale or 1)
     most = judged(tolerance if scale else 0.0, by_rounding)
     return Verdict(apart, most, words if apart > most else "", by_rounding)
 
@@ -60,30 +54,39 @@ def verdict(
 def difference(ours: Any, theirs: Any, framework: str = "Keras") -> tuple[float, str]:
     """Return the largest difference relative to the largest value of `theirs`, and what is wrong if the arrays are
     incomparable (the difference is then infinite). Two NaN, or two equal infinities, agree."""
+    return _relative(*_measured(ours, theirs, framework), framework)
+
+
+def _relative(worst: float, scale: float, wrong: str, framework: str) -> tuple[float, str]:
+    if worst == 0 or wrong:
+        return worst, wrong
+    if scale == 0:
+        return math.inf, f"{framework} returns 0 everywhere, the formula up to {worst:.3g}"
+    return worst / scale, ""
+
+
+def _measured(ours: Any, theirs: Any, framework: str) -> tuple[float, float, str]:
+    """Return the largest difference, the largest value of `theirs` that is finite, and what is wrong if the arrays are
+    incomparable."""
     import numpy as np
 
     if ours.shape != theirs.shape:
-        return math.inf, f"the values have shape {ours.shape} in the formula and {theirs.shape} in {framework}"
+        return math.inf, 0.0, f"the values have shape {ours.shape} in the formula and {theirs.shape} in {framework}"
     if _kind(ours) != _kind(theirs):
-        return math.inf, f"the values are {ours.dtype} in the formula and {theirs.dtype} in {framework}"
+        return math.inf, 0.0, f"the values are {ours.dtype} in the formula and {theirs.dtype} in {framework}"
     if ours.size == 0:
-        return 0.0, ""
+        return 0.0, 0.0, ""
     if _kind(ours) == "text":
         same = bool(np.all(np.asarray(_texts(ours)) == np.asarray(_texts(theirs))))
-        return (0.0, "") if same else (math.inf, "the strings differ")
+        return (0.0, 0.0, "") if same else (math.inf, 0.0, "the strings differ")
     a, b = (np.asarray(x, dtype="complex128" if x.dtype.kind == "c" else "float64") for x in (ours, theirs))
     odd = ~(np.isfinite(a) & np.isfinite(b))
     if odd.any():
         alike = (np.isnan(a) & np.isnan(b)) | (a == b)
         if not alike[odd].all():
-            return math.inf, "NaN or infinity on one side only"
+            return math.inf, 0.0, "NaN or infinity on one side only"
         a, b = np.where(odd, 0, a), np.where(odd, 0, b)
-    worst, scale = float(np.abs(a - b).max()), float(np.abs(b).max())
-    if worst == 0:
-        return 0.0, ""
-    return (
-        (worst / scale, "") if scale else (math.inf, f"{framework} returns 0 everywhere, the formula up to {worst:.3g}")
-    )
+    return float(np.abs(a - b).max()), float(np.abs(b).max()), ""
 
 
 def allowed(tolerance: float, *dtypes: str) -> float:

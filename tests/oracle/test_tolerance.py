@@ -81,6 +81,9 @@ JUDGED = [
     ([0.0, 24.5], [0.0, 0.0], 1e-4, (24.5, 24.0, "Keras returns 0 everywhere, the formula up to 24.5", 3.0)),
     ([math.inf, 1.0], [2.0, 1.0], 1e-4, (math.inf, 1e-4, "NaN or infinity on one side only", None)),
     ([math.inf, 44.0], [math.inf, 40.0], 1e-4, (0.1, 8 * 3 / 40, "", 3 / 40)),
+    ([0.0, 0.0], [math.nan, math.nan], 1e-4, (math.inf, 1e-4, "NaN or infinity on one side only", None)),
+    ([0.0, 0.0], [math.inf, 0.0], 1e-4, (math.inf, 1e-4, "NaN or infinity on one side only", None)),
+    ([math.nan, 24.0], [math.nan, 0.0], 1e-4, (24.0, 24.0, "", 3.0)),
     ([1, 7], [1, 2], 1e-4, (2.5, 1e-4, "", None)),  # whole numbers are not rounded
     ([1.0], [1.0, 2.0], 1e-4, (math.inf, 1e-4, "the values have shape (1,) in the formula and (2,) in Keras", None)),
 ]  # fmt: skip
