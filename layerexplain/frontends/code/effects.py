@@ -86,6 +86,11 @@ class Since:
         return self._effects.state_changes != self._mark.state_changes
 
     @property
+    def changed_values(self) -> bool:
+        """Return whether something happened to a list, an object or a layer."""
+        return bool(self.changed_containers or self.changed_attributes or self.reached_model)
+
+    @property
     def _entries(self) -> list[Entry]:
         return self._effects.entries[self._mark.entries :]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, fits, weight
 from layerexplain.frontends.code.choices import CHANGES_MODEL
@@ -20,12 +20,15 @@ from layerexplain.frontends.code.operators import (
     unary,
 )
 from layerexplain.frontends.code.parts import InterpreterPart, handler_name, written
-from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.array import Array, array_of
+from layerexplain.frontends.code.values.array_data import count_of
 from layerexplain.frontends.code.values.base import OneOf, ProgramError, ProgramValue, Unknown, Value, one_of
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Class, Imported
 from layerexplain.frontends.code.values.symbols import Symbol
 
+Rounds = Sequence[ProgramValue]
+"""The items of all rounds of a loop."""
 Comprehension = ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp
 
 
@@ -315,16 +318,22 @@ class Expressions(InterpreterPart):
 
     # Comprehensions ---------------------------------------------------------------------------------------------
 
-    def _rows(self, node: Comprehension, frame: Frame, make: Callable[[Frame], Unknown | None]) -> ProgramValue:
-        """Call `make` with the frame of each round of a comprehension; returns what is not known of it."""
+    def _rows(self, node: Comprehension, frame: Frame, make: Callable[[Frame, Rounds], ProgramValue]) -> ProgramValue:
+        """Call `make` with the frame of each round of a comprehension, and with the items of all rounds if it is one
+        loop without a test; ends where that gives something, and returns it, or what is not known of the loops."""
 
         def rounds(number: int, inner: Frame) -> ProgramValue:
             if number == len(node.generators):
-                return make(inner)
+                return make(inner, ())
             generator = node.generators[number]
-            items = self.items(self.value(generator.iter, inner))
+            given = self.value(generator.iter, inner)
+            items = self.items(given)
+            is_alone = len(node.generators) == 1 and not generator.ifs
             if isinstance(items, Unknown):
-                return items
+                if not is_alone or type(given) is not range:
+                    return items
+                self.assign(generator.target, given[0], inner)
+                return make(inner, given) or items
             for item in items:
                 self.budget.step()
                 self.assign(generator.target, item, inner)
@@ -335,7 +344,7 @@ class Expressions(InterpreterPart):
                     why = test if isinstance(test, Unknown) else self.unknown("an unknown condition")
                     return one_of(why, items if isinstance(getattr(node, "elt", None), ast.Name) else ())
                 if all(known):
-                    why = rounds(number + 1, inner)
+                    why = make(inner, items) if is_alone else rounds(number + 1, inner)
                     if why is not None:
                         return why
             return None
@@ -344,14 +353,32 @@ class Expressions(InterpreterPart):
         inner.owner, inner.self = frame.owner, frame.self
         return rounds(0, inner)
 
+    def _table(self, node: ast.expr, target: ast.expr, row: ProgramValue, rounds: Rounds, frame: Frame) -> Array | None:
+        """Return an array of the shape of a table of numbers that is too large to be computed, by its first row and
+        its last one; None for other values."""
+        first = array_of(row)
+        if not isinstance(first, Array) or not first.shape or count_of(first.shape) * len(rounds) <= MOST_ITEMS:
+            return None
+        if not all(isinstance(one, int | float) for one in first.values or ()):
+            return None
+        self.assign(target, rounds[-1], frame)
+        last = array_of(self.value(node, frame))
+        is_even = isinstance(last, Array) and last.shape == first.shape
+        return Array((len(rounds), *first.shape), None, None, first.dtype) if is_even else None
+
     def on_listcomp(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp, frame: Frame) -> ProgramValue:
         found: list[ProgramValue] = []
         idle = 0
 
-        def make(inner: Frame) -> Unknown | None:
+        def make(inner: Frame, rounds: Rounds) -> ProgramValue:
             nonlocal idle
             mark, steps = self.effects.mark(), self.budget.steps
             value = self.value(node.elt, inner)
+            if not found and len(rounds) > 1 and not self.effects.since(mark).changed_values:
+                table = self._table(node.elt, node.generators[0].target, value, rounds, inner)
+                if table is not None:
+                    return table
+                self.assign(node.generators[0].target, rounds[0], inner)
             found.append(value)
             self.budget.make(1)
             self.budget.look_at(value)
@@ -378,7 +405,7 @@ class Expressions(InterpreterPart):
         found: dict[ProgramValue, ProgramValue] = {}
         unsure: list[Unknown] = []
 
-        def make(inner: Frame) -> None:
+        def make(inner: Frame, rounds: Rounds) -> None:
             key = self.value(node.key, inner)
             value = self.value(node.value, inner)
             if self.may_be_key(key):

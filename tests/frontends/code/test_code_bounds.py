@@ -107,7 +107,8 @@ COUNTED = {
     "keys that are compared": (
         "a = {(i, 3): i for i in range(900)}\nk = tuple(range(9000))\n" + "b = k in a\n" * 90, LOOKS
     ),
-    "lists in a list": ("a = list(range(9900))\nb = [a for i in range(9900)]", LOOKS),
+    "lists in a list": ("a = [{} for i in range(9900)]\nb = [a for i in range(9900)]", LOOKS),
+    "a table of numbers": ("a = [[i * j for i in range(40)] for j in range(9900)]\nu = len(a) // 1980", ""),
     "records in records": (
         "import dataclasses\n@dataclasses.dataclass\nclass A:\n    a: int\n    b: int\na = A(1, 2)\n"
         "for i in range(60):\n    a = A(a, a)\nif a:\n    dataclasses.astuple(a)", STEPS
@@ -140,7 +141,7 @@ TOO_MUCH = {
     ),
     "layers": ("n = 0\nwhile n < 10**9:\n    n += 1\n    Dense(3)\n", "calls layers more than 5,000 times"),
     "steps in a function": ("def f(n):\n    return f(n - 1) + f(n - 1) if n else 1\nf(35)\n", "has more than 600,000 steps"),
-    "values": ("x = [[i] * 9000 for i in range(9000)]\n", "makes more than 3,000,000 values"),
+    "values": ("x = [['a'] * 9000 for i in range(9000)]\n", "makes more than 3,000,000 values"),
     "values that are gone through": ("x = [0] * 9000\n" + "y = sorted(x)\n" * 9000, "(goes through|makes) more than .* values"),
 }  # fmt: skip
 

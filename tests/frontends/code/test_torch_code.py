@@ -334,7 +334,7 @@ def test_a_package_that_is_too_large_is_read_where_its_names_are_used(
     package.mkdir()
     for name, text in {
         "__init__": "",
-        "tables": "ROWS = [list(range(1000)) for _ in range(200)]\n",
+        "tables": "ROWS = [list('a' * 1000) for _ in range(200)]\n",
         "blocks": "import torch.nn as nn\nfrom .tables import ROWS\nclass Block(nn.Linear):\n"
         f"    def __init__(self, n):\n        super().__init__(n, {units})\n",
         "net": "import torch.nn as nn\nfrom .tables import ROWS\nfrom .blocks import Block\n"

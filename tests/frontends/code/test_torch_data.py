@@ -261,3 +261,37 @@ def test_numbers_for_a_batch_of_unknown_size_have_the_shape_of_their_examples(no
         f"import numpy as np\n{_program('', NOISE.format(noise=noise))}".replace("n = len(loader)", "n = 3"), "net"
     )
     assert (report.grade, report.inputs[0].shape) == ("complete", (None, 5, 7))
+
+
+TABLE = """
+import numpy as np
+import torch
+import torch.nn as nn
+
+def angles(count, size):
+    def angle(at, i):
+        return at / np.power(10000, 2 * (i // 2) / size)
+    table = np.array([[angle(at, i) for i in range(size)] for at in range(count)])
+    table[:, 0::2] = np.sin(table[:, 0::2])
+    table[:, 1::2] = np.cos(table[:, 1::2])
+    return torch.FloatTensor(table)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("angles", angles({count}, {size}))
+        self.same = torch.from_numpy(np.eye({size})).float()
+
+    def forward(self, x):
+        return (x + self.angles[:x.size(1)]) @ self.same
+
+net = Net()
+y = net(torch.zeros(2, 5, {size}))
+"""
+
+
+@pytest.mark.parametrize(("count", "size"), [(7, 8), (200, 512), (20_000, 4)])
+def test_tables_of_numbers_have_their_shape_however_large_they_are(count: int, size: int) -> None:
+    report = _read(TABLE.format(count=count, size=size), "net")
+    assert (report.grade, report.outputs[0].shape) == ("complete", (None, 5, size))
+    assert [row.output_shapes[0] for row in report if row.layer == "angles"] == [(count, size)]

@@ -75,6 +75,8 @@ ROWS: dict[str, tuple[str, str, str, int]] = {
         "pass", "def freeze(m):\n    if isinstance(m, nn.BatchNorm1d):\n        m.weight.requires_grad = False\n"
         "        m.bias.requires_grad = False\nnet.apply(freeze)", "norm", 612 - 6,
     ),
+    "a table that is given": ("self.emb = nn.Embedding.from_pretrained(torch.zeros(11, 7))", "", "emb", 612 - 77),
+    "a table that is trained": ("self.emb = nn.Embedding.from_pretrained(torch.zeros(11, 7), freeze=False)", "", "", 612),
     "set_attribute": ("pass", "for p in net.emb.parameters():\n    setattr(p, 'requires_grad', False)", "emb", 612 - 77),
 }  # fmt: skip
 

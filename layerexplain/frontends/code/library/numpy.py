@@ -58,6 +58,13 @@ _EACH: dict[str, Callable[[ProgramValue], ProgramValue] | None] = {
 """Functions that give an array of the same shape; None for one whose values are not computed here."""
 
 
+_OPERATORS = {
+    "power": "Pow", "float_power": "Pow", "add": "Add", "subtract": "Sub", "multiply": "Mult", "divide": "Div",
+    "true_divide": "Div", "floor_divide": "FloorDiv", "mod": "Mod", "remainder": "Mod",
+}  # fmt: skip
+"""Functions of two values that are operators."""
+
+
 _CHANGE = frozenset({"random.shuffle", "fill_diagonal", "copyto", "put", "place", "putmask"})
 """Functions that change an array in a way that is not computed here."""
 
@@ -107,6 +114,8 @@ def _of_name(name: str, args: Arguments, kwargs: Keywords, evaluator: Evaluator)
         return cast_array(known_array(first), kwargs.get("dtype", args[1] if len(args) > 1 else None))
     if name in _EACH and not is_plain(number) and not isinstance(first, Size):
         return _of_each_value(name, known_array(first))
+    if name in _OPERATORS and len(args) == 2 and not kwargs:
+        return evaluator.operate(_OPERATORS[name], *[one if is_plain(one) else known_array(one) for one in args])
     if name in _CHANGE and isinstance(first, Array):
         evaluator.mutate(first)
         first.write(None)
@@ -190,6 +199,20 @@ def _ones(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Progra
 @function("numpy.empty")
 def _empty(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return _filled(None, args, kwargs)
+
+
+@function("numpy.eye", "numpy.identity")
+def _eye(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    """Evaluate `np.eye(rows, columns)`: 1 on the diagonal."""
+    given = [plain(one) for one in args]
+    columns = given[1] if len(given) > 1 and given[1] is not None else kwargs.get("M")
+    shape = _shape((given[:1] or [kwargs.get("N")]) + [given[0] if columns is None and given else columns])
+    if None in shape or kwargs.keys() - {"N", "M", "dtype"} or len(args) > 2:
+        return Array(shape)
+    rows, width = shape
+    is_large = not is_small(shape)
+    cells = None if is_large else tuple([float(i == j) for i in range(rows or 0) for j in range(width or 0)])
+    return Array(shape, cells)
 
 
 def _random(name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:

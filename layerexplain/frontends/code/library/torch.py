@@ -57,6 +57,8 @@ def _torch(name: str) -> Implementation:
             return interpreter.torch.method(args[0], last, args[1:], kwargs)
         if last == "generate_square_subsequent_mask":
             return _causal_mask(args[0] if args else kwargs.get("sz"), interpreter)
+        if last == "from_pretrained" and package in ("nn.Embedding", "nn.EmbeddingBag"):
+            return _from_pretrained(package.rpartition(".")[2], args, kwargs, interpreter)
         if last in ("DataParallel", "DistributedDataParallel") and package in ("nn", "nn.parallel"):
             return interpreter.torch.in_parallel(args[0] if args else kwargs.get("module"))
         if package == "nn" or package.startswith(("nn.parameter", "nn.modules")):
@@ -151,6 +153,19 @@ def make_module(type_: str, config: dict[str, Any], interpreter: Interpreter) ->
         for _, error in declaration.faults(config):
             interpreter.keras.fault(error)
     return BuiltIn(type_, config, interpreter.place())
+
+
+def _from_pretrained(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    """Return an embedding with the rows of a table, which it does not train unless `freeze` is False."""
+    given = dict(zip(("embeddings", "freeze"), args, strict=False)) | kwargs
+    table, freeze = given.pop("embeddings", None), given.pop("freeze", True)
+    sizes = list(table.shape) if isinstance(table, Parameter | Array) else []
+    unknown = table if isinstance(table, Unknown) else interpreter.unknown("the table of an embedding")
+    module = make(type_, [*(sizes if len(sizes) == 2 else [unknown, unknown]), *args[2:]], given, interpreter)
+    weight = module.get_attribute(interpreter, "weight") if isinstance(module, BuiltIn) else None
+    if isinstance(weight, Parameter):
+        weight.requires_grad = not freeze if isinstance(freeze, bool) else freeze
+    return module
 
 
 def _named(value: Any) -> Any:
