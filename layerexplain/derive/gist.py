@@ -180,8 +180,17 @@ def _part(
         return f"size-{text}" if name == "kernel_size" and "×" not in text else text
 
     if always or any(":" in field or differs(field) for field, _ in fields):
-        return (before + "".join([fill(field) + behind for field, behind in fields])).strip()
+        return (before + "".join([_counted(fill(field), behind) for field, behind in fields])).strip()
     return ""
+
+
+def _counted(number: str, words: str) -> str:
+    """Return a number with the words behind it.
+
+    >>> _counted("1", " units"), _counted("2", " units"), _counted("1", " a channel")
+    ('1 unit', '2 units', '1 a channel')
+    """
+    return number + (re.sub(r"^( \w+)s\b", r"\1", words) if number == "1" else words)
 
 
 def _zeros(amounts: Any) -> str:

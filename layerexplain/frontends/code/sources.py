@@ -29,6 +29,15 @@ _CODE = re.compile(
     re.MULTILINE,
 )
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*(\w*)")
+_PYTHON = frozenset(["", "python", "py", "python3", "python2", "pycon", "ipython", "keras", "ipython3"])
+_ANYTHING = frozenset(["shell", "sh", "bash", "console", "text", "txt", "plaintext", "code"])
+"""What stands behind a fence of Python, and behind one of any text: forms of trackers fence code as "shell"."""
+_SURE = re.compile(
+    r"^[ \t]*(>>> )?(import [\w.]+|from [\w.]+ import |def \w+\(|class \w+[(:]|\w+ *= *[\w.]+\(|\w+\.(add|compile)\()",
+    re.MULTILINE,
+)
+_TICKED = re.compile(r"^([ \t]*)`([^`\n]+)`[ \t]*$", re.MULTILINE)
+"""A line of code between backticks, as people paste it who know no fences."""
 _PROMPT = re.compile(r"^\s*(>>>? ?|\.\.\. ?|In \[\d*\]: ?|   \.\.\.: ?)")
 _PRINT = re.compile(r"^(\s*(?:\S.*:\s+)?)print(?=[ \t])(?![ \t]*[(=.,])|^(\s*)print[ \t]+\((.*)\)[ \t]*%")
 _OF_IPYTHON = re.compile(r"^[ \t]*In \[\d*\]: ", re.MULTILINE)
@@ -84,7 +93,7 @@ def is_code(head: bytes, path: str | None) -> bool:
     """Return whether the first bytes of a text are Python, or Markdown with code in it."""
     if path is not None and path.endswith(".py"):
         return True
-    text = head.decode("utf-8", "replace")
+    text = _TICKED.sub(r"\1\2", head.decode("utf-8", "replace"))
     if re.match(r"\s*(---|%YAML)", text):
         return False
     if _TRACEBACK in text or _ERROR.search(text):
@@ -251,7 +260,7 @@ def _repaired(text: str, *, prose: bool) -> tuple[list[str], ast.Module | None, 
     lines = text.split("\n")
     said: list[str] = []
     if prose:
-        lines = _without_errors(lines)
+        lines = _without_errors(_TICKED.sub(r"\1\2", text).split("\n"))
         fenced = _fenced(lines)
         if fenced is not None:
             lines = fenced
@@ -351,26 +360,16 @@ def _has_keyword(line: str, first: re.Match[str]) -> bool:
 def _fenced(lines: list[str]) -> list[str] | None:
     """Return the lines inside of fences of Markdown, all others empty; None where there are no fences."""
     kept: list[str] = []
-    inside, found = "", False
+    inside, found, tag = "", False, ""
     block: list[str] = []
-    keep = False
     for line in lines:
         match = _FENCE.match(line)
         if match is not None and not inside:
             inside, found, block = match[1], True, []
-            keep = match[2].lower() in (
-                "",
-                "python",
-                "py",
-                "python3",
-                "python2",
-                "pycon",
-                "ipython",
-                "keras",
-                "ipython3",
-            )
+            tag = match[2].lower()
             kept.append("")
         elif match is not None and match[1].startswith(inside):
+            keep = tag in _PYTHON or (tag in _ANYTHING and _SURE.search("\n".join(block)) is not None)
             kept += textwrap.dedent("\n".join(block)).split("\n") if keep and block else [""] * len(block)
             kept.append("")
             inside = ""
@@ -379,5 +378,5 @@ def _fenced(lines: list[str]) -> list[str] | None:
         else:
             kept.append("")
     if inside:
-        kept += textwrap.dedent("\n".join(block)).split("\n") if keep else [""] * len(block)
+        kept += textwrap.dedent("\n".join(block)).split("\n") if tag in _PYTHON else [""] * len(block)
     return kept if found else None

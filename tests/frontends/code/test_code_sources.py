@@ -110,6 +110,9 @@ SNIPPETS = {
     "prompts": ">>> model = Sequential()\n>>> model.add(Dense(3, input_dim=4))\nWhy?\n",
     "stray indentation": "    model = Sequential()\n    model.add(Dense(3, input_dim=4))\n",
     "fences": "Why is this?\n\n```python\nmodel = Sequential()\nmodel.add(Dense(3, input_dim=4))\n```\nThanks!\n",
+    "fences of a form": "Relevant log output\n```shell\nError: Dense(3) failed\n```\nCode\n```shell\nmodel = Sequential()\n"
+    "model.add(Dense(3, input_dim=4))\n```\nInstall\n```bash\npip install keras\n```\n",
+    "lines between backticks": "My model:\n`model = Sequential()`\n`model.add(Dense(3,`\n`                input_dim=4))`\nThanks.\n",
     "Python 2": "model = Sequential()\nmodel.add(Dense(3, input_dim=4))\nprint model.summary()\n",
     "no model made": "model.add(Dense(3, input_dim=4))\n",
     "a part of a class": "self.model = Sequential()\nself.model.add(Dense(3, input_dim=4))\n",
