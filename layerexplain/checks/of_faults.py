@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from layerexplain.checks.calls import noted
 from layerexplain.checks.findings import IN_MESSAGE, RAISES
 from layerexplain.checks.rules import Found, Torch, rule, written_faults
 from layerexplain.network.traced import Network
@@ -92,3 +93,17 @@ _fault(
     source="keras/src/layers/layer.py",
     torch=Torch("PyTorch stops there with an error.", IN_MESSAGE),
 )
+
+
+@rule(
+    "older-keras",
+    "Code of an older Keras",
+    "hint",
+    "hint",
+    why="Keras 3, which TensorFlow has from 2.16 on, stops there or reads it otherwise.",
+    fix="Write it as Keras 3 has it, or install tf_keras and set the environment variable TF_USE_LEGACY_KERAS=1.",
+    source="keras/src/layers/layer.py, Layer.__init__",
+)
+def older_keras(network: Network) -> Iterator[Found]:
+    model = network.model
+    yield from noted(network, "old-argument") if model.format == "code" and model.keras_version != "2" else ()

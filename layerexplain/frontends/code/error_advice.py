@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.keras_advice import keras_advice
 from layerexplain.frontends.code.torch_advice import torch_advice
-from layerexplain.model import Shape
+from layerexplain.model import Model, Shape
 from layerexplain.ops.sizes import shape_text
 
 _AXES = re.compile(
@@ -62,11 +64,26 @@ a recurrent layer before it needs return_sequences=True"
     """
     if said := layer_advice(text):
         return said
-    advice = torch_advice(text)
+    advice = keras_advice(text) or torch_advice(text)
     if advice is not None:
         return advice.fact
     given = [f"{name} has the shape {shape_text(shape)}" for name, shape in data_of_error(text).items()]
     return " and ".join(given)
+
+
+def pasted_fault(text: str, model: Model, *, is_open: bool) -> list[LayerExplainError]:
+    """Return the fault that an error says which was pasted with the code of a model, where reading finds none. One of
+    shapes counts where something of the model is not known: else reading would have found it."""
+    if is_open and (said := layer_advice(text)):
+        return [LayerExplainError(f"the pasted error says that {said}")]
+    advice = keras_advice(text, {layer.name: (layer.type, layer.config) for layer in model.layers})
+    if advice is None:
+        return []
+    fault = LayerExplainError(f"the pasted error says that {advice.fact}")
+    layer = model.layers_by_name.get(advice.layer)
+    if layer is not None:
+        fault = fault.with_place(layer=layer.name, source=layer.file or None, line=layer.line, column=layer.column)
+    return [fault]
 
 
 def layer_advice(text: str) -> str:

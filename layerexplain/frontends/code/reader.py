@@ -15,7 +15,7 @@ from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import MOST_TRIED, Exhausted
 from layerexplain.frontends.code.definitions import imported_libraries
 from layerexplain.frontends.code.emit import Emitter, settings
-from layerexplain.frontends.code.error_advice import data_of_error, layer_advice
+from layerexplain.frontends.code.error_advice import data_of_error, pasted_fault
 from layerexplain.frontends.code.examples import missing_in, plain_names, shape_example
 from layerexplain.frontends.code.found_models import FoundModel, distinct, is_empty, models_in
 from layerexplain.frontends.code.frames import File, Frame
@@ -292,8 +292,8 @@ class Program:
         if self.text.pasted and not effects.faults and (shapes := data_of_error(self.text.pasted)):
             graphs_of(found.value).check_error(found.value, shapes)
         faults, others = reaching(interpreter, found.value, bool(gaps), self.faults(emitter.faults))
-        if self.text.pasted and gaps and not faults and (advice := layer_advice(self.text.pasted)):
-            faults = [LayerExplainError(f"the pasted error says that {advice}")]
+        if self.text.pasted and not faults:
+            faults = pasted_fault(self.text.pasted, model, is_open=bool(gaps))
         notes += [Note("fault", None, str(one)) for one in others]
         model = model._replace(
             name=found.name if _AUTOMATIC.fullmatch(found.value.name) else found.value.name,

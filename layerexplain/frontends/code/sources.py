@@ -47,7 +47,9 @@ _STATEMENT = re.compile(
     r"|[\w.]+\.(add|compile|fit|build)\()"
 )
 """How a statement begins, where code and what it prints stand mixed."""
-_PRINTED = re.compile(r"(\[+[-\d. ][-+\d.e ]*\]*$|[=_~*+|-]{4,}$|\d+/\d+ |Layer \(type\)|[\w.]+ \(\w+\) {2,})")
+_PRINTED = re.compile(
+    r"([┃│┏┡├└╞╘╒]|\[+[-\d. ][-+\d.e ]*\]*$|[=_~*+|-]{4,}$|\d+/\d+ |Layer \(type\)|[\w.]+ \(\w+\) {2,})"
+)
 """What programs print: rows of an array, lines of a table, progress."""
 _QUOTED = re.compile(r"\"[^\"]*\"|`[^`]*`|(?<!\w)'[^']*'(?!\w)|\([^()]*\)|\[[^][]*\]")
 """What says nothing of a line as a whole: text in quotes, and what stands in brackets."""

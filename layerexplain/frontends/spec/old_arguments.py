@@ -16,7 +16,7 @@ _FORMS = {
     "virtual_batch_size": _LEFT_OUT,
 }
 _SHAPES = ("batch_input_shape", "batch_shape", "input_length", "batch_size")
-_STILL_TAKEN = {
+STILL_TAKEN = {
     "implementation": ("LSTM", "GRU", "LSTMCell", "GRUCell"),
     "weights": ("Embedding", "ReversibleEmbedding"),
 }
@@ -45,4 +45,4 @@ def todays_form(type_: str, argument: str, shape: Shape | None) -> str:
         given = f"[{', '.join(sizes)}]"
         given = given if batch == "null" else f"{{shape: {given}, batch_size: {batch}}}"
         return f"`input: {given}` before the layers"
-    return "" if type_ in _STILL_TAKEN.get(argument, ()) else _FORMS.get(argument, "")
+    return "" if type_ in STILL_TAKEN.get(argument, ()) else _FORMS.get(argument, "")

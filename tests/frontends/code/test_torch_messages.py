@@ -150,7 +150,7 @@ def test_a_pasted_error_is_explained_with_the_line_and_the_cure(row: Row) -> Non
 @pytest.mark.parametrize("row", [row for row in ROWS if not row.message.startswith("embed_dim")])
 def test_without_its_code_an_error_still_has_a_cure(row: Row) -> None:
     advice = torch_advice(f"RuntimeError: {row.message}")
-    assert advice is not None and not advice.module
+    assert advice is not None and not advice.layer
     said = CliRunner().invoke(program, ["summary", "-"], input=f"RuntimeError: {row.message}\n")
     assert said.exit_code == 1 and advice.fact in " ".join(said.output.split())
 

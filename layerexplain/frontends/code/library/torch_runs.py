@@ -395,9 +395,9 @@ def _with_pasted_error(program: Program, module: Any, model: Model) -> Model:
     if advice is None:
         return model
     fault = LayerExplainError(f"the pasted error says that {advice.fact}")
-    if advice.module:
-        place = program.interpreter.locate(leaves[advice.module].place)
-        fault = fault.with_place(layer=advice.module, **place.error_fields)
+    if advice.layer:
+        place = program.interpreter.locate(leaves[advice.layer].place)
+        fault = fault.with_place(layer=advice.layer, **place.error_fields)
     return model._replace(faults=(fault,))
 
 

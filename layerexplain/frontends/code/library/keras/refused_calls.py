@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.frontends.code.keras_advice import todays_code
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, layer_names, resolve_keras_name
 from layerexplain.frontends.code.tracing import Graphs
@@ -17,7 +18,7 @@ from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import DTYPES, Symbol
 from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
 from layerexplain.frontends.keras.old_names import is_older
-from layerexplain.frontends.spec.old_arguments import OLD_ARGUMENTS
+from layerexplain.frontends.spec.old_arguments import OLD_ARGUMENTS, STILL_TAKEN
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import facts_of, find, part_names, part_of
 from layerexplain.suggest import did_you_mean
@@ -75,6 +76,9 @@ OF_LAYERS = frozenset(
     """.split()  # noqa: SIM905
 )
 """What `super().__init__()` of a layer takes."""
+
+_OF_OLDER_LAYERS = frozenset(["batch_input_shape", "batch_size", "input_length", "weights"])
+"""Arguments that all layers had before Keras 3."""
 
 _POLICIES = frozenset({"mixed_float16", "mixed_bfloat16", "float", "half", "double", "int", "string", "resource"})
 
@@ -249,7 +253,11 @@ class RefusedCalls(Graphs):
         if declaration is None:
             return
         known = {*declaration.arguments, *declaration.ignores, *OF_LAYERS, *OLD_ARGUMENTS, "unroll"}
-        for name in kwargs:
+        for name, value in kwargs.items():
+            if name in _OF_OLDER_LAYERS and type_ not in STILL_TAKEN.get(name, ()) and value is not None:
+                shown = str(value) if type(value) in (int, tuple) else ""
+                takes = "ignores" if (type_, name) == ("Embedding", "input_length") else "refuses"
+                self.older(f"Keras 3 {takes} {name} of {type_}: {todays_code(type_, name, shown)}")
             if (name not in known and not name.endswith(tuple(_KINDS))) or is_older(type_, name):
                 continue
             if name in _OLD.get(f"layers.{type_}", "").split():
