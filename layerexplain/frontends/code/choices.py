@@ -18,13 +18,12 @@ from layerexplain.frontends.code.values.array import memory_of
 from layerexplain.frontends.code.values.base import ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, each_in, layer_of
 from layerexplain.frontends.code.values.memory import Memory
+from layerexplain.frontends.code.values.modules import Imported, Module
 from layerexplain.frontends.code.values.program import (
     Bound,
     Class,
     Function,
-    Imported,
     Instance,
-    Module,
     Partial,
     Super,
 )

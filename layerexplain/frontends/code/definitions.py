@@ -13,14 +13,13 @@ from layerexplain.frontends.code.modules import PRESENT, Refused
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, written
 from layerexplain.frontends.code.trees import children, docstring
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value
+from layerexplain.frontends.code.values.modules import Imported, Module
 from layerexplain.frontends.code.values.program import (
     Bound,
     Class,
     Function,
     FunctionNode,
-    Imported,
     Instance,
-    Module,
     Partial,
 )
 from layerexplain.frontends.code.values.symbols import READ_LIBRARIES, Symbol, known_base

@@ -24,7 +24,8 @@ from layerexplain.frontends.code.values.array import Array, array_of
 from layerexplain.frontends.code.values.array_data import count_of
 from layerexplain.frontends.code.values.base import OneOf, ProgramError, ProgramValue, Unknown, Value, one_of
 from layerexplain.frontends.code.values.layers import unknown_in
-from layerexplain.frontends.code.values.program import Class, Imported
+from layerexplain.frontends.code.values.modules import Imported
+from layerexplain.frontends.code.values.program import Class
 from layerexplain.frontends.code.values.symbols import Symbol
 
 Rounds = Sequence[ProgramValue]

@@ -39,7 +39,8 @@ from layerexplain.frontends.code.values.base import (
     unknown_at,
 )
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, layer_of
-from layerexplain.frontends.code.values.program import Class, Function, Module
+from layerexplain.frontends.code.values.modules import Module
+from layerexplain.frontends.code.values.program import Class, Function
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.training import with_training
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode

@@ -350,19 +350,7 @@ class Statements(InterpreterPart):
     def on_match(self, node: ast.Match, frame: Frame) -> Signal:
         subject = self.value(node.subject, frame)
         for case in node.cases:
-            found: ProgramValue = None
-            match case.pattern:
-                case ast.MatchAs(pattern=None, name=name):
-                    if name is not None:
-                        frame.assign(name, subject)
-                    found = True
-                case ast.MatchValue(value=value):
-                    found = self.compared("Eq", subject, self.value(value, frame))
-                case ast.MatchSingleton(value=value):
-                    found = self.compared("Is", subject, value)
-                case ast.MatchOr(patterns=several) if all(isinstance(one, ast.MatchValue) for one in several):
-                    tests = [self.compared("Eq", subject, self.value(one.value, frame)) for one in several]  # type: ignore[attr-defined]
-                    found = True if True in tests else None if any(isinstance(t, Unknown) for t in tests) else False
+            found = self._matches(case.pattern, subject, frame)
             if found is True and case.guard is not None:
                 found = truth(self.value(case.guard, frame))
             if found is True:
@@ -371,6 +359,32 @@ class Statements(InterpreterPart):
                 rest = [one for other in node.cases if other is not case for one in other.body]
                 words = "this case of `match` is assumed to match"
                 return self.branch(case.body, rest, frame, Assumption(case.body[0].lineno, words))
+        return None
+
+    def _matches(self, pattern: ast.pattern, subject: ProgramValue, frame: Frame) -> bool | None:
+        """Return whether a value matches a pattern, whose names it is given; None where that is not known."""
+        match pattern:
+            case ast.MatchAs(pattern=inner, name=name):
+                found = True if inner is None else self._matches(inner, subject, frame)
+                if name is not None and found is not False:
+                    frame.assign(name, subject)
+                return found
+            case ast.MatchValue(value=value):
+                return truth(self.compared("Eq", subject, self.value(value, frame)))
+            case ast.MatchSingleton(value=value):
+                return truth(self.compared("Is", subject, value))
+            case ast.MatchOr(patterns=several):
+                tests = [self._matches(one, subject, frame) for one in several]
+                return True if True in tests else None if None in tests else False
+            case ast.MatchClass(cls=kind, patterns=[], kwd_patterns=[]):
+                return truth(self.call(Symbol("builtins.isinstance"), [subject, self.value(kind, frame)], {}))
+            case ast.MatchSequence(patterns=parts) if is_plain(subject) or type(subject) in (list, tuple, dict):
+                if any(isinstance(one, ast.MatchStar) for one in parts):
+                    return None if type(subject) in (list, tuple) else False
+                if type(subject) not in (list, tuple) or len(subject) != len(parts):
+                    return False
+                tests = [self._matches(one, item, frame) for one, item in zip(parts, subject, strict=True)]
+                return False if False in tests else None if None in tests else True
         return None
 
     def on_with(self, node: ast.With, frame: Frame) -> Signal:

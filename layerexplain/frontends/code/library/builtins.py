@@ -182,6 +182,11 @@ def _dict(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramVal
         raise ProgramError(type(error).__name__, str(error)[:100]) from None
 
 
+def _from_keys(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
+    keys, value = known_items(args[0]) if args else [], args[1] if len(args) > 1 else None
+    return _dict([[(key, value) for key in keys]], {}, evaluator)
+
+
 def _zip(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     items = all_items(args, evaluator.budget)
     evaluator.budget.make(min(map(len, items), default=0) * len(args))
@@ -450,7 +455,8 @@ def _not_read(name: str, args: Arguments) -> Unknown:
 _FUNCTIONS: dict[str, Callable[..., ProgramValue]] = {
     "len": _len, "range": _range, "xrange": _range, "int": _convert("int"), "float": _convert("float"),
     "long": _convert("long"), "bool": _convert("bool"), "list": _collect(list), "tuple": _collect(tuple),
-    "set": _collect(set), "frozenset": _collect(frozenset), "dict": _dict, "zip": _zip, "enumerate": _enumerate,
+    "set": _collect(set), "frozenset": _collect(frozenset), "dict": _dict,
+    "dict.fromkeys": _from_keys, "zip": _zip, "enumerate": _enumerate,
     "map": _map, "filter": _filter, "max": _least(max), "min": _least(min), "sum": _sum, "all": _all(False),
     "any": _all(True), "abs": _number(abs), "chr": _number(chr), "ord": _ord,
     "round": _number(round), "pow": _number(pow), "divmod": _number(divmod),

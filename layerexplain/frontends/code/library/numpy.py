@@ -17,7 +17,6 @@ from layerexplain.frontends.code.values.array import (
     array_of,
     attribute,
     known_array,
-    name_of_dtype,
 )
 from layerexplain.frontends.code.values.array import cast as cast_array
 from layerexplain.frontends.code.values.array_arithmetic import FOLDS, differ, fold, folded, operate
@@ -82,7 +81,8 @@ class Numpy(Library):
             return tensors[0].framework.operation(name, args, kwargs)
         result = super().call(path, args, kwargs, interpreter)
         if isinstance(result, Array) and result.dtype == "float32" and name in _MAKES:
-            result = result._replace(dtype=name_of_dtype(kwargs.get("dtype")) or "float64")
+            given = args[1] if len(args) > 1 and name in ("zeros", "ones", "empty") else None
+            result = cast_array(result, kwargs.get("dtype", given) or "float64")
         return result
 
 
@@ -113,7 +113,7 @@ def _of_name(name: str, args: Arguments, kwargs: Keywords, evaluator: Evaluator)
     if name in SAME:
         return cast_array(known_array(first), kwargs.get("dtype", args[1] if len(args) > 1 else None))
     if name in _EACH and not is_plain(number) and not isinstance(first, Size):
-        return _of_each_value(name, known_array(first))
+        return _of_each_value(name, known_array(first), args[1:])
     if name in _OPERATORS and len(args) == 2 and not kwargs:
         return evaluator.operate(_OPERATORS[name], *[one if is_plain(one) else known_array(one) for one in args])
     if name in _CHANGE and isinstance(first, Array):
@@ -151,15 +151,16 @@ def _of_number(name: str, value: object) -> float:
 _KEEP_DTYPE = ("abs", "sign", "square", "logical_not")
 
 
-def _of_each_value(name: str, array: Array) -> Array:
-    compute = _EACH[name]
+def _of_each_value(name: str, array: Array, others: Arguments) -> Array:
+    compute = _EACH[name] if not others else None
     if array.values is None:
         return array._replace(cells=None, bounds=None)
     try:
         values = None if compute is None else tuple([compute(one) for one in array.values])
     except (ValueError, OverflowError, TypeError):
         values = None
-    return array._replace(cells=values, dtype=array.dtype if name in _KEEP_DTYPE else "float64")
+    keeps = name in _KEEP_DTYPE or array.dtype.startswith("float")
+    return cast_array(array._replace(cells=values), array.dtype if keeps else "float64")
 
 
 def _shape(value: ProgramValue) -> Shape:
@@ -203,16 +204,13 @@ def _empty(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Progr
 
 @function("numpy.eye", "numpy.identity")
 def _eye(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    """Evaluate `np.eye(rows, columns)`: 1 on the diagonal."""
-    given = [plain(one) for one in args]
-    columns = given[1] if len(given) > 1 and given[1] is not None else kwargs.get("M")
-    shape = _shape((given[:1] or [kwargs.get("N")]) + [given[0] if columns is None and given else columns])
-    if None in shape or kwargs.keys() - {"N", "M", "dtype"} or len(args) > 2:
+    """Evaluate `np.eye(rows, columns, k)`: ones on the k-th diagonal."""
+    rows, columns, k = [plain(one) for one in [*args[:3], None, None, None][:3]]
+    rows, columns, k = kwargs.get("N", rows), kwargs.get("M", columns), kwargs.get("k", k)
+    shape = _shape((rows, rows if columns is None else columns))
+    if not is_small(shape) or not isinstance(k, int | None):
         return Array(shape)
-    rows, width = shape
-    is_large = not is_small(shape)
-    cells = None if is_large else tuple([float(i == j) for i in range(rows or 0) for j in range(width or 0)])
-    return Array(shape, cells)
+    return Array(shape, tuple([float(j - i == (k or 0)) for i in range(shape[0] or 0) for j in range(shape[1] or 0)]))
 
 
 def _random(name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:

@@ -101,7 +101,7 @@ def of_array(found: Any) -> Any:
     """Return an array as a tensor of the program, which shares its memory; anything else as it is."""
     if isinstance(found, Array) and not isinstance(found, Numbers):
         return Numbers(found.shape, found.cells, found.classes, found.dtype)
-    return [of_array(one) for one in found] if type(found) in (list, tuple) else found
+    return type(found)([of_array(one) for one in found]) if type(found) in (list, tuple) else found
 
 
 def _is_known(value: Any) -> bool:
@@ -287,7 +287,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "view": _viewed,
     "reshape": lambda x, *sizes: x.reshaped(_listed(sizes)),
     "flatten": _flattened,
-    "permute": lambda x, *dims: x.permuted(_listed(dims)),
+    "permute": lambda x, *axes, dims=None: x.permuted(_listed(axes) if dims is None else dims),
     "transpose": _transposed,
     "t": lambda x: _transposed(x) if len(x.shape) > 1 else x,
     "unsqueeze": lambda x, dim: x.expanded(dim),
@@ -296,7 +296,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "repeat": _repeated,
     "contiguous": lambda x: x if x.shared.is_one_piece else x.copied(),
     "clone": lambda x, **named: x.copied(),
-    "roll": _shifted,
+    "roll": lambda x, shifts, dims=None: _shifted(x, shifts, dims) if dims is not None else _shifted(
+        x.reshaped([-1]), shifts, 0).reshaped(x.shape),
     "where": _chosen,
     "masked_fill": lambda x, mask, value: _chosen(mask, value, x)._replace(dtype=x.dtype),
     "clamp": _clamped,
@@ -372,6 +373,8 @@ def _created(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any,
     if name in _LIKE and args and isinstance(args[0], Array | Parameter):
         own = args[0].dtype if isinstance(args[0], Array) else usual
         return _filled(tuple(args[0].shape), _FILLS.get(name[:-5], fill), dtype or own)
+    if name == "eye":
+        return call_numpy("eye", [*args[:2], *[kwargs[key] for key in ("n", "m") if key in kwargs]], {}, evaluator)
     if name in ("arange", "linspace"):
         return _row_of(name, args, kwargs, evaluator)
     if name in _OF_DATA and args:
@@ -379,15 +382,13 @@ def _created(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any,
     if name in _CLASSES and args and not isinstance(args[0], int):
         data = _of_data(name, args[0], usual)
         return _as(data, usual) if isinstance(data, Array) else data
-    sizes: Any = kwargs.get("size", args[-1] if name == "randint" and args else args[0] if name == "full" else None)
+    sizes: Any = kwargs.get(
+        "size", args[-1] if name == "randint" and args else args[0] if name == "full" and args else None
+    )
     sizes = _listed(tuple(args)) if sizes is None else sizes
-    if name == "eye" and args:
-        sizes = args[0], args[1] if len(args) > 1 and isinstance(args[1], int) else args[0]
     shape = tuple(sizes) if isinstance(sizes, list | tuple) else (sizes,)
     if not all(isinstance(one, int) for one in shape[1:]) or not isinstance(shape[0], int | None):
         return evaluator.unknown("the size of a tensor")
-    if name == "eye" and shape[0] is not None and count_of(shape) <= MOST_ITEMS:
-        return Array(shape, tuple([float(i == j) for i in range(shape[0]) for j in range(shape[1])]))
     if name == "full" and type(fill) in (int, bool) and not dtype:
         usual = "bool" if type(fill) is bool else "int64"
     return _filled(shape, _FILLS.get(name, fill), usual)._replace(

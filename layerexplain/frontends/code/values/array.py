@@ -7,7 +7,15 @@ import math
 from layerexplain.frontends.code.bounds import MOST_ITEMS, fits
 from layerexplain.frontends.code.operators import is_plain
 from layerexplain.frontends.code.values.array_arithmetic import FOLDS, compared, folded, operate
-from layerexplain.frontends.code.values.array_data import ArrayData, count_of, is_small, places, plain
+from layerexplain.frontends.code.values.array_data import (
+    ArrayData,
+    common_dtype,
+    count_of,
+    is_small,
+    number_of,
+    places,
+    plain,
+)
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Evaluator,
@@ -161,7 +169,8 @@ def array_of(value: ProgramValue) -> ProgramValue:
     if type(value) not in (list, tuple, range) or not fits(value):
         return Unknown("an array of unknown values")
     if {*map(type, value)} <= {int, float}:
-        return Array((len(value),), tuple(value), None, "int64" if value and type(value[0]) is int else "float64")
+        dtype = "int64" if {*map(type, value)} == {int} else "float64"
+        return Array((len(value),), tuple(map(number_of(dtype), value)), None, dtype)
     rows = [array_of(one) for one in value]
     unknown = next((one for one in rows if isinstance(one, Unknown)), None)
     if unknown is not None:
@@ -170,9 +179,12 @@ def array_of(value: ProgramValue) -> ProgramValue:
     if len(shapes) > 1:
         return Unknown("an array of rows of different lengths")
     inner = shapes.pop() if shapes else ()
+    dtype = common_dtype(rows) if rows else "float64"
     known = all([row.is_known for row in rows]) and sum([len(row.values) for row in rows]) <= MOST_ITEMS
     values = tuple([one for row in rows for one in row.values]) if known else None
-    return Array((len(rows), *inner), values, None, rows[0].dtype if rows else "float64")
+    if values is not None and {row.dtype for row in rows} != {dtype} and {*map(type, values)} <= {bool, int, float}:
+        values = tuple(map(number_of(dtype), values))
+    return Array((len(rows), *inner), values, None, dtype)
 
 
 _DTYPES = {bool: "bool", int: "int64"}

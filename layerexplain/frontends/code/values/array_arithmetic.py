@@ -132,6 +132,8 @@ def folded(name: str, array: ArrayData, args: Arguments, kwargs: Keywords) -> Pr
     rows = [array._replace(shape=(len(inside),), cells=tuple([known[a + b] for b in inside])) for a in rest]
     found = [fold(name, one) for one in rows]
     is_known = not any(isinstance(one, Unknown) for one in found)
+    if not result.shape:
+        return found[0]
     dtype = {"any": "bool", "all": "bool", "mean": "float32"}.get(name, array.dtype)
     return result._replace(cells=tuple(found) if is_known else None, dtype=dtype)
 

@@ -308,6 +308,11 @@ def number_of(dtype: str) -> type[int | float]:
     return int if "int" in dtype else bool if dtype == "bool" else float
 
 
+def common_dtype(rows: Sequence[ArrayData]) -> str:
+    """Return the dtype of an array of these: that of the first one with floats, else with integers."""
+    return max((row.dtype for row in rows), key=lambda dtype: ("float" in dtype, "int" in dtype))
+
+
 def plain(value: object) -> ProgramValue:
     """Return a number for an array of one; nested tuples for a small array; anything else as it is."""
     known = value.values if isinstance(value, ArrayData) and is_small(value.shape) else None
@@ -334,4 +339,7 @@ def joined(rows: Sequence[ArrayData], axis: int) -> ArrayData:
         known = [(row.values or (), count_of(row.shape[at:])) for row in rows]
         lead = range(count_of(tuple(shape[:at])))
         values = tuple([one for i in lead for each, size in known for one in each[i * size : (i + 1) * size]])
-    return rows[0]._replace(shape=tuple(shape), cells=values, bounds=None)
+    dtype = common_dtype(rows)
+    if values is not None and {row.dtype for row in rows} != {dtype}:
+        values = tuple(map(number_of(dtype), values))
+    return rows[0]._replace(shape=tuple(shape), cells=values, bounds=None, dtype=dtype)

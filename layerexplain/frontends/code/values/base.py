@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.frames import Frame
     from layerexplain.frontends.code.library.torch_framework import PyTorch
     from layerexplain.frontends.code.values.framework import Framework
-    from layerexplain.frontends.code.values.program import Class, Function, Instance, Module
+    from layerexplain.frontends.code.values.modules import Module
+    from layerexplain.frontends.code.values.program import Class, Function, Instance
     from layerexplain.frontends.code.values.symbols import Symbol
     from layerexplain.frontends.code.values.tensors import Tensor
 

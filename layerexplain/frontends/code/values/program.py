@@ -1,4 +1,4 @@
-"""What the statements of a program define: functions, classes and their objects, methods, modules."""
+"""What the statements of a program define: functions, classes and their objects, methods."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from layerexplain.frontends.code.operators import compare
 from layerexplain.frontends.code.trees import children, docstring, walk
 from layerexplain.frontends.code.values.base import (
     Arguments,
@@ -148,11 +149,21 @@ class Class(Identity):
         """Return whether its attributes are the members of an Enum."""
         return any(getattr(one, "path", "").startswith("enum.") for one in self.order())
 
+    def iterate(self) -> list[ProgramValue] | Unknown:
+        return [*self._members()] if self.is_enum else super().iterate()
+
+    def length(self) -> ProgramValue:
+        return len(self._members()) if self.is_enum else super().length()
+
+    def _members(self) -> list[Member]:
+        """Return the members of an Enum in order."""
+        own = {name: one for name, one in self.attributes.items() if not name.startswith("_")}
+        known = {name: one for name, one in own.items() if not isinstance(one, Function)}
+        return [self.members.setdefault(name, Member(self, name, one)) for name, one in known.items()]
+
     def _member(self, evaluator: Evaluator, value: ProgramValue) -> ProgramValue:
         """Return the member of an Enum that has a value, or is it."""
-        members = [self.get_attribute(evaluator, name) for name in self.attributes if not name.startswith("_")]
-        values = [getattr(one, "attributes", {"value": one}).get("value") for one in members]
-        found = [one for one, own in zip(members, values, strict=True) if one is value or own == value]
+        found = [one for one in self._members() if one is value or one.attributes["value"] == value]
         return found[0] if found else evaluator.unknown(f"which member of {self.name} is meant")
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
@@ -249,6 +260,10 @@ creation_counter = itertools.count()
 """Numbers objects and layers in the order in which they are made."""
 
 
+_COMPARES = {"Eq": "__eq__", "NotEq": "__ne__", "Lt": "__lt__", "LtE": "__le__", "Gt": "__gt__", "GtE": "__ge__"}
+"""Comparisons, and the methods by which classes have their own."""
+
+
 class Instance(Identity):
     """An object of a user-defined class. `layer` is there where the class is a layer or a model."""
 
@@ -323,6 +338,18 @@ class Instance(Identity):
 
     def as_tuple(self) -> ProgramValue:
         return tuple(self.fields().values()) if self.cls.is_named_tuple else self
+
+    def compare(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
+        """Call the method of the class for `==` or `<`, where it has one and stands on the left."""
+        method = self.cls.find(_COMPARES[name]) if left is self else None
+        return evaluator.call(method, [left, right], {}) if isinstance(method, Function) else NotImplemented
+
+    def equals(self, other: object) -> ProgramValue:
+        if any(isinstance(one, Instance) and one.cls.has("__eq__") for one in (self, other)):
+            return Unknown(f"how objects of {self.cls.name} are compared")
+        if self.cls.is_record and isinstance(other, Instance) and self.cls is other.cls:
+            return compare("Eq", [*self.fields().values()], [*other.fields().values()])
+        return super().equals(other)
 
     def numbers(self) -> tuple[ProgramValue, ...]:
         return (tuple(self.attributes),)
@@ -452,37 +479,6 @@ class Context(Record, Value):
     def given(self) -> tuple[Function, list[ProgramValue], dict[str, ProgramValue], bool]:
         """Return the function and what it is called with."""
         return self.function, self.args, self.kwargs, self.whole
-
-
-class Module(Value):
-    """Another file of the same folder, as text."""
-
-    def __init__(self, name: str, frame: Frame) -> None:
-        self.name = name
-        self.frame = frame
-
-    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
-        if name in self.frame.names:
-            return evaluator.loaded(self.frame, name)
-        inner = evaluator.module(f"{self.name}.{name}", self.frame)
-        return inner or evaluator.unknown(f"{self.name}.py has no {name}", name)
-
-    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
-        return name in self.frame.names or evaluator.module(f"{self.name}.{name}", self.frame) is not None
-
-    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
-        return evaluator.unknown(f"the module {self.name} is called")
-
-
-class Imported(Record, Value):
-    """A name that a module of a package imports from another one, which is read when the name is used."""
-
-    node: ast.ImportFrom
-    alias: ast.alias
-    frame: Frame
-
-    def truth(self) -> bool | None:
-        return None
 
 
 class Member(Instance):

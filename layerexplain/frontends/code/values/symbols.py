@@ -53,6 +53,11 @@ class Symbol(Record, Identity):
     def is_same(self, other: object) -> bool:
         return isinstance(other, Symbol) and self.path == other.path
 
+    def equals(self, other: object) -> ProgramValue:
+        if self.last in DTYPES and self.last == other:  # a dtype equals its name, a text that names it may not
+            return Unknown(f"whether a dtype is {self.path}")
+        return super().equals(other)
+
     def operand(self, evaluator: Evaluator) -> ProgramValue:
         if not self.may_be_anything:
             return self

@@ -1,0 +1,101 @@
+"""Expressions of Python, NumPy and PyTorch, and statements: read without running, they have the values that running
+gives. Python and NumPy say them here; those of PyTorch stand in tests/data/code/torch_values.txt, and PyTorch confirms
+them."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+from layerexplain.frontends.code.reader import program
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.array_data import plain
+from layerexplain.frontends.code.values.symbols import Symbol
+from tests.support.paths import TESTS
+
+IMPORTS = """
+import collections, copy, functools, inspect, itertools, math, operator, os, string, types, typing
+import numpy as np
+"""
+TEXT = (TESTS / "data/code/values.txt").read_text("utf-8")
+SECTIONS = dict(re.findall(r"^### ([^\n]+)\n(.*?)(?=^### |\Z)", TEXT, re.M | re.S))
+PYTHON, NUMPY = SECTIONS.pop("python").splitlines(), SECTIONS.pop("numpy").splitlines()
+TORCH = dict(
+    line.split("  =  ") for line in (TESTS / "data/code/torch_values.txt").read_text("utf-8").splitlines()
+)  # fmt: skip
+KINDS = {"f": "float", "i": "int", "b": "bool"}
+
+
+def read(code: str) -> Any:
+    return program(code.encode(), None).frame.names["r"]
+
+
+def run(code: str) -> Any:
+    names: dict[str, Any] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(code, names)
+    return names["r"]
+
+
+@pytest.mark.parametrize("expression", PYTHON)
+def test_an_expression_has_the_value_that_python_gives(expression: str) -> None:
+    code = f"{IMPORTS}r = {expression}"
+    assert repr(read(code)) == repr(run(code))
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_statements_leave_the_value_that_python_leaves(name: str) -> None:
+    assert repr(read(SECTIONS[name])) == repr(run(SECTIONS[name]))
+
+
+@pytest.mark.parametrize("expression", NUMPY)
+def test_an_expression_has_the_value_that_numpy_gives(expression: str) -> None:
+    code = f"{IMPORTS}r = {expression}"
+    found, wanted = read(code), run(code)
+    if isinstance(wanted, np.ndarray):
+        assert isinstance(found, Array)
+        assert (found.shape, found.dtype.rstrip("0123456789")) == (wanted.shape, KINDS[wanted.dtype.kind])
+        assert all(type(one) is type(wanted.flat[0].item()) for one in found.values or ())
+        np.testing.assert_allclose(np.array(plain(found)), wanted)
+    else:
+        np.testing.assert_equal(found, wanted.item() if isinstance(wanted, np.generic) else wanted)
+
+
+def _rounded(value: Any) -> Any:
+    if type(value) in (list, tuple):
+        return type(value)(map(_rounded, value))
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(one) for one in value] if type(value) is tuple else value
+
+
+def words_of(value: Any) -> str:
+    """Return a value of the reader as the table has it: the dtype and the numbers of a tensor, a name of PyTorch."""
+    if isinstance(value, Array):
+        return f"{value.dtype} {_rounded(_listed(plain(value)))}"
+    return value.path if isinstance(value, Symbol) else repr(value)
+
+
+@pytest.mark.parametrize("expression", TORCH)
+def test_an_expression_has_the_value_that_pytorch_gives(expression: str) -> None:
+    assert words_of(read(f"{IMPORTS}import torch\nr = {expression}")) == TORCH[expression]
+
+
+@pytest.mark.torch
+def test_pytorch_gives_the_values_of_the_table() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    found = {}
+    for expression in TORCH:
+        value = run(f"{IMPORTS}import torch\nr = {expression}")
+        if torch.is_tensor(value):
+            found[expression] = f"{str(value.dtype).removeprefix('torch.')} {_rounded(value.tolist())}"
+        else:
+            found[expression] = repr(tuple(value) if isinstance(value, torch.Size) else value)
+    assert found == TORCH
