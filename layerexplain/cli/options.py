@@ -283,7 +283,9 @@ def seed_option(help: str) -> Callable[[_Function], _Function]:
 
 
 def _optimizer(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    return None if value is None else click.Choice(api.optimizers()).convert(value, parameter, ctx)
+    return (
+        None if value is None else click.Choice(api.optimizers(), case_sensitive=False).convert(value, parameter, ctx)
+    )
 
 
 class _OptimizerOption(click.Option):
