@@ -50,7 +50,9 @@ def _must_be(
 def _levels(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
     """Read levels by commas; none for "never"."""
     levels = tuple([one.strip() for one in value.split(",")])
-    if levels == ("never",):
+    if "never" in levels:
+        if len(levels) > 1:
+            raise click.BadParameter(f"never stands alone, got '{value}'", ctx, parameter)
         return ()
     _must_be(library.must_be_levels, levels, ctx, parameter)
     return levels

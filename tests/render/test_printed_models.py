@@ -122,6 +122,20 @@ class Net(nn.Module):
         x = torch.relu(self.norm(self.convolution(x)))
         return self.head(x.mean((2, 3)))
 """,
+    "two.py": """
+import keras
+from keras import layers
+
+a = keras.Sequential([keras.Input((3,)), layers.Dense(4)], name="a")
+b = keras.Sequential([keras.Input((5,)), layers.Dense(4)], name="b")
+""",
+    "open.yaml": """
+inputs: {t: [null, 3], u: [null, 3]}
+layers:
+  - {LSTM: 5, name: one, from: t}
+  - {LSTM: 5, name: two, from: u}
+  - {Add: , from: [one, two]}
+""",
     "config.json": '{"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 97, "hidden_size": 16, '
     '"num_attention_heads": 4, "num_key_value_heads": 2, "num_hidden_layers": 3, "intermediate_size": 24, '
     '"max_position_embeddings": 64, "tie_word_embeddings": false, "rms_norm_eps": 1e-5, "torch_dtype": "bfloat16"}',
@@ -170,6 +184,44 @@ COMMANDS = [
         for form in ("py", "yaml", "json")
     ],
     "convert torch_net.py - --to yaml --input 3,11,7",
+    # What is typed, and what is said of how it is read.
+    "summary two.py --list",
+    "summary two.py --input 3",
+    "summary two.py --input 9 --columns layer,output_shapes",
+    "summary open.yaml --input 7,3",
+    "summary open.yaml --input u=7,3 --columns layer,output_shapes",
+    "summary open.yaml --input None,7,3 --columns layer,output_shapes",
+    "summary open.yaml --input None,None,3 --columns layer,output_shapes",
+    "summary smaller.yaml siamese.yaml --columns layer,params --format csv",
+    "summary s*.yaml --columns layer,params --format tsv",
+    "smaller.yaml --format csv",
+    "explain two.py dense --columns layer,params --format csv",
+    "explain smaller.yaml stem nothing --columns layer,params --format csv",
+    "explain smaller.yaml --data X=4,11,7,3 --data y=4,2 --only shape",
+    "explain smaller.yaml --data X=4,9 --data y=4,2 --only shape",
+    "explain smaller.yaml --data X=4,11,7,3 --data y=4,1 --only shape",
+    "diff /dev/null smaller.yaml --format csv",
+    "weights smaller.yaml --columns layer,count",
+    "weights smaller.yaml --stats",
+    "explain Dense(3) --format csv --input 5",
+    "layer Dense 3 --vs Conv2D 4 3",
+    "layer Dense --vs LSTM",
+    "layer Dense 3 --vs 4",
+    "layer Dense 3 --vs units=4 use_bias=false --input 5",
+    "layer Add --vs Multiply",
+    'layer "Dense(3, input_shape=(5,))" --vs Dense 4',
+    "layer torch LSTM 5 3 --input 7,5",
+    "layer keras Dense 3 --input 5 --format csv",
+    "layer MultiHeadAttention 2 3 --input 5,6 --format csv",
+    "layer MultiHeadAttention 2 3 --input value=7,6 --input query=5,6 --format csv",
+    "layer Dense 3 --input None,5 --format csv",
+    "layer Dense 3 --input None,None,5 --format csv",
+    'layer "UpSampling2D, Conv2D 3 3" --input 5,5,2 --format csv',
+    'layer "Dense 3, Dense 4" --vs "Dense 5, Dense 6" --input 7 --format csv',
+    "layer Dense 3",
+    "layer Dense",
+    "layer Adam",
+    "layer",
 ]
 
 
