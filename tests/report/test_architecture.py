@@ -135,7 +135,17 @@ layers:
 """
 ENDS = "input: [4]\nlayers:\n  - Dense: 3\n    name: a\n  - Dense: 3\n    name: b\n    from: input\noutputs: [%s]\n"
 
+CALLED = """
+import keras
+from keras import layers
+x = keras.Input((5, 6))
+attend = layers.MultiHeadAttention(2, 3)
+y = attend(attend(x, x), x%s)
+model = keras.Model(x, y)
+"""
+
 APART = {
+    "an argument of the second call of a layer": (CALLED % "", CALLED % ", use_causal_mask=True"),
     "shared weights": (
         SIAMESE.replace("{second}", "{reuse: one, name: two, from: right}"),
         SIAMESE.replace("{second}", "Dense: 5\n    name: two\n    from: right"),

@@ -16,7 +16,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.network.scope import as_layers
 from layerexplain.render.page.layer_data import shown_layer
 from layerexplain.report.one_layer import layer_type, layer_types
-from layerexplain.report.what_if import WhatIf, what_if
+from layerexplain.report.what_if import Slider, WhatIf, points, what_if
 from tests.support.open_layers import LAYERS, Arguments, State, arguments_at, derived, shown_at, states
 from tests.support.tries import tries
 
@@ -99,6 +99,26 @@ def test_long_explanations_leave_room_for_numbers(monkeypatch: pytest.MonkeyPatc
     found = what_if("Dense", {"units": 4}, [(3,)], most=4, show=shown_layer)
     cases = [case.shown for of in found.cases for case in of]
     assert len(cases) == 4 and [bool(one["definitions"]) for one in cases].count(True) == 1
+
+
+# The generator of Park and Miller with the multiplier 48271 begins so at 1.
+MINSTD = [48271, 182605794, 1291394886, 1914720637, 2078669041, 407355683, 1105902161, 854716505]
+POINTS: list[tuple[list[tuple[int, int, int]], list[dict[str, int]], int]] = [
+    # The low end, the high end and what is given of sliders a and b; the first points, and how many there are.
+    ([], [], 0),
+    ([(1, 4, 3)], [{"a": 4}, {"a": 2}, {"a": 1}], 3),
+    ([(2, 5, 3), (7, 8, 7)],
+     [{"a": 4}, {"a": 2}, {"b": 8}, {"a": 4, "b": 8}, {"a": 5},
+      *[{"a": 2 + one % 4, "b": 7 + other % 2} for one, other in zip(MINSTD[::2], MINSTD[1::2], strict=True)]], 5 + 8 * 2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sliders", "first", "count"), POINTS)
+def test_points_of_sliders_are_near_first_and_then_drawn(
+    sliders: list[tuple[int, int, int]], first: list[dict[str, int]], count: int
+) -> None:
+    found = [*points([Slider(label, *one, "", ()) for label, one in zip("ab", sliders, strict=False)])]
+    assert found[: len(first)] == first and len(found) == count
 
 
 ANOTHER = "another test compares it"
