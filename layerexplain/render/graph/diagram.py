@@ -222,7 +222,11 @@ def family_of(layer: LayerReport) -> str:
     """
     from layerexplain.layers.index import family_of
 
-    module = family_of(layer.type) or family_of(f"torch.nn.{layer.type}")
+    module = family_of(layer.type)
+    if not module:
+        from layerexplain.layers.torch.compared import keras_type
+
+        module = family_of(keras_type(f"torch.nn.{layer.type}"))
     if not module:  # one of a model's own
         has_matrix = layer.macs != 0 or any([len(weight.shape or ()) > 1 for weight in layer.weights])
         return "weights" if has_matrix and not layer.operation.startswith(f"{layer.type}(") else ""
