@@ -49,6 +49,19 @@ FOUND = {
     "GradientTrace": ("dense/kernel", "dense/kernal", "dense/kernel"),
 }
 """For each kind of report a name that it has, one that is misspelt, and what is suggested."""
+LINES = {
+    "Report": "<Report of 'net' (<bytes>): 4 layers, 112 parameters>",
+    "WeightTable": "<WeightTable of 'net' (<bytes>): 6 weights, 112 parameters>",
+    "CheckReport": "<CheckReport of 'net' (<bytes>): 1 finding>",
+    "Comparison": "<Comparison of <bytes> and <bytes>: 6 layers changed>",
+    "TraceReport": "<TraceReport of 'net' (<bytes>): 7 outputs>",
+    "GradientTrace": "<GradientTrace of 'net' (<bytes>): loss 0.764348, 7 outputs, 6 weights>",
+}
+
+
+@pytest.mark.parametrize("kind", LINES)
+def test_a_report_is_one_line_about_what_it_has(kind: str) -> None:
+    assert repr(REPORTS[kind]()) == LINES[kind]
 
 
 def test_the_ten_lines_that_a_user_would_write() -> None:

@@ -184,6 +184,17 @@ COMMANDS = [
         for form in ("py", "yaml", "json")
     ],
     "convert torch_net.py - --to yaml --input 3,11,7",
+    "explain smaller.yaml --gradient --training --format json",
+    "explain reader.yaml --input 17 --gradient --format json",
+    "explain siamese.yaml --nested --format json",
+    "explain torch_net.py --input 3,11,7 --format json",
+    "explain open.yaml --gradient --format json",
+    "summary residual.yaml --batch 3 --optimizer adam --training --format json",
+    "diff siamese.yaml smaller.yaml --format json",
+    "layer MeanSquaredError --input 5 --gradient --format json",
+    "layer Muon --input 7x5 --format json",
+    "layer ZeroPadding2D 1,2 --input 5,7,3 --gradient --format json",
+    "layer Conv2DTranspose 5 3 strides=2 --input 5,7,2 --gradient --format json",
     # What is typed, and what is said of how it is read.
     "summary two.py --list",
     "summary two.py --input 3",
