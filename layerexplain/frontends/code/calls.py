@@ -23,7 +23,6 @@ from layerexplain.frontends.code.values.base import (
     ProgramValue,
     Unknown,
     UnknownChange,
-    Value,
 )
 from layerexplain.frontends.code.values.layers import tensors_in
 from layerexplain.frontends.code.values.program import Bound, Class, Context, Function, Instance, Super
@@ -55,7 +54,7 @@ class Calls(Records):
             value = self.value(part.value if isinstance(part, ast.Starred) else part, frame)
             if not isinstance(part, ast.Starred):
                 args.append(value)
-            elif isinstance(found := self.items(value) if _is_listed(value) else value, list):
+            elif isinstance(found := self.items(value), list):
                 args += found
             else:
                 unknown = found if isinstance(found, Unknown) else self.unknown("unknown arguments")
@@ -74,7 +73,7 @@ class Calls(Records):
             else:
                 unknown = value if isinstance(value, Unknown) else self.unknown("unknown arguments")
         self.node = node
-        if unknown is not None and not isinstance(function, Function):
+        if unknown is not None:
             kwargs["**"] = unknown
         if isinstance(function, Unknown) and self._fits(function, [*args, *kwargs.values()]):
             return self.renamed(self.frameworks[0].call_unknown(function, node, args, kwargs, frame), node)
@@ -243,12 +242,14 @@ class Calls(Records):
         spec, names, keywords = function.node.args, function.names, function.keywords
         self.budget.look(len(args) + len(kwargs) + len(names) + len(keywords))
         given = dict(zip(names, args, strict=False))
+        unknown = kwargs.get("**")
         if spec.vararg is not None:
-            given[spec.vararg.arg] = tuple(args[len(names) :])
+            given[spec.vararg.arg] = tuple(args[len(names) :]) if unknown is None else unknown
         own = {name: value for name, value in kwargs.items() if name in names or name in keywords}
         given.update(own)
         if spec.kwarg is not None:
-            given[spec.kwarg.arg] = {name: value for name, value in kwargs.items() if name not in own}
+            others = {name: value for name, value in kwargs.items() if name not in own}
+            given[spec.kwarg.arg] = others if unknown is None else unknown
         for name, default in zip(reversed(names), reversed(function.defaults), strict=False):
             self._default(given, name, default)
         for name, default, node in zip(keywords, function.keyword_defaults, spec.kw_defaults, strict=True):
@@ -272,11 +273,6 @@ def _is_done_at_once(function: object) -> bool:
     if isinstance(function, Symbol):
         return function.path.startswith("builtins.") and function.last in AT_ONCE
     return isinstance(function, Bound) and function.function in python.AT_ONCE
-
-
-def _is_listed(value: object) -> bool:
-    """Return whether a value can stand behind `*` with items that are known."""
-    return type(value.as_tuple() if isinstance(value, Value) else value) in (list, tuple, range)
 
 
 def _from_library(symbol: Symbol) -> str:

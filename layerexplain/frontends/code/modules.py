@@ -69,10 +69,12 @@ class Modules:
 
     def _places(self, first: str, file: File, program: File) -> list[str]:
         """Return the folders in which an import by a whole name is looked for: that of the program, whoever imports;
-        the one that holds the package of that name which the file is part of; the one that was named."""
+        the one that holds the package of that name which the file is part of, or the file's own folder if that has the
+        name; the one that was named."""
         places = [] if program.folder is None else [program.folder]
-        package = package_of(file.folder or "")
-        if package is not None and os.path.basename(package) == first:
+        # A folder may be a package without an `__init__.py`; only files beside the importing one are found in it.
+        package = package_of(file.folder or "") or os.path.abspath(file.folder or ".")
+        if os.path.basename(package) == first:
             places.append(os.path.dirname(package))
         is_named = self.folder is not None and package_of(self.folder) is None and first not in PRESENT
         return [*places, self.folder] if is_named and self.folder is not None else places

@@ -66,8 +66,27 @@ class Net(nn.Module):
 
 net = Net()
 """
+STARRED = """
+def chain(*parts):
+    return nn.Sequential(*parts)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.parts = chain(nn.ReLU(), *nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU()), *nn.ModuleList([nn.Tanh()]))
+
+    def forward(self, x):
+        return self.parts(x)
+
+net = Net()
+"""
 CALLS = "y = net(torch.randn(2, 3, 9, 9))\n"
-ROWS = {"keeps tensors": KEEPS, "an __init__ with a decorator": DECORATED, "a ScriptModule": SCRIPTED}
+ROWS = {
+    "keeps tensors": KEEPS,
+    "an __init__ with a decorator": DECORATED,
+    "a ScriptModule": SCRIPTED,
+    "a star": STARRED,
+}
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -87,3 +106,26 @@ def test_pytorch_says_the_same(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.delitem(sys.modules, "program_of_this_row")
     assert sum(one.numel() for one in program.net.parameters()) == 140
     assert tuple(program.y.shape) == (2, 5, 7, 7)
+
+
+@pytest.mark.parametrize("given", ["*others()", "**others()"])
+def test_unknown_arguments_of_a_function_are_not_left_out(given: str) -> None:
+    code = STARRED.replace("*parts):", "*parts, **more):").replace("*nn.ModuleList([nn.Tanh()])", given)
+    code = code.replace("nn.Sequential(*parts)", "nn.Sequential(*parts, *more.values())")
+    report = layerexplain.explain((f"{HEAD}from elsewhere import others\n{code}{CALLS}").encode())
+    assert report.grade == "open"
+
+
+def test_a_folder_without_an_init_file_is_a_package_of_the_files_beside_each_other(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "blocks.py").write_text("import torch.nn as nn\ndef part(n):\n    return nn.Linear(n, 2 * n)\n")
+    (models / "net.py").write_text(
+        "import torch.nn as nn\nimport models.blocks as B\nfrom models import blocks\n"
+        "net = nn.Sequential(B.part(3), blocks.part(6))\n"
+    )
+    (tmp_path / "above.py").write_text("WIDTH = 7\n")
+    report = layerexplain.explain(models / "net.py", inputs={"x": (3,)})
+    assert (report.grade, report.totals.params) == ("complete", 24 + 84)
+    (models / "net.py").write_text("import torch.nn as nn\nfrom above import WIDTH\nnet = nn.Linear(3, WIDTH)\n")
+    assert layerexplain.explain(models / "net.py", inputs={"x": (3,)}).grade == "open"  # nothing above is read
