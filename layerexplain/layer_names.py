@@ -56,10 +56,12 @@ def found(pattern: str, rows: Sequence[LayerCandidate]) -> list[str]:
     """
     lowered = pattern.lower()
     top = [row for row in rows if row.path == row.name]
+    position = int(pattern) if _POSITION.fullmatch(pattern) else len(top)
+    at_position = top[position] if -len(top) <= position < len(top) else None
     ways: tuple[Callable[[LayerCandidate], object], ...] = (
         lambda row: matches(pattern, row.path, row.name),
         lambda row: fnmatchcase(row.type.lower(), lowered),
-        lambda row: _POSITION.fullmatch(pattern) and row in top[int(pattern) :][:1],
+        lambda row: row is at_position,
         lambda row: lowered in row.name.lower() or lowered in row.type.lower(),
     )
     for means in ways:
