@@ -400,6 +400,7 @@ def test_a_training_step(torch: Torch, ending: str) -> None:
         ("training", "agrees", ""),
     ]
     assert {one.step_difference is None for one in found} == {ending != ENDING}
+    assert all(one.gradient_difference is not None for one in found)
     assert np.array_equal(module.weight.array, before) and module.weight.grad is None
     assert module.modes[-4:] == [False, False, True, False]
     torch.comes_back = lambda one: None
