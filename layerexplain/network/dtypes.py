@@ -41,7 +41,13 @@ def dtypes_of(layer: Layer) -> tuple[str, str]:
 
 def float_of(layer: Layer) -> str:
     """Return the float in which a layer computes: also one whose policy is of whole numbers divides in float32."""
-    return "float32" if whole_numbers(layer) else dtypes_of(layer)[1]
+    computes = dtypes_of(layer)[1]
+    return "float32" if whole_numbers(layer) or computes == "float" else computes
+
+
+def dtype_of_result(layer: Layer, dtype: str) -> str:
+    """Return the dtype of a result of a layer; one that consists of Python's numbers is float32 or int32."""
+    return "int32" if dtype == "weak int" else float_of(layer) if dtype in ("float", "weak float") else dtype
 
 
 def whole_numbers(layer: Layer) -> str:

@@ -15,7 +15,7 @@ from layerexplain.lang.definition import Definition, form
 from layerexplain.lang.names import identifier
 from layerexplain.lang.text import statements
 from layerexplain.model import GROUP, Layer, Model, Note, StoredVariable, Training, input_batches
-from layerexplain.network.dtypes import float_of
+from layerexplain.network.dtypes import dtype_of_result
 from layerexplain.network.notes import operation_type
 from layerexplain.network.recorded_shapes import recorded_spec
 from layerexplain.network.scope import has_no_weights
@@ -171,7 +171,7 @@ def _outputs(network: Network, batch: int | None) -> tuple[OutputReport, ...]:
         if spec is None:
             found.append(OutputReport(ref.layer, None, None))
         else:
-            dtype = float_of(network.layer(ref.layer)) if spec.dtype == "float" else spec.dtype
+            dtype = dtype_of_result(network.layer(ref.layer), spec.dtype)
             found.append(OutputReport(ref.layer, plain_shape(spec.shape, batch), dtype))
     return tuple(found)
 

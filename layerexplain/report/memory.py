@@ -20,7 +20,7 @@ from layerexplain.derive.memory_reuse import is_view
 from layerexplain.errors import ArgumentError
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, TensorRef
-from layerexplain.network.dtypes import BYTES, float_of
+from layerexplain.network.dtypes import BYTES, dtype_of_result, float_of
 from layerexplain.network.traced import Network, TracedCall, Use
 from layerexplain.ops.sizes import product, total
 from layerexplain.records import NamedTuple
@@ -203,8 +203,8 @@ class _MemoryTracer:
         return refs, None
 
     def _dtype(self, layer: Layer, spec: Spec | None, source: _Tensor | None) -> str:
-        if spec is None or spec.dtype != "float":
-            return "float32" if spec is None else spec.dtype
+        if spec is None or spec.dtype not in ("float", "weak float"):
+            return "float32" if spec is None else dtype_of_result(layer, spec.dtype)
         # An operation has no dtype of its own: it computes in that of what it is given.
         if layer.kind == "operation" and source is not None and source.dtype in ("float16", "bfloat16", "float64"):
             return source.dtype

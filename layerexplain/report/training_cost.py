@@ -17,7 +17,7 @@ from layerexplain.lang.axes import has_batch
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.model import Layer, TensorRef
-from layerexplain.network.dtypes import BYTES, float_of
+from layerexplain.network.dtypes import BYTES, dtype_of_result
 from layerexplain.network.gradient_paths import GradientPaths, gradient_paths
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import product, total
@@ -241,7 +241,7 @@ def _shape(node: Expr) -> tuple[object, ...]:
 
 
 def _bytes(shape: Sequence[object], dtype: str, layer: Layer) -> int | None:
-    size = BYTES.get(float_of(layer) if dtype in ("float", "weak float") else dtype)
+    size = BYTES.get(dtype_of_result(layer, dtype))
     return product([*shape, size])  # type: ignore[list-item]
 
 

@@ -271,6 +271,8 @@ def _number(function: Callable[..., object]) -> Callable[..., ProgramValue]:
     def compute(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
         if function is abs and args and isinstance(args[0], Tensor):
             return args[0].operate_alone(evaluator, "Abs")
+        if function is abs and args and isinstance(args[0], Value) and args[0].is_instance(Symbol("torch.Tensor")):
+            return evaluator.call(Symbol("torch.abs"), args)
         if any(isinstance(one, Size) for one in args):
             return Size()
         if not all(isinstance(one, int | float) for one in args):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS
 from layerexplain.frontends.code.library.numpy import call_numpy
 from layerexplain.frontends.code.library.torch_parameters import Parameter
+from layerexplain.frontends.code.library.torch_pieces import CUTS, asked_of, sizes_of_pieces, with_object
 from layerexplain.frontends.code.library.torch_tensors import ALIASES, OPERATORS, Tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
 from layerexplain.frontends.code.operators import COMPARISONS
@@ -43,7 +45,7 @@ class Numbers(Array):
             return self._change(evaluator, name[:-1], args, kwargs)
         if name.startswith("new_") and (found := numbers(name[4:], args, kwargs, evaluator)) is not NotImplemented:
             return _as(found, self.dtype) if isinstance(found, Array) and not kwargs.get("dtype") else found
-        return computed(name, [self, *args], kwargs, evaluator)
+        return computed(name, with_object(name, self, args, kwargs := {**kwargs}), kwargs, evaluator)
 
     def _change(self, evaluator: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Do a method that changes the tensor in place, and with it all tensors that share its memory."""
@@ -255,12 +257,13 @@ def _shifted(x: Array, shifts: Any, dims: Any) -> Any:
     return x
 
 
-def _pieces(x: Array, sizes: Any, dim: int = 0) -> list[Any]:
-    size, start, found = x.shape[dim] or 0, 0, []
-    for one in sizes if type(sizes) in (list, tuple) else [min(sizes, size - i) for i in range(0, size, sizes)]:
+def _pieces(name: str, x: Array, *rest: Any, **named: Any) -> tuple[Any, ...]:
+    asked, dim = asked_of(name, rest, named)
+    start, found = 0, []
+    for one in sizes_of_pieces(name, asked, x.shape[dim] or 0):
         found.append(_at(x, dim, slice(start, start + one)))
         start += one
-    return found
+    return tuple(found)
 
 
 def _differences(x: Array) -> Any:
@@ -302,9 +305,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "masked_fill": lambda x, mask, value: _chosen(mask, value, x)._replace(dtype=x.dtype),
     "clamp": _clamped,
     "type_as": lambda x, other: _as(x, other.dtype),
-    "split": _pieces,
-    "chunk": lambda x, chunks, dim=0: _pieces(x, -(-(x.shape[dim] or 0) // chunks), dim),
-    "unbind": lambda x, dim=0: [_at(x, dim, i) for i in range(x.shape[dim] or 0)],
+    **{name: partial(_pieces, name) for name in CUTS},
+    "unbind": lambda x, dim=0: tuple([_at(x, dim, i) for i in range(x.shape[dim] or 0)]),
     "diff": _differences,
     "to": _to,
     "type": _to,

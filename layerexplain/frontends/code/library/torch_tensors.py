@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import Any
 
 from layerexplain.frontends.code.library.torch_changes import VIEWS, Changes
 from layerexplain.frontends.code.library.torch_dtypes import DTYPES, dtype_asked
 from layerexplain.frontends.code.library.torch_keys import has_list, picked_by_list, without_ellipsis
+from layerexplain.frontends.code.library.torch_pieces import CUTS, cut, with_object
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Unknown, Value
 from layerexplain.frontends.code.values.program import Bound
@@ -215,7 +216,7 @@ class Tensor(Identity):
         if name.startswith("new_"):
             return self.run.numbers(name[4:], args, kwargs)
         name = "windows" if name == "unfold" else name  # another function than F.unfold
-        return function(self.run, name, [self, *args], kwargs)
+        return function(self.run, name, with_object(name, self, args, kwargs), kwargs)
 
 
 def _is_truth(value: Any) -> bool:
@@ -353,7 +354,8 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
         if name in ("dim", "ndimension"):
             return len(x.spec.shape)
         if name in ("view", "reshape", "view_as", "reshape_as"):
-            sizes = rest[0].sizes if name.endswith("_as") else _listed(rest or [kwargs.get("shape")])
+            wanted = rest or [*kwargs.values()]
+            sizes = wanted[0].sizes if name.endswith("_as") else _listed(wanted)
             result = run.operation("reshape", [x], {"shape": _shape(run, x, sizes)})
             if name == "view" and not _in_one_piece(x, result):
                 raise run.refused(
@@ -372,12 +374,13 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
             places[first], places[second] = places[second], places[first]
             return _turned(x, result, places)
         if name in ("expand", "expand_as"):
-            sizes = rest[0].sizes if name == "expand_as" else _listed(rest)
+            wanted = rest or [*kwargs.values()]
+            sizes = wanted[0].sizes if name == "expand_as" else _listed(wanted)
             return run.operation("expand", [x], {"shape": _sizes_of_batch(run, sizes)})
         if name in ("repeat", "tile"):
             return _repeated(run, x, _listed(rest or [*kwargs.values()]))
-        if name in ("chunk", "split", "tensor_split"):
-            return _cut(run, name, x, rest, kwargs)
+        if name in CUTS:
+            return cut(run, name, x, rest, kwargs)
         if name == "unbind":
             dim = rest[0] if rest else kwargs.get("dim", 0)
             size = x.spec.shape[dim]
@@ -476,23 +479,3 @@ def _repeated(run: Any, x: Tensor, times: Sequence[Any]) -> Any:
     if not all(type(one) is int for one in known):
         raise run.unknown("how often a tensor is repeated")
     return x if set(known) <= {1} else run.operation("repeat", [x], {"times": known})
-
-
-def _cut(run: Any, name: str, x: Tensor, rest: list[Any], kwargs: dict[str, Any]) -> Any:
-    """Evaluate `chunk` and `split`: as many parts as asked, or parts of a size, the last one smaller."""
-    words = {"chunk": "chunks", "split": "split_size_or_sections"}.get(name, "indices_or_sections")
-    asked = rest[0] if rest else kwargs.get(words, kwargs.get("split_size"))
-    dim = rest[1] if len(rest) > 1 else kwargs.get("dim", 0)
-    size = x.spec.shape[dim]
-    if not isinstance(size, int) or not isinstance(asked, int | list | tuple):
-        raise run.unknown(f"the parts of a {name}")
-    if isinstance(asked, int):
-        each = -(-size // asked) if name == "chunk" else asked
-        sizes = [min(each, size - start) for start in range(0, size, each)]
-    else:
-        sizes = list(asked)
-    result = run.operation("split", [x], {"sizes": tuple(sizes), "dim": dim})
-    found = result if type(result) is tuple else (result,)
-    for end, one, own in zip(accumulate(sizes), found, sizes, strict=True):
-        one.lies_in(x, (*[slice(None)] * (dim % len(x.spec.shape)), slice(end - own, end)))
-    return found

@@ -1,0 +1,65 @@
+"""The pieces into which `split`, `chunk` and `tensor_split` cut a tensor, and arguments of methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.frontends.code.values.base import ProgramError
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.library.torch_tensors import Tensor
+
+_WORDS = {"chunk": "chunks", "split": "split_size_or_sections", "tensor_split": "indices_or_sections"}
+CUTS = frozenset(_WORDS)
+"""Functions that give pieces of a tensor."""
+
+
+def asked_of(name: str, rest: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return what the pieces are asked for with, behind the tensor: how many or how long, and the axis."""
+    asked = rest[0] if rest else kwargs.get(_WORDS[name], kwargs.get("split_size"))
+    return asked, rest[1] if len(rest) > 1 else kwargs.get("dim", 0)
+
+
+def sizes_of_pieces(name: str, asked: int | Sequence[int], size: int) -> list[int]:
+    """Return how long the pieces of an axis are.
+
+    >>> sizes_of_pieces("split", 3, 7), sizes_of_pieces("chunk", 3, 7), sizes_of_pieces("tensor_split", 3, 7)
+    ([3, 3, 1], [3, 3, 1], [3, 2, 2])
+    >>> sizes_of_pieces("split", [2, 5], 7), sizes_of_pieces("tensor_split", [2, 5], 7)
+    ([2, 5], [2, 3, 2])
+    """
+    if isinstance(asked, int):
+        if asked < 1:
+            raise ProgramError("RuntimeError", f"{name} needs at least 1, got {asked}")
+        if name == "tensor_split":
+            return [size // asked + (i < size % asked) for i in range(asked)]
+        each = -(-size // asked) if name == "chunk" else asked
+        return [min(each, size - start) for start in range(0, size, each)]
+    if name == "tensor_split":
+        ends = [0, *[slice(end).indices(size)[1] for end in asked], size]
+        return [max(0, end - start) for start, end in pairwise(ends)]
+    return list(asked)
+
+
+def cut(run: Any, name: str, x: Tensor, rest: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Return the pieces of a tensor of a run, which share its memory."""
+    asked, dim = asked_of(name, rest, kwargs)
+    size = x.spec.shape[dim]
+    if not isinstance(size, int) or not isinstance(asked, int | list | tuple):
+        raise run.unknown(f"the parts of a {name}")
+    sizes = sizes_of_pieces(name, asked, size)
+    result = run.operation("split", [x], {"sizes": tuple(sizes), "dim": dim})
+    found = result if type(result) is tuple else (result,)
+    for end, one, own in zip(accumulate(sizes), found, sizes, strict=True):
+        one.lies_in(x, (*[slice(None)] * (dim % len(x.spec.shape)), slice(end - own, end)))
+    return found
+
+
+def with_object(name: str, x: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
+    """Return the arguments of a method as the function of its name takes them: `x.where(condition, y)`."""
+    if name != "where":
+        return [x, *args]
+    condition, *others = [*([kwargs.pop("condition")] if "condition" in kwargs else []), *args, None]
+    return [condition, x, *others[:-1]]
