@@ -24,7 +24,7 @@ from layerexplain.ops.sizes import agree, shape_text
 from layerexplain.records import NamedTuple
 
 SEQUENCE = Facts(tells_axes="steps", results=0, batch_second=("h_0", "c_0"))
-GIST = "{formula}, {hidden_size} units, {num_layers} layers, {bidirectional:both directions|}, {proj_size} projected"
+GIST = "{hidden_size} units, {num_layers} layers, {bidirectional:both directions|}"
 
 
 class Kind(NamedTuple):
@@ -81,14 +81,14 @@ class Sizes(NamedTuple):
     hidden: int
 
 
-def _packed(name: str, symbol: str, kind: Kind, hidden: int, inputs: int | None) -> dict[str, Expr]:
+def _packed(name: str, symbol: str, kind: Kind, hidden: int, summed: tuple[str, int] | None = None) -> dict[str, Expr]:
     """A weight for all gates, one behind the other, in parts: `W_i, W_f, W_g, W_o = split(W, n=4, axis=0)`."""
     count = max(len(kind.gates), 1)
     first: Any = [("gates", count), ("units", hidden)] if count > 1 else ("units", hidden)
-    whole = weight(name, symbol, [first] if inputs is None else [first, ("inputs", inputs)])
+    whole = weight(name, symbol, [first] if summed is None else [first, summed])
     if count == 1:
         return {"": whole}
-    parts = split(whole, n=count) if inputs is None else split(whole, n=count, axis=0)
+    parts = split(whole, n=count) if summed is None else split(whole, n=count, axis=0)
     return {gate: named(f"{symbol}_{gate}", part) for gate, part in zip(kind.gates, parts, strict=True)}
 
 
@@ -97,10 +97,10 @@ def _step(
 ) -> Callable[..., Sequence[Expr]]:
     """The step of a layer: its weights with the ends of their names and of their symbols, in PyTorch's order."""
     end, mark = ends
-    W = _packed(f"weight_ih{end}", f"W{mark}", kind, sizes.hidden, sizes.inputs)
-    U = _packed(f"weight_hh{end}", f"U{mark}", kind, sizes.hidden, sizes.shown)
-    b = _packed(f"bias_ih{end}", f"b{mark}", kind, sizes.hidden, None) if bias else {}
-    a = _packed(f"bias_hh{end}", f"a{mark}", kind, sizes.hidden, None) if bias else {}
+    W = _packed(f"weight_ih{end}", f"W{mark}", kind, sizes.hidden, ("inputs", sizes.inputs))
+    U = _packed(f"weight_hh{end}", f"U{mark}", kind, sizes.hidden, ("states", sizes.shown))
+    b = _packed(f"bias_ih{end}", f"b{mark}", kind, sizes.hidden) if bias else {}
+    a = _packed(f"bias_hh{end}", f"a{mark}", kind, sizes.hidden) if bias else {}
     P = (
         weight(f"weight_hr{end}", f"P{mark}", [("outputs", sizes.shown), ("units", sizes.hidden)])
         if projected
@@ -220,7 +220,7 @@ class Layers(NamedTuple):
     bidirectional: Bool = False
 
 
-@module("LSTM", facts=SEQUENCE, gist=GIST)
+@module("LSTM", facts=SEQUENCE, gist=f"LSTM, {GIST}, {{proj_size}} projected")
 def lstm(
     x: Expr,
     h_0: Expr | None = None,
@@ -239,7 +239,7 @@ def lstm(
     return _recurrent("LSTM", LSTM, x, (h_0, c_0), arguments, training)
 
 
-@module("GRU", facts=SEQUENCE, gist=GIST.rpartition(", ")[0])
+@module("GRU", facts=SEQUENCE, gist=f"GRU, {GIST}")
 def gru(x: Expr, h_0: Expr | None = None, *, layers: Layers, training: bool = False) -> Mapping[str, Expr]:
     """Reads the steps in order. Its state h ({hidden_size} values) is its memory; gate z controls how much of it is
     kept, gate r how much of it the candidate depends on.
@@ -249,7 +249,7 @@ def gru(x: Expr, h_0: Expr | None = None, *, layers: Layers, training: bool = Fa
     return _recurrent("GRU", GRU, x, (h_0,), layers._asdict(), training)
 
 
-@module("RNN", facts=SEQUENCE, gist=GIST.rpartition(", ")[0])
+@module("RNN", facts=SEQUENCE, gist=f"RNN, {GIST}, {{nonlinearity}}")
 def rnn(
     x: Expr,
     h_0: Expr | None = None,
