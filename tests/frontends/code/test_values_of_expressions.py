@@ -24,9 +24,12 @@ import numpy as np
 TEXT = (TESTS / "data/code/values.txt").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^### ([^\n]+)\n(.*?)(?=^### |\Z)", TEXT, re.M | re.S))
 PYTHON, NUMPY = SECTIONS.pop("python").splitlines(), SECTIONS.pop("numpy").splitlines()
-TORCH = dict(
-    line.split("  =  ") for line in (TESTS / "data/code/torch_values.txt").read_text("utf-8").splitlines()
-)  # fmt: skip
+LINES, *STEPS = re.split(r"^### [^\n]+\n", (TESTS / "data/code/torch_values.txt").read_text("utf-8"), flags=re.M)
+TORCH = {
+    code if "\n" in code else f"r = {code}": value
+    for code, value in (one.rstrip("\n").split("  =  ") for one in [*LINES.splitlines(), *STEPS])
+}
+OF_TORCH = f"{IMPORTS}import torch\nfrom torch import nn\nfrom collections import OrderedDict\n"
 KINDS = {"f": "float", "i": "int", "b": "bool"}
 
 
@@ -80,22 +83,22 @@ def words_of(value: Any) -> str:
     """Return a value of the reader as the table has it: the dtype and the numbers of a tensor, a name of PyTorch."""
     if isinstance(value, Array):
         return f"{value.dtype} {_rounded(_listed(plain(value)))}"
-    return value.path if isinstance(value, Symbol) else repr(value)
+    return value.path if isinstance(value, Symbol) else repr(_rounded(value))
 
 
-@pytest.mark.parametrize("expression", TORCH)
-def test_an_expression_has_the_value_that_pytorch_gives(expression: str) -> None:
-    assert words_of(read(f"{IMPORTS}import torch\nr = {expression}")) == TORCH[expression]
+@pytest.mark.parametrize("code", TORCH)
+def test_code_has_the_value_that_pytorch_gives(code: str) -> None:
+    assert words_of(read(OF_TORCH + code)) == TORCH[code]
 
 
 @pytest.mark.torch
 def test_pytorch_gives_the_values_of_the_table() -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     found = {}
-    for expression in TORCH:
-        value = run(f"{IMPORTS}import torch\nr = {expression}")
+    for code in TORCH:
+        value = run(OF_TORCH + code)
         if torch.is_tensor(value):
-            found[expression] = f"{str(value.dtype).removeprefix('torch.')} {_rounded(value.tolist())}"
+            found[code] = f"{str(value.dtype).removeprefix('torch.')} {_rounded(value.tolist())}"
         else:
-            found[expression] = repr(tuple(value) if isinstance(value, torch.Size) else value)
+            found[code] = repr(_rounded(tuple(value) if isinstance(value, torch.Size) else value))
     assert found == TORCH

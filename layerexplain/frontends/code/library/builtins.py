@@ -420,6 +420,8 @@ def _setattr(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> Program
 def _type(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     if len(args) == 1 and isinstance(args[0], Instance | LayerValue):
         return args[0].cls if isinstance(args[0], Instance) else evaluator.attribute(args[0], "__class__")
+    if len(args) == 1 and isinstance(args[0], Value) and args[0].is_instance(Symbol("torch.nn.Module")):
+        return evaluator.attribute(args[0], "__class__")
     if len(args) == 1 and (name := next((name for name, kind in _KINDS.items() if type(args[0]) is kind), "")):
         return Symbol(f"builtins.{name}")
     return _not_read("type", args)

@@ -12,6 +12,7 @@ from layerexplain.frontends.code.library.torch_weights import (
     STATISTICS,
     has_unknown_weights,
     is_recurrent,
+    kept_as,
     may_have_weight,
     own_weights,
     statistics,
@@ -88,17 +89,18 @@ class BuiltIn(Identity):
             if name in ("weight", "bias") and not is_recurrent(shapes):
                 is_open = self.computed is not None or may_have_weight(self, name) is None
                 return self.weight(name) if is_open else None
-        if name in self.config:
-            return self.config[name]
+        declaration = find(of_torch(self.type))
+        config = {**(declaration.default_values if declaration is not None else {}), **self.config}
+        if name in config:
+            return kept_as(self.type, config, name)
+        if name == "head_dim" and {"embed_dim", "num_heads"} <= self.config.keys():
+            return evaluator.operate("FloorDiv", self.config["embed_dim"], self.config["num_heads"])
         if name == "training":
             return False
         if evaluator.torch.inside_parallel(self, name):
             return self
         if name == "__class__":
             return Symbol(f"torch.nn.{self.type}")
-        declaration = find(of_torch(self.type))
-        if declaration is not None and name in declaration.default_values:
-            return declaration.default_values[name]
         return self._statistics(evaluator, name) if name in STATISTICS else Bound(self, name)
 
     def _statistics(self, evaluator: Evaluator, name: str) -> Any:
@@ -199,6 +201,10 @@ class BuiltIn(Identity):
 
     def length(self) -> Any:
         return len(self.children or ())
+
+    def contains(self, value: object) -> ProgramValue:
+        is_known = self.children is not None and type(value) in (str, int)
+        return value in (self.children or {}) if is_known else super().contains(value)
 
     def is_instance(self, kind: Symbol) -> bool | None:
         if kind.last == "_ConvNd":
@@ -444,7 +450,8 @@ def module_method(
             module.attributes["_buffers"] = (*(names if type(names) is tuple else ()), given.get("name"))
         return None
     if name in ("children", "named_children"):
-        members = children_of(module)
+        first = {id(one): (key, one) for key, one in reversed(children_of(module).items())}
+        members = dict(reversed(first.values()))  # a shared one once, under its first name
         return list(members.items()) if name == "named_children" else list(members.values())
     if name in ("modules", "named_modules"):
         every = named_modules(module)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramValue
 from layerexplain.frontends.code.values.program import Bound
+from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.ops.sizes import product
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ class Parameter(Identity):
         known[id(self)] = Parameter(self.shape, self.requires_grad)
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
-        if name == "shape":
-            return self.shape
+        if name in ("shape", "ndim"):
+            return self.shape if name == "shape" else len(self.shape)
         if name in ("data", "grad"):
             return self
         if name == "requires_grad":
@@ -35,6 +36,9 @@ class Parameter(Identity):
         if name == "is_leaf":
             return True
         return evaluator.unknown(f"the {name} of a parameter") if name in ("device", "dtype") else Bound(self, name)
+
+    def is_instance(self, kind: Symbol) -> bool | None:
+        return kind.last in ("Parameter", "Tensor")
 
     def set_attribute(self, evaluator: Evaluator, name: str, value: ProgramValue) -> None:
         if name == "requires_grad":

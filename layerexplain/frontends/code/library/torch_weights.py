@@ -57,6 +57,29 @@ def weight_shapes(module: BuiltIn) -> dict[str, tuple[int, ...]]:
     return {name: shape for name, shape, is_buffer in own_weights(module) if not is_buffer}
 
 
+_OF_WINDOWS = frozenset({"kernel_size", "stride", "padding", "dilation", "output_padding"})
+
+
+def kept_as(type_: str, config: Mapping[str, Any], name: str) -> Any:
+    """Return an argument as the attribute of its module has it: convolutions keep a tuple of their sizes, pooling the
+    window as its stride.
+
+    >>> kept_as("Conv2d", {"kernel_size": 3}, "kernel_size"), kept_as("MaxPool2d", {"kernel_size": 3}, "stride")
+    ((3, 3), 3)
+    """
+    value = config.get(name)
+    if name == "stride" and value is None and not type_.startswith("LPPool"):
+        value = config.get("kernel_size")
+    if type(value) is not int:
+        return value
+    axes = int(type_[-2]) if type_[-2:-1].isdecimal() else 1
+    if (type_.startswith("Conv") and name in _OF_WINDOWS) or (type_ == "AvgPool1d" and name in _OF_WINDOWS):
+        return (value,) * axes
+    if "Pad" in type_ and name == "padding":
+        return (value,) * (2 * axes)
+    return (value,) if name == "normalized_shape" else value
+
+
 def is_recurrent(shapes: Mapping[str, Any]) -> bool:
     """Return whether these are the weights of an RNN, LSTM or GRU, whose `bias` is its argument."""
     return bool(shapes.keys() & {"weight_ih", "weight_ih_l0"})

@@ -43,6 +43,8 @@ class Symbol(Record, Identity):
         return "." in self.path and self.path.partition(".")[0] not in READ_LIBRARIES
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
+        if name == "__name__" and self.last[:1].isupper():
+            return self.last
         return evaluator.framework_of(self.path).symbol_attribute(self, name)
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
