@@ -131,14 +131,15 @@ def examples_left_over(data: Data) -> Iterator[Found]:
             said = f"fit() takes {taken} examples at a time, and the model is made for {batch}"
             yield one.layer, f"{said}; fit(…, batch_size={batch})"
         elif batch and isinstance(count, int) and count % batch:
-            whole = count - count % batch
-            right = f"`{name} = {name}[:{whole}]`, the targets likewise, and fit(…, batch_size={batch})"
-            if not whole:
+            whole = count // batch
+            if whole:
+                batches = f"{whole} batch{'es' * (whole > 1)} of {batch}"
+                said = f"{count} examples make {batches}, and {count % batch} more"
+                right = f"`{name} = {name}[:{whole * batch}]`, the targets likewise, and fit(…, batch_size={batch})"
+            else:
+                said = f"{count} example{'s' * (count > 1)} make{'s' * (count == 1)} no batch of {batch}"
                 right = f"make the model with a batch_size that divides {count}"
-            yield (
-                one.layer,
-                f"{count} examples make {count // batch} batches of {batch}, and {count % batch} more; {right}",
-            )
+            yield one.layer, f"{said}; {right}"
 
 
 @rule(
@@ -162,7 +163,8 @@ def labels_outside(data: Data) -> Iterator[Found]:
         name = one.array.name
         if one.loss.sparse and isinstance(units, int) and (low < 0 or high >= units):
             said = f"{name} has labels from {low:g} to {high:g}, and '{one.layer}' has {units} units"
-            right = f"`{name} = {name} - {low:g}`" if high - low < units else wider.format(f"{high + 1:g}")
+            moved = f"{name} - {low:g}" if low > 0 else f"{name} + {-low:g}"
+            right = f"`{name} = {moved}`" if high - low < units else wider.format(f"{high + 1:g}")
             yield one.layer, f"{said}, for classes 0 to {units - 1}; {right}"
         elif one.loss.of == "probabilities" and (low < 0 or high > 1):
             right = f"`{name} = ({name} > 0).astype('float32')`" if low < 0 else "number the two classes 0 and 1"
