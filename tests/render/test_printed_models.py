@@ -195,6 +195,26 @@ COMMANDS = [
     "layer Muon --input 7x5 --format json",
     "layer ZeroPadding2D 1,2 --input 5,7,3 --gradient --format json",
     "layer Conv2DTranspose 5 3 strides=2 --input 5,7,2 --gradient --format json",
+    # On narrow terminals, where lines hang and tables stack
+    *[f"summary residual.yaml --width {width}" for width in (20, 30, 40, 60, 80)],
+    "summary siamese.yaml --nested --width 50",
+    "explain residual.yaml a* --full --width 60",
+    "explain reader.yaml both attend --full --gradient --input 17 --width 50",
+    "explain siamese.yaml encoder/second --full --width 30",
+    "explain residual.yaml --width 40",
+    "explain wasteful.yaml --training --width 60",
+    "explain residual.yaml stem --vs smaller.yaml stem --width 60",
+    "check wasteful.yaml faulty.yaml --width 40",
+    "diff residual.yaml smaller.yaml --width 50",
+    "weights siamese.yaml --width 40",
+    "explain residual.yaml stem --ascii --full --width 60",
+    "summary residual.yaml --color always --width 60",
+    "explain reader.yaml both attend --gradient --full --input 17 --format markdown",
+    "explain reader.yaml both attend --gradient --full --input 17 --format latex",
+    "explain residual.yaml --format markdown",
+    "explain residual.yaml --format latex",
+    "explain wasteful.yaml --training --format markdown",
+    "explain wasteful.yaml --training --format csv",
     # What is typed, and what is said of how it is read.
     "summary two.py --list",
     "summary two.py --input 3",
@@ -250,7 +270,7 @@ def test_a_command_prints_as_before(
     command: str, folder: Path, snapshot: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    arguments = command if command.startswith(("draw", "convert")) else f"{command} --width 100"
+    arguments = command if command.startswith(("draw", "convert")) or "--width" in command else f"{command} --width 100"
     result = CliRunner().invoke(program, arguments, prog_name="layerexplain")
     assert "Traceback" not in result.output
     snapshot(f"models/{file_of(command)}.txt", f"{result.stdout}\nexit {result.exit_code}\n{result.stderr}")
