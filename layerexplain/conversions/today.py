@@ -32,7 +32,6 @@ _NO_EFFECT: Mapping[str, tuple[Any, ...]] = {
     "dtype": ("float32", None),
     "autocast": (True,),
     "unit_forget_bias": (True,),
-    "synchronized": (False,),
     "use_cudnn": ("auto", True),
     "renorm_momentum": (0.99,),
     "groups": (1,),
@@ -52,9 +51,7 @@ _NO_EFFECT: Mapping[str, tuple[Any, ...]] = {
     "score_mode": ("dot",),
     "data_format": ("channels_last", None),
     "vocabulary_dtype": ("int64",),
-    "lora_alpha": (...,),
     "registered_name": (...,),
-    "periodic": (False,),
 }
 """Arguments, beside those that are None or False, and the values at which they say nothing; ... is any value."""
 
@@ -107,9 +104,11 @@ def _model(model: Model, prefix: str, network: Network | None) -> Model:
                     raise SpecError("is a function that is called several times, which Keras 3 does not support")
                 layer, calls[layer.name, 0] = todays_operation(layer, calls[layer.name, 0])
             if layer.kind == "operation" and (layer.name, 0) in calls:
-                one_today, calls[layer.name, 0] = _operation(layer, calls[layer.name, 0])
-                if (layer.name, 1) in calls:
-                    _, calls[layer.name, 1] = _operation(layer, calls[layer.name, 1])
+                one_today, _ = _operation(layer, calls[layer.name, 0])
+                number = 0
+                while (call := calls.get((layer.name, number))) is not None:
+                    calls[layer.name, number] = _operation(layer, call)[1]
+                    number += 1
             else:
                 one_today = todays_layer(layer, _shape_before(traced))
         except LayerExplainError as error:
