@@ -15,13 +15,13 @@ from layerexplain.conversions.python_text import (
     text_code,
     value_code,
 )
-from layerexplain.conversions.today import call_arguments, own_calls
+from layerexplain.conversions.today import call_arguments, has_several_results, own_calls
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.model_builder import beginning, layers_among
+from layerexplain.frontends.model_builder import beginning
 from layerexplain.layers.declaration import snake_case
 from layerexplain.model import Call, Layer, Model, TensorRef, replaced
 from layerexplain.nesting import formed, path_in
-from layerexplain.network.operation_classes import INFIX, function_arguments, gives_several, operation
+from layerexplain.network.operation_classes import INFIX, function_arguments, operation
 
 if TYPE_CHECKING:
     from layerexplain.conversions.code import CodeModule
@@ -178,23 +178,8 @@ class FunctionalBody:
         if layer.model is not None:
             path = None if layer.model.output_form is None else path_in(layer.model.output_form, ref.output)
             return path if path is not None else (ref.output,) * (len(layer.model.outputs) > 1)
-        several = gives_several(layer.type, layer.config) if layer.kind == "operation" else self._gives_several(layer)
+        several = has_several_results(layer, [call for call in self.model.calls if call.layer == layer.name])
         return (ref.output,) if several or ref.layer in self.several else ()
-
-    def _gives_several(self, layer: Layer) -> bool:
-        """Return whether a call of a layer gives several tensors, whichever of them are used."""
-        calls = [call for call in self.model.calls if call.layer == layer.name]
-        returns = any(call.kwargs.get("return_attention_scores") is True for call in calls)
-        has_two = "merge_mode" in layer.config and layer.config["merge_mode"] is None
-        return (
-            returns
-            or has_two
-            or any(
-                one.config.get(name) is True
-                for one in (layer, *layers_among(layer.config))
-                for name in ("return_state", "return_attention_scores")
-            )
-        )
 
     # Blocks ---------------------------------------------------------------------------------------------------------
 

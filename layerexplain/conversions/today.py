@@ -12,6 +12,7 @@ from typing import Any
 from layerexplain.conversions.gone_layers import GONE, layer_for
 from layerexplain.conversions.one_object import must_be_certain
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
+from layerexplain.frontends.model_builder import layers_among
 from layerexplain.frontends.spec.items import one_cell
 from layerexplain.lang.tables import ConstantArray, table
 from layerexplain.layers.arguments import Argument
@@ -19,7 +20,7 @@ from layerexplain.layers.declaration import COMMON, Declaration
 from layerexplain.layers.registry import find
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, ForeignFunction, Layer, Model, Shape, TrainingSetting
 from layerexplain.nesting import formed
-from layerexplain.network.operation_classes import todays_call
+from layerexplain.network.operation_classes import gives_several, todays_call
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.report.default_initializers import default_initializer
@@ -126,11 +127,27 @@ def _model(model: Model, prefix: str, network: Network | None) -> Model:
         if layers_by_name[call.layer].kind != "operation":
             kept = {name: one for name, one in call.kwargs.items() if one is not None}
             calls[key] = _in_front(call._replace(kwargs=kept), layers_by_name[call.layer])
-    # Keras's Sequential takes no operations, whatever a file says, and calls its layers with a tensor alone.
+    # Keras's Sequential takes no operations, whatever a file says, and gives a layer all results of the one before,
+    # and with nothing else.
     in_a_row = model.type == "Sequential" and all(layer.kind != "operation" for layer in layers)
     in_a_row = in_a_row and not any(call.kwargs for call in calls.values())
+    in_a_row = in_a_row and not any(has_several_results(layer) for layer in layers[:-1])
     type_ = "Sequential" if in_a_row else "Functional"
     return model._replace(type=type_, layers=tuple(layers), calls=tuple(calls.values()))
+
+
+def has_several_results(layer: Layer, calls: Iterable[Call] = ()) -> bool:
+    """Return whether a call of a layer gives several tensors, whichever of them are used; `calls` are its own."""
+    if layer.model is not None:
+        return len(layer.model.outputs) > 1
+    if layer.kind == "operation":
+        return gives_several(layer.type, layer.config)
+    if any(call.kwargs.get("return_attention_scores") is True for call in calls):
+        return True
+    has_two = "merge_mode" in layer.config and layer.config["merge_mode"] is None
+    every = (layer, *layers_among(layer.config))
+    more = ("return_state", "return_attention_scores")
+    return has_two or any(one.config.get(name) is True for one in every for name in more)
 
 
 def _with_inner(layer: Layer, prefix: str, network: Network | None) -> Layer:
