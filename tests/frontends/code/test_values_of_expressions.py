@@ -30,6 +30,10 @@ TORCH = {
     for code, value in (one.rstrip("\n").split("  =  ") for one in [*LINES.splitlines(), *STEPS])
 }
 OF_TORCH = f"{IMPORTS}import torch\nfrom torch import nn\nfrom collections import OrderedDict\n"
+KERAS = dict(
+    re.findall(r"^### ([^\n]+)\n(.*?)(?=^### |\Z)", (TESTS / "data/code/keras_values.txt").read_text(), re.M | re.S)
+)
+KERAS_ROWS, DATA_ROWS = (dict(line.split("  =  ") for line in KERAS[name].splitlines()) for name in ("keras", "data"))
 KINDS = {"f": "float", "i": "int", "b": "bool"}
 
 
@@ -102,3 +106,36 @@ def test_pytorch_gives_the_values_of_the_table() -> None:
         else:
             found[code] = repr(_rounded(tuple(value) if isinstance(value, torch.Size) else value))
     assert found == TORCH
+
+
+@pytest.mark.parametrize("expression", KERAS_ROWS)
+def test_an_expression_has_the_value_that_keras_gives(expression: str) -> None:
+    assert repr(read(f"{KERAS['head of keras']}r = {expression}")) == KERAS_ROWS[expression]
+
+
+@pytest.mark.parametrize("expression", DATA_ROWS)
+def test_data_have_the_shapes_that_their_libraries_document(expression: str) -> None:
+    assert repr(read(f"{KERAS['head of keras']}{KERAS['head of data']}r = {expression}")) == DATA_ROWS[expression]
+
+
+@pytest.mark.keras
+def test_keras_gives_the_values_of_the_table() -> None:
+    names: dict[str, Any] = {}
+    exec(KERAS["head of keras"], names)
+    found = {expression: eval(expression, names) for expression in KERAS_ROWS}
+    plain_values = {key: tuple(one) if type(one).__name__ == "TensorShape" else one for key, one in found.items()}
+    assert {key: repr(one) for key, one in plain_values.items()} == KERAS_ROWS
+
+
+def test_scikit_learn_gives_the_shapes_of_the_table() -> None:
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    imports = "".join(re.findall(r"^from sklearn.*\n", KERAS["head of data"], re.M))
+    names = [one.strip() for line in imports.splitlines() for one in line.partition("import")[2].split(",")]
+    of_sklearn = re.compile("|".join(one for one in names if not one.startswith("fetch")))
+    found = {}
+    for expression in DATA_ROWS:
+        if of_sklearn.search(expression) and "keras" not in expression:
+            value = run(f"{IMPORTS}{imports}r = {expression}")
+            found[expression] = repr(str(value) if isinstance(value, np.dtype) else value)
+    assert len(found) > 20
+    assert found == {expression: DATA_ROWS[expression] for expression in found}

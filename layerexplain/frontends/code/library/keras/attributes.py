@@ -63,9 +63,11 @@ _UNSET = frozenset({"quantization_mode", "activity_regularizer"})
 """What every layer of Keras has, and no layer of a program sets."""
 
 
-def _as_keras_keeps(layer: LayerValue, name: str) -> ProgramValue:
-    """Return an argument of a layer as its attribute: a size for several axes is one for each."""
-    value = layer.config[name]
+def _as_keras_keeps(layer: LayerValue, name: str, value: ProgramValue) -> ProgramValue:
+    """Return an argument of a layer as its attribute: a size for several axes is one for each, an activation a
+    function."""
+    if name in ("activation", "recurrent_activation") and isinstance(value, str):
+        return Symbol(f"keras.activations.{value}")
     argument = {"kernel_size", "strides", "dilation_rate", "pool_size"}
     rank = next((int(before) for before, after in pairwise(layer.type) if after == "D" and before.isdecimal()), 0)
     return (value,) * rank if name in argument and type(value) is int and rank else value
@@ -85,14 +87,16 @@ class LayerAttributes(Operations):
         if name in ("output", "input", "outputs", "inputs", "layers"):
             return self._graph_attribute(layer, name)
         if name in ("output_shape", "input_shape"):
-            tensor = self._graph_attribute(layer, name.partition("_")[0])
-            return self.shape_tuple(tensor) if isinstance(tensor, Tensor) else tensor
+            return self._shapes_of(self._graph_attribute(layer, name.partition("_")[0]))
         if name in ("variable_dtype", "compute_dtype", "dtype"):
-            return layer.config.get("dtype", "float32")
+            dtype = layer.config.get("dtype", "float32")
+            if not isinstance(dtype, str) or not dtype.startswith("mixed_"):
+                return dtype
+            return dtype.removeprefix("mixed_") if name == "compute_dtype" else "float32"
         if name == "dtype_policy":
             return Setting("dtype", {"name": layer.config.get("dtype", "float32")}, "")
         if name in layer.config and name not in ("base", "model", "function"):
-            return _as_keras_keeps(layer, name)
+            return _as_keras_keeps(layer, name, layer.config[name])
         if name in _UNSET:
             return None
         if name in ("add", "pop") and isinstance(layer, ModelValue) and layer.form == "functional":
@@ -101,9 +105,23 @@ class LayerAttributes(Operations):
         if name in _METHODS:
             return Bound(layer, name)
         if name == "built":
-            return bool(self.calls_of(layer))
+            graph = self.graph(layer) if isinstance(layer, ModelValue) and layer.form != "own" else None
+            has_shape = graph is not None and all(self.shapes.spec_of(one) is not None for one in graph.inputs)
+            return has_shape or bool(self.calls_of(layer))
+        declaration = find(layer.type) if layer.kind == "layer" and not self.keras_2 else None
+        value = None if declaration is None else declaration.default_values.get(name)
+        if type(value) in (bool, int, float, tuple) or (type(value) is str and name == "padding"):
+            return _as_keras_keeps(layer, name, value)
         unread = self.check_attribute(layer, name, layer.instance.cls if layer.instance else None)
         return unread or self.interpreter.unknown(f"the attribute {name} of the layer '{layer.name}'")
+
+    def _shapes_of(self, value: ProgramValue) -> ProgramValue:
+        """Return the shapes of tensors, nested as they are."""
+        if type(value) in (list, tuple):
+            return [self._shapes_of(one) for one in value]
+        if type(value) is dict:
+            return {name: self._shapes_of(one) for name, one in value.items()}
+        return self.shape_tuple(value) if isinstance(value, Tensor) else value
 
     def attribute_of_own_layer(self, layer: LayerValue, name: str, value: object) -> None:
         """Set an attribute of a custom layer."""

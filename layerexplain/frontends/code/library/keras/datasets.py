@@ -62,8 +62,16 @@ def call(name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         length = args[1] if len(args) > 1 else kwargs.get("maxlen")
         if not isinstance(length, int):
             return length if isinstance(length, Unknown) else Unknown("how long the longest sequence of the data is")
-        return Array((data.shape[0] if data is not None and data.shape else None, length), None, None, "int32")
+        return Array((_count(args[0] if args else None), length), None, None, "int32")
     return data if data is not None else Unknown("data")
+
+
+def _count(data: ProgramValue) -> int | None:
+    """Return how many examples data have: an array, or a list of lists of any length."""
+    array = array_of(data)
+    if isinstance(array, Array):
+        return array.shape[0] if array.shape else None
+    return len(data) if type(data) in (list, tuple) else None
 
 
 # scikit-learn ---------------------------------------------------------------------------------------------------------
@@ -144,7 +152,9 @@ class Scaler(Value):
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if name in ("fit_transform", "transform", "inverse_transform") and args:
             data = array_of(args[0])
-            return data if isinstance(data, Unknown) else data._replace(cells=None, dtype="float64")
+            if isinstance(data, Unknown):
+                return data
+            return data._replace(cells=None, dtype=data.dtype if data.dtype.startswith("float") else "float64")
         return self if name == "fit" else Unknown(f"the method {name} of {self.name}")
 
 
@@ -165,8 +175,7 @@ class LabelBinarizer(Value):
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if name in ("fit_transform", "transform") and args:
-            data = array_of(args[0])
-            rows = None if isinstance(data, Unknown) or not data.shape else data.shape[0]
+            rows = _count(args[0])
             count = len(self.classes) if isinstance(self.classes, list | tuple) else None
             return Array((rows, count), dtype="int64", several=True)
         return self if name == "fit" else Unknown(f"the method {name} of MultiLabelBinarizer")
