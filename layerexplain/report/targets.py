@@ -23,7 +23,7 @@ def targets(at: Placed, definition: Definition) -> tuple[str, ...]:
         return ()
     shape = next(iter(definition.results.values())).shape
     if at.around.network.model.framework == "torch":
-        return (f"An output of the model{_in_torch(at, shape)}.",)
+        return (f"An output of the model{_in_torch(at, shape, has_weights=bool(definition.weights))}.",)
     text = f"An output of the model; fit() compares it with targets of shape {shape_text(shape)}"
     given = definition.arguments.get("activation")
     function = "softmax" if at.layer.type == "Softmax" else getattr(given, "name", given)
@@ -37,9 +37,9 @@ def targets(at: Placed, definition: Definition) -> tuple[str, ...]:
     return (f"{text}.{_per_step(calls[0], at.around.network)}",)
 
 
-def _in_torch(at: Placed, shape: Shape) -> str:
-    """Say with which targets PyTorch's losses compare an output: the loss of the program, else those that take it; of
-    a language model, what its scores are."""
+def _in_torch(at: Placed, shape: Shape, *, has_weights: bool) -> str:
+    """Say with which targets PyTorch's losses compare an output: the loss of the program, else those that take it,
+    where the program trains nothing; of a language model, what its scores are."""
     network = at.around.network
     tables = [one.definition for one in network.calls if network.layer(one.name).type == "TokenEmbedding"]
     tokens = [one.weights[0].shape[0] for one in tables if one is not None and one.weights]
@@ -51,17 +51,25 @@ def _in_torch(at: Placed, shape: Shape) -> str:
     loss = None if setting is None else loss_of(setting.name)
     if loss is not None:
         return f"; {loss.name} compares it with {loss.targets(shape)}"
-    last = at.layer.type.rpartition(".")[2].lower()
+    if training is not None and (training.losses or training.optimizer is not None):
+        return ""  # it is trained with a loss that is not known
+    last = at.layer.type.rpartition(".")[2].lower().replace("_", "")
+    classes = f"class numbers of shape {shape_text(shape[:1])}"
     if last == "softmax":
-        return "; CrossEntropyLoss takes the scores before the softmax, NLLLoss what log_softmax gives in its place"
+        return (
+            "; to train on classes, CrossEntropyLoss takes the scores before the softmax, NLLLoss what log_softmax "
+            "gives in its place"
+        )
+    if last == "logsoftmax" and len(shape) == 2:
+        return f"; NLLLoss takes it, with {classes}"
     if last == "sigmoid":
         return f"; BCELoss compares it with 0.0 or 1.0, of shape {shape_text(shape)}"
-    if len(shape) != 2:
+    if len(shape) != 2 or not has_weights:
         return ""
     numbers = f"MSELoss with numbers of shape {shape_text(shape)}"
     if shape[1] == 1:
         return f"; {numbers}, BCEWithLogitsLoss with 0.0 or 1.0 of that shape"
-    return f"; CrossEntropyLoss takes it as scores, with class numbers of shape {shape_text(shape[:1])}, {numbers}"
+    return f"; if it is scores of classes, CrossEntropyLoss takes it with {classes}; if it is numbers, {numbers}"
 
 
 def _per_step(call: TracedCall, network: Network) -> str:

@@ -11,10 +11,12 @@ LINEAR = "torch.nn.Linear: {in_features: 5, out_features: %d}"
 EACH = "One target for each %s; return_sequences=%s in '%s' gives one for each %s."
 ROWS = [
     # PyTorch: the loss of the program compares it with …; without one, the losses that take it.
-    (flat(LINEAR % 3, shape="[5]"), "An output of the model; CrossEntropyLoss takes it as scores, with class numbers of shape (None,), MSELoss with numbers of shape (None, 3)."),
+    (flat(LINEAR % 3, shape="[5]"), "An output of the model; if it is scores of classes, CrossEntropyLoss takes it with class numbers of shape (None,); if it is numbers, MSELoss with numbers of shape (None, 3)."),
+    (flat(LINEAR % 3, "torch.nn.Tanh", shape="[5]"), "An output of the model."),
+    (flat(LINEAR % 3, "torch.nn.LogSoftmax: {dim: 1}", shape="[5]"), "An output of the model; NLLLoss takes it, with class numbers of shape (None,)."),
     (flat(LINEAR % 1, shape="[5]"), "An output of the model; MSELoss with numbers of shape (None, 1), BCEWithLogitsLoss with 0.0 or 1.0 of that shape."),
     (flat(LINEAR % 3, shape="[7, 5]"), "An output of the model."),
-    (flat(LINEAR % 3, "torch.nn.Softmax: {dim: 1}", shape="[5]"), "An output of the model; CrossEntropyLoss takes the scores before the softmax, NLLLoss what log_softmax gives in its place."),
+    (flat(LINEAR % 3, "torch.nn.Softmax: {dim: 1}", shape="[5]"), "An output of the model; to train on classes, CrossEntropyLoss takes the scores before the softmax, NLLLoss what log_softmax gives in its place."),
     (flat(LINEAR % 3, "torch.nn.Sigmoid", shape="[5]"), "An output of the model; BCELoss compares it with 0.0 or 1.0, of shape (None, 3)."),
     (of_torch("CrossEntropyLoss"), "An output of the model; CrossEntropyLoss compares it with whole numbers 0 to 2, of shape (None,)."),
     (of_torch("MSELoss"), "An output of the model; MSELoss compares it with numbers, of shape (None, 3)."),
@@ -47,3 +49,19 @@ def test_a_layer_before_the_last_and_one_inside_have_no_targets() -> None:
     report = explain(flat("Sequential: [{Dense: 4}]", "Dense: 3", "Dense: 2").encode())
     for row in (*report.layers[:-1], *report.layers[1].layers):
         assert row.explanation is None or "An output of the model" not in " ".join(row.explanation.hints)
+
+
+TRAINED = """
+import torch
+net = torch.nn.Linear(5, 3)
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for x in data:
+    optimizer.zero_grad()
+    contrastive(net(x.view(8, 5))).backward()
+    optimizer.step()
+"""
+
+
+def test_the_targets_of_a_loss_of_its_own_are_not_known() -> None:
+    explanation = explain(TRAINED.encode()).layers[-1].explanation
+    assert explanation is not None and explanation.hints[-1] == "An output of the model."
