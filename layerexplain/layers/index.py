@@ -198,14 +198,14 @@ torch.timm: DropPath
     "torch": """
 torch.operations: abs acos adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
 adaptive_max_pool2d add addmm all amax amin any argmax argmin argsort asin atan atan2 avg_pool1d avg_pool2d avg_pool3d
-baddbmm batch_norm bmm cdist ceil celu clamp clamp_max clamp_min conv1d conv2d conv3d cos cosh cosine_similarity
-cumprod cumsum detach div dropout einsum elu eq erf exp expm1 floor floor_divide fold ge gelu glu group_norm gt
-hardshrink hardsigmoid hardswish hardtanh interpolate isfinite isinf isnan layer_norm le leaky_relu lerp linear
-local_response_norm log log10 log1p log2 log_softmax logical_and logical_not logical_or logsigmoid logsumexp lt
-masked_fill matmul max max_pool1d max_pool2d max_pool3d maximum mean min minimum mish mm mul ne neg norm normalize
-pixel_shuffle pow prelu prod rand_like randn_like reciprocal relu relu6 remainder round rsqrt
-scaled_dot_product_attention selu sigmoid sign silu sin sinh softmax softmin softplus softshrink softsign sort sqrt
-square std std_mean sub sum tan tanh tanhshrink threshold to topk trunc unfold var var_mean where;
+baddbmm batch_norm bitwise_and bitwise_not bitwise_or bitwise_xor bmm cdist ceil celu clamp clamp_max clamp_min conv1d
+conv2d conv3d cos cosh cosine_similarity cumprod cumsum detach div dropout einsum elu eq erf exp expm1 floor
+floor_divide fold ge gelu glu group_norm gt hardshrink hardsigmoid hardswish hardtanh interpolate isfinite isinf isnan
+layer_norm le leaky_relu lerp linear local_response_norm log log10 log1p log2 log_softmax logical_and logical_not
+logical_or logical_xor logsigmoid logsumexp lt masked_fill matmul max max_pool1d max_pool2d max_pool3d maximum mean min
+minimum mish mm mul ne neg norm normalize pixel_shuffle pow prelu prod rand_like randn_like reciprocal relu relu6
+remainder round rsqrt scaled_dot_product_attention selu sigmoid sign silu sin sinh softmax softmin softplus softshrink
+softsign sort sqrt square std std_mean sub sum tan tanh tanhshrink threshold to topk trunc unfold var var_mean where;
 torch.operations_shape: cat expand flatten flip full_like gather getitem index_select movedim one_hot ones ones_like
 pad permute repeat repeat_interleave reshape roll setitem split squeeze stack take_along_dim transpose tril triu
 unflatten unsqueeze windows zeros zeros_like

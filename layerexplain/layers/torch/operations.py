@@ -31,7 +31,7 @@ from layerexplain.layers.torch.pooling import (
     max_pooling,
 )
 from layerexplain.layers.torch.reshaping import fold_module, pixel_shuffle, resized, unfold_module
-from layerexplain.ops import arrange, elementwise, functions, lookup, order, reduce
+from layerexplain.ops import arrange, elementwise, functions, lookup, numbers, order, reduce
 from layerexplain.ops import movement as m
 from layerexplain.ops.contract import linear, matmul, turned
 from layerexplain.ops.convolution import conv
@@ -42,8 +42,8 @@ from layerexplain.ops.sizes import FLOATS, INTS, normalize_axis, shape_text
 
 USES = (
     Amounts,
-    arrange, elementwise, functions, lookup, order, reduce, cosine_similarity, countable, expanded, flatten, flipped,
-    local_response_norm, moved, permuted, pixel_shuffle, place, sliced, squeezed, swapped, unflatten,
+    arrange, elementwise, functions, lookup, numbers, order, reduce, cosine_similarity, countable, expanded, flatten,
+    flipped, local_response_norm, moved, permuted, pixel_shuffle, place, sliced, squeezed, swapped, unflatten,
 )  # fmt: skip
 IGNORES = "inplace device dtype out memory_format"
 ROWS = """
@@ -57,8 +57,12 @@ torch.pow(x1, x2): x1 ** x2 | Raises the first tensor to the power of the second
 torch.remainder(x1, x2): x1 % x2 | Takes the remainder of a division that rounds down, element-wise.
 torch.[maximum|minimum](x1, x2): [max|min](x1, x2) | Takes the [larger|smaller] of two tensors, element-wise.
 torch.[eq|ne|lt|le|gt|ge](x1, x2): x1 [==|!=|<|<=|>|>=] x2 | Compares two tensors element-wise.
-torch.[logical_and|logical_or](x1, x2): [logical_and|logical_or](x1, x2) | Combines two booleans, element-wise.
+torch.[logical_and|logical_or|logical_xor](x1, x2): [logical_and|logical_or|logical_xor](x1, x2)
+    | Combines two booleans, element-wise.
 torch.logical_not(x): logical_not(x) | Negates each boolean.
+torch.[bitwise_and|bitwise_or|bitwise_xor](x1, x2): [bitwise_and|bitwise_or|bitwise_xor](whole(x1), whole(x2))
+    | Combines the bits of two tensors, element-wise.
+torch.bitwise_not(x): bitwise_not(whole(x)) | Inverts the bits of each element.
 torch.where(condition, x1, x2): where(condition, x1, x2) | Takes the first tensor where the condition holds, else the
     second.
 torch.masked_fill(x, mask, value: Number): where(mask, value, x) | Puts {value} where the mask is true.
@@ -303,6 +307,13 @@ def quotient(x1: Expr, x2: Expr, *, rounding_mode: str | None) -> Expr:
     if rounding_mode not in ("floor", "trunc"):
         raise ArgumentError(f"div needs rounding_mode='floor' or 'trunc', got {rounding_mode!r}")
     return elementwise.floor_divide(x1, x2) if rounding_mode == "floor" else elementwise.trunc(x1 / x2)
+
+
+def whole(x: Expr) -> Expr:
+    """Return a tensor that has bits. Raises ArgumentError for floats."""
+    if x.dtype in FLOATS:
+        raise ArgumentError(f"needs whole numbers or booleans, got {x.dtype} numbers")
+    return x
 
 
 def sloped(x: Expr, W: Expr) -> Expr:

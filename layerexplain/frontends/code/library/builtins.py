@@ -142,7 +142,7 @@ def _convert(kind: str) -> Callable[..., ProgramValue]:
         if kind == "bool":
             known = truth(value)
             return known if known is not None else Unknown("an unknown truth value")
-        if isinstance(value, Size):
+        if isinstance(value, Size) or (kind == "int" and isinstance(value, Value) and value.is_whole):
             return value
         if not is_plain(value) or (isinstance(value, str) and len(value) > 300):
             return value if isinstance(value, Unknown) else Unknown("an unknown number")

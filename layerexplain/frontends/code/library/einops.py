@@ -21,7 +21,7 @@ from layerexplain.frontends.code.values.base import (
     Unknown,
     UnknownValue,
 )
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import BATCH, has_batch
 from layerexplain.layers.registry import EINOPS, find
 from layerexplain.layers.torch.axis_patterns import steps_of
 
@@ -47,6 +47,8 @@ def _einops(path: str) -> Implementation:
         config = dict(zip([one for one in declaration.arguments if one != "sizes"], given, strict=False))
         config |= {key: one for key, one in kwargs.items() if key in declaration.arguments}
         sizes = {key: one for key, one in kwargs.items() if key not in (*declaration.arguments, "tensor")}
+        if not isinstance(x, Tensor) or not has_batch(x.spec.shape):
+            config["pattern"], sizes = _of_several(config.get("pattern"), sizes)
         config["sizes"] = _plain_sizes(sizes, interpreter)
         if not is_function:
             return make_module(f"{EINOPS}{name}", config, interpreter)
@@ -54,6 +56,21 @@ def _einops(path: str) -> Implementation:
         return unknown or _call(f"{EINOPS}{name}", x, config, interpreter)
 
     return implementation
+
+
+def _of_several(pattern: ProgramValue, sizes: Keywords) -> tuple[ProgramValue, Keywords]:
+    """Return a pattern and sizes in which one that is several times the batch is two axes: `b` is `(b b_each)`."""
+    found = dict(sizes)
+    for name, size in sizes.items():
+        if isinstance(size, Batch) and size.times != 1 and isinstance(pattern, str):
+            # Inside of brackets the two stand there as they are.
+            parts = re.split(r"(\([^)]*\))", pattern)
+            both = f"{name} {name}_each"
+            word = rf"\b{re.escape(name)}\b"
+            parts = [re.sub(word, both if part.startswith("(") else f"({both})", part) for part in parts]
+            pattern = "".join(parts)
+            found |= {name: Batch(), f"{name}_each": size.times}
+    return pattern, found
 
 
 def _plain_sizes(sizes: Keywords, interpreter: Interpreter) -> ProgramValue:

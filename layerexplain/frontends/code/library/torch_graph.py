@@ -431,7 +431,7 @@ class Run:
         uncertain, gaps = effects.uncertainties, len(effects.gaps)
         effects.pending.clear()
         try:
-            with self.interpreter.torch.state.of_run(self.model):
+            with self.interpreter.torch.state.of_run(self):
                 result = self.run(self.model, args, kwargs)
         except Stopped:
             pass

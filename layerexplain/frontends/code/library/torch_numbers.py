@@ -93,6 +93,10 @@ class Numbers(Array):
             return NotImplemented
         found = getattr(super(), method)(evaluator, name, left, right)
         found, run = found if found is NotImplemented else of_array(array_of(found)), evaluator.torch.run
+        if run is None and found is NotImplemented:  # values that are not known are compared to others of that kind
+            both = [array_of(one) for one in (left, right)]
+            if all(isinstance(one, Array) for one in both):
+                return Numbers(broadcast(both[0].shape, both[1].shape), None, None, "bool")
         if run is None or _is_known(found):
             return found
         given = [run.stored(one) if isinstance(one, Array) else one for one in (left, right)]
@@ -231,8 +235,8 @@ def _clamped(x: Array, min: Any = None, max: Any = None) -> Array:
 
 def _dtype(given: Any) -> str:
     """Return NumPy's name of a dtype."""
-    name = name_of_dtype(given)
-    return _DTYPES.get(name, name)
+    name = name_of_dtype(given).rpartition(".")[2]  # x.type("torch.LongTensor")
+    return _CLASSES.get(name) or _DTYPES.get(name, name)
 
 
 def _as(x: Array, dtype: Any) -> Array:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramValue
+from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramValue, Unknown
 from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.ops.sizes import product
 
 if TYPE_CHECKING:
+    from layerexplain.frontends.code.library.torch_graph import Run
     from layerexplain.frontends.code.library.torch_modules import BuiltIn
 
 
@@ -20,6 +21,8 @@ class Parameter(Identity):
     def __init__(self, shape: tuple[Any, ...], requires_grad: ProgramValue = True) -> None:
         self.shape = shape
         self.requires_grad = requires_grad
+        self.run: Run | None = None
+        """The run of its model that is followed now."""
         self.asked_of: ProgramValue = None
         """The module whose parameters the program asked for last, this one among them."""
 
@@ -68,6 +71,9 @@ class Parameter(Identity):
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
         run = evaluator.torch.run
         return self if run is None else run.stored(self).get_item(evaluator, key)
+
+    def iterate(self) -> list[Any] | Unknown:
+        return super().iterate() if self.run is None else self.run.stored(self).iterate()
 
     def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
         run = evaluator.torch.run

@@ -25,9 +25,10 @@ from layerexplain.records import Record
 OPERATORS = {
     "Add": "add", "Sub": "sub", "Mult": "mul", "Div": "div", "Pow": "pow", "MatMult": "matmul", "Mod": "remainder",
     "FloorDiv": "floor_divide", "Eq": "eq", "NotEq": "ne", "Lt": "lt", "LtE": "le", "Gt": "gt", "GtE": "ge",
-    "BitAnd": "logical_and", "BitOr": "logical_or",
+    "BitAnd": "bitwise_and", "BitOr": "bitwise_or", "BitXor": "bitwise_xor",
 }  # fmt: skip
 """Python's operators on tensors, by the functions of torch that they are."""
+_OF_TRUTH = {"BitAnd": "logical_and", "BitOr": "logical_or", "BitXor": "logical_xor"}
 _IN_ORDER = frozenset(["Div", "Pow", "Mod", "FloorDiv", "Lt", "LtE", "Gt", "GtE"])
 """Those that are others with their sides exchanged."""
 _SAME = frozenset(["contiguous", "clone", "cuda", "cpu", "requires_grad_", "pin_memory"])
@@ -49,13 +50,15 @@ class Batch(Record, Value):
     """The number of examples times a whole number: a size that is known at run time only."""
 
     times: int = 1
+    is_whole = True
 
     def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
         other = right if left is self else left
         if name == "Mult" and isinstance(other, int):
             return Batch(self.times * other)
-        if name == "FloorDiv" and left is self and isinstance(other, int) and other and self.times % other == 0:
-            return Batch(self.times // other)
+        is_divided = name in ("FloorDiv", "Div") and left is self and isinstance(other, int | float)
+        if is_divided and other and self.times % other == 0:  # a float that is whole, of which programs take int()
+            return Batch(int(self.times // other))
         if name == "FloorDiv" and left is self and isinstance(other, Batch) and self.times % other.times == 0:
             return self.times // other.times
         return evaluator.unknown("a number that is computed from the size of the batch")
@@ -192,12 +195,12 @@ class Tensor(Identity):
             raise self.run.unknown(f"the operator {name} on a tensor")
         if name == "Sub" and isinstance(left, int | float):
             return self.run.operation("add", [self.run.operation("neg", [right], {}), left], {})
-        is_bit = name in ("BitAnd", "BitOr")
-        if is_bit and not all(one is True or one is False or _is_truth(one) for one in (left, right)):
-            raise self.run.unknown(f"the operator {name} on whole numbers")
         if isinstance(left, int | float) and name not in _IN_ORDER:
             left, right = right, left
-        return self.run.operation(OPERATORS[name], [left, right], {})
+        are_true = name.startswith("Bit") and all(
+            one is True or one is False or _is_truth(one) for one in (left, right)
+        )
+        return self.run.operation((_OF_TRUTH if are_true else OPERATORS)[name], [left, right], {})
 
     def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
         return self.operate(evaluator, name, left, right)
@@ -206,7 +209,7 @@ class Tensor(Identity):
         if name == "UAdd":
             return self
         if name == "Invert" and not _is_truth(self):
-            raise self.run.unknown("the operator ~ on whole numbers")
+            return self.run.operation("bitwise_not", [self], {})
         return self.run.operation("neg" if name == "USub" else "logical_not", [self], {})
 
     def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
@@ -236,10 +239,10 @@ def _filled(part: Tensor, value: Any) -> Any:
     """Return what `part[:] = value` leaves there."""
     if isinstance(value, int | float):
         return part.run.operation("full_like", [part], {"fill_value": value})
-    return part.run.operation("expand", [value], {"shape": _sizes_of_batch(part.run, part.sizes)})
+    return part.run.operation("expand", [value], {"shape": sizes_of_batch(part.run, part.sizes)})
 
 
-def _sizes_of_batch(run: Any, sizes: Sequence[Any]) -> tuple[Any, ...]:
+def sizes_of_batch(run: Any, sizes: Sequence[Any]) -> tuple[Any, ...]:
     """Return sizes with None for the batch. Raises Stopped for a multiple of it."""
     if any(isinstance(one, Batch) and one.times != 1 for one in sizes):
         raise run.unknown("a size that is several times the batch")
@@ -320,6 +323,8 @@ def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> An
 
 
 def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    from layerexplain.frontends.code.library.torch_repeats import expanded, repeated
+
     name = ALIASES.get(name, name)
     x = args[0] if args else next(iter(kwargs.values()), None)
     given = [x] if name == "to" else [*args, *kwargs.values()]
@@ -376,9 +381,9 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
         if name in ("expand", "expand_as"):
             wanted = rest or [*kwargs.values()]
             sizes = wanted[0].sizes if name == "expand_as" else _listed(wanted)
-            return run.operation("expand", [x], {"shape": _sizes_of_batch(run, sizes)})
+            return expanded(run, x, sizes)
         if name in ("repeat", "tile"):
-            return _repeated(run, x, _listed(rest or [*kwargs.values()]))
+            return repeated(run, x, _listed(rest or [*kwargs.values()]))
         if name in CUTS:
             return cut(run, name, x, rest, kwargs)
         if name == "unbind":
@@ -460,22 +465,3 @@ def _row(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         elif isinstance(one, Tensor | Array):
             raise run.unknown(f"layerexplain cannot read torch.{name}(…) with a tensor for {key}")
     return run.operation(name, tensors, config)
-
-
-def _repeated(run: Any, x: Tensor, times: Sequence[Any]) -> Any:
-    """Return a tensor `times` times along each axis, new ones in front; an axis of size 1 may become the batch."""
-    times = [*[1] * (len(x.spec.shape) - len(times)), *times]
-    while len(times) > len(x.spec.shape):
-        x = run.operation("unsqueeze", [x], {"dim": 0})
-    wide = [isinstance(one, Batch) for one in times]
-    if any(wide):
-        if any(
-            is_wide and (size != 1 or one.times != 1)
-            for is_wide, size, one in zip(wide, x.spec.shape, times, strict=True)
-        ):
-            raise run.unknown("an axis that is repeated as often as the batch has examples")
-        x = run.operation("expand", [x], {"shape": tuple([None if is_wide else -1 for is_wide in wide])})
-    known = tuple([1 if is_wide else one for is_wide, one in zip(wide, times, strict=True)])
-    if not all(type(one) is int for one in known):
-        raise run.unknown("how often a tensor is repeated")
-    return x if set(known) <= {1} else run.operation("repeat", [x], {"times": known})

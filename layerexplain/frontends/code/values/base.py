@@ -144,6 +144,9 @@ class Value:
     decorates = False
     """Whether it is known what it makes of a function that it stands above."""
 
+    is_whole = False
+    """Whether it is a whole number, which is known at run time only."""
+
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         """Return `value.name`."""
         return evaluator.unknown(f"the attribute {name} of an unknown value")
