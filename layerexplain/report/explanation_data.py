@@ -108,10 +108,10 @@ class FieldAxis(NamedTuple):
     start: int | None
     first: str
     last: str
-    step: int = 1
-    padded: bool = False
-    at_most: bool = False
-    places: tuple[str, ...] = ()
+    step: int
+    padded: bool
+    at_most: bool
+    places: tuple[str, ...]
 
 
 class ReceptiveField(NamedTuple):

@@ -41,7 +41,7 @@ def test_a_quantity_reads(function: str, given: tuple[Any, ...], text: Any) -> N
 
 
 def axis(size: int | None, stride: float | None, start: int | None, of: int | None = 17) -> FieldAxis:
-    return FieldAxis("rows", of, size, size, False, stride, start, "i", "i+2")
+    return FieldAxis("rows", of, size, size, False, stride, start, "i", "i+2", 1, False, False, ())
 
 
 def field(*axes: FieldAxis, name: str = "x", unknown: str = "") -> ReceptiveField:
