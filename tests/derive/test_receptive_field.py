@@ -536,7 +536,8 @@ def test_columns(tmp_path: Path) -> None:
 
 def axis(of: int | None, size: int | None, least: int | None = None, **more: Any) -> FieldAxis:
     whole = bool(more.pop("whole", False))
-    return FieldAxis("rows", of, size, least, whole, None, None, "a", "b", **more)
+    usual = {"step": 1, "padded": False, "at_most": False, "places": ()}
+    return FieldAxis("rows", of, size, least, whole, None, None, "a", "b", **{**usual, **more})
 
 
 @pytest.mark.parametrize(
