@@ -103,7 +103,9 @@ class Graphs(OwnCalls):
             lengths = next((len(one) for one in sections if type(one) in (list, tuple)), None)
             found = number if number is not None else lengths
             return [node.result(i) for i in range(min(found, 1000))] if found else self._count_unknown(node)
-        number = len(specs) if specs else facts.results if facts.results > 1 else 0
+        number = len(specs) if specs else facts.results if facts.results > 1 else 2 * self._inner_states(layer)
+        if not specs and number and layer.type == "Bidirectional":
+            number += 2 if layer.config.get("merge_mode", "concat") is None else 1
         self.interpreter.budget.make(number * RESULT)
         return [node.result(i) for i in range(number)] if number else self._count_unknown(node)
 
@@ -116,11 +118,13 @@ class Graphs(OwnCalls):
     def _count_unknown(self, node: Node) -> ProgramValue:
         return self.cause_of(node.result(), f"how many results {node.layer.type} gives")
 
-    def _inner_states(self, layer: LayerValue) -> bool:
-        inner = layer.config.get("layer") or layer.config.get("cell")
-        return (
-            layer.type == "Bidirectional" and isinstance(inner, LayerValue) and bool(inner.config.get("return_state"))
-        )
+    def _inner_states(self, layer: LayerValue) -> int:
+        """Return how many states each direction of a Bidirectional gives; 0 for none, and for any other layer."""
+        inner = layer.config.get("layer")
+        if layer.type != "Bidirectional" or not isinstance(inner, LayerValue) or not inner.config.get("return_state"):
+            return 0
+        declaration = declaration_of(inner)
+        return 0 if declaration is None else declaration.facts.states
 
     # Custom layers and models ----------------------------------------------------------------------------------------
 
