@@ -402,7 +402,7 @@ class Emitter:
         if unknown is None and type(shape) in (tuple, list):
             return {"batch_shape": tuple([one if isinstance(one, int) else None for one in shape]), "dtype": dtype}
         if implied == "Embedding":
-            return {"batch_shape": (None, None), "dtype": dtype}
+            return {"batch_shape": (None, None), "dtype": dtype, "implied": True}
         if implied is None or self.deep <= 1:
             sizes = [one for one in shape if isinstance(one, Unknown)] if type(shape) in (tuple, list) else []
             why = unknown or Unknown("the shape of the input is not known", layer.place.line)
