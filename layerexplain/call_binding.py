@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.errors import ArgumentError, NotKnown, ShapeError
 from layerexplain.lang.tables import ConstantArray
 from layerexplain.layers.declaration import Declaration
 from layerexplain.model import Call, TensorRef, tensor_refs
@@ -77,6 +77,8 @@ def bind_call(declaration: Declaration, call: Call) -> BoundCall:
         positional = [*spread, *positional]
     else:
         spread = []
+    if None in spread and not names:
+        raise NotKnown(f"a tensor that {declaration.type} is given is not known")
     # In Keras's call of attention the masks of query, value and key stand between the tensors and attention_mask.
     before_masks = names.index("attention_mask") if "attention_mask" in names else None
     for place, value in enumerate(positional):

@@ -64,7 +64,9 @@ def _open_inputs(network: Network) -> Iterator[tuple[str, tuple[Size, ...]]]:
     for ref in network.model.inputs:
         call = network.call(ref)
         spec = None if call is None else call.outputs[0]
-        if spec is not None and None in spec.shape[1:]:
+        layer = network.model.layers_by_name.get(ref.layer)
+        is_implied = layer is not None and bool(layer.config.get("implied"))  # whoever runs it knows the sizes
+        if spec is not None and None in spec.shape[1:] and not is_implied:
             yield ref.layer, spec.shape[1:]
 
 

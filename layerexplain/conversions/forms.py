@@ -167,13 +167,14 @@ def _of_structure(model: Model, form: str) -> Iterator[str]:
 
 
 def _with_shapes(model: Model, shapes: InputShapes) -> Model:
-    """Return a model with the shapes that are given for its inputs."""
+    """Return a model with the shapes that are given for its inputs. One with a size that code leaves open has none."""
+    left_open = {note.layer for note in model.notes if note.code == "open"}
 
     def fixed(layer: Layer) -> Layer:
-        if layer.type != "InputLayer" or layer.name not in shapes:
+        if layer.type != "InputLayer" or (layer.name not in shapes and layer.name not in left_open):
             return layer
         known = layer.config.get("batch_shape")
-        batch = known[0] if known else None
-        return layer._replace(config={**layer.config, "batch_shape": (batch, *shapes[layer.name])})
+        given = (known[0] if known else None, *shapes[layer.name]) if layer.name in shapes else None
+        return layer._replace(config={**layer.config, "batch_shape": given})
 
-    return model._replace(layers=tuple(map(fixed, model.layers))) if shapes else model
+    return model._replace(layers=tuple(map(fixed, model.layers))) if shapes or left_open else model

@@ -34,7 +34,9 @@ def are_written(refs: Sequence[TensorRef], layers: Mapping[str, Layer], calls: C
         if layer.type == "InputLayer":
             written = layer.config.get("batch_shape")
             spec = call.outputs[0]
-            if layer.config.get("implied") or spec is None or not isinstance(written, tuple) or len(written) != len(spec.shape):
+            if layer.config.get("implied") or spec is None:
+                return False
+            if not isinstance(written, tuple) or len(written) != len(spec.shape):
                 return False
             if any(size is None and own is not None for size, own in zip(spec.shape, written, strict=True)):
                 return False

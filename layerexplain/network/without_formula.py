@@ -13,7 +13,7 @@ from layerexplain.lang.expr import Expr, tensor
 from layerexplain.lang.names import identifier
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.declaration import Declaration, Spec, snake_case
-from layerexplain.model import Call, Layer, Note, TensorRef
+from layerexplain.model import Call, Layer, Note, TensorRef, values_inside
 from layerexplain.network.recorded_shapes import built_shape
 from layerexplain.network.traced import Network, Origin, TracedCall, specs_of
 
@@ -160,9 +160,10 @@ def failed(
 
 
 def _is_open(walk: NetworkTracer, layer: Layer) -> bool:
-    """Return whether code leaves an argument of a layer open, which is None until it is given."""
-    open_here = any(note.code == "open" and note.layer == layer.name for note in walk.scope.model.notes)
-    return open_here and None in layer.config.values()
+    """Return whether code leaves an argument of a layer open, or of one in it, which is None until it is given."""
+    inside = [one for one in values_inside((*layer.config.values(),)) if isinstance(one, Layer)]
+    open_here = {note.layer for note in walk.scope.model.notes if note.code == "open"}
+    return any(one.name in open_here and None in one.config.values() for one in (layer, *inside))
 
 
 def _outline(

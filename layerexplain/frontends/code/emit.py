@@ -408,6 +408,9 @@ class Emitter:
             why = unknown or Unknown("the shape of the input is not known", layer.place.line)
             for one in [size._replace(example=SIZE) for size in sizes[:20]] or [why]:
                 self._open(one, name)
+        if type(shape) in (tuple, list) and shape:
+            stated = tuple([one if isinstance(one, int) else None for one in shape])
+            return {"batch_shape": stated, "dtype": dtype, "implied": True}
         return {"batch_shape": None, "dtype": dtype}
 
     def _open(self, unknown: Unknown, name: str) -> None:

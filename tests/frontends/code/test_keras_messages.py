@@ -154,6 +154,29 @@ def test_what_keras_3_refuses_is_a_hint_unless_the_code_imports_keras_2(layer: s
     assert not layerexplain.check(text.replace("KERAS", "tf_keras").encode()).findings
 
 
+ASKED = {
+    "size = model.output_shape": "",
+    "end = model.output": "a Sequential model that is not called has no output in Keras 3",
+    "same = keras.Sequential()(keras.Input((3,)))": "Keras 3 refuses to call a Sequential model without layers",
+}
+
+
+@pytest.mark.parametrize("line", ASKED)
+def test_what_keras_3_refuses_to_give_is_a_hint(line: str) -> None:
+    text = f"import keras\nmodel = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])\n{line}\n"
+    found = [one.message for one in layerexplain.check(text.encode(), select=["older-keras"]).findings]
+    assert [ASKED[line] in one for one in found] == ([True] if ASKED[line] else [])
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("line", ASKED)
+def test_keras_3_refuses_to_give_it(line: str) -> None:
+    pytest.importorskip("keras")
+    text = f"import keras\nmodel = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])\n{line}\n"
+    with pytest.raises((ValueError, AttributeError)) if ASKED[line] else contextlib.nullcontext():
+        exec(text, {})
+
+
 @pytest.mark.keras
 @pytest.mark.parametrize("layer", OLDER)
 def test_keras_3_refuses_it_and_keras_2_does_not(layer: str) -> None:

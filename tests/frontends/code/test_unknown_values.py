@@ -129,6 +129,7 @@ def test_the_name_of_an_activation_is_its_function(asked: str, holds: bool) -> N
     assert (report["dense"].params, report.grade) == (28 if holds else 20, "complete")
 
 
+HEAD = "from tensorflow import keras\nfrom tensorflow.keras import layers\n"
 REVIEWS = "(x, y), _ = keras.datasets.imdb.load_data(maxlen=80)\n"
 
 
@@ -148,3 +149,41 @@ def test_a_size_of_the_data_is_no_open_size_that_the_program_writes(model: str, 
     report = layerexplain.explain(f"{code}keras.Sequential([{model}])\n".encode())
     assert (report.grade, [one.message for one in report.notes if one.code == "open"]) == ("open", [note])
     assert report.layers[-1].params is None
+
+
+@pytest.mark.parametrize(
+    ("layers", "shapes", "params"),
+    [
+        ("layers.Embedding(11, 3), layers.LSTM(5)", [(None, None, 3), (None, 5)], [33, 180]),
+        ("layers.Embedding(11, 3, input_length=length), layers.Flatten(), layers.Dense(5)",
+         [(None, None, 3), (None, None), None], [33, 0, None]),
+        ("keras.Input((length, 3)), layers.Conv1D(5, 2), layers.GlobalMaxPooling1D()",
+         [(None, None, 3), (None, None, 5), (None, 5)], [0, 35, 0]),
+        ("keras.Input((7, length)), layers.Flatten(), layers.Dense(5)",
+         [(None, 7, None), (None, None), None], [0, 0, None]),
+    ],
+)  # fmt: skip
+def test_an_unknown_length_leaves_the_other_sizes_and_is_no_fault(
+    layers: str, shapes: list[tuple[int | None, ...] | None], params: list[int | None]
+) -> None:
+    """Keras builds each of them once the length is a number, or once it sees data."""
+    code = f"{HEAD}m = keras.Sequential([{layers}])\n"
+    report = layerexplain.explain(code.encode())
+    rows = report.layers[-len(shapes) :]
+    assert [one.output_shapes[0] if one.output_shapes else None for one in rows] == shapes
+    assert [one.params for one in rows] == params
+    assert [one.code for one in layerexplain.check(code.encode()).findings if one.severity != "hint"] == []
+
+
+def test_an_unknown_length_is_converted_to_no_open_size() -> None:
+    code = f"{HEAD}x = keras.Input((length, 3))\nm = keras.Model(x, layers.LSTM(5)(x))\n".encode()
+    with pytest.raises(layerexplain.LayerExplainError, match="length is not known"):
+        layerexplain.convert(code, "-", to="json")
+    assert "shape" not in layerexplain.convert(code, "-", to="yaml").text
+
+
+def test_a_tensor_that_is_not_known_is_said_to_be_so() -> None:
+    code = f"{HEAD}x = keras.Input((4, 3))\nm = keras.Model(x, layers.Concatenate(axis=1)([x, unread(3)]))\n"
+    notes = [one.message for one in layerexplain.explain(code.encode()).notes if one.layer == "concatenate"]
+    assert any("a tensor that Concatenate is given is not known" in one for one in notes)
+    assert not any("axis=None" in one for one in notes)

@@ -87,7 +87,7 @@ class LayerAttributes(Operations):
         if name in ("output", "input", "outputs", "inputs", "layers"):
             return self._graph_attribute(layer, name)
         if name in ("output_shape", "input_shape"):
-            return self._shapes_of(self._graph_attribute(layer, name.partition("_")[0]))
+            return self._shapes_of(self._graph_attribute(layer, name.partition("_")[0], has_shape=True))
         if name in ("variable_dtype", "compute_dtype", "dtype"):
             dtype = layer.config.get("dtype", "float32")
             if not isinstance(dtype, str) or not dtype.startswith("mixed_"):
@@ -169,7 +169,7 @@ class LayerAttributes(Operations):
         words = f"{shown or layer.type} has no attribute {name}{hint and f'; {hint}'}"
         raise ProgramError("AttributeError", words, self.interpreter.place())
 
-    def _graph_attribute(self, layer: LayerValue, name: str) -> ProgramValue:
+    def _graph_attribute(self, layer: LayerValue, name: str, *, has_shape: bool = False) -> ProgramValue:
         if name == "layers":
             if not isinstance(layer, ModelValue):
                 return self.interpreter.unknown(f"the layers of {layer.type}")
@@ -184,7 +184,7 @@ class LayerAttributes(Operations):
             found = [one for one in found if one.type not in (WEIGHT_TYPE, CONSTANT_TYPE)]
             return [one if one.instance is None else one.instance for one in found]
         if isinstance(layer, ModelValue) and layer.form != "own":
-            if layer.form == "sequential" and name in ("input", "output") and not layer.nodes:
+            if layer.form == "sequential" and name in ("input", "output") and not layer.nodes and not has_shape:
                 self.older(f"a Sequential model that is not called has no {name} in Keras 3; write {name}s[0]")
             if layer.form == "functional":
                 structure = layer.inputs if name.startswith("input") else layer.outputs

@@ -72,6 +72,8 @@ class Calling(LayerFactory):
             trace = self.trace(layer, args, kwargs)
         self.check_states(layer, args[0] if args else None)
         if isinstance(layer, ModelValue):
+            if layer.form == "sequential" and not layer.layers and not layer.open:
+                self.older("Keras 3 refuses to call a Sequential model without layers; write keras.layers.Identity()")
             self.rebuild(layer, called=True)
         node = self.node(layer, tuple(args), kwargs)
         node.trace = trace

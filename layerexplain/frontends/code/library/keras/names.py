@@ -43,6 +43,7 @@ _CONVENTIONS = {
     "losses": "keras.losses", "metrics": "keras.metrics", "applications": "keras.applications", "mnist":
     "keras.datasets.mnist", "cifar10": "keras.datasets.cifar10", "fashion_mnist": "keras.datasets.fashion_mnist",
     "to_categorical": "keras.utils.to_categorical", "partial": "functools.partial",
+    "preprocessing": "keras.preprocessing",
     "pad_sequences": "keras.preprocessing.sequence.pad_sequences", "imdb": "keras.datasets.imdb",
     "ImageDataGenerator": "keras.preprocessing.image.ImageDataGenerator", "reuters": "keras.datasets.reuters",
     "image_dataset_from_directory": "keras.utils.image_dataset_from_directory", "pd": "pandas",
