@@ -65,6 +65,12 @@ layers:
   - {Concatenate: , name: both, from: [tower, again]}
 outputs: [near, both]
 """,
+    "reduced": "input: [15, 3]\nlayers:\n"
+    + "".join(
+        f"  - {{ops.{name}: {{axis: 1}}, name: {name.lower()}, from: input}}\n"
+        for name in ("Sum", "Prod", "Mean", "Max", "Min")
+    )
+    + "outputs: [sum, prod, mean, max, min]\n",
     "sequence": "input: [6, 2]\nlayers:\n  - {SimpleRNN: {units: 3, recurrent_regularizer: l1}}\n  - RepeatVector: 4\n"
     "  - Conv1D: {filters: 2, kernel_size: 2, padding: causal}\n",
 }
@@ -121,6 +127,17 @@ COMMANDS = [
     ("sequence", "conv1d --at 0,0,1 --no-keras"),
     ("sequence", "repeat_vector --at 0,2,1 --no-keras"),
     ("sequence", "--gradient --loss mse --step --optimizer SGD"),
+    *[("reduced", f"{name} --at 0,1 --no-keras") for name in ("sum", "prod", "mean", "max", "min")],
+    ("reduced", "sum --at 0,1 --no-keras --terms 20"),
+    ("reduced", "max --at 0,1 --no-keras --terms 3 --format csv"),
+    ("reduced", "--batch 2 --format csv"),
+    *[
+        ("image", f"conv2d --at 0,1,2,1 --no-keras --format {format}")
+        for format in ("csv", "jsonl", "markdown", "latex")
+    ],
+    *[("dense", f"dense --at 0,3 --no-keras --format {format}") for format in ("csv", "tsv", "markdown")],
+    *[("image", f"--batch 2 --format {format}") for format in ("json", "jsonl", "csv", "markdown")],
+    *[("nested", f"--gradient --loss mse --format {format}") for format in ("csv", "jsonl", "latex")],
     # What is refused
     ("dense", "dense"),
     ("dense", "dense --at 0,7 --no-keras"),

@@ -30,7 +30,7 @@ _MOST_GRIDS = 3
 """So many channels of a window are drawn; of more, the terms are listed."""
 
 _FIRST = {"max": "the largest", "min": "the smallest"}
-_SUMS = {"sum": "sum", "prod": "product", "mean": "mean", "max": "largest", "min": "smallest"}
+_SUMS = {"prod": "product", "mean": "mean", "max": "largest", "min": "smallest"}
 
 
 class TermRow(NamedTuple):
