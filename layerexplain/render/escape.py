@@ -68,7 +68,7 @@ def to_ascii(text: str) -> str:
     return plain.encode("ascii", "backslashreplace").decode("ascii")
 
 
-def json_safe(encoded: str, ascii_only: bool = False) -> str:
+def json_safe(encoded: str, ascii_only: bool) -> str:
     """JSON text whose unsafe characters are `\\uXXXX` escapes: it means the same, and nothing acts on a terminal.
 
     Only a lone surrogate changes, to U+FFFD, since strict parsers refuse it. The newlines between values are the

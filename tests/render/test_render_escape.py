@@ -90,7 +90,7 @@ def test_json_says_the_same_and_is_harmless() -> None:
         assert json.loads(encoded) == text
         assert not DANGEROUS.search(encoded)
         assert encoded.isascii() == ascii_only
-    assert json.loads(json_safe(json.dumps("\ud800", ensure_ascii=False))) == "\ufffd"
+    assert json.loads(json_safe(json.dumps("\ud800", ensure_ascii=False), False)) == "\ufffd"
 
 
 LOOKS = [Look(), Look(80), Look(200), Look(20), Look(80, ascii=True), Look(ascii=True)]
