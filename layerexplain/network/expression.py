@@ -59,7 +59,7 @@ class ModelExpression:
         """Return the call as a node (None if nothing is linked), and its results. Raises `ShapeError` where the layer's
         weights have other shapes than at its first call."""
         first = self._definitions.setdefault(layer.name, definition)
-        if first is not definition and [w.shape for w in first.weights] != [w.shape for w in definition.weights]:
+        if not self.has_weights_for(layer, definition):
             raise ShapeError(
                 f"every call needs inputs that fit the same weights: the first call needs weights of shapes "
                 f"{', '.join(str(w.shape) for w in first.weights)}, this one "
@@ -76,6 +76,11 @@ class ModelExpression:
         again = f"_{index + 1}" if index else ""
         label = identifier(layer.name) + again
         return node, [named(label + (f"_{i}" if i else ""), e) for i, e in enumerate(outputs)]
+
+    def has_weights_for(self, layer: Layer, definition: Definition) -> bool:
+        """Return whether the weights of a layer are of the shapes of a definition, or it has none before."""
+        first = self._definitions.get(layer.name, definition)
+        return first is definition or [w.shape for w in first.weights] == [w.shape for w in definition.weights]
 
     def _weights_of(self, layer: Layer, definition: Definition) -> tuple[Expr, ...]:
         weights = self._weights.get(layer.name)

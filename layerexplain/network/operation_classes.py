@@ -94,17 +94,10 @@ def todays_call(type_: str, config: Mapping[str, Any], call: Call) -> tuple[dict
             given[name[1:]], waiting = list(flat), []
         elif names.get(name, name) in given or (name in names and is_tensor(waiting[0])):
             continue  # a tensor is not what a class is made with: Keras calls the class with the tensors alone
-        elif known.called[:1] == (name,) and name == "xs" and not isinstance(waiting[0], list | tuple | dict):
-            given[name], waiting = (
-                [one for one in waiting if is_tensor(one)],
-                [one for one in waiting if not is_tensor(one)],
-            )
         else:
             given[names.get(name, name)] = waiting.pop(0)
     if waiting:
         raise SpecError(f"{type_} is called with more arguments than keras.ops.{known.function} takes")
-    if "xs" in known.called and is_tensor(given.get("xs")) and not isinstance(given["xs"], list | tuple | dict):
-        given["xs"] = [given["xs"]]
     if more and isinstance(given.get(more[0][2:]), Mapping):
         given.update(given.pop(more[0][2:]))
     config_today = {names.get(key, key): one for key, one in given.items() if names.get(key, key) in known.config}

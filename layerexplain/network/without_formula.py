@@ -203,7 +203,8 @@ def _cures(
     def attempt(one: Layer, of: Declaration, given: Sequence[Spec]) -> Definition | None:
         faults = len(walk.faults.found)
         try:
-            return walk.define(of, one, NOTHING_BOUND, given, ())
+            definition = walk.define(of, one, NOTHING_BOUND, given, ())
+            return definition if walk.expression.has_weights_for(one, definition) else None
         except LayerExplainError:
             return None
         finally:  # what layers of a model inside say of shapes that are only tried is no fault of the model
