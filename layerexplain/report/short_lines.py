@@ -159,7 +159,9 @@ def product_text(terms: Sequence[_Term]) -> str:
         axes = tuple(sorted(term))
         counts[axes] += 1
         first.setdefault(axes, term)
-    times = reduce(gcd, counts.values(), 0)
+    if not counts:
+        return ""
+    times = reduce(gcd, counts.values())
     shown = list(first.values())
     common = reduce(lambda one, other: one & other, map(Counter, shown)) if len(shown) >= _LEAST_FACTORED else Counter()
     if common:
