@@ -80,12 +80,34 @@ class Net(nn.Module):
 
 net = Net()
 """
+PRIVATE = """
+from torch.nn.modules.batchnorm import _BatchNorm
+
+class Norm(_BatchNorm):
+    def __init__(self, size):
+        super().__init__(size, affine=False)
+
+    def forward(self, x):
+        return nn.functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 5, 3)
+        self.norm = Norm(5)
+
+    def forward(self, x):
+        return self.norm(self.conv(x))
+
+net = Net()
+"""
 CALLS = "y = net(torch.randn(2, 3, 9, 9))\n"
 ROWS = {
     "keeps tensors": KEEPS,
     "an __init__ with a decorator": DECORATED,
     "a ScriptModule": SCRIPTED,
     "a star": STARRED,
+    "_BatchNorm": PRIVATE,
 }
 
 
@@ -93,7 +115,7 @@ ROWS = {
 def test_modules_are_read_as_often_as_they_are_called(name: str) -> None:
     for calls, inputs in ((CALLS, None), (2 * CALLS, None), ("", {"x": (3, 9, 9)}), (CALLS, {"x": (3, 9, 9)})):
         report = layerexplain.explain((HEAD + ROWS[name] + calls).encode(), inputs=inputs)
-        assert (report.grade, report.totals.params, report.outputs[0].shape) == ("complete", 140, (None, 5, 7, 7))
+        assert (report.grade, report.totals.trainable, report.outputs[0].shape) == ("complete", 140, (None, 5, 7, 7))
 
 
 @pytest.mark.torch
@@ -129,3 +151,38 @@ def test_a_folder_without_an_init_file_is_a_package_of_the_files_beside_each_oth
     assert (report.grade, report.totals.params) == ("complete", 24 + 84)
     (models / "net.py").write_text("import torch.nn as nn\nfrom above import WIDTH\nnet = nn.Linear(3, WIDTH)\n")
     assert layerexplain.explain(models / "net.py", inputs={"x": (3,)}).grade == "open"  # nothing above is read
+
+
+OWN_LOSS = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Sequential(nn.Linear(7, 3), nn.Softmax(dim=1))
+        self.b = nn.Linear(3, 7)
+
+    def forward(self, x):
+        y = self.a(x)
+        return y, self.b(y)
+
+class Margin(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.other = nn.MSELoss()
+
+    def forward(self, x, target, y, z):
+        return (target * torch.relu(0.9 - y)).sum() + self.other(z, x)
+
+def train(x, target):
+    margin = Margin()
+    return margin(x, target, *Net()(x))
+
+loss = nn.MSELoss()
+net = Net()
+net(torch.randn(2, 7))
+"""
+
+
+def test_a_loss_that_is_only_made_is_of_no_output_among_several() -> None:
+    code = (HEAD + OWN_LOSS).encode()
+    assert layerexplain.explain(code).outputs[0].shape == (None, 3)
+    assert "squared-error-on-softmax" not in [one.code for one in layerexplain.check(code)]

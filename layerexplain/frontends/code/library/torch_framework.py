@@ -39,6 +39,10 @@ _ALWAYS_THERE = frozenset({"torch.compile", "torch.backends.mps", "torch.nn.func
 """Names that any PyTorch of today has."""
 
 
+_PRIVATE = {"_BatchNorm": "BatchNorm2d", "_InstanceNorm": "InstanceNorm2d"}
+"""Classes that programs derive theirs from, and one of those that have the same weights."""
+
+
 class GradientContext(Identity):
     """What forward of a torch.autograd.Function keeps for its backward."""
 
@@ -181,7 +185,12 @@ class PyTorch:
             if module_type(instance) in CONTAINERS:
                 instance.attributes.update(fill(module_type(instance), args))
             elif module_type(instance) != "Module":
-                instance.attributes[BUILT_IN] = make(module_type(instance), args, kwargs, self.interpreter)
+                type_ = module_type(instance)
+                made = make(_PRIVATE.get(type_, type_), args, kwargs, self.interpreter)
+                if isinstance(made, BuiltIn):
+                    instance.attributes[BUILT_IN] = made
+                elif self.run is None:
+                    self.interpreter.effects.mark_incomplete(made)
             return None
         if name in ("items", "keys", "values") and module_type(instance) in CONTAINERS:
             return list(getattr(children_of(instance), name)())
