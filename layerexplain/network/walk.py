@@ -156,6 +156,7 @@ class NetworkTracer:
 
     def _input(self, call: Call, layer: Layer) -> TracedCall:
         known = self._input_tensor(TensorRef(layer.name, call.index, 0))
+        self.has_open_sizes |= known is not None and bool(layer.config.get("implied")) and None in known.expr.shape
         return TracedCall(call) if known is None else TracedCall(call, outputs=(known.spec,), node=known.expr)
 
     def _input_tensor(self, ref: TensorRef) -> RecordedTensor | None:

@@ -117,6 +117,9 @@ def failed(
     if walk.has_open_sizes and any(None in spec.shape for spec in specs if spec is not None):
         with suppress(ShapeError):
             anyway = _outline(walk, layer, declaration, specs)
+        if not any(note.code == "open" for note in walk.scope.model.notes):  # nothing else says what is missing
+            words = "a size of its input is not known; give the shape of the model's input with --input"
+            walk.notes.append(Note("not-derived", walk.scope.where(layer), words))
         if anyway is None:
             return unknown(walk, call, declaration, tuple(sources))
         return opaque_call(walk, call, layer, declaration, "a size of its input is not known", anyway)

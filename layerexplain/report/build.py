@@ -124,6 +124,7 @@ def _grade(network: Network) -> str:
     grade = network.model.grade
     called = [call for call in network.calls if not network.layer(call.name).config.get("uncalled")]
     unknown = network.faults or any(spec is None for call in called for spec in call.outputs)
+    unknown = unknown or any(note.code == "not-derived" for note in network.notes)
     return "open" if grade and unknown else grade
 
 

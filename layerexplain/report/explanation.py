@@ -20,7 +20,7 @@ from layerexplain.lang.expr import Expr, tensor, walk
 from layerexplain.lang.notation import value_text
 from layerexplain.lang.text import FormulaLine, inner_blocks, statements
 from layerexplain.lang.visit import inner_definitions
-from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.hints import NO_HINTS, hints
 from layerexplain.layers.registry import TORCH
 from layerexplain.layers.torch.compared import in_keras
@@ -181,11 +181,15 @@ def _general_parameters(at: Placed) -> str:
     from layerexplain.report.general_formula import general_parameters
 
     first = at.calls[0] if at.calls else None
-    if first is None or at.row.params is not None or [*first.inputs] != [None]:
+    if first is None or at.row.params is not None or len(first.inputs) != 1 or _is_whole(first.inputs[0]):
         return ""
     sources = [at.around.network.model.layers_by_name.get(ref.layer) for ref in first.sources]
     reads_input = all(one is not None and one.type == "InputLayer" for one in sources)
     return general_parameters(at.layer, first.declaration) if reads_input else ""
+
+
+def _is_whole(spec: Spec | None) -> bool:
+    return spec is not None and None not in spec.shape
 
 
 def _why_unknown(at: Placed) -> str:
@@ -193,14 +197,17 @@ def _why_unknown(at: Placed) -> str:
     declared = layer.kind != "operation" and any(traced.declaration is not None for traced in calls)
     if layer.model is None and not declared:
         return "Its formula is not known."
+    read = {ref.layer for traced in calls for ref in traced.sources}
+    said = next((note.message for note in around.network.model.notes if note.code == "open" and note.layer in read), "")
+    if said and not all(_is_whole(spec) for traced in calls for spec in traced.inputs):
+        of_input = "a size" if any(spec is not None for traced in calls for spec in traced.inputs) else "the shape"
+        return f"Not computed: {of_input} of its input is not known. {said[:1].upper()}{said[1:]}."
     if row.notes and all(spec is not None for traced in calls for spec in traced.inputs):
         return _REFUSED
     cause = around.first_unknown(calls)
     if cause is not None:
         return f"Not computed: the output shape of '{cause}' is not known."
-    read = {ref.layer for traced in calls for ref in traced.sources}
-    said = next((note.message for note in around.network.model.notes if note.code == "open" and note.layer in read), "")
-    return f"Not computed: the shape of its input is not known. {said[:1].upper()}{said[1:]}." if said else _NO_INPUT
+    return _NO_INPUT
 
 
 _REFUSED = "Not computed; the notes say why."

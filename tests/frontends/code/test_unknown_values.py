@@ -156,11 +156,11 @@ def test_a_size_of_the_data_is_no_open_size_that_the_program_writes(model: str, 
     [
         ("layers.Embedding(11, 3), layers.LSTM(5)", [(None, None, 3), (None, 5)], [33, 180]),
         ("layers.Embedding(11, 3, input_length=length), layers.Flatten(), layers.Dense(5)",
-         [(None, None, 3), (None, None), None], [33, 0, None]),
+         [(None, None, 3), (None, None), (None, 5)], [33, 0, None]),
         ("keras.Input((length, 3)), layers.Conv1D(5, 2), layers.GlobalMaxPooling1D()",
          [(None, None, 3), (None, None, 5), (None, 5)], [0, 35, 0]),
         ("keras.Input((7, length)), layers.Flatten(), layers.Dense(5)",
-         [(None, 7, None), (None, None), None], [0, 0, None]),
+         [(None, 7, None), (None, None), (None, 5)], [0, 0, None]),
     ],
 )  # fmt: skip
 def test_an_unknown_length_leaves_the_other_sizes_and_is_no_fault(
@@ -172,6 +172,7 @@ def test_an_unknown_length_leaves_the_other_sizes_and_is_no_fault(
     rows = report.layers[-len(shapes) :]
     assert [one.output_shapes[0] if one.output_shapes else None for one in rows] == shapes
     assert [one.params for one in rows] == params
+    assert report.grade == ("open" if None in params or "length" in layers.replace("input_length", "") else "complete")
     assert [one.code for one in layerexplain.check(code.encode()).findings if one.severity != "hint"] == []
 
 
