@@ -5,7 +5,7 @@ Where weights start, what joins the loss, what stays as it is in training, and w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
@@ -176,8 +176,12 @@ def _start(one: OfWeight, definition: Definition) -> str:
     if not weights:
         return _without_weight(one, "initializer")
     how = _START.get(setting.name, "from a function that is not read")
-    symbols = ", ".join([str(weight.label) for weight in weights])
-    return f"{one.of}_initializer={setting_text(setting)}: {symbols} starts {how}."
+    starts = "starts" if len(weights) == 1 else "start"
+    return f"{one.of}_initializer={setting_text(setting)}: {_symbols(weights)} {starts} {how}."
+
+
+def _symbols(weights: Sequence[Expr]) -> str:
+    return in_a_row(weight.label for weight in weights)
 
 
 def _penalty(one: OfWeight, definition: Definition) -> str:
@@ -188,10 +192,12 @@ def _penalty(one: OfWeight, definition: Definition) -> str:
         return ""
     if not on_output and not weights:
         return _without_weight(one, "regularizer")
-    what = "the output, divided by the number of examples" if on_output else str(weights[0].label)
+    term = "a term of the loss" if on_output or len(weights) == 1 else "terms of the loss"
+    what = "the output, divided by the number of examples" if on_output else _symbols(weights)
     shape = next(iter(definition.results.values())).shape if on_output else weights[0].shape
     does = _described("regularizer", one.value, shape)
-    return f"{one.of}_regularizer={setting_text(setting)}, a term of the loss for {what}: {does}."
+    does = does.replace("weights", "values") if on_output else does
+    return f"{one.of}_regularizer={setting_text(setting)}, {term} for {what}: {does}."
 
 
 def _constraint(one: OfWeight, definition: Definition) -> str:
@@ -201,7 +207,7 @@ def _constraint(one: OfWeight, definition: Definition) -> str:
     if not weights:
         return _without_weight(one, "constraint")
     does = _described("constraint", one.value, weights[0].shape)
-    return f"{one.of}_constraint={setting_text(setting)}, on {weights[0].label} after each update: {does}."
+    return f"{one.of}_constraint={setting_text(setting)}, on {_symbols(weights)} after each update: {does}."
 
 
 def _without_weight(one: OfWeight, kind: str) -> str:
