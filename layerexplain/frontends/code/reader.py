@@ -293,7 +293,7 @@ class Program:
         if self.text.pasted and not effects.faults and (shapes := data_of_error(self.text.pasted)):
             graphs_of(found.value).check_error(found.value, shapes)
         faults, others = reaching(interpreter, found.value, bool(gaps), self.faults(emitter.faults))
-        if self.text.pasted and not faults:
+        if self.text.pasted and not faults and self._is_last(found.value):
             faults = pasted_fault(self.text.pasted, model, is_open=bool(gaps))
         notes += [Note("fault", None, str(one)) for one in others]
         model = model._replace(
@@ -313,6 +313,11 @@ class Program:
         model = model._replace(fit_data=found.value.fitted, source_code=code)
         compiled = found.value.compiled
         return model if compiled is None else with_training(model, settings(compiled))
+
+    def _is_last(self, model: ModelValue) -> bool:
+        """Return whether the program makes no model after one: an error ends it there."""
+        others = [one.created_at for one in self.interpreter.models if not one.is_inner]
+        return model.created_at >= max(others, default=0)
 
     def _read_again(self, found: FoundModel, names: Sequence[str], shapes: InputShapes) -> Model | None:
         """Return a model with inputs of given shapes: the program is read once more. None where one of them is not

@@ -134,6 +134,15 @@ def test_an_error_beside_its_code_is_a_finding_with_its_line(
     assert "the pasted error says" in shown.stderr
 
 
+def test_an_error_is_one_of_the_last_model_that_the_code_makes() -> None:
+    code = "x = Input((8,))\ny = Dense(2)(x)\nfirst = Model(x, y)\nz = Input((2,))\nlast = Model(z, {})\n"
+    error = "ValueError: Graph disconnected: cannot obtain value for tensor"
+    for output, said in {"y": "the outputs depend on", "Dense(3)(z)": "the pasted error says"}.items():
+        shown = CliRunner().invoke(program, ["check", "-"], input=f"{error}\n\n{code.format(output)}").stdout
+        assert "first · <stdin> (code) · nothing found" in shown
+        assert shown.index("last · ") < shown.index(said)
+
+
 OLDER = {
     "keras.layers.LSTM(4, batch_input_shape=(1, 5, 3))": "refuses batch_input_shape of LSTM",
     "keras.layers.Dense(4, input_shape=(3,), batch_size=2)": "refuses batch_size of Dense",
