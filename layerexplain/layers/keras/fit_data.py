@@ -64,8 +64,8 @@ def examples_words(wanted: Shape, got: Shape, name: str = "X", of: str = "fit") 
         advice.append(f"input_shape={shape_text(tuple(got[1:]))} builds the model for this {name}")
     if not advice:
         # Keras takes one number of each example for an axis of size 1.
-        made = f"`Input(shape={shape_text(tuple(got[1:]) or (1,))})` makes the model for such data"
-        advice = ["It has no examples" if got[:1] == (0,) else made]
+        builds = f"`Input(shape={shape_text(tuple(got[1:]) or (1,))})` makes the model for such data"
+        advice = ["It has no examples" if got[:1] == (0,) else builds]
     return f"{of}() needs {name} of shape {shape_words(wanted)}; yours is {_own(got)}. {'; '.join(advice)}"
 
 
