@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from layerexplain.layers.facts import NO_FACTS
 from layerexplain.layers.index import types
 from layerexplain.layers.registry import find
 from tests.support.recorded_signatures import rows, taken
@@ -22,3 +23,8 @@ def test_a_type_takes_what_is_recorded(names: str, words: str) -> None:
 def test_each_type_has_a_row() -> None:
     named = [name for names, _ in ROWS for name in names.split()]
     assert sorted(named) == sorted(name for name in types() if find(name) is not None)
+
+
+def test_the_usual_facts() -> None:
+    usual = {name: value for name, value in NO_FACTS._asdict().items() if value}
+    assert usual == {"tells_axes": "image", "results": 1}
