@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import os
 import sys
 
@@ -279,6 +280,12 @@ def _imported(node: ast.AST) -> list[str]:
 
 
 def catches(names: str, kind: str) -> bool:
-    """Return whether `except names` catches an error."""
+    """Return whether `except names` catches an error.
+
+    >>> catches("(TypeError, LookupError)", "KeyError"), catches("ValueError", "KeyError"), catches("Exception", "Own")
+    (True, False, True)
+    """
     caught = [one.strip(" ()").rpartition(".")[2] for one in names.split(",")]
-    return kind in caught or "Exception" in caught or "BaseException" in caught
+    known = getattr(builtins, kind, Exception)
+    kinds = known.__mro__ if isinstance(known, type) else Exception.__mro__
+    return kind in caught or any(one.__name__ in caught for one in kinds)

@@ -45,7 +45,7 @@ def run(code: str) -> Any:
     names: dict[str, Any] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        exec(code, names)
+        exec(compile(code, "values", "exec", dont_inherit=True), names)
     return names["r"]
 
 
@@ -139,3 +139,38 @@ def test_scikit_learn_gives_the_shapes_of_the_table() -> None:
             found[expression] = repr(str(value) if isinstance(value, np.dtype) else value)
     assert len(found) > 20
     assert found == {expression: DATA_ROWS[expression] for expression in found}
+
+
+BOUNDS = {
+    "np.random.rand(50, 2)": (0, 1),
+    "np.random.randn(50, 2)": None,
+    "np.random.random((50, 2))": (0, 1),
+    "np.random.random_sample(50)": (0, 1),
+    "np.random.normal(0, 1, (50,))": None,
+    "np.random.uniform(-1, 2, (50,))": (-1, 2),
+    "np.random.uniform(low=3, high=5, size=50)": (3, 5),
+    "np.random.uniform(size=(50,))": (0, 1),
+    "np.random.uniform(2, 2, 50)": None,
+    "np.random.randint(0, 10, (99,))": (0, 9),
+    "np.random.randint(5, size=(50, 2))": (0, 4),
+    "np.random.randint(low=2, high=4, size=50)": (2, 3),
+    "np.random.rand(50) * 2 - 1": (-1, 1),
+    "1 - np.random.rand(50)": (0, 1),
+    "np.random.uniform(-3, 2, 50) ** 2": (0, 9),
+    "np.random.rand(50) / 4": (0, 0.25),
+    "np.random.randint(0, 256, (50, 8)) / 255": (0, 1),
+    "np.random.rand(50) / np.random.rand(50)": None,
+    "-np.random.rand(50)": (-1, 0),
+    "np.random.rand(50)[:10]": (0, 1),
+    "np.random.rand(50).astype('float32')": (0, 1),
+    "np.random.rand(50, 2).reshape(100)": (0, 1),
+}
+"""Random numbers, and between which ends they lie; None where that is not known."""
+
+
+@pytest.mark.parametrize("expression", BOUNDS)
+def test_random_numbers_have_known_ends(expression: str) -> None:
+    assert read(f"{IMPORTS}r = {expression}").bounds == BOUNDS[expression]
+    values = np.asarray(run(f"{IMPORTS}np.random.seed(3)\nr = {expression}"))
+    if (ends := BOUNDS[expression]) is not None:
+        assert ends[0] <= values.min() and values.max() <= ends[1]
