@@ -9,6 +9,7 @@ from layerexplain.lang.axes import Shape
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport, to_jsonable
+from layerexplain.report.rows import count_of
 
 
 class ByName(NamedTuple):
@@ -46,7 +47,7 @@ def loading(before: Sequence[LayerReport], after: Sequence[LayerReport]) -> Load
 
 def _by_order(old: Sequence[tuple[str, list[Shape], int]], new: Sequence[tuple[str, list[Shape], int]]) -> str:
     if len(old) != len(new):
-        return f"{len(old)} layers with weights, not {len(new)}"
+        return f"{count_of(len(old), 'layer')} with weights, not {len(new)}"
     for (name, shapes, _), (other, wanted, _) in zip(old, new, strict=True):
         if shapes != wanted:
             has, needs = (" ".join(map(shape_text, some)) for some in (shapes, wanted))
