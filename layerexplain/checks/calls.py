@@ -167,6 +167,19 @@ def functions_alone(network: Network, function: str) -> Iterator[tuple[TracedCal
             yield before, call
 
 
+_PRODUCTS = frozenset({"matmul", "einsum"})
+
+
+def are_products(network: Network, call: TracedCall, between: int = 6) -> bool:
+    """Return whether a call takes products of two tensors, with at most so many calls between them: the scores of
+    queries and keys, scaled and masked."""
+    before = [one for one in map(network.call, call.sources) if one is not None and not weights_of(one)]
+    return between > 0 and any(
+        (len(one.sources) > 1 and ends_with(one) in _PRODUCTS) or are_products(network, one, between - 1)
+        for one in before
+    )
+
+
 def activation_of(network: Network, call: TracedCall) -> str:
     """Return the activation of a call, also where it is a layer before one that only moves values: "linear" for a
     weighted sum, "" for what is none of these."""

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from layerexplain.checks.calls import (
     activation_of,
+    are_products,
     argument_of,
     config_of,
     derived,
     ending_with,
     ends_with,
+    is_output,
     loss_words,
     losses_of,
     noted,
@@ -51,7 +53,12 @@ def softmax_over_one(network: Network) -> Iterator[Found]:
         spec = call.outputs[0]
         over_one = spec is not None and spec.shape[-1:] == (1,)
         if spec is not None and over_one and argument_of(call, "axis", -1) in (-1, len(spec.shape) - 1):
-            yield call, f"softmax runs over the last axis of {shape_text(spec.shape)}, which has one value"
+            if are_products(network, call):
+                continue  # attention to a single key, as a small image leaves it
+            words = f"softmax runs over the last axis of {shape_text(spec.shape)}, which has one value"
+            size, name = spec.shape[-2], "dim" if network.model.framework == "torch" else "axis"
+            is_inside = len(spec.shape) > 2 and isinstance(size, int) and not is_output(network, call)
+            yield call, words + f"; {name}={len(spec.shape) - 2} compares {size} values" * is_inside
 
 
 @rule(

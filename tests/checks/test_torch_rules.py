@@ -101,6 +101,11 @@ ROWS: dict[str, tuple[dict[str, list[str]], tuple[str, ...]]] = {
          net("self.a = nn.Linear(7, 5)", "return F.alpha_dropout(self.a(x), 0.2)", "randn(3, 7)"),
          chain("Linear(7, 5)", "Dropout(0.2)")),
     ),
+    "softmax-over-one": (
+        {net("self.a = nn.Linear(5, 1)", "return torch.softmax(self.a(x), dim=-1) * x", "randn(2, 9, 5)"): ["softmax"]},
+        (net("self.a = nn.Linear(5, 5)", "return (self.a(x) @ x.transpose(1, 2) / 3).masked_fill(x[..., :1] > 9, -1e9).softmax(-1) @ x", "randn(2, 1, 5)"),
+         net("self.a = nn.Linear(5, 5)", "return torch.einsum('nid,njd->nij', self.a(x), x).softmax(-1)", "randn(2, 1, 5)")),
+    ),
     "unregistered": (
         {HEADS.replace(TWO, "self.a, self.b = [nn.Linear(7, 5)], nn.ReLU()").format(""): [""],
          HEADS.replace(TWO, "self.a, self.b = {{'x': nn.Sequential(nn.Linear(7, 5))}}, nn.ReLU()").format(""): [""]},

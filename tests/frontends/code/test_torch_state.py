@@ -186,3 +186,10 @@ def test_a_loss_that_is_only_made_is_of_no_output_among_several() -> None:
     code = (HEAD + OWN_LOSS).encode()
     assert layerexplain.explain(code).outputs[0].shape == (None, 3)
     assert "squared-error-on-softmax" not in [one.code for one in layerexplain.check(code)]
+
+
+def test_a_known_name_of_pytorch_is_imported_for_sure() -> None:
+    code = "try:\n    from torch.nn.functional import {name}\n    width = 3\nexcept ImportError:\n    width = 5\n"
+    code += "import torch.nn as nn\nnet = nn.Linear(7, width)\n"
+    for name, grade in (("scaled_dot_product_attention", "complete"), ("something_of_tomorrow", "assumed")):
+        assert layerexplain.explain(code.format(name=name).encode(), inputs={"x": (7,)}).grade == grade

@@ -175,6 +175,8 @@ def _computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any
     if name == "meshgrid":
         args, named = _listed(tuple(args)), {"indexing": "ij", **named}
     found = call_numpy({"amax": "max", "amin": "min", "cat": "concatenate"}.get(name, name), args, named, evaluator)
+    if isinstance(found, Unknown) and found.reason == f"it comes from np.{name}(…)":
+        return evaluator.unknown(not_computed)
     found = array_of(found) if isinstance(found, int | float) else found
     is_single = isinstance(found, Array) and found.dtype == "float64"
     is_single &= not any(one.dtype == "float64" for one in _arrays(args))
