@@ -27,6 +27,8 @@ from layerexplain.model import (
     replaced,
 )
 from layerexplain.network.operation_classes import operation, todays_call
+from layerexplain.network.trace import trace_model
+from layerexplain.network.traced import Network
 from layerexplain.oracle.keras_import import first_line, load_keras
 from layerexplain.report.settings import CLASSES, home_of, is_setting, setting_of
 from layerexplain.weights.shared_weights import Originals
@@ -95,7 +97,24 @@ def to_keras(model: Model) -> Any:
     must_be_keras_alone(model)
     if not model.calls or not model.outputs:
         raise LayerExplainError(f"a {model.type} model without a layer graph cannot be built")
+    model = _with_inner_shapes(model, trace_model(model))
     return _KerasBuilder(model, (), _Objects(model)).build()
+
+
+def _with_inner_shapes(model: Model, network: Network) -> Model:
+    """Return a model whose nested models have the shapes of their inputs where only their calls say them, as those of a
+    spec: Keras builds a nested model before it is called."""
+    layers = []
+    for layer in model.layers:
+        call = next(iter(network.calls_of(layer.name)), None)
+        spec = call.outputs[0] if call is not None and layer.type == "InputLayer" else None
+        if layer.model is not None and call is not None and call.network is not None:
+            layer = layer._replace(model=_with_inner_shapes(layer.model, call.network))
+        elif spec is not None and layer.config.get("batch_shape") is None:
+            shape = tuple([size if isinstance(size, int) else None for size in spec.shape])
+            layer = layer._replace(config={**layer.config, "batch_shape": shape})
+        layers.append(layer)
+    return model._replace(layers=tuple(layers))
 
 
 class _Objects:
