@@ -208,7 +208,7 @@ def spread(n: int, count: int) -> list[range]:
 def lengths(n: int, count: int) -> list[int]:
     """Return the one or two sizes of these windows, computed without listing them."""
     common = math.gcd(n, count)
-    return sorted({-(-n // count), 1 - (common - n) // count})
+    return sorted({-(-n // count), 1 - (common - n) // count}) if count else [0]
 
 
 def covered(n: int, count: int) -> int:

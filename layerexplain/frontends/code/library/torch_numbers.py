@@ -361,7 +361,10 @@ def numbers(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) 
     if unknown is not None:
         return unknown
     dtype = _dtype(kwargs.get("dtype"))
-    found = of_array(_created(name, args, kwargs, evaluator, dtype))
+    try:
+        found = of_array(_created(name, args, kwargs, evaluator, dtype))
+    except (IndexError, KeyError, TypeError, ValueError):  # arguments that PyTorch refuses
+        return evaluator.unknown(f"layerexplain cannot read the arguments of torch.{name}(…)")
     return _as(found, dtype) if isinstance(found, Array) and dtype in _KNOWN_DTYPES else found
 
 

@@ -43,9 +43,20 @@ def sizes_of_pieces(name: str, asked: int | Sequence[int], size: int) -> list[in
     return list(asked)
 
 
+def axis_in(run: Any, x: Tensor, dim: Any) -> int:
+    """Return an axis of a tensor, counted from its first one; stop the run where there is none."""
+    count = len(x.spec.shape)
+    if not isinstance(dim, int):
+        raise run.unknown("an axis of a tensor")
+    if not -count <= dim < count:
+        raise run.refused(f"dim needs to be from {-count} to {count - 1} for a tensor with {count} axes, got {dim}")
+    return dim % count
+
+
 def cut(run: Any, name: str, x: Tensor, rest: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Return the pieces of a tensor of a run, which share its memory."""
     asked, dim = asked_of(name, rest, kwargs)
+    dim = axis_in(run, x, dim)
     size = x.spec.shape[dim]
     if not isinstance(size, int) or not isinstance(asked, int | list | tuple):
         raise run.unknown(f"the parts of a {name}")
@@ -53,7 +64,7 @@ def cut(run: Any, name: str, x: Tensor, rest: Sequence[Any], kwargs: Mapping[str
     result = run.operation("split", [x], {"sizes": tuple(sizes), "dim": dim})
     found = result if type(result) is tuple else (result,)
     for end, one, own in zip(accumulate(sizes), found, sizes, strict=True):
-        one.lies_in(x, (*[slice(None)] * (dim % len(x.spec.shape)), slice(end - own, end)))
+        one.lies_in(x, (*[slice(None)] * dim, slice(end - own, end)))
     return found
 
 

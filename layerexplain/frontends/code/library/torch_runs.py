@@ -355,6 +355,8 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     model = with_torch_training(model, module, interpreter.torch.training, run.result, run.losses)
     model = _with_pasted_error(program, module, model)
     opened = [(program._located(one), name) for one, name in [*run.gaps, *[(each, "") for each in run.opened]]]
+    if given and not (run.outputs or run.losses or opened or run.faults):
+        opened.append((Unknown(f"forward of {_class_name(module)} returns no tensor"), ""))
     if not given:
         model = model if supposed else _without_input(model, names, module)
         words = f"the input of {_class_name(module)} has no shape in the code"

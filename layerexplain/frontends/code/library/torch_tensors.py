@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.library.torch_changes import VIEWS, Changes
 from layerexplain.frontends.code.library.torch_dtypes import DTYPES, dtype_asked
 from layerexplain.frontends.code.library.torch_keys import has_list, picked_by_list, without_ellipsis
-from layerexplain.frontends.code.library.torch_pieces import CUTS, cut, with_object
+from layerexplain.frontends.code.library.torch_pieces import CUTS, axis_in, cut, with_object
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Unknown, Value
 from layerexplain.frontends.code.values.program import Bound
@@ -268,6 +269,10 @@ def _shape(run: Any, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
         raise run.unknown("an unknown shape")
     found: list[Any] = [None if isinstance(one, Batch) and one.times == 1 else one for one in sizes]
     total = product(x.spec.shape)
+    if not all(one is None or isinstance(one, int | Batch) for one in found):
+        raise run.unknown("an unknown shape")
+    if all(type(one) is int and one > 0 for one in found) and total and (product(found) or 0) % total:
+        raise run.refused(f"the {total} values of each example in {shape_text(x.spec.shape)} do not fit {tuple(found)}")
     merged = next((i for i, one in enumerate(found) if isinstance(one, Batch)), None)
     if merged is not None:
         known = product([one.times if isinstance(one, Batch) else one or 1 for one in found if one != -1])
@@ -314,7 +319,12 @@ def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> An
     if changes and name in ("fill_", "copy_", "zero_"):
         result = _filled(x, args[1] if len(args) > 1 else 0)
     else:
-        result = _function(run, name.rstrip("_") if changes else name, args, kwargs)
+        try:
+            result = _function(run, name.rstrip("_") if changes else name, args, kwargs)
+        except LayerExplainError:
+            raise
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):  # arguments that PyTorch refuses
+            raise run.unknown(f"layerexplain cannot read the arguments of torch.{name}(…)") from None
     if changes or kwargs.get("inplace") is True:
         return x.become(run.interpreter, result)
     if name in VIEWS and isinstance(result, Tensor) and result is not x:
@@ -346,13 +356,17 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
             return run.operation("to", [x], {"dtype": dtype}) if dtype != x.spec.dtype else x
         if name in ("narrow", "select"):
             at, start, length = [*rest, *kwargs.values(), None][:3]
+            at = axis_in(run, x, at)
+            size = x.spec.shape[at]
+            if name == "narrow" and type(size) is type(start) is type(length) is int and start + length > size:
+                raise run.refused(f"narrow needs start + length to be at most {size}, got {start} + {length}")
             part = start if name == "select" else slice(start, start + length)
-            return x.get_item(run.interpreter, (*[slice(None)] * (at % len(x.spec.shape)), part))
+            return x.get_item(run.interpreter, (*[slice(None)] * at, part))
         if name in _TENSOR_BEHIND and len(rest) > 1:
             args, rest = [x, rest[1], rest[0]], [rest[1], rest[0]]
         if name == "size":
             at = rest[0] if rest else kwargs.get("dim")
-            return x.sizes if at is None else x.sizes[at]
+            return x.sizes if at is None else x.sizes[axis_in(run, x, at)]
         if name in ("numel", "nelement") and None not in x.spec.shape:
             count = product(x.spec.shape) or 0
             return Batch(count) if has_batch(x.spec.shape) else count
@@ -371,6 +385,8 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
         if name == "permute":
             dims = _listed(rest or [kwargs.get("dims")])
             return _turned(x, run.operation("permute", [x], {"dims": dims}), dims)
+        if name == "t" and len(x.spec.shape) > 2:
+            raise run.refused(f"t() needs at most 2 axes, got {shape_text(x.spec.shape)}; write .transpose(…) or .mT")
         if name in ("t", "transpose"):
             first = rest[0] if rest else kwargs.get("dim0", 0)
             second = rest[1] if len(rest) > 1 else kwargs.get("dim1", 1)
@@ -383,13 +399,18 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
             sizes = wanted[0].sizes if name == "expand_as" else _listed(wanted)
             return expanded(run, x, sizes)
         if name in ("repeat", "tile"):
-            return repeated(run, x, _listed(rest or [*kwargs.values()]))
+            times = _listed(rest or [*kwargs.values()])
+            if name == "repeat" and len(times) < len(x.spec.shape):
+                raise run.refused(f"repeat needs a number for each axis of {shape_text(x.spec.shape)}, got {times}")
+            return repeated(run, x, times)
         if name in CUTS:
             return cut(run, name, x, rest, kwargs)
         if name == "unbind":
-            dim = rest[0] if rest else kwargs.get("dim", 0)
+            dim = axis_in(run, x, rest[0] if rest else kwargs.get("dim", 0))
             size = x.spec.shape[dim]
-            keys = [(*[slice(None)] * (dim % len(x.spec.shape)), i) for i in range(size)]
+            if not isinstance(size, int):
+                raise run.unknown("the parts of a tensor along its batch")
+            keys = [(*[slice(None)] * dim, i) for i in range(size)]
             return tuple([run.operation("getitem", [x], {"key": key}).lies_in(x, key) for key in keys])
         if name in ("max", "min") and not rest and "dim" not in kwargs:
             return run.operation(f"a{name}", [x], {})

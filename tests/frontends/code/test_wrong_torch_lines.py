@@ -1,0 +1,64 @@
+"""Single lines of a `forward` that PyTorch refuses: each is a fault with its place and its words, which
+tests/data/code/torch_wrong_lines.txt has. PyTorch confirms that each is refused. Arguments that no function takes end the
+reading, and no program ends in a traceback."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+import layerexplain
+from tests.support.paths import TESTS
+
+HEAD, LINES = re.findall(
+    r"^### \w+\n(.*?)(?=^### |\Z)", (TESTS / "data/code/torch_wrong_lines.txt").read_text("utf-8"), re.M | re.S
+)
+ROWS = dict(zip(LINES.splitlines()[::2], LINES.splitlines()[1::2], strict=True))
+
+
+def report_of(line: str) -> Any:
+    return layerexplain.explain(HEAD.replace("{line}", line).encode(), inputs={"x": (4, 6)})
+
+
+@pytest.mark.parametrize("line", ROWS)
+def test_a_wrong_line_is_a_fault_with_its_words(line: str) -> None:
+    report = report_of(line)
+    assert [f"  {str(one).partition(' ')[0].removeprefix('<bytes>:')}" for one in report.faults] == [
+        ROWS[line].partition(": ")[0] + ":"
+    ]
+    assert [str(one).partition(": ")[2] for one in report.faults] == [ROWS[line].partition(": ")[2]]
+    assert report.grade == "open"
+
+
+UNREAD = """
+x.unbind() | x.permute() | x.expand() | x.repeat() | x.chunk() | x.split() | x.narrow(1) | x.select() | x['a'] | x[1.5]
+x.flatten(1, 2, 3) | x[:, 1:2:0] | torch.cat([]) | torch.stack([]) | F.layer_norm(x) | F.group_norm(x) | torch.einsum()
+x.view('a') | x.view(None, 3, 'b') | x.max(1, 2, 3) | x.sum('a') | x.masked_fill() | x.where() | x.unfold() | F.pad(x)
+x.unsqueeze() | torch.full() | torch.randint() | torch.tensor() | x.new_zeros() | x.new_full() | torch.linspace(1)
+torch.einsum('ij') | x.gather(1) | torch.bmm(x) | x.size('a') | x.permute(0, 'a', 1) | torch.split(x, [1, 'a'], 1)
+x.chunk('a', 1) | x[..., ..., 0] | x.stride() | range(len(x)) | self.fc(None) | nn.Linear(3)(x) | nn.Sequential(3)(x)
+"""
+
+
+@pytest.mark.parametrize("line", [one.strip() for one in UNREAD.replace("\n", "|").split("|") if one.strip()])
+def test_arguments_that_are_not_read_end_the_reading(line: str) -> None:
+    report = report_of(line)
+    assert report.grade == "open" and (report.notes or report.faults)
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_pytorch_refuses_each_of_them() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    taken = []
+    for line in ROWS:
+        names: dict[str, Any] = {}
+        exec(HEAD.replace("{line}", line), names)
+        try:
+            names["model"].eval()(torch.ones(2, 4, 6))
+            taken.append(line)
+        except Exception:  # whatever it is, it is refused
+            pass
+    assert taken == []
