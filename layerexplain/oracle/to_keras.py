@@ -27,8 +27,6 @@ from layerexplain.model import (
     replaced,
 )
 from layerexplain.network.operation_classes import operation, todays_call
-from layerexplain.network.trace import trace_model
-from layerexplain.network.traced import Network
 from layerexplain.oracle.keras_import import first_line, load_keras
 from layerexplain.report.settings import CLASSES, home_of, is_setting, setting_of
 from layerexplain.weights.shared_weights import Originals
@@ -97,24 +95,7 @@ def to_keras(model: Model) -> Any:
     must_be_keras_alone(model)
     if not model.calls or not model.outputs:
         raise LayerExplainError(f"a {model.type} model without a layer graph cannot be built")
-    model = _with_inner_shapes(model, trace_model(model))
     return _KerasBuilder(model, (), _Objects(model)).build()
-
-
-def _with_inner_shapes(model: Model, network: Network) -> Model:
-    """Return a model whose nested models have the shapes of their inputs where only their calls say them, as those of a
-    spec: Keras builds a nested model before it is called."""
-    layers = []
-    for layer in model.layers:
-        call = next(iter(network.calls_of(layer.name)), None)
-        spec = call.outputs[0] if call is not None and layer.type == "InputLayer" else None
-        if layer.model is not None and call is not None and call.network is not None:
-            layer = layer._replace(model=_with_inner_shapes(layer.model, call.network))
-        elif spec is not None and layer.config.get("batch_shape") is None:
-            shape = tuple([size if isinstance(size, int) else None for size in spec.shape])
-            layer = layer._replace(config={**layer.config, "batch_shape": shape})
-        layers.append(layer)
-    return model._replace(layers=tuple(layers))
 
 
 class _Objects:
@@ -166,6 +147,16 @@ class _KerasBuilder:
             built.trainable = False
         return built
 
+    def row(self) -> Any:
+        """Return a row of layers, which Keras gives a graph when it is called: a spec does not say what goes in."""
+        layers = [self.model.layers_by_name[call.layer] for call in in_order(self.model)]
+        made = [
+            self.objects.layer_at((*self.steps, LayerNamed(one.name)), one)
+            for one in layers
+            if one.type != "InputLayer"
+        ]
+        return load_keras().Sequential(made, name=_keras_name(self.model.name))
+
     def _call(self, call: Call, layer: Layer) -> None:
         if layer.type == "InputLayer":
             shape = layer.config.get("batch_shape")
@@ -206,8 +197,9 @@ def _array(value: ConstantArray) -> Any:
 def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
     """Return the layer or operation, created by Keras from its configuration. Raises whatever Keras raises."""
     if layer.model is not None:
-        inner = _KerasBuilder(layer.model._replace(name=layer.name), steps, objects).build()
-        if not layer.config.get("trainable", True):
+        builder = _KerasBuilder(layer.model._replace(name=layer.name), steps, objects)
+        inner = builder.row() if _takes_anything(layer.model) else builder.build()
+        if not (layer.model.trainable and layer.config.get("trainable", True)):
             inner.trainable = False
         return inner
     kept = {key: value for key, value in layer.config.items() if key != "name" and not is_setting(key)}
@@ -231,6 +223,13 @@ def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
         if layer.type == "BatchNormalization" and isinstance(axis, list | tuple) and len(axis) == 1:
             config["axis"] = axis[0]
     return layer_class(**config, name=_keras_name(layer.name))
+
+
+def _takes_anything(model: Model) -> bool:
+    """Return whether a model is a row of layers that are called with a tensor alone, of whatever shape."""
+    known = {layer.name: layer.config.get("batch_shape") for layer in model.layers if layer.type == "InputLayer"}
+    plain = all(layer.kind != "operation" for layer in model.layers) and not any(call.kwargs for call in model.calls)
+    return model.type == "Sequential" and plain and [*known.values()] == [None]
 
 
 def _taken(layer_class: type) -> set[str]:

@@ -105,12 +105,22 @@ def test_a_nested_model_is_built_with_its_own_layers(keras: Any) -> None:
     spec = "input: [4]\nlayers:\n  - Sequential: [{Dense: {units: 3, name: p}}]\n    name: m\n    trainable: false\n  - {Dense: 2, name: q}\n"
     model = read(spec.encode())
     made: list[Any] = []
-    keras.Model = type("Model", (Model,), {"__init__": lambda self, *given, **named: (made.append(self), Model.__init__(self, *given, **named))[1]})  # fmt: skip
-    whole = to_keras.to_keras(model)
-    assert (whole.outputs, whole.trainable) == ("q(m(input[None, 4] float32))", True)
-    assert (made[0].name, made[0].trainable) == ("m", False)
-    assert (made[0].inputs, made[0].outputs) == ("input[None, 4] float32", "p(input[None, 4] float32)")
-    assert to_keras.to_keras(model._replace(trainable=False)).trainable is False
+
+    def row(layers: list[Any], name: str) -> Any:
+        made.append((KerasLayer(name=name), [one.name for one in layers]))
+        return made[-1][0]
+
+    keras.Sequential = row
+    assert to_keras.to_keras(model).outputs == "m(input[None, 4] float32)".join(["q(", ")"])
+    ((inner, names),) = made
+    assert (inner.name, names, inner.trainable) == ("m", ["p"], False)
+    inputs = [{"batch_shape": (None, 4)}, {}, {}]
+    for first, more in zip(inputs, ({}, {"type": "Functional"}, {"calls": ()}), strict=True):
+        whole = model.layers[1].model
+        assert whole is not None
+        layers = tuple([one._replace(config=first) if one.type == "InputLayer" else one for one in whole.layers])
+        changed = whole._replace(layers=layers, **more)
+        assert to_keras._takes_anything(changed) is ("calls" in more)
 
 
 # A layer as it was read, what its class is made with.

@@ -17,6 +17,8 @@ AGREE = {
     "orthogonal, step by step": (
         "  - TimeDistributed: {Dense: {units: 3, kernel_regularizer: {OrthogonalRegularizer: {factor: 0.1}}}}\n"
     ),
+    "a row of layers": "  - Sequential: [{Dense: {units: 3, kernel_regularizer: l2}}, {LSTM: {units: 3, return_sequences: true}}]\n",
+    "a row at each step": "  - TimeDistributed: {Sequential: [{Dense: 3}, {Dense: {units: 2, activation: relu}}]}\n",
     "a constraint": "  - LSTM: {units: 3, return_sequences: true, kernel_constraint: {MaxNorm: {max_value: 0.5}}}\n",
 }
 PROGRAMS = {
