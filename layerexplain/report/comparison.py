@@ -245,6 +245,10 @@ def _own(row: NormalLayer, *, before: bool) -> Iterator[Difference]:
         yield Difference("parameters", count if before else "", "" if before else count, True)
 
 
+_BEYOND_THE_FORMULA = frozenset({"mask_zero", "zero_output_for_mask", "return_state"})
+"""Arguments that the formula of one output without a mask does not show: what other layers compute depends on them."""
+
+
 def _differences(one: NormalLayer, other: NormalLayer, aligned: Alignment) -> Iterator[Difference]:
     names = [name for name in dict.fromkeys([*one.arguments, *other.arguments]) if name != "dtype" or not one.dtype]
     differences = [
@@ -253,7 +257,9 @@ def _differences(one: NormalLayer, other: NormalLayer, aligned: Alignment) -> It
         for one_difference in _argument(name, one.arguments.get(name), other.arguments.get(name))
     ]
     for_training = bool(differences) and computes_the_same(one, other)
-    yield from [one_difference._replace(is_training=for_training) for one_difference in differences]
+    for one_difference in differences:
+        reaches_others = one_difference.what.rpartition(".")[2] in _BEYOND_THE_FORMULA
+        yield one_difference._replace(is_training=for_training and not reaches_others)
     for name in dict.fromkeys([*one.settings, *other.settings]):
         usual = default_initializer(name.rpartition(".")[2]) or "None"
         before, after = one.settings.get(name, usual), other.settings.get(name, usual)

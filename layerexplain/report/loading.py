@@ -56,6 +56,10 @@ def _by_order(old: Sequence[tuple[str, list[Shape], int]], new: Sequence[tuple[s
 
 
 def _shapes(row: LayerReport) -> Iterator[Shape]:
-    yield from [weight.shape for weight in row.weights]
+    """Yield the shapes of a layer's weights: the row of a model has all of those inside; a layer of which only the
+    configuration names layers has none of its own."""
+    if row.weights:
+        yield from [weight.shape for weight in row.weights]
+        return
     for inner in row.layers:
         yield from _shapes(inner)

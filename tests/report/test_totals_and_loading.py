@@ -117,6 +117,7 @@ INSIDE = row("box", 26, inner=(A, B))
 LOADED: list[tuple[list[Any], list[Any], ByName, str]] = [
     ([A, B], [A, B], ByName(2, 26, (), ()), ""), ([A, B], [A, OTHER], ByName(1, 20, ("b",), ()), "'b' has (2, 3), 'b' needs (2, 4)"), ([A], [A, B], ByName(1, 20, (), ("b",)), "1 layer with weights, not 2"), ([A, B], [A], ByName(1, 20, (), ()), "2 layers with weights, not 1"),
     ([A, row("x")], [row("y"), A], ByName(1, 20, (), ()), ""), ([A], [row("z", 20, weights=A.weights)], ByName(0, 0, (), ("z",)), ""), ([INSIDE], [INSIDE], ByName(1, 26, (), ()), ""), ([INSIDE], [row("box", 20, inner=(A,))], ByName(0, 0, ("box",), ()), "'box' has (3, 5) (5,) (2, 3), 'box' needs (3, 5) (5,)"),
+    ([INSIDE], [row("box", 20, inner=(A, B), weights=A.weights + B.weights)], ByName(1, 20, (), ()), ""),
 ]  # fmt: skip
 
 
