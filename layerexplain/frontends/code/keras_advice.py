@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import prod
 
 from layerexplain.frontends.code.messages import Advice, Configs, Messages, last_layer, only_layer
 from layerexplain.frontends.keras.old_names import todays_argument
@@ -73,12 +74,49 @@ def _own_class(groups: list[str], layers: Configs) -> Advice:
     return Advice(f"{fact}, or write @keras.saving.register_keras_serializable() above it before saving")
 
 
+@_MESSAGES.row(r"has no attribute '(predict_classes|predict_proba|reset_states|(?:fit|evaluate|predict)_generator)'")
+def _method(groups: list[str], layers: Configs) -> Advice:
+    cure = {
+        "predict_classes": "write model.predict(X).argmax(axis=-1), or model.predict(X) > 0.5 for one sigmoid",
+        "predict_proba": "write model.predict(X)",
+        "reset_states": "call layer.reset_state() of each recurrent layer in model.layers",
+    }.get(groups[0], f"write {groups[0].partition('_')[0]}, which takes generators")
+    return Advice(f"models of today's Keras have no {groups[0]}(); {cure}")
+
+
+@_MESSAGES.row(r"No module named 'keras\.layers\.(\w+)'()")
+def _module(groups: list[str], layers: Configs) -> Advice:
+    return Advice(f"keras.layers.{groups[0]} is a module of older Keras; write `from keras.layers import …`")
+
+
+@_MESSAGES.row(r"module '[\w.]*keras[\w.]*backend' has no attribute '(\w+)'")
+def _backend(groups: list[str], layers: Configs) -> Advice:
+    return Advice(f"Keras 3 has no K.{groups[0]}; write keras.ops.{groups[0]}, or what keras.ops calls it")
+
+
+@_MESSAGES.row(r"Unrecognized keyword arguments: \['(batch_shape|optional)'")
+def _newer_file(groups: list[str], layers: Configs) -> Advice:
+    fact = f"the file has an InputLayer with {groups[0]}, as Keras 3 writes it, and an older Keras reads it"
+    return Advice(f"{fact}; load it with keras 3, or with the version that saved it")
+
+
+@_MESSAGES.row(r"File format not supported: filepath=(\S*?)\. ")
+def _format(groups: list[str], layers: Configs) -> Advice:
+    fact = "Keras 3 loads .keras and .h5 files, and no folder of a SavedModel"
+    return Advice(f"{fact}; write keras.layers.TFSMLayer('{groups[0]}', call_endpoint='serving_default') to call it")
+
+
+@_MESSAGES.row(r"filepath provided must end in `(\.\S+)`")
+def _ending(groups: list[str], layers: Configs) -> Advice:
+    return Advice(f"the name of the file needs to end in {groups[0]}; a checkpoint of weights alone in .weights.h5")
+
+
 # What is built --------------------------------------------------------------------------------------------------------
 
 
 @_MESSAGES.row(r"[│|] *\? *[│|] *0 \(unbuilt\)()")
 @_MESSAGES.row(r"model has (?:not yet been built|never been called)()")
-@_MESSAGES.row(r"weights for model \S+ have not yet been created()|don't have weights yet")
+@_MESSAGES.row(r"[Ww]eights for model \S+ have not yet been created()")
 def _unbuilt(groups: list[str], layers: Configs) -> Advice:
     fact = "the model has no weights yet: no layer says the shape of the input"
     return Advice(f"{fact}; put Input(shape=…) first, or call model.build((None, …)) before")
@@ -91,6 +129,19 @@ def _loaded(groups: list[str], layers: Configs) -> Advice:
         return Advice(f"'{name}' is not built when its weights are loaded; build the model or call it on data before")
     fact = f"'{name}' has {own} variables and {stored} in the file"
     return Advice(f"{fact}: the file is of another model, or of layers in another order", name)
+
+
+@_MESSAGES.row(r"has never been called and thus has no defined (input|output)")
+def _no_graph(groups: list[str], layers: Configs) -> Advice:
+    end = groups[0]
+    return Advice(
+        f"a Sequential model that is not called has no {end} in Keras 3; write model.{end}s[0], after Input(…)"
+    )
+
+
+@_MESSAGES.row(r"must (?:call `)?compile(?:\(\)`| your model) before()")
+def _not_compiled(groups: list[str], layers: Configs) -> Advice:
+    return Advice("fit() and evaluate() need a model that is compiled; call model.compile(optimizer, loss) before")
 
 
 @_MESSAGES.row(r"(?:Graph disconnected|Output with path `.*?` is not connected to `inputs`)()")
@@ -121,6 +172,21 @@ def _states(groups: list[str], layers: Configs) -> Advice:
     fact = f"initial_state needs {wanted}, got {' and '.join(given) or 'others'}"
     cure = "return_state=True gives the states behind the output"
     return Advice(f"{fact}; {cure}, and those of a Bidirectional are joined with Concatenate()")
+
+
+@_MESSAGES.row(r"`Concatenate` layer requires inputs with matching shapes.*?shapes?[=:] ?\[SHAPE, SHAPE")
+def _joined(groups: list[str], layers: Configs) -> Advice:
+    one, other = (_shape(text) for text in groups)
+    fact = f"Concatenate gets {one} and {other}, which differ along an axis that is not joined"
+    cure = "a pooling drops the last row of an odd size: give the model sizes that halve evenly, or crop or pad one"
+    return Advice(f"{fact}; {cure}")
+
+
+@_MESSAGES.row(r"total size of the (?:tensor|new array) must be unchanged.*?input_shape ?= ?SHAPE, \w+_shape ?= ?SHAPE")
+def _reshaped(groups: list[str], layers: Configs) -> Advice:
+    got, wanted = (prod([int(one) for one in re.findall(r"-?\d+", text)]) for text in groups)
+    fact = f"Reshape to {_shape(groups[1])} needs {abs(wanted)} elements per example and gets {got}"
+    return Advice(f"{fact}; one size may be -1, and takes what is left", only_layer(layers, "Reshape"))
 
 
 @_MESSAGES.row(r"Inputs have incompatible shapes\. Received shapes SHAPE and SHAPE()")
@@ -175,6 +241,27 @@ def _sparse(groups: list[str], layers: Configs) -> Advice:
 def _squeezed(groups: list[str], layers: Configs) -> Advice:
     fact = f"the targets are rows of {groups[0]} and the loss or metric takes class numbers"
     return Advice(f"{fact}; write categorical_crossentropy and 'accuracy', without sparse")
+
+
+@_MESSAGES.row(r"`target` and `output` must have the same rank.*?target\.shape=SHAPE, output\.shape=SHAPE")
+def _rank(groups: list[str], layers: Configs) -> Advice:
+    target, output = (_shape(text) for text in groups)
+    fact = f"the loss compares an output of {output} with a target of {target}"
+    return Advice(f"{fact}; class numbers go with sparse_categorical_crossentropy, one number with Dense(1)")
+
+
+@_MESSAGES.row(r"OOM when allocating tensor with shape ?\[([\d,]+)\] and type (\w+)")
+def _memory(groups: list[str], layers: Configs) -> Advice:
+    sizes = [int(one) for one in groups[0].split(",") if one]
+    size = prod(sizes) * {"half": 2, "bfloat16": 2, "double": 8, "int64": 8}.get(groups[1], 4)
+    fact = f"one tensor of {shape_text(sizes)} takes {size / 1e9:,.2f} GB, and the memory has no place for it"
+    return Advice(f"{fact}; use a smaller batch, smaller images, or fewer filters where they are large")
+
+
+@_MESSAGES.row(r"(?:Unsupported object type|Invalid dtype: object)()")
+def _objects(groups: list[str], layers: Configs) -> Advice:
+    fact = "the data are an array of objects: texts, or rows of different lengths"
+    return Advice(f"{fact}; write np.asarray(X).astype('float32'), and pad_sequences for rows of different lengths")
 
 
 @_MESSAGES.row(r"Data cardinality is ambiguous.*?x'? sizes: ([\d, ]+).*?y'? sizes: ([\d, ]+)")

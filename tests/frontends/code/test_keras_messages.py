@@ -81,6 +81,43 @@ ROWS = [
         "keras.layers.Conv2D(3, 5)(keras.Input((3, 3, 1)))", ("padding='same'",)),
     Row("ValueError: The last dimension of the inputs to a Dense layer should be defined. Found None.",
         "tf_keras.layers.Dense(3)(tf_keras.Input((None,)))", ("global pooling in place of Flatten",)),
+    Row("ValueError: A `Concatenate` layer requires inputs with matching shapes except for the concatenation axis. Received: "
+        "input_shape=[(None, 8, 3), (None, 9, 3)]",
+        "keras.layers.Concatenate()([keras.Input((8, 3)), keras.Input((9, 3))])",
+        ("(None, 8, 3) and (None, 9, 3)", "halve evenly")),
+    Row("ValueError: Exception encountered when calling Reshape.call().\n\nThe total size of the tensor must be unchanged. "
+        "Received: input_shape=(13, 8), target_shape=(7, 3)",
+        "keras.layers.Reshape((7, 3))(keras.Input((13, 8)))", ("needs 21 elements per example and gets 104",)),
+    Row("AttributeError: 'Sequential' object has no attribute 'predict_classes'", "keras.Sequential().predict_classes",
+        ("argmax(axis=-1)",)),
+    Row("AttributeError: 'Sequential' object has no attribute 'reset_states'", "keras.Sequential().reset_states",
+        ("layer.reset_state()",)),
+    Row("AttributeError: 'Functional' object has no attribute 'fit_generator'",
+        "i = keras.Input((2,))\nkeras.Model(i, keras.layers.Dense(2)(i)).fit_generator", ("write fit, which",)),
+    Row("ModuleNotFoundError: No module named 'keras.layers.convolutional'",
+        "from keras.layers.convolutional import Conv2D", ("from keras.layers import",)),
+    Row("AttributeError: module 'keras.backend' has no attribute 'squeeze_excite'", "keras.backend.squeeze_excite",
+        ("write keras.ops.squeeze_excite",)),
+    Row("TypeError: Error when deserializing class 'InputLayer'. Exception encountered: Unrecognized keyword arguments: "
+        "['batch_shape']", "tf_keras.layers.InputLayer(batch_shape=(None, 3))", ("as Keras 3 writes it",)),
+    Row("ValueError: File format not supported: filepath=folder. Keras 3 only supports V3 `.keras` files", "",
+        ("TFSMLayer('folder'",)),
+    Row("ValueError: The filepath provided must end in `.keras` (Keras model format). Received: filepath=best.h5",
+        "keras.callbacks.ModelCheckpoint('best.ckpt')", ("end in .keras",)),
+    Row("AttributeError: The layer sequential has never been called and thus has no defined output.",
+        "keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).output", ("model.outputs[0]",)),
+    Row("ValueError: You must call `compile()` before calling `fit()`.",
+        "keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).fit(np.ones((2, 3)), np.ones((2, 2)))",
+        ("model.compile(optimizer, loss)",)),
+    Row("ValueError: Arguments `target` and `output` must have the same rank (ndim). Received: target.shape=(4,), "
+        "output.shape=(4, 10)", "keras.ops.categorical_crossentropy(np.zeros((4,)), np.zeros((4, 10)))",
+        ("an output of (4, 10) with a target of (4,)", "sparse_categorical_crossentropy")),
+    Row("ResourceExhaustedError: OOM when allocating tensor with shape[64,512,512,64] and type float on /job:localhost", "",
+        ("(64, 512, 512, 64) takes 4.29 GB", "smaller batch")),
+    Row("ValueError: Failed to convert a NumPy array to a Tensor (Unsupported object type list).",
+        "tf.constant(np.array([[1], [1, 2]], dtype=object))", ("rows of different lengths",)),
+    Row("ValueError: Weights for model 'sequential_3' have not yet been created. Weights are created when", "",
+        ("no layer says the shape",)),
 ]  # fmt: skip
 
 
