@@ -150,12 +150,12 @@ class _KerasBuilder:
     def row(self) -> Any:
         """Return a row of layers, which Keras gives a graph when it is called: a spec does not say what goes in."""
         layers = [self.model.layers_by_name[call.layer] for call in in_order(self.model)]
-        made = [
+        parts = [
             self.objects.layer_at((*self.steps, LayerNamed(one.name)), one)
             for one in layers
             if one.type != "InputLayer"
         ]
-        return load_keras().Sequential(made, name=_keras_name(self.model.name))
+        return load_keras().Sequential(parts, name=_keras_name(self.model.name))
 
     def _call(self, call: Call, layer: Layer) -> None:
         if layer.type == "InputLayer":
