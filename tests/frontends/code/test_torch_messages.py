@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 
+import layerexplain
 from layerexplain.cli.main import program
+from layerexplain.frontends.code.reader import read_code
 from layerexplain.frontends.code.torch_advice import torch_advice
 
 HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
@@ -169,3 +171,77 @@ def test_the_messages_are_those_of_pytorch(row: Row) -> None:
     if not row.message.startswith("embed_dim"):
         assert torch_advice(str(raised.value)) == torch_advice(row.message)
     assert str(raised.value).startswith(row.message[:20])
+
+
+HIDDEN = """
+import torch
+from torch import nn
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.parts = [nn.Linear(3, 5)]
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc, self.block = nn.Conv2d(3, 2, 3), Block()
+        self.hidden, self.table = (nn.Linear(3, 2), nn.ReLU()), {'a': nn.Linear(2, 1)}
+        self.calm, self.numbers, self.shared = [nn.ReLU()], [3, 5], [self.fc]
+        self.found = nn.ModuleList([nn.Linear(2, 2)])
+    def forward(self, x, y):
+        return self.fc(x) + self.fc(y.reshape(-1, 3, 9, 9))
+"""
+
+
+@pytest.mark.parametrize(
+    ("inputs", "names"), [({}, ["hidden", "table", "block.parts"]), ({"x": (3, 9, 9), "y": (243,)}, [])]
+)
+def test_plain_lists_of_modules_are_found_without_a_shape(inputs: dict[str, tuple[int, ...]], names: list[str]) -> None:
+    """Where the model is called, only those that it calls are of interest."""
+    notes = [
+        one.message
+        for one in layerexplain.explain(HIDDEN.encode(), inputs=inputs or None).notes
+        if one.code == "unregistered"
+    ]
+    words = "' has modules and is no ModuleList or ModuleDict: model.parameters() does not have their parameters"
+    assert sorted(notes) == sorted(f"'{name}{words}" for name in names)
+
+
+FIRST: list[tuple[str, str, tuple[int | None, ...] | None]] = [
+    ("nn.Linear(6, 3)", "Linear, takes 6 features, as in --input 6", (None, 6)),
+    ("nn.Conv1d(4, 5, 3)", "Conv1d, takes 4 channels, as in --input 4,28", (None, 4, None)),
+    ("nn.Conv2d(1, 5, 3)", "Conv2d, takes 1 channel, as in --input 1,28,28", (None, 1, None, None)),
+    ("nn.Conv3d(2, 5, 3)", "Conv3d, takes 2 channels, as in --input 2,8,28,28", (None, 2, None, None, None)),
+    ("nn.ConvTranspose2d(4, 5, 3)", "ConvTranspose2d, takes 4 channels", (None, 4, None, None)),
+    ("nn.LSTM(6, 7)", "LSTM, takes 6 features, as in --input 9,6", (None, None, 6)),
+    ("nn.RNN(1, 7)", "RNN, takes 1 feature, as in --input 9,1", (None, None, 1)),
+    ("nn.LSTMCell(3, 4)", "LSTMCell, takes 3 features, as in --input 3", None),
+    ("nn.GRUCell(3, 4)", "GRUCell, takes 3 features, as in --input 3", None),
+    ("nn.Embedding(9, 3)", "Embedding, takes token ids, as in --input 9", (None, None)),
+    ("nn.EmbeddingBag(9, 3)", "EmbeddingBag, takes token ids, as in --input 9", None),
+    ("nn.Sequential(nn.Flatten(), nn.Linear(6, 3))", "Linear, takes 6 features, as in --input 6", (None, 6)),
+    (
+        "nn.Sequential(nn.Dropout(), nn.Conv1d(4, 5, 3))",
+        "Conv1d, takes 4 channels, as in --input 4,28",
+        (None, 4, None),
+    ),
+    ("nn.BatchNorm1d(4)", "", None),
+    ("nn.ReLU()", "", None),
+]
+"""First modules of a model, what is said of its input, and the shape that is supposed."""
+
+
+@pytest.mark.parametrize(("made", "words", "shape"), FIRST)
+def test_an_input_that_is_not_said_is_what_the_first_module_takes(
+    made: str, words: str, shape: tuple[int | None, ...] | None
+) -> None:
+    code = (
+        f"{HEAD}class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.a = {made}\n"
+        "    def forward(self, x):\n        return self.a(x)\n"
+    )
+    model = read_code(code.encode(), None, "Net")
+    said = f"; its first module, {words}" if words else ""
+    assert [one.message for one in model.notes] == [
+        f"the input of Net has no shape in the code{said}; give it with --input"
+    ]
+    config = model.layers[0].config
+    assert (config["batch_shape"], config["dtype"]) == (shape, "int64" if "Embedding" in made else "float32")

@@ -40,7 +40,10 @@ def asked_shapes(module: Any, names: Sequence[str]) -> dict[str, tuple[Sequence[
     return {names[0]: (shape, "float32")} if known else {}
 
 
-_SHAPES = {"Linear": "{}", "Conv1d": "{},28", "Conv2d": "{},28,28", "Conv3d": "{},8,28,28"}
+_SHAPES = {
+    **dict.fromkeys(("Linear", "LSTMCell", "GRUCell", "RNNCell"), "{}"),
+    "Conv1d": "{},28", "Conv2d": "{},28,28", "Conv3d": "{},8,28,28",
+}  # fmt: skip
 """An input for a first module, by its type: the size that it takes, and others as examples."""
 
 
