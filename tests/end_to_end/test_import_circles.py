@@ -17,6 +17,7 @@ LARGEST = 3
 
 REASONS: dict[str, str] = {
     "checks.of_faults, checks.rules": "the rules of faults are rules, and what `check` leaves to them it asks by their codes",
+    "frontends.code.library.torch_repeats, frontends.code.library.torch_tensors": "a tensor is repeated by functions of tensors, two of which repeat",
     "frontends.hugging_face.safetensors, frontends.keras.weight_files": "a safetensors file is a file of weights, found with the others",
     "lang.expr, lang.opaque": "a constant of too many numbers is an op, loaded where there is one",
     "layers.operation_table, layers.registry": "a row is registered by its name alone, and its formula is made when it is found",
