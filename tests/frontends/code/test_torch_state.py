@@ -188,8 +188,46 @@ def test_a_loss_that_is_only_made_is_of_no_output_among_several() -> None:
     assert "squared-error-on-softmax" not in [one.code for one in layerexplain.check(code)]
 
 
-def test_a_known_name_of_pytorch_is_imported_for_sure() -> None:
-    code = "try:\n    from torch.nn.functional import {name}\n    width = 3\nexcept ImportError:\n    width = 5\n"
-    code += "import torch.nn as nn\nnet = nn.Linear(7, width)\n"
-    for name, grade in (("scaled_dot_product_attention", "complete"), ("something_of_tomorrow", "assumed")):
-        assert layerexplain.explain(code.format(name=name).encode(), inputs={"x": (7,)}).grade == grade
+@pytest.mark.parametrize(
+    ("name", "grade"), [("scaled_dot_product_attention", "complete"), ("something_of_tomorrow", "assumed")]
+)
+def test_a_known_name_of_pytorch_is_imported_for_sure(name: str, grade: str) -> None:
+    code = f"""
+import torch.nn as nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        try:
+            from torch.nn.functional import {name}
+            width = 3
+        except ImportError:
+            width = 5
+        self.a = nn.Linear(7, width)
+    def forward(self, x):
+        return self.a(x)
+net = Net()
+"""
+    assert layerexplain.explain(code.encode(), inputs={"x": (7,)}).grade == grade
+
+
+STATES = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.RNN(7, 5)
+        self.out = nn.Linear(5, 11)
+
+    def forward(self, hidden, x):
+        y, hidden = self.rnn(x.transpose(0, 1), hidden)
+        return self.out(y[-1])
+
+net = Net()
+words = [np.eye(7)[[0, i, 2, 6]] for i in range(3)]
+y = net(torch.zeros(1, 3, 5), torch.FloatTensor(words))
+"""
+
+
+def test_states_have_the_examples_behind_the_layers() -> None:
+    report = layerexplain.explain(f"import numpy as np\n{HEAD}{STATES}".encode())
+    assert [one.shape for one in report.inputs] == [(1, None, 5), (None, 4, 7)]
+    assert (report.grade, report.outputs[0].shape, report.totals.macs) == ("complete", (None, 11), 4 * 5 * (5 + 7) + 55)

@@ -53,8 +53,6 @@ SAME_MEMORY = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d", "iden
 """Modules and functions that return their input itself."""
 KEEPS_MEMORY = SAME_MEMORY | {"relu", "tanh", "sigmoid", "gelu"}
 """Those whose result lies in memory as their input does."""
-
-
 _DROPS = "F.dropout without training=self.training drops values in eval mode too; what follows is without that"
 
 
@@ -96,10 +94,12 @@ def batch_axis(model: Any) -> int:
 class Run:
     """One run of a model on inputs of given shapes. `opened` is why something is not known."""
 
-    def __init__(self, interpreter: Interpreter, model: Any, *, alone: bool = False, axis: int | None = None) -> None:
+    def __init__(
+        self, interpreter: Interpreter, model: Any, *, alone: bool = False, axis: int | None = None, axes: Any = None
+    ) -> None:
         self.interpreter = interpreter
-        self.axis = batch_axis(model) if axis is None else axis
-        """The axis of the examples in its inputs."""
+        self.axis, self.axes = batch_axis(model) if axis is None else axis, dict(axes or {})
+        """The axis of the examples in its inputs, and that in each of them, by its name."""
         self.batch_met: list[int] = []
         """The axis of the examples in what modules are given that read steps first."""
         self.alone = alone
@@ -143,7 +143,7 @@ class Run:
 
     def input(self, name: str, shape: Sequence[int | None], dtype: str = "float32") -> Tensor:
         """Return a new input; its shape is without the batch."""
-        name, axis = self.builder.names.take(name), min(self.axis, len(shape))
+        name, axis = self.builder.names.take(name), min(self.axes.get(name, self.axis), len(shape))
         config: dict[str, Any] = {"batch_shape": (*shape[:axis], None, *shape[axis:]), "dtype": dtype}
         config |= {"batch_shape": tuple(shape), "alone": True} if self.alone else {"batch_axis": axis} if axis else {}
         ref = self.builder.add_input(Layer(name, "InputLayer", "layer", config))
@@ -174,8 +174,7 @@ class Run:
             self.builder.add_layer(found, ())
             self.kept.append(value)  # its identity is in use
         tensor = Tensor(self, TensorRef(found.name), Spec(shape, dtype_of(dtype)))
-        if isinstance(value, Parameter):
-            self.gradients.note_weights([tensor])
+        self.gradients.note_weights([tensor] if isinstance(value, Parameter) else [])
         return tensor
 
     def unknown(self, reason: str) -> Stopped:

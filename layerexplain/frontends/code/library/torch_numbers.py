@@ -411,9 +411,10 @@ def _of_data(name: str, value: Any, dtype: str) -> Any:
     if isinstance(value, Array):
         return value.copied() if name == "tensor" else value
     known = array_of(value)
-    if isinstance(known, Array) and known.values:
-        kinds = {type(one) for one in known.values}
-        return known._replace(dtype="float32" if float in kinds else "bool" if kinds == {bool} else "int64")
+    if isinstance(known, Array):
+        kinds = {type(one) for one in known.values or ()}
+        whole = dtype if not kinds and not known.dtype.startswith("int") else "bool" if kinds == {bool} else "int64"
+        return known._replace(dtype="float32" if float in kinds else whole)
     lengths = []
     while type(value) in (list, tuple):
         lengths.append(len(value))

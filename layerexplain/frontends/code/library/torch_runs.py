@@ -45,21 +45,23 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
     """Run a module on the shapes of data that the program gives it, and note what it was given."""
     named = {**dict(zip(_input_names(module, len(args)), args, strict=True)), **kwargs}
     axis = 0
-    shapes, whole, others = _given(interpreter, module, named, axis)
-    if batch_axis(module) and axis_of_batch(interpreter, module, shapes, others):
+    axes = axes_of_batch(named, axis)
+    shapes, whole, others = _given(interpreter, module, named, axes)
+    if batch_axis(module) and axis_of_batch(interpreter, module, shapes, others, axes):
         axis = 1
-        shapes, whole, others = _given(interpreter, module, named, axis)
+        axes = axes_of_batch(named, axis)
+        shapes, whole, others = _given(interpreter, module, named, axes)
     if not shapes:
         return interpreter.unknown("the result of a module that is called on data")
-    first = next(each_array([*args, *kwargs.values()])).shape
-    batch = first[min(axis, len(first) - 1)]
+    first = next(iter(whole))
+    batch = whole[first][0][axes[first]]
     for known in reversed(interpreter.torch.calls):
         # A loop calls it again and again.
         given = whole if known.run.alone else shapes
         is_same = known.module is module and (known.shapes, known.others) == (given, others)
         if is_same and known.is_current:
             return _as_data(known.result, batch, interpreter)
-    run, given = Run(interpreter, module, axis=axis), shapes
+    run, given = Run(interpreter, module, axis=axis, axes=axes), shapes
     result = _follow(run, shapes, others)
     if run.faults and batch is not None:  # PyTorch may take the data as one example
         one_example = Run(interpreter, module, alone=True)
@@ -72,7 +74,7 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
 
 
 def _given(
-    interpreter: Any, module: Any, named: Mapping[str, Any], axis: int
+    interpreter: Any, module: Any, named: Mapping[str, Any], axes: Mapping[str, int]
 ) -> tuple[_Shapes, _Shapes, dict[str, Any]]:
     """Return the shapes of data by the names of forward's arguments, without the axis of the examples and with it, and
     the arguments that are no data."""
@@ -80,7 +82,7 @@ def _given(
     whole: _Shapes = {}
     others: dict[str, Any] = {}
     for name, one in named.items():
-        at = min(axis, len(one.shape) - 1) if isinstance(one, Array) else 0
+        at = axes.get(name, 0)
         if isinstance(one, Array) and one.shape and all(i == at or type(n) is int for i, n in enumerate(one.shape)):
             whole[name] = (one.shape, str(one.dtype))
             shapes[name] = ((*one.shape[:at], *one.shape[at + 1 :]), str(one.dtype))
@@ -91,12 +93,30 @@ def _given(
     return shapes, whole, others
 
 
-def axis_of_batch(interpreter: Any, module: Any, shapes: Mapping[str, Any], others: Mapping[str, Any]) -> int:
+def axes_of_batch(named: Mapping[str, Any], axis: int) -> dict[str, int]:
+    """Return the axis of the examples in each array: `axis`, unless others alone have one size in all of them, as the
+    states of an LSTM have it behind that of its layers."""
+    shapes = {name: tuple(one.shape) for name, one in named.items() if isinstance(one, Array) and one.shape}
+    usual = {name: min(axis, len(shape) - 1) for name, shape in shapes.items()}
+    counts = dict.fromkeys(shapes[name][at] for name, at in usual.items())
+    common = [one for one in counts if one is not None and all(one in shape for shape in shapes.values())]
+    if len(counts) < 2 or not common:
+        return usual
+    return {name: at if shapes[name][at] == common[0] else shapes[name].index(common[0]) for name, at in usual.items()}
+
+
+def axis_of_batch(
+    interpreter: Any,
+    module: Any,
+    shapes: Mapping[str, Any],
+    others: Mapping[str, Any],
+    axes: Mapping[str, int] = MappingProxyType({}),
+) -> int:
     """Return the axis of the examples in the inputs of a model: 0 where it moves that axis itself to where its modules
     look for it, as `x.transpose(0, 1)` before an LSTM does."""
     if not batch_axis(module) or not shapes:
         return 0
-    trial = Run(interpreter, module, axis=0)
+    trial = Run(interpreter, module, axis=0, axes=axes)
     _follow(trial, shapes, others)
     return int(trial.batch_met[:1] != [1])
 
@@ -340,7 +360,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     else:
         interpreter.budget = Budget()
         axis = axis_of_batch(interpreter, module, given or supposed, others)
-        run = Run(interpreter, module, alone=alone, axis=axis)
+        run = Run(interpreter, module, alone=alone, axis=axis, axes={} if call is None else call.run.axes)
     if not follows_call and (given or supposed):
         interpreter.effects.begin_statement(of_module=False)
         interpreter.budget = Budget()
