@@ -49,6 +49,9 @@ LOST = [
             "at stop_gradient in 'spectral_normalization'",
         ],
     ),
+    # What a layer outputs joins the loss by itself.
+    Row(flat("Dense: {units: 3, activity_regularizer: l2}", "ops.Round", "Dense: 2", end=LOSS), [], []),
+    Row(flat("Dense: 3", "ActivityRegularization: {l2: 0.1}", "ops.Round", "Dense: 2", end=LOSS), [], []),
     Row(flat("Dense: 3", "Dense: 2", end=LOSS), [], []),
     Row(flat("Dense: {units: 3, trainable: false}", "ops.Round", "Dense: 2", end=LOSS), [], []),
     Row(flat("Dense: 3", "ops.Argmax: {axis: -1}"), [], []),  # for inference
