@@ -268,3 +268,29 @@ def test_layers_that_never_have_weights(layer: Layer, expected: bool) -> None:
 )  # fmt: skip
 def test_layers_that_are_written_as_mappings(value: Any, expected: Any) -> None:
     assert as_layers(value) == expected
+
+
+# Faults -------------------------------------------------------------------------------------------------------------
+
+
+def test_faults_come_in_the_order_of_their_lines() -> None:
+    spec = b"input: [4]\nlayers:\n  - Dense: {units: 3, activation: relux}\n  - Conv2D: {filters: 2, kernel_size: 3}\n  - Dense: {units: -1}\n"
+    assert [one.line for one in trace_model(read(spec)).faults] == [3, 4, 5]
+    turned = read(spec)
+    turned = turned._replace(faults=tuple(reversed(turned.faults)))
+    assert [one.line for one in trace_model(turned).faults] == [3, 4, 5]
+
+
+CODE = b"import keras\nx = keras.Input((4,))\nmodel = keras.Model(x, keras.layers.Dropout(0.5)(x))\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "count"),
+    [({}, 1), ({"grade": "assumed"}, 0), ({"grade": "open"}, 0), ({"format": "h5"}, 0)],
+)
+def test_arguments_of_complete_code_are_faults(change: dict[str, Any], count: int) -> None:
+    model = read(CODE)
+    assert (model.format, model.grade) == ("code", "complete")
+    layers = tuple([one._replace(config={"rate": 5.0}) if one.type == "Dropout" else one for one in model.layers])
+    found = trace_model(model._replace(layers=layers, **change))
+    assert len(found.faults) == count and [note.code for note in found.notes] == ["not-derived"]

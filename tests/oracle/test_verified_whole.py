@@ -87,6 +87,13 @@ def test_code_of_pytorch_is_not_run() -> None:
     assert found.value.fact == "--run-code works only with Keras; leave it out"
 
 
+@pytest.mark.parametrize("change", [{"calls": ()}, {"outputs": ()}])
+def test_a_model_without_a_graph_has_nothing_to_run(change: dict[str, Any]) -> None:
+    with pytest.raises(LayerExplainError) as found:
+        verify.verified_here(read(SPEC)._replace(**change), VerifyOptions())
+    assert found.value.fact == "a Sequential model has no layer graph, so there is nothing to run"
+
+
 # The inputs that are tried ------------------------------------------------------------------------------------------
 
 
