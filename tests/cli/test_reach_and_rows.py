@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +13,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
+import layerexplain
 from layerexplain import api
 from layerexplain.cli.catalogue import ProgressLine
+from layerexplain.cli.input_shapes import inputs_of, parse_input, where_they_fit
 from layerexplain.cli.main import program
 from layerexplain.cli.progress import progress
 from layerexplain.cli.source_arguments import located, reach_of
@@ -101,6 +104,8 @@ def test_layers_inside_are_found_by_path_and_by_name(run: Callable[..., Any], pa
     done = run("explain", "m.yaml", pattern, "--format", "json")
     assert done.exit_code == 0
     assert f'"path": "{said}"' in done.stdout
+    if pattern != "body":
+        assert "y = dot(x, W) + b" in run("explain", "m.yaml", pattern).stdout
 
 
 def test_a_shape_that_one_model_of_a_program_refuses_is_left_out_there(run: Callable[..., Any]) -> None:
@@ -109,6 +114,23 @@ def test_a_shape_that_one_model_of_a_program_refuses_is_left_out_there(run: Call
     assert "(None, 6, 6, 2)" in done.stdout
     assert "--input 8,8,3 is left out for the model 'rows'" in done.stderr
     assert "(None, 2)" in done.stdout
+
+
+def test_a_shape_that_does_not_fit_gives_no_shapes_and_one_that_fits_all() -> None:
+    typed = partial(inputs_of, typed=(parse_input("8,8,3"),), option="--input")
+    images, rows = (
+        layerexplain.read(b"input: [null, null, 3]\nlayers: [Conv2D: {filters: 2, kernel_size: 3}]\n"),
+        layerexplain.read(SPEC.encode()),
+    )
+    shapes = where_they_fit(typed, ["two.py", "two.py"])
+    assert (list(shapes(images).values()), shapes(rows)) == ([(8, 8, 3)], {})
+    assert where_they_fit(typed, ["a.py", "b.py"]) is typed
+
+
+def test_an_input_that_the_model_lacks_is_refused_by_the_name_of_the_option(run: Callable[..., Any]) -> None:
+    done = run("summary", "m.yaml", "--input", "zz=4")
+    assert done.exit_code != 0
+    assert "m.yaml: --input zz=…: the model has no input" in done.stderr
 
 
 def test_a_chain_of_layers_and_sizes_of_axes_reach_the_interface(
