@@ -142,6 +142,7 @@ class Calls(Records):
             return self.record(cls, args, kwargs)
         unread = next((base for base in cls.order() if isinstance(base, Unknown)), None)
         instance = Instance(cls)
+        instance.statement = self.effects.statement
         root = cls.root()
         framework = self.framework_of("" if root is None else root.path)
         framework.begin_instance(instance)

@@ -133,6 +133,8 @@ class Effects:
         """The loops that run an unknown number of times and are read now, the outermost first."""
         self.followed_models: list[ModelValue] = []
         """The layers and models whose `call` is followed now."""
+        self._met: dict[Assumption, set[int]] = {}
+        """The statements that depend on a choice."""
         self.pending: dict[Assumption, None] = {}
         """The choices that the statement which is read now depends on."""
         self.skipped_tests: list[Assumption] = []
@@ -259,11 +261,16 @@ class Effects:
         """Record a choice that what follows depends on; with `everywhere` what is there already depends on it too."""
         self.uncertainties += 1
         self._attach(assumption)
+        self._met.setdefault(assumption, set()).add(self.statement)
         if assumption not in self.assumptions and len(self.assumptions) < _MOST_ASSUMPTIONS:
             self.assumptions.append(assumption)
             self._statement_of[assumption] = self.statement
         if everywhere:
             self._statement_of[assumption] = _EVERYWHERE
+
+    def meets(self, statements: set[int], assumption: Assumption) -> bool:
+        """Return whether one of some statements depends on a choice."""
+        return not statements.isdisjoint(self._met.get(assumption, ()))
 
     def record_local_assumption(self, assumption: Assumption) -> None:
         """Record a choice that only those models depend on which meet it."""

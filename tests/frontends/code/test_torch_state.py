@@ -231,3 +231,33 @@ def test_states_have_the_examples_behind_the_layers() -> None:
     report = layerexplain.explain(f"import numpy as np\n{HEAD}{STATES}".encode())
     assert [one.shape for one in report.inputs] == [(1, None, 5), (None, 4, 7)]
     assert (report.grade, report.outputs[0].shape, report.totals.macs) == ("complete", (None, 11), 4 * 5 * (5 + 7) + 55)
+
+
+CHOSEN = """
+from settings import flag
+width = 3 if flag else 5
+if flag:
+    depth = 2
+else:
+    depth = 4
+class Net(nn.Module):
+    def __init__(self, width, depth):
+        super().__init__()
+        self.parts = nn.Sequential(*[nn.Linear(width, width) for _ in range(depth)])
+    def forward(self, x):
+        return self.parts(x)
+def build(width):
+    return nn.Linear(7, width)
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "grade"),
+    [
+        ("nn.Linear(7, width)", "assumed"), ("nn.Sequential(nn.Linear(7, 3), nn.Linear(3, depth))", "assumed"),
+        ("Net(7, depth)", "assumed"), ("build(width)", "assumed"), ("Net(7, 4)", "complete"), ("build(3)", "complete"),
+    ],
+)  # fmt: skip
+def test_what_a_module_is_made_with_may_hang_on_a_choice(made: str, grade: str) -> None:
+    code = f"{HEAD}{CHOSEN}other = width * depth\nnet = {made}\n"
+    assert layerexplain.explain(code.encode(), inputs={"x": (7,)}).grade == grade

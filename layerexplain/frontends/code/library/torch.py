@@ -114,7 +114,14 @@ def _is_base(name: str) -> bool:
 
 
 def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
-    """Return a module of torch.nn."""
+    """Return a module of torch.nn, or a parameter."""
+    module = _make(type_, args, kwargs, interpreter)
+    if isinstance(module, BuiltIn):
+        module.statement = interpreter.effects.statement
+    return module
+
+
+def _make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     interpreter.effects.record_model_event()
     interpreter.torch.makes_modules = True
     place = interpreter.place()

@@ -50,6 +50,8 @@ class BuiltIn(Identity):
         self.place = place
         self.children = children
         self.attributes: dict[str, Any] = {}
+        self.statement = 0
+        """The number of the statement that makes it."""
         self.is_in_place = False
         """Whether it changes its input, as `nn.ReLU(inplace=True)` does."""
         self.computed: tuple[str, dict[str, Any]] | None = None

@@ -300,7 +300,7 @@ def with_torch_training(
     loss = losses[0] if len({repr(one.setting[:2]) for one in losses}) == 1 else None
     outputs = list(dict.fromkeys(ref.layer for ref in model.outputs))
     # Of several outputs the first one, if it is known that the loss is of this model.
-    if not by_output and loss is not None and (len(outputs) < 2 or loss.model is not None):
+    if not by_output and loss is not None and (len(outputs) == 1 or loss.model is not None):
         by_output = {"" if len(outputs) == 1 else outputs[0] if outputs else "": loss.setting}
         are_all = False
     if not by_output and optimizer is None:

@@ -275,6 +275,8 @@ class Instance(Identity):
         self.layer: LayerValue | None = None
         self.given: dict[str, ProgramValue] = {}
         """The arguments that it was made with, by name."""
+        self.statement = 0
+        """The number of the statement that makes it."""
         self.is_uncertain = False
         """Whether a choice that only running the program would confirm was taken while it was made."""
         self.created_at = next(creation_counter)
