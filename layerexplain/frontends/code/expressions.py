@@ -221,6 +221,7 @@ class Expressions(InterpreterPart):
             if known is None:
                 unsure = unsure or (value if isinstance(value, Unknown) else self.unknown("an unknown condition"))
             elif known is decides:
+                self.effects.record_change()  # a loop may come here with another outcome
                 return value if unsure is None or not is_plain(value) or isinstance(value, bool) else unsure
             last = value
         return unsure if unsure is not None else last

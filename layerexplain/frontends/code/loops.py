@@ -13,7 +13,7 @@ from layerexplain.frontends.code.parts import InterpreterPart, Signal, written
 from layerexplain.frontends.code.trees import children, walk
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Alike, ProgramValue, Unknown, Value
-from layerexplain.frontends.code.values.layers import LayerValue, layer_of
+from layerexplain.frontends.code.values.layers import each_in, layer_of
 from layerexplain.frontends.code.values.memory import Memory
 from layerexplain.frontends.code.values.program import Instance, creation_counter
 from layerexplain.frontends.code.values.tensors import Tensor
@@ -62,11 +62,12 @@ class Loops(InterpreterPart):
                 return signal
             if signal is not None and signal[0] == "break":
                 return None
-            if not effects.since(begin).reached_model:
+            of_layer = any([layer_of(one) is not None for one in each_in(item)])  # there are as many rounds as layers
+            if not of_layer and not effects.since(begin).reached_model:
                 if not effects.since(mark).changed_state:
                     break  # nothing that reaches a model happens here: the other rounds are alike
-                idle += not isinstance(layer_of(item), LayerValue)  # there are as many rounds as layers
-                if idle and self.budget.is_idle(idle, steps - self.budget.steps):
+                idle += 1
+                if self.budget.is_idle(idle, steps - self.budget.steps):
                     return self._left(node, first, created_at, frame)
         return self.block(node.orelse, frame)
 

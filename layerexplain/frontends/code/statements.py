@@ -331,6 +331,7 @@ class Statements(InterpreterPart):
         try:
             signal = self.block(node.body, frame)
         except ProgramError as error:
+            self.effects.record_change()  # a loop may come here with another outcome
             for handler in node.handlers:
                 if handler.type is None or catches(written(handler.type), error.kind):
                     if handler.name:
@@ -349,6 +350,7 @@ class Statements(InterpreterPart):
 
     def on_match(self, node: ast.Match, frame: Frame) -> Signal:
         subject = self.value(node.subject, frame)
+        self.effects.record_change()
         for case in node.cases:
             found = self._matches(case.pattern, subject, frame)
             if found is True and case.guard is not None:

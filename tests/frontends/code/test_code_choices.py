@@ -70,6 +70,7 @@ ASSUMED = {
     "layers up to an unknown place": MODEL.format("3") + "for k in m.layers[:t]:\n    k.trainable = False\n",
     "layers up to an unknown place, counted": MODEL.format("3")
     + "for k in range(len(m.layers) - int(t)):\n    m.layers[k].trainable = False\n",
+    "layers of an attribute that is not read": MODEL.format("3") + "for k in m._layers:\n    k.trainable = False\n",
     "layers with unknown names": MODEL.format("3")
     + "for k in [k for k in m.layers if k.name in t]:\n    k.trainable = False\n",
     "a later round of a loop over unknown data": MODEL.format("3")
@@ -131,6 +132,10 @@ def test_a_choice_that_reaches_no_model_is_none(name: str) -> None:
         "for k in m.layers:\n    if isinstance(k, BatchNormalization):\n        k.trainable = False\n",
         "for k in range(len(m.layers)):\n    m.layers[k].trainable = not m.layers[k].name.startswith('batch')\n",
         "for k, one in enumerate(m.layers):\n    if k == 149:\n        one.trainable = False\n",
+        "for k in m.layers:\n    try:\n        k.trainable = k.epsilon == 7\n    except AttributeError:\n        pass\n",
+        "for k in m.layers:\n    k.name.startswith('batch') and setattr(k, 'trainable', False)\n",
+        "for k in range(150):\n    k == 149 and setattr(m.layers[k], 'trainable', False)\n",
+        "for k in range(150):\n    match k:\n        case 149:\n            m.layers[k].trainable = False\n",
     ],
 )
 def test_all_layers_of_a_long_model_are_met(test: str) -> None:

@@ -113,7 +113,8 @@ class LayerAttributes(Operations):
         if type(value) in (bool, int, float, tuple) or (type(value) is str and name == "padding"):
             return _as_keras_keeps(layer, name, value)
         unread = self.check_attribute(layer, name, layer.instance.cls if layer.instance else None)
-        return unread or self.interpreter.unknown(f"the attribute {name} of the layer '{layer.name}'")
+        unread = unread or self.interpreter.unknown(f"the attribute {name} of the layer '{layer.name}'")
+        return one_of(unread, self.all_layers(layer)) if isinstance(layer, ModelValue) else unread
 
     def _shapes_of(self, value: ProgramValue) -> ProgramValue:
         """Return the shapes of tensors, nested as they are."""
@@ -344,7 +345,7 @@ class LayerAttributes(Operations):
             return self.interpreter.unknown(f"the result of {name}()")
         if name == "to_json" or name == "get_config":
             return {} if layer.form == "own" else self.interpreter.unknown("the configuration of a model")
-        return self.interpreter.unknown(f"{name}() of a model")
+        return one_of(self.interpreter.unknown(f"{name}() of a model"), self.all_layers(layer))
 
     def _compare_trained(self, model: ModelValue) -> None:
         """Note a layer whose `trainable` has changed since Keras made the training function, which it keeps."""
