@@ -13,7 +13,7 @@ from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.frontends import read
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
-from layerexplain.model import Call, Layer, Model, ModelWeight, TensorRef
+from layerexplain.model import Call, Layer, Model, ModelWeight, Note, TensorRef
 from layerexplain.network.definitions import MOST_HELD
 from layerexplain.network.scope import DEEPEST, Scope, as_layers, declaration_of, has_no_weights
 from layerexplain.network.trace import trace_at, trace_layer, trace_model
@@ -294,3 +294,28 @@ def test_arguments_of_complete_code_are_faults(change: dict[str, Any], count: in
     layers = tuple([one._replace(config={"rate": 5.0}) if one.type == "Dropout" else one for one in model.layers])
     found = trace_model(model._replace(layers=layers, **change))
     assert len(found.faults) == count and [note.code for note in found.notes] == ["not-derived"]
+
+
+def test_a_fault_of_a_spec_is_a_note_of_its_layer() -> None:
+    network = trace_model(read(b"input: [4]\nlayers:\n  - Conv2D: {filters: 2, kernel_size: 3, name: c}\n"))
+    ((code, layer, message),) = network.notes
+    assert (code, layer, message) == ("not-derived", "c", network.faults[0].fact)
+
+
+@pytest.mark.parametrize(
+    ("code", "layer", "is_open"), [("open", "dropout", True), ("assumed", "dropout", False), ("open", "other", False)]
+)
+def test_an_argument_that_code_leaves_open_is_said_to_be_unknown(code: str, layer: str, is_open: bool) -> None:
+    model = read(CODE)
+    layers = tuple([one._replace(config={"rate": None}) if one.type == "Dropout" else one for one in model.layers])
+    found = trace_model(model._replace(layers=layers, notes=(Note(code, layer, "it is open"),)))
+    messages = [note.message for note in found.notes if note.code == "not-derived"]
+    assert any(one.startswith("one of its arguments is not known") for one in messages) is is_open
+
+
+def test_a_layer_that_no_call_names_is_traced_as_it_was_built() -> None:
+    model = row_of(dense("a"))
+    alone = Layer("alone", "Dense", "layer", {"units": 3}, build_shape=(None, 5))
+    call = next(one for one in trace_at(model._replace(layers=(*model.layers, alone))).calls if one.built)
+    assert (call.call.key, call.inputs) == (("alone", 0), (Spec((BATCH, 5), "float"),))
+    assert call.definition is not None and [w.shape for w in call.definition.weights] == [(5, 3), (3,)]
