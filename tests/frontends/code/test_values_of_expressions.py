@@ -14,6 +14,7 @@ import pytest
 from layerexplain.frontends.code.reader import program
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
+from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.frontends.code.values.symbols import Symbol
 from tests.support.paths import TESTS
 
@@ -174,3 +175,25 @@ def test_random_numbers_have_known_ends(expression: str) -> None:
     values = np.asarray(run(f"{IMPORTS}np.random.seed(3)\nr = {expression}"))
     if (ends := BOUNDS[expression]) is not None:
         assert ends[0] <= values.min() and values.max() <= ends[1]
+
+
+UNKNOWN = dict(line.split("  =  ") for line in (TESTS / "data/code/unknown_values.txt").read_text("utf-8").splitlines())
+
+
+@pytest.mark.parametrize("expression", UNKNOWN)
+def test_a_value_that_is_not_known_says_why(expression: str) -> None:
+    value = read(f"{IMPORTS}from somewhere import unknown_thing\nr = {expression}")
+    assert isinstance(value, Unknown) and value.reason == UNKNOWN[expression]
+
+
+KEYS = {
+    "{'a': 3}[name]": None, "{name: 3}[name]": 3, "{name: 3}['a']": None, "{K.A: 3, K.B: 4}[K.B]": 4,
+    "{'a': 3}['a']": 3, "{name: 3, 'a': 4}['a']": 4, "{1: 3}[K]": None,
+}  # fmt: skip
+"""Items under keys of a module that is not read; None where the key may be any."""
+
+
+@pytest.mark.parametrize("expression", KEYS)
+def test_a_key_that_is_not_read_may_be_any(expression: str) -> None:
+    value = read(f"from somewhere import name, K\nr = {expression}")
+    assert (None if isinstance(value, Unknown) else value) == KEYS[expression]

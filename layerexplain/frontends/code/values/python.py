@@ -19,6 +19,7 @@ from layerexplain.frontends.code.values.base import (
 )
 from layerexplain.frontends.code.values.layers import LayerValue
 from layerexplain.frontends.code.values.program import Bound, Instance
+from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import Tensor
 
 _SEQUENCES = (list, tuple, str, range, bytes)
@@ -73,6 +74,8 @@ def get_item(value: ProgramValue, evaluator: Evaluator, key: ProgramValue) -> Pr
         if type(value) is dict:
             if not evaluator.may_be_key(key):
                 return evaluator.unknown("an item under an unknown key")
+            if key not in value and any(isinstance(one, Symbol) and one.may_be_anything for one in (key, *value)):
+                return evaluator.unknown("an item under a key of a library that layerexplain does not read")
             return evaluator.missing(value, key) if key not in value else value[key]
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise ProgramError(type(error).__name__, str(error)[:100], evaluator.place()) from None
