@@ -108,6 +108,30 @@ def test_layers_inside_are_found_by_path_and_by_name(run: Callable[..., Any], pa
         assert "y = dot(x, W) + b" in run("explain", "m.yaml", pattern).stdout
 
 
+@pytest.mark.parametrize("pattern", ["body/inner", "inner", "INNE"])
+def test_only_the_layer_that_is_asked_for_is_written_out(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    wanted: list[bool] = []
+    real = api.explain
+
+    def kept(*values: Any, layers: Callable[[str], bool], **options: Any) -> Any:
+        found = real(*values, layers=layers, **options)
+        wanted.extend(layers(path) for path in ("body/inner", "inner", "body", "end"))
+        return found
+
+    monkeypatch.setattr(api, "explain", kept)
+    assert run("explain", "m.yaml", pattern).exit_code == 0
+    assert wanted == [True, False, False, False]
+
+
+def test_help_names_what_each_setting_of_training_is(run: Callable[..., Any]) -> None:
+    for command, front in (("explain", "training"), ("trace", "gradient"), ("verify", "gradient")):
+        told = " ".join(run(command, "--help").stdout.split())
+        for what in ("loss", "optimizer"):
+            assert f"With --{front}: the {what}, instead of the one that the model was compiled with." in told
+
+
 def test_a_shape_that_one_model_of_a_program_refuses_is_left_out_there(run: Callable[..., Any]) -> None:
     done = run("summary", "two.py", "--input", "8,8,3")
     assert done.exit_code == 0
