@@ -49,6 +49,7 @@ ROWS = {
     "parts of a parameter": "k, v = map(lambda t: t.expand(x.shape[0], 3, 7), self.pair)\n        return k + v",
     "a loop over a parameter": "return sum(x.mean((1, 2)) * one.mean() for one in self.pair)",
     "a mask of windows": "return x.mean((1, 2)) @ self.mask[0, :7, :9]",
+    "numbers for others": "return x.mean((1, 2)), self.token.expand(len(x), -1, -1).data.numpy()",
     "bits": "return (x > 0) & (x < 1) ^ (x > 2), (x > 0).long() & 1 | 2, ~x.long()",
 }  # fmt: skip
 EINOPS = {

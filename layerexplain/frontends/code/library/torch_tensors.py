@@ -345,7 +345,7 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
         args = [run.stored(one) if hasattr(one, "shape") and not isinstance(one, Tensor) else one for one in args]
         x = args[0] if args else x
     rest = args[1:]
-    if name == "detach" and isinstance(x, Tensor):
+    if name in ("detach", "numpy") and isinstance(x, Tensor):
         return run.gradients.detached(x)
     if name in _SAME:
         return x.now if name in ("contiguous", "clone") and isinstance(x, Tensor) else x
