@@ -186,11 +186,11 @@ class PyTorch:
                 instance.attributes.update(fill(module_type(instance), args))
             elif module_type(instance) != "Module":
                 type_ = module_type(instance)
-                made = make(_PRIVATE.get(type_, type_), args, kwargs, self.interpreter)
-                if isinstance(made, BuiltIn):
-                    instance.attributes[BUILT_IN] = made
+                module = make(_PRIVATE.get(type_, type_), args, kwargs, self.interpreter)
+                if isinstance(module, BuiltIn):
+                    instance.attributes[BUILT_IN] = module
                 elif self.run is None:
-                    self.interpreter.effects.mark_incomplete(made)
+                    self.interpreter.effects.mark_incomplete(module)
             return None
         if name in ("items", "keys", "values") and module_type(instance) in CONTAINERS:
             return list(getattr(children_of(instance), name)())

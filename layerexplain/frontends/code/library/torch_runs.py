@@ -383,9 +383,9 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         first = first_asked(module, example)
         reason = Unknown(f"{words}{f'; {first}' if first else ''}", lacks="shape")
         opened.append((reason, ""))
-    made = {one.statement for one in named_modules(module).values() if isinstance(one, BuiltIn | Instance)}
+    statements = {one.statement for one in named_modules(module).values() if isinstance(one, BuiltIn | Instance)}
     effects = interpreter.effects
-    assumed = [one for one in effects.assumptions if run.is_uncertain or effects.meets(made, one)]
+    assumed = [one for one in effects.assumptions if run.is_uncertain or effects.meets(statements, one)]
     notes: list[Note] = list(notes_of(assumed, opened))
     notes += [Note("unregistered", name, _IN_A_LIST.format(name)) for name in run.unregistered]
     if not given and not supposed:  # nothing is called
