@@ -43,8 +43,8 @@ _MAXIMA = frozenset({"MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "GlobalMaxP
     "Two linear maps in a row",
     "wasteful",
     "likely",
-    why="Two weighted sums with nothing nonlinear between them are one weighted sum: the second computes nothing "
-    "that the first could not.",
+    why="Two weighted sums with nothing nonlinear between them compute no more than one; two convolutions, no more "
+    "than one with a larger window.",
     fix="Give the first an activation, such as activation='relu', or leave one out.",
     source="Goodfellow, Bengio, Courville: Deep Learning (2016), section 6.1",
     inside=True,
