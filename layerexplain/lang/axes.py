@@ -44,6 +44,15 @@ def has_batch(shape: Sequence[object]) -> bool:
 Shape: TypeAlias = tuple[Size, ...]
 
 
+def unknown_where(shape: Shape, other: Shape) -> Shape:
+    """Return a shape whose sizes are unknown where those of another are, which may have more axes behind.
+
+    >>> unknown_where((BATCH, 5, 3), (BATCH, None, 3, 7))
+    (n, None, 3)
+    """
+    return tuple([None if other[i : i + 1] == (None,) else size for i, size in enumerate(shape)])
+
+
 class OpenNumber:
     """A size that knows how it was computed (open_sizes.py). For `isinstance` it is an int; for what takes an int as it
     is, without asking for its number, it is none."""

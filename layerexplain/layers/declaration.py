@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError, AxesError, LayerExplainError, ShapeError
-from layerexplain.lang.axes import BATCH, Shape
+from layerexplain.lang.axes import BATCH, Shape, unknown_where
 from layerexplain.lang.definition import Definition, Gist, states_after
 from layerexplain.lang.expr import WEIGHT, Expr, is_state, tensor, walk
 from layerexplain.layers.arguments import GIVEN, SHARE_WORDS, Argument, short
@@ -367,10 +367,13 @@ class Declaration:
     ) -> tuple[Sequence[Spec | None], Sequence[Spec | None]]:
         """Return the tensors and their masks with the sizes that Keras 3 reads of them where it merges shapes."""
         merged = self.facts.sizes_keras_3
-        given = [spec for spec in specs if spec is not None]
-        shapes = merged([spec.shape for spec in given], arguments) if merged is not None and given else ()
-        own = [m and m._replace(shape=shape[: len(m.shape)]) for m, shape in zip(masks, shapes, strict=False)]
-        return [spec._replace(shape=shape) for spec, shape in zip(given, shapes, strict=True)], own
+        known = [spec.shape for spec in specs if spec is not None]
+        shapes = iter(merged(known, arguments) if merged is not None and known else ())
+        found = [spec and spec._replace(shape=next(shapes)) for spec in specs]
+        pairs = zip(masks, found, strict=False)
+        return found, [
+            mask and spec and mask._replace(shape=unknown_where(mask.shape, spec.shape)) for mask, spec in pairs
+        ]
 
     def _with_roles(self, i: int, spec: Spec) -> Spec:
         """Return a tensor with the names of its axes, where these are not the usual ones."""

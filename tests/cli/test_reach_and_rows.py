@@ -181,8 +181,8 @@ def test_a_chain_of_layers_and_sizes_of_axes_reach_the_interface(
     ]
 
 
+@pytest.mark.keras
 def test_a_verified_model_keeps_its_name(run: Callable[..., Any]) -> None:
-    pytest.importorskip("numpy")
     done = run("verify", "m.yaml")
     assert done.exit_code == 0
     assert done.stdout.startswith("m · Sequential · m.yaml (yaml-spec)")
