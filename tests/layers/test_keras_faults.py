@@ -93,15 +93,6 @@ def test_einsum_dense_keeps_a_size_that_the_input_has() -> None:
     assert _shapes(case) == [(None, 3, 5)]
 
 
-def test_a_size_that_one_of_two_tensors_has() -> None:
-    """An unknown size beside a known one must be that or 1, so the result has the known one; Keras states None."""
-    case = Case("Add", {}, ((None, 3), (7, 3)))
-    stated, computed, _ = _run(case)
-    assert stated == [(None, None, 3)]
-    assert computed[0].shape == (2, 7, 3)
-    assert _shapes(case) == [(None, 7, 3)]
-
-
 def test_one_number_for_each_example_is_added_to_that_example() -> None:
     """keras.ops.add on TensorFlow takes the numbers of a batch of 2 for a bias along an axis of 2."""
     import numpy as np
