@@ -464,7 +464,7 @@ class Run:
             words = "forward adds several losses of one output, of which layerexplain explains none"
             self.opened.append(self.interpreter.unknown(words))
         self.outputs = [*[ref for ref in compared if ref not in self.outputs], *self.outputs]
-        self._leave_out_targets()
+        self._leave_out_rows()
         return result
 
     def before(self, ref: TensorRef) -> dict[Any, tuple[str, list[Tensor]]]:
@@ -478,16 +478,17 @@ class Run:
                 waiting += [tensor.ref for tensor in found[one.key][1]]
         return found
 
-    def _leave_out_targets(self) -> None:
-        """Leave out inputs and rows that lead to nothing but the targets of losses: training gives these."""
+    def _leave_out_rows(self) -> None:
+        """Leave out what leads to the targets of losses alone, which training gives, and unread detached tensors."""
         targets = {key for ref in self.targets for key in self.before(ref)} if self.losses else set()
-        alone = targets - {key for ref in self.outputs for key in self.before(ref)}
-        if alone:
-            builder = self.builder
-            builder.calls = [one for one in builder.calls if one.key not in alone]
-            builder.inputs = [one for one in builder.inputs if one.key not in alone]
-            names = {name for name, _ in alone} - {one.layer for one in builder.calls}
-            builder.layers = [one for one in builder.layers if one.name not in names]
+        read = {one.ref.key for _, given in self.sources.values() for one in given}
+        kept = {key for key, (type_, _) in self.sources.items() if type_ == "torch.detach" and key not in read}
+        alone = (targets | kept) - {key for ref in self.outputs for key in self.before(ref)}
+        builder = self.builder
+        builder.calls = [one for one in builder.calls if one.key not in alone]
+        builder.inputs = [one for one in builder.inputs if one.key not in alone]
+        names = {name for name, _ in alone} - {one.layer for one in builder.calls}
+        builder.layers = [one for one in builder.layers if one.name not in names]
 
 
 def _structured(type_: str, result: Any) -> Any:
