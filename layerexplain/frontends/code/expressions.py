@@ -252,7 +252,8 @@ class Expressions(InterpreterPart):
             self.budget.look(len(right) * weight(left))
         if not (is_plain(left) and is_plain(right)) and name not in ("Is", "IsNot"):
             self.budget.look_at(left, *([] if by_hash else [right]))
-        return compare(name, left, right)
+        found = compare(name, left, right)
+        return found.plain() if isinstance(found, OneOf) else found
 
     def may_be_key(self, value: object) -> bool:
         """Return whether a value is known well enough, and small enough, to be a key."""

@@ -319,22 +319,22 @@ class OneOf(Unknown):
 
     def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
         for one in self.among:
-            one.set_attribute(evaluator, name, self._plain())
+            one.set_attribute(evaluator, name, self.plain())
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
-        return self._plain()
+        return self.plain()
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        return self._plain()
+        return self.plain()
 
     def length(self) -> ProgramValue:
-        return self._plain()
+        return self.plain()
 
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
-        return self._plain()
+        return self.plain()
 
-    def _plain(self) -> Unknown:
-        """Return what is not known, without the objects."""
+    def plain(self) -> Unknown:
+        """Return what is not known, without the objects: what is computed from one of them is none of them."""
         return Unknown(*self._values()[: len(Unknown._fields)])
 
 
