@@ -93,7 +93,7 @@ ROWS: list[tuple[str, str, dict[str, Any]]] = [
     ("layer", "activation=relu", {}), ("layer", "--input None,7", {"input_shape": [(None, 5), (None, 7)]}),
 ]  # fmt: skip
 POSITIONAL: list[tuple[str, str, tuple[Any, ...]]] = [
-    # What comes first of the call: the source, the inputs that are made, the place of an element.
+    # Positional arguments of the call: the source, the inputs, the position of an element.
     ("summary", "", ("m.yaml",)), ("diff", "", ("m.yaml", "n.yaml")), ("convert", "", ("m.yaml", "out.py")), ("weights", "", ("m.yaml",)),
     ("trace", "", ("m.yaml", "model", ("inputs",))), ("trace --at", "", ("m.yaml", "model", ("inputs",), "first", (0, 1))),
     ("trace --gradient", "--target random --target b=zeros", ("m.yaml", "model", ("inputs",), ("random", "b=zeros"))),
@@ -122,12 +122,12 @@ class Kept(LayerExplainError):
 def called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str, str], tuple[str, tuple[Any, ...], dict[str, Any], Any]]:
-    """Run a command with options; return the function that it called, with what, and what inputs were made of."""
+    """Run a command with options; return the function that it called, its arguments, and what the inputs came from."""
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
     found: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
-    made: list[Any] = []
+    given_inputs: list[Any] = []
     model = api.read(SPEC.encode())
 
     def plain(name: str, value: Any) -> Any:
@@ -145,7 +145,7 @@ def called(
         return kept
 
     def make_inputs(of: Any, values: Any, **named: Any) -> Any:
-        made.append((values, {name: plain(name, value) for name, value in named.items()}))
+        given_inputs.append((values, {name: plain(name, value) for name, value in named.items()}))
         return ["a", "b"]
 
     def run(command: str, options: str) -> Any:
@@ -160,7 +160,7 @@ def called(
         )
         assert found, result.output
         function, given, named = found[0]
-        return function, given, named, made[0] if made else None
+        return function, given, named, given_inputs[0] if given_inputs else None
 
     return run
 

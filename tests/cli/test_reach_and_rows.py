@@ -75,8 +75,8 @@ def test_a_line_of_progress_is_written_over_on_a_terminal_alone(
     shown = ProgressLine("t.csv", False)
     shown._next = 0
     shown.tell(SimpleNamespace())  # type: ignore[arg-type]
-    told = capsys.readouterr().err
-    assert ("t.csv: half\n" in told, "half" in told) == (not is_terminal, True)
+    printed = capsys.readouterr().err
+    assert ("t.csv: half\n" in printed, "half" in printed) == (not is_terminal, True)
 
 
 def test_progress_is_told_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,9 +127,9 @@ def test_only_the_layer_that_is_asked_for_is_written_out(
 
 def test_help_names_what_each_setting_of_training_is(run: Callable[..., Any]) -> None:
     for command, front in (("explain", "training"), ("trace", "gradient"), ("verify", "gradient")):
-        told = " ".join(run(command, "--help").stdout.split())
+        printed = " ".join(run(command, "--help").stdout.split())
         for what in ("loss", "optimizer"):
-            assert f"With --{front}: the {what}, instead of the one that the model was compiled with." in told
+            assert f"With --{front}: the {what}, instead of the one that the model was compiled with." in printed
 
 
 def test_a_shape_that_one_model_of_a_program_refuses_is_left_out_there(run: Callable[..., Any]) -> None:

@@ -135,9 +135,9 @@ def test_what_fit_needs_of_targets(loss: str, output: Any, got: Any, recurrent: 
     found = loss_of(loss)
     assert found is not None
     assert fit_data.targets_words(found, output, got, recurrent=recurrent) == words
-    told = fit_data.targets_words(found, output, got, "t", "evaluate", "say this")
-    assert told.startswith(words.partition(";")[0].replace("fit()", "evaluate()").replace(" y ", " t "))
-    assert ". Say this" in told
+    words_of_evaluate = fit_data.targets_words(found, output, got, "t", "evaluate", "say this")
+    assert words_of_evaluate.startswith(words.partition(";")[0].replace("fit()", "evaluate()").replace(" y ", " t "))
+    assert ". Say this" in words_of_evaluate
 
 
 @pytest.mark.parametrize(

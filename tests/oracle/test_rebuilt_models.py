@@ -95,24 +95,24 @@ def test_inputs_and_outputs_are_lists_where_there_are_several(keras: Any) -> Non
 
 def test_a_layer_is_made_once_and_its_results_are_numbered(keras: Any) -> None:
     spec = "input: [5, 4]\nlayers:\n  - {LSTM: {units: 4}, name: r}\n  - {reuse: r, from: input, name: again}\noutputs: [r, again]\n"
-    made: list[Any] = []
-    keras.layers.LSTM = type("LSTM", (LSTM,), {"__init__": lambda self, **given: (made.append(given), LSTM.__init__(self, **given))[1]})  # fmt: skip
+    created: list[Any] = []
+    keras.layers.LSTM = type("LSTM", (LSTM,), {"__init__": lambda self, **given: (created.append(given), LSTM.__init__(self, **given))[1]})  # fmt: skip
     model = built(spec)
-    assert model.outputs == ["r(input[None, 5, 4] float32)"] * 2 and made == [{"units": 4, "name": "r"}]
+    assert model.outputs == ["r(input[None, 5, 4] float32)"] * 2 and created == [{"units": 4, "name": "r"}]
 
 
 def test_a_nested_model_is_built_with_its_own_layers(keras: Any) -> None:
     spec = "input: [4]\nlayers:\n  - Sequential: [{Dense: {units: 3, name: p}}]\n    name: m\n    trainable: false\n  - {Dense: 2, name: q}\n"
     model = read(spec.encode())
-    made: list[Any] = []
+    created: list[Any] = []
 
     def row(layers: list[Any], name: str) -> Any:
-        made.append((KerasLayer(name=name), [one.name for one in layers]))
-        return made[-1][0]
+        created.append((KerasLayer(name=name), [one.name for one in layers]))
+        return created[-1][0]
 
     keras.Sequential = row
     assert to_keras.to_keras(model).outputs == "m(input[None, 4] float32)".join(["q(", ")"])
-    ((inner, names),) = made
+    ((inner, names),) = created
     assert (inner.name, names, inner.trainable) == ("m", ["p"], False)
     inputs = [{"batch_shape": (None, 4)}, {}, {}]
     for first, more in zip(inputs, ({}, {"type": "Functional"}, {"calls": ()}), strict=True):

@@ -9,7 +9,7 @@ import pytest
 
 from layerexplain.render.documents import layer_columns as lc
 
-# Name, heading, style, how wide it likes to be, as wide as nothing is said of by default.
+# Name: heading, style, and preferred width in characters.
 HEADINGS = {
     "source": ("Source", "", 40), "model": ("Model", "", 40), "layer": ("Layer", "bold", 40), "type": ("Type", "dim", 40), "path": ("Path", "", 40),
     "depth": ("Depth", "", 40), "operation": ("Operation", "cyan", 60), "formula": ("Formula", "cyan", 80), "from": ("From", "", 40),

@@ -215,7 +215,7 @@ COMMANDS = [
     "explain residual.yaml --format latex",
     "explain wasteful.yaml --training --format markdown",
     "explain wasteful.yaml --training --format csv",
-    # What is typed, and what is said of how it is read.
+    # Commands with options for inputs, and the notes on how these are read.
     "summary two.py --list",
     "summary two.py --input 3",
     "summary two.py --input 9 --columns layer,output_shapes",

@@ -1,6 +1,6 @@
-"""What is said of arguments that are set where the formula does not show them: beside the sentences of the plain layer.
+"""Sentences on arguments that the formula does not show, beside those of the layer with its defaults.
 
-`pytest --update-snapshots` writes what is said now to tests/snapshots/arguments; read the difference.
+`pytest --update-snapshots` writes the present sentences to tests/snapshots/arguments; read the difference.
 """
 
 from __future__ import annotations

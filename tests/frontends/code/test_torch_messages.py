@@ -227,15 +227,15 @@ FIRST: list[tuple[str, str, tuple[int | None, ...] | None]] = [
     ("nn.BatchNorm1d(4)", "", None),
     ("nn.ReLU()", "", None),
 ]
-"""First modules of a model, what is said of its input, and the shape that is supposed."""
+"""First modules of a model, the words of the note on its input, and the shape that is assumed."""
 
 
-@pytest.mark.parametrize(("made", "words", "shape"), FIRST)
+@pytest.mark.parametrize(("module", "words", "shape"), FIRST)
 def test_an_input_that_is_not_said_is_what_the_first_module_takes(
-    made: str, words: str, shape: tuple[int | None, ...] | None
+    module: str, words: str, shape: tuple[int | None, ...] | None
 ) -> None:
     code = (
-        f"{HEAD}class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.a = {made}\n"
+        f"{HEAD}class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.a = {module}\n"
         "    def forward(self, x):\n        return self.a(x)\n"
     )
     model = read_code(code.encode(), None, "Net")
@@ -244,4 +244,4 @@ def test_an_input_that_is_not_said_is_what_the_first_module_takes(
         f"the input of Net has no shape in the code{said}; give it with --input"
     ]
     config = model.layers[0].config
-    assert (config["batch_shape"], config["dtype"]) == (shape, "int64" if "Embedding" in made else "float32")
+    assert (config["batch_shape"], config["dtype"]) == (shape, "int64" if "Embedding" in module else "float32")

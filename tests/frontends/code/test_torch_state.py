@@ -252,12 +252,12 @@ def build(width):
 
 
 @pytest.mark.parametrize(
-    ("made", "grade"),
+    ("module", "grade"),
     [
         ("nn.Linear(7, width)", "assumed"), ("nn.Sequential(nn.Linear(7, 3), nn.Linear(3, depth))", "assumed"),
         ("Net(7, depth)", "assumed"), ("build(width)", "assumed"), ("Net(7, 4)", "complete"), ("build(3)", "complete"),
     ],
 )  # fmt: skip
-def test_what_a_module_is_made_with_may_hang_on_a_choice(made: str, grade: str) -> None:
-    code = f"{HEAD}{CHOSEN}other = width * depth\nnet = {made}\n"
+def test_what_a_module_is_given_may_depend_on_a_choice(module: str, grade: str) -> None:
+    code = f"{HEAD}{CHOSEN}other = width * depth\nnet = {module}\n"
     assert layerexplain.explain(code.encode(), inputs={"x": (7,)}).grade == grade

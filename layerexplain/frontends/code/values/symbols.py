@@ -78,7 +78,7 @@ PyTorch, with methods for training."""
 
 
 def known_base(base: ProgramValue) -> ProgramValue:
-    """Return the class that is known in place of a base class of a library that is not: nn.Module for Lightning's."""
+    """Return the class of PyTorch that a class of another library derives from: nn.Module for LightningModule."""
     return _BASES.get(base.last, base) if isinstance(base, Symbol) else base
 
 
