@@ -124,12 +124,14 @@ def explain(
         optimizer: The optimizer ("adam", "sgd", …) that `Report.memory` is for; `optimizers` lists them.
         training: Whether `Report.training` has the formulas of a training step; or what the model is trained with,
             in place of what its source says: `{"loss": "mse", "optimizer": {"Adam": {"learning_rate": 0.01}}}`.
-        backward: Whether rows and `Report.step_cost` have what a training step costs. code: Files that say what custom
-        layers of the source compute: YAML with `define:`, or Python, which is only read. partial: Return a spec with
-        faults too. Faults of a file that a program wrote are never raised. dtype, weights_dtype: Of a language model
-        what the cache and the activations, and what the weights are kept in
-            when it runs: "bf16", "int4". `Report.serving` then has what that takes.
-        hardware: The machine that this is for: "80GB, 2.0TB/s, 990TFLOP/s".
+        backward: Whether rows and `Report.step_cost` have what a training step costs.
+        code: Files that say what custom layers of the source compute: YAML with `define:`, or Python, which is only
+            read.
+        partial: Return a spec with faults too. Faults of a file that a program wrote are never raised.
+        dtype: The dtype of the cache and the activations of a language model when it runs, such as "bf16".
+            `Report.serving` then has what that takes.
+        weights_dtype: The dtype of its weights, such as "int4".
+        hardware: The machine that it runs on: "80GB, 2.0TB/s, 990TFLOP/s".
 
     Returns:
         The report, a sequence of its layers. Its `faults` are the errors of single layers. Shapes have the batch first;

@@ -490,7 +490,9 @@ def no_gradient(network: Network) -> Iterator[Found]:
         ends = sorted({end for lost in weights for end in lost.ends})
         verb = "are" if len(weights) > 1 else "is"
         names = in_a_row(lost.weight for lost in weights)
-        yield layer, f"{names} {verb} trainable, but the path of the gradient ends {_listed(ends)}"
+        # Whoever writes no_grad, detach or stop_gradient means it: freezing the weights would only say so.
+        severity = "hint" if all(end.op == "stop_gradient" for end in ends) else "wrong"
+        yield layer, f"{names} {verb} trainable, but the path of the gradient ends {_listed(ends)}", severity
 
 
 def _listed(ends: list[End]) -> str:

@@ -63,7 +63,8 @@ class Rule(NamedTuple):
     the words for a model of PyTorch where they are others.
 
     `inside` says that it looks into nested models too, `of` what it looks at: the "network", its stored "weights", the
-    "data", or a "run" of one step. `causes` are the rules whose findings this one explains: it is reported before them.
+    "data", or a "run" of one step. `causes` are the rules whose findings this one explains: of one severity it
+    comes first.
     """
 
     code: str
@@ -152,7 +153,8 @@ def follow_rules(
     if model.fit_data is not None and not data:
         looked_at["data"] = data_of_program(network, model.fit_data)
     looked_at["run"] = run
-    found = [*_findings(network, rules, "", looked_at)]
+    refused: list[Note] = []
+    found = [*_findings(network, rules, "", looked_at, refused)]
     seen_behind = _behind_faults(network, rules, found) if network.faults else frozenset()
     ignored = dict(_ignored(model, ""))
     found = [one for one in found if not _is_ignored(one, ignored)]
@@ -164,6 +166,7 @@ def follow_rules(
     said = tuple([fault.fact for fault in faults])
     notes = [n for n in _unchecked(network) if not n.message.startswith(said) and n.layer not in seen_behind]
     notes += [Note(n.code, None, n.message) for n in network.model.notes if n.code in ("open", "open-setting")]
+    notes += dict.fromkeys(refused)
     return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, in_order, tuple(notes))
 
 
@@ -185,15 +188,18 @@ def _behind_faults(network: Network, rules: Sequence[Rule], found: list[Finding]
 
 
 def _in_order(found: Sequence[Finding], model: Model) -> tuple[Finding, ...]:
-    """Return findings with the most severe first, each cause before what it causes, then in the order of the layers."""
+    """Return findings with the most severe first; of one severity causes first, then in the order of the layers."""
     order = {layer.name: number for number, layer in enumerate(model.layers)}
-    worst = {one.code: SEVERITIES.index(one.severity) for one in reversed(found)}
+    codes = {finding.code for finding in found}
 
-    def rank(one: Finding) -> tuple[int, bool, int]:
-        known = RULES.get(one.code)
-        caused = [worst[code] for code in (() if known is None else known.causes) if code in worst]
-        severity = min([SEVERITIES.index(one.severity), *caused])
-        return severity, not caused, order.get((one.layer or "").partition("/")[0], -1)
+    def rank(finding: Finding) -> tuple[int, bool, int]:
+        known = RULES.get(finding.code)
+        causes = known is not None and not codes.isdisjoint(known.causes)
+        return (
+            SEVERITIES.index(finding.severity),
+            not causes,
+            order.get((finding.layer or "").partition("/")[0], -1),
+        )
 
     return tuple(sorted(found, key=rank))
 
@@ -211,16 +217,21 @@ def written_faults(network: Network) -> tuple[LayerExplainError, ...]:
 
 
 def _findings(
-    network: Network, rules: Sequence[Rule], path: str = "", more: Mapping[str, Any] | None = None
+    network: Network,
+    rules: Sequence[Rule],
+    path: str = "",
+    more: Mapping[str, Any] | None = None,
+    refused: list[Note] | None = None,
 ) -> Iterator[Finding]:
-    """Yield what rules find in a network and in what else there is of a model, by what the rules look at."""
+    """Yield what rules find in a network and in what else there is of a model, by what the rules look at. A rule that
+    needs something that this model does not state ends there: `refused` gets a note of it."""
     is_torch = network.model.framework == "torch"
     for one in rules:
         words = (is_torch and one.torch) or Torch()
         looked_at = network if one.of == "network" else (more or {}).get(one.of)
         if (path and not one.inside) or looked_at is None:
             continue
-        for place, message, *graded in one.look(looked_at):
+        for place, message, *graded in _looked(one, looked_at, path, refused):
             if isinstance(place, LayerExplainError):
                 name, line, column = place.layer, place.line, place.column
                 file = "" if place.source in (None, network.model.source) else str(place.source)
@@ -246,7 +257,16 @@ def _findings(
             )
     for call in network.calls:
         if call.network is not None and call.number == 0:
-            yield from _findings(call.network, rules, f"{path}{call.name}/")
+            yield from _findings(call.network, rules, f"{path}{call.name}/", refused=refused)
+
+
+def _looked(rule: Rule, looked_at: Any, path: str, refused: list[Note] | None) -> Iterator[Found]:
+    try:
+        yield from rule.look(looked_at)
+    except LayerExplainError as error:
+        if refused is not None:
+            layer = error.layer or path.rstrip("/") or None
+            refused.append(Note("not-checked", layer, f"the rule {rule.code} could not be applied: {error.fact}"))
 
 
 def _unchecked(network: Network, path: str = "") -> Iterator[Note]:

@@ -42,11 +42,12 @@ def as_exit_codes() -> Iterator[None]:
 
 @contextmanager
 def clean_usage() -> Iterator[None]:
-    """Clean what click says of wrong usage: it quotes what was typed."""
+    """Clean what click says of wrong usage: it quotes what was typed. The help has several lines and quotes nothing."""
     try:
         yield
     except click.ClickException as error:
-        vars(error)["message"] = clean(error.message)
+        if type(error).__name__ != "NoArgsIsHelpError":  # click 8.2 and later
+            vars(error)["message"] = clean(error.message)
         raise
 
 

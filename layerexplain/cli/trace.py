@@ -106,9 +106,8 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 )
 @click.option(
     "--keras/--no-keras",
-    "keras",
-    default=None,
-    help="With --at: also compute it with real Keras. Default: if TensorFlow is installed (takes seconds to start).",
+    default=False,
+    help="With --at: also compute the element with real Keras, which takes seconds to start. Default: --no-keras.",
 )
 @click.option(
     "--save",
@@ -166,7 +165,7 @@ def command(
     call: int,
     result: int,
     terms: int,
-    keras: bool | None,
+    keras: bool,
     save: str | None,
     code: tuple[str, ...],
     weights: str | None,
@@ -182,7 +181,8 @@ def command(
 
     Without --at, print the shape, the smallest, mean and largest value, and the fraction of zeros and NaNs of every
     layer's output, or of the named LAYERs (patterns: 'conv*', 'encoder/*'). With --at, work out one element of one
-    LAYER: its formula, the formula with the indices filled in, every product of its sums, and Keras's result.
+    LAYER: its formula, the formula with the indices filled in, every product of its sums, and with --keras Keras's
+    result.
 
     With --gradient, also run the backward pass, by the formulas that explain --gradient prints. It prints the loss; how
     large each layer's output, the gradient that reaches it and its weights' gradients are (the norm as a bar, the

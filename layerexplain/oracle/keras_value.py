@@ -13,16 +13,6 @@ from layerexplain.run.activations import Activation
 from layerexplain.run.trace import RunnableModel
 
 
-def is_asked(keras: bool | None, framework: str = "keras") -> bool:
-    """Return whether Keras computes it too: as the caller says, or where nothing is said if it is a model of Keras, and
-    Keras can be imported."""
-    from importlib.util import find_spec
-
-    if keras is not None or framework != "keras":
-        return bool(keras)
-    return find_spec("keras") is not None and find_spec("tensorflow") is not None
-
-
 def keras_output(source: Any, running: RunnableModel, step: Activation, output: int) -> Any:
     """Return an output of a call of a layer that was run, as an array.
 

@@ -17,7 +17,7 @@ from layerexplain.lang.text import statements
 from layerexplain.model import Model, Note
 from layerexplain.ops.sizes import shape_text
 from layerexplain.oracle.keras_step import keras_gradient
-from layerexplain.oracle.keras_value import is_asked, keras_output
+from layerexplain.oracle.keras_value import keras_output
 from layerexplain.report.gradient import gradient_roles, kept_of
 from layerexplain.run.activations import Activation, Progress
 from layerexplain.run.backpropagation import SentBack
@@ -39,7 +39,7 @@ def trace_element(
     call: int = 0,
     output: int = 0,
     seed: int = 0,
-    keras: bool | None = None,
+    keras: bool = False,
     max_memory: int | None = None,
     progress: Progress | None = None,
 ) -> ElementReport:
@@ -51,7 +51,7 @@ def trace_element(
         index: The element, batch first; negative numbers count from the end.
         call: Which call of the layer, from 0.
         output: Which output of the layer, from 0.
-        keras: Whether real Keras computes it too; None if it is installed.
+        keras: Whether real Keras computes it too, which takes seconds to start.
 
     Returns:
         The element: its formula with each number, its value, and Keras's where it was asked for.
@@ -64,7 +64,7 @@ def trace_element(
     >>> spec = b"input: [2, 2]\\nlayers:\\n  - GlobalAveragePooling1D\\n"
     >>> model = read(spec)
     >>> given = make_inputs(model, ["ones"])
-    >>> trace_element(spec, model, given, "global_average_pooling1d", (0, 1), keras=False).whole
+    >>> trace_element(spec, model, given, "global_average_pooling1d", (0, 1)).whole
     1.0
     """
     with ready(source, inputs, seed=seed, model=model, max_memory=max_memory) as running:
@@ -79,7 +79,7 @@ def trace_element(
             arrays = dict(zip(definition.leaves, (*step.values, *step.weights), strict=True))
             worked = _worked(running, element_form(definition), arrays, output, at, step.dtypes[output])
         value, note = None, ""
-        if is_asked(keras, model.framework):
+        if keras:
             value, note = asked(lambda: keras_output(source, running, step, output), at)
         return ElementReport(
             run=running.facts(),
@@ -112,7 +112,7 @@ def gradient_element(
     optimizer: Any = None,
     training: bool = True,
     seed: int = 0,
-    keras: bool | None = None,
+    keras: bool = False,
     max_memory: int | None = None,
     progress: Progress | None = None,
 ) -> ElementReport:
@@ -123,7 +123,7 @@ def gradient_element(
         targets, loss, optimizer, training: As for `gradient_statistics`.
         of: Of which tensor of the layer: a weight or an input, by its letter in the formula or its name; "" for its
             first input.
-        keras: Whether real Keras computes the gradient of a weight too; None if it is installed.
+        keras: Whether real Keras computes the gradient of a weight too.
 
     Returns:
         The element: its formula with each number, its value, and Keras's where it was asked for.
@@ -137,7 +137,7 @@ def gradient_element(
     >>> spec = b"input: [2]\\nlayers:\\n  - Dense: 3\\n"
     >>> model = read(spec)
     >>> given = make_inputs(model, ["ones"])
-    >>> gradient_element(spec, model, given, "dense", (1,), of="b", loss="mse", keras=False).gradient_of
+    >>> gradient_element(spec, model, given, "dense", (1,), of="b", loss="mse").gradient_of
     'b (bias)'
     """
     how = {"loss": loss, "optimizer": optimizer, "training": training, "seed": seed, "max_memory": max_memory}
@@ -156,9 +156,9 @@ def gradient_element(
         weight, value, note = None, None, ""
         if leaf in definition.weights:
             weight = step.weight_of(sent.path, list(definition.weights).index(leaf))
-        if is_asked(keras, model.framework) and weight is None:
+        if keras and weight is None:
             note = "only gradients of weights are compared with Keras"
-        elif is_asked(keras, model.framework) and weight is not None:
+        elif keras and weight is not None:
             value, note = asked(lambda: keras_gradient(source, step, weight), at)
         run = gradient_run(step)
         kept = ["    " * line.indent + line.text for line in kept_of(definition, found)]

@@ -1,11 +1,7 @@
-"""How rules are declared, what they see of stored weights, and which layers they say that they could not look at.
-
-`pytest --update-snapshots` writes what is declared now to tests/snapshots/rules; read the difference.
-"""
+"""How rules are declared, what they see of stored weights, and which layers they say that they could not look at."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,27 +9,13 @@ import pytest
 
 import layerexplain
 from layerexplain.checks import weight_values
-from layerexplain.checks.rules import _FILES, all_rules
+from layerexplain.checks.rules import RULES, all_rules
 from layerexplain.checks.weight_values import StoredWeight
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import LayerExplainError, ShapeError
 from layerexplain.network.trace import trace_model
 from tests.support.check_rows import flat
 
 np = pytest.importorskip("numpy")
-
-
-@pytest.mark.parametrize("file", _FILES)
-def test_rules_are_declared_as_before(file: str, snapshot: Callable[[str, str], None]) -> None:
-    """Name, severity, confidence, why, fix, source, keras, loss, inside, of, causes, and the words for torch."""
-    lines: list[str] = []
-    for rule in all_rules():
-        if rule.look.__module__.endswith(f".{file}"):
-            lines += [f"{name}: {getattr(rule, name)}" for name in rule._fields if name not in ("look", "torch")]
-            lines += (
-                [] if rule.torch is None else [f"torch {name}: {one}" for name, one in rule.torch._asdict().items()]
-            )
-            lines.append("")
-    snapshot(f"rules/{file}.txt", "\n".join(lines))
 
 
 INF, NAN = float("inf"), float("nan")
@@ -106,3 +88,24 @@ def test_a_layer_that_could_not_be_looked_at_is_named_once() -> None:
     config = {"name": "m", "layers": layers, "input_layers": [["x", 0, 0]], "output_layers": [["after", 1, 0]]}
     report = layerexplain.check({"class_name": "Functional", "config": config})
     assert [(note.code, note.layer) for note in report.notes] == [("opaque", "foo"), ("not-derived", "after")]
+
+
+@pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: str(rule.code))
+def test_a_rule_that_is_refused_something_ends_alone(rule: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever rule it is, the others go on: their findings are reported, and a note says what was not checked."""
+
+    def refused(looked_at: object) -> Any:
+        raise ShapeError("a kernel needs the number of channels")
+        yield
+
+    of = {"data": {"X": (6, 8), "y": (6, 1)}} if rule.of == "data" else {"run": True} if rule.of == "run" else {}
+    spec = flat("Dense: {units: 1, activation: softmax}", "Dropout: 1.0", end="loss: mse\n").encode()
+    before = layerexplain.check(spec, **of)
+    monkeypatch.setitem(
+        RULES, rule.code, rule._replace(look=refused, of="network" if rule.of == "weights" else rule.of)
+    )
+    monkeypatch.setattr("layerexplain.checks.rules.all_rules", lambda: tuple(RULES.values()))
+    report = layerexplain.check(spec, **of)
+    assert {one.code for one in report} == {one.code for one in before} - {rule.code} != set()
+    (note,) = [note for note in report.notes if note.code == "not-checked"]
+    assert note.message == f"the rule {rule.code} could not be applied: a kernel needs the number of channels"

@@ -40,12 +40,12 @@ BASE = {
     "trace": ("m.yaml", "trace_statistics", {
         "seed": 0, "max_memory": None, "progress": None, "partial": False, "layers": None, "save": None}),
     "trace --at": ("m.yaml first --at 0,1", "trace_element", {
-        "seed": 0, "max_memory": None, "progress": None, "output": 0, "call": 0, "keras": None}),
+        "seed": 0, "max_memory": None, "progress": None, "output": 0, "call": 0, "keras": False}),
     "trace --gradient": ("m.yaml --gradient", "gradient_statistics", {
         "seed": 0, "max_memory": None, "progress": None, "partial": False, "layers": None, "save": None, "step": False,
         "loss": None, "optimizer": None, "training": True}),
     "trace --gradient --at": ("m.yaml first --gradient --at 0,1", "gradient_element", {
-        "seed": 0, "max_memory": None, "progress": None, "of": "", "call": 0, "keras": None, "loss": None, "optimizer": None,
+        "seed": 0, "max_memory": None, "progress": None, "of": "", "call": 0, "keras": False, "loss": None, "optimizer": None,
         "training": True}),
     "page": ("m.yaml", "explain", {"gradient": False, "inputs": {}, "code": (), "partial": True}),
     "page --vs": ("m.yaml --vs n.yaml", "page", {"gradient": False, "inputs": {}, "code": (), "vs": "n.yaml", "fold": True}),

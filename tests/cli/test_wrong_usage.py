@@ -175,3 +175,9 @@ def test_wrong_usage_raises_one_line_that_says_what_is_needed(
     )
     assert said.startswith("Error: ") or len(done.stderr.splitlines()) == 1
     assert done.stdout == "" and sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
+
+
+def test_the_program_alone_prints_its_help_in_lines() -> None:
+    result = CliRunner().invoke(program, [])
+    help_ = CliRunner().invoke(program, ["--help"]).output
+    assert result.output == help_ and help_.count("\n") > 20

@@ -115,25 +115,6 @@ def test_a_call_that_keras_does_not_have() -> None:
     assert found.value.fact == "Keras's model has no such call of 'first'"
 
 
-@pytest.mark.parametrize(
-    ("keras", "framework", "installed", "is_asked"),
-    [
-        (True, "keras", (), True),
-        (False, "keras", ("keras", "tensorflow"), False),
-        (None, "keras", ("keras", "tensorflow"), True),
-        (None, "keras", ("keras",), False),
-        (None, "keras", ("tensorflow",), False),
-        (None, "torch", ("keras", "tensorflow"), False),
-        (True, "torch", (), True),
-    ],
-)
-def test_keras_is_asked_where_it_is_there(
-    monkeypatch: pytest.MonkeyPatch, keras: bool | None, framework: str, installed: tuple[str, ...], is_asked: bool
-) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: name if name in installed else None)
-    assert keras_value.is_asked(keras, framework) is is_asked
-
-
 # How an operation is called -----------------------------------------------------------------------------------------
 
 
