@@ -376,43 +376,6 @@ def test_what_a_command_takes(command: str, takes: str) -> None:
     assert first == f"Usage: layerexplain {command} {takes}"
 
 
-def _parameter(one: click.Parameter, context: click.Context) -> str:
-    kind = one.type
-    one.get_help_record(context)  # some look up what help says when it is asked for
-    callback, complete = (getattr(given, "__qualname__", None) for given in (one.callback, one._custom_shell_complete))
-    facts = {
-        "metavar": one.metavar,
-        "choices": ", ".join(kind.choices) if isinstance(kind, click.Choice) else None,
-        "range": f"{kind.min} to {kind.max}" if isinstance(kind, click.IntRange | click.FloatRange) else None,
-        "default": one.default if isinstance(one.default, str | int) and one.default is not False else None,
-        "nargs": one.nargs if one.nargs != 1 else None,
-        "off": " ".join(one.secondary_opts) or None,
-        "callback": callback,
-        "completed by": complete,
-    }
-    flags = {
-        **{name: getattr(one, name, False) for name in ("required", "multiple", "is_flag", "show_default", "hidden")},
-        **{name: getattr(one, name) for name in ("is_eager", "expose_value")},
-        "path": isinstance(kind, click.Path),
-        "- allowed": isinstance(kind, click.Path) and kind.allow_dash,
-        "no directory": isinstance(kind, click.Path) and not kind.dir_okay,
-        "help": bool(getattr(one, "help", None)),
-    }
-    said = [f"{name} {value}" for name, value in facts.items() if value is not None]
-    return f"{' '.join(one.opts)} ({one.name}): {'; '.join([*said, *[name for name in flags if flags[name]]])}"
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_click_options_have_their_type_choices_default_metavar_callback_multiple_flag_eager_and_help(
-    name: str, snapshot: Callable[[str, str], None]
-) -> None:
-    context = click.Context(program)
-    command = program.get_command(context, name)
-    assert command is not None and command.help and command.short_help
-    lines = [f"{type(command).__name__}: {command.short_help}"]
-    snapshot(f"options/{name}.txt", "\n".join([*lines, *[_parameter(one, context) for one in command.params]]) + "\n")
-
-
 def test_types_are_completed_with_what_they_do(run: Run) -> None:
     result = run(_LAYEREXPLAIN_COMPLETE="zsh_complete", COMP_WORDS="layerexplain layer conv2d", COMP_CWORD="2")
     lines = result.stdout.splitlines()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -162,54 +162,6 @@ def test_a_spec_reads_back_as_the_same_model(path: Path) -> None:
 @pytest.mark.parametrize("name", SPECS)
 def test_a_spec_of_a_spec(name: str) -> None:
     reads_back(SPECS[name].encode())
-
-
-ONE_OBJECT = """
-inputs: {x: [5, 3], y: [3]}
-layers:
-  - Sequential: [{Dense: {units: 3, kernel_regularizer: l2}, name: d}, ReLU]
-    name: s
-    from: y
-  - TimeDistributed: {layer: {reuse: /s/d}}
-    name: td
-    from: x
-  - reuse: /s/d
-    name: again
-    from: y
-outputs: [td, s, again]
-"""
-
-
-WRAPPED = """
-inputs: {x: [5, 3], y: [3]}
-layers:
-  - TimeDistributed: {Dense: 3}
-    name: td
-    from: x
-  - reuse: /td.layer
-    name: again
-    from: y
-outputs: [td, again]
-"""
-SCALED = {
-    "class_name": "LayerScale",
-    "module": "keras.src.applications.convnext",
-    "registered_name": "LayerScale",
-    "config": {"name": "scale", "init_values": 0.5, "projection_dim": 7},
-}
-OBJECTS: dict[str, Any] = {
-    "one object": ONE_OBJECT.encode(),
-    "one object in a wrapper first": WRAPPED.encode(),
-    "a layer of an application": {"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "InputLayer", "config": {"batch_shape": [None, 7], "name": "x"}}, SCALED]}},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", [*SPECS, *OBJECTS])
-def test_code_spec_and_configuration_as_they_are_written(name: str, snapshot: Callable[[str, str], None]) -> None:
-    """Whole, beside the tests that read them back: what both ends get wrong in the same way shows here."""
-    model = read(OBJECTS[name] if name in OBJECTS else SPECS[name].encode())
-    config = json.dumps(to_config(model, numbered=True)).replace('{"module"', '\n{"module"')
-    snapshot(f"converted.{name}.txt", "\n".join([to_code(model), to_spec(model), config, ""]))
 
 
 def test_what_is_repeated_is_said_once() -> None:

@@ -1,12 +1,8 @@
-"""Hints: each is given where its condition holds, and not by a layer near it where it does not.
-
-What all these layers say, in full, stands in tests/snapshots/hints.txt.
-"""
+"""Hints: each is given where its condition holds, and not by a layer near it where it does not."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -200,10 +196,3 @@ def test_a_hint_is_said_where_it_holds_and_not_near_it(row: Row, tmp_path: Path)
     assert any(row.words in hint for hint in hints_of(row.said, tmp_path)), hints_of(row.said, tmp_path)
     for text in row.unsaid:
         assert not any(row.words in hint for hint in hints_of(text, tmp_path)), text
-
-
-@pytest.mark.slow
-def test_all_that_these_layers_say(tmp_path: Path, snapshot: Callable[[str, str], None]) -> None:
-    texts = dict.fromkeys(text for row in ROWS for text in (row.said, *row.unsaid))
-    blocks = [text + "".join(f"> {hint}\n" for hint in hints_of(text, tmp_path)) for text in texts]
-    snapshot("hints.txt", "\n".join(blocks))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
 
 import pytest
 from click.testing import CliRunner
@@ -38,11 +37,6 @@ def example_arguments(type_: str) -> list[str]:
     declaration = find(type_)
     assert declaration is not None
     return [one.partition("=")[0] for one in example_of(declaration)[0]]
-
-
-def test_pages(snapshot: Callable[[str, str], None]) -> None:
-    snapshot("layer_type_dense.txt", printed("layer", "Dense", "--width", "80"))
-    snapshot("layer_type_bidirectional.txt", printed("layer", "Bidirectional", "--width", "60").partition("\n\n")[0])
 
 
 @pytest.mark.parametrize(

@@ -1,35 +1,14 @@
-"""Folding of graphs that are written down: which nodes become one box, what it is called and what it says of its copies.
-
-`pytest --update-snapshots` writes what they are folded to now to tests/snapshots/folded; read the difference.
-"""
+"""Folding of graphs that are written down: which nodes become one box, and what it is called."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from layerexplain.render.graph.diagram import Diagram, GraphNode
 from layerexplain.render.graph.fold import _part_of, fold, in_order, is_counted
 from tests.support.drawn_graphs import GRAPHS
-
-
-def lines(graph: Diagram, indent: str = "") -> Iterator[str]:
-    for node in graph.nodes:
-        work = f" {node.work[0]}/{node.work[1]}" if node.work != (0, 0) else ""
-        about = f"{node.name} [{node.type}] {node.family}{work} {node.makes}: {'; '.join(node.about)}"
-        yield f"{indent}{about}{' port' * node.port}{' faulty' * node.is_faulty}"
-        for copy in node.copies:
-            yield f"{indent}  = {' '.join(copy)}"
-        if node.inner is not None:
-            yield from lines(node.inner, f"{indent}    ")
-    for edge in graph.edges:
-        yield f"{indent}{edge.source} → {edge.target} {edge.label}"
-
-
-@pytest.mark.parametrize("name", GRAPHS)
-def test_a_graph_is_folded_as_before(name: str, snapshot: Callable[[str, str], None]) -> None:
-    snapshot(f"folded/{name}.txt", "\n".join([*lines(fold(GRAPHS[name]())), ""]))
 
 
 def parts(graph: Diagram) -> Iterator[str]:

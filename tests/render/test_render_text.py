@@ -1,7 +1,6 @@
 """The tables and explanations as they are printed: exact text at fixed widths, and what holds at every width."""
 
 import re
-from collections.abc import Callable
 
 import pytest
 
@@ -10,52 +9,10 @@ from layerexplain.model import Shape
 from layerexplain.render.layout import Look, aligned, fit, width_of, wrap
 from layerexplain.render.quantities import bytes_text, count_text, names_text, shape_text, shapes_text
 from tests.support import reports
-from tests.support.printing import Chosen, Wanted, catalog, explanation, explanation_text, summary_text, table
+from tests.support.printing import Wanted, explanation, summary_text, table
 
-Snapshot = Callable[[str, str], None]
-WIDTHS = {"pipe": None, "80": 80, "200": 200}
 KINDS = ["cnn", "lstm", "attention", "nested", "unknown"]
 COLOR = re.compile("\x1b\\[[0-9;]*m")
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("kind", KINDS)
-def test_summary_as_printed(kind: str, width: str, snapshot: Snapshot) -> None:
-    text = table(reports.read(kind), Look(WIDTHS[width]), nested=kind == "nested")
-    snapshot(f"summary_{kind}_{width}.txt", text)
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("kind", KINDS)
-def test_explanation_as_printed(kind: str, width: str, snapshot: Snapshot) -> None:
-    report = reports.read(kind)
-    text = explanation(report, report.layers, Look(WIDTHS[width]), full=width == "200")
-    snapshot(f"explain_{kind}_{width}.txt", text)
-
-
-def test_ascii_as_printed(snapshot: Snapshot) -> None:
-    report = reports.read("cnn")
-    look = Look(80, ascii=True)
-    snapshot("ascii_cnn_80.txt", table(report, look) + explanation(report, report.layers, look))
-
-
-def test_colour_as_printed(snapshot: Snapshot) -> None:
-    report = reports.read("cnn")
-    look = Look(80, color=True)
-    snapshot("color_cnn_80.txt", table(report, look) + explanation(report, report.layers, look))
-
-
-@pytest.mark.parametrize("format", ["json", "jsonl", "csv", "tsv", "markdown"])
-def test_formats_as_printed(format: str, snapshot: Snapshot) -> None:
-    wanted = Wanted(format, nested=True, several=True)
-    snapshot(f"summary.{format}.txt", summary_text([reports.read("nested"), reports.read("unknown")], wanted, Look()))
-
-
-def test_markdown_explanation_as_printed(snapshot: Snapshot) -> None:
-    report = reports.read("cnn")
-    snapshot(
-        "explain.markdown.txt", explanation_text([Chosen(report, report.layers)], Wanted("markdown", full=True), Look())
-    )
 
 
 @pytest.mark.parametrize(
@@ -72,20 +29,6 @@ def test_markdown_explanation_as_printed(snapshot: Snapshot) -> None:
 )
 def test_cells_of_a_column_are_aligned(cells: list[str], right: bool, expected: list[str]) -> None:
     assert aligned(cells, right) == expected
-
-
-FAMILIES = {
-    "core": [
-        ("Dense", "units, activation='linear', use_bias=True", "A weighted sum of all inputs along the last axis."),
-        ("Embedding", "input_dim, output_dim", "A row of the matrix for each number."),
-    ],
-    "pooling": [("GlobalAveragePooling2D", "keepdims=False", "The mean of each channel over rows and columns.")],
-}
-
-
-@pytest.mark.parametrize("format", ["table", "json", "jsonl", "csv", "tsv", "markdown"])
-def test_the_list_of_types_as_printed(format: str, snapshot: Snapshot) -> None:
-    snapshot(f"catalog.{format}.txt", catalog(FAMILIES, format, Look(60)))
 
 
 @pytest.mark.parametrize("color", [False, True])

@@ -404,3 +404,19 @@ def test_values_of_weights_are_compared(tmp_path: Path) -> None:
     assert [one[side]["source"] for one in told for side in ("before", "after")] == [str(new), str(other)] * 2
     with pytest.raises(layerexplain.LayerExplainError, match="stores no weights"):
         layerexplain.diff(BASE.encode(), str(new), weights=True)
+
+
+RECURRENT = "inputs: {x: {shape: [5, 4], batch_size: 2}}\nlayers:\n  - LSTM: {units: 3%s}\n"
+IDS = "input: {shape: [5], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 9, output_dim: 4%s}\n"
+ALONE = [
+    (RECURRENT, "dropout: 0.2", True), (RECURRENT, "recurrent_dropout: 0.2", True), (RECURRENT, "stateful: true", False), (RECURRENT, "return_state: true", False), (RECURRENT, "zero_output_for_mask: true", False), (RECURRENT, "go_backwards: true", False), (IDS, "mask_zero: true", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "argument", "trains_only"), ALONE)
+def test_what_other_layers_compute_with_is_no_matter_of_training_alone(
+    spec: str, argument: str, trains_only: bool
+) -> None:
+    found = layerexplain.diff((spec % "").encode(), (spec % f", {argument}").encode())
+    name = argument.partition(":")[0]
+    assert [d.is_training for one in found.changes for d in one.differences if d.what == name] == [trains_only]

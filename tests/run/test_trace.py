@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
 import os
 import pickle
-import re
 import subprocess
 import sys
 import zipfile
@@ -558,29 +556,6 @@ def test_standard_input() -> None:
 
 
 # One element --------------------------------------------------------------------------------------------------------
-
-
-def printed(*arguments: str | Path) -> str:
-    """What is printed in the repository's folder (so that no line breaks elsewhere for a longer path), with no more
-    digits of a number than all processors agree on."""
-    with contextlib.chdir(ROOT):
-        text = fine(*[one.relative_to(ROOT) if isinstance(one, Path) else one for one in arguments], "--no-keras")
-    lines = [line for line in text.splitlines(keepends=True) if "the layer in NumPy" not in line]
-    return "".join(_SUM.sub(_shortened, line) if line.lstrip().startswith(_SUMS) else line for line in lines)
-
-
-_SUMS = ("sum ", "numbers ", "value ", "by these sums ", "the other ")
-_SUM = re.compile(r" *-?\b\d\.\d{5,}")
-
-
-def _shortened(number: re.Match[str]) -> str:
-    return " " * number[0].startswith(" ") + f"{float(number[0]):.4g}"
-
-
-def test_the_printed_element(snapshot: Any) -> None:
-    snapshot("trace_second.txt", printed(CONVOLUTIONS, "second", "--at", "0,3,4,1"))
-    snapshot("trace_window.txt", printed(SAMPLES / "digits.keras", "strokes", "--at", "0,0,4,7"))
-    snapshot("trace_narrow.txt", printed(SAMPLES / "digits.keras", "strokes", "--at", "0,0,4,7", "--width", "80"))
 
 
 @pytest.mark.parametrize("layer, index", [("strokes", "0,3,3,5"), ("strokes_norm", "0,-1,0,2"), ("halve", "0,1,2,3"),
