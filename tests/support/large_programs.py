@@ -1,7 +1,8 @@
 """A number → a program that asks its reader for much: large values, what is done with them, and how often.
 
 Values, uses and repetitions are drawn apart and put together, so that what is counted for one use of a value must be
-counted for each. `python -m tests.support.large_programs FIRST COUNT` reads some of them within bounds of calls and memory.
+counted for each. `python -m tests.support.large_programs large FIRST COUNT` reads some of them within bounds of calls and
+memory, `nested` in place of `large` those of `nested_programs`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import random
 import resource
 import sys
 
+from tests.support.nested_programs import KERAS, TORCH, nested_program
 from tests.support.steps import at_most
 
 MOST_CALLS = 1_500_000
@@ -228,18 +230,21 @@ def within_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def main(first: int, count: int) -> None:
+def main(kind: str, first: int, count: int) -> None:
     """Read programs; print the number of each before, and what is wrong with it after."""
     from layerexplain.frontends.code import bounds
 
     for name, most in a_twentieth().items():
         setattr(bounds, name, most)
-    read_within_bounds(START + "m.add(layers.Dense(5))\n")  # what loads on first use
+    for start in (START, KERAS):  # what loads on first use
+        read_within_bounds(start + "m.add(layers.Dense(5))\n")
+    read_within_bounds(TORCH + "m = nn.Sequential(nn.Linear(3, 5))\nm(torch.ones(2, 3))\n")
+    program = {"large": large_program, "nested": nested_program}[kind]
     within_memory()
     for number in range(first, first + count):
         print(json.dumps([number, None]), flush=True)
-        print(json.dumps([number, read_within_bounds(large_program(number))]), flush=True)
+        print(json.dumps([number, read_within_bounds(program(number))]), flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

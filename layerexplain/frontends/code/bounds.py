@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from layerexplain.frontends.code.values.base import ProgramValue, Value
 from layerexplain.stopping import ask
 
@@ -15,6 +17,15 @@ MOST_DEPTH = 40
 
 MOST_ITEMS = 10_000
 """Items of a list, and of all lists inside it."""
+
+MOST_NESTED = 50
+"""How deep lists nest that are gone through."""
+
+MOST_LAYERS = 20_000
+"""Layers of a model and of all models inside it, as often as they occur."""
+
+MOST_MODULES = 200
+"""How deep modules of PyTorch nest: a few times as many, and Python itself gives up."""
 
 MOST_TEXT = 100_000
 """Characters of a text."""
@@ -54,6 +65,9 @@ MOST_TOKENS = 300_000
 
 MOST_PARSED = 2 * 1024 * 1024
 """Bytes that are parsed again while a pasted text is mended."""
+
+
+TOO_LARGE = "its value is too large to be computed here"
 
 
 class Exhausted(Exception):
@@ -126,48 +140,40 @@ class Budget:
 
 def weight(value: object, most: int = MOST_ITEMS, *, numbers: bool = False) -> int:
     """Count the items of a value with all lists inside it, as often as they occur, and with `numbers` those of arrays;
-    stops a little beyond `most`.
+    stops a little beyond `most`, and there at once for lists that nest too deep.
 
     >>> weight([1, [2, 3], "text"])
     9
     """
-    count, waiting = 0, [value]
-    while waiting and count <= most:
-        one = waiting.pop()
-        if isinstance(one, str | bytes):
-            count += len(one) // 4 + 1
-        elif isinstance(one, list | tuple | set | frozenset):
-            count += 1 + len(one)
-            waiting += one if len(one) <= most else ()
-        elif isinstance(one, dict):
-            count += 1 + 2 * len(one)
-            if len(one) <= most:
-                waiting += one.keys()
-                waiting += one.values()
-        elif isinstance(one, range):
-            count += len(one[: most + 1])
-        elif type(one) is int:
-            count += one.bit_length() // 64
-        elif numbers and isinstance(one, Value) and type(one).numbers is not Value.numbers:
-            waiting += one.numbers()
-    return count
+    count = 0
+    level: list[Any] = [value]
+    for _ in range(MOST_NESTED):
+        inner: list[Any] = []
+        for one in level:
+            if isinstance(one, str | bytes):
+                count += len(one) // 4 + 1
+            elif isinstance(one, list | tuple | set | frozenset):
+                count += 1 + len(one)
+                inner += one if len(one) <= most else ()
+            elif isinstance(one, dict):
+                count += 1 + 2 * len(one)
+                if len(one) <= most:
+                    inner += one.keys()
+                    inner += one.values()
+            elif isinstance(one, range):
+                count += len(one[: most + 1])
+            elif type(one) is int:
+                count += one.bit_length() // 64
+            elif numbers and isinstance(one, Value) and type(one).numbers is not Value.numbers:
+                inner += one.numbers()
+            if count > most:
+                return count
+        if not inner:
+            return count
+        level = inner
+    return most + 1
 
 
 def fits(value: object) -> bool:
     """Tell whether a value is small enough to be compared, hashed or printed."""
     return weight(value) <= MOST_ITEMS
-
-
-_NESTING = frozenset([list, tuple, dict])
-
-
-def copied(value: ProgramValue, deep: int = 0) -> ProgramValue:
-    """Return a structure as it is now: the program may change its lists afterwards. One that is too large stays as it
-    is."""
-    if not deep and not fits(value):
-        return value
-    if type(value) in (list, tuple) and deep < 20:
-        return type(value)([copied(one, deep + 1) if type(one) in _NESTING else one for one in value])
-    if type(value) is dict and deep < 20:
-        return {key: copied(one, deep + 1) for key, one in value.items()}
-    return value

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, cast
 
-from layerexplain.frontends.code.bounds import MOST_DEPTH, MOST_ITEMS, weight
+from layerexplain.frontends.code.bounds import MOST_DEPTH, MOST_ITEMS, TOO_LARGE, weight
 from layerexplain.frontends.code.dataclass_fields import Records
 from layerexplain.frontends.code.frames import Frame
 from layerexplain.frontends.code.library.builtins import AT_ONCE
 from layerexplain.frontends.code.library.registry import LIBRARIES
 from layerexplain.frontends.code.misfits import misfit
-from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
+from layerexplain.frontends.code.operators import is_plain
 from layerexplain.frontends.code.parts import Signal, setting_name
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.base import (

@@ -16,9 +16,10 @@ from layerexplain.frontends.code.parts import InterpreterPart, Signal, dotted
 from layerexplain.frontends.code.trees import children, walk
 from layerexplain.frontends.code.values.array import memory_of
 from layerexplain.frontends.code.values.base import ProgramValue, Unknown, Value
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, each_in, layer_of
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, layer_of
 from layerexplain.frontends.code.values.memory import Memory
 from layerexplain.frontends.code.values.modules import Imported, Module
+from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.program import (
     Bound,
     Class,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import SpecError
+from layerexplain.frontends.code.bounds import MOST_LAYERS, MOST_NESTED, Exhausted
 from layerexplain.frontends.code.examples import SIZE, without_unknowns
 from layerexplain.frontends.code.graphs import Graph, flat, loose_error
 from layerexplain.frontends.code.library.keras.names import inside_keras, resolve_keras_name
@@ -23,6 +24,7 @@ from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import ProgramValue, Size, Unknown, unknown_at
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Variable, layer_of, unknown_in
+from layerexplain.frontends.code.values.nested import Rebuilding, rebuilt
 from layerexplain.frontends.code.values.program import Function, Instance
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -45,34 +47,37 @@ def plain_config(config: Mapping[str, ProgramValue]) -> dict[str, ProgramValue]:
     return {key: plain_value(value, key) for key, value in config.items()}
 
 
-def plain_value(value: ProgramValue, key: str, deep: int = 0) -> ProgramValue:
+def plain_value(value: ProgramValue, key: str) -> ProgramValue:
     """Return one argument. Lists become tuples, but for lists of layers."""
-    if deep > DEEPEST:
-        return Unknown("a value that nests too deeply")
+    if isinstance(value, Size):
+        return Unknown(f"{key} is a size that is known only when the code runs")
+    return rebuilt(value, _plain, _joined, key)
+
+
+def _joined(kind: type, items: list[ProgramValue]) -> ProgramValue:
+    if kind is dict:
+        return {str(name): one for name, one in items}
+    return items if any(isinstance(one, LayerValue) for one in items) else tuple(items)
+
+
+def _plain(value: ProgramValue, inside: Rebuilding) -> ProgramValue:
     if isinstance(value, Symbol):
-        return _function(value.path, key)
+        return _function(value.path, inside.key)
     if isinstance(value, Function):
         return NamedFunction(value.name)
     if isinstance(value, Instance):
         return layer_of(value) or NamedFunction(value.cls.name)
     if isinstance(value, Setting):
         if value.path.startswith("activations"):
-            return _function(value.class_name, key)
+            return _function(value.class_name, inside.key)
         if value.class_name == "dtype":
             return value.config.get("name")
         if value.path.endswith((".get", ".deserialize")):
             return value.class_name
-        return {"class_name": value.class_name, "config": plain_config(value.config)}
+        return {"class_name": value.class_name, "config": inside(dict(value.config))}
     if isinstance(value, Array):
         return Unknown("an array of unknown values") if value.values is None else plain(value)
-    if isinstance(value, Size):
-        return Unknown(f"{key} is a size that is known only when the code runs") if deep == 0 else None
-    if type(value) in (list, tuple):
-        items = [plain_value(one, key, deep + 1) for one in value]
-        return items if any(isinstance(one, LayerValue) for one in items) else tuple(items)
-    if type(value) is dict:
-        return {str(name): plain_value(one, str(name), deep + 1) for name, one in value.items()}
-    return value
+    return None if isinstance(value, Size) else value
 
 
 def _function(path: str, key: str) -> ProgramValue:
@@ -106,6 +111,7 @@ class Emitter:
         self.notes: list[Note] = []
         self.faults: list[ProgramValue] = []
         self.deep = 0
+        self.left = MOST_LAYERS
         self.path: Steps = ()
         self.nesting = 0
         self.copied = False
@@ -121,6 +127,8 @@ class Emitter:
         if value.weights_note:
             self.notes.append(Note("stored-weights", None, value.weights_note))
         self.deep += 1
+        if self.deep > MOST_NESTED:
+            raise Exhausted(f"nests models more than {MOST_NESTED} deep")
         try:
             graph = self.library.graph(value) if self.deep <= DEEPEST else None
             if graph is None:
@@ -272,6 +280,9 @@ class Emitter:
 
     def layer(self, layer: LayerValue, name: str) -> Layer:
         """Return one layer with its arguments."""
+        self.left -= 1
+        if self.left < 0:
+            raise Exhausted(f"has more than {MOST_LAYERS:,} layers")
         place = self.library.interpreter.locate(layer.place)
         return self._layer(layer, name)._replace(line=place.line or None, column=place.column or None, file=place.file)
 
@@ -419,17 +430,19 @@ class Emitter:
 
 def settings(value: ProgramValue) -> ProgramValue:
     """Return a loss, an optimizer or metrics as a file has them."""
+    result = rebuilt(value, _setting, lambda kind, items: {str(k): v for k, v in items} if kind is dict else items)
+    return None if isinstance(result, Unknown) else result
+
+
+def _setting(value: ProgramValue, inside: Rebuilding) -> ProgramValue:
     if isinstance(value, Symbol | Function):  # one of the program, whatever Keras has under that name
         return value.last if isinstance(value, Symbol) else f"{value.name}()"
     if isinstance(value, Setting):
-        config = {key: settings(one) for key, one in value.config.items() if unknown_in(one) is None}
-        if isinstance(value.config.get("learning_rate"), Symbol | Function):  # the rate is what it gives
-            del config["learning_rate"]
+        known = {key: one for key, one in value.config.items() if unknown_in(one) is None}
+        if isinstance(known.get("learning_rate"), Symbol | Function):  # the rate is what it gives
+            del known["learning_rate"]
+        config = inside(known)
         return {"class_name": value.class_name, "config": {key: one for key, one in config.items() if one is not None}}
-    if type(value) in (list, tuple):
-        return [settings(one) for one in value]
-    if type(value) is dict:
-        return {str(key): settings(one) for key, one in value.items()}
     if isinstance(value, Instance):
         return {"class_name": f"{value.cls.name}()", "config": {}}
     return value if isinstance(value, bool | int | float | str) else None

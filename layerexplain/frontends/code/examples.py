@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.base import ProgramValue, Unknown
-from layerexplain.frontends.code.values.layers import each_in, unknown_in
+from layerexplain.frontends.code.values.layers import unknown_in
+from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.layers.arguments import WITHOUT_SIZES, Argument
 from layerexplain.layers.registry import TORCH, find, find_named

@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
-from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, fits, weight
+from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, TOO_LARGE, fits, weight
 from layerexplain.frontends.code.choices import CHANGES_MODEL
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.library.builtins import NAMES, items_of
 from layerexplain.frontends.code.operators import (
     COMPARISONS,
-    TOO_LARGE,
     binary,
     compare,
     format_value,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import ItemNamed, LayerNamed, Steps
 from layerexplain.errors import LayerExplainError, NotKnown, ShapeError
+from layerexplain.frontends.code.bounds import MOST_ITEMS
 from layerexplain.frontends.code.graphs import Graph
-from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.shapes import (
     CONSTANT_TYPE,
     STATED_SHAPE,
@@ -29,6 +29,7 @@ from layerexplain.frontends.code.values.layers import (
     layer_of,
     unknown_in,
 )
+from layerexplain.frontends.code.values.nested import NESTING, mirrored_call
 from layerexplain.frontends.code.values.program import Instance
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.lang.axes import ResultShapes
@@ -215,7 +216,7 @@ class Formula:
                 result[one] = library.input_like("x", Spec(value.shape, value.dtype))
                 if self._mask(one, values) is not None:
                     library.masks[result[one]] = library.input_like("mask", Spec(value.shape[:2], "bool"))
-            args, kwargs = mirrored((list(node.args), dict(node.kwargs)), result.__getitem__)
+            args, kwargs = mirrored_call(node.args, node.kwargs, result.__getitem__, Tensor)
             before, library.training = library.training, self.training
             trace = library.trace(layer, args, kwargs)
             library.training = before
@@ -379,7 +380,8 @@ def _ways(library: Graphs, layer: ModelValue) -> dict[int, tuple[Steps, int, Lay
     attributes: Mapping[str, ProgramValue] = layer.instance.attributes if isinstance(layer.instance, Instance) else {}
     attached = [(one, (name,)) for name, one in attributes.items() if not name.startswith("__")]
     waiting: list[tuple[ProgramValue, Steps]] = [*reversed(attached)]
-    while waiting and len(found) < 10_000:
+    met: set[int] = set()
+    while waiting and len(found) < MOST_ITEMS:
         one, steps = waiting.pop()
         inner = layer_of(one)
         if inner is not None and inner is not layer:
@@ -393,7 +395,8 @@ def _ways(library: Graphs, layer: ModelValue) -> dict[int, tuple[Steps, int, Lay
                                      for i, (group, part) in enumerate(named_parts)])  # fmt: skip
         elif isinstance(one, Variable):
             found.setdefault(id(one), (steps, len(found), one))
-        elif type(one) in (list, tuple, dict):
+        elif type(one) in NESTING and id(one) not in met:
+            met.add(id(one))
             keys, parts = ([*one], [*one.values()]) if type(one) is dict else ([*range(len(one))], [*one])
             items = zip(_groups([layer_of(part) for part in parts]), keys, parts, strict=True)
             steps_to = [(part, (*steps, ItemNamed.numbered(group, key))) for group, key, part in items

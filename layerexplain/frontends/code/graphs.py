@@ -8,25 +8,13 @@ from __future__ import annotations
 from layerexplain.errors import SpecError
 from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, Node
+from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.tensors import Tensor
 
 
 def flat(value: ProgramValue) -> list[ProgramValue]:
     """Return what lists, tuples and dicts hold, in Keras's order: dicts by their keys."""
-    found: list[ProgramValue] = []
-    waiting = [value]
-    while waiting and len(found) < 10_000:
-        one = waiting.pop()
-        if type(one) in (list, tuple):
-            waiting += one[::-1]
-        elif type(one) is dict:
-            try:
-                waiting += [one[key] for key in sorted(one, reverse=True)]
-            except TypeError:
-                waiting += reversed(list(one.values()))
-        elif one is not None:
-            found.append(one)
-    return found
+    return [one for one in each_in(value, by_key=True) if one is not None]
 
 
 class Graph:

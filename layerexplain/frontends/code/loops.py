@@ -13,8 +13,9 @@ from layerexplain.frontends.code.parts import InterpreterPart, Signal, written
 from layerexplain.frontends.code.trees import children, walk
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Alike, ProgramValue, Unknown, Value
-from layerexplain.frontends.code.values.layers import each_in, layer_of
+from layerexplain.frontends.code.values.layers import layer_of
 from layerexplain.frontends.code.values.memory import Memory
+from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.program import Instance, creation_counter
 from layerexplain.frontends.code.values.tensors import Tensor
 
@@ -62,7 +63,9 @@ class Loops(InterpreterPart):
                 return signal
             if signal is not None and signal[0] == "break":
                 return None
-            of_layer = any([layer_of(one) is not None for one in each_in(item)])  # there are as many rounds as layers
+            inside = each_in(item)
+            self.budget.look(len(inside))
+            of_layer = any([layer_of(one) is not None for one in inside])  # there are as many rounds as layers
             if not of_layer and not effects.since(begin).reached_model:
                 if not effects.since(mark).changed_state:
                     break  # nothing that reaches a model happens here: the other rounds are alike

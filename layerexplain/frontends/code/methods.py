@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 
-from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, Budget, fits, weight
-from layerexplain.frontends.code.operators import TOO_LARGE, are_plain, format_value, is_plain
+from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, TOO_LARGE, Budget, fits, weight
+from layerexplain.frontends.code.operators import are_plain, format_value, is_plain
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Evaluator,

@@ -7,13 +7,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from layerexplain.errors import ArgumentError, LayerExplainError
-from layerexplain.frontends.code.bounds import copied
 from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.shapes import Shapes, as_recorded
 from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.framework import Framework
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Variable, tensors_in
+from layerexplain.frontends.code.values.nested import copied
 from layerexplain.frontends.code.values.program import Instance
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.model_builder import default_name

@@ -6,7 +6,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable
 
-from layerexplain.frontends.code.bounds import MOST_BITS, MOST_ITEMS, MOST_TEXT, Budget, fits, weight
+from layerexplain.frontends.code.bounds import MOST_BITS, MOST_ITEMS, MOST_TEXT, TOO_LARGE, Budget, fits, weight
 from layerexplain.frontends.code.values.base import (
     ProgramError,
     ProgramValue,
@@ -39,9 +39,6 @@ _COMPARE: dict[str, Callable[[ProgramValue, ProgramValue], ProgramValue]] = {
 }  # fmt: skip
 COMPARISONS = frozenset(_COMPARE)
 """Comparisons that tensors and arrays make element by element."""
-
-
-TOO_LARGE = "its value is too large to be computed here"
 
 
 def is_plain(value: object) -> bool:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import SourceError, SpecError
-from layerexplain.frontends.code.bounds import fits
+from layerexplain.frontends.code.bounds import TOO_LARGE, fits
 from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.nodes import Nodes
-from layerexplain.frontends.code.operators import TOO_LARGE
 from layerexplain.frontends.code.shapes import STATED_SHAPE, declaration_of, flat_tensors
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown, unknown_at
 from layerexplain.frontends.code.values.layers import CallTrace, LayerValue, ModelValue, Node, tensors_in, unknown_in
+from layerexplain.frontends.code.values.nested import Rebuilding, mirrored, mirrored_call, rebuilt
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance, creation_counter
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.layers.declaration import Spec
@@ -30,7 +30,8 @@ class OwnCalls(Nodes):
         arguments. Following it again draws no names."""
         training = self._training(model, args, kwargs)
         with_masks = self.in_call or model.is_own_layer
-        key = (training, self._key(args, with_masks), self._key(kwargs, with_masks))
+        given = [(name, one) for name, one in kwargs.items() if name != "training"]
+        key = (training, self._key(args, with_masks), self._key(given, with_masks))
         known = model.traces.get(key)
         if known is not None:
             return known
@@ -55,7 +56,7 @@ class OwnCalls(Nodes):
             return result
 
         def placed(value: object, name: str) -> ProgramValue:
-            return mirrored(value, lambda t: placeholder(t, name, not isinstance(value, Tensor)))
+            return mirrored(value, lambda t: placeholder(t, name, not isinstance(value, Tensor)), Tensor)
 
         inner_args = [placed(one, name) for one, name in zip(args, names, strict=False)]
         inner_kwargs = {key: placed(one, key) for key, one in kwargs.items()}
@@ -103,17 +104,19 @@ class OwnCalls(Nodes):
 
     def _key(self, value: ProgramValue, with_masks: bool) -> ProgramValue:
         """Return a value as a key: what stands for a tensor is its shape, its dtype, and whether it carries a mask."""
-        if isinstance(value, Tensor):
-            spec = self.shapes.spec_of(value)
-            carries = with_masks and self.mask_of(value) is not None
-            return ("unknown", value) if spec is None else ("tensor", tuple(spec.shape), spec.dtype, carries)
-        if type(value) in (list, tuple):
-            return (type(value), *[self._key(one, with_masks) for one in value])
-        if type(value) is dict:
-            return (dict, *[(key, self._key(one, with_masks)) for key, one in value.items() if key != "training"])
-        if isinstance(value, Array | bool | int | float | str | Unknown | type(None)):
-            return (type(value), value)
-        return ("object", id(value))
+
+        def part(value: ProgramValue, inside: Rebuilding) -> ProgramValue:
+            if isinstance(value, Tensor):
+                spec = self.shapes.spec_of(value)
+                carries = with_masks and self.mask_of(value) is not None
+                return ("unknown", value) if spec is None else ("tensor", tuple(spec.shape), spec.dtype, carries)
+            is_known = isinstance(value, Array | bool | int | float | str | Unknown | type(None))
+            return (type(value), value) if is_known else ("object", id(value))
+
+        def join(kind: type, items: list[ProgramValue]) -> ProgramValue:
+            return (kind, *items)
+
+        return rebuilt(value, part, join)
 
     def parameter_names(self, model: ModelValue) -> list[str]:
         function = model.config.get("function") or (model.instance and model.instance.cls.find(self.call_name))
@@ -148,7 +151,9 @@ class OwnCalls(Nodes):
             return outputs
         first = args[0] if args else next(iter(kwargs.values()))
         try:
-            shape = self.interpreter.call(Bound(model.instance, method), [mirrored(first, self.shape_tuple)], {})
+            shape = self.interpreter.call(
+                Bound(model.instance, method), [mirrored(first, self.shape_tuple, Tensor)], {}
+            )
         except ProgramError:
             return outputs
         if unknown is not None:
@@ -201,10 +206,10 @@ class OwnCalls(Nodes):
         tensors = {name: value for name, value in by_name.items() if tensors_in(value)}
         named = {f"{name}_shape": value for name, value in tensors.items() if f"{name}_shape" in names}
         if len(tensors) > 1 and len(names) > 1 and named:
-            return [], {name: mirrored(value, self.shape_tuple) for name, value in named.items()}
+            return [], {name: mirrored(value, self.shape_tuple, Tensor) for name, value in named.items()}
         if not names and method.node.args.vararg is None:
             return [], {}
-        shapes = [mirrored(one, self.shape_tuple) for one in list(tensors.values())[: max(len(names), 1)]]
+        shapes = [mirrored(one, self.shape_tuple, Tensor) for one in list(tensors.values())[: max(len(names), 1)]]
         return shapes or [self.interpreter.unknown("the shape of the input")], {}
 
     def shape_tuple(self, tensor: object) -> ProgramValue:
@@ -256,7 +261,7 @@ class OwnCalls(Nodes):
 
         effects, is_built = self.interpreter.effects, layer.traced
         mark = effects.mark()
-        given, named = mirrored((args, kwargs), self._input_for, (Array, Unknown))
+        given, named = mirrored_call(args, kwargs, self._input_for, (Array, Unknown))
         trace = self.trace(layer, given, named)
         effects.forget_model_events(mark)
         if not is_built:
@@ -267,7 +272,7 @@ class OwnCalls(Nodes):
     def on_arrays(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return a layer of Keras called on arrays outside of any model: an array of the shape that it gives."""
         before = list(layer.nodes)
-        given, named = mirrored((args, kwargs), self._input_for, (Array,))
+        given, named = mirrored_call(args, kwargs, self._input_for, Array)
         node = self.bare_node(layer, tuple(given), named)
         result = self.shape_tuple(node.result())
         layer.nodes[:] = before
@@ -333,7 +338,7 @@ class OwnCalls(Nodes):
             wanted = {f"{name}_mask": one for name, one in tensors.items()}
         free = {name: one for name, one in wanted.items()
                 if name in names and name not in positional and kwargs.get(name) is None}  # fmt: skip
-        found = {name: mirrored(one, self.mask_of) for name, one in free.items()}
+        found = {name: mirrored(one, self.mask_of, Tensor) for name, one in free.items()}
         if "mask" in names and "mask" not in positional and "mask" not in found and "mask" not in kwargs:
             found["mask"] = None
         return found
@@ -383,7 +388,7 @@ class OwnCalls(Nodes):
         if instance is not None and not all(mask is not None for mask in masks) and passes_masks(instance):
             first = args[0] if args else next(iter(kwargs.values()), None)
             given = kwargs.get("mask")
-            previous = given if tensors_in(given) else mirrored(first, self.mask_of)
+            previous = given if tensors_in(given) else mirrored(first, self.mask_of, Tensor)
             result = previous
             method = instance.cls.find("compute_mask")
             if isinstance(method, Function):
@@ -414,14 +419,3 @@ def passes_masks(instance: Instance) -> bool:
         stated = instance.cls.find("supports_masking")
     computes = isinstance(instance.cls, Class) and isinstance(instance.cls.find("compute_mask"), Function)
     return stated is True or (computes and stated is not False)
-
-
-def mirrored(value: ProgramValue, change: ProgramValue, kinds: tuple[type, ...] = (Tensor,)) -> ProgramValue:
-    """Return a structure of lists and dicts with each tensor, or value of other `kinds`, replaced."""
-    if isinstance(value, kinds):
-        return change(value)
-    if type(value) in (list, tuple):
-        return type(value)([mirrored(one, change, kinds) for one in value])
-    if type(value) is dict:
-        return {key: mirrored(one, change, kinds) for key, one in value.items()}
-    return value

@@ -16,9 +16,10 @@ from layerexplain.errors import NotKnown, ShapeError
 from layerexplain.frontends.code import trees
 from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.graph_formula import Formula, not_known
-from layerexplain.frontends.code.own_calls import mirrored, passes_masks
+from layerexplain.frontends.code.own_calls import passes_masks
 from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramError, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import CallTrace, ModelValue, layer_of, unknown_in
+from layerexplain.frontends.code.values.nested import mirrored_call
 from layerexplain.frontends.code.values.program import Class, Function
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.lang.definition import Definition, states_after
@@ -107,7 +108,8 @@ class OwnLayer(Declaration):
             return Slot(len(tensors) - 1)
 
         given = {key: one for key, one in call.kwargs.items() if key != "training" and one is not None}
-        args, named = mirrored((tuple(call.args), given), slot, (TensorRef,))
+        listed, named = mirrored_call(call.args, given, slot, TensorRef)
+        args = tuple(listed)
         plain = not named and args == tuple([Slot(i) for i in range(len(args))]) and len(args) <= len(self.tensors)
         return BoundCall(tensors, {}, {}, {} if plain else {_CALL: (args, named)})
 
@@ -197,7 +199,7 @@ class OwnLayer(Declaration):
         sizes = [one[0] if type(one) in (list, tuple) and len(one) == 1 else one for one in sizes]
         return tuple(sizes) if sizes and all(type(one) is int and one > 0 for one in sizes) else None
 
-    def _arguments(self, pattern: object, given: list[Tensor | None]) -> tuple[Arguments, Keywords]:
+    def _arguments(self, pattern: ProgramValue, given: list[Tensor | None]) -> tuple[Arguments, Keywords]:
         """Return the arguments of a call with its tensors in their places."""
         if pattern is None:
             while given and given[-1] is None:
@@ -209,8 +211,8 @@ class OwnLayer(Declaration):
             listed = alone or (len(self.tensors) == 1 and _takes_list(method, self.tensors[0]))
             return [given] if listed else list(given), {}
 
-        args, kwargs = mirrored(pattern, lambda slot: given[slot.number], (Slot,))
-        return list(args), kwargs
+        args, kwargs = pattern
+        return mirrored_call(args, kwargs, lambda slot: given[slot.number], Slot)
 
     def _definition(
         self, formula: Formula, layer: ModelValue, trace: CallTrace, arguments: Mapping[str, ProgramValue]

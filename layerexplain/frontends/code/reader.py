@@ -218,9 +218,12 @@ class Program:
         from layerexplain.frontends.code.library import torch_runs
 
         found: list[Found] = []
-        with suppress(SourceError) if request else nullcontext():  # a class is named with the arguments that it needs
-            found = self._torch_models
-        return torch_runs.torch_model(self, found, request)
+        try:
+            with suppress(SourceError) if request else nullcontext():  # a class is named with the arguments it needs
+                found = self._torch_models
+            return torch_runs.torch_model(self, found, request)
+        except Exhausted as error:
+            raise SourceError(f"the program {error}") from None
 
     def _requested(self, request: str) -> FoundModel:
         try:

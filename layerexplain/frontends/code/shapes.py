@@ -12,6 +12,7 @@ from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, unknown_in
+from layerexplain.frontends.code.values.nested import Rebuilding, mirrored_call, rebuilt
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import Tensor
@@ -263,19 +264,15 @@ def input_spec(layer: LayerValue) -> Specs | None:
 def with_ready_layers(config: dict[str, ProgramValue], library: Graphs) -> dict[str, ProgramValue]:
     """Return a configuration whose layers are ready to be applied."""
 
-    def ready(value: object) -> ProgramValue:
+    def ready(value: LayerValue) -> ProgramValue:
         if isinstance(value, ModelValue) and value.is_own_layer:
             return DeclaredLayer(library.declaration(value), {}, value.name, value.type)
-        if isinstance(value, LayerValue):
-            declaration = find(value.type)
-            if declaration is None or value.kind != "layer":
-                raise TypeError
-            return DeclaredLayer(declaration, with_ready_layers(value.config, library), value.name)
-        if type(value) is list and any(isinstance(one, LayerValue) for one in value):
-            return [ready(one) for one in value]
-        return value
+        declaration = find(value.type)
+        if declaration is None or value.kind != "layer":
+            raise TypeError
+        return DeclaredLayer(declaration, with_ready_layers(value.config, library), value.name)
 
-    return {key: ready(value) for key, value in config.items()}
+    return mirrored_call((), config, ready, LayerValue)[1]
 
 
 def sees_masks(declaration: Declaration) -> bool:
@@ -299,11 +296,9 @@ def plain_call(
 ) -> tuple[tuple[ProgramValue, ...], dict[str, ProgramValue]]:
     """Return the arguments of a call with its tensors by reference."""
 
-    def converted(value: ProgramValue, deep: int = 0) -> ProgramValue:
+    def converted(value: ProgramValue, inside: Rebuilding) -> ProgramValue:
         if isinstance(value, Tensor):
             return ref(value)
-        if deep > DEEPEST:
-            return None
         if isinstance(value, Array):
             return plain(value) if value.values is not None else None
         if isinstance(value, Size | Unknown):
@@ -312,16 +307,19 @@ def plain_call(
             return value.last
         if isinstance(value, Setting):
             return value.config.get("name", value.class_name)
-        if type(value) in (list, tuple):
-            return type(value)([converted(one, deep + 1) for one in value])
-        if type(value) is dict:
-            return {str(key): converted(one, deep + 1) for key, one in value.items()}
         if isinstance(value, slice):
-            return slice(*[converted(one, deep + 1) for one in (value.start, value.stop, value.step)])
+            return slice(*map(inside, (value.start, value.stop, value.step)))
         return value if isinstance(value, bool | int | float | str | type(None)) or value is Ellipsis else None
 
-    args = tuple([converted(one) for one in node.args])
-    kwargs = {key: converted(one) for key, one in node.kwargs.items() if key not in ("training", "**")}
+    def join(kind: type, items: list[ProgramValue]) -> ProgramValue:
+        return {str(key): one for key, one in items} if kind is dict else kind(items)
+
+    def known(value: ProgramValue) -> ProgramValue:
+        result = rebuilt(value, converted, join)
+        return None if isinstance(result, Unknown) else result
+
+    args = tuple([known(one) for one in node.args])
+    kwargs = {key: known(one) for key, one in node.kwargs.items() if key not in ("training", "**")}
     if isinstance(node.layer, ModelValue) and node.layer.form == "functional":
         inputs = node.layer.inputs
         names = [tensor.node.layer.name for tensor in flat_tensors(inputs)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.bounds import RESULT
 from layerexplain.frontends.code.graphs import Graph
-from layerexplain.frontends.code.own_calls import OwnCalls, mirrored
+from layerexplain.frontends.code.own_calls import OwnCalls
 from layerexplain.frontends.code.shapes import WEIGHT_TYPE, Shapes, declaration_of, flat_tensors, is_shape
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown, unknown_at
@@ -19,10 +19,10 @@ from layerexplain.frontends.code.values.layers import (
     ModelValue,
     Node,
     Variable,
-    each_in,
     layer_of,
     unknown_in,
 )
+from layerexplain.frontends.code.values.nested import each_in, mirrored
 from layerexplain.frontends.code.values.tensors import CallTensor, Tensor
 from layerexplain.layers.facts import NO_FACTS
 from layerexplain.model import Shape
@@ -78,7 +78,7 @@ class Graphs(OwnCalls):
                 return node.result()
             structure = layer.outputs if node.trace is None else node.trace.outputs
             numbers = {tensor: i for i, tensor in enumerate(flat_tensors(structure))}
-            return mirrored(structure, lambda tensor: node.result(numbers[tensor])) if numbers else node.result()
+            return mirrored(structure, lambda t: node.result(numbers[t]), Tensor) if numbers else node.result()
         if layer.type.endswith("Cell") and (of_cell := self._states_of_cell(layer)):
             kept = [node.result(1 + i) for i in range(of_cell)]
             return node.result(), kept[0] if of_cell == 1 and isinstance(node.args[-1], Tensor) else kept

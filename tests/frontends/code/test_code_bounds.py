@@ -25,18 +25,19 @@ from tests.support.large_programs import MOST_CALLS, START
 from tests.support.steps import at_most
 from tests.support.tries import tries
 
-PROGRAMS = tries(40, 500)
-"""Programs that are drawn: in 500 each kind of value stands some 40 times and each use some 5. One takes as long as
-15 models of the grammar of tests/fuzz."""
+PROGRAMS = {"large": tries(40, 500), "nested": tries(200, 7908)}
+"""Programs that are drawn: in 500 large ones each kind of value stands some 40 times and each use some 5. One takes as
+long as 15 models of the grammar of tests/fuzz. The nested ones are lists in themselves and the like, in each place."""
 PARTS = tries(2, 4)
 """Tests of them, which the processes of pytest share."""
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_drawn_programs_end_within_their_bounds(part: int) -> None:
+@pytest.mark.parametrize("kind", PROGRAMS)
+def test_drawn_programs_end_within_their_bounds(kind: str, part: int) -> None:
     """In a process of its own, whose memory is limited: a program that takes more, or does not come back, ends it."""
-    share = PROGRAMS // PARTS
-    command = [sys.executable, "-m", "tests.support.large_programs", str(part * share), str(share)]
+    share = PROGRAMS[kind] // PARTS
+    command = [sys.executable, "-m", "tests.support.large_programs", kind, str(part * share), str(share)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
     told = [json.loads(line) for line in done.stdout.splitlines()]
@@ -111,7 +112,7 @@ COUNTED = {
     "a table of numbers": ("a = [[i * j for i in range(40)] for j in range(9900)]\nu = len(a) // 1980", ""),
     "records in records": (
         "import dataclasses\n@dataclasses.dataclass\nclass A:\n    a: int\n    b: int\na = A(1, 2)\n"
-        "for i in range(60):\n    a = A(a, a)\nif a:\n    dataclasses.astuple(a)", STEPS
+        "for i in range(60):\n    a = A(a, a)\nb = dataclasses.astuple(a)\nu = 5", ""
     ),
     "texts that grow": ("t = 'a' * 90_000\ns = [t.replace('a', 'b' * 9) for i in range(90)]", CELLS),
     "a set that takes 2**60 parts": (DEEP + "s = {1}\ns.update([k])\nu = 5", ""),

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from itertools import compress
 from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.bounds import MOST_BITS, Budget, fits
+from layerexplain.frontends.code.bounds import MOST_BITS, TOO_LARGE, Budget, fits
 from layerexplain.frontends.code.library.table import Library
 from layerexplain.frontends.code.methods import results, sort
-from layerexplain.frontends.code.operators import TOO_LARGE, format_value, is_plain, truth
+from layerexplain.frontends.code.operators import format_value, is_plain, truth
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (

@@ -7,10 +7,10 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
-from layerexplain.frontends.code.bounds import MOST_ITEMS
+from layerexplain.frontends.code.bounds import MOST_ITEMS, TOO_LARGE
 from layerexplain.frontends.code.library.builtins import call_builtin, items_of
 from layerexplain.frontends.code.library.table import Implementation, Library
-from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
+from layerexplain.frontends.code.operators import is_plain
 from layerexplain.frontends.code.values.array import (
     SAME,
     Array,

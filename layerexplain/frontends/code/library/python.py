@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 import string
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
+from layerexplain.frontends.code.bounds import MOST_ITEMS, TOO_LARGE, Budget, weight
 from layerexplain.frontends.code.dataclass_fields import DataclassField, named_tuple
 from layerexplain.frontends.code.library.builtins import all_items, call_builtin, known_items
 from layerexplain.frontends.code.library.command_line import Parser
 from layerexplain.frontends.code.library.table import Implementation, Library
-from layerexplain.frontends.code.operators import TOO_LARGE
 from layerexplain.frontends.code.values.array_arithmetic import product
 from layerexplain.frontends.code.values.base import (
     Arguments,
@@ -25,6 +25,7 @@ from layerexplain.frontends.code.values.base import (
     unknown_value,
 )
 from layerexplain.frontends.code.values.namespaces import Namespace
+from layerexplain.frontends.code.values.nested import rebuilt
 from layerexplain.frontends.code.values.program import Class, Function, Instance, Partial
 from layerexplain.frontends.code.values.symbols import Symbol
 
@@ -192,22 +193,21 @@ def _replace(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Pro
 
 @function("dataclasses.asdict")
 def _as_dict(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
-    if not args or not isinstance(args[0], Instance):
-        return NotImplemented
-    values = args[0].fields().items()
-    interpreter.budget.step()
-    interpreter.budget.make(len(values))
-    return {key: _as_dict([one], {}, interpreter) if isinstance(one, Instance) else one for key, one in values}
+    return _of_records(args, interpreter, dict)
 
 
 @function("dataclasses.astuple")
 def _as_tuple(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    return _of_records(args, interpreter, lambda fields: tuple(fields.values()))
+
+
+def _of_records(args: Arguments, interpreter: Interpreter, form: Callable[[Keywords], ProgramValue]) -> ProgramValue:
+    """Return a dataclass, with all that is inside of it, as its fields in another form."""
     if not args or not isinstance(args[0], Instance):
         return NotImplemented
-    values = args[0].fields().values()
-    interpreter.budget.step()
-    interpreter.budget.make(len(values))
-    return tuple([_as_tuple([one], {}, interpreter) if isinstance(one, Instance) else one for one in values])
+    result = rebuilt(args[0], lambda one, inside: inside(form(one.fields())) if isinstance(one, Instance) else one)
+    interpreter.budget.make(weight(result))
+    return result
 
 
 @function("dataclasses.fields")
@@ -287,25 +287,24 @@ def _chained(values: list[ProgramValue], budget: Budget) -> ProgramValue:
 
 def _copied(value: ProgramValue, deep: bool, interpreter: Interpreter, known: dict[int, ProgramValue]) -> ProgramValue:
     """Return a copy of a value; `known` has those of values that may be met again, by their identity."""
+    if deep and id(value) in known:
+        return known[id(value)]
     if type(value) in (list, dict, set):
         interpreter.budget.make(len(value))
-        if deep and type(value) is list:
-            return [_copied(one, True, interpreter, known) for one in value]
-        if deep and type(value) is dict:
-            return {key: _copied(one, True, interpreter, known) for key, one in value.items()}
-        return value.copy()
+        copy = known[id(value)] = value.copy()
+        for key in (range(len(value)) if type(value) is list else value) if deep and type(value) is not set else ():
+            copy[key] = _copied(value[key], True, interpreter, known)
+        return copy
     if isinstance(value, Unknown | Class | Function | Symbol | Partial):
         return value
     if type(value) in (int, float, str, bool, type(None), tuple):
         return value
+    if deep and isinstance(value, Value):
+        interpreter.budget.make(1)
+        value.copy_to(known, lambda one: _copied(one, True, interpreter, known))
+        return known.get(id(value), Unknown("a copy of a value"))
     if isinstance(value, Instance) and value.cls.is_record:
         copy = Instance(value.cls)
-        fields = value.attributes.items()
-        copy.attributes = {name: _copied(one, True, interpreter, known) if deep else one for name, one in fields}
+        copy.attributes = dict(value.attributes)
         return copy
-    if deep and isinstance(value, Value):
-        if id(value) not in known:
-            interpreter.budget.make(1)
-            value.copy_to(known, lambda one: _copied(one, True, interpreter, known))
-        return known.get(id(value), Unknown("a copy of a value"))
     return Unknown("a copy of a value")

@@ -20,6 +20,7 @@ from layerexplain.frontends.code.values.base import (
     Unknown,
     Value,
 )
+from layerexplain.frontends.code.values.nested import rebuilt
 from layerexplain.frontends.code.values.program import Bound, Instance
 from layerexplain.model import Shape
 
@@ -290,7 +291,11 @@ class Loader(Value):
         if self.changes:
             return evaluator.unknown("batches that collate_fn makes")
         size = self.size if type(self.size) is int else None
-        batch = _batch(_example(self.data, evaluator), size, evaluator)
+        batch = rebuilt(
+            _example(self.data, evaluator),
+            lambda one, inside: _batch(one, size, evaluator),
+            lambda kind, items: dict(items) if kind is dict else items,
+        )
         if isinstance(batch, Unknown):
             return batch
         return Alike("how many batches a DataLoader gives", evaluator.line, item=batch)
@@ -321,17 +326,13 @@ def _loader(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Prog
 
 
 def _batch(example: ProgramValue, size: int | None, evaluator: Evaluator) -> ProgramValue:
-    """Return a batch of examples that are alike, as PyTorch's default_collate makes it."""
+    """Return a batch of arrays or numbers that are alike, as PyTorch's default_collate makes it."""
     if isinstance(example, Array):
         return Numbers((size, *example.shape), None, example.classes, example.dtype, example.bounds)
     if isinstance(example, Picture):
         return evaluator.unknown("images that no transform turns into tensors; add transforms.ToTensor()")
     if type(example) in (bool, int, float):
         return Numbers((size,), None, None, "float64" if type(example) is float else "int64")
-    if type(example) in (list, tuple):
-        return [_batch(one, size, evaluator) for one in example]
-    if type(example) is dict:
-        return {key: _batch(one, size, evaluator) for key, one in example.items()}
     return example if isinstance(example, Unknown) else evaluator.unknown("a batch of examples")
 
 

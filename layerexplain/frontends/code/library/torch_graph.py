@@ -32,6 +32,7 @@ from layerexplain.frontends.code.library.torch_weights import weight_shapes
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
+from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
 from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.lang.axes import BATCH
@@ -443,9 +444,7 @@ class Run:
         self.result = result
         self.is_uncertain |= effects.uncertainties != uncertain or bool(effects.pending)
         self.opened += effects.gaps[gaps:]
-        waiting = [result]
-        while waiting:
-            one = waiting.pop(0)
+        for one in each_in(result):
             if isinstance(one, Tensor):
                 with suppress(Stopped):
                     one.changes.catch_up(one)
@@ -455,10 +454,6 @@ class Run:
                 self.losses.append(one)
             elif isinstance(one, Unknown):
                 self.opened.append(one)
-            elif type(one) in (list, tuple):
-                waiting = [*one, *waiting]
-            elif type(one) is dict:
-                waiting = [*one.values(), *waiting]
         compared = [tensor.ref for one in self.losses for _, _, tensor in one.terms]
         if len(set(compared)) < len(compared):
             words = "forward adds several losses of one output, of which layerexplain explains none"

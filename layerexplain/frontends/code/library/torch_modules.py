@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from layerexplain.frontends.code.bounds import MOST_MODULES, Exhausted
 from layerexplain.frontends.code.library.torch_hooks import REGISTER, HookHandle
 from layerexplain.frontends.code.library.torch_parameters import OfModule, Parameter, PartOfModule
 from layerexplain.frontends.code.library.torch_weights import (
@@ -350,16 +351,20 @@ def children_of(module: Any) -> dict[str, Any]:
     return {name: one for name, one in members.items() if is_module(one) and name != BUILT_IN}
 
 
-def named_modules(module: Any, prefix: str = "", seen: set[int] | None = None) -> dict[str, Any]:
-    """Return all modules by the names that `named_modules` gives: a shared one once, under its first name."""
-    seen = seen if seen is not None else set()
-    if id(module) in seen:
-        return {}
-    seen.add(id(module))
-    found = {prefix: module}
-    for name, child in children_of(module).items():
-        found |= named_modules(child, f"{prefix}.{name}".lstrip("."), seen)
-    return found
+def named_modules(module: Any) -> dict[str, Any]:
+    """Return all modules by the names that `named_modules` gives: a shared one once, under its first name.
+    Raises Exhausted where they nest too deep."""
+    found: dict[int, tuple[str, Any]] = {}
+    waiting = [("", module, 0)]
+    while waiting:
+        name, one, deep = waiting.pop()
+        if id(one) not in found:
+            found[id(one)] = name, one
+            if deep > MOST_MODULES:
+                raise Exhausted(f"nests modules more than {MOST_MODULES} deep")
+            inner = [(f"{name}.{key}".lstrip("."), child, deep + 1) for key, child in children_of(one).items()]
+            waiting += reversed(inner)
+    return dict(found.values())
 
 
 def named_parameters(module: Any) -> dict[str, Parameter]:

@@ -18,6 +18,7 @@ from layerexplain.frontends.code.operators import COMPARISONS
 from layerexplain.frontends.code.values.array import Array, array_of, cast, key_of, name_of_dtype
 from layerexplain.frontends.code.values.array_data import axis_of, broadcast, count_of, joined, number_of, plain
 from layerexplain.frontends.code.values.base import ProgramError, Unknown
+from layerexplain.frontends.code.values.nested import each_in, mirrored
 from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.symbols import Symbol
 
@@ -105,9 +106,12 @@ class Numbers(Array):
 
 def of_array(found: Any) -> Any:
     """Return an array as a tensor of the program, which shares its memory; anything else as it is."""
-    if isinstance(found, Array) and not isinstance(found, Numbers):
-        return Numbers(found.shape, found.cells, found.classes, found.dtype)
-    return type(found)([of_array(one) for one in found]) if type(found) in (list, tuple) else found
+
+    def numbers(array: Array) -> Array:
+        is_ours = isinstance(array, Numbers)
+        return array if is_ours else Numbers(array.shape, array.cells, array.classes, array.dtype)
+
+    return mirrored(found, numbers, Array)
 
 
 def _is_known(value: Any) -> bool:
@@ -115,11 +119,7 @@ def _is_known(value: Any) -> bool:
 
 
 def _arrays(values: Iterable[Any]) -> list[Array]:
-    return [
-        array
-        for one in values
-        for array in ([one] if isinstance(one, Array) else _arrays(one) if type(one) in (list, tuple) else [])
-    ]
+    return [one for one in each_in([*values]) if isinstance(one, Array)]
 
 
 def _refuse_tensors(evaluator: Any, given: list[Any]) -> None:

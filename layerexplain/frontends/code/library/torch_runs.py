@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
@@ -30,6 +30,7 @@ from layerexplain.frontends.code.misfits import required_names
 from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
+from layerexplain.frontends.code.values.nested import Rebuilding, rebuilt
 from layerexplain.frontends.code.values.program import Class, Function, Instance
 from layerexplain.lang.axes import BATCH, Batch
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
@@ -128,22 +129,14 @@ def _input_names(module: Any, count: int) -> list[str]:
     return [names[i] if i < len(names) else f"input_{i}" for i in range(count)]
 
 
-def each_array(values: Any) -> Iterator[Array]:
-    """Yield the arrays among arguments."""
-    for one in values:
-        if isinstance(one, Array):
-            yield one
-        elif type(one) in (list, tuple):
-            yield from each_array(one)
-
-
 def _as_data(result: Any, batch: Any, interpreter: Any) -> Any:
-    if isinstance(result, Tensor):
-        shape = result.spec.shape
+    def data(value: Any, inside: Rebuilding) -> Any:
+        if not isinstance(value, Tensor):
+            return interpreter.unknown("the result of a module that is called on data")
+        shape = value.spec.shape
         return Numbers(tuple([(batch and batch * n.times) if isinstance(n, Batch) else n for n in shape]))
-    if type(result) in (tuple, list):
-        return type(result)([_as_data(one, batch, interpreter) for one in result])
-    return interpreter.unknown("the result of a module that is called on data")
+
+    return rebuilt(result, data)
 
 
 def _follow(

@@ -5,5 +5,6 @@ program.py    functions, classes, objects, methods and modules of the program
 symbols.py    names of libraries; settings.py: objects of Keras that are no layers
 layers.py     layers, models, their calls and weights
 tensors.py    symbolic tensors of a program and of a `call`
+nested.py     lists and dicts inside each other: the one walk through them, and the one that makes them anew
 array.py      arrays of NumPy
 """

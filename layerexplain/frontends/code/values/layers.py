@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.bounds import MOST_ITEMS
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Evaluator,
@@ -17,8 +16,8 @@ from layerexplain.frontends.code.values.base import (
     Value,
 )
 from layerexplain.frontends.code.values.framework import Framework
+from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.program import Bound, Function, Instance, Partial, creation_counter
-from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import CallTensor, GraphTensor, Tensor
 from layerexplain.model import FitData
@@ -234,25 +233,6 @@ class ModelValue(LayerValue):
         """Return whether it is an object of a class of layers of the program, or a Lambda whose function is in the
         code: what it computes is a formula, not a graph of layers."""
         return self.form == "own" and not self.config.get("model")
-
-
-def each_in(value: object, *, settings: bool = False) -> list[ProgramValue]:
-    """Return what stands in a value, in order; of lists and dicts inside each other too, and of what `settings` are
-    given."""
-    found: list[ProgramValue] = []
-    waiting, most = [value], MOST_ITEMS
-    while waiting and most:
-        most -= 1
-        one = waiting.pop()
-        if type(one) is list or type(one) is tuple:
-            waiting += one[::-1]
-        elif type(one) is dict:
-            waiting += reversed(list(one.values()))
-        elif settings and isinstance(one, Setting):
-            waiting += reversed(list(one.config.values()))
-        else:
-            found.append(one)
-    return found
 
 
 def tensors_in(value: object) -> list[Tensor]:

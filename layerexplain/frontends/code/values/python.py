@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from layerexplain.frontends.code import methods
-from layerexplain.frontends.code.bounds import MOST_ITEMS
-from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
+from layerexplain.frontends.code.bounds import MOST_ITEMS, TOO_LARGE
+from layerexplain.frontends.code.operators import is_plain
 from layerexplain.frontends.code.values.array import array_of
 from layerexplain.frontends.code.values.base import (
     Arguments,

@@ -24,6 +24,7 @@ from layerexplain.frontends.code.values.base import (
 )
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of
 from layerexplain.frontends.code.values.namespaces import Namespace
+from layerexplain.frontends.code.values.nested import rebuilt
 from layerexplain.frontends.code.values.program import Bound, Class, may_set
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -87,7 +88,12 @@ class LayerAttributes(Operations):
         if name in ("output", "input", "outputs", "inputs", "layers"):
             return self._graph_attribute(layer, name)
         if name in ("output_shape", "input_shape"):
-            return self._shapes_of(self._graph_attribute(layer, name.partition("_")[0], has_shape=True))
+            structure = self._graph_attribute(layer, name.partition("_")[0], has_shape=True)
+            return rebuilt(
+                structure,
+                lambda one, inside: self.shape_tuple(one) if isinstance(one, Tensor) else one,
+                lambda kind, items: dict(items) if kind is dict else items,
+            )
         if name in ("variable_dtype", "compute_dtype", "dtype"):
             dtype = layer.config.get("dtype", "float32")
             if not isinstance(dtype, str) or not dtype.startswith("mixed_"):
@@ -115,14 +121,6 @@ class LayerAttributes(Operations):
         unread = self.check_attribute(layer, name, layer.instance.cls if layer.instance else None)
         unread = unread or self.interpreter.unknown(f"the attribute {name} of the layer '{layer.name}'")
         return one_of(unread, self.all_layers(layer)) if isinstance(layer, ModelValue) else unread
-
-    def _shapes_of(self, value: ProgramValue) -> ProgramValue:
-        """Return the shapes of tensors, nested as they are."""
-        if type(value) in (list, tuple):
-            return [self._shapes_of(one) for one in value]
-        if type(value) is dict:
-            return {name: self._shapes_of(one) for name, one in value.items()}
-        return self.shape_tuple(value) if isinstance(value, Tensor) else value
 
     def attribute_of_own_layer(self, layer: LayerValue, name: str, value: object) -> None:
         """Set an attribute of a custom layer."""

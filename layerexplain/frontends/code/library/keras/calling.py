@@ -17,19 +17,20 @@ from layerexplain.frontends.code.values.layers import (
     tensors_in,
     unknown_in,
 )
+from layerexplain.frontends.code.values.nested import mirrored, rebuilt
 from layerexplain.frontends.code.values.program import Function
 
 
 def shapes_of_data(data: ProgramValue) -> ProgramValue:
     """Return the shapes of arrays that a model is trained on, with any number of examples; None where one is not
     known."""
-    if isinstance(data, Array):
-        return (None, *data.shape[1:])
-    parts = list(data.values()) if type(data) is dict else data if type(data) in (list, tuple) else []
-    shapes = [shapes_of_data(one) for one in parts]
-    if not shapes or None in shapes:
-        return None
-    return dict(zip(data, shapes, strict=True)) if type(data) is dict else shapes
+
+    def join(kind: type, shapes: list[ProgramValue]) -> ProgramValue:
+        known = [one[1] for one in shapes] if kind is dict else shapes
+        return None if not known or None in known else dict(shapes) if kind is dict else shapes
+
+    shapes = rebuilt(data, lambda one, inside: (None, *one.shape[1:]) if isinstance(one, Array) else None, join)
+    return None if isinstance(shapes, Unknown) else shapes
 
 
 class Calling(LayerFactory):
@@ -99,17 +100,19 @@ class Calling(LayerFactory):
 
     def _as_tensor(self, value: ProgramValue) -> ProgramValue:
         """Return a name that the code does not define is an input of that name; a weight is a tensor."""
-        if isinstance(value, Unknown) and (name := stands_for(value)) and not self.in_call:
+
+        def tensor(value: ProgramValue) -> ProgramValue:
+            if isinstance(value, Variable):
+                return self.weight_value(value)
+            if self.in_call or not (name := stands_for(value)):
+                return value
             if name not in self.implied:
                 words = "it is not defined in this code, so it is assumed to be an input"
                 shape = value._replace(reason=words, name=name, lacks="named shape")
                 self.implied[name] = self.new_input(name, shape)
             return self.implied[name]
-        if isinstance(value, Variable):
-            return self.weight_value(value)
-        if type(value) in (list, tuple) and any(isinstance(one, Unknown | Variable) for one in value):
-            return type(value)([self._as_tensor(one) for one in value])
-        return value
+
+        return mirrored(value, tensor, (Unknown, Variable))
 
     def _on_data(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return the result of a layer for numbers, which builds a model."""

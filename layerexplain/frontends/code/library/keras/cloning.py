@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.library.keras.attributes import LayerAttributes
-from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of, tensors_in, unknown_in
+from layerexplain.frontends.code.values.nested import mirrored, mirrored_call
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.layers.registry import facts_of
@@ -74,7 +74,7 @@ class Cloning(LayerAttributes):
                     result if isinstance(result, LayerValue) else self.opaque_model(one.type, result.reason)
                 )
             if id(one) not in copies:
-                config = mirrored(dict(one.config), copy, (LayerValue,))
+                _, config = mirrored_call((), one.config, copy, LayerValue)
                 new = copies[id(one)] = LayerValue(self, one.type, one.kind, one.name, config, one.place)
                 new.trainable, new.reason, new.declaration = one.trainable, one.reason, one.declaration
                 new.parts_trained = not one.trainable and facts_of(one.type).trains_inside
@@ -94,15 +94,16 @@ class Cloning(LayerAttributes):
             return self.interpreter.unknown("a clone of an unknown model")
         nodes: dict[int, ProgramValue] = {}
 
-        def anew(structure: object) -> ProgramValue:
-            return mirrored(structure, lambda t: nodes[id(t.node)].result(t.index))
+        def anew(tensor: Tensor) -> ProgramValue:
+            return nodes[id(tensor.node)].result(tensor.index)
 
         for node in graph.nodes:
-            new, args, kwargs = copy(node.layer), anew(list(node.args)), anew(dict(node.kwargs))
+            new = copy(node.layer)
+            args, kwargs = mirrored_call(node.args, node.kwargs, anew, Tensor)
             nodes[id(node)] = self.node(new, tuple(args), kwargs)
             if isinstance(new, ModelValue) and new.form == "own":
                 nodes[id(node)].trace = self.trace(new, args, kwargs)
-        result.inputs, result.outputs = anew(layer.inputs), anew(layer.outputs)
+        result.inputs, result.outputs = [mirrored(one, anew, Tensor) for one in (layer.inputs, layer.outputs)]
         return result
 
     def _object_anew(self, layer: ModelValue) -> LayerValue | None:
@@ -150,5 +151,5 @@ class Cloning(LayerAttributes):
             new.choice = value.choice
             return weights.setdefault(id(value), new)
 
-        model.instance.attributes = mirrored(old.attributes, copied, (Instance, LayerValue, Variable))
+        _, model.instance.attributes = mirrored_call((), old.attributes, copied, (Instance, LayerValue, Variable))
         return model

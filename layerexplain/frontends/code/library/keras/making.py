@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from layerexplain.errors import ArgumentError, SpecError
-from layerexplain.frontends.code.bounds import copied
 from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.examples import missing_settings
 from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.names import MERGES, resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_data import RefusedData
-from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramValue, Unknown
@@ -20,11 +18,11 @@ from layerexplain.frontends.code.values.layers import (
     CALLED,
     LayerValue,
     ModelValue,
-    each_in,
     layer_of,
     tensors_in,
     unknown_in,
 )
+from layerexplain.frontends.code.values.nested import copied, each_in, mirrored
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -197,9 +195,7 @@ class LayerFactory(RefusedData):
                 if "'" not in fault.fact or fault.fact.split("'")[1] not in config:
                     self.fault(fault)
                 continue
-            read = mirrored(
-                config[key], lambda one: self.interpreter.no_function(unread.get(one, one)), (NamedFunction,)
-            )
+            read = mirrored(config[key], lambda one: self.interpreter.no_function(unread.get(one, one)), NamedFunction)
             if key in declaration.arguments and read != config[key]:
                 config[key] = read
                 continue
@@ -229,7 +225,7 @@ class LayerFactory(RefusedData):
             if isinstance(shape, int):
                 self.older(f"only older Keras accepts Input(shape={shape}); in Keras 3: shape=({shape},)")
                 shape = (shape,)
-            shape = plain(mirrored(shape, self.interpreter.no_function, (Symbol,)))
+            shape = plain(mirrored(shape, self.interpreter.no_function, Symbol))
             self._check_shape(shape)
             shape = (given.get("batch_size"), *shape) if type(shape) in (tuple, list) else shape
             if shape is None:
@@ -253,9 +249,7 @@ class LayerFactory(RefusedData):
 
     def implied_inputs(self, value: ProgramValue) -> ProgramValue:
         """Return the inputs of a model, where layers were called on names that the code does not define."""
-        if type(value) in (list, tuple):
-            return type(value)([self.implied_inputs(one) for one in value])
-        return self.implied.get(stands_for(value), value) if isinstance(value, Unknown) else value
+        return mirrored(value, lambda one: self.implied.get(stands_for(one), one), Unknown)
 
     # Models -----------------------------------------------------------------------------------------------------
 

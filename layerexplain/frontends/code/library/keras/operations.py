@@ -16,6 +16,7 @@ from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, Variable, tensors_in
+from layerexplain.frontends.code.values.nested import each_in, mirrored
 from layerexplain.frontends.code.values.symbols import DTYPES
 from layerexplain.frontends.code.values.tensors import Tensor
 
@@ -50,9 +51,7 @@ _BY_OPERATOR = {
 
 def _is_number(value: ProgramValue) -> bool:
     """Return whether a value is a number, or lists of them."""
-    if type(value) in (list, tuple):
-        return all(map(_is_number, value))
-    return isinstance(value, bool | int | float | str | type(None))
+    return all(isinstance(one, bool | int | float | str | type(None)) for one in each_in(value))
 
 
 def _lost(result: ProgramValue, args: Arguments) -> bool:
@@ -151,23 +150,19 @@ class Operations(RunTimeSizes):
         return self.make_operation(type_, args, kwargs)
 
     def _table(self, value: ProgramValue) -> ProgramValue:
-        """Return an array among the tensors of an operation, as a tensor."""
-        if type(value) in (list, tuple):
-            return type(value)([self._table(one) for one in value])
-        if not isinstance(value, Array) or not self.in_call:
-            return value
-        if value.values is None:
-            return self.constant_tensor(value.shape)
-        result = self.constant_tensor(value.shape, "table")
-        result.node.layer.config["values"] = plain(value)
-        return result
+        """Return the arrays among the tensors of an operation as tensors."""
+
+        def table(array: Array) -> ProgramValue:
+            if array.values is None:
+                return self.constant_tensor(array.shape)
+            result = self.constant_tensor(array.shape, "table")
+            result.node.layer.config["values"] = plain(array)
+            return result
+
+        return mirrored(value, table, Array) if self.in_call else value
 
     def with_weights(self, value: ProgramValue) -> ProgramValue:
-        if isinstance(value, Variable):
-            return self.weight_value(value)
-        if type(value) in (list, tuple) and any(isinstance(one, Variable) for one in value):
-            return type(value)([self.with_weights(one) for one in value])
-        return value
+        return mirrored(value, self.weight_value, Variable)
 
     def with_sizes(self, type_: str, args: Arguments, kwargs: Keywords) -> tuple[Arguments, Keywords]:
         """Return sizes that are known at run time only, in the new shape of a reshape: the batch is -1."""

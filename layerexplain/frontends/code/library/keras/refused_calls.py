@@ -13,7 +13,8 @@ from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, layer_names, resolve_keras_name
 from layerexplain.frontends.code.tracing import Graphs
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, each_in, layer_of, tensors_in
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of, tensors_in
+from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import DTYPES, Symbol
 from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
