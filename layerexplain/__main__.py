@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import sys
+
+from layerexplain.child_processes import safe_path
 
 
 def main() -> None:
@@ -11,6 +14,7 @@ def main() -> None:
     # the same ones again and again, which was a seventh of the time of a `summary`; each 100,000 was still a tenth for
     # models of a thousand layers. Commands that read many sources collect more often (`workers.collect_for_many`).
     gc.set_threshold(1_000_000, 20, 50)
+    sys.path[:] = safe_path()  # `python -m` put the current folder there, where a `click.py` may lie
     try:
         from layerexplain.cli.main import main as run
 
@@ -27,7 +31,6 @@ def _leave(end: SystemExit) -> None:
     `summary`. Returns where only Python's own way will do."""
     import atexit
     import os
-    import sys
     import threading
 
     if not isinstance(end.code, int | None) or threading.active_count() > 1:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.child_processes import SafeSpawning, may_spawn
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def shared(
     import threading
 
     start_method = START_METHOD if threading.active_count() == 1 else "spawn"
+    if start_method != "fork" and not may_spawn():
+        jobs = 0  # all work is done here
     pool = _Pool(items, work, jobs, ordered, ahead, start_method)
     try:
         yield from pool.results(tick)
@@ -192,7 +195,8 @@ class _Pool:
         process = self._context.Process(target=_serve, args=(its, inherited, self._work), daemon=True)
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            process.start()
+            with SafeSpawning():
+                process.start()
         except BlockingIOError:
             ours.close()
             self._may_start = False

@@ -13,6 +13,7 @@ from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from layerexplain.child_processes import SafeSpawning, may_spawn
 from layerexplain.errors import LayerExplainError
 from layerexplain.processes import Result
 
@@ -64,6 +65,9 @@ def on_cluster(
             if address == "local":
                 from dask import config
 
+                if not may_spawn():
+                    raise LayerExplainError("--dask local starts no workers under python -E; use python -P -E")
+                stack.enter_context(SafeSpawning())
                 stack.enter_context(config.set(_LOCAL))
                 cluster = stack.enter_context(
                     distributed.LocalCluster(

@@ -19,6 +19,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.workspace import TextDocument
 
 from layerexplain import __version__
+from layerexplain.child_processes import start
 from layerexplain.editor.hints import Hint, hints, hover, kept_hints
 from layerexplain.editor.problems import Problem, problems
 from layerexplain.editor.reading import Places, Reading, read_text
@@ -157,8 +158,9 @@ class Server(LanguageServer):
         source = f"{path}:{request}" if request else path
         process, address = self.pages.get(source, (None, ""))
         if process is None or process.poll() is not None:
-            command = [sys.executable, "-m", "layerexplain", "view", "--no-browser", source]
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)  # noqa: S603
+            arguments = ("view", "--no-browser", source)
+            streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "text": True}
+            process = start("layerexplain.__main__", *arguments, **streams)
             address = process.stdout.readline().strip() if process.stdout is not None else ""
             self.pages[source] = process, address
         return address or None

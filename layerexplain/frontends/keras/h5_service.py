@@ -12,8 +12,6 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,18 +19,17 @@ from contextlib import contextmanager
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
+from layerexplain.child_processes import start
 from layerexplain.errors import SourceError
 from layerexplain.records import NamedTuple
 from layerexplain.sources import is_remote
 
 if TYPE_CHECKING:
+    import subprocess
+
     from layerexplain.sources.ranges import RangeFile
 
 _MOST_ANSWER = 1024 * 1024 * 1024
-_START = (
-    "import sys; sys.path[:] = sys.argv[1].split(sys.argv[2]); "
-    "from layerexplain.frontends.keras.h5_worker import main; main()"
-)
 
 _LONGEST_FETCH = 24 * 3600
 """Seconds that fetching some bytes may take: time-outs of its own end it long before."""
@@ -163,17 +160,11 @@ atexit.register(SERVICE.close)
 
 
 def _started() -> subprocess.Popen[bytes]:
-    """Return a new child. Its search path is ours, so that it finds the same packages and nothing in the current
-    folder."""
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    places = [package, *[place for place in sys.path if place and place != package]]
+    import subprocess
+
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     try:
-        return subprocess.Popen(  # noqa: S603 (our own interpreter and code, nothing of a file)
-            [sys.executable, "-P", "-c", _START, os.pathsep.join(places), os.pathsep],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        return start("layerexplain.frontends.keras.h5_worker", **streams)
     except OSError as error:
         raise SourceError(f"is an HDF5 file, and the process that reads HDF5 cannot be started ({error})") from None
 
