@@ -17,7 +17,7 @@ from layerexplain.frontends.spec.items import one_cell
 from layerexplain.lang.tables import ConstantArray, table
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import COMMON, Declaration
-from layerexplain.layers.registry import find
+from layerexplain.layers.registry import facts_of, find
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, ForeignFunction, Layer, Model, Shape, TrainingSetting
 from layerexplain.nesting import formed
 from layerexplain.network.operation_classes import gives_several, todays_call
@@ -25,36 +25,9 @@ from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.report.default_initializers import default_initializer
 from layerexplain.report.normal_form import is_unused_setting
+from layerexplain.report.normal_values import says_nothing
 from layerexplain.report.settings import CLASSES, is_setting, setting_of
 from layerexplain.report.tensorflow_functions import is_tensorflow, todays_operation
-
-_NO_EFFECT: Mapping[str, tuple[Any, ...]] = {
-    "trainable": (True,),
-    "dtype": ("float32", None),
-    "autocast": (True,),
-    "unit_forget_bias": (True,),
-    "use_cudnn": ("auto", True),
-    "renorm_momentum": (0.99,),
-    "groups": (1,),
-    "mode": (0,),
-    "rng_type": ("stateful",),
-    "query_shape": (...,),
-    "key_shape": (...,),
-    "value_shape": (...,),
-    "implementation": (...,),
-    "input_length": (...,),
-    "fused": (...,),
-    "batch_input_shape": (...,),
-    "batch_size": (...,),
-    "batch_shape": (...,),
-    "input_shape": (...,),
-    "num_constants": (0,),
-    "score_mode": ("dot",),
-    "data_format": ("channels_last", None),
-    "vocabulary_dtype": ("int64",),
-    "registered_name": (...,),
-}
-"""Arguments, beside those that are None or False, and the values at which they say nothing; ... is any value."""
 
 _CALL_ARGUMENTS = frozenset({"use_causal_mask", "return_attention_scores"})
 """Arguments of a declaration that Keras takes in the call."""
@@ -144,6 +117,8 @@ def has_several_results(layer: Layer, calls: Iterable[Call] = ()) -> bool:
         return gives_several(layer.type, layer.config)
     if any(call.kwargs.get("return_attention_scores") is True for call in calls):
         return True
+    if facts_of(layer.type).results != 1:
+        return True
     has_two = "merge_mode" in layer.config and layer.config["merge_mode"] is None
     every = (layer, *layers_among(layer.config))
     more = ("return_state", "return_attention_scores")
@@ -159,9 +134,11 @@ def _with_inner(layer: Layer, prefix: str, network: Network | None) -> Layer:
 
 
 def _in_front(call: Call, layer: Layer) -> Call:
-    """Return a call with its tensors by position, where they are given by the names of a formula."""
+    """Return a call with its tensors by position, where they are given by the names of a formula; in Keras's call of
+    attention other masks stand before attention_mask, which keeps its name."""
     declaration = find(layer.type) if layer.kind == "layer" else None
     names = list(declaration.tensors[len(call.args) :]) if declaration is not None and call.kwargs else []
+    names = names[: names.index("attention_mask")] if "attention_mask" in names else names
     front = list(call.args)
     kwargs = dict(call.kwargs)
     for name in names:
@@ -273,9 +250,7 @@ def _kept(declaration: Declaration, name: str, value: Any) -> tuple[Any] | None:
     if argument is not None and name not in ("dtype", "data_format"):
         if _is_default(argument, declaration.type, name, value):
             return None
-    elif value is None or (value is False and name not in ("trainable", "unit_forget_bias", "autocast")):
-        return None
-    if any(one is ... or (type(value) is type(one) and value == one) for one in _NO_EFFECT.get(name, ())):
+    elif says_nothing(name, value):
         return None
     if isinstance(value, Layer) and argument is not None and isinstance(argument.default, bool):
         raise ArgumentError(f"{declaration.type} needs {name} to be true or false, got the layer {value.type}")

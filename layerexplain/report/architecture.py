@@ -22,6 +22,7 @@ from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple, sources_first
 from layerexplain.report.normal_form import Declarations, arguments_of, is_trained
+from layerexplain.report.normal_values import Normal
 
 _DIGITS = 32
 """Hexadecimal digits of a hash: 128 bits."""
@@ -192,6 +193,8 @@ def _canonical(value: Any) -> str:
 
 
 def _spelt(value: Any) -> Any:
+    if isinstance(value, Normal):
+        return [value.type, sorted(value.arguments.items())]
     if isinstance(value, Mapping):
         return dict(value)
     return [type(value).__name__, repr(value)]

@@ -17,11 +17,12 @@ from layerexplain.model import Model
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple, sources_first
 from layerexplain.report.data import SCHEMA_VERSION, LayerReport, Report, Totals, to_jsonable
-from layerexplain.report.default_initializers import default_initializer
 from layerexplain.report.loading import Loading, loading
 from layerexplain.report.model_differences import Alignment, Difference, computes_the_same, of_ends, of_models
-from layerexplain.report.normal_form import NormalLayer, is_layer, normal_layers
+from layerexplain.report.normal_form import NormalLayer, normal_layers
+from layerexplain.report.normal_values import differing
 from layerexplain.report.rows import Rows, about, count_of
+from layerexplain.report.settings import is_setting
 
 
 class Side(NamedTuple):
@@ -248,27 +249,20 @@ def _own(row: NormalLayer, *, before: bool) -> Iterator[Difference]:
 _BEYOND_THE_FORMULA = frozenset({"mask_zero", "zero_output_for_mask", "return_state"})
 """Arguments that the formula of one output without a mask does not show: what other layers compute depends on them."""
 
+_FOR_TRAINING = frozenset({"trainable", "seed", "unit_forget_bias"})
+"""Arguments that no formula takes, and that matter in training or for how it begins."""
+
 
 def _differences(one: NormalLayer, other: NormalLayer, aligned: Alignment) -> Iterator[Difference]:
-    names = [name for name in dict.fromkeys([*one.arguments, *other.arguments]) if name != "dtype" or not one.dtype]
-    differences = [
-        one_difference
-        for name in names
-        for one_difference in _argument(name, one.arguments.get(name), other.arguments.get(name))
-    ]
-    for_training = bool(differences) and computes_the_same(one, other)
-    for one_difference in differences:
-        reaches_others = one_difference.what.rpartition(".")[2] in _BEYOND_THE_FORMULA
-        yield one_difference._replace(is_training=for_training and not reaches_others)
-    for name in dict.fromkeys([*one.settings, *other.settings]):
-        usual = default_initializer(name.rpartition(".")[2]) or "None"
-        before, after = one.settings.get(name, usual), other.settings.get(name, usual)
-        if before != after:
-            yield Difference(name, before, after, False, True)
-    if one.dtype != other.dtype:
-        yield Difference("dtype", one.dtype, other.dtype, False)
-    if one.trainable != other.trainable:
-        yield Difference("trainable", str(one.trainable), str(other.trainable), False, True)
+    differences = list(differing(one.form, other.form))
+    for_training = any(found.in_formula for found in differences) and computes_the_same(one, other)
+    for found in differences:
+        trains_only = (
+            for_training and found.last not in _BEYOND_THE_FORMULA
+            if found.in_formula
+            else is_setting(found.last) or found.last in _FOR_TRAINING
+        )
+        yield Difference(found.name, repr(found.before), repr(found.after), False, trains_only)
     sources = aligned.ends([(source, source) for source in one.sources], [(source, source) for source in other.sources])
     if sources is not None:
         yield Difference("inputs", *sources, False)
@@ -276,16 +270,6 @@ def _differences(one: NormalLayer, other: NormalLayer, aligned: Alignment) -> It
         yield from of_ends(one.layer.model, other.layer.model, aligned, f"{one.path}/", f"{other.path}/")
     if one.row is not None and other.row is not None:
         yield from _consequences(one.row, other.row)
-
-
-def _argument(name: str, before: Any, after: Any) -> Iterator[Difference]:
-    """Yield how an argument differs; of a layer inside another, the arguments of that one."""
-    if is_layer(before) and is_layer(after) and before[0] == after[0]:
-        first, second = dict(before[1]), dict(after[1])
-        for inner in dict.fromkeys([*first, *second]):
-            yield from _argument(f"{name}.{inner}", first.get(inner), second.get(inner))
-    elif _text(before) != _text(after):  # as texts, NaN equals itself
-        yield Difference(name, _text(before), _text(after), False)
 
 
 MISFIT = "stored weights do not fit"
@@ -305,9 +289,3 @@ def _consequences(one: LayerReport, other: LayerReport) -> Iterator[Difference]:
     if weights[0] and weights[1] and weights[0] != weights[1]:
         texts = [" ".join(map(shape_text, shapes)) for shapes in weights]
         yield Difference(MISFIT, texts[0], texts[1], True)
-
-
-def _text(value: Any) -> str:
-    if is_layer(value):
-        return f"{value[0]}({', '.join(f'{name}={_text(one)}' for name, one in value[1])})"
-    return repr(value)[:200]

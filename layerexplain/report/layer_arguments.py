@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.report.explanation_data import ArgumentValue, DescribedArguments
 from layerexplain.report.hints import Placed
-from layerexplain.report.normal_form import arguments_of, default_arguments, is_layer, settings_of
+from layerexplain.report.normal_form import default_arguments, normal_form
+from layerexplain.report.normal_values import Normal
 
 if TYPE_CHECKING:
     from layerexplain.report.data import LayerReport
@@ -45,8 +46,8 @@ def layer_arguments(at: Placed) -> DescribedArguments:
     layer, call = at.layer, at.calls[0] if at.calls else None
     if layer.model is not None or layer.type == "InputLayer":
         return DescribedArguments((), "")
-    declarations = at.around.network.model.declarations
-    settings = tuple(settings_of(layer, declarations))
+    form = normal_form(layer, (), 0, at.around.network.model.declarations)
+    settings = tuple(form.settings())
     cache = None if call is None or call.definition is None else call.definition.answers
     question = f"shown arguments of {layer.kind} {layer.type} {settings}"
     if cache is not None and question in cache:
@@ -54,7 +55,8 @@ def layer_arguments(at: Placed) -> DescribedArguments:
         return found
     spec = call.inputs[0] if call is not None and call.inputs else None
     rank = 0 if spec is None else len(spec.shape)
-    values = arguments_of(layer, None if call is None else call.call, rank, declarations)
+    calls = () if call is None else (call.call,)
+    values = normal_form(layer, calls, rank, at.around.network.model.declarations).arguments
     declaration = None if call is None else call.declaration
     defaults = {} if declaration is None else default_arguments(declaration, rank)
     shown = [
@@ -62,9 +64,9 @@ def layer_arguments(at: Placed) -> DescribedArguments:
         for name, value in values.items()
     ]
     shown += [ArgumentValue(name, text, True) for name, text in settings if name not in values]
-    shown = [one for one in shown if one.is_set or one.name not in _UNSHOWN]
+    shown = [argument for argument in shown if argument.is_set or argument.name not in _UNSHOWN]
     described = DescribedArguments(
-        tuple(sorted(shown, key=lambda one: not one.is_set)), layer_details(values, rank - 2)
+        tuple(sorted(shown, key=lambda argument: not argument.is_set)), layer_details(values, rank - 2)
     )
     if cache is not None:
         cache[question] = described
@@ -73,8 +75,6 @@ def layer_arguments(at: Placed) -> DescribedArguments:
 
 def argument_text(value: Any) -> str:
     """Return a value of the normal form as it is written: `(3, 5)`, `'same'`, `LSTM(units=8)`."""
-    if is_layer(value):
-        return f"{value[0]}({', '.join([f'{name}={argument_text(one)}' for name, one in value[1]])})"
     text = repr(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
@@ -140,7 +140,8 @@ def _counted(noun: str) -> Callable[[Any, int], str]:
 
 
 def _inner(value: Any, spatial: int) -> str:
-    return f"{value[0]} {layer_details(dict(value[1]), spatial)}".rstrip() if is_layer(value) else ""
+    is_layer = isinstance(value, Normal)
+    return f"{value.type} {layer_details(value.arguments, spatial)}".rstrip() if is_layer else ""
 
 
 def _name(value: Any, spatial: int) -> str:

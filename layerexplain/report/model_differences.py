@@ -10,12 +10,11 @@ from typing import Any
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang import text
 from layerexplain.layers.declaration import Spec
-from layerexplain.layers.registry import find, part_of
-from layerexplain.model import Model, TensorRef, TrainingSetting
+from layerexplain.model import Model, TensorRef
 from layerexplain.network.trace import trace_layer
 from layerexplain.records import NamedTuple
-from layerexplain.report.normal_form import NormalLayer
-from layerexplain.report.settings import setting_text
+from layerexplain.report.normal_form import NormalLayer, normal_part
+from layerexplain.report.normal_values import Normal, differing
 from layerexplain.report.todays_training import TodaysTraining, todays_training
 
 
@@ -107,54 +106,31 @@ def _words(refs: Sequence[TensorRef], prefix: str) -> list[tuple[str, str]]:
 def of_models(before: Model, after: Model, aligned: Alignment) -> Iterator[Difference]:
     """Yield how two whole models differ. What one of the sources does not say of training is no difference."""
     yield from of_ends(before, after, aligned, "", "")
-    one, other = todays_training(before), todays_training(after)
+    if before.trainable != after.trainable:
+        yield Difference("trainable", str(before.trainable), str(after.trainable), False, True)
+    one, other = todays_training(before, every=True), todays_training(after, every=True)
     if one is None or other is None:
         return
     stated = {"optimizer": one.optimizer and other.optimizer, "losses": one.losses and other.losses}
-    first, second = dict(_parts(one, stated, aligned.pairs)), dict(_parts(other, stated, {}))
-    for name in dict.fromkeys([*first, *second]):
-        parts = [dict(_arguments(name, some.get(name))) for some in (first, second)]
-        for what in dict.fromkeys([*parts[0], *parts[1]]):
-            words = parts[0].get(what, "None"), parts[1].get(what, "None")
-            # Of two optimizers, or two losses, the arguments are not compared.
-            if words[0] != words[1] and (what == name or parts[0].get(name) == parts[1].get(name)):
-                yield Difference(what, *words, False, True)
+    first, second = Normal("", dict(_parts(one, stated, aligned.pairs))), Normal("", dict(_parts(other, stated, {})))
+    for found in differing(first, second):
+        yield Difference(found.name, repr(found.before), repr(found.after), False, True)
 
 
 def _parts(training: TodaysTraining, stated: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     """Yield what a model is trained with, by words; `stated` says what both models state, and `names` are those that
     layers have in the other model."""
     if stated["optimizer"]:
-        yield "optimizer", training.optimizer
+        yield "optimizer", normal_part("optimizers", training.optimizer)
     if not stated["losses"]:
         return
-    for what, some in (("loss", training.losses), ("loss weight", training.loss_weights)):
-        for output, one in some.items():
-            yield f"{what} of {names.get(output, output)}" if output else what, one
+    for output, loss in training.losses.items():
+        yield f"loss of {names.get(output, output)}" if output else "loss", normal_part("losses", loss)
+    for output, weight in training.loss_weights.items():
+        yield f"loss weight of {names.get(output, output)}" if output else "loss weight", weight
     for output, listed in training.metrics.items():
-        yield f"metrics of {names.get(output, output)}" if output else "metrics", listed
-
-
-def _arguments(what: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Yield a part of training in words, and each of its arguments, those at their default too."""
-    if value is None:
-        return
-    if not isinstance(value, TrainingSetting | str):
-        yield what, ", ".join(map(_word, value)) if isinstance(value, list) else str(value)
-        return
-    setting = value if isinstance(value, TrainingSetting) else TrainingSetting(value)
-    kind = "optimizers" if what == "optimizer" else "losses"
-    known = part_of(kind, setting.name)
-    declaration = None if known is None else find(known)
-    yield what, setting.name if declaration is None else declaration.type.partition(".")[2]
-    defaults = {} if declaration is None else declaration.default_values
-    for name in dict.fromkeys([*defaults, *setting.config]):
-        given = setting.config.get(name, defaults.get(name))
-        yield f"{what}.{name}", _word(given)
-
-
-def _word(value: Any) -> str:
-    return setting_text(value) if isinstance(value, TrainingSetting) else str(value)
+        metrics = tuple([normal_part("metrics", metric) for metric in listed])
+        yield f"metrics of {names.get(output, output)}" if output else "metrics", metrics
 
 
 def computes_the_same(one: NormalLayer, other: NormalLayer) -> bool:

@@ -1,7 +1,8 @@
-"""The arguments of layers in one form, whatever version of Keras or format they come from.
+"""The configuration of layers in one form, whatever version of Keras or format they come from.
 
 Defaults are filled in, names and values of older versions become today's, and what versions write in several ways (an
-axis, a size that is the same for all spatial axes) has one form. `comparison` and `architecture_hash` stand on it.
+axis, a size that is the same for all spatial axes) has one form. Wrapped layers, cells, nested models, initializers and
+optimizers are `Normal` values in it, at any depth. `comparison` and `architecture_hash` stand on it.
 """
 
 from __future__ import annotations
@@ -13,36 +14,36 @@ from typing import Any
 
 from layerexplain.call_binding import bind_call
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.model_builder import automatic, layers_among
+from layerexplain.frontends.model_builder import automatic
 from layerexplain.layers.arguments import Activation
-from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.declaration import COMMON, Declaration
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.activations import usual_name
-from layerexplain.model import Call, ForeignFunction, Layer, Model
+from layerexplain.layers.registry import PARTS_OF_TRAINING, class_name, find, part_of
+from layerexplain.model import Call, ForeignFunction, Layer, Model, TrainingSetting
 from layerexplain.network.scope import declaration_of
-from layerexplain.records import NamedTuple, grouped
+from layerexplain.records import NamedTuple, grouped, sources_first
 from layerexplain.report.data import LayerReport
-from layerexplain.report.default_initializers import default_initializer
-from layerexplain.report.settings import is_setting, setting_of, setting_text
+from layerexplain.report.normal_values import Normal, is_same, says_nothing, usual_value
+from layerexplain.report.settings import is_setting, setting_of
 from layerexplain.report.tensorflow_functions import is_tensorflow, todays_operation
 
 _NO_ARGUMENTS = frozenset({"name", "trainable", "dtype", "batch_shape", "batch_input_shape"})
+_ELSEWHERE = COMMON - {"activity_regularizer", "autocast"}
+"""Arguments of all layers that are compared otherwise, or say where a layer stands."""
 
 Declarations = Mapping[str, Declaration]
 _NONE: Declarations = MappingProxyType({})
 
 
 class NormalLayer(NamedTuple):
-    """A layer in its normal form, with its row of the report."""
+    """A layer in its normal form, with its row of the report. `calls` are its own, in their order."""
 
     layer: Layer
     path: str
-    arguments: Mapping[str, Any]
-    trainable: bool
+    form: Normal
     row: LayerReport | None
     in_sequential: bool
-    settings: Mapping[str, str] = MappingProxyType({})
-    """Its initializers, regularizers and constraints in words, those that are not the default."""
 
     @property
     def kind(self) -> str:
@@ -51,9 +52,8 @@ class NormalLayer(NamedTuple):
 
     @property
     def type(self) -> str:
-        """The name of its class; Keras 1 and 2 called a Functional model Model."""
-        nested = self.layer.model is not None and self.layer.type == "Model"
-        return "Functional" if nested else self.layer.type
+        """The name of its class."""
+        return self.form.type
 
     @property
     def is_implied_input(self) -> bool:
@@ -72,15 +72,9 @@ class NormalLayer(NamedTuple):
         return tuple([prefix + name for call in (self.row.calls if self.row else ()) for name in call.sources])
 
     @property
-    def dtype(self) -> str:
-        """The dtype, or the policy, that it computes with; "" where it has none of its own."""
-        has_none = self.layer.model is not None or self.kind == "operation"
-        return "" if has_none else dtype_text(self.layer.config.get("dtype"))
-
-    @property
     def signature(self) -> str:
-        """What the layer is, without its name and its place."""
-        return repr((self.kind, self.type, sorted(self.arguments.items()), self.trainable))
+        """What the layer is, without its name and its place, and without what no formula shows."""
+        return repr((self.kind, self.form._replace(others={}), is_trained(self.layer)))
 
 
 def normal_layers(
@@ -97,12 +91,8 @@ def normal_layers(
             with suppress(LayerExplainError):  # what Keras 3 has no operation for stays what it is
                 layer, own[0] = todays_operation(layer, own[0])
         rank = len(row.input_shapes[0] or ()) if row is not None and row.input_shapes else 0
-        arguments: dict[str, Any] = {}
-        for one in own or (None,):
-            arguments.update(arguments_of(layer, one, rank, declarations))
-        in_sequential = model.type == "Sequential"
-        settings = {} if layer.model is not None else dict(settings_of(layer, declarations))
-        yield NormalLayer(layer, prefix + layer.name, arguments, is_trained(layer), row, in_sequential, settings)
+        form = normal_form(layer, own, rank, declarations)
+        yield NormalLayer(layer, prefix + layer.name, form, row, model.type == "Sequential")
         if layer.model is not None:
             inner = row.layers if row is not None else ()
             yield from normal_layers(layer.model, inner, f"{prefix}{layer.name}/", declarations)
@@ -113,31 +103,96 @@ def is_trained(layer: Layer) -> bool:
     return layer.config.get("trainable") is not False
 
 
-def settings_of(layer: Layer, declarations: Declarations = _NONE) -> Iterator[tuple[str, str]]:
-    """Yield the initializers, regularizers and constraints of a layer that are not the default, and those of the layers
-    in its configuration, by the names of the arguments.
+def normal_form(layer: Layer, calls: Sequence[Call] = (), rank: int = 0, declarations: Declarations = _NONE) -> Normal:
+    """Return a layer in its normal form; the other arguments are those of `arguments_of`.
 
-    >>> config = {"kernel_initializer": "he_normal", "bias_initializer": "zeros"}
-    >>> list(settings_of(Layer("d", "Dense", "layer", config)))
-    [('kernel_initializer', 'HeNormal')]
+    >>> normal_form(Layer("d", "Dense", "layer", {"units": 3, "kernel_initializer": "he_normal", "name": "d"}))
+    Dense(units=3, kernel_initializer=HeNormal)
     """
+    arguments: dict[str, Any] = {}
+    for number, call in enumerate(calls or (None,), start=1):
+        for name, value in arguments_of(layer, call, rank, declarations).items():
+            if not is_same(arguments.setdefault(name, value), value):
+                arguments[f"{name} (call {number})"] = value
+    return Normal(_type(layer), arguments, dict(_others(layer, declarations)))
+
+
+def _type(layer: Layer) -> str:
+    """Return the name of a layer's class; Keras 1 and 2 called a Functional model Model."""
+    if layer.model is not None:
+        return "Functional" if layer.type == "Model" else layer.type
+    return class_name(layer.type) if layer.kind == "layer" else layer.type
+
+
+def _others(layer: Layer, declarations: Declarations) -> Iterator[tuple[str, Any]]:
+    """Yield the arguments that no formula takes and that do not have their usual value; of a layer also its dtype,
+    which some formulas take in another form."""
+    if not (is_trained(layer) and (layer.model is None or layer.model.trainable)):
+        yield "trainable", False
+    if layer.model is not None or layer.kind == "operation":
+        return
+    yield "dtype", Normal(dtype_text(layer.config.get("dtype")))
+    if layer.type == "InputLayer":
+        batch = layer.config.get("batch_shape")
+        if isinstance(batch, tuple) and batch and batch[0] is not None:
+            yield "batch_size", batch[0]
+        yield from [(name, True) for name in ("sparse", "ragged", "optional") if layer.config.get(name) is True]
     declaration = declaration_of(layer, declarations)
-    copies = {} if declaration is None else declaration.facts.inner_copies
-    for name, value in layer.config.items():
-        inner_layers = list(layers_among(value))
-        for place, inner in enumerate(inner_layers):
-            if inner.model is None and name not in copies:
-                label = f"{name}[{place}]" if len(inner_layers) > 1 else name
-                yield from [(f"{label}.{key}", text) for key, text in settings_of(inner, declarations)]
-        if not is_setting(name) or (declaration is not None and name in declaration.arguments):
+    for given, value in layer.config.items():
+        name = given if declaration is None else declaration.renamed.get(given, given)
+        if name in _ELSEWHERE or (declaration is not None and name in declaration.arguments):
             continue
-        setting = setting_of(value)
-        is_default = setting is not None and not setting.config and setting.name == default_initializer(name)
-        unused = declaration is not None and is_unused_setting(declaration, name)
-        if value is not None and not is_default and not unused and not (setting is None and value == {}):
-            text = value.name if isinstance(value, ForeignFunction) else setting_text(setting)
-            if text != "None":
-                yield name, text
+        if is_setting(name):
+            setting = normal_setting(value)
+            if not is_same(setting, usual_value(name)) and not (declaration and is_unused_setting(declaration, name)):
+                yield name, setting
+        elif _is_compared(declaration, name) and not says_nothing(name, value):
+            yield name, plain(value)
+
+
+def _is_compared(declaration: Declaration | None, name: str) -> bool:
+    """Return whether an argument that no formula takes is one of the class; files of other versions hold more."""
+    if declaration is None or declaration.type.startswith("torch."):
+        return False
+    return name in declaration.ignores or name == "autocast" or not declaration.is_built_in
+
+
+def normal_setting(value: Any) -> Any:
+    """Return an initializer, a regularizer or a constraint in its normal form.
+
+    >>> normal_setting("he_normal"), normal_setting({"class_name": "L2", "config": {"l2": 0.1}}), normal_setting({})
+    (HeNormal, L2(l2=0.1), None)
+    """
+    if isinstance(value, ForeignFunction):
+        return Normal(value.name)
+    setting = setting_of(value)
+    if setting is not None:
+        return Normal(setting.name, {name: plain(one) for name, one in setting.config.items()})
+    return None if value is None or isinstance(value, Mapping) else plain(value)
+
+
+def normal_part(kind: str, value: Any) -> Any:
+    """Return a loss, an optimizer, a schedule or a metric in its normal form, with its defaults.
+
+    >>> normal_part("losses", "huber")
+    Huber
+    """
+    if not isinstance(value, TrainingSetting | str):
+        return value
+    setting = value if isinstance(value, TrainingSetting) else TrainingSetting(value)
+    known = part_of(kind, setting.name)
+    declaration = None if known is None else find(known)
+    usual = {} if declaration is None else {name: plain(one) for name, one in declaration.default_values.items()}
+    stated = {name: _plain_part(argument) for name, argument in setting.config.items()}
+    return Normal(setting.name if declaration is None else declaration.type, {**usual, **stated})
+
+
+def _plain_part(value: Any) -> Any:
+    """Return an argument of a part of training: a schedule or an optimizer in it has its defaults too."""
+    if not isinstance(value, TrainingSetting):
+        return plain(value)
+    kind = next((kind for kind in PARTS_OF_TRAINING if part_of(kind, value.name)), "")
+    return normal_part(kind, value) if kind else plain(value)
 
 
 def is_unused_setting(declaration: Declaration, name: str) -> bool:
@@ -180,7 +235,7 @@ def default_arguments(declaration: Declaration, rank: int = 0) -> dict[str, Any]
     found = {}
     for name, value in declaration.default_values.items():
         is_activation = name in declaration.arguments and declaration.arguments[name].check is Activation
-        found[name] = _one_form(name, _plain(usual_name(value) if is_activation else value), rank)
+        found[name] = _one_form(name, plain(usual_name(value) if is_activation else value), rank)
     return found
 
 
@@ -207,11 +262,11 @@ def _arguments(layer: Layer, call: Call | None, declarations: Declarations) -> d
             for name, value in bound.items():
                 if name in declaration.arguments and declaration.arguments[name].check is Activation:
                     bound[name] = usual_name(value)
-            stated = {name: _plain(value) for name, value in {**bound, **numbers}.items()}
+            stated = {name: plain(value) for name, value in {**bound, **numbers}.items()}
             return _without_copies(declaration.facts, stated) if declaration.holds else stated
         except LayerExplainError:
             pass
-    return {name: _plain(value) for name, value in layer.config.items() if name not in _NO_ARGUMENTS}
+    return {name: plain(value) for name, value in layer.config.items() if name not in _NO_ARGUMENTS}
 
 
 def _one_form(name: str, value: Any, rank: int) -> Any:
@@ -228,41 +283,58 @@ def _one_form(name: str, value: Any, rank: int) -> Any:
     return value
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value of a configuration in its normal form: lists as tuples, layers and models as `Normal`."""
     if isinstance(value, Layer):
         if value.model is not None:
-            from layerexplain.network.trace import trace_model
-            from layerexplain.report.architecture import architecture
-
-            return (value.type, (("architecture", architecture(trace_model(value.model), {}).hash),))
-        arguments = [(name, _one_form(name, one, 0)) for name, one in _arguments(value, None, _NONE).items()]
-        return (value.type, tuple(sorted(arguments, key=lambda pair: pair[0])))
+            return _inner_model(value, value.model)
+        declaration = declaration_of(value, _NONE)
+        rank = 0 if declaration is None else declaration.ndim or 0
+        return normal_form(value, (), rank)
     if isinstance(value, ForeignFunction):
         return value.name
-    return tuple([_plain(one) for one in value]) if isinstance(value, list | tuple) else value
+    if isinstance(value, TrainingSetting):
+        return Normal(value.name, {name: plain(one) for name, one in value.config.items()})
+    if isinstance(value, Mapping):
+        return {key: plain(one) for key, one in value.items()}
+    return tuple([plain(one) for one in value]) if isinstance(value, list | tuple) else value
+
+
+def _inner_model(layer: Layer, model: Model) -> Normal:
+    """Return a model that another layer holds: its layers in the order of a walk from its outputs, so that names do not
+    count; its hash and, of what no formula shows, how they are connected."""
+    from layerexplain.network.trace import trace_model
+    from layerexplain.report.architecture import architecture
+
+    by_key = {call.key: call for call in model.calls}
+    keys = sources_first(
+        [ref.key for ref in model.outputs if ref.key in by_key],
+        lambda key: [ref.key for ref in by_key[key].refs if ref.key in by_key],
+    )
+    names = dict.fromkeys([*[name for name, _ in keys], *[inner.name for inner in model.layers]])
+    forms = {row.layer.name: row.form for row in normal_layers(model, ()) if "/" not in row.path}
+    hashes = architecture(trace_model(model), {})
+    others = {"layers": tuple([forms[name] for name in names]), "architecture": hashes.family}
+    return Normal(_type(layer), {"architecture": hashes.hash}, {**others, **dict(_others(layer, _NONE))})
 
 
 def _without_copies(facts: Facts, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of a layer that holds others, without what it sets in those itself, and without a layer that
     it would make of another were it not given."""
-    inner_layers: dict[str, Any] = {
-        name: (value[0], tuple([pair for pair in value[1] if pair[0] not in facts.sets_in_inner]))
+    inner_layers = {
+        name: value._replace(arguments=_without(value.arguments, *facts.sets_in_inner))
         for name, value in arguments.items()
-        if is_layer(value)
+        if isinstance(value, Normal)
     }
     for name, (original, flag) in facts.inner_copies.items():
         if name in inner_layers and original in inner_layers:
-            one, other = dict(inner_layers[name][1]), dict(inner_layers[original][1])
-            if (
-                one.pop(flag, None) != other.pop(flag, None)
-                and one == other
-                and inner_layers[name][0] == inner_layers[original][0]
-            ):
-                inner_layers[name] = None
+            copy, source = inner_layers[name], inner_layers[original]
+            bare = [one._replace(arguments=_without(one.arguments, flag)) for one in (copy, source)]
+            if is_same(*bare) and copy.arguments.get(flag) != source.arguments.get(flag):
+                arguments = {**arguments, name: None}
+                del inner_layers[name]
     return {**arguments, **inner_layers}
 
 
-def is_layer(value: Any) -> bool:
-    """Return whether a value in its normal form is that of a layer: its class and its arguments."""
-    is_pair = isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], tuple)
-    return is_pair and all(isinstance(one, tuple) and len(one) == 2 for one in value[1])
+def _without(arguments: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name not in names}

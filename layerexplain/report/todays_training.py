@@ -35,24 +35,25 @@ class TodaysTraining(NamedTuple):
         return found
 
 
-def todays_training(model: Model) -> TodaysTraining | None:
-    """Return what a model is trained with in today's words; None where nothing is said of it."""
+def todays_training(model: Model, *, every: bool = False) -> TodaysTraining | None:
+    """Return what a model is trained with in today's words; None where nothing is said of it. With `every`, what
+    today's Keras does not have is there too, as the source says it."""
     training = model.training
     if training is None:
         return None
     left_out = []
     losses: dict[str, Any] = {}
     for name, one in training.losses.items():
-        if part_of("losses", one.name):
-            losses[name] = _today("losses", one)
+        if every or part_of("losses", one.name):
+            losses[name] = _today("losses", one, every)
         else:
             left_out.append(f"the loss {one.name}")
     optimizer = training.optimizer
-    if optimizer is not None and not part_of("optimizers", optimizer.name):
+    if not (every or optimizer is None or part_of("optimizers", optimizer.name)):
         left_out.append(f"the optimizer {optimizer.name}")
         optimizer = None
-    metrics = {name: [_today("metrics", one) for one in some] for name, some in training.metrics.items() if some}
-    optimizer_today = None if optimizer is None else _today("optimizers", optimizer)
+    metrics = {name: [_today("metrics", one, every) for one in some] for name, some in training.metrics.items() if some}
+    optimizer_today = None if optimizer is None else _today("optimizers", optimizer, every)
     weights = dict(training.loss_weights)
     return TodaysTraining(
         optimizer_today, losses, weights, metrics, tuple(left_out), tuple(_unsaid(training.losses.values()))
@@ -73,11 +74,13 @@ def _unsaid(losses: Iterable[TrainingSetting]) -> Iterator[str]:
             yield f"Keras did not save {name} of the loss {loss}; the new model has its default, {name}={usual!r}"
 
 
-def _today(kind: str, setting: TrainingSetting) -> Any:
+def _today(kind: str, setting: TrainingSetting, every: bool) -> Any:
     known = part_of(kind, setting.name)
     declaration = None if known is None else find(known)
     config = {
-        key: kept for key, value in setting.config.items() if (kept := _kept(declaration, key, value)) is not None
+        key: kept
+        for key, value in setting.config.items()
+        if (kept := _kept(declaration, key, value, every)) is not None
     }
     decay = setting.config.get("decay")
     if kind == "optimizers" and isinstance(decay, int | float) and decay:
@@ -92,12 +95,14 @@ def _today(kind: str, setting: TrainingSetting) -> Any:
     return TrainingSetting(declaration.type.partition(".")[2] if declaration is not None else setting.name, config)
 
 
-def _kept(declaration: Declaration | None, key: str, value: Any) -> Any:
+def _kept(declaration: Declaration | None, key: str, value: Any, every: bool) -> Any:
     """Return the value of an argument as it is written; None where it says nothing."""
     if isinstance(value, TrainingSetting):
-        return _today("schedules", value)
+        return _today("schedules", value, every)
     value = short_float(value)
-    if value is None or key in _GONE or (declaration is not None and key not in declaration.arguments):
+    if value is None or key in _GONE:
+        return None
+    if declaration is not None and key not in declaration.arguments and not (every and value is not False):
         return None
     default = declaration.default_values.get(key) if declaration is not None else None
     return None if value == default or (key == "reduction" and value == "auto") else value

@@ -170,7 +170,7 @@ WHOLES = {
     "dropout": (("Dropout: 0.3", "Dropout: 0.4"), ("s", "rate", "0.3", "0.4", True)),
     "frozen": (("name: d}", "name: d, trainable: false}"), ("d", "trainable", "True", "False", True)),
     "an activation": (("name: d}", "name: d, activation: relu}"), ("d", "activation", "'linear'", "'relu'", False)),
-    "the optimizer": (("SGD: {learning_rate: 0.5}", "Adam: {learning_rate: 0.5}"), ("", "optimizer", "SGD", "Adam", True)),
+    "the optimizer": (("SGD: {learning_rate: 0.5}", "Adam: {learning_rate: 0.5}"), ("", "optimizer", "SGD(learning_rate=0.5)", "Adam(learning_rate=0.5)", True)),
     "the learning rate": (("learning_rate: 0.5", "learning_rate: 0.25"), ("", "optimizer.learning_rate", "0.5", "0.25", True)),
     "the loss": (("s: mse", "s: mae"), ("", "loss of s", "MeanSquaredError", "MeanAbsoluteError", True)),
     "an argument of the loss": (("delta: 2.5", "delta: 1.5"), ("", "loss of r.delta", "2.5", "1.5", True)),

@@ -13,14 +13,19 @@ from tests.cases import Case, Wrapped
 def as_layer(name: str, value: object) -> object:
     """A wrapped layer of a case as a reader gives it."""
     if isinstance(value, Wrapped):
-        config = {k: as_layer(k, v) for k, v in value.config.items()}
-        return Layer(str(config.get("name", snake_case(value.type))), value.type, "layer", config)
+        config = {k: as_layer(k, v) for k, v in value.config.items() if k != "name"}
+        return Layer(str(value.config.get("name", snake_case(value.type))), value.type, "layer", config)
     return [as_layer(name, v) for v in value] if isinstance(value, list) else value
 
 
 def row_of(case: Case) -> LayerReport:
-    """The case as a layer of a model. Masks are made by Masking layers in front; one of steps that have more than
-    one axis comes from outside."""
+    """The row of a case as a layer of a model."""
+    return build(model_of(case), detail=True, layers=lambda path: path == "it").layers[-1]
+
+
+def model_of(case: Case) -> Model:
+    """The case as the layer `it` of a model. Masks are made by Masking layers in front; one of steps that have more
+    than one axis comes from outside."""
     dtypes = case.dtypes or ("float32",) * len(case.shapes)
     layers, calls, inputs, refs = [], [], [], []
     keywords: dict[str, object] = dict(case.call)
@@ -52,8 +57,7 @@ def row_of(case: Case) -> LayerReport:
     # As in Keras 2, where a mask reaches a recurrent layer with an initial state too.
     version = "2.15.0" if declaration is not None and declaration.takes_states else None
     ends = (tuple(inputs), (TensorRef("it"),))
-    model = Model("m", "Functional", tuple(layers), tuple(calls), *ends, keras_version=version)
-    return build(model, detail=True, layers=lambda path: path == "it").layers[-1]
+    return Model("m", "Functional", tuple(layers), tuple(calls), *ends, keras_version=version)
 
 
 LISTED = {

@@ -86,8 +86,10 @@ class Graphs(OwnCalls):
         facts = declaration.facts if declaration is not None else NO_FACTS
         if layer.config.get("return_state") is True and facts.states:
             return [node.result(i) for i in range(1 + facts.states)]
+        both_ways = layer.type == "Bidirectional" and layer.config.get("merge_mode", "concat") is None
         several = (
             facts.results != 1
+            or both_ways
             or layer.config.get("return_state")
             or node.kwargs.get("return_attention_scores")
             or (layer.type in ("Bidirectional", "RNN") and self._inner_states(layer))
@@ -104,8 +106,8 @@ class Graphs(OwnCalls):
             found = number if number is not None else lengths
             return [node.result(i) for i in range(min(found, 1000))] if found else self._count_unknown(node)
         number = len(specs) if specs else facts.results if facts.results > 1 else 2 * self._inner_states(layer)
-        if not specs and number and layer.type == "Bidirectional":
-            number += 2 if layer.config.get("merge_mode", "concat") is None else 1
+        if not specs and layer.type == "Bidirectional" and (number or both_ways):
+            number += 2 if both_ways else 1
         self.interpreter.budget.make(number * RESULT)
         return [node.result(i) for i in range(number)] if number else self._count_unknown(node)
 

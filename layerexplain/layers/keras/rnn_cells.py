@@ -7,6 +7,7 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, item, named
 from layerexplain.layers.arguments import BatchFirst, Bool, Cell, Inners, PositiveInt
 from layerexplain.layers.declaration import Spec, Stored
+from layerexplain.layers.facts import Facts
 from layerexplain.layers.inner import DeclaredLayer, InnerLayer, apply
 from layerexplain.layers.keras.rnn import (
     RECURRENT,
@@ -103,7 +104,7 @@ def _one_step(type_: str, x: Expr, states: Sequence[Expr], units: int, step: Ste
     return {"y": new[0], **{f"{name}_new": state for name, state in zip(names, new, strict=True)}}
 
 
-@layer("SimpleRNNCell", ignores=RECURRENT, called=("h",), gist="{formula}, {units} units")
+@layer("SimpleRNNCell", ignores=RECURRENT, called=("h",), gist="{formula}, {units} units", facts=Facts(results=2))
 def simple_rnn_cell(
     x: Expr, *states: Expr, units: PositiveInt, ungated: Ungated, training: bool = False
 ) -> Mapping[str, Expr]:
@@ -115,7 +116,7 @@ def simple_rnn_cell(
     return _one_step("SimpleRNNCell", x, states, units, simple_step(x, units, "", ungated, training))
 
 
-@layer("GRUCell", ignores=RECURRENT, called=("h",), gist="{formula}, {units} units")
+@layer("GRUCell", ignores=RECURRENT, called=("h",), gist="{formula}, {units} units", facts=Facts(results=2))
 def gru_cell(
     x: Expr,
     *states: Expr,
@@ -133,7 +134,13 @@ def gru_cell(
     return _one_step("GRUCell", x, states, units, gru_step(x, units, "", gating, reset_after, training))
 
 
-@layer("LSTMCell", ignores=RECURRENT + " unit_forget_bias", called=("h", "c"), gist="{formula}, {units} units")
+@layer(
+    "LSTMCell",
+    ignores=RECURRENT + " unit_forget_bias",
+    called=("h", "c"),
+    gist="{formula}, {units} units",
+    facts=Facts(results=3),
+)
 def lstm_cell(
     x: Expr,
     *states: Expr,
@@ -151,7 +158,7 @@ def lstm_cell(
     return _one_step("LSTMCell", x, states, units, lstm_step(x, units, "", gating, training))
 
 
-@layer("StackedRNNCells", gist="{layers}")
+@layer("StackedRNNCells", gist="{layers}", facts=Facts(results=0))
 def stacked_rnn_cells(x: Expr, *states: Expr, cells: Inners, training: bool = False) -> Mapping[str, Expr]:
     """Computes one step of stacked cells; each reads the output of the cell below.
 

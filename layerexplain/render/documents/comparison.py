@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from layerexplain.records import NamedTuple, grouped
 from layerexplain.render import document as doc
+from layerexplain.render.excerpts import excerpts
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import bytes_text, count_text, origin_text, plural
 from layerexplain.report.comparison import MISFIT, NO_MODEL, Change, Comparison, Side
@@ -69,6 +70,10 @@ def _what(line: _ChangeLine) -> str:
     return what if line.change.kind in ("changed", "renamed", "model") else f"{line.change.kind}, {what}"
 
 
+def _shown(line: _ChangeLine) -> tuple[str, str]:
+    return ("", "") if line.difference is None else excerpts(line.difference.before, line.difference.after)
+
+
 def _sign(line: _ChangeLine) -> str:
     return _SIGNS[line.change.kind]
 
@@ -84,8 +89,8 @@ _COLUMNS = (
     doc.Column("layer_after", "", lambda _: "", lambda t: t.change.layer_after, only="data"),
     doc.Column("type", "Type", lambda t: _once(t, t.change.type), lambda t: t.change.type, style="dim"),
     doc.words("what", "What", _what, kind="prose"),
-    doc.words("before", "Before", lambda t: t.difference.before if t.difference is not None else ""),
-    doc.words("after", "After", lambda t: t.difference.after if t.difference is not None else ""),
+    doc.Column("before", "Before", lambda t: _shown(t)[0], lambda t: t.difference.before if t.difference else ""),
+    doc.Column("after", "After", lambda t: _shown(t)[1], lambda t: t.difference.after if t.difference else ""),
 )
 
 

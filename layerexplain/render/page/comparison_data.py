@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.render.escape import clean
+from layerexplain.render.excerpts import excerpts
 from layerexplain.render.page.data import page_data
 from layerexplain.render.page.shell import Page, shell
 from layerexplain.report.comparison import Comparison
@@ -43,7 +44,7 @@ def comparison_data(before: Report, after: Report, found: Comparison, fold: bool
                 clean(one.layer or one.layer_after or "the model"),
                 clean(one.type),
                 [
-                    [clean(part.what), clean(str(part.before)), clean(str(part.after))]
+                    [clean(part.what), *map(clean, excerpts(part.before, part.after))]
                     for part in one.differences
                 ],
             ]

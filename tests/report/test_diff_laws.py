@@ -1,0 +1,271 @@
+"""Laws of `diff`: every argument of every signature counts, wherever its layer stands; and what says the same is equal.
+
+The values are drawn from the checks of the signatures themselves, so that a new layer is under the law without a row.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+import layerexplain
+from layerexplain.cli.main import program
+from layerexplain.conversions.forms import convert
+from layerexplain.conversions.today import as_one
+from layerexplain.errors import ArgumentError
+from layerexplain.layers.arguments import Argument
+from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.index import types
+from layerexplain.layers.registry import class_name, find
+from layerexplain.model import Call, Layer, Model, TensorRef, Training, TrainingSetting
+from layerexplain.report.normal_form import normal_form
+from layerexplain.report.normal_values import USUAL, Normal, differing, is_same
+from layerexplain.report.settings import is_setting
+from tests.cases import CASES, Case
+from tests.support.case_rows import model_of, row_of
+from tests.support.tries import some
+
+INNER = Layer("inner", "Dense", "layer", {"units": 3})
+SIMPLE: tuple[Any, ...] = (
+    2, 3, 0.25, 0.75, True, False, "valid", "same", "causal", "tanh", "relu", "bilinear", "nearest", "sum", "mul",
+    "one_hot", "count", "reflect", "constant", "cubic", "horizontal", "xyxy", "xywh", "channels_first", "batch",
+    "int64", "int32", "concat", "dot", (2, 3), (3, 5), ((1, 2), (0, 1)), (0.1, 0.3), (5, None), "ab,bc->ac",
+    "ab,bd->ad", {"CosineDecay": {"initial_learning_rate": 0.1, "decay_steps": 10}}, {"SGD": {"learning_rate": 0.5}}, None, "text",
+    INNER, Layer("other", "LSTM", "layer", {"units": 5}), (Layer("cell", "GRUCell", "layer", {"units": 7}),), (INNER, INNER),
+)  # fmt: skip
+"""Values of many kinds; of these an argument takes what its check accepts."""
+
+SETTINGS = {"initializer": ("ones", "he_normal"), "regularizer": ("l1", "l2"), "constraint": ("non_neg", "unit_norm")}
+
+
+def accepted(declaration: Declaration, name: str) -> list[Any]:
+    """Values of an argument that differ, its default first."""
+    argument = declaration.arguments[name]
+    found: list[tuple[Any, Any]] = []
+    defaults = [] if argument.default is Argument.REQUIRED else [argument.default]
+    example = yaml.safe_load(argument.check.example)
+    tried = argument.check.tried(defaults[0] if defaults else example)
+    for value in (*defaults, example, *tried, *SIMPLE):
+        try:
+            normal = argument.normal(declaration.type, name, value)
+        except (ArgumentError, TypeError):
+            continue
+        if all(repr(as_one(normal)) != repr(as_one(known)) for _, known in found):
+            found.append((value, normal))
+    return [value for value, _ in found]
+
+
+def required(declaration: Declaration) -> dict[str, Any]:
+    """Values of the arguments that have no default."""
+    return {
+        name: accepted(declaration, name)[0]
+        for name, argument in declaration.arguments.items()
+        if argument.default is Argument.REQUIRED
+    }
+
+
+ONE_VALUE = ("time_major", "fill_mode", "padding_mode", "dtype")
+"""Arguments that take one value only."""
+
+
+def changes(declaration: Declaration) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Yield each argument of a layer with two configurations that differ in it alone."""
+    base = required(declaration)
+    for name in declaration.arguments:
+        values = accepted(declaration, name)
+        if len(values) == 1:
+            assert name in ONE_VALUE
+            continue
+        # A pooling layer moves by its own size unless it says otherwise: strides of that size are the default.
+        first, second = values[0], next(value for value in values[1:] if value not in base.values())
+        yield name, {**base, name: first}, {**base, name: second}
+    others = () if declaration.type.startswith("torch.") else (*declaration.ignores, "trainable", "dtype")
+    for name in sorted(others):
+        values = SETTINGS.get(name.rpartition("_")[2], (False, "float16") if name != "dtype" else ("int32", "float16"))
+        if (... not in USUAL.get(name, ()) and name not in NEVER) and not (
+            is_setting(name) and name in declaration.arguments
+        ):
+            yield name, {**base, name: values[0]}, {**base, name: values[1]}
+
+
+NEVER = ("weights", "input_dim", "name", "constants")
+"""What says where a layer stands, or is given beside its configuration."""
+
+
+def sequential(layer: Layer) -> Layer:
+    first = Layer("in", "InputLayer", "layer", {"batch_shape": (None, 4)})
+    calls = (Call("in", 0, (), {}), Call(layer.name, 0, (TensorRef("in"),), {}))
+    ends = (TensorRef("in"),), (TensorRef(layer.name),)
+    return Layer("body", "Sequential", "model", {}, Model("body", "Sequential", (first, layer), calls, *ends))
+
+
+CELL = Layer("c", "GRUCell", "layer", {"units": 3})
+PLACES: dict[str, Callable[[Layer], Layer]] = {
+    "alone": lambda layer: layer,
+    "in a wrapper": lambda layer: Layer("w", "TimeDistributed", "layer", {"layer": layer}),
+    "as the third cell": lambda layer: Layer("w", "RNN", "layer", {"cell": (CELL, CELL, layer)}),
+    "backward": lambda layer: Layer("w", "Bidirectional", "layer", {"layer": INNER, "backward_layer": layer}),
+    "two wrappers deep": lambda layer: PLACES["in a wrapper"](PLACES["as the third cell"](layer)),
+    "in a model in a wrapper": lambda layer: PLACES["in a wrapper"](sequential(layer)),
+}
+
+
+def find_known(type_: str) -> Declaration:
+    declaration = find(type_)
+    assert declaration is not None
+    return declaration
+
+
+@cache
+def all_changes() -> list[tuple[str, str, Any, Any]]:
+    """Each argument of each layer with two configurations that differ in it alone."""
+    found = [(type_, find(type_)) for type_ in sorted([*types(""), *types("torch.nn")])]
+    return [
+        (type_, *change) for type_, declaration in found if declaration is not None for change in changes(declaration)
+    ]
+
+
+SET_BY_ITS_WRAPPER = {("backward", "zero_output_for_mask")}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_argument_of_every_layer_counts(place: str) -> None:
+    wrong = []
+    every = all_changes() if place != "in a model in a wrapper" else all_changes()[::5]
+    for type_, name, *configs in every:
+        before, after = (normal_form(PLACES[place](Layer("it", type_, "layer", config))) for config in configs)
+        seen = bool(list(differing(before, after)))
+        if seen == ((place, name) in SET_BY_ITS_WRAPPER) or list(differing(before, before)):
+            wrong.append((type_, name, configs))
+    assert wrong == [] and len(all_changes()) > 1900
+
+
+def trained_with(optimizer: TrainingSetting, loss: TrainingSetting) -> Model:
+    body = sequential(INNER).model
+    assert body is not None
+    return body._replace(training=Training(optimizer, {"": loss}))
+
+
+SGD, MSE = TrainingSetting("SGD"), TrainingSetting("MeanSquaredError")
+
+
+@pytest.mark.parametrize("kind", ["optimizers", "losses", "schedules"])
+def test_every_argument_of_every_part_of_training_counts(kind: str) -> None:
+    wrong, count = [], 0
+    for type_ in types(kind):
+        declaration = find_known(type_)
+        base = required(declaration)
+        for name in declaration.arguments:
+            values = accepted(declaration, name)
+            if len(values) < 2:
+                assert name in ONE_VALUE
+                continue
+            part, other = (TrainingSetting(type_.partition(".")[2], {**base, name: value}) for value in values[:2])
+            models = [
+                trained_with(
+                    SGD
+                    if kind == "losses"
+                    else found
+                    if kind == "optimizers"
+                    else SGD._replace(config={"learning_rate": found}),
+                    found if kind == "losses" else MSE,
+                )
+                for found in (part, other)
+            ]
+            count += 1
+            told = [d for change in layerexplain.diff(*models).changes for d in change.differences]
+            if len(told) != 1 or not told[0].is_training or not layerexplain.diff(models[0], models[0]).alike:
+                wrong.append((type_, name, values[:2], told))
+    assert wrong == [] and count > 10
+
+
+def test_an_argument_that_no_signature_knows_counts() -> None:
+    """Some version of Keras may write Huber's delta as `loss_delta`."""
+    models = [trained_with(SGD, TrainingSetting("Huber", {"loss_delta": delta})) for delta in (1.5, 2.5)]
+    (change,) = layerexplain.diff(*models).changes
+    assert [tuple(d)[:3] for d in change.differences] == [("loss.loss_delta", "1.5", "2.5")]
+
+
+def drawn(rng: random.Random, depth: int) -> Any:
+    """A value of a configuration, nested in lists, mappings and layers."""
+    kind = rng.randrange(8 if depth else 5)
+    if kind < 5:
+        return [rng.randrange(9), rng.random(), "a text", None, True][kind]
+    parts = [drawn(rng, depth - 1) for _ in range(rng.randrange(1, 4))]
+    named = {f"key {place}": part for place, part in enumerate(parts)}
+    return tuple(parts) if kind == 5 else named if kind == 6 else Normal("Dense", named, {})
+
+
+def with_one_changed(rng: random.Random, value: Any) -> Any:
+    if isinstance(value, Normal):
+        return value._replace(arguments=with_one_changed(rng, value.arguments))
+    if isinstance(value, tuple | dict):
+        keys = list(range(len(value)) if isinstance(value, tuple) else value)
+        chosen = rng.choice(keys)
+        if isinstance(value, tuple):
+            return (*value[:chosen], with_one_changed(rng, value[chosen]), *value[chosen + 1 :])
+        return {**value, chosen: with_one_changed(rng, value[chosen])}
+    return rng.choice([other for other in (0.5, "another", False, 77) if other is not value])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_one_other_value_at_any_depth_and_place_is_a_difference(seed: int) -> None:
+    value = (*[drawn(random.Random(f"{seed} {place}"), 4) for place in range(50)],)
+    changed = with_one_changed(random.Random(seed), value)
+    assert is_same(value, (*[drawn(random.Random(f"{seed} {place}"), 4) for place in range(50)],))
+    assert not is_same(value, changed) and not is_same(value, value[:-1])
+
+
+LONG = "input: [4]\nlayers:\n  - Normalization: {mean: %s, variance: %s}\n    name: scale\n"
+
+
+def test_a_late_entry_of_a_long_value_is_a_difference_and_is_shown(tmp_path: Path) -> None:
+    means = [[number / 8 for number in range(4000)] for _ in range(2)]
+    means[1][3900] = -7.5
+    files = [tmp_path / name for name in ("before.yaml", "after.yaml")]
+    for file, mean in zip(files, means, strict=True):
+        file.write_text((LONG % (mean, [1] * 4000)).replace("[4]", "[4000]"))
+    (change,) = layerexplain.diff(*map(str, files)).changes
+    assert [d.what for d in change.differences] == ["mean[3900]"]
+    for width in (60, 80, 200):
+        shown = CliRunner().invoke(program, ["diff", *map(str, files), "--width", str(width)])
+        assert shown.exit_code == 1 and "-7.5" in shown.output and "487.5" in shown.output
+        assert len(shown.output) < 3000
+
+
+def readable(cases: Sequence[Case]) -> Iterator[tuple[Case, Model]]:
+    """The cases that no layer refuses, each as a model."""
+    for case in cases:
+        model = model_of(case)
+        if not layerexplain.explain(model, detail=False).faults and row_of(case).output_shapes[0] is not None:
+            yield case, model
+
+
+@pytest.mark.parametrize("form", ["py", "yaml", "json"])
+def test_a_model_and_its_conversions_are_equal(form: str, tmp_path: Path) -> None:
+    wrong, count, path = [], 0, tmp_path / f"model.{form}"
+    for case, model in readable(some(CASES)):
+        # What Keras 3 says otherwise than Keras 2, convert writes with a note.
+        if convert(model, path, to=form, force=True).notes:
+            continue
+        count += 1
+        changes = layerexplain.diff(model, str(path)).changes
+        if changes:
+            wrong.append((case.id, changes))
+    assert wrong == [] and count > 100
+
+
+def test_names_of_one_class_are_equal() -> None:
+    for type_ in types(""):
+        config = required(find_known(type_))
+        models = [sequential(Layer("it", name, "layer", config)).model for name in (type_, class_name(type_))]
+        assert not list(differing(*[normal_form(model.layers[1]) for model in models if model is not None]))
+        if type_ != class_name(type_):
+            assert layerexplain.diff(*models).changes == (), type_
