@@ -14,7 +14,7 @@ def excerpts(before: str, after: str) -> tuple[str, str]:
     ('(3, 5)', '(3, 7)')
     >>> one, other = (str([*range(60), last]) for last in (7, 8))
     >>> excerpts(one, other)
-    ('… 55, 56, 57, 58, 59, 7]', '… 55, 56, 57, 58, 59, 8]')
+    ('… 56, 57, 58, 59, 7]', '… 56, 57, 58, 59, 8]')
     """
     if max(len(before), len(after)) <= _LONGEST:
         return before, after
