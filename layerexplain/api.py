@@ -6,6 +6,7 @@ parts. Explaining a file loads neither NumPy nor Keras.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
@@ -116,7 +117,8 @@ def explain(
         layers: Which layers are explained: a name or pattern ("conv*"), several, or a function of the path of a layer.
             All if it is not given. The others have a row without an explanation.
         inputs: The shapes of inputs by name, where the model leaves sizes open: `{"tokens": (128,)}`. A leading None is
-            the batch; a shape without one has no batch. Or a function that gives them for a model.
+            the batch; a shape without one has no batch. A text names a size: of `{"image": ("H", "W", 3)}` shapes,
+            counts and costs are expressions of H and W. Or a function that gives the shapes for a model.
         detail: Whether rows have explanations. Without them they have what `summary` shows, which is quicker.
         gradient: Whether explained rows have the gradients of the layer as well.
         receptive_field: Whether rows have receptive fields without `detail`; with it they have them anyway.
@@ -167,20 +169,25 @@ def explain(
         from layerexplain.frontends.training import trained_with
 
         model = trained_with(model, training)
+    make = functools.partial(
+        build,
+        model,
+        detail=detail,
+        gradient=gradient,
+        layers=chosen,
+        receptive_field=receptive_field,
+        batch=batch,
+        optimizer=optimizer,
+        training=bool(training) or isinstance(training, Mapping),
+        backward=backward,
+        serve=serve,
+    )
     try:
-        report = build(
-            model,
-            inputs=_shapes(model, inputs),
-            detail=detail,
-            gradient=gradient,
-            layers=chosen,
-            receptive_field=receptive_field,
-            batch=batch,
-            optimizer=optimizer,
-            training=bool(training) or isinstance(training, Mapping),
-            backward=backward,
-            serve=serve,
-        )
+        shapes = _shapes(model, inputs)
+        if any(isinstance(size, str) for shape in shapes.values() for size in shape):
+            report = _named(model, shapes, make)
+        else:
+            report = make(inputs=shapes)
     except LayerExplainError as error:
         every = ErrorGroup([*model.faults, *each_of(error)]) if model.faults else error
         raise every.with_place(source=model.source or None) from None
@@ -189,6 +196,21 @@ def explain(
     if model.strict and not partial:
         raise_any(report.faults)
     return report
+
+
+def _named(model: Model, shapes: Mapping[str, Sequence[Any]], make: Callable[..., Report]) -> Report:
+    """Return the report of a model whose inputs have named sizes."""
+    from layerexplain.network.trace import trace_model
+    from layerexplain.report.size_names import named_report, names_in_shapes, with_sizes
+
+    def filled(sizes: Mapping[str, int]) -> InputShapes:
+        return {name: with_sizes(shape, sizes) for name, shape in shapes.items()}
+
+    return named_report(
+        lambda sizes: make(inputs=filled(sizes)),
+        lambda sizes: raise_any(trace_model(model, filled(sizes)).faults),
+        names_in_shapes(shapes.values()),
+    )
 
 
 def explain_layer(

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from layerexplain.errors import ArgumentError
+from layerexplain.lang.axes import is_open
 from layerexplain.layers.index import family_of
 from layerexplain.layers.keras.examples import example_of
 from layerexplain.layers.registry import find
@@ -22,6 +23,8 @@ _OF_SEQUENCES = frozenset({"attention", "grouped_attention", "rnn", "rnn_cells",
 """Families whose layers check the number of axes themselves."""
 
 _SIZE = r"(?:[0-9]{1,18}|none|null|\?)"
+_NAME = r"(?![0-9])\w+"
+_UNKNOWN = ("none", "null", "?")
 _BETWEEN = r"(?: *[,x×] *| +)"
 
 
@@ -72,8 +75,17 @@ def parse_shape(text: str) -> Shape | None:
     if not text:
         return () if bracketed else None
     if not re.fullmatch(f"{_SIZE}(?:{_BETWEEN}{_SIZE})*", text, re.IGNORECASE):
-        return None
+        return _with_names(text)
     return tuple(int(size) if size.isdecimal() else None for size in re.findall(_SIZE, text, re.IGNORECASE))
+
+
+def _with_names(text: str) -> Shape | None:
+    """Return a shape in which some sizes have names, `H,W,3`; None if it is none."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all([re.fullmatch(f"{_SIZE}|{_NAME}", part, re.IGNORECASE) for part in parts]):
+        return None
+    sizes = [int(part) if part.isdecimal() else None if part.lower() in _UNKNOWN else part for part in parts]
+    return cast(Shape, tuple(sizes))
 
 
 def one_shape(shape: Any) -> Shape | None:
@@ -84,8 +96,13 @@ def one_shape(shape: Any) -> Shape | None:
     """
     if not isinstance(shape, Sequence) or isinstance(shape, str | bytes):
         return None
-    sizes = [size if size is None else getattr(size, "__index__", lambda: -1)() for size in shape]
-    return None if any(size is not None and size < 0 for size in sizes) else tuple(sizes)
+    sizes = [size if size is None or isinstance(size, str) else _number(size) for size in shape]
+    return None if any(isinstance(size, int) and size < 0 for size in sizes) else tuple(sizes)
+
+
+def _number(size: Any) -> int:
+    """Return a size as an int, -1 for what is none; one that is open stays what it is."""
+    return size if is_open(size) else int(getattr(size, "__index__", lambda: -1)())
 
 
 def _checked(name: str, shape: Any) -> Shape:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.lang.axes import Batch, Size
 from layerexplain.model import Note, Shape
 from layerexplain.records import NamedTuple
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from layerexplain.report.language_model import LanguageModel
     from layerexplain.report.serving import Serving
+    from layerexplain.report.size_names import Again, SizeReport
     from layerexplain.report.training_data import BackwardReport, StepCost, TrainingReport
 
 SCHEMA_VERSION = 1
@@ -245,7 +246,7 @@ class Report(Rows[LayerReport]):
     A layer inside a nested model is found by its path, `report["encoder/dense"]`. `inputs`, `outputs`, `layers`,
     `totals` and `notes` are data; `memory`, `training` and `step_cost` are there if they were asked for. `faults` are
     the errors of single layers. `grade` says how sure a model is that was read from code: "complete", "assumed" or
-    "open"; notes say why.
+    "open"; notes say why. `sizes` are the sizes that have names, which shapes, counts and costs are expressions of.
 
     >>> import layerexplain
     >>> report = layerexplain.explain(b"name: net\\ninput: [784]\\nlayers:\\n  - Dense: 10\\n")
@@ -273,6 +274,26 @@ class Report(Rows[LayerReport]):
     step_cost: StepCost | None = None
     language: LanguageModel | None = None
     serving: Serving | None = None
+    sizes: tuple[SizeReport, ...] = ()
+    again: Again | None = None
+
+    def at(self, **sizes: int) -> Report:
+        """Return the report with numbers in place of its named sizes: `report.at(H=224, W=224)`.
+
+        Raises:
+            LayerExplainError: for a name that the report does not have or lacks, and for sizes that the model does not
+                take.
+
+        >>> import layerexplain
+        >>> report = layerexplain.explain(b"input: [null]\nlayers:\n  - Flatten\n", inputs={"input": ("T",)})
+        >>> report["flatten"].output_shapes, report.at(T=5)["flatten"].output_shapes
+        (((None, T),), ((None, 5),))
+        """
+        if self.again is None:
+            raise ArgumentError(
+                "the report has no named sizes; explain(source, inputs={'image': ('H', 'W', 3)}) names some"
+            )
+        return self.again.at(sizes)
 
     def _rows(self) -> Sequence[LayerReport]:
         return self.layers
@@ -311,6 +332,11 @@ class Report(Rows[LayerReport]):
         """Return the report in the form of the JSON contract (docs/report.schema.json)."""
         origin = origin_fields(self)
         origin["model"] |= {"grade": self.grade, "framework": self.framework}
+        if self.sizes:
+            from layerexplain.lang.named_sizes import as_python
+
+            numbers: dict[str, Any] = as_python(self._replace(sizes=()).to_dict(nested=nested))
+            return {**numbers, "sizes": to_jsonable(self.sizes)}
         return {
             **origin,
             **json_fields({"inputs": self.inputs, "outputs": self.outputs, "training": self.training}),

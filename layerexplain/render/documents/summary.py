@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.model import Note
+from layerexplain.records import grouped
 from layerexplain.render import document as doc
 from layerexplain.render.documents.layer_columns import (
     COLUMNS,
@@ -69,6 +70,7 @@ def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> 
         heading(report),
         table,
         *totals(report),
+        *named_sizes(report),
         *language,
         *step_facts(report),
         *_memory(report),
@@ -76,6 +78,14 @@ def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> 
         *data_lines(report),
     )
     return doc.Document((*parts, doc.notes_block(all_notes(report)), *missing_values(report.notes)))
+
+
+def named_sizes(report: Report) -> tuple[doc.Prose, ...]:
+    """Return one line that says which sizes the model takes; names that take the same share a part of it."""
+    if not report.sizes:
+        return ()
+    takes = grouped((size.takes, size.name) for size in report.sizes)
+    return (doc.Prose(("Sizes  " + " · ".join([f"{', '.join(names)}: {words}" for words, names in takes.items()]),)),)
 
 
 def missing_values(notes: Iterable[Note]) -> tuple[doc.Prose, ...]:

@@ -1,0 +1,505 @@
+"""The normal form of a size: a sum of products over named sizes, in which equal sizes are written in one way.
+
+`open_sizes.py` records how a size was computed, operation by operation. Here that record becomes `Terms`: numbers
+first, like terms joined, powers, floors simplified. A product of sums stays a product (`C·F·(H - 2)·(W - 2)`) where that is
+shorter than its expansion. Where it is known that a size is a multiple of 8, `floor(H/8)` is exactly `H/8`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from math import gcd, lcm
+from typing import Final, TypeAlias
+
+Atom: TypeAlias = "str | Floor | Rest | Sum"
+Product: TypeAlias = "tuple[tuple[Atom, int], ...]"
+"""Atoms with their powers, in the order of their texts."""
+
+Remainders: TypeAlias = Mapping[str, tuple[int, int]]
+"""What is known of named sizes: the size is `rest` more than a multiple of `by`."""
+
+_SUPERSCRIPTS: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class Terms:
+    """A sum of products, each with its factor: `{(("C", 1), ("k", 2)): 4, (): 1}` is `4·k²·C + 1`.
+
+    A factor is a fraction only where the product is known to make the sum whole: `H/8` of a multiple of 8.
+    """
+
+    __slots__ = ("_expanded", "_key", "products")
+
+    def __init__(self, products: Mapping[Product, Fraction | int] | None = None) -> None:
+        self.products: dict[Product, Fraction] = {
+            product: Fraction(factor) for product, factor in (products or {}).items() if factor
+        }
+        self._key: tuple[tuple[str, Fraction], ...] | None = None
+        self._expanded: Terms | None = None
+
+    def key(self) -> tuple[tuple[str, Fraction], ...]:
+        """Return what two equal sums have in common."""
+        if self._key is None:
+            rows = [
+                ("*".join([f"{_atom_key(atom)}^{power}" for atom, power in p]), f) for p, f in self.products.items()
+            ]
+            self._key = tuple(sorted(rows))
+        return self._key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Terms) and self.key() == other.key()
+
+    def __hash__(self) -> int:
+        return hash(self.key())
+
+    def __add__(self, other: Terms) -> Terms:
+        products = dict(self.products)
+        for product, factor in other.products.items():
+            products[product] = products.get(product, Fraction(0)) + factor
+        return Terms(products)
+
+    def __neg__(self) -> Terms:
+        return self.times(-1)
+
+    def __sub__(self, other: Terms) -> Terms:
+        return self + -other
+
+    def times(self, factor: Fraction | int) -> Terms:
+        """Return the sum multiplied by a number."""
+        return Terms({product: own * factor for product, own in self.products.items()})
+
+    def __mul__(self, other: Terms) -> Terms:
+        """Return the product; one of two sums keeps both as factors."""
+        if len(self.products) > 1 and len(other.products) > 1:
+            (a, of_a), (b, of_b) = self._primitive(), other._primitive()
+            return Terms({_multiplied(_multiplied(of_a[0], ((Sum(a), 1),)), ((Sum(b), 1),)): of_a[1]}) * Terms(
+                {of_b[0]: of_b[1]}
+            )
+        products: dict[Product, Fraction] = {}
+        for left, a_factor in self.products.items():
+            for right, b_factor in other.products.items():
+                product = _multiplied(left, right)
+                products[product] = products.get(product, Fraction(0)) + a_factor * b_factor
+        return Terms(products)
+
+    def _primitive(self) -> tuple[Terms, tuple[Product, Fraction]]:
+        """Return the sum without the factor that all its products share, and that factor."""
+        shared, number = self.common_factor()
+        return self.divided(shared, number), (shared, number)
+
+    def common_factor(self) -> tuple[Product, Fraction]:
+        """Return the largest product, with its number, that divides all products of the sum."""
+        shared: dict[Atom, int] | None = None
+        for product in self.products:
+            powers = dict(product)
+            shared = powers if shared is None else {a: min(n, powers[a]) for a, n in shared.items() if a in powers}
+        numbers = [abs(factor) for factor in self.products.values()]
+        by = lcm(*[number.denominator for number in numbers])
+        number = Fraction(gcd(*[int(number * by) for number in numbers]), by) if numbers else Fraction(1)
+        return _ordered(shared or {}), number
+
+    def divided(self, product: Product, number: Fraction) -> Terms:
+        """Return the sum divided by a product that divides all of it."""
+        inverse = tuple([(atom, -power) for atom, power in product])
+        return Terms({_multiplied(own, inverse): factor / number for own, factor in self.products.items()})
+
+    @property
+    def number(self) -> int | None:
+        """The number that the sum is; None if it depends on named sizes."""
+        if not self.products:
+            return 0
+        value = self.products.get(())
+        return int(value) if value is not None and len(self.products) == 1 and value.denominator == 1 else None
+
+    def expanded(self) -> Terms:
+        """Return the sum without products of sums: equal sizes have the same expansion."""
+        if self._expanded is None:
+            result = Terms()
+            for product, factor in self.products.items():
+                part = Terms({(): factor})
+                for atom, power in product:
+                    if not isinstance(atom, Sum):
+                        part = Terms({_multiplied(own, ((atom, power),)): f for own, f in part.products.items()})
+                        continue
+                    for _ in range(power):
+                        part = _expanded_product(part, atom.terms.expanded())
+                result = result + part
+            self._expanded = result
+        return self._expanded
+
+    def names(self) -> frozenset[str]:
+        """Return the named sizes in the sum."""
+        found: set[str] = set()
+        for product in self.products:
+            for atom, _ in product:
+                found |= {atom} if isinstance(atom, str) else atom.names()
+        return frozenset(found)
+
+    def at(self, values: Mapping[str, int]) -> Fraction:
+        """Return the value for numbers in place of the names."""
+        total = Fraction(0)
+        for product, factor in self.products.items():
+            for atom, power in product:
+                factor *= Fraction(values[atom] if isinstance(atom, str) else atom.at(values)) ** power
+            total += factor
+        return total
+
+
+class Floor:
+    """The largest whole number that a quotient is not below."""
+
+    __slots__ = ("above", "below")
+
+    def __init__(self, above: Terms, below: Terms) -> None:
+        self.above = above
+        self.below = below
+
+    def key(self) -> str:
+        """Return what two equal atoms have in common."""
+        return f"{type(self).__name__}({self.above.expanded().key()},{self.below.expanded().key()})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.key() == other.key()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash(self.key())
+
+    def names(self) -> frozenset[str]:
+        """Return the named sizes in it."""
+        return self.above.names() | self.below.names()
+
+    def at(self, values: Mapping[str, int]) -> int:
+        """Return the value for numbers in place of the names."""
+        return self.above.at(values) // self.below.at(values)
+
+
+class Rest(Floor):
+    """What a division leaves."""
+
+    __slots__ = ()
+
+    def at(self, values: Mapping[str, int]) -> int:
+        """Return the value for numbers in place of the names."""
+        return int(self.above.at(values) % self.below.at(values))
+
+
+class Sum:
+    """A sum that is a factor."""
+
+    __slots__ = ("terms",)
+
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
+
+    def key(self) -> str:
+        """Return what two equal atoms have in common."""
+        return f"Sum({self.terms.key()})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sum) and self.terms == other.terms
+
+    def __hash__(self) -> int:
+        return hash(self.key())
+
+    def names(self) -> frozenset[str]:
+        """Return the named sizes in it."""
+        return self.terms.names()
+
+    def at(self, values: Mapping[str, int]) -> Fraction:
+        """Return the value for numbers in place of the names."""
+        return self.terms.at(values)
+
+
+def number_terms(value: int) -> Terms:
+    """Return a number."""
+    return Terms({(): value})
+
+
+def name_terms(name: str) -> Terms:
+    """Return a named size."""
+    return Terms({((name, 1),): 1})
+
+
+def floor_of(above: Terms, below: Terms, known: Remainders) -> Terms:
+    """Return `above // below`: what the divisor divides stands outside the floor, a floor of a floor is one floor.
+
+    >>> H = name_terms("H")
+    >>> text_of(floor_of(H - number_terms(2), number_terms(2), {}) + number_terms(1))
+    'floor(H/2)'
+    >>> text_of(floor_of(floor_of(H, number_terms(2), {}), number_terms(4), {"H": (8, 0)}))
+    'H/8'
+    """
+    outside, inside, below = _divided(above.expanded(), below.expanded(), known)
+    if not inside.products:
+        return outside
+    return outside + Terms({((Floor(inside, below), 1),): 1})
+
+
+def rest_of(above: Terms, below: Terms, known: Remainders) -> Terms:
+    """Return `above % below`."""
+    above, below = above.expanded(), below.expanded()
+    outside, inside, by = _divided(above, below, known)
+    if inside.products and by == below and inside.number is None:
+        return Terms({((Rest(inside, below), 1),): 1})
+    return above - below * (outside + floor_of(inside, by, known))
+
+
+def _divided(above: Terms, below: Terms, known: Remainders) -> tuple[Terms, Terms, Terms]:
+    """Return what is whole in a quotient, and the numerator and denominator of what is left under the floor."""
+    by = below.number
+    if by is None:
+        outside = Terms()
+        if len(below.products) == 1:
+            (product, factor), *_ = below.products.items()
+            whole = {p: f for p, f in above.products.items() if _divides(product, p) and (f / factor).denominator == 1}
+            outside = Terms(whole).divided(product, factor)
+            above = Terms({p: f for p, f in above.products.items() if p not in whole})
+        elif above == below:
+            return number_terms(1), Terms(), below
+        return outside, above, below
+    if by < 0:
+        return _divided(-above, -below, known)
+    outside, left = Terms(), Terms()
+    for product, factor in above.products.items():
+        is_whole, rest = _whole_part(product, factor, by, known)
+        outside, left = outside + is_whole, left + rest
+    constant = left.products.get((), Fraction(0))
+    whole = constant // by
+    outside, left = outside + number_terms(int(whole)), left + Terms({(): -whole * by})
+    if left.number is not None or not left.products:
+        return outside + number_terms(int((left.number or 0) // by)), Terms(), below
+    lead = min(left.products.items(), key=lambda row: (-_degree(row[0]), _product_text(row[0])))
+    if lead[1] < 0:  # floor(-a/b) is -floor((a + b - 1)/b)
+        more, inside, by_now = _divided(-left + number_terms(by - 1), below, known)
+        return outside - more - Terms({((Floor(inside, by_now), 1),): 1} if inside.products else {}), Terms(), below
+    for product, factor in left.products.items():
+        inner = product[0][0] if len(product) == 1 and product[0][1] == 1 and factor == 1 else None
+        inner_by = inner.below.number if type(inner) is Floor else None
+        if type(inner) is Floor and inner_by:  # a floor of a floor is one floor
+            others = left - Terms({product: 1})
+            more, inside, by_now = _divided(inner.above + others.times(inner_by), number_terms(inner_by * by), known)
+            return outside + more, inside, by_now
+    return outside, left, below
+
+
+def _whole_part(product: Product, factor: Fraction, by: int, known: Remainders) -> tuple[Terms, Terms]:
+    """Return what of a product divides by a number, divided, and the rest, which stays under the floor."""
+    if not product:
+        return Terms(), Terms({(): factor})
+    multiple = 1
+    for atom, power in product:
+        step, rest = known.get(atom, (1, 0)) if isinstance(atom, str) else (1, 0)
+        if rest == 0:
+            multiple *= step**power
+        elif product == ((atom, 1),) and (factor * step / by).denominator == 1:  # a size that is rest + step·m
+            return Terms({product: factor / by, (): -factor * rest / by}), Terms({(): factor * rest})
+    if (factor * multiple / by).denominator == 1:
+        return Terms({product: factor / by}), Terms()
+    whole = int(factor / by)  # towards 0
+    return Terms({product: whole}), Terms({product: factor - whole * by})
+
+
+def _expanded_product(left: Terms, right: Terms) -> Terms:
+    products: dict[Product, Fraction] = {}
+    for a, a_factor in left.products.items():
+        for b, b_factor in right.products.items():
+            product = _multiplied(a, b)
+            products[product] = products.get(product, Fraction(0)) + a_factor * b_factor
+    return Terms(products)
+
+
+def _multiplied(a: Product, b: Product) -> Product:
+    powers = dict(a)
+    for atom, power in b:
+        powers[atom] = powers.get(atom, 0) + power
+    return _ordered(powers)
+
+
+def _ordered(powers: Mapping[Atom, int]) -> Product:
+    rows = [(atom, power) for atom, power in powers.items() if power]
+    return tuple(sorted(rows, key=lambda row: (not isinstance(row[0], str), -row[1], _atom_key(row[0]))))
+
+
+def _divides(divisor: Product, product: Product) -> bool:
+    powers = dict(product)
+    return all(powers.get(atom, 0) >= power for atom, power in divisor)
+
+
+def _degree(product: Product) -> int:
+    return sum(power for _, power in product)
+
+
+def _atom_key(atom: Atom) -> str:
+    return atom if isinstance(atom, str) else atom.key()
+
+
+# Texts ----------------------------------------------------------------------------------------------------------------
+
+
+class Signs:
+    """How sizes are written: `times` between factors, powers, and floors."""
+
+    times = "·"
+
+    def number(self, number: int) -> str:
+        """Return a number."""
+        return f"{number:,}"
+
+    def power(self, base: str, power: int) -> str:
+        """Return a power of a factor."""
+        return base if power == 1 else base + str(power).translate(_SUPERSCRIPTS)
+
+    def name(self, name: str) -> str:
+        """Return a named size."""
+        return name
+
+    def quotient(self, above: str, below: str) -> str:
+        """Return a quotient that is whole."""
+        return f"{above}/{below}"
+
+    def floor(self, atom: Floor) -> str:
+        """Return a quotient that is rounded; one that is rounded up is `ceil`."""
+        by = atom.below.number
+        up = atom.above - number_terms(by - 1) if by is not None else atom.above
+        if by is not None and by > 1 and atom.above.products.get((), 0) == by - 1 and up.products:
+            return f"ceil({self._inside(up, atom.below)})"
+        return f"floor({self._inside(atom.above, atom.below)})"
+
+    def rest(self, atom: Rest) -> str:
+        """Return what a division leaves."""
+        return f"({self._inside(atom.above, atom.below, ' % ')})"
+
+    def _inside(self, above: Terms, below: Terms, sign: str = "/") -> str:
+        return f"{_bracketed(text_of(above, self))}{sign}{_bracketed(text_of(below, self), for_divisor=True)}"
+
+
+class _Python(Signs):
+    """Sizes as expressions of Python, whole wherever the conditions hold."""
+
+    times = "*"
+
+    def number(self, number: int) -> str:
+        return str(number)
+
+    def power(self, base: str, power: int) -> str:
+        return base if power == 1 else f"{base}**{power}"
+
+    def quotient(self, above: str, below: str) -> str:
+        return f"{above}//{below}"
+
+    def floor(self, atom: Floor) -> str:
+        return f"({self._inside(atom.above, atom.below, '//')})"
+
+
+class _Latex(Signs):
+    r"""Sizes in LaTeX: `\lfloor H / 2 \rfloor`."""
+
+    times = r" \cdot "
+
+    def power(self, base: str, power: int) -> str:
+        return base if power == 1 else f"{base}^{{{power}}}"
+
+    def name(self, name: str) -> str:
+        return name if len(name) == 1 else rf"\mathrm{{{_escaped(name)}}}"
+
+    def floor(self, atom: Floor) -> str:
+        text = super().floor(atom)
+        kind, inside = text.split("(", 1)
+        return rf"\l{kind} {inside.removesuffix(')')} \r{kind}"
+
+    def rest(self, atom: Rest) -> str:
+        return super().rest(atom).replace("%", r"\bmod")
+
+
+def _escaped(name: str) -> str:
+    return "".join([f"\\{letter}" if letter in "_#$%&{}" else letter for letter in name])
+
+
+PLAIN: Final = Signs()
+PYTHON: Final = _Python()
+LATEX: Final = _Latex()
+
+
+def text_of(terms: Terms, signs: Signs = PLAIN) -> str:
+    """Return a size as text: the shortest of its forms, with or without a common factor, expanded or not.
+
+    >>> u, m = name_terms("u"), name_terms("m")
+    >>> text_of((u * m + u * u + u).times(4))
+    '4·u·(m + u + 1)'
+    >>> text_of(name_terms("C") * name_terms("F").times(9) + name_terms("F"), PYTHON)
+    '9*C*F + F'
+    """
+    forms = [terms]
+    if any(isinstance(atom, Sum) for product in terms.products for atom, _ in product):
+        forms.append(terms.expanded())
+    texts = [text for form in forms for text in (_sum_text(form, signs), _factored_text(form, signs)) if text]
+    return min(texts, key=len)
+
+
+def _sum_text(terms: Terms, signs: Signs) -> str:
+    by = lcm(*[factor.denominator for factor in terms.products.values()])
+    if by > 1 and (len(terms.products) > 1 or signs is PYTHON):
+        above = _sum_text(terms.times(by), signs)
+        return signs.quotient(_bracketed(above) if len(terms.products) > 1 or signs is PYTHON else above, str(by))
+    rows = sorted(terms.products.items(), key=lambda row: (-_degree(row[0]), row[1] < 0, _product_text(row[0], signs)))
+    if rows and rows[0][1] < 0:
+        rows.sort(key=lambda row: row[1] < 0)
+    text = ""
+    for product, factor in rows:
+        part = _term_text(product, abs(factor), signs)
+        if not text:
+            text = part if factor > 0 else f"-{part}"
+        else:
+            text += f" + {part}" if factor > 0 else f" - {part}"
+    return text or "0"
+
+
+def _factored_text(terms: Terms, signs: Signs) -> str:
+    if len(terms.products) < 2:
+        return ""
+    product, number = terms.common_factor()
+    if not product and number == 1:
+        return ""
+    inner = _sum_text(terms.divided(product, number), signs)
+    if number.denominator > 1:
+        return ""
+    outer = _term_text(product, number, signs)
+    return inner if outer == "1" else f"{outer}{signs.times}({inner})"
+
+
+def _term_text(product: Product, factor: Fraction, signs: Signs) -> str:
+    text = _product_text(product, signs)
+    if factor.numerator != 1 or not text:
+        text = f"{signs.number(factor.numerator)}{signs.times}{text}" if text else signs.number(factor.numerator)
+    return text if factor.denominator == 1 else signs.quotient(text, str(factor.denominator))
+
+
+def _product_text(product: Product, signs: Signs = PLAIN) -> str:
+    return signs.times.join([signs.power(_atom_text(atom, signs), power) for atom, power in product])
+
+
+def _atom_text(atom: Atom, signs: Signs) -> str:
+    if isinstance(atom, str):
+        return signs.name(atom)
+    if isinstance(atom, Sum):
+        return f"({text_of(atom.terms, signs)})"
+    return signs.rest(atom) if isinstance(atom, Rest) else signs.floor(atom)
+
+
+def _bracketed(text: str, *, for_divisor: bool = False) -> str:
+    """Return a text in parentheses, unless it binds as strongly as what stands around it."""
+    return f"({text})" if is_compound(text, " */·%" if for_divisor else " ") else text
+
+
+def is_compound(text: str, breaking: Iterable[str] = " ") -> bool:
+    """Return whether a text has one of some characters outside of parentheses.
+
+    >>> is_compound("floor((H - 2)/3)"), is_compound("H - 1")
+    (False, True)
+    """
+    depth = 0
+    for letter in text:
+        depth += (letter in "([") - (letter in ")]")
+        if depth == 0 and letter in breaking:
+            return True
+    return False

@@ -1,0 +1,373 @@
+"""Which sizes a model takes, and a run with sizes that have names.
+
+A model is traced with sizes that remember how they were computed, at examples. Its comparisons become conditions. Where
+the examples fail, the comparison that failed says which sizes would fit. Which sizes are taken is read off the
+conditions and tried: a size that the conditions exclude and that the model takes all the same goes another way through
+the declarations, whose conditions are added.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from math import gcd
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
+from layerexplain.lang.named_sizes import Names
+from layerexplain.lang.open_sizes import Condition, Recording, Sizes
+from layerexplain.lang.size_terms import PYTHON, Terms, text_of
+from layerexplain.records import NamedTuple
+from layerexplain.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from layerexplain.report.data import Report
+
+T = TypeVar("T")
+Attempt = Callable[[Mapping[str, int]], Any]
+"""Reads a model with sizes in place of names; raises LayerExplainError where it does not take them."""
+
+_EXAMPLES = (211, 223, 227, 229, 233, 239, 241, 251, 257, 263, 269, 271, 277, 281, 283, 293)
+_STEPS = (1, 2, 4, 8, 16, 32, 64, 3, 5, 6, 7, 9, 10, 12, 24, 48)
+_LARGEST = 512
+"""Up to this size it is said which ones a model takes; what repeats up to here repeats farther."""
+
+_MOST_TRIES = 24
+_MOST_WAYS = 4
+
+
+class SizeReport(NamedTuple):
+    """A named size: an `example`, the `conditions` as expressions of Python, under which all expressions of the report
+    are true, and in words which sizes the model `takes`."""
+
+    name: str
+    example: int
+    conditions: tuple[str, ...]
+    takes: str
+
+
+class Again:
+    """Makes a report with numbers in place of names. It takes no part in comparisons of reports."""
+
+    def __init__(self, make: Callable[[Mapping[str, int]], Report], sizes: Sequence[SizeReport]) -> None:
+        self._make = make
+        self._sizes = tuple(sizes)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Again)
+
+    def __hash__(self) -> int:
+        return 0
+
+    def at(self, values: Mapping[str, int]) -> Report:
+        """Return the report with numbers. Raises ArgumentError for names that are missing or unknown, or for what is no
+        size, and the model's error for sizes that it does not take."""
+        known = [size.name for size in self._sizes]
+        for name in values:
+            if name not in known:
+                hint = did_you_mean(name, known) or f"its sizes: {', '.join(known)}"
+                raise ArgumentError(f"the report has no size '{name}'; {hint}")
+        missing = [name for name in known if name not in values]
+        if missing:
+            raise ArgumentError(f"at() needs a number for each size; {', '.join(missing)} is missing")
+        for name, value in values.items():
+            if type(value) is not int or value < 1:
+                raise ArgumentError(f"the size {name} needs to be an integer ≥ 1, got {value!r}")
+        try:
+            report = self._make(values)
+            raise_any(report.faults)
+        except LayerExplainError as error:
+            takes = "; ".join([f"{size.name}: {size.takes}" for size in self._sizes])
+            error.fact = f"{error.fact} (the model takes {takes})"
+            raise
+        return report
+
+
+class NamedRun(NamedTuple):
+    """The examples that a model takes, what is known of each name, and the conditions of that way through the model."""
+
+    examples: Mapping[str, int]
+    sizes: tuple[SizeReport, ...]
+    names: Names
+    recording: Recording
+
+
+def check_name(name: str) -> str:
+    """Return the name of a size. Raises ArgumentError for one that is none.
+
+    >>> check_name("H")
+    'H'
+    """
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise ArgumentError(f"the name of a size needs to be a name of Python such as H or steps, got '{name[:40]}'")
+    return name
+
+
+def named_run(attempt: Attempt, names: Sequence[str], avoid: Iterable[int] = ()) -> NamedRun:
+    """Find examples that a model takes, and which others it takes.
+
+    Args:
+        attempt: Reads the model with sizes in place of the names.
+        names: The names, in the order in which they are listed.
+        avoid: Sizes that the model has elsewhere, with which an example would be equal by chance.
+
+    Raises:
+        LayerExplainError: if no examples were found that the model takes: its error for the first ones.
+    """
+    taken = set(avoid)
+    primes = [size for size in _EXAMPLES if size not in taken]
+    examples = {name: primes[i] if i < len(primes) else 1009 + 2 * i for i, name in enumerate(names)}
+    examples, run = _fitting(attempt, next(_multiples(attempt, examples), examples))
+    finder = _Finder(attempt, examples, run)
+    reports = tuple([finder.report(name) for name in names])
+    known = Names(examples, run.sizes, finder.remainders())
+    return NamedRun(examples, reports, known, run)
+
+
+def named_report(
+    make: Callable[[Mapping[str, int]], Report], attempt: Attempt, names: Sequence[str], avoid: Iterable[int] = ()
+) -> Report:
+    """Return a report in which sizes have names.
+
+    Args:
+        make: Makes the report with sizes in place of the names.
+        attempt: As `named_run` takes it: no report is made where only the shapes matter.
+        names, avoid: As `named_run` takes them.
+
+    Raises:
+        LayerExplainError: as `named_run` does.
+    """
+    for name in names:
+        check_name(name)
+    run = named_run(attempt, names, avoid)
+    _, report = recorded(make, run.examples, run.names.sizes)
+    shown: Report = run.names.shown(report)
+    return shown._replace(sizes=run.sizes, again=Again(make, run.sizes))
+
+
+def names_in_shapes(shapes: Iterable[Sequence[Any]]) -> tuple[str, ...]:
+    """Return the names of sizes in shapes, each once."""
+    return tuple(dict.fromkeys([size for shape in shapes for size in shape if isinstance(size, str)]))
+
+
+def with_sizes(shape: Sequence[Any], sizes: Mapping[str, int]) -> tuple[Any, ...]:
+    """Return a shape with sizes in place of its names."""
+    return tuple([sizes[size] if isinstance(size, str) else size for size in shape])
+
+
+def recorded(
+    attempt: Callable[[Mapping[str, int]], T], examples: Mapping[str, int], sizes: Sizes
+) -> tuple[Recording, T]:
+    """Read the model with sizes that remember how they were computed."""
+    run = Recording(sizes)
+    return run, attempt({name: run.size(name, value) for name, value in examples.items()})
+
+
+def _multiples(attempt: Attempt, examples: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Yield examples that a model takes, near the first ones: these, or multiples of 2, 3, 4, …"""
+    for step in _STEPS:
+        multiples = {name: size if step == 1 else size // step * step + step for name, size in examples.items()}
+        try:
+            attempt(multiples)
+        except LayerExplainError:
+            continue
+        yield multiples
+
+
+def _fitting(attempt: Attempt, examples: Mapping[str, int]) -> tuple[dict[str, int], Recording]:
+    """Return examples that a model takes, and their run."""
+    examples, wanted = dict(examples), dict.fromkeys(())
+    errors: list[LayerExplainError] = []
+    while True:
+        run = Recording(Sizes())
+        try:
+            attempt({name: run.size(name, value) for name, value in examples.items()})
+        except LayerExplainError as error:
+            errors.append(error)
+            moved = next(_moved(attempt, examples, run, wanted, _kind(error)), None)
+            if moved is None or len(errors) > _MOST_TRIES:
+                raise errors[0] from None
+            examples = moved
+        else:
+            return examples, run
+
+
+def _moved(
+    attempt: Attempt, examples: dict[str, int], run: Recording, wanted: dict[Any, None], error: str
+) -> Iterator[dict[str, int]]:
+    """Yield examples at which the comparison that failed last would have held, with which the model goes farther."""
+    failed = [one for one in run.conditions if one[0] == "==" and not one[2]]
+    names = Names(examples, run.sizes)
+    for condition in reversed(failed[-8:]):
+        terms = names.terms(condition[1])
+        for name in sorted(terms.names()):
+            for value in sorted(range(1, _LARGEST), key=lambda value, at=examples[name]: (abs(value - at), value)):
+                moved = {**examples, name: value}
+                if terms.at(moved) == 0 and all(other.at(moved) == 0 for other in wanted):
+                    try:
+                        attempt(moved)
+                    except LayerExplainError as other_error:
+                        if _kind(other_error) == error:
+                            break
+                    wanted[terms] = None
+                    yield moved
+                    break
+
+
+def _kind(error: LayerExplainError) -> str:
+    """Return an error without its numbers: two of one kind stand at the same place."""
+    return re.sub(r"[^a-zA-Z' ]+", "", str(error))
+
+
+class _Finder:
+    """Finds which sizes a model takes, one name at a time, the others at their examples."""
+
+    def __init__(self, attempt: Attempt, examples: Mapping[str, int], run: Recording) -> None:
+        self.attempt = attempt
+        self.examples = dict(examples)
+        self.run = run
+        self.names = Names(examples, run.sizes)
+        self.accepted: dict[str, list[int]] = {}
+
+    def report(self, name: str) -> SizeReport:
+        """Return what is taken in place of a name."""
+        mine = self.alone(self.run, name)
+        own = self.sizes_of(self.run, mine, name)
+        accepted = set(own)
+        for _ in range(_MOST_WAYS):
+            other = next((value for value in self.doubtful(sorted(accepted), name) if self.takes(name, value)), None)
+            if other is None:
+                break
+            run = Recording(Sizes())
+            self.attempt({one: run.size(one, other if one == name else at) for one, at in self.examples.items()})
+            accepted |= {other, *self.sizes_of(run, self.alone(run, name), name)}
+        self.accepted[name] = sorted(accepted)
+        conditions = [*_as_conditions(name, sorted(own)), *self.relations(name)]
+        takes = ", ".join([_in_words(sorted(accepted)), *[one for one in self.relations(name) if "==" in one]])
+        return SizeReport(name, self.examples[name], tuple(conditions), takes)
+
+    def remainders(self) -> dict[str, tuple[int, int]]:
+        """Return what is known of the remainders of each name, on the way of the examples."""
+        return {
+            name: (step, own[0] % step)
+            for name in self.examples
+            if len(own := self.sizes_of(self.run, self.alone(self.run, name), name)) > 1 and (step := _step(own)) > 1
+        }
+
+    def alone(self, run: Recording, name: str) -> list[Condition]:
+        """Return the conditions of a run that speak of one name, but for sizes that are excluded by chance: it is
+        compared with another size that it does not equal."""
+        names = Names(self.examples, run.sizes)
+        rows = [(one, names.terms(one[1])) for one in run.conditions if one[0] == "<" or one[2]]
+        return [one for one, terms in rows if terms.names() == {name}]
+
+    def sizes_of(self, run: Recording, conditions: Sequence[Condition], name: str) -> list[int]:
+        """Return the sizes up to the largest at which conditions hold."""
+        at = self.examples
+        return [size for size in range(1, _LARGEST + 1) if _meets(run.sizes, conditions, {**at, name: size})]
+
+    def doubtful(self, accepted: Sequence[int], name: str) -> Iterator[int]:
+        """Yield sizes that the conditions exclude and that tell most: next to the example and below the smallest."""
+        at, all_accepted = self.examples[name], set(accepted)
+        step = _step(accepted)
+        if step > 1 or len(accepted) == 1:
+            yield from [value for value in (at + 1, at + 2, at - 1) if value not in all_accepted]
+        if accepted and accepted[0] > step:
+            yield from [accepted[0] - step, step]
+        if accepted and accepted[-1] < _LARGEST - step:
+            yield accepted[-1] + step
+
+    def takes(self, name: str, value: int) -> bool:
+        """Return whether the model takes a size, the others at their examples."""
+        if value < 1:
+            return False
+        try:
+            self.attempt({**self.examples, name: value})
+        except LayerExplainError:
+            return False
+        return True
+
+    def relations(self, name: str) -> list[str]:
+        """Return the conditions between a name and names before it that do not hold by themselves."""
+        order = list(self.examples)
+        found: dict[str, None] = {}
+        for sign, node, holds in self.run.conditions:
+            terms = self.names.terms(node)
+            used = terms.names()
+            if len(used) < 2 or name not in used or max(used, key=order.index) != name or (sign == "==" and not holds):
+                continue
+            if _is_usual(terms, sign, holds, sorted(used)):
+                continue
+            found[_relation(terms, sign, holds)] = None
+        return list(found)
+
+
+def _meets(sizes: Sizes, conditions: Sequence[Condition], values: Mapping[str, int]) -> bool:
+    try:
+        return sizes.hold(conditions, values, {})
+    except ZeroDivisionError:
+        return False
+
+
+def _holds(condition: Condition, terms: Terms, values: Mapping[str, int]) -> bool:
+    try:
+        value = terms.at(values)
+    except ZeroDivisionError:
+        return False
+    return (value == 0 if condition[0] == "==" else value < 0) is condition[2]
+
+
+def _is_usual(terms: Terms, sign: str, holds: bool, names: Sequence[str]) -> bool:
+    """Return whether a condition holds at nearly all sizes."""
+    points = [{name: 1 + (7919 * i + 104729 * at) % _LARGEST for at, name in enumerate(names)} for i in range(64)]
+    return all(_holds((sign, 0, holds), terms, point) for point in points)
+
+
+def _relation(terms: Terms, sign: str, holds: bool) -> str:
+    """Return a condition as Python: what is subtracted stands on the other side."""
+    left = Terms({product: factor for product, factor in terms.products.items() if factor > 0})
+    right = Terms({product: -factor for product, factor in terms.products.items() if factor < 0})
+    word = "==" if sign == "==" else "<" if holds else ">="
+    return f"{text_of(left, PYTHON)} {word} {text_of(right, PYTHON)}"
+
+
+def _step(sizes: Sequence[int]) -> int:
+    """Return the step between sizes, by which all of them differ."""
+    return gcd(*[b - a for a, b in pairwise(sizes)]) if len(sizes) > 1 else 1
+
+
+def _as_conditions(name: str, sizes: Sequence[int]) -> Iterator[str]:
+    """Yield conditions that a size is one of some, as Python."""
+    if len(sizes) == 1:
+        yield f"{name} == {sizes[0]}"
+        return
+    step = _step(sizes)
+    if step > 1:
+        yield f"{name} % {step} == {sizes[0] % step}"
+    if sizes and sizes[0] > step:
+        yield f"{name} >= {sizes[0]}"
+    if sizes and sizes[-1] <= _LARGEST - step:
+        yield f"{name} <= {sizes[-1]}"
+
+
+def _in_words(sizes: Sequence[int]) -> str:
+    """Return which sizes are taken.
+
+    >>> _in_words(range(8, 513, 8)), _in_words(range(1, 513)), _in_words(range(33, 513)), _in_words([50])
+    ('multiples of 8', 'any', 'from 33', 'only 50')
+    """
+    if len(sizes) == 1:
+        return f"only {sizes[0]}"
+    step, first, last = _step(sizes), sizes[0], sizes[-1]
+    rest = first % step
+    words = "any" if step == 1 else f"multiples of {step}" if not rest else f"{rest} more than a multiple of {step}"
+    bounds = []
+    if first > (rest or step):
+        bounds.append(f"from {first}")
+    if last <= _LARGEST - step:
+        bounds.append(f"up to {last}")
+    if len(sizes) <= (last - first) // step:
+        return f"some: {', '.join(map(str, sizes[:6]))}, …"
+    return ", ".join([*([] if words == "any" and bounds else [words]), *bounds])
