@@ -230,7 +230,8 @@ def explain_layer(
         arguments_: Its arguments as a mapping, for those that this function uses itself.
         input_shape: The shape of its input; a list of shapes for several inputs. A leading None is the batch, and a
             shape without one has no batch: (784,) and (None, 784) are the same. Of a part of training it is the shape
-            of an output (a loss) or of a weight (an optimizer, a regularizer, a constraint).
+            of an output (a loss) or of a weight (an optimizer, a regularizer, a constraint). A text names a size, here
+            and in arguments that are sizes: `explain_layer("Dense", units="u", input_shape=("m",))`.
         gradient: Whether to derive its gradients as well.
         code: Files that define custom layers, of which it may be one.
         **arguments: Its arguments, with Keras's names. A layer inside a layer is given as `{"LSTM": {"units": 6}}`.
@@ -246,10 +247,29 @@ def explain_layer(
     >>> explain_layer("Dense", units=3, input_shape=(32, 784)).layers[0].output_shapes
     ((None, 32, 3),)
     """
-    from layerexplain.report.one_layer import as_asked, build_layer
+    from layerexplain.frontends.own_layers import read_own_layers
+    from layerexplain.report.one_layer import as_asked, build_layer, declared
+    from layerexplain.report.size_names import (
+        named_report,
+        names_in_arguments,
+        names_in_shapes,
+        with_named_arguments,
+        with_sizes,
+    )
 
     given, shapes = as_asked(type_, {**(arguments_ or {}), **arguments}, input_shape, code)
-    return build_layer(type_, given, shapes, code=code, gradient=gradient)
+    declaration = declared(type_, read_own_layers(code))
+    named = names_in_arguments(declaration, given)
+    names = tuple(dict.fromkeys([*named, *names_in_shapes(shapes)]))
+    if not names:
+        return build_layer(type_, given, shapes, code=code, gradient=gradient)
+
+    def make(sizes: Mapping[str, int], detail: bool = True) -> Report:
+        inputs = [with_sizes(shape, sizes) for shape in shapes]
+        known = with_named_arguments(given, {name: sizes[name] for name in named})
+        return build_layer(type_, known, inputs, code=code, gradient=gradient and detail, detail=detail)
+
+    return named_report(make, functools.partial(make, detail=False), names, named)
 
 
 _LARGEST_LAYER_PAGE = 1_000_000

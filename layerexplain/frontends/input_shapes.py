@@ -97,7 +97,7 @@ def one_shape(shape: Any) -> Shape | None:
     if not isinstance(shape, Sequence) or isinstance(shape, str | bytes):
         return None
     sizes = [size if size is None or isinstance(size, str) else _number(size) for size in shape]
-    return None if any(isinstance(size, int) and size < 0 for size in sizes) else tuple(sizes)
+    return None if any(isinstance(size, int) and size < 0 for size in sizes) else cast(Shape, tuple(sizes))
 
 
 def _number(size: Any) -> int:

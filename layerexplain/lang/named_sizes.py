@@ -99,16 +99,16 @@ class NamedSize(OpenNumber):
         return not self == other
 
     def __lt__(self, other: Any) -> bool:
-        return self.example < _example(other)
+        return bool(self.example < _example(other))
 
     def __le__(self, other: Any) -> bool:
-        return self == other or self < other
+        return bool(self == other or self < other)
 
     def __gt__(self, other: Any) -> bool:
-        return self.example > _example(other)
+        return bool(self.example > _example(other))
 
     def __ge__(self, other: Any) -> bool:
-        return self == other or self > other
+        return bool(self == other or self > other)
 
     def __pos__(self) -> NamedSize:
         return self
@@ -144,6 +144,11 @@ class NamedSize(OpenNumber):
     def __rmod__(self, other: Any) -> Any:
         return self._with(other, lambda a, b: rest_of(b, a, self.names.remainders))
 
+    def __truediv__(self, other: Any) -> float:
+        """Return the ratio to a size of which this one is a multiple. Raises TypeError for others."""
+        terms = _terms(other)
+        return self.exact() if terms is None or (ratio := _ratio(self.terms, terms)) is None else ratio
+
     def _with(self, other: Any, operation: Any) -> Any:
         terms = _terms(other)
         return NotImplemented if terms is None else self.names.plain(operation(self.terms, terms))
@@ -153,7 +158,7 @@ def _exactly(self: NamedSize, *others: Any) -> Any:
     return self.exact()
 
 
-for _name in ("int", "index", "float", "round", "trunc", "ceil", "floor", "truediv", "rtruediv", "pow", "rpow"):
+for _name in ("int", "index", "float", "round", "trunc", "ceil", "floor", "rtruediv", "pow", "rpow"):
     setattr(NamedSize, f"__{_name}__", _exactly)
 
 
@@ -202,7 +207,8 @@ class Names:
         if isinstance(value, str):
             return _MARK.sub(lambda mark: self._in_text(mark, signs), value) if MARKS[0] in value else value
         if isinstance(value, tuple) and hasattr(value, "_fields"):
-            fields = [self.shown(item, _signs_of(name, signs)) for name, item in value._asdict().items()]
+            named = zip(value._fields, value, strict=True)
+            fields = [self.shown(item, _signs_of(name, signs)) for name, item in named]
             return value if all(map(operator.is_, fields, value)) else value._make(fields)  # type: ignore[attr-defined]
         if isinstance(value, Record):
             return value._replace(
@@ -221,6 +227,13 @@ class Names:
         before, behind = mark.string[: mark.start()].rstrip()[-1:], mark.string[mark.end() :].lstrip()[:1]
         binds = (before and before in _BINDS_LEFT) or (behind and behind in _BINDS_RIGHT)
         return f"({text})" if binds and is_compound(text) else text
+
+
+def _ratio(a: Terms, b: Terms) -> float | None:
+    """Return the number that one size is of another, whatever the names stand for; None where there is none."""
+    above, below = a.expanded().products, b.expanded().products
+    ratios = {above[product] / below[product] for product in above if product in below}
+    return float(ratios.pop()) if above.keys() == below.keys() and len(ratios) == 1 else None
 
 
 def _signs_of(field: str, signs: Signs) -> Signs:

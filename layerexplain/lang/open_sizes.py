@@ -15,10 +15,13 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.lang.axes import OpenNumber, exact
+
+if TYPE_CHECKING:
+    from layerexplain.lang.expr import Expr
 
 Node = int | tuple[str, int, int] | str
 """A number, the name of a size, or an operation on two nodes before it: + - * // %."""
@@ -320,6 +323,12 @@ class OpenSize(OpenNumber):
         node = of.sizes.combined(sign, of.node(left), of.node(right))
         known = of.sizes.nodes[node]
         return known if isinstance(known, int) else of.open(value, node)
+
+
+def names_of_sizes(leaves: Iterable[Expr]) -> set[str]:
+    """Return the names of the sizes that are open in the shapes of leaves."""
+    runs = {id(size.recording): size.recording for e in leaves for size in e.shape if type(size) is OpenSize}
+    return {node for run in runs.values() for node in run.sizes.nodes if isinstance(node, str)}
 
 
 def _number(value: Any) -> int:

@@ -1,8 +1,8 @@
 """The normal form of a size: a sum of products over named sizes, in which equal sizes are written in one way.
 
 `open_sizes.py` records how a size was computed, operation by operation. Here that record becomes `Terms`: numbers
-first, like terms joined, powers, floors simplified. A product of sums stays a product (`C·F·(H - 2)·(W - 2)`) where that is
-shorter than its expansion. Where it is known that a size is a multiple of 8, `floor(H/8)` is exactly `H/8`.
+first, like terms joined, powers, floors simplified. A product of sums stays a product (`C·F·(H - 2)·(W - 2)`) where
+that is shorter than its expansion. Where it is known that a size is a multiple of 8, `floor(H/8)` is exactly `H/8`.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class Floor:
         return f"{type(self).__name__}({self.above.expanded().key()},{self.below.expanded().key()})"
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self.key() == other.key()  # type: ignore[attr-defined]
+        return type(other) is type(self) and self.key() == other.key()
 
     def __hash__(self) -> int:
         return hash(self.key())
@@ -251,9 +251,9 @@ def _divided(above: Terms, below: Terms, known: Remainders) -> tuple[Terms, Term
         outside = Terms()
         if len(below.products) == 1:
             (product, factor), *_ = below.products.items()
-            whole = {p: f for p, f in above.products.items() if _divides(product, p) and (f / factor).denominator == 1}
-            outside = Terms(whole).divided(product, factor)
-            above = Terms({p: f for p, f in above.products.items() if p not in whole})
+            parts = {p: f for p, f in above.products.items() if _divides(product, p) and (f / factor).denominator == 1}
+            outside = Terms(parts).divided(product, factor)
+            above = Terms({p: f for p, f in above.products.items() if p not in parts})
         elif above == below:
             return number_terms(1), Terms(), below
         return outside, above, below
@@ -268,7 +268,7 @@ def _divided(above: Terms, below: Terms, known: Remainders) -> tuple[Terms, Term
     outside, left = outside + number_terms(int(whole)), left + Terms({(): -whole * by})
     if left.number is not None or not left.products:
         return outside + number_terms(int((left.number or 0) // by)), Terms(), below
-    lead = min(left.products.items(), key=lambda row: (-_degree(row[0]), _product_text(row[0])))
+    lead = min(left.products.items(), key=lambda row: (-_degree(row[0]), _product_key(row[0])))
     if lead[1] < 0:  # floor(-a/b) is -floor((a + b - 1)/b)
         more, inside, by_now = _divided(-left + number_terms(by - 1), below, known)
         return outside - more - Terms({((Floor(inside, by_now), 1),): 1} if inside.products else {}), Terms(), below
@@ -295,8 +295,8 @@ def _whole_part(product: Product, factor: Fraction, by: int, known: Remainders) 
             return Terms({product: factor / by, (): -factor * rest / by}), Terms({(): factor * rest})
     if (factor * multiple / by).denominator == 1:
         return Terms({product: factor / by}), Terms()
-    whole = int(factor / by)  # towards 0
-    return Terms({product: whole}), Terms({product: factor - whole * by})
+    quotient = int(factor / by)  # towards 0
+    return Terms({product: quotient}), Terms({product: factor - quotient * by})
 
 
 def _expanded_product(left: Terms, right: Terms) -> Terms:
@@ -329,6 +329,10 @@ def _degree(product: Product) -> int:
     return sum(power for _, power in product)
 
 
+def _product_key(product: Product) -> str:
+    return "*".join([f"{_atom_key(atom)}^{power}" for atom, power in product])
+
+
 def _atom_key(atom: Atom) -> str:
     return atom if isinstance(atom, str) else atom.key()
 
@@ -357,13 +361,15 @@ class Signs:
         """Return a quotient that is whole."""
         return f"{above}/{below}"
 
-    def floor(self, atom: Floor) -> str:
-        """Return a quotient that is rounded; one that is rounded up is `ceil`."""
-        by = atom.below.number
-        up = atom.above - number_terms(by - 1) if by is not None else atom.above
-        if by is not None and by > 1 and atom.above.products.get((), 0) == by - 1 and up.products:
-            return f"ceil({self._inside(up, atom.below)})"
-        return f"floor({self._inside(atom.above, atom.below)})"
+    def floor(self, atom: Floor) -> tuple[bool, str]:
+        """Return a quotient that is rounded, and whether a minus stands before it: `floor(H/2)`, `ceil(H/2)`, or
+        `-floor(-H/s)` as `ceil(H/s)`, whichever begins without a minus, then the shortest."""
+        by, ways = atom.below.number, [(False, "floor", atom.above), (True, "ceil", -atom.above)]
+        if by is not None:
+            up = atom.above - number_terms(by - 1)
+            ways += [(False, "ceil", up), (True, "floor", -up)]
+        texts = [(minus, f"{word}({self._inside(inside, atom.below)})") for minus, word, inside in ways]
+        return min(texts, key=lambda way: ("(-" in way[1], len(way[1])))
 
     def rest(self, atom: Rest) -> str:
         """Return what a division leaves."""
@@ -387,8 +393,8 @@ class _Python(Signs):
     def quotient(self, above: str, below: str) -> str:
         return f"{above}//{below}"
 
-    def floor(self, atom: Floor) -> str:
-        return f"({self._inside(atom.above, atom.below, '//')})"
+    def floor(self, atom: Floor) -> tuple[bool, str]:
+        return False, f"({self._inside(atom.above, atom.below, '//')})"
 
 
 class _Latex(Signs):
@@ -402,10 +408,10 @@ class _Latex(Signs):
     def name(self, name: str) -> str:
         return name if len(name) == 1 else rf"\mathrm{{{_escaped(name)}}}"
 
-    def floor(self, atom: Floor) -> str:
-        text = super().floor(atom)
+    def floor(self, atom: Floor) -> tuple[bool, str]:
+        minus, text = super().floor(atom)
         kind, inside = text.split("(", 1)
-        return rf"\l{kind} {inside.removesuffix(')')} \r{kind}"
+        return minus, rf"\l{kind} {inside.removesuffix(')')} \r{kind}"
 
     def rest(self, atom: Rest) -> str:
         return super().rest(atom).replace("%", r"\bmod")
@@ -441,28 +447,34 @@ def _sum_text(terms: Terms, signs: Signs) -> str:
     if by > 1 and (len(terms.products) > 1 or signs is PYTHON):
         above = _sum_text(terms.times(by), signs)
         return signs.quotient(_bracketed(above) if len(terms.products) > 1 or signs is PYTHON else above, str(by))
-    rows = sorted(terms.products.items(), key=lambda row: (-_degree(row[0]), row[1] < 0, _product_text(row[0], signs)))
-    if rows and rows[0][1] < 0:
-        rows.sort(key=lambda row: row[1] < 0)
+    rows = [
+        ((factor < 0) is not _has_minus(product, signs), -_degree(product), _term_text(product, abs(factor), signs))
+        for product, factor in terms.products.items()
+    ]
+    rows.sort(key=lambda row: (row[1], row[0], row[2]))
+    if rows and rows[0][0]:
+        rows.sort(key=lambda row: row[0])
     text = ""
-    for product, factor in rows:
-        part = _term_text(product, abs(factor), signs)
+    for is_negative, _, part in rows:
         if not text:
-            text = part if factor > 0 else f"-{part}"
+            text = f"-{part}" if is_negative else part
         else:
-            text += f" + {part}" if factor > 0 else f" - {part}"
+            text += f" - {part}" if is_negative else f" + {part}"
     return text or "0"
+
+
+def _has_minus(product: Product, signs: Signs) -> bool:
+    """Return whether the atoms of a product are written with an odd number of minus signs before them."""
+    return sum([power for atom, power in product if type(atom) is Floor and signs.floor(atom)[0]]) % 2 == 1
 
 
 def _factored_text(terms: Terms, signs: Signs) -> str:
     if len(terms.products) < 2:
         return ""
     product, number = terms.common_factor()
-    if not product and number == 1:
+    if (not product and number == 1) or number.denominator > 1 or _has_minus(product, signs):
         return ""
     inner = _sum_text(terms.divided(product, number), signs)
-    if number.denominator > 1:
-        return ""
     outer = _term_text(product, number, signs)
     return inner if outer == "1" else f"{outer}{signs.times}({inner})"
 
@@ -474,7 +486,7 @@ def _term_text(product: Product, factor: Fraction, signs: Signs) -> str:
     return text if factor.denominator == 1 else signs.quotient(text, str(factor.denominator))
 
 
-def _product_text(product: Product, signs: Signs = PLAIN) -> str:
+def _product_text(product: Product, signs: Signs) -> str:
     return signs.times.join([signs.power(_atom_text(atom, signs), power) for atom, power in product])
 
 
@@ -483,7 +495,7 @@ def _atom_text(atom: Atom, signs: Signs) -> str:
         return signs.name(atom)
     if isinstance(atom, Sum):
         return f"({text_of(atom.terms, signs)})"
-    return signs.rest(atom) if isinstance(atom, Rest) else signs.floor(atom)
+    return signs.rest(atom) if isinstance(atom, Rest) else signs.floor(atom)[1]
 
 
 def _bracketed(text: str, *, for_divisor: bool = False) -> str:

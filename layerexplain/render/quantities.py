@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.lang.axes import is_open
 from layerexplain.model import Shape
 from layerexplain.ops import sizes
 
@@ -50,6 +51,8 @@ def bytes_text(count: int | None) -> str:
     """Return `102.5 MB`, in powers of 1000; below 1 kB `448 bytes`."""
     if count is None:
         return UNKNOWN
+    if is_open(count):  # beside a name a number is exact
+        return f"{count} bytes"
     if count < 1000:
         return "1 byte" if count == 1 else f"{count} bytes"
     if count >= 10**18:  # may be more than a float holds
@@ -64,7 +67,7 @@ def bytes_text(count: int | None) -> str:
 
 def size_text(count: int | None) -> str:
     """Return `102,546,848 bytes` beside a rounded number of them; empty where that says it all."""
-    return f"{count:,} bytes" if count is not None and count >= 1000 else ""
+    return f"{count:,} bytes" if count is not None and not is_open(count) and count >= 1000 else ""
 
 
 def split_text(sums: Any) -> tuple[str, ...]:

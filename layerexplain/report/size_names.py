@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import gcd
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
+from layerexplain.errors import ArgumentError, LayerExplainError, each_of, raise_any
 from layerexplain.lang.named_sizes import Names
 from layerexplain.lang.open_sizes import Condition, Recording, Sizes
 from layerexplain.lang.size_terms import PYTHON, Terms, text_of
+from layerexplain.layers.arguments import Check, RefusedValue, is_int
+from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.registry import find
+from layerexplain.model import Layer
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
 
@@ -30,6 +34,7 @@ Attempt = Callable[[Mapping[str, int]], Any]
 """Reads a model with sizes in place of names; raises LayerExplainError where it does not take them."""
 
 _EXAMPLES = (211, 223, 227, 229, 233, 239, 241, 251, 257, 263, 269, 271, 277, 281, 283, 293)
+_SMALL_EXAMPLES = (31, 29, 23, 19, 17, 13, 11, 37, 41, 43, 47, 53, 59, 61, 67, 71)
 _STEPS = (1, 2, 4, 8, 16, 32, 64, 3, 5, 6, 7, 9, 10, 12, 24, 48)
 _LARGEST = 512
 """Up to this size it is said which ones a model takes; what repeats up to here repeats farther."""
@@ -105,20 +110,23 @@ def check_name(name: str) -> str:
     return name
 
 
-def named_run(attempt: Attempt, names: Sequence[str], avoid: Iterable[int] = ()) -> NamedRun:
+def named_run(attempt: Attempt, names: Sequence[str], small: Collection[str] = ()) -> NamedRun:
     """Find examples that a model takes, and which others it takes.
 
     Args:
         attempt: Reads the model with sizes in place of the names.
         names: The names, in the order in which they are listed.
-        avoid: Sizes that the model has elsewhere, with which an example would be equal by chance.
+        small: Those that are arguments of a layer, such as a window, which are smaller than its input.
 
     Raises:
         LayerExplainError: if no examples were found that the model takes: its error for the first ones.
     """
-    taken = set(avoid)
-    primes = [size for size in _EXAMPLES if size not in taken]
-    examples = {name: primes[i] if i < len(primes) else 1009 + 2 * i for i, name in enumerate(names)}
+    taken = set[int]()
+    examples: dict[str, int] = {}
+    for name in names:
+        primes = _SMALL_EXAMPLES if name in small else _EXAMPLES
+        examples[name] = next((size for size in primes if size not in taken), 1009 + 2 * len(examples))
+        taken.add(examples[name])
     examples, run = _fitting(attempt, next(_multiples(attempt, examples), examples))
     finder = _Finder(attempt, examples, run)
     reports = tuple([finder.report(name) for name in names])
@@ -127,21 +135,21 @@ def named_run(attempt: Attempt, names: Sequence[str], avoid: Iterable[int] = ())
 
 
 def named_report(
-    make: Callable[[Mapping[str, int]], Report], attempt: Attempt, names: Sequence[str], avoid: Iterable[int] = ()
+    make: Callable[[Mapping[str, int]], Report], attempt: Attempt, names: Sequence[str], small: Collection[str] = ()
 ) -> Report:
     """Return a report in which sizes have names.
 
     Args:
         make: Makes the report with sizes in place of the names.
         attempt: As `named_run` takes it: no report is made where only the shapes matter.
-        names, avoid: As `named_run` takes them.
+        names, small: As `named_run` takes them.
 
     Raises:
         LayerExplainError: as `named_run` does.
     """
     for name in names:
         check_name(name)
-    run = named_run(attempt, names, avoid)
+    run = named_run(attempt, names, small)
     _, report = recorded(make, run.examples, run.names.sizes)
     shown: Report = run.names.shown(report)
     return shown._replace(sizes=run.sizes, again=Again(make, run.sizes))
@@ -155,6 +163,43 @@ def names_in_shapes(shapes: Iterable[Sequence[Any]]) -> tuple[str, ...]:
 def with_sizes(shape: Sequence[Any], sizes: Mapping[str, int]) -> tuple[Any, ...]:
     """Return a shape with sizes in place of its names."""
     return tuple([sizes[size] if isinstance(size, str) else size for size in shape])
+
+
+def names_in_arguments(declaration: Declaration, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names that stand for sizes among the arguments of a layer, and of the layers in it."""
+    found: dict[str, None] = {}
+    for name, value in arguments.items():
+        argument = declaration.arguments.get(declaration.renamed.get(name, name))
+        if isinstance(value, Layer):
+            inner = find(value.type)
+            found.update(dict.fromkeys(names_in_arguments(inner, value.config) if inner is not None else ()))
+        elif argument is not None and takes_sizes(argument.check):
+            parts = value if isinstance(value, tuple | list) else (value,)
+            found.update(dict.fromkeys([part for part in parts if isinstance(part, str) and part.isidentifier()]))
+    return tuple(found)
+
+
+def takes_sizes(check: Check) -> bool:
+    """Return whether an argument is a size: it takes whole numbers, and none below 0."""
+    tried = check.tried(2)
+    if not tried or not all([is_int(value) for value in tried]):
+        return False
+    try:
+        check.normal(-1)
+    except RefusedValue:
+        return True
+    return False
+
+
+def with_named_arguments(value: Any, sizes: Mapping[str, int]) -> Any:
+    """Return arguments with sizes in place of their names, also in layers, tuples and mappings."""
+    if isinstance(value, str):
+        return sizes.get(value, value)
+    if isinstance(value, Layer):
+        return value._replace(config=with_named_arguments(value.config, sizes))
+    if isinstance(value, Mapping):
+        return {key: with_named_arguments(item, sizes) for key, item in value.items()}
+    return type(value)([with_named_arguments(item, sizes) for item in value]) if type(value) in (tuple, list) else value
 
 
 def recorded(
@@ -178,13 +223,15 @@ def _multiples(attempt: Attempt, examples: Mapping[str, int]) -> Iterator[dict[s
 
 def _fitting(attempt: Attempt, examples: Mapping[str, int]) -> tuple[dict[str, int], Recording]:
     """Return examples that a model takes, and their run."""
-    examples, wanted = dict(examples), dict.fromkeys(())
+    examples, wanted = dict(examples), list[Terms]()
     errors: list[LayerExplainError] = []
     while True:
         run = Recording(Sizes())
         try:
             attempt({name: run.size(name, value) for name, value in examples.items()})
         except LayerExplainError as error:
+            for each in each_of(error):
+                each.fact = Names(examples, run.sizes).shown(each.fact)
             errors.append(error)
             moved = next(_moved(attempt, examples, run, wanted, _kind(error)), None)
             if moved is None or len(errors) > _MOST_TRIES:
@@ -195,7 +242,7 @@ def _fitting(attempt: Attempt, examples: Mapping[str, int]) -> tuple[dict[str, i
 
 
 def _moved(
-    attempt: Attempt, examples: dict[str, int], run: Recording, wanted: dict[Any, None], error: str
+    attempt: Attempt, examples: dict[str, int], run: Recording, wanted: list[Terms], error: str
 ) -> Iterator[dict[str, int]]:
     """Yield examples at which the comparison that failed last would have held, with which the model goes farther."""
     failed = [one for one in run.conditions if one[0] == "==" and not one[2]]
@@ -203,7 +250,7 @@ def _moved(
     for condition in reversed(failed[-8:]):
         terms = names.terms(condition[1])
         for name in sorted(terms.names()):
-            for value in sorted(range(1, _LARGEST), key=lambda value, at=examples[name]: (abs(value - at), value)):
+            for value in _near(examples[name]):
                 moved = {**examples, name: value}
                 if terms.at(moved) == 0 and all(other.at(moved) == 0 for other in wanted):
                     try:
@@ -211,9 +258,14 @@ def _moved(
                     except LayerExplainError as other_error:
                         if _kind(other_error) == error:
                             break
-                    wanted[terms] = None
+                    wanted.append(terms)
                     yield moved
                     break
+
+
+def _near(example: int) -> list[int]:
+    """Return sizes, the nearest to an example first."""
+    return sorted(range(1, _LARGEST), key=lambda size: (abs(size - example), size))
 
 
 def _kind(error: LayerExplainError) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from layerexplain.lang import scalar as sc
+from layerexplain.lang.axes import is_open
 from layerexplain.lang.notation import (
     COMPARE,
     NEGATE,
@@ -77,7 +78,7 @@ def number_text(value: Any) -> str:
     >>> number_text(3.0), number_text(0.1234567), number_text(0.9999999)
     ('3', '0.123457', '0.9999999')
     """
-    if value is None or isinstance(value, bool | tuple | str):
+    if value is None or is_open(value) or isinstance(value, bool | tuple | str):
         return value_text(value)
     if value in (float("inf"), float("-inf")):
         return "∞" if value > 0 else "-∞"

@@ -345,7 +345,7 @@ def _in_heads(
     score_term = "".join(
         [c for c in asked if c in offered] + [letters[i] for letters in (asked, offered) for i in axes]
     )
-    scores = einsum(q, k, eq=f"{asked}d,{offered}d->{score_term}") / sqrt(float(sizes.key_width))
+    scores = einsum(q, k, eq=f"{asked}d,{offered}d->{score_term}") / sqrt(sizes.key_width)
     scores = named("scores", scores, "score of each query with each key")
     allowed = _allowed_pairs(query, value, masks, attention_mask, heads)
     over: Any = -1 if len(axes) == 1 else tuple(range(-len(axes), 0))

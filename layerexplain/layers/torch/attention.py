@@ -122,7 +122,7 @@ def attend(
         masks = (_one_more(masks[0]), _one_more(masks[1]))
     split_up = [reshape(part, shape=(*part.shape[:2], size, per_head)) for part in parts]
     Q, K, V = (named(f"{s}{mark}", part) for s, part in zip("QKV", split_up, strict=True))
-    scores = einsum(Q, K, eq=f"{first}ad,{second}ad->naqk") / sqrt(float(per_head))
+    scores = einsum(Q, K, eq=f"{first}ad,{second}ad->naqk") / sqrt(per_head)
     scores = _masked(named(f"scores{mark}", scores, "score of each query with each key"), masks, heads)
     if causal:
         scores = where(no_later(query, key, 1 - at), scores, FAR_BELOW)

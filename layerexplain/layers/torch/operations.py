@@ -363,7 +363,7 @@ def attention(
     if scale is None and not isinstance(width, int):
         raise ShapeError("scaled_dot_product_attention needs a known width, got None; give that axis a size")
     products = matmul(query, turned(key))
-    scores = products / sqrt(float(width)) if scale is None else products * scale
+    scores = products / sqrt(width) if scale is None else products * scale
     if attn_mask is not None:
         scores = where(logical_not(attn_mask), FAR_BELOW, scores) if attn_mask.dtype == "bool" else scores + attn_mask
     if is_causal:

@@ -16,6 +16,7 @@ from layerexplain.render.documents.summary import (
     all_notes,
     heading,
     missing_values,
+    named_sizes,
     report_sheet,
     step_facts,
     title_of,
@@ -87,7 +88,11 @@ def explanation(
         sections = (
             tour(report, chosen) if whole and wanted == ShownParts(TOUR) else explained(report, chosen, whole, wanted)
         )
-        return _whole(report, sections, cost=wanted.tier > TOUR) if whole else doc.Document(tuple(sections))
+        return (
+            _whole(report, sections, cost=wanted.tier > TOUR)
+            if whole
+            else doc.Document((*sections, *named_sizes(report)))
+        )
 
     return report_sheet(report_of_chosen, columns, nested, several=False)._replace(document=document)
 
@@ -104,6 +109,7 @@ def _whole(report: Report, sections: Iterable[doc.Block], cost: bool) -> doc.Doc
             heading(report),
             *sections,
             *totals(report, cost),
+            *named_sizes(report),
             *step_facts(report),
             about_model,
             notes,

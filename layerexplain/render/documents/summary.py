@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.lang.axes import is_open
 from layerexplain.model import Note
 from layerexplain.records import grouped
 from layerexplain.render import document as doc
@@ -35,11 +36,14 @@ def summary(
 
 def report_sheet(report: Report, columns: tuple[str, ...] | None, nested: bool, several: bool) -> Sheet:
     """Return what the formats for programs print of a report."""
+    data: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    if report.sizes:
+        from layerexplain.lang.named_sizes import as_python as data
     return Sheet(
         document=lambda: doc.Document(()),
         data=lambda: report.to_dict(nested=nested),
         records=lambda: (
-            {"source": report.source, "model": report.model_name, **row.layer.to_dict()}
+            {"source": report.source, "model": report.model_name, **data(row.layer.to_dict())}
             for row in layers_of(report, nested)
         ),
         columns=data_columns(columns, nested, several),
@@ -205,7 +209,7 @@ def step_facts(report: Report) -> tuple[doc.FactBlock, ...]:
         return f"{count_text(macs)} MACs, {count_text(flops)} FLOPs"
 
     ratio = ""
-    if cost.forward_macs and cost.backward_macs:
+    if cost.forward_macs and cost.backward_macs and not is_open(cost.forward_macs):
         ratio = f"{cost.backward_macs / cost.forward_macs:.2f} times the MACs of the forward pass"
     facts = [
         doc.Fact("forward", both(cost.forward_macs, cost.forward_flops), ("as in training",)),

@@ -43,7 +43,7 @@ def shell(
         f"default-src 'none'; script-src '{hashed(_STARTER)}' '{hashed(code)}'; style-src '{hashed(style)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), check_circular=False)
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), check_circular=False, default=str)
     packed = _packed(text.encode("utf-8", "replace"))
     stored = _stored("weights", weights) if weights else ""
     title = escaped(clean(title)).encode("ascii", "xmlcharrefreplace").decode()
