@@ -34,6 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--quick", action="store_true", help="one row of each table; no TensorFlow, no process, nothing slow"
     )
+    parser.addoption("--passed", metavar="FILE", help="write the tests that passed to FILE, one per line")
+    parser.addoption("--except-passed", metavar="FILE", help="leave out the tests that FILE lists")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -65,8 +67,23 @@ def no_process_where_quick(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Write the names of the tests that passed: .ci/run does not run these again in an environment with more packages."""
+    if name := terminalreporter.config.getoption("--passed"):
+        passed = {report.nodeid for report in terminalreporter.stats.get("passed", ())}
+        failed = {report.nodeid for kind in ("failed", "error") for report in terminalreporter.stats.get(kind, ())}
+        Path(name).write_text("".join(f"{test}\n" for test in sorted(passed - failed)), "utf-8")
+    yield
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep one row of each table where the tests are to be quick: the one in the middle, since the first is often bare."""
+    """Leave out tests that passed before. Where the tests are to be quick, keep one row of each table: the one in the
+    middle, since the first is often bare."""
+    if name := config.getoption("--except-passed"):
+        passed = set(Path(name).read_text("utf-8").split("\n"))
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in passed])
+        items[:] = [item for item in items if item.nodeid not in passed]
     if not config.getoption("--quick"):
         return
     tables: dict[str, list[pytest.Item]] = {}

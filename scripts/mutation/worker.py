@@ -43,7 +43,7 @@ from mutation.changes import Change
 from mutation.places import PROBE, Place, compiled, exchange, loaded_functions, probed
 
 LIBRARIES = ("numpy", "h5py", "yaml", "click", "click.testing", "jsonschema")
-KERAS = ("tensorflow", "keras", "tf_keras")
+FRAMEWORKS = ("tensorflow", "keras", "tf_keras", "torch")
 CRASHED, AT_IMPORT = "(crashed or took too long)", "(at import)"
 ALIVE, DEAD, TAKEN = 0, 1, 2
 BATCH = 24
@@ -94,7 +94,7 @@ class Run:
 
     def all(self, jobs: int) -> None:
         """Try all faults."""
-        libraries = LIBRARIES if "not keras" in " ".join(self.arguments) else LIBRARIES + KERAS
+        libraries = LIBRARIES if "not keras" in " ".join(self.arguments) else LIBRARIES + FRAMEWORKS
         for name in libraries:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)

@@ -1,4 +1,4 @@
-"""How many drawn examples the tests try: a few, or many where `LAYEREXPLAIN_FUZZ=50000` asks for them (CI's slim part).
+"""How many drawn examples the tests try: a few, or many where `LAYEREXPLAIN_FUZZ=50000` asks for them (at night).
 
 The same ones each time: seeds are fixed.
 """
