@@ -18,12 +18,15 @@ NO_FILE = ""
 """The name of a text whose syntax is read: Python opens the file of that name, to quote its line in a syntax error."""
 
 CREDENTIALS = (  # compiled where it is first needed, as the patterns of render/escape.py
-    r"(?i)(://[^/:\s\[]*):(?!:[\w+.-]+://)(?:[^/\n]*|(?!\d*(?:[/?#\s]|::|$))\S*)(@[^/@\s]*)"
-    r"|(?:(?<=http)|(?<=https))(://)[^/:\s]+(@[^/@\s]*)"
+    r"(?i)((?::/+|//|\b(?:https?|s?ftp|s3|gs|hf):)[^/:\s\[]*)"
+    r":(?!:[\w+.-]+://)(?:[^/\n]*|(?!\d*(?:[/?#\s]|::|$))\S*)(@[^/@\s]*)"
+    r"|(?:(?<=http)|(?<=https))(:/+)[^/:\s]+(@[^/@\s]*)"
+    r"|((?::/+|//)[^:\s\[]*/[^/:\s]*):[^/:\s@]+(@[^/@\s]*)"
 )
 """User, password and host of a URL. The host begins behind the last @ in front of the path, since a user may be an
 address of mail and a password may hold an @. A password with a slash would end the host; what stands there is no port
-then. The user alone is a token over HTTP."""
+then. The user alone is a token over HTTP. Mistyped URLs count (`https:/`, `//`, the login behind a folder), since
+libraries quote and shorten them so."""
 
 _ENDLESS = r"(\S{50})\S{140,}(\S{8})"
 
@@ -72,6 +75,15 @@ class LayerExplainError(ValueError):
         self.column = column
         self.layer = layer
         self.edits = tuple(edits)
+
+    @property
+    def fact(self) -> str:
+        """What is wrong, without the place and without passwords: notes, findings and the editor quote it."""
+        return self._fact
+
+    @fact.setter
+    def fact(self, fact: str) -> None:
+        self._fact = without_passwords(fact)
 
     def with_place(
         self,
@@ -201,7 +213,9 @@ def without_passwords(text: str) -> str:
 
 def hidden_login(found: re.Match[str]) -> str:
     """Return what `CREDENTIALS` has found without the password or token."""
-    return f"{found[3]}***{found[4]}" if found[1] is None else f"{found[1]}:***{found[2]}"
+    if found[3] is not None:
+        return f"{found[3]}***{found[4]}"
+    return f"{found[1] or found[5]}:***{found[2] or found[6]}"
 
 
 def _shortened(text: str) -> str:

@@ -25,7 +25,7 @@ from layerexplain.editor.problems import Problem, problems
 from layerexplain.editor.reading import Places, Reading, read_text
 from layerexplain.editor.settings import Settings, settings_of
 from layerexplain.editor.texts import Cell, EditedText, Extent, lines_of_editor, text_of
-from layerexplain.errors import lines_of
+from layerexplain.errors import lines_of, without_passwords
 from layerexplain.frontends.code.reader import forget_programs
 from layerexplain.records import grouped
 from layerexplain.render.escape import clean
@@ -196,7 +196,7 @@ def _lenses(ls: Server, shown: OpenText, text: EditedText, cell: str, params: An
         totals, at = one.report.totals, ls.range(text, one.span.start)
         words = plural(len(one.report.layers), "layer"), f"{count_text(totals.params)} parameters"
         about = lsp.Command(" · ".join([*words, f"{count_text(totals.macs)} MACs"]), "")
-        page = lsp.Command("show page", SHOW_PAGE, arguments=[text.path, one.request])
+        page = lsp.Command("show page", SHOW_PAGE, arguments=[without_passwords(text.path), one.request])
         found += [lsp.CodeLens(at, each) for each in (about, page) if one.span.cell == cell]
     return found
 

@@ -60,8 +60,8 @@ class FsspecFiles:
     """The file system of a URL, and paths in it."""
 
     def __init__(self, source: Remote) -> None:
-        self._reach = source.reach
-        self._system, self._path = tried(lambda: _file_system(source), self._reach)
+        self._source = source
+        self._system, self._path = tried(lambda: _file_system(source), source)
         self._facts: dict[str, Any] = {}
         self._opened: Ranges | None = None
         protocol = self._system.protocol
@@ -81,7 +81,7 @@ class FsspecFiles:
         """Return what the directory lists. Raises SourceError."""
         base = self._path.rstrip("/") + "/"
         # A server's index of a directory is at the place that ends so.
-        listed = tried(lambda: self._system.ls(base if self._is_http else self._path, detail=True), self._reach)
+        listed = tried(lambda: self._system.ls(base if self._is_http else self._path, detail=True), self._source)
         found = {}
         for one in listed:
             name = str(one["name"])
@@ -96,7 +96,7 @@ class FsspecFiles:
         found = []
         for name in _PROBED:
             try:
-                tried(partial(self._system.info, f"{self._path.rstrip('/')}/{name}"), self._reach)
+                tried(partial(self._system.info, f"{self._path.rstrip('/')}/{name}"), self._source)
             except SourceError:
                 continue
             found.append(name)
@@ -120,7 +120,7 @@ class FsspecFiles:
             options |= {"size": size, "headers": {**headers, "If-Match": mark} if mark.startswith('"') else headers}
         if size == 0:
             return Ranges.of_bytes(b"", mark)
-        file = tried(lambda: self._system.open(self._path, "rb", **options), self._reach)
+        file = tried(lambda: self._system.open(self._path, "rb", **options), self._source)
         if not file.seekable():
             return self._whole(size, mark)
 
@@ -129,7 +129,7 @@ class FsspecFiles:
                 file.seek(start)
                 return bytes(file.read(end - start))
 
-            return tried(read, self._reach)
+            return tried(read, self._source)
 
         ranges = Ranges(fetch, size, mark)
         if self._is_http:
@@ -143,7 +143,7 @@ class FsspecFiles:
 
     def _whole(self, size: int | None, mark: str) -> Ranges:
         """Return a file of a server that sends no ranges, read whole up to a limit."""
-        most = self._reach.max_download
+        most = self._source.reach.max_download
         reason = (
             f"the file has {size:,} bytes" if isinstance(size, int) else "the server does not say how long the file is"
         )
@@ -165,17 +165,18 @@ class FsspecFiles:
                 raise ConnectionError("short")
             return bytes(data)
 
-        return Ranges.of_bytes(tried(read, self._reach), mark, whole=True)
+        return Ranges.of_bytes(tried(read, self._source), mark, whole=True)
 
     def _info(self) -> dict[str, Any]:
         if not self._facts:
-            self._facts = tried(lambda: self._system.info(self._path), self._reach)
+            self._facts = tried(lambda: self._system.info(self._path), self._source)
         return self._facts
 
 
-def tried(call: Callable[[], _Result], reach: Reach) -> _Result:
-    """Return what a call gives, tried again where its failure may pass; each time after a longer wait. Raises
-    SourceError."""
+def tried(call: Callable[[], _Result], source: Remote) -> _Result:
+    """Return what a call on a source gives, tried again where its failure may pass; each time after a longer wait.
+    Raises SourceError, without the passwords that a library quotes."""
+    reach = source.reach
     wait = reach.wait
     for left in range(reach.retries, -1, -1):
         try:
@@ -183,6 +184,7 @@ def tried(call: Callable[[], _Result], reach: Reach) -> _Result:
         # Whatever the libraries behind fsspec raise: it is told in one line.
         except Exception as error:
             fault = fault_of(error, reach.timeout)
+            fault.error.fact = source.passwords.hidden_in(fault.error.fact)
         if not fault.passes or not left:
             break
         time.sleep(min(max(wait, fault.after or 0), _LONGEST_WAIT))

@@ -54,6 +54,25 @@ class Passwords(dict[str, str]):
         self.update({hidden_login(found): found[0] for found in re.finditer(CREDENTIALS, source)})
         return without_passwords(source)
 
+    def hidden_in(self, text: str) -> str:
+        """Return a text of a library, which may quote a URL in parts, without the passwords; also one that it cuts.
+
+        >>> known = Passwords()
+        >>> _ = known.taken_out("hf://me:secret@host/m.keras")
+        >>> known.hidden_in("no namespace in 'me:secret'; use me, not m%C3%A9:secre")
+        "no namespace in 'me:***'; use me, not m%C3%A9:***"
+        """
+        from urllib.parse import quote, unquote
+
+        for printed, full in self.items():
+            before, _, after = printed.partition("***")
+            secret = full[len(before) : len(full) - len(after)]
+            for form in {secret, unquote(secret), quote(secret), repr(secret)[1:-1]} - {""}:
+                text = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", "***", text)
+                cut = next((n for n in range(len(form) - 1, 3, -1) if text.endswith(form[:n])), 0)
+                text = f"{text[:-cut]}***" if cut else text
+        return text
+
     def put_back(self, source: str) -> str:
         """Return a source with the passwords that were taken out of it."""
         return re.sub(CREDENTIALS, lambda found: self.get(found[0], found[0]), source) if self else source
@@ -123,9 +142,13 @@ def is_remote(source: str) -> bool:
     """
     if ":" not in source or isinstance(source, Remote):
         return isinstance(source, Remote)
+    # A path has no user; as a URL it is refused, and printed without the password. Mistyped URLs are such, too.
+    if source.startswith(_LOCAL):
+        return source.split("/")[2] != "" and re.search(CREDENTIALS, source) is not None
     if _URL.match(source) is not None:
-        # A path has no user; as a URL it is refused, and printed without the password.
-        return not source.startswith(_LOCAL) or re.search(CREDENTIALS, source) is not None
+        return True
+    if "@" in source and re.search(CREDENTIALS, source) is not None and not os.path.lexists(source):
+        return True
     return "::" in source and not os.path.exists(source) and os.path.isfile(source.partition("::")[0])
 
 

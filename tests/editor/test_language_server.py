@@ -376,3 +376,16 @@ def test_a_reader_that_fails_is_logged_in_one_line(capfd: pytest.CaptureFixture[
     assert capfd.readouterr().err == f"layerexplain: {line}\n"
     assert json.dumps(computed(lambda: 3)) == "3"
     server.worker.shutdown()
+
+
+@pytest.mark.parametrize("start", ["https://", "https:/", "//", "hf://", "sftp://", "untitled:https://"])
+def test_what_the_server_says_of_a_text_has_no_password(client: Client, start: str) -> None:
+    uri = f"{start}u:wombat@host/net.py"
+    client.open(uri, KERAS.replace('"relu"', f'"{start}u:wombat@host/f"'))
+    assert client.problems(uri)
+    said = [client.of("codeLens", uri), client.of("inlayHint", uri, range=EVERYWHERE), client.published(uri)]
+    client.close(uri)
+    assert "wombat" not in json.dumps([said, client.logged])
+    client.open(uri, KERAS)
+    assert (lenses := client.of("codeLens", uri)) and "wombat" not in json.dumps(lenses)
+    client.close(uri)

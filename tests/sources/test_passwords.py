@@ -44,10 +44,15 @@ URLS = {
     "https://me:pass@host/a.zip::in/x@y/z": "https://me:***@host/a.zip::in/x@y/z",
     "simplecache::https://me:pass@host/m.h5": "simplecache::https://me:***@host/m.h5",
     "https://me:pass@host/m and https://other:word@host/m": "https://me:***@host/m and https://other:***@host/m",
+    "https:/me:pass@host/m": "https:/me:***@host/m",
+    "//me:pass@host/m": "//me:***@host/m",
+    "https:me:pass@host/m": "https:me:***@host/m",
+    "hf://owner/me:pass@host/m": "hf://owner/me:***@host/m",
 }
 NOT_SECRET = [
     "http://host:8080/x@y", "http://[::1]:80/x@y", "s3://bucket/key@2", "hf://user/repo@main/m.keras",
     "https://host/m?mail=a@b.example", "models.zip::a@b", "user@host: no URL", "sftp://me@host/m.h5",
+    "s3://b/a.zip::in/x@y/z", "/data/run:1@2/m.h5", "x[a:b@c]", "train.py:41:7: x @ y",
 ]  # fmt: skip
 
 
@@ -226,3 +231,47 @@ def test_view_prints_no_password(server: Server) -> None:
             process.send_signal(signal.SIGINT)
             said = process.communicate(timeout=600)
         assert address.startswith("http://127.0.0.1:") and is_hidden("".join(said)), said
+
+
+# Schemes × positions ------------------------------------------------------------------------------------------------
+
+SCHEMES = [
+    "http://", "https://", "HTTPS://", "hf://", "s3://", "gs://", "sftp://", "ftp://", "abfs://", "memory://", "github://",
+    "file://", "local://", "zip://", "nope://", "http:/", "https:/", "hf:/", "https:///", "//", "https:",
+    "simplecache::https://", "filecache::hf://", "zip://x::https://",
+]  # fmt: skip
+POSITIONS = [
+    "u:wombat@h.invalid/m.keras", "u:wom%62at@h.invalid/m.keras", ":wombat@h.invalid", "u:wombat@/m.keras",
+    "u:wombat@h.invalid:x/m", "u:wombat@[::1/m.keras", "u:wombat@h.invalid/*.keras", "u:wombat@h.invalid/a.zip::m.keras",
+    "u:wom/wombat@h.invalid/m", "owner/u:wombat@h/m.keras", "u:wombat@h", "u:wombat@h.invalid/train.py:build",
+]  # fmt: skip
+
+
+def mistyped() -> Iterator[tuple[str, str]]:
+    """A command and a URL with a login: each scheme in each position, each command with each scheme."""
+    commands = [one for one in COMMANDS if one not in ("verify", "convert")]
+    yield from (("summary", scheme + position) for scheme in SCHEMES for position in POSITIONS)
+    for row, command in enumerate(commands):
+        for column, scheme in enumerate(SCHEMES):
+            yield command, scheme + POSITIONS[(row + column) % len(POSITIONS)]
+
+
+def test_no_scheme_and_no_position_gives_a_password_away(tmp_path: Path) -> None:
+    good = str(SAMPLES / "digits.keras")
+    # `https:` and a folder is a path of this machine.
+    cases = [(command, url) for command, url in mistyped() if not url.startswith("https:owner")]
+    for number, (command, url) in enumerate(cases):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        said = said_of(url, good, folder, command)
+        assert "wombat" not in said and "wom%62at" not in said, (command, url, said[:400])
+
+
+def test_what_an_error_quotes_of_a_file_has_no_password(tmp_path: Path) -> None:
+    for scheme in SCHEMES:
+        spec = tmp_path / "m.yaml"
+        spec.write_text(f"input: [3]\nlayers:\n  - Dense: {{units: 4, activation: '{scheme}u:wombat@h/x'}}\n")
+        for arguments in (["summary"], ["summary", "--format", "csv"], ["check"], ["check", "--format", "json"]):
+            result = CliRunner().invoke(program, [*arguments, str(spec)], prog_name="layerexplain")
+            assert "activation" in result.output or "csv" in arguments
+            assert "wombat" not in result.output, (scheme, result.output)
