@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -22,7 +22,6 @@ from layerexplain.network.trace import trace_at
 from layerexplain.ops import load_all
 from layerexplain.oracle.to_keras import to_keras
 from layerexplain.oracle.verify import verify
-from layerexplain.oracle.verify_report import VerifyReport
 from tests.support.redefined import redefine
 from tests.support.same import same
 
@@ -83,101 +82,6 @@ SPECS = {
 """Small models, the mutated layer last in each."""
 
 
-class Mutant(NamedTuple):
-    """What is broken, in which model, and how: a pattern in the layer's formula and what stands there instead."""
-
-    fault: str
-    spec: str
-    pattern: str
-    replacement: str
-
-
-MUTANTS = [
-    Mutant("the bias is dropped", "dense", r" \+ b", ""),
-    Mutant("a sign", "dense", r" \+ b", " - b"),
-    Mutant("the activation is another", "dense", "tanh", "sigmoid"),
-    Mutant("the bias is dropped", "conv", r" \+ b", ""),
-    Mutant(
-        "the odd row of padding stands in front", "conv",
-        r"conv\(x, W, strides=2, padding='same'\)",
-        "conv(pad(x, pads=((0, 0), (1, 0), (1, 0), (0, 0))), W, strides=2)",
-    ),
-    Mutant(
-        "padding on both sides in place of the front", "causal", r"padding='causal'", "padding='same'",
-    ),
-    Mutant("the bias is subtracted", "transposed", r" \+ b", " - b"),
-    Mutant(
-        "the padding is cut off at the other end", "transposed",
-        r"conv_transpose\(x, W, strides=2, padding='same'\)",
-        "conv_transpose(x, W, strides=2, padding='valid')[:, 1:, 1:]",
-    ),
-    Mutant("the input is upside down", "depthwise", r"\(x, ", "(reverse(x), "),
-    Mutant("the bias is dropped", "separable", r" \+ b", ""),
-    Mutant("the moving mean is ignored", "norm", r"\(x - μ\)", "x"),
-    Mutant("the moving variance is ignored", "norm", r" / sqrt\(v \+ 0\.001\)", ""),
-    Mutant("no root of the variance", "norm", r"sqrt\(v \+ 0\.001\)", "(v + 0.001)"),
-    Mutant("epsilon is another", "norm", r"0\.001", "0.01"),
-    Mutant("gamma and beta are swapped", "norm", r"γ \+ β", "β + γ"),
-    Mutant("the batch's own mean", "norm", r"μ", "mean(x, axis=0, keepdims=True)"),
-    Mutant("an axis is swapped", "layer_norm", r"μ = mean\(x, axis=-1", "μ = mean(x, axis=1"),
-    Mutant("gamma is dropped", "layer_norm", r" \* γ", ""),
-    Mutant("the groups are interleaved", "group_norm", r"axis=\(1, 3\)", "axis=(1, 2)"),
-    Mutant("padding counts in the mean", "pool",
-        r"average_pool\(x, size=3, padding='same'\)",
-        "average_pool(pad(x, pads=((0, 0), (1, 1), (1, 1), (0, 0))), size=3)",
-    ),
-    Mutant("windows begin one row before", "max_pool",
-        r"max_pool\(x, size=2, padding='same'\)",
-        "max_pool(pad(x, pads=((0, 0), (1, 0), (1, 0), (0, 0))), size=2)",
-    ),
-    Mutant("the order of the gates", "lstm", r"W_i, W_f,", "W_f, W_i,"),
-    Mutant("the order of the gates, as in other libraries", "lstm", r"U_g, U_o =", "U_o, U_g ="),
-    Mutant("a bias is that of another gate", "lstm", r"b_o\)", "b_f)"),
-    Mutant("the mask is ignored", "lstm", r"h = where\(m\[t\], h_new, h\)", "h = h_new + 0"),
-    Mutant("the mask is ignored for the cell", "lstm", r"c = where\(m\[t\], c_new, c\)", "c = c_new + 0"),
-    Mutant("the mask is the other way round", "lstm", r"where\(m\[t\], h_new, h\)", "where(m[t], h, h_new)"),
-    Mutant("the state before is forgotten", "lstm", r"f \* c \+ i \* g", "c + i * g"),
-    Mutant("no tanh at the end", "lstm", r"o \* tanh\(c_new\)", "o * c_new"),
-    Mutant("update and keep are swapped", "gru", r"z \* h \+ \(1 - z\) \* g", "(1 - z) * h + z * g"),
-    Mutant("the order of the gates", "gru", r"U_z, U_r,", "U_r, U_z,"),
-    Mutant("reset before the product", "gru",
-        r"r \* \(dot\(h, U_g\) \+ bh_g\)", "dot(r * h, U_g) + bh_g",
-    ),
-    Mutant("a second bias is dropped", "gru", r" \+ bh_z", ""),
-    Mutant("the mask is ignored", "gru", r"where\(m\[t\], h_new, h\)", "h_new + 0"),
-    Mutant("backwards is forwards", "backwards", r"reverse\(x\)", "x + 0"),
-    Mutant("kernels are swapped", "backwards", r"dot\(xr\[t\], W\) \+ dot\(h, U\)", "dot(xr[t], U) + dot(h, W)"),
-    Mutant("the second half reads forwards", "bidirectional", r"lstm\(reverse\(x\), reverse\((\w+)\)", r"lstm(x, \1"),
-    Mutant("the second half is not turned back", "bidirectional", r"y_bwd = reverse\(y_rev\)", "y_bwd = y_rev + 0"),
-    Mutant("the mask is not turned", "bidirectional", r"reverse\(x\), reverse\((\w+)\)", r"reverse(x), \1"),
-    Mutant("the halves are swapped", "bidirectional", r"concatenate\(y_fwd, y_bwd\)", "concatenate(y_bwd, y_fwd)"),
-    Mutant("the directions share a kernel", "bidirectional", r"W_bwd, U_bwd", "W_fwd, U_bwd"),
-    Mutant("the scores are not scaled", "heads", r" / sqrt\(3\.0\)", ""),
-    Mutant("keys and values are swapped", "heads", r"K = dot\(value, W_k\) \+ b_k", "K = dot(value, W_v) + b_v"),
-    Mutant("the query asks itself", "heads", r"K = dot\(value,", "K = dot(query,"),
-    Mutant("softmax over the queries", "heads", r"softmax\(scores\)", "softmax(scores, axis=-2)"),
-    Mutant("an output bias is dropped", "heads", r"->nqo'\) \+ b_o", "->nqo')"),
-    Mutant("the mask is ignored", "attention", r"where\(logical_not\(\w+\), [^,]*, scores\)", "scores"),
-    Mutant("the learned scale is ignored", "attention", r" \* g", ""),
-    Mutant("the mask is ignored", "mean", r"y = .*", "y = mean(x, axis=1)"),
-    Mutant("masked steps count in the mean", "mean", r"/ sum\(cast\(.*\), axis=1\)", "/ 6"),
-    Mutant("the next row of the table", "embedding", r"E\[ids\]", "E[(ids + 1) % 11]"),
-    Mutant("axes are not swapped", "permute", r"axes=\(0, 2, 1\)", "axes=(0, 1, 2)"),
-    Mutant("the difference is the other way round", "subtract", r"x1 - x2", "x2 - x1"),
-    Mutant("a sum", "subtract", r"x1 - x2", "x1 + x2"),
-    Mutant("the order of the inputs", "concatenate", r"x1, x2", "x2, x1"),
-    Mutant("the sides of the padding", "padding", r"\(1, 2\)", "(2, 1)"),
-    Mutant("the sides of what is cut", "cropping", r"1:-2", "2:-1"),
-    Mutant("the slope is ignored", "prelu", r"α \* ", ""),
-    Mutant("a sign", "prelu", r"relu\(x\) - ", "relu(x) + "),
-    Mutant("the steps come backwards", "steps",
-        r"for t in steps\(x\):\n    y\[t\] = dense\(x", r"r = reverse(x)\nfor t in steps(r):\n    y[t] = dense(r",
-    ),
-    Mutant("the nearest pixel", "upsampling", r"y = .*", "y = repeat(repeat(x, times=2, axis=1), times=2, axis=2)"),
-    Mutant("half of it", "repeat", r"x\[:, None\]", "x[:, None] / 2"),
-]  # fmt: skip
-
-
 class Broken:
     """Puts a changed definition in the place of what the declaration of one type gives."""
 
@@ -223,35 +127,12 @@ def real_model(spec: str) -> Any:
     return REAL[spec]
 
 
-def check_killed(report: VerifyReport) -> None:
-    """The last layer's values differ, and nothing but its values; the whole model differs with it."""
-    last = report.layers[-1]
-    assert last.status == "differs"
-    assert last.output_shapes.agree
-    assert last.weight_shapes.agree
-    assert all(check.status == "agrees" for check in report.layers[:-1])
-    assert report.whole.status == "differs"
-    assert not report.agrees
-
-
 @pytest.mark.parametrize("spec", SPECS)
 def test_what_is_not_broken_agrees(spec: str) -> None:
     report = verify(real_model(spec), drawn=True)
     assert report.agrees, [check for check in report.layers if check.status != "agrees"]
     assert not report.of("not compared")
     assert report.whole.status == "agrees"
-
-
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.spec}-{m.fault.replace(' ', '_')}")
-def test_a_mutant_is_killed_by_its_values(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
-    def change(text: str) -> str:
-        found = re.sub(mutant.pattern, mutant.replacement, text)
-        assert found != text, text
-        return found
-
-    model = read(SPECS[mutant.spec].encode())
-    Broken(monkeypatch, model.layers[-1].type, change)
-    check_killed(verify(real_model(mutant.spec), drawn=True))
 
 
 # A sweep: every place of every formula, by rules --------------------------------------------------------------------
@@ -315,6 +196,12 @@ def test_mutants_by_rule_are_killed(monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patch:
             Broken(patch, read(SPECS[spec].encode()).layers[-1].type, lambda _, text=formula: text)
             report = verify(real_model(spec), drawn=True)
-            if report.layers[-1].status != "differs" or not report.layers[-1].output_shapes.agree:
+            last = report.layers[-1]
+            if (
+                report.agrees
+                or last.status != "differs"
+                or not last.output_shapes.agree
+                or not last.weight_shapes.agree
+            ):
                 survivors.append((spec, formula))
     assert not survivors, "\n\n".join(f"{spec}:\n{formula}" for spec, formula in survivors)
