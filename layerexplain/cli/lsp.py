@@ -35,4 +35,12 @@ def command(stdio: bool) -> None:
     sys.stdout.flush()
     protocol = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever else is printed goes to the editor's log
-    make_server().start_io(stdout=protocol)
+    server, code = make_server(), 0
+    try:
+        server.start_io(stdout=protocol)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    finally:
+        server.end()
+    sys.stderr.flush()
+    os._exit(code)  # a reading that cannot be stopped does not keep the process

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from contextlib import suppress
 
 import click
@@ -19,12 +21,19 @@ from layerexplain.model import InputShapesOf
 @click.command("view", short_help="Show the page of a model in the browser, and update it when the file changes.")
 @click.argument("source", required=False)
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the address in a browser.")
+@click.option("--until-input-ends", is_flag=True, hidden=True, help="End when standard input does, as an editor's.")
 @fold_option
 @gradient_option
 @input_option
 @code_option
 def command(
-    source: str | None, browser: bool, fold: bool, gradient: bool, inputs: InputShapesOf, code: tuple[str, ...]
+    source: str | None,
+    browser: bool,
+    until_input_ends: bool,
+    fold: bool,
+    gradient: bool,
+    inputs: InputShapesOf,
+    code: tuple[str, ...],
 ) -> None:
     """Show the page of SOURCE, a local file or folder, in the browser until Ctrl-C. The page updates when the file
     changes; if the file then has errors, they are shown above the last model that could be read.
@@ -54,6 +63,9 @@ def command(
         name = None if path == source else os.path.basename(path)
         return api.page(path, fold=fold, gradient=gradient, inputs=inputs, code=code, name=name, **of_run)
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the folder of dropped files is removed
+    if until_input_ends:
+        threading.Thread(target=_end_with_input, daemon=True).start()
     with suppress(KeyboardInterrupt), Viewer(Shown(make, source, beside=code)) as viewer:
         for line in viewer.shown.state.faults:
             click.echo(f"layerexplain: {clean(line)}", err=True)
@@ -64,6 +76,13 @@ def command(
 
             webbrowser.open(viewer.address)
         viewer.over.wait()
+
+
+def _end_with_input() -> None:
+    with suppress(OSError):
+        while os.read(0, 1024):
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _has_screen() -> bool:

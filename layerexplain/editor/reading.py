@@ -89,6 +89,13 @@ def read_text(text: EditedText, settings: Settings) -> Reading:
     return Reading(text, places, tuple(results), tuple(models), tuple(errors), gaps)
 
 
+def unread(text: EditedText, fault: str) -> Reading:
+    """Return what is known of a text that cannot be read, or not within its bounds: why."""
+    return Reading(
+        text, Places(text), errors=(LayerExplainError(fault, source=next(iter(text.cells)) or text.path, line=1),)
+    )
+
+
 def _read_model(model: Model, request: str, values: dict[str, str], places: Places) -> ReadModel:
     shapes = input_shapes(model, values)
     model = model.at(shapes)

@@ -22,10 +22,10 @@ from layerexplain import __version__
 from layerexplain.child_processes import start
 from layerexplain.editor.hints import Hint, hints, hover, kept_hints
 from layerexplain.editor.problems import Problem, problems
-from layerexplain.editor.reading import Places, Reading, read_text
+from layerexplain.editor.reading import Places, Reading, read_text, unread
 from layerexplain.editor.settings import Settings, settings_of
 from layerexplain.editor.texts import Cell, EditedText, Extent, lines_of_editor, text_of
-from layerexplain.errors import lines_of, without_passwords
+from layerexplain.errors import LayerExplainError, lines_of, without_passwords
 from layerexplain.frontends.code.reader import forget_programs
 from layerexplain.records import grouped
 from layerexplain.render.escape import clean
@@ -42,6 +42,12 @@ _PAGES = (Path(__file__).parent / "checks.md", Path(__file__).parents[2] / "docs
 _DOCS = next((page.as_uri() for page in _PAGES if page.is_file()), "")
 """The address of what the docs beside the program say of the rules."""
 _CELLS = lsp.NotebookDocumentFilterWithCells(cells=[lsp.NotebookCellLanguage("python")], notebook="*")
+
+
+LONGEST = 30.0
+"""Seconds that one state of a text may take; other texts wait for as long."""
+_ENDING = 5.0
+"""Seconds in which a page ends by itself."""
 
 
 class Cancelled(Exception):
@@ -74,7 +80,9 @@ class Server(LanguageServer):
         self.settings = Settings()
         self.shown: dict[str, OpenText] = {}
         self.pages: dict[str, tuple[subprocess.Popen[str], str]] = {}
-        self.worker = ThreadPoolExecutor(1)
+        self.has_ended = False
+        self.turn = asyncio.Lock()
+        self.worker, self.page_starter = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
 
     def text(self, uri: str) -> EditedText:
         """Return a file or a notebook as it is now."""
@@ -101,7 +109,8 @@ class Server(LanguageServer):
 
     async def _read(self, shown: OpenText, text: EditedText) -> None:
         settings = self.settings
-        reading = await self.computed(partial(read_text, text, settings), text.path, partial(shown.stop, text))
+        stop = partial(shown.stop, text)
+        reading = await self.computed(partial(read_text, text, settings), text.path, stop, partial(unread, text))
         if reading is None or text is not shown.newest:
             return
         before, kept = shown.hints, kept_hints(shown.hints, shown.reading.text, reading)
@@ -114,15 +123,28 @@ class Server(LanguageServer):
         await asyncio.gather(read, asyncio.sleep(0.2))  # seconds, in which the next keystroke finds the worker free
         reading, found = shown.reading, None
         if reading.text is text and reading.gaps != frozenset(text.cells):
-            found = await self.computed(partial(problems, reading), text.path, partial(shown.stop, text))
+            found = await self.computed(
+                partial(problems, reading),
+                text.path,
+                partial(shown.stop, text),
+                lambda line: problems(unread(text, line)),
+            )
         if found is not None:
             shown.problems = found
             self._publish(text, found)
 
-    async def computed(self, make: Callable[[], _Answer], source: str = "", stop: Stop = go_on) -> _Answer | None:
-        """Return what is computed on the thread of the readings; whatever fails there ends nothing and is logged."""
+    async def computed(
+        self,
+        make: Callable[[], _Answer],
+        source: str = "",
+        stop: Stop = go_on,
+        otherwise: Callable[[str], _Answer | None] = lambda _: None,
+    ) -> _Answer | None:
+        """Return what is computed on the thread of the readings; whatever fails there ends nothing and is logged, and
+        the answer is what `otherwise` gives for its line."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self.worker, partial(stoppable, stop, make))
+            async with self.turn:
+                return await self._in_time(make, stop)
         except Cancelled:
             forget_programs()
             return None
@@ -131,7 +153,30 @@ class Server(LanguageServer):
             line = " ".join([clean(one) for one in lines_of(error, source or None)])
             self.window_log_message(lsp.LogMessageParams(lsp.MessageType.Error, line))
             sys.stderr.write(f"layerexplain: {line}\n")
-            return None
+            return otherwise(line.removeprefix(f"{source}: "))
+
+    async def _in_time(self, make: Callable[[], _Answer], stop: Stop) -> _Answer:
+        """Return what is computed. What takes too long is left to its thread, and others get a new one."""
+        if self.has_ended:
+            raise Cancelled
+        is_late = False
+
+        def stop_or_go_on() -> None:
+            if is_late or self.has_ended:
+                raise Cancelled
+            stop()
+
+        work = partial(stoppable, stop_or_go_on, make)
+        future = asyncio.get_running_loop().run_in_executor(self.worker, work)
+        done, _ = await asyncio.wait([future], timeout=LONGEST)
+        if not done:
+            is_late = True
+            self.worker.shutdown(wait=False)
+            self.worker = ThreadPoolExecutor(1)
+            forget_programs()
+            future.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody waits for it
+            raise LayerExplainError(f"not read: it takes more than {LONGEST:g} s")
+        return future.result()
 
     def range(self, text: EditedText, span: Extent) -> lsp.Range:
         """Return a part of a text in the units of the editor."""
@@ -158,12 +203,30 @@ class Server(LanguageServer):
         source = f"{path}:{request}" if request else path
         process, address = self.pages.get(source, (None, ""))
         if process is None or process.poll() is not None:
-            arguments = ("view", "--no-browser", source)
-            streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "text": True}
+            arguments = ("view", "--no-browser", "--until-input-ends", source)
+            streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
             process = start("layerexplain.__main__", *arguments, **streams)
+            self.pages[source] = process, ""
+            if self.has_ended:
+                self.end()
             address = process.stdout.readline().strip() if process.stdout is not None else ""
             self.pages[source] = process, address
         return address or None
+
+    def end(self) -> None:
+        """End all that this server has started. A page ends when its input does, also where this process is killed."""
+        self.has_ended = True
+        self.worker.shutdown(wait=False, cancel_futures=True)
+        processes = [process for process, _ in list(self.pages.values())]
+        for process in processes:
+            if process.stdin is not None:
+                process.stdin.close()
+        for process in processes:
+            try:
+                process.wait(_ENDING)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _inlay_hints(ls: Server, shown: OpenText, text: EditedText, cell: str, params: Any) -> list[lsp.InlayHint]:
@@ -240,16 +303,14 @@ def make_server() -> Server:
 
     @server.command(SHOW_PAGE)
     async def show_page(ls: Server, path: str, request: str) -> str | None:
-        address = await ls.computed(lambda: ls.address_of_page(path, request))
+        starting = partial(ls.address_of_page, path, request)
+        address = await asyncio.get_running_loop().run_in_executor(ls.page_starter, starting)
         if address and get_capability(ls.client_capabilities, "window.show_document.support"):
             ls.window_show_document(lsp.ShowDocumentParams(address, external=True))
         return address
 
     @server.feature(lsp.SHUTDOWN)
     def shutdown(ls: Server, params: Any) -> None:
-        for process, _ in ls.pages.values():
-            process.terminate()
-            process.communicate()
-        ls.worker.shutdown(wait=False, cancel_futures=True)
+        ls.end()
 
     return server
