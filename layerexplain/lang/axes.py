@@ -41,6 +41,15 @@ def has_batch(shape: Sequence[object]) -> bool:
     return any(isinstance(size, Batch) for size in shape)
 
 
+def batch_of(shape: Sequence[object]) -> Batch:
+    """Return the size of the first axis where that is the batch or a multiple of it; else the batch.
+
+    >>> batch_of((batches(4), 3)), batch_of((None, 3))
+    (4 * n, n)
+    """
+    return shape[0] if shape and isinstance(shape[0], Batch) else BATCH
+
+
 Shape: TypeAlias = tuple[Size, ...]
 
 

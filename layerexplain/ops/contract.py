@@ -14,11 +14,11 @@ from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.lang.typeset import THIN, row
 from layerexplain.ops.families import Term, aligned, contraction
 from layerexplain.ops.movement import slice_along, transpose
-from layerexplain.ops.sizes import agree, axis_name, broadcast, default_roles, merge, misfit, size_text
+from layerexplain.ops.sizes import axis_name, broadcast, default_roles, meet, merge, misfit, size_text
 
 
 def _dot_axes(x: Expr, W: Expr) -> LazyAxes:
-    if x.ndim < 1 or W.ndim < 1 or not agree(x.shape[-1], W.shape[0]):
+    if x.ndim < 1 or W.ndim < 1 or not meet(x.shape, -1, W.shape, 0):
         raise misfit("dot needs the last axis of the first tensor to be as long as the first axis of the second", x, W)
     return LazyAxes((*x.shape[:-1], *W.shape[1:]), _dot_records, x, W)
 
@@ -92,7 +92,7 @@ dot = contraction(
 
 
 def _linear_axes(x: Expr, W: Expr) -> LazyAxes:
-    if x.ndim < 1 or W.ndim != 2 or not agree(x.shape[-1], W.shape[1]):
+    if x.ndim < 1 or W.ndim != 2 or not meet(x.shape, -1, W.shape, 1):
         raise misfit("linear needs a matrix whose rows are as long as the last axis of the first tensor", x, W)
     return LazyAxes((*x.shape[:-1], W.shape[0]), _linear_records, x, W)
 
@@ -135,7 +135,7 @@ transposed, as PyTorch keeps the weights of its linear layers."""
 
 
 def _matmul_axes(a: Expr, b: Expr) -> list[Axis]:
-    if a.ndim < 2 or b.ndim < 2 or not agree(a.shape[-1], b.shape[-2]):
+    if a.ndim < 2 or b.ndim < 2 or not meet(a.shape, -1, b.shape, -2):
         raise misfit("matmul needs matrices, the first with as many columns as the second has rows", a, b)
     stack = broadcast("matmul", [a.shape[:-2], b.shape[:-2]])
     sides = [x.ndim - 2 - len(stack) for x in (a, b)]  # from an axis of the stack to that of the argument
@@ -209,9 +209,10 @@ def parse_equation(eq: str, ndims: list[int]) -> tuple[list[list[str]], list[str
 def _letters(args: tuple[Expr, ...], eq: str) -> tuple[list[list[str]], list[str], dict[str, Size]]:
     terms, result = parse_equation(eq, [a.ndim for a in args])
     sizes: dict[str, Size] = {}
+    places: dict[str, tuple[Shape, int]] = {}
     for term, arg in zip(terms, args, strict=True):
-        for name, size in zip(term, arg.shape, strict=True):
-            if name in sizes and not agree(sizes[name], size):
+        for i, (name, size) in enumerate(zip(term, arg.shape, strict=True)):
+            if not meet(*places.setdefault(name, (arg.shape, i)), arg.shape, i):
                 raise misfit(f"einsum {eq!r} needs one size for '{name}'", *args)
             sizes[name] = merge(sizes[name], size) if name in sizes else size
     missing = [name for name in result if name not in sizes]

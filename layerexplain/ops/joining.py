@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import AxesOfEach, Axis
+from layerexplain.lang.axes import AxesOfEach, Axis, Batch, Size, batches
 from layerexplain.lang.expr import Expr
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import common, movement, placed
@@ -35,7 +35,9 @@ def _concatenate_axes(*xs: Expr, axis: int) -> list[Axis]:
             raise misfit(f"concatenate needs shapes that are equal except along axis {axis}", *xs)
         shape = [merge(a, b) for a, b in zip(shape, x.shape, strict=True)]
     sizes = [x.shape[at] for x in xs]
-    total = sum(sizes) if all(known(s) for s in sizes) else None
+    total: Size = sum(sizes) if all(known(s) for s in sizes) else None
+    if all(isinstance(s, Batch) for s in sizes):
+        total = batches(sum([s.times for s in sizes if isinstance(s, Batch)]))
     axes = [Axis("", (0, i), size) for i, size in enumerate(shape)]
     axes[at] = Axis("", (0, at), total, lambda: equation(" + ".join(map(size_text, sizes)), total))
     return axes
@@ -90,11 +92,18 @@ concatenate = movement(
 def _split_axes(x: Expr, *, n: int, axis: int) -> AxesOfEach:
     at = normalize_axis(axis, x.ndim)
     size = x.shape[at]
-    if not isinstance(size, int) or size % n:
-        raise ShapeError(f"split needs an axis whose size is divisible by {n}, got {size_text(size)}")
     if not 0 < n <= 100 * MOST_PARTS:
         raise ShapeError(f"split needs from 1 to {100 * MOST_PARTS:,} parts, got {n}")
-    return AxesOfEach([changed(x, at, size // n, "")] * n)
+    if isinstance(size, int) and size % n:
+        raise ShapeError(f"split needs an axis whose size is divisible by {n}, got {size_text(size)}")
+    return AxesOfEach([changed(x, at, _part(size, n), "")] * n)
+
+
+def _part(size: Size, n: int) -> Size:
+    """Return the size of one of n equal parts; None where that is no number and no multiple of the batch."""
+    if isinstance(size, Batch):
+        return batches(size.times // n) if size.times % n == 0 else None
+    return None if size is None else size // n
 
 
 def _of_split(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
@@ -117,7 +126,10 @@ split = movement(
 def split_element(node: Expr, part: int, index: sc.Index, at: sc.At) -> sc.Scalar:
     """Return an element of part number `part`."""
     axis = node.options["axis"] % len(node.shape[0])
-    return at(0, placed(index, axis, sc.add(index[axis], part * node.shape[0][axis])))
+    size = node.shape[0][axis]
+    if part and not known(size):
+        raise sc.CannotIndex(f"needs the size of axis {axis}; fix it with --input")
+    return at(0, placed(index, axis, sc.add(index[axis], part * size if part else 0)))
 
 
 def _stack_axes(*xs: Expr, axis: int) -> list[Axis]:

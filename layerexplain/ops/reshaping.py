@@ -7,7 +7,7 @@ from collections import deque
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import BATCH, GONE, Axis, LazyAxes, Shape, Size, has_batch
+from layerexplain.lang.axes import BATCH, GONE, Axis, Batch, LazyAxes, Shape, Size, has_batch
 from layerexplain.lang.expr import LARGEST, Expr
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import needed
@@ -200,7 +200,8 @@ def slice_axes(x: Expr, *, key: tuple[Any, ...]) -> list[Axis]:
             ends = (k.start, k.stop, k.step)
             if k.step == 0 or not all(end is None or isinstance(end, int) for end in ends):
                 raise ShapeError(f"a slice needs integers and a step that is not 0, got {k}")
-            after = slice_range(k, size)[1] if isinstance(size, int) else None
+            first = isinstance(size, Batch) and ends in ((None, 1, None), (0, 1, None), (-1, None, None))
+            after = slice_range(k, size)[1] if isinstance(size, int) else 1 if first else None
             result.append(Axis("", (0, axis), after, functools.partial(_slice_text, k, size)))
         axis += 1
     return result + gone

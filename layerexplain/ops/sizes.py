@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -76,6 +76,19 @@ def agree(a: Size, b: Size) -> bool:
     return a == b or not isinstance(a, int) or not isinstance(b, int)
 
 
+def meet(a: Shape, i: int, b: Shape, j: int) -> bool:
+    """Return whether an axis of one tensor and one of another have equal sizes, or could have them. A number is not the
+    size of a batch where its own tensor has the batch along another axis.
+
+    >>> from layerexplain.lang.axes import BATCH
+    >>> meet((8, 3), 0, (BATCH, 5), 0), meet((BATCH, 8), 1, (BATCH, 5), 0)
+    (True, False)
+    """
+    pairs = (a[i], b[j], a), (b[j], a[i], b)
+    apart = any(isinstance(one, int) and isinstance(other, Batch) and has_batch(of) for one, other, of in pairs)
+    return agree(a[i], b[j]) and not apart
+
+
 def merge(a: Size, b: Size) -> Size:
     """Return the known one of two sizes that are equal."""
     if isinstance(a, Batch) or isinstance(b, Batch):
@@ -94,19 +107,14 @@ def broadcast(name: str, shapes: Sequence[Shape]) -> Shape:
     ndim = len(longest)
     result: list[Size] = []
     for axis in range(-ndim, 0):
-        size: Size = 1
-        for shape in shapes:
-            other = shape[axis] if len(shape) >= -axis else 1
-            if size == 1:
-                size = other
-            elif other != 1:
-                if not agree(size, other):
-                    raise ShapeError(
-                        f"{name} needs shapes that broadcast: equal sizes or 1, aligned at the last axis; "
-                        f"got {' and '.join(map(shape_text, shapes))}"
-                    )
-                size = merge(size, other)
-        result.append(size)
+        across = [shape for shape in shapes if len(shape) >= -axis and shape[axis] != 1]
+        for i, shape in enumerate(across):
+            if not all(meet(shape, axis, other, axis) for other in across[:i]):
+                raise ShapeError(
+                    f"{name} needs shapes that broadcast: equal sizes or 1, aligned at the last axis; "
+                    f"got {' and '.join(map(shape_text, shapes))}"
+                )
+        result.append(functools.reduce(merge, [shape[axis] for shape in across], None) if across else 1)
     return tuple(result)
 
 
@@ -152,7 +160,7 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(sorted({normalize_axis(a, ndim) for a in axes}))
 
 
-@lru_cache(MOST_AXES)
+@functools.lru_cache(MOST_AXES)
 def default_roles(ndim: int) -> tuple[str, ...]:
     """Return the names of the axes of an input tensor, given their number."""
     if ndim <= 1:

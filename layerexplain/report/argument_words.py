@@ -50,7 +50,8 @@ _STARTS_OTHERWISE = _fixed("shapes the values with which the weights start.")
 _ONLY_FILES = _fixed("changes no value: a file keeps it for loading the layer.")
 
 _WORDS: Mapping[str, tuple[Any, _Words]] = {
-    "unroll": (False, _fixed("changes no value: the steps are written out, which is faster and takes more memory.")),
+    "unroll": (False, _fixed("changes no value without a mask: the steps are written out, which is faster and takes "
+                             "more memory.")),
     "implementation": (2, _fixed("changes no value, only how the products are grouped.")),
     "use_cudnn": ("auto", _ONLY_SPEED),
     "flash_attention": (None, _ONLY_SPEED),
@@ -83,7 +84,7 @@ _WORDS: Mapping[str, tuple[Any, _Words]] = {
 }  # fmt: skip
 """For each argument its default, and what is said of another value."""
 
-_BESIDES_THE_FORMULA = frozenset({"noise_shape", "lora_alpha", "dropout", "recurrent_dropout"})
+_BESIDES_THE_FORMULA = frozenset({"noise_shape", "lora_alpha", "dropout", "recurrent_dropout", "unroll"})
 """Arguments that are explained although the formula has them."""
 
 _IN_A_TOUR = frozenset({"dropout", "recurrent_dropout"})

@@ -39,8 +39,8 @@ BOUNDED = ["tanh", "sigmoid", "softsign", "hard_sigmoid", "softmax"]
 ACTIVATIONS = [*BOUNDED, "relu", "linear", None, "elu"]
 
 
-def recurrent_config(rng: random.Random, type_: str) -> dict[str, Any]:
-    """All arguments that change shape, count or formula."""
+def recurrent_config(rng: random.Random, type_: str, steps: int | None = None) -> dict[str, Any]:
+    """All arguments that change shape, count or formula; Keras unrolls a known number of `steps` alone."""
     config: dict[str, Any] = {
         "units": rng.choice([1, 2, 5, 7]),
         "return_sequences": rng.random() < 0.5,
@@ -58,15 +58,15 @@ def recurrent_config(rng: random.Random, type_: str) -> dict[str, Any]:
         config["zero_output_for_mask"] = True
     if rng.random() < 0.2:
         config |= {"dropout": 0.3, "recurrent_dropout": rng.choice([0.0, 0.2])}
+    if steps is not None and rng.random() < 0.3:
+        config["unroll"] = True
     return config
 
 
 def _recurrent(type_: str) -> Draw:
     def draw(rng: random.Random) -> Case:
-        config = recurrent_config(rng, type_)
         steps = rng.choice([1, 4, 7, None])
-        if steps is not None and rng.random() < 0.2:
-            config["unroll"] = True
+        config = recurrent_config(rng, type_, steps)
         x: tuple[int | None, ...] = (steps, rng.choice([1, 3, 5]))
         wrong = rng.random()
         if wrong < 0.05:

@@ -49,7 +49,8 @@ CASES = [
 
 def _bidirectional(rng: random.Random) -> Case:
     type_ = rng.choice(list(STATES))
-    inner = recurrent_config(rng, type_) | {"go_backwards": False, "name": "inner"}
+    steps = rng.choice([1, 4, 7, None])
+    inner = recurrent_config(rng, type_, steps) | {"go_backwards": False, "name": "inner"}
     config: dict[str, Any] = {
         "layer": Wrapped(type_, inner),
         "merge_mode": rng.choice(["concat", "sum", "mul", "ave", None]),
@@ -57,10 +58,9 @@ def _bidirectional(rng: random.Random) -> Case:
     own = rng.random()
     if own < 0.4:
         second = rng.choice(list(STATES)) if not inner["return_state"] else type_
-        other = recurrent_config(rng, second) | {"go_backwards": own > 0.03, "name": "second"}
+        other = recurrent_config(rng, second, steps) | {"go_backwards": own > 0.03, "name": "second"}
         same = ("units", "return_sequences", "return_state") if rng.random() < 0.9 else ("units", "return_state")
         config["backward_layer"] = Wrapped(second, other | {k: inner[k] for k in same})
-    steps = rng.choice([1, 4, 7, None])
     count = 2 * STATES[type_] if own > 0.4 and rng.random() < 0.35 else 0
     shapes = ((steps, rng.choice([1, 3, 5])), *[(inner["units"],)] * count)
     return Case("Bidirectional", config, shapes, masks=(rng.random() < 0.5,))

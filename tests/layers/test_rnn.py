@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from layerexplain.derive.shape_reasons import shape_reasons
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
 from layerexplain.lang.text import program
 from layerexplain.layers.registry import find
-from tests.cases import Wrapped
+from tests.cases import Case, Wrapped
+from tests.support.compared_values import check
 from tests.support.keras_oracle import keras_layer
 from tests.support.same import same_definition
 from tests.support.tracing import SEQUENCE, trace_sequences
@@ -69,6 +72,29 @@ def test_what_cannot_be_is_refused(
     with pytest.raises((ArgumentError, ShapeError)) as refusal:
         trace_sequences(type_, config, *shapes)
     assert words in str(refusal.value)
+
+
+def _masked_cases() -> Iterator[Case]:
+    """A mask on each way of running a recurrent layer: alone, both ways, at each step, with and without states."""
+    flags = itertools.product([False, True], repeat=4)
+    for unroll, backwards, sequences, given in flags:
+        running = {"unroll": unroll, "return_sequences": sequences, "name": "inner"}
+        config = {"units": 3, **running}
+        alone = Case("LSTM", {**config, "go_backwards": backwards}, ((4, 2), *[(3,)] * 2 * given), masks=(True,))
+        yield alone
+        yield alone._replace(config={**alone.config, "zero_output_for_mask": True})
+        second = {"backward_layer": Wrapped("GRU", {**config, "unroll": backwards, "go_backwards": True, "name": "g"})}
+        both = {"layer": Wrapped("SimpleRNN", config), "merge_mode": None}
+        yield Case("Bidirectional", both | ({} if given else second), ((4, 2), *[(3,)] * 2 * given), masks=(True,))
+        cell = Wrapped("GRUCell", {"units": 3, "name": "cell"})
+        of_cell = {"cell": cell, "zero_output_for_mask": given, "go_backwards": backwards}
+        yield Case("RNN", {**running, **of_cell}, ((4, 2),), masks=(True,))
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("case", [*_masked_cases()], ids=lambda case: case.id)
+def test_masked_steps_give_what_keras_gives(case: Case) -> None:
+    assert check(case)
 
 
 @pytest.mark.parametrize("type_", ["SimpleRNN", "GRU", "LSTM"])

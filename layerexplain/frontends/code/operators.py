@@ -55,7 +55,7 @@ def binary(name: str, left: object, right: object, budget: Budget) -> ProgramVal
     """Return the result of an operator on two known values; Unknown where it is too large. Raises ProgramError."""
     kinds = {type(left), type(right)}
     if Size in kinds and kinds <= {Size, int, float, bool}:
-        return Size()
+        return _of_sizes(name, left, right)
     if not kinds <= _KNOWN:
         return Unknown("an operator on unknown values")
     size = _size(name, left, right)
@@ -66,6 +66,28 @@ def binary(name: str, left: object, right: object, budget: Budget) -> ProgramVal
         return BINARY[name](left, right)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError, KeyError) as error:
         raise ProgramError(type(error).__name__, str(error)[:100]) from None
+
+
+def _of_sizes(name: str, left: object, right: object) -> ProgramValue:
+    """Return the result of an operator on sizes that are known at run time only and numbers: a multiple of the axis
+    where it is one for every size of it; else a size of which nothing more is known."""
+    size: ProgramValue = left if isinstance(left, Size) else right
+    a, b = [
+        one.times if isinstance(one, Size) and one.tensor is size.tensor is not None and one.axis == size.axis else None
+        for one in (left, right)
+    ]
+    if name in ("FloorDiv", "Div", "Mod") and a is not None and type(right) is int and right > 0:
+        if a % right:
+            return Unknown(f"a part of a size that is known at run time only, which {right} may not divide")
+        return 0 if name == "Mod" else size._replace(times=a // right)
+    if name == "FloorDiv" and a is not None and b is not None and a % b == 0:
+        return a // b
+    times: object = None
+    if name == "Mult":
+        times = left * b if type(left) is int and b is not None else a * right if type(right) is int and a else None
+    elif name in ("Add", "Sub") and a is not None and b is not None:
+        times = a + b if name == "Add" else a - b
+    return size._replace(times=times) if isinstance(times, int) and times > 0 else Size()
 
 
 def _size(name: str, left: object, right: object) -> int | None:

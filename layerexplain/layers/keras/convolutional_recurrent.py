@@ -101,8 +101,8 @@ def convolutional_lstm(
     if first:
         laid = {g: reshape(part, shape=(1, filters, *(1,) * rank)) for g, part in b.items()}
         b = {g: named(f"b_{g}_laid", part) for g, part in laid.items()}
-    keep_x = drawn("Dx", (channels, *sizes) if first else (*sizes, channels), gating.dropout, GATES, training)
-    keep_h = drawn("Dh", state, gating.recurrent_dropout, GATES, training)
+    keep_x = drawn("Dx", x, (channels, *sizes) if first else (*sizes, channels), gating.dropout, GATES, training)
+    keep_h = drawn("Dh", x, state, gating.recurrent_dropout, GATES, training)
 
     def cell(x_t: Expr, h: Expr, c: Expr) -> Sequence[Expr]:
         def gate(of: str) -> Expr:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError, AxesError, ShapeError
-from layerexplain.lang.axes import BATCH, Shape, Size
+from layerexplain.lang.axes import Shape, Size, batch_of
 from layerexplain.lang.expr import Expr, weight
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.arguments import (
@@ -162,7 +162,7 @@ def _letters(
             f"got {shape_text(x.shape)} with {x.ndim}"
         )
     own = x.shape[elided:] if front else x.shape[: len(given)]
-    wanted: list[Size] = list(output_shape) if front and elided else [BATCH, *output_shape]
+    wanted: list[Size] = list(output_shape) if front and elided else [batch_of(x.shape), *output_shape]
     if len(wanted) != len(result):
         raise ArgumentError(
             f"EinsumDense needs output_shape to have {len(result) - (len(wanted) - len(output_shape))} sizes for "
@@ -238,5 +238,5 @@ def lambda_(
     from layerexplain.layers.keras.opaque_layers import known_result
 
     known = known_result("Lambda", {"output_shape": output_shape}, xs[0].shape)
-    shape: Shape = (BATCH, *[None] * (xs[0].ndim - 1)) if known is None else known[0]
+    shape: Shape = (batch_of(xs[0].shape), *[None] * (xs[0].ndim - 1)) if known is None else known[0]
     return opaque(*xs, name="Lambda", shape=shape)

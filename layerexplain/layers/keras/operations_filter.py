@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import batch_of
 from layerexplain.lang.expr import CONSTANT, Expr, constant, named
 from layerexplain.layers.arguments import Anything, Text, short
 from layerexplain.layers.keras.operations_image import Layout, channel_axes_last, layout
@@ -143,7 +143,7 @@ def _edges(x: Expr) -> Expr:
     framed = m.pad(x, pads=((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
     kernel = constant(tuple(tuple((pair,) for pair in row) for row in _SOBEL))
     y = windows.depthwise_conv(framed, _for_each_channel(kernel, x))
-    return m.reshape(y, shape=(BATCH, *(-1 if s is None else s for s in x.shape[1:]), 2))
+    return m.reshape(y, shape=(batch_of(x.shape), *(-1 if s is None else s for s in x.shape[1:]), 2))
 
 
 @layer("ops.SobelEdges")

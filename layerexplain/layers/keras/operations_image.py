@@ -7,7 +7,7 @@ Output shape: likewise. Reference: keras.ops.image, tf.image.
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.axes import BATCH, Size
+from layerexplain.lang.axes import Size, batch_of
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import METHODS, Annotated, Bool, Check, Sizes, Text
 from layerexplain.layers.keras.preprocessing import resizing
@@ -122,15 +122,15 @@ def regrouped(x: Expr, block: int, data_format: str, name: str) -> Expr:
     rows, columns, channels = z.shape[1:]
     if name == "depth_to_space":
         fewer = _part(channels, block**2, f"{name} needs channels that {block**2} divides, got {shape_text(x.shape)}")
-        z = m.reshape(z, shape=(BATCH, rows, columns, block, block, fewer))
+        z = m.reshape(z, shape=(batch_of(x.shape), rows, columns, block, block, fewer))
         z = m.transpose(z, axes=(0, 1, 3, 2, 4, 5))
-        z = m.reshape(z, shape=(BATCH, product([rows, block]), product([columns, block]), fewer))
+        z = m.reshape(z, shape=(batch_of(x.shape), product([rows, block]), product([columns, block]), fewer))
     else:
         words = f"{name} needs rows and columns that {block} divides, got {shape_text(x.shape)}"
         down, across = _part(rows, block, words), _part(columns, block, words)
-        z = m.reshape(z, shape=(BATCH, down, block, across, block, channels))
+        z = m.reshape(z, shape=(batch_of(x.shape), down, block, across, block, channels))
         z = m.transpose(z, axes=(0, 1, 3, 2, 4, 5))
-        z = m.reshape(z, shape=(BATCH, down, across, product([channels, block**2])))
+        z = m.reshape(z, shape=(batch_of(x.shape), down, across, product([channels, block**2])))
     return z if last else m.transpose(z, axes=(0, 3, 1, 2))
 
 

@@ -7,7 +7,7 @@ the batch among the axes. Reference: keras.ops.linalg, keras.ops.numpy; Golub an
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.axes import BATCH, Size
+from layerexplain.lang.axes import Size, has_batch
 from layerexplain.lang.expr import CONSTANT, Expr, constant, named
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, PositiveInt, short
 from layerexplain.layers.facts import Facts
@@ -222,7 +222,7 @@ def meshgrid(*x: Expr, indexing: Anything = "xy") -> dict[str, Expr]:
     elif indexing not in ("xy", "ij"):
         raise ArgumentError(f"meshgrid needs 'xy' or 'ij', got indexing={short(indexing)}")
     shape = tuple(rows[i].shape[0] for i in order)
-    if any(size is not BATCH and not isinstance(size, int) for size in shape):
+    if None in shape:
         raise ShapeError(f"meshgrid needs rows of a fixed length, got {', '.join(shape_text(z.shape) for z in rows)}")
     grids = []
     for i, row in enumerate(rows):
@@ -244,7 +244,7 @@ def kron(x1: Expr, x2: Expr) -> Expr:
     right = second[(None, slice(None)) * ndim]
     shape: list[Size] = []
     for a, b in zip(first.shape, second.shape, strict=True):
-        if BATCH in (a, b) and 1 not in (a, b):
+        if has_batch((a, b)) and 1 not in (a, b):
             shape.append(-1 if -1 not in shape else None)
         else:
             shape.append(b if a == 1 else a if b == 1 else product((a, b)))

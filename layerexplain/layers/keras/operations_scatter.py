@@ -6,7 +6,7 @@ Unlike layers, `keras.ops` counts the batch among the axes. Reference: keras.ops
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.axes import BATCH, Size
+from layerexplain.lang.axes import Batch, Size
 from layerexplain.lang.expr import CONSTANT, Expr, constant
 from layerexplain.layers.arguments import Anything, Int, NaturalInt, PositiveInt, is_int, short
 from layerexplain.layers.facts import Facts
@@ -143,6 +143,6 @@ def slice_(inputs: Expr, start_indices: Expr, *, shape: Anything) -> Expr:
         for start, size in zip(starts, shape, strict=True)
     ]
     y = inputs[tuple(key)]
-    if inputs.shape[0] is BATCH and y.shape[0] is None and shape[0] != -1:
+    if isinstance(inputs.shape[0], Batch) and y.shape[0] is None and shape[0] != -1:
         return m.reshape(y, shape=(shape[0], *y.shape[1:]))
     return y

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.axes import BATCH, Size
+from layerexplain.lang.axes import BATCH, Batch, Size, batch_of, batches, has_batch
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, is_int, short
 from layerexplain.layers.registry import layer
@@ -74,10 +74,14 @@ def target_shape(shape: Any) -> tuple[Size, ...]:
 def reshaped(x: Expr, shape: Any) -> Expr:
     """The same elements in another shape, the batch included."""
     target = target_shape(shape)
-    if target and target[0] == -1 and BATCH in x.shape and None not in x.shape and BATCH not in target:
-        rest = product(target[1:])
-        if rest is not None and rest == product(x.shape):
-            target = (BATCH, *target[1:])
+    if (
+        target.count(-1) == 1
+        and [isinstance(size, Batch) for size in x.shape].count(True) == 1
+        and not has_batch(target)
+    ):
+        total, rest = product(x.shape), product(size for size in target if size != -1)
+        if total and rest and total % rest == 0:
+            target = tuple([batches(total // rest) if size == -1 else size for size in target])
     return m.reshape(x, shape=target)
 
 
@@ -89,7 +93,7 @@ def in_a_row(x: Expr) -> Expr:
 def flat_examples(x: Expr) -> Expr:
     """The elements of each example in one row."""
     size = product(x.shape[1:])
-    return m.reshape(x, shape=(BATCH, -1 if size is None else size))
+    return m.reshape(x, shape=(batch_of(x.shape), -1 if size is None else size))
 
 
 def expanded(x: Expr, axis: Any) -> Expr:
@@ -289,7 +293,7 @@ def rearrange(tensor: Expr, *, pattern: Anything, axes_lengths: Anything = None)
             sizes[group[0]]
             if len(group) == 1
             else -1
-            if any(sizes[name] is BATCH for name in group)
+            if has_batch([sizes[name] for name in group])
             else product(sizes[name] for name in group)
             for group in right
         ]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import batch_of
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import (
     DataFormat,
@@ -32,7 +32,7 @@ def flatten(x: Expr, *, data_format: DataFormat = "channels_last") -> Expr:
     if data_format == "channels_first" and x.ndim > 2:
         x = transpose(x, axes=(0, *range(2, x.ndim), 1))
     size = product(x.shape[1:])
-    return reshape(x, shape=(BATCH, -1 if size is None else size))
+    return reshape(x, shape=(batch_of(x.shape), -1 if size is None else size))
 
 
 @layer("Reshape", facts=Facts(passes_ids=True))
@@ -63,7 +63,7 @@ def reshape_(x: Expr, *, target_shape: ShapeArgument) -> Expr:
     if total is not None and fixed:
         # Keras leaves a None of the target unknown, and infers a -1.
         target_shape = tuple(total // fixed if s == -1 else s for s in target_shape)
-    return reshape(x, shape=(BATCH, *target_shape))
+    return reshape(x, shape=(batch_of(x.shape), *target_shape))
 
 
 @layer("Permute", facts=Facts(passes_ids=True))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import AxesError, ShapeError
-from layerexplain.lang.axes import BATCH, Shape
+from layerexplain.lang.axes import BATCH, Shape, batch_of
 from layerexplain.lang.definition import loop
 from layerexplain.lang.expr import Expr, WeightAxes, item, named, state_variable, weight
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, PositiveInt, Share
@@ -51,13 +51,14 @@ class Ungated(NamedTuple):
 
 
 class RecurrenceOptions(NamedTuple):
-    """The arguments of a recurrent layer that say which results come out of it, from which end it begins, and whether
-    it begins where its last call ended."""
+    """The arguments of a recurrent layer that say which results come out of it, from which end it begins, whether it
+    begins where its last call ended, and whether its steps are written out."""
 
     return_sequences: Bool = False
     return_state: Bool = False
     go_backwards: Bool = False
     stateful: Bool = False
+    unroll: Bool = False
 
 
 def recurrent_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str, Any]) -> Any:
@@ -73,8 +74,8 @@ def need_sequence(type_: str, x: Expr) -> None:
         raise AxesError(f"{type_} needs an input of (batch, steps, features), got {shape_text(x.shape)}{missing}")
 
 
-def _state_shape(size: StateSize) -> Shape:
-    return (BATCH, size) if isinstance(size, int) else (BATCH, *size)
+def _state_shape(x: Expr, size: StateSize) -> Shape:
+    return (batch_of(x.shape), *((size,) if isinstance(size, int) else size))
 
 
 def _need_states(type_: str, initial: Sequence[Expr], sizes: Mapping[str, StateSize]) -> None:
@@ -88,7 +89,7 @@ def _need_states(type_: str, initial: Sequence[Expr], sizes: Mapping[str, StateS
             f"got {len(initial)}{advice}{_joined_states(type_, initial, list(sizes)) if of_both else ''}"
         )
     for (name, size), state in zip(sizes.items(), initial, strict=True):
-        wanted = _state_shape(size)
+        wanted = _state_shape(state, size)
         if state.ndim != len(wanted) or not all(map(agree, state.shape[1:], wanted[1:])):
             listed = ", ".join(map(str, wanted[1:]))
             raise misfit(f"{type_} needs its initial {name} as (batch, {listed})", state)
@@ -122,9 +123,12 @@ def recur(
 
     A masked step keeps the states; its output is the one before, or 0 with `zero_output_for_mask`. Results are y, and
     with return_state the last states under their names. With `stateful` the layer keeps the last states, and begins
-    with them unless it is given others.
+    with them unless it is given others. Of unrolled steps that go backwards, Keras sets outputs to 0 by the mask in
+    the order of the input, not by that of the steps.
     """
-    names, shape = list(sizes), _state_shape(list(sizes.values())[shown])
+    names, shape = list(sizes), _state_shape(x, list(sizes.values())[shown])
+    zeroed_later = zero_output_for_mask and running.unroll and running.go_backwards and running.return_sequences
+    zero_output_for_mask = zero_output_for_mask and not zeroed_later
     left = _states_of_last_call(sizes, places) if running.stateful else []
     if initial:
         _need_states(type_, initial, sizes)
@@ -132,7 +136,7 @@ def recur(
     elif left:
         states = dict(zip(names, left, strict=True))
     else:
-        states = {name: zeros(shape=_state_shape(size)) for name, size in sizes.items()}
+        states = {name: zeros(shape=_state_shape(x, size)) for name, size in sizes.items()}
     sequences = running.return_sequences
     if running.go_backwards:
         x = named("xr", reverse(x))
@@ -164,9 +168,16 @@ def recur(
     count = len(states) + sequences
     parts = [run] if count == 1 else [item(run, i) for i in range(count)]
     results = {"y": parts[-1] if sequences or apart else parts[shown]}
+    if zeroed_later and mask is not None:
+        results["y"] = zero_where_masked(results["y"], mask)
     if running.return_state:
         results.update(zip(names, parts, strict=False))
     return Stored(results, (), states=dict(zip(left, parts, strict=False))) if left else results
+
+
+def zero_where_masked(outputs: Expr, mask: Expr) -> Expr:
+    """The outputs of all steps, with 0 at masked ones."""
+    return where(mask[..., *[None] * (outputs.ndim - 2)], outputs, 0.0)
 
 
 def _states_of_last_call(sizes: Mapping[str, StateSize], places: Sequence[tuple[int, ...]]) -> list[Expr]:
@@ -182,7 +193,9 @@ def _states_of_last_call(sizes: Mapping[str, StateSize], places: Sequence[tuple[
     return found
 
 
-def drawn(label: str, sizes: Sequence[Any], rate: float, gates: Iterable[str], training: bool) -> dict[str, Expr]:
+def drawn(
+    label: str, x: Expr, sizes: Sequence[Any], rate: float, gates: Iterable[str], training: bool
+) -> dict[str, Expr]:
     """What dropout keeps in training of the input or of a state, the same at every step: for each gate its own, or for
     all under "" if none are named; nothing where nothing is dropped.
 
@@ -191,7 +204,8 @@ def drawn(label: str, sizes: Sequence[Any], rate: float, gates: Iterable[str], t
     if not training or not 0 < rate < 1:
         return {}
     names = {gate: f"{label}_{gate}" for gate in gates} or {"": label}
-    return {g: named(name, dropout(zeros(shape=(BATCH, *sizes)) + 1, rate=rate)) for g, name in names.items()}
+    shape = (batch_of(x.shape), *sizes)
+    return {gate: named(name, dropout(zeros(shape=shape) + 1, rate=rate)) for gate, name in names.items()}
 
 
 def undropped(value: Expr, keep: Mapping[str, Expr], gate: str = "") -> Expr:
@@ -201,8 +215,7 @@ def undropped(value: Expr, keep: Mapping[str, Expr], gate: str = "") -> Expr:
 
 
 RECURRENT = (
-    KERNEL_AND_BIAS + " recurrent_initializer recurrent_regularizer recurrent_constraint unroll seed "
-    "implementation use_cudnn"
+    KERNEL_AND_BIAS + " recurrent_initializer recurrent_regularizer recurrent_constraint seed implementation use_cudnn"
 )
 _GIST = (
     "{units} units, {activation}, {return_sequences:all steps|last step}, {go_backwards:backwards|}, "
@@ -243,8 +256,8 @@ def _taken(
     drops its own part, else all share one. `bias` is "", "one" for each gate,
     "two" (a row for the input and one for the state), or "flat": the same two, one behind the other."""
     each = names if gating.recurrent_dropout else ""
-    keep_x = drawn("Dx", x.shape[-1:], gating.dropout, each, training)
-    keep_h = drawn("Dh", (units,), gating.recurrent_dropout, each, training)
+    keep_x = drawn("Dx", x, x.shape[-1:], gating.dropout, each, training)
+    keep_h = drawn("Dh", x, (units,), gating.recurrent_dropout, each, training)
     packed = [("gates", len(names)), ("units", units)]
     W = cell_weight("kernel", "W", [("inputs", x.shape[-1]), packed], cell)
     U = cell_weight("recurrent_kernel", "U", [("states", units), packed], cell)
@@ -267,8 +280,8 @@ def _taken(
 
 def simple_step(x: Expr, units: int, name: str, ungated: Ungated, training: bool) -> Cell:
     """The step of a SimpleRNN whose cell is called `name`."""
-    keep_x = drawn("Dx", x.shape[-1:], ungated.dropout, "", training)
-    keep_h = drawn("Dh", (units,), ungated.recurrent_dropout, "", training)
+    keep_x = drawn("Dx", x, x.shape[-1:], ungated.dropout, "", training)
+    keep_h = drawn("Dh", x, (units,), ungated.recurrent_dropout, "", training)
     W = cell_weight("kernel", "W", [("inputs", x.shape[-1]), ("units", units)], name)
     U = cell_weight("recurrent_kernel", "U", [("states", units), ("units", units)], name)
     b = cell_weight("bias", "b", [("units", units)], name) if ungated.use_bias else None

@@ -202,7 +202,7 @@ def _stacked(cells: tuple[InnerLayer, ...]) -> DeclaredLayer:
 @layer(
     "RNN",
     mask=recurrent_mask,
-    ignores="unroll constants",
+    ignores="constants",
     gist="{layer}, {return_sequences:all steps|last step}, {go_backwards:backwards|}, "
     "{stateful:state kept between calls|}",
 )

@@ -12,6 +12,7 @@ from layerexplain.layers.arguments import Inner, MergeMode
 from layerexplain.layers.declaration import Spec, Stored
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.inner import InnerLayer, inner_definition
+from layerexplain.layers.keras.rnn import zero_where_masked
 from layerexplain.layers.registry import inner_weights, layer
 from layerexplain.ops.joining import concatenate
 from layerexplain.ops.movement import reverse, stop_gradient
@@ -100,6 +101,8 @@ def bidirectional(
             definition = _traced(inner, x, mask, states, sequences, training)
         weights = inner_weights(definition, (f"{word}_layer",), holder.around, f"_{way}", inner.trainable)
         parts = _parts(definition, x, mask, states, weights, backwards == (way == "fwd"))
+        if sequences and mask is not None and _flag(inner.config, "unroll"):
+            parts[0] = zero_where_masked(parts[0], mask)  # as Keras does it: by the mask in the order of the input
         if sequences and way == "bwd":
             parts[0] = reverse(named("y_rev", parts[0]) if parts[0].op is ITEM else parts[0])
         results_of_ways[way] = {
@@ -130,8 +133,8 @@ def _traced(
     masks = [] if mask is None else [Spec(mask.shape, mask.dtype)]
     overrides: dict[str, Any] = {"go_backwards": False}
     if inner.declaration is not None and "zero_output_for_mask" in inner.declaration.arguments:
-        # Keras forces this, whatever the inner layer says.
-        overrides["zero_output_for_mask"] = sequences
+        # Keras forces this, whatever the inner layer says; of unrolled steps it follows behind them.
+        overrides["zero_output_for_mask"] = sequences and not _flag(inner.config, "unroll")
     return inner.definition(specs, masks, training=training, **overrides)
 
 

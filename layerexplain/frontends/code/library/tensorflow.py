@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.keras.names import tensorflow_function
+from layerexplain.frontends.code.library.keras.run_time_sizes import holds_size
 from layerexplain.frontends.code.library.table import FunctionTable
-from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, tensors_in
 from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
 
@@ -97,8 +98,7 @@ def _operation(path: str, args: Arguments, kwargs: Keywords, keras: Keras) -> Pr
     if args and type(args[0]) in (list, tuple) and args[0] and last not in _OF_LISTS:
         args = [keras.make_operation("Stack", [list(args[0])], {}), *args[1:]]
     args, kwargs = keras.with_sizes("TFOpLambda", args, kwargs)
-    parts = [one for value in (*args, *kwargs.values()) for one in (value if type(value) in (list, tuple) else [value])]
-    if any(isinstance(one, Size) for one in parts):
+    if holds_size([*args, *kwargs.values()]):
         why = keras.interpreter.unknown("a size known at run time only")
         return keras.opaque_call(f"tf.{path}", args, kwargs, why)
     layer = LayerValue(keras, "TFOpLambda", "operation", "", {"function": name}, keras.interpreter.place())

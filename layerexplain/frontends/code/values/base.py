@@ -352,11 +352,19 @@ class UnknownChange(Unknown):
 
 
 class Size(Record, Value):
-    """A size that is known at run time only, as the batch is: that of an axis of a tensor, where `tensor` is there."""
+    """A size that is known at run time only, as the batch is: that of an axis of a tensor, where `tensor` is there, or
+    `times / own` of it. Of an axis that is several times the batch, `own` says how many times."""
 
     words: str = ""
     tensor: Tensor | None = None
     axis: int = 0
+    times: int = 1
+    own: int = 1
+
+    @property
+    def is_axis(self) -> bool:
+        """Whether it is the size of an axis as it is."""
+        return self.tensor is not None and self.times == self.own
 
     def truth(self) -> bool | None:
         return None

@@ -9,7 +9,7 @@ from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.library import numpy as numpy_functions
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.names import operation_type
-from layerexplain.frontends.code.library.keras.run_time_sizes import RunTimeSizes
+from layerexplain.frontends.code.library.keras.run_time_sizes import RunTimeSizes, holds_size
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, is_shape
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
@@ -19,6 +19,7 @@ from layerexplain.frontends.code.values.layers import LayerValue, Variable, tens
 from layerexplain.frontends.code.values.nested import each_in, mirrored
 from layerexplain.frontends.code.values.symbols import DTYPES
 from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.lang.axes import Batch
 
 _OPERATORS = {
     "Add": "Add", "Sub": "Subtract", "Mult": "Multiply", "Div": "TrueDivide", "FloorDiv": "FloorDivide", "Mod": "Mod",
@@ -145,6 +146,9 @@ class Operations(RunTimeSizes):
         if path and not self.check_axis(f"ops.{name}", f"keras.{path}", args, kwargs):
             return self.interpreter.unknown(f"the call of {name}, which does not fit")
         args, kwargs = self.with_sizes(type_, args, kwargs)
+        if holds_size([*args, *kwargs.values()]):
+            why = self.interpreter.unknown(f"{name}: a size that is computed from the batch")
+            return self.opaque_call(path or f"keras.ops.{name}", args, kwargs, why)
         if type_ in _OF_TENSORS:
             args = [self._table(one) for one in args]
         return self.make_operation(type_, args, kwargs)
@@ -165,34 +169,21 @@ class Operations(RunTimeSizes):
         return mirrored(value, self.weight_value, Variable)
 
     def with_sizes(self, type_: str, args: Arguments, kwargs: Keywords) -> tuple[Arguments, Keywords]:
-        """Return sizes that are known at run time only, in the new shape of a reshape: the batch is -1."""
+        """Return the new shape of a reshape with -1 for its only size that is known at run time only, and None for a
+        batch in front that stands as None. Others stay, as which numbers they are decides what -1 is."""
         if "eshape" not in type_ and type_ != "TFOpLambda":
             return args, kwargs
 
         def sized(value: ProgramValue) -> ProgramValue:
             if type(value) not in (list, tuple) or not any(isinstance(one, Size) or one is None for one in value):
                 return value
-            sizes = [-1 if isinstance(one, Size) or one is None else one for one in value]
-            if sizes.count(-1) > 1 and sizes[0] == -1:
-                known = self._rest(args, sizes)
-                return known if known is not None else tuple(sizes)
-            return tuple(sizes)
+            is_open = [isinstance(one, Size) or one in (None, -1) for one in value]
+            if sum(is_open) == 1:
+                return tuple([-1 if each else one for each, one in zip(is_open, value, strict=True)])
+            first = value[0] is None and is_open.count(True) == 2 and -1 in value
+            return tuple([Size() if one is None and (i or not first) else one for i, one in enumerate(value)])
 
         return [args[0], *map(sized, args[1:])] if args else args, {key: sized(one) for key, one in kwargs.items()}
-
-    def _rest(self, args: Arguments, sizes: list[ProgramValue]) -> ProgramValue:
-        """Return the shape with -1 for the batch alone, where the size that is left open follows from the input's."""
-        spec = self.shapes.spec_of(args[0]) if args and isinstance(args[0], Tensor) else None
-        shape = () if spec is None else spec.shape[1:]
-        own = [one for one in shape if isinstance(one, int)]
-        if not own or sizes.count(-1) != 2 or len(own) < len(shape):
-            return None
-        known = math.prod([one for one in sizes if one != -1])
-        total = math.prod(own)
-        if not known or total % known:
-            return None
-        at = sizes.index(-1, 1)
-        return (*sizes[:at], total // known, *sizes[at + 1 :])
 
     def size(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Evaluate `shape(x)`: the sizes that are known, and run-time sizes."""
@@ -210,12 +201,16 @@ class Operations(RunTimeSizes):
             return shape
         if name in ("rank", "ndim"):
             return len(shape)
-        if name == "size" and None in shape:
-            return Size()
         if name == "size":
-            return math.prod(shape)
-        sizes = [Size("", value, axis) if one is None else one for axis, one in enumerate(shape)]
-        return shape if name == "int_shape" else tuple(sizes)
+            return Size() if None in shape else math.prod(shape)
+        if name == "int_shape":
+            return shape
+        spec = self.shapes.spec_of(value)
+        batches = [one.times if isinstance(one, Batch) else 1 for one in (shape if spec is None else spec.shape)]
+        return tuple([
+            Size("", value, axis, times, times) if one is None else one
+            for axis, (one, times) in enumerate(zip(shape, batches, strict=True))
+        ])  # fmt: skip
 
     def numbers(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a function of keras.ops gives on numbers alone."""

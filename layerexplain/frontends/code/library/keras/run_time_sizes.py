@@ -14,19 +14,30 @@ from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue
 from layerexplain.frontends.code.values.tensors import Tensor
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import BATCH, Batch, batches, has_batch
+from layerexplain.lang.axes import Size as LangSize
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, argument_of
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.signature import Signature
 from layerexplain.ops import arrange, movement
+from layerexplain.ops.sizes import product
 
 _VECTORS = frozenset({"concat", "concatenate", "convert_to_tensor", "expand_dims", "stack"})
 
 
 def _sizes(likes: Sequence[Expr], shape: ProgramValue) -> tuple[ProgramValue, ...]:
-    """Return a shape in which ("axis", tensor, axis) stands for a size that a tensor has."""
-    return tuple([one if isinstance(one, int) else likes[one[1]].shape[one[2]] for one in shape])
+    """Return a shape in which ("axis", tensor, axis, times, own) stands for `times / own` of a size that a tensor
+    has."""
+    return tuple([one if isinstance(one, int) else _part_of(likes[one[1]].shape[one[2]], *one[3:]) for one in shape])
+
+
+def _part_of(size: LangSize, times: int = 1, own: int = 1) -> LangSize:
+    """Return `times / own` of a size; None where that is not known."""
+    if times == own or size is None:
+        return size
+    whole, rest = divmod((size.times if isinstance(size, Batch) else size) * times, own)
+    return None if rest else batches(whole) if isinstance(size, Batch) else whole
 
 
 def _first(x: Expr, like: Expr, *, axis: int, of: int) -> Expr:
@@ -72,12 +83,17 @@ TILE = _declared("Tile", _tile, ("x",), "likes", "times")
 SIZE = _declared("SizeOf", lambda x, *, axis: movement.size_of(x, axis=(axis,)), ("x",), None, "axis")
 
 
+def holds_size(value: ProgramValue) -> bool:
+    """Return whether a value, or one of its items, is a size that is known at run time only."""
+    return any(map(holds_size, value)) if type(value) in (list, tuple) else isinstance(value, Size)
+
+
 class RunTimeSizes(Calling):
     """Operations on sizes that are known at run time only."""
 
     def with_run_time_sizes(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return the result of a function that is given such a size; NotImplemented where nothing is known of it."""
-        if not any(self._holds_size(one) for one in (*args, *kwargs.values())):
+        if not holds_size([*args, *kwargs.values()]):
             return NotImplemented
         if name in ("arange", "range"):
             return self._range(args, kwargs)
@@ -92,7 +108,9 @@ class RunTimeSizes(Calling):
             given = args[1] if len(args) > 1 else kwargs.get("newshape", kwargs.get("shape"))
             sizes = given if isinstance(given, list | tuple) else ()
             several = len([one for one in sizes if isinstance(one, Size) or one == -1]) > 1
-            return self._shaped(RESHAPE, x, given, "shape") if several else NotImplemented
+            return (
+                self._shaped(RESHAPE, x, given, "shape") if several or self._changes_count(x, sizes) else NotImplemented
+            )
         if name == "tile":
             given = args[1] if len(args) > 1 else kwargs.get("repeats", kwargs.get("multiples"))
             return self._shaped(TILE, x, given, "times")
@@ -102,10 +120,16 @@ class RunTimeSizes(Calling):
             return self._cut(x, starts, lengths)
         return NotImplemented
 
-    def _holds_size(self, value: ProgramValue) -> bool:
-        if type(value) in (list, tuple):
-            return any(map(self._holds_size, value))
-        return isinstance(value, Size) and value.tensor is not None
+    def _changes_count(self, x: Tensor, sizes: Sequence[ProgramValue]) -> bool:
+        """Return whether a shape with one run-time size, that of the batch, has other numbers of elements than `x`."""
+        spec = self.shapes.spec_of(x)
+        likes = [one.tensor for one in sizes if isinstance(one, Size) and one.tensor is not None]
+        like = self.shapes.spec_of(likes[0]) if likes else None
+        if spec is None or like is None or not has_batch(spec.shape):
+            return False
+        at = next(one for one in sizes if isinstance(one, Size))
+        wanted = product([one.times if one is at else one for one in sizes])
+        return isinstance(like.shape[at.axis], Batch) and product(spec.shape) not in (None, wanted)
 
     def _vector(self, name: str, args: Arguments) -> ProgramValue:
         """Return a list of sizes as code puts it together: `concat([[shape(x)[0]], [1, 1]], 0)`."""
@@ -135,7 +159,7 @@ class RunTimeSizes(Calling):
         step = given.get("delta", step)
         if stop is None:
             start, stop = 0, start
-        if not isinstance(stop, Size) or stop.tensor is None or start != 0 or step != 1:
+        if not isinstance(stop, Size) or not stop.is_axis or start != 0 or step != 1:
             return NotImplemented
         result = self.run_time_operation(POSITIONS, [stop.tensor], {"axis": stop.axis})
         dtype = given.get("dtype")
@@ -149,7 +173,7 @@ class RunTimeSizes(Calling):
         sizes: list[ProgramValue] = []
         for one in shape:
             if isinstance(one, Size) and one.tensor is not None:
-                sizes.append(("axis", len(likes), one.axis))
+                sizes.append(("axis", len(likes), one.axis, one.times, one.own))
                 likes.append(one.tensor)
             elif isinstance(one, int) and (one >= 0 or declaration is RESHAPE):
                 sizes.append(one)
@@ -189,7 +213,7 @@ class RunTimeSizes(Calling):
             stop = one.stop if isinstance(one, slice) else None
             if isinstance(stop, Size):
                 start_is_zero = one.start in (None, 0)
-                if stop.tensor is None or one.step is not None or not (start_is_zero or from_start):
+                if not stop.is_axis or one.step is not None or not (start_is_zero or from_start):
                     return self.interpreter.unknown("a part of a tensor up to a size that is known at run time only")
                 later.append((axis, stop))
                 one = slice(one.start, None) if from_start and not start_is_zero else slice(None)
@@ -203,7 +227,7 @@ class RunTimeSizes(Calling):
 
     def size_tensor(self, size: Size) -> ProgramValue:
         """Return a run-time size where a number is needed: `x / shape(x)[1]`."""
-        if size.tensor is None:
+        if not size.is_axis:
             return Unknown("a size that is known at run time only")
         return self.run_time_operation(SIZE, [size.tensor], {"axis": size.axis})
 
@@ -214,7 +238,8 @@ class RunTimeSizes(Calling):
             return tuple(shape)
         found: list[ProgramValue] = []
         for one in shape:
-            spec = self.shapes.spec_of(one.tensor) if isinstance(one, Size) and one.tensor is not None else None
+            like = one.tensor if isinstance(one, Size) and one.is_axis else None
+            spec = None if like is None else self.shapes.spec_of(like)
             if isinstance(one, int):
                 found.append(one)
             else:

@@ -1,0 +1,207 @@
+"""Drawn programs that compute with the size of the batch: what is complete equals what Keras and PyTorch make of them
+at two sizes of the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+import pytest
+
+import layerexplain
+from tests.support.tries import tries
+
+BATCHES = (4, 12)
+
+KERAS = """
+import keras
+from keras import ops, layers
+
+class Net(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(3)
+
+    def call(self, x):
+        {body}
+        return self.dense(x)
+"""
+TORCH = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.dense = nn.LazyLinear(3)
+
+    def forward(self, x):
+        {body}
+        return self.dense(x)
+"""
+WORDS = {
+    "size": ("ops.shape({x})[{axis}]", "{x}.shape[{axis}]"),
+    "reshape": ("ops.reshape({x}, ({sizes}))", "{x}.reshape({sizes})"),
+    "transpose": ("ops.transpose({x}, ({axes}))", "{x}.permute({axes})"),
+    "join": ("ops.concatenate([{x}, {y}], axis={axis})", "torch.cat([{x}, {y}], dim={axis})"),
+    "split": ("ops.split({x}, 2, axis={axis})[{part}]", "torch.chunk({x}, 2, dim={axis})[{part}]"),
+    "repeat": ("ops.repeat({x}, 2, axis={axis})", "{x}.repeat_interleave(2, dim={axis})"),
+    "multiply": ("{x} * {y}", "{x} * {y}"),
+    "dot": ("ops.matmul({x}, {y})", "torch.matmul({x}, {y})"),
+}
+"""How an operation is written in Keras and in PyTorch."""
+
+
+class _Program:
+    """The lines of a program and the shape that `x` has for a batch of 12; None once it is not followed."""
+
+    def __init__(self, seed: int, framework: int) -> None:
+        self.random = Random(seed)
+        self.framework = framework
+        self.lines: list[str] = []
+        self.shape = self.random.choice(((4, 4, 8), (8, 6), (24,), (4, 8, 8)))
+        self.input = self.shape
+        steps = (self._reshape, self._reshape, self._windows, self._transpose, self._join, self._split, self._broadcast)
+        for _ in range(self.random.randint(1, 3)):
+            self.random.choice(steps)()
+
+    def _set(self, operation: str, target: str = "x", **values: object) -> None:
+        words = WORDS[operation][self.framework].format(**{"x": "x", **values})
+        self.lines.append(f"{target} = {words}")
+
+    def _count(self, of: int) -> int:
+        return self.random.choice([k for k in (1, 2, 3, 4, 8) if of % k == 0])
+
+    def _reshape(self) -> None:
+        """The batch times or by a number, with the other sizes right, left open, or wrong now and then."""
+        total = 1
+        for size in self.shape:
+            total *= size
+        name = f"b{len(self.lines)}"
+        self._set("size", name, axis=0)
+        rest, batch = total, name
+        if self.random.random() < 0.6:
+            k = self._count(total)
+            batch, rest = f"{name} * {k}", total // k
+        elif self.random.random() < 0.7:
+            k = self.random.choice((2, 4))
+            batch, rest = f"{name} // {k}", total * k
+        if self.random.random() < 0.15:
+            batch = "-1"
+        sizes = []
+        for _ in range(self.random.randint(1, 3)):
+            sizes.append(self._count(rest))
+            rest //= sizes[-1]
+        sizes[self.random.randrange(len(sizes))] *= rest
+        shown: list[object] = list(sizes)
+        if batch != "-1" and self.random.random() < 0.6:
+            shown[self.random.randrange(len(shown))] = -1
+        if self.random.random() < 0.15:
+            shown.insert(self.random.randint(0, len(shown)), batch)
+        else:
+            shown.insert(0, batch)
+        self._set("reshape", sizes=", ".join(map(str, shown)))
+        self.shape = tuple(sizes)
+
+    def _windows(self) -> None:
+        """The windows of Swin and SAM, and back."""
+        if len(self.shape) != 3 or self.shape[0] % 2 or self.shape[1] % 2:
+            return self._reshape()
+        h, w, c = self.shape
+        self._set("size", "b", axis=0)
+        self._set("reshape", sizes=f"b, {h // 2}, 2, {w // 2}, 2, {c}")
+        self._set("transpose", axes="0, 1, 3, 2, 4, 5")
+        self._set("reshape", sizes=self.random.choice((f"-1, 4, {c}", f"b * {h * w // 4}, 4, {c}", f"-1, 2, 2, {c}")))
+        self.shape = (4, c)
+        if self.random.random() < 0.6:
+            count = h * w // 4
+            self.lines.append(f"b = {WORDS['size'][self.framework].format(x='x', axis=0)} // {count}")
+            self._set("reshape", sizes=f"b, {h // 2}, {w // 2}, 2, 2, {self.random.choice((-1, c))}")
+            self._set("transpose", axes="0, 1, 3, 2, 4, 5")
+            self._set("reshape", sizes=self.random.choice((f"b, {h}, {w}, -1", f"-1, {h}, {w}, {c}")))
+            self.shape = (h, w, c)
+        return None
+
+    def _transpose(self) -> None:
+        axes = list(range(len(self.shape) + 1))
+        self.random.shuffle(axes)
+        axes = [0, *[axis for axis in axes if axis]]  # numbers in place of the batch are right for one batch alone
+        self._set("transpose", axes=", ".join(map(str, axes)))
+
+    def _axis(self) -> int:
+        return self.random.choice((0, 0, 1, -1))
+
+    def _join(self) -> None:
+        self._set(self.random.choice(("join", "join", "repeat")), y="x", axis=self._axis())
+
+    def _split(self) -> None:
+        # Of a part of the batch only that its size is not known is known: such a size fits any number.
+        self._set("split", axis=self.random.choice((1, -1)), part=self.random.randint(0, 1))
+
+    def _broadcast(self) -> None:
+        parts = ("x[:1]", "x[:, :1]", "x[:, 0]", "x[:, 0, :]", "x[0]", "x[..., :1]", "x[:, None]", "x[:, -1:]", "x[1:]")
+        self._set(self.random.choice(("multiply", "multiply", "dot")), y=self.random.choice(parts))
+
+    def code(self) -> str:
+        return (KERAS, TORCH)[self.framework].replace("{body}", "\n        ".join(self.lines))
+
+
+def _follow(run: Callable[[int], tuple[Sequence[int], int]]) -> list[tuple[tuple[int, ...], int]] | None:
+    """The output shape and the number of parameters at each size of the batch; None where the framework refuses one."""
+    results = []
+    for batch in BATCHES:
+        try:
+            shape, params = run(batch)
+        except Exception:  # whatever the backend raises
+            return None
+        results.append((tuple(shape), params))
+    return results
+
+
+def _compare(framework: int, end: Callable[[_Program], str], run: Callable[[Any, int, _Program], Any]) -> None:
+    complete = possible = 0
+    for seed in range(tries(60, 400)):
+        program = _Program(seed, framework)
+        names: dict[str, Any] = {}
+        exec(compile(program.code(), "drawn", "exec"), names)
+        real = _follow(lambda batch, net=names["Net"], of=program: run(net, batch, of))
+        code = program.code() + end(program)
+        report = layerexplain.explain(code.encode())
+        words = f"seed {seed}{code}\n{real}\n{report.grade} {report.outputs} {report.faults} {report.notes}"
+        possible += real is not None
+        if report.grade == "complete" and not report.faults:
+            assert real is not None, words
+            ours = report.outputs[0].shape
+            is_one_example = (report.inputs[0].shape or ())[:1] == BATCHES[1:]  # so PyTorch took the program's own data
+            for shape, params in real[is_one_example:]:
+                assert ours is not None and len(ours) == len(shape), words
+                assert all(size in (None, theirs) for size, theirs in zip(ours, shape, strict=True)), words
+                assert report.totals.params == params, words
+            complete += 1
+    assert complete >= 0.5 * possible, (complete, possible)
+
+
+@pytest.mark.keras
+def test_keras_makes_the_same() -> None:
+    import numpy as np
+
+    def run(net: Any, batch: int, program: _Program) -> tuple[Sequence[int], int]:
+        layer = net()
+        return layer(np.zeros((batch, *program.input), "float32")).shape, layer.count_params()
+
+    _compare(
+        0, lambda program: f"inputs = keras.Input({program.input})\nmodel = keras.Model(inputs, Net()(inputs))\n", run
+    )
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_pytorch_makes_the_same() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+    def run(net: Any, batch: int, program: _Program) -> tuple[Sequence[int], int]:
+        module = net()
+        return module(torch.zeros(batch, *program.input)).shape, sum(one.numel() for one in module.parameters())
+
+    _compare(1, lambda program: f"net = Net()\ny = net(torch.zeros({(BATCHES[1], *program.input)}))\n", run)
