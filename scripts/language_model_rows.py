@@ -230,6 +230,36 @@ PUBLIC: list[tuple[str, str, dict[str, Any]]] = [
         ),
     ),
     ("DeepSeek-V3", "deepseek_v3", _plain(7168, 18432, 61, 128, 129280)),
+    ("SmolLM3-3B", "smollm3", _llama(2048, 11008, 36, 16, 4, 128256)),
+    ("ERNIE-4.5-0.3B", "ernie4_5", _llama(1024, 3072, 18, 16, 2, 103424, head_dim=128)),
+    ("Hunyuan-7B", "hunyuan_v1_dense", _llama(4096, 14336, 32, 32, 8, 128167, head_dim=128, **_TIED)),
+    ("GLM-4-9B-0414", "glm4", _llama(4096, 13696, 40, 32, 2, 151552, head_dim=128)),
+    ("GLM-4.5-Air", "glm4_moe", _llama(4096, 10944, 46, 96, 8, 151552, head_dim=128, attention_bias=True)),
+    (
+        "EXAONE-4.0-1.2B",
+        "exaone4",
+        _llama(
+            2048,
+            4096,
+            30,
+            32,
+            8,
+            102400,
+            head_dim=64,
+            sliding_window=None,
+            layer_types=["full_attention"] * 30,
+            **_TIED,
+        ),
+    ),
+    ("command-r7b", "cohere2", _llama(4096, 14336, 32, 32, 8, 256000)),
+    ("Minitron-4B", "nemotron", _llama(3072, 9216, 32, 24, 8, 256000, head_dim=128)),
+    ("gpt-oss-20b", "gpt_oss", _llama(2880, 2880, 24, 64, 8, 201088, num_local_experts=32)),
+    ("MiniMax-Text-01", "minimax", _llama(6144, 9216, 80, 64, 8, 200064, head_dim=128, num_local_experts=32)),
+    (
+        "gpt-neo-1.3B",
+        "gpt_neo",
+        {"hidden_size": 2048, "num_layers": 24, "num_heads": 16, "vocab_size": 50257, "max_position_embeddings": 2048},
+    ),
     ("bert-base-uncased", "bert", _plain(768, 3072, 12, 12, 30522)),
     ("bert-base, without a head", "bert", _plain(768, 3072, 12, 12, 30522, architectures=["BertModel"])),
     ("bert-large-cased", "bert", _plain(1024, 4096, 24, 16, 28996)),
@@ -415,6 +445,24 @@ TINY: list[tuple[str, str, dict[str, Any]]] = [
     ("deepseek_v3", "deepseek_v3",
      {**_TINY_PLAIN, **_TINY_LATENT, "n_routed_experts": 8, "n_group": 4, "topk_group": 2, "q_lora_rank": 14,
       **_rope("yarn", factor=4.0, mscale=1.0, mscale_all_dim=1.0, beta_fast=32, beta_slow=1, **_OLD)}),
+    ("smollm3", "smollm3", {**_TINY, "no_rope_layer_interval": 2, "use_sliding_window": True, "sliding_window": 4}),
+    ("ernie4_5", "ernie4_5", {**_TINY, "head_dim": 10, "use_bias": True}),
+    ("hunyuan_v1_dense", "hunyuan_v1_dense", {**_TINY, "head_dim": 10, **_rope("dynamic", alpha=50.0, factor=1.0)}),
+    ("glm4", "glm4", {**_TINY, "head_dim": 8}),
+    ("glm4_moe", "glm4_moe", {**_TINY, "head_dim": 8, "n_routed_experts": 6, "n_group": 3, "topk_group": 2,
+                              "moe_intermediate_size": 10, "num_experts_per_tok": 2, "use_qk_norm": True,
+                              "attention_bias": True}),
+    ("exaone4", "exaone4", {**_TINY, "sliding_window": 4, "sliding_window_pattern": 2}),
+    ("cohere2", "cohere2", {**_TINY, "sliding_window": 4, "sliding_window_pattern": 2}),
+    ("nemotron", "nemotron", _TINY),
+    ("gpt_oss", "gpt_oss", {**_TINY, "head_dim": 8, "num_local_experts": 5, "num_experts_per_tok": 2,
+                            "sliding_window": 4, "swiglu_limit": 0.5,
+                            **_rope("yarn", factor=4.0, truncate=False, **_OLD)}),
+    ("minimax", "minimax", {**_TINY, "num_local_experts": 5, "block_size": 3, "full_attn_alpha_factor": 1.3,
+                            "linear_attn_beta_factor": 0.7, "mlp_alpha_factor": 1.2, "mlp_beta_factor": 0.8}),
+    ("gpt_neo", "gpt_neo", {"hidden_size": 24, "num_layers": 3, "num_heads": 4, "vocab_size": 31, "window_size": 4,
+                            "max_position_embeddings": 40,
+                            "attention_types": [[["global", "local"], 1], [["local"], 1]]}),
     ("bert", "bert", _TINY_PLAIN),
     ("roberta", "roberta", _TINY_PLAIN),
     ("xlm-roberta", "xlm-roberta", _TINY_PLAIN),
@@ -483,6 +531,10 @@ def count_row(name: str, model_type: str, given: Mapping[str, Any]) -> dict[str,
     }
 
 
+_COMPUTED = ("slope_rate", "_decay")
+"""Tensors of a file that follow from the configuration."""
+
+
 def logits_row(name: str, model_type: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row of `logits`, with the elements that the cache keeps of each token in each layer."""
     import torch
@@ -495,7 +547,10 @@ def logits_row(name: str, model_type: str, given: Mapping[str, Any]) -> dict[str
         path = Path(folder, "model.safetensors")
         with safe_open(path, "pt") as file:
             shapes = {key: list(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 (no mapping)
-        tensors = {key: torch.from_numpy(weight_values(key, tuple(shape))) for key, shape in shapes.items()}
+        with safe_open(path, "pt") as file:
+            computed = {key: file.get_tensor(key) for key in shapes if key.endswith(_COMPUTED)}
+        drawn = {key: torch.from_numpy(weight_values(key, tuple(shape))) for key, shape in shapes.items()}
+        tensors = {**drawn, **computed}
         save_file(tensors, path, metadata={"format": "pt"})
         stored = json.loads(Path(folder, "config.json").read_text())
         config = made.config_class.from_pretrained(folder)
@@ -507,7 +562,8 @@ def logits_row(name: str, model_type: str, given: Mapping[str, Any]) -> dict[str
         seen = _seen(model, model_type) if "vision_config" in stored else None
     drop = ("transformers_version", "use_cache", "initializer_range", "dtype", "bos_token_id", "eos_token_id")
     layers = None if model_type in _HEADS else getattr(out.past_key_values, "layers", None)
-    kept = None if layers is None else [(one.keys.numel() + one.values.numel()) // one.keys.shape[-2] for one in layers]
+    grow = [one for one in layers or () if one.keys is not None]  # others keep a state whose size no length changes
+    kept = None if layers is None else [(one.keys.numel() + one.values.numel()) // one.keys.shape[-2] for one in grow]
     return {
         "name": name,
         "config": {key: value for key, value in stored.items() if key not in drop},

@@ -75,9 +75,9 @@ def _by_length(f: Expr, pairs: Expr, kind: str, numbers: list[float], x: Expr) -
 @composite("angles")
 def angles(x: Expr, *, theta: float = 10000.0, features: int, scaling: tuple[Any, ...] | None = None) -> Expr:
     """Gives an angle for each position of x and each pair of features: the position times the pair's frequency."""
-    if x.ndim < 2 or features < 2 or features % 2:
-        raise misfit(f"angles needs axes (batch, positions, …) and an even number of features, got {features}", x)
-    pairs = positions(zeros(shape=(features // 2,)), axis=0)
+    if x.ndim < 2 or features < 1:
+        raise misfit(f"angles needs axes (batch, positions, …) and features from 1 on, got {features}", x)
+    pairs = positions(zeros(shape=((features + 1) // 2,)), axis=0)
     f = named("f", power(theta, -2 * pairs / features), "a frequency for each pair of features")
     if scaling is not None:
         f = named("f_scaled", _slowed(f, pairs, scaling, x))
@@ -105,6 +105,8 @@ def rope(x: Expr, angle: Expr, *, neighbours: bool = False, scale: float = 1.0) 
     if x.ndim != 4 or angle.ndim != 2 or not isinstance(x.shape[-1], int) or not isinstance(angle.shape[1], int):
         raise misfit("rope needs axes (batch, positions, heads, features), and angles of positions and pairs", x, angle)
     half = angle.shape[1]
+    if 2 * half > x.shape[-1]:
+        raise misfit(f"rope needs at least {2 * half} features for {half} angles, got {x.shape[-1]}", x, angle)
     c, s = cos(angle), sin(angle)
     if scale != 1.0:
         c, s = scale * c, scale * s
@@ -128,6 +130,8 @@ def causal(scores: Expr, *, window: int | None = None) -> Expr:
     """Keeps the scores of each query (axis -2) with itself and earlier keys (axis -1), of a window those in it."""
     if scores.ndim < 2:
         raise misfit("causal needs scores of queries with keys, its last two axes", scores)
+    if window is not None and window < 1:
+        raise misfit(f"causal needs a window from 1 on, got {window}", scores)
     query, key = positions(scores, axis=-2)[:, None], positions(scores, axis=-1)
     seen = greater_equal(query, key)
     if window is not None:

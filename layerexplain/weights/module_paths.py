@@ -22,7 +22,9 @@ from layerexplain.weights.weighted_layers import WeightedLayer
 STACKED = ".*."
 """Stands in a path for the number of an object: the weight is a stack of the tensors of all of them."""
 
-_BUFFERS = re.compile(r"\.(attn\.(bias|masked_bias)|rotary_emb\.inv_freq|attention\.(bias|masked_bias)|position_ids)\Z")
+_BUFFERS = re.compile(
+    r"\.(attn\.(bias|masked_bias)|rotary_emb\.inv_freq|self_attn\.(slope_rate|(query|key|diagonal)_decay)|attention\.(bias|masked_bias)|position_ids)\Z"
+)
 """What older versions of transformers stored beside weights: masks, frequencies and the numbers of positions."""
 
 

@@ -167,7 +167,7 @@ def test_linear_has_a_row_of_weights_for_each_output() -> None:
     [
         "linear(x, x)",
         "rope(x, x)",
-        "angles(x, features=3)",
+        "angles(x, features=0)",
         "grid_angles(x, columns=5, features=6)",
         "alibi(x[0])",
         "causal(x[0, 0, 0, 0])",

@@ -1,8 +1,9 @@
 """A configuration of Hugging Face's transformers (`config.json`) → `Model`.
 
 What an architecture consists of is data: `blocks.yaml` has the layers as formulas, `architectures.yaml` a row for each
-`model_type`. `architecture.py` reads the rows, `values.py` what they say of one configuration, `wiring.py` the formulas
-of blocks and models, `rotary.py` the many spellings of rotary embeddings, `safetensors.py` the stored weights.
+`model_type`. `architecture.py` reads the rows, `keys.py` the values of a configuration, `values.py` computes what a row
+says of one, `wiring.py` reads the formulas of blocks and models, `rotary.py` the many spellings of rotary embeddings,
+`safetensors.py` the stored weights.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from layerexplain.errors import SourceError
 from layerexplain.layers.declaration import Declaration
 from layerexplain.records import NamedTuple
 
@@ -32,16 +31,18 @@ class Architecture(NamedTuple):
     type: str
     text_type: str
     defaults: Mapping[str, Any]
+    aliases: Mapping[str, str]
     fields: Texts
     roots: Texts
     must: tuple[str, ...]
+    unused: tuple[str, ...]
     blocks: Mapping[str, Mapping[str, Texts]]
     names: Mapping[str, str]
     paths: Mapping[str, str]
     modules: Mapping[str, str]
     stacks: Mapping[str, Stack]
+    of_layer: Mapping[str, tuple[str, str]]
     model: str
-    layer_type: str
     text: str
     vision: str
     images: str
@@ -58,9 +59,10 @@ def model_types() -> list[str]:
 
 
 _BASES = ("decoder",)
-_TEXTS = ("must", "model", "layer_type", "text", "vision", "images", "image_note", "prefix")
+_TEXTS = ("must", "unused", "model", "text", "vision", "images", "image_note", "prefix")
 _MAPPINGS = (
     "defaults",
+    "aliases",
     "fields",
     "roots",
     "blocks",
@@ -68,6 +70,7 @@ _MAPPINGS = (
     "paths",
     "modules",
     "stacks",
+    "of_layer",
     "parts",
     "inside",
     "inputs",
@@ -88,12 +91,7 @@ def _data(name: str) -> Any:
 
 @cache
 def architecture(model_type: str, text_type: str = "") -> Architecture:
-    """Return the row of a model type, of one with parts as what its text part is like. Raises SourceError where there
-    is none."""
-    for name in filter(None, (model_type, text_type)):
-        if name not in model_types():
-            needed = f"add its formulas as an entry in architectures.yaml; known types: {', '.join(model_types())}"
-            raise SourceError(f"has the model_type {name[:60]!r}, which is not known: {needed}")
+    """Return the row of a model type of `model_types()`, of one with parts as what its text part is like."""
     row = _whole(model_type, text_type)
     stacks = {name: Stack(**stack) for name, stack in row["stacks"].items()}
     parts = {name: row[name] for name in _MAPPINGS}
@@ -106,7 +104,7 @@ def _whole(name: str, text_type: str = "") -> dict[str, Any]:
     """Join a row to the one that it is like: mappings name by name, the arguments of a role one by one. The row that
     others are like is in the end like the one of the text part, where there is one."""
     row = _rows()[name]
-    empty: dict[str, Any] = {**{part: {} for part in _MAPPINGS}, **dict.fromkeys(_TEXTS, ""), "must": ()}
+    empty: dict[str, Any] = {**{part: {} for part in _MAPPINGS}, **dict.fromkeys(_TEXTS, ""), "must": (), "unused": ()}
     like = row.get("like", text_type)
     base = _whole(like, text_type if "like" in row else "") if like else empty
     row_with_base = {**base, **{key: row[key] for key in _TEXTS if key in row}}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from layerexplain.attribute_path import LayerNamed
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.hugging_face import FORMAT, is_configuration
-from layerexplain.frontends.hugging_face.architecture import Architecture, Stack, architecture, declarations
+from layerexplain.frontends.hugging_face.architecture import Architecture, Stack, declarations
+from layerexplain.frontends.hugging_face.keys import MOST_LAYERS, keys_not_read, row_of, typed
 from layerexplain.frontends.hugging_face.rotary import rotary_of
 from layerexplain.frontends.hugging_face.values import configured, value_of
 from layerexplain.frontends.hugging_face.wiring import Wiring
@@ -35,15 +36,16 @@ def _reading(document: Mapping[str, Any], of_whole: Mapping[str, Any] = MappingP
     model_type = document.get("model_type")
     if not isinstance(model_type, str):
         raise SourceError(f"needs model_type to be a text, got {model_type!r:.40}")
-    row = architecture(model_type)
+    row = row_of(model_type, document)
     if of_whole:
         return _Reading(row, {**row.inside, **of_whole, **document})
     if not row.text:
         return _Reading(row, document)
     text, vision = _part(row, row.text, document), _part(row, row.vision, document)
-    row = architecture(model_type, text["model_type"])
+    row = row_of(model_type, text, text["model_type"])
     whole = {key: value for key, value in document.items() if key not in (row.text, row.vision)}
-    tied = [one["tie_word_embeddings"] for one in (whole, text) if one.get("tie_word_embeddings") is not None]
+    key = "tie_word_embeddings"
+    tied = [typed(model_type, key, part[key]) for part in (whole, text) if part.get(key) is not None]
     of_all: dict[str, Any] = {key: whole[key] for key in ("architectures", "dtype", "torch_dtype") if key in whole}
     own: dict[str, Any] = {"tie_word_embeddings": any(tied)} if tied else {}
     reading = _Reading(row, {**row.inside, **whole, **text, **of_all, **own})
@@ -58,9 +60,9 @@ def _part(row: Architecture, key: str, document: Mapping[str, Any]) -> Mapping[s
     if part is None:
         beside = {name: value for name, value in document.items() if key == row.text and name != row.vision}
         part = {**usual, **beside}
-    if not isinstance(part, Mapping):
-        raise SourceError(f"{row.type} needs {key} to be a mapping, got {part!r:.40}")
-    own = part.get("model_type")
+    own = typed(row.type, key, part).get("model_type")
+    if own is not None:
+        typed(key, "model_type", own)
     return {**part, "model_type": usual["model_type"] if own in (None, row.type) else own}
 
 
@@ -76,8 +78,8 @@ def read_folder(folder: str) -> Model | None:
 
 def _dtype(document: Mapping[str, Any]) -> str:
     """Return the dtype of the weights, "" where the configuration does not say it."""
-    named = document.get("dtype", document.get("torch_dtype"))
-    return str(named) if named in ("bfloat16", "float16", "float32", "float64") else ""
+    named = str(document.get("dtype") or document.get("torch_dtype"))
+    return named if named in ("bfloat16", "float16", "float32", "float64") else ""
 
 
 class _Reading:
@@ -87,14 +89,16 @@ class _Reading:
         self.row = row
         self.notes: list[Note] = []
         self.values = configured(row, document)
-        labels = document.get("id2label")
-        self.values["classes"] = len(labels) if isinstance(labels, Mapping) else document.get("num_labels", 2)
-        named = document.get("architectures")
-        first = named[0] if isinstance(named, list | tuple) and named else None
-        named_class = first if isinstance(first, str) else ""
+        labels, named = self.values.get("id2label"), self.values.get("architectures")
+        self.values["classes"] = len(labels) if labels else self.values.get("num_labels") or 2
+        named_class = named[0] if named else ""
         self.class_name = named_class or row.type
         self.values["has_head"] = self._has_head(named_class)
-        self.dtype = _dtype(document)
+        self.dtype = _dtype(self.values)
+        unread = keys_not_read(row, document)
+        if unread:
+            listed = ", ".join([repr(key[:40]) for key in unread[:8]]) + (", …" if len(unread) > 8 else "")
+            self.notes.append(Note("keys-not-read", None, f"no part of this model reads {listed}"))
         self.vision: _Reading | None = None
         base = row.names.get("base", "")
         self.prefix = f"{base}." if base and (self.values["has_head"] or "." in base) else ""
@@ -188,10 +192,12 @@ class _Reading:
         ]
 
     def _block(self, stack: Stack, number: int) -> Layer:
-        values = {**self.values, "layer": number, "layer_type": self._type_of(number)}
-        dense = self.values.get("mlp_only_layers")
-        values["is_dense"] = isinstance(dense, list | tuple) and number in dense
-        values |= rotary_of(values, self.values["rotary_width"], values["layer_type"])._asdict()
+        dense = self.values.get("mlp_only_layers") or ()
+        values = {**self.values, "layer": number, "is_dense": number in dense}
+        for name, (key, default) in self.row.of_layer.items():
+            listed = _spread(self.values.get(key) or ())
+            values[name] = listed[number] if number < len(listed) else value_of(default, values)
+        values |= rotary_of(values, self.values["rotary_width"], values.get("layer_type"))._asdict()
         wiring = Wiring(lambda role: self._layer(role, values, ""), {}, values)
         for one in ("x", *stack.inputs):
             of_pairs = (self.values["heads"], None, None)
@@ -199,9 +205,9 @@ class _Reading:
         name = f"{self.prefix}{stack.name}.{number}"
         return Layer(name, "Block", "model", {}, wiring.model(name, stack.formula))
 
-    def _type_of(self, number: int) -> Any:
-        """Return the kind of attention of a block: as the configuration lists it, else as the architecture has it."""
-        types = self.values.get("layer_types")
-        if isinstance(types, list | tuple) and number < len(types):
-            return types[number]
-        return value_of(self.row.layer_type, {**self.values, "layer": number}) if self.row.layer_type else None
+
+def _spread(listed: Sequence[Any]) -> Sequence[Any]:
+    """Return a list with a value for each layer; GPT-Neo's has runs, `[[["global", "local"], 12]]`."""
+    if not any([isinstance(one, list | tuple) for one in listed]):
+        return listed
+    return [one for names, times in listed for _ in range(times) for one in names][:MOST_LAYERS]

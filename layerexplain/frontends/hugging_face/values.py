@@ -5,37 +5,29 @@ from __future__ import annotations
 import math
 from collections import ChainMap
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from layerexplain.errors import FormulaError, LayerExplainError, SourceError
 from layerexplain.frontends.hugging_face.architecture import Architecture
+from layerexplain.frontends.hugging_face.keys import MOST_LAYERS, expression_of, read_values, typed
 from layerexplain.lang.settings import attribute, holds
-from layerexplain.lang.syntax import ast, checked_expression
+from layerexplain.lang.syntax import ast
 from layerexplain.lang.uses import uses
 from layerexplain.model import ForeignFunction
 from layerexplain.suggest import did_you_mean
 
 Values = Mapping[str, Any]
 
-MOST_LAYERS = 10_000
-"""Layers of a stack."""
-
 _TANH_FORMS = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_python_tanh")
 _ACTIVATIONS: Mapping[str, Any] = {
     **{name: ForeignFunction("gelu_tanh") for name in _TANH_FORMS},
     "quick_gelu": ForeignFunction("quick_gelu"),
     **{name: name for name in ("gelu", "relu", "silu", "tanh", "sigmoid", "relu6", "mish", "linear")},
+    "relu2": ForeignFunction("relu_squared"),
     "swish": "silu",
     "gelu_python": "gelu",
 }
 """transformers' names of activations."""
-
-
-@cache
-def expression_of(text: str) -> ast.expr:
-    """Return the tree of an expression, read once."""
-    return checked_expression(text, choices=True)
 
 
 def value_of(expression: Any, values: Values) -> Any:
@@ -51,7 +43,7 @@ def value_of(expression: Any, values: Values) -> Any:
 def configured(row: Architecture, document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a row's names for one configuration. Raises SourceError for one that lacks a field or has a
     value that cannot be."""
-    values: dict[str, Any] = {**row.defaults, **document}
+    values = read_values(row, document)
     defined: dict[str, Any] = {}
     settings = ChainMap(defined, values)
     for name, expression in row.fields.items():
@@ -98,19 +90,17 @@ def _field(row: Architecture, name: str, expression: Any, settings: Values) -> A
         value = value_of(expression, settings)
     except (FormulaError, LayerExplainError) as error:
         raise SourceError(f"{row.type} needs {name} = {expression}: {error.fact}") from None
-    if name in _SIZES and (type(value) is not int or value < 1):
-        raise SourceError(f"{row.type} needs {expression} to be a whole number from 1 on, got {value!r:.40}")
+    if name in _SIZES:
+        typed(row.type, "hidden_size", value, expression)
     if name == "layers" and value > MOST_LAYERS:
         raise SourceError(f"{row.type} needs {expression} to be at most {MOST_LAYERS:,}, got {value:,}")
-    if name == "activation":
+    if name.endswith("activation"):
         return _activation(row, value)
     return value
 
 
 def _activation(row: Architecture, name: Any) -> Any:
-    if row.type == "bloom":  # whose gelu is the form with tanh, whatever it is called
-        name = "gelu_new"
-    if not isinstance(name, str) or name not in _ACTIVATIONS:
+    if typed(row.type, "hidden_act", name, "the activation") not in _ACTIVATIONS:
         listed = ", ".join(_ACTIVATIONS)
         raise SourceError(f"{row.type} needs the activation to be one of {listed}, got {name!r:.40}")
     return _ACTIVATIONS[name]

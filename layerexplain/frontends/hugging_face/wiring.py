@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any
 
 from layerexplain.errors import ArgumentError
+from layerexplain.frontends.hugging_face.keys import tree_of
 from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.lang.settings import holds
-from layerexplain.lang.syntax import ast, checked_tree
+from layerexplain.lang.syntax import ast
 from layerexplain.model import Layer, Model, TensorRef
 
 LayerOf = Callable[[str], Layer]
 """Gives the layer of a role."""
-
-
-@cache
-def _tree(formula: str) -> ast.Module:
-    return checked_tree(formula, choices=True)
 
 
 class Wiring:
@@ -44,7 +39,7 @@ class Wiring:
         outputs = []
         for formula in formulas:
             last = ""
-            for statement in _tree(formula).body:
+            for statement in tree_of(formula).body:
                 if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
                     raise ArgumentError("the formula of a block consists of assignments")
                 last = statement.targets[0].id

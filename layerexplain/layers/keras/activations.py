@@ -29,6 +29,7 @@ _IN_FILES: dict[str, Callable[[Expr], Expr]] = {
     "ELU": functions.elu,
     "gelu_tanh": lambda z: functions.gelu(z, approximate=True),
     "quick_gelu": lambda z: z * functions.sigmoid(1.702 * z),
+    "relu_squared": lambda z: functions.relu(z) ** 2,
     "Softmax": functions.softmax,
     "LeakyReLU": lambda z: functions.leaky_relu(z, negative_slope=0.3),
 }

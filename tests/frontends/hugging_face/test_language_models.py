@@ -15,7 +15,10 @@ import numpy as np
 import pytest
 
 import layerexplain
-from layerexplain.frontends.hugging_face.architecture import model_types
+from layerexplain.frontends.hugging_face.architecture import architecture, model_types
+from layerexplain.frontends.hugging_face.keys import KIND_OF, keys_read, tree_of
+from layerexplain.frontends.hugging_face.rotary import Rotary
+from layerexplain.lang.uses import uses
 from layerexplain.render.page.data import page_data
 from tests.support.safetensors_files import model_folder, weight_values
 from tests.support.tries import some, tries
@@ -128,8 +131,12 @@ SEEING = {"vision_config": {"model_type": "siglip_vision_model", "vision_use_hea
     [
         (QWEN, 7_615_616_512, "qwen2_5_vl_vision"),  # the language part of 8,292,166,656
         ({**SEEING, "text_config": {"num_hidden_layers": 2}}, None, "needs not vision_use_head"),
-        ({"model_type": "llava", "vision_config": {"model_type": "dinov2"}}, 6_738_415_616, "'dinov2', which is not"),
-        ({"model_type": "llava", "vision_feature_layer": [3, 5]}, 6_738_415_616, "number_used"),
+        ({"model_type": "llava", "vision_config": {"model_type": "dinov2"}}, 6_738_415_616, "'dinov2', whose formulas"),
+        (
+            {"model_type": "llava", "vision_feature_layer": [3, 5]},
+            6_738_415_616,
+            "vision_feature_layer to be a whole number, got [3, 5]",
+        ),
     ],
 )
 def test_a_vision_part_that_is_not_read_is_named(config: dict[str, Any], params: int | None, reason: str) -> None:
@@ -180,7 +187,7 @@ def test_every_architecture_has_rows() -> None:
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown model_type": (
         {"model_type": "mamba"},
-        "has the model_type 'mamba', which is not known: add its formulas",
+        "has the model_type 'mamba', whose formulas are not known; its keys resemble those of llama; if it",
     ),
     "no text": ({"model_type": 7}, "needs model_type to be a text, got 7"),
     "a field that is missing": ({"hidden_size": None}, "llama needs hidden_size to be a whole number from 1 on"),
@@ -196,7 +203,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown rotary embeddings": ({"rope_scaling": {"rope_type": "spiral"}}, "of the kind 'spiral', whose formula"),
     "a part that is a number": ({"model_type": "llava", "text_config": 3}, "llava needs text_config to be a mapping"),
     "an unknown part": ({"model_type": "llava", "text_config": {"model_type": "mamba"}}, "the model_type 'mamba'"),
-    "a rotary factor as a text": ({"rope_scaling": {"type": "linear", "factor": "2"}}, "need factor to be a positive"),
+    "a rotary factor as a text": (
+        {"rope_scaling": {"type": "linear", "factor": "2"}},
+        "rope_parameters needs factor to be a positive",
+    ),
 }
 LLAMA: dict[str, Any] = {
     "model_type": "llama", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "vocab_size": 101,
@@ -331,38 +341,57 @@ def test_a_catalogue_lists_models_of_configurations(tmp_path: Path) -> None:
     assert (found.models, found.errors) == (4, 0)
 
 
-ODD = [
-    None,
-    True,
-    "x",
-    "",
-    "7",
-    -1,
-    0,
-    1.5,
-    float("inf"),
-    float("nan"),
-    10**9,
-    10**17,
-    [],
-    [1],
-    {},
-    {"a": 1},
-    "gelu",
-    3,
-]
+WRONG_KINDS: list[Any] = [
+    None, True, "x", "", "7", -1, 0, 1.5, float("inf"), float("nan"), 1e300, 10**9, 10**30, [], [1], [[[1]]], {},
+    {"a": {"b": [1]}}, [{"a": 1}], "gelu", 3, "missing",
+]  # fmt: skip
 
 
-def test_odd_values_are_refused_or_explained() -> None:
-    rng = random.Random(5)
-    for _ in range(tries(few=25, many=60)):
-        config = dict(rng.choice(data()["logits"])["config"])
-        name = rng.choice([*config])
-        config[name] = rng.choice(ODD)
+def wrong_configurations() -> list[tuple[str, tuple[str, ...], Any]]:
+    """Each key of each architecture, also those in mappings, with each wrong value."""
+
+    def paths(config: dict[str, Any], above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+        inside = [paths(value, (*above, key)) for key, value in config.items() if isinstance(value, dict)]
+        return [*[(*above, key) for key in config], *[path for part in inside for path in part]]
+
+    return [
+        (row["name"], path, value) for row in data()["logits"] for path in paths(row["config"]) for value in WRONG_KINDS
+    ]
+
+
+def test_each_value_of_a_wrong_kind_is_refused_or_explained() -> None:
+    configs = {row["name"]: json.dumps(row["config"]) for row in data()["logits"]}
+    for name, path, value in random.Random(5).sample(wrong_configurations(), tries(few=60, many=5000)):
+        config = json.loads(configs[name])
+        holder = functools.reduce(dict.__getitem__, path[:-1], config)
+        holder[path[-1]] = value
+        if value == "missing":
+            del holder[path[-1]]
         try:
             layerexplain.explain(as_bytes(config), detail=False)
         except layerexplain.LayerExplainError as error:
-            assert "\n" not in str(error), (name, config[name])
+            assert "\n" not in str(error), (name, path, value)
+        except Exception as error:
+            raise AssertionError(f"{name}: {path} = {value!r}") from error
+
+
+def test_each_key_that_a_row_reads_has_a_kind() -> None:
+    """What formulas come to is computed, an input, or a key of a kind."""
+    for name in model_types():
+        row = architecture(name)
+        computed = {*row.fields, *row.roots, *row.blocks, *row.stacks, *row.inputs, *row.of_layer, *Rotary._fields}
+        ours = {"layer", "has_head", "is_dense", "classes", "x", "distances", "read", "vision", "rotary_alpha", ""}
+        assigned = {
+            node
+            for text in [row.model, row.images, *[s.formula for s in row.stacks.values()]]
+            for node in uses(tree_of(text)).assigned
+        }
+        without = keys_read(row) - KIND_OF.keys() - computed - ours - assigned - PARTS_OF_VISION
+        assert not without, (name, without)
+
+
+PARTS_OF_VISION = {"pixel_values", "vision_columns", "vision_epsilon", "vision_width", "width", "epsilon"}
+"""What rows with a vision part read of its row, and of that of the text."""
 
 
 def test_the_page_says_of_a_language_model_what_its_summary_says() -> None:
