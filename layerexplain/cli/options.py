@@ -313,7 +313,7 @@ serving_options = together(
     ),
     click.option(
         "--hardware", metavar="TEXT",
-        help='For a language model: whether it fits and how fast it can be on this: "80GB, 2.0TB/s, 990TFLOP/s".',
+        help='For a language model: whether it fits and how fast it can be on: H100, "2x24GB, 1.0TB/s, 330TFLOP/s".',
     ),
 )  # fmt: skip
 

@@ -70,7 +70,7 @@ class Cached(NamedTuple):
 class LanguageModel(NamedTuple):
     """What is known of a language model. `tokens` is the length that costs are for, None where it is not given;
     `macs` and `flops` are of a token at that length, `needed_macs` without what a causal mask makes needless.
-    `element_bytes` are those of a number in the cache, whose dtype is `dtype`."""
+    `element_bytes` are those of a number in the cache, whose dtype is `dtype`. `buffers` are not trained."""
 
     params: int
     active: int
@@ -82,6 +82,7 @@ class LanguageModel(NamedTuple):
     cached: tuple[Cached, ...]
     dtype: str
     element_bytes: float
+    buffers: int = 0
 
     @property
     def cache_elements(self) -> int:
@@ -97,6 +98,9 @@ class LanguageModel(NamedTuple):
     def notes(self) -> tuple[Note, ...]:
         """What the bytes of a token do not say: windows, what is kept in place of keys and values, other caches."""
         found = []
+        if self.buffers:
+            words = f"{self.buffers:,} of the numbers only choose experts: transformers has them as buffers, and counts"
+            found.append(Note("router-buffers", None, f"{words} {self.params - self.buffers:,} parameters"))
         for one in self.cached:
             layers = f"{one.layers:,} layer{'s' * (one.layers != 1)}"
             if one.window is not None:
@@ -157,6 +161,7 @@ def language_model(
         cached=cached,
         dtype=dtype,
         element_bytes=element_bytes,
+        buffers=totals.non_trainable or 0,
     )
 
 

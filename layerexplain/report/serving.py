@@ -12,7 +12,7 @@ from layerexplain.report.language_model import LanguageModel, language_model
 from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from layerexplain.network.traced import Network
     from layerexplain.report.data import LayerReport, Totals
@@ -43,25 +43,41 @@ class ServingOptions(NamedTuple):
     hardware: Hardware | None = None
 
 
+_CARDS: Mapping[str, tuple[int, int, int]] = {
+    "t4": (16, 320, 65), "v100": (32, 900, 125), "a10": (24, 600, 125), "a10040gb": (40, 1555, 312),
+    "a100": (80, 2039, 312), "a10080gb": (80, 2039, 312), "l4": (24, 300, 121), "l40s": (48, 864, 362),
+    "a6000": (48, 768, 155), "h100": (80, 3350, 989), "h10080gb": (80, 3350, 989), "h100pcie": (80, 2000, 756),
+    "h200": (141, 4800, 989), "b200": (180, 8000, 2250), "mi300x": (192, 5300, 1307),
+    "3090": (24, 936, 71), "4090": (24, 1008, 165), "5090": (32, 1792, 209),
+}  # fmt: skip
+"""Cards by name: memory in GB, bandwidth in GB/s, dense 16-bit TFLOP/s, of their makers' data sheets."""
+
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15}
 _COUNT = r"(?:([0-9]{1,6})\s*[x×*]\s*)?"
 _AMOUNT = _COUNT + r"([0-9]*\.?[0-9]+)\s*([kmgtp]?)(i?)(b/s|b|flops?/s|flops)\Z"
 
 
 def hardware_of(text: str) -> Hardware:
-    """Return the machine that a text describes, of several as one (`2x24GB`). Raises `ArgumentError` for a part that
-    describes no machine.
+    """Return the machine that a text describes, of several as one (`2x24GB`, `2xH100`). Raises `ArgumentError` for a
+    part that describes no machine.
 
     >>> hardware_of("80GB, 2.0TB/s, 990TFLOP/s")
     Hardware(memory=80000000000.0, bandwidth=2000000000000.0, speed=990000000000000.0)
     >>> hardware_of("2x24GB").memory
     48000000000.0
+    >>> hardware_of("A100 80GB")
+    Hardware(memory=80000000000.0, bandwidth=2039000000000.0, speed=312000000000000.0)
     """
     found: dict[str, float] = {}
     for part in text.split(","):
+        named = re.match(_COUNT + r"(?:nvidia|geforce|rtx|amd)*(\w+)\Z", re.sub(r"[\s-]", "", part.lower()))
+        if named is not None and named[2] in _CARDS and named[1] != "0":
+            memory, bandwidth, speed = [int(named[1] or 1) * number for number in _CARDS[named[2]]]
+            found |= {"memory": memory * 1e9, "bandwidth": bandwidth * 1e9, "speed": speed * 1e12}
+            continue
         match = re.match(_AMOUNT, part.strip().lower())
         if match is None or float(match[2]) == 0 or match[1] == "0":
-            example = "for example '80GB, 2.0TB/s, 990TFLOP/s'"
+            example = "for example '80GB, 2.0TB/s, 990TFLOP/s', '2xH100' or 'RTX 4090'"
             raise ArgumentError(f"hardware needs memory, bandwidth and speed, got {part.strip()[:40]!r}; {example}")
         number = float(match[2]) * (1024.0 ** "kmgtp".find(match[3]) * 1024 if match[4] else _UNITS[match[3]])
         kind = "speed" if "flop" in match[5] else "bandwidth" if match[5] == "b/s" else "memory"

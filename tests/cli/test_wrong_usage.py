@@ -26,7 +26,7 @@ ROWS = [
     ('summary m.yaml --input x=3', 1, "m.yaml: --input x=…: the model has no input 'x'; its inputs: input"),
     ('summary m.yaml --input 3 --input 5', 1, "m.yaml: --input is given 2 times; the model's inputs: input"),
     ('summary m.yaml --code nowhere.yaml', 1, 'nowhere.yaml: no such file'),
-    ('summary m.yaml --hardware fast', 1, "m.yaml: hardware needs memory, bandwidth and speed, got 'fast'; for example '80GB, 2.0TB/s, 990TFLOP/s'"),
+    ('summary m.yaml --hardware fast', 1, "m.yaml: hardware needs memory, bandwidth and speed, got 'fast'; for example '80GB, 2.0TB/s, 990TFLOP/s', '2xH100' or 'RTX 4090'"),
     ('summary m.yaml --max-download much', 2, "Invalid value for '--max-download': 'much' is not a size; write 500MB or 2GiB"),
     ('explain m.yaml --only formula,cots', 2, "Invalid value for '--only': no section 'cots'; did you mean 'cost'?"),
     ('explain m.yaml --full --only cost', 2, '--full shows all sections and --only some of them; give one of the two'),

@@ -78,6 +78,12 @@ class Real:
             self.logits = self.model.float()(**_inputs(model_type)).logits.numpy()
         self.shapes = {name: tuple(one.shape) for name, one in self.model.named_parameters()}
 
+    @property
+    def head_width(self) -> int:
+        config = self.model.config
+        heads = getattr(config, "num_attention_heads", 1)
+        return int(getattr(config, "head_dim", None) or getattr(config, "hidden_size", 2 * heads) // heads)
+
     def differs_from(self, other: Real) -> bool:
         if self.shapes != other.shapes or self.logits.shape != other.logits.shape:
             return True
@@ -128,7 +134,7 @@ def test_each_key_that_changes_the_real_model_changes_ours(model_type: str, tmp_
                 real = Real(model_type, other)
             except Exception:  # transformers refuses the value, each class in its own way
                 continue
-            if real.differs_from(base):
+            if real.differs_from(base) and real.head_width % 2 == 0:  # of an odd number of features no pairs turn
                 changed += 1
                 found = fault(key, real, other, tmp_path / f"{key}{changed}")
                 wrong += [f"{key} = {value!r}: {found}"] if found else []

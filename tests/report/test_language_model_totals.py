@@ -133,13 +133,16 @@ def test_a_window_bounds_the_cache() -> None:
 def test_windows_and_compressed_caches_are_noted() -> None:
     expected = {
         "gemma-3-1b": ["shared-weights", "cache-window"],
-        "DeepSeek-V3": ["compressed-cache"],
+        "DeepSeek-V3": ["router-buffers", "compressed-cache"],
         "t5-small": ["shared-weights", "cache-of-input"],
         "Llama-2-7b": [],
     }
     for name, codes in expected.items():
         assert [note.code for note in report_of(PUBLIC[name]).notes] == codes
-    (note,) = report_of(PUBLIC["DeepSeek-V3"]).notes
+    buffers, note = report_of(PUBLIC["DeepSeek-V3"]).notes
+    assert buffers.message.startswith("14,848 of the numbers") and buffers.message.endswith(
+        "671,026,404,352 parameters"
+    )
     words = "61 layers keep c_normed (512) and k_turned (64) of each token, from which keys and values are recomputed"
     assert note.message == words
 
@@ -176,6 +179,8 @@ def test_other_models_have_no_cache() -> None:
 def test_units_of_machines() -> None:
     assert hardware_of("40GiB, 1555GB/s") == (40 * 1024.0**3, 1555e9, None)
     assert hardware_of("312 TFLOPS").speed == 312e12
+    assert hardware_of("NVIDIA A100 80GB") == hardware_of("80GB, 2039GB/s, 312TFLOP/s")
+    assert hardware_of("2x RTX 4090").memory == 48e9
     assert hardware_of("4 × 80GB, 4*2TB/s") == (320e9, 8e12, None)
 
 
