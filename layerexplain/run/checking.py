@@ -12,6 +12,7 @@ from layerexplain.checks.findings import CheckReport
 from layerexplain.checks.of_run import RunFact
 from layerexplain.checks.rules import follow_rules
 from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.files.limits import MAX_INFLATED_BYTES
 from layerexplain.frontends import model_of
 from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.own_layers import Code
@@ -28,6 +29,7 @@ _EXAMPLES = 32
 _STEPS, _PIXELS = 16, 64
 """Sizes for open axes: of sequences and of images."""
 
+_PIECE = 1 << 20
 _MOST_TEXT = 1 << 30
 """A .csv of more bytes is not read."""
 
@@ -163,14 +165,20 @@ def _array_of(name: str, array: Any) -> DataArray:
 
     if array.dtype.kind not in "biuf" or not array.size:
         return DataArray(name, array.shape)
-    finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
-    odd = int(array.size - finite.size)
-    if not finite.size:
+    odd, whole, is_binary, low, high = 0, True, True, float("inf"), float("-inf")
+    flat = array.ravel("K")
+    for start in range(0, flat.size, _PIECE):  # so that the memory is that of the array and little more
+        part = flat[start : start + _PIECE]
+        finite = part[np.isfinite(part)] if array.dtype.kind == "f" else part
+        odd += int(part.size - finite.size)
+        whole = whole and (array.dtype.kind != "f" or bool((finite == np.floor(finite)).all()))
+        is_binary = is_binary and bool(((part == 0) | (part == 1)).all())
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    if odd == array.size:
         return DataArray(name, array.shape, not_finite=odd)
-    whole = array.dtype.kind != "f" or bool((finite == np.floor(finite)).all())
-    low, high = float(finite.min()), float(finite.max())
     ones = None
-    if array.ndim > 1 and not odd and bool(((array == 0) | (array == 1)).all()):
+    if array.ndim > 1 and not odd and is_binary:
         counts = array.sum(axis=-1)
         ones = float(counts.min()), float(counts.max())
     return DataArray(name, array.shape, low, high, whole, odd, ones)
@@ -187,7 +195,7 @@ def _read(path: str, name: str) -> Any:
         raise SourceError(f"no such file; or give the shape: --data {name}=100,9", source=path)
     if not path.lower().endswith((".npy", ".npz")):
         raise SourceError(f"is not an .npy, .npz or .csv file; or give the shape: --data {name}=100,9", source=path)
-    return read_for(path, [ModelInput(Layer(name, "InputLayer", "layer", {}))])[name]
+    return read_for(path, [ModelInput(Layer(name, "InputLayer", "layer", {}))], MAX_INFLATED_BYTES)[name]
 
 
 def _table(path: str) -> Any:

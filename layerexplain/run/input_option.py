@@ -34,6 +34,7 @@ from layerexplain.sources.regular_file import open_regular
 from layerexplain.suggest import names_in
 
 _FLAT = ("zeros", "ones")
+_PIECE = 1 << 20
 
 
 class TypedInput(NamedTuple):
@@ -236,14 +237,17 @@ def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch
 # Files --------------------------------------------------------------------------------------------------------------
 
 
-def read_for(path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
-    """Return the arrays of a file by the names of what is wanted. Raises SourceError."""
+def read_for(path: str, wanted: Sequence[ModelInput], most: int = MAX_DATASET_BYTES) -> dict[str, Any]:
+    """Return the arrays of a file by the names of what is wanted. At most `most` bytes of each are unpacked.
+
+    Raises SourceError.
+    """
     try:
         with open_regular(path) as file:
             head = file.read(6)
             file.seek(0)
             if head.startswith(b"PK"):
-                return _read_npz(file, wanted)
+                return _read_npz(file, wanted, most)
             if head == b"\x89PNG\r\n":
                 seeing = next((one for one in wanted if len(one.shape or ()) == 4), wanted[0])
                 return {seeing.name: picture(file, seeing)}
@@ -263,7 +267,7 @@ def read_for(path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
     raise SourceError(f"is not an .npy, .npz or .png file; {hint}", source=path)
 
 
-def _read_npz(file: IO[bytes], wanted: Sequence[ModelInput]) -> dict[str, Any]:
+def _read_npz(file: IO[bytes], wanted: Sequence[ModelInput], most: int) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
@@ -279,7 +283,7 @@ def _read_npz(file: IO[bytes], wanted: Sequence[ModelInput]) -> dict[str, Any]:
                     continue
                 refuse_coding(member)
                 with archive.open(member) as data:
-                    found |= [_array(data, member.file_size, member.compress_size, [one])]
+                    found |= [_array(data, member.file_size, member.compress_size, [one], most)]
             if not found:
                 listed = ", ".join(f"'{name}'" for name in list(names)[:8]) or "nothing"
                 missing = " or ".join(f"'{one.name}'" for one in wanted[:4])
@@ -303,9 +307,11 @@ def _header(np: Any, data: IO[bytes], version: tuple[int, int]) -> tuple[tuple[i
     return shape, fortran, dtype
 
 
-def _array(data: IO[bytes], size: int, stored: int, wanted: Sequence[ModelInput]) -> tuple[str, Any]:
+def _array(
+    data: IO[bytes], size: int, stored: int, wanted: Sequence[ModelInput], most: int = MAX_DATASET_BYTES
+) -> tuple[str, Any]:
     """Read an array in NumPy's format, for the first input that it fits; its header is checked before its data is
-    read."""
+    read. At most `most` bytes are unpacked."""
     import numpy as np
 
     try:
@@ -318,15 +324,22 @@ def _array(data: IO[bytes], size: int, stored: int, wanted: Sequence[ModelInput]
         nbytes = math.prod(map(int, shape)) * dtype.itemsize
         if nbytes > size or nbytes > max(MAX_DATASET_BYTES, stored * MAX_DATASET_RATIO):
             raise SourceError(f"declares {nbytes:,} bytes of data but stores {stored:,}")
+        if nbytes > max(stored, most):
+            words = f"unpacks to {nbytes:,} bytes, more than {most:,}; save it with numpy.save or numpy.savez"
+            raise SourceError(words)
         one = next((one for one in wanted if one.misfit(shape) is None), wanted[0])
         hint = one.misfit(shape)
         if hint is not None:
             stored_shape = shape_text(shape) if shape else "()"
             needs = " and ".join([f"{one.who} needs {one.shape_words}{one.misfit(shape)}" for one in wanted])
             raise SourceError(f"holds an array of {stored_shape}; {needs}")
-        content = data.read(nbytes)
-        if len(content) != nbytes:
-            raise SourceError(f"ends after {len(content):,} of {nbytes:,} bytes of data")
+        content = np.empty(nbytes, "uint8")
+        view, done = content.data, 0
+        while done < nbytes:  # piece by piece: a whole read would need the memory twice
+            count = data.readinto(view[done : done + _PIECE])  # type: ignore[attr-defined]
+            if not count:
+                raise SourceError(f"ends after {done:,} of {nbytes:,} bytes of data")
+            done += count
         array = np.frombuffer(content, dtype=dtype)
         return one.name, array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
     except SourceError:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import subprocess
+import sys
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -356,3 +360,31 @@ def test_outputs_under_other_names_than_those_of_their_layers(tmp_path: Path) ->
     assert [(one.code, one.layer) for one in report] == [("values-not-scaled", "dense")]
     (tmp_path / "m.py").write_text(DICTS.replace("'v': 'mae'}, m", "'w': 'mae'}, m").replace("m.fit", "#"))
     assert "loss-of-no-output" in [one.code for one in layerexplain.check(tmp_path / "m.py")]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.parametrize("rows", [250, 270])
+def test_an_archive_that_unpacks_to_gigabytes_is_refused_in_little_memory(tmp_path: Path, rows: int) -> None:
+    size = rows * 1_000_000  # bytes of 1-byte numbers: below the bound, and above it
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (rows, 1_000_000)})
+    path = tmp_path / "bomb.npz"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("y.npy", "w", force_zip64=True) as member,
+    ):
+        member.write(header.getvalue())
+        for _ in range(rows):
+            member.write(bytes(1_000_000))
+    program = (
+        "import sys; from layerexplain.errors import LayerExplainError; from layerexplain.run import checking\n"
+        "try: print(checking._array_of('y', checking._values('y', sys.argv[1])).low)\n"
+        "except LayerExplainError as error: print(error.fact)\n"
+        "print([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0])\n"
+    )
+    command = [sys.executable, "-c", program, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    said, kibibytes = done.stdout.splitlines()
+    assert said.startswith({250: "0.0", 270: f"unpacks to {size:,} bytes, more than"}[rows]), said
+    assert int(kibibytes) * 1024 < 500_000_000
