@@ -6,8 +6,7 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import ArgumentError, LayerExplainError
-from layerexplain.layer_names import LayerCandidate, chosen_layers, chosen_rows, found, matches, matching, no_match
-from layerexplain.suggest import nearest
+from layerexplain.layer_names import LayerCandidate, chosen_layers, chosen_rows, found, matches, matching
 
 PATHS = [
     ("input", "InputLayer"), ("conv2d", "Conv2D"), ("box", "Sequential"), ("box/conv", "Conv2D"), ("box/a[0]", "Dense"), ("3", "Flatten"), ("out", "Dense"),
@@ -75,26 +74,3 @@ def test_a_path_goes_before_a_pattern() -> None:
     is_chosen = chosen_rows(rows, "a*")
     assert is_chosen is not None and (is_chosen("a*"), is_chosen("ab")) == (True, False)
     assert matching(layerexplain.read(SPEC), "box/deep") == ["box/deep"]
-
-
-def test_the_error_of_several_models_speaks_of_them() -> None:
-    assert no_match("q", ["a", "b", "a"], 2).fact == "no layer matches 'q'; the models have a, b"
-
-
-NEAREST = [
-    ("Dens", ["Dense", "Conv2D"], "Dense"), ("DENSE", ["Dense"], "Dense"), ("max_pooling_2d", ["MaxPooling2D"], "MaxPooling2D"), ("a b", ["a-b"], "a-b"),
-    # Letters that changed places go before what is spelt alike, then the shortest that begins so; three letters at least.
-    ("adma", ["adamax", "adam"], "adam"), ("ab", ["ba", "abc"], "ba"), ("abcd", ["badc"], None), ("abc", ["cba"], None), ("MaxP", ["MixUp", "MaxPooling2D", "MaxPool2D"], "MaxPool2D"), ("Ma", ["MaxPool"], None), ("xyz", ["Dense"], None), ("", [], None),
-    # A name of more than a hundred letters was not misspelt; of a thousand names the last are compared.
-    ("x" * 100, ["x" * 99 + "y"], "x" * 99 + "y"), ("x" * 101, ["x" * 100 + "y"], None), ("x" * 100, ["x" * 99 + "z" * 101], "x" * 99 + "z" * 101), ("x" * 100, ["x" * 99 + "z" * 102], None),
-    ("Dens", ["Dense", *[f"n{number}" for number in range(999)]], "Dense"), ("Dens", ["Dense", *[f"n{number}" for number in range(1000)]], None),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("name", "candidates", "expected"),
-    NEAREST,
-    ids=[f"{name[:9]} {expected and expected[:9]}" for name, _, expected in NEAREST],
-)
-def test_the_nearest_name_is_suggested(name: str, candidates: list[str], expected: str | None) -> None:
-    assert nearest(name, candidates) == expected

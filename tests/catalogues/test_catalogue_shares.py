@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,14 +12,12 @@ import jsonschema
 import pytest
 
 import layerexplain
-from layerexplain.catalogues import listing, part, rows, writers
+from layerexplain.catalogues import writers
 from layerexplain.catalogues.columns import MODEL_COLUMNS, Field
 from layerexplain.catalogues.manifest import Listed
 from layerexplain.catalogues.part import Ask, Share, write_part
 from layerexplain.catalogues.rows import rows_of
 from layerexplain.catalogues.table import CatalogueTable, open_manifest, table_at
-from layerexplain.errors import ErrorGroup, LayerExplainError, NotAModel, SourceError
-from layerexplain.sources.names import source_reference
 from tests.support.paths import ROOT
 
 SCHEMA = json.loads((ROOT / "docs" / "catalogue.schema.json").read_text("utf-8"))
@@ -85,45 +81,6 @@ def test_a_cell_of_each_kind_of_column(kind: Any, value: Any, cell: str) -> None
     assert writers._cell(Field("a", kind, ""), value) == cell
 
 
-@pytest.mark.parametrize(
-    ("mark", "time"),
-    [
-        ("1700000000999999999", datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
-        ("2026-11-30T07:05:03.5+02:00", datetime(2026, 11, 30, 5, 5, 3, tzinfo=UTC)),
-        ("170000000000000", None), ('"etag"', None), ("", None), ("9" * 40, None),
-    ],
-)  # fmt: skip
-def test_the_time_of_a_mark(mark: str, time: datetime | None) -> None:
-    assert rows._time(mark) == time
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (LayerExplainError("is wrong", source="m.py"), "is wrong"),
-        (LayerExplainError("is wrong", source="m.py", line=7), "line 7: is wrong"),
-        (LayerExplainError("is wrong", source="n.py"), "n.py: is wrong"),
-        (ErrorGroup([LayerExplainError(name, line=3) for name in "abcde"]), "line 3: a; line 3: b; line 3: c (and 2 more)"),
-        (ErrorGroup([LayerExplainError(name) for name in "abc"]), "a; b; c"),
-    ],
-)  # fmt: skip
-def test_an_error_in_a_row_has_no_name_of_its_source(error: Exception, words: str) -> None:
-    assert rows._words(error, "m.py") == words
-
-
-@pytest.mark.parametrize(
-    ("source", "fault", "may_pass"),
-    [
-        ("m.py", None, False), ("m.py", NotAModel("x"), False), ("http://h/m.h5", NotAModel("x"), False),
-        ("m.py", SourceError("x"), False), ("http://h/m.h5", SourceError("x"), True), ("m.py", OSError("x"), True),
-        ("m.py", MemoryError(), True), ("m.py", SourceError("may not be read (permission denied)"), True),
-        ("m.py", KeyError("may not be read"), False),
-    ],
-)  # fmt: skip
-def test_which_faults_may_be_gone_in_the_next_run(source: str, fault: Exception | None, may_pass: bool) -> None:
-    assert part._may_pass(source_reference(source), fault) is may_pass
-
-
 @pytest.fixture
 def table(tmp_path: Path) -> Iterator[CatalogueTable]:
     found = table_at(str(tmp_path / "t.jsonl"))
@@ -156,26 +113,6 @@ def test_a_part_holds_the_rows_of_its_share(table: CatalogueTable, tmp_path: Pat
     assert [row["type"] for row in lines(table.file("layers", "p1"))] == ["InputLayer", "Dense"] * 3
 
 
-@pytest.mark.parametrize(("attempts", "is_read"), [([0], True), ([0, 0], False), ([1, 1], True), ([0, 1], True)])
-def test_a_source_that_ends_processes_is_not_read_again(
-    attempts: list[int], is_read: bool, table: CatalogueTable, tmp_path: Path
-) -> None:
-    begun = "".join(["begin\n" + "".join(f"{n}\n" for n in range(last + 1)) for last in attempts])
-    Path(table.journal("p1")).write_text(begun)
-    write_part(Ask(table), Share("p1", small(tmp_path, 2)))
-    row = lines(table.file("models", "p1"))[0]
-    assert (row["error"] is None) == is_read
-    if not is_read:
-        assert row["error"] == "the process that read it was killed 2 times, possibly because memory ran out"
-
-
-def test_a_part_ends_when_time_is_up_or_all_stop(table: CatalogueTable, tmp_path: Path) -> None:
-    some = small(tmp_path, 3)
-    assert len(write_part(Ask(table, seconds=-1), Share("p1", some)).done) == 1
-    Path(table.stop).touch()
-    assert len(write_part(Ask(table), Share("p2", some)).done) == 1
-
-
 def test_a_run_begins_without_what_a_killed_one_left(table: CatalogueTable, tmp_path: Path) -> None:
     left = [Path(table.stop), Path(table.journal("p1")), Path(table.file("models", "p1"))]
     for path in left:
@@ -191,53 +128,3 @@ def test_a_part_that_cannot_be_written_leaves_nothing(table: CatalogueTable, tmp
     found = write_part(Ask(table), Share("p1", small(tmp_path, 1)), tidied_up)
     assert (found.done, found.fault) == ((), "another run has taken over")
     assert [*Path(table.folder("models")).iterdir(), *Path(table.folder("layers")).iterdir()] == []
-
-
-def test_parquet_that_is_not_finished_is_taken_away(tmp_path: Path) -> None:
-    pq = pytest.importorskip("pyarrow.parquet")
-    [row] = rows_of(DIGITS)
-    for name, ending in (("a", "close"), ("b", "abandon")):
-        path = tmp_path / f"{name}.parquet"
-        writer = writers.ParquetWriter(str(path), MODEL_COLUMNS)
-        writer.write([row.model, row.model])
-        assert writer.at == 2
-        getattr(writer, ending)()
-    assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
-    assert pq.read_table(tmp_path / "a.parquet").num_rows == 2
-
-
-def test_parquet_needs_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("layerexplain.catalogues.table.find_spec", lambda name: None)
-    with pytest.raises(LayerExplainError, match="Parquet needs pyarrow, which is not installed"):
-        table_at("t.parquet")
-    assert table_at("t.csv").format == "csv"
-
-
-def test_few_threads_wait_for_many_sources() -> None:
-    at_work: set[int] = set()
-
-    def work(item: int) -> tuple[int, int]:
-        time.sleep(0.001)
-        at_work.add(threading.get_ident())
-        return item, -item
-
-    many = range(10 * listing.AT_ONCE)
-    quick = {number: (number, 0) for number in many if number % 7 == 0}
-    found = list(listing.overlapped(many, work, quick.get))
-    assert found == [quick.get(number, (number, -number)) for number in many]
-    assert 1 < len(at_work) <= listing.AT_ONCE
-    assert threading.get_ident() not in at_work
-
-
-def test_remote_sources_are_asked_for_by_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: dict[str, bool] = {}
-
-    def find_sources(sources: list[str], recursive: bool, reach: Any) -> Iterator[Any]:
-        asked[sources[0]] = threading.current_thread() is threading.main_thread()
-        assert reach is ask.reach
-        yield from ()
-
-    ask = Ask(CatalogueTable("t.jsonl", "jsonl"), reach=part.USUAL._replace())
-    monkeypatch.setattr(listing, "find_sources", find_sources)
-    assert list(listing.listed(["a.keras", "https://example.org/b.keras"], False, ask, None)) == []  # type: ignore[arg-type]
-    assert asked == {"a.keras": True, "https://example.org/b.keras": False}

@@ -20,8 +20,6 @@ from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input
 from layerexplain.cli.main import COMMANDS, program
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.input_shapes import parse_shape
-from layerexplain.layer_names import no_match
-from layerexplain.layers.registry import layer_types
 from layerexplain.model import Model, Shape, TensorRef
 from tests.support import program_on_reports, reports
 from tests.support.paths import ROOT
@@ -217,12 +215,6 @@ def test_a_pattern_without_a_layer_is_an_error_with_a_suggestion(run: Run) -> No
     assert result.stdout.startswith("conv2d · Conv2D  ")
 
 
-@pytest.mark.parametrize(("count", "rest"), [(11, ""), (12, ""), (13, " and 1 more"), (2012, " and 2,000 more")])
-def test_twelve_names_are_told_where_none_is_like_the_pattern(count: int, rest: str) -> None:
-    names = [f"n{number}" for number in range(count)]
-    assert str(no_match("zzzzzz", names)).endswith(f"the model has {', '.join(names[:12])}{rest}")
-
-
 def test_only_the_layers_that_are_asked_for_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     explained = []
 
@@ -358,30 +350,6 @@ def test_an_interrupt_leaves_the_output_file_as_it_was(run: Run, tmp_path: Path)
     file.write_text("old")
     assert run("summary", "cnn", "interrupt", "--output", str(file)).exit_code == 130
     assert [(one, one.read_text()) for one in tmp_path.iterdir()] == [(file, "old")]
-
-
-@pytest.mark.parametrize(
-    ("command", "takes"),
-    [
-        ("summary", "[OPTIONS] SOURCE..."),
-        ("explain", "[OPTIONS] SOURCE [LAYER]..."),
-        ("layer", "[OPTIONS] [TYPE] [ARG=VALUE]..."),
-        ("weights", "[OPTIONS] SOURCE..."),
-        ("trace", "[OPTIONS] SOURCE [LAYER]..."),
-        ("verify", "[OPTIONS] SOURCE..."),
-    ],
-)
-def test_what_a_command_takes(command: str, takes: str) -> None:
-    first = CliRunner().invoke(program, [command, "--help"], prog_name="layerexplain").stdout.splitlines()[0]
-    assert first == f"Usage: layerexplain {command} {takes}"
-
-
-def test_types_are_completed_with_what_they_do(run: Run) -> None:
-    result = run(_LAYEREXPLAIN_COMPLETE="zsh_complete", COMP_WORDS="layerexplain layer conv2d", COMP_CWORD="2")
-    lines = result.stdout.splitlines()
-    assert lines[1::3] == ["Conv2D", "Conv2DTranspose"]
-    words = {type_: said for entries in layer_types().values() for type_, _, said in entries}
-    assert [line.replace("\\:", ":") for line in lines[2::3]] == [words["Conv2D"], words["Conv2DTranspose"]]
 
 
 def test_completion(run: Run) -> None:

@@ -78,28 +78,11 @@ def test_what_is_not_there_lists_what_is(file: str, typed: str, said: str) -> No
         assert said in result.stderr
 
 
-def test_a_file_alone_is_summarised(file: str) -> None:
-    assert run(file).stdout == run("summary", file).stdout
-    assert run(file, "--format", "csv").stdout == run("summary", file, "--format", "csv").stdout
-    missing = run("missing.keras")
-    assert missing.exit_code == 1 and missing.stderr == "layerexplain: error: missing.keras: no such file\n"
-    assert "no command 'sumary'; did you mean 'summary'?" in run("sumary").stderr
-
-
-def test_what_is_no_news_is_not_said(file: str) -> None:
-    text = run("explain", file, "--full").stdout
-    for silent in ("same as at inference", "no mask reaches"):
-        assert silent not in text
-    assert text.count("  reach ") == 4  # edges, conv2d, 3 and out; head's layers see what it sees
-    assert "batch_mean" in run("layer", "BatchNormalization", "--input", "4").stdout
-
-
 def labels(*args: str) -> list[str]:
     """The labels of what is printed of one layer."""
     return re.findall(r"^  (\w[\w ]{0,9}?)  +", run("explain", *args).stdout, re.M)
 
 
-TOUR = ["computes", "shape", "parameters"]
 LAYER = ["formula", "shape", "parameters", "remarks", "element", "weights"]
 
 
@@ -117,16 +100,3 @@ def test_a_layer_has_the_sections_that_are_asked_for(file: str, options: list[st
     assert labels(file, "edges", *options) == shown
     named = run("explain", file, "edges", *options, "--format", "json").stdout
     assert named == run("explain", file, "edges", "--format", "json").stdout
-
-
-def test_the_lines_of_a_tour_come_first_of_a_layer(file: str) -> None:
-    tour, layer = run("explain", file).stdout, run("explain", file, "edges").stdout
-    of_tour = tour[tour.index("edges · ") :].split("\n\n")[0].splitlines()
-    assert [line for line in of_tour if line[2:12].strip() in TOUR] == of_tour[2:]
-    of_layer = [line.replace("formula     y = ", "computes    ") for line in layer.splitlines()]
-    assert [line for line in of_layer if line in of_tour] == of_tour
-
-
-def test_sections_that_there_are_not_are_refused(file: str) -> None:
-    assert "no section 'weigts'; did you mean 'weights'?" in run("explain", file, "--only", "weigts").stderr
-    assert "give one of the two" in run("layer", "Dense", "--full", "--only", "shape").stderr

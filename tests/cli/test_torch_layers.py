@@ -68,55 +68,8 @@ def test_no_layout_is_translated() -> None:
     assert "x[n, m, i+u-1, j+v-1]·W[k, m, u, v]" in text
 
 
-@pytest.mark.parametrize(
-    ("words", "reach"),
-    [
-        ("nn.Conv2d 3 16 3 --input 3,28,29", "3 × 3 pixels of the input: rows i to i+2, columns j to j+2"),
-        ("nn.MaxPool1d 2 --input 3,28", "2 steps of the input: steps 2t to 2t+1"),
-        ("nn.LSTM 10 20 --input 5,10", "1 to 5 steps of the input: steps 0 to t"),
-    ],
-)
-def test_axes_are_named_as_pytorch_lays_them_out(words: str, reach: str) -> None:
-    """The channels stand behind the batch; the batch of a sequence is its second axis."""
-    assert f"one output element depends on {reach}" in printed(*words.split(), "--full")
-
-
 def test_a_module_that_does_not_fit_says_what_would() -> None:
     result = CliRunner().invoke(program, ["layer", "Linear", "1050", "128", "--input", "1568"])
     assert result.exit_code != 0
     assert "Linear needs 1050 features along the last axis, in_features=1050, got 1568" in result.output
     assert "write in_features=1568" in result.output
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (
-            "nn.LSTM 10 20 batch_first=true --vs keras LSTM 20 --input 5,10",
-            "PyTorch has two biases for each gate, Keras one",
-        ),
-        ("Dense 3 --vs torch Linear 7 3 --input 7", "PyTorch keeps W as (outputs, inputs), Keras as (inputs, outputs)"),
-        ("nn.BatchNorm1d 7 --vs BatchNormalization --input 7", "momentum is the share that is replaced"),
-        ("nn.Conv1d 7 3 2 --vs Conv1D 3 2 --input 7,7", "PyTorch keeps W as (filters, channels, window)"),
-    ],
-)
-def test_modules_are_compared_with_layers_of_keras_in_sentences(words: str, sentence: str) -> None:
-    assert sentence in " ".join(printed(*words.split()).split())
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("nn.LSTM 10 20 --input 5,10", "In Keras it is LSTM. PyTorch has two biases for each gate, Keras one"),
-        ("nn.Conv2d 3 5 3 --input 3,7,7", "In Keras it is Conv2D. PyTorch's channels come right after the batch"),
-        ("nn.BatchNorm1d 7 --input 7", "In Keras it is BatchNormalization. PyTorch's momentum is the share"),
-    ],
-)
-def test_what_keras_does_otherwise_is_said_of_a_module(words: str, said: str) -> None:
-    assert said in " ".join(printed(*words.split(), "--only", "in-keras").split())
-    assert "In Keras" not in printed(*words.split())
-
-
-def test_all_modules_are_listed() -> None:
-    listed = printed()
-    assert "torch.nn: convolutional" in listed and "nn.ConvTranspose3d" in listed

@@ -41,39 +41,6 @@ def test_each_has_a_page_with_its_formula(kind: str, name: str) -> None:
     assert all(weight["trainable"] is False for weight in row["weights"])
 
 
-def test_the_list_has_them_in_their_own_groups() -> None:
-    text = run("layer")
-    for kind in PARTS_OF_TRAINING:
-        assert f"\n{kind}\n" in text
-    listed = {(row["family"], row["type"]) for row in json.loads(run("layer", "--format", "json"))}
-    assert set(PARTS) <= listed
-
-
-@pytest.mark.parametrize(
-    ("words", "lines"),
-    [
-        ("layer mse --input 10", ["losses = mean((y_pred - y_true) ** 2, axis=-1)", "L = mean(losses)"]),
-        ("layer MeanSquaredError sum --input 10", ["L = sum(losses)"]),
-        ("layer CTC --input y_true=4 --input y_pred=9,10", ["ctc_loss(y_true, y_pred, letters"]),
-        ("layer SparseCategoricalCrossentropy from_logits=true --input 7,10", ["(None, 7); (None, 7, 10) → ()"]),
-        ("layer Huber --input 4 --input 4 --input y", None),
-        ("layer SGD 0.1 momentum=0.9 --input 3", ["m = 0.9 * m - 0.1 * g", "kept by the optimizer for each weight; m begins at 0"]),
-        ("layer Nadam --input 3", ["p once for all weights; p begins at 1, m and v begin at 0"]),
-        ("layer SGD lr=0.5 --input 3", ["W = W - 0.5 * g"]),
-        ("layer Adagrad --input 3", ["a accumulator", "a begins at 0.1"]),
-        ("layer Adam --vs SGD --input 3", ["W = W - 0.01 * g", "momentum (3,) = 3"]),
-        ("layer L1L2 l1=0.1 l2=0.2 --input 3x4", ["R = 0.1 * sum(abs(W)) + 0.2 * sum(W ** 2)"]),
-        ("layer CosineDecay 0.1 1000", ["(min(step, 1000.0) / 1000.0)"]),
-    ],
-)  # fmt: skip
-def test_formulas_on_the_command_line(words: str, lines: list[str] | None) -> None:
-    if lines is None:
-        assert CliRunner().invoke(program, words.split()).exit_code == 2
-        return
-    text = run(*words.split())
-    assert all(line in text for line in lines), text
-
-
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
@@ -114,96 +81,6 @@ loss: {kind: categorical_crossentropy, size: {Huber: {delta: 2}}}
 loss_weights: {size: 0.5}
 optimizer: {SGD: {momentum: 0.9, learning_rate: {ExponentialDecay: {initial_learning_rate: 0.1, decay_steps: 10, decay_rate: 0.5}}}}
 """
-
-
-def test_a_step_of_training_in_order() -> None:
-    text = run("explain", DIGITS, "--training")
-    assert text.index("1. Forward pass") < text.index("each layer, and what differs in training")
-    wanted = [
-        "1. Forward pass", "  training    y = dropout(x, rate=0.25)", "2. Loss", "losses = sparse_softmax_cross_entropy(y_true, z)",
-        "3. Backward pass", "dz = softmax(z) - one_hot(y_true, n=10)", "dW = dot(transpose(x), dz)", "4. Update",
-        "α = 0.001 * sqrt(1 - 0.999 ** step) / (1 - 0.9 ** step)", "W = W - α * m / (sqrt(v) + 1e-07)", "digit/bias",
-    ]  # fmt: skip
-    places = [text.index(line) for line in wanted]
-    assert places == sorted(places)
-    for format in ("markdown", "latex"):
-        assert "Backward pass" in run("explain", DIGITS, "--training", "--format", format)
-    assert r"m \leftarrow 0.9\,m + 0.1\,g" in run("layer", "Adam", "--input", "3", "--format", "latex")
-
-
-def test_rows_of_a_step_are_those_of_nested_models_where_they_are_asked_for(tmp_path: Path) -> None:
-    spec = tmp_path / "net.yaml"
-    spec.write_text(
-        "name: net\ninput: [4]\nlayers:\n  - Sequential: [{Dense: 3}]\n    name: inner\nloss: mse\noptimizer: SGD\n"
-    )
-    asked = ("explain", str(spec), "--training", "--format", "csv", "--columns", "path,params")
-    assert run(*asked).splitlines()[1:] == ["input,0", "inner,15"]
-    assert run(*asked, "--nested").splitlines()[1:] == ["input,0", "inner,15", "inner/input,0", "inner/dense,15"]
-
-
-def test_several_outputs_regularizers_and_a_schedule() -> None:
-    training = layerexplain.explain(TWO, training=True).training
-    assert training is not None and training.step is not None
-    step = training.step
-    assert [(term.symbol, term.type, term.of, term.weight) for term in step.terms] == [
-        ("L_kind", "CategoricalCrossentropy", "kind", None),
-        ("L_size", "Huber", "size", 0.5),
-        ("R_1", "L2", "body/kernel", None),
-        ("R_2", "L1", "the output of 'body'", None),
-    ]
-    assert step.total == "L = L_kind + 0.5 * L_size + R_1 + R_2"
-    assert [line.text for line in step.terms[2].formula.statements] == ["R_1 = 0.1 * sum(W ** 2)"]
-    assert [line.text for line in step.terms[3].formula.statements] == ["R_2 = 0.01 * sum(abs(y))"]
-    update, constraint = step.updates
-    assert update.weights == ("body/kernel", "body/bias", "size/kernel", "size/bias")
-    assert [line.text for line in update.formula.statements] == [
-        "lr = 0.1 * 0.5 ** ((step - 1) / 10.0)", "m = 0.9 * m - lr * g", "W = W + m",
-    ]  # fmt: skip
-    assert update.slots == 4 * 8 + 8 + 8 + 1
-    assert (constraint.optimizer, constraint.weights) == ("NonNeg", ("size/bias",))  # 'kind' is frozen
-    assert [line.text for line in constraint.formula.statements] == ["W = W * (W >= 0)"]
-    assert step.notes == ()
-
-
-@pytest.mark.parametrize(
-    ("loss", "gradient"),
-    [
-        ("categorical_crossentropy", "dz = softmax(z) - y_true"),
-        ("sparse_categorical_crossentropy", "dz = softmax(z) - one_hot(y_true, n=3)"),
-        ({"CategoricalCrossentropy": {"from_logits": True}}, "dz = softmax(z) - y_true"),
-        ("mse", "dy_pred = 2 / 3 * (y_pred - y_true)"),
-    ],
-)
-def test_what_softmax_with_a_loss_sends_back(loss: Any, gradient: str) -> None:
-    source = b"input: [4]\nlayers:\n  - Dense: {units: 3, activation: softmax, name: out}\n"
-    training = layerexplain.explain(source, training={"loss": loss}).training
-    assert training is not None and training.step is not None
-    (term,) = training.step.terms
-    assert term.symbol == "L" and term.gradient is not None
-    assert [line.text for line in term.gradient.statements] == [gradient]
-    (layer,) = training.step.gradients
-    first = layer.gradient.statements[0].text
-    assert first == ("db = sum(dz, axis=0)" if term.of_logits else first) and term.of_logits == gradient.startswith(
-        "dz"
-    )
-
-
-@pytest.mark.parametrize(
-    ("words", "lines"),
-    [
-        (
-            "layer CategoricalCrossentropy from_logits=true --input 10",
-            ["dlosses = 1 / size_of(y_true, axis=(0,))", "dy_pred = dlosses * (softmax(y_pred) - y_true)"],
-        ),
-        ("layer mse --input 10", ["dy_pred = 2 * (dlosses / 10) * (y_pred - y_true)"]),
-        ("layer Huber reduction=sum --input 10", ["dy_pred = where(v1, 0.1, 0) * d + dsize * sign(d)"]),
-        ("layer L2 --input 3x4", ["dW = 0.02 * W"]),
-        ("layer CTC --input 9,10 --input 4", ["* (softmax(y_pred) * sum(share, axis=-1, keepdims=True) - share)"]),
-    ],
-)
-def test_gradients_on_the_command_line(words: str, lines: list[str]) -> None:
-    text = run(*words.split(), "--gradient")
-    assert all(line in text for line in lines), text
 
 
 @pytest.mark.keras

@@ -271,13 +271,6 @@ def written_by(version: str | None, spec: str) -> Model:
     return read(spec.encode())._replace(keras_version=version)
 
 
-@pytest.mark.parametrize("name", SPECS)
-def test_notes_say_where_masks_are_written_as_arguments_and_operations(name: str) -> None:
-    model = written_by("2.15.0", SPECS[name])
-    found, notes = with_explicit_masks(model)
-    assert bool(notes) is (found != model) is (name != "nothing that Keras 3 does in another way")
-
-
 @pytest.mark.parametrize(
     ("version", "is_changed"), [("1.2.2", True), ("2.15.0", True), ("3.5.0", False), (None, False)]
 )

@@ -12,7 +12,7 @@ from layerexplain.derive.typeset.scalars import symbol
 from layerexplain.derive.typeset.statements import typeset
 from layerexplain.lang.latex import latex
 from layerexplain.lang.typeset import COMMA, EQUALS, MINUS, THIN, applied, fence, filled, is_tall, number, row, sign
-from tests.cases import Case, Wrapped
+from tests.cases import Case
 from tests.support.drawn_values import TYPES, definitions
 from tests.support.keras_oracle import trace_case
 
@@ -51,82 +51,6 @@ def test_every_case(type_: str, fixed: bool) -> None:
                 assert "_" not in inside, (case.id, line)
             assert "**" not in line, (case.id, line)
         assert any(line.startswith((r"y", r"\left(y", r"\mathrm", r"h", r"x")) for line in lines), (case.id, lines)
-
-
-SNAPSHOTS = [
-    (Case("Dense", {"units": 5, "activation": "softmax"}, ((7,),)), (r"y = \mathrm{softmax}(x\,W + b)",)),
-    (
-        Case("Conv2D", {"filters": 5, "kernel_size": 3, "activation": "relu"}, ((7, 9, 2),)),
-        (r"y_{n,i,j,k} = \mathrm{relu}\left(\sum_{u<3,\,v<3,\,m<2} x_{n,i+u,j+v,m}\,W_{u,v,m,k} + b_{k}\right)",),
-    ),
-    (
-        Case("Conv1D", {"filters": 5, "kernel_size": 3, "padding": "causal"}, ((7, 2),)),
-        (
-            r"y_{n,t,k} = \sum_{u<3,\,m<2} x_{n,t+u-2,m}\,W_{u,m,k} + b_{k}"
-            r" \quad \text{only where } t + u - 2 \geq 0",
-        ),
-    ),
-    (
-        Case("Conv2D", {"filters": 5, "kernel_size": 3, "activation": "softmax"}, ((7, 9, 2),)),
-        (
-            r"z_{n,i,j,k} = \sum_{u<3,\,v<3,\,m<2} x_{n,i+u,j+v,m}\,W_{u,v,m,k} + b_{k}",
-            r"y = \mathrm{softmax}(z)",
-        ),
-    ),
-    (Case("Activation", {"activation": "exponential"}, ((7,),)), (r"y = \mathrm{e}^{x}",)),
-    (Case("MaxPooling1D", {"pool_size": 3}, ((7, 2),)), (r"y_{n,t,k} = \max_{u<3} x_{n,3t+u,k}",)),
-    (Case("GlobalAveragePooling1D", {}, ((7, 2),)), (r"y_{n,k} = \operatorname{mean}_{p<7} x_{n,p,k}",)),
-    (Case("Embedding", {"input_dim": 11, "output_dim": 3}, ((5,),), ("int",)), (r"y = E_{\mathrm{ids}}",)),
-    (
-        Case("BatchNormalization", {}, ((7,),)),
-        (r"y = \frac{x - \mu}{\sqrt{v + 0.001}} \odot \gamma + \beta",),
-    ),
-    (
-        Case("Flatten", {}, ((4, 3),)),
-        (r"y = \mathrm{reshape}(x) \quad \text{reshape: shape = (n, 12)}",),
-    ),
-    (
-        Case("SimpleRNN", {"units": 5}, ((7, 3),)),
-        (
-            r"h_{-1} = 0",
-            r"\text{for } t = 0, \ldots, 6\colon",
-            r"\quad h_{t} = \tanh(x_{t}\,W + h_{t-1}\,U + b)",
-            r"y = h_{6}",
-        ),
-    ),
-    (
-        Case("LSTM", {"units": 5, "return_sequences": True}, ((7, 3),)),
-        (
-            r"(W_{i}, W_{f}, W_{g}, W_{o}) = \mathrm{split}(W) \quad \text{split: n = 4}",
-            r"(U_{i}, U_{f}, U_{g}, U_{o}) = \mathrm{split}(U) \quad \text{split: n = 4}",
-            r"(b_{i}, b_{f}, b_{g}, b_{o}) = \mathrm{split}(b) \quad \text{split: n = 4}",
-            r"h_{-1} = 0",
-            r"c_{-1} = 0",
-            r"\text{for } t = 0, \ldots, 6\colon",
-            r"\quad i_{t} = \mathrm{sigmoid}(x_{t}\,W_{i} + h_{t-1}\,U_{i} + b_{i})",
-            r"\quad f_{t} = \mathrm{sigmoid}(x_{t}\,W_{f} + h_{t-1}\,U_{f} + b_{f})",
-            r"\quad g_{t} = \tanh(x_{t}\,W_{g} + h_{t-1}\,U_{g} + b_{g})",
-            r"\quad o_{t} = \mathrm{sigmoid}(x_{t}\,W_{o} + h_{t-1}\,U_{o} + b_{o})",
-            r"\quad c_{t} = f_{t} \odot c_{t-1} + i_{t} \odot g_{t}",
-            r"\quad h_{t} = o_{t} \odot \tanh(c_{t})",
-            r"\quad y_{t} = h_{t}",
-        ),
-    ),
-    (
-        Case("TimeDistributed", {"layer": Wrapped("Dense", {"units": 2})}, ((5, 3),)),
-        (
-            r"\mathrm{dense}(x, W, b)\colon",
-            r"\quad y = x\,W + b",
-            r"\text{for } t = 0, \ldots, 4\colon",
-            r"\quad y_{t} = \mathrm{dense}(x_{t}, W, b)",
-        ),
-    ),
-]
-
-
-@pytest.mark.parametrize(("case", "lines"), SNAPSHOTS, ids=[case.id for case, _ in SNAPSHOTS])
-def test_snapshot(case: Case, lines: tuple[str, ...]) -> None:
-    assert tuple(line.latex for line in typeset(trace_case(case))) == lines
 
 
 def test_conditions_one_behind_the_other_are_rows_of_one_bracket() -> None:

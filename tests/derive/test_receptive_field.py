@@ -309,60 +309,6 @@ layers:
 }
 """Models of which an element sees some of what lies in its span."""
 
-SAID = [
-    ("causal", "heads", "one output element depends on 1 to 7 steps of the input: steps 0 to t"),
-    ("causal", "plain", "one output element depends on 1 to 7 steps of the input: steps 0 to t"),
-    ("each with each", "dot", "one output element depends on at most 2 steps of the input: steps t and s"),
-    ("each with each", "global_average_pooling1d", "one output element depends on all 6 steps of the input"),
-    ("strides", "average_pooling2d", "one output element depends on 11 × 11 pixels of the input: rows 4i-3 to 4i+7, "
-     "columns 4j-3 to 4j+7, where they exist; neighbouring elements are 4 apart"),
-    ("strides", "conv2d_1", "one output element depends on 11 × 15 pixels of the input: rows 4i-3 to 4i+7, "
-     "columns 4j-3 to 4j+11, where they exist; neighbouring elements are 4 apart"),
-    ("merged paths", "add", "one output element depends on 11 steps of the input: steps 2t-5 to 2t+5, where they exist; "
-     "neighbouring elements are 2 apart"),
-    ("upsampled", "up_sampling1d", "one output element depends on 4 steps of the input: steps 3(t//3) to 3(t//3)+3; "
-     "neighbouring elements are 1 apart"),
-    ("upsampled", "conv1d_1", "one output element depends on 4 to 7 steps of the input: steps 3(t//3) to 3((t+2)//3)+3; "
-     "neighbouring elements are 1 apart"),
-    ("squeeze and excite", "multiply", "one output element depends on all 9 steps of the input"),
-    ("patches", "reshape", "one output element depends on 4 × 4 pixels of the input: rows 4(k//3) to 4(k//3)+3, "
-     "columns 4(k%3) to 4(k%3)+3"),
-    ("sequences", "lstm", "one output element depends on at most 13 steps of the input, in a window of 4 to 16: "
-     "steps -3 to 2t, where they exist"),
-    ("both directions", "bidirectional", "one output element depends on all 7 steps of the input"),
-    ("nested", "encoder/conv1d", "one output element depends on 3 steps of the input: steps 2t to 2t+2, where they exist; "
-     "neighbouring elements are 2 apart"),
-    ("nested", "encoder/conv1d_1", "one output element depends on 7 steps of the input: steps 2t to 2t+6, where they exist; "
-     "neighbouring elements are 2 apart"),
-    ("nested", "encoder", "one output element depends on 7 steps of the input: steps 2t to 2t+6, where they exist; neighbouring elements are 2 apart"),
-    ("nested", "dense", "one output element depends on all 12 steps of the input"),
-    ("dilated", "holes", "one output element depends on 3 steps of the input, in a window of 7: steps t to t+6, every "
-     "3rd; neighbouring elements are 1 apart"),
-    ("dilated", "filled", "one output element depends on at most 15 steps of the input: steps t-3 to t+11, where they "
-     "exist; neighbouring elements are 1 apart"),
-    ("holes over copies", "every_second", "one output element depends on 3 steps of the input, in a window of 5: steps t//2 to "
-     "t//2+4, every 2nd; neighbouring elements are 1/2 apart on average"),
-    ("every second", "conv2d_1", "one output element depends on 3 × 3 pixels of the input, in a window of 5 × 5: rows "
-     "2i-2 to 2i+2, every 2nd, columns 2j-2 to 2j+2, every 2nd, where they exist; neighbouring elements are 2 apart"),
-    ("cropped", "over_the_dropped_step", "one output element depends on at most 6 steps of the input: steps 2t-2 to "
-     "2t+3, where they exist; neighbouring elements are 2 apart"),
-    ("short transposed window", "spread", "one output element depends on at most one step of the input: step t//3; "
-     "neighbouring elements are 1/3 apart on average"),
-    ("adaptive", "uneven", "one output element depends on 3 to 4 steps of the input: steps (12t)//5 to (12t+1)//5+2; "
-     "neighbouring elements are 12/5 apart on average"),
-    ("image in rows", "reshape", "one output element depends on pixels of the input: rows ((9t+k//3)//6+1)//2-1 to "
-     "(9t+k//3)//12, columns ((9t+k//3)%6+1)//2-1 to (9t+k//3)%6//2, where they exist"),
-    ("looked up", "lstm", "one output element depends on 1 to 6 steps of the input: steps 0 to t"),
-    ("channels first", "conv2d_1", "one output element depends on 5 × 5 pixels of the input: rows 2i to 2i+4, "
-     "columns 2j to 2j+4; neighbouring elements are 2 apart"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "layer", "said"), SAID, ids=[f"{row[0]}: {row[1]}" for row in SAID])
-def test_in_words(name: str, layer: str, said: str, tmp_path: Path) -> None:
-    report = build(read(spec({**MODELS, **NOT_ALL}[name], tmp_path)), receptive_field=True)
-    assert [words(one, False) for one in fields(report, layer)] == [said]
-
 
 @pytest.mark.parametrize("name", NOT_ALL)
 def test_some_of_a_span_against_changed_inputs(name: str, tmp_path: Path) -> None:
@@ -384,16 +330,6 @@ def test_picked_positions_are_those_that_are_named() -> None:
     span = view.seen[x][1]
     assert isinstance(span, AxisSpan) and span.loose and (span.low.const, span.high and span.high.const) == (1, 3)
     assert compare(picked, [view], "pick", exact=False) > 0
-
-
-def test_each_input_is_told_of(tmp_path: Path) -> None:
-    report = build(read(spec(MODELS["two inputs"], tmp_path)), detail=True)
-    row = next(row for row in report.layers if row.layer == "add")
-    assert row.explanation is not None
-    assert row.explanation.receptive_field == (
-        "one output element depends on 5 steps of 'left': steps t to t+4; neighbouring elements are 1 apart",
-        "one output element depends on one step of 'right': step t",
-    )
 
 
 # The textbook's formula -----------------------------------------------------------------------------------------
@@ -521,44 +457,10 @@ def run(*arguments: str) -> Any:
     return CliRunner().invoke(program, arguments, prog_name="layerexplain", catch_exceptions=False)
 
 
-def test_columns(tmp_path: Path) -> None:
-    source = spec(MODELS["strides"], tmp_path)
-    columns = "layer,receptive_field,receptive_stride,receptive_start"
-    result = run("summary", source, "--format", "csv", "--columns", columns)
-    assert result.output.splitlines() == [
-        columns,
-        "input,1 × 1,1 × 1,0 × 0",
-        "conv2d,7 × 7,2 × 2,'-3 × -3",
-        "average_pooling2d,11 × 11,4 × 4,'-3 × -3",
-        "conv2d_1,11 × 15,4 × 4,'-3 × -3",
-    ]
-
-
 def axis(of: int | None, size: int | None, least: int | None = None, **more: Any) -> FieldAxis:
     whole = bool(more.pop("whole", False))
     usual = {"step": 1, "padded": False, "at_most": False, "places": ()}
     return FieldAxis("rows", of, size, least, whole, None, None, "a", "b", **{**usual, **more})
-
-
-@pytest.mark.parametrize(
-    ("axes", "seen"),
-    [
-        ([axis(9, 3)], "3"),
-        ([axis(9, 3, 3)], "3"),
-        ([axis(9, 3, 2), axis(9, 4)], "2 to 3 × 4"),
-        ([axis(9, 5, -1)], "0 to 5"),
-        ([axis(None, None, 3)], "3 or more"),
-        ([axis(None, None)], "?"),
-        ([axis(None, None, whole=True)], "all"),
-        ([axis(8, 10, whole=True), axis(8, 10, whole=True)], "8 × 8"),
-        ([axis(8, 10)], "at most 8"),
-        ([axis(8, 10, 4), axis(20, 10)], "at most 8 × 10"),
-        ([axis(8, 8)], "8"),
-        ([axis(9, 2, 1, at_most=True)], "at most 2"),
-    ],
-)
-def test_how_much_is_seen(axes: list[FieldAxis], seen: str) -> None:
-    assert seen_text(axes) == seen
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -575,18 +477,6 @@ def test_no_more_is_said_to_be_seen_than_there_is(name: str, tmp_path: Path) -> 
             or re.match("one output element depends on (at most )?one ", told)
             or "all " in told
         )
-
-
-def test_explain_has_it_in_every_format(tmp_path: Path) -> None:
-    source = spec(MODELS["strides"], tmp_path)
-    line = "one output element depends on 7 × 7 pixels of the input: rows 2i-3 to 2i+3, columns 2j-3 to 2j+3, where they exist"
-    assert (
-        f"  reach       {line}; neighbouring elements are 2 apart" in run("explain", source, "conv2d", "--full").output
-    )
-    assert f"- Reach: {line}" in run("explain", source, "conv2d", "--full", "--format", "markdown").output
-    (row,) = json.loads(run("explain", source, "conv2d", "--format", "json").output)["layers"]
-    assert row["receptive_field"][0]["axes"][0]["size"] == 7
-    assert "receptive_field" not in json.loads(run("summary", source, "--format", "json").output)["layers"][1]
 
 
 def test_layers_that_are_alike_stand_at_different_depths(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from layerexplain.lang.expr import CALL, ITEM, LEAVES, LOOP, Expr, tensor
 from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.layers.declaration import Spec
 from layerexplain.ops.elementwise import exp
-from tests.cases import Case, Wrapped
+from tests.cases import Case
 from tests.support.drawn_values import TYPES, definitions
 from tests.support.keras_oracle import trace_case
 from tests.support.tracing import trace_layer
@@ -108,59 +108,6 @@ def reasons(case: Case) -> ShapeReasons:
     return shape_reasons(trace_case(case))
 
 
-def test_convolution() -> None:
-    case = Case("Conv2D", {"filters": 16, "kernel_size": 3, "strides": 2, "padding": "same"}, ((28, 28, 3),))
-    assert [tuple(axis) for axis in reasons(case).axes] == [
-        ("rows", "28", "14", "ceil(28 / 2) = 14; 'same' pads 1: 0 before, 1 after"),
-        ("columns", "28", "14", "ceil(28 / 2) = 14; 'same' pads 1: 0 before, 1 after"),
-        ("channels", "3", "16", "filters = 16"),
-    ]
-    assert reasons(case).notes == (
-        "output row 0 reads rows 0 to 2, row 1 rows 2 to 4, row 13 rows 26 to 28 (28 is padding); likewise for columns",
-    )
-
-
-def test_last_step_of_a_recurrence() -> None:
-    assert [tuple(axis) for axis in reasons(Case("LSTM", {"units": 6}, ((9, 5),))).axes] == [
-        ("features", "5", "6", "units = 6"),
-        ("steps", "9", "removed", "only the last output is returned; return_sequences=True returns (None, 9, 6)"),
-    ]
-
-
-def test_axes_of_two_tensors_are_told_with_their_tensor() -> None:
-    made = reasons(Case("MultiHeadAttention", {"num_heads": 2, "key_dim": 3}, ((5, 7), (11, 7))))
-    assert [(axis.role, axis.before, axis.after, axis.why.rpartition("; ")[2]) for axis in made.axes] == [
-        ("steps", "5", "5", "from query"),
-        ("features", "7", "7", "features = 7"),
-        ("steps", "11", "removed", "from value"),
-        ("features", "7", "removed", "from query"),
-    ]
-
-
-def test_an_axis_of_joined_tensors_comes_from_all_of_them() -> None:
-    def rows(*sizes: int) -> list[tuple[str, ...]]:
-        return [tuple(axis) for axis in reasons(Case("Concatenate", {}, tuple((4, size) for size in sizes))).axes]
-
-    assert rows(3, 5) == [("steps", "4", "4", "kept"), ("features", "3 + 5", "8", "3 + 5 = 8")]
-    assert rows(1, 2, 3, 4, 5)[1] == ("features", "1 + … + 5", "15", "1 + 2 + 3 + 4 + 5 = 15")
-    both_ways = reasons(Case("Bidirectional", {"layer": Wrapped("GRU", {"units": 3})}, ((9, 6),)))
-    assert tuple(both_ways.axes[0])[:3] == ("features", "6", "6"), "what is joined inside is no input"
-
-
-def test_whole_sequence_of_a_recurrence() -> None:
-    case = Case("LSTM", {"units": 6, "return_sequences": True}, ((9, 5),))
-    assert [tuple(axis) for axis in reasons(case).axes] == [
-        ("steps", "9", "9", "kept"),
-        ("features", "5", "6", "units = 6"),
-    ]
-
-
-def test_flattening() -> None:
-    assert [tuple(axis) for axis in reasons(Case("Flatten", {}, ((4, 4, 3),))).axes] == [
-        ("features", "4 × 4 × 3", "48", "4 × 4 × 3 = 48, the last axis runs fastest"),
-    ]
-
-
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
@@ -181,74 +128,6 @@ def test_reshape_keeps_no_axis_that_has_another_place(
     assert len({role for role, *_ in axes}) == len(axes)
 
 
-def test_dense_works_along_the_last_axis() -> None:
-    assert [tuple(axis) for axis in reasons(Case("Dense", {"units": 5}, ((3, 7),))).axes] == [
-        ("steps", "3", "3", "kept"),
-        ("features", "7", "5", "units = 5"),
-    ]
-
-
-def test_lookup_makes_a_new_axis() -> None:
-    case = Case("Embedding", {"input_dim": 10, "output_dim": 4}, ((9,),), ("int",))
-    assert [tuple(axis) for axis in reasons(case).axes] == [
-        ("steps", "9", "9", "kept"),
-        ("features", "new", "4", "each id selects a row of 4 numbers"),
-    ]
-
-
-def test_transposed_convolution() -> None:
-    case = Case("Conv1DTranspose", {"filters": 5, "kernel_size": 3, "strides": 2}, ((28, 3),))
-    assert tuple(reasons(case).axes[0]) == ("steps", "28", "57", "28 × 2 + max(3 - 2, 0) = 57")
-
-
-CONV: dict[str, Any] = {"filters": 4, "kernel_size": 3}
-
-
-@pytest.mark.parametrize(
-    ("type_", "config", "steps", "why"),
-    [
-        ("Conv1D", CONV, None, "unknown - 3 + 1, known at run time"),
-        ("Conv1D", {**CONV, "strides": 2}, None, "floor((unknown - 3) / 2) + 1, known at run time"),
-        ("Conv1D", {**CONV, "strides": 2}, 9, "floor((9 - 3) / 2) + 1 = 4; 'valid': no padding"),
-        ("Conv1D", {**CONV, "padding": "same"}, None, "unknown, known at run time"),
-        ("Conv1D", {**CONV, "padding": "same", "strides": 2}, None, "ceil(unknown / 2), known at run time"),
-        ("Conv1D", {**CONV, "padding": "same"}, 9, "kept; 'same' pads 1 before and 1 after"),
-        ("Conv1D", {**CONV, "padding": "causal"}, 9, "kept; 'causal' pads 2 before and 0 after"),
-        ("Conv1D", {**CONV, "dilation_rate": 2}, 9, "9 - 5 + 1 = 5 (window 3, dilation 2: 5); 'valid': no padding"),
-        ("Conv1D", {**CONV, "dilation_rate": 2}, None, "unknown - 5 + 1, known at run time"),
-        ("Conv1DTranspose", {**CONV, "strides": 2}, None, "unknown × 2 + max(3 - 2, 0), known at run time"),
-        ("Conv1DTranspose", {**CONV, "strides": 2, "padding": "same"}, None, "unknown × 2, known at run time"),
-        ("Conv1DTranspose", {**CONV, "strides": 2, "padding": "same"}, 9, "9 × 2 = 18"),
-        (
-            "Conv1DTranspose",
-            {**CONV, "strides": 2, "padding": "same", "output_padding": 1},
-            None,
-            "(unknown - 1) × 2 + 3 - 2 × 1 + 1, known at run time (output_padding 1)",
-        ),
-        (
-            "Conv1DTranspose",
-            {**CONV, "strides": 2, "output_padding": 1},
-            9,
-            "(9 - 1) × 2 + 3 + 1 = 20 (output_padding 1)",
-        ),
-        ("MaxPooling1D", {"pool_size": 3, "strides": 2}, None, "floor((unknown - 3) / 2) + 1, known at run time"),
-        ("AveragePooling1D", {"pool_size": 2}, 9, "floor((9 - 2) / 2) + 1 = 4"),
-        ("Cropping1D", {"cropping": [1, 2]}, None, "those from 1 up to -2"),
-    ],
-)
-def test_windows_along_steps_that_are_known_or_not(
-    type_: str, config: dict[str, Any], steps: int | None, why: str
-) -> None:
-    assert reasons(Case(type_, config, ((steps, 2),))).axes[0].why == why
-
-
-def test_images_are_resized_by_a_factor_or_to_a_size() -> None:
-    twice = reasons(Case("UpSampling2D", {"size": [2, 3], "interpolation": "bilinear"}, ((None, 4, 2),))).axes
-    assert [axis.why for axis in twice] == ["unknown × 2", "4 × 3 = 12", "kept"]
-    resized = reasons(Case("Resizing", {"height": 5, "width": 6}, ((None, 4, 2),))).axes
-    assert [axis.why for axis in resized] == ["unknown resized to 5", "4 resized to 6", "kept"]
-
-
 def test_nested_calls_end_somewhere() -> None:
     x = tensor("x", (BATCH, 3))
     inner = Definition("net", (x,), (), {"y": exp(x)})
@@ -260,15 +139,6 @@ def test_nested_calls_end_somewhere() -> None:
         inner = Definition("net", (x,), (), {"y": y}, kind="model")
     assert [tuple(axis) for axis in shape_reasons(inner).axes] == [
         ("features", "?", "3", "through more than 100,000 steps")
-    ]
-
-
-def test_channels_first() -> None:
-    case = Case("Conv2D", {"filters": 5, "kernel_size": 3, "data_format": "channels_first"}, ((2, 7, 9),))
-    assert [(axis.role, axis.before, axis.after) for axis in reasons(case).axes] == [
-        ("channels", "2", "5"),
-        ("rows", "7", "5"),
-        ("columns", "9", "7"),
     ]
 
 

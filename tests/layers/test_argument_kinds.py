@@ -15,9 +15,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.layers import arguments as kinds
 from layerexplain.layers.arguments import Argument, RefusedValue, argument_of, per_axis, short
 from layerexplain.layers.declaration import Spec
-from layerexplain.layers.keras.opaque_layers import known_result, why_not
 from layerexplain.layers.registry import find
-from layerexplain.layers.signature import Signature
 from layerexplain.ops import load_all
 
 load_all()
@@ -74,20 +72,6 @@ def test_a_kind_of_argument(name: str, accepted: list[tuple[Any, Any]], refused:
         assert said.value.fact.endswith(f"; for example a={check.example}")
 
 
-TRIED: list[tuple[str, Any, tuple[Any, ...]]] = [
-    ("PositiveInt", 8, (16, 4)), ("PositiveInt", 1, (2, 1)), ("PositiveInt", None, ()), ("NaturalInt", 5, (0, 1, 2)),
-    ("Number", 0.5, (0.25, 1.0)), ("Number", 0, (0.1, 0.5)), ("Number", "a", ()), ("Bool", True, (False, True)),
-    ("Share", 0.2, (0.1, 0.4)), ("Share", 0.8, (0.9, 0.6)), ("Share", 0.5, (0.25, 1.0)), ("Share", 0, (0.1, 0.5)), ("Share", 1, (0.1, 0.5)),
-    ("Share", None, ()), ("Sizes", 2, (3, 1, 5)), ("Sizes", 5, (1, 2, 3)), ("Sizes", (1, 3), (5, 1, 2, 3)), ("Sizes", None, (2, 3, 5, 1)),
-    ("Padding", "valid", ("valid", "same")), ("Text", "a", ()), ("MergeMode", "sum", ("concat", "sum", "mul", "ave", None)),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "value", "tries"), TRIED)
-def test_what_is_tried_in_place_of_a_value(name: str, value: Any, tries: tuple[Any, ...]) -> None:
-    assert getattr(kinds, name).tried(value) == tries
-
-
 def test_none_is_taken_where_it_is_the_default_or_a_value() -> None:
     check: Any = kinds.PositiveInt
     assert Argument(check, None).normal("T", "a", None) is None
@@ -96,11 +80,6 @@ def test_none_is_taken_where_it_is_the_default_or_a_value() -> None:
         Argument(check, 3).normal("T", "a", None)
     with pytest.raises(TypeError, match="argument annotation 3 is no kind of argument"):
         argument_of(3, None)
-
-
-@pytest.mark.parametrize(("text", "shown"), [("a" * 58, "a" * 58), ("a" * 59, "'" + "a" * 56 + "...")])
-def test_long_values_are_cut(text: str, shown: str) -> None:
-    assert short(text).strip("'") == shown.strip("'") and len(short(text)) <= 60
 
 
 @pytest.mark.parametrize(
@@ -122,72 +101,8 @@ def test_another_number_of_values(value: Any, rank: int, words: str) -> None:
 
 # Signatures ---------------------------------------------------------------------------------------------------------
 
-TAKEN = Signature(
-    ("x",), {name: argument_of(kinds.PositiveInt, i) for i, name in enumerate("abc", start=1)}, reads=frozenset({"mask"})
-)  # fmt: skip
-
-
-def test_signatures_are_changed_in_one_thing() -> None:
-    assert {name: one.default for name, one in TAKEN.moved("c", before="a").arguments.items()} == {
-        "c": 3,
-        "a": 1,
-        "b": 2,
-    }
-    assert [*TAKEN.moved("a", before="c").arguments] == ["b", "a", "c"]
-    assert [*TAKEN.moved("c", before="a").arguments] == ["c", "a", "b"]
-    less = TAKEN.without("b", "mask")
-    assert ([*less.arguments], less.reads, less.tensors) == (["a", "c"], frozenset(), ("x",))
-    other = TAKEN.default(b=7)
-    assert [one.default for one in other.arguments.values()] == [1, 7, 3]
-    assert other.arguments["b"].check is TAKEN.arguments["b"].check
-    words = TAKEN.with_kinds(a=kinds.Text).arguments
-    assert (words["a"].check, words["a"].default, words["b"].check) == (kinds.Text, 1, kinds.PositiveInt)
-
 
 # Layers without a formula -------------------------------------------------------------------------------------------
-
-N = (None, 4)
-RESULTS: list[tuple[str, dict[str, Any], tuple[Any, ...], Any]] = [
-    ("ContrastLimitedAdaptiveHistogramEqualization", {}, (None, 8, 8, 3), ((None, 8, 8, 3), "float")),
-    ("Lambda", {"output_shape": [3, None]}, N, ((None, 3, None), "float")),
-    ("Lambda", {"output_shape": [3, "a"]}, N, None),
-    ("Lambda", {}, N, None),
-    ("StringLookup", {}, N, (N, "int64")),
-    ("StringLookup", {"output_mode": "one_hot"}, N, None),
-    ("TextVectorization", {"output_sequence_length": 7}, (None, 1), ((None, 7), "int64")),
-    ("TextVectorization", {}, (None, 1), ((None, None), "int64")),
-    ("TextVectorization", {"ragged": True}, (None, 1), None),
-    ("TextVectorization", {"output_mode": "tf_idf"}, (None, 1), None),
-    ("Hashing", {"num_bins": 5}, N, (N, "int64")),
-    ("HashedCrossing", {"num_bins": 5}, N, (N, "int64")),
-    ("Hashing", {"num_bins": 5, "output_mode": "one_hot"}, N, ((None, 4, 5), "float")),
-    ("HashedCrossing", {"num_bins": 5, "output_mode": "one_hot"}, (None, 1), ((None, 5), "float")),
-    ("Hashing", {"num_bins": 5, "output_mode": "multi_hot"}, N, None),
-    ("Hashing", {}, N, None),
-    ("Mine", {"num_bins": 5}, N, None),
-]
-
-
-@pytest.mark.parametrize(("type_", "config", "shape", "result"), RESULTS)
-def test_the_result_of_a_layer_without_a_formula(type_: str, config: dict[str, Any], shape: Any, result: Any) -> None:
-    assert known_result(type_, config, shape) == result
-
-
-def test_why_a_type_has_no_formula() -> None:
-    assert (
-        why_not("Mine") == ""
-        and why_not("StringLookup") == "StringLookup has no formula: its input is words, not numbers"
-    )
-    firsts = {
-        "Hashing": "num_bins",
-        "HashedCrossing": "num_bins",
-        "StringLookup": "max_tokens",
-        "TextVectorization": "max_tokens",
-    }
-    from layerexplain.layers.keras.opaque_layers import FIRST_ARGUMENTS, REASONS, WITHOUT_WEIGHTS
-
-    assert {"ContrastLimitedAdaptiveHistogramEqualization": "value_range", **firsts} == FIRST_ARGUMENTS
-    assert FIRST_ARGUMENTS.keys() == WITHOUT_WEIGHTS and REASONS.keys() >= WITHOUT_WEIGHTS
 
 
 # Schedules by hand --------------------------------------------------------------------------------------------------

@@ -69,32 +69,6 @@ def test_data_that_keras_takes(wanted: Any, got: Any, takes: bool) -> None:
     assert fit_data.takes_examples(wanted, got) is takes
 
 
-@pytest.mark.parametrize(
-    ("wanted", "got", "words"),
-    [
-        ((None, None, 9), (100, 9), "fit() needs X of shape (examples, steps, 9); yours is (100, 9). `X = X[:, None, :]` makes each example one step; `X = X[None]` makes all of it one example of 100 steps"),
-        ((None, 28, 28, 1), (60, 784), "fit() needs X of shape (examples, 28, 28, 1); yours is (60, 784). `X = X.reshape(-1, 28, 28, 1)` reshapes each example, keeping the order of its numbers"),
-        ((None, 3, 4, 5), (2, 4, 5, 3), "fit() needs X of shape (examples, 3, 4, 5); yours is (2, 4, 5, 3). `X = np.moveaxis(X, -1, 1)` puts the channels first; `X = X.reshape(-1, 3, 4, 5)` reshapes each example, keeping the order of its numbers; input_shape=(4, 5, 3) builds the model for this X"),
-        ((None, 7), (2, 5), "fit() needs X of shape (examples, 7); yours is (2, 5). `Input(shape=(5,))` makes the model for such data"),
-        ((None, 7), (2,), "fit() needs X of shape (examples, 7); yours is (2,). `Input(shape=(1,))` makes the model for such data"),
-        ((None, 7), (0, 5), "fit() needs X of shape (examples, 7); yours is (0, 5). It has no examples"),
-        ((None, 7), (None, 5), "fit() needs X of shape (examples, 7); yours is (examples, 5). `Input(shape=(5,))` makes the model for such data"),
-    ],
-)  # fmt: skip
-def test_what_fit_needs_of_examples(wanted: Any, got: Any, words: str) -> None:
-    assert fit_data.examples_words(wanted, got) == words
-    other = words.replace("fit()", "predict()").replace("needs X", "needs data").replace("`X = X", "`data = data")
-    assert fit_data.examples_words(wanted, got, "data", "predict").split(".")[0] == other.split(".")[0]
-
-
-@pytest.mark.parametrize(
-    ("shape", "words"),
-    [((None,), "(examples,)"), ((None, 3), "(examples, 3)"), ((None, None), "(examples, features)"), ((None, None, None, 3), "(examples, rows, columns, 3)"), ((None, None, 9), "(examples, steps, 9)")],
-)  # fmt: skip
-def test_a_shape_in_words(shape: Any, words: str) -> None:
-    assert fit_data.shape_words(shape) == words
-
-
 # Targets ------------------------------------------------------------------------------------------------------------
 
 MSE, CE, SPARSE, BCE = "mean_squared_error", "categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy"  # fmt: skip
@@ -113,60 +87,6 @@ def test_targets_that_keras_takes(loss: str, output: Any, got: Any, refuses: boo
     found = loss_of(loss)
     assert found is not None
     assert (fit_data.refuses_targets(found, got, output), fit_data.spreads(found, got, output)) == (refuses, spreads)
-
-
-WORDS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], str, str]] = [
-    (CE, (None, 3), (100, 1), "", "fit() needs y of shape (examples, 3), one-hot, for categorical_crossentropy; yours is (100, 1). `y = keras.utils.to_categorical(y, 3)`; or compile with sparse_categorical_crossentropy, which takes class numbers"),
-    (CE, (None, 3), (100, 4), "", "fit() needs y of shape (examples, 3), one-hot, for categorical_crossentropy; yours is (100, 4). Give the last layer 4 units, such as Dense(4); or if the classes are numbered 1 to 3, to_categorical gives an empty column for 0: `y = y[:, 1:]`"),
-    (SPARSE, (None, 3), (100, 3), "", "fit() needs y of shape (examples,), class numbers, for sparse_categorical_crossentropy; yours is (100, 3). `y = y.argmax(axis=-1)`; or compile with categorical_crossentropy, which takes one-hot rows"),
-    (MSE, (None, 3), (100, 2), "", "fit() needs y of shape (examples, 3) for mean_squared_error; yours is (100, 2). Give the last layer 2 units, such as Dense(2)"),
-    (MSE, (None, 3), (100,), "", "fit() needs y of shape (examples, 3) for mean_squared_error; yours is (100,). Give the last layer 1 unit, such as Dense(1)"),
-    (BCE, (None, 1), (100, 2), "", "fit() needs y of shape (examples, 1) for binary_crossentropy; yours is (100, 2). `y = y[:, 1:]`, if these are two classes, one-hot; or give the last layer 2 units, such as Dense(2)"),
-    (MSE, (None, 60, 1), (100, 1), "lstm", "fit() needs y of shape (examples, 60, 1) for mean_squared_error; yours is (100, 1). Give 'lstm' return_sequences=False, if there is one target for each example"),
-    (MSE, (None, 60, 1), (100, 1), "", "fit() needs y of shape (examples, 60, 1) for mean_squared_error; yours is (100, 1). Put Flatten or GlobalAveragePooling1D before the last Dense, if there is one target for each example"),
-    (MSE, (None, 1), (100, 60, 1), "lstm", "fit() needs y of shape (examples, 1) for mean_squared_error; yours is (100, 60, 1). Give 'lstm' return_sequences=True, or leave out Flatten and global pooling, if there is a target for each step"),
-    (MSE, (None, 1), (100, 6, 6, 1), "lstm", "fit() needs y of shape (examples, 1) for mean_squared_error; yours is (100, 6, 6, 1). Leave out Flatten and global pooling, if there is a target for each place"),
-    (MSE, (None, 32, 32, 1), (100, 28, 28, 1), "", "fit() needs y of shape (examples, 32, 32, 1) for mean_squared_error; yours is (100, 28, 28, 1). `Cropping2D(2)` behind the last layer cuts (32, 32) to (28, 28)"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("loss", "output", "got", "recurrent", "words"), WORDS)
-def test_what_fit_needs_of_targets(loss: str, output: Any, got: Any, recurrent: str, words: str) -> None:
-    found = loss_of(loss)
-    assert found is not None
-    assert fit_data.targets_words(found, output, got, recurrent=recurrent) == words
-    words_of_evaluate = fit_data.targets_words(found, output, got, "t", "evaluate", "say this")
-    assert words_of_evaluate.startswith(words.partition(";")[0].replace("fit()", "evaluate()").replace(" y ", " t "))
-    assert ". Say this" in words_of_evaluate
-
-
-@pytest.mark.parametrize(
-    ("output", "got", "words"),
-    [
-        ((None, 32, 32, 1), (None, 28, 28, 1), "`Cropping2D(2)` behind the last layer cuts (32, 32) to (28, 28)"),
-        ((None, 24, 27, 3), (None, 28, 28, 3), "`ZeroPadding2D(((2, 2), (0, 1)))` behind the last layer pads (24, 27) to (28, 28)"),
-        ((None, 24, 3), (None, 28, 3), "`ZeroPadding1D(2)` behind the last layer pads (24) to (28)"),
-        ((None, 31, 3), (None, 28, 3), "`Cropping1D((1, 2))` behind the last layer cuts (31) to (28)"),
-        ((None, 24, 32, 3), (None, 28, 28, 3), ""), ((None, 28, 28, 3), (None, 28, 28, 3), ""), ((None, 24, 3), (None, 28, 2), ""),
-        ((None, None, 3), (None, 28, 3), ""), ((None, 3), (None, 2), ""), ((None, 24, 3), (None, 28, 28, 3), ""),
-    ],
-)  # fmt: skip
-def test_outputs_that_are_cut_or_padded(output: Any, got: Any, words: str) -> None:
-    assert fit_data._cut_or_padded(output, got) == words.replace("(24)", "(24,)").replace("(28)", "(28,)").replace("(31)", "(31,)")  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("output", "recurrent", "words"),
-    [
-        ((None, 60, 1), "lstm", "give 'lstm' return_sequences=False"),
-        ((None, 60, 1), "", "put Flatten or GlobalAveragePooling1D before the last Dense"),
-        ((None, 6, 6, 1), "lstm", "put Flatten or GlobalAveragePooling2D before the last Dense"),
-        ((None, 6, 6, 6, 1), "", "put Flatten or GlobalAveragePooling3D before the last Dense"),
-        ((None, 6, 6, 6, 6, 1), "", "put Flatten or a global pooling before the last Dense"),
-    ],
-)
-def test_one_output_for_all_places(output: Any, recurrent: str, words: str) -> None:
-    assert fit_data.one_for_all_places(output, recurrent) == words
 
 
 def test_the_last_recurrent_layer() -> None:

@@ -13,9 +13,9 @@ from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.frontends import read
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
-from layerexplain.model import Call, Layer, Model, ModelWeight, Note, TensorRef
+from layerexplain.model import Call, Layer, Model, TensorRef
 from layerexplain.network.definitions import MOST_HELD
-from layerexplain.network.scope import DEEPEST, Scope, as_layers, declaration_of, has_no_weights
+from layerexplain.network.scope import DEEPEST, Scope
 from layerexplain.network.trace import trace_at, trace_layer, trace_model
 
 
@@ -99,22 +99,6 @@ def sequential(inputs: int = 1, **facts: Any) -> Layer:
     return Layer("inner", "Functional", "model", {}, model)
 
 
-@pytest.mark.parametrize(
-    ("inner", "words"),
-    [
-        (sequential(2), "the model 'inner' needs 2 inputs, got 1"),
-        (Layer("inner", "Mine", "custom", {}), "Mine is not a layer of Keras, so what it computes is not known"),
-        (Layer("inner", "Mine", "layer", {}), "Mine is not a layer of Keras, so what it computes is not known"),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("strict", [True, False])
-def test_a_layer_around_what_cannot_be_called(inner: Layer, words: str, strict: bool) -> None:
-    layer = Layer("t", "TimeDistributed", "layer", {"layer": inner})
-    with pytest.raises(LayerExplainError) as found:
-        trace_layer(layer, [Spec((BATCH, 5, 4), "float")], strict=strict)
-    assert found.value.fact == words
-
-
 def test_a_model_inside_a_layer_is_traced_with_its_weights() -> None:
     definition = trace_layer(
         Layer("t", "TimeDistributed", "layer", {"layer": sequential()}), [Spec((BATCH, 5, 4), "float")]
@@ -154,33 +138,6 @@ def trace_model_linked(spec: bytes) -> Any:
     network = trace_at(read(spec), linked=True)
     assert network.definition is not None
     return network.definition
-
-
-def test_variables_of_the_model_itself_are_weights_by_their_names() -> None:
-    layers = (Layer("x", "InputLayer", "layer", {"batch_shape": (None, 4)}), Layer("add", "Add", "operation", {}))
-    calls = (Call("x", 0, (), {}), Call("add", 0, (TensorRef("x"), TensorRef("own/scale")), {}))
-    for trainable in (True, False):
-        own = (ModelWeight("own/scale", (4,), "float16"), ModelWeight("b", (3,), trainable=False))
-        model = Model(
-            "m", "Functional", layers, calls, (TensorRef("x"),), (TensorRef("add"),), weights=own, trainable=trainable
-        )
-        definition = trace_at(model, [Spec((BATCH, 4), "float")], linked=True).definition
-        assert definition is not None
-        found = {w.attrs["name"]: (str(w.label), w.shape, w.dtype, w.attrs["trainable"]) for w in definition.weights}
-        assert found["own/scale"] == ("own_scale", (4,), "float", trainable)
-
-
-@pytest.mark.parametrize(
-    ("spec", "params", "results"),
-    [
-        ("input: [4]\nlayers:\n  - ReLU\n", ["x"], ["y"]),
-        ("inputs: {a: [4], b: [4]}\nlayers:\n  - Add:\n    from: [a, b]\n", ["x1", "x2"], ["y"]),
-        ("input: [4]\nlayers:\n  - {ReLU: {}, name: p}\n  - {ReLU: {}, name: q}\noutputs: [p, q]\n", ["x"], ["y1", "y2"]),
-    ],
-)  # fmt: skip
-def test_inputs_and_outputs_are_numbered(spec: str, params: list[str], results: list[str]) -> None:
-    definition = trace_model_linked(spec.encode())
-    assert ([str(one.label) for one in definition.params], [*definition.results]) == (params, results)
 
 
 def test_calls_need_inputs_that_fit_the_same_weights() -> None:
@@ -223,53 +180,6 @@ def test_a_nested_model_is_frozen_with_what_is_around_it(outer: bool, layer: boo
     assert Scope(row_of(format="h5")).recorder == "the file" and not Scope(row_of()).keras_2
 
 
-@pytest.mark.parametrize(
-    ("layer", "type_"),
-    [
-        (dense("d"), "Dense"),
-        (Layer("d", "Dense", "custom", {}), None),
-        (Layer("d", "Add", "operation", {}), "ops.Add"),
-        (Layer("d", "TFOpLambda", "operation", {"function": "math.add"}), "tf.math.add"),
-        (Layer("d", "ops.Add", "layer", {}), None),
-        (Layer("d", "torch.nn.Linear", "layer", {}), "torch.nn.Linear"),
-        (sequential(), None),
-        (Layer("d", "Mine", "layer", {}), None),
-    ],
-)
-def test_the_declaration_of_a_layer(layer: Layer, type_: str | None) -> None:
-    found = declaration_of(layer)
-    assert (found is None) is (type_ is None)
-    if type_ == "Dense":
-        assert found is not None and found.type == "Dense"
-
-
-@pytest.mark.parametrize(
-    ("layer", "expected"),
-    [
-        (Layer("a", "Add", "operation", {}), True), (Layer("a", "InputLayer", "layer", {}), True), (dense("d"), False),
-        (Layer("a", "Lambda", "layer", {}), True), (Layer("a", "Mine", "custom", {}), False), (Layer("a", "Mine", "layer", {}), False),
-        (sequential(), False),
-    ],
-)  # fmt: skip
-def test_layers_that_never_have_weights(layer: Layer, expected: bool) -> None:
-    assert has_no_weights(layer) is expected
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ({"Dense": 3}, Layer("dense", "Dense", "layer", {"units": 3})),
-        ({"Dense": {"units": 3, "name": "d"}}, Layer("d", "Dense", "layer", {"units": 3, "name": "d"})),
-        ({"Flatten": None}, Layer("flatten", "Flatten", "layer", {})),
-        ([{"Dense": 3}], [Layer("dense", "Dense", "layer", {"units": 3})]),
-        ({"Bidirectional": {"layer": {"LSTM": 2}}}, Layer("bidirectional", "Bidirectional", "layer", {"layer": Layer("lstm", "LSTM", "layer", {"units": 2})})),
-        ({"Mine": 3}, {"Mine": 3}), ({"Dense": 3, "ReLU": 2}, {"Dense": 3, "ReLU": 2}), ([3], [3]), ([], []), ([{"Dense": 3}, 2], [{"Dense": 3}, 2]), (3, 3),
-    ],
-)  # fmt: skip
-def test_layers_that_are_written_as_mappings(value: Any, expected: Any) -> None:
-    assert as_layers(value) == expected
-
-
 # Faults -------------------------------------------------------------------------------------------------------------
 
 
@@ -279,38 +189,6 @@ def test_faults_come_in_the_order_of_their_lines() -> None:
     turned = read(spec)
     turned = turned._replace(faults=tuple(reversed(turned.faults)))
     assert [one.line for one in trace_model(turned).faults] == [3, 4, 5]
-
-
-CODE = b"import keras\nx = keras.Input((4,))\nmodel = keras.Model(x, keras.layers.Dropout(0.5)(x))\n"
-
-
-@pytest.mark.parametrize(
-    ("change", "count"),
-    [({}, 1), ({"grade": "assumed"}, 0), ({"grade": "open"}, 0), ({"format": "h5"}, 0)],
-)
-def test_arguments_of_complete_code_are_faults(change: dict[str, Any], count: int) -> None:
-    model = read(CODE)
-    assert (model.format, model.grade) == ("code", "complete")
-    layers = tuple([one._replace(config={"rate": 5.0}) if one.type == "Dropout" else one for one in model.layers])
-    found = trace_model(model._replace(layers=layers, **change))
-    assert len(found.faults) == count and [note.code for note in found.notes] == ["not-derived"]
-
-
-def test_a_fault_of_a_spec_is_a_note_of_its_layer() -> None:
-    network = trace_model(read(b"input: [4]\nlayers:\n  - Conv2D: {filters: 2, kernel_size: 3, name: c}\n"))
-    ((code, layer, message),) = network.notes
-    assert (code, layer, message) == ("not-derived", "c", network.faults[0].fact)
-
-
-@pytest.mark.parametrize(
-    ("code", "layer", "is_open"), [("open", "dropout", True), ("assumed", "dropout", False), ("open", "other", False)]
-)
-def test_an_argument_that_code_leaves_open_is_said_to_be_unknown(code: str, layer: str, is_open: bool) -> None:
-    model = read(CODE)
-    layers = tuple([one._replace(config={"rate": None}) if one.type == "Dropout" else one for one in model.layers])
-    found = trace_model(model._replace(layers=layers, notes=(Note(code, layer, "it is open"),)))
-    messages = [note.message for note in found.notes if note.code == "not-derived"]
-    assert any(one.startswith("one of its arguments is not known") for one in messages) is is_open
 
 
 def test_a_layer_that_no_call_names_is_traced_as_it_was_built() -> None:

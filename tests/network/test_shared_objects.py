@@ -18,7 +18,6 @@ import pytest
 import layerexplain
 from layerexplain.attribute_path import LayerNamed, step_text
 from layerexplain.frontends import read
-from layerexplain.model import Model
 from layerexplain.report.build import build
 from layerexplain.report.data import LayerReport, Report
 from layerexplain.report.weight_table import list_weights
@@ -70,10 +69,6 @@ def rows_add_up(rows: tuple[LayerReport, ...], params: int) -> bool:
     inner = all(rows_add_up(row.layers, row.params or 0) for row in rows if row.layers)
     listed = all(sum(w.params for w in row.weights) == row.params for row in rows)
     return inner and listed and sum(row.params or 0 for row in rows) == params
-
-
-def shared(model: Model) -> dict[str, tuple[str, ...]]:
-    return {step_text(one.steps): tuple(map(step_text, one.same_as)) for one in model.shared}
 
 
 # Against Keras ------------------------------------------------------------------------------------------------------
@@ -251,33 +246,6 @@ def blocks(*layers: dict[str, Any]) -> dict[str, Any]:
     return sequence("m", *[sequence(chr(65 + i), layer) for i, layer in enumerate(layers)])
 
 
-RESOLVED: list[tuple[str, dict[str, Any], dict[str, tuple[str, ...]]]] = [
-    ("no numbers", blocks(dense("d", 5), dense("d", 5)), {}),
-    ("both have it", blocks(dense("d", 5, 7), dense("d", 5, 7)), {"B/d": ("A/d",)}),
-    ("the first lost it", blocks(dense("d", 5), dense("d", 5, 7)), {"B/d": ("A/d",)}),
-    (
-        "the first of three lost it",
-        blocks(dense("d", 5), dense("d", 5, 7), dense("d", 5, 7)),
-        {"B/d": ("A/d",), "C/d": ("B/d",)},
-    ),
-    ("none before it is like it", blocks(dense("d", 5, trainable_too=1), dense("d", 5, 7)), {}),
-    ("another name", blocks(dense("e", 5), dense("d", 5, 7)), {}),
-    ("only behind it", blocks(dense("d", 5, 7), dense("d", 5)), {}),
-    (
-        "one of two",
-        blocks(dense("d", 5), dense("d", 5), dense("d", 5, 7)),
-        {"C/d": ("A/d", "B/d")},
-    ),
-]
-
-
-@pytest.mark.parametrize(("document", "expected"), [row[1:] for row in RESOLVED], ids=[row[0] for row in RESOLVED])
-def test_what_the_numbers_tell(document: dict[str, Any], expected: dict[str, Any], tmp_path: Path) -> None:
-    model = read(archive(document, tmp_path / "m.keras"))
-    assert shared(model) == expected
-    assert not model.notes
-
-
 def test_one_of_several_is_counted_once_and_has_no_values(tmp_path: Path) -> None:
     path = archive(blocks(dense("d", 5), dense("d", 5), dense("d", 5, 7)), tmp_path / "m.keras")
     report = report_of(path)
@@ -302,47 +270,6 @@ def test_one_of_several_is_counted_once_and_has_no_values(tmp_path: Path) -> Non
         layerexplain.trace(path, np.ones((1, 5), np.float32))
 
 
-HOSTILE_NUMBERS = ["7", 7.0, True, None, [7], {"a": 7}, -1, 10**17]
-
-
-@pytest.mark.parametrize("number", HOSTILE_NUMBERS, ids=repr)
-def test_what_is_no_whole_number_is_no_number(number: Any, tmp_path: Path) -> None:
-    document = blocks(dense("d", 5), dense("d", 5))
-    for block in document["config"]["layers"][1:]:
-        block["config"]["layers"][1]["shared_object_id"] = number
-    model = read(archive(document, tmp_path / "m.keras"))
-    assert bool(model.shared) == (type(number) is int)
-
-
-DIFFERENT = {
-    "class": keras_object("EinsumDense", 7, name="d", equation="ab,bc->ac", output_shape=5),
-    "configuration": dense("d", 5, 7, use_bias=False),
-    "name": dense("e", 5, 7),
-    "a model": sequence("d", dense("d", 5), number=7),
-}
-
-
-@pytest.mark.parametrize("other", DIFFERENT.values(), ids=list(DIFFERENT))
-def test_what_differs_is_not_the_same(other: dict[str, Any], tmp_path: Path) -> None:
-    report = report_of(archive(blocks(dense("d", 5, 7), other), tmp_path / "m.keras"))
-    apart = report_of(archive(blocks(dense("d", 5), {**other, "shared_object_id": None}), tmp_path / "n.keras"))
-    assert report.totals == apart.totals
-    (note,) = report.notes
-    assert note.code == "not-shared" and (note.layer or "").startswith("B/")
-
-
-def test_other_shapes_are_not_the_same(tmp_path: Path) -> None:
-    """One configuration at inputs of other sizes, as no Keras writes it."""
-    other = sequence("B", dense("d", 5, 7))
-    other["config"]["layers"][0]["config"]["batch_shape"] = [None, 3]
-    document = sequence("m", sequence("A", dense("d", 5, 7)), dense("to3", 3), other)
-    report = report_of(archive(document, tmp_path / "m.keras"))
-    assert report.totals.params == 30 + 18 + 20
-    (note,) = report.notes
-    assert (note.code, note.layer) == ("not-shared", "B/d")
-    assert note.message == "the file says that it and 'A/d' are one object, but their shapes differ: both are counted"
-
-
 def test_an_object_that_says_it_holds_itself(tmp_path: Path) -> None:
     document = sequence("m", sequence("A", sequence("A", dense("d", 5, 7), number=7), number=7))
     report = report_of(archive(document, tmp_path / "m.keras"))
@@ -358,14 +285,6 @@ def test_many_alike_take_no_time(tmp_path: Path) -> None:
     assert len(model.shared) == 1000 and {len(one.same_as) for one in model.shared} == {3}
 
 
-def test_numbers_tell_nothing_outside_of_archives() -> None:
-    """Keras reads a configuration, or a legacy file, without regard to them."""
-    document = blocks(dense("d", 5, 7), dense("d", 5, 7))
-    model = read(json.dumps(document).encode())
-    assert model.shared == () and build(model).totals.params == 60
-    assert read(document).shared == ()
-
-
 def test_drawn_weights_are_the_same_in_all_places(tmp_path: Path) -> None:
     path = archive(blocks(dense("d", 5, 7), dense("d", 5, 7)), tmp_path / "m.keras")
     x = np.ones((1, 5), np.float32)
@@ -373,19 +292,6 @@ def test_drawn_weights_are_the_same_in_all_places(tmp_path: Path) -> None:
     assert trace.weights == "drawn"
     again = layerexplain.trace(path, trace["A/d"])
     assert np.array_equal(trace["B/d"], again["A/d"])
-
-
-def test_explain_says_whose_weights_they_are(tmp_path: Path) -> None:
-    path = archive(blocks(dense("d", 5, 7), dense("d", 5, 7)), tmp_path / "m.keras")
-    report = layerexplain.explain(path)
-    first, second = (report.layers[i].layers[1] for i in (1, 2))
-    assert (first.params, second.params, second.weights) == (30, 0, ())
-    assert first.explanation is not None and second.explanation is not None
-    assert first.explanation.weights_note == "30 parameters, all trainable"
-    assert second.explanation.weights_note == "its weights are those of 'A/d', counted there"
-    assert [w.params for w in second.explanation.weights] == [25, 5]
-    assert (first.macs, second.macs) == (25, 25)
-    assert second.notes == ("its weights are those of 'A/d', counted there",)
 
 
 def test_reading_leaves_the_document_as_it_was() -> None:

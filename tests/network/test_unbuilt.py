@@ -13,9 +13,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from layerexplain.cli.main import program
-from layerexplain.frontends import read
-from layerexplain.model import Layer
-from layerexplain.network.trace import trace_model
 
 KERAS = {"module": "keras", "class_name": "Sequential", "registered_name": None}
 
@@ -58,19 +55,6 @@ def test_what_is_not_known_is_null_and_what_has_no_weights_has_0(unbuilt: Path) 
     assert {(note["code"], note["layer"]) for note in report["notes"]} == {
         ("unknown-input", None), ("unbuilt", "first"), ("unbuilt", "last"),
     }  # fmt: skip
-
-
-def test_the_table_of_weights_does_not_say_0(unbuilt: Path) -> None:
-    table = json.loads(run("weights", unbuilt, "--format", "json").output)
-    assert table["totals"] == {"params": None, "trainable": None, "non_trainable": None, "bytes": None}
-    assert [note["layer"] for note in table["notes"] if note["code"] == "unbuilt"] == ["first", "last"]
-
-
-def test_a_layer_of_keras_is_called_known(unbuilt: Path) -> None:
-    text = run("explain", unbuilt, "first").output
-    assert "Not computed: the shape of its input is not known; give it with --input." in text
-    assert "nothing is learned" not in text
-    assert "units=4" in text
 
 
 @pytest.mark.parametrize("command", ["summary", "weights"])
@@ -118,31 +102,6 @@ def test_sizes_that_a_spec_leaves_open_are_no_fault(shape: str, tmp_path: Path) 
     path = tmp_path / "spec.yaml"
     path.write_text(f"input: {shape}\nlayers:\n  - Activation: relu\n")
     assert run("summary", path).exit_code == 0
-
-
-def test_a_nested_model_of_a_spec_says_the_shape_of_its_input(tmp_path: Path) -> None:
-    path = tmp_path / "spec.yaml"
-    path.write_text("layers:\n  - Sequential: {input: [8], layers: [Dense: 3]}\n  - Dense: 10\n")
-    found = json.loads(run("summary", path, "--format", "json").output)
-    assert (found["totals"]["params"], found["notes"]) == (8 * 3 + 3 + 3 * 10 + 10, [])
-
-
-LAMBDAS = {
-    "f": ([None], "what it computes is not known; the shape of its output is not known either"),
-    "{function: f, output_shape: [7]}": ([[None, 7]], "what it computes is not known"),
-}
-
-
-@pytest.mark.parametrize("arguments", LAMBDAS)
-def test_a_lambda_of_a_spec(arguments: str, tmp_path: Path) -> None:
-    path = tmp_path / "spec.yaml"
-    path.write_text(f"input: [4]\nlayers:\n  - Lambda: {arguments}\n  - Dense: 3\n")
-    shapes, note = LAMBDAS[arguments]
-    row = json.loads(run("summary", path, "--format", "json").output)["layers"][1]
-    assert (row["output_shapes"], row["notes"]) == (shapes, [note])
-    text = run("explain", path).output
-    assert "file" not in text.replace(str(path), "")
-    assert ("the output shape of 'lambda' is not known" in text) == (shapes == [None])
 
 
 GROUPS = {
@@ -226,14 +185,3 @@ def test_keras_writes_such_groups_for_a_subclassed_model(tmp_path: Path) -> None
         model.save(path)
         rows = json.loads(run("summary", path, "--format", "json").output)["layers"]
         assert {row["layer"]: row["params"] for row in rows} == {"dense": first, "lstm": None, "dropout": 0}
-
-
-@pytest.mark.parametrize(("units", "note"), [(3, None), (-1, "Dense needs units to be an integer ≥ 1, got units=-1")])
-def test_why_a_layer_that_is_built_and_not_called_has_no_formula(units: int, note: str | None) -> None:
-    model = read(b"input: [5, 4]\nlayers:\n  - Dense: 4\n")
-    idle = Layer("idle", "Dense", "layer", {"units": units}, build_shape=(None, 4))
-    network = trace_model(model._replace(layers=(*model.layers, idle)))
-    assert network.calls[-1].built and (network.calls[-1].definition is None) == (note is not None)
-    assert [one.message.partition(";")[0] for one in network.notes if one.layer == "idle"] == [note] * (
-        note is not None
-    )

@@ -12,12 +12,9 @@ import pytest
 from layerexplain import api
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
-from layerexplain.lang.expr import Expr, axes_of
-from layerexplain.lang.opaque import opaque
 from layerexplain.model import Layer
 from layerexplain.network.definitions import HeldModel
 from layerexplain.network.scope import as_layers
-from layerexplain.network.trace import trace_model
 from layerexplain.report.build import build
 from layerexplain.report.data import LayerReport, Report
 from tests.support.h5_files import array, classes, h5_bytes
@@ -116,52 +113,6 @@ def test_the_walk_goes_on_and_weights_are_counted(tmp_path: Path) -> None:
     assert inner.operation == "dot(x, W) + b"
 
 
-def test_without_weights_the_rest_is_told(tmp_path: Path) -> None:
-    report = build(read(MODEL))
-    assert report.totals.params is None
-    assert rows(report)["res"] == ("Residual", (None, 5), None)  # it may have weights of its own
-    assert rows(report)["res/inner"] == ("Dense", (None, 5), 30)
-    said = report.notes[-1]
-    assert (said.code, said.message) == (
-        "partial-total", "parameters, MACs and FLOPs of q, res are not known; those of the others are 12, 10 and 22"
-    )  # fmt: skip
-
-
-def test_what_the_configuration_says_is_shown(tmp_path: Path) -> None:
-    report = api.explain(MODEL)
-    told = report.layers[1].explanation
-    assert told is not None
-    assert "units=5, kernel_quantizer=quantized_bits(…)" in told.sentence and "activation" not in told.sentence
-    held = report.layers[2].explanation
-    assert held is not None and "layer=Dense(…), scale=0.5" in held.sentence
-
-
-def test_notes_say_each_thing_once() -> None:
-    mine = {"module": None, "registered_name": "Custom>My", "class_name": "My", "config": {"name": "my"}}
-    code = {"class_name": "__lambda__", "config": {"code": "4wEA", "defaults": None, "closure": None}}
-    secret = {
-        "module": "keras.layers", "class_name": "Lambda", "registered_name": None,
-        "config": {"name": "secret", "function": code},
-    }  # fmt: skip
-    layers = [entry([None, 3]), mine, secret]
-    document = {"module": "keras", "class_name": "Sequential", "config": {"name": "s", "layers": layers}}
-    found = {row.layer: row.notes for row in build(read(document)).layers}
-    behind = "the shape of its output is not known either"
-    # Keras writes "Custom" where no package is named.
-    assert found["my"] == (f"My is a layer without a formula in layerexplain; {behind}",)
-    assert found["secret"] == (
-        "contains Python code, which is not decoded or executed",
-        f"what it computes is not known; {behind}",
-    )
-
-
-def test_in_a_sequential_the_next_layer_says_what_it_was_built_for() -> None:
-    layers = [entry([None, 3]), Q_DENSE, dense("d", 2, [None, 5])]
-    document = {"module": "keras", "class_name": "Sequential", "config": {"name": "s", "layers": layers}}
-    found = rows(build(read(document)))
-    assert (found["q"], found["d"]) == (("QDense", (None, 5), None), ("Dense", (None, 2), 12))
-
-
 def disagreeing(built: list[int | None] | None, recorded: list[int | None]) -> dict[str, Any]:
     """A Dense layer of 2 units on (None, 3), the shape that it was built for, and the recorded one of its output."""
     layer = dense("d", 2) if built is None else dense("d", 2, built)
@@ -240,51 +191,6 @@ def test_what_has_no_formula_has_the_shape_that_keras_gives(
     assert (output.shape, output.dtype) == (tuple(y.shape), y.dtype)
 
 
-def test_of_several_results_those_are_told_that_are_read() -> None:
-    """The first result of the layer is not read by anybody, so the file says nothing of it; of two others it does."""
-    three = {**fed(custom("three", "Three", "mine"), "x", [None, 8, 3]), "name": "three"}
-    sums = [fed(dense(f"d{i}", 2), "three", [None, 8, i]) for i in (1, 2)]
-    for i, item in zip((1, 2), sums, strict=True):
-        item["inbound_nodes"][0]["args"][0]["config"]["keras_history"] = ["three", 0, i]
-    ends = {"input_layers": [["x", 0, 0]], "output_layers": [["d1", 0, 0], ["d2", 0, 0]]}
-    layers = [entry([None, 8, 3]), three, *sums]
-    config = {"module": "keras", "class_name": "Functional", "config": {"name": "m", "layers": layers, **ends}}
-    rows = {row.layer: row for row in api.explain(config).layers}
-    assert rows["three"].output_shapes == (None, (None, 8, 1), (None, 8, 2))
-    assert [rows[name].params for name in ("d1", "d2")] == [4, 6]
-
-
-def test_a_size_that_no_file_recorded_is_not_said_to_be_recorded() -> None:
-    axes = axes_of(Expr(opaque, (), {"name": "Mine", "shape": (None, 4)}, (None, 4), "float"))
-    assert [axis.why for axis in axes] == ["not known", "as the file recorded it"]
-
-
-def test_results_that_the_file_does_not_record_are_said_to_be_missing() -> None:
-    """Keras writes the shapes of tensors where a layer takes them: of three results here the second and the third."""
-    own = {"module": None, "registered_name": "own>Two", "class_name": "Two", "config": {"name": "two"}, "name": "two"}
-    own["inbound_nodes"] = [{"args": [keras_tensor("x", [None, 3])], "kwargs": {}}]
-    takers = [
-        {**dense(name, 2), "name": name, "inbound_nodes": [{"args": [keras_tensor("two", shape, i)], "kwargs": {}}]}
-        for name, shape, i in (("d", [None, 5], 1), ("e", [None, 7], 2))
-    ]
-    start = {**entry([None, 3]), "name": "x", "inbound_nodes": []}
-    start["config"] = {**start["config"], "name": "x"}
-    config = {"name": "m", "layers": [start, own, *takers], "input_layers": [["x", 0, 0]],
-              "output_layers": [["d", 0, 0], ["e", 0, 0]]}  # fmt: skip
-    report = build(read({"module": "keras", "class_name": "Functional", "config": config}))
-    (row,) = [row for row in report.layers if row.layer == "two"]
-    assert row.calls[0].output_shapes == (None, (None, 5), (None, 7))
-    assert row.notes == (
-        "Two (from own) is a layer without a formula in layerexplain; the shapes of results that another "
-        "layer reads are those that the file recorded",
-    )
-
-
-def keras_tensor(layer: str, shape: list[int | None], output: int = 0) -> dict[str, Any]:
-    config = {"shape": shape, "dtype": "float32", "keras_history": [layer, 0, output]}
-    return {"class_name": "__keras_tensor__", "config": config}
-
-
 @pytest.mark.parametrize(
     ("value", "type_", "config"),
     [
@@ -303,10 +209,3 @@ def test_a_class_that_is_not_known_inside_a_layer_has_no_declaration() -> None:
     assert held.declaration is None
     with pytest.raises(LayerExplainError, match="Mine is not a layer of Keras"):
         held.definition(())
-
-
-def test_a_class_that_is_not_known_and_never_called_is_told_of() -> None:
-    model = read(b"input: [5, 4]\nlayers:\n  - Dense: 4\n")
-    network = trace_model(model._replace(layers=(*model.layers, Layer("idle", "Mine", "layer", {}))))
-    assert network.calls[-1].built and network.calls[-1].definition is None
-    assert [one.code for one in network.notes if one.layer == "idle"] == ["opaque"]

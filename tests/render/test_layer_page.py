@@ -99,25 +99,6 @@ def test_sizes_that_no_case_holds_are_said_not_to_be_there(tmp_path: Path) -> No
         assert "Dense units=1 activation=tanh --input 3" in tab.inner_text(".side-list .listing")
 
 
-def test_a_page_that_is_too_large_is_made_with_half_as_many_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = []
-
-    def noted(*given: Any, most: int, **options: Any) -> WhatIf:
-        tried.append(most)
-        return what_if(*given, most=most, **options)
-
-    monkeypatch.setattr("layerexplain.report.what_if.what_if", noted)
-    monkeypatch.setattr("layerexplain.api._LARGEST_LAYER_PAGE", 1)
-    layerexplain.layer_page("Flatten", input_shape=(None, 2, 3))
-    assert tried == [80, 40, 20, 10, 5, 2, 1]
-
-
-def test_the_page_of_a_layer_says_what_it_is() -> None:
-    told = layer_type("Flatten", ())
-    data = what_if_data(told, open_layer("Flatten", {}, [(2, 3)]), {})
-    assert data["about"] == told.description != ""
-
-
 @pytest.mark.parametrize(
     ("type_", "arguments", "shapes", "controls", "fixed"),
     [

@@ -9,76 +9,14 @@ import pytest
 from layerexplain.render.layout import Look, width_of
 from layerexplain.render.text_table import Cells, fitted
 
-NAME = "encoder_01"  # 10 wide, with nowhere to break it
 WORDS = " ".join(["word"] * 6)  # 29 wide
-OTHER = " ".join(["text"] * 6)  # 29 wide, and the first to do without
 NUMBER = "12345"
-
-
-def columns(*, firm: bool = True) -> list[Cells]:
-    return [
-        Cells("name", "Name", [NAME], [""], firm=firm),
-        Cells("words", "Words", [WORDS], [""]),
-        Cells("other", "Other", [OTHER], [""]),
-        Cells("n", "Num", [NUMBER], [""], right=True),
-    ]
-
-
-def shape(width: int, dropped: tuple[str, ...] = ()) -> str:
-    """What has become of the table: `whole`, `wrapped`, `titled` (the name has a line of its own) or `folded`, and how
-    many columns are left out."""
-    lines = fitted(columns(), Look(width), width, dropped)
-    assert max(map(width_of, lines)) <= width
-    text = "\n".join(lines)
-    out = " ".join(text.split()).partition("Left out for lack of room: ")[2].partition(";")[0]
-    count = len(out.split(", ")) if out else 0
-    if lines[0] == NAME:  # without headings
-        return f"folded {count}"
-    if NAME in lines:
-        return f"titled {count}"
-    return f"{'whole' if WORDS in text or 'Words' in out else 'wrapped'} {count}"
 
 
 # Side by side the columns need 10 + 29 + 29 + 5 and three gaps of 2: 79. Words may be wrapped into 8 columns, but from
 # 18 on columns are left out rather: 10 + 18 + 18 + 5 + 6 = 57; with one column left out 10 + 18 + 5 + 4 = 37. What
 # is not left out goes below its name where a column of words would get less than 8: 10 + 8 + 8 + 5 + 6 = 37, with one
 # column left out 10 + 8 + 5 + 4 = 27. It is folded where even then it would: 4 + 8 + 8 + 5 + 6 = 31, or 4 + 8 + 5 + 4 = 21.
-@pytest.mark.parametrize(
-    ("width", "dropped", "expected"),
-    [
-        (80, (), "whole 0"),
-        (79, (), "whole 0"),
-        (78, (), "wrapped 0"),
-        (37, (), "wrapped 0"),
-        (36, (), "titled 0"),
-        (31, (), "titled 0"),
-        (30, (), "folded 0"),
-        (79, ("other",), "whole 0"),
-        (57, ("other",), "wrapped 0"),
-        (56, ("other",), "whole 1"),
-        (48, ("other",), "whole 1"),
-        (47, ("other",), "wrapped 1"),
-        (27, ("other",), "wrapped 1"),
-        (26, ("other",), "titled 1"),
-        (21, ("other",), "titled 1"),
-        (20, ("other",), "folded 1"),
-        (37, ("other", "words"), "wrapped 1"),
-        (36, ("other", "words"), "whole 2"),
-        (56, ("absent", "other"), "whole 1"),
-    ],
-)
-def test_the_widths_at_which_it_changes(width: int, dropped: tuple[str, ...], expected: str) -> None:
-    assert shape(width, dropped) == expected
-
-
-def test_what_is_firm_is_wrapped_once_it_is_wide() -> None:
-    def lines(size: int, firm: bool) -> int:
-        text = " ".join(["part"] * (size // 5)).ljust(size, "x")
-        table = [Cells("name", "Name", [text], [""], firm=firm), Cells("words", "Words", ["word " * 8], [""])]
-        return sum("part" in line for line in fitted(table, Look(36), 36))
-
-    assert [lines(24, True), lines(24, False)] == [1, 2]
-    assert lines(30, True) == lines(30, False) == 2
 
 
 LONG = "conv5_block3_preact_bn_with_long_suffix"

@@ -136,57 +136,6 @@ def test_the_parameters_that_a_tour_shows_are_products_that_add_up() -> None:
             assert eval(product) == int(count), line
 
 
-def test_a_block_that_repeats_is_explained_once_with_its_places() -> None:
-    lines = tour(large("resnet50.json"))
-    like = "like conv2_block1_1_conv … _out"
-    assert f"conv2_block2 … conv2_block3 · 10 layers, 2 times, {like}  143,104 parameters" in lines
-    assert f"conv4_block2 … conv4_block6 · 10 layers, 5 times, {like}  5,608,960 parameters" in lines
-    assert lines.count("  but         conv4_block2_add: inputs conv4_block1_out, conv4_block2_3_bn") == 1
-    assert sum(line.startswith("  Slides") for line in lines) == 4  # 7×7, 1×1, 3×3, and 1×1 with a stride
-    assert [line.split("  ")[1] for line in lines if "  like conv1_bn" in line] == [
-        "conv2_block1_0_bn",
-        "conv2_block1_2_bn … _relu",
-        "conv3_block1_0_bn",
-    ]
-
-
-MODULE = """
-def conv(x, filters, size):
-    x = layers.Conv2D(filters, size, padding='same', use_bias=False)(x)
-    return layers.Activation('relu')(layers.BatchNormalization(scale=False)(x))
-def module(x, n):
-    one = conv(x, n, 1)
-    two = conv(conv(x, n + 1, 1), n + 2, 3)
-    three = conv(layers.AveragePooling2D(3, 1, padding='same')(x), n + 3, 1)
-    return layers.concatenate([one, two, three])
-i = Input((24, 24, 3))
-x = conv(i, 7, 3)
-x = module(x, 5)
-x = layers.MaxPooling2D()(x)
-x = module(x, 11)
-x = conv(x, 13, 1)
-model = Model(i, layers.Dense(3)(layers.GlobalAveragePooling2D()(x)))
-"""
-
-
-def test_layers_that_are_connected_as_earlier_ones_are_become_one_row() -> None:
-    report = layerexplain.explain(f"from keras import Input, Model, layers\n{MODULE}".encode())
-    rows = [re.split(r" {2,}", line.strip()) for line in tour(report, 110) if "  like " in line]
-    assert 7 * 6 + 3 * 6 == 60 and 9 * 6 * 7 + 3 * 7 == 399 and 7 * 8 + 3 * 8 == 80
-    assert 20 * 11 + 3 * 11 == 253 and (20 * 12 + 3 * 12) + (9 * 12 * 13 + 3 * 13) == 1719 and 20 * 14 + 3 * 14 == 322
-    assert rows == [
-        ["batch_normalization_1 … activation_1", "like batch_normalization … activation", "(None, 24, 24, 5)", "15"],
-        ["conv2d_2 … activation_2", "like conv2d_1 … activation_1", "(None, 24, 24, 6)", "60"],
-        ["conv2d_3 … activation_3", "like conv2d … activation", "(None, 24, 24, 7)", "399"],
-        ["conv2d_4 … activation_4", "like conv2d_1 … activation_1", "(None, 24, 24, 8)", "80"],
-        ["conv2d_5 … activation_5", "like conv2d_1 … activation_1", "(None, 12, 12, 11)", "253"],
-        ["conv2d_6 … activation_7", "like conv2d_2 … activation_3", "(None, 12, 12, 13)", "1,719"],
-        ["average_pooling2d_1", "like average_pooling2d", "(None, 12, 12, 20)"],
-        ["conv2d_8 … concatenate_1", "like conv2d_4 … concatenate", "(None, 12, 12, 38)", "322"],
-        ["conv2d_9 … activation_9", "like conv2d_1 … activation_1", "(None, 12, 12, 13)", "533"],
-    ]
-
-
 @pytest.mark.keras
 @pytest.mark.parametrize(("width", "most"), [(80, 265), (110, 195), (200, 185)])
 def test_modules_of_branches_are_folded(width: int, most: int) -> None:
@@ -196,41 +145,6 @@ def test_modules_of_branches_are_folded(width: int, most: int) -> None:
     words = " ".join(" ".join(lines).split())
     assert "conv2d_40 … mixed6 · 32 layers, 2 times, like conv2d_30 … mixed4 3,385,472 parameters" in words
     assert "conv2d_76 … mixed10 · 31 layers, 2 times, the first up to mixed9 11,127,936 parameters" in words
-
-
-BLOCKS = b"""
-input: [32, 32, 3]
-layers:
-  - Conv2D: {filters: 7, kernel_size: 3, padding: same}
-    name: stem
-"""
-
-
-def _block(name: str, filters: int, kernel: int, rate: float) -> str:
-    layers = [
-        f"Conv2D: {{filters: {filters}, kernel_size: {kernel}, padding: same, use_bias: false}}",
-        "BatchNormalization:",
-        "Activation: relu",
-        f"Dropout: {rate}",
-        f"Conv2D: {{filters: {filters}, kernel_size: 1, padding: same}}",
-    ]
-    return "".join([f"  - {one}\n    name: {name}_{part}\n" for one, part in zip(layers, "abcde", strict=True)])
-
-
-def test_blocks_that_differ_in_sizes_are_one_block_with_what_changes() -> None:
-    rows = [("block1", 7, 3, 0.1), ("block2", 11, 5, 0.3), ("block3", 13, 3, 0.1), ("block4", 13, 3, 0.2)]
-    spec = BLOCKS.decode() + "".join([_block(*row) for row in rows]) + "  - Flatten\n  - Dense: 5\n"
-    lines = tour(report_of(spec.encode()), 110)
-    headings = [line for line in lines if re.match(r"block\d( ….*)? · \d", line)]
-    assert [re.split(r" {2,}", line)[0] for line in headings] == [
-        "block2 · 5 layers, like block1",
-        "block3 … block4 · 5 layers, 2 times, like block1",
-    ]
-    after = {line.split(" · ")[0]: lines[lines.index(line) + 1 :] for line in headings}
-    assert after["block2"][:2] == ["  but         block2_a: kernel_size=5", "              block2_d: rate=0.3"]
-    assert after["block3 … block4"][0] == "  but         block3_d: the same, then rate=0.2"
-    assert 11 * 5 * 5 * 7 + 4 * 11 + 11 * 11 + 11 == 2101 and "2,101 parameters" in headings[0]
-    assert "rate" not in " ".join([line for line in lines if "block1_d" in line and "but" in line])
 
 
 LLAMA = b"""{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 28, "intermediate_size": 34,
@@ -256,31 +170,9 @@ def test_copies_of_a_block_that_share_a_layer_without_weights_are_one_block() ->
     assert sum("like conv2d" in line for line in lines) == 0 and any(", 11 times" in line for line in lines), lines
 
 
-def test_a_remark_is_made_once() -> None:
-    lines = tour(report_of(b"input: [9, 5]\nlayers:\n  - Dense: 3\n  - Dense: 4\n"))
-    assert sum("the same matrix W is applied" in line for line in lines) == 1
-
-
-@pytest.mark.parametrize(
-    ("source", "last"),
-    [
-        (str(SAMPLES / "mnist_mlp.yaml"), f"More: layerexplain explain {SAMPLES / 'mnist_mlp.yaml'} NAME, or --full"),
-        (EIGHT_LAYERS, "More: layerexplain explain SOURCE NAME, or --full"),
-    ],
-)
-def test_the_last_line_says_how_to_see_more(source: str | bytes, last: str) -> None:
-    assert tour(layerexplain.explain(source))[-1] == last
-
-
 def test_nested_layers_are_part_of_a_nested_tour() -> None:
     spec = b"input: [5]\nlayers:\n  - Sequential: [{Dense: 3}, {Dense: 2}]\n    name: head\n"
     report = layerexplain.explain(spec)
     assert "--nested explains them" in explanation(report, report.layers, Look())
     text = layerexplain.format_report(report, explain=True, nested=True)
     assert "head/dense_1 · Dense" in text and "--nested" not in text
-
-
-def test_the_library_tells_what_the_command_line_does() -> None:
-    report = report_of("mnist_mlp.yaml")
-    assert report.explain() == explanation(report, report.layers, Look())
-    assert "MACs per example =" in report.explain("dense", full=True) and "MACs" not in report.explain("dense")

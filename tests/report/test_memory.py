@@ -13,11 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from click.testing import CliRunner
 
 from layerexplain import explain
-from layerexplain.cli.main import program
-from layerexplain.errors import ArgumentError
 from layerexplain.frontends import read
 from layerexplain.model import Model
 from layerexplain.report import build
@@ -231,14 +228,6 @@ def test_without_an_optimizer_nothing_is_trained(tmp_path: Path) -> None:
         assert (memory.optimizer, memory.gradients, memory.slots, memory.training) == (None,) * 4
 
 
-def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="no optimizer 'adan'; did you mean 'adam'"):
-        memory_of(CHAIN, tmp_path, optimizer="adan")
-    with pytest.raises(ArgumentError, match="batch needs to be at least 1, got batch=0"):
-        memory_of(CHAIN, tmp_path, batch=0)
-    assert build(spec(CHAIN, tmp_path)).memory is None
-
-
 @pytest.mark.keras
 def test_slots_are_those_of_keras(tmp_path: Path) -> None:
     import keras
@@ -366,46 +355,6 @@ def test_resnet_by_its_rows(tmp_path: Path) -> None:
 # Where it is shown ----------------------------------------------------------------------------------------------
 
 
-def run(*arguments: str) -> Any:
-    return CliRunner().invoke(program, arguments, prog_name="layerexplain", catch_exceptions=False)
-
-
-def test_the_block_below_the_totals(tmp_path: Path) -> None:
-    spec(CHAIN, tmp_path)
-    source = str(tmp_path / "model.yaml")
-    output = run("summary", source, "--batch", "32", "--optimizer", "adam").output
-    assert output.endswith(
-        """
-Memory for a batch of 32, trained with adam
-  weights        1.1 kB  float32
-  activations 132 bytes  per example: the outputs of all layers and the inputs; float32
-  peak         96 bytes  per example: largest memory in use at once at inference, at 'dense_1'
-  inference      4.2 kB  = weights + 32 × peak
-  gradients      1.1 kB  one for each trainable parameter
-  optimizer      2.2 kB  2 values that adam keeps for each trainable parameter
-  kept        176 bytes  per example: saved for the backward pass
-  training      10.0 kB  = weights + gradients + optimizer + 32 × kept
-
-fit() takes x: input (None, 7) float32; y: what the loss takes; the model is not compiled
-predict() returns dense_2 (None, 2) float32
-"""
-    )
-    assert (
-        "| training | 10.0 kB |"
-        in run("summary", source, "--batch", "32", "--optimizer", "adam", "--format", "markdown").output
-    )
-    assert "Memory" not in run("summary", source).output
-
-
-def test_json_has_it_when_asked(tmp_path: Path) -> None:
-    spec(CHAIN, tmp_path)
-    source = str(tmp_path / "model.yaml")
-    found = json.loads(run("summary", source, "--batch", "2", "--format", "json").output)
-    assert found["memory"]["activations_by_dtype"] == [{"dtype": "float32", "bytes": 132}]
-    assert found["memory"]["optimizer"] is None
-    assert "memory" not in json.loads(run("summary", source, "--format", "json").output)
-
-
 def test_json_follows_the_schema(tmp_path: Path) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads((ROOT / "docs" / "report.schema.json").read_text("utf-8"))
@@ -413,14 +362,6 @@ def test_json_follows_the_schema(tmp_path: Path) -> None:
     for options in ({"batch": 2}, {"optimizer": "lion"}, {"receptive_field": True}, {"detail": True}):
         report: Report = build(model, **options)  # type: ignore[arg-type]
         jsonschema.validate(json.loads(json.dumps(report.to_dict())), schema)
-
-
-@pytest.mark.parametrize("format_", ["csv", "tsv", "jsonl"])
-def test_rows_alone_have_no_place_for_it(format_: str, tmp_path: Path) -> None:
-    spec(CHAIN, tmp_path)
-    result = run("summary", str(tmp_path / "model.yaml"), "--optimizer", "adam", "--format", format_)
-    assert result.exit_code == 2
-    assert f"--optimizer cannot be used with {format_}" in result.output
 
 
 def test_nothing_of_it_is_loaded_unless_asked_for(tmp_path: Path) -> None:

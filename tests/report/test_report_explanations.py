@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from layerexplain.api import explain, explain_layer
-from layerexplain.derive.cost import Costs
-from layerexplain.derive.element.form import element_form
-from layerexplain.derive.element.text import element_text
+from layerexplain.api import explain
 from layerexplain.derive.sentence import fields
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
-from layerexplain.lang.axes import BATCH
-from layerexplain.layers.declaration import Spec
-from layerexplain.layers.registry import description_of, find
-from layerexplain.model import Call
-from layerexplain.network.traced import TracedCall, Use
 from layerexplain.render.layout import Look
 from layerexplain.report import build
-from layerexplain.report.cost_lines import cost_lines
 from layerexplain.report.data import Report
 from layerexplain.report.explanation_data import Explanation
 from layerexplain.report.one_layer import build_layer
@@ -182,178 +172,6 @@ def test_wrong_wiring_says_what_would_be_right(text: str, message: str, tmp_path
     assert str(caught.value).removeprefix(f"{tmp_path}/model.yaml:").removeprefix("line ") == message
 
 
-def test_hints_of_wrappers(tmp_path: Path) -> None:
-    report = spec(
-        "input: [9, 5]\nlayers:\n  - Bidirectional: {LSTM: {units: 6, return_sequences: true}}\n"
-        "  - TimeDistributed: {Dense: 4}\n",
-        tmp_path,
-    )
-    both, each = told(report, "bidirectional"), told(report, "time_distributed")
-    assert "2 × 288 = 576 parameters. 'concat' concatenates their outputs: 6 + 6 = 12 features." in both.hints[0]
-    assert each.sentence == "Applies one Dense, with the same weights, to each of the 9 steps separately."
-    assert each.hints[0].startswith("One copy of the Dense: 52 parameters, however many steps there are.")
-
-
-MERGED = {
-    "concat": "'concat' concatenates their outputs: 6 + 6 = 12 features.",
-    "sum": "'sum' adds their outputs element-wise: 6 features.",
-    "mul": "'mul' multiplies their outputs element-wise: 6 features.",
-    "ave": "'ave' averages their outputs element-wise: 6 features.",
-    "null": "Without a merge_mode both outputs are returned, each with 6 features.",
-}
-
-
-@pytest.mark.parametrize("mode", MERGED)
-@pytest.mark.parametrize(
-    ("backward", "said"),
-    [
-        ("", "Two copies of the LSTM, with separate weights: 2 × 288 = 576 parameters. "),
-        # As Keras writes it into every file: the copy that it made.
-        ("LSTM: {units: 6, go_backwards: true, name: back}", "Two copies of the LSTM, with separate weights: "
-         "2 × 288 = 576 parameters. "),
-        ("SimpleRNN: {units: 6, go_backwards: true}", "Two different layers, LSTM forwards and SimpleRNN "
-         "backwards: 288 + 72 = 360 parameters. "),
-    ],
-)  # fmt: skip
-def test_both_ways(mode: str, backward: str, said: str, tmp_path: Path) -> None:
-    backward = f", backward_layer: {{{backward}}}" if backward else ""
-    text = f"input: [9, 5]\nlayers:\n  - Bidirectional: {{layer: {{LSTM: {{units: 6}}}}, merge_mode: {mode}{backward}}}"
-    assert told(spec(text, tmp_path), "bidirectional").hints[0].startswith(said + MERGED[mode])
-
-
-SENTENCES = [
-    ("BatchNormalization", {}, (7, 3), "variance v, then scales by γ and shifts by β."),
-    ("BatchNormalization", {"scale": False}, (7, 3), "variance v, then shifts by β."),
-    ("BatchNormalization", {"scale": False, "center": False}, (7, 3), "running mean μ and variance v."),
-    ("LayerNormalization", {"center": False}, (7, 3), "mean 0 and variance 1, then scales by γ."),
-    ("UpSampling2D", {}, (4, 4, 1), "Enlarges the image by a factor of 2×2, by nearest interpolation."),
-    ("UpSampling2D", {"interpolation": "bicubic"}, (4, 4, 1), "by a factor of 2×2, by bicubic interpolation."),
-    ("Conv1D", {"filters": 3, "kernel_size": 2}, (None, 4), "each sums all 4 channels."),
-    ("Conv1D", {"filters": 6, "kernel_size": 2, "groups": 2}, (None, 4), "each sums all 2 channels of its group."),
-    ("ReLU", {}, (5,), "Keeps positive values and sets the rest to 0."),
-    ("ReLU", {"threshold": 0.5}, (5,), "Keeps values above 0.5 and sets the rest to 0."),
-    (
-        "ReLU",
-        {"negative_slope": 0.2, "max_value": 7},
-        (5,),
-        "Keeps positive values and multiplies the rest by 0.2; values above 7 become 7.",
-    ),
-    (
-        "ReLU",
-        {"negative_slope": 0.2, "threshold": 0.5},
-        (5,),
-        "Keeps values above 0.5 and multiplies the rest, less 0.5, by 0.2.",
-    ),
-    ("ReLU", {"max_value": 0.0}, (5,), "sets the rest to 0; values above 0 become 0."),
-    ("Rescaling", {"scale": 0.25}, (5,), "Multiplies each value by 0.25."),
-    (
-        "Dropout",
-        {"rate": 0.3},
-        (5,),
-        "scales the rest by 1 / (1 - 0.3) = 1.429. At inference, returns its input unchanged.",
-    ),
-    ("SpatialDropout1D", {"rate": 0.5}, (7, 5), "by 1 / (1 - 0.5) = 2. At inference, returns its input unchanged."),
-    ("torch.nn.Dropout", {"p": 0.2}, (5,), "by 1 / (1 - 0.2) = 1.25. At inference, returns its input unchanged."),
-    ("Dropout", {"rate": 0}, (5,), "Passes its input through unchanged, in training too, since rate=0."),
-    ("torch.nn.Dropout", {"p": 0.0}, (5,), "Passes its input through unchanged, in training too, since p=0."),
-    ("GaussianNoise", {"stddev": 0.0}, (5,), "Passes its input through unchanged, in training too, since stddev=0."),
-    (
-        "Activation",
-        {"activation": "linear"},
-        (5,),
-        "Applies linear, which returns its input unchanged. No trainable parameters.",
-    ),
-    ("AveragePooling1D", {"pool_size": 2}, (8, 3), "separately for each of the 3 channels."),
-    ("AveragePooling1D", {"pool_size": 2, "padding": "same"}, (8, 3), "the 3 channels; padding is not counted."),
-    ("Conv2DTranspose", {"filters": 3, "kernel_size": 2, "strides": 2}, (5, 7, 4), "larger image with 3 channels."),
-    (
-        "Conv2DTranspose",
-        {"filters": 3, "kernel_size": (2, 3), "strides": 2},
-        (5, 7, 4),
-        "channels; overlaps are summed.",
-    ),
-    (
-        "LayerNormalization",
-        {"axis": [-1]},
-        (7, 3),
-        "values along the last axis to mean 0 and variance 1, then scales by γ and shifts by β.",
-    ),
-    (
-        "LayerNormalization",
-        {"axis": 1},
-        (7, 3),
-        "values along axis 1 to mean 0 and variance 1, then scales by γ and shifts by β.",
-    ),
-    ("Rescaling", {"scale": 0.25, "offset": -1.0}, (5,), "Multiplies each value by 0.25 and adds -1."),
-]
-
-
-@pytest.mark.parametrize(("type_", "arguments", "shape", "said"), SENTENCES)
-def test_sentences(type_: str, arguments: dict[str, object], shape: tuple[int | None, ...], said: str) -> None:
-    (row,) = build_layer(type_, arguments, [shape]).layers
-    assert row.explanation is not None
-    assert row.explanation.sentence.endswith(said)
-
-
-def test_tensors_of_one_shape_are_not_broadcast() -> None:
-    for shapes, said in (([(3, 4), (3, 4)], "element-wise."), ([(3, 4), (1, 4)], "; axes of size 1 are broadcast.")):
-        (row,) = build_layer("Add", {}, shapes).layers
-        assert row.explanation is not None and row.explanation.sentence.endswith(said)
-
-
-def test_a_layer_that_drops_nothing_computes_its_input() -> None:
-    operations = [build_layer("Dropout", {"rate": rate}, [(5,)]).layers[0].operation for rate in (0.0, 0.25)]
-    assert operations == ["x", "x; in training dropout(x, rate=0.25)"]
-
-
-@pytest.mark.parametrize(
-    ("type_", "said"),
-    [
-        ("Conv2D", "Slides `filters` of `kernel_size` pixels over the image; each sums all channels of its group."),
-        ("Dense", "Each of the `units` outputs is a weighted sum of all inputs along the last axis."),
-        ("MultiHeadAttention", "Each of the queries attends to the value positions, in `num_heads` heads of width "
-         "`key_dim`."),
-        ("UpSampling2D", "Enlarges the image by a factor of `size`, by `interpolation`."),
-        ("LayerNormalization", "Normalizes the values along one axis to mean 0 and variance 1, then scales by "
-         "γ and shifts by β."),
-        ("GroupNormalization", "Splits the channels into `groups` and normalizes each to mean 0 and variance 1, then scales "
-         "by γ and shifts by β."),
-    ],
-)  # fmt: skip
-def test_sentences_of_types_mark_the_names_of_arguments(type_: str, said: str) -> None:
-    declaration = find(type_)
-    assert declaration is not None and description_of(declaration) == said
-
-
-@pytest.mark.parametrize(
-    ("item", "words"),
-    [
-        ("ConvLSTM1D: {filters: 3, kernel_size: 2}", "over the 9 steps in order"),
-        ("TimeDistributed: {MaxPooling1D: 2}", "to each of the 9 steps"),
-        ("TimeDistributed: {Dense: 2}", "to each of the 9 steps"),
-    ],
-)
-def test_the_steps_of_a_sequence_of_sequences_are_the_outer_ones(item: str, words: str, tmp_path: Path) -> None:
-    row = spec(f"input: [9, 8, 3]\nlayers:\n  - {item}\n", tmp_path).layers[-1]
-    assert row.explanation is not None and words in row.explanation.sentence
-
-
-def test_groups_of_one_channel() -> None:
-    (row,) = build_layer("Conv1D", {"filters": 3, "kernel_size": 2, "groups": 3}, [(9, 3)]).layers
-    assert row.explanation is not None
-    assert row.explanation.axes[1].why == "filters = 3, in 3 groups that read 1 channel each"
-
-
-def test_what_orders_is_not_free_of_work() -> None:
-    declaration = find("ops.TopK")
-    assert declaration is not None
-    definition = declaration.trace([Spec((BATCH, 9, 3), "float")], declaration.bind({"k": 2}))
-    use = Use(TracedCall(Call("it", 0, (), {}), (), (), (), definition, None), 1)
-    assert cost_lines([use], Costs()) == ("no FLOPs: it only compares, to sort",)
-    why = "has no element form: the positions depend on the values"
-    assert element_text(element_form(definition)).notes == (f"values {why}", f"ids {why}")
-
-
 def test_the_calls_of_a_shared_layer_are_told_apart(tmp_path: Path) -> None:
     text = """
 inputs: {a: [6], b: [6]}
@@ -405,25 +223,6 @@ def test_a_lost_mask_is_told_where_it_is_lost_and_where_it_is_missed(tmp_path: P
     assert told(report, "conv1d").mask == f"from 'embedding' (ids != 0): {lost}"
     assert told(report, "lstm").mask == "no mask reaches this layer: 'conv1d' loses it, so the padding is read too"
     assert told(report, "dense").mask == "no mask reaches this layer"
-
-
-@pytest.mark.parametrize(
-    ("shape", "item", "lines"),
-    [
-        ("[5, 4]", "Bidirectional: {LSTM: {units: 3, dropout: 0.3}}", ["def lstm(x, W, U, b):", "Dx = dropout("]),
-        ("[5, 4]", "RNN: {cell: {GRUCell: {units: 3, dropout: 0.2}}}", ["def gru_cell(x, h, W, U, b):", "Dx = dropout("]),
-        ("[5, 4]", "TimeDistributed: {Dropout: 0.3}", ["def dropout_layer(x):", "y = dropout(x, rate=0.3)"]),
-        ("[9, 5, 4, 3]", "TimeDistributed: {RandomFlip: {mode: vertical}}",
-         ["RandomFlip: flips each image at random (vertical); the formula above is that of inference"]),
-        ("[5, 4]", "Bidirectional: {LSTM: 3}", ["same as at inference"]),
-    ],
-)  # fmt: skip
-def test_what_a_wrapped_layer_does_in_training(shape: str, item: str, lines: list[str], tmp_path: Path) -> None:
-    report = spec(f"input: {shape}\nlayers:\n  - {item}\n", tmp_path)
-    explanation = report.layers[-1].explanation
-    assert explanation is not None
-    for said, wanted in zip(explanation.training, lines, strict=False):
-        assert said.strip().startswith(wanted)
 
 
 def test_an_initial_state_keeps_the_mask_away_in_keras_3(tmp_path: Path) -> None:
@@ -548,37 +347,3 @@ outputs: [shared, again]
         "call 1: one output element depends on all 6 features of 'a'",
         "call 2: one output element depends on one step of 'b': step t",
     )
-
-
-SHAPE_LINES = [
-    ("Flatten", {}, ((24, 24, 98),), "24 × 24 × 98 = 56,448 features (the last axis runs fastest)"),
-    ("Concatenate", {}, ((10000,), (20000,)), "10,000 + 20,000 = 30,000 features"),
-    ("RepeatVector", {"n": 9}, ((5,),), "new axis of 9: repeated 9 times; 5 features kept"),
-    ("Permute", {"dims": (2, 1)}, ((9, 5),), "5 features, axis 2 of the input; 9 steps, axis 1 of the input"),
-    ("MultiHeadAttention", {"num_heads": 4, "key_dim": 16}, ((9, 32), (7, 32)),
-     "9 steps kept (from query); 32 features; summed over all 7 steps (from value)"),
-    ("Resizing", {"height": 20, "width": 20}, ((28, 28, 3),), "rows and columns: 28 resized to 20; 3 channels kept"),
-    ("SeparableConv2D", {"filters": 16, "kernel_size": 3}, ((28, 28, 3),),
-     "28 - 3 + 1 = 26 rows and columns ('valid': no padding); 16 channels, one per filter"),
-    ("EinsumDense", {"equation": "abc,cde->abde", "output_shape": (None, 4, 8)}, ((9, 32),),
-     "9 steps kept; 4 new units d; 8 features = units e"),
-    ("LSTM", {"units": 8}, ((20000, 3),),
-     "8 features, one per unit; steps removed: only the last output is returned; return_sequences=True returns (None, 20000, 8)"),
-    ("Cropping1D", {}, ((20000, 3),), "steps 20,000 → 19,998: of 20,000 those from 1 to 19,998; 3 features kept"),
-    ("Bidirectional", {"layer": {"LSTM": {"units": 16, "return_sequences": True}}}, ((9, 5),),
-     "9 steps kept; features 5 → 32: units = 16, then 16 + 16 = 32"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("type_", "arguments", "shapes", "line"), SHAPE_LINES)
-def test_a_line_says_what_gives_each_axis_its_size(
-    type_: str, arguments: dict[str, Any], shapes: tuple[tuple[int, ...], ...], line: str
-) -> None:
-    report = explain_layer(type_, arguments, input_shape=list(shapes))
-    assert report.layers[-1].explanation.shape == line
-
-
-def test_large_positions_have_separators() -> None:
-    report = explain_layer("Conv1D", filters=8, kernel_size=3, input_shape=(16000, 1))
-    (note,) = report.layers[-1].explanation.shape_notes
-    assert note.endswith("step 15,997 steps 15,997 to 15,999")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,21 +131,6 @@ def test_gradients_of_two_losses_of_one_output_are_added() -> None:
         np.testing.assert_allclose(twice.weight_gradients[name], 2 * once.weight_gradients[name], atol=1e-6)
 
 
-def test_why_a_weight_does_not_move_is_said(tmp_path: Path) -> None:
-    file = tmp_path / "net.yaml"
-    layers = "  - Dense: {units: 3, trainable: false, name: held}\n  - BatchNormalization: {name: norm}\n"
-    file.write_text(f"input: [4]\nlayers:\n{layers}", "utf-8")
-    rows = json.loads(run(str(file), "--gradient", "--loss", "mse", "--format", "json"))["weight_gradients"]
-    assert {f"{row['path']}/{row['name']}": row.get("reason") for row in rows} == {
-        "held/kernel": "frozen",
-        "held/bias": "frozen",
-        "norm/gamma": None,
-        "norm/beta": None,
-        "norm/moving_mean": "not trained",
-        "norm/moving_variance": "not trained",
-    }
-
-
 def test_a_loss_without_a_known_gradient_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from layerexplain.lang.expr import CannotDerive
     from layerexplain.run import objective
@@ -174,10 +156,6 @@ def test_what_layers_inside_do_is_noted_where_it_is_not_computed(held: str, word
     assert [note.message for note in found.notes if words in note.message]
 
 
-def deep(units: str, count: int = 12) -> str:
-    return "input: [5]\nlayers:\n" + f"  - Dense: {{{units}}}\n" * count
-
-
 def run(*args: str) -> str:
     result = CliRunner().invoke(program, ["trace", *args])
     assert result.exit_code == 0, result.output
@@ -189,25 +167,6 @@ def spec(tmp_path: Path) -> Iterator[str]:
     file = tmp_path / "net.yaml"
     file.write_text(SPEC, "utf-8")
     yield str(file)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (deep("units: 5, activation: sigmoid"), "Gradients vanish on their way back: the kernel of 'dense_11' gets "),
-        (deep("units: 900", 9), "Gradients neither vanish nor explode: the kernel of 'dense_8' gets "),
-        # Of linear layers the sums of W·dW are equal: the kernel that is 1e4 times smaller gets a larger gradient.
-        ("input: [5]\nlayers:\n  - Dense: {units: 5, kernel_initializer: {RandomUniform: {minval: 1e-4, maxval: 2e-4}}}\n  - Dense: 3\n", "Gradients explode on their way"),
-        ("input: [5]\nlayers:\n  - Dense: 3\n  - Rescaling: {scale: 0}\n  - Dense: 3\n", "No gradient passes"),
-        ("input: [5]\nlayers:\n  - Dense: {units: 3, bias_initializer: ones}\n  - ReLU\n  - Rescaling: {scale: 0}\n", "The gradients of 'dense/kernel' and 'dense/bias' are 0 everywhere."),
-        ("input: [5]\nlayers:\n  - Dense: 3\n    name: lost\n  - Dense: 3\n    from: input\n", "'lost/kernel' and 'lost/bias' are trainable and get no gradient."),
-    ],
-    ids=["vanishes", "stays", "explodes", "ends", "zero", "unused"],
-)  # fmt: skip
-def test_what_the_sizes_show_is_said(tmp_path: Path, text: str, words: str) -> None:
-    file = tmp_path / "net.yaml"
-    file.write_text(text, "utf-8")
-    assert words in run(str(file), "--gradient", "--loss", "mse")
 
 
 def test_check_and_trace_judge_alike(tmp_path: Path) -> None:
@@ -248,16 +207,6 @@ def test_one_example_through_batch_normalization(tmp_path: Path) -> None:
     one = run(str(file), "--gradient", "--loss", "mse", "--batch", "1")
     assert "Nothing passes 'batch_normalization' in a batch of 1" in one
     assert "Nothing" not in run(str(file), "--gradient", "--loss", "mse")
-
-
-def test_bars_and_numbers_are_printed(spec: str) -> None:
-    text = run(spec, "--gradient", "--step", "--batch", "3", "--width", "150")
-    assert "Loss " in text and "L: " in text and "R_1: " in text
-    assert "█" in text and "hidden/kernel" in text and "The first step of SGD(learning_rate=0.5)" in text
-    assert re.search(r"step +W = W - 0\.5 \* g", text)
-    narrow = run(spec, "--gradient", "--width", "60", "--ascii")
-    assert "█" not in narrow and "#" in narrow
-    assert max(map(len, narrow.splitlines())) <= 60
 
 
 def test_json_follows_the_schema_and_every_format_prints(spec: str) -> None:
@@ -440,11 +389,3 @@ def test_statistics_of_the_batch_move_in_training_alone() -> None:
     )
     still = layerexplain.trace(spec, x, gradient=True, loss="mse", training=False)
     assert "norm/moving_mean" not in still.new_weights and "norm/gamma" in still.new_weights
-
-
-def test_completion_and_help_know_the_options() -> None:
-    text = CliRunner().invoke(program, ["trace", "--help"]).output
-    for option in ("--gradient", "--target", "--loss", "--optimizer", "--step", "--inference"):
-        assert option in text
-    code = "import layerexplain.cli.trace, sys; assert not {'numpy', 'tensorflow'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import pickle
-import ssl
 import warnings
 import zipfile
 from collections.abc import Sequence
@@ -16,12 +14,11 @@ from typing import Any
 import pytest
 
 from layerexplain.errors import SourceError
-from layerexplain.sources import fsspec_files, http_client, listing
+from layerexplain.sources import http_client, listing
 from layerexplain.sources.archives import ArchiveFiles
-from layerexplain.sources.faults import Fault, fault_of
 from layerexplain.sources.listing import below
-from layerexplain.sources.names import Entry, Passwords, Reach, Remote, source_reference
-from layerexplain.sources.ranges import BLOCK, RangeFile, Ranges
+from layerexplain.sources.names import Entry, Passwords, Remote, source_reference
+from layerexplain.sources.ranges import RangeFile, Ranges
 from layerexplain.sources.remote import local_copy
 
 
@@ -106,21 +103,6 @@ def test_members_that_are_refused(data: bytearray, words: str, tmp_path: Path, m
         ArchiveFiles(archive, "a").open()
 
 
-def test_neighbouring_blocks_are_fetched_in_growing_pieces() -> None:
-    data = os.urandom(64 * BLOCK)
-    asked: list[int] = []
-
-    def fetch(start: int, end: int) -> bytes:
-        asked.append((end - start) // BLOCK)
-        return data[start:end]
-
-    ranges = Ranges(fetch, len(data))
-    assert b"".join([ranges.read(at, 1000) for at in range(0, len(data), 1000)]) == data
-    assert asked == [4, 2, 4, 8, 16, 30]  # the beginning, which most formats read; then twice as much each time
-    assert (ranges.requests, ranges.fetched) == (len(asked), len(data))
-    assert ranges.read(5, 10) == data[5:15] and ranges.requests == len(asked)
-
-
 def test_directories_are_walked_to_a_depth(tmp_path: Path) -> None:
     deep = tmp_path
     for level in range(66):
@@ -157,21 +139,6 @@ def test_a_pattern_matches_directories_that_are_models_alone(tmp_path: Path) -> 
     assert found == ["saved", "unzipped"]
 
 
-def test_a_url_is_its_text() -> None:
-    reach = Reach(timeout=7)
-    url = Remote("https://me:secret@example.org/models/m", reach)
-    assert url == "https://me:***@example.org/models/m" and isinstance(url, str) and url.reach is reach
-    assert url.address == pickle.loads(pickle.dumps(url)).address == "https://me:secret@example.org/models/m"
-    told: list[int] = []
-    url.tell = told.append
-    member = url.member("config.json")
-    assert member == "https://me:***@example.org/models/m/config.json"
-    assert member.address == "https://me:secret@example.org/models/m/config.json"
-    assert (member.reach, member.tell) == (reach, url.tell)
-    assert url.member("config.json") is member
-    assert url.inside("b").folder == url
-
-
 def test_passwords_are_kept_apart() -> None:
     known = Passwords()
     shown = known.taken_out("ftp://me:secret@host/m.keras")
@@ -179,112 +146,6 @@ def test_passwords_are_kept_apart() -> None:
     assert known.put_back("ftp://me:***@host/other.keras") == "ftp://me:secret@host/other.keras"
     assert known.put_back("ftp://me:***@elsewhere/m.keras") == "ftp://me:***@elsewhere/m.keras"
     assert known.taken_out("plain.keras") == "plain.keras"
-
-
-class Answered(Exception):
-    """As libraries for HTTP raise it."""
-
-    def __init__(self, status: int, **headers: str) -> None:
-        self.status = status
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
-
-
-def caused(error: BaseException, cause: BaseException) -> BaseException:
-    error.__cause__ = cause
-    return error
-
-
-NoCredentialsError = type("NoCredentialsError", (Exception,), {})
-OWN = SourceError("is too long")
-
-
-@pytest.mark.parametrize(
-    ("error", "words", "passes", "after"),
-    [
-        (OWN, "is too long", False, None),
-        (caused(ValueError("wrapped"), OWN), "is too long", False, None),
-        (FileNotFoundError("x"), "no such file", False, None),
-        (caused(FileNotFoundError("x"), Answered(503)), "the server fails (503 Service Unavailable)", True, None),
-        (caused(FileNotFoundError("x"), TimeoutError()),
-         "the server did not answer within 9 s; wait longer with --timeout SECONDS", True, None),
-        (PermissionError("x"), "may not be read (permission denied)", False, None),
-        (Answered(429, Retry_After="17"),
-         "too many requests (429 Too Many Requests); try again later", True, 17.0),
-        (Answered(418), "the server refuses (418 I'm a Teapot)", False, None),
-        (Answered(599, Retry_After="soon"), "the server fails (599)", False, None),
-        (ConnectionResetError("x"), "the connection broke off before all was sent", True, None),
-        (ssl.SSLError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (x.c:1)"),
-         "its TLS certificate cannot be trusted (certificate verify failed: self-signed certificate)", False, None),
-        (NoCredentialsError("x"),
-         "needs credentials, and the environment has none; FSSPEC_S3_ANON=true reads public buckets", False, None),
-    ],
-)  # fmt: skip
-def test_what_an_error_means(error: BaseException, words: str, passes: bool, after: float | None) -> None:
-    found = fault_of(error, 9)
-    assert (found.error.fact, found.passes, found.after) == (words, passes, after)
-
-
-def test_a_fault_is_not_tried_again_unless_it_says_so() -> None:
-    assert Fault(OWN) == (OWN, False, None)
-
-
-class Servers:
-    """In place of a file system of fsspec: a server that lists no directories."""
-
-    protocol = "http"
-
-    def info(self, path: str) -> dict[str, Any]:
-        if path.rpartition("/")[2] in ("config.json", "model.weights.h5"):
-            return {"size": 1}
-        raise FileNotFoundError(path)
-
-
-def test_files_of_a_model_are_asked_for_where_they_are_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fsspec_files, "_file_system", lambda source: (Servers(), str(source)))
-    files = fsspec_files.FsspecFiles(Remote("http://example.org/m/"))
-    assert files.exist() == ["config.json", "model.weights.h5"]
-    assert files.describe().is_directory
-
-
-class OneFile:
-    """In place of a file system of fsspec: a file, and how a server gives it."""
-
-    protocol = "made"
-
-    def __init__(self, data: bytes, **info: Any) -> None:
-        self.data = data
-        self.told = {"size": len(data), "etag": "mark", **info}
-        self.opened = 0
-
-    def info(self, path: str) -> dict[str, Any]:
-        return self.told
-
-    def open(self, path: str, mode: str, **options: Any) -> io.BytesIO:
-        self.opened += 1
-        return Unmoved(self.data) if self.told.get("forwards") else io.BytesIO(self.data)
-
-
-class Unmoved(io.BytesIO):
-    """A file that is read forwards alone."""
-
-    def seekable(self) -> bool:
-        return False
-
-
-@pytest.mark.parametrize(
-    ("system", "whole", "opened"),
-    [
-        (OneFile(b"12345"), False, 1),
-        (OneFile(b""), False, 0),  # nothing is asked for where there is nothing
-        (OneFile(b"12345", partial=False), True, 1),
-        (OneFile(b"12345", size=None), True, 1),
-        (OneFile(b"12345", forwards=True), True, 2),
-    ],
-)
-def test_how_a_file_is_read(system: OneFile, whole: bool, opened: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fsspec_files, "_file_system", lambda source: (system, str(source)))
-    file = fsspec_files.FsspecFiles(Remote("made://m")).open()
-    assert (file.read(), file.ranges.mark, file.ranges.whole, system.opened) == (system.data, "mark", whole, opened)
 
 
 @pytest.mark.parametrize(

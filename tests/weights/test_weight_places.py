@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -13,13 +12,12 @@ import numpy as np
 import pytest
 
 from layerexplain.attribute_path import LayerNamed
-from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.errors import SourceError
 from layerexplain.frontends import read
 from layerexplain.frontends.keras.weight_files import open_weights
 from layerexplain.model import SharedObject
 from layerexplain.network.trace import trace_model
 from layerexplain.report.weight_table import list_weights
-from layerexplain.weights.live_weights import functional_graph, plain_floats, variables_of_layer
 from layerexplain.weights.match import match
 from layerexplain.weights.stored_weights import stored_weights
 from tests.support.h5_files import archive, array, classes, h5_bytes, legacy
@@ -183,68 +181,4 @@ def test_a_kernel_of_keras_1_with_too_few_axes_is_told(tmp_path: Path) -> None:
 # Live models: what stands for them has what they have ------------------------------------------------------------------
 
 
-def live(name: str, *weights: Any, **held: Any) -> Any:
-    return SimpleNamespace(name=name, weights=list(weights), **held)
-
-
-def definition(*places: tuple[Any, ...]) -> Any:
-    """One with a weight at each of these places."""
-    return SimpleNamespace(weights=[SimpleNamespace(attrs={"at": at}) for at in places])
-
-
 INNER, OUTER = LayerNamed("inner"), LayerNamed("outer")
-
-
-@pytest.mark.parametrize(
-    ("layer", "places", "found"),
-    [
-        (live("d", "k", "b"), [(), ()], ["k", "b"]),
-        (live("d", "k", "b", "more"), [(), ()], ["k", "b", "more"]),
-        # One cell in two places, the variables of which Keras lists once.
-        (live("r", "k", a=live("c", "k"), b=live("c", "k")), [("a",), ("b",)], ["k", "k"]),
-        (live("r", "k", a=live("c", "k"), b=live("c")), [("a",), ("b",)], ["k"]),
-        (live("r", "k", a=live("c", "k")), [("a",), ("b",)], ["k"]),
-    ],
-)
-def test_the_variables_of_a_live_layer(layer: Any, places: list[tuple[Any, ...]], found: list[str]) -> None:
-    assert variables_of_layer(layer, definition(*places)) == found
-
-
-def test_the_variables_of_a_live_model_inside_a_layer_are_found_by_its_layers() -> None:
-    inner = live("inner", "i")
-    outer = live("outer", "o", "p", get_layer={"inner": inner}.__getitem__)
-    held = live("each", "seed", "i", "o", "p", layer=live("model", get_layer={"outer": outer, "inner": inner}.get))
-    at = [("layer", OUTER, "kernel"), ("layer", INNER), ("layer", OUTER, "bias")]
-    assert variables_of_layer(held, definition(*at)) == ["o", "i", "p", "seed"]
-    deep = [("layer", OUTER, INNER)]
-    assert variables_of_layer(held, definition(*deep)) == ["i", "seed", "o", "p"]
-
-
-@pytest.mark.parametrize(
-    ("held", "said"),
-    [
-        ({"_nodes_by_depth": {}, "operations": []}, None),
-        ({}, "'m' is a SimpleNamespace without a layer graph"),
-        ({"_nodes_by_depth": {}}, "'m' is a model of types, not of Keras 3: save it and give the file"),
-    ],
-)
-def test_the_graph_of_a_live_model(held: Json, said: str | None) -> None:
-    model = SimpleNamespace(name="m", **held)
-    if said is None:
-        assert functional_graph(model) is model
-        assert functional_graph(SimpleNamespace(name="sequential", _functional=model)) is model
-    else:
-        with pytest.raises(LayerExplainError, match=said):
-            functional_graph(model)
-
-
-@pytest.mark.parametrize(
-    ("dtype", "to"),
-    [("float64", "float64"), ("int8", "int8"), ("bfloat16", "float32"), ("float8_e4m3fn", "float32"),
-     ("float8_e5m2", "float32"), ("float8_e5m2fnuz", "float32"), ("int4", "float32")],
-)  # fmt: skip
-def test_values_that_numpy_cannot_compute_with(dtype: str, to: str) -> None:
-    own = dtype if hasattr(np, dtype) else getattr(pytest.importorskip("ml_dtypes"), dtype)
-    found = plain_floats(np.array([1, 2], own))
-    assert found.dtype == to
-    assert found.tolist() == [1, 2]

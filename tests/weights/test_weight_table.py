@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 import subprocess
 import sys
@@ -21,23 +20,18 @@ from jsonschema import Draft202012Validator
 from layerexplain.api import explain
 from layerexplain.cli.main import program
 from layerexplain.conversions.config import to_config
-from layerexplain.errors import SourceError
 from layerexplain.frontends import read
 from layerexplain.frontends.keras.h5_service import H5Target, Service
 from layerexplain.frontends.keras.weight_tensors import Statistics, statistics
 from layerexplain.lang.expr import weight
-from layerexplain.model import Layer, Model
-from layerexplain.network.trace import trace_model
-from layerexplain.render.documents.weights import BARE_COLUMNS, COLUMNS, TABLE_COLUMNS, _table_columns
+from layerexplain.model import Layer
+from layerexplain.render.documents.weights import BARE_COLUMNS, TABLE_COLUMNS, _table_columns
 from layerexplain.render.documents.weights import weights as weights_sheet
 from layerexplain.render.formats import printed
 from layerexplain.render.layout import Look
 from layerexplain.report.weight_data import WeightRow
 from layerexplain.report.weight_table import list_weights
-from layerexplain.weights.assign import FormulaWeight, assign_by_number, only_embedding
 from layerexplain.weights.keras_expression import layer_expression, variable_expression
-from layerexplain.weights.layer_groups import layer_groups
-from layerexplain.weights.shared_weights import weight_count
 from tests.support.h5_files import archive, array, classes, h5_bytes, legacy
 from tests.support.paths import ROOT
 from tests.support.sparse_models import legacy_h5
@@ -238,64 +232,7 @@ def test_expressions() -> None:
     assert eval(layer_expression([name]).removeprefix("model.get_layer")) == name
 
 
-def test_an_order_is_found_only_where_there_is_one() -> None:
-    a, b = (2,), (3,)
-    assert only_embedding([a], [b, a]) == [1]
-    assert only_embedding([a, b], [a, b, (4,)]) == [0, 1]
-    assert only_embedding([a], [a, b, a]) is None
-    assert only_embedding([b, a], [a, b]) is None
-    assert only_embedding([], [a]) == []
-
-
 # Statistics -------------------------------------------------------------------------------------------------------
-
-
-def wanted(name: str, shape: tuple[int, ...], trainable: bool = True) -> FormulaWeight:
-    leaf = weight(name, name, [("rows", size) for size in shape], trainable=trainable)
-    return FormulaWeight(leaf, (name,), shape, trainable)
-
-
-@pytest.mark.parametrize(
-    ("weights", "stored", "numbers"),
-    [
-        ([("kernel", (3, 5)), ("bias", (5,))], [(3, 5), (5,)], [0, 1]),
-        # The count fits and a shape does not: that is to be reported, so that the array stays with its weight.
-        ([("kernel", (3, 5)), ("bias", (5,))], [(3, 7), (5,)], [0, 1]),
-        ([("kernel", (3, 5)), ("bias", (5,))], [(2,), (3, 5), (5,)], [1, 2]),
-        ([("kernel", (3, 5)), ("bias", (5,))], [(5,)], [None, 0]),
-        ([("kernel", (3, 5)), ("bias", (5,))], [(7,)], None),
-        ([("one", (5,)), ("other", (5,))], [(5,)], None),  # it may be either
-        ([("mean", (5,), False), ("gamma", (5,)), ("beta", (7,))], [(5,), (7,), (5,)], [2, 0, 1]),
-    ],
-)
-def test_which_array_is_which_weight(weights: Any, stored: Any, numbers: Any) -> None:
-    assert assign_by_number([wanted(*one) for one in weights], stored) == numbers
-
-
-def test_groups_of_layers_are_numbered_by_class() -> None:
-    layers = [
-        ("x", "InputLayer", "layer"),
-        ("a", "Dense", "layer"),
-        ("+", "ops.Add", "operation"),
-        ("b", "Dense", "layer"),
-    ]
-    made = tuple([Layer(name, type_, kind, {}) for name, type_, kind in layers])  # type: ignore[arg-type]
-    functional = Model("m", "Functional", made, (), (), ())
-    assert layer_groups(functional) == {"x": "input_layer", "a": "dense", "b": "dense_1"}
-    assert layer_groups(functional, stored_before={"a"}) == {"x": "input_layer", "b": "dense"}
-    assert layer_groups(functional._replace(type="Sequential")) == {"a": "dense", "b": "dense_1"}
-
-
-@pytest.mark.parametrize(
-    ("layers", "count"),
-    [
-        ("  - Dense: 3\n  - Dense: {units: 2, use_bias: false}\n", 5 * 3 + 3 + 3 * 2),
-        ("  - Dense: 3\n  - Lambda: f\n", 5 * 3 + 3),
-    ],
-)
-def test_how_many_numbers_a_model_holds(layers: str, count: int) -> None:
-    network = trace_model(read(f"input: [5]\nlayers:\n{layers}".encode()))
-    assert weight_count(network) == count
 
 
 def test_statistics_equal_numpys() -> None:
@@ -398,48 +335,6 @@ def test_csv(format: str, delimiter: str) -> None:
     assert both.splitlines()[0].split(delimiter)[:3] == ["source", "role", "path"]
 
 
-def test_the_table_in_a_pipe() -> None:
-    lines = run(SAMPLES / "digits.keras").stdout.splitlines()
-    assert lines[0] == f"digits · Sequential · 9 weights · {SAMPLES / 'digits.keras'} (keras-archive, Keras 3.15.1)"
-    assert lines[2].split() == ["Layer", "Name", "Shape", "Dtype", "Count", "Trainable", "In", "Python"]
-    assert lines[8].split("  ")[0] == "shapes"
-    assert lines[-3:] == [
-        "Parameters        3,742  trainable 3,718 · non-trainable 24",
-        "Weights         15.0 kB  14,968 bytes · float32",
-        "Optimizer state 29.8 kB  16 arrays, not counted",
-    ]
-
-
-@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
-@pytest.mark.parametrize("options", [[], ["--stats", "--optimizer"]])
-def test_the_table_fits_a_terminal(width: int, options: list[str]) -> None:
-    lines = run(SAMPLES / "digits.keras", "--width", str(width), *options).stdout.splitlines()
-    body = lines[lines.index("") + 1 :]
-    assert max(map(len, body)) <= width
-    if not options:
-        assert any("get_layer" in line for line in body) == (width >= 120)
-        assert any("In Python" in line for line in body)  # as a heading, or as what is left out
-    assert any("moving" in line for line in lines)
-
-
-def test_markdown() -> None:
-    text = run(SAMPLES / "digits.keras", "--format", "markdown").stdout
-    cells = ["`strokes`", "`kernel`", "`(3, 3, 1, 12)`", "`float32`", "108", "`yes`"]
-    assert " | ".join(["", *cells, '`model.get_layer("strokes").kernel` |']).strip() in text
-    assert "| Parameters | 3,742 | trainable 3,718 · non-trainable 24 |" in text
-
-
-def test_columns() -> None:
-    text = run(SAMPLES / "digits.keras", "--format", "csv", "--columns", "path,count").stdout
-    assert text.splitlines()[:2] == ["path,count", "/layers/conv2d/vars/0,108"]
-    result = run(SAMPLES / "digits.keras", "--columns", "cuont")
-    assert result.exit_code == 2
-    assert "no column 'cuont'; did you mean 'count'?" in result.stderr
-    assert run(SAMPLES / "digits.keras", "--columns", "path", "--format", "json").exit_code == 2
-    every = run(SAMPLES / "digits.keras", "--format", "csv", "--columns", ",".join(COLUMNS), "--stats").stdout
-    assert every.splitlines()[0] == ",".join(COLUMNS)
-
-
 def test_standard_input() -> None:
     for name in ("digits.keras", "digits.h5", "mnist_mlp.yaml"):
         result = run("-", "--format", "json", "--stats", input=(SAMPLES / name).read_bytes())
@@ -453,17 +348,6 @@ def test_standard_input() -> None:
     result = run("-", input=b"")
     assert result.exit_code == 1
     assert result.stderr.startswith("layerexplain: error: <stdin>: is empty")
-
-
-def test_what_is_no_model_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "x.h5"
-    path.write_bytes(h5_bytes(lambda root: root.create_dataset("x", data=array(3))))
-    result = run(path)
-    assert result.exit_code == 1
-    assert result.stderr.startswith(f"layerexplain: error: {path}: is an HDF5 file, but neither a Keras model")
-    assert result.stdout == ""
-    with pytest.raises(SourceError, match="no such file"):
-        list_weights(tmp_path / "none.h5")
 
 
 def test_names_steer_nothing(tmp_path: Path) -> None:
@@ -489,41 +373,6 @@ def test_names_steer_nothing(tmp_path: Path) -> None:
 def shell(*arguments: str | Path, code: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "layerexplain", *map(str, arguments)] if not code else [sys.executable, "-c", code]
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=ROOT)
-
-
-def test_progress_is_for_a_terminal_only() -> None:
-    assert shell("weights", SAMPLES / "digits.keras", "--stats").stderr == ""
-
-
-def test_progress_on_a_terminal() -> None:
-    import pty
-
-    ours, its = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "layerexplain", "weights", str(SAMPLES / "digits.h5"), "--stats", "--format", "json"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=its,
-    ) as process:
-        os.close(its)
-        assert process.stdout is not None
-        printed = process.stdout.read()
-        told = os.read(ours, 100_000).decode()
-    os.close(ours)
-    assert json.loads(printed)["weights"]
-    assert "digits.h5: 12 of 25 tensors read" in told
-    assert told.endswith("\r\x1b[K")
-
-
-def test_progress_inside_a_large_tensor(tmp_path: Path) -> None:
-    file = tmp_path / "large.weights.h5"
-    with h5py.File(file, "w") as root:  # a hole: nothing is stored of its 80 MB
-        root.create_dataset("layers/dense/vars/0", (4001, 5003), dtype="f4")[7, 5] = 3
-    told: list[tuple[object, ...]] = []
-    table = list_weights(str(file), stats=True, progress=lambda *what: told.append(what))
-    assert told == [(0, 1), (0, 1, "84% of the next"), (1, 1)]
-    assert table.weights[0].statistics is not None
-    assert table.weights[0].statistics.max == 3 and table.weights[0].statistics.zeros == 4001 * 5003 - 1
 
 
 def test_memory_does_not_follow_the_size_of_a_tensor(tmp_path: Path) -> None:
