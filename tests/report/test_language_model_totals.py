@@ -8,8 +8,10 @@ from typing import Any
 
 import jsonschema
 import pytest
+from click.testing import CliRunner
 
 import layerexplain
+from layerexplain.cli.main import program
 from layerexplain.report.data import Report
 from layerexplain.report.serving import hardware_of
 
@@ -212,3 +214,12 @@ def test_the_output_of_a_language_model_is_scores_of_tokens() -> None:
     report: Any = layerexplain.explain(json.dumps(config).encode())
     (said,) = [one for row in report for one in row.explanation.hints if one.startswith("An output of the model")]
     assert said == "An output of the model: at each position a score for each of the 1,009 tokens that may come next."
+
+
+def test_the_first_lines_have_the_numbers_of_a_language_model(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(PUBLIC["DeepSeek-V3"]))
+    for command in ("summary", "explain"):
+        result = CliRunner().invoke(program, [command, str(tmp_path / "config.json")])
+        first = " ".join(result.output.splitlines()[:5])
+        for words in ("671,026,419,200 parameters", " active", "cache 70,272 bytes a token", "1.3 TB in bfloat16"):
+            assert words in first, first

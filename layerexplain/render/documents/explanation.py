@@ -104,9 +104,15 @@ def _whole(report: Report, sections: Iterable[doc.Block], cost: bool) -> doc.Doc
     sections = list(sections)
     last = [sections.pop()] if sections and isinstance(sections[-1], doc.Prose) else []
     notes = doc.notes_block(all_notes(report), doc.MARKDOWN)
+    first = tuple[doc.Prose, ...]()
+    if report.language is not None:
+        from layerexplain.render.documents.language_model import first_line
+
+        first = first_line(report)
     return doc.Document(
         (
             heading(report),
+            *first,
             *sections,
             *totals(report, cost),
             *named_sizes(report),

@@ -64,6 +64,17 @@ def language_facts(report: Report) -> tuple[doc.FactBlock, ...]:
     return tuple(blocks)
 
 
+def first_line(report: Report) -> tuple[doc.Prose, ...]:
+    """Return the line below the heading that has the numbers of a language model; none for any other model."""
+    model = report.language
+    if model is None:
+        return ()
+    active = [f"{count_text(model.active)} active"] if model.active != model.params else []
+    cache = [f"cache {model.cache_bytes:,} bytes a token"] if model.cache_bytes else []
+    stored = f"weights {bytes_text(model.params * bits_of(model.dtype) // 8)} in {model.dtype}"
+    return (doc.Prose((", ".join([f"{count_text(model.params)} parameters", *active, *cache, stored]) + ".",)),)
+
+
 def _facts(model: LanguageModel, report: Report) -> tuple[doc.Fact, ...]:
     parts = [f"{part.name} {part.params:,} ({100 * part.params / model.params:.1f} %)" for part in model.parts]
     facts = [doc.Fact("parts", count_text(model.params), tuple(parts))]

@@ -59,11 +59,11 @@ def _graph(report: Report, nested: bool) -> Diagram:
 
 
 def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> doc.Document:
-    shown_report, language = report, tuple[doc.FactBlock, ...]()
+    shown_report, language, first = report, tuple[doc.FactBlock, ...](), tuple[doc.Prose, ...]()
     if report.language is not None:
-        from layerexplain.render.documents.language_model import folded, language_facts
+        from layerexplain.render.documents.language_model import first_line, folded, language_facts
 
-        shown_report, language = folded(report), language_facts(report)
+        shown_report, language, first = folded(report), language_facts(report), first_line(report)
     rows = list(layers_of(shown_report, nested))
     narrow = (COMPACT, STACKED) if columns is None else ((), ())
     costs = () if columns is not None or report.step_cost is None else (COLUMNS["macs"], COLUMNS["backward_macs"])
@@ -72,6 +72,7 @@ def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> 
     table = doc.Table(shown, rows, compact=narrow[0], stacked=narrow[1])
     parts = (
         heading(report),
+        *first,
         table,
         *totals(report),
         *named_sizes(report),
