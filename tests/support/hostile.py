@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,12 +16,11 @@ from tests.support.paths import ROOT
 SECONDS = 10
 GIBIBYTE = 1 << 30
 
-# Runs the program with a hook that sees all that Python does to the outside, and tells it on a pipe.
+# Runs the program for each line that it reads, in a child of its own that is forked with all modules loaded, with a hook
+# that sees all that Python does to the outside.
 WATCHED = """
-import json, os, resource, sys
-pipe, folder, seconds = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))  # of the processor, however busy the machine is
-seen = []
+import atexit, importlib, json, os, pkgutil, resource, signal, sys, traceback
+seen, folder = [], os.devnull
 def hook(event, args):
     if event == "open":
         path, _, flags = (*args, None, None)[:3]
@@ -33,18 +34,57 @@ def hook(event, args):
     elif event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "socket.connect", "socket.getaddrinfo",
                    "pickle.find_class", "urllib.Request", "os.remove", "os.mkdir", "os.rename", "os.symlink"):
         seen.append([event, str(args[:2])])
-sys.addaudithook(hook)
-sys.argv = ["layerexplain", *sys.argv[4:]]
+import layerexplain
+for module in pkgutil.walk_packages(layerexplain.__path__, "layerexplain."):
+    if not module.name.endswith("__main__") and ".editor." not in module.name:
+        importlib.import_module(module.name)
 from layerexplain.cli.main import main
-try:
-    main()
-finally:
+sys.addaudithook(hook)
+
+def run(words, limit, results):
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))  # of the processor, however busy the machine is
+    signal.alarm(60 * limit)  # nothing that waits for itself waits for ever
+    sys.argv = ["layerexplain", *words]
+    code = 0
+    try:
+        main()
+    except SystemExit as stopped:
+        code = stopped.code
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    atexit._run_exitfuncs()
     sys.stdout.flush()
+    sys.stderr.flush()
     # Not getrusage: what it says goes back to before exec, when the process was that of the tests.
     status = dict(line.split(":", 1) for line in open("/proc/self/status")) if os.path.exists("/proc/self") else {}
-    kibibytes = int(status.get("VmHWM", "0 kB").split()[0])
-    os.write(pipe, json.dumps([kibibytes, seen[:50]]).encode())
+    os.write(results, json.dumps([int(status.get("VmHWM", "0 kB").split()[0]), seen[:50]]).encode())
+    os._exit(code if isinstance(code, int) else 1 if code else 0)
+
+for line in sys.stdin:
+    words, limit, folder, out, err = json.loads(line)
+    read, results = os.pipe()
+    child = os.fork()
+    if child == 0:
+        for number, path in ((0, os.devnull), (1, out), (2, err)):
+            os.dup2(os.open(path, os.O_RDWR), number)
+        os.chdir(folder)
+        sys.path.append(folder)
+        seen.clear()
+        run(words, limit, results)
+    os.close(results)
+    with os.fdopen(read) as told:
+        text = told.read()
+    print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), text]), flush=True)
 """
+
+
+@cache
+def watched() -> subprocess.Popen[str]:
+    """The process that runs the program; it ends with the tests, which close its input."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, "-c", WATCHED], stdin=pipe, stdout=pipe, text=True, env=environment)
 
 
 class Done(NamedTuple):
@@ -61,29 +101,15 @@ def run(*arguments: str | Path, folder: Path, limit: int = SECONDS) -> Done:
 
     What lies in `folder` may not be opened but for what the arguments name.
     """
-    read, write = os.pipe()
     words = [str(argument) for argument in arguments]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}", "PYTHONDONTWRITEBYTECODE": "1"}
-    with subprocess.Popen(
-        [sys.executable, "-c", WATCHED, str(write), str(folder), str(limit), *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        pass_fds=[write],
-        env=environment,
-        cwd=folder,
-    ) as process:
-        os.close(write)
-        try:
-            out, err = process.communicate(timeout=60 * limit)  # nothing that waits for itself waits for ever
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-        finally:
-            with os.fdopen(read) as told:
-                text = told.read()
-    assert text, f"killed, by signal {-process.returncode}"
-    kibibytes, seen = json.loads(text)
-    done = Done(process.returncode, out.decode(), err.decode(), seen)
+    with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
+        process = watched()
+        assert process.stdin is not None and process.stdout is not None
+        print(json.dumps([words, limit, str(folder), out.name, err.name]), file=process.stdin, flush=True)
+        code, text = json.loads(process.stdout.readline())
+        assert text, f"killed, by signal {-code}"
+        kibibytes, seen = json.loads(text)
+        done = Done(code, out.read().decode(), err.read().decode(), seen)
     assert done.code in (0, 1), f"exit {done.code}: {done.err[-2000:]}"
     assert "Traceback" not in done.err and "this is a bug" not in done.err, done.err[-2000:]
     assert kibibytes * 1024 < GIBIBYTE, f"took {kibibytes:,} KiB"
