@@ -28,13 +28,12 @@ def run(folder: Path, *arguments: str, **environment: str) -> subprocess.Complet
     return subprocess.run(command, capture_output=True, cwd=folder, env=everything, check=False, timeout=600)
 
 
-@pytest.mark.parametrize("command", ["summary", "explain"])
 @pytest.mark.parametrize(
     "encoding", ["shift_jis", "gb2312", "cp864", "euc_kr", "iso2022_jp", "cp037", "ascii", "utf-16"]
 )
-def test_an_old_code_page(encoding: str, command: str, tmp_path: Path) -> None:
+def test_an_old_code_page(encoding: str, tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text(SPEC, "utf-8")
-    done = run(tmp_path, command, "net.yaml", PYTHONIOENCODING=encoding)
+    done = run(tmp_path, "explain", "net.yaml", PYTHONIOENCODING=encoding)
     assert (done.returncode, done.stderr) == (0, b"")
     assert len(done.stdout) > 500
     if encoding != "cp037":
