@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import keras_configs
-from tests.support.old_dialects import DIALECTS
+from tests.support.old_dialects import KERAS_0_GRAPH
 from tests.support.saved_models import Node, keras_metadata_pb, saved_model_pb, signature, tensor_info
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
+OLD = Path(__file__).resolve().parents[1] / "data" / "old"
 
 LSTM = {"class_name": "LSTM", "config": {"name": "lstm", "trainable": True, "units": 3, "return_sequences": True}}
 KERAS_3 = keras_configs.graph(
@@ -127,7 +128,7 @@ def containers() -> dict[str, bytes]:
         "classes.weights.h5": h5(legacy=False),
         "keras_3.json": json.dumps(KERAS_3).encode(),
         "tf_keras.json": json.dumps(TF_KERAS).encode(),
-        "keras_0.json": json.dumps(DIALECTS["Keras 0.3, Graph"].document).encode(),
+        "keras_0.json": json.dumps(KERAS_0_GRAPH).encode(),
         "tfjs.json": json.dumps(tfjs).encode(),
         "spec.yaml": SPEC,
         "sample.yaml": (SAMPLES / "stacked_lstm_flatten.yaml").read_bytes(),
@@ -141,4 +142,11 @@ def containers() -> dict[str, bytes]:
 def documents() -> list[Any]:
     """Configurations whose structure is mutated."""
     transformer = json.loads((SAMPLES / "transformer.json").read_text("utf-8"))
-    return [KERAS_3, TF_KERAS, transformer, *[dialect.document for dialect in DIALECTS.values()]]
+    old = [
+        json.loads(files.read(name))
+        for path in sorted(OLD.glob("*.zip"))
+        for files in [zipfile.ZipFile(path)]
+        for name in files.namelist()
+        if name.endswith(".json")
+    ]
+    return [KERAS_3, TF_KERAS, transformer, *old]

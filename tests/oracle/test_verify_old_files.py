@@ -26,7 +26,6 @@ from layerexplain.network.trace import trace_model
 from layerexplain.oracle import keras_model
 from layerexplain.oracle.verify import verify
 from tests.support.keras_configs import sequence
-from tests.support.old_dialects import DIALECTS
 from tests.support.old_files import WITH_GRAPH, folder
 
 __all__ = ["folder"]  # a fixture of the module that it comes from
@@ -45,27 +44,6 @@ def archive(version: str, **arguments: Any) -> bytes:
         file.writestr("metadata.json", json.dumps({"keras_version": version, "date_saved": "2024-01-01@00:00:00"}))
         file.writestr("config.json", json.dumps({"module": "keras", **sequence(entry, layer)}))
     return stream.getvalue()
-
-
-NOT_OF_TODAY = {
-    "Keras 1, Merge": "MaxoutDense",
-    "Keras 1, convolutions and the rest": "the output_shape of Deconvolution2D",
-    "Keras 0.3, Sequential": "BatchNormalization of Keras 0.3",
-    "Keras 2.1, a list": "CuDNNGRU",
-}
-
-
-@pytest.mark.parametrize("name", sorted(DIALECTS.keys() - NOT_OF_TODAY.keys()))
-def test_configurations_of_all_generations(name: str) -> None:
-    report = verify(json.dumps(DIALECTS[name].document).encode())
-    assert report.agrees and report.weights == "drawn"
-    assert [note.code for note in report.notes] == ["made-anew"]
-
-
-@pytest.mark.parametrize("name", NOT_OF_TODAY)
-def test_what_has_no_class_today_is_refused_in_the_words_of_keras(name: str) -> None:
-    with pytest.raises(LayerExplainError, match=r"^<bytes>: Keras refuses it: "):
-        verify(json.dumps(DIALECTS[name].document).encode())
 
 
 LAYERS: dict[str, tuple[tuple[int, ...], Callable[[Any], list[Any]]]] = {
