@@ -20,6 +20,9 @@ from layerexplain.cli.output import write_picture
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.model import InputShapesOf
 
+MADE = ("zeros", "ones", "random")
+"""Values that an input may be given by a word, which is the name of no size."""
+
 MOST_WORDS = 1_000_000
 """Numbers of words are smaller."""
 
@@ -30,6 +33,9 @@ def _inputs(ctx: click.Context, parameter: click.Parameter, typed: tuple[str, ..
     shapes: list[InputShape] = []
     values: list[str] = []
     for text in typed:
+        if text.rpartition("=")[2] in MADE:
+            values.append(text)
+            continue
         try:
             shapes.append(parse_input(text))
         except click.BadParameter:

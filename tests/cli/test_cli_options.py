@@ -239,64 +239,6 @@ def test_one_input_of_attention_is_query_and_value(type: str) -> None:
     assert "query and value are the same tensor, as in self-attention" in once.stderr and not twice.stderr
 
 
-def test_explain_prints_the_chosen_in_each_format(run: Run) -> None:
-    assert "Parameters" in run("explain", "lstm").stdout
-    assert "Parameters" not in run("explain", "lstm", "lstm").stdout
-    value = json.loads(run("explain", "nested", "projection", "--format", "json", "--nested").stdout)
-    assert [layer["path"] for layer in value["layers"]] == ["encoder/tower/projection"]
-    lines = run("explain", "nested", "*", "--format", "jsonl", "--nested").stdout.splitlines()
-    assert len(lines) == 7
-    assert run("explain", "cnn", "lstm").exit_code == 1
-    assert run("explain", "cnn", "lstm").stdout == ""
-
-
-def test_nested_explains_the_layers_of_nested_models(run: Run) -> None:
-    assert "encoder/tower/projection · Dense" in run("explain", "nested", "--nested").stdout
-    assert "encoder/tower/projection · Dense" not in run("explain", "nested").stdout
-
-
-def test_columns(run: Run) -> None:
-    result = run("summary", "cnn", "--format", "csv", "--columns", "layer, params,Output-Shapes")
-    assert result.stdout.splitlines()[0] == "layer,params,output_shapes"
-    result = run("summary", "cnn", "--columns", "layer,prams")
-    assert result.exit_code == 2
-    assert "no column 'prams'; did you mean 'params'?" in result.stderr
-    result = run("summary", "cnn", "--columns", "layer", "--format", "json")
-    assert result.exit_code == 2
-    assert "--columns cannot be used with json" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["sumary"], "no command 'sumary'; did you mean 'summary'?"),
-        (
-            ["xyz"],
-            "no command 'xyz'; the commands are summary, explain, layer, weights, verify, check, diff, convert, draw, page, view, trace, catalogue, lsp, completion",
-        ),
-        (["summary"], "Missing argument 'SOURCE...'"),
-        (["summary", "cnn", "--format", "xml"], "'xml' is not one of"),
-        (["summary", "cnn", "--width", "5"], "5 is not in the range"),
-        (["summary", "cnn", "--input", "a-b"], "'a-b' is not of the form [NAME=]SHAPE; write 224,224,3"),
-        (
-            ["layer", "Dense", "512", "8", "--input", "784"],
-            "Dense needs activation to be the name of a Keras activation",
-        ),
-        (
-            ["layer", "Dense", "units=512", "--format", "json"],
-            "Dense needs the shape of its input; add for example --input 784",
-        ),
-        (["layer", "--input", "784"], "--input needs the TYPE of a layer"),
-        (["completion", "powershell"], "'powershell' is not one of"),
-    ],
-)
-def test_wrong_usage_exits_2_and_says_what_is_right(run: Run, arguments: list[str], message: str) -> None:
-    result = run(*arguments)
-    assert result.exit_code == 2
-    assert message in " ".join(result.stderr.split())
-    assert result.stdout == ""
-
-
 @pytest.mark.parametrize("option", ["-h", "--help"])
 @pytest.mark.parametrize("command", [None, *COMMANDS])
 def test_every_command_has_help_with_examples_that_any_terminal_can_print(
@@ -350,13 +292,6 @@ def test_an_interrupt_leaves_the_output_file_as_it_was(run: Run, tmp_path: Path)
     file.write_text("old")
     assert run("summary", "cnn", "interrupt", "--output", str(file)).exit_code == 130
     assert [(one, one.read_text()) for one in tmp_path.iterdir()] == [(file, "old")]
-
-
-def test_completion(run: Run) -> None:
-    for shell in ("bash", "zsh", "fish"):
-        script = run("completion", shell).stdout
-        assert "_LAYEREXPLAIN_COMPLETE" in script
-        assert f"{shell}_complete" in script
 
 
 def test_completes_commands_and_options(run: Run) -> None:

@@ -22,7 +22,7 @@ ROWS = [
     ('summary m.yaml --columns layer --format json', 2, '--columns cannot be used with json, which always has every field'),
     ('summary m.yaml --batch 3 --format csv', 2, '--batch cannot be used with csv, which has one row per layer and no totals'),
     ('summary m.yaml --optimizer adam --format jsonl', 2, '--optimizer cannot be used with jsonl, which has one row per layer and no totals'),
-    ('summary m.yaml --input abc', 2, "Invalid value for '--input': 'abc' is not of the form [NAME=]SHAPE; write 224,224,3 or 28x28x1 or tokens=128"),
+    ('summary m.yaml --input a-b', 2, "Invalid value for '--input': 'a-b' is not of the form [NAME=]SHAPE; write 224,224,3 or 28x28x1 or tokens=128"),
     ('summary m.yaml --input x=3', 1, "m.yaml: --input x=…: the model has no input 'x'; its inputs: input"),
     ('summary m.yaml --input 3 --input 5', 1, "m.yaml: --input is given 2 times; the model's inputs: input"),
     ('summary m.yaml --code nowhere.yaml', 1, 'nowhere.yaml: no such file'),

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import ast
-import gc
 import random
 import sys
-import types
-from pathlib import Path
 
 import pytest
 
-from layerexplain.weights import layer_groups
 from tests.support.paths import ROOT
 
 sys.path.append(str(ROOT / "scripts"))
 
 from mutate import EQUIVALENT, Mutant, described, equivalents, faults_of, pair, sample
 from mutation.changes import changes
-from mutation.places import Place, Places, compiled, exchange, loaded_functions, probed
-from mutation.worker import import_all, in_turn
+from mutation.places import Place, probed
 
 pytestmark = pytest.mark.slow
 
@@ -120,89 +115,6 @@ def test_a_probe_tells_who_comes_by(line: int, argument: int, comes_by: bool) ->
     exec(compile(probed(PROBED.encode(), {Place("", line, column): 5}), "f.py", "exec"), module)
     module["chosen"](argument)  # type: ignore[operator]
     assert seen == ({5} if comes_by else set())
-
-
-def test_a_lambda_is_met_when_it_is_called_and_keeps_its_value() -> None:
-    seen: set[int] = set()
-    module = {"_reached": seen.add}
-    places = {Place("", 12, 20): 1, Place("", 3, 10): 2}
-    exec(compile(probed(PROBED.encode(), places), "f.py", "exec"), module)
-    inner = module["chosen"](0)  # type: ignore[operator]
-    assert seen == {2}
-    assert inner(6) == 7
-    assert seen == {1, 2}
-
-
-def test_loaded_functions_take_the_code_of_a_fault() -> None:
-    module: dict[str, object] = {}
-    old, new = (compile(PROBED.replace("1 // a", text), "f.py", "exec") for text in ("1 // a", "1 * a"))
-    exec(old, module)
-    exchange([module["chosen"]], old, new)  # type: ignore[list-item]
-    assert module["chosen"](0) == 0  # type: ignore[operator]
-
-
-def test_frozen_functions_are_found() -> None:
-    gc.freeze()  # as conftest.py does once the tests are collected
-    found = loaded_functions(ROOT)
-    gc.freeze()
-    assert layer_groups.container_names in found["layerexplain/weights/layer_groups.py"]
-
-
-def test_the_functions_of_every_module_are_those_of_its_source() -> None:
-    import_all()
-    made = {"layerexplain/records.py": "it makes functions of texts"}
-    for file, functions in loaded_functions(ROOT).items():
-        if file in made:
-            continue
-        waiting, known = [compiled((ROOT / file).read_bytes(), str(ROOT / file))], set()
-        while waiting:
-            code = waiting.pop()
-            known.add(code)
-            waiting += [one for one in code.co_consts if isinstance(one, types.CodeType)]
-        assert [one.__qualname__ for one in functions if one.__code__ not in known] == [], file
-
-
-MADE = """
-LARGEST = 1 + 2
-WIDEST = [LARGEST]
-
-def rule(name):
-    return lambda run: RULES.setdefault(name, run)
-
-@rule("twice")
-def twice(a, times=2):
-    return times * a
-
-def bounded(a):
-    return min(a, *WIDEST)
-"""
-USED = "from layerexplain.made import LARGEST, twice\n\ndef used(a):\n    return twice(a)\n"
-
-
-@pytest.mark.parametrize(
-    ("line", "is_warm", "met_at"),
-    [
-        (2, False, {("made", 13)}),  # a value: in the function that uses it, here by way of another value
-        (6, True, {("made", 6)}),  # a lambda, which runs later, though it is made at import
-        (9, False, {("made", 10), ("used", 4)}),  # a default: in the function itself, and in those that call it
-        (10, True, {("made", 10)}),
-        (13, True, {("made", 13)}),
-    ],
-)
-def test_where_a_fault_is_met(tmp_path: Path, line: int, is_warm: bool, met_at: set[tuple[str, int]]) -> None:
-    (tmp_path / "layerexplain").mkdir()
-    for name, text in (("made", MADE), ("used", USED)):
-        (tmp_path / f"layerexplain/{name}.py").write_text(text)
-    change = next(one for one in changes(MADE.encode()) if one.line == line and one.kind != "return None")
-    found = Places(tmp_path).of("layerexplain/made.py", change)
-    assert (found[0], {(Path(place.file).stem, place.line) for place in found[1]}) == (is_warm, met_at)
-    assert found[2] == ("twice" if line == 10 else "bounded" if line == 13 else "")
-
-
-def test_each_function_has_its_turn_before_any_comes_again() -> None:
-    drawn = in_turn(["a[1]", "a[2]", "a[3]", "b", "c[x]", "c[y]"])
-    assert sorted(drawn) == ["a[1]", "a[2]", "a[3]", "b", "c[x]", "c[y]"]
-    assert [{name[0] for name in part} for part in (drawn[:3], drawn[3:5], drawn[5:])] == [set("abc"), set("ac"), {"a"}]
 
 
 def test_the_list_of_faults_without_effect_speaks_of_lines_that_there_are() -> None:

@@ -22,8 +22,7 @@ import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.run.npz import npz_key
-from layerexplain.run.precision import common_float, computed_in, rounded_to
-from layerexplain.run.trace import Trace
+from layerexplain.run.precision import rounded_to
 from tests.support.paths import ROOT
 
 SAMPLES = ROOT / "sample_models"
@@ -197,18 +196,6 @@ def test_the_sample_of_convolutions_by_loops() -> None:
         assert made["second"][0, i, j, 5] == pytest.approx(max(total, 0), abs=1e-5)
 
 
-def test_values_are_dropped_unless_they_are_kept() -> None:
-    made = layerexplain.trace(SAMPLES / "digits.keras", np.ones((3, 8, 8, 1)), layers=lambda path: path == "halve")
-    assert list(made) == [("halve", 0, 0)] and made.outputs[0].shape == (3, 10)
-
-
-def test_progress_counts_all_calls() -> None:
-    told: list[tuple[int, int, str]] = []
-    layerexplain.trace(SAMPLES / "digits.keras", np.ones((1, 8, 8, 1)), progress=lambda *a: told.append(a))
-    assert [t[0] for t in told] == list(range(1, 11)) and {t[1] for t in told} == {10}
-    assert told[-1][2] == "digit"
-
-
 def test_a_layer_without_a_formula_is_named() -> None:
     with pytest.raises(LayerExplainError, match=r"layer 'unknown': has no values: QDense .*a layer without a formula"):
         layerexplain.trace(OPAQUE, np.ones((1, 4)))
@@ -218,53 +205,6 @@ def test_a_layer_without_a_formula_is_named() -> None:
     assert made.refused["behind"] == "the earlier layer 'unknown' has no values"
     with pytest.raises(KeyError, match="'behind' has no values"):
         made["behind"]
-
-
-def test_statistics_stop_at_a_layer_without_a_formula_unless_a_part_is_asked_for() -> None:
-    model = layerexplain.read(OPAQUE)
-    inputs = layerexplain.api.make_inputs(model, [])
-    with pytest.raises(LayerExplainError, match="layer 'unknown': has no values"):
-        layerexplain.trace_statistics(OPAQUE, model, inputs)
-    rows = layerexplain.trace_statistics(OPAQUE, model, inputs, partial=True).rows
-    assert [row.layer for row in rows if row.statistics is None] == ["unknown", "behind"]
-
-
-INPUT_FAULTS: list[tuple[str, Any, str]] = [
-    (
-        CONVOLUTIONS.name,
-        np.ones((28, 28, 3)),
-        r"needs the shape \(None, 28, 28, 3\), got \(28, 28, 3\); the first axis",
-    ),
-    (CONVOLUTIONS.name, np.ones((1, 28, 27, 3)), r"got \(1, 28, 27, 3\)"),
-    (CONVOLUTIONS.name, np.ones((0, 28, 28, 3)), "at least one value"),
-    (CONVOLUTIONS.name, {"image": np.ones((1, 28, 28, 3))}, "no input 'image'; its inputs: input"),
-    (CONVOLUTIONS.name, {}, "no array is given for the input 'input'"),
-    (CONVOLUTIONS.name, np.full((1, 28, 28, 3), "a"), r"needs numbers \(float32\), got an array of text"),
-    (CONVOLUTIONS.name, [[1, 2], [3]], "needs an array of the shape"),
-    ("transformer.json", np.ones((1, 64)), "the model has 2 inputs; give an array for each of 'tokens', 'positions'"),
-    (
-        "transformer.json",
-        {"tokens": np.full((1, 64), 0.5), "positions": np.ones((1, 64))},
-        r"'tokens' needs integers \(int32\)",
-    ),
-    (
-        "transformer.json",
-        {"tokens": np.ones((2, 64)), "positions": np.ones((1, 64))},
-        "the same number of examples, got 2",
-    ),
-    (
-        "transformer.json",
-        {"tokens": np.full((1, 64), 9_000), "positions": np.ones((1, 64))},
-        "layer 'token_embedding': an id is outside the table",
-    ),
-]
-
-
-@pytest.mark.parametrize("source, given, said", INPUT_FAULTS)
-def test_inputs_that_do_not_fit(source: str, given: Any, said: str) -> None:
-    with pytest.raises(LayerExplainError, match=said) as caught:
-        layerexplain.trace(SAMPLES / source, given)
-    assert source in str(caught.value)
 
 
 # Precision ----------------------------------------------------------------------------------------------------------
@@ -277,13 +217,6 @@ def test_bfloat16_is_rounded_to_the_nearest_even() -> None:
     assert np.isnan(rounded_to(np.array([np.nan], "f4"), "bfloat16")).all() and np.isinf(found[5])
     assert rounded_to(np.array([1, 2]), "float16").dtype == int
     assert rounded_to(np.array([1e6]), "float16").tolist() == [np.inf]
-
-
-def test_the_float_of_an_operation() -> None:
-    assert common_float(["float16", "int32"]) == "float16"
-    assert common_float(["float16", "bfloat16"]) == "float32"
-    assert common_float(["bfloat16", "float64"]) == "float64"
-    assert common_float(["bool"]) == "float32"
 
 
 # Files of arrays ----------------------------------------------------------------------------------------------------
@@ -393,35 +326,6 @@ def test_inputs_that_are_made(tmp_path: Path) -> None:
     assert "needs sizes that fit (None, 4), got (6, 5)" in refused(tmp_path / "open.yaml", "--size", "6,5")
 
 
-ARGUMENT_FAULTS: list[tuple[list[str], str]] = [
-    (["--input", "nothing.npy"], "nothing.npy: no such file; give an .npy, .npz or .png file, zeros, ones or random"),
-    (
-        ["--input", "28,28"],
-        "28,28: no such file; give an .npy, .npz or .png file, zeros, ones or random; give the unknown sizes "
-        "of an input with --size 28,28",
-    ),
-    (["--input", "picture=zeros"], "the model has no input 'picture'; its inputs: input"),
-    (["--input", "random:x"], "a seed is an integer"),
-    (["--input", "input=zeros", "--input", "input=ones"], "is given twice"),
-    (["--input", "zeros", "--input", "ones"], "write NAME=… for each"),
-    (["thrid"], "no layer matches 'thrid'"),
-    (["second", "--at", "0,7,0,0"], "index 2 of --at needs to be from 0 to 6, got 7"),
-    (
-        ["second", "--at", "0,3"],
-        "returns (1, 7, 7, 32): --at needs 4 numbers, got 2: '0,3'; write for example --at 0,6,6,31",
-    ),
-    (["*", "--at", "0"], "--at needs one layer, and '*' matches 3: input, first, second"),
-    (["input", "--at", "0,0,0,0"], "is an input"),
-    (["second", "--at", "0,0,0,0", "--call", "1"], "needs --call below 1"),
-    (["second", "--at", "0,0,0,0", "--result", "1"], "needs --result below 1"),
-]
-
-
-@pytest.mark.parametrize("arguments, said", ARGUMENT_FAULTS)
-def test_arguments_that_do_not_fit(arguments: list[str], said: str) -> None:
-    assert said in refused(CONVOLUTIONS, *arguments)
-
-
 TWO = "inputs: {left: [4], right: [4]}\nlayers:\n  - Add: {}\n    from: [left, right]\n"
 WORDS = "input: {shape: [2], dtype: string}\nlayers:\n  - StringLookup: {vocabulary: [a, b]}\n"
 IDS = "input: {shape: [3], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 7, output_dim: 2}\n"
@@ -476,22 +380,6 @@ def test_inputs_that_do_not_fit_the_model(
     assert said in refused(Path("model.yaml"), *arguments)
 
 
-def test_the_dtype_in_which_numpy_computes() -> None:
-    computed = {
-        "float64": "float64",
-        "float32": "float32",
-        "float16": "float32",
-        "bfloat16": "float32",
-        "int32": "float32",
-    }
-    assert {dtype: computed_in(dtype) for dtype in computed} == computed
-
-
-def test_wrong_usage() -> None:
-    for arguments in (["--at", "0"], ["a", "b", "--at", "0"], ["a", "--at", "x"], ["a", "--at", "0", "--save", "f"]):
-        assert run(CONVOLUTIONS, *arguments).exit_code == 2
-
-
 # The table ----------------------------------------------------------------------------------------------------------
 
 
@@ -528,16 +416,6 @@ def test_layers_are_chosen_by_name_or_path(tmp_path: Path) -> None:
     assert paths("shared") == [("shared", 0), ("shared", 1)]
     assert paths("encoder/inner") == paths("inner") == [("encoder/inner", 0), ("encoder/inner", 1)]
     assert paths("left", "ap*") == [("left", 0), ("apart", 0)]
-
-
-def test_odd_values_are_told_of(tmp_path: Path) -> None:
-    image = GOOD.copy()
-    image[0, 0, 0, 0], image[0, 5, 5, 1] = np.nan, np.inf
-    np.save(tmp_path / "x.npy", image)
-    found = document(CONVOLUTIONS, "--input", tmp_path / "x.npy")
-    assert found["layers"][0]["nans"] == 1 and found["layers"][0]["infinities"] == 1
-    text = fine(CONVOLUTIONS, "--input", tmp_path / "x.npy")
-    assert "NaN or infinity in 3 outputs, first in input" in text
 
 
 def test_partial_runs(tmp_path: Path) -> None:
@@ -611,33 +489,12 @@ def test_elements_of_all_kinds_of_layers(tmp_path: Path, layer: str, index: str,
         assert fine(spec, layer, "--at", index, "--batch", "2", "--no-keras", "--format", format)
 
 
-def test_few_terms_and_many() -> None:
-    few = fine(CONVOLUTIONS, "second", "--at", "0,3,4,12", "--no-keras", "--terms", "3")
-    assert "the other 141 together" in few
-    many = fine(CONVOLUTIONS, "second", "--at", "0,3,4,12", "--no-keras", "--terms", "500")
-    assert "the other" not in many and many.count("\n") > 150
-
-
 def test_a_model_inside_is_no_layer(tmp_path: Path) -> None:
     spec = tmp_path / "twice.yaml"
     spec.write_text(TWICE)
     assert "is a model; give one of its layers, as in encoder/NAME" in refused(spec, "encoder", "--at", "0,0")
     first, second = (document(spec, "inner", "--at", "0,1", "--call", call, "--no-keras") for call in ("0", "1"))
     assert first["path"] == "encoder/inner" and first["value"] != second["value"]
-
-
-def test_the_mapping_is_one() -> None:
-    made = layerexplain.trace(SAMPLES / "digits.keras", np.ones((1, 8, 8, 1)))
-    assert isinstance(made, Trace) and len(made) == 10 and repr(made).endswith(" 10 layers, weights of the file>")
-    assert {path for path, _, _ in made} == set(dict.fromkeys(key[0] for key in dict(made)))
-
-
-def test_ids_are_told(tmp_path: Path) -> None:
-    spec = tmp_path / "m.yaml"
-    spec.write_text("input: {shape: [3], dtype: int32}\nlayers: [{Embedding: {input_dim: 9, output_dim: 4}}]\n")
-    np.save(tmp_path / "ids.npy", np.array([[1, 7, 2]]))
-    text = fine(spec, "embedding", "--at", "0,1,2", "--no-keras", "--input", tmp_path / "ids.npy")
-    assert "here      y[0, 1, 2] = E[ids[0, 1], 2]" in text and "reads     ids[0, 1] = 7; E[ids[0, 1], 2] = " in text
 
 
 def test_names_that_act_on_a_terminal_or_in_markup(tmp_path: Path) -> None:
