@@ -1,4 +1,4 @@
-"""Twelve programs in an editor: after each edit, a fault that is typed in or mended, all hints and problems are right."""
+"""Programs in an editor: after each edit, a fault that is typed in or mended, all hints and problems are right."""
 
 from __future__ import annotations
 
