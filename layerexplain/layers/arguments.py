@@ -310,6 +310,8 @@ NonNegative = Annotated[
     float, Check("a number ≥ 0", "0.1", _that(lambda value: is_number(value) and not value < 0, float), _other_numbers)
 ]
 Numbers = Annotated[Any, Check("a number, or a list of numbers", "0.5", _numbers)]
+PER_AXIS = "one per axis"
+"""What the words of a kind of argument say that takes one number for all axes, or one for each."""
 SHARE_WORDS = "a number from 0 to 1"
 Share = Annotated[
     float,

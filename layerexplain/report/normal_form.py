@@ -15,7 +15,7 @@ from typing import Any
 from layerexplain.call_binding import bind_call
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.model_builder import automatic
-from layerexplain.layers.arguments import Activation
+from layerexplain.layers.arguments import PER_AXIS, Activation
 from layerexplain.layers.declaration import COMMON, Declaration
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.activations import usual_name
@@ -212,7 +212,8 @@ def dtype_text(value: Any) -> str:
     if isinstance(config, Mapping) and config:
         named = [str(config[key]) for key in ("name", "mode", "source_name") if config.get(key)]
         return " of ".join(named) or "float32"
-    return "float32" if value in (None, "float") or isinstance(value, Mapping) else str(value)
+    is_default = value in (None, "float") or isinstance(value, Mapping)
+    return "float32" if is_default else str(value).replace("_from_", " of ")
 
 
 def arguments_of(
@@ -227,7 +228,9 @@ def arguments_of(
         rank: The number of axes of its input, from which axes are counted; 0 where it is not known.
         declarations: Those of the model's own classes.
     """
-    return {name: _one_form(name, value, rank) for name, value in _arguments(layer, call, declarations).items()}
+    declaration = declaration_of(layer, declarations)
+    arguments = _arguments(layer, call, declarations)
+    return {name: _one_form(declaration, name, value, rank) for name, value in arguments.items()}
 
 
 def default_arguments(declaration: Declaration, rank: int = 0) -> dict[str, Any]:
@@ -235,7 +238,7 @@ def default_arguments(declaration: Declaration, rank: int = 0) -> dict[str, Any]
     found = {}
     for name, value in declaration.default_values.items():
         is_activation = name in declaration.arguments and declaration.arguments[name].check is Activation
-        found[name] = _one_form(name, plain(usual_name(value) if is_activation else value), rank)
+        found[name] = _one_form(declaration, name, plain(usual_name(value) if is_activation else value), rank)
     return found
 
 
@@ -269,18 +272,23 @@ def _arguments(layer: Layer, call: Call | None, declarations: Declarations) -> d
     return {name: plain(value) for name, value in layer.config.items() if name not in _NO_ARGUMENTS}
 
 
-def _one_form(name: str, value: Any, rank: int) -> Any:
+def _one_form(declaration: Declaration | None, name: str, value: Any, rank: int) -> Any:
     """Return what versions write in several forms: an axis (3, [3], -1) counted from the end, and a size that is the
-    same for all spatial axes ([3, 3], 3) as one number."""
+    same for all spatial axes ([3, 3], 3), or before and after an axis, as one number."""
     parts = value if isinstance(value, tuple) else (value,)
     if name == "axis" and parts and all(type(axis) is int for axis in parts):
         parts = tuple([axis % rank - rank for axis in parts]) if rank else parts
         return parts[0] if len(parts) == 1 else parts
-    if parts and len(parts) == rank - 2 and all(part == parts[0] for part in parts):
-        inner = parts[0]
-        alike = isinstance(inner, tuple) and len(inner) == 2 and inner[0] == inner[1]
-        return inner[0] if alike else inner
+    argument = None if declaration is None else declaration.arguments.get(name)
+    if argument is not None and PER_AXIS in argument.check.words and isinstance(value, tuple) and value:
+        sizes = tuple([part[0] if _is_pair(part) else part for part in value])
+        is_one = len(sizes) == 1 or not isinstance(sizes[0], tuple)
+        return sizes[0] if is_one and all(is_same(size, sizes[0]) for size in sizes) else sizes
     return value
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and is_same(*value)
 
 
 def plain(value: Any) -> Any:

@@ -5,8 +5,9 @@ The values are drawn from the checks of the signatures themselves, so that a new
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from layerexplain.model import Call, Layer, Model, TensorRef, Training, Training
 from layerexplain.report.normal_form import normal_form
 from layerexplain.report.normal_values import USUAL, Normal, differing, is_same
 from layerexplain.report.settings import is_setting
-from tests.cases import CASES, Case
+from tests.cases import CASES, Case, Wrapped
 from tests.support.case_rows import model_of, row_of
 from tests.support.tries import some
 
@@ -269,3 +270,50 @@ def test_names_of_one_class_are_equal() -> None:
         assert not list(differing(*[normal_form(model.layers[1]) for model in models if model is not None]))
         if type_ != class_name(type_):
             assert layerexplain.diff(*models).changes == (), type_
+
+
+FILLED_IN = ("seed", "lora_alpha", "vocabulary_size", "sequence_length", "max_freq", "scale", "sigma")
+"""Arguments that Keras writes with a value that it drew or computed from others where a source leaves them out, and
+ranges of augmentation that it writes as two ends; names that end in `factor` are such ranges too."""
+
+EMPTY = {("Normalization", "axis"), ("BatchNormalization", "renorm_clipping"), ("RandomGaussianBlur", "kernel_size")}
+"""What Keras writes as an empty list or mapping for None, or as a pair for one number, in these layers alone."""
+
+
+def is_other_form(type_: str, name: str) -> bool:
+    return name in FILLED_IN or name.endswith("factor") or (type_, name) in EMPTY
+
+
+@pytest.mark.keras
+def test_a_layer_and_the_configuration_that_keras_writes_of_it_are_equal() -> None:
+    """Keras writes all arguments, a source those that were given."""
+    import keras
+
+    def real(type_: str, config: Mapping[str, Any]) -> Any:
+        def built(value: Any) -> Any:
+            if isinstance(value, Wrapped):
+                return real(value.type, value.config)
+            return [built(part) for part in value] if isinstance(value, list) else value
+
+        return getattr(keras.layers, type_)(**{name: built(value) for name, value in config.items()})
+
+    wrong, count = [], 0
+    for case, model in readable(CASES):
+        declaration = find_known(case.type)
+        if len(case.shapes) > 1 or case.call or declaration.takes_list or not hasattr(keras.layers, case.type):
+            continue
+        try:
+            written = keras.layers.serialize(real(case.type, {**case.config, "name": "it"}))
+        except (ValueError, TypeError, NotImplementedError):
+            continue  # what Keras refuses
+        dtype = model.layers[0].config["dtype"]
+        first = {"class_name": "InputLayer", "config": {"batch_shape": [None, *case.shapes[0]], "dtype": dtype}}
+        config = {"name": "m", "layers": [first, written]}
+        file = json.dumps({"class_name": "Sequential", "config": config, "keras_version": keras.__version__}).encode()
+        (of_keras,) = [layer for layer in layerexplain.read(file).layers if layer.name == "it"]
+        forms = [normal_form(layer, (), 1 + len(case.shapes[0])) for layer in (model.layers[-1], of_keras)]
+        count += 1
+        told = [difference for difference in differing(*forms) if not is_other_form(case.type, difference.last)]
+        if told:
+            wrong.append((case.id, told))
+    assert wrong == [] and count > 100
