@@ -317,3 +317,13 @@ def test_a_layer_and_the_configuration_that_keras_writes_of_it_are_equal() -> No
         if told:
             wrong.append((case.id, told))
     assert wrong == [] and count > 100
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 500])
+def test_late_entries_of_a_long_value_are_differences_however_many(count: int) -> None:
+    values = tuple(range(1000))
+    changed = (*values[:-count], *[-1 - value for value in values[-count:]])
+    forms = [Normal("Own", {"values": entries}) for entries in (values, changed, values[:-count])]
+    names = [f"values[{1000 - count + place}]" for place in range(count)] if count <= 3 else ["values"]
+    assert [difference.name for difference in differing(forms[0], forms[1])] == names
+    assert [difference.name for difference in differing(forms[0], forms[2])] == ["values"]
