@@ -11,14 +11,56 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from operator import attrgetter
+from threading import local
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from layerexplain.errors import ShapeError
+from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.axes import GONE, Axes, AxesOfEach, Batch, LazyAxes, ResultShapes, Shape, is_open
 
 _serial = itertools.count()
+
+MOST_NODES = 40_000
+"""Nodes of one formula: more are not written out, whatever number of layers or rounds an argument asks for."""
+
+
+class _Left(local):
+    """How many nodes the formula that is made now may still get; None where nobody counts."""
+
+    nodes: int | None = None
+
+
+_left = _Left()
+
+
+def _too_long(most: int) -> ArgumentError:
+    return ArgumentError(f"a formula of more than {most:,} steps is not written out; ask for less")
+
+
+def rounds(count: int, most: int = MOST_NODES) -> range:
+    """Return the numbers of what a formula makes several of, where an argument says how many. Raises ArgumentError
+    where there are too many.
+
+    >>> [3 * number for number in rounds(2)]
+    [0, 3]
+    """
+    if count > most:
+        raise _too_long(most)
+    return range(count)
+
+
+@contextmanager
+def formula_made() -> Iterator[None]:
+    """Count the nodes of the formula that is made in the `with`. Raises ArgumentError where there are too many."""
+    before, _left.nodes = _left.nodes, MOST_NODES
+    try:
+        yield
+    finally:
+        _left.nodes = before
+
+
 _Operator: TypeAlias = "Callable[[Expr, Expr | float], Expr]"
 
 
@@ -47,6 +89,10 @@ class Expr:
         self.label = label
         self.note = ""
         self.serial = next(_serial)
+        if _left.nodes is not None:
+            if not _left.nodes:
+                raise _too_long(MOST_NODES)
+            _left.nodes -= 1
 
     @property
     def ndim(self) -> int:

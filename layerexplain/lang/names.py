@@ -92,7 +92,10 @@ def free(name: str, taken: Container[str]) -> str:
 
 def unique(name: str, taken: set[str]) -> str:
     """Return a name that is not reserved and not taken, and take it."""
-    found = free(name, taken | RESERVED)
+    found = free(name, taken)
+    while found in RESERVED:  # `taken` may be large: it is not copied for each name
+        taken.add(found)
+        found = free(name, taken)
     taken.add(found)
     return found
 

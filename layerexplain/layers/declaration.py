@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.errors import ArgumentError, AxesError, LayerExplainError, ShapeError
 from layerexplain.lang.axes import BATCH, Shape, unknown_where
 from layerexplain.lang.definition import Definition, Gist, states_after
-from layerexplain.lang.expr import WEIGHT, Expr, is_state, tensor, walk
+from layerexplain.lang.expr import WEIGHT, Expr, formula_made, is_state, tensor, walk
 from layerexplain.layers.arguments import GIVEN, SHARE_WORDS, Argument, short
 from layerexplain.layers.descriptions import with_conditions
 from layerexplain.layers.facts import NO_FACTS, Facts
@@ -318,7 +318,8 @@ class Declaration:
         if is_alone:
             used_tensors = [_slice(used_tensors[0], None, Ellipsis), *used_tensors[1:]]
         try:
-            result = self.formula(*used_tensors, **self.keywords(complete, used, training, keras_2))
+            with formula_made():
+                result = self.formula(*used_tensors, **self.keywords(complete, used, training, keras_2))
         except LayerExplainError:
             raise
         except _WRONG_KIND as error:

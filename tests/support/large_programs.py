@@ -2,7 +2,7 @@
 
 Values, uses and repetitions are drawn apart and put together, so that what is counted for one use of a value must be
 counted for each. `python -m tests.support.large_programs large FIRST COUNT` reads some of them within bounds of calls and
-memory, `nested` in place of `large` those of `nested_programs`.
+memory, `nested` or `counting` in place of `large` those of `nested_programs` and `counting_programs`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import random
 import resource
 import sys
 
+from tests.support.counting_programs import counting_program
 from tests.support.nested_programs import KERAS, TORCH, nested_program
 from tests.support.steps import at_most
 
@@ -239,7 +240,7 @@ def main(kind: str, first: int, count: int) -> None:
     for start in (START, KERAS):  # what loads on first use
         read_within_bounds(start + "m.add(layers.Dense(5))\n")
     read_within_bounds(TORCH + "m = nn.Sequential(nn.Linear(3, 5))\nm(torch.ones(2, 3))\n")
-    program = {"large": large_program, "nested": nested_program}[kind]
+    program = {"large": large_program, "nested": nested_program, "counting": counting_program}[kind]
     within_memory()
     for number in range(first, first + count):
         print(json.dumps([number, None]), flush=True)

@@ -39,6 +39,9 @@ MOST_CELLS = 3_000_000
 RESULT = 50
 """How many items one of several tensors that a call gives counts as, since its formula is made."""
 
+MODULE = 300
+"""How many items a module of PyTorch counts as that a program makes: its weights are looked up, and it may be a row."""
+
 MOST_LOOKS = 4_000_000
 """Items and characters that Python's operators, functions and methods go through, all in all."""
 
@@ -76,6 +79,18 @@ class Exhausted(Exception):
 
 _STEPS_BETWEEN = 128
 """Steps between two questions whether the reading is still wanted."""
+
+
+def numbered(count: int) -> range:
+    """Return the numbers of what one call makes several of: tensors, layers, items. Whoever makes as many as a number
+    of the program says goes through this. Raises Exhausted where there are too many.
+
+    >>> [3 * number for number in numbered(2)]
+    [0, 3]
+    """
+    if count > MOST_ITEMS:
+        raise Exhausted(f"makes a list of more than {MOST_ITEMS:,} items")
+    return range(count)
 
 
 class Budget:

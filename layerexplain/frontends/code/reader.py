@@ -272,9 +272,9 @@ class Program:
         emitter = Emitter(graphs_of(found.value))
         try:
             model = emitter.model(found.value)
+            last, met = last_change(interpreter, found.value)
         except Exhausted as error:
             raise SourceError(f"{found.name} {error}") from None
-        last, met = last_change(interpreter, found.value)
         gaps = [(self._located(one), "") for one in effects.gaps
                   if effects.precedes(one, last) or one in met]  # fmt: skip
         gaps += [(self._located(one), layer) for one, layer in emitter.gaps]

@@ -141,7 +141,9 @@ def _one_more(mask: Expr | None) -> Expr | None:
 
 def _need_heads(type_: str, name: str, heads: int, width_name: str, width: int) -> None:
     if width % heads:
-        near = min([n for n in range(1, 2 * heads + 1) if width % n == 0], key=lambda n: (abs(n - heads), -n))
+        near = min(
+            [n for n in range(1, min(2 * heads, 10_000) + 1) if width % n == 0], key=lambda n: (abs(n - heads), -n)
+        )
         words = f"write {name}={near}, or {width_name}={-(-width // heads) * heads}"
         raise ArgumentError(f"{type_} needs {name} to divide {width_name}={width}, got {name}={heads}; {words}")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.axes import BATCH
-from layerexplain.lang.expr import Expr, constant
+from layerexplain.lang.expr import Expr, constant, rounds
 from layerexplain.lang.tables import ConstantArray
 from layerexplain.layers.keras.operations_repeat import flipped
 from layerexplain.layers.keras.operations_shape import expanded, moved, permuted, picked, sliced, squeezed, swapped
@@ -81,6 +81,10 @@ def picked_along(x: Expr, indices: Expr, *, dim: int) -> Expr:
     return lookup.take_along(x, indices, axis=at)
 
 
+_MOST_PLACES = 1_000_000
+"""Places in all windows of an axis."""
+
+
 def windows_along(x: Expr, *, dimension: int, size: int, step: int) -> Expr:
     """The formula of Tensor.unfold."""
     at = normalize_axis(dimension, x.ndim, "dimension")
@@ -88,7 +92,9 @@ def windows_along(x: Expr, *, dimension: int, size: int, step: int) -> Expr:
     if not isinstance(length, int) or length < size:
         raise ShapeError(f"unfold needs at least {size} values along axis {dimension}, got {length}")
     count = (length - size) // step + 1
-    places = constant(ConstantArray(tuple([i * step + j for i in range(count) for j in range(size)]), "int32"))
+    places = constant(
+        ConstantArray(tuple([i // size * step + i % size for i in rounds(count * size, _MOST_PLACES)]), "int32")
+    )
     y = lookup.gather(x, m.reshape(places, shape=(count, size)), axis=at)
     return moved(y, source=at + 1, destination=-1)
 

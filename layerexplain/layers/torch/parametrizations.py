@@ -9,7 +9,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.definition import Definition, call
-from layerexplain.lang.expr import Expr, item, named, weight
+from layerexplain.lang.expr import Expr, item, named, rounds, weight
 from layerexplain.layers.arguments import Anything, Bool, Int, Number, PositiveInt, Text
 from layerexplain.layers.declaration import Spec, Stored
 from layerexplain.layers.facts import Facts
@@ -107,7 +107,7 @@ def spectral_norm(
     u = inner.stored("u", "0._u", "u", [("rows", M.shape[0])], **fixed)
     v = inner.stored("v", "0._v", "v", [("columns", M.shape[1])], **fixed)
     left, right = u[None], v[:, None]
-    for i in range(2 * n_power_iterations if training else 0):
+    for i in rounds(2 * n_power_iterations if training else 0):
         if i % 2 == int(not is_new):  # one form begins with u, the other one with v
             left = named("u_new", l2_normalize(transpose(matmul(M, right), axes=(1, 0)), axis=None))
         else:

@@ -11,7 +11,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, AxesError, ShapeError
 from layerexplain.lang.definition import loop
-from layerexplain.lang.expr import Expr, item, named, weight
+from layerexplain.lang.expr import Expr, item, named, rounds, weight
 from layerexplain.layers.arguments import Bool, NaturalInt, PositiveInt, Share, choice
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.torch.arguments import module, need_channels
@@ -150,7 +150,7 @@ def _recurrent(
     widths = [shown, hidden][: len(kind.states)]
     first = _initial(type_, kind, initial, (layers * directions, batch), widths, alone)
     last: dict[str, list[Expr]] = {name: [] for name in kind.states}
-    for number in range(layers):
+    for number in rounds(layers):
         outputs = []
         for backwards in range(directions):
             several = layers * directions > 1
@@ -159,7 +159,7 @@ def _recurrent(
             sizes = Sizes(arguments["input_size"] if number == 0 else shown * directions, shown, hidden)
             step = _step(kind, sizes, bias, ends, bool(projected))
             place = number * directions + backwards
-            states = {name: part[place] for name, part in first.items()}
+            states = {name: part[place % len(part)] for name, part in first.items()}
             run = loop(partial(_with_output, step), [x], states, backwards=bool(backwards))
             for k, name in enumerate(kind.states):
                 last[name].append(item(run, k))
@@ -191,7 +191,7 @@ def _initial(
     found = {}
     for name, width, given in zip(kind.states, widths, (*initial, None, None), strict=False):
         if given is None:
-            found[name] = [zeros(shape=(batch, width))] * count
+            found[name] = [zeros(shape=(batch, width))]  # for all of them
             continue
         wanted = (count, width) if alone else (count, batch, width)
         if alone and given.ndim == 3:
@@ -204,7 +204,7 @@ def _initial(
                 f"{type_} needs {name}_0 of shape {shape_text(wanted)}: layers times directions first, got "
                 f"{shape_text(given.shape)}"
             )
-        found[name] = [given[i, None] if alone else given[i] for i in range(count)]
+        found[name] = [given[i, None] if alone else given[i] for i in rounds(count)]
     return found
 
 

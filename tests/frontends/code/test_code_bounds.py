@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import types
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,16 @@ from layerexplain.frontends.code.reader import read_code
 from layerexplain.frontends.code.sources import read_text
 from layerexplain.frontends.code.values.program import Class
 from layerexplain.report.build import build
+from tests.support.counting_programs import programs as counting_programs
 from tests.support.hostile import ROOT
 from tests.support.large_programs import MOST_CALLS, START
-from tests.support.steps import at_most
-from tests.support.tries import tries
+from tests.support.steps import at_most, counted
+from tests.support.tries import some, tries
 
-PROGRAMS = {"large": tries(40, 500), "nested": tries(200, 7908)}
+PROGRAMS = {"large": tries(40, 500), "nested": tries(200, 7908), "counting": len(counting_programs())}
 """Programs that are drawn: in 500 large ones each kind of value stands some 40 times and each use some 5. One takes as
-long as 15 models of the grammar of tests/fuzz. The nested ones are lists in themselves and the like, in each place."""
+long as 15 models of the grammar of tests/fuzz. The nested ones are lists in themselves and the like, in each place; the
+counting ones ask each call that takes a count for a thousand million."""
 PARTS = tries(2, 4)
 """Tests of them, which the processes of pytest share."""
 
@@ -44,6 +47,16 @@ def test_drawn_programs_end_within_their_bounds(kind: str, part: int) -> None:
     assert done.returncode == 0, f"program {told[-1][0] if told else '?'} ended the process: {done.stderr[-500:]}"
     assert len(told) == 2 * share
     assert [(number, wrong) for number, wrong in told if wrong] == []
+
+
+@pytest.mark.parametrize("number", some(range(PROGRAMS["counting"])))
+def test_twice_the_count_is_at_most_twice_the_work(number: int) -> None:
+    used = []
+    for many in (98, 100, 200):  # the first one loads what loads on first use, and no definition is met again
+        with counted() as calls, suppress(LayerExplainError):
+            build(read_code(counting_programs(many)[number].encode(), None, "m"))
+        used.append(calls.made)
+    assert used[2] < 2.2 * used[1] + 3_000
 
 
 LARGE = {

@@ -8,7 +8,7 @@ import string
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.bounds import MOST_ITEMS, TOO_LARGE, Budget, weight
+from layerexplain.frontends.code.bounds import MODULE, MOST_ITEMS, TOO_LARGE, Budget, weight
 from layerexplain.frontends.code.dataclass_fields import DataclassField, named_tuple
 from layerexplain.frontends.code.library.builtins import all_items, call_builtin, known_items
 from layerexplain.frontends.code.library.command_line import Parser
@@ -300,7 +300,7 @@ def _copied(value: ProgramValue, deep: bool, interpreter: Interpreter, known: di
     if type(value) in (int, float, str, bool, type(None), tuple):
         return value
     if deep and isinstance(value, Value):
-        interpreter.budget.make(1)
+        interpreter.budget.make(MODULE)
         value.copy_to(known, lambda one: _copied(one, True, interpreter, known))
         return known.get(id(value), Unknown("a copy of a value"))
     if isinstance(value, Instance) and value.cls.is_record:

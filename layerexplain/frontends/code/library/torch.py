@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.frontends.code.bounds import MODULE
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.library.torch_blocks import BLOCKS, fill, make_block
 from layerexplain.frontends.code.library.torch_gradients import MODES, GradientMode
@@ -123,6 +124,7 @@ def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inter
 
 def _make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     interpreter.effects.record_model_event()
+    interpreter.budget.make(MODULE)
     interpreter.torch.makes_modules = True
     place = interpreter.place()
     if type_ == "Parameter":

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.frontends.code.library.torch_modules import BuiltIn, is_module
+from layerexplain.frontends.code.bounds import MODULE, numbered
+from layerexplain.frontends.code.library.torch_modules import BuiltIn, is_module, named_modules
 from layerexplain.frontends.code.values.base import ProgramError
 from layerexplain.frontends.code.values.symbols import Symbol
 
@@ -53,6 +54,7 @@ def _in_layers(type_: str, layer: Any, count: Any, norm: Any, interpreter: Inter
     """Return an encoder or a decoder: copies of its layer, then its norm."""
     if not isinstance(count, int) or not is_module(layer):
         return interpreter.unknown(f"how many layers a {type_} has")
+    interpreter.budget.make(len(numbered(count)) * len(named_modules(layer)) * MODULE)
     copies = {str(i): interpreter.call_symbol(Symbol("copy.deepcopy"), [layer], {}) for i in range(count)}
     parts: dict[str, Any] = {"layers": BuiltIn("ModuleList", {}, interpreter.place(), copies)}
     return BuiltIn(type_, {}, interpreter.place(), parts | ({"norm": norm} if is_module(norm) else {}))

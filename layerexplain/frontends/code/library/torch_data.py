@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from layerexplain.frontends.code.bounds import numbered
 from layerexplain.frontends.code.library.keras.datasets import IMAGES
 from layerexplain.frontends.code.library.torch import LIBRARY as LIBRARY
 from layerexplain.frontends.code.library.torch_numbers import Numbers
@@ -183,7 +184,7 @@ class DataSet(Value):
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         if name == "classes" and self.classes is not None:
-            return [evaluator.unknown("the name of a class") for _ in range(self.classes)]
+            return [evaluator.unknown("the name of a class") for _ in numbered(self.classes)]
         return evaluator.unknown(f"the attribute {name} of a data set")
 
     def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:

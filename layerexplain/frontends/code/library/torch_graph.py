@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
+from layerexplain.frontends.code.bounds import RESULT
 from layerexplain.frontends.code.examples import without_unknowns
 from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_blocks import BLOCKS, call_block
@@ -32,6 +33,7 @@ from layerexplain.frontends.code.library.torch_weights import weight_shapes
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
+from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
 from layerexplain.frontends.model_builder import ModelBuilder
@@ -242,6 +244,8 @@ class Run:
                 error.fact += f"; the module is made in line {layer.line}"
             self.faults.append(error.with_place(layer=layer.name, **place.error_fields))
             raise Stopped from None
+        if len(found) > 1:
+            interpreter.budget.make(len(found) * RESULT)
         refs = tuple([one.ref if isinstance(one, Tensor) else one for one in given])
         again = layer.name in self.builder.counts
         ref = self.builder.call(layer.name, refs) if again else self.builder.add_layer(layer, refs)
@@ -373,6 +377,9 @@ class Run:
     ) -> Any:
         """Call a module between its hooks, which may put other tensors in the place of what it takes and gives."""
         hooks = value.attributes if isinstance(value, BuiltIn | Instance) else {}
+        if unknown := unknown_in([hooks.get(PRE_HOOKS), hooks.get(HOOKS)]):
+            self.opened.append(unknown)
+            raise Stopped
         for hook, has_kwargs in hooks.get(PRE_HOOKS, ()):
             changed = self.interpreter.call(hook, [value, tuple(args), *[dict(kwargs)] * has_kwargs], {})
             if changed is not None and has_kwargs:

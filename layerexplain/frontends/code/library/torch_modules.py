@@ -11,6 +11,7 @@ from layerexplain.frontends.code.library.torch_hooks import REGISTER, HookHandle
 from layerexplain.frontends.code.library.torch_parameters import OfModule, Parameter, PartOfModule
 from layerexplain.frontends.code.library.torch_weights import (
     STATISTICS,
+    Weights,
     has_unknown_weights,
     is_recurrent,
     kept_as,
@@ -51,6 +52,8 @@ class BuiltIn(Identity):
         self.place = place
         self.children = children
         self.attributes: dict[str, Any] = {}
+        self.known_weights: tuple[tuple[str, dict[str, Any]], Weights] | None = None
+        """The weights that it has by its arguments, and these."""
         self.statement = 0
         """The number of the statement that makes it."""
         self.is_in_place = False
@@ -191,6 +194,7 @@ class BuiltIn(Identity):
     def _change(self, children: dict[str, ProgramValue] | None, evaluator: Evaluator) -> None:
         """Let a container hold other modules; None says that it is not known which."""
         if self.children is not None:
+            evaluator.budget.look(len(self.children))
             evaluator.effects.record_attribute_change(self, "children")
             unknown = evaluator.unknown("which modules a container holds")
             changed = dict.fromkeys(self.children, unknown) if children is None else children
@@ -221,6 +225,7 @@ class BuiltIn(Identity):
         others: Any = right.iterate() if isinstance(right, BuiltIn) else right
         if name != ast.Add.__name__ or left is not self or self.children is None or type(others) not in (list, tuple):
             return NotImplemented
+        evaluator.budget.look(len(self.children) + len(others))
         both = [*self.children.values(), *others]
         return BuiltIn(self.type, {}, evaluator.place(), {str(i): one for i, one in enumerate(both)})
 
@@ -235,13 +240,14 @@ class BuiltIn(Identity):
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if self.children is not None:
-            now = list(self.children.values())
             if name in ("append", "extend"):
                 more: Any = [args[0]] if name == "append" else args[0]
                 more = more.iterate() if isinstance(more, BuiltIn) else list(more)
-                self._change({**self.children, **{str(len(now) + i): one for i, one in enumerate(more)}}, evaluator)
+                evaluator.effects.record_attribute_change(self, "children")
+                self.children.update({str(i): one for i, one in enumerate(more, len(self.children))})
                 return self
             if name == "insert":
+                now = list(self.children.values())
                 now.insert(args[0], args[1])
                 self._change({str(i): one for i, one in enumerate(now)}, evaluator)
                 return self

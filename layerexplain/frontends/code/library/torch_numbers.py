@@ -8,7 +8,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from layerexplain.frontends.code.bounds import MOST_ITEMS
+from layerexplain.frontends.code.bounds import MOST_ITEMS, RESULT, numbered
 from layerexplain.frontends.code.library.numpy import call_numpy
 from layerexplain.frontends.code.library.torch_parameters import Parameter
 from layerexplain.frontends.code.library.torch_pieces import CUTS, asked_of, sizes_of_pieces, with_object
@@ -16,7 +16,15 @@ from layerexplain.frontends.code.library.torch_tensors import ALIASES, OPERATORS
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
 from layerexplain.frontends.code.operators import COMPARISONS
 from layerexplain.frontends.code.values.array import Array, array_of, cast, key_of, name_of_dtype
-from layerexplain.frontends.code.values.array_data import axis_of, broadcast, count_of, joined, number_of, plain
+from layerexplain.frontends.code.values.array_data import (
+    axis_of,
+    broadcast,
+    count_of,
+    is_small,
+    joined,
+    number_of,
+    plain,
+)
 from layerexplain.frontends.code.values.base import ProgramError, Unknown
 from layerexplain.frontends.code.values.nested import each_in, mirrored
 from layerexplain.frontends.code.values.program import Bound
@@ -145,6 +153,8 @@ def computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any)
             and count_of(found.shape) > sum(count_of(one.shape) for one in given)
         ):
             evaluator.budget.look_at(found)
+        if type(found) is tuple:
+            evaluator.budget.make(len(found) * RESULT)
         unclear = isinstance(found, Unknown) or not all(map(_is_known, _arrays([found])))
         if run is None or not unclear or not given:
             dtype = kwargs.get("dtype")
@@ -214,8 +224,11 @@ def _expanded(x: Array, *sizes: Any) -> Array:
 def _repeated(x: Array, *times: Any) -> Any:
     counts = _listed(times)
     x = x.view((*(1,) * (len(counts) - len(x.shape)), *x.shape))
+    shape = tuple([None if size is None else size * count for size, count in zip(x.shape, counts, strict=True)])
+    if not is_small(shape):
+        return x._replace(shape=shape, cells=None)
     for axis, count in enumerate(counts):
-        x = joined([x] * count, axis)  # type: ignore[assignment]  # of arrays it is one
+        x = joined([x for _ in numbered(count)], axis)  # type: ignore[assignment]  # of arrays it is one
     return x
 
 
@@ -259,6 +272,8 @@ def _at(x: Array, dim: int, key: Any) -> Any:
 def _shifted(x: Array, shifts: Any, dims: Any) -> Any:
     for by, axis in zip(_listed((shifts,)), _listed((dims,)), strict=True):
         size = x.shape[axis] or 1
+        if not x.is_known:
+            return x
         x = _at(x, axis, array_of([(i - by) % size for i in range(size)]))
     return x
 
@@ -312,7 +327,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "clamp": _clamped,
     "type_as": lambda x, other: _as(x, other.dtype),
     **{name: partial(_pieces, name) for name in CUTS},
-    "unbind": lambda x, dim=0: tuple([_at(x, dim, i) for i in range(x.shape[dim] or 0)]),
+    "unbind": lambda x, dim=0: tuple([_at(x, dim, i) for i in numbered(x.shape[dim] or 0)]),
     "diff": _differences,
     "to": _to,
     "type": _to,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.frontends.code.bounds import numbered
 from layerexplain.frontends.code.values.base import ProgramError
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ def sizes_of_pieces(name: str, asked: int | Sequence[int], size: int) -> list[in
         if asked < 1:
             raise ProgramError("RuntimeError", f"{name} needs at least 1, got {asked}")
         if name == "tensor_split":
-            return [size // asked + (i < size % asked) for i in range(asked)]
+            return [size // asked + (i < size % asked) for i in numbered(asked)]
         each = -(-size // asked) if name == "chunk" else asked
-        return [min(each, size - start) for start in range(0, size, each)]
+        return [min(each, size - i * each) for i in numbered(-(-size // each) if size else 0)]
     if name == "tensor_split":
         ends = [0, *[slice(end).indices(size)[1] for end in asked], size]
         return [max(0, end - start) for start, end in pairwise(ends)]

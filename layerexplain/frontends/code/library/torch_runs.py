@@ -198,8 +198,8 @@ def models(program: Program) -> list[Found]:
     found = [Found(name, one) for name, one in (whole or named).items() if id(one) not in inside]
     found = list({id(one.value): one for one in found}.values())
     if found:
-        called = [one for one in found if any(call.module is one.value for call in interpreter.torch.calls)]
-        return called or found
+        called = {id(call.module) for call in interpreter.torch.calls}
+        return [one for one in found if id(one.value) in called] or found
     return _called_alone(interpreter) or _of_functions(program) or _of_classes(program)
 
 

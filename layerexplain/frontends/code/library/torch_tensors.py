@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.bounds import numbered
 from layerexplain.frontends.code.library.torch_changes import VIEWS, Changes
 from layerexplain.frontends.code.library.torch_dtypes import DTYPES, dtype_asked
 from layerexplain.frontends.code.library.torch_keys import has_list, picked_by_list, without_ellipsis
@@ -175,7 +176,7 @@ class Tensor(Identity):
         first = self.spec.shape[0] if self.spec.shape else None
         if not isinstance(first, int):
             return Unknown("the parts of a tensor along its batch")
-        return [self.run.operation("getitem", [self], {"key": (i,)}) for i in range(first)]
+        return [self.run.operation("getitem", [self], {"key": (i,)}) for i in numbered(first)]
 
     def length(self) -> Any:
         return self.sizes[0]
@@ -410,7 +411,7 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
             size = x.spec.shape[dim]
             if not isinstance(size, int):
                 raise run.unknown("the parts of a tensor along its batch")
-            keys = [(*[slice(None)] * dim, i) for i in range(size)]
+            keys = [(*[slice(None)] * dim, i) for i in numbered(size)]
             return tuple([run.operation("getitem", [x], {"key": key}).lies_in(x, key) for key in keys])
         if name in ("max", "min") and not rest and "dim" not in kwargs:
             return run.operation(f"a{name}", [x], {})

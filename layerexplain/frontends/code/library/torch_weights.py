@@ -15,6 +15,7 @@ from layerexplain.ops.sizes import product
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.torch_modules import BuiltIn
 
+Weights = list[tuple[str, tuple[int, ...], bool]]
 STATISTICS = {"running_mean": 0.0, "running_var": 1.0}
 """The weights of a module that are buffers, and what they are at first."""
 
@@ -24,12 +25,16 @@ def statistics(name: str, shape: tuple[int, ...]) -> Array:
     return Array(shape, (STATISTICS[name],) * (product(shape) or 0))
 
 
-def own_weights(module: BuiltIn) -> list[tuple[str, tuple[int, ...], bool]]:
-    """Return the weights of a module by its arguments alone: the name, the shape, and whether it is a buffer."""
-    return _weights_of(*module.declared)
+def own_weights(module: BuiltIn) -> Weights:
+    """Return the weights of a module by its arguments alone: the name, the shape, and whether it is a buffer. They are
+    kept as long as the arguments stay."""
+    type_, config = module.declared
+    if module.known_weights is None or module.known_weights[0] != (type_, config):
+        module.known_weights = (type_, dict(config)), _weights_of(type_, config)
+    return module.known_weights[1]
 
 
-def _weights_of(type_: str, config: Mapping[str, Any]) -> list[tuple[str, tuple[int, ...], bool]]:
+def _weights_of(type_: str, config: Mapping[str, Any]) -> Weights:
     try:
         definition = traced_alone(type_, config)
     except LayerExplainError:
