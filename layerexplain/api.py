@@ -165,13 +165,8 @@ def explain(
         from layerexplain.layer_names import chosen_layers
 
         chosen = chosen_layers(model, layers)
-    if isinstance(training, Mapping):
-        from layerexplain.frontends.training import trained_with
-
-        model = trained_with(model, training)
     make = functools.partial(
         build,
-        model,
         detail=detail,
         gradient=gradient,
         layers=chosen,
@@ -182,12 +177,17 @@ def explain(
         backward=backward,
         serve=serve,
     )
+
+    def trained(model: Model) -> Model:
+        if not isinstance(training, Mapping):
+            return model
+        from layerexplain.frontends.training import trained_with
+
+        return trained_with(model, training)
+
     try:
         shapes = _shapes(model, inputs)
-        if any(isinstance(size, str) for shape in shapes.values() for size in shape):
-            report = _named(model, shapes, make)
-        else:
-            report = make(inputs=shapes)
+        report = _named(model, shapes, trained, make) or make(trained(model), inputs=shapes)
     except LayerExplainError as error:
         every = ErrorGroup([*model.faults, *each_of(error)]) if model.faults else error
         raise every.with_place(source=model.source or None) from None
@@ -198,19 +198,45 @@ def explain(
     return report
 
 
-def _named(model: Model, shapes: Mapping[str, Sequence[Any]], make: Callable[..., Report]) -> Report:
-    """Return the report of a model whose inputs have named sizes."""
+def _named(
+    model: Model,
+    shapes: Mapping[str, Sequence[Any]],
+    trained: Callable[[Model], Model],
+    make: Callable[..., Report],
+) -> Report | None:
+    """Return the report of a model with sizes that have names: those in the shapes of its inputs, and those that its
+    code leaves open. None where there are none."""
+    is_open = model.grade == "open" or model.format == "yaml-spec"
+    missing = model.source_code.missing if model.source_code is not None and is_open else ()
+    if not missing and not any(isinstance(size, str) for shape in shapes.values() for size in shape):
+        return None
     from layerexplain.network.trace import trace_model
     from layerexplain.report.size_names import named_report, names_in_shapes, with_sizes
 
-    def filled(sizes: Mapping[str, int]) -> InputShapes:
-        return {name: with_sizes(shape, sizes) for name, shape in shapes.items()}
+    in_shapes = names_in_shapes(shapes.values())
 
-    return named_report(
-        lambda sizes: make(inputs=filled(sizes)),
-        lambda sizes: raise_any(trace_model(model, filled(sizes)).faults),
-        names_in_shapes(shapes.values()),
-    )
+    def at(sizes: Mapping[str, int]) -> tuple[Model, InputShapes]:
+        inputs = {name: with_sizes(shape, sizes) for name, shape in shapes.items()}
+        known = {name: sizes[name] for name in missing}
+        filled = model.source_code.with_values(known) if known and model.source_code is not None else None
+        if filled is None:
+            return model, inputs
+        return filled._replace(source=model.source, weights_file=model.weights_file), inputs
+
+    def attempt(sizes: Mapping[str, int]) -> None:
+        known, inputs = at(sizes)
+        raise_any([*known.faults, *trace_model(known, inputs).faults])
+
+    def report(sizes: Mapping[str, int]) -> Report:
+        known, inputs = at(sizes)
+        return make(trained(known), inputs=inputs)
+
+    try:
+        return named_report(report, attempt, [*in_shapes, *missing], missing)
+    except LayerExplainError:
+        if in_shapes:
+            raise
+        return None
 
 
 def explain_layer(

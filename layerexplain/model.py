@@ -451,16 +451,21 @@ class PlacedResult(NamedTuple):
 
 class SourceCode:
     """The code of a model: `results` gives what lines give that are no rows, and `at` the model at given shapes of its
-    inputs, where its code computes with them. Two of them are equal: it is the models that are compared, not where
-    they come from."""
+    inputs, where its code computes with them. `missing` names the sizes that the code leaves open, as `--set` does, and
+    `with_values` is the model with values for some. Two of them are equal: it is the models that are compared, not
+    where they come from."""
 
     def __init__(
         self,
         results: Callable[[], Sequence[PlacedResult]],
         at: Callable[[InputShapes], Model | None] = lambda shapes: None,
+        missing: Sequence[str] = (),
+        with_values: Callable[[Mapping[str, int]], Model | None] = lambda values: None,
     ) -> None:
         self.results = results
         self.at = at
+        self.missing = tuple(missing)
+        self.with_values = with_values
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SourceCode)

@@ -285,7 +285,7 @@ class Report(Rows[LayerReport]):
                 take.
 
         >>> import layerexplain
-        >>> report = layerexplain.explain(b"input: [null]\nlayers:\n  - Flatten\n", inputs={"input": ("T",)})
+        >>> report = layerexplain.explain(b"input: [null]\\nlayers:\\n  - Flatten\\n", inputs={"input": ("T",)})
         >>> report["flatten"].output_shapes, report.at(T=5)["flatten"].output_shapes
         (((None, T),), ((None, 5),))
         """

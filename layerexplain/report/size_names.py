@@ -39,6 +39,9 @@ _STEPS = (1, 2, 4, 8, 16, 32, 64, 3, 5, 6, 7, 9, 10, 12, 24, 48)
 _LARGEST = 512
 """Up to this size it is said which ones a model takes; what repeats up to here repeats farther."""
 
+_SMALLEST = (1, 2, 3)
+"""Sizes that a model may take by chance: an axis of size 1 broadcasts."""
+
 _MOST_TRIES = 24
 _MOST_WAYS = 4
 
@@ -147,8 +150,6 @@ def named_report(
     Raises:
         LayerExplainError: as `named_run` does.
     """
-    for name in names:
-        check_name(name)
     run = named_run(attempt, names, small)
     _, report = recorded(make, run.examples, run.names.sizes)
     shown: Report = run.names.shown(report)
@@ -156,8 +157,8 @@ def named_report(
 
 
 def names_in_shapes(shapes: Iterable[Sequence[Any]]) -> tuple[str, ...]:
-    """Return the names of sizes in shapes, each once."""
-    return tuple(dict.fromkeys([size for shape in shapes for size in shape if isinstance(size, str)]))
+    """Return the names of sizes in shapes, each once. Raises ArgumentError for a name that Python reserves."""
+    return tuple(dict.fromkeys([check_name(size) for shape in shapes for size in shape if isinstance(size, str)]))
 
 
 def with_sizes(shape: Sequence[Any], sizes: Mapping[str, int]) -> tuple[Any, ...]:
@@ -297,7 +298,11 @@ class _Finder:
             accepted |= {other, *self.sizes_of(run, self.alone(run, name), name)}
         self.accepted[name] = sorted(accepted)
         conditions = [*_as_conditions(name, sorted(own)), *self.relations(name)]
-        takes = ", ".join([_in_words(sorted(accepted)), *[one for one in self.relations(name) if "==" in one]])
+        others = "; other sizes go another way" if len(own) == 1 < len(accepted) else ""
+        words = f"{own[0]} here{others}" if others else _in_words(sorted(accepted))
+        small = [size for size in _SMALLEST if size not in accepted and self.takes(name, size)]
+        words = f"{words}; also {', '.join(map(str, small))}" if small and not others else words
+        takes = ", ".join([words, *[one for one in self.relations(name) if "==" in one]])
         return SizeReport(name, self.examples[name], tuple(conditions), takes)
 
     def remainders(self) -> dict[str, tuple[int, int]]:

@@ -75,7 +75,7 @@ def test_a_hint_has_the_layers_of_its_line_as_its_tooltip(client: Client, uri: s
         "inlayHint", uri, range={"start": {"line": 5, "character": 0}, "end": {"line": 6, "character": 9}}
     )
     assert first["tooltip"] == "dense: (None, 7), 98 parameters, 91 MACs" and first["paddingLeft"]
-    assert second["label"] == "→ (None, None) · ?" and "write `# layerexplain: n=16`" in second["tooltip"]
+    assert second["label"] == "→ (None, n) · 8·n" and "8·n parameters" in second["tooltip"]
 
 
 @pytest.mark.parametrize(

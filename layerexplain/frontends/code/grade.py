@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from layerexplain.frontends.code.frames import Assumption
+from layerexplain.frontends.code.one_value import is_one_value
 from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.model import Note
 
@@ -25,6 +27,17 @@ def notes_of(assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]])
         note = Note("tf-variable" if one.settled else "assumed", None, f"line {one.line}: {one.words}")
         notes.setdefault(note.message, note)
     return list(notes.values())[:50]
+
+
+def missing_sizes(tree: ast.AST, gaps: Iterable[tuple[Unknown, str]]) -> tuple[str, ...]:
+    """Return the names, as `--set` takes them, of missing values that are sizes: a whole number is their example. A
+    name whose value may change between two places where it is used is not one size."""
+    causes: dict[str, set[tuple[int, str]]] = {}
+    for gap, _ in gaps:
+        if gap.example.isdecimal():
+            causes.setdefault(gap.option or gap.name, set()).add((gap.line, gap.reason))
+    one_cause = [name for name, found in causes.items() if len({reason for _, reason in found}) == 1]
+    return tuple([name for name in one_cause if is_one_value(tree, name)])
 
 
 def words_of(unknown: Unknown) -> str:

@@ -14,10 +14,11 @@ from layerexplain.frontends.code.values.base import (
     Unknown,
     Value,
 )
+from layerexplain.lang.open_sizes import OpenSize
 from layerexplain.records import Record
 
-PLAIN = (bool, int, float, str, bytes, type(None), complex)
-"""Kinds of values that are what they say."""
+PLAIN = (bool, int, float, str, bytes, type(None), complex, OpenSize)
+"""Kinds of values that are what they say. Sizes with names are numbers that know how they were computed."""
 
 _KNOWN = frozenset([*PLAIN, list, tuple, dict, set, frozenset])
 """Kinds of values on which operators are computed."""
@@ -92,6 +93,8 @@ def _of_sizes(name: str, left: object, right: object) -> ProgramValue:
 
 def _size(name: str, left: object, right: object) -> int | None:
     """Estimate how large a result is; None for one that is too large."""
+    if OpenSize in (type(left), type(right)):  # an expression: its number is not asked for
+        return 1 if isinstance(left, int | float) and isinstance(right, int | float) else None
     if name == "Mod" and isinstance(left, str | bytes):
         return _formatted_size(left if isinstance(left, str) else left.decode("latin-1"), right)
     if isinstance(left, bool | int) and isinstance(right, bool | int):

@@ -19,7 +19,7 @@ from layerexplain.frontends.code.error_advice import data_of_error, pasted_fault
 from layerexplain.frontends.code.examples import missing_in, plain_names, shape_example
 from layerexplain.frontends.code.found_models import FoundModel, distinct, is_empty, models_in
 from layerexplain.frontends.code.frames import File, Frame
-from layerexplain.frontends.code.grade import grade_of, notes_of, words_of
+from layerexplain.frontends.code.grade import grade_of, missing_sizes, notes_of, words_of
 from layerexplain.frontends.code.interpreter import Interpreter
 from layerexplain.frontends.code.library.keras.names import base_of
 from layerexplain.frontends.code.modules import Lender, Modules, package_of
@@ -61,7 +61,7 @@ class Program:
         self,
         text: Text,
         path: str | None,
-        given: Mapping[str, str],
+        given: Mapping[str, str | int],
         modules: Modules = _NO_MORE,
         shapes: Mapping[Place, ProgramValue] = MappingProxyType({}),
         *,
@@ -77,7 +77,10 @@ class Program:
         self.path = path
         self.interpreter.where = self.where
         self.interpreter.locate = self.locate
-        self.interpreter.settings = {name: self.interpreter.parse_setting(value) for name, value in given.items()}
+        self.interpreter.settings = {
+            name: self.interpreter.parse_setting(value) if isinstance(value, str) else value
+            for name, value in given.items()
+        }
         self.interpreter.is_notebook = text.is_notebook
         self.interpreter.lazy = lazy
         self.file = self.interpreter.program = File("", self.folder, text.tree)
@@ -309,10 +312,11 @@ class Program:
             shared=tuple(emitter.shared),
             declarations=declarations(model),
         )
-        code = SourceCode(self.results_inside)
+        names: tuple[str, ...] = ()
         if any(one.lacks == "shape" for one, _ in gaps):
             names = tuple(dict.fromkeys(ref.layer for ref in model.inputs))
-            code = SourceCode(self.results_inside, partial(self._read_again, found, names))
+        again, with_values = partial(self._read_again, found, names), partial(self._read_with, found)
+        code = SourceCode(self.results_inside, again, missing_sizes(self.text.tree, gaps), with_values)
         model = model._replace(fit_data=found.value.fitted, source_code=code)
         compiled = found.value.compiled
         return model if compiled is None else with_training(model, settings(compiled))
@@ -328,13 +332,22 @@ class Program:
         if not names or not all(name in shapes for name in names):
             return None
         sizes = [(None, *shapes[name]) for name in names]
-        place = found.value.place
-        program = Program(
-            self.text, self.path, self.given, self.modules, {place: sizes if len(sizes) > 1 else sizes[0]}
-        )
-        again = [program.requested(found.asked)] if found.asked else program.models()
-        same = next((one for one in again if one.name == found.name and one.value.place == place), None)
-        return None if same is None else program.model(same)
+        shapes_of = {found.value.place: sizes if len(sizes) > 1 else sizes[0]}
+        return Program(self.text, self.path, self.given, self.modules, shapes_of).same_model(found)
+
+    def _read_with(self, found: FoundModel, values: Mapping[str, int]) -> Model | None:
+        """Return a model with values for names that the program does not define."""
+        return self.with_values(values).same_model(found)
+
+    def with_values(self, values: Mapping[str, int]) -> Program:
+        """Return the program with values for names that it does not define: it is read once more."""
+        return Program(self.text, self.path, {**self.given, **values}, self.modules, self.shapes)
+
+    def same_model(self, found: FoundModel) -> Model | None:
+        """Return the model that another reading of the program has found; None where this one has none."""
+        models = [self.requested(found.asked)] if found.asked else self.models()
+        same = [one for one in models if one.name == found.name and one.value.place == found.value.place]
+        return self.model(same[0]) if same else None
 
     def results_inside(self) -> list[PlacedResult]:
         """Return what each statement inside of the `call` of a layer or a model of the program gives, in order."""

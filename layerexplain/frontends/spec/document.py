@@ -16,6 +16,7 @@ import os
 import re
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +41,11 @@ from layerexplain.frontends.spec.items import (
     refuse_wishes,
     words_for,
 )
+from layerexplain.frontends.spec.named_sizes import with_named_sizes
 from layerexplain.frontends.spec.objects import Objects, is_path
 from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode, parse_yaml, to_python
 from layerexplain.layers.registry import TORCH
-from layerexplain.model import Layer, Model, Note, TensorRef, fixed_batch, keeps_state
+from layerexplain.model import Layer, Model, Note, SourceCode, TensorRef, fixed_batch, keeps_state
 from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -55,15 +57,22 @@ _KEYS = ("name", "input", "inputs", "layers", "output", "outputs", "define", "tr
 _OUTPUT = r"(.+)\[([0-9]{1,4})\]\Z"
 
 
-def read_yaml_spec(data: bytes, source: str = "", own: Mapping[str, Declaration] = MappingProxyType({})) -> Model:
+def read_yaml_spec(
+    data: bytes,
+    source: str = "",
+    own: Mapping[str, Declaration] = MappingProxyType({}),
+    values: Mapping[str, int] = MappingProxyType({}),
+) -> Model:
     """Return the model that a spec describes.
 
     `source` is its path: a spec without a name is called as its file. `own` are layers that it may have beside Keras's
-    and those that it defines itself. Faults of single layers are the model's `faults`;
+    and those that it defines itself; `values` stand in place of the names that it declares under `sizes:`, whose
+    examples stand there otherwise. Faults of single layers are the model's `faults`;
     with any other, raises SpecError for one fault, an ErrorGroup for several.
     """
     faults = SpecFaults()
     root = parse_yaml(data, faults)
+    root, sizes = with_named_sizes(root, values, faults)
     if _is_keras_config(root):
         from layerexplain.frontends.keras.config import read_config
 
@@ -81,7 +90,9 @@ def read_yaml_spec(data: bytes, source: str = "", own: Mapping[str, Declaration]
         raise_any(found)
     if model is None:
         raise SpecError("contains no model; `input:` and `layers:` are needed")
+    code = SourceCode(tuple, missing=tuple(sizes), with_values=partial(read_yaml_spec, data, source, own))
     return model._replace(
+        source_code=code if sizes else None,
         format="yaml-spec",
         framework="torch" if any(layer.type.startswith("torch.") for layer in model.layers) else "keras",
         strict=True,

@@ -10,6 +10,7 @@ from layerexplain.frontends.input_shapes import is_batch
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.frontends.spec.items import Item, takes, words_for
 from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode, to_python
+from layerexplain.layers.arguments import is_int
 from layerexplain.model import Layer, Note, Shape
 from layerexplain.suggest import batch_words, did_you_mean
 
@@ -145,16 +146,16 @@ def _input(name: str, node: YamlNode, faults: SpecFaults) -> Layer:
 def _sizes(node: YamlNode, key: str, faults: SpecFaults, *, batch: bool = False) -> Shape | None:
     """Return a shape as written: a list of sizes, or a single size. None, with a fault, for anything else."""
     value: Any = to_python(node)
-    value = (value,) if type(value) is int else value
+    value = (value,) if is_int(value) else value
     is_list = isinstance(value, tuple)
-    wrong = [size for size in value if size is not None and (type(size) is not int or size < 1)] if is_list else []
+    wrong = [size for size in value if size is not None and not (is_int(size) and size >= 1)] if is_list else []
     if not is_list:
         example = "[null, 28, 28, 1]" if batch else "[28, 28, 1]"
         words = f"is {words_for(node)}; a list of sizes is needed, like {example}"
     elif len(value) > MAX_AXES:
         words = f"has {len(value):,} axes; at most {MAX_AXES} are read"
     elif wrong:
-        words = f"has the size {wrong[0]!r}; sizes are whole numbers from 1, or null for unknown"
+        words = f"has the size {wrong[0]!r}; sizes are whole numbers from 1, null for unknown, or names under sizes:"
     else:
         return tuple(value)
     faults.add(f"{key} {words}", node.line)

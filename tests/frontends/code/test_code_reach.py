@@ -397,9 +397,9 @@ QUESTIONS: list[Any] = [
     ("a layer whose class is not pasted", "x = Input((10,))\nlayer = ClusteringLayer(5)\nm = Model(x, layer(x))\n",
      "line 2: ClusteringLayer is not defined in this code; give its code too"),
     ("a function that is not pasted", "x = Input((10,))\nn = classes()\nm = Model(x, Dense(n)(x))\n",
-     "line 2: n is not known: classes is not defined in this code; give for example --set n=16"),
+     "(None, n)"),
     ("an argument that is not given", "def make(n):\n    k = n * 2\n    return Sequential([Input((3,)), Dense(k)])\n",
-     "line 1: k is not known: make() is given no n; give for example --set n=16"),
+     "(None, 2·n)"),
     pytest.param(
         "an application that is not imported", "b = VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))\n"
         "m = Sequential([b, Flatten(), Dense(3)])\n", "14,716,227", id="an application that is not imported",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import MOST_TRIED, Budget, Exhausted
-from layerexplain.frontends.code.grade import grade_of, notes_of, words_of
+from layerexplain.frontends.code.grade import grade_of, missing_sizes, notes_of, words_of
 from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_emit import RunEmitter
 from layerexplain.frontends.code.library.torch_graph import CallOnData, Run, batch_axis
@@ -398,7 +398,9 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     whys = [(one, words_of(one) if one.name.isidentifier() or one.example else one.reason) for one, _ in opened]
     ends = [PlacedResult(one.line, 0, one.file, (None,), reason=why) for one, why in whys if one.line]
     results = [*run.returned, *ends]
-    return model._replace(source_code=SourceCode(lambda: results, partial(_again, program, found, wanted)))
+    again, with_values = partial(_again, program, found, wanted), partial(_with_values, program, found)
+    code = SourceCode(lambda: results, again, missing_sizes(program.text.tree, opened), with_values)
+    return model._replace(source_code=code)
 
 
 def _with_pasted_error(program: Program, module: Any, model: Model) -> Model:
@@ -443,6 +445,12 @@ def _again(program: Program, found: Found, names: Sequence[str], shapes: InputSh
     if not all(name in shapes for name in names):
         return None
     return read_model(program, found, {name: shapes[name] for name in names})
+
+
+def _with_values(program: Program, found: Found, values: Mapping[str, int]) -> Model | None:
+    """Return the same model of the program with values for names that it does not define."""
+    filled = program.with_values(values)
+    return torch_model(filled, [one for one in models(filled) if one.name == found.name], found.name)
 
 
 def _without_input(model: Model, names: Sequence[str], module: Any) -> Model:

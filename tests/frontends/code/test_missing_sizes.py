@@ -1,0 +1,164 @@
+"""Names without a value that are used as sizes: what is said of them is what the program says with numbers in place."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+import layerexplain
+from layerexplain.frontends import read
+from tests.report.test_size_names import filled
+
+PROGRAMS = {
+    "a sequence to a sequence": (
+        """
+from keras.models import Model
+from keras.layers import *
+inp = Input(shape=(input_length,))
+x = Embedding(len(tokenizer.word_index) + 1, 64)(inp)
+x = Bidirectional(LSTM(UNITS, return_sequences=True))(x)
+x = Dense(2 * UNITS, activation="relu")(x)
+out = TimeDistributed(Dense(output_dict_size, activation="softmax"))(x)
+model = Model(inp, out)
+""",
+        {"input_length": 19, "len(tokenizer.word_index)": 1000, "UNITS": 24, "output_dict_size": 77},
+    ),
+    "arguments of a command line": (
+        """
+from keras import layers, Input, Model
+def build(args):
+    x = inp = Input((args.rows, args.rows, 3))
+    x = layers.Conv2D(args.filters, 3, padding="same")(x)
+    x = layers.MaxPooling2D()(x)
+    x = layers.Conv2D(2 * args.filters, 3, padding="same")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    return Model(inp, layers.Dense(args.classes)(x))
+model = build(args)
+""",
+        {"args.rows": 30, "args.filters": 8, "args.classes": 5},
+    ),
+    "a configuration": (
+        """
+from keras import Sequential, layers
+model = Sequential([
+    layers.Input((config["features"],)),
+    layers.Dense(config["units"] // 2, activation="relu"),
+    layers.Dense(config["units"]),
+])
+""",
+        {"config['features']": 12, "config['units']": 64},
+    ),
+    "a module of PyTorch": (
+        """
+import torch
+import torch.nn as nn
+class Net(nn.Module):
+    def __init__(self, args):
+        super().__init__()
+        self.emb = nn.Embedding(args.vocab, args.hidden)
+        self.lstm = nn.LSTM(args.hidden, args.hidden, batch_first=True)
+        self.fc = nn.Linear(2 * args.hidden, args.vocab)
+    def forward(self, x):
+        out, (h, c) = self.lstm(self.emb(x))
+        return self.fc(torch.cat([h[-1], c[-1]], 1))
+model = Net(args)
+model(torch.zeros(5, 9, dtype=torch.long))
+""",
+        {"args.vocab": 100, "args.hidden": 16},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_with_missing_sizes_says_what_it_says_with_numbers(name: str) -> None:
+    program, values = PROGRAMS[name]
+    report = layerexplain.explain(program.encode(), detail=False)
+    assert report.grade == "complete"
+    assert {size.name for size in report.sizes} == set(values)
+    text = program
+    for missing, value in values.items():
+        text = re.sub(rf"{re.escape(missing.replace(chr(39), chr(34)))}(?![\w.(])", str(value), text)
+    numbers = layerexplain.explain(text.encode(), detail=False)
+    assert numbers.grade == "complete" and not numbers.sizes, text
+    shown = json.loads(json.dumps(report.to_dict()))
+    names = {missing: f"s{at}" for at, missing in enumerate(sorted(values, key=len, reverse=True))}
+    at = {names[missing]: value for missing, value in values.items()}
+
+    def computed(value: object) -> object:
+        text = json.dumps(value)
+        for missing, short in names.items():
+            text = text.replace(missing, short)
+        return filled(json.loads(text), at)
+
+    for row, expected in zip(shown["layers"], json.loads(json.dumps(numbers.to_dict()))["layers"], strict=True):
+        for field in ("output_shapes", "params", "macs", "flops"):
+            assert computed(row[field]) == expected[field], (row["layer"], field, row[field])
+    assert report.at(**values).totals == numbers.totals
+
+
+def test_a_name_that_is_no_size_stays_unknown() -> None:
+    program = b"""
+from keras import Sequential, layers
+model = Sequential([layers.Input((7,)), layers.Dense(units, activation=act), layers.Dense(3)])
+"""
+    report = layerexplain.explain(program, detail=False)
+    assert report.grade == "open"
+    assert "act" in " ".join([note.message for note in report.notes])
+
+
+def test_a_value_that_is_given_is_no_name() -> None:
+    model = read(b"from keras import Sequential, layers\nmodel = Sequential([layers.Input((7,)), layers.Dense(units)])")
+    assert model.source_code is not None and model.source_code.missing == ("units",)
+    again = model.source_code.with_values({"units": 5})
+    assert again is not None and again.grade == "complete"
+
+
+SEVERAL_VALUES = {
+    "a function that is called with two": (
+        "def block(x, n):\n    k = n * 2\n    return layers.Dense(k)(x)\n"
+        "y = block(block(i, a), b)\nm = keras.Model(i, y)\n"
+    ),
+    "a method of two objects": (
+        "class A:\n    def __init__(self, w):\n        self.w = w.units\n"
+        "    def make(self, x):\n        return layers.Dense(self.w)(x)\n"
+        "m = keras.Model(i, A(q).make(A(p).make(i)))\n"
+    ),
+    "a name that is bound twice": (
+        "import lib\nn = lib.f()\na = layers.Dense(n)\nn = lib.g()\nm = keras.Model(i, layers.Dense(n)(a(i)))\n"
+    ),
+    "a list that grows": (
+        "import lib\nx = [5]\nx.extend(lib.f())\na = layers.Dense(len(x))\nx.append(7)\n"
+        "m = keras.Model(i, layers.Dense(len(x))(a(i)))\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL_VALUES)
+def test_what_has_several_values_is_no_named_size(name: str) -> None:
+    code = f"import keras\nfrom keras import layers\ni = keras.Input((3,))\n{SEVERAL_VALUES[name]}"
+    report = layerexplain.explain(code.encode(), detail=False)
+    assert (report.grade, report.sizes, report.totals.params) == ("open", (), None)
+
+
+def test_arguments_that_are_passed_on_are_one_size() -> None:
+    code = """
+import torch
+import torch.nn as nn
+class Block(nn.Module):
+    def __init__(self, args):
+        super().__init__()
+        self.fc = nn.Linear(args.width, args.width)
+    def forward(self, x):
+        return self.fc(x)
+class Net(nn.Module):
+    def __init__(self, args):
+        super().__init__()
+        self.a, self.b = Block(args), Block(args)
+    def forward(self, x):
+        return self.b(self.a(x))
+model = Net(args)
+"""
+    report = layerexplain.explain(code.encode(), inputs={"x": ("B",)}, detail=False)
+    assert str(report.totals.params) == "2·args.width·(args.width + 1)" or report.grade == "open"
