@@ -34,7 +34,9 @@ def needless_products(definition: Definition) -> int | None:
         if not isinstance(queries, int) or not isinstance(keys, int):
             return None
         window = mask.attrs["definition"].attrs.get("window") or keys
-        needed = sum([min(i + 1, window, keys) for i in range(exact(queries))])
+        count, most = exact(queries), min(window, keys)
+        first = min(count, most)  # row i has i + 1 products, until these are `most`
+        needed = first * (first + 1) // 2 + (count - first) * most
         for node in _products(definition, mask):
             macs = product([size for factor in node.op.cost(node) for size in factor.sizes]) or 0
             total += macs * (queries * keys - needed) // (queries * keys)

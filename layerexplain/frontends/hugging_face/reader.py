@@ -210,4 +210,4 @@ def _spread(listed: Sequence[Any]) -> Sequence[Any]:
     """Return a list with a value for each layer; GPT-Neo's has runs, `[[["global", "local"], 12]]`."""
     if not any([isinstance(one, list | tuple) for one in listed]):
         return listed
-    return [one for names, times in listed for _ in range(times) for one in names][:MOST_LAYERS]
+    return [one for names, times in listed for _ in range(min(times, MOST_LAYERS)) for one in names][:MOST_LAYERS]
