@@ -155,3 +155,13 @@ def test_a_glob_with_many_stars_walks_each_directory_once(tmp_path: Path) -> Non
         assert sorted(found) == sorted(
             set(glob(f"{tmp_path}/{pattern.replace('**/' * 200, '**/')}m.yaml", recursive=True))
         )
+
+
+def test_a_text_of_a_thousand_million_tokens(tmp_path: Path) -> None:
+    """Each token keeps 2 layers × (K and V) × 2 heads × 16 features × 2 bytes = 256 bytes."""
+    config = {"model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
+              "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 100, "torch_dtype": "bfloat16"}  # fmt: skip
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(config))
+    done = hostile.run("summary", file, "--input", f"tokens={10**9}", folder=tmp_path)
+    assert "256.0 GB" in done.out
