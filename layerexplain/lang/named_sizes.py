@@ -1,6 +1,6 @@
 """Sizes with names, as they are shown: `H/8`, `9·C·F + F`. What a run with open sizes gave, written over their names.
 
-A run (`open_sizes.Recording`) gives numbers that know how they were computed, texts with marks, and conditions. `Names`
+A run (`open_sizes.Recording`) gives numbers that know how they were computed, texts with marks, and conditions. `SizeNames`
 knows what the conditions say of the named sizes (H is a multiple of 8), and turns numbers into `NamedSize` and marks
 into text.
 """
@@ -44,7 +44,7 @@ class NamedSize(OpenNumber):
     """A size as an expression over named sizes: `str`, arithmetic and equality are those of the expression. For
     `isinstance` it is an int. What is compared otherwise goes the way of the example.
 
-    >>> H = Names({"H": 224}, Sizes()).size("H")
+    >>> H = SizeNames({"H": 224}, Sizes()).size("H")
     >>> str(H // 2 * 3), (H - 2) // 2 + 1 == H // 2, H.python
     ('3·floor(H/2)', True, 'H')
     """
@@ -52,7 +52,7 @@ class NamedSize(OpenNumber):
     __slots__ = ("names", "terms")
     __class__ = property(lambda self: int)  # what isinstance asks
 
-    def __init__(self, terms: Terms, names: Names) -> None:
+    def __init__(self, terms: Terms, names: SizeNames) -> None:
         self.terms = terms
         self.names = names
 
@@ -162,7 +162,7 @@ for _name in ("int", "index", "float", "round", "trunc", "ceil", "floor", "rtrue
     setattr(NamedSize, f"__{_name}__", _exactly)
 
 
-class Names:
+class SizeNames:
     """The named sizes of a run: their examples, and what is known of their remainders."""
 
     def __init__(self, examples: Mapping[str, int], sizes: Sizes, remainders: Remainders | None = None) -> None:

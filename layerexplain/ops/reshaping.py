@@ -58,7 +58,7 @@ def groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
                 if None in sizes[0] and None in sizes[1]:
                     # Runs with unknown sizes hold the same elements only if the sizes after them have the same product.
                     same = behind[0] == behind[1]
-            if same or (a == b and a is not None and has_batch(before) == has_batch(after)) or not (old or new):
+            if same or (a == b and a is not None and has_batch(sizes[0]) == has_batch(sizes[1])) or not (old or new):
                 break
             if (more or not new) and old:
                 left.append(old.popleft())

@@ -89,16 +89,16 @@ class Normal(Record):
     def __repr__(self) -> str:
         declaration = find(self.type) if self.arguments else None
         usual = {} if declaration is None else declaration.default_values
-        told = {
+        arguments = {
             name: value
             for name, value in self.arguments.items()
             if name not in self.others and not (name in usual and is_same(value, usual[name]))
         }
-        told.update({name: value for name, value in self.others.items() if not is_same(value, usual_value(name))})
+        arguments.update({name: value for name, value in self.others.items() if not is_same(value, usual_value(name))})
         kind, _, name = self.type.partition(".")
         class_name = name if kind in PARTS_OF_TRAINING else self.type
-        written = ", ".join([f"{argument}={value!r}" for argument, value in told.items()])
-        return f"{class_name}({written})" if told else class_name
+        written = ", ".join([f"{argument}={value!r}" for argument, value in arguments.items()])
+        return f"{class_name}({written})" if arguments else class_name
 
     def settings(self, prefix: str = "") -> Iterator[tuple[str, str]]:
         """Yield the initializers, regularizers and constraints that are not the default, and those of the layers

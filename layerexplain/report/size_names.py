@@ -16,7 +16,7 @@ from math import gcd
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from layerexplain.errors import ArgumentError, LayerExplainError, each_of, raise_any
-from layerexplain.lang.named_sizes import Names
+from layerexplain.lang.named_sizes import SizeNames
 from layerexplain.lang.open_sizes import Condition, Recording, Sizes
 from layerexplain.lang.size_terms import PYTHON, Terms, text_of
 from layerexplain.layers.arguments import Check, RefusedValue, is_int
@@ -98,7 +98,7 @@ class NamedRun(NamedTuple):
 
     examples: Mapping[str, int]
     sizes: tuple[SizeReport, ...]
-    names: Names
+    names: SizeNames
     recording: Recording
 
 
@@ -133,7 +133,7 @@ def named_run(attempt: Attempt, names: Sequence[str], small: Collection[str] = (
     examples, run = _fitting(attempt, next(_multiples(attempt, examples), examples))
     finder = _Finder(attempt, examples, run)
     reports = tuple([finder.report(name) for name in names])
-    known = Names(examples, run.sizes, finder.remainders())
+    known = SizeNames(examples, run.sizes, finder.remainders())
     return NamedRun(examples, reports, known, run)
 
 
@@ -232,7 +232,7 @@ def _fitting(attempt: Attempt, examples: Mapping[str, int]) -> tuple[dict[str, i
             attempt({name: run.size(name, value) for name, value in examples.items()})
         except LayerExplainError as error:
             for each in each_of(error):
-                each.fact = Names(examples, run.sizes).shown(each.fact)
+                each.fact = SizeNames(examples, run.sizes).shown(each.fact)
             errors.append(error)
             moved = next(_moved(attempt, examples, run, wanted, _kind(error)), None)
             if moved is None or len(errors) > _MOST_TRIES:
@@ -247,7 +247,7 @@ def _moved(
 ) -> Iterator[dict[str, int]]:
     """Yield examples at which the comparison that failed last would have held, with which the model goes farther."""
     failed = [one for one in run.conditions if one[0] == "==" and not one[2]]
-    names = Names(examples, run.sizes)
+    names = SizeNames(examples, run.sizes)
     for condition in reversed(failed[-8:]):
         terms = names.terms(condition[1])
         for name in sorted(terms.names()):
@@ -281,7 +281,7 @@ class _Finder:
         self.attempt = attempt
         self.examples = dict(examples)
         self.run = run
-        self.names = Names(examples, run.sizes)
+        self.names = SizeNames(examples, run.sizes)
         self.accepted: dict[str, list[int]] = {}
 
     def report(self, name: str) -> SizeReport:
@@ -316,7 +316,7 @@ class _Finder:
     def alone(self, run: Recording, name: str) -> list[Condition]:
         """Return the conditions of a run that speak of one name, but for sizes that are excluded by chance: it is
         compared with another size that it does not equal."""
-        names = Names(self.examples, run.sizes)
+        names = SizeNames(self.examples, run.sizes)
         rows = [(one, names.terms(one[1])) for one in run.conditions if one[0] == "<" or one[2]]
         return [one for one, terms in rows if terms.names() == {name}]
 

@@ -37,9 +37,8 @@ QUESTIONS = {
     "Negative dimension size with input_shape=(1, 28, 28)": Question(
         "model = Sequential()\nmodel.add(Conv2D(32, (3, 3), activation='relu', input_shape=(1, 28, 28)))\n"
         "model.add(MaxPooling2D((2, 2)))\nmodel.add(Flatten())\nmodel.add(Dense(10, activation='softmax'))\n",
-        # The cause comes before the window that does not fit.
-        ("channels-first-as-last", "read as 1 row with 28 channels", "data_format='channels_first'", "map-used-up",
-         "give it as (28, 28, 1)"),
+        # What breaks comes first, with the way out; the cause is the other finding.
+        ("map-used-up", "give it as (28, 28, 1)", "channels-first-as-last", "read as 1 row with 28 channels"),
     ),
     "(60000, 1, 28, 28) into a convolution": Question(
         "model = Sequential()\nmodel.add(Conv2D(32, (3, 3), activation='relu', input_shape=(28, 28, 1)))\nmodel.add(Flatten())\n"
@@ -109,14 +108,14 @@ QUESTIONS = {
     "A series of 75 numbers into a convolution: negative dimension": Question(
         "net = Sequential()\nnet.add(Conv1D(24, 9, activation='relu', input_shape=(1, 75)))\nnet.add(MaxPooling1D(2))\n"
         "net.add(Flatten())\nnet.add(Dense(4, activation='softmax'))\n",
-        ("channels-first-as-last", "(None, 1, 75) is read as 1 step with 75 channels", "map-used-up", "give it as (75, 1)"),
+        ("map-used-up", "give it as (75, 1)", "channels-first-as-last", "(None, 1, 75) is read as 1 step with 75 channels"),
     ),
     "Why does it need Flatten before Dense? expected 4 dimensions, but got array with shape (80, 6)": Question(
         "X = np.random.random((80, 32, 32, 3))\ny = to_categorical(np.random.randint(6, size=(80, 1)), num_classes=6)\n"
         "i = Input((32, 32, 3))\nh = Conv2D(16, 3, activation='relu')(i)\no = Dense(6, activation='softmax')(h)\n"
         "model = Model(i, o)\nmodel.compile('adam', 'categorical_crossentropy')\nmodel.fit(X, y)\n",
-        ("class-loss-on-map", "30 × 30 places with 6 classes each", "data-shape",
-         "Put Flatten or GlobalAveragePooling2D before the last Dense, if there is one target for each example"),
+        ("data-shape", "Put Flatten or GlobalAveragePooling2D before the last Dense, if there is one target for each example",
+         "class-loss-on-map", "30 × 30 places with 6 classes each"),
     ),
     "Three classes, and only Dense(4) works": Question(
         "I have 3 classes (1, 2 and 3). Why do I need 4 units?\n\nmodel = Sequential()\nmodel.add(Embedding(900, 16, input_length=20))\n"
@@ -221,7 +220,7 @@ QUESTIONS = {
         "model = Model(i, Dense(4, activation='softmax')(joined))\nmodel.compile('adam', 'categorical_crossentropy')\n"
         "model.fit(offers, chosen)\n\n  File \"/lib/keras/losses.py\", line 9, in f\nreturn backend.loss(\n"
         "ValueError: Shapes (None, 4) and (None, 1, 4) are incompatible\n",
-        ("1 place with 4 classes each", "Put Flatten or GlobalAveragePooling1D before the last Dense"),
+        ("Put Flatten or GlobalAveragePooling1D before the last Dense", "1 place with 4 classes each"),
     ),
 }  # fmt: skip
 

@@ -102,6 +102,8 @@ def outcome(program: tuple[list[str], dict[str, str]], folder: Path, *words: str
 def test_children_import_nothing_of_the_current_folder(
     program: tuple[list[str], dict[str, str]], hostile: Path, tmp_path: Path, words: str, method: str
 ) -> None:
+    if "--dask" in words:
+        pytest.importorskip("distributed")
     table = str(tmp_path / "table.jsonl")
     outcome(program, hostile, method, *[table if one == "TO" else one for one in words.split()])
 
@@ -110,6 +112,7 @@ def test_children_import_nothing_of_the_current_folder(
 def test_nor_do_those_that_are_spawned_beside_threads(
     program: tuple[list[str], dict[str, str]], hostile: Path, tmp_path: Path, command: str
 ) -> None:
+    pytest.importorskip("fsspec")
     with serving(SAMPLES) as server:
         to = ["--to", str(tmp_path / "table.jsonl")] if command == "catalogue" else []
         urls = [server.url("mnist_*.yaml"), server.url("digits.keras")]

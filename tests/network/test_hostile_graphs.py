@@ -114,10 +114,3 @@ def test_a_negative_size_of_an_older_file(type_: str, key: str) -> None:
     document = {"class_name": "Sequential", "config": [{"class_name": type_, "config": config}]}
     with pytest.raises(SpecError, match="a list of sizes is needed"):
         read(document)
-
-
-@pytest.mark.parametrize("value", [["a", [1, 2]], ["a", []], ["a", [[1]]], ["a", [["b", 1]]]])
-def test_an_argument_that_looks_like_a_layer(value: Any) -> None:
-    from layerexplain.report.comparison import _text
-
-    assert _text((value[0], tuple(tuple(one) if isinstance(one, list) else one for one in value[1])))

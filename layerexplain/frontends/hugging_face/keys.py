@@ -20,7 +20,7 @@ MOST_LAYERS = 10_000
 _LARGEST = 10**18
 
 
-class Kind(NamedTuple):
+class KeyKind(NamedTuple):
     """What the values of a key are, in words, and whether one is so."""
 
     words: str
@@ -35,8 +35,8 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value) and abs(value) <= _LARGEST
 
 
-def _list_of(words: str, fits: Callable[[Any], bool]) -> Kind:
-    return Kind(f"a list of {words}", lambda value: isinstance(value, list | tuple) and all(map(fits, value)))
+def _list_of(words: str, fits: Callable[[Any], bool]) -> KeyKind:
+    return KeyKind(f"a list of {words}", lambda value: isinstance(value, list | tuple) and all(map(fits, value)))
 
 
 def _is_run(value: Any) -> bool:
@@ -44,21 +44,21 @@ def _is_run(value: Any) -> bool:
     return is_pair and _KINDS["texts"].fits(value[0]) and _is_whole(value[1]) and 0 <= value[1] <= MOST_LAYERS
 
 
-_KINDS: Mapping[str, Kind] = {
-    "size": Kind("a whole number from 1 on", lambda value: _is_whole(value) and value >= 1),
-    "count": Kind("a whole number from 0 on", lambda value: _is_whole(value) and value >= 0),
-    "whole": Kind("a whole number", _is_whole),
-    "number": Kind("a number", _is_number),
-    "amount": Kind("a number from 0 on", lambda value: _is_number(value) and value >= 0),
-    "positive": Kind("a positive number", lambda value: _is_number(value) and value > 0),
-    "flag": Kind("true or false", lambda value: isinstance(value, bool)),
-    "text": Kind("a text", lambda value: isinstance(value, str)),
+_KINDS: Mapping[str, KeyKind] = {
+    "size": KeyKind("a whole number from 1 on", lambda value: _is_whole(value) and value >= 1),
+    "count": KeyKind("a whole number from 0 on", lambda value: _is_whole(value) and value >= 0),
+    "whole": KeyKind("a whole number", _is_whole),
+    "number": KeyKind("a number", _is_number),
+    "amount": KeyKind("a number from 0 on", lambda value: _is_number(value) and value >= 0),
+    "positive": KeyKind("a positive number", lambda value: _is_number(value) and value > 0),
+    "flag": KeyKind("true or false", lambda value: isinstance(value, bool)),
+    "text": KeyKind("a text", lambda value: isinstance(value, str)),
     "texts": _list_of("texts", lambda value: isinstance(value, str)),
     "counts": _list_of("whole numbers from 0 on", lambda value: _is_whole(value) and value >= 0),
     "positives": _list_of("positive numbers", lambda value: _is_number(value) and value > 0),
     "runs": _list_of("lists, each of texts and how often they follow one another", _is_run),
-    "mapping": Kind("a mapping", lambda value: isinstance(value, Mapping)),
-    "labels": Kind("a mapping or a list", lambda value: isinstance(value, Mapping | list | tuple)),
+    "mapping": KeyKind("a mapping", lambda value: isinstance(value, Mapping)),
+    "labels": KeyKind("a mapping or a list", lambda value: isinstance(value, Mapping | list | tuple)),
 }
 
 _KEYS = {
@@ -98,7 +98,7 @@ _KEYS = {
     "mapping": "rope_parameters rope_scaling text_config vision_config",
     "labels": "id2label",
 }
-KIND_OF: Mapping[str, Kind] = {key: _KINDS[kind] for kind, keys in _KEYS.items() for key in keys.split()}
+KIND_OF: Mapping[str, KeyKind] = {key: _KINDS[kind] for kind, keys in _KEYS.items() for key in keys.split()}
 """The kind of each key that is read; a key means the same in every architecture."""
 
 _NULLS = frozenset(
