@@ -1,8 +1,8 @@
 """Sizes with names, as they are shown: `H/8`, `9·C·F + F`. What a run with open sizes gave, written over their names.
 
-A run (`open_sizes.Recording`) gives numbers that know how they were computed, texts with marks, and conditions. `SizeNames`
-knows what the conditions say of the named sizes (H is a multiple of 8), and turns numbers into `NamedSize` and marks
-into text.
+A run (`open_sizes.Recording`) gives numbers that know how they were computed, texts with marks, and conditions.
+`SizeNames` knows what the conditions say of the named sizes (H is a multiple of 8), and turns numbers into `NamedSize`
+and marks into text.
 """
 
 from __future__ import annotations

@@ -278,7 +278,7 @@ class Report(Rows[LayerReport]):
     again: Again | None = None
 
     def at(self, **sizes: int) -> Report:
-        r"""Return the report with numbers in place of its named sizes: `report.at(H=224, W=224)`.
+        """Return the report with numbers in place of its named sizes: `report.at(H=224, W=224)`.
 
         Raises:
             LayerExplainError: for a name that the report does not have or lacks, and for sizes that the model does not
