@@ -6,7 +6,7 @@ the value needs to be computed.
 
 from __future__ import annotations
 
-from layerexplain.lang.axes import exact, has_batch
+from layerexplain.lang.axes import has_batch, smaller
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, NO_MACS, Expr
 from layerexplain.ops.sizes import product
@@ -33,13 +33,12 @@ def needless_products(definition: Definition) -> int | None:
         queries, keys = mask.shape[-2:]
         if not isinstance(queries, int) or not isinstance(keys, int):
             return None
-        window = mask.attrs["definition"].attrs.get("window") or keys
-        count, most = exact(queries), min(window, keys)
-        first = min(count, most)  # row i has i + 1 products, until these are `most`
-        needed = first * (first + 1) // 2 + (count - first) * most
+        most = smaller(keys, mask.attrs["definition"].attrs.get("window") or keys)
+        rising = smaller(queries, most)  # query i reads i + 1 keys, up to the most
+        twice_needed = rising * (rising + 1) + 2 * (queries - rising) * rising
         for node in _products(definition, mask):
             macs = product([size for factor in node.op.cost(node) for size in factor.sizes]) or 0
-            total += macs * (queries * keys - needed) // (queries * keys)
+            total += macs * (2 * queries * keys - twice_needed) // (2 * queries * keys)
     return total
 
 

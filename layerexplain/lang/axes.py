@@ -70,11 +70,23 @@ class OpenNumber:
         """Return the number alone, under the condition that it is this one."""
         raise NotImplementedError
 
+    def smaller(self, other: int) -> int:
+        """Return the smaller of this size and another."""
+        raise NotImplementedError
+
 
 def exact(value: int) -> int:
     """Return a number alone; of a size that is open, under the condition that it is this one. For what takes numbers
     without asking them: range, NumPy, roots."""
     return value.exact() if isinstance(value, OpenNumber) else value
+
+
+def smaller(a: int, b: int) -> int:
+    """Return the smaller of two sizes; of one that is open, an expression that holds for both cases."""
+    for size, other in ((a, b), (b, a)):
+        if isinstance(size, OpenNumber):
+            return size.smaller(other)
+    return min(a, b)
 
 
 def is_open(value: object) -> bool:

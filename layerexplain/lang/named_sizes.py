@@ -23,6 +23,7 @@ from layerexplain.lang.size_terms import (
     Terms,
     floor_of,
     is_compound,
+    least_of,
     name_terms,
     number_terms,
     rest_of,
@@ -65,6 +66,11 @@ class NamedSize(OpenNumber):
     def python(self) -> str:
         """The size as an expression of Python over the names."""
         return text_of(self.terms, PYTHON)
+
+    def smaller(self, other: int) -> int:
+        """Return the smaller of this size and another."""
+        terms = _terms(other)
+        return self.exact() if terms is None else self.names.plain(least_of(self.terms, terms))
 
     def exact(self) -> int:
         """Refuse: the size is no number. Raises TypeError."""
@@ -192,8 +198,8 @@ class SizeNames:
                 sign, left, right = of[0], self.terms(of[1]), self.terms(of[2])
                 if sign in ("+", "-"):
                     terms = left + right if sign == "+" else left - right
-                elif sign == "*":
-                    terms = left * right
+                elif sign in ("*", "min"):
+                    terms = left * right if sign == "*" else least_of(left, right)
                 else:
                     terms = (floor_of if sign == "//" else rest_of)(left, right, self.remainders)
             self._terms[node] = terms

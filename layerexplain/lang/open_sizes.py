@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from layerexplain.lang.expr import Expr
 
 Node = int | tuple[str, int, int] | str
-"""A number, the name of a size, or an operation on two nodes before it: + - * // %."""
+"""A number, the name of a size, or an operation on two nodes before it: + - * // % min."""
 
 Condition = tuple[str, int, bool]
 """`==` or `<`, the node that is compared with 0, and whether it holds."""
@@ -76,6 +76,8 @@ class Sizes:
             if a == b:
                 return self.number(0) if sign == "-" else self._sum({a: 2})
             return self._sum({a: 1, b: 1 if sign == "+" else -1})
+        if sign == "min":
+            return a if a == b else self.number((sign, a, b))
         if sign == "*" and (isinstance(left, int) or (a > b and not isinstance(right, int))):
             a, b, left, right = b, a, right, left
         if right == 1:
@@ -254,6 +256,10 @@ class OpenSize(OpenNumber):
         self.recording.found("==", self.node, self.recording.sizes.number(self.value), True)
         return self.value
 
+    def smaller(self, other: int) -> int:
+        """Return the smaller of this size and another, without a condition."""
+        return self._with("min", self, other)
+
     def __pos__(self) -> OpenSize:
         return self
 
@@ -343,6 +349,7 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "*": operator.mul,
     "//": operator.floordiv,
     "%": operator.mod,
+    "min": min,
 }
 
 

@@ -111,6 +111,12 @@ class Terms:
         value = self.products.get(())
         return int(value) if value is not None and len(self.products) == 1 and value.denominator == 1 else None
 
+    @property
+    def only_atom(self) -> Atom | None:
+        """The one atom that the sum consists of; None for others."""
+        (product, factor), *more = [*self.products.items()] or [((), Fraction(0))]
+        return product[0][0] if not more and factor == 1 and len(product) == 1 and product[0][1] == 1 else None
+
     def expanded(self) -> Terms:
         """Return the sum without products of sums: equal sizes have the same expansion."""
         if self._expanded is None:
@@ -183,6 +189,16 @@ class Rest(Floor):
         return int(self.above.at(values) % self.below.at(values))
 
 
+class Least(Floor):
+    """The smaller of two sizes."""
+
+    __slots__ = ()
+
+    def at(self, values: Mapping[str, int]) -> int:
+        """Return the value for numbers in place of the names."""
+        return int(min(self.above.at(values), self.below.at(values)))
+
+
 class Sum:
     """A sum that is a factor."""
 
@@ -244,6 +260,22 @@ def rest_of(above: Terms, below: Terms, known: Remainders) -> Terms:
     return above - below * (outside + floor_of(inside, by, known))
 
 
+def least_of(a: Terms, b: Terms) -> Terms:
+    """Return the smaller of two sizes.
+
+    >>> text_of(least_of(name_terms("T"), number_terms(100)).times(2))
+    '2·min(T, 100)'
+    """
+    difference = (a - b).expanded().number
+    if difference is not None:
+        return a if difference <= 0 else b
+    for one, other in ((a, b), (b, a)):  # min(T, min(T, 100))
+        least = other.only_atom
+        if isinstance(least, Least) and one in (least.above, least.below):
+            return other
+    return Terms({((Least(a, b), 1),): 1})
+
+
 def _divided(above: Terms, below: Terms, known: Remainders) -> tuple[Terms, Terms, Terms]:
     """Return what is whole in a quotient, and the numerator and denominator of what is left under the floor."""
     by = below.number
@@ -273,7 +305,7 @@ def _divided(above: Terms, below: Terms, known: Remainders) -> tuple[Terms, Term
         more, inside, by_now = _divided(-left + number_terms(by - 1), below, known)
         return outside - more - Terms({((Floor(inside, by_now), 1),): 1} if inside.products else {}), Terms(), below
     for product, factor in left.products.items():
-        inner = product[0][0] if len(product) == 1 and product[0][1] == 1 and factor == 1 else None
+        inner = Terms({product: factor}).only_atom
         inner_by = inner.below.number if type(inner) is Floor else None
         if type(inner) is Floor and inner_by:  # a floor of a floor is one floor
             others = left - Terms({product: 1})
@@ -495,6 +527,8 @@ def _atom_text(atom: Atom, signs: Signs) -> str:
         return signs.name(atom)
     if isinstance(atom, Sum):
         return f"({text_of(atom.terms, signs)})"
+    if isinstance(atom, Least):
+        return f"min({text_of(atom.above, signs)}, {text_of(atom.below, signs)})"
     return signs.rest(atom) if isinstance(atom, Rest) else signs.floor(atom)[1]
 
 

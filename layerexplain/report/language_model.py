@@ -11,7 +11,7 @@ from typing import Any
 
 from layerexplain.derive.causal_products import is_causal, needless_products, window_of
 from layerexplain.derive.chosen_weights import used_share
-from layerexplain.lang.axes import Size
+from layerexplain.lang.axes import Size, smaller
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, walk
 from layerexplain.model import Note
@@ -92,7 +92,7 @@ class LanguageModel(NamedTuple):
     @property
     def cache_bytes(self) -> int:
         """The bytes that are kept of each token of the text that is written."""
-        return int(self.cache_elements * self.element_bytes)
+        return bytes_of(self.cache_elements, self.element_bytes)
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -118,8 +118,8 @@ class LanguageModel(NamedTuple):
 
     def cache_at(self, tokens: int) -> int:
         """Return the bytes that are kept of a text of so many tokens: of layers with a window no more than that."""
-        kept = [one.elements * min(tokens, one.window or tokens) for one in self.cached if not one.of_input]
-        return int(sum(kept) * self.element_bytes)
+        kept = [one.elements * smaller(tokens, one.window or tokens) for one in self.cached if not one.of_input]
+        return bytes_of(sum(kept), self.element_bytes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what stands among the totals of the JSON contract."""
@@ -132,6 +132,11 @@ class LanguageModel(NamedTuple):
             "flops_per_token": self.flops,
             "kv_cache_bytes_per_token": self.cache_bytes,
         }
+
+
+def bytes_of(elements: int, element_bytes: float) -> int:
+    """Return how many whole bytes numbers of so many bytes take; half a byte is one of 4 bits."""
+    return elements * int(2 * element_bytes) // 2
 
 
 def language_model(

@@ -7,8 +7,9 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from layerexplain.errors import ArgumentError
+from layerexplain.lang.axes import is_open
 from layerexplain.records import NamedTuple
-from layerexplain.report.language_model import LanguageModel, language_model
+from layerexplain.report.language_model import LanguageModel, bytes_of, language_model
 from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -135,10 +136,10 @@ def serving(
     weights = model.params * bits_of(weights_dtype) // 8
     tokens = model.tokens
     cache = None if tokens is None else batch * model.cache_at(tokens)
-    activations = None if peak is None else int(batch * peak * model.element_bytes / 4)
+    activations = None if peak is None else bytes_of(batch * peak, model.element_bytes) // 4
     total = None if cache is None else weights + cache + (activations or 0)
     fits = prefill = decoding = read = room = None
-    if hardware is not None:
+    if hardware is not None and not is_open(tokens):  # what is compared with a machine needs a number of tokens
         if hardware.memory is not None:
             fits = total <= hardware.memory if total is not None else False if weights > hardware.memory else None
             room = _room(model, batch, hardware.memory - weights)

@@ -151,9 +151,21 @@ def named_report(
         LayerExplainError: as `named_run` does.
     """
     run = named_run(attempt, names, small)
-    _, report = recorded(make, run.examples, run.names.sizes)
+    whole, report = recorded(make, run.examples, run.names.sizes)
     shown: Report = run.names.shown(report)
-    return shown._replace(sizes=run.sizes, again=Again(make, run.sizes))
+    sizes = tuple([_fixed_where(whole, run, size) for size in run.sizes])
+    return shown._replace(sizes=sizes, again=Again(make, sizes))
+
+
+def _fixed_where(whole: Recording, run: NamedRun, size: SizeReport) -> SizeReport:
+    """Return what is said of a size, with the condition that it is its example where something in the report, such as
+    a number of a float, has no formula."""
+    shapes = set(run.recording.conditions)
+    new = [one for one in whole.conditions if one[0] == "==" and one[2] and one not in shapes]
+    if not any(run.names.terms(node).names() == {size.name} for _, node, _ in new):
+        return size
+    words = f"{size.takes}; what has no formula here is for {size.name} = {size.example}"
+    return size._replace(conditions=(*size.conditions, f"{size.name} == {size.example}"), takes=words)
 
 
 def names_in_shapes(shapes: Iterable[Sequence[Any]]) -> tuple[str, ...]:

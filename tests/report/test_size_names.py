@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 import layerexplain
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.report.one_layer import declared
 from layerexplain.report.size_names import takes_sizes
 from tests.cases import CASES, Case
@@ -88,3 +89,75 @@ def test_expressions_are_the_numbers_of_a_run_with_numbers(case: Case) -> None:
         shapes_of_weights = [(filled(w["shape"], at), filled(w["params"], at)) for w in row["weights"]]
         assert shapes_of_weights == [(w["shape"], w["params"]) for w in numbers["weights"]], at
     assert tried, [size.conditions for size in report.sizes]
+
+
+LLAMA = {
+    "model_type": "mistral", "architectures": ["MistralForCausalLM"], "hidden_size": 64, "intermediate_size": 128,
+    "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 1000,
+    "max_position_embeddings": 512, "rms_norm_eps": 1e-6, "hidden_act": "silu",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("window", [None, 100])
+def test_a_text_of_named_length_costs_what_texts_of_numbers_do(window: int | None) -> None:
+    config = LLAMA | {"sliding_window": window}
+    report = layerexplain.explain(json.dumps(config).encode(), inputs={"tokens": ("T",)}, detail=False, dtype="bf16")
+    named = json.loads(json.dumps(report.to_dict()))
+    # 2 tensors of 2 heads of 16 numbers in 3 layers, 2 bytes each
+    assert named["serving"]["cache"] == ("384*T" if window is None else "384*min(T, 100)")
+    for tokens in (64, 100, 101, 333):
+        numbers = layerexplain.explain(json.dumps(config).encode(), inputs={"tokens": (tokens,)}, detail=False, dtype="bf16").to_dict()
+        for field in ("macs", "flops", "macs_per_token", "needed_macs_per_token", "flops_per_token"):
+            assert filled(named["totals"][field], {"T": tokens}) == numbers["totals"][field], (field, tokens)
+        assert filled(named["serving"]["cache"], {"T": tokens}) == numbers["serving"]["cache"]
+
+
+SPEC = b"""
+sizes: {T: 50, u: 64, vocab: 1000}
+input: {shape: [T], dtype: int32}
+layers:
+  - Embedding: {input_dim: vocab, output_dim: 32}
+  - LSTM: {units: u}
+  - Dense: {units: vocab, activation: softmax}
+"""
+
+
+def test_a_spec_names_sizes() -> None:
+    report = layerexplain.explain(SPEC, detail=False)
+    # 4 gates of u units over 32 features and u states, with a bias
+    assert str(report["lstm"].params) == "4·u² + 132·u" and str(report["dense"].params) == "vocab·(u + 1)"
+    numbers = SPEC.replace(b"sizes: {T: 50, u: 64, vocab: 1000}", b"").replace(b"[T]", b"[9]")
+    numbers = numbers.replace(b"vocab", b"7").replace(b"units: u", b"units: 5")
+    assert report.at(T=9, u=5, vocab=7).totals == layerexplain.explain(numbers, detail=False).totals
+    assert layerexplain.check(SPEC).findings == ()  # other commands take the examples
+
+
+@pytest.mark.parametrize(
+    "spec, words",
+    [
+        (
+            SPEC.replace(b"[T]", b"[TT]"),
+            "has the size 'TT'; sizes are whole numbers from 1, null for unknown, or names",
+        ),
+        (SPEC.replace(b"units: u", b"units: uu"), "LSTM needs units to be an integer"),
+        (SPEC.replace(b"T: 50", b"T: -1"), "sizes: T needs an example, an integer"),
+        (SPEC.replace(b"u: 64", b"class: 64"), "sizes: 'class' is no name that a size can have"),
+    ],
+)
+def test_names_that_a_spec_does_not_declare_are_refused(spec: bytes, words: str) -> None:
+    with pytest.raises(LayerExplainError, match=re.escape(words)):
+        layerexplain.explain(spec)
+
+
+def test_numbers_that_a_model_does_not_take_are_refused_in_one_line() -> None:
+    spec = b"input: [null, 3]\nlayers:\n  - Conv1D: {filters: 4, kernel_size: 5}\n"
+    report = layerexplain.explain(spec, inputs={"input": ("T", 3)})
+    assert report.sizes[0].takes == "from 5" and str(report["conv1d"].output_shapes) == "((None, T - 4, 4),)"
+    assert report.at(T=9)["conv1d"].output_shapes == ((None, 5, 4),) and report.at(T=9).sizes == ()
+    for values, words in (({"T": 4}, "the model takes T: from 5"), ({}, "T is missing"), ({"S": 9}, "no size 'S'")):
+        with pytest.raises(LayerExplainError, match=words):
+            report.at(**values)
+    with pytest.raises(ArgumentError, match="no named sizes"):
+        report.at(T=9).at(T=9)
+    with pytest.raises(ArgumentError, match="name of Python"):
+        layerexplain.explain(spec, inputs={"input": ("class", 3)})
