@@ -106,7 +106,9 @@ def test_a_text_of_named_length_costs_what_texts_of_numbers_do(window: int | Non
     # 2 tensors of 2 heads of 16 numbers in 3 layers, 2 bytes each
     assert named["serving"]["cache"] == ("384*T" if window is None else "384*min(T, 100)")
     for tokens in (64, 100, 101, 333):
-        numbers = layerexplain.explain(json.dumps(config).encode(), inputs={"tokens": (tokens,)}, detail=False, dtype="bf16").to_dict()
+        numbers = layerexplain.explain(
+            json.dumps(config).encode(), inputs={"tokens": (tokens,)}, detail=False, dtype="bf16"
+        ).to_dict()
         for field in ("macs", "flops", "macs_per_token", "needed_macs_per_token", "flops_per_token"):
             assert filled(named["totals"][field], {"T": tokens}) == numbers["totals"][field], (field, tokens)
         assert filled(named["serving"]["cache"], {"T": tokens}) == numbers["serving"]["cache"]
