@@ -203,12 +203,14 @@ conv2d conv3d cos cosh cosine_similarity cumprod cumsum detach div dropout einsu
 floor_divide fold ge gelu glu group_norm gt hardshrink hardsigmoid hardswish hardtanh interpolate isfinite isinf isnan
 layer_norm le leaky_relu lerp linear local_response_norm log log10 log1p log2 log_softmax logical_and logical_not
 logical_or logical_xor logsigmoid logsumexp lt masked_fill matmul max max_pool1d max_pool2d max_pool3d maximum mean min
-minimum mish mm mul ne neg norm normalize pixel_shuffle pow prelu prod rand_like randn_like reciprocal relu relu6
-remainder round rsqrt scaled_dot_product_attention selu sigmoid sign silu sin sinh softmax softmin softplus softshrink
-softsign sort sqrt square std std_mean sub sum tan tanh tanhshrink threshold to topk trunc unfold var var_mean where;
-torch.operations_shape: cat expand flatten flip full_like gather getitem index_select movedim one_hot ones ones_like
-pad permute repeat repeat_interleave reshape roll setitem split squeeze stack take_along_dim transpose tril triu
-unflatten unsqueeze windows zeros zeros_like
+minimum mish mm mul ne neg norm normalize outer pixel_shuffle pow prelu prod rand_like randn_like reciprocal relu relu6
+remainder renorm round rsqrt scaled_dot_product_attention selu sigmoid sign silu sin sinh softmax softmin softplus
+softshrink softsign sort sqrt square std std_mean sub sum tan tanh tanhshrink threshold to topk trunc unfold var
+var_mean where;
+torch.operations_shape: broadcast_to cat diag diagonal embedding expand flatten flip full_like gather getitem
+index_select max_unpool1d max_unpool2d max_unpool3d movedim one_hot ones ones_like pad permute repeat repeat_interleave
+reshape roll setitem split squeeze stack take_along_dim transpose tril triu unflatten unsqueeze view_as_complex
+view_as_real windows zeros zeros_like
 """,
     "torch.nn": """
 torch.activations: CELU ELU GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid LogSoftmax Mish

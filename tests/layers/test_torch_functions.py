@@ -179,6 +179,19 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("triu", {}, A, "a.triu()"),
     ("flip", {"dims": (1, 2)}, A, "a.flip(1, 2)"),
     ("roll", {"shifts": 2}, A, "torch.roll(a, 2)"),
+    ("norm", {"p": "fro", "dim": 1}, A, "torch.norm(a, 'fro', 1)"),
+    ("norm", {"p": float("inf"), "dim": 1}, A, "torch.norm(a, float('inf'), 1)"),
+    ("renorm", {"p": 2.0, "dim": 1, "maxnorm": 1.3}, A, "torch.renorm(a, 2.0, 1, 1.3)"),
+    ("outer", {}, "3 5", "torch.outer(a, b)"),
+    ("diag", {"diagonal": 1}, "5", "torch.diag(a, 1)"),
+    ("diag", {"diagonal": -1}, "5x7", "torch.diag(a, -1)"),
+    ("diagonal", {"offset": 1, "dim1": 1, "dim2": 2}, A, "torch.diagonal(a, 1, 1, 2)"),
+    ("broadcast_to", {"size": (2, 3, 7, 5)}, "3x1x5", "torch.broadcast_to(a, (2, 3, 7, 5))"),
+    ("view_as_complex", {}, "2x3x2", "torch.view_as_complex(a)"),
+    ("embedding", {}, "i9:2x3 9x5", "F.embedding(a, b)"),
+    ("view_as_real", {}, "c:2x3", "torch.view_as_real(a)"),
+    *[(f"max_unpool{r}d", {"kernel_size": k}, f"{s} w:{s}", f"F.max_unpool{r}d(a, b, {k})")
+      for r, k, s in ((1, 3, "2x3x2"), (2, (2, 3), "2x3x3x2"), (3, 2, "2x3x2x2x2"))],
     ("group_norm", {"num_groups": 3}, "2x6x5 6 6", "F.group_norm(a, 3, b, c)"),
     ("batch_norm", {"eps": 0.1}, "2x6x5 6 p:6 6 6", "F.batch_norm(a, b, c, d, e, eps=0.1)"),
     ("var_mean", {"dim": (1, 2), "unbiased": False, "keepdim": True}, A, "torch.var_mean(a, (1, 2), unbiased=False, keepdim=True)"),
@@ -192,7 +205,13 @@ def _drawn(text: str, random: np.random.Generator) -> np.ndarray:
     shape = tuple(map(int, sizes.split("x")))
     if kind.startswith("i"):
         return random.integers(0, int(kind[1:]), shape)
+    if kind == "w":  # of each window its first position, in windows of 3, of 2 x 3 or of 2 x 2 x 2
+        whole = [n * k for n, k in zip(shape[2:], {3: (3,), 4: (2, 3), 5: (2, 2, 2)}[len(shape)], strict=True)]
+        firsts = np.ix_(*[np.arange(n) * (size // n) for n, size in zip(shape[2:], whole, strict=True)])
+        return np.broadcast_to(np.arange(np.prod(whole)).reshape(whole)[firsts], shape).copy()
     drawn = random.normal(size=shape).astype("float32")
+    if kind == "c":
+        return (drawn + 1j * drawn[::-1]).astype("complex64")
     known = {"b": drawn > -0.7, "p": abs(drawn) + 0.1, "u": np.tanh(drawn)}
     return known.get(kind, drawn)
 
@@ -212,7 +231,7 @@ def test_values_are_those_of_pytorch(name: str, config: dict[str, Any], inputs: 
     wanted = list(result) if isinstance(result, tuple) else [result]
     declaration = find(f"torch.{name}")
     assert declaration is not None
-    dtypes = {"b": "bool", "i": "int64", "f": "float"}
+    dtypes = {"b": "bool", "i": "int64", "f": "float", "c": "complex64"}
     specs = [Spec(array.shape, dtypes[array.dtype.kind]) for array in arrays]
     definition = declaration.trace(specs, declaration.bind(config, strict=True))
     shapes = [tuple([2 if size is BATCH else size for size in e.shape]) for e in definition.results.values()]

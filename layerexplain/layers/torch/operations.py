@@ -3,11 +3,13 @@
 The batch is one of the axes. Reference: torch, torch.nn.functional.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import ArgumentError, AxesError, ShapeError
 from layerexplain.lang.expr import Expr, item
+from layerexplain.layers.arguments import short
 from layerexplain.layers.keras.normalization import scaled
 from layerexplain.layers.keras.operations_reduce import countable, place, variance
 from layerexplain.layers.keras.operations_repeat import flipped
@@ -136,15 +138,18 @@ torch.argsort(x, dim: Int = -1, descending: Bool = False, stable: Ignored): orde
     | Returns the indices that sort the values along axis {dim}.
 torch.[cumsum|cumprod](x, dim: Int): [cumsum|cumprod](countable(x), axis=dim)
     | Computes the running [sum|product] along axis {dim}.
-torch.norm(x, p: Number = 2.0, dim: AxisArgument = None, keepdim: Bool = False): length(...)
+torch.norm(x, p: Anything = 2.0, dim: AxisArgument = None, keepdim: Bool = False): length(...)
     | Takes the length of vectors along some axes.
 torch.logsumexp(x, dim: AxisArgument, keepdim: Bool = False): log_sum_exp(x, axis=dim, keepdims=keepdim)
     | Takes the logarithm of the sum of the exponentials along axes {dim}: a smooth maximum.
 torch.cosine_similarity(x1, x2, dim: Int = 1, eps: Number = 1e-8): cosine_similarity(...)
     | Computes the cosine of the angle of two vectors along axis {dim}.
+torch.renorm(x, p: Number, dim: Int, maxnorm: Number): limited_length(...)
+    | Scales each part along axis {dim} whose length is above {maxnorm} down to it.
 torch.normalize(x, p: Number = 2.0, dim: Int = 1, eps: Number = 1e-12): normalized(...)
     | Divides vectors along axis {dim} by their length.
 
+torch.outer(x1, x2): x1[:, None] * x2 | Multiplies each element of a vector by each of another one.
 torch.matmul, torch.bmm, torch.mm(x1, x2): product(x1, x2) | Multiplies matrices.
 torch.[addmm|baddbmm](x, x1, x2, beta: Number = 1, alpha: Number = 1): beyond(...)
     | Multiplies matrices and adds a tensor.
@@ -322,11 +327,23 @@ def sloped(x: Expr, W: Expr) -> Expr:
     return where(elementwise.greater(x, 0), x, slope * x)
 
 
-def length(x: Expr, *, p: float, dim: Any, keepdim: bool) -> Expr:
+def length(x: Expr, *, p: Any, dim: Any, keepdim: bool) -> Expr:
     """The formula of norm."""
-    if p != 2:
+    if p == math.inf:
+        return reduce.amax(elementwise.absolute(x), axis=dim, keepdims=keepdim)
+    if p != "fro" and not (isinstance(p, int | float) and p > 0):
+        raise ArgumentError(f"norm is read with p a positive number or 'fro', got {short(p)}")
+    if p not in (2, "fro"):
         return sum_(elementwise.absolute(x) ** p, axis=dim, keepdims=keepdim) ** (1 / p)
     return sqrt(sum_(x**2, axis=dim, keepdims=keepdim))
+
+
+def limited_length(x: Expr, *, p: float, dim: int, maxnorm: float) -> Expr:
+    """The formula of renorm."""
+    at = normalize_axis(dim, x.ndim, "dim")
+    own = length(x, p=p, dim=tuple([axis for axis in range(x.ndim) if axis != at]), keepdim=True)
+    result: Expr = x * where(elementwise.greater(own, maxnorm), maxnorm / (own + 1e-7), 1.0)
+    return result
 
 
 def normalized(x: Expr, *, p: float, dim: int, eps: float) -> Expr:

@@ -3,20 +3,23 @@
 The batch is one of the axes. Reference: torch.
 """
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from itertools import accumulate
 from typing import Any
 
-from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.errors import ArgumentError, NotKnown, ShapeError
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import Expr, constant, rounds
 from layerexplain.lang.tables import ConstantArray
 from layerexplain.layers.keras.operations_repeat import flipped
 from layerexplain.layers.keras.operations_shape import expanded, moved, permuted, picked, sliced, squeezed, swapped
+from layerexplain.layers.torch.arguments import sizes as each_axis
 from layerexplain.layers.torch.core import flatten, merged, unflatten
 from layerexplain.ops import arrange, lookup
 from layerexplain.ops import movement as m
+from layerexplain.ops.elementwise import equal, where
 from layerexplain.ops.joining import concatenate
 from layerexplain.ops.sizes import normalize_axis, shape_text
 
@@ -57,6 +60,17 @@ torch.[zeros_like|ones_like](x): [no|unit](...) | Returns [zeros|ones] of the sh
 torch.full_like(x, fill_value: Number): filled(...)
     | Returns a tensor of the shape of its input, each value {fill_value}.
 torch.expand(x, shape: Anything): spread(...) | Repeats axes of size 1.
+torch.broadcast_to(x, size: Anything): spread(x, shape=size) | Repeats axes of size 1.
+torch.diag(x, diagonal: Int = 0): Diag(x, k=diagonal)
+    | Builds a matrix with the elements on its diagonal; for a matrix, returns its diagonal.
+torch.diagonal(x, offset: Int = 0, dim1: Int = 0, dim2: Int = 1): Diagonal(x, offset=offset, axis1=dim1, axis2=dim2)
+torch.embedding(x, W, padding_idx: Ignored, scale_grad_by_freq: Ignored, sparse: Ignored): gather(W, x, axis=0)
+    | Replaces each id by its row of a table.
+torch.view_as_complex(x): ViewAsComplex(x)
+torch.view_as_real(x): ViewAsReal(x)
+torch.[max_unpool1d|max_unpool2d|max_unpool3d](x, indices, kernel_size: Sizes, stride: Sizes = None,
+    padding: Naturals = 0, output_size: Anything = None): back_[1|2|3](...)
+    | Puts each value back to the position of its maximum; all others are 0.
 torch.repeat(x, times: Anything): tile(x, times=times)
     | Repeats the whole tensor along each axis: {times} times.
 torch.repeat_interleave(x, repeats: PositiveInt, dim: Int): repeat(x, times=repeats, axis=dim)
@@ -82,7 +96,32 @@ def picked_along(x: Expr, indices: Expr, *, dim: int) -> Expr:
 
 
 _MOST_PLACES = 1_000_000
-"""Places in all windows of an axis."""
+"""Places that are listed: those in all windows of an axis, or those of a map."""
+
+
+def put_back(
+    x: Expr, indices: Expr, *, rank: int, kernel_size: Any, stride: Any, padding: Any, output_size: Any
+) -> Expr:
+    """The formula of max_unpool: an output position has its window's value where the window's index is its own."""
+    size, step, pads = (each_axis("max_unpool", one, rank) for one in (kernel_size, stride or kernel_size, padding))
+    if size != step or any(pads):
+        raise NotKnown(f"max_unpool{rank}d is read with windows that do not overlap and no padding")
+    own = tuple([n * k for n, k in zip(x.shape[-rank:], size, strict=True)])
+    whole = own if output_size is None else tuple(output_size)[-rank:]
+    if not all(isinstance(n, int) for n in (*own, *whole)):
+        raise NotKnown(f"max_unpool{rank}d needs known sizes")
+    if math.prod(whole) > _MOST_PLACES:
+        raise NotKnown(f"max_unpool{rank}d of more than {_MOST_PLACES} positions")
+    for axis, count in enumerate(size, x.ndim - rank):
+        x, indices = m.repeat(x, times=count, axis=axis), m.repeat(indices, times=count, axis=axis)
+    places = constant(ConstantArray(tuple(range(math.prod(whole))), "int64"))
+    places = m.reshape(places, shape=whole)[tuple([slice(0, n) for n in own])]
+    y = where(equal(indices, places), x, 0.0)
+    after = [(0, n - n_own) for n, n_own in zip(whole, own, strict=True)]
+    return m.pad(y, pads=((0, 0),) * (x.ndim - rank) + tuple(after)) if whole != own else y
+
+
+back_1, back_2, back_3 = (partial(put_back, rank=rank) for rank in (1, 2, 3))
 
 
 def windows_along(x: Expr, *, dimension: int, size: int, step: int) -> Expr:

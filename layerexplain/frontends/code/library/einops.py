@@ -161,7 +161,7 @@ def _pack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Progra
         parts.append(
             x if end - before == 1 else _reshaped(run, x, (*sizes[:before], _all(sizes[before:end]), *sizes[end:]))
         )
-    joined = parts[0] if len(parts) == 1 else tensor_function(run, "cat", [parts], {"dim": before})
+    joined = parts[0] if len(parts) == 1 else tensor_function(run, "cat", [parts, before], {})
     return joined, shapes
 
 
@@ -206,7 +206,7 @@ def _unpack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Prog
         if None in counts:
             known = sum(one for one in counts if one is not None)
             counts[counts.index(None)] = x.spec.shape[before] - known
-        parts = tensor_function(run, "split", [x, counts], {"dim": before})
+        parts = tensor_function(run, "split", [x, counts, before], {})
     sizes = x.sizes
     return [
         one if len(shape) == 1 else _reshaped(run, one, (*sizes[:before], *shape, *sizes[before + 1 :]))

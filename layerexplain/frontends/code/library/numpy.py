@@ -78,7 +78,7 @@ class Numpy(Library):
                 last = path.rpartition(".")[2]
                 words = f"np.{last} needs numbers, got a tensor of Keras; use keras.ops.{last}"
                 raise ProgramError("TypeError", words, interpreter.place())
-            return tensors[0].framework.operation(name, args, kwargs)
+            return tensors[0].framework.operation(name, args, kwargs, path)
         result = super().call(path, args, kwargs, interpreter)
         if isinstance(result, Array) and result.dtype == "float32" and name in _MAKES:
             given = args[1] if len(args) > 1 and name in ("zeros", "ones", "empty") else None

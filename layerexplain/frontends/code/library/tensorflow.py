@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.keras.names import tensorflow_function
 from layerexplain.frontends.code.library.keras.run_time_sizes import holds_size
+from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
 from layerexplain.frontends.code.library.table import FunctionTable
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, tensors_in
 from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
+from layerexplain.layers.registry import find
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.keras.framework import Keras
@@ -36,7 +38,8 @@ def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: Keras) 
         return keras.size(last, args, kwargs)
     of_keras = path.removeprefix("experimental.numpy.")
     if of_keras != path or (of_keras := _AS_KERAS.get(path, "")):
-        return keras.operation(of_keras, args, kwargs)
+        return keras.operation(of_keras, args, kwargs, f"numpy.{of_keras}" if of_keras in path else f"tf.{path}")
+    args, kwargs = in_order(f"tf.{tensorflow_function(path) or today}", args, kwargs)
     result = function.call(today, args, kwargs, keras)
     if result is NotImplemented:
         result = keras.with_run_time_sizes(last, args, kwargs)
@@ -98,6 +101,11 @@ def _operation(path: str, args: Arguments, kwargs: Keywords, keras: Keras) -> Pr
     if args and type(args[0]) in (list, tuple) and args[0] and last not in _OF_LISTS:
         args = [keras.make_operation("Stack", [list(args[0])], {}), *args[1:]]
     args, kwargs = keras.with_sizes("TFOpLambda", args, kwargs)
+    declaration, signature = find(f"tf.{name}"), fitting(f"tf.{name}", args, kwargs)
+    if declaration is not None and signature is not None and not signature.any_count:
+        args, kwargs, unread = declared(declaration, signature, args, kwargs)
+        if unread:
+            return keras.opaque_call(f"tf.{path}", args, kwargs, keras.interpreter.unknown(f"{unread[0]} of tf.{path}"))
     if holds_size([*args, *kwargs.values()]):
         why = keras.interpreter.unknown("a size known at run time only")
         return keras.opaque_call(f"tf.{path}", args, kwargs, why)

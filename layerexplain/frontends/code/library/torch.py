@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code.bounds import MODULE
+from layerexplain.frontends.code.library.signatures import in_order
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.library.torch_blocks import BLOCKS, fill, make_block
 from layerexplain.frontends.code.library.torch_gradients import MODES, GradientMode
@@ -16,7 +17,7 @@ from layerexplain.frontends.code.library.torch_modules import (
 )
 from layerexplain.frontends.code.library.torch_numbers import Numbers, computed, numbers
 from layerexplain.frontends.code.library.torch_parameters import Parameter
-from layerexplain.frontends.code.library.torch_tensors import Tensor
+from layerexplain.frontends.code.library.torch_tensors import Tensor, is_tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
 from layerexplain.frontends.code.library.torch_training import is_loss, plain_arguments
 from layerexplain.frontends.code.values.array import Array
@@ -82,7 +83,7 @@ def _torch(name: str) -> Implementation:
         if package == "jit":
             return args[0] if last in ("script", "export", "ignore", "unused") and args else False
         if package in ("", "nn.functional", "Tensor", "special", "_C._nn", "ops.misc"):
-            return compute(last, args, kwargs, interpreter)
+            return compute(last, args, kwargs, interpreter, f"torch.{name}")
         return NotImplemented
 
     return implementation
@@ -188,8 +189,9 @@ def _causal_mask(size: Any, interpreter: Interpreter) -> Any:
     return compute("triu", [whole], {"diagonal": 1}, interpreter)
 
 
-def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
-    """Return what a function of torch or torch.nn.functional gives."""
+def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter, path: str = "") -> Any:
+    """Return what a function of torch or torch.nn.functional gives; `path` is its whole name."""
+    args, kwargs = in_order(path or f"torch.{name}", args, kwargs, is_tensor)
     run = interpreter.torch.run
     if name == "is_tensor" and args and not isinstance(args[0], Unknown):
         return isinstance(args[0], Tensor | Parameter | Array)
@@ -202,9 +204,7 @@ def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
     if of_loss is not NotImplemented:
         return of_loss
     if run is not None and (tensors or nested):
-        if name == "alpha_dropout" and len(args) < 3:  # unlike F.dropout it does nothing unless it is asked to
-            kwargs = {"training": False, **kwargs}
-        return tensor_function(run, name, args, kwargs)
+        return tensor_function(run, name, args, kwargs, path)
     found = numbers(name, args, kwargs, interpreter) if run is None else run.numbers(name, args, kwargs)
     if found is not NotImplemented:
         return found
@@ -226,7 +226,7 @@ def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
     if name == "load":
         return interpreter.unknown("it comes from torch.load(…), which reads a file that is not opened")
     if given:
-        return computed(name, args, kwargs, interpreter)
+        return computed(name, args, kwargs, interpreter, path)
     return interpreter.unknown(f"it comes from torch.{name}(…), which layerexplain does not compute")
 
 

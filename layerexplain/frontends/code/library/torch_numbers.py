@@ -10,9 +10,10 @@ from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, RESULT, numbered
 from layerexplain.frontends.code.library.numpy import call_numpy
+from layerexplain.frontends.code.library.signatures import fitting, in_order
 from layerexplain.frontends.code.library.torch_parameters import Parameter
-from layerexplain.frontends.code.library.torch_pieces import CUTS, asked_of, sizes_of_pieces, with_object
-from layerexplain.frontends.code.library.torch_tensors import ALIASES, OPERATORS, Tensor
+from layerexplain.frontends.code.library.torch_pieces import CUTS, sizes_of_pieces
+from layerexplain.frontends.code.library.torch_tensors import ALIASES, OPERATORS, Tensor, is_tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
 from layerexplain.frontends.code.operators import COMPARISONS
 from layerexplain.frontends.code.values.array import Array, array_of, cast, key_of, name_of_dtype
@@ -52,9 +53,12 @@ class Numbers(Array):
     def call_method(self, evaluator: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if name.endswith("_") and name != "requires_grad_":
             return self._change(evaluator, name[:-1], args, kwargs)
+        args, kwargs = in_order(f"torch.Tensor.{name}", args, kwargs, is_tensor)
         if name.startswith("new_") and (found := numbers(name[4:], args, kwargs, evaluator)) is not NotImplemented:
             return _as(found, self.dtype) if isinstance(found, Array) and not kwargs.get("dtype") else found
-        return computed(name, with_object(name, self, args, kwargs := {**kwargs}), kwargs, evaluator)
+        if name == "where" and args:
+            return computed(name, [args[0], self, *args[1:]], kwargs, evaluator)
+        return computed(name, [self, *args], kwargs, evaluator, f"torch.Tensor.{name}")
 
     def _change(self, evaluator: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Do a method that changes the tensor in place, and with it all tensors that share its memory."""
@@ -139,14 +143,14 @@ def _refuse_tensors(evaluator: Any, given: list[Any]) -> None:
 # Functions ----------------------------------------------------------------------------------------------------------
 
 
-def computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) -> Any:
+def computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any, path: str = "") -> Any:
     """Return what a function of torch, or a method, gives for numbers of the program. Inside of a run what is not known
     here, or too large, is a row."""
     if name not in _OPERATORS:  # operators count what they go through themselves
         evaluator.budget.look_at(*args, *kwargs.values())
     run, given = evaluator.torch.run, _arrays([*args, *kwargs.values()])
     if run is None or all(map(_is_known, given)):
-        found = of_array(_computed(ALIASES.get(name, name), args, kwargs, evaluator))
+        found = of_array(_computed(ALIASES.get(name, name), args, kwargs, evaluator, path or f"torch.{name}"))
         if (
             isinstance(found, Array)
             and found.is_known
@@ -159,11 +163,10 @@ def computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any)
         if run is None or not unclear or not given:
             dtype = kwargs.get("dtype")
             return _as(found, dtype) if isinstance(found, Array) and isinstance(dtype, Symbol) else found
-    return tensor_function(run, name, args, kwargs)
+    return tensor_function(run, name, args, kwargs, path)
 
 
-def _computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) -> Any:
-    args = [kwargs.pop("input"), *args] if "input" in (kwargs := {**kwargs}) else args
+def _computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any, path: str) -> Any:
     if name == "to" and isinstance(args[0], Array):  # an unknown device changes no number
         args = [one for one in args if not isinstance(one, Unknown)]
     unknown = next((one for one in [*args, *kwargs.values()] if isinstance(one, Unknown)), None)
@@ -182,6 +185,11 @@ def _computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any
     named = {_RENAMED.get(key, key): one for key, one in kwargs.items() if key not in ("dtype", "device")}
     if name in ("max", "min") and (len(args) > 1 or named):
         return evaluator.unknown(not_computed)
+    signature = fitting(path, args[path.startswith("torch.Tensor.") :], kwargs, is_tensor)
+    if signature is not None and len(args) > 2:  # NumPy has `keepdims` elsewhere
+        names = [*["self"] * path.startswith("torch.Tensor."), *signature.positional]
+        named |= {_RENAMED.get(key, key): one for key, one in list(zip(names, args, strict=False))[2:]}
+        args = args[:2]
     if name == "meshgrid":
         args, named = _listed(tuple(args)), {"indexing": "ij", **named}
     found = call_numpy({"amax": "max", "amin": "min", "cat": "concatenate"}.get(name, name), args, named, evaluator)
@@ -278,8 +286,7 @@ def _shifted(x: Array, shifts: Any, dims: Any) -> Any:
     return x
 
 
-def _pieces(name: str, x: Array, *rest: Any, **named: Any) -> tuple[Any, ...]:
-    asked, dim = asked_of(name, rest, named)
+def _pieces(name: str, x: Array, asked: Any, dim: int = 0) -> tuple[Any, ...]:
     start, found = 0, []
     for one in sizes_of_pieces(name, asked, x.shape[dim] or 0):
         found.append(_at(x, dim, slice(start, start + one)))
@@ -311,7 +318,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "view": _viewed,
     "reshape": lambda x, *sizes: x.reshaped(_listed(sizes)),
     "flatten": _flattened,
-    "permute": lambda x, *axes, dims=None: x.permuted(_listed(axes) if dims is None else dims),
+    "permute": lambda x, *axes: x.permuted(_listed(axes)),
     "transpose": _transposed,
     "t": lambda x: _transposed(x) if len(x.shape) > 1 else x,
     "unsqueeze": lambda x, dim: x.expanded(dim),

@@ -1,8 +1,8 @@
-"""The pieces into which `split`, `chunk` and `tensor_split` cut a tensor, and arguments of methods."""
+"""The pieces into which `split`, `chunk` and `tensor_split` cut a tensor."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +12,8 @@ from layerexplain.frontends.code.values.base import ProgramError
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.torch_tensors import Tensor
 
-_WORDS = {"chunk": "chunks", "split": "split_size_or_sections", "tensor_split": "indices_or_sections"}
-CUTS = frozenset(_WORDS)
+CUTS = frozenset({"chunk", "split", "tensor_split"})
 """Functions that give pieces of a tensor."""
-
-
-def asked_of(name: str, rest: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Return what the pieces are asked for with, behind the tensor: how many or how long, and the axis."""
-    asked = rest[0] if rest else kwargs.get(_WORDS[name], kwargs.get("split_size"))
-    return asked, rest[1] if len(rest) > 1 else kwargs.get("dim", 0)
 
 
 def sizes_of_pieces(name: str, asked: int | Sequence[int], size: int) -> list[int]:
@@ -54,9 +47,9 @@ def axis_in(run: Any, x: Tensor, dim: Any) -> int:
     return dim % count
 
 
-def cut(run: Any, name: str, x: Tensor, rest: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+def cut(run: Any, name: str, x: Tensor, rest: Sequence[Any]) -> Any:
     """Return the pieces of a tensor of a run, which share its memory."""
-    asked, dim = asked_of(name, rest, kwargs)
+    asked, dim = (*rest, 0)[:2]
     dim = axis_in(run, x, dim)
     size = x.spec.shape[dim]
     if not isinstance(size, int) or not isinstance(asked, int | list | tuple):
@@ -67,11 +60,3 @@ def cut(run: Any, name: str, x: Tensor, rest: Sequence[Any], kwargs: Mapping[str
     for end, one, own in zip(accumulate(sizes), found, sizes, strict=True):
         one.lies_in(x, (*[slice(None)] * dim, slice(end - own, end)))
     return found
-
-
-def with_object(name: str, x: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
-    """Return the arguments of a method as the function of its name takes them: `x.where(condition, y)`."""
-    if name != "where":
-        return [x, *args]
-    condition, *others = [*([kwargs.pop("condition")] if "condition" in kwargs else []), *args, None]
-    return [condition, x, *others[:-1]]

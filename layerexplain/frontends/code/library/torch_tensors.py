@@ -8,10 +8,11 @@ from typing import Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.bounds import numbered
+from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
 from layerexplain.frontends.code.library.torch_changes import VIEWS, Changes
 from layerexplain.frontends.code.library.torch_dtypes import DTYPES, dtype_asked
 from layerexplain.frontends.code.library.torch_keys import has_list, picked_by_list, without_ellipsis
-from layerexplain.frontends.code.library.torch_pieces import CUTS, axis_in, cut, with_object
+from layerexplain.frontends.code.library.torch_pieces import CUTS, axis_in, cut
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Unknown, Value
 from layerexplain.frontends.code.values.program import Bound
@@ -35,10 +36,6 @@ _IN_ORDER = frozenset(["Div", "Pow", "Mod", "FloorDiv", "Lt", "LtE", "Gt", "GtE"
 """Those that are others with their sides exchanged."""
 _SAME = frozenset(["contiguous", "clone", "cuda", "cpu", "requires_grad_", "pin_memory"])
 """Methods that give the tensor itself."""
-_TENSOR_BEHIND = frozenset(["gather", "index_select"])
-"""Functions whose second tensor stands behind an axis."""
-_WEIGHTS_BEHIND = {"layer_norm": "normalized_shape", "group_norm": "num_groups"}
-"""Functions whose weights stand behind an argument, and that."""
 ALIASES = {
     "multiply": "mul", "divide": "div", "true_divide": "div", "subtract": "sub", "concat": "cat",
     "swapaxes": "transpose", "concatenate": "cat", "negative": "neg", "fix": "trunc", "greater": "gt", "less": "lt",
@@ -218,10 +215,19 @@ class Tensor(Identity):
         raise ProgramError("TypeError", "a tensor is called", evaluator.place())
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        path = f"torch.Tensor.{name.rstrip('_')}"
+        args, kwargs = in_order(path, args, kwargs, is_tensor)
         if name.startswith("new_"):
             return self.run.numbers(name[4:], args, kwargs)
+        if name == "where" and args:
+            return function(self.run, name, [args[0], self, *args[1:]], kwargs)
         name = "windows" if name == "unfold" else name  # another function than F.unfold
-        return function(self.run, name, with_object(name, self, args, kwargs), kwargs)
+        return function(self.run, name, [self, *args], kwargs, path)
+
+
+def is_tensor(value: Any) -> bool:
+    """Return whether a value is a tensor to PyTorch: of a run, a parameter, or numbers that the program makes."""
+    return isinstance(value, Tensor | Array) or hasattr(value, "requires_grad")
 
 
 def _is_truth(value: Any) -> bool:
@@ -311,17 +317,18 @@ def _in_one_piece(x: Tensor, result: Tensor) -> bool:
     return True
 
 
-def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    """Return what `torch.name(x, …)` or `x.name(…)` gives, and note which memory it shares or changes."""
-    x = args[0] if args else kwargs.get("input", kwargs.get("x"))
+def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any], path: str = "") -> Any:
+    """Return what `torch.name(x, …)` or `x.name(…)` gives, and note which memory it shares or changes; `path` is the
+    function whose arguments these are, in their order. The methods' follow their tensor."""
+    x = args[0] if args else None
     changes = name.endswith("_") and not name.startswith("_") and name != "requires_grad_"
     if not isinstance(x, Tensor):
-        return _function(run, name, args, kwargs)
+        return _function(run, name, args, kwargs, path)
     if changes and name in ("fill_", "copy_", "zero_"):
         result = _filled(x, args[1] if len(args) > 1 else 0)
     else:
         try:
-            result = _function(run, name.rstrip("_") if changes else name, args, kwargs)
+            result = _function(run, name.rstrip("_") if changes else name, args, kwargs, path)
         except LayerExplainError:
             raise
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):  # arguments that PyTorch refuses
@@ -333,11 +340,12 @@ def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> An
     return result
 
 
-def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any], path: str = "") -> Any:
     from layerexplain.frontends.code.library.torch_repeats import expanded, repeated
 
+    path = path or f"torch.{name}"
     name = ALIASES.get(name, name)
-    x = args[0] if args else next(iter(kwargs.values()), None)
+    x = args[0] if args else None
     given = [x] if name == "to" else [*args, *kwargs.values()]
     unknown = next((one for one in given if isinstance(one, Unknown)), None)
     if unknown is not None:
@@ -356,17 +364,15 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
             dtype = dtype_asked(given, x.spec.dtype)
             return run.operation("to", [x], {"dtype": dtype}) if dtype != x.spec.dtype else x
         if name in ("narrow", "select"):
-            at, start, length = [*rest, *kwargs.values(), None][:3]
+            at, start, length = [*rest, None][:3]
             at = axis_in(run, x, at)
             size = x.spec.shape[at]
             if name == "narrow" and type(size) is type(start) is type(length) is int and start + length > size:
                 raise run.refused(f"narrow needs start + length to be at most {size}, got {start} + {length}")
             part = start if name == "select" else slice(start, start + length)
             return x.get_item(run.interpreter, (*[slice(None)] * at, part))
-        if name in _TENSOR_BEHIND and len(rest) > 1:
-            args, rest = [x, rest[1], rest[0]], [rest[1], rest[0]]
         if name == "size":
-            at = rest[0] if rest else kwargs.get("dim")
+            at = rest[0] if rest else None
             return x.sizes if at is None else x.sizes[axis_in(run, x, at)]
         if name in ("numel", "nelement") and None not in x.spec.shape:
             count = product(x.spec.shape) or 0
@@ -374,8 +380,7 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
         if name in ("dim", "ndimension"):
             return len(x.spec.shape)
         if name in ("view", "reshape", "view_as", "reshape_as"):
-            wanted = rest or [*kwargs.values()]
-            sizes = wanted[0].sizes if name.endswith("_as") else _listed(wanted)
+            sizes = rest[0].sizes if name.endswith("_as") else _listed(rest)
             result = run.operation("reshape", [x], {"shape": _shape(run, x, sizes)})
             if name == "view" and not _in_one_piece(x, result):
                 raise run.refused(
@@ -384,106 +389,74 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> A
                 )
             return result
         if name == "permute":
-            dims = _listed(rest or [kwargs.get("dims")])
+            dims = _listed(rest)
             return _turned(x, run.operation("permute", [x], {"dims": dims}), dims)
         if name == "t" and len(x.spec.shape) > 2:
             raise run.refused(f"t() needs at most 2 axes, got {shape_text(x.spec.shape)}; write .transpose(…) or .mT")
         if name in ("t", "transpose"):
-            first = rest[0] if rest else kwargs.get("dim0", 0)
-            second = rest[1] if len(rest) > 1 else kwargs.get("dim1", 1)
+            first, second = rest or (0, 1)
             result = run.operation("transpose", [x], {"dim0": first, "dim1": second})
             places = list(range(len(x.order)))
             places[first], places[second] = places[second], places[first]
             return _turned(x, result, places)
         if name in ("expand", "expand_as"):
-            wanted = rest or [*kwargs.values()]
-            sizes = wanted[0].sizes if name == "expand_as" else _listed(wanted)
+            sizes = rest[0].sizes if name == "expand_as" else _listed(rest)
             return expanded(run, x, sizes)
         if name in ("repeat", "tile"):
-            times = _listed(rest or [*kwargs.values()])
+            times = _listed(rest)
             if name == "repeat" and len(times) < len(x.spec.shape):
                 raise run.refused(f"repeat needs a number for each axis of {shape_text(x.spec.shape)}, got {times}")
             return repeated(run, x, times)
         if name in CUTS:
-            return cut(run, name, x, rest, kwargs)
+            return cut(run, name, x, rest)
         if name == "unbind":
-            dim = axis_in(run, x, rest[0] if rest else kwargs.get("dim", 0))
+            dim = axis_in(run, x, rest[0] if rest else 0)
             size = x.spec.shape[dim]
             if not isinstance(size, int):
                 raise run.unknown("the parts of a tensor along its batch")
             keys = [(*[slice(None)] * dim, i) for i in numbered(size)]
             return tuple([run.operation("getitem", [x], {"key": key}).lies_in(x, key) for key in keys])
-        if name in ("max", "min") and not rest and "dim" not in kwargs:
+        if name in ("max", "min") and not rest:
             return run.operation(f"a{name}", [x], {})
         if name == "where" and not rest and not kwargs:
             raise run.unknown("where a tensor is true")
         if name in ("max", "min") and rest and isinstance(rest[0], Tensor | Array):
             return run.operation({"max": "maximum", "min": "minimum"}[name], [x, rest[0]], {})
-    if name in _WEIGHTS_BEHIND:
-        weights = [*rest[1:3], None, None][:2]
-        weights = [kwargs.get(key, one) for key, one in zip(("weight", "bias"), weights, strict=True)]
-        over = rest[0] if rest else kwargs[_WEIGHTS_BEHIND[name]]
-        eps = rest[3] if len(rest) > 3 else kwargs.get("eps", 1e-5)
-        config = {_WEIGHTS_BEHIND[name]: tuple(over) if type(over) is list else over, "eps": eps}
-        return run.operation(name, [x, *weights], config)
-    if name == "batch_norm":
-        training = rest[4] if len(rest) > 4 else kwargs.get("training", False)
-        if training is not False or len([one for one in rest[:2] if one is not None]) < 2:
-            raise run.unknown("layerexplain cannot read torch.batch_norm(…) without its running statistics")
     if name == "einsum":
         return run.operation("einsum", _listed(args[1:]), {"equation": args[0]})
-    return _row(run, name, args, kwargs)
+    return _row(run, name, args, kwargs, path)
 
 
-_NAMES = {
-    "input": "x",
-    "index": "indices",
-    "running_mean": "mean",
-    "running_var": "variance",
-    "axis": "dim",
-    "keepdims": "keepdim",
-    "other": "x2",
-    "exponent": "x2",
-    "weight": "W",
-    "bias": "b",
-}
-"""Further names of arguments, and those of tensors that the rows call otherwise."""
-
-
-def _row(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _row(run: Any, name: str, args: list[Any], kwargs: dict[str, Any], path: str) -> Any:
     """Call a row of the table with arguments in PyTorch's order."""
     from layerexplain.layers.registry import find
 
     declaration = find(f"torch.{name}")
     if declaration is None:
         raise run.unknown(f"layerexplain cannot read torch.{name}(…)")
-    tensors: list[Any] = []
-    given = list(args)
+    is_method = path.startswith("torch.Tensor.")
+    signature = fitting(path, args[is_method:], kwargs, is_tensor)
+    if signature is None:
+        raise run.unknown(f"layerexplain cannot read the arguments of torch.{name}(…)")
+    if is_method:
+        signature = signature._replace(positional=("self", *signature.positional))
+    if signature.any_count and len(signature.positional) < len(args):  # x.flip(0, 1)
+        count = len(signature.positional)
+        names = [name for name in (*declaration.tensors, *declaration.arguments) if name not in signature.positional]
+        signature = signature._replace(positional=(*signature.positional, names[is_method]))
+        args = [*args[:count], tuple(args[count:])]
+    tensors, config, unread = declared(declaration, signature, args, kwargs)
+    if unread:
+        raise run.unknown(f"layerexplain cannot read an argument of torch.{name}(…): {unread[0]}")
     if declaration.variadic is not None:
-        tensors = list(given.pop(0)) if given and type(given[0]) in (list, tuple) else []
-    else:
-        while given and len(tensors) < len(declaration.tensors):
-            tensors.append(given.pop(0))
-    named = {_NAMES.get(key, key): one for key, one in kwargs.items() if key not in declaration.ignores}
-    for key in declaration.tensors:
-        if key in named:
-            at = declaration.tensors.index(key)
-            tensors += [None] * (at + 1 - len(tensors))
-            tensors[at] = named.pop(key)
-    if "tensors" in named:
-        tensors = list(named.pop("tensors"))
-    names = list(declaration.arguments)
-    listed = names[:1] if names and names[0] in ("dims", "shape", "size", "dim", "sizes") and len(given) > 1 else []
-    if listed and all(isinstance(one, int) for one in given) and names[0] in ("dims", "shape"):
-        given = [tuple(given)]
-    config = {**dict(zip(names, given, strict=False)), **named}
-    strange = next((key for key in config if key not in names), None)
-    if strange is not None or len(given) > len(names):
-        raise run.unknown(f"layerexplain cannot read an argument of torch.{name}(…){f': {strange}' if strange else ''}")
-    config = {key: tuple(one) if type(one) is list else one for key, one in config.items() if key in names}
+        tensors = list(tensors[0]) if tensors and type(tensors[0]) in (list, tuple) else []
+    config = {key: tuple(one) if type(one) is list else one for key, one in config.items()}
     for key, one in config.items():
         if isinstance(one, Array) and not one.shape and one.values:
             config[key] = one.values[0]
         elif isinstance(one, Tensor | Array):
             raise run.unknown(f"layerexplain cannot read torch.{name}(…) with a tensor for {key}")
+    is_open = name == "batch_norm" and (config.get("training", False) is not False or None in tensors[1:3])
+    if is_open:
+        raise run.unknown("layerexplain cannot read torch.batch_norm(…) without its running statistics")
     return run.operation(name, tensors, config)

@@ -8,6 +8,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.frontends.code.graphs import flat
+from layerexplain.frontends.code.library.signatures import fitting
 from layerexplain.frontends.code.library.torch_modules import (
     BuiltIn,
     ModuleParameters,
@@ -187,11 +188,12 @@ class TorchTraining:
         loss = find(f"{TORCH_FUNCTIONS}{name}")
         if loss is None:
             return NotImplemented
-        config = {key: one for key, one in kwargs.items() if key not in ("input", "target")}
-        if len(args) > 2 and "weight" in loss.arguments:
-            config["weight"] = args[2]
-        if len(args) > 3 or (len(args) > 2 and "weight" not in loss.arguments):
-            config["reduction"] = NOT_SAID  # such arguments are those of older programs
+        signature = fitting(f"{TORCH_FUNCTIONS}{name}", args, kwargs)
+        names = () if signature is None else signature.positional
+        given = {**dict(list(zip(names, args, strict=False))[2:]), **kwargs}
+        config = {key: one for key, one in given.items() if one is not None}
+        if any([config.pop(old, None) is not None for old in ("size_average", "reduce")]):  # of older programs
+            config["reduction"] = NOT_SAID
         return self.call_loss(interpreter, loss.name, config, args[:2], kwargs)
 
     def make_optimizer(self, interpreter: Any, name: str, args: list[Any], kwargs: Mapping[str, Any]) -> Any:

@@ -125,8 +125,9 @@ class Framework(Protocol):
 
     # Tensors and weights ------------------------------------------------------------------------------------------
 
-    def operation(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        """Return what a function of tensors gives, by the name that it has in NumPy."""
+    def operation(self, name: str, args: Arguments, kwargs: Keywords, path: str = "") -> ProgramValue:
+        """Return what a function of tensors gives, by the name that it has in NumPy; `path` is the function whose
+        arguments these are, where it is another one."""
 
     def operator(self, name: str, left: object, right: object) -> ProgramValue:
         """Return the result of an operator of Python on tensors; `right` is None where it takes one."""

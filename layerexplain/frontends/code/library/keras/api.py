@@ -1,97 +1,24 @@
 """What the names of Keras and TensorFlow are called with, in Keras 3 and in Keras 2: api.txt, which
-scripts/keras_api.py writes from the installed ones."""
+scripts/signatures.py writes from the installed ones."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable
-from functools import cache, lru_cache
+from functools import lru_cache
 
+from layerexplain.frontends.code.library.signatures import entry, read_signature, text_of
 from layerexplain.frontends.code.misfits import Misfit
-from layerexplain.records import NamedTuple
-from layerexplain.suggest import did_you_mean
 
-
-class CallSignature(NamedTuple):
-    """What a function takes: its arguments, those without a name first; `required` are those without a default,
-    `common` names that it takes too, and of which nothing is said."""
-
-    positional: tuple[str, ...]
-    keywords: tuple[str, ...]
-    required: tuple[str, ...]
-    any_count: bool
-    any_name: bool
-    common: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Return all names."""
-        return (*self.positional, *self.keywords)
-
-    def misfit(self, count: int, given: Collection[str]) -> Misfit | None:
-        """Return what does not fit of `count` arguments without a name and the names of others; None where all fits."""
-        takes = ", ".join(self.names) or "no arguments"
-        if count > len(self.positional) and not self.any_count:
-            only = ", ".join(self.positional)
-            most = len(self.positional)
-            words = f"takes {most} argument{'s' * (most != 1)}{f' ({only})' * bool(only)} without a name, got {count}"
-            return Misfit(words, most)
-        first = self.positional[:count]
-        twice = next((name for name in given if name in first), None)
-        if twice is not None:
-            return Misfit(f"is given {twice} twice; give it once", twice)
-        if not self.any_name:
-            known = (*self.names, *self.common)
-            wrong = next((name for name in given if name not in known), None)
-            if wrong is not None:
-                hint = did_you_mean(wrong, sorted(known)) or f"it takes {takes}"
-                return Misfit(f"has no argument '{wrong}'; {hint}", wrong)
-        missing = next((name for name in self.required if name not in first and name not in given), None)
-        return None if missing is None else Misfit(f"is given no {missing}; it takes {takes}")
-
-
+_FILE = "keras/api.txt"
 _MISSING = Misfit("is not in this Keras")
 
 
-@cache
 def _text() -> str:
-    with open(os.path.join(os.path.dirname(__file__), "api.txt"), encoding="utf-8") as file:
-        return "\n" + file.read()
+    return text_of(_FILE)
 
 
-@lru_cache(1000)
 def _entry(path: str) -> tuple[str, ...]:
-    """Return the columns of the line of a name, () for an unknown one. The text is searched: a program asks for few
-    names."""
-    start = f"\n{path} | "
-    at = _text().find(start)
-    return tuple(_text()[at + len(start) : _text().index("\n", at + 1)].split(" | ")) if at >= 0 else ()
-
-
-@cache
-def _signature(text: str) -> CallSignature | None:
-    """Return a signature as it is written there; None for what is no function.
-
-    >>> _signature("x, axis=, *, name=").misfit(0, ["axes"]).words
-    "has no argument 'axes'; did you mean 'axis'?"
-    """
-    if text in ("-", "module", "value"):
-        return None
-    positional: list[str] = []
-    keywords: list[str] = []
-    required: list[str] = []
-    any_count = any_name = False
-    kept = positional
-    for part in text.split(", ") if text else ():
-        if part == "**":
-            any_name = True
-        elif part.startswith("*"):
-            any_count, kept = part != "*", keywords
-        else:
-            name = part.removesuffix("=")
-            kept.append(name)
-            required += [name] if name == part else []
-    return CallSignature(tuple(positional), tuple(keywords), tuple(required), any_count, any_name)
+    return entry(path, _FILE)
 
 
 def is_known(path: str) -> bool:
@@ -158,7 +85,7 @@ def misfit(
     names = list(given)
     found: list[Misfit | None] = []
     for text in dict.fromkeys(entry):
-        signature = _signature(text)
+        signature = read_signature(text)
         if signature is None:
             found.append(_MISSING if text == "-" else None)
             continue
@@ -176,5 +103,5 @@ def arguments(path: str) -> tuple[str, ...]:
     >>> arguments("tf.concat")
     ('values', 'axis', 'name')
     """
-    signature = _signature(_entry(path)[0]) if _entry(path) else None
+    signature = read_signature(_entry(path)[0]) if _entry(path) else None
     return signature.positional if signature is not None else ()

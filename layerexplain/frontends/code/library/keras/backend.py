@@ -5,28 +5,40 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.keras.operations import SIZES
+from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
 from layerexplain.frontends.code.library.table import FunctionTable
+from layerexplain.frontends.code.library.tensorflow import call_tensorflow
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
 from layerexplain.frontends.code.values.layers import tensors_in
 from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.layers.registry import find
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.keras.framework import Keras
 
 _SAME_NAME = """
 sum mean max min prod exp log sqrt square abs clip softmax relu tanh sigmoid softplus elu concatenate reshape
-expand_dims squeeze stack transpose cast argmax argmin maximum minimum sign sin cos var std any all cumsum tile equal
+expand_dims squeeze stack transpose cast argmax argmin maximum minimum sign sin cos var std any all cumsum cumprod tile equal
 greater less not_equal stop_gradient round logsumexp zeros_like ones_like one_hot hard_sigmoid
 """
 _OPERATIONS = {
     "pow": "power",
     "permute_dimensions": "transpose",
-    "l2_normalize": "normalize",
     "repeat_elements": "repeat",
     "identity": "copy",
     **{name: name for name in _SAME_NAME.split()},
 }
 """Functions of keras.backend that are those of keras.ops, in today's names."""
+_OF_TENSORFLOW = {
+    "l2_normalize": "math.l2_normalize", "bias_add": "nn.bias_add", "switch": "where", "gather": "gather",
+    "reverse": "reverse",
+}  # fmt: skip
+"""Functions of keras.backend that are those of TensorFlow."""
+_LAYERS = {
+    "repeat": "RepeatVector", "batch_flatten": "Flatten", "temporal_padding": "ZeroPadding1D", "dropout": "Dropout",
+    "spatial_2d_padding": "ZeroPadding2D", "spatial_3d_padding": "ZeroPadding3D",
+}  # fmt: skip
+"""Functions of keras.backend that compute what a layer does."""
 _SETTINGS = {
     "epsilon": 1e-7, "floatx": "float32", "backend": "tensorflow", "is_flash_attention_enabled": False,
     "image_data_format": "channels_last", "image_dim_ordering": "tf",
@@ -42,6 +54,8 @@ function: FunctionTable[Keras] = FunctionTable()
 
 def call_backend(name: str, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     """Return what a function of keras.backend gives."""
+    path = f"backend.{name}"
+    args, kwargs = in_order(path, args, kwargs)
     result = function.call(name, args, kwargs, keras)
     if result is not NotImplemented:
         return result
@@ -50,8 +64,15 @@ def call_backend(name: str, args: Arguments, kwargs: Keywords, keras: Keras) -> 
     if name in SIZES:
         return keras.size(name, args, kwargs)
     if name in _OPERATIONS:
-        return keras.operation(_OPERATIONS[name], args, kwargs)
+        return keras.operation(_OPERATIONS[name], args, kwargs, path)
     if tensors_in([*args, *kwargs.values()]):
+        signature, layer = fitting(path, args, kwargs), find(_LAYERS.get(name, ""))
+        if signature is not None and layer is not None:
+            tensors, config, unread = declared(layer, signature, args, kwargs)
+            if not unread:
+                return keras.call_layer(keras.make_layer(layer.type, [], config), tensors, {})
+        if name in _OF_TENSORFLOW:
+            return call_tensorflow(_OF_TENSORFLOW[name], args, {}, keras)
         return keras.opaque_call(f"keras.backend.{name}", args, kwargs)
     if name in _NUMBERS:
         return keras.numbers(_NUMBERS[name], args, kwargs)
@@ -114,9 +135,30 @@ def _keras_variable(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramV
 
 @function("dot")
 def _dot(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
-    return keras.operation("matmul", args, kwargs) if len(args) == 2 else NotImplemented
+    return keras.operation("matmul", args, kwargs, "backend.dot")
 
 
-@function("permute_dimensions")
-def _permute_dimensions(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
-    return keras.operation("transpose", args, {"axes": kwargs["pattern"]} if "pattern" in kwargs else kwargs)
+@function("batch_dot")
+def _batch_dot(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    """Evaluate `K.batch_dot(x, y, axes)`: the layer Dot; without axes the last one of x and the one before of y."""
+    axes = args[2] if len(args) > 2 else None
+    shapes = [keras.shape_tuple(one) if isinstance(one, Tensor) else None for one in args[:2]]
+    ranks = [len(shape) for shape in shapes if type(shape) is tuple]
+    if len(ranks) != 2:
+        return NotImplemented
+    if axes is None:
+        axes = (ranks[0] - 1, max(ranks[1] - 2, 1))
+    return keras.call_layer(keras.make_layer("Dot", [], {"axes": axes}), [args[:2]], {})
+
+
+@function("relu")
+def _relu(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    if len(args) < 2 or not isinstance(args[0], Tensor):
+        return NotImplemented
+    names = ("negative_slope", "max_value", "threshold")
+    return keras.call_layer(keras.make_layer("ReLU", [], dict(zip(names, args[1:], strict=False))), args[:1], {})
+
+
+@function("flatten")
+def _flatten(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    return keras.operation("reshape", [*args, (-1,)], kwargs) if args else NotImplemented

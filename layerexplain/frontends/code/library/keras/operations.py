@@ -10,6 +10,7 @@ from layerexplain.frontends.code.library import numpy as numpy_functions
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.names import operation_type
 from layerexplain.frontends.code.library.keras.run_time_sizes import RunTimeSizes, holds_size
+from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, is_shape
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
@@ -20,6 +21,7 @@ from layerexplain.frontends.code.values.nested import each_in, mirrored
 from layerexplain.frontends.code.values.symbols import DTYPES
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.lang.axes import Batch
+from layerexplain.layers.registry import find
 
 _OPERATORS = {
     "Add": "Add", "Sub": "Subtract", "Mult": "Multiply", "Div": "TrueDivide", "FloorDiv": "FloorDivide", "Mod": "Mod",
@@ -27,12 +29,6 @@ _OPERATORS = {
     "Eq": "Equal", "NotEq": "NotEqual", "USub": "Negative", "Abs": "Absolute", "Invert": "LogicalNot", "BitAnd":
     "LogicalAnd", "BitOr": "LogicalOr",
 }  # fmt: skip
-
-ORDER = {
-    "average": ("x", "axis", "weights"),
-    "isin": ("x1", "x2", "assume_unique", "invert"),
-}
-"""Keras's order of the arguments of functions that are declared in another, with the tensors first."""
 
 _GIVEN_SHAPE = frozenset({"normal", "uniform", "truncated_normal", "randint", "zeros", "ones", "random_normal"})
 _OF_DRAWS = {"mean": "mean", "stddev": "stddev", "minval": "low", "maxval": "high"}
@@ -123,9 +119,11 @@ class Operations(RunTimeSizes):
         return self.make_operation("GetItem", [tensor, key], {})
 
     def operation(self, name: str, args: Arguments, kwargs: Keywords, path: str = "") -> ProgramValue:
-        """Return what a function of keras.ops gives."""
+        """Return what a function of keras.ops gives; `path` is the function whose arguments these are, where it is
+        another one."""
         args = [self.with_weights(one) for one in args]
         kwargs = {key: self.with_weights(one) for key, one in kwargs.items()}
+        args, kwargs = in_order(path or f"ops.{name}", args, kwargs)
         if name in SIZES:
             return self.size(name, args, kwargs)
         result = self.with_run_time_sizes(name, args, kwargs)
@@ -138,17 +136,21 @@ class Operations(RunTimeSizes):
         if unknown is not None:
             return self.opaque_call(name, args, kwargs, unknown)
         type_ = operation_type(name)
+        shown = path if path.startswith("numpy.") else f"keras.{path or f'ops.{name}'}"
+        declaration = find(f"ops.{type_}") if type_ is not None else None
         if type_ is None:
-            return self.opaque_call(path or f"keras.ops.{name}", args, kwargs)
-        if name in ORDER:
-            kwargs = {**dict(list(zip(ORDER[name], args, strict=False))[1:]), **kwargs}
-            args = args[:1]
-        if path and not self.check_axis(f"ops.{name}", f"keras.{path}", args, kwargs):
+            return self.opaque_call(shown, args, kwargs)
+        if path.startswith("ops.") and not self.check_axis(path, shown, args, kwargs):
             return self.interpreter.unknown(f"the call of {name}, which does not fit")
         args, kwargs = self.with_sizes(type_, args, kwargs)
         if holds_size([*args, *kwargs.values()]):
             why = self.interpreter.unknown(f"{name}: a size that is computed from the batch")
-            return self.opaque_call(path or f"keras.ops.{name}", args, kwargs, why)
+            return self.opaque_call(shown, args, kwargs, why)
+        signature = fitting(path or f"ops.{name}", args, kwargs)
+        if declaration is not None and signature is not None and not signature.any_count:
+            args, kwargs, unread = declared(declaration, signature, args, kwargs)
+            if unread:
+                return self.opaque_call(shown, args, kwargs, self.interpreter.unknown(f"{unread[0]} of {shown}"))
         if type_ in _OF_TENSORS:
             args = [self._table(one) for one in args]
         return self.make_operation(type_, args, kwargs)

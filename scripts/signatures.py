@@ -1,15 +1,20 @@
-"""Write library/keras/api.txt of the code reader: what names are called with, in Keras 3 and in tf_keras.
+"""Write what functions are called with, for the code reader: library/keras/api.txt (Keras 3, tf_keras and TensorFlow)
+and library/signatures.txt (NumPy and PyTorch).
 
-    python scripts/keras_api.py            # writes the file
-    python scripts/keras_api.py --check    # fails where it is not current
+    python scripts/signatures.py            # writes the files
+    python scripts/signatures.py --check    # fails where one is not current
 
-It needs Keras, tf_keras and TensorFlow. A line is a name, what Keras 3 takes, and what tf_keras takes where that is
-something else; `-` stands for a name that one of them does not have:
+It needs Keras, tf_keras, TensorFlow, NumPy and PyTorch. A line of api.txt is a name, what Keras 3 takes, and what
+tf_keras takes where that is something else; `-` stands for a name that one of them does not have:
 
-    losses.Huber | delta=, reduction=, name=, dtype=, ** | delta=, reduction=, name=
-    tf.concat | values, axis, name=
+    losses.Huber | delta=1.0, reduction='sum', name=None, dtype=None, ** | delta=1.0, reduction=, name=None
+    tf.concat | values, axis, name='concat'
 
-Names that end in `.call` are what a layer is called with; `Layer.`, `Model.` and `Sequential.` are their methods. The
+A line of signatures.txt is a name and its overloads; `:T` marks parameters that are tensors:
+
+    torch.max | input:T, *, out=None | input:T, other:T, *, out=None | input:T, dim, keepdim=False, *, out=None
+
+A default that is no plain value is left out behind `=`. Names that end in `.call` are what a layer is called with; `Layer.`, `Model.` and `Sequential.` are their methods. The
 lines `members of …` are the attributes of objects of these classes: of a layer those that not every layer has.
 """
 
@@ -26,7 +31,7 @@ from types import ModuleType
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-TARGET = Path(__file__).parents[1] / "layerexplain/frontends/code/library/keras/api.txt"
+LIBRARY = Path(__file__).parents[1] / "layerexplain/frontends/code/library"
 _PASSED_OVER = {
     "src",
     "legacy",
@@ -57,8 +62,17 @@ def taken(function: Any, *, implied: bool) -> str | None:
         else:
             if one.kind is _KINDS.KEYWORD_ONLY and not any(part.startswith("*") for part in parts):
                 parts.append("*")
-            parts.append(one.name + "=" * (one.default is not _KINDS.empty))
+            parts.append(one.name + ("" if one.default is _KINDS.empty else f"={written(one.default)}"))
     return ", ".join(parts)
+
+
+def written(value: Any) -> str:
+    """A default as the file has it: nothing for what is no plain value."""
+    if isinstance(value, tuple) and value and all(map(written, value)):
+        return f"({','.join(map(written, value))}{',' * (len(value) == 1)})"
+    if type(value) is float and value not in (float("inf"), float("-inf")):
+        return repr(value)
+    return repr(value) if type(value) in (bool, int, str, type(None)) and "|" not in str(value) else ""
 
 
 def handed_on(cls: type) -> tuple[int, set[str]]:
@@ -73,7 +87,9 @@ def handed_on(cls: type) -> tuple[int, set[str]]:
 def with_inherited(cls: type, taken: str) -> str:
     """What a layer takes, and what its bases take where it hands on all that it does not know."""
     parts = taken.split(", ")
-    names = {part.rstrip("=") for part in parts} | ({"factor"} if not getattr(cls, "_USE_BASE_FACTOR", True) else set())
+    names = {part.partition("=")[0] for part in parts} | (
+        {"factor"} if not getattr(cls, "_USE_BASE_FACTOR", True) else set()
+    )
     count = 0
     for base in inspect.getmro(cls):
         if parts[-1] != "**" or base.__name__ == "Layer":
@@ -165,8 +181,89 @@ def members_of_layers(*roots: ModuleType) -> dict[str, set[str]]:
     return {name: of - shared for name, of in sorted(found.items())}
 
 
+def of_numpy() -> list[str]:
+    """The lines of NumPy's functions."""
+    import numpy as np
+
+    lines = []
+    for package, before in ((np, "numpy."), (np.random, "numpy.random."), (np.linalg, "numpy.linalg.")):
+        for name in sorted(dir(package)):
+            value = getattr(package, name)
+            is_function = callable(value) and not inspect.isclass(value) and not name.startswith("_")
+            if is_function and (signature := taken(value, implied=False)) is not None:
+                lines.append(f"{before}{name} | {signature}")
+    return lines
+
+
+def in_stub(function: ast.FunctionDef) -> str:
+    """The parameters of a function in a stub of PyTorch."""
+    spec = function.args
+    positional = [*spec.posonlyargs, *spec.args]
+    defaults = [None] * (len(positional) - len(spec.defaults)) + list(spec.defaults)
+    parts = [of_stub(one, default) for one, default in zip(positional, defaults, strict=True)]
+    parts += ["*args"] * bool(spec.vararg) or ["*"] * bool(spec.kwonlyargs)
+    parts += [of_stub(one, default) for one, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True)]
+    return ", ".join([*[part for part in parts if part != "self"], *["**"] * bool(spec.kwarg)])
+
+
+def of_stub(parameter: ast.arg, default: ast.expr | None) -> str:
+    """A parameter of a stub."""
+    kinds = ast.unparse(parameter.annotation).split(" | ") if parameter.annotation is not None else []
+    mark = ":T" * any(kind in ("Tensor", "Optional[Tensor]") for kind in kinds)
+    if default is None:
+        return f"{parameter.arg}{mark}"
+    try:
+        return f"{parameter.arg}{mark}={written(ast.literal_eval(default))}"
+    except ValueError:
+        return f"{parameter.arg}{mark}="
+
+
+def of_torch() -> list[str]:
+    """The lines of PyTorch's functions and methods of tensors, from its stubs and its functions in Python."""
+    import torch
+
+    root = Path(torch.__file__).parent
+    overloads: dict[str, dict[str, None]] = {}
+
+    def add(before: str, body: list[ast.stmt]) -> None:
+        known = set(overloads)
+        for one in body:
+            if isinstance(one, ast.FunctionDef) and not one.name.startswith("_") and not one.name.endswith("_"):
+                if f"{before}{one.name}" not in known:
+                    overloads.setdefault(f"{before}{one.name}", {})[in_stub(one)] = None
+
+    def functions(path: str) -> list[ast.stmt]:
+        body = ast.parse((root / path).read_text()).body
+        named = {one.name: one for one in body if isinstance(one, ast.FunctionDef)}
+        for one in body:  # max_pool2d = boolean_dispatch(if_false=_max_pool2d, …)
+            if isinstance(one, ast.Assign) and isinstance(one.value, ast.Call):
+                passed_on = {keyword.arg: ast.unparse(keyword.value) for keyword in one.value.keywords}
+                if passed_on.get("if_false") in named:
+                    named[passed_on["if_false"]].name = ast.unparse(one.targets[0])
+        return body
+
+    def methods(path: str) -> list[ast.stmt]:
+        kinds = [one for one in functions(path) if isinstance(one, ast.ClassDef) and "Tensor" in one.name]
+        return [method for cls in kinds for method in cls.body]
+
+    for path in ("functional.py", "_C/_VariableFunctions.pyi"):
+        add("torch.", functions(path))
+    for path in ("nn/functional.py", "_C/_nn.pyi", "nn/functional.pyi"):  # stubs leave defaults out
+        add("torch.nn.functional.", functions(path))
+    add("torch.Tensor.", [*methods("_tensor.py")])
+    add("torch.Tensor.", [*methods("_C/__init__.pyi")])
+    lines = []
+    for path, taken in sorted(overloads.items()):
+        last = path.rpartition(".")[2]
+        same = {text.partition(", ")[2].removeprefix("*, ") for text in overloads.get(f"torch.{last}", ())}
+        if path.startswith("torch.Tensor.") and {text.removeprefix("*, ") for text in taken} <= same:
+            continue  # the method takes what the function takes behind the tensor
+        lines.append(" | ".join([path, *taken]))
+    return lines
+
+
 def text() -> str:
-    """The file."""
+    """The file of Keras."""
     import keras
     import tensorflow as tf
     import tf_keras
@@ -179,11 +276,13 @@ def text() -> str:
         now, then = today.get(path), before.get(path)
         second = "" if now == then else f" | {'-' if then is None else then}"
         lines.append(f"{path} | {'-' if now is None else now}{second}")
-    for path in sorted(name for name in types() if name.startswith("tf.")):
+    packages = {"tf.": tf, "tf.math.": tf.math, "tf.linalg.": tf.linalg, "tf.nn.": tf.nn, "tf.random.": tf.random}
+    named = {f"{before}{name}" for before, package in packages.items() for name in dir(package) if name[:1].islower()}
+    for path in sorted({*named, *(name for name in types() if name.startswith("tf."))}):
         value: Any = tf
         for part in path.split(".")[1:]:
             value = getattr(value, part, None)
-        if value is not None and (signature := taken(value, implied=False)) is not None:
+        if callable(value) and (signature := taken(value, implied=False)) is not None:
             lines.append(f"{path} | {signature}")
     for name in ("Layer", "Model", "Tensor"):
         members = sorted(members_of(keras)[name] | members_of(tf_keras)[name])
@@ -195,13 +294,17 @@ def text() -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Write what the names of Keras are called with.")
-    parser.add_argument("--check", action="store_true", help="fail where the file is not current")
-    made = text()
-    if not parser.parse_args().check:
-        TARGET.write_text(made)
-    elif TARGET.read_text() != made:
-        sys.exit(f"{TARGET.name} is not current; run python scripts/keras_api.py")
+    parser = argparse.ArgumentParser(description="Write what functions of the frameworks are called with.")
+    parser.add_argument("--check", action="store_true", help="fail where a file is not current")
+    is_check = parser.parse_args().check
+    for target, current in (
+        (LIBRARY / "keras/api.txt", text()),
+        (LIBRARY / "signatures.txt", "\n".join([*of_numpy(), *of_torch(), ""])),
+    ):
+        if not is_check:
+            target.write_text(current)
+        elif target.read_text() != current:
+            sys.exit(f"{target.name} is not current; run python scripts/signatures.py")
 
 
 if __name__ == "__main__":
