@@ -14,8 +14,9 @@ A line of signatures.txt is a name and its overloads; `:T` marks parameters that
 
     torch.max | input:T, *, out=None | input:T, other:T, *, out=None | input:T, dim, keepdim=False, *, out=None
 
-A default that is no plain value is left out behind `=`. Names that end in `.call` are what a layer is called with; `Layer.`, `Model.` and `Sequential.` are their methods. The
-lines `members of …` are the attributes of objects of these classes: of a layer those that not every layer has.
+A default that is no plain value is left out behind `=`. Names that end in `.call` are what a layer is called with;
+`Layer.`, `Model.` and `Sequential.` are their methods. The lines `members of …` are the attributes of objects of these
+classes: of a layer those that not every layer has.
 """
 
 from __future__ import annotations
@@ -228,9 +229,9 @@ def of_torch() -> list[str]:
     def add(before: str, body: list[ast.stmt]) -> None:
         known = set(overloads)
         for one in body:
-            if isinstance(one, ast.FunctionDef) and not one.name.startswith("_") and not one.name.endswith("_"):
-                if f"{before}{one.name}" not in known:
-                    overloads.setdefault(f"{before}{one.name}", {})[in_stub(one)] = None
+            is_public = isinstance(one, ast.FunctionDef) and one.name[0] != "_" and one.name[-1] != "_"
+            if is_public and f"{before}{one.name}" not in known:
+                overloads.setdefault(f"{before}{one.name}", {})[in_stub(one)] = None
 
     def functions(path: str) -> list[ast.stmt]:
         body = ast.parse((root / path).read_text()).body
@@ -250,6 +251,11 @@ def of_torch() -> list[str]:
         add("torch.", functions(path))
     for path in ("nn/functional.py", "_C/_nn.pyi", "nn/functional.pyi"):  # stubs leave defaults out
         add("torch.nn.functional.", functions(path))
+    for one in functions("nn/functional.py"):  # logsigmoid = _add_docstr(torch._C._nn.log_sigmoid, …)
+        if isinstance(one, ast.Assign) and ast.unparse(one.value).startswith("_add_docstr(torch._C._nn."):
+            target, given = ast.unparse(one.targets[0]), ast.unparse(one.value.args[0]).rpartition(".")[2]
+            if f"torch.nn.functional.{given}" in overloads:
+                overloads.setdefault(f"torch.nn.functional.{target}", overloads[f"torch.nn.functional.{given}"])
     add("torch.Tensor.", [*methods("_tensor.py")])
     add("torch.Tensor.", [*methods("_C/__init__.pyi")])
     lines = []

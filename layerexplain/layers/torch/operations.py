@@ -334,7 +334,7 @@ def length(x: Expr, *, p: Any, dim: Any, keepdim: bool) -> Expr:
     if p != "fro" and not (isinstance(p, int | float) and p > 0):
         raise ArgumentError(f"norm is read with p a positive number or 'fro', got {short(p)}")
     if p not in (2, "fro"):
-        return sum_(elementwise.absolute(x) ** p, axis=dim, keepdims=keepdim) ** (1 / p)
+        return sum_(elementwise.absolute(x) ** float(p), axis=dim, keepdims=keepdim) ** (1 / float(p))
     return sqrt(sum_(x**2, axis=dim, keepdims=keepdim))
 
 
@@ -342,8 +342,7 @@ def limited_length(x: Expr, *, p: float, dim: int, maxnorm: float) -> Expr:
     """The formula of renorm."""
     at = normalize_axis(dim, x.ndim, "dim")
     own = length(x, p=p, dim=tuple([axis for axis in range(x.ndim) if axis != at]), keepdim=True)
-    result: Expr = x * where(elementwise.greater(own, maxnorm), maxnorm / (own + 1e-7), 1.0)
-    return result
+    return x * where(elementwise.greater(own, maxnorm), maxnorm / (own + 1e-7), 1.0)
 
 
 def normalized(x: Expr, *, p: float, dim: int, eps: float) -> Expr:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 _SAME_NAME = """
 sum mean max min prod exp log sqrt square abs clip softmax relu tanh sigmoid softplus elu concatenate reshape
-expand_dims squeeze stack transpose cast argmax argmin maximum minimum sign sin cos var std any all cumsum cumprod tile equal
-greater less not_equal stop_gradient round logsumexp zeros_like ones_like one_hot hard_sigmoid
+expand_dims squeeze stack transpose cast argmax argmin maximum minimum sign sin cos var std any all cumsum cumprod tile
+equal greater less not_equal stop_gradient round logsumexp zeros_like ones_like one_hot hard_sigmoid
 """
-_OPERATIONS = {
+TODAY = {
     "pow": "power",
     "permute_dimensions": "transpose",
     "repeat_elements": "repeat",
@@ -63,8 +63,8 @@ def call_backend(name: str, args: Arguments, kwargs: Keywords, keras: Keras) -> 
         return _SETTINGS[name]
     if name in SIZES:
         return keras.size(name, args, kwargs)
-    if name in _OPERATIONS:
-        return keras.operation(_OPERATIONS[name], args, kwargs, path)
+    if name in TODAY:
+        return keras.operation(TODAY[name], args, kwargs, path)
     if tensors_in([*args, *kwargs.values()]):
         signature, layer = fitting(path, args, kwargs), find(_LAYERS.get(name, ""))
         if signature is not None and layer is not None:

@@ -1,0 +1,150 @@
+"""The names and the order of arguments are those of the libraries: what each function takes is what the installed
+library says, and a call with all of its arguments by name is read with the shape that the library gives."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import layerexplain
+from layerexplain.frontends.code.library.keras.backend import TODAY
+from layerexplain.frontends.code.library.keras.names import operation_type
+from layerexplain.frontends.code.library.signatures import (
+    OF_NO_VALUE,
+    REQUIRED,
+    declared_names,
+    fitting,
+    overloads,
+    text_of,
+)
+from layerexplain.layers.index import types
+from layerexplain.layers.registry import find
+from tests.support.paths import TESTS
+
+CALLS = {
+    name: lines.splitlines()
+    for name, lines in re.findall(
+        r"^### (\w+)\n(.*?)(?=^### |\Z)", (TESTS / "data/code/calls_by_name.txt").read_text("utf-8"), re.M | re.S
+    )
+}
+ROOTS = {"K": "backend", "F": "torch.nn.functional", "x": "torch.Tensor", "np": "numpy"}
+HEADS = {
+    "tensorflow": "import keras, tensorflow as tf",
+    "backend": "import tf_keras as keras\nfrom tf_keras import backend as K",
+    "ops": "import keras, numpy as np\nfrom keras import ops",
+}
+
+
+def _paths() -> list[tuple[str, str]]:
+    """The functions whose signatures are known, and the types of their formulas."""
+    names = re.findall(r"^(?:ops|backend)\.\w+(?= \|)", text_of("keras/api.txt"), re.M)
+    today = {name: operation_type(TODAY.get(name[8:], "") if name[:2] == "ba" else name[4:]) for name in names}
+    return [
+        *((name, name) for name in types() if name.startswith("tf.")),
+        *((name, f"ops.{type_}") for name, type_ in today.items() if type_ is not None),
+    ]
+
+
+@pytest.mark.parametrize("package", ["tf", "ops", "backend"])
+def test_each_argument_that_is_required_has_its_place_in_the_formula(package: str) -> None:
+    lost = []
+    for path, type_ in _paths():
+        declaration = find(type_) if path.startswith(f"{package}.") else None
+        for signature in overloads(path) if declaration is not None else ():
+            assert declaration is not None
+            if signature.any_count:
+                continue
+            names = declared_names(declaration, signature.names, signature.required)
+            needs = [*declaration.tensors[: len(declaration.tensors) - declaration.optional]]
+            needs += [name for name, one in declaration.arguments.items() if one.default is REQUIRED]
+            required = {*signature.required} - OF_NO_VALUE - declaration.ignores
+            lost += [(path, name) for name in required if name not in names]
+            lost += [(path, name) for name in needs if name not in names.values()]
+    assert set(lost) <= {("ops.select", "choicelist"), *LISTED}
+
+
+LISTED = {(f"ops.{name}", "b") for name in ("fft", "fft2", "ifft2", "irfft", "istft")}
+"""Functions that take one pair of tensors, which the formula takes one by one."""
+
+
+def _by_name(text: str, is_tensor: Callable[[Any], bool], names: Mapping[str, Any]) -> str:
+    """A call with each of its arguments by its name; the same where they have none."""
+    tree = ast.parse(text, mode="eval").body
+    call: Any = tree
+    while not isinstance(call, ast.Call):
+        call = call.value
+    root, _, last = ast.unparse(call.func).partition(".")
+    if not call.args or (root in ("np", "ops") and last in ("einsum", "minimum", "maximum")):
+        return text
+    values = [eval(ast.unparse(one), {**names}) for one in call.args]
+    path = f"{ROOTS.get(root, root)}.{last}"
+    if root == "tf" and not overloads(path):
+        path = next(p for p in (f"tf.math.{last}", f"tf.linalg.{last}", f"tf.nn.{last}") if overloads(p))
+    signature = fitting(path, values, {one.arg: None for one in call.keywords if one.arg}, is_tensor)
+    assert signature is not None, text
+    if len(signature.positional) < len(values):
+        return text
+    given = [ast.keyword(name, one) for name, one in zip(signature.positional, call.args, strict=False)]
+    call.args, call.keywords = [], [*given, *call.keywords]
+    return ast.unparse(tree)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("library", HEADS)
+def test_a_call_by_name_has_the_shape_that_keras_gives(library: str) -> None:
+    np = pytest.importorskip("numpy")
+    names: dict[str, Any] = {}
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+    exec(HEADS[library], names)
+    names["x"] = names["keras"].ops.ones((2, 6, 4)) if library != "backend" else names["K"].ones((2, 6, 4))
+    wrong = []
+    for text in CALLS[library]:
+        for form in dict.fromkeys([text, _by_name(text, lambda value: False, names)]):
+            shape = tuple(np.shape(eval(form, names)))
+            code = f"{HEADS[library]}\nclass Own(keras.layers.Layer):\n    def call(self, x):\n        return {form}\n"
+            code += "x = keras.Input(batch_shape=(2, 6, 4))\nmodel = keras.Model(x, Own()(x))\n"
+            report = layerexplain.explain(code.encode())
+            if report.grade != "complete" or report.layers[-1].output_shapes[0] != shape:
+                wrong.append((form, shape, report.layers[-1].output_shapes))
+    assert wrong == []
+
+
+@pytest.mark.torch
+def test_a_call_by_name_has_the_shape_that_pytorch_gives() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    names = {"torch": torch, "F": torch.nn.functional, "x": torch.randn(2, 6, 4)}
+    wrong = []
+    for text in CALLS["torch"]:
+        form = _by_name(text, lambda value: isinstance(value, torch.Tensor), names)
+        shape = tuple(eval(form, names).shape)
+        code = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\nclass Net(nn.Module):\n"
+        code += f"    def forward(self, x):\n        return {form}\nmodel = Net()\nmodel(torch.randn(2, 6, 4))\n"
+        report = layerexplain.explain(code.encode())
+        found = report.outputs[0].shape if report.outputs else None
+        if found is None or report.grade != "complete" or tuple([size or 2 for size in found]) != shape:
+            wrong.append((form, shape, found, report.notes))
+    assert wrong == []
+
+
+def _script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("signatures", TESTS.parent / "scripts/signatures.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.keras
+@pytest.mark.torch
+def test_the_signatures_are_those_of_the_installed_libraries() -> None:
+    for name in ("tensorflow", "tf_keras", "torch"):
+        pytest.importorskip(name, reason=f"{name} is not installed")
+    script = _script()
+    assert text_of("keras/api.txt")[1:] == script.text()
+    assert text_of("signatures.txt")[1:] == "\n".join([*script.of_numpy(), *script.of_torch(), ""])
