@@ -16,7 +16,7 @@ lint:
 	$(BIN)mypy
 	$(BIN)lint-imports
 	$(BIN)python scripts/layer_index.py --check
-	$(BIN)python docs/generate.py --check
+	$(BIN)python scripts/generate.py --check
 
 test:
 	$(BIN)python -m pytest -q -n 2 --dist worksteal
@@ -29,7 +29,7 @@ quick: # a row of each table: no TensorFlow, no process, under a minute
 
 docs:
 	$(BIN)python scripts/layer_index.py
-	$(BIN)python docs/generate.py
+	$(BIN)python scripts/generate.py
 
 format:
 	$(BIN)ruff format .

@@ -7,7 +7,7 @@ Each graph is laid out as a page shows it, with what repeats folded and all boxe
 and then a chain with skip connections of 10,000 layers is timed. Boxes have the same sizes in all three layouts,
 graphlay's orthogonal one has our distances. A crossing is a point at which the lines of two pairs of boxes cross,
 counted by one function for all three; what two lines of one box cross together counts twice. fast-sugiyama knows no
-widths of boxes, so that widths are held against graphlay's alone. docs/performance.md has the results; the exit code is
+widths of boxes, so that widths are held against graphlay's alone. docs/internals/performance.md has results;
 1 where ours crosses more than fast-sugiyama's, is wider than graphlay's by more than a tenth, or takes more than 2 s.
 """
 

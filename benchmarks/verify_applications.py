@@ -2,7 +2,7 @@
 
     python benchmarks/verify_applications.py [NAME …]
 
-Slow (minutes), so it is no test; docs/verification.md holds the results.
+Slow (minutes), so it is no test; docs/internals/verification.md holds the results.
 """
 
 from __future__ import annotations

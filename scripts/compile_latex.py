@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+sys.path[:0] = [str(ROOT)]
 
 import layerexplain  # noqa: E402
 from layerexplain.render.latex import AFTER, BEFORE, fitted  # noqa: E402

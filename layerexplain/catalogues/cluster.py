@@ -56,7 +56,7 @@ def on_cluster(
     try:
         import distributed
     except ImportError:
-        hint = "`pip install 'layerexplain[catalogue]'`"
+        hint = "`pip install '.[catalogue]'` in a clone"
         raise LayerExplainError(f"--dask needs dask[distributed], which is not installed; {hint}") from None
     with ExitStack() as stack:
         stack.enter_context(_in_our_words())

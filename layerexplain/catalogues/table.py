@@ -94,7 +94,7 @@ def table_at(path: str) -> CatalogueTable:
     if format not in FORMATS:
         raise LayerExplainError("needs to end with .parquet, .jsonl or .csv", source=path)
     if format == "parquet" and find_spec("pyarrow") is None:
-        hint = "`pip install 'layerexplain[catalogue]'`, or write .jsonl or .csv"
+        hint = "`pip install '.[catalogue]'` in a clone, or write .jsonl or .csv"
         raise LayerExplainError(f"Parquet needs pyarrow, which is not installed; {hint}", source=path)
     return CatalogueTable(os.path.abspath(path), format)
 

@@ -59,7 +59,7 @@ def command(
     """Draw the graph of SOURCE: a box for each layer, a line for each tensor with its shape.
 
     Repeated blocks are drawn once. SVG, DOT and Mermaid need nothing else; PNG and PDF need
-    `pip install 'layerexplain[draw]'`.
+    `pip install '.[draw]'` in a clone.
 
     \b
     Examples:

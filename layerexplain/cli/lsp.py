@@ -7,7 +7,7 @@ import sys
 
 import click
 
-_MISSING = "lsp needs pygls: pip install 'layerexplain[editor]'"
+_MISSING = "lsp needs pygls: pip install '.[editor]' in a clone"
 
 
 @click.command("lsp", short_help="Run a language server: shapes and parameters beside the code, errors as you type.")
@@ -24,7 +24,7 @@ def command(stdio: bool) -> None:
     \b
     Examples:
       layerexplain lsp
-      pip install 'layerexplain[editor]'             (what it needs)
+      pip install '.[editor]'             (in a clone: what it needs)
     """
     try:
         from layerexplain.editor.server import make_server

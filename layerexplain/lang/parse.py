@@ -1,4 +1,4 @@
-"""Read the formula language (docs/formula-language.md): turn the text that lang/text.py prints into expressions.
+"""Read the formula language (docs/internals/formula-language.md): text of lang/text.py → expressions.
 
 Python's parser reads the text, lang/syntax.py checks the tree against a whitelist and size limits, and the builder
 makes nodes: no code is executed. A refused text raises a `FormulaError`, or the `ShapeError` of an op, with the line.

@@ -1,4 +1,4 @@
-"""Print formulas in the formula language (docs/formula-language.md): a small subset of Python's syntax.
+"""Print formulas in the formula language (docs/internals/formula-language.md): a small subset of Python's syntax.
 
 The text is linear in the size of the formula: a node that is used twice, has a label, or is too long gets a named
 statement. Statements follow the order in which the declaration created their nodes.

@@ -27,7 +27,7 @@ from layerexplain.oracle.reference import Key, ReferenceGradients, TrainingStep,
 from layerexplain.run.gradients import GradientStep
 from layerexplain.weights.weighted_layers import weighted_layers
 
-HOW_TO_GET_IT = "pip install 'layerexplain[torch]'"
+HOW_TO_GET_IT = "pip install '.[torch]' in a clone of layerexplain"
 
 
 def load_torch() -> Any:

@@ -19,7 +19,7 @@ def picture(file: IO[bytes], wanted: ModelInput) -> Any:
     try:
         from PIL import Image
     except ImportError:
-        raise SourceError("is a picture, which needs Pillow; pip install 'layerexplain[images]'") from None
+        raise SourceError("is a picture, which needs Pillow; `pip install pillow`") from None
     import numpy as np
 
     shape = wanted.shape

@@ -15,7 +15,7 @@ from layerexplain.errors import LayerExplainError, SourceError, first_line, why_
 from layerexplain.records import NamedTuple
 
 _STATUSES = {
-    401: "needs credentials (401 Unauthorized); fsspec takes them from the environment (docs/sources.md)",
+    401: "needs credentials (401 Unauthorized); fsspec takes them from the environment (docs/formats.md)",
     403: "may not be read (403 Forbidden); are the credentials in the environment those for this file?",
     404: "no such file (404 Not Found)",
     407: "needs credentials for the proxy (407)",

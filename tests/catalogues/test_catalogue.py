@@ -326,4 +326,4 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path) -> None:
         command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
     assert result.returncode == 1
-    assert "pip install 'layerexplain[catalogue]'" in result.stderr and len(result.stderr.splitlines()) == 1
+    assert "pip install '.[catalogue]'" in result.stderr and len(result.stderr.splitlines()) == 1

@@ -68,9 +68,9 @@ def test_bytes_that_are_no_text_are_not_toml(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("missing", "words"),
     [
-        ("pygls", "lsp needs pygls: pip install 'layerexplain[editor]'"),
-        ("pygls.uris", "lsp needs pygls: pip install 'layerexplain[editor]'"),
-        ("lsprotocol.types", "lsp needs pygls: pip install 'layerexplain[editor]'"),
+        ("pygls", "lsp needs pygls: pip install '.[editor]' in a clone"),
+        ("pygls.uris", "lsp needs pygls: pip install '.[editor]' in a clone"),
+        ("lsprotocol.types", "lsp needs pygls: pip install '.[editor]' in a clone"),
     ],
 )
 def test_a_language_server_without_its_library_says_what_to_install(

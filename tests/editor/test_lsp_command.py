@@ -20,7 +20,7 @@ def test_without_pygls_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "lsprotocol", None)
     result = CliRunner().invoke(program, ["lsp"])
     assert result.exit_code == 2
-    assert result.output.endswith("Error: lsp needs pygls: pip install 'layerexplain[editor]'\n")
+    assert result.output.endswith("Error: lsp needs pygls: pip install '.[editor]' in a clone\n")
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ DOCS = ROOT / "docs"
 
 
 def generator() -> ModuleType:
-    """docs/generate.py, which is in no package."""
-    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
+    """scripts/generate.py, which is in no package."""
+    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "scripts" / "generate.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -36,7 +36,7 @@ GENERATOR = generator()
 @pytest.mark.parametrize("name", GENERATOR.PAGES)
 def test_a_generated_page_is_current(name: str) -> None:
     expected = GENERATOR.PAGES[name]()
-    assert (DOCS / name).read_bytes().decode() == expected, "run python docs/generate.py"
+    assert (DOCS / name).read_bytes().decode() == expected, "run python scripts/generate.py"
 
 
 SPEC_PAGE = (DOCS / "spec.md").read_text("utf-8")
@@ -75,7 +75,7 @@ def test_the_cli_reference_has_every_command() -> None:
     ("title", "count"), [("Where to look", range(20, 31)), ("Twenty questions of a newcomer", [20])]
 )
 def test_the_architecture_names_files_that_exist(title: str, count: Collection[int]) -> None:
-    page = (DOCS / "architecture.md").read_text("utf-8")
+    page = (DOCS / "internals" / "architecture.md").read_text("utf-8")
     table = page.partition(f"## {title}\n")[2].partition("##")[0]
     rows = [line for line in table.splitlines() if line.startswith("| ")][2:]
     assert len(rows) in count
@@ -116,7 +116,9 @@ ANSWERS = {
 
 @pytest.mark.parametrize(("file", "text"), ANSWERS.items())
 def test_the_questions_of_a_newcomer_are_answered_where_they_say(file: str, text: str) -> None:
-    page = (DOCS / "architecture.md").read_text("utf-8").partition("## Twenty questions of a newcomer\n")[2]
+    page = (
+        (DOCS / "internals" / "architecture.md").read_text("utf-8").partition("## Twenty questions of a newcomer\n")[2]
+    )
     assert f"`{file}`" in page.partition("##")[0]
     assert text in (DOCS.parent / "layerexplain" / file).read_text("utf-8")
 

@@ -23,7 +23,7 @@ from tests.support.steps import at_most
 
 load_all()
 
-PAGE = ROOT / "docs" / "formula-language.md"
+PAGE = ROOT / "docs" / "internals" / "formula-language.md"
 
 # What a user writes ---------------------------------------------------------------------------------------------
 

@@ -201,7 +201,7 @@ def test_picture_formula_and_cost_follow_the_arguments(conv: str, tmp_path: Path
 
 @pytest.fixture(scope="module")
 def gallery() -> str:
-    made: str = runpy.run_path(str(ROOT / "docs" / "gallery.py"))["gallery"]()
+    made: str = runpy.run_path(str(ROOT / "scripts" / "gallery.py"))["gallery"]()
     return made
 
 

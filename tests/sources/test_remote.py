@@ -199,7 +199,7 @@ def test_without_ranges_no_more_than_the_limit_is_read(server: Server, how: str,
 
 FAULTS = {
     "nothing.keras": "no such file (404 Not Found)",
-    "status/401/m": "needs credentials (401 Unauthorized); fsspec takes them from the environment (docs/sources.md)",
+    "status/401/m": "needs credentials (401 Unauthorized); fsspec takes them from the environment (docs/formats.md)",
     "status/403/m": "may not be read (403 Forbidden); are the credentials in the environment those for this file?",
     "status/410/m": "the file was removed (410 Gone)",
     "status/418/m": "the server refuses (418 I'm a Teapot)",

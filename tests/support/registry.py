@@ -38,7 +38,7 @@ TRIED = 6
 
 
 class Coverage(NamedTuple):
-    """A row of docs/coverage.md."""
+    """A row of docs/internals/coverage.md."""
 
     name: str
     module: str

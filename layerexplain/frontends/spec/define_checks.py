@@ -40,7 +40,7 @@ def faults_of_names(
         if name in lines and name not in (*tensors, *[w.symbol for w in weights]):
             continue
         known = [*used.defined, *layers, *COMPOSITES, *OPS]
-        hint = did_you_mean(name, known) or "docs/ops.md lists all; a layer stands below `layers:`"
+        hint = did_you_mean(name, known) or "docs/internals/ops.md lists all; a layer stands below `layers:`"
         yield f"there is no function '{name}'; {hint}", first + line
     given = {*names, *lines, *used.assigned, "n", "mask", "training"}
     all_known = True

@@ -79,4 +79,4 @@ def _pdf(picture: str) -> bytes:
 
 
 def _missing(form: str) -> LayerExplainError:
-    return LayerExplainError(f"drawing {form} needs `pip install 'layerexplain[draw]'`; SVG needs no extra package")
+    return LayerExplainError(f"drawing {form} needs `pip install '.[draw]'` in a clone; SVG needs no extra package")

@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are made from the code: `python docs/generate.py`, or `--check` to compare only.
+"""Writes the pages of docs/ that are made from the code: `python scripts/generate.py`, or `--check` to compare only.
 
 A page is a function without arguments in `PAGES`; tests/end_to_end/test_docs.py holds each against what is on disk.
 """
@@ -14,8 +14,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
 
 
 def cli_reference() -> str:
@@ -29,7 +29,7 @@ def cli_reference() -> str:
     root = click.Context(program, info_name=PROGRAM, **settings)
     parts = [
         "# The command line",
-        "What `--help` says, as written by `python docs/generate.py`.",
+        "What `--help` says, as written by `python scripts/generate.py`.",
         _EXIT_CODES,
         f"## {PROGRAM}",
         _fenced(program.get_help(root)),
@@ -92,13 +92,13 @@ FAMILIES = {
 
 
 def layer_list() -> str:
-    """docs/layers.md: every layer type that has a declaration, with its arguments and its sentence."""
+    """docs/internals/layers.md: every layer type that has a declaration, with its arguments and its sentence."""
     from layerexplain.layers.index import types
     from layerexplain.layers.registry import find, layer_types
 
     parts = [
         "# Layers",
-        "All layer types that have a formula, from the registry (`python docs/generate.py`). Arguments have Keras's "
+        "All layer types that have a formula, from the registry (`python scripts/generate.py`). Arguments have Keras's "
         "names and defaults. Any other class is shown as an opaque row with a note.",
     ]
     for family, entries in layer_types().items():
@@ -120,7 +120,7 @@ def layer_list() -> str:
 
 
 def training_list() -> str:
-    """docs/training.md: losses, optimizers, schedules, regularizers, constraints, each with its formula."""
+    """docs/internals/training.md: losses, optimizers, schedules, regularizers, constraints, each with its formula."""
     from layerexplain.cli.arguments import parse_arguments
     from layerexplain.cli.input_shapes import parse_input
     from layerexplain.errors import ArgumentError
@@ -129,7 +129,7 @@ def training_list() -> str:
 
     parts = [
         "# Losses, optimizers, schedules, regularizers, constraints",
-        "What takes part in training alone, from the registry (`python docs/generate.py`). Arguments have Keras's "
+        "What takes part in training alone, from the registry (`python scripts/generate.py`). Arguments have Keras's "
         "names and defaults; the formulas are those of the defaults. "
         "`layerexplain layer NAME ARG=VALUE… --input SHAPE` explains one.",
         "`y_true` are the targets, `y_pred` is the output, `L` the loss. `W` is a weight, `g` the gradient of the loss "
@@ -153,7 +153,7 @@ def training_list() -> str:
 
 
 def gradient_list() -> str:
-    """docs/gradients.md: how gradients pass each layer, derived from its formula."""
+    """docs/internals/gradients.md: how gradients pass each layer, derived from its formula."""
     from layerexplain.api import explain_layer
     from layerexplain.cli.arguments import parse_arguments
     from layerexplain.cli.input_shapes import parse_input
@@ -162,7 +162,7 @@ def gradient_list() -> str:
 
     parts = [
         "# Gradients",
-        "How gradients pass each layer in training, derived from its formula (`python docs/generate.py`): "
+        "How gradients pass each layer in training, derived from its formula (`python scripts/generate.py`): "
         "`layerexplain layer NAME ARG=VALUE… --input SHAPE --gradient`. `dy` is the gradient of the result. Lines "
         "above the empty one belong to the forward pass: the backward pass reads their values. Of layers that are "
         "declared for one, two and three dimensions only that for two is listed.",
@@ -188,7 +188,7 @@ def gradient_list() -> str:
 
 
 def op_list() -> str:
-    """docs/ops.md: the vocabulary of formulas, from the registries."""
+    """docs/internals/ops.md: the vocabulary of formulas, from the registries."""
     from layerexplain.errors import ShapeError
     from layerexplain.lang.axes import BATCH
     from layerexplain.lang.composite import COMPOSITES
@@ -227,7 +227,7 @@ def op_list() -> str:
         "\n\n".join(
             [
                 "# Ops and functions",
-                "The vocabulary of formulas, generated from the registries (`python docs/generate.py`). Syntax: "
+                "The vocabulary of formulas, generated from the registries (`python scripts/generate.py`). Syntax: "
                 "[formula-language.md](formula-language.md).",
                 "## Ops",
                 "\n".join(rows),
@@ -240,7 +240,7 @@ def op_list() -> str:
 
 
 def coverage() -> str:
-    """docs/coverage.md: every class of keras.layers, whether it has a formula, and whether that runs at inference."""
+    """docs/internals/coverage.md: every class of keras.layers, whether it has a formula and runs at inference."""
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
     from tests.support.registry import KERAS_VERSION, coverage_rows, operation_rows
@@ -262,7 +262,7 @@ def coverage() -> str:
         "\n\n".join(
             [
                 "# Coverage of keras.layers",
-                f"All {len(rows)} layer classes of Keras {KERAS_VERSION} (`python docs/generate.py`). "
+                f"All {len(rows)} layer classes of Keras {KERAS_VERSION} (`python scripts/generate.py`). "
                 f"{len(declared)} have a declaration, "
                 f"{len(rows) - len(declared)} are opaque. {len(evaluated)} are evaluated at inference "
                 f"and held against real Keras over drawn configurations; {len(identity)} of these pass their input on "
@@ -296,28 +296,26 @@ def with_outputs(page: str) -> str:
         shown = [f"$ {match[2]}", *[line.rstrip() for line in lines]]
         return match[1] + "\n".join(shown) + "\n" + match[4]
 
-    return BLOCK.sub(printed, (HERE / page).read_text("utf-8"))
+    return BLOCK.sub(printed, (DOCS / page).read_text("utf-8"))
 
 
 def checks() -> str:
-    """docs/checks.md: all rules of `check`."""
+    """docs/checks.md: the page written by hand, then all rules of `check`."""
     from layerexplain.api import check
     from layerexplain.checks.rules import all_rules
 
     sys.path.insert(0, str(ROOT))
     from tests.support.check_rows import ROWS
 
+    written, heading, _ = (DOCS / "checks.md").read_text("utf-8").partition("\n## All rules\n")
     parts = [
-        "# The rules of `check`",
-        "As written by `python docs/generate.py`. Each rule says how severe a finding is (it breaks, is wrong, wasteful"
-        " or a hint) and how sure (certain, likely, or a hint); `--fail-on` says which of them end a run with 1. For "
-        "each rule the tests have models that it must report and models near them that it must not; no finding but "
-        "hints and true ones comes up on models of keras.applications. What the words mean, settings, hooks and "
-        "pipelines: [check in a pipeline](check_in_ci.md).",
+        written + heading,
+        "As written by `python scripts/generate.py`. For each rule the tests have models that it must report and "
+        "models near them that it must not; models of keras.applications have no findings but hints and true ones.",
     ]
     for rule in all_rules():
         parts += [
-            f"## {rule.code}",
+            f"### {rule.code}",
             f"**{rule.name}** ({', '.join(dict.fromkeys([rule.severity, rule.confidence]))}). {rule.why} *{rule.fix}*",
         ]
         if rule.torch is not None:
@@ -341,7 +339,7 @@ def catalogue() -> str:
         lines += [f"| `{one.name}` | {_KINDS[one.kind]} | {one.meaning} |" for one in columns]
         tables.append("\n".join(lines))
     begin, end = "<!-- columns -->\n", "<!-- end of columns -->"
-    page = (HERE / "catalogue.md").read_text("utf-8")
+    page = (DOCS / "catalogue.md").read_text("utf-8")
     before, _, rest = page.partition(begin)
     return f"{before}{begin}\n" + "\n\n".join(tables) + f"\n\n{end}{rest.partition(end)[2]}"
 
@@ -369,13 +367,13 @@ def picture(source: str, depth: int, shown: tuple[str, ...], horizontal: bool) -
     from layerexplain.api import draw
 
     drawn = draw(str(ROOT / "sample_models" / source), depth=depth, show=shown, horizontal=horizontal)
-    assert isinstance(drawn, str)  # noqa: S101 (SVG is text)
+    assert isinstance(drawn, str)  # SVG is text
     return drawn
 
 
 def terminal(command: str) -> str:
     """docs/pictures/: what a command prints, as a terminal shows it."""
-    sys.path.insert(0, str(HERE))
+    sys.path.insert(0, str(ROOT / "scripts"))
     from terminal_picture import terminal_picture
 
     run = [sys.executable, "-m", *shlex.split(command), "--color", "always"]
@@ -385,11 +383,11 @@ def terminal(command: str) -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_reference,
-    "layers.md": layer_list,
-    "training.md": training_list,
-    "ops.md": op_list,
-    "gradients.md": gradient_list,
-    "coverage.md": coverage,
+    "internals/layers.md": layer_list,
+    "internals/training.md": training_list,
+    "internals/ops.md": op_list,
+    "internals/gradients.md": gradient_list,
+    "internals/coverage.md": coverage,
     "checks.md": checks,
     "catalogue.md": catalogue,
     "catalogue.schema.json": catalogue_schema,
@@ -407,14 +405,14 @@ def main() -> None:
     """Writes all pages; with --check exits with 1 and names those that are not what they should be."""
     stale = []
     for name, page in PAGES.items():
-        file = HERE / name
+        file = DOCS / name
         text = page()
         if "--check" not in sys.argv[1:]:
             file.write_bytes(text.encode())
         elif not file.is_file() or file.read_bytes() != text.encode():
             stale.append(name)
     if stale:
-        raise SystemExit(f"not current: {', '.join(stale)}; run python docs/generate.py")
+        raise SystemExit(f"not current: {', '.join(stale)}; run python scripts/generate.py")
 
 
 if __name__ == "__main__":

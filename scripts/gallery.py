@@ -1,5 +1,5 @@
 """Makes a page of all layer types, each with the example that `layerexplain layer TYPE` shows, explained:
-`python docs/gallery.py [FILE]`, by default build/gallery.html. The page works offline; it is not committed."""
+`python scripts/gallery.py [FILE]`, by default build/gallery.html. The page works offline; it is not committed."""
 
 from __future__ import annotations
 
