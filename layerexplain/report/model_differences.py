@@ -130,7 +130,8 @@ def _parts(training: TodaysTraining, stated: Mapping[str, Any], names: Mapping[s
         yield f"loss weight of {names.get(output, output)}" if output else "loss weight", weight
     for output, listed in training.metrics.items():
         metrics = tuple([normal_part("metrics", metric) for metric in listed])
-        yield f"metrics of {names.get(output, output)}" if output else "metrics", metrics
+        what = f"metrics of {names.get(output, output)}" if output else "metrics"
+        yield what, metrics[0] if len(metrics) == 1 else metrics
 
 
 def computes_the_same(one: NormalLayer, other: NormalLayer) -> bool:
