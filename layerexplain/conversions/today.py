@@ -17,6 +17,7 @@ from layerexplain.frontends.spec.items import one_cell
 from layerexplain.lang.tables import ConstantArray, table
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import COMMON, Declaration
+from layerexplain.layers.keras.opaque_layers import why_not
 from layerexplain.layers.registry import facts_of, find
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, ForeignFunction, Layer, Model, Shape, TrainingSetting
 from layerexplain.nesting import formed
@@ -174,6 +175,8 @@ def todays_layer(layer: Layer, shape: Shape | None = None) -> Layer:
         if layer.model is not None:
             return layer
     declaration = find(layer.type)
+    if declaration is None and (reason := why_not(layer.type)):
+        raise SpecError(f"{reason}: it is not written")
     if declaration is None or "(" in layer.type or layer.type in _GONE_CLASSES:
         raise SpecError(f"Keras 3 has no layer {layer.type}")
     if declaration.facts.runs_code:

@@ -77,7 +77,7 @@ def fields(definition: Definition) -> dict[str, str]:
     if values.get("activation") == "linear":
         values["activation"] = "linear, which returns its input unchanged"
     values["order"] = "from the last to the first" if definition.arguments.get("go_backwards") else "in order"
-    values["then"] = _then({str(weight.label) for weight in definition.weights})
+    values["then"] = values["scaled"] = _then({str(weight.label) for weight in definition.weights})
     values["along"] = _along(
         definition.arguments.get("axis", definition.arguments.get("axes")), 0 if first is None else first.ndim
     )

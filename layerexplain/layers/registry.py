@@ -414,6 +414,7 @@ IN_GENERAL = {
     "last": " along the last axis",
     "order": "in order",
     "then": ", then scales by γ and shifts by β",
+    "scaled": ", then scales by γ",
     "broadcast": "; axes of size 1 are broadcast",
     "overlaps": "; overlaps are summed",
 }

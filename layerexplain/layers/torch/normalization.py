@@ -171,7 +171,7 @@ def layer_norm(
 
 @module("RMSNorm", gist="{formula}, over {normalized_shape}")
 def rms_norm(x: Expr, *, normalized_shape: Sizes, eps: Number | None = None, elementwise_affine: Bool = True) -> Expr:
-    """Divides the last {normalized_shape} values by their root mean square{then}.
+    """Divides the last {normalized_shape} values by their root mean square{scaled}.
 
     Without an eps that of float32 is added, 1.19e-07.
     Input shape: (…, *normalized_shape). Output shape: the same. Reference: torch.nn.RMSNorm.
