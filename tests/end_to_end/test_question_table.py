@@ -1,4 +1,4 @@
-"""Every command of docs/questions.md prints what its table says."""
+"""Every command of docs/questions.md and docs/pytorch.md prints what its table says."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from layerexplain.cli.main import program
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "questions.md").read_text("utf-8")
-ROWS = re.findall(r"^\| (.+?) \| `layerexplain (.+?)` \| `(.+?)` \|$", PAGE, re.MULTILINE)
+TABLE_ROW = re.compile(r"^\| (.+?) \| `layerexplain (.+?)` \| `(.+?)` \|$", re.MULTILINE)
+ROWS = TABLE_ROW.findall(PAGE)
+PYTORCH_ROWS = TABLE_ROW.findall((ROOT / "docs" / "pytorch.md").read_text("utf-8"))
 
 
-@pytest.mark.parametrize(("question", "command", "answer"), ROWS, ids=[row[0] for row in ROWS])
+@pytest.mark.parametrize(("question", "command", "answer"), ROWS + PYTORCH_ROWS)
 def test_a_question_is_answered(question: str, command: str, answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     result = CliRunner().invoke(program, shlex.split(command), catch_exceptions=False)
@@ -26,6 +28,10 @@ def test_a_question_is_answered(question: str, command: str, answer: str, monkey
 def test_rows_are_found_and_the_rest_is_said_to_be_tested_elsewhere() -> None:
     tested, _, elsewhere = PAGE.partition("## What takes a server")
     assert len(ROWS) == tested.count("| `layerexplain ") > 30 and "tested elsewhere" in elsewhere
+
+
+def test_the_page_on_pytorch_has_ten_things() -> None:
+    assert [row[0].split(".")[0] for row in PYTORCH_ROWS] == [str(number) for number in range(1, 11)]
 
 
 def test_the_readme_is_short() -> None:
