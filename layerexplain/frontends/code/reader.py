@@ -292,7 +292,7 @@ class Program:
             *interpreter.notes,
             *emitter.notes,
         ]
-        notes += [Note("repaired", None, words) for words in self.text.repaired if "cell" in words]
+        notes += [Note("repaired", None, words) for words in self.text.repaired]
         if found.value.changed_in_training is not None:
             notes.append(self._changed_in_training(*found.value.changed_in_training, graphs_of(found.value).keras_2))
         notes += imports_of(self)
