@@ -423,11 +423,22 @@ class DataArray(NamedTuple):
 
 class FitData:
     """The arrays that the code of a model calls fit() with, by the names X and y, or by those of inputs and outputs
-    where there are several; and how many examples it takes at a time. Two are equal: the models are compared."""
+    where there are several; and how many examples it takes at a time. `is_shuffled` says that their order changes,
+    `watched` are callbacks and the numbers that they watch though fit() computes none of that name, each with the
+    reason. Two are equal: the models are compared."""
 
-    def __init__(self, arrays: tuple[DataArray, ...], batch_size: int | None) -> None:
+    def __init__(
+        self,
+        arrays: tuple[DataArray, ...],
+        batch_size: int | None,
+        *,
+        is_shuffled: bool = False,
+        watched: tuple[tuple[str, str, str], ...] = (),
+    ) -> None:
         self.arrays = arrays
         self.batch_size = batch_size
+        self.is_shuffled = is_shuffled
+        self.watched = watched
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FitData)

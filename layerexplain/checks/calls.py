@@ -9,11 +9,13 @@ from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, Expr
 from layerexplain.lang.visit import nodes
-from layerexplain.layers.keras.losses import Loss, loss_of
+from layerexplain.layers.keras.compiled import loss_at
+from layerexplain.layers.keras.losses import Loss
 from layerexplain.layers.torch.compared import keras_type
-from layerexplain.model import CallKey, TrainingSetting
+from layerexplain.model import CallKey, Training, TrainingSetting
 from layerexplain.network.traced import Network, TracedCall
-from layerexplain.records import grouped
+from layerexplain.records import NamedTuple, grouped
+from layerexplain.report.training import setting_of_output
 
 _Found = TypeVar("_Found")
 
@@ -187,7 +189,23 @@ def activation_of(network: Network, call: TracedCall) -> str:
     if made_by is None:
         return ""
     last = ends_with(made_by)
+    if made_by.definition is None:
+        return _stated_activation(network, made_by)
     return "linear" if (last == "add" and is_linear(made_by)) or last in _LINEAR else last
+
+
+def _stated_activation(network: Network, call: TracedCall) -> str:
+    """Return the activation that a layer of unknown shape has; "?" where it has none, or gates."""
+    declaration = call.declaration
+    if (
+        declaration is None
+        or "activation" not in declaration.arguments
+        or "recurrent_activation" in declaration.arguments
+    ):
+        return "?"
+    stated = config_of(network, call).get("activation", declaration.default_values.get("activation"))
+    name = getattr(stated, "name", stated)
+    return "linear" if name is None else name if isinstance(name, str) else "?"
 
 
 def maker_of(network: Network, call: TracedCall) -> TracedCall | None:
@@ -227,20 +245,28 @@ def _is_bias(node: Expr) -> bool:
 # Training -------------------------------------------------------------------------------------------------------
 
 
-def losses_of(network: Network) -> Iterator[tuple[TracedCall, Shape, Loss, TrainingSetting]]:
-    """Yield, for each output with a known loss, the call that makes it, its shape, the loss and its setting."""
+class OutputLoss(NamedTuple):
+    """An output with a known loss: the call that makes it, its shape (None if unknown), the loss and its setting."""
+
+    call: TracedCall
+    shape: Shape | None
+    loss: Loss
+    setting: TrainingSetting
+
+
+def losses_of(network: Network) -> Iterator[OutputLoss]:
+    """Yield the outputs of a model that have a known loss."""
     training = network.model.training
-    if training is None:
-        return
-    for ref in network.model.outputs:
-        setting = training.losses.get(ref.layer) or training.losses.get("")
+    for ref in () if training is None else network.model.outputs:
+        setting = setting_of_output(training or Training(), ref.layer)
         call = network.call(ref)
-        loss = None if setting is None else loss_of(setting.name)
-        if setting is None or call is None or loss is None or ref.output >= len(call.outputs):
+        if setting is None or call is None or ref.output >= len(call.outputs):
             continue
         spec = call.outputs[ref.output]
-        if spec is not None:
-            yield call, spec.shape, loss, setting
+        shape = None if spec is None else spec.shape
+        loss = loss_at(setting.name, shape)
+        if loss is not None:
+            yield OutputLoss(call, shape, loss, setting)
 
 
 def loss_words(loss: Loss, setting: TrainingSetting) -> str:

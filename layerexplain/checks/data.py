@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.axes import Shape
 from layerexplain.layers.declaration import Spec
+from layerexplain.layers.keras.compiled import loss_at
 from layerexplain.layers.keras.fit_data import refuses_targets, takes_examples
 from layerexplain.layers.keras.losses import Loss
-from layerexplain.model import DataArray, FitData
+from layerexplain.model import DataArray, FitData, Note, Training
 from layerexplain.network.traced import Network
+from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 from layerexplain.report.training import setting_of_output
 from layerexplain.suggest import did_you_mean, in_a_row
@@ -68,8 +70,6 @@ def data_for(network: Network, arrays: Sequence[DataArray]) -> Data:
 
     Raises ArgumentError for a name that is neither, and for one that is there twice.
     """
-    from layerexplain.layers.keras.losses import loss_of
-
     inputs = {ref.layer: ref for ref in network.model.inputs}
     outputs = {ref.layer: ref for ref in network.model.outputs}
     training = network.model.training
@@ -85,9 +85,29 @@ def data_for(network: Network, arrays: Sequence[DataArray]) -> Data:
             call = network.call(ref)
             spec = call.outputs[ref.output] if call is not None and ref.output < len(call.outputs) else None
             setting = None if training is None else setting_of_output(training, name)
-            loss = None if setting is None else loss_of(setting.name)
-            targets.append(TargetData(array, name, None if spec is None else spec.shape, loss))
+            output = None if spec is None else spec.shape
+            loss = None if setting is None else loss_at(setting.name, output, array.shape)
+            targets.append(TargetData(array, name, output, loss))
     return Data(network, tuple(examples), tuple(targets))
+
+
+def unknown_fits(data: Data) -> Iterator[Note]:
+    """Yield a note for each array that may fit or not: that needs a known shape, and of targets a known loss."""
+    for examples in data.examples:
+        if examples.wanted is None:
+            yield _unknown_fit(examples, "the shape of this input is not known")
+    for target in data.targets:
+        if target.output is None:
+            yield _unknown_fit(target, "the shape of this output is not known")
+        elif target.loss is None:
+            setting = setting_of_output(data.network.model.training or Training(), target.layer)
+            why = "the source states no loss" if setting is None else f"what its loss {setting.name} takes is not known"
+            yield _unknown_fit(target, why)
+
+
+def _unknown_fit(of: Examples | TargetData, why: str) -> Note:
+    fact = f"whether {of.array.name} {shape_text(of.array.shape)} fits '{of.layer}' is not known"
+    return Note("unknown-fit", None, f"{fact}: {why}")
 
 
 def layer_of(name: str, inputs: Collection[str], outputs: Collection[str]) -> str:

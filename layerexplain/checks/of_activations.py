@@ -8,6 +8,7 @@ from math import exp
 from layerexplain.checks.calls import (
     activation_of,
     argument_of,
+    chained,
     derived,
     ending_with,
     ends_with,
@@ -21,6 +22,7 @@ from layerexplain.checks.calls import (
     maker_of,
     readers_of,
     source_of,
+    weights_of,
 )
 from layerexplain.checks.rules import Found, Torch, rule
 from layerexplain.lang.axes import has_batch
@@ -69,6 +71,12 @@ def log_softmax_twice(network: Network) -> Iterator[Found]:
             yield call, f"the output ends with log_softmax, and {loss_words(loss, setting)}"
 
 
+def is_given_out(network: Network, call: TracedCall) -> bool:
+    """Return whether the model gives out the values of a call, perhaps moved to another shape."""
+    readers = readers_of(network, call)
+    return is_output(network, call) or any(not ends_with(one) and is_given_out(network, one) for one in readers)
+
+
 _BOUNDED = {"sigmoid": 1, "hard_sigmoid": 1, "tanh": 2, "hard_tanh": 2, "softsign": 2}
 """Activation → how far apart its values may be at most."""
 
@@ -79,7 +87,7 @@ _BOUNDED = {"sigmoid": 1, "hard_sigmoid": 1, "tanh": 2, "hard_tanh": 2, "softsig
     "wrong",
     "certain",
     why="A softmax turns differences of its inputs into ratios: with bounded inputs no class "
-    "can come near a probability of 1.",
+    "can come near a probability of 1. A softmax inside a model, which weighs steps, is not meant.",
     fix="Remove the first activation: give the softmax a linear layer.",
     source="keras/src/activations/activations.py",
     inside=True,
@@ -88,7 +96,7 @@ def bounded_before_softmax(network: Network) -> Iterator[Found]:
     for before, call in functions_alone(network, "softmax"):
         first, spec = activation_of(network, before), call.outputs[0]
         classes = None if spec is None or not spec.shape else spec.shape[-1]
-        if first not in _BOUNDED:
+        if first not in _BOUNDED or not is_given_out(network, call):
             continue
         said = f"the softmax of '{call.name}' gets what '{before.name}' ends with: {first}"
         if isinstance(classes, int) and classes > 1:
@@ -147,6 +155,26 @@ def relu_twice(network: Network) -> Iterator[Found]:
         first = maker_of(network, before)
         if first is not None and _is_plain_relu(first, bounded=True):
             yield call, f"'{call.name}' applies relu to the output of '{before.name}', which ends with one"
+
+
+@rule(
+    "relu-around-batchnorm",
+    "A BatchNormalization between two relu",
+    "hint",
+    "likely",
+    why="What the first relu cuts off is 0 in all examples; the normalization makes a constant of it, below the mean, "
+    "and the second relu cuts it off again, with what is below the mean.",
+    fix="Remove the first relu, or the second.",
+    source="Ioffe, Szegedy: Batch Normalization (2015), section 3.2",
+    inside=True,
+)
+def relu_around_batchnorm(network: Network) -> Iterator[Found]:
+    for before, norm in chained(network, "BatchNormalization"):
+        readers = readers_of(network, norm)
+        if activation_of(network, before) != "relu" or len(readers) != 1 or ends_with(readers[0]) != "relu":
+            continue
+        if readers[0].definition is not None and not weights_of(readers[0]):
+            yield norm, f"'{norm.name}' takes the relu of '{before.name}', and '{readers[0].name}' applies relu again"
 
 
 def _is_plain_relu(call: TracedCall, bounded: bool = False) -> bool:

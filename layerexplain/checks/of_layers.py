@@ -7,7 +7,6 @@ from typing import Any
 
 from layerexplain.checks.calls import (
     activation_of,
-    argument_of,
     chained,
     config_of,
     derived,
@@ -241,28 +240,6 @@ def high_dropout(network: Network) -> Iterator[Found]:
 
 
 @rule(
-    "batchnorm-axis",
-    "BatchNormalization along an axis other than the channels",
-    "wrong",
-    "certain",
-    why="It then normalizes each row or column separately, and its parameters fix the size of the image.",
-    fix="Use axis=-1 for channels_last, axis=1 for channels_first.",
-    source="keras/src/layers/normalization/batch_normalization.py",
-    inside=True,
-)
-def batchnorm_axis(network: Network) -> Iterator[Found]:
-    for before, call in with_source(network):
-        layout, axis, spec = argument_of(before, "data_format"), argument_of(call, "axis", -1), call.inputs[0]
-        has_filters = before.definition is not None and "filters" in before.definition.arguments
-        if type_of(network, call) != "BatchNormalization" or not has_filters or layout is None or spec is None:
-            continue
-        rank = len(spec.shape)
-        wanted = 1 if layout == "channels_first" else rank - 1
-        if isinstance(axis, int) and axis % rank != wanted:
-            yield call, f"'{call.name}' has axis={axis}; the channels of '{before.name}' are axis {wanted}"
-
-
-@rule(
     "mask-lost",
     "A mask that is lost on its way",
     "wrong",
@@ -274,8 +251,19 @@ def batchnorm_axis(network: Network) -> Iterator[Found]:
 )
 def mask_lost(network: Network) -> Iterator[Found]:
     for name, mask in network.lost.items():
+        call = network.calls_of(name)[0]
         if mask.readers:
             yield name, f"the mask of '{mask.source}' is {lost_words(mask)}"
+        elif _joins_steps(call) and call.outputs[0] is not None and network.readers(call):
+            said = f"the mask of '{mask.source}' ends here: all steps become one row of {call.outputs[0].shape[-1]}"
+            yield name, f"{said}, the padding too"
+
+
+def _joins_steps(call: TracedCall) -> bool:
+    """Return whether a call lays all steps of a sequence in one row."""
+    x, y = (specs[0] if specs else None for specs in (call.inputs, call.outputs))
+    moves = call.definition is not None and not ends_with(call)
+    return moves and x is not None and y is not None and len(x.shape) > 2 and len(y.shape) == 2
 
 
 @rule(
@@ -295,8 +283,14 @@ def mask_lost(network: Network) -> Iterator[Found]:
 def floats_into_embedding(network: Network) -> Iterator[Found]:
     for before, call in with_source(network):
         spec = call.inputs[0]
-        is_lookup = keras_type_of(network, call) == "Embedding"
-        if is_lookup and weights_of(before) and spec is not None and spec.dtype in FLOATS:
+        if keras_type_of(network, call) != "Embedding" or spec is None or spec.dtype not in FLOATS:
+            continue
+        scale = _divisor(network, before)
+        if scale is not None:
+            rows = int(config_of(network, call).get("input_dim", 0))
+            most = f"ids up to {rows - 1} become at most {(rows - 1) * scale:.3g}"
+            yield call, f"'{before.name}' scales by {scale:.3g}: {most}, and '{call.name}' cuts off fractions"
+        elif weights_of(before):
             severity = "breaks" if network.model.framework == "torch" else "wrong"
             yield call, f"'{call.name}' looks up what '{before.name}' computes, which are floats", severity
 

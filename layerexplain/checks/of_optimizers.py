@@ -159,7 +159,7 @@ def heavy_penalty(network: Network) -> Iterator[Found]:
     yield name, said, "wrong" if total > _OUTWEIGHS * loss else "hint"
 
 
-def _at_the_start(loss: Loss, shape: Shape) -> float:
+def _at_the_start(loss: Loss, shape: Shape | None) -> float:
     """Return about what a loss begins at: that of equal probabilities, or of targets with a variance of 1."""
     classes = shape[-1] if shape and loss.of == "classes" else None
     return log(classes) if isinstance(classes, int) and classes > 1 else 1.0

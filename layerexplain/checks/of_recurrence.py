@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isqrt
 
-from layerexplain.checks.calls import config_of, derived, ends_with, once, source_of
+from layerexplain.checks.calls import argument_of, config_of, derived, ends_with, once, source_of, weights_of
+from layerexplain.checks.of_activations import initializer
 from layerexplain.checks.rules import Found, Torch, rule
 from layerexplain.lang.axes import BATCH, Size, has_batch
+from layerexplain.lang.visit import nodes
 from layerexplain.layers.registry import facts_of
 from layerexplain.layers.torch.compared import keras_type
-from layerexplain.model import Layer
+from layerexplain.model import Layer, TensorRef
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
 
@@ -42,8 +44,8 @@ def slow_recurrent(network: Network) -> Iterator[Found]:
     "relu inside an LSTM or GRU",
     "hint",
     "likely",
-    why="Without the bound of tanh the state may grow at each step, until it overflows.",
-    fix="Use the default tanh.",
+    why="Without the bound of tanh, and of sigmoid for the gates, the state may grow at each step, until it overflows.",
+    fix="Use the defaults: activation='tanh', recurrent_activation='sigmoid'.",
     source="Le, Jaitly, Hinton: A Simple Way to Initialize Recurrent Networks of Rectified Linear Units (2015)",
     inside=True,
 )
@@ -51,6 +53,13 @@ def relu_in_recurrence(network: Network) -> Iterator[Found]:
     for layer, one in _gated(network):
         if one.config.get("activation") == "relu":
             yield layer.name, f"'{layer.name}' ({one.type}) has activation='relu'"
+        if (gate := one.config.get("recurrent_activation")) in _UNBOUNDED:
+            said = f"the gates of '{layer.name}' ({one.type}) are {gate}, which exceeds 1"
+            yield layer.name, f"{said}: each step multiplies the state by it", "wrong"
+
+
+_UNBOUNDED = ("relu", "linear", "elu", "selu", "gelu", "silu", "swish", "softplus", "exponential", "leaky_relu")
+"""Activations that may exceed 1."""
 
 
 def _gated(network: Network) -> Iterator[tuple[Layer, Layer]]:
@@ -99,7 +108,7 @@ def one_step(network: Network) -> Iterator[Found]:
 def pixels_as_steps(network: Network) -> Iterator[Found]:
     for call, one in _recurrent(network):
         steps, features = _steps_and_features(call, one)
-        if features != 1 or not isinstance(steps, int) or steps < _MANY_STEPS:
+        if features != 1 or not isinstance(steps, int) or steps < _MANY_STEPS or _keeps_gradients(one):
             continue
         flat = isqrt(steps) ** 2 == steps or (steps % 3 == 0 and isqrt(steps // 3) ** 2 == steps // 3)
         said = f"'{call.name}' ({one.type.rpartition('.')[2]}) reads {steps} steps of 1 number each"
@@ -107,6 +116,12 @@ def pixels_as_steps(network: Network) -> Iterator[Found]:
             yield call, f"{said}: one for each pixel of a flattened image", "wrong"
         else:
             yield call, said
+
+
+def _keeps_gradients(layer: Layer) -> bool:
+    """Return whether a recurrent layer begins as the identity, which is made for very long sequences (IRNN)."""
+    name = initializer(layer, "recurrent_initializer").lower()
+    return name.startswith("identity") and layer.config.get("activation") == "relu"
 
 
 def _is_flattened(network: Network, call: TracedCall) -> bool:
@@ -142,6 +157,42 @@ def _steps_and_features(call: TracedCall, layer: Layer) -> tuple[Size, Size]:
         return shape[1] if len(shape) > 1 else None, shape[2] if len(shape) > 2 else None
     at = 1 if layer.config.get("batch_first") is True and len(shape) == 3 else 0
     return shape[at] if shape else None, shape[-1] if len(shape) > 1 else None
+
+
+@rule(
+    "opposite-order",
+    "Sequences in opposite order that are joined",
+    "wrong",
+    "certain",
+    why="go_backwards=True returns the steps last first: what is joined then belongs to different steps.",
+    fix="Turn one of them before: layers.Lambda(lambda x: ops.flip(x, axis=1)), or use Bidirectional, which does.",
+    source="keras/src/layers/rnn/rnn.py; keras/src/layers/rnn/bidirectional.py",
+    inside=True,
+)
+def opposite_order(network: Network) -> Iterator[Found]:
+    turned: dict[TensorRef, str] = {}
+    """Sequences whose steps run from the last to the first, with the layer that turned them."""
+    for call in network.calls:
+        spec = call.outputs[0] if call.outputs else None
+        if spec is None or len(spec.shape) < 3 or not call.sources:
+            continue
+        ways = {ref: turned.get(ref) for ref in call.sources}
+        before = [way for way in ways.values() if way is not None]
+        joins = len(ways) > 1 and not weights_of(call) and ends_with(call) in _JOINS and argument_of(call, "axis") != 1
+        if joins and 0 < len(before) < len(ways):
+            straight = next(ref.layer for ref, way in ways.items() if way is None)
+            yield call, f"step 0 of '{straight}' is joined with the last step, which '{before[0]}' returns first"
+        if _is_turning(call) != bool(before):
+            turned.update(dict.fromkeys(call.results, before[0] if before else call.name))
+
+
+_JOINS = frozenset({"add", "subtract", "multiply", "divide", "concatenate", "maximum", "minimum", "stack"})
+
+
+def _is_turning(call: TracedCall) -> bool:
+    """Return whether a call turns the order of steps: an odd number of times."""
+    definition = call.definition
+    return definition is not None and sum(node.op.name == "reverse" for node in nodes(definition)) % 2 == 1
 
 
 @rule(

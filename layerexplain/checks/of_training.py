@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from layerexplain.checks.calls import (
     activation_of,
@@ -22,6 +22,8 @@ from layerexplain.checks.calls import (
 from layerexplain.checks.rules import Found, Torch, rule
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.visit import nodes
+from layerexplain.layers.keras.compiled import ACCURACY_COUNTS, accuracy_at, is_accuracy, is_of_logits
+from layerexplain.layers.keras.losses import Loss
 from layerexplain.network.gradient_paths import End, end_words, lost_weights
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
@@ -66,8 +68,8 @@ def softmax_over_one(network: Network) -> Iterator[Found]:
     "Probabilities into a loss that expects logits",
     "wrong",
     "certain",
-    why="On JAX and PyTorch the loss applies its own softmax or sigmoid to the probabilities once more. On TensorFlow "
-    "Keras takes the values before the activation, and warns.",
+    why="With from_logits=True a loss applies its own softmax or sigmoid: to probabilities that is done twice, unless "
+    "Keras finds the values before the activation, which it does on TensorFlow alone.",
     fix="Remove the activation, or set from_logits=False.",
     source=_KERAS_LOSSES,
     keras="warns on TensorFlow, in fit()",
@@ -81,7 +83,12 @@ def logits_of_probabilities(network: Network) -> Iterator[Found]:
     for call, _, loss, setting in losses_of(network):
         last = activation_of(network, call)
         if loss.output_kind(setting.config) == "logits" and last in _PROBABILITIES:
-            yield call, f"the output ends with {last}, and {loss_words(loss, setting)}"
+            yield call, f"the output ends with {last}, and {loss_words(loss, setting)}{_on_tensorflow(loss, last)}"
+
+
+def _on_tensorflow(loss: Loss, activation: str) -> str:
+    """Return from which values Keras computes a loss on TensorFlow, where that is not the output; else ""."""
+    return f"; on TensorFlow Keras takes the values before the {activation}" if is_of_logits(loss, activation) else ""
 
 
 @rule(
@@ -194,7 +201,7 @@ _DISTANCES = (*_ERRORS, "huber", "HuberLoss", "SmoothL1Loss")
 )
 def one_class(network: Network) -> Iterator[Found]:
     for call, shape, loss, _ in losses_of(network):
-        if loss.name in _ONE_OF_SEVERAL and loss.classes(shape) == 1:
+        if shape is not None and loss.name in _ONE_OF_SEVERAL and loss.classes(shape) == 1:
             yield call, f"{loss.name} gets {shape_text(shape)}: one class"
 
 
@@ -214,8 +221,8 @@ def one_class(network: Network) -> Iterator[Found]:
 )
 def binary_loss_on_softmax(network: Network) -> Iterator[Found]:
     for call, shape, loss, _ in losses_of(network):
-        if loss.of == "probabilities" and activation_of(network, call) == "softmax" and shape[-1:] not in ((1,), ()):
-            yield call, f"{loss.name} gets a softmax over {shape[-1]} classes"
+        if loss.of == "probabilities" and _several(shape) and activation_of(network, call) == "softmax":
+            yield call, f"{loss.name} gets a softmax over {_units(shape)} classes{_on_tensorflow(loss, 'softmax')}"
 
 
 @rule(
@@ -223,7 +230,8 @@ def binary_loss_on_softmax(network: Network) -> Iterator[Found]:
     "Categorical cross-entropy on sigmoids",
     "wrong",
     "likely",
-    why="Keras first divides the outputs by their sum, so that the sigmoids are not trained as independent classes.",
+    why="The loss is that of classes which exclude each other, of a softmax or of shares that sum to 1; predict() then "
+    "returns sigmoids, which were not compared with the targets.",
     fix="Use softmax, or binary_crossentropy if several classes may hold at once.",
     source="keras/src/backend/tensorflow/nn.py, categorical_crossentropy",
     loss="binary_crossentropy",
@@ -231,12 +239,18 @@ def binary_loss_on_softmax(network: Network) -> Iterator[Found]:
 def categorical_loss_on_sigmoid(network: Network) -> Iterator[Found]:
     for call, shape, loss, _ in losses_of(network):
         if "categorical_crossentropy" in loss.name and _several(shape) and activation_of(network, call) == "sigmoid":
-            yield call, f"{loss.name} gets {shape[-1]} sigmoids, which do not sum to 1"
+            said = f"{loss.name} gets {_units(shape)} sigmoids, which do not sum to 1; on JAX and PyTorch Keras divides"
+            yield call, f"{said} them by their sum{_on_tensorflow(loss, 'sigmoid')}, and their softmax"
 
 
-def _several(shape: Shape) -> bool:
+def _several(shape: Shape | None) -> bool:
     """Return whether an example has more than one number along the last axis."""
-    return any(isinstance(size, int) and size > 1 for size in shape[-1:])
+    return _units(shape) > 1
+
+
+def _units(shape: Shape | None) -> int:
+    """Return how many numbers an example has along the last axis; 0 where that is not known."""
+    return next((size for size in (shape or ())[-1:] if isinstance(size, int)), 0)
 
 
 @rule(
@@ -294,25 +308,31 @@ def tanh_output(network: Network) -> Iterator[Found]:
     "Accuracy beside a regression loss",
     "wrong",
     "certain",
-    why="Accuracy counts outputs that equal their target exactly, which numbers almost never do.",
+    why="Accuracy compares classes. Of numbers it says nothing: not how far an output is from its target.",
     fix="Use mae or mse as the metric.",
     source="keras/src/trainers/compile_utils.py, get_metric",
 )
 def accuracy_of_numbers(network: Network) -> Iterator[Found]:
-    for call, _, loss, _ in losses_of(network):
+    for call, shape, loss, _ in losses_of(network):
         if (
             loss.of == "numbers"
             and _has_accuracy(network, call)
             and activation_of(network, call) not in (*_PROBABILITIES, "?")
         ):
-            yield call, f"accuracy is the metric beside {loss.name}"
+            yield call, f"accuracy is the metric beside {loss.name}{_accuracy_words(shape, loss.targets_shape)}"
 
 
 def _has_accuracy(network: Network, call: TracedCall) -> bool:
     """Return whether the accuracy of an output is one of its metrics."""
     training = network.model.training
     metrics = {} if training is None else training.metrics
-    return any(one.name.lower() in ("accuracy", "acc") for key in ("", call.name) for one in metrics.get(key, ()))
+    return any(is_accuracy(metric.name) for key in ("", call.name) for metric in metrics.get(key, ()))
+
+
+def _accuracy_words(shape: Shape | None, targets_shape: Callable[[Shape], Shape]) -> str:
+    """Return what Keras makes of "accuracy" for an output of a shape and targets that fit it; "" where it is open."""
+    name = accuracy_at(None if shape is None else targets_shape(shape), shape)
+    return f"; Keras makes it {name}: it takes {ACCURACY_COUNTS[name].format(units=_units(shape))}" if name else ""
 
 
 @rule(
@@ -427,7 +447,8 @@ def trainable_after_compile(network: Network) -> Iterator[Found]:
     "Accuracy of several sigmoids",
     "wrong",
     "likely",
-    why="For several outputs, Keras computes 'accuracy' as for exclusive classes: only the largest sigmoid counts.",
+    why="For several outputs Keras takes 'accuracy' as that of classes which exclude each other: only the largest "
+    "sigmoid counts.",
     fix="Use binary_accuracy as the metric.",
     source="keras/src/trainers/compile_utils.py, get_metric",
 )
@@ -435,7 +456,8 @@ def accuracy_of_sigmoids(network: Network) -> Iterator[Found]:
     for call, shape, loss, _ in losses_of(network):
         of_sigmoids = loss.of == "probabilities" and activation_of(network, call) == "sigmoid"
         if of_sigmoids and _several(shape) and _has_accuracy(network, call):
-            yield call, f"the metric accuracy is computed on {shape[-1]} sigmoids"
+            said = f"the metric accuracy is computed on {_units(shape)} sigmoids"
+            yield call, f"{said}{_accuracy_words(shape, loss.targets_shape)}"
 
 
 @rule(
@@ -455,7 +477,14 @@ def class_loss_on_map(network: Network) -> Iterator[Found]:
     grows = any(node.op.name in grown for definition in definitions for node in nodes(definition))
     for call, shape, loss, _ in losses_of(network):
         spec = inputs[0] if len(inputs) == 1 else None
-        if loss.of != "classes" or len(shape) < 3 or spec is None or len(spec.shape) != len(shape) or grows:
+        if (
+            loss.of != "classes"
+            or shape is None
+            or len(shape) < 3
+            or spec is None
+            or len(spec.shape) != len(shape)
+            or grows
+        ):
             continue
         # Labels for each pixel or step have the input's sizes; a map that became smaller is one of features.
         if type_of(network, call) == "Dense" and spec.shape[1:-1] != shape[1:-1] and None not in shape[1:-1]:

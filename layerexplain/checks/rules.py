@@ -7,7 +7,7 @@ from importlib import import_module
 from itertools import accumulate
 from typing import Any, TypeVar
 
-from layerexplain.checks.data import data_for, data_of_program
+from layerexplain.checks.data import data_for, data_of_program, unknown_fits
 from layerexplain.checks.findings import SEVERITIES, CheckReport, Finding
 from layerexplain.checks.weight_values import stored_weights
 from layerexplain.errors import LayerExplainError, raise_any
@@ -26,11 +26,13 @@ _FILES = (
     "of_linear_maps",
     "of_recurrence",
     "of_layers",
+    "of_axes",
     "of_shapes",
     "of_sizes",
     "of_language_models",
     "of_weights",
     "of_data",
+    "of_fit",
     "of_run",
 )
 
@@ -166,7 +168,7 @@ def follow_rules(
     said = tuple([fault.fact for fault in faults])
     notes = [n for n in _unchecked(network) if not n.message.startswith(said) and n.layer not in seen_behind]
     notes += [Note(n.code, None, n.message) for n in network.model.notes if n.code in ("open", "open-setting")]
-    notes += dict.fromkeys(refused)
+    notes += [*dict.fromkeys(refused), *(unknown_fits(looked_at["data"]) if data else ())]
     return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, in_order, tuple(notes))
 
 

@@ -133,7 +133,8 @@ def command(
             code=code,
             partial=True,
         )
-        misfits, notes = _of_data(library.piped(one), inputs, code, data) if data else ([], [])
+        arrays = len(report.inputs) + len(report.outputs)
+        misfits, notes = _of_data(library.piped(one), inputs, code, data, arrays) if data else ([], [])
         report = report._replace(notes=(*report.notes, *notes))
         faults = [*report.faults, *misfits]
         if not patterns:
@@ -155,15 +156,18 @@ def command(
 
 
 def _of_data(
-    source: Any, inputs: InputShapesOf, code: tuple[str, ...], data: dict[str, Any]
+    source: Any, inputs: InputShapesOf, code: tuple[str, ...], data: dict[str, Any], arrays: int
 ) -> tuple[list[LayerExplainError], list[Note]]:
-    """Return what fit() refuses of data, as errors; and notes on what else is wrong with them, or that they fit."""
+    """Return what fit() refuses of data, as errors; and notes on what else is wrong with them, or that they fit.
+    `arrays` is how many the model takes."""
     rules = [one.code for one in library.all_rules() if one.of == "data"]
     found = api.check(source, inputs=inputs, code=code, data=data, select=rules)
     refused = [LayerExplainError(one.message, source=found.source) for one in found if one.severity == "breaks"]
     notes = [Note(one.code, None, one.message) for one in found if one.severity != "breaks"]
     given = " and ".join([f"{name} {shape_text(one) if isinstance(one, tuple) else one}" for name, one in data.items()])
-    return refused, notes if found else [Note("data", None, f"the data fit: fit() takes {given}")]
+    notes += [note for note in found.notes if note.code == "unknown-fit"]
+    fits = f"the data fit: fit() takes {given}" if len(data) == arrays else f"of the data of fit(), {given} fits"
+    return refused, notes if notes or found else [Note("data", None, fits)]
 
 
 def _last_of(sources: Sequence[Any]) -> Any:

@@ -14,17 +14,13 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, Expr
 from layerexplain.lang.names import identifier
 from layerexplain.layers.declaration import Spec
-from layerexplain.layers.keras.losses import Loss, loss_of
+from layerexplain.layers.keras.compiled import is_of_both, is_of_logits, loss_at
+from layerexplain.layers.keras.losses import Loss
 from layerexplain.layers.keras.optimizer_declaration import InnerDeclaration, part
 from layerexplain.model import Layer, TensorRef, Training, TrainingSetting
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
 from layerexplain.report.training import setting_of_output
-
-_REMEMBERED = ("softmax", "sigmoid")
-_OF_LOGITS = ("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy")
-"""Of the results of these activations Keras remembers what they are applied to (on TensorFlow, `_keras_logits`), and
-computes these losses from that: whichever activation it was."""
 
 _MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "auto")
 
@@ -122,16 +118,20 @@ def output_losses(
 def _output_loss(
     network: Network, ref: TensorRef, maker: TracedCall, setting: TrainingSetting, symbol: str, weight: float
 ) -> OutputLoss:
-    loss = loss_of(setting.name)
+    spec = maker.outputs[ref.output] if ref.output < len(maker.outputs) else None
+    loss = loss_at(setting.name, None if spec is None else spec.shape)
     if loss is None:
         raise LayerExplainError(f"{setting.name} is not a loss of Keras, so its formula is not known")
-    spec = maker.outputs[ref.output] if ref.output < len(maker.outputs) else None
     if spec is None:
         raise LayerExplainError("the shape of this output is not known")
     arguments = loss.bind(shortest(setting.config))
     path, call, last, output = _giver(network, ref)
     activation = _last_function(last.definition, output)
-    if activation in _REMEMBERED and loss.name in _OF_LOGITS:
+    if is_of_both(loss, activation):
+        raise LayerExplainError(
+            f"Keras computes {loss.name} partly from the {activation}, partly from what is before it"
+        )
+    if is_of_logits(loss, activation):
         arguments["from_logits"] = True
     else:
         activation = ""

@@ -7,7 +7,10 @@ from typing import Any
 
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
+from layerexplain.layers.keras.compiled import loss_at
+from layerexplain.layers.keras.fit_data import loss_name
 from layerexplain.layers.keras.losses import loss_of
+from layerexplain.model import Training
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.hints import Placed
@@ -24,17 +27,32 @@ def targets(at: Placed, definition: Definition) -> tuple[str, ...]:
     shape = next(iter(definition.results.values())).shape
     if at.around.network.model.framework == "torch":
         return (f"An output of the model{_in_torch(at, shape, has_weights=bool(definition.weights))}.",)
-    text = f"An output of the model; fit() compares it with targets of shape {shape_text(shape)}"
     given = definition.arguments.get("activation")
     function = "softmax" if at.layer.type == "Softmax" else getattr(given, "name", given)
-    if function == "softmax":
-        text = (
-            f"An output of the model; targets of fit(): {shape_text(shape)}, one-hot, or class numbers "
-            f"{shape_text(shape[:-1])} with sparse_categorical_crossentropy"
-        )
-    elif function == "sigmoid":
-        text += ", each 0 or 1 (binary_crossentropy)"
-    return (f"{text}.{_per_step(calls[0], at.around.network)}",)
+    training = at.around.network.model.training or Training()
+    return (f"{_in_keras(training, at.layer.name, function, shape)}.{_per_step(calls[0], at.around.network)}",)
+
+
+_SUITED = {
+    "softmax": ("categorical_crossentropy", "sparse_categorical_crossentropy"),
+    "sigmoid": ("binary_crossentropy",),
+}
+"""Last activation → the losses that are made for it."""
+
+
+def _in_keras(training: Training, name: str, function: object, shape: Shape) -> str:
+    """Say with which targets the compiled loss compares an output; where none is stated, which losses suit it."""
+    setting = setting_of_output(training, name)
+    loss = None if setting is None else loss_at(setting.name, shape)
+    if loss is not None:
+        return f"An output of the model; {loss_name(loss)} compares it with {loss.targets(shape)}"
+    if setting is not None:
+        return f"An output of the model; which targets its loss {setting.name} takes is not known"
+    if training.losses and training.are_all:
+        return "An output of the model, which has no loss: fit() takes no targets for it"
+    suited = [loss for one in _SUITED.get(str(function), ("mean_squared_error",)) if (loss := loss_of(one))]
+    each = " or ".join([f"{loss_name(loss)} with {loss.targets(shape)}" for loss in suited])
+    return f"An output of the model; the source states no loss: for example {each}"
 
 
 def _in_torch(at: Placed, shape: Shape, *, has_weights: bool) -> str:

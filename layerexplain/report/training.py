@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from layerexplain.layers.keras.losses import loss_of
+from layerexplain.layers.keras.compiled import loss_at
 from layerexplain.model import Training, TrainingSetting
 from layerexplain.report.data import OutputReport, to_jsonable
 from layerexplain.report.training_data import LossReport, MetricReport, TrainingReport
@@ -36,5 +36,5 @@ def setting_of_output(training: Training, name: str) -> TrainingSetting | None:
 
 def targets(loss: TrainingSetting, output: OutputReport) -> str:
     """Return which targets fit an output, in words; "" where that is not known."""
-    known = loss_of(loss.name)
+    known = loss_at(loss.name, output.shape)
     return "" if known is None or output.shape is None else known.targets(output.shape)

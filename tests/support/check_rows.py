@@ -111,7 +111,52 @@ SEGMENTS = "\n".join([
 """A small U-Net: a class for each pixel."""
 
 
+JOINED = "\n".join([
+    "input: [7, 3]", "layers:", "  - LSTM: {units: 4, return_sequences: true}", "    name: f",
+    "  - LSTM: {units: 4, return_sequences: true, go_backwards: true}", "    name: b", "    from: input",
+    "  - ops.Flip: {axis: 1}", "    name: flip", "  - Concatenate:", "    name: join", "    from: [f, %s]", "",
+])  # fmt: skip
+"""A sequence read both ways."""
+
+ATTENTION = "\n".join([
+    "input: [7, 3]", "layers:", "  - LSTM: {units: 4, return_sequences: true}", "    name: h",
+    "  - Dense: {units: 1, activation: tanh}", "  - Flatten", "  - Activation: softmax", "  - RepeatVector: 4",
+    "  - Permute: {dims: [2, 1]}", "    name: a", "  - Multiply:", "    from: [h, a]", "  - GlobalAveragePooling1D", "  - Dense: 2", "",
+])  # fmt: skip
+"""Attention that weighs steps."""
+
+IRNN = flat(
+    "SimpleRNN: {units: 9, activation: relu, recurrent_initializer: {class_name: Identity, config: {gain: 1.0}}}",
+    "Dense: 10",
+    shape="[784, 1]",
+)
+"""The recurrent network of Le et al. (2015), which reads an image pixel by pixel."""
+
+
 ROWS = {
+    "opposite-order": Row(
+        {JOINED % "b": ["join"]}, (JOINED % "flip", JOINED.replace(", go_backwards: true", "") % "b",
+         flat("Bidirectional: {LSTM: {units: 4, return_sequences: true}}", "Add:\n    from: [bidirectional, bidirectional]", shape="[7, 3]")),
+    ),
+    "channels-elsewhere": Row(
+        {flat("Conv2D: {filters: 5, kernel_size: 3, activation: relu}", "GlobalAveragePooling2D: {data_format: channels_first}", "Dense: 2", shape="[12, 12, 3]"): ["global_average_pooling2d"],
+         flat("Conv1D: {filters: 5, kernel_size: 3}", "LayerNormalization", "ReLU", "MaxPooling1D: {pool_size: 2, data_format: channels_first}", shape="[13, 3]"): ["max_pooling1d"],
+         flat("Conv2D: {filters: 5, kernel_size: 3, padding: same}", "Conv2D: {filters: 7, kernel_size: 3, data_format: channels_first}", shape="[12, 11, 3]"): ["conv2d_1"]},
+        (flat("Conv2D: {filters: 5, kernel_size: 3}", "GlobalAveragePooling2D", shape="[12, 12, 3]"),
+         flat("Conv2D: {filters: 5, kernel_size: 3, data_format: channels_first}", "MaxPooling2D: {pool_size: 2, data_format: channels_first}", shape="[3, 12, 12]"),
+         flat("Conv2D: {filters: 5, kernel_size: 3}", "Permute: {dims: [3, 1, 2]}", "GlobalAveragePooling2D: {data_format: channels_first}", shape="[12, 12, 3]")),
+    ),
+    "normalization-over-one": Row(
+        {flat("Dense: 1", "LayerNormalization", "Dense: 3"): ["layer_normalization"],
+         flat("Dense: 1", "UnitNormalization"): ["unit_normalization"], flat("Dense: 1", "RMSNormalization"): ["rms_normalization"],
+         head("linear", 1, "cosine_similarity"): ["dense"]},
+        (flat("Dense: 2", "LayerNormalization"), flat("Dense: 1", "BatchNormalization"), head("linear", 2, "cosine_similarity"),
+         flat("LayerNormalization: {axis: [1, 2]}", shape="[7, 1]"), flat("GlobalAveragePooling2D", shape="[1, 1, 5]"), head("linear", 1, "mse")),
+    ),
+    "relu-around-batchnorm": Row(
+        {flat("Dense: {units: 5, activation: relu}", "BatchNormalization", "ReLU", "Dense: 2"): ["batch_normalization"]},
+        (flat("Dense: 5", "BatchNormalization", "ReLU"), flat("Dense: {units: 5, activation: relu}", "BatchNormalization", "Dense: {units: 2, activation: relu}")),
+    ),
     "no-gradient": Row(
         {ARGMAX % ("", ""): ["two"], ARGMAX % ("", "loss: mse\n"): ["two"], ROUNDED % "": ["dense"],
          flat("Dense: 3", "ops.Argmax: {axis: -1}", end="loss: mse\n"): ["dense"]},
@@ -280,7 +325,7 @@ ROWS = {
     ),
     "bounded-before-softmax": Row(
         {flat("Dense: {units: 3, activation: sigmoid}", "Softmax"): ["softmax"], flat("Dense: {units: 3, activation: tanh}", "Activation: softmax"): ["activation"]},
-        (flat("Dense: 3", "Softmax"), flat("Dense: {units: 3, activation: sigmoid}", "Dense: {units: 3, activation: softmax}")),
+        (flat("Dense: 3", "Softmax"), flat("Dense: {units: 3, activation: sigmoid}", "Dense: {units: 3, activation: softmax}"), ATTENTION),
     ),
     "softmax-axis": Row(
         {flat("Softmax: {axis: 0}"): ["softmax"], flat("Dense: 3", "Softmax: {axis: 1}", shape="[7, 5]"): ["softmax"]},
@@ -305,7 +350,7 @@ ROWS = {
     ),
     "pixels-as-steps": Row(
         {flat("LSTM: 4", shape="[16000, 1]"): ["lstm"], flat("Reshape: [784, 1]", "LSTM: 4", shape="[28, 28]"): ["lstm"]},
-        (flat("LSTM: 4", shape="[28, 28]"), flat("LSTM: 4", shape="[100, 1]"), flat("LSTM: 4", shape="[784, 13]"), flat("Dense: 4", shape="[784, 1]")),
+        (flat("LSTM: 4", shape="[28, 28]"), flat("LSTM: 4", shape="[100, 1]"), flat("LSTM: 4", shape="[784, 13]"), flat("Dense: 4", shape="[784, 1]"), IRNN),
     ),
     "normalization-after-softmax": Row(
         {flat("Softmax", "BatchNormalization"): ["batch_normalization"], flat("Dense: {units: 3, activation: softmax}", "LayerNormalization"): ["layer_normalization"]},
@@ -331,7 +376,7 @@ ROWS = {
         (flat("LSTM: {units: 3, dropout: 0.1}", shape="[5, 2]"), flat("SimpleRNN: {units: 3, activation: relu}", shape="[5, 2]")),
     ),
     "relu-in-recurrence": Row(
-        {flat("LSTM: {units: 3, activation: relu}", shape="[5, 2]"): ["lstm"]},
+        {flat("LSTM: {units: 3, activation: relu}", shape="[5, 2]"): ["lstm"], flat("GRU: {units: 3, recurrent_activation: relu}", shape="[5, 2]"): ["gru"]},
         (flat("LSTM: 3", shape="[5, 2]"), flat("SimpleRNN: {units: 3, activation: relu}", shape="[5, 2]")),
     ),
     "constant-kernel": Row(
@@ -363,11 +408,12 @@ ROWS = {
          flat("Conv2D: {filters: 4, kernel_size: 3, data_format: channels_first}", "BatchNormalization: {axis: 1}", shape="[3, 8, 8]")),
     ),
     "mask-lost": Row(
-        {EMBEDDED + "  - Conv1D: {filters: 4, kernel_size: 3}\n  - LSTM: 3\n": ["conv1d"]},
+        {EMBEDDED + "  - Conv1D: {filters: 4, kernel_size: 3}\n  - LSTM: 3\n": ["conv1d"], EMBEDDED + "  - Flatten\n  - Dense: 3\n": ["flatten"]},
         (EMBEDDED + "  - LSTM: 3\n", EMBEDDED + "  - GlobalMaxPooling1D\n"),
     ),
     "floats-into-embedding": Row(
-        {flat("Dense: 4", "Embedding: {input_dim: 9, output_dim: 2}"): ["embedding"]},
+        {flat("Dense: 4", "Embedding: {input_dim: 9, output_dim: 2}"): ["embedding"],
+         flat("Rescaling: 0.00392", "Embedding: {input_dim: 9, output_dim: 2}"): ["embedding"]},
         ("input: {shape: [4], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 9, output_dim: 2}\n",
          flat("Embedding: {input_dim: 9, output_dim: 2}")),
     ),

@@ -103,7 +103,7 @@ def binary_focal_crossentropy(
     """
     target = _smoothed(y_true, focal.label_smoothing, 0.5)
     output = named("q", functions.sigmoid(y_pred)) if focal.from_logits else y_pred
-    values = operation("BinaryCrossentropy", target, output, from_logits=False)
+    values = operation("BinaryCrossentropy", target, y_pred, from_logits=focal.from_logits)
     right = named("right", target * output + (1 - target) * (1 - output))
     values = (1 - right) ** focal.gamma * values
     if apply_class_balancing:

@@ -12,6 +12,7 @@ from layerexplain.frontends.code.library.keras import datasets
 from layerexplain.frontends.code.library.keras import names as keras_names
 from layerexplain.frontends.code.library.keras.applications import application, without_values
 from layerexplain.frontends.code.library.keras.backend import call_backend
+from layerexplain.frontends.code.library.keras.callbacks import Callback, callback
 from layerexplain.frontends.code.library.keras.cloning import Cloning
 from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_calls import OF_LAYERS
@@ -138,6 +139,9 @@ class Keras(Cloning):
         name = what.name
         if what.kind == "other" and what.path.startswith("callbacks."):
             self.check_call(what.path, name, args, kwargs)
+            found = callback(name, self.interpreter.unknown(f"the callback {name}"), args, kwargs)
+            if isinstance(found, Callback):
+                return found
         fits = self.check_named_call(what, args, kwargs)
         if not fits and (what.kind == "operation" or name == "Input"):
             return self.interpreter.unknown(f"the call of {name}, which does not fit")

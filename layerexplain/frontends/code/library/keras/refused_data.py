@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.graphs import Graph, flat
+from layerexplain.frontends.code.library.keras.callbacks import unwatched
 from layerexplain.frontends.code.library.keras.image_batches import Batches
 from layerexplain.frontends.code.library.keras.names import resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_calls import RefusedCalls
@@ -145,7 +146,7 @@ class RefusedData(RefusedCalls):
         if name not in _TRAINS or not sure:
             return
         self._check_targets(model, graph, name, given.get("x"), given.get("y"), "y", batches)
-        model.fitted = self._fitted(model, graph, given)
+        model.fitted = self._fitted(model, graph, given, name)
         others: ProgramValue = given.get("validation_data")
         if type(others) in (list, tuple) and len(others) > 1 and not effects.since(mark).faults:
             self._check_examples(model, graph, name, others[0], "validation_data")
@@ -156,8 +157,12 @@ class RefusedData(RefusedCalls):
             data = [Array(shapes[name]) if name in shapes else None for name in ("X", "y")]
             self.check_data(model, "fit", data, {})
 
-    def _fitted(self, model: ModelValue, graph: Graph, given: Mapping[str, ProgramValue]) -> FitData:
+    def _fitted(self, model: ModelValue, graph: Graph, given: Mapping[str, ProgramValue], name: str) -> FitData:
         """Return what a model is trained on, as far as it is known."""
+        call = self.interpreter.node
+        # What `**options` give may be validation data, or the order of examples.
+        is_fit = name == "fit" and not any(one.arg is None for one in getattr(call, "keywords", ()))
+        watched = unwatched(given, model.compiled or {}, len(graph.outputs)) if is_fit else ()
         found: list[DataArray] = []
         sure = given.get("batch_size") == _OF_BATCHES
         sides = ((model.inputs, graph.inputs, "x", "X"), (model.outputs, graph.outputs, "y", "y"))
@@ -168,7 +173,11 @@ class RefusedData(RefusedCalls):
             if len(arrays) == len(own):
                 found += [_data_array(one, array, sure) for one, array in zip(own, arrays, strict=True) if array.shape]
         batch = given.get("batch_size", 32)
-        return FitData(tuple(found), batch if isinstance(batch, int) else 32 if batch is None else None)
+        size = batch if isinstance(batch, int) else 32 if batch is None else None
+        # Batches that a program makes itself keep their order.
+        is_shuffled = is_fit and any(one.name in ("X", *_names(model.inputs, graph.inputs)) for one in found)
+        is_shuffled = is_shuffled and not sure and given.get("shuffle", True) in (True, "batch")
+        return FitData(tuple(found), size, is_shuffled=is_shuffled, watched=watched)
 
     def _check_examples(self, model: ModelValue, graph: Graph, name: str, data: object, argument: str) -> None:
         arrays = _arrays(data, _names(model.inputs, graph.inputs))
