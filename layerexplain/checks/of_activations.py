@@ -8,7 +8,6 @@ from math import exp
 from layerexplain.checks.calls import (
     activation_of,
     argument_of,
-    chained,
     derived,
     ending_with,
     ends_with,
@@ -20,6 +19,7 @@ from layerexplain.checks.calls import (
     loss_words,
     losses_of,
     maker_of,
+    only_readers,
     readers_of,
     source_of,
     weights_of,
@@ -169,9 +169,12 @@ def relu_twice(network: Network) -> Iterator[Found]:
     inside=True,
 )
 def relu_around_batchnorm(network: Network) -> Iterator[Found]:
-    for before, norm in chained(network, "BatchNormalization"):
+    ends = {call.name for call in ending_with(network, "relu")}
+    for before, norm in only_readers(network):
+        if before.name not in ends or keras_type_of(network, norm) != "BatchNormalization":
+            continue
         readers = readers_of(network, norm)
-        if activation_of(network, before) != "relu" or len(readers) != 1 or ends_with(readers[0]) != "relu":
+        if len(readers) != 1 or ends_with(readers[0]) != "relu":
             continue
         if readers[0].definition is not None and not weights_of(readers[0]):
             yield norm, f"'{norm.name}' takes the relu of '{before.name}', and '{readers[0].name}' applies relu again"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from layerexplain.checks.calls import argument_of, derived, losses_of, type_of
+from layerexplain.checks.calls import argument_of, derived, losses_of, once, type_of
 from layerexplain.checks.rules import Found, rule
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, Expr
@@ -28,9 +28,10 @@ from layerexplain.report.objective import loss_definition
 )
 def batchnorm_axis(network: Network) -> Iterator[Found]:
     for call, axis, maker in _channels(network):
+        if type_of(network, call) != "BatchNormalization" or call.inputs[0] is None:
+            continue
         own = argument_of(call, "axis", -1)
-        rank = 0 if call.inputs[0] is None else len(call.inputs[0].shape)
-        if type_of(network, call) == "BatchNormalization" and isinstance(own, int) and rank and own % rank != axis:
+        if isinstance(own, int) and own % len(call.inputs[0].shape) != axis:
             yield call, f"'{call.name}' has axis={own}; the channels of '{maker}' are axis {axis}"
 
 
@@ -45,6 +46,8 @@ def batchnorm_axis(network: Network) -> Iterator[Found]:
     inside=True,
 )
 def channels_elsewhere(network: Network) -> Iterator[Found]:
+    if all(layer.config.get("data_format") != "channels_first" for layer in network.model.layers):
+        return
     for call, axis, maker in _channels(network):
         own = _channel_axis(call)
         if own is not None and own != axis and call.inputs[0] is not None:
@@ -53,28 +56,33 @@ def channels_elsewhere(network: Network) -> Iterator[Found]:
             yield call, f"{said}; '{maker}' puts them in axis {axis}"
 
 
-def _channels(network: Network) -> Iterator[tuple[TracedCall, int, str]]:
-    """Yield the calls that read a map of known channels: the axis of these, and the layer with filters that made it."""
+@once
+def _channels(network: Network) -> list[tuple[TracedCall, int, str]]:
+    """Return the calls that read a map of known channels: their axis, and the layer with filters that made it."""
     axes: dict[TensorRef, tuple[int, str]] = {}
+    reading: list[tuple[TracedCall, int, str]] = []
     for call in network.calls:
         known = {axes.get(ref) for ref in call.sources}
         before = known.pop() if len(known) == 1 else None
         if before is not None and call.number == 0:
-            yield call, *before
+            reading.append((call, *before))
         output = call.outputs[0] if call.outputs else None
         if output is None or call.definition is None:
             continue
-        own = _channel_axis(call) if "filters" in call.definition.arguments else None
+        takes_steps = call.declaration is not None and call.declaration.takes_states
+        own = _channel_axis(call) if "filters" in call.definition.arguments and not takes_steps else None
         source = call.inputs[0]
         if own is not None:
             axes[call.results[0]] = own, call.name
         elif (
             before is not None
+            and call.network is None
             and source is not None
             and len(source.shape) == len(output.shape)
             and next(iter(call.definition.results.values())).op.name not in ("transpose", "reshape")
         ):
             axes[call.results[0]] = before
+    return reading
 
 
 def _channel_axis(call: TracedCall) -> int | None:
@@ -97,8 +105,7 @@ def _channel_axis(call: TracedCall) -> int | None:
 )
 def normalization_over_one(network: Network) -> Iterator[Found]:
     for call in derived(network):
-        words = normalized_alone(call.definition) if call.definition is not None else ""
-        if words:
+        if call.definition is not None and _has_single_values(call) and (words := normalized_alone(call.definition)):
             yield call, f"'{call.name}' normalizes over an axis of size 1: {words}"
     for call, shape, loss, setting in losses_of(network):
         if loss.of != "numbers" or shape is None or shape[-1:] != (1,):
@@ -106,6 +113,12 @@ def normalization_over_one(network: Network) -> Iterator[Found]:
         if normalized_alone(loss_definition(loss, loss.bind(setting.config), shape)):
             said = f"{loss.name} gets {shape_text(shape)} and normalizes its last axis"
             yield call, f"{said}: each number becomes its sign"
+
+
+def _has_single_values(call: TracedCall) -> bool:
+    """Return whether a call may take values one by one: along an axis of size 1, or in groups."""
+    shape = call.inputs[0].shape if call.inputs and call.inputs[0] is not None else ()
+    return 1 in shape[1:] or argument_of(call, "groups", 1) != 1
 
 
 _ALONE = "each value is divided by its own size, and its sign is left"

@@ -36,6 +36,8 @@ def watches_nothing(network: Network) -> Iterator[Found]:
 )
 def shuffled_states(network: Network) -> Iterator[Found]:
     model = network.model
+    if model.fit_data is None or not model.fit_data.is_shuffled:
+        return
     stateful = [layer.name for layer in model.layers if keeps_state(layer)]
-    if stateful and model.fit_data is not None and model.fit_data.is_shuffled:
+    if stateful:
         yield stateful[0], f"'{stateful[0]}' is stateful, and fit() shuffles the examples (shuffle=True by default)"

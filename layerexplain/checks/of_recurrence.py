@@ -164,7 +164,7 @@ def _steps_and_features(call: TracedCall, layer: Layer) -> tuple[Size, Size]:
     "Sequences in opposite order that are joined",
     "wrong",
     "certain",
-    why="go_backwards=True returns the steps last first: what is joined then belongs to different steps.",
+    why="A layer with go_backwards=True returns the steps last first: what is joined then belongs to different steps.",
     fix="Turn one of them before: layers.Lambda(lambda x: ops.flip(x, axis=1)), or use Bidirectional, which does.",
     source="keras/src/layers/rnn/rnn.py; keras/src/layers/rnn/bidirectional.py",
     inside=True,
@@ -172,9 +172,11 @@ def _steps_and_features(call: TracedCall, layer: Layer) -> tuple[Size, Size]:
 def opposite_order(network: Network) -> Iterator[Found]:
     turned: dict[TensorRef, str] = {}
     """Sequences whose steps run from the last to the first, with the layer that turned them."""
-    for call in network.calls:
+    layers = network.model.layers
+    may_turn = any(one.config.get("go_backwards") or one.type.rpartition(".")[2] in ("Flip", "flip") for one in layers)
+    for call in network.calls if may_turn else ():
         spec = call.outputs[0] if call.outputs else None
-        if spec is None or len(spec.shape) < 3 or not call.sources:
+        if spec is None or len(spec.shape) != 3 or not call.sources:
             continue
         ways = {ref: turned.get(ref) for ref in call.sources}
         before = [way for way in ways.values() if way is not None]

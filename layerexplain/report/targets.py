@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
-from layerexplain.layers.keras.compiled import loss_at
+from layerexplain.layers.keras.compiled import loss_at, suited_losses
 from layerexplain.layers.keras.fit_data import loss_name
 from layerexplain.layers.keras.losses import loss_of
 from layerexplain.model import Training
@@ -33,13 +33,6 @@ def targets(at: Placed, definition: Definition) -> tuple[str, ...]:
     return (f"{_in_keras(training, at.layer.name, function, shape)}.{_per_step(calls[0], at.around.network)}",)
 
 
-_SUITED = {
-    "softmax": ("categorical_crossentropy", "sparse_categorical_crossentropy"),
-    "sigmoid": ("binary_crossentropy",),
-}
-"""Last activation → the losses that are made for it."""
-
-
 def _in_keras(training: Training, name: str, function: object, shape: Shape) -> str:
     """Say with which targets the compiled loss compares an output; where none is stated, which losses suit it."""
     setting = setting_of_output(training, name)
@@ -50,7 +43,7 @@ def _in_keras(training: Training, name: str, function: object, shape: Shape) -> 
         return f"An output of the model; which targets its loss {setting.name} takes is not known"
     if training.losses and training.are_all:
         return "An output of the model, which has no loss: fit() takes no targets for it"
-    suited = [loss for one in _SUITED.get(str(function), ("mean_squared_error",)) if (loss := loss_of(one))]
+    suited = [loss for one in suited_losses(str(function)) if (loss := loss_of(one))]
     each = " or ".join([f"{loss_name(loss)} with {loss.targets(shape)}" for loss in suited])
     return f"An output of the model; the source states no loss: for example {each}"
 

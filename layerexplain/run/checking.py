@@ -16,6 +16,7 @@ from layerexplain.files.limits import MAX_INFLATED_BYTES
 from layerexplain.frontends import model_of
 from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.own_layers import Code
+from layerexplain.layers.keras.compiled import suited_losses
 from layerexplain.model import DataArray, InputShapes, InputShapesOf, Layer, Model, Note
 from layerexplain.network.recorded_shapes import input_specs
 from layerexplain.network.trace import trace_model
@@ -142,9 +143,7 @@ def _usual_loss(model: Model, inputs: InputShapes | InputShapesOf | None) -> Any
     for ref in model.outputs:
         call = network.call(ref)
         function = "" if call is None else activation_of(network, call)
-        found[ref.layer] = {"softmax": "categorical_crossentropy", "sigmoid": "binary_crossentropy"}.get(
-            function, "mse"
-        )
+        found[ref.layer] = suited_losses(function)[0]
     return next(iter(found.values())) if len(found) == 1 else found
 
 

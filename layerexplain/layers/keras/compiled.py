@@ -42,6 +42,17 @@ def is_of_both(loss: Loss, activation: str) -> bool:
     return (loss.name, activation) == ("binary_focal_crossentropy", "softmax")
 
 
+def suited_losses(activation: str) -> tuple[str, ...]:
+    """Return the losses that are made for outputs of a last activation.
+
+    >>> suited_losses("sigmoid"), suited_losses("linear")
+    (('binary_crossentropy',), ('mean_squared_error',))
+    """
+    if activation == "softmax":
+        return ("categorical_crossentropy", "sparse_categorical_crossentropy")
+    return ("binary_crossentropy",) if activation == "sigmoid" else ("mean_squared_error",)
+
+
 def is_accuracy(metric: str) -> bool:
     """Return whether a metric is the one that Keras chooses by shapes."""
     return metric.lower() in _ACCURACIES
