@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from layerexplain.checks.calls import argument_of, derived, losses_of, once, type_of
+from layerexplain.checks.calls import argument_of, derived, ends_with, losses_of, once, type_of
 from layerexplain.checks.rules import Found, rule
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, Expr
@@ -49,7 +49,7 @@ def channels_elsewhere(network: Network) -> Iterator[Found]:
     if all(layer.config.get("data_format") != "channels_first" for layer in network.model.layers):
         return
     for call, axis, maker in _channels(network):
-        own = _channel_axis(call)
+        own = _channel_axis(call) if ends_with(call) else None  # Flatten only orders its values by it
         if own is not None and own != axis and call.inputs[0] is not None:
             shape, given = shape_text(call.inputs[0].shape), argument_of(call, "data_format")
             said = f"'{call.name}' has data_format='{given}' and reads axis {own} of {shape} as channels"
@@ -71,7 +71,7 @@ def _channels(network: Network) -> list[tuple[TracedCall, int, str]]:
             continue
         takes_steps = call.declaration is not None and call.declaration.takes_states
         own = _channel_axis(call) if "filters" in call.definition.arguments and not takes_steps else None
-        source = call.inputs[0]
+        source = call.inputs[0] if call.inputs else None
         if own is not None:
             axes[call.results[0]] = own, call.name
         elif (

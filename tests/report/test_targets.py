@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 
 from layerexplain import explain
+from layerexplain.layers.keras.fit_data import loss_name
+from layerexplain.layers.keras.losses import loss_of
+from layerexplain.layers.registry import part_names
+from tests.support.check_rows import TWO_HEADS, flat
 
 pytestmark = pytest.mark.keras
 keras = pytest.importorskip("keras")
@@ -120,3 +124,28 @@ def test_attention_has_as_many_parameters_with_narrower_heads(heads: int, width:
     assert explanation is not None
     assert any(f"{model.count_params()} parameters do not depend on the number" in one for one in explanation.hints)
     assert model.count_params() == 3 * (8 * 12 + 12) + 12 * 8 + 8
+
+
+@pytest.mark.parametrize("activation", ["linear", "softmax", "sigmoid"])
+@pytest.mark.parametrize("name", [one for one in part_names("losses") if one != "CTC"])
+def test_the_remark_is_that_of_the_compiled_loss(name: str, activation: str) -> None:
+    """Whatever the activation: a sparse loss is never said to take one-hot rows, nor mse to take bits."""
+    loss = loss_of(name)
+    assert loss is not None
+    spec = flat(f"Dense: {{units: 3, activation: {activation}}}", end=f"loss: {name}\n")
+    explanation = explain(spec.encode()).layers[-1].explanation
+    assert explanation is not None
+    assert explanation.hints[-1] == (
+        f"An output of the model; {loss_name(loss)} compares it with {loss.targets((None, 3))}."
+    )
+    assert getattr(keras.losses, loss_name(loss)) is getattr(keras.losses, name)().fn
+
+
+def test_without_a_loss_the_remark_says_so() -> None:
+    said = [
+        explain(flat(f"Dense: {{units: 3, activation: {one}}}").encode()).layers[-1].explanation.hints[-1]
+        for one in ("softmax", "linear")
+    ]
+    assert all("the source states no loss: for example " in one and "fit()" not in one for one in said)
+    two = explain((TWO_HEADS + "loss: {a: mse}\n").encode()).layers[-1].explanation.hints[-1]
+    assert two == "An output of the model, which has no loss: fit() takes no targets for it."

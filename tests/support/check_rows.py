@@ -144,6 +144,7 @@ ROWS = {
          flat("Conv2D: {filters: 5, kernel_size: 3, padding: same}", "Conv2D: {filters: 7, kernel_size: 3, data_format: channels_first}", shape="[12, 11, 3]"): ["conv2d_1"]},
         (flat("Conv2D: {filters: 5, kernel_size: 3}", "GlobalAveragePooling2D", shape="[12, 12, 3]"),
          flat("Conv2D: {filters: 5, kernel_size: 3, data_format: channels_first}", "MaxPooling2D: {pool_size: 2, data_format: channels_first}", shape="[3, 12, 12]"),
+         flat("Conv2D: {filters: 5, kernel_size: 3, data_format: channels_first}", "Flatten", shape="[3, 12, 12]"),
          flat("Conv2D: {filters: 5, kernel_size: 3}", "Permute: {dims: [3, 1, 2]}", "GlobalAveragePooling2D: {data_format: channels_first}", shape="[12, 12, 3]")),
     ),
     "normalization-over-one": Row(
