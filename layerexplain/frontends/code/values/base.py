@@ -147,6 +147,12 @@ class Value:
     is_whole = False
     """Whether it is a whole number, which is known at run time only."""
 
+    def __repr__(self) -> str:
+        """Return what messages call it: by its name or its type where it has one, else by its kind."""
+        name = getattr(self, "name", "") or getattr(self, "path", "")
+        kind = type(self).__name__.lower()
+        return f"{kind} {name}".strip() if isinstance(name, str) else kind
+
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         """Return `value.name`."""
         return evaluator.unknown(f"the attribute {name} of an unknown value")

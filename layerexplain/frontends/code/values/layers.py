@@ -126,6 +126,9 @@ class Variable(Value):
 class LayerValue(Identity):
     """A layer, an operation or a model. `type` is the name of its class, `kind` as in `model.Layer`."""
 
+    def __repr__(self) -> str:
+        return f"{self.type}(…)"
+
     def __init__(
         self, framework: Framework, type_: str, kind: str, name: str, config: dict[str, ProgramValue], place: Place
     ) -> None:

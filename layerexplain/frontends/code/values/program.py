@@ -421,6 +421,9 @@ class Bound(Record, Value):
     object: ProgramValue
     function: ProgramValue
 
+    def __repr__(self) -> str:
+        return f"a method of {self.object!r}"
+
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         of, function = self.object, self.function
         if isinstance(function, Symbol):

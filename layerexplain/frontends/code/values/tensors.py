@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 class Tensor(Value):
     """The result number `index` of a call; the mask of result i has the number -1 - i. `Node.result` makes it, once."""
 
+    def __repr__(self) -> str:
+        return "a tensor"
+
     def __init__(self, node: Node, index: int) -> None:
         self.node = node
         self.index = index
