@@ -76,7 +76,8 @@ def _viewed(groups: list[str], modules: Configs) -> Advice:
     shape, size = [int(one) for one in groups[0].split(",")], int(groups[1])
     known = prod(one for one in shape if one > 0)
     cure = "torch.flatten(x, 1) takes whatever size an example has"
-    return Advice(f"view{shape_text(tuple(shape))} needs a multiple of {known} numbers, got {size}; {cure}")
+    needed = f"a multiple of {known}" if -1 in shape else f"exactly {known}"
+    return Advice(f"view{shape_text(tuple(shape))} needs {needed} numbers, got {size}; {cure}")
 
 
 @_MESSAGES.row(r"input\.size\(-1\) must be equal to input_size\. Expected (\d+), got (\d+)")
