@@ -414,7 +414,7 @@ def draw(
     Args:
         source: A model, its report, or anything that `read` takes.
         form: "svg", "dot" or "mmd" (Mermaid), which are text; "png" or "pdf", which are bytes and need the extra
-            `layerexplain[draw]`.
+            `draw`.
         fold: Whether what repeats is drawn once, and layers that a name holds together are one box.
         depth: How deep boxes that hold others (blocks, nested models) are open; 0 opens none.
         show: What a box shows besides the name of its layer: "type", "shapes", "params", "formulas".
