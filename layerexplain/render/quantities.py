@@ -72,6 +72,8 @@ def size_text(count: int | None) -> str:
 
 def split_text(sums: Any) -> tuple[str, ...]:
     """Return how many of the parameters are trainable, and how many not."""
+    if is_open(sums.params) and sums.non_trainable == 0:
+        return ("all trainable",)
     return f"trainable {count_text(sums.trainable)}", f"non-trainable {count_text(sums.non_trainable)}"
 
 

@@ -11,6 +11,7 @@ from layerexplain.render.quantities import names_text
 
 _MARGIN = "  "
 _NAMES_SHOWN = 6
+_LONGEST_VALUE = 30
 
 
 def text(document: doc.Document, look: Look) -> str:
@@ -85,8 +86,15 @@ class _TextWriter:
         lines = [paint(line, "bold", look) for line in wrap(self._say(block.title), look.width)] if block.title else []
         margin = _MARGIN if block.title else ""
         label_width = max(len(fact.label) for fact in block.facts) + 1
-        width = max(len(fact.value) for fact in block.facts)
-        for label, value, words in block.facts:
+        # A long value, such as a formula of named sizes, is wrapped with the words; it makes no column wide.
+        facts = [
+            doc.Fact(label, "", (value, *(words or ())))
+            if len(value) > _LONGEST_VALUE
+            else doc.Fact(label, value, words)
+            for label, value, words in block.facts
+        ]
+        width = max(len(fact.value) for fact in facts)
+        for label, value, words in facts:
             head = f"{margin}{label:<{label_width}}{pad(value, width, right=True)}"
             first, *others = wrap(
                 f"{head}  {look.dot.join(map(self._say, filter(None, words or ())))}".rstrip(),
