@@ -72,7 +72,7 @@ _QUOTATION = re.compile(r"^> ?(?!>)")
 _NUMBERED = re.compile(r"[ \t]*(\d{1,6})(?:[ \t]*[:|.)](?=[ \t]|$))?(?: |$)(?=[ \t]*([\w\"'#@)\]}(>]|\[|\.\.\.|$))")
 _HUNK = re.compile(r"(@@ |diff --git |index [0-9a-f]+\.\.|--- \S|\+\+\+ \S)")
 _SIGNS = re.compile(r"\"\"\"|\'\'\'|\\\\.|[\"'#()\[\]{}]")
-_NOT_SHOWN = re.compile(r"\.\.\.[ ]*,?")
+_NOT_SHOWN = re.compile(r"(?<![*.\w])\.\.\.(?!\.)")
 _KEYWORD = re.compile(r"(def|class|for|while|if|elif|else|try|except|finally|with|import|from|return|@|async)\b")
 _HEADS = (
     (r"(async |def|class|for|while|if|with|@)", "{}\n pass"),
@@ -295,16 +295,33 @@ class _Statements:
 
 
 def without_unshown(tree: ast.Module) -> tuple[str, ...]:
-    """Take `...` out of calls with other arguments, where it stands for what a text does not show; return a line for
-    each."""
-    said = []
+    """Take out each `...` that stands among other arguments, items or statements: the text does not show what is there.
+    Return the line that says so."""
+    lines: set[int] = set()
     for node in walk(tree):
-        if isinstance(node, ast.Call) and len(node.args) + len(node.keywords) > 1:
-            shown = [one for one in node.args if not (isinstance(one, ast.Constant) and one.value is ...)]
-            if len(shown) < len(node.args):
-                node.args = shown
-                said.append(f"line {node.lineno}: `...` stands for arguments that are not shown; defaults are taken")
-    return tuple(said)
+        if isinstance(node, ast.Dict):
+            entries = list(zip(node.keys, node.values, strict=True))
+            lines |= {value.lineno for key, value in entries if key is None and _is_ellipsis(value)}
+            entries = [(key, value) for key, value in entries if key is not None or not _is_ellipsis(value)]
+            node.keys, node.values = [key for key, _ in entries], [value for _, value in entries]
+            continue
+        for field in ("args", "keywords", "elts", "body") if not isinstance(node, ast.Tuple | ast.Set) else ():
+            parts = getattr(node, field, None)
+            others = len(node.args) + len(node.keywords) if isinstance(node, ast.Call) else 0
+            if isinstance(parts, list) and max(len(parts), others) > 1:
+                shown = [part for part in parts if not _is_ellipsis(part)]
+                if len(shown) < len(parts) and (shown or field in ("args", "keywords")):
+                    lines |= {part.lineno for part in parts if _is_ellipsis(part)}
+                    setattr(node, field, shown)
+    if not lines:
+        return ()
+    places = ", ".join(map(str, sorted(lines)[:10]))
+    return (f"line{'s' * (len(lines) > 1)} {places}: `...` stands for code that is not shown; it is left out",)
+
+
+def _is_ellipsis(node: object) -> bool:
+    value = node.value if isinstance(node, ast.Expr | ast.keyword) else node
+    return isinstance(value, ast.Constant) and value.value is ...
 
 
 def _stands(line: str) -> bool:
@@ -333,8 +350,8 @@ def _fault(lines: list[str]) -> SyntaxError | None:
 
 
 def _mended(lines: list[str]) -> Iterator[list[str]]:
-    """Give a statement as it may have been meant: without `...` for what is not shown, without words around it."""
-    yield [_NOT_SHOWN.sub(lambda match: " " * len(match[0]), line) for line in lines]
+    """Give a statement as it may have been meant: `...` stands among named arguments, or words stand around code."""
+    yield [_NOT_SHOWN.sub("**...", line) for line in lines]
     if len(lines) == 1:
         line = lines[0].rstrip()
         code = _BEHIND_CODE.sub("", _BEFORE_CODE.sub("", line.strip(), count=1))

@@ -173,7 +173,8 @@ def _with_columns(tree: ast.Module, read: str, written: str) -> ast.Module:
 def _columns(read: str, written: str) -> list[int]:
     """Return, for each byte of a line that is read and its end, the column of the line as it is written."""
     start, rest = written.replace("\t", "    "), read.strip()
-    shift = max(start.find(rest), 0) - read.find(rest) if rest else 0
+    begins = start.find(rest)
+    shift = (begins if begins >= 0 else len(start) - len(start.lstrip())) - read.find(rest) if rest else 0
     places: list[int] = []
     for number in range(len(written)):
         places += [number] * (1 if number == 0 or written[number - 1] != "\t" else 4)

@@ -241,7 +241,11 @@ NET = "m = Sequential()\nm.add(Dense(3, input_dim=4))\n"
 LEFT_OUT = {
     "a line of a plot": (NET + "plt.plot(x y)\n", "line 3 is not Python and is left out: `plt.plot(x y)`"),
     "a value that nothing uses": ("old = f(a b)\n" + NET, "line 1 is not Python and is left out: `old = f(a b)`"),
-    "arguments that are not shown": (NET[:-2] + ", ...)\n", "line 2: `...` stands for arguments that are not shown"),
+    "arguments that are not shown": (NET[:-2] + ", ...)\n", "line 2: `...` stands for code that is not shown"),
+    "layers that are not shown": ("Sequential([Input((4,)), ..., Dense(3)])\n", "line 1: `...` stands for code"),
+    "lines that are not shown": (NET + "...\nm.compile('sgd', 'mse', ...)\n", "lines 3, 4: `...` stands for code"),
+    "named arguments that are not shown": (NET[:-3] + ", ..., name='a'))\n", "line 2: `...` stands for code"),
+    "entries that are not shown": ("d = {'units': 3, ...}\n" + NET, "line 1: `...` stands for code"),
     "arguments before others": ("Dense(3, ..., use_bias=True)\n" + NET, "line 1: `...` stands for"),
 }
 
