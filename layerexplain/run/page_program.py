@@ -78,6 +78,16 @@ class CompiledProgram(NamedTuple):
         """Whether all calls have a form."""
         return all([isinstance(one.form, int) for one in self.calls])
 
+    def shown_forms(self) -> dict[str, list[int | None]]:
+        """Return the numbers of the forms of each layer's calls, by its path: of a call that runs, the form that runs,
+        as the numbers of a run are by its tensors and lines, of which a mask that others read is one."""
+        found = {path: list(numbers) for path, numbers in self.forms.calls.items()}
+        for one in self.calls:
+            numbers = found.get(one.path, [])
+            if isinstance(one.form, int) and one.call < len(numbers):
+                numbers[one.call] = one.form
+        return found
+
 
 class PageProgram(NamedTuple):
     """A program as a page has it: the `table` and the text of its weights, `examples` of its inputs as packed arrays by

@@ -297,6 +297,18 @@ def test_a_table_of_numbers_is_no_picture_to_draw_on(shape: list[int], pads: int
         assert page.locator(".pad").count() == pads
 
 
+def test_each_layer_around_a_mask_is_shown_with_its_numbers(tmp_path: Path) -> None:
+    spec = b"input: {shape: [9], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 23, output_dim: 7, mask_zero: true}\n  - LSTM: {units: 5, return_sequences: true}\n  - GlobalAveragePooling1D\n  - Dense: 3\n"  # fmt: skip
+    with ran(layerexplain.page(spec, values=np.array([[3, 5, 0, 22, 1, 7, 0, 0, 0]])), tmp_path) as page:
+        for call in range(1, 5):
+            page.evaluate(f"layerexplain.view.chooseCall({call})")
+            page.evaluate(NEXT_FRAME)
+            drawn_tiles = page.locator(".tilesfigure figcaption").all_inner_texts()
+            assert drawn_tiles and not any("NaN" in one or "Infinity" in one for one in drawn_tiles), call
+            assert " = " in page.inner_text(".readshere"), call
+        assert page.locator(".playbar").count() == 3
+
+
 def test_a_model_that_costs_much_runs_when_it_is_asked_to(tmp_path: Path) -> None:
     spec = b"input: [401, 401, 16]\nlayers:\n  - Conv2D: {filters: 16, kernel_size: 3}\n"
     html = layerexplain.page(spec, values=np.zeros((1, 401, 401, 16), "float32"))

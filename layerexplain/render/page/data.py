@@ -122,6 +122,7 @@ def layer_data(
     definitions: dict[Any, int] = {}
     parts_of_definitions: list[dict[str, Any]] = []
     forms = FormTable()
+    run_forms = {} if program is None else program.program.shown_forms()
     entries = []
     configurations: dict[Any, int] = {}
     for at, layer in enumerate(layers):
@@ -147,7 +148,7 @@ def layer_data(
         if values is not None:
             entry.update(_cleaned(_filled(value_parts(values, layer.path))))
         elif program is not None:
-            entry.update(_filled({"forms": list(program.program.forms.calls.get(layer.path, ()))}))
+            entry.update(_filled({"forms": run_forms.get(layer.path, [])}))
         elif numbers_of_forms := form_numbers(forms, layer):
             entry["forms"] = numbers_of_forms
         entries.append(entry)
