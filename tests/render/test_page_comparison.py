@@ -49,7 +49,7 @@ def test_what_differs_is_marked_and_listed_as_diff_does(html: str, tmp_path: Pat
         assert "positive" in marked(page, 0) and "positive" not in marked(page, 1)
         rows = page.locator(".changes tbody tr").all_inner_texts()
         assert len(rows) == sum(max(len(one.differences), 1) for one in found.changes)
-        assert "filters\t5\t11" in rows[0]
+        assert "filters\t5 → 11" in rows[0]
 
 
 def test_a_row_and_a_box_choose_a_layer_in_both(html: str, tmp_path: Path) -> None:
@@ -83,6 +83,29 @@ def test_the_graphs_move_together(html: str, tmp_path: Path) -> None:
         page.mouse.up()
         page.evaluate(DRAWN)
         assert page.evaluate("layerexplain.views[0].view.y") > before + 20
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_no_column_is_out_of_sight(html: str, tmp_path: Path, width: int) -> None:
+    with shown(html, tmp_path, width=width) as page:
+        page.click(".changes button >> text=first")
+        page.evaluate(DRAWN)
+        hidden = "[...document.querySelectorAll('.table')].map((one) => one.scrollWidth - one.clientWidth)"
+        assert page.evaluate(hidden) == [0, 0, 0]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_both_graphs_and_the_differences_are_printed(html: str, tmp_path: Path) -> None:
+    with shown(html, tmp_path) as page:
+        page.emulate_media(media="print")
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        assert "5 → 11" in page.inner_text("body")
+        sizes = page.locator(".printed canvas").evaluate_all(
+            "all => all.map((one) => one.offsetWidth * one.offsetHeight)"
+        )
+        assert len(sizes) == 2 and min(sizes) > 1000
+        page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+        assert page.locator(".printed").count() == 0
 
 
 def test_equal_models_differ_in_nothing(tmp_path: Path) -> None:

@@ -58,6 +58,19 @@ def test_each_button_beside_the_legend_does_what_it_says(resnet: str, tmp_path: 
         assert not page.is_visible("dialog.keys")
 
 
+def test_zooming_keeps_the_chosen_box_and_ends_at_half_of_all_in_view(resnet: str, tmp_path: Path) -> None:
+    centre = "((view) => { const {x, y, w, h} = view.seenAt(view.look.active); return [x + w / 2, y + h / 2]; })(layerexplain.view)"  # fmt: skip
+    with shown(resnet, tmp_path) as page:
+        page.focus("#graph")
+        before = page.evaluate(centre)
+        for key in ("+", "+", "-", "+"):
+            page.keyboard.press(key)
+        assert page.evaluate(centre) == pytest.approx(before)
+        for _ in range(60):
+            page.evaluate("layerexplain.view.zoom(0.5)")
+        assert page.evaluate("layerexplain.view.view.scale / layerexplain.view.whole().scale") == pytest.approx(0.5)
+
+
 def test_each_key_that_is_listed_does_what_the_list_says(resnet: str, tmp_path: Path) -> None:
     with shown(resnet, tmp_path) as page:
         page.focus("#graph")

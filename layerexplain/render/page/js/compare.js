@@ -1,7 +1,8 @@
 /** Two models side by side: their graphs move together, what differs is marked, and a table tells it. */
-import { themeButton, whenRead } from "./document.js";
+import { printsAs, themeButton, whenRead } from "./document.js";
 import { button, count, make, points, table } from "./dom.js";
 import { GraphView } from "./graph_view.js";
+import { printedGraph } from "./printed_graph.js";
 
 /**
  * @typedef {import("./types.js").Data} Data
@@ -51,9 +52,10 @@ function start(data) {
     [before, after].forEach((layer, side) => layer !== null && chooseQuietly(side, layer));
     showChosen(before, after, at);
   }, "link"));
-  const changes = table(["Layer", "Type", "What", "Before", "After"], data.changes.flatMap(([kind, , , , type, parts], at) => {
+  const changes = table(["Layer", "What", "Before → after"], data.changes.flatMap(([kind, , , , type, parts], at) => {
     const listed = parts.length ? parts : [/** @type {[string, string, string]} */ ([kind, "", ""])];
-    return listed.map(([what, before, after], place) => [place ? "" : rows[at], place ? "" : type, kind === "changed" || kind === "model" || place ? what : `${kind}${what === kind ? "" : `, ${what}`}`, before, after]);
+    return listed.map(([what, before, after], place) => [
+      place ? "" : make("div", "", rows[at], make("div", "type", type)), kind === "changed" || kind === "model" || place ? what : `${kind}${what === kind ? "" : `, ${what}`}`, [before, after].filter(Boolean).join(" → ")]);
   }));
   changes.classList.add("changes");
   const chosen = make("section", "panel chosen");
@@ -100,6 +102,8 @@ function start(data) {
     make("main", "", make("div", "sides", ...frames), pane));
   views.forEach((view) => view.fit());
   moved = state(0) + state(1);
+  printsAs(() => make("div", "printed", make("h1", "", data.title), ...[...pane.childNodes].map((one) => one.cloneNode(true)),
+    ...sides.flatMap((own, side) => [make("h2", "", data.names[side]), printedGraph(own)])));
   document.body.classList.add("ready");
   Object.assign(window, { layerexplain: { data, views } });
 }

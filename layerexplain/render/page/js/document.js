@@ -56,3 +56,13 @@ export function themeButton(changed = () => {}) {
   made.setAttribute("aria-label", made.title);
   return made;
 }
+
+/** What is printed in place of the page: made when it is asked for, and gone afterwards. @param {() => HTMLElement} printed */
+export function printsAs(printed) {
+  const end = () => document.querySelector(".printed")?.remove();
+  window.addEventListener("beforeprint", () => {
+    end();
+    document.body.append(printed());
+  });
+  window.addEventListener("afterprint", end);
+}

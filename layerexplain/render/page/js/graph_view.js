@@ -13,7 +13,8 @@ import { place, wayTo } from "./placing.js";
  * @typedef {import("./placing.js").Item} Item
  */
 
-const LEAST_SCALE = 0.02;
+/** So much smaller than all in view the graph may become. */
+const LEAST_OF_WHOLE = 0.5;
 const MOST_SCALE = 3;
 const MARGIN = 24;
 const LISTED = 12;
@@ -227,12 +228,20 @@ export class GraphView {
     this.choose(this.same(item), false);
   }
 
-  /** @param {number} factor @param {number} [px] @param {number} [py] the point of the canvas that stays */
-  zoom(factor, px = this.canvas.clientWidth / 2, py = this.canvas.clientHeight / 2) {
+  /** The middle of the chosen box where that is in view, else that of the canvas: what stays where keys and buttons zoom. @returns {[number, number]} */
+  middle() {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const seen = this.look.active && this.seenAt(this.look.active);
+    const [x, y] = seen ? [seen.x + seen.w / 2, seen.y + seen.h / 2] : [-1, -1];
+    return x >= 0 && x <= width && y >= 0 && y <= height ? [x, y] : [width / 2, height / 2];
+  }
+
+  /** @param {number} factor @param {[number, number]} [stays] the point of the canvas that stays */
+  zoom(factor, [px, py] = this.middle()) {
     const { view } = this;
-    const least = this.whole();
-    this.mostStretch = least.most;
-    const scale = Math.min(Math.max(view.scale * factor, Math.min(LEAST_SCALE, least.scale)), MOST_SCALE);
+    const whole = this.whole();
+    this.mostStretch = whole.most;
+    const scale = Math.min(Math.max(view.scale * factor, whole.scale * LEAST_OF_WHOLE), MOST_SCALE);
     const before = this.wide;
     view.y += py / view.scale - py / scale;
     view.scale = scale;
@@ -280,7 +289,7 @@ export class GraphView {
         const [other] = others;
         const apart = (/** @type {{x: number, y: number}} */ a) => Math.hypot(a.x - other.x, a.y - other.y) || 1;
         const here = { x: event.offsetX, y: event.offsetY };
-        this.zoom(apart(here) / apart(before), (here.x + other.x) / 2, (here.y + other.y) / 2);
+        this.zoom(apart(here) / apart(before), [(here.x + other.x) / 2, (here.y + other.y) / 2]);
         moved += 10;
       } else {
         this.view.x -= (event.offsetX - before.x) / this.wide;
@@ -308,7 +317,7 @@ export class GraphView {
       if (!event.shiftKey && (event.ctrlKey || Math.abs(event.deltaY) >= Math.abs(event.deltaX))) {
         const speed = event.ctrlKey ? 0.008 : 0.0016;
         const { left, top } = this.canvas.getBoundingClientRect();
-        this.zoom(Math.exp(-event.deltaY * unit * speed), event.clientX - left, event.clientY - top);
+        this.zoom(Math.exp(-event.deltaY * unit * speed), [event.clientX - left, event.clientY - top]);
       } else {
         this.view.x += ((event.deltaX || event.deltaY) * unit) / this.wide;
         this.redraw();

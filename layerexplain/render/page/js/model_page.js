@@ -3,7 +3,7 @@ import { bar } from "./bar.js";
 import { divider } from "./divider.js";
 import { byId, make } from "./dom.js";
 import { nextSlice } from "./bytes.js";
-import { address, setAddress } from "./document.js";
+import { address, printsAs, setAddress } from "./document.js";
 import { GraphView } from "./graph_view.js";
 import { overview } from "./overview.js";
 import { faults } from "./panel_facts.js";
@@ -59,11 +59,7 @@ export async function startPage(data, above) {
     event.preventDefault();
     byId("search").focus();
   });
-  window.addEventListener("beforeprint", () => {
-    document.querySelector(".printed")?.remove();
-    document.body.append(printed(data, view));
-  });
-  window.addEventListener("afterprint", () => document.querySelector(".printed")?.remove());
+  printsAs(() => printed(data, view));
   document.body.classList.add("ready");
   const page = { data, view, walk };
   Object.assign(window, { layerexplain: page });

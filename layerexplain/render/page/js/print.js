@@ -1,10 +1,8 @@
 /** What is printed: a document of its own, made when it is asked for. */
-import { Picture } from "./canvas.js";
 import { count, make, table } from "./dom.js";
-import { barsOf, coloursOf } from "./graph_tools.js";
 import { faults } from "./panel_facts.js";
 import { showLayer, showModel } from "./pane.js";
-import { place } from "./placing.js";
+import { printedGraph } from "./printed_graph.js";
 
 /** @typedef {import("./types.js").Data} Data */
 
@@ -12,9 +10,6 @@ import { place } from "./placing.js";
 const FEW = 8;
 const MOST_SECTIONS = 20;
 const MOST_ROWS = 2000;
-/** A graph with more points along or across is drawn as from afar, on a sheet of so many. */
-const TALLEST = 2400;
-const SHEET = { width: 1000, height: 1400 };
 
 /**
  * The graph on a page, a table of all layers, and in full those that are chosen: the one that is shown, or what a search
@@ -26,7 +21,7 @@ const SHEET = { width: 1000, height: 1400 };
 export function printed(data, view) {
   const about = make("section", "about");
   showModel(about, data);
-  const parts = [...faults(data), about, picture(data)];
+  const parts = [...faults(data), about, printedGraph(data)];
   const rows = data.layers.slice(0, MOST_ROWS).map((layer) => [layer.path, layer.type, layer.shape, count(layer.params), count(layer.macs)]);
   parts.push(make("h2", "", "All layers"), table(["Layer", "Type", "Shape", "Parameters", "MACs"], rows, [3, 4]));
   if (data.layers.length > MOST_ROWS) parts.push(make("p", "quiet", `${count(data.layers.length - MOST_ROWS)} more layers are left out here.`));
@@ -64,23 +59,4 @@ function kindsOf(data, layers) {
     kinds.set(key, [...(kinds.get(key) || []), at]);
   }
   return [...kinds.values()];
-}
-
-/** @param {Data} data the graph with all boxes closed */
-function picture(data) {
-  const drawing = place(data.graph, new Map());
-  const canvas = make("canvas", "picture");
-  // Paper is light, whatever the page is.
-  const root = document.documentElement;
-  const look = root.className;
-  root.className = "light";
-  const shown = new Picture(canvas, data);
-  root.className = look;
-  shown.show(drawing);
-  /** @type {import("./canvas.js").Look} */
-  const plain = { measure: "", active: null, hovered: null, found: null, masks: false };
-  // What would be too small to be read on a sheet is drawn as from afar.
-  if (drawing.height > TALLEST || drawing.width > TALLEST) shown.sheet(plain, SHEET.width, SHEET.height);
-  else shown.still(plain, 16);
-  return make("figure", "", canvas, coloursOf(data.graph), barsOf(shown, make("p", "legend")));
 }
