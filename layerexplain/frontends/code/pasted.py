@@ -71,7 +71,7 @@ _QUOTES = dict.fromkeys(map(ord, "\u201c\u201d\u201e\u2033"), '"') | dict.fromke
 _QUOTATION = re.compile(r"^> ?(?!>)")
 _NUMBERED = re.compile(r"[ \t]*(\d{1,6})(?:[ \t]*[:|.)](?=[ \t]|$))?(?: |$)(?=[ \t]*([\w\"'#@)\]}(>]|\[|\.\.\.|$))")
 _HUNK = re.compile(r"(@@ |diff --git |index [0-9a-f]+\.\.|--- \S|\+\+\+ \S)")
-_SIGNS = re.compile(r"\"\"\"|\'\'\'|\\\\.|[\"'#()\[\]{}]")
+_SIGNS = re.compile(r"\"\"\"|\'\'\'|\\.|[\"'#()\[\]{}]")
 _NOT_SHOWN = re.compile(r"(?<![*.\w])\.\.\.(?!\.)")
 _KEYWORD = re.compile(r"(def|class|for|while|if|elif|else|try|except|finally|with|import|from|return|@|async)\b")
 _HEADS = (
