@@ -17,7 +17,7 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain import api
 from layerexplain.cli.main import program
-from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, graph_of, open_boxes
+from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, family_of, graph_of, open_boxes
 from layerexplain.render.graph.fold import fold
 from layerexplain.render.graph.layout import Box, BoxSize, PlacedDiagram, layout
 from layerexplain.render.graph.svg import size_of, svg, width_of
@@ -506,6 +506,24 @@ def test_applications_fold_to_few_boxes(application: str, most: int) -> None:
     assert len(boxes(folded)) <= most
     assert sorted(names_in(folded)) == sorted(node.name for node in graph.nodes)
     check_geometry(drawn_graph(open_boxes(folded, 0), False))
+
+
+POOLS = ["max_pool2d(x, 2)", "avg_pool2d(x, 2)", "adaptive_avg_pool2d(x, 2)", "adaptive_max_pool2d(x, 2)"]
+PRODUCTS = ["conv2d(x, torch.ones(5, 3, 3, 3))", "conv_transpose2d(x, torch.ones(3, 5, 3, 3))"]
+
+
+def test_what_multiplies_has_the_colour_of_products_and_what_pools_has_not() -> None:
+    def families(calls: list[str]) -> set[str]:
+        lines = "".join([f"    def f{i}(self, x): return F.{call}\n" for i, call in enumerate(calls)])
+        sums = " + ".join([f"self.f{i}(x).sum()" for i in range(len(calls))])
+        code = f"import torch\nimport torch.nn.functional as F\nclass M(torch.nn.Module):\n{lines}    def forward(self, x): return {sums}\nM()(torch.randn(1, 3, 32, 32))\n"  # fmt: skip
+        return {
+            family_of(one)
+            for one in layerexplain.explain(code.encode()).layers
+            if "pool" in one.type or "conv" in one.type
+        }
+
+    assert (families(POOLS), families(PRODUCTS)) == ({"windows"}, {"weights"})
 
 
 def test_pictures_go_downwards_unless_told_otherwise() -> None:

@@ -288,7 +288,17 @@ def test_large_models_and_sources_without_weights_are_shown_and_the_page_says_wh
 
 
 @pytest.mark.parametrize(
-    ("shape", "pads"), [([7, 6], 0), ([11, 12], 0), ([11, 11], 1), ([7, 6, 1], 1), ([11, 8, 3], 1)]
+    ("shape", "pads"),
+    [
+        ([7, 6], 0),
+        ([11, 12], 0),
+        ([11, 11], 1),
+        ([7, 6, 1], 1),
+        ([11, 8, 3], 1),
+        ([1, 8, 9], 1),
+        ([3, 8, 9], 1),
+        ([5, 8, 9], 0),
+    ],
 )
 def test_a_table_of_numbers_is_no_picture_to_draw_on(shape: list[int], pads: int, tmp_path: Path) -> None:
     spec = f"input: {shape}\nlayers:\n  - Flatten\n  - Dense: 3\n".encode()
@@ -307,6 +317,20 @@ def test_each_layer_around_a_mask_is_shown_with_its_numbers(tmp_path: Path) -> N
             assert drawn_tiles and not any("NaN" in one or "Infinity" in one for one in drawn_tiles), call
             assert " = " in page.inner_text(".readshere"), call
         assert page.locator(".playbar").count() == 3
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_stroke_reaches_each_channel_wherever_the_channels_stand(first: bool, tmp_path: Path) -> None:
+    shape, order = ([3, 8, 11], "channels_first") if first else ([8, 11, 3], "channels_last")
+    spec = f"input: {shape}\nlayers:\n  - Conv2D: {{filters: 2, kernel_size: 3, data_format: {order}}}\n".encode()
+    with ran(layerexplain.page(spec, values=np.zeros((1, *shape), "float32")), tmp_path) as page:
+        width, height = page.evaluate("(({width, height}) => [width, height])(document.querySelector('.pad'))")
+        assert (width, height) == (11, 8)
+        box = page.locator(".pad").bounding_box()
+        page.mouse.click(box["x"] + box["width"] * 9.5 / 11, box["y"] + box["height"] * 1.5 / 8)
+        values = np.array(page.evaluate("[...layerexplain.data.live.program.tensors[0].buffer.values]")).reshape(shape)
+        values = np.moveaxis(values, 0, -1) if first else values
+        assert (values[1, 9] > 0.9).all() and (values[:, :7] == 0).all() and (values[4:] == 0).all()
 
 
 def test_a_model_that_costs_much_runs_when_it_is_asked_to(tmp_path: Path) -> None:

@@ -234,7 +234,13 @@ def family_of(layer: LayerReport) -> str:
         if layer.macs:
             return "weights"
         op = layer.operation.partition("(")[0].title().replace("_", "")
-        return "join" if len(layer.sources) > 1 else _OF_MODULES.get(family_of(f"ops.{op}"), "activation")
+        module = "merging" if len(layer.sources) > 1 else family_of(f"ops.{op}")
+        return _OF_MODULES.get(_own_module(module, layer), "activation")
     if module == "core" and layer.weights:
         return "weights"
-    return _OF_MODULES.get(module, "")
+    return _OF_MODULES.get(_own_module(module, layer), "")
+
+
+def _own_module(module: str, layer: LayerReport) -> str:
+    """Return the module of what a layer does: an operation over windows beside the products that has none pools."""
+    return "pooling" if module == "operations_product" and layer.macs == 0 else module

@@ -25,6 +25,7 @@ export function inputWidget(input, at, live, program) {
   const uses = readers.map((one) => ({ form: program.forms[/** @type {number} */ (one[2])], as: one[3].indexOf(at) }));
   const ids = Math.min(...uses.map(({ form, as }) => tableSize(form, as)));
   const top = Math.max(input.kind === "i" ? 255 : 1, ...uses.map(({ form, as }) => largestPixel(form, as)));
+  const axes = uses.map(({ form, as }) => pictureAxes(form, as)).find(Boolean);
   const packed = live.about.examples?.[input.name];
   const examples = packed ? openArray(packed).values : null;
   const example = (/** @type {number} */ number) => {
@@ -38,11 +39,11 @@ export function inputWidget(input, at, live, program) {
     for (let i = 0; i < values.length; i++) values[i] = ids < Infinity ? Math.floor(Math.random() * ids) : picture ? Math.random() * top : input.kind !== "f" ? Math.random() : gaussian();
     renewed();
   };
-  const picture = ids < Infinity ? null : pictureShape(input.shape, top);
-  const counts = (/** @type {number} */ row, /** @type {number} */ column) => !live.reach || Boolean(live.reach.get(at)?.[1][row] && live.reach.get(at)?.[2][column]);
+  const picture = ids < Infinity ? null : pictureShape(input.shape, top, axes);
+  const counts = (/** @type {number} */ row, /** @type {number} */ column) => !live.reach || Boolean(picture && [row, column].every((place, i) => live.reach?.get(at)?.[picture.axes[i]][place]));
   const widget = picture
     ? padWidget(picture, values, changed, counts)
-    : ids < Infinity || input.kind === "i" ? idsWidget(values, ids, live.about.vocabulary ?? [], changed) : values.length <= MOST_SLIDERS ? sliderWidget(values, changed) : plainWidget(values, input.shape);
+    : ids < Infinity || input.kind === "i" ? idsWidget(values, ids, live.about.vocabulary ?? [], changed) : values.length <= MOST_SLIDERS ? sliderWidget(values, changed) : plainWidget(values, input.shape, axes);
   const renewed = () => {
     widget.renew();
     changed();
@@ -125,6 +126,13 @@ function tableSize(form, of) {
     }));
   }
   return least;
+}
+
+/** Which axes are rows and columns, where a reader says so. @param {Form} form @param {number} of @returns {number[] | undefined} */
+function pictureAxes(form, of) {
+  const roles = form.tensors[of][2];
+  const axes = [roles.indexOf("rows"), roles.indexOf("columns")];
+  return axes.includes(-1) ? undefined : axes;
 }
 
 /** The largest pixel that an input is made for: 255 where its reader divides by that; 1 where it does not scale. @param {Form} form @param {number} of @returns {number} */
@@ -216,12 +224,12 @@ function idsWidget(values, ids, vocabulary, changed) {
   };
 }
 
-/** An input of many numbers, drawn. @param {Float64Array} values @param {number[]} shape @returns {Widget} */
-function plainWidget(values, shape) {
+/** An input of many numbers, drawn. @param {Float64Array} values @param {number[]} shape @param {number[] | undefined} axes its rows and columns, where they are known @returns {Widget} */
+function plainWidget(values, shape, axes) {
   const picture = make("canvas", "tiles");
   const words = make("p", "quiet", `${count(values.length)} numbers: drop an array here (.npy, .csv, .json).`);
   const rank = shape.length;
-  const grid = rank > 3 ? [1, 2] : rank === 3 ? [1, 2] : [null, rank - 1];
+  const grid = axes ?? (rank > 2 ? [1, 2] : [null, rank - 1]);
   const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
   return {
     element: make("div", "", picture, words),

@@ -3,22 +3,30 @@
 import { make } from "../dom.js";
 
 /** @typedef {import("./tree.js").Buffer} Buffer */
-/** @typedef {{rows: number, columns: number, channels: number, top: number}} PictureShape how a picture stands in an input; its numbers run from 0 to `top` */
+/** @typedef {{rows: number, columns: number, channels: number, top: number, axes: number[], pixel: number, channel: number}} PictureShape how a picture stands in an input: its numbers run from 0 to `top`, `axes` are its rows and columns, `pixel` and `channel` are how far apart the numbers of neighbours are */
 
 /** A pad is about so wide on the screen. */
 const PAD = 168;
 
-/** How an input is a picture; null if it is none. @param {number[]} shape @param {number} top @returns {PictureShape | null} */
-export function pictureShape(shape, top) {
-  const [, rows, columns, channels] = shape.length === 3 ? [...shape, 1] : shape;
-  if (shape.length < 3 || shape.length > 4 || ![1, 3, 4].includes(channels) || rows < 6 || columns < 6) return null;
+/** How an input is a picture; null if it is none. @param {number[]} shape @param {number} top @param {number[] | undefined} axes its rows and columns, where they are known @returns {PictureShape | null} */
+export function pictureShape(shape, top, axes) {
+  if (shape.length < 3 || shape.length > 4) return null;
+  const first = axes?.[0] === 2 || (!isChannels(shape[3] ?? 1) && isChannels(shape[1]));
+  const [r, c] = shape.length === 4 && first ? [2, 3] : [1, 2];
+  const [rows, columns, channels] = [shape[r], shape[c], shape.length === 3 ? 1 : shape[first ? 1 : 3]];
+  if (!isChannels(channels) || rows < 6 || columns < 6) return null;
   // Without channels it may be a table, or steps with features: pictures are square.
   if (shape.length === 3 && (rows !== columns || rows < 8 || rows > 64)) return null;
-  return { rows, columns, channels, top };
+  return { rows, columns, channels, top, axes: [r, c], pixel: r === 2 ? 1 : channels, channel: r === 2 ? rows * columns : 1 };
+}
+
+/** @param {number} size whether a picture has so many channels */
+function isChannels(size) {
+  return [1, 3, 4].includes(size);
 }
 
 /** A pad that shows an input as a picture and is drawn on. @param {PictureShape} shape @param {Float64Array} values @param {() => void} changed @param {(row: number, column: number) => boolean} counts whether a pixel is shown as it is, not in grey */
-export function drawingPad({ rows, columns, channels, top }, values, changed, counts) {
+export function drawingPad({ rows, columns, channels, top, pixel, channel }, values, changed, counts) {
   const canvas = make("canvas", "pad");
   const whole = PAD / Math.max(rows, columns);
   const scale = whole > 3 ? Math.floor(whole) : Math.max(1, whole);
@@ -35,7 +43,7 @@ export function drawingPad({ rows, columns, channels, top }, values, changed, co
     for (let i = 0; i < rows * columns; i++) {
       const own = counts(Math.floor(i / columns), i % columns);
       for (let c = 0; c < 3; c++) {
-        const light = (255 * values[i * channels + (channels < 3 ? 0 : c)]) / top;
+        const light = (255 * values[i * pixel + (channels < 3 ? 0 : c * channel)]) / top;
         image.data[4 * i + c] = own ? light : 90 + light / 4;
       }
       image.data[4 * i + 3] = 255;
@@ -63,7 +71,7 @@ export function drawingPad({ rows, columns, channels, top }, values, changed, co
         const far = Math.hypot(j + 0.5 - x0 - along * dx, i + 0.5 - y0 - along * dy);
         const ink = Math.max(0, Math.min(1, width + 0.5 - far));
         for (let c = 0; ink && c < channels; c++) {
-          const at = (i * columns + j) * channels + c;
+          const at = (i * columns + j) * pixel + c * channel;
           values[at] = erases ? values[at] * (1 - ink) : Math.max(values[at], ink * top);
         }
       }
@@ -82,7 +90,7 @@ export function drawingPad({ rows, columns, channels, top }, values, changed, co
 }
 
 /** Puts a picture into an input, scaled to its size. @param {File} file @param {PictureShape} shape @param {Float64Array} values */
-export async function readPicture(file, { rows, columns, channels, top }, values) {
+export async function readPicture(file, { rows, columns, channels, top, pixel, channel }, values) {
   const bitmap = await createImageBitmap(file);
   const canvas = make("canvas");
   canvas.width = columns;
@@ -95,6 +103,6 @@ export async function readPicture(file, { rows, columns, channels, top }, values
   for (let i = 0; i < rows * columns; i++) {
     const [red, green, blue, alpha] = data.subarray(4 * i, 4 * i + 4);
     const grey = 0.299 * red + 0.587 * green + 0.114 * blue;
-    for (let c = 0; c < channels; c++) values[i * channels + c] = ((channels === 1 ? grey : [red, green, blue, alpha][c]) * top) / 255;
+    for (let c = 0; c < channels; c++) values[i * pixel + c * channel] = ((channels === 1 ? grey : [red, green, blue, alpha][c]) * top) / 255;
   }
 }
