@@ -119,7 +119,7 @@ class DefinitionStatements(InterpreterPart):
             module = self.module(alias.name, frame)
             if module is None:
                 self.node = alias
-                self.framework_of(alias.name).check_import(alias.name, "")
+                self.framework_of(alias.name).check_import(alias.name, "", is_module=True)
             if alias.asname:
                 frame.assign(alias.asname, module or Symbol(alias.name))
             else:
@@ -207,6 +207,20 @@ class DefinitionStatements(InterpreterPart):
                 if not _is_installed(name) and self.module(name, frame) is None:
                     return name
         return ""
+
+    def lacking_import(self, body: list[ast.stmt], frame: Frame) -> tuple[int, str] | None:
+        """Return which statement of a `try` imports what today's library does not have, and what that raises; None for
+        none."""
+        for number, node in enumerate(body):
+            of_module = isinstance(node, ast.ImportFrom) and node.module and not node.level
+            modules = _imported(node) if isinstance(node, ast.Import) or of_module else []
+            if any(self.framework_of(name).lacks(name) and self.module(name, frame) is None for name in modules):
+                return number, "ModuleNotFoundError"
+            if isinstance(node, ast.ImportFrom) and of_module and self.module(node.module or "", frame) is None:
+                names = [f"{node.module}.{alias.name}" for alias in node.names if alias.name != "*"]
+                if any(self.framework_of(name).lacks(name) for name in names):
+                    return number, "ImportError"
+        return None
 
     def _has_torch(self, node: ast.ImportFrom) -> bool:
         """Return whether all names that a statement imports are those of PyTorch that are known."""

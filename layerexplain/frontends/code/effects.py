@@ -155,6 +155,8 @@ class Effects:
         """The statement of the module that is read now, as a number in the order in which objects are made."""
         self._statements: list[int] = []
         self._statement_of: dict[Assumption | Unknown, int] = {}
+        self.undefined: dict[str, Assumption] = {}
+        """The names that the program uses and does not define."""
         """The statement in which each choice was taken for granted, and each gap opened."""
         self._fault_origins: dict[int, tuple[int, Place]] = {}
         """The statement and the place of each fault, by its identity."""
@@ -268,6 +270,13 @@ class Effects:
         if everywhere:
             self._statement_of[assumption] = _EVERYWHERE
 
+    def assume_defined(self, name: str, line: int) -> None:
+        """Record that a name is assumed to be defined elsewhere: Python stops there with a NameError."""
+        words = f"{name} is not defined or imported in this code, a NameError in Python; it is assumed to be defined"
+        assumption = self.undefined.setdefault(name, Assumption(line, words))
+        self._statement_of.setdefault(assumption, self.statement)
+        self._met.setdefault(assumption, set()).add(self.statement)
+
     def meets(self, statements: set[int], assumption: Assumption) -> bool:
         """Return whether one of some statements depends on a choice."""
         return not statements.isdisjoint(self._met.get(assumption, ()))
@@ -353,3 +362,4 @@ class Effects:
         """Forget choices and gaps, before the program is asked for another model."""
         self.gaps.clear()
         self.assumptions.clear()
+        self.undefined.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, TOO_LARGE, fits, weight
@@ -105,6 +106,8 @@ class Expressions(InterpreterPart):
             return found
         if self.star:
             return Unknown(f"it comes from `from {self.star[-1]} import *` or is not defined", name=name)
+        if not any(re.search(rf"\b{name}\b", option) for option in self.settings):  # `--set config.units=16` gives it
+            self.effects.assume_defined(name, self.place(node).line)
         return Unknown("it is not defined in this code", name=name, lacks="name")
 
     # Collections ------------------------------------------------------------------------------------------------

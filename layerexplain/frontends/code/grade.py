@@ -23,7 +23,10 @@ def notes_of(assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]])
     for unknown, layer in gaps:
         note = Note("open", layer or None, words_of(unknown))
         notes.setdefault(note.message, note)
+    missing = {unknown.name for unknown, _ in gaps}
     for one in assumed:
+        if one.words.partition(" is not defined or imported")[0] in missing:
+            continue  # the gap says so
         note = Note("tf-variable" if one.settled else "assumed", None, f"line {one.line}: {one.words}")
         notes.setdefault(note.message, note)
     return list(notes.values())[:50]

@@ -42,6 +42,8 @@ class Nodes(Framework):
         self.keras_2 = False
         self.has_custom_objects = False
         self.policy = ""
+        self.data_format = ""
+        """That of images, where the program sets it: "channels_first"."""
         self.implied: dict[str, Tensor] = {}
         self.saved: dict[str, ModelValue] = {}
         """The models that the program saves, by the names of the files."""

@@ -283,7 +283,7 @@ class Program:
         gaps += [(self._located(one), layer) for one, layer in emitter.gaps]
         assumed = [
             one._replace(line=self.locate(Place("", one.line)).line)
-            for one in effects.assumptions
+            for one in (*effects.assumptions, *(() if interpreter.is_notebook else effects.undefined.values()))
             if effects.precedes(one, last) or one in met
         ]
         notes = [

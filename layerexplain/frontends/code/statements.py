@@ -328,6 +328,11 @@ class Statements(InterpreterPart):
             words = f"the import of {foreign} is assumed to succeed"
             signal = self.branch(taken, other, frame, Assumption(node.lineno, words))
             return self.block(node.finalbody, frame) or signal
+        if (lacking := self.lacking_import(node.body, frame)) is not None:
+            catching = [one for one in node.handlers if one.type is None or catches(written(one.type), lacking[1])]
+            if catching:
+                signal = self.block(node.body[: lacking[0]], frame) or self.block(catching[0].body, frame)
+                return self.block(node.finalbody, frame) or signal
         try:
             signal = self.block(node.body, frame)
         except ProgramError as error:

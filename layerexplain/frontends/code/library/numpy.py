@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from itertools import accumulate
 from typing import TYPE_CHECKING, cast
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, TOO_LARGE
 from layerexplain.frontends.code.library.builtins import call_builtin, items_of
+from layerexplain.frontends.code.library.signatures import in_order
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.operators import is_plain
 from layerexplain.frontends.code.values.array import (
@@ -20,7 +22,7 @@ from layerexplain.frontends.code.values.array import (
 )
 from layerexplain.frontends.code.values.array import cast as cast_array
 from layerexplain.frontends.code.values.array_arithmetic import FOLDS, differ, fold, folded, operate
-from layerexplain.frontends.code.values.array_data import axis_of, count_of, is_small, joined, plain
+from layerexplain.frontends.code.values.array_data import axis_of, broadcast, count_of, is_small, joined, plain
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Evaluator,
@@ -79,6 +81,7 @@ class Numpy(Library):
                 words = f"np.{last} needs numbers, got a tensor of Keras; use keras.ops.{last}"
                 raise ProgramError("TypeError", words, interpreter.place())
             return tensors[0].framework.operation(name, args, kwargs, path)
+        args, kwargs = in_order(path, args, kwargs)
         result = super().call(path, args, kwargs, interpreter)
         if isinstance(result, Array) and result.dtype == "float32" and name in _MAKES:
             given = args[1] if len(args) > 1 and name in ("zeros", "ones", "empty") else None
@@ -373,6 +376,39 @@ def _triu(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Progra
 def _reshape(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     sizes: ProgramValue = args[1] if len(args) > 1 else kwargs.get("newshape", kwargs.get("shape"))
     return _first(args).reshaped(sizes if type(sizes) in (tuple, list) else [sizes])
+
+
+@function("numpy.minimum", "numpy.fmin")
+def _minimum(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    return _of_pairs(min, args)
+
+
+@function("numpy.maximum", "numpy.fmax")
+def _maximum(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    return _of_pairs(max, args)
+
+
+def _of_pairs(pick: Callable[[float, float], float], args: Arguments) -> ProgramValue:
+    """Return what is picked of each pair of numbers of two arrays that broadcast."""
+    left, right = [known_array(array_of(one)) for one in args[:2]]
+    shape = broadcast(left.shape, right.shape)
+    dtype = left.dtype if left.dtype == right.dtype else "float64"
+    if left.values is None or right.values is None or not is_small(shape):
+        return Array(shape, None, None, dtype)
+    pairs = zip(left.spread(shape).values or (), right.spread(shape).values or (), strict=True)
+    found = Array(shape, tuple([pick(a, b) for a, b in pairs]), None, dtype)
+    return found if shape else plain(found)
+
+
+@function("numpy.cumsum")
+def _cumsum(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+    """Evaluate `np.cumsum(a, axis)`; along one of several axes only its shape is known."""
+    array, axis = _first(args), [*args, None][1]
+    if axis is not None and len(array.shape) > 1:
+        return array._replace(cells=None, bounds=None)
+    flat = _flat(array)
+    sums = None if flat.values is None else tuple(accumulate(flat.values))
+    return Array(flat.shape, sums, None, flat.dtype)
 
 
 @function("numpy.linspace")

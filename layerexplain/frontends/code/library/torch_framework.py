@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.library.torch import LIBRARY, make
+from layerexplain.frontends.code.library.torch import LIBRARY, compute, make
 from layerexplain.frontends.code.library.torch_blocks import fill
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
@@ -194,6 +194,13 @@ class PyTorch:
             return None
         if name in ("items", "keys", "values") and module_type(instance) in CONTAINERS:
             return list(getattr(children_of(instance), name)())
+        if name == "_conv_forward" and (built_in := instance.attributes.get(BUILT_IN)) is not None:
+            names = ("stride", "padding", "dilation", "groups")
+            config = {one: built_in.config[one] for one in names if one in built_in.config}
+            if built_in.config.get("padding_mode", "zeros") != "zeros":
+                return self.interpreter.unknown(f"padding_mode of nn.{built_in.type}")
+            path = f"torch.nn.functional.{built_in.type.lower()}"
+            return compute(built_in.type.lower(), args, {**kwargs, **config}, self.interpreter, path)
         if name == "forward" and (built_in := instance.attributes.get(BUILT_IN)) is not None:
             run = self.run
             unknown = self.interpreter.unknown

@@ -33,18 +33,25 @@ from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.nested import Rebuilding, rebuilt
 from layerexplain.frontends.code.values.program import Class, Function, Instance
 from layerexplain.lang.axes import BATCH, Batch
+from layerexplain.layers.registry import find, of_torch
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.reader import Program
 
 
+_MASKS = frozenset(["attn_mask", "src_mask", "tgt_mask", "memory_mask", "mask"])
+"""Arguments that are one for all examples, where they have two axes."""
 _Shapes = dict[str, tuple[Sequence[int | None], str]]
 
 
 def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """Run a module on the shapes of data that the program gives it, and note what it was given."""
     named = {**dict(zip(_input_names(module, len(args)), args, strict=True)), **kwargs}
+    masks = {
+        name: one for name, one in named.items() if name in _MASKS and isinstance(one, Array) and len(one.shape) < 3
+    }
+    named = {name: one for name, one in named.items() if name not in masks}
     axis = 0
     axes = axes_of_batch(named, axis)
     shapes, whole, others = _given(interpreter, module, named, axes)
@@ -52,6 +59,7 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
         axis = 1
         axes = axes_of_batch(named, axis)
         shapes, whole, others = _given(interpreter, module, named, axes)
+    others |= masks
     if not shapes:
         return interpreter.unknown("the result of a module that is called on data")
     first = next(iter(whole))
@@ -125,7 +133,9 @@ def axis_of_batch(
 def _input_names(module: Any, count: int) -> list[str]:
     """Return the names of the first arguments of a module's `forward`: `input_2` for one without a name."""
     forward = module.cls.find("forward") if isinstance(module, Instance) else None
-    names = forward.names[1:] if isinstance(forward, Function) else ["x"]
+    declaration = find(of_torch(module_type(module))) if isinstance(module, BuiltIn) else None
+    of_built_in = ["x"] if declaration is None else list(declaration.tensors)
+    names = forward.names[1:] if isinstance(forward, Function) else of_built_in
     return [names[i] if i < len(names) else f"input_{i}" for i in range(count)]
 
 
@@ -378,7 +388,11 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         opened.append((reason, ""))
     statements = {one.statement for one in named_modules(module).values() if isinstance(one, BuiltIn | Instance)}
     effects = interpreter.effects
-    assumed = [one for one in effects.assumptions if run.is_uncertain or effects.meets(statements, one)]
+    assumed = [
+        one
+        for one in (*effects.assumptions, *effects.undefined.values())
+        if run.is_uncertain or effects.meets(statements, one)
+    ]
     notes: list[Note] = list(notes_of(assumed, opened))
     notes += [Note("unregistered", name, _IN_A_LIST.format(name)) for name in run.unregistered]
     if not given and not supposed:  # nothing is called

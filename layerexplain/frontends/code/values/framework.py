@@ -53,8 +53,13 @@ class Framework(Protocol):
     def names_of_star(self, module: str) -> list[str]:
         """Return the names that `from … import *` brings of a module."""
 
-    def check_import(self, module: str, name: str) -> None:
-        """Record the fault of an import of a name that the library does not have."""
+    def check_import(self, module: str, name: str, *, is_module: bool = False) -> None:
+        """Record the fault of an import of a name that the library does not have; `is_module`: `import keras.engine`,
+        which names a module alone."""
+
+    def lacks(self, path: str) -> bool:
+        """Return whether an import of a name fails with the library of today."""
+        return False
 
     def makes(self, path: str) -> int:
         """Return what a name may do: nothing (0), make layers (1), change those that are there (2)."""

@@ -62,8 +62,10 @@ class Function(Identity):
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         if name in self.attributes:
             return self.attributes[name]
-        if name == "__name__":
+        if name in ("__name__", "__qualname__"):
             return self.name
+        if name == "__module__":
+            return self.frame.file.name or "__main__"
         if name == "__doc__":
             return None if isinstance(self.node, ast.Lambda) else docstring(self.node) or None
         return evaluator.unknown(f"the attribute {name} of a value")
@@ -111,8 +113,10 @@ class Class(Identity):
             return None
         if (of_tuples := evaluator.of_named_tuple(self, name)) is not None:
             return of_tuples
-        if name == "__name__":
+        if name in ("__name__", "__qualname__"):
             return self.name
+        if name == "__module__":
+            return self.place.file or "__main__"
         if name == "apply" and self.has_own_gradient:
             return Bound(self, name)
         if root is None or is_enum or name == "__members__":

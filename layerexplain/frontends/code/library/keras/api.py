@@ -21,13 +21,13 @@ def _entry(path: str) -> tuple[str, ...]:
     return entry(path, _FILE)
 
 
-def is_known(path: str) -> bool:
-    """Return whether Keras 3 or Keras 2 has a name.
+def is_known(path: str, *, only_today: bool = False) -> bool:
+    """Return whether Keras 3 or Keras 2 has a name; with `only_today` whether Keras 3 has it.
 
     >>> is_known("losses.Huber"), is_known("losses.Hubert")
     (True, False)
     """
-    return bool(_entry(path))
+    return _entry(path)[:1] not in ((), ("-",)) if only_today else bool(_entry(path))
 
 
 def is_module(path: str) -> bool:

@@ -59,6 +59,8 @@ def call_backend(name: str, args: Arguments, kwargs: Keywords, keras: Keras) -> 
     result = function.call(name, args, kwargs, keras)
     if result is not NotImplemented:
         return result
+    if name in ("image_data_format", "image_dim_ordering") and keras.data_format:
+        return keras.data_format if name == "image_data_format" else "th"
     if name in _SETTINGS:
         return _SETTINGS[name]
     if name in SIZES:
@@ -90,11 +92,14 @@ def _change_setting(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramV
     return None
 
 
-@function("set_image_data_format")
+@function("set_image_data_format", "set_image_dim_ordering")
 def _set_image_data_format(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
-    if args and args[0] != "channels_last":
-        why = keras.interpreter.unknown("set_image_data_format changes the axes of images")
-        keras.interpreter.effects.mark_program_incomplete(why)
+    known = {"channels_last": "", "tf": "", "channels_first": "channels_first", "th": "channels_first"}
+    if args and isinstance(args[0], str) and args[0] in known:
+        keras.data_format = known[args[0]]
+        return
+    why = keras.interpreter.unknown("set_image_data_format changes the axes of images")
+    keras.interpreter.effects.mark_program_incomplete(why)
 
 
 @function("get_keras_mask")

@@ -93,11 +93,20 @@ class Keras(Cloning):
         """Return whether every layer of Keras has an attribute."""
         return name in keras_api.members("Layer")
 
-    def check_import(self, module: str, name: str) -> None:
+    def check_import(self, module: str, name: str, *, is_module: bool = False) -> None:
         """Record the fault of an import of a name that Keras does not have."""
         if module.startswith("tf_keras"):
             self.keras_2 = True
+        if is_module and not self.keras_2 and self.lacks(module):
+            self.fault(ArgumentError(f"Keras 3 has no module '{module}': its import raises ModuleNotFoundError"))
+            return
         self.check_name(f"{module}.{name}" if name else module)
+
+    def lacks(self, path: str) -> bool:
+        """Return whether Keras 3, under its own name, lacks a name or module: `keras.engine`."""
+        inside = inside_keras(path)
+        is_own = path.startswith("keras.") and not path.startswith(("keras.src", "keras.api"))
+        return bool(inside) and is_own and not keras_api.is_known(inside or "", only_today=True)
 
     def symbol_attribute(self, symbol: Symbol, name: str) -> ProgramValue:
         """Evaluate a name behind a name: `keras.layers.Dense`, `np.pi`."""
@@ -221,6 +230,7 @@ class Keras(Cloning):
             model.name = self.draw("Sequential")
             self.register(model)
             self.interpreter.assign(of, model, frame)
+            self.interpreter.effects.undefined.pop(of.id if isinstance(of, ast.Name) else "", None)
             self.add(model, args[0])
             return None
         if tensors_in([*args, *kwargs.values()]):

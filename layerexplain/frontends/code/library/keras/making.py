@@ -95,6 +95,9 @@ class LayerFactory(RefusedData):
         layer.reason = reason
         if self.policy and "dtype" not in given:
             given["dtype"] = self.policy
+        of_images = find(today(type_))
+        if self.data_format and of_images is not None and "data_format" in of_images.arguments:
+            given["data_format"] = given.get("data_format") or self.data_format
         self.check_settings(shown or type_, {**given, "activity_regularizer": given.get("activity_regularizer")})
         takes = find(today(type_))
         if "activation" in given and given["activation"] is None and takes is not None:

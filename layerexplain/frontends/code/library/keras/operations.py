@@ -51,6 +51,11 @@ def _is_number(value: ProgramValue) -> bool:
     return all(isinstance(one, bool | int | float | str | type(None)) for one in each_in(value))
 
 
+def is_large(value: ProgramValue) -> bool:
+    """Return whether a value is an array whose numbers are not known, or too many to stand among arguments."""
+    return isinstance(value, Array) and plain(value) is value
+
+
 def _lost(result: ProgramValue, args: Arguments) -> bool:
     """Return whether a function of arrays whose values are known gave one whose values are not, as log of 0 does: a
     formula computes them."""
@@ -96,7 +101,7 @@ class Operations(RunTimeSizes):
         if isinstance(value, Variable):
             value = self.with_weights(value)
         if isinstance(value, Array):
-            return plain(value) if value.values is not None else self.constant_tensor(value.shape)
+            return self._table(value) if is_large(value) else plain(value)
         return self.size_tensor(value) if isinstance(value, Size) else value
 
     def tensor_item(self, tensor: Tensor, key: object) -> ProgramValue:
@@ -151,21 +156,22 @@ class Operations(RunTimeSizes):
             args, kwargs, unread = declared(declaration, signature, args, kwargs)
             if unread:
                 return self.opaque_call(shown, args, kwargs, self.interpreter.unknown(f"{unread[0]} of {shown}"))
-        if type_ in _OF_TENSORS:
-            args = [self._table(one) for one in args]
-        return self.make_operation(type_, args, kwargs)
+        args = [self._table(one) if type_ in _OF_TENSORS or is_large(one) else one for one in args]
+        unknown = next((one for one in args if isinstance(one, Unknown)), None)
+        return self.make_operation(type_, args, kwargs) if unknown is None else unknown
 
     def _table(self, value: ProgramValue) -> ProgramValue:
         """Return the arrays among the tensors of an operation as tensors."""
 
         def table(array: Array) -> ProgramValue:
-            if array.values is None:
+            if array.values is None or not self.in_call:
                 return self.constant_tensor(array.shape)
             result = self.constant_tensor(array.shape, "table")
-            result.node.layer.config["values"] = plain(array)
+            if isinstance(result, Tensor):
+                result.node.layer.config["values"] = plain(array)
             return result
 
-        return mirrored(value, table, Array) if self.in_call else value
+        return mirrored(value, table, Array) if self.in_call or is_large(value) else value
 
     def with_weights(self, value: ProgramValue) -> ProgramValue:
         return mirrored(value, self.weight_value, Variable)

@@ -17,7 +17,7 @@ from layerexplain.frontends.code.values.symbols import Symbol
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.keras.framework import Keras
 
-_OF_BACKEND = frozenset({"image_data_format", "floatx", "epsilon", "backend"})
+_OF_BACKEND = frozenset({"image_data_format", "set_image_data_format", "floatx", "epsilon", "backend"})
 _FROM_FILES = frozenset({"load_model", "model_from_json", "model_from_config", "from_pretrained"})
 
 function: FunctionTable[Keras] = FunctionTable()
@@ -99,6 +99,16 @@ def _lambda(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
 @function("Variable")
 def _variable(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return keras.variable(args, kwargs, of_keras=True)
+
+
+@function("standardize_tuple", "normalize_tuple")
+def _tuple(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+    """Evaluate `standardize_tuple(value, n, name)`: one number for each of n axes."""
+    value, count = [*args, None, None][:2]
+    if type(value) is int and type(count) is int and 0 < count <= 10:
+        return (value,) * count
+    is_whole = type(value) in (list, tuple) and len(value) == count and all(type(one) is int for one in value)
+    return tuple(value) if is_whole else NotImplemented
 
 
 @function("get_source_inputs")

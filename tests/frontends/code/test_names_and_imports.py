@@ -1,0 +1,78 @@
+"""Names that nothing defines, and imports that today's Keras refuses, are said to be so; an import that a `try` catches
+goes the way that Keras makes it go."""
+
+from __future__ import annotations
+
+import pytest
+
+import layerexplain
+
+HEAD = "import keras\nfrom keras import layers\nimport torch\nfrom torch import nn\n"
+MODEL = "x = keras.Input((8,))\nmodel = keras.Model(x, layers.Dense(3)(x))\n"
+NET = (
+    "class Net(nn.Module):\n    def forward(self, x):\n        {line}\n        return x * 2\nNet()(torch.ones(2, 3))\n"
+)
+UNDEFINED = {
+    "a call": f"print(missing)\n{MODEL}",
+    "a test": f"if missing:\n    pass\n{MODEL}",
+    "an unused value": f"y = missing + 1\n{MODEL}",
+    "a line of forward": NET.format(line="print(missing)"),
+}
+DEFINED = {
+    "after the model": f"{MODEL}model.compile(loss='mse')\nmodel.fit(missing, other)\n",
+    "in a function that nothing calls": f"def unused():\n    return missing\n{MODEL}",
+    "by convention": f"print(np.pi)\n{MODEL}",
+    "a model that add makes": "missing.add(layers.Dense(3, input_shape=(8,)))\n",
+}
+
+
+@pytest.mark.parametrize("name", UNDEFINED)
+def test_a_name_that_nothing_defines_is_a_name_error(name: str) -> None:
+    report = layerexplain.explain((HEAD + UNDEFINED[name]).encode())
+    assert report.grade == "assumed"
+    assert [note.message.partition(": ")[2].partition(" is ")[0] for note in report.notes] == ["missing"]
+    assert "NameError" in report.notes[0].message
+
+
+@pytest.mark.parametrize("name", DEFINED)
+def test_other_names_leave_the_answer_complete(name: str) -> None:
+    report = layerexplain.explain((HEAD + DEFINED[name]).encode())
+    assert report.grade == "complete" and not any("NameError" in note.message for note in report.notes)
+
+
+LACKING = "keras.engine", "keras.layers.core", "keras.engine.topology", "keras.initializations"
+PRESENT = "keras.layers", "keras.applications.resnet50", "keras.utils", "keras.src.backend", "keras.preprocessing.image"
+
+
+@pytest.mark.parametrize("module", [*LACKING, *PRESENT])
+def test_an_import_of_a_module_that_keras_lacks_is_an_error(module: str) -> None:
+    report = layerexplain.explain(f"import {module}\n{HEAD}{MODEL}".encode())
+    words = [f"Keras 3 has no module '{module}'"] * (module in LACKING)
+    assert [fault.fact.partition(":")[0] for fault in report.faults] == words
+
+
+@pytest.mark.parametrize(
+    "statement", ["from keras import initializations", "import keras.engine", "from keras.engine import a"]
+)
+@pytest.mark.parametrize("caught", ["ImportError", "ModuleNotFoundError", "Exception", "(ImportError, ValueError)", ""])
+def test_a_try_takes_the_other_import(statement: str, caught: str) -> None:
+    code = f"try:\n    {statement}\n    units = 5\nexcept {caught}:\n    units = 3\n"
+    report = layerexplain.explain(f"{code}{HEAD}{MODEL.replace('Dense(3', 'Dense(units')}".encode())
+    if (statement, caught) == ("from keras import initializations", "ModuleNotFoundError"):  # it raises ImportError
+        assert [fault.line for fault in report.faults] == [2]
+    else:
+        assert (report.grade, report.faults, report.notes) == ("complete", (), ())
+        assert report.totals.params == 8 * 3 + 3
+
+
+@pytest.mark.keras
+def test_keras_has_these_modules_and_lacks_the_others() -> None:
+    import importlib
+
+    pytest.importorskip("keras", reason="Keras is not installed")
+    for module in PRESENT:
+        if module != "keras.preprocessing.image":  # a package whose modules are made when it is imported
+            importlib.import_module(module)
+    for module in LACKING:
+        with pytest.raises(ModuleNotFoundError):
+            importlib.import_module(module)

@@ -1,0 +1,63 @@
+"""Programs of rarer functions and calls are read as the frameworks run them."""
+
+from __future__ import annotations
+
+import pytest
+
+import layerexplain
+
+KERAS = {
+    "a large constant": "class Own(layers.Layer):\n    def call(self, x):\n        return ops.add(np.ones((40, 50)), x)\n"
+    "x = keras.Input((40, 50))\nmodel = keras.Model(x, Own()(x))",
+    "a large constant outside of a layer": "x = keras.Input((40, 50))\n"
+    "model = keras.Model(x, layers.Dense(3)(ops.multiply(np.ones((40, 50)), x)))",
+    "names of functions": "def f(x):\n    return x\nx = keras.Input((4,))\n"
+    "model = keras.Model(x, layers.Dense(len(f.__qualname__), name='n_' + f.__name__)(x))",
+    "channels first": "keras.config.set_image_data_format('channels_first')\nmodel = keras.Sequential([keras.Input((3, 8, 9)),"
+    "layers.SeparableConv2D(16, 3), layers.GlobalAveragePooling2D(), layers.Dense(len(keras.config.image_data_format()))])\n"
+    "keras.config.set_image_data_format('channels_last')",
+    "numpy": "x = keras.Input((4,))\ny = layers.Dense(int(np.minimum(5, 7)))(x)\ny = layers.Dense(int(np.cumsum([1, 2, 3])[-1]))(y)\n"
+    "model = keras.Model(x, layers.Dense(int(np.maximum(np.array([3, 9]), 5)[0]))(y))",
+    "a tuple made whole": "from keras.src.utils.argument_validation import standardize_tuple\nx = keras.Input((8, 8, 3))\n"
+    "model = keras.Model(x, layers.Conv2D(4, standardize_tuple(3, 2, 'kernel_size'))(x))",
+}
+TORCH = {
+    "attention with a mask": "model = nn.MultiheadAttention(16, 4, batch_first=True)\nx = torch.ones(2, 5, 16)\n"
+    "result, _ = model(x, x, x, attn_mask=torch.zeros(5, 5))",
+    "attention of steps first": "model = nn.MultiheadAttention(16, 4)\nx, y = torch.ones(5, 2, 16), torch.ones(7, 2, 16)\n"
+    "result, _ = model(x, y, y, attn_mask=torch.zeros(5, 7))",
+    "_conv_forward": "class Own(nn.Conv2d):\n    def forward(self, x):\n        w = self.weight - self.weight.mean()\n"
+    "        return self._conv_forward(x, w, self.bias)\nmodel = Own(3, 8, 3, stride=2, padding=1)\nresult = model(torch.ones(2, 3, 9, 9))",
+    "a transformer": "model = nn.Transformer(32, 4, 2, 2, 64, batch_first=True)\n"
+    "result = model(torch.ones(2, 10, 32), torch.ones(2, 7, 32))",
+    "unpooling": "class Net(nn.Module):\n    def forward(self, x):\n        y, i = F.max_pool2d(x, 2, return_indices=True)\n"
+    "        return F.max_unpool2d(y, i, kernel_size=2)\nmodel = Net()\nresult = model(torch.ones(2, 3, 8, 6))",
+}
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("name", KERAS)
+def test_a_program_of_keras_is_read_as_it_runs(name: str) -> None:
+    pytest.importorskip("keras", reason="Keras is not installed")
+    code = f"import numpy as np\nimport keras\nfrom keras import layers, ops\n{KERAS[name]}\n"
+    names: dict[str, object] = {}
+    exec(code, names)
+    model = names["model"]
+    report = layerexplain.explain(code.encode())
+    assert (report.grade, report.notes, report.faults) == ("complete", (), ())
+    assert report.totals.params == model.count_params()  # type: ignore[attr-defined]
+    assert report.outputs[0].shape == model.output_shape  # type: ignore[attr-defined]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", TORCH)
+def test_a_program_of_pytorch_is_read_as_it_runs(name: str) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    code = f"import torch\nfrom torch import nn\nimport torch.nn.functional as F\n{TORCH[name]}\n"
+    names: dict[str, object] = {}
+    exec(code, names)
+    report = layerexplain.explain(code.encode())
+    assert (report.grade, report.faults) == ("complete", ())
+    assert report.totals.params == sum(p.numel() for p in names["model"].parameters())  # type: ignore[attr-defined]
+    shape = report.outputs[0].shape
+    assert tuple([size or 2 for size in shape]) == tuple(names["result"].shape)  # type: ignore[attr-defined]
