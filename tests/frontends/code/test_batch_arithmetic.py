@@ -126,7 +126,8 @@ class _Program:
     def _transpose(self) -> None:
         axes = list(range(len(self.shape) + 1))
         self.random.shuffle(axes)
-        axes = [0, *[axis for axis in axes if axis]]  # numbers in place of the batch are right for one batch alone
+        if self.framework or self.random.random() < 0.5:  # PyTorch takes numbers in its place for those of the data
+            axes = [0, *[axis for axis in axes if axis]]
         self._set("transpose", axes=", ".join(map(str, axes)))
 
     def _axis(self) -> int:

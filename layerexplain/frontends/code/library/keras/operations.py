@@ -20,8 +20,9 @@ from layerexplain.frontends.code.values.layers import LayerValue, Variable, tens
 from layerexplain.frontends.code.values.nested import each_in, mirrored
 from layerexplain.frontends.code.values.symbols import DTYPES
 from layerexplain.frontends.code.values.tensors import Tensor
-from layerexplain.lang.axes import Batch
+from layerexplain.lang.axes import Batch, has_batch
 from layerexplain.layers.registry import find
+from layerexplain.ops.sizes import product
 
 _OPERATORS = {
     "Add": "Add", "Sub": "Subtract", "Mult": "Multiply", "Div": "TrueDivide", "FloorDiv": "FloorDivide", "Mod": "Mod",
@@ -178,12 +179,23 @@ class Operations(RunTimeSizes):
 
     def with_sizes(self, type_: str, args: Arguments, kwargs: Keywords) -> tuple[Arguments, Keywords]:
         """Return the new shape of a reshape with -1 for its only size that is known at run time only, and None for a
-        batch in front that stands as None. Others stay, as which numbers they are decides what -1 is."""
+        batch in front that stands as None. Others stay, as which numbers they are decides what -1 is: also those that
+        fix the batch, or that hold an unknown size which is not the batch."""
         if "eshape" not in type_ and type_ != "TFOpLambda":
             return args, kwargs
+        x = args[0] if args else kwargs.get("x", kwargs.get("tensor"))
+        spec = self.shapes.spec_of(x) if isinstance(x, Tensor) else None
+        moves_batch = spec is not None and has_batch(spec.shape[1:])
 
         def sized(value: ProgramValue) -> ProgramValue:
-            if type(value) not in (list, tuple) or not any(isinstance(one, Size) or one is None for one in value):
+            if type(value) not in (list, tuple) or not value:
+                return value
+            if isinstance(value[0], Unknown) and spec is not None and is_shape(value[1:]):
+                is_batch = product(spec.shape) in (None, product(value[1:]))
+                return value if is_batch else (Size(), *value[1:])
+            if moves_batch and is_shape(value):
+                return (Size(), *value[1:])
+            if not any(isinstance(one, Size) or one is None for one in value):
                 return value
             is_open = [isinstance(one, Size) or one in (None, -1) for one in value]
             if sum(is_open) == 1:
