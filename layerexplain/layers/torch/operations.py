@@ -11,7 +11,7 @@ from layerexplain.errors import ArgumentError, AxesError, ShapeError
 from layerexplain.lang.expr import Expr, item
 from layerexplain.layers.arguments import short
 from layerexplain.layers.keras.normalization import scaled
-from layerexplain.layers.keras.operations_reduce import countable, place, variance
+from layerexplain.layers.keras.operations_reduce import place, variance
 from layerexplain.layers.keras.operations_repeat import flipped
 from layerexplain.layers.keras.operations_shape import (
     expanded,
@@ -44,7 +44,7 @@ from layerexplain.ops.sizes import FLOATS, INTS, normalize_axis, shape_text
 
 USES = (
     Amounts,
-    arrange, elementwise, functions, lookup, numbers, order, reduce, cosine_similarity, countable, expanded, flatten,
+    arrange, elementwise, functions, lookup, numbers, order, reduce, cosine_similarity, expanded, flatten,
     flipped, local_response_norm, moved, permuted, pixel_shuffle, place, sliced, squeezed, swapped, unflatten,
 )  # fmt: skip
 IGNORES = "inplace device dtype out memory_format"
@@ -128,7 +128,8 @@ torch.[randn_like|rand_like](x): [normal_like|uniform_like](x)
     | Draws a number for each element: [from the normal distribution|from 0 to 1].
 torch.[max|min](x, dim: Int, keepdim: Bool = False): values, indices = extreme_[max|min](...)
     | Takes the [largest|smallest] value along axis {dim}, and its index.
-torch.[argmax|argmin](x, dim: Int = None, keepdim: Bool = False): place(x, axis=dim, keepdims=keepdim, of='[max|min]')
+torch.[argmax|argmin](x, dim: Int = None, keepdim: Bool = False):
+    countable(place(x, axis=dim, keepdims=keepdim, of='[max|min]'))
     | Returns the index of the [largest|smallest] value along axis {dim}.
 torch.topk(x, k: PositiveInt, dim: Int = -1, largest: Bool = True, sorted: Ignored): values, indices = first_of(...)
     | Takes the {k} largest values along axis {dim}, or smallest, and their indices.
@@ -215,7 +216,12 @@ def of_floats(x: Expr) -> Expr:
 
 
 def _with_place(values: Expr, places: Expr, dim: int, keepdim: bool) -> Mapping[str, Expr]:
-    return {"values": values, "indices": expanded(places, axis=dim) if keepdim else places}
+    return {"values": values, "indices": countable(expanded(places, axis=dim) if keepdim else places)}
+
+
+def countable(x: Expr) -> Expr:
+    """Whole numbers and booleans as int64, which PyTorch counts in; floats as they are."""
+    return elementwise.cast(x, to="int64") if x.dtype in (*INTS, "bool") else x
 
 
 def squared_deviation(x: Expr, *, dim: Any, unbiased: bool, keepdim: bool, correction: int | None) -> Expr:
@@ -270,14 +276,14 @@ def first_of(x: Expr, *, k: int, dim: int, largest: bool) -> Mapping[str, Expr]:
         raise ShapeError(f"topk needs at least k={k} values along axis {dim}, got {size}")
     last = moved(x if largest else -x, source=dim, destination=-1)
     found = [moved(e, source=-1, destination=dim) for e in (item(top_k(last, k=k), i) for i in (0, 1))]
-    return {"values": found[0] if largest else -found[0], "indices": found[1]}
+    return {"values": found[0] if largest else -found[0], "indices": countable(found[1])}
 
 
 def order_of(x: Expr, *, dim: int, descending: bool) -> Expr:
     """The formula of argsort."""
     from layerexplain.ops.order import argsort
 
-    return argsort(-x if descending else x, axis=dim)
+    return countable(argsort(-x if descending else x, axis=dim))
 
 
 def in_order(x: Expr, *, dim: int, descending: bool) -> Mapping[str, Expr]:

@@ -74,6 +74,9 @@ ROWS = [
     Row("shape '[-1, 400]' is invalid for input of size 1152",
         net("Conv2d(1, 2, 3)", forward="self.m0(x).view(-1, 400)"),
         ("a multiple of 400 numbers, got 1152", "torch.flatten(x, 1)"), "randn(4, 1, 14, 14)"),
+    Row("shape '[400]' is invalid for input of size 1152",
+        net("Conv2d(1, 2, 3)", forward="self.m0(x).view(400)"),
+        ("needs exactly 400 numbers, got 1152", "torch.flatten(x, 1)"), "randn(4, 1, 14, 14)"),
     Row("Using a target size (torch.Size([3])) that is different to the input size (torch.Size([3, 1])) is deprecated. "
         "Please ensure they have the same size.",
         net("Linear(7, 1)", forward="torch.sigmoid(self.m0(x))", run=loss("BCELoss")),

@@ -462,8 +462,9 @@ def _row_of(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) 
     if step == 0:
         raise ProgramError("RuntimeError", "step must be nonzero", evaluator.place())
     count = max(0, math.ceil((stop - start) / step))
-    values = tuple([start + i * step for i in range(count)]) if count <= MOST_ITEMS else None
-    return Array((count,), values, None, "int64" if {*map(type, ends)} == {int} else "float32")
+    dtype = "int64" if {*map(type, ends)} == {int} else "float32"
+    values = tuple([number_of(dtype)(start + i * step) for i in range(count)]) if count <= MOST_ITEMS else None
+    return Array((count,), values, None, dtype)
 
 
 def _classes_of(args: list[Any], kwargs: dict[str, Any]) -> int | None:
