@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import layerexplain
-from tests.support.browser import NEXT_FRAME, shown
+from tests.support.browser import NEXT_FRAME, browser, shown
 from tests.support.paths import ROOT
 
 SAMPLES = ROOT / "sample_models"
@@ -249,3 +249,23 @@ def test_the_graph_is_printed_on_a_page_with_its_legend_and_the_maps_of_what_run
             return dark;
         })()""")
         assert bars > 30, "shares of costs stand at the left"
+
+
+@pytest.mark.parametrize("compared", [False, True])
+def test_without_scripts_the_layers_stand_there_with_their_formulas(compared: bool, tmp_path: Path) -> None:
+    name = "<img src=x>"
+    spec = f"input: [6]\nlayers:\n  - Dense: 4\n    name: '{name}'\n  - ReLU\n  - ReLU\n".encode()
+    (tmp_path / "page.html").write_text(layerexplain.page(spec, vs=spec if compared else None), encoding="utf-8")
+    context = browser().new_context(java_script_enabled=False)
+    try:
+        page = context.new_page()
+        page.goto((tmp_path / "page.html").as_uri())
+        rows = page.locator("tr").all_inner_texts()
+        assert page.locator("img").count() == 0 and page.locator("table").count() == 1 + compared
+        wanted = [
+            f"{name}\ty = dot(x, W) + b\t(None, 6) → (None, 4)\t28",
+            "re_lu\ty = relu(x)\t(None, 4) → (None, 4)\t0",
+        ]
+        assert all(one in rows for one in wanted), rows
+    finally:
+        context.close()

@@ -333,6 +333,16 @@ def test_a_stroke_reaches_each_channel_wherever_the_channels_stand(first: bool, 
         assert (values[1, 9] > 0.9).all() and (values[:, :7] == 0).all() and (values[4:] == 0).all()
 
 
+def test_names_that_objects_have_are_names_of_layers_as_others_are(tmp_path: Path) -> None:
+    spec = b"inputs: {constructor: [3]}\nlayers:\n  - Dense: 4\n    name: __proto__\n  - Dense: 2\n    name: toString\n"
+    with ran(layerexplain.page(spec, values=np.ones((1, 3), "float32")), tmp_path) as page:
+        wanted = "layerexplain.run({constructor: [[1, 2, 3]]}).then(Object.entries)"
+        sizes = {name: np.shape(value) for name, value in page.evaluate(wanted)}
+        assert sizes == {"constructor": (1, 3), "__proto__": (1, 4), "toString": (1, 2)}
+        failed = "(async () => layerexplain.run({}))().then(() => '', (error) => error.message)"
+        assert "'constructor' is not given" in page.evaluate(failed)
+
+
 def test_a_model_that_costs_much_runs_when_it_is_asked_to(tmp_path: Path) -> None:
     spec = b"input: [401, 401, 16]\nlayers:\n  - Conv2D: {filters: 16, kernel_size: 3}\n"
     html = layerexplain.page(spec, values=np.zeros((1, 401, 401, 16), "float32"))

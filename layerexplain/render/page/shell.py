@@ -46,10 +46,10 @@ def shell(
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), check_circular=False, default=str)
     packed = _packed(text.encode("utf-8", "replace"))
     stored = _stored("weights", weights) if weights else ""
-    title = escaped(clean(title)).encode("ascii", "xmlcharrefreplace").decode()
+    title = _text(clean(title))
     return Page(
         f"{head(title, style, policy)}"
-        "<noscript>This page draws a model with a script of its own, which this browser does not run.</noscript>\n"
+        f"<noscript>{_without_scripts(data)}</noscript>\n"
         f"{_stored('data', packed)}{stored}{_stored('code', _packed(code.encode()))}<script>{_STARTER}</script>\n"
         "</body>\n</html>\n"
     )
@@ -65,6 +65,37 @@ _STARTER = """
 })().catch((error) => document.body.append(`This page needs a browser of 2023 or later: ${error}`));
 """
 """What unpacks the script and starts it."""
+
+
+_MOST_KINDS = 60
+"""So many kinds of layers are told where scripts do not run; the script has them all."""
+
+
+def _without_scripts(data: Mapping[str, Any]) -> str:
+    """Return what a browser without scripts shows: the formulas of each model's layers, alike ones once."""
+    parts = ["<p>This page draws a model with a script of its own, which this browser does not run.</p>"]
+    for side in [data] if "layers" in data else [one for one in (data.get("before"), data.get("after")) if one]:
+        kinds: dict[Any, list[Mapping[str, Any]]] = {}
+        for at, layer in enumerate(side["layers"]):
+            kinds.setdefault(layer.get("definition", -1 - at), []).append(layer)
+        rows = "".join([_row(side, layers) for layers in [*kinds.values()][:_MOST_KINDS]])
+        more = f"<p>{len(kinds) - _MOST_KINDS} more kinds of layers</p>" if len(kinds) > _MOST_KINDS else ""
+        headings = "".join([f"<th>{one}" for one in ("Layer", "Formula", "Shape", "Parameters")])
+        parts.append(f"<h2>{_text(side['model']['title'])}</h2><table><tr>{headings}{rows}</table>{more}")
+    return "".join(parts)
+
+
+def _row(side: Mapping[str, Any], layers: Sequence[Mapping[str, Any]]) -> str:
+    first, number = layers[0], layers[0].get("definition")
+    formula = [] if number is None else side["definitions"][number].get("formula", [])
+    lines = "<br>".join([_text(line[0]) for line in formula]) or _text(first.get("operation", ""))
+    alike = f" and {len(layers) - 1} alike" if len(layers) > 1 else ""
+    params = "?" if first.get("params") is None else f"{first['params']:,}"
+    return f"<tr><td>{_text(first['path'])}{alike}<td>{lines}<td>{_text(first.get('shape', ''))}<td>{params}"
+
+
+def _text(text: str) -> str:
+    return escaped(text).encode("ascii", "xmlcharrefreplace").decode()
 
 
 def _packed(content: bytes) -> str:

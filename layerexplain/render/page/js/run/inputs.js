@@ -26,7 +26,7 @@ export function inputWidget(input, at, live, program) {
   const ids = Math.min(...uses.map(({ form, as }) => tableSize(form, as)));
   const top = Math.max(input.kind === "i" ? 255 : 1, ...uses.map(({ form, as }) => largestPixel(form, as)));
   const axes = uses.map(({ form, as }) => pictureAxes(form, as)).find(Boolean);
-  const packed = live.about.examples?.[input.name];
+  const packed = Object.hasOwn(live.about.examples ?? {}, input.name) && live.about.examples?.[input.name];
   const examples = packed ? openArray(packed).values : null;
   const example = (/** @type {number} */ number) => {
     if (examples) for (let i = 0; i < values.length; i++) values[i] = Number(examples[number * values.length + i]);

@@ -262,7 +262,7 @@ export class Live {
     for (const name of Object.keys(inputs)) {
       if (!this.about.inputs.some((one) => one.name === name)) throw new Error(`the model has no input '${name}'; its inputs are ${listed}`);
     }
-    const missing = this.about.inputs.find((one) => !(one.name in inputs));
+    const missing = this.about.inputs.find((one) => !Object.hasOwn(inputs, one.name));
     if (missing) throw new Error(`the input '${missing.name}' is not given; the inputs are ${listed}`);
     return this.runOn(inputs);
   }

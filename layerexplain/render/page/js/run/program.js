@@ -146,17 +146,17 @@ export class Program {
 
   /** What layers give, by their paths, as nested arrays: `path`, `path[1]` for a second output, `path (call 2)` for a second call. @returns {Record<string, any>} */
   outputs() {
-    /** @type {Record<string, any>} */
-    const found = {};
+    /** @type {Map<string, any>} */
+    const found = new Map();
     const add = (/** @type {number} */ layer, /** @type {number} */ call, /** @type {(number | null)[]} */ tensors) => {
       tensors.forEach((tensor, output) => {
         const { buffer } = tensor === null ? { buffer: null } : this.tensors[tensor];
-        if (buffer) found[`${this.paths[layer]}${call ? ` (call ${call + 1})` : ""}${output ? `[${output}]` : ""}`] = nested(buffer);
+        if (buffer) found.set(`${this.paths[layer]}${call ? ` (call ${call + 1})` : ""}${output ? `[${output}]` : ""}`, nested(buffer));
       });
     };
     for (const one of this.calls) add(one.layer, one.call, Array.from({ length: one.gives }, (_, i) => one.first + i));
     for (const [layer, call, tensors] of this.data.same) add(layer, call, tensors);
-    return found;
+    return Object.fromEntries(found);
   }
 }
 
