@@ -196,6 +196,19 @@ def test_keras_makes_the_same() -> None:
     )
 
 
+@pytest.mark.parametrize(("batch", "grade"), [("shape=(4, 8)", "open"), ("batch_shape=(12, 4, 8)", "complete")])
+def test_numbers_in_place_of_a_moved_batch_need_a_stated_batch(batch: str, grade: str) -> None:
+    code = f"""
+import keras
+x = keras.Input({batch})
+y = keras.ops.reshape(keras.ops.transpose(x, (1, 0, 2)), (4, 96))
+model = keras.Model(x, keras.layers.Dense(3)(y))
+"""
+    report = layerexplain.explain(code.encode())
+    assert report.grade == grade
+    assert report.totals.params == (291 if grade == "complete" else None)
+
+
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_pytorch_makes_the_same() -> None:

@@ -82,6 +82,21 @@ def _variable_dtype(value: ProgramValue, given: ProgramValue) -> str:
     return {bool: "bool", int: "int32", float: "float32"}.get(type(first), "")
 
 
+def _states_batch(tensor: Tensor) -> bool:
+    """Return whether an input that a tensor depends on states the size of the batch."""
+    waiting, seen = [tensor], set()
+    while waiting:
+        node = waiting.pop().node
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        shape, like = node.layer.config.get("batch_shape"), node.layer.config.get("like")
+        if type(shape) in (list, tuple) and shape and isinstance(shape[0], int):
+            return True
+        waiting += [*node.tensors(), *([like] if isinstance(like, Tensor) else [])]
+    return False
+
+
 class Operations(RunTimeSizes):
     """Operations of Keras on tensors, and on numbers."""
 
@@ -185,7 +200,8 @@ class Operations(RunTimeSizes):
             return args, kwargs
         x = args[0] if args else kwargs.get("x", kwargs.get("tensor"))
         spec = self.shapes.spec_of(x) if isinstance(x, Tensor) else None
-        moves_batch = spec is not None and has_batch(spec.shape[1:])
+        is_moved = spec is not None and has_batch(spec.shape[1:])
+        moves_batch = is_moved and isinstance(x, Tensor) and not _states_batch(x)
 
         def sized(value: ProgramValue) -> ProgramValue:
             if type(value) not in (list, tuple) or not value:
