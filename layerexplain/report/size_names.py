@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from layerexplain.errors import ArgumentError, LayerExplainError, each_of, raise_any
 from layerexplain.lang.named_sizes import SizeNames
 from layerexplain.lang.open_sizes import Condition, Recording, Sizes
-from layerexplain.lang.size_terms import PYTHON, Terms, text_of
+from layerexplain.lang.size_terms import PYTHON, Terms, name_terms, text_of
 from layerexplain.layers.arguments import Check, RefusedValue, is_int
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find
@@ -314,7 +314,8 @@ class _Finder:
         words = f"{own[0]} here{others}" if others else _in_words(sorted(accepted))
         small = [size for size in _SMALLEST if size not in accepted and self.takes(name, size)]
         words = f"{words}; also {', '.join(map(str, small))}" if small and not others else words
-        takes = ", ".join([words, *[one for one in self.relations(name) if "==" in one]])
+        needed = [_relation_words(text, name) for text in self.needed(name)]
+        takes = ", ".join([*([] if words == "any" and needed else [words]), *needed])
         return SizeReport(name, self.examples[name], tuple(conditions), takes)
 
     def remainders(self) -> dict[str, tuple[int, int]]:
@@ -358,10 +359,28 @@ class _Finder:
             return False
         return True
 
+    def needed(self, name: str) -> list[str]:
+        """Return the conditions between a name and names before it without which the model does not take it."""
+        found = []
+        for text, (sign, _, holds), terms in self.compared(name):
+            against = (size for size in _near(self.examples[name]) if not self.holds(sign, holds, terms, name, size))
+            first = next(against, None)
+            if first is not None and not self.takes(name, first):
+                found.append(text)
+        return found
+
+    def holds(self, sign: str, holds: bool, terms: Terms, name: str, size: int) -> bool:
+        """Return whether a condition holds at another size of a name."""
+        return _holds((sign, 0, holds), terms, {**self.examples, name: size})
+
     def relations(self, name: str) -> list[str]:
         """Return the conditions between a name and names before it that do not hold by themselves."""
+        return [text for text, _, _ in self.compared(name)]
+
+    def compared(self, name: str) -> list[tuple[str, Condition, Terms]]:
+        """Return these conditions, each with its text and what is compared with 0."""
         order = list(self.examples)
-        found: dict[str, None] = {}
+        found: dict[str, tuple[Condition, Terms]] = {}
         for sign, node, holds in self.run.conditions:
             terms = self.names.terms(node)
             used = terms.names()
@@ -369,8 +388,8 @@ class _Finder:
                 continue
             if _is_usual(terms, sign, holds, sorted(used)):
                 continue
-            found[_relation(terms, sign, holds)] = None
-        return list(found)
+            found.setdefault(_relation(terms, sign, holds, name), ((sign, node, holds), terms))
+        return [(text, condition, terms) for text, (condition, terms) in found.items()]
 
 
 def _meets(sizes: Sizes, conditions: Sequence[Condition], values: Mapping[str, int]) -> bool:
@@ -394,12 +413,30 @@ def _is_usual(terms: Terms, sign: str, holds: bool, names: Sequence[str]) -> boo
     return all(_holds((sign, 0, holds), terms, point) for point in points)
 
 
-def _relation(terms: Terms, sign: str, holds: bool) -> str:
-    """Return a condition as Python: what is subtracted stands on the other side."""
+def _relation(terms: Terms, sign: str, holds: bool, name: str) -> str:
+    """Return a condition as Python: solved for a name where it is one of the parts, else what is subtracted stands on
+    the other side."""
+    alone = name_terms(name)
+    rest, turned = terms - alone, terms + alone
+    if name not in rest.names():  # name + rest, compared with 0
+        return f"{name} {'==' if sign == '==' else '<' if holds else '>='} {text_of(-rest, PYTHON)}"
+    if name not in turned.names():  # rest - name
+        return f"{name} {'==' if sign == '==' else '>' if holds else '<='} {text_of(turned, PYTHON)}"
     left = Terms({product: factor for product, factor in terms.products.items() if factor > 0})
     right = Terms({product: -factor for product, factor in terms.products.items() if factor < 0})
     word = "==" if sign == "==" else "<" if holds else ">="
     return f"{text_of(left, PYTHON)} {word} {text_of(right, PYTHON)}"
+
+
+def _relation_words(text: str, name: str) -> str:
+    """Return what a relation asks of a name.
+
+    >>> _relation_words("H >= k", "H"), _relation_words("b == a", "b"), _relation_words("2*a >= b", "b")
+    ('at least k', 'equal to a', '2*a >= b')
+    """
+    first, sign, *rest = text.split(" ")
+    words = {">=": "at least", "<=": "at most", "==": "equal to", "<": "below", ">": "above"}
+    return " ".join([words[sign], *rest]) if first == name else text
 
 
 def _step(sizes: Sequence[int]) -> int:
