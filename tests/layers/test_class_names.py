@@ -16,6 +16,7 @@ PACKAGE = Path(layerexplain.__file__).parent
 
 ALLOWED = {
     "checks/of_activations.py": "rules on mistakes that are made with these layers",
+    "checks/of_axes.py": "rules on mistakes that are made with these layers",
     "checks/of_layers.py": "rules on mistakes that are made with these layers",
     "conversions/gone_layers.py": "classes that Keras 3 does not have, as models of those that it has",
     "conversions/config.py": "classes of which Keras reads no configuration that leaves arguments out",
@@ -25,6 +26,7 @@ ALLOWED = {
     "checks/of_shapes.py": "rules on mistakes that are made with these layers",
     "checks/of_training.py": "the layer that classifies each place of a map by itself",
     "frontends/code/emit.py": "the layer whose input has steps where code says no shape",
+    "frontends/code/library/keras/backend.py": "functions of keras.backend that compute what a layer does",
     "frontends/code/library/keras/calling.py": "the layer whose function stands in the code",
     "frontends/code/library/keras/framework.py": "the function that has a class of its own",
     "frontends/code/library/keras/making.py": "arguments of Keras 1 that name the shape of an input, by class",

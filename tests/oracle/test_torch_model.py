@@ -249,5 +249,5 @@ def test_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(LayerExplainError, match=words):
             layerexplain.verify(source, inputs={"x": (5,)}, gradient=True, training=training)
     monkeypatch.setattr(torch_model, "import_module", absent)
-    with pytest.raises(LayerExplainError, match=r"not installed; pip install 'layerexplain\[torch\]'"):
+    with pytest.raises(LayerExplainError, match=r"not installed; pip install '\.\[torch\]'"):
         layerexplain.verify(source, inputs={"x": (5,)})

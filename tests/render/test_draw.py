@@ -409,7 +409,7 @@ def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("resvg_py", "reportlab", "reportlab.graphics.renderPDF", "svglib.svglib"):
         monkeypatch.setitem(sys.modules, module, None)
     for form in ("png", "pdf"):
-        with pytest.raises(layerexplain.LayerExplainError, match=r"needs `pip install 'layerexplain\[draw\]'`"):
+        with pytest.raises(layerexplain.LayerExplainError, match=r"needs `pip install '\.\[draw\]'`"):
             layerexplain.draw(b"input: [5]\nlayers:\n  - Dense: 3\n", form)
 
 

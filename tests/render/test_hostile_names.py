@@ -123,7 +123,7 @@ def test_errors_and_notes_on_the_terminal(tmp_path: Path) -> None:
     [
         ("m.py", "m = Sequential([Dense(3)\nx = (1,\n"),
         ("m.py", "f() = 1\n"),
-        ("m.txt", "m = Sequential()\nWhat does (it do?\nm.add(Dense(3, input_dim=4))\n  x = = 1\n"),
+        ("m.txt", "m = Sequential()\nWhat does (it do?\nm.add(Dense(3, input_dim = = 4))\n"),
         ("m.yaml", "define:\n  Gate:\n    formula: |\n      y = (x\n      z = = 3\ninput: [5]\nlayers:\n  - Gate\n"),
         ("m.yaml", "input: [5]\nlayers:\n  - 'Dense(3, = 4)'\n"),
     ],

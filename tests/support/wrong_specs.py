@@ -60,7 +60,7 @@ WRONG: dict[str | bytes, list[str]] = {
         "3: the value of 'n' is not known here; write it as a number or in quotes: 'n'"
     ],
     "input: [28, -1]\nlayers: [Flatten]\n": [
-        "1: shape has the size -1; sizes are whole numbers from 1, or null for unknown"
+        "1: shape has the size -1; sizes are whole numbers from 1, null for unknown, or names under sizes:"
     ],
     "input: 28x28\nlayers: [Flatten]\n": ["1: shape is the text '28x28'; a list of sizes is needed, like [28, 28, 1]"],
     "input: {shap: [3]}\nlayers: [Flatten]\n": [

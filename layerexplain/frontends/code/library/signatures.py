@@ -148,7 +148,7 @@ def overloads(path: str) -> list[CallSignature]:
     >>> [signature.positional for signature in overloads("torch.max")]
     [('input',), ('input', 'other'), ('input', 'dim', 'keepdim')]
     >>> overloads("torch.Tensor.select")[0].positional, overloads("tf.reshape")[0].positional
-    (('dim', 'index'), ('tensor', 'shape'))
+    (('dim', 'index'), ('tensor', 'shape', 'name'))
     """
     package = path.partition(".")[0]
     columns = entry(path) if package in ("torch", "numpy") else entry(path, "keras/api.txt")
