@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import layerexplain
+from layerexplain.cli.main import program
 from tests.support.browser import NEXT_FRAME, browser, shown
 from tests.support.paths import ROOT
 
@@ -269,3 +271,15 @@ def test_without_scripts_the_layers_stand_there_with_their_formulas(compared: bo
         assert all(one in rows for one in wanted), rows
     finally:
         context.close()
+
+
+def test_a_page_whose_sizes_have_names_draws_each_layer_and_no_numbers_that_are_none(tmp_path: Path) -> None:
+    spec = b"input: [null, null, 3]\nlayers:\n  - Conv2D: {filters: 4, kernel_size: 3, strides: 2, padding: same}\n  - MaxPooling2D\n  - GlobalAveragePooling2D\n"  # fmt: skip
+    (tmp_path / "m.yaml").write_bytes(spec)
+    words = ["page", str(tmp_path / "m.yaml"), "--input", "H,W,3", "-o", str(tmp_path / "m.html")]
+    assert CliRunner().invoke(program, words).exit_code == 0
+    with shown((tmp_path / "m.html").read_text("utf-8"), tmp_path) as page:
+        for call in range(page.evaluate("layerexplain.data.calls.length")):
+            page.evaluate("(call) => layerexplain.view.chooseCall(call)", call)
+            page.evaluate(NEXT_FRAME)
+            assert "NaN" not in page.inner_text("#pane"), call

@@ -149,7 +149,7 @@ def layer_data(
             entry.update(_cleaned(_filled(value_parts(values, layer.path))))
         elif program is not None:
             entry.update(_filled({"forms": run_forms.get(layer.path, [])}))
-        elif numbers_of_forms := form_numbers(forms, layer):
+        elif numbers_of_forms := form_numbers(forms, layer, not parents):
             entry["forms"] = numbers_of_forms
         entries.append(entry)
     data = forms.data if program is None else program.program.forms.data

@@ -9,8 +9,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.lang.open_sizes import MARKS
 from layerexplain.render.escape import clean
 from layerexplain.render.quantities import bytes_text, plural, shape_text
 from layerexplain.report.data import LayerReport
@@ -21,9 +23,14 @@ if TYPE_CHECKING:
     from layerexplain.run.trace_report import TracedInput
 
 
-def form_numbers(forms: FormTable, layer: LayerReport) -> list[int | None]:
-    """Return the numbers of the forms of a layer's calls; none where no call has one."""
-    numbers = [forms.number(one.data()) for one in layer.elements]
+def form_numbers(forms: FormTable, layer: LayerReport, named: bool) -> list[int | None]:
+    """Return the numbers of the forms of a layer's calls; none where no call has one. Cells are drawn of numbers: forms
+    whose sizes are names have none unless the page sets numbers for names (`named`)."""
+    shown = [one.data() for one in layer.elements]
+    numbers = [
+        None if not named and MARKS[0] in json.dumps(one, ensure_ascii=False, default=str) else forms.number(one)
+        for one in shown
+    ]
     return numbers if any([number is not None for number in numbers]) else []
 
 
