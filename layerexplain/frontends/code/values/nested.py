@@ -130,9 +130,10 @@ def mirrored_call(
     change: _Leaf,
     kinds: _Kinds,
 ) -> tuple[Arguments, Keywords]:
-    """Return the arguments of a call with each value of some kinds replaced, one that is too large Unknown."""
-    named = {key: mirrored(one, change, kinds) for key, one in kwargs.items()}
-    return [mirrored(one, change, kinds) for one in args], named
+    """Return the arguments of a call with each value of some kinds replaced, one that is too large Unknown: those by
+    position first, since `change` may count."""
+    listed = [mirrored(one, change, kinds) for one in args]
+    return listed, {key: mirrored(one, change, kinds) for key, one in kwargs.items()}
 
 
 def copied(value: ProgramValue) -> ProgramValue:
