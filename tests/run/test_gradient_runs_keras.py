@@ -443,7 +443,9 @@ def test_keras_gives_an_element_too() -> None:
     source = "sample_models/digits.keras"
     model = layerexplain.read(source)
     given = layerexplain.make_inputs(model)
-    found = layerexplain.gradient_element(source, model, given, "strokes", (0, 1, 0, 1), of="W", training=False)
+    found = layerexplain.gradient_element(
+        source, model, given, "strokes", (0, 1, 0, 1), of="W", training=False, keras=True
+    )
     assert found.keras == pytest.approx(found.whole, rel=1e-4)
-    found = layerexplain.gradient_element(source, model, given, "strokes", (0, 1, 0, 1), of="W")
+    found = layerexplain.gradient_element(source, model, given, "strokes", (0, 1, 0, 1), of="W", keras=True)
     assert found.keras is None and "draws random numbers" in found.keras_note

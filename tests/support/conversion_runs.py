@@ -29,7 +29,8 @@ def numbers_for(model: Any) -> Any:
     rng = np.random.default_rng(5)
     graph = getattr(model, "_functional", model)  # that of a Sequential
     return keras.tree.map_structure(
-        lambda t: rng.normal(size=(BATCH, *[size or 16 for size in t.shape[1:]])).astype("float32"), graph._inputs_struct
+        lambda t: rng.normal(size=(BATCH, *[size or 16 for size in t.shape[1:]])).astype("float32"),
+        graph._inputs_struct,
     )
 
 
