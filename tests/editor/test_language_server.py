@@ -159,7 +159,7 @@ def test_problems_name_their_rule_with_its_page_and_other_places(client: Client,
     client.problems(uri)
     (one,) = client.published(uri)
     page = urlparse(one["codeDescription"]["href"])
-    assert f"## {page.fragment}" in Path(unquote(page.path)).read_text().split("\n")
+    assert f"### {page.fragment}" in Path(unquote(page.path)).read_text().split("\n")
     assert page.fragment == one["code"] == "no-sequence" and one["source"] == "layerexplain"
     (related,) = one["relatedInformation"]
     assert related["message"] == "'dense' gives (None, 7)"

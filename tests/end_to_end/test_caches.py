@@ -10,7 +10,8 @@ from tests.support.paths import ROOT
 
 UNBOUNDED = {
     "derive/gist.py:_parts": "gists of declarations",
-    "frontends/code/library/keras/api.py:_signature": "signatures of the table",
+    "frontends/code/library/signatures.py:read_signature": "signatures of the tables",
+    "frontends/code/library/signatures.py:text_of": "tables of signatures",
     "frontends/code/parts.py:handler_name": "kinds of Python's statements",
     "frontends/hugging_face/architecture.py:architecture": "architectures of the table",
     "frontends/hugging_face/architecture.py:declarations": "architectures of the table, in dtypes",
