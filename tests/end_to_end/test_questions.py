@@ -86,7 +86,8 @@ def test_a_question_is_answered(question: Question) -> None:
     assert [words for words in question.answer if words not in said] == []
 
 
-OPEN = "m = Sequential()\nm.add(Dense(n_hidden, input_shape=(20,)))\nm.add(Dropout(rate))\nm.add(Dense(n_hidden))\n"
+OPEN = "m = Sequential()\nm.add(Dense(n_hidden, input_shape=(20,)))\nm.add(Dropout(rate))\n"
+OPEN += "m.add(Dense(n_hidden, activation=act))\n"
 SEVERAL = "a = Sequential([Input((4,)), Dense(3)])\nb = Sequential([Input((4,)), Dense(5)])\n"
 ERROR = (
     'Traceback (most recent call last):\n  File "train.py", line 31, in <module>\n    model.fit(X, y)\n'
@@ -104,9 +105,9 @@ def piped(command: str, text: str) -> tuple[str, str]:
 def test_missing_values_have_one_line_that_gives_them_all(command: str) -> None:
     out, _ = piped(command, OPEN)
     assert (
-        "2 values are missing. Give them all, with your values in place of these: --set n_hidden=16 --set rate=0.5\n"
+        "2 values are missing. Give them all, with your values in place of these: --set rate=0.5 --set act=relu\n"
     ) in out
-    assert "values are missing" not in piped(command, OPEN.replace("rate", "0.5"))[0]
+    assert "values are missing" not in piped(command, OPEN.replace("rate", "0.5").replace("=act", "='relu'"))[0]
 
 
 def test_the_example_of_a_missing_learning_rate_is_a_number_under_its_older_name_too() -> None:
