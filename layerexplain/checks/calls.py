@@ -245,7 +245,7 @@ def _is_bias(node: Expr) -> bool:
 # Training -------------------------------------------------------------------------------------------------------
 
 
-class OutputLoss(NamedTuple):
+class CompiledLoss(NamedTuple):
     """An output with a known loss: the call that makes it, its shape (None if unknown), the loss and its setting."""
 
     call: TracedCall
@@ -254,7 +254,7 @@ class OutputLoss(NamedTuple):
     setting: TrainingSetting
 
 
-def losses_of(network: Network) -> Iterator[OutputLoss]:
+def losses_of(network: Network) -> Iterator[CompiledLoss]:
     """Yield the outputs of a model that have a known loss."""
     training = network.model.training
     for ref in () if training is None else network.model.outputs:
@@ -266,7 +266,7 @@ def losses_of(network: Network) -> Iterator[OutputLoss]:
         shape = None if spec is None else spec.shape
         loss = loss_at(setting.name, shape)
         if loss is not None:
-            yield OutputLoss(call, shape, loss, setting)
+            yield CompiledLoss(call, shape, loss, setting)
 
 
 def loss_words(loss: Loss, setting: TrainingSetting) -> str:

@@ -429,7 +429,7 @@ class _Python(Signs):
         return False, f"({self._inside(atom.above, atom.below, '//')})"
 
 
-class _Latex(Signs):
+class _LatexSigns(Signs):
     r"""Sizes in LaTeX: `\lfloor H / 2 \rfloor`."""
 
     times = r" \cdot "
@@ -455,7 +455,7 @@ def _escaped(name: str) -> str:
 
 PLAIN: Final = Signs()
 PYTHON: Final = _Python()
-LATEX: Final = _Latex()
+LATEX: Final = _LatexSigns()
 
 
 def text_of(terms: Terms, signs: Signs = PLAIN) -> str:

@@ -128,6 +128,11 @@ def _module(name: str, config: Mapping[str, Any]) -> Any:
     return cls(**{key: one for key, one in config.items() if takes_any or key in taken})
 
 
+def _scaling(xs: Sequence[Any]) -> dict[str, Any]:
+    """Return the scale and the shift of a normalization, which a call may leave out."""
+    return dict(zip(("weight", "bias"), xs[1:], strict=False))
+
+
 _FUNCTIONS: Mapping[str, Callable[[Any, Sequence[Any], Mapping[str, Any]], Any]] = {
     "cat": lambda torch, xs, given: torch.cat(xs, **given),
     "dropout": lambda torch, xs, given: xs[0],
@@ -141,9 +146,9 @@ _FUNCTIONS: Mapping[str, Callable[[Any, Sequence[Any], Mapping[str, Any]], Any]]
         xs[0], given["dims"] if type(given["dims"]) is tuple else (given["dims"],)
     ),
     "gather": lambda torch, xs, given: torch.gather(xs[0], given["dim"], xs[1].long()),
-    "group_norm": lambda torch, xs, given: torch.nn.functional.group_norm(xs[0], weight=xs[1], bias=xs[2], **given),
+    "group_norm": lambda torch, xs, given: torch.nn.functional.group_norm(xs[0], **_scaling(xs), **given),
     "index_select": lambda torch, xs, given: torch.index_select(xs[0], given["dim"], xs[1].long()),
-    "layer_norm": lambda torch, xs, given: torch.nn.functional.layer_norm(xs[0], weight=xs[1], bias=xs[2], **given),
+    "layer_norm": lambda torch, xs, given: torch.nn.functional.layer_norm(xs[0], **_scaling(xs), **given),
     "one_hot": lambda torch, xs, given: torch.nn.functional.one_hot(xs[0].long(), **given),
     "repeat": lambda torch, xs, given: xs[0].repeat(given["times"]),
     "split": lambda torch, xs, given: torch.split(xs[0], list(given["sizes"]), given.get("dim", 0)),

@@ -272,6 +272,8 @@ class Effects:
 
     def assume_defined(self, name: str, line: int) -> None:
         """Record that a name is assumed to be defined elsewhere: Python stops there with a NameError."""
+        if name == "self":  # a part of a class that was pasted alone
+            return
         words = f"{name} is not defined or imported in this code, a NameError in Python; it is assumed to be defined"
         assumption = self.undefined.setdefault(name, Assumption(line, words))
         self._statement_of.setdefault(assumption, self.statement)

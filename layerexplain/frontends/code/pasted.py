@@ -134,7 +134,7 @@ def repaired(text: str, *, prose: bool) -> Repaired:
     said: list[str] = []
     error: SyntaxError | None = None
     if prose:
-        statements = _Statements(lines)
+        statements = _PastedStatements(lines)
         said, error = statements.said, statements.error
         lines = textwrap.dedent("\n".join(lines)).split("\n")
     for _ in range(min(_MOST_REPAIRS, 1 + MOST_PARSED // (len(text) + 1)) if error is None else 0):
@@ -220,7 +220,7 @@ def _without_numbers(lines: list[str]) -> list[str]:
     return kept
 
 
-class _Statements:
+class _PastedStatements:
     """Parses each statement of a text alone, and leaves out of `lines` what is none. `said` has what was left out of
     the code, `error` the first that does not parse and is needed."""
 

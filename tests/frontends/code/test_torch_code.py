@@ -300,7 +300,7 @@ def test_a_device_that_is_not_known_changes_no_shape() -> None:
         "import torch, torch.nn as nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
         "        self.rnn = nn.GRU(7, 5, batch_first=True)\n    def forward(self, x):\n        x = x.to(device)\n"
         "        return self.rnn(x, torch.zeros(1, x.size(0), 5).to(device))[0]\n"
-        "net = Net().to(device)\nnet(torch.randn(2, 11, 7).to(device))\n"
+        "import mylib\ndevice = mylib.pick()\nnet = Net().to(device)\nnet(torch.randn(2, 11, 7).to(device))\n"
     )
     assert layerexplain.explain(code.encode()).grade == "complete"
 
