@@ -103,7 +103,7 @@ class NamedRun(NamedTuple):
 
 
 def check_name(name: str) -> str:
-    """Return the name of a size. Raises ArgumentError for one that is none.
+    """Return the name of a size. Raises ArgumentError for what is not a name of Python.
 
     >>> check_name("H")
     'H'
@@ -158,7 +158,7 @@ def named_report(
 
 
 def _fixed_where(whole: Recording, run: NamedRun, size: SizeReport) -> SizeReport:
-    """Return what is said of a size, with the condition that it is its example where something in the report, such as
+    """Return the report of a size, with the condition that it is its example where something in the report, such as
     a number of a float, has no formula."""
     shapes = set(run.recording.conditions)
     new = [one for one in whole.conditions if one[0] == "==" and one[2] and one not in shapes]
