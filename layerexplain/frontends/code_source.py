@@ -249,7 +249,7 @@ def _setting_name(text: str) -> str:
         return text
     import ast
 
-    from layerexplain.frontends.code.parts import setting_name
+    from layerexplain.frontends.code.machine.parts import setting_name
 
     with suppress(SyntaxError, ValueError, MemoryError, RecursionError):
         return setting_name(ast.parse(text[:_MOST_LETTERS], mode="eval").body)

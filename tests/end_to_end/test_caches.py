@@ -12,7 +12,7 @@ UNBOUNDED = {
     "derive/gist.py:_parts": "gists of declarations",
     "frontends/code/library/signatures.py:read_signature": "signatures of the tables",
     "frontends/code/library/signatures.py:text_of": "tables of signatures",
-    "frontends/code/parts.py:handler_name": "kinds of Python's statements",
+    "frontends/code/machine/parts.py:handler_name": "kinds of Python's statements",
     "frontends/hugging_face/architecture.py:architecture": "architectures of the table",
     "frontends/hugging_face/architecture.py:declarations": "architectures of the table, in dtypes",
     "frontends/hugging_face/keys.py:_keys_read": "formulas of the table",

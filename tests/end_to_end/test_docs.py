@@ -101,7 +101,7 @@ ANSWERS = {
     "cli/options.py": "click.option(",
     "frontends/not_a_model.py": "pickle",
     "files/limits.py": "MAX_CONFIG_BYTES = ",
-    "frontends/code/grade.py": "assumed",
+    "frontends/code/recorder/grade.py": "assumed",
     "network/dtypes.py": "def dtypes_of(",
     "network/masks.py": "def mask_sources(",
     "oracle/tolerance.py": "TOLERANCE = ",

@@ -189,7 +189,7 @@ def large_program(number: int) -> str:
 
 def a_twentieth() -> dict[str, int]:
     """Return a twentieth of each bound of the reader."""
-    from layerexplain.frontends.code import bounds
+    from layerexplain.frontends.code.values import bounds
 
     names = ("MOST_STEPS", "MOST_CELLS", "MOST_CALLS", "MOST_LOOKS", "MOST_GIVEN")
     return {name: getattr(bounds, name) // 20 for name in names}
@@ -233,7 +233,7 @@ def within_memory() -> None:
 
 def main(kind: str, first: int, count: int) -> None:
     """Read programs; print the number of each before, and what is wrong with it after."""
-    from layerexplain.frontends.code import bounds
+    from layerexplain.frontends.code.values import bounds
 
     for name, most in a_twentieth().items():
         setattr(bounds, name, most)

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from keyword import kwlist
 
 from layerexplain.errors import NO_FILE
-from layerexplain.frontends.code.bounds import MOST_NESTED, MOST_PARSED
-from layerexplain.frontends.code.trees import walk
+from layerexplain.frontends.code.values.bounds import MOST_NESTED, MOST_PARSED
+from layerexplain.frontends.code.values.trees import walk
 from layerexplain.records import NamedTuple
 
 CODE = re.compile(

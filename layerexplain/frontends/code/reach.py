@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.code.interpreter import Interpreter
-from layerexplain.frontends.code.tracing import graphs_of
+from layerexplain.frontends.code.machine.interpreter import Interpreter
+from layerexplain.frontends.code.recorder.tracing import graphs_of
 from layerexplain.frontends.code.values.base import Place, ProgramValue
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable
 

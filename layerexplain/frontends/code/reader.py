@@ -12,23 +12,27 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from layerexplain.errors import LayerExplainError, SourceError
-from layerexplain.frontends.code.bounds import MOST_TRIED, Exhausted
-from layerexplain.frontends.code.definitions import imported_libraries
-from layerexplain.frontends.code.emit import Emitter, settings
 from layerexplain.frontends.code.error_advice import data_of_error, pasted_fault
-from layerexplain.frontends.code.examples import missing_in, plain_names, shape_example
 from layerexplain.frontends.code.found_models import FoundModel, distinct, is_empty, models_in
-from layerexplain.frontends.code.frames import File, Frame
-from layerexplain.frontends.code.grade import grade_of, missing_sizes, notes_of, words_of
-from layerexplain.frontends.code.interpreter import Interpreter
 from layerexplain.frontends.code.library.keras.names import base_of
-from layerexplain.frontends.code.modules import Lender, Modules, package_of
-from layerexplain.frontends.code.own_weights import declarations
+from layerexplain.frontends.code.machine.definitions import imported_libraries
+from layerexplain.frontends.code.machine.interpreter import Interpreter
+from layerexplain.frontends.code.machine.modules import Lender, Modules, package_of
 from layerexplain.frontends.code.reach import last_change, parts_of, reaching
-from layerexplain.frontends.code.shapes import as_recorded
+from layerexplain.frontends.code.recorder.emit import Emitter, settings
+from layerexplain.frontends.code.recorder.grade import (
+    grade_of,
+    missing_in,
+    missing_sizes,
+    notes_of,
+    plain_names,
+    shape_example,
+    words_of,
+)
+from layerexplain.frontends.code.recorder.own_layers import declarations
+from layerexplain.frontends.code.recorder.shapes import as_recorded
+from layerexplain.frontends.code.recorder.tracing import graphs_of
 from layerexplain.frontends.code.sources import Text, text_of
-from layerexplain.frontends.code.tracing import graphs_of
-from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Keywords,
@@ -38,10 +42,13 @@ from layerexplain.frontends.code.values.base import (
     Unknown,
     unknown_at,
 )
+from layerexplain.frontends.code.values.bounds import MOST_TRIED, Exhausted
+from layerexplain.frontends.code.values.frames import File, Frame
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, layer_of
 from layerexplain.frontends.code.values.modules import Module
 from layerexplain.frontends.code.values.program import Class, Function
 from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.frontends.code.values.trees import walk
 from layerexplain.frontends.training import with_training
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
 from layerexplain.suggest import did_you_mean

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.errors import SourceError
-from layerexplain.frontends.code.bounds import MOST_SOURCE, MOST_TOKENS
 from layerexplain.frontends.code.error_advice import error_advice
 from layerexplain.frontends.code.pasted import (
     BETWEEN_TICKS,
@@ -24,8 +23,9 @@ from layerexplain.frontends.code.pasted import (
     without_magics,
     without_unshown,
 )
-from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values.base import Place
+from layerexplain.frontends.code.values.bounds import MOST_SOURCE, MOST_TOKENS
+from layerexplain.frontends.code.values.trees import walk
 from layerexplain.records import NamedTuple
 
 _MOST_LINES = 200_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.shapes import WEIGHT_TYPE, as_recorded
+from layerexplain.frontends.code.recorder.shapes import WEIGHT_TYPE, as_recorded
 from layerexplain.frontends.code.values.base import Unknown, unknown_at
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue
 from layerexplain.frontends.model_builder import FreeNames
@@ -13,7 +13,7 @@ from layerexplain.layers.declaration import Spec
 from layerexplain.model import Call, Layer, Model, Note, Shape, TensorRef
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.emit import Emitter
+    from layerexplain.frontends.code.recorder.emit import Emitter
 
 
 def parts_not_given(value: ModelValue) -> list[LayerValue]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from layerexplain.frontends.code import bounds
+from layerexplain.frontends.code.values import bounds
 from tests.support.large_programs import a_twentieth
 
 

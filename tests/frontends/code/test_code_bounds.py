@@ -16,9 +16,9 @@ import pytest
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends import read
-from layerexplain.frontends.code import bounds
 from layerexplain.frontends.code.reader import read_code
 from layerexplain.frontends.code.sources import read_text
+from layerexplain.frontends.code.values import bounds
 from layerexplain.frontends.code.values.program import Class
 from layerexplain.report.build import build
 from tests.support.counting_programs import programs as counting_programs

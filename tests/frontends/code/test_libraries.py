@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from layerexplain import api
-from layerexplain.frontends.code import interpreter
 from layerexplain.frontends.code.library import registry
 from layerexplain.frontends.code.library.keras.framework import Keras
 from layerexplain.frontends.code.library.table import FrameworkLibrary, Library
+from layerexplain.frontends.code.machine import interpreter
 from layerexplain.frontends.code.reader import read_code
 from layerexplain.frontends.code.values.base import Unknown, UnknownValue
 from layerexplain.frontends.code.values.layers import ModelValue

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from layerexplain.frontends.code.own_layers import _uses_masks, parameters
 from layerexplain.frontends.code.reader import program
+from layerexplain.frontends.code.recorder.own_layers import _uses_masks, parameters
 
 HEAD = "import keras\nfrom keras import layers\n"
 LAYER = "class {}(layers.Layer):\n    def __init__(self):\n        super().__init__()\n        self.a = {}\n"

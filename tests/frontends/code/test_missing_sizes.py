@@ -10,7 +10,7 @@ import pytest
 
 import layerexplain
 from layerexplain.frontends import read
-from layerexplain.frontends.code.one_value import is_one_value
+from layerexplain.frontends.code.recorder.grade import is_one_value
 from tests.report.test_size_names import filled
 
 PROGRAMS = {

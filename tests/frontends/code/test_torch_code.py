@@ -8,8 +8,8 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.code import bounds
 from layerexplain.frontends.code.library import torch_graph
+from layerexplain.frontends.code.values import bounds
 from layerexplain.report.data import Report
 
 NET = """

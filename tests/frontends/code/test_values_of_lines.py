@@ -8,8 +8,8 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.code.grade import words_of
 from layerexplain.frontends.code.reader import read_code
+from layerexplain.frontends.code.recorder.grade import words_of
 from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.frontends.code_source import CodeSource, each_model
 from layerexplain.model import Model

@@ -6,10 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import compress
 from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.bounds import MOST_BITS, TOO_LARGE, Budget, fits
 from layerexplain.frontends.code.library.table import Library
-from layerexplain.frontends.code.methods import results, sort
-from layerexplain.frontends.code.operators import format_value, is_plain, truth
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
@@ -26,13 +23,16 @@ from layerexplain.frontends.code.values.base import (
     Value,
     unknown_value,
 )
+from layerexplain.frontends.code.values.bounds import MOST_BITS, TOO_LARGE, Budget, fits
 from layerexplain.frontends.code.values.layers import LayerValue
+from layerexplain.frontends.code.values.methods import results, sort
+from layerexplain.frontends.code.values.operators import format_value, is_plain, truth
 from layerexplain.frontends.code.values.program import Class, Function, Instance, Partial
 from layerexplain.frontends.code.values.symbols import NamesOf, Symbol
 from layerexplain.frontends.code.values.tensors import Tensor
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
+    from layerexplain.frontends.code.machine.interpreter import Interpreter
 
 NAMES = frozenset(
     """

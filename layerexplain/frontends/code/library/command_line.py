@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.values.base import Arguments, Evaluator, Keywords, ProgramValue, Value
+from layerexplain.frontends.code.values.frames import Assumption
 from layerexplain.frontends.code.values.namespaces import Namespace
 from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.symbols import Symbol

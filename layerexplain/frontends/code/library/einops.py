@@ -26,10 +26,10 @@ from layerexplain.layers.registry import EINOPS, find
 from layerexplain.layers.torch.axis_patterns import steps_of
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
     from layerexplain.frontends.code.library.torch_graph import Run
+    from layerexplain.frontends.code.machine.interpreter import Interpreter
 
-LIBRARY = Library("einops")
+LIBRARY: Library = Library("einops")
 
 
 @LIBRARY.family("einops")

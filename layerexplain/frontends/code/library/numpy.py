@@ -8,11 +8,9 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import TYPE_CHECKING, cast
 
-from layerexplain.frontends.code.bounds import MOST_ITEMS, TOO_LARGE
 from layerexplain.frontends.code.library.builtins import call_builtin, items_of
 from layerexplain.frontends.code.library.signatures import in_order
 from layerexplain.frontends.code.library.table import Implementation, Library
-from layerexplain.frontends.code.operators import is_plain
 from layerexplain.frontends.code.values.array import (
     SAME,
     Array,
@@ -34,13 +32,15 @@ from layerexplain.frontends.code.values.base import (
     UnknownValue,
     unknown_value,
 )
+from layerexplain.frontends.code.values.bounds import MOST_ITEMS, TOO_LARGE
 from layerexplain.frontends.code.values.layers import tensors_in
+from layerexplain.frontends.code.values.operators import is_plain
 from layerexplain.frontends.code.values.symbols import DTYPES
 from layerexplain.frontends.code.values.tensors import GraphTensor
 from layerexplain.model import Shape
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
+    from layerexplain.frontends.code.machine.interpreter import Interpreter
 
 _MAKES = frozenset(
     """

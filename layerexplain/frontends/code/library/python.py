@@ -8,11 +8,10 @@ import string
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.bounds import MODULE, MOST_ITEMS, TOO_LARGE, Budget, weight
-from layerexplain.frontends.code.dataclass_fields import DataclassField, named_tuple
 from layerexplain.frontends.code.library.builtins import all_items, call_builtin, known_items
 from layerexplain.frontends.code.library.command_line import Parser
 from layerexplain.frontends.code.library.table import Implementation, Library
+from layerexplain.frontends.code.machine.definitions import DataclassField, named_tuple
 from layerexplain.frontends.code.values.array_arithmetic import product
 from layerexplain.frontends.code.values.base import (
     Arguments,
@@ -24,13 +23,14 @@ from layerexplain.frontends.code.values.base import (
     Value,
     unknown_value,
 )
+from layerexplain.frontends.code.values.bounds import MODULE, MOST_ITEMS, TOO_LARGE, Budget, weight
 from layerexplain.frontends.code.values.namespaces import Namespace
 from layerexplain.frontends.code.values.nested import rebuilt
 from layerexplain.frontends.code.values.program import Class, Function, Instance, Partial
 from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
+    from layerexplain.frontends.code.machine.interpreter import Interpreter
 
 _MATH = frozenset(
     """
@@ -44,7 +44,7 @@ CONSTANTS = {
     "string.punctuation": string.punctuation, "string.whitespace": string.whitespace, "math.pi": math.pi,
     "math.e": math.e, "math.inf": math.inf, "math.nan": math.nan,
 }  # fmt: skip
-LIBRARY = Library(
+LIBRARY: Library = Library(
     "math", "functools", "operator", "itertools", "copy", "collections", "types", "typing", "argparse", "dataclasses",
     "contextlib", "inspect", "os",
 )  # fmt: skip

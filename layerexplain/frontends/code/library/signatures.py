@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from layerexplain.frontends.code.misfits import Misfit
+from layerexplain.frontends.code.machine.calls import Misfit
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.layers.arguments import Argument, RefusedValue
 from layerexplain.layers.declaration import Declaration

@@ -12,9 +12,9 @@ from layerexplain.frontends.code.values.base import Arguments, Keywords, Program
 from layerexplain.layers.registry import TIMM
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
+    from layerexplain.frontends.code.machine.interpreter import Interpreter
 
-LIBRARY = Library("tqdm", "six", "sklearn", "timm")
+LIBRARY: Library = Library("tqdm", "six", "sklearn", "timm")
 
 
 @LIBRARY.family("tqdm")

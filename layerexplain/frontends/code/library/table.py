@@ -9,7 +9,7 @@ from layerexplain.frontends.code.values.base import Arguments, Keywords, Program
 from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
+    from layerexplain.frontends.code.machine.interpreter import Interpreter
 
 _Reader = TypeVar("_Reader")
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])

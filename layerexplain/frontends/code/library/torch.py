@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.frontends.code.bounds import MODULE
 from layerexplain.frontends.code.library.signatures import in_order
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.library.torch_blocks import BLOCKS, fill, make_block
@@ -22,6 +21,7 @@ from layerexplain.frontends.code.library.torch_tensors import function as tensor
 from layerexplain.frontends.code.library.torch_training import is_loss, plain_arguments
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.bounds import MODULE
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.namespaces import Namespace
 from layerexplain.frontends.code.values.program import Instance
@@ -30,9 +30,9 @@ from layerexplain.layers.arguments import NOT_SAID
 from layerexplain.layers.registry import find, of_torch, positional_arguments
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
+    from layerexplain.frontends.code.machine.interpreter import Interpreter
 
-LIBRARY = Library("torch", "torchsummary", "torchinfo", "torchvision")
+LIBRARY: Library = Library("torch", "torchsummary", "torchinfo", "torchvision")
 
 
 _WITHOUT_EFFECT = ("nn.init", "optim", "utils", "cuda", "backends", "manual_seed", "accelerator", "distributed", "amp")

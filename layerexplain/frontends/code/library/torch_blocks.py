@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.frontends.code.bounds import MODULE, numbered
 from layerexplain.frontends.code.library.torch_modules import BuiltIn, is_module, named_modules
 from layerexplain.frontends.code.values.base import ProgramError
+from layerexplain.frontends.code.values.bounds import MODULE, numbered
 from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
     from layerexplain.frontends.code.library.torch_graph import Run
+    from layerexplain.frontends.code.machine.interpreter import Interpreter
 
 _ENCODER, _DECODER, _BOTH = BLOCKS = ("TransformerEncoder", "TransformerDecoder", "Transformer")
 _OF_LAYERS = "d_model nhead dim_feedforward dropout activation layer_norm_eps batch_first norm_first bias".split()  # noqa: SIM905

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.bounds import numbered
 from layerexplain.frontends.code.library.keras.datasets import IMAGES
 from layerexplain.frontends.code.library.torch import LIBRARY as LIBRARY
 from layerexplain.frontends.code.library.torch_numbers import Numbers
@@ -21,12 +20,13 @@ from layerexplain.frontends.code.values.base import (
     Unknown,
     Value,
 )
+from layerexplain.frontends.code.values.bounds import numbered
 from layerexplain.frontends.code.values.nested import rebuilt
 from layerexplain.frontends.code.values.program import Bound, Instance
 from layerexplain.model import Shape
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
+    from layerexplain.frontends.code.machine.interpreter import Interpreter
 
 
 class Picture(Value):

@@ -20,10 +20,9 @@ from layerexplain.frontends.code.library.torch_modules import (
     module_method,
     module_type,
 )
-from layerexplain.frontends.code.library.torch_parameters import Parameter
+from layerexplain.frontends.code.library.torch_parameters import STATISTICS, Parameter, own_weights, statistics
 from layerexplain.frontends.code.library.torch_state import ModuleState
 from layerexplain.frontends.code.library.torch_training import LossSum, TorchTraining, is_loss
-from layerexplain.frontends.code.library.torch_weights import STATISTICS, own_weights, statistics
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Evaluator, Identity, Keywords, ProgramValue, Unknown
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
@@ -31,8 +30,8 @@ from layerexplain.layers.registry import find, of_torch
 from layerexplain.model import Note
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
     from layerexplain.frontends.code.library.torch_graph import CallOnData, Run
+    from layerexplain.frontends.code.machine.interpreter import Interpreter
 
 
 _ALWAYS_THERE = frozenset({"torch.compile", "torch.backends.mps", "torch.nn.functional", "torch.cuda"})

@@ -9,14 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
-from layerexplain.frontends.code.bounds import RESULT
-from layerexplain.frontends.code.examples import without_unknowns
-from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_blocks import BLOCKS, call_block
 from layerexplain.frontends.code.library.torch_cures import cure, misfit_of_weight
-from layerexplain.frontends.code.library.torch_dtypes import dtype_of
 from layerexplain.frontends.code.library.torch_gradients import Gradients
-from layerexplain.frontends.code.library.torch_hooks import HOOKS, PRE_HOOKS
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     BuiltIn,
@@ -26,13 +21,15 @@ from layerexplain.frontends.code.library.torch_modules import (
     named_modules,
     named_parameters,
 )
-from layerexplain.frontends.code.library.torch_parameters import OfModule, Parameter
+from layerexplain.frontends.code.library.torch_parameters import HOOKS, PRE_HOOKS, OfModule, Parameter, weight_shapes
 from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor
 from layerexplain.frontends.code.library.torch_training import LossSum
-from layerexplain.frontends.code.library.torch_weights import weight_shapes
-from layerexplain.frontends.code.shapes import as_recorded
+from layerexplain.frontends.code.library.torch_views import dtype_of
+from layerexplain.frontends.code.recorder.grade import without_unknowns
+from layerexplain.frontends.code.recorder.shapes import as_recorded, flat
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
+from layerexplain.frontends.code.values.bounds import RESULT
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
@@ -48,8 +45,8 @@ from layerexplain.model import Layer, Note, PlacedResult, TensorRef
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.effects import Mark
-    from layerexplain.frontends.code.interpreter import Interpreter
+    from layerexplain.frontends.code.machine.effects import Mark
+    from layerexplain.frontends.code.machine.interpreter import Interpreter
 
 
 SAME_MEMORY = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d", "identity", "detach"])

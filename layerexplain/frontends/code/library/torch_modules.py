@@ -6,11 +6,13 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from layerexplain.frontends.code.bounds import MOST_MODULES, Exhausted
-from layerexplain.frontends.code.library.torch_hooks import REGISTER, HookHandle
-from layerexplain.frontends.code.library.torch_parameters import OfModule, Parameter, PartOfModule
-from layerexplain.frontends.code.library.torch_weights import (
+from layerexplain.frontends.code.library.torch_parameters import (
+    REGISTER,
     STATISTICS,
+    HookHandle,
+    OfModule,
+    Parameter,
+    PartOfModule,
     Weights,
     has_unknown_weights,
     is_recurrent,
@@ -20,7 +22,6 @@ from layerexplain.frontends.code.library.torch_weights import (
     statistics,
     weight_shapes,
 )
-from layerexplain.frontends.code.trees import walk
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
@@ -33,8 +34,10 @@ from layerexplain.frontends.code.values.base import (
     ProgramValue,
     Unknown,
 )
+from layerexplain.frontends.code.values.bounds import MOST_MODULES, Exhausted
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
 from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.frontends.code.values.trees import walk
 from layerexplain.layers.registry import find, of_torch
 from layerexplain.layers.torch.construction import has_parameters
 

@@ -8,14 +8,12 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from layerexplain.frontends.code.bounds import MOST_ITEMS, RESULT, numbered
 from layerexplain.frontends.code.library.numpy import call_numpy
 from layerexplain.frontends.code.library.signatures import fitting, in_order
 from layerexplain.frontends.code.library.torch_parameters import Parameter
-from layerexplain.frontends.code.library.torch_pieces import CUTS, sizes_of_pieces
 from layerexplain.frontends.code.library.torch_tensors import ALIASES, OPERATORS, Tensor, is_tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
-from layerexplain.frontends.code.operators import COMPARISONS
+from layerexplain.frontends.code.library.torch_views import CUTS, sizes_of_pieces
 from layerexplain.frontends.code.values.array import Array, array_of, cast, key_of, name_of_dtype
 from layerexplain.frontends.code.values.array_data import (
     axis_of,
@@ -27,7 +25,9 @@ from layerexplain.frontends.code.values.array_data import (
     plain,
 )
 from layerexplain.frontends.code.values.base import ProgramError, Unknown
+from layerexplain.frontends.code.values.bounds import MOST_ITEMS, RESULT, numbered
 from layerexplain.frontends.code.values.nested import each_in, mirrored
+from layerexplain.frontends.code.values.operators import COMPARISONS
 from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.symbols import Symbol
 

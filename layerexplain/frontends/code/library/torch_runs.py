@@ -10,12 +10,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, SourceError
-from layerexplain.frontends.code.bounds import MOST_TRIED, Budget, Exhausted
-from layerexplain.frontends.code.grade import grade_of, missing_sizes, notes_of, words_of
-from layerexplain.frontends.code.graphs import flat
-from layerexplain.frontends.code.library.torch_emit import RunEmitter
+from layerexplain.frontends.code.library.torch_emit import (
+    RunEmitter,
+    asked_shapes,
+    example_shape,
+    first_asked,
+    modules_in_lists,
+)
 from layerexplain.frontends.code.library.torch_graph import CallOnData, Run, batch_axis
-from layerexplain.frontends.code.library.torch_inputs import asked_shapes, example_shape, first_asked, modules_in_lists
 from layerexplain.frontends.code.library.torch_modules import (
     BuiltIn,
     first_modules,
@@ -26,12 +28,15 @@ from layerexplain.frontends.code.library.torch_modules import (
 from layerexplain.frontends.code.library.torch_numbers import Numbers
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_training import is_loss, with_torch_training
-from layerexplain.frontends.code.misfits import required_names
-from layerexplain.frontends.code.trees import walk
+from layerexplain.frontends.code.machine.calls import required_names
+from layerexplain.frontends.code.recorder.grade import grade_of, missing_sizes, notes_of, words_of
+from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
+from layerexplain.frontends.code.values.bounds import MOST_TRIED, Budget, Exhausted
 from layerexplain.frontends.code.values.nested import Rebuilding, rebuilt
 from layerexplain.frontends.code.values.program import Class, Function, Instance
+from layerexplain.frontends.code.values.trees import walk
 from layerexplain.lang.axes import BATCH, Batch
 from layerexplain.layers.registry import find, of_torch
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.torch_modules import named_modules, named_parameters
 from layerexplain.frontends.code.library.torch_tensors import Tensor
+from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.values.base import ProgramValue
 
 if TYPE_CHECKING:

@@ -7,14 +7,22 @@ from itertools import pairwise
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.code.bounds import numbered
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
-from layerexplain.frontends.code.library.torch_changes import VIEWS, Changes
-from layerexplain.frontends.code.library.torch_dtypes import DTYPES, dtype_asked
-from layerexplain.frontends.code.library.torch_keys import has_list, picked_by_list, without_ellipsis
-from layerexplain.frontends.code.library.torch_pieces import CUTS, axis_in, cut
+from layerexplain.frontends.code.library.torch_views import (
+    CUTS,
+    DTYPES,
+    VIEWS,
+    Changes,
+    axis_in,
+    cut,
+    dtype_asked,
+    has_list,
+    picked_by_list,
+    without_ellipsis,
+)
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Unknown, Value
+from layerexplain.frontends.code.values.bounds import numbered
 from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.lang.axes import Batch as BatchSize

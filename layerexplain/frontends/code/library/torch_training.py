@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError
-from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.library.signatures import fitting
 from layerexplain.frontends.code.library.torch_modules import (
     BuiltIn,
@@ -17,6 +16,7 @@ from layerexplain.frontends.code.library.torch_modules import (
 )
 from layerexplain.frontends.code.library.torch_parameters import Parameter
 from layerexplain.frontends.code.library.torch_tensors import Tensor
+from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Place, Unknown
 from layerexplain.layers.arguments import NOT_SAID

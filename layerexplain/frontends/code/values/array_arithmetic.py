@@ -6,8 +6,6 @@ import ast
 import math
 from collections.abc import Callable, Iterable
 
-from layerexplain.frontends.code.bounds import MOST_BITS, Budget
-from layerexplain.frontends.code.operators import binary, compare
 from layerexplain.frontends.code.values.array_data import (
     ArrayData,
     axis_of,
@@ -18,6 +16,8 @@ from layerexplain.frontends.code.values.array_data import (
     steps_of,
 )
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown
+from layerexplain.frontends.code.values.bounds import MOST_BITS, Budget
+from layerexplain.frontends.code.values.operators import binary, compare
 
 _MOST_VALUE = 1e30
 _MOST_POWER = 10

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Self
 
-from layerexplain.frontends.code.bounds import MOST_ITEMS
+from layerexplain.frontends.code.values.array import Cells, Memory
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value
-from layerexplain.frontends.code.values.memory import Cells, Memory
+from layerexplain.frontends.code.values.bounds import MOST_ITEMS
 from layerexplain.model import Shape
 from layerexplain.ops.reshaping import groups
 from layerexplain.records import Record

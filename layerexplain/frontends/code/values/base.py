@@ -11,10 +11,10 @@ from layerexplain.records import NamedTuple, Record
 if TYPE_CHECKING:
     import ast
 
-    from layerexplain.frontends.code.bounds import Budget
-    from layerexplain.frontends.code.effects import Effects
-    from layerexplain.frontends.code.frames import Frame
     from layerexplain.frontends.code.library.torch_framework import PyTorch
+    from layerexplain.frontends.code.machine.effects import Effects
+    from layerexplain.frontends.code.values.bounds import Budget
+    from layerexplain.frontends.code.values.frames import Frame
     from layerexplain.frontends.code.values.framework import Framework
     from layerexplain.frontends.code.values.modules import Module
     from layerexplain.frontends.code.values.program import Class, Function, Instance

@@ -9,9 +9,9 @@ from layerexplain.frontends.code.values.base import Arguments, Keywords, Program
 if TYPE_CHECKING:
     import ast
 
-    from layerexplain.frontends.code.frames import Frame
     from layerexplain.frontends.code.values.array import Array
     from layerexplain.frontends.code.values.base import Unknown
+    from layerexplain.frontends.code.values.frames import Frame
     from layerexplain.frontends.code.values.layers import LayerValue, Variable
     from layerexplain.frontends.code.values.program import Class, Function, Instance
     from layerexplain.frontends.code.values.settings import Setting

@@ -9,7 +9,7 @@ from layerexplain.frontends.code.values.base import Arguments, Evaluator, Keywor
 from layerexplain.records import Record
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.frames import Frame
+    from layerexplain.frontends.code.values.frames import Frame
 
 
 class Module(Value):

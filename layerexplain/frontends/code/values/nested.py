@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
 
-from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_NESTED, TOO_LARGE
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
+from layerexplain.frontends.code.values.bounds import MOST_ITEMS, MOST_NESTED, TOO_LARGE
 from layerexplain.frontends.code.values.settings import Setting
 
 _Leaf = Callable[[ProgramValue], ProgramValue]

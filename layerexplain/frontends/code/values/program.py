@@ -8,8 +8,6 @@ import types
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.operators import compare
-from layerexplain.frontends.code.trees import children, docstring, walk
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Evaluator,
@@ -22,12 +20,14 @@ from layerexplain.frontends.code.values.base import (
     Value,
     unknown_key,
 )
+from layerexplain.frontends.code.values.operators import compare
 from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.frontends.code.values.trees import children, docstring, walk
 from layerexplain.records import Record
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.frames import Frame
     from layerexplain.frontends.code.library.torch_framework import PyTorch
+    from layerexplain.frontends.code.values.frames import Frame
     from layerexplain.frontends.code.values.layers import LayerValue
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from layerexplain.frontends.code import methods
-from layerexplain.frontends.code.bounds import MOST_ITEMS, TOO_LARGE
-from layerexplain.frontends.code.operators import is_plain
+from layerexplain.frontends.code.values import methods
 from layerexplain.frontends.code.values.array import array_of
 from layerexplain.frontends.code.values.base import (
     Arguments,
@@ -17,7 +15,9 @@ from layerexplain.frontends.code.values.base import (
     one_of,
     unknown_key,
 )
+from layerexplain.frontends.code.values.bounds import MOST_ITEMS, TOO_LARGE
 from layerexplain.frontends.code.values.layers import LayerValue
+from layerexplain.frontends.code.values.operators import is_plain
 from layerexplain.frontends.code.values.program import Bound, Instance
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import Tensor

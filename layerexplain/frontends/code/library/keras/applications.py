@@ -7,12 +7,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.keras.source import keras_folder
-from layerexplain.frontends.code.modules import read_module
+from layerexplain.frontends.code.machine.modules import read_module
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
     from layerexplain.frontends.code.library.keras.framework import Keras
+    from layerexplain.frontends.code.machine.interpreter import Interpreter
 
 _FOLDER = os.path.join("src", "applications")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.calling import shapes_of_data
 from layerexplain.frontends.code.library.keras.names import base_of, inside_keras, resolve_keras_name
 from layerexplain.frontends.code.library.keras.operations import Operations
-from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, flat_tensors
+from layerexplain.frontends.code.recorder.emit import plain_config
+from layerexplain.frontends.code.recorder.shapes import CONSTANT_TYPE, WEIGHT_TYPE, flat_tensors
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import (

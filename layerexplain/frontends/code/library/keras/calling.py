@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from layerexplain.errors import SpecError
 from layerexplain.frontends.code.library.keras.making import LayerFactory, stands_for
-from layerexplain.frontends.code.misfits import Misfit, misfit
-from layerexplain.frontends.code.shapes import as_recorded
+from layerexplain.frontends.code.machine.calls import Misfit, misfit
+from layerexplain.frontends.code.recorder.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import (

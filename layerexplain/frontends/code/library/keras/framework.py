@@ -6,23 +6,23 @@ import ast
 from typing import TYPE_CHECKING
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras import datasets
 from layerexplain.frontends.code.library.keras import names as keras_names
 from layerexplain.frontends.code.library.keras.applications import application, without_values
 from layerexplain.frontends.code.library.keras.backend import call_backend
-from layerexplain.frontends.code.library.keras.callbacks import Callback, callback
 from layerexplain.frontends.code.library.keras.cloning import Cloning
 from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_calls import OF_LAYERS
+from layerexplain.frontends.code.library.keras.refused_data import Callback, callback
 from layerexplain.frontends.code.library.keras.source import with_source
 from layerexplain.frontends.code.library.keras.utilities import call_utility
 from layerexplain.frontends.code.library.python import CONSTANTS
 from layerexplain.frontends.code.library.tensorflow import call_tensorflow
-from layerexplain.frontends.code.parts import dotted
+from layerexplain.frontends.code.machine.parts import dotted
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
+from layerexplain.frontends.code.values.frames import Assumption, Frame
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, layer_of, tensors_in, unknown_in
 from layerexplain.frontends.code.values.program import Class, Function, Instance
 from layerexplain.frontends.code.values.settings import Setting

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from layerexplain.errors import ArgumentError, SpecError
-from layerexplain.frontends.code.emit import plain_config
-from layerexplain.frontends.code.examples import missing_settings
-from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.names import MERGES, resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_data import RefusedData
+from layerexplain.frontends.code.recorder.emit import plain_config
+from layerexplain.frontends.code.recorder.grade import missing_settings
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramValue, Unknown
+from layerexplain.frontends.code.values.frames import Assumption
 from layerexplain.frontends.code.values.layers import (
     CALLED,
     LayerValue,

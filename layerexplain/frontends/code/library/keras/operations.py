@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.library import numpy as numpy_functions
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.names import operation_type
 from layerexplain.frontends.code.library.keras.run_time_sizes import RunTimeSizes, holds_size
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
-from layerexplain.frontends.code.shapes import CONSTANT_TYPE, is_shape
+from layerexplain.frontends.code.recorder.shapes import CONSTANT_TYPE, is_shape
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
+from layerexplain.frontends.code.values.frames import Assumption
 from layerexplain.frontends.code.values.layers import LayerValue, Variable, tensors_in
 from layerexplain.frontends.code.values.nested import each_in, mirrored
 from layerexplain.frontends.code.values.symbols import DTYPES

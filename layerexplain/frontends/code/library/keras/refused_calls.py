@@ -11,7 +11,7 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.frontends.code.keras_advice import todays_code
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, layer_names, resolve_keras_name
-from layerexplain.frontends.code.tracing import Graphs
+from layerexplain.frontends.code.recorder.tracing import Graphs
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of, tensors_in
 from layerexplain.frontends.code.values.nested import each_in

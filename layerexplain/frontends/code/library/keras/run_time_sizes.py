@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.library.keras.calling import Calling
-from layerexplain.frontends.code.shapes import is_shape
+from layerexplain.frontends.code.recorder.shapes import is_shape
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import ItemNamed, LayerNamed, Steps
 from layerexplain.errors import LayerExplainError, NotKnown, ShapeError
-from layerexplain.frontends.code.bounds import MOST_ITEMS
-from layerexplain.frontends.code.graphs import Graph
-from layerexplain.frontends.code.shapes import (
+from layerexplain.frontends.code.recorder.shapes import (
     CONSTANT_TYPE,
     STATED_SHAPE,
     WEIGHT_TYPE,
+    Graph,
     constant_shape,
     declaration_of,
     flat_tensors,
@@ -20,6 +19,7 @@ from layerexplain.frontends.code.shapes import (
     sees_masks,
 )
 from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown, unknown_at
+from layerexplain.frontends.code.values.bounds import MOST_ITEMS
 from layerexplain.frontends.code.values.layers import (
     CallTrace,
     LayerValue,
@@ -57,7 +57,7 @@ from layerexplain.ops.random import normal_like, uniform_like
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.tracing import Graphs
+    from layerexplain.frontends.code.recorder.tracing import Graphs
 
 _MOST_NODES = 20_000
 

@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING
 
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import SpecError
-from layerexplain.frontends.code.bounds import MOST_LAYERS, MOST_NESTED, Exhausted
-from layerexplain.frontends.code.examples import SIZE, without_unknowns
-from layerexplain.frontends.code.graphs import Graph, flat, loose_error
 from layerexplain.frontends.code.library.keras.names import inside_keras, resolve_keras_name
-from layerexplain.frontends.code.shapes import (
+from layerexplain.frontends.code.recorder.grade import SIZE, without_unknowns
+from layerexplain.frontends.code.recorder.shapes import (
     CONSTANT_TYPE,
     DEEPEST,
     STATED_SHAPE,
     WEIGHT_TYPE,
+    Graph,
     as_recorded,
+    flat,
     is_shape,
+    loose_error,
     plain_call,
 )
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import ProgramValue, Size, Unknown, unknown_at
+from layerexplain.frontends.code.values.bounds import MOST_LAYERS, MOST_NESTED, Exhausted
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Variable, layer_of, unknown_in
 from layerexplain.frontends.code.values.nested import Rebuilding, rebuilt
 from layerexplain.frontends.code.values.program import Function, Instance
@@ -37,7 +39,7 @@ from layerexplain.model import ForeignFunction as NamedFunction
 from layerexplain.nesting import form_of
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.tracing import Graphs
+    from layerexplain.frontends.code.recorder.tracing import Graphs
 
 _WITHOUT_INPUT = frozenset({"InputLayer", WEIGHT_TYPE, CONSTANT_TYPE})
 

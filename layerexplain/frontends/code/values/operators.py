@@ -6,7 +6,6 @@ import operator
 import re
 from collections.abc import Callable, Iterable
 
-from layerexplain.frontends.code.bounds import MOST_BITS, MOST_ITEMS, MOST_TEXT, TOO_LARGE, Budget, fits, weight
 from layerexplain.frontends.code.values.base import (
     ProgramError,
     ProgramValue,
@@ -14,6 +13,7 @@ from layerexplain.frontends.code.values.base import (
     Unknown,
     Value,
 )
+from layerexplain.frontends.code.values.bounds import MOST_BITS, MOST_ITEMS, MOST_TEXT, TOO_LARGE, Budget, fits, weight
 from layerexplain.lang.open_sizes import OpenSize
 from layerexplain.records import Record
 

@@ -9,19 +9,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from layerexplain.frontends.code.attributes import Attributes
-from layerexplain.frontends.code.bounds import Exhausted
-from layerexplain.frontends.code.calls import Calls
-from layerexplain.frontends.code.choices import Choices
-from layerexplain.frontends.code.definitions import DefinitionStatements
-from layerexplain.frontends.code.expressions import Expressions
-from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.library.registry import FRAMEWORKS
 from layerexplain.frontends.code.library.torch_framework import PyTorch
-from layerexplain.frontends.code.loops import Loops
-from layerexplain.frontends.code.modules import Modules
-from layerexplain.frontends.code.statements import Statements
+from layerexplain.frontends.code.machine.calls import Attributes, Calls
+from layerexplain.frontends.code.machine.choices import Choices
+from layerexplain.frontends.code.machine.definitions import DefinitionStatements
+from layerexplain.frontends.code.machine.expressions import Expressions
+from layerexplain.frontends.code.machine.loops import Loops
+from layerexplain.frontends.code.machine.modules import Modules
+from layerexplain.frontends.code.machine.statements import Statements
 from layerexplain.frontends.code.values.base import ProgramValue
+from layerexplain.frontends.code.values.bounds import Exhausted
+from layerexplain.frontends.code.values.frames import File, Frame
 from layerexplain.frontends.code.values.program import Class
 
 

@@ -12,9 +12,9 @@ from functools import lru_cache
 from importlib.util import find_spec
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.code.bounds import MOST_SOURCE
-from layerexplain.frontends.code.frames import File
 from layerexplain.frontends.code.sources import read_text
+from layerexplain.frontends.code.values.bounds import MOST_SOURCE
+from layerexplain.frontends.code.values.frames import File
 from layerexplain.sources.regular_file import open_regular
 
 PRESENT = frozenset({"keras", "tensorflow", "tf_keras", "numpy"})

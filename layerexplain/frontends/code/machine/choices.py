@@ -9,15 +9,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Sequence
 
-from layerexplain.frontends.code.bounds import fits
-from layerexplain.frontends.code.effects import Mark
-from layerexplain.frontends.code.frames import Assumption, Frame
-from layerexplain.frontends.code.parts import InterpreterPart, Signal, dotted
-from layerexplain.frontends.code.trees import children, walk
-from layerexplain.frontends.code.values.array import memory_of
+from layerexplain.frontends.code.machine.effects import Mark
+from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, dotted
+from layerexplain.frontends.code.values.array import Memory, memory_of
 from layerexplain.frontends.code.values.base import ProgramValue, Unknown, Value
+from layerexplain.frontends.code.values.bounds import fits
+from layerexplain.frontends.code.values.frames import Assumption, Frame
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, layer_of
-from layerexplain.frontends.code.values.memory import Memory
 from layerexplain.frontends.code.values.modules import Imported, Module
 from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.program import (
@@ -30,6 +28,7 @@ from layerexplain.frontends.code.values.program import (
 )
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.frontends.code.values.trees import children, walk
 
 _ONLY_READ = frozenset([
     "evaluate", "get_weights", "load_weights", "loss", "losses", "metrics", "name", "optimizer", "predict",

@@ -10,8 +10,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown
+from layerexplain.frontends.code.values.frames import Assumption
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue
 from layerexplain.frontends.code.values.program import creation_counter
 from layerexplain.records import NamedTuple

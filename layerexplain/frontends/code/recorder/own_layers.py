@@ -13,27 +13,32 @@ from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import BoundCall as BoundCall
 from layerexplain.errors import NotKnown, ShapeError
-from layerexplain.frontends.code import trees
-from layerexplain.frontends.code.bounds import Budget, Exhausted
-from layerexplain.frontends.code.graph_formula import Formula, not_known
-from layerexplain.frontends.code.own_calls import passes_masks
+from layerexplain.frontends.code.recorder.graph_formula import Formula, not_known
+from layerexplain.frontends.code.recorder.own_calls import passes_masks
+from layerexplain.frontends.code.recorder.shapes import CONSTANT_TYPE, WEIGHT_TYPE, constant_shape
+from layerexplain.frontends.code.values import trees
 from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramError, ProgramValue, Unknown
+from layerexplain.frontends.code.values.bounds import Budget, Exhausted
 from layerexplain.frontends.code.values.layers import CallTrace, ModelValue, layer_of, unknown_in
 from layerexplain.frontends.code.values.nested import mirrored_call
 from layerexplain.frontends.code.values.program import Class, Function
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.lang.definition import Definition, states_after
-from layerexplain.lang.expr import WEIGHT, Expr, is_state, walk
+from layerexplain.lang.expr import WEIGHT, Expr, is_state, walk, weight
+from layerexplain.lang.opaque import opaque
 from layerexplain.layers.arguments import Anything, Argument, argument_of
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.signature import Signature
-from layerexplain.model import Call, Layer, TensorRef
+from layerexplain.model import Call, Layer, Model, TensorRef
 from layerexplain.ops import load_all
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.keras.framework import Keras
+
+
+# Own layers ---------------------------------------------------------------------------------------------------------
 
 _CALL = "(call)"
 """The argument of a declaration that says how the tensors stand in a call: in lists, in dicts, by name."""
@@ -365,3 +370,49 @@ def ready(
     if isinstance(value, str | int | float | bool | dict | type(None)):
         return value
     return Unknown(f"{str(value)[:60]} of the configuration")
+
+
+# Own weights --------------------------------------------------------------------------------------------------------
+# The weights that code makes itself, as layers without an input: each is a row with its count.
+
+
+def declarations(model: Model) -> Mapping[str, Declaration]:
+    """Return the declaration of the weights that a model has outside of its layers, where there are any.
+
+    >>> sorted(declarations(Model("m", "Sequential", (), (), (), ())))
+    []
+    """
+    waiting = [model]
+    while waiting:
+        one = waiting.pop()
+        for layer in one.layers:
+            if layer.type in (WEIGHT_TYPE, CONSTANT_TYPE) and layer.kind == "custom" and layer.declaration is None:
+                weight = {"shape": None, "dtype": "float32", "trainable": True}
+                return {
+                    WEIGHT_TYPE: _declared(WEIGHT_TYPE, _formula, weight, "A weight that the code creates itself."),
+                    CONSTANT_TYPE: _declared(
+                        CONSTANT_TYPE, _drawn, {"shape": (), "words": "constant"}, "Numbers that depend on no input."
+                    ),
+                }
+            if layer.model is not None:
+                waiting.append(layer.model)
+    return {}
+
+
+def _declared(
+    type_: str, formula: Callable[..., Expr], defaults: Mapping[str, ProgramValue], description: str
+) -> Declaration:
+    arguments = {name: argument_of(Anything, default) for name, default in defaults.items()}
+    return Declaration(type_, formula, Signature((), arguments), description=description)
+
+
+def _drawn(*, shape: object, words: str) -> Expr:
+    sizes = constant_shape(shape)
+    return Expr(opaque, (), {"name": words, "shape": sizes}, sizes, "float")
+
+
+def _formula(*, shape: ProgramValue, dtype: str, trainable: bool) -> Expr:
+    if shape is None:
+        raise NotKnown("the shape of this weight is not known")
+    axes = [(f"axis {i}", size) for i, size in enumerate(shape)]
+    return weight("value", "W", axes, trainable=bool(trainable))

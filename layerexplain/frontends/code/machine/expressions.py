@@ -6,11 +6,17 @@ import ast
 import re
 from collections.abc import Callable, Sequence
 
-from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, TOO_LARGE, fits, weight
-from layerexplain.frontends.code.choices import CHANGES_MODEL
-from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.library.builtins import NAMES, items_of
-from layerexplain.frontends.code.operators import (
+from layerexplain.frontends.code.machine.choices import CHANGES_MODEL
+from layerexplain.frontends.code.machine.parts import InterpreterPart, handler_name, written
+from layerexplain.frontends.code.values.array import Array, array_of
+from layerexplain.frontends.code.values.array_data import count_of
+from layerexplain.frontends.code.values.base import OneOf, ProgramError, ProgramValue, Unknown, Value, one_of
+from layerexplain.frontends.code.values.bounds import MOST_ITEMS, MOST_TEXT, TOO_LARGE, fits, weight
+from layerexplain.frontends.code.values.frames import Assumption, Frame
+from layerexplain.frontends.code.values.layers import unknown_in
+from layerexplain.frontends.code.values.modules import Imported
+from layerexplain.frontends.code.values.operators import (
     COMPARISONS,
     binary,
     compare,
@@ -19,12 +25,6 @@ from layerexplain.frontends.code.operators import (
     truth,
     unary,
 )
-from layerexplain.frontends.code.parts import InterpreterPart, handler_name, written
-from layerexplain.frontends.code.values.array import Array, array_of
-from layerexplain.frontends.code.values.array_data import count_of
-from layerexplain.frontends.code.values.base import OneOf, ProgramError, ProgramValue, Unknown, Value, one_of
-from layerexplain.frontends.code.values.layers import unknown_in
-from layerexplain.frontends.code.values.modules import Imported
 from layerexplain.frontends.code.values.program import Class
 from layerexplain.frontends.code.values.symbols import Symbol
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 
-from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, TOO_LARGE, Budget, fits, weight
-from layerexplain.frontends.code.operators import are_plain, format_value, is_plain
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Evaluator,
@@ -16,6 +14,8 @@ from layerexplain.frontends.code.values.base import (
     Unknown,
     UnknownChange,
 )
+from layerexplain.frontends.code.values.bounds import MOST_ITEMS, MOST_TEXT, TOO_LARGE, Budget, fits, weight
+from layerexplain.frontends.code.values.operators import are_plain, format_value, is_plain
 
 _TEXT = frozenset(
     """

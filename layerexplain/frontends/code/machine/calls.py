@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, cast
 
-from layerexplain.frontends.code.bounds import MOST_DEPTH, MOST_ITEMS, TOO_LARGE, weight
-from layerexplain.frontends.code.dataclass_fields import Records
-from layerexplain.frontends.code.frames import Frame
 from layerexplain.frontends.code.library.builtins import AT_ONCE
 from layerexplain.frontends.code.library.registry import LIBRARIES
-from layerexplain.frontends.code.misfits import misfit
-from layerexplain.frontends.code.operators import is_plain
-from layerexplain.frontends.code.parts import Signal, setting_name
+from layerexplain.frontends.code.machine.definitions import Records
+from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, dotted, setting_name
 from layerexplain.frontends.code.values import python
+from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Keywords,
@@ -24,13 +21,20 @@ from layerexplain.frontends.code.values.base import (
     Unknown,
     UnknownChange,
 )
+from layerexplain.frontends.code.values.bounds import MOST_DEPTH, MOST_ITEMS, TOO_LARGE, weight
+from layerexplain.frontends.code.values.frames import Frame
 from layerexplain.frontends.code.values.layers import tensors_in
+from layerexplain.frontends.code.values.operators import is_plain
 from layerexplain.frontends.code.values.program import Bound, Class, Context, Function, Instance, Super
 from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.records import NamedTuple
+from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
+    from layerexplain.frontends.code.machine.interpreter import Interpreter
 
+
+# Calls --------------------------------------------------------------------------------------------------------------
 
 _COLLECTIONS = frozenset({list, tuple, dict})
 
@@ -283,3 +287,127 @@ def _from_library(symbol: Symbol) -> str:
     package = symbol.path.partition(".")[0]
     cure = f"; --code with the folder of {package} reads its source" if is_built and symbol.may_be_anything else ""
     return words + cure
+
+
+# Attributes ---------------------------------------------------------------------------------------------------------
+# Items and attributes of values: `x[0]`, `x.shape`.
+
+if TYPE_CHECKING:
+    pass
+
+_OLDER_ONLY = frozenset({"_build_from_signature"})
+"""Attributes of layers by which code tells Keras 2 from Keras 3."""
+
+
+class Attributes(InterpreterPart):
+    """The part of the interpreter that gives items and attributes."""
+
+    def on_slice(self, node: ast.Slice, frame: Frame) -> ProgramValue:
+        parts = [None if one is None else self.value(one, frame) for one in (node.lower, node.upper, node.step)]
+        unknown = next((one for one in parts if isinstance(one, Unknown)), None)
+        return unknown if unknown is not None else slice(*parts)
+
+    def on_subscript(self, node: ast.Subscript, frame: Frame) -> ProgramValue:
+        if self.settings and (named := setting_name(node)) in self.settings:
+            return self.settings[named]
+        items = self.no_function(self.value(node.value, frame))
+        key = self.value(node.slice, frame)
+        self.node = node
+        return self.renamed(self.item(items, key), node)
+
+    def item(self, items: object, key: object) -> ProgramValue:
+        """Evaluate `items[key]`."""
+        return python.get_item(items, self, key)
+
+    def missing(self, items: dict[ProgramValue, ProgramValue], key: object) -> ProgramValue:
+        """Return the value of a key that a dict does not have: that of a defaultdict is made now. Raises KeyError."""
+        _, factory = self.factories.get(id(items), (None, None))
+        if factory is None:
+            raise KeyError(key)
+        result = self.call(factory, [], {})
+        self.mutate(items)
+        items[key] = result
+        return result
+
+    def on_attribute(self, node: ast.Attribute, frame: Frame) -> ProgramValue:
+        of = self.value(node.value, frame)
+        self.node = node
+        if self.settings and (named := setting_name(node)) in self.settings:
+            # A shape that is given is the one that data have at first: a reshape of the program changes it.
+            own = isinstance(of, Array) and named.removesuffix(".shape") in self.shaped
+            return self.attribute(of, node.attr) if own else self.settings[named]
+        if isinstance(of, Unknown):
+            data = of._replace(name=setting_name(node) or of.name)
+            return self.torch.method_of_data(data, node.attr) or data
+        found = self.attribute(of, node.attr)
+        if isinstance(found, Unknown) and not found.name:
+            return found._replace(name=dotted(node))
+        if isinstance(of, Array) and type(found) is tuple:
+            return tuple([one._replace(name=setting_name(node)) if isinstance(one, Unknown) else one for one in found])
+        return found
+
+    def attribute(self, of: object, name: str) -> ProgramValue:
+        """Evaluate `of.name`."""
+        return python.get_attribute(of, self, name)
+
+    def call_method(self, of: object, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Evaluate `of.name(…)`."""
+        return self.placed(python.call_method(of, self, name, args, kwargs))
+
+    def has_attribute(self, of: object, name: object) -> bool | Unknown:
+        """Return whether a value has an attribute; Unknown where that is not known."""
+        if isinstance(of, Unknown) or not isinstance(name, str):
+            return of if isinstance(of, Unknown) else self.unknown("the name of an attribute")
+        if name in _OLDER_ONLY:
+            return False
+        found = python.has_attribute(of, self, name)
+        return self.unknown(f"whether it has the attribute {name}") if found is None else found
+
+
+# Misfits ------------------------------------------------------------------------------------------------------------
+# What does not fit of the arguments of a call.
+
+
+class Misfit(NamedTuple):
+    """What does not fit of a call. `argument` is the one that is meant, by its name or number; None where one is
+    missing. `only_today` says that Keras 2 takes it."""
+
+    words: str
+    argument: str | int | None = None
+    only_today: bool = False
+
+
+def misfit(
+    function: Function, args: Arguments, kwargs: Mapping[str, ProgramValue], elsewhere: Container[str] | None = None
+) -> Misfit | None:
+    """Return what does not fit of the arguments of a call, `self` included: too many, a name that the function does not
+    have, one that is given twice; and, of a call whose arguments all are known, one that is missing where `elsewhere`
+    does not have it. None where all fits."""
+    spec, names = function.node.args, function.names
+    # The program does not write `self`, and calls a constructor by the name of its class.
+    is_method = function.owner is not None and function.kind != "staticmethod"
+    positional = names[int(is_method) :]
+    own = [*positional, *function.keywords]
+    shown = function.owner.name if function.owner is not None and function.name == "__init__" else function.name
+    if len(args) > len(names) and spec.vararg is None:
+        most = len(positional)
+        takes = f"{most} argument{'s' * (most != 1)}" + f" ({', '.join(positional)})" * bool(positional)
+        return Misfit(f"{shown}() takes {takes}, got {len(args) - len(names) + most}", most)
+    given = set(names[: len(args)])
+    for name in kwargs:
+        if name in given and name not in names[: len(spec.posonlyargs)]:
+            return Misfit(f"{shown}() is given {name} twice; give it once", name)
+        if name not in names and name not in function.keywords and spec.kwarg is None and "**" not in kwargs:
+            hint = did_you_mean(name, own) or f"it takes {', '.join(own) or 'none'}"
+            return Misfit(f"{shown}() has no argument {name!r}; {hint}", name)
+    if elsewhere is None or "**" in kwargs:
+        return None
+    missing = [one for one in required_names(function) if not (one in given or one in kwargs or one in elsewhere)]
+    return Misfit(f"{shown}() is given no {missing[0]}; it takes {', '.join(own)}") if missing else None
+
+
+def required_names(function: Function) -> list[str]:
+    """Return the names of the arguments that have no default, `self` included."""
+    keywords = zip(function.keywords, function.node.args.kw_defaults, strict=True)
+    positional = function.names[: len(function.names) - len(function.defaults)]
+    return [*positional, *(name for name, default in keywords if default is None)]

@@ -7,15 +7,14 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from layerexplain.errors import LayerExplainError, SourceError
-from layerexplain.frontends.code.bounds import MOST_ITEMS, Exhausted
-from layerexplain.frontends.code.choices import assigned_names
-from layerexplain.frontends.code.dataclass_fields import note_field
-from layerexplain.frontends.code.definitions import catches
-from layerexplain.frontends.code.frames import Assumption, Frame
-from layerexplain.frontends.code.operators import is_plain, truth
-from layerexplain.frontends.code.parts import InterpreterPart, Signal, handler_name, written
+from layerexplain.frontends.code.machine.choices import assigned_names
+from layerexplain.frontends.code.machine.definitions import catches, note_field
+from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, handler_name, written
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value, unknown_key
+from layerexplain.frontends.code.values.bounds import MOST_ITEMS, Exhausted
+from layerexplain.frontends.code.values.frames import Assumption, Frame
 from layerexplain.frontends.code.values.namespaces import Namespace
+from layerexplain.frontends.code.values.operators import is_plain, truth
 from layerexplain.frontends.code.values.program import Context, Function, Instance
 from layerexplain.frontends.code.values.symbols import Symbol
 

@@ -6,12 +6,18 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from layerexplain.errors import ShapeError
-from layerexplain.frontends.code.bounds import RESULT
-from layerexplain.frontends.code.graphs import Graph
-from layerexplain.frontends.code.own_calls import OwnCalls
-from layerexplain.frontends.code.shapes import WEIGHT_TYPE, Shapes, declaration_of, flat_tensors, is_shape
+from layerexplain.frontends.code.recorder.own_calls import OwnCalls
+from layerexplain.frontends.code.recorder.shapes import (
+    WEIGHT_TYPE,
+    Graph,
+    Shapes,
+    declaration_of,
+    flat_tensors,
+    is_shape,
+)
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown, unknown_at
+from layerexplain.frontends.code.values.bounds import RESULT
 from layerexplain.frontends.code.values.layers import (
     CALLED,
     CallTrace,
@@ -28,9 +34,9 @@ from layerexplain.layers.facts import NO_FACTS
 from layerexplain.model import Shape
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
     from layerexplain.frontends.code.library.keras.framework import Keras
-    from layerexplain.frontends.code.own_layers import OwnLayer
+    from layerexplain.frontends.code.machine.interpreter import Interpreter
+    from layerexplain.frontends.code.recorder.own_layers import OwnLayer
 
 
 def graphs_of(layer: LayerValue) -> Graphs:
@@ -179,7 +185,7 @@ class Graphs(OwnCalls):
 
     def declaration(self, layer: ModelValue) -> OwnLayer:
         """Return the declaration of a layer of the program."""
-        from layerexplain.frontends.code.own_layers import Code, OwnLayer
+        from layerexplain.frontends.code.recorder.own_layers import Code, OwnLayer
 
         if id(layer) not in self.declarations:
             cls = layer.instance.cls if layer.instance is not None else None

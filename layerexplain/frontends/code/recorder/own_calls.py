@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import SourceError, SpecError
-from layerexplain.frontends.code.bounds import TOO_LARGE, fits
-from layerexplain.frontends.code.graphs import flat
-from layerexplain.frontends.code.nodes import Nodes
-from layerexplain.frontends.code.shapes import STATED_SHAPE, declaration_of, flat_tensors
+from layerexplain.frontends.code.recorder.nodes import Nodes
+from layerexplain.frontends.code.recorder.shapes import STATED_SHAPE, declaration_of, flat, flat_tensors
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown, unknown_at
+from layerexplain.frontends.code.values.bounds import TOO_LARGE, fits
 from layerexplain.frontends.code.values.layers import CallTrace, LayerValue, ModelValue, Node, tensors_in, unknown_in
 from layerexplain.frontends.code.values.nested import Rebuilding, mirrored, mirrored_call, rebuilt
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance, creation_counter

@@ -7,10 +7,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from layerexplain.errors import ArgumentError, LayerExplainError
-from layerexplain.frontends.code.frames import Assumption
-from layerexplain.frontends.code.graphs import Graph
-from layerexplain.frontends.code.shapes import Shapes, as_recorded
+from layerexplain.frontends.code.recorder.shapes import Graph, Shapes, as_recorded
 from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramValue, Unknown
+from layerexplain.frontends.code.values.frames import Assumption
 from layerexplain.frontends.code.values.framework import Framework
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Variable, tensors_in
 from layerexplain.frontends.code.values.nested import copied
@@ -22,8 +21,8 @@ from layerexplain.layers.registry import facts_of
 from layerexplain.model import Note
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
-    from layerexplain.frontends.code.own_layers import OwnLayer
+    from layerexplain.frontends.code.machine.interpreter import Interpreter
+    from layerexplain.frontends.code.recorder.own_layers import OwnLayer
 
 
 class Nodes(Framework):
@@ -172,7 +171,7 @@ class Nodes(Framework):
         model.is_inner = bool(self.tracing)
         self.models.append(model)
         if len(self.models) > 500:
-            from layerexplain.frontends.code.bounds import Exhausted
+            from layerexplain.frontends.code.values.bounds import Exhausted
 
             raise Exhausted("makes more than 500 models")
 

@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from layerexplain.frontends.code.bounds import Budget
-from layerexplain.frontends.code.effects import Effects
-from layerexplain.frontends.code.frames import Assumption, File, Frame
-from layerexplain.frontends.code.modules import Modules
+from layerexplain.frontends.code.machine.effects import Effects
+from layerexplain.frontends.code.machine.modules import Modules
 from layerexplain.frontends.code.values.array import memory_of
 from layerexplain.frontends.code.values.base import Evaluator, OneOf, Place, ProgramValue, Unknown
+from layerexplain.frontends.code.values.bounds import Budget
+from layerexplain.frontends.code.values.frames import Assumption, File, Frame
 from layerexplain.frontends.code.values.framework import Framework
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.model import Note
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.keras.framework import Keras
-    from layerexplain.frontends.code.tracing import Graphs
+    from layerexplain.frontends.code.recorder.tracing import Graphs
     from layerexplain.frontends.code.values.layers import ModelValue
     from layerexplain.frontends.code.values.program import Context, Function, FunctionNode
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from layerexplain.frontends.code.choices import CHANGES_MODEL, assigned_names, names_in
-from layerexplain.frontends.code.effects import Mark, Since
-from layerexplain.frontends.code.frames import Assumption, Frame
-from layerexplain.frontends.code.operators import is_plain, truth
-from layerexplain.frontends.code.parts import InterpreterPart, Signal, written
-from layerexplain.frontends.code.trees import children, walk
-from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.machine.choices import CHANGES_MODEL, assigned_names, names_in
+from layerexplain.frontends.code.machine.effects import Mark, Since
+from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, written
+from layerexplain.frontends.code.values.array import Array, Memory
 from layerexplain.frontends.code.values.base import Alike, ProgramValue, Unknown, Value
+from layerexplain.frontends.code.values.frames import Assumption, Frame
 from layerexplain.frontends.code.values.layers import layer_of
-from layerexplain.frontends.code.values.memory import Memory
 from layerexplain.frontends.code.values.nested import each_in
+from layerexplain.frontends.code.values.operators import is_plain, truth
 from layerexplain.frontends.code.values.program import Instance, creation_counter
 from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.frontends.code.values.trees import children, walk
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 

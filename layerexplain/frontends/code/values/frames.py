@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
-from layerexplain.frontends.code.bounds import Budget
 from layerexplain.frontends.code.values.base import ProgramValue
+from layerexplain.frontends.code.values.bounds import Budget
 from layerexplain.frontends.code.values.program import Instance
 from layerexplain.records import NamedTuple
 

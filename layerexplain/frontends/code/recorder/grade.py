@@ -1,0 +1,359 @@
+"""How sure an answer is: complete, assumed or open; what is missing, where, and which option gives it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+
+from layerexplain.frontends.code.machine.parts import setting_name
+from layerexplain.frontends.code.values.base import ProgramValue, Unknown
+from layerexplain.frontends.code.values.frames import Assumption
+from layerexplain.frontends.code.values.layers import unknown_in
+from layerexplain.frontends.code.values.nested import each_in
+from layerexplain.frontends.code.values.settings import Setting
+from layerexplain.frontends.code.values.trees import walk
+from layerexplain.layers.arguments import WITHOUT_SIZES, Argument
+from layerexplain.layers.registry import TORCH, find, find_named
+from layerexplain.model import Note
+
+# Grade --------------------------------------------------------------------------------------------------------------
+
+
+def grade_of(assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]]) -> str:
+    """Return "open" where something is missing, "assumed" where something was chosen, else "complete"."""
+    return "open" if gaps else "assumed" if any(not one.settled for one in assumed) else "complete"
+
+
+def notes_of(assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]]) -> list[Note]:
+    """Return one note for each thing that is missing or was chosen."""
+    notes: dict[str, Note] = {}
+    for unknown, layer in gaps:
+        note = Note("open", layer or None, words_of(unknown))
+        notes.setdefault(note.message, note)
+    missing = {unknown.name for unknown, _ in gaps}
+    for one in assumed:
+        if one.words.partition(" is not defined or imported")[0] in missing:
+            continue  # the gap says so
+        note = Note("tf-variable" if one.settled else "assumed", None, f"line {one.line}: {one.words}")
+        notes.setdefault(note.message, note)
+    return list(notes.values())[:50]
+
+
+def missing_sizes(tree: ast.AST, gaps: Iterable[tuple[Unknown, str]]) -> tuple[str, ...]:
+    """Return the names, as `--set` takes them, of missing values that are sizes: a whole number is their example. A
+    name whose value may change between two places where it is used is not one size."""
+    causes: dict[str, set[tuple[int, str]]] = {}
+    for gap, _ in gaps:
+        if gap.example.isdecimal():
+            causes.setdefault(gap.option or gap.name, set()).add((gap.line, gap.reason))
+    one_cause = [name for name, found in causes.items() if len({reason for _, reason in found}) == 1]
+    return tuple([name for name in one_cause if is_one_value(tree, name)])
+
+
+def words_of(unknown: Unknown) -> str:
+    """Return what is missing, where, and the option that gives it.
+
+    >>> words_of(Unknown("it comes from x_train.shape", 12, "input_shape"))
+    'line 12: input_shape is not known: it comes from x_train.shape; give --set input_shape=VALUE'
+    >>> words_of(Unknown("it is not defined in this code", 3, "n_hidden", example="128"))
+    'line 3: n_hidden is not known: it is not defined in this code; give for example --set n_hidden=128'
+    """
+    where = f"{unknown.file}:{unknown.line}" if unknown.file else f"line {unknown.line}"
+    place = f"{where}: " if unknown.line else ""
+    name = unknown.name
+    if unknown.lacks == "shape":
+        return f"{place}{unknown.reason}; give it with --input"
+    if unknown.lacks == "named shape":
+        return f"{place}the shape of {name} is not known: {unknown.reason}; give --input {name}=SHAPE"
+    option = name if unknown.option is None else unknown.option
+    if not name or not option:
+        return (
+            f"{place}{name} is not known: {unknown.reason}" if unknown.lacks == "name" else f"{place}{unknown.reason}"
+        )
+    example = unknown.example or ("1000,32" if option.endswith(".shape") else "")
+    option = shlex.quote(option.replace("'", '"'))  # as a shell takes it: 'len(words)'
+    given = f"for example --set {option}={example}" if example else f"--set {option}=VALUE"
+    return f"{place}{name} is not known: {unknown.reason}; give {given}"
+
+
+# One value ----------------------------------------------------------------------------------------------------------
+# Whether a name, or an expression such as `len(words)`, stands for one value wherever a program uses it.
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_Loop = ast.For | ast.AsyncFor | ast.While | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+
+
+def is_one_value(tree: ast.AST, name: str) -> bool:
+    """Return whether a name or an expression, as `--set` writes it, has one value at all places of a program.
+
+    >>> program = "def block(n):\\n    k = n * 2\\n    Dense(k)\\nblock(a)\\n{}"
+    >>> [is_one_value(ast.parse(program.format(line)), "k") for line in ("", "block(b)", "for b in c:\\n    block(b)")]
+    [True, False, False]
+    """
+    root = re.match(r"[^\W\d]\w*", re.sub(r"^\w+\((?=\w)", "", name))
+    return root is None or not (_changes_between_uses(tree, name, root[0]) or _is_bound_again(tree, root[0]))
+
+
+# One binding ----------------------------------------------------------------------------------------------------------
+
+
+def _is_bound_again(tree: ast.AST, root: str) -> bool:
+    """Return whether a function in which a name is bound may be called with another value of it."""
+    owners: dict[ast.AST, ast.AST] = {}
+    for node in walk(tree):
+        for child in ast.iter_child_nodes(node):
+            owners[child] = node
+    functions = [node for node in walk(tree) if isinstance(node, _Function) and _binds(node, root, owners)]
+    return any(_differs_by_call(tree, function, root, owners) for function in functions)
+
+
+def _binds(function: _Function, root: str, owners: dict[ast.AST, ast.AST]) -> bool:
+    if root in _parameters(function):
+        return True
+    targets = (node for node in walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+    return any(target.id == root and _function_of(target, owners) is function for target in targets)
+
+
+def _differs_by_call(tree: ast.AST, function: _Function, root: str, owners: dict[ast.AST, ast.AST]) -> bool:
+    called = _called_as(function, owners)
+    calls = [node for node in walk(tree) if isinstance(node, ast.Call) and called and _last_name(node.func) == called]
+    if isinstance(function, ast.Lambda) or any(_is_repeated(call, owners) for call in calls):
+        return not calls or not _passes_itself(function, calls, root)
+    return len(calls) > 1 and not _passes_itself(function, calls, root)
+
+
+def _passes_itself(function: _Function, calls: list[ast.Call], root: str) -> bool:
+    """Return whether all calls give a parameter the variable of its own name: `Block(args)` in `Net(args)`."""
+    parameters = _parameters(function)
+    if root not in parameters or root == "self":
+        return False
+    at = parameters.index(root) - (parameters[:1] == ["self"])
+    for call in calls:
+        by_name = next((keyword.value for keyword in call.keywords if keyword.arg == root), None)
+        value = by_name if by_name is not None else call.args[at] if at < len(call.args) else None
+        if not (isinstance(value, ast.Name) and value.id == root):
+            return False
+    return True
+
+
+def _called_as(function: _Function, owners: dict[ast.AST, ast.AST]) -> str:
+    """Return the name under which a function is called: that of its class for a method."""
+    owner = owners.get(function)
+    return owner.name if isinstance(owner, ast.ClassDef) else getattr(function, "name", "")
+
+
+def _is_repeated(node: ast.AST, owners: dict[ast.AST, ast.AST]) -> bool:
+    """Return whether a call stands in a loop, or in a function, which may be called several times."""
+    while node in owners:
+        node = owners[node]
+        if isinstance(node, _Loop | _Function):
+            return True
+    return False
+
+
+def _function_of(node: ast.AST, owners: dict[ast.AST, ast.AST]) -> ast.AST | None:
+    while node in owners and not isinstance(node, _Function):
+        node = owners[node]
+    return node if isinstance(node, _Function) else None
+
+
+def _parameters(function: _Function) -> list[str]:
+    return [one.arg for one in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)]
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+# No change between two uses -------------------------------------------------------------------------------------------
+
+
+def _changes_between_uses(tree: ast.AST, name: str, root: str) -> bool:
+    """Return whether a program may change what a name or an expression stands for between two places where it is used:
+    a statement there binds its first name again, deletes from it, or calls it, or something with it, and drops the
+    result.
+
+    >>> program = "n = f()\\nDense(n)\\n{}\\nDense(n)"
+    >>> [_changes_between_uses(ast.parse(program.format(line)), "n", "n") for line in ("m = n", "n = g()", "n.add(3)")]
+    [False, True, True]
+    """
+    uses = {node.lineno for node in walk(tree) if isinstance(node, ast.expr) and _is_use(node, name)}
+    changes = [node for node in walk(tree) if isinstance(node, ast.stmt) and _changes(node, root)]
+    if any(min(uses, default=0) < node.lineno < max(uses, default=0) for node in changes):
+        return True
+    loops = [node for node in walk(tree) if isinstance(node, ast.For | ast.While)]
+    around = [loop for loop in loops if any(_stands_in(line, loop) for line in uses)]
+    return any(_stands_in(node.lineno, loop) for loop in around for node in changes)
+
+
+def _stands_in(line: int, node: ast.For | ast.While) -> bool:
+    return node.lineno <= line <= (node.end_lineno or node.lineno)
+
+
+def _is_use(node: ast.expr, name: str) -> bool:
+    if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+        return False
+    return node.id == name if isinstance(node, ast.Name) else setting_name(node) == name
+
+
+def _changes(statement: ast.stmt, root: str) -> bool:
+    """Return whether a statement may change what a name stands for, or something in it."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if isinstance(call, ast.Call):  # `x.extend(…)`, or `grow(x)`
+        called = call.func
+        while isinstance(called, ast.Attribute | ast.Subscript):
+            called = called.value
+        parts = [*call.args, *([called] if called is not call.func else [])]
+        return any(isinstance(part, ast.Name) and part.id == root for part in parts)
+    targets: list[ast.expr] = []
+    if isinstance(statement, ast.Assign | ast.Delete):
+        targets = statement.targets
+    elif isinstance(statement, ast.AugAssign | ast.AnnAssign | ast.For):
+        targets = [statement.target]
+    return any(isinstance(node, ast.Name) and node.id == root for target in targets for node in walk(target))
+
+
+# Examples -----------------------------------------------------------------------------------------------------------
+# Examples of values for `--set`: what the argument takes in which a missing value stands.
+
+SIZE = "32"
+"""An example of one size of an input."""
+
+
+def with_example(unknown: Unknown, type_: str, argument: str, value: ProgramValue) -> Unknown:
+    """Return a missing value with an example of it: it stands in `value`, which a layer, an optimizer, a loss or a
+    regularizer of that type has as an argument."""
+    name, config = (value.class_name, value.config) if isinstance(value, Setting) else _as_object(value)
+    if config is not None:
+        inner = next((key for key, one in config.items() if unknown_in(one) is unknown), "")
+        return with_example(unknown, name, inner, config.get(inner))
+    declaration = find(type_) or find_named(type_)
+    known = None
+    if declaration is not None:
+        known = declaration.arguments.get(declaration.renamed.get(argument, argument))
+    in_list = type(value) in (list, tuple)
+    return unknown if known is None else unknown._replace(example=_example(known, in_list=in_list))
+
+
+def stand_in(type_: str, argument: str) -> tuple[ProgramValue, str]:
+    """Return what stands in a layer for an argument that is not known, and the words for it: a number or a function on
+    which no shape depends. None where it may be a size."""
+    declaration = find(type_)
+    known = declaration.arguments.get(argument) if declaration is not None else None
+    if known is None or known.check.words not in WITHOUT_SIZES:
+        return None, ""
+    value = known.check.example_value if known.default is Argument.REQUIRED else known.default
+    return value, f"{type_.removeprefix(TORCH)} is explained with {argument}={value}"
+
+
+def without_unknowns(type_: str, config: Mapping[str, ProgramValue]) -> tuple[dict[str, ProgramValue], list[Unknown]]:
+    """Return the arguments of a layer with what stands in for those that are not known, and these with their
+    examples."""
+    known, missing = dict(config), []
+    for key, value in config.items():
+        if (unknown := unknown_in(value)) is not None:
+            known[key], words = stand_in(type_, key)
+            reason = f"{unknown.reason}; {words}" if words else unknown.reason
+            missing.append(with_example(unknown, type_, key, value)._replace(reason=reason))
+    return known, missing
+
+
+def missing_settings(type_: str, config: Mapping[str, ProgramValue]) -> list[Unknown]:
+    """Return the values that are missing in the initializers, regularizers and constraints of a layer."""
+    found = []
+    for argument, value in config.items():
+        unknown = unknown_in(value) if argument.endswith(("_initializer", "_regularizer", "_constraint")) else None
+        if unknown is not None:
+            reason = f"{unknown.reason}; {type_} is explained without its {argument}"
+            found.append(with_example(unknown, type_, argument, value)._replace(reason=reason))
+    return found
+
+
+def missing_in(compiled: ProgramValue) -> list[Unknown]:
+    """Return the values that are missing in what a model is compiled with."""
+    found = []
+    for one in each_in(compiled):
+        for argument, value in one.config.items() if isinstance(one, Setting) else ():
+            if (unknown := unknown_in(value)) is not None:
+                reason = f"{unknown.reason}; {one.class_name} is explained with its default {argument}"
+                found.append(with_example(unknown, one.class_name, argument, value)._replace(reason=reason))
+    return found
+
+
+def _as_object(value: ProgramValue) -> tuple[str, Mapping[str, ProgramValue] | None]:
+    if type(value) is dict and type(value.get("config")) is dict:
+        return str(value.get("class_name")), value["config"]
+    return "", None
+
+
+def _example(argument: Argument, *, in_list: bool) -> str:
+    """Return a value for an argument as `--set` takes it, or for one in a list of them: its default where that is a
+    number above 0."""
+    default, text = argument.default, argument.check.example
+    if isinstance(default, int | float) and default > 0:
+        text = str(default)
+    elif in_list and text.startswith("["):
+        text = text.strip("[]").partition(",")[0]
+    return shlex.quote(text.strip("'").replace(" ", ""))
+
+
+def plain_names(tree: ast.AST) -> frozenset[str]:
+    """Return the names and attributes that a program uses as numbers or texts alone: they are not called, indexed,
+    counted or walked over.
+
+    >>> sorted(plain_names(ast.parse("Dense(units * 2)\\nDense(len(classes))\\nx[config.rate]")))
+    ['rate', 'units']
+    """
+    used, other = set(), set()
+    for node in walk(tree):
+        if (name := _name(node)) and isinstance(node.ctx, ast.Load):  # type: ignore[attr-defined]  # it has a name
+            used.add(name)
+        if isinstance(node, ast.Attribute | ast.Subscript):
+            other.add(_name(node.value))
+        elif isinstance(node, ast.For | ast.comprehension):
+            other.add(_name(node.iter))
+        elif isinstance(node, ast.Call):
+            other.add(_name(node.func))
+            other.update(_name(one) for one in node.args if _name(node.func) in _OF_MANY)
+    return frozenset(used - other)
+
+
+def shape_example(tree: ast.AST, option: str) -> str:
+    """Return a shape that `--set X.shape=…` may give, with as many sizes as the program indexes before it gives the
+    data another shape; "" for two.
+
+    >>> shape_example(ast.parse("LSTM(8, input_shape=(X.shape[1], X.shape[2]))"), "X.shape")
+    '1000,10,32'
+    >>> lines = ["X = X.reshape(X.shape[0], 1, X.shape[1])", "LSTM(8, input_shape=(1, X.shape[2]))"]
+    >>> shape_example(ast.parse("\\n".join(lines)), "X.shape")
+    ''
+    """
+    name = option.removesuffix(".shape")
+    again = [
+        node.end_lineno or 0
+        for node in walk(tree)
+        if isinstance(node, ast.Assign)
+        and any(ast.unparse(target) == name for target in node.targets)
+        and any(isinstance(one, ast.Name) and one.id == name for one in walk(node.value))
+    ]
+    last = min(again, default=10**9)
+    indices = [
+        node.slice.value
+        for node in walk(tree)
+        if isinstance(node, ast.Subscript)
+        and node.lineno <= last
+        and isinstance(node.slice, ast.Constant)
+        and isinstance(node.slice.value, int)
+        and isinstance(node.value, ast.Attribute)
+        and ast.unparse(node.value) == option
+    ]
+    return {2: "1000,10,32", 3: "1000,28,28,3"}.get(max(indices, default=0), "")
+
+
+def _name(node: ast.AST) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+_OF_MANY = frozenset({"len", "sum", "list", "tuple", "set", "sorted", "enumerate", "zip", "map", "range"})
