@@ -96,7 +96,7 @@ class Builtins(Library):
         return call_builtin(name, given, kwargs, interpreter)
 
 
-LIBRARY = Builtins("builtins")
+LIBRARY: Builtins = Builtins("builtins")
 
 
 def call_builtin(name: str, args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:

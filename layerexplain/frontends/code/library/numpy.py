@@ -89,7 +89,7 @@ class Numpy(Library):
         return result
 
 
-LIBRARY = Numpy("numpy")
+LIBRARY: Numpy = Numpy("numpy")
 function = LIBRARY.function
 
 

@@ -13,8 +13,8 @@ from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from layerexplain.frontends.code.machine.calls import Misfit
 from layerexplain.frontends.code.values.array_data import plain
+from layerexplain.frontends.code.values.misfits import Misfit
 from layerexplain.layers.arguments import Argument, RefusedValue
 from layerexplain.layers.declaration import Declaration
 from layerexplain.records import NamedTuple

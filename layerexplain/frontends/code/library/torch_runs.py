@@ -28,12 +28,12 @@ from layerexplain.frontends.code.library.torch_modules import (
 from layerexplain.frontends.code.library.torch_numbers import Numbers
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_training import is_loss, with_torch_training
-from layerexplain.frontends.code.machine.calls import required_names
 from layerexplain.frontends.code.recorder.grade import grade_of, missing_sizes, notes_of, words_of
 from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.bounds import MOST_TRIED, Budget, Exhausted
+from layerexplain.frontends.code.values.misfits import required_names
 from layerexplain.frontends.code.values.nested import Rebuilding, rebuilt
 from layerexplain.frontends.code.values.program import Class, Function, Instance
 from layerexplain.frontends.code.values.trees import walk

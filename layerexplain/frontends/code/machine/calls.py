@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, cast
 
@@ -24,11 +24,10 @@ from layerexplain.frontends.code.values.base import (
 from layerexplain.frontends.code.values.bounds import MOST_DEPTH, MOST_ITEMS, TOO_LARGE, weight
 from layerexplain.frontends.code.values.frames import Frame
 from layerexplain.frontends.code.values.layers import tensors_in
+from layerexplain.frontends.code.values.misfits import misfit
 from layerexplain.frontends.code.values.operators import is_plain
 from layerexplain.frontends.code.values.program import Bound, Class, Context, Function, Instance, Super
 from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.records import NamedTuple
-from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.machine.interpreter import Interpreter
@@ -362,52 +361,3 @@ class Attributes(InterpreterPart):
             return False
         found = python.has_attribute(of, self, name)
         return self.unknown(f"whether it has the attribute {name}") if found is None else found
-
-
-# Misfits ------------------------------------------------------------------------------------------------------------
-# What does not fit of the arguments of a call.
-
-
-class Misfit(NamedTuple):
-    """What does not fit of a call. `argument` is the one that is meant, by its name or number; None where one is
-    missing. `only_today` says that Keras 2 takes it."""
-
-    words: str
-    argument: str | int | None = None
-    only_today: bool = False
-
-
-def misfit(
-    function: Function, args: Arguments, kwargs: Mapping[str, ProgramValue], elsewhere: Container[str] | None = None
-) -> Misfit | None:
-    """Return what does not fit of the arguments of a call, `self` included: too many, a name that the function does not
-    have, one that is given twice; and, of a call whose arguments all are known, one that is missing where `elsewhere`
-    does not have it. None where all fits."""
-    spec, names = function.node.args, function.names
-    # The program does not write `self`, and calls a constructor by the name of its class.
-    is_method = function.owner is not None and function.kind != "staticmethod"
-    positional = names[int(is_method) :]
-    own = [*positional, *function.keywords]
-    shown = function.owner.name if function.owner is not None and function.name == "__init__" else function.name
-    if len(args) > len(names) and spec.vararg is None:
-        most = len(positional)
-        takes = f"{most} argument{'s' * (most != 1)}" + f" ({', '.join(positional)})" * bool(positional)
-        return Misfit(f"{shown}() takes {takes}, got {len(args) - len(names) + most}", most)
-    given = set(names[: len(args)])
-    for name in kwargs:
-        if name in given and name not in names[: len(spec.posonlyargs)]:
-            return Misfit(f"{shown}() is given {name} twice; give it once", name)
-        if name not in names and name not in function.keywords and spec.kwarg is None and "**" not in kwargs:
-            hint = did_you_mean(name, own) or f"it takes {', '.join(own) or 'none'}"
-            return Misfit(f"{shown}() has no argument {name!r}; {hint}", name)
-    if elsewhere is None or "**" in kwargs:
-        return None
-    missing = [one for one in required_names(function) if not (one in given or one in kwargs or one in elsewhere)]
-    return Misfit(f"{shown}() is given no {missing[0]}; it takes {', '.join(own)}") if missing else None
-
-
-def required_names(function: Function) -> list[str]:
-    """Return the names of the arguments that have no default, `self` included."""
-    keywords = zip(function.keywords, function.node.args.kw_defaults, strict=True)
-    positional = function.names[: len(function.names) - len(function.defaults)]
-    return [*positional, *(name for name, default in keywords if default is None)]

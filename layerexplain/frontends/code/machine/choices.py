@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from layerexplain.frontends.code.machine.effects import Mark
 from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, dotted
-from layerexplain.frontends.code.values.array import Memory, memory_of
+from layerexplain.frontends.code.values.array import memory_of
+from layerexplain.frontends.code.values.array_data import Memory
 from layerexplain.frontends.code.values.base import ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.bounds import fits
 from layerexplain.frontends.code.values.frames import Assumption, Frame

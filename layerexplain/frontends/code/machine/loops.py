@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from layerexplain.frontends.code.machine.choices import CHANGES_MODEL, assigned_names, names_in
 from layerexplain.frontends.code.machine.effects import Mark, Since
 from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, written
-from layerexplain.frontends.code.values.array import Array, Memory
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.array_data import Memory
 from layerexplain.frontends.code.values.base import Alike, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.frames import Assumption, Frame
 from layerexplain.frontends.code.values.layers import layer_of

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from layerexplain.frontends.code.library.signatures import entry, read_signature, text_of
-from layerexplain.frontends.code.machine.calls import Misfit
+from layerexplain.frontends.code.values.misfits import Misfit
 
 _FILE = "keras/api.txt"
 _MISSING = Misfit("is not in this Keras")

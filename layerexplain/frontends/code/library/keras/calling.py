@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from layerexplain.errors import SpecError
 from layerexplain.frontends.code.library.keras.making import LayerFactory, stands_for
-from layerexplain.frontends.code.machine.calls import Misfit, misfit
 from layerexplain.frontends.code.recorder.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown
@@ -17,6 +16,7 @@ from layerexplain.frontends.code.values.layers import (
     tensors_in,
     unknown_in,
 )
+from layerexplain.frontends.code.values.misfits import Misfit, misfit
 from layerexplain.frontends.code.values.nested import mirrored, rebuilt
 from layerexplain.frontends.code.values.program import Function
 
