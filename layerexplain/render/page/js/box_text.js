@@ -18,11 +18,6 @@ const LEAST_SEEN = 10.5;
 const MOST_SEEN = 17;
 /** A title that has no room at that size is smaller, down to this one. */
 const LEAST_SHRUNK = 7.5;
-/** From near, values stand beside their box where this much room is free, and take up to so much; else in it. */
-const LEAST_ASIDE = 46;
-const MOST_ASIDE = 150;
-/** Pictures of few values are drawn at most so much larger. */
-const LARGEST_PICTURE = 1.5;
 /** A formula that is shown in a box has at most so many letters. */
 const LONGEST_FORMULA = 60;
 /** A formula that has no room at this part of the size of other texts is left out: cut, it would say something else. */
@@ -53,7 +48,7 @@ export function seenSize(size, scale) {
 }
 
 /**
- * Writes the texts of a box, those that have room; from near with the formula and the values of the layer.
+ * Writes the texts of a box, those that have room; from near with the formula of the layer.
  * @param {Picture} picture
  * @param {Item} item
  * @param {Look} look
@@ -68,19 +63,14 @@ export function boxTexts(picture, item, look, value, scale) {
   const about = item.box.lines.slice(1);
   const lines = [own, ...(look.measure ? [withValue(picture, item, about[0] || "", amountText(value, look.measure), text)] : about)];
   const room = linesIn(item, title, text);
-  let shown = lines.slice(0, room).map((line, at) => (at ? shortLine(picture, item, line, at, text) : line)).filter(Boolean);
+  const shown = lines.slice(0, room).map((line, at) => (at ? shortLine(picture, item, line, at, text) : line)).filter(Boolean);
   const near = scale >= NEAR_SCALE && item.call >= 0;
   const operation = near ? data.layers[data.calls[item.call][0]].operation : "";
   const small = Math.min(1, (roomIn(item) * 1.04) / picture.widthOf(operation, picture.plain(text)));
   const hasFormula = near && operation.length <= LONGEST_FORMULA && !item.box.input && small >= LEAST_FORMULA;
   if (hasFormula) shown.push(operation);
-  const tiles = near ? picture.tiles(item) : null;
-  const aside = tiles ? Math.min(picture.halfAround(item) - item.w / 2, MOST_ASIDE, (picture.across / scale - item.w) / 2 - 6) : 0;
-  const inside = tiles !== null && aside < LEAST_ASIDE;
-  // In a box, maps take the room of the amount.
-  if (inside) shown = shown.filter((line) => !line.endsWith(" parameters"));
   const tall = title * LEADING + text * LEADING * (shown.length - 1) - 2;
-  let y = item.y + (inside ? 3 : Math.max((item.h - tall) / 2, 1)) + title - 2 * (title / TITLE);
+  let y = item.y + Math.max((item.h - tall) / 2, 1) + title - 2 * (title / TITLE);
   if (room === 1) return oneLine(picture, item, own, besideTitle(picture, item, look, value), title, text, y);
   pen.textAlign = "center";
   shown.forEach((line, at) => {
@@ -89,8 +79,6 @@ export function boxTexts(picture, item, look, value, scale) {
     picture.write(line, item.x + item.w / 2, y, roomIn(item));
     y += (at ? text : title) * LEADING;
   });
-  if (tiles && inside) tilesIn(picture, tiles, item.x + 6, y - text, item.w - 12, item.y + item.h - 3 - y + text, true);
-  else if (tiles) tilesIn(picture, tiles, item.x + item.w + 6, item.y, aside - 6, item.h, false);
 }
 
 /** How many lines have room in a box. @param {Item} item @param {number} title @param {number} text the sizes of their letters */
@@ -190,20 +178,6 @@ function shortLine(picture, item, line, at, size) {
 export function detailsOf(data, call) {
   const number = data.layers[data.calls[call][0]].configuration;
   return number === undefined ? "" : data.configurations[number][0];
-}
-
-/**
- * The values of a layer in a room: in the middle of it, or at its left.
- * @param {Picture} picture @param {HTMLCanvasElement} tiles @param {number} x @param {number} y @param {number} w @param {number} h @param {boolean} central
- */
-function tilesIn(picture, tiles, x, y, w, h, central) {
-  const k = Math.min(w / tiles.width, h / tiles.height, LARGEST_PICTURE);
-  if (h < 4) return;
-  const place = /** @type {const} */ ([central ? x + (w - tiles.width * k) / 2 : x, central ? y : y + (h - tiles.height * k) / 2, tiles.width * k, tiles.height * k]);
-  picture.pen.imageSmoothingEnabled = false;
-  picture.pen.fillStyle = picture.colours.paper;
-  picture.pen.fillRect(...place);
-  picture.pen.drawImage(tiles, ...place);
 }
 
 /**

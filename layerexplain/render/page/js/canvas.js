@@ -83,12 +83,12 @@ export class Picture {
     this.blocks = new Map();
     /** @type {ReturnType<typeof neighbours>} */
     this.beside = new Map();
-    /** @type {Map<Item, number>} half of how wide boxes can be, of those that were asked for */
-    this.halves = new Map();
+    /** @type {Map<Item, [number, number]>} the room beside boxes, of those that were asked for */
+    this.free = new Map();
     /** @type {Set<Drawing["lines"][number]>} the lines along which a mask goes */
     this.masked = new Set();
-    /** @type {(item: Item) => HTMLCanvasElement | null} the values of a box as a picture */
-    this.tiles = () => null;
+    /** @type {(ratio: number) => void} draws what boxes give, where a model runs */
+    this.maps = () => {};
     this.readColours();
     this.readFonts();
   }
@@ -137,31 +137,37 @@ export class Picture {
     this.measured = null;
     this.blocks = blockWidths(this.byTop, this.data);
     this.beside = neighbours(drawing.items);
-    this.halves.clear();
+    this.free.clear();
     this.masked = new Set(drawing.lines.filter(({ from, to }) => this.passesMask(from, to)));
   }
 
-  /** Half of how wide a box can be drawn: up to half of the way to the next box in its row, to a line, and to the frame around. @param {Item} item */
+  /** Half of how wide a box can be drawn. @param {Item} item */
   halfAround(item) {
-    let half = this.halves.get(item);
-    if (half !== undefined) return half;
+    return item.w / 2 + Math.max(0, Math.min(...this.freeBeside(item)));
+  }
+
+  /** How much room is free at the left and at the right of a box: up to half of the way to the next box in its row, to a line, and to the frame around. @param {Item} item @returns {[number, number]} */
+  freeBeside(item) {
+    const known = this.free.get(item);
+    if (known) return known;
     const middle = item.x + item.w / 2;
     const [before, next] = this.beside.get(item) ?? [];
     const { around } = item;
-    half = Math.min(
-      before ? (item.w + item.x - before.x - before.w - APART) / 2 : Infinity,
-      next ? (item.w + next.x - item.x - item.w - APART) / 2 : Infinity,
-      around ? Math.min(middle - around.x, around.x + around.w - middle) - APART : Infinity,
-    );
+    /** @type {[number, number]} */
+    const found = [
+      Math.min(before ? (item.x - before.x - before.w - APART) / 2 : Infinity, around ? item.x - around.x - APART : Infinity),
+      Math.min(next ? (next.x - item.x - item.w - APART) / 2 : Infinity, around ? around.x + around.w - item.x - item.w - APART : Infinity),
+    ];
     for (const { points } of this.seenLines(item.y, item.y + item.h)) {
       for (let at = 0; at + 3 < points.length; at += 2) {
         const [x, top, end, bottom] = points.slice(at, at + 4);
-        if (x === end && top < item.y + item.h && bottom > item.y) half = Math.min(half, Math.abs(x - middle) - APART);
+        if (x !== end || top >= item.y + item.h || bottom <= item.y) continue;
+        const side = x < middle ? 0 : 1;
+        found[side] = Math.min(found[side], Math.abs(x - middle) - item.w / 2 - APART);
       }
     }
-    half = Math.max(half, item.w / 2);
-    this.halves.set(item, half);
-    return half;
+    this.free.set(item, found);
+    return found;
   }
 
   /** @param {Item} from @param {Item} to whether the mask that reaches one comes along with the tensor of the other */
@@ -269,6 +275,7 @@ export class Picture {
     }
     paintCosts(this, this.costs, view, ratio, height);
     paintNear(this, view, look, ratio, height);
+    this.maps(ratio);
   }
 
   /**

@@ -11,12 +11,18 @@ import { make } from "./dom.js";
  * @property {number[]} around rows and columns that should be in sight: first row, last row, first column, last column
  * @property {number} room how wide it may be
  * @property {number} tall how high it may be
- * @property {boolean} numbers whether cells show numbers
+ * @property {boolean} numbers whether cells show numbers, where all of them fit
+ * @property {boolean} [parts] whether they show numbers also where then a part of them is in sight
  */
 /** @typedef {{kind: string, value: number | boolean | undefined}} CellState */
 
 const SVG_SPACE = "http://www.w3.org/2000/svg";
 const CELL_EDGE = 12;
+/** A cell with a number is so wide and so high. */
+const NUMBER_CELL = 30;
+const NUMBER_ROW = 22;
+/** About how wide a letter of a number is. */
+const NUMBER_LETTER = 7;
 /** Cells are so large; in a tensor of which a part is in sight they have the middle size. */
 const SMALLEST_CELL = 7;
 const MIDDLE_CELL = 12;
@@ -39,6 +45,8 @@ export class CellGrid {
     this.first = [0, 0];
     this.key = "";
     this.width = 0;
+    /** How wide a cell is. */
+    this.across = 0;
     /** @type {(number | null)[]} which axes are rows and columns, and how many of them are in sight */
     this.axes = [];
     this.counts = [0, 0];
@@ -52,10 +60,12 @@ export class CellGrid {
   /** Lays out the cells of a view, unless they are there. @param {CellView} view @param {boolean} [stay] whether what is in sight stays where it can */
   show(view, stay = false) {
     const spans = view.reach.map(([from, to]) => to - from);
-    const wide = view.numbers ? Math.max(32, Math.min(44, Math.floor((view.room - 2) / spans[1]))) : 0;
+    // A picture that numbers would crop has none, unless somebody wants them.
+    const numbered = view.numbers && (view.parts || (spans[1] * NUMBER_CELL <= view.room - 2 && spans[0] * NUMBER_ROW <= view.tall));
+    const wide = numbered ? Math.max(NUMBER_CELL, Math.min(44, Math.floor((view.room - 2) / spans[1]))) : 0;
     const whole = Math.min(Math.floor((view.room - 2) / spans[1]), Math.floor(view.tall / spans[0]));
     const across = wide || (whole >= SMALLEST_CELL ? Math.min(whole, LARGEST_CELL) : MIDDLE_CELL);
-    const down = wide ? 22 : across;
+    const down = wide ? NUMBER_ROW : across;
     const fits = [Math.max(3, Math.floor(view.tall / down)), Math.max(2, Math.floor((view.room - 2 * CELL_EDGE) / across))];
     if (!wide && whole < SMALLEST_CELL) fits[0] = Math.min(fits[0], Math.max(fits[1], 10));
     const counts = spans.map((span, i) => (i && span * across <= view.room - 2 ? span : Math.min(span, fits[i])));
@@ -68,6 +78,7 @@ export class CellGrid {
     }));
     this.axes = view.axes;
     this.counts = counts;
+    this.across = across;
     const key = JSON.stringify([this.first, counts, across, view.slice.filter((_, axis) => !view.axes.includes(axis)), view.sizes]);
     if (key === this.key) return;
     this.key = key;
@@ -88,7 +99,7 @@ export class CellGrid {
         inside.push(rect);
         let text = null;
         if (wide) {
-          text = drawn("text", { x: x + across / 2, y: y + down / 2 + 3.5 });
+          text = drawn("text", { x: x + across / 2, y: y + down / 2 + 4, lengthAdjust: "spacingAndGlyphs" });
           inside.push(text);
         }
         this.cells.push({ rect, text, index });
@@ -120,7 +131,10 @@ export class CellGrid {
       cell.rect.classList.toggle("heat", value !== undefined);
       cell.rect.classList.toggle("below", value !== undefined && +value < 0);
       if (cell.text) {
-        cell.text.textContent = value === undefined || kind.includes("outside") ? "" : words(value);
+        const text = value === undefined || kind.includes("outside") ? "" : words(value);
+        cell.text.textContent = text;
+        if (text.length * NUMBER_LETTER > this.across - 4) cell.text.setAttribute("textLength", `${this.across - 4}`);
+        else cell.text.removeAttribute("textLength");
         cell.text.setAttribute("class", strength > 0.68 ? `strong${strength > 0.9 ? " most" : ""}${+(value ?? 0) < 0 ? " below" : ""}` : "");
       }
     }
@@ -130,7 +144,7 @@ export class CellGrid {
 /** How wide a grid would be if it had the room. @param {[number, number][]} reach @param {number} tall @param {boolean} numbers */
 export function wantedWidth(reach, tall, numbers) {
   const [rows, columns] = reach.map(([from, to]) => to - from);
-  return columns * (numbers ? 32 : Math.max(MIDDLE_CELL, Math.min(LARGEST_CELL, Math.floor(tall / rows)))) + 2;
+  return columns * (numbers ? NUMBER_CELL : Math.max(MIDDLE_CELL, Math.min(LARGEST_CELL, Math.floor(tall / rows)))) + 2;
 }
 
 /**

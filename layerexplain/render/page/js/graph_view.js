@@ -2,7 +2,7 @@
 import { titleOf } from "./box_text.js";
 import { Picture } from "./canvas.js";
 import { GUTTER } from "./costs.js";
-import { mostStretch, startOf, stretchAt } from "./distances.js";
+import { FAR, mostStretch, startOf, stretchAt } from "./distances.js";
 import { make } from "./dom.js";
 import { graphTools } from "./graph_tools.js";
 import { place, wayTo } from "./placing.js";
@@ -18,6 +18,7 @@ const LEAST_OF_WHOLE = 0.5;
 const MOST_SCALE = 3;
 const MARGIN = 24;
 const LISTED = 12;
+const ASIDE = 340;
 /** So many pixels around a box that is brought into view are in view, too. */
 const AROUND = 60;
 
@@ -60,6 +61,8 @@ export class GraphView {
     this.waiting = false;
     /** @type {Map<number, {x: number, y: number}>} */
     this.pointers = new Map();
+    /** @type {(x: number, y: number) => boolean} takes a press on what a box gives */
+    this.onMap = () => false;
     this.graph = data.graph;
     this.drawing = place(this.graph, this.open);
     /** @type {() => void} what is told where the graph is another one */
@@ -128,7 +131,9 @@ export class GraphView {
     this.mostStretch = most;
     this.view.scale = scale;
     this.view.stretch = stretchAt(scale, most);
-    this.view.x = -startOf(width, this.drawing.width * this.wide, scale, this.gutter, MARGIN) / this.wide;
+    const own = this.drawing.width * this.wide;
+    const aside = scale < FAR ? 0 : Math.max(0, Math.min(this.aside, width - own - this.gutter - MARGIN));
+    this.view.x = -startOf(width, own + aside, scale, this.gutter, MARGIN) / this.wide;
     this.view.y = (this.drawing.height - height / scale) / 2;
     this.fitted = this.place();
     this.redraw();
@@ -137,6 +142,12 @@ export class GraphView {
   /** What is seen, to tell whether it has moved. */
   place() {
     return JSON.stringify([this.view, this.drawing.width, this.drawing.height]);
+  }
+
+  /** How much of the room at the right of the graph is for what boxes give, in pixels; of boxes beside each other both sides are. */
+  get aside() {
+    const isRow = [...this.picture.beside.values()].some(([, next]) => next);
+    return this.data.live && !isRow ? ASIDE : 0;
   }
 
   /** How much of the room is kept at the left of the graph, in pixels: for bars, where there is a cost to show. */
@@ -342,6 +353,7 @@ export class GraphView {
   /** @param {number} px @param {number} py */
   press(px, py) {
     this.element.focus({ preventScroll: true });
+    if (this.onMap(px, py)) return;
     const item = this.at(px, py);
     if (item && item.open) {
       const seen = this.seenAt(item);

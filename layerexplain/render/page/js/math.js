@@ -151,7 +151,7 @@ const isSign = (tree, signs) => typeof tree !== "string" && tree[0] === "o" && s
 const isFence = (tree) => typeof tree !== "string" && tree[0] === "fence";
 
 /**
- * What of a long line may stand on lines of its own: it is cut behind `=` and `,`, before `+` and between long factors,
+ * What of a long line may stand on lines of its own: it is cut behind `=` and `,`, before `+` and signs that compare, and between long factors,
  * also inside of brackets that are long themselves. Brackets around what is tall grow as if it stood together.
  * @param {Tree[]} trees
  * @returns {Node[][]}
@@ -164,7 +164,7 @@ function pieces(trees) {
   trees.forEach((tree, at) => {
     since += widthOf(tree);
     const begun = at > 0 && !isSign(trees[at - 1], "=+−,");
-    if (isSign(tree, "+−⊙") && begun && last().length) {
+    if (isSign(tree, "+−⊙≥≤≠<>") && begun && last().length) {
       const between = sign(tree[1]);
       between.setAttribute("form", "infix");
       found.push([between]);
@@ -235,6 +235,19 @@ export function markMathFont() {
   math.remove();
 }
 
+/** Formulas become so much smaller at most where they have no room; a wider one is scrolled. */
+const SMALLEST_FIT = 0.72;
+
+/** Lines that have no room are smaller. */
+const fits = new ResizeObserver((changes) => {
+  for (const { target } of changes) {
+    for (const line of /** @type {Iterable<HTMLElement>} */ (target.children)) {
+      line.style.removeProperty("--fit");
+      if (line.scrollWidth > line.clientWidth) line.style.setProperty("--fit", `${Math.max(SMALLEST_FIT, (line.clientWidth / line.scrollWidth) * 0.98)}`);
+    }
+  }
+});
+
 /**
  * Lines of a formula, one below the other.
  * @param {Tree[]} trees
@@ -255,6 +268,7 @@ export function typeset(trees, texts) {
     return line;
   }));
   const box = scrolls(make("div", "math", ...lines));
+  fits.observe(box);
   box.setAttribute("role", "group");
   box.setAttribute("aria-label", "Formula");
   return box;

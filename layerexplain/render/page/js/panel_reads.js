@@ -81,7 +81,8 @@ export class ReadsView {
     this.reader = new ElementReader(form, values.get);
     this.element = element;
     this.first = form.tensors.length;
-    this.numbers = values.known;
+    /** Whether cells have numbers also where a picture is cropped for them. */
+    this.parts = false;
     this.width = element.clientWidth || 640;
     this.line = -1;
     /** Whether what it reads of the inputs is shown, through all lines between. */
@@ -288,11 +289,11 @@ export class ReadsView {
         const places = axis === null ? [0] : own.map((one) => one.index[axis]).filter((one) => one === one);
         return places.length ? [Math.min(...places.slice(0, 50000)), Math.max(...places.slice(0, 50000))] : [reach[i][0], reach[i][0]];
       });
-      grid.show({ sizes, axes, slice, reach, around, room: rooms.get(of) ?? width, tall: this.tall(of), numbers: this.numbers && this.shows(of) }, stay);
+      grid.show({ sizes, axes, slice, reach, around, room: rooms.get(of) ?? width, tall: this.tall(of), numbers: this.shows(of), parts: this.parts }, stay);
       /** @type {Map<string, string>} */
       const lit = new Map();
       for (const one of own) if (grid.inSight(one.index)) for (const index of everyPlace(one.index, sizes)) if (grid.inSight(index)) lit.set(index.join(), one.how);
-      const largest = this.numbers || this.values.known ? this.largest(grid, of) : 0;
+      const largest = this.values.known ? this.largest(grid, of) : 0;
       grid.paint((index) => {
         const outside = index.some((one, axis) => one < 0 || one >= sizes[axis]);
         const value = outside ? undefined : this.shows(of) ? this.reader.element(of, index) : undefined;
@@ -313,7 +314,7 @@ export class ReadsView {
     const reach = [rows, columns].map((axis) => /** @type {[number, number]} */ ([0, axis === null ? 1 : this.sizes[axis]]));
     const of = this.first + this.line;
     const room = rooms.get(-1) ?? width;
-    this.output.show({ sizes: this.sizes, axes: line.grid, slice: this.index.map((one, axis) => (line.grid.includes(axis) ? 0 : one)), reach, around: here, room, tall: 300, numbers: this.numbers && this.shows(of) }, stay);
+    this.output.show({ sizes: this.sizes, axes: line.grid, slice: this.index.map((one, axis) => (line.grid.includes(axis) ? 0 : one)), reach, around: here, room, tall: 300, numbers: this.shows(of), parts: this.parts }, stay);
     const largest = this.values.known ? this.largest(this.output, of) : 0;
     const chosen = this.index.join();
     this.output.paint((index) => ({ kind: index.join() === chosen ? "chosen" : "cell", value: this.shows(of) ? this.reader.element(of, index) : undefined }), cellText, largest);

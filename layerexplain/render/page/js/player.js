@@ -1,7 +1,7 @@
 /** Plays how a layer comes by its output: the window moves on, its products appear one by one, and the sum lands. */
 import { button } from "./dom.js";
 
-/** @typedef {{line: number, form: import("./scalars.js").Form, index: number[], sizes: number[], sums: HTMLElement, output: {svg: SVGElement}, element: HTMLElement, move: (index: number[], stay?: boolean) => void, mark: (cells: [number, number[]][]) => void}} Played */
+/** @typedef {{line: number, form: import("./scalars.js").Form, index: number[], sizes: number[], sums: HTMLElement, stage: HTMLElement, output: {svg: SVGElement}, element: HTMLElement, move: (index: number[], stay?: boolean) => void, mark: (cells: [number, number[]][]) => void}} Played */
 
 /** So many places are played at most. */
 const MOST_PLACES = 24;
@@ -38,12 +38,15 @@ export function player(view, autoplay) {
     view.output.svg.classList.remove("landed");
     view.mark([]);
   };
+  /** Brings what moves into view, the last line of the sums first, so that the picture is what stays. */
+  const seen = () => [view.sums, view.stage, made].forEach((one) => one.scrollIntoView({ block: "nearest" }));
   const wait = (/** @type {number} */ time) => new Promise((done) => setTimeout(done, time));
   async function play() {
     const own = Date.now() + Math.random();
     run = own;
     made.textContent = "❚❚ Stop";
     const goes = () => run === own && made.isConnected;
+    seen();
     for (const place of playedPlaces(view)) {
       view.output.svg.classList.remove("landed");
       view.move(place);

@@ -27,9 +27,9 @@ export function offerSliders(view, line) {
   if (view.values.known) {
     const box = make("input");
     box.type = "checkbox";
-    box.checked = view.numbers;
-    box.addEventListener("change", () => { view.numbers = box.checked; view.update(false); });
-    rows.push(make("label", "readsnumbers", box, " numbers in the cells"));
+    box.checked = view.parts;
+    box.addEventListener("change", () => { view.parts = box.checked; view.update(false); });
+    rows.push(make("label", "readsnumbers", box, " numbers in all cells, where they fit a part of the picture"));
   }
   view.sliders.replaceChildren(...rows);
 }

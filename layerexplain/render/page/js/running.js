@@ -2,7 +2,7 @@
 import { whenRead } from "./document.js";
 import { startPage } from "./model_page.js";
 import { Live } from "./run/live.js";
-import { boxPictures } from "./run/thumbnails.js";
+import { Maps } from "./run/maps.js";
 
 /** @typedef {import("./types.js").Data} Data */
 
@@ -15,6 +15,8 @@ whenRead(async (/** @type {Data} */ data) => {
     refused: () => Object.fromEntries(live.program?.refused ?? []),
   });
   live.view = page.view;
-  live.view.picture.tiles = boxPictures(live);
-  live.begin();
+  const maps = new Maps(live, page.view, (...element) => live.open(...element));
+  Object.assign(page, { maps });
+  await live.begin();
+  maps.light();
 });

@@ -3,36 +3,39 @@
 import { make } from "./dom.js";
 import { numberText } from "./element_words.js";
 
-/** @typedef {{values: ArrayLike<number>, count: number, rows: number, columns: number, label: string, grey?: Uint8Array}} Tiles `grey` is 1 for a cell that does not count */
+/** @typedef {{values: ArrayLike<number>, count: number, rows: number, columns: number, label: string, grey?: Uint8Array, index?: (tile: number, row: number, column: number) => number[]}} Tiles `grey` is 1 for a cell that does not count, `index` tells the element that a cell is of */
 
 /** So many channels are drawn. */
 const MOST_TILES = 16;
 
 /**
  * The slices of an array as tiles, by the axes that its line is drawn by.
- * @param {import("./values.js").OpenArray} array @param {Pick<import("./scalars.js").Line, "grid" | "letters">} line @returns {Tiles[]}
+ * @param {import("./values.js").OpenArray} array @param {Pick<import("./scalars.js").Line, "grid" | "letters">} line
+ * @param {number} [most] so many tiles @param {number} [side] of longer sides every second place is drawn, or every third … @returns {Tiles[]}
  */
-export function tilesOf(array, line) {
+export function tilesOf(array, line, most = MOST_TILES, side = Infinity) {
   const [r, c] = line.grid;
-  const rows = r === null ? 1 : array.shape[r];
-  const columns = c === null ? 1 : array.shape[c];
+  const [high, wide] = [r === null ? 1 : array.shape[r], c === null ? 1 : array.shape[c]];
+  const [down, across] = [high, wide].map((size) => Math.max(1, Math.ceil(size / side)));
+  const [rows, columns] = [Math.ceil(high / down), Math.ceil(wide / across)];
   const hidden = array.shape.map((_, axis) => axis).filter((axis) => axis !== r && axis !== c && array.shape[axis] > 1);
   const last = hidden[hidden.length - 1];
-  const count = last === undefined ? 1 : Math.min(array.shape[last], MOST_TILES);
+  const count = last === undefined ? 1 : Math.min(array.shape[last], most);
   const values = new Float32Array(count * rows * columns);
   const grey = array.places && new Uint8Array(values.length);
   const counts = (/** @type {number | null | undefined} */ axis, /** @type {number} */ place) => axis === null || axis === undefined || array.places?.[axis][place];
   for (let k = 0, at = 0; k < count; k++) {
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < columns; j++) {
-        if (grey && !(counts(last, k) && counts(r, i) && counts(c, j))) grey[at] = 1;
-        values[at++] = array.values[(array.offset ?? 0) + (last === undefined ? 0 : k * array.strides[last]) + (r === null ? 0 : i * array.strides[r]) + (c === null ? 0 : j * array.strides[c])];
+        if (grey && !(counts(last, k) && counts(r, i * down) && counts(c, j * across))) grey[at] = 1;
+        values[at++] = array.values[(array.offset ?? 0) + (last === undefined ? 0 : k * array.strides[last]) + (r === null ? 0 : i * down * array.strides[r]) + (c === null ? 0 : j * across * array.strides[c])];
       }
     }
   }
   const role = last === undefined ? "" : line.letters[last][2] || "slices";
   const more = last !== undefined && count < array.shape[last] ? `the first ${count} of ${array.shape[last]} ${role}` : count > 1 ? `${count} ${role}` : "";
-  return [{ values, count, rows, columns, label: more, grey }];
+  const index = (/** @type {number} */ tile, /** @type {number} */ row, /** @type {number} */ column) => array.shape.map((_, axis) => (axis === r ? row * down : axis === c ? column * across : axis === last ? tile : 0));
+  return [{ values, count, rows, columns, label: more, grey, index }];
 }
 
 /** @param {string} name @param {Tiles[]} tiles @param {string} [words] */
@@ -44,8 +47,8 @@ export function tilesFigure(name, tiles, words = "") {
   return make("figure", "tilesfigure", title, tilesCanvas(first, scale));
 }
 
-/** @param {ArrayLike<number>} values @returns {[number, number]} */
-function range(values) {
+/** The least and the largest of numbers. @param {ArrayLike<number>} values @returns {[number, number]} */
+export function range(values) {
   let low = Infinity;
   let high = -Infinity;
   for (let i = 0; i < values.length; i++) {
@@ -62,26 +65,34 @@ export function tilesCanvas(tiles, scale) {
   return canvas;
 }
 
-/** Draws tiles; values below 0 are blue, above it orange. @param {HTMLCanvasElement} canvas @param {Tiles} tiles @param {number} scale */
-export function drawTiles(canvas, { values, count, rows, columns, grey }, scale) {
-  const { gap, across } = spacing(count, columns, scale);
-  const down = Math.ceil(count / across);
-  canvas.width = across * (columns * scale + gap);
-  canvas.height = down * (rows * scale + gap);
-  const [low, high] = range(values);
-  const most = Math.max(Math.abs(low), Math.abs(high)) || 1;
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `${count > 1 ? `${count} pictures` : "a picture"} of ${rows} × ${columns} values from ${numberText(low)} to ${numberText(high)}`);
-  const pen = canvas.getContext("2d");
-  if (!pen) return;
+/** Tiles one below the other, a pixel for each number; those below 0 are blue, above it orange. @param {Tiles} tiles */
+export function strip({ values, count, rows, columns, grey }) {
   const own = document.createElement("canvas");
   own.width = columns;
   own.height = count * rows;
   const cells = own.getContext("2d");
   const image = cells?.createImageData(columns, count * rows);
-  if (!cells || !image) return;
+  if (!cells || !image) return null;
+  const [low, high] = range(values);
+  const most = Math.max(Math.abs(low), Math.abs(high)) || 1;
   for (let at = 0; at < count * rows * columns; at++) colourCell(image.data, 4 * at, values[at] / most, grey?.[at] === 1);
   cells.putImageData(image, 0, 0);
+  return own;
+}
+
+/** Draws tiles. @param {HTMLCanvasElement} canvas @param {Tiles} tiles @param {number} scale */
+export function drawTiles(canvas, tiles, scale) {
+  const { values, count, rows, columns } = tiles;
+  const { gap, across } = spacing(count, columns, scale);
+  const down = Math.ceil(count / across);
+  canvas.width = across * (columns * scale + gap);
+  canvas.height = down * (rows * scale + gap);
+  const [low, high] = range(values);
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", `${count > 1 ? `${count} pictures` : "a picture"} of ${rows} × ${columns} values from ${numberText(low)} to ${numberText(high)}`);
+  const pen = canvas.getContext("2d");
+  const own = strip(tiles);
+  if (!pen || !own) return;
   pen.imageSmoothingEnabled = false;
   pen.strokeStyle = "#8886";
   for (let k = 0; k < count; k++) {

@@ -12,7 +12,7 @@ import { drawingPad, pictureShape, readPicture } from "./pixels.js";
 /** @typedef {import("./program.js").Program} Program */
 /** @typedef {import("./live.js").Live} Live */
 /** @typedef {import("../scalars.js").Form} Form */
-/** @typedef {{element: HTMLElement, renew: () => void}} Widget `renew` shows the numbers that the input has */
+/** @typedef {{element: HTMLElement, renew: () => void, begin?: () => void}} Widget `renew` shows the numbers that the input has, `begin` gives it the first ones */
 /** @typedef {Widget & {example: (number: number) => void}} InputWidget `example` gives the input the numbers of an example */
 
 /** An input of more numbers has no sliders. */
@@ -40,7 +40,10 @@ export function inputWidget(input, at, live, program) {
     renewed();
   };
   const picture = ids < Infinity ? null : pictureShape(input.shape, top, axes);
-  const counts = (/** @type {number} */ row, /** @type {number} */ column) => !live.reach || Boolean(picture && [row, column].every((place, i) => live.reach?.get(at)?.[picture.axes[i]][place]));
+  const counts = (/** @type {number} */ row, /** @type {number} */ column) => {
+    const reach = live.hovered ?? live.reach;
+    return !reach || Boolean(picture && [row, column].every((place, i) => reach.get(at)?.[picture.axes[i]][place]));
+  };
   const widget = picture
     ? padWidget(picture, values, changed, counts)
     : ids < Infinity || input.kind === "i" ? idsWidget(values, ids, live.about.vocabulary ?? [], changed) : values.length <= MOST_SLIDERS ? sliderWidget(values, changed) : plainWidget(values, input.shape, axes);
@@ -73,7 +76,8 @@ export function inputWidget(input, at, live, program) {
   const element = make("div", "playinput", make("div", "playname", name, make("span", "quiet", ` ${input.shape.slice(1).join(" × ")}`)), widget.element, make("div", "playbuttons", ...buttons, open), say);
   takesFiles(element, take);
   if (examples) example(0);
-  else if (!picture) for (let i = 0; i < values.length; i++) values[i] = ids < Infinity ? (i * 7 + 1) % ids : 0;
+  else if (picture) widget.begin?.();
+  else for (let i = 0; i < values.length; i++) values[i] = ids < Infinity ? (i * 7 + 1) % ids : input.kind === "f" ? Math.sin(0.9 * i) : i % 2;
   widget.renew();
   return { element, renew: widget.renew, example };
 }
@@ -155,7 +159,10 @@ function largestPixel(form, of) {
 /** @param {import("./pixels.js").PictureShape} picture @param {Float64Array} values @param {() => void} changed @param {(row: number, column: number) => boolean} counts @returns {Widget} */
 function padWidget(picture, values, changed, counts) {
   const pad = drawingPad(picture, values, changed, counts);
-  return { element: make("div", "playpad", pad.element), renew: pad.show };
+  const hint = make("span", "drawhere", "Draw here");
+  hint.setAttribute("aria-hidden", "true");
+  for (const kind of ["pointerdown", "keydown"]) pad.element.addEventListener(kind, () => hint.remove());
+  return { element: make("div", "playpad", pad.element, hint), renew: pad.show, begin: pad.begin };
 }
 
 /** @param {Float64Array} values @param {() => void} changed @returns {Widget} */

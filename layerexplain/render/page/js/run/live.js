@@ -39,6 +39,8 @@ export class Live {
     this.view = null;
     /** @type {Map<number, import("./reach.js").Places> | null} what the element depends on that was asked for, by tensors */
     this.reach = null;
+    /** @type {Map<number, import("./reach.js").Places> | null} the same of what the pointer is at */
+    this.hovered = null;
     this.reachWords = make("div", "playreach");
     this.busy = false;
     this.dirty = false;
@@ -210,6 +212,13 @@ export class Live {
     const tensor = result >= 0 ? call.first + result : call.reads[of];
     if (tensor === undefined || tensor === null) return undefined;
     return this.reach.get(tensor) ?? this.program?.tensors[tensor].buffer?.sizes.map((size) => new Uint8Array(size));
+  }
+
+  /** Shows an element of a call of a layer. @param {number} layer @param {number} call @param {string} line @param {number[]} index */
+  open(layer, call, line, index) {
+    this.data.element = line ? { line, index } : undefined;
+    this.view?.chooseCall(this.data.calls.findIndex((one) => one[0] === layer && one[1] === call));
+    this.data.element = undefined;
   }
 
   /** What each layer gives, in small. */

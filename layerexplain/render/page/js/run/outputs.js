@@ -68,10 +68,7 @@ function pictureOf(buffer, choose) {
   canvas.title = "Click a place: what it depends on, through all layers";
   canvas.addEventListener("click", (event) => {
     const cell = cellAt(canvas, tiles, scale, event);
-    if (!cell) return;
-    const [tile, row, column] = cell;
-    const slices = buffer.sizes.reduce((last, size, axis) => (size > 1 && !grid.includes(axis) ? axis : last), -1);
-    choose(buffer.sizes.map((_, axis) => (axis === grid[0] ? row : axis === grid[1] ? column : axis === slices ? tile : 0)));
+    if (cell && tiles.index) choose(tiles.index(...cell));
   });
   return canvas;
 }

@@ -8,6 +8,9 @@ import { make } from "../dom.js";
 /** A pad is about so wide on the screen. */
 const PAD = 168;
 
+/** What a pad shows at first, as parts of its width and height. @type {[number, number][]} */
+const FIRST_STROKE = [[0.25, 0.12], [0.65, 0.12], [0.7, 0.3], [0.42, 0.47], [0.72, 0.65], [0.66, 0.85], [0.25, 0.88]];
+
 /** How an input is a picture; null if it is none. @param {number[]} shape @param {number} top @param {number[] | undefined} axes its rows and columns, where they are known @returns {PictureShape | null} */
 export function pictureShape(shape, top, axes) {
   if (shape.length < 3 || shape.length > 4) return null;
@@ -34,8 +37,9 @@ export function drawingPad({ rows, columns, channels, top, pixel, channel }, val
   canvas.height = rows;
   canvas.style.width = `${columns * scale}px`;
   canvas.style.height = `${rows * scale}px`;
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `A pad of ${rows} × ${columns} pixels: draw on it, or drop a picture`);
+  canvas.tabIndex = 0;
+  canvas.setAttribute("role", "application");
+  canvas.setAttribute("aria-label", `A pad of ${rows} × ${columns} pixels: draw on it, or drop a picture; with the keyboard, arrows move, the space bar held down draws and Backspace erases`);
   const pen = canvas.getContext("2d");
   const image = pen?.createImageData(columns, rows);
   const show = () => {
@@ -49,7 +53,13 @@ export function drawingPad({ rows, columns, channels, top, pixel, channel }, val
       image.data[4 * i + 3] = 255;
     }
     pen.putImageData(image, 0, 0);
+    if (!canvas.matches(":focus-visible")) return;
+    pen.fillStyle = "#f08c2a";
+    pen.fillRect(Math.floor(hand[0]), Math.floor(hand[1]), 1, 1);
   };
+  /** Where the keyboard draws, and whether it does. @type {[number, number]} */
+  let hand = [Math.floor(columns / 2) + 0.5, Math.floor(rows / 2) + 0.5];
+  let isDown = false;
   const width = Math.max(0.9, Math.min(rows, columns) / 22);
   /** @type {[number, number] | null} */
   let before = null;
@@ -85,8 +95,30 @@ export function drawingPad({ rows, columns, channels, top, pixel, channel }, val
   });
   canvas.addEventListener("pointermove", (event) => { if (event.buttons) draw(event); });
   canvas.addEventListener("pointerup", () => { before = null; });
+  canvas.addEventListener("keydown", (event) => {
+    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], " ": [0, 0], Backspace: [0, 0] }[event.key];
+    if (!by || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    const from = hand;
+    hand = [Math.max(0.5, Math.min(columns - 0.5, hand[0] + by[0])), Math.max(0.5, Math.min(rows - 0.5, hand[1] + by[1]))];
+    isDown ||= event.key === " ";
+    const erases = event.key === "Backspace";
+    if (isDown || erases) stroke(from, hand, erases);
+    show();
+    if (isDown || erases) changed();
+  });
+  canvas.addEventListener("keyup", (event) => { isDown &&= event.key !== " "; });
+  for (const kind of ["focus", "blur"]) canvas.addEventListener(kind, () => { isDown = false; show(); });
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
-  return { element: canvas, show };
+  /** What is there before somebody draws: a stroke, or in colours a gradient with an edge. */
+  const begin = () => {
+    if (channels < 3) FIRST_STROKE.slice(1).forEach(([x, y], at) => stroke([FIRST_STROKE[at][0] * columns, FIRST_STROKE[at][1] * rows], [x * columns, y * rows], false));
+    else for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) for (let c = 0; c < channels; c++) {
+      const far = Math.hypot(i / rows - 0.5, j / columns - 0.5);
+      values[(i * columns + j) * pixel + c * channel] = top * (far < 0.3 ? [0.95, 0.6, 0.15, 1][c] : [0.1 + 0.5 * (j / columns), 0.25 + 0.4 * (i / rows), 0.8 - 0.4 * (j / columns), 1][c]);
+    }
+  };
+  return { element: canvas, show, begin };
 }
 
 /** Puts a picture into an input, scaled to its size. @param {File} file @param {PictureShape} shape @param {Float64Array} values */

@@ -2,7 +2,7 @@
 
 import { make } from "../dom.js";
 import { linkTo } from "../panel_facts.js";
-import { drawTiles, tilesOf } from "../tiles.js";
+import { cellAt, drawTiles, tilesOf } from "../tiles.js";
 import { layerValues } from "../values.js";
 
 /** @typedef {import("./live.js").Live} Live */
@@ -19,37 +19,11 @@ function resultTiles(live, layer, call, form) {
   const own = data.forms?.[form];
   const [result] = own?.results ?? [];
   const array = own && layerValues(data.layers[layer], data, call).array(result + own.tensors.length);
-  return own && array ? tilesOf(array, own.lines[result])[0] : null;
+  return own && array ? { line: own.lines[result].name, tiles: tilesOf(array, own.lines[result])[0] } : null;
 }
 
-/**
- * Pictures of what the boxes of a graph give, each drawn once a run.
- * @param {Live} live
- * @returns {(item: import("../placing.js").Item) => HTMLCanvasElement | null}
- */
-export function boxPictures(live) {
-  /** @type {Map<number, HTMLCanvasElement | null>} */
-  let drawn = new Map();
-  live.onRun(() => {
-    drawn = new Map();
-    live.view?.redraw();
-    return true;
-  });
-  const draw = (/** @type {number} */ number) => {
-    const [layer, call] = live.data.calls[number];
-    const form = live.about.calls.find((one) => one[0] === layer && one[1] === call)?.[2];
-    const tiles = typeof form === "number" ? resultTiles(live, layer, call, form) : null;
-    if (!tiles) return null;
-    const canvas = make("canvas", "tiles");
-    drawTiles(canvas, tiles, Math.max(1, Math.min(6, Math.floor(96 / Math.max(tiles.rows, tiles.columns)))));
-    return canvas;
-  };
-  return (item) => {
-    const found = drawn.get(item.call) ?? draw(item.call);
-    drawn.set(item.call, found);
-    return found;
-  };
-}
+/** @param {import("../tiles.js").Tiles} tiles */
+const scaleOf = ({ count, rows, columns }) => Math.max(1, Math.min(count === 1 ? 6 : 4, Math.floor((count === 1 ? 320 : 30) / Math.max(rows, columns))));
 
 /** @param {Live} live */
 export function layerThumbnails(live) {
@@ -58,6 +32,11 @@ export function layerThumbnails(live) {
     if (typeof form !== "number") return [];
     const canvas = make("canvas", "tiles");
     const row = make("li", "", make("span", "thumbname", linkTo(data.layers[layer])), canvas);
+    canvas.addEventListener("click", (event) => {
+      const shown = resultTiles(live, layer, call, form);
+      const cell = shown && cellAt(canvas, shown.tiles, scaleOf(shown.tiles), event);
+      if (shown && cell) live.open(layer, call, shown.line, shown.tiles.index?.(...cell) ?? []);
+    });
     return [{ layer, call, form, canvas, row }];
   });
   const list = make("ul", "thumbnails", ...rows.map((one) => one.row));
@@ -67,10 +46,8 @@ export function layerThumbnails(live) {
       const box = row.getBoundingClientRect();
       // What is out of sight is drawn when it comes into sight.
       if (box.bottom < top - 200 || box.top > bottom + 200) continue;
-      const tiles = resultTiles(live, layer, call, form);
-      if (!tiles) continue;
-      const most = Math.max(tiles.rows, tiles.columns);
-      drawTiles(canvas, tiles, Math.max(1, Math.min(tiles.count === 1 ? 6 : 4, Math.floor((tiles.count === 1 ? 320 : 30) / most))));
+      const shown = resultTiles(live, layer, call, form);
+      if (shown) drawTiles(canvas, shown.tiles, scaleOf(shown.tiles));
     }
   };
   live.onRun(() => !list.parentElement || (list.isConnected && (show(), true)));
