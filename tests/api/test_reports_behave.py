@@ -14,9 +14,6 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
-from layerexplain.report.weight_table import list_weights
-from layerexplain.report.what_if import what_if
-from tests.support.paths import ROOT
 
 SPEC = b"""
 name: net
@@ -222,30 +219,3 @@ def test_nothing_wrong_passes_in_silence(call: Callable[[], Any], words: str) ->
 def test_a_model_shows_itself_on_one_line() -> None:
     assert repr(MODEL) == "<Model 'net' (<bytes>): Sequential, 4 layers>"
     assert len(repr(MODEL.layers[2])) < 400 and layerexplain.read(SPEC) == MODEL
-
-
-def test_one_name_is_given_as_it_is() -> None:
-    assert layerexplain.draw(SPEC, show="type") == layerexplain.draw(SPEC, show=["type"])
-    assert layerexplain.check(SPEC, ignore="softmax-over-one").findings == ()
-    report = layerexplain.explain(SPEC)
-    assert layerexplain.format_report(report, "csv", columns="layer").splitlines()[:2] == ["layer", "input"]
-    assert layerexplain.make_inputs(MODEL, "ones")[0].array.min() == 1
-
-
-def test_weights_of_a_model_that_was_read() -> None:
-    digits = str(ROOT / "sample_models" / "digits.keras")
-    assert layerexplain.list_weights(layerexplain.read(digits), stats=True) == layerexplain.list_weights(
-        digits, stats=True
-    )
-    assert layerexplain.list_weights(MODEL) == layerexplain.list_weights(SPEC)
-    config = json.loads(layerexplain.convert(SPEC, "-", to="json").text)
-    assert [row.name for row in layerexplain.list_weights(config)] == ["kernel", "bias"] * 3
-
-
-def test_statistics_and_gradients_are_told_where_they_are_asked_for() -> None:
-    row = list_weights(ROOT / "sample_models" / "digits.keras").weights[0]
-    assert "stats" not in row.to_dict() and "stats" in row.to_dict(stats=True)
-    for asked in (False, True):
-        options: Any = {"gradient": True} if asked else {}
-        found = what_if("Dense", {"units": 3}, [[4]], most=1, show=lambda row: row.gradient is not None, **options)
-        assert any(case.shown for of in found.cases for case in of) == asked

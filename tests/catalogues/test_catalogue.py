@@ -310,15 +310,6 @@ def test_a_manifest_that_is_damaged_is_named_and_overwritten(tmp_path: Path) -> 
     assert len(rows(tmp_path / "t.jsonl")) == 1
 
 
-def test_parquet_is_written_anew(tmp_path: Path) -> None:
-    pq = pytest.importorskip("pyarrow.parquet")
-    folder = zoo(tmp_path / "zoo", 2)
-    for names in (["nested.yaml", "mnist_mlp.yaml"], ["nested.yaml"]):
-        result = run(*[folder / name for name in names], "--to", tmp_path / "t.parquet", "--overwrite")
-        assert result.exit_code == 0, result.output
-        assert len(pq.read_table(tmp_path / "t.parquet")) == len(names)
-
-
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path) -> None:
     code = "import sys; sys.modules['pyarrow'] = None; from layerexplain.__main__ import main; main()"
     command = [sys.executable, "-c", code, "catalogue", "x.yaml", "--to", "t.parquet"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +17,6 @@ from tests.support.paths import ROOT
 pytest.importorskip("fsspec", reason="fsspec is not installed: layerexplain[remote]")
 pytest.importorskip("aiohttp", reason="aiohttp is not installed: layerexplain[remote]")
 
-from layerexplain.catalogues.listing import AT_ONCE, overlapped
 from layerexplain.cli.main import program
 from tests.support.served import Server, serving
 
@@ -68,31 +66,6 @@ def test_urls_give_the_rows_of_the_files(server: Server, tmp_path: Path, jobs: s
     assert catalogue(here, *[str(server.root / "zoo" / name) for name in NAMES], "--jobs", "1")[0] == 0
     assert told(there, server.url("zoo/")) == told(here, f"{server.root}/zoo/")
     assert [row["size"] for row in rows(there)] == [(SAMPLES / name).stat().st_size for name in NAMES]
-
-
-def test_servers_are_asked_about_several_sources_at_once() -> None:
-    together = threading.Barrier(AT_ONCE)
-    alive = most = 0
-
-    def items() -> Iterator[int]:
-        nonlocal alive, most
-        for number in range(10 * AT_ONCE):
-            alive += 1
-            most = max(most, alive)
-            yield number
-
-    def work(number: int) -> str:
-        together.wait(60)
-        return f"asked {number}"
-
-    found = []
-    for result in overlapped(items(), work, lambda number: None if number % 2 else f"known {number}"):
-        alive -= 1
-        found.append(result)
-    assert found == [f"{'asked' if number % 2 else 'known'} {number}" for number in range(10 * AT_ONCE)]
-    assert most <= 2 * AT_ONCE
-    with pytest.raises(ZeroDivisionError):
-        list(overlapped([1, 0], lambda number: 1 // number, lambda number: None))
 
 
 @pytest.mark.parametrize(("how", "jobs"), [("index", "1"), ("names", "1"), ("index", "2")])

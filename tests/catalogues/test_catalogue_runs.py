@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import gc
 import json
-import logging
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,6 @@ import pytest
 
 import layerexplain
 from layerexplain.catalogues import cluster, part, run
-from layerexplain.catalogues import rows as making
 from layerexplain.catalogues.table import CatalogueTable
 from layerexplain.errors import LayerExplainError
 from layerexplain.layers import known_definitions
@@ -215,26 +212,6 @@ def test_a_source_that_changes_meanwhile_costs_its_row(tmp_path: Path, monkeypat
     assert layerexplain.catalogue([str(folder)], tmp_path / "t.jsonl", recursive=True, jobs=1, resume=True).errors == 0
 
 
-def test_a_bug_costs_the_row_that_brings_it_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = simple_zoo(tmp_path / "zoo", 3)
-    build = making.build
-
-    def odd(model: Any, **asked: Any) -> Any:
-        if model.name == "net1":
-            raise ZeroDivisionError("division by zero")
-        if model.name == "net2":
-            raise MemoryError
-        return build(model, **asked)
-
-    monkeypatch.setattr(making, "build", odd)
-    layerexplain.catalogue([str(folder)], tmp_path / "t.jsonl", recursive=True, jobs=1)
-    assert [row["error"] for row in rows(tmp_path / "t.jsonl")] == [
-        None,
-        "this is a bug in layerexplain (ZeroDivisionError: division by zero); set LAYEREXPLAIN_DEBUG=1 to see where it comes from",
-        "needs more memory than there is",
-    ]  # fmt: skip
-
-
 @pytest.mark.skipif(
     sys.platform != "linux" or os.getuid() != 0, reason="a disk is made full in a file system of its own"
 )
@@ -260,13 +237,6 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(tmp_path: Path, ending: str)
         assert tables(disk / f"t.{ending}") == tables(tmp_path / f"fresh.{ending}")
     finally:
         subprocess.run(["umount", str(disk)], check=True)
-
-
-def test_a_thread_may_run_it_too(tmp_path: Path) -> None:
-    folder, table = simple_zoo(tmp_path / "zoo", 2), tmp_path / "t.jsonl"
-    with ThreadPoolExecutor(1) as thread:  # Python takes signals in the main thread alone
-        found = thread.submit(layerexplain.catalogue, [str(folder)], table, recursive=True, jobs=1).result()
-    assert (found.models, found.errors, len(rows(table))) == (2, 0, 2)
 
 
 def test_two_runs_do_not_write_one_table(tmp_path: Path) -> None:
@@ -304,45 +274,6 @@ def test_memory_does_not_follow_the_number_of_models(tmp_path: Path, monkeypatch
     assert counts[1] <= counts[0] + 150, counts
 
 
-def test_sources_are_listed_one_by_one(tmp_path: Path) -> None:
-    from layerexplain.catalogues.manifest import Listed, Manifest
-
-    alive = 0
-    most = 0
-
-    class Counted(str):
-        def __new__(cls, text: str) -> Counted:
-            nonlocal alive, most
-            alive += 1
-            most = max(most, alive)
-            return super().__new__(cls, text)
-
-        def __del__(self) -> None:
-            nonlocal alive
-            alive -= 1
-
-    def listed() -> Iterator[Listed]:
-        for number in range(20_000):
-            yield Listed(Counted(f"models/{number:06}.keras"), 100, "1", False)
-
-    manifest = Manifest(str(tmp_path / "m.sqlite"), {})
-    assert list(manifest.enter_listed(listed())) == [1000 * (n + 1) for n in range(20)]
-    assert most < 3000
-    assert sum(len(some) for some in manifest.waiting(500)) == 20_000
-    manifest.close()
-
-
-def test_a_part_ends_when_its_time_is_up(tmp_path: Path) -> None:
-    folder = simple_zoo(tmp_path / "zoo", 5)
-    table = CatalogueTable(str(tmp_path / "t.jsonl"), "jsonl")
-    for name in ("models", "layers", "at-work"):
-        os.makedirs(os.path.join(table.work, name))
-    listed = [part.Listed(str(path), 1, "", False) for path in sorted(folder.iterdir())]
-    written = part.write_part(part.Ask(table, seconds=0), part.Share("one", listed))
-    assert [Path(one.source).name for one in written.done] == ["net000.yaml"]
-    assert written.fault is None and not os.path.exists(table.journal("one"))
-
-
 def test_what_works_for_a_run_that_was_killed_writes_nothing_into_the_next(
     tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -377,37 +308,6 @@ def test_progress_counts_up_to_the_end(tmp_path: Path, monkeypatch: pytest.Monke
     assert (told[-1].done, told[-1].to_do, told[-1].errors) == (48, 48, 1)
     # A process alone tells of each source, not of each part.
     assert jobs == 2 or {one.done for one in told} >= set(range(48))
-
-
-@pytest.mark.parametrize(
-    ("columns", "line"),
-    [
-        (80, "models/of/many/people.parquet: 1,203 of 4,001 sources, 11 a second, 4:15 left"),
-        (60, "ple.parquet: 1,203 of 4,001 sources, 11 a second, 4:15 left"),
-        (47, "1,203 of 4,001 sources, 11 a second, 4:15 left"),
-        (46, "1,203 of 4,001 sources, 11 a second"),
-        (13, "1,203 of 4,0"),
-    ],
-)
-def test_a_line_on_a_terminal_does_not_wrap(
-    columns: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from layerexplain.cli import progress
-    from layerexplain.cli.catalogue import progress_words
-
-    monkeypatch.setattr(progress, "_columns", lambda: columns)
-    words = progress_words(run.CatalogueProgress(4001, 1203, 4001, 0, 109.5))
-    progress.write_over("models/of/many/people.parquet", words)
-    assert capsys.readouterr().err == f"\r\x1b[K{line}"
-
-
-def test_time_left_is_told_when_it_is_known() -> None:
-    from layerexplain.cli.catalogue import progress_words
-
-    now = run.CatalogueProgress(1000, 1, 1000, 0, 1.9)
-    assert progress_words(now) == "1 of 1,000 sources, 0.5 a second"
-    assert progress_words(now._replace(done=999, seconds=10)).endswith(" 0:01 left")
-    assert progress_words(now._replace(done=1000, seconds=10)) == "1,000 of 1,000 sources, 100 a second"
 
 
 def test_a_terminal_gets_one_line_that_is_taken_away(
@@ -469,12 +369,3 @@ def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: py
     ) as found:
         layerexplain.catalogue([str(folder)], tmp_path / "t.jsonl", recursive=True, dask="tcp://127.0.0.1:9")
     assert "\n" not in str(found.value)
-
-
-@pytest.mark.parametrize("name", ["distributed.nanny", "tornado.general"])
-def test_nothing_that_a_cluster_logs_is_shown_meanwhile(name: str) -> None:
-    logger, other = logging.getLogger(name), logging.getLogger("distribution")
-    before = logger.level
-    with cluster._in_our_words():
-        assert not logger.isEnabledFor(logging.ERROR) and other.isEnabledFor(logging.ERROR)
-    assert logger.level == before

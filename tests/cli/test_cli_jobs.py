@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -131,15 +128,6 @@ def test_no_process_outlives_a_program_that_was_killed(tmp_path: Path) -> None:
     pytest.fail("a process goes on")
 
 
-@pytest.mark.parametrize(
-    ("asked", "sources", "jobs"),
-    [(None, 1, 1), (None, 31, 1), (None, 32, 2), (None, 1000, 2), (1, 1000, 1), (4, 1000, 4), (4, 3, 3), (4, 0, 1)],
-)
-def test_how_many_jobs(asked: int | None, sources: int, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "processors", lambda: 2)
-    assert workers.jobs_for(asked, ["x"] * sources) == jobs
-
-
 def process_of(source: str) -> tuple[int, str]:
     return os.getpid(), source
 
@@ -157,53 +145,6 @@ def slowly(item: int) -> tuple[int, int]:
     return os.getpid(), item
 
 
-def waiting(folder: Path, item: int) -> tuple[int, int]:
-    for _ in range(6000):
-        if item or (folder / "done").exists():
-            break
-        time.sleep(0.01)
-    return os.getpid(), item
-
-
-def test_a_slow_item_does_not_hold_up_the_others(tmp_path: Path) -> None:
-    # The items that wait in the pipe of the slow process are its own; all others are done by the other one, meanwhile.
-    found = []
-    for one in processes.shared(iter(range(40)), partial(waiting, tmp_path), 2, ordered=False, ahead=4):
-        found.append(one.value)
-        if len(found) == 40 - 4:
-            (tmp_path / "done").touch()
-    slow = next(process for process, item in found if item == 0)
-    assert sorted(item for _, item in found) == list(range(40))
-    assert len([item for process, item in found if process == slow]) <= 1 + 3
-    assert [one.value[1] for one in processes.shared(iter(range(40)), slowly, 2) if one] == list(range(40))
-
-
-def test_no_more_items_are_asked_for_than_can_be_worked_on() -> None:
-    asked = []
-
-    def items() -> Iterator[int]:
-        for item in range(1000):
-            asked.append(item)
-            yield item
-
-    most = 0
-    for number, _ in enumerate(processes.shared(items(), slowly, 2, ahead=4)):
-        most = max(most, len(asked) - number)
-    assert len(asked) == 1000 and most <= 4 * 2 + 2
-
-
-def test_a_process_closes_the_ends_of_the_program_that_it_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("signal.signal", lambda *handled: None)
-    ours, its = multiprocessing.Pipe()
-    other, another = multiprocessing.Pipe()
-    ours.send("7")
-    ours.close()  # nothing more will be asked for
-    processes._serve(its, [other], int)
-    assert other.closed and not another.closed
-    its.close()
-    another.close()
-
-
 def test_a_process_ends_with_the_program_whatever_it_is_at() -> None:
     found = processes.shared(iter(range(40)), slowly, 2)
     next(found)
@@ -211,10 +152,6 @@ def test_a_process_ends_with_the_program_whatever_it_is_at() -> None:
     found.close()
     assert at_work == [True, True]
     assert multiprocessing.active_children() == []
-
-
-def test_a_tick_comes_where_nothing_is_found() -> None:
-    assert None in list(processes.shared([0], slowly, 1, tick=0.05))
 
 
 def test_where_no_process_can_be_started_the_sources_are_read_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,18 +166,3 @@ def test_where_no_process_can_be_started_the_sources_are_read_all_the_same(monke
 
 def test_a_number_that_is_none_is_wrong_usage() -> None:
     assert run("summary", "cnn", "--jobs", "0").returncode == 2
-
-
-def test_many_sources_are_collected_more_often_than_one() -> None:
-    before = gc.get_threshold()
-    try:
-        gc.set_threshold(1_000_000)
-        list(workers.outcomes(["a"], str.upper, 1))
-        assert gc.get_threshold()[0] == 1_000_000
-        found = [one.value for one in workers.outcomes(["a", "b"], str.upper, 1)]
-        assert found == ["A", "B"] and gc.get_threshold()[0] == 100_000
-        gc.set_threshold(700)
-        workers.collect_for_many()
-        assert gc.get_threshold()[0] == 700, "who collects more often anyway goes on so"
-    finally:
-        gc.set_threshold(*before)

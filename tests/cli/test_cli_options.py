@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +13,12 @@ from click.testing import CliRunner, Result
 
 from layerexplain import api
 from layerexplain.cli.arguments import parse_arguments, parse_value
-from layerexplain.cli.explain import LayerPatterns
-from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input
+from layerexplain.cli.input_shapes import InputShape, parse_input
 from layerexplain.cli.main import COMMANDS, program
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.input_shapes import parse_shape
 from layerexplain.model import Model, Shape, TensorRef
-from tests.support import program_on_reports, reports
+from tests.support import program_on_reports
 from tests.support.paths import ROOT
 
 Run = Callable[..., Result]
@@ -84,18 +81,6 @@ def test_named_shapes() -> None:
 
 def model(*inputs: str) -> Model:
     return Model("m", "Functional", (), (), tuple(TensorRef(name) for name in inputs), ())
-
-
-def test_shapes_find_their_inputs() -> None:
-    first, second = InputShape(None, (2,)), InputShape(None, (3,))
-    assert inputs_of(model("a", "b"), []) == {}
-    assert inputs_of(model("a", "b"), [first]) == {"a": (2,)}
-    assert inputs_of(model("a", "b"), [first, second]) == {"a": (2,), "b": (3,)}
-    assert inputs_of(model("a", "b"), [first, InputShape("a", (5,))]) == {"a": (5,), "b": (2,)}
-    with pytest.raises(ArgumentError, match="the model has no input 'c'; its inputs: a, b"):
-        inputs_of(model("a", "b"), [InputShape("c", (5,))])
-    with pytest.raises(ArgumentError, match="--input is given 2 times; the model's inputs: a"):
-        inputs_of(model("a"), [first, second])
 
 
 @pytest.mark.parametrize(
@@ -169,25 +154,6 @@ def test_arguments() -> None:
             parse_arguments(wrong)
 
 
-def test_patterns_choose_layers_by_name_or_path_in_the_models_order() -> None:
-    def names(report: Any, *patterns: str) -> list[str]:
-        layers, missing = LayerPatterns(patterns, 1).matched_in(report)
-        assert not missing
-        return [layer.path for layer in layers]
-
-    cnn, nested = reports.read("cnn"), reports.read("nested")
-    assert names(cnn, "flatten", "conv2d") == ["conv2d", "flatten"]
-    assert names(cnn, "conv2d_[12]") == ["conv2d_1", "conv2d_2"]
-    assert names(cnn, "*") == [layer.path for layer in cnn.layers]
-    assert names(nested, "projection") == ["encoder/tower/projection"]
-    assert names(nested, "encoder/*") == [
-        "encoder/input_2",
-        "encoder/tower",
-        "encoder/tower/input",
-        "encoder/tower/projection",
-    ]
-
-
 def test_names_with_brackets_are_names_and_patterns_too(tmp_path: Path) -> None:
     file = tmp_path / "model.yaml"
     file.write_text(
@@ -206,13 +172,6 @@ def test_names_with_brackets_are_names_and_patterns_too(tmp_path: Path) -> None:
     for pattern, paths in expected.items():
         found = CliRunner().invoke(program, ["explain", str(file), pattern]).stdout
         assert re.findall(r"^(\S+) · ", found, re.MULTILINE) == paths, pattern
-
-
-def test_a_pattern_without_a_layer_is_an_error_with_a_suggestion(run: Run) -> None:
-    result = run("explain", "cnn", "flaten", "conv2d")
-    assert result.exit_code == 1
-    assert result.stderr == "layerexplain: error: cnn: no layer matches 'flaten'; did you mean 'flatten'?\n"
-    assert result.stdout.startswith("conv2d · Conv2D  ")
 
 
 def test_only_the_layers_that_are_asked_for_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,81 +224,8 @@ def test_output_file(run: Run, tmp_path: Path) -> None:
     assert run("summary", "lstm", "--output", "-").stdout == file.read_text("utf-8")
 
 
-def test_output_file_through_a_link_and_into_a_pipe(run: Run, tmp_path: Path) -> None:
-    target, link = tmp_path / "target.csv", tmp_path / "link.csv"
-    target.write_text("old")
-    link.symlink_to(target)
-    assert run("summary", "cnn", "--format", "csv", "--output", str(link)).exit_code == 0
-    assert link.is_symlink()
-    assert target.read_text("utf-8").startswith("layer,type")
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    assert run("summary", "cnn", "--format", "csv", "--output", str(pipe)).exit_code == 0
-    assert os.read(reader, 99).startswith(b"layer,type") and pipe.is_fifo()
-    os.close(reader)
-
-
-def test_output_that_cannot_be_written_is_one_line(run: Run, tmp_path: Path) -> None:
-    file = tmp_path / "no" / "such" / "out.txt"
-    result = run("summary", "cnn", "--output", str(file))
-    assert result.exit_code == 1
-    assert result.stderr == f"layerexplain: error: {file}: cannot be written: No such file or directory\n"
-
-
 def test_an_interrupt_leaves_the_output_file_as_it_was(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "out.txt"
     file.write_text("old")
     assert run("summary", "cnn", "interrupt", "--output", str(file)).exit_code == 130
     assert [(one, one.read_text()) for one in tmp_path.iterdir()] == [(file, "old")]
-
-
-def test_completes_commands_and_options(run: Run) -> None:
-    def complete(words: str, current: str) -> list[str]:
-        result = run(_LAYEREXPLAIN_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=current)
-        return [line.partition(",")[2] for line in result.stdout.split()]
-
-    assert complete("layerexplain su", "1") == ["summary"]
-    assert "--nested" in complete("layerexplain summary --", "2")
-    assert complete("layerexplain summary --format j", "3") == ["json", "jsonl"]
-    assert complete("layerexplain layer conv2d", "2") == ["Conv2D", "Conv2DTranspose"]
-    assert complete("layerexplain layer Conv2D fil", "3") == ["filters=16"]
-    assert complete("layerexplain layer Conv2D filters=3 pad", "4") == ["padding=valid"]
-    assert complete("layerexplain layer Dense lora_", "3") == ["lora_rank=16", "lora_alpha=0.5"]
-    assert complete("layerexplain layer Nonsense fil", "3") == []
-    assert complete("layerexplain summary m.keras --columns layer,ty", "4") == ["layer,type"]
-    assert complete("layerexplain weights m.keras --columns re", "4") == ["reach"]
-    digits = ROOT / "sample_models" / "digits.keras"
-    assert complete(f"layerexplain explain {digits} strokes_", "3") == ["strokes_norm", "strokes_relu"]
-    assert complete(f"layerexplain trace {digits} dig", "3") == ["digit"]
-    assert complete("layerexplain explain missing.keras d", "3") == []
-
-
-def test_names_that_a_shell_obeys_are_not_offered(run: Run, tmp_path: Path) -> None:
-    names = [
-        "dense",
-        "conv2d_1",
-        "dé",
-        "a;touch x",
-        "a$(touch x)",
-        "a`x`",
-        "a|b",
-        "a b",
-        "-rf",
-        "a\nb",
-        "~",
-        "a*",
-        "a'b",
-    ]
-    layers = [{"class_name": "Dense", "config": {"name": name, "units": 1}} for name in names]
-    model = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
-    (tmp_path / "m.json").write_text(json.dumps(model))
-    words = f"layerexplain explain {tmp_path / 'm.json'} "
-    offered = [
-        run(_LAYEREXPLAIN_COMPLETE=f"{shell}_complete", COMP_WORDS=words, COMP_CWORD="3").stdout
-        for shell in ("bash", "zsh")
-    ]
-    for text in offered:
-        assert all(name in text for name in names[:3])
-        assert not any(sign in text for sign in ";$`|*'~")
-        assert "-rf" not in text

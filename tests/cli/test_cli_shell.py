@@ -17,7 +17,6 @@ import time
 
 import pytest
 
-from tests.support import reports
 from tests.support.paths import TESTS
 from tests.support.program_runs import ENVIRONMENT, PROGRAM, run
 
@@ -71,19 +70,6 @@ def test_head_is_quiet() -> None:
     assert result.stderr == ""
 
 
-def test_standard_input() -> None:
-    expected = run("summary", "lstm").stdout.replace("lstm (yaml", "<stdin> (yaml")
-    assert run("summary", "-", input=reports.LSTM).stdout == expected
-
-
-def test_a_missing_source_is_named_and_the_others_are_explained() -> None:
-    result = run("summary", "cnn", "missing.keras", "lstm")
-    assert result.returncode == 1
-    assert result.stderr == "layerexplain: error: missing.keras: no such file\n"
-    assert "cnn · Functional" in result.stdout
-    assert "lstm · Sequential" in result.stdout
-
-
 def test_independent_faults_are_a_line_each() -> None:
     result = run("summary", "two_faults")
     assert result.returncode == 1
@@ -92,10 +78,6 @@ def test_independent_faults_are_a_line_each() -> None:
         r"layerexplain: error: <bytes>:4: layer 'a\x1b[31m': Dense needs units to be an integer ≥ 1, got units=0; "
         "for example units=16",
     ]
-
-
-def test_an_error_of_the_system_is_one_line() -> None:
-    assert run("summary", "denied").stderr == "layerexplain: error: denied: Permission denied\n"
 
 
 def test_a_bug_is_called_a_bug_and_hides_no_other_source() -> None:
@@ -178,12 +160,6 @@ def test_a_narrow_encoding_gets_what_it_can_print(encoding: str) -> None:
         )
         assert result.returncode == 0, result.stderr
         result.stdout.decode(encoding)
-
-
-def test_ascii() -> None:
-    text = run("explain", "cnn", "--ascii").stdout
-    assert text.isascii()
-    assert "conv2d - Conv2D  (None, 28, 28, 3) -> (None, 14, 14, 16)" in text
 
 
 def imported(*arguments: str) -> set[str]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import re
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -48,25 +45,6 @@ def test_json_of_a_source_keeps_the_contract(spec: str, command: str) -> None:
     assert ["explanation" in layer for layer in value["layers"]] == [command == "explain"] * 4
 
 
-def test_standard_input_says_the_same(spec: str) -> None:
-    from_file = run("summary", spec, "--format", "csv").stdout
-    assert run("summary", "-", "--format", "csv", input=SPEC).stdout == from_file
-    rows = list(csv.DictReader(StringIO(from_file)))
-    assert [row["layer"] for row in rows][1:] == ["first", "flatten", "dense"]
-    assert rows[1]["output_shapes"] == "(None, 14, 14, 16)"
-
-
-def test_a_fault_is_named_with_its_line_and_the_others_are_explained(spec: str, tmp_path: Path) -> None:
-    wrong = tmp_path / "wrong.yaml"
-    wrong.write_text(SPEC.replace("Dense", "Dens"))
-    result = run("summary", str(wrong), spec, str(tmp_path / "missing.keras"))
-    assert result.exit_code == 1
-    first, second = result.stderr.splitlines()
-    assert re.fullmatch(r"layerexplain: error: .*wrong\.yaml:7: .*'Dens'.*'Dense'.*", first)
-    assert re.fullmatch(r"layerexplain: error: .*missing\.keras: no such file", second)
-    assert "small · Sequential" in result.stdout
-
-
 def test_input_fixes_unknown_sizes(spec: str) -> None:
     text = SPEC.replace("28, 28, 3", "null, null, 3")
     result = run("summary", "-", "--input", "28x28x3", "--format", "csv", input=text)
@@ -107,14 +85,6 @@ def test_explain_one_layer_of_a_source(spec: str) -> None:
     assert "dense" not in result.stdout
 
 
-def test_what_does_dense_do() -> None:
-    result = run("layer", "Dense", "units=512", "activation=relu", "--input", "784")
-    assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.startswith("dense · Dense  (None, 784) → (None, 512)\n")
-    assert "y = relu(dot(x, W) + b)" in result.stdout
-    assert "401,920 parameters" in result.stdout
-
-
 def test_names_put_inputs_in_the_order_of_the_call() -> None:
     arguments = ["layer", "MultiHeadAttention", "num_heads=2", "key_dim=8", "--format", "json"]
     by_name = run(*arguments, "--input", "value=10,16", "--input", "query=4,16")
@@ -130,41 +100,6 @@ def test_a_layer_inside_a_layer() -> None:
     result = run("layer", "Bidirectional", "layer={LSTM: {units: 16}}", "--input", "9,5", "--format", "json")
     assert (result.exit_code, result.stderr) == (0, "")
     assert json.loads(result.stdout)["layers"][0]["output_shapes"] == [[None, 32]]
-
-
-def test_a_wrong_layer_is_one_line() -> None:
-    for arguments, said in (
-        (["Dens", "units=3", "--input", "5"], "no layer type 'Dens'; did you mean 'Dense'?"),
-        (["Dens"], "no layer type 'Dens'; did you mean 'Dense'?"),
-        (["Sequential"], "Sequential is a model"),
-        (["InputLayer"], "InputLayer computes nothing"),
-        (["Dense", "unit=3", "--input", "5"], "no argument 'unit', did you mean 'units'?"),
-        (["Dense", "units=-3"], "Dense needs units to be"),
-        (["Dense", "3", "4", "--input", "5"], "Dense needs activation to be the name of a Keras activation"),
-        (["Conv2D", "3", "kernel_size=3,3,3", "--input", "9,9,1"], "kernel_size needs one integer or 2"),
-    ):
-        result = run("layer", *arguments)
-        assert (result.exit_code, result.stdout) == (2, ""), arguments
-        assert result.stderr.splitlines()[-1].startswith("Error: ") and said in result.stderr, arguments
-    result = run("layer", "Conv2D", "3", "kernel_size=9", "--input", "4,4,1")
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert re.fullmatch(r"layerexplain: error: layer 'conv2d': the window needs to fit .*\n", result.stderr)
-
-
-def test_a_value_alone_is_the_first_argument() -> None:
-    assert (
-        run("layer", "Dense", "512", "--input", "784").stdout
-        == run("layer", "Dense", "units=512", "--input", "784").stdout
-    )
-
-
-def test_the_list_of_types() -> None:
-    result = run("layer")
-    assert result.exit_code == 0
-    assert re.search(r"^  Dense +\S", result.stdout, re.MULTILINE)
-    types = [item["type"] for item in json.loads(run("layer", "--format", "json").stdout)]
-    assert len(types) == len(set(types))
-    assert {"Dense", "Conv2D", "LSTM"} <= set(types)
 
 
 SEVERAL = """import keras

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from layerexplain.files.replacing import replacing
 from tests.support.hostile import ROOT
 
 SPEC = """name: größe 日本
@@ -84,18 +83,3 @@ def test_an_error_is_one_line_whatever_the_name_holds(tmp_path: Path) -> None:
     assert done.returncode == other.returncode == 1
     assert len(done.stderr.splitlines()) == len(other.stderr.splitlines()) == 1 and len(done.stderr) < 3000
     assert b"layer 'first\\nsecond" in other.stderr
-
-
-@pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")
-def test_a_new_file_has_the_usual_mode_and_a_replaced_one_keeps_its_own(tmp_path: Path) -> None:
-    path = tmp_path / "new"
-    before = os.umask(0o027)
-    try:
-        for mode in (0o640, 0o604):
-            with replacing(str(path)) as file:
-                file.write(b"text")
-            assert path.stat().st_mode & 0o7777 == mode
-            path.chmod(0o604)
-            assert os.umask(0o027) == 0o027  # it was looked at, and is what it was
-    finally:
-        os.umask(before)
