@@ -108,51 +108,6 @@ def test_formulas(type_: str, config: dict[str, Any], shapes: Any, macs: int, fl
     assert (cost.macs, cost.flops) == (macs, flops)
 
 
-UNKNOWN = [
-    (
-        "LSTM",
-        {"units": 6},
-        (None, 5),
-        (
-            "MACs per example = 4 × (steps × 6 units × 5 products)",
-            "FLOPs need the number of steps; give --input x=16,5",
-        ),
-    ),
-    ("Dense", {"units": 6}, (None, 5), ("steps × 6 units × 5 products",)),
-    ("Attention", {}, (None, 4), ("(steps × steps outputs × 4 products) + (steps × 4 outputs × steps products)",)),
-    (
-        "Conv2D",
-        {"filters": 6, "kernel_size": 3},
-        (None, None, 3),
-        (
-            "? × ? positions × 6 filters × 27 products",
-            "FLOPs need the numbers of rows and columns; give --input x=224,224,3",
-        ),
-    ),
-    (
-        "Conv2D",
-        {"filters": 6, "kernel_size": 3},
-        (7, None, 3),
-        ("5 × ? positions × 6 filters × 27 products", "FLOPs need the number of columns; give --input x=7,224,3"),
-    ),
-]
-
-
-@pytest.mark.parametrize(("type_", "config", "shape", "words"), UNKNOWN, ids=[f"{r[0]}{r[2]}" for r in UNKNOWN])
-def test_an_unknown_size_makes_the_cost_unknown_and_is_named(
-    type_: str, config: dict[str, Any], shape: tuple[int | None, ...], words: tuple[str, ...], tmp_path: Path
-) -> None:
-    count = 2 if type_ == "Attention" else 1
-    assert Costs().cost_of(trace_case(Case(type_, config, (shape,) * count))) == Cost(None, None)
-    sizes = ", ".join("null" if size is None else str(size) for size in shape)
-    file = tmp_path / "m.yaml"
-    file.write_text(f"inputs: {{x: {{shape: [{sizes}]}}}}\nlayers:\n  - {type_}: {config}\n    from: {['x'] * count}\n")
-    explained = build(read(str(file)), detail=True).layers[-1].explanation
-    assert explained is not None
-    for part in words:
-        assert part in "\n".join(explained.cost)
-
-
 def test_what_costs_nothing_does_so_at_any_size() -> None:
     assert cost_of("Flatten", {}, (None, 5)) == Cost(0, 0)
     assert cost_of("Embedding", {"input_dim": 9, "output_dim": 3}, (None,), dtype="int") == Cost(0, 0)
@@ -295,13 +250,6 @@ def test_the_named_factors_multiply_to_the_macs(type_: str) -> None:
         macs = costs.cost_of(definition).macs
         if macs is not None:
             assert sum(one * count for one, count in named if one is not None) == macs, case.id
-
-
-def test_what_no_input_reaches_is_told_apart(tmp_path: Path) -> None:
-    case = Case("Dense", {"units": 16, "lora_rank": 4}, ((20,),))
-    lines = cost_lines([Use(TracedCall(Call("it", 0, (), {}), (), (), (), trace_case(case), None), 1)], Costs())
-    assert lines[0] == "320 MACs per example = 16 units × 20 products"
-    assert lines[1] == "1,280 MACs more once per call, whatever the batch = 20 inputs × 16 units × 4 products"
 
 
 TWICE = """

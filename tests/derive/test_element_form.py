@@ -8,14 +8,12 @@ import re
 import pytest
 
 from layerexplain.derive.element.form import element_form
-from layerexplain.derive.element.scalars import LETTERS
 from layerexplain.derive.element.text import Printer, element_text, inner_names
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import tensor
 from layerexplain.lang.parse import parse
-from layerexplain.lang.scalar import CannotIndex
 from layerexplain.ops import load_all
 from layerexplain.ops.elementwise import exp
 from tests.cases import Case, Wrapped
@@ -146,28 +144,12 @@ def test_average_divides_by_what_is_inside() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("type_", "size", "line"),
-    [
-        ("AdaptiveAveragePooling1D", 7, "y[n, t, k] = mean u<3 x[n, (7t)//3+u, k]"),
-        ("AdaptiveMaxPooling1D", 6, "y[n, t, k] = max u<2 x[n, 2t+u, k]"),
-    ],
-)
-def test_an_interval_has_the_letter_of_a_window(type_: str, size: int, line: str) -> None:
-    lines, _ = text_of(Case(type_, {"output_size": 3}, ((size, 2),)))
-    assert lines == (line,)
-
-
 def test_composites_are_opened() -> None:
     lines, _ = text_of(Case("Dense", {"units": 5, "activation": "softmax"}, ((3,),)))
     assert lines == (
         "e[n, k] = exp(Σ m<3 x[n, m]·W[m, k] + b[k])",
         "y[n, k] = e[n, k] / (Σ p<5 e[n, p])",
     )
-
-
-def test_flattening_reads_back() -> None:
-    assert text_of(Case("Flatten", {}, ((5, 7, 3),)))[0] == ("y[n, k] = x[n, k//21, k//3%7, k%3]",)
 
 
 def test_wrapped_layers_have_a_form_of_their_own() -> None:
@@ -189,28 +171,6 @@ def test_a_refusal_names_the_line_and_leaves_the_others() -> None:
     assert any(line.startswith("h[n, t, k] = ") for line in text.lines)
 
 
-@pytest.mark.parametrize(
-    ("text", "name", "why"),
-    [
-        (
-            "h = reverse(x, axis=1)[:, 0]\nfor t in steps(z):\n    h = tanh(z[t] + h)\ny = h",
-            "h",
-            "needs the size of axis 1 to count from its end",
-        ),
-        ("y = patches(image, size=2)", "y", "needs the number of channels"),
-    ],
-)
-def test_a_line_of_which_a_part_is_refused_has_no_element(text: str, name: str, why: str) -> None:
-    """The steps of a recurrence are nothing without its start."""
-    shapes = {"x": (None, 3), "z": (5, 3), "image": (4, 4, None)}
-    leaves = {leaf: tensor(leaf, (BATCH, *shape)) for leaf, shape in shapes.items()}
-    form = element_form(Definition("formula", tuple(leaves.values()), (), {"y": parse(text, leaves)["y"]}))
-    (line,) = [one for one in form.lines if one.name == name]
-    for step in (-1, 0, 1):
-        with pytest.raises(CannotIndex, match=f"{name}: {why}"):
-            line.formula((0, step, 0, 0))
-
-
 @pytest.mark.slow
 def test_a_long_chain_is_cut_into_lines() -> None:
     x = tensor("x", (BATCH, 2))
@@ -221,11 +181,6 @@ def test_a_long_chain_is_cut_into_lines() -> None:
     text = element_text(element_form(definition))
     assert 1_000 < len(text.lines) < 20_000
     assert max(map(len, text.lines)) < 300
-
-
-def test_every_letter_has_one_role_list() -> None:
-    assert LETTERS["batch"] == "n"
-    assert all(len(set(letters)) == len(letters) for letters in LETTERS.values())
 
 
 @pytest.mark.parametrize("fold", ["sum", "mean", "amax", "amin", "prod"])

@@ -7,10 +7,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from click.testing import CliRunner
 
 from layerexplain import explain, explain_layer
-from layerexplain.cli.main import program as program_of_commands
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.derive.gradient.simplify import Simplifier
 from layerexplain.lang.definition import Definition
@@ -114,51 +112,6 @@ def test_a_frozen_layer_passes_gradients_and_gets_none() -> None:
     assert [line.text for line in row.gradient.statements] == ["dx = dot(dy, transpose(W))"]
 
 
-def test_a_frozen_batch_normalization_keeps_examples_apart() -> None:
-    said = {}
-    for trainable in (True, False):
-        row = explain_layer("BatchNormalization", trainable=trainable, input_shape=(None, 7), gradient=True).layers[0]
-        assert row.gradient is not None
-        (said[trainable],) = row.gradient.facts
-    assert said[True].startswith("In training the mean and the variance depend on the whole batch")
-    assert said[False].startswith("It is frozen: mean and variance are constants")
-
-
-def test_the_command_line_prints_gradients() -> None:
-    arguments = ["layer", "Dense", "10", "activation=relu", "--input", "784", "--gradient"]
-    told = CliRunner().invoke(program_of_commands, arguments).output
-    assert "  kept        y, as in the formula" in told
-    assert "dW = dot(transpose(x), dz)  # (784, 10)  gradient of kernel" in told
-    assert "dW[m, k] = Σ n x[n, m]·dz[n, k]" in told
-    assert "relu passes the gradient where its argument is positive and blocks it elsewhere." in told
-    assert "Backward: 15,680 MACs and 31,390 FLOPs per example." in told
-
-
-def test_gradients_in_latex() -> None:
-    row = explain_layer("Dense", units=4, activation="relu", input_shape=(None, 6), gradient=True).layers[0]
-    assert row.gradient is not None
-    assert tuple(line.latex for line in row.gradient.latex[2:]) == (
-        r"\mathrm{dx} = \mathrm{dz}\,W^{\top}",
-        r"\mathrm{dW} = x^{\top}\,\mathrm{dz}",
-    )
-    assert len(row.gradient.kept_latex) == 1
-    arguments = ["layer", "Conv2D", "4", "3", "strides=2", "--input", "9,9,3", "--gradient", "--format", "latex"]
-    told = CliRunner().invoke(program_of_commands, arguments).output
-    assert "Gradient:" in told and r"W_{i-2p,j-2q,k,m}" in told.replace(" ", "")
-
-
-def test_what_the_formula_computes_anyway_is_not_printed_again() -> None:
-    told = CliRunner().invoke(program_of_commands, ["layer", "LSTM", "4", "--input", "5,3", "--gradient"]).output
-    kept = told[told.index("  kept") : told.index("  gradient")].splitlines()
-    assert [line.partition("#")[0][12:].strip() for line in kept] == [
-        "i, f, g, o of each step, as in the formula",
-        "c_new = f[t] * c + i[t] * g[t]",
-        "tanh_c_new[t] = tanh(c_new)",
-        "h_prev[t] = h",
-        "c_prev[t] = c",
-    ]
-
-
 def test_reports_with_gradients_keep_to_the_schema() -> None:
     schema = json.loads((ROOT / "docs" / "report.schema.json").read_text())
     report = explain(
@@ -167,12 +120,6 @@ def test_reports_with_gradients_keep_to_the_schema() -> None:
     )
     jsonschema.validate(report.to_dict(), schema)
     assert all(row.gradient is not None for row in report.layers[1:])
-
-
-def test_what_draws_at_random_without_a_formula_is_not_known() -> None:
-    row = explain_layer("RandomFlip", input_shape=(None, 6, 6, 2), gradient=True).layers[0]
-    assert row.gradient is not None
-    assert row.gradient.unknown.startswith("in training it flips each image at random")
 
 
 def test_forward_and_backward_drop_the_same_elements() -> None:

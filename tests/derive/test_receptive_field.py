@@ -9,18 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
 from layerexplain.derive.evaluate import CannotEvaluate
 from layerexplain.derive.receptive_field.fields import ReceptiveFields
-from layerexplain.derive.receptive_field.spans import AxisSpan
 from layerexplain.frontends import read
-from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import constant, tensor
 from layerexplain.network.trace import trace_at
-from layerexplain.ops.lookup import gather
 from layerexplain.report import build
 from layerexplain.report.data import Report
 from layerexplain.report.explanation_data import FieldAxis, ReceptiveField
@@ -28,7 +22,6 @@ from layerexplain.report.one_layer import build_layer
 from layerexplain.report.receptive_field_words import seen_text, words
 from tests.cases import Case
 from tests.support.drawn_values import TYPES, definitions
-from tests.support.keras_oracle import trace_case
 from tests.support.perturbed import compare
 from tests.truth import load
 
@@ -316,22 +309,6 @@ def test_some_of_a_span_against_changed_inputs(name: str, tmp_path: Path) -> Non
     assert compare(definition, ReceptiveFields().dependences(definition), name, exact=False) > 0
 
 
-def test_what_a_mask_may_hide_is_seen_at_most(tmp_path: Path) -> None:
-    report = build(read(spec(NOT_ALL["hidden by a mask"], tmp_path)), detail=True)
-    explained = report.layers[-1].explanation
-    assert explained is not None
-    assert explained.receptive_field[-1] == "one output element depends on up to all 9 steps of 'ids'"
-
-
-def test_picked_positions_are_those_that_are_named() -> None:
-    x = tensor("x", (BATCH, 12, 4))
-    picked = Definition("pick", (x,), (), {"y": gather(x, constant((3, 1)), axis=1)})
-    (view,) = ReceptiveFields().dependences(picked)
-    span = view.seen[x][1]
-    assert isinstance(span, AxisSpan) and span.loose and (span.low.const, span.high and span.high.const) == (1, 3)
-    assert compare(picked, [view], "pick", exact=False) > 0
-
-
 # The textbook's formula -----------------------------------------------------------------------------------------
 
 
@@ -425,11 +402,6 @@ def test_unknown_sizes_that_do_not_matter() -> None:
     ]
 
 
-def test_weights_are_no_inputs() -> None:
-    definition = trace_case(Case("Dense", {"units": 2}, ((3,),)))
-    assert ReceptiveFields().dependences(definition)[0].seen.keys() == set(definition.params)
-
-
 def test_what_cannot_be_seen_into_is_unknown(tmp_path: Path) -> None:
     config = {
         "class_name": "Sequential",
@@ -453,10 +425,6 @@ def test_what_cannot_be_seen_into_is_unknown(tmp_path: Path) -> None:
     )
 
 
-def run(*arguments: str) -> Any:
-    return CliRunner().invoke(program, arguments, prog_name="layerexplain", catch_exceptions=False)
-
-
 def axis(of: int | None, size: int | None, least: int | None = None, **more: Any) -> FieldAxis:
     whole = bool(more.pop("whole", False))
     usual = {"step": 1, "padded": False, "at_most": False, "places": ()}
@@ -477,13 +445,6 @@ def test_no_more_is_said_to_be_seen_than_there_is(name: str, tmp_path: Path) -> 
             or re.match("one output element depends on (at most )?one ", told)
             or "all " in told
         )
-
-
-def test_layers_that_are_alike_stand_at_different_depths(tmp_path: Path) -> None:
-    text = "input: [9, 2]\nlayers:\n" + "  - Conv1D: {filters: 2, kernel_size: 3, padding: same}\n" * 3
-    output = run("explain", spec(text, tmp_path), "--full").output
-    assert "reach       one output element depends on 3 steps of the input: steps t-1 to t+1" in output
-    assert "in identical layers: 5, 7" in output
 
 
 def test_a_long_way_is_not_followed_for_ever(tmp_path: Path) -> None:

@@ -14,19 +14,10 @@ from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.derive.same_sizes import SameSizes, Sizes, UnknownSize, fresh
 from layerexplain.errors import ShapeError
 from layerexplain.frontends import read
-from layerexplain.lang.axes import BATCH
-from layerexplain.lang.definition import Definition, call
+from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, tensor
 from layerexplain.model import TensorRef
 from layerexplain.network.trace import trace_model
-from layerexplain.ops.convolution import conv
-from layerexplain.ops.elementwise import add
-from layerexplain.ops.functions import relu
-from layerexplain.ops.joining import concatenate
-from layerexplain.ops.movement import take_slice, transpose
-from layerexplain.ops.pooling import max_pool
-from layerexplain.ops.reduce import sum_
-from layerexplain.ops.scatter import nonzero
 from tests.support.drawn_values import TYPES, definitions, values_for
 
 DRAWS = 4
@@ -48,49 +39,8 @@ layers:
 """
 
 
-def sequence(name: str = "x") -> Expr:
-    return tensor(name, (BATCH, None, 3))
-
-
 def sizes_of(*roots: Expr) -> list[Sizes]:
     return SameSizes().values(roots, {})
-
-
-def test_what_keeps_an_axis_keeps_its_size() -> None:
-    x = sequence()
-    kept = [relu(x), add(x, 1), transpose(x, axes=(1, 0, 2)), concatenate(x, x), sum_(x, axis=-1)]
-    kept += [conv(x, tensor("W", (4, 3, 5)), padding="causal"), conv(x, tensor("W", (1, 3, 5)))]
-    first, *others = sizes_of(x, *kept)
-    steps = first[1]
-    assert isinstance(steps, UnknownSize)
-    assert repr(first) == "(n, None, 3)"
-    assert all(sizes[0 if node.op is transpose else 1] is steps for sizes, node in zip(others, kept, strict=True))
-
-
-def test_the_same_arithmetic_gives_the_same_size() -> None:
-    x, y = sequence(), sequence("y")
-    a, b, c, other = sizes_of(
-        max_pool(x, size=2), max_pool(add(x, 1), size=2), max_pool(x, size=3), max_pool(y, size=2)
-    )
-    assert a[1] is b[1]
-    assert len({a[1], c[1], other[1]}) == 3
-
-
-def test_sizes_of_two_tensors_may_differ() -> None:
-    x, y = sequence(), sequence("y")
-    first, second, both = sizes_of(x, y, add(x, y))
-    assert len({first[1], second[1], both[1]}) == 3  # either may be 1
-    (cut,) = sizes_of(take_slice(x, key=(slice(None), slice(1, None))))
-    assert cut[1] is not first[1]
-
-
-def test_sizes_that_values_decide_are_of_one_call() -> None:
-    x = tensor("x", (BATCH, 3))
-    row, _ = nonzero(x)
-    made = Definition("found", (x,), (), {"y": row})
-    y = tensor("y", (BATCH, 3))
-    first, second = sizes_of(call(made, y), call(made, y))
-    assert first[0] is not second[0]
 
 
 @pytest.mark.parametrize("type_", TYPES)

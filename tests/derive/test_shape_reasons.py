@@ -10,17 +10,13 @@ from typing import Any
 
 import pytest
 
-from layerexplain.derive.shape_reasons import ShapeReasons, shape_reasons
+from layerexplain.derive.shape_reasons import shape_reasons
 from layerexplain.lang.axes import BATCH, GONE, AxesOfEach, Axis
 from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import CALL, ITEM, LEAVES, LOOP, Expr, tensor
 from layerexplain.lang.visit import inner_definitions, nodes
-from layerexplain.layers.declaration import Spec
 from layerexplain.ops.elementwise import exp
-from tests.cases import Case
 from tests.support.drawn_values import TYPES, definitions
-from tests.support.keras_oracle import trace_case
-from tests.support.tracing import trace_layer
 
 ARITHMETIC = {ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.USub}
 FUNCTIONS = {"ceil": math.ceil, "floor": math.floor, "max": max, "min": min}
@@ -104,30 +100,6 @@ def test_reasons_end_at_the_shape_of_the_result(type_: str) -> None:
         assert all(axis.role and axis.before and axis.why for axis in told), (case.id, told)
 
 
-def reasons(case: Case) -> ShapeReasons:
-    return shape_reasons(trace_case(case))
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "told"),
-    [
-        (
-            (4, 12),
-            (12, 4),
-            [("steps", "4", "12", "4 × 12 becomes 12 × 4"), ("features", "4", "4", "4 × 12 becomes 12 × 4")],
-        ),
-        ((4, 12), (4, 3, 4), [("steps", "4", "4", "kept"), ("columns", "12", "3", "12 becomes 3 × 4")]),
-        ((4, 12), (4, 12), [("steps", "4", "4", "kept"), ("features", "12", "12", "kept")]),
-    ],
-)
-def test_reshape_keeps_no_axis_that_has_another_place(
-    before: tuple[int, ...], after: tuple[int, ...], told: list[tuple[str, ...]]
-) -> None:
-    axes = [tuple(axis) for axis in reasons(Case("Reshape", {"target_shape": after}, (before,))).axes]
-    assert axes[: len(told)] == told
-    assert len({role for role, *_ in axes}) == len(axes)
-
-
 def test_nested_calls_end_somewhere() -> None:
     x = tensor("x", (BATCH, 3))
     inner = Definition("net", (x,), (), {"y": exp(x)})
@@ -140,21 +112,3 @@ def test_nested_calls_end_somewhere() -> None:
     assert [tuple(axis) for axis in shape_reasons(inner).axes] == [
         ("features", "?", "3", "through more than 100,000 steps")
     ]
-
-
-@pytest.mark.parametrize(
-    ("type_", "config", "shape", "kernels"),
-    [
-        ("SeparableConv2D", {"filters": 4, "kernel_size": 3}, (8, 8, 2), ["W_d depthwise_kernel", "W_p pointwise_kernel"]),
-        ("SeparableConv1D", {"filters": 4, "kernel_size": 2}, (8, 2), ["W_d depthwise_kernel", "W_p pointwise_kernel"]),
-        ("ConvLSTM2D", {"filters": 4, "kernel_size": 3}, (5, 8, 8, 2), ["W kernel", "U recurrent_kernel"]),
-        ("ConvLSTM2D", {"filters": 4, "kernel_size": 3, "padding": "same"}, (5, 8, 8, 2), ["output row 0 reads rows -1 to 1"]),
-        ("Conv2D", {"filters": 4, "kernel_size": 3}, (8, 8, 2), ["output row 0 reads rows 0 to 2"]),
-    ],
-)  # fmt: skip
-def test_two_kernels_are_told_apart_where_they_read_differently(
-    type_: str, config: dict[str, Any], shape: tuple[int, ...], kernels: list[str]
-) -> None:
-    notes = shape_reasons(trace_layer(type_, config, [Spec((BATCH, *shape), "float")])).notes
-    assert len(notes) == len(kernels)
-    assert all(note.startswith(kernel) for note, kernel in zip(notes, kernels, strict=True))

@@ -124,25 +124,3 @@ def test_large_exponentials_beside_other_functions(text: str, scores: list[float
 
 
 # What an element is worth -----------------------------------------------------------------------------------------
-
-
-def test_where_the_layer_overflows_and_its_inputs_do_not_an_element_is_computed_by_index() -> None:
-    form = form_of("e = exp(x)\ny = e / sum(e, axis=-1, keepdims=True)")
-    scores = np.array([[900.0, 899.0, 897.0]])
-    (x,) = form.definition.params
-    made = worked_element(form, {x: scores}, 0, (0, 1), batch=1, dtype="float32")
-    shares = np.exp([0.0, -1.0, -3.0])
-    assert made.value == pytest.approx(float(shares[1] / shares.sum()), rel=1e-12)
-    # Where an input is infinite itself, what the layer computes is what it is.
-    made = worked_element(form, {x: np.array([[np.inf, 1.0, 0.0]])}, 0, (0, 0), batch=1, dtype="float32")
-    assert np.isnan(made.value)
-
-
-def test_no_letter_is_called_as_a_tensor_is() -> None:
-    # The letter of a summed axis is p, of a second one q, where nothing else has that name.
-    leaves = {name: tensor(name, (BATCH, 3)) for name in ("x", "p", "n")}
-    one = Definition("drawn", tuple(leaves.values()), (), {"y": parse("y = sum(x - p * n, axis=-1)", leaves)["y"]})
-    made = worked_element(element_form(one), dict.fromkeys(one.params, np.ones((1, 3))), 0, (0,), batch=1)
-    letters = {letter for line in made.lines for fold in line.folds for letter in fold.letters}
-    assert letters and not letters & set(leaves)
-    assert not re.search(r"[\[ ,](p|n)[\],]", " ".join(line.formula for line in made.lines))

@@ -10,13 +10,11 @@ import pytest
 
 from layerexplain.errors import FormulaError, LayerExplainError
 from layerexplain.lang.axes import BATCH, batches
-from layerexplain.lang.definition import Definition, call
-from layerexplain.lang.expr import named, tensor, weight
+from layerexplain.lang.expr import tensor
 from layerexplain.lang.parse import parse, parse_expression
 from layerexplain.lang.syntax import checked_tree
-from layerexplain.lang.text import program, statements
 from layerexplain.lang.uses import uses
-from layerexplain.ops import elementwise, load_all
+from layerexplain.ops import load_all
 from tests.support.paths import ROOT
 from tests.support.same import same
 from tests.support.steps import at_most
@@ -324,39 +322,6 @@ def test_one_expression_may_have_several_results() -> None:
 def test_one_expression_that_is_refused(text: str, words: str) -> None:
     with pytest.raises(FormulaError, match=re.escape(words)):
         parse_expression(text, LEAVES, settings={"axis": "rows"})
-
-
-def test_values_without_a_name_are_numbered_and_a_def_takes_no_name_of_a_value() -> None:
-    x, z = tensor("x", (BATCH, 5)), tensor("z", (BATCH, 5))
-    one, other = (
-        elementwise.where(elementwise.greater(x, 1.0), x, z),
-        elementwise.where(elementwise.greater(z, 2.0), z, x),
-    )
-    y = one * elementwise.exp(one) + other * elementwise.exp(other)
-    assert program(Definition("d", (x, z), (), {"y": y})).splitlines() == [
-        "v1 = where(x > 1.0, x, z)",
-        "v2 = where(z > 2.0, z, x)",
-        "y = v1 * exp(v1) + v2 * exp(v2)",
-    ]
-    inner = Definition("gate", (x,), (), {"y": elementwise.exp(x)})
-    gate = named("gate", elementwise.exp(z))
-    lines = program(Definition("d", (z,), (), {"y": call(inner, gate) + gate})).splitlines()
-    assert "def gate_layer(x):" in lines
-    assert lines[-2:] == ["gate = exp(z)", "y = gate_layer(gate) + gate"]
-
-
-def test_a_weight_needs_sizes_and_a_note_stands_beside_its_statement() -> None:
-    with pytest.raises(
-        LayerExplainError, match=r"'kernel' needs the size of its axis 'rows', got None; give that axis"
-    ):
-        weight("kernel", "W", [("rows", None), ("filters", 3)])
-    x = tensor("x", (BATCH, 5))
-    scores = named("scores", elementwise.exp(x), "never negative")
-    lines = statements(Definition("d", (x,), (), {"y": scores * scores + 1.0}))
-    assert [(line.text, [node.note for node in line.nodes]) for line in lines] == [
-        ("scores = exp(x)", ["never negative"]),
-        ("y = scores * scores + 1.0", [""]),
-    ]
 
 
 def test_a_refused_operator_is_reported_on_its_own_line() -> None:

@@ -17,10 +17,9 @@ from layerexplain.lang import expr as lang_expr
 from layerexplain.lang import parse as lang_parse
 from layerexplain.lang.axes import BATCH, GONE, AxesOfEach, ResultShapes
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import NO_MACS, OPS, Expr, Op, axes_of, tensor, weight
+from layerexplain.lang.expr import NO_MACS, OPS, Expr, axes_of, tensor, weight
 from layerexplain.lang.text import program
-from layerexplain.ops.contract import einsum
-from layerexplain.ops.convolution import conv, conv_transpose, depthwise_conv
+from layerexplain.ops.convolution import conv
 from layerexplain.ops.elementwise import absolute, exp, where
 from layerexplain.ops.families import elementwise
 from layerexplain.ops.joining import concatenate, split
@@ -88,29 +87,6 @@ def test_sizes_that_are_not_known_stay_so() -> None:
     assert concatenate(tensor("a", (BATCH, None)), tensor("b", (BATCH, 5))).shape == (BATCH, None)
 
 
-@pytest.mark.parametrize(
-    ("op", "channels", "factors"),
-    [
-        (conv, 5, [("positions", (9, 10)), ("filters", (7,)), ("products", (3 * 4 * 5,))]),
-        (depthwise_conv, 5, [("positions", (9, 10)), ("channels", (35,)), ("products", (3 * 4,))]),
-        (conv_transpose, 7, [("input positions", (11, 13)), ("filters", (5,)), ("products", (3 * 4 * 7,))]),
-    ],
-)
-def test_factors_of_convolutions(op: Op, channels: int, factors: list[tuple[str, tuple[int, ...]]]) -> None:
-    """They follow from what the element form sums over; a transposed one's are told for each input position."""
-    kernel = weight("kernel", "W", [("rows", 3), ("columns", 4), ("c", 5), ("d", 7)])
-    assert op.cost(op(image(channels), kernel)) == factors
-
-
-@pytest.mark.parametrize(("eq", "outputs"), [("nij,njk->nik", 3 * 7), ("nij,njk->nk", 7), ("nij,njk->nijk", 3 * 5 * 7)])
-def test_factors_of_einsum_count_the_products_of_the_element_form(eq: str, outputs: int) -> None:
-    node = einsum(tensor("a", (BATCH, 3, 5)), tensor("b", (BATCH, 5, 7)), eq=eq)
-    summed = {"nik": 5, "nk": 15, "nijk": 1}[eq[9:]]
-    assert Costs().cost_of(Definition("own", node.args, (), {"y": node})) == Cost(
-        outputs * summed, 2 * outputs * summed
-    )
-
-
 def test_a_new_elementwise_op_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shape, dtype, text, LaTeX, element form, cost and value follow from the line."""
     copy = dict(OPS)
@@ -134,22 +110,6 @@ def test_a_new_elementwise_op_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
     assert "hypot" in copy
     assert "hypot" not in OPS
     np.testing.assert_allclose(result, np.sqrt(values[0] ** 2.0 + values[1] ** 2), rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("given", "path"),
-    [
-        ({}, ()),
-        ({"at": "cell"}, ("cell",)),
-        ({"at": "cell/query_dense"}, ("cell", "query_dense")),
-        ({"at": "query_dense", "path": "query"}, ("query",)),
-    ],
-)
-def test_a_weight_lies_at_the_layer_that_holds_it_unless_its_path_is_told(
-    given: dict[str, str], path: tuple[str, ...]
-) -> None:
-    made = weight("kernel", "W", [("inputs", 3), ("units", 2)], **given)
-    assert made.attrs["path"] == path
 
 
 @pytest.mark.parametrize(

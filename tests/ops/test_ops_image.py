@@ -15,8 +15,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import tensor
 from layerexplain.layers.arguments import METHODS
-from layerexplain.ops.image import _weights, crop_to_ratio, fit, pad_to_ratio, resize
-from layerexplain.ops.warp import _placed_inside
+from layerexplain.ops.image import _weights, fit, resize
 from tests.derive.test_resized_reads import value_at
 from tests.support.element_values import ElementValues
 
@@ -89,29 +88,3 @@ def test_fit_cuts_and_pads_as_much_as_its_rules_say() -> None:
     assert ours.shape == (2, 7 + 2 * 6, 12, 3)
     assert (ours[:, :6] == 2).all()
     np.testing.assert_array_equal(ours[:, 6:13], image)
-
-
-@pytest.mark.parametrize(
-    ("rows", "columns", "size", "cropped", "padded"),
-    [
-        (7, 12, (3, 5), ((0, 7), (0, 11)), (0, 0)),
-        (7, 12, (5, 3), ((0, 7), (4, 4)), (6, 0)),
-        (12, 7, (5, 3), ((0, 11), (0, 7)), (0, 0)),
-        (12, 7, (3, 5), ((4, 4), (0, 7)), (0, 6)),
-        (10, 10, (4, 4), ((0, 10), (0, 10)), (0, 0)),
-    ],
-)
-def test_ratio(rows: int, columns: int, size: tuple[int, int], cropped: object, padded: object) -> None:
-    assert crop_to_ratio(rows, columns, size) == cropped
-    assert pad_to_ratio(rows, columns, size) == padded
-
-
-@pytest.mark.parametrize(
-    ("fill", "at"),
-    [("constant", [-3, -1, 0, 4, 5, 9]), ("nearest", [0, 0, 0, 4, 4, 4]), ("reflect", [2, 0, 0, 4, 4, 0]),
-     ("wrap", [2, 4, 0, 4, 0, 0])],
-)  # fmt: skip
-def test_places_beside_an_image(fill: str, at: list[int]) -> None:
-    # What MapCoordinate of TensorFlow's image_ops.h computes.
-    found = _placed_inside(np, np.array([-3.0, -1.0, 0.0, 4.0, 5.0, 9.0]), 5, fill)
-    np.testing.assert_array_equal(found, at)
