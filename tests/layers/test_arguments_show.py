@@ -240,33 +240,6 @@ def test_every_argument_shows(type_: str) -> None:
     assert list(_silent(type_)) == []
 
 
-SENTENCES = [
-    ("Dense", {"units": 5, "kernel_initializer": "he_normal"}, (7,),
-     "kernel_initializer=HeNormal: W starts from a normal distribution of deviation sqrt(2 / fan_in)"),
-    ("Dense", {"units": 5, "kernel_regularizer": {"L2": {"l2": 0.25}}}, (7,),
-     "kernel_regularizer=L2(l2=0.25), a term of the loss for W: adds 0.25 times the sum of the squares"),
-    ("Dense", {"units": 5, "activity_regularizer": "l1"}, (7,), "a term of the loss for the output, divided by"),
-    ("Dense", {"units": 5, "bias_constraint": "non_neg"}, (7,), "on b after each update: replaces negative values by 0"),
-    ("Dense", {"units": 5, "use_bias": False, "bias_constraint": "non_neg"}, (7,), "changes nothing: there is no such"),
-    ("Dense", {"units": 5, "trainable": False}, (7,), "Frozen (trainable=False): training does not change the weights"),
-    ("ReLU", {"trainable": False}, (7,), "trainable=False changes nothing: the layer has no weights."),
-    ("BatchNormalization", {"trainable": False}, (7,), "stored statistics, as inference does, and updates neither them nor the other weights"),
-    ("LSTM", {"units": 5, "unroll": True}, (7, 3), "unroll=True changes no value"),
-    ("LSTM", {"units": 5, "unit_forget_bias": False}, (7, 3), "the biases of the forget gate start at 0"),
-    ("LSTM", {"units": 5, "recurrent_initializer": "zeros"}, (7, 3), "recurrent_initializer=Zeros: U starts at 0."),
-    ("Dropout", {"rate": 0.5, "noise_shape": (None, 1, 3)}, (7, 3), "one random number for all of an axis of size 1"),
-    ("Dropout", {"rate": 0.5, "seed": 3}, (7,), "makes the random numbers the same in each run"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("type_", "config", "shape", "words"), SENTENCES)
-def test_what_is_said_of_an_argument(type_: str, config: dict[str, Any], shape: tuple[int, ...], words: str) -> None:
-    report = build_layer(type_, config, [shape])
-    assert words in report.explain()
-    without = {k: v for k, v in config.items() if k in ("units", "rate")}
-    assert words not in build_layer(type_, without, [shape]).explain()
-
-
 def test_the_arguments_of_a_layer_inside_show_too() -> None:
     spec = b"input: [7, 3]\nlayers:\n  - Bidirectional: {LSTM: {units: 5, unroll: true}}\n"
     assert "LSTM: unroll=True changes no value" in layerexplain.explain(spec).explain("bid*")
@@ -277,9 +250,3 @@ def test_defaults_that_a_file_writes_are_no_news() -> None:
               "bias_initializer": "zeros", "kernel_regularizer": None, "trainable": True}  # fmt: skip
     layer = build_layer("Dense", config, [(7,)]).layers[-1]
     assert layer.explanation is not None and layer.explanation.arguments == ()
-
-
-def test_layers_that_start_otherwise_are_not_told_as_one() -> None:
-    spec = b"input: [7]\nlayers:\n  - Dense: 7\n  - Dense: {units: 7, kernel_initializer: ones}\n  - Dense: 7\n"
-    text = layerexplain.explain(spec).explain(full=True)
-    assert text.count("weighted sum of all 7 inputs") == 2 and "kernel_initializer=Ones: W starts at 1." in text

@@ -121,13 +121,3 @@ def test_an_own_class_is_found_in_wrappers_and_in_nested_models() -> None:
     report = explain(chain(nested, wrapper, declarations={"Dense": scaled("Dense")}))
     assert report.layers[1].layers[1].operation == "x * 3.0"
     assert report.layers[2].formula == ("for t in steps(x):", "    y[t] = dense(x[t])")
-
-
-def test_a_call_carries_where_its_definition_comes_from() -> None:
-    own = scaled("Dense")
-    network = trace_model(chain(OWN, declarations={"Dense": own}))
-    made = network.calls[1]
-    assert made.declaration is own
-    assert made.origin is not None
-    assert made.origin.bound.tensors == [TensorRef("x")]
-    assert [spec and spec.shape for spec in made.origin.specs] == [(BATCH, 7, 5)]

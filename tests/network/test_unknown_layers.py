@@ -10,11 +10,7 @@ from typing import Any
 import pytest
 
 from layerexplain import api
-from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
-from layerexplain.model import Layer
-from layerexplain.network.definitions import HeldModel
-from layerexplain.network.scope import as_layers
 from layerexplain.report.build import build
 from layerexplain.report.data import LayerReport, Report
 from tests.support.h5_files import array, classes, h5_bytes
@@ -189,23 +185,3 @@ def test_what_has_no_formula_has_the_shape_that_keras_gives(
     (tmp_path / "model.json").write_text(keras.Model(inputs, y).to_json())
     (output,) = api.explain(tmp_path / "model.json").outputs
     assert (output.shape, output.dtype) == (tuple(y.shape), y.dtype)
-
-
-@pytest.mark.parametrize(
-    ("value", "type_", "config"),
-    [
-        ({"Dense": 3}, "Dense", {"units": 3}), ({"Dense": None}, "Dense", {}), ({"Add": None}, "Add", {}),
-        ({"Add": 3}, "Add", {}), ({"Dense": {"units": 4}}, "Dense", {"units": 4}),
-    ],
-)  # fmt: skip
-def test_a_layer_inside_a_layer(value: Any, type_: str, config: dict[str, Any]) -> None:
-    found = as_layers(value)
-    assert isinstance(found, Layer) and (found.type, found.config) == (type_, config)
-
-
-def test_a_class_that_is_not_known_inside_a_layer_has_no_declaration() -> None:
-    nothing: Any = None
-    held = HeldModel(Layer("mine", "Mine", "layer", {}), None, nothing)
-    assert held.declaration is None
-    with pytest.raises(LayerExplainError, match="Mine is not a layer of Keras"):
-        held.definition(())

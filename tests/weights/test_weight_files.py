@@ -13,7 +13,6 @@ import pytest
 from layerexplain.errors import SourceError
 from layerexplain.frontends.keras.h5_worker import windows
 from layerexplain.frontends.keras.weight_files import open_weights
-from layerexplain.frontends.keras.weight_tensors import role_of
 from tests.support.h5_files import CONFIG, DENSE, Fill, archive, array, classes, h5_bytes, legacy, listed, noted
 
 
@@ -205,33 +204,6 @@ def test_an_archive_of_npz_is_not_unpickled(tmp_path: Path) -> None:
     assert noted(path) == [
         ("npz-weights", "model.weights.npz stores its arrays as pickles, which are not unpickled: they are not read")
     ]
-
-
-@pytest.mark.parametrize(
-    ("groups", "variable", "role"),
-    [
-        (("layers", "dense"), "0", "parameter"),
-        (("optimizer",), "0", "optimizer"),
-        (("optimizer", "inner_optimizer"), "0", "optimizer"),
-        (("d_optimizer",), "0", "optimizer"),
-        (("metrics", "mean"), "0", "metric"),
-        (("loss_tracker",), "0", "metric"),
-        (("_compile_metrics", "mean"), "0", "metric"),
-        (("layers", "metrics"), "0", "parameter"),
-        (("layers", "optimizer"), "0", "parameter"),
-        (("layers", "dropout", "seed_generator"), "0", "seed"),
-        (("layers", "random_flip", "_random_generator"), "0", "seed"),
-        (("random_flip",), "StateVar", "seed"),
-        (("dropout",), "seed_generator_state", "seed"),
-        (("b", "generator"), "0", "parameter"),
-        (("layers", "spectral_normalization_1"), "0", "beside"),
-        (("layers", "spectral_normalization_1"), "1", "parameter"),
-        (("layers", "spectral_normalization", "layer"), "0", "parameter"),
-        ((), "0", "parameter"),
-    ],
-)
-def test_whose_state_it_is(groups: tuple[str, ...], variable: str, role: str) -> None:
-    assert role_of(groups, variable) == role
 
 
 def test_windows_cover_an_array_once() -> None:

@@ -23,15 +23,11 @@ from layerexplain.conversions.config import to_config
 from layerexplain.frontends import read
 from layerexplain.frontends.keras.h5_service import H5Target, Service
 from layerexplain.frontends.keras.weight_tensors import Statistics, statistics
-from layerexplain.lang.expr import weight
-from layerexplain.model import Layer
-from layerexplain.render.documents.weights import BARE_COLUMNS, TABLE_COLUMNS, _table_columns
 from layerexplain.render.documents.weights import weights as weights_sheet
 from layerexplain.render.formats import printed
 from layerexplain.render.layout import Look
 from layerexplain.report.weight_data import WeightRow
 from layerexplain.report.weight_table import list_weights
-from layerexplain.weights.keras_expression import layer_expression, variable_expression
 from tests.support.h5_files import archive, array, classes, h5_bytes, legacy
 from tests.support.paths import ROOT
 from tests.support.sparse_models import legacy_h5
@@ -217,21 +213,6 @@ def test_a_weight_is_reached_by_the_attribute_that_the_file_has(mark: str, tmp_p
     assert {row.reach for row in table.weights} == {f'model.get_layer("a").{mark}{part}_dense.kernel' for part in parts}
 
 
-def test_expressions() -> None:
-    def reach(path: list[str], at: str, name: str, type_: str, version: str | None = None) -> str | None:
-        own = weight(name, "W", [("units", 2)], at=at)
-        return variable_expression(path, Layer(path[-1], type_, "layer", {}), own, keras_version=version)
-
-    assert reach(["a", 'b"c'], "layer", "kernel", "Dense") == 'model.get_layer("a").get_layer("b\\"c").layer.kernel'
-    assert reach(["n"], "", "mean", "Normalization") == 'model.get_layer("n").adapt_mean'
-    assert reach(["m"], "query_dense", "kernel", "MultiHeadAttention", "2.9.0").endswith("._query_dense.kernel")
-    assert reach(["m"], "query_dense", "kernel", "MultiHeadAttention", "3.1.0").endswith(".query_dense.kernel")
-    wrapper = Layer("w", "TimeDistributed", "layer", {"layer": Layer("n", "Normalization", "layer", {})})
-    assert variable_expression(["w"], wrapper, weight("mean", "m", [], at="layer")).endswith(".layer.adapt_mean")
-    name = "x\n\x1b'\"\\é"
-    assert eval(layer_expression([name]).removeprefix("model.get_layer")) == name
-
-
 # Statistics -------------------------------------------------------------------------------------------------------
 
 
@@ -411,13 +392,3 @@ def test_head_is_quiet() -> None:
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
     assert result.stdout.count("\n") == 1
     assert result.stderr == ""
-
-
-def test_weights_without_an_architecture_are_shown_by_their_paths() -> None:
-    table = list_weights(ROOT / "sample_models" / "digits.keras")
-    assert _table_columns(table, False) == TABLE_COLUMNS
-    assert _table_columns(table._replace(model_name=None), False) == BARE_COLUMNS
-    figures = ("min", "mean", "max", "std", "zeros", "nans", "infinities")  # they take the room of longer columns
-    assert _table_columns(table._replace(stats=True), False) == ("layer", "name", "shape", "dtype", "count", *figures)
-    bare = tuple([row._replace(layer="") for row in table.weights])
-    assert _table_columns(table._replace(weights=bare), False) == BARE_COLUMNS

@@ -7,13 +7,11 @@ import pytest
 from layerexplain.attribute_path import LayerNamed, Steps
 from layerexplain.frontends import read
 from layerexplain.frontends.keras.weight_files import open_weights
-from layerexplain.frontends.keras.weight_tensors import StoredTensor
-from layerexplain.model import Layer, SharedObject
+from layerexplain.model import SharedObject
 from layerexplain.network.trace import trace_model
 from layerexplain.report import build
 from layerexplain.weights.match import match
-from layerexplain.weights.matched import missing_note, stored_name
-from layerexplain.weights.stored_weights import _has_weights
+from layerexplain.weights.matched import missing_note
 from tests.support.h5_files import array, classes, h5_bytes, legacy
 
 DENSE = "input: [3]\nlayers:\n  - Dense: 2\n    name: d\n"
@@ -47,42 +45,6 @@ def test_a_file_that_stores_nothing_of_a_layer_lacks_its_weights() -> None:
 @pytest.mark.parametrize(("count", "said"), [(6, "a0, a1, a2, a3, a4, a5"), (7, "a0, a1, a2, a3, a4, a5, …")])
 def test_no_more_than_six_missing_weights_are_listed(count: int, said: str) -> None:
     assert missing_note("d", [f"a{i}" for i in range(count)]).message == f"the file does not store {said}"
-
-
-@pytest.mark.parametrize(
-    ("parts", "group", "name"),
-    [
-        (("layers", "dense", "0"), ("layers", "dense"), "0"),
-        (("d", "cell", "kernel"), None, "cell/kernel"),
-        (("m", "d", "kernel"), None, "kernel"),
-        (("m", "d", "cell", "kernel"), None, "cell/kernel"),
-        (("m", "d"), None, "d"),
-    ],
-)
-def test_the_name_of_an_array_below_its_layer(parts: tuple[str, ...], group: tuple[str, ...] | None, name: str) -> None:
-    assert stored_name(StoredTensor("/".join(parts), parts, (2,), "float32", 4, "weight"), group, "d") == name
-
-
-@pytest.mark.parametrize(
-    ("layer", "expected"),
-    [
-        (Layer("a", "RepeatVector", "layer", {"n": 3}), False),
-        (Layer("a", "Flatten", "layer", {}), False),
-        (Layer("a", "Permute", "layer", {"dims": (1,)}), False),
-        (Layer("a", "Permute", "layer", {"dims": (1, 4, 3, 2)}), False),
-        (Layer("a", "Permute", "layer", {"dims": (1, 5, 4, 3, 2)}), True),  # tried at none that it takes
-        (Layer("a", "Dense", "layer", {"units": 3}), True),
-        (Layer("a", "Conv2D", "layer", {"filters": 3, "kernel_size": 1}), True),
-        (Layer("a", "Dot", "layer", {"axes": 1}), False),  # of two tensors
-        (Layer("a", "Subtract", "layer", {}), False),
-        (Layer("a", "Attention", "layer", {}), False),
-        (Layer("a", "Attention", "layer", {"use_scale": True}), True),
-        (Layer("a", "MultiHeadAttention", "layer", {"num_heads": 2, "key_dim": 3}), True),
-        (Layer("a", "Own", "layer", {}), False),
-    ],
-)
-def test_layers_that_have_weights_at_some_input(layer: Layer, expected: bool) -> None:
-    assert _has_weights(layer) == expected
 
 
 ATTENTION = "input: [4, 6]\nlayers:\n  - Dense: 6\n    name: d\n  - MultiHeadAttention: {num_heads: 1, key_dim: 6}\n" \
