@@ -2,52 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends import read
-from layerexplain.oracle import keras_faults, keras_files, keras_model, verify
-from layerexplain.sources.names import Remote
-
-SPEC = b"input: [4]\nlayers:\n  - Dense: 3\n  - Dense: 2\n"
-
-
-def test_keras_opens_a_copy_of_what_is_remote(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("layerexplain.sources.remote.local_copy", lambda source: nullcontext(f"a copy of {source}"))
-    url = Remote("https://a.org/b.keras")
-    for source, opened in [(url, f"a copy of {url}"), ("b.keras", "b.keras")]:
-        with keras_model._on_this_machine(source) as file:
-            assert file == opened
-
-
-@pytest.mark.parametrize(
-    ("raised", "words"),
-    [(LayerExplainError("there is no such layer"), "there is no such layer"),
-     (ValueError("no kernel\nmore"), "Keras cannot run the model: no kernel")],
-)  # fmt: skip
-def test_why_keras_does_not_run_a_model(raised: Exception, words: str) -> None:
-    def run(*_: Any) -> list[Any]:
-        raise raised
-
-    reference: Any = SimpleNamespace(run=run, set_states=lambda seed: None, framework="Keras")
-    with pytest.raises(LayerExplainError) as found:
-        verify.run_reference(read(SPEC), reference, {}, 2, 0)
-    assert str(found.value.fact) == words
-
-
-@pytest.mark.parametrize(
-    ("config", "lora_alpha", "is_known"),
-    [({"lora_rank": 2, "lora_alpha": 4}, 2, True), ({"lora_rank": 2, "lora_alpha": 4}, 4, False),
-     ({"lora_rank": 2, "lora_alpha": None}, 2, False), ({"lora_rank": 2}, 2, False),
-     ({"lora_rank": None, "lora_alpha": 4}, None, False), ({"lora_alpha": 4}, None, False)],
-)  # fmt: skip
-def test_keras_that_ignores_lora_alpha(config: dict[str, Any], lora_alpha: int | None, is_known: bool) -> None:
-    found = keras_faults.fault(SimpleNamespace(lora_alpha=lora_alpha), config, [])
-    assert (found or "").startswith("Keras ignores the lora_alpha") == is_known
+from layerexplain.oracle import keras_files
 
 
 def keras_object(name: str, module: str | None = "keras.layers", **config: Any) -> dict[str, Any]:

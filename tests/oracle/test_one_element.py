@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -14,8 +13,6 @@ import pytest
 from layerexplain import api
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
-from layerexplain.oracle.one_element import _rest
-from layerexplain.run.objective import NoGradient
 from tests.support.paths import ROOT
 
 SPEC = b"name: m\ninput: [2, 3]\nlayers:\n  - GlobalAveragePooling1D: {}\n    name: mean\n  - Rescaling: {scale: 2.0, offset: 7.0}\n    name: twice\n"
@@ -115,18 +112,3 @@ def test_an_element_that_there_is_not_raises(make: Callable[[], Any], words: str
     with pytest.raises(LayerExplainError) as caught:
         make()
     assert str(caught.value) == f"<bytes>: layer 'mean': {words}"
-
-
-@pytest.mark.parametrize(
-    ("gradient", "part", "calls", "words"),
-    [
-        (np.float64([0, 4.0]), 1.5, 3, "The whole gradient of this element is 4: the layer is called 3 times, and this is the part of call 2."),
-        (np.float64([0, 4.0]), 1.5, 1, "The whole gradient of this element is 4: a regularizer, or another layer with the same weight, adds to it."),
-        (np.float64([0, 4.0]), 4.0, 3, ""), (np.float64([0, 4.0]), 4.0 + 3e-6, 3, ""), (np.float64([0, 4.0]), 4.0 + 5e-6, 1, "The whole gradient of this element is 4: a regularizer, or another layer with the same weight, adds to it."),
-        (None, 4.0, 3, ""), (NoGradient("unknown"), 4.0, 3, ""),
-    ],
-)  # fmt: skip
-def test_what_else_the_gradient_of_a_weight_has(gradient: Any, part: float, calls: int, words: str) -> None:
-    weight: Any = SimpleNamespace(gradient=gradient)
-    assert [note.message for note in _rest(weight, part, (1,), calls, 2)] == ([words] if words else [])
-    assert _rest(None, part, (1,), calls, 2) == []

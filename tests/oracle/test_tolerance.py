@@ -98,12 +98,6 @@ def test_a_verdict_where_rounding_may_be_the_judge(
     assert found.agrees is (expected[0] <= expected[1])
 
 
-def test_the_framework_is_named_in_what_is_wrong() -> None:
-    arrays = np.ones(2), np.ones(3)
-    assert verdict(*arrays, 1e-4, lambda: 0.0, "Torch").words.endswith("and (3,) in Torch")
-    assert difference(*arrays, "Torch")[1].endswith("and (3,) in Torch")
-
-
 @pytest.mark.parametrize(("layers", "dtype", "expected"), [(0, "float32", 1e-4), (1, "float32", 1e-4), (49, "float32", 7e-4), (9, "float16", 3 * 10 * 2.0**-10)])  # fmt: skip
 def test_roundings_add_up_with_the_root_of_the_layers(layers: int, dtype: str, expected: float) -> None:
     assert allowed_in_row(1e-4, layers, dtype) == pytest.approx(expected)

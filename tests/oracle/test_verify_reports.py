@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 import layerexplain
 from layerexplain.model import Note
 from layerexplain.oracle.verify_report import Compared, LayerCheck, StepCheck, ValuesCheck, VerifyReport
@@ -38,27 +36,6 @@ REPORTS = {
     "nothing compared": REPORT._replace(layers=(LAYERS[4],), whole=ValuesCheck("not compared", None, 1e-4, "a layer has no formula"), parameters=Compared(None, 20), keras_version=None),
     "PyTorch": REPORT._replace(format="code", keras="PyTorch 2.9", backend="cpu", weights="drawn", keras_version=None, steps=(STEP._replace(step_difference=0.0, gradient_difference=0.0),)),
 }  # fmt: skip
-
-
-SAID = [
-    ("all agree", True, "<VerifyReport of 'net' (m.keras): 1 call, 1 agrees>"), ("mixed", False, "<VerifyReport of 'net' (m.keras): 8 calls, 5 agrees, 2 differs, 1 not compared>"),
-    ("nothing compared", False, "<VerifyReport of 'net' (m.keras): 1 call, 1 not compared>"), ("PyTorch", True, "<VerifyReport of 'net' (m.keras): 1 call, 1 agrees>"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "agrees", "line"), SAID)
-def test_a_verification_agrees_where_all_that_was_compared_does(name: str, agrees: bool, line: str) -> None:
-    assert REPORTS[name].agrees is agrees and repr(REPORTS[name]) == line
-
-
-PARTS = [
-    {"layers": (LAYERS[2],)}, {"layers": (LAYERS[5],)}, {"whole": ValuesCheck("differs", 1.0, 1.0, "")}, {"parameters": Compared(1, 2)}, {"steps": (STEP._replace(status="differs"),)},
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("part", PARTS)
-def test_one_part_that_differs_is_enough(part: dict[str, object]) -> None:
-    assert not REPORT._replace(**part).agrees  # type: ignore[arg-type]
 
 
 def test_a_verification_as_it_is_printed(snapshot: Callable[[str, str], None]) -> None:
