@@ -6,22 +6,18 @@ import io
 import json
 import struct
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from layerexplain import frontends
 from layerexplain.api import explain
-from layerexplain.errors import ArgumentError, ErrorGroup, SourceError
+from layerexplain.errors import ArgumentError, ErrorGroup
 from layerexplain.frontends import FORMATS, Format, read
 from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.frontends.opened import Opened
 from layerexplain.model import Layer, Model
-from layerexplain.sources.names import Remote
-from layerexplain.sources.regular_file import is_file_in
 from tests.support.paths import ROOT
-from tests.support.served import serving
 
 SAMPLES = ROOT / "sample_models"
 DENSE = {"class_name": "Dense", "config": {"name": "d", "units": 3, "batch_input_shape": [None, 4]}}
@@ -100,21 +96,3 @@ def test_faults_of_layers_come_with_the_model() -> None:
         explain(model)
     assert [error.fact for error in caught.value.errors] == [fault.fact for fault in model.faults]
     assert explain(model, partial=True).faults
-
-
-def test_wires_at_fault_leave_no_model() -> None:
-    with pytest.raises(ErrorGroup):
-        read(b"input: [4]\nlayers:\n  - Dense: -1\n  - Add:\n    from: [nowhere, input]\n")
-    with pytest.raises(SourceError, match="is empty"):
-        read(b"")
-
-
-def test_whether_a_folder_holds_a_file(tmp_path: Path) -> None:
-    (tmp_path / "inner").mkdir()
-    (tmp_path / "inner" / "a.json").write_text("{}")
-    assert [is_file_in(str(tmp_path / "inner"), name) for name in ("a.json", "b.json")] == [True, False]
-    pytest.importorskip("fsspec", reason="fsspec is not installed: layerexplain[remote]")
-    pytest.importorskip("aiohttp", reason="aiohttp is not installed: layerexplain[remote]")
-    with serving(tmp_path) as server:
-        folder = Remote(server.url("inner"))
-        assert [is_file_in(folder, name) for name in ("a.json", "b.json")] == [True, False]

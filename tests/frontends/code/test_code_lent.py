@@ -133,32 +133,3 @@ def test_keras_has_as_many_weights_with_the_code_in_the_program(mine: Path) -> N
         names["m"](keras.ops.zeros((1, 4)))  # type: ignore[operator]
         assert names["m"].count_params() == count  # type: ignore[attr-defined]
         assert facts(f"import keras\n{WAYS[way][0]}{WAYS[way][1]}".encode(), mine)[1].params == count
-
-
-LIBRARY = """from keras.layers import *
-import keras
-
-SIZES = [3]
-
-def block(x, units):
-    return ReLU()(Dense(units)(x))
-"""
-OF_LIBRARY = {
-    "functions alone": ("from lib.parts import block\n", BLOCK.format("block")),
-    "all that a module has": ("from lib.parts import *\n", BLOCK.format("block").replace("3", "SIZES[0]")),
-    "a number": ("from lib.parts import SIZES, block\n", BLOCK.format("block").replace("3", "SIZES[0]")),
-}
-
-
-@pytest.mark.parametrize("way", OF_LIBRARY)
-def test_functions_and_numbers_without_a_class(way: str, tmp_path: Path) -> None:
-    """The file with the code imports all of Keras's layers."""
-    imported, rest = OF_LIBRARY[way]
-    (tmp_path / "lib").mkdir()
-    (tmp_path / "lib" / "library.py").write_text(LIBRARY)
-    expected = facts((LIBRARY + rest).encode())
-    assert (expected[1].params, expected[3]) == (15, [])  # type: ignore[attr-defined]
-    code = f"import keras\n{imported}{rest}".encode()
-    assert facts(code, tmp_path / "lib" / "library.py") == expected
-    if "SIZES" not in rest:
-        assert facts(code, tmp_path / "lib") == expected

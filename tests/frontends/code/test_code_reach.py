@@ -1,7 +1,6 @@
 """Which models of a program what is not known, and what is wrong, reaches: those that hang on it, and no others."""
 
 import json
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -108,40 +107,6 @@ def test_a_variable_of_tensorflow_is_known_where_its_value_tells(
     assert shape is None or (len(words) == 1 and "line 7" in words[0] and "Keras 3 counts what add_weight" in words[0])
 
 
-NUMBERS: list[tuple[str, int]] = [
-    ("len(string.ascii_lowercase + string.digits + string.punctuation) + 2", 70),
-    ("len(np.unique(keras.datasets.mnist.load_data()[0][1]))", 10),
-    ("len(np.unique([3, 1, 3]))", 2),
-    ("types.MappingProxyType({'u': 7})['u']", 7),
-    ("len(type(keras.layers.Dense(3)).__name__)", 5),
-    ("keras.Model(i := keras.Input((4,)), [keras.layers.Dense(7)(i)]).output.shape[1]", 7),
-    ("keras.Model([i := keras.Input((4,))], keras.layers.Dense(7)(i)).input.shape[1]", 4),
-]
-
-
-@pytest.mark.parametrize(("code", "units"), NUMBERS)
-def test_numbers_that_follow_from_the_code(code: str, units: int) -> None:
-    text = f"import string, types, keras\nimport numpy as np\nm = keras.Sequential([keras.layers.Dense({code})])\n"
-    assert models(text.encode())["m"].layers[-1].config["units"] == units
-
-
-GROWN: list[tuple[str, str, int]] = [
-    ("[1, 2]", "+= (3,)", 3),
-    ("[1, 2]", "*= 3", 6),
-    ("(1, 2)", "+= (3,)", 3),
-    ("'ab'", "+= 'c'", 3),
-    ("'ab'", "*= 3", 6),
-]
-
-
-@pytest.mark.parametrize(("before", "change", "length"), GROWN)
-def test_what_an_augmented_assignment_gives(before: str, change: str, length: int) -> None:
-    text = f"import keras\nv = {before}\nw = v\nv {change}\nm = keras.Sequential([keras.layers.Dense(len(v), name=str(w is v))])"
-    (found,) = models(text.encode()).values()
-    # Python changes a list in place, and makes a new object of what cannot be changed.
-    assert (found.layers[-1].config["units"], found.layers[-1].name) == (length, str(before.startswith("[")))
-
-
 @pytest.mark.parametrize(
     ("cell", "states", "kept"), [("LSTMCell", "[h, c]", "[n, d]"), ("GRUCell", "[h]", "[n]"), ("GRUCell", "h", "n")]
 )
@@ -220,23 +185,6 @@ def test_what_comes_from_a_module_that_is_not_there_is_not_known(
         (found,) = [reading.model(one) for one in reading.models()]
         config = found.layers[-1].config
         assert {key: config[key] for key in expected} == expected
-
-
-def test_a_function_of_a_module_that_is_not_there_is_applied() -> None:
-    text = "import keras, own\nm = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation=own.act)])\n"
-    (layer,) = [row for row in build(models(text.encode())["m"]).layers if row.type == "Dense"]
-    assert layer.calls[0].output_shapes == ((None, 3),) and layer.params == 15
-
-
-def test_a_function_in_place_of_a_number_is_refused() -> None:
-    (fault,) = models(b"import keras\nm = keras.Sequential([keras.layers.Dense(int)])\n")["m"].faults
-    assert "needs units to be an integer" in fault.fact
-
-
-def test_a_few_labels_do_not_tell_the_classes() -> None:
-    text = "import keras\nimport numpy as np\n(x, y), _ = keras.datasets.mnist.load_data()\n"
-    text += "m = keras.Sequential([keras.Input((3,)), keras.layers.Dense(len(np.unique(y[:10])))])\n"
-    assert grades(text.encode()) == {"m": "open"}
 
 
 def test_a_model_is_given_its_inputs_by_their_names() -> None:
@@ -390,37 +338,6 @@ net.build((None, 20, 20, 3))
     assert fields[0] == fields[1] and all(axes for row in fields[0] for axes in row)
 
 
-QUESTIONS: list[Any] = [
-    # the trap of a pasted question, its code, and words of the output
-    ("a class in place of a model", "model = Sequential\nmodel.add(LSTM(64, input_shape=(10, 1)))\n",
-     "2:1: add is a method of a model, got the class Sequential; make one first: Sequential()"),
-    ("a layer whose class is not pasted", "x = Input((10,))\nlayer = ClusteringLayer(5)\nm = Model(x, layer(x))\n",
-     "line 2: ClusteringLayer is not defined in this code; give its code too"),
-    ("a function that is not pasted", "x = Input((10,))\nn = classes()\nm = Model(x, Dense(n)(x))\n",
-     "(None, n)"),
-    ("an argument that is not given", "def make(n):\n    k = n * 2\n    return Sequential([Input((3,)), Dense(k)])\n",
-     "(None, 2·n)"),
-    pytest.param(
-        "an application that is not imported", "b = VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))\n"
-        "m = Sequential([b, Flatten(), Dense(3)])\n", "14,716,227", id="an application that is not imported",
-        marks=pytest.mark.keras,  # its source is read
-    ),
-    ("a table that is computed", "class P(Layer):\n    def __init__(self):\n        super().__init__()\n"
-     "        a = tf.range(9, dtype=tf.float32)[:, None] / tf.pow(100, tf.range(4, dtype=tf.float32)[None])\n"
-     "        self.p = tf.concat([tf.math.sin(a[:, 0::2]), tf.math.cos(a[:, 1::2])], axis=-1)[tf.newaxis]\n"
-     "    def call(self, x):\n        return x + self.p[:, :tf.shape(x)[1]]\nm = Sequential([Input((7, 4)), P()])\n",
-     "(None, 7, 4)"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("trap", "code", "words"), QUESTIONS, ids=[one[0] if type(one) is tuple else None for one in QUESTIONS]
-)
-def test_a_pasted_question_has_its_explanation_or_what_helps(trap: str, code: str, words: str) -> None:
-    told = CliRunner().invoke(program, ["summary", "-"], input=code)
-    assert words in told.output
-
-
 IMPLIED_INPUTS: list[tuple[str, str, int]] = [
     ("a name", "y = Dense(3)(image)\nm = Model(image, y)\n", 18),
     ("names in a list", "y = Dense(3)(Concatenate()([image, image]))\nm = Model([image], y)\n", 33),
@@ -440,71 +357,7 @@ def test_a_model_of_a_tensor_that_is_not_pasted_lacks_its_shape_alone(trap: str,
     assert (report.grade, report.totals.params) == ("complete", params)
 
 
-def test_what_a_function_gives_that_is_not_read_may_be_called() -> None:
-    text = b"""import keras, gan
-i = keras.Input((4,))
-head = gan.discriminator(i, 3)
-a = keras.Model(i, keras.layers.Dense(3)(i))
-b = keras.Model(i, head(a(i)))
-"""
-    found = models(text)
-    assert {name: (one.grade, one.faults) for name, one in found.items()} == {"a": ("complete", ()), "b": ("open", ())}
-
-
-def test_training_without_a_default_is_one_of_keras_2() -> None:
-    text = """import keras
-class B(keras.layers.Layer):
-    def call(self, x, training):
-        return x * 2
-i = keras.Input((4,))
-m = keras.Model(i, B()(i{}))
-"""
-    for given, count in (("", 1), (", training=True", 0)):
-        (found,) = models(text.format(given).encode()).values()
-        assert found.grade == "complete"
-        assert len([one for one in found.notes if "training=None" in one.message]) == count
-
-
-OLDER = {
-    "layers.AveragePooling2D()(x)": "without pool_size",
-    "layers.AvgPool2D(strides=3)(x)": "without pool_size",
-    "layers.Dense(3, name='a/b')(x)": "has a '/'",
-    "layers.BatchNormalization(fused=True)(x)": "fused of BatchNormalization",
-    "layers.Dense(x.get_shape()[-1])(x)": "get_shape()",
-    "keras.models.clone_model(keras.Sequential([layers.Lambda(lambda y: y * 2)]))(x)": "is refused by Keras 3",
-    "layers.MaxPooling2D()(x)": "",
-}
 """Calls that Keras 2 accepts, with words of the note on each; Keras 3 accepts only the last one."""
-
-
-def of_library(library: str, outputs: str) -> str:
-    return f"import {library} as keras\nfrom {library} import layers\nx = keras.Input((9, 9, 3))\nm = keras.Model(x, {outputs})\n"
-
-
-@pytest.mark.parametrize("outputs", OLDER)
-def test_what_is_older_than_keras_3_is_told_unless_the_code_imports_keras_2(outputs: str) -> None:
-    for library, words in (("keras", OLDER[outputs]), ("tensorflow.keras", OLDER[outputs]), ("tf_keras", "")):
-        told = [note.message for note in models(of_library(library, outputs).encode())["m"].notes]
-        assert len(told) == bool(words)
-        assert not words or words in told[0]
-
-
-def test_what_is_older_than_keras_2_is_told_also_of_code_that_imports_it() -> None:
-    code = of_library("tf_keras", "x").replace("Model(x, x)", "Model(input=x, output=layers.Dense(3)(x))")
-    assert "are arguments of older Keras" in models(code.encode())["m"].notes[0].message
-
-
-@pytest.mark.keras
-@pytest.mark.parametrize("library", ["keras", "tf_keras"])
-def test_which_keras_takes_what_is_older(library: str) -> None:
-    for outputs, words in OLDER.items():
-        raises = (
-            pytest.raises((TypeError, ValueError, AttributeError)) if words and library == "keras" else nullcontext()
-        )
-        with raises:
-            exec(of_library(library, outputs), {})
-    with pytest.raises((TypeError, ValueError)):
-        exec(of_library(library, "x").replace("Model(x, x)", "Model(input=x, output=x)"), {})
 
 
 def test_the_totals_of_a_graph_that_is_not_known_are_not_0() -> None:

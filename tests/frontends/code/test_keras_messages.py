@@ -182,24 +182,7 @@ def test_an_error_is_one_of_the_last_model_that_the_code_makes() -> None:
         assert "nothing found" in first and said in last
 
 
-OLDER = {
-    "keras.layers.LSTM(4, batch_input_shape=(1, 5, 3))": "refuses batch_input_shape of LSTM",
-    "keras.layers.Dense(4, input_shape=(3,), batch_size=2)": "refuses batch_size of Dense",
-    "keras.layers.LSTM(4, input_length=5, input_dim=3)": "refuses input_length of LSTM",
-    "keras.layers.Dense(4, input_shape=(3,), weights=W)": "refuses weights of Dense",
-    "keras.layers.Embedding(4, 3, input_length=5)": "ignores input_length of Embedding",
-    "keras.layers.Embedding(3, 4, weights=W[:1])": "",
-    "keras.layers.Dense(4, input_dim=3)": "",
-}
 HEAD = "import numpy as np\nimport KERAS as keras\nW = [np.ones((3, 4)), np.ones(4)]\nmodel = keras.Sequential()\n"
-
-
-@pytest.mark.parametrize("layer", OLDER)
-def test_what_keras_3_refuses_is_a_hint_unless_the_code_imports_keras_2(layer: str) -> None:
-    text = f"{HEAD}model.add({layer})\n"
-    found = [one.message for one in layerexplain.check(text.replace("KERAS", "keras").encode()).findings]
-    assert [OLDER[layer] in one for one in found] == ([True] if OLDER[layer] else [])
-    assert not layerexplain.check(text.replace("KERAS", "tf_keras").encode()).findings
 
 
 ASKED = {
@@ -223,18 +206,3 @@ def test_keras_3_refuses_to_give_it(line: str) -> None:
     text = f"import keras\nmodel = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])\n{line}\n"
     with pytest.raises((ValueError, AttributeError)) if ASKED[line] else contextlib.nullcontext():
         exec(text, {})
-
-
-@pytest.mark.keras
-@pytest.mark.parametrize("layer", OLDER)
-def test_keras_3_refuses_it_and_keras_2_does_not(layer: str) -> None:
-    pytest.importorskip("keras")
-    pytest.importorskip("tf_keras")
-    exec((f"{HEAD}model.add({layer})\n").replace("KERAS", "tf_keras"), {})
-    text = (f"{HEAD}model.add({layer})\n").replace("KERAS", "keras")
-    if "refuses" in OLDER[layer]:
-        with pytest.raises(ValueError, match="Unrecognized keyword arguments"):
-            exec(text, {})
-    elif OLDER[layer]:
-        with pytest.warns(UserWarning, match="is deprecated"):
-            exec(text, {})

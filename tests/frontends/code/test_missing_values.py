@@ -110,38 +110,7 @@ def test_what_no_option_can_name_is_refused(text: str) -> None:
     assert result.exit_code == 2 and f"'{text}' is not of the form NAME=VALUE" in " ".join(result.output.split())
 
 
-SETTINGS = [
-    ("regularizers.L1L2(0.25, 0.5)", {"l1": 0.25, "l2": 0.5}),
-    ("regularizers.OrthogonalRegularizer(0.25, 'columns')", {"factor": 0.25, "mode": "columns"}),
-    ("initializers.RandomNormal(0.25, 0.5)", {"mean": 0.25, "stddev": 0.5}),
-    ("initializers.VarianceScaling(3.0, 'fan_out', 'uniform')",
-     {"scale": 3.0, "mode": "fan_out", "distribution": "uniform"}),
-    ("constraints.MinMaxNorm(0.25, 0.5, 0.75)", {"min_value": 0.25, "max_value": 0.5, "rate": 0.75}),
-    ("optimizers.SGD(0.25, 0.5, True)", {"learning_rate": 0.25, "momentum": 0.5, "nesterov": True}),
-    ("optimizers.Adam(0.25, 0.5)", {"learning_rate": 0.25, "beta_1": 0.5}),
-    ("losses.Huber(2.5)", {"delta": 2.5}),
-]  # fmt: skip
 """Settings with arguments that have no name, and what they are."""
-
-
-@pytest.mark.parametrize(("made", "config"), SETTINGS, ids=[one[0] for one in SETTINGS])
-def test_arguments_without_a_name_are_those_of_keras(made: str, config: dict[str, Any]) -> None:
-    from layerexplain.frontends.code.reader import program as reading
-
-    value = reading(f"import keras\nx = keras.{made}\n".encode(), None).frame.names["x"]
-    assert value.config == config
-
-
-@pytest.mark.keras
-@pytest.mark.parametrize(("made", "config"), SETTINGS, ids=[one[0] for one in SETTINGS])
-def test_the_table_of_settings_is_right(made: str, config: dict[str, Any]) -> None:
-    import keras
-
-    value = eval(f"keras.{made}", {"keras": keras})  # a row of the table above
-    real = {**getattr(value, "_fn_kwargs", {}), **value.get_config()}
-    assert {
-        name: pytest.approx(real[name]) if isinstance(real[name], float) else real[name] for name in config
-    } == config
 
 
 @pytest.mark.keras  # the source of the application is Keras's

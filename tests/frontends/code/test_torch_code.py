@@ -8,8 +8,6 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.code.library import torch_graph
-from layerexplain.frontends.code.values import bounds
 from layerexplain.report.data import Report
 
 NET = """
@@ -125,17 +123,6 @@ def test_a_class_is_asked_for_with_arguments(tmp_path: object) -> None:
         layerexplain.explain(f"{path}:Missing()")
 
 
-def test_a_spec_of_the_model_is_the_same_model(tmp_path: object) -> None:
-    code, spec = net(more="model = Net()\nmodel(torch.zeros(2, 1, 28, 28))"), f"{tmp_path}/net.yaml"
-    layerexplain.convert(code, spec)
-    before, after = layerexplain.explain(code), layerexplain.explain(spec)
-    assert after.totals == before.totals and after.framework == "torch"
-    assert not layerexplain.diff(code, spec)
-    for form in ("py", "json"):
-        with pytest.raises(LayerExplainError, match="PyTorch"):
-            layerexplain.convert(code, "-", to=form)
-
-
 @pytest.mark.parametrize(
     ("loss", "optimizer"),
     [
@@ -180,20 +167,6 @@ def test_a_module_that_is_not_known_is_open() -> None:
     code = b"import torch.nn as nn\nmodel = nn.Sequential(nn.Linear(3, 5), nn.FractionalMaxPool2d(2))\n"
     report = explained(code, x=(3,))
     assert report.grade == "open" and "FractionalMaxPool2d" in " ".join(note.message for note in report.notes)
-
-
-def test_modules_without_a_call_say_why() -> None:
-    """One that forward() passes over, one that does not fit, and one behind it."""
-    report = explained(net(more="model = Net()\nmodel.extra = nn.Linear(3, 5)\nmodel(torch.zeros(2, 1, 28, 28))"))
-    assert (
-        report["extra"].explanation.sentence
-        == "The model makes it and never calls it. Its parameters count all the same."
-    )
-    assert (report["extra"].params, report.grade) == (20, "complete")
-    report = explained(net(hidden=99), x=(1, 28, 28))
-    assert report["fc1"].explanation.sentence == "Not computed; the notes say why."
-    assert report["fc2"].explanation.sentence == "Reading ends before it is called. Its parameters count all the same."
-    assert report["fc2"].params == 1290
 
 
 TIED = """
@@ -241,33 +214,6 @@ def test_a_parameter_that_stands_in_several_places_counts_once(
     assert [note.message for note in report.notes if note.code == "shared-weights"] == ([words] if words else [])
 
 
-MAPS = """
-import torch, torch.nn as nn
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv, self.fc = nn.Conv2d(3, 5, 3), nn.Linear({features}, 2)
-    def forward(self, x):
-        return self.fc(nn.functional.max_pool2d(self.conv(x), 2).view(-1, {features}))
-net = Net()
-"""
-
-
-@pytest.mark.parametrize(
-    ("features", "example"),
-    [
-        (5 * 13 * 13, ", as in --input 3,28,28"),  # (28 - 3 + 1) / 2
-        (5 * 15 * 15, ", as in --input 3,32,32"),
-        (5 * 41 * 41, ", as in --input 3,84,84"),
-        (5 * 111 * 111, ", as in --input 3,224,224"),
-        (5 * 14 * 14, ""),  # 30 or 31, which people do not have
-    ],
-)
-def test_an_example_of_an_input_is_one_that_the_model_takes(features: int, example: str) -> None:
-    (note,) = layerexplain.explain(MAPS.format(features=features).encode()).notes
-    assert f"Conv2d, takes 3 channels{example}; give it" in note.message
-
-
 @pytest.mark.parametrize(
     ("imported", "base"),
     [
@@ -285,14 +231,6 @@ def test_a_module_of_lightning_is_one_of_pytorch(imported: str, base: str) -> No
     )
     assert layerexplain.explain(code.encode()).totals.params == 7 * 3 + 3
     assert [one.code for one in layerexplain.check(code.encode())] == ["logits-of-probabilities"]
-
-
-@pytest.mark.parametrize("first", ["Flatten", "Dropout", "Identity"])
-def test_what_a_linear_takes_is_known_behind_modules_that_take_anything(first: str) -> None:
-    report = layerexplain.explain(
-        f"from torch import nn\nnet = nn.Sequential(nn.{first}(), nn.Linear(7, 3))\n".encode()
-    )
-    assert [one.shape for one in report.outputs] == [(None, 3)]
 
 
 def test_a_device_that_is_not_known_changes_no_shape() -> None:
@@ -326,32 +264,6 @@ def test_a_parameter_of_another_shape_in_the_place_of_a_weight_is_open() -> None
     assert "decoder.weight is replaced by a parameter of another shape, (29, 7)" in str(report.notes)
 
 
-@pytest.mark.parametrize(("units", "grade"), [("3", "complete"), ("len(ROWS)", "open")])
-def test_a_package_that_is_too_large_is_read_where_its_names_are_used(
-    units: str, grade: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package = tmp_path / "zoo"
-    package.mkdir()
-    for name, text in {
-        "__init__": "",
-        "tables": "ROWS = [list('a' * 1000) for _ in range(200)]\n",
-        "blocks": "import torch.nn as nn\nfrom .tables import ROWS\nclass Block(nn.Linear):\n"
-        f"    def __init__(self, n):\n        super().__init__(n, {units})\n",
-        "net": "import torch.nn as nn\nfrom .tables import ROWS\nfrom .blocks import Block\n"
-        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.block = Block(7)\n"
-        "    def forward(self, x):\n        return self.block(x)\n",
-    }.items():
-        (package / f"{name}.py").write_text(text)
-    monkeypatch.setattr(bounds, "MOST_CELLS", 100_000)
-    try:
-        report = layerexplain.explain(f"{package / 'net.py'}:Net()", inputs={"x": (7,)})
-    except LayerExplainError as error:
-        assert grade == "open" and "100,000 values" in str(error)
-        return
-    assert report.grade == grade
-    assert grade == "open" or report.totals.params == 7 * 3 + 3
-
-
 def test_a_parameter_in_two_places_is_counted_in_one_and_is_not_written_as_two(tmp_path: Path) -> None:
     code = TIED.format(tie="self.decoder.weight = self.encoder.weight", result="self.decoder(self.encoder(ids))")
     report = layerexplain.explain(code.encode(), inputs={"ids": (5,)}, layers="decoder")
@@ -362,26 +274,6 @@ def test_a_parameter_in_two_places_is_counted_in_one_and_is_not_written_as_two(t
     (tmp_path / "net.py").write_text(code)
     with pytest.raises(LayerExplainError, match="its weight is that of 'encoder', which only code can express"):
         layerexplain.convert(tmp_path / "net.py", tmp_path / "net.yaml", inputs={"ids": (5,)})
-
-
-@pytest.mark.parametrize(
-    ("more", "runs", "width"),
-    [
-        ("net = Net()\nnet(torch.zeros(2, 1, 28, 28))", 1, 10),
-        ("net = Net()\nfor _ in range(3):\n    y = net(torch.zeros(2, 1, 28, 28))", 1, 10),
-        # A program that puts another layer into its model has another model: it is followed anew.
-        ("net = Net()\nx = torch.zeros(2, 1, 28, 28)\nnet(x)\nnet.fc2 = nn.Linear(128, 11)", 2, 11),
-        ("net = Net()\nx = torch.zeros(2, 1, 28, 28)\nnet(x)\nnet.fc2 = nn.Linear(128, 11)\nnet(x)", 2, 11),
-    ],
-)
-def test_a_model_is_followed_once_on_the_same_data(
-    more: str, runs: int, width: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    starts = []
-    start = torch_graph.Run.start
-    monkeypatch.setattr(torch_graph.Run, "start", lambda run, *given: starts.append(run) or start(run, *given))
-    report = explained(net(more=more))
-    assert (len(starts), report[-1].output_shapes) == (runs, ((None, width),))
 
 
 @pytest.mark.parametrize(
@@ -416,12 +308,6 @@ def test_a_container_that_changes_in_an_unknown_place_is_open(line: str, words: 
     code = "import torch\nfrom torch import nn\nnet = nn.Sequential(nn.Linear(7, 11), nn.ReLU(), nn.Linear(11, 13))\n"
     report = explained(f"{code}{line}\nnet(torch.zeros(2, 7))".encode())
     assert report.grade == "open" and any(words in note.message for note in report.notes), report.notes
-
-
-def test_what_a_changed_model_gives_has_its_new_shape() -> None:
-    code = net(more="net = Net()\nx = torch.zeros(2, 1, 28, 28)\nnet(x)\nnet.fc2 = nn.Linear(128, 11)\ny = net(x)")
-    report = explained(code + b"\nboth = nn.Sequential(net, nn.Linear(y.shape[1], 5))\nboth(x)")
-    assert (report[-1].output_shapes, report[-1].params, report.grade) == (((None, 5),), 11 * 5 + 5, "complete")
 
 
 BLOCKS = """
@@ -563,52 +449,6 @@ def test_arguments_that_are_no_tensors_reach_forward(call: str, called: list[str
     assert report.faults == ()
 
 
-@pytest.mark.parametrize(
-    ("forward", "data", "shape"),
-    [
-        ("F.max_pool2d(self.conv(x), 2)", "3, 11, 13", (5, 4, 5)),
-        ("self.conv(x.unsqueeze(0)).flatten(1)", "3, 11, 13", (1, 5 * 9 * 11)),
-        ("self.conv(x)", "2, 3, 11, 13", (None, 5, 9, 11)),
-    ],
-)
-def test_one_example_without_a_batch_is_taken(forward: str, data: str, shape: tuple[int | None, ...]) -> None:
-    code = f"""
-import torch
-from torch import nn
-import torch.nn.functional as F
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 5, 3)
-    def forward(self, x):
-        return {forward}
-Net()(torch.randn({data}))
-"""
-    report = explained(code.encode())
-    assert (report.grade, report.outputs[0].shape) == ("complete", shape), (report.notes, report.faults)
-
-
-def test_tokens_are_taken_by_a_class_of_the_program_that_is_an_embedding() -> None:
-    code = """
-import torch.nn as nn
-class Tokens(nn.Embedding):
-    def __init__(self, words, size):
-        super().__init__(words, size)
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.tokens = Tokens(7, 5)
-        self.fc = nn.Linear(5, 3)
-    def forward(self, a, b):
-        return self.fc(self.tokens(a) + self.tokens(b))
-"""
-    report = layerexplain.explain(code.encode(), inputs={"a": (2,), "b": (2,)})
-    assert [one.dtype for one in report.inputs] == ["int64", "int64"]
-    assert (report.grade, report.totals.params) == ("complete", 7 * 5 + 6 * 3)
-    notes = " ".join(note.message for note in layerexplain.explain(code.encode()).notes)
-    assert "Embedding, takes token ids" in notes
-
-
 def test_an_attribute_that_a_loop_of_unknown_length_changes_is_not_known() -> None:
     code = """import torch.nn as nn
 import os
@@ -626,13 +466,3 @@ class Net(nn.Module):
 """
     report = layerexplain.explain(code.encode(), inputs={"x": (5,)})
     assert type(report.totals.params) is not int and report.faults == ()
-
-
-def test_a_misfit_is_found_beside_names_that_are_not_defined() -> None:
-    code = net().replace(b"nn.Linear(hidden, 128)", b"nn.Linear(1050, units)")
-    report = layerexplain.check(code, inputs={"x": (1, 28, 28)})
-    assert [one.code for one in report.findings] == ["layer-at-fault"]
-    assert "in_features=1050, got 1568" in report.findings[0].message
-    assert [note.message for note in report.notes] == [
-        "line 12: units is not known: it is not defined in this code; give for example --set units=16"
-    ]

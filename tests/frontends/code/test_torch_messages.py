@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 
-import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.frontends.code.reader import read_code
 from layerexplain.frontends.code.torch_advice import torch_advice
@@ -174,39 +173,6 @@ def test_the_messages_are_those_of_pytorch(row: Row) -> None:
     if not row.message.startswith("embed_dim"):
         assert torch_advice(str(raised.value)) == torch_advice(row.message)
     assert str(raised.value).startswith(row.message[:20])
-
-
-HIDDEN = """
-import torch
-from torch import nn
-class Block(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.parts = [nn.Linear(3, 5)]
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.fc, self.block = nn.Conv2d(3, 2, 3), Block()
-        self.hidden, self.table = (nn.Linear(3, 2), nn.ReLU()), {'a': nn.Linear(2, 1)}
-        self.calm, self.numbers, self.shared = [nn.ReLU()], [3, 5], [self.fc]
-        self.found = nn.ModuleList([nn.Linear(2, 2)])
-    def forward(self, x, y):
-        return self.fc(x) + self.fc(y.reshape(-1, 3, 9, 9))
-"""
-
-
-@pytest.mark.parametrize(
-    ("inputs", "names"), [({}, ["hidden", "table", "block.parts"]), ({"x": (3, 9, 9), "y": (243,)}, [])]
-)
-def test_plain_lists_of_modules_are_found_without_a_shape(inputs: dict[str, tuple[int, ...]], names: list[str]) -> None:
-    """Where the model is called, only those that it calls are of interest."""
-    notes = [
-        one.message
-        for one in layerexplain.explain(HIDDEN.encode(), inputs=inputs or None).notes
-        if one.code == "unregistered"
-    ]
-    words = "' has modules and is no ModuleList or ModuleDict: model.parameters() does not have their parameters"
-    assert sorted(notes) == sorted(f"'{name}{words}" for name in names)
 
 
 FIRST: list[tuple[str, str, tuple[int | None, ...] | None]] = [

@@ -130,14 +130,6 @@ def test_pytorch_says_the_same(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     assert tuple(program.y.shape) == (2, 5, 7, 7)
 
 
-@pytest.mark.parametrize("given", ["*others()", "**others()"])
-def test_unknown_arguments_of_a_function_are_not_left_out(given: str) -> None:
-    code = STARRED.replace("*parts):", "*parts, **more):").replace("*nn.ModuleList([nn.Tanh()])", given)
-    code = code.replace("nn.Sequential(*parts)", "nn.Sequential(*parts, *more.values())")
-    report = layerexplain.explain((f"{HEAD}from elsewhere import others\n{code}{CALLS}").encode())
-    assert report.grade == "open"
-
-
 def test_a_folder_without_an_init_file_is_a_package_of_the_files_beside_each_other(tmp_path: Path) -> None:
     models = tmp_path / "models"
     models.mkdir()
@@ -188,28 +180,6 @@ def test_a_loss_that_is_only_made_is_of_no_output_among_several() -> None:
     assert "squared-error-on-softmax" not in [one.code for one in layerexplain.check(code)]
 
 
-@pytest.mark.parametrize(
-    ("name", "grade"), [("scaled_dot_product_attention", "complete"), ("something_of_tomorrow", "assumed")]
-)
-def test_a_known_name_of_pytorch_is_imported_for_sure(name: str, grade: str) -> None:
-    code = f"""
-import torch.nn as nn
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        try:
-            from torch.nn.functional import {name}
-            width = 3
-        except ImportError:
-            width = 5
-        self.a = nn.Linear(7, width)
-    def forward(self, x):
-        return self.a(x)
-net = Net()
-"""
-    assert layerexplain.explain(code.encode(), inputs={"x": (7,)}).grade == grade
-
-
 STATES = """
 class Net(nn.Module):
     def __init__(self):
@@ -231,33 +201,3 @@ def test_states_have_the_examples_behind_the_layers() -> None:
     report = layerexplain.explain(f"import numpy as np\n{HEAD}{STATES}".encode())
     assert [one.shape for one in report.inputs] == [(1, None, 5), (None, 4, 7)]
     assert (report.grade, report.outputs[0].shape, report.totals.macs) == ("complete", (None, 11), 4 * 5 * (5 + 7) + 55)
-
-
-CHOSEN = """
-from settings import flag
-width = 3 if flag else 5
-if flag:
-    depth = 2
-else:
-    depth = 4
-class Net(nn.Module):
-    def __init__(self, width, depth):
-        super().__init__()
-        self.parts = nn.Sequential(*[nn.Linear(width, width) for _ in range(depth)])
-    def forward(self, x):
-        return self.parts(x)
-def build(width):
-    return nn.Linear(7, width)
-"""
-
-
-@pytest.mark.parametrize(
-    ("module", "grade"),
-    [
-        ("nn.Linear(7, width)", "assumed"), ("nn.Sequential(nn.Linear(7, 3), nn.Linear(3, depth))", "assumed"),
-        ("Net(7, depth)", "assumed"), ("build(width)", "assumed"), ("Net(7, 4)", "complete"), ("build(3)", "complete"),
-    ],
-)  # fmt: skip
-def test_what_a_module_is_given_may_depend_on_a_choice(module: str, grade: str) -> None:
-    code = f"{HEAD}{CHOSEN}other = width * depth\nnet = {module}\n"
-    assert layerexplain.explain(code.encode(), inputs={"x": (7,)}).grade == grade

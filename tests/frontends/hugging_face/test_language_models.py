@@ -19,7 +19,6 @@ from layerexplain.frontends.hugging_face.architecture import architecture, model
 from layerexplain.frontends.hugging_face.keys import KIND_OF, keys_read, tree_of
 from layerexplain.frontends.hugging_face.rotary import Rotary
 from layerexplain.lang.uses import uses
-from layerexplain.render.page.data import page_data
 from tests.support.safetensors_files import model_folder, weight_values
 from tests.support.tries import some, tries
 
@@ -242,74 +241,9 @@ def test_a_name_of_the_hub_is_recognised_where_there_is_no_file(name: str, more:
     assert str(caught.value) == f"{name}: no such file{more.format(name)}"
 
 
-REACHED = [
-    ("llama", "lm_head", "model.lm_head.weight"),
-    ("llama", "model.layers.0/self_attn", "model.model.layers[0].self_attn.q_proj.weight"),
-    ("gpt_neox", "embed_out", "model.lm_head.weight"),
-    ("mixtral", "model.layers.1/block_sparse_moe", "model.model.layers[1].mlp.gate.weight"),
-    ("qwen3_moe", "model.layers.1/mlp", "model.model.layers[1].mlp.gate.weight"),
-    ("vit", "vit.encoder.layer.1/feed_forward", "model.vit.layers[1].mlp.fc1.weight"),
-    ("llava", "language_model.model.norm", "model.model.language_model.norm.weight"),
-    ("qwen2_vl", "visual/merger.mlp.2", "model.model.visual.merger.mlp[2].weight"),
-]
-
-
-@pytest.mark.parametrize(("name", "layer", "reach"), REACHED)
-def test_weights_are_reached_as_in_transformers(name: str, layer: str, reach: str, tmp_path: Path) -> None:
-    """The oracle is in tests/oracle/test_transformers.py; here are some of its names, and what is printed of them."""
-    row = next(row for row in data()["logits"] if row["name"] == name)
-    folder = str(model_folder(tmp_path, row["config"], row["tensors"]))
-    found = {row.layer: row.reach for row in reversed(layerexplain.list_weights(folder).weights)}
-    assert found[layer] == reach
-    said = json.dumps(layerexplain.explain(folder).to_dict())
-    assert reach in said or "/" in layer
-    assert not [word for word in ("get_layer", "fit()", "Keras", "Functional") if word in said]
-
-
-IDS_TYPED, PIXELS, DRAWN = np.array([[3, 5, 7]]), np.ones((1, 3, 24, 24), "f4"), "random, from seed 0"
-TYPED: dict[str, tuple[str, list[str], str]] = {
-    "ids alone": ("llava", ["tokens=ids.npy"], f"tokens (1, 3): ids.npy; pixel_values (1, 3, 24, 24): {DRAWN}"),
-    "ids by transformers' name": ("llama", ["input_ids=ids.npy"], "tokens (1, 3): ids.npy"),
-    "ids without a name": ("llava", ["ids.npy"], f"tokens (1, 3): ids.npy; pixel_values (1, 3, 24, 24): {DRAWN}"),
-    "pixels alone": ("llava", ["pixel_values=pixels.npy"], f"tokens (1, 8): {DRAWN}; pixel_values (1, 3, 24, 24): pixels.npy"),
-    "pixels without a name": ("llava", ["pixels.npy"], f"tokens (1, 8): {DRAWN}; pixel_values (1, 3, 24, 24): pixels.npy"),
-    "both, in any order": ("llava", ["pixels.npy", "ids.npy"], "tokens (1, 3): ids.npy; pixel_values (1, 3, 24, 24): pixels.npy"),
-    "what a processor gives": ("llava", ["both.npz"], "tokens (1, 3): both.npz; pixel_values (1, 3, 24, 24): both.npz"),
-    "nothing": ("vit", [], f"pixel_values (1, 3, 12, 12): {DRAWN}"),
-    "channels last": ("llava", ["pixel_values=last.npy"], "its channels come first, as numpy.moveaxis(array, -1, 1) gives them"),
-    "no size": ("llava", ["zeros"], "give the unknown sizes with --size tokens=8"),
-    "half of what meets": ("t5", ["ids.npy"], "no array is given for the input 'decoder_tokens'"),
-    "what fits nowhere": ("llava", ["half.npy"], "needs the shape (None, None) and the input 'pixel_values' needs"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", TYPED)
-def test_ids_and_pixels_are_typed_alike(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    name, typed, expected = TYPED[case]
-    row = next(row for row in data()["logits"] if row["name"] == name)
-    model = layerexplain.read(str(model_folder(tmp_path / "model", row["config"], row["tensors"])))
-    monkeypatch.chdir(tmp_path)
-    np.save("ids.npy", IDS_TYPED)
-    np.save("pixels.npy", PIXELS)
-    np.save("last.npy", np.moveaxis(PIXELS, 1, -1))
-    np.save("half.npy", PIXELS[..., 12:])
-    np.savez("both.npz", input_ids=IDS_TYPED, attention_mask=IDS_TYPED > 0, pixel_values=PIXELS)
-    try:
-        made = layerexplain.api.make_inputs(model, typed)
-        said = "; ".join([f"{one.name} {one.array.shape}: {one.origin}" for one in made])
-    except layerexplain.LayerExplainError as error:
-        said = str(error)
-    assert expected in said
-
-
 def test_a_configuration_without_its_type_is_asked_for_it() -> None:
     with pytest.raises(layerexplain.LayerExplainError, match="Hugging Face's without model_type"):
         layerexplain.read(as_bytes({"architectures": ["LlamaForCausalLM"], "hidden_size": 3}))
-
-
-def test_what_keras_would_load_is_not_said_of_other_models() -> None:
-    wide = {**LLAMA, "hidden_size": 128}
-    assert "load_weights" not in str(layerexplain.diff(as_bytes(LLAMA), as_bytes(wide)))
 
 
 def test_a_missing_field_is_named() -> None:
@@ -329,16 +263,6 @@ def test_a_head_that_is_not_known_is_left_out_with_a_note() -> None:
     report = layerexplain.explain(as_bytes({**LLAMA, "architectures": ["LlamaForTokenClassification"]}), detail=False)
     assert "lm_head" not in report
     assert [note.code for note in report.notes] == ["unknown-head"]
-
-
-def test_a_catalogue_lists_models_of_configurations(tmp_path: Path) -> None:
-    rows = {row["name"]: row for row in data()["logits"]}
-    for name in ("llama", "gpt2", "mixtral"):
-        model_folder(tmp_path / "models" / name, rows[name]["config"], rows[name]["tensors"])
-    (tmp_path / "models" / "alone").mkdir()
-    (tmp_path / "models" / "alone" / "config.json").write_text(json.dumps(LLAMA))
-    found = layerexplain.catalogue([str(tmp_path / "models")], str(tmp_path / "all.csv"), recursive=True, jobs=1)
-    assert (found.models, found.errors) == (4, 0)
 
 
 WRONG_KINDS: list[Any] = [
@@ -392,14 +316,3 @@ def test_each_key_that_a_row_reads_has_a_kind() -> None:
 
 PARTS_OF_VISION = {"pixel_values", "vision_columns", "vision_epsilon", "vision_width", "width", "epsilon"}
 """What rows with a vision part read of its row, and of that of the text."""
-
-
-def test_the_page_says_of_a_language_model_what_its_summary_says() -> None:
-    config = data()["logits"][0]["config"]
-    report = layerexplain.explain(as_bytes(config))
-    blocks = page_data(report)["model"]["facts"]
-    assert [title for title, _ in blocks] == ["Language model"]
-    facts = {label: value for label, value, _ in blocks[0][1]}
-    assert report.language is not None
-    assert facts["KV cache"] == f"{report.language.cache_bytes:,.0f} bytes a token"
-    assert page_data(layerexplain.explain(b"input: [3]\nlayers:\n  - Dense: 2\n"))["model"]["facts"] == []

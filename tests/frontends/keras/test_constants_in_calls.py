@@ -10,9 +10,6 @@ import pytest
 
 from layerexplain import explain, verify
 from layerexplain.frontends.keras import config_values
-from layerexplain.frontends.keras.config_values import plain_value
-from layerexplain.lang.expr import constant
-from layerexplain.lang.tables import ConstantArray, Shaped
 
 Build = Callable[[Any, Any, Callable[..., Any]], Any]
 
@@ -67,22 +64,3 @@ def test_of_many_numbers_the_shape_is_known(name: str, tmp_path: Path, monkeypat
     (note,) = report.notes
     assert note.code == "large-constant" and note.message.endswith("numbers (float32) is known by its shape alone")
     assert "large_constant(" in " ".join(report.layers[-1].formula)
-
-
-@pytest.mark.parametrize(("values", "shape"), [
-    ([[1, 2, 3], [4, 5, 6]], (2, 3)), ([], (0,)), ([[], []], (2, 0)), ([[1], []], None), ([1, [2]], None), ([[1], 2], None),
-    (3, ()),
-])  # fmt: skip
-def test_the_shape_of_lists(values: Any, shape: tuple[int, ...] | None) -> None:
-    assert config_values.list_shape(values) == shape
-
-
-def test_a_constant_that_is_known_by_its_shape() -> None:
-    e = constant(ConstantArray(Shaped((3, 5)), "int32"))
-    assert (e.shape, e.dtype) == ((3, 5), "int32")
-
-
-def test_a_slice_of_a_file() -> None:
-    written = {"class_name": "__slice__", "config": {"start": 1, "stop": 7, "step": 2}}
-    context: Any = None
-    assert plain_value(written, "key", "a", context) == slice(1, 7, 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,6 @@ import pytest
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends import read
-from layerexplain.frontends.keras import tensor_bundle
-from layerexplain.frontends.keras.protobuf import fields
 from layerexplain.model import Model
 from layerexplain.report.build import build
 from tests.support.saved_models import Node, field, keras_metadata_pb, saved_model_pb, signature, tensor_info, varint
@@ -293,18 +290,3 @@ def test_a_graph_of_any_size_is_passed_over(tmp_path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     check_sequence(read(path))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
-
-
-def test_wire_types() -> None:
-    data = field(1, 5) + b"\x11" + b"\x01" * 8 + b"\x1d" + b"\x02" * 4 + field(4, "text")
-    found = [(number, value if isinstance(value, int) else bytes(value)) for number, value in fields(data)]
-    assert found == [(1, 5), (2, b"\x01" * 8), (3, b"\x02" * 4), (4, b"text")]
-
-
-def test_an_index_of_no_arrays_has_no_entries() -> None:
-    """A block ends with its restart points, of which there is at least one, and their number."""
-    empty = struct.pack("<II", 0, 1)
-    assert [*tensor_bundle._entries(memoryview(empty), "index")] == []
-    for damaged in (b"", empty[:3], struct.pack("<II", 0, 2)):
-        with pytest.raises(LayerExplainError, match="index has a block that is too short"):
-            [*tensor_bundle._entries(memoryview(damaged), "index")]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import math
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ import pytest
 from layerexplain.errors import ErrorGroup, LayerExplainError, each_of
 from layerexplain.frontends import read
 from layerexplain.frontends.spec.document import read_yaml_spec
-from layerexplain.frontends.spec.yaml_nodes import _unprintable
 from layerexplain.model import Layer, Model, TensorRef
 from tests.support.wrong_specs import ANY_FAULT, WRONG
 
@@ -497,11 +495,3 @@ def test_a_spec_in_another_coding_is_told_which_one_is_meant() -> None:
         mark = b"" if coding == "utf-16" else codecs.BOM_UTF16_BE
         with pytest.raises(LayerExplainError, match=r"the file is UTF-16; save it as UTF-8"):
             read(mark + "input: [4]\nlayers:\n  - Dense: 3\n".encode(coding))
-
-
-@pytest.mark.parametrize(
-    ("text", "position", "line", "character"), [("a\n\x07b", 0, 2, "U+0007"), ("a\nb", 3, 2, "U+0000")]
-)
-def test_what_cannot_be_printed_in_a_spec(text: str, position: int, line: int, character: str) -> None:
-    error = _unprintable(text, SimpleNamespace(position=position))
-    assert isinstance(error, LayerExplainError) and error.line == line and character in error.fact
