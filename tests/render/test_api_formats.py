@@ -12,7 +12,6 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain import api
 from layerexplain.cli.main import program
-from layerexplain.render.latex import fitted
 from tests.support.paths import ROOT
 
 SOURCE = str(ROOT / "sample_models" / "stacked_lstm_flatten.yaml")
@@ -123,23 +122,3 @@ def test_mermaid_escapes_names_and_refuses_reports_without_a_graph() -> None:
     assert text == api.format_report(named(HOSTILE), "mermaid", explain=True)
     with pytest.raises(ValueError, match="has none"):
         api.format_report(api.list_weights(DIGITS), "mermaid")
-
-
-def test_latex_tables_and_formulas_stay_within_the_page() -> None:
-    def shares(text: str) -> list[float]:
-        """What the columns that wrap take of a line, table by table."""
-        tables = [line for line in text.splitlines() if "begin{longtable}" in line]
-        return [sum(map(float, re.findall(r"p\{([\d.]+)", line))) for line in tables]
-
-    assert set(shares(api.format_report(named("dense"), "latex"))) == {0.0}
-    heads = {"head_dim": 4, "num_query_heads": 4, "num_key_value_heads": 2}
-    report = api.explain_layer("GroupQueryAttention", heads, input_shape=[(None, 5, 8)] * 2)
-    found = shares(api.format_report(report, "latex", explain=True))
-    assert max(found) > 0.1 and all(share < 1 for share in found)
-    # Code in a table may be broken behind some signs, elsewhere it stands as it is.
-    text = api.format_report(named("a.b"), "latex", full=True)
-    assert (
-        r"& \texttt{(\allowbreak{}4,\allowbreak{} 3)} &" in text
-        and r"\subsection*{\texttt{a.b} \texttt{Dense}}" in text
-    )
-    assert fitted("y = x") == "y = x" and fitted(" + ".join(["x"] * 40)).startswith(r"\fitted{x")

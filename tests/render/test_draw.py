@@ -15,9 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 import layerexplain
-from layerexplain import api
 from layerexplain.cli.main import program
-from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, family_of, graph_of, open_boxes
+from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, graph_of, open_boxes
 from layerexplain.render.graph.fold import fold
 from layerexplain.render.graph.layout import Box, BoxSize, PlacedDiagram, layout
 from layerexplain.render.graph.svg import size_of, svg, width_of
@@ -465,37 +464,6 @@ def chain(*nodes: tuple[str, str]) -> Diagram:
     return Diagram(made, tuple([GraphEdge(a.name, b.name) for a, b in pairwise(made)]))
 
 
-def test_a_node_at_fault_is_in_no_box_of_others() -> None:
-    graph = chain(*[(f"part1_{letter}", letter) for letter in "abcdefgh"])
-    assert len(fold(graph).nodes) == 1
-    nodes = tuple([node._replace(is_faulty=node.name == "part1_d") for node in graph.nodes])
-    assert "part1_d" in [node.name for node in fold(graph._replace(nodes=nodes)).nodes]
-
-
-def test_a_large_graph_folds_by_the_numbers_that_names_end_with() -> None:
-    cells = [(f"{part}_{cell}", "Dense") for cell in range(7) for part in "abcdefghk"]
-    counted = [("dense_7", "Dense"), *cells[:9], ("activation_3", "Activation"), *cells[9:]]
-    folded = fold(chain(*counted))
-    # What Keras counts goes with the name behind it.
-    assert [node.about[0] for node in folded.nodes] == ["10 layers", "10 layers", *["9 layers"] * 5]
-    assert len(fold(chain(*cells[:54])).nodes) == 54, "a graph of no more than 60 layers stays"
-    few = [(f"{part}_{cell}", "Dense") for cell in range(13) for part in "abcde"]
-    assert len(fold(chain(*few)).nodes) == 65, "five names are no cell"
-
-
-def test_a_large_graph_folds_by_chains_that_are_met_all_over_it() -> None:
-    kinds = [f"Kind{number}" for number in range(20)]
-    nodes = []
-    for number, kind in enumerate(kinds):
-        nodes += [(f"c{number}", "Conv2D"), (f"n{number}", "BatchNormalization"), (f"r{number}", "ReLU"), (kind, kind)]
-    folded = fold(chain(*nodes))
-    assert [len(node.inner.nodes) if node.inner else node.name for node in folded.nodes[:4]] == [3, "Kind0", 4, "Kind1"]
-    assert len(folded.nodes) == 40
-    rng = random.Random(7)
-    drawn = [(f"x{number}", rng.choice(("Dense", "Add", "ReLU", "Dropout", "Softmax"))) for number in range(500)]
-    assert len(fold(chain(*drawn)).nodes) == 500, "what chance repeats belongs not together"
-
-
 @pytest.mark.parametrize(
     ("application", "most"), [("ResNet50", 16), ("EfficientNetB0", 30), ("DenseNet121", 75), ("Xception", 26)]
 )
@@ -506,26 +474,3 @@ def test_applications_fold_to_few_boxes(application: str, most: int) -> None:
     assert len(boxes(folded)) <= most
     assert sorted(names_in(folded)) == sorted(node.name for node in graph.nodes)
     check_geometry(drawn_graph(open_boxes(folded, 0), False))
-
-
-POOLS = ["max_pool2d(x, 2)", "avg_pool2d(x, 2)", "adaptive_avg_pool2d(x, 2)", "adaptive_max_pool2d(x, 2)"]
-PRODUCTS = ["conv2d(x, torch.ones(5, 3, 3, 3))", "conv_transpose2d(x, torch.ones(3, 5, 3, 3))"]
-
-
-def test_what_multiplies_has_the_colour_of_products_and_what_pools_has_not() -> None:
-    def families(calls: list[str]) -> set[str]:
-        lines = "".join([f"    def f{i}(self, x): return F.{call}\n" for i, call in enumerate(calls)])
-        sums = " + ".join([f"self.f{i}(x).sum()" for i in range(len(calls))])
-        code = f"import torch\nimport torch.nn.functional as F\nclass M(torch.nn.Module):\n{lines}    def forward(self, x): return {sums}\nM()(torch.randn(1, 3, 32, 32))\n"  # fmt: skip
-        return {
-            family_of(one)
-            for one in layerexplain.explain(code.encode()).layers
-            if "pool" in one.type or "conv" in one.type
-        }
-
-    assert (families(POOLS), families(PRODUCTS)) == ({"windows"}, {"weights"})
-
-
-def test_pictures_go_downwards_unless_told_otherwise() -> None:
-    spec = b"input: [4]\nlayers:\n  - Dense: 3\n"
-    assert api.draw(spec) == api.draw(spec, horizontal=False) != api.draw(spec, horizontal=True)

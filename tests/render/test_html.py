@@ -13,7 +13,6 @@ import pytest
 import layerexplain
 from layerexplain import api
 from layerexplain.render.document import Document, Heading, Notes, Prose, Span
-from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode
 from layerexplain.render.html import html
 from layerexplain.render.layout import Look
 from layerexplain.render.mathml import mathml
@@ -149,13 +148,3 @@ def test_a_notebook_shows_a_table_and_a_picture() -> None:
     )
     alone = layerexplain.explain_layer("Dense", units=3, input_shape=(None, 5))
     assert "dot(x, W) + b" in Page(alone._repr_html_()).text
-
-
-@pytest.mark.parametrize("titled", [True, False])
-def test_the_graph_stands_behind_the_title_or_without_one_before_the_first_layer(titled: bool) -> None:
-    title = (Heading(1, (Span("net"),)), Prose(("a line",)))
-    blocks = (*(title if titled else ()), Heading(2, (Span("one"),)), Prose(("text",)))
-    graph = Diagram((GraphNode("one"), GraphNode("two")), (GraphEdge("one", "two"),))
-    lines = html(Document(blocks), Look(), graph)
-    assert lines.startswith("<h1>net</h1>\n<p>a line</p>\n<figure>" if titled else "<figure>")
-    assert lines.index("</figure>") < lines.index("<h2>one</h2>")

@@ -122,22 +122,6 @@ def test_the_wheel_zooms_where_the_pointer_is(resnet: str, tmp_path: Path) -> No
             assert now > scale if turn < 0 else now <= scale
 
 
-def test_buttons_zoom_and_keys_are_listed(resnet: str, tmp_path: Path) -> None:
-    scale = "layerexplain.view.view.scale"
-    with shown(resnet, tmp_path) as page:
-        first = page.evaluate(scale)
-        page.click("button[aria-label=Larger]")
-        assert page.evaluate(scale) > first
-        page.click("button[aria-label=Smaller]")
-        page.click("button[aria-label='All in view']")
-        assert page.evaluate(scale) == pytest.approx(first)
-        page.focus("#graph")
-        page.keyboard.press("?")
-        assert "all in view" in page.inner_text("dialog.keys")
-        page.keyboard.press("Escape")
-        assert not page.is_visible("dialog.keys")
-
-
 def test_from_afar_blocks_grow_with_what_layers_give_and_skips_are_on_one_side(net: str, tmp_path: Path) -> None:
     with shown(net, tmp_path) as page:
         widths = page.evaluate("""Object.fromEntries([...layerexplain.view.picture.blocks]
@@ -201,17 +185,6 @@ def test_the_line_between_graph_and_text_moves(net: str, tmp_path: Path) -> None
         page.focus(".divider")
         page.keyboard.press("ArrowRight")
         assert page.evaluate(wide) == pytest.approx(before - 200 + 36, abs=8)
-
-
-def test_lines_along_which_a_mask_goes_have_a_colour(tmp_path: Path) -> None:
-    spec = b"input: {shape: [11], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 23, output_dim: 5, mask_zero: true}\n    name: words\n"
-    spec += b"  - LSTM: 7\n    name: read\n  - Dense: 3\n    name: answer\n"
-    with shown(layerexplain.page(spec), tmp_path) as page:
-        page.click("text=Masks")
-        found = page.evaluate(
-            """[...layerexplain.view.picture.masked].map(({from, to}) => [from.box.lines[0], to.box.lines[0]])"""
-        )
-        assert found == [["words", "read"]]
 
 
 def test_a_graph_too_long_to_be_read_is_printed_as_from_afar_on_one_sheet(tmp_path: Path) -> None:
@@ -326,51 +299,6 @@ def test_from_afar_blocks_beside_each_other_are_apart_and_named_on_both_sides(tm
         assert one + wide / 2 < other - wider / 2
 
 
-def test_layers_of_pytorch_have_the_colours_of_what_they_do(tmp_path: Path) -> None:
-    code = """
-import torch
-from torch import nn
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 7, 3, stride=2)
-        self.bn = nn.BatchNorm2d(7)
-        self.act = nn.GELU()
-        self.pool = nn.MaxPool2d(2)
-        self.drop = nn.Dropout(0.1)
-        self.head = nn.Linear(7, 5)
-
-    def forward(self, x):
-        x = self.drop(self.pool(self.act(self.bn(self.conv(x)))))
-        y = torch.flatten(x, 2).mean(2)
-        return self.head(torch.tanh(y) + y)
-
-model = Net()
-model(torch.zeros(1, 3, 17, 13))
-"""
-    (tmp_path / "net.py").write_text(code)
-    shown_boxes = boxes(page_data(layerexplain.explain(str(tmp_path / "net.py")), fold=False))
-    assert [shown_boxes[name]["lines"][1] for name in ("conv", "pool", "drop", "head")] == [
-        "Conv2d 3×3, /2, 7",
-        "MaxPool2d 2×2",
-        "Dropout 0.1",
-        "Linear 5",
-    ]
-    assert {name: box["family"] for name, box in shown_boxes.items() if name != "x"} == {
-        "conv": "weights",
-        "bn": "normal",
-        "act": "activation",
-        "pool": "windows",
-        "drop": "random",
-        "flatten": "shape",
-        "mean": "windows",
-        "tanh": "activation",
-        "add": "join",
-        "head": "weights",
-    }
-
-
 def test_a_second_call_says_that_its_weights_are_those_of_the_first(tmp_path: Path) -> None:
     spec = b"inputs: {a: [5], b: [5]}\nlayers:\n  - Dense: 7\n    name: tower\n    from: a\n"
     spec += b"  - reuse: tower\n    name: again\n    from: b\n  - Add:\n    name: both\n    from: [tower, again]\n"
@@ -424,31 +352,6 @@ def test_the_share_of_each_row_in_the_cost_stands_at_the_left(resnet: str, tmp_p
         assert any(text.endswith(" %") for text, *_ in page.evaluate(WRITTEN)), "there is room at the left"
         page.evaluate("layerexplain.view.lookAt(1.5, layerexplain.view.drawing.width, 300)")
         assert not any(text.endswith(" %") for text, *_ in page.evaluate(WRITTEN)), "no bar lies over a box"
-
-
-def test_a_layer_that_is_called_twice_has_half_of_its_cost_in_each_call(tmp_path: Path) -> None:
-    spec = b"input: [5]\nlayers:\n  - Dense: 5\n    name: tower\n  - Dense: 7\n    name: wide\n"
-    spec += b"  - Dense: 5\n    name: narrow\n  - reuse: tower\n    name: again\n  - Dense: 2\n    name: last\n"
-    with shown(layerexplain.page(spec, fold=False), tmp_path) as page:
-        shares = page.evaluate(COSTS)
-    macs = {"input": 0, "tower": 5 * 5, "wide": 5 * 7, "narrow": 7 * 5, "tower (call 2)": 5 * 5, "last": 5 * 2}
-    assert shares == pytest.approx({name: part / sum(macs.values()) for name, part in macs.items()})
-
-
-def test_what_is_in_an_open_box_shares_what_it_costs(tmp_path: Path) -> None:
-    spec = b"input: [5]\nlayers:\n  - Dense: 7\n    name: before\n"
-    for at in range(3):
-        spec += b"  - Dense: 11\n    name: block%d_wide\n  - ReLU:\n    name: block%d_act\n" % (at, at)
-        spec += b"  - Dense: 7\n    name: block%d_narrow\n" % at
-    with shown(layerexplain.page(spec), tmp_path) as page:
-        closed = page.evaluate(COSTS)
-        page.evaluate("layerexplain.view.toggleAll(true)")
-        page.evaluate(DRAWN)
-        opened = page.evaluate(COSTS)
-        assert page.locator("p.legend").inner_text() == "share of the MACs, of all copies"
-    total = 5 * 7 + 3 * 2 * 7 * 11
-    assert opened["before"] == closed["before"] == pytest.approx(35 / total)
-    assert opened["block0_wide"] == opened["block0_narrow"] == pytest.approx(3 * 77 / total), "in all three copies"
 
 
 @pytest.mark.parametrize("opened", [(), (0,), (0, 1)])
@@ -581,25 +484,6 @@ def test_the_search_finds_arguments_as_pytorch_calls_them(tmp_path: Path) -> Non
         ):
             page.fill("#search", typed)
             assert page.locator(".found .option").count() == count, typed
-
-
-def test_titles_of_frames_that_have_no_room_above_their_boxes_stand_beside_them(resnet: str, tmp_path: Path) -> None:
-    with shown(resnet, tmp_path) as page:
-        page.evaluate("layerexplain.view.toggleAll(true)")
-        frames = page.evaluate("""layerexplain.view.drawing.items.filter((one) => one.open)
-            .map((one) => [layerexplain.view.picture.titleOf(one), layerexplain.view.seenAt(one)])""")
-        texts = {text: (x, y) for text, x, y, _wide in page.evaluate(WRITTEN)}
-        beside = [(title, seen) for title, seen in frames if title in texts]
-        assert len(beside) > 5
-        for title, seen in beside:
-            assert texts[title][0] > seen["x"] + seen["w"], title
-            assert seen["y"] < texts[title][1] < seen["y"] + 20
-        page.evaluate("(y) => layerexplain.view.lookAt(0.34, layerexplain.view.drawing.width / 2, y)", 900)
-        frames = page.evaluate("""layerexplain.view.drawing.items.filter((one) => one.open)
-            .map((one) => [layerexplain.view.picture.titleOf(one), layerexplain.view.seenAt(one)])""")
-        texts = {text: x for text, x, _y, _wide in page.evaluate(WRITTEN)}
-        inside = [title for title, seen in frames if seen["x"] < texts.get(title, 0) < seen["x"] + seen["w"]]
-        assert inside, "where there is room, in their frames"
 
 
 def test_a_box_with_room_for_one_line_has_what_tells_it_apart_beside_its_name(tmp_path: Path) -> None:

@@ -8,8 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from layerexplain.cli.main import program
-from layerexplain.render.layout import Look, width_of, wrap
-from layerexplain.render.text_table import Cells, fitted
+from layerexplain.render.layout import width_of
 from tests.support.paths import ROOT
 
 SAMPLES = ROOT / "sample_models"
@@ -63,57 +62,6 @@ def test_columns_that_were_asked_for_are_never_left_out() -> None:
     for heading in ("Type", "Operation", "Formula", "Params", "MACs", "FLOPs"):
         assert f"\n  {heading} " in text
     assert "Left out" not in text
-
-
-def cells(name: str, *texts: str, right: bool = False) -> Cells:
-    return Cells(name, name.title(), list(texts), [""] * len(texts), right)
-
-
-def test_a_table_is_wrapped_then_left_out_then_folded() -> None:
-    columns = [
-        cells("name", "block/convolution"),
-        cells("words", "one two three four five six"),
-        cells("n", "12", right=True),
-    ]
-    assert fitted(columns, Look(80), 80)[-1].split("  ") == ["block/convolution", "one two three four five six", "12"]
-    wrapped = [line.split() for line in fitted(columns, Look(40), 40)[2:]]
-    assert wrapped == [["block/convolution", "one", "two", "three", "12"], ["four", "five", "six"]]
-    out = fitted(columns, Look(24), 24, dropped=["words"])
-    assert out[2].split() == ["block/convolution", "12"]
-    assert " ".join(out[4:]) == "Left out for lack of room: Words; use a wider terminal or --format csv."
-    assert fitted(columns, Look(20), 20)[2:] == [
-        "block/convolution",
-        "      one two     12",
-        "        three",
-        "        four",
-        "        five six",
-    ]
-    assert fitted(columns, Look(17), 17) == [
-        "block/convolution",
-        "  Words  one two",
-        "         three",
-        "         four",
-        "         five six",
-        "  N      12",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "width", "lines"),
-    [
-        ("block_12_depthwise_relu", 14, ["block_12_", "  depthwise_", "  relu"]),
-        ("BatchNormalization", 15, ["Batch", "  Normalization"]),
-        ("encoder/self_attention", 16, ["encoder/", "  self_attention"]),
-        ("block_12/depthwise_relu", 12, ["block_12/", "  depthwise_", "  relu"]),
-        ("relu(block_12_bn + x)", 13, ["relu(", "  block_12_bn", "  + x)"]),
-        ("a.weights[0] 0.123456789", 14, ["a.weights[0]", "  0.123456789"]),
-        ("(None, 112, 112, 32)", 12, ["(None, 112,", "  112, 32)"]),
-        ("aaaaaaaaaaaaaaaaaaaa", 12, ["aaaaaaaaaaaa", "  aaaaaaaa"]),
-        ('model.get_layer("a").kernel', 20, ['model.get_layer("a")', "  .kernel"]),
-    ],
-)
-def test_long_words_are_cut_where_a_part_ends(text: str, width: int, lines: list[str]) -> None:
-    assert wrap(text, width) == lines
 
 
 def test_a_character_is_as_wide_as_unicode_says() -> None:

@@ -96,23 +96,6 @@ def test_what_a_model_is_converted_to_has_its_hash(path: Path, tmp_path: Path) -
         assert hashes(str(target)) == own, ending
 
 
-def test_a_page_of_tensorflow_js_has_the_hash_of_the_file(tmp_path: Path) -> None:
-    config = layerexplain.read(str(ROOT / "sample_models" / "digits.keras"))
-    with zipfile.ZipFile(ROOT / "sample_models" / "digits.keras") as archive:
-        document = json.loads(archive.read("config.json"))
-    page = tmp_path / "model.json"
-    page.write_text(
-        json.dumps(
-            {
-                "format": "layers-model",
-                "modelTopology": {"model_config": document, "keras_version": "3.0.0"},
-                "weightsManifest": [],
-            }
-        )
-    )
-    assert hashes(str(page)) == architecture(trace_model(config))
-
-
 @pytest.mark.parametrize("name", EDITS)
 def test_an_edit_changes_the_hash_and_other_words_do_not(name: str) -> None:
     old, new = EDITS[name][0]
@@ -167,49 +150,6 @@ APART = {
 def test_graphs_that_differ_have_two_hashes(name: str) -> None:
     one, other = (hashes(text.encode()).hash for text in APART[name])
     assert one != other
-
-
-def function(operation: str, number: float, first: str = "x") -> bytes:
-    x = {
-        "class_name": "__keras_tensor__",
-        "config": {"shape": [None, 4], "dtype": "float32", "keras_history": ["x", 0, 0]},
-    }
-    args = [x, number] if first == "x" else [number, x]
-    layers = [
-        {"module": "keras.layers", "class_name": "InputLayer", "name": "x", "inbound_nodes": [],
-         "config": {"batch_shape": [None, 4], "dtype": "float32", "name": "x"}},
-        {"module": "keras.src.ops.numpy", "class_name": operation, "name": "y", "config": {"name": "y"},
-         "inbound_nodes": [{"args": args, "kwargs": {}}]},
-    ]  # fmt: skip
-    config = {"name": "m", "layers": layers, "input_layers": [["x", 0, 0]], "output_layers": [["y", 0, 0]]}
-    return json.dumps({"module": "keras.src.models.functional", "class_name": "Functional", "config": config}).encode()
-
-
-def test_the_numbers_of_operations_count() -> None:
-    every = [
-        function("Multiply", 2.0), function("Multiply", 3.0), function("Subtract", 2.0), function("Subtract", 2.0, "number"),
-    ]  # fmt: skip
-    assert len({hashes(text).hash for text in every}) == len(every)
-    (change,) = layerexplain.diff(every[0], every[1]).changes
-    assert [tuple(one)[:3] for one in change.differences] == [("x2", "2.0", "3.0")]
-
-
-def test_a_model_in_a_wrapper_counts() -> None:
-    def wrapped(units: int) -> bytes:
-        def entry(kind: str, config: dict[str, Any]) -> dict[str, Any]:
-            return {"module": "keras.layers", "class_name": kind, "config": config}
-
-        inner = entry("Sequential", {"name": f"inner{units}", "layers": [
-            entry("InputLayer", {"batch_shape": [None, 6], "dtype": "float32", "name": "i"}), entry("Dense", {"name": "d", "units": units}),
-        ]})  # fmt: skip
-        layers = [
-            entry("InputLayer", {"batch_shape": [None, 4, 6], "dtype": "float32", "name": "x"}),
-            entry("TimeDistributed", {"name": "t", "layer": inner}),
-        ]
-        return json.dumps(entry("Sequential", {"name": "m", "layers": layers})).encode()
-
-    assert hashes(wrapped(3)).hash != hashes(wrapped(5)).hash
-    assert hashes(wrapped(3)) == hashes(wrapped(3).replace(b"inner3", b"other"))
 
 
 @pytest.mark.keras

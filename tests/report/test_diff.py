@@ -22,19 +22,6 @@ from tests.support.paths import ROOT
 SCHEMA = json.loads((ROOT / "docs" / "diff.schema.json").read_text("utf-8"))
 
 
-INPUTS = "inputs: {%s: [4]}\nlayers:\n  - Dense: {units: 3, name: d}\noutputs: [d]\n"
-
-
-@pytest.mark.parametrize("is_sequential", [True, False])
-def test_the_name_of_an_input_says_something_where_somebody_gave_it(is_sequential: bool) -> None:
-    # Keras makes up the name of the input of a Sequential; that of a Functional model is an argument of fit().
-    one, other = (layerexplain.read((INPUTS % name).encode()) for name in ("pixels", "image"))
-    if is_sequential:
-        one, other = one._replace(type="Sequential"), other._replace(type="Sequential")
-    changes = [(change.kind, change.layer, change.layer_after) for change in layerexplain.diff(one, other).changes]
-    assert changes == ([] if is_sequential else [("renamed", "pixels", "image")])
-
-
 @pytest.mark.parametrize("name", EDITS)
 def test_exactly_the_edit_is_told(name: str) -> None:
     (old, new), changes, differences = EDITS[name]
@@ -107,32 +94,6 @@ def test_a_layer_that_is_left_out_renumbers_those_behind_it(place: int) -> None:
     found = layerexplain.diff(numbered(ROW), numbered([*ROW[:place], *ROW[place + 1 :]]))
     assert [one.kind for one in found.changes] == ["removed"]
     assert found.changes[0].type == ROW[place].partition(":")[0]
-
-
-def test_names_that_were_chosen_are_not_numbered_anew() -> None:
-    before = numbered(ROW).replace(b"name: dense_3", b"name: block")
-    found = layerexplain.diff(before, numbered(ROW, 1))
-    assert [(one.kind, one.layer, one.layer_after) for one in found.changes] == [("renamed", "block", "dense_4")]
-    assert len(found.renumbered) == 7
-
-
-def test_numbers_that_stayed_pair_layers() -> None:
-    changed = [ROW[0].replace("4", "5"), *ROW[1:]]
-    found = layerexplain.diff(numbered(ROW), numbered(changed))
-    assert [(one.layer, one.layer_after) for one in found.changes if one.layer == "dense"] == [("dense", "dense")]
-    assert found.renumbered == {}
-
-
-def test_the_command_tells_once_that_names_are_numbered_anew(tmp_path: Path) -> None:
-    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
-    one.write_bytes(numbered(ROW))
-    other.write_bytes(numbered(ROW, 2))
-    result = CliRunner().invoke(program, ["diff", str(one), str(other)])
-    assert result.exit_code == 0
-    assert "nothing differs" in result.output
-    assert result.output.count("→") == 2
-    assert "8 layers differ only in the automatic name: dense → dense_2, …" in result.output
-    assert "load_weights by name takes" in result.output
 
 
 WHOLE = """
@@ -216,15 +177,6 @@ def test_the_structure_of_outputs_is_compared(before: str, after: str) -> None:
     (change,) = [one for one in found.changes if one.kind == "model"]
     assert [(one.what, one.before, one.after) for one in change.differences] == [STRUCTURES[before, after]]
     assert not found.alike
-
-
-def test_what_changes_training_alone_is_marked(tmp_path: Path) -> None:
-    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
-    one.write_text(WHOLE)
-    other.write_text(WHOLE.replace("0.1", "0.2").replace("s: mse", "s: mae"))
-    printed = CliRunner().invoke(program, ["diff", str(one), str(other)])
-    assert printed.exit_code == 1 and "the model changed, 1 layer changed" in printed.output
-    assert re.search(r"^~  \(the model\) +Functional +loss of s \(training only\)", printed.output, re.MULTILINE)
 
 
 def test_what_a_source_does_not_say_of_training_is_no_difference() -> None:
@@ -341,27 +293,6 @@ def test_the_command(tmp_path: Path) -> None:
     missing = run(str(one), str(tmp_path / "nothing.yaml"))
     assert missing.exit_code == 2 and "no such file" in missing.output
     assert run(str(one)).exit_code == 2
-
-
-def test_a_new_and_a_removed_file_of_git(tmp_path: Path) -> None:
-    path = tmp_path / "one.yaml"
-    path.write_text(BASE)
-
-    def run(*arguments: str) -> Any:
-        return CliRunner().invoke(program, ["diff", *arguments])
-
-    for sides, kind, totals in (
-        (("/dev/null", str(path)), "added", "0 → 404"),
-        ((str(path), "/dev/null"), "removed", "404 → 0"),
-    ):
-        result = run(*sides, "--input", "input=8,8,3")
-        assert result.exit_code == 1 and re.search(f"^Parameters +{totals}$", result.output, re.MULTILINE)
-        assert f"9 layers {kind}" in result.output and "load_weights" not in result.output
-        told = json.loads(run(*sides, "--weights", "--format", "json").output)
-        jsonschema.validate(told, SCHEMA)
-        assert {one["kind"] for one in told["changes"]} == {kind} and len(told["changes"]) == 9
-    assert run("/dev/null", "/dev/null").exit_code == 0
-    assert run(str(path), str(tmp_path / "null")).exit_code == 2
 
 
 @pytest.mark.parametrize(("edit", "by_name", "by_order"), [

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import pickle
 import random
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +13,6 @@ from layerexplain import explain
 from layerexplain.frontends import read
 from layerexplain.model import Model
 from layerexplain.report import build
-from layerexplain.report.data import Report
 from layerexplain.report.explanation_data import DtypeBytes, Memory
 from layerexplain.report.optimizers import optimizers
 from tests.support.paths import ROOT
@@ -142,13 +136,6 @@ def test_each_layer_has_the_bytes_of_what_it_gives(tmp_path: Path) -> None:
         "half": 10, "flat": 0,
     }  # fmt: skip
     assert build(spec(BY_LAYER, tmp_path)).layers[0].memory is None
-
-
-def test_the_bytes_of_a_layer_survive_a_copy_for_another_process(tmp_path: Path) -> None:
-    report = build(spec(BY_LAYER, tmp_path), batch=3)
-    copy = pickle.loads(pickle.dumps(report.layers))
-    assert copy == report.layers and hash(copy[2].memory) == hash(report.layers[2].memory)
-    assert copy[2].memory.activations == 128
 
 
 @pytest.mark.parametrize("sample", ["resnet50.json", "transformer.json", "digits.keras", "stacked_lstm_flatten.yaml"])
@@ -353,37 +340,3 @@ def test_resnet_by_its_rows(tmp_path: Path) -> None:
 
 
 # Where it is shown ----------------------------------------------------------------------------------------------
-
-
-def test_json_follows_the_schema(tmp_path: Path) -> None:
-    jsonschema = pytest.importorskip("jsonschema")
-    schema = json.loads((ROOT / "docs" / "report.schema.json").read_text("utf-8"))
-    model = spec(CHAIN, tmp_path)
-    for options in ({"batch": 2}, {"optimizer": "lion"}, {"receptive_field": True}, {"detail": True}):
-        report: Report = build(model, **options)  # type: ignore[arg-type]
-        jsonschema.validate(json.loads(json.dumps(report.to_dict())), schema)
-
-
-def test_nothing_of_it_is_loaded_unless_asked_for(tmp_path: Path) -> None:
-    spec(CHAIN, tmp_path)
-    code = """
-import sys
-from layerexplain.cli.main import main
-sys.argv = ["layerexplain", "summary", "model.yaml", *sys.argv[1:]]
-try:
-    main()
-except SystemExit:
-    pass
-print(*[m for m in sys.modules if m.endswith(("memory", "receptive_field", "spans"))], sep="\\n", file=sys.stderr)
-"""
-
-    def loaded(*options: str) -> set[str]:
-        result = subprocess.run(
-            [sys.executable, "-c", code, *options],
-            capture_output=True, text=True, check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-        return {line for line in result.stderr.splitlines() if line.startswith("layerexplain")}
-
-    assert loaded() == set()
-    assert "layerexplain.report.memory" in loaded("--batch", "2")
-    assert "layerexplain.derive.receptive_field" in loaded("--columns", "layer,receptive_field")

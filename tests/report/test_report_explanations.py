@@ -238,17 +238,6 @@ def test_an_initial_state_keeps_the_mask_away_in_keras_3(tmp_path: Path) -> None
     assert told(report, "gru").mask == "no mask reaches this layer"
 
 
-def test_layers_with_the_same_definition_share_their_group(tmp_path: Path) -> None:
-    report = spec(
-        "input: [8]\nlayers:\n  - Dense: 8\n  - Dense: 8\n  - Dense: {units: 8, activation: relu}\n"
-        "  - Dense: 4\n  - Dense: 8\n  - Dense: 8\n",
-        tmp_path,
-    )
-    groups = [row.group for row in report.layers]
-    assert groups[1] == groups[2] == groups[6]
-    assert len(set(groups)) == 5
-
-
 # Every row ---------------------------------------------------------------------------------------------------------
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +11,9 @@ import pytest
 from layerexplain import api
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
-from layerexplain.lang.definition import Definition
-from layerexplain.model import Note
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
-from layerexplain.run.activations import ModelRun
-from layerexplain.run.drawn import draw_inputs, drawn_weight, wish_of
+from layerexplain.run.drawn import draw_inputs, wish_of
 
 
 def linked(layers: str, shape: str = "[4]") -> Network:
@@ -64,62 +59,6 @@ def test_masked_steps_are_never_the_first_and_one_is_the_last() -> None:
     for masked in (of_ids == 0, (of_values == 7).all(axis=-1)):
         assert masked.shape == (90, 6) and masked[0, -1]
         assert [bool(step.any()) for step in masked.T] == [False, True, True, True, True, True]
-
-
-@pytest.mark.parametrize(
-    ("path", "shape", "least", "most", "signs"),
-    [
-        ("n/gamma", (200,), 0.5, 1.5, {-1.0, 1.0}),
-        ("n/beta", (200,), 0.15, 0.45, {-1.0, 1.0}),
-        ("n/mean", (200,), 0.15, 0.45, {-1.0, 1.0}),
-        ("n/moving_mean", (200,), 0.15, 0.45, {-1.0, 1.0}),
-        ("n/moving_variance", (200,), 0.5, 1.5, {1.0}),
-        ("d/bias", (200,), 0.15, 0.45, {-1.0, 1.0}),
-        ("d/kernel", (16, 50), 0.125, 0.375, {-1.0, 1.0}),
-        ("c/kernel", (2, 2, 4, 50), 0.125, 0.375, {-1.0, 1.0}),
-        ("c/depthwise_kernel", (4, 4, 9, 5), 0.125, 0.375, {-1.0, 1.0}),
-        ("e/embeddings", (16, 50), 0.5, 1.5, {-1.0, 1.0}),
-    ],
-)
-def test_weights_have_magnitudes_that_keep_values_near_1(
-    path: str, shape: tuple[int, ...], least: float, most: float, signs: set[float]
-) -> None:
-    drawn = drawn_weight(path, shape, np.random.default_rng(3))
-    assert drawn.shape == shape
-    assert least <= np.abs(drawn).min() < np.abs(drawn).max() <= most
-    assert set(np.unique(np.sign(drawn))) == signs
-
-
-class Counted:
-    """Weights of ones that count how often they are asked for."""
-
-    origin: Any = "drawn"
-    notes: tuple[Note, ...] = ()
-
-    def __init__(self) -> None:
-        self.asked: Counter[str] = Counter()
-
-    def arrays_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
-        self.asked["/".join(path)] += 1
-        return [np.ones(w.shape, "float32") for w in definition.weights]
-
-
-def test_weights_are_read_once_and_kept_until_the_last_call() -> None:
-    layers = "  - Dense: 4\n    name: a\n  - Sequential: [{Dense: 4, name: b}]\n    name: m\n" + (
-        "  - reuse: a\n  - reuse: m\n" * 3
-    )
-    network, weights = linked(layers), Counted()
-    run = ModelRun(network, weights, 0)
-    found = list(run.run([np.ones((2, 4), "float32")]))
-    assert weights.asked == {"a": 1, "m/b": 1}
-    assert run._kept == {}
-    assert len(found) == run.total
-    assert all(one.refusal == "" for one in found)
-    (output,) = run.outputs
-    expected = 1.0
-    for _ in range(8):
-        expected = 4 * expected + 1
-    np.testing.assert_array_equal(output, np.full((2, 4), expected))
 
 
 @pytest.mark.parametrize(

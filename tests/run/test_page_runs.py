@@ -21,7 +21,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.ops import load_all
 from layerexplain.render.page.scripts import script
 from layerexplain.report.element_forms import form_of
-from layerexplain.run.page_program import NoProgram, packed_weights, page_program
+from layerexplain.run.page_program import NoProgram, page_program
 from tests.support.browser import NEXT_FRAME, shown, until
 from tests.support.drawn_values import TYPES, definitions, values_for
 from tests.support.page_models import MODELS, assert_close, drawn, of_page
@@ -561,14 +561,6 @@ def test_a_file_is_an_input(digits: str, tmp_path: Path) -> None:
         )
 
 
-def test_weights_are_rounded_to_half_precision_only_where_that_keeps_them() -> None:
-    kernel = np.linspace(-1, 1, 12, dtype="float32").reshape(3, 4)
-    large, tiny = np.array([70_000, 1], "float32"), np.array([1e-9, 2], "float32")
-    table, _ = packed_weights([kernel, large, tiny, np.array([0.5, -2], "float32")], "half")
-    assert table == [[[3, 4], 1], [[2], 0], [[2], 0], [[2], 1]]
-    assert [half for _, half in packed_weights([kernel, tiny], "f32")[0]] == [0, 0]
-
-
 TOUCHED = """async () => {
   const { live } = window.layerexplain.data;
   await live.showTouched(0, %s, "x");
@@ -592,48 +584,3 @@ def test_what_an_input_touches_is_what_its_window_positions_say(tmp_path: Path) 
             [[0], [1], [0, 1], [0, 1, 2]],
         ]
         assert page.evaluate("[...window.layerexplain.data.live.program.tensors.at(-1).buffer.values]") == before
-
-
-def test_a_cell_that_is_clicked_says_what_it_touches(digits: str, tmp_path: Path) -> None:
-    with ran(digits, tmp_path, "strokes") as page:
-        page.locator(".cellfigure", has_text="x").first.locator("rect[data-at='0,2,3,0']").click()
-        page.get_by_role("button", name="What x[0, 2, 3, 0] touches").click()
-        page.get_by_text("touches 10 of 10 numbers of digit").wait_for()
-        lit = "[...window.layerexplain.view.look.found].map(call => window.layerexplain.data.layers[window.layerexplain.data.calls[call][0]].name)"
-        assert "strokes" in page.evaluate(lit) and "pixels" not in page.evaluate(lit)
-
-
-THROUGH = """([line, index]) => {
-    const buttons = [...document.querySelectorAll(".readsline")];
-    buttons.find((one) => one.textContent === line).click();
-    const through = document.querySelector(".readsthrough");
-    if (through.getAttribute("aria-pressed") === "false") through.click();
-    return document.querySelector(".readsstatus").textContent;
-}"""
-
-
-@pytest.mark.parametrize(
-    ("spec", "name", "line", "says"),
-    [
-        # The middle of 5 queries reads its own row of the query, and all of the 7 values, in 6 features each.
-        (
-            "inputs: {q: [5, 6], v: [7, 6]}\nlayers:\n  - MultiHeadAttention: {num_heads: 2, key_dim: 3}\n"
-            "    name: look\n    from: [q, v]\n",
-            "look",
-            "y",
-            "6 of 30 in query, 42 of 42 in value",
-        ),
-        # Step 3 of 7 depends on the steps 0 to 3, of 2 features each.
-        (
-            "input: [7, 2]\nlayers:\n  - GRU: {units: 3, return_sequences: true}\n    name: look\n",
-            "look",
-            "y",
-            "8 of 14 in x",
-        ),
-    ],
-)
-def test_what_a_line_reads_of_the_inputs_through_all_lines(
-    spec: str, name: str, line: str, says: str, tmp_path: Path
-) -> None:
-    with shown(layerexplain.page(spec.encode(), weights="none"), tmp_path, name) as page:
-        assert says in page.evaluate(THROUGH, [line, []])

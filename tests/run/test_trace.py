@@ -22,7 +22,6 @@ import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.run.npz import npz_key
-from layerexplain.run.precision import rounded_to
 from tests.support.paths import ROOT
 
 SAMPLES = ROOT / "sample_models"
@@ -208,15 +207,6 @@ def test_a_layer_without_a_formula_is_named() -> None:
 
 
 # Precision ----------------------------------------------------------------------------------------------------------
-
-
-def test_bfloat16_is_rounded_to_the_nearest_even() -> None:
-    values = np.array([1.0, 1 + 2**-8, 1 + 3 * 2**-8, -(1 + 2**-8 + 2**-12), 3e38, np.inf, 1e-40], "f4")
-    found = rounded_to(values, "bfloat16")
-    assert found[:4].tolist() == [1.0, 1.0, 1 + 2**-6, -(1 + 2**-7)] and found.dtype == np.float32
-    assert np.isnan(rounded_to(np.array([np.nan], "f4"), "bfloat16")).all() and np.isinf(found[5])
-    assert rounded_to(np.array([1, 2]), "float16").dtype == int
-    assert rounded_to(np.array([1e6]), "float16").tolist() == [np.inf]
 
 
 # Files of arrays ----------------------------------------------------------------------------------------------------
