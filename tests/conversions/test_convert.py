@@ -178,28 +178,6 @@ def test_old_files_as_specs_and_code(old_files: list[Path]) -> None:
         reads_back(path)
 
 
-CODE_OF_RESIDUALS = """import keras
-from keras import layers
-
-
-def block(inputs, name):
-    x = layers.Dense(32, activation="relu", name=f"{name}1")(inputs)
-    x = layers.Dense(32, name=f"{name}2")(x)
-    return layers.Add(name=f"{name}3")([inputs, x])
-
-
-inputs = keras.Input((32,))
-x = inputs
-for name in ("a", "b", "c"):
-    x = block(x, name)
-model = keras.Model(inputs, x)
-"""
-
-
-def test_repeated_blocks_become_a_function_and_a_loop() -> None:
-    assert to_code(read(SPECS["residual"].encode())) == CODE_OF_RESIDUALS
-
-
 READ_BACK = [path for path in SAMPLES if path.name != "keras_1_convnet.json"]
 """Sources whose layers `diff` can tell apart when automatic names are numbered anew."""
 
@@ -264,24 +242,6 @@ def test_applications(name: str) -> None:
     space: dict[str, Any] = {}
     exec(compile(to_code(model), "<code>", "exec"), space)
     assert configuration(space["model"], names=False) == configuration(theirs, names=False)
-
-
-REFUSALS = {
-    "a Lambda": ({"class_name": "Lambda", "config": {"name": "l", "function": "f"}}, "runs custom code"),
-    "an own class": ({"class_name": "Mine", "module": "me", "registered_name": "me>Mine", "config": {"name": "l"}}, "Mine of"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", REFUSALS)
-@pytest.mark.parametrize("form", ["py", "yaml", "json"])
-def test_what_cannot_be_carried_over_is_named(name: str, form: str, tmp_path: Path) -> None:
-    layer, words = REFUSALS[name]
-    first = {"class_name": "InputLayer", "config": {"batch_shape": [None, 4], "name": "x"}}
-    config = {"class_name": "Sequential", "config": {"name": "s", "layers": [first, layer]}}
-    target = tmp_path / f"t.{form}"
-    with pytest.raises(LayerExplainError, match=words):
-        api.convert(config, target)
-    assert not target.exists()
 
 
 def run(*args: str) -> tuple[int, str, str]:
@@ -359,25 +319,6 @@ def test_names_with_a_slash_become_names_that_keras_takes(form: str, tmp_path: P
     assert run(str(target), str(other)) == (0, "", "") and "/" not in "".join(
         name for name in re.findall('"name": "([^"]*)"', other.read_text())
     )
-
-
-def test_settings_of_a_kernel_that_a_separable_convolution_lacks_are_left_out() -> None:
-    spec = b"input: [8, 8, 3]\nlayers:\n  - SeparableConv2D: {filters: 4, kernel_size: 3}\n"
-    model = read(spec)
-    old = {"kernel_initializer": "he_normal", "kernel_regularizer": {"class_name": "L2", "config": {"l2": 0.5}}}
-    (given, layer) = model.layers
-    written = {**layer.config, **old, "depthwise_regularizer": "l2", "kernel_constraint": "max_norm"}
-    text = to_spec(model._replace(layers=(given, layer._replace(config=written))))
-    assert "kernel_i" not in text and "kernel_r" not in text and "kernel_c" not in text
-    assert "depthwise_regularizer: l2" in text and not read(text.encode()).faults
-
-
-@pytest.mark.parametrize(("axis", "written"), [([-1], "BatchNormalization"), ([1], "BatchNormalization: 1")])
-def test_an_axis_in_a_list_is_compared_with_the_default(axis: list[int], written: str) -> None:
-    model = read(b"input: [8, 8, 3]\nlayers: [BatchNormalization]\n")
-    given, layer = model.layers
-    text = to_spec(model._replace(layers=(given, layer._replace(config={**layer.config, "axis": axis}))))
-    assert f"- {written}\n" in text and "axis" not in text.replace(written, "")
 
 
 @pytest.mark.keras

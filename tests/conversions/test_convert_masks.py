@@ -9,10 +9,7 @@ from typing import Any
 import pytest
 
 from layerexplain import api
-from layerexplain.conversions.explicit_masks import with_explicit_masks
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends import read
-from layerexplain.model import Model
 
 np = pytest.importorskip("numpy")
 
@@ -190,90 +187,3 @@ def test_what_keras_3_cannot_compute_is_not_written(name: str, tmp_path: Path) -
 
 
 # What is written, without Keras -----------------------------------------------------------------------------------------
-
-SPECS = {
-    "one mask in a Concatenate": """
-inputs: {a: {shape: [5], dtype: int32}, b: [5, 4]}
-layers:
-  - Embedding: {input_dim: 7, output_dim: 4, mask_zero: true}
-    name: left
-    from: a
-  - Concatenate:
-    name: joined
-    from: [left, b]
-  - LSTM: 3
-    name: end
-outputs: [end]
-""",
-    "a Multiply of masked tensors": """
-inputs: {x: [5, 3]}
-layers:
-  - Masking: {mask_value: 0.0}
-    name: masked
-  - Dense: {units: 3, activation: sigmoid}
-    name: gate
-  - Multiply:
-    name: gated
-    from: [masked, gate]
-  - Attention:
-    name: attend
-    from: [masked, gated]
-  - GRU: {units: 3, return_sequences: true}
-    name: end
-outputs: [end]
-""",
-    "encoder and decoder": """
-inputs: {source: {shape: [5], dtype: int32}, target: {shape: [6], dtype: int32}}
-layers:
-  - Embedding: {input_dim: 7, output_dim: 4, mask_zero: true}
-    name: words
-    from: source
-  - MultiHeadAttention: {num_heads: 2, key_dim: 3}
-    name: attend
-    from: {query: words, value: words}
-  - Add:
-    name: added
-    from: [words, attend]
-  - Embedding: {input_dim: 7, output_dim: 4, mask_zero: true}
-    name: others
-    from: target
-  - MultiHeadAttention: {num_heads: 2, key_dim: 3, use_causal_mask: true}
-    name: cross
-    from: {query: others, value: added}
-  - GlobalAveragePooling1D:
-    name: end
-outputs: [end]
-""",
-    "no weights, and a mask that ends in Keras 2": """
-inputs: {x: [5, 3]}
-layers:
-  - Masking: {mask_value: 0.0}
-    name: masked
-  - Rescaling: {scale: 0.5}
-    name: scaled
-  - GlobalAveragePooling1D:
-    name: end
-outputs: [end]
-""",
-    "nothing that Keras 3 does in another way": """
-inputs: {a: {shape: [5], dtype: int32}}
-layers:
-  - Embedding: {input_dim: 7, output_dim: 4, mask_zero: true}
-  - LSTM: {units: 3, return_sequences: true}
-  - Dense: 2
-outputs: [dense]
-""",
-}  # fmt: skip
-
-
-def written_by(version: str | None, spec: str) -> Model:
-    """The model of a spec as a version of Keras would have written it."""
-    return read(spec.encode())._replace(keras_version=version)
-
-
-@pytest.mark.parametrize(
-    ("version", "is_changed"), [("1.2.2", True), ("2.15.0", True), ("3.5.0", False), (None, False)]
-)
-def test_only_what_a_keras_before_3_wrote_is_changed(version: str | None, is_changed: bool) -> None:
-    model = written_by(version, SPECS["a Multiply of masked tensors"])
-    assert (with_explicit_masks(model)[0] != model) is is_changed

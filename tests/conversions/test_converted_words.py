@@ -15,46 +15,9 @@ from layerexplain.frontends import read
 from layerexplain.model import Model
 
 
-def test_a_frozen_layer_of_keras_0_3_stays_frozen() -> None:
-    held = {"name": "BatchNormalization", "epsilon": 1e-6, "mode": 0, "momentum": 0.9, "axis": -1, "input_shape": [6]}
-    for more, frozen in (({"trainable": False}, True), ({"trainable": True}, False), ({}, False)):
-        model = read({"name": "Sequential", "layers": [{**held, **more}]})
-        assert ("trainable=False" in to_code(model)) == ("trainable: false" in to_spec(model)) == frozen
-
-
-NESTED = """
-input: [6]
-layers:
-  - Sequential: [{Dense: 5}, {Dense: {units: 4, trainable: false}}]
-    name: body
-    trainable: %s
-  - Sequential: [{Dense: 3}]
-    name: head
-"""
-
-
-def within(config: dict[str, Any], name: str) -> dict[str, Any]:
-    [found] = [one["config"] for one in config["config"]["layers"] if one["config"]["name"] == name]
-    return dict(found)
-
-
 def trained(model: Model) -> list[bool]:
     """Of each weight whether it is trained."""
     return [weight.trainable for row in layerexplain.explain(model, detail=False).layers for weight in row.weights]
-
-
-@pytest.mark.parametrize("trainable", [True, False])
-def test_a_nested_model_stays_frozen(trainable: bool) -> None:
-    model = read((NESTED % str(trainable).lower()).encode())
-    config = to_config(model)
-    assert within(config, "body")["trainable"] is trainable
-    assert within(config, "head")["trainable"] is True
-    own = [one["config"].get("trainable") for one in within(config, "body")["layers"] if one["class_name"] == "Dense"]
-    assert own == [None if trainable else False, False]  # Keras 3 hands on no flag of a file
-    again = read(config)
-    flags = [trained(one) for one in (model, again, read(to_spec(again).encode()), read(to_spec(model).encode()))]
-    assert flags == [flags[0]] * 4
-    assert any(flags[0])
 
 
 FROZEN = [

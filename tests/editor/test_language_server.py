@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import urllib.request
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -352,30 +350,6 @@ def test_no_text_ends_the_server(client: Client, uri: str, text: str) -> None:
     client.logged.clear()
     client.replace(uri, KERAS)
     assert client.hints(uri) == HINTS
-
-
-def test_a_reader_that_fails_is_logged_in_one_line(capfd: pytest.CaptureFixture[str]) -> None:
-    from layerexplain.editor.server import Server
-
-    server, logged = Server(), []
-    server.window_log_message = lambda params: logged.append(params.message)  # type: ignore[method-assign]
-
-    def fail() -> int:
-        raise KeyError("a\nb\x1b[2J")
-
-    def computed(make: Callable[[], int], *source: str) -> int | None:
-        """On a thread of its own: this one may have a loop already, that of a browser which another test opened."""
-        with ThreadPoolExecutor(1) as thread:
-            return thread.submit(lambda: asyncio.run(server.computed(make, *source))).result()
-
-    assert computed(fail, "train.py") is None
-    (line,) = logged
-    assert (
-        line.startswith("train.py: this is a bug in layerexplain (KeyError") and "\n" not in line and "\x1b" not in line
-    )
-    assert capfd.readouterr().err == f"layerexplain: {line}\n"
-    assert json.dumps(computed(lambda: 3)) == "3"
-    server.worker.shutdown()
 
 
 @pytest.mark.parametrize("start", ["https://", "https:/", "//", "hf://", "sftp://", "untitled:https://"])

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from layerexplain.cli.main import program
 from layerexplain.editor.settings import Settings, settings_of, values_in
-from layerexplain.editor.texts import Cell, moved_lines, text_of
+from layerexplain.editor.texts import moved_lines
 
 
 def test_without_pygls_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,19 +67,3 @@ BEFORE = ["a", "b", "c", "d"]
 )
 def test_lines_move_with_an_edit(after: list[str], lines: list[int | None]) -> None:
     assert [moved_lines(BEFORE, after).get(line) for line in range(4)] == lines
-
-
-def test_lines_end_as_an_editor_ends_them() -> None:
-    assert Cell("", "a\r\nb\x0cc\u2028d\re\n").lines == ["a", "b\x0cc\u2028d", "e", ""]
-
-
-def test_a_cell_is_found_by_what_places_call_it() -> None:
-    notebook = text_of("file:///n.ipynb", "/n.ipynb", [Cell("one", "# A", False), Cell("two", "x = 1")])
-    assert [notebook.cell_of(file) for file in ("cell 2", "/n.ipynb:cell 1", "other.py", "cell 3")] == [
-        "cell 2",
-        "cell 1",
-        None,
-        None,
-    ]
-    script = text_of("file:///s.py", "/s.py", [Cell("file:///s.py", "x = 1")])
-    assert [script.cell_of(file) for file in ("", None, "/s.py", "other.py")] == ["", "", "", None]

@@ -5,19 +5,18 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 
-from layerexplain.editor.hints import Hint, hints, hover, kept_hints
+from layerexplain.editor.hints import Hint, hints, hover
 from layerexplain.editor.problems import Problem, problems
 from layerexplain.editor.reading import read_text
 from layerexplain.editor.settings import Settings
 from layerexplain.editor.texts import Cell, EditedText, text_of
 from layerexplain.layers import known_definitions
 from layerexplain.layers.known_definitions import KnownDefinitions
-from layerexplain.stopping import ask, go_on, stoppable
+from layerexplain.stopping import stoppable
 from tests.support.edited_programs import PROGRAMS
 from tests.support.tries import tries
 
@@ -139,48 +138,6 @@ def test_where_a_forward_cannot_be_followed_stands_why(size: str, call: str, lin
     assert max(found) == last  # a size that is not known stops nothing behind it
 
 
-TYPED = """import keras
-from keras import layers
-x = inputs = keras.Input((7,))
-x = layers.Dense(5)(x)
-x = {typed}
-x = layers.Dense({last})(x)
-model = keras.Model(inputs, x)
-"""
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "lines"),
-    [
-        (("layers.Dense(5)(x)", "3"), ("layers.De", "3"), [2, 3]),  # a name is half typed: what is before it stays
-        (("layers.Dense(5)(x)", "3"), ("layers.De", "11"), [2, 3]),
-        (("layers.De", "3"), ("layers.D", "3"), []),  # there were none
-        (("layers.Dense(5)(x)", "3"), ("layers.Dense(5)(x)", "11"), []),  # it has its own
-        (("layers.Dense(5)(x)", "3"), ("layers.Dense(5)(x", "3"), [2, 3, 5]),  # it does not parse
-    ],
-)
-def test_hints_that_stay_while_a_line_is_typed(
-    before: tuple[str, str], after: tuple[str, str], lines: list[int]
-) -> None:
-    old, new = (_typed(*each) for each in (before, after))
-    kept = kept_hints(_shown(old)[0], old, read_text(new, Settings()))
-    assert [one.line for one in kept] == lines
-    assert all(one in _shown(old)[0] for one in kept)
-
-
-def test_no_hint_stays_at_or_behind_the_first_change() -> None:
-    old = _typed("layers.De", "3")
-    cell = old.cells[""]
-    new = text_of(cell.uri, old.path, [Cell(cell.uri, cell.text.replace("Input((7", "Input((11"))])
-    found = [Hint("", line, "→ (None, 5)", "") for line in range(6)]
-    assert [one.line for one in kept_hints(found, old, read_text(new, Settings()))] == [0, 1]
-    assert kept_hints(found, old, read_text(old, Settings())) == found
-
-
-def _typed(typed: str, last: str) -> EditedText:
-    return text_of("file:///a.py", "/a.py", [Cell("file:///a.py", TYPED.format(typed=typed, last=last))])
-
-
 class Newer(Exception):
     pass
 
@@ -210,31 +167,3 @@ def test_a_long_reading_asks_often_whether_it_is_wanted(name: str) -> None:
 
         with pytest.raises(Newer):
             stoppable(stop, partial(read_text, text, Settings()))
-
-
-def test_a_check_stops_where_a_newer_text_is_there() -> None:
-    cell = Cell("file:///a.py", PROGRAMS["digits"].text)
-    reading = read_text(text_of(cell.uri, "/a.py", [cell]), Settings())
-    with pytest.raises(Newer):
-        stoppable(newer, partial(problems, reading))
-
-
-def test_what_ends_work_ends_neither_other_threads_nor_what_follows() -> None:
-    done = []
-
-    def work() -> None:
-        with ThreadPoolExecutor(1) as other:
-            other.submit(ask).result()
-        done.append("another thread")
-        stoppable(go_on, ask)
-        done.append("work inside")
-        ask()
-
-    with pytest.raises(Newer):
-        stoppable(newer, work)
-    assert done == ["another thread", "work inside"]
-    ask()
-
-
-def newer() -> None:
-    raise Newer

@@ -88,41 +88,6 @@ def test_the_architecture_names_files_that_exist(title: str, count: Collection[i
             assert (folder / name).exists(), f"{name}: {row}"
 
 
-# What stands in each file that a newcomer opens first: text that answers the question.
-ANSWERS = {
-    "layers/keras/pooling.py": "MaxPooling{}D",
-    "layers/keras/optimizers.py": '@optimizer("Lion")',
-    "ops/linalg.py": "pinv = ",
-    "frontends/code/library/numpy.py": '@function("numpy.zeros")',
-    "frontends/hugging_face/architectures.yaml": "llama",
-    "checks/of_recurrence.py": "def relu_in_recurrence(",
-    "render/formats.py": "format == ",
-    "cli/summary.py": "@click.option",
-    "cli/options.py": "click.option(",
-    "frontends/not_a_model.py": "pickle",
-    "files/limits.py": "MAX_CONFIG_BYTES = ",
-    "frontends/code/recorder/grade.py": "assumed",
-    "network/dtypes.py": "def dtypes_of(",
-    "network/masks.py": "def mask_sources(",
-    "oracle/tolerance.py": "TOLERANCE = ",
-    "run/drawn.py": "def draw",
-    "render/documents/layer_columns.py": "COLUMNS",
-    "render/text_table.py": "left out",
-    "render/quantities.py": '"kB"',
-    "cli/failures.py": "def as_exit_codes(",
-    "suggest.py": "did you mean",
-}
-
-
-@pytest.mark.parametrize(("file", "text"), ANSWERS.items())
-def test_the_questions_of_a_newcomer_are_answered_where_they_say(file: str, text: str) -> None:
-    page = (
-        (DOCS / "internals" / "architecture.md").read_text("utf-8").partition("## Twenty questions of a newcomer\n")[2]
-    )
-    assert f"`{file}`" in page.partition("##")[0]
-    assert text in (DOCS.parent / "layerexplain" / file).read_text("utf-8")
-
-
 # From Python -----------------------------------------------------------------------------------------------------
 
 PYTHON_PAGE = (DOCS / "python.md").read_text("utf-8")

@@ -6,12 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from layerexplain.cli.workers import outcome
 from tests.support.hostile import ROOT
 
 SAMPLE = ROOT / "sample_models" / "digits.keras"
@@ -72,22 +70,6 @@ def test_a_pipe_is_waited_for_with_a_word(tmp_path: Path) -> None:
             shutil.copyfileobj(file, pipe)
         assert b"digits" in process.stdout.read()
         assert process.wait() == 0
-
-
-def test_what_is_said_of_a_pipe_that_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    class Passed:
-        """Stands for a timer whose time has passed."""
-
-        def __init__(self, seconds: float, say: Callable[[], None]) -> None:
-            self.start, self.cancel = say, lambda: None
-
-    os.mkfifo(tmp_path / "pipe")
-    monkeypatch.setattr("threading.Timer", Passed)
-    monkeypatch.chdir(tmp_path)
-    assert outcome(str.upper, "pipe").value == "PIPE"
-    assert capsys.readouterr() == ("", "layerexplain: waiting for data from the pipe pipe\n")
 
 
 @pytest.mark.parametrize("command", ["summary", "check"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -199,8 +198,3 @@ def language_server(capabilities: Mapping[str, Any] = WITH_REFRESH, options: Any
             stream.close()
         client.listener.join(timeout=60)
         client.answers.close()
-
-
-def line_of(text: str, part: str) -> str:
-    """The line that a part stands in."""
-    return next(line for line in re.split("\n", text) if part in line)
