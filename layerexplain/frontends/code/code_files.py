@@ -20,12 +20,11 @@ from layerexplain.frontends.code.reader import Program, imports_of, program
 from layerexplain.frontends.code.recorder.own_layers import Code, OwnLayer, ready
 from layerexplain.frontends.code.recorder.shapes import with_ready_layers
 from layerexplain.frontends.code.sources import Text
-from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown
+from layerexplain.frontends.code.values.base import Place, ProgramValue, Symbol, Unknown
 from layerexplain.frontends.code.values.bounds import MOST_SOURCE, Budget
 from layerexplain.frontends.code.values.frames import File
-from layerexplain.frontends.code.values.layers import ModelValue, layer_of
-from layerexplain.frontends.code.values.program import Class, Function
-from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.frontends.code.values.layers import ModelValue
+from layerexplain.frontends.code.values.program import Class, Function, layer_of
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find

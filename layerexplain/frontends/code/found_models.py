@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Container
 
 from layerexplain.frontends.code.values.base import ProgramValue
-from layerexplain.frontends.code.values.layers import ModelValue, layer_of
+from layerexplain.frontends.code.values.layers import ModelValue
+from layerexplain.frontends.code.values.program import layer_of
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.records import NamedTuple
 

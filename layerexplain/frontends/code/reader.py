@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import cached_property, lru_cache, partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.error_advice import data_of_error, pasted_fault
 from layerexplain.frontends.code.found_models import FoundModel, distinct, is_empty, models_in
 from layerexplain.frontends.code.library.keras.names import base_of
+from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.machine.definitions import imported_libraries
 from layerexplain.frontends.code.machine.interpreter import Interpreter
 from layerexplain.frontends.code.machine.modules import Lender, Modules, package_of
@@ -31,7 +32,7 @@ from layerexplain.frontends.code.recorder.grade import (
 )
 from layerexplain.frontends.code.recorder.own_layers import declarations
 from layerexplain.frontends.code.recorder.shapes import as_recorded
-from layerexplain.frontends.code.recorder.tracing import graphs_of
+from layerexplain.frontends.code.recorder.tracing import Graphs, graphs_of
 from layerexplain.frontends.code.sources import Text, text_of
 from layerexplain.frontends.code.values.base import (
     Arguments,
@@ -44,10 +45,9 @@ from layerexplain.frontends.code.values.base import (
 )
 from layerexplain.frontends.code.values.bounds import MOST_TRIED, Exhausted
 from layerexplain.frontends.code.values.frames import File, Frame
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, layer_of
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor
 from layerexplain.frontends.code.values.modules import Module
-from layerexplain.frontends.code.values.program import Class, Function
-from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.frontends.code.values.program import Class, Function, layer_of
 from layerexplain.frontends.code.values.trees import walk
 from layerexplain.frontends.training import with_training
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
@@ -210,7 +210,11 @@ class Program:
         """Return whether the program is one of PyTorch."""
         classes = [one for one in self.frame.names.values() if isinstance(one, Class)]
         of_torch = any((root := one.root()) is not None and root.path.startswith("torch.nn.") for one in classes)
-        return of_torch or self.interpreter.torch.makes_modules or "torch" in imported_libraries(self.text.tree)
+        return (
+            of_torch
+            or self.interpreter.kept(TorchProgram).makes_modules
+            or "torch" in imported_libraries(self.text.tree)
+        )
 
     @cached_property
     def _torch_models(self) -> list[Found]:
@@ -360,9 +364,10 @@ class Program:
         """Return what each statement inside of the `call` of a layer or a model of the program gives, in order."""
         found: list[PlacedResult] = []
         for framework in self.interpreter.frameworks:
-            for node in framework.nodes_inside:
+            library = cast("Graphs", framework)
+            for node in library.nodes_inside:
                 place = self.locate(node.place)
-                specs = framework.shapes.results(node) or [None]
+                specs = library.shapes.results(node) or [None]
                 shapes = tuple([None if spec is None else as_recorded(spec)[0] for spec in specs])
                 found.append(PlacedResult(place.line, place.column, place.file, shapes))
         return found

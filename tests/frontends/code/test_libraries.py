@@ -15,10 +15,9 @@ from layerexplain.frontends.code.library.keras.framework import Keras
 from layerexplain.frontends.code.library.table import FrameworkLibrary, Library
 from layerexplain.frontends.code.machine import interpreter
 from layerexplain.frontends.code.reader import read_code
-from layerexplain.frontends.code.values.base import Unknown, UnknownValue
+from layerexplain.frontends.code.values.base import Symbol, Unknown, UnknownValue
 from layerexplain.frontends.code.values.layers import ModelValue
 from layerexplain.frontends.code.values.program import Instance
-from layerexplain.frontends.code.values.symbols import Symbol
 
 CODE = Path(registry.__file__).parents[1]
 EVALUATOR = ("statements", "expressions", "loops", "choices", "definitions")

@@ -14,8 +14,7 @@ import pytest
 from layerexplain.frontends.code.reader import program
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
-from layerexplain.frontends.code.values.base import Unknown
-from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.frontends.code.values.base import Symbol, Unknown
 from tests.support.paths import TESTS
 
 IMPORTS = """

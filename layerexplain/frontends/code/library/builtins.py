@@ -18,18 +18,18 @@ from layerexplain.frontends.code.values.base import (
     ProgramError,
     ProgramValue,
     Size,
+    Symbol,
     Unknown,
     UnknownValue,
     Value,
     unknown_value,
 )
 from layerexplain.frontends.code.values.bounds import MOST_BITS, TOO_LARGE, Budget, fits
-from layerexplain.frontends.code.values.layers import LayerValue
+from layerexplain.frontends.code.values.layers import LayerValue, Tensor
 from layerexplain.frontends.code.values.methods import results, sort
 from layerexplain.frontends.code.values.operators import format_value, is_plain, truth
 from layerexplain.frontends.code.values.program import Class, Function, Instance, Partial
-from layerexplain.frontends.code.values.symbols import NamesOf, Symbol
-from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.frontends.code.values.symbols import NamesOf
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.machine.interpreter import Interpreter

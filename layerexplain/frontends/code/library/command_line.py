@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from layerexplain.frontends.code.values.base import Arguments, Evaluator, Keywords, ProgramValue, Value
+from layerexplain.frontends.code.values.base import Arguments, Evaluator, Keywords, ProgramValue, Symbol, Value
 from layerexplain.frontends.code.values.frames import Assumption
 from layerexplain.frontends.code.values.namespaces import Namespace
 from layerexplain.frontends.code.values.program import Bound
-from layerexplain.frontends.code.values.symbols import Symbol
 
 
 class Parser(Value):

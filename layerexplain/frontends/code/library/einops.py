@@ -10,6 +10,7 @@ from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.library.torch import make_module
 from layerexplain.frontends.code.library.torch_numbers import computed
 from layerexplain.frontends.code.library.torch_parameters import Parameter
+from layerexplain.frontends.code.library.torch_program import TensorRun, run_of
 from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
 from layerexplain.frontends.code.values.array import Array
@@ -26,7 +27,6 @@ from layerexplain.layers.registry import EINOPS, find
 from layerexplain.layers.torch.axis_patterns import steps_of
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.torch_graph import Run
     from layerexplain.frontends.code.machine.interpreter import Interpreter
 
 LIBRARY: Library = Library("einops")
@@ -83,7 +83,7 @@ def _plain_sizes(sizes: Keywords, interpreter: Interpreter) -> ProgramValue:
 
 def _call(type_: str, x: ProgramValue, config: Keywords, interpreter: Interpreter) -> ProgramValue:
     """Return what a function gives: a row of a run, or the shape of an array outside of any."""
-    run = interpreter.torch.run
+    run = run_of(interpreter)
     if run is not None:
         return run.operation(type_, [_one_tensor(run, x)], config)
     declaration = find(type_)
@@ -102,7 +102,7 @@ def _call(type_: str, x: ProgramValue, config: Keywords, interpreter: Interprete
     return y.reshaped(steps.shape(steps.after))
 
 
-def _one_tensor(run: Run, x: ProgramValue) -> ProgramValue:
+def _one_tensor(run: TensorRun, x: ProgramValue) -> ProgramValue:
     """Return a tensor; of a list of them, all stacked."""
     return tensor_function(run, "stack", [list(x)], {}) if type(x) in (list, tuple) else x
 
@@ -110,10 +110,11 @@ def _one_tensor(run: Run, x: ProgramValue) -> ProgramValue:
 # Products and packs -----------------------------------------------------------------------------------------------
 
 
-def _run(interpreter: Interpreter, name: str) -> Run:
-    if interpreter.torch.run is None:
+def _run(interpreter: Interpreter, name: str) -> TensorRun:
+    run = run_of(interpreter)
+    if run is None:
         raise UnknownValue(interpreter.unknown(f"einops.{name}(…) of numbers that layerexplain does not compute"))
-    return interpreter.torch.run
+    return run
 
 
 @LIBRARY.function("einops.einsum")
@@ -180,7 +181,7 @@ def _times(size: ProgramValue, other: ProgramValue) -> ProgramValue:
     return Batch(batch.times * number)
 
 
-def _reshaped(run: Run, x: Tensor, sizes: tuple[ProgramValue, ...]) -> ProgramValue:
+def _reshaped(run: TensorRun, x: Tensor, sizes: tuple[ProgramValue, ...]) -> ProgramValue:
     return tensor_function(run, "reshape", [x, sizes], {})
 
 

@@ -22,6 +22,7 @@ from layerexplain.frontends.code.values.array import cast as cast_array
 from layerexplain.frontends.code.values.array_arithmetic import FOLDS, differ, fold, folded, operate
 from layerexplain.frontends.code.values.array_data import axis_of, broadcast, count_of, is_small, joined, plain
 from layerexplain.frontends.code.values.base import (
+    DTYPES,
     Arguments,
     Evaluator,
     Keywords,
@@ -33,10 +34,8 @@ from layerexplain.frontends.code.values.base import (
     unknown_value,
 )
 from layerexplain.frontends.code.values.bounds import MOST_ITEMS, TOO_LARGE
-from layerexplain.frontends.code.values.layers import tensors_in
+from layerexplain.frontends.code.values.layers import GraphTensor, tensors_in
 from layerexplain.frontends.code.values.operators import is_plain
-from layerexplain.frontends.code.values.symbols import DTYPES
-from layerexplain.frontends.code.values.tensors import GraphTensor
 from layerexplain.model import Shape
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from layerexplain.frontends.code.values.base import (
     ProgramError,
     ProgramValue,
     Size,
+    Symbol,
     Unknown,
     Value,
     unknown_value,
@@ -27,7 +28,6 @@ from layerexplain.frontends.code.values.bounds import MODULE, MOST_ITEMS, TOO_LA
 from layerexplain.frontends.code.values.namespaces import Namespace
 from layerexplain.frontends.code.values.nested import rebuilt
 from layerexplain.frontends.code.values.program import Class, Function, Instance, Partial
-from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.machine.interpreter import Interpreter

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, UnknownValue
-from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Symbol, UnknownValue
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.machine.interpreter import Interpreter

@@ -9,8 +9,7 @@ from layerexplain.frontends.code.library.keras.run_time_sizes import holds_size
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
 from layerexplain.frontends.code.library.table import FunctionTable
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
-from layerexplain.frontends.code.values.layers import LayerValue, tensors_in
-from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
+from layerexplain.frontends.code.values.layers import GraphTensor, LayerValue, Tensor, tensors_in
 from layerexplain.layers.registry import find
 
 if TYPE_CHECKING:

@@ -16,16 +16,16 @@ from layerexplain.frontends.code.library.torch_modules import (
 )
 from layerexplain.frontends.code.library.torch_numbers import Numbers, computed, numbers
 from layerexplain.frontends.code.library.torch_parameters import Parameter
+from layerexplain.frontends.code.library.torch_program import TorchProgram, run_of
 from layerexplain.frontends.code.library.torch_tensors import Tensor, is_tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
-from layerexplain.frontends.code.library.torch_training import is_loss, plain_arguments
+from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss, plain_arguments
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.base import Symbol, Unknown
 from layerexplain.frontends.code.values.bounds import MODULE
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.namespaces import Namespace
 from layerexplain.frontends.code.values.program import Instance
-from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.layers.arguments import NOT_SAID
 from layerexplain.layers.registry import find, of_torch, positional_arguments
 
@@ -62,11 +62,11 @@ def _torch(name: str) -> Implementation:
         if last == "from_pretrained" and package in ("nn.Embedding", "nn.EmbeddingBag"):
             return _from_pretrained(package.rpartition(".")[2], args, kwargs, interpreter)
         if last in ("DataParallel", "DistributedDataParallel") and package in ("nn", "nn.parallel"):
-            return interpreter.torch.in_parallel(args[0] if args else kwargs.get("module"))
+            return interpreter.kept(TorchProgram).in_parallel(args[0] if args else kwargs.get("module"))
         if package == "nn" or package.startswith(("nn.parameter", "nn.modules")):
             return make(last, args, kwargs, interpreter)
         if package == "optim":
-            return interpreter.torch.training.make_optimizer(interpreter, last, args, kwargs)
+            return interpreter.kept(TorchTraining).make_optimizer(interpreter, last, args, kwargs)
         if package == "nn.init" and args and isinstance(args[0], Numbers):
             interpreter.mutate(args[0])
             args[0].shared.write(None)
@@ -77,7 +77,7 @@ def _torch(name: str) -> Implementation:
         if (computed := _computed_weight(name, args, kwargs, interpreter)) is not None:
             return computed
         if package.startswith(_WITHOUT_EFFECT):
-            if interpreter.torch.run is not None and any(isinstance(one, Tensor) for one in args):
+            if run_of(interpreter) is not None and any(isinstance(one, Tensor) for one in args):
                 return interpreter.unknown(f"layerexplain cannot read torch.{name}(…)")
             return None if last[:1].islower() else interpreter.unknown(f"an object of torch.{name}")
         if package == "jit":
@@ -126,7 +126,7 @@ def make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inter
 def _make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     interpreter.effects.record_model_event()
     interpreter.budget.make(MODULE)
-    interpreter.torch.makes_modules = True
+    interpreter.kept(TorchProgram).makes_modules = True
     place = interpreter.place()
     if type_ == "Parameter":
         given = args[0] if args else kwargs.get("data")
@@ -148,7 +148,7 @@ def _make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inte
     config = {key: _named(one) for key, one in config.items()}
     if is_loss(type_):
         config = plain_arguments(config)
-        interpreter.torch.training.note_loss(interpreter, type_, config)
+        interpreter.kept(TorchTraining).note_loss(interpreter, type_, config)
     module = BuiltIn(type_, config, place) if is_lazy else make_module(type_, config, interpreter)
     module.is_in_place = kwargs.get("inplace") is True
     return module
@@ -157,7 +157,7 @@ def _make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inte
 def make_module(type_: str, config: dict[str, Any], interpreter: Interpreter) -> BuiltIn:
     """Return a module that has a declaration; what this refuses of its arguments is a fault of the program."""
     interpreter.effects.record_model_event()
-    interpreter.torch.makes_modules = True
+    interpreter.kept(TorchProgram).makes_modules = True
     declaration = find(of_torch(type_))
     if declaration is not None and unknown_in(config) is None and NOT_SAID not in config.values():
         for _, error in declaration.faults(config):
@@ -192,7 +192,7 @@ def _causal_mask(size: Any, interpreter: Interpreter) -> Any:
 def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter, path: str = "") -> Any:
     """Return what a function of torch or torch.nn.functional gives; `path` is its whole name."""
     args, kwargs = in_order(path or f"torch.{name}", args, kwargs, is_tensor)
-    run = interpreter.torch.run
+    run = run_of(interpreter)
     if name == "is_tensor" and args and not isinstance(args[0], Unknown):
         return isinstance(args[0], Tensor | Parameter | Array)
     given = [*args, *kwargs.values()]
@@ -200,7 +200,7 @@ def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
     nested = [
         one for each in given if type(each) in (list, tuple) for one in each if isinstance(one, Tensor | Parameter)
     ]
-    of_loss = interpreter.torch.training.call_function(interpreter, name, args, kwargs)
+    of_loss = interpreter.kept(TorchTraining).call_function(interpreter, name, args, kwargs)
     if of_loss is not NotImplemented:
         return of_loss
     if run is not None and (tensors or nested):
@@ -255,10 +255,10 @@ def _summary(name: str) -> Implementation:
         data = kwargs.get("input_data")
         if args and is_module(args[0]):
             if isinstance(data, Array):
-                interpreter.torch.call(args[0], [data], {})
+                interpreter.call_module(args[0], [data], {})
             elif isinstance(size, list | tuple) and all(isinstance(one, int) for one in size):
                 with_batch = tuple(size) if len(size) == 4 else (1, *size)
-                interpreter.torch.call(args[0], [Numbers(with_batch)], {})
+                interpreter.call_module(args[0], [Numbers(with_batch)], {})
         return None
 
     return implementation

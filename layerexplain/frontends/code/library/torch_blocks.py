@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code.library.torch_modules import BuiltIn, is_module, named_modules
-from layerexplain.frontends.code.values.base import ProgramError
+from layerexplain.frontends.code.library.torch_program import TensorRun
+from layerexplain.frontends.code.values.base import ProgramError, Symbol
 from layerexplain.frontends.code.values.bounds import MODULE, numbered
-from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.torch_graph import Run
     from layerexplain.frontends.code.machine.interpreter import Interpreter
 
 _ENCODER, _DECODER, _BOTH = BLOCKS = ("TransformerEncoder", "TransformerDecoder", "Transformer")
@@ -60,7 +59,7 @@ def _in_layers(type_: str, layer: Any, count: Any, norm: Any, interpreter: Inter
     return BuiltIn(type_, {}, interpreter.place(), parts | ({"norm": norm} if is_module(norm) else {}))
 
 
-def call_block(run: Run, block: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+def call_block(run: TensorRun, block: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Call a module that consists of others."""
     names = _INPUTS[block.type].split()
     given = {**dict(zip(names, args, strict=False)), **kwargs}

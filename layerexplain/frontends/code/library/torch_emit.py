@@ -26,6 +26,7 @@ from layerexplain.frontends.code.library.torch_parameters import (
     own_weights,
     weight_shapes,
 )
+from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Function, Instance
@@ -211,7 +212,7 @@ class RunEmitter:
         for name, module in named_modules(self.run.model).items():
             if isinstance(module, Instance):
                 init = module.cls.find("__init__")
-                has_begun = self.run.interpreter.torch.has_begun(module)
+                has_begun = self.run.interpreter.kept(TorchProgram).has_begun(module)
                 if isinstance(init, Function) and not has_begun and not _calls_base(init):
                     fact = f"{(init.owner or module.cls).name}.__init__ needs to call super().__init__()"
                     place = Place(init.frame.file.name, init.node.lineno)

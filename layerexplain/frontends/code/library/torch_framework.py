@@ -21,7 +21,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     module_type,
 )
 from layerexplain.frontends.code.library.torch_parameters import STATISTICS, Parameter, own_weights, statistics
-from layerexplain.frontends.code.library.torch_state import ModuleState
+from layerexplain.frontends.code.library.torch_program import TensorRun, TorchProgram
 from layerexplain.frontends.code.library.torch_training import LossSum, TorchTraining, is_loss
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Evaluator, Identity, Keywords, ProgramValue, Unknown
@@ -30,7 +30,6 @@ from layerexplain.layers.registry import find, of_torch
 from layerexplain.model import Note
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.torch_graph import CallOnData, Run
     from layerexplain.frontends.code.machine.interpreter import Interpreter
 
 
@@ -66,21 +65,13 @@ class PyTorch:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
-        self.makes_modules = False
-        """Whether the program makes modules."""
-        self.runs: list[Run] = []
-        """The models that are run now, the innermost last."""
-        self.calls: list[CallOnData] = []
-        """The modules that the program calls on data."""
-        self.training = TorchTraining()
-        self.state = ModuleState()
-        self._in_parallel: list[ProgramValue] = []
-        self._begun: list[Instance] = []
+        self.program = interpreter.kept(TorchProgram)
+        self.training = interpreter.kept(TorchTraining)
 
     @property
-    def run(self) -> Run | None:
+    def run(self) -> TensorRun | None:
         """Return the run that is followed now; None outside of any `forward`."""
-        return self.runs[-1] if self.runs else None
+        return self.program.run
 
     def call(self, module: ProgramValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what `module(x)` gives: outside of any run, that begins one on the shapes of the data."""
@@ -93,15 +84,6 @@ class PyTorch:
 
         return self.training.result(run_on_data(interpreter, module, args, kwargs), module)
 
-    def in_parallel(self, module: ProgramValue) -> ProgramValue:
-        """Return what DataParallel gives of a module: it computes the same, so that it is that module itself."""
-        self._in_parallel.append(module)
-        return module
-
-    def inside_parallel(self, module: ProgramValue, name: str) -> bool:
-        """Return whether `name` asks DataParallel for the module in it."""
-        return name == "module" and any(one is module for one in self._in_parallel)
-
     def module_has(self, path: str, name: str) -> bool | None:
         """Return whether a module of PyTorch has a name; None where that is not known."""
         types = {"torch.nn": of_torch(name), "torch.nn.functional": f"torch.{name}"}
@@ -110,7 +92,7 @@ class PyTorch:
 
     def method_of_data(self, data: Unknown, name: str) -> Bound | None:
         """Return the method with which a PyTorch program states the shape of unknown data, or that of a loss."""
-        is_said = name in ("reshape", "view") and self.makes_modules and self.run is None
+        is_said = name in ("reshape", "view") and self.program.makes_modules and self.run is None
         return Bound(data, name) if is_said or isinstance(data, LossSum) else None
 
     def reshaped_data(self, sizes: Arguments) -> ProgramValue:
@@ -143,7 +125,7 @@ class PyTorch:
         """Return an attribute that PyTorch gives a module."""
         if name == "training":
             return False
-        if self.inside_parallel(instance, name):
+        if self.program.inside_parallel(instance, name):
             return instance
         if name == "_modules":
             return children_of(instance)
@@ -180,7 +162,7 @@ class PyTorch:
     def method(self, instance: Instance, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a method that PyTorch gives a module gives."""
         if name == "__init__":
-            self._begun.append(instance)
+            self.program.begun.append(instance)
             if module_type(instance) in CONTAINERS:
                 instance.attributes.update(fill(module_type(instance), args))
             elif module_type(instance) != "Module":
@@ -210,10 +192,6 @@ class PyTorch:
                 instance.attributes[str(len(now) + i)] = one
             return instance
         return module_method(self.interpreter, instance, name, args, kwargs)
-
-    def has_begun(self, instance: Instance) -> bool:
-        """Return whether the `__init__` of a module has called that of PyTorch."""
-        return any(one is instance for one in self._begun)
 
     def items(self, instance: Instance) -> list[ProgramValue]:
         """Return what a loop over a container of the program meets."""

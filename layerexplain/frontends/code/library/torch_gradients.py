@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.frontends.code.library.torch_program import TensorRun, run_of
 from layerexplain.frontends.code.values.base import Arguments, Evaluator, Identity, Keywords, ProgramValue
 from layerexplain.frontends.code.values.program import Function
 from layerexplain.model import TensorRef
 from layerexplain.ops.sizes import FLOATS
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.torch_graph import Run
     from layerexplain.frontends.code.library.torch_tensors import Tensor
 
 MODES = {"no_grad": False, "inference_mode": False, "enable_grad": True}
@@ -35,7 +35,7 @@ class GradientMode(Identity):
 
     @contextmanager
     def entered(self, evaluator: Evaluator) -> Iterator[None]:
-        run = evaluator.torch.run
+        run = run_of(evaluator)
         if run is None:
             yield
             return
@@ -49,7 +49,7 @@ class GradientMode(Identity):
 class Gradients:
     """Which tensors of a run a gradient has to pass to reach a weight, and which of them it cannot pass."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: TensorRun) -> None:
         self.run = run
         self.are_on = True
         self._behind_weights: set[Any] = set()

@@ -22,6 +22,8 @@ from layerexplain.frontends.code.library.torch_modules import (
     named_parameters,
 )
 from layerexplain.frontends.code.library.torch_parameters import HOOKS, PRE_HOOKS, OfModule, Parameter, weight_shapes
+from layerexplain.frontends.code.library.torch_program import run_of
+from layerexplain.frontends.code.library.torch_state import ModuleState
 from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor
 from layerexplain.frontends.code.library.torch_training import LossSum
 from layerexplain.frontends.code.library.torch_views import dtype_of
@@ -74,6 +76,13 @@ class CallOnData(NamedTuple):
         changes = self.run.interpreter.effects.since(self.mark).changed_attributes
         parts = {id(one) for one in named_modules(self.module).values()} if changes else set()
         return all(id(one.owner) not in parts for one in changes)
+
+
+class DataCalls:
+    """The calls of modules on data in one program."""
+
+    def __init__(self) -> None:
+        self.calls: list[CallOnData] = []
 
 
 class Stopped(Exception):
@@ -205,7 +214,7 @@ class Run:
         """Call a layer: its results, one tensor or a tuple; `place` is where the call stands, if not where the reading
         is. Raises Stopped where PyTorch refuses it."""
         interpreter = self.interpreter
-        if interpreter.torch.run is not self:
+        if run_of(interpreter) is not self:
             return interpreter.unknown("what is computed from a tensor of a run that has ended")
         given = [self.stored(one) if isinstance(one, Parameter | Array) else one for one in tensors]
         inside = next((one for one in given if is_module(one)), None)
@@ -435,7 +444,7 @@ class Run:
         uncertain, gaps = effects.uncertainties, len(effects.gaps)
         effects.pending.clear()
         try:
-            with self.interpreter.torch.state.of_run(self):
+            with self.interpreter.kept(ModuleState).of_run(self):
                 result = self.run(self.model, args, kwargs)
         except Stopped:
             pass

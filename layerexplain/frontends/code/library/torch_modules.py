@@ -22,6 +22,7 @@ from layerexplain.frontends.code.library.torch_parameters import (
     statistics,
     weight_shapes,
 )
+from layerexplain.frontends.code.library.torch_program import TorchProgram, run_of
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
@@ -32,11 +33,11 @@ from layerexplain.frontends.code.values.base import (
     Place,
     ProgramError,
     ProgramValue,
+    Symbol,
     Unknown,
 )
 from layerexplain.frontends.code.values.bounds import MOST_MODULES, Exhausted
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
-from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.trees import walk
 from layerexplain.layers.registry import find, of_torch
 from layerexplain.layers.torch.construction import has_parameters
@@ -106,7 +107,7 @@ class BuiltIn(Identity):
             return evaluator.operate("FloorDiv", self.config["embed_dim"], self.config["num_heads"])
         if name == "training":
             return False
-        if evaluator.torch.inside_parallel(self, name):
+        if evaluator.kept(TorchProgram).inside_parallel(self, name):
             return self
         if name == "__class__":
             return Symbol(f"torch.nn.{self.type}")
@@ -117,7 +118,7 @@ class BuiltIn(Identity):
         shape = next((shape for one, shape, _ in own_weights(self) if one == name), None)
         if shape is None:
             return None
-        first, run = statistics(name, shape), evaluator.torch.run
+        first, run = statistics(name, shape), run_of(evaluator)
         self.attributes[name] = first
         self.attributes["_buffers"] = (*self.attributes.get("_buffers", ()), name)
         if run is not None:
@@ -239,7 +240,7 @@ class BuiltIn(Identity):
         return self
 
     def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
-        return evaluator.torch.call(self, args, kwargs)
+        return evaluator.call_module(self, args, kwargs)
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if self.children is not None:
@@ -440,7 +441,7 @@ def module_method(
 ) -> ProgramValue:
     """Return what a method that every module has gives."""
     if name == "forward" or name == "__call__":
-        return evaluator.torch.call(module, args, kwargs)
+        return evaluator.call_module(module, args, kwargs)
     if name == "apply" and args and isinstance(args[0], Function) and _changes_modules(args[0]):
         for one in reversed(named_modules(module).values()):
             evaluator.call(args[0], [one])

@@ -11,6 +11,7 @@ from typing import Any
 from layerexplain.frontends.code.library.numpy import call_numpy
 from layerexplain.frontends.code.library.signatures import fitting, in_order
 from layerexplain.frontends.code.library.torch_parameters import Parameter
+from layerexplain.frontends.code.library.torch_program import run_of
 from layerexplain.frontends.code.library.torch_tensors import ALIASES, OPERATORS, Tensor, is_tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
 from layerexplain.frontends.code.library.torch_views import CUTS, sizes_of_pieces
@@ -24,12 +25,11 @@ from layerexplain.frontends.code.values.array_data import (
     number_of,
     plain,
 )
-from layerexplain.frontends.code.values.base import ProgramError, Unknown
+from layerexplain.frontends.code.values.base import ProgramError, Symbol, Unknown
 from layerexplain.frontends.code.values.bounds import MOST_ITEMS, RESULT, numbered
 from layerexplain.frontends.code.values.nested import each_in, mirrored
 from layerexplain.frontends.code.values.operators import COMPARISONS
 from layerexplain.frontends.code.values.program import Bound
-from layerexplain.frontends.code.values.symbols import Symbol
 
 
 class Numbers(Array):
@@ -80,7 +80,7 @@ class Numbers(Array):
 
     def get_item(self, evaluator: Any, key: Any) -> Any:
         evaluator.budget.look_at(key)
-        run = evaluator.torch.run
+        run = run_of(evaluator)
         if run is None or (self.is_known and not isinstance(key, Tensor)):
             found = self.part(key_of(key))
             evaluator.budget.look_at(found)
@@ -105,7 +105,7 @@ class Numbers(Array):
         if isinstance(right if left is self else left, Tensor | Parameter):
             return NotImplemented
         found = getattr(super(), method)(evaluator, name, left, right)
-        found, run = found if found is NotImplemented else of_array(array_of(found)), evaluator.torch.run
+        found, run = found if found is NotImplemented else of_array(array_of(found)), run_of(evaluator)
         if run is None and found is NotImplemented:  # values that are not known are compared to others of that kind
             both = [array_of(one) for one in (left, right)]
             if all(isinstance(one, Array) for one in both):
@@ -136,8 +136,9 @@ def _arrays(values: Iterable[Any]) -> list[Array]:
 
 def _refuse_tensors(evaluator: Any, given: list[Any]) -> None:
     """Stop a run where numbers of the program change to those of a tensor of the run."""
-    if evaluator.torch.run is not None and any(isinstance(one, Tensor | Parameter) for one in given):
-        raise evaluator.torch.run.unknown("a part of a tensor that is changed in place")
+    run = run_of(evaluator)
+    if run is not None and any(isinstance(one, Tensor | Parameter) for one in given):
+        raise run.unknown("a part of a tensor that is changed in place")
 
 
 # Functions ----------------------------------------------------------------------------------------------------------
@@ -148,7 +149,7 @@ def computed(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any,
     here, or too large, is a row."""
     if name not in _OPERATORS:  # operators count what they go through themselves
         evaluator.budget.look_at(*args, *kwargs.values())
-    run, given = evaluator.torch.run, _arrays([*args, *kwargs.values()])
+    run, given = run_of(evaluator), _arrays([*args, *kwargs.values()])
     if run is None or all(map(_is_known, given)):
         found = of_array(_computed(ALIASES.get(name, name), args, kwargs, evaluator, path or f"torch.{name}"))
         if (
@@ -393,7 +394,7 @@ def numbers(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Any) 
 def _of_unknown_batch(name: str, args: list[Any], evaluator: Any) -> list[Any]:
     """Return arguments with None for a first size that is not known, where the program makes data for its model:
     `torch.randn(batch, 100)` is 100 numbers for each example."""
-    if name not in _OF_DRAWN or evaluator.torch.run is not None:
+    if name not in _OF_DRAWN or run_of(evaluator) is not None:
         return args
     sizes = _listed(tuple(args))
     is_batch = len(sizes) > 1 and isinstance(sizes[0], Unknown) and all(type(one) is int for one in sizes[1:])

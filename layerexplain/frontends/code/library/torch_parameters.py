@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.library.torch_program import TensorRun, run_of
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramValue, Unknown
+from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramValue, Symbol, Unknown
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Bound
-from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.layers.registry import find, of_torch
 from layerexplain.layers.torch.construction import has_parameters, traced_alone
 from layerexplain.ops.sizes import product
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.torch_graph import Run
     from layerexplain.frontends.code.library.torch_modules import BuiltIn
 
 
@@ -29,7 +28,7 @@ class Parameter(Identity):
     def __init__(self, shape: tuple[Any, ...], requires_grad: ProgramValue = True) -> None:
         self.shape = shape
         self.requires_grad = requires_grad
-        self.run: Run | None = None
+        self.run: TensorRun | None = None
         """The run of its model that is followed now."""
         self.asked_of: ProgramValue = None
         """The module whose parameters the program asked for last, this one among them."""
@@ -59,7 +58,7 @@ class Parameter(Identity):
             self.requires_grad = value
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        run = evaluator.torch.run
+        run = run_of(evaluator)
         if name == "requires_grad_":
             self.set_attribute(evaluator, "requires_grad", [*args, kwargs.get("requires_grad", True)][0])
             return self
@@ -77,14 +76,14 @@ class Parameter(Identity):
         return run.stored(self).call_method(evaluator, name, args, kwargs)
 
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
-        run = evaluator.torch.run
+        run = run_of(evaluator)
         return self if run is None else run.stored(self).get_item(evaluator, key)
 
     def iterate(self) -> list[Any] | Unknown:
         return super().iterate() if self.run is None else self.run.stored(self).iterate()
 
     def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        run = evaluator.torch.run
+        run = run_of(evaluator)
         if run is None:
             return evaluator.unknown("numbers of a parameter")
         change = [run.stored(one) if isinstance(one, Parameter) else one for one in (left, right)]

@@ -17,7 +17,7 @@ from layerexplain.frontends.code.library.torch_emit import (
     first_asked,
     modules_in_lists,
 )
-from layerexplain.frontends.code.library.torch_graph import CallOnData, Run, batch_axis
+from layerexplain.frontends.code.library.torch_graph import CallOnData, DataCalls, Run, batch_axis
 from layerexplain.frontends.code.library.torch_modules import (
     BuiltIn,
     first_modules,
@@ -26,8 +26,9 @@ from layerexplain.frontends.code.library.torch_modules import (
     named_modules,
 )
 from layerexplain.frontends.code.library.torch_numbers import Numbers
+from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.library.torch_tensors import Tensor
-from layerexplain.frontends.code.library.torch_training import is_loss, with_torch_training
+from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss, with_torch_training
 from layerexplain.frontends.code.recorder.grade import grade_of, missing_sizes, notes_of, words_of
 from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.values.array import Array
@@ -69,7 +70,7 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
         return interpreter.unknown("the result of a module that is called on data")
     first = next(iter(whole))
     batch = whole[first][0][axes[first]]
-    for known in reversed(interpreter.torch.calls):
+    for known in reversed(interpreter.kept(DataCalls).calls):
         # A loop calls it again and again.
         given = whole if known.run.alone else shapes
         is_same = known.module is module and (known.shapes, known.others) == (given, others)
@@ -83,7 +84,7 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
         if not one_example.faults and not one_example.opened:
             run, result, given = one_example, other, whole
     known = CallOnData(module, given, others, run, result, interpreter.effects.mark(), interpreter.unfinished > 0)
-    interpreter.torch.calls.append(known)
+    interpreter.kept(DataCalls).calls.append(known)
     return _as_data(result, batch, interpreter)
 
 
@@ -161,13 +162,13 @@ def _follow(
     tensors."""
     given = {name: run.input(name, shape, dtype) for name, (shape, dtype) in shapes.items()}
     others = {name: one for name, one in others.items() if name not in given}
-    run.interpreter.torch.runs.append(run)
+    run.interpreter.kept(TorchProgram).runs.append(run)
     try:
         if list(given) == _input_names(run.model, len(given)):
             return run.start(list(given.values()), others)
         return run.start([], {**given, **others})
     finally:
-        run.interpreter.torch.runs.pop()
+        run.interpreter.kept(TorchProgram).runs.pop()
 
 
 def _reads(interpreter: Any, module: Any, names: Sequence[str], shape: Sequence[int]) -> bool | None:
@@ -213,7 +214,7 @@ def models(program: Program) -> list[Found]:
     found = [Found(name, one) for name, one in (whole or named).items() if id(one) not in inside]
     found = list({id(one.value): one for one in found}.values())
     if found:
-        called = {id(call.module) for call in interpreter.torch.calls}
+        called = {id(call.module) for call in interpreter.kept(DataCalls).calls}
         return [one for one in found if id(one.value) in called] or found
     return _called_alone(interpreter) or _of_functions(program) or _of_classes(program)
 
@@ -222,7 +223,7 @@ def _called_alone(interpreter: Any) -> list[Found]:
     """Return the models that are called on data where no name of the module stands for one."""
     called = {
         id(call.module): call.module
-        for call in interpreter.torch.calls
+        for call in interpreter.kept(DataCalls).calls
         if (isinstance(call.module, Instance) or call.module.children is not None) and not call.is_inside
     }
     return [Found(_class_name(one), one) for one in called.values()]
@@ -325,7 +326,7 @@ def asked(program: Program, request: str) -> Found | None:
 def uses_torch(program: Program) -> bool:
     """Return whether a program makes modules of PyTorch."""
     return any(is_module(one) or is_module_class(one) for one in program.frame.names.values()) or bool(
-        program.interpreter.torch.calls
+        program.interpreter.kept(DataCalls).calls
     )
 
 
@@ -345,7 +346,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     """Return a model of a program, run on the given shapes, or on those that the program itself gives."""
     interpreter = program.interpreter
     module = found.value
-    call = next((one for one in reversed(interpreter.torch.calls) if one.module is module), None)
+    call = next((one for one in reversed(interpreter.kept(DataCalls).calls) if one.module is module), None)
     known = call.shapes if call is not None else {}
     names = parameter_names(module)
     given: dict[str, tuple[Sequence[int | None], str]]
@@ -380,7 +381,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
             run, supposed, elsewhere = Run(interpreter, module), {}, {}
     given = given or elsewhere
     model = RunEmitter(run).model(found.name if found.name.isidentifier() else _class_name(module))
-    model = with_torch_training(model, module, interpreter.torch.training, run.result, run.losses)
+    model = with_torch_training(model, module, interpreter.kept(TorchTraining), run.result, run.losses)
     model = _with_pasted_error(program, module, model)
     opened = [(program._located(one), name) for one, name in [*run.gaps, *[(each, "") for each in run.opened]]]
     if given and not (run.outputs or run.losses or opened or run.faults):
@@ -493,5 +494,5 @@ def _dtype_for(module: Any, axes: int) -> str:
 
 def _shapes_of_class(interpreter: Any, module: Any) -> dict[str, tuple[Sequence[int | None], str]]:
     """Return the shapes on which the program calls another model of the same class."""
-    calls = [one for one in interpreter.torch.calls if isinstance(module, Instance)]
+    calls = [one for one in interpreter.kept(DataCalls).calls if isinstance(module, Instance)]
     return next((dict(one.shapes) for one in calls if getattr(one.module, "cls", None) is module.cls), {})

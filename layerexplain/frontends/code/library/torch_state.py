@@ -5,15 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from layerexplain.frontends.code.library.torch_modules import named_modules, named_parameters
+from layerexplain.frontends.code.library.torch_program import TensorRun
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.values.base import ProgramValue
-
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.torch_graph import Run
 
 _Attributes = dict[str, ProgramValue]
 
@@ -25,7 +23,7 @@ class ModuleState:
         self._before: list[tuple[_Attributes, _Attributes]] = []
 
     @contextmanager
-    def of_run(self, run: Run) -> Iterator[None]:
+    def of_run(self, run: TensorRun) -> Iterator[None]:
         """Let a run begin as the program left the modules, and note which attributes it gives tensors."""
         for now, before in reversed(self._before):
             for name in [name for name, one in now.items() if _has_tensor(one)]:

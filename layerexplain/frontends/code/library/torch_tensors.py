@@ -21,10 +21,9 @@ from layerexplain.frontends.code.library.torch_views import (
     without_ellipsis,
 )
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Unknown, Value
+from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Symbol, Unknown, Value
 from layerexplain.frontends.code.values.bounds import numbered
 from layerexplain.frontends.code.values.program import Bound
-from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.lang.axes import Batch as BatchSize
 from layerexplain.lang.axes import has_batch
 from layerexplain.layers.declaration import Spec

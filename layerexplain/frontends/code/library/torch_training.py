@@ -15,6 +15,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     named_modules,
 )
 from layerexplain.frontends.code.library.torch_parameters import Parameter
+from layerexplain.frontends.code.library.torch_program import run_of
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.values.array import Array
@@ -74,7 +75,7 @@ class LossSum(Unknown):
             factor = other if name == "Mult" else 1 / other
             terms = [(factor * weight, setting, of) for weight, setting, of in self.terms]
             return self._with(evaluator, terms, has_more=self.has_more)
-        if evaluator.torch.run is None and (name == "Add" or (name == "Sub" and left is self)):
+        if run_of(evaluator) is None and (name == "Add" or (name == "Sub" and left is self)):
             return self._with(evaluator, self.terms, has_more=True)
         return evaluator.unknown("what a loss in forward is computed into")
 
@@ -87,14 +88,14 @@ class LossSum(Unknown):
             key = (repr(setting[:2]), id(of.model), of.part) if isinstance(of, _Use) else len(found)
             found[key] = (weight + found[key][0] if key in found else weight, setting, of)
         result = self._replace(terms=tuple(found.values()), has_more=has_more)
-        evaluator.torch.training.sums.append(result)
+        evaluator.kept(TorchTraining).sums.append(result)
         return result
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        if name == "backward" and evaluator.torch.run is None:
-            evaluator.torch.training.descended.append(self)
+        if name == "backward" and run_of(evaluator) is None:
+            evaluator.kept(TorchTraining).descended.append(self)
         same = name in ("backward", "float", "to", "mean", "sum")
-        same = same or (name in ("detach", "item") and evaluator.torch.run is not None)
+        same = same or (name in ("detach", "item") and run_of(evaluator) is not None)
         return self if same else evaluator.unknown(f"the method {name} of a loss")
 
 
@@ -168,9 +169,9 @@ class TorchTraining:
         output, target = given[:2] if len(given) > 1 else (None, None)
         model, part = self.model_of(output)
         use = _Use(_setting(interpreter, f"{TORCH}{type_}", config, place), model, target, part)
-        if interpreter.torch.run is not None:
+        if run_of(interpreter) is not None:
             self.created.clear()  # what forward compares is read there
-            return _in_forward(interpreter.torch.run, use.setting, output, target)
+            return _in_forward(run_of(interpreter), use.setting, output, target)
         if isinstance(output, Array) and isinstance(target, Array):
             use.fault = _misfit(use.setting, output, target)
             if use.fault is not None:

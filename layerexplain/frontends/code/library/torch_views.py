@@ -7,9 +7,8 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Evaluator, ProgramError, ProgramValue
+from layerexplain.frontends.code.values.base import Evaluator, ProgramError, ProgramValue, Symbol
 from layerexplain.frontends.code.values.bounds import numbered
-from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.ops.sizes import shape_text
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from layerexplain.frontends.code.values.base import (
     Keywords,
     ProgramError,
     ProgramValue,
+    Symbol,
     Unknown,
     UnknownChange,
 )
@@ -27,7 +28,6 @@ from layerexplain.frontends.code.values.layers import tensors_in
 from layerexplain.frontends.code.values.misfits import misfit
 from layerexplain.frontends.code.values.operators import is_plain
 from layerexplain.frontends.code.values.program import Bound, Class, Context, Function, Instance, Super
-from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.machine.interpreter import Interpreter
@@ -82,7 +82,7 @@ class Calls(Records):
             return self.renamed(self.frameworks[0].call_unknown(function, node, args, kwargs, frame), node)
         result = self.renamed(self.call(function, args, kwargs, whole=unknown is None), node)
         if isinstance(result, UnknownChange) and isinstance(function, Bound):
-            frame.replace(function.object, result, self.budget)
+            self.replace(frame, function.object, result)
         return result
 
     def _fits(self, function: object, given: list[ProgramValue]) -> bool:
@@ -158,7 +158,7 @@ class Calls(Records):
                 self.call_function(method, [instance, *args], kwargs, whole)
             finally:
                 self.unfinished -= 1
-        elif (objects := self.objects_of(cls)) is not None:
+        elif (objects := cls.objects) is not None:
             objects.method(instance, "__init__", args, kwargs)
         elif root is not None:
             framework.call_base(instance, Symbol(f"{root.path}.__init__"), args, kwargs)

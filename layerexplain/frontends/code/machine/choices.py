@@ -13,10 +13,10 @@ from layerexplain.frontends.code.machine.effects import Mark
 from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, dotted
 from layerexplain.frontends.code.values.array import memory_of
 from layerexplain.frontends.code.values.array_data import Memory
-from layerexplain.frontends.code.values.base import ProgramValue, Unknown, Value
+from layerexplain.frontends.code.values.base import ProgramValue, Symbol, Unknown, Value
 from layerexplain.frontends.code.values.bounds import fits
 from layerexplain.frontends.code.values.frames import Assumption, Frame
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, layer_of
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor
 from layerexplain.frontends.code.values.modules import Imported, Module
 from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.program import (
@@ -26,9 +26,8 @@ from layerexplain.frontends.code.values.program import (
     Instance,
     Partial,
     Super,
+    layer_of,
 )
-from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.code.values.trees import children, walk
 
 _ONLY_READ = frozenset([

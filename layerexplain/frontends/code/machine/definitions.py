@@ -10,7 +10,16 @@ from collections.abc import Mapping
 
 from layerexplain.frontends.code.machine.modules import PRESENT, Refused
 from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, written
-from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown, Value
+from layerexplain.frontends.code.values.base import (
+    READ_LIBRARIES,
+    Arguments,
+    Keywords,
+    ProgramError,
+    ProgramValue,
+    Symbol,
+    Unknown,
+    Value,
+)
 from layerexplain.frontends.code.values.bounds import MOST_BASES
 from layerexplain.frontends.code.values.frames import File, Frame
 from layerexplain.frontends.code.values.modules import Imported, Module
@@ -23,7 +32,7 @@ from layerexplain.frontends.code.values.program import (
     Instance,
     Partial,
 )
-from layerexplain.frontends.code.values.symbols import READ_LIBRARIES, Symbol, known_base
+from layerexplain.frontends.code.values.symbols import known_base
 from layerexplain.frontends.code.values.trees import children, docstring
 from layerexplain.records import Record
 
@@ -105,7 +114,9 @@ class DefinitionStatements(InterpreterPart):
             cls.order()
         except ValueError as error:
             raise ProgramError("TypeError", f"{node.name}: {error}", self.place(node)) from None
-        cls.objects = self.objects_of(cls)
+        root = cls.root()
+        if root is not None and root.path.partition(".")[0] in self.torch.roots:
+            cls.objects = self.torch
         for value in (*inner.methods, *inner.names.values()):
             if isinstance(value, Function) and value.owner is None:
                 value.owner = cls

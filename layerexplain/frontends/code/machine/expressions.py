@@ -11,7 +11,7 @@ from layerexplain.frontends.code.machine.choices import CHANGES_MODEL
 from layerexplain.frontends.code.machine.parts import InterpreterPart, handler_name, written
 from layerexplain.frontends.code.values.array import Array, array_of
 from layerexplain.frontends.code.values.array_data import count_of
-from layerexplain.frontends.code.values.base import OneOf, ProgramError, ProgramValue, Unknown, Value, one_of
+from layerexplain.frontends.code.values.base import OneOf, ProgramError, ProgramValue, Symbol, Unknown, Value, one_of
 from layerexplain.frontends.code.values.bounds import MOST_ITEMS, MOST_TEXT, TOO_LARGE, fits, weight
 from layerexplain.frontends.code.values.frames import Assumption, Frame
 from layerexplain.frontends.code.values.layers import unknown_in
@@ -26,7 +26,6 @@ from layerexplain.frontends.code.values.operators import (
     unary,
 )
 from layerexplain.frontends.code.values.program import Class
-from layerexplain.frontends.code.values.symbols import Symbol
 
 Rounds = Sequence[ProgramValue]
 """The items of all rounds of a loop."""

@@ -21,7 +21,6 @@ from layerexplain.frontends.code.machine.statements import Statements
 from layerexplain.frontends.code.values.base import ProgramValue
 from layerexplain.frontends.code.values.bounds import Exhausted
 from layerexplain.frontends.code.values.frames import File, Frame
-from layerexplain.frontends.code.values.program import Class
 
 
 class Interpreter(Statements, Choices, Loops, DefinitionStatements, Expressions, Attributes, Calls):
@@ -36,11 +35,6 @@ class Interpreter(Statements, Choices, Loops, DefinitionStatements, Expressions,
         super().__init__(settings, modules)
         self.frameworks += [make(self) for make in FRAMEWORKS]
         self.torch = PyTorch(self)
-
-    def objects_of(self, cls: Class) -> PyTorch | None:
-        """Return PyTorch for a user-defined class that is derived from one of its modules; None for other classes."""
-        root = cls.root()
-        return self.torch if root is not None and root.path.partition(".")[0] in self.torch.roots else None
 
     def run(self, file: File, frame: Frame | None = None) -> Frame:
         """Work through a file. Returns its names, as far as it was read."""

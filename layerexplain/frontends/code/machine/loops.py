@@ -12,11 +12,10 @@ from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import Memory
 from layerexplain.frontends.code.values.base import Alike, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.frames import Assumption, Frame
-from layerexplain.frontends.code.values.layers import layer_of
+from layerexplain.frontends.code.values.layers import Tensor, creation_counter
 from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.operators import is_plain, truth
-from layerexplain.frontends.code.values.program import Instance, creation_counter
-from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.frontends.code.values.program import Instance, layer_of
 from layerexplain.frontends.code.values.trees import children, walk
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)

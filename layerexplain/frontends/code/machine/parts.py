@@ -5,23 +5,33 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from layerexplain.frontends.code.machine.effects import Effects
 from layerexplain.frontends.code.machine.modules import Modules
 from layerexplain.frontends.code.values.array import memory_of
-from layerexplain.frontends.code.values.base import Evaluator, OneOf, Place, ProgramValue, Unknown
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Evaluator,
+    Keywords,
+    OneOf,
+    Place,
+    ProgramValue,
+    Symbol,
+    Unknown,
+)
 from layerexplain.frontends.code.values.bounds import Budget
 from layerexplain.frontends.code.values.frames import Assumption, File, Frame
 from layerexplain.frontends.code.values.framework import Framework
-from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.frontends.code.values.program import Instance, ModuleLibrary
 from layerexplain.model import Note
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.keras.framework import Keras
-    from layerexplain.frontends.code.recorder.tracing import Graphs
     from layerexplain.frontends.code.values.layers import ModelValue
     from layerexplain.frontends.code.values.program import Context, Function, FunctionNode
+
+_Kept = TypeVar("_Kept")
 
 Signal = tuple[str, Any] | None
 """How a block ends early: ("return", value), ("break", None), ("continue", None)."""
@@ -96,6 +106,9 @@ def handler_name(kind: str) -> str:
 class InterpreterPart(Evaluator):
     """A part of the interpreter, and what all of them know. `node` of the tree of `file` is where the reading is."""
 
+    effects: Effects
+    torch: ModuleLibrary
+
     def __init__(self, settings: Mapping[str, ProgramValue], modules: Modules) -> None:
         self.settings = settings
         self.shaped: set[str] = set()
@@ -141,7 +154,9 @@ class InterpreterPart(Evaluator):
         """Where a place in the text that is read stands in the source: in which cell of a notebook."""
         self.followed_calls: list[Framework] = []
         """The libraries whose layers' `call`s are followed now, the innermost last."""
-        self.frameworks: list[Graphs] = []
+        self._kept: dict[type, Any] = {}
+        """What libraries keep, by its kind."""
+        self.frameworks: list[Framework] = []
         """The libraries that models are made with."""
 
     @property
@@ -177,6 +192,27 @@ class InterpreterPart(Evaluator):
             if number < len(listed) and not any(isinstance(one, ast.Starred) for one in listed[: number + 1]):
                 return self.place(listed[number])
         return self.place()
+
+    def module_has(self, path: str, name: str) -> bool | None:
+        """Return whether a module of a library has a name; None where that is not known."""
+        is_torch = path.partition(".")[0] in self.torch.roots
+        return self.torch.module_has(path, name) if is_torch else self.framework_of(path).module_has(path, name)
+
+    def kept(self, kind: type[_Kept]) -> _Kept:
+        """Return what a library keeps while the program is read: its one object of a kind, which is made when it is
+        first asked for."""
+        if kind not in self._kept:
+            self._kept[kind] = kind()
+        state: _Kept = self._kept[kind]
+        return state
+
+    def call_module(self, module: ProgramValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return what `module(x)` gives of a library that computes as it goes."""
+        return self.torch.call(module, args, kwargs)
+
+    def reshaped_data(self, sizes: Arguments) -> ProgramValue:
+        """Return data with unknown values and the sizes that the program gives them; None where it gives none."""
+        return self.torch.reshaped_data(sizes)
 
     @property
     def keras(self) -> Keras:
@@ -217,6 +253,19 @@ class InterpreterPart(Evaluator):
         if isinstance(value, Unknown) and value.lacks == "name" and isinstance(node, ast.Call):
             return value._replace(option="")  # no number stands for what is called
         return value
+
+    def replace(self, frame: Frame, value: ProgramValue, other: ProgramValue) -> None:
+        """Put another value in the place of one: in names, in attributes of objects and in lists and dicts that have
+        a name. Raises Exhausted where there are too many."""
+        for at in frame.around():
+            waiting: list[ProgramValue] = [at.names]
+            for one in list(at.names.values()):
+                waiting += [one.attributes] if isinstance(one, Instance) else [one] if type(one) in (list, dict) else []
+            for names in waiting:
+                self.budget.look(len(names))
+                for place, one in list(names.items() if type(names) is dict else enumerate(names)):
+                    if one is value:
+                        names[place] = other
 
     def no_function(self, value: object) -> ProgramValue:
         """Return a value where no function fits: a name of a library that is not read is an unknown value."""

@@ -10,13 +10,12 @@ from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.machine.choices import assigned_names
 from layerexplain.frontends.code.machine.definitions import catches, note_field
 from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, handler_name, written
-from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value, unknown_key
+from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Symbol, Unknown, Value, unknown_key
 from layerexplain.frontends.code.values.bounds import MOST_ITEMS, Exhausted
 from layerexplain.frontends.code.values.frames import Assumption, Frame
 from layerexplain.frontends.code.values.namespaces import Namespace
 from layerexplain.frontends.code.values.operators import is_plain, truth
 from layerexplain.frontends.code.values.program import Context, Function, Instance
-from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:
     pass
@@ -134,7 +133,7 @@ class Statements(InterpreterPart):
                 elif type(items) in (list, dict):
                     self.mutate(items)
                     if (unknown := self._unknown_place(items, key)) is not None:
-                        frame.replace(items, unknown, self.budget)
+                        self.replace(frame, items, unknown)
                         continue
                     self.budget.look_at(key)
                     try:
@@ -242,10 +241,10 @@ class Statements(InterpreterPart):
             for place in range(len(items)) if type(items) is list else list(items):
                 items[place] = unknown
             if type(items) is dict or isinstance(at, ast.Slice):  # how many there are is not known either
-                frame.replace(items, unknown, self.budget)
+                self.replace(frame, items, unknown)
             return
         if isinstance(key, slice) and isinstance(value, Unknown):
-            frame.replace(items, value, self.budget)
+            self.replace(frame, items, value)
             return
         try:
             if type(items) is list and isinstance(key, slice) and type(value) is list:

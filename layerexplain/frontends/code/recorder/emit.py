@@ -23,14 +23,12 @@ from layerexplain.frontends.code.recorder.shapes import (
 )
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
-from layerexplain.frontends.code.values.base import ProgramValue, Size, Unknown, unknown_at
+from layerexplain.frontends.code.values.base import ProgramValue, Size, Symbol, Unknown, unknown_at
 from layerexplain.frontends.code.values.bounds import MOST_LAYERS, MOST_NESTED, Exhausted
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Variable, layer_of, unknown_in
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Tensor, Variable, unknown_in
 from layerexplain.frontends.code.values.nested import Rebuilding, rebuilt
-from layerexplain.frontends.code.values.program import Function, Instance
+from layerexplain.frontends.code.values.program import Function, Instance, layer_of
 from layerexplain.frontends.code.values.settings import Setting
-from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.keras.shared_objects import has_two_ways
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.keras.activations import NAMES as ACTIVATIONS

@@ -25,13 +25,12 @@ from layerexplain.frontends.code.values.layers import (
     LayerValue,
     ModelValue,
     Node,
+    Tensor,
     Variable,
-    layer_of,
     unknown_in,
 )
 from layerexplain.frontends.code.values.nested import NESTING, mirrored_call
-from layerexplain.frontends.code.values.program import Instance
-from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.frontends.code.values.program import Instance, layer_of
 from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Definition, call, states_after
 from layerexplain.lang.expr import (

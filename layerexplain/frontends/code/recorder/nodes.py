@@ -11,10 +11,9 @@ from layerexplain.frontends.code.recorder.shapes import Graph, Shapes, as_record
 from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.frames import Assumption
 from layerexplain.frontends.code.values.framework import Framework
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Variable, tensors_in
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Tensor, Variable, tensors_in
 from layerexplain.frontends.code.values.nested import copied
 from layerexplain.frontends.code.values.program import Instance
-from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.model_builder import default_name
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of

@@ -14,10 +14,18 @@ from layerexplain.frontends.code.recorder.shapes import STATED_SHAPE, declaratio
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown, unknown_at
 from layerexplain.frontends.code.values.bounds import TOO_LARGE, fits
-from layerexplain.frontends.code.values.layers import CallTrace, LayerValue, ModelValue, Node, tensors_in, unknown_in
+from layerexplain.frontends.code.values.layers import (
+    CallTrace,
+    LayerValue,
+    ModelValue,
+    Node,
+    Tensor,
+    creation_counter,
+    tensors_in,
+    unknown_in,
+)
 from layerexplain.frontends.code.values.nested import Rebuilding, mirrored, mirrored_call, rebuilt
-from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance, creation_counter
-from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance
 from layerexplain.layers.declaration import Spec
 
 

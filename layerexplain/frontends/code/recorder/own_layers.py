@@ -19,10 +19,9 @@ from layerexplain.frontends.code.recorder.shapes import CONSTANT_TYPE, WEIGHT_TY
 from layerexplain.frontends.code.values import trees
 from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramError, ProgramValue, Unknown
 from layerexplain.frontends.code.values.bounds import Budget, Exhausted
-from layerexplain.frontends.code.values.layers import CallTrace, ModelValue, layer_of, unknown_in
+from layerexplain.frontends.code.values.layers import CallTrace, ModelValue, Tensor, unknown_in
 from layerexplain.frontends.code.values.nested import mirrored_call
-from layerexplain.frontends.code.values.program import Class, Function
-from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.frontends.code.values.program import Class, Function, layer_of
 from layerexplain.lang.definition import Definition, states_after
 from layerexplain.lang.expr import WEIGHT, Expr, is_state, walk, weight
 from layerexplain.lang.opaque import opaque

@@ -12,12 +12,10 @@ from layerexplain.call_binding import BoundCall, bind_call
 from layerexplain.errors import AxesError, LayerExplainError, SpecError
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
-from layerexplain.frontends.code.values.base import Place, ProgramValue, Size, Unknown
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, unknown_in
+from layerexplain.frontends.code.values.base import Place, ProgramValue, Size, Symbol, Unknown
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Tensor, unknown_in
 from layerexplain.frontends.code.values.nested import Rebuilding, each_in, mirrored_call, rebuilt
 from layerexplain.frontends.code.values.settings import Setting
-from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, constant

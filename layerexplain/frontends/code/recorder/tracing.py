@@ -19,17 +19,17 @@ from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown, unknown_at
 from layerexplain.frontends.code.values.bounds import RESULT
 from layerexplain.frontends.code.values.layers import (
-    CALLED,
+    CallTensor,
     CallTrace,
     LayerValue,
     ModelValue,
     Node,
+    Tensor,
     Variable,
-    layer_of,
     unknown_in,
 )
 from layerexplain.frontends.code.values.nested import each_in, mirrored
-from layerexplain.frontends.code.values.tensors import CallTensor, Tensor
+from layerexplain.frontends.code.values.program import CALLED, layer_of
 from layerexplain.layers.facts import NO_FACTS
 from layerexplain.model import Shape
 

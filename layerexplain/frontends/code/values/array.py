@@ -20,6 +20,7 @@ from layerexplain.frontends.code.values.base import (
     Keywords,
     ProgramValue,
     Size,
+    Symbol,
     Unknown,
     UnknownValue,
     Value,
@@ -27,7 +28,6 @@ from layerexplain.frontends.code.values.base import (
 from layerexplain.frontends.code.values.bounds import MOST_ITEMS, fits
 from layerexplain.frontends.code.values.operators import is_plain
 from layerexplain.frontends.code.values.program import Bound
-from layerexplain.frontends.code.values.symbols import Symbol
 
 SAME = frozenset(
     """

@@ -2,61 +2,95 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
-from layerexplain.records import NamedTuple, Record
+from layerexplain.frontends.code.values.bounds import Budget
+from layerexplain.frontends.code.values.frames import Arguments as Arguments
+from layerexplain.frontends.code.values.frames import Frame
+from layerexplain.frontends.code.values.frames import Keywords as Keywords
+from layerexplain.frontends.code.values.frames import Place as Place
+from layerexplain.frontends.code.values.frames import ProgramValue as ProgramValue
+from layerexplain.records import Record
 
-if TYPE_CHECKING:
-    import ast
-
-    from layerexplain.frontends.code.library.torch_framework import PyTorch
-    from layerexplain.frontends.code.machine.effects import Effects
-    from layerexplain.frontends.code.values.bounds import Budget
-    from layerexplain.frontends.code.values.frames import Frame
-    from layerexplain.frontends.code.values.framework import Framework
-    from layerexplain.frontends.code.values.modules import Module
-    from layerexplain.frontends.code.values.program import Class, Function, Instance
-    from layerexplain.frontends.code.values.symbols import Symbol
-    from layerexplain.frontends.code.values.tensors import Tensor
+_Kept = TypeVar("_Kept")
 
 
-ProgramValue = Any
-"""A value of the program: one of Python's own, or a `Value`. What it is, whoever meets it must ask."""
-Arguments = list[ProgramValue]
-"""What a call is given without a name."""
-Keywords = dict[str, ProgramValue]
-"""What a call is given by name."""
+class Journal(Protocol):
+    """What values record of the reading of a program: effects.py has the whole of it."""
+
+    def record_change(self) -> None:
+        """Record that something happens to a name, a list or an object."""
+
+    def record_attribute_change(self, owner: object, name: str, *, of_model: bool = False) -> None:
+        """Record that an attribute is assigned."""
+
+    def record_model_change(self, layer: ProgramValue) -> None:
+        """Record that a layer or a model is changed after it was made."""
+
+    def record_model_event(self) -> None:
+        """Record that something happens to a layer or a model."""
+
+    def depend_on(self, choice: ProgramValue) -> None:
+        """Record that the statement that is read now depends on a choice."""
 
 
-class Place(NamedTuple):
-    """A place in a file; `file` is "" for the source itself. `column` is counted from 1, 0 where it is not known."""
+class Names(Protocol):
+    """What values ask of the library that a name is of."""
 
-    file: str
-    line: int
-    column: int = 0
+    def symbol_attribute(self, symbol: Symbol, name: str) -> ProgramValue:
+        """Return what a name behind a name is."""
 
-    @property
-    def error_fields(self) -> dict[str, ProgramValue]:
-        """Return the place as an error takes it."""
-        return {"source": self.file or None, "line": self.line or None, "column": self.column or None}
+    def class_has(self, cls: ProgramValue, name: str) -> bool | None:
+        """Return whether the library gives the objects of a user-defined class an attribute; None where nobody
+        knows."""
+
+    def call_base(self, of: object, function: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return what a method of the library gives that a user-defined class calls."""
+
+    def call_setting(self, setting: ProgramValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return the result of a loss, an activation or an initializer that is called."""
+
+    def operation(self, name: str, args: Arguments, kwargs: Keywords, path: str = "") -> ProgramValue:
+        """Return what a function of tensors gives, by the name that it has in NumPy; `path` is the function whose
+        arguments these are, where it is another one."""
+
+    def operator(self, name: str, left: object, right: object) -> ProgramValue:
+        """Return the result of an operator of Python on tensors; `right` is None where it takes one."""
+
+    def item_of_table(self, table: ProgramValue, key: object) -> ProgramValue:
+        """Return a part of an array, as a tensor."""
 
 
 class Evaluator(Protocol):
-    """What a value asks of the interpreter of the program."""
+    """What a value asks of the interpreter of the program. Functions, classes and objects of the program, which are
+    values too, are `ProgramValue` here."""
 
     budget: Budget
-    effects: Effects
+    effects: Journal
     settings: Mapping[str, ProgramValue]
-    torch: PyTorch
 
     @property
-    def call_framework(self) -> Framework | None:
+    def call_framework(self) -> Names | None:
         """Return the library whose `call` is followed now; None outside of any."""
 
-    def framework_of(self, path: str) -> Framework:
+    def framework_of(self, path: str) -> Names:
         """Return the library that models are made with, by a name in it; of a name of another library the first one."""
+
+    def module_has(self, path: str, name: str) -> bool | None:
+        """Return whether a module of a library has a name; None where that is not known."""
+
+    def kept(self, kind: type[_Kept]) -> _Kept:
+        """Return what a library keeps while the program is read: its one object of a kind, which is made when it is
+        first asked for."""
+
+    def call_module(self, module: ProgramValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return what `module(x)` gives of a library that computes as it goes."""
+
+    def reshaped_data(self, sizes: Arguments) -> ProgramValue:
+        """Return data with unknown values and the sizes that the program gives them; None where it gives none."""
 
     @property
     def line(self) -> int:
@@ -71,7 +105,7 @@ class Evaluator(Protocol):
     def loaded(self, frame: Frame, name: str) -> ProgramValue:
         """Return what a module has under a name."""
 
-    def module(self, name: str, frame: Frame) -> Module | None:
+    def module(self, name: str, frame: Frame) -> Value | None:
         """Return a module of the program by its name; None where there is none."""
 
     def may_be_key(self, value: object) -> bool:
@@ -83,10 +117,7 @@ class Evaluator(Protocol):
     def has_attribute(self, of: object, name: object) -> bool | Unknown:
         """Return whether a value has an attribute; Unknown where that is not known."""
 
-    def objects_of(self, cls: Class) -> PyTorch | None:
-        """Return PyTorch for a user-defined class that is derived from one of its modules; None for other classes."""
-
-    def record(self, cls: Class, args: Arguments, kwargs: Keywords) -> Instance:
+    def record(self, cls: ProgramValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return an object of a dataclass or a named tuple."""
 
     def items(self, value: object) -> list[ProgramValue] | Unknown:
@@ -95,7 +126,7 @@ class Evaluator(Protocol):
     def missing(self, items: dict[ProgramValue, ProgramValue], key: object) -> ProgramValue:
         """Return what a dict gives for a key that it does not have. Raises KeyError."""
 
-    def of_named_tuple(self, of: Instance | Class, name: str) -> ProgramValue:
+    def of_named_tuple(self, of: ProgramValue, name: str) -> ProgramValue:
         """Return what every named tuple, or its class, has under a name; None for anything else."""
 
     def attribute(self, of: object, name: str) -> ProgramValue:
@@ -120,16 +151,16 @@ class Evaluator(Protocol):
     def operate(self, name: str, left: object, right: object) -> ProgramValue:
         """Return the result of an operator on two values."""
 
-    def named_tuple_method(self, of: Instance | Class, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+    def named_tuple_method(self, of: ProgramValue, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a method of a named tuple, or of its class, gives."""
 
-    def make_instance(self, cls: Class, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
+    def make_instance(self, cls: ProgramValue, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         """Return an instance of a class that the program defines."""
 
     def call_symbol(self, symbol: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a call of a name of a library gives."""
 
-    def call_function(self, function: Function, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
+    def call_function(self, function: ProgramValue, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         """Return what a call of a function of the program gives."""
 
 
@@ -208,6 +239,10 @@ class Value:
     def become(self, evaluator: Evaluator, value: object) -> ProgramValue:
         """Return what a name of it stands for after `x += 1`, which gives `value`: itself if it changes in place."""
         return value
+
+    def stated_arguments(self) -> Mapping[str, ProgramValue] | None:
+        """Return the arguments of an object that consists of nothing else; None for any other."""
+        return None
 
     def compare(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
         """Return a tensor that compares each element; NotImplemented where the comparison is True or False."""
@@ -291,7 +326,7 @@ class Unknown(Record, Value):
         return self
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        return evaluator.torch.reshaped_data(args) or self
+        return evaluator.reshaped_data(args) or self
 
     def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         return self
@@ -307,6 +342,63 @@ class Unknown(Record, Value):
 
     def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return self
+
+
+DTYPES = frozenset(
+    """
+    float16 float32 float64 bfloat16 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool string complex64
+    """.split()  # noqa: SIM905
+)
+"""The names of the kinds of numbers, in NumPy, TensorFlow and Keras."""
+
+
+READ_LIBRARIES = frozenset(
+    {"keras", "tensorflow", "tf_keras", "torch", "einops", "numpy", "math", "os", "functools", "itertools", "builtins"}
+)
+"""Libraries whose names are known."""
+
+
+class Symbol(Record, Identity):
+    """A name of a library: `keras.layers.Dense`, `numpy.zeros`."""
+
+    path: str
+
+    @property
+    def last(self) -> str:
+        """Return the name itself."""
+        return self.path.rpartition(".")[2]
+
+    @property
+    def may_be_anything(self) -> bool:
+        """Return whether its library is not read: `settings.SIZE` may be a function, a class or a number."""
+        return "." in self.path and self.path.partition(".")[0] not in READ_LIBRARIES
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
+        if name == "__name__" and self.last[:1].isupper():
+            return self.last
+        return evaluator.framework_of(self.path).symbol_attribute(self, name)
+
+    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        return evaluator.module_has(self.path, name)
+
+    def is_same(self, other: object) -> bool:
+        return isinstance(other, Symbol) and self.path == other.path
+
+    def equals(self, other: object) -> ProgramValue:
+        if self.last in DTYPES and self.last == other:  # a dtype equals its name, a text that names it may not
+            return Unknown(f"whether a dtype is {self.path}")
+        return super().equals(other)
+
+    def operand(self, evaluator: Evaluator) -> ProgramValue:
+        if not self.may_be_anything:
+            return self
+        return evaluator.unknown(f"layerexplain does not read {self.path.partition('.')[0]}", self.path)
+
+    def truth(self) -> bool | None:
+        return None if self.may_be_anything else True
+
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
+        return evaluator.call_symbol(self, args, kwargs)
 
 
 class Alike(Unknown):
@@ -362,7 +454,7 @@ class Size(Record, Value):
     `times / own` of it. Of an axis that is several times the batch, `own` says how many times."""
 
     words: str = ""
-    tensor: Tensor | None = None
+    tensor: ProgramValue = None
     axis: int = 0
     times: int = 1
     own: int = 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.frontends.code.values.base import ProgramValue, Value
 from layerexplain.stopping import ask
 
 MOST_STEPS = 600_000
@@ -130,7 +129,7 @@ class Budget:
         if self.looks < 0:
             raise Exhausted(f"goes through more than {MOST_LOOKS:,} values")
 
-    def look_at(self, *values: ProgramValue) -> None:
+    def look_at(self, *values: object) -> None:
         """Count the items of values, with those inside them and the numbers of arrays, before they are gone through.
         Raises Exhausted where there were too many."""
         for one in values:
@@ -179,8 +178,8 @@ def weight(value: object, most: int = MOST_ITEMS, *, numbers: bool = False) -> i
                 count += len(one[: most + 1])
             elif type(one) is int:
                 count += one.bit_length() // 64
-            elif numbers and isinstance(one, Value) and type(one).numbers is not Value.numbers:
-                inner += one.numbers()
+            elif numbers and (numbers_of := getattr(one, "numbers", None)) is not None:
+                inner += numbers_of()
             if count > most:
                 return count
         if not inner:

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from typing import Any
 
-from layerexplain.frontends.code.values.base import ProgramValue
-from layerexplain.frontends.code.values.bounds import Budget
-from layerexplain.frontends.code.values.program import Instance
 from layerexplain.records import NamedTuple
+
+ProgramValue = Any
+"""A value of the program: one of Python's own, or a `Value`. What it is, whoever meets it must ask."""
+Arguments = list[ProgramValue]
+"""What a call is given without a name."""
+Keywords = dict[str, ProgramValue]
+"""What a call is given by name."""
+
+
+class Place(NamedTuple):
+    """A place in a file; `file` is "" for the source itself. `column` is counted from 1, 0 where it is not known."""
+
+    file: str
+    line: int
+    column: int = 0
+
+    @property
+    def error_fields(self) -> dict[str, ProgramValue]:
+        """Return the place as an error takes it."""
+        return {"source": self.file or None, "line": self.line or None, "column": self.column or None}
 
 
 class File(NamedTuple):
@@ -100,16 +118,3 @@ class Frame:
             frame = self.outer.holder(name) or self
         frame.names[name] = value
         frame.maybe.pop(name, None)
-
-    def replace(self, value: ProgramValue, other: ProgramValue, budget: Budget) -> None:
-        """Put another value in the place of one: in names, in attributes of objects and in lists and dicts that have
-        a name. Raises Exhausted where there are too many."""
-        for at in self.around():
-            waiting: list[ProgramValue] = [at.names]
-            for one in list(at.names.values()):
-                waiting += [one.attributes] if isinstance(one, Instance) else [one] if type(one) in (list, dict) else []
-            for names in waiting:
-                budget.look(len(names))
-                for place, one in list(names.items() if type(names) is dict else enumerate(names)):
-                    if one is value:
-                        names[place] = other

@@ -2,28 +2,104 @@
 
 from __future__ import annotations
 
+import ast
+import itertools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Evaluator,
     Identity,
     Keywords,
+    Names,
     Place,
+    ProgramError,
     ProgramValue,
+    Symbol,
     Unknown,
+    Use,
     Value,
 )
-from layerexplain.frontends.code.values.framework import Framework
 from layerexplain.frontends.code.values.nested import each_in
-from layerexplain.frontends.code.values.program import Bound, Function, Instance, Partial, creation_counter
-from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.frontends.code.values.tensors import CallTensor, GraphTensor, Tensor
 from layerexplain.model import FitData
 
 if TYPE_CHECKING:
     from layerexplain.layers.declaration import Spec
+
+
+creation_counter = itertools.count()
+"""Numbers objects and layers in the order in which they are made."""
+
+
+class LayerFramework(Names, Protocol):
+    """What layers, tensors and weights ask of the library that makes them."""
+
+    @property
+    def in_call(self) -> bool:
+        """Return whether a `call` of the program is followed now."""
+
+    def is_of_layers(self, name: str) -> bool:
+        """Return whether every layer of the library has an attribute."""
+
+    def check_attribute(
+        self, layer: LayerValue, name: str, cls: ProgramValue = None, shown: str = ""
+    ) -> Unknown | None:
+        """Raise ProgramError for an attribute that neither the library nor the program gives a layer. Returns why that
+        is not known, where a base of its class is not read."""
+
+    def attribute_of_own_layer(self, layer: LayerValue, name: str, value: object) -> None:
+        """Record that the program sets an attribute of a custom layer."""
+
+    def build_by_hand(
+        self, instance: ProgramValue, method: ProgramValue, args: Arguments, kwargs: Keywords
+    ) -> ProgramValue:
+        """Return what `layer.build(shape)` of a user-defined class gives."""
+
+    def attribute(self, layer: LayerValue, name: str) -> ProgramValue:
+        """Return an attribute of a layer."""
+
+    def layer_has(self, layer: LayerValue, name: str) -> bool | None:
+        """Return whether the class of a layer gives it an attribute; None where that is not known."""
+
+    def change_argument(self, layer: LayerValue, name: str, value: object) -> bool:
+        """Change an argument of a layer that is made already. Returns whether it is one."""
+
+    def set_trainable(self, layer: LayerValue, value: object) -> None:
+        """Let a layer, and what is inside, be trained or not."""
+
+    def call_method(self, layer: LayerValue, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return what a method of a layer gives."""
+
+    def call_layer(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return the result of `layer(x)`."""
+
+    def tensor_attribute(self, tensor: Tensor, name: str) -> ProgramValue:
+        """Return an attribute of a tensor."""
+
+    def tensor_has(self, name: str) -> bool | None:
+        """Return whether every tensor has an attribute; None where that differs from version to version."""
+
+    def tensor_item(self, tensor: Tensor, key: object) -> ProgramValue:
+        """Return `tensor[key]`."""
+
+    def tensor_method(self, tensor: Tensor, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return what a method of a tensor gives."""
+
+    def variable_attribute(self, variable: Variable, name: str) -> ProgramValue:
+        """Return an attribute of a weight."""
+
+    def data_of(self, variable: Variable) -> ProgramValue:
+        """Return the numbers of a weight, where code computes with them outside of layers."""
+
+    def weight_value(self, variable: Variable) -> ProgramValue:
+        """Return what a weight is where code computes with it: a tensor in a `call`, numbers outside."""
+
+    def split_input(self, tensor: Tensor, parts: list[ast.expr]) -> list[ProgramValue] | Unknown:
+        """Return the parts that a tensor is unpacked into."""
+
+    def opaque_call(self, path: str, args: Arguments, kwargs: Keywords, why: Unknown | None = None) -> Tensor:
+        """Return the tensor, of unknown shape, that a function gives which is not read."""
 
 
 class Node:
@@ -86,11 +162,93 @@ class CallTrace:
         self.masks: list[Tensor | None] = []
 
 
+class Tensor(Value):
+    """The result number `index` of a call; the mask of result i has the number -1 - i. `Node.result` makes it, once."""
+
+    def __repr__(self) -> str:
+        return "a tensor"
+
+    def __init__(self, node: Node, index: int) -> None:
+        self.node = node
+        self.index = index
+
+    @property
+    def framework(self) -> LayerFramework:
+        """Return the library that makes it."""
+        return self.node.layer.framework
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
+        return self.framework.tensor_attribute(self, name)
+
+    def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
+        return self.framework.tensor_item(self, key)
+
+    def set_item(self, evaluator: Evaluator, key: object, value: object) -> None:
+        words = "a tensor cannot be changed in place; use keras.ops.slice_update"
+        raise ProgramError("TypeError", words, evaluator.place())
+
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        return self.framework.tensor_method(self, name, args, kwargs)
+
+    def operate(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
+        return self.framework.operator(name, left, right)
+
+    def operate_alone(self, evaluator: Evaluator, name: str) -> ProgramValue:
+        return self.framework.operator(name, self, None)
+
+    def compare(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
+        return self.framework.operator(name, left, right)
+
+    def is_instance(self, kind: Symbol) -> bool | None:
+        return True if "ensor" in kind.last else False if kind.path.startswith("numpy.") else None
+
+    def unpack(self, evaluator: Evaluator, parts: list[ast.expr]) -> list[ProgramValue] | Unknown:
+        return self.framework.split_input(self, parts)
+
+    def truth(self) -> bool | None:
+        return None
+
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
+        if self.node.layer.reason is not None:
+            return self.node.layer.reason  # what is not read may give a layer too
+        raise ProgramError("TypeError", "a tensor is called", evaluator.place())
+
+
+_REFUSED: dict[Use, str] = {
+    "loop": "a tensor of Keras cannot be iterated over: it has no values yet",
+    "test": "a tensor of Keras is neither true nor false: it has no values yet; use keras.ops.where",
+    "unpacking": "a tensor of Keras cannot be unpacked",
+    "number": "got a tensor of Keras: it has no values yet",
+}
+
+
+class GraphTensor(Tensor):
+    """A tensor outside of any `call`. It has no numbers, and Keras refuses what needs them."""
+
+    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        found = self.framework.tensor_has(name)
+        return None if name.startswith("_") and not found else found
+
+    def check_use(self, use: Use, place: Place, words: str = "") -> None:
+        if use in ("test", "number") or self.node.layer.kind == "layer":
+            raise ProgramError("TypeError", words + _REFUSED[use], place)
+
+
+class CallTensor(Tensor):
+    """A tensor inside of the `call` of a layer or a model of the program."""
+
+    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        return self.framework.tensor_has(name) or None
+
+    def assigned_to(self, name: str) -> None:
+        self.node.names.setdefault(self.index, name)
+
+
 class Variable(Value):
     """A weight that code makes itself with `add_weight` or `tf.Variable`."""
 
     def __init__(
-        self, framework: Framework, name: str, shape: ProgramValue, dtype: str, trainable: bool, place: Place
+        self, framework: LayerFramework, name: str, shape: ProgramValue, dtype: str, trainable: bool, place: Place
     ) -> None:
         self.framework = framework
         self.name = name
@@ -130,7 +288,7 @@ class LayerValue(Identity):
         return f"{self.type}(…)"
 
     def __init__(
-        self, framework: Framework, type_: str, kind: str, name: str, config: dict[str, ProgramValue], place: Place
+        self, framework: LayerFramework, type_: str, kind: str, name: str, config: dict[str, ProgramValue], place: Place
     ) -> None:
         self.framework = framework
         """The library that makes it."""
@@ -143,7 +301,7 @@ class LayerValue(Identity):
         self.parts_trained = False
         """Whether it is made as not trainable, and Keras makes layers inside of it that are trained all the same."""
         self.nodes: list[Node] = []
-        self.instance: Instance | None = None
+        self.instance: ProgramValue = None
         self.attributes: dict[str, ProgramValue] = {}
         """What the program gave it as attributes, `layer.size = 3`."""
         self.reason: Unknown | None = None
@@ -195,7 +353,7 @@ class ModelValue(LayerValue):
     """A model: "sequential" with `layers`, "functional" with `inputs` and `outputs` (tensors in lists and dicts), or
     "own", with the graph of its `call` as `inputs` and `outputs`."""
 
-    def __init__(self, framework: Framework, form: str, type_: str, name: str, place: Place) -> None:
+    def __init__(self, framework: LayerFramework, form: str, type_: str, name: str, place: Place) -> None:
         super().__init__(framework, type_, "model", name, {}, place)
         self.form = form
         self.layers: list[LayerValue] = []
@@ -247,14 +405,3 @@ def unknown_in(value: object) -> Unknown | None:
     """Return the first unknown value in a value, at any depth."""
     found = [one for one in each_in(value, settings=True) if isinstance(one, Unknown)]
     return found[0] if found else None
-
-
-def layer_of(value: object) -> LayerValue | None:
-    """Return the layer that a value is, or is an object of."""
-    if isinstance(value, LayerValue):
-        return value
-    return value.layer if isinstance(value, Instance) else None
-
-
-CALLED = (Function, Bound, Symbol, Partial)
-"""What a Lambda may apply: functions of the program and of libraries."""

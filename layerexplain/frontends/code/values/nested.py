@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
 
-from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.bounds import MOST_ITEMS, MOST_NESTED, TOO_LARGE
-from layerexplain.frontends.code.values.settings import Setting
 
 _Leaf = Callable[[ProgramValue], ProgramValue]
 _Kinds = type | tuple[type, ...]
@@ -36,8 +35,8 @@ def each_in(value: object, *, settings: bool = False, by_key: bool = False) -> l
     while waiting:
         one = waiting.pop()
         kind = type(one)
-        if settings and isinstance(one, Setting):
-            one, kind = one.config, dict
+        if settings and isinstance(one, Value) and (arguments := one.stated_arguments()) is not None:
+            one, kind = arguments, dict
         if kind not in NESTING:
             found.append(one)
             continue

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-import itertools
 import types
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from layerexplain.frontends.code.values.base import (
     Arguments,
@@ -16,19 +15,54 @@ from layerexplain.frontends.code.values.base import (
     Place,
     ProgramError,
     ProgramValue,
+    Symbol,
     Unknown,
     Value,
     unknown_key,
 )
+from layerexplain.frontends.code.values.frames import Frame
+from layerexplain.frontends.code.values.layers import LayerValue, creation_counter
 from layerexplain.frontends.code.values.operators import compare
-from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.trees import children, docstring, walk
 from layerexplain.records import Record
 
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.torch_framework import PyTorch
-    from layerexplain.frontends.code.values.frames import Frame
-    from layerexplain.frontends.code.values.layers import LayerValue
+
+class ModuleLibrary(Protocol):
+    """The library whose modules user-defined classes are derived from, as those of PyTorch: what their objects
+    answer."""
+
+    roots: frozenset[str]
+    """The first parts of its names."""
+
+    def module_has(self, path: str, name: str) -> bool | None:
+        """Return whether a module of the library has a name; None where that is not known."""
+
+    def method_of_data(self, data: Unknown, name: str) -> Bound | None:
+        """Return the method with which a program states the shape of unknown data, or that of a loss."""
+
+    def reshaped_data(self, sizes: Arguments) -> ProgramValue:
+        """Return data with unknown values and the sizes that the program gives them; None where it gives none."""
+
+    def attribute(self, instance: Instance, name: str) -> ProgramValue:
+        """Return an attribute that the library gives a module."""
+
+    def has_attribute(self, cls: Class, name: str) -> bool | None:
+        """Return whether it gives the objects of a class an attribute; None where that is not known."""
+
+    def buffer(self, instance: Instance, name: str, value: ProgramValue) -> ProgramValue:
+        """Return an attribute of a module that may be a buffer."""
+
+    def items(self, instance: Instance) -> list[ProgramValue] | None:
+        """Return the modules that a container holds; None for a module of another kind."""
+
+    def call(self, module: ProgramValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return what `module(x)` gives."""
+
+    def method(self, instance: Instance, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return what a method that the library gives a module gives."""
+
+    def apply(self, function: Class, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return what a function with a gradient of its own gives."""
 
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -99,8 +133,8 @@ class Class(Identity):
         self.attributes: dict[str, ProgramValue] = {}
         self.members: dict[str, Member] = {}
         """Those of an Enum that were asked for."""
-        self.objects: PyTorch | None = None
-        """PyTorch, for a class that is derived from one of its modules (`objects_of`); None for other classes."""
+        self.objects: ModuleLibrary | None = None
+        """The library whose modules it is derived from; None for other classes."""
         self._order: list[ProgramValue] | None = None
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
@@ -131,7 +165,7 @@ class Class(Identity):
         root = self.root()
         if root is None or root.path.startswith("builtins.object"):
             return hasattr(object, name) or name in ("__dict__", "__module__")
-        if (objects := evaluator.objects_of(self)) is not None:
+        if (objects := self.objects) is not None:
             return objects.has_attribute(self, name)
         return evaluator.framework_of(root.path).class_has(self, name)
 
@@ -171,8 +205,8 @@ class Class(Identity):
         return found[0] if found else evaluator.unknown(f"which member of {self.name} is meant")
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        if self.has_own_gradient:
-            return evaluator.torch.apply(self, args, kwargs)
+        if self.has_own_gradient and self.objects is not None:
+            return self.objects.apply(self, args, kwargs)
         return evaluator.named_tuple_method(self, name, args, kwargs)
 
     @property
@@ -260,10 +294,6 @@ def may_set(cls: Class, name: str) -> bool:
     return cls.is_decorated or "__getattr__" in cls.attributes or "__getattribute__" in cls.attributes
 
 
-creation_counter = itertools.count()
-"""Numbers objects and layers in the order in which they are made."""
-
-
 _COMPARES = {"Eq": "__eq__", "NotEq": "__ne__", "Lt": "__lt__", "LtE": "__le__", "Gt": "__gt__", "GtE": "__ge__"}
 """Comparisons, and the methods by which classes have their own."""
 
@@ -297,7 +327,8 @@ class Instance(Identity):
             if name in self.maybe and not isinstance(self.attributes[name], Unknown):
                 evaluator.effects.depend_on(self.maybe[name])
             found = self.attributes[name]
-            return evaluator.torch.buffer(self, name, found) if "_buffers" in self.attributes else found
+            objects = self.cls.objects
+            return found if objects is None or "_buffers" not in self.attributes else objects.buffer(self, name, found)
         found = self.cls.find(name)
         if isinstance(found, Function):
             return self._method(evaluator, found)
@@ -312,7 +343,7 @@ class Instance(Identity):
             return evaluator.call(computed, [self, name], {})
         if self.layer is not None:
             return self.layer.get_attribute(evaluator, name)
-        if (objects := evaluator.objects_of(self.cls)) is not None:
+        if (objects := self.cls.objects) is not None:
             return objects.attribute(self, name)
         root = self.cls.root()
         if root is None and not any(isinstance(base, Unknown) for base in self.cls.order()):
@@ -394,7 +425,7 @@ class Instance(Identity):
     def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         if self.cls.is_named_tuple:
             return evaluator.item(self.as_tuple(), key)
-        if self.cls.find("__getitem__") is None and (objects := evaluator.objects_of(self.cls)) is not None:
+        if self.cls.find("__getitem__") is None and (objects := self.cls.objects) is not None:
             return evaluator.item(objects.items(self), key)
         if self.cls.find("__getitem__") is None or unknown_key(evaluator, key) is not None:
             return super().get_item(evaluator, key)
@@ -404,14 +435,14 @@ class Instance(Identity):
         method = self.cls.find("__call__")
         if isinstance(method, Function):
             return evaluator.call(method, [self, *args], kwargs)
-        if (objects := evaluator.objects_of(self.cls)) is not None:
+        if (objects := self.cls.objects) is not None:
             return objects.call(self, args, kwargs)
         if self.layer is None:
             return evaluator.unknown("an object is called whose class layerexplain does not read")
         return self.layer.call(evaluator, args, kwargs, whole)
 
     def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
-        if (objects := evaluator.objects_of(self.cls)) is not None:
+        if (objects := self.cls.objects) is not None:
             return objects.method(self, name, args, kwargs)
         return evaluator.named_tuple_method(self, name, args, kwargs)
 
@@ -434,7 +465,7 @@ class Bound(Record, Value):
             if isinstance(of, Instance) and of.cls.is_record and function.last == "__init__":
                 of.attributes.update(evaluator.record(of.cls, args, kwargs).attributes)
                 return None
-            objects = evaluator.objects_of(of.cls) if isinstance(of, Instance) else None
+            objects = of.cls.objects if isinstance(of, Instance) else None
             if objects is not None:
                 return objects.method(of, function.last, args, kwargs)
             return evaluator.framework_of(function.path).call_base(of, function, args, kwargs)
@@ -499,3 +530,14 @@ class Member(Instance):
 
     def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
         known[id(self)] = self
+
+
+def layer_of(value: object) -> LayerValue | None:
+    """Return the layer that a value is, or is an object of."""
+    if isinstance(value, LayerValue):
+        return value
+    return value.layer if isinstance(value, Instance) else None
+
+
+CALLED = (Function, Bound, Symbol, Partial)
+"""What a Lambda may apply: functions of the program and of libraries."""

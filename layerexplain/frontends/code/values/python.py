@@ -10,17 +10,16 @@ from layerexplain.frontends.code.values.base import (
     Keywords,
     ProgramError,
     ProgramValue,
+    Symbol,
     Unknown,
     Value,
     one_of,
     unknown_key,
 )
 from layerexplain.frontends.code.values.bounds import MOST_ITEMS, TOO_LARGE
-from layerexplain.frontends.code.values.layers import LayerValue
+from layerexplain.frontends.code.values.layers import LayerValue, Tensor
 from layerexplain.frontends.code.values.operators import is_plain
 from layerexplain.frontends.code.values.program import Bound, Instance
-from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.frontends.code.values.tensors import Tensor
 
 _SEQUENCES = (list, tuple, str, range, bytes)
 _COLLECTIONS = (list, tuple, dict, set)

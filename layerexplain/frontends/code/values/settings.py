@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from layerexplain.frontends.code.values.base import Arguments, Evaluator, Identity, Keywords, ProgramValue
+from layerexplain.frontends.code.values.base import Arguments, Evaluator, Identity, Keywords, ProgramValue, Symbol
 from layerexplain.frontends.code.values.program import Bound
-from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.records import Record
 
 _FAMILIES = {
@@ -37,6 +36,9 @@ class Setting(Record, Identity):
         if name == "from_config" and args and type(args[0]) is dict:
             return Setting(self.class_name, args[0], self.path)
         return evaluator.unknown(f"the method {name} of {self.class_name}")
+
+    def stated_arguments(self) -> Mapping[str, ProgramValue] | None:
+        return self.config
 
     def is_instance(self, kind: Symbol) -> bool | None:
         family = _FAMILIES.get(self.path.partition(".")[0])

@@ -19,16 +19,15 @@ from layerexplain.frontends.code.values.base import (
     ProgramError,
     ProgramValue,
     Size,
+    Symbol,
     Unknown,
     one_of,
 )
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of
+from layerexplain.frontends.code.values.layers import GraphTensor, LayerValue, ModelValue, Tensor, Variable
 from layerexplain.frontends.code.values.namespaces import Namespace
 from layerexplain.frontends.code.values.nested import rebuilt
-from layerexplain.frontends.code.values.program import Bound, Class, may_set
+from layerexplain.frontends.code.values.program import Bound, Class, layer_of, may_set
 from layerexplain.frontends.code.values.settings import Setting
-from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
 from layerexplain.layers.arguments import short
 from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean

@@ -9,8 +9,7 @@ from layerexplain.frontends.code.library.signatures import declared, fitting, in
 from layerexplain.frontends.code.library.table import FunctionTable
 from layerexplain.frontends.code.library.tensorflow import call_tensorflow
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
-from layerexplain.frontends.code.values.layers import tensors_in
-from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.frontends.code.values.layers import Tensor, tensors_in
 from layerexplain.layers.registry import find
 
 if TYPE_CHECKING:

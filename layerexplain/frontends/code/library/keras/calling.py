@@ -7,18 +7,10 @@ from layerexplain.frontends.code.library.keras.making import LayerFactory, stand
 from layerexplain.frontends.code.recorder.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown
-from layerexplain.frontends.code.values.layers import (
-    CALLED,
-    LayerValue,
-    ModelValue,
-    Variable,
-    layer_of,
-    tensors_in,
-    unknown_in,
-)
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, tensors_in, unknown_in
 from layerexplain.frontends.code.values.misfits import Misfit, misfit
 from layerexplain.frontends.code.values.nested import mirrored, rebuilt
-from layerexplain.frontends.code.values.program import Function
+from layerexplain.frontends.code.values.program import CALLED, Function, layer_of
 
 
 def shapes_of_data(data: ProgramValue) -> ProgramValue:

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.library.keras.attributes import LayerAttributes
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of, tensors_in, unknown_in
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor, Variable, tensors_in, unknown_in
 from layerexplain.frontends.code.values.nested import mirrored, mirrored_call
-from layerexplain.frontends.code.values.program import Bound, Function, Instance
-from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.frontends.code.values.program import Bound, Function, Instance, layer_of
 from layerexplain.layers.registry import facts_of
 
 

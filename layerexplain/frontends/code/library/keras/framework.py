@@ -21,12 +21,11 @@ from layerexplain.frontends.code.library.python import CONSTANTS
 from layerexplain.frontends.code.library.tensorflow import call_tensorflow
 from layerexplain.frontends.code.machine.parts import dotted
 from layerexplain.frontends.code.values import array as arrays
-from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
+from layerexplain.frontends.code.values.base import DTYPES, Arguments, Keywords, ProgramValue, Symbol, Unknown
 from layerexplain.frontends.code.values.frames import Assumption, Frame
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, layer_of, tensors_in, unknown_in
-from layerexplain.frontends.code.values.program import Class, Function, Instance
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, tensors_in, unknown_in
+from layerexplain.frontends.code.values.program import Class, Function, Instance, layer_of
 from layerexplain.frontends.code.values.settings import Setting
-from layerexplain.frontends.code.values.symbols import DTYPES, Symbol
 from layerexplain.frontends.model_builder import default_name
 from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean

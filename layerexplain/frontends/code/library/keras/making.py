@@ -12,21 +12,12 @@ from layerexplain.frontends.code.recorder.emit import plain_config
 from layerexplain.frontends.code.recorder.grade import missing_settings
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
-from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramValue, Unknown
+from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramValue, Symbol, Unknown
 from layerexplain.frontends.code.values.frames import Assumption
-from layerexplain.frontends.code.values.layers import (
-    CALLED,
-    LayerValue,
-    ModelValue,
-    layer_of,
-    tensors_in,
-    unknown_in,
-)
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor, tensors_in, unknown_in
 from layerexplain.frontends.code.values.nested import copied, each_in, mirrored
-from layerexplain.frontends.code.values.program import Bound, Function, Instance
+from layerexplain.frontends.code.values.program import CALLED, Bound, Function, Instance, layer_of
 from layerexplain.frontends.code.values.settings import Setting
-from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.keras.old_names import modern_layer, todays_argument
 from layerexplain.frontends.spec.old_arguments import todays_form
 from layerexplain.layers.registry import facts_of, find, positional_arguments

@@ -14,12 +14,10 @@ from layerexplain.frontends.code.recorder.shapes import CONSTANT_TYPE, is_shape
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
-from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
+from layerexplain.frontends.code.values.base import DTYPES, Arguments, Keywords, ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.frames import Assumption
-from layerexplain.frontends.code.values.layers import LayerValue, Variable, tensors_in
+from layerexplain.frontends.code.values.layers import LayerValue, Tensor, Variable, tensors_in
 from layerexplain.frontends.code.values.nested import each_in, mirrored
-from layerexplain.frontends.code.values.symbols import DTYPES
-from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.lang.axes import Batch, has_batch
 from layerexplain.layers.registry import find
 from layerexplain.ops.sizes import product

@@ -12,12 +12,11 @@ from layerexplain.frontends.code.keras_advice import todays_code
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, layer_names, resolve_keras_name
 from layerexplain.frontends.code.recorder.tracing import Graphs
-from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of, tensors_in
+from layerexplain.frontends.code.values.base import DTYPES, Arguments, Keywords, ProgramValue, Symbol
+from layerexplain.frontends.code.values.layers import GraphTensor, LayerValue, ModelValue, Tensor, Variable, tensors_in
 from layerexplain.frontends.code.values.nested import each_in
+from layerexplain.frontends.code.values.program import layer_of
 from layerexplain.frontends.code.values.settings import Setting
-from layerexplain.frontends.code.values.symbols import DTYPES, Symbol
-from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
 from layerexplain.frontends.keras.old_names import is_older
 from layerexplain.frontends.spec.old_arguments import OLD_ARGUMENTS, STILL_TAKEN
 from layerexplain.layers.declaration import Declaration

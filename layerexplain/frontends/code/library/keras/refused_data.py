@@ -14,11 +14,9 @@ from layerexplain.frontends.code.library.keras.names import resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_calls import RefusedCalls
 from layerexplain.frontends.code.recorder.shapes import Graph, as_recorded, flat
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramValue, Unknown
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue
+from layerexplain.frontends.code.values.base import ProgramValue, Symbol, Unknown
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor
 from layerexplain.frontends.code.values.settings import Setting
-from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.layers.keras.fit_data import (
     examples_words,
     last_recurrent,

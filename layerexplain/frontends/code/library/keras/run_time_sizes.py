@@ -12,8 +12,7 @@ from layerexplain.frontends.code.library.keras.calling import Calling
 from layerexplain.frontends.code.recorder.shapes import is_shape
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
-from layerexplain.frontends.code.values.layers import LayerValue
-from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.frontends.code.values.layers import LayerValue, Tensor
 from layerexplain.lang.axes import BATCH, Batch, batches, has_batch
 from layerexplain.lang.axes import Size as LangSize
 from layerexplain.lang.expr import Expr

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.keras.names import inside_keras, resolve_keras_name
 from layerexplain.frontends.code.machine.modules import read_module
-from layerexplain.frontends.code.values.base import ProgramValue
+from layerexplain.frontends.code.values.base import ProgramValue, Symbol
 from layerexplain.frontends.code.values.program import Class, Function
-from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.keras.framework import Keras

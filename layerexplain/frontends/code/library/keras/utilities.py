@@ -8,11 +8,10 @@ from layerexplain.frontends.code.library.keras import datasets, image_batches
 from layerexplain.frontends.code.library.keras.backend import call_backend
 from layerexplain.frontends.code.library.keras.names import KerasName
 from layerexplain.frontends.code.library.table import FunctionTable
-from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
-from layerexplain.frontends.code.values.layers import ModelValue, layer_of, tensors_in
-from layerexplain.frontends.code.values.program import Partial
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Symbol
+from layerexplain.frontends.code.values.layers import ModelValue, tensors_in
+from layerexplain.frontends.code.values.program import Partial, layer_of
 from layerexplain.frontends.code.values.settings import Setting
-from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.keras.framework import Keras
