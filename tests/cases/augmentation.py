@@ -63,10 +63,7 @@ ARGUMENTS: dict[str, tuple[dict[str, Value], dict[str, Value]]] = {
 FIRST = {"data_format": "channels_first"}
 
 CASES = [
-    *[
-        Case(type_, {k: v(random.Random(type_)) for k, v in needed.items()}, ((7, 5, 3),))
-        for type_, (needed, _) in ARGUMENTS.items()
-    ],
+    *[Case(type_, {k: v(random.Random(type_)) for k, v in needed.items()}, ((7, 5, 3),)) for type_, (needed, _) in ARGUMENTS.items()],
     Case("RandomFlip", {}, ((7, 5, 3),), ("int",)),
     Case("RandomRotation", {"factor": 0.2, **FIRST}, ((3, None, 5),)),
     Case("RandomRotation", {"factor": 2}, ((7, 5, 3),)),
@@ -75,7 +72,7 @@ CASES = [
     Case("AutoContrast", {"value_range": (0, 1)}, ((7, 5, 3),)),
     Case("RandomCrop", {"height": 7, "width": 5}, ((7, 5, 3),)),
     Case("RandomCrop", {"height": 7, "width": 5, **FIRST}, ((3, 7, 5),)),
-]
+]  # fmt: skip
 
 
 def _augment(type_: str) -> Draw:

@@ -33,19 +33,11 @@ CASES = [
     Case("Conv1DTranspose", {"filters": 3, "kernel_size": 3, "dilation_rate": 2, "padding": "same"}, ((5, 2),)),
     Case("Conv1DTranspose", {"filters": 3, "kernel_size": 3, "strides": 2, "output_padding": 1}, ((5, 2),)),
     Case("Conv2DTranspose", {"filters": 3, "kernel_size": (3, 4), "strides": 2, "padding": "same"}, ((5, 7, 2),)),
-    Case(
-        "Conv2DTranspose",
-        {"filters": 3, "kernel_size": (3, 4), "strides": (2, 3), "padding": "same", "output_padding": (0, 2)},
-        ((5, 7, 2),),
-    ),
+    Case("Conv2DTranspose", {"filters": 3, "kernel_size": (3, 4), "strides": (2, 3), "padding": "same", "output_padding": (0, 2)}, ((5, 7, 2),)),
     Case("Conv2DTranspose", {"filters": 3, "kernel_size": 3, "data_format": "channels_first"}, ((2, 5, None),)),
     Case("Conv2DTranspose", {"filters": 3, "kernel_size": (3, 2), "dilation_rate": 2}, ((5, 7, 2),)),
     # Keras gives a shape; TensorFlow does not run it, since no window of 2 starts at the last input: shapes only.
-    Case(
-        "Conv2DTranspose",
-        {"filters": 3, "kernel_size": 2, "strides": 2, "padding": "same", "output_padding": 0},
-        ((5, 7, 2),),
-    ),
+    Case("Conv2DTranspose", {"filters": 3, "kernel_size": 2, "strides": 2, "padding": "same", "output_padding": 0}, ((5, 7, 2),)),
     Case("Conv3DTranspose", {"filters": 2, "kernel_size": (2, 3, 4), "strides": (1, 2, 3)}, ((3, 4, 2, 3),)),
     Case("Conv3DTranspose", {"filters": 2, "kernel_size": 3, "strides": 2, "padding": "same"}, ((3, None, 2, 3),)),
     Case("DepthwiseConv1D", {"kernel_size": 4, "strides": 3, "padding": "same", "depth_multiplier": 2}, ((11, 3),)),
@@ -58,12 +50,8 @@ CASES = [
     Case("SeparableConv1D", {"filters": 5, "kernel_size": 3, "depth_multiplier": 2, "strides": 2}, ((11, 3),)),
     Case("SeparableConv1D", {"filters": 5, "kernel_size": 3, "padding": "same", "dilation_rate": 2}, ((None, 3),)),
     Case("SeparableConv2D", {"filters": 5, "kernel_size": (3, 2), "padding": "same", "strides": 2}, ((7, 5, 3),)),
-    Case(
-        "SeparableConv2D",
-        {"filters": 5, "kernel_size": 3, "depth_multiplier": 2, "data_format": "channels_first", "use_bias": False},
-        ((3, 7, 5),),
-    ),
-]
+    Case("SeparableConv2D", {"filters": 5, "kernel_size": 3, "depth_multiplier": 2, "data_format": "channels_first", "use_bias": False}, ((3, 7, 5),)),
+]  # fmt: skip
 
 
 def _each(rng: random.Random, rank: int, least: int, most: int) -> Any:
@@ -140,9 +128,5 @@ def _by_channel(type_: str, rank: int) -> Draw:
 DRAWS: dict[str, Draw] = {
     **{f"Conv{rank}D": _convolution(rank) for rank in (1, 2, 3)},
     **{f"Conv{rank}DTranspose": _transposed(rank) for rank in (1, 2, 3)},
-    **{
-        f"{kind}Conv{rank}D": _by_channel(f"{kind}Conv{rank}D", rank)
-        for kind in ("Depthwise", "Separable")
-        for rank in (1, 2)
-    },
-}
+    **{f"{kind}Conv{rank}D": _by_channel(f"{kind}Conv{rank}D", rank) for kind in ("Depthwise", "Separable") for rank in (1, 2)},
+}  # fmt: skip

@@ -16,15 +16,10 @@ CASES = [
     Case("Pipeline", {"layers": [DENSE, Wrapped("Dense", {"units": 2, "name": "other"})]}, ((7,),)),
     Case("SpectralNormalization", {"layer": DENSE}, ((5,),)),
     Case("SpectralNormalization", {"layer": CONV, "power_iterations": 2}, ((7, 5, 3),)),
-    Case(
-        "SpectralNormalization",
-        {"layer": Wrapped("Embedding", {"input_dim": 9, "output_dim": 3, "name": "table"})},
-        ((4,),),
-        ("int",),
-    ),
+    Case("SpectralNormalization", {"layer": Wrapped("Embedding", {"input_dim": 9, "output_dim": 3, "name": "table"})}, ((4,),), ("int",)),
     Case("SpectralNormalization", {"layer": Wrapped("Flatten", {"name": "flatten"})}, ((5, 3),)),
     Case("SpectralNormalization", {"layer": DENSE, "power_iterations": 0}, ((5,),)),
-]
+]  # fmt: skip
 
 
 def _pipeline(rng: random.Random) -> Case:

@@ -73,14 +73,6 @@ def _over_all(type_: str, rank: int) -> Draw:
 
 
 DRAWS: dict[str, Draw] = {
-    **{
-        f"{kind}Pooling{rank}D": _windows(f"{kind}Pooling{rank}D", rank)
-        for kind in ("Max", "Average")
-        for rank in (1, 2, 3)
-    },
-    **{
-        f"Global{kind}Pooling{rank}D": _over_all(f"Global{kind}Pooling{rank}D", rank)
-        for kind in ("Max", "Average")
-        for rank in (1, 2, 3)
-    },
-}
+    **{f"{kind}Pooling{rank}D": _windows(f"{kind}Pooling{rank}D", rank) for kind in ("Max", "Average") for rank in (1, 2, 3)},
+    **{f"Global{kind}Pooling{rank}D": _over_all(f"Global{kind}Pooling{rank}D", rank) for kind in ("Max", "Average") for rank in (1, 2, 3)},
+}  # fmt: skip

@@ -36,15 +36,11 @@ CASES = [
     Case("TimeDistributed", {"layer": CONV}, ((3, 7, 11, 2),)),
     Case("TimeDistributed", {"layer": CONV}, ((None, 7, 11, 2),)),
     Case("TimeDistributed", {"layer": LSTM}, ((3, 7, 2),)),
-    Case(
-        "TimeDistributed",
-        {"layer": Wrapped("Bidirectional", {"layer": GRU_SEQUENCES, "name": "bi"})},
-        ((3, 7, 2),),
-    ),
+    Case("TimeDistributed", {"layer": Wrapped("Bidirectional", {"layer": GRU_SEQUENCES, "name": "bi"})}, ((3, 7, 2),)),
     Case("TimeDistributed", {"layer": Wrapped("Dense", {"units": 5, "name": "dense"})}, ((3, 7),), masks=(True,)),
     Case("TimeDistributed", {"layer": Wrapped("Softmax", {"name": "softmax"})}, ((3, 7),)),
     Case("TimeDistributed", {"layer": Wrapped("Flatten", {"name": "flatten"})}, ((3, 7, 2),)),
-]
+]  # fmt: skip
 
 
 def _bidirectional(rng: random.Random) -> Case:

@@ -35,12 +35,8 @@ ANSWERS: dict[str, list[tuple[Any, ...]]] = {
         ("large.yaml", 3_003_000, 12_012_000, 3_000_000), ("biased.yaml", 57 + 12 + 5 * 148, 4 * (57 + 12 + 5 * 148), 49 * 3 * 18 + 5 * 147),
         ("plain.yaml", 54 + 12, 4 * 66, 49 * 3 * 18), ("copy.yaml", 15, 60, 12), ("small.yaml", 15, 60, 12),
     ],
-    "Which use BatchNormalization after a layer with a bias, which it makes useless?": [
-        ("biased.yaml", "batch_normalization", "conv2d", "Conv2D"),
-    ],
-    "What did models cost, year by year?": [
-        (2024, 2, (49 * 3 * 18) + 5 * 147 / 2, (809 + 66) / 2), (2025, 2, 12, 15), (2026, 1, 3_000_000, 3_003_000),
-    ],
+    "Which use BatchNormalization after a layer with a bias, which it makes useless?": [("biased.yaml", "batch_normalization", "conv2d", "Conv2D")],
+    "What did models cost, year by year?": [(2024, 2, (49 * 3 * 18) + 5 * 147 / 2, (809 + 66) / 2), (2025, 2, 12, 15), (2026, 1, 3_000_000, 3_003_000)],
     "Which classes are not known, and where?": [("Mine", 1, "odd.json")],
     "Which models fit into 8 MB with their activations?": [
         ("biased.yaml", 4 * 809 + 4 * 309, 4 * 809, 4 * 309), ("plain.yaml", 4 * 66 + 4 * 309, 4 * 66, 4 * 309),

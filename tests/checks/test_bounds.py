@@ -31,8 +31,7 @@ def with_factor(factor: float) -> str:
 RATES = [
     *[Row("learning-rate", trained("Adam", rate), ("hint",) * found)
       for rate, found in ((0.01, 0), (0.011, 1), (0.49, 1), (0.5, 0), (1e-7, 0), (0.99e-7, 1), (1e-9, 1), (0.9e-9, 0))],
-    *[Row("absurd-learning-rate", trained("Adam", rate), ("wrong",) * found)
-      for rate, found in ((0.49, 0), (0.5, 1), (1e-9, 0), (0.9e-9, 1), (0, 1))],
+    *[Row("absurd-learning-rate", trained("Adam", rate), ("wrong",) * found) for rate, found in ((0.49, 0), (0.5, 1), (1e-9, 0), (0.9e-9, 1), (0, 1))],
     # Their steps are as large as the gradients say, or their learning rate is 1 by default.
     *[Row(code, trained(name, rate), ("x",) * found)
       for name in ("SGD", "Adadelta", "Adagrad", "Ftrl", "Adafactor")

@@ -146,8 +146,7 @@ INNER = {"name": "inner", "layers": [{"class_name": "Foo", "config": {"name": "f
 @pytest.mark.parametrize(("model", "notes"), [
     (opaque_model(("Dense", {"units": 7})), {}),
     (opaque_model(("Reshape", {"target_shape": [1] * 499 + [15]})), {"reshape": "at most 64 axes, got 501"}),
-    (opaque_model(("RNN", {"cell": {"class_name": "StackedRNNCells", "config": {"cells": CELLS}}})),
-     {"rnn": "up to 32, got 60"}),
+    (opaque_model(("RNN", {"cell": {"class_name": "StackedRNNCells", "config": {"cells": CELLS}}})), {"rnn": "up to 32, got 60"}),
     (opaque_model(("Foo", {}), ("Dense", {"units": 7}), ("Dropout", {"rate": 0.2})),
      {"foo": "Foo is a layer without a formula", "dense": "the shape of its input", "dropout": "the shape of its input"}),
     (opaque_model(("Sequential", INNER)), {"inner/foo": "Foo is a layer without a formula"}),
@@ -236,8 +235,7 @@ model.compile(loss='categorical_crossentropy', optimizer='adam')
 """
 BEHIND = [
     # A misspelt argument, a window that does not fit, shapes that do not add: what is behind is looked at all the same.
-    (flat("Dense: {unit: 5}", "Dense: {units: 3, activation: relu}", "Dense: {units: 1, activation: softmax}"),
-     ["layer-at-fault", "softmax-over-one"]),
+    (flat("Dense: {unit: 5}", "Dense: {units: 3, activation: relu}", "Dense: {units: 1, activation: softmax}"), ["layer-at-fault", "softmax-over-one"]),
     (f"from keras.models import Sequential\nfrom keras.layers import *\nmodel = Sequential()\nmodel.add(Conv2D(32, 3, input_shape=(1, 28, 28)))\n{HEAD}",
      ["map-used-up", "channels-first-as-last", "softmax-over-one", "one-class"]),
     ("inputs: {a: [3], b: [4]}\nlayers:\n  - Add:\n    from: [a, b]\n  - Dense: {units: 3, activation: softmax}\n  - Dropout: 0.5\n",

@@ -311,8 +311,7 @@ PROGRAMS: list[tuple[str, str, str, str, dict[str, tuple[str, ...]]]] = [
      {"several-labels": ("a row of y has 0 to 2 ones",)}),
     ("X, y = np.zeros((3, 7)), np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]])\n", "Dense(3, activation='softmax', input_dim=7)", "categorical_crossentropy", "X, y", {}),
     ("X, y = np.zeros((3, 7)), np.ones((3, 3))\n", "Dense(3, activation='softmax', input_dim=7)", "categorical_crossentropy", "X, y", {}),
-    ("X, y = np.zeros((400, 12, 7)), np.zeros((400, 1))\n", "Dense(1, input_shape=(12, 7))", "mse", "X, y",
-     {"targets-spread": ("y is (400, 1)",)}),
+    ("X, y = np.zeros((400, 12, 7)), np.zeros((400, 1))\n", "Dense(1, input_shape=(12, 7))", "mse", "X, y", {"targets-spread": ("y is (400, 1)",)}),
 ]  # fmt: skip
 
 

@@ -139,16 +139,12 @@ ROWS: dict[str, tuple[dict[str, list[str]], tuple[str, ...]]] = {
         {chain("Dropout(1.0)", "Linear(7, 5)"): ["net.0"], chain("Dropout2d(1)", "Conv2d(3, 5, 3)", data=IMAGE): ["net.0"]},
         (chain("Dropout(0.99)", "Linear(7, 5)"), chain("Dropout()", "Linear(7, 5)")),
     ),
-    "high-dropout": (
-        {chain("Dropout(0.8)", "Linear(7, 5)"): ["net.0"]}, (chain("Dropout()", "Linear(7, 5)"), chain("Dropout(0.5)", "Linear(7, 5)")),
-    ),
+    "high-dropout": ({chain("Dropout(0.8)", "Linear(7, 5)"): ["net.0"]}, (chain("Dropout()", "Linear(7, 5)"), chain("Dropout(0.5)", "Linear(7, 5)"))),
     "dropout-before-pooling": (
         {chain("Conv2d(3, 5, 3)", "Dropout(0.2)", "MaxPool2d(2)", data=IMAGE): ["net.1"]},
         (chain("Conv2d(3, 5, 3)", "Dropout2d(0.2)", "MaxPool2d(2)", data=IMAGE), chain("Conv2d(3, 5, 3)", "Dropout(0.2)", "AvgPool2d(2)", data=IMAGE)),
     ),
-    "floats-into-embedding": (
-        {chain("Linear(7, 5)", "Embedding(11, 4)"): ["net.1"]}, (chain("Embedding(11, 4)", data="zeros(3, 7, dtype=torch.long)"),),
-    ),
+    "floats-into-embedding": ({chain("Linear(7, 5)", "Embedding(11, 4)"): ["net.1"]}, (chain("Embedding(11, 4)", data="zeros(3, 7, dtype=torch.long)"),)),
     "normalization-after-softmax": (
         {chain("Linear(7, 5)", "Softmax(1)", "BatchNorm1d(5)"): ["net.2"]}, (chain("Linear(7, 5)", "BatchNorm1d(5)", "Softmax(1)"),),
     ),
@@ -180,10 +176,7 @@ ROWS: dict[str, tuple[dict[str, list[str]], tuple[str, ...]]] = {
         (net("self.a = nn.LSTM(28, 5, batch_first=True)", "return self.a(x.view(-1, 28, 28))[0]", "randn(2, 1, 28, 28)"),
          net("self.a = nn.LSTM(1, 5, batch_first=True)", "return self.a(x)[0]", "randn(2, 499, 1)")),
     ),
-    "example-for-step": (
-        {net(LSTMS, "return self.b(self.a(x)[0][:, -1])[0]", STEPS): ["b"]},
-        (net(LSTMS, "return self.b(self.a(x)[0])[0][:, -1]", STEPS),),
-    ),
+    "example-for-step": ({net(LSTMS, "return self.b(self.a(x)[0][:, -1])[0]", STEPS): ["b"]}, (net(LSTMS, "return self.b(self.a(x)[0])[0][:, -1]", STEPS),)),
     "all-frozen": (
         {net("self.a = nn.Linear(7, 5)", "return self.a(x)", "randn(3, 7)",
              "net.requires_grad_(False)\nloss, optimizer = nn.MSELoss(), torch.optim.SGD(net.parameters(), 0.1)"): [""]},

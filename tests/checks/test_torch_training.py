@@ -72,22 +72,15 @@ ROWS: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
         code("CrossEntropyLoss", units=2, target="torch.randint(0, 2, (23,))", loss_args="weights"),
         {"layer-at-fault": ("weight to be a number for each of the 2 classes, got (3,)",)},
     ),
-    "BCELoss without sigmoid": (
-        code("BCELoss", units=1), {"no-probabilities": ("line 10", "the output is linear", "BCEWithLogitsLoss")},
-    ),
-    "NLLLoss without log_softmax": (
-        code("NLLLoss"), {"no-logarithms": ("the output is linear", "NLLLoss (line 18)", "log_softmax(x, dim=1)")},
-    ),
+    "BCELoss without sigmoid": (code("BCELoss", units=1), {"no-probabilities": ("line 10", "the output is linear", "BCEWithLogitsLoss")}),
+    "NLLLoss without log_softmax": (code("NLLLoss"), {"no-logarithms": ("the output is linear", "NLLLoss (line 18)", "log_softmax(x, dim=1)")}),
     "NLLLoss behind log_softmax": (code("NLLLoss", "F.log_softmax(self.fc2(x), dim=1)"), {}),
     "one unit": (code("CrossEntropyLoss", units=1), {"one-class": ("(None, 1): one class", "BCEWithLogitsLoss")}),
     "relu before CrossEntropyLoss": (
         code("CrossEntropyLoss", "F.relu(self.fc2(x))"),
         {"activation-before-cross-entropy": ("ends with relu", "logits have no bounds", "Remove the activation")},
     ),
-    "a learning rate of 3": (
-        code("CrossEntropyLoss", optimizer="Adam(net.parameters(), lr=3.)"),
-        {"absurd-learning-rate": ("Adam has a learning rate of 3",)},
-    ),
+    "a learning rate of 3": (code("CrossEntropyLoss", optimizer="Adam(net.parameters(), lr=3.)"), {"absurd-learning-rate": ("Adam has a learning rate of 3",)}),
     "targets of another rank": (
         code("MSELoss", units=1, target="torch.randn(23)"),
         {"targets-spread": ("MSELoss gets targets of (23,)", "output of (None, 1)", "output.squeeze(1)")},
@@ -97,19 +90,10 @@ ROWS: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
         code("BCEWithLogitsLoss", units=1, target="torch.ones(23)"),
         {"layer-at-fault": ("line 22", "got (23,) for (23, 1)", "target.unsqueeze(1)")},
     ),
-    "class numbers that are floats": (
-        code("CrossEntropyLoss", target="torch.zeros(23)"), {"layer-at-fault": ("write target.long()",)},
-    ),
-    "bits that are whole numbers": (
-        code("BCEWithLogitsLoss", units=1, target="torch.randint(0, 2, (23, 1))"),
-        {"layer-at-fault": ("write target.float()",)},
-    ),
-    "one-hot columns": (
-        code("CrossEntropyLoss", target="torch.randint(0, 3, (23, 1))"), {"layer-at-fault": ("target.squeeze(1)",)},
-    ),
-    "another number of examples": (
-        code("CrossEntropyLoss", target="torch.randint(0, 3, (29,))"), {"layer-at-fault": ("(23,)", "got (29,)")},
-    ),
+    "class numbers that are floats": (code("CrossEntropyLoss", target="torch.zeros(23)"), {"layer-at-fault": ("write target.long()",)}),
+    "bits that are whole numbers": (code("BCEWithLogitsLoss", units=1, target="torch.randint(0, 2, (23, 1))"), {"layer-at-fault": ("write target.float()",)}),
+    "one-hot columns": (code("CrossEntropyLoss", target="torch.randint(0, 3, (23, 1))"), {"layer-at-fault": ("target.squeeze(1)",)}),
+    "another number of examples": (code("CrossEntropyLoss", target="torch.randint(0, 3, (29,))"), {"layer-at-fault": ("(23,)", "got (29,)")}),
     "a class too many": (
         code("CrossEntropyLoss", target="torch.randint(0, 11, (23,))"),
         {"labels-outside": ("labels from 0 to 10", "3 units", "nn.Linear(…, 11)")},

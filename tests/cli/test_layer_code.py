@@ -107,23 +107,13 @@ def test_two_layers_stand_side_by_side() -> None:
     ("left", "right", "same", "differ"),
     [
         # μ and v are stored in one, computed in the other: their lines read alike and mean something else.
-        (
-            "BatchNormalization",
-            "LayerNormalization",
-            ["beta (5,) = 5"],
-            ["y = (x - μ) / sqrt(v + 0.001) * γ + β", "(x - μ) / sqrt(v + 0.001) * γ + β"],
-        ),
+        ("BatchNormalization", "LayerNormalization", ["beta (5,) = 5"], ["y = (x - μ) / sqrt(v + 0.001) * γ + β", "(x - μ) / sqrt(v + 0.001) * γ + β"]),
         ("LSTM(3, stateful=True)", "LSTM(3)", ["h = o * tanh(c)", "W_i, W_f, W_g, W_o = split(W, n=4)"], ["y = h"]),
         ("Bidirectional(LSTM(3))", "Bidirectional(LSTM(3, 'relu'))", [], ["y = concatenate(y_fwd, y_bwd)"]),
         ("Dense(3)", "Dense(5)", ["y = dot(x, W) + b", "dot(x, W) + b"], []),
-        (
-            "GRU(3)",
-            "GRU(3, go_backwards=True)",
-            ["U_z, U_r, U_g = split(U, n=3)"],
-            ["h = z * h + (1 - z) * g", "y = h"],
-        ),
+        ("GRU(3)", "GRU(3, go_backwards=True)", ["U_z, U_r, U_g = split(U, n=3)"], ["h = z * h + (1 - z) * g", "y = h"]),
     ],
-)
+)  # fmt: skip
 def test_same_is_said_of_the_same_expression_alone(left: str, right: str, same: list[str], differ: list[str]) -> None:
     lines = [" ".join(line.split()) for line in run(left, "--vs", right, *STEPS, "--width", "200").stdout.splitlines()]
     for text in same:

@@ -22,12 +22,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # w
 
 SHELLS = {
     "bash": (["bash", "--noprofile", "--norc", "-i"], 'PS1="%"; eval "$(layerexplain completion bash)"'),
-    "zsh": (
-        ["zsh", "-f", "-i"],
-        'PS1="%%"; autoload -U compinit; compinit -D -u; eval "$(layerexplain completion zsh)"',
-    ),
+    "zsh": (["zsh", "-f", "-i"], 'PS1="%%"; autoload -U compinit; compinit -D -u; eval "$(layerexplain completion zsh)"'),
     "fish": (["fish", "--no-config", "-i"], "layerexplain completion fish | source"),
-}
+}  # fmt: skip
 """How each shell is started, and what it is told first."""
 
 HOSTILE = [

@@ -166,11 +166,8 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
         "nothing was written; at masked steps 'first_attend' averages all values in Keras 2 and none in Keras 3, "
         "because it has dropout",
     ),
-    "a mask into a nested model": (
-        _masked_from_outside,
-        "layer 'encoder': gets masks that Keras 3 passes on differently inside it",
-    ),
-}
+    "a mask into a nested model": (_masked_from_outside, "layer 'encoder': gets masks that Keras 3 passes on differently inside it"),
+}  # fmt: skip
 
 
 @pytest.mark.keras

@@ -62,13 +62,7 @@ PRINTED = [
         ["y = relu(dot(x, W) + b)"],
         ["dz = dy * (y > 0)", "db = sum(dz, axis=0)", "dx = dot(dz, transpose(W))", "dW = dot(transpose(x), dz)"],
     ),
-    (
-        "Activation",
-        {"activation": "softmax"},
-        (None, 7),
-        ["y = softmax(x)"],
-        ["dx = y * (dy - sum(dy * y, axis=-1, keepdims=True))"],
-    ),
+    ("Activation", {"activation": "softmax"}, (None, 7), ["y = softmax(x)"], ["dx = y * (dy - sum(dy * y, axis=-1, keepdims=True))"]),
     (
         "SimpleRNN",
         {"units": 5},
@@ -90,7 +84,7 @@ PRINTED = [
             "db = sum(dz, axis=(0, 1))",
         ],
     ),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("type_", "config", "shape", "kept", "expected"), PRINTED, ids=[row[0] for row in PRINTED])

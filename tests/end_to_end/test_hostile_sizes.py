@@ -78,11 +78,9 @@ SPECS = {
     "40 branches": joined(40),
     "99 branches": joined(99),
     "5,000 layers that are alike": "input: [4]\nlayers:\n" + "  - Flatten\n" * 5000,
-    "3,000 names that are near others": "input: [4]\nlayers:\n"
-    + "".join(f"  - Dense: 4\n    name: layer{i}\n    from: layr{i}x\n" for i in range(3000)),
+    "3,000 names that are near others": "input: [4]\nlayers:\n" + "".join(f"  - Dense: 4\n    name: layer{i}\n    from: layr{i}x\n" for i in range(3000)),
     "3,000 types that are near others": "input: [4]\nlayers:\n" + "".join(f"  - Dens{i}: 4\n" for i in range(3000)),
-    "a name of 1 MB": "input: [4]\nlayers:\n  - Dense: 4\n    name: " + "a" * 10**6 + "\n  - Dense: 4\n    from: b"
-    + "a" * 10**6 + "\n",
+    "a name of 1 MB": "input: [4]\nlayers:\n  - Dense: 4\n    name: " + "a" * 10**6 + "\n  - Dense: 4\n    from: b" + "a" * 10**6 + "\n",
 }  # fmt: skip
 
 
@@ -98,8 +96,7 @@ SPECS = {
         (lambda: held("RNN", "cell", CELLS), "RNN is explained with up to 200 layers inside, got 300"),
         (lambda: held("Pipeline", "layers", SCALES), "Pipeline is explained with up to 200 layers inside, got 1,000"),
         (lambda: held("Pipeline", "layers", SCALES[:150]), "rescaling_150(x)"),
-        (lambda: sequence(entry("x", [None, 4]), layer("Reshape", "y", target_shape=[1] * 500 + [4])),
-         "a tensor needs to have at most 64 axes, got 502"),
+        (lambda: sequence(entry("x", [None, 4]), layer("Reshape", "y", target_shape=[1] * 500 + [4])), "a tensor needs to have at most 64 axes, got 502"),
         (lambda: sequence(entry("x", [None, 4]), layer("Reshape", "y", target_shape=[1] * 60 + [4]), dense("d")), "Dense"),
         (lambda: sequence(entry("x", [None, 10**9]), layer("Reshape", "y", target_shape=[10**9])), "Reshape"),
     ],

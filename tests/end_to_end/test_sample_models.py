@@ -62,14 +62,8 @@ EXPECTED: dict[str, tuple[list[Row], int]] = {
         ],
         407_050,
     ),
-    "stacked_strided_convolutions.yaml": (
-        [Row("Conv2D", (None, 14, 14, 16), 448), Row("Conv2D", (None, 7, 7, 32), 4_640)],
-        5_088,
-    ),
-    "wide_dense_without_bias.yaml": (
-        [Row("Dense", (None, 25_600), 2_560_000), Row("Reshape", (None, 10, 10, 256))],
-        2_560_000,
-    ),
+    "stacked_strided_convolutions.yaml": ([Row("Conv2D", (None, 14, 14, 16), 448), Row("Conv2D", (None, 7, 7, 32), 4_640)], 5_088),
+    "wide_dense_without_bias.yaml": ([Row("Dense", (None, 25_600), 2_560_000), Row("Reshape", (None, 10, 10, 256))], 2_560_000),
     "unet.yaml": (
         [
             Row("Conv2D", (None, None, None, 8), 224),
@@ -89,10 +83,7 @@ EXPECTED: dict[str, tuple[list[Row], int]] = {
         ],
         37_930,
     ),
-    "embedding_then_dense.yaml": (
-        [Row("Embedding", (None, 6, 4), 40), Row("Dense", (None, 6, 10), 40)],
-        80,
-    ),
+    "embedding_then_dense.yaml": ([Row("Embedding", (None, 6, 4), 40), Row("Dense", (None, 6, 10), 40)], 80),
     "stacked_lstm_flatten.yaml": (
         [
             Row("LSTM", (None, 20, 32), 5_248),
@@ -155,7 +146,7 @@ EXPECTED: dict[str, tuple[list[Row], int]] = {
         ],
         1_429_636,
     ),
-}
+}  # fmt: skip
 
 APPLICATIONS = {"resnet50.json": "ResNet50", "efficientnet_b0.json": "EfficientNetB0"}
 

@@ -21,10 +21,7 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
         "input: [3]\nlayers:\n  - Dense: 3\n    name: left\n  - Dense: 3\n    from: lft\n",
         ["6: `from: lft` names no layer; did you mean 'left'?"],
     ),
-    "a tab": (
-        "input: [3]\nlayers:\n\t- Dense: 3\n",
-        ["3: the indentation contains a tab; indent with spaces"],
-    ),
+    "a tab": ("input: [3]\nlayers:\n\t- Dense: 3\n", ["3: the indentation contains a tab; indent with spaces"]),
     "recurrent behind the last step": (
         "input: [20, 8]\nlayers:\n  - LSTM: 32\n  - LSTM: 16\n",
         [
@@ -65,10 +62,7 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
             "5: layer 'group_normalization': GroupNormalization needs groups that divide its 10 channels…",
         ],
     ),
-    "eleven groups behind a fault": (
-        "input: [20, 7]\nlayers:\n  - Dense: 0\n  - GroupNormalization: {groups: 11}\n",
-        ["3: layer 'dense': "],
-    ),
+    "eleven groups behind a fault": ("input: [20, 7]\nlayers:\n  - Dense: 0\n  - GroupNormalization: {groups: 11}\n", ["3: layer 'dense': "]),
     "misspelt, so that the number of axes is not known": (
         "input: [20, 8]\nlayers:\n  - LSTM: {units: 4, return_sequence: true}\n  - LSTM: 4\n  - Conv1D: {filters: 0}\n",
         [
@@ -95,7 +89,7 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
         "input: [3]\nlayers:\n  - Sequential:\n      - Dense: 4\n      - Dense: -1\n    name: block\n",
         ["5: layer 'dense_1': Dense needs units to be an integer ≥ 1, got units=-1; for example units=16"],
     ),
-}
+}  # fmt: skip
 """Name → the spec and its faults: whole messages, or their beginnings where they end in `: ` or `…`."""
 
 NOT_READ = {"unknown from", "a tab"}

@@ -13,8 +13,7 @@ HEADERS: list[tuple[str, Callable[[str], str]]] = [
     ("import keras\nfrom keras import ops\nfrom keras.layers import *\nfrom keras.regularizers import *\n"
      "from keras.optimizers import *", lambda name: name),
     ("import keras\nfrom keras import ops, layers as L", lambda name: name if name == "ops" else f"L.{name}"),
-    ("import tensorflow as tf\nfrom tensorflow import keras",
-     lambda name: "keras.ops" if name == "ops" else f"tf.keras.layers.{name}"),
+    ("import tensorflow as tf\nfrom tensorflow import keras", lambda name: "keras.ops" if name == "ops" else f"tf.keras.layers.{name}"),
 ]  # fmt: skip
 INPUTS: list[Shape] = [(5,), (7,), (11,), (5, 3), (7, 2), (6, 5, 3), (7, 8, 2)]
 

@@ -60,10 +60,7 @@ def test_what_is_refused(arguments: list[str], words: str) -> None:
     ("words", "title"),
     [
         (["layer", "dense", "5", "--input", "4"], "dense · Dense  (None, 4) → (None, 5)"),
-        (
-            ["layer", "max_pooling2d", "--input", "8,6,3"],
-            "max_pooling2d · MaxPooling2D  (None, 8, 6, 3) → (None, 4, 3, 3)",
-        ),
+        (["layer", "max_pooling2d", "--input", "8,6,3"], "max_pooling2d · MaxPooling2D  (None, 8, 6, 3) → (None, 4, 3, 3)"),
         (["layer", "softmax", "--input", "4"], "softmax · Softmax  (None, 4) → (None, 4)"),
         (["layer", "gelu", "--input", "4"], "activation · Activation  (None, 4) → (None, 4)"),
         (["layer", "adam", "--input", "3x2"], "adam · Adam  (3, 2) → (3, 2)"),
@@ -71,7 +68,7 @@ def test_what_is_refused(arguments: list[str], words: str) -> None:
         (["explain", "Dense(5)", "--input", "3"], "dense · Dense  (None, 3) → (None, 5)"),
         (["explain", "keras.layers.Dense(5)"], "dense · Dense  (None, 784) → (None, 5)"),
     ],
-)
+)  # fmt: skip
 def test_a_layer_is_found_as_people_type_it(words: list[str], title: str) -> None:
     result = CliRunner().invoke(program, words)
     assert (result.exit_code, result.stdout.splitlines()[0]) == (0, title)

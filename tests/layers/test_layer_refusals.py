@@ -24,12 +24,7 @@ ROWS: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
     ("EinsumDense", {"equation": "ab,bc->ac", "output_shape": 2}, [(4, 5)], "an input with 2 axes"),
     ("EinsumDense", {"equation": "ab,bc->ac", "output_shape": (2, 3)}, [(4,)], "output_shape to have 1 sizes"),
     ("EinsumDense", {"equation": "ab,bc->ac", "output_shape": (None,)}, [(4,)], "the size of its axis 'units'"),
-    (
-        "EinsumDense",
-        {"equation": "abc,cd->abd", "output_shape": (3, 2)},
-        [(4, 5)],
-        "one size for 'b', got 4 in the input and 3",
-    ),
+    ("EinsumDense", {"equation": "abc,cd->abd", "output_shape": (3, 2)}, [(4, 5)], "one size for 'b', got 4 in the input and 3"),
     ("EinsumDense", {"equation": "ab,bc->ac", "output_shape": 2, "bias_axes": "b"}, [(4,)], "bias_axes to be letters"),
     ("EinsumDense", {"equation": "ab,cd->ad", "output_shape": 2}, [(4,)], "each letter of the kernel elsewhere"),
     ("GroupNormalization", {"groups": 4}, [(5, 6)], "groups that divide its 6 channels, got groups=4"),
@@ -48,13 +43,8 @@ ROWS: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
     ("MultiHeadAttention", {"num_heads": 0, "key_dim": 3}, [(4, 6), (4, 6)], "got num_heads=0"),
     ("MultiHeadAttention", {"num_heads": 2, "key_dim": 3}, [(6,), (6,)], "equal numbers of axes, 3 to 5"),
     ("MultiHeadAttention", {"num_heads": 2, "key_dim": 3}, [(4, 6), (5, 6), (7, 6)], "value and key that are equal"),
-    (
-        "MultiHeadAttention",
-        {"num_heads": 2, "key_dim": 3, "attention_axes": [1, 1]},
-        [(4, 6), (4, 6)],
-        "attention_axes to be axes of its query, each once",
-    ),
-]
+    ("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "attention_axes": [1, 1]}, [(4, 6), (4, 6)], "attention_axes to be axes of its query, each once"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("type_", "config", "shapes", "words"), ROWS, ids=lambda v: str(v)[:40])

@@ -120,12 +120,7 @@ WRONG: list[tuple[str, dict[str, Any], tuple[tuple[Any, ...], ...], str]] = [
     ("ops.ExpandDims", {"axis": 9}, ((5, 7),), "from -4 to 3"),
     ("ops.GetItem", {"key": (slice(None), 9)}, ((5, 7),), "index 9 is outside axis 1"),
     ("ops.GetItem", {"key": "a"}, ((5, 7),), "a slice needs numbers"),
-    (
-        "ops.GetItem",
-        {"key": (slice(None), [0, 2])},
-        ((5, 7),),
-        "a slice needs numbers, ranges of numbers, None or '...', got [0, 2]",
-    ),
+    ("ops.GetItem", {"key": (slice(None), [0, 2])}, ((5, 7),), "a slice needs numbers, ranges of numbers, None or '...', got [0, 2]"),
     ("ops.GetItem", {"key": (slice(None), slice([1, 2], None))}, ((5, 7),), "got slice([1, 2], None, None)"),
     ("ops.GetItem", {"key": slice(None, [3])}, ((5, 7),), "got slice(None, [3], None)"),
     ("ops.Matmul", {}, ((5, 7), (5, 7)), "matmul needs matrices"),
@@ -158,7 +153,7 @@ WRONG: list[tuple[str, dict[str, Any], tuple[tuple[Any, ...], ...], str]] = [
     ("ops.CTCDecode", {"strategy": "beam_search"}, ((9, 4), ()), "supported only for strategy='greedy'"),
     ("tf.raw_ops.Mean", {}, ((5, 7), ()), "an axis needs to be a constant"),
     ("CustomScaleLayer", {"scale": 0.1}, ((5,),), "needs two inputs"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("type_", "config", "shapes", "message"), WRONG, ids=lambda v: v if isinstance(v, str) else "")

@@ -25,12 +25,9 @@ from tests.support.compared_values import DRAWN, LEAST, check
         ("int4/32_from_float32", Policy("int4", 32)),
         ({"class_name": "DTypePolicyMap", "config": {"default_policy": "float32"}}, None),
         ({"class_name": "Int4DTypePolicy", "config": {"mode": "int4/-1", "source_name": "float32"}}, Policy("int4")),
-        (
-            {"class_name": "QuantizedFloat8DTypePolicy", "config": {"mode": "float8", "amax_history_length": 16}},
-            Policy("float8", history=16),
-        ),
+        ({"class_name": "QuantizedFloat8DTypePolicy", "config": {"mode": "float8", "amax_history_length": 16}}, Policy("float8", history=16)),
     ],
-)
+)  # fmt: skip
 def test_policy(dtype: Any, policy: Policy | None) -> None:
     assert policy_of(dtype) == policy
 

@@ -83,8 +83,7 @@ def test_what_permutes_back_ends_it(tmp_path: Path) -> None:
          [("steps", "5"), ("rows", "6"), ("columns", "7"), ("channels", "4")]),
         ("ConvLSTM2D: {filters: 4, kernel_size: 3, return_sequences: true, data_format: channels_first}",
          "[5, 3, 8, 9]", [("steps", "5"), ("channels", "4"), ("rows", "6"), ("columns", "7")]),
-        ("TimeDistributed: {Conv2D: {filters: 4, kernel_size: 3}}", "[5, 8, 9, 3]",
-         [("steps", "5"), ("rows", "6"), ("columns", "7"), ("channels", "4")]),
+        ("TimeDistributed: {Conv2D: {filters: 4, kernel_size: 3}}", "[5, 8, 9, 3]", [("steps", "5"), ("rows", "6"), ("columns", "7"), ("channels", "4")]),
     ],
 )  # fmt: skip
 def test_sequences_of_images_have_steps(

@@ -137,13 +137,8 @@ SUBCLASSED = {
     # Nothing is stored: that layers of unknown classes have weights cannot be ruled out; Dropout has none.
     "never built": ({}, {"dense": None, "layer_normalization": None, "dense_1": None, "own": None, "dropout": 0}),
     # One layer was never called. The others were, so that an empty group is one of a layer without weights.
-    "one layer": (
-        {"first": (7, 5)}, {"dense": 35, "layer_normalization": 0, "dense_1": None, "own": 0, "dropout": 0}
-    ),
-    "all built": (
-        {"first": (7, 5), "parts/dense": (5, 3)},
-        {"dense": 35, "layer_normalization": 0, "dense_1": 15, "own": 0, "dropout": 0},
-    ),
+    "one layer": ({"first": (7, 5)}, {"dense": 35, "layer_normalization": 0, "dense_1": None, "own": 0, "dropout": 0}),
+    "all built": ({"first": (7, 5), "parts/dense": (5, 3)}, {"dense": 35, "layer_normalization": 0, "dense_1": 15, "own": 0, "dropout": 0}),
 }  # fmt: skip
 
 

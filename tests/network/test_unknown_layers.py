@@ -119,12 +119,9 @@ DISAGREE = [
     (None, [None, 7], "recorded-shape", "its output is (None, 2) by its formula; the file recorded (None, 7)"),
     ([None, 3], [None, 7], "recorded-shape", "its output is (None, 2) by its formula; the file recorded (None, 7)"),
     ([None, 3], [5, 2, 1], "recorded-shape", "its output is (None, 2) by its formula; the file recorded (None, 2, 1)"),
-    ([None, 6], [None, 2], "build-shape",
-     "its input is (None, 3) in this model; the file recorded that it was built for (None, 6)"),
-    ([None, 3, 1], [None, 2], "build-shape",
-     "its input is (None, 3) in this model; the file recorded that it was built for (None, 3, 1)"),
-    ([None], [None, 2], "build-shape",
-     "its input is (None, 3) in this model; the file recorded that it was built for (None,)"),
+    ([None, 6], [None, 2], "build-shape", "its input is (None, 3) in this model; the file recorded that it was built for (None, 6)"),
+    ([None, 3, 1], [None, 2], "build-shape", "its input is (None, 3) in this model; the file recorded that it was built for (None, 3, 1)"),
+    ([None], [None, 2], "build-shape", "its input is (None, 3) in this model; the file recorded that it was built for (None,)"),
 ]  # fmt: skip
 
 

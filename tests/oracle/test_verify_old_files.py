@@ -47,9 +47,7 @@ def archive(version: str, **arguments: Any) -> bytes:
 
 
 LAYERS: dict[str, tuple[tuple[int, ...], Callable[[Any], list[Any]]]] = {
-    "recurrent": ((6, 5), lambda k: [
-        k.Masking(), k.Bidirectional(k.LSTM(3, return_sequences=True)), k.GRU(4, recurrent_activation="hard_sigmoid"),
-    ]),
+    "recurrent": ((6, 5), lambda k: [k.Masking(), k.Bidirectional(k.LSTM(3, return_sequences=True)), k.GRU(4, recurrent_activation="hard_sigmoid")]),
     "hard_sigmoid": ((7,), lambda k: [k.Dense(4, activation="hard_sigmoid"), k.Activation("hard_sigmoid")]),
     "convolutional": ((9, 8, 3), lambda k: [
         k.Conv2D(4, 3, padding="same"), k.BatchNormalization(), k.DepthwiseConv2D(2), k.SeparableConv2D(3, 2),

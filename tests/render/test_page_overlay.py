@@ -24,13 +24,10 @@ SPEC = b"input: [7]\nlayers:\n" + b"".join([b"  - Dense: {units: 7}\n    name: d
         ({"dense1": "fast"}, "the overlay needs a finite number for 'dense1', got 'fast'"),
         ({"dense1": float("nan")}, "the overlay needs a finite number for 'dense1', got nan"),
         ({"dense1": True}, "the overlay needs a finite number for 'dense1', got True"),
-        (
-            {"values": {"dense1": 1}, "combine": "all"},
-            "combine of an overlay needs to be one of sum, max, mean, got 'all'",
-        ),
+        ({"values": {"dense1": 1}, "combine": "all"}, "combine of an overlay needs to be one of sum, max, mean, got 'all'"),
         ([1, 2], 'an overlay needs the form {"title": "latency (ms)"'),
     ],
-)
+)  # fmt: skip
 def test_what_is_no_overlay_is_refused(overlay: Any, says: str) -> None:
     with pytest.raises(ArgumentError) as caught:
         layerexplain.page(SPEC, overlay=overlay)

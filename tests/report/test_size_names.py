@@ -137,15 +137,12 @@ def test_a_spec_names_sizes() -> None:
 @pytest.mark.parametrize(
     "spec, words",
     [
-        (
-            SPEC.replace(b"[T]", b"[TT]"),
-            "has the size 'TT'; sizes are whole numbers from 1, null for unknown, or names",
-        ),
+        (SPEC.replace(b"[T]", b"[TT]"), "has the size 'TT'; sizes are whole numbers from 1, null for unknown, or names"),
         (SPEC.replace(b"units: u", b"units: uu"), "LSTM needs units to be an integer"),
         (SPEC.replace(b"T: 50", b"T: -1"), "sizes: T needs an example, an integer"),
         (SPEC.replace(b"u: 64", b"class: 64"), "sizes: 'class' is no name that a size can have"),
     ],
-)
+)  # fmt: skip
 def test_names_that_a_spec_does_not_declare_are_refused(spec: bytes, words: str) -> None:
     with pytest.raises(LayerExplainError, match=re.escape(words)):
         layerexplain.explain(spec)

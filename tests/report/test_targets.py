@@ -22,26 +22,16 @@ LAST = "One target for each example; return_sequences=True in 'reads' gives one 
 
 MODELS: dict[str, tuple[list[Any], str, str]] = {
     "one per example": ([layers.LSTM(3, name="reads"), layers.Dense(2)], "mse", LAST),
-    "one per step": (
-        [layers.GRU(3, return_sequences=True, name="reads"), layers.Dropout(0.1), layers.Dense(2)], "mse", SEQUENCES
-    ),
-    "both ways": (
-        [layers.Bidirectional(layers.LSTM(3, return_sequences=True), name="reads"), layers.Dense(1, "sigmoid")],
-        "binary_crossentropy", SEQUENCES,
-    ),
+    "one per step": ([layers.GRU(3, return_sequences=True, name="reads"), layers.Dropout(0.1), layers.Dense(2)], "mse", SEQUENCES),
+    "both ways": ([layers.Bidirectional(layers.LSTM(3, return_sequences=True), name="reads"), layers.Dense(1, "sigmoid")], "binary_crossentropy", SEQUENCES),
     "the layer itself": ([layers.Dense(4), layers.SimpleRNN(3, return_sequences=True, name="reads")], "mse", SEQUENCES),
     "classes": ([layers.LSTM(3, name="reads"), layers.Dense(4, "softmax")], "categorical_crossentropy", LAST),
-    "classes of steps": (
-        [layers.LSTM(3, return_sequences=True, name="reads"), layers.Dense(4, "softmax")],
-        "sparse_categorical_crossentropy", SEQUENCES,
-    ),
+    "classes of steps": ([layers.LSTM(3, return_sequences=True, name="reads"), layers.Dense(4, "softmax")], "sparse_categorical_crossentropy", SEQUENCES),
     "a layer alone": ([layers.Dense(4)], "mse", ""),
     "a recurrent layer alone": ([layers.LSTM(3, return_sequences=True, name="reads")], "mse", SEQUENCES),
     "no steps": ([layers.Flatten(), layers.Dense(4), layers.Softmax()], "sparse_categorical_crossentropy", ""),
     "other steps": ([layers.LSTM(3, name="reads"), layers.RepeatVector(6), layers.Dense(4)], "mse", ""),
-    "pooled": (
-        [layers.LSTM(3, return_sequences=True, name="reads"), layers.GlobalMaxPooling1D(), layers.Dense(4)], "mse", ""
-    ),
+    "pooled": ([layers.LSTM(3, return_sequences=True, name="reads"), layers.GlobalMaxPooling1D(), layers.Dense(4)], "mse", ""),
 }  # fmt: skip
 
 
@@ -82,9 +72,7 @@ COUNTS: dict[str, tuple[Any, tuple[int, ...], tuple[int, ...], str]] = {
     "Conv3DTranspose": (lambda: layers.Conv3DTranspose(4, 3), (4, 5, 6, 2), (5, 5, 5, 2), "the size of the volumes"),
     "DepthwiseConv2D": (lambda: layers.DepthwiseConv2D(3), (8, 8, 2), (12, 9, 2), "the size of the images"),
     "SeparableConv1D": (lambda: layers.SeparableConv1D(4, 3), (8, 2), (12, 2), "the length of the sequence"),
-    "ConvLSTM2D": (
-        lambda: layers.ConvLSTM2D(4, 3), (5, 8, 8, 2), (3, 9, 7, 2), "the size of the images and the number of steps"
-    ),
+    "ConvLSTM2D": (lambda: layers.ConvLSTM2D(4, 3), (5, 8, 8, 2), (3, 9, 7, 2), "the size of the images and the number of steps"),
     "Embedding": (lambda: layers.Embedding(9, 4), (8,), (12,), "the number of ids in an example"),
     "LSTM": (lambda: layers.LSTM(4), (8, 2), (12, 2), "shared by all steps"),
 }  # fmt: skip

@@ -33,8 +33,7 @@ CASES: list[tuple[Any, Any]] = [
     ({"optimizer": {"name": "SGD", "lr": 0.1}, "loss": "mse"}, ("SGD", {"": "mse"}, {})),
     ({"optimizer": None, "loss": {"class_name": "function", "config": "mse"}}, (None, {"": "mse"}, {})),
     ({"optimizer": ADAM, "loss": {"class_name": "Keras>Huber", "config": {"delta": 2}}}, ("Adam", {"": "Huber"}, {})),
-    ({"loss": {"a": "mse", "b": None}, "metrics": {"a": "mae", "b": ["acc", "mae"]}},
-     (None, {"a": "mse"}, {"a": ["mae"], "b": ["acc", "mae"]})),
+    ({"loss": {"a": "mse", "b": None}, "metrics": {"a": "mae", "b": ["acc", "mae"]}}, (None, {"a": "mse"}, {"a": ["mae"], "b": ["acc", "mae"]})),
     ({"loss": ["mse", "mae"], "metrics": [["acc"], []]}, (None, {"a": "mse", "b": "mae"}, {"a": ["acc"]})),
     ({"loss": ["mse"], "metrics": ["acc"], "weighted_metrics": ["mae"]}, (None, {"a": "mse"}, {"": ["acc", "mae"]})),
     # What is damaged is left out.

@@ -46,8 +46,7 @@ ROWS: list[tuple[str, int, int | None, int]] = [
     (flat("Dense: {units: 5, activation: leaky_relu}", "Dense: 3"), 8 * 5 + 2 * 5 * 3, None, 4 * (8 + 5 + 5)),
     (flat("Dense: 4", "Reshape: [2, 2]", "Flatten", "Dense: 3"), 8 * 4 + 2 * 4 * 3, None, 4 * (8 + 4)),  # views
     (flat("Dense: 4", "ops.Round", "Dense: 3"), 4 * 3, None, 4 * 4),  # no gradient passes a rounding
-    (flat("Conv1D: {filters: 4, kernel_size: 3}", "Flatten", "Dense: 2", shape="[7, 3]"),
-     5 * 4 * 3 * 3 + 2 * 20 * 2, None, 4 * (21 + 20)),
+    (flat("Conv1D: {filters: 4, kernel_size: 3}", "Flatten", "Dense: 2", shape="[7, 3]"), 5 * 4 * 3 * 3 + 2 * 20 * 2, None, 4 * (21 + 20)),
     (flat("Dense: {units: 3, dtype: float16}"), 8 * 3, None, 4 * 8),
 ]  # fmt: skip
 

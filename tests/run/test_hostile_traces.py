@@ -120,12 +120,10 @@ def test_complex_numbers_are_no_weights(tmp_path: Path) -> None:
     [
         ("input: [100000, null, 3]\nlayers:\n  - Flatten\n", ("--size", "100000,100000,3"),
          "the input 'input' needs an array of 120.0 GB; at most 1.0 GB are used"),
-        ("input: [1000]\nlayers:\n  - Dense: 1000000000\n", (),
-         "layer 'dense': has no values: it needs an array of 4,000.0 GB; at most 1.0 GB"),
+        ("input: [1000]\nlayers:\n  - Dense: 1000000000\n", (), "layer 'dense': has no values: it needs an array of 4,000.0 GB; at most 1.0 GB"),
         ("input: [4]\nlayers:\n  - RepeatVector: 10000000000\n  - LSTM: 3\n", (), "it needs an array of 160.0 GB"),
         ("input: [4]\nlayers:\n  - Embedding: [1000000000, 1000]\n", (), "it needs an array of 4,000.0 GB"),
-        ("input: [4]\nlayers:\n  - Sequential: [{RepeatVector: 1000000000}]\n", ("sequential/repeat_vector", "--at", "0,3,1"),
-         "it needs an array of 16.0 GB"),
+        ("input: [4]\nlayers:\n  - Sequential: [{RepeatVector: 1000000000}]\n", ("sequential/repeat_vector", "--at", "0,3,1"), "it needs an array of 16.0 GB"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_into_memory(spec: str, options: tuple[str, ...], said: str, tmp_path: Path) -> None:

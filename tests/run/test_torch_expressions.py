@@ -67,16 +67,12 @@ def test_what_has_no_formula_is_open(expression: str) -> None:
 
 
 STEPS_FIRST = [
-    (
-        "nn.MultiheadAttention(6, 2)",
-        "self.m(x.transpose(0, 1), x.transpose(0, 1), x.transpose(0, 1))[0]",
-        (11, None, 6),
-    ),
+    ("nn.MultiheadAttention(6, 2)", "self.m(x.transpose(0, 1), x.transpose(0, 1), x.transpose(0, 1))[0]", (11, None, 6)),
     ("nn.MultiheadAttention(6, 2)", "self.m(x, x, x)[0]", (11, None, 6)),
     ("nn.LSTM(6, 3)", "self.m(x.permute(1, 0, 2))[1][0]", (1, None, 3)),
     ("nn.LSTM(6, 3)", "self.m(x)[0][-1]", (None, 3)),
     ("nn.TransformerEncoderLayer(6, 2, 8)", "self.m(x.transpose(0, 1)).mean(0)", (None, 6)),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("module", "result", "shape"), STEPS_FIRST)

@@ -65,11 +65,7 @@ def test_the_command_takes_sizes_and_a_file_of_weights(net: tuple[Path, dict[str
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        (
-            "other.safetensors",
-            safetensors_bytes({"fc.weight": np.ones((3, 5), "float32")}),
-            "does not contain the weight 'weight'",
-        ),
+        ("other.safetensors", safetensors_bytes({"fc.weight": np.ones((3, 5), "float32")}), "does not contain the weight 'weight'"),
         (
             "net.pth",
             b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02",
@@ -77,7 +73,7 @@ def test_the_command_takes_sizes_and_a_file_of_weights(net: tuple[Path, dict[str
         ),
         ("other.py", CODE.encode(), "stores no weights that are read"),
     ],
-)
+)  # fmt: skip
 def test_a_file_without_the_weights_is_refused(
     name: str, content: bytes, words: str, net: tuple[Path, dict[str, Any], Path], tmp_path: Path
 ) -> None:

@@ -165,9 +165,7 @@ ROWS = {
          flat("Dense: 3", "ops.Argmax: {axis: -1}"),  # for inference: it has no loss
          flat("Dense: 3", "Dropout: 0.5", "Masking", "Dense: 2", end="loss: mse\n")),
     ),
-    "no-sequence": Row(
-        {flat("LSTM: 4", "GRU: 3", shape="[5, 2]"): ["gru"]}, (flat("LSTM: {units: 4, return_sequences: true}", "GRU: 3", shape="[5, 2]"),),
-    ),
+    "no-sequence": Row({flat("LSTM: 4", "GRU: 3", shape="[5, 2]"): ["gru"]}, (flat("LSTM: {units: 4, return_sequences: true}", "GRU: 3", shape="[5, 2]"),)),
     "map-used-up": Row(
         {flat("MaxPooling2D: 4", "Conv2D: {filters: 4, kernel_size: 3}", shape="[8, 8, 3]"): ["conv2d"]},
         (flat("MaxPooling2D: 4", "Conv2D: {filters: 4, kernel_size: 3, padding: same}", shape="[8, 8, 3]"),
@@ -528,9 +526,7 @@ ROWS = {
         {LLAMA % (101, 128, "false"): ["model.embed_tokens"]},
         (LLAMA % (128, 128, "false"), "input: {shape: [9], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 101, output_dim: 4}\n"),
     ),
-    "untied-head": Row(
-        {LLAMA % (640, 24, "false"): ["lm_head"]}, (LLAMA % (640, 24, "true"), LLAMA % (64, 512, "false")),
-    ),
+    "untied-head": Row({LLAMA % (640, 24, "false"): ["lm_head"]}, (LLAMA % (640, 24, "true"), LLAMA % (64, 512, "false"))),
 }  # fmt: skip
 
 

@@ -30,13 +30,8 @@ EDITS: dict[str, tuple[tuple[str, str], list[tuple[str, str, str]], list[tuple[s
         [("conv", "strides", "1", "2")],
     ),
     "a removed layer": (("  - ReLU:\n    name: act\n", ""), [("removed", "act", "")], []),
-    "another activation": (
-        ("  - ReLU:\n    name: act\n", "  - LeakyReLU:\n    name: act\n"), [("removed", "act", ""), ("added", "", "act")], [],
-    ),
-    "a frozen layer": (
-        ("Dense: 10", "Dense: {units: 10, trainable: false}"), [("changed", "head", "head")],
-        [("head", "trainable", "True", "False")],
-    ),
+    "another activation": (("  - ReLU:\n    name: act\n", "  - LeakyReLU:\n    name: act\n"), [("removed", "act", ""), ("added", "", "act")], []),
+    "a frozen layer": (("Dense: 10", "Dense: {units: 10, trainable: false}"), [("changed", "head", "head")], [("head", "trainable", "True", "False")]),
     "a nested change": (
         ("Dense: 6", "Dense: {units: 6, activation: relu}"), [("changed", "body/inner", "body/inner")],
         [("body/inner", "activation", "'linear'", "'relu'")],
@@ -47,7 +42,5 @@ EDITS: dict[str, tuple[tuple[str, str], list[tuple[str, str, str]], list[tuple[s
         [("changed", "act", "act"), ("changed", "pool", "pool"), ("changed", "body", "body")],
         [("act", "inputs", "conv", "pool"), ("pool", "inputs", "act", "conv"), ("body", "inputs", "pool", "act")],
     ),
-    "renamed and changed": (
-        ("- Dense: 10\n    name: head", "- Dense: 11\n    name: top"), [("changed", "head", "top")], [("head", "units", "10", "11")],
-    ),
+    "renamed and changed": (("- Dense: 10\n    name: head", "- Dense: 11\n    name: top"), [("changed", "head", "top")], [("head", "units", "10", "11")]),
 }  # fmt: skip

@@ -71,24 +71,15 @@ WRONG: list[tuple[Any, str]] = [
     (broken(inbound_nodes=[[["a", "0", 0]]]), "[layer, node, tensor] is needed"),
     (broken(inbound_nodes=[[["a", -1, 0]]]), "[layer, node, tensor] is needed"),
     (broken(inbound_nodes=[[[0, 0, 0]]]), "a call in inbound_nodes holds the number 0"),
-    (
-        broken(inbound_nodes=[[["A", 0, 0]]]),
-        "a tensor comes from 'A', which the model does not list; did you mean 'a'?",
-    ),
+    (broken(inbound_nodes=[[["A", 0, 0]]]), "a tensor comes from 'A', which the model does not list; did you mean 'a'?"),
     (broken(inbound_nodes=[{"args": 3, "kwargs": {}}]), "layer 'd': a call in inbound_nodes is neither"),
     (broken(inbound_nodes=[node({"class_name": "__keras_tensor__", "config": 3})]), "has no keras_history"),
     (broken(inbound_nodes=[node(tensor("zzzz"))]), "each layer that is used must be listed under layers"),
     (broken(inbound_nodes=[]), "layer 'd': is used but never called; inbound_nodes needs a call"),
     (broken(inbound_nodes=[[["d", 0, 0]]]), "layer 'd': depends on its own output"),
-    (
-        broken(inbound_nodes=[[["a", 0, 0]], [["d", 0, 0]], [["d", 7, 0]]]),
-        "call 7 of it is used, but the file lists only 3",
-    ),
+    (broken(inbound_nodes=[[["a", 0, 0]], [["d", 0, 0]], [["d", 7, 0]]]), "call 7 of it is used, but the file lists only 3"),
     (graph([entry("a", [1])], ["a", 0, 0], [["b", 0, 0]]), "a tensor comes from 'b', which the model does not list"),
     (graph([entry("a", [1])], 3, [["a", 0, 0]]), "input_layers holds the number 3; [layer, node, tensor] is needed"),
     (graph([entry("a", [1])], ["a"], [["a", 0, 0]]), "input_layers holds a list; [layer, node, tensor] is needed"),
-    (
-        {"class_name": "Dense", "config": {"units": 3}, "module": "keras.layers"},
-        "is a single layer (Dense); a model is needed",
-    ),
-]
+    ({"class_name": "Dense", "config": {"units": 3}, "module": "keras.layers"}, "is a single layer (Dense); a model is needed"),
+]  # fmt: skip

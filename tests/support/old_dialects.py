@@ -151,10 +151,7 @@ def wired(name: str, **more: Any) -> dict[str, Any]:
 
 KERAS_0_GRAPH = {
     "name": "Graph",
-    "input_config": [
-        {"name": "words", "input_shape": [7], "dtype": "int"},
-        {"name": "more", "input_shape": [4], "dtype": "float"},
-    ],
+    "input_config": [{"name": "words", "input_shape": [7], "dtype": "int"}, {"name": "more", "input_shape": [4], "dtype": "float"}],
     "node_config": [
         wired("embedded", input="words"),
         wired("read", input="embedded"),
@@ -162,10 +159,7 @@ KERAS_0_GRAPH = {
         wired("twin", inputs=["more", "more"], merge_mode="sum"),
         wired("both", inputs=["wide", "twin"], merge_mode="mul"),
     ],
-    "output_config": [
-        wired("out", input="both"),
-        wired("joined", inputs=["wide", "twin"], merge_mode="ave"),
-    ],
+    "output_config": [wired("out", input="both"), wired("joined", inputs=["wide", "twin"], merge_mode="ave")],
     "nodes": {
         "embedded": zero("Embedding", "embedding", input_shape=[7], input_dim=50, output_dim=8, init="uniform",
                          input_length=None, mask_zero=False, activity_regularizer=None, W_regularizer=None,

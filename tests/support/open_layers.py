@@ -19,11 +19,7 @@ LAYERS: dict[str, tuple[Arguments, list[tuple[int, ...]], list[str]]] = {
         [(13, 11, 5)],
         ["filters", "kernel_size", "strides", "dilation_rate", "x rows", "x columns", "x channels"],
     ),
-    "Conv1D": (
-        {"filters": 7, "kernel_size": 3},
-        [(13, 5)],
-        ["filters", "kernel_size", "strides", "dilation_rate", "x steps", "x features"],
-    ),
+    "Conv1D": ({"filters": 7, "kernel_size": 3}, [(13, 5)], ["filters", "kernel_size", "strides", "dilation_rate", "x steps", "x features"]),
     # Beside a stride of 2, Keras takes no other dilation.
     "Conv2DTranspose": (
         {"filters": 7, "kernel_size": 3, "strides": 2},
@@ -69,7 +65,7 @@ LAYERS: dict[str, tuple[Arguments, list[tuple[int, ...]], list[str]]] = {
             *("x rows", "x columns"),
         ],
     ),
-}
+}  # fmt: skip
 State = tuple[tuple[int, ...], dict[str, int]]
 """The number of each choice's value, and the size of each slider."""
 

@@ -101,16 +101,7 @@ KERAS_ROWS = [
     Row("logs", lambda x: [ops.log(x), ops.log1p(x), ops.log2(x), ops.log10(x)], positive=True),
     Row("exps", lambda x: [ops.exp(x), ops.expm1(x), ops.exp2(x), ops.erf(x)]),
     Row("circle", lambda x: [ops.sin(x), ops.cos(x), ops.tan(x), ops.arctan(x), ops.sinh(x), ops.cosh(x)]),
-    Row(
-        "arcs",
-        lambda x: [
-            ops.arcsin(ops.tanh(x)),
-            ops.arccos(ops.tanh(x)),
-            ops.arctanh(ops.tanh(x)),
-            ops.arcsinh(x),
-            ops.arccosh(x * x + 1),
-        ],
-    ),
+    Row("arcs", lambda x: [ops.arcsin(ops.tanh(x)), ops.arccos(ops.tanh(x)), ops.arctanh(ops.tanh(x)), ops.arcsinh(x), ops.arccosh(x * x + 1)]),
     Row("arctan2", lambda x, y: ops.arctan2(x, y), TWO),
     Row("hypot", lambda x, y: ops.hypot(x, y), TWO),
     Row("logaddexp", lambda x, y: ops.logaddexp(x, y), TWO),
@@ -167,12 +158,7 @@ KERAS_ROWS = [
     Row("softmax", lambda x: [ops.softmax(x), ops.softmax(x, axis=1), ops.log_softmax(x), ops.log_softmax(x, axis=1)]),
     # Comparisons
     Row("compare", lambda x, y: [x > y, x >= y, x < y, x <= y, ops.not_equal(x, 0), ops.equal(x, y)], TWO),
-    Row(
-        "logic",
-        lambda x, y: [ops.logical_and(x, y), ops.logical_or(x, y), ops.logical_xor(x, y), ops.logical_not(x)],
-        TWO,
-        ("bool", "bool"),
-    ),
+    Row("logic", lambda x, y: [ops.logical_and(x, y), ops.logical_or(x, y), ops.logical_xor(x, y), ops.logical_not(x)], TWO, ("bool", "bool")),
     Row("where", lambda x, y: [ops.where(x > 0, x, y), ops.where(x > 0, x, 0.5)], TWO),
     Row("finite", lambda x: [ops.isnan(x), ops.isinf(x), ops.isfinite(x)]),
     Row("cast", lambda x: [ops.cast(x * 5, "int32"), ops.cast(x > 0, "float32"), ops.stop_gradient(x), ops.copy(x)]),
@@ -196,10 +182,7 @@ KERAS_ROWS = [
     Row("any all", lambda x: [ops.any(x > 1, axis=1), ops.all(x > -1, axis=1), ops.count_nonzero(x > 0, axis=1)]),
     Row("moments", lambda x: [*ops.moments(x, axes=[1]), *ops.moments(x, axes=[1, 2], keepdims=True)]),
     Row("logsumexp", lambda x: [ops.logsumexp(x, axis=1), ops.logsumexp(x, axis=-1, keepdims=True)]),
-    Row(
-        "logsumexp of all",
-        lambda x: [ops.logsumexp(x), ops.logsumexp(x, axis=(2, 1)), ops.logsumexp(x * float("-inf"))],
-    ),
+    Row("logsumexp of all", lambda x: [ops.logsumexp(x), ops.logsumexp(x, axis=(2, 1)), ops.logsumexp(x * float("-inf"))]),
     Row("average", lambda x: [ops.average(x, axis=1)]),
     Row(
         "norms",
@@ -215,12 +198,7 @@ KERAS_ROWS = [
     Row("argmax", lambda x: [ops.argmax(x, axis=1), ops.argmin(x, axis=-1, keepdims=True), ops.argmax(x)]),
     Row("order", lambda x: [ops.sort(x, axis=1), ops.argsort(x), *ops.top_k(x, 3)]),
     Row("cumsum", lambda x: [ops.cumsum(x, axis=1), ops.cumprod(x, axis=2), ops.cumsum(x)]),
-    Row(
-        "one_hot",
-        lambda x: [ops.one_hot(x, 6), ops.one_hot(x, 6, axis=1), ops.multi_hot(x, 6), ops.one_hot(x, 6, dtype="int32")],
-        ((5,),),
-        ("int32",),
-    ),
+    Row("one_hot", lambda x: [ops.one_hot(x, 6), ops.one_hot(x, 6, axis=1), ops.multi_hot(x, 6), ops.one_hot(x, 6, dtype="int32")], ((5,),), ("int32",)),
     # Shapes
     Row("reshape", lambda x: [ops.reshape(x, (-1, 35)), ops.reshape(x, (-1, 7, 5)), ops.reshape(x, (-1, 7))]),
     Row("reshape open", lambda x: [ops.reshape(x, (-1, 7)), ops.ravel(x)], OPEN),
@@ -245,42 +223,18 @@ KERAS_ROWS = [
         ],
         IMAGE,
     ),
-    Row(
-        "concatenate",
-        lambda x, y: [
-            ops.concatenate([x, y], axis=1),
-            ops.concatenate([x, x, y], axis=-2),
-            ops.concatenate([x, x], axis=0),
-        ],
-        SPREAD,
-    ),
+    Row("concatenate", lambda x, y: [ops.concatenate([x, y], axis=1), ops.concatenate([x, x, y], axis=-2), ops.concatenate([x, x], axis=0)], SPREAD),
     Row("stack", lambda x, y: [ops.stack([x, y], axis=1), ops.stack([x, y], axis=-1), ops.stack([x, y])], TWO),
     Row("stack 2", lambda x, y: [ops.hstack([x, y]), ops.vstack([x, y]), ops.append(x, y, axis=1)], TWO),
-    Row(
-        "split",
-        lambda x: [*ops.split(x, 2, axis=-1), *ops.split(x, [1, 3], axis=1), *ops.array_split(x, 3, axis=1)],
-        ((5, 6),),
-    ),
+    Row("split", lambda x: [*ops.split(x, 2, axis=-1), *ops.split(x, [1, 3], axis=1), *ops.array_split(x, 3, axis=1)], ((5, 6),)),
     Row("unstack", lambda x: ops.unstack(x, axis=1)),
     Row("x[:, 0]", lambda x: x[:, 0]),
-    Row(
-        "x[...]", lambda x: [x[..., 1:5:2], x[:, -2:], x[:, None], x[:, 1:, ::-1], x[:, 2, None, 3:], x[..., -1], x[0]]
-    ),
+    Row("x[...]", lambda x: [x[..., 1:5:2], x[:, -2:], x[:, None], x[:, 1:, ::-1], x[:, 2, None, 3:], x[..., -1], x[0]]),
     Row("x[open]", lambda x: [x[:, :3], x[:, -1], x[:, 1:], x[:, :, 2]], OPEN),
-    Row(
-        "take", lambda x: [ops.take(x, [0, 2], axis=1), ops.take(x, [[0, 2], [1, 1]], axis=-1), ops.take(x, 1, axis=1)]
-    ),
+    Row("take", lambda x: [ops.take(x, [0, 2], axis=1), ops.take(x, [[0, 2], [1, 1]], axis=-1), ops.take(x, 1, axis=1)]),
     Row("take_along_axis", lambda x: ops.take_along_axis(x, ops.argsort(x, axis=1), axis=1)),
     Row("flip", lambda x: [ops.flip(x, 1), ops.flip(x, -1), ops.roll(x, 2, axis=1), ops.diff(x, axis=1)]),
-    Row(
-        "repeat",
-        lambda x: [
-            ops.repeat(x, 2, axis=1),
-            ops.repeat(x, [1, 2, 0, 1, 1], axis=1),
-            ops.tile(x, (1, 2, 3)),
-            ops.tile(x, 2),
-        ],
-    ),
+    Row("repeat", lambda x: [ops.repeat(x, 2, axis=1), ops.repeat(x, [1, 2, 0, 1, 1], axis=1), ops.tile(x, (1, 2, 3)), ops.tile(x, 2)]),
     Row("tile open", lambda x: [ops.tile(x, (1, 2, 3)), ops.repeat(x, 2, axis=2)], OPEN),
     Row(
         "pad",
@@ -309,26 +263,9 @@ KERAS_ROWS = [
     Row("matmul", lambda x, y: [ops.matmul(x, y), x @ y], ((5, 7), (7, 3))),
     Row("matmul stack", lambda x, y: ops.matmul(x, y), ((4, 5, 7), (1, 7, 3))),
     Row("matmul constant", lambda x: [ops.matmul(x, _kernel(7, 3)), ops.dot(x, _kernel(7, 3)), ops.dot(x, _kernel(7))]),
-    Row(
-        "einsum",
-        lambda x, y: [
-            ops.einsum("bij,bkj->bik", x, y),
-            ops.einsum("b...j,bkj->b...k", x, y),
-            ops.einsum("bij,bkj", x, y),
-        ],
-        TWO,
-    ),
-    Row(
-        "einsum constant",
-        lambda x: [
-            ops.einsum("nij,jk->nik", x, _kernel(7, 3)),
-            ops.einsum("ki,nij,jl->nkl", _kernel(2, 5), x, _kernel(7, 4)),
-        ],
-    ),
-    Row(
-        "lists with constants",
-        lambda x: [ops.concatenate([_kernel(3, 5, 2), x], axis=-1), ops.stack([x[1], _kernel(5, 7)], axis=-1)],
-    ),
+    Row("einsum", lambda x, y: [ops.einsum("bij,bkj->bik", x, y), ops.einsum("b...j,bkj->b...k", x, y), ops.einsum("bij,bkj", x, y)], TWO),
+    Row("einsum constant", lambda x: [ops.einsum("nij,jk->nik", x, _kernel(7, 3)), ops.einsum("ki,nij,jl->nkl", _kernel(2, 5), x, _kernel(7, 4))]),
+    Row("lists with constants", lambda x: [ops.concatenate([_kernel(3, 5, 2), x], axis=-1), ops.stack([x[1], _kernel(5, 7)], axis=-1)]),
     Row(
         "constants of other dtypes",
         lambda x: [
@@ -359,6 +296,6 @@ KERAS_ROWS = [
         ],
     ),
     Row("attention", lambda q, k: ops.dot_product_attention(q, k, k), ((5, 2, 4), (6, 2, 4))),
-]
+]  # fmt: skip
 
 BATCH = 3

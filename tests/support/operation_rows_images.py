@@ -38,10 +38,7 @@ IMAGE_ROWS = [
         positive=True,
     ),
     Row("vander", lambda i: [ops.vander(i, 4), ops.vander(ops.cast(i, "float32"), 3, increasing=True)], ((),), INT),
-    Row(
-        "meshgrid",
-        lambda x: [*ops.meshgrid(x[0, 0], x[0, :, 1]), *ops.meshgrid(x[0, 0], x[0, :, 1], indexing="ij")],
-    ),
+    Row("meshgrid", lambda x: [*ops.meshgrid(x[0, 0], x[0, :, 1]), *ops.meshgrid(x[0, 0], x[0, :, 1], indexing="ij")]),
     Row("filled", lambda x: [ops.full((2, 3), x[0, 0, 0]), ops.array(x), ops.array(x, "int32")]),
     Row("kron", lambda x, y: [ops.kron(x[0], y[0]), ops.kron(x, y[0])], TWO, recorded=False),
     Row("vdot", lambda x, y: [ops.vdot(x, y), ops.inner(x, y[0]), ops.outer(x[0, 0], y[0, 0])], TWO),
@@ -65,28 +62,12 @@ IMAGE_ROWS = [
         ),
         TWO,
     ),
-    Row(
-        "trapezoid",
-        lambda x: [
-            ops.trapezoid(x),
-            ops.trapezoid(x, dx=0.5, axis=1),
-            ops.trapezoid(x, x=[0.0, 1, 3, 4, 8, 9, 9.5]),
-        ],
-    ),
+    Row("trapezoid", lambda x: [ops.trapezoid(x), ops.trapezoid(x, dx=0.5, axis=1), ops.trapezoid(x, x=[0.0, 1, 3, 4, 8, 9, 9.5])]),
     Row("select", lambda x: [ops.select([x > 1, x > 0], [x, x * 2], 0.5), ops.select([x > 0], [x])]),
-    Row(
-        "splits",
-        lambda x: [*ops.hsplit(x, 2), *ops.vsplit(ops.reshape(x, (6, -1)), 3), *ops.dsplit(x, [1, 2])],
-        ((6, 4),),
-    ),
+    Row("splits", lambda x: [*ops.hsplit(x, 2), *ops.vsplit(ops.reshape(x, (6, -1)), 3), *ops.dsplit(x, [1, 2])], ((6, 4),)),
     Row("dstack", lambda x, y: [ops.dstack([x, y]), ops.dstack([x[0, 0], y[0, 0]]), ops.dstack([x[0], y[0]])], TWO),
     Row("flips", lambda x: [ops.fliplr(x), ops.flipud(x)]),
-    Row(
-        "rot90",
-        lambda x: [ops.rot90(x, k, (1, 2)) for k in (1, 3, 4, -1)] + [ops.rot90(x, 1, (2, 1))],
-        IMAGE,
-        recorded=False,
-    ),
+    Row("rot90", lambda x: [ops.rot90(x, k, (1, 2)) for k in (1, 3, 4, -1)] + [ops.rot90(x, 1, (2, 1))], IMAGE, recorded=False),
     Row("size", lambda x: [ops.size(x)]),
     Row("empty_like", lambda x: ops.empty_like(x)),
     Row(
@@ -111,12 +92,7 @@ IMAGE_ROWS = [
         ],
         TWO,
     ),
-    Row(
-        "crossentropy along 1",
-        lambda x, y: nn.categorical_crossentropy(ops.softmax(x, 1), abs(y) + 0.1, axis=1),
-        TWO,
-        recorded=False,
-    ),
+    Row("crossentropy along 1", lambda x, y: nn.categorical_crossentropy(ops.softmax(x, 1), abs(y) + 0.1, axis=1), TWO, recorded=False),
     Row(
         "sparse crossentropy",
         lambda i, y: [
@@ -127,12 +103,7 @@ IMAGE_ROWS = [
         ((5,), (5, 7)),
         ("int32", "float32"),
     ),
-    Row(
-        "ctc_loss",
-        lambda i, y, n: ops.ctc_loss(i + 1, y, n * 0 + 2, n * 0 + 8),
-        ((3,), (9, 7), ()),
-        ("int32", "float32", "int32"),
-    ),
+    Row("ctc_loss", lambda i, y, n: ops.ctc_loss(i + 1, y, n * 0 + 2, n * 0 + 8), ((3,), (9, 7), ()), ("int32", "float32", "int32")),
     Row(
         "ctc_decode",
         lambda y, n: [*ops.ctc_decode(y, n * 0 + 8), *ops.ctc_decode(y, n * 0 + 9, merge_repeated=False, mask_index=2)],
@@ -152,12 +123,7 @@ IMAGE_ROWS = [
         IMAGE,
         eager=True,
     ),
-    Row(
-        "adaptive_pool",
-        lambda x: [ops.adaptive_max_pool(x, (3, 3)), ops.adaptive_average_pool(x, (2, 5))],
-        IMAGE,
-        recorded=False,
-    ),
+    Row("adaptive_pool", lambda x: [ops.adaptive_max_pool(x, (3, 3)), ops.adaptive_average_pool(x, (2, 5))], IMAGE, recorded=False),
     Row(
         "unfold",
         lambda x: [
@@ -272,4 +238,4 @@ IMAGE_ROWS = [
         ),
         PHOTO,
     ),
-]
+]  # fmt: skip

@@ -127,23 +127,8 @@ NUMBER_ROWS = [
         ],
         eager=True,
     ),
-    Row(
-        "median",
-        lambda x: [
-            ops.median(x, axis=1),
-            ops.median(x, axis=-1, keepdims=True),
-            ops.percentile(x, 30, axis=1),
-            ops.percentile(x, [10, 90], axis=2),
-        ],
-    ),
-    Row(
-        "nan median",
-        lambda x: [
-            ops.nanmedian(_holes(x), axis=1),
-            ops.nanquantile(_holes(x), 0.3, axis=2),
-            ops.nanpercentile(_holes(x), [20, 80], axis=1),
-        ],
-    ),
+    Row("median", lambda x: [ops.median(x, axis=1), ops.median(x, axis=-1, keepdims=True), ops.percentile(x, 30, axis=1), ops.percentile(x, [10, 90], axis=2)]),
+    Row("nan median", lambda x: [ops.nanmedian(_holes(x), axis=1), ops.nanquantile(_holes(x), 0.3, axis=2), ops.nanpercentile(_holes(x), [20, 80], axis=1)]),
     Row("median int", lambda x: ops.median(x, axis=1), ((6,),), INT),
     # Matrices
     Row("inv", lambda x: [ops.inv(_regular(x)), ops.det(x), ops.logdet(_positive_definite(x))], SQUARE),
@@ -266,31 +251,12 @@ NUMBER_ROWS = [
         ((4,), ()),
         ("float32", "int32"),
     ),
-    Row(
-        "counts",
-        lambda i: [ops.bincount(i, minlength=6), *ops.histogram(ops.cast(i[:, 0], "float32"), 4)],
-        ((5,),),
-        INT,
-        eager=True,
-    ),
-    Row(
-        "different",
-        lambda i: [*ops.nonzero(i), ops.unique(i), *ops.unique(i[0], return_inverse=True, return_counts=True)],
-        ((5,),),
-        INT,
-    ),
+    Row("counts", lambda i: [ops.bincount(i, minlength=6), *ops.histogram(ops.cast(i[:, 0], "float32"), 4)], ((5,),), INT, eager=True),
+    Row("different", lambda i: [*ops.nonzero(i), ops.unique(i), *ops.unique(i[0], return_inverse=True, return_counts=True)], ((5,),), INT),
     Row("unique of size", lambda i: ops.unique(i, return_index=True, size=8), ((5,),), INT),
     Row("in_top_k", lambda x, i: ops.in_top_k(i, x, 2), ((6,), ()), ("float32", "int32")),
     Row("unravel_index", lambda i: ops.unravel_index(i, (2, 3)), ((),), INT),
-    Row(
-        "scatter",
-        lambda i: [
-            ops.scatter(i[:, None], ops.cast(i, "float32"), (6,)),
-            ops.scatter(ops.stack([i, i], -1), i, (6, 7)),
-        ],
-        ((),),
-        INT,
-    ),
+    Row("scatter", lambda i: [ops.scatter(i[:, None], ops.cast(i, "float32"), (6,)), ops.scatter(ops.stack([i, i], -1), i, (6, 7))], ((),), INT),
     Row(
         "scatter_update",
         lambda x: [
@@ -299,13 +265,7 @@ NUMBER_ROWS = [
             ops.scatter_update(x, [[0, 1], [1, 2]], _kernel(2, 7), reduction="max"),
         ],
     ),
-    Row(
-        "slice",
-        lambda x: [
-            ops.slice(x, [0, 1, 2], [2, 2, 3]),
-            ops.slice_update(x, [0, 1, 2], _kernel(1, 2, 3)),
-        ],
-    ),
+    Row("slice", lambda x: [ops.slice(x, [0, 1, 2], [2, 2, 3]), ops.slice_update(x, [0, 1, 2], _kernel(1, 2, 3))]),
     Row(
         "slice at a tensor",
         lambda x, i: [
@@ -315,4 +275,4 @@ NUMBER_ROWS = [
         ((6,), ()),
         ("float32", "int32"),
     ),
-]
+]  # fmt: skip

@@ -149,12 +149,9 @@ formula: |
         5 * 3,
         {"units": 3, "scale": 0.7},
     ),
-    OwnCase("swish", "formula: y = x * sigmoid(beta * x)\narguments: {beta: 1.5}", ((7,),),
-            lambda w, x: x * sigmoid(1.5 * x), 0, 0),
-    OwnCase("learned swish", "formula: y = x * sigmoid(beta * x)\nweights: {beta: []}", ((4, 3),),
-            lambda w, x: x * sigmoid(w["beta"] * x), 1, 0),
-    OwnCase("learned scale", "formula: y = scale * x + 1\nweights: {scale: inputs}", ((4, 3),),
-            lambda w, x: w["scale"] * x + 1, 3, 0),
+    OwnCase("swish", "formula: y = x * sigmoid(beta * x)\narguments: {beta: 1.5}", ((7,),), lambda w, x: x * sigmoid(1.5 * x), 0, 0),
+    OwnCase("learned swish", "formula: y = x * sigmoid(beta * x)\nweights: {beta: []}", ((4, 3),), lambda w, x: x * sigmoid(w["beta"] * x), 1, 0),
+    OwnCase("learned scale", "formula: y = scale * x + 1\nweights: {scale: inputs}", ((4, 3),), lambda w, x: w["scale"] * x + 1, 3, 0),
     OwnCase(
         "GLU",
         """
@@ -182,8 +179,7 @@ formula: |
         ((3, 5, 8),), _squeeze, 2 * 8 * 2, 2 * 8 * 2,
     ),
     OwnCase("gated residual", RESIDUAL, ((3,),), _residual, 3 * 5 * 3, 3 * 5 * 3, {"units": 5}),
-    OwnCase("gated residual with context", RESIDUAL, ((3,), (7,)), _residual, 3 * 5 * 3 + 7 * 5, 3 * 5 * 3 + 7 * 5,
-            {"units": 5}),
+    OwnCase("gated residual with context", RESIDUAL, ((3,), (7,)), _residual, 3 * 5 * 3 + 7 * 5, 3 * 5 * 3 + 7 * 5, {"units": 5}),
     OwnCase(
         "RMS norm",
         """
@@ -193,8 +189,7 @@ formula: y = x / sqrt(mean(x ** 2, axis=-1, keepdims=True) + epsilon) * gain
 """,
         ((4, 5),), _norm, 5, 0,
     ),
-    OwnCase("positions", "inputs: {x: [steps, channels]}\nweights: {P: [steps, channels]}\nformula: y = x + P", ((5, 3),),
-            lambda w, x: x + w["P"], 15, 0),
+    OwnCase("positions", "inputs: {x: [steps, channels]}\nweights: {P: [steps, channels]}\nformula: y = x + P", ((5, 3),), lambda w, x: x + w["P"], 15, 0),
     OwnCase(
         "attention pooling",
         """
@@ -270,8 +265,7 @@ results: [y, last]
 """,
         ((5, 3),), _decay, 3, 0,
     ),
-    OwnCase("with a bias", CHOICE, ((5,),), lambda w, x: relu(x @ w["W"] + w["b"]), 18, 15,
-            {"units": 3, "activation": "relu", "merge": "double"}),
+    OwnCase("with a bias", CHOICE, ((5,),), lambda w, x: relu(x @ w["W"] + w["b"]), 18, 15, {"units": 3, "activation": "relu", "merge": "double"}),
     OwnCase("without a bias", CHOICE, ((5,),), lambda w, x: 2 * np.tanh(x @ w["W"]), 15, 15,
             {"units": 3, "activation": "tanh", "use_bias": False, "merge": "double"}),
     OwnCase(

@@ -97,9 +97,5 @@ RAW_ROWS = [
     RawRow("DepthToSpace", lambda x: raw.DepthToSpace(input=x, block_size=2), IMAGE),
     RawRow("SpaceToDepth", lambda x: raw.SpaceToDepth(input=x, block_size=2), IMAGE),
     RawRow("ResizeBilinear", lambda x: raw.ResizeBilinear(images=x, size=[5, 11], half_pixel_centers=True), IMAGE),
-    RawRow(
-        "ResizeNearestNeighbor",
-        lambda x: raw.ResizeNearestNeighbor(images=x, size=[9, 5], half_pixel_centers=True),
-        IMAGE,
-    ),
-]
+    RawRow("ResizeNearestNeighbor", lambda x: raw.ResizeNearestNeighbor(images=x, size=[9, 5], half_pixel_centers=True), IMAGE),
+]  # fmt: skip

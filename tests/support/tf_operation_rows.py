@@ -19,12 +19,7 @@ TF_ROWS = [
         ],
         ((4, 3), *[(5,)] * 4),
     ),
-    Row(
-        "Keras 2 sizes",
-        lambda x: [layers.RandomHeight(0.3)(x, training=False), layers.RandomWidth((-0.2, 0.3))(x, training=False)],
-        IMAGE,
-        recorded=False,
-    ),
+    Row("Keras 2 sizes", lambda x: [layers.RandomHeight(0.3)(x, training=False), layers.RandomWidth((-0.2, 0.3))(x, training=False)], IMAGE, recorded=False),
     Row(
         "Keras 2 whole numbers",
         lambda x, y: [
@@ -125,15 +120,7 @@ TF_ROWS = [
     Row("tf order", lambda x: [tf.argmax(x, -1), tf.argmin(x, 1), tf.cumsum(x, axis=1), tf.sort(x, axis=-1)]),
     Row("tf one_hot", lambda x: tf.one_hot(tf.argmax(x, -1), 7)),
     Row("tf reshape", lambda x: [tf.reshape(x, (-1, 35)), tf.reshape(x, [-1, 7, 5]), K.batch_flatten(x)]),
-    Row(
-        "tf axes",
-        lambda x: [
-            tf.transpose(x, [0, 2, 1]),
-            tf.expand_dims(x, 1),
-            tf.squeeze(tf.expand_dims(x, 1), 1),
-            K.permute_dimensions(x, (0, 2, 1)),
-        ],
-    ),
+    Row("tf axes", lambda x: [tf.transpose(x, [0, 2, 1]), tf.expand_dims(x, 1), tf.squeeze(tf.expand_dims(x, 1), 1), K.permute_dimensions(x, (0, 2, 1))]),
     Row(
         "tf concat",
         lambda x, y: [
@@ -168,15 +155,7 @@ TF_ROWS = [
     ),
     Row("tf shape", lambda x: tf.shape(x)),
     Row("tf matmul", lambda x, y: [tf.matmul(x, y, transpose_b=True), tf.matmul(x, y, transpose_a=True)], TWO),
-    Row(
-        "tf products",
-        lambda x: [
-            tf.matmul(x, _kernel(7, 3)),
-            tf.tensordot(x, _kernel(7, 3), 1),
-            x @ _kernel(7, 7),
-            tf.nn.bias_add(x, _kernel(7)),
-        ],
-    ),
+    Row("tf products", lambda x: [tf.matmul(x, _kernel(7, 3)), tf.tensordot(x, _kernel(7, 3), 1), x @ _kernel(7, 7), tf.nn.bias_add(x, _kernel(7))]),
     Row(
         "tf windows",
         lambda x: [
@@ -259,4 +238,4 @@ TF_ROWS = [
         ],
         ((6, 8, 3),),
     ),
-]
+]  # fmt: skip

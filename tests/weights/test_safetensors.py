@@ -109,14 +109,8 @@ FORMS: dict[str, tuple[dict[str, Any], str]] = {
          "weight.quant_map": np.zeros(16, np.float32)},
         "4 bits per number, 2 in each byte (bitsandbytes), one scale per 64 numbers",
     ),
-    "a byte": (
-        {"weight": np.zeros((128, 64), np.uint8), "SCB": np.zeros(128, np.float32)},
-        "8 bits per number (uint8), scaled by SCB",
-    ),
-    "unknown": (
-        {"qweight": np.zeros((5, 7), np.int32), "scales": np.zeros((1, 128), np.float16)},
-        "their encoding is not known",
-    ),
+    "a byte": ({"weight": np.zeros((128, 64), np.uint8), "SCB": np.zeros(128, np.float32)}, "8 bits per number (uint8), scaled by SCB"),
+    "unknown": ({"qweight": np.zeros((5, 7), np.int32), "scales": np.zeros((1, 128), np.float16)}, "their encoding is not known"),
 }  # fmt: skip
 
 

@@ -57,20 +57,10 @@ A, D, E, F = (LayerNamed(name) for name in "adef")
     [
         ([((E,), [(D,)])], "e", "its weights are those of 'd', counted there", 42 * 6),
         ([((E,), [(D,)]), ((F,), [(E,)])], "f", "its weights are those of 'd', counted there", 42 * 5),
-        (
-            [((A, "key_dense"), [(A, "query_dense")])],
-            "a",
-            "2 of its 8 weights are duplicates of its other weights, counted once",
-            42 * 6,
-        ),
-        (
-            [((F,), [(D,), (E,)])],
-            "f",
-            "its weights are those of 'd' and 'e', counted there; the file does not say which",
-            42 * 6,
-        ),
+        ([((A, "key_dense"), [(A, "query_dense")])], "a", "2 of its 8 weights are duplicates of its other weights, counted once", 42 * 6),
+        ([((F,), [(D,), (E,)])], "f", "its weights are those of 'd' and 'e', counted there; the file does not say which", 42 * 6),
     ],
-)
+)  # fmt: skip
 def test_weights_that_are_those_of_another(
     shared: list[tuple[Steps, list[Steps]]], layer: str, said: str, params: int
 ) -> None:

@@ -206,10 +206,7 @@ FOREIGN: dict[str, tuple[bytes, str]] = {
     "graph as text": (b'node {\n  name: "x"\n', "is a TensorFlow graph written as text"),
     "PyTorch zip": (zipped("archive/data.pkl", "archive/data/0"), "is a PyTorch file"),
     "PyTorch pickle": (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02", "is a PyTorch file, a pickle"),
-    "SavedModel, zipped": (
-        zipped("m/saved_model.pb"),
-        "is a zipped SavedModel; give its folder in it as FILE::m, or unpack it",
-    ),
+    "SavedModel, zipped": (zipped("m/saved_model.pb"), "is a zipped SavedModel; give its folder in it as FILE::m, or unpack it"),
     "safetensors": (b"\x40" + bytes(7) + b'{"__metadata__":{"format":"pt"}}', "is a safetensors file"),
     "tar": (tar(), "is a tar archive; unpack it first"),
     "PNG": (b"\x89PNG\r\n\x1a\n" + bytes(20), "is a PNG picture, not a model"),
@@ -220,7 +217,7 @@ FOREIGN: dict[str, tuple[bytes, str]] = {
     "OpenVINO": (b'<?xml version="1.0"?>\n<net name="m">', "is an OpenVINO model"),
     "tfjs graph": (b'{"format": "graph-model", "modelTopology": {"node": []}}', "is a TensorFlow.js graph model"),
     "tfjs weights": (b'{"weightsManifest": []}', "is a TensorFlow.js model.json without a topology"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FOREIGN)

@@ -91,9 +91,7 @@ CELLS = "makes more than 150,000 values"
 STEPS = "has more than 30,000 steps"
 DEEP = "k = (1,)\nfor i in range(60):\n    k = (k, k)\n"
 COUNTED = {
-    "a list put behind itself": (
-        "a = [1, 2]\ndef g(k):\n    a[10**7:] = a\n    return g(k + 1)\ng(0)\nu = 5", "makes a list of more than 10,000 items"
-    ),
+    "a list put behind itself": ("a = [1, 2]\ndef g(k):\n    a[10**7:] = a\n    return g(k + 1)\ng(0)\nu = 5", "makes a list of more than 10,000 items"),
     "what a choice leads to": (
         "a = list(range(9900))\ndef g(k):\n    if w:\n        b = 3\n    else:\n        b = a\n    return g(k + 1)\n"
         + "g(0)\n" * 20, LOOKS
@@ -105,22 +103,14 @@ COUNTED = {
     "sums of an array": ("a = np.arange(9900)\n" + "b = a + a\n" * 90, LOOKS),
     "an array of arrays": ("a = [np.arange(9900)] * 9900\nb = np.array(a)\nu = b.shape[1] - 9895", ""),
     "layers that are given lists": ("a = list(range(9900))\n" + "b = layers.Dense(3, name=a)\n" * 90, LOOKS),
-    "a layer's method that is given a list": (
-        "a = [1.5] * 9900\nb = layers.Dense(3)\n" + "b.set_weights(a)\n" * 90, LOOKS
-    ),
+    "a layer's method that is given a list": ("a = [1.5] * 9900\nb = layers.Dense(3)\n" + "b.set_weights(a)\n" * 90, LOOKS),
     "a function that is given each item": ("a = [1.5] * 9900\n" + "b = list(map(str, a))\n" * 90, STEPS),
     "lists in texts": ("a = (1.5,) * 9900\n" + "b = f'{a}'\n" * 90, LOOKS),
     "arguments in a text": ("b = ('{:900}' * 300).format(*[1] * 9000)\n" * 90, CELLS),
-    "fields of a record": (
-        "a = collections.namedtuple('T', [f'a{i}' for i in range(900)])(*range(900))\n" + "b = max(a)\n" * 3000, LOOKS
-    ),
-    "fields that nobody gives": (
-        "T = collections.namedtuple('T', [f'a{i}' for i in range(900)])\n" + "b = T()\n" * 300, STEPS
-    ),
+    "fields of a record": ("a = collections.namedtuple('T', [f'a{i}' for i in range(900)])(*range(900))\n" + "b = max(a)\n" * 3000, LOOKS),
+    "fields that nobody gives": ("T = collections.namedtuple('T', [f'a{i}' for i in range(900)])\n" + "b = T()\n" * 300, STEPS),
     "rows of an array": ("a = np.zeros((99, 9999))\n" + "b = max(a)\n" * 3000, LOOKS),
-    "keys that are compared": (
-        "a = {(i, 3): i for i in range(900)}\nk = tuple(range(9000))\n" + "b = k in a\n" * 90, LOOKS
-    ),
+    "keys that are compared": ("a = {(i, 3): i for i in range(900)}\nk = tuple(range(9000))\n" + "b = k in a\n" * 90, LOOKS),
     "lists in a list": ("a = [{} for i in range(9900)]\nb = [a for i in range(9900)]", LOOKS),
     "a table of numbers": ("a = [[i * j for i in range(40)] for j in range(9900)]\nu = len(a) // 1980", ""),
     "records in records": (
@@ -150,9 +140,7 @@ def test_what_is_done_over_and_over_is_counted(name: str, small_bounds: None) ->
 
 
 TOO_MUCH = {
-    "a chain": (
-        "import itertools\nc = itertools.chain(*[range(10**4)] * 10**4)\n", "goes through more than 4,000,000 values"
-    ),
+    "a chain": ("import itertools\nc = itertools.chain(*[range(10**4)] * 10**4)\n", "goes through more than 4,000,000 values"),
     "layers": ("n = 0\nwhile n < 10**9:\n    n += 1\n    Dense(3)\n", "calls layers more than 5,000 times"),
     "steps in a function": ("def f(n):\n    return f(n - 1) + f(n - 1) if n else 1\nf(35)\n", "has more than 600,000 steps"),
     "values": ("x = [['a'] * 9000 for i in range(9000)]\n", "makes more than 3,000,000 values"),

@@ -15,22 +15,12 @@ from layerexplain.cli.main import program
 
 LAYOUTS: dict[str, tuple[dict[str, str], str, str]] = {
     "a module beside it": ({"config.py": "UNITS = 7\n"}, "train.py", "from config import UNITS"),
-    "a package": (
-        {"own/__init__.py": "", "own/sizes.py": "UNITS = 7\n"}, "train.py", "from own.sizes import UNITS"
-    ),
+    "a package": ({"own/__init__.py": "", "own/sizes.py": "UNITS = 7\n"}, "train.py", "from own.sizes import UNITS"),
     "a folder without __init__.py": ({"own/sizes.py": "UNITS = 7\n"}, "train.py", "from own.sizes import UNITS"),
-    "a module of such a folder": (
-        {"own/sizes.py": "UNITS = 7\n"}, "train.py", "from own import sizes\nUNITS = sizes.UNITS"
-    ),
-    "a module of the package": (
-        {"own/__init__.py": "", "own/sizes.py": "UNITS = 7\n"}, "own/train.py", "from .sizes import UNITS"
-    ),
+    "a module of such a folder": ({"own/sizes.py": "UNITS = 7\n"}, "train.py", "from own import sizes\nUNITS = sizes.UNITS"),
+    "a module of the package": ({"own/__init__.py": "", "own/sizes.py": "UNITS = 7\n"}, "own/train.py", "from .sizes import UNITS"),
     "a name of the package itself": ({"own/__init__.py": "UNITS = 7\n"}, "own/train.py", "from . import UNITS"),
-    "a package above": (
-        {"own/__init__.py": "", "own/deep/__init__.py": "", "own/sizes.py": "UNITS = 7\n"},
-        "own/deep/train.py",
-        "from ..sizes import UNITS",
-    ),
+    "a package above": ({"own/__init__.py": "", "own/deep/__init__.py": "", "own/sizes.py": "UNITS = 7\n"}, "own/deep/train.py", "from ..sizes import UNITS"),
     "a module that imports by a whole name": (
         {"own/__init__.py": "", "own/sizes.py": "from config import UNITS\n", "own/config.py": "UNITS = 3\n",
          "config.py": "UNITS = 7\n"},
@@ -42,9 +32,7 @@ LAYOUTS: dict[str, tuple[dict[str, str], str, str]] = {
         "own/train.py",
         "try:\n    from ..secret import UNITS\nexcept ImportError:\n    from . import UNITS",
     ),
-    "above the package": (
-        {"own/__init__.py": "", "secret.py": "UNITS = 13\n"}, "own/train.py", "from ..secret import UNITS"
-    ),
+    "above the package": ({"own/__init__.py": "", "secret.py": "UNITS = 13\n"}, "own/train.py", "from ..secret import UNITS"),
     "far above the package": (
         {"own/__init__.py": "", "own/deep/__init__.py": "", "secret.py": "UNITS = 13\n"},
         "own/deep/train.py",

@@ -46,11 +46,8 @@ WAYS = {
     "of a module beside that is not there": ("from .parts import Twice\n", LAYER.format("Twice")),
     "a function": ("from lib.parts import block\n", BLOCK.format("block")),
     "a model": ("from lib.parts import Net\n", NET.format("Net")),
-    "a class that extends it": (
-        "from lib.parts import Twice\nclass More(Twice):\n    pass\n",
-        LAYER.format("More"),
-    ),
-}
+    "a class that extends it": ("from lib.parts import Twice\nclass More(Twice):\n    pass\n", LAYER.format("More")),
+}  # fmt: skip
 """What the program imports, and what it makes."""
 
 

@@ -199,12 +199,8 @@ PASTED = {
         "it defines the layer Attn: call it on an input, for example Attn(…)(keras.Input((8, 16)))",
     ),
     "check": ("check", "m = Sequential([Input((4,)), Dense(3, act=3)])\n", "line 1:39: Dense has no argument 'act'"),
-    "convert": (
-        "convert",
-        "m = Sequential([Embedding(size, 8), LSTM(5)])\n",
-        "line 1: size is not known: it is not defined in",
-    ),
-}
+    "convert": ("convert", "m = Sequential([Embedding(size, 8), LSTM(5)])\n", "line 1: size is not known: it is not defined in"),
+}  # fmt: skip
 """A command, what is pasted, and what its error says."""
 
 

@@ -39,16 +39,13 @@ CELLS: list[tuple[str, tuple[str, ...], dict[str, str]]] = [
     ("an import that is not there", ("import strange\nz = strange.go()\n",), {"a": "complete", "b": "complete"}),
     ("an error of its own", ("1 / 0\n",), {"a": "complete", "b": "complete"}),
     ("a wrong argument elsewhere", ("layers.Dense(-3)\n",), {"a": "complete", "b": "complete"}),
-    ("a model that is wrong", ("c = keras.Sequential([keras.Input((4,)), layers.Dense(-3)])\n",),
-     {"a": "complete", "c": "open", "b": "complete"}),
+    ("a model that is wrong", ("c = keras.Sequential([keras.Input((4,)), layers.Dense(-3)])\n",), {"a": "complete", "c": "open", "b": "complete"}),
     ("a layer that is wrong, in a model of a later cell", ("bad = layers.Dense(-3)\n", "c = keras.Sequential([bad])\n"),
      {"a": "complete", "c": "open", "b": "complete"}),
     ("wrong data for a model", ("import numpy as np\na.predict(np.zeros((2, 7)))\n",), {"a": "open", "b": "complete"}),
     ("a model that is compiled wrongly", ("a.compile(loss='no such loss')\n",), {"a": "open", "b": "complete"}),
-    ("a layer called wrongly", ("c = keras.Model(a.inputs, layers.Dense(2)(a.outputs, 1, 2, 3))\n",),
-     {"a": "complete", "c": "open", "b": "complete"}),
-    ("a name that is not there", ("c = keras.Sequential([keras.Input((4,)), layers.Dense(n)])\n",),
-     {"a": "complete", "c": "open", "b": "complete"}),
+    ("a layer called wrongly", ("c = keras.Model(a.inputs, layers.Dense(2)(a.outputs, 1, 2, 3))\n",), {"a": "complete", "c": "open", "b": "complete"}),
+    ("a name that is not there", ("c = keras.Sequential([keras.Input((4,)), layers.Dense(n)])\n",), {"a": "complete", "c": "open", "b": "complete"}),
 ]  # fmt: skip
 
 

@@ -88,12 +88,9 @@ WRONG = {
     "need to divide into rows of 100": ("self.a = nn.Linear(100, 5)", "return self.a(x.view(-1, 100))"),
     "concatenate needs shapes": ("self.a = nn.Conv2d(1, 5, 3)", "return torch.cat([self.a(x), x], dim=1)"),
     "shapes that broadcast": ("self.a = nn.Conv2d(1, 5, 3)", "return self.a(x) + x"),
-    "view needs a contiguous tensor": (
-        "self.a = nn.Conv2d(1, 5, 3)",
-        "return self.a(x).permute(0, 2, 3, 1).view(x.size(0), -1)",
-    ),
+    "view needs a contiguous tensor": ("self.a = nn.Conv2d(1, 5, 3)", "return self.a(x).permute(0, 2, 3, 1).view(x.size(0), -1)"),
     "needs an input whose last axes are": ("self.a = nn.LayerNorm(27)", "return self.a(x)"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("words", WRONG)
@@ -190,14 +187,8 @@ class Net(nn.Module):
     ("tie", "result", "params", "words"),
     [
         ("pass", "self.decoder(self.encoder(ids))", 161 + 161 + 23, None),
-        (
-            "self.decoder.weight = self.encoder.weight", "self.decoder(self.encoder(ids))", 161 + 23,
-            "1 of its 2 weights are those of 'encoder', counted there",
-        ),
-        (
-            "self.encoder.weight = self.decoder.weight", "self.decoder(self.encoder(ids))", 161 + 23,
-            "1 of its 2 weights are those of 'encoder', counted there",
-        ),
+        ("self.decoder.weight = self.encoder.weight", "self.decoder(self.encoder(ids))", 161 + 23, "1 of its 2 weights are those of 'encoder', counted there"),
+        ("self.encoder.weight = self.decoder.weight", "self.decoder(self.encoder(ids))", 161 + 23, "1 of its 2 weights are those of 'encoder', counted there"),
         (
             "self.decoder.weight = self.encoder.weight", "F.linear(self.encoder(ids), self.decoder.weight)", 161 + 23,
             "its weights are those of 'encoder', counted there",
@@ -382,19 +373,11 @@ def test_a_class_that_needs_arguments_says_which_and_how_they_are_given() -> Non
     [
         # What it has cannot be known without the source of torchvision, or without the command line.
         ("torchvision.models.resnet18()", "self.part(x)", "it comes from torchvision.models.resnet18(…)"),
-        (
-            "nn.AdaptiveLogSoftmaxWithLoss(7, 20, [5])",
-            "self.part(x, x)",
-            "no formula for nn.AdaptiveLogSoftmaxWithLoss",
-        ),
+        ("nn.AdaptiveLogSoftmaxWithLoss(7, 20, [5])", "self.part(x, x)", "no formula for nn.AdaptiveLogSoftmaxWithLoss"),
         ("nn.LazyLinear(7)", "self.part(x)", "nn.LazyLinear takes its size from its first call"),
-        (
-            "nn.TransformerEncoder(nn.Linear(7, 7), len(sys.argv))",
-            "self.part(x)",
-            "how many layers a TransformerEncoder has",
-        ),
+        ("nn.TransformerEncoder(nn.Linear(7, 7), len(sys.argv))", "self.part(x)", "how many layers a TransformerEncoder has"),
     ],
-)
+)  # fmt: skip
 def test_parts_of_which_nothing_is_known_leave_the_parameters_open(part: str, call: str, note: str) -> None:
     top = f"""
 class Top(nn.Module):

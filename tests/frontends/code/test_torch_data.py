@@ -43,8 +43,7 @@ TRANSFORMS: list[tuple[str, tuple[int, ...]]] = [
     ("transforms.Compose([transforms.Grayscale(3), transforms.RandomHorizontalFlip(), transforms.ToTensor()])", (3, 40, 50)),
     ("transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.5,) * 3)])", (3, 40, 50)),
     ("transforms.Compose([transforms.ToTensor(), transforms.Lambda(lambda x: x.view(-1))])", (6000,)),
-    ("transforms.Compose([transforms.ToTensor(), transforms.ToPILImage(), transforms.Resize(10), transforms.ToTensor()])",
-     (3, 10, 12)),
+    ("transforms.Compose([transforms.ToTensor(), transforms.ToPILImage(), transforms.Resize(10), transforms.ToTensor()])", (3, 10, 12)),
 ]  # fmt: skip
 LOADERS: list[tuple[str, tuple[int, ...]]] = [
     ("loader = DataLoader(TensorDataset(torch.randn(37, 5, 7), torch.zeros(37)), batch_size=8)", (5, 7)),

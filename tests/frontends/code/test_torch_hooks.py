@@ -63,22 +63,10 @@ class Net(nn.Module):
 """
 ROWS = [
     ("self.m = nn.Linear(5, 3); self.m.register_forward_hook(doubled)", "self.m(x)", (5,)),
-    (
-        "self.m = nn.Sequential(nn.Linear(5, 3), nn.ReLU()); self.m.register_forward_pre_hook(shifted)",
-        "self.m(x)",
-        (5,),
-    ),
-    (
-        "self.m = nn.Sequential(nn.Linear(5, 3)); self.m[0].register_forward_pre_hook(shifted).remove()",
-        "self.m(x)",
-        (5,),
-    ),
+    ("self.m = nn.Sequential(nn.Linear(5, 3), nn.ReLU()); self.m.register_forward_pre_hook(shifted)", "self.m(x)", (5,)),
+    ("self.m = nn.Sequential(nn.Linear(5, 3)); self.m[0].register_forward_pre_hook(shifted).remove()", "self.m(x)", (5,)),
     ("self.m = nn.Linear(5, 3); self.kept = Kept(self.m)", "(self.m(x) + 1, self.kept.result)", (5,)),
-    (
-        "self.m = nn.Linear(5, 3); self.m.register_forward_hook(lambda m, a, k, y: y + 1, with_kwargs=True)",
-        "self.m(x)",
-        (5,),
-    ),
+    ("self.m = nn.Linear(5, 3); self.m.register_forward_hook(lambda m, a, k, y: y + 1, with_kwargs=True)", "self.m(x)", (5,)),
     (
         "self.m = nn.Linear(5, 3); self.m.register_forward_hook(doubled); "
         "self.m.register_forward_hook(hook=lambda m, a, y: y + 1, prepend=True)",
@@ -88,11 +76,7 @@ ROWS = [
     ("self.m = weight_norm(nn.Linear(5, 3))", "self.m(x)", (5,)),
     ("self.m = nn.Conv1d(5, 3, 3, bias=False); weight_norm(self.m, dim=1)", "self.m(x)", (5, 11)),
     ("self.m = parametrizations.weight_norm(nn.ConvTranspose1d(5, 3, 3))", "self.m(x)", (5, 11)),
-    (
-        "self.m = spectral_norm(nn.Conv2d(5, 3, 3)); self.unused = spectral_norm(nn.Linear(7, 2))",
-        "self.m(x)",
-        (5, 7, 7),
-    ),
+    ("self.m = spectral_norm(nn.Conv2d(5, 3, 3)); self.unused = spectral_norm(nn.Linear(7, 2))", "self.m(x)", (5, 7, 7)),
     ("self.m = parametrizations.spectral_norm(nn.Linear(5, 3))", "self.m(x)", (5,)),
     ("self.m = spectral_norm(nn.ConvTranspose2d(5, 3, 2))", "self.m(x)", (5, 7, 7)),
     ("self.m = weight_norm(nn.Linear(5, 3)); remove_weight_norm(self.m)", "self.m(x)", (5,)),
@@ -103,7 +87,7 @@ ROWS = [
     ("self.m = nn.Conv1d(5, 3, 3); self.m.stride = (2,)", "self.m(x)", (5, 11)),
     ("self.m = nn.Linear(5, 3)", "Scaled.apply(self.m(x), 2)", (5,)),
     ("self.square = Squared.apply", "self.square(x)", (5,)),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("init", "result", "shape"), ROWS, ids=[row[0][9:60] for row in ROWS])

@@ -35,10 +35,7 @@ Losses = dict[str, tuple[str, dict[str, Any]]]
 
 READ: dict[str, tuple[str, str, Losses, dict[str, float], list[str]]] = {
     "alone": ("return F.cross_entropy(a, y)", CLASSES, {"fc": ("CrossEntropyLoss", {})}, {}, ["fc"]),
-    "first of two": (
-        "return self.loss_fn(a, y.long()), a",
-        CLASSES, {"fc": ("CrossEntropyLoss", WEIGHTS)}, {}, ["fc"],
-    ),
+    "first of two": ("return self.loss_fn(a, y.long()), a", CLASSES, {"fc": ("CrossEntropyLoss", WEIGHTS)}, {}, ["fc"]),
     "in a dict, of what is laid out anew": (
         "return {'loss': self.loss_fn(a.view(-1, 3), y.view(-1)), 'logits': b} if y is not None else {'logits': b}",
         CLASSES, {"reshape": ("CrossEntropyLoss", WEIGHTS)}, {}, ["reshape", "other"],
@@ -49,10 +46,7 @@ READ: dict[str, tuple[str, str, Losses, dict[str, float], list[str]]] = {
         {"fc": ("CrossEntropyLoss", {"ignore_index": 1}), "other": ("CrossEntropyLoss", {})},
         {"fc": 0.3, "other": 0.15}, ["fc", "other"],
     ),
-    "of the input": (
-        "return F.mse_loss(a.repeat_interleave(1) if False else a, x[:, :3])",
-        "None", {"fc": ("MSELoss", {})}, {}, ["fc"],
-    ),
+    "of the input": ("return F.mse_loss(a.repeat_interleave(1) if False else a, x[:, :3])", "None", {"fc": ("MSELoss", {})}, {}, ["fc"]),
 }  # fmt: skip
 
 
@@ -79,9 +73,7 @@ def test_losses_in_forward_are_read(name: str) -> None:
 OPEN = {
     "of two tensors that the model computes": ("return F.mse_loss(a, self.fc(x * 2))", "two tensors that the model computes"),
     "computed further": ("return F.cross_entropy(a, y) + a.mean()", "what a loss in forward is computed into"),
-    "several of one output": (
-        "return F.cross_entropy(a, y) + F.cross_entropy(a, y, label_smoothing=0.1)", "several losses of one output",
-    ),
+    "several of one output": ("return F.cross_entropy(a, y) + F.cross_entropy(a, y, label_smoothing=0.1)", "several losses of one output"),
     "an unknown target": ("return F.cross_entropy(a, something(y))", "what CrossEntropyLoss compares in forward"),
 }  # fmt: skip
 
@@ -154,9 +146,7 @@ IN_LOOPS: dict[str, tuple[str, str, dict[str, tuple[str, float | None]], str]] =
         BOTH, "a, b = net(x); loss = ce(a, y); loss.backward(retain_graph=True); l1(b, z).backward()",
         {"fc": ("CrossEntropyLoss", None), "other": ("L1Loss", None)}, "",
     ),
-    "of the second output alone": (
-        BOTH, "a, b = net(x); loss = l1(b, z); loss.backward()", {"other": ("L1Loss", None)}, "",
-    ),
+    "of the second output alone": (BOTH, "a, b = net(x); loss = l1(b, z); loss.backward()", {"other": ("L1Loss", None)}, ""),
     "two of one output": (
         "self.other(x)", "a = net(x); loss = l1(a, z) + 0.1 * F.mse_loss(a, z); loss.backward()",
         {"": ("L1Loss", None)}, "line 22: the loss is nn.L1Loss + 0.1 × nn.MSELoss; layerexplain follows nn.L1Loss alone",
@@ -167,9 +157,7 @@ IN_LOOPS: dict[str, tuple[str, str, dict[str, tuple[str, float | None]], str]] =
         "line 22: the loss is nn.CrossEntropyLoss + numbers that are no loss of torch.nn; layerexplain follows "
         "nn.CrossEntropyLoss alone",
     ),
-    "the same one twice": (
-        "self.fc(x)", "loss = (ce(net(x), y) + ce(net(-x), y)) / 2; loss.backward()", {"": ("CrossEntropyLoss", None)}, "",
-    ),
+    "the same one twice": ("self.fc(x)", "loss = (ce(net(x), y) + ce(net(-x), y)) / 2; loss.backward()", {"": ("CrossEntropyLoss", None)}, ""),
 }  # fmt: skip
 """What forward returns, a step of training, the loss and factor of each output, and the notes on the loss."""
 

@@ -35,15 +35,9 @@ net = Net()
 y = net(torch.randn(2, 7))
 """
 ROWS: dict[str, tuple[str, str]] = {
-    "with": (
-        "with torch.no_grad():\n            y = self.norm(self.body(x)) * 2\n        return self.head(y * self.scale)",
-        "body norm",
-    ),
+    "with": ("with torch.no_grad():\n            y = self.norm(self.body(x)) * 2\n        return self.head(y * self.scale)", "body norm"),
     "a decorator": ("return self.head(self.norm(self.still(x)) * self.scale)", "body"),
-    "inference mode": (
-        "with torch.inference_mode():\n            y = self.body(x)\n        return self.head(self.norm(y.clone()) * self.scale)",
-        "body",
-    ),
+    "inference mode": ("with torch.inference_mode():\n            y = self.body(x)\n        return self.head(self.norm(y.clone()) * self.scale)", "body"),
     "detach": ("return self.head(self.norm(self.body(x)).detach() * self.scale)", "body norm"),
     "data": ("return self.head(self.norm(self.body(x).data) * self.scale)", "body"),
     "gradients again": (
@@ -52,18 +46,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "body",
     ),
     "straight through": ("y = self.body(x)\n        q = self.norm(y) * self.scale\n        return self.head(y + (q - y).detach())", "norm scale"),
-    "a parameter in it": (
-        "with torch.no_grad():\n            s = self.scale * 2\n        return self.head(self.norm(self.body(x)) * s)", "scale",
-    ),
-    "numbers in it": (
-        "with torch.no_grad():\n            m = x.mean()\n        return self.head(self.norm(self.body(x - m)) * self.scale)", "",
-    ),
-    "an output of it": (
-        "with torch.no_grad():\n            y = self.norm(self.body(x))\n        return self.head(y * self.scale), y", "body norm",
-    ),
-    "one of two ways": (
-        "y = self.body(x)\n        with torch.no_grad():\n            z = self.norm(y)\n        return self.head(y * self.scale + z)", "norm",
-    ),
+    "a parameter in it": ("with torch.no_grad():\n            s = self.scale * 2\n        return self.head(self.norm(self.body(x)) * s)", "scale"),
+    "numbers in it": ("with torch.no_grad():\n            m = x.mean()\n        return self.head(self.norm(self.body(x - m)) * self.scale)", ""),
+    "an output of it": ("with torch.no_grad():\n            y = self.norm(self.body(x))\n        return self.head(y * self.scale), y", "body norm"),
+    "one of two ways": ("y = self.body(x)\n        with torch.no_grad():\n            z = self.norm(y)\n        return self.head(y * self.scale + z)", "norm"),
     "a choice": (
         "with torch.no_grad() if x.shape[1] == 7 else contextlib.nullcontext():\n            y = self.body(x)\n"
         "        return self.head(self.norm(y) * self.scale)", "body",

@@ -116,12 +116,9 @@ REVIEWS = "(x, y), _ = keras.datasets.imdb.load_data(maxlen=80)\n"
     [
         ("keras.Input((3,)), layers.Dense(x.shape[0])", "units is a size that is known only when the code runs"),
         ("keras.Input((len(x),)), layers.Dense(5)", "line 5: a size of the input is known only when the code runs"),
-        (
-            "keras.Input((4, x.shape[0])), layers.LSTM(5)",
-            "line 5: a size of the input is known only when the code runs",
-        ),
+        ("keras.Input((4, x.shape[0])), layers.LSTM(5)", "line 5: a size of the input is known only when the code runs"),
     ],
-)
+)  # fmt: skip
 def test_a_size_of_the_data_is_no_open_size_that_the_program_writes(model: str, note: str) -> None:
     code = f"from tensorflow import keras\nfrom tensorflow.keras import layers\nimport numpy as np\n{REVIEWS}"
     report = layerexplain.explain(f"{code}keras.Sequential([{model}])\n".encode())
@@ -133,12 +130,9 @@ def test_a_size_of_the_data_is_no_open_size_that_the_program_writes(model: str, 
     ("layers", "shapes", "params"),
     [
         ("layers.Embedding(11, 3), layers.LSTM(5)", [(None, None, 3), (None, 5)], [33, 180]),
-        ("layers.Embedding(11, 3, input_length=length), layers.Flatten(), layers.Dense(5)",
-         [(None, None, 3), (None, None), (None, 5)], [33, 0, None]),
-        ("keras.Input((length, 3)), layers.Conv1D(5, 2), layers.GlobalMaxPooling1D()",
-         ["(None, length, 3)", "(None, length - 1, 5)", (None, 5)], [0, 35, 0]),
-        ("keras.Input((7, length)), layers.Flatten(), layers.Dense(5)",
-         ["(None, 7, length)", "(None, 7·length)", (None, 5)], [0, 0, "35·length + 5"]),
+        ("layers.Embedding(11, 3, input_length=length), layers.Flatten(), layers.Dense(5)", [(None, None, 3), (None, None), (None, 5)], [33, 0, None]),
+        ("keras.Input((length, 3)), layers.Conv1D(5, 2), layers.GlobalMaxPooling1D()", ["(None, length, 3)", "(None, length - 1, 5)", (None, 5)], [0, 35, 0]),
+        ("keras.Input((7, length)), layers.Flatten(), layers.Dense(5)", ["(None, 7, length)", "(None, 7·length)", (None, 5)], [0, 0, "35·length + 5"]),
     ],
 )  # fmt: skip
 def test_an_unknown_length_leaves_the_other_sizes_and_is_no_fault(

@@ -29,11 +29,8 @@ TOLD = {
     "what takes it was built": ("        self.last.build((None, 5))", "        return self.last(z)"),
     "ensure_shape": ("", "        z = tf.ensure_shape(z, (None, 5))\n        return self.last(z)"),
     "set_shape": ("", "        z.set_shape((None, 5))\n        return self.last(z)"),
-    "the class tells its shape": (
-        "",
-        "        return z\n    def compute_output_shape(self, shape):\n        return (shape[0], 5)",
-    ),
-}
+    "the class tells its shape": ("", "        return z\n    def compute_output_shape(self, shape):\n        return (shape[0], 5)"),
+}  # fmt: skip
 """Who tells the shape: lines of `build`, and of `call`."""
 
 

@@ -59,12 +59,9 @@ def test_keras_refuses_each_of_them() -> None:
 OLDER = {
     "m.compile(keras.optimizers.SGD(lr=0.1), 'mse')": "lr of SGD is an argument of older Keras; in Keras 3: learning_rate",
     "m.compile(keras.optimizers.SGD(learning_rate=0.1), 'mse')": "",
-    "layers.Dense(3, weights=[np.zeros((4, 3)), np.zeros(3)])":
-        "Keras 3 refuses weights of Dense: call set_weights() on the layer once it is built",
-    "layers.Dense(3, batch_input_shape=(8, 4))":
-        "Keras 3 refuses batch_input_shape of Dense: put Input(batch_shape=(8, 4)) first",
-    "layers.Embedding(10, 3, input_length=5)":
-        "Keras 3 ignores input_length of Embedding: leave it out; Input(shape=(5,)) as the first layer builds the model",
+    "layers.Dense(3, weights=[np.zeros((4, 3)), np.zeros(3)])": "Keras 3 refuses weights of Dense: call set_weights() on the layer once it is built",
+    "layers.Dense(3, batch_input_shape=(8, 4))": "Keras 3 refuses batch_input_shape of Dense: put Input(batch_shape=(8, 4)) first",
+    "layers.Embedding(10, 3, input_length=5)": "Keras 3 ignores input_length of Embedding: leave it out; Input(shape=(5,)) as the first layer builds the model",
     "layers.AveragePooling2D()": "AveragePooling2D() without pool_size is older Keras; in Keras 3: pool_size=2",
     "layers.AveragePooling2D(2)": "",
     "layers.MaxPooling2D()": "",
@@ -74,16 +71,14 @@ OLDER = {
     "layers.CuDNNLSTM(3)": "keras.layers.CuDNNLSTM is a name of older Keras",
     "layers.Merge()": "keras.layers.Merge is a name of older Keras",
     "layers.MaxoutDense(3)": "keras.layers.MaxoutDense is a name of older Keras",
-    "keras.Model(input=a, output=layers.Dense(2)(a))":
-        "input and output of Model are arguments of older Keras; in Keras 3: inputs and outputs",
+    "keras.Model(input=a, output=layers.Dense(2)(a))": "input and output of Model are arguments of older Keras; in Keras 3: inputs and outputs",
     "keras.Model(inputs=a, outputs=layers.Dense(2)(a))": "",
     "m.fit(X, Y, nb_epoch=3)": "nb_epoch of fit() is an argument of older versions",
     "m.fit(X, Y, epochs=3)": "",
     "m.input": "a Sequential model that is not called has no input in Keras 3; write inputs[0]",
     "m.output": "a Sequential model that is not called has no output in Keras 3; write outputs[0]",
     "f.input": "",
-    "layers.SeparableConv2D(3, 3, kernel_regularizer='l2')":
-        "kernel_regularizer of SeparableConv2D is an argument of older Keras",
+    "layers.SeparableConv2D(3, 3, kernel_regularizer='l2')": "kernel_regularizer of SeparableConv2D is an argument of older Keras",
 }  # fmt: skip
 """Lines that older Keras takes, with the note on them; "" where Keras 3 takes them too."""
 

@@ -133,12 +133,8 @@ def test_a_fault_in_a_module_beside_names_its_file(tmp_path: Path) -> None:
 
 CHAINS = {
     "a call in a helper of a helper": (f"{HELPERS}i = Input((9, 9, 5))\nm = Model(i, body(i))\n", [5, 7]),
-    "a layer that a helper makes": (
-        "def dense(n):\n    return Dense(n)\nm = Sequential([Input((9,))])\nfor n in (3, 0):\n    m.add(dense(n))\n", [5]
-    ),
-    "a layer that does not fit": (
-        "def conv(n):\n    return Conv2D(n, 7)\nm = Sequential([Input((5, 5, 3))])\nm.add(conv(3))\n", [4]
-    ),
+    "a layer that a helper makes": ("def dense(n):\n    return Dense(n)\nm = Sequential([Input((9,))])\nfor n in (3, 0):\n    m.add(dense(n))\n", [5]),
+    "a layer that does not fit": ("def conv(n):\n    return Conv2D(n, 7)\nm = Sequential([Input((5, 5, 3))])\nm.add(conv(3))\n", [4]),
 }  # fmt: skip
 """Programs, and the lines from which the helper is called whose layer is at fault."""
 

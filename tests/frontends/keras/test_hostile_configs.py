@@ -41,15 +41,12 @@ CODE = base64.b64encode(marshal.dumps(compile("open('done', 'w')", "x", "eval"))
 CARRIES_CODE = {
     "Lambda of Keras 3": layer("Lambda", {"trainable": True, "function": {
         "class_name": "__lambda__", "config": {"code": CODE, "defaults": None, "closure": None}}}),
-    "Lambda of Keras 2.13": layer("Lambda", {"trainable": True, "function": {
-        "class_name": "function", "config": {"code": CODE, "defaults": None}}}),
-    "Lambda of Keras 2": layer("Lambda", {"trainable": True, "function": [CODE, None, None],
-                                          "function_type": "lambda", "module": "harm"}),
+    "Lambda of Keras 2.13": layer("Lambda", {"trainable": True, "function": {"class_name": "function", "config": {"code": CODE, "defaults": None}}}),
+    "Lambda of Keras 2": layer("Lambda", {"trainable": True, "function": [CODE, None, None], "function_type": "lambda", "module": "harm"}),
     "a mask and an output shape by code": layer("Lambda", {"function": [CODE, None, None], "output_shape": CODE,
                                                            "output_shape_type": "lambda", "mask": CODE,
                                                            "mask_type": "lambda"}),
-    "an activation by code": layer("Dense", {"trainable": True, "units": 3, "activation": {
-        "class_name": "__lambda__", "config": {"code": CODE}}}),
+    "an activation by code": layer("Dense", {"trainable": True, "units": 3, "activation": {"class_name": "__lambda__", "config": {"code": CODE}}}),
     "a Merge by code": sequence({"class_name": "Merge", "config": {"name": "x", "mode": CODE, "mode_type": "lambda"}}),
 }  # fmt: skip
 
@@ -72,20 +69,16 @@ NAMES_THINGS = {
         "module": "harm", "class_name": "function", "config": "run", "registered_name": "run"}}),
     "a loader of Keras": layer("function", {"config": "load_model"}, module="keras.models"),
     "unsafe deserialization": layer("enable_unsafe_deserialization", {}, module="keras.config"),
-    "TorchModuleWrapper": layer("TorchModuleWrapper", {"trainable": True, "module": "gASVIAAAAA=="},
-                                module="keras.layers"),
-    "TFSMLayer": layer("TFSMLayer", {"trainable": True, "filepath": "secret", "call_endpoint": "serve"},
-                       module="keras.layers"),
+    "TorchModuleWrapper": layer("TorchModuleWrapper", {"trainable": True, "module": "gASVIAAAAA=="}, module="keras.layers"),
+    "TFSMLayer": layer("TFSMLayer", {"trainable": True, "filepath": "secret", "call_endpoint": "serve"}, module="keras.layers"),
     "a vocabulary": layer("StringLookup", {"trainable": True, "vocabulary": "secret"}, module="keras.layers"),
-    "a vocabulary from a URL": layer("StringLookup", {"trainable": True, "vocabulary": "http://127.0.0.1:9/x"},
-                                     module="keras.layers"),
+    "a vocabulary from a URL": layer("StringLookup", {"trainable": True, "vocabulary": "http://127.0.0.1:9/x"}, module="keras.layers"),
     "a typespec": layer("Dense", {"trainable": True, "units": 3, "dtype": {
         "class_name": "__typespec__", "spec_name": "harm.Spec", "module": "harm", "spec_shape": [], "config": {}}},
         module="keras.layers"),
     "an initializer": layer("Dense", {"trainable": True, "units": 3, "kernel_initializer": {
         "module": "harm", "class_name": "Init", "config": {}, "registered_name": "Init"}}, module="keras.layers"),
-    "a subclassed model": {"module": "harm", "class_name": "Model", "config": {"path": "secret"},
-                           "registered_name": "harm>Model"},
+    "a subclassed model": {"module": "harm", "class_name": "Model", "config": {"path": "secret"}, "registered_name": "harm>Model"},
 }  # fmt: skip
 
 
@@ -130,13 +123,11 @@ REFUSED = {
                dense("q", inbound_nodes=[[["p", 0, 0]]])], ["a", 0, 0], ["q", 0, 0]),
         "the calls form a cycle",
     ),
-    "a layer that takes itself": (
-        graph([dense("p", inbound_nodes=[[["p", 0, 0]]])], [], ["p", 0, 0]), "depends on its own output"),
+    "a layer that takes itself": (graph([dense("p", inbound_nodes=[[["p", 0, 0]]])], [], ["p", 0, 0]), "depends on its own output"),
     "a call that there is not": (
         graph([entry("a", [None, 4]), dense("p", inbound_nodes=[[["a", 10**9, 0]], [["a", 3, 0]]])],
               ["a", 0, 0], ["p", 0, 0]), "call 1000000000 of it is used, but the file lists only 1"),
-    "a shape with a million axes": (
-        sequence(entry("a", [None] * 10**6), dense("d")), "has 1,000,000 axes; at most 64 are read"),
+    "a shape with a million axes": (sequence(entry("a", [None] * 10**6), dense("d")), "has 1,000,000 axes; at most 64 are read"),
     "a size that is no size": (sequence(entry("a", [None, 3 * 10**18]), dense("d")), "a list of sizes is needed"),
 }  # fmt: skip
 
@@ -168,16 +159,11 @@ def test_texts_that_are_bombs(name: str, tmp_path: Path) -> None:
 
 HUGE: dict[str, dict[str, Any]] = {
     "units": dense("x", 10**18),
-    "a kernel": {"class_name": "Conv1D", "config": {"name": "x", "trainable": True, "filters": 10**9,
-                                                    "kernel_size": 10**9, "padding": "same"}},
-    "a pool": {"class_name": "MaxPooling1D", "config": {"name": "x", "trainable": True, "pool_size": 10**9,
-                                                        "padding": "same"}},
-    "heads": {"class_name": "MultiHeadAttention", "config": {"name": "x", "trainable": True, "num_heads": 10**9,
-                                                             "key_dim": 10**9}},
-    "a list of a million": {"class_name": "Reshape", "config": {"name": "x", "trainable": True,
-                                                                "target_shape": [1] * 10**6}},
-    "parts": {"module": "keras.src.ops.numpy", "class_name": "Split",
-              "config": {"name": "x", "indices_or_sections": 10**9}},
+    "a kernel": {"class_name": "Conv1D", "config": {"name": "x", "trainable": True, "filters": 10**9, "kernel_size": 10**9, "padding": "same"}},
+    "a pool": {"class_name": "MaxPooling1D", "config": {"name": "x", "trainable": True, "pool_size": 10**9, "padding": "same"}},
+    "heads": {"class_name": "MultiHeadAttention", "config": {"name": "x", "trainable": True, "num_heads": 10**9, "key_dim": 10**9}},
+    "a list of a million": {"class_name": "Reshape", "config": {"name": "x", "trainable": True, "target_shape": [1] * 10**6}},
+    "parts": {"module": "keras.src.ops.numpy", "class_name": "Split", "config": {"name": "x", "indices_or_sections": 10**9}},
     "an infinity": dense("x", 10**400),
     "a float": dense("x", 1e300),  # type: ignore[arg-type]
     "no number": dense("x", float("nan")),  # type: ignore[arg-type]
@@ -197,8 +183,7 @@ def test_huge_arguments(name: str, tmp_path: Path) -> None:
 SPECS = {
     "a tag that runs code": ("input: !!python/object/apply:os.system ['touch done']\nlayers: [Flatten]\n",
                              "the tag !!python/object/apply:os.system is refused"),
-    "a billion laughs": ("a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n"
-                                                   for i in range(1, 12)), "more than 500,000 values"),
+    "a billion laughs": ("a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)), "more than 500,000 values"),
     "an alias to itself": ("layers: &a [*a]\n", "refers to a value that contains it"),
     "deep": ("layers: " + "[" * 10**5, "nest"),
     "repeat": ("input: [3]\nlayers:\n  - Dense: 3\n    repeat: 1000000000\n", "more than 100,000 layers"),

@@ -65,12 +65,7 @@ WIRED = {
         [((2.5,), {"y": X("a")})],
         (X("op"),),
     ),
-    "an operation on a list of one": Wired(
-        [{**OP, "inbound_nodes": [[["a", 0, 0, {"axis": -1}]]]}],
-        ["op", 0, 0],
-        [(([X("a")],), {"axis": -1})],
-        (X("op"),),
-    ),
+    "an operation on a list of one": Wired([{**OP, "inbound_nodes": [[["a", 0, 0, {"axis": -1}]]]}], ["op", 0, 0], [(([X("a")],), {"axis": -1})], (X("op"),)),
     "slices of tf.keras": Wired(
         [
             {
@@ -192,7 +187,7 @@ WIRED = {
         [((X("a"),), {}), ((X("inner"),), {}), ((X("inner", 1),), {})],
         (X("inner", 1),),
     ),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", WIRED.values(), ids=WIRED.keys())
@@ -225,12 +220,9 @@ ORIGINS: list[tuple[dict[str, Any], tuple[str, str, str]]] = [
     ({"class_name": "Cust", "module": None, "registered_name": "My>Cust"}, ("custom", "Cust", "My")),
     ({"class_name": "Cust", "module": None, "registered_name": "Cust"}, ("custom", "Cust", "")),
     ({"class_name": "My>Cust"}, ("custom", "Cust", "My")),
-    (
-        {"class_name": "QDense", "module": "qkeras.qlayers", "registered_name": "QDense"},
-        ("custom", "QDense", "qkeras.qlayers"),
-    ),
+    ({"class_name": "QDense", "module": "qkeras.qlayers", "registered_name": "QDense"}, ("custom", "QDense", "qkeras.qlayers")),
     ({"class_name": "Dense", "module": "keras_hub.layers"}, ("custom", "Dense", "keras_hub.layers")),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("item", "expected"), ORIGINS)
@@ -255,11 +247,7 @@ VALUES: list[tuple[str, Any, Any]] = [
     ("activation", "relu", "relu"),
     ("activation", "My>myact", ForeignFunction("My>myact")),
     ("activation", "myact", ForeignFunction("myact")),
-    (
-        "activation",
-        {"module": "builtins", "class_name": "function", "config": "relu", "registered_name": "relu"},
-        "relu",
-    ),
+    ("activation", {"module": "builtins", "class_name": "function", "config": "relu", "registered_name": "relu"}, "relu"),
     ("activation", {"class_name": "function", "config": "My>act", "module": "builtins"}, ForeignFunction("My>act")),
     ("activation", {"class_name": "function", "config": "relu", "module": "keras.src.ops.nn"}, "relu"),
     ("activation", {"class_name": "function", "config": "relu", "module": "os"}, ForeignFunction("relu")),
@@ -277,7 +265,7 @@ VALUES: list[tuple[str, Any, Any]] = [
     ("names", ["a", "b"], ("a", "b")),
     ("nothing", None, None),
     ("arguments", {"a": [1], "b": {"class_name": "__ellipsis__", "config": {}}}, {"a": (1,), "b": Ellipsis}),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("key", "value", "expected"), VALUES)

@@ -191,27 +191,14 @@ FROM = {
     "  - Dense: 3\n    from: b\n    name: x\n": [((X("b"),), {})],
     "  - Add:\n    from: [a, b]\n    name: x\n": [(([X("a"), X("b")],), {})],
     "  - {type: Add, from: [a, b], name: x}\n": [(([X("a"), X("b")],), {})],
-    "  - {type: MultiHeadAttention, num_heads: 2, key_dim: 3, from: [a, b, a], name: x}\n": [
-        ((X("a"), X("b"), X("a")), {})
-    ],
-    "  - {type: MultiHeadAttention, num_heads: 2, key_dim: 3, from: {query: a, value: b}, name: x}\n": [
-        ((), {"query": X("a"), "value": X("b")})
-    ],
+    "  - {type: MultiHeadAttention, num_heads: 2, key_dim: 3, from: [a, b, a], name: x}\n": [((X("a"), X("b"), X("a")), {})],
+    "  - {type: MultiHeadAttention, num_heads: 2, key_dim: 3, from: {query: a, value: b}, name: x}\n": [((), {"query": X("a"), "value": X("b")})],
     "  - {type: LSTM, units: 2, from: [a, b, b], name: x}\n": [((X("a"),), {"initial_state": [X("b"), X("b")]})],
-    "  - {type: LSTM, units: 2, from: a, name: l}\n  - {type: Dense, units: 1, from: 'l[1]', name: x}\n": [
-        ((X("l", 0, 1),), {})
-    ],
-    "  - {type: Dense, units: 4, from: a, name: x}\n  - {reuse: x, from: b, name: y}\n": [
-        ((X("a"),), {}),
-        ((X("b"),), {}),
-    ],
-    "  - {type: Dense, units: 4, from: a, name: d}\n  - {reuse: d, name: e}\n  - {type: Add, from: [d, e], name: x}\n": [
-        (([X("d"), X("d", 1)],), {})
-    ],
-    "  - {type: Dense, units: 4, from: a, name: d, repeat: 3}\n  - {type: Dense, units: 1, name: x}\n": [
-        ((X("d_3"),), {})
-    ],
-}
+    "  - {type: LSTM, units: 2, from: a, name: l}\n  - {type: Dense, units: 1, from: 'l[1]', name: x}\n": [((X("l", 0, 1),), {})],
+    "  - {type: Dense, units: 4, from: a, name: x}\n  - {reuse: x, from: b, name: y}\n": [((X("a"),), {}), ((X("b"),), {})],
+    "  - {type: Dense, units: 4, from: a, name: d}\n  - {reuse: d, name: e}\n  - {type: Add, from: [d, e], name: x}\n": [(([X("d"), X("d", 1)],), {})],
+    "  - {type: Dense, units: 4, from: a, name: d, repeat: 3}\n  - {type: Dense, units: 1, name: x}\n": [((X("d_3"),), {})],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "expected"), FROM.items())
@@ -234,16 +221,10 @@ def test_repeat_makes_layers_of_their_own() -> None:
         (["{type: Dense, units: 4, repeat: 2}", "Dense: 4", "{type: Dense, units: 4, repeat: 2}"], "dense* 5"),
         (["Dense: 4", "{type: Dense, units: 4, repeat: 2}", "Conv1D: 2"], "dense dense_1 dense_2 conv1d"),
         # A name that is given is never made up, wherever it stands.
-        (
-            ["{type: Dense, units: 4, repeat: 3}", "{type: Dense, units: 4, name: dense_1}"],
-            "dense dense_2 dense_3 dense_1",
-        ),
-        (
-            ["{type: Dense, units: 4, name: a, repeat: 2}", "{type: Dense, units: 4, name: b, repeat: 2}"],
-            "a_1 a_2 b_1 b_2",
-        ),
+        (["{type: Dense, units: 4, repeat: 3}", "{type: Dense, units: 4, name: dense_1}"], "dense dense_2 dense_3 dense_1"),
+        (["{type: Dense, units: 4, name: a, repeat: 2}", "{type: Dense, units: 4, name: b, repeat: 2}"], "a_1 a_2 b_1 b_2"),
     ],
-)
+)  # fmt: skip
 def test_repeated_items_are_numbered(items: list[str], names: str) -> None:
     model = spec("input: [4]\nlayers:\n" + "".join(f"  - {item}\n" for item in items))
     stem, _, count = names.partition("* ")
@@ -306,18 +287,13 @@ def test_nested_models() -> None:
 WRAPPED = {
     "Bidirectional: {LSTM: {units: 16}}": ("Bidirectional", "LSTM", {"units": 16}, {}),
     "Bidirectional: {LSTM: 16, merge_mode: sum}": ("Bidirectional", "LSTM", {"units": 16}, {"merge_mode": "sum"}),
-    "Bidirectional: {layer: {LSTM: 16}, merge_mode: sum}": (
-        "Bidirectional",
-        "LSTM",
-        {"units": 16},
-        {"merge_mode": "sum"},
-    ),
+    "Bidirectional: {layer: {LSTM: 16}, merge_mode: sum}": ("Bidirectional", "LSTM", {"units": 16}, {"merge_mode": "sum"}),
     "TimeDistributed: {Dense: 5}": ("TimeDistributed", "Dense", {"units": 5}, {}),
     "TimeDistributed: Flatten": ("TimeDistributed", "Flatten", {}, {}),
     "TimeDistributed: {layer: Flatten}": ("TimeDistributed", "Flatten", {}, {}),
     "{type: TimeDistributed, layer: {type: Dense, units: 5}}": ("TimeDistributed", "Dense", {"units": 5}, {}),
     "{type: TimeDistributed, Dense: {units: 5}}": ("TimeDistributed", "Dense", {"units": 5}, {}),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("item", "expected"), WRAPPED.items())
