@@ -7,11 +7,12 @@ parts. Explaining a file loads neither NumPy nor Keras.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from layerexplain.errors import ArgumentError, ErrorGroup, LayerExplainError, each_of, raise_any
+from layerexplain.errors import ArgumentError, ErrorGroup, LayerExplainError, ShapeError, each_of, raise_any
 from layerexplain.model import InputShapes, InputShapesOf
 from layerexplain.model import Model as Model
 from layerexplain.report.data import LayerReport as LayerReport
@@ -241,10 +242,9 @@ def _named(
 
 def explain_layer(
     type_: str,
-    arguments_: Mapping[str, Any] | None = None,
     /,
-    *,
-    input_shape: Sequence[int | None] | Sequence[Sequence[int | None]],
+    *arguments_: Any,
+    input_shape: Sequence[int | None] | Sequence[Sequence[int | None]] | None = None,
     gradient: bool = False,
     code: Code = (),
     **arguments: Any,
@@ -253,8 +253,10 @@ def explain_layer(
 
     Args:
         type_: The name of the layer's class.
-        arguments_: Its arguments as a mapping, for those that this function uses itself.
-        input_shape: The shape of its input; a list of shapes for several inputs. A leading None is the batch, and a
+        arguments_: Its first arguments, as its class takes them. Or all as one mapping, for those that this function
+            uses itself.
+        input_shape: The shape of its input, that of the type's example if it is not given; a list of shapes for several
+            inputs. A leading None is the batch, and a
             shape without one has no batch: (784,) and (None, 784) are the same. Of a part of training it is the shape
             of an output (a loss) or of a weight (an optimizer, a regularizer, a constraint). A text names a size, here
             and in arguments that are sizes: `explain_layer("Dense", units="u", input_shape=("m",))`.
@@ -270,11 +272,13 @@ def explain_layer(
 
     >>> explain_layer("Dense", units=10, input_shape=(784,)).layers[0].params
     7850
+    >>> explain_layer("Conv2D", 16, 3, input_shape=(28, 28, 3))[0].output_shapes
+    ((None, 26, 26, 16),)
     >>> explain_layer("Dense", units=3, input_shape=(32, 784)).layers[0].output_shapes
     ((None, 32, 3),)
     """
     from layerexplain.frontends.own_layers import read_own_layers
-    from layerexplain.report.one_layer import as_asked, build_layer, declared
+    from layerexplain.report.one_layer import as_asked, as_called, build_layer, declared
     from layerexplain.report.size_names import (
         named_report,
         names_in_arguments,
@@ -283,12 +287,20 @@ def explain_layer(
         with_sizes,
     )
 
-    given, shapes = as_asked(type_, {**(arguments_ or {}), **arguments}, input_shape, code)
+    type_, typed = as_called(type_, arguments_, arguments, code)
+    given, shapes = as_asked(type_, typed, input_shape, code)
     declaration = declared(type_, read_own_layers(code))
     named = names_in_arguments(declaration, given)
     names = tuple(dict.fromkeys([*named, *names_in_shapes(shapes)]))
     if not names:
-        return build_layer(type_, given, shapes, code=code, gradient=gradient)
+        try:
+            return build_layer(type_, given, shapes, code=code, gradient=gradient)
+        except ShapeError:
+            if input_shape is not None:
+                raise
+        raise ArgumentError(
+            f"{type_} needs the shape of its input with these arguments; give input_shape, without batch"
+        )
 
     def make(sizes: Mapping[str, int], detail: bool = True) -> Report:
         inputs = [with_sizes(shape, sizes) for shape in shapes]
@@ -303,10 +315,9 @@ _LARGEST_LAYER_PAGE = 1_000_000
 
 def layer_page(
     type_: str,
-    arguments_: Mapping[str, Any] | None = None,
     /,
-    *,
-    input_shape: Sequence[int | None] | Sequence[Sequence[int | None]],
+    *arguments_: Any,
+    input_shape: Sequence[int | None] | Sequence[Sequence[int | None]] | None = None,
     gradient: bool = False,
     code: Code = (),
     progress: Progress | None = None,
@@ -334,10 +345,10 @@ def layer_page(
     """
     from layerexplain.render.page.layer_data import shown_layer, what_if_data
     from layerexplain.render.page.shell import shell
-    from layerexplain.report.one_layer import as_asked, layer_type
+    from layerexplain.report.one_layer import as_asked, as_called, layer_type
     from layerexplain.report.what_if import MOST_CASES, what_if
 
-    typed = {**(arguments_ or {}), **arguments}
+    type_, typed = as_called(type_, arguments_, arguments, code)
     given, shapes = as_asked(type_, typed, input_shape, code)
     entry = layer_type(type_, code)
     most = MOST_CASES
@@ -399,7 +410,7 @@ def diff(
 
 def draw(
     source: Model | Report | Any,
-    form: str = "svg",
+    form: str | os.PathLike[str] = "svg",
     *,
     fold: bool = True,
     depth: int = 0,
@@ -414,7 +425,7 @@ def draw(
     Args:
         source: A model, its report, or anything that `read` takes.
         form: "svg", "dot" or "mmd" (Mermaid), which are text; "png" or "pdf", which are bytes and need the extra
-            `draw`.
+            `draw`. Or the file to write, whose ending says which: "model.svg".
         fold: Whether what repeats is drawn once, and layers that a name holds together are one box.
         depth: How deep boxes that hold others (blocks, nested models) are open; 0 opens none.
         show: What a box shows besides the name of its layer: "type", "shapes", "params", "formulas".
@@ -423,7 +434,7 @@ def draw(
         inputs, code: As `explain` takes them; a report has them already.
 
     Returns:
-        The picture: text, or bytes of "png" and "pdf".
+        The picture, which a notebook shows: text, or bytes of "png" and "pdf".
 
     Raises:
         LayerExplainError: as `explain` does, for an unknown form, theme or name in `show`, and where the extra is
@@ -437,9 +448,25 @@ def draw(
 
     _refuse_with_report(source, inputs=inputs, code=code)
     shown = names_in(show)
+    path = os.fspath(form)
+    form = path.rpartition(".")[2].lower()
     must_be_drawn(form, depth, shown, theme)
     report = _report_of(source, inputs=inputs, detail=False, code=code)
-    return drawn(report.layers, form, fold, depth, shown, theme, horizontal)
+    picture = drawn(report.layers, form, fold, depth, shown, theme, horizontal)
+    return _written(picture, path) if path != form else picture
+
+
+_Text = TypeVar("_Text", bound=str | bytes)
+
+
+def _written(content: _Text, path: str | os.PathLike[str] | None) -> _Text:
+    """Write what a function returns to a file, if there is to be one."""
+    if path is not None:
+        from layerexplain.files.replacing import replacing, writing
+
+        with replacing(os.fspath(path)) as file, writing(os.fspath(path)):
+            file.write(content.encode("utf-8") if isinstance(content, str) else content)
+    return content
 
 
 def _report_of(source: Any, **how: Any) -> Report:
@@ -455,6 +482,7 @@ def _refuse_with_report(source: Any, **given: Any) -> None:
 
 def page(
     source: Model | Report | Any,
+    path: str | os.PathLike[str] | None = None,
     *,
     fold: bool = True,
     gradient: bool = False,
@@ -475,6 +503,7 @@ def page(
 
     Args:
         source: A model, its report, or anything that `read` takes.
+        path: The file to write, if one is to be written.
         fold: Whether what repeats is drawn once, and layers that a name holds together are one box.
         gradient: Whether layers have their gradients as well.
         inputs, code: As `explain` takes them; a report has them already.
@@ -514,9 +543,11 @@ def page(
             raise ArgumentError("values and overlay are for the page of one model; vs makes one of two")
         models = [model_of(one, code) for one in (source, vs)]
         before, after = (explain(one, gradient=gradient, inputs=inputs, code=code) for one in models)
-        return comparison_page(before, after, diff(models[0], models[1], inputs=inputs, code=code), fold)
+        changes = diff(models[0], models[1], inputs=inputs, code=code)
+        return _written(comparison_page(before, after, changes, fold), path)
     if isinstance(source, Report):
-        return page_of(source if name is None else source._replace(source=name), fold, overlay=overlay)
+        named = source if name is None else source._replace(source=name)
+        return _written(page_of(named, fold, overlay=overlay), path)
     from layerexplain.frontends.input_shapes import shapes_for
     from layerexplain.layer_names import chosen_layers
     from layerexplain.run.page_program import NoProgram, page_program
@@ -539,7 +570,8 @@ def page(
     if values is not None and program is None:
         budget = MOST_BYTES if max_values is None else max_values
         found = page_values(stored, model, values, wanted=chosen, budget=budget)
-    return page_of(report if name is None else report._replace(source=name), fold, found, program, why, overlay)
+    named = report if name is None else report._replace(source=name)
+    return _written(page_of(named, fold, found, program, why, overlay), path)
 
 
 def _print(name: str) -> Callable[..., str]:
@@ -551,5 +583,6 @@ print_with(
     text=_print("format_report"),
     html=_print("notebook_text"),
     explanation=_print("explanation_text"),
+    fragment=_print("fragment"),
     page=lambda report, fold: page(report, fold=fold),
 )

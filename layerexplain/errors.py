@@ -139,6 +139,10 @@ class ArgumentError(SpecError):
     """A layer's argument is unknown, misspelt or out of range."""
 
 
+class UnknownType(ArgumentError):
+    """There is no layer type of this name."""
+
+
 class ShapeError(LayerExplainError):
     """Tensors of these shapes cannot go into this operation."""
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 from layerexplain.catalogues.writers import Range
@@ -94,6 +95,16 @@ def _as_name(source: str) -> str | bytes:
     except UnicodeEncodeError:
         return os.fsencode(source)
     return source
+
+
+def has_no_model(path: str) -> bool:
+    """Return whether a run that has ended could read no model of all that it was given."""
+    query = "SELECT COUNT(*) = COUNT(part) AND SUM(models) = SUM(errors) FROM sources"
+    try:
+        with closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)) as base:
+            return bool(base.execute(query).fetchone()[0])
+    except sqlite3.Error:  # whoever opens it says why
+        return False
 
 
 class Manifest:

@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from importlib.util import find_spec
 
 from layerexplain.catalogues.columns import VERSION
-from layerexplain.catalogues.manifest import Done, Manifest
+from layerexplain.catalogues.manifest import Done, Manifest, has_no_model
 from layerexplain.catalogues.writers import (
     TABLES,
     ParquetWriter,
@@ -104,25 +104,27 @@ def open_manifest(
 ) -> Manifest:
     """Return the manifest of a table: of a new one, or of one that is there and is resumed or written anew.
 
-    Raises LayerExplainError if the table exists and neither `resume` nor `overwrite` is set, or if it cannot be
-    written.
+    One for which no model could be read is written anew. Raises LayerExplainError if the table exists and neither
+    `resume` nor `overwrite` is set, or if it cannot be written.
     """
+    stored = os.path.join(table.work, "manifest.sqlite")
     there = [path for path in (*map(table.path_of, TABLES), table.work) if os.path.lexists(path)]
+    if there and not resume and os.path.exists(stored) and has_no_model(stored):
+        overwrite = True
     if there and not (resume or overwrite):
-        raise LayerExplainError("is there already; --resume continues it, --overwrite replaces it", source=shown)
+        raise LayerExplainError("already exists; use --resume or --overwrite", source=shown)
     with writing(shown):
         if there and overwrite and not resume:
             for path in there:
                 _remove(path)
-        elif there and not os.path.exists(os.path.join(table.work, "manifest.sqlite")):
+        elif there and not os.path.exists(stored):
             words = "was not written by `catalogue`, or its manifest is missing; --overwrite replaces it"
             raise LayerExplainError(words, source=shown)
         for name in TABLES:
             os.makedirs(table.folder(name), exist_ok=True)
         os.makedirs(table.journals, exist_ok=True)
     try:
-        path = os.path.join(table.work, "manifest.sqlite")
-        manifest = Manifest(path, {**facts, "columns": str(VERSION), "format": table.format})
+        manifest = Manifest(stored, {**facts, "columns": str(VERSION), "format": table.format})
     except LayerExplainError as error:
         raise error.with_place(source=shown) from None
     try:

@@ -1,4 +1,4 @@
-"""Rules on the values of the weights, which are read with --weights alone."""
+"""Rules on the values of the weights, which are read with --weight-values alone."""
 
 from __future__ import annotations
 

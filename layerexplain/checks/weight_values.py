@@ -39,7 +39,9 @@ def stored_weights(source: Any, network: Network) -> tuple[StoredWeight, ...]:
         return tuple(_described(_of_live(source, network)))
     with open_weights(content) if content is not None else nullcontext() as stored:
         if stored is None or not stored.tensors:
-            raise LayerExplainError("stores no weights that --weights could read", source=network.model.source or None)
+            raise LayerExplainError(
+                "stores no weights that --weight-values could read", source=network.model.source or None
+            )
         matched: Any = match(network, stored)
         own = [one for one in matched.weights if one.tensor is not None and one.shared is None and one.fits]
         return tuple(_described((one.owner.where, one.name, matched.stored.read(one.tensor)) for one in own))

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 @click.command("catalogue", short_help="Write a table of many models: one row per model, one row per layer.")
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=click.Path())
-@click.option(
-    "--to", metavar="TABLE", required=True, type=click.Path(),
+@options.renamed_option(
+    "-o", "--output", "to", formerly=["--to"], metavar="TABLE", required=True, type=click.Path(),
     help="The table to write: zoo.parquet (a directory, needs pyarrow), zoo.jsonl or zoo.csv. Layers get a table "
     "beside it: zoo.layers.parquet, and so on.",
 )  # fmt: skip
@@ -71,10 +71,10 @@ def command(
 
     \b
     Examples:
-      layerexplain catalogue --recursive models/ --to zoo.parquet
-      layerexplain catalogue 's3://bucket/**/*.keras' --to zoo.parquet --resume
-      find . -name '*.h5' -print0 | layerexplain catalogue --from-file - --to zoo.jsonl --jobs 8
-      layerexplain catalogue -r models/ --to zoo.parquet --dask tcp://scheduler:8786
+      layerexplain catalogue --recursive models/ -o zoo.parquet
+      layerexplain catalogue 's3://bucket/**/*.keras' -o zoo.parquet --resume
+      find . -name '*.h5' -print0 | layerexplain catalogue --from-file - -o zoo.jsonl --jobs 8
+      layerexplain catalogue -r models/ -o zoo.parquet --dask tcp://scheduler:8786
       duckdb -c "SELECT source, params FROM 'zoo.parquet/*.parquet' ORDER BY params DESC LIMIT 10"
     """
     if not sources and not lists:
@@ -102,7 +102,7 @@ def command(
 
 def _summary_line(found: Catalogued) -> str:
     models, layers = map(clean, found.paths)
-    parts = [f"{plural(found.models, 'model')} in {models}, their layers in {layers}"]
+    parts = [f"{plural(found.models - found.errors, 'model')} in {models}, their layers in {layers}"]
     if found.errors:
         parts.append(f"{plural(found.errors, 'error')}: see the column 'error'")
     if found.passed:

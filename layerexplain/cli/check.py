@@ -21,6 +21,7 @@ from layerexplain.cli.options import (
     data_option,
     finding_output_options,
     input_option,
+    renamed_option,
     seed_option,
 )
 from layerexplain.cli.output import emit
@@ -101,7 +102,10 @@ def _budgets(ctx: click.Context, parameter: click.Parameter, value: tuple[str, .
     "vanishing and exploding gradients.",
 )
 @seed_option("With --run: the seed for weights that the source does not store.")
-@click.option("--weights", is_flag=True, help="Also read the values of the weights, for the rules that need them.")
+@renamed_option(
+    "--weight-values", "weights", formerly=["--weights"], is_flag=True,
+    help="Also read the values of the weights, for the rules that need them.",
+)  # fmt: skip
 @click.option("--list", "list_rules", is_flag=True, help="List the rules.")
 def command(
     sources: tuple[str, ...],
@@ -123,7 +127,7 @@ def command(
     A finding says what is wrong in the numbers of this model, why it matters, and what to do. The most severe come
     first: breaks (Keras refuses the model, when it is built or in fit), wrong (the model runs but cannot compute or
     learn what is meant), wasteful, hint. Each finding also says how sure it is: certain, likely or hint. Defaults of
-    --select, --ignore, --max, --fail-on and --weights may stand in pyproject.toml, under [tool.layerexplain].
+    --select, --ignore, --max, --fail-on and --weight-values may stand in pyproject.toml, under [tool.layerexplain].
 
     Notes name the layers that no rule could examine, such as those of an unknown class; formats with one row per
     finding print the notes on stderr.

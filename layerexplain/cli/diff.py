@@ -13,6 +13,7 @@ from layerexplain.cli.options import (
     input_option,
     output_options,
     reach_options,
+    renamed_option,
     set_option,
     source_argument,
 )
@@ -32,7 +33,9 @@ from layerexplain.render.formats import printed
 @output_options
 @input_option
 @code_option
-@click.option("--weights", is_flag=True, help="Also compare the values of the weights.")
+@renamed_option(
+    "--weight-values", "weights", formerly=["--weights"], is_flag=True, help="Also compare the values of the weights."
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -54,7 +57,7 @@ def command(
     \b
     Examples:
       layerexplain diff old.h5 new.keras
-      layerexplain diff epoch_1.keras epoch_2.keras --weights
+      layerexplain diff epoch_1.keras epoch_2.keras --weight-values
       layerexplain diff main.yaml branch.yaml --format markdown
       layerexplain diff model.keras s3://bucket/model.keras
     """

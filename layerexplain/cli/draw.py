@@ -6,7 +6,7 @@ import click
 
 from layerexplain import api
 from layerexplain.cli import library
-from layerexplain.cli.options import SOURCE, code_option, fold_option, input_option
+from layerexplain.cli.options import SOURCE, code_option, fold_option, input_option, renamed_option
 from layerexplain.cli.output import write_picture
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.model import InputShapesOf
@@ -30,7 +30,10 @@ def _shown(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
     "-o", "--output", metavar="FILE", default="-", type=click.Path(allow_dash=True),
     help="Where to write; the extension selects the format. Default: standard output.",
 )  # fmt: skip
-@click.option("--to", "form", type=click.Choice(FORMS), help="The format, if FILE's extension does not say it.")
+@renamed_option(
+    "-f", "--format", "form", formerly=["--to"], type=click.Choice(FORMS),
+    help="The format, if FILE's extension does not say it.",
+)  # fmt: skip
 @fold_option
 @click.option(
     "--depth", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
@@ -66,11 +69,13 @@ def command(
       layerexplain draw model.keras -o model.svg
       layerexplain draw model.keras -o model.svg --depth 1 --theme dark
       layerexplain draw spec.yaml --show type,formulas --horizontal > model.svg
-      layerexplain draw train.py --to dot | dot -Tpdf > model.pdf
+      layerexplain draw train.py --format dot | dot -Tpdf > model.pdf
     """
     form = form or (output.rpartition(".")[2].lower() if output != "-" else "svg")
     if form not in FORMS:
-        raise LayerExplainError(f"{output}: its extension needs to be {', '.join(FORMS)}; or give the format with --to")
+        raise LayerExplainError(
+            f"{output}: its extension needs to be {', '.join(FORMS)}; or give the format with --format"
+        )
     report = api.explain(library.piped(source), inputs=inputs, detail=False, code=code, partial=True)
     drawn = api.draw(report, form, fold=fold, depth=depth, show=show, theme=theme, horizontal=horizontal)
     write_picture(output, drawn, report.faults)

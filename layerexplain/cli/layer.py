@@ -27,7 +27,7 @@ from layerexplain.cli.options import (
     without_versus,
 )
 from layerexplain.cli.output import emit
-from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
+from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError, UnknownType
 from layerexplain.keras_code import INPUT_SHAPE, chain_parts, flow_text, is_code, read_call
 from layerexplain.model import Shape
 from layerexplain.records import NamedTuple
@@ -37,6 +37,7 @@ from layerexplain.render.quantities import plural
 
 if TYPE_CHECKING:
     from layerexplain.api import LayerType, Report
+    from layerexplain.render.documents.catalogue import Families
     from layerexplain.render.documents.explanation import ShownParts
 
 
@@ -178,7 +179,8 @@ def command(
     """Explain a single layer of this TYPE, with these arguments, on inputs of these shapes.
 
     Arguments have Keras's names and order; a layer may also be written as in Keras's code, and so may a chain of them.
-    With only a TYPE, print its arguments and an example. Without TYPE, list all types by family. --vs is followed by a
+    With only a TYPE, explain an example and list the arguments. With a part of a name (conv), list the types that have
+    it; without TYPE, all by family. --vs is followed by a
     second layer, or by other arguments of the same one; both are shown side by side. TYPE may also be a loss (--input
     is the shape of the output), an optimizer, a regularizer or a constraint (--input is the shape of a weight), or a
     schedule of learning rates.
@@ -189,6 +191,7 @@ def command(
     \b
     Examples:
       layerexplain layer
+      layerexplain layer conv
       layerexplain layer dense
       layerexplain layer Dense units=512 activation=relu --input 784
       layerexplain layer Dense 512 --input 784
@@ -204,20 +207,12 @@ def command(
       layerexplain layer Adam learning_rate=0.01 --input 784x10
     """
     if type is None:
-        from layerexplain.render.documents.catalogue import catalogue
-
         if inputs:
             raise click.UsageError("--input needs the TYPE of a layer: layerexplain layer Dense units=10 --input 784")
-        emit(
-            output,
-            lambda look: printed(
-                [catalogue(api.layer_types(code) | library.training_types() | library.torch_types())],
-                output.format,
-                look,
-            ),
-        )
-        return
+        return _list(_families(code), output, described=False)
     type, arguments = _with_framework(type, arguments)
+    if not (arguments or inputs) and (found := _named_like(type, code)):
+        return _list(found, output, described=True)
     second = versus()
     try:
         if second is None:
@@ -227,6 +222,35 @@ def command(
     except ArgumentError as error:
         # What was typed is all that there is: a layer that cannot be made of it is wrong usage, wherever it is found.
         raise click.UsageError(clean(error.fact)) from None
+
+
+def _families(code: tuple[str, ...]) -> Families:
+    return api.layer_types(code) | library.training_types() | library.torch_types()
+
+
+def _named_like(word: str, code: tuple[str, ...]) -> Families:
+    """Return the types that have a word in their name, in small letters, where it is not the name of one: `conv`."""
+    if not word.isidentifier() or not word.islower():
+        return {}
+    try:
+        api.layer_type(library.typed_layer(word, code)[0], code)
+    except UnknownType:
+        pass
+    except ArgumentError:  # it is known, and why it is not explained
+        return {}
+    else:
+        return {}
+    found = {
+        family: [entry for entry in entries if word.lower() in entry[0].lower() or word.lower() == family]
+        for family, entries in _families(code).items()
+    }
+    return {family: entries for family, entries in found.items() if entries}
+
+
+def _list(families: Families, output: Output, described: bool) -> None:
+    from layerexplain.render.documents.catalogue import catalogue
+
+    emit(output, lambda look: printed([catalogue(families, described)], output.format, look))
 
 
 def _explain(
@@ -253,7 +277,7 @@ def _explain(
         return emit(output, lambda look: page_of_layer)
     sheet = explanation(_report(asked, gradient), whole=False, asked=parts)
     if page:
-        document = Document((*page, *sheet.document().blocks))
+        document = Document((*sheet.document().blocks, *page))
         sheet = sheet._replace(document=lambda: document)
     emit(output, lambda look: printed([sheet], output.format, look))
 

@@ -12,24 +12,18 @@ from layerexplain import __version__
 from layerexplain.cli import failures
 from layerexplain.errors import LayerExplainError
 
-COMMANDS = {
-    "summary": "layerexplain.cli.summary",
-    "explain": "layerexplain.cli.explain",
-    "layer": "layerexplain.cli.layer",
-    "weights": "layerexplain.cli.weights",
-    "verify": "layerexplain.cli.verify",
-    "check": "layerexplain.cli.check",
-    "diff": "layerexplain.cli.diff",
-    "convert": "layerexplain.cli.convert",
-    "draw": "layerexplain.cli.draw",
-    "page": "layerexplain.cli.page",
-    "view": "layerexplain.cli.view",
-    "trace": "layerexplain.cli.trace",
-    "catalogue": "layerexplain.cli.catalogue",
-    "lsp": "layerexplain.cli.lsp",
-    "completion": "layerexplain.cli.completion",
+SECTIONS = {
+    "Commands": ("summary", "explain", "layer", "check", "diff", "page"),
+    "Pictures and files": ("draw", "convert", "catalogue", "view"),
+    "Numbers": ("weights", "trace", "verify"),
+    "Set-up": ("lsp", "completion"),
 }
-"""Command → the module that has it, as `command`. Only the one that is called is imported."""
+"""The commands as help lists them. Each has a module of its name, of which only the one that is called is imported."""
+
+COMMANDS = tuple([name for names in SECTIONS.values() for name in names])
+
+_HELP_ENDS_WITH = ("format", "output_file", "color", "width", "ascii", "timeout", "retries", "max_download")
+"""Options that most commands have, which help lists behind a command's own."""
 
 PROGRAM = "layerexplain"
 
@@ -46,8 +40,16 @@ class CommandGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(COMMANDS[cmd_name]).command
+        command: click.Command = import_module(f"layerexplain.cli.{cmd_name}").command
+        last = {name: place for place, name in enumerate(_HELP_ENDS_WITH, 1)}
+        command.params.sort(key=lambda parameter: last.get(parameter.name or "", 0))
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                commands = [(name, self.get_command(ctx, name)) for name in names]
+                formatter.write_dl([(name, command.get_short_help_str(100)) for name, command in commands if command])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

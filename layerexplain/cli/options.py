@@ -14,9 +14,10 @@ from layerexplain.cli.complete import layer_names, names_of, optimizers
 from layerexplain.cli.input_shapes import inputs_of, parse_input
 from layerexplain.cli.source_arguments import REACH_OPTIONS, each_located, located, recursive_option
 from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.model import InputShapesOf
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.layer_columns import COLUMNS
-from layerexplain.render.formats import FINDING_FORMATS, FORMATS, GRAPH_FORMATS, must_be_format
+from layerexplain.render.formats import FINDING_FORMATS, FORM_ENDINGS, FORMATS, GRAPH_FORMATS, must_be_format
 from layerexplain.render.layout import LEAST_WIDTH
 from layerexplain.suggest import must_be_known
 
@@ -113,6 +114,24 @@ def other_source(value: str) -> str:
     return str(_source(ctx, ctx.command.params[0], value))
 
 
+class Renamed(click.Option):
+    """An option whose names of the past still work; help and completion have today's."""
+
+    def __init__(self, names: Sequence[str], formerly: Sequence[str] = (), **options: Any) -> None:
+        super().__init__(names, **options)
+        self.formerly = formerly
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        today, self.opts = self.opts, [*self.opts, *self.formerly]
+        super().add_to_parser(parser, ctx)
+        self.opts = today
+
+
+def renamed_option(*names: str, formerly: Sequence[str], **options: Any) -> Callable[[_Function], _Function]:
+    """Return an option that was called otherwise before."""
+    return lambda command: click.option(*names, cls=Renamed, formerly=formerly, **options)(command)
+
+
 class Output(NamedTuple):
     """Where the result goes and how it is to look, as asked for. `file` None is standard output; `width` None is
     that of the terminal."""
@@ -122,6 +141,13 @@ class Output(NamedTuple):
     color: str
     width: int | None
     ascii: bool
+
+
+class FormChoice(click.Choice[str]):
+    """Forms by their names, or by the endings of their files: `md`, `tex`."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert(FORM_ENDINGS.get(value, value), parameter, ctx)
 
 
 def output_options(command: Callable[..., Any], formats: Sequence[str] = FORMATS) -> Callable[..., Any]:
@@ -136,7 +162,7 @@ def output_options(command: Callable[..., Any], formats: Sequence[str] = FORMATS
 
     decorated: Callable[..., Any] = together(
         click.option(
-            "-f", "--format", type=click.Choice(formats), default="table", show_default=True,
+            "-f", "--format", type=FormChoice(formats), default="table", show_default=True,
             help="The output format.",
         ),
         click.option(
@@ -228,15 +254,56 @@ def number_option(
     return click.option(*names, metavar="N", type=limits, default=default, show_default=default is not None, help=help)
 
 
-def shapes_option(option: str, name: str, help: str, *, of_model: bool = True) -> Callable[[_Function], _Function]:
-    """Return an option for shapes of inputs, which the command gets as `name`: a function that gives the shapes for a
-    model, by the names of its inputs. Without `of_model` the command gets a tuple of `InputShape`, as typed."""
+_INPUT = "The shape of an input, without the batch: 224,224,3 or 28x28x1 or tokens=128. Repeatable."
 
-    def read(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> Any:
-        typed = tuple(map(parse_input, value))
-        return partial(inputs_of, typed=typed, option=option) if of_model else typed
 
-    return click.option(option, name, metavar="[NAME=]SHAPE", multiple=True, callback=read, help=help)
+def _shapes(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> InputShapesOf:
+    return partial(inputs_of, typed=tuple(map(parse_input, value)))
+
+
+def _shapes_and_values(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> InputShapesOf:
+    """Return the shapes; `random` and names of files, which --values is for, are kept for it."""
+    shapes, values = [], []
+    for text in value:
+        try:
+            if text.rpartition("=")[2] in ("zeros", "ones", "random"):  # which are names of no sizes
+                raise click.BadParameter(text)
+            shapes.append(parse_input(text))
+        except click.BadParameter:
+            values.append(text)
+    ctx.meta[_VALUES] = values
+    return partial(inputs_of, typed=shapes)
+
+
+_VALUES = "layerexplain.values"
+
+
+def _values(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> list[str]:
+    return [*ctx.meta.get(_VALUES, ()), *value]
+
+
+input_option = click.option("--input", "inputs", metavar="[NAME=]SHAPE", multiple=True, callback=_shapes, help=_INPUT)
+"""--input, which the command gets as `inputs`: a function that gives the shapes for a model, by the names of its
+inputs."""
+
+typed_input_option = click.option(
+    "--input", "inputs", metavar="[NAME=]SHAPE", multiple=True, help=_INPUT,
+    callback=lambda ctx, parameter, value: tuple(map(parse_input, value)),
+)  # fmt: skip
+"""The same as a tuple of `InputShape`, as typed."""
+
+values_options = together(
+    renamed_option(
+        "--input", "inputs", formerly=["--size"], metavar="[NAME=]SHAPE", multiple=True, is_eager=True,
+        callback=_shapes_and_values, help=_INPUT,
+    ),
+    click.option(
+        "--values", metavar="[NAME=]WHAT", multiple=True, callback=_values,
+        help="The values of an input: a file FILE.npy, FILE.npz (arrays by the names of inputs) or FILE.png, zeros, "
+        "ones or random[:SEED]. Repeatable.",
+    ),
+)  # fmt: skip
+"""--input and --values, which the command gets as `inputs` and as `values`, a list of what was typed."""
 
 
 def _data(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, Any]:
@@ -256,11 +323,6 @@ data_option = click.option(
     ".npz or .csv file. Repeatable.",
 )  # fmt: skip
 """--data, which the command gets as `data`: shapes, and paths as text, by names."""
-
-
-_INPUT = "The shape of an input, without the batch: 224,224,3 or 28x28x1 or tokens=128. Repeatable."
-input_option = shapes_option("--input", "inputs", _INPUT)
-typed_input_option = shapes_option("--input", "inputs", _INPUT, of_model=False)
 
 
 def _readable(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from itertools import chain
 
 import click
 
-from layerexplain.cli.failures import tell_lines
+from layerexplain.cli.failures import clean, tell_lines
 from layerexplain.cli.options import Output
 from layerexplain.errors import LayerExplainError, lines_of
 from layerexplain.render.layout import LEAST_WIDTH, Look
@@ -48,10 +48,18 @@ def emit_pieces(output: Output, pieces: Iterator[str]) -> None:
         _must_be_another(output.file)
         with replacing(output.file) as file, writing(output.file):
             file.writelines(piece.encode("utf-8") for piece in every)
-        return
+        return _tell_written(output.file)
     for piece in every:
         sys.stdout.write(piece)
     sys.stdout.flush()
+
+
+def _tell_written(path: str) -> None:
+    """Say on stderr which file was written, and how large it is; nothing of a device."""
+    if os.path.isfile(path):
+        from layerexplain.render.quantities import bytes_text
+
+        click.echo(f"layerexplain: wrote {clean(path)} ({bytes_text(os.path.getsize(path))})", err=True)
 
 
 def _must_be_another(path: str) -> None:
@@ -105,6 +113,7 @@ def write_picture(path: str, picture: str | bytes, faults: Sequence[LayerExplain
         _must_be_another(path)
         with replacing(path) as file, writing(path):
             file.write(picture.encode("utf-8") if isinstance(picture, str) else picture)
+        _tell_written(path)
     if faults:
         tell_lines([line for fault in faults for line in lines_of(fault)])
         click.get_current_context().exit(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +13,13 @@ from layerexplain.cli import library
 from layerexplain.cli import sources as reading
 from layerexplain.cli.amounts import bytes_in
 from layerexplain.cli.failures import note
-from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input
-from layerexplain.cli.options import SOURCE, code_option, fold_option, gradient_option
+from layerexplain.cli.options import SOURCE, code_option, fold_option, gradient_option, renamed_option, values_options
 from layerexplain.cli.output import write_picture
-from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.errors import LayerExplainError
 from layerexplain.model import InputShapesOf
-
-MADE = ("zeros", "ones", "random")
-"""Values that an input may be given by a word, which is the name of no size."""
 
 MOST_WORDS = 1_000_000
 """Numbers of words are smaller."""
-
-
-def _inputs(ctx: click.Context, parameter: click.Parameter, typed: tuple[str, ...]) -> tuple[InputShapesOf, list[str]]:
-    """Return the shapes and the values among what was typed: `28,28,1` is a shape, `image.npy` and `random` are
-    values."""
-    shapes: list[InputShape] = []
-    values: list[str] = []
-    for text in typed:
-        if text.rpartition("=")[2] in MADE:
-            values.append(text)
-            continue
-        try:
-            shapes.append(parse_input(text))
-        except click.BadParameter:
-            values.append(text)
-    return partial(inputs_of, typed=shapes), values
 
 
 def _words(ctx: click.Context, parameter: click.Parameter, path: str | None) -> tuple[str, ...]:
@@ -89,13 +68,9 @@ def _overlay(ctx: click.Context, parameter: click.Parameter, path: str | None) -
 )  # fmt: skip
 @fold_option
 @gradient_option
+@values_options
 @click.option(
-    "--input", "inputs", metavar="[NAME=]WHAT", multiple=True, callback=_inputs,
-    help="The first values of an input: a file FILE.npy, FILE.npz or FILE.png, zeros, ones or random[:SEED]. "
-    "Or its shape, without the batch: 224,224,3 or tokens=128. Repeatable.",
-)  # fmt: skip
-@click.option(
-    "--values", metavar="LAYER", multiple=True,
+    "--layers", metavar="LAYER", multiple=True,
     help="With values: a layer whose numbers the page stores, as a name or a pattern ('conv*'). Repeatable. "
     "Default: all that fit into --max-values.",
 )  # fmt: skip
@@ -104,8 +79,9 @@ def _overlay(ctx: click.Context, parameter: click.Parameter, path: str | None) -
     help="With values: the most space that stored numbers may take: megabytes (8), or with a unit (500kB). What "
     "does not fit is left out, and the page says so. Default: 8.",
 )  # fmt: skip
-@click.option(
-    "--weights", type=click.Choice(["half", "f32", "none"]), default="half", show_default=True,
+@renamed_option(
+    "--precision", formerly=["--weights"], type=click.Choice(["half", "f32", "none"]), default="half",
+    show_default=True,
     help="The precision of the stored weights, with which the page runs the model; none: the page does not run it.",
 )  # fmt: skip
 @click.option("--labels", metavar="FILE", callback=_words, help="Names of the output's classes: one per line, or JSON.")
@@ -128,10 +104,11 @@ def command(
     output: str,
     fold: bool,
     gradient: bool,
-    inputs: tuple[InputShapesOf, list[str]],
-    values: tuple[str, ...],
+    inputs: InputShapesOf,
+    values: list[str],
+    layers: tuple[str, ...],
     max_values: int | None,
-    weights: str,
+    precision: str,
     labels: tuple[str, ...],
     vocabulary: tuple[str, ...],
     overlay: dict[str, Any] | None,
@@ -142,7 +119,7 @@ def command(
     element reads, how its shape is computed, its weights, cost, training and notes; and a search.
 
     The page of a model with weights (up to 5 million) runs the model: draw on its input, drop a picture or an array,
-    move a slider, and the values of all layers follow. --input sets the first input. With --values or
+    move a slider, and the values of all layers follow. --values sets the first input. With --layers or
     --max-values, or if the page does not run the model, it stores the values of one run, as `trace` computes them.
 
     It is one file, which works offline: nothing is fetched, and no code of SOURCE is run.
@@ -151,23 +128,22 @@ def command(
     Examples:
       layerexplain page model.keras -o model.html
       layerexplain page train.py --gradient -o model.html
-      layerexplain page model.keras --input image.png --values 'conv1*' -o model.html
+      layerexplain page model.keras --values image.png --layers 'conv1*' -o model.html
       layerexplain page old.keras --vs new.keras -o both.html
     """
-    shapes, given = inputs
-    if not given and (values or max_values is not None):
-        raise click.UsageError("--values and --max-values need the values of an input, as in --input random")
-    if vs is not None and (given or overlay is not None):
+    if not values and (layers or max_values is not None):
+        raise click.UsageError("--layers and --max-values need the values of an input, as in --values random")
+    if vs is not None and (values or overlay is not None):
         raise click.UsageError("--vs shows two models and cannot be used with values of inputs or with --overlay")
     content = library.piped(source)
-    asked: dict[str, Any] = {"gradient": gradient, "inputs": shapes, "code": code}
-    runs: dict[str, Any] = {"weights": weights, "labels": labels, "vocabulary": vocabulary, "overlay": overlay}
+    asked: dict[str, Any] = {"gradient": gradient, "inputs": inputs, "code": code}
+    runs: dict[str, Any] = {"weights": precision, "labels": labels, "vocabulary": vocabulary, "overlay": overlay}
     if vs is not None:
         return write_picture(output, api.page(content, vs=library.piped(vs), fold=fold, **asked))
     failure = None
-    if given:
+    if values:
         try:
-            of_run = {**values_of_run(content, source, shapes, given, values, code), "max_values": max_values}
+            of_run = {**values_of_run(content, source, inputs, values, layers, code), "max_values": max_values}
             page = api.page(content, fold=fold, **asked, **of_run, **runs)
             return write_picture(output, page)
         except LayerExplainError as error:
@@ -192,9 +168,4 @@ def values_of_run(
 ) -> dict[str, Any]:
     """Return what a page is asked for the values of a run: those of the inputs, and which layers have theirs."""
     model = api.read(content, code)._replace(source=reading.name_of(source))
-    try:
-        arrays = api.make_inputs(model, given, sizes=shapes)
-    except ArgumentError as error:
-        # Here shapes are given as values are.
-        raise ArgumentError(error.fact.replace("--size ", "--input ")) from None
-    return {"values": arrays, "layers": patterns or None}
+    return {"values": api.make_inputs(model, given, sizes=shapes), "layers": patterns or None}

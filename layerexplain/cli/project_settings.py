@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-_KEYS = {"select": "select", "ignore": "ignore", "fail-on": "fail_on", "max": "budgets", "weights": "weights"}
+_KEYS = {"select": "select", "ignore": "ignore", "fail-on": "fail_on", "max": "budgets", "weight-values": "weights"}
 """Key → the parameter of the command that it is the default of."""
 
 
@@ -23,6 +23,7 @@ def use_project_settings(ctx: click.Context, parameter: click.Parameter, value: 
     found = _read(path)
     defaults: dict[str, Any] = {}
     for key, one in found.items():
+        key = "weight-values" if key == "weights" else key  # its name of the past
         if key not in _KEYS:
             from layerexplain.suggest import did_you_mean
 

@@ -18,7 +18,7 @@ from layerexplain.cli.options import (
     number_option,
     output_options,
     seed_option,
-    shapes_option,
+    values_options,
 )
 from layerexplain.cli.progress import progress
 from layerexplain.cli.training_options import WithTraining, given_training, training_options
@@ -68,19 +68,7 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 @SOURCE
 @LAYERS
 @output_options
-@click.option(
-    "--input",
-    "inputs",
-    metavar="[NAME=]WHAT",
-    multiple=True,
-    help="The values of an input: a file FILE.npy or FILE.npz (arrays by the names of inputs), zeros, ones or "
-    "random[:SEED]. Repeatable. Default: random.",
-)
-@shapes_option(
-    "--size",
-    "sizes",
-    "The unknown sizes of a generated input, without the batch: 128 or tokens=128.",
-)
+@values_options
 @number_option(
     "--batch", 1, 100_000, help="The number of examples in generated inputs. Default: 1; with --gradient 32."
 )
@@ -158,8 +146,8 @@ def command(
     source: str,
     patterns: tuple[str, ...],
     output: Output,
-    inputs: tuple[str, ...],
-    sizes: InputShapesOf,
+    inputs: InputShapesOf,
+    values: list[str],
     batch: int | None,
     at: At | None,
     call: int,
@@ -191,14 +179,14 @@ def command(
 
     \b
     Examples:
-      layerexplain trace model.keras --input image.npy
-      layerexplain trace model.keras --input tokens=ids.npy --input zeros --save activations.npz
-      layerexplain trace net.py --size 3,32,32 --weights net.safetensors
+      layerexplain trace model.keras --values image.npy
+      layerexplain trace model.keras --values tokens=ids.npy --values zeros --save activations.npz
+      layerexplain trace net.py --input 3,32,32 --weights net.safetensors
       layerexplain trace model.keras second --at 0,3,4,7
-      layerexplain trace model.keras --gradient --input images.npy --target labels.npy
+      layerexplain trace model.keras --gradient --values images.npy --target labels.npy
       layerexplain trace spec.yaml --gradient --target random --loss mse --step --optimizer SGD momentum=0.9
       layerexplain trace model.keras conv2d --gradient --at W:2,0,3,5
-      layerexplain trace spec.yaml --size tokens=16 --format json | jq '.layers[] | select(.nans > 0)'
+      layerexplain trace spec.yaml --input tokens=16 --format json | jq '.layers[] | select(.nans > 0)'
     """  # fmt: skip
     if at is not None and len(patterns) != 1:
         raise click.UsageError("--at needs one LAYER: layerexplain trace SOURCE LAYER --at 0,3,4,7")
@@ -218,7 +206,7 @@ def command(
         content = library.piped(one)
         model = api.read(content, code)._replace(source=reading.name_of(one), weights_file=weights or "")
         examples = batch or (_EXAMPLES if gradient else 1)
-        given = api.make_inputs(model, inputs, sizes=sizes, batch=examples, max_memory=max_memory)
+        given = api.make_inputs(model, values, sizes=inputs, batch=examples, max_memory=max_memory)
         model = model.on({one.name: one.array for one in given})
         with progress(model.source, "calls run") as tell:
             how: dict[str, Any] = {"seed": seed, "max_memory": max_memory, "progress": tell}

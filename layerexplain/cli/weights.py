@@ -22,6 +22,7 @@ from layerexplain.cli.options import (
     input_option,
     jobs_option,
     output_options,
+    renamed_option,
 )
 from layerexplain.cli.progress import progress
 from layerexplain.cli.workers import jobs_for
@@ -42,10 +43,9 @@ if TYPE_CHECKING:
 @click.option(
     "--stats", is_flag=True, help="Read the values and print min, mean, max, standard deviation, zeros and NaNs."
 )
-@click.option(
+@renamed_option(
     "--state",
-    "--optimizer",
-    "state",
+    formerly=["--optimizer"],
     is_flag=True,
     help="Also list stored state that is not a weight: optimizer, random generators, metrics. It is never counted.",
 )

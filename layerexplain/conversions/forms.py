@@ -100,14 +100,14 @@ def convert(
     if form is None:
         known = "'.keras', '.py', '.yaml' or '.json'"
         raise LayerExplainError(
-            f"the format to write is unknown: end the target with {known}, or give --to", source=name
+            f"the format to write is unknown: end the target with {known}, or give --format", source=name
         )
     if name == "-" and form == "keras":
         raise LayerExplainError("a .keras file is not text; name a file")
     if weights is not None and form != "keras":
         raise LayerExplainError(f"weights can be written only to a .keras file, got '.{form}'", source=name)
     if name != "-" and os.path.lexists(name) and not force:
-        raise LayerExplainError("exists; --force replaces it", source=name)
+        raise LayerExplainError("already exists; use --overwrite", source=name)
     from layerexplain.files.replacing import must_be_another
 
     must_be_another(name, [source, weights, *(code if isinstance(code, list | tuple) else [code])])

@@ -127,5 +127,5 @@ def _of_type(name: str) -> str | None:
         with suppress(LayerExplainError):
             entry = api.layer_type(type_)
             words = ["layerexplain", "layer", type_, *entry.example]
-            return markdown(doc.Document(layer_type_page(entry, words)), Look())
+            return markdown(doc.Document(layer_type_page(entry, words, head=True)), Look())
     return None

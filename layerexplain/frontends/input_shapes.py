@@ -8,7 +8,7 @@ the first axis is one of unknown size. The layers of the model decide: an LSTM t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from layerexplain.errors import ArgumentError
@@ -38,9 +38,13 @@ def shapes_for(model: Model, inputs: InputShapes | InputShapesOf | None) -> Inpu
     >>> from layerexplain.frontends import read
     >>> shapes_for(read(b"layers:\\n  - Dense: 10\\n"), {"input": (None, 784)})
     {'input': (784,)}
+    >>> shapes_for(read(b"layers:\\n  - Dense: 10\\n"), (784,))
+    {'input': (784,)}
     """
     given = inputs(model) if callable(inputs) else inputs or {}
     names = input_names(model) if given else ()
+    if not isinstance(given, Mapping):
+        given = _by_name(given, names)
     for name in given:
         if name not in names:
             raise no_input(name, names)
@@ -48,6 +52,16 @@ def shapes_for(model: Model, inputs: InputShapes | InputShapesOf | None) -> Inpu
         return given
     shapes = {name: _checked(name, shape) for name, shape in given.items()}
     return {name: shape[1:] if begins_with_batch(model, name, shape) else shape for name, shape in shapes.items()}
+
+
+def _by_name(shapes: Any, names: Sequence[str]) -> InputShapes:
+    """Return shapes without names by those of a model's inputs: one shape, or a list of them."""
+    alone = one_shape(shapes)
+    listed = [alone] if alone is not None else [*shapes] if isinstance(shapes, list | tuple) else []
+    if not listed or len(listed) > len(names):
+        words = f"a shape for each of {', '.join(names) or 'none'}"
+        raise ArgumentError(f"inputs needs a shape such as (28, 28, 1), or {words}, got {shapes!r}")
+    return dict(zip(names, listed, strict=False))
 
 
 def input_names(model: Model) -> tuple[str, ...]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from layerexplain.render.graph.diagram import Diagram
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "latex", "html")
+FORM_ENDINGS = {"md": "markdown", "tex": "latex", "txt": "table"}
+"""Endings of files → the form that these have."""
+
 GRAPH_FORMATS = (*FORMATS, "mermaid")
 """Those of a report that has a graph."""
 

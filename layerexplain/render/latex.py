@@ -50,13 +50,20 @@ BEFORE, AFTER = (
 """What stands before and behind all documents of an output."""
 
 
-def latex(document: doc.Document) -> str:
-    """Return the document between `BEFORE` and `AFTER`.
+_AS_FORMULAS = {"→": r"\to", "×": r"\times", "≥": r"\geq", "≤": r"\leq", "√": r"\surd", "·": r"\cdot", "≠": r"\neq"}
+"""Signs of running text that LaTeX has in formulas."""
+_SIGN = re.compile(f"([{''.join(_AS_FORMULAS)}])")
+
+
+def latex(document: doc.Document, fragment: bool = False) -> str:
+    """Return the document between `BEFORE` and `AFTER`, or a `fragment` that needs neither.
 
     >>> latex(doc.Document((doc.Prose(("50% of 3 × 3",)),)))
-    '50\\\\% of 3 x 3\\n'
+    '50\\\\% of 3 $\\\\times$ 3\\n'
     """
-    text = "\n\n".join(_Latex(ascii_only=True).chunks(document.blocks)) + "\n"
+    writer = _Latex(ascii_only=True)
+    writer.fragment = fragment
+    text = "\n\n".join(writer.chunks(document.blocks)) + "\n"
     return _ENDLESS.sub(r"\g<0>%\n", text)
 
 
@@ -71,11 +78,18 @@ def fitted(formula: str) -> str:
 
 
 class _Latex(MarkupWriter):
+    fragment = False
+
     def prose(self, text: str) -> str:
+        return "".join(
+            [f"${_AS_FORMULAS[part]}$" if part in _AS_FORMULAS else self._plain(part) for part in _SIGN.split(text)]
+        )
+
+    def _plain(self, text: str) -> str:
         return escaped(clean(text, ascii_only=True)).translate(_LIGATURES)
 
     def code(self, text: str, in_table: bool = False) -> str:
-        shown = self.prose(text)
+        shown = self._plain(text)
         for sign in _BREAKS if in_table else "":
             shown = shown.replace(sign, f"{sign}{_BREAK}")
         return f"\\texttt{{{shown}}}" if text else ""
@@ -85,7 +99,8 @@ class _Latex(MarkupWriter):
 
     def listing(self, code: CodeBlock, language: str = "") -> str:
         if code.typeset:
-            lines = " \\\\\n".join([f"& {fitted(_in_ascii(line.latex))}" for line in code.typeset])
+            width = (lambda formula: formula) if self.fragment else fitted
+            lines = " \\\\\n".join([f"& {width(_in_ascii(line.latex))}" for line in code.typeset])
             return f"\\begin{{align*}}\n{lines}\n\\end{{align*}}"
         lines = " \\\\\n".join([self._indented(line) for line in self.shown_lines(code)])
         return f"\\begin{{quote}}\n{lines}\n\\end{{quote}}" if code.lines else ""
@@ -95,6 +110,8 @@ class _Latex(MarkupWriter):
         return "~" * (len(line) - len(text)) + (self.code(text) or r"\mbox{}")
 
     def points(self, items: Sequence[str]) -> str:
+        if len(items) == 1:
+            return items[0]
         return "\n".join([r"\begin{itemize}", *[f"\\item {item}" for item in items], r"\end{itemize}"])
 
     def warning(self, text: str) -> str:

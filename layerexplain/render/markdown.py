@@ -14,13 +14,14 @@ from layerexplain.render.markup import MarkupWriter
 from layerexplain.render.sections import CodeBlock
 
 
-def markdown(document: doc.Document, look: Look) -> str:
-    """Return the document as markdown; of the look only `ascii` counts.
+def markdown(document: doc.Document, look: Look, typeset: bool = False) -> str:
+    """Return the document as markdown, its formulas as code, or `typeset` between `$$`; of the look only
+    `ascii` counts.
 
     >>> markdown(doc.Document((doc.Prose(("A *model* of 3 layers.",)),)), Look())
     'A \\\\*model\\\\* of 3 layers.\\n'
     """
-    return "\n\n".join(_Markdown(look.ascii).chunks(document.blocks)) + "\n"
+    return "\n\n".join((_Typeset if typeset else _Markdown)(look.ascii).chunks(document.blocks)) + "\n"
 
 
 class _Markdown(MarkupWriter):
@@ -49,3 +50,13 @@ class _Markdown(MarkupWriter):
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
         rule = ["---:" if is_right else "---" for is_right in right]
         return "\n".join([f"| {' | '.join(cells)} |" for cells in (headings, rule, *rows)])
+
+
+class _Typeset(_Markdown):
+    """With formulas as LaTeX, which notebooks, slides and GitHub typeset."""
+
+    def listing(self, code: CodeBlock, language: str = "") -> str:
+        if not code.typeset:
+            return super().listing(code, language)
+        lines = " \\\\\n".join([f"& {line.latex}" for line in code.typeset])
+        return f"$$\n\\begin{{aligned}}\n{lines}\n\\end{{aligned}}\n$$"

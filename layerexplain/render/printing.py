@@ -79,6 +79,15 @@ def explanation_text(report: Report, layers: Layers | None, full: bool = False) 
     return printed([explanation_of(report, layers, full)], "table", Look())
 
 
+def fragment(report: Any, form: str) -> str:
+    """Return what a notebook shows of a report or of a row of it, as markup for a document, with typeset formulas."""
+    from layerexplain.render.latex import latex
+    from layerexplain.render.markdown import markdown
+
+    document = sheet_of(report).document()
+    return latex(document, fragment=True) if form == "latex" else markdown(document, Look(), typeset=True)
+
+
 def sheet_of(
     report: Any,
     *,
@@ -93,12 +102,17 @@ def sheet_of(
     Raises TypeError for anything but a report.
     """
     kind = type(report).__name__
-    if kind == "Report" and (explain or full):
+    if kind == "LayerReport":
+        from layerexplain.render.documents.explanation import layer_sheet
+
+        return layer_sheet(report)
+    if kind == "Report" and (explain or full or (report.format == "layer" and not columns)):
         from layerexplain.render.documents.explanation import FULL, ShownParts, explanation
         from layerexplain.render.documents.layer_columns import layers_of
 
         layers = [row.layer for row in layers_of(report, nested)]
-        return explanation(report, layers, columns=columns, nested=nested, asked=ShownParts(FULL) if full else None)
+        asked = ShownParts(FULL) if full else None
+        return explanation(report, layers, report.format != "layer", columns, nested, asked)
     if kind not in _BUILDERS:
         raise TypeError(f"a report is needed, got {kind}")
     given = {"explain": explain or None, "full": full or None, "nested": nested or None, "columns": columns}

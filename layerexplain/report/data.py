@@ -72,6 +72,10 @@ def _shapes(shapes: Sequence[Shape | None]) -> list[list[int | None] | None]:
     return [None if shape is None else [*shape] for shape in shapes]
 
 
+def _shown(shapes: Sequence[Shape | None]) -> str:
+    return ", ".join(["?" if shape is None else str(shape) for shape in shapes])
+
+
 class InputReport(NamedTuple):
     """An input of the model; `shape` is None where it is not known."""
 
@@ -196,6 +200,25 @@ class LayerReport(NamedTuple):
     def output_shapes(self) -> tuple[Shape | None, ...]:
         """The output shapes of the first call."""
         return self.calls[0].output_shapes if self.calls else ()
+
+    def __repr__(self) -> str:
+        facts = f"{_shown(self.input_shapes)} → {_shown(self.output_shapes)}", count_of(self.params, "parameter")
+        return f"<{self.path} · {self.type}: {', '.join(facts)}>"
+
+    def __str__(self) -> str:
+        return print_as("text", self).rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the explanation."""
+        return print_as("html", self)
+
+    def to_markdown(self) -> str:
+        """Return the explanation as Markdown with typeset formulas: a fragment for a text or a slide."""
+        return print_as("fragment", self, "markdown")
+
+    def to_latex(self) -> str:
+        """Return the explanation as LaTeX that needs amsmath and longtable: a fragment for a document of yours."""
+        return print_as("fragment", self, "latex")
 
     def to_dict(self, *, nested: bool = False) -> dict[str, Any]:
         """Return the row as the JSON contract has it; `nested` adds the layers of a nested model under `layers`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from layerexplain.errors import ArgumentError, raise_any
+from layerexplain.errors import ArgumentError, UnknownType, raise_any
 from layerexplain.frontends.model_builder import ModelBuilder, layers_among
 from layerexplain.frontends.own_layers import Code, read_own_layers
 from layerexplain.layers import registry
@@ -179,7 +179,9 @@ def unknown_type(type_: str, own: Collection[str] = ()) -> ArgumentError:
 
     words = NOT_ALONE.get(type_) or why_not(type_)
     names = [*type_names(), *REASONS, *own, *[name for kind in PARTS_OF_TRAINING for name in part_names(kind)]]
-    return ArgumentError(words or f"there is no layer type '{type_}'; {what_is_meant(type_, names)}")
+    if words:
+        return ArgumentError(words)
+    return UnknownType(f"there is no layer type '{type_}'; {what_is_meant(type_, names)}")
 
 
 def build_layer(
@@ -229,13 +231,38 @@ def build_layer(
     return report._replace(layers=(row,), totals=totals((row,)))
 
 
+def as_called(
+    type_: str, positional: Sequence[Any], named: Mapping[str, Any], code: Code
+) -> tuple[str, Mapping[str, Any]]:
+    """Return the type that a name stands for, and its arguments by name; a mapping in front has some of them. Raises
+    ArgumentError for too many, and for one that is there twice."""
+    known, implied = typed_layer(type_, code)
+    first = positional[0] if positional and isinstance(positional[0], Mapping) else {}
+    values = positional[bool(first or positional[:1] == ({},)) :]
+    names = [name for name in layer_type(known, code).positional if name not in implied]
+    if len(values) > len(names):
+        raise ArgumentError(
+            f"{type_} takes {len(names)} arguments without a name ({', '.join(names)}), got {len(values)}"
+        )
+    found = dict(zip(names, values, strict=False))
+    if twice := found.keys() & {**first, **named}.keys():
+        raise ArgumentError(f"{type_} got {', '.join(sorted(twice))} twice, by place and by name")
+    return known, {**implied, **first, **found, **named}
+
+
 def as_asked(
     type_: str,
     arguments: Mapping[str, Any],
-    input_shape: Sequence[int | None] | Sequence[Sequence[int | None]],
+    input_shape: Sequence[int | None] | Sequence[Sequence[int | None]] | None,
     code: Code,
 ) -> tuple[Mapping[str, Any], list[tuple[int | None, ...]]]:
-    """Return the arguments of a layer, those inside it as layers, and the shapes of its inputs without the batch."""
+    """Return the arguments of a layer, those inside it as layers, and the shapes of its inputs without the batch; those
+    of the example where no shape is given."""
+    if input_shape is None:
+        from layerexplain.frontends.input_shapes import parse_shape
+
+        examples = layer_type(type_, code).example_inputs
+        input_shape = [parse_shape(text.rpartition("=")[2]) or () for text in examples] if examples else ()
     from layerexplain.frontends.input_shapes import one_shape
     from layerexplain.network.scope import as_layers
 

@@ -72,6 +72,14 @@ class Reported(Record):
         """Return what a notebook shows."""
         return _printers["html"](self) if "html" in _printers else None
 
+    def to_markdown(self) -> str:
+        """Return the report as Markdown with typeset formulas: a fragment for a text or a slide."""
+        return print_as("fragment", self, "markdown")
+
+    def to_latex(self) -> str:
+        """Return the report as LaTeX that needs amsmath and longtable: a fragment for a document of yours."""
+        return print_as("fragment", self, "latex")
+
 
 class Rows(Reported, Sequence[Row]):
     """A report that is a sequence of its rows, which are found by name as well.

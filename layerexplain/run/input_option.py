@@ -45,7 +45,7 @@ class TypedInput(NamedTuple):
 
 
 def split_names(
-    names: Iterable[str], texts: Sequence[str], option: str = "--input", what: str = "input"
+    names: Iterable[str], texts: Sequence[str], option: str = "--values", what: str = "input"
 ) -> list[TypedInput]:
     """Split each `[NAME=]WHAT`. Raises ArgumentError if NAME is none of the names, those of the model's inputs or of
     `what` else."""
@@ -102,12 +102,12 @@ def make_inputs(
     names = [one.name for one in named if one.name is not None]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise ArgumentError(f"--input {twice}=… is given twice")
+        raise ArgumentError(f"--values {twice}=… is given twice")
     files = [one for one in named if not is_generated(one.what)]
     for one in sorted(files, key=lambda one: one.name is None):
         free = [i for i in inputs if (i.name == one.name if one.name else i.name not in {*arrays, *names})]
         if not free:
-            raise ArgumentError(f"--input {one.what}: all inputs of the model already have an array")
+            raise ArgumentError(f"--values {one.what}: all inputs of the model already have an array")
         for name, array in read_for(one.what, free).items():
             arrays[name] = GivenInput(name, array, one.what)
     left = [i for i in inputs if i.name not in arrays]
@@ -136,14 +136,14 @@ def _whats(left: Sequence[ModelInput], named: Sequence[TypedInput], alone: Seque
     unnamed = [n.what for n in named if n.name is None and is_generated(n.what)]
     if len(unnamed) > 1:
         raise ArgumentError(
-            f"--input is given twice without a name, as {unnamed[0]} and {unnamed[1]}; write NAME=… for each"
+            f"--values is given twice without a name, as {unnamed[0]} and {unnamed[1]}; write NAME=… for each"
         )
     found = {}
     for one in left:
         own = next((n.what for n in named if n.name == one.name), None)
         what = own or (unnamed[0] if unnamed else "random" if one in alone or not named else None)
         if what is None:
-            hint = f"--input {one.name}=FILE.npy, zeros, ones or random"
+            hint = f"--values {one.name}=FILE.npy, zeros, ones or random"
             raise ArgumentError(f"no array is given for the input '{one.name}'; {hint}")
         found[one.name] = what
     return found
@@ -181,7 +181,7 @@ def _generated(
         yield GivenInput(one.name, drawn[seed][one.name], f"random, from seed {seed}")
 
 
-def seed_of(what: str, option: str = "--input") -> int:
+def seed_of(what: str, option: str = "--values") -> int:
     """Return the seed of "random" or "random:SEED"."""
     _, colon, seed = what.partition(":")
     if not colon:
@@ -194,19 +194,21 @@ def seed_of(what: str, option: str = "--input") -> int:
 def _shape(one: ModelInput, typed: Sequence[int | None] | None, batch: int) -> tuple[int, ...]:
     """Return the shape of a generated array, with the batch."""
     if one.shape is None and typed is None:
-        raise ArgumentError(f"the shape of the input '{one.name}' is unknown; give it with --size {one.name}=SHAPE")
+        raise ArgumentError(f"the shape of the input '{one.name}' is unknown; give it with --input {one.name}=SHAPE")
     own: Sequence[int | None] = one.without_batch(one.shape) if one.shape is not None else (typed or ())
     given: Sequence[int | None] = own if typed is None else typed
     fits = len(given) == len(own) and all(b is None or a in (b, None) for a, b in zip(given, own, strict=True))
     if not fits:
         listed = shape_text(tuple(given)) if given else "()"
-        raise ArgumentError(f"--size {one.name}: the input needs sizes that fit {shape_text(tuple(own))}, got {listed}")
+        raise ArgumentError(
+            f"--input {one.name}: the input needs sizes that fit {shape_text(tuple(own))}, got {listed}"
+        )
     merged = [b if a is None else a for a, b in zip(given, own, strict=True)]
     known = [size for size in merged if size is not None]
     if len(known) != len(merged):
         raise ArgumentError(
             f"the input '{one.name}' has the shape {shape_text(one.with_batch(own, one.batch))}; give the unknown "
-            f"sizes with --size {one.name}={','.join('8' if s is None else str(s) for s in merged)}"
+            f"sizes with --input {one.name}={','.join('8' if s is None else str(s) for s in merged)}"
         )
     return one.with_batch(known, one.batch or batch)
 
@@ -259,7 +261,7 @@ def read_for(path: str, wanted: Sequence[ModelInput], most: int = MAX_DATASET_BY
     except FileNotFoundError:
         hint = "give an .npy, .npz or .png file, zeros, ones or random"
         if re.fullmatch(r"[0-9x×, ]+", path):
-            hint += f"; give the unknown sizes of an input with --size {path}"
+            hint += f"; give the unknown sizes of an input with --input {path}"
         raise SourceError(f"no such file; {hint}", source=path) from None
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror or error}", source=path) from None

@@ -26,6 +26,9 @@ from layerexplain.suggest import did_you_mean
 if TYPE_CHECKING:
     from layerexplain.layer_names import Layers
 
+_EXAMPLES = 32
+"""Examples that are drawn for a training step, the batch of `fit()`: of one BatchNormalization passes no gradient."""
+
 Key = tuple[str, int, int]
 """(path, call, output): the names that lead to a layer joined by `/`, the number of its call, that of the output."""
 
@@ -189,7 +192,7 @@ def must_have_run(step: Activation) -> None:
 
 def trace(
     source: Any,
-    inputs: Any,
+    inputs: Any = None,
     *,
     seed: int = 0,
     partial: bool = False,
@@ -210,7 +213,8 @@ def trace(
     Args:
         source: A model, or whatever `read` takes. Weights come from the file, a layer at a time; a spec or a
             configuration has none, so that they are drawn, and a note says so.
-        inputs: An array, batch first; a mapping of the names of inputs to arrays; or what `make_inputs` gave.
+        inputs: An array, batch first; a mapping of the names of inputs to arrays; or what `make_inputs` gave, which
+            draws them where none are given.
         seed: What weights are drawn from.
         partial: Whether all that does not need it is computed where a layer has no values.
         layers: Which layers' values are kept, as `explain` takes it; all if it is not given.
@@ -249,6 +253,10 @@ def trace(
         if value is not None and not gradient:
             raise ArgumentError(f"{name} needs gradient=True")
     source, model = read_for_weights(source, code)
+    if inputs is None:
+        from layerexplain.run.input_option import make_inputs
+
+        inputs = make_inputs(model, batch=_EXAMPLES if gradient else 1)
     model = model_on(model, inputs)._replace(weights_file="" if weights is None else os.fspath(weights))
     keep = chosen_layers(model, layers)
     if gradient:

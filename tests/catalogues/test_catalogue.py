@@ -234,7 +234,7 @@ def test_a_source_that_is_not_there_costs_its_row(tmp_path: Path) -> None:
     folder = zoo(tmp_path / "zoo", 2)
     result = run(folder / "nested.yaml", folder / "nothing.keras", folder / "*.onnx", "--to", tmp_path / "t.jsonl")
     assert result.exit_code == 1
-    assert "3 models" in result.output and "2 errors" in result.output
+    assert "1 model in" in result.output and "2 errors" in result.output
     assert [(Path(row["source"]).name, row["error"]) for row in rows(tmp_path / "t.jsonl")] == [
         ("nested.yaml", None), ("nothing.keras", "no such file"), ("*.onnx", "matches no file"),
     ]  # fmt: skip
@@ -289,7 +289,10 @@ def test_a_list_without_an_end_is_refused(tmp_path: Path, given: str) -> None:
 def test_a_table_that_is_there_is_not_touched(tmp_path: Path) -> None:
     folder = zoo(tmp_path / "zoo", 2)
     (tmp_path / "t.csv").write_text("mine\n")
-    for options, words in (([], "is there already"), (["--resume"], "was not written by `catalogue`")):
+    for options, words in (
+        ([], "already exists; use --resume or --overwrite"),
+        (["--resume"], "was not written by `catalogue`"),
+    ):
         result = run(folder, "-r", "--to", tmp_path / "t.csv", *options)
         assert result.exit_code == 1 and words in result.output
         assert (tmp_path / "t.csv").read_text() == "mine\n"
@@ -318,3 +321,15 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path) -> None:
     )
     assert result.returncode == 1
     assert "pip install '.[catalogue]'" in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_a_run_that_read_no_model_does_not_block_the_next(tmp_path: Path) -> None:
+    folder, table = tmp_path / "models", tmp_path / "zoo.jsonl"
+    folder.mkdir()
+    (folder / "net.yaml").write_text("input: [3]\nlayers:\n  - Dense: 2\n")
+    first = run(folder, "--output", table, "--jobs", "1")
+    assert first.exit_code == 1 and first.stderr.startswith("0 models") and "-r reads all" in rows(table)[0]["error"]
+    assert run(folder, "--recursive", "--output", table, "--jobs", "1").exit_code == 0
+    assert [row["error"] for row in rows(table)] == [None]
+    again = run(folder, "--recursive", "--output", table, "--jobs", "1")
+    assert again.exit_code == 1 and "already exists; use --resume or --overwrite" in again.stderr

@@ -15,6 +15,7 @@ from layerexplain import api
 from layerexplain.cli.arguments import parse_arguments, parse_value
 from layerexplain.cli.input_shapes import InputShape, parse_input
 from layerexplain.cli.main import COMMANDS, program
+from layerexplain.cli.options import Renamed
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.input_shapes import parse_shape
 from layerexplain.model import Model, Shape, TensorRef
@@ -229,3 +230,25 @@ def test_an_interrupt_leaves_the_output_file_as_it_was(run: Run, tmp_path: Path)
     file.write_text("old")
     assert run("summary", "cnn", "interrupt", "--output", str(file)).exit_code == 130
     assert [(one, one.read_text()) for one in tmp_path.iterdir()] == [(file, "old")]
+
+
+def test_a_name_of_the_past_still_works_and_no_help_has_it() -> None:
+    context = click.Context(program)
+    commands = [command for name in COMMANDS if (command := program.get_command(context, name)) is not None]
+    renamed = [
+        (command, option, former)
+        for command in commands
+        for option in command.params
+        if isinstance(option, Renamed)
+        for former in option.formerly
+    ]
+    assert {former for _, _, former in renamed} >= {"--to", "--size", "--force", "--weights", "--optimizer"}
+    for command, option, former in renamed:
+        words = [former] if option.is_flag else [former, "7"]
+        parsed = command.make_parser(click.Context(command)).parse_args(words)[0]
+        assert option.name in parsed and former not in command.get_help(click.Context(command)).split()
+
+
+def test_a_part_of_a_name_searches_among_the_types() -> None:
+    found = CliRunner().invoke(program, ["layer", "pool"]).output
+    assert "nn.MaxPool2d" in found and "Dense" not in found and "Takes the maximum of each" in found

@@ -23,7 +23,7 @@ ROWS: list[tuple[str, dict[str, Any] | str]] = [
     ("max = {params = 7, memory = '3MB'}\n", {"budgets": ["params=7", "memory=3MB"]}),
     ('max = "params=7"\n', {"budgets": ["params=7"]}),
     ("selct = 3\n", "{path}: [tool.layerexplain] has no setting 'selct'; did you mean 'select'?"),
-    ("colour = 3\n", "{path}: [tool.layerexplain] has no setting 'colour'; there are select, ignore, fail-on, max, weights"),
+    ("colour = 3\n", "{path}: [tool.layerexplain] has no setting 'colour'; there are select, ignore, fail-on, max, weight-values"),
     ("select = 3\n", "{path}: the setting 'select' needs a list of texts, got 3"),
     ("ignore = ['a', 3]\n", "{path}: the setting 'ignore' needs a list of texts, got ['a', 3]"),
     ("max = 3\n", "{path}: the setting 'max' needs a list of texts, got [3]"),

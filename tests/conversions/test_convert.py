@@ -255,7 +255,7 @@ def test_targets(tmp_path: Path) -> None:
     written = target.read_text()
     assert run(source, "-", "--to", "yaml") == (0, written, "")
     code, _, said = run(source, str(target))
-    assert (code, said) == (1, f"layerexplain: error: {target}: exists; --force replaces it\n")
+    assert (code, said) == (1, f"layerexplain: error: {target}: already exists; use --overwrite\n")
     assert run(source, str(target), "--force")[0] == 0
     assert run(source, "-")[0] == 1 and run(source, str(tmp_path / "d.txt"))[0] == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["d.yaml"]

@@ -63,18 +63,18 @@ ASKED = [
     (
         "-",
         {},
-        "-: the format to write is unknown: end the target with '.keras', '.py', '.yaml' or '.json', or give --to",
+        "-: the format to write is unknown: end the target with '.keras', '.py', '.yaml' or '.json', or give --format",
     ),
     (
         "a.txt",
         {},
-        "a.txt: the format to write is unknown: end the target with '.keras', '.py', '.yaml' or '.json', or give --to",
+        "a.txt: the format to write is unknown: end the target with '.keras', '.py', '.yaml' or '.json', or give --format",
     ),
     ("-", {"to": "keras"}, "a .keras file is not text; name a file"),
     ("-", {"to": "txt"}, "no form 'txt'; the forms are py, yaml, json, keras"),
     ("-", {"to": "py", "backend": "torch"}, "no backend 'torch'; the backends are tensorflow, theano"),
     ("a.py", {"weights": "w.h5"}, "a.py: weights can be written only to a .keras file, got '.py'"),
-    ("s.yaml", {}, "s.yaml: exists; --force replaces it"),
+    ("s.yaml", {}, "s.yaml: already exists; use --overwrite"),
     ("s.yaml", {"force": True}, "s.yaml: is read itself, and would be replaced; give another name"),
     ("b.yaml", {"force": True, "code": ["b.yaml"]}, "b.yaml: is read itself, and would be replaced; give another name"),
 ]

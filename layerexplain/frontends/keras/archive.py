@@ -88,7 +88,7 @@ def _describe_directory(names: set[str]) -> str:
         return "is a folder with a model.json, as TensorFlow.js writes it; give that file"
     inside = sorted(name for name in names if name.endswith((".keras", ".h5", ".json", ".yaml", ".yml")))
     if inside:
-        return f"is a folder, not a model; give a file in it, such as {inside[0]!r}"
+        return f"is a folder, not a model; -r reads all models in it; or give one, such as {inside[0]!r}"
     return "is a folder without a model; an unzipped .keras file has a config.json"
 
 

@@ -97,6 +97,17 @@ def explanation(
     return report_sheet(report_of_chosen, columns, nested, several=False)._replace(document=document)
 
 
+def layer_sheet(layer: LayerReport) -> Sheet:
+    """Return what there is to say of a layer without its model."""
+    return Sheet(
+        document=lambda: doc.Document((section(layer, ShownParts()),)),
+        data=layer.to_dict,
+        records=lambda: [layer.to_dict()],
+        columns=(),
+        rows=lambda: [layer],
+    )
+
+
 def _whole(report: Report, sections: Iterable[doc.Block], cost: bool) -> doc.Document:
     """Return the sections between the heading of the model, its totals and its notes; each layer's own notes stand in
     its section."""
@@ -135,7 +146,7 @@ def explained(report: Report, layers: Sequence[LayerReport], whole: bool, asked:
         seen = {fields.get(source) for source in layer.sources} if whole else set()
         known = seen.pop() if len(seen) == 1 else None
         hidden = any(inner.path not in shown for inner in layer.layers)
-        sections.append(section(report, layer, asked, alike, known, hidden))
+        sections.append(section(layer, asked, alike, known, hidden, of_code=report.format == "code"))
     return sections
 
 
@@ -151,15 +162,15 @@ def _same(layer: LayerReport) -> Hashable:
 
 
 def section(
-    report: Report,
     layer: LayerReport,
     asked: ShownParts,
     alike: Sequence[LayerReport] = (),
     known_reach: tuple[str, ...] | None = None,
     hidden: bool = False,
+    of_code: bool = False,
 ) -> Section:
-    """Return what there is to say of a layer."""
-    place = (layer.place or "") if report.format == "code" else ""
+    """Return what there is to say of a layer, for one `of_code` with its place."""
+    place = (layer.place or "") if of_code else ""
     inputs, outputs = shapes_text(layer.input_shapes), results_text(layer.results, layer.output_shapes)
     blocks: list[doc.Block] = [
         doc.Heading(

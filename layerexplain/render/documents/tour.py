@@ -148,9 +148,8 @@ class _Tour:
         like = self.seen.setdefault(key, layer)
         at = self._explain(layer, key)
         if like is layer:
-            return section(
-                self.report, self._news(layer), ShownParts(TOUR), copies, hidden=bool(layer.layers) and not self.deep
-            )
+            hidden, of_code = bool(layer.layers) and not self.deep, self.report.format == "code"
+            return section(self._news(layer), ShownParts(TOUR), copies, hidden=hidden, of_code=of_code)
         params = None if layer.params is None else sum([one.params or 0 for one in (layer, *copies)])
         changes = changed_arguments(layer, like)
         what = ", ".join(filter(None, [like.path, changes]))

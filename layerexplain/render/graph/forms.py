@@ -9,6 +9,25 @@ from layerexplain.render.graph.diagram import SHOWN, graph_of, open_boxes
 from layerexplain.report.data import LayerReport
 from layerexplain.suggest import must_be_known
 
+
+class Svg(str):
+    """A picture as SVG, which a notebook shows."""
+
+    __slots__ = ()
+
+    def _repr_svg_(self) -> str:
+        return str(self)
+
+
+class Png(bytes):
+    """A picture as PNG, which a notebook shows."""
+
+    __slots__ = ()
+
+    def _repr_png_(self) -> bytes:
+        return bytes(self)
+
+
 FORMS = ("svg", "png", "pdf", "dot", "mmd")
 THEMES = ("light", "dark")
 
@@ -49,7 +68,7 @@ def drawn(
         return mermaid(graph, Look(), horizontal)
     from layerexplain.render.graph.svg import svg
 
-    picture = svg(graph, theme, horizontal)
+    picture = Svg(svg(graph, theme, horizontal))
     return picture if form == "svg" else {"png": _png, "pdf": _pdf}[form](picture)
 
 
@@ -64,7 +83,7 @@ def _png(picture: str) -> bytes:
     # A machine without fonts would draw no text at all: the fonts that reportlab brings stand in.
     fonts = str(Path(reportlab.__file__).parent / "fonts")
     vera = "Bitstream Vera Sans"
-    return bytes(svg_to_bytes(svg_string=picture, zoom=2, font_dirs=[fonts], sans_serif_family=vera))
+    return Png(svg_to_bytes(svg_string=picture, zoom=2, font_dirs=[fonts], sans_serif_family=vera))
 
 
 def _pdf(picture: str) -> bytes:

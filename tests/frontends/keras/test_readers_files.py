@@ -247,7 +247,7 @@ def test_paths_that_cannot_be_read(tmp_path: Path) -> None:
     assert failure(tmp_path / "missing.keras") == f"{tmp_path}/missing.keras: no such file"
     assert failure(tmp_path) == f"{tmp_path}: is a folder without a model; an unzipped .keras file has a config.json"
     (tmp_path / "a.h5").write_bytes(b"")
-    assert "give a file in it, such as 'a.h5'" in failure(tmp_path)
+    assert "-r reads all models in it; or give one, such as 'a.h5'" in failure(tmp_path)
     (tmp_path / "saved_model.pb").write_bytes(b"")
     assert "saved_model.pb holds neither objects nor signatures" in failure(tmp_path)
     assert "cannot be read" in failure("a\x00b")
