@@ -24,7 +24,7 @@ _ROOM, _GAP = 92, 2.3
 """So many letters of code a line of the page has, and the gap between two columns."""
 _SIZES = (("", 1.0), ("\\small", 0.91), ("\\footnotesize", 0.82), ("\\scriptsize", 0.71))
 """The sizes of type in which a table is set, the first in which it has room."""
-_SIGNS = re.compile(r"\\text(?!tt)[a-z]+\{\}|\\[a-zA-Z]+\{\}|-\{\}|\\[^a-zA-Z]")
+_SIGNS = re.compile(r"\\ensuremath\{[^}]*\}|\\text(?!tt)[a-z]+\{\}|\\[a-zA-Z]+\{\}|-\{\}|\\[^a-zA-Z]")
 _MARKUP = re.compile(r"\\[a-z]+\{|[{}]")
 _UNSEEN = re.compile(r"\\[a-zA-Z]+|[\\{}_^& ]")
 _ENDLESS = re.compile(r"(?:\\text[a-z]+\{\}|\\[&%$#_{}]|[^\\{}%\n]){5000}(?=[^ \n])")
@@ -59,7 +59,7 @@ def latex(document: doc.Document, fragment: bool = False) -> str:
     """Return the document between `BEFORE` and `AFTER`, or a `fragment` that needs neither.
 
     >>> latex(doc.Document((doc.Prose(("50% of 3 × 3",)),)))
-    '50\\\\% of 3 $\\\\times$ 3\\n'
+    '50\\\\% of 3 \\\\ensuremath{\\\\times} 3\\n'
     """
     writer = _Latex(ascii_only=True)
     writer.fragment = fragment
@@ -82,7 +82,10 @@ class _Latex(MarkupWriter):
 
     def prose(self, text: str) -> str:
         return "".join(
-            [f"${_AS_FORMULAS[part]}$" if part in _AS_FORMULAS else self._plain(part) for part in _SIGN.split(text)]
+            [
+                f"\\ensuremath{{{_AS_FORMULAS[part]}}}" if part in _AS_FORMULAS else self._plain(part)
+                for part in _SIGN.split(text)
+            ]
         )
 
     def _plain(self, text: str) -> str:
