@@ -7,8 +7,6 @@ taken apart: each of their calls stands for itself, and what the model gives are
 
 from __future__ import annotations
 
-import zlib
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -31,6 +29,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.element_forms import ElementForms, FormTable, element_forms, form_of
 from layerexplain.run.activations import tensors_of
 from layerexplain.run.given_inputs import GivenInput, given_inputs, inputs_of
+from layerexplain.run.half_precision import keeps_outputs, packed_weights
 from layerexplain.run.page_values import packed
 from layerexplain.run.precision import is_float
 from layerexplain.run.weight_source import Origin, WeightSource, weight_source
@@ -42,8 +41,6 @@ MOST_CALLS = 5_000
 MOST_EXAMPLES = 100
 MOST_EXAMPLE_NUMBERS = 200_000
 """So many of the given examples are in a page, and so many numbers in them."""
-
-_LARGEST_HALF = 60_000.0
 
 
 class ProgramCall(NamedTuple):
@@ -62,7 +59,7 @@ class ProgramCall(NamedTuple):
 
 class CompiledProgram(NamedTuple):
     """What a page runs. `same` has calls that only give tensors that are there: inputs and nested models. `outputs` are
-    the names of the model's outputs with their tensors, `weights` the arrays."""
+    the names of the model's outputs with their tensors, `weights` the arrays, `precision` that in which a page has them."""
 
     inputs: tuple[tuple[str, tuple[int, ...], str], ...]
     calls: tuple[ProgramCall, ...]
@@ -72,6 +69,7 @@ class CompiledProgram(NamedTuple):
     origin: Origin
     forms: ElementForms
     notes: tuple[str, ...]
+    precision: str
 
     @property
     def is_whole(self) -> bool:
@@ -123,7 +121,7 @@ def page_program(
         model: What `read` gave for it.
         sizes: The shapes of inputs by name, without the batch, where the model leaves them open.
         params: How many parameters it has.
-        precision: "half" or "f32": of the weights in the page.
+        precision: "half" or "f32": of the weights in the page; "half" becomes "f32" where rounding would be seen.
         inputs: What the inputs get at first: as `trace` takes it. With it, a source without weights has drawn ones.
 
     Raises:
@@ -136,12 +134,14 @@ def page_program(
     if params and not given and not _stores_weights(source):
         return NoProgram("its source stores no weights")
     try:
-        program = _program(source, model, {**sizes, **{one.name: one.array.shape[1:] for one in given}})
+        program = _program(
+            source, model, {**sizes, **{one.name: one.array.shape[1:] for one in given}}, given, precision
+        )
     except LayerExplainError as error:
         return NoProgram(error.fact)
     if isinstance(program, NoProgram):
         return program
-    table, text = packed_weights(program.weights, precision)
+    table, text = packed_weights(program.weights, program.precision)
     return PageProgram(program, table, text, {one.name: packed(one.array[: _examples(given)]) for one in given})
 
 
@@ -159,7 +159,13 @@ def _stores_weights(source: Any) -> bool:
         return stored is not None and bool(stored.tensors)
 
 
-def _program(source: Any, model: Model, sizes: Mapping[str, Sequence[int | None]]) -> CompiledProgram | NoProgram:
+def _program(
+    source: Any,
+    model: Model,
+    sizes: Mapping[str, Sequence[int | None]],
+    given: Sequence[GivenInput],
+    precision: str,
+) -> CompiledProgram | NoProgram:
     wanted = inputs_of(model)
     model = with_input_layers(model)
     specs = input_specs(model, {name: tuple(shape) for name, shape in sizes.items()})
@@ -179,8 +185,10 @@ def _program(source: Any, model: Model, sizes: Mapping[str, Sequence[int | None]
         outputs = wiring.run()
         forms = wiring.forms._replace(data=tuple(wiring.table.data))
         notes = tuple([note.message for note in weights.notes]) if wiring.arrays else ()
+        if precision == "half" and not keeps_outputs(network, weights, [one.array for one in given]):
+            precision = "f32"
         parts = (tuple(inputs), tuple(wiring.calls), tuple(wiring.same), outputs, tuple(wiring.arrays))
-        return CompiledProgram(*parts, weights.origin, forms, notes)
+        return CompiledProgram(*parts, weights.origin, forms, notes, precision)
 
 
 Tensors = dict[Expr, list[int | None]]
@@ -346,42 +354,3 @@ def is_open(form: ElementForm, data: Any) -> bool:
             return True  # a condition on an unknown size
         pending += [one for one in part if isinstance(one, list)]
     return False
-
-
-# Weights --------------------------------------------------------------------------------------------------------------
-
-
-def packed_weights(arrays: Sequence[Any], precision: str) -> tuple[list[Any], str]:
-    """Return arrays as one text: a table with the shape of each and whether it is in half precision, and all numbers in
-    base64 after zlib.
-
-    In front stand all float32 numbers, then those in half precision; of each kind first all lowest bytes, then the
-    next, as alike bytes beside each other compress better. With the precision "half" an array is in float32 only where
-    half precision would change a number by more than its rounding: a large one, or one near 0 among few.
-    """
-    import numpy as np
-
-    table: list[Any] = []
-    parts: dict[str, list[Any]] = {"<f4": [], "<f2": []}
-    for array in arrays:
-        with np.errstate(over="ignore"):
-            values = np.ascontiguousarray(array, dtype=np.float32)
-        half = precision == "half" and _fits_half(values)
-        table.append([list(values.shape), int(half)])
-        parts["<f2" if half else "<f4"].append(values.ravel())
-    planes = []
-    for dtype, own in parts.items():
-        joined = np.concatenate([np.zeros(0, np.float32), *own]).astype(dtype)
-        planes.append(joined.view(np.uint8).reshape(-1, joined.itemsize).T.tobytes())
-    return table, b64encode(zlib.compress(b"".join(planes), 9)).decode()
-
-
-def _fits_half(values: Any) -> bool:
-    import numpy as np
-
-    if not values.size or not np.isfinite(values).all() or np.abs(values).max() > _LARGEST_HALF:
-        return False
-    if values.ndim > 1:
-        return True
-    errors = np.abs(values - values.astype(np.float16).astype(np.float32))
-    return bool((errors <= 2.0**-11 * np.abs(values)).all())

@@ -561,6 +561,19 @@ def test_a_file_is_an_input(digits: str, tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize(("layers", "kept"), [(2, "half"), (100, "f32")])
+def test_weights_stay_whole_where_rounding_would_show_in_the_outputs(layers: int, kept: str, tmp_path: Path) -> None:
+    """Each layer adds its rounding; however deep a model is, its page gives what it gives within what docs promise."""
+    spec = ("input: [16]\nlayers:\n" + "  - Dense: 16\n" * layers + "  - Dense: 4\n").encode()
+    source, model = read_for_weights(spec)
+    made = page_program(source, model, {}, 1, inputs=drawn(1, 16))
+    assert not isinstance(made, NoProgram) and made.program.precision == kept
+    x = np.abs(drawn(1, 16))
+    last = "dense" + f"_{layers}"
+    with shown(layerexplain.page(spec, values=drawn(1, 16)), tmp_path) as page:
+        assert_close(of_page(page, {"input": x}), {last: layerexplain.trace(spec, x)[last]}, 2e-3)
+
+
 TOUCHED = """async () => {
   const { live } = window.layerexplain.data;
   await live.showTouched(0, %s, "x");
