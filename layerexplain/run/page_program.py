@@ -59,7 +59,7 @@ class ProgramCall(NamedTuple):
 
 class CompiledProgram(NamedTuple):
     """What a page runs. `same` has calls that only give tensors that are there: inputs and nested models. `outputs` are
-    the names of the model's outputs with their tensors, `weights` the arrays, `precision` that in which a page has them."""
+    the names of the model's outputs with their tensors, `weights` the arrays, `precision` that of them in a page."""
 
     inputs: tuple[tuple[str, tuple[int, ...], str], ...]
     calls: tuple[ProgramCall, ...]
