@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -12,7 +10,6 @@ from jsonschema import Draft202012Validator
 
 import layerexplain
 from layerexplain.cli.main import program
-from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import PARTS_OF_TRAINING, part_names
 from layerexplain.model import Training, TrainingSetting
 from tests.support.paths import ROOT
@@ -81,66 +78,6 @@ loss: {kind: categorical_crossentropy, size: {Huber: {delta: 2}}}
 loss_weights: {size: 0.5}
 optimizer: {SGD: {momentum: 0.9, learning_rate: {ExponentialDecay: {initial_learning_rate: 0.1, decay_steps: 10, decay_rate: 0.5}}}}
 """
-
-
-@pytest.mark.keras
-@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
-def test_a_whole_step_gives_the_weights_of_keras(optimizer: str, tmp_path: Path) -> None:
-    import keras
-    import numpy as np
-
-    from layerexplain.derive.evaluate import Evaluation, evaluate
-    from layerexplain.derive.gradient.backward import gradient, gradient_of_number
-    from layerexplain.layers.keras.losses import loss_of
-    from layerexplain.layers.registry import find
-    from layerexplain.network.trace import trace_model
-    from layerexplain.report.objective import loss_definition
-    from layerexplain.report.training_part import update_definition
-
-    rng = np.random.default_rng(8)
-    x, y = rng.normal(size=(6, 4)).astype("float32"), np.eye(3)[rng.integers(0, 3, 6)].astype("float32")
-    layers = [keras.layers.Dense(5, "tanh", kernel_regularizer=keras.regularizers.L2(0.1)), keras.layers.Dense(3)]
-    made = keras.Sequential([keras.Input((4,)), *layers])
-    arguments = {"SGD": {"momentum": 0.9, "learning_rate": 0.5}, "Adam": {"learning_rate": 0.1}}[optimizer]
-    made.compile(
-        getattr(keras.optimizers, optimizer)(**arguments), keras.losses.CategoricalCrossentropy(from_logits=True)
-    )
-    stored = [w.numpy().copy() for w in made.weights]
-    file = tmp_path / "m.keras"
-    made.save(file)
-    for _ in range(2):
-        made.train_on_batch(x, y)
-
-    network = trace_model(layerexplain.read(str(file)))
-    definitions = [call.definition for call in network.calls if call.definition is not None]
-    loss, declared = loss_of("categorical_crossentropy"), find(f"optimizers.{optimizer}")
-    assert loss is not None and declared is not None and len(definitions) == 2
-    slots: dict[int, list[Any]] = {}
-    for step in (1, 2):
-        values, weights = [x], [stored[:2], stored[2:]]
-        for definition, own in zip(definitions, weights, strict=True):
-            values += evaluate(definition, [values[-1]], own)
-        of_loss = loss_definition(loss, loss.bind({"from_logits": True}), (*definitions[1].params[0].shape[:1], 3))
-        (sent,) = evaluate(gradient_of_number(of_loss, of_loss.params[1]), [y, values[-1]], [])
-        found: list[Any] = []
-        for definition, own, fed in zip(definitions[::-1], weights[::-1], values[-2::-1], strict=True):
-            back = gradient(definition).whole
-            by_name = dict(zip(back.results, evaluate(back, [fed, sent], own), strict=True))
-            sent = by_name["dx"]
-            found = [by_name["dW"], by_name["db"], *found]
-        penalty = find("regularizers.L2").trace([Spec((4, 5), "float")], {"l2": 0.1})  # type: ignore[union-attr]
-        found[0] = found[0] + evaluate(gradient_of_number(penalty, penalty.params[0]), [stored[0]], [])[0]
-        for i, g in enumerate(found):
-            update = update_definition(declared, declared.bind(arguments), g.shape)
-            kept = slots.setdefault(i, [np.zeros(leaf.shape, "float32") for leaf in update.weights])
-            new = dict(
-                zip(
-                    update.results, evaluate(update, [stored[i], g, np.float32(step)], kept, Evaluation(1)), strict=True
-                )
-            )
-            stored[i], slots[i] = new["W"], [new[str(leaf.label)] for leaf in update.weights]
-    for own, theirs in zip(stored, made.weights, strict=True):
-        np.testing.assert_allclose(own, theirs.numpy(), rtol=2e-4, atol=2e-5)
 
 
 def test_json_follows_the_schema() -> None:

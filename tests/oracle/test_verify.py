@@ -22,10 +22,7 @@ from layerexplain.oracle.keras_files import must_be_keras
 from layerexplain.oracle.keras_model import KerasModel, draw_weights
 from layerexplain.oracle.to_keras import to_keras
 from layerexplain.oracle.verify import VerifyOptions, compared, verify
-from layerexplain.oracle.verify_report import Compared, LayerCheck, ValuesCheck, VerifyReport
-from layerexplain.render.documents.verification import verification
-from layerexplain.render.formats import printed
-from layerexplain.render.layout import Look
+from layerexplain.oracle.verify_report import VerifyReport
 from layerexplain.report.data import InputReport
 from layerexplain.run.drawn import draw_inputs
 from tests.support import real_models, verified_models
@@ -76,11 +73,6 @@ def test_it_agrees_on_a_trained_model_with_its_own_weights(name: str) -> None:
 
 
 @needs_keras
-def test_it_agrees_on_a_config_with_masks_and_attention() -> None:
-    check_agrees(verify(SAMPLES / "transformer.json"))
-
-
-@needs_keras
 @pytest.mark.parametrize("named", [("query_mask",), ("value_mask",), ("query_mask", "value_mask", "key_mask")])
 def test_it_agrees_on_attention_that_is_given_its_masks(named: tuple[str, ...]) -> None:
     """Keras's MultiHeadAttention looks at the mask that the query carries and not at its argument query_mask."""
@@ -100,15 +92,6 @@ def test_it_agrees_on_what_is_hard(build: Any) -> None:
     import keras
 
     check_agrees(verify(build(keras), drawn=True))
-
-
-@needs_keras
-def test_it_agrees_on_mobilenet() -> None:
-    import keras
-
-    report = verify(keras.applications.MobileNetV2(weights=None), drawn=True)
-    check_agrees(report)
-    assert len(report.layers) == 155
 
 
 SAVED = [
@@ -141,17 +124,6 @@ def test_it_agrees_on_saved_files_with_their_weights(build: Any, tmp_path: Path)
         again = verify(source)
         assert again.layers == report.layers
         assert again.whole == report.whole
-
-
-@needs_keras
-@pytest.mark.parametrize("build", SAVED, ids=lambda b: b.__name__)
-def test_a_model_is_built_anew_from_what_was_read(build: Any) -> None:
-    """Operations with their names, nested models, masks by keyword: by calls alone, with no file behind it."""
-    import keras
-
-    report = verify(read(json.loads(build(keras).to_json())))
-    check_agrees(report)
-    assert report.weights == "drawn"
 
 
 @needs_keras
@@ -542,49 +514,3 @@ def test_a_program_of_its_own_prints_nothing_but_the_result() -> None:
 
 
 # What is printed --------------------------------------------------------------------------------------------------
-
-NASTY = "=x\x1b[31m|`<b>"
-
-
-def made_up() -> VerifyReport:
-    """A report with all that can be in one."""
-    shape = ((2, 3),)
-    same, kernel = Compared(shape, shape), Compared(((4, 3),), ((4, 3),))
-    good = LayerCheck("a", "block/a", "Dense", 0, "agrees", same, kernel, 1e-7, 1e-4, "")
-    wrong = {"status": "differs", "difference": float("inf"), "reason": "NaN on one side"}
-    far = good._replace(layer="b", path="b", call=1, **wrong)
-    weights = far._replace(weight_shapes=Compared((), kernel.keras), difference=None, reason=NASTY)
-    theirs = Compared(None, shape), Compared(None, ())
-    blind = LayerCheck(NASTY, NASTY, NASTY, 0, "not compared", *theirs, None, 1e-4, "not Keras's own")
-    whole = ValuesCheck("not compared", None, 1e-3, "its formula cannot be evaluated")
-    return VerifyReport(
-        NASTY, "keras-archive", NASTY, "Functional", "3.15.1", "tensorflow 2.21.0", "drawn", 0,
-        (InputReport("x", (2, 4), "float32"),), (good, far, weights, blind), whole,
-    )  # fmt: skip
-
-
-def test_every_format_says_it_and_nothing_acts() -> None:
-    report = made_up()
-    assert not report.agrees
-    assert not [e.message for e in Draft202012Validator(SCHEMA).iter_errors(report.to_dict())]
-    for look in (Look(), Look(80), Look(200, True), Look(40, False, True)):
-        text = printed([verification(report)], "table", look)
-        assert "\x1b[31m" not in text
-        assert "DIFFERS" in text
-        assert look.width is None or look.color or all(len(line) <= max(look.width, 80) for line in text.splitlines())
-        assert not look.ascii or text.isascii()
-    plain = printed([verification(report)], "table", Look())
-    assert "1 of 4 calls agrees, 2 differ, 1 not compared." in plain
-    assert "b (call 1)" in plain
-    markdown = printed([verification(report)], "markdown", Look())
-    assert "<b>" not in markdown.replace("`=x\\x1b[31m\\|`<b>`", "").replace("``", "") or "\\<b\\>" in markdown
-    csv_text = printed([verification(report, several=True)] * 2, "csv", Look(), several=True)
-    assert csv_text.count("\n") == 9
-    assert "\n=" not in csv_text
-    assert json.loads(printed([verification(report)], "json", Look()))["layers"][1]["difference"] is None
-
-
-def test_nothing_compared_is_no_agreement() -> None:
-    report = made_up()
-    assert not report._replace(layers=report.layers[3:]).agrees
-    assert report._replace(layers=(report.layers[0], report.layers[3])).agrees

@@ -59,54 +59,6 @@ def test_a_chain(tmp_path: Path) -> None:
     assert memory.weights_by_dtype == (DtypeBytes("float32", 4 * params),)
 
 
-def test_a_residual_lives_until_it_is_added(tmp_path: Path) -> None:
-    text = """
-input: [100]
-layers:
-  - Dense: 10
-    name: small
-  - Dense: 3
-  - Dense: 10
-    name: back
-  - Add: {}
-    from: [small, back]
-  - Dense: 90
-    name: wide
-"""
-    memory = memory_of(text, tmp_path)
-    # At 'small' the input and its output; at 'back' the two of 10 and the 3; at 'wide' 10 and 90.
-    assert (memory.peak, memory.peak_at) == (4 * 110, "small")
-    assert memory.activations == 4 * (100 + 10 + 3 + 10 + 10 + 90)
-    inner = memory_of(text.replace("input: [100]", "input: [5]").replace("Dense: 90", "Dense: 1"), tmp_path)
-    assert (inner.peak, inner.peak_at) == (4 * 30, "add")
-
-
-def test_a_view_keeps_its_source_alive(tmp_path: Path) -> None:
-    text = """
-input: [50]
-layers:
-  - Activation: relu
-    name: first
-  - Reshape: [5, 10]
-    name: view
-  - Dense: 1
-    name: one
-  - Flatten: {}
-    name: flat
-  - Dense: 40
-    name: wide
-  - Dense: 2
-    name: two
-    from: view
-outputs: [wide, two]
-"""
-    # `first` lives on as `view` until `two`, beside `wide`, which is an output.
-    memory = memory_of(text, tmp_path)
-    assert memory.activations == 4 * (50 + 50 + 5 + 40 + 10)
-    assert memory.peak == 4 * (50 + 50)
-    assert memory_of(text.replace("Dense: 40", "Dense: 60"), tmp_path).peak == 4 * (50 + 60 + 10)
-
-
 BY_LAYER = """
 input: [6]
 layers:
@@ -192,12 +144,6 @@ def test_mixed_precision(tmp_path: Path) -> None:
     memory = memory_of(text, tmp_path, optimizer="adam")
     assert memory.weights == memory.gradients == 4 * (88 + 24)
     assert memory.activations_by_dtype == (DtypeBytes("float16", 22), DtypeBytes("float32", 4 * 9))
-
-
-def test_ids_have_their_own_dtype(tmp_path: Path) -> None:
-    text = "input: {shape: [9], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 100, output_dim: 5}\n"
-    memory = memory_of(text, tmp_path)
-    assert memory.activations_by_dtype == (DtypeBytes("float32", 180), DtypeBytes("int32", 36))
 
 
 def test_an_unknown_size_is_unknown(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`layerexplain.trace` against real Keras: end to end within 1e-3, layer by layer within 1e-4 of the output's scale."""
+"""`layerexplain.trace` against real Keras: end to end within 1e-3 of the output's scale, elements by their products."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.paths import ROOT
 pytestmark = pytest.mark.keras
 
 SAMPLES = ROOT / "sample_models"
-END_TO_END, BY_LAYER = 1e-3, 1e-4
+END_TO_END = 1e-3
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -56,51 +56,6 @@ def hold_against(model: Any, given: Any, made: Trace, most: float = END_TO_END) 
         assert apart(ours, real) <= most
 
 
-def hold_layers(model: Any, given: Any, made: Trace, most: float = BY_LAYER) -> int:
-    """Compare the first output of every call that Keras's graph has as a tensor; how many there were."""
-    import keras
-
-    tensors, keys = [], []
-    for operation in getattr(model, "_functional", model).operations:
-        own = [node for node in operation._inbound_nodes if not node.is_input and node.outputs[0] is not None]
-        for call, node in enumerate(own):
-            if (operation.name, call, 0) in made:
-                tensors.append(node.outputs[0])
-                keys.append((operation.name, call, 0))
-    probe = keras.Model(model.inputs, tensors)
-    for key, real in zip(keys, outputs_of(probe, given), strict=True):
-        assert apart(made[key], real) <= most, key
-    return len(keys)
-
-
-@pytest.mark.parametrize("file", ["digits.keras", "digits.h5"])
-def test_the_trained_sample(file: str) -> None:
-    import keras
-
-    images = np.random.default_rng(1).uniform(0, 16, (5, 8, 8, 1)).astype("float32")
-    model = keras.models.load_model(SAMPLES / file, compile=False)
-    made = layerexplain.trace(SAMPLES / file, images)
-    hold_against(model, images, made, 1e-5)
-    assert hold_layers(model, images, made) == 9
-
-
-@pytest.mark.parametrize("name, size, ending", [("MobileNetV2", 96, ".keras"), ("EfficientNetB0", 64, ".h5")])
-def test_models_of_applications(tmp_path: Path, name: str, size: int, ending: str) -> None:
-    import keras
-
-    model = draw(getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3)))
-    file = tmp_path / f"model{ending}"
-    model.save(file)
-    image = np.random.default_rng(2).uniform(0, 2, (2, size, size, 3)).astype("float32")
-    made = layerexplain.trace(file, image)
-    assert made.weights == "of the file"
-    hold_against(model, image, made)
-    assert hold_layers(model, image, made) > 100
-    live = layerexplain.trace(model, image)
-    assert live.weights == "of the model"
-    np.testing.assert_array_equal(live.outputs[0], made.outputs[0])
-
-
 def siamese() -> tuple[Any, Any]:
     import keras
 
@@ -117,17 +72,6 @@ def siamese() -> tuple[Any, Any]:
     model = keras.Model([left, right], [layers.Dense(1, activation="sigmoid", name="same")(far), two])
     rng = np.random.default_rng(5)
     return model, {"left": rng.normal(size=(2, 9, 9, 3)), "right": rng.normal(size=(2, 9, 9, 3))}
-
-
-def test_a_shared_encoder_has_values_for_both_calls() -> None:
-    model, given = siamese()
-    draw(model)
-    encoder = model.get_layer("encoder")
-    made = layerexplain.trace(model, given)
-    for call, side in enumerate(("left", "right")):
-        inner = layerexplain.trace(encoder, given[side])
-        for layer in ("conv", "norm", "embedding"):
-            np.testing.assert_allclose(made[f"encoder/{layer}", call, 0], inner[layer], rtol=1e-6)
 
 
 @pytest.mark.parametrize("policy, most", [("mixed_float16", 5e-3), ("mixed_bfloat16", 3e-2), ("float64", 1e-6)])

@@ -69,43 +69,6 @@ def dense(name: str, units: int, *before: Any, **more: Any) -> dict[str, Any]:
     )
 
 
-CONV_1 = {"activation": "linear", "border_mode": "valid", "subsample": [1, 1], "dim_ordering": "th", **WEIGHTED}
-KERAS_1_SEQUENCE = {
-    "class_name": "Sequential",
-    "config": [
-        one(
-            "Convolution2D",
-            "convolution2d_1",
-            batch_input_shape=[None, 1, 28, 28],
-            input_dtype="float32",
-            nb_filter=32,
-            nb_row=3,
-            nb_col=3,
-            **CONV_1,
-        ),
-        one("Activation", "activation_1", activation="relu"),
-        one("Convolution2D", "convolution2d_2", nb_filter=32, nb_row=3, nb_col=3, **CONV_1),
-        one("Activation", "activation_2", activation="relu"),
-        one(
-            "MaxPooling2D",
-            "maxpooling2d_1",
-            pool_size=[2, 2],
-            border_mode="valid",
-            strides=[2, 2],
-            dim_ordering="th",
-        ),
-        one("Dropout", "dropout_1", p=0.25),
-        one("Flatten", "flatten_1"),
-        dense("dense_1", 128),
-        one("Activation", "activation_3", activation="relu"),
-        one("Dropout", "dropout_2", p=0.5),
-        dense("dense_2", 10),
-        one("Activation", "activation_4", activation="softmax"),
-    ],
-    "keras_version": "1.2.2",
-}
-
-
 KERAS_1_BRANCHES = {
     "class_name": "Sequential",
     "config": [

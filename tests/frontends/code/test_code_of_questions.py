@@ -128,43 +128,7 @@ TWO = """from keras import Sequential, layers
 a = Sequential([layers.Input((8,)), layers.Dense(n)], name="enc")
 b = Sequential([layers.Input((4,)), layers.Dense(3)], name="dec")
 """
-ONE = "a = Sequential([Dense(n)], name='enc')\n"
-PIPED = {
-    "summary - --format json": (TWO, '"params": 36'),
-    "explain -- -:a": (TWO, "36 = 8 × 4 + 4"),
-    "check -": (TWO, "nothing found"),
-    "weights - --format csv --columns count": (TWO, "<stdin>,32\n<stdin>,4\n<stdin>,12\n<stdin>,3"),
-    "summary - --input 8": (ONE, "complete"),
-    "weights - --input 8 --format csv --columns count": (ONE, "32\n4"),
-    "trace - --size 8": (ONE, "weights drawn from seed 0"),
-    "trace -- -:b": (TWO, "(1, 3)"),
-    "convert - - --to yaml --input 8": (ONE, "- Dense: 4"),
-    "draw - --to mmd --input 8": (ONE, "Dense"),
-    "page - --input 8": (ONE, "<!doctype html>"),
-}
 """Commands with code from a pipe, whose name n is given a value, and words of the answer."""
-
-
-@pytest.mark.parametrize("command", PIPED)
-def test_commands_take_code_from_a_pipe_and_values_for_its_names(command: str) -> None:
-    code, words = PIPED[command]
-    name, *rest = command.split()
-    result = run(name, "--set", "n=4", *rest, code=code)
-    assert (result.exit_code, result.stderr) == (0, "")
-    assert words in result.stdout
-
-
-def test_the_shape_that_an_input_lacks_is_no_question_where_it_is_given() -> None:
-    asked = json.loads(run("summary", "-", "--set", "n=4", "--format", "json", code=ONE).stdout)
-    told = json.loads(run("summary", "-", "--set", "n=4", "--input", "8", "--format", "json", code=ONE).stdout)
-    assert (asked["model"]["grade"], told["model"]["grade"]) == ("open", "complete")
-    assert (len(asked["notes"]), told["notes"]) == (1, [])
-
-
-def test_one_of_several_models_of_a_pipe_is_named() -> None:
-    result = run("trace", "--set", "n=4", "-", code=TWO)
-    assert result.exit_code == 1
-    assert result.stderr == "layerexplain: error: <stdin>: has 2 models: a, b; name one: -- -:a\n"
 
 
 @pytest.mark.parametrize(("more", "name"), [

@@ -1,13 +1,10 @@
 """Which models of a program what is not known, and what is wrong, reaches: those that hang on it, and no others."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code import reader
 from layerexplain.model import Model
@@ -196,83 +193,6 @@ outer = keras.Model(j, keras.layers.Dense(y.shape[1])(y))
     assert (found.grade, found.layers[-1].config["units"]) == ("complete", 3)
 
 
-SIZES = """import keras, tensorflow as tf
-from keras import layers
-class Attention(keras.Model):
-    def __init__(self, dim=16, heads=4):
-        super().__init__()
-        self.qkv, self.proj, self.heads = layers.Dense(dim * 3), layers.Dense(dim), heads
-    def call(self, x):
-        b, n, c = x.shape
-        qkv = tf.transpose(tf.reshape(self.qkv(x), (-1, n, 3, self.heads, c // self.heads)), (2, 0, 3, 1, 4))
-        a = tf.nn.softmax(tf.matmul(qkv[0], qkv[1], transpose_b=True))
-        return self.proj(tf.reshape(tf.transpose(tf.matmul(a, qkv[2]), (0, 2, 1, 3)), (-1, n, c)))
-class Up(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.conv = layers.Conv2D(8, 3, padding="same")
-    def call(self, x):
-        return tf.image.resize(self.conv(x), (tf.shape(x)[1] * 2, tf.shape(x)[2] * 2))
-class Embed(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.tok, self.pos, self.out = layers.Embedding(100, 8), layers.Embedding(50, 8), layers.Dense(100)
-    def call(self, x):
-        return self.out(self.tok(x) + self.pos(tf.range(start=0, limit=tf.shape(x)[-1], delta=1)))
-class Dynamic(keras.Model):
-    def build(self, shape):
-        self.d = layers.Dense(shape[-1] * 2)
-    def call(self, x):
-        return self.d(x)
-class Square(layers.Layer):
-    def build(self, s):
-        self.k = self.add_weight(shape=(s[-1], s[1]))
-    def call(self, x):
-        return tf.matmul(x, self.k) + tf.ones((x.shape[1], x.shape[1]))
-class Flat(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.l, self.d = Square(), layers.Dense(3)
-    def call(self, inputs):
-        x = self.l(inputs)
-        return self.d(tf.reshape(x, (tf.shape(inputs)[0], x.shape[1] * x.shape[2])))
-class Two(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.d = layers.Dense(4)
-    def call(self, inputs):
-        a, b = inputs
-        return self.d(tf.reshape(a, (-1, a.shape[1] * a.shape[2]))) + self.d(b)
-attention, up, embed, dynamic, flat, two = Attention(), Up(), Embed(), Dynamic(), Flat(), Two()
-"""
-AT: list[tuple[str, tuple[str, ...], str, int]] = [
-    # the model, the inputs, the output, the parameters
-    ("attention", ("9,16",), "[null, 9, 16]", 16 * 48 + 48 + 16 * 16 + 16),
-    ("Attention(dim=8, heads=2)", ("x=5,8",), "[null, 5, 8]", 8 * 24 + 24 + 8 * 8 + 8),
-    ("up", ("8,6,3",), "[null, 16, 12, 8]", 3 * 3 * 3 * 8 + 8),
-    ("embed", ("7",), "[null, 7, 100]", 100 * 8 + 50 * 8 + 8 * 100 + 100),
-    ("dynamic", ("5",), "[null, 10]", 5 * 10 + 10),
-    ("flat", ("6,4",), "[null, 3]", 4 * 6 + 36 * 3 + 3),
-    ("two", ("a=2,3", "b=6"), "[null, 4]", 6 * 4 + 4),
-]
-
-
-@pytest.mark.parametrize(("name", "shapes", "output", "params"), AT, ids=[one[0] for one in AT])
-def test_sizes_follow_from_a_given_input(
-    tmp_path: Path, name: str, shapes: tuple[str, ...], output: str, params: int
-) -> None:
-    path = tmp_path / "sizes.py"
-    path.write_text(SIZES)
-    open_, done = (
-        json.loads(CliRunner().invoke(program, ["summary", f"{path}:{name}", "--format", "json", *more]).stdout)
-        for more in ([], [word for shape in shapes for word in ("--input", shape)])
-    )
-    assert (open_["model"]["grade"], done["model"]["grade"]) == ("open", "complete")
-    assert done["totals"]["params"] == params
-    assert json.dumps(done["outputs"][0]["shape"]) == output
-    assert done["source"] == open_["source"] == str(path)
-
-
 PARTS = """import keras
 from keras import layers
 encoder = keras.Sequential([keras.Input((6,)), layers.Dense(3)])
@@ -312,27 +232,6 @@ def test_a_model_without_a_call_is_what_it_holds(name: str, grade: str, params: 
     report = build(models(PARTS.encode())[name])
     assert (report.grade, report.totals.params) == (grade, params)
     assert [one.shape[1:] for one in report.inputs] == inputs
-
-
-def test_the_receptive_field_of_an_own_model_is_that_of_the_same_layers_in_a_graph() -> None:
-    own = """class Net(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.a, self.b = layers.Conv2D(4, 3), layers.Conv2D(2, 3, strides=2)
-    def call(self, x):
-        return self.b(self.a(x))
-net = Net()
-net.build((None, 20, 20, 3))
-"""
-    graph = (
-        "x = keras.Input((20, 20, 3))\nnet = keras.Model(x, layers.Conv2D(2, 3, strides=2)(layers.Conv2D(4, 3)(x)))\n"
-    )
-    fields = []
-    for text in (own, graph):
-        (found,) = models(f"import keras\nfrom keras import layers\n{text}".encode()).values()
-        rows = build(found, receptive_field=True).layers[-2:]
-        fields.append([[one.axes for one in row.receptive_field or ()] for row in rows])
-    assert fields[0] == fields[1] and all(axes for row in fields[0] for axes in row)
 
 
 IMPLIED_INPUTS: list[tuple[str, str, int]] = [

@@ -140,32 +140,6 @@ def test_more_patterns_of_layers_give_the_values_and_masks_of_keras(keras: Any) 
             assert carried is None or (np.asarray(carried) == own_mask).all(), cls
 
 
-@pytest.mark.keras
-def test_patterns_of_layers_give_the_values_of_keras(keras: Any) -> None:
-    path = CODE.with_name("own_layer_patterns.py")
-    module = module_of(path)
-    own, random = read_own_layers(path), np.random.default_rng(0)
-    for cls, config, shapes in module.CASES:
-        given = [
-            random.integers(0, 11, (2, 5)).astype("int32") if shape == "ids" else random.normal(size=(2, *shape))
-            for shape in shapes
-        ]
-        layer = cls(**config)
-        fed = given if len(given) > 1 else given[0]
-        layer(fed)
-        weights = [one for one in layer.weights if one.dtype.startswith("float")]
-        for one in weights:
-            one.assign(random.uniform(0.2, 1.0, size=one.shape))
-        theirs = np.asarray(layer(fed))
-        declaration = own[cls.__name__]
-        specs = [Spec((BATCH, *x.shape[1:]), "int32" if x.dtype.kind == "i" else "float") for x in given]
-        definition = declaration.trace(specs, declaration.bind(config))
-        assert [one.shape for one in definition.weights] == [tuple(one.shape) for one in weights], cls
-        (ours, *_) = evaluate(definition, given, [np.asarray(one) for one in weights])
-        assert ours.shape == theirs.shape, cls
-        assert np.abs(ours - theirs).max() <= 1e-4 * max(np.abs(theirs).max(), 1), cls
-
-
 def defined(source: str, tmp_path: Path) -> dict[str, Declaration]:
     path = tmp_path / "own.py"
     path.write_text(f"import keras\nfrom keras import layers, ops\nimport mylib\n{source}")

@@ -2,60 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
-from pathlib import Path
-from typing import Any
-
-import pytest
 
 from layerexplain.frontends import read
 from layerexplain.report.build import build
-from tests.support.old_dialects import KERAS_0_GRAPH, KERAS_1_BRANCHES, KERAS_1_SEQUENCE, entry, merged, model, one
-
-
-def test_every_way_in_which_a_document_is_kept(tmp_path: Path) -> None:
-    """The same as JSON text, as bytes, and in an .h5 file without a version, whole and in chunks."""
-    text = json.dumps(KERAS_1_SEQUENCE)
-    path = tmp_path / "model.json"
-    path.write_text(text)
-    sources: list[Any] = [path, text.encode()]
-    h5py = pytest.importorskip("h5py")
-    for count in (1, 3):
-        stream = io.BytesIO()
-        with h5py.File(stream, "w") as root:
-            step = -(-len(text) // count)
-            for i in range(count):
-                part = text[i * step : (i + 1) * step]
-                root.attrs["model_config" if count == 1 else f"model_config{i}"] = part.encode()
-            root.create_group("model_weights")
-        sources.append(stream.getvalue())
-    for source in sources:
-        assert build(read(source)).totals.params == 600_810
-
-
-def test_a_bare_get_config() -> None:
-    assert build(read(KERAS_1_SEQUENCE["config"])).totals.params == 600_810
-
-
-def test_inputs_have_the_dtype_of_their_time() -> None:
-    report = build(read(KERAS_0_GRAPH))
-    assert [(i.name, i.shape, i.dtype) for i in report.inputs] == [
-        ("words", (None, 7), "int32"),
-        ("more", (None, 4), "float32"),
-    ]
-
-
-def test_arguments_bear_todays_names() -> None:
-    layer = read(KERAS_1_SEQUENCE).layers[1]
-    assert layer.type == "Conv2D"
-    assert {key: layer.config[key] for key in ("filters", "kernel_size", "padding", "data_format", "use_bias")} == {
-        "filters": 32,
-        "kernel_size": (3, 3),
-        "padding": "valid",
-        "data_format": "channels_first",
-        "use_bias": True,
-    }
+from tests.support.old_dialects import KERAS_1_BRANCHES, entry, merged, model, one
 
 
 def test_a_merge_by_code_is_a_lambda_and_never_run() -> None:
@@ -92,18 +43,6 @@ def test_a_branch_without_a_shape_says_so() -> None:
     found = read(document)
     assert [note.code for note in found.notes] == ["unknown-input"]
     assert build(found, inputs={"sequential_input": (4,)}).totals.params == 68
-
-
-def test_wires_of_a_graph_that_lead_nowhere() -> None:
-    from layerexplain.errors import SpecError
-
-    graph = json.loads(json.dumps(KERAS_0_GRAPH))
-    graph["node_config"][0]["input"] = "nowhere"
-    with pytest.raises(SpecError, match="layer 'embedded': takes the text 'nowhere', which is neither an input"):
-        read(graph)
-    del graph["nodes"]["embedded"]
-    with pytest.raises(SpecError, match="is a node of the graph without a layer"):
-        read(graph)
 
 
 def test_maxout_and_highway_compute_what_keras_1_computed() -> None:
