@@ -1,7 +1,5 @@
 """What all tests share: the snapshots of printed text."""
 
-from __future__ import annotations
-
 import gc
 import multiprocessing.process
 import os

@@ -1,7 +1,5 @@
 """What the public functions refuse, and what their arguments change."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A function and the command of its name do the same where nothing is said."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Iterator
 from typing import Any

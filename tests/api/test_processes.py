@@ -1,7 +1,5 @@
 """Processes that share items: what comes back, in which order, what a death costs, and that none is left."""
 
-from __future__ import annotations
-
 import multiprocessing
 import multiprocessing.process
 import os

@@ -1,7 +1,5 @@
 """Reports as values of Python: look-up, iteration, slices, one line, a table, data. One manner for all of them."""
 
-from __future__ import annotations
-
 import json
 import pickle
 import re

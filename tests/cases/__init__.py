@@ -4,8 +4,6 @@ A row is what every derivation and every law is tried on; `DRAWS` makes as many 
 generator. Adding a layer to the project means adding rows here.
 """
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 import random

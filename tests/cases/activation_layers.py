@@ -1,7 +1,5 @@
 """Cases of the layers that are activation functions."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

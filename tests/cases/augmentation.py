@@ -1,7 +1,5 @@
 """Cases of the layers that augment images: at inference nearly all of them pass images on."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from typing import Any

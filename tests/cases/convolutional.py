@@ -1,7 +1,5 @@
 """Cases of the convolutions: plain, transposed, depthwise and separable."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

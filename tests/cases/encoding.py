@@ -1,7 +1,5 @@
 """Cases of the layers that turn numbers and ids into features, and sound into spectra."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

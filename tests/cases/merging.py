@@ -1,7 +1,5 @@
 """Cases of the layers that join tensors."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

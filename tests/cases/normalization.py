@@ -1,7 +1,5 @@
 """Cases of the normalization layers."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

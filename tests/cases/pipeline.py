@@ -1,7 +1,5 @@
 """Cases of Pipeline and SpectralNormalization."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

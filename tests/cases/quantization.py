@@ -1,7 +1,5 @@
 """Cases of quantized layers and of LoRA: Keras takes a policy by its short name, files hold it as an object."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from typing import Any

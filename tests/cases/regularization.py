@@ -1,7 +1,5 @@
 """Cases of the layers that act in training only."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Cases of the layers that rearrange: Flatten, Reshape, Permute, RepeatVector, padding, cropping, upsampling."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Cases of the recurrent layers."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Cases of the cells of recurrent layers, and of RNN, which runs them."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

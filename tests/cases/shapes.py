@@ -1,7 +1,5 @@
 """Shapes to draw from, for the families of cases: distinct primes, now and then an unknown size."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

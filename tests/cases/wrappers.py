@@ -1,7 +1,5 @@
 """Cases of the layers that wrap a layer."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

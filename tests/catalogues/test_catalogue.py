@@ -1,7 +1,5 @@
 """`catalogue`: its rows, against `explain`; its formats, against each other and the contract; its command."""
 
-from __future__ import annotations
-
 import csv
 import json
 import os

@@ -1,7 +1,5 @@
 """The questions of docs/catalogue.md, asked with DuckDB, and answered by hand."""
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Catalogues of models behind URLs, from a real HTTP server on the loopback interface."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterator

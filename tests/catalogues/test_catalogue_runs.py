@@ -1,7 +1,5 @@
 """Runs of `catalogue` that are interrupted, killed, carried on, or meet what goes wrong: the table is always the same."""
 
-from __future__ import annotations
-
 import gc
 import json
 import os

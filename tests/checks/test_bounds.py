@@ -1,7 +1,5 @@
 """Rules of `check` at their bounds, and each name that their tables have: what is found is written out here by hand."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import pytest

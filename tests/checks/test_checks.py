@@ -1,7 +1,5 @@
 """Rules of `check`: for each, models that it must report, and models near them that it must not."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import os

@@ -1,7 +1,5 @@
 """What rules say follows from a mistake, in real Keras: each model is one in which its rule finds something."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`check --data`: arrays that do not fit a model, in shape or in values, and the line that makes them fit."""
 
-from __future__ import annotations
-
 import io
 import json
 import re

@@ -1,7 +1,5 @@
 """Rules on what a program gives fit(): a callback that watches nothing, states that are shuffled."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

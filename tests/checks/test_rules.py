@@ -1,7 +1,5 @@
 """How rules are declared, what they see of stored weights, and which layers they say that they could not look at."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """`check --run`: what one training step shows, by the numbers that `trace --gradient` has."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

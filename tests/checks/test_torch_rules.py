@@ -1,7 +1,5 @@
 """Rules on layers, for modules of PyTorch: what each reports, what is near it and sound, and in whose words."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """What `check` finds in the training of PyTorch code: the loss beside the output, the targets beside both."""
 
-from __future__ import annotations
-
 import pytest
 from click.testing import CliRunner
 

@@ -1,7 +1,5 @@
 """`trainable` that is changed without a new compile(): a finding exactly where real Keras trains against it."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 from typing import Any

@@ -1,7 +1,5 @@
 """`--jobs`: several processes share the sources, and nobody can tell from what is printed."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

@@ -1,7 +1,5 @@
 """What is typed at the command line: shapes, arguments, columns, layer patterns; and what is said of mistakes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from pathlib import Path

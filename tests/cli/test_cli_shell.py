@@ -1,7 +1,5 @@
 """Manners in a shell, each in a process of its own: pipes, terminals, signals, exit codes, what is imported."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

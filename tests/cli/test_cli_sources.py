@@ -1,7 +1,5 @@
 """The program on real sources, from a file to the text on standard output."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Layers as people type them: values in Keras's order, Keras's code, and two side by side."""
 
-from __future__ import annotations
-
 import inspect
 import json
 from typing import Any

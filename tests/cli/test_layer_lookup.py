@@ -1,7 +1,5 @@
 """Which layers `explain` and `trace` find by what people type, and the program called with a file alone."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

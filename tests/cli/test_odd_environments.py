@@ -1,7 +1,5 @@
 """Terminals of old code pages and environment variables that hold nonsense: the program prints what it can."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,8 +1,6 @@
 """Files that `page` takes beside a model: words, labels, numbers to lay over the picture. What they need, and what is
 said of one that is not so."""
 
-from __future__ import annotations
-
 import json
 import re
 import zlib

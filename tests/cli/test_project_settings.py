@@ -1,7 +1,5 @@
 """Settings of a project for `check`, in the nearest pyproject.toml; and what the program says where it is not set up."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Completion in real shells: what Tab puts on the command line, and what Enter would then run."""
 
-from __future__ import annotations
-
 import json
 import os
 import pty

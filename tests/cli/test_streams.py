@@ -1,7 +1,5 @@
 """Standard output and standard error that are closed or full, and outputs that would replace what is read."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """`layer` with modules of PyTorch: how they are found, and what is printed of them."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Losses, optimizers, schedules and regularizers on the command line."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

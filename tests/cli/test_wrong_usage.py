@@ -1,7 +1,5 @@
 """Wrong usage and wrong files at the command line: the exit code, and the one line that says what is right."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -4,8 +4,6 @@
 SavedModels with their values and for TensorFlow.js (tests/data/make_carried_files.py).
 """
 
-from __future__ import annotations
-
 import functools
 import importlib.util
 import json

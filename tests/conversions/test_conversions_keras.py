@@ -1,8 +1,6 @@
 """`convert` of random models: what is written runs in Keras and gives the same outputs in the same structure as what
 Keras loads of the source, or is refused for a reason that is listed here. `LAYEREXPLAIN_FUZZ` asks for more of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

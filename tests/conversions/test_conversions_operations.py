@@ -1,8 +1,6 @@
 """`convert` of operations between layers: what is written of the rows of operation tables runs in Keras and gives the
 same outputs, or is refused for a reason that stands here. TensorFlow's functions become operations of Keras 3."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """`convert`: what is written says the same as its source; real Keras and our own reader are the oracles."""
 
-from __future__ import annotations
-
 import json
 import re
 import zipfile

@@ -1,7 +1,5 @@
 """`convert` of masked models of Keras 2: the layers see in Keras 3 the masks that they saw before."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 Keras 3 itself cannot load most of these archives again, since it loses which object is which when it saves them.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What `convert` writes of names, settings and classes that changed: small models, and what Keras 3 says for them."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What `convert` does not write: each thing that a form cannot express has one sentence, and nothing is written."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

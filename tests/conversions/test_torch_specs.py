@@ -1,7 +1,5 @@
 """`convert` of PyTorch code to a spec: what is read back is the same model, or the sentence says what a spec lacks."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """What a layer costs: the formulas of the literature with literal numbers, a counting loop, and whole known models."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

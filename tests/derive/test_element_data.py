@@ -1,7 +1,5 @@
 """The element form as data: what the page's evaluator finds in it is what Python's element form reads and computes."""
 
-from __future__ import annotations
-
 import json
 import random
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """The element form: its value at every index equals the array's, its text reads as it should, refusals are known."""
 
-from __future__ import annotations
-
 import itertools
 import re
 

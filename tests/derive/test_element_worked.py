@@ -1,7 +1,5 @@
 """One element worked out: its value is the array's, its terms make its sums, its text has no letters left over."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterator

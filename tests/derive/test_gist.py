@@ -1,7 +1,5 @@
 """What `operation` says of each layer: the numbers that tell layers apart, in words that its formula has."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Laws of derived gradients: elements equal arrays, contractions cost twice the forward, slopes are those of the body."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from typing import Any

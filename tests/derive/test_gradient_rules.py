@@ -1,7 +1,5 @@
 """The gradient rule of each op: it equals finite differences, and no op is without a rule or a reason."""
 
-from __future__ import annotations
-
 import pytest
 
 from layerexplain.derive.evaluate import Evaluation, evaluate

@@ -1,7 +1,5 @@
 """Gradients derived from formulas: they equal finite differences, their text is read back, they cost twice the forward."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Gradients equal those of tf.GradientTape, in float64, for every row of tests/cases that Keras can differentiate."""
 
-from __future__ import annotations
-
 import functools
 import zlib
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """LaTeX: balanced, escaped, and as a dozen cases show it."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

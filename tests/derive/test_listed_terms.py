@@ -1,7 +1,5 @@
 """Which terms of a sum are listed where there are many: the largest, with what the others come to, at any width."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

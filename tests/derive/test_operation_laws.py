@@ -1,7 +1,5 @@
 """Laws of the formulas of operations: elements equal the arrays, gradients are the slopes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

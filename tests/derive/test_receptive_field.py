@@ -1,7 +1,5 @@
 """Receptive fields: against changed inputs, against the formula of the textbooks, against published numbers."""
 
-from __future__ import annotations
-
 import json
 import random
 import re

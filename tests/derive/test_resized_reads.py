@@ -1,7 +1,5 @@
 """Which pixels the value of a resized image reads."""
 
-from __future__ import annotations
-
 import pytest
 
 from layerexplain.derive.receptive_field.reads import _resized

@@ -1,7 +1,5 @@
 """UnknownSize sizes that are said to be the same are: sizes are drawn, the formula is run, and its results have them."""
 
-from __future__ import annotations
-
 import itertools
 import random
 import warnings

@@ -1,7 +1,5 @@
 """How axes come about: sources exist, and the arithmetic that is printed gives the size."""
 
-from __future__ import annotations
-
 import ast
 import math
 import re

@@ -1,7 +1,5 @@
 """Which term a worked element follows: of a sum of what other lines made, the one that adds most to it, of either sign."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Programs in an editor: after each edit, a fault that is typed in or mended, all hints and problems are right."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 import pytest

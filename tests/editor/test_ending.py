@@ -1,7 +1,5 @@
 """A text that takes too long costs that text alone, and whatever ends the server ends all that it has started."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """What the language server answers, over pipes."""
 
-from __future__ import annotations
-
 import json
 import urllib.request
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """`layerexplain lsp` where pygls is missing, and what of the language server needs no pygls: settings and moved lines."""
 
-from __future__ import annotations
-
 import sys
 
 import pytest

@@ -1,7 +1,5 @@
 """A real editor: Neovim, without a screen, shows hints and problems, asks for a hover and applies a quick fix."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

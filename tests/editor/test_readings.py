@@ -1,7 +1,5 @@
 """Whatever stands in an editor is read to hints and problems that lie in it: programs in the middle of an edit."""
 
-from __future__ import annotations
-
 import random
 import re
 from collections.abc import Iterator

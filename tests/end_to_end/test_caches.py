@@ -1,7 +1,5 @@
 """What a process keeps for good is bounded: an editor reads programs, and a catalogue files, for days."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """The pages of docs/ that are made from the code say what the code says now."""
 
-from __future__ import annotations
-
 import doctest
 import importlib.util
 import inspect

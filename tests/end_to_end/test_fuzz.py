@@ -4,8 +4,6 @@
 `python -m tests.fuzz --mutations N` runs by hand.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from tests.fuzz.attempt import attempt

@@ -3,8 +3,6 @@
 benchmarks/scale.py measures time and memory up to 100,000 layers.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import sys

@@ -1,8 +1,6 @@
 """Small files that ask for much work: long sums, wide stacks, many inputs, many faults. Each is explained or refused in
 one line, within the seconds and the memory that `tests.support.hostile.run` gives."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

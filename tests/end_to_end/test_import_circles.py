@@ -1,7 +1,5 @@
 """Modules that import each other, at their top or in their functions: which circles there are, and why each is left."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Collection, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Every command of docs/questions.md and docs/pytorch.md prints what its table says."""
 
-from __future__ import annotations
-
 import re
 import shlex
 

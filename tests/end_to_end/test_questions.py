@@ -1,7 +1,5 @@
 """Questions as people ask them, the command that answers each, and what an answer must contain."""
 
-from __future__ import annotations
-
 import io
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Questions as they are asked, about data that do not fit and models that do not learn: what an answer must contain."""
 
-from __future__ import annotations
-
 import io
 from typing import Any, NamedTuple
 

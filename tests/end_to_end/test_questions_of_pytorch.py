@@ -1,7 +1,5 @@
 """Questions that users of PyTorch ask, put as they ask them: with their code, often with an error and without a shape."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import pytest

@@ -1,7 +1,5 @@
 """No child imports what lies in the current folder, and one module starts them all."""
 
-from __future__ import annotations
-
 import ast
 import os
 import re

@@ -1,7 +1,5 @@
 """The sample models come out with the numbers that real Keras 3 gives for the same models."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import pytest

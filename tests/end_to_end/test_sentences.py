@@ -1,7 +1,5 @@
 """Sentences that the program prints: those of `scripts/sentences.py`, without phrases that do not read well."""
 
-from __future__ import annotations
-
 import importlib.util
 import re
 import sys

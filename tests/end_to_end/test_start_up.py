@@ -1,7 +1,5 @@
 """What is imported, and what is not: start-up stays quick, and reading a file needs no framework."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The names of the package: the field's words, and one meaning for each."""
 
-from __future__ import annotations
-
 import ast
 from collections import Counter
 from collections.abc import Iterable, Iterator

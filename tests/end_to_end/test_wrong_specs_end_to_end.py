@@ -1,7 +1,5 @@
 """Wrong specs through the program: each fault with file and line, what is wrong and what would be right; exit 1."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

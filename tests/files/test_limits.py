@@ -1,7 +1,5 @@
 """Limits of what is read are those that docs/safety.md states."""
 
-from __future__ import annotations
-
 import re
 
 from layerexplain.files import limits

@@ -1,7 +1,5 @@
 """A file is written whole or not at all, with the mode of the one before, and never over what is read."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

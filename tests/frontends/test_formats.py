@@ -1,7 +1,5 @@
 """The table of formats: each row accepts its own kind of source and no other, and a new one is a row."""
 
-from __future__ import annotations
-
 import io
 import json
 import struct

@@ -3,8 +3,6 @@
 python -m tests.fuzz --mutations 1000000 --start 0 --kind bytes --jobs 2
 """
 
-from __future__ import annotations
-
 import argparse
 import collections
 import multiprocessing

@@ -1,7 +1,5 @@
 """One mutation, tried: read, built, explained and printed, within a time limit."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

@@ -1,8 +1,6 @@
 """A number → a whole model drawn from a grammar: wired as files wire them, of every declared layer and operation, with
 arguments that their declarations take, nearly take, or do not take at all."""
 
-from __future__ import annotations
-
 import ast
 import functools
 import random

@@ -1,7 +1,5 @@
 """The forms in which people write layers in a program: loops, functions, lists, generators, words that choose."""
 
-from __future__ import annotations
-
 from tests.fuzz.keras_steps import SIZES
 from tests.fuzz.keras_writer import Writer
 

@@ -1,7 +1,5 @@
 """Classes of a program: custom layers and models, context managers, builders."""
 
-from __future__ import annotations
-
 from tests.fuzz.keras_steps import SIZES, layer
 from tests.fuzz.keras_writer import Writer
 

@@ -1,7 +1,5 @@
 """Models inside a program: nested, shared, cloned, cut."""
 
-from __future__ import annotations
-
 from tests.fuzz.keras_steps import SIZES, Step
 from tests.fuzz.keras_writer import Writer
 

@@ -1,8 +1,6 @@
 """A number → a Keras program as people write them, which Keras runs: functional, Sequential or of classes, with what
 Python has for it: loops, helper functions, dataclasses, context managers, custom layers, clones, frozen parts."""
 
-from __future__ import annotations
-
 from tests.fuzz.keras_forms import Forms
 from tests.fuzz.keras_forms_of_classes import Classes
 from tests.fuzz.keras_forms_of_models import Models

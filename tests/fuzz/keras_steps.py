@@ -1,7 +1,5 @@
 """Steps of a drawn Keras program: a layer or an operation on a tensor of a known shape, and the shape behind it."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """A Keras program that is drawn line by line: its imports, the sizes that it keeps, its inputs and single steps."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from tests.fuzz.keras_steps import SIZES, Draw, Shape, Step, step

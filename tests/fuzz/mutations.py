@@ -2,8 +2,6 @@
 absurd arguments, whole models drawn from a grammar, programs, and models that are wired anyhow. The same number gives
 the same mutation."""
 
-from __future__ import annotations
-
 import copy
 import random
 from typing import Any

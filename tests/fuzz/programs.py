@@ -1,7 +1,5 @@
 """A number → a program: one of those in tests/data/code with some of its code changed, or bombs put into it."""
 
-from __future__ import annotations
-
 import ast
 import copy
 import functools

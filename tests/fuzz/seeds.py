@@ -1,7 +1,5 @@
 """The files that are mutated: small ones of every format, made here or taken from sample_models."""
 
-from __future__ import annotations
-
 import functools
 import io
 import json

@@ -1,8 +1,6 @@
 """A number → a model whose wires, layers and ends are drawn: forms of all generations, that name what is not there, what
 stands twice, or what is no layer."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from typing import Any

@@ -4,8 +4,6 @@ Two readings must agree with it: that of a parser, where all signs of products b
 eye, for which the sign of a product binds closer than `/`, `//` and `%`.
 """
 
-from __future__ import annotations
-
 import math
 import operator
 import random

@@ -1,7 +1,5 @@
 """The formula language: what is printed is read again as the same expression, and nothing else is read."""
 
-from __future__ import annotations
-
 import random
 import re
 from collections.abc import Callable

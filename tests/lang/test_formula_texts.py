@@ -1,7 +1,5 @@
 """The formula language as a user writes it: what is read, what is refused and how, and the page that tells of it."""
 
-from __future__ import annotations
-
 import doctest
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Sizes that remember how they were computed: what a program says with them is what it says of numbers."""
 
-from __future__ import annotations
-
 import copy
 import math
 import pickle

@@ -1,7 +1,5 @@
 """The normal form of sizes: it has the value of what it was computed from, whatever the numbers, and so have its texts."""
 
-from __future__ import annotations
-
 import math
 import random
 import re

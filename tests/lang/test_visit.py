@@ -1,7 +1,5 @@
 """The walks over formulas: each node once, definitions once, loops entered, chains of any length."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """What an argument is where nobody gives it: as the signatures of Keras and of PyTorch say."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import operator

@@ -3,8 +3,6 @@
 What does not show stands in EXCEPTIONS, each with its reason.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Augmentation beyond the table of cases: what a crop is at inference, and what the others are in training."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

@@ -1,7 +1,5 @@
 """A fact about a layer stands in its declaration: no other module asks for layers by their class names."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What compile() makes of names, and from which values losses are computed, as Keras resolves it on TensorFlow."""
 
-from __future__ import annotations
-
 from itertools import product
 from typing import Any
 

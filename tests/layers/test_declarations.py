@@ -1,7 +1,5 @@
 """The table of cases covers every declaration, and no formula only names itself."""
 
-from __future__ import annotations
-
 import ast
 import random
 

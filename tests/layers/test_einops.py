@@ -1,7 +1,5 @@
 """Patterns of einops: shapes, values and refusals as those of einops, and what they do in words."""
 
-from __future__ import annotations
-
 import zlib
 from typing import Any
 

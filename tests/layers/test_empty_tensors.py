@@ -1,7 +1,5 @@
 """Axes of size 0: what is computed along them is what Keras computes, or is refused as Keras refuses it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The composite functions: real keras.activations as the oracle, and each body against its stable evaluator."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

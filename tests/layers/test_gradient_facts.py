@@ -1,7 +1,5 @@
 """Facts about a layer's gradients: a model where each one holds, and similar models where it must not be told."""
 
-from __future__ import annotations
-
 import pytest
 
 from layerexplain import api

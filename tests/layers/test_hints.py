@@ -1,7 +1,5 @@
 """Hints: each is given where its condition holds, and not by a layer near it where it does not."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import NamedTuple

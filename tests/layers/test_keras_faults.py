@@ -1,7 +1,5 @@
 """Where we differ from Keras on purpose: what its symbolic shapes say against what it computes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Every declaration against real Keras: shapes, weights and values, on fixed rows and drawn configurations."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

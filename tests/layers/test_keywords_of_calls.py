@@ -1,7 +1,5 @@
 """A call may name its first tensor as Keras does, whatever the formula calls it."""
 
-from __future__ import annotations
-
 import inspect
 
 import pytest

@@ -1,8 +1,6 @@
 """Alike layers share a definition, whoever asks for it; what differs in anything that a definition follows from has its
 own; and nothing that stands in one program alone is kept."""
 
-from __future__ import annotations
-
 import pytest
 
 import layerexplain

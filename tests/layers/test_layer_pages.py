@@ -1,7 +1,5 @@
 """`layerexplain layer TYPE` alone: what the type takes, and an example that works, for every type that there is."""
 
-from __future__ import annotations
-
 import re
 import shlex
 

@@ -1,7 +1,5 @@
 """Wrong uses of core, merging, normalization and attention layers: each refusal says what is wrong, what is right."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

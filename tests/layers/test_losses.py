@@ -1,7 +1,5 @@
 """The losses as formulas, held against real Keras over many arguments, shapes, weights and masks."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

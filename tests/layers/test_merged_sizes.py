@@ -3,8 +3,6 @@
 The sizes were read from Keras 3.15 and tf_keras 2.21; tests/cases/merging.py has rows that Keras 3 runs.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -3,8 +3,6 @@
 `LAYEREXPLAIN_ODD=all` tries all values, in half an hour.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator

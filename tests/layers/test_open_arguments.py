@@ -1,7 +1,5 @@
 """Sizes of results that do not depend on arguments, or sizes of the input, that are not known."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Wrong uses of operations and layers: each is refused when it is traced, with what is wrong and what would be right."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Bare operations as rows of a table: how a row reads, what it refuses, and that a table costs nothing until used."""
 
-from __future__ import annotations
-
 import ast
 import re
 import subprocess

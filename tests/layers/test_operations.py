@@ -5,8 +5,6 @@ formula in NumPy, and compare what comes out. tf_keras rows run in a process of 
 Keras at a time.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

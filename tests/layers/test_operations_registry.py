@@ -1,7 +1,5 @@
 """Every class of operation of the installed Keras has a declaration, or is opaque for a reason that is given."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import pkgutil

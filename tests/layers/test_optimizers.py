@@ -1,7 +1,5 @@
 """The optimizers, schedules and regularizers as formulas: values of one and of three steps, held against real Keras."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Quantized layers and LoRA against real Keras: values over draws, and the weights of models that Keras saved."""
 
-from __future__ import annotations
-
 import random
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Every layer class that the installed Keras exports has a declaration, or is opaque for a reason that is given."""
 
-from __future__ import annotations
-
 import inspect
 import subprocess
 import sys

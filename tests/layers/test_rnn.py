@@ -1,7 +1,5 @@
 """Recurrent layers and wrappers beyond the table of cases: refusals, training, the CuDNN forms, real files."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections.abc import Iterator

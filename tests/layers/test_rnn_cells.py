@@ -1,7 +1,5 @@
 """Cells and RNN beyond the table of cases: lists of cells, refusals, what a spec may say."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

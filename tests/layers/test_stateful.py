@@ -1,7 +1,5 @@
 """Layers with stateful=True: their state is kept from call to call, as real Keras keeps it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

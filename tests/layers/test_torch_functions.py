@@ -1,7 +1,5 @@
 """Functions of PyTorch that are rows of a table: shapes and values as PyTorch's."""
 
-from __future__ import annotations
-
 import zlib
 from typing import Any
 

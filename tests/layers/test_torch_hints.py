@@ -1,7 +1,5 @@
 """What hints say of PyTorch, written out longhand from its documentation on the weights of Keras, against Keras."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Losses and optimizers of PyTorch as formulas: values, gradients and steps as PyTorch's, and what it refuses."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 import re

@@ -1,7 +1,5 @@
 """Modules of PyTorch over many configurations: weights, shapes and values as PyTorch's, and what it refuses."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 import zlib

@@ -1,7 +1,5 @@
 """What layers compute in training: normalization equals real Keras, random layers have its values and its moments."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

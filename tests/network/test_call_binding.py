@@ -1,7 +1,5 @@
 """Masks that a call is given: by `mask`, in a list, and between the tensors of attention."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

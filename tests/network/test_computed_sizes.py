@@ -1,7 +1,5 @@
 """Sizes that only the running model knows: what is known of a shape is kept, and no run ends in a traceback."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

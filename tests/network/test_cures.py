@@ -1,7 +1,5 @@
 """What is proposed where shapes do not fit: the words, and that the proposal fits when it is followed."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import pytest

@@ -1,7 +1,5 @@
 """What `explain` says of a layer whose dtype policy is not float32."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Where gradients go in a model: weights that get none and where the way ends, and which gradients a step needs."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import pytest

@@ -1,7 +1,5 @@
 """Graphs that no program writes: each is explained as far as it goes, and what is wrong with a layer is said of it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -2,8 +2,6 @@
 inputs while it runs. Which layers see what is compared with Keras.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from pathlib import Path

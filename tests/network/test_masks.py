@@ -1,7 +1,5 @@
 """The masks that layers hand on, against real Keras: for every case whose tensors carry masks, or that makes one."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

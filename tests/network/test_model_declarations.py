@@ -1,7 +1,5 @@
 """Declarations of a model's own: found for its custom classes, and nothing of Keras's for a class of the same name."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping
 from typing import Any

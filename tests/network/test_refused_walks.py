@@ -1,7 +1,5 @@
 """What a walk through a model refuses, and which faults it finds behind the first one."""
 
-from __future__ import annotations
-
 import pytest
 
 from layerexplain.api import explain

@@ -1,7 +1,5 @@
 """One object in several places: counted once, computed with everywhere, as real Keras does; hostile numbers."""
 
-from __future__ import annotations
-
 import copy
 import io
 import json

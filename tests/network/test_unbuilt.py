@@ -1,7 +1,5 @@
 """Layers whose input's shape nothing tells: what they have is unknown, never 0; --input fixes it."""
 
-from __future__ import annotations
-
 import io
 import json
 import zipfile

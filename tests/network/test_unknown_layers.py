@@ -1,7 +1,5 @@
 """Layers of classes that are not known, in a known graph: what the file says of them, and what is said of the rest."""
 
-from __future__ import annotations
-
 import json
 import zipfile
 from pathlib import Path

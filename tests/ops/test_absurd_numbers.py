@@ -1,7 +1,5 @@
 """Numbers that no machine can hold as an index, and values that are no numbers: explained or refused, never a crash."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

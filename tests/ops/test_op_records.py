@@ -1,7 +1,5 @@
 """Records of ops: complete when made, reasons made when they are read, a new elementwise op in one line."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Resizing, held against TensorFlow: every method, enlarging and shrinking, with and without antialiasing."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

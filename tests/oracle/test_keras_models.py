@@ -1,7 +1,5 @@
 """What Keras is given to load, and why it does not run a model."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -3,8 +3,6 @@
 A mutant is a layer's formula, printed, changed in one place and read again in place of what the declaration gives.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """One element of an output and of a gradient: the whole report, by arithmetic that is written out, and what is refused."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Any

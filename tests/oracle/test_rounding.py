@@ -1,8 +1,6 @@
 """Where a result is what rounding leaves, `verify` and `convert` know it: real Keras and NumPy written out compute in
 another order, and a fault of a thousandth still shows."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Which sizes a model takes, as the report says, is what real Keras takes: each of 1 to 130 rows is tried."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any

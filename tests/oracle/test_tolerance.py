@@ -1,7 +1,5 @@
 """How far two arrays are apart, and how far they may be: in half precision as far as its roundings add up."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

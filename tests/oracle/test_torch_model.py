@@ -1,7 +1,5 @@
 """`verify` of PyTorch code against real PyTorch, and what it says where something differs or is missing."""
 
-from __future__ import annotations
-
 import importlib.util
 from typing import Any
 

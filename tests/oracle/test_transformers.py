@@ -1,7 +1,5 @@
 """`verify` of language models against real transformers, which few environments have; what is said without it."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 from pathlib import Path

@@ -1,8 +1,6 @@
 """A training step of what has no file: Keras's model has the regularizers and constraints that the source states, and
 what the formulas leave out is not compared."""
 
-from __future__ import annotations
-
 import pytest
 
 from layerexplain.oracle.verify import verify

@@ -1,7 +1,5 @@
 """`verify`: it agrees where it should, says why it did not compare, refuses what would run code, and its manners."""
 
-from __future__ import annotations
-
 import io
 import json
 import subprocess

@@ -3,8 +3,6 @@
 The oracle is twofold: Keras 3 runs the layers that were made anew, and tf_keras predicts from the file itself.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import zipfile

@@ -1,7 +1,5 @@
 """When a verification agrees: all that was compared does, and something was; how that is printed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import layerexplain

@@ -1,7 +1,5 @@
 """Every layer type with rows in tests/cases is built from a Model in real Keras by its calls alone, and agrees."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """What `verify` does not run: code of a file or of a class outside Keras, files of other formats, wrong options."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

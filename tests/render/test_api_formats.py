@@ -1,7 +1,5 @@
 """`layerexplain.format_report`: any report in any format, as the command line prints it."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

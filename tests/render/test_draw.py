@@ -1,7 +1,5 @@
 """Pictures of models: what is folded, where boxes and lines stand, and what SVG, DOT and Mermaid hold."""
 
-from __future__ import annotations
-
 import json
 import random
 import shutil

@@ -1,7 +1,5 @@
 """Folding on models whose blocks are known by the names of their layers: no box has a part of one and a part of another."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Names that are escapes, markup, HTML, formulas of spreadsheets or change the direction of text, in every format."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """HTML: a page of its own that runs nothing and fetches nothing, and what a notebook shows."""
 
-from __future__ import annotations
-
 import re
 from base64 import b64encode
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """The page of one layer, on which its arguments are changed, and the gallery of all types: as data, and in a browser."""
 
-from __future__ import annotations
-
 import json
 import runpy
 import shlex

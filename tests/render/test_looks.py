@@ -4,8 +4,6 @@ These files are for the eye: they prove nothing. `scripts/compare_outputs.py` sh
 `pytest --update-snapshots tests/render/test_looks.py` writes them again; look at each.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """The page in a real browser: it asks for nothing, its policy holds, and it shows, opens and finds what it should."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

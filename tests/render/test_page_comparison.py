@@ -1,7 +1,5 @@
 """Two models side by side on one page, in a real browser: what differs is marked, and the graphs move together."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What moves the graph of a page in a real browser: each button and key that it lists, the search's order, masks, print."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from pathlib import Path

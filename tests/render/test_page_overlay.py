@@ -1,7 +1,5 @@
 """Numbers of one's own on a page: in which form they come, what is refused, and what they colour."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The picture of a page in a real browser: what it shows from afar, from the middle and from near, and how it moves."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The walk through a model on its page, in a real browser: steps, arrow keys, and how an output comes about is played."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The scripts of pages have types (tsc checks them in .ci/run): `any`, which turns the check off, becomes rarer."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 

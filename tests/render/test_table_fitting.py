@@ -1,7 +1,5 @@
 """How a table is fitted into a width: at which width words are wrapped, columns are left out, and all is folded."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

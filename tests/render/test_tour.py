@@ -1,7 +1,5 @@
 """The tour of a model: how many lines it takes, what each layer says, and how what repeats is folded."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 

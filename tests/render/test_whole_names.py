@@ -1,7 +1,5 @@
 """On a narrow terminal no name is broken: those of layers, types, weights and functions, and whole numbers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from functools import cache

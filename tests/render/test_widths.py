@@ -1,7 +1,5 @@
 """No line of any command is wider than --width, from 40 columns on; what a table leaves out it says."""
 
-from __future__ import annotations
-
 import unicodedata
 
 import pytest

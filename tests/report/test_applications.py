@@ -1,8 +1,6 @@
 """All models of `keras.applications`, in Keras 3 and in tf_keras: each layer's output shapes and parameters, and the
 totals, equal what real Keras says (tests/truth), and every layer has a formula."""
 
-from __future__ import annotations
-
 import importlib
 from pathlib import Path
 from typing import Any, NamedTuple

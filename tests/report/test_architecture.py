@@ -1,7 +1,5 @@
 """The hash of an architecture: equal for one graph in any words, different for any other."""
 
-from __future__ import annotations
-
 import inspect
 import json
 import zipfile

@@ -1,7 +1,5 @@
 """`diff`: edits are told as what they are, and files of one model in several formats do not differ."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import re

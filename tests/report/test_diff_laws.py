@@ -3,8 +3,6 @@
 The values are drawn from the checks of the signatures themselves, so that a new layer is under the law without a row.
 """
 
-from __future__ import annotations
-
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """`--vs` begins with the real difference in sentences: of two types, two layers of a model, or layers of two models."""
 
-from __future__ import annotations
-
 import pytest
 from click.testing import CliRunner
 

@@ -1,7 +1,5 @@
 """Parameters of a layer whose input has no known size: the product holds at every size, and names what is missing."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

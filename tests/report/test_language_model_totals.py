@@ -1,7 +1,5 @@
 """Totals of language models: active parameters, products of a token, the KV cache, what fits, against arithmetic."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Memory: weights, activations, the most that lives at once, training; against sums by hand and a simulation."""
 
-from __future__ import annotations
-
 import math
 import random
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What `explain` says: the six questions that the project began with are answered, and every row is told in full."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

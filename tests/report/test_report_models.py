@@ -1,7 +1,5 @@
 """Whole models, built in Keras 3 and tf.keras: shapes, counts and values of the report are those of Keras itself."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Sizes with names: their expressions give, at numbers that meet the conditions, what a run with these numbers gives."""
 
-from __future__ import annotations
-
 import json
 import random
 import re

@@ -1,7 +1,5 @@
 """What is said of the targets of a model, and of what a number of parameters depends on, compared with Keras."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a source says that its model was compiled with: of every generation, of specs, and which targets fit."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What a training step costs and keeps: by hand for small models, by sums for large ones."""
 
-from __future__ import annotations
-
 import json
 
 import jsonschema

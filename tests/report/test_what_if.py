@@ -1,7 +1,5 @@
 """One layer with its sizes open: at all sizes it is what it is when it is explained with these numbers."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product

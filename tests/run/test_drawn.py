@@ -1,7 +1,5 @@
 """Inputs that are drawn fit the layers that read them, and weights are read once."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Drawn training steps are those of Keras: the loss, each gradient, each new weight and running statistic."""
 
-from __future__ import annotations
-
 import pytest
 
 from layerexplain.errors import LayerExplainError

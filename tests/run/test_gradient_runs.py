@@ -1,7 +1,5 @@
 """`trace --gradient`: values against backpropagation written out in NumPy, what is said of them, and what is refused."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Steps of training by the derived gradients equal those of tf.GradientTape and of Keras's optimizers, end to end."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Arrays that are cut, odd or larger than memory: `trace` says so in one line, before it allocates anything."""
 
-from __future__ import annotations
-
 import io
 import json
 import warnings

@@ -1,7 +1,5 @@
 """Weights that a source does not have begin as Keras's do: which initializer each has, and what it draws."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """What a page that runs shows at first sight: what each box gives beside it, numbers in cells, a pad for the keyboard."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Architectures that a page runs: each layer gives what it gives in Keras; and what contributes to an output."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

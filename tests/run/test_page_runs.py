@@ -1,7 +1,5 @@
 """The page runs its model: each layer gives what it gives in Keras, and what is changed by hand is run anew."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The values of a run on the page: they are those of `trace`, and what does not fit is left out and said."""
 
-from __future__ import annotations
-
 import base64
 import re
 from pathlib import Path

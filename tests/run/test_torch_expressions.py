@@ -1,7 +1,5 @@
 """Functions, methods and operators of tensors as programs write them: values and shapes, against PyTorch."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

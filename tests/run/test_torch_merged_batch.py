@@ -1,7 +1,5 @@
 """Tensors of PyTorch whose first axis is the batch merged with others: shapes, values and costs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

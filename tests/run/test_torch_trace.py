@@ -1,7 +1,5 @@
 """Values of PyTorch code: the formulas on weights of a .safetensors file, against PyTorch and arithmetic written out."""
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """`layerexplain.trace` and the command: values by hand and by the file's weights, keys, errors; no framework."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """`layerexplain.trace` against real Keras: end to end within 1e-3 of the output's scale, elements by their products."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

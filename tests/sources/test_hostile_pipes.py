@@ -1,7 +1,5 @@
 """Pipes, devices and streams without an end: told, never waited for without a word, and read up to a limit."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

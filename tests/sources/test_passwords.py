@@ -3,8 +3,6 @@
 The server lets in only who sends user and password, so that each failure comes after they were used.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import signal

@@ -1,7 +1,5 @@
 """What is refused on the way to a file: pipes, folders, devices, too much input, URLs that lead elsewhere."""
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

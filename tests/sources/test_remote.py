@@ -1,8 +1,6 @@
 """Sources behind URLs, from a real HTTP server on the loopback interface: what is fetched of them, and each fault in
 one line."""
 
-from __future__ import annotations
-
 import ipaddress
 import json
 import socket

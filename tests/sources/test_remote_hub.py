@@ -1,7 +1,5 @@
 """Addresses of the hub of Hugging Face, `hf://owner/model`: the real huggingface_hub, and a hub on the loopback."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Sources in a bucket: s3fs against moto's S3 server on the loopback interface, with what goes over the wire counted."""
 
-from __future__ import annotations
-
 import json
 import mmap
 import socket

@@ -1,7 +1,5 @@
 """Directories, globs and archives as sources, on this machine and behind a URL."""
 
-from __future__ import annotations
-
 import io
 import sys
 import zipfile

@@ -1,7 +1,5 @@
 """Parts of how sources are reached that need no server: archives, blocks of a file, URLs as names, what an error means."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any

@@ -1,7 +1,5 @@
 """A real browser for tests of pages: Chromium as the distribution has it, one for all tests of a process."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Rows of the table of cases as layers of models, and as rows of reports."""
 
-from __future__ import annotations
-
 from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, Model, TensorRef

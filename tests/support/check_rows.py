@@ -1,7 +1,5 @@
 """Specs that a rule of `check` finds something in, and those in which it finds nothing."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import layerexplain

@@ -1,7 +1,5 @@
 """Checkpoints of TensorFlow by hand: the sorted table of `variables.index`, and the arrays in `variables.data-…`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Compares the values of a layer's formula with those of Keras."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

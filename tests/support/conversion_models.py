@@ -1,8 +1,6 @@
 """Random models for `convert`: operations, layers and calls with several results, nested and shared models, inputs and
 outputs in lists and mappings. Keras builds them; what it refuses is left out."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Convert a model of Keras to each form and run what is written: which outputs differ, and which forms are refused."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple

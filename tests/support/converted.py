@@ -1,7 +1,5 @@
 """What two Keras models must have in common to be the same configuration."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

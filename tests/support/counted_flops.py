@@ -5,8 +5,6 @@ does to these arrays, by a table of this file's own: an operation for each eleme
 that is folded, two for each product that is summed. What no input reaches adds nothing.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -6,8 +6,6 @@ like the rest; where a sum runs over the positions that reach an output (a trans
 every output that it would reach, those that are cut off included.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterator

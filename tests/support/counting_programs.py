@@ -4,8 +4,6 @@ Each whole number that a module of PyTorch or a layer of Keras takes is such a n
 functions that make several of something stand below.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 from layerexplain.layers.arguments import Argument

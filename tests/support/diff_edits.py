@@ -1,7 +1,5 @@
 """A spec, edits of it with what `diff` reports of each, and files of all versions of Keras."""
 
-from __future__ import annotations
-
 BASE = """
 input: [8, 8, 3]
 layers:

@@ -1,7 +1,5 @@
 """Programs of PyTorch that are drawn: the modules, how they are written and how they are joined, some with a mistake."""
 
-from __future__ import annotations
-
 from random import Random
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Random arrays for a case's definition, made by NumPy alone: what laws are tried on where no Keras is needed."""
 
-from __future__ import annotations
-
 import random
 import zlib
 from collections.abc import Iterator

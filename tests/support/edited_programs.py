@@ -1,7 +1,5 @@
 """Five programs that are edited step by step: a fault is typed in, then mended. All numbers are worked out by hand."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Elements of a definition's results by their element form, computed one at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

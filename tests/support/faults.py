@@ -1,7 +1,5 @@
 """Why a source cannot be read: the message of its error, on one line."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

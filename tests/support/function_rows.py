@@ -1,7 +1,5 @@
 """Functions of one tensor with the attributes that tests try."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from layerexplain.layers.keras.activations import NAMES

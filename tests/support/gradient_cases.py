@@ -1,7 +1,5 @@
 """Draws training steps: a model, a loss, an optimizer, regularizers and constraints, by a seed."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from typing import Any

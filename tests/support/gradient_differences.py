@@ -1,7 +1,5 @@
 """Compares the gradient of a definition with central differences."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Formulas of random values whose gradients are compared with differences."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Small HDF5 files of weights, made by hand to the letter of what Keras writes, and hostile ones."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """The program run on a file that means harm: within 10 s of computing and 1 GiB, nothing written, nothing opened but the file."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

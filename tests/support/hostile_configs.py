@@ -1,7 +1,5 @@
 """Configurations that grow without end."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tests.support.keras_configs import dense, entry, graph

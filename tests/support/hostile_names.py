@@ -1,7 +1,5 @@
 """Names of layers that would do harm where they are printed unescaped."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tests.support.keras_configs import dense, entry, graph, node, tensor

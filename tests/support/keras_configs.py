@@ -1,7 +1,5 @@
 """Small Keras configurations, written by hand as the versions write them, good and damaged."""
 
-from __future__ import annotations
-
 from typing import Any
 
 

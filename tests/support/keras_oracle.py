@@ -3,8 +3,6 @@
 Nothing here shares code with what it tests, but the last step that evaluates our formula. Keras is imported on use.
 """
 
-from __future__ import annotations
-
 import inspect
 import zlib
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Keras at the precision of float64."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -3,8 +3,6 @@
 The server runs on a thread of this process; tests/editor/test_lsp_command.py starts the program.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import queue

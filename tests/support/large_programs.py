@@ -5,8 +5,6 @@ counted for each. `python -m tests.support.large_programs large FIRST COUNT` rea
 memory, `nested` or `counting` in place of `large` those of `nested_programs` and `counting_programs`.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import resource

@@ -3,8 +3,6 @@
 The structures are lists, dicts, tuples, objects, records and modules; each stands in each place of Keras and of PyTorch.
 """
 
-from __future__ import annotations
-
 import random
 from functools import cache
 

@@ -1,7 +1,5 @@
 """Models as Keras 0.3 and 1 wrote them, by hand to the letter of their get_config; tests/data/old has files of these."""
 
-from __future__ import annotations
-
 from typing import Any
 
 REGULARIZED = {"W_regularizer": None, "b_regularizer": None, "activity_regularizer": None}

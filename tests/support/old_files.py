@@ -1,7 +1,5 @@
 """Files that old versions of Keras wrote, and what those versions say of them."""
 
-from __future__ import annotations
-
 import json
 import zipfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Layers with their sizes open, and sizes for them."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from functools import cache

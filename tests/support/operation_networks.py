@@ -1,7 +1,5 @@
 """The traced network of a file with operations."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Sequence
 from pathlib import Path

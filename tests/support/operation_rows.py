@@ -1,7 +1,5 @@
 """The table of operations between layers: each row a function of symbolic tensors, in Keras 3 and in tf_keras."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

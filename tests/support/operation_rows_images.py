@@ -1,7 +1,5 @@
 """Rows of operations between layers that few models use: grids, losses, windows, images."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tests.support.operation_rows import BATCH, IMAGE, TWO, Row, _array, _kernel, _Lazy, ops

@@ -1,7 +1,5 @@
 """Rows of operations between layers that few models use: numbers, matrices, signals, places that values tell."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tests.support.operation_rows import TWO, Row, _array, _kernel, _Lazy, ops

@@ -1,8 +1,6 @@
 """Custom layers, each with what it computes written out in NumPy, its number of parameters, and its multiply-accumulates
 counted by hand."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple

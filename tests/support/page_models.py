@@ -1,7 +1,5 @@
 """Keras models that pages run, each with its inputs, and what a page gives for them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -4,8 +4,6 @@ All changes along an axis are computed at once, as examples of one batch; the fo
 not the element form from which receptive fields are read.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Printing reports in the tests: all formats with the options that the commands have."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 

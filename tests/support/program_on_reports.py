@@ -5,8 +5,6 @@ that fail as no file can be made to fail: "bug", "denied" (whatever the user's r
 "slow0.3", which takes so many seconds. START_METHOD chooses how `--jobs` starts other processes.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import time

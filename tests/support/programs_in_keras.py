@@ -1,7 +1,5 @@
 """Programs run by real Keras in processes of their own, and what the reader says of them held against that."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

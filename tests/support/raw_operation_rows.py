@@ -1,7 +1,5 @@
 """The table of raw operations of TensorFlow that tf.keras up to 2.3 kept between layers (TensorFlowOpLayer)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Models as people build them, in Keras 3 or tf.keras (`keras` is the module), each for what is hard about it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

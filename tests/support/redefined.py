@@ -1,7 +1,5 @@
 """Read a definition's formula back from its text."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from layerexplain.errors import FormulaError

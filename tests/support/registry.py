@@ -1,7 +1,5 @@
 """What is known of each layer class of Keras: declared or opaque, evaluated at inference or not, and why."""
 
-from __future__ import annotations
-
 import random
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Reports of small models that show what an output may have to print, each read from its source from end to end."""
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from typing import Any

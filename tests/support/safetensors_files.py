@@ -1,7 +1,5 @@
 """Files in safetensors, written as the format's description has it: a length, a header in JSON, the bytes."""
 
-from __future__ import annotations
-
 import json
 import struct
 import zlib

@@ -5,8 +5,6 @@ are compared by identity, parameters of loops and definitions by position, defin
 and value, and the letters of an einsum by order of appearance.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """SavedModel files by hand, in protocol buffers' wire format; TensorFlow is not needed to write or read them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -4,8 +4,6 @@
 `Handler` that begin with `as_`. Every request is counted, and every byte of a body.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 import threading

@@ -1,7 +1,5 @@
 """Models of real Keras in which one layer, cell or model stands in several places; `keras` is Keras 3 or tf_keras."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

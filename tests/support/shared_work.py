@@ -1,7 +1,5 @@
 """Work for processes that share items; it is imported quickly, since each process that is spawned does so."""
 
-from __future__ import annotations
-
 import os
 import time
 

@@ -1,7 +1,5 @@
 """Models of many bytes of which few are written: the values are holes in the file."""
 
-from __future__ import annotations
-
 import io
 import json
 import struct

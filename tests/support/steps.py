@@ -1,7 +1,5 @@
 """How much work something is, in calls of functions: the same number on every machine, however busy it is."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager

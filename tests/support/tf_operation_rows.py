@@ -1,7 +1,5 @@
 """The table of functions of TensorFlow between the layers of tf_keras, as `Row`s of operation_rows.py."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tests.support.operation_rows import IMAGE, SPREAD, TWO, K, Row, _kernel, _Lazy, _scaled, tf

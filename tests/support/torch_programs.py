@@ -1,7 +1,5 @@
 """Programs of PyTorch, as people write them, each with the shape of its input without the batch."""
 
-from __future__ import annotations
-
 HEAD = """
 import math
 from collections import OrderedDict

@@ -1,7 +1,5 @@
 """Rows of operations: each type with its arguments and the tensors that it is called with, from tests/data/operations.txt."""
 
-from __future__ import annotations
-
 import ast
 import zlib
 from pathlib import Path

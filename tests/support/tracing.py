@@ -1,7 +1,5 @@
 """A layer traced alone, as the program traces it in a model: with layers in its configuration, or without."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Losses and optimizers with the arguments that tests try."""
 
-from __future__ import annotations
-
 from typing import Any
 
 LOGITS = {"from_logits": True}

@@ -3,8 +3,6 @@
 The same ones each time: seeds are fixed.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from typing import TypeVar

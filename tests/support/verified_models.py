@@ -1,7 +1,5 @@
 """Models that `verify` must agree on, each for what is hard about it; `keras` is the module."""
 
-from __future__ import annotations
-
 from typing import Any
 
 

@@ -1,7 +1,5 @@
 """Models of real Keras whose files hold every kind of place that a weight can be in; `keras` is Keras 3 or tf_keras."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Specs that are wrong, and the faults that each must be told of, as `line: fact`."""
 
-from __future__ import annotations
-
 ANY_FAULT: list[str] = ["one whose words are the parser's"]
 
 WRONG: dict[str | bytes, list[str]] = {

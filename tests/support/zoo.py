@@ -1,7 +1,5 @@
 """A folder of models for catalogues, and the rows that a catalogue wrote."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

@@ -8,8 +8,6 @@ Weights are drawn at random (`weights=None`), inputs have their default shapes. 
 of its own, one model at a time; the largest needs about 2 GB. All of it takes some 12 minutes on one core.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import inspect

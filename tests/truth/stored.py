@@ -18,8 +18,6 @@ graph the list of its output shapes (lists of int or None, the batch first), `ty
 numbers of scalars. The row of a nested model has its own rows under "layers".
 """
 
-from __future__ import annotations
-
 import functools
 import json
 import lzma

@@ -1,7 +1,5 @@
 """When the viewer makes its page anew: also for what lies beside its source."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from layerexplain.viewer.last_page import Shown

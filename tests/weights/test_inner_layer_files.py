@@ -1,7 +1,5 @@
 """Layers that hold layers, saved by Keras: the weights of cells, pipelines and wrappers are found in the file."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

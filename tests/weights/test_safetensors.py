@@ -1,7 +1,5 @@
 """Weights in safetensors: what a folder stores against what the formulas need, packed weights, and what is refused."""
 
-from __future__ import annotations
-
 import json
 import re
 import struct

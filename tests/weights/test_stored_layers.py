@@ -3,8 +3,6 @@
 The files and what Keras itself said of them when they were made are in tests/data (see make_hub_files.py there).
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections import Counter

@@ -1,8 +1,6 @@
 """Weights whose values lie in files beside the model: those of SavedModels and of TensorFlow.js. What is written here by
 hand is the oracle; tests/conversions/test_carried.py has the files that Keras itself wrote."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import os

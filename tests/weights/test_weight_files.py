@@ -1,7 +1,5 @@
 """Files of weights of every format, listed without reading a value, and read one by one."""
 
-from __future__ import annotations
-
 import json
 import zipfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Every stored array goes to the weight that it is: values equal those of the model that Keras loads from the file."""
 
-from __future__ import annotations
-
 import gc
 import zipfile
 from collections.abc import Iterator

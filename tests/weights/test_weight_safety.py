@@ -1,7 +1,5 @@
 """Hostile files of weights: what leads out of the file or fills the memory is refused, or passed over with a note."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

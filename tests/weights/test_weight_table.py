@@ -1,7 +1,5 @@
 """`layerexplain weights`: rows, totals and statistics in every format, by their schema; its manners in a shell."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """What is said of weights that are shared, that a file lacks, or that do not fit; on small files written here."""
 
-from __future__ import annotations
-
 import pytest
 
 from layerexplain.attribute_path import LayerNamed, Steps

@@ -1,7 +1,5 @@
 """Files of weights alone, TensorFlow.js layers models, and what is no model: each says what it is. No Keras needed."""
 
-from __future__ import annotations
-
 import io
 import json
 import tarfile

@@ -1,7 +1,5 @@
 """What tests of the code reader share."""
 
-from __future__ import annotations
-
 import pytest
 
 from layerexplain.frontends.code.values import bounds

@@ -1,8 +1,6 @@
 """What programs give layers, in all forms: the arguments that are read stand in tests/data/code/layer_arguments.txt, and
 Keras makes layers with the same ones."""
 
-from __future__ import annotations
-
 import ast
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Arrays and tensors of known numbers share memory with their views: each program is run, and read without running."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

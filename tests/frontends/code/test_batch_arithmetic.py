@@ -1,8 +1,6 @@
 """Drawn programs that compute with the size of the batch: what is complete equals what Keras and PyTorch make of them
 at two sizes of the batch."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any

@@ -1,8 +1,6 @@
 """The names and the order of arguments are those of the libraries: what each function takes is what the installed
 library says, and a call with all of its arguments by name is read with the shape that the library gives."""
 
-from __future__ import annotations
-
 import ast
 import importlib.util
 import re

@@ -1,8 +1,6 @@
 """Programs that ask for much: each is read within a number of calls of functions and an amount of memory, and the answer
 says where reading ended."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

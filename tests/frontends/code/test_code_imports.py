@@ -1,7 +1,5 @@
 """Imports of a program find what Python finds, and what they find is named. Each program is run by Python too."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,8 +1,6 @@
 """`--code` of a program: what it uses and does not have is read from the files that are named. The same program with the
 code in it is the oracle."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """`--code` of folders and installed packages: modules are read as text when a class of theirs is asked for."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -2,8 +2,6 @@
 product with each of them has a shape, reasons, a formula, an element and gradients; its values are NumPy's longhand in
 tests/frontends/code/test_code_truth.py (`transposed_kernel`)."""
 
-from __future__ import annotations
-
 import pytest
 
 from layerexplain import api

@@ -1,7 +1,5 @@
 """Drawn programs of PyTorch: what is read of each is what PyTorch makes of it, or is open; never complete and wrong."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -1,7 +1,5 @@
 """einops in programs of PyTorch: axes joined with the batch and split off again, packs, and what is refused."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

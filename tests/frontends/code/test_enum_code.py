@@ -1,7 +1,5 @@
 """Members of an Enum that a program looks up by their values, defaults of the environment, and branches that raise."""
 
-from __future__ import annotations
-
 import copy
 import enum
 import os

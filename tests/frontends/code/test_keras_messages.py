@@ -1,7 +1,5 @@
 """Errors of Keras that are pasted with code and without: Keras's own words are what is read, and what is said."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Libraries of the code reader: a function is a row under all its names, and another library one more module."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

@@ -1,8 +1,6 @@
 """Single lines of a `forward` of PyTorch: read without running, and then run in NumPy, each has the shape and the
 numbers that PyTorch gives, which tests/data/code/torch_lines.txt has. PyTorch confirms the table."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

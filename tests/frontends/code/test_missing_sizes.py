@@ -1,7 +1,5 @@
 """Names without a value that are used as sizes: what is said of them is what the program says with numbers in place."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

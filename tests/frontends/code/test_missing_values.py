@@ -1,7 +1,5 @@
 """Values that code leaves open: what is explained until they are given, and the line that gives them all."""
 
-from __future__ import annotations
-
 import io
 import json
 import shlex

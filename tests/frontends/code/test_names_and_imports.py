@@ -1,8 +1,6 @@
 """Names that nothing defines, and imports that today's Keras refuses, are said to be so; an import that a `try` catches
 goes the way that Keras makes it go."""
 
-from __future__ import annotations
-
 import pytest
 
 import layerexplain

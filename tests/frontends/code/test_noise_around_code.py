@@ -4,8 +4,6 @@ The programs are those of other tests, which are read clean. The oracle is Pytho
 text must have the tree of the clean program. Of some, the whole model is compared as well.
 """
 
-from __future__ import annotations
-
 import ast
 import contextlib
 import html

@@ -1,7 +1,5 @@
 """`--code FILE.py`: classes of layers are read, never run, and become formulas on the weights of a file."""
 
-from __future__ import annotations
-
 import importlib.util
 import inspect
 import os

@@ -4,8 +4,6 @@ No program that Keras takes is refused, and no answer is complete and wrong. Som
 (`LAYEREXPLAIN_FUZZ`, tests/tries.py).
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

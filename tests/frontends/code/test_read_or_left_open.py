@@ -1,7 +1,5 @@
 """Programs of rarer functions and calls are read as the frameworks run them."""
 
-from __future__ import annotations
-
 import pytest
 
 import layerexplain

@@ -1,7 +1,5 @@
 """What public models of PyTorch import of timm, and values that are not known among tensors."""
 
-from __future__ import annotations
-
 import pytest
 
 import layerexplain

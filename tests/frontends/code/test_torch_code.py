@@ -1,7 +1,5 @@
 """Code of PyTorch as a source: rows, inputs, and what does not fit."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

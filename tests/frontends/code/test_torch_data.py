@@ -1,7 +1,5 @@
 """Batches that programs of PyTorch train with: shapes as PyTorch's, and what a model and its loss make of them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

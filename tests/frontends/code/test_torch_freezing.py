@@ -1,7 +1,5 @@
 """Parameters that a program of PyTorch freezes: what is trained by our count and by PyTorch's own."""
 
-from __future__ import annotations
-
 import io
 from contextlib import redirect_stdout
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Hooks of modules, weights that torch.nn.utils computes from others, and functions with a gradient of their own."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Parts of tensors that lists pick, in programs of PyTorch: shapes and values as PyTorch's."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Losses that `forward` of PyTorch, or a loop of training, computes: they train the model, and targets are no inputs."""
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Errors of PyTorch that are pasted with code and without: PyTorch's own words are what is read, and what is said."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Where forward keeps gradients back, `torch.no_grad()` and `detach()`: which weights get one, by ours and by PyTorch."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Programs of PyTorch, read without running them: against PyTorch, which runs them."""
 
-from __future__ import annotations
-
 import inspect
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a module keeps from call to call, and classes of modules in odd clothes, by ours and by PyTorch."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 from pathlib import Path

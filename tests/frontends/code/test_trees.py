@@ -1,7 +1,5 @@
 """Walks over trees give the nodes that `ast` gives, in the same order."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

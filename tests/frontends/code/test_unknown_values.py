@@ -1,8 +1,6 @@
 """What only running a program would tell is not known: how many items a list has that is changed in such a way, what is
 compared with an unknown item, and of which class a value is whose bases are not read."""
 
-from __future__ import annotations
-
 import pytest
 
 import layerexplain

@@ -1,7 +1,5 @@
 """What messages quote of a program are words of the program: never how an object of the reader is kept in memory."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -2,8 +2,6 @@
 gives. Python and NumPy say them here; those of PyTorch stand in tests/data/code/torch_values.txt, and PyTorch confirms
 them."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from typing import Any

@@ -1,8 +1,6 @@
 """Single lines that Keras, NumPy or Python refuse, behind the same program: each gets one error, with its column and its
 words, which tests/data/code/wrong_lines.txt has. Keras confirms that each is refused."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import re

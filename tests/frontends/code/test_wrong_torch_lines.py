@@ -2,8 +2,6 @@
 tests/data/code/torch_wrong_lines.txt has. PyTorch confirms that each is refused. Arguments that no function takes end the
 reading, and no program ends in a traceback."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Arrays among the arguments of a call, which Keras stores as `__numpy__`: their values or, of many numbers, their shape."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

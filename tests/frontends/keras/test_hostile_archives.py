@@ -1,7 +1,5 @@
 """Zip archives that mean harm: bombs, members that overlap, come twice or lie, names that lead elsewhere."""
 
-from __future__ import annotations
-
 import io
 import json
 import struct

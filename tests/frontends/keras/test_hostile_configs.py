@@ -1,7 +1,5 @@
 """Configurations that mean harm: code, names of modules and files, bombs of nesting and of numbers. No Keras needed."""
 
-from __future__ import annotations
-
 import base64
 import json
 import marshal

@@ -1,7 +1,5 @@
 """HDF5 files that mean harm: attributes and shapes that are bombs, links that lead elsewhere, damaged bytes."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """SavedModels with more objects, functions, axes or deeper paths than any model: refused at the bound, not behind it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

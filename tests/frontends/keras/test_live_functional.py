@@ -1,7 +1,5 @@
 """Live Functional models of other classes: their graph is read, whatever their get_config() says of it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

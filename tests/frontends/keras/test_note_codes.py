@@ -1,7 +1,5 @@
 """The codes by which a pipeline refuses a file: what a configuration leads to, and links among the weights."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

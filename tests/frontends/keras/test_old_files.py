@@ -1,7 +1,5 @@
 """Files of all generations of Keras, through to the report: totals and the shape of every layer. No Keras is needed."""
 
-from __future__ import annotations
-
 import json
 
 from layerexplain.frontends import read

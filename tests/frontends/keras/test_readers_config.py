@@ -1,7 +1,5 @@
 """Keras configurations of every generation, written by hand → Model. No Keras is needed."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import pytest

@@ -1,7 +1,5 @@
 """Files: sniffing by content, archives and HDF5 that lie or are damaged, and what is no model. No Keras is needed."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """Real files of Keras 3 and tf.keras: the wires that are read equal those of the live model, in every format."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

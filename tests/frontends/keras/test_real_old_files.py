@@ -3,8 +3,6 @@
 tests/data/make_old_files.py made them and recorded what each Keras said of its own models.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """SavedModel directories: the Keras metadata in both places, subclassed models, and exports without any."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Which weights a configuration with `trainable: false` leaves trained, as real Keras 3 loads it, and in a live model."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable

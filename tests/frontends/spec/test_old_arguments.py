@@ -1,7 +1,5 @@
 """Arguments of older Keras in a spec: Keras 3 refuses or ignores them, and the form of today gives the same model."""
 
-from __future__ import annotations
-
 import warnings
 from pathlib import Path
 from typing import Any

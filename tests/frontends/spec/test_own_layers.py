@@ -1,7 +1,5 @@
 """Custom layers by formula: their values equal NumPy written out, their shapes, counts and costs those counted by hand."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The YAML spec → Model, and every way in which one can be wrong, with its line. No Keras needed."""
 
-from __future__ import annotations
-
 import codecs
 import math
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Initializers, regularizers and constraints of a spec in all forms: read, or refused at their line."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
