@@ -126,19 +126,19 @@ def test_of_several_models_in_a_paste_the_last_is_explained_and_the_others_are_n
     ("layer", "error", "advice"),
     [
         ("lstm_1", "expected ndim=3, found ndim=2. Full shape received: (None, 64)",
-         "'lstm_1' needs 3 axes and got (None, 64): `X = X[:, None, :]` makes each example one step"),
+         "'lstm_1' needs 3 axes and got (None, 64); `X = X[:, None, :]` makes each example one step"),
         ("conv2d", "expected min_ndim=4, found ndim=3. Full shape received: (None, 28, 28)",
-         "'conv2d' needs 4 axes and got (None, 28, 28): `X = X[..., None]` adds a channel"),
+         "'conv2d' needs 4 axes and got (None, 28, 28); `X = X[..., None]` adds a channel"),
         ("conv2d", "expected min_ndim=4, found ndim=5. Full shape received: (None, 1, 28, 28, 1)", "put Flatten before"),
         ("dense", "expected axis -1 of input shape to have value 784, but received input with shape (None, 28, 28)",
          "`X = X.reshape(-1, 784)`, or Flatten before it"),
         ("dense", "expected axis -1 of input shape to have value 8, but received input with shape (None, 9)",
-         "'dense' needs 8 values along the last axis and got (None, 9): give it 8 features"),
+         "'dense' needs 8 values along the last axis and got (None, 9); give it 8 features"),
     ],
 )  # fmt: skip
 def test_an_error_that_is_pasted_alone_names_the_layer_and_a_fix(layer: str, error: str, advice: str) -> None:
     out, err = piped("explain", ERROR.format(layer, error))
-    assert (out, err.count("\n")) == ("", 1) and advice in err
+    assert advice in " ".join(out.split()) and "is not Python" not in out + err
 
 
 def test_an_error_that_is_pasted_with_its_code_names_the_layer_and_the_fix() -> None:

@@ -47,7 +47,7 @@ _STATEMENT = re.compile(
 )
 """How a statement begins, where code and what it prints stand mixed."""
 _PRINTED = re.compile(
-    r"([┃│┏┡├└╞╘╒]|\[+[-\d. ][-+\d.e ]*\]*$|[=_~*+|-]{4,}$|\d+/\d+ |Layer \(type\)|[\w.]+ \(\w+\) {2,})"
+    r"([┃│┏┡├└╞╘╒•]|\[+[-\d. ][-+\d.e ]*\]*$|[=_~*+|-]{4,}$|\d+/\d+ |Layer \(type\)|[\w.]+ \(\w+\) {2,})"
 )
 """What programs print: rows of an array, lines of a table, progress."""
 _QUOTED = re.compile(r"\"[^\"]*\"|`[^`]*`|(?<!\w)'[^']*'(?!\w)|\([^()]*\)|\[[^][]*\]")
@@ -65,6 +65,8 @@ ERROR = re.compile(r"^[A-Z][\w.]*(Error|Exception): ", re.MULTILINE)
 """The last line of what Python says of an error, or all that is pasted of it."""
 _WARNING = re.compile(r"\S+:\d+: \w*Warning\b")
 """What Python says of a warning; the line of code behind it stands elsewhere."""
+_EXAMPLE = re.compile(r"```\n(?:x = Input\(\.\.\.\)|class MyLayer\(Layer\)).{,99}?```", re.DOTALL)
+"""Code that an error of Keras itself holds."""
 _MOST_REPAIRS = 100
 _PROMPTED = re.compile(r"^\s*(>>>? |In \[\d*\]: )")
 _QUOTES = dict.fromkeys(map(ord, "\u201c\u201d\u201e\u2033"), '"') | dict.fromkeys(map(ord, "\u2018\u2019\u2032"), "'")
@@ -124,7 +126,8 @@ def repaired(text: str, *, prose: bool) -> Repaired:
     Python once is mended, and nothing else."""
     lines = text.split("\n")
     if prose:
-        lines = _without_errors("\n".join(_plain(lines)).split("\n"))
+        plain = _EXAMPLE.sub(lambda found: "\n" * found[0].count("\n"), "\n".join(_plain(lines)))
+        lines = _without_errors(plain.split("\n"))
         lines = _unmarked(lines)
         lines = BETWEEN_TICKS.sub(r"\1\2", "\n".join(lines)).split("\n")
         lines = _fenced(lines)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from layerexplain.errors import LayerExplainError, SourceError
-from layerexplain.frontends.code.error_advice import data_of_error, pasted_fault
+from layerexplain.frontends.code import pasted_errors
 from layerexplain.frontends.code.found_models import FoundModel, distinct, is_empty, models_in
 from layerexplain.frontends.code.library.keras.names import base_of
 from layerexplain.frontends.code.library.torch_program import TorchProgram
@@ -307,11 +307,12 @@ class Program:
         if found.value.changed_in_training is not None:
             notes.append(self._changed_in_training(*found.value.changed_in_training, graphs_of(found.value).keras_2))
         notes += imports_of(self)
-        if self.text.pasted and not effects.faults and (shapes := data_of_error(self.text.pasted)):
+        shapes = pasted_errors.data_of_error(self.text.pasted) if self.text.pasted and not effects.faults else {}
+        if shapes:
             graphs_of(found.value).check_error(found.value, shapes)
         faults, others = reaching(interpreter, found.value, bool(gaps), self.faults(emitter.faults))
         if self.text.pasted and not faults and self._is_last(found.value):
-            faults = pasted_fault(self.text.pasted, model, is_open=bool(gaps))
+            faults = self._pasted_faults(model, is_open=bool(gaps))
         notes += [Note("fault", None, str(one)) for one in others]
         model = model._replace(
             name=found.name if _AUTOMATIC.fullmatch(found.value.name) else found.value.name,
@@ -331,6 +332,17 @@ class Program:
         model = model._replace(fit_data=found.value.fitted, source_code=code)
         compiled = found.value.compiled
         return model if compiled is None else with_training(model, settings(compiled))
+
+    def _pasted_faults(self, model: Model, *, is_open: bool) -> list[LayerExplainError]:
+        """Return the fault that an error says which was pasted with the code of a model."""
+        layers = {layer.name: (layer.type, layer.config) for layer in model.layers}
+        fault = pasted_errors.pasted_fault(self.text.pasted, self.text.tree, layers, of_shapes=is_open)
+        if fault is None:
+            return []
+        layer = model.layers_by_name.get(fault.layer or "")
+        if fault.line is None and layer is not None:
+            fault.with_place(source=layer.file or None, line=layer.line, column=layer.column)
+        return [fault]
 
     def _is_last(self, model: ModelValue) -> bool:
         """Return whether the program makes no model after one: an error ends it there."""
@@ -473,6 +485,16 @@ def read_code(
 
     Raises SourceError where the program is no Python, has no model, or several and none is requested.
     """
+    try:
+        return _read_code(data, path, request, given, lend)
+    except LayerExplainError as error:
+        model = None if request or (path or "").endswith(".py") else pasted_errors.model_of_error(data, error)
+        if model is None:
+            raise
+        return model
+
+
+def _read_code(data: bytes, path: str | None, request: str, given: Mapping[str, str], lend: Lender | None) -> Model:
     reading = (
         program(data, path, given) if lend is None else Program(text_of(data, path), path, given, Modules(None, lend))
     )

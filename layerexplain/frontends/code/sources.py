@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.errors import SourceError
-from layerexplain.frontends.code.error_advice import error_advice
 from layerexplain.frontends.code.pasted import (
     BETWEEN_TICKS,
     CODE,
@@ -61,11 +60,20 @@ def is_code(head: bytes, path: str | None) -> bool:
     text = BETWEEN_TICKS.sub(r"\1\2", head.decode("utf-8", "replace"))
     if re.match(r"\s*(---|%YAML)", text):
         return False
-    if TRACEBACK in text or ERROR.search(text):
+    if TRACEBACK in text or ERROR.search(text) or _holds_message(text):
         return True
     yaml = len(re.findall(r"^[ \t]*(- )?(?!\d+:)[\w\"']+:( |$)|^[ \t]*- \w+[ \t]*$", text, re.MULTILINE))
     code = len(CODE.findall(text)) + 3 * len(re.findall(r"^[ \t]*```", text, re.MULTILINE))
     return code > yaml
+
+
+def _holds_message(text: str) -> bool:
+    """Return whether a text that is no spec holds a message of a framework."""
+    if re.search(r"^[ \t]*[\"']?(layers|inputs?|class_name)[\"']?:|^\s*[\[{]", text, re.MULTILINE):
+        return False
+    from layerexplain.frontends.code.pasted_errors import message_of
+
+    return message_of(text) is not None
 
 
 def read_text(data: bytes, path: str | None) -> Text:
@@ -85,17 +93,14 @@ def read_text(data: bytes, path: str | None) -> Text:
             raise SyntaxError("it has the prompts of a shell", ("", 1, 1, ""))
         tree = parsed(text)
         said = () if is_script else without_unshown(tree)
-        return Text(_with_columns(tree, text, written), here, said, size=tokens)
+        pasted = "" if is_script else text
+        return Text(_with_columns(tree, text, written), here, said, pasted=pasted, size=tokens)
     except SyntaxError as error:
         first = error
     found = repaired(text, prose=not is_script)
     if found.tree is None:
         raise _syntax(found.error or first, text, written)
     tree, pasted = found.tree, "" if is_script else text
-    if not tree.body and not is_script and (TRACEBACK in text or ERROR.search(text)):
-        advice = error_advice(text)
-        fact = "is what Python says of an error, without the code; paste the code that makes the model"
-        raise SourceError(f"{fact}. {advice}" if advice else fact)
     said = found.said if is_script else (*found.said, *without_unshown(tree))
     return Text(_with_columns(tree, found.text, written), here, said, pasted=pasted, size=tokens)
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import layerexplain
 from layerexplain.cli.main import program
-from layerexplain.frontends.code.keras_advice import keras_advice
+from layerexplain.frontends.code.pasted_errors import message_of
 
 
 class Row(NamedTuple):
@@ -28,7 +28,7 @@ ROWS = [
     Row("ValueError: Unrecognized keyword arguments passed to Dense: {'weights': [1], 'batch_size': 8}",
         "keras.layers.Dense(3, weights=[1], batch_size=8)", ("set_weights()", "Input(…, batch_size=8)")),
     Row("ValueError: Unrecognized keyword arguments passed to Embedding: {'input_length': 100}", "",
-        ("no argument input_length of Embedding: leave it out", "Input(shape=(100,))")),
+        ("no argument input_length of Embedding; leave it out", "Input(shape=(100,))")),
     Row("TypeError: ('Keyword argument not understood:', 'input_length')", "", ("leave it out",)),
     Row("ValueError: Argument(s) not recognized: {'lr': 0.1}", "keras.optimizers.SGD(lr=0.1)", ("write learning_rate",)),
     Row("ValueError: A KerasTensor cannot be used as input to a TensorFlow function. A KerasTensor is a symbolic",
@@ -109,7 +109,7 @@ ROWS = [
         ("model.compile(optimizer, loss)",)),
     Row("ValueError: Arguments `target` and `output` must have the same rank (ndim). Received: target.shape=(4,), "
         "output.shape=(4, 10)", "keras.ops.categorical_crossentropy(np.zeros((4,)), np.zeros((4, 10)))",
-        ("an output of (4, 10) with a target of (4,)", "sparse_categorical_crossentropy")),
+        ("an output of (4, 10) with targets of (4,)", "sparse_categorical_crossentropy")),
     Row("ResourceExhaustedError: OOM when allocating tensor with shape[64,512,512,64] and type float on /job:localhost", "",
         ("(64, 512, 512, 64) takes 4.29 GB", "smaller batch")),
     Row("ValueError: Failed to convert a NumPy array to a Tensor (Unsupported object type list).",
@@ -121,9 +121,9 @@ ROWS = [
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.message[:60])
 def test_an_error_alone_says_what_to_write(row: Row) -> None:
-    advice = keras_advice(row.message)
+    advice = message_of(row.message)
     assert advice is not None
-    assert [words for words in row.said if words not in advice.fact] == []
+    assert [words for words in row.said if words not in advice.words()] == []
 
 
 @pytest.mark.keras
@@ -139,9 +139,9 @@ def test_the_messages_are_those_of_keras(row: Row, tmp_path: Path) -> None:
             exec(row.code, names)
     except Exception as error:  # each library has its own
         printed.write(str(error))
-    advice = keras_advice(printed.getvalue())
+    advice = message_of(printed.getvalue())
     assert advice is not None, printed.getvalue()
-    assert [words for words in row.said if words not in advice.fact] == []
+    assert [words for words in row.said if words not in advice.words()] == []
 
 
 CODE = "model = Sequential()\nmodel.add(Embedding(50, 3))\nmodel.add(LSTM(4))\nmodel.add(Dense(2))\n"

@@ -9,7 +9,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.errors import SourceError
 from layerexplain.frontends.code.library.torch_emit import (
     RunEmitter,
     asked_shapes,
@@ -425,18 +425,20 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
 
 def _with_pasted_error(program: Program, module: Any, model: Model) -> Model:
     """Return a model with the fault that an error says which was pasted with its code, where reading finds none."""
-    from layerexplain.frontends.code.torch_advice import torch_advice
-
     if not program.text.pasted or model.faults:
         return model
+    from layerexplain.frontends.code.pasted_errors import pasted_fault
+
     leaves = {name: one for name, one in named_modules(module).items() if isinstance(one, BuiltIn)}
-    advice = torch_advice(program.text.pasted, {name: (one.type, one.config) for name, one in leaves.items()})
-    if advice is None:
+    configs = {name: (one.type, one.config) for name, one in leaves.items()}
+    fault = pasted_fault(program.text.pasted, program.text.tree, configs, of_shapes=True)
+    if fault is None:
         return model
-    fault = LayerExplainError(f"the pasted error says that {advice.fact}")
-    if advice.layer:
-        place = program.interpreter.locate(leaves[advice.layer].place)
-        fault = fault.with_place(layer=advice.layer, **place.error_fields)
+    place = program.interpreter.locate(leaves[fault.layer].place) if fault.layer else None
+    if place is not None and fault.line not in (None, place.line):
+        fault.fact += f"; the module is made in line {place.line}"
+    elif place is not None:
+        fault.with_place(**place.error_fields)
     return model._replace(faults=(fault,))
 
 

@@ -1,0 +1,252 @@
+"""What a pasted error says, alone or with its code: the row of the table, its parts, and its place in the code."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.messages import KINDS, MESSAGES, TORCH, Parts, Row, Words
+from layerexplain.frontends.code.sources import text_of
+from layerexplain.frontends.code.values.trees import walk
+from layerexplain.model import Model, Note, Shape
+from layerexplain.ops.sizes import shape_text
+from layerexplain.records import NamedTuple
+
+Configs = Mapping[str, tuple[str, Mapping[str, Any]]]
+"""The layers of a model by their names: the type of each, and its arguments."""
+
+_PART = re.compile(r"@(\w+):(\w+)")
+_COLORS = re.compile(r"\x1b?\[\d+(?:;\d+)*m")
+_QUOTED = re.compile(r"^-+> *\d+ (.*)$|^ *File \"[^\"]*\", line \d+.*\n(.*)$", re.MULTILINE)
+"""A line of code that a traceback quotes."""
+
+
+@cache
+def _compiled(pattern: str) -> tuple[re.Pattern[str], dict[str, str]]:
+    """Return a wording as an expression, and the kinds of its parts."""
+    kinds = dict(_PART.findall(pattern))
+    found = _PART.sub(lambda part: KINDS[part[2]].replace("(", f"(?P<{part[1]}>", 1) if part[2] != "shape"
+                      else KINDS["shape"].replace("((", f"(?P<{part[1]}>(", 1), pattern)  # fmt: skip
+    return re.compile(found, re.DOTALL), kinds
+
+
+class Message(NamedTuple):
+    """A message of a framework that a text holds: its row, and its parts."""
+
+    row: Row
+    parts: Parts
+
+    def words(self, layer: tuple[str, Mapping[str, Any]] = ("", {}), call: ast.expr | None = None) -> str:
+        """Return what it says, and what to write. `layer` is the one that raises it, its type and its arguments, `call`
+        the function that does."""
+        parts = Parts(self.parts, layer_type=layer[0], config=layer[1])
+        if call is not None:
+            written = ast.unparse(call)
+            parts.update(written=written, function=written.rpartition(".")[2], called=f": {written}")
+        causes = [said for one in self.row.causes if (said := _said(one, parts))]
+        return f"{_said(self.row.fact, parts)}; {'; or '.join(causes)}"
+
+
+def _said(words: Words, parts: Parts) -> str:
+    if not isinstance(words, str):
+        return words(parts)
+    shown = {key: shape_text(one) if type(one) is tuple else one for key, one in parts.items()}
+    return words.format_map(Parts(shown))
+
+
+def messages(text: str) -> Iterator[Message]:
+    """Yield the messages that a text holds, in the order of the table.
+
+    >>> [one.parts for one in messages("mat1 and mat2 shapes cannot be multiplied (32x1568 and 784x10)")]
+    [{'rows': 32, 'got': 1568, 'wanted': 784, 'units': 10}]
+    """
+    text = _COLORS.sub("", text)
+    for row in MESSAGES:
+        for pattern in row.patterns:
+            expression, kinds = _compiled(pattern)
+            if found := expression.search(text):
+                yield Message(row, Parts({key: _value(kinds.get(key, "text"), one or "")
+                                          for key, one in found.groupdict().items()}))  # fmt: skip
+                break
+
+
+def _value(kind: str, text: str) -> Any:
+    if kind == "int":
+        return int(text)
+    if kind == "shape":
+        sizes = re.findall(r"None|\?|-?\d+", text)
+        return tuple([None if one in ("None", "?") else int(one) for one in sizes])
+    return text.strip()
+
+
+def message_of(text: str) -> Message | None:
+    """Return the message that a text holds, None where it has none that is known."""
+    return next(messages(text), None)
+
+
+def data_of_error(text: str) -> dict[str, Shape]:
+    """Return the shapes of the data that an error of fit() names.
+
+    >>> data_of_error("ValueError: Shapes (None, 3) and (None, 1, 3) are incompatible")
+    {'y': (None, 3)}
+    """
+    found: dict[str, Shape] = {}
+    for one in messages(text):
+        for name in ("X", "y"):
+            if name in one.parts:
+                found.setdefault(name, one.parts[name])
+    return found
+
+
+# Where code raises it -------------------------------------------------------------------------------------------------
+
+
+def pasted_fault(text: str, tree: ast.Module, layers: Configs, *, of_shapes: bool) -> LayerExplainError | None:
+    """Return the fault that an error says which was pasted with code, with its line; None for one that is not known.
+    One of shapes counts where not all shapes are known (`of_shapes`): else reading would have found it."""
+    message = next((one for one in messages(text) if of_shapes or not one.row.of_shapes), None)
+    if message is None:
+        return None
+    name = _layer(message, layers)
+    call = _call(message, tree, name)
+    own = layers[name] if name else ("", {})
+    words = message.words(own, call if message.row.calls == "foreign" else None)
+    fault = LayerExplainError(f"the pasted error says that {words}" if layers else words)
+    fault.layer = name or None
+    if line := _quoted_line(text, tree):
+        fault.line = line
+    elif call is not None:
+        fault.line, fault.column = call.lineno, call.col_offset + 1
+    return fault
+
+
+def _layer(message: Message, layers: Configs) -> str:
+    """Return the name of the layer that a message is about: that it names, or the only one of such a type and with such
+    arguments, the last one where it does not say which; "" for none."""
+    row, parts = message
+    if (named := parts.layer) in layers:
+        return str(named)
+    base = re.sub(r"(_input)?(_\d+)?$", "", named)
+    alike = [name for name in layers if base and re.sub(r"_\d+$", "", name) == base]
+    if row.layers:
+        types = re.compile(row.layers.replace("@type", re.escape(parts.type)))
+        wanted = {key: parts[part] for key, part in row.arguments.items()}
+        fits = [
+            name
+            for name, (type_, config) in layers.items()
+            if types.match(type_) and all(config.get(key) in (value, None) for key, value in wanted.items())
+        ]
+        alike = fits if len(fits) == 1 or row.layers.endswith("$") else []
+        alike = alike[-1:]
+    return alike[0] if len(alike) == 1 else ""
+
+
+def _call(message: Message, tree: ast.Module, layer: str) -> Any:
+    """Return the node of the code that raises a message: the call of its layer, or of its function."""
+    pattern, parts = message.row.calls, message.parts
+    nodes = walk(tree)
+    calls = [one for one in nodes if isinstance(one, ast.Call)]
+    if pattern == "import":
+        wanted = re.escape(parts.name or parts.module)
+        imports = [one for one in nodes if isinstance(one, ast.Import | ast.ImportFrom)]
+        return next((one for one in imports if re.search(rf"\b{wanted}\b", ast.unparse(one))), None)
+    if pattern == "foreign":
+        return next((one.func for one in _foreign(calls, nodes)), None)
+    if pattern:
+        parts = Parts(parts, first=next(iter(re.findall(r"'(\w+)'", parts.given)), ""))
+        pattern = re.sub(r"@(\w+)", lambda part: re.escape(str(parts[part[1]])), pattern)
+        expression = re.compile(pattern if "\\(" in pattern else rf"(?:{pattern})(?:\(|$)")
+        texts: list[tuple[Any, str]] = [
+            (one, f"{ast.unparse(one.func)}({','.join([f'{key.arg}=' for key in one.keywords])}") for one in calls
+        ]
+        texts += [(one, ast.unparse(one)) for one in nodes if isinstance(one, ast.Attribute)]
+        if raising := [one for one, written in texts if expression.match(written)]:
+            return max(raising, key=lambda one: (isinstance(one, ast.Call), one.lineno))
+    base = re.sub(r"(_\d+)?$", "", parts.layer).replace("_", "")
+    of_type = [one for one in calls if ast.unparse(one.func).rpartition(".")[2].lower() == base]
+    if base and len(of_type) == 1:
+        return of_type[0]
+    leaf = layer.rpartition(".")[2]
+    of_layer = [one for one in calls if isinstance(one.func, ast.Attribute) and one.func.attr == leaf]
+    return of_layer[-1] if leaf and not leaf.isdecimal() and of_layer else None
+
+
+_FOREIGN = frozenset(
+    ["tensorflow", "numpy", "keras.backend", "tensorflow.keras.backend", "tensorflow.python.keras.backend"]
+)
+
+
+def _foreign(calls: Sequence[ast.Call], nodes: Sequence[ast.AST]) -> Iterator[ast.Call]:
+    """Yield the calls of functions of TensorFlow, NumPy and the backend on what has a name, and of functions that the
+    code neither defines nor imports."""
+    modules, known = {"tf": "tensorflow", "K": "keras.backend", "np": "numpy"}, set(dir(builtins))
+    for one in nodes:
+        if isinstance(one, ast.Import | ast.ImportFrom):
+            base = f"{one.module}." if isinstance(one, ast.ImportFrom) else ""
+            modules |= {name.asname or name.name: f"{base}{name.name}" for name in one.names}
+        elif isinstance(one, ast.FunctionDef | ast.ClassDef):
+            known.add(one.name)
+        elif isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
+            known.add(one.id)
+    ends = [one.lineno for one in calls if re.fullmatch(r"(\w+\.)*Model", ast.unparse(one.func))]
+    for one in sorted(calls, key=lambda call: call.lineno):
+        root, _, rest = ast.unparse(one.func).partition(".")
+        path = f"{modules.get(root, root)}.{rest}".rstrip(".")
+        owner, _, function = path.rpartition(".")
+        is_free = not rest and root not in known and root not in modules and function.islower()
+        on_names = any(isinstance(each, ast.Name) for arg in one.args for each in walk(arg))
+        is_foreign = is_free or any(owner == each or owner.startswith(f"{each}.") for each in _FOREIGN)
+        is_layer = ".keras." in f".{owner}.".replace(".keras.backend", "")
+        if (
+            on_names
+            and function.islower()
+            and is_foreign
+            and not is_layer
+            and one.lineno <= max(ends, default=one.lineno)
+        ):
+            yield one
+
+
+def _quoted_line(text: str, tree: ast.Module) -> int:
+    """Return the line of the code that a traceback quotes last; 0 where it quotes none."""
+    lines = text.split("\n")
+    code: dict[str, int] = {}
+    for node in walk(tree):
+        if isinstance(node, ast.stmt) and 0 < node.lineno <= len(lines):
+            code[lines[node.lineno - 1].strip()] = node.lineno
+    quoted = [code.get((one[1] or one[2] or "").strip(), 0) for one in _QUOTED.finditer(text)]
+    return next((line for line in reversed(quoted) if line), 0)
+
+
+def model_of_error(data: bytes, error: LayerExplainError) -> Model | None:
+    """Return a model without layers whose fault is what a pasted error says that stands without the code of a model;
+    None for one that is not known. `error` is why there is no model."""
+    text = data.decode("utf-8", "replace")
+    message = message_of(text)
+    if message is None:
+        return None
+    try:
+        tree = text_of(data, None).tree
+    except LayerExplainError:
+        tree = ast.Module([], [])
+    fault = pasted_fault(text, tree, {}, of_shapes=True) or error
+    framework = "torch" if message.row in TORCH else "keras"
+    notes = (Note("no-model", None, str(error)),) if tree.body else ()
+    return Model(
+        "error",
+        "Functional",
+        (),
+        (),
+        (),
+        (),
+        format="code",
+        framework=framework,
+        faults=(fault,),
+        notes=notes,
+        grade="open",
+    )

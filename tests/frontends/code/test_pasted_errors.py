@@ -1,0 +1,74 @@
+"""Errors that are pasted, alone and with their programs. The truth is what the frameworks themselves raised: tests/data/
+wrong_programs.json, which scripts/wrong_programs.py writes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import layerexplain
+from layerexplain.frontends.code.messages import MESSAGES
+from layerexplain.frontends.code.pasted_errors import message_of
+from scripts.wrong_programs import raised
+
+TABLE: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "data" / "wrong_programs.json").read_text())
+IDS = [f"{row['framework']}: {row['kind']}: {row['message'][:50]}" for row in TABLE]
+ELSEWHERE = {
+    "the feature number of src and tgt": "where the Transformer is made: its first part refuses the tensor",
+    "cannot assign module before": "__init__, which needs a line before the one that raised",
+    "DefaultCPUAllocator": "nowhere: it is no fault of a call",
+    "too many positional": "nowhere: the message names no layer",
+    "Exception encountered when calling MultiHeadAttention.call()": "where the mask is used, before predict() runs it",
+    "Graph execution error:\n\nDetected at node model/multi_head_attention": "likewise",
+    "A KerasTensor is symbolic": "nowhere for float(x), whose message is that of np.mean(x)",
+    "Unknown activation function": "nowhere: an argument without its name",
+    "Could not interpret activation": "likewise",
+    "loss identifier: msee": "compile(), which gives the name that fit() looks up",
+    "Unknown loss function": "likewise",
+    "Weights for model": "summary(), the last of the lines that need weights",
+    "Dense.call() takes": "nowhere: the call of a layer that is made in the same line",
+    "the batch number of src": "nowhere: the module's name is a letter that other calls have",
+}
+"""Messages whose fault is said to be in another line than the one that raised, and where."""
+
+
+@pytest.mark.parametrize("row", TABLE, ids=IDS)
+def test_a_message_alone_is_answered(row: dict[str, Any]) -> None:
+    """The answer has no number that the message does not have, but for those one beside them."""
+    report = layerexplain.check(f"{row['error']}: {row['message']}\n".encode())
+    assert len(report.findings) == 1 and report.findings[0].severity == "breaks"
+    said = report.findings[0].message.partition(";")[0]
+    numbers = {int(n) for n in re.findall(r"\d+", row["message"])}
+    named = {int(n) for n in re.findall(r"(?<![\w.])\d+(?![\w.])", said)}
+    computed = {"OOM", "Reshape to", "the last layer needs", "memory has no place", "view(", "axes of space", "axes ("}
+    if not any(words in said for words in computed):
+        assert named <= numbers | {n + 1 for n in numbers} | {n - 1 for n in numbers} | {0, 1, 2, 3}, said
+
+
+@pytest.mark.parametrize("row", TABLE, ids=IDS)
+def test_a_message_with_its_program_finds_the_line_that_raised(row: dict[str, Any]) -> None:
+    head = f"{row['error']}: {row['message']}\n\n```python\n"
+    report = layerexplain.check(f"{head}{row['program']}```\n".encode())
+    lines = {(one.line or 0) - head.count("\n") for one in report.findings if one.severity in ("breaks", "wrong")}
+    if not any(words in row["message"] for words in ELSEWHERE):
+        assert row["line"] in lines, [one.message for one in report.findings]
+
+
+def test_all_kinds_of_faults_are_in_the_table() -> None:
+    assert len(TABLE) > 400 and len({row["kind"] for row in TABLE}) > 30
+    used = {id(message.row) for row in TABLE if (message := message_of(row["message"])) is not None}
+    assert len(used) > len(MESSAGES) * 0.7
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore")
+def test_the_messages_are_those_of_pytorch() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    for row in TABLE:
+        if row["framework"] == f"torch {torch.__version__.partition('+')[0]}":
+            found = raised(row["program"], {})
+            assert found is not None and found[:2] == (row["line"], row["error"]), row
