@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.messages import KINDS, MESSAGES, TORCH, Parts, Row, Words
+from layerexplain.frontends.code.pasted import ERROR
 from layerexplain.frontends.code.sources import text_of
 from layerexplain.frontends.code.values.trees import walk
 from layerexplain.model import Model, Note, Shape
@@ -228,12 +229,14 @@ def model_of_error(data: bytes, error: LayerExplainError) -> Model | None:
     None for one that is not known. `error` is why there is no model."""
     text = data.decode("utf-8", "replace")
     message = message_of(text)
-    if message is None:
-        return None
     try:
         tree = text_of(data, None).tree
     except LayerExplainError:
-        tree = ast.Module([], [])
+        tree = ast.Module([ast.Pass()] if message is None else [], [])
+    if message is None and not tree.body and ERROR.search(text):
+        raise SourceError("is an error whose words are not known here; paste it with the code that makes the model")
+    if message is None:
+        return None
     fault = pasted_fault(text, tree, {}, of_shapes=True) or error
     framework = "torch" if message.row in TORCH else "keras"
     notes = (Note("no-model", None, str(error)),) if tree.body else ()

@@ -1,8 +1,6 @@
 """Errors that are pasted, alone and with their programs. The truth is what the frameworks themselves raised: tests/data/
 wrong_programs.json, which scripts/wrong_programs.py writes."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path
