@@ -123,6 +123,7 @@ def test_processes_give_what_one_gives(tmp_path: Path, ending: str) -> None:
     assert tables(tmp_path / f"t1.{ending}") == tables(tmp_path / f"t3.{ending}")
 
 
+@pytest.mark.parametrize("ending", ["parquet"], indirect=True)
 def test_a_source_that_kills_its_process_costs_its_row(tmp_path: Path, ending: str) -> None:
     folder = simple_zoo(tmp_path / "zoo", 40, "net007poison", "net021poison", "net031once")
     process = harness(folder, tmp_path / f"t.{ending}", "--jobs", "2")
@@ -147,7 +148,7 @@ def wait_for(what: Callable[[], bool]) -> None:
     raise AssertionError("it does not come")
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize(("ending", "jobs"), [("jsonl", "1"), ("parquet", "2")], indirect=["ending"])
 def test_an_interrupt_keeps_what_is_done(tmp_path: Path, ending: str, jobs: str) -> None:
     folder = simple_zoo(tmp_path / "zoo", 24, *[f"slow{number}" for number in range(8)])
     table = tmp_path / f"t.{ending}"
@@ -167,6 +168,7 @@ def test_an_interrupt_keeps_what_is_done(tmp_path: Path, ending: str, jobs: str)
     assert tables(table) == tables(tmp_path / f"fresh.{ending}")
 
 
+@pytest.mark.parametrize("ending", ["parquet"], indirect=True)
 def test_a_program_that_was_killed_is_carried_on(tmp_path: Path, ending: str) -> None:
     folder = simple_zoo(tmp_path / "zoo", 60, *[f"slow{number}" for number in range(20)])
     table = tmp_path / f"t.{ending}"

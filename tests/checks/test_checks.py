@@ -318,7 +318,7 @@ print("calls:", count)
 """
 
 
-@pytest.mark.parametrize("name", ["DenseNet201", "NASNetLarge", "MobileNetV3Small", "ResNet50"])
+@pytest.mark.parametrize("name", ["NASNetLarge", "MobileNetV3Small"])
 def test_a_check_costs_little_more_than_a_summary(name: str, tmp_path: Path) -> None:
     """Calls of Python's functions in a fresh process are a measure of work that needs no clock."""
     file = tmp_path / "model.json"

@@ -25,9 +25,7 @@ def run(folder: Path, *arguments: str, **environment: str) -> subprocess.Complet
     return subprocess.run(command, capture_output=True, cwd=folder, env=everything, check=False, timeout=600)
 
 
-@pytest.mark.parametrize(
-    "encoding", ["shift_jis", "gb2312", "cp864", "euc_kr", "iso2022_jp", "cp037", "ascii", "utf-16"]
-)
+@pytest.mark.parametrize("encoding", ["shift_jis", "cp864", "iso2022_jp", "cp037", "utf-16"])
 def test_an_old_code_page(encoding: str, tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text(SPEC, "utf-8")
     done = run(tmp_path, "explain", "net.yaml", PYTHONIOENCODING=encoding)
@@ -39,9 +37,13 @@ def test_an_old_code_page(encoding: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "environment",
-    [{"COLUMNS": "abc"}, {"COLUMNS": "-3"}, {"COLUMNS": "9" * 30}, {"LINES": "x"}, {"FORCE_COLOR": "x"}, {"TERM": "x"},
-     {"LAYEREXPLAIN_DEBUG": "x"}, {"LC_ALL": "x"}, {"TMPDIR": "/nowhere"}, {"HOME": "/nowhere"}, {"NO_COLOR": "\x1b"}],
-)  # fmt: skip
+    [
+        {"COLUMNS": "abc", "LINES": "x", "TERM": "x", "LC_ALL": "x", "NO_COLOR": "\x1b"},
+        {"COLUMNS": "-3", "LAYEREXPLAIN_DEBUG": "x", "TMPDIR": "/nowhere", "HOME": "/nowhere"},
+        {"COLUMNS": "9" * 30},
+        {"FORCE_COLOR": "x"},
+    ],
+)
 def test_variables_of_nonsense(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text(SPEC, "utf-8")
     done = run(tmp_path, "summary", "net.yaml", PYTHONUTF8="1", **environment)

@@ -24,7 +24,7 @@ np = pytest.importorskip("numpy")
 
 load_all()
 
-AT_MOST = tries(few=100, many=400)
+AT_MOST = tries(few=40, many=400)
 """Indices that are compared of each result; beyond, as many are drawn."""
 
 WEIGHTS_OF_A_CURVE = r"the weights of '\w+'( with antialias)? have no closed form by index"

@@ -22,12 +22,13 @@ from tests.support.function_rows import ATTRIBUTES
 from tests.support.gradient_differences import Doubled, derived
 from tests.support.gradient_formulas import LEAVES, definition_of_text, leaf_value
 from tests.support.keras_oracle import BATCH_SIZE
+from tests.support.tries import tries
 
 np = pytest.importorskip("numpy")
 
 load_all()
 
-AT_MOST = 10
+AT_MOST = tries(few=5, many=10)
 """Elements that are compared of each gradient."""
 
 REFUSED = r"the positions depend on the values|which element of a window is the largest|the number of .* depends on"

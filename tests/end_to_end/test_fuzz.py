@@ -12,12 +12,12 @@ from tests.support.tries import MUTATIONS, tries
 
 pytestmark = pytest.mark.slow
 
-COUNTS = {kind: tries(few=240, many=2000) for kind in KINDS} | {
+COUNTS = {kind: tries(few=120, many=2000) for kind in KINDS} | {
     "grammar": MUTATIONS,
-    "code": tries(few=24, many=240),  # a program takes as long as many files
-    "wires": tries(few=400, many=4000),
+    "code": tries(few=12, many=240),  # a program takes as long as many files
+    "wires": tries(few=200, many=4000),
 }
-PARTS = {kind: tries(few=2, many=20 if kind == "grammar" else 4) for kind in KINDS}
+PARTS = {kind: tries(few=1, many=4) for kind in KINDS} | {"grammar": max(2, MUTATIONS // 500)}
 """Tests of a kind, which the processes of pytest share."""
 
 

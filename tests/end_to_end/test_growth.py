@@ -30,7 +30,7 @@ from tests.support.printing import Chosen, Wanted, explanation_text, summary_tex
 
 pytestmark = pytest.mark.slow
 
-FEW, MANY = 40, 160
+FEW, MANY = 30, 90
 
 
 def keras_object(class_name: str, **config: Any) -> dict[str, Any]:

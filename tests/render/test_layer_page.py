@@ -47,7 +47,7 @@ NOW = "[...document.querySelectorAll('.compared td:nth-child(2)')].map((one) => 
 def test_the_page_at_other_sizes_is_what_its_command_explains(type_: str, tmp_path: Path) -> None:
     given, _, sliders = LAYERS[type_]
     found = derived(type_)
-    known = [(state, here) for state in states(found, 24) if (here := shown_at(found, state)) is not None]
+    known = [(state, here) for state in states(found, tries(8, 24)) if (here := shown_at(found, state)) is not None]
     with shown(page_of(type_, found, given), tmp_path) as tab:
         names = "[...document.querySelectorAll('.control input[type=range]')].map((one) => one.name)"
         assert tab.evaluate(names) == sliders

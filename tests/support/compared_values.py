@@ -9,12 +9,13 @@ from layerexplain.errors import LayerExplainError
 from tests.cases import Case
 from tests.support.keras_oracle import KerasResult, our_values, run_keras, trace_case
 from tests.support.tracing import layer_of
+from tests.support.tries import tries
 
-DRAWN = 24
-"""Drawn configurations of each type: shapes and weights of all of them are compared, and values."""
+DRAWN = tries(few=8, many=24)
+"""Drawn configurations of each type: shapes and weights of all of them are compared, and values; 3,000 in all at night."""
 
 
-LEAST = 13
+LEAST = tries(few=3, many=13)
 """So many of them at least must have values to compare: the others are refused by both sides."""
 
 
