@@ -490,6 +490,38 @@ def test_what_an_element_depends_on_is_what_makes_it_nan(
     assert all(few == 0 and many <= more for _, few, many in found), found
 
 
+CAUSAL = b"""
+inputs: {ids: {shape: [7], dtype: int32}}
+layers:
+  - Embedding: {input_dim: 11, output_dim: 6}
+    name: words
+  - MultiHeadAttention: {num_heads: 2, key_dim: 3, use_causal_mask: true}
+    from: [words, words]
+  - Dense: 4
+"""
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_what_a_causal_mask_forbids_is_not_depended_on(causal: bool, tmp_path: Path) -> None:
+    """An id counts if another one in its place changes the element, computed in NumPy."""
+    spec = CAUSAL if causal else CAUSAL.replace(b", use_causal_mask: true", b"")
+    ids = np.array([[3, 1, 4, 1, 5, 9, 2]])
+    last = [path for path, _, _ in layerexplain.trace(spec, ids)][-1]
+    before = layerexplain.trace(spec, ids)[last]
+    changed = []
+    for at in range(7):
+        other = ids.copy()
+        other[0, at] = (other[0, at] + 3) % 11
+        changed.append(np.abs(layerexplain.trace(spec, other)[last] - before)[0, :, 1] > 0)
+    with ran(layerexplain.page(spec, values=ids), tmp_path) as page:
+        for step in range(7):
+            places = page.evaluate(
+                "step => { const { live } = layerexplain.data; live.showReach(live.program.tensors.length - 1, [0, step, 1]); return [...live.reach.get(0)[1]]; }",
+                step,
+            )
+            assert [bool(one) for one in places] == [bool(one[step]) for one in changed], step
+
+
 def test_what_an_output_depends_on_is_drawn(digits: str, tmp_path: Path) -> None:
     with ran(digits, tmp_path, "shapes") as page:
         page.get_by_role("button", name="What it depends on, through all layers").click()

@@ -1,7 +1,8 @@
 // What an element depends on, through all layers: for each tensor the places along each axis that are read.
 
 import { simpleSum, sumValue } from "./address.js";
-import { CannotRun, FormTrees, RunLine } from "./tree.js";
+import { fixedValue, mayBeFixed } from "./fixed.js";
+import { CannotRun, FormTrees, lettersOfTree, RunLine } from "./tree.js";
 
 /** @typedef {import("./tree.js").Tree} Tree */
 /** @typedef {import("./tree.js").Sum} Sum */
@@ -11,7 +12,7 @@ import { CannotRun, FormTrees, RunLine } from "./tree.js";
 /** @typedef {import("./program.js").Program} Program */
 /** @typedef {Uint8Array[]} Places of each axis, 1 for each place that is read */
 /** @typedef {Map<RunLetter, Uint8Array>} Letters the numbers that letters take */
-/** @typedef {{all: Condition[], hold: boolean}} Ties conditions that all hold, or not all */
+/** @typedef {{all: Condition[], hold: boolean, open?: Tree, zero?: boolean}} Ties conditions that all hold, or not all; or a tree that tensors change there, or that is not always 0 */
 
 /** Of letters that are tied together in more ways, all places are taken. */
 const MOST_WAYS = 400000;
@@ -118,7 +119,16 @@ class CallReads {
   read(tree, letters, ties) {
     if (tree.kind === "read") this.readElement(tree, letters, ties);
     else if (tree.kind === "at") this.lookedUp(tree.index, letters, ties);
-    else if (tree.kind === "op" || tree.kind === "function") tree.args.forEach((one) => this.read(one, letters, ties));
+    else if (tree.kind === "op" && tree.name === "where" && mayBeFixed(tree.args[0])) {
+      const [asked, ...cases] = tree.args;
+      this.read(asked, letters, ties);
+      cases.forEach((one, at) => this.read(one, letters, [...ties, { all: [{ kind: "is", value: asked }], hold: !at }]));
+    }
+    else if (tree.kind === "op" && tree.name === "*") {
+      // A factor is not read where another one is 0 whatever tensors hold.
+      const zeros = (/** @type {Tree} */ of) => tree.args.filter((one) => one !== of && one.kind === "read" && mayBeFixed(one)).map((open) => ({ all: [], hold: true, open, zero: true }));
+      tree.args.forEach((one) => this.read(one, letters, [...ties, ...zeros(one)]));
+    } else if (tree.kind === "op" || tree.kind === "function") tree.args.forEach((one) => this.read(one, letters, ties));
     else if (tree.kind === "fold") {
       const inside = new Map([...letters, ...tree.letters.map((one) => /** @type {[RunLetter, Uint8Array]} */ ([one, new Uint8Array(one.size).fill(1)]))]);
       this.asked(tree.conditions, inside, ties);
@@ -141,7 +151,10 @@ class CallReads {
   }
 
   /** @param {Tree & {kind: "read"}} tree @param {Letters} letters @param {Ties[]} ties */
-  readElement({ source, index }, letters, ties) {
+  readElement(tree, letters, ties) {
+    const { source, index } = tree;
+    // What is the same whatever tensors hold depends on none.
+    if (mayBeFixed(tree)) ties = [...ties, { all: [], hold: true, open: tree }];
     const sizes = source instanceof RunLine ? source.letters.map((one) => one.size) : /** @type {{sizes: number[]}} */ (/** @type {unknown} */ (source)).sizes;
     const places = index.map((sum, axis) => this.placesOf(sum, sizes[axis], letters, ties));
     for (const sum of index) this.lookedUp(sum, letters, ties);
@@ -153,17 +166,17 @@ class CallReads {
     const sum = simpleSum(whole);
     if (looksUp(sum)) return new Uint8Array(size).fill(1);
     const own = lettersOfSum(sum);
-    const tied = ties.filter(({ all }) => all.length && all.every((one) => one.kind !== "is" && !looksUp(one.index)) && all.some((one) => one.kind !== "is" && [...lettersOfSum(simpleSum(one.index))].some((letter) => own.has(letter))));
-    const all = new Set([...own, ...tied.flatMap((tie) => tie.all.flatMap((one) => (one.kind === "is" ? [] : [...lettersOfSum(simpleSum(one.index))])))]);
+    const tied = ties.map((tie) => ({ tie, letters: this.lettersOf(tie) })).filter((one) => [...one.letters].some((letter) => own.has(letter)));
+    const all = new Set([...own, ...tied.flatMap((one) => [...one.letters])]);
     const runs = [...all].map((letter) => ({ slot: letter.slot, numbers: [...(letters.get(letter) ?? [1])].flatMap((on, i) => (on ? [i] : [])) }));
     const found = new Uint8Array(size);
     if (runs.reduce((ways, one) => ways * one.numbers.length, 1) > MOST_WAYS) return found.fill(1);
     const { at } = this.env;
     const value = sumValue(sum, this.env, cannot);
-    const checks = tied.map((tie) => ({ hold: tie.hold, conditions: tie.all.map((one) => this.check(one)) }));
+    const checks = tied.map(({ tie }) => this.check(tie));
     const run = (/** @type {number} */ depth) => {
       if (depth === runs.length) {
-        if (!checks.every(({ hold, conditions }) => conditions.every((one) => one()) === hold)) return;
+        if (!checks.every((one) => one())) return;
         const place = value();
         if (place >= 0 && place < size) found[place] = 1;
         return;
@@ -177,14 +190,34 @@ class CallReads {
     return found;
   }
 
-  /** @param {Condition} one @returns {() => boolean} */
-  check(one) {
-    if (one.kind === "is") return () => true;
-    const value = sumValue(simpleSum(one.index), this.env, cannot);
-    if (one.kind === "by") return () => value() % one.by === 0;
-    return () => value() >= one.low && value() < one.high;
+  /** The letters of what can be told of a tie; none where it depends on values. @param {Ties} tie @returns {Set<RunLetter>} */
+  lettersOf({ all, open }) {
+    if (open) return several(lettersOfTree(open));
+    if (!all.length || all.some((one) => (one.kind === "is" ? !mayBeFixed(one.value) : looksUp(one.index)))) return new Set();
+    return new Set(all.flatMap((one) => [...(one.kind === "is" ? several(lettersOfTree(one.value)) : lettersOfSum(simpleSum(one.index)))]));
+  }
+
+  /** Whether a tie holds at the numbers of letters. @param {Ties} tie @returns {() => boolean} */
+  check({ all, hold, open, zero }) {
+    const { at } = this.env;
+    if (open) return () => {
+      const value = fixedValue(open, at);
+      return zero ? value !== 0 : value === undefined;
+    };
+    const conditions = all.map((one) => {
+      if (one.kind === "is") return () => fixedValue(one.value, at);
+      const value = sumValue(simpleSum(one.index), this.env, cannot);
+      return one.kind === "by" ? () => +(value() % one.by === 0) : () => +(value() >= one.low && value() < one.high);
+    });
+    return () => {
+      const values = conditions.map((one) => one());
+      return hold ? !values.includes(0) : values.some((one) => !one);
+    };
   }
 }
+
+/** The letters that take several numbers. @param {Set<RunLetter>} letters */
+const several = (letters) => new Set([...letters].filter((one) => one.size > 1));
 
 /** @returns {never} */
 function cannot() {
