@@ -12,8 +12,9 @@ import { drawingPad, pictureShape, readPicture } from "./pixels.js";
 /** @typedef {import("./program.js").Program} Program */
 /** @typedef {import("./live.js").Live} Live */
 /** @typedef {import("../scalars.js").Form} Form */
-/** @typedef {{element: HTMLElement, renew: () => void, begin?: () => void}} Widget `renew` shows the numbers that the input has, `begin` gives it the first ones */
-/** @typedef {Widget & {example: (number: number) => void}} InputWidget `example` gives the input the numbers of an example */
+/** @typedef {{element: HTMLElement, renew: () => void, begin?: () => void, length?: () => number, append?: (id: number) => void}} Widget `renew` shows the numbers that the input has, `begin` gives it the first ones; of ids `length` is how many are a text */
+/** @typedef {{values: Float64Array, ids: number, length: () => number, append: (id: number) => void}} Text ids, of which the first ones are a text */
+/** @typedef {Widget & {example: (number: number) => void, text?: Text}} InputWidget `example` gives the input the numbers of an example */
 
 /** An input of more numbers has no sliders. */
 const MOST_SLIDERS = 24;
@@ -79,7 +80,8 @@ export function inputWidget(input, at, live, program) {
   else if (picture) widget.begin?.();
   else for (let i = 0; i < values.length; i++) values[i] = ids < Infinity ? (i * 7 + 1) % ids : input.kind === "f" ? Math.sin(0.9 * i) : i % 2;
   widget.renew();
-  return { element, renew: widget.renew, example };
+  const text = ids < Infinity && input.shape.length === 2 ? { values, ids, length: () => widget.length?.() ?? values.length, append: (/** @type {number} */ id) => { widget.append?.(id); changed(); } } : undefined;
+  return { element, renew: widget.renew, example, text };
 }
 
 /** The examples that the page has, of which one is given to all inputs. @param {Live} live @param {InputWidget[]} widgets @returns {HTMLElement | ""} */
@@ -203,6 +205,7 @@ function idsWidget(values, ids, vocabulary, changed) {
   field.setAttribute("aria-label", vocabulary.length ? "Words" : "Ids");
   const say = make("span", "quiet");
   const numbers = new Map(vocabulary.map((word, i) => [word, i]));
+  let long = values.length;
   field.addEventListener("input", () => {
     const words = field.value.split(/[\s,]+/).filter(Boolean);
     /** @type {string[]} */
@@ -216,6 +219,7 @@ function idsWidget(values, ids, vocabulary, changed) {
     });
     values.fill(0);
     values.set(found.slice(0, values.length));
+    long = Math.max(1, Math.min(found.length, values.length));
     const much = words.length > values.length ? `; the first ${values.length} of ${words.length} count` : "";
     say.textContent = `${unknown.length ? `${unknown[0]} is ${ids < Infinity ? `none of the ${count(ids)} ids` : "no whole number"}: 0 stands for it` : `${words.length} of ${values.length}`}${much}`;
     changed();
@@ -223,10 +227,18 @@ function idsWidget(values, ids, vocabulary, changed) {
   return {
     element: make("div", "playwords", field, say),
     renew() {
-      let last = values.length;
-      while (vocabulary.length && last > 0 && !values[last - 1]) last--;
-      field.value = Array.from(values.subarray(0, last), (id) => vocabulary[id] ?? id).join(" ");
+      if (values.subarray(long).some(Boolean)) long = values.length;
+      while (vocabulary.length && long > 1 && !values[long - 1]) long--;
+      field.value = Array.from(values.subarray(0, long), (id) => vocabulary[id] ?? id).join(" ");
       say.textContent = ids < Infinity ? `ids from 0 to ${ids - 1}; ${values.length} in all` : `${values.length} whole numbers`;
+    },
+    length: () => long,
+    append(id) {
+      // A text that is full loses its first token.
+      if (long === values.length) values.copyWithin(0, 1);
+      else long++;
+      values[long - 1] = id;
+      this.renew();
     },
   };
 }

@@ -3,6 +3,7 @@
 import { button, make } from "../dom.js";
 import { numberText } from "../element_words.js";
 import { cellAt, tilesCanvas, tilesOf } from "../tiles.js";
+import { MOST_IDS, continuedText, tokensView } from "./tokens.js";
 
 /** @typedef {import("./live.js").Live} Live */
 /** @typedef {import("./program.js").Program} Program */
@@ -16,13 +17,21 @@ export function outputViews(live, program) {
   return live.about.outputs.map(([name, tensor]) => {
     const body = make("div");
     const element = make("div", "playoutput", make("div", "playname", make("b", "", name)), body);
+    /** @type {ReturnType<typeof tokensView> | undefined} */
+    let tokens;
     live.onRun(() => {
       const buffer = tensor === null ? null : program.tensors[tensor]?.buffer;
       if (!buffer) body.replaceChildren(make("p", "quiet", "It does not run in the page."));
       else {
         const choose = (/** @type {number[]} */ index) => live.showReach(/** @type {number} */ (tensor), index, name);
         if (buffer.sizes.slice(0, -1).every((size) => size === 1)) showBars(body, buffer, live.about.labels ?? [], (at) => choose([...buffer.sizes.slice(0, -1).map(() => 0), at]));
-        else body.replaceChildren(pictureOf(buffer, choose));
+        else {
+          const text = continuedText(live, buffer);
+          if (!text) return body.replaceChildren(pictureOf(buffer, choose)), true;
+          tokens ??= tokensView(live, text, (list, shares, step) => showBars(list, shares, live.about.vocabulary ?? [], (id) => choose([0, step, id]), MOST_IDS));
+          if (!tokens.element.isConnected) body.replaceChildren(tokens.element);
+          tokens.renew(buffer);
+        }
       }
       return true;
     });
@@ -30,15 +39,15 @@ export function outputViews(live, program) {
   });
 }
 
-/** @param {HTMLElement} body @param {Buffer} buffer @param {string[]} labels @param {(at: number) => void} choose */
-function showBars(body, buffer, labels, choose) {
+/** @param {HTMLElement} body @param {Buffer} buffer @param {string[]} labels @param {(at: number) => void} choose @param {number} [listed] */
+function showBars(body, buffer, labels, choose, listed = MOST_BARS) {
   const step = buffer.strides[buffer.strides.length - 1] ?? 1;
   const numbers = Array.from({ length: buffer.sizes[buffer.sizes.length - 1] ?? 1 }, (_, i) => buffer.values[buffer.offset + i * step]);
   const most = Math.max(...numbers.map(Math.abs)) || 1;
   const shares = numbers.every((one) => one >= 0) && Math.abs(numbers.reduce((a, b) => a + b, 0) - 1) < 1e-3;
-  const whole = shares || (numbers.every((one) => one >= 0) && most <= 1) ? 1 : most;
+  const whole = listed < MOST_BARS ? most : shares || (numbers.every((one) => one >= 0) && most <= 1) ? 1 : most;
   let order = numbers.map((_, i) => i);
-  if (numbers.length > MOST_BARS) order = order.sort((a, b) => numbers[b] - numbers[a]).slice(0, MOST_BARS);
+  if (numbers.length > listed) order = order.sort((a, b) => numbers[b] - numbers[a]).slice(0, listed);
   const best = numbers.indexOf(Math.max(...numbers));
   if (body.children.length !== order.length || !body.firstElementChild?.classList.contains("playbar")) {
     body.replaceChildren(...order.map(() => make("div", "playbar", button("", () => {}, "link playlabel"), make("div", "playroom", make("div", "playfill")), make("span", "playvalue"))));
