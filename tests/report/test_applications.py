@@ -21,9 +21,6 @@ STORED = [(generation, name) for generation in MODULES for name in applications(
 AFRESH = [
     ("keras3", "MobileNetV3Small"),
     ("keras3", "ConvNeXtTiny"),
-    ("keras3", "EfficientNetB0"),
-    ("tf_keras", "MobileNetV3Small"),
-    ("tf_keras", "ConvNeXtTiny"),
     ("tf_keras", "RegNetY002"),
 ]
 

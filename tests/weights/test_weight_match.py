@@ -201,24 +201,6 @@ def test_a_subclassed_model(tmp_path: Path) -> None:
             assert same(stored.read(tensors[str(row.path)]), eval(row.reach, {"model": model}))
 
 
-@pytest.mark.parametrize("keras", KERAS)
-@pytest.mark.parametrize("ending", [".keras", ".h5"])
-def test_efficientnet(keras: str, ending: str, tmp_path: Path) -> None:
-    K = module(keras)
-    K.backend.clear_session()
-    model = filled(K.applications.EfficientNetB0(weights=None, input_shape=(32, 32, 3), classes=7))
-    path = saved(model, tmp_path / f"m{ending}")
-    network = trace_model(read(path))
-    with open_weights(path) as stored:
-        matched = match(network, stored)
-        assert matched.rest == ()
-        assert matched.notes == ()
-        ours = [array for layer in model.layers for array in matched.values(layer.name)]
-        assert len(ours) == len(model.weights)
-        assert all(same(a, b) for a, b in zip(ours, model.weights, strict=True))
-    assert list_weights(path).totals.params == model.count_params()
-
-
 def test_another_shape_than_the_formula_has_is_told(tmp_path: Path) -> None:
     """The file's weights are those of another model: the note has both shapes, and no values are given out."""
     K = module("keras")

@@ -17,7 +17,7 @@ from tests.support.tries import tries
 
 pytestmark = pytest.mark.keras
 
-PROGRAMS = tries(40, 2000)
+PROGRAMS = tries(24, 2000)
 
 WRONG_ONCE = (706,)
 """Programs beyond those few that were read wrongly once."""

@@ -275,20 +275,6 @@ def test_custom_layers_functions_and_subclasses(keras: Any, tmp_path: Path) -> N
     assert read(net).keras_version == keras.__version__
 
 
-@pytest.mark.parametrize("name", ["EfficientNetB0", "NASNetMobile", "ConvNeXtTiny"])
-@pytest.mark.filterwarnings("ignore")
-def test_applications(name: str, keras: Any, tmp_path: Path) -> None:
-    live = getattr(keras.applications, name)(weights=None)
-    (tmp_path / "m.json").write_text(live.to_json())
-    model = read(tmp_path / "m.json")
-    assert read_wires(model) == live_wires(live)
-    kinds = {layer.kind for layer in model.layers}
-    assert kinds == ({"layer", "operation", "model"} if name == "ConvNeXtTiny" else {"layer"})
-    assert {layer.name: layer.type for layer in model.layers if layer.kind != "operation"} == {
-        layer.name: type(layer).__name__ for layer in live.layers if "OpLambda" not in type(layer).__name__
-    }
-
-
 def test_a_layer_of_a_user_defined_class_lists_the_layers_that_its_call_runs() -> None:
     import keras
 
