@@ -46,12 +46,12 @@ QUESTIONS = [
              ("line 13:16, out", "Linear needs 1050 features", "got 1568", "write in_features=1568", "1568 = 32 × 7 × 7", "the module is made in line 9")),
     Question("mat1 and mat2 shapes cannot be multiplied: which line?", "check -",
              "RuntimeError: mat1 and mat2 shapes cannot be multiplied (64x1568 and 784x10)\n" + net(CONVS.format(784), FLAT),
-             ("line 14:16, out", "needs 784 features, got 1568", "write nn.Linear(1568, 10)", "made in line 10")),
+             ("line 14:16, out", "in_features=784, got 1568", "write in_features=1568", "made in line 10")),
     Question("expected input to have 3 channels, but got 1", "check -",
              "RuntimeError: Given groups=1, weight of size [64, 3, 7, 7], expected input[16, 1, 224, 224] to have 3 channels, "
              "but got 1 channels instead\n"
              + net("self.conv = nn.Conv2d(3, 64, 7, stride=2); self.fc = nn.Linear(64, 5)", "return self.fc(self.conv(x).mean((2, 3)))"),
-             ("line 11:24, conv", "the images are grey", "x.repeat(1, 3, 1, 1)", "made in line 8")),
+             ("line 11:24, conv", "as grey images have", "x.repeat(1, 3, 1, 1)", "made in line 8")),
     Question("How many parameters has my LSTM?", "summary -",
              net("self.lstm = nn.LSTM(28, 100, num_layers=2, batch_first=True); self.fc = nn.Linear(100, 10)",
                  "out, (h, c) = self.lstm(x); return self.fc(out[:, -1])"),

@@ -13,7 +13,7 @@ from math import prod
 from typing import Any
 
 from layerexplain.frontends.keras.old_names import todays_argument
-from layerexplain.layers.torch.arguments import channels_last
+from layerexplain.layers.torch.arguments import channels_cure
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 
@@ -397,18 +397,15 @@ def _linear_cure(p: Parts) -> str:
         )
     if p.rows == p.wanted:
         return f"the axis of {p.rows} is in the place of the batch; write x.T, or x.unsqueeze(0) for one example"
+    if p.rows >= 16 * p.got:
+        return (
+            f"it gets {p.rows} rows: where an image comes in, write torch.flatten(x, 1) before it, and fit in_features"
+        )
     return f"write nn.Linear({p.got}, {p.units}), or change what comes before"
 
 
 def _channels_cure(p: Parts) -> str:
-    rank, got = len(p.weight) - 2, p.input
-    if cure := channels_last(got, p.needs):
-        return cure
-    if p.got == 1 and got[-1] != p.needs:
-        return f"the images are grey: write in_channels=1, or x.repeat(1, {p.needs}{', 1' * rank})"
-    if p.got == 4 and p.needs == 3:
-        return "the images have an alpha channel: write Image.open(path).convert('RGB')"
-    return f"write in_channels={p.got}, or change what comes before"
+    return channels_cure(p.input, p.needs) or f"write in_channels={p.got}, or change what comes before"
 
 
 def _view_cure(p: Parts) -> str:
@@ -416,9 +413,9 @@ def _view_cure(p: Parts) -> str:
 
 
 def _hidden_cure(p: Parts) -> str:
-    if p.needs[:1] != p.got[:1]:
+    if p.needs[:1] != p.state[:1]:
         return f"its first size is num_layers, or twice that with bidirectional=True: write {p.needs[0]}"
-    if p.needs[-1:] != p.got[-1:]:
+    if p.needs[-1:] != p.state[-1:]:
         return f"its last size is hidden_size: write {p.needs[-1]}"
     if p.config and not p.config.get("batch_first"):
         return (
@@ -461,7 +458,7 @@ _ENDS = "torch.no_grad(), .detach(), .data, .item(), .numpy(), argmax or a new t
 TORCH: tuple[Row, ...] = (
     Row((r"mat1 and mat2 shapes cannot be multiplied \(@rows:int[x×]@got:int and @wanted:int[x×]@units:int\)",
          r"size mismatch, m1: \[@rows:int x @got:int\], m2: \[@wanted:int x @units:int\]"),
-        "Linear({wanted}, {units}) needs {wanted} features, got {got}", (_linear_cure, lambda p: "torch.flatten(x, 1) before it, where an image comes in" if p.got < p.wanted and p.wanted % p.got == 0 and p.rows * p.got != p.wanted else ""),
+        "Linear({wanted}, {units}) needs {wanted} features, got {got}", (_linear_cure,),
         "Linear", {"in_features": "wanted", "out_features": "units"}, of_shapes=True),
     Row((r"weight of size @weight:shape, expected input\s?@input:shape to have @needs:int channels, but got @got:int channels",),
         lambda p: f"Conv{len(p.weight) - 2}d needs {p.needs} channels, in_channels={p.needs}, got {p.got} in {_s(p.input)}", (_channels_cure,),
@@ -494,8 +491,8 @@ TORCH: tuple[Row, ...] = (
     Row((r"(?:LSTM|GRU|RNN): Expected input to be 2D or 3D, got @axes:int", r"input must have 3 dimensions, got @axes:int"),
         "a recurrent module needs (batch, steps, features) with batch_first=True, got {axes} axes",
         (lambda p: "write x.flatten(2), which makes one vector of each step" if p.axes > 3 else "write x.unsqueeze(1), which makes each example one step",), "LSTM|GRU|RNN", of_shapes=True),
-    Row((r"Expected hidden(?:\[\d\])? size @needs:shape, got @got:shape",),
-        "the state needs the shape {needs} = (layers · directions, batch, hidden), got {got}", (_hidden_cure,), "LSTM|GRU|RNN", of_shapes=True),
+    Row((r"Expected hidden(?:\[\d\])? size @needs:shape, got @state:shape",),
+        "the state needs the shape {needs} = (layers · directions, batch, hidden), got {state}", (_hidden_cure,), "LSTM|GRU|RNN", of_shapes=True),
     Row((r"the batch number of src and tgt must be equal()",),
         "Transformer reads (steps, batch, features), and axis 1 of src and tgt, the batch, has two sizes",
         ("write batch_first=True where the data are (batch, steps, features)",), "Transformer"),
@@ -510,7 +507,7 @@ TORCH: tuple[Row, ...] = (
         "key_padding_mask needs the shape (batch, steps) with a batch of {needs}, got {got} first", ("write mask.T, or batch_first=True",), "TransformerEncoder|Multihead"),
     Row((r"Calculated padded input size per channel: \(@given:text\)\. Kernel size: \(@kernel:text\)\. Kernel size can't be greater",
          r"Given input size: \(?(?P<given>[\dx]+)\)?\. Calculated output size: \(?[-\dx]+\)?\. Output size is too small"),
-        "a window is larger than what is left of the image or sequence", ("use larger inputs, fewer poolings or strides, or padding",), of_shapes=True),
+        "a window is larger than what is left of the image or sequence", ("use larger inputs, fewer poolings or strides, or padding",), "Conv|.*Pool", of_shapes=True),
     Row((r"Expected size for first two dimensions of batch2 tensor to be: @needs:shape but got: @got:shape",),
         "the product of matrices needs the second to be {needs}, …, got {got}", ("transpose one of them, x.transpose(1, 2)",), calls=r"torch\.(bmm|matmul)|@", of_shapes=True),
     Row((r"Dimension out of range \(expected to be in range of @range:text, but got @got:int\)",

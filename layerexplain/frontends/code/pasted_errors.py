@@ -42,6 +42,12 @@ class Message(NamedTuple):
     row: Row
     parts: Parts
 
+    def is_of(self, type_: str, config: Mapping[str, Any]) -> bool:
+        """Return whether a layer of a type, with such arguments, may raise it."""
+        types = self.row.layers.replace("@type", re.escape(self.parts.type))
+        wanted = {key: self.parts[part] for key, part in self.row.arguments.items()}
+        return bool(re.match(types, type_)) and all(config.get(key) in (value, None) for key, value in wanted.items())
+
     def words(self, layer: tuple[str, Mapping[str, Any]] = ("", {}), call: ast.expr | None = None) -> str:
         """Return what it says, and what to write. `layer` is the one that raises it, its type and its arguments, `call`
         the function that does."""
@@ -135,13 +141,7 @@ def _layer(message: Message, layers: Configs) -> str:
     base = re.sub(r"(_input)?(_\d+)?$", "", named)
     alike = [name for name in layers if base and re.sub(r"_\d+$", "", name) == base]
     if row.layers:
-        types = re.compile(row.layers.replace("@type", re.escape(parts.type)))
-        wanted = {key: parts[part] for key, part in row.arguments.items()}
-        fits = [
-            name
-            for name, (type_, config) in layers.items()
-            if types.match(type_) and all(config.get(key) in (value, None) for key, value in wanted.items())
-        ]
+        fits = [name for name, one in layers.items() if message.is_of(*one)]
         alike = fits if len(fits) == 1 or row.layers.endswith("$") else []
         alike = alike[-1:]
     return alike[0] if len(alike) == 1 else ""

@@ -66,12 +66,31 @@ def need_channels(type_: str, name: str, wanted: int, x: Expr, axis: int = 1) ->
         if axis == -1 and x.ndim > 2 and product(x.shape[1:]) == wanted:
             advice = f"Flatten turns it into {wanted} features"
             edits = [Edit("put Flatten in between", "", "Flatten")]
-        last = channels_last(x.shape, wanted) if axis == 1 else ""
+        elif axis == -1 and x.ndim > 3 and isinstance(whole := product(x.shape[1:]), int):
+            advice, edits = f"write torch.flatten(x, 1) before it and {name}={whole}", []
+        last = channels_cure(x.shape, wanted) if axis == 1 else ""
         raise ShapeError(
             f"{type_} needs {wanted} {of}, {name}={wanted}, got {size} in {shape_text(x.shape)}; "
             + (last or f"{advice}, or change what comes before"),
-            edits=edits if isinstance(size, int) and not last else (),
+            edits=edits if isinstance(size, int) and name in (last or advice) else (),
         )
+
+
+def channels_cure(shape: Shape, wanted: int) -> str:
+    """Return what gives data the channels that a module needs, where they are turned, grey or have an alpha channel; ""
+    for other data.
+
+    >>> channels_cure((None, 1, 28, 28), 3), channels_cure((None, 8, 28, 28), 3)
+    ('1 channel, as grey images have: write in_channels=1, or x.repeat(1, 3, 1, 1)', '')
+    """
+    ones = ", 1" * (len(shape) - 2)
+    if (last := channels_last(shape, wanted)) or len(shape) < 4:
+        return last
+    if shape[1] == 1:
+        return f"1 channel, as grey images have: write in_channels=1, or x.repeat(1, {wanted}{ones})"
+    if (shape[1], wanted) == (4, 3):
+        return "4 channels, as images with alpha have: write Image.open(path).convert('RGB')"
+    return ""
 
 
 def channels_last(shape: Shape, wanted: int) -> str:

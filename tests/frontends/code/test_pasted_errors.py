@@ -70,3 +70,54 @@ def test_the_messages_are_those_of_pytorch() -> None:
         if row["framework"] == f"torch {torch.__version__.partition('+')[0]}":
             found = raised(row["program"], {})
             assert found is not None and found[:2] == (row["line"], row["error"]), row
+
+
+def without_data(row: dict[str, Any]) -> str:
+    """Return a program of PyTorch that makes its model and says nothing of its data."""
+    lines = row["program"].splitlines()
+    return "\n".join(lines[: lines.index("model = Net()") + 1]) + "\n"
+
+
+INFERRED = [
+    row
+    for row in TABLE
+    if row["framework"].startswith("torch")
+    and row["kind"] in ("features", "channels", "not flattened", "skip", "odd sizes")
+]
+
+
+@pytest.mark.parametrize("row", INFERRED, ids=lambda row: row["message"][:60])
+def test_the_shape_of_the_data_follows_from_the_message(row: dict[str, Any]) -> None:
+    """The fault that is found is that of the reader itself, at the line that raised, with both sizes of the message."""
+    head = f"{row['error']}: {row['message']}\n\n```python\n"
+    report = layerexplain.check(f"{head}{without_data(row)}```\n".encode())
+    faults = [one for one in report.findings if one.line == row["line"] + head.count("\n")]
+    assert faults and not any("pasted error says" in one.message for one in faults)
+
+
+CURED = [
+    row
+    for row in TABLE
+    if row["framework"].startswith("torch") and row["kind"] in ("features", "channels", "normalization")
+]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("row", CURED, ids=lambda row: row["message"][:60])
+def test_a_program_with_its_cure_runs(row: dict[str, Any]) -> None:
+    """Each proposed argument is the first of its module."""
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    message = "".join([one.message for one in layerexplain.check(row["program"].encode()).findings[:1]])
+    found = re.search(
+        r"write (in_features|in_channels|num_features|input_size)=(\d+)((?:,? and (?:then )?\w+=\d+ in '\w+')*)",
+        message,
+    )
+    if found is None:
+        return
+    name = layerexplain.check(row["program"].encode()).findings[0].layer
+    cures = [(name, found[2]), *[(one[1], one[0]) for one in re.findall(r"=(\d+) in '(\w+)'", found[3])]]
+    program = row["program"]
+    for layer, value in cures:
+        program, count = re.subn(rf"(self\.{layer} = nn\.\w+\()\d+", rf"\g<1>{value}", program)
+        assert count == 1
+    assert raised(program, {}) is None, message

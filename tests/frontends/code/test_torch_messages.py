@@ -37,14 +37,14 @@ FLAT = "self.m1(torch.flatten(F.max_pool2d(self.m0(x), 4), 1))"
 ROWS = [
     Row("mat1 and mat2 shapes cannot be multiplied (32x1568 and 784x10)",
         net("Conv2d(1, 32, 3, padding=1)", "Linear(784, 10)", forward=FLAT),
-        ("m1", "Linear(784, 10) needs 784 features, got 1568; write nn.Linear(1568, 10)"), "randn(32, 1, 28, 28)"),
+        ("m1", "in_features=784, got 1568 in (None, 1568); write in_features=1568"), "randn(32, 1, 28, 28)"),
     Row("mat1 and mat2 shapes cannot be multiplied (10x49 and 490x10)",
         net("Conv2d(1, 10, 3, padding=1)", "Linear(490, 10)", forward=FLAT),
         ("m1", "490 = 10 × 49: the 10 channels are in the place of the batch", "x.unsqueeze(0)"), "randn(1, 28, 28)"),
     Row("Given groups=1, weight of size [7, 3, 5, 5], expected input[2, 1, 11, 13] to have 3 channels, but got 1 channels"
         " instead",
         net("Conv2d(3, 7, 5)", forward="self.m0(x)"),
-        ("m0", "the images are grey: write in_channels=1, or x.repeat(1, 3, 1, 1)"), "randn(2, 1, 11, 13)"),
+        ("m0", "1 channel, as grey images have: write in_channels=1, or x.repeat(1, 3, 1, 1)"), "randn(2, 1, 11, 13)"),
     Row("Given groups=1, weight of size [7, 3, 5, 5], expected input[2, 11, 13, 3] to have 3 channels, but got 11 channels"
         " instead",
         net("Conv2d(3, 7, 5)", forward="self.m0(x)"),
@@ -61,7 +61,7 @@ ROWS = [
         ("m0", "an id is not among 0 to 12, the 13 rows"), "full((2, 3), 13)"),
     Row("input.size(-1) must be equal to input_size. Expected 11, got 5",
         net("LSTM(11, 3)", forward="self.m0(x)"),
-        ("m0", "LSTM needs 11 features along the last axis, got 5", "x.transpose(1, 2)"), "randn(2, 11, 5)"),
+        ("m0", "LSTM needs 11 features along the last axis, input_size=11, got 5"), "randn(2, 11, 5)"),
     Row("Sizes of tensors must match except in dimension 1. Expected size 11 but got size 10 for tensor number 1 in the "
         "list.",
         net("MaxPool2d(2)", forward="torch.cat([x, F.interpolate(self.m0(x), scale_factor=2)], 1)"),

@@ -122,6 +122,8 @@ class Run:
         self.scope: list[str] = []
         self.placed: dict[int, Layer] = {}
         self.faults: list[LayerExplainError] = []
+        self.refused_calls: list[tuple[str, Mapping[str, Any], Sequence[Spec | None]]] = []
+        """The calls that PyTorch refuses: the type, the arguments, and what they get."""
         self.opened: list[Unknown] = []
         self.gaps: list[tuple[Unknown, str]] = []
         """The arguments of modules that are not known, where the run goes on; each with its row."""
@@ -246,6 +248,7 @@ class Run:
             found = self._results(declaration, config, specs, constants, missing)
         except LayerExplainError as error:
             error.fact += cure(self, layer.type, given)
+            self.refused_calls.append((layer.type, config, specs))
             if layer.line not in (None, place.line) and layer.file == place.file:
                 error.fact += f"; the module is made in line {layer.line}"
             self.faults.append(error.with_place(layer=layer.name, **place.error_fields))
@@ -340,6 +343,8 @@ class Run:
         tensors: list[Any] = []
         for one in args:
             tensors += one if type(one) in (tuple, list) else [one]
+        if args and type(args[0]) is tuple and len(declaration.tensors) == 1 and len(tensors) > 1:
+            raise self.refused(f"nn.{type_} needs one tensor, got (output, states); take the first: x, _ = self.rnn(x)")
         for key, value in kwargs.items():
             key = declaration.tensors[0] if key in ("input", "x") else key
             if key in declaration.tensors:

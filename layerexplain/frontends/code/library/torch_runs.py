@@ -41,6 +41,7 @@ from layerexplain.frontends.code.values.trees import walk
 from layerexplain.lang.axes import BATCH, Batch
 from layerexplain.layers.registry import find, of_torch
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
+from layerexplain.ops.sizes import shape_text
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.reader import Program
@@ -171,13 +172,26 @@ def _follow(
         run.interpreter.kept(TorchProgram).runs.pop()
 
 
-def _reads(interpreter: Any, module: Any, names: Sequence[str], shape: Sequence[int]) -> bool | None:
-    """Return whether a module takes an input of a shape; None where that is not known."""
+def _run_on(
+    interpreter: Any,
+    module: Any,
+    shapes: _Shapes,
+    others: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    alone: bool = False,
+) -> Run:
+    """Return a run of a module of its own on inputs of these shapes."""
     interpreter.effects.begin_statement(of_module=False)
     interpreter.budget = Budget()
-    run = Run(interpreter, module)
+    run = Run(interpreter, module, alone=alone, axis=0 if alone else axis_of_batch(interpreter, module, shapes, others))
+    _follow(run, shapes, others)
+    return run
+
+
+def _reads(interpreter: Any, module: Any, names: Sequence[str], shape: Sequence[int]) -> bool | None:
+    """Return whether a module takes an input of a shape; None where that is not known."""
     try:
-        _follow(run, {names[0]: (shape, "float32")})
+        run = _run_on(interpreter, module, {names[0]: (shape, "float32")})
     except Exhausted:
         return None
     if run.opened:
@@ -358,6 +372,12 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     else:
         given = dict(known)
     elsewhere = {} if given else _shapes_of_class(interpreter, module)
+    inferred: dict[str, tuple[Sequence[int | None], str]] = {}
+    if program.text.pasted and not (given or elsewhere):
+        from layerexplain.frontends.code.library import torch_pasted
+
+        runs = partial(_run_on, interpreter, module)
+        inferred = given = torch_pasted.shapes_of_error(program.text.pasted, module, names, runs)
     supposed = {} if given else elsewhere or asked_shapes(module, names)
     reads = partial(_reads, interpreter, module, names)
     example = () if given or elsewhere or len(names) != 1 else example_shape(module, reads)
@@ -379,6 +399,10 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
             raise SourceError(f"{found.name} {error}") from None
         if not given and (run.faults or run.opened):
             run, supposed, elsewhere = Run(interpreter, module), {}, {}
+    if given and run.faults:
+        from layerexplain.frontends.code.library import torch_pasted
+
+        torch_pasted.with_tried_cures(run, module, partial(_run_on, interpreter, module, given, others, alone=alone))
     given = given or elsewhere
     model = RunEmitter(run).model(found.name if found.name.isidentifier() else _class_name(module))
     model = with_torch_training(model, module, interpreter.kept(TorchTraining), run.result, run.losses)
@@ -404,6 +428,9 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     if not given and not supposed:  # nothing is called
         notes += [Note("unregistered", None, _LISTED.format(name)) for name in modules_in_lists(module)]
     notes += dict.fromkeys(run.notes)
+    for name, (shape, _) in inferred.items():
+        words = f"{name} has the shape {shape_text((None, *shape))}: the pasted error is raised with it"
+        notes.append(Note("from-error", name, words))
     if line := _sums_gradients(program.text.tree):
         where = interpreter.where(Place("", line))
         words = f"the loop of training calls backward() and step() ({where}), and nothing calls zero_grad()"
