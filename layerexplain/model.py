@@ -485,6 +485,9 @@ class SourceCode:
         return 0
 
 
+TORCH_MODULE = "torch-module"
+"""The format of a live module of PyTorch."""
+
 InputShapes = Mapping[str, Sequence[int | None]]
 """Shapes of a model's inputs by name, without the batch: `{"tokens": (128,)}`."""
 

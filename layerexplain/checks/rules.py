@@ -12,7 +12,7 @@ from layerexplain.checks.findings import SEVERITIES, CheckReport, Finding
 from layerexplain.checks.weight_values import stored_weights
 from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.frontends.input_shapes import shapes_for
-from layerexplain.model import DataArray, InputShapes, InputShapesOf, Model, Note
+from layerexplain.model import TORCH_MODULE, DataArray, InputShapes, InputShapesOf, Model, Note
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
@@ -215,7 +215,7 @@ def messages(network: Network, *codes: str) -> list[str]:
 def written_faults(network: Network) -> tuple[LayerExplainError, ...]:
     """Return the errors of a model that a person wrote; those of a file that Keras wrote are notes."""
     model = network.model
-    return network.faults if model.strict or model.format == "code" else ()
+    return network.faults if model.strict or model.format in ("code", TORCH_MODULE) else ()
 
 
 def _findings(

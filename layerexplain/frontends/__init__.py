@@ -46,7 +46,8 @@ def read(source: Any, code: Code = ()) -> Model:
 
     Args:
         source: The path of a Keras file (.keras, .h5, config JSON) or of a YAML spec, "-" for standard input, the bytes
-            of a file, a config as a dict, or a live Keras model.
+            of a file, a config as a dict, a live Keras model, or a live module of PyTorch, whose `forward` is read from
+            its source.
         code: Files that say what custom layers of the source compute (`own_layers.read_own_layers`).
 
     Returns:
@@ -156,12 +157,17 @@ def _read(source: Any, name: str, own: Mapping[str, Declaration]) -> Model:
         from layerexplain.frontends.keras.config import model_of_document
 
         return model_of_document(source)
+    from layerexplain.frontends.code.live_module import is_live_module, read_live_module
     from layerexplain.frontends.keras.live_model import is_live_model, read_live_model
 
+    if is_live_module(source):
+        return read_live_module(source)
     if is_live_model(source):
         return read_live_model(source)
     given = type(source).__name__
-    raise SourceError(f"a {given} is not a source; give a path, bytes, a configuration or a Keras model")
+    raise SourceError(
+        f"a {given} is not a source; give a path, bytes, a configuration, a Keras model or a module of PyTorch"
+    )
 
 
 def _read_remote(source: Remote, own: Mapping[str, Declaration]) -> Model:

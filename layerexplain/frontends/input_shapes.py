@@ -16,7 +16,7 @@ from layerexplain.lang.axes import is_open
 from layerexplain.layers.index import family_of
 from layerexplain.layers.keras.examples import example_of
 from layerexplain.layers.registry import find
-from layerexplain.model import InputShapes, InputShapesOf, Layer, Model, Shape
+from layerexplain.model import TORCH_MODULE, InputShapes, InputShapesOf, Layer, Model, Shape
 from layerexplain.suggest import did_you_mean
 
 _OF_SEQUENCES = frozenset({"attention", "grouped_attention", "rnn", "rnn_cells", "convolutional_recurrent", "wrappers"})
@@ -51,6 +51,8 @@ def shapes_for(model: Model, inputs: InputShapes | InputShapesOf | None) -> Inpu
     if callable(inputs):
         return given
     shapes = {name: _checked(name, shape) for name, shape in given.items()}
+    if model.format == TORCH_MODULE:  # in PyTorch's order, with the batch
+        return {name: shape[1:] for name, shape in shapes.items()}
     return {name: shape[1:] if begins_with_batch(model, name, shape) else shape for name, shape in shapes.items()}
 
 

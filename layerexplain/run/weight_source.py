@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from layerexplain.attribute_path import path_names
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends import read
+from layerexplain.frontends.code.live_module import is_live_module
 from layerexplain.frontends.keras.live_model import is_live_model
 from layerexplain.frontends.keras.weight_files import content_of, open_weights
 from layerexplain.lang.definition import Definition
@@ -21,7 +22,7 @@ from layerexplain.records import grouped
 from layerexplain.run.drawn import drawn_weight
 from layerexplain.run.initializers import beginning_of
 from layerexplain.suggest import in_a_row
-from layerexplain.weights.live_weights import LiveWeights
+from layerexplain.weights.live_weights import LiveWeights, module_weights
 from layerexplain.weights.match import match
 from layerexplain.weights.matched import MatchedWeights
 from layerexplain.weights.old_kernels import in_keras_order
@@ -64,6 +65,11 @@ def weight_source(source: Any, network: Network, seed: int, *, backend: str | No
     """
     given = network.model.weights_file
     content = given or content_of(source)
+    if content is None and is_live_module(source):
+        found = _Stored(match(network, module_weights(source)))
+        found.origin = "of the model"
+        yield found
+        return
     if content is None and is_live_model(source):
         yield LiveWeights(source)
         return

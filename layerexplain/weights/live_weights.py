@@ -1,4 +1,4 @@
-"""The weights of a live Keras model, read from its layers. Keras is not imported here: a live model implies it."""
+"""The weights of live models, read from their layers. Neither Keras nor PyTorch is imported here."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any, Literal
 
 from layerexplain.attribute_path import LayerNamed, Steps, reached
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.keras.weight_files import WeightFile
+from layerexplain.frontends.keras.weight_layouts import WeightListing
+from layerexplain.frontends.keras.weight_tensors import StoredTensor
 from layerexplain.lang.definition import Definition
 from layerexplain.live_graph import called_graph
-from layerexplain.model import Note
+from layerexplain.model import TORCH_MODULE, Note
 
 
 class LiveWeights:
@@ -41,6 +44,33 @@ class LiveWeights:
         if known is None:
             known = self.graphs[path] = functional_graph(layer_named(self._graph(path[:-1]), path[-1]))
         return known
+
+
+def module_weights(module: Any) -> WeightFile:
+    """Return the parameters and buffers of a live module of PyTorch, as a file of weights has them."""
+    state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    tensors = [
+        StoredTensor(
+            name, tuple(name.split(".")), tuple(one.shape), str(one.dtype).removeprefix("torch."), one.element_size(),
+            "parameter",
+        )
+        for name, one in state.items()
+    ]  # fmt: skip
+    listing = WeightListing("paths", TORCH_MODULE, tensors=tuple(tensors))
+    raw = {name: _Tensor(one) for name, one in state.items()}
+    return WeightFile(TORCH_MODULE, listing, raw=raw, has_model=True)
+
+
+class _Tensor:
+    """A tensor of PyTorch."""
+
+    def __init__(self, tensor: Any) -> None:
+        self.tensor = tensor
+
+    def read(self, shape: tuple[int, ...]) -> Any:
+        """Return the values as a NumPy array; bfloat16 comes as float32."""
+        values = self.tensor.detach().cpu()
+        return (values.float() if values.dtype.is_floating_point else values).numpy().reshape(shape)
 
 
 def functional_graph(model: Any) -> Any:

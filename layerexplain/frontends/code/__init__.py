@@ -15,6 +15,7 @@ modules.py        modules beside a program
 shapes.py         the shape of a tensor while code is read, from the layers' declarations
 emit.py           layers and calls → the `Model` that a file would have given; grade.py: how sure it is;
                   uncalled.py: models without a `call`
+live_module.py    a live module of PyTorch → a program that makes the same one
 reader.py         a source → its models; reach.py: which choices and errors of the program reach a model own_layers.py
 custom layers → declarations, of objects of a program and of classes of a file (`--code`, code_files.py);
                   graph_formula.py: the graph of a `call` → a formula

@@ -21,7 +21,6 @@ from layerexplain.frontends.code_source import named_source, place_of
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.archive import config_bytes, member_target
 from layerexplain.frontends.keras.h5_service import SERVICE, Answer, H5Target
-from layerexplain.frontends.keras.raw_values import RawValues
 from layerexplain.frontends.keras.weight_layouts import WeightListing, as_listing, joined
 from layerexplain.frontends.keras.weight_tensors import Groups, Layout, Statistics, StoredTensor, statistics
 from layerexplain.frontends.opened import HEAD, is_hdf5
@@ -63,7 +62,7 @@ class WeightFile:
         listing: WeightListing,
         files: Mapping[str, H5Target] | None = None,
         *,
-        raw: Mapping[str, RawValues] | None = None,
+        raw: Mapping[str, Any] | None = None,
         has_model: bool = False,
     ) -> None:
         self.format = format
