@@ -156,7 +156,8 @@ class Layer(NamedTuple):
     of the object that it holds it in several places; `Model.shared` says what follows from that. `ignore` are the rules
     of `check` that a spec leaves out for the layer. `declaration` is that of this very object, where code made it: two
     objects of one class may hold different layers. `frozen` are the weights that training does not change, where it
-    changes others of the layer.
+    changes others of the layer. `registered` is False where PyTorch does not have its weights among those of the model.
+    `missing` are arguments whose values the code does not say: others stand in for them.
     """
 
     name: str
@@ -173,6 +174,8 @@ class Layer(NamedTuple):
     declaration: Declaration | None = None
     column: int | None = None
     frozen: tuple[str, ...] = ()
+    registered: bool = True
+    missing: tuple[str, ...] = ()
 
     @property
     def stored_variables(self) -> tuple[StoredVariable, ...]:

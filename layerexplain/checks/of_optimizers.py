@@ -134,6 +134,8 @@ def _weights(network: Network, trainable: bool) -> Iterator[tuple[int, bool] | N
         elif call.definition is None and call.sources:
             yield None
         for weight in weights_of(call) if call.network is None and not call.number else ():
+            if weight.attrs.get("buffer"):  # numbers that nobody expects to be trained
+                continue
             sizes = [size for size in weight.shape if isinstance(size, int)]
             yield prod(sizes), own and bool(weight.attrs["trainable"])
 

@@ -57,6 +57,14 @@ class Check(NamedTuple):
     def __or__(self, none: None) -> Check:
         return self._replace(optional=True)
 
+    @property
+    def takes_none(self) -> bool:
+        """Whether None is a value of its own, as where it keeps the size of an axis."""
+        try:
+            return type(self.normal(None)) is not bool
+        except RefusedValue:
+            return False
+
     def tried(self, value: Any) -> tuple[Any, ...]:
         """Return what to try in place of a value."""
         return self.tries(value) if callable(self.tries) else self.tries  # type: ignore[no-any-return]

@@ -10,6 +10,7 @@ from layerexplain.errors import LayerExplainError, ShapeError
 from layerexplain.lang.axes import Size
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
+from layerexplain.layers.arguments import NOT_SAID, Argument
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.records import NamedTuple
 
@@ -46,7 +47,11 @@ def outline(
     `define` gives its definition with other values in their places. None where the number of axes depends on them, or
     where too few values show that it does not. Raises ShapeError where the tensors are refused whatever they are."""
     arguments = declaration.arguments
-    unknown = [n for n, value in config.items() if value is None and n in arguments and not arguments[n].optional]
+    unknown = [
+        n
+        for n, value in config.items()
+        if n in arguments and is_left_open(value) and not (value is None and arguments[n].optional)
+    ]
     is_open = has_open_sizes and any(None in spec.shape for spec in specs if spec is not None)
     count = len(unknown) + is_open
     if not 0 < count <= len(_TRIED[0]):
@@ -58,7 +63,8 @@ def outline(
     for values in _values(count, sizes):
         given = [_filled(spec, values[-1]) for spec in specs] if is_open else specs
         try:
-            found.append(define({**config, **dict(zip(unknown, values, strict=False))}, given))
+            filled = {n: with_value(config[n], None, value) for n, value in zip(unknown, values, strict=False)}
+            found.append(define({**config, **filled}, given))
             taken.append(values)
         except LayerExplainError as error:
             refused.append(error)
@@ -83,6 +89,19 @@ def outline(
     masks = [[(one.shape, one.dtype) if one is not None else None for one in each.masks] for each in found]
     same_masks = all(one == masks[0] for one in masks)
     return Outline(tuple(found[0].params), results, tuple(found[0].masks) if same_masks else (), is_whole)
+
+
+def is_left_open(value: Any) -> bool:
+    """Return whether an argument, or an item of it, is not known."""
+    return value is None or value is NOT_SAID or (type(value) in (tuple, list) and NOT_SAID in value)
+
+
+def with_value(value: Any, argument: Argument | None, number: int) -> Any:
+    """Return the value of an argument with a number, or a truth value, in the place of what is not known of it."""
+    if type(value) in (tuple, list):
+        return tuple([number if one is NOT_SAID else one for one in value])
+    example = number if argument is None else argument.check.example_value
+    return bool(number % 2) if type(example) is bool else example if type(example) in (float, str) else number
 
 
 def _filled(spec: Spec | None, size: int) -> Spec | None:

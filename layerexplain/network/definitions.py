@@ -109,7 +109,8 @@ class DefinitionCache:
                 frozen[name] = freeze(value)
         whole = whole_numbers(layer) if declaration.facts.casts_keras_2 or not scope.keras_2 else ""
         key = definition_key(declaration, frozen, specs, masks, bound.constants, training, whole, scope.keras_2)
-        key = (key, layer.frozen) if layer.frozen else key
+        own_leaves = layer.frozen or not layer.registered
+        key = (key, layer.frozen, layer.registered) if own_leaves else key
         known = self._own.get(key)
         if known is None:
             constants = as_constants(declaration, bound.constants)
@@ -124,10 +125,12 @@ class DefinitionCache:
                 keras_2=scope.keras_2,
             )
             # Of a large model the first layers are enough: alike ones of others are among them.
-            shares = len(self._own) < KNOWN.most and is_shared(declaration, arguments) and not layer.frozen
+            shares = len(self._own) < KNOWN.most and is_shared(declaration, arguments) and not own_leaves
             known = known_definition(key, trace) if shares else trace()
-            for weight in known.weights if layer.frozen else ():  # leaves of this trace alone
-                if weight_name(weight.attrs, layer) in layer.frozen:
+            for weight in known.weights if own_leaves else ():  # leaves of this trace alone
+                if not layer.registered:
+                    weight.attrs |= {"trainable": False, "buffer": True}
+                elif weight_name(weight.attrs, layer) in layer.frozen:
                     weight.attrs["trainable"] = False
             self._own[key] = known
         return known

@@ -49,15 +49,13 @@ def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None 
     return network
 
 
-_OPEN = {"open", "unregistered"}
-"""The codes of notes on what is not known, or not counted as the program would."""
-
-
 def _answered(model: Model, inputs: Mapping[str, Sequence[int | None]]) -> Model:
     """Return a model of code without the questions that the shapes of its inputs answer."""
     notes = tuple([n for n in model.notes if n.code != "open" or n.layer not in inputs])
     left = {note.code for note in notes}
-    return model._replace(notes=notes, grade="open" if left & _OPEN else "assumed" if "assumed" in left else "complete")
+    return model._replace(
+        notes=notes, grade="open" if "open" in left else "assumed" if "assumed" in left else "complete"
+    )
 
 
 def _with_missing_input(network: Network, specs: Specs) -> Network:

@@ -163,10 +163,12 @@ def failed(
 
 
 def _is_open(walk: NetworkTracer, layer: Layer) -> bool:
-    """Return whether code leaves an argument of a layer open, or of one in it, which is None until it is given."""
+    """Return whether code leaves an argument of a layer open, or of one in it."""
+    from layerexplain.layers.open_arguments import is_left_open
+
     inside = [one for one in values_inside((*layer.config.values(),)) if isinstance(one, Layer)]
     open_here = {note.layer for note in walk.scope.model.notes if note.code == "open"}
-    return any(one.name in open_here and None in one.config.values() for one in (layer, *inside))
+    return any(one.name in open_here and any(map(is_left_open, one.config.values())) for one in (layer, *inside))
 
 
 def _outline(

@@ -367,7 +367,9 @@ class TorchModel:
     def count_params(self) -> int | None:
         if any(layer.kind == "custom" for layer in self.model.layers):
             return None  # modules that the program never calls: of these the sizes alone were read
-        each = {id(one): int(one.numel()) for module in self.modules() for one in module.parameters()}
+        kept = [self.operations[layer.name].module for layer in self.model.layers
+                if layer.registered and layer.name in self.operations]  # fmt: skip
+        each = {id(one): int(one.numel()) for module in kept if module is not None for one in module.parameters()}
         return sum(each.values())
 
 

@@ -23,7 +23,7 @@ from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall, Use, cost_of, networks_of, uses_of
 from layerexplain.records import NamedTuple, grouped
 from layerexplain.report.data import CallReport, InputReport, LayerReport, OutputReport, Report, plain_shape
-from layerexplain.report.row_weights import counts_of, weights_of, weights_within
+from layerexplain.report.row_weights import counts_of, weights_of, weights_within, whatever_is_missing
 from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
 from layerexplain.stopping import ask
 
@@ -261,7 +261,10 @@ class Builder:
         layers, complete = self._inside(at, path, layer, definition, uses)
         known = layers if complete else ()
         variables = None if known else self._variables(layer, definition, where)
+        counted = whatever_is_missing(layer, calls[0]) if calls else definition
         used = weights = weights_within(known) if known else weights_of(layer, definition, variables, at.frozen)
+        if counted is not definition and counted is not None:
+            weights = weights_of(layer, counted, variables, at.frozen)
         notes, shared = tuple(at.noted.get(where, ())), ""
         if layer.is_unbuilt:
             from layerexplain.weights.stored_weights import unbuilt_note
@@ -273,7 +276,8 @@ class Builder:
             weights = tuple([w for number, w in enumerate(used) if number not in elsewhere]) if elsewhere else used
             shared = self.shared.words.get(path, "")
             notes += tuple([note.message for note in self.shared.notes if note.layer == where])
-        params, trainable = counts_of(layer, definition, weights, known, variables)
+        weights = weights if layer.registered else ()
+        params, trainable = counts_of(layer, counted, weights, known, variables)
         if at.frozen and params is not None:
             trainable = 0
         is_free = layer.type == "InputLayer" or layer.config.get("uncalled") is True

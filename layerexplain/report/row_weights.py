@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from math import prod
 
 from layerexplain.attribute_path import weight_name
+from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
-from layerexplain.model import Layer, StoredVariable
+from layerexplain.layers.known_definitions import definition_at
+from layerexplain.layers.open_arguments import is_left_open, with_value
+from layerexplain.model import Layer, StoredVariable, values_inside
 from layerexplain.network.dtypes import dtypes_of
 from layerexplain.network.scope import has_no_weights
+from layerexplain.network.traced import TracedCall
 from layerexplain.report.data import LayerReport, WeightReport
 from layerexplain.report.totals import is_complete, totals
 
@@ -62,6 +67,31 @@ def counts_of(
     if any(v.trainable is None for v in variables):
         return sum(counts), None
     return sum(counts), sum([count for count, v in zip(counts, variables, strict=True) if v.trainable])
+
+
+def whatever_is_missing(layer: Layer, call: TracedCall) -> Definition | None:
+    """Return a definition with the weights that a layer has whatever the arguments are whose values its code does not
+    say; None where its weights depend on these, as on `use_bias`."""
+    inner = [one for one in values_inside(tuple(layer.config.values())) if isinstance(one, Layer)]
+    if any(is_left_open(one.config.get(name)) for one in inner for name in one.missing):
+        return None
+    declaration = call.declaration
+    missing = [name for name in layer.missing if is_left_open(layer.config.get(name))]
+    if declaration is None or not missing:
+        return call.definition
+    found = []
+    for number in _TRIED:
+        values = {name: with_value(layer.config.get(name), declaration.arguments.get(name), number) for name in missing}
+        with suppress(LayerExplainError):
+            found.append(definition_at(declaration, call.inputs, declaration.bind({**layer.config, **values})))
+    weights = [[(weight.attrs["name"], weight.shape) for weight in one.weights] for one in found]
+    if len(found) < 2 or any(one != weights[0] for one in weights):
+        return None
+    return found[0] if call.definition is None or call.definition.kind == "opaque" else call.definition
+
+
+_TRIED = (1, 2, 3, 5)
+"""Numbers that stand for an argument that is not known: a count of heads has to divide the features."""
 
 
 def weights_within(layers: Sequence[LayerReport]) -> tuple[WeightReport, ...]:

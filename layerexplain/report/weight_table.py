@@ -104,7 +104,9 @@ def _table(model: Model | None, stored: WeightFile | None, inputs: InputShapes) 
     if network is not None:
         # Values that are kept in a way that is not read are as good as none.
         matched = match(network, stored if stored is None or stored.tensors or not stored.notes else None)
-        rows += [_row(one, model, version) for one in matched.weights if one.shared is None]
+        rows += [
+            _row(one, model, version) for one in matched.weights if one.shared is None and one.owner.layer.registered
+        ]
         if stored is None:
             rows += [row for layer in weighted_layers(network) for row in _rows_of_layer(layer)]
         notes += [*(stored.notes if stored is not None else ()), *matched.notes]

@@ -175,7 +175,7 @@ def test_modules_in_a_plain_list_are_found_and_those_in_a_module_list_are_none()
         + LOOP
     )
     report = layerexplain.explain(text.encode(), inputs={"x": (7,)})
-    assert report.grade == "open"  # model.parameters() counts others than are here
+    assert (report.grade, report.totals.params) == ("complete", 5 * 3 + 3)  # as model.parameters() has them
     found = layerexplain.check(text.encode(), inputs={"x": (7,)})
     assert [(one.code, one.layer, one.line) for one in found] == [("unregistered", "linear", 9)]
     kept = text.replace("[nn.Linear(7, 5)]", "nn.ModuleList([nn.Linear(7, 5)])")

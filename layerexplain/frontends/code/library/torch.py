@@ -130,9 +130,9 @@ def _make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inte
     place = interpreter.place()
     if type_ == "Parameter":
         given = args[0] if args else kwargs.get("data")
-        if isinstance(given, Parameter | Array):
-            return Parameter(tuple(given.shape), [*args[1:2], kwargs.get("requires_grad", True)][0])
-        return given if isinstance(given, Unknown) else interpreter.unknown("the numbers of a parameter")
+        unknown = given if isinstance(given, Unknown) else interpreter.unknown("the numbers of a parameter")
+        shape = tuple(given.shape) if isinstance(given, Parameter | Array) else (unknown,)
+        return Parameter(shape, [*args[1:2], kwargs.get("requires_grad", True)][0])
     if type_ in CONTAINERS:
         return BuiltIn(type_, {}, place, fill(type_, args or list(kwargs.values())))
     if type_ in BLOCKS:
@@ -224,7 +224,8 @@ def compute(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
     if name in ("is_tracing", "is_scripting"):
         return False
     if name == "load":
-        return interpreter.unknown("it comes from torch.load(…), which reads a file that is not opened")
+        words = f"it comes from {path or 'torch.load'}(…), which reads a file that is not opened"
+        return interpreter.unknown(words)._replace(is_result=True)
     if given:
         return computed(name, args, kwargs, interpreter, path)
     return interpreter.unknown(f"it comes from torch.{name}(…), which layerexplain does not compute")

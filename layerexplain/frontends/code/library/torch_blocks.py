@@ -52,7 +52,7 @@ def make_block(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter:
 def _in_layers(type_: str, layer: Any, count: Any, norm: Any, interpreter: Interpreter) -> Any:
     """Return an encoder or a decoder: copies of its layer, then its norm."""
     if not isinstance(count, int) or not is_module(layer):
-        return interpreter.unknown(f"how many layers a {type_} has")
+        return interpreter.unknown(f"how many layers a {type_} has")._replace(is_result=True)
     interpreter.budget.make(len(numbered(count)) * len(named_modules(layer)) * MODULE)
     copies = {str(i): interpreter.call_symbol(Symbol("copy.deepcopy"), [layer], {}) for i in range(count)}
     parts: dict[str, Any] = {"layers": BuiltIn("ModuleList", {}, interpreter.place(), copies)}

@@ -5,7 +5,7 @@ that stand in several places.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import LayerNamed
@@ -70,17 +70,17 @@ class RunEmitter:
         for module_name, module in named_modules(run.model).items():
             own = module.attributes.get(BUILT_IN) if isinstance(module, Instance) else module
             if isinstance(own, BuiltIn) and own.children is None:
-                has_parameters = any(one.rpartition(".")[0] == module_name for one in parameters)
-                self._add_uncalled(module_name, own, first, mark, is_replaced=own is not module and has_parameters)
+                self._add_uncalled(module_name, own, first, mark, replaced={*parameters} if own is not module else ())
             for part, unknown in unknown_parts(module).items():
                 self._add_row(f"{module_name}.{part}".lstrip("."), "Module", _UNKNOWN)
                 run.opened.append(unknown._replace(name=""))  # no value that can be typed stands for a module
         for parameter_name, parameter in parameters.items():
             if id(parameter) not in run.placed and ("", id(parameter)) not in first:
-                if not all(isinstance(size, int) for size in parameter.shape):
-                    run.opened.append(run.interpreter.unknown(f"the size of the parameter {parameter_name}"))
-                    continue
-                variables = (StoredVariable("data", tuple(parameter.shape), "float32", self._is_trained(parameter)),)
+                shape = tuple([size if isinstance(size, int) else None for size in parameter.shape])
+                if None in shape:
+                    why = run.interpreter.unknown(f"the size of the parameter {parameter_name}")
+                    run.opened.append(unknown_in(parameter.shape) or why)
+                variables = (StoredVariable("data", shape, "float32", self._is_trained(parameter)),)
                 run.builder.layers.append(
                     Layer(parameter_name, "Parameter", "custom", {"variables": variables, **mark})
                 )
@@ -96,9 +96,10 @@ class RunEmitter:
         first: dict[_Home, tuple[str, str]],
         mark: dict[str, Any],
         *,
-        is_replaced: bool,
+        replaced: Container[str],
     ) -> None:
-        """Add a row for a module that the run did not call, if it has parameters: those whose first row it is."""
+        """Add a row for a module that the run did not call, if it has parameters: those whose first row it is. A class
+        that is made of the module may have `replaced` some of them by its own."""
         if id(module) in self.run.placed:
             return
         if find(of_torch(module.type)) is None:
@@ -108,11 +109,12 @@ class RunEmitter:
             self.run.opened.append(self.run.interpreter.unknown(words))
         if has_unknown_weights(module):
             self._add_row(name or module.type.lower(), module.type, _UNKNOWN, module.place)
-        elif not is_replaced:
+        else:
             variables = [
                 StoredVariable(weight, shape, "float32", self._is_trained(module.attributes.get(weight)))
                 for weight, shape, buffer in own_weights(module)
-                if not buffer and first.setdefault(self._home(module, weight), (name, weight))[0] == name
+                if not (buffer or f"{name}.{weight}".lstrip(".") in replaced)
+                and first.setdefault(self._home(module, weight), (name, weight))[0] == name
             ]
             if variables:
                 self._add_row(name, module.type, variables, module.place, mark)

@@ -27,7 +27,7 @@ from layerexplain.frontends.code.library.torch_state import ModuleState
 from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor
 from layerexplain.frontends.code.library.torch_training import LossSum
 from layerexplain.frontends.code.library.torch_views import dtype_of
-from layerexplain.frontends.code.recorder.grade import without_unknowns
+from layerexplain.frontends.code.recorder.grade import names_of_unknowns, without_unknowns
 from layerexplain.frontends.code.recorder.shapes import as_recorded, flat
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
@@ -55,6 +55,8 @@ SAME_MEMORY = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d", "iden
 """Modules and functions that return their input itself."""
 KEEPS_MEMORY = SAME_MEMORY | {"relu", "tanh", "sigmoid", "gelu"}
 """Those whose result lies in memory as their input does."""
+_NO_ATTRIBUTE = "is called and is no attribute of the model: model.parameters() does not have its parameters"
+_NO_PARAMETER = "is a parameter and no attribute of the model: model.parameters() does not have it"
 _DROPS = "F.dropout without training=self.training drops values in eval mode too; what follows is without that"
 
 
@@ -139,8 +141,9 @@ class Run:
         """The losses that the model gives out."""
         self.targets: list[TensorRef] = []
         """The tensors that these compare outputs with."""
-        self.unregistered: list[str] = []
-        """The modules with parameters that are called and are in no attribute of the model."""
+        self.unregistered: dict[str, str] = {}
+        """The modules with parameters that are called, and the parameters, that are in no attribute of the model; what
+        follows from that."""
         self.notes: list[Note] = []
         """What the reader of the code has to know of it."""
         self.returned: list[PlacedResult] = []
@@ -167,7 +170,7 @@ class Run:
         """Return a parameter, or numbers that the program makes, as a tensor of the run: a row of its own."""
         found = self.placed.get(id(value))
         of_module = self.names.get(id(value.owner), "") if isinstance(value, OfModule) else ""
-        is_parameter = isinstance(value, Parameter) and (bool(of_module) or not isinstance(value, OfModule))
+        is_parameter = isinstance(value, Parameter) and (bool(of_module) or id(value) in self.parameters)
         shape = value.shape if isinstance(value, Parameter) else tuple(value.shape)
         if not all(isinstance(size, int) for size in shape):
             raise self.unknown("the size of a tensor that the program makes is not known")
@@ -181,9 +184,12 @@ class Run:
             config: dict[str, Any] = {"shape": shape} if is_parameter else {"shape": shape, "dtype": dtype}
             if values and all(type(one) in (int, float, bool) for one in values):
                 config["values"] = values
-            found = self.placed[id(value)] = self.layer(name, f"{TORCH}{type_}", config)
+            found = self.layer(name, f"{TORCH}{type_}", config)._replace(registered=is_parameter or own is not None)
+            self.placed[id(value)] = found
             self.builder.add_layer(found, ())
             self.kept.append(value)  # its identity is in use
+            if type(value) is Parameter and not is_parameter:
+                self.unregistered[name] = _NO_PARAMETER
         tensor = Tensor(self, TensorRef(found.name), Spec(shape, dtype_of(dtype)))
         self.gradients.note_weights([tensor] if isinstance(value, Parameter) else [])
         return tensor
@@ -240,7 +246,7 @@ class Run:
         specs = [one.spec if isinstance(one, Tensor) else None for one in given]
         place = interpreter.locate(place or interpreter.place())
         config, missing = without_unknowns(layer.type, layer.config)
-        layer = layer._replace(config=config)
+        layer = layer._replace(config=config, missing=names_of_unknowns(layer.config) if missing else ())
         self.gaps += [(one, layer.name) for one in missing]
         constants = {i: one for i, one in enumerate(given) if isinstance(one, int | float | bool)}
 
@@ -360,9 +366,11 @@ class Run:
             raise self.refused(fact)
         name = self.names.get(id(module)) or self.builder.names.take(self.inside(module.type.lower()))
         if id(module) not in self.names and module is not self.model and weight_shapes(module):
-            self.unregistered.append(name)
+            self.unregistered[name] = _NO_ATTRIBUTE
             self.names[id(module)] = name
         layer = self.placed.get(id(module)) or self.layer(name, of_torch(type_), config, module.place)
+        if name in self.unregistered:
+            layer = layer._replace(registered=False)
         result = self.call(layer, declaration, tensors, module.place if in_sequence else None)
         self.placed[id(module)] = layer
         if weight_shapes(module):

@@ -56,8 +56,8 @@ class BuiltIn(Identity):
         self.place = place
         self.children = children
         self.attributes: dict[str, Any] = {}
-        self.known_weights: tuple[tuple[str, dict[str, Any]], Weights] | None = None
-        """The weights that it has by its arguments, and these."""
+        self.known_weights: tuple[tuple[str, dict[str, Any]], Weights | None] | None = None
+        """The weights that it has by its arguments, None where these do not say them, and these."""
         self.statement = 0
         """The number of the statement that makes it."""
         self.is_in_place = False
@@ -310,24 +310,37 @@ BUILT_IN = "built-in module"
 """The attribute of an object whose class is made of a module that computes, which holds that."""
 
 
+_MAY_HOLD_MODULES = (ast.For, ast.comprehension, ast.Starred, ast.Subscript, ast.Call)
+"""What stands around the name of an attribute that is modules: a loop over them, `self.layers[0]`, an argument."""
+
+
 def unknown_parts(module: Any) -> dict[str, Unknown]:
     """Return what a module holds that is not known and may be a module, by its name there: the parts of a container,
-    and attributes that a method of the class calls."""
+    attributes that a method of the class calls, what a call of an unknown name gives, unless it is read as numbers or
+    settings are, and objects of a class whose base is not known."""
+    members = module.children or {} if isinstance(module, BuiltIn) else module.attributes
+    of_unread = {name: one.attributes.get("__unread__") for name, one in members.items() if isinstance(one, Instance)}
+    unread = {name: one for name, one in of_unread.items() if isinstance(one, Unknown)}
     if isinstance(module, BuiltIn):
-        return {name: one for name, one in (module.children or {}).items() if isinstance(one, Unknown)}
+        return {name: one for name, one in members.items() if isinstance(one, Unknown)} | unread
     unknown = {name: one for name, one in module.attributes.items() if isinstance(one, Unknown)}
     if not unknown:
-        return {}
-    called = {
-        node.func.attr
-        for cls in module.cls.order()
-        if isinstance(cls, Class)
-        for method in cls.attributes.values()
-        if isinstance(method, Function)
-        for node in walk(method.node)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-    }
-    return {name: one for name, one in unknown.items() if name in called}
+        return unread
+    called: set[str] = set()
+    around: dict[str, set[type[ast.AST]]] = {}
+    methods = [one for cls in module.cls.order() if isinstance(cls, Class) for one in cls.attributes.values()]
+    for method in methods:
+        for node in walk(method.node) if isinstance(method, Function) else ():
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                called.add(node.func.attr)
+            for part in ast.iter_child_nodes(node):
+                if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Load):
+                    around.setdefault(part.attr, set()).add(type(node))
+    return {
+        name: one
+        for name, one in unknown.items()
+        if name in called or (one.is_result and around.get(name, {ast.Call}) & {*_MAY_HOLD_MODULES})
+    } | unread
 
 
 def first_modules(module: Any) -> Iterator[BuiltIn]:

@@ -11,6 +11,7 @@ from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramValue, Symbol, Unknown
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Bound
+from layerexplain.layers.open_arguments import with_value
 from layerexplain.layers.registry import find, of_torch
 from layerexplain.layers.torch.construction import has_parameters, traced_alone
 from layerexplain.ops.sizes import product
@@ -38,7 +39,8 @@ class Parameter(Identity):
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
         if name in ("shape", "ndim"):
-            return self.shape if name == "shape" else len(self.shape)
+            whole = unknown_in(self.shape)
+            return whole or (self.shape if name == "shape" else len(self.shape))
         if name in ("data", "grad"):
             return self
         if name == "requires_grad":
@@ -66,7 +68,7 @@ class Parameter(Identity):
             known = all(isinstance(size, int) for size in self.shape)
             return product(self.shape) if known else evaluator.unknown("the size of a parameter")
         if name in ("size", "dim") and run is None:
-            return (
+            return unknown_in(self.shape) or (
                 self.shape if name == "size" and not args else len(self.shape) if name == "dim" else self.shape[args[0]]
             )
         if run is None:
@@ -146,14 +148,33 @@ def own_weights(module: BuiltIn) -> Weights:
     type_, config = module.declared
     if module.known_weights is None or module.known_weights[0] != (type_, config):
         module.known_weights = (type_, dict(config)), _weights_of(type_, config)
-    return module.known_weights[1]
+    return module.known_weights[1] or []
 
 
-def _weights_of(type_: str, config: Mapping[str, Any]) -> Weights:
+def _weights_of(type_: str, config: Mapping[str, Any]) -> Weights | None:
+    """Return the weights of a module; None where they depend on an argument that is not known."""
+    declaration = find(of_torch(type_))
+    unknown = [name for name, value in config.items() if unknown_in(value) is not None]
+    if declaration is None or not unknown:
+        return _weights_at(type_, config) or []
+    tried = []
+    for number in _TRIED:
+        values = {name: with_value(None, declaration.arguments.get(name), number) for name in unknown}
+        found = _weights_at(type_, {**config, **values})
+        tried += [] if found is None else [found]
+    return tried[0] if len(tried) > 1 and all(one == tried[0] for one in tried) else None
+
+
+_TRIED = (1, 2, 3, 5)
+"""Numbers that stand for an argument that is not known: a count of heads has to divide the features."""
+
+
+def _weights_at(type_: str, config: Mapping[str, Any]) -> Weights | None:
+    """Return the weights of a module with arguments that are known; None where they do not fit each other."""
     try:
         definition = traced_alone(type_, config)
     except LayerExplainError:
-        return []
+        return None
     return [
         (".".join([*map(str, w.attrs["at"]), w.attrs["name"]]), w.shape, bool(w.attrs.get("buffer")))
         for w in (() if definition is None else definition.weights)
@@ -162,14 +183,10 @@ def _weights_of(type_: str, config: Mapping[str, Any]) -> Weights:
 
 def has_unknown_weights(module: BuiltIn) -> bool:
     """Return whether a module has weights of unknown shapes: its arguments are unknown, or it has no formula here."""
-    declaration = find(of_torch(module.type))
-    if declaration is None:
+    if find(of_torch(module.type)) is None:
         return has_parameters(module.type)
-    unknown = [name for name, value in module.config.items() if unknown_in(value) is not None]
-    if not unknown or own_weights(module):
-        return False
-    examples = {name: declaration.arguments[name].check.example_value for name in unknown}
-    return bool(_weights_of(module.type, {**module.config, **examples}))
+    own_weights(module)
+    return module.known_weights is not None and module.known_weights[1] is None
 
 
 def weight_shapes(module: BuiltIn) -> dict[str, tuple[int, ...]]:

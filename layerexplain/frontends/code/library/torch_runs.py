@@ -424,7 +424,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         if run.is_uncertain or effects.meets(statements, one)
     ]
     notes: list[Note] = list(notes_of(assumed, opened))
-    notes += [Note("unregistered", name, _IN_A_LIST.format(name)) for name in run.unregistered]
+    notes += [Note("unregistered", name, f"'{name}' {words}") for name, words in run.unregistered.items()]
     if not given and not supposed:  # nothing is called
         notes += [Note("unregistered", None, _LISTED.format(name)) for name in modules_in_lists(module)]
     notes += dict.fromkeys(run.notes)
@@ -438,7 +438,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     model = model._replace(
         format="code",
         notes=(*notes, *model.notes),
-        grade="open" if model.faults or opened or run.unregistered else grade_of(assumed, opened),
+        grade="open" if model.faults else grade_of(assumed, opened),
     )
     wanted = tuple(given) or tuple(names)
     # The message names what the user asked for with an option; `x.flatten` is only what the program reads next.
@@ -486,7 +486,6 @@ def _sums_gradients(tree: ast.Module) -> int:
     return 0
 
 
-_IN_A_LIST = "'{}' is called and is no attribute of the model: model.parameters() does not have its parameters"
 _LISTED = "'{}' has modules and is no ModuleList or ModuleDict: model.parameters() does not have their parameters"
 
 

@@ -79,7 +79,8 @@ class Calls(Records):
         if unknown is not None:
             kwargs["**"] = unknown
         if isinstance(function, Unknown) and self._fits(function, [*args, *kwargs.values()]):
-            return self.renamed(self.frameworks[0].call_unknown(function, node, args, kwargs, frame), node)
+            given = self.renamed(self.frameworks[0].call_unknown(function, node, args, kwargs, frame), node)
+            return given._replace(is_result=True) if isinstance(given, Unknown) else given
         result = self.renamed(self.call(function, args, kwargs, whole=unknown is None), node)
         if isinstance(result, UnknownChange) and isinstance(function, Bound):
             self.replace(frame, function.object, result)
@@ -132,7 +133,7 @@ class Calls(Records):
         if result is NotImplemented and (tensors := tensors_in([*args, *kwargs.values()])):
             return tensors[0].framework.opaque_call(symbol.path, args, kwargs)
         if result is NotImplemented:
-            return self.unknown(_from_library(symbol))
+            return self.unknown(_from_library(symbol))._replace(is_result=_is_built(symbol))
         return self.placed(result)
 
     def placed(self, value: object) -> ProgramValue:
@@ -282,10 +283,14 @@ def _is_done_at_once(function: object) -> bool:
 def _from_library(symbol: Symbol) -> str:
     """Return why it is not known what a name of a library gives; of a model or a class, what would tell it."""
     words = f"it comes from {symbol.path}(…), which is known only when the code runs"
-    is_built = symbol.last[:1].isupper() or ".models." in symbol.path
     package = symbol.path.partition(".")[0]
-    cure = f"; --code with the folder of {package} reads its source" if is_built and symbol.may_be_anything else ""
-    return words + cure
+    is_readable = _is_built(symbol) and symbol.may_be_anything
+    return words + f"; --code with the folder of {package} reads its source" * is_readable
+
+
+def _is_built(symbol: Symbol) -> bool:
+    """Return whether a name is of a class or of a function that makes a model."""
+    return symbol.last[:1].isupper() or ".models." in symbol.path or ".hub." in symbol.path
 
 
 # Attributes ---------------------------------------------------------------------------------------------------------

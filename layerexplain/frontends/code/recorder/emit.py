@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import SpecError
 from layerexplain.frontends.code.library.keras.names import inside_keras, resolve_keras_name
-from layerexplain.frontends.code.recorder.grade import SIZE, without_unknowns
+from layerexplain.frontends.code.recorder.grade import SIZE, names_of_unknowns, without_unknowns
 from layerexplain.frontends.code.recorder.shapes import (
     CONSTANT_TYPE,
     DEEPEST,
@@ -329,10 +329,10 @@ class Emitter:
         if layer.reason is not None:
             self._open(layer.reason, name)
         self.missing += [(one, name) for one in layer.missing]
-        config, unknown = without_unknowns(layer.type, config)
+        known, unknown = without_unknowns(layer.type, config)
         for one in unknown:
             self._open(one, name)
-        result = Layer(name, layer.type, layer.kind, config)  # type: ignore[arg-type]
+        result = Layer(name, layer.type, layer.kind, known, missing=names_of_unknowns(config))  # type: ignore[arg-type]
         return result if layer.declaration is None else result._replace(declaration=layer.declaration)
 
     def _own_layer(self, layer: ModelValue, name: str, opaque: list[Unknown]) -> Layer:

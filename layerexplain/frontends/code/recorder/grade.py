@@ -14,7 +14,7 @@ from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.trees import walk
-from layerexplain.layers.arguments import WITHOUT_SIZES, Argument
+from layerexplain.layers.arguments import NOT_SAID, WITHOUT_SIZES, Argument
 from layerexplain.layers.registry import TORCH, find, find_named
 from layerexplain.model import Note
 
@@ -255,9 +255,26 @@ def without_unknowns(type_: str, config: Mapping[str, ProgramValue]) -> tuple[di
     for key, value in config.items():
         if (unknown := unknown_in(value)) is not None:
             known[key], words = stand_in(type_, key)
+            if known[key] is None:
+                known[key] = _not_said(type_, key, value)
             reason = f"{unknown.reason}; {words}" if words else unknown.reason
             missing.append(with_example(unknown, type_, key, value)._replace(reason=reason))
     return known, missing
+
+
+def _not_said(type_: str, argument: str, value: ProgramValue) -> ProgramValue:
+    """Return an argument without what is not known of it: an item of a tuple, or a value in whose place None means
+    something else."""
+    if type(value) in (tuple, list):
+        return tuple([NOT_SAID if unknown_in(one) is not None else one for one in value])
+    declaration = find(type_)
+    known = declaration.arguments.get(argument) if declaration is not None else None
+    return NOT_SAID if known is not None and (known.optional or known.check.takes_none) else None
+
+
+def names_of_unknowns(config: Mapping[str, ProgramValue]) -> tuple[str, ...]:
+    """Return the arguments of a layer that are not known."""
+    return tuple([key for key, value in config.items() if unknown_in(value) is not None])
 
 
 def missing_settings(type_: str, config: Mapping[str, ProgramValue]) -> list[Unknown]:

@@ -318,6 +318,8 @@ class Unknown(Record, Value):
     """The name for `--set`, if it is not `name`; "" where no value helps."""
     example: str = ""
     """A value that `--set` may give, where it is known what the value is used for."""
+    is_result: bool = False
+    """Whether it is what a call gives of which nothing is known: it may be a module."""
 
     def __repr__(self) -> str:
         return "?"  # errors print what a layer is given

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from layerexplain.frontends.code.values.base import (
     ProgramError,
@@ -165,11 +165,32 @@ def compare(name: str, left: object, right: object) -> ProgramValue:
         if isinstance(one, Value) and (equal := one.equals(other)) is not NotImplemented:
             return equal if name == "Eq" else not equal if name == "NotEq" else Unknown("objects that are compared")
     if not _is_known(left) or not _is_known(right):
+        equal = _all_equal(left, right) if name in ("Eq", "NotEq") and isinstance(left, list | tuple) else None
+        if type(equal) is bool:
+            return equal is (name == "Eq")
         return Unknown("a comparison of unknown values")
     try:
         return bool(_COMPARE[name](left, right))
     except TypeError as error:
         raise ProgramError("TypeError", str(error)[:100]) from None
+
+
+def _is_size(value: object) -> bool:
+    """Return whether a value is a size that is known at run time only, which is equal to itself."""
+    return isinstance(value, Record) and isinstance(value, Value) and not isinstance(value, Unknown)
+
+
+def _all_equal(left: Sequence[object], right: object) -> bool | None:
+    """Return whether the items of two rows are equal, as shapes are compared of which a size is not known; None where
+    that decides."""
+    if not isinstance(right, list | tuple):
+        return None
+    if type(right) is not type(left) or len(left) != len(right):
+        return False
+    each = [
+        (_is_size(one) and one == other) or compare("Eq", one, other) for one, other in zip(left, right, strict=True)
+    ]
+    return False if False in each else True if all(one is True for one in each) else None
 
 
 def _is_known(value: ProgramValue) -> bool:
