@@ -187,10 +187,10 @@ def _all_equal(left: Sequence[object], right: object) -> bool | None:
         return None
     if type(right) is not type(left) or len(left) != len(right):
         return False
-    each = [
-        (_is_size(one) and one == other) or compare("Eq", one, other) for one, other in zip(left, right, strict=True)
-    ]
-    return False if False in each else True if all(one is True for one in each) else None
+    pairs = list(zip(left, right, strict=True)) if fits(left) else []
+    each = [one == other if is_plain(one) and is_plain(other) else True if _is_size(one) and one == other else None
+            for one, other in pairs]  # fmt: skip
+    return False if False in each else True if pairs and all(each) else None
 
 
 def _is_known(value: ProgramValue) -> bool:
