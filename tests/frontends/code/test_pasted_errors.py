@@ -121,3 +121,12 @@ def test_a_program_with_its_cure_runs(row: dict[str, Any]) -> None:
         program, count = re.subn(rf"(self\.{layer} = nn\.\w+\()\d+", rf"\g<1>{value}", program)
         assert count == 1
     assert raised(program, {}) is None, message
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for row in TABLE if row["kind"] == "hidden" and row["framework"].startswith("torch")],
+    ids=lambda row: row["message"],
+)
+def test_what_the_batch_decides_is_found_without_the_message(row: dict[str, Any]) -> None:
+    assert row["line"] in [one.line for one in layerexplain.check(row["program"].encode()).findings]

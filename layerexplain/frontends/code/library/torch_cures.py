@@ -13,6 +13,7 @@ _EVEN = (
     "; halving rounds odd sizes down: give sizes that halve evenly, or write "
     "F.interpolate(x, size=skip.shape[2:]) before it"
 )
+_SAME = "; write F.interpolate(x, size=other.shape[2:]) before it, or padding that keeps the size"
 _ELEMENTWISE = ("torch.add", "torch.sub", "torch.mul")
 
 
@@ -20,10 +21,23 @@ def cure(run: Any, type_: str, given: Sequence[Any]) -> str:
     """Return what to write, with the mark before it; "" where nothing is known."""
     tensors = [one for one in given if isinstance(one, Tensor)]
     if type_ == "torch.cat":
-        return _EVEN
+        images = len({len(one.spec.shape) for one in tensors}) == 1 and len(tensors[0].spec.shape) > 3
+        differ = len({one.spec.shape[2:] for one in tensors}) > 1
+        return _EVEN if _halves(run, tensors) else _SAME if images and differ else ""
     if type_ in _ELEMENTWISE and len(tensors) == 2:
-        return _projection(run, *tensors)
+        return _projection(run, *tensors) or (_EVEN if _halves(run, tensors) else "")
     return _origin(run, tensors)
+
+
+def _halves(run: Any, tensors: Sequence[Tensor]) -> bool:
+    """Return whether a pooling or a stride stands before tensors of images that differ by what an odd size loses."""
+    keys = {key for one in tensors for key in (*run.before(one.ref), one.ref.key)}
+    types = [run.sources.get(key, ("", []))[0] for key in keys]
+    strided = [layer for layer in run.placed.values() if layer.config.get("stride", 1) not in (1, (1, 1))]
+    sizes = [one.spec.shape[2:] for one in tensors if len(one.spec.shape) > 2]
+    pairs = [(a, b) for one in sizes[1:] for a, b in zip(sizes[0], one, strict=False) if a != b]
+    near = all(isinstance(a, int) and isinstance(b, int) and abs(a - b) <= max(a, b) // 8 + 1 for a, b in pairs)
+    return bool(pairs) and near and (any("pool" in type_.lower() for type_ in types) or bool(strided))
 
 
 def _origin(run: Any, tensors: Sequence[Tensor]) -> str:

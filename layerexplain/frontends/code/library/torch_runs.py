@@ -9,7 +9,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import SourceError
+from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.library.torch_emit import (
     RunEmitter,
     asked_shapes,
@@ -84,9 +84,22 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
         other = _follow(one_example, whole, others)
         if not one_example.faults and not one_example.opened:
             run, result, given = one_example, other, whole
+    elif batch is not None and not (run.opened or run.gaps):
+        run.faults += _faults_of_batch(interpreter, module, whole, others)
     known = CallOnData(module, given, others, run, result, interpreter.effects.mark(), interpreter.unfinished > 0)
     interpreter.kept(DataCalls).calls.append(known)
     return _as_data(result, batch, interpreter)
+
+
+def _faults_of_batch(
+    interpreter: Any, module: Any, whole: _Shapes, others: Mapping[str, Any]
+) -> list[LayerExplainError]:
+    """Return the faults that a module has with so many examples as the program gives it: sizes of the batch that code
+    takes from another axis, or writes as a number."""
+    run = Run(interpreter, module, alone=True)
+    with suppress(Exhausted):
+        _follow(run, whole, others)
+    return [] if run.opened or run.gaps else run.faults
 
 
 def _given(
