@@ -6,7 +6,7 @@ the number of its call (0, 1, … in the order in which the file lists them) and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +16,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.records import NamedTuple, Record
 
 if TYPE_CHECKING:
+    from layerexplain.lang.axes import Need
     from layerexplain.layers.declaration import Declaration
 
 Shape = tuple[int | None, ...]
@@ -389,7 +390,8 @@ class Model(Record):
         model = self.source_code.at(shapes) if shapes and self.source_code is not None else None
         if model is None:
             return self
-        again = None if model.source_code is None else SourceCode(model.source_code.results)
+        code = model.source_code
+        again = None if code is None else SourceCode(code.results, needs=code.needs)
         return model._replace(source=self.source, source_code=again, weights_file=self.weights_file)
 
     def on(self, given: Any) -> Model:
@@ -466,8 +468,8 @@ class PlacedResult(NamedTuple):
 class SourceCode:
     """The code of a model: `results` gives what lines give that are no rows, and `at` the model at given shapes of its
     inputs, where its code computes with them. `missing` names the sizes that the code leaves open, as `--set` does, and
-    `with_values` is the model with values for some. Two of them are equal: it is the models that are compared, not
-    where they come from."""
+    `with_values` is the model with values for some. `needs` is what its own arithmetic needs of the batch. Two of them
+    are equal: it is the models that are compared, not where they come from."""
 
     def __init__(
         self,
@@ -475,11 +477,13 @@ class SourceCode:
         at: Callable[[InputShapes], Model | None] = lambda shapes: None,
         missing: Sequence[str] = (),
         with_values: Callable[[Mapping[str, int]], Model | None] = lambda values: None,
+        needs: Iterable[Need] = (),
     ) -> None:
         self.results = results
         self.at = at
         self.missing = tuple(missing)
         self.with_values = with_values
+        self.needs = tuple(needs)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SourceCode)

@@ -65,7 +65,10 @@ def evaluate(
         sizes = [
             pair for p, v in zip(definition.params, values, strict=True) for pair in zip(p.shape, v.shape, strict=True)
         ]
-        run = Evaluation(next((int(actual) // size.times for size, actual in sizes if isinstance(size, Batch)), 1))
+        batches = [
+            (int(actual) - size.plus) * size.per // size.times for size, actual in sizes if isinstance(size, Batch)
+        ]
+        run = Evaluation(batches[0] if batches else 1)
     with _silent(run):
         return [
             run.np.asarray(value) for value in (evaluator or Evaluator(run)).results(definition, (*values, *weights))

@@ -1,39 +1,155 @@
 """Sizes, shapes, and the axes of results: which axis of a tensor each continues, and why it has its size.
 
-A size is an int, `None` (unknown until run time; it propagates), `BATCH` or a multiple of it.
+A size is an int, `None` (unknown until run time; it propagates), `BATCH` or a multiple of it. What a formula needs of
+the batch, that it is even, say, is noted while the formula is made.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from math import gcd, lcm
+from threading import local
 from typing import Any, Final, TypeAlias
 
+from layerexplain.errors import ShapeError
 from layerexplain.records import NamedTuple
 
 
 class Batch:
-    """The size of the batch axis, or of one that it is merged into: a multiple of it. There is one of each, so that
-    equal sizes are the same object. Costs per example leave the batch out and count the multiple."""
+    """A size that depends on that of the batch, `n`: `times / per` of it and a number, where n is a multiple of `per`.
+    There is one of each, so that equal sizes are the same object. Costs per example leave the batch out and count the
+    multiple.
 
-    __slots__ = ("times",)
+    >>> BATCH * 4, BATCH // 2, BATCH // 2 * 6, (BATCH * 4) // BATCH, BATCH + BATCH - 1
+    (4 * n, n / 2, 3 * n, 4, 2 * n - 1)
+    """
 
-    def __init__(self, times: int = 1) -> None:
+    __slots__ = ("per", "plus", "times")
+
+    def __init__(self, times: int = 1, per: int = 1, plus: int = 0) -> None:
         self.times = times
+        self.per = per
+        self.plus = plus
 
     def __repr__(self) -> str:
-        return "n" if self.times == 1 else f"{self.times} * n"
+        part = f"{'' if self.times == 1 else f'{self.times} * '}n{'' if self.per == 1 else f' / {self.per}'}"
+        return f"{part} {'-' if self.plus < 0 else '+'} {abs(self.plus)}" if self.plus else part
+
+    def __reduce__(self) -> Any:
+        return batches, (self.times, self.per, self.plus)
+
+    def __mul__(self, other: Any) -> Any:
+        is_count = isinstance(other, int) and other > 0
+        return batches(self.times * other, self.per, self.plus * other) if is_count else NotImplemented
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Any) -> Any:
+        if isinstance(other, Batch):
+            ratio, rest = divmod(self.times * other.per, self.per * other.times)
+            return NotImplemented if rest or self.plus != ratio * other.plus else ratio
+        if isinstance(other, float):  # of which programs take int()
+            other = int(other) if other.is_integer() else 0
+        is_part = isinstance(other, int) and other > 0 and self.plus % other == 0
+        return batches(self.times, self.per * other, self.plus // other) if is_part else NotImplemented
+
+    __truediv__ = __floordiv__
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, int):
+            return batches(self.times, self.per, self.plus + other)
+        if not isinstance(other, Batch):
+            return NotImplemented
+        times = self.times * other.per + other.times * self.per
+        return batches(times, self.per * other.per, self.plus + other.plus)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -other if isinstance(other, int) else NotImplemented
+
+    def at(self, examples: int) -> int:
+        """Return the size for a number of examples. Raises ShapeError for one of which there is no such part."""
+        size, rest = divmod(self.times * examples, self.per)
+        if rest:
+            raise ShapeError(f"the batch needs to be a multiple of {self.per}, got {examples}")
+        return size + self.plus
 
 
 BATCH: Final = Batch()
 
 Size: TypeAlias = int | Batch | None
 
+_batches = functools.cache(Batch)
 
-@functools.cache
-def batches(times: int) -> Batch:
-    """Return a multiple of the batch."""
-    return BATCH if times == 1 else Batch(times)
+
+def batches(times: int, per: int = 1, plus: int = 0) -> Batch:
+    """Return a multiple of the batch, or a part of one, for which the formula that is made then needs a batch that has
+    such a part, and a number more."""
+    if per > 1:
+        common = gcd(times, per)
+        times, per = times // common, per // common
+        need_batch("%", per)
+    return BATCH if times == per and not plus else _batches(times, per, plus)
+
+
+class _Needs(local):
+    """What the formula that is made now needs of the batch; None where nobody asks."""
+
+    of_batch: dict[Need, None] | None = None
+
+
+_needs = _Needs()
+Need: TypeAlias = tuple[str, int]
+"""`%` and the number of which the batch is a multiple, `==` and the number that it is, or `>=` and the least one."""
+
+
+def need_batch(sign: str, number: int) -> None:
+    """Note what the formula that is made now needs of the batch."""
+    if _needs.of_batch is not None and (sign == "==" or number > 1):
+        _needs.of_batch[sign, number] = None
+
+
+@contextmanager
+def needs_of_batch() -> Iterator[dict[Need, None]]:
+    """Collect what formulas that are made in the `with` need of the batch."""
+    before, found = _needs.of_batch, dict[Need, None]()
+    _needs.of_batch = found
+    try:
+        yield found
+    finally:
+        _needs.of_batch = before
+
+
+def batch_of_all(needs: Iterable[Need]) -> tuple[int, int, int | None]:
+    """Return the number of which the batch is a multiple, the least that it is, and the number that it is, None where
+    that may be any.
+
+    Raises:
+        ShapeError: No number of examples meets all needs.
+
+    >>> batch_of_all([("%", 4), ("%", 6), (">=", 5)]), batch_of_all([("==", 4), ("%", 2)])
+    ((12, 12, None), (2, 2, 4))
+    """
+    numbers = {sign: list(dict.fromkeys([each for one, each in needs if one == sign])) for sign in ("%", "==", ">=")}
+    step, fixed = lcm(*numbers["%"]), numbers["=="]
+    least = -(-max(numbers[">="], default=1) // step) * step
+    if len(fixed) > 1 or (fixed and (fixed[0] % step or fixed[0] < least)):
+        each = [*map(str, fixed), *([f"a multiple of {step}"] if step > 1 else [])]
+        each += [f"at least {least}"] if least > step else []
+        raise ShapeError(f"no number of examples fits: the batch needs to be {' and '.join(each)}")
+    return step, least, fixed[0] if fixed else None
+
+
+def batch_is(size: Batch, number: int) -> bool:
+    """Return whether a size that depends on the batch may be a number; the batch is one number then."""
+    examples, rest = divmod((number - size.plus) * size.per, size.times)
+    if rest or examples < 1 or examples % size.per:
+        return False
+    need_batch("==", examples)
+    return True
 
 
 def has_batch(shape: Sequence[object]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from layerexplain.errors import ArgumentError
+from layerexplain.lang.axes import needs_of_batch
 from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import CALL, Expr, constant, tensor
 
@@ -92,9 +93,10 @@ class Composite:
         if len(specs) != len(self.tensors):
             raise ArgumentError(f"{self.name} takes ({', '.join(self.tensors)}), got {len(specs)} tensors")
         params = tuple(tensor(n, shape, dtype) for n, (shape, dtype) in zip(self.tensors, specs, strict=True))
-        result = self.body(*params, **attrs)
+        with needs_of_batch() as needs:
+            result = self.body(*params, **attrs)
         results = result if isinstance(result, Mapping) else {"y": result}
-        return Definition(self.name, params, (), results, attrs=attrs, **self.facts())
+        return Definition(self.name, params, (), results, attrs=attrs, needs=tuple(needs), **self.facts())
 
 
 class _Deferred(Definition):

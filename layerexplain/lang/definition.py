@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import NotKnown, ShapeError
-from layerexplain.lang.axes import ResultShapes
+from layerexplain.lang.axes import Need, ResultShapes, need_batch
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, LOOP, Expr, Op, item, walk
 from layerexplain.records import NamedTuple
 
@@ -35,8 +35,8 @@ class Definition:
     it is said in one line. `order` are its nodes, if known. `updates` are new values of weights, by symbol, that the
     layer itself gives them in training. `states` are the variables that a layer keeps between its calls, with the value
     that a call leaves in each. `cache` are the tensors, by name, of which a model keeps each position while it writes a
-    text. `answers` keeps what was derived of it, by the name of the question, for all
-    layers that share it, also those of other models.
+    text. `needs` is what its own formula needs of the batch. `answers` keeps what was derived of it, by the name of the
+    question, for all layers that share it, also those of other models.
     """
 
     def __init__(
@@ -58,8 +58,10 @@ class Definition:
         updates: Mapping[str, Expr] | None = None,
         states: Mapping[Expr, Expr] | None = None,
         cache: Mapping[str, Expr] | None = None,
+        needs: tuple[Need, ...] = (),
     ) -> None:
         self._order = order
+        self.needs = needs
         self.cache = cache or {}
         self.states = states or {}
         self.answers: dict[str, Any] = {}
@@ -123,6 +125,8 @@ def call(definition: Definition, *args: Expr) -> Expr:
     expected = len(definition.leaves)
     if len(args) != expected:
         raise TypeError(f"{definition.name} takes {expected} arguments, got {len(args)}")
+    for need in definition.needs:
+        need_batch(*need)
     results = definition.outputs
     return node_of(CALL, args, {"definition": definition}, [r.shape for r in results], [r.dtype for r in results])
 

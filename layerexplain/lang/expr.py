@@ -18,7 +18,18 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.axes import GONE, Axes, AxesOfEach, Batch, LazyAxes, ResultShapes, Shape, is_open
+from layerexplain.lang.axes import (
+    GONE,
+    Axes,
+    AxesOfEach,
+    Batch,
+    LazyAxes,
+    Need,
+    ResultShapes,
+    Shape,
+    is_open,
+    needs_of_batch,
+)
 
 _serial = itertools.count()
 
@@ -52,11 +63,13 @@ def rounds(count: int, most: int = MOST_NODES) -> range:
 
 
 @contextmanager
-def formula_made() -> Iterator[None]:
-    """Count the nodes of the formula that is made in the `with`. Raises ArgumentError where there are too many."""
+def formula_made() -> Iterator[Iterable[Need]]:
+    """Count the nodes of the formula that is made in the `with`, and collect what it needs of the batch. Raises
+    ArgumentError where there are too many nodes."""
     before, _left.nodes = _left.nodes, MOST_NODES
     try:
-        yield
+        with needs_of_batch() as needs:
+            yield needs
     finally:
         _left.nodes = before
 

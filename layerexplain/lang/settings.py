@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from layerexplain.lang.axes import BATCH, batches
+from layerexplain.lang.axes import BATCH, Batch, batches
 from layerexplain.lang.expr import LARGEST
 from layerexplain.lang.syntax import COMPARISONS, OPERATORS, ast, refuse, source_of
 
@@ -44,8 +44,8 @@ def attribute(node: ast.expr, settings: Mapping[str, Any] = NO_SETTINGS) -> Any:
             return -node.operand.value  # type: ignore[operator]
         if settings and _is_number(value := attribute(node.operand, settings)):
             return -value
-    if isinstance(node, ast.BinOp) and (times := _times_batch(node)):
-        return batches(times)
+    if isinstance(node, ast.BinOp) and (of_batch := _of_batch(node)):
+        return of_batch
     if settings and isinstance(node, ast.IfExp):
         return attribute(node.body if holds(node.test, settings) else node.orelse, settings)
     if settings and isinstance(node, ast.BinOp) and type(node.op) in OPERATORS and type(node.op) is not ast.Pow:
@@ -55,12 +55,24 @@ def attribute(node: ast.expr, settings: Mapping[str, Any] = NO_SETTINGS) -> Any:
     )
 
 
-def _times_batch(node: ast.BinOp) -> int:
-    """Return the number in `10 * n`, a multiple of the batch; 0 for another expression."""
-    left, right = node.left, node.right
-    is_multiple = isinstance(node.op, ast.Mult) and isinstance(right, ast.Name) and right.id == "n"
-    value = left.value if is_multiple and isinstance(left, ast.Constant) else 0
-    return value if type(value) is int and 0 < value <= LARGEST else 0
+def _of_batch(node: ast.expr) -> Batch | None:
+    """Return the size that `10 * n`, `n / 2` or `3 * n / 2 - 1` is; None for another expression."""
+    if isinstance(node, ast.Name) and node.id == "n":
+        return BATCH
+    if not isinstance(node, ast.BinOp):
+        return None
+    batch, number = (node.right, node.left) if isinstance(node.op, ast.Mult) else (node.left, node.right)
+    size = _of_batch(batch)
+    value = number.value if isinstance(number, ast.Constant) else 0
+    if size is None or type(value) is not int or not 0 < value <= LARGEST:
+        return None
+    if isinstance(node.op, ast.Add | ast.Sub) and not size.plus:
+        return batches(size.times, size.per, value if isinstance(node.op, ast.Add) else -value)
+    if size.plus or not isinstance(node.op, ast.Mult | ast.Div):
+        return None
+    return (
+        batches(size.times, size.per * value) if isinstance(node.op, ast.Div) else batches(value * size.times, size.per)
+    )
 
 
 def _is_number(value: Any) -> bool:

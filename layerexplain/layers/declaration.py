@@ -318,7 +318,7 @@ class Declaration:
         if is_alone:
             used_tensors = [_slice(used_tensors[0], None, Ellipsis), *used_tensors[1:]]
         try:
-            with formula_made():
+            with formula_made() as needs:
                 result = self.formula(*used_tensors, **self.keywords(complete, used, training, keras_2))
         except LayerExplainError:
             raise
@@ -361,6 +361,7 @@ class Declaration:
             updates=updates,
             states=states,
             cache=cache,
+            needs=tuple(needs),
         )
 
     def _as_merged(

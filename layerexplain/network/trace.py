@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from layerexplain.call_binding import BoundCall
-from layerexplain.errors import place_order
-from layerexplain.lang.axes import BATCH
+from layerexplain.errors import ShapeError, place_order
+from layerexplain.lang.axes import BATCH, batch_of_all
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Layer, Model, Note
@@ -84,6 +84,10 @@ def trace_at(model: Model, specs: Specs = (), *, linked: bool = False, training:
     noted = {note.message for note in network.notes}
     known = [Note("not-derived", one.layer, one.fact) for one in model.faults if one.fact not in noted]
     faults = sorted([*model.faults, *tracing.faults.found], key=place_order)
+    try:
+        batch_of_all(network.needs_of_batch)
+    except ShapeError as error:
+        faults.append(error)
     return network._replace(notes=(*network.notes, *known), faults=tuple(faults))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.call_binding import BoundCall
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.errors import LayerExplainError
+from layerexplain.lang.axes import Need
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.declaration import Declaration, Spec
@@ -124,6 +125,15 @@ class Network(Record):
             for key in {ref[:2]: None for ref in call.sources}:
                 found.setdefault(key, []).append(call)
         return found
+
+    @cached_property
+    def needs_of_batch(self) -> tuple[Need, ...]:
+        """What the formulas of all layers need of the batch."""
+        inside = [call.network.needs_of_batch for call in self.calls if call.network is not None]
+        own = [call.definition.needs for call in self.calls if call.definition is not None]
+        code = self.model.source_code
+        computed = [] if code is None else [code.needs]
+        return tuple(dict.fromkeys([need for needs in (*computed, *own, *inside) for need in needs]))
 
     def layer(self, name: str) -> Layer:
         """Return the layer of a name."""

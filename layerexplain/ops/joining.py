@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import AxesOfEach, Axis, Batch, Size, batches
+from layerexplain.lang.axes import AxesOfEach, Axis, Size
 from layerexplain.lang.expr import Expr
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import common, movement, placed
@@ -35,9 +35,7 @@ def _concatenate_axes(*xs: Expr, axis: int) -> list[Axis]:
             raise misfit(f"concatenate needs shapes that are equal except along axis {axis}", *xs)
         shape = [merge(a, b) for a, b in zip(shape, x.shape, strict=True)]
     sizes = [x.shape[at] for x in xs]
-    total: Size = sum(sizes) if all(known(s) for s in sizes) else None
-    if all(isinstance(s, Batch) for s in sizes):
-        total = batches(sum([s.times for s in sizes if isinstance(s, Batch)]))
+    total: Size = None if None in sizes else sum(sizes[1:], sizes[0])
     axes = [Axis("", (0, i), size) for i, size in enumerate(shape)]
     axes[at] = Axis("", (0, at), total, lambda: equation(" + ".join(map(size_text, sizes)), total))
     return axes
@@ -100,9 +98,7 @@ def _split_axes(x: Expr, *, n: int, axis: int) -> AxesOfEach:
 
 
 def _part(size: Size, n: int) -> Size:
-    """Return the size of one of n equal parts; None where that is no number and no multiple of the batch."""
-    if isinstance(size, Batch):
-        return batches(size.times // n) if size.times % n == 0 else None
+    """Return the size of one of n equal parts; None where that is not known."""
     return None if size is None else size // n
 
 

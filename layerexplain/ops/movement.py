@@ -28,7 +28,7 @@ def runtime(run: Any, shape: Sequence[Size], inferred: int = 0) -> tuple[int, ..
     """Return sizes as numbers; at most `inferred` of them may be left to NumPy. Raises ShapeError for more."""
     if sum([1 for s in shape if s is None or s == -1]) > inferred:
         raise ShapeError(f"the sizes {shape_text(tuple(shape))} need to be known, got sizes that the model computes")
-    return tuple(run.batch * s.times if isinstance(s, Batch) else -1 if s is None else s for s in shape)
+    return tuple(s.at(run.batch) if isinstance(s, Batch) else -1 if s is None else s for s in shape)
 
 
 # reshape --------------------------------------------------------------------------------------------------------

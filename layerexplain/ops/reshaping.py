@@ -4,42 +4,59 @@ from __future__ import annotations
 
 import functools
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import BATCH, GONE, Axis, Batch, LazyAxes, Shape, Size, has_batch
+from layerexplain.errors import NotKnown, ShapeError
+from layerexplain.lang.axes import BATCH, GONE, Axis, Batch, LazyAxes, Shape, Size, batches, has_batch, need_batch
 from layerexplain.lang.expr import LARGEST, Expr
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import needed
-from layerexplain.ops.sizes import default_roles, equation, product, shape_text, size_text
+from layerexplain.ops.sizes import batch_between, default_roles, equation, product, quotient, shape_text, size_text
 
 
 def _worked_out(x: Expr, shape: tuple[Size, ...]) -> Shape:
-    """Return the new shape with -1 resolved. Raises ShapeError if the number of elements differs."""
+    """Return the new shape with -1 resolved. Raises ShapeError if the number of elements differs for every batch, and
+    NotKnown where a size is not the same part of each batch."""
     target = tuple(shape)
-    inferred = [i for i, s in enumerate(target) if s == -1]
-    if len(inferred) > 1:
+    left = [s for s in target if s != -1]
+    if len(target) - len(left) > 1:
         raise ShapeError(f"reshape needs at most one -1, got {target}")
-    merges = has_batch(x.shape), has_batch(target)
-    total = product(x.shape)
-    rest = product(s for s in target if s != -1)
-    if inferred:
-        size: Size = None
-        if merges == (True, False) and total is not None and total == rest:
-            size = BATCH
-        elif merges[0] == merges[1] and total is not None and rest is not None:
-            if rest == 0 or total % rest:
-                raise ShapeError(
-                    f"reshape needs the {total} elements of {shape_text(x.shape)} to divide evenly, got {target}"
-                )
-            size = total // rest
+    is_open = None in x.shape or None in left
+    more = any(isinstance(size, Batch) and size.plus for size in (*x.shape, *left))
+    if len(left) < len(target):
+        size = quotient(x.shape, left)
+        if size is None and not is_open:
+            if sum(map(_is_batch, x.shape)) != sum(map(_is_batch, left)) or more:
+                raise NotKnown("reshape to a size that is no part of the batch is not written out")
+            raise ShapeError(
+                f"reshape needs the {product(x.shape)} elements of {shape_text(x.shape)} to divide evenly, got {target}"
+            )
         return tuple(size if s == -1 else s for s in target)
-    if merges[0] == merges[1] and total is not None and rest is not None and total != rest:
+    examples = 0 if is_open or (more and quotient(x.shape, target) == 1) else batch_between(x.shape, target)
+    if examples is None and more:
+        raise NotKnown("reshape to a size that is no part of the batch is not written out")
+    if examples is None:
         raise ShapeError(
-            f"reshape needs the same number of elements before and after, got {shape_text(x.shape)} with {total} "
-            f"per example into {shape_text(target)} with {rest}"
+            f"reshape needs the same number of elements before and after, got {shape_text(x.shape)} with "
+            f"{product(x.shape)} per example into {shape_text(target)} with {product(target)}"
         )
+    if examples:
+        need_batch("==", examples)
     return target
+
+
+def _is_batch(size: Size) -> bool:
+    return isinstance(size, Batch)
+
+
+def stating_batch(x: Expr, shape: Sequence[Size]) -> Shape:
+    """Return the shape for a reshape in which an axis that depends on the batch is written as such, and not as -1."""
+    shape = tuple(shape)
+    if shape.count(-1) != 1:
+        return shape
+    size = quotient(x.shape, [size for size in shape if size != -1])
+    return tuple([size if one == -1 and isinstance(size, Batch) else one for one in shape])
 
 
 def groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
@@ -193,6 +210,8 @@ def slice_axes(x: Expr, *, key: tuple[Any, ...]) -> list[Axis]:
         if isinstance(k, int):
             if isinstance(size, int) and not -size <= k < size:
                 raise ShapeError(f"index {k} is outside axis {axis} of {shape_text(x.shape)}")
+            if isinstance(size, Batch):
+                _needs(size, -k if k < 0 else k + 1)
             gone.append(Axis("", (0, axis), GONE, f"index {k} of {size_text(size)} is taken"))
         elif k == slice(None):
             result.append(Axis("", (0, axis), size))
@@ -200,11 +219,35 @@ def slice_axes(x: Expr, *, key: tuple[Any, ...]) -> list[Axis]:
             ends = (k.start, k.stop, k.step)
             if k.step == 0 or not all(end is None or isinstance(end, int) for end in ends):
                 raise ShapeError(f"a slice needs integers and a step that is not 0, got {k}")
-            first = isinstance(size, Batch) and ends in ((None, 1, None), (0, 1, None), (-1, None, None))
-            after = slice_range(k, size)[1] if isinstance(size, int) else 1 if first else None
+            after = (
+                slice_range(k, size)[1]
+                if isinstance(size, int)
+                else _of_batch(k, size)
+                if isinstance(size, Batch)
+                else None
+            )
             result.append(Axis("", (0, axis), after, functools.partial(_slice_text, k, size)))
         axis += 1
     return result + gone
+
+
+def _of_batch(k: slice, size: Batch) -> Size:
+    """Return how many a slice takes of a size that depends on the batch and is as large as the slice asks for; None for
+    a slice of which that is not one expression."""
+    start, stop, step = k.start or 0, k.stop, 1 if k.step is None else k.step
+    if step > 1 and 0 <= start < step and stop is None and not size.plus:
+        return batches(size.times, size.per * step)
+    if step != 1 or (stop is not None and start and (start < 0) != (stop < 0)):
+        return None
+    _needs(size, max(abs(start), 0 if stop is None else abs(stop)))
+    if start < 0 or (stop is not None and stop >= 0):
+        return max((stop or 0) - start, 0)
+    return batches(size.times, size.per, size.plus + (stop or 0) - start)
+
+
+def _needs(size: Batch, least: int) -> None:
+    """Note that a size that depends on the batch needs to be at least a number."""
+    need_batch(">=", -(-(least - size.plus) * size.per // size.times))
 
 
 def _slice_text(k: slice, size: Size) -> str:

@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import Axis, Batch, Shape, Size, has_batch
+from layerexplain.lang.axes import Axis, Batch, Shape, Size, batch_is, batches, has_batch, need_batch
 from layerexplain.lang.expr import CALL, MOST_AXES, PER_OUTPUT, STRUCTURAL, WEIGHT, CannotDerive, Expr, axes_of
 from layerexplain.ops.spatial import SPATIAL, image_axes
 
@@ -32,14 +32,81 @@ def misfit(needs: str, *tensors: Expr) -> ShapeError:
 
 
 def product(sizes: Iterable[Size]) -> int | None:
-    """Return the product without the batch; None if a size is unknown.
+    """Return the product without the batch; None if a size is unknown, or the product no whole number.
 
     >>> from layerexplain.lang.axes import BATCH, batches
-    >>> product([batches(3), 7]), product([BATCH, 7, None])
-    (21, None)
+    >>> product([batches(3), 7]), product([BATCH, 7, None]), product([batches(1, 2), 6])
+    (21, None, 3)
     """
-    numbers = [size.times if isinstance(size, Batch) else size for size in sizes]
-    return None if None in numbers else prod(numbers)  # type: ignore[arg-type]
+    numbers, parts = list[int](), 1
+    for size in sizes:
+        if size is None or (isinstance(size, Batch) and size.plus):
+            return None
+        if isinstance(size, Batch):
+            parts *= size.per
+            size = size.times
+        numbers.append(size)
+    whole = prod(numbers)
+    return whole if parts == 1 else None if whole % parts else whole // parts
+
+
+def quotient(sizes: Iterable[Size], others: Iterable[Size]) -> Size:
+    """Return the size that makes a product of sizes another one, the batch included. A part of the batch is taken to be
+    whole; None where a size is unknown, or where no whole number makes it.
+
+    >>> from layerexplain.lang.axes import BATCH, batches
+    >>> quotient([BATCH, 8, 6], [BATCH, 12]), quotient([BATCH, 8, 6], [32]), quotient([BATCH, 8], [BATCH, 5])
+    (4, 3 * n / 2, None)
+    """
+    left, right = list(sizes), list(others)
+    whole: Size = 1
+    for size in [one for one in left if isinstance(one, Batch) and one.plus]:
+        left.remove(size)
+        if size in right:
+            right.remove(size)
+        else:
+            whole = size if whole == 1 else None
+    above, below, power = _ratio(left, right) or (0, 0, 0)
+    if whole != 1:
+        return whole if above == below and not power else None
+    if not below or power not in (0, 1):
+        return None
+    if above % below == 0:
+        return batches(above // below) if power and above else above // below
+    return batches(above, below) if power else None
+
+
+def batch_between(sizes: Iterable[Size], others: Iterable[Size]) -> int | None:
+    """Return the number of examples at which two products of sizes are equal: 0 for any, None for none.
+
+    >>> from layerexplain.lang.axes import BATCH
+    >>> batch_between([BATCH, 8], [BATCH, 2, 4]), batch_between([BATCH, 8], [32]), batch_between([BATCH, 8], [5, 5])
+    (0, 4, None)
+    """
+    below, above, power = _ratio(sizes, others) or (0, 1, 0)
+    if power < 0:
+        above, below, power = below, above, -power
+    if not below or above % below or (power == 0 and above != below):
+        return None
+    examples = round((above // below) ** (1 / power)) if power else 0
+    return examples if power == 0 or (examples and examples**power == above // below) else None
+
+
+def _ratio(sizes: Iterable[Size], others: Iterable[Size]) -> tuple[int, int, int] | None:
+    """Return the numerator and the denominator of a quotient of sizes, and the power of the batch in it; None where a
+    size is unknown."""
+    above = below = 1
+    power = 0
+    for sign, part in ((1, sizes), (-1, others)):
+        for size in part:
+            if size is None or (isinstance(size, Batch) and size.plus):
+                return None
+            times, per = (size.times, size.per) if isinstance(size, Batch) else (size, 1)
+            if isinstance(size, Batch):
+                power += sign
+                need_batch("%", per)
+            above, below = (above * times, below * per) if sign > 0 else (above * per, below * times)
+    return above, below, power
 
 
 def total(counts: Iterable[int | None]) -> int | None:
@@ -73,6 +140,9 @@ def agree(a: Size, b: Size) -> bool:
     """Return whether two sizes are equal, or could be once they are known."""
     if isinstance(a, Batch) and isinstance(b, Batch):
         return a is b
+    for one, other in ((a, b), (b, a)):
+        if isinstance(one, Batch) and isinstance(other, int):
+            return batch_is(one, other)
     return a == b or not isinstance(a, int) or not isinstance(b, int)
 
 

@@ -136,7 +136,7 @@ class KerasComparison:
             )
         variables = operation.weights(definition)
         axes = [e.shape for e in definition.results.values()]
-        shapes = tuple([tuple([self.batch * s.times if isinstance(s, Batch) else s for s in shape]) for shape in axes])
+        shapes = tuple([tuple([s.at(self.batch) if isinstance(s, Batch) else s for s in shape]) for shape in axes])
         sizes = Compared(tuple(tuple(w.shape) for w in definition.weights), _shapes_of(variables))
         buffers = sum([math.prod(w.shape) for w in definition.weights if w.attrs.get("buffer")])
         row = row._replace(output_shapes=Compared(shapes, keras_shapes), weight_shapes=sizes, buffers=buffers)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.gist import gist
-from layerexplain.errors import within
+from layerexplain.errors import ShapeError, within
 from layerexplain.frontends.model_builder import layers_in_config
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition, form
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from layerexplain.report.hints import Neighbours
     from layerexplain.report.memory import ActivationMemory
     from layerexplain.report.serving import ServingOptions
+    from layerexplain.report.size_names import SizeReport
     from layerexplain.report.training_data import TrainingReport
     from layerexplain.weights.shared_weights import SharedWeights
     from layerexplain.weights.stored_weights import StoredWeights
@@ -116,7 +118,20 @@ def build(
         step_cost=step_cost,
         language=language,
         serving=served,
+        sizes=_sizes(network),
     )
+
+
+def _sizes(network: Network) -> tuple[SizeReport, ...]:
+    """Return the size of the batch where not each number of examples is taken."""
+    needs = network.needs_of_batch
+    if not needs:
+        return ()
+    from layerexplain.report.size_names import batch_size
+
+    with suppress(ShapeError):  # which is a fault of the network
+        return (batch_size(needs),)
+    return ()
 
 
 def _grade(network: Network) -> str:

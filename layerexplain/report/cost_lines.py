@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from layerexplain.derive.cost import Contraction, Costs
 from layerexplain.derive.roles import input_roles
-from layerexplain.lang.axes import BATCH, Batch, Factor, Size
+from layerexplain.lang.axes import BATCH, Batch, Factor
 from layerexplain.lang.definition import Definition
 from layerexplain.network.traced import Network, Use, cost_of
 from layerexplain.ops.sizes import default_roles, product, shape_text, total
@@ -110,7 +110,7 @@ def _sum(terms: dict[Contraction, int], definition: Definition) -> str:
 
 def _factor_text(factor: Factor, unknown: Sequence[str]) -> str:
     """Return `14 × 14 positions`; an unknown size has the name of its axis, where only one may be meant."""
-    sizes: list[Size] = [size.times if isinstance(size, Batch) else size for size in factor.sizes if size is not BATCH]
+    sizes = [product([size]) if isinstance(size, Batch) else size for size in factor.sizes if size is not BATCH]
     if not sizes:
         return ""
     if sizes == [None] and factor.name in unknown:

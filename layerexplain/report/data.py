@@ -375,6 +375,4 @@ class Report(Rows[LayerReport]):
 @lru_cache(1000)
 def plain_shape(shape: tuple[Size, ...], batch: int | None = None) -> Shape:
     """Return a shape as data: the batch is None, or the size that the model fixes."""
-    return tuple(
-        [s if isinstance(s, int) else batch * s.times if batch and isinstance(s, Batch) else None for s in shape]
-    )
+    return tuple([s if isinstance(s, int) else s.at(batch) if batch and isinstance(s, Batch) else None for s in shape])

@@ -16,6 +16,7 @@ from math import gcd
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from layerexplain.errors import ArgumentError, LayerExplainError, each_of, raise_any
+from layerexplain.lang.axes import Need, batch_of_all
 from layerexplain.lang.named_sizes import SizeNames
 from layerexplain.lang.open_sizes import Condition, Recording, Sizes
 from layerexplain.lang.size_terms import PYTHON, Terms, name_terms, text_of
@@ -154,7 +155,18 @@ def named_report(
     whole, report = recorded(make, run.examples, run.names.sizes)
     shown: Report = run.names.shown(report)
     sizes = tuple([_fixed_where(whole, run, size) for size in run.sizes])
-    return shown._replace(sizes=sizes, again=Again(make, sizes))
+    return shown._replace(sizes=(*sizes, *shown.sizes), again=Again(make, sizes))
+
+
+def batch_size(needs: Iterable[Need]) -> SizeReport:
+    """Return which numbers of examples a model takes: the batch is the size n. Raises ShapeError where it takes none.
+
+    >>> batch_size([("%", 4), ("%", 6)]).takes, batch_size([("==", 4)]).conditions
+    ('multiples of 12 (the batch)', ('n == 4',))
+    """
+    step, least, fixed = batch_of_all(needs)
+    own = [fixed] if fixed is not None else range(least, _LARGEST + step, step)
+    return SizeReport("n", own[0], tuple(_as_conditions("n", own)), f"{_in_words(own)} (the batch)")
 
 
 def _fixed_where(whole: Recording, run: NamedRun, size: SizeReport) -> SizeReport:

@@ -73,7 +73,7 @@ def sizes(shape: Shape, batch: int) -> tuple[int, ...]:
     for size in shape:
         if size is None:
             raise ValueError(f"a size of {shape} is not known")
-        known.append(batch * size.times if isinstance(size, Batch) else size)
+        known.append(size.at(batch) if isinstance(size, Batch) else size)
     return tuple(known)
 
 

@@ -34,7 +34,7 @@ def largest(shapes: Iterable[Iterable[Size]], batch: int) -> str:
 def _bytes(shape: Iterable[Size], batch: int) -> int:
     size = _NUMBER
     for one in shape:
-        size *= batch * one.times if isinstance(one, Batch) else 1 if one is None else one
+        size *= one.at(batch) if isinstance(one, Batch) else 1 if one is None else one
     return size
 
 

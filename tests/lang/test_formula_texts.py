@@ -43,6 +43,8 @@ LEAVES = {"x": X, "W": W, "ids": IDS}
         ("y = x >= 0.5", (BATCH, 5, 3)),
         ("y = reshape(x, shape=(n, -1))", (BATCH, 15)),
         ("y = reshape(x, shape=(5 * n, 3))", (batches(5), 3)),
+        ("y = reshape(x, shape=(n / 2, 30))", (batches(1, 2), 30)),
+        ("y = reshape(x, shape=(3 * n / 2, 10))", (batches(3, 2), 10)),
         ("y = reshape(reshape(x, shape=(15 * n,)), shape=(n, 3, 5))", (BATCH, 3, 5)),
         ("y = x * ((1, 2, 3),)", (BATCH, 5, 3)),
         ("y = relu(x, max_value=6.0)", (BATCH, 5, 3)),

@@ -192,8 +192,8 @@ def test_drawn_patterns_are_those_of_einops() -> None:
         ("(b t) d -> b t d", {"t": 3}, (batches(21), 5), (batches(7), 3, 5)),
         ("(b t) d -> b t d", {"b": None}, (batches(21), 5), (BATCH, 21, 5)),
         ("(b t) d -> b t d", {"b": None, "t": 21}, (batches(21), 5), (BATCH, 21, 5)),
-        ("(b t) d -> b t d", {"t": 4}, (batches(21), 5), (None, 4, 5)),
-        ("(b t) d -> b t d", {"t": 3}, (BATCH, 5), (None, 3, 5)),
+        ("(b t) d -> b t d", {"t": 4}, (batches(21), 5), (batches(21, 4), 4, 5)),
+        ("(b t) d -> b t d", {"t": 3}, (BATCH, 5), (batches(1, 3), 3, 5)),
         ("b c -> (b c)", {}, (None, 5), (None,)),
     ],
 )

@@ -9,13 +9,14 @@ from itertools import accumulate
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.axes import BATCH, Batch, Size, batch_of, batches, has_batch
+from layerexplain.lang.axes import BATCH, Size, batch_of, has_batch
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, is_int, short
 from layerexplain.layers.registry import layer
 from layerexplain.ops import joining
 from layerexplain.ops import movement as m
 from layerexplain.ops.lookup import gather, take_along
+from layerexplain.ops.reshaping import stating_batch
 from layerexplain.ops.sizes import few, misfit, normalize_axes, normalize_axis, product, shape_text, size_text
 
 ROWS = """
@@ -73,16 +74,7 @@ def target_shape(shape: Any) -> tuple[Size, ...]:
 
 def reshaped(x: Expr, shape: Any) -> Expr:
     """The same elements in another shape, the batch included."""
-    target = target_shape(shape)
-    if (
-        target.count(-1) == 1
-        and [isinstance(size, Batch) for size in x.shape].count(True) == 1
-        and not has_batch(target)
-    ):
-        total, rest = product(x.shape), product(size for size in target if size != -1)
-        if total and rest and total % rest == 0:
-            target = tuple([batches(total // rest) if size == -1 else size for size in target])
-    return m.reshape(x, shape=target)
+    return m.reshape(x, shape=stating_batch(x, target_shape(shape)))
 
 
 def in_a_row(x: Expr) -> Expr:

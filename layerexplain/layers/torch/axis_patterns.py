@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.axes import BATCH, Batch, Shape, Size, batches
-from layerexplain.ops.sizes import product, shape_text
+from layerexplain.lang.axes import BATCH, Batch, Shape, Size
+from layerexplain.ops.sizes import quotient, shape_text
 from layerexplain.records import NamedTuple
 
 ELLIPSIS = "..."
@@ -118,11 +118,10 @@ class Steps(NamedTuple):
 
 def _size(sizes: Sequence[Size]) -> Size:
     """Return the size of axes that are joined: with the batch among them a multiple of it."""
-    rest, count = product(sizes), sum(isinstance(size, Batch) for size in sizes)
-    return rest if not count else batches(rest) if rest and count == 1 else None
+    return quotient(sizes, ())
 
 
-def steps_of(operation: str, text: str, given: Mapping[str, int | None], shape: Shape) -> Steps:
+def steps_of(operation: str, text: str, given: Mapping[str, Size], shape: Shape) -> Steps:
     """Return what a pattern does at a shape; `given` are sizes of axes by their names, None for the batch.
 
     Raises ArgumentError for a pattern that this operation does not take, ShapeError for a tensor that does not fit it.
@@ -166,7 +165,7 @@ def sides_at(text: str, shape: Sequence[object]) -> tuple[tuple[Group, ...], tup
     return expanded(left), expanded(right)
 
 
-def _check_names(operation: str, text: str, left: set[str], right: set[str], given: Mapping[str, int | None]) -> None:
+def _check_names(operation: str, text: str, left: set[str], right: set[str], given: Mapping[str, Size]) -> None:
     """Raise ArgumentError for names that are not where the operation needs them."""
     numbers = [name for name in sorted(left | right) if "#" in name]
     if ELLIPSIS in right - left or any(ELLIPSIS in group and group != _EACH for group in parsed(text).left):
@@ -190,7 +189,7 @@ def _check_names(operation: str, text: str, left: set[str], right: set[str], giv
         raise ArgumentError(f"{operation} needs a size for the new axis {without[0]} in {text!r}; give {without[0]}=2")
 
 
-def _known(name: str, given: Mapping[str, int | None]) -> Size:
+def _known(name: str, given: Mapping[str, Size]) -> Size:
     """Return the size of an axis that is a number or is given."""
     if "#" in name:
         return int(name.partition("#")[0])
@@ -199,7 +198,7 @@ def _known(name: str, given: Mapping[str, int | None]) -> Size:
 
 
 def _sizes_of(
-    group: Group, size: Size, axis: int, given: Mapping[str, int | None], text: str, shape: Shape
+    group: Group, size: Size, axis: int, given: Mapping[str, Size], text: str, shape: Shape
 ) -> dict[str, Size]:
     """Return the sizes of the axes that one axis of the input consists of."""
     known = {name: _known(name, given) for name in group if "#" in name or name in given}
@@ -208,16 +207,10 @@ def _sizes_of(
         raise ShapeError(f"{text} needs the size of all axes but one in ({' '.join(group)}); give {open_[0]}=2")
     whole = _size([*known.values()])
     words = " × ".join([f"{name} = {one}" for name, one in known.items() if "#" not in name]) or str(whole)
-    both = (size, whole) if isinstance(size, int) else (getattr(size, "times", None), getattr(whole, "times", None))
-    if isinstance(both[0], int) and isinstance(both[1], int):
-        if both[0] % both[1] if open_ else size != whole:
-            needs = f"to divide by {words}" if open_ else f"to be {words}"
-            note = f": can't divide axis of length {size} in chunks of {whole}" if open_ else ""
-            raise ShapeError(f"{text} needs axis {axis} of {shape_text(shape)} {needs}, got {size}{note}")
-        return {**dict.fromkeys(open_, both[0] // both[1]), **known}
-    rest = None
-    if whole == 1:
-        rest = size
-    elif isinstance(size, Batch) and isinstance(whole, int) and size.times % whole == 0:
-        rest = batches(size.times // whole)
+    rest = quotient([size], [whole])
+    is_known = None not in (size, whole) and isinstance(size, Batch) == isinstance(whole, Batch)
+    if is_known and rest is None if open_ else is_known and rest != 1:
+        needs = f"to divide by {words}" if open_ else f"to be {words}"
+        note = f": can't divide axis of length {size} in chunks of {whole}" if open_ else ""
+        raise ShapeError(f"{text} needs axis {axis} of {shape_text(shape)} {needs}, got {size}{note}")
     return {**dict.fromkeys(open_, rest), **known}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.axes import Size, batches, has_batch
+from layerexplain.lang.axes import Size
 from layerexplain.lang.expr import Expr, constant, weight
 from layerexplain.lang.tables import ConstantArray
 from layerexplain.layers.arguments import Anything, Bool, Int, Number, PositiveInt, ShapeArgument, Share, Text, choice
@@ -17,7 +17,8 @@ from layerexplain.ops.lookup import take
 from layerexplain.ops.movement import reshape
 from layerexplain.ops.random import dropout
 from layerexplain.ops.reduce import amax, mean, sum_
-from layerexplain.ops.sizes import normalize_axis, product, shape_text
+from layerexplain.ops.reshaping import stating_batch
+from layerexplain.ops.sizes import normalize_axis, product
 
 
 @module("Linear")
@@ -146,13 +147,7 @@ def flatten(x: Expr, *, start_dim: Int = 1, end_dim: Int = -1) -> Expr:
 
 def merged(x: Expr, sizes: Sequence[Size]) -> Expr:
     """The same elements in another shape: an axis of -1 that the batch is merged into is a multiple of it."""
-    total, rest = product(x.shape), product(size for size in sizes if size != -1)
-    if -1 in sizes and has_batch(x.shape) and not has_batch(sizes) and total is not None and rest:
-        if total % rest:
-            words = f"{shape_text(x.shape)} to divide into rows of {rest}, got {shape_text(sizes)}"
-            raise ShapeError(f"reshape needs the {total} values of each example in {words}")
-        sizes = [batches(total // rest) if size == -1 else size for size in sizes]
-    return reshape(x, shape=tuple(sizes))
+    return reshape(x, shape=stating_batch(x, sizes))
 
 
 @module("Unflatten")

@@ -27,11 +27,11 @@ _IN_WORDS = {
 }
 
 
-def _sizes(value: Any) -> dict[str, int | None]:
+def _sizes(value: Any) -> dict[str, Size]:
     found = dict(value) if isinstance(value, Mapping) or value == () else None
     if found is None or not all(isinstance(one, str) for one in found):
         raise RefusedValue
-    if not all(one is None or (type(one) is int and one > 0) for one in found.values()):
+    if not all(one is None or isinstance(one, Batch) or (type(one) is int and one > 0) for one in found.values()):
         raise RefusedValue
     return found
 
@@ -102,7 +102,7 @@ def _product(group: Group, steps: Steps) -> str:
 def _size_text(size: Size) -> str:
     if not isinstance(size, Batch):
         return str(size)
-    return "batch" if size.times == 1 else f"{size.times} × batch"
+    return repr(size).replace("*", "×").replace("n", "batch", 1)
 
 
 @layer(

@@ -1,5 +1,5 @@
 """Drawn programs that compute with the size of the batch: what is complete equals what Keras and PyTorch make of them
-at two sizes of the batch."""
+at each number of examples that is said to be taken."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -10,7 +10,7 @@ import pytest
 import layerexplain
 from tests.support.tries import tries
 
-BATCHES = (4, 12)
+BATCHES = (1, 2, 3, 4, 6, 8, 12, 16)
 
 KERAS = """
 import keras
@@ -52,7 +52,7 @@ WORDS = {
 
 
 class _Program:
-    """The lines of a program and the shape that `x` has for a batch of 12; None once it is not followed."""
+    """The lines of a program, and the shape that `x` has of each example."""
 
     def __init__(self, seed: int, framework: int) -> None:
         self.random = Random(seed)
@@ -83,8 +83,12 @@ class _Program:
             k = self._count(total)
             batch, rest = f"{name} * {k}", total // k
         elif self.random.random() < 0.7:
-            k = self.random.choice((2, 4))
+            k = self.random.choice((2, 3, 4))
             batch, rest = f"{name} // {k}", total * k
+            if self.random.random() < 0.3:
+                batch, rest = f"{name} // {k} * {k}", total
+        elif self.random.random() < 0.2:
+            batch = self.random.choice((f"{name} + 1", f"{name} - 1", f"{name} % 2", f"{name} * {name}", "4", "12"))
         if self.random.random() < 0.15:
             batch = "-1"
         sizes = []
@@ -135,8 +139,7 @@ class _Program:
         self._set(self.random.choice(("join", "join", "repeat")), y="x", axis=self._axis())
 
     def _split(self) -> None:
-        # Of a part of the batch only that its size is not known is known: such a size fits any number.
-        self._set("split", axis=self.random.choice((1, -1)), part=self.random.randint(0, 1))
+        self._set("split", axis=self._axis(), part=self.random.randint(0, 1))
 
     def _broadcast(self) -> None:
         parts = ("x[:1]", "x[:, :1]", "x[:, 0]", "x[:, 0, :]", "x[0]", "x[..., :1]", "x[:, None]", "x[:, -1:]", "x[1:]")
@@ -146,16 +149,13 @@ class _Program:
         return (KERAS, TORCH)[self.framework].replace("{body}", "\n        ".join(self.lines))
 
 
-def _follow(run: Callable[[int], tuple[Sequence[int], int]]) -> list[tuple[tuple[int, ...], int]] | None:
-    """The output shape and the number of parameters at each size of the batch; None where the framework refuses one."""
-    results = []
-    for batch in BATCHES:
-        try:
-            shape, params = run(batch)
-        except Exception:  # whatever the backend raises
-            return None
-        results.append((tuple(shape), params))
-    return results
+def _follow(run: Callable[[int], tuple[Sequence[int], int]], batch: int) -> tuple[tuple[int, ...], int] | None:
+    """The output shape and the number of parameters at a number of examples; None where the framework refuses it."""
+    try:
+        shape, params = run(batch)
+    except Exception:  # whatever the backend raises
+        return None
+    return tuple(shape), params
 
 
 def _compare(framework: int, end: Callable[[_Program], str], run: Callable[[Any, int, _Program], Any]) -> None:
@@ -164,21 +164,28 @@ def _compare(framework: int, end: Callable[[_Program], str], run: Callable[[Any,
         program = _Program(seed, framework)
         names: dict[str, Any] = {}
         exec(compile(program.code(), "drawn", "exec"), names)
-        real = _follow(lambda batch, net=names["Net"], of=program: run(net, batch, of))
+        real = {each: _follow(lambda n, net=names["Net"], of=program: run(net, n, of), each) for each in BATCHES}
         code = program.code() + end(program)
         report = layerexplain.explain(code.encode())
-        words = f"seed {seed}{code}\n{real}\n{report.grade} {report.outputs} {report.faults} {report.notes}"
-        possible += real is not None
-        if report.grade == "complete" and not report.faults:
-            assert real is not None, words
-            ours = report.outputs[0].shape
-            is_one_example = (report.inputs[0].shape or ())[:1] == BATCHES[1:]  # so PyTorch took the program's own data
-            for shape, params in real[is_one_example:]:
-                assert ours is not None and len(ours) == len(shape), words
-                assert all(size in (None, theirs) for size, theirs in zip(ours, shape, strict=True)), words
-                assert report.totals.params == params, words
-            complete += 1
-    assert complete >= 0.5 * possible, (complete, possible)
+        words = (
+            f"seed {seed}{code}\n{real}\n{report.grade} {report.outputs} {report.sizes} {report.faults} {report.notes}"
+        )
+        possible += len({params for _, params in filter(None, real.values())}) == 1
+        if report.grade != "complete" or report.faults:
+            continue
+        conditions = [condition for size in report.sizes for condition in size.conditions]
+        taken = [each for each in BATCHES if all(eval(condition, {"n": each}) for condition in conditions)]
+        assert taken or conditions, words
+        ours = report.outputs[0].shape
+        is_one_example = (report.inputs[0].shape or ())[:1] == BATCHES[-1:]  # so PyTorch took the program's own data
+        for each in BATCHES[-1:] if is_one_example else taken:
+            assert real[each] is not None, (each, words)
+            shape, params = real[each]
+            assert ours is not None and len(ours) == len(shape), (each, words)
+            assert all(size in (None, theirs) for size, theirs in zip(ours, shape, strict=True)), (each, words)
+            assert report.totals.params == params, (each, words)
+        complete += 1
+    assert complete >= 0.8 * possible, (complete, possible)
 
 
 @pytest.mark.keras
@@ -194,17 +201,38 @@ def test_keras_makes_the_same() -> None:
     )
 
 
-@pytest.mark.parametrize(("batch", "grade"), [("shape=(4, 8)", "open"), ("batch_shape=(12, 4, 8)", "complete")])
-def test_numbers_in_place_of_a_moved_batch_need_a_stated_batch(batch: str, grade: str) -> None:
-    code = f"""
+def test_numbers_in_place_of_a_moved_batch_fix_it() -> None:
+    code = """
 import keras
-x = keras.Input({batch})
+x = keras.Input((4, 8))
 y = keras.ops.reshape(keras.ops.transpose(x, (1, 0, 2)), (4, 96))
 model = keras.Model(x, keras.layers.Dense(3)(y))
 """
     report = layerexplain.explain(code.encode())
-    assert report.grade == grade
-    assert report.totals.params == (291 if grade == "complete" else None)
+    assert (report.grade, report.totals.params) == ("complete", 291)
+    assert report.sizes[0].conditions == ("n == 12",)  # 12 · 4 · 8 = 4 · 96
+    assert report.to_dict()["sizes"][0]["takes"] == "only 12 (the batch)"
+
+
+@pytest.mark.parametrize("shape", ["(5, 50)", "(7, 7)"])
+def test_a_shape_that_fits_no_number_of_examples_is_a_fault(shape: str) -> None:
+    code = f"""
+import keras
+x = keras.Input((4, 8))
+model = keras.Model(x, keras.ops.reshape(x, {shape}))
+"""
+    assert "needs the same number of elements" in layerexplain.explain(code.encode()).faults[0].fact
+
+
+def test_two_numbers_of_examples_are_a_fault() -> None:
+    code = """
+import keras
+x = keras.Input((4, 8))
+y = keras.ops.reshape(x, (4, 96)), keras.ops.reshape(x, (8, 96))
+model = keras.Model(x, y)
+"""
+    fault = layerexplain.explain(code.encode()).faults[0]
+    assert fault.fact == "no number of examples fits: the batch needs to be 12 and 24"
 
 
 @pytest.mark.torch
@@ -216,4 +244,4 @@ def test_pytorch_makes_the_same() -> None:
         module = net()
         return module(torch.zeros(batch, *program.input)).shape, sum(one.numel() for one in module.parameters())
 
-    _compare(1, lambda program: f"net = Net()\ny = net(torch.zeros({(BATCHES[1], *program.input)}))\n", run)
+    _compare(1, lambda program: f"net = Net()\ny = net(torch.zeros({(BATCHES[-1], *program.input)}))\n", run)

@@ -78,7 +78,6 @@ def test_what_einops_refuses_is_a_fault_at_its_line(body: str, words: str) -> No
     ("body", "words"),
     [
         ("return rearrange(x, 'b (t k) d -> b t k d', k=unknown())", "unknown"),
-        ("return repeat(x, 'b t d -> (b r) t d', r=rearrange(x, 'b t d -> (b t) d').shape[0])", "several times the batch"),
         ("return unpack(x, [(2,), (b,)], '* t d')[0]", "what unpack cuts from an axis of unknown size"),
     ],
 )  # fmt: skip

@@ -30,6 +30,7 @@ from layerexplain.frontends.code.values.methods import results, sort
 from layerexplain.frontends.code.values.operators import format_value, is_plain, truth
 from layerexplain.frontends.code.values.program import Class, Function, Instance, Partial
 from layerexplain.frontends.code.values.symbols import NamesOf
+from layerexplain.lang.axes import Batch
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.machine.interpreter import Interpreter
@@ -142,7 +143,7 @@ def _convert(kind: str) -> Callable[..., ProgramValue]:
         if kind == "bool":
             known = truth(value)
             return known if known is not None else Unknown("an unknown truth value")
-        if isinstance(value, Size) or (kind == "int" and isinstance(value, Value) and value.is_whole):
+        if isinstance(value, Size) or (kind == "int" and isinstance(value, Batch)):
             return value
         if not is_plain(value) or (isinstance(value, str) and len(value) > 300):
             return value if isinstance(value, Unknown) else Unknown("an unknown number")

@@ -11,7 +11,7 @@ from layerexplain.frontends.code.library.torch import make_module
 from layerexplain.frontends.code.library.torch_numbers import computed
 from layerexplain.frontends.code.library.torch_parameters import Parameter
 from layerexplain.frontends.code.library.torch_program import TensorRun, run_of
-from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor
+from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
@@ -22,9 +22,10 @@ from layerexplain.frontends.code.values.base import (
     Unknown,
     UnknownValue,
 )
-from layerexplain.lang.axes import BATCH, has_batch
+from layerexplain.lang.axes import BATCH, Batch
 from layerexplain.layers.registry import EINOPS, find
 from layerexplain.layers.torch.axis_patterns import steps_of
+from layerexplain.ops.sizes import quotient
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.machine.interpreter import Interpreter
@@ -47,8 +48,6 @@ def _einops(path: str) -> Implementation:
         config = dict(zip([one for one in declaration.arguments if one != "sizes"], given, strict=False))
         config |= {key: one for key, one in kwargs.items() if key in declaration.arguments}
         sizes = {key: one for key, one in kwargs.items() if key not in (*declaration.arguments, "tensor")}
-        if not isinstance(x, Tensor) or not has_batch(x.spec.shape):
-            config["pattern"], sizes = _of_several(config.get("pattern"), sizes)
         config["sizes"] = _plain_sizes(sizes, interpreter)
         if not is_function:
             return make_module(f"{EINOPS}{name}", config, interpreter)
@@ -58,27 +57,10 @@ def _einops(path: str) -> Implementation:
     return implementation
 
 
-def _of_several(pattern: ProgramValue, sizes: Keywords) -> tuple[ProgramValue, Keywords]:
-    """Return a pattern and sizes in which one that is several times the batch is two axes: `b` is `(b b_each)`."""
-    found = dict(sizes)
-    for name, size in sizes.items():
-        if isinstance(size, Batch) and size.times != 1 and isinstance(pattern, str):
-            # Inside of brackets the two stand there as they are.
-            parts = re.split(r"(\([^)]*\))", pattern)
-            both = f"{name} {name}_each"
-            word = rf"\b{re.escape(name)}\b"
-            parts = [re.sub(word, both if part.startswith("(") else f"({both})", part) for part in parts]
-            pattern = "".join(parts)
-            found |= {name: Batch(), f"{name}_each": size.times}
-    return pattern, found
-
-
 def _plain_sizes(sizes: Keywords, interpreter: Interpreter) -> ProgramValue:
     """Return sizes of axes with None for the batch; Unknown where one is not known."""
     unknown = next((one for one in sizes.values() if isinstance(one, Unknown)), None)
-    if unknown is None and any(isinstance(one, Batch) and one.times != 1 for one in sizes.values()):
-        unknown = interpreter.unknown("a size that is several times the batch")
-    return unknown or {key: None if isinstance(one, Batch) else one for key, one in sizes.items()}
+    return unknown or {key: None if one is BATCH else one for key, one in sizes.items()}
 
 
 def _call(type_: str, x: ProgramValue, config: Keywords, interpreter: Interpreter) -> ProgramValue:
@@ -168,17 +150,8 @@ def _pack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Progra
 
 def _all(sizes: tuple[ProgramValue, ...]) -> ProgramValue:
     """Return the product of sizes; one of them may be the batch."""
-    found: ProgramValue = 1
-    for size in sizes:
-        found = size * found if isinstance(size, int) and isinstance(found, int) else _times(size, found)
-    return found
-
-
-def _times(size: ProgramValue, other: ProgramValue) -> ProgramValue:
-    batch, number = (size, other) if isinstance(size, Batch) else (other, size)
-    if not isinstance(batch, Batch) or not isinstance(number, int):
-        raise UnknownValue(Unknown("a product of sizes that are not known"))
-    return Batch(batch.times * number)
+    found = quotient(sizes, ()) if all(isinstance(size, int | Batch) for size in sizes) else None
+    return Unknown("a product of sizes that are not known") if found is None else found
 
 
 def _reshaped(run: TensorRun, x: Tensor, sizes: tuple[ProgramValue, ...]) -> ProgramValue:

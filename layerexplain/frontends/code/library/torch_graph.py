@@ -3,7 +3,7 @@ the program asks for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from layerexplain.frontends.code.library.torch_modules import (
 from layerexplain.frontends.code.library.torch_parameters import HOOKS, PRE_HOOKS, OfModule, Parameter, weight_shapes
 from layerexplain.frontends.code.library.torch_program import run_of
 from layerexplain.frontends.code.library.torch_state import ModuleState
-from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor
+from layerexplain.frontends.code.library.torch_tensors import Tensor, with_batch
 from layerexplain.frontends.code.library.torch_training import LossSum
 from layerexplain.frontends.code.library.torch_views import dtype_of
 from layerexplain.frontends.code.recorder.grade import names_of_unknowns, without_unknowns
@@ -36,7 +36,7 @@ from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
 from layerexplain.frontends.model_builder import ModelBuilder
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import BATCH, Need, has_batch, needs_of_batch
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.known_definitions import definition_at
@@ -145,6 +145,7 @@ class Run:
         """The modules with parameters that are called, and the parameters, that are in no attribute of the model; what
         follows from that."""
         self.notes: list[Note] = []
+        self.needs: Iterable[Need] = ()
         """What the reader of the code has to know of it."""
         self.returned: list[PlacedResult] = []
         """What modules give that consist of others, in order."""
@@ -325,9 +326,8 @@ class Run:
         from layerexplain.frontends.code.library.torch_numbers import numbers
 
         sizes = list(args[0]) if len(args) == 1 and type(args[0]) in (list, tuple) else args
-        if name in ("zeros", "ones") and any(isinstance(one, Batch) and one.times == 1 for one in sizes):
-            shape = tuple([None if isinstance(one, Batch) else one for one in sizes])
-            return self.operation(name, [], {"shape": shape})
+        if name in ("zeros", "ones") and has_batch(sizes):
+            return self.operation(name, [], {"shape": with_batch(sizes)})
         return numbers(name, args, kwargs, self.interpreter)
 
     def module(
@@ -457,7 +457,7 @@ class Run:
         uncertain, gaps = effects.uncertainties, len(effects.gaps)
         effects.pending.clear()
         try:
-            with self.interpreter.kept(ModuleState).of_run(self):
+            with self.interpreter.kept(ModuleState).of_run(self), needs_of_batch() as self.needs:
                 result = self.run(self.model, args, kwargs)
         except Stopped:
             pass

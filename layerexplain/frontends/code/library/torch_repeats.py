@@ -5,28 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.frontends.code.library.torch_tensors import Batch, Tensor, sizes_of_batch
+from layerexplain.frontends.code.library.torch_tensors import Tensor, with_batch
+from layerexplain.lang.axes import Batch
 
 
 def expanded(run: Any, x: Tensor, sizes: Sequence[Any]) -> Any:
     """Return a tensor whose axes of size 1 are repeated to other sizes; -1 keeps one."""
-    at = next((i for i, one in enumerate(sizes) if isinstance(one, Batch) and one.times != 1), None)
-    own = at is not None and len(sizes) - len(x.spec.shape) <= at and x.spec.shape[at - len(sizes)] != 1
-    if at is None or own:
-        return run.operation("expand", [x], {"shape": sizes_of_batch(run, sizes)})
-    # Several times the batch: copies of one example are an axis beside that of the batch, and then one with it.
-    times = sizes[at].times
-    others = (*sizes[:at], 1, *sizes[at + 1 :])
-    y = x if len(others) == len(x.spec.shape) and {*others} <= {1, -1} else expanded(run, x, others)
-    kept = [-1] * len(sizes)
-    y = run.operation("unsqueeze", [y], {"dim": at})
-    y = run.operation("expand", [y], {"shape": (*kept[:at], None, times, *kept[at + 1 :])})
-    shape = y.spec.shape
-    return run.operation("reshape", [y], {"shape": (*map(_plain, shape[:at]), -1, *map(_plain, shape[at + 2 :]))})
-
-
-def _plain(size: Any) -> Any:
-    return size if isinstance(size, int) else None
+    return run.operation("expand", [x], {"shape": with_batch(sizes)})
 
 
 def repeated(run: Any, x: Tensor, times: Sequence[Any]) -> Any:

@@ -459,7 +459,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     ends = [PlacedResult(one.line, 0, one.file, (None,), reason=why) for one, why in whys if one.line]
     results = [*run.returned, *ends]
     again, with_values = partial(_again, program, found, wanted), partial(_with_values, program, found)
-    code = SourceCode(lambda: results, again, missing_sizes(program.text.tree, opened), with_values)
+    code = SourceCode(lambda: results, again, missing_sizes(program.text.tree, opened), with_values, run.needs)
     return model._replace(source_code=code)
 
 

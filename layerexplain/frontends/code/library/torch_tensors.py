@@ -21,16 +21,14 @@ from layerexplain.frontends.code.library.torch_views import (
     without_ellipsis,
 )
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Symbol, Unknown, Value
+from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Symbol, Unknown
 from layerexplain.frontends.code.values.bounds import numbered
 from layerexplain.frontends.code.values.program import Bound
-from layerexplain.lang.axes import Batch as BatchSize
-from layerexplain.lang.axes import has_batch
+from layerexplain.lang.axes import BATCH, Batch, Shape, has_batch
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import TensorRef
 from layerexplain.ops.reshaping import groups
-from layerexplain.ops.sizes import product, shape_text
-from layerexplain.records import Record
+from layerexplain.ops.sizes import product, quotient, shape_text
 
 OPERATORS = {
     "Add": "add", "Sub": "sub", "Mult": "mul", "Div": "div", "Pow": "pow", "MatMult": "matmul", "Mod": "remainder",
@@ -50,30 +48,6 @@ ALIASES = {
     "clip": "clamp", "absolute": "abs", "swapdims": "transpose",
     "dropout2d": "dropout", "dropout1d": "dropout", "dropout3d": "dropout", "alpha_dropout": "dropout",
 }  # fmt: skip
-
-
-class Batch(Record, Value):
-    """The number of examples times a whole number: a size that is known at run time only."""
-
-    times: int = 1
-    is_whole = True
-
-    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        other = right if left is self else left
-        if name == "Mult" and isinstance(other, int):
-            return Batch(self.times * other)
-        is_divided = name in ("FloorDiv", "Div") and left is self and isinstance(other, int | float)
-        if is_divided and other and self.times % other == 0:  # a float that is whole, of which programs take int()
-            return Batch(int(self.times // other))
-        if name == "FloorDiv" and left is self and isinstance(other, Batch) and self.times % other.times == 0:
-            return self.times // other.times
-        return evaluator.unknown("a number that is computed from the size of the batch")
-
-    def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        return evaluator.unknown("whether the batch has a certain size")
-
-    def truth(self) -> bool | None:
-        return True
 
 
 class Tensor(Identity):
@@ -125,13 +99,7 @@ class Tensor(Identity):
     @property
     def sizes(self) -> tuple[Any, ...]:
         """Its shape as the program sees it."""
-        words = "the size of an axis is not known"
-        return tuple(
-            [
-                Batch(s.times) if isinstance(s, BatchSize) else Unknown(words) if s is None else s
-                for s in self.spec.shape
-            ]
-        )
+        return tuple([Unknown("the size of an axis is not known") if s is None else s for s in self.spec.shape])
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
         if name == "shape":
@@ -172,9 +140,11 @@ class Tensor(Identity):
             return self.run.operation("getitem", [self, ids], {"key": tuple(parts[:at])})
         if not all(one is None or one is Ellipsis or isinstance(one, int | slice) for one in parts):
             raise self.run.unknown("a part of a tensor under a key that is not known")
-        clean = tuple([_without_batch(one) for one in parts])
+        clean = _to_the_end(tuple(parts), self.spec.shape)
+        if any(isinstance(end, Batch) for one in clean if isinstance(one, slice) for end in (one.start, one.stop)):
+            raise self.run.unknown("a part of a tensor to a part of the batch")
         found = self.run.operation("getitem", [self], {"key": clean})
-        return found.lies_in(self, _all_axes(clean, len(self.spec.shape)))
+        return found.lies_in(self, clean)
 
     def iterate(self) -> list[Any] | Unknown:
         first = self.spec.shape[0] if self.spec.shape else None
@@ -254,20 +224,23 @@ def _filled(part: Tensor, value: Any) -> Any:
     """Return what `part[:] = value` leaves there."""
     if isinstance(value, int | float):
         return part.run.operation("full_like", [part], {"fill_value": value})
-    return part.run.operation("expand", [value], {"shape": sizes_of_batch(part.run, part.sizes)})
+    return part.run.operation("expand", [value], {"shape": with_batch(part.sizes)})
 
 
-def sizes_of_batch(run: Any, sizes: Sequence[Any]) -> tuple[Any, ...]:
-    """Return sizes with None for the batch. Raises Stopped for a multiple of it."""
-    if any(isinstance(one, Batch) and one.times != 1 for one in sizes):
-        raise run.unknown("a size that is several times the batch")
-    return tuple([None if isinstance(one, Batch) else one for one in sizes])
+def with_batch(sizes: Sequence[Any]) -> tuple[Any, ...]:
+    """Return sizes as an operation has them: None for the batch."""
+    return tuple([None if one is BATCH else one for one in sizes])
 
 
-def _without_batch(key: Any) -> Any:
-    if not isinstance(key, slice):
-        return key
-    return slice(*[None if isinstance(one, Batch) else one for one in (key.start, key.stop, key.step)])
+def _to_the_end(key: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
+    """Return a key with a slice for each axis that an ellipsis stands for, and without the ends of slices that are the
+    size of their axis, as that of the batch is."""
+    whole, axis = list(_all_axes(key, len(shape))), 0
+    for i, one in enumerate(whole):
+        if isinstance(one, slice) and isinstance(one.stop, Batch) and one.stop is shape[axis]:
+            whole[i] = slice(one.start, None, one.step)
+        axis += one is not None
+    return tuple(whole)
 
 
 def _listed(args: Sequence[Any]) -> tuple[Any, ...]:
@@ -281,31 +254,21 @@ def _shape(run: Any, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
     if unknown is not None:
         run.opened.append(unknown)
         raise run.unknown("an unknown shape")
-    found: list[Any] = [None if isinstance(one, Batch) and one.times == 1 else one for one in sizes]
-    total = product(x.spec.shape)
-    if not all(one is None or isinstance(one, int | Batch) for one in found):
+    if not all(isinstance(one, int | Batch) for one in sizes):
         raise run.unknown("an unknown shape")
+    total, found = product(x.spec.shape), list(sizes)
+    rows = f"the {total} values of each example in {shape_text(x.spec.shape)}"
     if all(type(one) is int and one > 0 for one in found) and total and (product(found) or 0) % total:
-        raise run.refused(f"the {total} values of each example in {shape_text(x.spec.shape)} do not fit {tuple(found)}")
-    merged = next((i for i, one in enumerate(found) if isinstance(one, Batch)), None)
-    if merged is not None:
-        known = product([one.times if isinstance(one, Batch) else one or 1 for one in found if one != -1])
-        if total is None or not known:
-            raise run.unknown("a shape that depends on the size of the batch")
-        if total % known if -1 in found else total != known:
-            raise run.refused(f"the {total} values of each example in {shape_text(x.spec.shape)} need to be {known}")
-        found = [total // known if one == -1 else one for one in found]
-        found[merged] = -1
-    elif found[:1] == [-1] and has_batch(x.spec.shape) and None not in found and total is not None:
+        raise run.refused(f"{rows} do not fit {tuple(found)}")
+    if found[:1] == [-1] and has_batch(x.spec.shape) and not has_batch(found) and total is not None:
         rest = product(found[1:]) or 1
         if total == rest:
-            found[0] = None
+            found[0] = BATCH
         elif total % rest:
             raise run.refused(
-                f"the {total} values of each example in {shape_text(x.spec.shape)} need to divide into rows of {rest}, "
-                f"got {found}; write {total} in place of {rest}"
+                f"{rows} need to divide into rows of {rest}, got {found}; write {total} in place of {rest}"
             )
-    return tuple(found)
+    return with_batch(found)
 
 
 def _turned(x: Tensor, result: Tensor, dims: Sequence[int]) -> Tensor:
@@ -383,7 +346,7 @@ def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any], path
             return x.sizes if at is None else x.sizes[axis_in(run, x, at)]
         if name in ("numel", "nelement") and None not in x.spec.shape:
             count = product(x.spec.shape) or 0
-            return Batch(count) if has_batch(x.spec.shape) else count
+            return quotient(x.spec.shape, ()) if has_batch(x.spec.shape) else count
         if name in ("dim", "ndimension"):
             return len(x.spec.shape)
         if name in ("view", "reshape", "view_as", "reshape_as"):

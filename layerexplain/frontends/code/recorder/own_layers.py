@@ -22,6 +22,7 @@ from layerexplain.frontends.code.values.bounds import Budget, Exhausted
 from layerexplain.frontends.code.values.layers import CallTrace, ModelValue, Tensor, unknown_in
 from layerexplain.frontends.code.values.nested import mirrored_call
 from layerexplain.frontends.code.values.program import Class, Function, layer_of
+from layerexplain.lang.axes import needs_of_batch
 from layerexplain.lang.definition import Definition, states_after
 from layerexplain.lang.expr import WEIGHT, Expr, is_state, walk, weight
 from layerexplain.lang.opaque import opaque
@@ -221,7 +222,8 @@ class OwnLayer(Declaration):
     def _definition(
         self, formula: Formula, layer: ModelValue, trace: CallTrace, arguments: Mapping[str, ProgramValue]
     ) -> Definition:
-        result = formula.results(layer, trace)
+        with needs_of_batch() as needs:
+            result = formula.results(layer, trace)
         passes = self.mask == "pass"
         masks = () if passes or not any(one is not None for one in result.masks) else tuple(result.masks)
         order = walk([*result.results.values(), *[m for m in masks if m is not None]])
@@ -237,6 +239,7 @@ class OwnLayer(Declaration):
             description=self.description,
             arguments=shown,
             states=states,
+            needs=tuple(needs),
         )
 
 

@@ -13,6 +13,7 @@ from layerexplain.frontends.code.values.frames import Frame
 from layerexplain.frontends.code.values.frames import Keywords as Keywords
 from layerexplain.frontends.code.values.frames import Place as Place
 from layerexplain.frontends.code.values.frames import ProgramValue as ProgramValue
+from layerexplain.lang.axes import Batch
 from layerexplain.records import Record
 
 _Kept = TypeVar("_Kept")
@@ -174,9 +175,6 @@ class Value:
 
     decorates = False
     """Whether it is known what it makes of a function that it stands above."""
-
-    is_whole = False
-    """Whether it is a whole number, which is known at run time only."""
 
     def __repr__(self) -> str:
         """Return what messages call it: by its name or its type where it has one, else by its kind."""
@@ -453,18 +451,19 @@ class UnknownChange(Unknown):
 
 class Size(Record, Value):
     """A size that is known at run time only, as the batch is: that of an axis of a tensor, where `tensor` is there, or
-    `times / own` of it. Of an axis that is several times the batch, `own` says how many times."""
+    `times / per` of it. `batch` is the size of that axis where it depends on the batch."""
 
     words: str = ""
     tensor: ProgramValue = None
     axis: int = 0
     times: int = 1
-    own: int = 1
+    per: int = 1
+    batch: Batch | None = None
 
     @property
     def is_axis(self) -> bool:
         """Whether it is the size of an axis as it is."""
-        return self.tensor is not None and self.times == self.own
+        return self.tensor is not None and self.times == self.per
 
     def truth(self) -> bool | None:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
+from math import gcd
 
 from layerexplain.frontends.code.values.base import (
     ProgramError,
@@ -14,11 +15,14 @@ from layerexplain.frontends.code.values.base import (
     Value,
 )
 from layerexplain.frontends.code.values.bounds import MOST_BITS, MOST_ITEMS, MOST_TEXT, TOO_LARGE, Budget, fits, weight
+from layerexplain.lang.axes import Batch
 from layerexplain.lang.open_sizes import OpenSize
 from layerexplain.records import Record
 
 PLAIN = (bool, int, float, str, bytes, type(None), complex, OpenSize)
 """Kinds of values that are what they say. Sizes with names are numbers that know how they were computed."""
+
+_OF_BATCH = frozenset([Batch, OpenSize, int, float, bool])
 
 _KNOWN = frozenset([*PLAIN, list, tuple, dict, set, frozenset])
 """Kinds of values on which operators are computed."""
@@ -57,6 +61,11 @@ def binary(name: str, left: object, right: object, budget: Budget) -> ProgramVal
     kinds = {type(left), type(right)}
     if Size in kinds and kinds <= {Size, int, float, bool}:
         return _of_sizes(name, left, right)
+    if Batch in kinds and kinds <= _OF_BATCH:
+        try:
+            return BINARY[name](left, right)
+        except TypeError:
+            return Unknown("a number that is computed from the size of the batch")
     if not kinds <= _KNOWN:
         return Unknown("an operator on unknown values")
     size = _size(name, left, right)
@@ -70,25 +79,30 @@ def binary(name: str, left: object, right: object, budget: Budget) -> ProgramVal
 
 
 def _of_sizes(name: str, left: object, right: object) -> ProgramValue:
-    """Return the result of an operator on sizes that are known at run time only and numbers: a multiple of the axis
-    where it is one for every size of it; else a size of which nothing more is known."""
+    """Return the result of an operator on sizes that are known at run time only and numbers: `times / per` of an axis;
+    else a size of which nothing more is known. A part of the batch is taken to be whole, which is a condition on it."""
     size: ProgramValue = left if isinstance(left, Size) else right
-    a, b = [
-        one.times if isinstance(one, Size) and one.tensor is size.tensor is not None and one.axis == size.axis else None
+    (a, per), (b, of) = [
+        (one.times, one.per) if isinstance(one, Size) and (one.tensor, one.axis) == (size.tensor, size.axis) else
+        (one, 0) if type(one) is int and one > 0 else (0, 0)
         for one in (left, right)
-    ]
-    if name in ("FloorDiv", "Div", "Mod") and a is not None and type(right) is int and right > 0:
-        if a % right:
-            return Unknown(f"a part of a size that is known at run time only, which {right} may not divide")
-        return 0 if name == "Mod" else size._replace(times=a // right)
-    if name == "FloorDiv" and a is not None and b is not None and a % b == 0:
-        return a // b
-    times: object = None
-    if name == "Mult":
-        times = left * b if type(left) is int and b is not None else a * right if type(right) is int and a else None
-    elif name in ("Add", "Sub") and a is not None and b is not None:
-        times = a + b if name == "Add" else a - b
-    return size._replace(times=times) if isinstance(times, int) and times > 0 else Size()
+    ]  # fmt: skip
+    if size.tensor is None or not (a and b):
+        return Size()
+    if name == "Mult" and not (per and of):
+        return size._replace(times=a * b, per=per or of)
+    if name in ("Add", "Sub") and per and of:
+        times = a * of + (b if name == "Add" else -b) * per
+        return size._replace(times=times, per=per * of) if times > 0 else Size()
+    if name not in ("FloorDiv", "Div", "Mod") or not per:
+        return Size()
+    whole, rest = divmod(a * (of or 1), per * b)
+    if of:
+        return Size() if rest or name == "Mod" else whole
+    if rest and (size.batch is None or name == "Mod"):
+        return Unknown(f"a part of a size that is known at run time only, which {right} may not divide")
+    common = gcd(a, per * b)
+    return 0 if name == "Mod" else size._replace(times=a // common, per=per * b // common)
 
 
 def _size(name: str, left: object, right: object) -> int | None:
@@ -158,6 +172,8 @@ def compare(name: str, left: object, right: object) -> ProgramValue:
         return same if isinstance(same, Unknown) or name == "Is" else not same
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return left if isinstance(left, Unknown) else right
+    if isinstance(left, Batch) or isinstance(right, Batch):
+        return Unknown("whether the batch has a certain size")
     if name in ("In", "NotIn"):
         found = _contains(right, left)
         return found if isinstance(found, Unknown) or name == "In" else not found

@@ -18,7 +18,7 @@ from layerexplain.frontends.code.values.base import DTYPES, Arguments, Keywords,
 from layerexplain.frontends.code.values.frames import Assumption
 from layerexplain.frontends.code.values.layers import LayerValue, Tensor, Variable, tensors_in
 from layerexplain.frontends.code.values.nested import each_in, mirrored
-from layerexplain.lang.axes import Batch, has_batch
+from layerexplain.lang.axes import Batch
 from layerexplain.layers.registry import find
 from layerexplain.ops.sizes import product
 
@@ -78,21 +78,6 @@ def _variable_dtype(value: ProgramValue, given: ProgramValue) -> str:
     while type(first) in (list, tuple) and first:
         first = first[0]
     return {bool: "bool", int: "int32", float: "float32"}.get(type(first), "")
-
-
-def _states_batch(tensor: Tensor) -> bool:
-    """Return whether an input that a tensor depends on states the size of the batch."""
-    waiting, seen = [tensor], set()
-    while waiting:
-        node = waiting.pop().node
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        shape, like = node.layer.config.get("batch_shape"), node.layer.config.get("like")
-        if type(shape) in (list, tuple) and shape and isinstance(shape[0], int):
-            return True
-        waiting += [*node.tensors(), *([like] if isinstance(like, Tensor) else [])]
-    return False
 
 
 class Operations(RunTimeSizes):
@@ -198,8 +183,7 @@ class Operations(RunTimeSizes):
             return args, kwargs
         x = args[0] if args else kwargs.get("x", kwargs.get("tensor"))
         spec = self.shapes.spec_of(x) if isinstance(x, Tensor) else None
-        is_moved = spec is not None and has_batch(spec.shape[1:])
-        moves_batch = is_moved and isinstance(x, Tensor) and not _states_batch(x)
+        is_known = spec is not None and None not in spec.shape
 
         def sized(value: ProgramValue) -> ProgramValue:
             if type(value) not in (list, tuple) or not value:
@@ -207,12 +191,11 @@ class Operations(RunTimeSizes):
             if isinstance(value[0], Unknown) and spec is not None and is_shape(value[1:]):
                 is_batch = product(spec.shape) in (None, product(value[1:]))
                 return value if is_batch else (Size(), *value[1:])
-            if moves_batch and is_shape(value):
-                return (Size(), *value[1:])
             if not any(isinstance(one, Size) or one is None for one in value):
                 return value
             is_open = [isinstance(one, Size) or one in (None, -1) for one in value]
-            if sum(is_open) == 1:
+            is_counted = is_known and any(isinstance(one, Size) and one.tensor is None for one in value)  # as b + 1 is
+            if sum(is_open) == 1 and not is_counted:
                 return tuple([-1 if each else one for each, one in zip(is_open, value, strict=True)])
             first = value[0] is None and is_open.count(True) == 2 and -1 in value
             return tuple([Size() if one is None and (i or not first) else one for i, one in enumerate(value)])
@@ -240,10 +223,10 @@ class Operations(RunTimeSizes):
         if name == "int_shape":
             return shape
         spec = self.shapes.spec_of(value)
-        batches = [one.times if isinstance(one, Batch) else 1 for one in (shape if spec is None else spec.shape)]
+        known = shape if spec is None else spec.shape
         return tuple([
-            Size("", value, axis, times, times) if one is None else one
-            for axis, (one, times) in enumerate(zip(shape, batches, strict=True))
+            Size("", value, axis, batch=own if isinstance(own, Batch) else None) if one is None else one
+            for axis, (one, own) in enumerate(zip(shape, known, strict=True))
         ])  # fmt: skip
 
     def numbers(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:

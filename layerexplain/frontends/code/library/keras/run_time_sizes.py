@@ -13,30 +13,30 @@ from layerexplain.frontends.code.recorder.shapes import is_shape
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, Tensor
-from layerexplain.lang.axes import BATCH, Batch, batches, has_batch
+from layerexplain.lang.axes import BATCH, Batch, has_batch
 from layerexplain.lang.axes import Size as LangSize
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, argument_of
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.signature import Signature
 from layerexplain.ops import arrange, movement
-from layerexplain.ops.sizes import product
+from layerexplain.ops.sizes import quotient
 
 _VECTORS = frozenset({"concat", "concatenate", "convert_to_tensor", "expand_dims", "stack"})
 
 
 def _sizes(likes: Sequence[Expr], shape: ProgramValue) -> tuple[ProgramValue, ...]:
-    """Return a shape in which ("axis", tensor, axis, times, own) stands for `times / own` of a size that a tensor
+    """Return a shape in which ("axis", tensor, axis, times, per) stands for `times / per` of a size that a tensor
     has."""
     return tuple([one if isinstance(one, int) else _part_of(likes[one[1]].shape[one[2]], *one[3:]) for one in shape])
 
 
-def _part_of(size: LangSize, times: int = 1, own: int = 1) -> LangSize:
-    """Return `times / own` of a size; None where that is not known."""
-    if times == own or size is None:
-        return size
-    whole, rest = divmod((size.times if isinstance(size, Batch) else size) * times, own)
-    return None if rest else batches(whole) if isinstance(size, Batch) else whole
+def _part_of(size: LangSize, times: int = 1, per: int = 1) -> LangSize:
+    """Return `times / per` of a size; None where that is not known."""
+    if isinstance(size, Batch):
+        part: Batch = size // per * times
+        return part
+    return None if size is None or size * times % per else size * times // per
 
 
 def _first(x: Expr, like: Expr, *, axis: int, of: int) -> Expr:
@@ -122,13 +122,11 @@ class RunTimeSizes(Calling):
     def _changes_count(self, x: Tensor, sizes: Sequence[ProgramValue]) -> bool:
         """Return whether a shape with one run-time size, that of the batch, has other numbers of elements than `x`."""
         spec = self.shapes.spec_of(x)
-        likes = [one.tensor for one in sizes if isinstance(one, Size) and one.tensor is not None]
-        like = self.shapes.spec_of(likes[0]) if likes else None
-        if spec is None or like is None or not has_batch(spec.shape):
+        if spec is None or not has_batch(spec.shape):
             return False
         at = next(one for one in sizes if isinstance(one, Size))
-        wanted = product([one.times if one is at else one for one in sizes])
-        return isinstance(like.shape[at.axis], Batch) and product(spec.shape) not in (None, wanted)
+        wanted = [at.batch // at.per * at.times if one is at and at.batch is not None else one for one in sizes]
+        return at.per > 1 or (at.batch is not None and None not in spec.shape and quotient(spec.shape, wanted) != 1)
 
     def _vector(self, name: str, args: Arguments) -> ProgramValue:
         """Return a list of sizes as code puts it together: `concat([[shape(x)[0]], [1, 1]], 0)`."""
@@ -172,7 +170,7 @@ class RunTimeSizes(Calling):
         sizes: list[ProgramValue] = []
         for one in shape:
             if isinstance(one, Size) and one.tensor is not None:
-                sizes.append(("axis", len(likes), one.axis, one.times, one.own))
+                sizes.append(("axis", len(likes), one.axis, one.times, one.per))
                 likes.append(one.tensor)
             elif isinstance(one, int) and (one >= 0 or declaration is RESHAPE):
                 sizes.append(one)
