@@ -419,8 +419,7 @@ def unregistered(network: Network) -> Iterator[Found]:
     "A loop of training that never clears the gradients",
     "wrong",
     "likely",
-    why="Each backward() adds to the gradients of the steps before: a step moves by their sum, ever farther and in old "
-    "directions.",
+    why="Gradients accumulate, so each update repeats earlier ones.",
     fix="Call optimizer.zero_grad() before backward().",
     source="torch.optim.Optimizer.zero_grad",
 )

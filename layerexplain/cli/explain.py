@@ -21,6 +21,7 @@ from layerexplain.layer_names import LayerCandidate, found, layers_in, no_match
 from layerexplain.model import InputShapes, InputShapesOf, Model, Note
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.explanation import ShownParts, explanation
+from layerexplain.render.documents.findings import mistakes
 from layerexplain.render.documents.layer_columns import layers_of
 from layerexplain.render.documents.training import training_sheet
 from layerexplain.render.formats import Sheet, printed
@@ -123,8 +124,9 @@ def command(
             chosen.update(path for paths in each if all(each) for path in paths)
             return inputs(model)
 
+        content = library.piped(one)
         report = api.explain(
-            one,
+            content,
             inputs=shapes,
             gradient=gradient,
             layers=lambda path: not chosen or path in chosen,
@@ -138,7 +140,10 @@ def command(
         report = report._replace(notes=(*report.notes, *notes))
         faults = [*report.faults, *misfits]
         if not patterns:
-            return reading.with_faults(_Chosen(report, [row.layer for row in layers_of(report, nested)]), faults)
+            wrong = () if training or output.format not in _READ else _mistakes(content, inputs, code, faults)
+            report = _once(report, faults)
+            tour = _Chosen(report, [row.layer for row in layers_of(report, nested)], wrong)
+            return reading.with_faults(tour, faults)
         layers, missing = wanted.matched_in(report)
         return reading.with_faults(_Chosen(report, layers), [*faults, *missing])
 
@@ -146,13 +151,42 @@ def command(
         if training:
             return training_sheet(chosen.report, columns, nested)
         if not patterns:
-            return explanation(chosen.report, chosen.layers, columns=columns, nested=nested, asked=parts)
+            first = mistakes(chosen.wrong)
+            return explanation(chosen.report, chosen.layers, columns=columns, nested=nested, asked=parts, first=first)
         if not chosen.layers:
             return None
         # What a pattern chose is listed flat: with the layers inside it, those would stand there twice.
         return explanation(chosen.report, chosen.layers, whole=False, columns=columns, asked=parts)
 
     reading.print_each(output, sources, ask, sheet)
+
+
+_READ = ("table", "markdown", "latex", "html")
+"""Forms that people read, which begin with what is wrong."""
+
+
+def _mistakes(
+    source: Any, inputs: InputShapesOf, code: tuple[str, ...], faults: Sequence[LayerExplainError]
+) -> list[Any]:
+    """Return what `check` calls breaking or wrong, but for the faults, which stand on stderr."""
+    told = [fault.fact for fault in faults]
+    try:
+        found = api.check(source, inputs=inputs, code=code)
+    except LayerExplainError:  # which the report has
+        return []
+    severe = [one for one in found if one.severity in ("breaks", "wrong") and one.confidence != "hint"]
+    return [one for one in severe if not any(fact in one.message or one.message in fact for fact in told)]
+
+
+def _once(report: Report, faults: Sequence[LayerExplainError]) -> Report:
+    """Return a report without the notes on layers that say what stands on stderr."""
+    facts = tuple([fault.fact for fault in faults])
+
+    def without(layer: LayerReport) -> LayerReport:
+        notes = tuple([note for note in layer.notes if not note.startswith(facts)])
+        return layer if notes == layer.notes else layer._replace(notes=notes)
+
+    return report._replace(layers=tuple(map(without, report.layers))) if facts else report
 
 
 def _of_data(
@@ -203,10 +237,11 @@ def _compare(
 
 
 class _Chosen(NamedTuple):
-    """A report, and its layers that are to be explained."""
+    """A report, its layers that are to be explained, and what is wrong with the model."""
 
     report: Report
     layers: Sequence[LayerReport]
+    wrong: Sequence[Any] = ()
 
 
 class LayerPatterns:

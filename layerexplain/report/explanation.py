@@ -31,7 +31,7 @@ from layerexplain.network.traced import TracedCall
 from layerexplain.network.trained import trained_definition, why_untrained
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, WeightReport
-from layerexplain.report.explanation_data import Explanation, Statement, WeightReason
+from layerexplain.report.explanation_data import BEHIND, Explanation, Statement, WeightReason
 from layerexplain.report.hints import Neighbours, Placed
 from layerexplain.report.short_lines import calls_text, computes, parameters, shape_line, with_separators
 from layerexplain.report.targets import targets
@@ -206,11 +206,11 @@ def _why_unknown(at: Placed) -> str:
         return _REFUSED
     cause = around.first_unknown(calls)
     if cause is not None:
-        return f"Not computed: the output shape of '{cause}' is not known."
+        return f"{BEHIND} '{cause}' is not known."
     return _NO_INPUT
 
 
-_REFUSED = "Not computed; the notes say why."
+_REFUSED = "Not computed."
 _NO_INPUT = "Not computed: the shape of its input is not known; give it with --input."
 
 

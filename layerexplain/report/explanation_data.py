@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from layerexplain.lang.latex import TypesetLine
 
 
+BEHIND = "Not computed: the output shape of"
+"""What the sentence on a layer begins with that is not computed since one before it is not."""
+
+
 class Statement(NamedTuple):
     """A line of a formula. `indent` counts levels, `shape` is the value's (None where the line binds several or
     none), `note` a few words on it."""

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
+from layerexplain import api
 from layerexplain.cli.main import program
 from tests.support.paths import ROOT
 
@@ -140,3 +141,41 @@ def test_a_shape_that_does_not_fit_the_one_model_or_the_named_input_is_an_error(
     for arguments in ([f"{path}:c", "--input", "13"], [str(path), "--input", "input_layer=13"]):
         result = CliRunner().invoke(program, ["summary", *arguments])
         assert result.exit_code == 1 and "needs sizes that fit the model's (11)" in result.stderr
+
+
+WRONG = """import keras
+from keras import layers
+model = keras.Sequential([
+    keras.Input((20,)),
+    layers.Dense(16),
+    layers.Dense(9),
+    layers.Dense(1, activation="softmax"),
+])
+model.compile(loss="binary_crossentropy", optimizer="adam")
+"""
+BROKEN = """import keras
+from keras import layers
+model = keras.Sequential([
+    keras.Input((9, 9, 1)), layers.LSTM(5), layers.Dense(7), layers.Dropout(0.1), layers.Dense(2),
+])
+"""
+
+
+def test_an_explanation_begins_with_what_is_wrong_and_its_cure(tmp_path: Path) -> None:
+    source = tmp_path / "wrong.py"
+    source.write_text(WRONG)
+    lines = run("explain", str(source)).stdout.splitlines()
+    found = [one for one in api.check(str(source)) if one.severity in ("breaks", "wrong")]
+    assert lines[2] == f"{len(found)} wrong" and len(found) > 1
+    assert "dense_2: softmax runs over the last axis of (None, 1)" in lines[3]
+    assert lines[4].strip() == f"→ {next(one.fix for one in found if one.code == 'softmax-over-one')}"
+    assert "input_layer · InputLayer" in lines[3 + 2 * min(3, len(found)) + 1]
+    assert "softmax runs" not in run("explain", str(source), "dense").stdout
+
+
+def test_layers_behind_an_error_are_one_line_and_the_error_stands_once(tmp_path: Path) -> None:
+    source = tmp_path / "broken.py"
+    source.write_text(BROKEN)
+    shown = run("explain", str(source))
+    assert shown.exit_code == 1 and "3 layers behind it are not computed: dense, dropout, dense_1" in shown.stdout
+    assert (shown.stdout + shown.stderr).count("LSTM needs an input of (batch, steps, features)") == 1

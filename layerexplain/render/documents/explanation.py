@@ -74,10 +74,11 @@ def explanation(
     columns: tuple[str, ...] | None = None,
     nested: bool = False,
     asked: ShownParts | None = None,
+    first: Sequence[doc.Block] = (),
 ) -> Sheet:
     """Return what `explain` prints of `layers`, None being all of depth 0. `whole` says that none were left out: then
-    the model's heading, totals and notes stand around them, and the tour is what is shown unless something else is
-    asked for. The formats for programs have the rows of the layers."""
+    the model's heading, totals and notes stand around them, what comes `first` behind the heading, and the tour is what
+    is shown unless something else is asked for. The formats for programs have the rows of the layers."""
     from layerexplain.render.documents.tour import tour
 
     chosen = report.layers if layers is None else layers
@@ -89,7 +90,7 @@ def explanation(
             tour(report, chosen) if whole and wanted == ShownParts(TOUR) else explained(report, chosen, whole, wanted)
         )
         return (
-            _whole(report, sections, cost=wanted.tier > TOUR)
+            _whole(report, [*first, *sections], cost=wanted.tier > TOUR)
             if whole
             else doc.Document((*sections, *named_sizes(report)))
         )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.checks.findings import IN_MESSAGE, RAISES, SEVERITIES, CheckReport, Finding
+from layerexplain.checks.findings import CONFIDENCES, IN_MESSAGE, RAISES, SEVERITIES, CheckReport, Finding
 from layerexplain.checks.rules import Rule
 from layerexplain.records import grouped
 from layerexplain.render import document as doc
@@ -100,8 +100,8 @@ _SEVERAL = 2
 
 
 def _counted(severity: str, count: int) -> str:
-    """Return `1 hint`, `2 hints`, `2 wrong`."""
-    return plural(count, "hint") if severity == "hint" else f"{count:,} {severity}"
+    """Return `1 hint`, `2 hints`, `1 breaking`, `2 wrong`."""
+    return plural(count, "hint") if severity == "hint" else f"{count:,} {severity.replace('breaks', 'breaking')}"
 
 
 def _identical(found: list[Finding]) -> list[list[Finding]]:
@@ -125,6 +125,27 @@ def _section(groups: list[list[Finding]]) -> Section:
     fix = () if first.fix == IN_MESSAGE else (first.fix,)
     keras = () if first.keras in ("", RAISES) else (f"Keras {first.keras}.",)  # "breaks" says that it is refused
     return Section((heading, points, doc.Prose((first.why, *fix, *keras))))
+
+
+_FIRST = 3
+"""Findings that an explanation begins with."""
+
+
+def mistakes(found: Sequence[Finding]) -> list[doc.Block]:
+    """Return the worst findings in two lines each, what is wrong and what to do, for the beginning of another
+    document."""
+    if not found:
+        return []
+    found = sorted(found, key=lambda one: (SEVERITIES.index(one.severity), CONFIDENCES.index(one.confidence)))
+    counts = [_counted(name, sum(one.severity == name for one in found)) for name in SEVERITIES[:2]]
+    title = ", ".join([one for one in counts if not one.startswith("0 ")])
+    more = f"{len(found) - _FIRST} more: layerexplain check" if len(found) > _FIRST else ""
+    lines = []
+    for one in found[:_FIRST]:
+        lines.append((doc.Span(f"{_place(one)}{one.message}"),))
+        lines += [(doc.Span(f"→ {one.fix}"),)] if one.fix != IN_MESSAGE else []
+    points = Points((*lines, *doc.lines([more])), tone="warning")
+    return [Section((doc.Heading(2, (doc.Span(title),)), points))]
 
 
 def _place(finding: Finding) -> str:

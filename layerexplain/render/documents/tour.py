@@ -19,12 +19,15 @@ from layerexplain.render.graph.fold import fold, in_order, is_counted, shared_pa
 from layerexplain.render.quantities import count_text, plural, shapes_text
 from layerexplain.render.sections import Labelled, Listing, Points, Section
 from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.explanation_data import BEHIND
 from layerexplain.report.layer_arguments import changed_arguments
 
 _LONG = 20
 """A model of more layers is long."""
 _LONG_NAME = 10
 """So much that two names begin with is written once."""
+_MOST_BEHIND = 8
+"""Layers that are not computed are named up to this number."""
 _MOST_COMPARED = 50
 """Layers in a row are compared with the first so many places where such a row may begin."""
 
@@ -57,6 +60,8 @@ def tour(report: Report, layers: Sequence[LayerReport]) -> list[doc.Block]:
         from layerexplain.render.documents.language_model import folded
 
         shown, deep = [*folded(report).layers], True  # its blocks, once each, are what it is made of
+    behind = [layer for layer in shown if is_behind(layer)]
+    shown = [layer for layer in shown if layer not in behind] if len(behind) > 1 else shown
     walk = _Tour(report, long=len(layers) > _LONG, deep=deep)
     items = [*walk.blocks(fold(graph_of(shown, deep)), shown)]
     blocks: list[doc.Block] = []
@@ -69,7 +74,16 @@ def tour(report: Report, layers: Sequence[LayerReport]) -> list[doc.Block]:
             else [item for item in found if not isinstance(item, _Row)]
         )
     source = quote(report.source) if report.source and report.source[0] != "<" else "SOURCE"
+    if len(behind) > 1:
+        names = doc.Names(tuple([layer.layer for layer in behind]), _MOST_BEHIND)
+        line = (doc.Span(f"{len(behind)} layers behind it are not computed: "), names)
+        blocks.append(Section((Points((line,), tone="warning"),)))
     return [*blocks, doc.Prose((f"More: layerexplain explain {source} NAME, or --full",))]
+
+
+def is_behind(layer: LayerReport) -> bool:
+    """Return whether a layer is not computed since one before it is not."""
+    return layer.explanation is not None and layer.explanation.sentence.startswith(BEHIND)
 
 
 class _Tour:

@@ -446,7 +446,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
         notes.append(Note("from-error", name, words))
     if line := _sums_gradients(program.text.tree):
         where = interpreter.where(Place("", line))
-        words = f"the loop of training calls backward() and step() ({where}), and nothing calls zero_grad()"
+        words = f"the training loop never calls zero_grad() ({where})"
         notes.append(Note("gradients-add-up", None, words))
     model = model._replace(
         format="code",
@@ -499,7 +499,9 @@ def _sums_gradients(tree: ast.Module) -> int:
     return 0
 
 
-_LISTED = "'{}' has modules and is no ModuleList or ModuleDict: model.parameters() does not have their parameters"
+_LISTED = (
+    "'{}' is a list of modules but not a ModuleList or ModuleDict: model.parameters() does not have their parameters"
+)
 
 
 def _again(program: Program, found: Found, names: Sequence[str], shapes: InputShapes) -> Model | None:
