@@ -34,6 +34,8 @@ from layerexplain.frontends.code.recorder.own_layers import declarations
 from layerexplain.frontends.code.recorder.shapes import as_recorded
 from layerexplain.frontends.code.recorder.tracing import Graphs, graphs_of
 from layerexplain.frontends.code.sources import Text, text_of
+from layerexplain.frontends.code.stated_shapes import stated_shapes
+from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Keywords,
@@ -51,6 +53,7 @@ from layerexplain.frontends.code.values.program import Class, Function, layer_of
 from layerexplain.frontends.code.values.trees import walk
 from layerexplain.frontends.training import with_training
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
+from layerexplain.ops.sizes import shape_text
 from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -88,6 +91,10 @@ class Program:
             name: self.interpreter.parse_setting(value) if isinstance(value, str) else value
             for name, value in given.items()
         }
+        self.stated = stated_shapes(text.pasted, text.tree) if text.pasted else {}
+        """The shapes of data that the text states beside the code."""
+        arrays = {name: Array(shape) for name, shape in self.stated.items()}
+        self.interpreter.settings = {**arrays, **self.interpreter.settings}
         self.interpreter.is_notebook = text.is_notebook
         self.interpreter.lazy = lazy
         self.file = self.interpreter.program = File("", self.folder, text.tree)
@@ -306,7 +313,7 @@ class Program:
         notes += [Note("repaired", None, words) for words in self.text.repaired]
         if found.value.changed_in_training is not None:
             notes.append(self._changed_in_training(*found.value.changed_in_training, graphs_of(found.value).keras_2))
-        notes += imports_of(self)
+        notes += [*imports_of(self), *self.notes_of_stated()]
         shapes = pasted_errors.data_of_error(self.text.pasted) if self.text.pasted and not effects.faults else {}
         if shapes:
             graphs_of(found.value).check_error(found.value, shapes)
@@ -332,6 +339,12 @@ class Program:
         model = model._replace(fit_data=found.value.fitted, source_code=code)
         compiled = found.value.compiled
         return model if compiled is None else with_training(model, settings(compiled))
+
+    def notes_of_stated(self) -> list[Note]:
+        """Return a note on each shape that the text states and that stands for a value that is not known."""
+        arrays = {name: value for name, value in self.interpreter.settings.items() if isinstance(value, Array)}
+        used = [name for name, one in arrays.items() if self.frame.names.get(name, one) is one and name in self.stated]
+        return [Note("stated", None, f"{name} is {shape_text(self.stated[name])}, as the text says") for name in used]
 
     def _pasted_faults(self, model: Model, *, is_open: bool) -> list[LayerExplainError]:
         """Return the fault that an error says which was pasted with the code of a model."""
