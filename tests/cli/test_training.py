@@ -41,18 +41,12 @@ def test_each_has_a_page_with_its_formula(kind: str, name: str) -> None:
     [
         ("layer Hinje --input 3", "there is no layer type 'Hinje'; did you mean 'Hinge'?"),
         ("layer Adam rate=1 --input 3", "optimizers.Adam has no argument 'rate'"),
-        (
-            "layer Adam learning_rate=0.1 --format csv",
-            "Adam needs the shape of its input; add for example --input 784x10",
-        ),
+        ("layer Adam learning_rate=0.1 --format csv", "Adam needs the shape of its input; add for example --input 784x10"),
         ("layer SGD --input 3 --input 3", "SGD takes the shapes of W, or fewer of them, got 2"),
         ("layer CosineDecay 0.1 10 --input 3", "CosineDecay takes no --input, got 1"),
-        (
-            "layer MultiOptimizer",
-            "MultiOptimizer gives each weight to one of its optimizers, by the path of its variable; each has a formula of its own",
-        ),
+        ("layer MultiOptimizer", "MultiOptimizer gives each weight to one of its optimizers, by the path of its variable; each has a formula of its own"),
     ],
-)
+)  # fmt: skip
 def test_refusals(words: str, fault: str) -> None:
     result = CliRunner().invoke(program, words.split())
     assert result.exit_code == 2 and fault in result.output, result.output
@@ -174,17 +168,14 @@ def test_what_is_not_known_is_said() -> None:
     ("words", "fault"),
     [
         (["--training", "--loss", "mee"], "`loss` names no loss of Keras: 'mee'; did you mean 'mse'?"),
-        (
-            ["--training", "--optimizer", "Adan"],
-            "`optimizer` names no optimizer of Keras: 'Adan'; did you mean 'adam'?",
-        ),
+        (["--training", "--optimizer", "Adan"], "`optimizer` names no optimizer of Keras: 'Adan'; did you mean 'adam'?"),
         (["--training", "--loss", "nose=mse"], "no loss of Keras"),
         (["--training", "--loss", "Huber", "delt=2"], "losses.Huber has no argument 'delt', did you mean 'delta'?"),
         (["--loss", "mse"], "--loss needs --training"),
         (["--training", "digit"], "--training explains a step of the whole model"),
         (["--training", "--optimizer", "Adam", "beta_1=7"], "needs beta_1 to be a number from 0 to 1, got beta_1=7"),
     ],
-)
+)  # fmt: skip
 def test_faults_of_what_is_trained_with(words: list[str], fault: str) -> None:
     result = CliRunner().invoke(program, ["explain", DIGITS, *words])
     assert fault in result.output, result.output

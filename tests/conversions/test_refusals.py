@@ -58,16 +58,8 @@ def test_what_a_form_cannot_express_raises_one_sentence(
 
 
 ASKED = [
-    (
-        "-",
-        {},
-        "-: the format to write is unknown: end the target with '.keras', '.py', '.yaml' or '.json', or give --format",
-    ),
-    (
-        "a.txt",
-        {},
-        "a.txt: the format to write is unknown: end the target with '.keras', '.py', '.yaml' or '.json', or give --format",
-    ),
+    ("-", {}, "-: the format to write is unknown: end the target with '.keras', '.py', '.yaml' or '.json', or give --format"),
+    ("a.txt", {}, "a.txt: the format to write is unknown: end the target with '.keras', '.py', '.yaml' or '.json', or give --format"),
     ("-", {"to": "keras"}, "a .keras file is not text; name a file"),
     ("-", {"to": "txt"}, "no form 'txt'; the forms are py, yaml, json, keras"),
     ("-", {"to": "py", "backend": "torch"}, "no backend 'torch'; the backends are tensorflow, theano"),
@@ -75,7 +67,7 @@ ASKED = [
     ("s.yaml", {}, "s.yaml: already exists; use --overwrite"),
     ("s.yaml", {"force": True}, "s.yaml: is read itself, and would be replaced; give another name"),
     ("b.yaml", {"force": True, "code": ["b.yaml"]}, "b.yaml: is read itself, and would be replaced; give another name"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("target", "asked", "words"), ASKED)

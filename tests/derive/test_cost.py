@@ -54,8 +54,7 @@ FORMULAS = [
     ("SeparableConv2D", {"filters": 13, "kernel_size": 3, "use_bias": False}, [(7, 5, 11)], 15 * 11 * (9 + 13), 7_260),
     ("SeparableConv1D", {"filters": 5, "kernel_size": 3, "depth_multiplier": 2}, [(11, 3)], 9 * 6 * 8, 864 + 45),
     # positions of the input · window · channels · filters: those of the output would count stride times as much
-    ("Conv2DTranspose", {"filters": 7, "kernel_size": 4, "strides": 2, "padding": "same", "use_bias": False},
-     [(5, 3, 2)], 5 * 3 * 16 * 2 * 7, 6_720),
+    ("Conv2DTranspose", {"filters": 7, "kernel_size": 4, "strides": 2, "padding": "same", "use_bias": False}, [(5, 3, 2)], 5 * 3 * 16 * 2 * 7, 6_720),
     ("Conv1DTranspose", {"filters": 3, "kernel_size": 4, "strides": 3}, [(5, 2)], 5 * 4 * 2 * 3, 240 + 16 * 3),
     ("Conv3DTranspose", {"filters": 2, "kernel_size": 2, "use_bias": False}, [(2, 3, 2, 3)], 12 * 8 * 3 * 2, 1_152),
     # steps · gates · units · (inputs + units)
@@ -65,17 +64,13 @@ FORMULAS = [
     ("GRU", {"units": 6}, [(10, 5)], 10 * 3 * 6 * (5 + 6), 2 * 1_980 + 10 * (2 * 18 + 2 * 2 * 6 + 3 * 6 + 4 * 6)),
     ("SimpleRNN", {"units": 6}, [(10, 5)], 10 * 6 * (5 + 6), 2 * 660 + 10 * (6 + 6 + 6)),
     ("Bidirectional", {"layer": Wrapped("LSTM", {"units": 6})}, [(10, 5)], 2 * 2_640, 2 * (2 * 2_640 + 1_020)),
-    ("Bidirectional", {"layer": Wrapped("GRU", {"units": 6}), "merge_mode": "sum"}, [(10, 5)], 2 * 1_980,
-     2 * (2 * 1_980 + 1_020) + 6),
+    ("Bidirectional", {"layer": Wrapped("GRU", {"units": 6}), "merge_mode": "sum"}, [(10, 5)], 2 * 1_980, 2 * (2 * 1_980 + 1_020) + 6),
     # steps · positions · gates · filters · window · (channels + filters); the state is convolved with padding 'same'
-    ("ConvLSTM1D", {"filters": 5, "kernel_size": 3}, [(7, 11, 2)], 7 * 9 * 4 * 5 * 3 * (2 + 5),
-     2 * 26_460 + 7 * 9 * 5 * (4 + 4 + 4 + 3 + 2)),
-    ("ConvLSTM2D", {"filters": 5, "kernel_size": 3, "padding": "same"}, [(3, 4, 6, 2)], 3 * 24 * 20 * 9 * 7,
-     2 * 90_720 + 3 * 24 * 5 * 17),
+    ("ConvLSTM1D", {"filters": 5, "kernel_size": 3}, [(7, 11, 2)], 7 * 9 * 4 * 5 * 3 * (2 + 5), 2 * 26_460 + 7 * 9 * 5 * (4 + 4 + 4 + 3 + 2)),
+    ("ConvLSTM2D", {"filters": 5, "kernel_size": 3, "padding": "same"}, [(3, 4, 6, 2)], 3 * 24 * 20 * 9 * 7, 2 * 90_720 + 3 * 24 * 5 * 17),
     # Tq·dq·h·k + Tk·dk·h·k + Tk·dv·h·v + h·Tq·Tk·(k + v) + Tq·h·v·do; the biases of all four, and of each score its
     # division by a root, exp, a sum and a division
-    ("MultiHeadAttention", {"num_heads": 2, "key_dim": 8}, [(10, 16), (10, 16)], 13_440,
-     2 * 13_440 + 3 * 10 * 16 + 10 * 16 + 4 * 2 * 10 * 10),
+    ("MultiHeadAttention", {"num_heads": 2, "key_dim": 8}, [(10, 16), (10, 16)], 13_440, 2 * 13_440 + 3 * 10 * 16 + 10 * 16 + 4 * 2 * 10 * 10),
     ("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "value_dim": 5}, [(4, 7), (11, 2), (11, 13)],
      4 * 7 * 6 + 11 * 13 * 6 + 11 * 2 * 10 + 2 * 4 * 11 * (3 + 5) + 4 * 10 * 7,
      2 * 2_230 + 4 * 6 + 11 * 6 + 11 * 10 + 4 * 7 + 4 * 2 * 4 * 11),

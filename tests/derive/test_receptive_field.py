@@ -94,23 +94,6 @@ layers:
     from: [up, skip]
   - Conv1D: {filters: 1, kernel_size: 3, padding: same}
 """,
-    "upsampled": """
-input: [11, 2]
-layers:
-  - Conv1D: {filters: 2, kernel_size: 4, strides: 3}
-  - UpSampling1D: 3
-  - Conv1D: {filters: 2, kernel_size: 3}
-  - UpSampling1D: 2
-  - Cropping1D: [1, 2]
-""",
-    "holes over copies": """
-input: [13, 2]
-layers:
-  - UpSampling1D: 2
-  - Conv1D: {filters: 2, kernel_size: 3, dilation_rate: 4}
-    name: every_second
-  - Conv1D: {filters: 2, kernel_size: 2}
-""",
     "squeeze and excite": """
 input: [9, 2]
 layers:
@@ -149,18 +132,6 @@ layers:
   - ZeroPadding1D: [2, 1]
   - AveragePooling1D: 2
 """,
-    "both directions": """
-input: [7, 2]
-layers:
-  - Bidirectional: {GRU: {units: 3, return_sequences: true}}
-  - Dense: 2
-""",
-    "frames": """
-input: [3, 9, 2]
-layers:
-  - TimeDistributed: {Conv1D: {filters: 2, kernel_size: 3, strides: 2}}
-  - ConvLSTM1D: {filters: 2, kernel_size: 1, return_sequences: true}
-""",
     "nested": """
 input: [12, 2]
 layers:
@@ -179,63 +150,6 @@ layers:
     from: left
   - Add: {}
     from: [conv, right]
-""",
-    "channels first": """
-input: [2, 9, 7]
-layers:
-  - Conv2D: {filters: 3, kernel_size: 3, strides: 2, data_format: channels_first}
-  - Conv2D: {filters: 3, kernel_size: 2, data_format: channels_first}
-""",
-    "dilated": """
-input: [15, 2]
-layers:
-  - Conv1D: {filters: 2, kernel_size: 3, dilation_rate: 3}
-    name: holes
-  - Conv1D: {filters: 2, kernel_size: 3, dilation_rate: 3, padding: same}
-  - Conv1D: {filters: 2, kernel_size: 3}
-    name: filled
-""",
-    "every second": """
-input: [16, 16, 2]
-layers:
-  - Conv2D: {filters: 2, kernel_size: 1, strides: 2}
-  - Conv2D: {filters: 2, kernel_size: 3, padding: same}
-""",
-    "cropped": """
-input: [17, 2]
-layers:
-  - AveragePooling1D: {pool_size: 2, strides: 2}
-  - Conv1D: {filters: 2, kernel_size: 3, padding: same}
-    name: over_the_dropped_step
-  - Cropping1D: [2, 0]
-  - Conv1D: {filters: 2, kernel_size: 3, padding: same}
-""",
-    "short transposed window": """
-input: [5, 2]
-layers:
-  - Conv1DTranspose: {filters: 2, kernel_size: 2, strides: 3}
-    name: spread
-  - Conv1D: {filters: 2, kernel_size: 3, padding: same}
-""",
-    "adaptive": """
-input: [12, 2]
-layers:
-  - AdaptiveAveragePooling1D: 5
-    name: uneven
-  - AdaptiveAveragePooling1D: 3
-""",
-    "looked up": """
-input: [6]
-layers:
-  - Embedding: {input_dim: 9, output_dim: 4}
-  - LSTM: {units: 3, return_sequences: true}
-    name: lstm
-""",
-    "transposed": """
-input: [5, 4, 2]
-layers:
-  - Conv2DTranspose: {filters: 3, kernel_size: [3, 5], strides: [2, 3]}
-  - Conv2DTranspose: {filters: 2, kernel_size: 3, strides: 2, padding: same}
 """,
 }
 

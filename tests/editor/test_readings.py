@@ -104,31 +104,13 @@ class Net(nn.Module):
 @pytest.mark.parametrize(
     ("size", "call", "line", "last", "why"),
     [
-        (
-            "5",
-            "self.drop(x)",
-            7,
-            7,
-            "line 8: x is not known: Net has no attribute 'drop'; write `# layerexplain: x=VALUE`",
-        ),
+        ("5", "self.drop(x)", 7, 7, "line 8: x is not known: Net has no attribute 'drop'; write `# layerexplain: x=VALUE`"),
         ("5", "x.foo()", 7, 7, "layerexplain cannot read torch.foo(…)"),
         ("n", "x", 5, 8, "line 6: n is not known: it is not defined in this code; write `# layerexplain: n="),
-        (
-            "len(words)",
-            "x",
-            5,
-            8,
-            "line 6: len(words) is not known: it is not defined in this code; write `# layerexplain: len(words)=16`",
-        ),
-        (
-            "c['n']",
-            "x",
-            5,
-            8,
-            "line 6: c['n'] is not known: it is not defined in this code; write `# layerexplain: c[\"n\"]=16`",
-        ),
+        ("len(words)", "x", 5, 8, "line 6: len(words) is not known: it is not defined in this code; write `# layerexplain: len(words)=16`"),
+        ("c['n']", "x", 5, 8, "line 6: c['n'] is not known: it is not defined in this code; write `# layerexplain: c[\"n\"]=16`"),
     ],
-)
+)  # fmt: skip
 def test_where_a_forward_cannot_be_followed_stands_why(size: str, call: str, line: int, last: int, why: str) -> None:
     cell = Cell("file:///a.py", STOPS.format(size=size, call=call))
     found = {one.line: one for one in _shown(text_of(cell.uri, "/a.py", [cell]))[0]}

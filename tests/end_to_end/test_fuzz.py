@@ -1,7 +1,6 @@
 """Mutated files, configurations and arguments, with fixed seeds: refused with an error of ours, or explained.
 
-`LAYEREXPLAIN_FUZZ=100000 pytest tests/end_to_end/test_fuzz.py` tries so many models of the grammar, and more of the other kinds;
-`python -m tests.fuzz --mutations N` runs by hand.
+`LAYEREXPLAIN_FUZZ=100000 pytest tests/end_to_end/test_fuzz.py` tries so many models of the grammar, and more of the other kinds.
 """
 
 import pytest

@@ -53,12 +53,9 @@ LEAVES = {"x": X, "W": W, "ids": IDS}
         ("def f(a):\n    return a[0]\ny = f(f(x))", (3,)),
         ("h = zeros(shape=(n, 3))\nfor t in steps(x):\n    h = tanh(x[t] + dot(h, W))\ny = h", (BATCH, 3)),
         ("for step in steps(x, ids):\n    y[step] = x[step] + W[ids[step]]", (BATCH, 5, 3)),
-        (
-            "h = zeros(shape=(n,))\nfor t in steps(x):\n    for s in steps(x[t]):\n        h = h + x[t][s]\ny = h",
-            (BATCH,),
-        ),
+        ("h = zeros(shape=(n,))\nfor t in steps(x):\n    for s in steps(x[t]):\n        h = h + x[t][s]\ny = h", (BATCH,)),
     ],
-)
+)  # fmt: skip
 def test_a_formula_can_be_written_by_hand(text: str, shape: tuple[object, ...]) -> None:
     assert parse(text, LEAVES)["y"].shape == shape
 
@@ -95,11 +92,7 @@ def test_all_names_of_the_top_level_are_bound() -> None:
         ("for t in steps(x):\n    y = x[t]", 1, "a loop needs a state"),
         ("y[t] = x", 1, "a sequence must be collected inside a loop"),
         ("h = x\nfor h in steps(x):\n    y[h] = x[h]", 2, "'h' is already assigned; use a new name for the loop"),
-        (
-            "h = x[:, 0]\nfor t in steps(x):\n    for t in steps(x):\n        h = h + x[t]",
-            3,
-            "use a new name for the loop variable",
-        ),
+        ("h = x[:, 0]\nfor t in steps(x):\n    for t in steps(x):\n        h = h + x[t]", 3, "use a new name for the loop variable"),
         ("for t in steps(x):\n    y[t] = x[t]\n    y[t] = x[t]", 3, "'y' is already assigned"),
         ("h = x[:, 0]\nfor t in steps(x):\n    h = h + 1\n    h = h + 2", 4, "'h' is assigned twice"),
         ("def f(a):\n    return f(a)\ny = f(x)", 2, "'f' calls itself"),
@@ -124,7 +117,7 @@ def test_all_names_of_the_top_level_are_bound() -> None:
         ("y = slice(x, key=1)", 1, "there is no function 'slice'"),
         ("", 0, ""),
     ],
-)
+)  # fmt: skip
 def test_what_is_wrong_is_told_with_its_line(text: str, line: int, words: str) -> None:
     if not text:
         assert parse(text, LEAVES) == {}
@@ -223,9 +216,7 @@ HOSTILE = {
     "huge number": "y = x * " + "9" * 5000,
     "recursion": "def f(a):\n    return f(a)\ny = f(x)",
     "mutual recursion": "def f(a):\n    return g(a)\ndef g(a):\n    return f(a)\ny = f(x)",
-    "deep definitions": "def f0(a):\n    return a\n"
-    + "".join(f"def f{i}(a):\n    return f{i - 1}(a)\n" for i in range(1, 3000))
-    + "y = f2999(x)",
+    "deep definitions": "def f0(a):\n    return a\n" + "".join(f"def f{i}(a):\n    return f{i - 1}(a)\n" for i in range(1, 3000)) + "y = f2999(x)",
     "shapes without end": "def f0(a):\n    return sum(a)\n"
     + "".join(
         f"def f{i}(a):\n    b = f{i - 1}(repeat(a, times=2, axis=1))\n"
@@ -233,7 +224,7 @@ HOSTILE = {
         for i in range(1, 40)
     )
     + "y = f39(x)",
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())

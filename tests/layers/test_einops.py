@@ -126,8 +126,7 @@ WORDS = [
     ("repeat", "d -> b n d", {"b": None, "n": 5}, (3,), "Repeats along the new axes b and n = 5."),
     ("repeat", "b d -> b 7 d", {}, (BATCH, 3), "Repeats along the new axis 7."),
     ("reduce:mean", "b n d -> b d", {}, (BATCH, 3, 5), "Averages over n = 3."),
-    ("reduce:max", "b (n 2) d -> b n", {}, (BATCH, 6, 5),
-     "Splits axis 1 into n × 2 = 3 × 2; takes the largest value over 2 and d = 5."),
+    ("reduce:max", "b (n 2) d -> b n", {}, (BATCH, 6, 5), "Splits axis 1 into n × 2 = 3 × 2; takes the largest value over 2 and d = 5."),
 ]  # fmt: skip
 
 

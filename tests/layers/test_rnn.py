@@ -56,14 +56,9 @@ SAME = {"units": 5, "return_sequences": True}
         ("Bidirectional", {"layer": LSTM}, [(5,)], "LSTM needs an input of (batch, steps, features)"),
         ("TimeDistributed", {"layer": Wrapped("Dense", {"units": 5})}, [(5,)], "at least 3 axes, got (None, 5)"),
         ("TimeDistributed", {"layer": Wrapped("Conv2D", {"filters": 5, "kernel_size": 3})}, [SEQUENCE], "Conv2D needs"),
-        (
-            "TimeDistributed",
-            {"layer": Wrapped("LSTM", {"units": 5, "return_state": True})},
-            [(4, *SEQUENCE)],
-            "a layer with one output, got LSTM with 3",
-        ),
+        ("TimeDistributed", {"layer": Wrapped("LSTM", {"units": 5, "return_state": True})}, [(4, *SEQUENCE)], "a layer with one output, got LSTM with 3"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_is_refused(
     type_: str, config: dict[str, Any], shapes: list[tuple[int, ...]], words: str
 ) -> None:

@@ -351,24 +351,14 @@ HOSTILE = {
         "config": {"name": "d", "function": {"module": "os", "class_name": "function", "config": "system"}},
     },
     "a class of another module": {"module": "subprocess", "class_name": "Popen", "config": {"name": "d"}},
-    "a registered class": {
-        "module": None, "class_name": "Mine", "config": {"name": "d"}, "registered_name": "Own>Mine",
-    },
+    "a registered class": {"module": None, "class_name": "Mine", "config": {"name": "d"}, "registered_name": "Own>Mine"},
     "a SavedModel": {"module": "keras.layers", "class_name": "TFSMLayer", "config": {"name": "d", "filepath": "/x"}},
     "a pickled module": {"module": "keras.layers", "class_name": "TorchModuleWrapper", "config": {"name": "d"}},
     "a function of os": dense(activation={"module": "os", "class_name": "function", "config": "system"}),
-    "what acts in Keras": dense(
-        kernel_initializer={
-            "module": "keras.src.saving.saving_lib", "class_name": "function", "config": "load_model",
-        }
-    ),
-    "a class of Keras's utilities": dense(
-        kernel_regularizer={"module": "keras.utils", "class_name": "get_file", "config": {"origin": "http://x"}}
-    ),
+    "what acts in Keras": dense(kernel_initializer={"module": "keras.src.saving.saving_lib", "class_name": "function", "config": "load_model"}),
+    "a class of Keras's utilities": dense(kernel_regularizer={"module": "keras.utils", "class_name": "get_file", "config": {"origin": "http://x"}}),
     "code as an activation": dense(activation=CODE),
-    "a file to read": {
-        "module": "keras.layers", "class_name": "StringLookup", "config": {"name": "d", "vocabulary": "/etc/passwd"},
-    },
+    "a file to read": {"module": "keras.layers", "class_name": "StringLookup", "config": {"name": "d", "vocabulary": "/etc/passwd"}},
     "a function by which a nested model is compiled": {
         **sequential(dense()),
         "compile_config": {"loss": {"module": "os", "class_name": "function", "config": "system"}},

@@ -378,16 +378,12 @@ def test_the_ending_says_the_form(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (
-            ["-o", "model.gif"],
-            1,
-            "model.gif: its extension needs to be svg, png, pdf, dot, mmd; or give the format with --format",
-        ),
+        (["-o", "model.gif"], 1, "model.gif: its extension needs to be svg, png, pdf, dot, mmd; or give the format with --format"),
         (["--show", "type,colour"], 2, "no part of a box 'colour'; a box shows type, shapes, params, formulas"),
         (["--depth", "-1"], 2, "-1 is not in the range x>=0"),
         (["-o", "/no/such/folder/x.svg"], 1, "/no/such/folder/x.svg: cannot be written: No such file or directory"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_drawn_is_said(arguments: Sequence[str], code: int, says: str) -> None:
     found = run(str(SAMPLES / "mnist_mlp.yaml"), *arguments)
     assert found[0] == code and says in found[2], found

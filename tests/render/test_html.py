@@ -93,10 +93,7 @@ def test_texts_make_no_tags(evil: str) -> None:
         (("root", "x"), "<msqrt><mi>x</mi></msqrt>"),
         (("root", "x", ("n", "3")), "<mroot><mi>x</mi><mn>3</mn></mroot>"),
         (("fence", "(", ")", "x"), '<mrow><mo stretchy="false">(</mo><mi>x</mi><mo stretchy="false">)</mo></mrow>'),
-        (
-            ("fence", "(", ")", ("frac", "a", "b")),
-            "<mrow><mo>(</mo><mfrac><mi>a</mi><mi>b</mi></mfrac><mo>)</mo></mrow>",
-        ),
+        (("fence", "(", ")", ("frac", "a", "b")), "<mrow><mo>(</mo><mfrac><mi>a</mi><mi>b</mi></mfrac><mo>)</mo></mrow>"),
         (
             ("cases", ("x", ("o", "<")), ("y", "z")),
             '<mtable class="cases"><mtr><mtd><mi>x</mi></mtd><mtd><mo>&lt;</mo></mtd></mtr>'
@@ -104,7 +101,7 @@ def test_texts_make_no_tags(evil: str) -> None:
         ),
         (("name", "<script>"), '<mi mathvariant="normal">&lt;script&gt;</mi>'),
     ],
-)
+)  # fmt: skip
 def test_formulas_are_mathml(tree: Any, written: str) -> None:
     head = '<div class="math" role="group" aria-label="Formula">\n<div><math displaystyle="true"><mrow>'
     assert mathml([tree]) == f"{head}{written}</mrow></math></div>\n</div>"

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,12 +20,9 @@ from layerexplain.conversions.config import to_config
 from layerexplain.frontends import read
 from layerexplain.frontends.keras.h5_service import H5Target, Service
 from layerexplain.frontends.keras.weight_tensors import Statistics, statistics
-from layerexplain.render.documents.weights import weights as weights_sheet
-from layerexplain.render.formats import printed
-from layerexplain.render.layout import Look
 from layerexplain.report.weight_data import WeightRow
 from layerexplain.report.weight_table import list_weights
-from tests.support.h5_files import archive, array, classes, h5_bytes, legacy
+from tests.support.h5_files import archive, array, classes, h5_bytes
 from tests.support.paths import ROOT
 from tests.support.sparse_models import legacy_h5
 
@@ -161,33 +157,6 @@ def test_arrays_that_do_not_fit_are_shown_as_stored(tmp_path: Path) -> None:
     assert table.totals.params == 19
 
 
-def test_a_legacy_file_of_keras_1(tmp_path: Path) -> None:
-    config = json.dumps(
-        {
-            "class_name": "Sequential",
-            "config": [
-                {
-                    "class_name": "Dense",
-                    "config": {"name": "dense_1", "output_dim": 2, "batch_input_shape": [None, 3], "input_dim": 3},
-                }
-            ],
-        }
-    )
-
-    def fill(root: h5py.File) -> None:
-        legacy({"dense_1": {"dense_1_W": array(3, 2), "dense_1_b": array(2)}}, "model_weights", None)(root)
-        root.attrs["model_config"] = config
-
-    path = tmp_path / "m.h5"
-    path.write_bytes(h5_bytes(fill))
-    table = list_weights(path)
-    assert [(row.name, row.path) for row in table.weights] == [
-        ("kernel", "/model_weights/dense_1/dense_1_W"),
-        ("bias", "/model_weights/dense_1/dense_1_b"),
-    ]
-    assert table.notes == ()
-
-
 def test_weights_alone(tmp_path: Path) -> None:
     path = tmp_path / "m.weights.h5"
     path.write_bytes(h5_bytes(classes({"layers/lstm/cell": [array(2)], "vars": []}, {"layers/lstm/cell": "inner"})))
@@ -248,24 +217,6 @@ def test_values_that_cannot_be_read_are_a_note(tmp_path: Path) -> None:
     assert not faults(table.to_dict())
 
 
-def test_complex_numbers_are_told_by_their_absolute_values(tmp_path: Path) -> None:
-    def fill(root: h5py.File) -> None:
-        values = np.array([3 + 4j, -5 + 12j, 0, complex(np.nan, 1), complex(0, np.inf)], "complex64")
-        root["layers/a/vars/0"] = values
-        root["layers/b/vars/0"] = array(2)
-
-    path = tmp_path / "m.weights.h5"
-    path.write_bytes(h5_bytes(fill))
-    table = list_weights(path, stats=True)
-    told = table.weights[0].statistics
-    assert told is not None
-    assert (told.min, told.max, told.mean) == (0, 13, 6)
-    assert told.std == pytest.approx(((6**2 + 1 + 7**2) / 3) ** 0.5)
-    assert (told.zeros, told.nans, told.infinities) == (1, 1, 1)
-    (note,) = table.notes
-    assert note.code == "complex-values" and note.message.startswith("/layers/a/vars/0 holds complex numbers")
-
-
 # Formats ----------------------------------------------------------------------------------------------------------
 
 
@@ -284,15 +235,6 @@ def test_json_keeps_the_contract(name: str, options: list[str]) -> None:
     assert document["totals"]["bytes"] == sum(row["bytes"] for row in document["weights"])
     for line in run(SAMPLES / name, "--format", "jsonl", *options).stdout.splitlines():
         assert not faults(json.loads(line), "line")
-
-
-def test_several_sources_are_an_array() -> None:
-    result = run(SAMPLES / "digits.keras", SAMPLES / "none.keras", "--format", "json")
-    assert result.exit_code == 1
-    assert result.stderr == f"layerexplain: error: {SAMPLES / 'none.keras'}: no such file\n"
-    documents = json.loads(result.stdout)
-    assert isinstance(documents, list)
-    assert not faults(documents)
 
 
 def test_json_lines_hold_the_state_where_it_was_asked_for() -> None:
@@ -329,23 +271,6 @@ def test_standard_input() -> None:
     assert result.stderr.startswith("layerexplain: error: <stdin>: is empty")
 
 
-def test_names_steer_nothing(tmp_path: Path) -> None:
-    name = "=1+1|\x1b[31m\u202e<b>`"
-    weights = classes({"layers/dense": [array(3, 2), array(2)]}, {"layers/dense": name})
-    members = {"config.json": dense_model(2, names=(name,)), "model.weights.h5": h5_bytes(weights)}
-    table = list_weights(archive(tmp_path / "m.keras", members))
-    assert table.weights[0].layer == name
-    for format in ("table", "json", "jsonl", "csv", "tsv", "markdown"):
-        for width in (None, 60):
-            text = printed([weights_sheet(table)], format, Look(width))
-            assert "\x1b" not in text
-            assert "\u202e" not in text
-            if format == "markdown":
-                assert "<b>" not in re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "", text)
-    cells = list(csv.reader(io.StringIO(printed([weights_sheet(table)], "csv", Look()))))
-    assert cells[1][1].startswith("'=")
-
-
 # In a shell -------------------------------------------------------------------------------------------------------
 
 
@@ -368,25 +293,3 @@ def test_memory_does_not_follow_the_size_of_a_tensor(tmp_path: Path) -> None:
         peaks.append(int(status.partition("VmHWM:")[2].split()[0]))
         service._end()
     assert peaks[1] - peaks[0] < 150_000, peaks
-
-
-def test_what_is_imported() -> None:
-    """`summary` of a .keras loads nothing of this; `weights` of a spec no NumPy."""
-    heavy = "{'h5py', 'numpy', 'tensorflow', 'keras'} & set(sys.modules)"
-    ours = "[m for m in sys.modules if 'weight_' in m]"
-    code = (
-        "import sys\nfrom layerexplain.cli.main import program\n"
-        "program(['summary', 'sample_models/digits.keras'], standalone_mode=False)\n"
-        f"print({heavy}, {ours}, file=sys.stderr)\n"
-        "program(['weights', 'sample_models/mnist_mlp.yaml'], standalone_mode=False)\n"
-        f"print({heavy}, file=sys.stderr)\n"
-    )
-    result = shell(code=code)
-    assert result.stderr.splitlines() == ["set() []", "set()"]
-
-
-def test_head_is_quiet() -> None:
-    command = f"{sys.executable} -m layerexplain weights sample_models/resnet50.json --format jsonl | head -n 1"
-    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
-    assert result.stdout.count("\n") == 1
-    assert result.stderr == ""

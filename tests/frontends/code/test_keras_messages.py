@@ -67,8 +67,7 @@ ROWS = [
     Row("logits and labels must have the same first dimension, got logits shape [2,5] and labels shape [10]",
         "tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=tf.ones((2, 5)), labels=[1] * 10)",
         ("one-hot rows, which categorical_crossentropy takes",)),
-    Row("Can not squeeze dim[1], expected a dimension of 1, got 10", "tf.squeeze(tf.ones((2, 10)), [1])",
-        ("rows of 10", "without sparse")),
+    Row("Can not squeeze dim[1], expected a dimension of 1, got 10", "tf.squeeze(tf.ones((2, 10)), [1])", ("rows of 10", "without sparse")),
     Row("ValueError: Data cardinality is ambiguous. Make sure all arrays contain the same number of samples.\n"
         "'x' sizes: 3\n'y' sizes: 4\n",
         "m = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\nm.compile('sgd', 'mse')\n"
@@ -86,16 +85,12 @@ ROWS = [
     Row("ValueError: Exception encountered when calling Reshape.call().\n\nThe total size of the tensor must be unchanged. "
         "Received: input_shape=(13, 8), target_shape=(7, 3)",
         "keras.layers.Reshape((7, 3))(keras.Input((13, 8)))", ("needs 21 elements per example and gets 104",)),
-    Row("AttributeError: 'Sequential' object has no attribute 'predict_classes'", "keras.Sequential().predict_classes",
-        ("argmax(axis=-1)",)),
-    Row("AttributeError: 'Sequential' object has no attribute 'reset_states'", "keras.Sequential().reset_states",
-        ("layer.reset_state()",)),
+    Row("AttributeError: 'Sequential' object has no attribute 'predict_classes'", "keras.Sequential().predict_classes", ("argmax(axis=-1)",)),
+    Row("AttributeError: 'Sequential' object has no attribute 'reset_states'", "keras.Sequential().reset_states", ("layer.reset_state()",)),
     Row("AttributeError: 'Functional' object has no attribute 'fit_generator'",
         "i = keras.Input((2,))\nkeras.Model(i, keras.layers.Dense(2)(i)).fit_generator", ("write fit, which",)),
-    Row("ModuleNotFoundError: No module named 'keras.layers.convolutional'",
-        "from keras.layers.convolutional import Conv2D", ("from keras.layers import",)),
-    Row("AttributeError: module 'keras.backend' has no attribute 'squeeze_excite'", "keras.backend.squeeze_excite",
-        ("write keras.ops.squeeze_excite",)),
+    Row("ModuleNotFoundError: No module named 'keras.layers.convolutional'", "from keras.layers.convolutional import Conv2D", ("from keras.layers import",)),
+    Row("AttributeError: module 'keras.backend' has no attribute 'squeeze_excite'", "keras.backend.squeeze_excite", ("write keras.ops.squeeze_excite",)),
     Row("TypeError: Error when deserializing class 'InputLayer'. Exception encountered: Unrecognized keyword arguments: "
         "['batch_shape']", "tf_keras.layers.InputLayer(batch_shape=(None, 3))", ("as Keras 3 writes it",)),
     Row("ValueError: File format not supported: filepath=folder. Keras 3 only supports V3 `.keras` files", "",
@@ -114,8 +109,7 @@ ROWS = [
         ("(64, 512, 512, 64) takes 4.29 GB", "smaller batch")),
     Row("ValueError: Failed to convert a NumPy array to a Tensor (Unsupported object type list).",
         "tf.constant(np.array([[1], [1, 2]], dtype=object))", ("rows of different lengths",)),
-    Row("ValueError: Weights for model 'sequential_3' have not yet been created. Weights are created when", "",
-        ("no layer says the shape",)),
+    Row("ValueError: Weights for model 'sequential_3' have not yet been created. Weights are created when", "", ("no layer says the shape",)),
 ]  # fmt: skip
 
 

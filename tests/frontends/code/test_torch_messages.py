@@ -56,9 +56,7 @@ ROWS = [
         net("Linear(7, 5)", forward="self.m0(x)", run=loss("CrossEntropyLoss")),
         ("m0", "the target 5 is out of range: 5 units are for classes 0 to", "write nn.Linear(7, 6)"),
         "randn(3, 7)", "full((3,), 5)"),
-    Row("index out of range in self",
-        net("Embedding(13, 3)", forward="self.m0(x)"),
-        ("m0", "an id is not among 0 to 12, the 13 rows"), "full((2, 3), 13)"),
+    Row("index out of range in self", net("Embedding(13, 3)", forward="self.m0(x)"), ("m0", "an id is not among 0 to 12, the 13 rows"), "full((2, 3), 13)"),
     Row("input.size(-1) must be equal to input_size. Expected 11, got 5",
         net("LSTM(11, 3)", forward="self.m0(x)"),
         ("m0", "LSTM needs 11 features along the last axis, input_size=11, got 5"), "randn(2, 11, 5)"),
@@ -160,14 +158,10 @@ FIRST: list[tuple[str, str, tuple[int | None, ...] | None]] = [
     ("nn.Embedding(9, 3)", "Embedding, takes token ids, as in --input 9", (None, None)),
     ("nn.EmbeddingBag(9, 3)", "EmbeddingBag, takes token ids, as in --input 9", None),
     ("nn.Sequential(nn.Flatten(), nn.Linear(6, 3))", "Linear, takes 6 features, as in --input 6", (None, 6)),
-    (
-        "nn.Sequential(nn.Dropout(), nn.Conv1d(4, 5, 3))",
-        "Conv1d, takes 4 channels, as in --input 4,28",
-        (None, 4, None),
-    ),
+    ("nn.Sequential(nn.Dropout(), nn.Conv1d(4, 5, 3))", "Conv1d, takes 4 channels, as in --input 4,28", (None, 4, None)),
     ("nn.BatchNorm1d(4)", "", None),
     ("nn.ReLU()", "", None),
-]
+]  # fmt: skip
 """First modules of a model, the words of the note on its input, and the shape that is assumed."""
 
 

@@ -49,14 +49,9 @@ UNKNOWN = {
     "affine": ("self.m = nn.BatchNorm1d(6, affine=AFFINE)", "x = self.m(x)", "AFFINE = False", True),
     "rate": ("self.m = nn.Dropout(RATE)", "x = self.m(x)", "RATE = 0.1", False),
     "heads": ("self.m = nn.MultiheadAttention(6, HEADS)", "", "HEADS = 2", False),
-    "layers": (
-        "self.m = nn.TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 5, batch_first=True), DEPTH)",
-        "",
-        "DEPTH = 2",
-        True,
-    ),
+    "layers": ("self.m = nn.TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 5, batch_first=True), DEPTH)", "", "DEPTH = 2", True),
     "own bias": ("self.n = Widened(1, 1, 1)", "x = self.n(x[:, None])[:, 0]", "def mystery(x): return x", False),
-}
+}  # fmt: skip
 IMPORTS = """import torch
 from torch import nn
 class Block(nn.Module):

@@ -131,13 +131,9 @@ SEEING = {"vision_config": {"model_type": "siglip_vision_model", "vision_use_hea
         (QWEN, 7_615_616_512, "qwen2_5_vl_vision"),  # the language part of 8,292,166,656
         ({**SEEING, "text_config": {"num_hidden_layers": 2}}, None, "needs not vision_use_head"),
         ({"model_type": "llava", "vision_config": {"model_type": "dinov2"}}, 6_738_415_616, "'dinov2', whose formulas"),
-        (
-            {"model_type": "llava", "vision_feature_layer": [3, 5]},
-            6_738_415_616,
-            "vision_feature_layer to be a whole number, got [3, 5]",
-        ),
+        ({"model_type": "llava", "vision_feature_layer": [3, 5]}, 6_738_415_616, "vision_feature_layer to be a whole number, got [3, 5]"),
     ],
-)
+)  # fmt: skip
 def test_a_vision_part_that_is_not_read_is_named(config: dict[str, Any], params: int | None, reason: str) -> None:
     report = layerexplain.explain(as_bytes(config), detail=False)
     assert report.model_name.endswith("(language part)")
@@ -184,10 +180,7 @@ def test_every_architecture_has_rows() -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "an unknown model_type": (
-        {"model_type": "mamba"},
-        "has the model_type 'mamba', whose formulas are not known; its keys resemble those of llama; if it",
-    ),
+    "an unknown model_type": ({"model_type": "mamba"}, "has the model_type 'mamba', whose formulas are not known; its keys resemble those of llama; if it"),
     "no text": ({"model_type": 7}, "needs model_type to be a text, got 7"),
     "a field that is missing": ({"hidden_size": None}, "llama needs hidden_size to be a whole number from 1 on"),
     "a text for a number": ({"hidden_size": "4096"}, "hidden_size to be a whole number from 1 on, got '4096'"),
@@ -202,11 +195,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown rotary embeddings": ({"rope_scaling": {"rope_type": "spiral"}}, "of the kind 'spiral', whose formula"),
     "a part that is a number": ({"model_type": "llava", "text_config": 3}, "llava needs text_config to be a mapping"),
     "an unknown part": ({"model_type": "llava", "text_config": {"model_type": "mamba"}}, "the model_type 'mamba'"),
-    "a rotary factor as a text": (
-        {"rope_scaling": {"type": "linear", "factor": "2"}},
-        "rope_parameters needs factor to be a positive",
-    ),
-}
+    "a rotary factor as a text": ({"rope_scaling": {"type": "linear", "factor": "2"}}, "rope_parameters needs factor to be a positive"),
+}  # fmt: skip
 LLAMA: dict[str, Any] = {
     "model_type": "llama", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "vocab_size": 101,
     "num_attention_heads": 8, "num_key_value_heads": 2,

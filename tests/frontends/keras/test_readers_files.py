@@ -106,10 +106,7 @@ def test_chunked_attributes() -> None:
 
 NO_MODEL: list[tuple[bytes, str]] = [
     (b"", "is empty; a .keras or .h5 file, a config JSON or a YAML spec is needed"),
-    (
-        b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n",
-        "is a Git LFS pointer, not the file itself",
-    ),
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n", "is a Git LFS pointer, not the file itself"),
     (pickle.dumps([1, 2]), "is a Python pickle, which would run code when loaded and is not opened"),
     (b"\x1c\x00\x00\x00TFL3\x00\x00", "is a TensorFlow Lite model"),
     (b"\x08\x07\x12\x07pytorch\x1a\x03\x00", "is an ONNX model"),
@@ -126,12 +123,9 @@ NO_MODEL: list[tuple[bytes, str]] = [
     (archive(("a", b""), ("b", b""), ("c", b""), ("d", b"")), "(it holds 'a', 'b', 'c' and 1 more)"),
     (b'{"modelTopology": {}}', "is a TensorFlow.js model.json"),
     (METADATA.encode(), "is the metadata.json of an unzipped .keras"),
-    (
-        b'{"architectures": ["Bert"], "model_type": "bert"}',
-        "bert needs hidden_size, which the configuration does not have",
-    ),
+    (b'{"architectures": ["Bert"], "model_type": "bert"}', "bert needs hidden_size, which the configuration does not have"),
     (b"[1, 2]", "is a list, but not a list of layers"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("data", "message"), NO_MODEL)

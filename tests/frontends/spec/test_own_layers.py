@@ -168,11 +168,7 @@ def faults_of(text: str) -> list[str]:
         ("formula: |\n  z = x\n\n  y = z + q", 6, "'q' is not defined"),
         ("formula: |\n  z = x\n  y = z +* 2", 5, "not a valid formula"),
         ("formula: y = x.shape", 3, "attribute access is not part of the formula language"),
-        (
-            "arguments: {units: required}\nweights: {W: [inputs, unts]}\nformula: y = dot(x, W)",
-            4,
-            "nothing defines 'unts'",
-        ),
+        ("arguments: {units: required}\nweights: {W: [inputs, unts]}\nformula: y = dot(x, W)", 4, "nothing defines 'unts'"),
         ("weights: {W: [inputs, 4], V: [3]}\nformula: y = dot(x, W)", 3, "does not use the weight V"),
         ("weights: {W: {axes: [inputs], trainabel: false}}\nformula: y = x * W", 3, "did you mean 'trainable'?"),
         ("weights: {W: {axes: [inputs], trainable: 3}}\nformula: y = x * W", 3, "true or false is needed"),
@@ -185,11 +181,7 @@ def faults_of(text: str) -> list[str]:
         ("about: Has {unitz}.\nformula: y = x", 3, "which is not defined"),
         ("inputs: {x: [a, ..., ...]}\nformula: y = x", 3, "has ... twice"),
         ("inputs: {x: [a], c: [b]}\nformula: y = x", 3, "does not use the input c"),
-        (
-            "inputs: {c: {axes: [a], optional: true}, x: [b]}\nformula: y = x + c",
-            3,
-            "comes after an optional one; write it first",
-        ),
+        ("inputs: {c: {axes: [a], optional: true}, x: [b]}\nformula: y = x + c", 3, "comes after an optional one; write it first"),
         ("layers: {f: {Dens: 3}}\nformula: y = f(x)", 3, "did you mean 'Dense'?"),
         ("layers: {f: {Dense: {unit: 3}}}\nformula: y = f(x)", 3, "Dense has no argument 'unit'"),
         ("layers: {f: {Dense: {units: 0}}}\nformula: y = f(x)", 3, "Dense needs units to be an integer ≥ 1"),
@@ -204,7 +196,7 @@ def faults_of(text: str) -> list[str]:
         ("formula: [y, x]", 3, "a `formula` that is a list"),
         ("formula: |\n  x = 3\n  y = x", 4, "'x' is assigned, but is already a name of the layer"),
     ],
-)
+)  # fmt: skip
 def test_a_fault_is_told_with_its_line_before_shapes_are_known(body: str, line: int, words: str) -> None:
     found = faults_of(f"define:\n  Own:\n{indent(body, '    ')}\n")
     assert len(found) == 1 and found[0].startswith(f"{line}: ") and words in found[0], found
@@ -228,12 +220,7 @@ define:
 @pytest.mark.parametrize(
     ("body", "config", "shapes", "words"),
     [
-        (
-            "weights: {W: [3, 4]}\nformula: |\n  z = x\n  y = dot(z, W)",
-            {},
-            [(5,)],
-            "in own.yaml:6: dot needs the last axis",
-        ),
+        ("weights: {W: [3, 4]}\nformula: |\n  z = x\n  y = dot(z, W)", {}, [(5,)], "in own.yaml:6: dot needs the last axis"),
         ("inputs: {x: [a, b]}\nformula: y = x", {}, [(5,)], "Own needs x with the axes (batch, a, b), got (None, 5)"),
         ("inputs: {x: [a], c: [a]}\nformula: y = x + c", {}, [(5,), (4,)], "Own needs a to be 5, got 4 in c"),
         ("arguments: {a: 3}\ninputs: {x: [a]}\nformula: y = x * a", {}, [(5,)], "Own needs a to be 3, got 5 in x"),
@@ -241,28 +228,13 @@ define:
         ("weights: {W: [inputs * 10 ** 18]}\nformula: y = W", {}, [(5,)], "Own needs the size of W"),
         ("weights: {W: [inputs * 999999999999999999]}\nformula: y = W", {}, [(5,)], "an integer from 1 to 10**18"),
         ("weights: {W: [inputs]}\nformula: y = x * W", {}, [(None,)], "give that axis of the input a fixed size"),
-        (
-            "formula: y = where(mask[..., None], x, 0)",
-            {},
-            [(5, 3)],
-            "the formula uses mask, which this call does not have",
-        ),
-        (
-            "inputs: {x: [a], c: {axes: [b], optional: true}}\nformula: y = x + c",
-            {},
-            [(5,)],
-            "choose by it: a if c else b",
-        ),
+        ("formula: y = where(mask[..., None], x, 0)", {}, [(5, 3)], "the formula uses mask, which this call does not have"),
+        ("inputs: {x: [a], c: {axes: [b], optional: true}}\nformula: y = x + c", {}, [(5,)], "choose by it: a if c else b"),
         ("formula: y = x if x + 1 else 0", {}, [(5,)], "a condition is made of arguments"),
         ("formula: y = 1 if dot(x, x) else 0", {}, [(5,)], "a condition is made of arguments"),
-        (
-            "layers: {f: {Dense: 3}}\nformula: y = f(f(x))",
-            {},
-            [(5,)],
-            "every call of f needs tensors that fit the same",
-        ),
+        ("layers: {f: {Dense: 3}}\nformula: y = f(f(x))", {}, [(5,)], "every call of f needs tensors that fit the same"),
     ],
-)
+)  # fmt: skip
 def test_what_does_not_fit_is_told_with_the_place(body: str, config: Any, shapes: Any, words: str) -> None:
     own = defined(body)
     with pytest.raises(LayerExplainError, match=re.escape(words)):
