@@ -85,6 +85,7 @@ class Program:
         self.modules = modules
         self.interpreter = Interpreter({}, modules)
         self.path = path
+        self._found: tuple[int, list[FoundModel]] | None = None
         self.interpreter.where = self.where
         self.interpreter.locate = self.locate
         self.interpreter.settings = {
@@ -107,7 +108,14 @@ class Program:
     # Which models -------------------------------------------------------------------------------------------------
 
     def models(self) -> list[FoundModel]:
-        """Return the models that the program makes; of one that makes none those of its functions and classes."""
+        """Return the models that the program makes; of one that makes none those of its functions and classes. They are
+        looked for again where more were made since."""
+        if self._found is None or self._found[0] != len(self.interpreter.models):
+            found = self._all_models()
+            self._found = len(self.interpreter.models), found
+        return [*self._found[1]]
+
+    def _all_models(self) -> list[FoundModel]:
         try:
             return self._models()
         except Exhausted as error:

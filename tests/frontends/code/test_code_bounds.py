@@ -18,6 +18,7 @@ from layerexplain.frontends.code.reader import read_code
 from layerexplain.frontends.code.sources import read_text
 from layerexplain.frontends.code.values import bounds
 from layerexplain.frontends.code.values.program import Class
+from layerexplain.frontends.code_source import each_model
 from layerexplain.report.build import build
 from tests.support.counting_programs import programs as counting_programs
 from tests.support.hostile import ROOT
@@ -219,3 +220,31 @@ def test_a_notebook_of_many_lines() -> None:
     ]
     with at_most(400_000), pytest.raises(LayerExplainError):
         read(json.dumps({"nbformat": 4, "cells": cells}).encode())
+
+
+MANY = {
+    "layers": "m{i} = keras.Sequential([keras.Input((4,)), layers.Dense({i} + 1)])\n",
+    "missing": "m{i} = keras.Sequential([keras.Input((4,)), layers.Dense(units_{i})])\n",
+    "class": "class A{i}(keras.Model):\n    def __init__(self):\n        super().__init__()\n        self.d = layers.Dense({i} + 1)\n"
+    "    def call(self, x):\n        return self.d(x)\nm{i} = A{i}()\nm{i}(keras.Input((4,)))\n",
+    "modules": "m{i} = nn.Sequential(nn.Linear(4, {i} + 1))\n",
+    "called": "m{i} = nn.Sequential(nn.Linear(4, {i} + 1))\ny{i} = m{i}(torch.randn(2, 4))\n",
+    "missing in modules": "m{i} = nn.Sequential(nn.Linear(4, units_{i}))\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_the_models_of_one_file_take_steps_in_proportion(kind: str, tmp_path: Path) -> None:
+    libraries = (
+        "import torch\nfrom torch import nn\n" if "nn." in MANY[kind] else "import keras\nfrom keras import layers\n"
+    )
+
+    def steps(count: int) -> int:
+        file = tmp_path / f"models_{count}.py"
+        file.write_text(libraries + "".join(MANY[kind].replace("{i}", str(i)) for i in range(count)))
+        with counted() as calls:
+            assert len([read(source) for source in each_model(str(file))]) == count
+        return calls.made
+
+    steps(2)  # what is loaded once
+    assert steps(120) < 2.5 * steps(60)

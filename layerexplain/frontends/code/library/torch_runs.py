@@ -37,7 +37,7 @@ from layerexplain.frontends.code.values.bounds import MOST_TRIED, Budget, Exhaus
 from layerexplain.frontends.code.values.misfits import required_names
 from layerexplain.frontends.code.values.nested import Rebuilding, rebuilt
 from layerexplain.frontends.code.values.program import Class, Function, Instance
-from layerexplain.frontends.code.values.trees import walk
+from layerexplain.frontends.code.values.trees import kept_with_tree, walk
 from layerexplain.lang.axes import BATCH, Batch
 from layerexplain.layers.registry import find, of_torch
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
@@ -483,6 +483,7 @@ def _with_pasted_error(program: Program, module: Any, model: Model) -> Model:
     return model._replace(faults=(fault,))
 
 
+@kept_with_tree
 def _sums_gradients(tree: ast.Module) -> int:
     """Return the line of a call of backward() in a loop that takes steps, where the program never clears gradients."""
     attributes = [node for node in walk(tree) if isinstance(node, ast.Attribute)]

@@ -33,7 +33,7 @@ from layerexplain.frontends.code.values.program import (
     Partial,
 )
 from layerexplain.frontends.code.values.symbols import known_base
-from layerexplain.frontends.code.values.trees import children, docstring
+from layerexplain.frontends.code.values.trees import children, docstring, kept_with_tree
 from layerexplain.records import Record
 
 # Definitions --------------------------------------------------------------------------------------------------------
@@ -293,6 +293,7 @@ def _is_installed(name: str) -> bool:
     return root in sys.stdlib_module_names or root in PRESENT
 
 
+@kept_with_tree
 def imported_libraries(tree: ast.Module) -> set[str]:
     """Return the libraries that a program imports, anywhere in it."""
     found: set[str] = set()

@@ -24,6 +24,7 @@ from layerexplain.frontends.code.values.bounds import Budget
 from layerexplain.frontends.code.values.frames import Assumption, File, Frame
 from layerexplain.frontends.code.values.framework import Framework
 from layerexplain.frontends.code.values.program import Instance, ModuleLibrary
+from layerexplain.frontends.code.values.trees import kept_with_tree
 from layerexplain.model import Note
 
 if TYPE_CHECKING:
@@ -54,12 +55,10 @@ def dotted(node: ast.expr) -> str:
     return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else ""
 
 
+@kept_with_tree
 def written(node: ast.expr) -> str:
-    """Return an expression as a line of code. It is kept: a loop may ask for it in each round."""
-    if "_written" not in node.__dict__:
-        node._written = ast.unparse(node)  # type: ignore[attr-defined]
-    text: str = node._written  # type: ignore[attr-defined]
-    return text
+    """Return an expression as a line of code."""
+    return ast.unparse(node)
 
 
 _NUMBERS = frozenset({"len", "max", "min", "sum"})

@@ -6,6 +6,7 @@ import ast
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from layerexplain.frontends.code.machine.parts import setting_name
 from layerexplain.frontends.code.values.base import ProgramValue, Unknown
@@ -13,7 +14,7 @@ from layerexplain.frontends.code.values.frames import Assumption
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.settings import Setting
-from layerexplain.frontends.code.values.trees import walk
+from layerexplain.frontends.code.values.trees import children, kept_with_tree, walk
 from layerexplain.layers.arguments import NOT_SAID, WITHOUT_SIZES, Argument
 from layerexplain.layers.registry import TORCH, find, find_named
 from layerexplain.model import Note
@@ -93,35 +94,75 @@ def is_one_value(tree: ast.AST, name: str) -> bool:
     [True, False, False]
     """
     root = re.match(r"[^\W\d]\w*", re.sub(r"^\w+\((?=\w)", "", name))
-    return root is None or not (_changes_between_uses(tree, name, root[0]) or _is_bound_again(tree, root[0]))
+    uses = _uses_in(tree)
+    return root is None or not (uses.changes_between(name, root[0]) or uses.is_bound_again(root[0]))
 
 
-# One binding ----------------------------------------------------------------------------------------------------------
+@kept_with_tree
+def _uses_in(tree: ast.AST) -> _Uses:
+    return _Uses(tree)
 
 
-def _is_bound_again(tree: ast.AST, root: str) -> bool:
-    """Return whether a function in which a name is bound may be called with another value of it."""
-    owners: dict[ast.AST, ast.AST] = {}
-    for node in walk(tree):
-        for child in ast.iter_child_nodes(node):
-            owners[child] = node
-    functions = [node for node in walk(tree) if isinstance(node, _Function) and _binds(node, root, owners)]
-    return any(_differs_by_call(tree, function, root, owners) for function in functions)
+class _Uses:
+    """Where a program uses, changes and binds each name, and calls each function: all in one walk, since each model of
+    a file asks."""
 
+    def __init__(self, tree: ast.AST) -> None:
+        self.owners: dict[ast.AST, ast.AST] = {}
+        self.calls: dict[str, list[ast.Call]] = {}
+        """The calls, by the last name of what they call."""
+        self.bound: dict[str, dict[ast.AST, None]] = {}
+        """The functions in which a name is bound."""
+        self.lines: dict[str, set[int]] = {}
+        """The lines that use a name or an expression."""
+        self.changes: dict[str, list[ast.stmt]] = {}
+        """The statements that may change what a name stands for, or something in it."""
+        self.loops: list[ast.For | ast.While] = []
+        for node in walk(tree):
+            self.owners.update(dict.fromkeys(children(node), node))
+            if isinstance(node, ast.Call):
+                self.calls.setdefault(_last_name(node.func), []).append(node)
+            if isinstance(node, _Function):
+                for name in _parameters(node):
+                    self.bound.setdefault(name, {})[node] = None
+            elif isinstance(node, ast.stmt):
+                for name in _changed_by(node):
+                    self.changes.setdefault(name, []).append(node)
+                self.loops += [node] if isinstance(node, ast.For | ast.While) else []
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                if (function := _function_of(node, self.owners)) is not None:
+                    self.bound.setdefault(node.id, {})[function] = None
+            elif isinstance(node, ast.expr) and isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+                self.lines.setdefault(node.id if isinstance(node, ast.Name) else setting_name(node), set()).add(
+                    node.lineno
+                )
 
-def _binds(function: _Function, root: str, owners: dict[ast.AST, ast.AST]) -> bool:
-    if root in _parameters(function):
-        return True
-    targets = (node for node in walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
-    return any(target.id == root and _function_of(target, owners) is function for target in targets)
+    def is_bound_again(self, root: str) -> bool:
+        """Return whether a function in which a name is bound may be called with another value of it."""
+        return any(self._differs_by_call(function, root) for function in self.bound.get(root, ()))
 
+    def _differs_by_call(self, function: Any, root: str) -> bool:
+        called = _called_as(function, self.owners)
+        calls = self.calls.get(called, []) if called else []
+        if isinstance(function, ast.Lambda) or any(_is_repeated(call, self.owners) for call in calls):
+            return not calls or not _passes_itself(function, calls, root)
+        return len(calls) > 1 and not _passes_itself(function, calls, root)
 
-def _differs_by_call(tree: ast.AST, function: _Function, root: str, owners: dict[ast.AST, ast.AST]) -> bool:
-    called = _called_as(function, owners)
-    calls = [node for node in walk(tree) if isinstance(node, ast.Call) and called and _last_name(node.func) == called]
-    if isinstance(function, ast.Lambda) or any(_is_repeated(call, owners) for call in calls):
-        return not calls or not _passes_itself(function, calls, root)
-    return len(calls) > 1 and not _passes_itself(function, calls, root)
+    def changes_between(self, name: str, root: str) -> bool:
+        """Return whether a program may change what a name or an expression stands for between two places where it is
+        used: a statement there binds its first name again, deletes from it, or calls it, or something with it, and
+        drops the result.
+
+        >>> program = "n = f()\\nDense(n)\\n{}\\nDense(n)"
+        >>> lines = ("m = n", "n = g()", "n.add(3)")
+        >>> [_Uses(ast.parse(program.format(line))).changes_between("n", "n") for line in lines]
+        [False, True, True]
+        """
+        uses, changes = self.lines.get(name, set()), self.changes.get(root, [])
+        if any(min(uses, default=0) < node.lineno < max(uses, default=0) for node in changes):
+            return True
+        around = [loop for loop in self.loops if changes and any(_stands_in(line, loop) for line in uses)]
+        return any(_stands_in(node.lineno, loop) for loop in around for node in changes)
 
 
 def _passes_itself(function: _Function, calls: list[ast.Call], root: str) -> bool:
@@ -167,52 +208,25 @@ def _last_name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
-# No change between two uses -------------------------------------------------------------------------------------------
-
-
-def _changes_between_uses(tree: ast.AST, name: str, root: str) -> bool:
-    """Return whether a program may change what a name or an expression stands for between two places where it is used:
-    a statement there binds its first name again, deletes from it, or calls it, or something with it, and drops the
-    result.
-
-    >>> program = "n = f()\\nDense(n)\\n{}\\nDense(n)"
-    >>> [_changes_between_uses(ast.parse(program.format(line)), "n", "n") for line in ("m = n", "n = g()", "n.add(3)")]
-    [False, True, True]
-    """
-    uses = {node.lineno for node in walk(tree) if isinstance(node, ast.expr) and _is_use(node, name)}
-    changes = [node for node in walk(tree) if isinstance(node, ast.stmt) and _changes(node, root)]
-    if any(min(uses, default=0) < node.lineno < max(uses, default=0) for node in changes):
-        return True
-    loops = [node for node in walk(tree) if isinstance(node, ast.For | ast.While)]
-    around = [loop for loop in loops if any(_stands_in(line, loop) for line in uses)]
-    return any(_stands_in(node.lineno, loop) for loop in around for node in changes)
-
-
 def _stands_in(line: int, node: ast.For | ast.While) -> bool:
     return node.lineno <= line <= (node.end_lineno or node.lineno)
 
 
-def _is_use(node: ast.expr, name: str) -> bool:
-    if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
-        return False
-    return node.id == name if isinstance(node, ast.Name) else setting_name(node) == name
-
-
-def _changes(statement: ast.stmt, root: str) -> bool:
-    """Return whether a statement may change what a name stands for, or something in it."""
+def _changed_by(statement: ast.stmt) -> set[str]:
+    """Return the names of which a statement may change what they stand for, or something in it."""
     call = statement.value if isinstance(statement, ast.Expr) else None
     if isinstance(call, ast.Call):  # `x.extend(…)`, or `grow(x)`
         called = call.func
         while isinstance(called, ast.Attribute | ast.Subscript):
             called = called.value
         parts = [*call.args, *([called] if called is not call.func else [])]
-        return any(isinstance(part, ast.Name) and part.id == root for part in parts)
+        return {part.id for part in parts if isinstance(part, ast.Name)}
     targets: list[ast.expr] = []
     if isinstance(statement, ast.Assign | ast.Delete):
         targets = statement.targets
     elif isinstance(statement, ast.AugAssign | ast.AnnAssign | ast.For):
         targets = [statement.target]
-    return any(isinstance(node, ast.Name) and node.id == root for target in targets for node in walk(target))
+    return {node.id for target in targets for node in walk(target) if isinstance(node, ast.Name)}
 
 
 # Examples -----------------------------------------------------------------------------------------------------------

@@ -4,8 +4,12 @@ editor asks after each keystroke."""
 from __future__ import annotations
 
 import ast
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
+_Node = TypeVar("_Node", bound=ast.AST)
+_Found = TypeVar("_Found")
 _NO_NODES = frozenset([str, int, type(None), bool, float, bytes, complex, type(Ellipsis), ast.Load, ast.Store, ast.Del])
 """Kinds of fields that lead nowhere: values, and the contexts of names, which nobody asks for by themselves."""
 
@@ -36,10 +40,23 @@ def walk(*roots: ast.AST, closed: tuple[type[ast.AST], ...] = ()) -> list[ast.AS
     return nodes
 
 
+def kept_with_tree(function: Callable[[_Node], _Found]) -> Callable[[_Node], _Found]:
+    """Let a function of a tree keep its answer with the tree: a loop may ask in each round, each model of a file for
+    the whole."""
+    name = f"_{function.__name__}"
+
+    @wraps(function)
+    def answer(node: _Node) -> _Found:
+        known = node.__dict__
+        if name not in known:
+            known[name] = function(node)
+        found: _Found = known[name]
+        return found
+
+    return answer
+
+
+@kept_with_tree
 def docstring(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str:
-    """Return the docstring of a function or a class, "" where it has none. It is kept: a loop may ask in each round."""
-    known = node.__dict__
-    if "_docstring" not in known:
-        known["_docstring"] = ast.get_docstring(node) or ""
-    text: str = known["_docstring"]
-    return text
+    """Return the docstring of a function or a class, "" where it has none."""
+    return ast.get_docstring(node) or ""
