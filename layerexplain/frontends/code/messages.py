@@ -245,8 +245,8 @@ KERAS: tuple[Row, ...] = (
          r"Output tensors (?:to|of) a (?:Model|Functional model) must be the output of a (?:Keras|TensorFlow) `Layer`()",
          r"Layer \S+ was called with an input that isn't a symbolic tensor()", r"has no attribute '_uses_learning_phase'()"),
         "a function that is no layer is called on a tensor of the model{called}",
-        (lambda p: f"write keras.ops.{p.function}, or with Keras 2 a layer of it: Lambda(lambda t: {p.written}(t, …))(x); or put the lines into the call() of a layer" if p.function else
-         "write keras.ops in place of tf or K, or with Keras 2 Lambda(lambda t: function(t))(x); or put the lines into the call() of a layer",), calls="foreign"),
+        (lambda p: f"write {f'keras.ops.{p.function}' if p.function else 'keras.ops in place of tf or K'}, or with Keras 2 Lambda(lambda t: {p.written or 'function'}(t, …))(x)",
+         "put the lines into the call() of a layer"), calls="foreign"),
     Row((r"Keras symbolic inputs/outputs do not implement `@method:text`", r"object of type 'KerasTensor' has no len()", r"not 'KerasTensor'()"),
         "len(), float() and `if` need numbers, and a tensor of a model that is being made has none", ("x.shape[1] is a size; put the rest into the call() of a layer",), calls=r"(len|float|int|bool)"),
     Row((r"Received an invalid value for `@name:word`, expected @needs:text\. Received: \w+=@got:text(?:\n|$)", r"Invalid value received for argument `@name:word`\. Expected @needs:text\. Received: \w+=@got:text(?:\n|$)",

@@ -53,8 +53,12 @@ class Message(NamedTuple):
         the function that does."""
         parts = Parts(self.parts, layer_type=layer[0], config=layer[1])
         if call is not None:
+            from layerexplain.frontends.code.library.keras.api import is_known
+
             written = ast.unparse(call)
-            parts.update(written=written, function=written.rpartition(".")[2], called=f": {written}")
+            own = written.rpartition(".")[2]
+            today = next((name for name in (own, own.removeprefix("reduce_")) if is_known(f"ops.{name}")), "")
+            parts.update(written=written, function=today, called=f": {written}")
         causes = [said for one in self.row.causes if (said := _said(one, parts))]
         return f"{_said(self.row.fact, parts)}; {'; or '.join(causes)}"
 
@@ -174,7 +178,16 @@ def _call(message: Message, tree: ast.Module, layer: str) -> Any:
         return of_type[0]
     leaf = layer.rpartition(".")[2]
     of_layer = [one for one in calls if isinstance(one.func, ast.Attribute) and one.func.attr == leaf]
-    return of_layer[-1] if leaf and not leaf.isdecimal() and of_layer else None
+    if leaf and not leaf.isdecimal() and of_layer:
+        return of_layer[-1]
+    wanted = {parts[part] for part in message.row.arguments.values()}
+    made = [
+        one
+        for one in calls
+        if wanted and message.is_of(ast.unparse(one.func).rpartition(".")[2], {})
+        and wanted <= {each.value for each in walk(one) if isinstance(each, ast.Constant)}
+    ]  # fmt: skip
+    return made[0] if len(made) == 1 else None
 
 
 _FOREIGN = frozenset(

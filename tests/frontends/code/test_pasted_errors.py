@@ -130,3 +130,21 @@ def test_a_program_with_its_cure_runs(row: dict[str, Any]) -> None:
 )
 def test_what_the_batch_decides_is_found_without_the_message(row: dict[str, Any]) -> None:
     assert row["line"] in [one.line for one in layerexplain.check(row["program"].encode()).findings]
+
+
+def test_a_view_that_mixes_examples_is_found_by_the_two_batches_of_the_message() -> None:
+    """64 channels of 12 x 12 values are 4 rows of 2,304: 256 rows for 64 examples."""
+    code = """class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 32, 3), nn.Conv2d(32, 64, 3)
+        self.fc = nn.Linear(2304, 10)
+    def forward(self, x):
+        x = F.max_pool2d(self.conv2(F.relu(self.conv1(x))), 2)
+        return self.fc(x.view(-1, 2304))
+for data, target in loader:
+    loss = nn.CrossEntropyLoss()(Net()(data), target)
+"""
+    message = "ValueError: Expected input batch_size (256) to match target batch_size (64).\n\n"
+    (found,) = [one for one in layerexplain.check(f"{message}{code}".encode()).findings if one.severity == "breaks"]
+    assert found.line == 10 and "9216 = 64 × 12 × 12 numbers" in found.message

@@ -8,9 +8,11 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.library.torch_emit import asked_shapes
 from layerexplain.frontends.code.library.torch_graph import Run
 from layerexplain.frontends.code.library.torch_modules import BuiltIn, named_modules
+from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.pasted_errors import Message, messages
+from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.values.bounds import Exhausted
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import BATCH, Batch
 from layerexplain.layers.declaration import Spec
 from layerexplain.ops.sizes import product
 
@@ -35,9 +37,18 @@ def shapes_of_error(text: str, module: Any, names: Sequence[str], runs: Runs) ->
         given: Shapes = {names[0]: (shape, dtype)}
         with suppress(LayerExplainError, Exhausted):
             run = runs(given)
-            if any(_raises(message, *one) for one in run.refused_calls):
+            if any(_raises(message, *one) for one in run.refused_calls) or _mixes(message, run):
                 return given
     return {}
+
+
+def _mixes(message: Message, run: Run) -> bool:
+    """Return whether a run gives as many rows for each example as the message says that there are."""
+    rows, examples = message.parts.got, message.parts.needs
+    if message.row.layers or type(rows) is not int or type(examples) is not int or rows % examples:
+        return False
+    first = [one.spec.shape[0] for one in flat(run.result) if isinstance(one, Tensor) and one.spec.shape]
+    return bool(first) and isinstance(first[0], Batch) and first[0].times == rows // examples
 
 
 def _candidates(message: Message, module: Any, names: Sequence[str]) -> Iterator[tuple[int, ...]]:

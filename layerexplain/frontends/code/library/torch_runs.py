@@ -419,7 +419,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     given = given or elsewhere
     model = RunEmitter(run).model(found.name if found.name.isidentifier() else _class_name(module))
     model = with_torch_training(model, module, interpreter.kept(TorchTraining), run.result, run.losses)
-    model = _with_pasted_error(program, module, model)
+    model = model if inferred else _with_pasted_error(program, module, model)
     opened = [(program._located(one), name) for one, name in [*run.gaps, *[(each, "") for each in run.opened]]]
     if given and not (run.outputs or run.losses or opened or run.faults):
         opened.append((Unknown(f"forward of {_class_name(module)} returns no tensor"), ""))
