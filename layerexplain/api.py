@@ -224,9 +224,10 @@ def _named(
             return model, inputs
         return filled._replace(source=model.source, weights_file=model.weights_file), inputs
 
-    def attempt(sizes: Mapping[str, int]) -> None:
+    def attempt(sizes: Mapping[str, int]) -> int:
         known, inputs = at(sizes)
         raise_any([*known.faults, *trace_model(known, inputs).faults])
+        return len(known.layers)
 
     def report(sizes: Mapping[str, int]) -> Report:
         known, inputs = at(sizes)

@@ -107,10 +107,13 @@ def _with_names(text: str) -> Shape | None:
 def one_shape(shape: Any) -> Shape | None:
     """Return what is given as a shape as a tuple of sizes; None for anything else.
 
-    >>> one_shape([None, 28, 28]), one_shape(784), one_shape((28, -1))
-    ((None, 28, 28), None, None)
+    >>> one_shape([None, 28, 28]), one_shape(784), one_shape((28, -1)), one_shape("H,W,3")
+    ((None, 28, 28), None, None, ('H', 'W', 3))
     """
-    if not isinstance(shape, Sequence) or isinstance(shape, str | bytes):
+    if isinstance(shape, str):
+        words = [part.strip() for part in shape.split(",")]
+        shape = [int(word) if word.isdecimal() else None if word in ("None", "?") else word for word in words]
+    if not isinstance(shape, Sequence) or isinstance(shape, bytes):
         return None
     sizes = [size if size is None or isinstance(size, str) else _number(size) for size in shape]
     return None if any(isinstance(size, int) and size < 0 for size in sizes) else cast(Shape, tuple(sizes))

@@ -32,6 +32,9 @@ from layerexplain.lang.size_terms import (
 from layerexplain.records import Record
 
 _MARK = re.compile(f"{MARKS[0]}([0-9]+),?{MARKS[1]}")
+_TWICE = re.compile(r"(?:^|(?<=: ))([^=;:]+) = \1(?=$|;)")
+"""`H - k + 1 = H - k + 1`: a calculation that is its own result."""
+
 _BINDS_LEFT = "·*/×^%-−+"
 _BINDS_RIGHT = "·*/×^%²³"
 
@@ -211,7 +214,9 @@ class SizeNames:
         if type(value) is OpenSize:
             return self.plain(self.terms(value.node))
         if isinstance(value, str):
-            return _MARK.sub(lambda mark: self._in_text(mark, signs), value) if MARKS[0] in value else value
+            if MARKS[0] not in value:
+                return value
+            return _TWICE.sub(r"\1", _MARK.sub(lambda mark: self._in_text(mark, signs), value))
         if isinstance(value, tuple) and hasattr(value, "_fields"):
             named = zip(value._fields, value, strict=True)
             fields = [self.shown(item, _signs_of(name, signs)) for name, item in named]

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Attempt = Callable[[Mapping[str, int]], Any]
-"""Reads a model with sizes in place of names; raises LayerExplainError where it does not take them."""
+"""Reads a model with sizes in place of names, and may return how many layers it has then; raises LayerExplainError
+where it does not take them."""
 
 _EXAMPLES = (211, 223, 227, 229, 233, 239, 241, 251, 257, 263, 269, 271, 277, 281, 283, 293)
 _SMALL_EXAMPLES = (31, 29, 23, 19, 17, 13, 11, 37, 41, 43, 47, 53, 59, 61, 67, 71)
@@ -313,16 +314,21 @@ class _Finder:
         mine = self.alone(self.run, name)
         own = self.sizes_of(self.run, mine, name)
         accepted = set(own)
+        counts_layers = False
         for _ in range(_MOST_WAYS):
             other = next((value for value in self.doubtful(sorted(accepted), name) if self.takes(name, value)), None)
             if other is None:
                 break
             run = Recording(Sizes())
-            self.attempt({one: run.size(one, other if one == name else at) for one, at in self.examples.items()})
+            layers = self.attempt({
+                one: run.size(one, other if one == name else at) for one, at in self.examples.items()
+            })  # fmt: skip
+            counts_layers = counts_layers or (isinstance(layers, int) and layers != self.attempt(self.examples))
             accepted |= {other, *self.sizes_of(run, self.alone(run, name), name)}
         self.accepted[name] = sorted(accepted)
         conditions = [*_as_conditions(name, sorted(own)), *self.relations(name)]
-        others = "; other sizes go another way" if len(own) == 1 < len(accepted) else ""
+        decides = " (decides how many layers there are)" if counts_layers else "; other sizes go another way"
+        others = decides if len(own) == 1 < len(accepted) else ""
         words = f"{own[0]} here{others}" if others else _in_words(sorted(accepted))
         small = [size for size in _SMALLEST if size not in accepted and self.takes(name, size)]
         words = f"{words}; also {', '.join(map(str, small))}" if small and not others else words

@@ -158,3 +158,21 @@ def test_numbers_that_a_model_does_not_take_are_refused_in_one_line() -> None:
         report.at(T=9).at(T=9)
     with pytest.raises(ArgumentError, match="name of Python"):
         layerexplain.explain(spec, inputs={"input": ("class", 3)})
+
+
+@pytest.mark.parametrize("inputs", [("T", 3), "T,3", {"input": "T,3"}])
+def test_a_model_of_one_input_takes_a_shape_alone(inputs: Any) -> None:
+    spec = b"input: [null, 3]\nlayers:\n  - Conv1D: {filters: 4, kernel_size: 5}\n"
+    assert str(layerexplain.explain(spec, inputs=inputs).outputs[0].shape) == "(None, T - 4, 4)"
+
+
+def test_a_root_that_is_printed_fixes_no_size() -> None:
+    sizes = {"num_heads": "h", "key_dim": "d"}
+    report = layerexplain.explain_layer("MultiHeadAttention", sizes, input_shape=[("T", "m"), ("T", "m")])
+    assert {size.takes for size in report.sizes} == {"any"}
+    assert "/ sqrt(d)" in report.explain()
+
+
+def test_a_calculation_that_is_its_own_result_is_printed_once() -> None:
+    report = layerexplain.explain_layer("Conv1D", {"filters": "F", "kernel_size": "k"}, input_shape=("T", "C"))
+    assert "steps T → T - k + 1: T - k + 1; 'valid'" in report.explain()

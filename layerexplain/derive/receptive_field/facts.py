@@ -17,7 +17,7 @@ Conditions: TypeAlias = tuple[sc.Affine, ...]
 """Expressions that are all ≥ 0."""
 
 NEVER = sc.number(-1)
-FAR_BELOW = -1e8
+FAR_BELOW = -(10**8)
 """A score of at most this has the weight 0 in a softmax, since its exp is 0."""
 
 
