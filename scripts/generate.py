@@ -243,9 +243,12 @@ def coverage() -> str:
     """docs/internals/coverage.md: every class of keras.layers, whether it has a formula and runs at inference."""
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
+    from tests.support.named_cases import fixed_sizes
     from tests.support.registry import KERAS_VERSION, coverage_rows, operation_rows
 
     rows = coverage_rows()
+    tried, sizes, fixed = fixed_sizes()
+    of_sizes = ["| class | sizes | why |", "| --- | --- | --- |", *[f"| {' | '.join(row)} |" for row in fixed]]
     operations = operation_rows()
     of_ops = ["| class | formula | why not |", "| --- | --- | --- |"]
     for row in operations:
@@ -273,6 +276,11 @@ def coverage() -> str:
                 f"model. {sum(row.declared for row in operations)} have a formula, which is evaluated and held against "
                 f"real Keras; {sum(not row.declared for row in operations)} are opaque.",
                 "\n".join(of_ops),
+                "## Sizes with names",
+                f"One case of each of {tried} layers, with a name in place of each size of its arguments and inputs "
+                f"(`x1_0` is the first axis of the first input). Of {sizes} sizes, "
+                f"{sum(len(names.split(', ')) for _, names, _ in fixed)} are one number only:",
+                "\n".join(of_sizes),
             ]
         )
         + "\n"

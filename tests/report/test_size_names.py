@@ -11,42 +11,9 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import ArgumentError, LayerExplainError
-from layerexplain.report.one_layer import declared
-from layerexplain.report.size_names import takes_sizes
-from tests.cases import CASES, Case
+from tests.cases import Case
+from tests.support.named_cases import named, named_cases
 from tests.support.tries import some, tries
-
-
-def named(case: Case) -> tuple[dict[str, Any], list[tuple[Any, ...]], dict[str, int]]:
-    """A case with a name in place of each size of its arguments and inputs, and the numbers that stood there. Equal
-    sizes of a window, or of one input, keep one name: layers that want them equal do not refuse them."""
-    declaration = declared(case.type, {})
-    numbers: dict[str, int] = {}
-
-    def name(prefix: str, value: Any) -> Any:
-        if isinstance(value, tuple | list):
-            return tuple([name(f"{prefix}{value.index(item) + 1}", item) for item in value])
-        if type(value) is not int:
-            return value
-        numbers[prefix] = value
-        return prefix
-
-    arguments = {}
-    for key, value in case.config.items():
-        argument = declaration.arguments.get(declaration.renamed.get(key, key))
-        arguments[key] = name(key, value) if argument is not None and takes_sizes(argument.check) else value
-    shapes = [
-        (None, *[name(f"x{tensor + 1}_{shape.index(size)}", size) for size in shape])
-        for tensor, shape in enumerate(case.shapes)
-    ]
-    return arguments, shapes, numbers
-
-
-def rows() -> Iterator[Case]:
-    for case in CASES:
-        if not case.call and not any(hasattr(value, "config") for value in case.config.values()):
-            yield case
-
 
 STEPS = (-16, -9, -8, -3, -2, -1, 1, 2, 4, 5, 8, 24)
 
@@ -70,7 +37,7 @@ def filled(value: Any, at: Mapping[str, int]) -> Any:
     return [filled(item, at) for item in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("case", list(some(list(rows()))), ids=lambda case: case.id)
+@pytest.mark.parametrize("case", list(some(list(named_cases()))), ids=lambda case: case.id)
 def test_expressions_are_the_numbers_of_a_run_with_numbers(case: Case) -> None:
     arguments, shapes, _ = named(case)
     try:
