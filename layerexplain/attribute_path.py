@@ -69,7 +69,7 @@ def expression(steps: Steps, start: str = "model") -> str:
         elif isinstance(step, LayerNamed):
             parts.append(f".get_layer({_quoted(step.name)})")
         else:
-            parts.append(f"[{step}]" if isinstance(step, int) else f".{step}")
+            parts.append(f"[{step}]" if str(step).isdecimal() else f".{step}")
     return "".join(parts)
 
 

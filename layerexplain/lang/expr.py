@@ -322,6 +322,15 @@ LOOP: Final = _leaf("loop")
 LEAVES: Final = frozenset({INPUT, WEIGHT, CONSTANT})
 
 
+RESERVED = frozenset({"n", "t", "s", "steps", "reversed_steps"})
+"""Reserved names: the batch, the loop variables, and what loops run over."""
+
+
+def _unreserved(name: str) -> str:
+    """Return how a tensor or a weight is called wherever a formula has it."""
+    return f"{name}_2" if name in RESERVED else name
+
+
 def tensor(name: str, shape: Shape, dtype: str = "float", roles: tuple[str, ...] | None = None) -> Expr:
     """Return an input tensor: a parameter of a definition.
 
@@ -331,7 +340,7 @@ def tensor(name: str, shape: Shape, dtype: str = "float", roles: tuple[str, ...]
         dtype: Its dtype.
         roles: The names of its axes where they are not the usual ones: ("batch", "channels", "rows", "columns").
     """
-    return Expr(INPUT, (), {} if roles is None else {"roles": roles}, shape, dtype, name)
+    return Expr(INPUT, (), {} if roles is None else {"roles": roles}, shape, dtype, _unreserved(name))
 
 
 def constant(value: Any) -> Expr:
@@ -407,7 +416,7 @@ def weight(
     }
     if buffer:
         attrs["buffer"] = True
-    return Expr(WEIGHT, (), attrs, tuple(shape), dtype, symbol)
+    return Expr(WEIGHT, (), attrs, tuple(shape), dtype, _unreserved(symbol))
 
 
 def state_variable(symbol: str, name: str, axes: WeightAxes, *, at: tuple[str | int, ...]) -> Expr:

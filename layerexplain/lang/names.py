@@ -6,10 +6,7 @@ from collections.abc import Callable, Container, Iterable
 from keyword import iskeyword
 
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import CALL, CONSTANT, LOOP, RANDOM, Expr
-
-RESERVED = frozenset({"n", "t", "s", "steps", "reversed_steps"})
-"""Reserved names: the batch, the loop variables, and what loops run over."""
+from layerexplain.lang.expr import CALL, CONSTANT, LOOP, RANDOM, RESERVED, Expr
 
 
 def leaf_names(definition: Definition) -> dict[Expr, str]:

@@ -15,6 +15,7 @@ from layerexplain.frontends.training import trained_with
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.visit import is_random
 from layerexplain.layers.declaration import Spec
+from layerexplain.layers.keras.examples import USUAL_SIZES
 from layerexplain.model import InputShapes, InputShapesOf, Model, Note, fixed_batch
 from layerexplain.network.recorded_shapes import input_specs, with_input_layers
 from layerexplain.network.trace import trace_at
@@ -51,7 +52,7 @@ WHOLE_TOLERANCE = 1e-3
 _LONG = ((1_024, 128, 3, 2), (16_384, 8, 3, 2), (131_072, 8, 3, 2))
 """Sizes for long sequences, of which a crop or a window takes many steps."""
 
-_UNKNOWN_SIZES = ((7, 5, 3, 2), (8,) * 4, (16,) * 4, (32,) * 4, (64,) * 4, (128,) * 4, (224,) * 4, *_LONG)
+_UNKNOWN_SIZES = ((7, 5, 3, 2), (8,) * 4, *[(size,) * 4 for size in USUAL_SIZES], *_LONG)
 """Sizes tried for open axes after the batch; the first that Keras can run are used."""
 
 

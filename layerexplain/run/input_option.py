@@ -12,6 +12,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from tokenize import TokenError
 from typing import IO, Any
 
@@ -21,9 +22,10 @@ from layerexplain.files.zip_members import refuse_coding
 from layerexplain.frontends.input_shapes import no_input, shapes_for
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
+from layerexplain.layers.keras.examples import USUAL_SIZES
 from layerexplain.model import InputShapes, InputShapesOf, Model
 from layerexplain.network.recorded_shapes import input_specs, with_input_layers
-from layerexplain.network.trace import trace_at
+from layerexplain.network.trace import trace_at, trace_model
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 from layerexplain.run.drawn import draw_inputs
@@ -162,7 +164,7 @@ def _generated(
 ) -> Iterator[GivenInput]:
     import numpy as np
 
-    shapes = {one.name: _shape(one, sizes.get(one.name), batch) for one in left}
+    shapes = {one.name: _shape(model, one, sizes.get(one.name), batch) for one in left}
     for name, shape in shapes.items():
         must_fit([shape], f"the input '{name}'", batch, max_memory)
     drawn: dict[int, dict[str, Any]] = {}
@@ -191,7 +193,7 @@ def seed_of(what: str, option: str = "--values") -> int:
     return int(seed)
 
 
-def _shape(one: ModelInput, typed: Sequence[int | None] | None, batch: int) -> tuple[int, ...]:
+def _shape(model: Model, one: ModelInput, typed: Sequence[int | None] | None, batch: int) -> tuple[int, ...]:
     """Return the shape of a generated array, with the batch."""
     if one.shape is None and typed is None:
         raise ArgumentError(f"the shape of the input '{one.name}' is unknown; give it with --input {one.name}=SHAPE")
@@ -208,9 +210,21 @@ def _shape(one: ModelInput, typed: Sequence[int | None] | None, batch: int) -> t
     if len(known) != len(merged):
         raise ArgumentError(
             f"the input '{one.name}' has the shape {shape_text(one.with_batch(own, one.batch))}; give the unknown "
-            f"sizes with --input {one.name}={','.join('8' if s is None else str(s) for s in merged)}"
+            f"sizes with --input {one.name}={_proposed(model, one.name, merged)}"
         )
     return one.with_batch(known, one.batch or batch)
+
+
+def _proposed(model: Model, name: str, shape: Sequence[int | None]) -> str:
+    """Return a shape with sizes for those that are not known, of which the model takes the first; with their names
+    where it takes none of the usual ones."""
+    for size in (8, *USUAL_SIZES):
+        filled = tuple([size if one is None else one for one in shape])
+        with suppress(LayerExplainError):
+            network = trace_model(model, {name: filled})
+            if not network.faults and all(None not in call.outputs for call in network.calls):
+                return ",".join(map(str, filled))
+    return ",".join([f"SIZE_{i}" if one is None else str(one) for i, one in enumerate(shape)])
 
 
 def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch: int) -> dict[str, Any]:

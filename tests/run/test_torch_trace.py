@@ -243,3 +243,27 @@ def test_values_are_those_of_pytorch(name: str, tmp_path: Path) -> None:
     traced = layerexplain.trace(tmp_path / "net.py", given, weights=tmp_path / "net.safetensors")
     for own, theirs in zip(traced.outputs, wanted if isinstance(wanted, tuple) else [wanted], strict=True):
         np.testing.assert_allclose(own, theirs.numpy(), rtol=1e-4, atol=1e-3)
+
+
+CONVOLUTIONS = f"""{HEAD}
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.convolutions = nn.Sequential(nn.Conv2d(3, 8, 3), nn.MaxPool2d(2), nn.Conv2d(8, 4, 3))
+        self.last = nn.Linear(FEATURES, 2)
+
+    def forward(self, x):
+        return self.last(self.convolutions(x).flatten(1))
+"""
+
+
+@pytest.mark.parametrize("features", [4 * 11 * 11, 4 * 13 * 13, 4 * 109 * 109, 5])
+def test_the_size_that_is_proposed_is_one_that_the_model_takes(features: int, tmp_path: Path) -> None:
+    """Two convolutions of 3 and a pooling of 2 make (28 - 2) // 2 - 2 = 11 of 28, 13 of 32 and 109 of 224."""
+    file = tmp_path / "net.py"
+    file.write_text(CONVOLUTIONS.replace("FEATURES", str(features)))
+    proposed = run("trace", str(file)).stderr.rpartition("--input x=")[2].strip()
+    if features == 5:
+        assert proposed == "3,SIZE_1,SIZE_2"
+    else:
+        assert run("trace", str(file), "--input", f"x={proposed}").exit_code == 0

@@ -9,6 +9,34 @@ from layerexplain.layers.registry import TORCH, layer_types
 SHAPES = {2: "784", 3: "9,5", 4: "28x28x3", 5: "8x8x8x3"}
 """By the number of axes that a layer needs, the batch included."""
 
+USUAL_SIZES = (
+    28,
+    32,
+    64,
+    224,
+    48,
+    96,
+    100,
+    128,
+    150,
+    256,
+    227,
+    299,
+    300,
+    416,
+    512,
+    84,
+    200,
+    250,
+    400,
+    14,
+    16,
+    20,
+    40,
+    50,
+)
+"""Sizes of images that people have, the usual ones first."""
+
 _SEQUENCES = frozenset({"attention", "rnn", "spectrogram"})
 _IMAGES = frozenset({"augmentation", "image_transforms", "preprocessing", "pipeline"})
 

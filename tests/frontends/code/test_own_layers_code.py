@@ -276,3 +276,26 @@ m = keras.Sequential([keras.Input((4,)), Block()])
     ]  # fmt: skip
     symbols = [weight.symbol for weight in row.weights]
     assert {"W_first", "W_mean", "γ_norms_0", "β_norms_1", "W_heads_a", "W_net_0", "b_net_1"} <= set(symbols)
+
+
+@pytest.mark.parametrize("name", ["s", "n", "t", "steps", "w", "x"])
+def test_a_weight_has_one_name_in_formulas_and_everywhere(name: str) -> None:
+    """The batch and the variables of loops have the letters n, t and s."""
+    report = layerexplain.explain(
+        f"""import keras
+class Scaled(keras.layers.Layer):
+    def build(self, shape):
+        self.{name} = self.add_weight(shape=(shape[-1],), name="{name}")
+        self.rows = [self.add_weight(shape=(shape[-1],), name="row") for _ in range(2)]
+    def call(self, x):
+        return x * self.{name} + self.rows[0] * self.rows[1]
+m = keras.Sequential([keras.Input((4,)), Scaled()])
+""".encode()
+    )
+    row = report.layers[1]
+    symbols = [one.symbol for one in row.weights]
+    assert len({*symbols}) == 3 and row.explanation is not None
+    texts = (*row.formula, " ".join(row.explanation.element or ()))
+    assert all(re.search(rf"\b{symbol}\b", text) for symbol in symbols for text in texts)
+    reached = [one.reach for one in row.explanation.weights]
+    assert reached == [f'model.get_layer("scaled").{one}' for one in (name, "rows[0]", "rows[1]")]

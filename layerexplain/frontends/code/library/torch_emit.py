@@ -31,6 +31,7 @@ from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Function, Instance
 from layerexplain.frontends.code.values.trees import walk
+from layerexplain.layers.keras.examples import USUAL_SIZES
 from layerexplain.layers.registry import find, of_torch
 from layerexplain.layers.torch.construction import traced_alone
 from layerexplain.model import Layer, Model, SharedObject, StoredVariable
@@ -287,10 +288,6 @@ _SHAPES = {
 """An input for a first module, by its type: the size that it takes, and others as examples."""
 
 
-_SIZES = (28, 32, 48, 64, 84, 96, 100, 128, 150, 224, 227, 256, 299)
-"""Sizes of images that people have; the first is an example of any."""
-
-
 def example_shape(module: Any, reads: Callable[[Sequence[int]], bool | None]) -> Sequence[int] | None:
     """Return an input for a module that begins with a convolution: of the first size that it takes, or of any where
     that is not known (then it is empty); None where it takes none of the usual sizes."""
@@ -298,7 +295,7 @@ def example_shape(module: Any, reads: Callable[[Sequence[int]], bool | None]) ->
     channels = None if first is None else first.config.get("in_channels")
     if first is None or not isinstance(channels, int) or first.type not in ("Conv1d", "Conv2d"):
         return ()
-    shapes = [(channels, *(size,) * int(first.type[-2])) for size in _SIZES]
+    shapes = [(channels, *(size,) * int(first.type[-2])) for size in USUAL_SIZES]
     for shape in shapes:
         answer = reads(shape)
         if answer is not False:

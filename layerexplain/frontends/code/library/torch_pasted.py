@@ -14,14 +14,13 @@ from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.values.bounds import Exhausted
 from layerexplain.lang.axes import BATCH, Batch
 from layerexplain.layers.declaration import Spec
+from layerexplain.layers.keras.examples import USUAL_SIZES
 from layerexplain.ops.sizes import product
 
 Shapes = dict[str, tuple[Sequence[int | None], str]]
 Runs = Callable[[Shapes], Run]
 """Runs a model on inputs of given shapes."""
 
-_SIZES = (28, 32, 64, 224, 48, 96, 100, 128, 150, 256, 227, 299, 300, 416, 512, 84, 200, 250, 400, 14, 16, 20, 40, 50)
-"""Sizes of images that people have, the usual ones first."""
 _MOST_CHAINED = 4
 """How many modules are mended one after the other."""
 
@@ -63,11 +62,11 @@ def _candidates(message: Message, module: Any, names: Sequence[str]) -> Iterator
     shape = asked[0]
     rank = shape.count(None)
     own = [one for one in parts.values() if type(one) is int and one > 0]
-    for size in (*_SIZES, *own) if rank else (0,):
+    for size in (*USUAL_SIZES, *own) if rank else (0,):
         yield tuple([size if one is None else one for one in shape])
     for size in own:  # the first module gets another size than it asks for
         at = 0 if rank > 1 or shape[:1] != (None,) else len(shape) - 1
-        for other in _SIZES[:4]:
+        for other in USUAL_SIZES[:4]:
             yield tuple([size if i == at else other if one is None else one for i, one in enumerate(shape)])
 
 

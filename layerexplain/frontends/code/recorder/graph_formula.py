@@ -316,9 +316,11 @@ class Formula:
 
             def again() -> ProgramValue:
                 axes = [(f"axis {i}", size) for i, size in enumerate(variable.shape)]
-                name = str(steps[-1])
+                *inside, name = [str(step.number if isinstance(step, ItemNamed) else step) for step in steps]
+                at = ".".join(inside) if isinstance(steps[-1], ItemNamed) else ""  # of a list of weights
+                label = identifier("_".join([*inside, name]) if at else name)
                 trained = variable.trainable and self.library.weight_tensor(variable).node.layer.trainable
-                result = weight(name, identifier(name), axes, trainable=trained, dtype=_dtype(variable.dtype))
+                result = weight(name, label, axes, at=at, trainable=trained, dtype=_dtype(variable.dtype))
                 return [result], again, None
 
             self.leaves[key] = again()
