@@ -83,7 +83,7 @@ def test_a_file_without_the_weights_is_refused(
 def test_what_is_not_known_of_the_input_or_the_program_is_said(tmp_path: Path) -> None:
     given = run("trace", "-", input=CODE.replace("nn.Linear(5, 3), ", ""))
     assert given.exit_code == 1
-    assert "the shape of the input 'x' is unknown; give it with --size x=SHAPE" in given.output
+    assert "the shape of the input 'x' is unknown; give it with --input x=SHAPE" in given.output
     with pytest.raises(LayerExplainError, match=r"parts of the code are unknown, .*: line \d+: "):
         layerexplain.trace(CODE.replace("self.block(x)", "torch.never_heard(x)").encode(), np.ones((1, 5)))
 

@@ -309,7 +309,7 @@ def test_inputs_that_are_made(tmp_path: Path) -> None:
     assert [i["values"] for i in two["inputs"]] == ["random, from seed 2", "zeros"]
     assert two["layers"][0]["max"] > 1000 and two["layers"][1]["max"] == 0
     (tmp_path / "open.yaml").write_text("input: {shape: [None, 4]}\nlayers: [{LSTM: 3}]\n")
-    assert "give the unknown sizes with --size input=8,4" in refused(tmp_path / "open.yaml")
+    assert "give the unknown sizes with --input input=8,4" in refused(tmp_path / "open.yaml")
     assert document(tmp_path / "open.yaml", "--size", "6,4")["layers"][0]["shape"] == [1, 6, 4]
     assert "needs sizes that fit (None, 4), got (6, 5)" in refused(tmp_path / "open.yaml", "--size", "6,5")
 
