@@ -161,6 +161,20 @@ def torch_programs() -> Iterator[Wrong]:
     yield Wrong("memory", net(linear, "return self.fc(x)", "big = torch.empty(1 << 50)"))
     yield Wrong("data", net(linear, "return self.fc(x)", "data = torch.utils.data.TensorDataset(torch.randn(10, 7), torch.ones(9))"))
     yield Wrong("data", net(linear, "return self.fc(x)", "torch.stack([torch.ones(3), torch.ones(4)])"))
+    for target, shape in (("torch.ones(2, 3, dtype=torch.long)", "2, 3, 7"), ("torch.ones(2, 1, 4, 4, dtype=torch.long)", "2, 4, 4, 7")):
+        forward = "return self.fc(x)" if shape == "2, 3, 7" else "return self.fc(x).permute(0, 3, 1, 2)"
+        yield Wrong("targets", net(linear, forward, f"x, target = torch.randn({shape}), {target}", f"loss = {_CE}(model(x), target)"))
+    yield Wrong("targets", net(linear, "return self.fc(x)", *on("3, 7"), "loss = nn.CrossEntropyLoss(model(x), torch.ones(3).long())", "print(loss(model(x), model(x)))"))
+    yield Wrong("targets", net(linear, "return self.fc(x) + 9", *on("3, 7"), "loss = nn.BCELoss()(model(x), torch.ones(3, 5))"))
+    yield Wrong("values", net(linear, "return self.fc(x)", *on("3, 7"), "value = model(x).item()"))
+    yield Wrong("values", net(linear, "return self.fc(x)", "import numpy as np", "x = torch.tensor(np.array([[1], [1, 2]], dtype=object))"))
+    yield Wrong("values", net(linear, "return self.fc(x)", "x = torch.tensor([[1, 2, 3], [1, 2]])"))
+    yield Wrong("values", net(linear, "return self.fc(x)", "w = torch.ones(3, requires_grad=True)", "w += 1"))
+    yield Wrong("values", net(linear, "return self.fc(x)", "w = torch.tensor([1, 2], requires_grad=True)"))
+    yield Wrong("values", net(linear, "return self.fc(x)", "y = F.one_hot(torch.ones(3))"))
+    yield Wrong("attributes", net(linear, "return self.fc(x)", "state = model.state_dict()", "state.eval()"))
+    yield Wrong("attributes", net(linear, "return self.fc(x)", *on("3, 7"), "model = model(x)", "model(x)"))
+    yield Wrong("attributes", net(linear, "return self.fc(x)", *on("3, 7")).replace("def forward", "def foward"))
     yield Wrong("calls", net(linear, "return self.fc(x)", "model(torch.randn(2, 7), torch.randn(2, 7))"))
     yield Wrong("calls", net(linear, "return self.fc(x)", "model()"))
 

@@ -29,6 +29,11 @@ ELSEWHERE = {
     "Unknown loss function": "likewise",
     "Weights for model": "summary(), the last of the lines that need weights",
     "Dense.call() takes": "nowhere: the call of a layer that is made in the same line",
+    "Boolean value of Tensor": "the call of the loss, whose arguments are what is wrong in its making",
+    "a leaf Variable": "nowhere: a statement that calls nothing",
+    "Only Tensors of floating point": "nowhere: which of several tensors is not said",
+    "'Tensor' object is not callable": "nowhere: the message has no name",
+    "missing the required": "nowhere: no line has it",
     "the batch number of src": "nowhere: the module's name is a letter that other calls have",
 }
 """Messages whose fault is said to be in another line than the one that raised, and where."""
