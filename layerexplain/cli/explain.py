@@ -11,7 +11,7 @@ from layerexplain import api
 from layerexplain.api import LayerReport, Report
 from layerexplain.cli import library, options
 from layerexplain.cli import sources as reading
-from layerexplain.cli.failures import clean, note
+from layerexplain.cli.failures import clean
 from layerexplain.cli.input_shapes import where_they_fit
 from layerexplain.cli.output import emit
 from layerexplain.cli.training_options import WithTraining, given_training, training_options
@@ -109,8 +109,8 @@ def command(
         raise click.UsageError("--training explains a step of the whole model; leave out the names of layers")
     typed = [pattern.strip() for pattern in patterns]
     sources = library.each_model(source)
-    if not patterns and len(sources) > 1 and not source.endswith((".py", ".ipynb")):
-        sources = [_last_of(sources)]
+    if not patterns and len(sources) > 1:
+        sources = [library.of_main(sources[0])]
     wanted = LayerPatterns(typed, len(sources))
     inputs = where_they_fit(inputs, sources)
 
@@ -202,14 +202,6 @@ def _of_data(
     notes += [note for note in found.notes if note.code == "unknown-fit"]
     fits = f"the data fit: fit() takes {given}" if len(data) == arrays else f"of the data of fit(), {given} fits"
     return refused, notes if notes or found else [Note("data", None, fits)]
-
-
-def _last_of(sources: Sequence[Any]) -> Any:
-    """Return the last of several models in a paste; a note names them all."""
-    names = [one.request for one in sources]
-    other = f"-- -:{names[0]}" if sources[0] == "-" else f"{sources[0]}:{names[0]}"
-    note(f"{len(names)} models: {', '.join(names)}; this explains the last; for another: layerexplain explain {other}")
-    return sources[-1]
 
 
 def _compare(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code_source import code_settings as code_settings
     from layerexplain.frontends.code_source import code_source as code_source
     from layerexplain.frontends.code_source import each_model as each_model
+    from layerexplain.frontends.code_source import of_main as of_main
     from layerexplain.frontends.code_source import piped as piped
     from layerexplain.frontends.input_shapes import begins_with_batch as begins_with_batch
     from layerexplain.frontends.input_shapes import input_names as input_names
@@ -39,6 +40,7 @@ _HOMES = {
     "must_be_rules": "checks.rules",
     "no_input": "frontends.input_shapes",
     "parse_shape": "frontends.input_shapes",
+    "of_main": "frontends.code_source",
     "piped": "frontends.code_source",
     "read_own_layers": "frontends.own_layers",
     "torch_types": "layers.registry",

@@ -150,6 +150,11 @@ def each_model(source: Any, given: Mapping[str, str] = MappingProxyType({})) -> 
     return [CodeSource(str(source), name, code.given, content) for name in names]
 
 
+def of_main(source: CodeSource) -> CodeSource:
+    """Return the source of one of several models without its name, which stands for the main one."""
+    return CodeSource(str(source), "", source.given, source.content)
+
+
 def piped(source: Any) -> Any:
     """Return what is read more than once: standard input whole, code with what is requested of it and anything else as
     bytes; any other source as it is."""

@@ -28,6 +28,7 @@ from layerexplain.frontends.code.recorder.grade import (
     notes_of,
     plain_names,
     shape_example,
+    with_others,
     words_of,
 )
 from layerexplain.frontends.code.recorder.own_layers import declarations
@@ -48,6 +49,7 @@ from layerexplain.frontends.code.values.base import (
 from layerexplain.frontends.code.values.bounds import MOST_TRIED, Exhausted
 from layerexplain.frontends.code.values.frames import File, Frame
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor
+from layerexplain.frontends.code.values.misfits import required_names
 from layerexplain.frontends.code.values.modules import Module
 from layerexplain.frontends.code.values.program import Class, Function, layer_of
 from layerexplain.frontends.code.values.trees import walk
@@ -147,6 +149,15 @@ class Program:
                 return one
         return None
 
+    def main(self, found: list[FoundModel]) -> FoundModel:
+        """Return the one of several models that is meant where none is named: the one that holds all others, else the
+        last that is fitted, that is compiled, or that is made."""
+        if (whole := self.whole(found)) is not None:
+            return whole
+        fitted = [one for one in found if one.value.fitted is not None]
+        compiled = [one for one in found if one.value.compiled is not None]
+        return (fitted or compiled or found)[-1]
+
     def follow(self, models: Sequence[ModelValue]) -> None:
         """Follow the `call` of each model of the program that was never called on a tensor."""
         for model in list(models):
@@ -181,7 +192,8 @@ class Program:
             keras.make_model("Model", [inputs, outputs], {"name": "model"})
 
     def _from_definitions(self) -> list[FoundModel]:
-        """Return the models of functions and classes that the program defines and does not use."""
+        """Return the models of functions and classes that the program defines and does not use; of functions that
+        return nothing, such as `main()`, where no other gives one."""
         found: list[FoundModel] = []
         defined = [(name, one) for name, one in self.frame.names.items() if isinstance(one, Function | Class)]
         for name, value in defined[: 20 * MOST_TRIED]:
@@ -190,6 +202,10 @@ class Program:
             builds = isinstance(value, Function) and not name.startswith("_") and _builds(value)
             if builds or (isinstance(value, Class) and (what := base_of(value)) is not None and what.kind == "model"):
                 found += self._from_call(name, value, [], {})
+        for name, value in [] if found else defined[: 20 * MOST_TRIED]:
+            if isinstance(value, Function) and _builds(value, returns=False) and not required_names(value):
+                with suppress(SourceError):
+                    found += self._from_call(name, value, [], {})
         return distinct(found)
 
     def _from_call(self, name: str, value: object, args: Arguments, kwargs: Keywords) -> list[FoundModel]:
@@ -461,14 +477,15 @@ def imports_of(program: Program) -> list[Note]:
 _AUTOMATIC = re.compile(r"(sequential|functional|model)(_\d+)?")
 
 
-def _builds(function: Function) -> bool:
-    """Return whether a function may give a model: it returns something, and names of Keras stand in it."""
+def _builds(function: Function, returns: bool = True) -> bool:
+    """Return whether a function may give a model: it returns something, and names of Keras stand in it. Without
+    `returns` whether it may make one and keep it to itself."""
     names = {one.attr if isinstance(one, ast.Attribute) else one.id for one in walk(function.node)
              if isinstance(one, ast.Attribute | ast.Name)}  # fmt: skip
     from layerexplain.frontends.code.library.keras.names import MODELS, layer_names
 
-    returns = any(isinstance(one, ast.Return) and one.value is not None for one in walk(function.node))
-    return returns and bool(names & MODELS) and bool(names & (layer_names() | MODELS | {"Input"}))
+    gives = any(isinstance(one, ast.Return) and one.value is not None for one in walk(function.node))
+    return gives is returns and bool(names & MODELS) and bool(names & (layer_names() | MODELS | {"Input"}))
 
 
 @lru_cache(maxsize=4)
@@ -501,10 +518,10 @@ def read_code(
     given: Mapping[str, str] = MappingProxyType({}),
     lend: Lender | None = None,
 ) -> Model:
-    """Return the model of a program: the one that is requested, its only one, or the one that holds all others. `lend`
-    finds what it uses and does not have.
+    """Return the model of a program: the one that is requested, or else the main one, with a note that names the
+    others. `lend` finds what it uses and does not have.
 
-    Raises SourceError where the program is no Python, has no model, or several and none is requested.
+    Raises SourceError where the program is no Python or has no model.
     """
     try:
         return _read_code(data, path, request, given, lend)
@@ -537,11 +554,8 @@ def _read_code(data: bytes, path: str | None, request: str, given: Mapping[str, 
             error.fact += "; no model is built before that"
             raise error
         raise SourceError(_without_model(reading))
-    whole = reading.whole(found)
-    if whole is None:
-        names = ", ".join(one.name for one in found[:12])
-        raise SourceError(f"has {len(found)} models: {names}; name one: {path or '-- -'}:{found[0].name}")
-    return reading.model(whole)
+    main = reading.main(found)
+    return with_others(reading.model(main), [one.name for one in found if one is not main], path)
 
 
 def _without_model(reading: Program) -> str:

@@ -132,14 +132,19 @@ b = Sequential([layers.Input((4,)), layers.Dense(3)], name="dec")
 
 
 @pytest.mark.parametrize(("more", "name"), [
-    ("both = Sequential([a, b])\n", "both"), ("c = Sequential([b, layers.Dense(5)])\n", None),
+    ("both = Sequential([a, b])\n", "both"), ("c = Sequential([b, layers.Dense(5)])\n", "c"),
+    ("c = Sequential([b, layers.Dense(5)])\na.compile('adam', 'mse')\n", "enc"),
 ])  # fmt: skip
-def test_the_model_that_holds_all_others_is_meant(more: str, name: str | None) -> None:
+def test_the_main_model_is_the_one_that_holds_the_others_is_compiled_or_is_made_last(more: str, name: str) -> None:
     result = run("convert", "--set", "n=4", "-", "-", "--to", "yaml", code=TWO + more)
-    if name is None:
-        assert result.exit_code == 1 and "has 3 models: a, b, c; name one: -- -:a" in result.stderr
-    else:
-        assert (result.exit_code, result.stdout.splitlines()[0]) == (0, f"name: {name}")
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, f"name: {name}")
+
+
+@pytest.mark.parametrize("more", ["", "if __name__ == '__main__':\n    main()\n"])
+def test_a_function_that_makes_a_model_and_returns_nothing_is_read(more: str) -> None:
+    code = "from keras import Sequential, layers\ndef main():\n"
+    code += "    model = Sequential([layers.Input((4,)), layers.Dense(3)])\n    model.compile('adam', 'mse')\n" + more
+    assert "15" in run("summary", "-", code=code).stdout
 
 
 def test_a_loss_of_the_program_is_not_the_one_that_keras_has_under_its_name() -> None:

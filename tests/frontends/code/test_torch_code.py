@@ -356,14 +356,54 @@ def test_a_function_that_gives_modules_of_pytorch_is_a_model() -> None:
 
 def test_a_file_with_several_functions_of_models_names_them() -> None:
     code = BLOCKS + "def small():\n    return Net([7])\ndef large():\n    return Net([7, 7])"
-    with pytest.raises(LayerExplainError, match=r"has 2 models: small, large; name one: -- -:small"):
-        layerexplain.explain(code.encode())
+    report = layerexplain.explain(code.encode())
+    said = "this is 'large', the main model; 1 other model here: small; name one: -- -:small"
+    assert report.model_name == "large" and said in [note.message for note in report.notes]
 
 
 def test_a_class_that_needs_arguments_says_which_and_how_they_are_given() -> None:
     with pytest.raises(LayerExplainError) as caught:
         layerexplain.explain(BLOCKS.encode())
-    assert "makes no model by itself: Net needs widths; name it with values: -- -:'Net(widths=…)'" in str(caught.value)
+    assert "no model is built at the top level: Net needs widths; name one: -- -:'Net(widths=…)'" in str(caught.value)
+
+
+SIZED = """from torch import nn
+class Net(nn.Module):
+    def __init__(self, width, classes):
+        super().__init__()
+        self.layer = nn.Linear(width, classes)
+
+    def forward(self, x):
+        return self.layer(x)
+"""
+CONFIGURED = """from dataclasses import dataclass
+from torch import nn
+@dataclass
+class Config:
+    width: int = 5
+    classes: int = 3
+class Net(nn.Module):
+    def __init__(self, {argument}):
+        super().__init__()
+        self.layer = nn.Linear({name}.width, {name}.classes)
+    def forward(self, x):
+        return self.layer(x)
+"""
+
+
+def test_the_line_that_names_a_class_with_values_works_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(SIZED)
+    with pytest.raises(LayerExplainError) as caught:
+        layerexplain.explain(str(path))
+    named = str(caught.value).rpartition("name one with your values: ")[2].replace("'", "")
+    assert layerexplain.explain(named, inputs=(8,)).totals.params == 8 * 8 + 8
+
+
+@pytest.mark.parametrize("argument", ["cfg", "config", "c: Config", "args"])
+def test_a_class_gets_the_configuration_of_the_program_with_its_defaults(argument: str) -> None:
+    code = CONFIGURED.format(argument=argument, name=argument.partition(":")[0])
+    assert layerexplain.explain(code.encode()).totals.params == 5 * 3 + 3
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ SAME_MEMORY = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d", "iden
 """Modules and functions that return their input itself."""
 KEEPS_MEMORY = SAME_MEMORY | {"relu", "tanh", "sigmoid", "gelu"}
 """Those whose result lies in memory as their input does."""
-_NO_ATTRIBUTE = "is called and is no attribute of the model: model.parameters() does not have its parameters"
+_NO_ATTRIBUTE = "is called but is not registered with the model: model.parameters() does not have its parameters"
 _NO_PARAMETER = "is a parameter and no attribute of the model: model.parameters() does not have it"
 _DROPS = "F.dropout without training=self.training drops values in eval mode too; what follows is without that"
 

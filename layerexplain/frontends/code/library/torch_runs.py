@@ -29,7 +29,7 @@ from layerexplain.frontends.code.library.torch_numbers import Numbers
 from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss, with_torch_training
-from layerexplain.frontends.code.recorder.grade import grade_of, missing_sizes, notes_of, words_of
+from layerexplain.frontends.code.recorder.grade import grade_of, missing_sizes, notes_of, with_others, words_of
 from layerexplain.frontends.code.recorder.shapes import flat
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
@@ -304,13 +304,14 @@ def _of_classes(program: Program) -> list[Found]:
         method = one.find("__init__")
         names = required_names(method)[1:] if isinstance(method, Function) else []
         missing = [each for each in names if each not in interpreter.settings]
-        if missing:
-            example = f"{name}({', '.join(f'{each}=…' for each in missing)})"
-            words = f"makes no model by itself: {name} needs {', '.join(missing)}"
-            refused.append(f"{words}; name it with values: {program.path or '-- -'}:'{example}'")
+        known = {each: value for each in missing if (value := _configuration(program, one, each)) is not None}
+        if len(known) < len(missing):
+            refused.append(_not_made(program, name, one, missing, known))
             continue
         try:
-            built = interpreter.call(one, [], {}, whole=True)
+            built = interpreter.call(
+                one, [], {each: interpreter.call(value, [], {}) for each, value in known.items()}, whole=True
+            )
         except (ProgramError, Exhausted) as error:
             refused.append(f"{name}() raises {error}")
         else:
@@ -318,6 +319,57 @@ def _of_classes(program: Program) -> list[Found]:
     if refused and not found:
         raise SourceError(refused[-1])
     return found
+
+
+_CONFIGURATIONS = ("cfg", "conf", "args", "params", "opt", "hp")
+"""What names of configuration objects have in them."""
+
+
+def _configuration(program: Program, cls: Class, name: str) -> Class | None:
+    """Return the class of the program whose object an argument is meant to be: that of its annotation, or the one class
+    of configurations; None where it needs values itself."""
+    method = cls.find("__init__")
+    arguments = method.node.args if isinstance(method, Function) else ast.arguments([], [], None, [], [], None, [])
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    annotation = next((one.annotation for one in every if one.arg == name), None)
+    value = program.frame.names.get(annotation.id) if isinstance(annotation, ast.Name) else None
+    if not isinstance(value, Class) and any(word in name.lower() for word in _CONFIGURATIONS):
+        named = [
+            one
+            for key, one in program.frame.names.items()
+            if isinstance(one, Class)
+            and not is_module_class(one)
+            and any(word in key.lower() for word in _CONFIGURATIONS)
+        ]
+        value = named[0] if len(named) == 1 else None
+    if not isinstance(value, Class) or is_module_class(value):
+        return None
+    with suppress(ProgramError, Exhausted):
+        if not isinstance(program.interpreter.call(value, [], {}), Unknown):
+            return value
+    return None
+
+
+_EXAMPLE = 8
+
+
+def _not_made(program: Program, name: str, cls: Class, missing: Sequence[str], known: Mapping[str, Class]) -> str:
+    """Return how to name a class that needs values, with numbers with which it can be made where there are such."""
+    interpreter = program.interpreter
+    texts = {each: f"{known[each].name}()" if each in known else str(_EXAMPLE) for each in missing}
+    try:
+        values = {each: interpreter.call(known[each], [], {}) if each in known else _EXAMPLE for each in missing}
+        effects = interpreter.effects
+        before = effects.uncertainties, len(effects.unknown_loops), len(effects.assumptions)
+        is_made = is_module(interpreter.call(cls, [], values, whole=True))
+        is_made = is_made and before == (effects.uncertainties, len(effects.unknown_loops), len(effects.assumptions))
+    except (ProgramError, Exhausted):
+        is_made = False
+    if not is_made:
+        texts |= {each: "…" for each in missing if each not in known}
+    example = f"{name}({', '.join([f'{each}={text}' for each, text in texts.items()])})"
+    words = f"no model is built at the top level: {name} needs {', '.join(missing)}"
+    return f"{words}; name one{' with your values' * is_made}: {program.path or '-- -'}:'{example}'"
 
 
 def is_module_class(value: Any) -> bool:
@@ -358,15 +410,16 @@ def uses_torch(program: Program) -> bool:
 
 
 def torch_model(program: Program, found: list[Found], request: str) -> Model | None:
-    """Return the model that is asked for by its name or a call, else the only one of those found; None where there is
-    none. Raises SourceError for several."""
+    """Return the model that is asked for by its name or a call, else the last that is called on data, or made, of those
+    found; None where there is none."""
     if request:
         known = next((one for one in found if one.name == request), None) or asked(program, request)
         return None if known is None else read_model(program, known)
-    if len(found) > 1:
-        names = ", ".join(one.name for one in found[:12])
-        raise SourceError(f"has {len(found)} models: {names}; name one: {program.path or '-- -'}:{found[0].name}")
-    return read_model(program, found[0]) if found else None
+    if not found:
+        return None
+    called = {id(call.module): at for at, call in enumerate(program.interpreter.kept(DataCalls).calls)}
+    main = max(found, key=lambda one: (called.get(id(one.value), -1), found.index(one)))
+    return with_others(read_model(program, main), [one.name for one in found if one is not main], program.path)
 
 
 def read_model(program: Program, found: Found, shapes: InputShapes | None = None) -> Model:

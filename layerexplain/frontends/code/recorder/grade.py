@@ -17,7 +17,7 @@ from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.trees import children, kept_with_tree, walk
 from layerexplain.layers.arguments import NOT_SAID, WITHOUT_SIZES, Argument
 from layerexplain.layers.registry import TORCH, find, find_named
-from layerexplain.model import Note
+from layerexplain.model import Model, Note
 
 # Grade --------------------------------------------------------------------------------------------------------------
 
@@ -388,3 +388,13 @@ def _name(node: ast.AST) -> str:
 
 
 _OF_MANY = frozenset({"len", "sum", "list", "tuple", "set", "sorted", "enumerate", "zip", "map", "range"})
+
+
+def with_others(model: Model, names: Sequence[str], path: str | None) -> Model:
+    """Return a model with a note on the others of its program, which were not asked for."""
+    if not names:
+        return model
+    shown = ", ".join(names[:12])
+    count = f"{len(names)} other model{'s' * (len(names) > 1)}"
+    words = f"this is '{model.name}', the main model; {count} here: {shown}; name one: {path or '-- -'}:{names[0]}"
+    return model._replace(notes=(Note("others", None, words), *model.notes))
