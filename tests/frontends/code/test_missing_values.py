@@ -141,7 +141,7 @@ def test_a_file_of_several_models_of_pytorch_is_one_answer_for_each(command: str
 def test_of_several_models_of_pytorch_in_a_paste_the_last_is_explained() -> None:
     pipe: Any = io.BufferedReader(io.BytesIO((TORCH.format("Small", 3) + TORCH.format("Large", 7)).encode()))  # type: ignore[arg-type]
     result = CliRunner().invoke(program, ["explain", "-"], input=pipe, catch_exceptions=False)
-    assert result.stdout.startswith("Large · ") and "2 models: Small, Large; this explains the last" in result.stderr
+    assert result.stdout.startswith("Large · ") and "1 other model here: Small; name one: -- -:Small" in result.stdout
 
 
 def test_models_without_a_name_of_their_own_have_that_of_the_program() -> None:
