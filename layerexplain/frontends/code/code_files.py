@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 
 from layerexplain.errors import LayerExplainError, NotKnown, SourceError
 from layerexplain.frontends.code.found_models import FoundModel
+from layerexplain.frontends.code.library.keras.framework import keras_of
 from layerexplain.frontends.code.library.keras.names import base_of
 from layerexplain.frontends.code.machine.modules import Modules, package_of, read_module
 from layerexplain.frontends.code.reader import Program, imports_of, program
@@ -43,7 +44,7 @@ class PythonCode(Mapping[str, Declaration]):
     def __init__(self, reading: Program) -> None:
         load_all()
         self.reading = reading
-        self.code = Code(reading.interpreter.keras, reading.where)
+        self.code = Code(keras_of(reading.interpreter), reading.where)
         self._known: dict[str, Declaration | None] = {}
 
     def cls(self, name: str) -> Class | None:
@@ -106,7 +107,7 @@ class PythonCode(Mapping[str, Declaration]):
         what = None if cls is None else base_of(cls)
         if cls is None or what is None or what.kind != "model":
             return None
-        reading, keras = self.reading, self.reading.interpreter.keras
+        reading, keras = self.reading, keras_of(self.reading.interpreter)
         interpreter = reading.interpreter
         interpreter.budget = Budget()
         interpreter.effects.forget_answers()
@@ -120,7 +121,7 @@ class PythonCode(Mapping[str, Declaration]):
     def _object(self, cls: Class, arguments: Mapping[str, ProgramValue]) -> ProgramValue:
         """Return what a class makes of the arguments of a file."""
         interpreter = self.reading.interpreter
-        given = {key: ready(interpreter.keras, value, self._object_of) for key, value in arguments.items()}
+        given = {key: ready(keras_of(interpreter), value, self._object_of) for key, value in arguments.items()}
         if isinstance(cls.find("from_config"), Function):
             return interpreter.call(interpreter.attribute(cls, "from_config"), [given], {})
         return interpreter.call(cls, [], given)
@@ -145,7 +146,7 @@ class Derived(Declaration):
         self, specs: object, arguments: Mapping[str, ProgramValue], *args: ProgramValue, **keywords: ProgramValue
     ) -> Definition:
         """Return that of the parent, with the arguments that the class gives it."""
-        keras = self.code.keras
+        keras = self.code.library
         given = {key: ready(keras, one) for key, one in arguments.items() if one is not None}
         layer = layer_of(keras.interpreter.call(self.cls, [], given))
         if layer is None or layer.reason is not None or layer.declaration is not self.parent:

@@ -12,7 +12,6 @@ from typing import Any
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.messages import KINDS, MESSAGES, TORCH, Parts, Row, Words
 from layerexplain.frontends.code.pasted import ERROR
-from layerexplain.frontends.code.sources import text_of
 from layerexplain.frontends.code.values.trees import walk
 from layerexplain.model import Model, Note, Shape
 from layerexplain.ops.sizes import shape_text
@@ -237,14 +236,12 @@ def _quoted_line(text: str, tree: ast.Module) -> int:
     return next((line for line in reversed(quoted) if line), 0)
 
 
-def model_of_error(data: bytes, error: LayerExplainError) -> Model | None:
+def model_of_error(text: str, tree: ast.Module | None, error: LayerExplainError) -> Model | None:
     """Return a model without layers whose fault is what a pasted error says that stands without the code of a model;
-    None for one that is not known. `error` is why there is no model."""
-    text = data.decode("utf-8", "replace")
+    None for one that is not known. `tree` is the code beside it, None for what is no code; `error` is why there is no
+    model."""
     message = message_of(text)
-    try:
-        tree = text_of(data, None).tree
-    except LayerExplainError:
+    if tree is None:
         tree = ast.Module([ast.Pass()] if message is None else [], [])
     if message is None and not tree.body and ERROR.search(text):
         raise SourceError("is an error whose words are not known here; paste it with the code that makes the model")

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, cast
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code import pasted_errors
 from layerexplain.frontends.code.found_models import FoundModel, distinct, is_empty, models_in
+from layerexplain.frontends.code.library.keras.framework import keras_of
 from layerexplain.frontends.code.library.keras.names import base_of
+from layerexplain.frontends.code.library.registry import libraries
 from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.machine.definitions import imported_libraries
 from layerexplain.frontends.code.machine.interpreter import Interpreter
@@ -85,7 +87,7 @@ class Program:
         self.folder = os.path.dirname(path) or "." if path is not None else None
         self.text = text
         self.modules = modules
-        self.interpreter = Interpreter({}, modules)
+        self.interpreter = Interpreter({}, modules, libraries())
         self.path = path
         self._found: tuple[int, list[FoundModel]] | None = None
         self.interpreter.where = self.where
@@ -181,7 +183,7 @@ class Program:
 
     def _implied_model(self) -> None:
         """Take the tensor that a snippet which calls layers and makes no model assigns last as the output."""
-        keras = self.interpreter.keras
+        keras = keras_of(self.interpreter)
         if self.interpreter.models:
             return
         tensors = [value for value in self.frame.names.values() if isinstance(value, Tensor)]
@@ -210,7 +212,7 @@ class Program:
 
     def _from_call(self, name: str, value: object, args: Arguments, kwargs: Keywords) -> list[FoundModel]:
         """Return the models that a call of a function or a user-defined class gives."""
-        keras = self.interpreter.keras
+        keras = keras_of(self.interpreter)
         before = len(self.interpreter.models)
         keras.counters.clear()
         self.interpreter.effects.begin_statement(of_module=False)
@@ -320,9 +322,9 @@ class Program:
             last, met = last_change(interpreter, found.value)
         except Exhausted as error:
             raise SourceError(f"{found.name} {error}") from None
-        gaps = [(self._located(one), "") for one in effects.gaps
+        gaps = [(self.located(one), "") for one in effects.gaps
                   if effects.precedes(one, last) or one in met]  # fmt: skip
-        gaps += [(self._located(one), layer) for one, layer in emitter.gaps]
+        gaps += [(self.located(one), layer) for one, layer in emitter.gaps]
         assumed = [
             one._replace(line=self.locate(Place("", one.line)).line)
             for one in (*effects.assumptions, *(() if interpreter.is_notebook else effects.undefined.values()))
@@ -440,7 +442,8 @@ class Program:
         """Return where a place in the text that is read stands in the source: in which cell of a notebook."""
         return place if place.file else self.text.locate(place.line)._replace(column=place.column)
 
-    def _located(self, unknown: Unknown) -> Unknown:
+    def located(self, unknown: Unknown) -> Unknown:
+        """Return an unknown value with its place in the source."""
         place = self.locate(Place(unknown.file, unknown.line))
         option = unknown.option or unknown.name
         plain = option[-1:] in (")", "]") or option.rpartition(".")[2] in self._plain_names
@@ -462,7 +465,7 @@ class Program:
         """Return a note for each value that is missing in what a model is compiled with, or in what starts, penalizes
         and constrains weights: all formulas and shapes are there without it."""
         missing = [*in_layers, *[(one, "") for one in missing_in(model.compiled)]]
-        return [Note("open-setting", layer or None, words_of(self._located(one))) for one, layer in missing]
+        return [Note("open-setting", layer or None, words_of(self.located(one))) for one, layer in missing]
 
 
 def imports_of(program: Program) -> list[Note]:
@@ -511,6 +514,14 @@ def model_names(data: bytes, path: str | None, given: Mapping[str, str] = Mappin
     return program(data, path, given).names()
 
 
+def _model_of_error(data: bytes, error: LayerExplainError) -> Model | None:
+    try:
+        tree = text_of(data, None).tree
+    except LayerExplainError:
+        tree = None
+    return pasted_errors.model_of_error(data.decode("utf-8", "replace"), tree, error)
+
+
 def read_code(
     data: bytes,
     path: str | None,
@@ -526,7 +537,7 @@ def read_code(
     try:
         return _read_code(data, path, request, given, lend)
     except LayerExplainError as error:
-        model = None if request or (path or "").endswith(".py") else pasted_errors.model_of_error(data, error)
+        model = None if request or (path or "").endswith(".py") else _model_of_error(data, error)
         if model is None:
             raise
         return model

@@ -11,15 +11,12 @@ from layerexplain import api
 from layerexplain.frontends.code.library import registry
 from layerexplain.frontends.code.library.keras.framework import Keras
 from layerexplain.frontends.code.library.table import FrameworkLibrary, Library
-from layerexplain.frontends.code.machine import interpreter
 from layerexplain.frontends.code.reader import read_code
 from layerexplain.frontends.code.values.base import Symbol, Unknown, UnknownValue
 from layerexplain.frontends.code.values.layers import ModelValue
 from layerexplain.frontends.code.values.program import Instance
 
 CODE = Path(registry.__file__).parents[1]
-EVALUATOR = ("statements", "expressions", "loops", "choices", "definitions")
-"""The modules that read statements and expressions."""
 
 SIZES = Library("sizes")
 
@@ -100,21 +97,13 @@ y = net(x)
 
 
 def test_a_second_library_makes_models_beside_keras(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interpreter, "FRAMEWORKS", (Keras, Tiny))
+    monkeypatch.setattr(registry, "FRAMEWORKS", (Keras, Tiny))
     monkeypatch.setitem(registry.LIBRARIES, "tiny", FrameworkLibrary("tiny"))
     model = read_code(TINY.encode(), None, "net")
     report = api.explain(model)
     assert (model.type, model.grade) == ("Net", "complete")
     assert report.totals.params == (3 + 1) * 5 + (5 + 1) * 2
     assert [row.type for row in report] == ["Dense", "Add", "Dense"]
-
-
-@pytest.mark.parametrize("name", EVALUATOR)
-def test_who_reads_statements_and_expressions_knows_no_library(name: str) -> None:
-    tree = ast.parse((CODE / "machine" / f"{name}.py").read_text("utf-8"))
-    imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    assert imported
-    assert not [one for one in imported if ".library." in one and not one.endswith(".builtins")]
 
 
 def annotations_in(text: str) -> list[str]:

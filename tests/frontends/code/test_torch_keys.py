@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import layerexplain
-from layerexplain.frontends.code.library.torch_views import _as_slice
+from layerexplain.frontends.code.library.torch_tensors import _as_slice
 from tests.support.torch_programs import HEAD
 
 NET = """

@@ -29,26 +29,14 @@ from layerexplain.frontends.code.values.layers import LayerValue, Tensor
 from layerexplain.frontends.code.values.methods import results, sort
 from layerexplain.frontends.code.values.operators import format_value, is_plain, truth
 from layerexplain.frontends.code.values.program import Class, Function, Instance, Partial
+from layerexplain.frontends.code.values.python import BUILTINS
 from layerexplain.frontends.code.values.symbols import NamesOf
 from layerexplain.lang.axes import Batch
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.machine.interpreter import Interpreter
 
-NAMES = frozenset(
-    """
-    abs all any bool bytes callable chr dict divmod enumerate filter float format frozenset getattr hasattr id int
-    isinstance issubclass iter len list map max min next object ord pow print property range repr reversed round set
-    setattr slice sorted str staticmethod classmethod sum super tuple type vars zip open input exit quit ValueError
-    TypeError RuntimeError KeyError IndexError NotImplementedError AttributeError ImportError Exception
-    AssertionError ZeroDivisionError OSError IOError FileNotFoundError StopIteration KeyboardInterrupt BaseException
-    ModuleNotFoundError NameError Warning DeprecationWarning UserWarning NotImplemented hash globals locals dir
-    xrange unicode raw_input long ord chr bin hex oct eval exec compile __import__ memoryview bytearray complex
-    """.split()  # noqa: SIM905
-)
-"""The names that a program has without an import. `eval`, `exec`, `compile` and `__import__` give unknown values."""
-
-ERRORS = frozenset(name for name in NAMES if name[:1].isupper() and name != "NotImplemented")
+ERRORS = frozenset(name for name in BUILTINS if name[:1].isupper() and name != "NotImplemented")
 _CONVERT: dict[str, Callable[[ProgramValue], ProgramValue]] = {"int": int, "float": float, "bool": bool, "long": int}
 _KINDS: dict[str, ProgramValue] = {
     "int": int, "float": float, "str": str, "bool": bool, "list": list, "tuple": tuple, "dict": dict, "set": set,
@@ -56,14 +44,9 @@ _KINDS: dict[str, ProgramValue] = {
 }  # fmt: skip
 
 
-def items_of(value: object) -> list[ProgramValue] | Unknown:
-    """Return the items that a loop over a value meets; Unknown where they are not known."""
-    return python.iterate(value)
-
-
 def known_items(value: object) -> list[ProgramValue]:
     """Return the items that a loop over a value meets. Raises UnknownValue where they are not known."""
-    items = items_of(value)
+    items = python.iterate(value)
     if isinstance(items, Unknown):
         raise UnknownValue(Unknown(items.reason, items.line) if isinstance(items, Alike) else items)
     return items
@@ -82,10 +65,6 @@ _TAKE_FUNCTIONS = frozenset(
     ["map", "filter", "isinstance", "issubclass", "callable", "hasattr", "getattr", "setattr", "type", "vars", "dir"]
 )
 """Builtins one of whose arguments may be a function or a class."""
-AT_ONCE = frozenset(
-    ["len", "callable", "hasattr", "getattr", "setattr", "type", "vars", "print", "next", "range", "id"]
-)
-"""Builtins that go through no values."""
 
 
 class Builtins(Library):
@@ -157,7 +136,7 @@ def _convert(kind: str) -> Callable[..., ProgramValue]:
 
 def _collect(kind: Callable[..., object]) -> Callable[..., ProgramValue]:
     def collect(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
-        if args and kind in (list, tuple) and isinstance(alike := items_of(args[0]), Alike):
+        if args and kind in (list, tuple) and isinstance(alike := python.iterate(args[0]), Alike):
             return alike
         items = known_items(args[0]) if args else []
         evaluator.budget.make(len(items))
@@ -195,7 +174,7 @@ def _zip(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValu
 
 
 def _enumerate(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
-    if args and isinstance(alike := items_of(args[0]), Alike):
+    if args and isinstance(alike := python.iterate(args[0]), Alike):
         return alike._replace(item=(Unknown(alike.reason, alike.line), alike.item))
     items = known_items(args[0]) if args else []
     start = args[1] if len(args) > 1 else kwargs.get("start", 0)

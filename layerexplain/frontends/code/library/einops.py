@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.library.torch import make_module
+from layerexplain.frontends.code.library.torch_functions import function as tensor_function
 from layerexplain.frontends.code.library.torch_numbers import computed
 from layerexplain.frontends.code.library.torch_parameters import Parameter
 from layerexplain.frontends.code.library.torch_program import TensorRun, run_of
 from layerexplain.frontends.code.library.torch_tensors import Tensor
-from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
     Arguments,

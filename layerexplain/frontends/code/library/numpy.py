@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import TYPE_CHECKING, cast
 
-from layerexplain.frontends.code.library.builtins import call_builtin, items_of
+from layerexplain.frontends.code.library.builtins import call_builtin
 from layerexplain.frontends.code.library.signatures import in_order
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.values.array import (
@@ -36,6 +36,7 @@ from layerexplain.frontends.code.values.base import (
 from layerexplain.frontends.code.values.bounds import MOST_ITEMS, TOO_LARGE
 from layerexplain.frontends.code.values.layers import GraphTensor, tensors_in
 from layerexplain.frontends.code.values.operators import is_plain
+from layerexplain.frontends.code.values.python import iterate
 from layerexplain.model import Shape
 
 if TYPE_CHECKING:
@@ -455,7 +456,7 @@ def _unique(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> Prog
 @function("numpy.delete")
 def _delete(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     """Evaluate `np.delete(values, places)` of a list of numbers."""
-    values, places = (items_of(one) if not isinstance(one, int) else [one] for one in [*args, None, None][:2])
+    values, places = (iterate(one) if not isinstance(one, int) else [one] for one in [*args, None, None][:2])
     if isinstance(values, Unknown) or isinstance(places, Unknown) or not all(isinstance(one, int) for one in places):
         return Unknown("it comes from np.delete(…)")
     left_out = {one % len(values) for one in places if values}

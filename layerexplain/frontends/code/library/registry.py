@@ -3,6 +3,8 @@
 from layerexplain.frontends.code.library import builtins, einops, numpy, python, small, torch_data
 from layerexplain.frontends.code.library.keras.framework import Keras
 from layerexplain.frontends.code.library.table import FrameworkLibrary
+from layerexplain.frontends.code.library.torch_framework import PyTorch
+from layerexplain.frontends.code.machine.interpreter import Libraries
 
 FRAMEWORKS = (Keras,)
 """The libraries that models are made with; the first one is meant where nothing says which."""
@@ -17,3 +19,8 @@ _LIBRARIES = (
 )
 LIBRARIES = {root: one for one in _LIBRARIES for root in one.roots}
 """The libraries by the first parts of their names."""
+
+
+def libraries() -> Libraries:
+    """Return the libraries as an interpreter takes them."""
+    return Libraries(LIBRARIES, FRAMEWORKS, PyTorch)

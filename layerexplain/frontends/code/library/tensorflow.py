@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from layerexplain.frontends.code.library.keras.cloning import Cloning
 from layerexplain.frontends.code.library.keras.names import tensorflow_function
 from layerexplain.frontends.code.library.keras.run_time_sizes import holds_size
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
@@ -11,9 +10,6 @@ from layerexplain.frontends.code.library.table import FunctionTable
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import GraphTensor, LayerValue, Tensor, tensors_in
 from layerexplain.layers.registry import find
-
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.keras.framework import Keras
 
 _AS_KERAS = {"einsum": "einsum", "linalg.einsum": "einsum", "nn.moments": "moments"}
 """Functions that are those of keras.ops."""
@@ -24,10 +20,10 @@ _OF_NUMPY = {"reduce_prod": "prod", "reduce_sum": "sum", "range": "arange", "con
 _ONLY_RUN = ("data.", "io.", "image.", "train.", "distribute.", "config.")
 """Modules of which is known only when the code runs what they give."""
 
-function: FunctionTable[Keras] = FunctionTable()
+function: FunctionTable[Cloning] = FunctionTable()
 
 
-def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     """Return what a function of TensorFlow gives, by its name behind `tensorflow.`."""
     args = [keras.with_weights(one) for one in args]
     kwargs = {key: keras.with_weights(one) for key, one in kwargs.items() if key != "name"}
@@ -55,37 +51,37 @@ def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: Keras) 
 
 
 @function("Variable")
-def _variable(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _variable(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     return keras.variable(args, kwargs)
 
 
 @function("ensure_shape")
-def _ensure_shape(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _ensure_shape(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     if len(args) > 1 and isinstance(args[0], Tensor):
         keras.tell_shape(args[0], args[1])
     return NotImplemented
 
 
 @function("function")
-def _function(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _function(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     if tensors_in([*args, *kwargs.values()]):
         return NotImplemented
     return args[0] if args else None
 
 
 @function("random.set_seed", "config.run_functions_eagerly", "device")
-def _do_nothing(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _do_nothing(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     return NotImplemented if tensors_in([*args, *kwargs.values()]) else None
 
 
 @function("TensorShape")
-def _tensor_shape(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _tensor_shape(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     if not args or tensors_in([*args, *kwargs.values()]):
         return NotImplemented
     return tuple(args[0]) if type(args[0]) in (list, tuple) else args[0]
 
 
-def _operation(path: str, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _operation(path: str, args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     """Return what a function on tensors gives: an operation with a formula, or one that is not read."""
     given = [*args, *kwargs.values()]
     name, last = tensorflow_function(path), path.rpartition(".")[2]

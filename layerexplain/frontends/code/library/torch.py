@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.frontends.code.library.signatures import in_order
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.library.torch_blocks import BLOCKS, fill, make_block
+from layerexplain.frontends.code.library.torch_functions import function as tensor_function
 from layerexplain.frontends.code.library.torch_gradients import MODES, GradientMode
 from layerexplain.frontends.code.library.torch_modules import (
     CONTAINERS,
@@ -18,7 +19,6 @@ from layerexplain.frontends.code.library.torch_numbers import Numbers, computed,
 from layerexplain.frontends.code.library.torch_parameters import Parameter
 from layerexplain.frontends.code.library.torch_program import TorchProgram, run_of
 from layerexplain.frontends.code.library.torch_tensors import Tensor, is_tensor
-from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
 from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss, plain_arguments
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Symbol, Unknown
@@ -161,7 +161,7 @@ def make_module(type_: str, config: dict[str, Any], interpreter: Interpreter) ->
     declaration = find(of_torch(type_))
     if declaration is not None and unknown_in(config) is None and NOT_SAID not in config.values():
         for _, error in declaration.faults(config):
-            interpreter.keras.fault(error)
+            interpreter.fault(error)
     return BuiltIn(type_, config, interpreter.place())
 
 

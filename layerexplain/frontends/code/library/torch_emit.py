@@ -20,6 +20,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     unknown_parts,
 )
 from layerexplain.frontends.code.library.torch_parameters import (
+    ModuleOfTorch,
     OfModule,
     Parameter,
     has_unknown_weights,
@@ -167,7 +168,7 @@ class RunEmitter:
 
     # Parameters that stand in several places ------------------------------------------------------------------------
 
-    def _home(self, module: BuiltIn, name: str) -> _Home:
+    def _home(self, module: ModuleOfTorch, name: str) -> _Home:
         """Return what tells a weight of a module from all others: its name and the module that it comes from, or the
         parameter of the program."""
         seen: set[int] = set()

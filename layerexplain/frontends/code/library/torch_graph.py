@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
 from layerexplain.frontends.code.library.torch_blocks import BLOCKS, call_block
 from layerexplain.frontends.code.library.torch_cures import cure, misfit_of_weight
+from layerexplain.frontends.code.library.torch_functions import dtype_of
+from layerexplain.frontends.code.library.torch_functions import function as tensor_function
 from layerexplain.frontends.code.library.torch_gradients import Gradients
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
@@ -26,7 +28,6 @@ from layerexplain.frontends.code.library.torch_program import run_of
 from layerexplain.frontends.code.library.torch_state import ModuleState
 from layerexplain.frontends.code.library.torch_tensors import Tensor, with_batch
 from layerexplain.frontends.code.library.torch_training import LossSum
-from layerexplain.frontends.code.library.torch_views import dtype_of
 from layerexplain.frontends.code.recorder.grade import names_of_unknowns, without_unknowns
 from layerexplain.frontends.code.recorder.shapes import as_recorded, flat
 from layerexplain.frontends.code.values.array import Array
@@ -320,6 +321,10 @@ class Run:
         if name == "dropout" and given.get("training", True) is True:
             self.notes.append(Note("dropout-always", free, _DROPS))
         return self.call(self.layer(free, type_, given), declaration, tensors)
+
+    def function(self, name: str, args: list[Any], kwargs: dict[str, Any], path: str = "") -> Any:
+        """Return what `torch.name(x, …)` or `x.name(…)` gives; `path` is the function whose arguments these are."""
+        return tensor_function(self, name, args, kwargs, path)
 
     def numbers(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return numbers that the program makes: those of the batch are a row."""

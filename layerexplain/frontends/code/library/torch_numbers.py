@@ -10,11 +10,11 @@ from typing import Any
 
 from layerexplain.frontends.code.library.numpy import call_numpy
 from layerexplain.frontends.code.library.signatures import fitting, in_order
+from layerexplain.frontends.code.library.torch_functions import ALIASES, CUTS, sizes_of_pieces
+from layerexplain.frontends.code.library.torch_functions import function as tensor_function
 from layerexplain.frontends.code.library.torch_parameters import Parameter
 from layerexplain.frontends.code.library.torch_program import run_of
-from layerexplain.frontends.code.library.torch_tensors import ALIASES, OPERATORS, Tensor, is_tensor
-from layerexplain.frontends.code.library.torch_tensors import function as tensor_function
-from layerexplain.frontends.code.library.torch_views import CUTS, sizes_of_pieces
+from layerexplain.frontends.code.library.torch_tensors import OPERATORS, Tensor, is_tensor
 from layerexplain.frontends.code.values.array import Array, array_of, cast, key_of, name_of_dtype
 from layerexplain.frontends.code.values.array_data import (
     axis_of,

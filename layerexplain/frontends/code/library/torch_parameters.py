@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.library.torch_program import TensorRun, run_of
@@ -16,11 +16,26 @@ from layerexplain.layers.registry import find, of_torch
 from layerexplain.layers.torch.construction import has_parameters, traced_alone
 from layerexplain.ops.sizes import product
 
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.torch_modules import BuiltIn
-
-
 # Torch parameters ---------------------------------------------------------------------------------------------------
+
+
+class ModuleOfTorch(Protocol):
+    """A module of torch.nn, as its weights see it."""
+
+    type: str
+    config: dict[str, Any]
+    known_weights: tuple[tuple[str, dict[str, Any]], Weights | None] | None
+
+    @property
+    def declared(self) -> tuple[str, dict[str, Any]]:
+        """Return the type and the arguments that its declaration takes."""
+
+    @property
+    def replaced(self) -> Mapping[str, Any]:
+        """Return the parameters that the program put in the place of its own, by their names."""
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        """Return an attribute."""
 
 
 class Parameter(Identity):
@@ -95,7 +110,7 @@ class Parameter(Identity):
 class OfModule(Parameter):
     """A weight of a built-in module, under its name there."""
 
-    def __init__(self, shape: tuple[Any, ...], owner: BuiltIn, name: str) -> None:
+    def __init__(self, shape: tuple[Any, ...], owner: ModuleOfTorch, name: str) -> None:
         super().__init__(shape)
         self.owner = owner
         self.name = name
@@ -109,7 +124,7 @@ class PartOfModule(Identity):
     """A module inside one of torch.nn that is one row here: `attention.out_proj`. `weights` are the names of its
     weights in the module around it."""
 
-    def __init__(self, owner: BuiltIn, name: str, weights: Sequence[str]) -> None:
+    def __init__(self, owner: ModuleOfTorch, name: str, weights: Sequence[str]) -> None:
         self.owner = owner
         self.name = name
         self.weights = weights
@@ -142,7 +157,7 @@ def statistics(name: str, shape: tuple[int, ...]) -> Array:
     return Array(shape, (STATISTICS[name],) * (product(shape) or 0))
 
 
-def own_weights(module: BuiltIn) -> Weights:
+def own_weights(module: ModuleOfTorch) -> Weights:
     """Return the weights of a module by its arguments alone: the name, the shape, and whether it is a buffer. They are
     kept as long as the arguments stay."""
     type_, config = module.declared
@@ -181,7 +196,7 @@ def _weights_at(type_: str, config: Mapping[str, Any]) -> Weights | None:
     ]
 
 
-def has_unknown_weights(module: BuiltIn) -> bool:
+def has_unknown_weights(module: ModuleOfTorch) -> bool:
     """Return whether a module has weights of unknown shapes: its arguments are unknown, or it has no formula here."""
     if find(of_torch(module.type)) is None:
         return has_parameters(module.type)
@@ -189,7 +204,7 @@ def has_unknown_weights(module: BuiltIn) -> bool:
     return module.known_weights is not None and module.known_weights[1] is None
 
 
-def weight_shapes(module: BuiltIn) -> dict[str, tuple[int, ...]]:
+def weight_shapes(module: ModuleOfTorch) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the parameters of a module by their names; none where they are not known."""
     return {name: shape for name, shape, is_buffer in own_weights(module) if not is_buffer}
 
@@ -222,7 +237,7 @@ def is_recurrent(shapes: Mapping[str, Any]) -> bool:
     return bool(shapes.keys() & {"weight_ih", "weight_ih_l0"})
 
 
-def may_have_weight(module: BuiltIn, name: str) -> bool | None:
+def may_have_weight(module: ModuleOfTorch, name: str) -> bool | None:
     """Return whether a module has a weight or a bias, which may be None; None where that is not known."""
     declaration = find(of_torch(module.type))
     if declaration is None or has_unknown_weights(module):

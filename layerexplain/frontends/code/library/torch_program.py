@@ -61,6 +61,9 @@ class TensorRun(Protocol):
     def stored(self, value: ProgramValue) -> ProgramValue:
         """Return a parameter, or numbers that the program makes, as a tensor of the run: a row of its own."""
 
+    def function(self, name: str, args: Arguments, kwargs: Keywords, path: str = "") -> ProgramValue:
+        """Return what `torch.name(x, …)` or `x.name(…)` gives; `path` is the function whose arguments these are."""
+
     def numbers(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return numbers that the program makes: those of the batch are a row."""
 

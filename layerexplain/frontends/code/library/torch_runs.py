@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.library.torch_emit import (
@@ -29,11 +29,14 @@ from layerexplain.frontends.code.library.torch_numbers import Numbers
 from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.library.torch_tensors import Tensor
 from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss, with_torch_training
+from layerexplain.frontends.code.machine.interpreter import Interpreter
 from layerexplain.frontends.code.recorder.grade import grade_of, missing_sizes, notes_of, with_others, words_of
 from layerexplain.frontends.code.recorder.shapes import flat
+from layerexplain.frontends.code.sources import Text
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.bounds import MOST_TRIED, Budget, Exhausted
+from layerexplain.frontends.code.values.frames import File, Frame
 from layerexplain.frontends.code.values.misfits import required_names
 from layerexplain.frontends.code.values.nested import Rebuilding, rebuilt
 from layerexplain.frontends.code.values.program import Class, Function, Instance
@@ -42,10 +45,6 @@ from layerexplain.lang.axes import BATCH, Batch
 from layerexplain.layers.registry import find, of_torch
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
 from layerexplain.ops.sizes import shape_text
-
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.reader import Program
-
 
 _MASKS = frozenset(["attn_mask", "src_mask", "tgt_mask", "memory_mask", "mask"])
 """Arguments that are one for all examples, where they have two axes."""
@@ -223,6 +222,25 @@ def parameter_names(module: Any) -> list[str]:
     return required or forward.names[1:2] or ["x"]
 
 
+class ReadProgram(Protocol):
+    """A program that was read."""
+
+    interpreter: Interpreter
+    frame: Frame
+    file: File
+    text: Text
+    path: str | None
+
+    def located(self, unknown: Unknown) -> Unknown:
+        """Return an unknown value with its place in the source."""
+
+    def notes_of_stated(self) -> list[Note]:
+        """Return notes on sizes that the text beside the code states."""
+
+    def with_values(self, values: Mapping[str, int]) -> ReadProgram:
+        """Return the program with values for names that it does not define: it is read once more."""
+
+
 class Found:
     """A model of a program: its name there, and what it is."""
 
@@ -231,7 +249,7 @@ class Found:
         self.value = value
 
 
-def models(program: Program) -> list[Found]:
+def models(program: ReadProgram) -> list[Found]:
     """Return the models of a program: the modules that its names stand for; else those that it calls on data, those
     that its functions give or call on data, and those that its classes make."""
     interpreter = program.interpreter
@@ -256,7 +274,7 @@ def _called_alone(interpreter: Any) -> list[Found]:
     return [Found(_class_name(one), one) for one in called.values()]
 
 
-def _of_functions(program: Program) -> list[Found]:
+def _of_functions(program: ReadProgram) -> list[Found]:
     """Return the models of functions that can be called without arguments: what they return, else what they call on
     data, as the `test()` of a file of models does."""
     interpreter = program.interpreter
@@ -280,7 +298,7 @@ def _of_functions(program: Program) -> list[Found]:
     return found or _called_alone(interpreter)
 
 
-def _of_classes(program: Program) -> list[Found]:
+def _of_classes(program: ReadProgram) -> list[Found]:
     """Return the models that classes of the file make without arguments, but for classes that others use. Raises
     SourceError where each of them needs arguments."""
     interpreter = program.interpreter
@@ -325,7 +343,7 @@ _CONFIGURATIONS = ("cfg", "conf", "args", "params", "opt", "hp")
 """What names of configuration objects have in them."""
 
 
-def _configuration(program: Program, cls: Class, name: str) -> Class | None:
+def _configuration(program: ReadProgram, cls: Class, name: str) -> Class | None:
     """Return the class of the program whose object an argument is meant to be: that of its annotation, or the one class
     of configurations; None where it needs values itself."""
     method = cls.find("__init__")
@@ -353,7 +371,7 @@ def _configuration(program: Program, cls: Class, name: str) -> Class | None:
 _EXAMPLE = 8
 
 
-def _not_made(program: Program, name: str, cls: Class, missing: Sequence[str], known: Mapping[str, Class]) -> str:
+def _not_made(program: ReadProgram, name: str, cls: Class, missing: Sequence[str], known: Mapping[str, Class]) -> str:
     """Return how to name a class that needs values, with numbers with which it can be made where there are such."""
     interpreter = program.interpreter
     texts = {each: f"{known[each].name}()" if each in known else str(_EXAMPLE) for each in missing}
@@ -382,7 +400,7 @@ def _class_name(module: Any) -> str:
     return module.cls.name if isinstance(module, Instance) else module_type(module)
 
 
-def asked(program: Program, request: str) -> Found | None:
+def asked(program: ReadProgram, request: str) -> Found | None:
     """Return the model of a name or a call; None where it is not a PyTorch model."""
     try:
         tree = ast.parse(request.strip(), mode="eval").body
@@ -402,14 +420,14 @@ def asked(program: Program, request: str) -> Found | None:
     return Found(request, value) if is_module(value) else None
 
 
-def uses_torch(program: Program) -> bool:
+def uses_torch(program: ReadProgram) -> bool:
     """Return whether a program makes modules of PyTorch."""
     return any(is_module(one) or is_module_class(one) for one in program.frame.names.values()) or bool(
         program.interpreter.kept(DataCalls).calls
     )
 
 
-def torch_model(program: Program, found: list[Found], request: str) -> Model | None:
+def torch_model(program: ReadProgram, found: list[Found], request: str) -> Model | None:
     """Return the model that is asked for by its name or a call, else the last that is called on data, or made, of those
     found; None where there is none."""
     if request:
@@ -422,7 +440,7 @@ def torch_model(program: Program, found: list[Found], request: str) -> Model | N
     return with_others(read_model(program, main), [one.name for one in found if one is not main], program.path)
 
 
-def read_model(program: Program, found: Found, shapes: InputShapes | None = None) -> Model:
+def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = None) -> Model:
     """Return a model of a program, run on the given shapes, or on those that the program itself gives."""
     interpreter = program.interpreter
     module = found.value
@@ -473,7 +491,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     model = RunEmitter(run).model(found.name if found.name.isidentifier() else _class_name(module))
     model = with_torch_training(model, module, interpreter.kept(TorchTraining), run.result, run.losses)
     model = model if inferred else _with_pasted_error(program, module, model)
-    opened = [(program._located(one), name) for one, name in [*run.gaps, *[(each, "") for each in run.opened]]]
+    opened = [(program.located(one), name) for one, name in [*run.gaps, *[(each, "") for each in run.opened]]]
     if given and not (run.outputs or run.losses or opened or run.faults):
         opened.append((Unknown(f"forward of {_class_name(module)} returns no tensor"), ""))
     if not given:
@@ -517,7 +535,7 @@ def read_model(program: Program, found: Found, shapes: InputShapes | None = None
     return model._replace(source_code=code)
 
 
-def _with_pasted_error(program: Program, module: Any, model: Model) -> Model:
+def _with_pasted_error(program: ReadProgram, module: Any, model: Model) -> Model:
     """Return a model with the fault that an error says which was pasted with its code, where reading finds none."""
     if not program.text.pasted or model.faults:
         return model
@@ -559,13 +577,13 @@ _LISTED = (
 )
 
 
-def _again(program: Program, found: Found, names: Sequence[str], shapes: InputShapes) -> Model | None:
+def _again(program: ReadProgram, found: Found, names: Sequence[str], shapes: InputShapes) -> Model | None:
     if not all(name in shapes for name in names):
         return None
     return read_model(program, found, {name: shapes[name] for name in names})
 
 
-def _with_values(program: Program, found: Found, values: Mapping[str, int]) -> Model | None:
+def _with_values(program: ReadProgram, found: Found, values: Mapping[str, int]) -> Model | None:
     """Return the same model of the program with values for names that it does not define."""
     filled = program.with_values(values)
     return torch_model(filled, [one for one in models(filled) if one.name == found.name], found.name)

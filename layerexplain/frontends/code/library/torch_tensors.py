@@ -1,4 +1,4 @@
-"""Tensors of a run: operators, attributes and methods, which are rows of layers/torch/operations.py."""
+"""Tensors of a run: operators, attributes and parts. A tensor and its views share memory: one change reaches all."""
 
 from __future__ import annotations
 
@@ -6,29 +6,23 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
-from layerexplain.frontends.code.library.torch_views import (
-    CUTS,
-    DTYPES,
-    VIEWS,
-    Changes,
-    axis_in,
-    cut,
-    dtype_asked,
-    has_list,
-    picked_by_list,
-    without_ellipsis,
-)
+from layerexplain.frontends.code.library.signatures import in_order
+from layerexplain.frontends.code.library.torch_program import TensorRun
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Evaluator, Identity, ProgramError, Symbol, Unknown
+from layerexplain.frontends.code.values.base import (
+    Evaluator,
+    Identity,
+    ProgramError,
+    ProgramValue,
+    Symbol,
+    Unknown,
+)
 from layerexplain.frontends.code.values.bounds import numbered
 from layerexplain.frontends.code.values.program import Bound
-from layerexplain.lang.axes import BATCH, Batch, Shape, has_batch
+from layerexplain.lang.axes import BATCH, Batch, Shape
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import TensorRef
-from layerexplain.ops.reshaping import groups
-from layerexplain.ops.sizes import product, quotient, shape_text
+from layerexplain.ops.sizes import shape_text
 
 OPERATORS = {
     "Add": "add", "Sub": "sub", "Mult": "mul", "Div": "div", "Pow": "pow", "MatMult": "matmul", "Mod": "remainder",
@@ -39,21 +33,12 @@ OPERATORS = {
 _OF_TRUTH = {"BitAnd": "logical_and", "BitOr": "logical_or", "BitXor": "logical_xor"}
 _IN_ORDER = frozenset(["Div", "Pow", "Mod", "FloorDiv", "Lt", "LtE", "Gt", "GtE"])
 """Those that are others with their sides exchanged."""
-_SAME = frozenset(["contiguous", "clone", "cuda", "cpu", "requires_grad_", "pin_memory"])
-"""Methods that give the tensor itself."""
-ALIASES = {
-    "multiply": "mul", "divide": "div", "true_divide": "div", "subtract": "sub", "concat": "cat",
-    "swapaxes": "transpose", "concatenate": "cat", "negative": "neg", "fix": "trunc", "greater": "gt", "less": "lt",
-    "greater_equal": "ge", "less_equal": "le", "not_equal": "ne", "arcsin": "asin", "arccos": "acos", "arctan": "atan",
-    "clip": "clamp", "absolute": "abs", "swapdims": "transpose",
-    "dropout2d": "dropout", "dropout1d": "dropout", "dropout3d": "dropout", "alpha_dropout": "dropout",
-}  # fmt: skip
 
 
 class Tensor(Identity):
     """A tensor of a run: which result of which call it is, and its shape."""
 
-    def __init__(self, run: Any, ref: TensorRef, spec: Spec) -> None:
+    def __init__(self, run: TensorRun, ref: TensorRef, spec: Spec) -> None:
         self.run = run
         self.ref = ref
         self.spec = spec
@@ -94,7 +79,7 @@ class Tensor(Identity):
         part = self.get_item(evaluator, key)
         if isinstance(part, Unknown) or not part.is_region:
             raise self.run.unknown("a part of a tensor that is changed in place")
-        part.become(evaluator, _filled(part, value))
+        part.become(evaluator, filled(part, value))
 
     @property
     def sizes(self) -> tuple[Any, ...]:
@@ -197,9 +182,52 @@ class Tensor(Identity):
         if name.startswith("new_"):
             return self.run.numbers(name[4:], args, kwargs)
         if name == "where" and args:
-            return function(self.run, name, [args[0], self, *args[1:]], kwargs)
+            return self.run.function(name, [args[0], self, *args[1:]], kwargs)
         name = "windows" if name == "unfold" else name  # another function than F.unfold
-        return function(self.run, name, [self, *args], kwargs, path)
+        return self.run.function(name, [self, *args], kwargs, path)
+
+
+class Changes:
+    """The changes of a tensor and its views in place, in order: which part of the tensor, and what is there now if it
+    has the shape of that part."""
+
+    def __init__(self, root: Tensor) -> None:
+        self.root = root
+        self.parts: list[tuple[tuple[Any, ...], Tensor | None]] = []
+
+    def note(self, tensor: Tensor) -> None:
+        """Note that a tensor which shares this memory is changed."""
+        self.parts.append((tensor.region, tensor.now if tensor.is_region else None))
+        tensor.seen = len(self.parts)
+
+    def catch_up(self, tensor: Tensor) -> None:
+        """Bring a tensor up to date that is used now. Raises Stopped where that is not known."""
+        while tensor.seen < len(self.parts):
+            region, now = self.parts[tensor.seen]
+            tensor.seen += 1
+            if _apart(tensor.region, region, self.root.spec.shape):
+                continue
+            if now is None or tensor is not self.root or not is_settable(region):
+                raise tensor.run.unknown("a tensor that is changed in place through another one")
+            changed = tensor.run.operation("setitem", [tensor.now, now], {"key": region})
+            tensor.ref, tensor.spec = changed.ref, changed.spec
+
+
+def is_settable(key: tuple[Any, ...]) -> bool:
+    """Return whether a part may be put in: numbers, and slices without steps."""
+    return all(isinstance(one, int) or (isinstance(one, slice) and one.step in (None, 1)) for one in key)
+
+
+def _apart(one: Sequence[Any], other: Sequence[Any], shape: Sequence[Any]) -> bool:
+    """Return whether two parts of a tensor have no element in common."""
+    if not (is_settable(tuple(one)) and is_settable(tuple(other))):
+        return False
+    for first, second, size in zip(one, other, shape, strict=False):
+        if isinstance(size, int):
+            rows = [range(size)[key] if isinstance(key, slice) else [key % size] for key in (first, second)]
+            if not {*rows[0]} & {*rows[1]}:
+                return True
+    return False
 
 
 def is_tensor(value: Any) -> bool:
@@ -220,7 +248,7 @@ def _all_axes(key: tuple[Any, ...], count: int) -> tuple[Any, ...]:
     return (*key[:at], *[slice(None)] * (count - given), *key[at + 1 :])
 
 
-def _filled(part: Tensor, value: Any) -> Any:
+def filled(part: Tensor, value: Any) -> Any:
     """Return what `part[:] = value` leaves there."""
     if isinstance(value, int | float):
         return part.run.operation("full_like", [part], {"fill_value": value})
@@ -243,190 +271,60 @@ def _to_the_end(key: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
     return tuple(whole)
 
 
-def _listed(args: Sequence[Any]) -> tuple[Any, ...]:
-    """Sizes or axes, given one by one or as one sequence."""
-    return tuple(args[0]) if len(args) == 1 and type(args[0]) in (list, tuple) else tuple(args)
+def has_list(parts: Sequence[ProgramValue]) -> bool:
+    """Return whether a key has a list of whole numbers among its parts."""
+    return any(type(one) is list and one and all(type(place) is int for place in one) for one in parts)
 
 
-def _shape(run: Any, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
-    """Return a shape for `reshape`: None for the batch, -1 for a size that is computed."""
-    unknown = next((one for one in sizes if isinstance(one, Unknown)), None)
-    if unknown is not None:
-        run.opened.append(unknown)
-        raise run.unknown("an unknown shape")
-    if not all(isinstance(one, int | Batch) for one in sizes):
-        raise run.unknown("an unknown shape")
-    total, found = product(x.spec.shape), list(sizes)
-    rows = f"the {total} values of each example in {shape_text(x.spec.shape)}"
-    if all(type(one) is int and one > 0 for one in found) and total and (product(found) or 0) % total:
-        raise run.refused(f"{rows} do not fit {tuple(found)}")
-    if found[:1] == [-1] and has_batch(x.spec.shape) and not has_batch(found) and total is not None:
-        rest = product(found[1:]) or 1
-        if total == rest:
-            found[0] = BATCH
-        elif total % rest:
-            raise run.refused(
-                f"{rows} need to divide into rows of {rest}, got {found}; write {total} in place of {rest}"
-            )
-    return with_batch(found)
+def without_ellipsis(parts: Sequence[ProgramValue], count: int) -> list[ProgramValue]:
+    """Return a key for a tensor with `count` axes with a slice for each axis that its ellipsis stands for.
+
+    >>> without_ellipsis([0, ..., 1], 4)
+    [0, slice(None, None, None), slice(None, None, None), 1]
+    """
+    at = next((i for i, one in enumerate(parts) if one is Ellipsis), None)
+    if at is None:
+        return list(parts)
+    used = len(parts) - 1 - sum(one is None for one in parts)
+    return [*parts[:at], *[slice(None)] * (count - used), *parts[at + 1 :]]
 
 
-def _turned(x: Tensor, result: Tensor, dims: Sequence[int]) -> Tensor:
-    result.order = tuple([x.order[axis] for axis in dims])
-    return result
+def picked_by_list(x: Tensor, parts: Sequence[ProgramValue], evaluator: Evaluator) -> ProgramValue:
+    """Return the part of a tensor under a key with one list: a copy, whose axis has the places of the list in its
+    order."""
+    run, parts = x.run, without_ellipsis(parts, len(x.spec.shape))
+    at = next((i for i, one in enumerate(parts) if type(one) is list), 0)
+    numbers = [i for i, one in enumerate(parts) if type(one) is int]
+    # PyTorch moves the axis of a list to the front where a slice stands between it and a number.
+    is_plain = [*numbers, at] == [*range(at - len(numbers), at + 1)] and all(
+        type(one) in (int, slice) for one in (*parts[:at], *parts[at + 1 :])
+    )
+    if not is_plain or len(parts) > len(x.spec.shape):
+        raise run.unknown("a part of a tensor that is picked by a list and more than slices")
+    others = [*parts[:at], slice(None), *parts[at + 1 :]]
+    if any(one != slice(None) for one in others):
+        x = x.get_item(evaluator, tuple(others))
+    places, axis = parts[at], at - len(numbers)
+    size = x.spec.shape[axis]
+    if isinstance(size, int):
+        wrong = next((one for one in places if not -size <= one < size), None)
+        if wrong is not None:
+            raise run.refused(f"index {wrong} is out of bounds for axis {axis} of {shape_text(x.spec.shape)}")
+        places = [one % size for one in places]
+    before = [slice(None)] * axis
+    if (row := _as_slice(places)) is not None:
+        return run.operation("getitem", [x], {"key": (*before, row)})
+    return x.get_item(evaluator, (*before, Array((len(places),), tuple(places), None, "int64")))
 
 
-def _in_one_piece(x: Tensor, result: Tensor) -> bool:
-    """Return whether the axes that a view joins lie one behind the other in memory; True where sizes do not say it."""
-    if x.order == tuple(range(len(x.order))):
-        return True
-    for left, right in groups(x.spec.shape, result.spec.shape):
-        steps = [x.order[b] - x.order[a] for a, b in pairwise(left)]
-        if len(right) < len(left) and any(step != 1 for step in steps):
-            return any(x.spec.shape[axis] == 1 for axis in left)
-    return True
+def _as_slice(places: Sequence[int]) -> slice | None:
+    """Return places at equal distances as a slice; None for others.
 
-
-def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any], path: str = "") -> Any:
-    """Return what `torch.name(x, …)` or `x.name(…)` gives, and note which memory it shares or changes; `path` is the
-    function whose arguments these are, in their order. The methods' follow their tensor."""
-    x = args[0] if args else None
-    changes = name.endswith("_") and not name.startswith("_") and name != "requires_grad_"
-    if not isinstance(x, Tensor):
-        return _function(run, name, args, kwargs, path)
-    if changes and name in ("fill_", "copy_", "zero_"):
-        result = _filled(x, args[1] if len(args) > 1 else 0)
-    else:
-        try:
-            result = _function(run, name.rstrip("_") if changes else name, args, kwargs, path)
-        except LayerExplainError:
-            raise
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError):  # arguments that PyTorch refuses
-            raise run.unknown(f"layerexplain cannot read the arguments of torch.{name}(…)") from None
-    if changes or kwargs.get("inplace") is True:
-        return x.become(run.interpreter, result)
-    if name in VIEWS and isinstance(result, Tensor) and result is not x:
-        result.lies_in(x)
-    return result
-
-
-def _function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any], path: str = "") -> Any:
-    from layerexplain.frontends.code.library.torch_repeats import expanded, repeated
-
-    path = path or f"torch.{name}"
-    name = ALIASES.get(name, name)
-    x = args[0] if args else None
-    given = [x] if name == "to" else [*args, *kwargs.values()]
-    unknown = next((one for one in given if isinstance(one, Unknown)), None)
-    if unknown is not None:
-        return unknown
-    if not isinstance(x, Tensor) and type(x) not in (list, tuple) and not isinstance(x, str):
-        args = [run.stored(one) if hasattr(one, "shape") and not isinstance(one, Tensor) else one for one in args]
-        x = args[0] if args else x
-    rest = args[1:]
-    if name in ("detach", "numpy") and isinstance(x, Tensor):
-        return run.gradients.detached(x)
-    if name in _SAME:
-        return x.now if name in ("contiguous", "clone") and isinstance(x, Tensor) else x
-    if isinstance(x, Tensor):
-        if name in DTYPES or name in ("to", "type", "type_as"):
-            given = [Symbol(name)] if name in DTYPES else [*rest, *kwargs.values()]
-            dtype = dtype_asked(given, x.spec.dtype)
-            return run.operation("to", [x], {"dtype": dtype}) if dtype != x.spec.dtype else x
-        if name in ("narrow", "select"):
-            at, start, length = [*rest, None][:3]
-            at = axis_in(run, x, at)
-            size = x.spec.shape[at]
-            if name == "narrow" and type(size) is type(start) is type(length) is int and start + length > size:
-                raise run.refused(f"narrow needs start + length to be at most {size}, got {start} + {length}")
-            part = start if name == "select" else slice(start, start + length)
-            return x.get_item(run.interpreter, (*[slice(None)] * at, part))
-        if name == "size":
-            at = rest[0] if rest else None
-            return x.sizes if at is None else x.sizes[axis_in(run, x, at)]
-        if name in ("numel", "nelement") and None not in x.spec.shape:
-            count = product(x.spec.shape) or 0
-            return quotient(x.spec.shape, ()) if has_batch(x.spec.shape) else count
-        if name in ("dim", "ndimension"):
-            return len(x.spec.shape)
-        if name in ("view", "reshape", "view_as", "reshape_as"):
-            sizes = rest[0].sizes if name.endswith("_as") else _listed(rest)
-            result = run.operation("reshape", [x], {"shape": _shape(run, x, sizes)})
-            if name == "view" and not _in_one_piece(x, result):
-                raise run.refused(
-                    "view needs a contiguous tensor, got one whose axes permute or transpose reordered; "
-                    "write .contiguous().view(…), or .reshape(…)"
-                )
-            return result
-        if name == "permute":
-            dims = _listed(rest)
-            return _turned(x, run.operation("permute", [x], {"dims": dims}), dims)
-        if name == "t" and len(x.spec.shape) > 2:
-            raise run.refused(f"t() needs at most 2 axes, got {shape_text(x.spec.shape)}; write .transpose(…) or .mT")
-        if name in ("t", "transpose"):
-            first, second = rest or (0, 1)
-            result = run.operation("transpose", [x], {"dim0": first, "dim1": second})
-            places = list(range(len(x.order)))
-            places[first], places[second] = places[second], places[first]
-            return _turned(x, result, places)
-        if name in ("expand", "expand_as"):
-            sizes = rest[0].sizes if name == "expand_as" else _listed(rest)
-            return expanded(run, x, sizes)
-        if name in ("repeat", "tile"):
-            times = _listed(rest)
-            if name == "repeat" and len(times) < len(x.spec.shape):
-                raise run.refused(f"repeat needs a number for each axis of {shape_text(x.spec.shape)}, got {times}")
-            return repeated(run, x, times)
-        if name in CUTS:
-            return cut(run, name, x, rest)
-        if name == "unbind":
-            dim = axis_in(run, x, rest[0] if rest else 0)
-            size = x.spec.shape[dim]
-            if not isinstance(size, int):
-                raise run.unknown("the parts of a tensor along its batch")
-            keys = [(*[slice(None)] * dim, i) for i in numbered(size)]
-            return tuple([run.operation("getitem", [x], {"key": key}).lies_in(x, key) for key in keys])
-        if name in ("max", "min") and not rest:
-            return run.operation(f"a{name}", [x], {})
-        if name == "where" and not rest and not kwargs:
-            raise run.unknown("where a tensor is true")
-        if name in ("max", "min") and rest and isinstance(rest[0], Tensor | Array):
-            return run.operation({"max": "maximum", "min": "minimum"}[name], [x, rest[0]], {})
-    if name == "einsum":
-        return run.operation("einsum", _listed(args[1:]), {"equation": args[0]})
-    return _row(run, name, args, kwargs, path)
-
-
-def _row(run: Any, name: str, args: list[Any], kwargs: dict[str, Any], path: str) -> Any:
-    """Call a row of the table with arguments in PyTorch's order."""
-    from layerexplain.layers.registry import find
-
-    declaration = find(f"torch.{name}")
-    if declaration is None:
-        raise run.unknown(f"layerexplain cannot read torch.{name}(…)")
-    is_method = path.startswith("torch.Tensor.")
-    signature = fitting(path, args[is_method:], kwargs, is_tensor)
-    if signature is None:
-        raise run.unknown(f"layerexplain cannot read the arguments of torch.{name}(…)")
-    if is_method:
-        signature = signature._replace(positional=("self", *signature.positional))
-    if signature.any_count and len(signature.positional) < len(args):  # x.flip(0, 1)
-        count = len(signature.positional)
-        names = [name for name in (*declaration.tensors, *declaration.arguments) if name not in signature.positional]
-        signature = signature._replace(positional=(*signature.positional, names[is_method]))
-        args = [*args[:count], tuple(args[count:])]
-    tensors, config, unread = declared(declaration, signature, args, kwargs)
-    if unread:
-        raise run.unknown(f"layerexplain cannot read an argument of torch.{name}(…): {unread[0]}")
-    if declaration.variadic is not None:
-        tensors = list(tensors[0]) if tensors and type(tensors[0]) in (list, tuple) else []
-    config = {key: tuple(one) if type(one) is list else one for key, one in config.items()}
-    for key, one in config.items():
-        if isinstance(one, Array) and not one.shape and one.values:
-            config[key] = one.values[0]
-        elif isinstance(one, Tensor | Array):
-            raise run.unknown(f"layerexplain cannot read torch.{name}(…) with a tensor for {key}")
-    is_open = name == "batch_norm" and (config.get("training", False) is not False or None in tensors[1:3])
-    if is_open:
-        raise run.unknown("layerexplain cannot read torch.batch_norm(…) without its running statistics")
-    return run.operation(name, tensors, config)
+    >>> _as_slice([0, 2, 4]), _as_slice([-1]), _as_slice([0, 1, 0])
+    (slice(0, 5, 2), slice(-1, None, None), None)
+    """
+    steps = {b - a for a, b in pairwise(places)} or {1}
+    if len(steps) > 1 or min(steps) < 1 or (places[0] < 0 <= places[-1]):
+        return None
+    step = steps.pop()
+    return slice(places[0], places[-1] + 1 or None, step if step > 1 else None)

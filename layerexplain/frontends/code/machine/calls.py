@@ -5,10 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, cast
 
-from layerexplain.frontends.code.library.builtins import AT_ONCE
-from layerexplain.frontends.code.library.registry import LIBRARIES
 from layerexplain.frontends.code.machine.definitions import Records
 from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, dotted, setting_name
 from layerexplain.frontends.code.values import python
@@ -28,10 +25,6 @@ from layerexplain.frontends.code.values.layers import tensors_in
 from layerexplain.frontends.code.values.misfits import misfit
 from layerexplain.frontends.code.values.operators import is_plain
 from layerexplain.frontends.code.values.program import Bound, Class, Context, Function, Instance, Super
-
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.machine.interpreter import Interpreter
-
 
 # Calls --------------------------------------------------------------------------------------------------------------
 
@@ -128,8 +121,8 @@ class Calls(Records):
         framework = self.framework_of(symbol.path)
         if args and isinstance(args[0], Instance) and framework.is_method_of(symbol.path, args[0]):
             return framework.call_base(args[0], symbol, args[1:], kwargs)
-        library = LIBRARIES.get(symbol.path.partition(".")[0])
-        result = library.call(symbol.path, args, kwargs, cast("Interpreter", self)) if library else NotImplemented
+        library = self.libraries.get(symbol.path.partition(".")[0])
+        result = library.call(symbol.path, args, kwargs, self) if library else NotImplemented
         if result is NotImplemented and (tensors := tensors_in([*args, *kwargs.values()])):
             return tensors[0].framework.opaque_call(symbol.path, args, kwargs)
         if result is NotImplemented:
@@ -276,8 +269,8 @@ class Calls(Records):
 def _is_done_at_once(function: object) -> bool:
     """Return whether a function goes through none of its arguments."""
     if isinstance(function, Symbol):
-        return function.path.startswith("builtins.") and function.last in AT_ONCE
-    return isinstance(function, Bound) and function.function in python.AT_ONCE
+        return function.path.startswith("builtins.") and function.last in python.BUILTINS_AT_ONCE
+    return isinstance(function, Bound) and function.function in python.METHODS_AT_ONCE
 
 
 def _from_library(symbol: Symbol) -> str:
@@ -296,8 +289,6 @@ def _is_built(symbol: Symbol) -> bool:
 # Attributes ---------------------------------------------------------------------------------------------------------
 # Items and attributes of values: `x[0]`, `x.shape`.
 
-if TYPE_CHECKING:
-    pass
 
 _OLDER_ONLY = frozenset({"_build_from_signature"})
 """Attributes of layers by which code tells Keras 2 from Keras 3."""

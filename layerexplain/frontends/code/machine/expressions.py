@@ -6,7 +6,6 @@ import ast
 import re
 from collections.abc import Callable, Sequence
 
-from layerexplain.frontends.code.library.builtins import NAMES, items_of
 from layerexplain.frontends.code.machine.choices import CHANGES_MODEL
 from layerexplain.frontends.code.machine.parts import InterpreterPart, handler_name, written
 from layerexplain.frontends.code.values.array import Array, array_of
@@ -26,6 +25,7 @@ from layerexplain.frontends.code.values.operators import (
     unary,
 )
 from layerexplain.frontends.code.values.program import Class
+from layerexplain.frontends.code.values.python import BUILTINS, iterate
 
 Rounds = Sequence[ProgramValue]
 """The items of all rounds of a loop."""
@@ -95,7 +95,7 @@ class Expressions(InterpreterPart):
             return "__main__" if not frame.file.name else frame.file.name
         if name == "__file__":
             return "code.py"
-        if name in NAMES:
+        if name in BUILTINS:
             return Symbol(f"builtins.{name}")
         stands = [one.by_convention(name, self.star) for one in self.frameworks]
         found: ProgramValue = next((one for one in stands if one is not None), None)
@@ -265,7 +265,7 @@ class Expressions(InterpreterPart):
 
     def items(self, value: object) -> list[ProgramValue] | Unknown:
         """Return the items that a loop over a value meets; Unknown where they are not known."""
-        items = items_of(value)
+        items = iterate(value)
         self.budget.look(0 if isinstance(items, Unknown) else len(items))
         return items
 

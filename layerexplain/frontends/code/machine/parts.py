@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.machine.effects import Effects
 from layerexplain.frontends.code.machine.modules import Modules
 from layerexplain.frontends.code.values.array import memory_of
@@ -28,7 +29,6 @@ from layerexplain.frontends.code.values.trees import kept_with_tree
 from layerexplain.model import Note
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.keras.framework import Keras
     from layerexplain.frontends.code.values.layers import ModelValue
     from layerexplain.frontends.code.values.program import Context, Function, FunctionNode
 
@@ -102,11 +102,20 @@ def handler_name(kind: str) -> str:
     return f"on_{kind.lower()}"
 
 
+class FunctionLibrary(Protocol):
+    """A library of functions, by their dotted names."""
+
+    def call(self, path: str, args: Arguments, kwargs: Keywords, interpreter: Any, /) -> ProgramValue:
+        """Return what a call of a name gives; NotImplemented for one that is not read here."""
+
+
 class InterpreterPart(Evaluator):
     """A part of the interpreter, and what all of them know. `node` of the tree of `file` is where the reading is."""
 
     effects: Effects
     torch: ModuleLibrary
+    libraries: Mapping[str, FunctionLibrary]
+    """The libraries by the first parts of their names."""
 
     def __init__(self, settings: Mapping[str, ProgramValue], modules: Modules) -> None:
         self.settings = settings
@@ -214,11 +223,6 @@ class InterpreterPart(Evaluator):
         return self.torch.reshaped_data(sizes)
 
     @property
-    def keras(self) -> Keras:
-        """Return what the reader knows of Keras."""
-        return cast("Keras", self.frameworks[0])
-
-    @property
     def models(self) -> list[ModelValue]:
         """Return the models that the program makes."""
         return [model for one in self.frameworks for model in one.models]
@@ -236,6 +240,17 @@ class InterpreterPart(Evaluator):
     def called_from(self) -> tuple[str, ...]:
         """Return where the function was called that is read now, in words, the next place first."""
         return tuple([self.where(one) for one in self.callers[:-4:-1]])
+
+    def fault(
+        self, error: LayerExplainError, place: Place | str | int | None = None, order: Sequence[str] = ()
+    ) -> None:
+        """Keep an error of the program, with its place: that of the call that is read now, or of an argument of it by
+        its name or number, unless it is given."""
+        at = place if isinstance(place, Place) else self.argument_place(place, order)
+        if len(self.effects.faults) < 50:
+            if not self.followed_calls and (callers := self.called_from()):
+                error.fact += f"; called from {', '.join(callers)}"
+            self.effects.record_fault(error.with_place(**at.error_fields), at)
 
     def unknown(self, reason: str, name: str = "") -> Unknown:
         """Return an unknown value, here."""

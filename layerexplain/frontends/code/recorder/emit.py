@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import SpecError
@@ -21,6 +20,8 @@ from layerexplain.frontends.code.recorder.shapes import (
     loose_error,
     plain_call,
 )
+from layerexplain.frontends.code.recorder.tracing import Graphs
+from layerexplain.frontends.code.recorder.uncalled import model_of_parts, parts_not_given
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import ProgramValue, Size, Symbol, Unknown, unknown_at
@@ -35,9 +36,6 @@ from layerexplain.layers.keras.activations import NAMES as ACTIVATIONS
 from layerexplain.model import Call, Layer, Model, Note, SharedObject, TensorRef
 from layerexplain.model import ForeignFunction as NamedFunction
 from layerexplain.nesting import form_of
-
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.recorder.tracing import Graphs
 
 _WITHOUT_INPUT = frozenset({"InputLayer", WEIGHT_TYPE, CONSTANT_TYPE})
 
@@ -140,14 +138,14 @@ class Emitter:
     def _graphless(self, value: ModelValue) -> Model:
         """Return a model whose layers are known, and not how they are called."""
         names = FreeNames()
-        from layerexplain.frontends.code.uncalled import model_of_parts, parts_not_given
-
         inner = [layer for layer in self.library.inner_layers(value) if layer.type != "InputLayer"]
         holds_alone = self.library.has_no_call(value)
         inner += parts_not_given(value) if holds_alone else []
         layers = tuple([self.layer(one, names.take(one.name)) for one in inner])
         if holds_alone:
-            return model_of_parts(self, value, inner, layers, names)
+            model, note = model_of_parts(self.library, value, inner, layers, names, self.gaps)
+            self.notes.append(note)
+            return model
         if value.reason is not None:
             self.gaps.append((value.reason, ""))
         given = next(iter(value.traces.values()), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from layerexplain.attribute_path import ItemNamed, LayerNamed, Steps
 from layerexplain.errors import LayerExplainError, NotKnown, ShapeError
@@ -18,6 +18,7 @@ from layerexplain.frontends.code.recorder.shapes import (
     is_shape,
     sees_masks,
 )
+from layerexplain.frontends.code.recorder.tracing import Graphs
 from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown, unknown_at
 from layerexplain.frontends.code.values.bounds import MOST_ITEMS
 from layerexplain.frontends.code.values.layers import (
@@ -54,9 +55,6 @@ from layerexplain.layers.registry import inner_weights
 from layerexplain.ops.movement import broadcast_to
 from layerexplain.ops.random import normal_like, uniform_like
 from layerexplain.records import NamedTuple
-
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.recorder.tracing import Graphs
 
 _MOST_NODES = 20_000
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.frontends.code.machine.interpreter import Interpreter
 from layerexplain.frontends.code.recorder.shapes import Graph, Shapes, as_recorded
 from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.frames import Assumption
@@ -15,13 +15,9 @@ from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, No
 from layerexplain.frontends.code.values.nested import copied
 from layerexplain.frontends.code.values.program import Instance
 from layerexplain.frontends.model_builder import default_name
-from layerexplain.layers.declaration import Spec
+from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Note
-
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.machine.interpreter import Interpreter
-    from layerexplain.frontends.code.recorder.own_layers import OwnLayer
 
 
 class Nodes(Framework):
@@ -53,7 +49,7 @@ class Nodes(Framework):
         self.tracing: list[tuple[ModelValue, list[Tensor]]] = []
         self.building: list[Instance] = []
         self.training = False
-        self.declarations: dict[int, OwnLayer] = {}
+        self.declarations: dict[int, Declaration] = {}
         self.masks: dict[Tensor, Tensor | None] = {}
 
     @property
@@ -103,13 +99,8 @@ class Nodes(Framework):
     def fault(
         self, error: LayerExplainError, place: Place | str | int | None = None, order: Sequence[str] = ()
     ) -> None:
-        """Keep an error of the program, with its place: that of the call that is read now, or of an argument of it by
-        its name or number, unless it is given."""
-        at = place if isinstance(place, Place) else self.interpreter.argument_place(place, order)
-        if len(self.interpreter.effects.faults) < 50:
-            if callers := self.callers():
-                error.fact += f"; called from {', '.join(callers)}"
-            self.interpreter.effects.record_fault(error.with_place(**at.error_fields), at)
+        """Keep an error of the program, with its place."""
+        self.interpreter.fault(error, place, order)
 
     def callers(self) -> tuple[str, ...]:
         """Return where the function was called that makes a layer or a call, in words; nothing of what a `call`

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import BoundCall as BoundCall
 from layerexplain.errors import NotKnown, ShapeError
 from layerexplain.frontends.code.recorder.graph_formula import Formula, not_known
 from layerexplain.frontends.code.recorder.own_calls import passes_masks
 from layerexplain.frontends.code.recorder.shapes import CONSTANT_TYPE, WEIGHT_TYPE, constant_shape
+from layerexplain.frontends.code.recorder.tracing import Graphs
 from layerexplain.frontends.code.values import trees
 from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramError, ProgramValue, Unknown
 from layerexplain.frontends.code.values.bounds import Budget, Exhausted
@@ -34,10 +34,6 @@ from layerexplain.model import Call, Layer, Model, TensorRef
 from layerexplain.ops import load_all
 from layerexplain.records import NamedTuple
 
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.keras.framework import Keras
-
-
 # Own layers ---------------------------------------------------------------------------------------------------------
 
 _CALL = "(call)"
@@ -55,7 +51,7 @@ class Slot(NamedTuple):
 class Code(NamedTuple):
     """How the code of a custom layer was read. `where` writes a place in it: `layers.py:41`."""
 
-    keras: Keras
+    library: Graphs
     where: ProgramValue
 
 
@@ -69,7 +65,7 @@ class OwnLayer(Declaration):
         self.layer = model
         find: Callable[[str], ProgramValue] = cls.find if cls is not None else lambda _: None
         function = model.config.get("function") if model is not None and cls is None else None
-        method = find(code.keras.call_name) or getattr(function, "function", function)
+        method = find(code.library.call_name) or getattr(function, "function", function)
         names, optional = parameters(method)
         self.call_names = names[1:] if cls is not None else names
         tensors = tuple([one for one in self.call_names if one not in _GIVEN]) or ("x",)
@@ -131,7 +127,7 @@ class OwnLayer(Declaration):
     ) -> Definition:
         """Return the layer at given shapes. Raises `LayerExplainError` with the line of what cannot be followed."""
         load_all()
-        keras = self.code.keras
+        keras = self.code.library
         with _FormulaReading(keras, training):
             try:
                 layer, trace = self._followed(keras, specs, arguments, masks)
@@ -152,7 +148,7 @@ class OwnLayer(Declaration):
 
     def _followed(
         self,
-        keras: Keras,
+        keras: Graphs,
         specs: Sequence[Spec | None],
         arguments: Mapping[str, ProgramValue],
         masks: Sequence[Spec | None],
@@ -181,7 +177,7 @@ class OwnLayer(Declaration):
             raise NotKnown(f"{self.type} depends on an unknown condition ({at}: {choice.words})")
         return layer, trace
 
-    def _object(self, keras: Keras, arguments: Mapping[str, ProgramValue]) -> ModelValue:
+    def _object(self, keras: Graphs, arguments: Mapping[str, ProgramValue]) -> ModelValue:
         """Return an object of the class, made with the arguments of a configuration."""
         config = {key: ready(keras, value) for key, value in arguments.items() if key != _CALL}
         layer = layer_of(keras.interpreter.call(self.cls, [], {k: one for k, one in config.items() if one is not None}))
@@ -193,7 +189,7 @@ class OwnLayer(Declaration):
         """Return what its `state_size` says; None for a layer without one."""
         if self.cls is None or not self.is_cell:
             return None
-        keras = self.code.keras
+        keras = self.code.library
         with _FormulaReading(keras, False):
             try:
                 layer = self.layer if self.layer is not None else self._object(keras, self.bind(config))
@@ -209,7 +205,7 @@ class OwnLayer(Declaration):
         if pattern is None:
             while given and given[-1] is None:
                 given.pop()
-            method = self.cls.find(self.code.keras.call_name) if self.cls is not None else None
+            method = self.cls.find(self.code.library.call_name) if self.cls is not None else None
             if self.is_cell and len(self.tensors) == 2 and len(given) > 1:
                 return [given[0], given[1:]], {}
             alone = len(self.tensors) == 1 and len(given) > 1
@@ -246,7 +242,7 @@ class OwnLayer(Declaration):
 class _FormulaReading:
     """The reading of a `call` for a formula: nothing that is made in it belongs to the program."""
 
-    def __init__(self, keras: Keras, training: bool) -> None:
+    def __init__(self, keras: Graphs, training: bool) -> None:
         self.keras = keras
         self.training = training
 
@@ -322,7 +318,7 @@ def _has_states(cls: Class) -> bool:
 
 def _uses_masks(cls: Class | None, names: Sequence[str], deep: int = 0) -> bool:
     """Return whether a `call` may read the masks of its tensors: it asks for one, or has layers that do."""
-    from layerexplain.frontends.code.library.keras.names import layer_names
+    from layerexplain.frontends.model_builder import known_types
     from layerexplain.layers.registry import find
 
     if any("mask" in name for name in names):
@@ -334,7 +330,7 @@ def _uses_masks(cls: Class | None, names: Sequence[str], deep: int = 0) -> bool:
                 nodes = trees.walk(value.node)
                 found |= {n.attr if isinstance(n, ast.Attribute) else n.id for n in nodes
                           if isinstance(n, ast.Attribute | ast.Name)}  # fmt: skip
-    for name in found & layer_names():
+    for name in found & known_types():
         declaration = find(name)
         if declaration is not None and (declaration.reads_mask or declaration.reads_masks):
             return True
@@ -355,7 +351,7 @@ def _takes_list(function: ProgramValue, name: str) -> bool:
 
 
 def ready(
-    keras: Keras, value: ProgramValue, make: Callable[[ProgramValue], ProgramValue] | None = None
+    keras: Graphs, value: ProgramValue, make: Callable[[ProgramValue], ProgramValue] | None = None
 ) -> ProgramValue:
     """Return a value of a configuration as code has it: layers as layers, tuples as lists of them. `make` makes an
     object of a class of the code."""

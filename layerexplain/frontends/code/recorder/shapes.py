@@ -6,14 +6,14 @@ Reference: `map_graph` in keras/src/ops/function.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from layerexplain.call_binding import BoundCall, bind_call
 from layerexplain.errors import AxesError, LayerExplainError, SpecError
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Place, ProgramValue, Size, Symbol, Unknown
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Tensor, unknown_in
+from layerexplain.frontends.code.values.layers import CallTrace, LayerValue, ModelValue, Node, Tensor, unknown_in
 from layerexplain.frontends.code.values.nested import Rebuilding, each_in, mirrored_call, rebuilt
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.lang.axes import BATCH
@@ -25,10 +25,6 @@ from layerexplain.layers.known_definitions import definition_at
 from layerexplain.layers.registry import facts_of, find
 from layerexplain.model import Call, Shape, TensorRef
 from layerexplain.nesting import in_model_order
-
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.recorder.tracing import Graphs
-
 
 # Graphs -------------------------------------------------------------------------------------------------------------
 
@@ -143,10 +139,26 @@ _MOST_NESTED = 60
 """How deep models nest whose shapes are derived."""
 
 
+class GraphSource(Protocol):
+    """What shapes are derived from: the graphs behind models, the masks of tensors, and declarations of layers of the
+    program."""
+
+    masks: dict[Tensor, Tensor | None]
+
+    def graph(self, model: ModelValue) -> Graph | None:
+        """Return the calls inside a model; None where they are not known."""
+
+    def traced_graph(self, trace: CallTrace) -> Graph | None:
+        """Return the calls that the `call` of a custom layer or model makes; None where they are not known."""
+
+    def declaration(self, layer: ModelValue) -> Declaration:
+        """Return the declaration of a layer of the program."""
+
+
 class Shapes:
     """Derives the shapes of tensors, each once."""
 
-    def __init__(self, library: Graphs) -> None:
+    def __init__(self, library: GraphSource) -> None:
         self.library = library
         self._of_models: dict[tuple[int, tuple[Spec | None, ...]], tuple[Graph, Specs]] = {}
         """The results of models by their graphs and inputs: models in models are called many times."""
@@ -351,7 +363,7 @@ def input_spec(layer: LayerValue) -> Specs | None:
     return [Spec((BATCH, *shape[1:]), "float" if dtype == "float32" else dtype)]
 
 
-def with_ready_layers(config: dict[str, ProgramValue], library: Graphs) -> dict[str, ProgramValue]:
+def with_ready_layers(config: dict[str, ProgramValue], library: GraphSource) -> dict[str, ProgramValue]:
     """Return a configuration whose layers are ready to be applied."""
 
     def ready(value: LayerValue) -> ProgramValue:

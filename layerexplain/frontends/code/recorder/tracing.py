@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from layerexplain.errors import ShapeError
+from layerexplain.frontends.code.machine.interpreter import Interpreter
 from layerexplain.frontends.code.recorder.own_calls import OwnCalls
 from layerexplain.frontends.code.recorder.shapes import (
     WEIGHT_TYPE,
@@ -32,11 +33,6 @@ from layerexplain.frontends.code.values.nested import each_in, mirrored
 from layerexplain.frontends.code.values.program import CALLED, layer_of
 from layerexplain.layers.facts import NO_FACTS
 from layerexplain.model import Shape
-
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.keras.framework import Keras
-    from layerexplain.frontends.code.machine.interpreter import Interpreter
-    from layerexplain.frontends.code.recorder.own_layers import OwnLayer
 
 
 def graphs_of(layer: LayerValue) -> Graphs:
@@ -182,17 +178,6 @@ class Graphs(OwnCalls):
             self.graphs[key] = Graph(inputs, outputs) if outputs else None
         known: Graph | None = self.graphs[key]
         return known
-
-    def declaration(self, layer: ModelValue) -> OwnLayer:
-        """Return the declaration of a layer of the program."""
-        from layerexplain.frontends.code.recorder.own_layers import Code, OwnLayer
-
-        if id(layer) not in self.declarations:
-            cls = layer.instance.cls if layer.instance is not None else None
-            code = Code(cast("Keras", self), self.interpreter.where)
-            self.declarations[id(layer)] = OwnLayer(cls, code, layer.type, layer)
-        found: OwnLayer = self.declarations[id(layer)]
-        return found
 
     def traced_graph(self, trace: CallTrace) -> Graph | None:
         """Return the calls that the `call` of a custom layer or model makes; None where they are not known."""

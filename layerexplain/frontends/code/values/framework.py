@@ -9,6 +9,7 @@ from layerexplain.frontends.code.values.base import Arguments, Keywords, Program
 from layerexplain.frontends.code.values.frames import Frame
 from layerexplain.frontends.code.values.layers import LayerFramework, ModelValue
 from layerexplain.frontends.code.values.program import Class, Instance
+from layerexplain.layers.declaration import Declaration
 
 
 class Framework(LayerFramework, Protocol):
@@ -69,6 +70,13 @@ class Framework(LayerFramework, Protocol):
 
     def begin_instance(self, instance: Instance) -> None:
         """Begin an object of a user-defined class, which may be a layer or a model."""
+
+    def make_layer(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
+        """Return a layer of the library, by the name of its class."""
+
+    def declaration(self, layer: ModelValue) -> Declaration:
+        """Return the declaration of a layer of the program."""
+        raise NotImplementedError
 
     def finish_instance(self, instance: Instance) -> None:
         """End the making of an object."""

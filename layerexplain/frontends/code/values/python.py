@@ -24,8 +24,25 @@ from layerexplain.frontends.code.values.program import Bound, Instance
 _SEQUENCES = (list, tuple, str, range, bytes)
 _COLLECTIONS = (list, tuple, dict, set)
 _WITH_LENGTH = (str, list, tuple, dict, set, frozenset, range, bytes)
-AT_ONCE = frozenset(["append", "add", "get", "pop"])
+BUILTINS = frozenset(
+    """
+    abs all any bool bytes callable chr dict divmod enumerate filter float format frozenset getattr hasattr id int
+    isinstance issubclass iter len list map max min next object ord pow print property range repr reversed round set
+    setattr slice sorted str staticmethod classmethod sum super tuple type vars zip open input exit quit ValueError
+    TypeError RuntimeError KeyError IndexError NotImplementedError AttributeError ImportError Exception
+    AssertionError ZeroDivisionError OSError IOError FileNotFoundError StopIteration KeyboardInterrupt BaseException
+    ModuleNotFoundError NameError Warning DeprecationWarning UserWarning NotImplemented hash globals locals dir
+    xrange unicode raw_input long ord chr bin hex oct eval exec compile __import__ memoryview bytearray complex
+    """.split()  # noqa: SIM905
+)
+"""The names that a program has without an import. `eval`, `exec`, `compile` and `__import__` give unknown values."""
+
+METHODS_AT_ONCE = frozenset(["append", "add", "get", "pop"])
 """Methods that go through no values."""
+BUILTINS_AT_ONCE = frozenset(
+    ["len", "callable", "hasattr", "getattr", "setattr", "type", "vars", "print", "next", "range", "id"]
+)
+"""Builtins that go through no values."""
 _COMPLETE = (str, int, float, list, tuple, dict, bool)
 """Kinds all of whose attributes are known: one that they do not have is an error of the program."""
 
@@ -119,7 +136,7 @@ def call_method(value: object, evaluator: Evaluator, name: str, args: Arguments,
     """Return what `value.name(…)` gives."""
     if isinstance(value, Value):
         return value.call_method(evaluator, name, args, kwargs)
-    if name not in AT_ONCE:
+    if name not in METHODS_AT_ONCE:
         evaluator.budget.look_at(value)
     if name in methods.CHANGES and type(value) in (list, dict, set):
         evaluator.mutate(value)

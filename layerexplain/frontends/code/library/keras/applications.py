@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import TYPE_CHECKING
 
+from layerexplain.frontends.code.library.keras.cloning import Cloning
 from layerexplain.frontends.code.library.keras.source import keras_folder
+from layerexplain.frontends.code.machine.interpreter import Interpreter
 from layerexplain.frontends.code.machine.modules import read_module
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
-
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.keras.framework import Keras
-    from layerexplain.frontends.code.machine.interpreter import Interpreter
 
 _FOLDER = os.path.join("src", "applications")
 
@@ -32,7 +29,7 @@ def _homes() -> dict[str, str]:
     return found
 
 
-def application(keras: Keras, name: str, args: Arguments, kwargs: Keywords, module: str = "") -> ProgramValue:
+def application(keras: Cloning, name: str, args: Arguments, kwargs: Keywords, module: str = "") -> ProgramValue:
     """Return the result of a function of keras.applications, of a module of it where several have the function; Unknown
     where no Keras is installed whose source has it."""
     home, folder = f"{module}.py" if module else _homes().get(name), keras_folder()
@@ -42,7 +39,7 @@ def application(keras: Keras, name: str, args: Arguments, kwargs: Keywords, modu
         )
         return Unknown(f"{name} of keras.applications is not known: {why}")
     read = read_module(os.path.join(folder, _FOLDER, home), f"keras/applications/{home}")
-    # Without a folder, what it imports are names of Keras, as they are in a program.
+    # Without a folder, what it imports are names of Cloning, as they are in a program.
     names = {} if read is None else keras.interpreter.module_of(home, read._replace(folder=None)).frame.names
     if name not in names:
         return Unknown(f"{name} of keras.applications could not be read")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from layerexplain.frontends.code.library.keras.cloning import Cloning
 from layerexplain.frontends.code.library.keras.operations import SIZES
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
 from layerexplain.frontends.code.library.table import FunctionTable
@@ -11,9 +10,6 @@ from layerexplain.frontends.code.library.tensorflow import call_tensorflow
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
 from layerexplain.frontends.code.values.layers import Tensor, tensors_in
 from layerexplain.layers.registry import find
-
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.keras.framework import Keras
 
 _SAME_NAME = """
 sum mean max min prod exp log sqrt square abs clip softmax relu tanh sigmoid softplus elu concatenate reshape
@@ -48,10 +44,10 @@ _NUMBERS = {
 }  # fmt: skip
 """Functions that make numbers, and their names in keras.ops and keras.random."""
 
-function: FunctionTable[Keras] = FunctionTable()
+function: FunctionTable[Cloning] = FunctionTable()
 
 
-def call_backend(name: str, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def call_backend(name: str, args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     """Return what a function of keras.backend gives."""
     path = f"backend.{name}"
     args, kwargs = in_order(path, args, kwargs)
@@ -81,18 +77,18 @@ def call_backend(name: str, args: Arguments, kwargs: Keywords, keras: Keras) -> 
 
 
 @function("clear_session", "reset_uids")
-def _clear_session(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _clear_session(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     keras.counters.clear()
     keras.interpreter.effects.record_model_event()
 
 
 @function("set_learning_phase", "set_floatx", "set_session", "set_value")
-def _change_setting(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _change_setting(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     return None
 
 
 @function("set_image_data_format", "set_image_dim_ordering")
-def _set_image_data_format(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _set_image_data_format(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     known = {"channels_last": "", "tf": "", "channels_first": "channels_first", "th": "channels_first"}
     if args and isinstance(args[0], str) and args[0] in known:
         keras.data_format = known[args[0]]
@@ -102,14 +98,14 @@ def _set_image_data_format(args: Arguments, kwargs: Keywords, keras: Keras) -> P
 
 
 @function("get_keras_mask")
-def _get_mask(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _get_mask(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     if not args:
         return NotImplemented
     return keras.mask_of(args[0]) if isinstance(args[0], Tensor) else None
 
 
 @function("set_keras_mask")
-def _set_mask(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _set_mask(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     if not args or not isinstance(args[0], Tensor):
         return NotImplemented
     mask = args[1] if len(args) > 1 else kwargs.get("mask")
@@ -118,32 +114,32 @@ def _set_mask(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
 
 
 @function("standardize_dtype")
-def _standardize_dtype(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _standardize_dtype(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     return args[0] if args else NotImplemented
 
 
 @function("is_keras_tensor")
-def _is_keras_tensor(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _is_keras_tensor(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     return bool(args) and isinstance(args[0], Tensor)
 
 
 @function("variable")
-def _variable(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _variable(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     return keras.variable(args, kwargs)
 
 
 @function("Variable")
-def _keras_variable(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _keras_variable(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     return keras.variable(args, kwargs, of_keras=True)
 
 
 @function("dot")
-def _dot(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _dot(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     return keras.operation("matmul", args, kwargs, "backend.dot")
 
 
 @function("batch_dot")
-def _batch_dot(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _batch_dot(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     """Evaluate `K.batch_dot(x, y, axes)`: the layer Dot; without axes the last one of x and the one before of y."""
     axes = args[2] if len(args) > 2 else None
     shapes = [keras.shape_tuple(one) if isinstance(one, Tensor) else None for one in args[:2]]
@@ -156,7 +152,7 @@ def _batch_dot(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
 
 
 @function("relu")
-def _relu(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _relu(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     if len(args) < 2 or not isinstance(args[0], Tensor):
         return NotImplemented
     names = ("negative_slope", "max_value", "threshold")
@@ -164,5 +160,5 @@ def _relu(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
 
 
 @function("flatten")
-def _flatten(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _flatten(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     return keras.operation("reshape", [*args, (-1,)], kwargs) if args else NotImplemented

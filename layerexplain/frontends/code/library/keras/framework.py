@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import cast
 
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.library.keras import api as keras_api
@@ -19,7 +19,9 @@ from layerexplain.frontends.code.library.keras.source import with_source
 from layerexplain.frontends.code.library.keras.utilities import call_utility
 from layerexplain.frontends.code.library.python import CONSTANTS
 from layerexplain.frontends.code.library.tensorflow import call_tensorflow
+from layerexplain.frontends.code.machine.interpreter import Interpreter
 from layerexplain.frontends.code.machine.parts import dotted
+from layerexplain.frontends.code.recorder.own_layers import Code, OwnLayer
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.base import DTYPES, Arguments, Keywords, ProgramValue, Symbol, Unknown
 from layerexplain.frontends.code.values.frames import Assumption, Frame
@@ -27,11 +29,9 @@ from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, te
 from layerexplain.frontends.code.values.program import Class, Function, Instance, layer_of
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.model_builder import default_name
+from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean
-
-if TYPE_CHECKING:
-    pass
 
 
 class Keras(Cloning):
@@ -241,6 +241,14 @@ class Keras(Cloning):
 
     # User-defined classes -------------------------------------------------------------------------------------------
 
+    def declaration(self, layer: ModelValue) -> Declaration:
+        """Return the declaration of a layer of the program."""
+        if id(layer) not in self.declarations:
+            cls = layer.instance.cls if layer.instance is not None else None
+            code = Code(self, self.interpreter.where)
+            self.declarations[id(layer)] = OwnLayer(cls, code, layer.type, layer)
+        return self.declarations[id(layer)]
+
     def begin_instance(self, instance: Instance) -> None:
         """Prepare a new object of a class that the program defines: a layer, a model or another one."""
         root, what = instance.cls.root(), keras_names.base_of(instance.cls)
@@ -353,6 +361,11 @@ class Keras(Cloning):
         if "initializers" in setting.path and type(shape) in (list, tuple):
             return self.numbers("normal", [shape], {})
         return self.interpreter.unknown(f"the result of {setting.class_name}")
+
+
+def keras_of(interpreter: Interpreter) -> Keras:
+    """Return what is known of Keras while a program is read."""
+    return cast(Keras, interpreter.frameworks[0])
 
 
 _OF_MODELS = frozenset({"layer", "model", "application", "operation", "function"})

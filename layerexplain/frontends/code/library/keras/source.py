@@ -7,15 +7,12 @@ import os
 import re
 from functools import cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
+from layerexplain.frontends.code.library.keras.cloning import Cloning
 from layerexplain.frontends.code.library.keras.names import inside_keras, resolve_keras_name
 from layerexplain.frontends.code.machine.modules import read_module
 from layerexplain.frontends.code.values.base import ProgramValue, Symbol
 from layerexplain.frontends.code.values.program import Class, Function
-
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.keras.framework import Keras
 
 _CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
 _SAYS_NOTHING = frozenset({"__init__", "get_config", "from_config", "compute_output_shape", "compute_output_spec"})
@@ -24,7 +21,7 @@ _SAYS_NOTHING = frozenset({"__init__", "get_config", "from_config", "compute_out
 
 @cache
 def keras_folder() -> str | None:
-    """Return the folder of the installed Keras, which is found and not imported; None where there is none."""
+    """Return the folder of the installed Cloning, which is found and not imported; None where there is none."""
     try:
         spec = find_spec("keras")
     except (ImportError, ValueError):
@@ -48,18 +45,18 @@ def _homes() -> dict[str, str]:
     return found
 
 
-def source_class(keras: Keras, name: str) -> Class | None:
+def source_class(keras: Cloning, name: str) -> Class | None:
     """Return a class of Keras's layers as its source has it; None where no Keras is installed that has it."""
     path, folder = _homes().get(name), keras_folder()
     read = None if path is None or folder is None else read_module(path, os.path.relpath(path, os.path.dirname(folder)))
     if read is None:
         return None
-    # Without a folder, what it imports are names of Keras, as they are in a program.
+    # Without a folder, what it imports are names of Cloning, as they are in a program.
     value = keras.interpreter.module_of(name, read._replace(folder=None)).frame.names.get(name)
     return value if isinstance(value, Class) else None
 
 
-def with_source(keras: Keras, cls: Class) -> None:
+def with_source(keras: Cloning, cls: Class) -> None:
     """Put the source of Keras's layers in place of bases whose computation a class changes, or that are Keras's own."""
     for place, base in enumerate(cls.bases):
         if not isinstance(base, Symbol) or inside_keras(base.path) is None or base.last in ("Layer", "Wrapper"):

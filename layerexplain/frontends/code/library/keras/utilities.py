@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from layerexplain.frontends.code.library.keras import datasets, image_batches
 from layerexplain.frontends.code.library.keras.backend import call_backend
+from layerexplain.frontends.code.library.keras.cloning import Cloning
 from layerexplain.frontends.code.library.keras.names import KerasName
 from layerexplain.frontends.code.library.table import FunctionTable
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Symbol
@@ -13,16 +12,13 @@ from layerexplain.frontends.code.values.layers import ModelValue, tensors_in
 from layerexplain.frontends.code.values.program import Partial, layer_of
 from layerexplain.frontends.code.values.settings import Setting
 
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.keras.framework import Keras
-
 _OF_BACKEND = frozenset({"image_data_format", "set_image_data_format", "floatx", "epsilon", "backend"})
 _FROM_FILES = frozenset({"load_model", "model_from_json", "model_from_config", "from_pretrained"})
 
-function: FunctionTable[Keras] = FunctionTable()
+function: FunctionTable[Cloning] = FunctionTable()
 
 
-def call_utility(what: KerasName, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def call_utility(what: KerasName, args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     """Return what a function of Keras gives that makes no layer."""
     name = what.name
     if what.path.startswith("config.") and name in _OF_BACKEND:
@@ -47,12 +43,12 @@ def call_utility(what: KerasName, args: Arguments, kwargs: Keywords, keras: Kera
 
 
 @function("clear_session", "reset_uids")
-def _clear_session(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _clear_session(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     return call_backend("clear_session", args, kwargs, keras)
 
 
 @function("set_global_policy", "set_policy", "set_dtype_policy", "experimental.set_policy")
-def _set_policy(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _set_policy(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     given = args[0] if args else kwargs.get("policy")
     given = given.config.get("name") if isinstance(given, Setting) else given
     if isinstance(given, str):
@@ -60,19 +56,19 @@ def _set_policy(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue
 
 
 @function("dtype_policies.get", "dtype_policies.deserialize")
-def _get_policy(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _get_policy(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     if not args:
         return NotImplemented
     return Setting("dtype", {"name": args[0]}, "") if isinstance(args[0], str) else args[0]
 
 
 @function("Policy", "DTypePolicy")
-def _policy(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _policy(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     return Setting("dtype", {"name": args[0] if args else kwargs.get("name")}, "")
 
 
 @function("clone_model")
-def _clone(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _clone(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     if not args:
         return NotImplemented
     if not kwargs:
@@ -81,27 +77,27 @@ def _clone(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
 
 
 @function("register_keras_serializable")
-def _register(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _register(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     return Partial(Symbol("typing.cast"), (None,), {})  # a function that gives back the class
 
 
 @function("set_random_seed", "plot_model", "enable_unsafe_deserialization")
-def _do_nothing(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _do_nothing(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     return None
 
 
 @function("Lambda")
-def _lambda(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _lambda(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     return keras.make_layer("Lambda", args, kwargs)
 
 
 @function("Variable")
-def _variable(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _variable(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     return keras.variable(args, kwargs, of_keras=True)
 
 
 @function("standardize_tuple", "normalize_tuple")
-def _tuple(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _tuple(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     """Evaluate `standardize_tuple(value, n, name)`: one number for each of n axes."""
     value, count = [*args, None, None][:2]
     if type(value) is int and type(count) is int and 0 < count <= 10:
@@ -111,12 +107,12 @@ def _tuple(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
 
 
 @function("get_source_inputs")
-def _source_inputs(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _source_inputs(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     return keras.source_inputs(args[0]) if args else NotImplemented
 
 
 @function("load_model")
-def _load_model(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def _load_model(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     saved = keras.saved.get(args[0]) if args and isinstance(args[0], str) else None
     if saved is None:
         return NotImplemented
