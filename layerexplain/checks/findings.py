@@ -53,7 +53,7 @@ class Finding(NamedTuple):
     message: str
     why: str
     fix: str
-    source: str = ""
+    reference: str = ""
     keras: str = ""
     column: int | None = None
     file: str = ""
@@ -65,7 +65,7 @@ class Finding(NamedTuple):
             "code": self.code,
             "severity": self.severity,
             "confidence": self.confidence,
-            "source": self.source,
+            "reference": self.reference,
             "layer": self.layer,
             "line": self.line,
             "column": self.column,
@@ -114,8 +114,13 @@ class CheckReport(Rows[Finding]):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as the JSON contract has it (docs/check.schema.json)."""
-        findings = [finding.to_dict() for finding in self.findings]
+        findings = [self.fields_of(finding) for finding in self.findings]
         return {**origin_fields(self), "findings": findings, "notes": to_jsonable(self.notes)}
+
+    def fields_of(self, finding: Finding) -> dict[str, Any]:
+        """Return a finding as JSON has it, with the file that its line is in."""
+        own = {} if finding.file or finding.line is None else {"file": self.source}
+        return {**finding.to_dict(), **own}
 
     def reaches(self, *levels: str) -> bool:
         """Return whether one finding is at least as severe, and as sure, as each of the levels says.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib import import_module
 from itertools import accumulate
@@ -242,6 +244,9 @@ def _findings(
                 name = None if layer is None else path + layer
                 own = network.model.layers_by_name.get(layer or "")
                 line, column, file = (None, None, "") if own is None else (own.line, own.column, own.file)
+            if line is None and (said := _PLACE.search(message)) is not None:
+                line, file = int(said["line"]), said["file"] or ""
+                file = "" if file == os.path.basename(network.model.source or "") else file
             yield Finding(
                 one.code,
                 graded[0] if graded else one.severity,
@@ -260,6 +265,10 @@ def _findings(
     for call in network.calls:
         if call.network is not None and call.number == 0:
             yield from _findings(call.network, rules, f"{path}{call.name}/", refused=refused)
+
+
+_PLACE = re.compile(r"(?:\bline |(?P<file>[\w./-]+\.(?:py|ipynb)):)(?P<line>\d+)")
+"""A line that a message names."""
 
 
 def _looked(rule: Rule, looked_at: Any, path: str, refused: list[Note] | None) -> Iterator[Found]:

@@ -118,7 +118,7 @@ def test_formats(tmp_path: Path) -> None:
     for line in run("--format", "jsonl").splitlines():
         one = json.loads(line)
         jsonschema.validate(one, {"$defs": SCHEMA["$defs"], "$ref": "#/$defs/line"})
-        assert (one["source"], one["model"]) == (str(file), "bad") and one["rule_source"]
+        assert (one["source"], one["model"]) == (str(file), "bad") and one["reference"] and one["file"] == str(file)
     for one in json.loads(CliRunner().invoke(program, ["check", "--list", "--format", "json"]).output):
         jsonschema.validate(one, rule)
     assert "softmax-over-one  wrong, certain\n  line 3, dense: softmax runs over the last axis of (None, 1)" in run()
@@ -548,7 +548,13 @@ def test_a_finding_in_code_has_its_column_and_its_file(tmp_path: Path) -> None:
     cells = [{"cell_type": "code", "source": one} for one in (import_, f"def head(x):\n{wrong}", made)]
     (tmp_path / "book.ipynb").write_text(json.dumps({"cells": cells, "nbformat": 4}))
     for name, file, place, told, words in [
-        ("train.py", "train.py", {"startLine": 4, "startColumn": 12}, ("", 4, 12), "line 4:12, dense: "),
+        (
+            "train.py",
+            "train.py",
+            {"startLine": 4, "startColumn": 12},
+            (str(tmp_path / "train.py"), 4, 12),
+            "line 4:12, dense: ",
+        ),
         ("main.py", "heads.py", {"startLine": 4, "startColumn": 12}, ("heads.py", 4, 12), "heads.py:4:12, dense: "),
         ("book.ipynb", "book.ipynb", None, ("cell 2", 2, 12), "cell 2:2:12, dense: "),
     ]:

@@ -50,10 +50,8 @@ def findings(report: CheckReport, several: bool = False) -> Sheet:
 
 
 def _line(finding: Finding, report: CheckReport) -> dict[str, Any]:
-    """Return a finding as a line of its own: `source` is the file as in all lines, and `rule_source` what the rule is
-    from."""
-    fields = finding.to_dict()
-    return {"source": report.source, "model": report.model_name, "rule_source": fields.pop("source"), **fields}
+    """Return a finding as a line of its own."""
+    return {"source": report.source, "model": report.model_name, **report.fields_of(finding)}
 
 
 _LEVELS = {"breaks": "error", "wrong": "error", "wasteful": "warning", "hint": "note"}
