@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import cached_property, lru_cache, partial
 from types import MappingProxyType
@@ -58,7 +58,7 @@ from layerexplain.frontends.code.values.trees import walk
 from layerexplain.frontends.training import with_training
 from layerexplain.model import InputShapes, Model, Note, PlacedResult, SourceCode
 from layerexplain.ops.sizes import shape_text
-from layerexplain.suggest import did_you_mean
+from layerexplain.suggest import did_you_mean, in_a_row
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.torch_runs import Found
@@ -336,6 +336,7 @@ class Program:
             *interpreter.notes,
             *emitter.notes,
         ]
+        notes += self.undefined_later({one.words for one in assumed})
         notes += [Note("repaired", None, words) for words in self.text.repaired]
         if found.value.changed_in_training is not None:
             notes.append(self._changed_in_training(*found.value.changed_in_training, graphs_of(found.value).keras_2))
@@ -382,6 +383,20 @@ class Program:
         if fault.line is None and layer is not None:
             fault.with_place(source=layer.file or None, line=layer.line, column=layer.column)
         return [fault]
+
+    def undefined_later(self, said: Container[str]) -> list[Note]:
+        """Return the note on names of a script that are not defined and that its model does not depend on: Python stops
+        at the first one. What was pasted is a part of a program."""
+        later = [one for one in self.interpreter.effects.undefined.values() if one.words not in said]
+        if not later or self.interpreter.is_notebook or not (self.path or "").endswith(".py"):
+            return []
+        names = [f"{one.words.partition(' is not defined')[0]} (line {one.line})" for one in later]
+        shown = in_a_row(names[:5]) + (", …" if len(names) > 5 else "")
+        verb = "are" if len(names) > 1 else "is"
+        words = (
+            f"{shown} {verb} not defined or imported in this code: a NameError in Python, behind the model"
+        )
+        return [Note("undefined-later", None, words)]
 
     def _is_last(self, model: ModelValue) -> bool:
         """Return whether the program makes no model after one: an error ends it there."""

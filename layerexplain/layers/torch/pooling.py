@@ -4,8 +4,9 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.arguments import Bool, Naturals, Number, PositiveInt, Sizes
+from layerexplain.layers.arguments import Anything, Bool, Naturals, Number, PositiveInt, Sizes
 from layerexplain.layers.torch.arguments import LAYOUT, OutputSizes, half_of_window, modules_of_rank, sizes
+from layerexplain.layers.torch.operations_shape import put_back
 from layerexplain.ops.pooling import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
 from layerexplain.ops.spatial import each
 
@@ -130,6 +131,26 @@ def _counts(x: Expr, output_size: Any, rank: int) -> tuple[Any, ...]:
     if len(wanted) != rank:
         raise ArgumentError(f"output_size needs one integer or {rank}, got output_size={output_size}")
     return tuple([x.shape[2 + i] if size is None else size for i, size in enumerate(wanted)])
+
+
+@modules_of_rank("MaxUnpool{}d", gist="{kernel_size} max unpool, stride {stride}, padding {padding}")
+def max_unpooling(
+    x: Expr,
+    indices: Expr,
+    *,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Naturals = 0,
+    output_size: Anything = None,
+    rank: int,
+) -> Expr:
+    """Puts each value back to the [step|position|position] of its maximum; all others are 0.
+
+    Input shape: (batch, channels, spatial axes), twice: values and the positions that MaxPool gives. Output shape:
+    (batch, channels, larger spatial axes). Reference: torch.nn.MaxUnpool2d.
+    """
+    how = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "output_size": output_size}
+    return put_back(x, indices, rank=rank, **how)
 
 
 @modules_of_rank("AdaptiveAvgPool{}d", gist="adaptive average pool to {output_size}")

@@ -1,6 +1,9 @@
 """Names that nothing defines, and imports that today's Keras refuses, are said to be so; an import that a `try` catches
 goes the way that Keras makes it go."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 import layerexplain
@@ -36,6 +39,23 @@ def test_a_name_that_nothing_defines_is_a_name_error(name: str) -> None:
 def test_other_names_leave_the_answer_complete(name: str) -> None:
     report = layerexplain.explain((HEAD + DEFINED[name]).encode())
     assert report.grade == "complete" and not any("NameError" in note.message for note in report.notes)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("name", ["after the model", "in a function that nothing calls"])
+def test_a_script_ends_at_the_first_name_that_it_lacks_behind_its_model(name: str, tmp_path: Path) -> None:
+    """Of what was pasted nobody says that it is a whole program."""
+    script = tmp_path / "train.py"
+    script.write_text(HEAD.replace("import torch\nfrom torch import nn\n", "") + DEFINED[name])
+    space: dict[str, Any] = {}
+    lines: list[str] = []
+    try:
+        exec(script.read_text().replace("model.fit(", "(lambda *_: 0)("), space)
+    except NameError as error:
+        lines = [f"{error.name} (line {error.__traceback__.tb_next.tb_lineno})"]  # type: ignore[union-attr]
+    report = layerexplain.explain(script)
+    later = [note.message for note in report.notes if note.code == "undefined-later"]
+    assert report.grade == "complete" and [one[: len(line)] for one, line in zip(later, lines, strict=True)] == lines
 
 
 LACKING = "keras.engine", "keras.layers.core", "keras.engine.topology", "keras.initializations"

@@ -28,6 +28,10 @@ TORCH = {
     "        return self._conv_forward(x, w, self.bias)\nmodel = Own(3, 8, 3, stride=2, padding=1)\nresult = model(torch.ones(2, 3, 9, 9))",
     "a transformer": "model = nn.Transformer(32, 4, 2, 2, 64, batch_first=True)\n"
     "result = model(torch.ones(2, 10, 32), torch.ones(2, 7, 32))",
+    "unpooling modules": "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    "        self.pool = nn.MaxPool2d((2, 3), return_indices=True)\n        self.back = nn.MaxUnpool2d((2, 3))\n"
+    "    def forward(self, x):\n        y, i = self.pool(x)\n        return self.back(y, i, output_size=x.size())\n"
+    "model = Net()\nresult = model(torch.ones(2, 3, 9, 7))",
     "unpooling": "class Net(nn.Module):\n    def forward(self, x):\n        y, i = F.max_pool2d(x, 2, return_indices=True)\n"
     "        return F.max_unpool2d(y, i, kernel_size=2)\nmodel = Net()\nresult = model(torch.ones(2, 3, 8, 6))",
 }

@@ -512,6 +512,7 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     if not given and not supposed:  # nothing is called
         notes += [Note("unregistered", None, _LISTED.format(name)) for name in modules_in_lists(module)]
     notes += dict.fromkeys(run.notes)
+    notes += program.undefined_later({one.words for one in assumed})
     notes += program.notes_of_stated()
     for name, (shape, _) in inferred.items():
         words = f"{name} has the shape {shape_text((None, *shape))}: the pasted error is raised with it"
