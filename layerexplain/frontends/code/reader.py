@@ -393,9 +393,7 @@ class Program:
         names = [f"{one.words.partition(' is not defined')[0]} (line {one.line})" for one in later]
         shown = in_a_row(names[:5]) + (", …" if len(names) > 5 else "")
         verb = "are" if len(names) > 1 else "is"
-        words = (
-            f"{shown} {verb} not defined or imported in this code: a NameError in Python, behind the model"
-        )
+        words = f"{shown} {verb} not defined or imported in this code: a NameError in Python, behind the model"
         return [Note("undefined-later", None, words)]
 
     def _is_last(self, model: ModelValue) -> bool:

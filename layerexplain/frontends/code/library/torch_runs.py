@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
@@ -233,6 +233,9 @@ class ReadProgram(Protocol):
 
     def located(self, unknown: Unknown) -> Unknown:
         """Return an unknown value with its place in the source."""
+
+    def undefined_later(self, said: Container[str]) -> list[Note]:
+        """Return the note on names that are not defined and that the model does not depend on."""
 
     def notes_of_stated(self) -> list[Note]:
         """Return notes on sizes that the text beside the code states."""
