@@ -96,6 +96,19 @@ _fault(
 
 
 @rule(
+    "pasted-error",
+    "An error that was pasted, of a model that Keras takes today",
+    "breaks",
+    "certain",
+    why="The version that raised it refuses what is read here without a fault, or its data are not in the code.",
+    fix=IN_MESSAGE,
+    source="keras/src/layers/input_spec.py",
+)
+def pasted_error(network: Network) -> Iterator[Found]:
+    yield from noted(network, "pasted-error") if not written_faults(network) else ()
+
+
+@rule(
     "older-keras",
     "Code of an older Keras",
     "hint",

@@ -19,6 +19,7 @@ from layerexplain.records import NamedTuple
 
 KINDS = {
     "shape": r"(?:torch\.Size\()?[\[(]((?:[-\d\s,?*]|None)*)[\])]\)?",
+    "bare": r"((?:\d+ )+\d+)",
     "int": r"(-?\d+)",
     "word": r"[\"'`]?([\w./]+)[\"'`]?",
     "text": r"(.*?)",
@@ -116,6 +117,8 @@ def _axes_cure(p: Parts) -> str:
     if "conv1d" in base or "pooling1d" in base:
         return "`X = X[..., None]` makes each value a step of 1 feature, with Input(shape=(steps, 1))"
     if "conv" in base or "pool" in base:
+        return "`X = X[..., None]` adds a channel to grey images; `X = X[None]` makes a batch of one image"
+    if (p.needs, p.found) == (4, 3):
         return "`X = X[..., None]` adds a channel to grey images; `X = X[None]` makes a batch of one image"
     lacking = p.needs - p.found
     return f"add {lacking} {'axis' if lacking == 1 else 'axes'} to the input"
@@ -479,7 +482,7 @@ TORCH: tuple[Row, ...] = (
          r"size mismatch, m1: \[@rows:int x @got:int\], m2: \[@wanted:int x @units:int\]"),
         "Linear({wanted}, {units}) needs {wanted} features, got {got}", (_linear_cure,),
         "Linear", {"in_features": "wanted", "out_features": "units"}, of_shapes=True),
-    Row((r"weight(?: of size )?@weight:shape,(?: so)? expected input\s?@input:shape to have @needs:int channels, but got @got:int channels",),
+    Row((r"weight of size @weight:bare, expected input\s?@input:shape to have @needs:int channels, but got @got:int channels", r"weight(?: of size )?@weight:shape,(?: so)? expected input\s?@input:shape to have @needs:int channels, but got @got:int channels",),
         lambda p: f"Conv{len(p.weight) - 2}d needs {p.needs} channels, in_channels={p.needs}, got {p.got} in {_s(p.input)}", (_channels_cure,),
         r"Conv(Transpose)?\dd", {"in_channels": "needs"}, of_shapes=True),
     Row((r"Expected @needs:text input to conv(?P<rank>\d)d, but got input of size: @got:shape",

@@ -88,7 +88,7 @@ def messages(text: str) -> Iterator[Message]:
 def _value(kind: str, text: str) -> Any:
     if kind == "int":
         return int(text)
-    if kind == "shape":
+    if kind in ("shape", "bare"):
         sizes = re.findall(r"None|\?|-?\d+", text)
         return tuple([None if one in ("None", "?") else int(one) for one in sizes])
     return text.strip()

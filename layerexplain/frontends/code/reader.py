@@ -37,7 +37,7 @@ from layerexplain.frontends.code.recorder.own_layers import declarations
 from layerexplain.frontends.code.recorder.shapes import as_recorded
 from layerexplain.frontends.code.recorder.tracing import Graphs, graphs_of
 from layerexplain.frontends.code.sources import Text, text_of
-from layerexplain.frontends.code.stated_shapes import stated_shapes
+from layerexplain.frontends.code.stated_shapes import column_counts, stated_shapes
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
     Arguments,
@@ -98,7 +98,8 @@ class Program:
         }
         self.stated = stated_shapes(text.pasted, text.tree) if text.pasted else {}
         """The shapes of data that the text states beside the code."""
-        arrays = {name: Array(shape) for name, shape in self.stated.items()}
+        sizes = {**column_counts(text.tree), **self.stated}
+        arrays = {name: Array(size) for name, size in sizes.items()}
         self.interpreter.settings = {**arrays, **self.interpreter.settings}
         self.interpreter.is_notebook = text.is_notebook
         self.interpreter.lazy = lazy
@@ -347,6 +348,8 @@ class Program:
         faults, others = reaching(interpreter, found.value, bool(gaps), self.faults(emitter.faults))
         if self.text.pasted and not faults and self._is_last(found.value):
             faults = self._pasted_faults(model, is_open=bool(gaps))
+            told = [] if faults or shapes else self._pasted_faults(model, is_open=True)
+            notes += [Note("pasted-error", one.layer, one.fact) for one in told]
         notes += [Note("fault", None, str(one)) for one in others]
         model = model._replace(
             name=found.name if _AUTOMATIC.fullmatch(found.value.name) else found.value.name,

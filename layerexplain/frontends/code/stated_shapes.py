@@ -1,4 +1,4 @@
-"""Shapes of data that a text states beside its code: in prose, in comments, and in what print() gave."""
+"""Shapes of data that a text states beside its code: in prose, comments, what print() gave, and columns by name."""
 
 import ast
 import re
@@ -14,6 +14,38 @@ _SAYS = (
 )
 """How a text gives a name a shape: in words, as what print() gave, in a comment behind an assignment."""
 _MOST_NAMES = 200
+
+
+def column_counts(tree: ast.Module) -> dict[str, tuple[int | None, ...]]:
+    """Return the shapes of what a program takes out of a table by its columns.
+
+    >>> column_counts(ast.parse("X, y = 1, 2\nX = df[['a', 'b']].values\ny = data[:, 8]\nZ = data[:, 0:8]"))
+    {'X': (None, 2), 'y': (None,), 'Z': (None, 8)}
+    """
+    found: dict[str, tuple[int | None, ...]] = {}
+    for node in walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            value: ast.AST = node.value
+            while isinstance(value, ast.Attribute | ast.Call):  # .values, .to_numpy(), .astype(float)
+                value = value.func if isinstance(value, ast.Call) else value.value
+            if isinstance(value, ast.Subscript) and (columns := _columns(value.slice)) is not None:
+                found[node.targets[0].id] = columns
+    return found
+
+
+def _columns(key: ast.expr) -> tuple[int | None, ...] | None:
+    """Return the shape of the columns that a key takes; None where it does not say how many."""
+    match key:
+        case ast.List(elts=names) if names and all(isinstance(one, ast.Constant) for one in names):
+            return None, len(names)
+        case ast.Tuple(elts=[ast.Slice(lower=None, upper=None), ast.Constant(value=int())]):
+            return (None,)
+        case ast.Tuple(
+            elts=[ast.Slice(lower=None, upper=None), ast.Slice(upper=ast.Constant(value=int(end)), step=None) as at]
+        ):
+            start = 0 if at.lower is None else at.lower.value if isinstance(at.lower, ast.Constant) else None
+            return (None, end - start) if isinstance(start, int) and 0 <= start < end else None
+    return None
 
 
 def stated_shapes(text: str, tree: ast.Module) -> dict[str, tuple[int, ...]]:

@@ -61,3 +61,31 @@ def test_stated_data_have_the_findings_of_arrays(row: dict[str, Any], words: str
         if one.severity == "breaks"
     ]
     assert [(one.line and one.line - said.count("\n") - 1, one.message) for one in again] == found
+
+
+COLUMNS = [
+    ("X = df[['a', 'b', 'c']].values", "(examples, 3)"),
+    ("X = np.array(df[['a', 'b', 'c']])", ""),
+    ("X = data[:, 0:5].astype(float)", "(examples, 5)"),
+    ("X = data[:, :8]", ""),
+    ("X = df.drop('y', axis=1)", ""),
+]
+"""What a program takes out of a table, and the shape that is refused by a model of 8 inputs; "" where it fits, or is not
+known."""
+
+
+@pytest.mark.parametrize(("line", "shape"), COLUMNS)
+def test_columns_of_a_table_are_counted(line: str, shape: str) -> None:
+    read = "df, data = pd.read_csv('a.csv'), np.loadtxt('a.csv')\n"
+    code = f"{read}{line}\nmodel = Sequential([Dense(1, input_dim=8)])\nmodel.compile('adam', 'mse')\nmodel.fit(X, y)\n"
+    found = [one.message for one in layerexplain.check(code.encode()).findings if one.severity == "breaks"]
+    assert [f"yours is {shape}." in one for one in found] == [True] * bool(shape)
+
+
+def test_an_error_of_a_model_that_keras_takes_today_is_answered() -> None:
+    """Keras 3 adds the axis of the channel itself, which Keras 2 did not."""
+    code = "model = Sequential([Conv2D(3, 3, input_shape=(28, 28, 1)), Flatten(), Dense(2)])\n"
+    message = "Input 0 of layer sequential is incompatible with the layer: : expected min_ndim=4, found ndim=3. Full shape received: [None, 28, 28]"
+    report = layerexplain.check(f"ValueError: {message}\n\n{code}".encode())
+    assert [(one.code, "X[..., None]" in one.message) for one in report.findings][:1] == [("pasted-error", True)]
+    assert not [one for one in layerexplain.check(code.encode()).findings if one.code == "pasted-error"]
