@@ -31,6 +31,7 @@ from layerexplain.frontends.code.recorder.grade import (
     plain_names,
     shape_example,
     with_others,
+    with_shapes,
     words_of,
 )
 from layerexplain.frontends.code.recorder.own_layers import declarations
@@ -419,7 +420,8 @@ class Program:
 
     def with_values(self, values: Mapping[str, int]) -> Program:
         """Return the program with values for names that it does not define: it is read once more."""
-        return Program(self.text, self.path, {**self.given, **values}, self.modules, self.shapes)
+        given = {**self.given, **with_shapes(self.text.tree, values)}
+        return Program(self.text, self.path, given, self.modules, self.shapes)
 
     def same_model(self, found: FoundModel) -> Model | None:
         """Return the model that another reading of the program has found; None where this one has none."""

@@ -39,6 +39,18 @@ model = build(args)
 """,
         {"args.rows": 30, "args.filters": 8, "args.classes": 5},
     ),
+    "data from a file": (
+        """
+import pandas as pd
+from keras import Sequential, layers
+X = pd.read_csv("data.csv").values
+model = Sequential([
+    layers.Dense(12, input_shape=(X.shape[1],)),
+    layers.Dense(y_train.shape[1], activation="softmax"),
+])
+""",
+        {"X.shape[1]": 30, "y_train.shape[1]": 5},
+    ),
     "a configuration": (
         """
 from keras import Sequential, layers

@@ -165,7 +165,7 @@ def test_a_given_shape_is_that_of_the_data_before_the_program_changes_it(lines: 
     code = f"import numpy as np\n{lines}\nm = keras.Sequential([layers.LSTM(3, input_shape=X.shape[1:])])\nm.compile('sgd', 'mse')\n"
     said = piped(code + "m.fit(X, y)\n", "summary").stdout
     given = ["--set", "X.shape=7000,30"]
-    assert "--set X.shape=1000,32" in said
+    assert "complete" in said and "X.shape[1]" in said  # without it, the size is named
     report = json.loads(piped(code + "m.fit(X, y)\n", "summary", "--format", "json", *given).stdout)
     assert (report["model"]["grade"], report["layers"][0]["output_shapes"]) == ("complete", [shape])
 

@@ -79,7 +79,10 @@ class Expressions(InterpreterPart):
     def _of_given_shape(self, name: str) -> Array | None:
         """Return data whose shape `--set NAME.shape=…` gives; None for a name that has none."""
         shape = self.settings.get(f"{name}.shape") if self.settings else None
-        if type(shape) is not tuple or not all(type(size) is int and 0 <= size < 2**40 for size in shape):
+        if type(shape) is not tuple:
+            return None
+        sizes = shape[1:] if shape[:1] == (None,) else shape
+        if not sizes or not all(isinstance(size, int) and 0 <= size < 2**40 for size in sizes):
             return None
         self.shaped.add(name)
         return Array(shape)

@@ -43,14 +43,40 @@ def notes_of(assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]])
 
 
 def missing_sizes(tree: ast.AST, gaps: Iterable[tuple[Unknown, str]]) -> tuple[str, ...]:
-    """Return the names, as `--set` takes them, of missing values that are sizes: a whole number is their example. A
-    name whose value may change between two places where it is used is not one size."""
-    causes: dict[str, set[tuple[int, str]]] = {}
+    """Return the names, as `--set` takes them, of missing values that are sizes: a whole number is their example. Of
+    data whose shape is missing they are the axes behind the first, `X.shape[1]`. A name whose value may change between
+    two places where it is used is not one size."""
+    causes: dict[str, set[str]] = {}
     for gap, _ in gaps:
-        if gap.example.isdecimal():
-            causes.setdefault(gap.option or gap.name, set()).add((gap.line, gap.reason))
-    one_cause = [name for name, found in causes.items() if len({reason for _, reason in found}) == 1]
-    return tuple([name for name in one_cause if is_one_value(tree, name)])
+        option = gap.option or gap.name
+        if gap.example.isdecimal() or option.endswith(".shape"):
+            causes.setdefault(option, set()).add(gap.reason)
+    one_cause = [name for name, found in causes.items() if len(found) == 1 and is_one_value(tree, name)]
+    return tuple([size for name in one_cause for size in (_axes(tree, name) if name.endswith(".shape") else [name])])
+
+
+def _axes(tree: ast.AST, option: str) -> list[str]:
+    """Return the sizes of data that are not their number: `X.shape[1]`."""
+    return [f"{option}[{axis}]" for axis in range(1, len(_shape_of_data(tree, option)))]
+
+
+def _shape_of_data(tree: ast.AST, option: str) -> list[int | None]:
+    example = shape_example(tree, option) or "1000,32"
+    return [None, *map(int, example.split(",")[1:])]
+
+
+def with_shapes(tree: ast.AST, values: Mapping[str, int]) -> dict[str, Any]:
+    """Return values of sizes as settings: those of the axes of data are a shape, `X.shape`, of any number of rows."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        option, is_axis, axis = name.rpartition("[")
+        if is_axis and option.endswith(".shape") and axis[:-1].isdecimal():
+            shape = list(found.get(option, _shape_of_data(tree, option)))
+            shape[int(axis[:-1])] = value
+            found[option] = tuple(shape)
+        else:
+            found[name] = value
+    return found
 
 
 def words_of(unknown: Unknown) -> str:
