@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, cast
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code import pasted_errors
-from layerexplain.frontends.code.found_models import FoundModel, distinct, is_empty, models_in
+from layerexplain.frontends.code.found_models import (
+    FoundModel,
+    distinct,
+    is_empty,
+    last_change,
+    models_in,
+    parts_of,
+    reaching,
+)
 from layerexplain.frontends.code.library.keras.framework import keras_of
 from layerexplain.frontends.code.library.keras.names import base_of
 from layerexplain.frontends.code.library.registry import libraries
@@ -21,7 +29,6 @@ from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.machine.definitions import imported_libraries
 from layerexplain.frontends.code.machine.interpreter import Interpreter
 from layerexplain.frontends.code.machine.modules import Lender, Modules, package_of
-from layerexplain.frontends.code.reach import last_change, parts_of, reaching
 from layerexplain.frontends.code.recorder.emit import Emitter, settings
 from layerexplain.frontends.code.recorder.grade import (
     grade_of,
@@ -53,7 +60,7 @@ from layerexplain.frontends.code.values.bounds import MOST_TRIED, Exhausted
 from layerexplain.frontends.code.values.frames import File, Frame
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor
 from layerexplain.frontends.code.values.misfits import required_names
-from layerexplain.frontends.code.values.modules import Module
+from layerexplain.frontends.code.values.objects import Module
 from layerexplain.frontends.code.values.program import Class, Function, layer_of
 from layerexplain.frontends.code.values.trees import walk
 from layerexplain.frontends.training import with_training

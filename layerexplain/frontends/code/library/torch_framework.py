@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.library.torch import LIBRARY, compute, make
-from layerexplain.frontends.code.library.torch_blocks import fill
+from layerexplain.frontends.code.library.torch import LIBRARY, compute, fill, make
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     CONTAINERS,

@@ -9,11 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, ShapeError, SourceError
-from layerexplain.frontends.code.library.torch_blocks import BLOCKS, call_block
+from layerexplain.frontends.code.library.torch import BLOCKS, call_block
 from layerexplain.frontends.code.library.torch_cures import cure, misfit_of_weight
 from layerexplain.frontends.code.library.torch_functions import dtype_of
 from layerexplain.frontends.code.library.torch_functions import function as tensor_function
-from layerexplain.frontends.code.library.torch_gradients import Gradients
 from layerexplain.frontends.code.library.torch_modules import (
     BUILT_IN,
     BuiltIn,
@@ -25,7 +24,7 @@ from layerexplain.frontends.code.library.torch_modules import (
 )
 from layerexplain.frontends.code.library.torch_parameters import HOOKS, PRE_HOOKS, OfModule, Parameter, weight_shapes
 from layerexplain.frontends.code.library.torch_program import run_of
-from layerexplain.frontends.code.library.torch_state import ModuleState
+from layerexplain.frontends.code.library.torch_state import Gradients, ModuleState
 from layerexplain.frontends.code.library.torch_tensors import Tensor, with_batch
 from layerexplain.frontends.code.library.torch_training import LossSum
 from layerexplain.frontends.code.recorder.grade import names_of_unknowns, without_unknowns

@@ -17,8 +17,8 @@ from layerexplain.frontends.code.values.base import ProgramValue, Symbol, Unknow
 from layerexplain.frontends.code.values.bounds import fits
 from layerexplain.frontends.code.values.frames import Assumption, Frame
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor
-from layerexplain.frontends.code.values.modules import Imported, Module
 from layerexplain.frontends.code.values.nested import each_in
+from layerexplain.frontends.code.values.objects import Imported, Module
 from layerexplain.frontends.code.values.program import (
     Bound,
     Class,

@@ -22,7 +22,7 @@ from layerexplain.frontends.code.values.base import (
 )
 from layerexplain.frontends.code.values.bounds import MOST_BASES
 from layerexplain.frontends.code.values.frames import File, Frame
-from layerexplain.frontends.code.values.modules import Imported, Module
+from layerexplain.frontends.code.values.objects import Imported, Module, known_base
 from layerexplain.frontends.code.values.program import (
     NAMED_TUPLE,
     Bound,
@@ -32,7 +32,6 @@ from layerexplain.frontends.code.values.program import (
     Instance,
     Partial,
 )
-from layerexplain.frontends.code.values.symbols import known_base
 from layerexplain.frontends.code.values.trees import children, docstring, kept_with_tree
 from layerexplain.records import Record
 

@@ -14,7 +14,7 @@ from layerexplain.frontends.code.values.base import OneOf, ProgramError, Program
 from layerexplain.frontends.code.values.bounds import MOST_ITEMS, MOST_TEXT, TOO_LARGE, fits, weight
 from layerexplain.frontends.code.values.frames import Assumption, Frame
 from layerexplain.frontends.code.values.layers import unknown_in
-from layerexplain.frontends.code.values.modules import Imported
+from layerexplain.frontends.code.values.objects import Imported
 from layerexplain.frontends.code.values.operators import (
     COMPARISONS,
     binary,

@@ -13,7 +13,7 @@ from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, h
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Symbol, Unknown, Value, unknown_key
 from layerexplain.frontends.code.values.bounds import MOST_ITEMS, Exhausted
 from layerexplain.frontends.code.values.frames import Assumption, Frame
-from layerexplain.frontends.code.values.namespaces import Namespace
+from layerexplain.frontends.code.values.objects import Namespace
 from layerexplain.frontends.code.values.operators import is_plain, truth
 from layerexplain.frontends.code.values.program import Context, Function, Instance
 

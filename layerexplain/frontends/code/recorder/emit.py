@@ -20,16 +20,15 @@ from layerexplain.frontends.code.recorder.shapes import (
     loose_error,
     plain_call,
 )
-from layerexplain.frontends.code.recorder.tracing import Graphs
-from layerexplain.frontends.code.recorder.uncalled import model_of_parts, parts_not_given
+from layerexplain.frontends.code.recorder.tracing import Graphs, model_of_parts, parts_not_given
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import ProgramValue, Size, Symbol, Unknown, unknown_at
 from layerexplain.frontends.code.values.bounds import MOST_LAYERS, MOST_NESTED, Exhausted
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Tensor, Variable, unknown_in
 from layerexplain.frontends.code.values.nested import Rebuilding, rebuilt
+from layerexplain.frontends.code.values.objects import Setting
 from layerexplain.frontends.code.values.program import Function, Instance, layer_of
-from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.keras.shared_objects import has_two_ways
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.keras.activations import NAMES as ACTIVATIONS

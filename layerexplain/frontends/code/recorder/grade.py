@@ -13,7 +13,7 @@ from layerexplain.frontends.code.values.base import ProgramValue, Unknown
 from layerexplain.frontends.code.values.frames import Assumption
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.nested import each_in
-from layerexplain.frontends.code.values.settings import Setting
+from layerexplain.frontends.code.values.objects import Setting
 from layerexplain.frontends.code.values.trees import children, kept_with_tree, walk
 from layerexplain.layers.arguments import NOT_SAID, WITHOUT_SIZES, Argument
 from layerexplain.layers.registry import TORCH, find, find_named

@@ -24,10 +24,9 @@ from layerexplain.frontends.code.values.base import (
     one_of,
 )
 from layerexplain.frontends.code.values.layers import GraphTensor, LayerValue, ModelValue, Tensor, Variable
-from layerexplain.frontends.code.values.namespaces import Namespace
 from layerexplain.frontends.code.values.nested import rebuilt
+from layerexplain.frontends.code.values.objects import Namespace, Setting
 from layerexplain.frontends.code.values.program import Bound, Class, layer_of, may_set
-from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.layers.arguments import short
 from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean

@@ -7,7 +7,7 @@ import math
 from layerexplain.frontends.code.values.array import Array, array_of
 from layerexplain.frontends.code.values.base import Arguments, Evaluator, Keywords, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.layers import Tensor
-from layerexplain.frontends.code.values.namespaces import Namespace
+from layerexplain.frontends.code.values.objects import Namespace
 from layerexplain.frontends.code.values.program import Bound
 
 IMAGES = {

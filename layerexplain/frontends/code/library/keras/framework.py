@@ -9,13 +9,12 @@ from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras import datasets
 from layerexplain.frontends.code.library.keras import names as keras_names
-from layerexplain.frontends.code.library.keras.applications import application, without_values
 from layerexplain.frontends.code.library.keras.backend import call_backend
 from layerexplain.frontends.code.library.keras.cloning import Cloning
 from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_calls import OF_LAYERS
 from layerexplain.frontends.code.library.keras.refused_data import Callback, callback
-from layerexplain.frontends.code.library.keras.source import with_source
+from layerexplain.frontends.code.library.keras.source import application, with_source, without_values
 from layerexplain.frontends.code.library.keras.utilities import call_utility
 from layerexplain.frontends.code.library.python import CONSTANTS
 from layerexplain.frontends.code.library.tensorflow import call_tensorflow
@@ -26,8 +25,8 @@ from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.base import DTYPES, Arguments, Keywords, ProgramValue, Symbol, Unknown
 from layerexplain.frontends.code.values.frames import Assumption, Frame
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, tensors_in, unknown_in
+from layerexplain.frontends.code.values.objects import Setting
 from layerexplain.frontends.code.values.program import Class, Function, Instance, layer_of
-from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.model_builder import default_name
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find

@@ -16,8 +16,8 @@ from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, 
 from layerexplain.frontends.code.values.frames import Assumption
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor, tensors_in, unknown_in
 from layerexplain.frontends.code.values.nested import copied, each_in, mirrored
+from layerexplain.frontends.code.values.objects import Setting
 from layerexplain.frontends.code.values.program import CALLED, Bound, Function, Instance, layer_of
-from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.keras.old_names import modern_layer, todays_argument
 from layerexplain.frontends.spec.old_arguments import todays_form
 from layerexplain.layers.registry import facts_of, find, positional_arguments

@@ -15,8 +15,8 @@ from layerexplain.frontends.code.recorder.tracing import Graphs
 from layerexplain.frontends.code.values.base import DTYPES, Arguments, Keywords, ProgramValue, Symbol
 from layerexplain.frontends.code.values.layers import GraphTensor, LayerValue, ModelValue, Tensor, Variable, tensors_in
 from layerexplain.frontends.code.values.nested import each_in
+from layerexplain.frontends.code.values.objects import Setting
 from layerexplain.frontends.code.values.program import layer_of
-from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.keras.old_names import is_older
 from layerexplain.frontends.spec.old_arguments import OLD_ARGUMENTS, STILL_TAKEN
 from layerexplain.layers.declaration import Declaration

@@ -16,7 +16,7 @@ from layerexplain.frontends.code.recorder.shapes import Graph, as_recorded, flat
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import ProgramValue, Symbol, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor
-from layerexplain.frontends.code.values.settings import Setting
+from layerexplain.frontends.code.values.objects import Setting
 from layerexplain.layers.keras.fit_data import (
     examples_words,
     last_recurrent,

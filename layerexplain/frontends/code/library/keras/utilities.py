@@ -9,8 +9,8 @@ from layerexplain.frontends.code.library.keras.names import KerasName
 from layerexplain.frontends.code.library.table import FunctionTable
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Symbol
 from layerexplain.frontends.code.values.layers import ModelValue, tensors_in
+from layerexplain.frontends.code.values.objects import Setting
 from layerexplain.frontends.code.values.program import Partial, layer_of
-from layerexplain.frontends.code.values.settings import Setting
 
 _OF_BACKEND = frozenset({"image_data_format", "set_image_data_format", "floatx", "epsilon", "backend"})
 _FROM_FILES = frozenset({"load_model", "model_from_json", "model_from_config", "from_pretrained"})
