@@ -8,7 +8,7 @@ backend.py          keras.backend; utilities.py: keras.utils and the rest
 datasets.py         keras.datasets; image_batches.py: images of directories
 attributes.py       attributes and methods of layers, models, tensors and weights
 cloning.py          copies of models
-applications.py     keras.applications, from the source of an installed Keras; source.py: the classes of its layers
+source.py           the source of an installed Keras: the classes of its layers, and keras.applications
 refused_calls.py    names and arguments that Keras does not take; refused_data.py: tensors and data
 api.py              what its names are called with (api.txt, which scripts/keras_api.py writes)
 """
