@@ -7,7 +7,8 @@ recorder/         calls of layers → the graph behind each model, the `Model` o
 library/          what names of libraries give: Python's own, NumPy, Keras, TensorFlow, PyTorch
 sources.py        which text: scripts, notebooks, pasted snippets, Markdown; what `train.py:build(classes=10)` asks for;
                   pasted.py: what stands around pasted code; pasted_errors.py, messages.py: pasted errors
-reader.py         a source → its models; found_models.py: which, and which choices and errors of the program reach each
+reader.py         a source → its models; found_models.py: which, and which choices and errors of the program reach each;
+                  stated_shapes.py: the shapes of data that the text beside the code states
 code_files.py     the custom layers and functions of a file (`--code`); live_module.py: the code of a live model
 
 Each layer imports only those above it in this list, for annotations too (pyproject.toml, import-linter).
