@@ -34,6 +34,9 @@ def difference_sentences(left: LayerReport, right: LayerReport, titles: tuple[st
         element = _element(ours)
         how = f": {element[0]}" if len(element) == 1 else ""
         same = "each output element is the same formula of the same inputs and of weights of the same shapes"
+        set_ = _set_arguments(ours, theirs, titles)
+        if set_:
+            return ("Both compute the same output; they differ in training alone.", *set_)
         return (f"{titles[0]} and {titles[1]} compute the same; {same}{how}.",)
     across: tuple[str, ...] = ()
     if ours.framework != theirs.framework:
@@ -60,7 +63,21 @@ def difference_sentences(left: LayerReport, right: LayerReport, titles: tuple[st
         else:
             facts_of = zip(titles, (one or _NONE[fact], other or _NONE[fact]), strict=True)
             said += [f"{'; '.join([f'{title} {text}' for title, text in facts_of if text])}."]
+    said += [text for text in _set_arguments(ours, theirs, titles) if _OF_WEIGHTS.search(text.partition("=")[0])]
     return (*across, *said, *_before_dense(left, right, titles), *_watched((ours, theirs), titles))
+
+
+_OF_WEIGHTS = re.compile(r"_(regularizer|initializer|constraint)$")
+
+
+def _set_arguments(ours: Explanation, theirs: Explanation, titles: tuple[str, str]) -> list[str]:
+    """Return what the arguments do that one of two layers sets otherwise, and that no formula shows."""
+    both = {text.partition("=")[0] for text in ours.arguments} & {text.partition("=")[0] for text in theirs.arguments}
+    found = []
+    for title, own, other in ((titles[0], ours, theirs), (titles[1], theirs, ours)):
+        texts = [text for text in own.arguments if text not in other.arguments]
+        found += [f"{title}: {text}" if text.partition("=")[0] in both else text for text in texts]
+    return found
 
 
 def _is_same(left: LayerReport, right: LayerReport) -> bool:

@@ -79,11 +79,11 @@ VERSUS = ["layer", "LSTM", "8", "--vs", "GRU", "8", "--input", "10,4"]
 
 
 def test_two_layers_stand_one_below_the_other() -> None:
-    """Where many lines side by side would be wrapped. Lines that are the same in both stand there once."""
+    """Where many lines side by side would be wrapped. What is the same in both is one line."""
     narrow, wide = ([" ".join(line.split()) for line in printed(VERSUS, width).splitlines()] for width in (80, 120))
     for line in (
         "computes LSTM LSTM, 8 units, last step", "GRU GRU, 8 units, last step",
-        "output both (None, 8)", "i = sigmoid(dot(x[t], W_i) + dot(h, U_i) + b_i)",
+        "The same in both: input, output.", "i = sigmoid(dot(x[t], W_i) + dot(h, U_i) + b_i)",
         "weights LSTM lstm_cell/kernel (4, 32) = 128", "lstm_cell/recurrent_kernel (8, 32) = 256",
         "parameters LSTM 416", "GRU 336",
     ):  # fmt: skip

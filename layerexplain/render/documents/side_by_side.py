@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
@@ -58,9 +58,24 @@ def _document(left: LayerReport, right: LayerReport, titles: tuple[str, str]) ->
         words("whose", "Layer", lambda line: line.whose, style="dim", firm=True),
         words("text", "", lambda line: line.text, liked=200),
     )
-    narrow = Table(below, list(_lines(left, right, titles)))
+    differ, same = _differing(_pairs(left, right))
     said = Prose(difference_sentences(left, right, titles))
-    return Document((Heading(1, title), said, Table(columns, list(_pairs(left, right)), narrow=narrow)))
+    table = [Table(columns, differ, narrow=Table(below, list(_lines(differ, titles))))] if differ else []
+    rest = [Prose((f"The same in both: {', '.join(same)}.",))] if same else []
+    return Document((Heading(1, title), said, *table, *rest))
+
+
+def _differing(pairs: Iterator[_Pair]) -> tuple[list[_Pair], list[str]]:
+    """Return the rows of what differs in two layers, a formula whole, and the labels of what is the same in both."""
+    by_label: dict[str, list[_Pair]] = {}
+    for pair in pairs:
+        label = pair.label or next(reversed(by_label))
+        by_label.setdefault(label, []).append(pair)
+    found = []
+    for label, rows in by_label.items():
+        if not all(row.same for row in rows):
+            found += [row._replace(label="" if number else label) for number, row in enumerate(rows)]
+    return found, [label for label, rows in by_label.items() if all(row.same for row in rows)]
 
 
 def _pairs(left: LayerReport, right: LayerReport) -> Iterator[_Pair]:
@@ -80,16 +95,15 @@ def _pair(label: str, left: str, right: str) -> _Pair:
     return _Pair(label, left, right, left == right)
 
 
-def _lines(left: LayerReport, right: LayerReport, titles: tuple[str, str]) -> Iterator[_ComparedLine]:
-    """Yield the same one below the other: the lines of both in their order, those that are the same once."""
+def _lines(rows: Sequence[_Pair], titles: tuple[str, str]) -> Iterator[_ComparedLine]:
+    """Yield the same one below the other: the lines of both in their order."""
     parts: dict[str, list[_Pair]] = {}
-    for pair in _pairs(left, right):
+    for pair in rows:
         label = pair.label or next(reversed(parts))
         parts.setdefault(label, []).append(pair)
     for label, pairs in parts.items():
         each = [[one.left for one in pairs if one.left], [one.right for one in pairs if one.right]]
-        sides = [("both", each[0])] if all(one.same for one in pairs) else list(zip(titles, each, strict=True))
-        for whose, texts in sides:
+        for whose, texts in zip(titles, each, strict=True):
             for number, text in enumerate(texts or ["none"]):
                 yield _ComparedLine(label, "" if number else whose, text)
                 label = ""
