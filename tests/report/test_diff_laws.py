@@ -3,6 +3,7 @@
 The values are drawn from the checks of the signatures themselves, so that a new layer is under the law without a row.
 """
 
+import inspect
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -247,7 +248,7 @@ def readable(cases: Sequence[Case]) -> Iterator[tuple[Case, Model]]:
             yield case, model
 
 
-@pytest.mark.parametrize("form", ["py", "yaml", "json"])
+@pytest.mark.parametrize("form", ["py", "yaml", "json", "keras"])
 def test_a_model_and_its_conversions_are_equal(form: str, tmp_path: Path) -> None:
     wrong, count, path = [], 0, tmp_path / f"model.{form}"
     for case, model in readable(some(CASES)):
@@ -325,3 +326,46 @@ def test_late_entries_of_a_long_value_are_differences_however_many(count: int) -
     names = [f"values[{1000 - count + place}]" for place in range(count)] if count <= 3 else ["values"]
     assert [difference.name for difference in differing(forms[0], forms[1])] == names
     assert [difference.name for difference in differing(forms[0], forms[2])] == ["values"]
+
+
+OPTIMIZED = """import torch
+from torch import nn
+net = nn.Linear(4, 2)
+optimizer = torch.optim.{}(net.parameters(){})
+criterion = nn.MSELoss()
+for _ in range(3):
+    optimizer.zero_grad()
+    criterion(net(torch.randn(8, 4)), torch.randn(8, 2)).backward()
+    optimizer.step()
+"""
+WITHOUT_DEFAULT = {"lr": 0.02, "max_eval": 3, "line_search_fn": "strong_wolfe", "adjust_lr_fn": "original"}
+HOW_COMPUTED = {"params", "foreach", "capturable", "differentiable", "fused"}
+"""Arguments that choose how PyTorch computes the same step."""
+
+
+def another(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple([0.5 * (one or 1) for one in value])
+    return not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else 2 * value + 0.003
+
+
+@pytest.mark.torch
+def test_every_argument_of_every_optimizer_of_pytorch_counts() -> None:
+    optim = pytest.importorskip("torch", reason="PyTorch is not installed").optim
+    types = [one for one in vars(optim).values() if isinstance(one, type) and issubclass(one, optim.Optimizer)]
+    count = 0
+    for type_ in [one for one in types if one is not optim.Optimizer]:
+        for name, parameter in inspect.signature(type_).parameters.items():
+            if name in HOW_COMPUTED:
+                continue
+            value = WITHOUT_DEFAULT[name] if parameter.default is None else another(parameter.default)
+            needed = ", momentum=0.9" if (type_, name) == (optim.SGD, "nesterov") else ""
+            texts = [OPTIMIZED.format(type_.__name__, needed + more) for more in ("", f", {name}={value!r}")]
+            changes = [
+                one.what
+                for change in layerexplain.diff(*[text.encode() for text in texts]).changes
+                for one in change.differences
+            ]
+            assert changes == [f"optimizer.{name}"], (type_, name)
+            count += 1
+    assert count > 80
