@@ -24,7 +24,7 @@ QUESTIONS = {
     "expected lstm_input to have 3 dimensions, but got array with shape (100, 9)": Question(
         "X = np.random.rand(100, 9)\ny = np.random.rand(100, 1)\nmodel = Sequential()\nmodel.add(LSTM(32, input_dim=9))\n"
         "model.add(Dense(1))\nmodel.compile(loss='mse', optimizer='adam')\nmodel.fit(X, y)\n",
-        ("1 breaks", "fit() needs X of shape (examples, steps, 9)", "yours is (100, 9)",
+        ("1 breaking", "fit() needs X of shape (examples, steps, 9)", "yours is (100, 9)",
          "`X = X[:, None, :]` makes each example one step"),
     ),
     "the same, with the shapes alone": Question(
@@ -48,7 +48,7 @@ QUESTIONS = {
         "(x_train, y_train), (x_test, y_test) = tf.keras.datasets.mnist.load_data()\nmodel = tf.keras.models.Sequential([\n"
         "  tf.keras.layers.Conv2D(32, (3,3), activation='relu'),\n  tf.keras.layers.Flatten(),\n  tf.keras.layers.Dense(10)\n])\n"
         "model.compile('adam', tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))\nmodel.fit(x_train, y_train)\n",
-        ("1 breaks", "got (None, 28, 28) with 3", "`X = X[:, :, :, None]`"),
+        ("1 breaking", "got (None, 28, 28) with 3", "`X = X[:, :, :, None]`"),
     ),
     "An autoencoder that does not come back to 28 rows: Dimensions must be equal, but are 28 and 32": Question(
         "input_img = Input(shape=(28, 28, 1))\nx = input_img\nfor filters in (16, 8, 8):\n"
@@ -56,7 +56,7 @@ QUESTIONS = {
         "for filters in (8, 8, 16):\n    x = Conv2D(filters, 3, activation='relu', padding='same')(x)\n    x = UpSampling2D((2, 2))(x)\n"
         "decoded = Conv2D(1, 3, activation='sigmoid', padding='same')(x)\nautoencoder = Model(input_img, decoded)\n"
         "autoencoder.compile('adam', 'binary_crossentropy')\nautoencoder.fit(train, train, epochs=50)\n",
-        ("1 breaks", "needs y of shape (examples, 32, 32, 1)", "yours is (examples, 28, 28, 1)", "`Cropping2D(2)`"),
+        ("1 breaking", "needs y of shape (examples, 32, 32, 1)", "yours is (examples, 28, 28, 1)", "`Cropping2D(2)`"),
     ),
     "A sequence of images into an LSTM: expected ndim=3, found ndim=2": Question(
         "cnn = Sequential()\ncnn.add(Conv2D(16, 3, activation='relu', input_shape=(64, 64, 3)))\ncnn.add(MaxPooling2D())\n"
@@ -68,7 +68,7 @@ QUESTIONS = {
         "base = Model(i, GlobalAveragePooling2D()(Conv2D(4, 3)(i)), name='base')\n"
         "model = Model(base.input, Dense(10, activation='softmax')(base.output))\n"
         "model.compile('adam', 'categorical_crossentropy')\nmodel.fit(x, y)\n",
-        ("base · <stdin> (code) · 1 hint", "model · <stdin> (code) · 1 breaks", "yours is (50000, 1)", "`y = keras.utils.to_categorical(y, 10)`"),
+        ("base · <stdin> (code) · 1 hint", "model · <stdin> (code) · 1 breaking", "yours is (50000, 1)", "`y = keras.utils.to_categorical(y, 10)`"),
     ),
     "One target for each example, and an output for each step: expected dense_1 to have 3 dimensions": Question(
         "Why three?\n\nmodel = Sequential()\nmodel.add(LSTM(50, return_sequences=True, input_shape=(60, 1)))\n"
@@ -137,12 +137,12 @@ QUESTIONS = {
     "An input of an unknown size, and the error that tells it": Question(
         "Input 0 of layer conv1d is incompatible with the layer: : expected min_ndim=3, found ndim=2. Full shape received: (None, 30)\n\n"
         "What is wrong with it?\n\ni = Input(shape=(frame.shape[1],))\nx = Conv1D(8, 5)(i)\nmodel = Model(i, Dense(1)(x))\n",
-        ("1 breaks", "'conv1d' needs 3 axes and got (None, 30)", "`X = X[..., None]` makes each value a step of 1 feature"),
+        ("1 breaking", "'conv1d' needs 3 axes and got (None, 30)", "`X = X[..., None]` makes each value a step of 1 feature"),
     ),
     "input_shape with the number of examples: expected ndim=4, found ndim=5": Question(
         "ValueError: Input 0 is incompatible with layer conv2d_1: expected ndim=4, found ndim=5\n\nWhat does it want?\n\n"
         "model = Sequential()\nmodel.add(Conv2D(8, 3, input_shape=images.shape))\nmodel.add(Flatten())\n",
-        ("1 breaks", "'conv2d_1' needs 4 axes and got 5", "input_shape is that of one example, without their number, as X.shape[1:]"),
+        ("1 breaking", "'conv2d_1' needs 4 axes and got 5", "input_shape is that of one example, without their number, as X.shape[1:]"),
     ),
     "Concatenate of two layers in a Sequential model": Question(
         "result = Sequential()\nresult.add(Concatenate([Dense(2), Dense(3)]))\n",
@@ -158,13 +158,13 @@ QUESTIONS = {
         "What do I pass on = 4 states or 2?\n\ne = Input((None, 20))\n_, fh, fc, bh, bc = Bidirectional(LSTM(32, return_state=True))(e)\n"
         "d = Input((None, 30))\ny, _, _ = LSTM(32, return_sequences=True, return_state=True)(d, initial_state=[fh, fc, bh, bc])\n"
         "model = Model([e, d], Dense(30, activation='softmax')(y))\n",
-        ("1 breaks", "LSTM needs 2 initial states (h, c), got 4", "Concatenate()([h, h_backward])", "give LSTM 64 units"),
+        ("1 breaking", "LSTM needs 2 initial states (h, c), got 4", "Concatenate()([h, h_backward])", "give LSTM 64 units"),
     ),
     "merge: matching shapes except for the concat axis": Question(
         'I get "[(None, 12, 12, 24), (None, 12, 12, 8)] do not match". Where is the mistake?\n\n'
         "i = Input((24, 24, 3))\nx = MaxPooling2D(2)(Conv2D(24, 5, padding='same', activation='relu')(i))\n"
         "x = concatenate([x, Conv2D(8, 3, padding='same', activation='relu')(x)], axis=1)\nmodel = Model(i, x)\n",
-        ("1 breaks", "equal except along axis 1", "axis=3 fits"),
+        ("1 breaking", "equal except along axis 1", "axis=3 fits"),
     ),
     "x ** 2 works and x ** 4 does not": Question(
         "y = x**2 works, y = x**4 does not. Why?\n\nx = np.random.uniform(-50, 50, size=(3000, 1))\ny = x ** 4\nmodel = Sequential()\n"
@@ -177,34 +177,34 @@ QUESTIONS = {
         "model = Sequential()\nmodel.add(Conv2D(8, 3, activation='relu', input_shape=(50, 50, 3)))\nmodel.add(Flatten())\n"
         "model.add(Dense(2, activation='softmax'))\nmodel.compile('adam', 'categorical_crossentropy')\n"
         "model.fit_generator(train, epochs=10)\n",
-        ("1 breaks", "needs y of shape (examples, 2), one-hot", "Give the images with class_mode='categorical'"),
+        ("1 breaking", "needs y of shape (examples, 2), one-hot", "Give the images with class_mode='categorical'"),
     ),
     "expects 2 inputs, but it received 1 input tensors": Question(
         "a, b = Input((10,), name='num'), Input((5,), name='cat')\nmodel = Model([a, b], Dense(1)(concatenate([a, b])))\n"
         "model.compile('adam', 'mse')\nmodel.fit(np.random.rand(70, 15), np.zeros((70, 1)))\n",
-        ("1 breaks", "needs data for 2 inputs, got one array: `X = [X[:, :10], X[:, 10:]]` takes its columns apart, for num and cat"),
+        ("1 breaking", "needs data for 2 inputs, got one array: `X = [X[:, :10], X[:, 10:]]` takes its columns apart, for num and cat"),
     ),
     "One array for a model with two inputs, of another width": Question(
         "a, b = Input((10,), name='num'), Input((5,), name='cat')\nmodel = Model([a, b], Dense(1)(concatenate([a, b])))\n"
         "model.compile('adam', 'mse')\nmodel.fit(np.random.rand(70, 14), np.zeros((70, 1)))\n",
-        ("1 breaks", "got one array: give a list, `[X_num, X_cat]`, with an array for each"),
+        ("1 breaking", "got one array: give a list, `[X_num, X_cat]`, with an array for each"),
     ),
     "Targets of two outputs in one array": Question(
         "i = Input((20,))\nage, sex = Dense(1, name='age')(i), Dense(1, activation='sigmoid', name='sex')(i)\n"
         "model = Model(i, [age, sex])\nmodel.compile('adam', ['mse', 'binary_crossentropy'])\n"
         "model.fit(np.zeros((70, 20)), np.zeros((70, 2)))\n",
-        ("1 breaks", "needs targets for 2 outputs, got one array: give a list, `[y_age, y_sex]`, with an array for each"),
+        ("1 breaking", "needs targets for 2 outputs, got one array: give a list, `[y_age, y_sex]`, with an array for each"),
     ),
     "predict() of one image: expected shape=(None, 28, 28, 1), found shape=(None, 28)": Question(
         "model = Sequential([Conv2D(8, 3, input_shape=(28, 28, 1)), Flatten(), Dense(10, activation='softmax')])\n"
         "model.predict(np.zeros((28, 28)))\n",
-        ("1 breaks", "yours is (28, 28). `X = X[None, ..., None]` makes it one example with one channel"),
+        ("1 breaking", "yours is (28, 28). `X = X[None, ..., None]` makes it one example with one channel"),
     ),
     "A class for each step beside a model that returns one": Question(
         "X = np.random.rand(70, 30, 8)\ny = np.random.randint(0, 4, size=(70, 30))\nmodel = Sequential()\n"
         "model.add(LSTM(64, input_shape=(30, 8)))\nmodel.add(Dense(4, activation='softmax'))\n"
         "model.compile('adam', 'sparse_categorical_crossentropy')\nmodel.fit(X, y)\n",
-        ("1 breaks", "yours is (70, 30). Give 'lstm' return_sequences=True"),
+        ("1 breaking", "yours is (70, 30). Give 'lstm' return_sequences=True"),
     ),
     "Data of a table that is not shown": Question(
         "df = pd.read_csv('data.csv')\nX = df.values[:, :-1]\nmodel = Sequential()\nmodel.add(GRU(50, input_shape=(X.shape[1], 1)))\n"

@@ -8,7 +8,8 @@ from layerexplain.frontends.code.values.trees import walk
 _SHAPE = r"(?:torch\.Size\()?(?:TensorShape\()?[\[(](\d+(?:\s*,\s*\d+)+,?|\d+,)\s*[\])]"
 _VERBS = r"(?:is|are|has|have|with|of|shape|dimensions?|size)"
 _SAYS = (
-    rf"{{0}}(?:['’]s)?(?:\.shape\b)?(?: (?:[\w ]{{{{0,40}}}} )?{_VERBS}\b[\w :=]{{{{0,30}}}}?|[ ]*(?:[:=→]|->)+[ ]*)",
+    rf"{{0}}(?:['’]s)?(?:\.shape\b)?(?: (?:[\w ]{{{{0,40}}}} )?{_VERBS}\b[\w :=]{{{{0,30}}}}?|[ ]*(?:[:→]|->)+[ ]*)",
+    r"{0}\.shape[ ]*==?[ ]*",
     r"{0}\.shape\)?[ \t]*(?:#[^\n(\[]*|\n(?:>>> |Out\[\d+\]: |# *)?)",
     r"^[ \t]*{0} *= *[^#\n]*#[^\n(\[]*",
 )
@@ -48,6 +49,16 @@ def _columns(key: ast.expr) -> tuple[int | None, ...] | None:
     return None
 
 
+def _with_values(node: ast.AST) -> list[str]:
+    """Return the names that a node gives a value which stands in the code: a literal, or the default of a parameter."""
+    if isinstance(node, ast.arguments):
+        own = [*node.posonlyargs, *node.args]
+        return [one.arg for one in (*own[len(own) - len(node.defaults) :], *node.kwonlyargs)]
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.Tuple | ast.List):
+        return [one.id for one in walk(*node.targets) if isinstance(one, ast.Name)]
+    return []
+
+
 def stated_shapes(text: str, tree: ast.Module) -> dict[str, tuple[int, ...]]:
     """Return the shapes that a text states for names of its code.
 
@@ -55,9 +66,13 @@ def stated_shapes(text: str, tree: ast.Module) -> dict[str, tuple[int, ...]]:
     >>> stated_shapes("My trainX is a [650,20,1] vector\\n" + code, ast.parse(code))
     {'trainX': (650, 20, 1)}
     """
-    names = list(dict.fromkeys([one.id for one in walk(tree) if isinstance(one, ast.Name)]))[:_MOST_NAMES]
+    nodes = walk(tree)
+    known = {name for node in nodes for name in _with_values(node)}
+    names = [
+        name for name in dict.fromkeys([one.id for one in nodes if isinstance(one, ast.Name)]) if name not in known
+    ]
     found: dict[str, tuple[int, ...]] = {}
-    for name in names:
+    for name in names[:_MOST_NAMES]:
         for says in _SAYS:
             expression = rf"(?<![\w.])(?:{says.format(re.escape(name))}){_SHAPE}"
             if match := re.search(expression, text, re.MULTILINE):

@@ -63,6 +63,15 @@ def test_stated_data_have_the_findings_of_arrays(row: dict[str, Any], words: str
     assert [(one.line and one.line - said.count("\n") - 1, one.message) for one in again] == found
 
 
+@pytest.mark.parametrize("line", ["size = (28, 28, 1)", "size: tuple = (28, 28, 1)", "size, n = (28, 28, 1), 3"])
+def test_a_value_that_stands_in_the_code_is_no_stated_shape(line: str) -> None:
+    code = f"{line}\ndef build(size=size, pool=(2, 3)):\n    return Sequential([Input(size), MaxPooling2D(pool), Flatten()])\nm = build()\n"
+    model = layerexplain.read(f"It has pool of (2, 3)?\n\n{code}".encode())
+    shape, pool = model.layers[0].config["batch_shape"], model.layers[1].config["pool_size"]
+    assert (model.faults, tuple(shape), tuple(pool)) == ((), (None, 28, 28, 1), (2, 3))
+    assert not stated_shapes(code, ast.parse(code))
+
+
 COLUMNS = [
     ("X = df[['a', 'b', 'c']].values", "(examples, 3)"),
     ("X = np.array(df[['a', 'b', 'c']])", ""),
