@@ -154,6 +154,12 @@ def _read(source: Any, name: str, own: Mapping[str, Declaration]) -> Model:
     if isinstance(source, bytes):
         return _read_opened(Opened.from_file(io.BytesIO(source), None)._replace(own=own))
     if isinstance(source, Mapping | list):
+        from layerexplain.frontends.hugging_face import is_configuration
+
+        if isinstance(source, Mapping) and is_configuration(source):
+            from layerexplain.frontends.hugging_face.reader import read_configuration
+
+            return read_configuration(source)
         from layerexplain.frontends.keras.config import model_of_document
 
         return model_of_document(source)

@@ -34,11 +34,15 @@ class Side(NamedTuple):
     model_type: str
     keras_version: str | None
     totals: Totals
+    cache_bytes: int | None = None
+    """Of a language model, what it keeps of each token while it writes."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the side as JSON has it."""
         model = {"name": self.model_name, "type": self.model_type, "keras_version": self.keras_version}
-        return {"source": self.source, "format": self.format, "model": model, "totals": to_jsonable(self.totals)}
+        cache = {} if self.cache_bytes is None else {"kv_cache_bytes_per_token": self.cache_bytes}
+        totals = {**to_jsonable(self.totals), **cache}
+        return {"source": self.source, "format": self.format, "model": model, "totals": totals}
 
 
 class Change(NamedTuple):
@@ -148,7 +152,8 @@ _RENUMBERED = "renumbered"
 
 def _side(report: Report) -> Side:
     totals = Totals(0, 0, 0, 0, 0, 0) if report.format == NO_MODEL.format else report.totals
-    return Side(report.source, report.format, report.model_name, report.model_type, report.keras_version, totals)
+    origin = (report.source, report.format, report.model_name, report.model_type, report.keras_version)
+    return Side(*origin, totals, None if report.language is None else report.language.cache_bytes)
 
 
 # Aligning -------------------------------------------------------------------------------------------------------

@@ -157,6 +157,10 @@ def _totals(found: Comparison) -> doc.FactBlock:
             ("FLOPs", a.flops, b.flops, count_text),
         )
     ]
+    caches = [side.cache_bytes for side in (found.before, found.after) if side.cache_bytes is not None]
+    if caches:
+        shown = " → ".join(dict.fromkeys([f"{count:,}" for count in caches]))
+        facts.append(doc.Fact("KV cache", shown, ("bytes a token",)))
     return doc.FactBlock(tuple(facts))
 
 

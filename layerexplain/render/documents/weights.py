@@ -19,7 +19,7 @@ from layerexplain.render.quantities import (
 )
 from layerexplain.report.weight_data import WeightRow, WeightTable
 
-_DROPPED = ("reach", "infinities", "std", "dtype", "trainable", "zeros", "mean", "nans", "bytes")
+_DROPPED = ("reach", "dtype", "trainable", "bytes", "infinities", "count", "zeros", "shape", "std", "nans", "mean")
 """What a terminal without room for all columns does without, in this order."""
 _ROLES = {
     "optimizer": "Optimizer state", "seed": "Random generators", "metric": "Metrics",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -306,3 +307,16 @@ def test_each_key_that_a_row_reads_has_a_kind() -> None:
 
 PARTS_OF_VISION = {"pixel_values", "vision_columns", "vision_epsilon", "vision_width", "width", "epsilon"}
 """What rows with a vision part read of its row, and of that of the text."""
+
+
+def test_a_comparison_of_two_configurations_has_the_cache(tmp_path: Path) -> None:
+    """2 (k, v) × heads × 8 per head × 2 layers × 4 bytes, with 2 and 4 heads of keys."""
+    base = {"model_type": "llama", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+            "num_attention_heads": 4, "vocab_size": 100, "torch_dtype": "float32"}  # fmt: skip
+    sides = [{**base, "num_key_value_heads": heads} for heads in (2, 4)]
+    found = layerexplain.diff(*sides)
+    caches = [
+        side["totals"]["kv_cache_bytes_per_token"] for side in (found.to_dict()[key] for key in ("before", "after"))
+    ]
+    assert caches == [2 * 2 * 8 * 2 * 4, 2 * 4 * 8 * 2 * 4]
+    assert re.search(r"KV cache +256 → 512  bytes a token", str(found))
