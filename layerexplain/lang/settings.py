@@ -55,6 +55,19 @@ def attribute(node: ast.expr, settings: Mapping[str, Any] = NO_SETTINGS) -> Any:
     )
 
 
+def size_of_batch(text: str) -> Batch | None:
+    """Return the size that a text such as `4 * n` states; None for another text.
+
+    >>> size_of_batch("4 * n"), size_of_batch("n / 3"), size_of_batch("h")
+    (4 * n, n / 3, None)
+    """
+    try:
+        tree: Any = compile(text[:40], "size", "eval", ast.PyCF_ONLY_AST, dont_inherit=True)
+        return _of_batch(tree.body)
+    except (SyntaxError, ValueError):
+        return None
+
+
 def _of_batch(node: ast.expr) -> Batch | None:
     """Return the size that `10 * n`, `n / 2` or `3 * n / 2 - 1` is; None for another expression."""
     if isinstance(node, ast.Name) and node.id == "n":

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.axes import BATCH, Batch, Shape, Size
+from layerexplain.lang.settings import size_of_batch
 from layerexplain.ops.sizes import quotient, shape_text
 from layerexplain.records import NamedTuple
 
@@ -121,7 +123,7 @@ def _size(sizes: Sequence[Size]) -> Size:
     return quotient(sizes, ())
 
 
-def steps_of(operation: str, text: str, given: Mapping[str, Size], shape: Shape) -> Steps:
+def steps_of(operation: str, text: str, given: Mapping[str, Any], shape: Shape) -> Steps:
     """Return what a pattern does at a shape; `given` are sizes of axes by their names, None for the batch.
 
     Raises ArgumentError for a pattern that this operation does not take, ShapeError for a tensor that does not fit it.
@@ -165,7 +167,7 @@ def sides_at(text: str, shape: Sequence[object]) -> tuple[tuple[Group, ...], tup
     return expanded(left), expanded(right)
 
 
-def _check_names(operation: str, text: str, left: set[str], right: set[str], given: Mapping[str, Size]) -> None:
+def _check_names(operation: str, text: str, left: set[str], right: set[str], given: Mapping[str, Any]) -> None:
     """Raise ArgumentError for names that are not where the operation needs them."""
     numbers = [name for name in sorted(left | right) if "#" in name]
     if ELLIPSIS in right - left or any(ELLIPSIS in group and group != _EACH for group in parsed(text).left):
@@ -189,16 +191,22 @@ def _check_names(operation: str, text: str, left: set[str], right: set[str], giv
         raise ArgumentError(f"{operation} needs a size for the new axis {without[0]} in {text!r}; give {without[0]}=2")
 
 
-def _known(name: str, given: Mapping[str, Size]) -> Size:
+def _known(name: str, given: Mapping[str, Any]) -> Size:
     """Return the size of an axis that is a number or is given."""
     if "#" in name:
         return int(name.partition("#")[0])
     size = given[name]
-    return BATCH if size is None else size
+    return size_in(size)
+
+
+def size_in(size: Any) -> Size:
+    """Return a size as an argument states it: None for the batch, `4 * n` for what depends on it."""
+    found: Size = BATCH if size is None else size_of_batch(size) if isinstance(size, str) else size
+    return found
 
 
 def _sizes_of(
-    group: Group, size: Size, axis: int, given: Mapping[str, Size], text: str, shape: Shape
+    group: Group, size: Size, axis: int, given: Mapping[str, Any], text: str, shape: Shape
 ) -> dict[str, Size]:
     """Return the sizes of the axes that one axis of the input consists of."""
     known = {name: _known(name, given) for name in group if "#" in name or name in given}

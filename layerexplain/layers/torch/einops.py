@@ -27,11 +27,11 @@ _IN_WORDS = {
 }
 
 
-def _sizes(value: Any) -> dict[str, Size]:
+def _sizes(value: Any) -> dict[str, int | str | None]:
     found = dict(value) if isinstance(value, Mapping) or value == () else None
     if found is None or not all(isinstance(one, str) for one in found):
         raise RefusedValue
-    if not all(one is None or isinstance(one, Batch) or (type(one) is int and one > 0) for one in found.values()):
+    if not all(one is None or isinstance(one, str) or (type(one) is int and one > 0) for one in found.values()):
         raise RefusedValue
     return found
 

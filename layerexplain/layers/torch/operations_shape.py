@@ -10,12 +10,12 @@ from itertools import accumulate
 from typing import Any
 
 from layerexplain.errors import ArgumentError, NotKnown, ShapeError
-from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import Expr, constant, rounds
 from layerexplain.lang.tables import ConstantArray
 from layerexplain.layers.keras.operations_repeat import flipped
 from layerexplain.layers.keras.operations_shape import expanded, moved, permuted, picked, sliced, squeezed, swapped
 from layerexplain.layers.torch.arguments import sizes as each_axis
+from layerexplain.layers.torch.axis_patterns import size_in
 from layerexplain.layers.torch.core import flatten, merged, unflatten
 from layerexplain.ops import arrange, lookup
 from layerexplain.ops import movement as m
@@ -200,7 +200,7 @@ def replaced(x: Expr, part: Expr, *, key: Any, axis: int = 0) -> Expr:
 
 def filled(x: Expr | None = None, *, fill_value: float, shape: Any = ()) -> Expr:
     """A tensor of one number, in the shape of another tensor or of the given sizes: None for the batch."""
-    sizes = [BATCH if size is None else size for size in shape] if x is None else x.shape
+    sizes = [*map(size_in, shape)] if x is None else x.shape
     return m.broadcast_to(constant(fill_value), shape=tuple(sizes))
 
 
@@ -210,7 +210,7 @@ no, unit = partial(filled, fill_value=0.0), partial(filled, fill_value=1.0)
 def reshaped(x: Expr, *, shape: Any) -> Expr:
     """The formula of reshape: None is the batch, -1 is computed."""
     sizes = shape if isinstance(shape, list | tuple) else (shape,)
-    return merged(x, [BATCH if size is None else size for size in sizes])
+    return merged(x, [*map(size_in, sizes)])
 
 
 def spread(x: Expr, *, shape: Any) -> Expr:
@@ -219,7 +219,7 @@ def spread(x: Expr, *, shape: Any) -> Expr:
     behind = len(sizes) - x.ndim
     if behind < 0:
         raise ShapeError(f"expand needs at least {x.ndim} sizes, got {tuple(sizes)}")
-    target = [(x.shape[i - behind] if size == -1 else BATCH if size is None else size) for i, size in enumerate(sizes)]
+    target = [x.shape[i - behind] if size == -1 else size_in(size) for i, size in enumerate(sizes)]
     return m.broadcast_to(x, shape=tuple(target))
 
 

@@ -12,7 +12,7 @@ from layerexplain.frontends.code.library.torch_functions import function as tens
 from layerexplain.frontends.code.library.torch_numbers import computed
 from layerexplain.frontends.code.library.torch_parameters import Parameter
 from layerexplain.frontends.code.library.torch_program import TensorRun, run_of
-from layerexplain.frontends.code.library.torch_tensors import Tensor
+from layerexplain.frontends.code.library.torch_tensors import Tensor, stated
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
     Arguments,
@@ -60,7 +60,7 @@ def _einops(path: str) -> Implementation:
 def _plain_sizes(sizes: Keywords, interpreter: Interpreter) -> ProgramValue:
     """Return sizes of axes with None for the batch; Unknown where one is not known."""
     unknown = next((one for one in sizes.values() if isinstance(one, Unknown)), None)
-    return unknown or {key: None if one is BATCH else one for key, one in sizes.items()}
+    return unknown or {key: stated(one) for key, one in sizes.items()}
 
 
 def _call(type_: str, x: ProgramValue, config: Keywords, interpreter: Interpreter) -> ProgramValue:

@@ -256,8 +256,13 @@ def filled(part: Tensor, value: Any) -> Any:
 
 
 def with_batch(sizes: Sequence[Any]) -> tuple[Any, ...]:
-    """Return sizes as an operation has them: None for the batch."""
-    return tuple([None if one is BATCH else one for one in sizes])
+    """Return sizes as an operation has them: None for the batch, `4 * n` for what depends on it."""
+    return tuple([stated(one) for one in sizes])
+
+
+def stated(size: Any) -> Any:
+    """Return a size as an argument states it."""
+    return None if size is BATCH else repr(size) if isinstance(size, Batch) else size
 
 
 def _to_the_end(key: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
