@@ -98,7 +98,7 @@ class ForeignFunction(NamedTuple):
     name: str
 
     def __repr__(self) -> str:
-        return f"Function(name={self.name!r})"  # as messages show it
+        return "a lambda" if self.name == "<lambda>" else self.name  # as messages show it
 
 
 KERAS_2_HARD_SIGMOID = ForeignFunction("hard_sigmoid_keras2")

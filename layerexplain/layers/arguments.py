@@ -51,8 +51,11 @@ class Check(NamedTuple):
 
     @property
     def example_value(self) -> Any:
-        """The example as a value; `true` stands for itself on the command line."""
-        return True if self.example == "true" else ast.literal_eval(self.example)
+        """The example as a value; `true` stands for itself on the command line, as a layer does."""
+        try:
+            return True if self.example == "true" else ast.literal_eval(self.example)
+        except (ValueError, SyntaxError):
+            return self.example
 
     def __or__(self, none: None) -> Check:
         return self._replace(optional=True)

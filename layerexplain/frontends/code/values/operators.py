@@ -193,7 +193,9 @@ def compare(name: str, left: object, right: object) -> ProgramValue:
 
 def _is_size(value: object) -> bool:
     """Return whether a value is a size that is known at run time only, which is equal to itself."""
-    return isinstance(value, Record) and isinstance(value, Value) and not isinstance(value, Unknown)
+    return isinstance(value, Batch) or (
+        isinstance(value, Record) and isinstance(value, Value) and not isinstance(value, Unknown)
+    )
 
 
 def _all_equal(left: Sequence[object], right: object) -> bool | None:
