@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import layerexplain
-from layerexplain.frontends.code.library.keras.backend import TODAY
+from layerexplain.frontends.code.library.keras.functions import TODAY
 from layerexplain.frontends.code.library.keras.names import operation_type
 from layerexplain.frontends.code.library.signatures import (
     OF_NO_VALUE,

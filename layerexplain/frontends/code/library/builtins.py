@@ -26,11 +26,10 @@ from layerexplain.frontends.code.values.base import (
 )
 from layerexplain.frontends.code.values.bounds import MOST_BITS, TOO_LARGE, Budget, fits
 from layerexplain.frontends.code.values.layers import LayerValue, Tensor
-from layerexplain.frontends.code.values.methods import results, sort
 from layerexplain.frontends.code.values.objects import NamesOf
 from layerexplain.frontends.code.values.operators import format_value, is_plain, truth
 from layerexplain.frontends.code.values.program import Class, Function, Instance, Partial
-from layerexplain.frontends.code.values.python import BUILTINS
+from layerexplain.frontends.code.values.python import BUILTINS, results, sort
 from layerexplain.lang.axes import Batch
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What a name of a program may stand for. Numbers, texts, lists and dicts are Python's own (python.py, methods.py).
+"""What a name of a program may stand for. Numbers, texts, lists and dicts are Python's own (python.py).
 
 frames.py     where the names of a program are kept; bounds.py: how much of it is read
 base.py       what every value answers when it is asked for an attribute, an item, a call; names of libraries; what is

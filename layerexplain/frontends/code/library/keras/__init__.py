@@ -4,8 +4,8 @@ framework.py        what a call of a name makes, and user-defined classes that s
 names.py            which name, through which import, is which class or function
 making.py           layers, inputs, models
 operations.py       keras.ops and operators; run_time_sizes.py: on sizes that are known at run time only
-backend.py          keras.backend; utilities.py: keras.utils and the rest
-datasets.py         keras.datasets; image_batches.py: images of directories
+functions.py         keras.backend, keras.utils and the rest
+datasets.py         keras.datasets, and images of directories
 attributes.py       attributes and methods of layers, models, tensors and weights
 cloning.py          copies of models
 source.py           the source of an installed Keras: the classes of its layers, and keras.applications

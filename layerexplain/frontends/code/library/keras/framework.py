@@ -9,13 +9,12 @@ from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras import datasets
 from layerexplain.frontends.code.library.keras import names as keras_names
-from layerexplain.frontends.code.library.keras.backend import call_backend
 from layerexplain.frontends.code.library.keras.cloning import Cloning
+from layerexplain.frontends.code.library.keras.functions import call_backend, call_utility
 from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_calls import OF_LAYERS
 from layerexplain.frontends.code.library.keras.refused_data import Callback, callback
 from layerexplain.frontends.code.library.keras.source import application, with_source, without_values
-from layerexplain.frontends.code.library.keras.utilities import call_utility
 from layerexplain.frontends.code.library.python import CONSTANTS
 from layerexplain.frontends.code.library.tensorflow import call_tensorflow
 from layerexplain.frontends.code.machine.interpreter import Interpreter

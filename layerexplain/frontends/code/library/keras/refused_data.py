@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from layerexplain.errors import ShapeError
-from layerexplain.frontends.code.library.keras.image_batches import Batches
+from layerexplain.frontends.code.library.keras.datasets import Batches
 from layerexplain.frontends.code.library.keras.names import resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_calls import RefusedCalls
 from layerexplain.frontends.code.recorder.shapes import Graph, as_recorded, flat

@@ -1,15 +1,22 @@
-"""`keras.backend`, whose functions Keras 3 has in `keras.ops`."""
+"""Functions beside keras.ops: keras.backend, keras.utils, keras.saving, keras.mixed_precision and the rest."""
 
 from __future__ import annotations
 
+from layerexplain.frontends.code.library.keras import datasets
 from layerexplain.frontends.code.library.keras.cloning import Cloning
+from layerexplain.frontends.code.library.keras.names import KerasName
 from layerexplain.frontends.code.library.keras.operations import SIZES
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
 from layerexplain.frontends.code.library.table import FunctionTable
 from layerexplain.frontends.code.library.tensorflow import call_tensorflow
-from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
-from layerexplain.frontends.code.values.layers import Tensor, tensors_in
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Symbol
+from layerexplain.frontends.code.values.layers import ModelValue, Tensor, tensors_in
+from layerexplain.frontends.code.values.objects import Setting
+from layerexplain.frontends.code.values.program import Partial, layer_of
 from layerexplain.layers.registry import find
+
+# Backend ------------------------------------------------------------------------------------------------------------
+# `keras.backend`, whose functions Keras 3 has in `keras.ops`.
 
 _SAME_NAME = """
 sum mean max min prod exp log sqrt square abs clip softmax relu tanh sigmoid softplus elu concatenate reshape
@@ -162,3 +169,116 @@ def _relu(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
 @function("flatten")
 def _flatten(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
     return keras.operation("reshape", [*args, (-1,)], kwargs) if args else NotImplemented
+
+
+# Utilities ----------------------------------------------------------------------------------------------------------
+# `keras.utils`, `keras.saving`, `keras.mixed_precision` and the rest that makes no layer.
+
+_OF_BACKEND = frozenset({"image_data_format", "set_image_data_format", "floatx", "epsilon", "backend"})
+_FROM_FILES = frozenset({"load_model", "model_from_json", "model_from_config", "from_pretrained"})
+
+utility: FunctionTable[Cloning] = FunctionTable()
+
+
+def call_utility(what: KerasName, args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+    """Return what a function of Keras gives that makes no layer."""
+    name = what.name
+    if what.path.startswith("config.") and name in _OF_BACKEND:
+        return call_backend(name, args, kwargs, keras)
+    result = utility.call(what.path, args, kwargs, keras)
+    if result is NotImplemented:
+        result = utility.call(name, args, kwargs, keras)
+    if result is not NotImplemented:
+        return result
+    if name in datasets.FUNCTIONS:
+        return datasets.call(name, args, kwargs)
+    if name in datasets.IMAGE_FUNCTIONS:
+        return datasets.batches_of_images(name, args, kwargs)
+    if name in _FROM_FILES:
+        return keras.interpreter.unknown(f"it comes from {name}(…), which reads a file that is not opened")
+    if tensors_in([*args, *kwargs.values()]):
+        return keras.opaque_call(what.path, args, kwargs)
+    if "layers" in what.path.split(".")[:-1] and name[:1].isupper():
+        return keras.opaque_model(name, f"{name} is a layer that is not known here", kwargs)
+    words = f"it comes from keras.{what.path}(…), which is known only when the code runs"
+    return keras.interpreter.unknown(words)
+
+
+@utility("clear_session", "reset_uids")
+def _forget_names(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+    return call_backend("clear_session", args, kwargs, keras)
+
+
+@utility("set_global_policy", "set_policy", "set_dtype_policy", "experimental.set_policy")
+def _set_policy(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+    given = args[0] if args else kwargs.get("policy")
+    given = given.config.get("name") if isinstance(given, Setting) else given
+    if isinstance(given, str):
+        keras.policy = "" if given == "float32" else given
+
+
+@utility("dtype_policies.get", "dtype_policies.deserialize")
+def _get_policy(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+    if not args:
+        return NotImplemented
+    return Setting("dtype", {"name": args[0]}, "") if isinstance(args[0], str) else args[0]
+
+
+@utility("Policy", "DTypePolicy")
+def _policy(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+    return Setting("dtype", {"name": args[0] if args else kwargs.get("name")}, "")
+
+
+@utility("clone_model")
+def _clone(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+    if not args:
+        return NotImplemented
+    if not kwargs:
+        keras.check_clone(layer_of(args[0]))
+    return keras.clone(layer_of(args[0]))
+
+
+@utility("register_keras_serializable")
+def _register(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+    return Partial(Symbol("typing.cast"), (None,), {})  # a function that gives back the class
+
+
+@utility("set_random_seed", "plot_model", "enable_unsafe_deserialization")
+def _do_nothing(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+    return None
+
+
+@utility("Lambda")
+def _lambda(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+    return keras.make_layer("Lambda", args, kwargs)
+
+
+@utility("Variable")
+def _utility_variable(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+    return keras.variable(args, kwargs, of_keras=True)
+
+
+@utility("standardize_tuple", "normalize_tuple")
+def _tuple(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+    """Evaluate `standardize_tuple(value, n, name)`: one number for each of n axes."""
+    value, count = [*args, None, None][:2]
+    if type(value) is int and type(count) is int and 0 < count <= 10:
+        return (value,) * count
+    is_whole = type(value) in (list, tuple) and len(value) == count and all(type(one) is int for one in value)
+    return tuple(value) if is_whole else NotImplemented
+
+
+@utility("get_source_inputs")
+def _source_inputs(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+    return keras.source_inputs(args[0]) if args else NotImplemented
+
+
+@utility("load_model")
+def _load_model(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+    saved = keras.saved.get(args[0]) if args and isinstance(args[0], str) else None
+    if saved is None:
+        return NotImplemented
+    loaded = keras.clone(saved)
+    if isinstance(loaded, ModelValue):
+        loaded.compiled = saved.compiled
+    return loaded
