@@ -98,3 +98,16 @@ def test_an_error_of_a_model_that_keras_takes_today_is_answered() -> None:
     report = layerexplain.check(f"ValueError: {message}\n\n{code}".encode())
     assert [(one.code, "X[..., None]" in one.message) for one in report.findings][:1] == [("pasted-error", True)]
     assert not [one for one in layerexplain.check(code.encode()).findings if one.code == "pasted-error"]
+
+
+OF_ONE = [
+    "X has shape (28, 28, 1)\n\nmodel = Sequential([Conv2D(3, 3, input_shape=(28, 28, 1)), Flatten(), Dense(2)])\n"
+    "model.compile('adam', 'mse')\nmodel.fit(X, y)\n",
+    "images have shape (3, 32, 32)\n\nnet = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(7200, 10))\n"
+    "images = next(iter(loader))\nout = net(images)\n",
+]
+
+
+@pytest.mark.parametrize("text", OF_ONE)
+def test_a_text_may_state_the_shape_of_one_example(text: str) -> None:
+    assert not [one for one in layerexplain.check(text.encode()).findings if one.severity in ("breaks", "wrong")]

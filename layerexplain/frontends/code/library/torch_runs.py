@@ -83,6 +83,10 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
         other = _follow(one_example, whole, others)
         if not one_example.faults and not one_example.opened:
             run, result, given = one_example, other, whole
+        elif any(one is value for one in named.values() for value in interpreter.settings.values()):
+            of_one = Run(interpreter, module)  # a text may state the shape of one example
+            other = _follow(of_one, whole, others)
+            run, result, given = (run, result, given) if of_one.faults else (of_one, other, whole)
     elif batch is not None and not (run.opened or run.gaps):
         run.faults += _faults_of_batch(interpreter, module, whole, others)
     known = CallOnData(module, given, others, run, result, interpreter.effects.mark(), interpreter.unfinished > 0)
