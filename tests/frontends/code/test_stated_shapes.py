@@ -36,12 +36,15 @@ def test_what_a_text_states(text: str, shapes: dict[str, tuple[int, ...]]) -> No
 
 
 TABLE: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "data" / "wrong_programs.json").read_text())
+ONE_EXAMPLE = ("X = np.zeros((32, 32, 3))", "X = np.zeros((4,))")
+"""Data that lack the axis of the examples, which a text may leave out as well."""
 FED = [
     row
     for row in TABLE
     if row["framework"].startswith("keras 3")
     and row["kind"] in ("data", "counts", "targets")
     and row["program"].count("np.zeros") == 2
+    and not any(line in row["program"] for line in ONE_EXAMPLE)
 ]
 
 
@@ -101,7 +104,7 @@ def test_an_error_of_a_model_that_keras_takes_today_is_answered() -> None:
 
 
 OF_ONE = [
-    "X has shape (28, 28, 1)\n\nmodel = Sequential([Conv2D(3, 3, input_shape=(28, 28, 1)), Flatten(), Dense(2)])\n"
+    "X has shape (28, 28, 1)\n\nmodel = Sequential([Conv2D(3, 3, activation='relu', input_shape=(28, 28, 1)), Flatten(), Dense(2)])\n"
     "model.compile('adam', 'mse')\nmodel.fit(X, y)\n",
     "images have shape (3, 32, 32)\n\nnet = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(7200, 10))\n"
     "images = next(iter(loader))\nout = net(images)\n",
