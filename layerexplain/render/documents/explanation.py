@@ -261,11 +261,11 @@ def _is_one_line(explained: Explanation) -> bool:
 
 
 def _computes(shown: _Shown) -> Iterable[doc.Block]:
-    """Yield the operation; or the formula, where that is the same line and is shown."""
+    """Yield the operation, unless the formula says it too; or the formula, where that is the same line and is shown."""
     explained = shown.explained
     if _is_one_line(explained) and shown.asked.shows("formula"):
         yield Labelled("formula", (formula_block(explained.statements, explained.latex),))
-    elif explained.computes:
+    elif explained.computes and not (explained.statements and shown.asked.shows("formula") and not shown.asked.only):
         typeset = explained.latex if _is_one_line(explained) else ()
         code = _code((explained.computes,), "Computes", hang=4)._replace(formula=True, typeset=typeset)
         yield Labelled("computes", (code,))
@@ -356,11 +356,11 @@ PARTS: dict[str, SectionPart] = {
     "sentence": SectionPart(TOUR, "", _sentence),
     "inputs": SectionPart(TOUR, "", lambda shown: _wiring(shown.layer, shown.alike, shown.asked.tier == TOUR)),
     "computes": SectionPart(TOUR, "", _computes),
+    "formula": SectionPart(LAYER, "formula", _formula),
+    "where": SectionPart(LAYER, "where", lambda shown: (_code(shown.explained.where, "Where"),)),
     "shape": SectionPart(TOUR, "shape", _shape),
     "parameters": SectionPart(TOUR, "parameters", _said("Parameters", lambda explained: (explained.parameters,))),
     "remarks": SectionPart(TOUR, "remarks", _remarks),
-    "formula": SectionPart(LAYER, "formula", _formula),
-    "where": SectionPart(LAYER, "where", lambda shown: (_code(shown.explained.where, "Where"),)),
     "element": SectionPart(LAYER, "element", _element),
     "weights": SectionPart(LAYER, "weights", _weights),
     "training": SectionPart(
