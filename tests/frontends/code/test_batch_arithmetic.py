@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 import layerexplain
+from layerexplain.conversions.spec import to_spec
+from layerexplain.frontends import read
 from tests.support.tries import tries
 
 BATCHES = (1, 2, 3, 4, 6, 8, 12, 16)
@@ -245,3 +247,13 @@ def test_pytorch_makes_the_same() -> None:
         return module(torch.zeros(batch, *program.input)).shape, sum(one.numel() for one in module.parameters())
 
     _compare(1, lambda program: f"net = Net()\ny = net(torch.zeros({(BATCHES[-1], *program.input)}))\n", run)
+
+
+def test_a_spec_holds_what_depends_on_the_batch() -> None:
+    lines = "x = x.reshape(x.shape[0] * 2, -1, 6)\n        x = x.reshape(x.shape[0] // 3, -1, 6)"
+    code = TORCH.replace("{body}", lines).replace("LazyLinear(3)", "Linear(6, 3)") + "net = Net()\n"
+    model = read(code.encode()).at({"x": (8, 6)})
+    spec = layerexplain.explain(to_spec(model).encode())
+    report = layerexplain.explain(model)
+    assert spec.outputs[0].shape == report.outputs[0].shape == (None, 12, 3)  # 2 · 8 / 2 · 3 / 2
+    assert spec.sizes == report.sizes and report.sizes[0].conditions == ("n % 3 == 0",)
