@@ -8,6 +8,7 @@ from tests.support.paths import ROOT
 
 UNBOUNDED = {
     "derive/gist.py:_parts": "gists of declarations",
+    "frontends/code/pasted_errors.py:_compiled": "wordings of the table of messages",
     "frontends/code/library/signatures.py:read_signature": "signatures of the tables",
     "frontends/code/library/signatures.py:text_of": "tables of signatures",
     "frontends/code/machine/parts.py:handler_name": "kinds of Python's statements",
@@ -16,7 +17,6 @@ UNBOUNDED = {
     "frontends/hugging_face/keys.py:_keys_read": "formulas of the table",
     "frontends/hugging_face/keys.py:expression_of": "expressions of the table",
     "frontends/hugging_face/keys.py:tree_of": "formulas of the table",
-    "lang/axes.py:batches": "multiples of the batch, which are compared by identity",
     "layers/index.py:_modules": "prefixes of the table",
     "layers/operation_table.py:rows_by_name": "tables of operations",
     "layers/registry.py:declare_once": "declarations of the package",
