@@ -71,3 +71,21 @@ def test_a_module_that_does_not_fit_says_what_would() -> None:
     assert result.exit_code != 0
     assert "Linear needs 1050 features along the last axis, in_features=1050, got 1568" in result.output
     assert "write in_features=1568" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("nn.LSTM 5 3 batch_first=true", {"h_n is (layers", "The two biases"}),
+        ("nn.GRU 5 3 bidirectional=true", {"In y[-1] the backward half"}),
+        (
+            "nn.RNN 5 3 bidirectional=true batch_first=true bias=false",
+            {"h_n is (layers", "In y[:, -1] the backward half"},
+        ),
+        ("nn.LSTM 5 3 bias=false", set()),
+    ],
+)
+def test_the_layout_of_recurrent_results_is_explained(words: str, said: set[str]) -> None:
+    shown = CliRunner().invoke(program, ["layer", *words.split(), "--input", "7,5"]).output
+    known = {"h_n is (layers", "The two biases", "In y[-1] the backward half", "In y[:, -1] the backward half"}
+    assert {one for one in known if one in shown} == said

@@ -163,3 +163,31 @@ _NARROW = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1)} | {f"uint{n}": (
 
 EVERYWHERE.append(_casts)
 KINDS[_casts] = WATCH
+
+
+# Layers of PyTorch itself: what its documentation of torch.nn.LSTM says.
+
+
+@hint("torch.nn.LSTM", "torch.nn.GRU", "torch.nn.RNN")
+def state_keeps_its_order(at: LayerInModel) -> str | None:
+    """Why h_n does not have the batch in front."""
+    if not at.argument("batch_first"):
+        return None
+    return "h_n is (layers × directions, batch, units) whatever batch_first says: that orders the input and y alone."
+
+
+@hint("torch.nn.LSTM", "torch.nn.GRU", "torch.nn.RNN")
+def last_step_of_both_directions(at: LayerInModel) -> str | None:
+    """What the last step of a bidirectional layer has seen."""
+    if not at.argument("bidirectional"):
+        return None
+    last = "y[:, -1]" if at.argument("batch_first") else "y[-1]"
+    return f"In {last} the backward half has read one step only; h_n[-2] and h_n[-1] are the ends of both directions."
+
+
+@hint("torch.nn.LSTM", "torch.nn.RNN")
+def second_bias(at: LayerInModel) -> str | None:
+    """Why there are two biases."""
+    if at.argument("bias") is False:
+        return None
+    return "The two biases are only added, so one would do: PyTorch keeps both as cuDNN does. Keras's layer has one."

@@ -231,7 +231,7 @@ def lstm(
     training: bool = False,
 ) -> Mapping[str, Expr]:
     """Reads the steps in order. The cell state c is its memory; gates control how much is kept (f), written (i) and
-    output (o). Each gate has two biases.
+    output (o).
 
     Reference: torch.nn.LSTM.
     """
