@@ -487,3 +487,13 @@ class Net(nn.Module):
 """
     report = layerexplain.explain(code.encode(), inputs={"x": (5,)})
     assert type(report.totals.params) is not int and report.faults == ()
+
+
+@pytest.mark.parametrize(("name", "is_noted"), [("_init_", True), ("__int__", True), ("__init__", False)])
+def test_a_constructor_under_another_name_is_noted(name: str, is_noted: bool) -> None:
+    code = (
+        SIZED.replace("def __init__(self, width, classes)", f"def {name}(self, width=4, classes=3)") + "net = Net()\n"
+    )
+    notes = [note.message for note in layerexplain.explain(code.encode()).notes]
+    said = f"Net has a method {name}, which Python never calls; its constructor is named __init__"
+    assert (said in notes) is is_noted

@@ -524,6 +524,9 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     for name, (shape, _) in inferred.items():
         words = f"{name} has the shape {shape_text((None, *shape))}: the pasted error is raised with it"
         notes.append(Note("from-error", name, words))
+    if isinstance(module, Instance) and (wrong := _misspelt_init(module.cls)):
+        words = f"{module.cls.name} has a method {wrong}, which Python never calls; its constructor is named __init__"
+        notes.append(Note("misspelt-init", None, words))
     if line := _sums_gradients(program.text.tree):
         where = interpreter.where(Place("", line))
         words = f"the training loop never calls zero_grad() ({where})"
@@ -583,6 +586,12 @@ def _sums_gradients(tree: ast.Module) -> int:
 _LISTED = (
     "'{}' is a list of modules but not a ModuleList or ModuleDict: model.parameters() does not have their parameters"
 )
+
+
+def _misspelt_init(cls: Class) -> str:
+    """Return the method that was meant to be `__init__`; "" where there is none."""
+    names = [] if "__init__" in cls.attributes else [name for name in cls.attributes if name.startswith("_")]
+    return next((name for name in names if name.strip("_") in ("init", "int", "inti")), "")
 
 
 def _again(program: ReadProgram, found: Found, names: Sequence[str], shapes: InputShapes) -> Model | None:
