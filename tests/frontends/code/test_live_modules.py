@@ -117,5 +117,5 @@ def test_every_function_takes_a_module() -> None:
 def test_a_class_without_source_is_refused_in_one_line() -> None:
     made: dict[str, Any] = {"nn": nn}
     exec("class Typed(nn.Module):\n    def forward(self, x):\n        return x", made)
-    with pytest.raises(layerexplain.LayerExplainError, match=r"the source of Typed\\.forward is not there to be read"):
+    with pytest.raises(layerexplain.LayerExplainError, match=r"the source of Typed\.forward is not there to be read"):
         layerexplain.explain(made["Typed"]())
