@@ -78,7 +78,8 @@ def command(
 ) -> None:
     """Explain each layer of SOURCE in a few lines, or the layers that match LAYER in detail.
 
-    Without LAYER, print a tour: what each layer does and computes, how its shape is computed, its parameters as a
+    Without LAYER, print what is wrong with the model, at most three findings with their cures (check has all with their
+    proof), then a tour: what each layer does and computes, how its shape is computed, its parameters as a
     product, and what to watch out for; repeated blocks once. With LAYER, also print its formula, the formula of one
     output element, its weights and what differs in training. --full adds cost, reach, mask, and the conventions of
     Keras and PyTorch. LAYER is a name, a pattern ('conv*') or a path ('encoder/dense'); or a type (Conv2D), a position

@@ -125,7 +125,7 @@ def bits_of(name: str) -> int:
     """
     if name not in BITS:
         hint = did_you_mean(name, BITS, before="; ") or f"; known are {', '.join(BITS)}"
-        raise ArgumentError(f"a dtype needs to be known, got {name!r}{hint}")
+        raise ArgumentError(f"unknown dtype {name!r}{hint}")
     return BITS[name]
 
 

@@ -158,7 +158,7 @@ def test_the_dtype_of_the_configuration_holds() -> None:
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ({"dtype": "bf61"}, "a dtype needs to be known, got 'bf61'; did you mean 'bf16'?"),
+        ({"dtype": "bf61"}, "unknown dtype 'bf61'; did you mean 'bf16'?"),
         ({"hardware": "big"}, "hardware needs memory, bandwidth and speed, got 'big'"),
         ({"hardware": "0GB"}, "got '0GB'"),
         ({"hardware": "0x24GB"}, "got '0x24GB'"),
