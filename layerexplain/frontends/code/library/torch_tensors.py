@@ -123,7 +123,8 @@ class Tensor(Identity):
             if not is_whole or not ids.spec.dtype.startswith(("int", "uint8")):
                 raise self.run.unknown("a part of a tensor that is picked by another tensor")
             return self.run.operation("getitem", [self, ids], {"key": tuple(parts[:at])})
-        if not all(one is None or one is Ellipsis or isinstance(one, int | slice) for one in parts):
+        is_read = all(one is None or one is Ellipsis or isinstance(one, int | slice) for one in parts)
+        if not is_read or parts.count(Ellipsis) > 1:
             raise self.run.unknown("a part of a tensor under a key that is not known")
         clean = _to_the_end(tuple(parts), self.spec.shape)
         if any(isinstance(end, Batch) for one in clean if isinstance(one, slice) for end in (one.start, one.stop)):
