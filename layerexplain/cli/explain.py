@@ -170,13 +170,13 @@ def _mistakes(
     source: Any, inputs: InputShapesOf, code: tuple[str, ...], faults: Sequence[LayerExplainError]
 ) -> list[Any]:
     """Return what `check` calls breaking or wrong, but for the faults, which stand on stderr."""
-    told = [fault.fact for fault in faults]
+    stated = [fault.fact for fault in faults]
     try:
         found = api.check(source, inputs=inputs, code=code)
     except LayerExplainError:  # which the report has
         return []
     severe = [one for one in found if one.severity in ("breaks", "wrong") and one.confidence != "hint"]
-    return [one for one in severe if not any(fact in one.message or one.message in fact for fact in told)]
+    return [one for one in severe if not any(fact in one.message or one.message in fact for fact in stated)]
 
 
 def _once(report: Report, faults: Sequence[LayerExplainError]) -> Report:

@@ -177,5 +177,5 @@ def test_layers_behind_an_error_are_one_line_and_the_error_stands_once(tmp_path:
     source = tmp_path / "broken.py"
     source.write_text(BROKEN)
     shown = run("explain", str(source))
-    assert shown.exit_code == 1 and "3 layers behind it are not computed: dense, dropout, dense_1" in shown.stdout
+    assert shown.exit_code == 1 and "3 layers after it are not computed: dense, dropout, dense_1" in shown.stdout
     assert (shown.stdout + shown.stderr).count("LSTM needs an input of (batch, steps, features)") == 1

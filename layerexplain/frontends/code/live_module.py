@@ -165,13 +165,13 @@ class _Writer:
 
     def _own(self, module: Any) -> str:
         """Write a module of a class of somebody's own: an empty one, and what it has."""
-        made = {name: self.module(one) for name, one in module._modules.items() if one is not None}
+        parts = {name: self.module(one) for name, one in module._modules.items() if one is not None}
         cls = self._class(type(module), "forward")
         name = self._name(module, f"m{len(self.kept)}")
         self.lines.append(f"{name} = {cls}()")
         self.lines += [
             f"{name}.{key} = {one}" if key.isidentifier() else f"{name}.add_module({key!r}, {one})"
-            for key, one in made.items()
+            for key, one in parts.items()
         ]
         for key, one in module._modules.items():
             if one is None and key.isidentifier():

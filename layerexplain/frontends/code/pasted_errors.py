@@ -180,13 +180,13 @@ def _call(message: Message, tree: ast.Module, layer: str) -> Any:
     if leaf and not leaf.isdecimal() and of_layer:
         return of_layer[-1]
     wanted = {parts[part] for part in message.row.arguments.values()}
-    made = [
+    matching = [
         one
         for one in calls
         if wanted and message.is_of(ast.unparse(one.func).rpartition(".")[2], {})
         and wanted <= {each.value for each in walk(one) if isinstance(each, ast.Constant)}
     ]  # fmt: skip
-    return made[0] if len(made) == 1 else None
+    return matching[0] if len(matching) == 1 else None
 
 
 _FOREIGN = frozenset(

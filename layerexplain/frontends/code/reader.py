@@ -356,8 +356,8 @@ class Program:
         faults, others = reaching(interpreter, found.value, bool(gaps), self.faults(emitter.faults))
         if self.text.pasted and not faults and self._is_last(found.value):
             faults = self._pasted_faults(model, is_open=bool(gaps))
-            told = [] if faults or shapes else self._pasted_faults(model, is_open=True)
-            notes += [Note("pasted-error", one.layer, one.fact) for one in told]
+            pasted = [] if faults or shapes else self._pasted_faults(model, is_open=True)
+            notes += [Note("pasted-error", one.layer, one.fact) for one in pasted]
         notes += [Note("fault", None, str(one)) for one in others]
         model = model._replace(
             name=found.name if _AUTOMATIC.fullmatch(found.value.name) else found.value.name,

@@ -76,7 +76,7 @@ def tour(report: Report, layers: Sequence[LayerReport]) -> list[doc.Block]:
     source = quote(report.source) if report.source and report.source[0] != "<" else "SOURCE"
     if len(behind) > 1:
         names = doc.Names(tuple([layer.layer for layer in behind]), _MOST_BEHIND)
-        line = (doc.Span(f"{len(behind)} layers behind it are not computed: "), names)
+        line = (doc.Span(f"{len(behind)} layers after it are not computed: "), names)
         blocks.append(Section((Points((line,), tone="warning"),)))
     return [*blocks, doc.Prose((f"More: layerexplain explain {source} NAME, or --full",))]
 
