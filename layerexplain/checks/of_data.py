@@ -166,13 +166,34 @@ def labels_outside(data: Data) -> Iterator[Found]:
             moved = f"{name} - {low:g}" if low > 0 else f"{name} + {-low:g}"
             right = f"`{name} = {moved}`" if high - low < units else wider.format(f"{high + 1:g}")
             yield one.layer, f"{said}, for classes 0 to {units - 1}; {right}"
-        elif one.loss.of == "probabilities" and (low < 0 or high > 1):
-            right = f"`{name} = ({name} > 0).astype('float32')`" if low < 0 else "number the two classes 0 and 1"
-            yield (
-                one.layer,
-                f"{name} goes from {low:g} to {high:g}, and {loss_name(one.loss)} needs 0 and 1; {right}",
-                "wrong",
-            )
+
+
+@rule(
+    "targets-no-probabilities",
+    "Targets beyond 0 and 1 beside a loss of probabilities",
+    "wrong",
+    "certain",
+    why="The loss compares a probability with its target: beyond 0 and 1 it has no lowest value, and can fall below 0.",
+    fix="Number two classes 0 and 1; for more classes give each a unit, a softmax and a loss of class numbers.",
+    source="keras/src/losses/losses.py, BinaryCrossentropy",
+    of="data",
+)
+def targets_no_probabilities(data: Data) -> Iterator[Found]:
+    is_torch = data.network.model.framework == "torch"
+    for one in data.targets:
+        low, high, name = one.array.low, one.array.high, one.array.name
+        if one.loss is None or one.loss.sparse or one.loss.of != "probabilities" or low is None or high is None:
+            continue
+        if low < 0:
+            as_float = "float()" if is_torch else "astype('float32')"
+            right = f"`{name} = ({name} > 0).{as_float}`"
+        elif is_torch:
+            right = f"{high + 1:g} classes need nn.Linear(…, {high + 1:g}) and CrossEntropyLoss"
+        else:
+            units = f"Dense({high + 1:g}, activation='softmax')"
+            right = f"{high + 1:g} classes need {units} and sparse_categorical_crossentropy"
+        if low < 0 or high > 1:
+            yield one.layer, f"{name} goes from {low:g} to {high:g}, and {loss_name(one.loss)} needs 0 to 1; {right}"
 
 
 @rule(

@@ -428,6 +428,19 @@ def gradients_add_up(network: Network) -> Iterator[Found]:
 
 
 @rule(
+    "optimizer-of-another-model",
+    "An optimizer that changes another model",
+    "wrong",
+    "likely",
+    why="An optimizer changes only the parameters that it was given: this model gets gradients and never changes.",
+    fix="Give the optimizer the parameters() of the model that the loop trains.",
+    source="torch.optim.Optimizer.step",
+)
+def optimizer_of_another_model(network: Network) -> Iterator[Found]:
+    return noted(network, "optimizer-of-another-model")
+
+
+@rule(
     "trainable-after-compile",
     "A layer frozen or unfrozen without a new compile()",
     "wrong",

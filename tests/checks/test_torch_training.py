@@ -1,5 +1,7 @@
 """What `check` finds in the training of PyTorch code: the loss beside the output, the targets beside both."""
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
@@ -238,3 +240,48 @@ def _named(text: str, name: str) -> object:
     from layerexplain.frontends.code_source import CodeSource
 
     return CodeSource("-", name, content=text.encode())
+
+
+TWO_MODELS = """
+import torch, torch.nn as nn
+class Part(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.f = nn.Linear(4, 4)
+    def forward(self, x):
+        return self.f(x)
+class Whole(Part):
+    def __init__(self):
+        super().__init__()
+        self.part = Part()
+    def forward(self, x):
+        return self.f(self.part(x))
+a, b, whole = Part(), Part(), Whole()
+x, y, loss, optimizer = torch.randn(8, 4), torch.randn(8, 4), nn.MSELoss(), torch.optim.Adam
+"""
+UPDATED = [  # what the program does → the models that get gradients and never change
+    ("o = optimizer(b.parameters()); loss(a(x), y).backward()", ["a"]),
+    ("o = optimizer([p for p in b.parameters() if p.requires_grad]); loss(a(x), y).backward()", ["a"]),
+    ("o = optimizer(a.parameters()), optimizer(b.parameters()); loss(a(x), y).backward()", []),
+    ("o = optimizer(list(a.parameters()) + list(b.parameters())); (loss(a(x), y) + loss(b(x), y)).backward()", []),
+    (
+        "o = optimizer([{'params': a.parameters()}, {'params': b.f.parameters(), 'lr': 1}]); loss(b(x), y).backward()",
+        [],
+    ),
+    ("o = optimizer(a.parameters()); loss(b(a(x)), b(y)).backward()", []),  # b compares features
+    ("o = optimizer(a.parameters()); loss(a(x), b(x).detach()).backward()", []),
+    ("o = optimizer(whole.part.parameters()); loss(whole(x), y).backward()", []),
+    ("o = optimizer(made_elsewhere(a)); loss(b(x), y).backward()", []),
+]
+
+
+@pytest.mark.parametrize(("program_end", "never_changed"), UPDATED)
+def test_an_optimizer_of_another_model_is_found(tmp_path: Path, program_end: str, never_changed: list[str]) -> None:
+    (tmp_path / "train.py").write_text(f"{TWO_MODELS}{program_end}\n")
+    found = [
+        name
+        for name in ("a", "b", "whole")
+        for finding in layerexplain.check(f"{tmp_path / 'train.py'}:{name}")
+        if finding.code == "optimizer-of-another-model"
+    ]
+    assert found == never_changed

@@ -81,6 +81,7 @@ class PyTorch:
             return run.run(module, args, kwargs)
         from layerexplain.frontends.code.library.torch_runs import run_on_data
 
+        self.training.note_inputs(module, [*args, *kwargs.values()])
         return self.training.result(run_on_data(interpreter, module, args, kwargs), module)
 
     def module_has(self, path: str, name: str) -> bool | None:

@@ -124,6 +124,10 @@ class TorchTraining:
         self.created: list[_Use] = []
         self.called: list[_Use] = []
         self.optimizers: list[_Use] = []
+        self.updated: list[Any] = []
+        """The models whose parameters the optimizers change; None for parameters of a model that is not known."""
+        self.behind_models: list[Any] = []
+        """The models that compute with what another model gives."""
         self.sums: list[LossSum] = []
         self.descended: list[LossSum] = []
         """The losses whose gradients the program asks for."""
@@ -140,6 +144,18 @@ class TorchTraining:
             if id(one) in self.results:
                 return self.results[id(one)][1:]
         return None, None
+
+    def models_of(self, parameters: Any) -> list[Any]:
+        """Return the models that parameters belong to, with None for what belongs to none that is known."""
+        parts = parameters["params"] if type(parameters) is dict and "params" in parameters else parameters
+        if type(parts) in (list, tuple) and parts:
+            return [model for part in parts for model in self.models_of(part)]
+        return [self.model_of(parts)[0]]
+
+    def note_inputs(self, model: Any, values: Sequence[Any]) -> None:
+        """Note whether a model is called on what another one gives."""
+        if any(self.model_of(value)[0] is not None for value in values):
+            self.behind_models.append(model)
 
     def result(self, value: Any, model: Any) -> Any:
         """Return what a model gives, from which the model can be told."""
@@ -206,6 +222,7 @@ class TorchTraining:
             config = dict(zip(names, args[1:], strict=False)) | {k: v for k, v in kwargs.items() if k != "params"}
             setting = _setting(interpreter, f"torch.optim.{name}", config)
             self.optimizers.append(_Use(setting, self.model_of(parameters)[0]))
+            self.updated += self.models_of(parameters)
         return interpreter.unknown("an optimizer")
 
 
@@ -293,6 +310,8 @@ def with_torch_training(
     `result` is what its `forward` gives, `inside` the losses in that."""
     losses, optimizers = _uses(training.called or training.created, found), _uses(training.optimizers, found)
     faults = tuple([one.fault for one in losses if one.fault is not None])
+    if _is_never_updated(training, found):
+        model = model._replace(notes=(*model.notes, Note("optimizer-of-another-model", None, _NEVER_UPDATED)))
     optimizer = optimizers[0].setting if len(optimizers) == 1 else None
     terms = [term for one in inside for term in one.terms]
     own = {tensor.ref.layer: setting for _, setting, tensor in terms}
@@ -320,6 +339,21 @@ def with_torch_training(
         fit_data=data or model.fit_data,
         notes=(*model.notes, *[Note("open-setting", None, one) for one in words]),
     )
+
+
+_NEVER_UPDATED = "backward() gives this model its gradients, and every optimizer has the parameters of another model"
+
+
+def _is_never_updated(training: TorchTraining, model: Any) -> bool:
+    """Return whether a model is trained, and all optimizers are known to change other models alone. A model that
+    computes with what another one gives may be there to train that one, as a network of features in a loss is."""
+    if not is_module(model) or any(one is model for one in training.behind_models):
+        return False
+    descends = any(use.model is model for one in training.descended for _, _, use in one.terms if isinstance(use, _Use))
+    changed = [part for one in training.updated for part in (named_modules(one).values() if is_module(one) else [one])]
+    own = [*named_modules(model).values()]
+    is_changed = any(one is None or any(one is part for part in own) for one in changed)
+    return descends and bool(changed) and not is_changed
 
 
 def output_numbers(result: Any) -> dict[int | str, int]:
