@@ -6,7 +6,7 @@ import ast
 import os
 import re
 from collections.abc import Container, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from functools import cached_property, lru_cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
@@ -273,10 +273,8 @@ class Program:
             return None
         from layerexplain.frontends.code.library import torch_runs
 
-        found: list[Found] = []
         try:
-            with suppress(SourceError) if request else nullcontext():  # a class is named with the arguments it needs
-                found = self._torch_models
+            found = torch_runs.models(self, of_classes=False) if request else self._torch_models
             return torch_runs.torch_model(self, found, request)
         except Exhausted as error:
             raise SourceError(f"the program {error}") from None
