@@ -322,16 +322,16 @@ IDS = "input: {shape: [3], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 7,
 @pytest.mark.parametrize(
     ("text", "arguments", "said"),
     [
-        (TWO, ["--input", "left=zeros"], "no array is given for the input 'right'; --input right=FILE.npy, zeros, ones or random"),
+        (TWO, ["--input", "left=zeros"], "no array is given for the input 'right'; --values right=FILE.npy, zeros, ones or random"),
         (TWO, ["--input", "four.npy"], "no array is given for the input 'right'"),
-        (TWO, ["--input", "four.npy", "--input", "four.npy", "--input", "four.npy"], "--input four.npy: all inputs of the"),
+        (TWO, ["--input", "four.npy", "--input", "four.npy", "--input", "four.npy"], "--values four.npy: all inputs of the"),
         (TWO, ["--input", "left=five.npy", "--input", "zeros"], "five.npy"),
         (TWO, ["--input", "half.npy", "--input", "zeros"], "half.npy"),
         (TWO, ["--input", "many.npz", "--input", "zeros"], "many.npz: holds 101 members, too many for an .npz file of inputs"),
         (WORDS, ["--input", "zeros"], "the input 'input' is text; give a file, or random"),
         (IDS, ["--input", "half-ids.npy"], "needs integers (int32), got float64 with values such as 0.5"),
         (IDS, ["--input", "odd-ids.npy"], "needs integers (int32), got float64 with NaN or infinity among the values"),
-        ("layers:\n  - Dense: 3\n", [], "the shape of the input 'input' is unknown; give it with --size input=SHAPE"),
+        ("layers:\n  - Dense: 3\n", [], "the shape of the input 'input' is unknown; give it with --input input=SHAPE"),
     ],
 )  # fmt: skip
 def test_inputs_that_do_not_fit_the_model(
