@@ -129,6 +129,6 @@ def test_what_has_no_meaning_for_two_models_is_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
     words = ["page", str(tmp_path / "a.yaml"), "--vs", str(tmp_path / "b.yaml")]
     done = CliRunner().invoke(program, [*words, "-o", str(tmp_path / "both.html")])
-    assert (done.exit_code, done.output) == (0, "")
+    assert (done.exit_code, done.stdout) == (0, "")
     assert str(tmp_path) not in (tmp_path / "both.html").read_text("utf-8")
     assert CliRunner().invoke(program, [*words, "--input", "random"]).exit_code == 2

@@ -46,7 +46,7 @@ def test_a_page_is_coloured_by_the_numbers(combine: str, of_box: float, tmp_path
         str(tmp_path / "m.html"),
     ]
     done = CliRunner().invoke(program, words)
-    assert (done.exit_code, done.output) == (0, "")
+    assert (done.exit_code, done.stdout) == (0, "")
     with shown((tmp_path / "m.html").read_text("utf-8"), tmp_path) as page:
         assert page.input_value("#measure") == "overlay"
         assert page.inner_text("#measure option[value=overlay]") == "by latency (ms)"

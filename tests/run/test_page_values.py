@@ -178,11 +178,11 @@ def run(folder: Path, *options: str) -> Any:
 
 def test_input_takes_values_and_shapes(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", GIVEN)
-    made = run(tmp_path, "--input", str(tmp_path / "x.npy"), "--values", "con*")
+    made = run(tmp_path, "--values", str(tmp_path / "x.npy"), "--layers", "con*")
     assert made.exit_code == 0, made.output
-    assert made.output == run(tmp_path, "--input", str(tmp_path / "x.npy"), "--values", "conv").output
+    assert made.output == run(tmp_path, "--values", str(tmp_path / "x.npy"), "--layers", "conv").output
     assert len(run(tmp_path, "--input", "7,5").output) < len(made.output)
-    wrong = run(tmp_path, "--values", "conv")
+    wrong = run(tmp_path, "--layers", "conv")
     assert wrong.exit_code == 2
     assert "need the values of an input, as in --input random" in wrong.output
     missing = run(tmp_path, "--input", "nothing.npy")

@@ -20,7 +20,7 @@ _MOST_NAMES = 200
 def column_counts(tree: ast.Module) -> dict[str, tuple[int | None, ...]]:
     """Return the shapes of what a program takes out of a table by its columns.
 
-    >>> column_counts(ast.parse("X, y = 1, 2\nX = df[['a', 'b']].values\ny = data[:, 8]\nZ = data[:, 0:8]"))
+    >>> column_counts(ast.parse("X, y = 1, 2; X = df[['a', 'b']].values; y = data[:, 8]; Z = data[:, 0:8]"))
     {'X': (None, 2), 'y': (None,), 'Z': (None, 8)}
     """
     found: dict[str, tuple[int | None, ...]] = {}

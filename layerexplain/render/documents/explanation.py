@@ -260,12 +260,18 @@ def _is_one_line(explained: Explanation) -> bool:
     return len(explained.statements) == 1 and explained.statements[0].text.partition(" = ")[2] == explained.computes
 
 
+def _is_in_formula(explained: Explanation) -> bool:
+    """Return whether the formula, and its lines on training, say all that the operation says."""
+    trained = (explained.computes or "").partition("; in training ")[2]
+    return bool(explained.statements) and any(trained in line for line in (*explained.training, ""))
+
+
 def _computes(shown: _Shown) -> Iterable[doc.Block]:
     """Yield the operation, unless the formula says it too; or the formula, where that is the same line and is shown."""
     explained = shown.explained
     if _is_one_line(explained) and shown.asked.shows("formula"):
         yield Labelled("formula", (formula_block(explained.statements, explained.latex),))
-    elif explained.computes and not (explained.statements and shown.asked.shows("formula") and not shown.asked.only):
+    elif explained.computes and not (_is_in_formula(explained) and shown.asked.shows("formula") and not shown.asked.only):
         typeset = explained.latex if _is_one_line(explained) else ()
         code = _code((explained.computes,), "Computes", hang=4)._replace(formula=True, typeset=typeset)
         yield Labelled("computes", (code,))
