@@ -173,7 +173,7 @@ REFUSED: list[tuple[str, Callable[[], Any], str]] = [
 ]
 REFUSED += [
     ("shape", lambda: layerexplain.explain(SPEC, inputs={"input": 784}), "needs to be a tuple of sizes"),
-    ("shape of text", lambda: layerexplain.explain_layer("Dense", units=3, input_shape="seven"), "needs to be a tuple"),
+    ("shape of text", lambda: layerexplain.explain_layer("Dense", units=3, input_shape="7 by 5"), "the name of a size needs to be a name of Python"),
     ("shape of sizes", lambda: layerexplain.explain_layer("Dense", units=3, input_shape=(4, -1)), "needs to be a tuple"),
     ("format", lambda: layerexplain.format_report(layerexplain.explain(SPEC), "jsno"), "no format 'jsno'; did you mean 'json'?"),
     ("no format", lambda: layerexplain.format_report(layerexplain.explain(SPEC), "pdf"), "no format 'pdf'; the formats are table, json"),

@@ -67,9 +67,10 @@ def test_a_layer_at_another_shape_has_another_definition(kept: KnownDefinitions)
 
 
 def test_a_run_of_pytorch_and_its_model_share_definitions(kept: KnownDefinitions) -> None:
-    # The run asks for the shapes of each call before there is a Model: three layers are traced three times in all.
+    # The run asks for the shapes of each call before there is a Model, once with n examples and once with the two of the
+    # program: three layers are traced six times in all.
     first = definitions(TORCH.format(units=11))
-    assert len(kept) == 3
+    assert len(kept) == 6
     again = definitions(TORCH.format(units=11))
     assert [one is other for one, other in zip(first, again, strict=True)] == [True] * 3
     assert [one is other for one, other in zip(first, definitions(TORCH.format(units=13)), strict=True)] == [False] * 3

@@ -184,8 +184,8 @@ def test_input_takes_values_and_shapes(tmp_path: Path) -> None:
     assert len(run(tmp_path, "--input", "7,5").output) < len(made.output)
     wrong = run(tmp_path, "--layers", "conv")
     assert wrong.exit_code == 2
-    assert "need the values of an input, as in --input random" in wrong.output
-    missing = run(tmp_path, "--input", "nothing.npy")
+    assert "need the values of an input, as in --values random" in wrong.output
+    missing = run(tmp_path, "--values", "nothing.npy")
     assert missing.exit_code == 1
     assert "nothing.npy: no such file" in missing.output
 

@@ -73,7 +73,10 @@ def test_costs_of_an_example_count_what_is_merged_with_the_batch(name: str) -> N
     ("forward", "words"),
     [
         ("return x.reshape(-1, 4)", "the 21 values of each example in (None, 3, 7) need to divide into rows of 4"),
-        ("return x.reshape(x.size(0) * 2, 7)", "reshape needs the same number of elements before and after, got (None, 3, 7) with 21 per example into (None, 7) with 14"),
+        (
+            "return x.reshape(x.size(0) * 2, 7)",
+            "reshape needs the same number of elements before and after, got (None, 3, 7) with 21 per example into (None, 7) with 14",
+        ),
         ("return x.reshape(-1, 7) + x.reshape(x.size(0), 21)[:, :7]", "broadcast"),
         ("y = x.reshape(-1, 7); return y.view(y.size(0) // 3, 20)", "20"),
     ],

@@ -271,7 +271,9 @@ def _computes(shown: _Shown) -> Iterable[doc.Block]:
     explained = shown.explained
     if _is_one_line(explained) and shown.asked.shows("formula"):
         yield Labelled("formula", (formula_block(explained.statements, explained.latex),))
-    elif explained.computes and not (_is_in_formula(explained) and shown.asked.shows("formula") and not shown.asked.only):
+    elif explained.computes and not (
+        _is_in_formula(explained) and shown.asked.shows("formula") and not shown.asked.only
+    ):
         typeset = explained.latex if _is_one_line(explained) else ()
         code = _code((explained.computes,), "Computes", hang=4)._replace(formula=True, typeset=typeset)
         yield Labelled("computes", (code,))

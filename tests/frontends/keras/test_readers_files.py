@@ -243,4 +243,7 @@ def test_paths_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(b"")
     assert "saved_model.pb holds neither objects nor signatures" in failure(tmp_path)
     assert "cannot be read" in failure("a\x00b")
-    assert failure(3) == "<int>: a int is not a source; give a path, bytes, a configuration, a Keras model or a module of PyTorch"
+    assert (
+        failure(3)
+        == "<int>: a int is not a source; give a path, bytes, a configuration, a Keras model or a module of PyTorch"
+    )

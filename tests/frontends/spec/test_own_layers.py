@@ -282,7 +282,7 @@ def test_a_layer_of_a_file_is_explained_alone(gates: str) -> None:
     listed = run("layer", "--code", gates)
     assert [line.split() for line in listed.output.splitlines()[:2]] == [
         ["own"],
-        ["Gate", "A", "gate", "of", "`units`."],
+        ["Gate"],
     ]
     assert run("layer", "Gate", "--code", gates).exit_code == 0
     assert "Gate needs 'units'" in run("layer", "Gate", "scale=2", "--code", gates, "--input", "8").output
