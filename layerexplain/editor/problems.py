@@ -91,10 +91,14 @@ def _fixes(found: Finding, fault: LayerExplainError | None, model: Model, places
     for edit in fault.edits if fault is not None else ():
         target = model.layers_by_name.get(edit.layer or found.layer or "")
         # A change in a loop, or in a class that is used twice, would be one of other layers too.
-        alike = [one for one in model.layers if target and one[-2:] == target[-2:] and one.line == target.line]
+        alike = [one for one in model.layers if target and _place(one) == _place(target)]
         if fault and target and len(alike) == 1 and places.text.cell_of(target.file) is not None:
             fixes.append((edit.words, tuple(make(edit, target, fault, places))))
     return {words[0].upper() + words[1:]: changes for words, changes in fixes if changes}
+
+
+def _place(layer: Layer) -> tuple[str, int | None, int | None]:
+    return layer.file, layer.line, layer.column
 
 
 def _in_code(edit: Edit, layer: Layer, fault: LayerExplainError, places: Places) -> Iterator[tuple[Extent, str]]:

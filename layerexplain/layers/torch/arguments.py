@@ -72,7 +72,7 @@ def need_channels(type_: str, name: str, wanted: int, x: Expr, axis: int = 1) ->
         raise ShapeError(
             f"{type_} needs {wanted} {of}, {name}={wanted}, got {size} in {shape_text(x.shape)}; "
             + (last or f"{advice}, or change what comes before"),
-            edits=edits if isinstance(size, int) and name in (last or advice) else (),
+            edits=edits if isinstance(size, int) and (not last or name in last) else (),
         )
 
 

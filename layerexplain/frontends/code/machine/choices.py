@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from layerexplain.frontends.code.machine.effects import Mark
 from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, dotted
 from layerexplain.frontends.code.values.array import memory_of
-from layerexplain.frontends.code.values.array_data import Memory
+from layerexplain.frontends.code.values.array_data import ArrayMemory
 from layerexplain.frontends.code.values.base import ProgramValue, Symbol, Unknown, Value
 from layerexplain.frontends.code.values.bounds import fits
 from layerexplain.frontends.code.values.frames import Assumption, Frame
@@ -116,7 +116,7 @@ class Choices(InterpreterPart):
             if holder is not None:
                 holder.maybe[name] = choice
         missing = lists.keys() - found - since.created_containers
-        for one in [lists[key] for key in missing if isinstance(lists[key], Memory)]:
+        for one in [lists[key] for key in missing if isinstance(lists[key], ArrayMemory)]:
             one.values = None  # an array that no name holds: its values hang on the choice
             missing.remove(id(one))
         return not missing

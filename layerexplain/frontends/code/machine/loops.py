@@ -9,7 +9,7 @@ from layerexplain.frontends.code.machine.choices import CHANGES_MODEL, assigned_
 from layerexplain.frontends.code.machine.effects import Mark, Since
 from layerexplain.frontends.code.machine.parts import InterpreterPart, Signal, written
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.array_data import Memory
+from layerexplain.frontends.code.values.array_data import ArrayMemory
 from layerexplain.frontends.code.values.base import Alike, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.frames import Assumption, Frame
 from layerexplain.frontends.code.values.layers import Tensor, creation_counter
@@ -155,7 +155,7 @@ class Loops(InterpreterPart):
                 one[:] = [why]
             elif type(one) is dict:
                 one.update(dict.fromkeys(one, why))
-            elif isinstance(one, Memory):
+            elif isinstance(one, ArrayMemory):
                 one.values = None
         for at in frame.around() if gone else ():
             for names in (at.names, *[one.attributes for one in at.names.values() if isinstance(one, Instance)]):

@@ -13,11 +13,11 @@ from layerexplain.model import Shape
 from layerexplain.ops.reshaping import groups
 from layerexplain.records import Record
 
-# Memory -------------------------------------------------------------------------------------------------------------
+# ArrayMemory -------------------------------------------------------------------------------------------------------------
 # The memory of arrays: values that an array and its views share, so that a change through one reaches all.
 
 
-class Memory:
+class ArrayMemory:
     """Values that arrays share; None from the moment on at which a change leaves them unknown."""
 
     __slots__ = ("values",)
@@ -26,12 +26,12 @@ class Memory:
         self.values = values
 
 
-class Cells:
+class ArrayCells:
     """The part of a memory that an array shows: the places of its values, in order; None where nobody knows which."""
 
     __slots__ = ("memory", "places")
 
-    def __init__(self, memory: Memory, places: Sequence[int] | None) -> None:
+    def __init__(self, memory: ArrayMemory, places: Sequence[int] | None) -> None:
         self.memory = memory
         self.places = places
 
@@ -45,9 +45,9 @@ class Cells:
         known = self.memory.values
         return None if known is None or self.places is None else tuple([known[one] for one in self.places])
 
-    def at(self, numbers: Iterable[int]) -> Cells:
+    def at(self, numbers: Iterable[int]) -> ArrayCells:
         """Return the cells of a view, by the numbers of its values among those of the array."""
-        return Cells(self.memory, None if self.places is None else [self.places[one] for one in numbers])
+        return ArrayCells(self.memory, None if self.places is None else [self.places[one] for one in numbers])
 
     def write(self, values: Sequence[Any] | None) -> None:
         """Change all values; None for values that are not known."""
@@ -88,7 +88,7 @@ class ArrayData(Record, Value):
     between which numbers random values lie, `several` that a row of them marks any number of labels with a 1."""
 
     shape: Shape
-    cells: Cells | tuple[ProgramValue, ...] | None = None
+    cells: ArrayCells | tuple[ProgramValue, ...] | None = None
     classes: int | None = None
     dtype: str = "float32"
     bounds: tuple[float, float] | None = None
@@ -102,21 +102,23 @@ class ArrayData(Record, Value):
     @property
     def values(self) -> tuple[ProgramValue, ...] | None:
         """Its values now; None where they are not known."""
-        return self.cells.read() if isinstance(self.cells, Cells) else self.cells
+        return self.cells.read() if isinstance(self.cells, ArrayCells) else self.cells
 
     @property
     def is_known(self) -> bool:
         """Whether its values are known now."""
         cells = self.cells
-        return cells.is_known if isinstance(cells, Cells) else cells is not None
+        return cells.is_known if isinstance(cells, ArrayCells) else cells is not None
 
     @property
-    def shared(self) -> Cells:
+    def shared(self) -> ArrayCells:
         """Its cells, which its views have too."""
-        if not isinstance(self.cells, Cells):
+        if not isinstance(self.cells, ArrayCells):
             known = self.cells
-            self.__dict__["cells"] = Cells(Memory(None if known is None else [*known]), range(len(known or ())))
-        cells: Cells = self.__dict__["cells"]
+            self.__dict__["cells"] = ArrayCells(
+                ArrayMemory(None if known is None else [*known]), range(len(known or ()))
+            )
+        cells: ArrayCells = self.__dict__["cells"]
         return cells
 
     def range(self) -> tuple[float, float] | None:
@@ -175,7 +177,7 @@ class ArrayData(Record, Value):
     def spread(self, shape: Shape) -> Self:
         """Return a view of the shape that the array is broadcast to."""
         if not self.is_known or not is_small(shape):
-            return self._replace(shape=shape, cells=Cells(self.shared.memory, None))
+            return self._replace(shape=shape, cells=ArrayCells(self.shared.memory, None))
         return self.view(shape, spread(self.shape, shape))
 
     def reshaped(self, sizes: Sequence[ProgramValue]) -> Self | Unknown:
@@ -240,7 +242,7 @@ class ArrayData(Record, Value):
             return self.view(shape, numbers)._replace(classes=None)
         is_whole = all(one is None or one == slice(None) for one in keys if not isinstance(one, ArrayData))
         has_all = is_whole or (shape and isinstance(shape[0], int) and shape[0] >= _ALL_CLASSES)
-        cells = Cells(self.shared.memory, None)
+        cells = ArrayCells(self.shared.memory, None)
         return self._replace(shape=shape, cells=cells, classes=self.classes if has_all else None)
 
     def write(self, given: ProgramValue) -> None:
