@@ -191,7 +191,7 @@ def to_length(x: Expr, axis: int, size: int) -> Expr:
 def _pad_axes(x: Expr, *, pads: tuple[tuple[int, int], ...], value: float, mode: str) -> list[Axis]:
     axes = []
     for i, (size, (before, after)) in enumerate(zip(x.shape, pads, strict=True)):
-        total = size + before + after if isinstance(size, int) else size
+        total = None if size is None else size + before + after
         text = f"{size_text(size)} + {before} + {after}"
         why = "" if not before and not after else f"{text} = {total}" if isinstance(size, int) else text
         axes.append(Axis("", (0, i), total, why))
@@ -266,7 +266,7 @@ pad = movement(
 def _repeat_axes(x: Expr, *, times: int, axis: int) -> list[Axis]:
     at = normalize_axis(axis, x.ndim)
     size = x.shape[at]
-    after = size * times if isinstance(size, int) else size
+    after = None if size is None else size * times
     text = f"{size_text(size)} × {times}"
     why = f"repeated {times} times" if size == 1 else f"{text} = {after}" if isinstance(size, int) else text
     return changed(x, at, after, why)

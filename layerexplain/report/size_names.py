@@ -162,11 +162,11 @@ def named_report(
 def batch_size(needs: Iterable[Need]) -> SizeReport:
     """Return which numbers of examples a model takes: the batch is the size n. Raises ShapeError where it takes none.
 
-    >>> batch_size([("%", 4), ("%", 6)]).takes, batch_size([("==", 4)]).conditions
-    ('multiples of 12 (the batch)', ('n == 4',))
+    >>> batch_size([("%", 4), ("%", 6)]).takes, batch_size([("==", 4)]).conditions, batch_size([(">=", 600)]).takes
+    ('multiples of 12 (the batch)', ('n == 4',), 'from 600 (the batch)')
     """
     step, least, fixed = batch_of_all(needs)
-    own = [fixed] if fixed is not None else range(least, _LARGEST + step, step)
+    own = [fixed] if fixed is not None else range(least, max(_LARGEST, least) + 2 * step, step)
     return SizeReport("n", own[0], tuple(_as_conditions("n", own)), f"{_in_words(own)} (the batch)")
 
 

@@ -264,7 +264,16 @@ class Program:
         from layerexplain.frontends.code.library import torch_runs
 
         is_of_keras = imported_libraries(self.text.tree) & {"keras", "tensorflow", "tf_keras"}
-        return [] if is_of_keras and not torch_runs.uses_torch(self) else torch_runs.models(self)
+        if is_of_keras and not torch_runs.uses_torch(self):
+            return []
+        return self._named_torch_models or torch_runs.models_of_classes(self)
+
+    @cached_property
+    def _named_torch_models(self) -> list[Found]:
+        """Those of them that the program itself makes or calls: whoever asks for one needs no class tried."""
+        from layerexplain.frontends.code.library import torch_runs
+
+        return torch_runs.models(self)
 
     def torch_model(self, request: str) -> Model | None:
         """Return the model of PyTorch that is asked for, or the only one; None where the program has none. Raises
@@ -274,7 +283,7 @@ class Program:
         from layerexplain.frontends.code.library import torch_runs
 
         try:
-            found = torch_runs.models(self, of_classes=False) if request else self._torch_models
+            found = self._named_torch_models if request else self._torch_models
             return torch_runs.torch_model(self, found, request)
         except Exhausted as error:
             raise SourceError(f"the program {error}") from None

@@ -256,9 +256,9 @@ class Found:
         self.value = value
 
 
-def models(program: ReadProgram, *, of_classes: bool = True) -> list[Found]:
-    """Return the models of a program: the modules that its names stand for; else those that it calls on data, those
-    that its functions give or call on data, and, with `of_classes`, those that its classes make."""
+def models(program: ReadProgram) -> list[Found]:
+    """Return the models of a program: the modules that its names stand for; else those that it calls on data, else
+    those that its functions give or call on data."""
     interpreter = program.interpreter
     named = {name: one for name, one in program.frame.names.items() if is_module(one) and not is_loss(module_type(one))}
     inside = {id(part) for one in named.values() for name, part in named_modules(one).items() if name}
@@ -268,8 +268,7 @@ def models(program: ReadProgram, *, of_classes: bool = True) -> list[Found]:
     if found:
         called = {id(call.module) for call in interpreter.kept(DataCalls).calls}
         return [one for one in found if id(one.value) in called] or found
-    found = _called_alone(interpreter) or _of_functions(program)
-    return found if found or not of_classes else _of_classes(program)
+    return _called_alone(interpreter) or _of_functions(program)
 
 
 def _called_alone(interpreter: Any) -> list[Found]:
@@ -306,7 +305,7 @@ def _of_functions(program: ReadProgram) -> list[Found]:
     return found or _called_alone(interpreter)
 
 
-def _of_classes(program: ReadProgram) -> list[Found]:
+def models_of_classes(program: ReadProgram) -> list[Found]:
     """Return the models that classes of the file make without arguments, but for classes that others use. Raises
     SourceError where each of them needs arguments."""
     interpreter = program.interpreter
