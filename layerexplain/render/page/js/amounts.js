@@ -19,24 +19,14 @@ export function measuresOf(data) {
   return own ? [["overlay", own[0], own[0]], ...MEASURES] : MEASURES;
 }
 
-/**
- * An amount in little room: 25.6 M, or 25.6 MB of a measure that is in bytes.
- * @param {number | null | undefined} value
- * @param {string} measure
- */
+/** An amount in little room: 25.6 M, or 25.6 MB of a measure that is in bytes. @param {number | null | undefined} value @param {string} measure */
 export function amountText(value, measure) {
   const text = measure === "overlay" && value !== null && value !== undefined ? String(+value.toPrecision(4)) : short(value);
   const inBytes = MEASURES.some(([key, , unit]) => key === measure && unit.startsWith("bytes"));
   return !inBytes || text === "?" ? text : `${text}${text.includes(" ") ? "" : " "}B`;
 }
 
-/**
- * The sum of a measure over calls; a layer counts once, one inside of another that counts not at all.
- * @param {Data} data
- * @param {number[]} calls
- * @param {string} measure
- * @returns {number | null} null where a part is not known
- */
+/** The sum of a measure over calls; a layer counts once, one inside of another that counts not at all. @param {Data} data @param {number[]} calls @param {string} measure @returns {number | null} null where a part is not known */
 export function amount(data, calls, measure) {
   const layers = new Set(calls.map((call) => data.calls[call][0]));
   if (measure === "overlay") return combined([...layers].flatMap((at) => data.layers[at].overlay ?? []), data.model.overlay?.[1] ?? "sum");

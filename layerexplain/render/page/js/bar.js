@@ -4,18 +4,10 @@ import { themeButton } from "./document.js";
 import { button, make } from "./dom.js";
 import { layerList } from "./layer_list.js";
 
-/**
- * @typedef {import("./types.js").Data} Data
- * @typedef {import("./graph_view.js").GraphView} GraphView
- */
+/** @typedef {import("./types.js").Data} Data */
+/** @typedef {import("./graph_view.js").GraphView} GraphView */
 
-/**
- * @param {Data} data
- * @param {GraphView} view
- * @param {HTMLElement} field the search
- * @param {HTMLElement} left what holds the graph, and the list in its place
- * @param {import("./walk.js").Walk} walk
- */
+/** @param {Data} data @param {GraphView} view @param {HTMLElement} field the search @param {HTMLElement} left what holds the graph, and the list in its place @param {import("./walk.js").Walk} walk */
 export function bar(data, view, field, left, walk) {
   const colours = make("select", "", option("", "by kind"), ...measuresOf(data).map(([key, title]) => option(key, `by ${title}`)));
   colours.id = "measure";

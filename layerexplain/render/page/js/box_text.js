@@ -2,12 +2,10 @@
 import { amountText } from "./amounts.js";
 import { NEAR_SCALE } from "./distances.js";
 
-/**
- * @typedef {import("./types.js").Data} Data
- * @typedef {import("./placing.js").Item} Item
- * @typedef {import("./canvas.js").Picture} Picture
- * @typedef {import("./canvas.js").Look} Look
- */
+/** @typedef {import("./types.js").Data} Data */
+/** @typedef {import("./placing.js").Item} Item */
+/** @typedef {import("./canvas.js").Picture} Picture */
+/** @typedef {import("./canvas.js").Look} Look */
 
 export const TITLE = 13;
 export const TEXT = 11;
@@ -23,11 +21,7 @@ const LONGEST_FORMULA = 60;
 /** A formula that has no room at this part of the size of other texts is left out: cut, it would say something else. */
 const LEAST_FORMULA = 0.7;
 
-/**
- * What a box is called: the layer that it stands for in the copy that shows.
- * @param {Item} item
- * @param {Data} data
- */
+/** What a box is called: the layer that it stands for in the copy that shows. @param {Item} item @param {Data} data */
 export function titleOf(item, data) {
   if (item.call < 0) return item.box.lines[0] || "";
   const [layer, number] = data.calls[item.call];
@@ -36,25 +30,14 @@ export function titleOf(item, data) {
   return `${data.layers[layer].name}${number ? ` (call ${number + 1})` : ""}${place}`;
 }
 
-/**
- * The size of a text of this size, in units of the graph: such that it can be read, in half steps.
- * @param {number} size
- * @param {number} scale
- */
+/** The size of a text of this size, in units of the graph: such that it can be read, in half steps. @param {number} size @param {number} scale */
 export function seenSize(size, scale) {
   const least = (LEAST_SEEN * size) / TITLE / scale;
   const most = (MOST_SEEN * size) / TITLE / scale;
   return size > most ? Math.max(Math.round(4 * most) / 4, 1) : Math.max(size, Math.round(2 * least) / 2);
 }
 
-/**
- * Writes the texts of a box, those that have room; from near with the formula of the layer.
- * @param {Picture} picture
- * @param {Item} item
- * @param {Look} look
- * @param {number | null | undefined} value
- * @param {number} scale
- */
+/** Writes the texts of a box, those that have room; from near with the formula of the layer. @param {Picture} picture @param {Item} item @param {Look} look @param {number | null | undefined} value @param {number} scale */
 export function boxTexts(picture, item, look, value, scale) {
   const { pen, colours, data } = picture;
   const own = shortTitle(picture, item, seenSize(TITLE, scale));
@@ -92,10 +75,7 @@ function besideTitle(picture, item, look, value) {
   return (item.call >= 0 && detailsOf(picture.data, item.call)) || item.box.lines[1] || "";
 }
 
-/**
- * Writes the title of a box, and what tells it apart beside it if that has room.
- * @param {Picture} picture @param {Item} item @param {string} own @param {string} more @param {number} title @param {number} text @param {number} y
- */
+/** Writes the title of a box, and what tells it apart beside it if that has room. @param {Picture} picture @param {Item} item @param {string} own @param {string} more @param {number} title @param {number} text @param {number} y */
 function oneLine(picture, item, own, more, title, text, y) {
   const { pen, colours } = picture;
   const first = picture.widthOf(own, picture.bold(title));
@@ -122,10 +102,7 @@ function titleWidth(picture, title, scale) {
   return picture.widthOf(title, picture.bold(seenSize(TITLE, scale)));
 }
 
-/**
- * A box as it is drawn: wider than its place where its first two texts need that and nothing else is near.
- * @param {Picture} picture @param {Item} item @param {Look} look @param {number} scale @returns {Item}
- */
+/** A box as it is drawn: wider than its place where its first two texts need that and nothing else is near. @param {Picture} picture @param {Item} item @param {Look} look @param {number} scale @returns {Item} */
 export function grown(picture, item, look, scale) {
   if (scale >= NEAR_SCALE) return item;
   const text = seenSize(TEXT, scale);
@@ -141,11 +118,7 @@ export function grown(picture, item, look, scale) {
 /** What the names in an open box begin with, by the box. @type {WeakMap<Item, string>} */
 const BEGINNINGS = new WeakMap();
 
-/**
- * The title of a box; where it has no room, without the beginning that all names in the open box around have: what is cut
- * would be what tells them apart.
- * @param {Picture} picture @param {Item} item @param {number} size
- */
+/** The title of a box; where it has no room, without the beginning that all names in the open box around have: what is cut would be what tells them apart. @param {Picture} picture @param {Item} item @param {number} size */
 function shortTitle(picture, item, size) {
   const title = titleOf(item, picture.data);
   const { around } = item;
@@ -180,10 +153,7 @@ export function detailsOf(data, call) {
   return number === undefined ? "" : data.configurations[number][0];
 }
 
-/**
- * The two of them, or the value alone where there is no room for both.
- * @param {Picture} picture @param {Item} item @param {string} about @param {string} value @param {number} size
- */
+/** The two of them, or the value alone where there is no room for both. @param {Picture} picture @param {Item} item @param {string} about @param {string} value @param {number} size */
 function withValue(picture, item, about, value, size) {
   const both = `${about} · ${value}`;
   return about && picture.widthOf(both, picture.plain(size)) <= roomIn(item) ? both : value;

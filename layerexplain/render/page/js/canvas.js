@@ -41,10 +41,7 @@ export const FAMILIES = [
 const FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif";
 
 export class Picture {
-  /**
-   * @param {HTMLCanvasElement} canvas
-   * @param {Data} data
-   */
+  /** @param {HTMLCanvasElement} canvas @param {Data} data */
   constructor(canvas, data) {
     this.canvas = canvas;
     this.data = data;
@@ -196,22 +193,14 @@ export class Picture {
     }
   }
 
-  /**
-   * The boxes that a view shows.
-   * @param {number} top
-   * @param {number} bottom
-   * @returns {Item[]}
-   */
+  /** The boxes that a view shows. @param {number} top @param {number} bottom @returns {Item[]} */
   within(top, bottom) {
     const first = lastAtMost(this.byTop.length, (at) => this.byTop[at].y, top - this.tallest - 6) + 1;
     const last = lastAtMost(this.byTop.length, (at) => this.byTop[at].y, bottom);
     return this.byTop.slice(first, last + 1).filter((item) => item.y + item.h + 6 >= top);
   }
 
-  /**
-   * @param {View} view
-   * @param {Look} look
-   */
+  /** @param {View} view @param {Look} look */
   draw(view, look) {
     const { canvas } = this;
     const ratio = window.devicePixelRatio || 1;
@@ -224,11 +213,7 @@ export class Picture {
     this.paint(view, look, ratio, height);
   }
 
-  /**
-   * All of the graph at twice its size, for paper.
-   * @param {Look} look
-   * @param {number} margin
-   */
+  /** All of the graph at twice its size, for paper. @param {Look} look @param {number} margin */
   still(look, margin) {
     const { width, height } = this.drawing;
     this.measure(look.measure);
@@ -238,12 +223,7 @@ export class Picture {
     this.paint({ x: -left, y: -margin, scale: 1, stretch: 1 }, look, 2, height + 2 * margin);
   }
 
-  /**
-   * All of the graph as from afar on a sheet of this size, for paper.
-   * @param {Look} look
-   * @param {number} width
-   * @param {number} height
-   */
+  /** All of the graph as from afar on a sheet of this size, for paper. @param {Look} look @param {number} width @param {number} height */
   sheet(look, width, height) {
     this.canvas.width = 2 * width;
     this.canvas.height = 2 * height;
@@ -254,12 +234,7 @@ export class Picture {
     this.paint({ x: -startOf(width, this.drawing.width * wide, scale, GUTTER, 16) / wide, y: -16 / scale, scale, stretch }, look, 2, height);
   }
 
-  /**
-   * @param {View} view
-   * @param {Look} look
-   * @param {number} ratio pixels of the canvas for each of the page
-   * @param {number} height
-   */
+  /** @param {View} view @param {Look} look @param {number} ratio pixels of the canvas for each of the page @param {number} height */
   paint(view, look, ratio, height) {
     const { canvas, pen } = this;
     this.across = canvas.width / ratio;
@@ -278,11 +253,7 @@ export class Picture {
     this.maps(ratio);
   }
 
-  /**
-   * The lines that a view shows.
-   * @param {number} top
-   * @param {number} bottom
-   */
+  /** The lines that a view shows. @param {number} top @param {number} bottom */
   seenLines(top, bottom) {
     const last = lastAtMost(this.shortLines.length, (at) => this.shortLines[at].top, bottom);
     const first = lastAtMost(this.shortLines.length, (at) => this.shortLines[at].top, top - LONG - 1) + 1;
@@ -291,11 +262,7 @@ export class Picture {
     return shown;
   }
 
-  /**
-   * Lines by their colour: those of the chosen box are lit, those along which masks go have a colour where that is wanted.
-   * @param {Drawing["lines"]} lines
-   * @param {Look} look
-   */
+  /** Lines by their colour: those of the chosen box are lit, those along which masks go have a colour where that is wanted. @param {Drawing["lines"]} lines @param {Look} look */
   kindsOfLines(lines, look) {
     const { colours } = this;
     const kinds = [
@@ -323,22 +290,12 @@ export class Picture {
     return found;
   }
 
-  /**
-   * Writes a text in a room, in the font that is set: a little condensed, then with its middle left out.
-   * @param {string} text
-   * @param {number} x
-   * @param {number} y
-   * @param {number} room
-   */
+  /** Writes a text in a room, in the font that is set: a little condensed, then with its middle left out. @param {string} text @param {number} x @param {number} y @param {number} room */
   write(text, x, y, room) {
     this.pen.fillText(this.fitted(text, room * CONDENSED), x, y, room);
   }
 
-  /**
-   * A text with its last items or its middle left out where it is too wide, in the font that is set.
-   * @param {string} text
-   * @param {number} room
-   */
+  /** A text with its last items or its middle left out where it is too wide, in the font that is set. @param {string} text @param {number} room */
   fitted(text, room) {
     const key = `${this.pen.font}|${Math.round(room)}|${text}`;
     let found = this.cut.get(key);

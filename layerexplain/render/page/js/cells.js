@@ -147,10 +147,7 @@ export function wantedWidth(reach, tall, numbers) {
   return columns * (numbers ? NUMBER_CELL : Math.max(MIDDLE_CELL, Math.min(LARGEST_CELL, Math.floor(tall / rows)))) + 2;
 }
 
-/**
- * Shares a width: who wants less than an equal share has what it wants, the others have the rest in equal parts.
- * @param {number[]} wanted @param {number} width
- */
+/** Shares a width: who wants less than an equal share has what it wants, the others have the rest in equal parts. @param {number[]} wanted @param {number} width */
 export function shared(wanted, width) {
   let left = width;
   const found = wanted.map(() => 0);

@@ -4,11 +4,9 @@ import { button, count, make, points, table } from "./dom.js";
 import { GraphView } from "./graph_view.js";
 import { printedGraph } from "./printed_graph.js";
 
-/**
- * @typedef {import("./types.js").Data} Data
- * @typedef {[string, number | null, number | null, string, string, [string, string, string][]]} Change
- * @typedef {{title: string, names: [string, string], before: Data, after: Data, changes: Change[], pairs: (number | null)[]}} Compared
- */
+/** @typedef {import("./types.js").Data} Data */
+/** @typedef {[string, number | null, number | null, string, string, [string, string, string][]]} Change */
+/** @typedef {{title: string, names: [string, string], before: Data, after: Data, changes: Change[], pairs: (number | null)[]}} Compared */
 
 /** @param {Data} data @param {number | null} layer @returns {number[]} */
 function callsOf(data, layer) {

@@ -1,14 +1,12 @@
 /** Where a model costs: the share of each row of boxes as a bar at the left, and the kinds of layers that share a block's cost. */
 import { measured, measuresOf } from "./amounts.js";
 
-/**
- * @typedef {import("./types.js").Data} Data
- * @typedef {import("./types.js").Box} Box
- * @typedef {import("./placing.js").Item} Item
- * @typedef {import("./canvas.js").Picture} Picture
- * @typedef {import("./canvas.js").View} View
- * @typedef {{title: string, rows: Map<number, {share: number, h: number}>, most: number}} Costs what is measured, and the share of each row by where it begins
- */
+/** @typedef {import("./types.js").Data} Data */
+/** @typedef {import("./types.js").Box} Box */
+/** @typedef {import("./placing.js").Item} Item */
+/** @typedef {import("./canvas.js").Picture} Picture */
+/** @typedef {import("./canvas.js").View} View */
+/** @typedef {{title: string, rows: Map<number, {share: number, h: number}>, most: number}} Costs what is measured, and the share of each row by where it begins */
 
 /** So many pixels left of the graph are kept for the bars and their numbers. */
 export const GUTTER = 92;
@@ -20,13 +18,7 @@ const USUAL = ["macs", "params"];
 /** A kind with a smaller part of a block's cost has no stripe in it. */
 const LEAST_STRIPE = 0.08;
 
-/**
- * How much of a measure some calls have; what a layer has is spread evenly over its calls.
- * @param {Data} data
- * @param {number[]} calls
- * @param {string} measure
- * @returns {number | null} null where a part is not known
- */
+/** How much of a measure some calls have; what a layer has is spread evenly over its calls. @param {Data} data @param {number[]} calls @param {string} measure @returns {number | null} null where a part is not known */
 function partOf(data, calls, measure) {
   /** @type {Map<number, number>} */
   const layers = new Map();
@@ -101,14 +93,7 @@ export function hasGutter({ x, scale, stretch }) {
   return -x * scale * stretch >= GUTTER - 1;
 }
 
-/**
- * Draws the bars, where there is room for them left of the graph.
- * @param {Picture} picture
- * @param {Costs | null} costs
- * @param {View} view
- * @param {number} ratio pixels of the canvas for each of the page
- * @param {number} height of what is seen, in pixels
- */
+/** Draws the bars, where there is room for them left of the graph. @param {Picture} picture @param {Costs | null} costs @param {View} view @param {number} ratio pixels of the canvas for each of the page @param {number} height of what is seen, in pixels */
 export function paintCosts(picture, costs, view, ratio, height) {
   if (!costs || !hasGutter(view)) return;
   const { pen, colours } = picture;
@@ -142,12 +127,7 @@ function leaves(graph) {
 /** @type {WeakMap<Box, [string, number][]>} */
 const STRIPES = new WeakMap();
 
-/**
- * The kinds of layers that most of a block's cost goes to, each with its part, the largest first.
- * @param {Data} data
- * @param {Box} box
- * @returns {[string, number][]}
- */
+/** The kinds of layers that most of a block's cost goes to, each with its part, the largest first. @param {Data} data @param {Box} box @returns {[string, number][]} */
 export function stripesOf(data, box) {
   let found = STRIPES.get(box);
   if (!found) {

@@ -1,10 +1,8 @@
 /** How the graph looks from afar and from near: the sizes of blocks, and how far it is drawn out along its length. */
 
-/**
- * @typedef {import("./types.js").Data} Data
- * @typedef {import("./placing.js").Item} Item
- * @typedef {import("./placing.js").Drawing} Drawing
- */
+/** @typedef {import("./types.js").Data} Data */
+/** @typedef {import("./placing.js").Item} Item */
+/** @typedef {import("./placing.js").Drawing} Drawing */
 
 /** Below this scale boxes are blocks without texts in them. */
 export const FAR = 0.36;
@@ -20,11 +18,7 @@ const LEAST_RANGE = 6;
 /** Blocks that stand beside each other are so far apart, in units of the graph. */
 const BETWEEN = 10;
 
-/**
- * By how much the graph is wider than high at a scale.
- * @param {number} scale
- * @param {number} most
- */
+/** By how much the graph is wider than high at a scale. @param {number} scale @param {number} most */
 export function stretchAt(scale, most) {
   return Math.min(Math.max(FAR / scale, 1), most);
 }
@@ -43,21 +37,12 @@ export function startOf(width, own, scale, before, after) {
   return Math.max(scale < FAR ? Math.min(NAMED * width - own / 2, free - after) : free / 2, Math.min(before, free - after));
 }
 
-/**
- * The most that a drawing is drawn out sideways, so that all of it still fits into a room.
- * @param {Drawing} drawing
- * @param {number} width
- * @param {number} height
- */
+/** The most that a drawing is drawn out sideways, so that all of it still fits into a room. @param {Drawing} drawing @param {number} width @param {number} height */
 export function mostStretch(drawing, width, height) {
   return Math.min(Math.max((width * drawing.height) / (height * drawing.width || 1), 1), MOST_STRETCH);
 }
 
-/**
- * How many numbers a box gives, those of its last layer: Infinity where a size is not known until the model runs.
- * @param {Item} item
- * @param {Data} data
- */
+/** How many numbers a box gives, those of its last layer: Infinity where a size is not known until the model runs. @param {Item} item @param {Data} data */
 function valuesOf(item, data) {
   const last = item.call >= 0 ? item.call : item.calls[item.calls.length - 1];
   if (last === undefined) return null;
@@ -66,12 +51,7 @@ function valuesOf(item, data) {
   return layer.values / Math.max(layer.calls?.length || 0, 1);
 }
 
-/**
- * The widths of blocks: they grow with the logarithm of how many numbers a box gives, and none leaves its lane.
- * @param {Item[]} items
- * @param {Data} data
- * @returns {Map<Item, number>}
- */
+/** The widths of blocks: they grow with the logarithm of how many numbers a box gives, and none leaves its lane. @param {Item[]} items @param {Data} data @returns {Map<Item, number>} */
 export function blockWidths(items, data) {
   items = items.filter((item) => !item.box.port);
   /** @type {Map<Item, number>} */
@@ -108,11 +88,7 @@ export function blockWidths(items, data) {
   }));
 }
 
-/**
- * What stands at the left and at the right of each box in its row.
- * @param {Item[]} items
- * @returns {Map<Item, [Item | undefined, Item | undefined]>}
- */
+/** What stands at the left and at the right of each box in its row. @param {Item[]} items @returns {Map<Item, [Item | undefined, Item | undefined]>} */
 export function neighbours(items) {
   /** @type {Map<string, Item[]>} */
   const rows = new Map();

@@ -26,10 +26,7 @@ export function address() {
   }
 }
 
-/**
- * @param {string} text what is to stand behind the #
- * @param {boolean} [isNew] whether the browser's Back leads to what stood there before
- */
+/** @param {string} text what is to stand behind the # @param {boolean} [isNew] whether the browser's Back leads to what stood there before */
 export function setAddress(text, isNew = false) {
   const wanted = text ? `#${encodeURIComponent(text)}` : "";
   if (location.hash === wanted) return;

@@ -2,17 +2,15 @@
 
 import { factorsOf, isArgument, isCall, isCast, isChoice, isElement, isFold, isPosition, isSpecial, partsOf, specialNumber } from "./scalars.js";
 
-/**
- * @typedef {import("./scalars.js").Scalar} Scalar
- * @typedef {import("./scalars.js").Fold} Fold
- * @typedef {import("./scalars.js").Index} Index
- * @typedef {import("./scalars.js").Atom} Atom
- * @typedef {import("./scalars.js").Condition} Condition
- * @typedef {import("./scalars.js").Letter} Letter
- * @typedef {import("./scalars.js").Line} Line
- * @typedef {import("./scalars.js").Form} Form
- * @typedef {import("./scalars.js").Constant} Constant
- */
+/** @typedef {import("./scalars.js").Scalar} Scalar */
+/** @typedef {import("./scalars.js").Fold} Fold */
+/** @typedef {import("./scalars.js").Index} Index */
+/** @typedef {import("./scalars.js").Atom} Atom */
+/** @typedef {import("./scalars.js").Condition} Condition */
+/** @typedef {import("./scalars.js").Letter} Letter */
+/** @typedef {import("./scalars.js").Line} Line */
+/** @typedef {import("./scalars.js").Form} Form */
+/** @typedef {import("./scalars.js").Constant} Constant */
 /** @typedef {Record<string, number>} Place the numbers of letters */
 /** @typedef {"read" | "maybe" | "padding"} How "maybe": it depends on a value that is not known */
 /** @typedef {{of: number, index: number[], how: How}} Read a cell of a tensor, or of a line; NaN is an unknown place */
@@ -115,11 +113,7 @@ function errorFunction(x) {
 
 /** Enumerates what elements of a form read, and evaluates them. */
 export class ElementReader {
-  /**
-   * @param {Form} form
-   * @param {Values} [values] the values of its tensors, and of its lines where they are known
-   * @param {number} [unknown] what stands in for a size that is not known
-   */
+  /** @param {Form} form @param {Values} [values] the values of its tensors, and of its lines where they are known @param {number} [unknown] what stands in for a size that is not known */
   constructor(form, values = () => undefined, unknown = 8) {
     this.form = form;
     this.first = form.tensors.length;
@@ -191,10 +185,7 @@ export class ElementReader {
     return sure ? true : undefined;
   }
 
-  /**
-   * The places of a fold's terms, one after the other in the same object, with whether their conditions hold.
-   * @param {Fold} fold @param {Place} at @returns {Generator<[Place, boolean | undefined]>}
-   */
+  /** The places of a fold's terms, one after the other in the same object, with whether their conditions hold. @param {Fold} fold @param {Place} at @returns {Generator<[Place, boolean | undefined]>} */
   *places(fold, at) {
     const letters = fold[2];
     const sizes = letters.map((one) => this.size(one));

@@ -2,12 +2,10 @@
 
 import { isChoice, isElement, isFold, isPosition, partsOf } from "./scalars.js";
 
-/**
- * @typedef {import("./scalars.js").Scalar} Scalar
- * @typedef {import("./scalars.js").Element} Element
- * @typedef {import("./scalars.js").Letter} Letter
- * @typedef {import("./scalars.js").Index} Index
- */
+/** @typedef {import("./scalars.js").Scalar} Scalar */
+/** @typedef {import("./scalars.js").Element} Element */
+/** @typedef {import("./scalars.js").Letter} Letter */
+/** @typedef {import("./scalars.js").Index} Index */
 
 /** The tensors and lines that scalars read, in the order of the formula. @param {(Scalar | undefined)[]} scalars @returns {number[]} */
 export function mentioned(scalars) {

@@ -3,12 +3,10 @@ import { amountText } from "./amounts.js";
 import { detailsOf, shortRanges } from "./box_text.js";
 import { fillOf, GUTTER, hasGutter } from "./costs.js";
 
-/**
- * @typedef {import("./placing.js").Item} Item
- * @typedef {import("./canvas.js").Picture} Picture
- * @typedef {import("./canvas.js").Look} Look
- * @typedef {import("./canvas.js").View} View
- */
+/** @typedef {import("./placing.js").Item} Item */
+/** @typedef {import("./canvas.js").Picture} Picture */
+/** @typedef {import("./canvas.js").Look} Look */
+/** @typedef {import("./canvas.js").View} View */
 
 const NAME = 11;
 /** Blocks of so many pixels have a name beside them. */
@@ -18,13 +16,7 @@ export const LEAST_LANE = 60;
 /** In less room than this many pixels there is no name. */
 const LEAST_NAME = 60;
 
-/**
- * @param {Picture} picture
- * @param {View} view
- * @param {Look} look
- * @param {number} ratio
- * @param {number} height of what is seen, in pixels
- */
+/** @param {Picture} picture @param {View} view @param {Look} look @param {number} ratio @param {number} height of what is seen, in pixels */
 export function paintFar(picture, view, look, ratio, height) {
   const { pen, colours } = picture;
   const wide = view.scale * view.stretch;
@@ -76,15 +68,7 @@ export function paintFar(picture, view, look, ratio, height) {
   skipShapes(picture, lanes.filter((one) => one.bottom - one.top >= LEAST_LANE && one.from.h * view.scale >= NAME), NAME - 2);
 }
 
-/**
- * @param {Picture} picture
- * @param {Item} item
- * @param {Look} look
- * @param {(at: number) => number} x
- * @param {(at: number) => number} y
- * @param {number} wide
- * @param {number} scale
- */
+/** @param {Picture} picture @param {Item} item @param {Look} look @param {(at: number) => number} x @param {(at: number) => number} y @param {number} wide @param {number} scale */
 function block(picture, item, look, x, y, wide, scale) {
   const { pen, colours } = picture;
   const w = Math.max((picture.blocks.get(item) || item.w) * wide, 2);
@@ -114,13 +98,7 @@ function block(picture, item, look, x, y, wide, scale) {
 
 /** @typedef {{x: number, top: number, bottom: number, from: Item, below: boolean}} Lane where a line passes by other boxes; `below`: below the box that it comes from */
 
-/**
- * The lanes of lines that pass by other boxes.
- * @param {import("./placing.js").Drawing["lines"]} lines
- * @param {(at: number) => number} x
- * @param {(at: number) => number} y
- * @param {number} least the shortest one that counts
- */
+/** The lanes of lines that pass by other boxes. @param {import("./placing.js").Drawing["lines"]} lines @param {(at: number) => number} x @param {(at: number) => number} y @param {number} least the shortest one that counts */
 export function lanesOf(lines, x, y, least) {
   /** @type {Lane[]} */
   const found = [];
@@ -143,12 +121,7 @@ function besideLanes(lanes, left, at, apart, reach = 4 * apart) {
   return near.reduce((from, lane) => (lane < from + reach ? Math.max(from, lane + apart) : from), left);
 }
 
-/**
- * The shapes of what goes along lanes, at the bends where they begin.
- * @param {Picture} picture
- * @param {Lane[]} lanes
- * @param {number} size of the letters
- */
+/** The shapes of what goes along lanes, at the bends where they begin. @param {Picture} picture @param {Lane[]} lanes @param {number} size of the letters */
 export function skipShapes(picture, lanes, size) {
   const { pen, colours } = picture;
   pen.font = picture.plain(size);

@@ -4,10 +4,8 @@ import { address, setAddress, themeButton, whenRead } from "./document.js";
 import { copy, make, scrolls, unbroken } from "./dom.js";
 import { showLayer } from "./pane.js";
 
-/**
- * @typedef {{type: string, about: string, command: string, arguments: [string, string, string][]}} Type
- * @typedef {import("./types.js").Data & {families: [string, number[]][], types: Type[]}} Gallery
- */
+/** @typedef {{type: string, about: string, command: string, arguments: [string, string, string][]}} Type */
+/** @typedef {import("./types.js").Data & {families: [string, number[]][], types: Type[]}} Gallery */
 
 /** @param {Gallery} data */
 function start(data) {

@@ -19,10 +19,7 @@ const KEYS = [
   ["?", "these keys"],
 ];
 
-/**
- * @param {GraphView} view
- * @returns {{element: HTMLElement, help: () => void}} what stands below the graph, and what shows the keys
- */
+/** @param {GraphView} view @returns {{element: HTMLElement, help: () => void}} what stands below the graph, and what shows the keys */
 export function graphTools(view) {
   const dialog = make("dialog", "keys");
   dialog.setAttribute("aria-label", "Keys");

@@ -7,11 +7,9 @@ import { make } from "./dom.js";
 import { graphTools } from "./graph_tools.js";
 import { place, wayTo } from "./placing.js";
 
-/**
- * @typedef {import("./types.js").Data} Data
- * @typedef {import("./types.js").Box} Box
- * @typedef {import("./placing.js").Item} Item
- */
+/** @typedef {import("./types.js").Data} Data */
+/** @typedef {import("./types.js").Box} Box */
+/** @typedef {import("./placing.js").Item} Item */
 
 /** So much smaller than all in view the graph may become. */
 const LEAST_OF_WHOLE = 0.5;
@@ -28,10 +26,7 @@ function holders(graph) {
 }
 
 export class GraphView {
-  /**
-   * @param {Data} data
-   * @param {(item: Item | null) => void} chosen is told of what is chosen
-   */
+  /** @param {Data} data @param {(item: Item | null) => void} chosen is told of what is chosen */
   constructor(data, chosen) {
     this.data = data;
     this.chosen = chosen;
@@ -462,12 +457,7 @@ export class GraphView {
   }
 }
 
-/**
- * The next box along the lines, the one most straight below or above first; out of an open box behind its last.
- * @param {Item} item
- * @param {"after" | "before"} way
- * @returns {Item | null}
- */
+/** The next box along the lines, the one most straight below or above first; out of an open box behind its last. @param {Item} item @param {"after" | "before"} way @returns {Item | null} */
 function along(item, way) {
   const middle = (/** @type {Item} */ one) => one.x + one.w / 2;
   const near = [...item[way]].filter((one) => !one.box.port)

@@ -3,10 +3,7 @@ import { breakable, button, count, make, named, short } from "./dom.js";
 
 /** @typedef {import("./types.js").Data} Data */
 
-/**
- * @param {Data} data
- * @param {(layer: number) => void} choose
- */
+/** @param {Data} data @param {(layer: number) => void} choose */
 export function layerList(data, choose) {
   const depths = data.layers.map(() => 0);
   const rows = data.layers.map((layer, at) => {

@@ -1,14 +1,12 @@
 /** Formulas typeset: the trees of lang/typeset.py as MathML. */
 import { make, scrolls } from "./dom.js";
 
-/**
- * @typedef {string | Leaf | Blank | Around | Fence | Cases} Tree a letter, or a list whose first item says what it is
- * @typedef {["o" | "n" | "t" | "f" | "name", string]} Leaf
- * @typedef {["s" | "p"]} Blank
- * @typedef {["row" | "sub" | "sup" | "both" | "under" | "frac" | "root", ...Tree[]]} Around
- * @typedef {["fence", string, string, ...Tree[]]} Fence its brackets, the second "" where there is none
- * @typedef {["cases", ...[Tree, Tree][]]} Cases
- */
+/** @typedef {string | Leaf | Blank | Around | Fence | Cases} Tree a letter, or a list whose first item says what it is */
+/** @typedef {["o" | "n" | "t" | "f" | "name", string]} Leaf */
+/** @typedef {["s" | "p"]} Blank */
+/** @typedef {["row" | "sub" | "sup" | "both" | "under" | "frac" | "root", ...Tree[]]} Around */
+/** @typedef {["fence", string, string, ...Tree[]]} Fence its brackets, the second "" where there is none */
+/** @typedef {["cases", ...[Tree, Tree][]]} Cases */
 
 const SPACE = "http://www.w3.org/1998/Math/MathML";
 const LARGE = ["∑", "∏"];
@@ -16,11 +14,7 @@ const TALL = ["frac", "under", "cases", "root"];
 /** A line that is wider, in letters, may be broken. */
 const LONGEST_PIECE = 26;
 
-/**
- * @param {string} tag
- * @param {(Node | string)[]} inside
- * @returns {MathMLElement}
- */
+/** @param {string} tag @param {(Node | string)[]} inside @returns {MathMLElement} */
 function node(tag, ...inside) {
   const made = /** @type {MathMLElement} */ (document.createElementNS(SPACE, tag));
   made.append(...inside);
@@ -66,10 +60,7 @@ function space(width) {
   return made;
 }
 
-/**
- * @param {Tree} tree
- * @returns {MathMLElement}
- */
+/** @param {Tree} tree @returns {MathMLElement} */
 function built(tree) {
   if (typeof tree === "string") return node("mi", tree);
   const parts = inside(tree);
@@ -107,11 +98,7 @@ function built(tree) {
   }
 }
 
-/**
- * A line, and what stands beside it in LaTeX, behind a wide space: it stands below it.
- * @param {Tree} tree
- * @returns {Tree[]}
- */
+/** A line, and what stands beside it in LaTeX, behind a wide space: it stands below it. @param {Tree} tree @returns {Tree[]} */
 function parts(tree) {
   if (typeof tree === "string" || tree[0] !== "row") return [tree];
   /** @type {Around[]} */
@@ -222,10 +209,7 @@ function mathOf(tree, large) {
   });
 }
 
-/**
- * Marks the page where no font of the system is one for mathematics. Such fonts say how far down an index stands; without
- * them it stands at the foot of its letter, and the style sheet moves it.
- */
+/** Marks the page where no font of the system is one for mathematics. Such fonts say how far down an index stands; without them it stands at the foot of its letter, and the style sheet moves it. */
 export function markMathFont() {
   const [letter, index] = [node("mi", "x"), node("mi", "x")];
   const math = node("math", node("msub", letter, index));
@@ -248,11 +232,7 @@ const fits = new ResizeObserver((changes) => {
   }
 });
 
-/**
- * Lines of a formula, one below the other.
- * @param {Tree[]} trees
- * @param {string[]} texts the same as text, for who cannot see them
- */
+/** Lines of a formula, one below the other. @param {Tree[]} trees @param {string[]} texts the same as text, for who cannot see them */
 export function typeset(trees, texts) {
   const noted = new Set();
   const lines = trees.flatMap((tree, at) => parts(tree).filter((part, number) => {

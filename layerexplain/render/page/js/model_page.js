@@ -66,11 +66,7 @@ export async function startPage(data, above) {
   return page;
 }
 
-/**
- * The first call of a layer.
- * @param {Data} data
- * @param {string} path
- */
+/** The first call of a layer. @param {Data} data @param {string} path */
 function called(data, path) {
   const layer = path ? data.layers.findIndex((one) => one.path === path) : -1;
   return data.calls.findIndex(([at]) => at === layer);

@@ -3,24 +3,16 @@ import { boxTexts, grown, LEADING, PADDING, seenSize, TEXT, TITLE } from "./box_
 import { fillOf } from "./costs.js";
 import { lanesOf, LEAST_LANE, skipShapes } from "./far.js";
 
-/**
- * @typedef {import("./placing.js").Item} Item
- * @typedef {import("./canvas.js").Picture} Picture
- * @typedef {import("./canvas.js").Look} Look
- * @typedef {import("./canvas.js").View} View
- */
+/** @typedef {import("./placing.js").Item} Item */
+/** @typedef {import("./canvas.js").Picture} Picture */
+/** @typedef {import("./canvas.js").Look} Look */
+/** @typedef {import("./canvas.js").View} View */
 
 const LABEL = 10;
 /** Shapes are at most so large, in units of the graph: the rows of boxes are not further apart. */
 const MOST_LABEL = 13;
 
-/**
- * @param {Picture} picture
- * @param {View} view
- * @param {Look} look
- * @param {number} ratio pixels of the canvas for each of the page
- * @param {number} height of what is seen, in pixels
- */
+/** @param {Picture} picture @param {View} view @param {Look} look @param {number} ratio pixels of the canvas for each of the page @param {number} height of what is seen, in pixels */
 export function paintNear(picture, view, look, ratio, height) {
   const { pen } = picture;
   const k = ratio * view.scale;
@@ -45,12 +37,7 @@ function rectangle(pen, x, y, w, h, corner) {
   pen.roundRect(x, y, w, h, corner);
 }
 
-/**
- * @param {Picture} picture
- * @param {Item} item
- * @param {Look} look
- * @param {number} scale
- */
+/** @param {Picture} picture @param {Item} item @param {Look} look @param {number} scale */
 function paintFrame(picture, item, look, scale) {
   const { pen, colours } = picture;
   rectangle(pen, item.x, item.y, item.w, item.h, 8);
@@ -83,13 +70,7 @@ function paintFrame(picture, item, look, scale) {
   }
 }
 
-/**
- * @param {Picture} picture
- * @param {number} top
- * @param {number} bottom
- * @param {number} scale
- * @param {Look} look
- */
+/** @param {Picture} picture @param {number} top @param {number} bottom @param {number} scale @param {Look} look */
 function paintLines(picture, top, bottom, scale, look) {
   const { pen } = picture;
   pen.lineJoin = "round";
@@ -114,12 +95,7 @@ function paintLines(picture, top, bottom, scale, look) {
   }
 }
 
-/**
- * @param {Picture} picture
- * @param {Item} item
- * @param {Look} look
- * @param {number} scale
- */
+/** @param {Picture} picture @param {Item} item @param {Look} look @param {number} scale */
 function paintBox(picture, item, look, scale) {
   const { pen, colours } = picture;
   const { box } = item;

@@ -5,20 +5,14 @@ import { button, count, make, points, short, table } from "./dom.js";
 import { linkTo } from "./panel_facts.js";
 import { ABOVE, PARTS } from "./panels.js";
 
-/**
- * @typedef {import("./types.js").Data} Data
- * @typedef {import("./placing.js").Item} Item
- * @typedef {import("./graph_view.js").GraphView} GraphView
- */
+/** @typedef {import("./types.js").Data} Data */
+/** @typedef {import("./placing.js").Item} Item */
+/** @typedef {import("./graph_view.js").GraphView} GraphView */
 
 const COPIES_SHOWN = 60;
 const LARGEST = 8;
 
-/**
- * @param {HTMLElement} pane
- * @param {number} at the layer
- * @param {Data} data
- */
+/** @param {HTMLElement} pane @param {number} at the layer @param {Data} data */
 export function showLayer(pane, at, data) {
   const layer = data.layers[at];
   const front = layer.path.slice(0, layer.path.length - layer.name.length);
@@ -48,11 +42,7 @@ export function showLayer(pane, at, data) {
 /** The parts of layers that somebody has closed: they stay so, whatever layer is chosen. @type {Set<string>} */
 const CLOSED = new Set();
 
-/**
- * @param {HTMLElement} pane
- * @param {Item} item
- * @param {GraphView} view
- */
+/** @param {HTMLElement} pane @param {Item} item @param {GraphView} view */
 export function showBox(pane, item, view) {
   const { data } = view;
   const copies = item.box.copies || [item.calls];
@@ -76,10 +66,7 @@ export function showBox(pane, item, view) {
   pane.scrollTop = 0;
 }
 
-/**
- * @param {HTMLElement} pane
- * @param {Data} data
- */
+/** @param {HTMLElement} pane @param {Data} data */
 export function showModel(pane, data) {
   const { model } = data;
   const facts = [
@@ -118,12 +105,7 @@ export function showModel(pane, data) {
   pane.scrollTop = 0;
 }
 
-/**
- * The kinds of layers that have most of a measure: those that compute the same, and what they have together.
- * @param {Data} data
- * @param {string} measure
- * @returns {[import("./types.js").Layer[], number][]}
- */
+/** The kinds of layers that have most of a measure: those that compute the same, and what they have together. @param {Data} data @param {string} measure @returns {[import("./types.js").Layer[], number][]} */
 function largest(data, measure) {
   /** @type {Map<number, [import("./types.js").Layer[], number]>} */
   const kinds = new Map();
@@ -138,11 +120,7 @@ function largest(data, measure) {
   return [...kinds.values()].sort((a, b) => b[1] - a[1]).slice(0, LARGEST);
 }
 
-/**
- * @param {string} title
- * @param {string} type
- * @param {string} [place]
- */
+/** @param {string} title @param {string} type @param {string} [place] */
 function heading(title, type, place = "") {
   return make("header", "title", make("h2", "", title), make("span", "type", type), make("span", "quiet", place));
 }

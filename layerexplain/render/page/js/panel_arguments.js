@@ -1,11 +1,7 @@
 /** All arguments of the chosen layer: those that were set first, then those at their defaults. */
 import { breakable, make, table } from "./dom.js";
 
-/**
- * @param {import("./types.js").Layer} layer
- * @param {import("./types.js").Data} data
- * @param {HTMLElement} element
- */
+/** @param {import("./types.js").Layer} layer @param {import("./types.js").Data} data @param {HTMLElement} element */
 export function panelArguments(layer, data, element) {
   if (layer.configuration === undefined) return;
   const [, listed] = data.configurations[layer.configuration];

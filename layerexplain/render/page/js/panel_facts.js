@@ -3,27 +3,17 @@ import { breakable, make, named, points, table } from "./dom.js";
 import { typeset } from "./math.js";
 import { listing, spoken } from "./panel_formula.js";
 
-/**
- * @typedef {import("./types.js").Data} Data
- * @typedef {import("./types.js").Layer} Layer
- */
+/** @typedef {import("./types.js").Data} Data */
+/** @typedef {import("./types.js").Layer} Layer */
 
-/**
- * A link to a layer of the page.
- * @param {Layer} layer
- * @param {string} [text]
- */
+/** A link to a layer of the page. @param {Layer} layer @param {string} [text] */
 export function linkTo(layer, text) {
   const link = named(make("a"), text ?? layer.name);
   link.href = `#${encodeURIComponent(layer.path)}`;
   return link;
 }
 
-/**
- * @param {Layer} layer
- * @param {Data} data
- * @param {HTMLElement} element
- */
+/** @param {Layer} layer @param {Data} data @param {HTMLElement} element */
 export function panelWiring(layer, data, element) {
   const calls = layer.calls || [];
   const symbols = (layer.definition === undefined ? undefined : data.definitions[layer.definition])?.inputs || [];
@@ -41,20 +31,12 @@ export function panelWiring(layer, data, element) {
   });
 }
 
-/**
- * @param {Layer} layer
- * @param {Data} data
- * @param {HTMLElement} element
- */
+/** @param {Layer} layer @param {Data} data @param {HTMLElement} element */
 export function panelFaults(layer, data, element) {
   if (layer.faults) element.append(points(layer.faults, "fault"));
 }
 
-/**
- * What is wrong with the model, each line leading to its layer.
- * @param {Data} data
- * @returns {HTMLElement[]}
- */
+/** What is wrong with the model, each line leading to its layer. @param {Data} data @returns {HTMLElement[]} */
 export function faults(data) {
   const found = data.model.faults || [];
   if (!found.length) return [];
@@ -67,22 +49,14 @@ export function faults(data) {
   return [banner];
 }
 
-/**
- * @param {Layer} layer
- * @param {Data} data
- * @param {HTMLElement} element
- */
+/** @param {Layer} layer @param {Data} data @param {HTMLElement} element */
 export function panelCost(layer, data, element) {
   const own = data.model.overlay && layer.overlay !== null && layer.overlay !== undefined ? [`${data.model.overlay[0]}: ${layer.overlay}`] : [];
   const said = [...own, ...(layer.cost || []), ...(layer.field || [])];
   if (said.length) element.append(points(said));
 }
 
-/**
- * @param {Layer} layer
- * @param {Data} data
- * @param {HTMLElement} element
- */
+/** @param {Layer} layer @param {Data} data @param {HTMLElement} element */
 export function panelTraining(layer, data, element) {
   const told = layer.definition === undefined ? undefined : data.definitions[layer.definition];
   if (told?.training) element.append(points(told.training));
@@ -104,21 +78,13 @@ export function panelTraining(layer, data, element) {
   if (gradient.element_notes) element.append(points(gradient.element_notes, "quiet"));
 }
 
-/**
- * @param {Layer} layer
- * @param {Data} data
- * @param {HTMLElement} element
- */
+/** @param {Layer} layer @param {Data} data @param {HTMLElement} element */
 export function panelNotes(layer, data, element) {
   if (layer.notes) element.append(points(layer.notes, "warning"));
   if (layer.mask) element.append(make("p", "", `Mask: ${layer.mask}`));
 }
 
-/**
- * @param {Layer} layer
- * @param {Data} data
- * @param {HTMLElement} element
- */
+/** @param {Layer} layer @param {Data} data @param {HTMLElement} element */
 export function panelKeras(layer, data, element) {
   const told = layer.definition === undefined ? undefined : data.definitions[layer.definition];
   const rows = (told?.weights || []).filter((weight) => weight[6]).map((weight) => [

@@ -2,35 +2,22 @@
 import { copy, make, points, scrolls } from "./dom.js";
 import { typeset } from "./math.js";
 
-/**
- * @typedef {import("./types.js").Data} Data
- * @typedef {import("./types.js").Layer} Layer
- * @typedef {import("./types.js").Statement} Statement
- */
+/** @typedef {import("./types.js").Data} Data */
+/** @typedef {import("./types.js").Layer} Layer */
+/** @typedef {import("./types.js").Statement} Statement */
 
-/**
- * @param {Layer} layer
- * @param {Data} data
- * @param {HTMLElement} element
- */
+/** @param {Layer} layer @param {Data} data @param {HTMLElement} element */
 export function panelWhat(layer, data, element) {
   const told = layer.definition === undefined ? undefined : data.definitions[layer.definition];
   if (told?.sentence) element.append(make("p", "", told.sentence));
 }
 
-/**
- * @param {Layer} layer
- * @param {Data} _data
- * @param {HTMLElement} element
- */
+/** @param {Layer} layer @param {Data} _data @param {HTMLElement} element */
 export function panelHints(layer, _data, element) {
   if (layer.hints) element.append(points(layer.hints));
 }
 
-/**
- * Statements as they are written in text, with the shapes of what they compute.
- * @param {Statement[]} statements
- */
+/** Statements as they are written in text, with the shapes of what they compute. @param {Statement[]} statements */
 export function listing(statements) {
   const box = scrolls(make("pre", "listing"));
   for (const [text, indent, shape, note] of statements) {
@@ -44,11 +31,7 @@ export function listing(statements) {
   return box;
 }
 
-/**
- * @param {Layer} layer
- * @param {Data} data
- * @param {HTMLElement} element
- */
+/** @param {Layer} layer @param {Data} data @param {HTMLElement} element */
 export function panelFormula(layer, data, element) {
   const told = layer.definition === undefined ? undefined : data.definitions[layer.definition];
   if (!told) {
@@ -81,12 +64,7 @@ function textOf(element) {
   return [...element.querySelectorAll(".listing, h4, li")].map((one) => one.textContent).join("\n");
 }
 
-/**
- * What a screen reader says of formulas: their statements, which read better than LaTeX, where each is a line.
- * @param {unknown[]} lines
- * @param {Statement[]} [statements]
- * @param {string[]} [tex]
- */
+/** What a screen reader says of formulas: their statements, which read better than LaTeX, where each is a line. @param {unknown[]} lines @param {Statement[]} [statements] @param {string[]} [tex] */
 export function spoken(lines, statements, tex) {
   return statements?.length === lines.length ? statements.map(([text]) => text) : tex;
 }

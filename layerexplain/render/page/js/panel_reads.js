@@ -24,10 +24,7 @@ const MOST_COMPUTED = 4096;
 /** An element that reads more cells is shown in parts, so that the page answers meanwhile. */
 const MOST_CELLS_AT_ONCE = 4000;
 
-/**
- * @param {import("./types.js").Layer} layer @param {import("./types.js").Data} data @param {HTMLElement} element
- * @param {boolean} [autoplay] whether it plays how the output comes about, without being asked
- */
+/** @param {import("./types.js").Layer} layer @param {import("./types.js").Data} data @param {HTMLElement} element @param {boolean} [autoplay] whether it plays how the output comes about, without being asked */
 export function panelReads(layer, data, element, autoplay = false) {
   const calls = layer.forms ?? [];
   if (!calls.length) return;

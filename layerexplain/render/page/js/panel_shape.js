@@ -1,27 +1,17 @@
 /** Why a layer's output has its shape, and what its weights are. */
 import { breakable, count, make, points, table } from "./dom.js";
 
-/**
- * @typedef {import("./types.js").Data} Data
- * @typedef {import("./types.js").Layer} Layer
- */
+/** @typedef {import("./types.js").Data} Data */
+/** @typedef {import("./types.js").Layer} Layer */
 
-/**
- * @param {Layer} layer
- * @param {Data} data
- * @param {HTMLElement} element
- */
+/** @param {Layer} layer @param {Data} data @param {HTMLElement} element */
 export function panelShape(layer, data, element) {
   const told = layer.definition === undefined ? undefined : data.definitions[layer.definition];
   if (told?.axes) element.append(table(["Axis", "Before", "After", "Why"], told.axes, [1, 2]));
   if (told?.shape_notes) element.append(points(told.shape_notes, "quiet"));
 }
 
-/**
- * @param {Layer} layer
- * @param {Data} data
- * @param {HTMLElement} element
- */
+/** @param {Layer} layer @param {Data} data @param {HTMLElement} element */
 export function panelWeights(layer, data, element) {
   const told = layer.definition === undefined ? undefined : data.definitions[layer.definition];
   if (told?.weights) {

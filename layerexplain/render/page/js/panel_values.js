@@ -8,10 +8,7 @@ import { layerValues } from "./values.js";
 
 /** @typedef {import("./tiles.js").Tiles} Tiles */
 
-/**
- * What a layer gives, as pictures.
- * @param {import("./types.js").Layer} layer @param {import("./types.js").Data} data @param {HTMLElement} element
- */
+/** What a layer gives, as pictures. @param {import("./types.js").Layer} layer @param {import("./types.js").Data} data @param {HTMLElement} element */
 export function panelValues(layer, data, element) {
   const form = data.forms?.[layer.forms?.[0] ?? -1];
   const values = layerValues(layer, data, 0);
@@ -42,10 +39,7 @@ function figuresOf(form, values) {
   });
 }
 
-/**
- * How the values of weights are spread.
- * @param {import("./types.js").Layer} layer @param {import("./types.js").Data} data @param {HTMLElement} element
- */
+/** How the values of weights are spread. @param {import("./types.js").Layer} layer @param {import("./types.js").Data} data @param {HTMLElement} element */
 export function panelSpreads(layer, data, element) {
   if (data.live) {
     const spreads = make("div");

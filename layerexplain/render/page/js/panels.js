@@ -6,11 +6,9 @@ import { panelSpreads, panelValues } from "./panel_values.js";
 import { panelShape, panelWeights } from "./panel_shape.js";
 import { panelCost, panelFaults, panelKeras, panelNotes, panelTraining, panelWiring } from "./panel_facts.js";
 
-/**
- * @typedef {import("./types.js").Data} Data
- * @typedef {import("./types.js").Layer} Layer
- * @typedef {(layer: Layer, data: Data, element: HTMLElement) => void} Panel
- */
+/** @typedef {import("./types.js").Data} Data */
+/** @typedef {import("./types.js").Layer} Layer */
+/** @typedef {(layer: Layer, data: Data, element: HTMLElement) => void} Panel */
 
 /** @typedef {[string, string, Panel]} Row the id of a section, its title ("" for none), what fills it */
 

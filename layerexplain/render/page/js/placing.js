@@ -39,12 +39,7 @@ const NEAR = 0.11;
 /** @type {WeakMap<Graph, {row: number[], lane: number[]}>} */
 const PLACES = new WeakMap();
 
-/**
- * The last of sorted numbers that is at most `value`, as its place; -1 if there is none.
- * @param {number} count
- * @param {(at: number) => number} of
- * @param {number} value
- */
+/** The last of sorted numbers that is at most `value`, as its place; -1 if there is none. @param {number} count @param {(at: number) => number} of @param {number} value */
 export function lastAtMost(count, of, value) {
   let low = 0;
   let high = count;
@@ -56,11 +51,7 @@ export function lastAtMost(count, of, value) {
   return low - 1;
 }
 
-/**
- * The lane that runs nearest to a point; boxes of two lanes may reach past one another in different rows.
- * @param {Graph} graph
- * @param {number} x
- */
+/** The lane that runs nearest to a point; boxes of two lanes may reach past one another in different rows. @param {Graph} graph @param {number} x */
 function laneAt(graph, x) {
   const next = lastAtMost(graph.lanes.length, (lane) => graph.lanes[lane], x) + 1;
   if (next === 0) return 0;
@@ -80,11 +71,7 @@ function placesOf(graph) {
   return found;
 }
 
-/**
- * @param {Graph} graph
- * @param {Map<Box, number>} open the open boxes, with the number of the copy that shows
- * @returns {Drawing}
- */
+/** @param {Graph} graph @param {Map<Box, number>} open the open boxes, with the number of the copy that shows @returns {Drawing} */
 export function place(graph, open) {
   /** @type {Map<Graph, Spread>} */
   const spreads = new Map();
@@ -97,12 +84,7 @@ export function place(graph, open) {
   return drawing;
 }
 
-/**
- * @param {Graph} graph
- * @param {Map<Box, number>} open
- * @param {Map<Graph, Spread>} spreads
- * @returns {Spread}
- */
+/** @param {Graph} graph @param {Map<Box, number>} open @param {Map<Graph, Spread>} spreads @returns {Spread} */
 function spread(graph, open, spreads) {
   const { row, lane } = placesOf(graph);
   const heights = graph.rows.map(([top, bottom]) => bottom - top);
@@ -199,12 +181,7 @@ function add(graph, open, spreads, x0, y0, around, names, drawing) {
   }
 }
 
-/**
- * Which call of the copy that shows stands for which of the first one.
- * @param {Item} item
- * @param {Map<number, number> | null} names
- * @returns {Map<number, number> | null}
- */
+/** Which call of the copy that shows stands for which of the first one. @param {Item} item @param {Map<number, number> | null} names @returns {Map<number, number> | null} */
 function copied(item, names) {
   const copies = item.box.copies;
   if (!copies) return names;
@@ -212,12 +189,7 @@ function copied(item, names) {
   return new Map(copies[0].map((call, at) => [call, names ? names.get(shown[at]) ?? shown[at] : shown[at]]));
 }
 
-/**
- * The boxes to open, each with its copy, so that a call shows; null if the graph does not hold it.
- * @param {Graph} graph
- * @param {number} call
- * @returns {[Box, number][] | null}
- */
+/** The boxes to open, each with its copy, so that a call shows; null if the graph does not hold it. @param {Graph} graph @param {number} call @returns {[Box, number][] | null} */
 export function wayTo(graph, call) {
   for (const box of graph.boxes) {
     if (box.call === call) return [];

@@ -23,10 +23,7 @@ function playedPlaces(view) {
   return places.slice(0, MOST_PLACES);
 }
 
-/**
- * A button that plays what a view shows; `autoplay` presses it.
- * @param {Played} view @param {boolean} autoplay
- */
+/** A button that plays what a view shows; `autoplay` presses it. @param {Played} view @param {boolean} autoplay */
 export function player(view, autoplay) {
   let run = 0;
   const made = button("▶ Play", () => (run ? stop() : play()), "play-button");

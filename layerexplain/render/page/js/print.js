@@ -11,13 +11,7 @@ const FEW = 8;
 const MOST_SECTIONS = 20;
 const MOST_ROWS = 2000;
 
-/**
- * The graph on a page, a table of all layers, and in full those that are chosen: the one that is shown, or what a search
- * has found.
- * @param {Data} data
- * @param {import("./graph_view.js").GraphView} view
- * @returns {HTMLElement}
- */
+/** The graph on a page, a table of all layers, and in full those that are chosen: the one that is shown, or what a search has found. @param {Data} data @param {import("./graph_view.js").GraphView} view @returns {HTMLElement} */
 export function printed(data, view) {
   const about = make("section", "about");
   showModel(about, data);

@@ -24,11 +24,7 @@ const ARGUMENTS = {
   groups: ["groups"], activation: ["activation"], padding: ["padding"], pool: ["pool_size"],
 };
 
-/**
- * @param {string} typed
- * @param {Data} data
- * @returns {Term | null} how well a layer meets all of it, or null where nothing is sought
- */
+/** @param {string} typed @param {Data} data @returns {Term | null} how well a layer meets all of it, or null where nothing is sought */
 export function query(typed, data) {
   const words = typed.toLowerCase().replace(/×/g, "x").split(/\s+/).filter(Boolean);
   /** @type {Term[]} */

@@ -20,11 +20,7 @@ function looksAround({ letters, value }) {
   return foldLetters(value).some((letter) => own.includes(letter[2]));
 }
 
-/**
- * The line to begin with: the first in which places look at each other; else the result, or where that only copies other
- * lines the first that sums.
- * @param {ReadsView} view
- */
+/** The line to begin with: the first in which places look at each other; else the result, or where that only copies other lines the first that sums. @param {ReadsView} view */
 export function bestLine(view) {
   const looks = view.lines.find((i) => looksAround(view.form.lines[i]));
   if (looks !== undefined) return looks;

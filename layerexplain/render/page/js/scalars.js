@@ -1,18 +1,16 @@
 // The forms of a scalar as derive/element/data.py writes them: their types, how they are told apart, and their parts.
 
-/**
- * @typedef {number | boolean | Compound} Scalar
- * @typedef {Special | Argument | Element | Fold | Choice | Position | Call | Cast | Operation} Compound
- * @typedef {["#", string]} Special an infinity or NaN, by its name
- * @typedef {["$", number]} Argument one of the function around
- * @typedef {[number, ...Index[]]} Element of a tensor or a line
- * @typedef {["fold", string, Letter[], Condition[], Scalar]} Fold
- * @typedef {["if", Condition[], Scalar, Scalar]} Choice
- * @typedef {["at", Index]} Position an index as a value
- * @typedef {["f", number, ...Scalar[]]} Call of a function
- * @typedef {["cast", Scalar, string]} Cast
- * @typedef {[string, ...Scalar[]]} Operation
- */
+/** @typedef {number | boolean | Compound} Scalar */
+/** @typedef {Special | Argument | Element | Fold | Choice | Position | Call | Cast | Operation} Compound */
+/** @typedef {["#", string]} Special an infinity or NaN, by its name */
+/** @typedef {["$", number]} Argument one of the function around */
+/** @typedef {[number, ...Index[]]} Element of a tensor or a line */
+/** @typedef {["fold", string, Letter[], Condition[], Scalar]} Fold */
+/** @typedef {["if", Condition[], Scalar, Scalar]} Choice */
+/** @typedef {["at", Index]} Position an index as a value */
+/** @typedef {["f", number, ...Scalar[]]} Call of a function */
+/** @typedef {["cast", Scalar, string]} Cast */
+/** @typedef {[string, ...Scalar[]]} Operation */
 /**
  * What else data.py writes.
  * @typedef {number | string | Affine} Index a number, a letter, or a sum

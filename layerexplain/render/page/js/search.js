@@ -2,19 +2,13 @@
 import { count, make } from "./dom.js";
 import { query } from "./query.js";
 
-/**
- * @typedef {import("./types.js").Data} Data
- * @typedef {import("./graph_view.js").GraphView} GraphView
- */
+/** @typedef {import("./types.js").Data} Data */
+/** @typedef {import("./graph_view.js").GraphView} GraphView */
 
 const SHOWN = 40;
 const HELP = "a name, a type, 3x3, stride 2, activation=relu, 14x14x256, type:Conv2D, params>10k, macs>1m or note:mask";
 
-/**
- * @param {Data} data
- * @param {GraphView} view
- * @returns {HTMLElement}
- */
+/** @param {Data} data @param {GraphView} view @returns {HTMLElement} */
 export function search(data, view) {
   const field = make("input");
   field.type = "search";

@@ -3,11 +3,7 @@
 import { make } from "./dom.js";
 import { numberText } from "./element_words.js";
 
-/**
- * A slider over the places of an axis.
- * @param {string} label @param {number} size how many places it has @param {number} at @param {string} more words behind the size
- * @param {(at: number) => void} moved
- */
+/** A slider over the places of an axis. @param {string} label @param {number} size how many places it has @param {number} at @param {string} more words behind the size @param {(at: number) => void} moved */
 export function slider(label, size, at, more, moved) {
   const input = make("input");
   input.type = "range";
@@ -23,10 +19,7 @@ export function slider(label, size, at, more, moved) {
   return make("label", "readsslider", name, input, make("span", "quiet", `of ${size}${more}`));
 }
 
-/**
- * A slider that sets a number.
- * @param {string} label @param {number} value @param {number} largest the largest one around @param {(to: number) => void} moved
- */
+/** A slider that sets a number. @param {string} label @param {number} value @param {number} largest the largest one around @param {(to: number) => void} moved */
 export function setter(label, value, largest, moved) {
   const input = make("input");
   input.type = "range";

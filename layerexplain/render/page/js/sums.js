@@ -13,10 +13,7 @@ const ALL_TERMS = 1000;
 /** @type {Record<string, string>} */
 const FOLD_NAMES = { sum: "Sum", mean: "Mean", prod: "Product", max: "Largest", min: "Smallest", any: "Any", all: "All" };
 
-/**
- * Fills an element with the numbers of the chosen element; leaves it empty where they are not known.
- * @param {HTMLElement} element @param {View} view @param {Record<string, number>} at
- */
+/** Fills an element with the numbers of the chosen element; leaves it empty where they are not known. @param {HTMLElement} element @param {View} view @param {Record<string, number>} at */
 export function sumsOf(element, view, at) {
   element.replaceChildren();
   const line = view.form.lines[view.line];

@@ -109,10 +109,7 @@ function spacing(count, columns, scale) {
   return { gap, across: Math.max(1, Math.min(count, Math.floor(430 / (columns * scale + gap)))) };
 }
 
-/**
- * The tile, row and column that a pointer is at; null between tiles.
- * @param {HTMLCanvasElement} canvas @param {Tiles} tiles @param {number} scale @param {MouseEvent} event @returns {[number, number, number] | null}
- */
+/** The tile, row and column that a pointer is at; null between tiles. @param {HTMLCanvasElement} canvas @param {Tiles} tiles @param {number} scale @param {MouseEvent} event @returns {[number, number, number] | null} */
 export function cellAt(canvas, { count, rows, columns }, scale, event) {
   const { gap, across } = spacing(count, columns, scale);
   const x = (event.offsetX * canvas.width) / canvas.clientWidth;

@@ -20,11 +20,7 @@ export function openArray(packed) {
   return found;
 }
 
-/**
- * The values of one call of a layer, by the numbers of tensors and lines in its form: those of the page, or of the last
- * run of a model that runs in it.
- * @param {import("./types.js").Layer} layer @param {import("./types.js").Data} data @param {number} call
- */
+/** The values of one call of a layer, by the numbers of tensors and lines in its form: those of the page, or of the last run of a model that runs in it. @param {import("./types.js").Layer} layer @param {import("./types.js").Data} data @param {number} call */
 export function layerValues(layer, data, call) {
   const stored = /** @type {Record<string, number>} */ (layer.numbers?.[call] ?? {});
   const live = () => data.live?.callOf(layer, call)?.buffers;

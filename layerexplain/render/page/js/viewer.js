@@ -15,11 +15,7 @@ const empty = make("div", "empty", "Drop a model, a spec or code here.");
 const drop = make("div", "told", "Drop it: a model, or an array or image as its input.");
 drop.hidden = true;
 
-/**
- * Send a file, or nothing, to the server.
- * @param {string} what
- * @param {File} [file]
- */
+/** Send a file, or nothing, to the server. @param {string} what @param {File} [file] */
 async function send(what, file) {
   tell([`Reading ${file ? file.name : "random values"} …`], "");
   const query = file ? `?name=${encodeURIComponent(file.name)}` : "";
@@ -32,10 +28,7 @@ async function send(what, file) {
   }
 }
 
-/**
- * @param {string[]} lines
- * @param {string} title
- */
+/** @param {string[]} lines @param {string} title */
 function tell(lines, title) {
   told.replaceChildren(...(title ? [make("strong", "", title)] : []), ...lines.map((line) => make("p", "", line)));
   told.hidden = lines.length === 0;

@@ -7,11 +7,9 @@ import { linkTo } from "./panel_facts.js";
 import { panelReads } from "./panel_reads.js";
 import { stepWords } from "./walk_words.js";
 
-/**
- * @typedef {import("./types.js").Data} Data
- * @typedef {import("./placing.js").Item} Item
- * @typedef {import("./graph_view.js").GraphView} GraphView
- */
+/** @typedef {import("./types.js").Data} Data */
+/** @typedef {import("./placing.js").Item} Item */
+/** @typedef {import("./graph_view.js").GraphView} GraphView */
 
 export class Walk {
   /** @param {Data} data @param {GraphView} view @param {HTMLElement} pane */

@@ -1,10 +1,8 @@
 /** What a step of the walk says of a box: one to three sentences, from what is known of its layers. */
 import { amount, amountText } from "./amounts.js";
 
-/**
- * @typedef {import("./types.js").Data} Data
- * @typedef {import("./placing.js").Item} Item
- */
+/** @typedef {import("./types.js").Data} Data */
+/** @typedef {import("./placing.js").Item} Item */
 
 /** A hint that is longer is not said on the way. */
 const LONGEST_HINT = 220;

@@ -132,10 +132,7 @@ export function largestContributions(program, tensor, gradients, most) {
   return all.filter(size).sort((a, b) => size(b) - size(a)).slice(0, most);
 }
 
-/**
- * The numbers of each layer that contribute most to an element, computed when they are asked for.
- * @param {import("./live.js").Live} live @param {Program} program @param {number} tensor @param {number[]} index @param {string} name
- */
+/** The numbers of each layer that contribute most to an element, computed when they are asked for. @param {import("./live.js").Live} live @param {Program} program @param {number} tensor @param {number[]} index @param {string} name */
 export function contributions(live, program, tensor, index, name) {
   const place = placeText(name, index);
   const shown = make("details", "contributions", make("summary", "", `What contributes most to ${place}`));

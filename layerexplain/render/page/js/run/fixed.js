@@ -26,10 +26,7 @@ export function mayBeFixed(tree) {
   return found;
 }
 
-/**
- * The value of a tree where it is the same whatever tensors hold; undefined elsewhere. The numbers of its letters stand in `at`.
- * @param {Tree} tree @param {Int32Array} at @returns {number | undefined}
- */
+/** The value of a tree where it is the same whatever tensors hold; undefined elsewhere. The numbers of its letters stand in `at`. @param {Tree} tree @param {Int32Array} at @returns {number | undefined} */
 export function fixedValue(tree, at) {
   const of = (/** @type {Tree} */ one) => fixedValue(one, at);
   if (!mayBeFixed(tree)) return undefined;

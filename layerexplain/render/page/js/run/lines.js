@@ -109,11 +109,7 @@ function treeLoops(formula, all, buffer, at, env) {
   });
 }
 
-/**
- * A tree in which letters are one where all that is read and written goes on evenly from the one to the other: a relu of
- * an image is one long row.
- * @param {Tree} formula @param {RunLetter[]} letters @param {Buffer} buffer @param {Sum[]} place
- */
+/** A tree in which letters are one where all that is read and written goes on evenly from the one to the other: a relu of an image is one long row. @param {Tree} formula @param {RunLetter[]} letters @param {Buffer} buffer @param {Sum[]} place */
 function joinedLetters(formula, letters, buffer, place) {
   let tree = flatReads(formula);
   let out = addressSum(buffer, place);

@@ -18,10 +18,7 @@ import { scalarOf } from "./rows.js";
 /** A closure of more multiply-accumulates is split, so that the page goes on in between. */
 const MOST_AT_ONCE = 8e6;
 
-/**
- * Closures that together compute a sum of products; null where the terms are none, or stand unevenly.
- * @param {FoldTree} fold @param {RunLetter[]} letters @param {Buffer} to @param {Sum[]} place @param {Env} env @returns {(() => void)[] | null}
- */
+/** Closures that together compute a sum of products; null where the terms are none, or stand unevenly. @param {FoldTree} fold @param {RunLetter[]} letters @param {Buffer} to @param {Sum[]} place @param {Env} env @returns {(() => void)[] | null} */
 export function productLoops(fold, letters, to, place, env) {
   const { body } = fold;
   if (fold.fold !== "sum" || body.kind !== "op" || body.name !== "*") return null;
@@ -308,10 +305,7 @@ function oneByFour(A, B, to, starts, others, rows, length, a, sa, b, db, sb, out
   to[out] = s0; to[out + dk] = s1; to[out + 2 * dk] = s2; to[out + 3 * dk] = s3;
 }
 
-/**
- * @param {Float64Array} A @param {Float64Array} B @param {Int32Array} starts @param {Int32Array} others @param {number} rows
- * @param {number} length @param {number} a @param {number} sa @param {number} b @param {number} sb @returns {number}
- */
+/** @param {Float64Array} A @param {Float64Array} B @param {Int32Array} starts @param {Int32Array} others @param {number} rows @param {number} length @param {number} a @param {number} sa @param {number} b @param {number} sb @returns {number} */
 function oneByOne(A, B, starts, others, rows, length, a, sa, b, sb) {
   let sum = 0;
   for (let r = 0; r < rows; r++) {

@@ -17,10 +17,7 @@ import { CannotRun, FormTrees, lettersOfTree, RunLine } from "./tree.js";
 /** Of letters that are tied together in more ways, all places are taken. */
 const MOST_WAYS = 400000;
 
-/**
- * The places of all tensors on which an element of one depends.
- * @param {Program} program whose calls are compiled @param {number} tensor @param {number[]} index @returns {Map<number, Places>}
- */
+/** The places of all tensors on which an element of one depends. @param {Program} program whose calls are compiled @param {number} tensor @param {number[]} index @returns {Map<number, Places>} */
 export function reachOf(program, tensor, index) {
   /** @type {Map<number, Places>} */
   const found = new Map();

@@ -10,10 +10,7 @@ import { layerValues } from "../values.js";
 /** So many layers are drawn; the others can be chosen one by one. */
 const MOST_LAYERS = 80;
 
-/**
- * The first result of a call as tiles; null where it has none, or has not run.
- * @param {Live} live @param {number} layer @param {number} call @param {number} form
- */
+/** The first result of a call as tiles; null where it has none, or has not run. @param {Live} live @param {number} layer @param {number} call @param {number} form */
 function resultTiles(live, layer, call, form) {
   const { data } = live;
   const own = data.forms?.[form];
