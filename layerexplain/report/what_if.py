@@ -138,7 +138,11 @@ def what_if(
     order = sorted(range(len(found)), key=lambda at: at != first)
     moved = list(points(layer.sliders))
     alone = max([at for at, point in enumerate(moved) if len(point) == 1], default=-1) + 1
-    everywhere = [(at, point) for point in moved for at in order]
+    # Arguments are changed first, and by little: beside each choice that comes before sizes of the input.
+    arguments = [one.label for one in layer.sliders if isinstance(one.places[0][0], str)]
+    near = [{label: given[label] + by} for label in arguments for by in (1, -1, 2, 4)]
+    near = [point for point in near if point in moved]
+    everywhere = [(at, point) for point in [*near, *moved] for at in order]
     explained = [*[(at, {}) for at in order], *[(first, point) for point in moved[:alone]], *everywhere]
     written = 0
     for tries, count, detail in (explained, most, True), (everywhere, 4 * most, False):

@@ -79,6 +79,15 @@ def test_each_slider_alone_is_there_whatever_else_is_chosen() -> None:
                 assert shown_at(found, (values, {**given, one.label: size})) is not None, (values, one.label, size)
 
 
+def test_each_choice_beside_another_kernel_is_explained_as_a_whole() -> None:
+    """With the numbers alone there is no picture and no formula."""
+    found = what_if("Conv2D", {"filters": 4, "kernel_size": 3}, [(28, 28, 3)], show=shown_layer)
+    given = {one.label: one.given for one in found.sliders}
+    for kernel, values in product((2, 4, 5, 7), product(*[range(len(one.values)) for one in found.choices])):
+        shown = shown_at(found, (values, {**given, "kernel_size": kernel}))
+        assert shown["definitions"] and shown["forms"], (kernel, values)
+
+
 def test_what_asks_no_size_for_its_number_holds_at_that_number_alone() -> None:
     """A key of a dictionary is found by its hash, which is no condition: what is found is compared at other sizes, and
     rests on none where it differs there."""
