@@ -522,6 +522,53 @@ def test_what_a_causal_mask_forbids_is_not_depended_on(causal: bool, tmp_path: P
             assert [bool(one) for one in places] == [bool(one[step]) for one in changed], step
 
 
+PROJECTED = """
+names => {
+  const { data } = layerexplain;
+  const layer = data.layers.find((one) => one.forms?.length && data.forms[one.forms[0]].lines.some((line) => line.name === "Q"));
+  const form = data.forms[layer.forms[0]];
+  return names.map((name) => {
+    const buffer = data.live.callOf(layer, 0).buffers.get(form.tensors.length + form.lines.findIndex((line) => line.name === name));
+    return { ...buffer, values: [...buffer.values] };
+  });
+}
+"""
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_arcs_are_as_wide_as_the_shares_and_what_a_mask_forbids_is_crossed_out(causal: bool, tmp_path: Path) -> None:
+    """Against the softmax of the products of queries and keys, longhand in NumPy."""
+    spec = CAUSAL if causal else CAUSAL.replace(b", use_causal_mask: true", b"")
+    with ran(
+        layerexplain.page(spec, values=np.array([[3, 1, 4, 1, 5, 9, 2]])), tmp_path, "multi_head_attention"
+    ) as page:
+        queries, keys = (
+            np.lib.stride_tricks.as_strided(
+                np.array(one["values"])[one["offset"] :], one["sizes"], [8 * step for step in one["strides"]]
+            )
+            for one in page.evaluate(PROJECTED, ["Q", "K"])
+        )
+        scores = np.einsum("ntad,nsad->nats", queries, keys)[0] / 3**0.5
+        powers = np.exp(scores) * (np.tril(np.ones((7, 7))) if causal else 1)
+        shares = powers / powers.sum(-1, keepdims=True)
+        assert page.locator(".headmap").count() == 2 and "3 4 5" not in page.inner_text(".headmaps")
+        for head, step in ((0, 2), (1, 5)):
+            page.locator(".headmap").nth(head).click()
+            page.locator(".arcs .place").nth(step).hover()
+            assert page.locator(".place.asks").text_content() == str([3, 1, 4, 1, 5, 9, 2][step])
+            widths = page.locator(".arc").evaluate_all("all => all.map((one) => +one.getAttribute('stroke-width'))")
+            wanted = shares[head, step][shares[head, step] > 0.002]
+            assert widths == pytest.approx(np.maximum(0.8, 14 * wanted).tolist(), rel=1e-4)
+            forbidden = [6 - step if causal else 0] * 2
+            said = page.inner_text(".looks .readsstatus")
+            assert [page.locator(".place.forbidden").count(), page.locator(".place .bar").count()] == forbidden
+            assert (f"{forbidden[0]} of 7 are forbidden" in said) is causal, said
+        page.locator(".arcs").press("ArrowLeft")
+        page.locator(".arcs").press("ArrowUp")
+        assert page.inner_text(".looks .readsstatus").startswith("Step 4 (5) looks at ")
+        assert page.locator(".headmap").first.get_attribute("aria-pressed") == "true"
+
+
 def test_what_an_output_depends_on_is_drawn(digits: str, tmp_path: Path) -> None:
     with ran(digits, tmp_path, "shapes") as page:
         page.get_by_role("button", name="What it depends on, through all layers").click()

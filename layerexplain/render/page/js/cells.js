@@ -29,7 +29,7 @@ const MIDDLE_CELL = 12;
 const LARGEST_CELL = 18;
 
 /** @param {string} tag @param {Record<string, string | number>} is @returns {SVGElement} */
-function drawn(tag, is) {
+export function drawn(tag, is) {
   const made = document.createElementNS(SVG_SPACE, tag);
   for (const [name, value] of Object.entries(is)) made.setAttribute(name, `${value}`);
   return made;

@@ -1,6 +1,7 @@
 /** What is shown of a chosen layer: a section for each panel, in this order. */
 import { panelArguments } from "./panel_arguments.js";
 import { panelFormula, panelHints, panelWhat } from "./panel_formula.js";
+import { panelHeads } from "./panel_heads.js";
 import { panelReads } from "./panel_reads.js";
 import { panelSpreads, panelValues } from "./panel_values.js";
 import { panelShape, panelWeights } from "./panel_shape.js";
@@ -17,7 +18,7 @@ export const ABOVE = [["faults", "", panelFaults], ["wiring", "", panelWiring]];
 
 /** What is shown of a layer, in three parts. @type {[string, Row[]][]} */
 export const PARTS = [
-  ["The idea", [["what", "", panelWhat], ["formula", "Formula", panelFormula], ["reads", "What one element reads", panelReads], ["hints", "Worth knowing", panelHints], ["notes", "Notes", panelNotes]]],
+  ["The idea", [["what", "", panelWhat], ["formula", "Formula", panelFormula], ["looks", "Where it looks", panelHeads], ["reads", "What one element reads", panelReads], ["hints", "Worth knowing", panelHints], ["notes", "Notes", panelNotes]]],
   ["The numbers", [["values", "Values", panelValues], ["shape", "Shape", panelShape], ["weights", "Weights", panelWeights], ["spreads", "", panelSpreads], ["cost", "Cost and reach", panelCost]]],
   ["The reference", [["arguments", "Arguments", panelArguments], ["training", "Training", panelTraining], ["keras", "In Python", panelKeras]]],
 ];

@@ -12,7 +12,7 @@ const MOST_BUTTONS = 14;
 const MOST_TRIED = 2000;
 
 /** Along axes of these roles a line that sums over all places, for each of them, shows what looks where. */
-const LOOKED_ALONG = ["steps", "rows", "columns", "planes"];
+export const LOOKED_ALONG = ["steps", "rows", "columns", "planes"];
 
 /** Whether each place of a line sums over all places of the same kind, as attention does. @param {import("./scalars.js").Line} line */
 function looksAround({ letters, value }) {
