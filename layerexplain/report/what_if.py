@@ -139,8 +139,8 @@ def what_if(
     moved = list(points(layer.sliders))
     alone = max([at for at, point in enumerate(moved) if len(point) == 1], default=-1) + 1
     # Arguments are changed first, and by little: beside each choice that comes before sizes of the input.
-    arguments = [one.label for one in layer.sliders if isinstance(one.places[0][0], str)]
-    near = [{label: given[label] + by} for label in arguments for by in (1, -1, 2, 4)]
+    labels = [one.label for one in layer.sliders if isinstance(one.places[0][0], str)]
+    near = [{label: given[label] + by} for label in labels for by in (1, -1, 2, 4)]
     near = [point for point in near if point in moved]
     everywhere = [(at, point) for point in [*near, *moved] for at in order]
     explained = [*[(at, {}) for at in order], *[(first, point) for point in moved[:alone]], *everywhere]
