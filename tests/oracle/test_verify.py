@@ -175,7 +175,7 @@ def test_unknown_sizes_are_chosen_or_given() -> None:
     spec = b"input: [null, null, 3]\nlayers:\n  - Conv2D: {filters: 2, kernel_size: 9}\n  - GlobalMaxPooling2D\n"
     report = verify(spec)
     check_agrees(report)
-    assert report.inputs == (InputReport("input", (2, 16, 16, 3), "float32"),)
+    assert report.inputs == (InputReport("input", (2, 28, 28, 3), "float32"),)
     given = verify(spec, inputs={"input": (11, 13, 3)})
     check_agrees(given)
     assert given.inputs[0].shape == (2, 11, 13, 3)
