@@ -186,9 +186,12 @@ def explain(
 
         return trained_with(model, training)
 
+    def at(model: Model, shapes: InputShapes) -> Report:
+        return make(trained(model), inputs=shapes)
+
     try:
         shapes = _shapes(model, inputs)
-        report = _named(model, shapes, trained, make) or make(trained(model), inputs=shapes)
+        report = _named(model, shapes, at) or at(model, shapes)
     except LayerExplainError as error:
         every = ErrorGroup([*model.faults, *each_of(error)]) if model.faults else error
         raise every.with_place(source=model.source or None) from None
@@ -200,45 +203,15 @@ def explain(
 
 
 def _named(
-    model: Model,
-    shapes: Mapping[str, Sequence[Any]],
-    trained: Callable[[Model], Model],
-    make: Callable[..., Report],
+    model: Model, shapes: Mapping[str, Sequence[Any]], make: Callable[[Model, InputShapes], Report]
 ) -> Report | None:
-    """Return the report of a model with sizes that have names: those in the shapes of its inputs, and those that its
-    code leaves open. None where there are none."""
-    is_open = model.grade == "open" or model.format == "yaml-spec"
-    missing = model.source_code.missing if model.source_code is not None and is_open else ()
-    if not missing and not any(isinstance(size, str) for shape in shapes.values() for size in shape):
+    """Return the report of a model with sizes that have names; None where there are none."""
+    has_names = any(isinstance(size, str) for shape in shapes.values() for size in shape)
+    if not has_names and (model.source_code is None or not model.source_code.missing):
         return None
-    from layerexplain.network.trace import trace_model
-    from layerexplain.report.size_names import named_report, names_in_shapes, with_sizes
+    from layerexplain.report.missing_sizes import report_with_names
 
-    in_shapes = names_in_shapes(shapes.values())
-
-    def at(sizes: Mapping[str, int]) -> tuple[Model, InputShapes]:
-        inputs = {name: with_sizes(shape, sizes) for name, shape in shapes.items()}
-        known = {name: sizes[name] for name in missing}
-        filled = model.source_code.with_values(known) if known and model.source_code is not None else None
-        if filled is None:
-            return model, inputs
-        return filled._replace(source=model.source, weights_file=model.weights_file), inputs
-
-    def attempt(sizes: Mapping[str, int]) -> int:
-        known, inputs = at(sizes)
-        raise_any([*known.faults, *trace_model(known, inputs).faults])
-        return len(known.layers)
-
-    def report(sizes: Mapping[str, int]) -> Report:
-        known, inputs = at(sizes)
-        return make(trained(known), inputs=inputs)
-
-    try:
-        return named_report(report, attempt, [*in_shapes, *missing], missing)
-    except LayerExplainError:
-        if in_shapes:
-            raise
-        return None
+    return report_with_names(model, shapes, make)
 
 
 def explain_layer(

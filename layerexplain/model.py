@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from layerexplain.attribute_path import Steps
 from layerexplain.errors import LayerExplainError
@@ -465,9 +465,13 @@ class PlacedResult(NamedTuple):
     reason: str = ""
 
 
+Missing: TypeAlias = Literal["size", "rounds", "shape"]
+"""What a name that code leaves open stands for: a size, how often a loop runs, or a shape of any number of axes."""
+
+
 class SourceCode:
     """The code of a model: `results` gives what lines give that are no rows, and `at` the model at given shapes of its
-    inputs, where its code computes with them. `missing` names the sizes that the code leaves open, as `--set` does, and
+    inputs, where its code computes with them. `missing` names what the code leaves open, as `--set` does, and
     `with_values` is the model with values for some. `needs` is what its own arithmetic needs of the batch. Two of them
     are equal: it is the models that are compared, not where they come from."""
 
@@ -475,13 +479,13 @@ class SourceCode:
         self,
         results: Callable[[], Sequence[PlacedResult]],
         at: Callable[[InputShapes], Model | None] = lambda shapes: None,
-        missing: Sequence[str] = (),
+        missing: Mapping[str, Missing] = MappingProxyType({}),
         with_values: Callable[[Mapping[str, int]], Model | None] = lambda values: None,
         needs: Iterable[Need] = (),
     ) -> None:
         self.results = results
         self.at = at
-        self.missing = tuple(missing)
+        self.missing = dict(missing)
         self.with_values = with_values
         self.needs = tuple(needs)
 

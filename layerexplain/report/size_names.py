@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import gcd
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from layerexplain.errors import ArgumentError, LayerExplainError, each_of, raise_any
@@ -115,24 +116,31 @@ def check_name(name: str) -> str:
     return name
 
 
-def named_run(attempt: Attempt, names: Sequence[str], small: Collection[str] = ()) -> NamedRun:
+def named_run(
+    attempt: Attempt,
+    names: Sequence[str],
+    small: Collection[str] = (),
+    counts: Mapping[str, int] = MappingProxyType({}),
+) -> NamedRun:
     """Find examples that a model takes, and which others it takes.
 
     Args:
         attempt: Reads the model with sizes in place of the names.
         names: The names, in the order in which they are listed.
         small: Those that are arguments of a layer, such as a window, which are smaller than its input.
+        counts: Examples of those that say how often something is repeated.
 
     Raises:
         LayerExplainError: if no examples were found that the model takes: its error for the first ones.
     """
     taken = set[int]()
     examples: dict[str, int] = {}
-    for name in names:
+    for name in [name for name in names if name not in counts]:
         primes = _SMALL_EXAMPLES if name in small else _EXAMPLES
         examples[name] = next((size for size in primes if size not in taken), 1009 + 2 * len(examples))
         taken.add(examples[name])
-    examples, run = _fitting(attempt, next(_multiples(attempt, examples), examples))
+    examples = {name: {**examples, **counts}[name] for name in names}
+    examples, run = _fitting(attempt, next(_multiples(attempt, examples, counts), examples))
     finder = _Finder(attempt, examples, run)
     reports = tuple([finder.report(name) for name in names])
     known = SizeNames(examples, run.sizes, finder.remainders())
@@ -140,19 +148,23 @@ def named_run(attempt: Attempt, names: Sequence[str], small: Collection[str] = (
 
 
 def named_report(
-    make: Callable[[Mapping[str, int]], Report], attempt: Attempt, names: Sequence[str], small: Collection[str] = ()
+    make: Callable[[Mapping[str, int]], Report],
+    attempt: Attempt,
+    names: Sequence[str],
+    small: Collection[str] = (),
+    counts: Mapping[str, int] = MappingProxyType({}),
 ) -> Report:
     """Return a report in which sizes have names.
 
     Args:
         make: Makes the report with sizes in place of the names.
         attempt: As `named_run` takes it: no report is made where only the shapes matter.
-        names, small: As `named_run` takes them.
+        names, small, counts: As `named_run` takes them.
 
     Raises:
         LayerExplainError: as `named_run` does.
     """
-    run = named_run(attempt, names, small)
+    run = named_run(attempt, names, small, counts)
     whole, report = recorded(make, run.examples, run.names.sizes)
     shown: Report = run.names.shown(report)
     sizes = tuple([_fixed_where(whole, run, size) for size in run.sizes])
@@ -236,10 +248,12 @@ def recorded(
     return run, attempt({name: run.size(name, value) for name, value in examples.items()})
 
 
-def _multiples(attempt: Attempt, examples: Mapping[str, int]) -> Iterator[dict[str, int]]:
+def _multiples(attempt: Attempt, examples: Mapping[str, int], counts: Collection[str]) -> Iterator[dict[str, int]]:
     """Yield examples that a model takes, near the first ones: these, or multiples of 2, 3, 4, …"""
     for step in _STEPS:
-        multiples = {name: size if step == 1 else size // step * step + step for name, size in examples.items()}
+        multiples = {
+            name: size if step == 1 or name in counts else size // step * step + step for name, size in examples.items()
+        }
         try:
             attempt(multiples)
         except LayerExplainError:
@@ -278,7 +292,7 @@ def _moved(
         for name in sorted(terms.names()):
             for value in _near(examples[name]):
                 moved = {**examples, name: value}
-                if terms.at(moved) == 0 and all(other.at(moved) == 0 for other in wanted):
+                if all(_holds(("==", 0, True), other, moved) for other in (terms, *wanted)):
                     try:
                         attempt(moved)
                     except LayerExplainError as other_error:

@@ -45,7 +45,7 @@ from layerexplain.frontends.spec.named_sizes import with_named_sizes
 from layerexplain.frontends.spec.objects import Objects, is_path
 from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode, parse_yaml, to_python
 from layerexplain.layers.registry import TORCH
-from layerexplain.model import Layer, Model, Note, SourceCode, TensorRef, fixed_batch, keeps_state
+from layerexplain.model import Layer, Missing, Model, Note, SourceCode, TensorRef, fixed_batch, keeps_state
 from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def read_yaml_spec(
         raise_any(found)
     if model is None:
         raise SpecError("contains no model; `input:` and `layers:` are needed")
-    code = SourceCode(tuple, missing=tuple(sizes), with_values=partial(read_yaml_spec, data, source, own))
+    named: dict[str, Missing] = dict.fromkeys(sizes, "size")
+    code = SourceCode(tuple, missing=named, with_values=partial(read_yaml_spec, data, source, own))
     return model._replace(
         source_code=code if sizes else None,
         format="yaml-spec",

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import random
 import re
 
 import pytest
@@ -110,6 +111,108 @@ def test_a_program_with_missing_sizes_says_what_it_says_with_numbers(name: str) 
     assert report.at(**values).totals == numbers.totals
 
 
+OF_CALLS = {
+    "a whole shape": (
+        """
+from keras import Sequential, layers
+def build(input_shape, num_classes):
+    return Sequential([
+        layers.Conv2D(5, 3, activation="relu", input_shape=input_shape), layers.MaxPooling2D(), layers.Flatten(),
+        layers.Dense(num_classes),
+    ])
+""",
+        ("input_shape[0]", "input_shape[1]", "input_shape[2]", "num_classes"),
+        "build(({0}, {1}, {2}), {3})",
+    ),
+    "a shape of steps and features": (
+        """
+from keras import Input, Model, layers
+def build(shape):
+    x = Input(shape)
+    return Model(x, layers.Dense(3)(layers.LSTM(7)(x)))
+""",
+        ("shape[0]", "shape[1]"),
+        "build(({0}, {1}))",
+    ),
+    "a count of rounds": (
+        """
+from keras import Sequential, layers
+def build(features, units):
+    model = Sequential()
+    model.add(layers.Input((features,)))
+    for at in range(n_layers):
+        model.add(layers.Dense(units + 2))
+    return model
+n_layers = 3
+""",
+        ("features", "units"),
+        "build({0}, {1})",
+    ),
+    "two names in one product": (
+        """
+from keras import Sequential, layers
+def build(steps, channels):
+    return Sequential([layers.Input((9,)), layers.Dense(steps * channels), layers.Reshape((steps, channels))])
+""",
+        ("steps", "channels"),
+        "build({0}, {1})",
+    ),
+    "an object with settings": (
+        """
+from keras import Input, Model, layers
+def build(settings):
+    x = Input((settings.rows, 4))
+    return Model(x, layers.GRU(settings.units)(x))
+class S:
+    def __init__(self, rows, units):
+        self.rows, self.units = rows, units
+""",
+        ("settings.rows", "settings.units"),
+        "build(S({0}, {1}))",
+    ),
+}
+"""Functions that no call of the program reaches: their arguments are sizes."""
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("name", OF_CALLS)
+def test_arguments_that_no_call_gives_are_sizes_and_their_formulas_are_those_of_keras(name: str) -> None:
+    program, names, call = OF_CALLS[name]
+    report = layerexplain.explain(program.encode(), detail=False)
+    assert report.grade == "complete" and {size.name for size in report.sizes} == set(names)
+    numbers = random.Random(name)
+    for _ in range(3):
+        values = {one: numbers.randint(6, 40) for one in names}
+        scope: dict[str, object] = {}
+        exec(program, scope)
+        model = eval(call.format(*values.values()), scope)
+        here = report.at(**values)
+        assert here.totals.params == model.count_params(), values
+        assert here.outputs[0].shape == model.output_shape
+
+
+def test_how_often_a_loop_runs_decides_how_many_layers_there_are() -> None:
+    code = OF_CALLS["a count of rounds"][0].replace("n_layers = 3", "").replace("(features, units)", "(n_layers)")
+    report = layerexplain.explain(code.replace("features", "5").replace("units", "4").encode(), detail=False)
+    (size,) = report.sizes
+    assert (size.name, size.example, size.conditions) == ("n_layers", 3, ("n_layers == 3",))
+    assert size.takes == "3 here (decides how many layers there are)"
+    assert [len(report.at(n_layers=count).layers) for count in (3, 5)] == [4, 6]
+
+
+def test_a_shape_of_which_the_model_takes_several_numbers_of_axes_is_assumed_to_have_the_fewest() -> None:
+    code = b"from keras import *\ndef f(shape):\n    return Sequential([layers.Input(shape), layers.Dense(3)])"
+    report = layerexplain.explain(code, detail=False)
+    assert (report.grade, [size.name for size in report.sizes]) == ("assumed", ["shape[0]"])
+    assert "shape is assumed to have 1 size; the model takes more as well" in [note.message for note in report.notes]
+
+
+def test_a_class_of_the_name_of_a_module_is_not_called_by_it() -> None:
+    code = "from torch import nn\nclass LSTM(nn.Module):\n    def __init__(self, n):\n        self.a = nn.LSTM(n + 1)\n"
+    assert is_one_value(ast.parse(code), "n")
+    assert not is_one_value(ast.parse(code + "a = LSTM(p)\nb = LSTM(q)"), "n")
+
+
 def test_a_name_that_is_no_size_stays_unknown() -> None:
     program = b"""
 from keras import Sequential, layers
@@ -122,7 +225,7 @@ model = Sequential([layers.Input((7,)), layers.Dense(units, activation=act), lay
 
 def test_a_value_that_is_given_is_no_name() -> None:
     model = read(b"from keras import Sequential, layers\nmodel = Sequential([layers.Input((7,)), layers.Dense(units)])")
-    assert model.source_code is not None and model.source_code.missing == ("units",)
+    assert model.source_code is not None and model.source_code.missing == {"units": "size"}
     again = model.source_code.with_values({"units": 5})
     assert again is not None and again.grade == "complete"
 

@@ -391,13 +391,14 @@ class Net(nn.Module):
 """
 
 
-def test_the_line_that_names_a_class_with_values_works_as_it_is(tmp_path: Path) -> None:
+def test_arguments_of_a_class_that_nobody_gives_are_sizes(tmp_path: Path) -> None:
     path = tmp_path / "net.py"
     path.write_text(SIZED)
-    with pytest.raises(LayerExplainError) as caught:
-        layerexplain.explain(str(path))
-    named = str(caught.value).rpartition("name one with your values: ")[2].replace("'", "")
-    assert layerexplain.explain(named, inputs=(8,)).totals.params == 8 * 8 + 8
+    report = layerexplain.explain(str(path))
+    assert [size.name for size in report.sizes] == ["width", "classes"]
+    assert str(report.totals.params) == "classes·(width + 1)"
+    assert report.at(width=8, classes=5).totals.params == 8 * 5 + 5
+    assert layerexplain.explain(f"{path}:Net(width=8, classes=5)", inputs=(8,)).totals.params == 8 * 5 + 5
 
 
 @pytest.mark.parametrize("argument", ["cfg", "config", "c: Config", "args"])

@@ -10,6 +10,7 @@ from layerexplain.frontends.code.library.table import Library
 from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import (
+    ROUNDS,
     Alike,
     Arguments,
     Evaluator,
@@ -102,7 +103,9 @@ def _range(args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramVa
     args = [one.values[0] if isinstance(one, Array) and one.values and not one.shape else one for one in args]
     unknown = next((one for one in args if not isinstance(one, int)), None)
     if unknown is not None or not args:
-        return unknown if isinstance(unknown, Unknown) else Unknown("a range to an unknown size")
+        if isinstance(unknown, Unknown):
+            return unknown._replace(example=ROUNDS, lacks="")
+        return Unknown("a range to an unknown size")
     try:
         return range(*args)
     except (TypeError, ValueError) as error:

@@ -149,7 +149,7 @@ def _make(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Inte
     config = {key: tuple(one) if type(one) is list else one for key, one in config.items()}
     if type_ == "Identity":
         config = {}
-    config = {key: _named(one) for key, one in config.items()}
+    config = {key: _named(interpreter.no_function(one)) for key, one in config.items()}
     if is_loss(type_):
         config = plain_arguments(config)
         interpreter.kept(TorchTraining).note_loss(interpreter, type_, config)

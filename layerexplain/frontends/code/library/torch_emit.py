@@ -28,6 +28,7 @@ from layerexplain.frontends.code.library.torch_parameters import (
     weight_shapes,
 )
 from layerexplain.frontends.code.library.torch_program import TorchProgram
+from layerexplain.frontends.code.recorder.grade import without_unknowns
 from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.program import Function, Instance
@@ -110,6 +111,9 @@ class RunEmitter:
                 words = f"nn.{module.type} takes its size from its first call"
             self.run.opened.append(self.run.interpreter.unknown(words))
         if has_unknown_weights(module):
+            type_, config = module.declared
+            missing = without_unknowns(of_torch(type_), config)[1]
+            self.run.gaps += [(one, name) for one in missing]
             self._add_row(name or module.type.lower(), module.type, _UNKNOWN, module.place)
         else:
             variables = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
@@ -249,11 +249,13 @@ class ReadProgram(Protocol):
 
 
 class Found:
-    """A model of a program: its name there, and what it is."""
+    """A model of a program: its name there, and what it is. One that is made without arguments that it needs has sizes
+    in their place; `refusal` says how to name it where they are none."""
 
-    def __init__(self, name: str, value: Any, place: Place | None = None) -> None:
+    def __init__(self, name: str, value: Any, refusal: Callable[[], str] | None = None) -> None:
         self.name = name
         self.value = value
+        self.refusal = refusal
 
 
 def models(program: ReadProgram) -> list[Found]:
@@ -307,7 +309,7 @@ def _of_functions(program: ReadProgram) -> list[Found]:
 
 def models_of_classes(program: ReadProgram) -> list[Found]:
     """Return the models that classes of the file make without arguments, but for classes that others use. Raises
-    SourceError where each of them needs arguments."""
+    SourceError where none can be made."""
     interpreter = program.interpreter
     classes = {
         name: one
@@ -330,17 +332,13 @@ def models_of_classes(program: ReadProgram) -> list[Found]:
         names = required_names(method)[1:] if isinstance(method, Function) else []
         missing = [each for each in names if each not in interpreter.settings]
         known = {each: value for each in missing if (value := _configuration(program, one, each)) is not None}
-        if len(known) < len(missing):
-            refused.append(_not_made(program, name, one, missing, known))
-            continue
-        try:
-            built = interpreter.call(
-                one, [], {each: interpreter.call(value, [], {}) for each, value in known.items()}, whole=True
-            )
+        try:  # without values for the others, which are sizes of the model then
+            built = interpreter.call(one, [], {each: interpreter.call(value, [], {}) for each, value in known.items()})
         except (ProgramError, Exhausted) as error:
             refused.append(f"{name}() raises {error}")
         else:
-            found += [Found(name, built)] if is_module(built) else []
+            refusal = partial(_not_made, program, name, one, missing, known) if len(known) < len(missing) else None
+            found += [Found(name, built, refusal)] if is_module(built) else []
     if refused and not found:
         raise SourceError(refused[-1])
     return found
@@ -417,7 +415,7 @@ def asked(program: ReadProgram, request: str) -> Found | None:
     try:
         value = program.interpreter.value(tree, program.frame)
         if isinstance(value, Class | Function):
-            value = program.interpreter.call(value, [], {}, whole=isinstance(value, Class))
+            value = program.interpreter.call(value, [], {})
     except Exhausted as error:
         raise SourceError(f"{request} {error}") from None
     except ProgramError as error:
@@ -444,7 +442,10 @@ def torch_model(program: ReadProgram, found: list[Found], request: str) -> Model
         return None
     called = {id(call.module): at for at, call in enumerate(program.interpreter.kept(DataCalls).calls)}
     main = max(found, key=lambda one: (called.get(id(one.value), -1), found.index(one)))
-    return with_others(read_model(program, main), [one.name for one in found if one is not main], program.path)
+    model = read_model(program, main)
+    if main.refusal is not None and not (model.source_code and model.source_code.missing):
+        raise SourceError(main.refusal())
+    return with_others(model, [one.name for one in found if one is not main], program.path)
 
 
 def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = None) -> Model:

@@ -332,7 +332,8 @@ class Attributes(InterpreterPart):
             own = isinstance(of, Array) and named.removesuffix(".shape") in self.shaped
             return self.attribute(of, node.attr) if own else self.settings[named]
         if isinstance(of, Unknown):
-            data = of._replace(name=setting_name(node) or of.name)
+            part = setting_name(node)
+            data = of._replace(name=part or of.name, option=None if part and of.lacks == "argument" else of.option)
             return self.torch.method_of_data(data, node.attr) or data
         found = self.attribute(of, node.attr)
         if isinstance(found, Unknown) and not found.name:

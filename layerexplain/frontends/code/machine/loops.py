@@ -185,7 +185,7 @@ class Loops(InterpreterPart):
         line = node.lineno
         reason = f"the number of rounds of the loop in line {line} is unknown: {why.reason}"
         if any(one.created_at < outermost.created_at for one in since.changed_layers):
-            effects.mark_incomplete(Unknown(reason, line, why.name, self.file, option=why.option))
+            effects.mark_incomplete(why._replace(reason=reason, line=line, file=self.file, lacks="", cause=why.reason))
         elif self._counters() != drawn:
             words = (
                 f"the loop in line {line} is read for one round; later rounds would number the names of layers "
@@ -206,7 +206,9 @@ class Loops(InterpreterPart):
                 frame.names[name] = now._replace(cells=None)
             elif is_plain(now) or name in carried:
                 words = f"it changes in the loop in line {line}, {why.reason}"
-                frame.names[name] = Unknown(words, line, name, option=why.option)
+                option = why.name if why.option is None else why.option
+                after = Unknown(words, line, name, option=option or None, example=why.example, cause=why.reason)
+                frame.names[name] = after
         if signal is not None and signal[0] == "return":
             effects.record_assumption(Assumption(line, f"the loop in line {line} returns in its first round"))
             return signal

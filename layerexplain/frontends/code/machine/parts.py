@@ -262,7 +262,8 @@ class InterpreterPart(Evaluator):
         expression, so that the option gives a number and not an object."""
         if isinstance(value, OneOf):
             return value
-        if isinstance(value, Unknown) and value.name and not value.option and (name := setting_name(node)):
+        is_part = isinstance(value, Unknown) and value.name and (not value.option or value.lacks == "argument")
+        if is_part and (name := setting_name(node)):
             return value._replace(name=name, option=None)
         if isinstance(value, Unknown) and value.lacks == "name" and isinstance(node, ast.Call):
             return value._replace(option="")  # no number stands for what is called

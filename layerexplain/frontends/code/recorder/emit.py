@@ -414,6 +414,7 @@ class Emitter:
         if implied is None or self.deep <= 1:
             sizes = [one for one in shape if isinstance(one, Unknown)] if type(shape) in (tuple, list) else []
             why = unknown or Unknown("the shape of the input is not known", layer.place.line)
+            why = why._replace(lacks="sizes") if why is shape and not why.lacks.endswith("shape") else why
             for one in [size._replace(example=SIZE) for size in sizes[:20]] or [why]:
                 self._open(one, name)
         if type(shape) in (tuple, list) and shape:

@@ -17,7 +17,7 @@ from layerexplain.frontends.code.values.objects import Setting
 from layerexplain.frontends.code.values.trees import children, kept_with_tree, walk
 from layerexplain.layers.arguments import NOT_SAID, WITHOUT_SIZES, Argument
 from layerexplain.layers.registry import TORCH, find, find_named
-from layerexplain.model import Model, Note
+from layerexplain.model import Missing, Model, Note
 
 # Grade --------------------------------------------------------------------------------------------------------------
 
@@ -42,17 +42,24 @@ def notes_of(assumed: Sequence[Assumption], gaps: Sequence[tuple[Unknown, str]])
     return list(notes.values())[:50]
 
 
-def missing_sizes(tree: ast.AST, gaps: Iterable[tuple[Unknown, str]]) -> tuple[str, ...]:
+def missing_sizes(tree: ast.AST, gaps: Iterable[tuple[Unknown, str]]) -> dict[str, Missing]:
     """Return the names, as `--set` takes them, of missing values that are sizes: a whole number is their example. Of
     data whose shape is missing they are the axes behind the first, `X.shape[1]`. A name whose value may change between
     two places where it is used is not one size."""
     causes: dict[str, set[str]] = {}
+    kinds: dict[str, Missing] = {}
     for gap, _ in gaps:
         option = gap.option or gap.name
-        if gap.example.isdecimal() or option.endswith(".shape"):
-            causes.setdefault(option, set()).add(gap.reason)
+        if gap.example.isdecimal() or option.endswith(".shape") or (option and gap.lacks == "sizes"):
+            causes.setdefault(option, set()).add(gap.cause or gap.reason)
+            kind: Missing = "rounds" if gap.cause else "shape" if gap.lacks == "sizes" else "size"
+            kinds[option] = "size" if option.endswith(".shape") else min(kind, kinds.get(option, kind))
     one_cause = [name for name, found in causes.items() if len(found) == 1 and is_one_value(tree, name)]
-    return tuple([size for name in one_cause for size in (_axes(tree, name) if name.endswith(".shape") else [name])])
+    return {
+        size: kinds[name]
+        for name in one_cause
+        for size in (_axes(tree, name) if name.endswith(".shape") else [name])
+    }
 
 
 def _axes(tree: ast.AST, option: str) -> list[str]:
@@ -66,13 +73,19 @@ def _shape_of_data(tree: ast.AST, option: str) -> list[int | None]:
 
 
 def with_shapes(tree: ast.AST, values: Mapping[str, int]) -> dict[str, Any]:
-    """Return values of sizes as settings: those of the axes of data are a shape, `X.shape`, of any number of rows."""
+    """Return values of sizes as settings: those of the axes of data are a shape, `X.shape`, of any number of rows, and
+    those of a shape are that shape.
+
+    >>> with_shapes(ast.parse("f(X.shape[1])"), {"X.shape[1]": 5, "input_shape[0]": 7, "input_shape[1]": 8, "units": 3})
+    {'X.shape': (None, 5), 'input_shape': (7, 8), 'units': 3}
+    """
     found: dict[str, Any] = {}
     for name, value in values.items():
         option, is_axis, axis = name.rpartition("[")
-        if is_axis and option.endswith(".shape") and axis[:-1].isdecimal():
-            shape = list(found.get(option, _shape_of_data(tree, option)))
-            shape[int(axis[:-1])] = value
+        if is_axis and axis[:-1].isdecimal():
+            shape = list(found.get(option, _shape_of_data(tree, option) if option.endswith(".shape") else ()))
+            at = int(axis[:-1])
+            shape[at : at + 1] = [value]
             found[option] = tuple(shape)
         else:
             found[name] = value
@@ -137,6 +150,8 @@ class _Uses:
         self.owners: dict[ast.AST, ast.AST] = {}
         self.calls: dict[str, list[ast.Call]] = {}
         """The calls, by the last name of what they call."""
+        self.imported: set[str] = set()
+        """Names of modules of others: `nn.LSTM` is no class LSTM of the program."""
         self.bound: dict[str, dict[ast.AST, None]] = {}
         """The functions in which a name is bound."""
         self.lines: dict[str, set[int]] = {}
@@ -148,6 +163,10 @@ class _Uses:
             self.owners.update(dict.fromkeys(children(node), node))
             if isinstance(node, ast.Call):
                 self.calls.setdefault(_last_name(node.func), []).append(node)
+            elif isinstance(node, ast.Import):
+                self.imported |= {one.asname or one.name.partition(".")[0] for one in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                self.imported |= {one.asname or one.name for one in node.names}
             if isinstance(node, _Function):
                 for name in _parameters(node):
                     self.bound.setdefault(name, {})[node] = None
@@ -169,10 +188,17 @@ class _Uses:
 
     def _differs_by_call(self, function: Any, root: str) -> bool:
         called = _called_as(function, self.owners)
-        calls = self.calls.get(called, []) if called else []
+        calls = [one for one in self.calls.get(called, []) if self._is_own(one)] if called else []
         if isinstance(function, ast.Lambda) or any(_is_repeated(call, self.owners) for call in calls):
             return not calls or not _passes_itself(function, calls, root)
         return len(calls) > 1 and not _passes_itself(function, calls, root)
+
+    def _is_own(self, call: ast.Call) -> bool:
+        """Return whether a call may be one of a function of the program."""
+        root = call.func
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        return root is call.func or not (isinstance(root, ast.Name) and root.id in self.imported)
 
     def changes_between(self, name: str, root: str) -> bool:
         """Return whether a program may change what a name or an expression stands for between two places where it is
@@ -413,7 +439,7 @@ def _name(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
-_OF_MANY = frozenset({"len", "sum", "list", "tuple", "set", "sorted", "enumerate", "zip", "map", "range"})
+_OF_MANY = frozenset({"len", "sum", "list", "tuple", "set", "sorted", "enumerate", "zip", "map"})
 
 
 def with_others(model: Model, names: Sequence[str], path: str | None) -> Model:

@@ -309,13 +309,15 @@ class Unknown(Record, Value):
     name: str = ""
     file: str = ""
     column: int = 0
-    lacks: Literal["", "name", "argument", "shape", "named shape"] = ""
+    lacks: Literal["", "name", "argument", "shape", "named shape", "sizes"] = ""
     """What is missing, where the reader acts on it: a name that the code does not define, an argument that no call of
-    the program gives, the shape of an input, or that of a name which must be an input."""
+    the program gives, the shape of an input, that of a name which must be an input, or a value that is a shape."""
     option: str | None = None
     """The name for `--set`, if it is not `name`; "" where no value helps."""
     example: str = ""
     """A value that `--set` may give, where it is known what the value is used for."""
+    cause: str = ""
+    """What is missing first, if `reason` says what follows from it."""
     is_result: bool = False
     """Whether it is what a call gives of which nothing is known: it may be a module."""
 
@@ -443,6 +445,10 @@ def one_of(why: Unknown, objects: Iterable[ProgramValue]) -> Unknown:
     if not among or isinstance(why, OneOf):
         return why
     return OneOf(**{field: getattr(why, field) for field in Unknown._fields}, among=among)
+
+
+ROUNDS = "3"
+"""An example of how often a loop runs."""
 
 
 class UnknownChange(Unknown):
