@@ -56,9 +56,7 @@ def missing_sizes(tree: ast.AST, gaps: Iterable[tuple[Unknown, str]]) -> dict[st
             kinds[option] = "size" if option.endswith(".shape") else min(kind, kinds.get(option, kind))
     one_cause = [name for name, found in causes.items() if len(found) == 1 and is_one_value(tree, name)]
     return {
-        size: kinds[name]
-        for name in one_cause
-        for size in (_axes(tree, name) if name.endswith(".shape") else [name])
+        size: kinds[name] for name in one_cause for size in (_axes(tree, name) if name.endswith(".shape") else [name])
     }
 
 
