@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from layerexplain.derive.roles import AxisRoles, Roles, input_roles, is_alone
-from layerexplain.derive.window_reads import reads
+from layerexplain.derive.window_reads import reads, size_rules
 from layerexplain.lang.axes import BATCH, GONE, ResultShapes, Shape
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, LEAVES, LOOP, WEIGHT, Expr, axes_of, picked, walk
@@ -277,15 +277,19 @@ def _lost(node: Expr, definition: Definition) -> Iterator[tuple[Expr, int, str]]
 
 
 def _notes(definition: Definition) -> list[str]:
-    """Return what the first and last windows read; of kernels whose windows read differently, each with its name."""
+    """Return the rule for the number of windows, of the first operation that has some; and what the first and last
+    windows read, of kernels whose windows read differently each with its name."""
+    rules: list[str] | None = None
     found: dict[str, str] = {}
     for body in (definition, *inner_definitions(definition)):
         for node in sorted(nodes(body), key=lambda e: e.serial):
             if node.op.name in (*GATHERING, "conv_transpose"):
+                rules = size_rules(node, body.arguments or definition.arguments) if rules is None else rules
                 for line in reads(node):
                     found.setdefault(line, _kernel(node))
     apart = len(set(found.values())) > 1
-    return [f"{kernel}: {line}" if apart and kernel else line for line, kernel in found.items()]
+    lines = [f"{kernel}: {line}" if apart and kernel else line for line, kernel in found.items()]
+    return [*(rules or ()), *lines]
 
 
 def _kernel(node: Expr) -> str:

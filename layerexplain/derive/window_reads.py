@@ -1,14 +1,15 @@
-"""Sentences on the positions that the windows of a convolution or pooling read."""
+"""The windows of a convolution or pooling in sentences: the rule for their number, and the positions that they read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.lang.axes import exact
 from layerexplain.lang.expr import Expr
 from layerexplain.ops.spatial import each
 from layerexplain.ops.window import Positions, Window, windows
+from layerexplain.records import NamedTuple
 from layerexplain.suggest import in_a_row
 
 
@@ -33,6 +34,121 @@ def reads(node: Expr) -> Iterator[str]:
         if text:
             others = " and ".join(w.role for w in alike[1:])
             yield f"{text}; likewise for {others}" if others else text
+
+
+_NAMES = {
+    "kernel": ("kernel_size", "pool_size", "size"),
+    "stride": ("stride", "strides"),
+    "dilation": ("dilation", "dilation_rate"),
+    "padding": ("padding",),
+    "output_padding": ("output_padding",),
+}
+"""What decides the number of windows, each with the arguments that say it."""
+
+
+def size_rules(node: Expr, arguments: Mapping[str, Any]) -> list[str]:
+    """Return the rule for the output size of a convolution or pooling, whole, in the names of the layer's arguments;
+    then its numbers, and what one more of each argument gives, for each axis that differs.
+
+    `out = floor((in + 2 × padding - dilation × (kernel_size - 1) - 1) / stride) + 1`
+    """
+    slides = windows(node)
+    extra = each(node.attrs.get("output_padding"), len(slides))
+    names = {key: next((name for name in own if name in arguments), "") for key, own in _NAMES.items()}
+    names["kernel"] = names["kernel"] or "kernel"
+    whole: dict[str, None] = {}
+    rows: dict[str, list[str]] = {}
+    changes = ""
+    for w, more in zip(slides, extra, strict=True):
+        rule = _Rule(w, more, names, node.op.name, arguments.get(names["stride"], 1) is None)
+        whole.setdefault(f"out = {rule.text(names)}")
+        if type(w.n) is int:
+            rows.setdefault(f"{rule.text(rule.numbers())} = {rule.size()}", []).append(w.role)
+            changes = changes or rule.changes()
+    if len(whole) > 1 or not names["stride"]:
+        return []
+    numbers = [f"{in_a_row(roles)}: {text}" for text, roles in rows.items()]
+    return [*whole, *numbers, *([changes] if changes else [])]
+
+
+class _Rule(NamedTuple):
+    """The rule for the size of one axis: that of convolutions and poolings, or that of transposed convolutions."""
+
+    window: Window
+    output_padding: int | None
+    names: Mapping[str, str]
+    """The names of the arguments, "" for what the layer has none of."""
+    op: str
+    is_whole: bool
+    """Whether windows are as far apart as they are wide."""
+
+    @property
+    def transposed(self) -> bool:
+        """Whether it makes an image larger."""
+        return self.op == "conv_transpose"
+
+    @property
+    def is_torch(self) -> bool:
+        """Whether the arguments are those of PyTorch, whose padding is a number."""
+        return self.names["stride"] == "stride"
+
+    def size(self) -> int | None:
+        """Return the output size."""
+        return self.window.transposed_size(self.output_padding) if self.transposed else self.window.number
+
+    def numbers(self) -> dict[str, str]:
+        """Return the number of each part of the rule."""
+        w = self.window
+        before, after = w.fixed or (0, 0)
+        padding = str(before) if before == after else f"({before} + {after}) / 2"
+        return {"in": str(w.n), "kernel": str(w.k), "stride": str(w.stride), "dilation": str(w.dilation),
+                "padding": padding, "output_padding": str(self.output_padding or 0)}  # fmt: skip
+
+    def text(self, parts: Mapping[str, str]) -> str:
+        """Return the rule, of names or of numbers."""
+        w, n, k, s = self.window, parts.get("in", "in"), parts["kernel"], parts["stride"]
+        holes = f"{parts['dilation']} × ({k} - 1)" if self.names["dilation"] else ""
+        pads = f"2 × {parts['padding']}" if self.is_torch and self.names["padding"] and w.fixed is not None else ""
+        if not self.transposed:
+            if w.fixed is None:
+                return f"ceil({n} / {s})"
+            room = f"{n}{f' + {pads}' if pads else ''} - {f'{holes} - 1' if holes else k}"
+            room_of_last = (w.n or 0) + sum(w.fixed) - w.reach
+            last = w.ceil and w.n is not None and w.number != -(-room_of_last // w.stride) + 1
+            return f"{'ceil' if w.ceil else 'floor'}(({room}) / {s}) + 1{' - 1' if last else ''}"
+        reach = f"{holes} + 1" if holes else k
+        if self.output_padding is None:
+            return f"{n} × {s}" + (f" + max({reach} - {s}, 0)" if w.padding == "valid" else "")
+        off = f" - 2 × floor(({reach}) / 2)" if w.padding == "same" else f" - {pads}" if pads else ""
+        return f"({n} - 1) × {s}{off} + {holes or k} + {parts['output_padding']}{' + 1' if holes else ''}"
+
+    def changes(self) -> str:
+        """Return what the size becomes with one more of each argument that the layer takes so."""
+        w, extra = self.window, self.output_padding
+        before, after = w.fixed or (0, 0)
+        others = {
+            "kernel": (w.k + 1, w._replace(k=w.k + 1, stride=w.stride + self.is_whole), extra),
+            "stride": (w.stride + 1, w._replace(stride=w.stride + 1), extra),
+            "dilation": (w.dilation + 1, w._replace(dilation=w.dilation + 1), extra),
+            "padding": (before + 1, w._replace(padding=(before + 1, after + 1)), extra),
+            "output_padding": ((extra or 0) + 1, w, (extra or 0) + 1),
+        }
+        found: dict[str, list[str]] = {}
+        for key, (value, window, more) in others.items():
+            size = self._replace(window=window, output_padding=more).size()
+            if self.names[key] and size is not None and size > 0 and self._takes(key, window, more):
+                found.setdefault(str(size), []).append(f"{self.names[key]}={value}")
+        lines = [f"{', '.join(names)} → {size}" for size, names in found.items()]
+        return f"with one more: {'; '.join(lines)} {self.window.role}" if lines else ""
+
+    def _takes(self, key: str, window: Window, more: int | None) -> bool:
+        """Return whether the layer takes one more of an argument."""
+        if key == "output_padding":
+            return self.output_padding is not None and (more or 0) < max(window.stride, window.dilation)
+        if key == "padding":
+            is_small = not self.op.endswith("_pool") or 2 * (window.fixed or (0, 0))[0] <= window.k
+            return self.is_torch and self.window.fixed is not None and is_small
+        return self.is_torch or self.op == "depthwise_conv" or window.stride == 1 or window.dilation == 1
 
 
 _MOST_LISTED = 8
