@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from layerexplain.catalogues.run import CatalogueProgress as CatalogueProgress
     from layerexplain.catalogues.run import catalogue as catalogue
     from layerexplain.checks.findings import CheckReport as CheckReport
-    from layerexplain.conversions.forms import Converted as Converted
-    from layerexplain.conversions.forms import convert as convert
+    from layerexplain.converted import Converted as Converted
+    from layerexplain.converted import convert as convert
     from layerexplain.frontends import read as read
     from layerexplain.frontends.own_layers import Code
     from layerexplain.layer_names import Layers
@@ -59,8 +59,8 @@ _HOMES = {
     "check": "run.checking",
     "CheckReport": "checks.findings",
     "Comparison": "report.comparison",
-    "convert": "conversions.forms",
-    "Converted": "conversions.forms",
+    "convert": "converted",
+    "Converted": "converted",
     "format_report": "render.printing",
     "gradient_element": "oracle.one_element",
     "gradient_statistics": "run.gradient_results",

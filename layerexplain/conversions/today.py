@@ -203,12 +203,12 @@ def todays_layer(layer: Layer, shape: Shape | None = None) -> Layer:
     declaration.bind(config)  # what a file says may be what no layer takes
     order = [*declaration.arguments]
     config = {name: config[name] for name in sorted(config, key=lambda n: order.index(n) if n in order else len(order))}
-    type_ = _REPLACED.get(layer.type, declaration.type)
+    type_ = REPLACED.get(layer.type, declaration.type)
     return layer._replace(type=type_, config=config)
 
 
 _GONE_CLASSES = frozenset({"RandomHeight", "RandomWidth"})
-_REPLACED = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
+REPLACED = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
 """Class that is gone → the one that computes the same."""
 
 

@@ -1,4 +1,4 @@
-"""Load a file with real Keras in safe mode; whatever would run code is refused before Keras sees it.
+"""Real Keras models: of a file, in safe mode, or of layers; whatever would run code is refused before Keras sees it.
 
 Keras's own safe mode has been bypassed more than once, so the configuration is read as data first: every class and
 function that it names must belong to Keras, in a module that holds parts of models.
@@ -15,12 +15,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from layerexplain.conversions.config import to_config
+from layerexplain.conversions.gone_layers import GONE
+from layerexplain.conversions.today import REPLACED
+from layerexplain.conversions.todays_names import in_todays_names
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.weight_files import open_weights
-from layerexplain.model import Model, is_before_keras_3
+from layerexplain.frontends.model_builder import layers_among
+from layerexplain.model import KERAS_2_HARD_SIGMOID, ForeignFunction, Layer, Model, is_before_keras_3
 from layerexplain.oracle.keras_import import first_line, load_keras
-from layerexplain.oracle.to_keras import RUNS_CODE
 from layerexplain.sources.regular_file import open_regular
 
 Source = str | os.PathLike[str] | bytes
@@ -32,6 +36,9 @@ class KerasRefuses(SourceError):
 
     old = False
 
+
+RUNS_CODE = frozenset({"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
+"""Classes of Keras that run other code: code in the file, or a program in another file."""
 
 _ROOTS = frozenset({"keras", "tf_keras"})
 _PARTS = frozenset(
@@ -89,6 +96,58 @@ def keras_model_of_config(document: Any, *, numbered: bool = False) -> Any:
         if not isinstance(keras_model, keras.Model):  # for Keras 0.3 it returns the configuration itself
             raise KerasRefuses("Keras refuses it: this configuration does not describe a model")
         return keras_model
+
+
+def keras_model_of_layers(model: Model) -> Any:
+    """Return the Functional model that Keras creates from the configuration that `convert` writes, with drawn weights.
+
+    Raises:
+        LayerExplainError: if a layer would run code, if Keras 3 has no such layer, or with Keras's own error.
+    """
+    must_be_keras_alone(model)
+    gone = next((layer for layer in _layers(model) if layer.type in GONE or layer.type in REPLACED), None)
+    if gone is not None:  # what stands for it has other weights
+        raise LayerExplainError(f"Keras 3 has no layer {gone.type}", layer=gone.name)
+    shapes = {layer.name: layer.config.get("batch_shape") for layer in model.layers}
+    open_input = next((ref.layer for ref in model.inputs if shapes.get(ref.layer) is None), None)
+    if open_input is not None:
+        raise LayerExplainError(f"the shape of the input '{open_input}' is unknown; give it with --input")
+    # A Sequential would choose the sizes that its input leaves open.
+    document = to_config(in_todays_names(model._replace(type="Functional"))[0], numbered=True)
+    return keras_model_of_config(document, numbered=bool(model.shared))
+
+
+def must_be_keras_alone(model: Model) -> None:
+    """Raise LayerExplainError if a part of a model would run code outside Keras."""
+    for layer in _layers(model):
+        own = " is not part of Keras; nothing was loaded"
+        if layer.type in RUNS_CODE and layer.kind != "operation":
+            raise LayerExplainError(f"layer '{layer.name}' is a {layer.type}, whose code{own}")
+        if layer.kind == "custom":
+            owner = f" of {layer.package}" if layer.package else ""
+            raise LayerExplainError(f"layer '{layer.name}' is a {layer.type}{owner}, which{own}")
+        foreign = _foreign_function(layer.config)
+        if foreign is not None:
+            raise LayerExplainError(f"layer '{layer.name}' uses {foreign}, which{own}")
+
+
+def _layers(model: Model) -> Iterator[Layer]:
+    """Yield all layers of a model, including those of nested models and wrappers."""
+    waiting = [*reversed(model.layers)]
+    while waiting:
+        layer = waiting.pop()
+        yield layer
+        waiting += reversed([*layers_among(layer.config), *(layer.model.layers if layer.model is not None else ())])
+
+
+def _foreign_function(value: Any) -> str | None:
+    """Return the name of a function in a configuration that is not one of Keras's, or None."""
+    if isinstance(value, ForeignFunction):
+        return None if value == KERAS_2_HARD_SIGMOID else value.name
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    if isinstance(value, Layer):
+        return None
+    return next((name for name in map(_foreign_function, inner) if name is not None), None)
 
 
 def keras_model_of_own_file(source: Source, model: Model, objects: Mapping[str, Any]) -> Any:

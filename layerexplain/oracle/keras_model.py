@@ -16,11 +16,16 @@ from layerexplain.lang.definition import Definition
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Model, Note
 from layerexplain.network.traced import Network
-from layerexplain.oracle.keras_files import KerasRefuses, keras_model_of_config, keras_model_of_file
+from layerexplain.oracle.keras_files import (
+    KerasRefuses,
+    keras_model_of_config,
+    keras_model_of_file,
+    keras_model_of_layers,
+    must_be_keras_alone,
+)
 from layerexplain.oracle.keras_graph import KerasGraph, as_array, flat_results, states_of
 from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
 from layerexplain.oracle.reference import TrainingStep, Weights
-from layerexplain.oracle.to_keras import must_be_keras_alone, to_keras
 from layerexplain.run.drawn import drawn_weight
 from layerexplain.run.gradients import GradientStep
 from layerexplain.run.trace import RunnableModel
@@ -183,7 +188,7 @@ def loaded(source: Any, model: Model) -> KerasModel:
     if isinstance(source, Model):
         source = place_of(source) or source
     if model.format in ("yaml-spec", "code") or isinstance(source, Model):
-        return KerasModel(to_keras(model), "drawn")
+        return KerasModel(keras_model_of_layers(model), "drawn")
     if isinstance(source, Mapping):
         return KerasModel(keras_model_of_config(source), "drawn")
     content = bytes(source) if isinstance(source, bytearray | memoryview) else source
@@ -212,7 +217,7 @@ def loaded_or_rebuilt(source: Any, model: Model, network: Network) -> KerasModel
             raise
         refusal = error.fact
     try:
-        real = to_keras(model)
+        real = keras_model_of_layers(model)
     except LayerExplainError as error:
         place = f"layer '{error.layer}': " if error.layer is not None else ""
         fact = f"{refusal.partition('. ')[0].rstrip('.')}; its layers cannot be rebuilt either: {place}{error.fact}"

@@ -27,10 +27,10 @@ from layerexplain.oracle.comparison import (
     computed,
     nowhere_finite,
 )
+from layerexplain.oracle.keras_files import must_be_keras_alone
 from layerexplain.oracle.keras_import import first_line, without_warnings
 from layerexplain.oracle.keras_model import loaded_or_rebuilt
 from layerexplain.oracle.reference import Reference, ReferenceGraph
-from layerexplain.oracle.to_keras import must_be_keras_alone
 from layerexplain.oracle.tolerance import TOLERANCE, allowed, difference
 from layerexplain.oracle.verify_report import Compared, Status, StepCheck, ValuesCheck, VerifyReport
 from layerexplain.records import NamedTuple

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from layerexplain.conversions.forms import convert
+from layerexplain.converted import convert
 from tests.support.conversion_models import drawn_model
 from tests.support.conversion_runs import FORMS, faults, numbers_for, outcome, outcomes
 from tests.support.paths import ROOT

@@ -64,7 +64,7 @@ ALLOWED = {
     "render/documents/language_model.py": "the layer that adds a branch to what it began with",
     "report/argument_words.py": "an initializer that is called like a layer",
     "report/language_model.py": "parts of a language model by the layers that they are made of",
-    "oracle/to_keras.py": "classes that run code, whatever is declared; an argument that Keras 2 wrote as a list",
+    "oracle/keras_files.py": "classes that run code, whatever is declared",
 }
 """The modules that may name classes, each with the reason: a format's own names, or Keras's."""
 

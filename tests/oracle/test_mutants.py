@@ -18,7 +18,7 @@ from layerexplain.network.definitions import DefinitionCache
 from layerexplain.network.scope import Scope
 from layerexplain.network.trace import trace_at
 from layerexplain.ops import load_all
-from layerexplain.oracle.to_keras import to_keras
+from layerexplain.oracle.keras_files import keras_model_of_layers
 from layerexplain.oracle.verify import verify
 from tests.support.redefined import redefine
 from tests.support.same import same
@@ -122,7 +122,7 @@ REAL: dict[str, Any] = {}
 def real_model(spec: str) -> Any:
     """The Keras model of a spec, built once."""
     if spec not in REAL:
-        REAL[spec] = to_keras(read(SPECS[spec].encode()))
+        REAL[spec] = keras_model_of_layers(read(SPECS[spec].encode()))
     return REAL[spec]
 
 

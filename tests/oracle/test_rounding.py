@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from layerexplain.conversions.forms import convert
+from layerexplain.converted import convert
 from layerexplain.derive.rounding import Roundings
 from layerexplain.frontends import read
 from layerexplain.oracle.comparison import computed

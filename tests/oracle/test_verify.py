@@ -16,9 +16,8 @@ from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.oracle import keras_files, keras_import
-from layerexplain.oracle.keras_files import must_be_keras
+from layerexplain.oracle.keras_files import keras_model_of_layers, must_be_keras
 from layerexplain.oracle.keras_model import KerasModel, draw_weights
-from layerexplain.oracle.to_keras import to_keras
 from layerexplain.oracle.verify import VerifyOptions, compared, verify
 from layerexplain.oracle.verify_report import VerifyReport
 from layerexplain.report.data import InputReport
@@ -252,7 +251,7 @@ layers:
 @needs_keras
 def test_a_sequence_whose_mask_keras_computes_between_its_layers(tmp_path: Path) -> None:
     """Keras's graph of a Sequential has operations for a Masking's mask, which the Sequential does not list."""
-    real = to_keras(read(MASKED.encode()))
+    real = keras_model_of_layers(read(MASKED.encode()))
     stack = keras_sequential(real)
     path = tmp_path / "masked.keras"
     stack.save(path)

@@ -144,7 +144,6 @@ NOT_MADE_ANEW = {
     ("keras_2.1.6", "cudnn"): "CuDNNLSTM",
     ("keras_2.2.4", "cudnn"): "CuDNNLSTM",
     ("tf.keras_2.2.4-tf", "cudnn"): "CuDNNLSTM",
-    ("keras_2.15.0", "operations"): "TFOpLambda",
 }
 
 

@@ -8,7 +8,7 @@ from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.frontends.code_source import CodeSource
 from layerexplain.model import KERAS_2_HARD_SIGMOID, ForeignFunction, Layer
-from layerexplain.oracle import keras_files, own_code, to_keras, verify
+from layerexplain.oracle import keras_files, own_code, verify
 from layerexplain.oracle.keras_files import KerasRefuses
 from layerexplain.oracle.verify import VerifyOptions
 
@@ -86,10 +86,10 @@ def test_what_would_run_code_is_not_rebuilt(layer: Layer, words: str, is_nested:
     if is_nested:
         model = model._replace(layers=(Layer("m", "Functional", "model", {}, model),))
     if not words:
-        to_keras.must_be_keras_alone(model)
+        keras_files.must_be_keras_alone(model)
         return
     with pytest.raises(LayerExplainError) as found:
-        to_keras.must_be_keras_alone(model)
+        keras_files.must_be_keras_alone(model)
     assert found.value.fact == words
 
 

@@ -18,8 +18,8 @@ from click.testing import CliRunner
 
 import layerexplain
 from layerexplain.cli.main import program
-from layerexplain.conversions.forms import convert
 from layerexplain.conversions.today import as_one
+from layerexplain.converted import convert
 from layerexplain.errors import ArgumentError
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from layerexplain.conversions.forms import convert
+from layerexplain.converted import convert
 from layerexplain.errors import LayerExplainError
 
 FORMS = ("py", "json", "yaml", "keras")
