@@ -141,10 +141,13 @@ def command(
         report = report._replace(notes=(*report.notes, *notes))
         faults = [*report.faults, *misfits]
         if not patterns:
-            wrong = () if training or output.format not in _READ else _mistakes(content, inputs, code, faults)
+            is_read = output.format in _READ and not training
+            # Of an error that was pasted without its code there is nothing else to explain.
+            is_answer = is_read and not report.layers
+            wrong = _mistakes(content, inputs, code, () if is_answer else faults) if is_read else ()
             report = _once(report, faults)
             tour = _Chosen(report, [row.layer for row in layers_of(report, nested)], wrong)
-            return reading.with_faults(tour, faults)
+            return Outcome(tour, ()) if is_answer and wrong else reading.with_faults(tour, faults)
         layers, missing = wanted.matched_in(report)
         return reading.with_faults(_Chosen(report, layers), [*faults, *missing])
 
@@ -180,14 +183,17 @@ def _mistakes(
 
 
 def _once(report: Report, faults: Sequence[LayerExplainError]) -> Report:
-    """Return a report without the notes on layers that say what stands on stderr."""
+    """Return a report without the notes that say what stands on stderr."""
     facts = tuple([fault.fact for fault in faults])
 
     def without(layer: LayerReport) -> LayerReport:
         notes = tuple([note for note in layer.notes if not note.startswith(facts)])
         return layer if notes == layer.notes else layer._replace(notes=notes)
 
-    return report._replace(layers=tuple(map(without, report.layers))) if facts else report
+    if not facts:
+        return report
+    notes = tuple([note for note in report.notes if not any(fact in note.message for fact in facts)])
+    return report._replace(layers=tuple(map(without, report.layers)), notes=notes)
 
 
 def _of_data(

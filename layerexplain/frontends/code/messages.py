@@ -247,9 +247,9 @@ KERAS: tuple[Row, ...] = (
         (lambda p: "join them first, as with Concatenate()" if p.got > p.needs == 1 else "give them as one list: layer([a, b])",), calls=r"(model|\w+\.(predict|fit|call))"),
     Row((r"An `?initial_state`? was passed that is not compatible with `?cell\.state_size`?\..*?`?state_spec`?=@given:text; however `?cell\.state_size`? is @sizes:text(?:\n|$)",),
         lambda p: f"initial_state needs {' and '.join([f'(batch, {n})' for n in re.findall(r'[0-9]+', p.sizes)])}, got {_joined_shapes(p.given)}",
-        (lambda p: "give a layer the states of one with as many units: return_state=True gives them behind the output",)),
+        (lambda p: "give a layer the states of one with as many units: return_state=True gives them behind the output",), calls=r".*\(.*\binitial_state="),
     Row((r"too many positional arguments()", r"@type:word\.call\(\) takes \d+ positional arguments but @got:int were given"),
-        "a layer takes its tensors as one argument, and more follow", ("give several as one list: layer([a, b])",)),
+        "a layer takes its tensors as one argument, and more follow", ("give several as one list: layer([a, b])",), calls=r".*\)"),
     # Arguments and versions
     Row((r"Unrecognized keyword arguments passed to @type:word: \{@given:text\}",
          r"Keyword argument not understood:', @given:text\)",

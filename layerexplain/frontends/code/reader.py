@@ -364,7 +364,7 @@ class Program:
         if self.text.pasted and not faults and self._is_last(found.value):
             faults = self._pasted_faults(model, is_open=bool(gaps))
             pasted = [] if faults or shapes else self._pasted_faults(model, is_open=True)
-            notes += [Note("pasted-error", one.layer, one.fact) for one in pasted]
+            notes += [self._noted_error(one) for one in pasted]
         notes += [Note("fault", None, str(one)) for one in others]
         model = model._replace(
             name=found.name if _AUTOMATIC.fullmatch(found.value.name) else found.value.name,
@@ -401,6 +401,13 @@ class Program:
         if fault.line is None and layer is not None:
             fault.with_place(source=layer.file or None, line=layer.line, column=layer.column)
         return [fault]
+
+    def _noted_error(self, fault: LayerExplainError) -> Note:
+        """Return the note on an error of a model that is read without a fault, with its line."""
+        if fault.line is None:
+            return Note("pasted-error", fault.layer, fault.fact)
+        place = self.locate(Place("", fault.line))
+        return Note("pasted-error", None, f"{fault.fact} ({f'{place.file}:' if place.file else 'line '}{place.line})")
 
     def undefined_later(self, said: Container[str]) -> list[Note]:
         """Return the note on names of a script that are not defined and that its model does not depend on: Python stops

@@ -23,7 +23,15 @@ from layerexplain.render.documents.summary import (
     totals,
 )
 from layerexplain.render.formats import Sheet
-from layerexplain.render.quantities import REACHED_IN, count_text, field_text, results_text, shape_text, shapes_text
+from layerexplain.render.quantities import (
+    REACHED_IN,
+    count_text,
+    field_text,
+    origin_text,
+    results_text,
+    shape_text,
+    shapes_text,
+)
 from layerexplain.render.sections import CodeBlock, CodeLine, Labelled, Listing, Points, Section
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, CallReport, LayerReport, Report
 from layerexplain.report.explanation_data import Explanation, Statement
@@ -114,6 +122,9 @@ def _whole(report: Report, sections: Iterable[doc.Block], cost: bool) -> doc.Doc
     its section."""
     about_model = doc.notes_block(doc.noted([note for note in report.notes if note.layer is None]), doc.TEXT)
     sections = list(sections)
+    if not report.layers and sections:  # an error that was pasted: nothing was read of its model
+        title = doc.title(report.model_name, (origin_text(report.source, report.format, None),))
+        return doc.Document((title, *[one for one in sections if not isinstance(one, doc.Prose)], about_model))
     last = [sections.pop()] if sections and isinstance(sections[-1], doc.Prose) else []
     notes = doc.notes_block(all_notes(report), doc.MARKDOWN)
     first = tuple[doc.Prose, ...]()

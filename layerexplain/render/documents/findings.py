@@ -147,10 +147,11 @@ def mistakes(found: Sequence[Finding]) -> list[doc.Block]:
 
 
 def _place(finding: Finding) -> str:
-    """Return where a finding is: its line, and its layer unless the message names that."""
+    """Return where a finding is: its line and its layer, unless the message names them."""
     column = f":{finding.column}" if finding.column else ""
-    where = f"{finding.file}:" if finding.file else "line "
-    parts = [f"{where}{finding.line}{column}"] if finding.line is not None else []
+    where = f"{finding.file or 'line'}{':' if finding.file else ' '}{finding.line}"
+    is_named = finding.line is None or f"({where})" in finding.message
+    parts = [] if is_named else [f"{where}{column}"]
     parts += [finding.layer] if finding.layer is not None and f"'{finding.layer}'" not in finding.message else []
     return f"{', '.join(parts)}: " if parts else ""
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import layerexplain
+from layerexplain.cli.main import program
 from layerexplain.frontends.code.messages import MESSAGES
 from layerexplain.frontends.code.pasted_errors import message_of
 from scripts.wrong_programs import raised
@@ -59,6 +61,37 @@ def test_a_message_with_its_program_finds_the_line_that_raised(row: dict[str, An
     lines = {(one.line or 0) - head.count("\n") for one in report.findings if one.severity in ("breaks", "wrong")}
     if not any(words in row["message"] for words in ELSEWHERE):
         assert row["line"] in lines, [one.message for one in report.findings]
+
+
+@pytest.mark.parametrize("row", TABLE[::9], ids=IDS[::9])
+def test_explain_shows_what_check_calls_breaking_or_wrong_and_each_once(row: dict[str, Any], tmp_path: Path) -> None:
+    pasted = tmp_path / "pasted.txt"
+    pasted.write_text(f"{row['error']}: {row['message']}\n\n```python\n{row['program']}```\n")
+    found = layerexplain.check(pasted).findings
+    severe = [one.message for one in found if one.severity in ("breaks", "wrong") and one.confidence != "hint"]
+    shown = CliRunner().invoke(program, ["explain", str(pasted)])
+    text = " ".join((shown.stdout + shown.stderr).split())
+    assert severe and [text.count(" ".join(one.split())) for one in severe[:3]] == [1] * len(severe[:3])
+
+
+@pytest.mark.parametrize("row", TABLE[::9], ids=IDS[::9])
+def test_of_an_error_alone_the_answer_is_explained(row: dict[str, Any]) -> None:
+    text = f"{row['error']}: {row['message']}\n"
+    shown = CliRunner().invoke(program, ["explain", "-"], input=text)
+    (answer,) = layerexplain.check(text.encode()).findings
+    assert shown.exit_code == 1 and not shown.stderr
+    assert answer.message in " ".join(shown.stdout.split()) and "0 layers" not in shown.stdout
+
+
+def test_a_pasted_error_of_what_is_read_without_a_fault_has_the_line_of_the_call() -> None:
+    message = 'ValueError: Input 0 of layer "conv2d" is incompatible with the layer: expected min_ndim=4, found ndim=3.'
+    code = """
+model = keras.Sequential([layers.Conv2D(8, 3, activation="relu", input_shape=(28, 28, 1)), layers.Flatten()])
+model.compile("adam", "mse")
+model.fit(X, y)
+"""
+    (found,) = [one for one in layerexplain.check(f"{message}\n{code}".encode()).findings if one.severity == "breaks"]
+    assert (found.code, found.line) == ("pasted-error", 3)
 
 
 def test_all_kinds_of_faults_are_in_the_table() -> None:

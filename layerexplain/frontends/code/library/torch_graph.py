@@ -43,7 +43,7 @@ from layerexplain.layers.known_definitions import definition_at
 from layerexplain.layers.open_arguments import outline
 from layerexplain.layers.registry import TORCH, find, of_torch
 from layerexplain.layers.torch.construction import at_first_call
-from layerexplain.model import Layer, Note, PlacedResult, TensorRef
+from layerexplain.model import Layer, Model, Note, PlacedResult, TensorRef
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -150,6 +150,8 @@ class Run:
         self.returned: list[PlacedResult] = []
         """What modules give that consist of others, in order."""
         self.is_finished = False
+        self.emitted: dict[str, Model] = {}
+        """What was read of it, by the name of the model: a program that is kept is asked again."""
         self.depth = len(interpreter.callers)
         self.is_uncertain = any(isinstance(one, Instance) and one.is_uncertain for one in named_modules(model).values())
         """Whether the model, or the run, hangs on a choice that only running the program would confirm."""

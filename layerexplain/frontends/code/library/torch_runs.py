@@ -453,6 +453,8 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     interpreter = program.interpreter
     module = found.value
     call = next((one for one in reversed(interpreter.kept(DataCalls).calls) if one.module is module), None)
+    if call is not None and not shapes and found.name in call.run.emitted:
+        return call.run.emitted[found.name]
     known = call.shapes if call is not None else {}
     names = parameter_names(module)
     given: dict[str, tuple[Sequence[int | None], str]]
@@ -544,7 +546,10 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     results = [*run.returned, *ends]
     again, with_values = partial(_again, program, found, wanted), partial(_with_values, program, found)
     code = SourceCode(lambda: results, again, missing_sizes(program.text.tree, opened), with_values, run.needs)
-    return model._replace(source_code=code)
+    model = model._replace(source_code=code)
+    if follows_call and call is not None:
+        call.run.emitted[found.name] = model
+    return model
 
 
 def _with_pasted_error(program: ReadProgram, module: Any, model: Model) -> Model:
