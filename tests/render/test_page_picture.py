@@ -120,7 +120,7 @@ def test_the_wheel_zooms_where_the_pointer_is(resnet: str, tmp_path: Path) -> No
             assert now > scale if turn < 0 else now <= scale
 
 
-def test_from_afar_blocks_grow_with_what_layers_give_and_skips_are_on_one_side(net: str, tmp_path: Path) -> None:
+def test_from_afar_blocks_grow_with_what_layers_give(net: str, tmp_path: Path) -> None:
     with shown(net, tmp_path) as page:
         widths = page.evaluate("""Object.fromEntries([...layerexplain.view.picture.blocks]
             .map(([item, width]) => [item.box.lines[0], width]))""")
@@ -128,9 +128,6 @@ def test_from_afar_blocks_grow_with_what_layers_give_and_skips_are_on_one_side(n
         assert all(a > b for a, b in pairwise(down)), down
         assert all(b > a for a, b in pairwise([widths[name] for name in ("bottom", "up2_conv", "up1_conv")]))
         assert widths["down1_conv"] == widths["up1_conv"], "the same number of values"
-        sides = page.evaluate("""layerexplain.view.drawing.lines.filter((one) => one.points.length > 6)
-            .map((one) => Math.sign(one.points[2] - one.points[0]))""")
-        assert len(sides) == 2 and len(set(sides)) == 1
 
 
 def test_a_legend_names_the_colours_that_the_graph_has(net: str, tmp_path: Path) -> None:

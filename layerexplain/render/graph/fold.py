@@ -21,6 +21,7 @@ from layerexplain.frontends.model_builder import beginning
 from layerexplain.records import NamedTuple, sources_first
 from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, costliest_family, parameters_text
 from layerexplain.render.graph.lanes import targets_of
+from layerexplain.render.graph.strips import with_strips
 from layerexplain.render.quantities import plural
 
 _PERIODS = 60
@@ -57,18 +58,19 @@ class RepeatedBlock(NamedTuple):
         return self.start + self.length * self.copies
 
 
-def fold(graph: Diagram) -> Diagram:
-    """Return the graph with boxes for what repeats and for what is named alike; nested graphs are folded too.
+def fold(graph: Diagram, piles: bool = True) -> Diagram:
+    """Return the graph with boxes for what repeats and for what is named alike; nested graphs are folded too. Without
+    `piles` each copy of what repeats is a box of its own.
 
     >>> chain = [GraphNode(name, same=name[0]) for name in ("a", "b1", "c1", "b2", "c2", "b3", "c3", "d")]
     >>> edges = [GraphEdge(x.name, y.name) for x, y in pairwise(chain)]
     >>> [node.name for node in fold(Diagram(tuple(chain), tuple(edges))).nodes]
     ['a', 'b1 … c3', 'd']
     """
-    nodes = tuple([n._replace(inner=fold(n.inner)) if n.inner is not None else n for n in graph.nodes])
+    nodes = tuple([n._replace(inner=fold(n.inner, piles)) if n.inner is not None else n for n in graph.nodes])
     sources = sources_of(nodes, graph.edges)
     orders = dict.fromkeys((_by_number(sources), _by_depth(sources)))
-    folded = [_Folder([nodes[at] for at in order], graph.edges).folded(0, len(nodes)) for order in orders]
+    folded = [_Folder([nodes[at] for at in order], graph.edges, piles).folded(0, len(nodes)) for order in orders]
     return min(folded, key=lambda one: len(one.nodes))
 
 
@@ -113,8 +115,9 @@ def _by_depth(sources: Sequence[Sequence[int]]) -> tuple[int, ...]:
 class _Folder:
     """The nodes of one graph in order, with what is asked of them again and again."""
 
-    def __init__(self, nodes: list[GraphNode], edges: Sequence[GraphEdge]) -> None:
+    def __init__(self, nodes: list[GraphNode], edges: Sequence[GraphEdge], piles: bool) -> None:
         self.nodes = nodes
+        self.piles = piles
         self.edges = edges
         self.sources = sources_of(nodes, edges)
         self.last_reader = list(range(len(nodes)))
@@ -140,9 +143,12 @@ class _Folder:
     def folded(self, start: int, end: int, ports: bool = False) -> Diagram:
         """Return the graph of the nodes from `start` to `end`; with `ports` it has one for each tensor from before."""
         boxes: list[tuple[GraphNode, int, int]] = []
-        for first, last, run in self._pieces(start, end, by_name=not ports):
-            box = self.nodes[first] if last - first == 1 else self._box(first, last, run)
-            boxes.append((box, first, last))
+        for start_at, end_at, run in self._pieces(start, end, by_name=not ports):
+            run, step = (run, end_at - start_at) if run is None or self.piles else (None, run.length)
+            for first in range(start_at, end_at, step):
+                last = first + step
+                box = self.nodes[first] if step == 1 else self._box(first, last, run)
+                boxes.append((box, first, last))
         return self._wired(boxes, ports)
 
     def _pieces(self, start: int, end: int, by_name: bool) -> list[tuple[int, int, RepeatedBlock | None]]:
@@ -386,7 +392,7 @@ class _Folder:
                 continue
             if name != box_of[target]:
                 edges[GraphEdge(name, box_of[target], edge.label)] = None
-        return Diagram((*outside.values(), *[box for box, _, _ in boxes]), tuple(edges))
+        return with_strips(Diagram((*outside.values(), *[box for box, _, _ in boxes]), tuple(edges)))
 
 
 def _cells(nodes: Sequence[GraphNode]) -> dict[int, int]:

@@ -53,20 +53,33 @@ def lanes_of(
     Lanes(rows=(0, 1, 2, 3), lanes=(0, 0, 0, 0), line_lanes={0: 1}, follows={}, taken=((1, 1, 2, 0),))
     """
     targets = targets_of(sources)
-    rows = _rows(sources, targets)
-    trunk = _trunk(rows, targets)
-    strands = _strands(rows, targets, trunk)
+    rows = rows_of(sources, targets)
+    trunk = longest_path(rows, targets)
+    return lanes_in(rows, trunk, strands_of(rows, targets, {*trunk}), sources, sides or {}, first)
+
+
+def lanes_in(
+    rows: Sequence[int],
+    trunk: Sequence[int],
+    strands: Sequence[Strand],
+    sources: Sequence[Sequence[int]],
+    sides: Mapping[int, int],
+    first: Sequence[int],
+) -> Lanes:
+    """Return the lanes of nodes whose rows, trunk and strands are known, as `lanes_of` does."""
+    targets = targets_of(sources)
     lanes = [0] * len(sources)
     line_lanes = {}
     follows = {a: b for strand in strands for a, b in pairwise(strand.nodes)}
-    strands += _lines(rows, targets, follows, {strand.source for strand in strands})
+    follows |= {a: b for a, b in pairwise(trunk) if rows[b] > rows[a] + 1}
+    strands = [*strands, *_lines(rows, targets, follows, {strand.source for strand in strands})]
     taken = _Taken()
     found = []
     last = len(first)
     order = {source: at for at, source in enumerate(first)}
     for strand in sorted(strands, key=lambda s: (order.get(s.source, last), s.bottom - s.top, s.top, s.source)):
         is_fed = not strand.nodes or bool(sources[strand.nodes[0]])
-        wanted = (sides or {}).get(strand.source, 0)
+        wanted = sides.get(strand.source, 0)
         lane = taken.lane_for(strand, is_fed, bool(targets[strand.source]), wanted)
         found.append((lane, strand.top, strand.bottom, strand.source))
         for node in strand.nodes:
@@ -84,7 +97,7 @@ def targets_of(sources: Sequence[Sequence[int]]) -> list[list[int]]:
     return targets
 
 
-def _rows(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[int]:
+def rows_of(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[int]:
     """Put each node into the row below the lowest of those that feed it; what nothing feeds, in the row above its
     first reader."""
     rows = [0] * len(sources)
@@ -96,7 +109,7 @@ def _rows(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) ->
     return rows
 
 
-def _trunk(rows: Sequence[int], targets: Sequence[Sequence[int]]) -> tuple[int, ...]:
+def longest_path(rows: Sequence[int], targets: Sequence[Sequence[int]]) -> tuple[int, ...]:
     """Return the longest path: from row to row, without a gap."""
     below = [1] * len(rows)
     follows = [-1] * len(rows)
@@ -114,9 +127,9 @@ def _trunk(rows: Sequence[int], targets: Sequence[Sequence[int]]) -> tuple[int, 
     return tuple(path)
 
 
-def _strands(rows: Sequence[int], targets: Sequence[Sequence[int]], trunk: Sequence[int]) -> list[Strand]:
-    """Paths of the nodes beside the trunk. A strand goes on as long as its tensor has a reader that is in none yet."""
-    placed = set(trunk)
+def strands_of(rows: Sequence[int], targets: Sequence[Sequence[int]], placed: set[int]) -> list[Strand]:
+    """Return paths of the nodes that are not placed yet. A strand goes on as long as its tensor has a reader that is
+    in none yet."""
     strands = []
     for first in sorted(range(len(rows)), key=rows.__getitem__):
         if first in placed:

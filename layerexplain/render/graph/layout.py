@@ -10,14 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from layerexplain.records import NamedTuple, grouped
+from layerexplain.render.graph.columns import Columns, columns_of
 from layerexplain.render.graph.diagram import Diagram, GraphNode
 from layerexplain.render.graph.fold import in_order, sources_of
 from layerexplain.render.graph.lanes import Lanes, lanes_of, targets_of
 from layerexplain.render.graph.sifting import sifted
+from layerexplain.render.graph.strips import MOST_BRANCHES
 
 Point = tuple[float, float]
 
 BETWEEN_BOXES = 20.0
+BETWEEN_COLUMNS = 80.0
+"""An encoder and a decoder beside it are so far apart."""
 BETWEEN_LINES = 10.0
 BETWEEN_TRACKS = 7.0
 BEHIND_BOX = 16.0
@@ -103,7 +107,11 @@ def layout(
         sizes.append(BoxSize(across, along, title))
         anchors.append(anchor)
     behind = [label_width(node.makes) + 10 if horizontal and node.makes else BEHIND_BOX for node in nodes]
-    drawing = _best_drawing(sources, sizes, anchors, behind)
+    columns = columns_of(sources, [node.makes for node in nodes])
+    if columns is not None:
+        drawing: _Drawing = _TwoColumns(columns, sizes, anchors, behind)
+    else:
+        drawing = _best_drawing(sources, sizes, anchors, behind)
     boxes, lines, labels = [], [], []
     for at, node in enumerate(nodes):
         size = sizes[at]
@@ -122,6 +130,7 @@ def layout(
         lines = [line._replace(points=tuple([(y, x) for x, y in line.points])) for line in lines]
         labels = [(text, (y, x)) for text, (x, y) in labels]
     width, height = (drawing.end, drawing.breadth) if horizontal else (drawing.breadth, drawing.end)
+    width = max([width, *[x + label_width(text) for text, (x, _) in labels]])
     return PlacedDiagram(
         tuple(boxes),
         tuple(lines),
@@ -214,6 +223,11 @@ def _moves(lanes: Lanes) -> Iterator[tuple[dict[int, int], tuple[int, ...]]]:
 class _Drawing:
     """Rows, lanes and gaps of one graph, as points."""
 
+    apart = 0.0
+    """So much further than it needs to be the first lane at the right is from the trunk."""
+    begin = 0.0
+    """Where the first row begins."""
+
     def __init__(
         self,
         lanes: Lanes,
@@ -224,6 +238,8 @@ class _Drawing:
     ) -> None:
         self.lanes, self.sources, self.sizes, self.anchors, self.behind = lanes, sources, sizes, anchors, behind
         self.targets = targets_of(sources)
+        self.met = {node for node, before in enumerate(sources) if len(before) > MOST_BRANCHES}
+        """What so many tensors come to that they share one line."""
         self.count = max(lanes.rows, default=-1) + 1  # of rows
         self.lane_at, self.breadth = self._across()
         self.ports = self._ports()
@@ -267,7 +283,7 @@ class _Drawing:
             for target in readers:
                 points = [start]
                 for gap, before, after in self._steps(node, target):
-                    points += self._across_gap(gap, node, before, after)
+                    points += self._across_gap(gap, self._net(gap, node, target), before, after)
                 end = (self.ports[node, target], self.tops[self.lanes.rows[target]])
                 found[node, target] = _plain((*points, end))
         return found
@@ -281,10 +297,14 @@ class _Drawing:
         lane = self._lane_of(node, target)
         return [(row, self.centre(node), lane), (end_row - 1, lane, enters)]
 
-    def _across_gap(self, row: int, node: int, before: float, after: float) -> list[Point]:
+    def _net(self, gap: int, node: int, target: int) -> int:
+        """Return what runs on one track: a node's tensor, or all that come to one that many meet in, below 0."""
+        return -1 - target if target in self.met and gap == self.lanes.rows[target] - 1 else node
+
+    def _across_gap(self, row: int, net: int, before: float, after: float) -> list[Point]:
         if before == after:
             return []
-        y = self.gaps[row] + self.tracks[row, node] * BETWEEN_TRACKS
+        y = self.gaps[row] + self.tracks[row, net] * BETWEEN_TRACKS
         return [(before, y), (after, y)]
 
     def _lane_of(self, node: int, target: int) -> float:
@@ -308,6 +328,7 @@ class _Drawing:
                 if lane:
                     gaps = [BETWEEN_BOXES + halves[row][0] if row in halves else BETWEEN_LINES for row in rows]
                     at[lane] = side * max([edges[row] + gap for row, gap in zip(rows, gaps, strict=True)])
+                    at[lane] += self.apart if lane == 1 else 0.0
                 for row in rows:
                     edges[row] = abs(at[lane]) + (halves[row][1] if row in halves else 0.0)
             first, last = (first, max(edges, default=0.0)) if side > 0 else (-max(edges, default=0.0), last)
@@ -328,7 +349,7 @@ class _Drawing:
             straight = next((at for at, (x, _) in enumerate(comes) if x == middle), None)
             base = (len(comes) - 1) / 2 if straight is None else straight
             room = min(self.anchors[node], self.sizes[node].across - self.anchors[node])
-            step = min(PORT, room / (len(comes) or 1))
+            step = 0.0 if node in self.met else min(PORT, room / (len(comes) or 1))
             for at, (_, source) in enumerate(comes):
                 ports[source, node] = middle + (at - base) * step
         return ports
@@ -344,7 +365,7 @@ class _Drawing:
         for node, readers in enumerate(self.targets):
             for target in readers:
                 for gap, above, below in self._steps(node, target):
-                    ends = spans.setdefault(gap, {}).setdefault(node, (set(), set()))
+                    ends = spans.setdefault(gap, {}).setdefault(self._net(gap, node, target), (set(), set()))
                     ends[0].add(above)
                     ends[1].add(below)
         tracks = {}
@@ -363,7 +384,7 @@ class _Drawing:
         used = [0] * self.count
         for (gap, _), track in self.tracks.items():
             used[gap] = max(used[gap], track + 1)
-        tops, gaps, y = [], [], 0.0
+        tops, gaps, y = [], [], self.begin
         for row in range(self.count):
             tops.append(y)
             y += self.heights[row]
@@ -371,6 +392,47 @@ class _Drawing:
             if row < self.count - 1:
                 y += behind[row] + max(used[row] - 1, 0) * BETWEEN_TRACKS + BEFORE_BOX
         return tops, gaps, y + (behind[-1] if self.count else 0)
+
+
+class _TwoColumns(_Drawing):
+    """A graph whose decoder runs up beside its encoder: its lines are those of one that runs down, turned round."""
+
+    apart = BETWEEN_COLUMNS - BETWEEN_BOXES
+
+    def __init__(
+        self, columns: Columns, sizes: Sequence[BoxSize], anchors: Sequence[float], behind: Sequence[float]
+    ) -> None:
+        self.columns = columns
+        self.begin = max([behind[node] for node in columns.decoder if not columns.lanes.rows[node]], default=0.0)
+        super().__init__(columns.lanes, columns.sources, sizes, anchors, behind)
+
+    def label_at(self, node: int, horizontal: bool) -> Point:
+        """Return where the shape that a node gives stands: of the decoder above it."""
+        if node not in self.columns.decoder:
+            return super().label_at(node, horizontal)
+        across, along = (-4, -self.behind[node] + 5) if horizontal else (5, -4)
+        return self.centre(node) + across, self.tops[self.lanes.rows[node]] + along
+
+    def ways(self) -> dict[tuple[int, int], tuple[Point, ...]]:
+        """Return the points of each edge: of the decoder's upwards, and of what skips sideways."""
+        decoder = self.columns.decoder
+        found = {
+            (target, source) if target in decoder and source in decoder else (source, target): way[::-1]
+            if target in decoder and source in decoder
+            else way
+            for (source, target), way in super().ways().items()
+        }
+        *skips, (end, begin) = self.columns.across
+        for source, target in skips:
+            left = self.centre(source) - self.anchors[source] + self.sizes[source].across
+            right = self.centre(target) - self.anchors[target]
+            y = self.tops[self.lanes.rows[source]] + min(self.sizes[source].along, self.sizes[target].along) / 2
+            found[source, target] = ((left, y), (right, y))
+        left, x = self.centre(end) - self.anchors[end] + self.sizes[end].across, self.centre(begin)
+        y = self.tops[self.lanes.rows[end]] + self.sizes[end].along / 2
+        below = self.tops[self.lanes.rows[begin]] + self.sizes[begin].along
+        found[end, begin] = ((left, y), (x, y), (x, below))
+        return found
 
 
 Net = tuple[set[float], set[float]]

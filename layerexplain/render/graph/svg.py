@@ -13,7 +13,7 @@ from layerexplain.render.graph.diagram import Diagram, GraphNode
 from layerexplain.render.graph.layout import Box, BoxSize, PlacedDiagram, layout
 
 _MARGIN = 16.0
-_TITLE, _TEXT, _SHAPE = 13.0, 11.0, 10.0
+_TITLE, _TEXT, _SHAPE = 13.0, 12.0, 12.0
 _LEADING = 1.35
 _PADDING = 9.0
 _WIDEST = 290.0

@@ -26,7 +26,7 @@
   calls. With the values of a run there are more keys; page_values.py says which.
 - `letters`: a text and its width, to compare fonts by (graph_data.py).
 - `graph`: graph_data.py says what is in it; `whole` the same with layers that lead to no output, where there are some:
-  operations that compute masks.
+  operations that compute masks; `every` the same with each copy of what repeats, where it is not too large.
 
 A key whose value would be empty is left out of `layers` and `definitions`.
 """
@@ -96,16 +96,14 @@ def page_data(
     ('dense', 15, [[0, 0], [1, 0], [2, 0]])
     """
     calls = CallNumbers(report.layers)
-    graph, whole = graph_data(calls, report.layers, fold, {output.layer for output in report.outputs})
     numbers = {layer.path: number for number, layer in enumerate(calls.layers)}
     return {
         "model": _cleaned(_model(report)),
         **layer_data(calls.layers, calls.parents, values, program),
         **({} if program is None else {"program": program_data(program, numbers, report.totals.macs)}),
         "calls": calls.calls,
-        "graph": graph,
+        **graph_data(calls, report.layers, fold, {output.layer for output in report.outputs}),
         "letters": letters(),
-        **({} if whole is None else {"whole": whole}),
     }
 
 

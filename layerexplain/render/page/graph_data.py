@@ -24,8 +24,10 @@ from layerexplain.render.graph.layout import Box, layout
 from layerexplain.render.graph.svg import size_of, width_of
 from layerexplain.report.data import LayerReport
 
-_LABEL = 10.0
+_LABEL = 12.0
 """The size of the font in which shapes stand."""
+_MOST_DRAWN = 200
+"""So many boxes are drawn at once, at most, where all are opened."""
 
 
 class CallNumbers:
@@ -63,13 +65,23 @@ class CallNumbers:
 
 def graph_data(
     calls: CallNumbers, layers: Sequence[LayerReport], fold: bool, outputs: Collection[str] = ()
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Return the graph of the layers of a model, with what repeats folded if wanted: that of all that leads to one of
-    the `outputs`, and where there is more (operations that compute masks alone), that of all layers too."""
+) -> dict[str, Any]:
+    """Return the graphs of the layers of a model: `graph` of all that leads to one of the `outputs`, with what repeats
+    folded if wanted, and where it is another one, `whole` of all layers (operations that compute masks alone included),
+    and `every` with each copy of what repeats, if these are at most `_MOST_DRAWN` boxes."""
     whole = graph_of(layers, nested=True)
     main = _leading_to(whole, outputs)
-    drawn = [_level(folded(graph) if fold else graph, calls, -1) for graph in dict.fromkeys((main, whole))]
-    return drawn[0], drawn[1] if len(drawn) > 1 else None
+    drawn = {"graph": folded(main) if fold else main}
+    if whole != main:
+        drawn["whole"] = folded(whole) if fold else whole
+    if fold and _count(main) <= _MOST_DRAWN and (every := folded(main, piles=False)) != drawn["graph"]:
+        drawn["every"] = every
+    return {name: _level(graph, calls, -1) for name, graph in drawn.items()}
+
+
+def _count(graph: Diagram) -> int:
+    """Return how many boxes hold no others."""
+    return sum([1 if node.inner is None else _count(node.inner) for node in graph.nodes])
 
 
 def _leading_to(graph: Diagram, outputs: Collection[str]) -> Diagram:

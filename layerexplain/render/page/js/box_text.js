@@ -8,14 +8,12 @@ import { NEAR_SCALE } from "./distances.js";
 /** @typedef {import("./canvas.js").Look} Look */
 
 export const TITLE = 13;
-export const TEXT = 11;
+export const TEXT = 12;
 export const LEADING = 1.35;
 export const PADDING = 9;
-/** Titles are between these sizes on the screen, in pixels, whatever the scale is. */
-const LEAST_SEEN = 10.5;
+/** Texts are at least so large on the screen, in pixels, and titles at most, whatever the scale is. */
+export const LEAST_SEEN = 12;
 const MOST_SEEN = 17;
-/** A title that has no room at that size is smaller, down to this one. */
-const LEAST_SHRUNK = 7.5;
 /** A formula that is shown in a box has at most so many letters. */
 const LONGEST_FORMULA = 60;
 /** A formula that has no room at this part of the size of other texts is left out: cut, it would say something else. */
@@ -32,16 +30,16 @@ export function titleOf(item, data) {
 
 /** The size of a text of this size, in units of the graph: such that it can be read, in half steps. @param {number} size @param {number} scale */
 export function seenSize(size, scale) {
-  const least = (LEAST_SEEN * size) / TITLE / scale;
+  const least = LEAST_SEEN / scale;
   const most = (MOST_SEEN * size) / TITLE / scale;
-  return size > most ? Math.max(Math.round(4 * most) / 4, 1) : Math.max(size, Math.round(2 * least) / 2);
+  return size > most ? Math.max(Math.round(4 * most) / 4, 1) : Math.max(size, Math.ceil(2 * least) / 2);
 }
 
 /** Writes the texts of a box, those that have room; from near with the formula of the layer. @param {Picture} picture @param {Item} item @param {Look} look @param {number | null | undefined} value @param {number} scale */
 export function boxTexts(picture, item, look, value, scale) {
   const { pen, colours, data } = picture;
   const own = shortTitle(picture, item, seenSize(TITLE, scale));
-  const title = Math.min(seenSize(TITLE, scale), Math.max((seenSize(TITLE, scale) * roomIn(item)) / titleWidth(picture, own, scale), LEAST_SHRUNK / scale, TITLE));
+  const title = Math.min(seenSize(TITLE, scale), Math.max((seenSize(TITLE, scale) * roomIn(item)) / titleWidth(picture, own, scale), LEAST_SEEN / scale));
   const text = seenSize(TEXT, scale);
   const about = item.box.lines.slice(1);
   const lines = [own, ...(look.measure ? [withValue(picture, item, about[0] || "", amountText(value, look.measure), text)] : about)];

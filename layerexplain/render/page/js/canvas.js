@@ -66,6 +66,12 @@ export class Picture {
     this.most = 1;
     /** @type {string | null} the measure of `amounts` and `costs` */
     this.measured = null;
+    /** @type {{text: string, x: number, y: number, w: number, h: number}[]} the texts that stand outside of boxes, in pixels */
+    this.labels = [];
+    /** @type {{x: number, y: number, w: number, h: number}[]} the frames that are seen, in pixels */
+    this.frames = [];
+    /** @type {{item: Item, next: boolean, x: number, y: number, w: number, h: number}[]} what is pressed in the corner of a frame: to close it, or for the next copy */
+    this.corners = [];
     /** @type {ReturnType<typeof costsOf>} */
     this.costs = null;
     /** How much smaller bold and plain texts are than wanted, where the browser's font is wider than the layout's. */
@@ -157,8 +163,8 @@ export class Picture {
     ];
     for (const { points } of this.seenLines(item.y, item.y + item.h)) {
       for (let at = 0; at + 3 < points.length; at += 2) {
-        const [x, top, end, bottom] = points.slice(at, at + 4);
-        if (x !== end || top >= item.y + item.h || bottom <= item.y) continue;
+        const [x, first, end, last] = points.slice(at, at + 4);
+        if (x !== end || Math.min(first, last) >= item.y + item.h || Math.max(first, last) <= item.y) continue;
         const side = x < middle ? 0 : 1;
         found[side] = Math.min(found[side], Math.abs(x - middle) - item.w / 2 - APART);
       }
@@ -238,6 +244,12 @@ export class Picture {
   paint(view, look, ratio, height) {
     const { canvas, pen } = this;
     this.across = canvas.width / ratio;
+    this.labels = [];
+    this.corners = [];
+    const bottom = view.y + height / view.scale;
+    const open = this.drawing.items.filter((item) => item.open && item.y <= bottom && item.y + item.h >= view.y);
+    const wide = view.scale * view.stretch;
+    this.frames = open.map((item) => ({ x: (item.x - view.x) * wide, y: (item.y - view.y) * view.scale, w: item.w * wide, h: item.h * view.scale }));
     this.measure(look.measure);
     this.least = this.costs && hasGutter(view) ? view.x + GUTTER / view.scale : -Infinity;
     pen.setTransform(1, 0, 0, 1, 0, 0);
@@ -275,6 +287,45 @@ export class Picture {
       kinds[look.masks && this.masked.has(line) ? 1 : lit ? 2 : 0].lines.push(line);
     }
     return kinds.filter((kind) => kind.lines.length);
+  }
+
+  /**
+   * Writes a text outside of boxes in the font that is set, where it crosses no frame and no other such text.
+   * @param {string} text
+   * @param {number} x
+   * @param {number} y of its base line
+   * @param {number} size of its letters
+   * @param {string} colour
+   * @returns {{x: number, y: number, w: number, h: number} | null} where it stands, in pixels; null where it has no room
+   */
+  label(text, x, y, size, colour) {
+    const { pen } = this;
+    const { a, d, e, f } = pen.getTransform();
+    const ratio = window.devicePixelRatio || 1;
+    const w = pen.measureText(text).width;
+    const left = pen.textAlign === "right" ? x - w : pen.textAlign === "center" ? x - w / 2 : x;
+    const own = { x: (a * left + e) / ratio, y: (d * (y - 0.8 * size) + f) / ratio, w: (a * w) / ratio, h: (d * size) / ratio };
+    const touches = (/** @type {typeof own} */ one) => own.x < one.x + one.w && one.x < own.x + own.w && own.y < one.y + one.h && one.y < own.y + own.h;
+    const within = (/** @type {typeof own} */ one) => own.x >= one.x && own.x + own.w <= one.x + one.w && own.y >= one.y && own.y + own.h <= one.y + one.h;
+    if (this.labels.some(touches) || this.frames.some((one) => touches(one) && !within(one))) return null;
+    this.labels.push({ text, ...own });
+    pen.strokeStyle = this.colours.paper;
+    pen.lineWidth = size / 4;
+    pen.strokeText(text, x, y);
+    pen.fillStyle = colour;
+    pen.fillText(text, x, y);
+    return own;
+  }
+
+  /** What is pressed in the corner of a frame, as large at every scale: "close", or which copy shows, for the next one. @param {Item} item @param {boolean} next @param {number} x @param {number} y @param {number} size @returns {number} how much room it takes */
+  corner(item, next, x, y, size) {
+    const count = item.box.copies?.length || 0;
+    if (next && count < 2) return 0;
+    const text = next ? `${item.copy + 1} of ${count} ›` : "close";
+    this.pen.font = this.bold(size);
+    const place = this.label(text, x, y, size, this.colours.accent);
+    if (place) this.corners.push({ item, next, ...place });
+    return this.pen.measureText(text).width + size;
   }
 
   /** How wide a text is in a font. @param {string} text @param {string} font */

@@ -12,7 +12,7 @@ import { measured, measuresOf } from "./amounts.js";
 export const GUTTER = 92;
 const LONGEST_BAR = 40;
 const THICKEST_BAR = 10;
-const NUMBER = 10;
+const NUMBER = 12;
 /** What costs are measured by where nothing was chosen: the first of them that is known of all boxes. */
 const USUAL = ["macs", "params"];
 /** A kind with a smaller part of a block's cost has no stripe in it. */

@@ -77,14 +77,14 @@ export function blockWidths(items, data) {
   const laneOf = (/** @type {Item} */ item) => `${Math.round(item.x + item.w / 2)}`;
   for (const item of items) lanes.set(laneOf(item), Math.max(lanes.get(laneOf(item)) || 0, item.w));
   const rooms = [...lanes.values()].sort((a, b) => a - b);
-  const usual = rooms[rooms.length >> 1] || 0;
+  const usual = rooms[(rooms.length - 1) >> 1] || 0;
   const beside = neighbours(items);
   return new Map(items.map((item) => {
     const middle = item.x + item.w / 2;
     const apart = (beside.get(item) ?? []).map((one) => (one ? Math.abs(one.x + one.w / 2 - middle) - BETWEEN : Infinity));
     const log = logs.get(item);
     const share = log === undefined ? SMALLEST : SMALLEST + (1 - SMALLEST) * (1 - (most - Math.min(log, most)) / range);
-    return [item, share * Math.min(...apart, rooms.length > 2 ? usual : Infinity, lanes.get(laneOf(item)) || usual)];
+    return [item, share * Math.min(...apart, rooms.length > 1 ? usual : Infinity, lanes.get(laneOf(item)) || usual)];
   }));
 }
 

@@ -8,7 +8,7 @@ import { fillOf, GUTTER, hasGutter } from "./costs.js";
 /** @typedef {import("./canvas.js").Look} Look */
 /** @typedef {import("./canvas.js").View} View */
 
-const NAME = 11;
+const NAME = 12;
 /** Blocks of so many pixels have a name beside them. */
 const LEAST_HEIGHT = 7;
 /** Lanes of so many pixels say the shape of what goes along them. */
@@ -31,15 +31,6 @@ export function paintFar(picture, view, look, ratio, height) {
     if (!item.open || item.y > bottom || item.y + item.h < top || item.h * view.scale < 6) continue;
     pen.strokeStyle = look.active === item ? colours.accent : colours.frame;
     pen.strokeRect(x(item.x), y(item.y), item.w * wide, item.h * view.scale);
-    if (item.h * view.scale < 60) continue;
-    pen.font = picture.plain(NAME);
-    pen.fillStyle = colours.quiet;
-    pen.textAlign = "left";
-    // A title that has no room above the boxes in the frame stands at its right.
-    const above = (item.box.th || 0) * view.scale >= NAME + 4;
-    const left = above ? x(item.x) + 5 : x(item.x + item.w) + 6;
-    const room = above ? item.w * wide - 10 : picture.across - left - 4;
-    if (room > LEAST_NAME) picture.write(picture.titleOf(item), left, y(item.y) + NAME + 2, room);
   }
   const lines = picture.seenLines(top, bottom);
   for (const kind of picture.kindsOfLines(lines, look)) {
@@ -51,6 +42,17 @@ export function paintFar(picture, view, look, ratio, height) {
     pen.strokeStyle = kind.colour;
     pen.lineWidth = kind.width;
     pen.stroke();
+  }
+  for (const item of picture.drawing.items) {
+    if (!item.open || item.y > bottom || item.y + item.h < top || item.h * view.scale < NAME) continue;
+    // A title that has no room above the boxes in the frame stands at its right.
+    const above = (item.box.th || 0) * view.scale >= NAME + 4;
+    let left = above ? x(item.x) + 5 : x(item.x + item.w) + 6;
+    pen.textAlign = "left";
+    left += picture.corner(item, true, left, y(item.y) + NAME + 2, NAME);
+    pen.font = picture.plain(NAME);
+    const room = above ? x(item.x + item.w) - left - 5 : picture.across - left - 4;
+    if (room > LEAST_NAME) picture.label(picture.fitted(picture.titleOf(item), room), left, y(item.y) + NAME + 2, NAME, colours.quiet);
   }
   const seen = picture.within(top, bottom);
   let before = "";
@@ -65,7 +67,7 @@ export function paintFar(picture, view, look, ratio, height) {
   pen.textAlign = "left";
   const first = picture.costs && hasGutter(view) ? GUTTER : 0;
   for (const item of seen) name(picture, item, look, x, y, wide, view.scale, lanes, first);
-  skipShapes(picture, lanes.filter((one) => one.bottom - one.top >= LEAST_LANE && one.from.h * view.scale >= NAME), NAME - 2);
+  skipShapes(picture, lanes.filter((one) => one.bottom - one.top >= LEAST_LANE && one.from.h * view.scale >= NAME), NAME);
 }
 
 /** @param {Picture} picture @param {Item} item @param {Look} look @param {(at: number) => number} x @param {(at: number) => number} y @param {number} wide @param {number} scale */
@@ -107,10 +109,11 @@ export function lanesOf(lines, x, y, least) {
     let lane = -1;
     let tall = least;
     for (let at = 0; at + 3 < points.length; at += 2) {
-      const length = y(points[at + 3]) - y(points[at + 1]);
+      const length = Math.abs(y(points[at + 3]) - y(points[at + 1]));
       if (points[at] === points[at + 2] && length >= tall) [lane, tall] = [at, length];
     }
-    if (lane >= 0) found.push({ x: x(points[lane]), top: y(points[lane + 1]), bottom: y(points[lane + 3]), from, below: lane === 0 });
+    const ends = [y(points[lane + 1]), y(points[lane + 3])];
+    if (lane >= 0) found.push({ x: x(points[lane]), top: Math.min(...ends), bottom: Math.max(...ends), from, below: lane === 0 });
   }
   return found;
 }
@@ -132,11 +135,7 @@ export function skipShapes(picture, lanes, size) {
     if (below || !from.box.makes || told.has(from)) continue;
     told.add(from);
     const left = besideLanes(lanes, x + size / 2, top, size / 2);
-    pen.strokeStyle = colours.paper;
-    pen.lineWidth = size / 4;
-    pen.strokeText(from.box.makes, left, top + 0.25 * size);
-    pen.fillStyle = colours.quiet;
-    pen.fillText(from.box.makes, left, top + 0.25 * size);
+    picture.label(from.box.makes, left, top + 0.25 * size, size, colours.quiet);
   }
 }
 
@@ -162,7 +161,7 @@ function name(picture, item, look, x, y, wide, scale, lanes, first) {
   const middle = y(item.y) + (item.h * scale) / 2;
   const [before, next] = picture.beside.get(item) ?? [];
   const title = picture.titleOf(item);
-  const end = Math.min(next ? x(next.x) - 5 : Infinity, picture.across - 4);
+  const end = Math.min(next ? x(next.x) - 5 : Infinity, item.around ? x(item.around.x + item.around.w) - 4 : Infinity, picture.across - 4);
   const whole = besideLanes(lanes, beside, middle, 6, pen.measureText(title).width);
   const left = whole + pen.measureText(title).width <= end ? whole : besideLanes(lanes, beside, middle, 6);
   const room = end - left;
@@ -178,11 +177,7 @@ function name(picture, item, look, x, y, wide, scale, lanes, first) {
   if (!text) return;
   const isLeft = text === atLeft && !fits(room);
   pen.textAlign = isLeft ? "right" : "left";
-  pen.strokeStyle = colours.paper;
-  pen.lineWidth = 3;
-  pen.strokeText(text, isLeft ? right : left, middle + 4);
-  pen.fillStyle = colours.quiet;
-  pen.fillText(text, isLeft ? right : left, middle + 4);
+  picture.label(text, isLeft ? right : left, middle + 4, NAME, colours.quiet);
 }
 
 /** A name that is cut; of a block that repeats with how often. @param {Picture} picture @param {Item} item @param {string} title @param {number} room */

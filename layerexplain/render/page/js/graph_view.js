@@ -213,16 +213,20 @@ export class GraphView {
     this.choose(this.same(item), false);
   }
 
-  /** Opens all boxes that hold others, or closes them. @param {boolean} open */
+  /** Opens all boxes that hold others, with every copy of what repeats where these are not too many, or closes them. @param {boolean} open */
   toggleAll(open) {
+    const { graph, every } = this.data;
+    const call = this.look.active?.call ?? -1;
+    if (every && this.graph !== this.data.whole) this.graph = open ? every : graph;
     this.open.clear();
     if (open) for (const box of holders(this.graph)) this.open.set(box, 0);
     this.replace(null);
+    if (call >= 0) this.choose(this.drawing.items.find((item) => item.call === call) ?? null, false, false);
     this.fit();
   }
 
   allOpen() {
-    return holders(this.graph).every((box) => this.open.has(box));
+    return (this.graph !== this.data.graph || !this.data.every) && holders(this.graph).every((box) => this.open.has(box));
   }
 
   /** @param {Item} item @param {number} copy */
@@ -349,17 +353,10 @@ export class GraphView {
   press(px, py) {
     this.element.focus({ preventScroll: true });
     if (this.onMap(px, py)) return;
-    const item = this.at(px, py);
-    if (item && item.open) {
-      const seen = this.seenAt(item);
-      const right = (seen.x + seen.w - px) / this.wide;
-      const down = (py - seen.y) / this.view.scale;
-      if (right < 62 && down < 24) return this.toggle(item);
-      if (right < 62 && down < 42 && item.box.copies && item.box.copies.length > 1) {
-        return this.showCopy(item, item.copy + (right > 36 ? -1 : 1));
-      }
-    }
-    this.choose(item, false);
+    const corner = this.picture.corners.find((one) => px >= one.x - 4 && px <= one.x + one.w + 4 && py >= one.y - 6 && py <= one.y + one.h + 6);
+    if (!corner) return this.choose(this.at(px, py), false);
+    if (corner.next) this.showCopy(corner.item, corner.item.copy + 1);
+    else this.toggle(corner.item);
   }
 
   // Keys -------------------------------------------------------------------------------------------------------

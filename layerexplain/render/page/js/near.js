@@ -1,5 +1,5 @@
 /** The graph up close: frames of open boxes, lines with arrows, boxes with what they say, and the shapes between them. */
-import { boxTexts, grown, LEADING, PADDING, seenSize, TEXT, TITLE } from "./box_text.js";
+import { boxTexts, grown, LEADING, LEAST_SEEN, seenSize, TEXT, TITLE } from "./box_text.js";
 import { fillOf } from "./costs.js";
 import { lanesOf, LEAST_LANE, skipShapes } from "./far.js";
 
@@ -8,9 +8,9 @@ import { lanesOf, LEAST_LANE, skipShapes } from "./far.js";
 /** @typedef {import("./canvas.js").Look} Look */
 /** @typedef {import("./canvas.js").View} View */
 
-const LABEL = 10;
+const LABEL = 12;
 /** Shapes are at most so large, in units of the graph: the rows of boxes are not further apart. */
-const MOST_LABEL = 13;
+const MOST_LABEL = 24;
 
 /** @param {Picture} picture @param {View} view @param {Look} look @param {number} ratio pixels of the canvas for each of the page @param {number} height of what is seen, in pixels */
 export function paintNear(picture, view, look, ratio, height) {
@@ -19,13 +19,12 @@ export function paintNear(picture, view, look, ratio, height) {
   pen.setTransform(k, 0, 0, k, -view.x * k, -view.y * k);
   const top = view.y;
   const bottom = view.y + height / view.scale;
-  for (const item of picture.drawing.items) {
-    if (item.open && item.y <= bottom && item.y + item.h >= top) paintFrame(picture, item, look, view.scale);
-  }
+  const open = picture.drawing.items.filter((item) => item.open && item.y <= bottom && item.y + item.h >= top);
+  for (const item of open) paintFrame(picture, item, look);
+  for (const item of open) paintTitle(picture, item, view.scale);
   paintLines(picture, top, bottom, view.scale, look);
   const seen = picture.within(top, bottom);
   for (const item of seen) paintBox(picture, item, look, view.scale);
-  if (view.scale < 0.5) return;
   for (const item of seen) paintShape(picture, item, view.scale);
   const same = (/** @type {number} */ at) => at;
   skipShapes(picture, lanesOf(picture.seenLines(top, bottom), same, same, (3 * LEAST_LANE) / view.scale), Math.min(MOST_LABEL, seenSize(LABEL, view.scale)));
@@ -37,8 +36,8 @@ function rectangle(pen, x, y, w, h, corner) {
   pen.roundRect(x, y, w, h, corner);
 }
 
-/** @param {Picture} picture @param {Item} item @param {Look} look @param {number} scale */
-function paintFrame(picture, item, look, scale) {
+/** @param {Picture} picture @param {Item} item @param {Look} look */
+function paintFrame(picture, item, look) {
   const { pen, colours } = picture;
   rectangle(pen, item.x, item.y, item.w, item.h, 8);
   pen.fillStyle = colours.paper;
@@ -49,25 +48,26 @@ function paintFrame(picture, item, look, scale) {
   pen.setLineDash(item.box.copies ? [5, 3] : []);
   pen.stroke();
   pen.setLineDash([]);
-  pen.textAlign = "left";
-  const lines = item.box.lines;
-  const room = item.w - 24 - 62;
-  pen.fillStyle = colours.text;
-  pen.font = picture.title;
-  picture.write(picture.titleOf(item), item.x + 12, item.y + PADDING + 11, room);
-  pen.fillStyle = colours.quiet;
-  pen.font = picture.text;
-  lines.slice(1).forEach((line, at) => {
-    picture.write(line, item.x + 12, item.y + PADDING + 11 + (TITLE + TEXT * at) * LEADING, item.w - 24);
+}
+
+/** What stands in the head of an open box: its name and what is to be said of it, as far as there is room, and what is pressed. @param {Picture} picture @param {Item} item @param {number} scale */
+function paintTitle(picture, item, scale) {
+  const { pen, colours } = picture;
+  const [title, text] = [seenSize(TITLE, scale), seenSize(TEXT, scale)];
+  const end = item.y + (item.box.th || 0) - 2;
+  let y = item.y + 5 + title;
+  const lines = [picture.titleOf(item), ...item.box.lines.slice(1)].filter((_, at) => !at || y + at * text * LEADING <= end);
+  const piled = (item.box.copies?.length || 0) > 1;
+  lines.forEach((line, at) => {
+    pen.textAlign = "right";
+    const next = !at && piled;
+    const taken = next || at === Number(piled) ? picture.corner(item, next, item.x + item.w - 10, y, LEAST_SEEN / scale) : 0;
+    pen.textAlign = "left";
+    pen.font = at ? picture.plain(text) : picture.bold(title);
+    const room = item.w - 22 - taken;
+    if (room > title) picture.label(picture.fitted(line, room), item.x + 12, y, at ? text : title, at ? colours.quiet : colours.text);
+    y += text * LEADING;
   });
-  pen.fillStyle = colours.accent;
-  pen.textAlign = "right";
-  pen.font = picture.bold(TEXT);
-  pen.fillText("close", item.x + item.w - 12, item.y + PADDING + 10);
-  const copies = item.box.copies;
-  if (copies && copies.length > 1) {
-    pen.fillText(`‹ ${item.copy + 1} of ${copies.length} ›`, item.x + item.w - 12, item.y + PADDING + 10 + 16);
-  }
 }
 
 /** @param {Picture} picture @param {number} top @param {number} bottom @param {number} scale @param {Look} look */
@@ -85,10 +85,11 @@ function paintLines(picture, top, bottom, scale, look) {
     pen.stroke();
     pen.beginPath();
     for (const { points } of lines) {
-      const [x, y] = points.slice(-2);
+      const [a, b, x, y] = points.slice(-4);
+      const [dx, dy] = [Math.sign(x - a), Math.sign(y - b)];
       pen.moveTo(x, y);
-      pen.lineTo(x - 3.4, y - 7);
-      pen.lineTo(x + 3.4, y - 7);
+      pen.lineTo(x - 7 * dx - 3.4 * dy, y - 7 * dy - 3.4 * dx);
+      pen.lineTo(x - 7 * dx + 3.4 * dy, y - 7 * dy + 3.4 * dx);
       pen.closePath();
     }
     pen.fill();
@@ -157,9 +158,11 @@ function paintShape(picture, item, scale) {
   if (!item.box.makes) return;
   const { pen, colours } = picture;
   const anchor = item.x + item.w / 2;
-  pen.font = picture.plain(Math.min(MOST_LABEL, seenSize(LABEL, scale)));
+  const size = Math.min(MOST_LABEL, seenSize(LABEL, scale));
+  if (size * scale < LEAST_SEEN - 0.1) return;
+  pen.font = picture.plain(size);
   // Where no line leaves, it stands below the middle.
   pen.textAlign = item.after.length ? "left" : "center";
-  pen.fillStyle = colours.quiet;
-  pen.fillText(item.box.makes, anchor + (item.after.length ? 5 : 0), item.y + item.h + 11 + (item.box.copies && item.box.copies.length > 1 ? 2 : 0));
+  const pile = item.box.copies && item.box.copies.length > 1 ? 2 : 0;
+  picture.label(item.box.makes, anchor + (item.after.length ? 5 : 0), item.up ? item.y - 4 : item.y + item.h + 2 + 0.8 * size + pile, size, colours.quiet);
 }

@@ -15,6 +15,7 @@
  * @property {boolean} open
  * @property {number} copy
  * @property {Item | null} around
+ * @property {boolean} up whether tensors run upwards through it
  * @property {Item[]} before the items that feed it
  * @property {Item[]} after the items that it feeds
  *
@@ -147,7 +148,7 @@ function add(graph, open, spreads, x0, y0, around, names, drawing) {
     /** @type {Item} */
     const item = {
       box, x: x0 + own.centres[lane[at]] - size.anchor, y: y0 + own.tops[row[at]], w: size.w, h: size.h,
-      call: single, calls, open: !!box.inner && open.has(box), copy: open.get(box) ?? 0, around, before: [], after: [],
+      call: single, calls, open: !!box.inner && open.has(box), copy: open.get(box) ?? 0, around, up: false, before: [], after: [],
     };
     drawing.items.push(item);
     return item;
@@ -163,15 +164,24 @@ function add(graph, open, spreads, x0, y0, around, names, drawing) {
   for (const line of graph.lines) {
     const from = items[line[0]];
     const to = items[line[1]];
-    const enters = line[line.length - 2]; // a port, which goes with its box; all others run where lanes do
+    const up = line[3] <= from.box.y + NEAR;
+    const port = up ? 2 : line.length - 2; // it goes with its box; all others run where lanes do
     const acrossOf = (/** @type {number} */ x) => {
-      const at = x === enters ? lane[line[1]] : laneAt(graph, x);
+      const at = x === line[port] ? lane[line[up ? 0 : 1]] : laneAt(graph, x);
       return own.centres[at] + x - graph.lanes[at];
     };
-    const way = [x0 + acrossOf(line[2]), from.y + from.h];
-    for (let at = 4; at < line.length; at += 2) way.push(x0 + acrossOf(line[at]), y0 + alongOf(line[at + 1]));
-    way[way.length - 1] = to.y;
-    drawing.lines.push({ from, to, points: way, top: way[1], bottom: way[way.length - 1] });
+    const way = [];
+    for (let at = 2; at < line.length; at += 2) way.push(x0 + acrossOf(line[at]), y0 + alongOf(line[at + 1]));
+    for (const [item, at] of /** @type {[Item, number][]} */ ([[from, 2], [to, line.length - 2]])) {
+      const { box } = item;
+      if (line[at + 1] <= box.y + NEAR) way[at - 1] = item.y;
+      else if (line[at + 1] >= box.y + box.h - NEAR) way[at - 1] = item.y + item.h;
+      else way[at - 2] = line[at] <= box.x + NEAR ? item.x : item.x + item.w; // it runs sideways
+    }
+    const ys = way.filter((_, at) => at % 2);
+    drawing.lines.push({ from, to, points: way, top: Math.min(...ys), bottom: Math.max(...ys) });
+    from.up ||= up;
+    to.up ||= line[line.length - 1] >= to.box.y + to.box.h - NEAR;
     from.after.push(to);
     to.before.push(from);
   }

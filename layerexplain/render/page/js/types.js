@@ -133,6 +133,7 @@
  * @property {Graph} graph
  * @property {[string, number]} letters
  * @property {Graph} [whole]
+ * @property {Graph} [every]
  * @property {[string, [string, string, boolean][]][]} configurations details, and each argument with its value and whether it was set
  * @property {import("./scalars.js").Form[]} [forms]
  * @property {import("./values.js").PackedArray[]} [arrays]
