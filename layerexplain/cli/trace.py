@@ -205,8 +205,8 @@ def command(
     def run(one: str) -> Sheet:
         content = library.piped(one)
         model = api.read(content, code)._replace(source=reading.name_of(one), weights_file=weights or "")
-        examples = batch or (_EXAMPLES if gradient else 1)
-        given = api.make_inputs(model, values, sizes=inputs, batch=examples, max_memory=max_memory)
+        least = _EXAMPLES if gradient else 1
+        given = api.make_inputs(model, values, sizes=inputs, batch=batch, least=least, max_memory=max_memory)
         model = model.on({one.name: one.array for one in given})
         with progress(model.source, "calls run") as tell:
             how: dict[str, Any] = {"seed": seed, "max_memory": max_memory, "progress": tell}

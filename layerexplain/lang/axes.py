@@ -6,12 +6,12 @@ the batch, that it is even, say, is noted while the formula is made.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import gcd, lcm
 from threading import local
 from typing import Any, Final, TypeAlias
+from weakref import WeakValueDictionary
 
 from layerexplain.errors import ShapeError
 from layerexplain.records import NamedTuple
@@ -26,7 +26,7 @@ class Batch:
     (4 * n, n / 2, 3 * n, 4, 2 * n - 1)
     """
 
-    __slots__ = ("per", "plus", "times")
+    __slots__ = ("__weakref__", "per", "plus", "times")
 
     def __init__(self, times: int = 1, per: int = 1, plus: int = 0) -> None:
         self.times = times
@@ -82,7 +82,8 @@ BATCH: Final = Batch()
 
 Size: TypeAlias = int | Batch | None
 
-_batches = functools.cache(Batch)
+_batches = WeakValueDictionary[tuple[int, int, int], Batch]()
+"""Those that something has."""
 
 
 def batches(times: int, per: int = 1, plus: int = 0) -> Batch:
@@ -92,7 +93,12 @@ def batches(times: int, per: int = 1, plus: int = 0) -> Batch:
         common = gcd(times, per)
         times, per = times // common, per // common
         need_batch("%", per)
-    return BATCH if times == per and not plus else _batches(times, per, plus)
+    if times == per and not plus:
+        return BATCH
+    size = _batches.get((times, per, plus))
+    if size is None:
+        size = _batches[times, per, plus] = Batch(times, per, plus)
+    return size
 
 
 class _Needs(local):
@@ -141,6 +147,16 @@ def batch_of_all(needs: Iterable[Need]) -> tuple[int, int, int | None]:
         each += [f"at least {least}"] if least > step else []
         raise ShapeError(f"no number of examples fits: the batch needs to be {' and '.join(each)}")
     return step, least, fixed[0] if fixed else None
+
+
+def examples_from(needs: Iterable[Need], least: int) -> int:
+    """Return the number of examples, at least `least`, that meets all needs; the only one where that is fixed.
+
+    >>> examples_from([("%", 3)], 1), examples_from([("%", 3)], 7), examples_from([("==", 4)], 32)
+    (3, 9, 4)
+    """
+    step, smallest, fixed = batch_of_all(needs)
+    return -(-max(least, smallest) // step) * step if fixed is None else fixed
 
 
 def batch_is(size: Batch, number: int) -> bool:

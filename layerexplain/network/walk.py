@@ -37,7 +37,7 @@ class Faults:
     def __init__(self, *, strict: bool = False, known: Sequence[LayerExplainError] = (), code: bool = False) -> None:
         self._strict = strict
         self.of_code = code
-        self._known = frozenset([fault.fact for fault in known])
+        self._known = frozenset([_without_cure(fault) for fault in known])
         self.found: list[LayerExplainError] = []
 
     def keep(
@@ -48,10 +48,10 @@ class Faults:
         if self._strict:
             found = {(one.fact, one.line) for one in self.found}
             follows = isinstance(error, NotKnown) and (self.found or self._known)
-            if error.fact not in self._known and (error.fact, error.line) not in found and not follows:
+            if _without_cure(error) not in self._known and (error.fact, error.line) not in found and not follows:
                 self.found.append(error.as_data())
         elif (
-            error.fact not in self._known
+            _without_cure(error) not in self._known
             and (
                 isinstance(error, ShapeError)
                 or (self.of_code and kind != "custom" and isinstance(error, ArgumentError))
@@ -62,6 +62,10 @@ class Faults:
             )
         ):
             self.found.append(error.as_data())
+
+
+def _without_cure(error: LayerExplainError) -> str:
+    return error.fact.partition("; ")[0]
 
 
 class NetworkTracer:

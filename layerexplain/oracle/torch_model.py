@@ -20,6 +20,7 @@ from layerexplain.errors import LayerExplainError, first_line
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
+from layerexplain.lang.settings import size_of_batch
 from layerexplain.layers.registry import EINOPS, TIMM, TORCH, find
 from layerexplain.model import Layer, Model, Note, TensorRef, replaced
 from layerexplain.network.traced import Network
@@ -60,7 +61,8 @@ class TorchOperation:
         self.config: Mapping[str, Any] = layer.config
         with_batch = ("torch.reshape", "torch.expand", "torch.zeros", "torch.ones")
         if layer.type in with_batch or layer.type.startswith(EINOPS):
-            self.config = replaced(layer.config, type(None), lambda _: batch)
+            sized = replaced(layer.config, type(None), lambda _: batch)
+            self.config = replaced(sized, str, lambda text: text if (n := size_of_batch(text)) is None else n.at(batch))
         declaration = find(layer.type)
         self.tensors = () if declaration is None else declaration.tensors
         self.module: Any = None

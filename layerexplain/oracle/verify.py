@@ -12,7 +12,7 @@ from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.keras.live_model import is_live_model
 from layerexplain.frontends.own_layers import Code
 from layerexplain.frontends.training import trained_with
-from layerexplain.lang.axes import Shape
+from layerexplain.lang.axes import Shape, examples_from
 from layerexplain.lang.visit import is_random
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.keras.examples import USUAL_SIZES
@@ -174,9 +174,15 @@ def _against_torch(
     traced(model, shapes)  # faults are reported before PyTorch is imported
     from layerexplain.oracle.torch_model import TorchModel
 
-    real = TorchModel(model, asked.seed, fixed_batch(model) or BATCH)
+    real = TorchModel(model, asked.seed, _examples(model, shapes))
     with without_warnings():
         return compared(model, real, shapes, asked, progress)
+
+
+def _examples(model: Model, inputs: InputShapes) -> int:
+    """Return how many examples a model is compared on."""
+    fixed = fixed_batch(model)
+    return fixed or examples_from(trace_at(model, _input_specs(model, inputs)).needs_of_batch, BATCH)
 
 
 # Inputs -------------------------------------------------------------------------------------------------------------
@@ -283,7 +289,7 @@ def compared(
     written_by = model.keras_version
     model = model._replace(keras_version=reference.version)
     reference.build(lambda: first_shape(traced(model, inputs, _UNKNOWN_SIZES[0])))
-    batch = fixed_batch(model) or BATCH
+    batch = _examples(model, inputs)
     trial = run_reference(model, reference, inputs, batch, seed)
     graph = reference.graph(trial.network, trial.arrays)
     reference.set_states(seed)

@@ -20,7 +20,7 @@ from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
 from layerexplain.files.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_MEMBERS
 from layerexplain.files.zip_members import refuse_coding
 from layerexplain.frontends.input_shapes import no_input, shapes_for
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import BATCH, examples_from
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.keras.examples import USUAL_SIZES
 from layerexplain.model import InputShapes, InputShapesOf, Model
@@ -68,7 +68,8 @@ def make_inputs(
     given: str | Sequence[str] = (),
     *,
     sizes: InputShapes | InputShapesOf | None = None,
-    batch: int = 1,
+    batch: int | None = None,
+    least: int = 1,
     max_memory: int | None = None,
 ) -> list[GivenInput]:
     """Make the arrays for `trace_statistics` and `trace_element`.
@@ -79,6 +80,7 @@ def make_inputs(
             are random where none is given, and what meets no given one in the model is random, too.
         sizes: The shapes of inputs by name, where the model leaves them open, as `explain` takes `inputs`.
         batch: The number of examples in generated inputs, unless the model fixes it.
+        least: Where that is not given, as many as the model takes, but not fewer.
         max_memory: How many bytes one array may have; by default as many as the machine has.
 
     Returns:
@@ -96,7 +98,7 @@ def make_inputs(
     known = shapes_for(model, sizes)
     model = model.at(known)
     inputs = inputs_of(model)
-    if batch < 1:
+    if batch is not None and batch < 1:
         raise ArgumentError(f"batch needs to be at least 1, got batch={batch}")
     own_names = {name: one.name for one in inputs for name in (one.name, one.alias)}
     named = [one._replace(name=own_names.get(one.name or "")) for one in split_names(own_names, names_in(given))]
@@ -118,6 +120,10 @@ def make_inputs(
         lengths = [array.shape[one.batch_axis] for one, array in given_now if array.ndim]
         fixed = [one.batch for one in inputs if one.batch is not None]
         batch = next(iter([*lengths, *fixed]), batch)
+        if batch is None:
+            batch = least
+            with suppress(LayerExplainError):  # what is wrong with the inputs is said below
+                batch = examples_from(trace_model(model, known).needs_of_batch, least)
         others = [*arrays, *names]
         alone = [one for one in left if others and not meet(model, one.name, others)]
         sizes_alone = {one.name: one.without_batch(one.shape) for one in alone if one.shape}

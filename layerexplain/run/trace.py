@@ -256,7 +256,7 @@ def trace(
     if inputs is None:
         from layerexplain.run.input_option import make_inputs
 
-        inputs = make_inputs(model, batch=_EXAMPLES if gradient else 1)
+        inputs = make_inputs(model, least=_EXAMPLES if gradient else 1)
     model = model_on(model, inputs)._replace(weights_file="" if weights is None else os.fspath(weights))
     keep = chosen_layers(model, layers)
     if gradient:

@@ -102,8 +102,10 @@ def test_a_spec_names_sizes() -> None:
 @pytest.mark.parametrize(
     "spec, words",
     [
-        (SPEC.replace(b"[T]", b"[TT]"), "has the size 'TT'; sizes are whole numbers from 1, null for unknown, or names"),
-        (SPEC.replace(b"units: u", b"units: uu"), "LSTM needs units to be an integer"),
+        (SPEC.replace(b"[T]", b"[rows]"), "has the size 'rows'; sizes are whole numbers from 1, null for unknown, or names"),
+        (SPEC.replace(b"[T]", b"[voca]"), "shape has the size 'voca'; did you mean 'vocab'?"),
+        (SPEC.replace(b"units: u", b"units: vocba"), "LSTM needs units to be an integer ≥ 1, got units='vocba'; did you mean 'vocab'?"),
+        (SPEC.replace(b"units: u", b"units: width"), "got units='width'; for example units=16; or declare a size: sizes: {width: 16}"),
         (SPEC.replace(b"T: 50", b"T: -1"), "sizes: T needs an example, an integer"),
         (SPEC.replace(b"u: 64", b"class: 64"), "sizes: 'class' is no name that a size can have"),
     ],

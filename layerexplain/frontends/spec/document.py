@@ -41,7 +41,7 @@ from layerexplain.frontends.spec.items import (
     refuse_wishes,
     words_for,
 )
-from layerexplain.frontends.spec.named_sizes import with_named_sizes
+from layerexplain.frontends.spec.named_sizes import with_declarations, with_named_sizes
 from layerexplain.frontends.spec.objects import Objects, is_path
 from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode, parse_yaml, to_python
 from layerexplain.layers.registry import TORCH
@@ -85,7 +85,7 @@ def read_yaml_spec(
     except LayerExplainError as error:
         faults.keep(error, None)
         model = None
-    found = faults.found()
+    found = tuple([with_declarations(fault, sizes) for fault in faults.found()])
     if model is None or not all(isinstance(fault, ArgumentError) for fault in found):
         raise_any(found)
     if model is None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode
+from layerexplain.suggest import did_you_mean
 
 _OTHER_NAMES = frozenset({"name", "from", "reuse", "output", "outputs", "define", "mask"})
 """Keys whose values are names of layers and tensors."""
@@ -34,6 +37,22 @@ def with_named_sizes(
             examples[key.value] = node.value
     rest = root._replace(value=[pair for pair in root.value if pair[0].value != "sizes"])
     return _filled(rest, {**examples, **values}), examples
+
+
+def with_declarations(error: LayerExplainError, sizes: Collection[str]) -> LayerExplainError:
+    """Return an error in which a word stands where a number is needed, with the declared name that was meant, or with
+    the way to declare it."""
+    needs, got, word = error.fact.partition(", got ")
+    names = re.findall(r"'([^\W\d]\w*)'", word if got else needs) if "integer" in needs or _IN_SHAPES in needs else []
+    unknown = next((name for name in names if name not in sizes), None)
+    if unknown is not None:
+        hint = did_you_mean(unknown, sizes)
+        fact = error.fact.partition("; ")[0] if hint else error.fact
+        error.fact = f"{fact}; {hint or 'or declare a size: sizes: {' + unknown + ': 16}'}"
+    return error
+
+
+_IN_SHAPES = "has the size"
 
 
 def _is_name(name: Any) -> bool:

@@ -2,6 +2,7 @@
 at each number of examples that is said to be taken."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -257,3 +258,30 @@ def test_a_spec_holds_what_depends_on_the_batch() -> None:
     report = layerexplain.explain(model)
     assert spec.outputs[0].shape == report.outputs[0].shape == (None, 12, 3)  # 2 · 8 / 2 · 3 / 2
     assert spec.sizes == report.sizes and report.sizes[0].conditions == ("n % 3 == 0",)
+
+
+IN_THIRDS = """
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(12, 5)
+    def forward(self, x):
+        return self.fc(x.view(x.size(0) // 3, 12))
+model = Net()
+"""
+
+
+@pytest.mark.torch
+def test_a_model_whose_batch_is_a_multiple_of_three_is_run_on_so_many_examples(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(IN_THIRDS)
+    model = read(str(path))
+    given = [
+        layerexplain.make_inputs(model, sizes=(4,)),
+        layerexplain.make_inputs(model, sizes=(4,), least=4),
+        layerexplain.make_inputs(model, sizes=(4,), batch=9),
+    ]
+    assert [one[0].array.shape for one in given] == [(3, 4), (6, 4), (9, 4)]
+    assert layerexplain.verify(str(path), inputs=(4,)).agrees
