@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from layerexplain.run.gradient_report import GradientTrace as GradientTrace
     from layerexplain.run.gradient_results import gradient_statistics as gradient_statistics
     from layerexplain.run.input_option import make_inputs as make_inputs
+    from layerexplain.run.page_program import PageProgram
     from layerexplain.run.trace import trace as trace
     from layerexplain.run.trace import trace_statistics as trace_statistics
     from layerexplain.run.trace_report import ElementReport as ElementReport
@@ -493,7 +494,8 @@ def page(
         vocabulary: Words for the ids of the input, in their order.
         overlay: Numbers of one's own by the paths of layers, which colour the graph: {"conv1": 1.25}; or with a title
             and how those of a box are combined: {"title": "latency (ms)", "combine": "max", "values": {"conv1": 1.25}}.
-        vs: Another model, as `source` is given: the page then shows the two side by side, and what differs.
+        vs: Another model, as `source` is given: the page then shows the two side by side, and what differs. It runs
+            both on one input where it can run each.
         report: The report of the model, if it is there already.
 
     Returns:
@@ -505,9 +507,11 @@ def page(
     >>> page(b"input: [784]\\nlayers:\\n  - Dense: 10\\n")[:15]
     '<!doctype html>'
     """
-    from layerexplain.frontends import model_of, read_for_weights
+    from layerexplain.frontends import read_for_weights
+    from layerexplain.frontends.input_shapes import shapes_for
     from layerexplain.render.page.comparison_data import comparison_page
     from layerexplain.render.page.data import page_of
+    from layerexplain.run.page_program import NoProgram, PageProgram, page_program
 
     _refuse_with_report(source, gradient=gradient, inputs=inputs, code=code, values=values is not None)
     if values is None and (layers is not None or max_values is not None):
@@ -515,16 +519,22 @@ def page(
     if vs is not None:
         if values is not None or overlay is not None:
             raise ArgumentError("values and overlay are for the page of one model; vs makes one of two")
-        models = [model_of(one, code) for one in (source, vs)]
-        before, after = (explain(one, gradient=gradient, inputs=inputs, code=code) for one in models)
+        stores, models = zip(*[read_for_weights(one, code) for one in (source, vs)], strict=True)
+        reports = [explain(one, gradient=gradient, inputs=inputs, code=code) for one in models]
         changes = diff(models[0], models[1], inputs=inputs, code=code)
-        return _written(comparison_page(before, after, changes, fold), path)
+        programs = [
+            NoProgram("--precision is none")
+            if weights == "none"
+            else page_program(stored, model, shapes_for(model, inputs), of.totals.params, precision=weights)
+            for stored, model, of in zip(stores, models, reports, strict=True)
+        ]
+        runs = [_with_words(one, labels, vocabulary) for one in programs if isinstance(one, PageProgram)]
+        reasons = [one.reason if isinstance(one, NoProgram) else "" for one in programs]
+        return _written(comparison_page(reports, changes, fold, runs, reasons), path)
     if isinstance(source, Report):
         named = source if name is None else source._replace(source=name)
         return _written(page_of(named, fold, overlay=overlay), path)
-    from layerexplain.frontends.input_shapes import shapes_for
     from layerexplain.layer_names import chosen_layers
-    from layerexplain.run.page_program import NoProgram, page_program
     from layerexplain.run.page_values import MOST_BYTES, page_values, shapes_of
 
     stored, model = read_for_weights(source, code)
@@ -540,12 +550,16 @@ def page(
         if isinstance(of_page, NoProgram):
             why = of_page.reason
         elif values is None or of_page.program.is_whole:
-            program = of_page._replace(labels=tuple(labels), vocabulary=tuple(vocabulary))
+            program = _with_words(of_page, labels, vocabulary)
     if values is not None and program is None:
         budget = MOST_BYTES if max_values is None else max_values
         found = page_values(stored, model, values, wanted=chosen, budget=budget)
     named = report if name is None else report._replace(source=name)
     return _written(page_of(named, fold, found, program, why, overlay), path)
+
+
+def _with_words(program: PageProgram, labels: Sequence[str], vocabulary: Sequence[str]) -> PageProgram:
+    return program._replace(labels=tuple(labels), vocabulary=tuple(vocabulary))
 
 
 def _print(name: str) -> Callable[..., str]:

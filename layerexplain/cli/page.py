@@ -96,7 +96,8 @@ def _overlay(ctx: click.Context, parameter: click.Parameter, path: str | None) -
 )  # fmt: skip
 @click.option(
     "--vs", metavar="SOURCE",
-    help="Compare with a second model: the page shows both side by side, and how they differ (see diff).",
+    help="Compare with a second model: the page shows both side by side, how they differ (see diff), and runs both on "
+    "one input.",
 )  # fmt: skip
 @code_option
 def command(
@@ -139,7 +140,8 @@ def command(
     asked: dict[str, Any] = {"gradient": gradient, "inputs": inputs, "code": code}
     runs: dict[str, Any] = {"weights": precision, "labels": labels, "vocabulary": vocabulary, "overlay": overlay}
     if vs is not None:
-        return write_picture(output, api.page(content, vs=library.piped(vs), fold=fold, **asked))
+        of_both = {name: value for name, value in runs.items() if name != "overlay"}
+        return write_picture(output, api.page(content, vs=library.piped(vs), fold=fold, **asked, **of_both))
     failure = None
     if values:
         try:

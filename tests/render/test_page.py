@@ -52,7 +52,7 @@ def test_a_page_knows_which_layer_each_tensor_comes_from_and_which_boxes_are_inp
     assert boxes == [("input", True), ("both", False), ("sum", False)]
 
 
-@pytest.mark.parametrize("start", ["main", "running", "what_if", "gallery", "compare"])
+@pytest.mark.parametrize("start", ["main", "running", "what_if", "gallery", "compare", "comparing"])
 def test_modules_declare_each_name_once(start: str) -> None:
     code = script(start)
     texts = "\n".join(modules(start).values())

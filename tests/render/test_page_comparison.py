@@ -9,7 +9,10 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.errors import ArgumentError
-from tests.support.browser import shown
+from tests.support.browser import shown, until
+from tests.support.paths import ROOT
+
+np = pytest.importorskip("numpy")
 
 BEFORE = b"""
 input: [13, 13, 3]
@@ -24,6 +27,21 @@ layers:
     name: last
 """
 AFTER = BEFORE.replace(b"filters: 5", b"filters: 11").replace(b"  - ReLU:\n    name: positive\n", b"")
+RUNS = b"""
+inputs: {numbers: [2, 3]}
+layers:
+  - Rescaling: 2
+    name: grow
+  - ReLU: {}
+    name: positive
+  - Flatten:
+    name: flat
+  - Softmax:
+    name: shares
+"""
+CAPPED = (
+    RUNS.replace(b"{}", b"{max_value: 1.5}").replace(b"name: shares", b"name: parts").replace(b"numbers", b"figures")
+)
 DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
@@ -60,6 +78,94 @@ def test_a_row_and_a_box_choose_a_layer_in_both(html: str, tmp_path: Path) -> No
         assert page.evaluate(chosen) == ["first", "first"]
         page.evaluate("layerexplain.views[0].chooseCall(2)")
         assert "not there" in page.inner_text(".chosen")
+
+
+def softmax(values: Any) -> Any:
+    powers = np.exp(values)
+    return powers / powers.sum()
+
+
+def test_one_input_runs_both_and_each_layer_says_how_far_it_is_from_the_other(tmp_path: Path) -> None:
+    given = np.array([[-1.0, 0.25, 0.5], [1.0, -0.5, 0.625]])
+    outputs = [softmax(np.clip(2 * given, 0, most).reshape(6)) for most in (np.inf, 1.5)]
+    with shown(layerexplain.page(RUNS, vs=CAPPED), tmp_path) as page:
+        until(page, "layerexplain.lives.every((one) => one.hasRun)")
+        assert page.locator(".playinput").count() == 1
+        found = page.evaluate("given => layerexplain.run({numbers: [given]})", given.tolist())
+        assert [one["grow"] for one in found] == [[(2 * given).tolist()]] * 2
+        for name, one, wanted in zip(("shares", "parts"), found, outputs, strict=True):
+            assert one[name][0] == pytest.approx(wanted.tolist(), abs=1e-6)
+        until(page, "document.querySelector('.differences').innerText.includes('0.5')")
+        rows = [row.split("\n") for row in page.locator(".differences li").all_inner_texts()]
+        # 2 is cut to 1.5: the largest difference, and its share of the largest value.
+        apart = np.abs(outputs[1] - outputs[0]).max()
+        last = ["shares", f"{apart:.4g}, {100 * apart / np.max(outputs):.2g} %"]
+        assert rows == [["grow", "equal"], ["positive", "0.5, 25 %"], ["flat", "0.5, 25 %"], last]
+        assert "first layer that gives other numbers is positive." in page.inner_text(".differences")
+        bars = page.locator(".playbar .playvalue").all_inner_texts()
+        assert bars == [f"{100 * one:.1f} % → {100 * other:.1f} %" for one, other in zip(*outputs, strict=True)]
+        # A row chooses the layer in both, and shows it in pictures.
+        page.click(".differences button >> text=positive")
+        assert page.evaluate("layerexplain.views.map((one) => one.look.active.box.lines[0])") == ["positive"] * 2
+        assert "Difference -0.5 to 0, at most 0.5, 25 %" in " ".join(
+            page.locator(".chosen figcaption").all_inner_texts()
+        )
+
+
+def test_a_stroke_on_the_one_pad_reaches_both(tmp_path: Path) -> None:
+    digits = str(ROOT / "sample_models" / "digits.keras")
+    with shown(layerexplain.page(digits, vs=digits), tmp_path) as page:
+        until(page, "layerexplain.lives.every((one) => one.hasRun)")
+        before = page.locator(".playvalue").all_inner_texts()
+        box = page.locator("canvas.pad").bounding_box()
+        page.mouse.move(box["x"] + 20, box["y"] + 30)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 140, box["y"] + 30, steps=8)
+        page.mouse.up()
+        until(
+            page,
+            "before => [...document.querySelectorAll('.playvalue')].some((one, at) => one.innerText !== before[at])",
+            before,
+        )
+        until(page, "!layerexplain.lives.some((one) => one.busy)")
+        page.evaluate(DRAWN)
+        assert page.evaluate("layerexplain.lives.map((one) => [...one.program.tensors[0].buffer.values].join())[0]")
+        pairs = [one.split(" → ") for one in page.locator(".playvalue").all_inner_texts()]
+        assert len(pairs) == 10 and all(one == other for one, other in pairs)
+        assert set(page.locator(".differences li .quiet").all_inner_texts()) == {"equal"}
+
+
+def test_a_search_lights_layers_of_both_and_lists_each_pair_once(html: str, tmp_path: Path) -> None:
+    with shown(html, tmp_path) as page:
+        rest = [marked(page, side) for side in (0, 1)]
+        page.keyboard.press("/")
+        page.keyboard.type("conv2d")
+        assert [marked(page, side) for side in (0, 1)] == [["first"], ["first"]]
+        assert page.locator(".option").all_inner_texts() == ["first\nConv2D 3×3, 5"]
+        page.keyboard.press("Enter")
+        assert page.evaluate("layerexplain.views.map((one) => one.look.active.box.lines[0])") == ["first"] * 2
+        page.keyboard.press("ArrowDown")
+        assert page.evaluate("layerexplain.views[0].look.active.box.lines[0]") == "positive"
+        # What the second has alone is found there, and without words what differs is lit again.
+        page.fill("#search", "units=7 type:dense")
+        assert [marked(page, side) for side in (0, 1)] == [["last"], ["last"]]
+        page.fill("#search", "filters=11")
+        assert [marked(page, side) for side in (0, 1)] == [[], ["first"]]
+        page.locator(".option").click()
+        assert page.evaluate("layerexplain.views[1].look.active.box.lines[0]") == "first"
+        page.fill("#search", "")
+        assert [marked(page, side) for side in (0, 1)] == rest
+        page.locator("h1").click()
+        page.keyboard.press("0")
+        page.evaluate(DRAWN)
+        before = page.evaluate("layerexplain.views.map((one) => one.view.scale)")
+        page.keyboard.press("+")
+        page.evaluate(DRAWN)
+        page.evaluate(DRAWN)
+        after = page.evaluate("layerexplain.views.map((one) => one.view.scale)")
+        assert all(now > 1.1 * then for now, then in zip(after, before, strict=True))
+        page.keyboard.press("?")
+        assert page.locator("dialog[open]").count() == 1
 
 
 def test_the_graphs_move_together(html: str, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The data of a page that shows two models side by side: js/compare.js draws it.
 
-- `before`, `after`: each as data.py says. `title`.
+- `before`, `after`: each as data.py says; both have a `program` where the page runs the two. `title`.
 - `changes`: `[kind, number of the layer before or null, after or null, name, type, [[what, before, after], …]]`, as
   `diff` has them.
 - `pairs`: for each layer before, the number of the same one after, or null.
@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.render.escape import clean
 from layerexplain.render.excerpts import excerpts
@@ -17,16 +18,36 @@ from layerexplain.render.page.shell import Page, shell
 from layerexplain.report.comparison import Comparison
 from layerexplain.report.data import Report
 
-
-def comparison_page(before: Report, after: Report, found: Comparison, fold: bool) -> Page:
-    """Return the page of two models whose differences were found."""
-    data = comparison_data(before, after, found, fold)
-    return shell(data, data["title"], "compare", ("compare",))
+if TYPE_CHECKING:
+    from layerexplain.run.page_program import PageProgram
 
 
-def comparison_data(before: Report, after: Report, found: Comparison, fold: bool = True) -> dict[str, Any]:
+def comparison_page(
+    reports: Sequence[Report],
+    found: Comparison,
+    fold: bool,
+    programs: Sequence[PageProgram] = (),
+    reasons: Sequence[str] = (),
+) -> Page:
+    """Return the page of two models whose differences were found. `programs` are what runs them; if there are not two,
+    `reasons` says for each why it does not run, or ""."""
+    if len(programs) < 2:
+        data = comparison_data(reports, found, fold)
+        for side, why in zip((data["before"], data["after"]), reasons, strict=False):
+            side["model"]["still"] = clean(why)
+        return shell(data, data["title"], "compare", ("compare",))
+    data = comparison_data(reports, found, fold, programs)
+    return shell(data, data["title"], "comparing", ("play", "compare"), *[one.weights for one in programs])
+
+
+def comparison_data(
+    reports: Sequence[Report],
+    found: Comparison,
+    fold: bool = True,
+    programs: Sequence[PageProgram | None] = (None, None),
+) -> dict[str, Any]:
     """Return the structure of the page of two models."""
-    sides = [page_data(report, fold) for report in (before, after)]
+    sides = [page_data(report, fold, program=run) for report, run in zip(reports, programs, strict=True)]
     first, second = ({layer["path"]: at for at, layer in enumerate(side["layers"])} for side in sides)
     partners = {clean(one.layer): clean(one.layer_after) for one in found.changes if one.layer}
     partners.update({clean(path): clean(other) for path, other in found.renumbered.items()})

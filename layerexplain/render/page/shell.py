@@ -33,11 +33,9 @@ class Page(str):
         )
 
 
-def shell(
-    data: Mapping[str, Any], title: str, start: str = "main", sheets: Sequence[str] = (), weights: str = ""
-) -> Page:
+def shell(data: Mapping[str, Any], title: str, start: str = "main", sheets: Sequence[str] = (), *weights: str) -> Page:
     """Return the page that shows `data`; `start` names the module of js/ that runs, `sheets` its own style sheets;
-    `weights` are those of a model that runs in it, in base64."""
+    `weights` are those of each model that runs in it, in base64."""
     style, code = styles("page", "reads", *sheets), script(start)
     policy = (
         f"default-src 'none'; script-src '{hashed(_STARTER)}' '{hashed(code)}'; style-src '{hashed(style)}'; "
@@ -45,7 +43,7 @@ def shell(
     )
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), check_circular=False, default=str)
     packed = _packed(text.encode("utf-8", "replace"))
-    stored = _stored("weights", weights) if weights else ""
+    stored = "".join([_stored(f"weights{at or ''}", text) for at, text in enumerate(weights) if text])
     title = _text(clean(title))
     return Page(
         f"{head(title, style, policy)}"

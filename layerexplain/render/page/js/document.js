@@ -1,7 +1,7 @@
 /** What all pages do: read the data in the file, keep the address, switch between light and dark. */
 import { nextSlice, unpacked } from "./bytes.js";
 import { markMathFont } from "./math.js";
-import { button } from "./dom.js";
+import { button, byId } from "./dom.js";
 
 /** @returns {Promise<any>} the data, which stands in the page compressed */
 async function readData() {
@@ -35,6 +35,21 @@ export function setAddress(text, isNew = false) {
   } catch {
     // In a frame without an address of its own there is none to change.
   }
+}
+
+/** Keys for all of the page that need no focus on a graph: they search, zoom and list the keys. @param {import("./graph_view.js").GraphView[]} views of which the first one leads */
+export function pageKeys(views) {
+  window.addEventListener("keydown", (event) => {
+    const typing = event.target instanceof Element && event.target.closest("input, select, textarea");
+    if (typing || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
+    if (["?", "0", "+", "-"].includes(event.key)) {
+      for (const one of views) one.lastMoved = 0;
+      views[0].key(event);
+    }
+    if (event.key !== "/") return;
+    event.preventDefault();
+    byId("search").focus();
+  });
 }
 
 /** A button for light and dark, which begins as the system is. @param {() => void} [changed] is told of each change */

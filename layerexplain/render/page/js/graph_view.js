@@ -51,6 +51,8 @@ export class GraphView {
     this.lastMoved = 0;
     /** @type {import("./canvas.js").Look} */
     this.look = { measure: "", active: null, hovered: null, found: null, masks: false };
+    /** What is lit where nothing is sought. @type {Set<number> | null} */
+    this.rest = null;
     /** @type {(() => void)[]} */
     this.onDraw = [];
     this.waiting = false;

@@ -1,9 +1,9 @@
 /** The page of a model: puts its parts together, and keeps the address in step with what is chosen. */
 import { bar } from "./bar.js";
 import { divider } from "./divider.js";
-import { byId, make } from "./dom.js";
+import { make } from "./dom.js";
 import { nextSlice } from "./bytes.js";
-import { address, printsAs, setAddress } from "./document.js";
+import { address, pageKeys, printsAs, setAddress } from "./document.js";
 import { GraphView } from "./graph_view.js";
 import { overview } from "./overview.js";
 import { faults } from "./panel_facts.js";
@@ -34,7 +34,7 @@ export async function startPage(data, above) {
   });
   const walk = new Walk(data, view, pane);
   await nextSlice();
-  const field = search(data, view);
+  const field = search([view]);
   const left = make("div", "left", overview(view), make("div", "graph-frame", view.element, view.tools.element));
   const right = above ? make("div", "beside", above, pane) : pane;
   document.body.append(bar(data, view, field, left, walk), ...faults(data), make("main", "", left, divider(left, right), right));
@@ -51,14 +51,7 @@ export async function startPage(data, above) {
   window.addEventListener("hashchange", follow);
   window.addEventListener("popstate", follow);
   follow();
-  window.addEventListener("keydown", (event) => {
-    const typing = event.target instanceof Element && event.target.closest("input, select, textarea");
-    if (typing || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
-    if (["?", "0", "+", "-"].includes(event.key)) view.key(event);
-    if (event.key !== "/") return;
-    event.preventDefault();
-    byId("search").focus();
-  });
+  pageKeys([view]);
   printsAs(() => printed(data, view));
   document.body.classList.add("ready");
   const page = { data, view, walk };

@@ -2,14 +2,13 @@
 import { count, make } from "./dom.js";
 import { query } from "./query.js";
 
-/** @typedef {import("./types.js").Data} Data */
 /** @typedef {import("./graph_view.js").GraphView} GraphView */
 
 const SHOWN = 40;
 const HELP = "a name, a type, 3x3, stride 2, activation=relu, 14x14x256, type:Conv2D, params>10k, macs>1m or note:mask";
 
-/** @param {Data} data @param {GraphView} view @returns {HTMLElement} */
-export function search(data, view) {
+/** @param {GraphView[]} views @param {(layer: number) => number} [twin] which layer of the first view a layer of the second goes with: both are listed once @returns {HTMLElement} */
+export function search(views, twin = () => -1) {
   const field = make("input");
   field.type = "search";
   field.id = "search";
@@ -26,12 +25,10 @@ export function search(data, view) {
   said.setAttribute("role", "status");
   const popup = make("div", "popup", said, list);
   popup.hidden = true;
-  /** @type {number[]} */
+  /** The sides and the numbers of layers, and how well each meets what is sought. @type {[number, number, number][]} */
   let found = [];
   let at = -1;
-  /** @type {Map<number, number>} */
-  const firstCall = new Map();
-  data.calls.forEach(([layer], call) => firstCall.has(layer) || firstCall.set(layer, call));
+  const total = views.flatMap(({ data }, side) => data.layers.filter((_, layer) => !side || twin(layer) < 0)).length;
 
   const mark = () => {
     [...list.children].forEach((one, place) => one.setAttribute("aria-selected", String(place === at)));
@@ -44,8 +41,9 @@ export function search(data, view) {
   const go = (/** @type {number} */ place) => {
     at = place;
     mark();
-    const call = firstCall.get(found[place]);
-    if (call !== undefined) view.chooseCall(call);
+    const [side, layer] = found[place];
+    const call = views[side].data.calls.findIndex((one) => one[0] === layer);
+    if (call >= 0) views[side].chooseCall(call);
   };
   const show = (/** @type {boolean} */ open) => {
     popup.hidden = !open;
@@ -53,16 +51,24 @@ export function search(data, view) {
     field.setAttribute("aria-expanded", String(!list.hidden));
   };
   const seek = () => {
-    const holds = query(field.value, data);
+    let isSought = false;
+    found = views.flatMap((view, side) => {
+      const { data } = view;
+      const holds = query(field.value, data);
+      isSought = holds !== null;
+      const met = data.layers.map((layer) => (holds ? holds(layer) : 0));
+      view.look.found = holds ? new Set(data.calls.flatMap(([layer], call) => (met[layer] ? [call] : []))) : view.rest;
+      view.redraw();
+      return met.flatMap((worth, layer) => (worth ? [/** @type {[number, number, number]} */ ([side, layer, worth])] : []));
+    });
+    const first = new Set(found.flatMap(([side, layer]) => (side ? [] : [layer])));
     // What meets the words as a whole comes first.
-    const met = data.layers.map((layer) => (holds ? holds(layer) : 0));
-    found = met.flatMap((worth, place) => (worth ? [place] : [])).sort((a, b) => met[b] - met[a]);
+    found = found.filter(([side, layer]) => !side || !first.has(twin(layer))).sort((a, b) => b[2] - a[2]);
     at = -1;
-    const lit = new Set(found);
-    view.look.found = holds ? new Set(data.calls.flatMap(([layer], call) => (lit.has(layer) ? [call] : []))) : null;
-    view.redraw();
-    const options = found.slice(0, SHOWN).map((layer, place) => {
-      const option = make("div", "option", make("span", "", data.layers[layer].path), make("span", "quiet", [data.layers[layer].type, data.configurations[data.layers[layer].configuration ?? -1]?.[0]].filter(Boolean).join(" ")));
+    const options = found.slice(0, SHOWN).map(([side, number], place) => {
+      const { data } = views[side];
+      const layer = data.layers[number];
+      const option = make("div", "option", make("span", "", layer.path), make("span", "quiet", [layer.type, data.configurations[layer.configuration ?? -1]?.[0]].filter(Boolean).join(" ")));
       option.id = `found-${place}`;
       option.setAttribute("role", "option");
       option.addEventListener("click", () => {
@@ -73,7 +79,7 @@ export function search(data, view) {
     });
     list.replaceChildren(...options);
     const more = found.length > SHOWN ? `, the first ${SHOWN} listed` : "";
-    said.textContent = holds ? (found.length ? `${count(found.length)} of ${count(data.layers.length)} layers${more}` : `Nothing found. Search for ${HELP}`) : `Search for ${HELP}`;
+    said.textContent = isSought ? (found.length ? `${count(found.length)} of ${count(total)} layers${more}` : `Nothing found. Search for ${HELP}`) : `Search for ${HELP}`;
     mark();
     show(true);
   };
@@ -89,7 +95,7 @@ export function search(data, view) {
       if (found.length) {
         go(at < 0 ? 0 : at);
         show(false);
-        view.element.focus();
+        views[found[Math.max(at, 0)][0]].element.focus();
       }
     } else if (event.key === "Escape") {
       if (!field.value) field.blur();

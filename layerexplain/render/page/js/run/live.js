@@ -19,9 +19,12 @@ import { readWeights } from "./weights.js";
 const MOST_LIVE_MACS = 300e6;
 
 export class Live {
-  /** @param {Data} data */
-  constructor(data) {
+  /** @param {Data} data @param {number} [side] its number among several models in the page */
+  constructor(data, side = 0) {
     this.data = data;
+    this.side = side;
+    /** @type {() => void} called before it runs */
+    this.onStart = () => {};
     this.about = /** @type {ProgramData} */ (data.program);
     this.element = make("section", "play");
     this.element.setAttribute("aria-label", "Run the model");
@@ -55,7 +58,7 @@ export class Live {
 
   /** @returns {Promise<Program>} */
   async load() {
-    const weights = await readWeights(this.about.weights ?? []);
+    const weights = await readWeights(this.about.weights ?? [], `weights${this.side || ""}`);
     this.program = new Program(this.about, this.data.forms ?? [], weights, this.data.layers.map((one) => one.path));
     return this.program;
   }
@@ -87,6 +90,7 @@ export class Live {
   /** Runs the model, anew if it is running on what was there before. */
   async start() {
     this.dirty = true;
+    this.onStart();
     if (this.busy) return;
     this.busy = true;
     const program = await this.ready;
@@ -189,7 +193,7 @@ export class Live {
     this.reach = reach;
     this.reachWords.replaceChildren(...(reach ? [words, button("Show all", () => this.showReach()), more ?? ""] : []));
     if (this.view) {
-      this.view.look.found = reach && this.reachedCalls(reach);
+      this.view.look.found = reach ? this.reachedCalls(reach) : this.view.rest;
       this.view.redraw();
     }
     this.widgets?.forEach((one) => one.renew());

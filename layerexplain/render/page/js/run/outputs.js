@@ -39,30 +39,33 @@ export function outputViews(live, program) {
   });
 }
 
-/** @param {HTMLElement} body @param {Buffer} buffer @param {string[]} labels @param {(at: number) => void} choose @param {number} [listed] */
-function showBars(body, buffer, labels, choose, listed = MOST_BARS) {
-  const step = buffer.strides[buffer.strides.length - 1] ?? 1;
-  const numbers = Array.from({ length: buffer.sizes[buffer.sizes.length - 1] ?? 1 }, (_, i) => buffer.values[buffer.offset + i * step]);
-  const most = Math.max(...numbers.map(Math.abs)) || 1;
+/** @param {HTMLElement} body @param {Buffer} buffer @param {string[]} labels @param {(at: number) => void} choose @param {number} [listed] @param {Buffer | null} [other] of another model, drawn below each bar */
+export function showBars(body, buffer, labels, choose, listed = MOST_BARS, other = null) {
+  const rows = [buffer, ...(other ? [other] : [])].map(({ sizes, strides, values, offset }) => Array.from({ length: sizes[sizes.length - 1] ?? 1 }, (_, i) => values[offset + i * (strides[strides.length - 1] ?? 1)]));
+  const [numbers] = rows;
+  const most = Math.max(...rows.flat().map(Math.abs)) || 1;
   const shares = numbers.every((one) => one >= 0) && Math.abs(numbers.reduce((a, b) => a + b, 0) - 1) < 1e-3;
   const whole = listed < MOST_BARS ? most : shares || (numbers.every((one) => one >= 0) && most <= 1) ? 1 : most;
   let order = numbers.map((_, i) => i);
-  if (numbers.length > listed) order = order.sort((a, b) => numbers[b] - numbers[a]).slice(0, listed);
-  const best = numbers.indexOf(Math.max(...numbers));
+  if (numbers.length > listed) order = order.sort((a, b) => Math.max(...rows.map((row) => row[b])) - Math.max(...rows.map((row) => row[a]))).slice(0, listed);
+  const best = rows.map((row) => row.indexOf(Math.max(...row)));
   if (body.children.length !== order.length || !body.firstElementChild?.classList.contains("playbar")) {
-    body.replaceChildren(...order.map(() => make("div", "playbar", button("", () => {}, "link playlabel"), make("div", "playroom", make("div", "playfill")), make("span", "playvalue"))));
+    body.replaceChildren(...order.map(() => make("div", "playbar", button("", () => {}, "link playlabel"), make("div", "playroom", ...rows.map(() => make("div", "playfill"))), make("span", "playvalue"))));
   }
+  body.classList.toggle("paired", other !== null);
   order.forEach((number, row) => {
     const bar = body.children[row];
     const [label, room, value] = /** @type {HTMLElement[]} */ ([...bar.children]);
     label.textContent = labels[number] ?? `${number}`;
     label.title = "What it depends on, through all layers";
     label.onclick = () => choose(number);
-    value.textContent = shares ? `${(100 * numbers[number]).toFixed(1)} %` : numberText(numbers[number]);
-    const fill = /** @type {HTMLElement} */ (room.firstElementChild);
-    fill.style.width = `${(100 * Math.abs(numbers[number])) / whole || 0}%`;
-    fill.classList.toggle("below", numbers[number] < 0);
-    bar.classList.toggle("best", shares && number === best);
+    value.textContent = rows.map((own) => (shares ? `${(100 * own[number]).toFixed(1)} %` : numberText(own[number]))).join(" → ");
+    rows.forEach((own, side) => {
+      const fill = /** @type {HTMLElement} */ (room.children[side]);
+      fill.style.width = `${(100 * Math.abs(own[number])) / whole || 0}%`;
+      fill.classList.toggle("below", own[number] < 0);
+    });
+    bar.classList.toggle("best", shares && best.includes(number));
   });
 }
 

@@ -11,7 +11,7 @@ import { layerValues } from "../values.js";
 const MOST_LAYERS = 80;
 
 /** The first result of a call as tiles; null where it has none, or has not run. @param {Live} live @param {number} layer @param {number} call @param {number} form */
-function resultTiles(live, layer, call, form) {
+export function resultTiles(live, layer, call, form) {
   const { data } = live;
   const own = data.forms?.[form];
   const [result] = own?.results ?? [];
@@ -20,7 +20,7 @@ function resultTiles(live, layer, call, form) {
 }
 
 /** @param {import("../tiles.js").Tiles} tiles */
-const scaleOf = ({ count, rows, columns }) => Math.max(1, Math.min(count === 1 ? 6 : 4, Math.floor((count === 1 ? 320 : 30) / Math.max(rows, columns))));
+export const scaleOf = ({ count, rows, columns }) => Math.max(1, Math.min(count === 1 ? 6 : 4, Math.floor((count === 1 ? 320 : 30) / Math.max(rows, columns))));
 
 /** @param {Live} live */
 export function layerThumbnails(live) {

@@ -13,10 +13,10 @@ export function packedBuffer(sizes, values) {
   return { values, sizes, strides: sizes.map((_, axis) => sizes.slice(axis + 1).reduce((a, b) => a * b, 1)), offset: 0 };
 }
 
-/** @param {[number[], number][]} table the shape of each, and whether it is in half precision @returns {Promise<Buffer[]>} */
-export async function readWeights(table) {
+/** @param {[number[], number][]} table the shape of each, and whether it is in half precision @param {string} id of the element in which they stand @returns {Promise<Buffer[]>} */
+export async function readWeights(table, id) {
   if (!table.length) return [];
-  const bytes = new Uint8Array(await unpacked("weights").arrayBuffer());
+  const bytes = new Uint8Array(await unpacked(id).arrayBuffer());
   const counts = [0, 0];
   for (const [sizes, half] of table) counts[half] += sizes.reduce((a, b) => a * b, 1);
   const planes = [bytes.subarray(0, 4 * counts[0]), bytes.subarray(4 * counts[0])];
