@@ -7,24 +7,14 @@ import { paintFar } from "./far.js";
 import { paintNear } from "./near.js";
 import { lastAtMost } from "./placing.js";
 
+/** @typedef {import("./types.js").Data} Data */
+/** @typedef {import("./placing.js").Item} Item */
+/** @typedef {import("./placing.js").Drawing} Drawing */
 /**
- * @typedef {import("./types.js").Data} Data
- * @typedef {import("./placing.js").Item} Item
- * @typedef {import("./placing.js").Drawing} Drawing
- *
- * @typedef {Object} Look what is to be drawn how
- * @property {string} measure "" colours by the kind of layer
- * @property {Item | null} active
- * @property {Item | null} hovered
- * @property {Set<number> | null} found calls that a search found; null where nothing is sought
- * @property {boolean} masks
- *
- * @typedef {Object} View which part is seen: the point at the upper left corner, and pixels per unit
- * @property {number} x
- * @property {number} y
- * @property {number} scale
- * @property {number} stretch pixels per unit across, for each one along; 1 but from afar
+ * @typedef {{measure: string, active: Item | null, hovered: Item | null, found: Set<number> | null, masks: boolean}} Look what is to be drawn how; `measure`: "" colours by the kind of layer;
+ *   `found`: calls that a search found; null where nothing is sought
  */
+/** @typedef {{x: number, y: number, scale: number, stretch: number}} View which part is seen: the point at the upper left corner, and pixels per unit; `stretch`: pixels per unit across, for each one along; 1 but from afar */
 
 const LONG = 3000;
 /** So far apart boxes and lines stay where boxes are wider than their places. */

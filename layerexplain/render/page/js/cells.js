@@ -3,16 +3,10 @@
 import { make } from "./dom.js";
 
 /**
- * @typedef {object} CellView which part of which tensor a grid shows
- * @property {number[]} sizes the sizes of the tensor
- * @property {(number | null)[]} axes which axes are rows and columns
- * @property {number[]} slice an index of the tensor: the place on all other axes
- * @property {[number, number][]} reach for rows and columns, where they begin and end, padding included
- * @property {number[]} around rows and columns that should be in sight: first row, last row, first column, last column
- * @property {number} room how wide it may be
- * @property {number} tall how high it may be
- * @property {boolean} numbers whether cells show numbers, where all of them fit
- * @property {boolean} [parts] whether they show numbers also where then a part of them is in sight
+ * @typedef {{sizes: number[], axes: (number | null)[], slice: number[], reach: [number, number][], around: number[], room: number, tall: number, numbers: boolean, parts?: boolean}} CellView which part of which tensor a grid shows;
+ *   `sizes`: the sizes of the tensor; `axes`: which axes are rows and columns; `slice`: an index of the tensor: the place on all other axes; `reach`: for rows and columns, where they begin
+ *   and end, padding included; `around`: rows and columns that should be in sight: first row, last row, first column, last column; `room`: how wide it may be; `tall`: how high it may be;
+ *   `numbers`: whether cells show numbers, where all of them fit; `parts`: whether they show numbers also where then a part of them is in sight
  */
 /** @typedef {{kind: string, value: number | boolean | undefined}} CellState */
 

@@ -1,37 +1,14 @@
+/** Where boxes and lines are drawn, some boxes being open: what an open box needs more pushes rows and lanes apart. */
+/** @typedef {import("./types.js").Box} Box */
+/** @typedef {import("./types.js").Graph} Graph */
 /**
- * Where boxes and lines are drawn, some boxes being open: what an open box needs more pushes rows and lanes apart.
- *
- * @typedef {import("./types.js").Box} Box
- * @typedef {import("./types.js").Graph} Graph
- *
- * @typedef {Object} Item a box as it is drawn
- * @property {Box} box
- * @property {number} x
- * @property {number} y
- * @property {number} w
- * @property {number} h
- * @property {number} call the call that it stands for, or -1
- * @property {number[]} calls all calls in it
- * @property {boolean} open
- * @property {number} copy
- * @property {Item | null} around
- * @property {boolean} up whether tensors run upwards through it
- * @property {Item[]} before the items that feed it
- * @property {Item[]} after the items that it feeds
- *
- * @typedef {Object} Drawing
- * @property {Item[]} items
- * @property {{from: Item, to: Item, points: number[], top: number, bottom: number}[]} lines
- * @property {number} width
- * @property {number} height
- *
- * @typedef {Object} Spread how far a graph is pushed apart
- * @property {number[]} tops of rows
- * @property {number[]} centres of lanes
- * @property {number} width
- * @property {number} height
- * @property {number} trunk
- * @property {{w: number, h: number, anchor: number, inset: number}[]} sizes of boxes; what an open one holds begins at inset
+ * @typedef {{box: Box, x: number, y: number, w: number, h: number, call: number, calls: number[], open: boolean, copy: number, around: Item | null, up: boolean, before: Item[], after: Item[]}} Item a box as it is drawn;
+ *   `call`: the call that it stands for, or -1; `calls`: all calls in it; `up`: whether tensors run upwards through it; `before`: the items that feed it; `after`: the items that it feeds
+ */
+/** @typedef {{items: Item[], lines: {from: Item, to: Item, points: number[], top: number, bottom: number}[], width: number, height: number}} Drawing */
+/**
+ * @typedef {{tops: number[], centres: number[], width: number, height: number, trunk: number, sizes: {w: number, h: number, anchor: number, inset: number}[]}} Spread how far a graph is pushed apart;
+ *   `tops`: of rows; `centres`: of lanes; `sizes`: of boxes; what an open one holds begins at inset
  */
 
 const FRAME = 12;

@@ -21,19 +21,7 @@
  * @typedef {[string, number | null, string]} Letter its name, how many numbers it runs over, its role
  */
 /** @typedef {number | boolean | Special | null | {[at: number]: Constant}} Constant a number or nested lists of them; null where they are left out */
-/**
- * @typedef {object} Line
- * @property {string} name
- * @property {Letter[]} letters
- * @property {(number | null)[]} grid
- * @property {Scalar} [value]
- * @property {string} [refusal]
- * @property {Template} text
- * @property {Template} [numbers]
- * @property {Scalar} [start]
- * @property {number} [step]
- * @property {Index} [after]
- */
+/** @typedef {{name: string, letters: Letter[], grid: (number | null)[], value?: Scalar, refusal?: string, text: Template, numbers?: Template, start?: Scalar, step?: number, after?: Index}} Line */
 /** @typedef {{params: number, tensors: [string, (number | null)[], string[], (number | null)[]][], lines: Line[], results: number[], values?: Record<string, Constant>, functions?: [string, Scalar][]}} Form */
 
 /** @param {Scalar | undefined} e @returns {e is Special} */

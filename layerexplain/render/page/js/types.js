@@ -1,145 +1,37 @@
+/** The data of a page; data.py and graph_data.py say what each part means. */
 /**
- * The data of a page; data.py and graph_data.py say what each part means.
- *
- * @typedef {Object} Box
- * @property {number} x
- * @property {number} y
- * @property {number} w
- * @property {number} h
- * @property {string[]} lines
- * @property {string} [family]
- * @property {number} [call]
- * @property {number[][]} [copies]
- * @property {boolean} [single]
- * @property {Graph} [inner]
- * @property {number} [tw]
- * @property {number} [th]
- * @property {boolean} [port]
- * @property {boolean} [input]
- * @property {boolean} [faulty]
- * @property {string} [makes]
- *
- * @typedef {Object} Graph
- * @property {Box[]} boxes
- * @property {number[][]} lines
- * @property {[number, number][]} rows
- * @property {number[]} lanes
- * @property {number} trunk
- * @property {number} width
- * @property {number} height
- *
- * @typedef {Object} Call
- * @property {[number | null, string][]} from
- * @property {string} to
- * @property {number | null} mask
- *
- * @typedef {[string, number, string, string]} Statement
- *
- * @typedef {Object} Gradient
- * @property {string} [unknown]
- * @property {Statement[]} [formula]
- * @property {string[]} [tex]
- * @property {import("./math.js").Tree[]} [math]
- * @property {Statement[]} [kept]
- * @property {string[]} [element]
- * @property {string[]} [element_notes]
- * @property {string[]} [facts]
- * @property {string[]} [unreached]
- * @property {string} [cost]
- *
- * @typedef {Object} Definition
- * @property {string} [sentence]
- * @property {string} [dtype]
- * @property {Statement[]} [formula]
- * @property {string[]} [where]
- * @property {string[]} [tex]
- * @property {import("./math.js").Tree[]} [math]
- * @property {string[]} [element]
- * @property {import("./math.js").Tree[]} [element_math]
- * @property {boolean} [element_same] whether the formula is that of one element already
- * @property {string[]} [element_notes]
- * @property {string[]} [inputs]
- * @property {[string, string, string, string][]} [axes]
- * @property {string[]} [shape_notes]
- * @property {[string, string, string, string, number, boolean, string][]} [weights]
- * @property {string[]} [training]
- * @property {Gradient} [gradient]
- *
- * @typedef {Object} Layer
- * @property {string} name
- * @property {string} path
- * @property {string} type
- * @property {number} parent
- * @property {string} operation
- * @property {string} shape
- * @property {Call[]} [calls]
- * @property {number | null} params
- * @property {number | null} trainable
- * @property {number | null} macs
- * @property {number | null} flops
- * @property {number | null} values
- * @property {number | null} activations
- * @property {number | null} bytes
- * @property {string[]} [faults]
- * @property {string[]} [hints]
- * @property {string[]} [notes]
- * @property {string} [weights_note]
- * @property {string[]} [cost]
- * @property {string} [mask]
- * @property {string[]} [field]
- * @property {string} [keras]
- * @property {string} [place]
- * @property {number} [definition]
- * @property {number} [configuration]
- * @property {number | null} [overlay]
- * @property {(number | null)[]} [forms] of each call the number of its form
- * @property {Record<string, number>[]} [numbers] of each call, for tensors and lines of its form the number of an array
- * @property {Picture[]} [pictures]
- * @property {(Picture & Spread)[]} [spreads]
- * @property {string} [unnumbered] why it has no numbers
- *
- * @typedef {Object} Picture tiles in few bytes; run/page_values.py says what is in one
- * @property {string} [name]
- * @property {number[]} shape
- * @property {number} tiles
- * @property {number} rows
- * @property {number} columns
- * @property {[number, number]} every
- * @property {number} low
- * @property {number} high
- * @property {string} data
- *
- * @typedef {{name: string, counts: number[], low: number, high: number, mean: number, std: number, picture_low: number, picture_high: number}} Spread
- *
- * @typedef {Object} Model
- * @property {string} [type]
- * @property {string} [source]
- * @property {string | null} [keras]
- * @property {string} title
- * @property {Record<string, number | null>} totals
- * @property {string[]} inputs
- * @property {string[]} outputs
- * @property {[string, [string, string, string][]][]} facts on a language model: titles, with labels, values and words
- * @property {string[]} notes
- * @property {[string, string | null][]} [faults]
- * @property {[string, string]} [overlay] what numbers of one's own are, and how those of a box are combined
- * @property {string} [still] why the page does not run it
- *
- * @typedef {Object} Data
- * @property {Model} model
- * @property {Layer[]} layers
- * @property {Definition[]} definitions
- * @property {[number, number][]} calls
- * @property {Graph} graph
- * @property {[string, number]} letters
- * @property {Graph} [whole]
- * @property {Graph} [every]
- * @property {[string, [string, string, boolean][]][]} configurations details, and each argument with its value and whether it was set
- * @property {import("./scalars.js").Form[]} [forms]
- * @property {import("./values.js").PackedArray[]} [arrays]
- * @property {import("./run/program.js").ProgramData} [program] what a page that runs its model has
- * @property {import("./run/live.js").Live} [live] the model that runs
- * @property {{inputs: string[], weights: string, notes: string[], left?: string}} [run] the run of which it has values
- * @property {{line?: string, index?: number[]}} [element] the element that is chosen, where it is kept for another layer
+ * @typedef {{x: number, y: number, w: number, h: number, lines: string[], family?: string, call?: number, copies?: number[][], single?: boolean, inner?: Graph, tw?: number, th?: number,
+ *   port?: boolean, input?: boolean, faulty?: boolean, makes?: string}} Box
+ */
+/** @typedef {{boxes: Box[], lines: number[][], rows: [number, number][], lanes: number[], trunk: number, width: number, height: number}} Graph */
+/** @typedef {{from: [number | null, string][], to: string, mask: number | null}} Call */
+/** @typedef {[string, number, string, string]} Statement */
+/** @typedef {{unknown?: string, formula?: Statement[], tex?: string[], math?: import("./math.js").Tree[], kept?: Statement[], element?: string[], element_notes?: string[], facts?: string[], unreached?: string[], cost?: string}} Gradient */
+/**
+ * @typedef {{sentence?: string, dtype?: string, formula?: Statement[], where?: string[], tex?: string[], math?: import("./math.js").Tree[], element?: string[],
+ *   element_math?: import("./math.js").Tree[], element_same?: boolean, element_notes?: string[], inputs?: string[], axes?: [string, string, string, string][], shape_notes?: string[],
+ *   weights?: [string, string, string, string, number, boolean, string][], training?: string[], gradient?: Gradient}} Definition `element_same`: whether the formula is that of one element
+ *   already
+ */
+/**
+ * @typedef {{name: string, path: string, type: string, parent: number, operation: string, shape: string, calls?: Call[], params: number | null, trainable: number | null, macs: number | null,
+ *   flops: number | null, values: number | null, activations: number | null, bytes: number | null, faults?: string[], hints?: string[], notes?: string[], weights_note?: string,
+ *   cost?: string[], mask?: string, field?: string[], keras?: string, place?: string, definition?: number, configuration?: number, overlay?: number | null, forms?: (number | null)[],
+ *   numbers?: Record<string, number>[], pictures?: Picture[], spreads?: (Picture & Spread)[], unnumbered?: string}} Layer `forms`: of each call the number of its form; `numbers`: of each call,
+ *   for tensors and lines of its form the number of an array; `unnumbered`: why it has no numbers
+ */
+/** @typedef {{name?: string, shape: number[], tiles: number, rows: number, columns: number, every: [number, number], low: number, high: number, data: string}} Picture tiles in few bytes; run/page_values.py says what is in one */
+/** @typedef {{name: string, counts: number[], low: number, high: number, mean: number, std: number, picture_low: number, picture_high: number}} Spread */
+/**
+ * @typedef {{type?: string, source?: string, keras?: string | null, title: string, totals: Record<string, number | null>, inputs: string[], outputs: string[],
+ *   facts: [string, [string, string, string][]][], notes: string[], faults?: [string, string | null][], overlay?: [string, string], still?: string}} Model `facts`: on a language model: titles,
+ *   with labels, values and words; `overlay`: what numbers of one's own are, and how those of a box are combined; `still`: why the page does not run it
+ */
+/**
+ * @typedef {{model: Model, layers: Layer[], definitions: Definition[], calls: [number, number][], graph: Graph, letters: [string, number], whole?: Graph, every?: Graph,
+ *   configurations: [string, [string, string, boolean][]][], forms?: import("./scalars.js").Form[], arrays?: import("./values.js").PackedArray[],
+ *   program?: import("./run/program.js").ProgramData, live?: import("./run/live.js").Live, run?: {inputs: string[], weights: string, notes: string[], left?: string},
+ *   element?: {line?: string, index?: number[]}}} Data `configurations`: details, and each argument with its value and whether it was set; `program`: what a page that runs its model has;
+ *   `live`: the model that runs; `run`: the run of which it has values; `element`: the element that is chosen, where it is kept for another layer
  */
 export {};
