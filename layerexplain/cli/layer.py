@@ -210,18 +210,26 @@ def command(
         if inputs:
             raise click.UsageError("--input needs the TYPE of a layer: layerexplain layer Dense units=10 --input 784")
         return _list(_families(code), output, described=False)
-    type, arguments = _with_framework(type, arguments)
+    typed, (type, arguments) = type, _with_framework(type, arguments)
     if not (arguments or inputs) and (found := _named_like(type, code)):
         return _list(found, output, described=True)
     second = versus()
     try:
         if second is None:
-            _explain(_asked(type, arguments, inputs, code), arguments, output, gradient, parts)
+            asked = _asked(type, arguments, inputs, code)
+            _explain(asked, arguments, output, gradient, parts)
+            if typed == type and output.format == "table" and _is_in_both(asked.type):
+                note(f"PyTorch has nn.{asked.type} too: layerexplain layer nn.{asked.type}")
         else:
             _compare(_asked(type, arguments, inputs, code), second, output, inputs)
     except ArgumentError as error:
         # What was typed is all that there is: a layer that cannot be made of it is wrong usage, wherever it is found.
         raise click.UsageError(clean(error.fact)) from None
+
+
+def _is_in_both(type: str) -> bool:
+    """Return whether a type of Keras is also the name of a module of PyTorch."""
+    return type.isidentifier() and library.typed_layer(f"nn.{type}")[0] == f"torch.nn.{type}"
 
 
 def _families(code: tuple[str, ...]) -> Families:

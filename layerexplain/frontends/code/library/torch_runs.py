@@ -453,8 +453,9 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     interpreter = program.interpreter
     module = found.value
     call = next((one for one in reversed(interpreter.kept(DataCalls).calls) if one.module is module), None)
-    if call is not None and not shapes and found.name in call.run.emitted:
-        return call.run.emitted[found.name]
+    emitted: dict[str, Model] = {} if call is None else call.run.emitted
+    if not shapes and found.name in emitted:
+        return emitted[found.name]
     known = call.shapes if call is not None else {}
     names = parameter_names(module)
     given: dict[str, tuple[Sequence[int | None], str]]
@@ -547,8 +548,8 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     again, with_values = partial(_again, program, found, wanted), partial(_with_values, program, found)
     code = SourceCode(lambda: results, again, missing_sizes(program.text.tree, opened), with_values, run.needs)
     model = model._replace(source_code=code)
-    if follows_call and call is not None:
-        call.run.emitted[found.name] = model
+    if follows_call:
+        emitted[found.name] = model
     return model
 
 
