@@ -231,7 +231,7 @@ def _reason(
     if way.before:
         role = next((r for r in way.roles if r not in PLACES), role)
     role = way.named or role
-    why = ", then ".join(way.whys) or "kept"
+    why = ", then ".join(_without_detours(way, axis)) or "kept"
     if (
         not way.joined
         and not (way.replaced and after != GONE)
@@ -239,6 +239,15 @@ def _reason(
     ):
         why += f"; from {way.leaf.label}"
     return AxisReason(role, way.before or size, after, why)
+
+
+def _without_detours(way: _Way, axis: int) -> list[str]:
+    """Return the reasons of an axis, where it stood at first in place of where it stood in between."""
+    moves = [why for why in way.whys if why.startswith("was axis ")]
+    if len(moves) < 2:
+        return way.whys
+    others = [why for why in way.whys if why not in moves]
+    return [*others, *([f"was axis {way.leaf_axis}"] if way.leaf_axis != axis else [])]
 
 
 def _same_place(leaf: Expr, at: int, result: Expr, axis: int) -> bool:

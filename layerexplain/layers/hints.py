@@ -126,13 +126,21 @@ def gradient_facts(place: LayerInModel) -> tuple[str, ...]:
     return tuple([text for text in (one(place) for one in FACTS.get(place.type, ())) if text])
 
 
-def hints(place: LayerInModel) -> Hints:
-    """Return the hints for a layer at its place in a model."""
+def hints(place: LayerInModel, *, is_own: bool = False) -> Hints:
+    """Return the hints for a layer at its place in a model; one of someone's `own` has those for layers of any type."""
     if not place.definition.params:
         return NO_HINTS
-    said = [(KINDS.get(one, ""), text) for one in _hints_for(place.type) if (text := one(place))]
+    _load()
+    said = [
+        (KINDS.get(one, ""), text) for one in (EVERYWHERE if is_own else _hints_for(place.type)) if (text := one(place))
+    ]
     kinds = [tuple([text for kind, text in said if kind == wanted]) for wanted in (WATCH, CONVENTION, COUNT)]
     return Hints(tuple([text for _, text in said]), *kinds)
+
+
+def _load() -> list[str]:
+    """Load the files of hints, and return their names."""
+    return [importlib.import_module(f"layerexplain.layers.{name}").__name__ for name in _FILES]
 
 
 @lru_cache(1000)
@@ -140,6 +148,6 @@ def _hints_for(type_: str) -> tuple[Hint, ...]:
     """Return the hints for a type of layers, in the order of the files; the order of imports does not matter."""
     declaration = find(type_)
     type_ = type_ if declaration is None else declaration.type
-    files = [importlib.import_module(f"layerexplain.layers.{name}").__name__ for name in _FILES]
+    files = _load()
     ordered = sorted(HINTS.get(type_, ()), key=lambda one: files.index(one.__module__))
     return (*ordered, *EVERYWHERE)

@@ -21,7 +21,7 @@ from layerexplain.lang.notation import value_text
 from layerexplain.lang.text import FormulaLine, inner_blocks, statements
 from layerexplain.lang.visit import inner_definitions
 from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.layers.hints import NO_HINTS, hints
+from layerexplain.layers.hints import hints
 from layerexplain.layers.registry import TORCH
 from layerexplain.layers.torch.compared import in_keras
 from layerexplain.model import Layer, Model
@@ -63,7 +63,7 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...], whole:
         return _nested(row, cost)._replace(dtype=dtype)
     alone = of_formula(definition)
     more_elements, more_shapes = _at_other_shapes(calls, alone)
-    found = hints(at.seen(definition)) if layer.kind != "custom" else NO_HINTS
+    found = hints(at.seen(definition), is_own=layer.kind == "custom")
     told_targets = targets(at, definition)
     conventions = found.conventions
     if layer.type.startswith(TORCH) and layer.kind != "custom":

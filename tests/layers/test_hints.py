@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 from click.testing import CliRunner
 
+import layerexplain
 from layerexplain.cli.main import program
 
 
@@ -181,3 +182,12 @@ def test_a_hint_is_said_where_it_holds_and_not_near_it(row: Row, tmp_path: Path)
     assert any(row.words in hint for hint in hints_of(row.said, tmp_path)), hints_of(row.said, tmp_path)
     for text in row.unsaid:
         assert not any(row.words in hint for hint in hints_of(text, tmp_path)), text
+
+
+@pytest.mark.parametrize(("heads", "shared"), [(32, 8), (12, 1), (6, 6)])
+def test_attention_says_why_it_has_fewer_heads_of_keys(heads: int, shared: int) -> None:
+    config = {"model_type": "llama", "hidden_size": 16 * heads, "num_attention_heads": heads, "vocab_size": 11,
+              "num_key_value_heads": shared, "num_hidden_layers": 1, "intermediate_size": 7}  # fmt: skip
+    text = str(layerexplain.explain(config).to_dict())
+    assert (f"serves {heads // shared} of the {heads} query heads" in text) == (1 < shared < heads)
+    assert (f"cache is {heads // shared} times smaller" in text) == (shared < heads)

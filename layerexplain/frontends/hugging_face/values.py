@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import ChainMap
 from collections.abc import Mapping
 from typing import Any
@@ -28,6 +29,12 @@ _ACTIVATIONS: Mapping[str, Any] = {
     "gelu_python": "gelu",
 }
 """transformers' names of activations."""
+
+
+_NAME = re.compile(r"[^\W\d]\w*")
+_DIVIDES = re.compile(r"(\w+) % (\w+) == 0")
+_MOST_TRIED = 100_000
+"""Widths up to this are searched for a divisor."""
 
 
 def value_of(expression: Any, values: Values) -> Any:
@@ -56,10 +63,35 @@ def configured(row: Architecture, document: Mapping[str, Any]) -> dict[str, Any]
         defined[name] = int(root) if root.is_integer() else root
     for condition in row.must:
         if not value_of(condition, settings):
-            names = dict.fromkeys(uses(expression_of(condition)).tensors)
-            got = ", ".join(f"{name} = {settings[name]!r:.40}" for name in names)
-            raise SourceError(f"{row.type} needs {condition}, got {got}")
+            raise SourceError(f"{row.type} needs {_needed(row, condition, settings)}")
     return dict(settings)
+
+
+def _needed(row: Architecture, condition: str, settings: Values) -> str:
+    """Return a condition that does not hold in the configuration's own names, what it is now, and what would hold."""
+    shown = {name: _own_name(row, name) for name in dict.fromkeys(uses(expression_of(condition)).tensors)}
+    got = ", ".join([f"{shown[name]}={settings[name]!r:.40}" for name in shown if settings[name] is not None])
+    if condition.startswith("not "):
+        return f"{shown[condition[4:]]}=false, got {got}; no formula is known for the other"
+    divides = _DIVIDES.fullmatch(condition.rpartition(" or ")[2])
+    if divides is None:
+        return f"{_NAME.sub(lambda name: shown.get(name[0], name[0]), condition)}, got {got}"
+    whole, part = value_of(divides[1], settings), value_of(divides[2], settings)
+    cure = ""
+    if type(whole) is int is type(part) and 0 < whole < _MOST_TRIED and not divides[2].isdecimal():
+        divisors = [one for one in range(1, whole + 1) if whole % one == 0]
+        cure = f"; the nearest is {min(divisors, key=lambda one: abs(one - part))}"
+    return f"{shown.get(divides[2], divides[2])} to divide {shown[divides[1]]}, got {got}{cure}"
+
+
+def _own_name(row: Architecture, name: str) -> str:
+    """Return the key of the configuration that a row's name stands for."""
+    expression = row.fields.get(name)
+    if not isinstance(expression, str):
+        return name
+    used = uses(expression_of(expression))
+    first = next((one for one in (*used.conditions, *used.tensors) if one != name), None)
+    return name if first is None else _own_name(row, first)
 
 
 _SIZES = frozenset(

@@ -161,11 +161,34 @@ def _casts(at: LayerInModel) -> str | None:
 _NARROW = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1)} | {f"uint{n}": (0, 2**n - 1) for n in (8, 16, 32, 64)}
 """The least and the largest whole number of each dtype."""
 
-EVERYWHERE.append(_casts)
-KINDS[_casts] = WATCH
+
+def _grouped_queries(at: LayerInModel) -> str | None:
+    """Why attention has fewer heads of keys than of queries."""
+    heads, shared = at.definition.arguments.get("heads"), at.definition.arguments.get("kv_heads")
+    if not isinstance(heads, int) or not isinstance(shared, int) or not 0 < shared < heads:
+        return None
+    times = heads // shared
+    if shared == 1:
+        return f"All {heads} query heads share one head of keys and values, so the cache is {heads} times smaller."
+    return (
+        f"Grouped queries: each of the {shared} heads of keys and values serves {times} of the {heads} query heads, so "
+        f"the cache is {times} times smaller."
+    )
+
+
+for _said in (_casts, _grouped_queries):
+    EVERYWHERE.append(_said)
+    KINDS[_said] = WATCH
 
 
 # Layers of PyTorch itself: what its documentation of torch.nn.LSTM says.
+
+
+@hint("torch.nn.LSTM", "torch.nn.GRU", "torch.nn.RNN")
+def results_of_steps(at: LayerInModel) -> str:
+    """What each of the results is."""
+    cells = "; c_n its cell states" if at.type == "torch.nn.LSTM" else ""
+    return f"y is h of the last layer at every step; h_n is h of every layer after its last step{cells}."
 
 
 @hint("torch.nn.LSTM", "torch.nn.GRU", "torch.nn.RNN")

@@ -130,7 +130,7 @@ SEEING = {"vision_config": {"model_type": "siglip_vision_model", "vision_use_hea
     ("config", "params", "reason"),
     [
         (QWEN, 7_615_616_512, "qwen2_5_vl_vision"),  # the language part of 8,292,166,656
-        ({**SEEING, "text_config": {"num_hidden_layers": 2}}, None, "needs not vision_use_head"),
+        ({**SEEING, "text_config": {"num_hidden_layers": 2}}, None, "needs vision_use_head=false"),
         ({"model_type": "llava", "vision_config": {"model_type": "dinov2"}}, 6_738_415_616, "'dinov2', whose formulas"),
         ({"model_type": "llava", "vision_feature_layer": [3, 5]}, 6_738_415_616, "vision_feature_layer to be a whole number, got [3, 5]"),
     ],
@@ -189,9 +189,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a billion layers": ({"num_hidden_layers": 10**9}, "num_hidden_layers to be at most 10,000, got 1,000,000,000"),
     "heads that do not divide": (
         {"num_attention_heads": 7, "num_key_value_heads": 7},
-        "llama needs head_dim or width % heads == 0, got head_dim = None, width = 64, heads = 7",
+        "llama needs num_attention_heads to divide hidden_size, got hidden_size=64, num_attention_heads=7; the nearest is 8",
     ),
-    "keys that do not divide": ({"num_key_value_heads": 3}, "needs heads % kv_heads == 0, got heads = 8, kv_heads = 3"),
+    "keys that do not divide": ({"num_key_value_heads": 3}, "num_key_value_heads to divide num_attention_heads, got num_attention_heads=8, num_key_value_heads=3; the nearest is 2"),
     "an unknown activation": ({"hidden_act": "snake"}, "needs the activation to be one of"),
     "unknown rotary embeddings": ({"rope_scaling": {"rope_type": "spiral"}}, "of the kind 'spiral', whose formula"),
     "a part that is a number": ({"model_type": "llava", "text_config": 3}, "llava needs text_config to be a mapping"),
