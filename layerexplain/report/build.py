@@ -92,7 +92,8 @@ def build(
     if any(note.code in ("opaque", "not-derived", "unbuilt", "open") for note in notes):
         notes = (*notes, *partial_totals(rows))
     outputs = _outputs(network, _batch_of(model))
-    sums = totals(rows) if is_complete(model) else UNKNOWN_TOTALS
+    are_called = all(note.code != "no-forward" for note in model.notes)
+    sums = totals(rows, are_called=are_called) if is_complete(model) else UNKNOWN_TOTALS
     language = served = None
     if model.declarations or serve is not None:
         from layerexplain.report.serving import language_model_of

@@ -151,6 +151,8 @@ def _unknown(at: Placed) -> Explanation:
     elif (is_uncalled := layer.config.get("uncalled")) is not None:
         if row.notes:
             said = _REFUSED
+        elif not around.network.model.calls:
+            said = "What calls it is not shown."
         elif any(None in one.outputs for of, one in around.network.calls_of_layers() if of.type == "InputLayer"):
             said = _NO_INPUT
         else:

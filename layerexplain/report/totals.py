@@ -19,16 +19,17 @@ def is_complete(model: Model) -> bool:
     unless what the file tells is all that it stores."""
     if model.layers and all(layer.is_stored for layer in model.layers):
         return True
-    if any(note.code in ("layers-from-weights", "no-call") for note in model.notes):
+    if any(note.code in ("layers-from-weights", "no-call", "no-forward") for note in model.notes):
         return True
     if model.grade == "open" and not model.calls:
         return False
     return bool(model.calls) or model.type in ("Functional", "Sequential", "SavedModel", "Weights")
 
 
-def totals(rows: Sequence[LayerReport]) -> Totals:
-    """Return sums over rows of one depth; None if a row's number is unknown."""
-    return Totals(
+def totals(rows: Sequence[LayerReport], *, are_called: bool = True) -> Totals:
+    """Return sums over rows of one depth; None if a row's number is unknown. What modules cost is not known where
+    nothing shows what calls them."""
+    sums = Totals(
         params=total([row.params for row in rows]),
         trainable=total([row.trainable for row in rows]),
         non_trainable=total([row.non_trainable for row in rows]),
@@ -36,6 +37,7 @@ def totals(rows: Sequence[LayerReport]) -> Totals:
         macs=total([row.macs for row in rows]),
         flops=total([row.flops for row in rows]),
     )
+    return sums if are_called else sums._replace(macs=None, flops=None)
 
 
 def weight_bytes(rows: Sequence[LayerReport]) -> int | None:

@@ -127,9 +127,7 @@ def repaired(text: str, *, prose: bool) -> Repaired:
     lines = text.split("\n")
     if prose:
         plain = _EXAMPLE.sub(lambda found: "\n" * found[0].count("\n"), "\n".join(_plain(lines)))
-        lines = _without_errors(plain.split("\n"))
-        lines = _unmarked(lines)
-        lines = BETWEEN_TICKS.sub(r"\1\2", "\n".join(lines)).split("\n")
+        lines = unmarked(_without_errors(plain.split("\n")))
         lines = _fenced(lines)
         if any(_PROMPTED.match(line) for line in lines):
             lines = _without_prompts(lines)
@@ -174,11 +172,13 @@ def _of_today(line: str) -> str:
     return line if match is None else f"{match[1] or match[2] or ''}print()"
 
 
-def _unmarked(lines: list[str]) -> list[str]:
-    """Return the lines without the numbers, the signs of a diff or the `>` of a quotation before them."""
+def unmarked(lines: list[str]) -> list[str]:
+    """Return the lines without the numbers, the signs of a diff or the `>` of a quotation before them, and without
+    backticks around them."""
     lines = _without_numbers([_QUOTATION.sub("", line) for line in lines])
     is_diff = any(_HUNK.match(line) or (line[:1] == "+" and _stands(line[1:]) and not _stands(line)) for line in lines)
-    return _without_signs(lines) if is_diff else lines
+    lines = _without_signs(lines) if is_diff else lines
+    return BETWEEN_TICKS.sub(r"\1\2", "\n".join(lines)).split("\n")
 
 
 def _without_signs(lines: list[str]) -> list[str]:

@@ -532,11 +532,21 @@ def _builds(function: Function, returns: bool = True) -> bool:
 
 @lru_cache(maxsize=4)
 def _program(data: bytes, path: str | None, given: tuple[tuple[str, str], ...]) -> Program:
-    found = Program(text_of(data, path), path, dict(given))
+    found = _with_printed(Program(text_of(data, path), path, dict(given)))
     if found.interpreter.exhausted is None or path is None or package_of(os.path.dirname(path) or ".") is None:
         return found
     # A package that is too large to be read whole: its modules are read when a name of theirs is used.
     return Program(text_of(data, path), path, dict(given), lazy=True)
+
+
+def _with_printed(found: Program) -> Program:
+    """Return a program that makes no model with the module in front of it that its text has printed."""
+    if found.text.printed is None:
+        return found
+    with suppress(SourceError):
+        if found.names():
+            return found
+    return Program(found.text.with_printed(), found.path, found.given, found.modules)
 
 
 def program(data: bytes, path: str | None, given: Mapping[str, str] = MappingProxyType({})) -> Program:
@@ -584,7 +594,9 @@ def read_code(
 
 def _read_code(data: bytes, path: str | None, request: str, given: Mapping[str, str], lend: Lender | None) -> Model:
     reading = (
-        program(data, path, given) if lend is None else Program(text_of(data, path), path, given, Modules(None, lend))
+        program(data, path, given)
+        if lend is None
+        else _with_printed(Program(text_of(data, path), path, given, Modules(None, lend)))
     )
     if (model := reading.torch_model(request)) is not None:
         return model

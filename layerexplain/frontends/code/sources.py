@@ -22,6 +22,7 @@ from layerexplain.frontends.code.pasted import (
     without_magics,
     without_unshown,
 )
+from layerexplain.frontends.code.printed_modules import PrintedModule, is_printed, printed_module
 from layerexplain.frontends.code.values.base import Place
 from layerexplain.frontends.code.values.bounds import MOST_SOURCE, MOST_TOKENS
 from layerexplain.frontends.code.values.trees import walk
@@ -42,6 +43,21 @@ class Text(NamedTuple):
     """Words, signs and lines."""
     pasted: str = ""
     """The whole text where it may hold more than code: an error, prose."""
+    printed: PrintedModule | None = None
+    """The module of PyTorch that the text has printed: it stands for the model of code that makes none."""
+
+    def with_printed(self) -> Text:
+        """Return the same with the program that makes the printed module in front of the code, which may change it."""
+        if self.printed is None:
+            return self
+        name = self.printed.name
+        later = [one for one in self.tree.body if not (isinstance(one, ast.Assign) and _names(one) == [name])]
+        tree = ast.Module([*self.printed.statements, *later], [])
+        return self._replace(tree=tree, repaired=(*self.printed.notes, *self.repaired), printed=None)
+
+
+def _names(assign: ast.Assign) -> list[str]:
+    return [one.id if isinstance(one, ast.Name) else "" for one in assign.targets]
 
 
 def count_tokens(text: str, before: int = 0) -> int:
@@ -60,7 +76,7 @@ def is_code(head: bytes, path: str | None) -> bool:
     text = BETWEEN_TICKS.sub(r"\1\2", head.decode("utf-8", "replace"))
     if re.match(r"\s*(---|%YAML)", text):
         return False
-    if TRACEBACK in text or ERROR.search(text) or _holds_message(text):
+    if TRACEBACK in text or ERROR.search(text) or is_printed(text) or _holds_message(text):
         return True
     yaml = len(re.findall(r"^[ \t]*(- )?(?!\d+:)[\w\"']+:( |$)|^[ \t]*- \w+[ \t]*$", text, re.MULTILINE))
     code = len(CODE.findall(text)) + 3 * len(re.findall(r"^[ \t]*```", text, re.MULTILINE))
@@ -88,6 +104,14 @@ def read_text(data: bytes, path: str | None) -> Text:
         return Place("", line)
 
     is_script = path is not None and path.endswith(".py")
+    if not is_script and (printed := printed_module(text)) is not None:
+        rest = printed.others.encode()
+        empty = Text(ast.Module([], []), here, size=tokens)
+        try:
+            code = read_text(rest, path) if is_code(rest, path) else empty
+        except SourceError:
+            code = empty
+        return code._replace(pasted=text, printed=printed, size=tokens)
     try:
         if not is_script and OF_IPYTHON.search(text):
             raise SyntaxError("it has the prompts of a shell", ("", 1, 1, ""))

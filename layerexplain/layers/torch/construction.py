@@ -27,6 +27,20 @@ def traced_alone(type_: str, config: Mapping[str, Any]) -> Definition | None:
     return declaration.trace(_inputs(type_, declaration.default_values | bound), bound)
 
 
+def asked_inputs(type_: str, config: Mapping[str, Any]) -> list[Spec]:
+    """Return the inputs that a module asks for by its arguments; none where these say neither a size nor the number of
+    axes. Raises ArgumentError where the arguments do not fit each other.
+
+    >>> asked_inputs("MaxPool2d", {"kernel_size": 2})[0].shape, asked_inputs("ReLU", {})
+    ((n, None, None, None), [])
+    """
+    declaration = find(of_torch(type_))
+    if declaration is None:
+        return []
+    specs = _inputs(type_, declaration.default_values | declaration.bind(config))
+    return [] if any(spec.shape == (BATCH, None) and spec.dtype == "float" for spec in specs) else specs
+
+
 def at_first_call(type_: str, shape: Shape) -> tuple[str, dict[str, Any]]:
     """Return what a lazy module is from its first call on: its type, the argument that its input says, and other
     defaults than those of the type.

@@ -18,6 +18,7 @@ from layerexplain.frontends.code.library.torch_emit import (
     modules_in_lists,
 )
 from layerexplain.frontends.code.library.torch_graph import CallOnData, DataCalls, Run, batch_axis
+from layerexplain.frontends.code.library.torch_listed import has_no_forward, list_parts
 from layerexplain.frontends.code.library.torch_modules import (
     BuiltIn,
     first_modules,
@@ -452,6 +453,8 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     """Return a model of a program, run on the given shapes, or on those that the program itself gives."""
     interpreter = program.interpreter
     module = found.value
+    if has_no_forward(module):
+        return _listed_model(program, found)
     call = next((one for one in reversed(interpreter.kept(DataCalls).calls) if one.module is module), None)
     emitted: dict[str, Model] = {} if call is None else call.run.emitted
     if not shapes and found.name in emitted:
@@ -524,7 +527,7 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
         notes += [Note("unregistered", None, _LISTED.format(name)) for name in modules_in_lists(module)]
     notes += dict.fromkeys(run.notes)
     notes += program.undefined_later({one.words for one in assumed})
-    notes += program.notes_of_stated()
+    notes += [*program.notes_of_stated(), *[Note("repaired", None, words) for words in program.text.repaired]]
     for name, (shape, _) in inferred.items():
         words = f"{name} has the shape {shape_text((None, *shape))}: the pasted error is raised with it"
         notes.append(Note("from-error", name, words))
@@ -551,6 +554,22 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     if follows_call:
         emitted[found.name] = model
     return model
+
+
+def _listed_model(program: ReadProgram, found: Found) -> Model:
+    """Return a model whose `forward` is not shown: its modules, with what their arguments say of their inputs."""
+    module = found.value
+    name = _class_name(module)
+    run = Run(program.interpreter, module)
+    list_parts(run)
+    model = RunEmitter(run).model(found.name if found.name.isidentifier() else name)
+    model = _with_pasted_error(program, module, model)
+    words = f"{name} is shown without its forward: the modules are listed in order, what calls them is not known"
+    opened = [(program.located(one), "") for one in run.opened]
+    notes = [Note("no-forward", None, words), *notes_of([], opened), *program.notes_of_stated()]
+    notes += [Note("repaired", None, words) for words in program.text.repaired]
+    notes += [Note("unregistered", None, _LISTED.format(each)) for each in modules_in_lists(module)]
+    return model._replace(format="code", grade="open", notes=(*notes, *model.notes))
 
 
 def _with_pasted_error(program: ReadProgram, module: Any, model: Model) -> Model:
