@@ -169,7 +169,9 @@ def follow_rules(
     in_order = _in_order(found, model)
     said = tuple([fault.fact for fault in faults])
     notes = [n for n in _unchecked(network) if not n.message.startswith(said) and n.layer not in seen_behind]
-    notes += [Note(n.code, None, n.message) for n in network.model.notes if n.code in ("open", "open-setting")]
+    notes += [
+        Note(n.code, None, n.message) for n in network.model.notes if n.code in ("others", "open", "open-setting")
+    ]
     notes += [*dict.fromkeys(refused), *(unknown_fits(looked_at["data"]) if data else ())]
     return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, in_order, tuple(notes))
 

@@ -45,6 +45,7 @@ class _Compared(WithTraining):
 @options.model_output_options
 @options.columns_option()
 @options.nested_option
+@options.every_option
 @options.input_option
 @options.gradient_option
 @options.code_option
@@ -109,9 +110,7 @@ def command(
     if training and patterns:
         raise click.UsageError("--training explains a step of the whole model; leave out the names of layers")
     typed = [pattern.strip() for pattern in patterns]
-    sources = library.each_model(source)
-    if not patterns and len(sources) > 1:
-        sources = [library.of_main(sources[0])]
+    sources = library.each_model(source) if patterns else options.models_of(click.get_current_context(), source)
     wanted = LayerPatterns(typed, len(sources))
     inputs = where_they_fit(inputs, sources)
 

@@ -218,7 +218,7 @@ def command(
         if second is None:
             asked = _asked(type, arguments, inputs, code)
             _explain(asked, arguments, output, gradient, parts)
-            if typed == type and output.format == "table" and _is_in_both(asked.type):
+            if typed == type and output.format == "table" and not code and _is_in_both(asked.type):
                 note(f"PyTorch has nn.{asked.type} too: layerexplain layer nn.{asked.type}")
         else:
             _compare(_asked(type, arguments, inputs, code), second, output, inputs)
@@ -228,8 +228,9 @@ def command(
 
 
 def _is_in_both(type: str) -> bool:
-    """Return whether a type of Keras is also the name of a module of PyTorch."""
-    return type.isidentifier() and library.typed_layer(f"nn.{type}")[0] == f"torch.nn.{type}"
+    """Return whether a layer of Keras has the name of a module of PyTorch."""
+    named = type.isidentifier() and library.typed_layer(f"nn.{type}")[0] == f"torch.nn.{type}"
+    return named and library.is_layer(type)
 
 
 def _families(code: tuple[str, ...]) -> Families:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code_source import code_settings as code_settings
     from layerexplain.frontends.code_source import code_source as code_source
     from layerexplain.frontends.code_source import each_model as each_model
-    from layerexplain.frontends.code_source import of_main as of_main
+    from layerexplain.frontends.code_source import main_model as main_model
     from layerexplain.frontends.code_source import piped as piped
     from layerexplain.frontends.input_shapes import begins_with_batch as begins_with_batch
     from layerexplain.frontends.input_shapes import input_names as input_names
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from layerexplain.layers.keras.meant_types import CHAIN as CHAIN
     from layerexplain.layers.registry import torch_types as torch_types
     from layerexplain.layers.registry import training_types as training_types
+    from layerexplain.report.one_layer import is_layer as is_layer
     from layerexplain.report.one_layer import typed_layer as typed_layer
     from layerexplain.sources.regular_file import copy_standard_input as copy_standard_input
 
@@ -36,11 +37,12 @@ _HOMES = {
     "each_model": "frontends.code_source",
     "holds_no_model": "frontends.not_a_model",
     "input_names": "frontends.input_shapes",
+    "is_layer": "report.one_layer",
+    "main_model": "frontends.code_source",
     "must_be_levels": "checks.findings",
     "must_be_rules": "checks.rules",
     "no_input": "frontends.input_shapes",
     "parse_shape": "frontends.input_shapes",
-    "of_main": "frontends.code_source",
     "piped": "frontends.code_source",
     "read_own_layers": "frontends.own_layers",
     "torch_types": "layers.registry",

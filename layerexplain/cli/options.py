@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, reduce, wraps
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import click
@@ -40,7 +41,11 @@ def _settings(ctx: click.Context, parameter: click.Parameter, value: tuple[str, 
         raise click.BadParameter(str(error), ctx, parameter) from None
 
 
-_SETTINGS = "layerexplain.settings"
+_SETTINGS, _EVERY = "layerexplain.settings", "layerexplain.every"
+
+
+def _every(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    ctx.meta[_EVERY] = value
 
 
 def _source(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
@@ -48,9 +53,13 @@ def _source(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
 
 
 def _sources(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(
-        [one for source in each_located(ctx, value) for one in library.each_model(source, ctx.meta.get(_SETTINGS, {}))]
-    )
+    given = ctx.meta.get(_SETTINGS, {})
+    return tuple([one for source in each_located(ctx, value) for one in models_of(ctx, source, given)])
+
+
+def models_of(ctx: click.Context, source: Any, given: Mapping[str, str] = MappingProxyType({})) -> list[Any]:
+    """Return a source for the main model of a source of code, with --all-models one for each of its models."""
+    return library.each_model(source, given) if ctx.meta.get(_EVERY) else [library.main_model(source, given)]
 
 
 def source_argument(
@@ -71,10 +80,20 @@ set_option = click.option(
 )  # fmt: skip
 
 
+every_option = click.option(
+    "--all-models", is_flag=True, is_eager=True, expose_value=False, callback=_every,
+    help="For Python code that makes several models: all of them, not the main one alone.",
+)  # fmt: skip
+
+
 SOURCE = together(set_option, source_argument("source"), reach_options)
-SOURCES = together(set_option, source_argument("sources", several=True), recursive_option, reach_options)
+SOURCES = together(set_option, source_argument("sources", several=True), every_option, recursive_option, reach_options)
 SOURCES_OR_NONE = together(
-    set_option, source_argument("sources", several=True, required=False), recursive_option, reach_options
+    set_option,
+    source_argument("sources", several=True, required=False),
+    every_option,
+    recursive_option,
+    reach_options,
 )
 LAYERS = click.argument("patterns", metavar="[LAYER]...", nargs=-1, shell_complete=layer_names)
 

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import click
 
 from layerexplain import api
+from layerexplain.cli import library
 from layerexplain.cli.failures import note, tell_lines
 from layerexplain.cli.options import Output
 from layerexplain.cli.output import emit
@@ -29,7 +30,7 @@ def name_of(source: str) -> str:
 def list_models(sources: Sequence[str]) -> None:
     """Print the name, the class and the number of layers of each source's model."""
     fine = True
-    for source in sources:
+    for source in [one for each in sources for one in library.each_model(each)]:
         try:
             model = api.read(source)
         except LayerExplainError as error:

@@ -150,9 +150,13 @@ def each_model(source: Any, given: Mapping[str, str] = MappingProxyType({})) -> 
     return [CodeSource(str(source), name, code.given, content) for name in names]
 
 
-def of_main(source: CodeSource) -> CodeSource:
-    """Return the source of one of several models without its name, which stands for the main one."""
-    return CodeSource(str(source), "", source.given, source.content)
+def main_model(source: Any, given: Mapping[str, str] = MappingProxyType({})) -> Any:
+    """Return a source with what is requested of it: of code that makes several models it stands for the main one."""
+    sources = each_model(source, given)
+    if len(sources) == 1:
+        return sources[0]
+    first = sources[0]
+    return CodeSource(str(first), "", first.given, first.content)
 
 
 def piped(source: Any) -> Any:

@@ -128,7 +128,7 @@ def test_a_shape_is_for_those_models_of_a_program_that_it_fits(
     path = tmp_path / "several.py"
     path.write_text(SEVERAL)
     typed = [word for shape in shapes for word in ("--input", shape)]
-    result = CliRunner().invoke(program, ["summary", str(path), *typed, "--format", "json"])
+    result = CliRunner().invoke(program, ["summary", str(path), *typed, "--all-models", "--format", "json"])
     assert result.exit_code == 0
     lines = result.stderr.splitlines()
     assert len(lines) == len(notes) and all(words in line for words, line in zip(notes, lines, strict=True))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+import layerexplain
 from layerexplain.cli.main import program
 from tests.support.large_programs import MOST_CALLS
 from tests.support.steps import at_most
@@ -62,7 +63,11 @@ def test_one_model_of_several_is_named_or_made(two: str, request_: str, options:
 
 
 def test_all_models_of_a_file_in_order(two: str) -> None:
-    assert [one["model"]["name"] for one in told(two)] == ["made", "decoder"]
+    assert [one["model"]["name"] for one in told(two, "--all-models")] == ["made", "decoder"]
+    main = layerexplain.explain(two).model_name
+    for command in ("summary", "check", "weights", "explain"):
+        shown = run(command, two).stdout
+        assert shown.splitlines()[0].startswith(f"{main} · ") and shown.count("other model here") == 1
     listed = run("summary", two, "--list").stdout.splitlines()
     assert [line.split("  ")[0] for line in listed] == [f"{two}:encoder", f"{two}:decoder"]
 
