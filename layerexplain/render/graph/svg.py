@@ -48,14 +48,14 @@ _DARK = {
     "sequence": "#54293a", "attention": "#5a3a20", "join": "#45402f", "random": "#2b3d42",
 }  # fmt: skip
 _STRONG = {
-    "weights": "#3f7fd0", "windows": "#8a6fd8", "shape": "#9b9b95", "normal": "#4fa457", "activation": "#e0a126",
-    "sequence": "#cf5a78", "attention": "#e5793a", "join": "#a8925a", "random": "#6aa3b0",
+    "weights": "#8fb0dd", "windows": "#ac9fdc", "shape": "#b3b3ad", "normal": "#93bd96", "activation": "#dfbd78",
+    "sequence": "#d79aab", "attention": "#e3a881", "join": "#c0b08a", "random": "#9cbcc4",
 }  # fmt: skip
 """The colours of boxes from afar, where there are no texts to be read on them."""
 
 THEMES = {
-    "light": Theme("#ffffff", "#1a1c1e", "#5d646b", "#7b838b", "#b9c0c7", "#f1f3f5", "#b3261e", _LIGHT, _STRONG),
-    "dark": Theme("#15171a", "#e9ecef", "#a4acb4", "#7f8890", "#4a5158", "#25292d", "#ff8a80", _DARK, _STRONG),
+    "light": Theme("#ffffff", "#1a1c1e", "#51585f", "#7b838b", "#b9c0c7", "#f1f3f5", "#b3261e", _LIGHT, _STRONG),
+    "dark": Theme("#15171a", "#e9ecef", "#b3bac1", "#7f8890", "#4a5158", "#25292d", "#ff8a80", _DARK, _STRONG),
 }
 
 

@@ -115,7 +115,7 @@ export class Picture {
 
   readColours() {
     const style = getComputedStyle(document.documentElement);
-    for (const name of ["paper", "text", "quiet", "line", "frame", "plain", "fault", "accent", "found", ...FAMILIES.flatMap(([one]) => [`of-${one}`, `strong-${one}`])]) {
+    for (const name of ["paper", "text", "quiet", "line", "frame", "plain", "fault", "accent", ...FAMILIES.flatMap(([one]) => [`of-${one}`, `strong-${one}`])]) {
       this.colours[name] = style.getPropertyValue(`--${name}`).trim();
     }
   }
@@ -269,7 +269,7 @@ export class Picture {
     const { colours } = this;
     const kinds = [
       { lines: /** @type {Drawing["lines"]} */ ([]), colour: colours.line, width: 1.2 },
-      { lines: /** @type {Drawing["lines"]} */ ([]), colour: colours.found, width: 2.2 },
+      { lines: /** @type {Drawing["lines"]} */ ([]), colour: colours.accent, width: 2.2 },
       { lines: /** @type {Drawing["lines"]} */ ([]), colour: colours.accent, width: 2 },
     ];
     for (const line of lines) {

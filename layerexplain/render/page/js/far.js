@@ -93,7 +93,7 @@ function block(picture, item, look, x, y, wide, scale) {
   pen.globalAlpha = 1;
   const marked = look.found !== null && !missed;
   if (look.active !== item && look.hovered !== item && !marked && !item.box.faulty) return;
-  pen.strokeStyle = look.active === item ? colours.accent : item.box.faulty ? colours.fault : marked ? colours.found : colours.text;
+  pen.strokeStyle = look.active === item || (marked && !item.box.faulty) ? colours.accent : item.box.faulty ? colours.fault : colours.text;
   pen.lineWidth = 2;
   pen.strokeRect(left - 1, y(item.y) - 1, w + 2, h + 2);
 }

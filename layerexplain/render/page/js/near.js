@@ -112,7 +112,9 @@ function paintBox(picture, item, look, scale) {
   const missed = look.found !== null && !item.calls.some((call) => /** @type {Set<number>} */ (look.found).has(call));
   pen.globalAlpha = missed ? 0.28 : 1;
   const corner = box.input ? 12 : 5;
-  pen.strokeStyle = box.faulty ? colours.fault : colours.frame;
+  // What has a colour needs no frame; a pile does.
+  const framed = !box.family || look.measure || (box.copies?.length || 0) > 1;
+  pen.strokeStyle = box.faulty ? colours.fault : framed ? colours.frame : "transparent";
   pen.lineWidth = box.faulty ? 2 : 1;
   if (box.copies && box.copies.length > 1) {
     rectangle(pen, x + 4, y + 4, w, h, corner);
@@ -134,7 +136,7 @@ function paintBox(picture, item, look, scale) {
   }
   const marked = look.found !== null && !missed;
   if (look.active === item || look.hovered === item || marked) {
-    pen.strokeStyle = look.active === item ? colours.accent : marked ? colours.found : colours.quiet;
+    pen.strokeStyle = look.active === item || marked ? colours.accent : colours.quiet;
     pen.lineWidth = (look.active === item || marked ? 2.5 : 1.5) / Math.min(scale, 1);
   }
   pen.stroke();

@@ -50,7 +50,7 @@ export function overview(view) {
         brush.globalAlpha = lit || !view.look.found ? 1 : 0.35;
         const w = Math.max((view.picture.blocks.get(item) || item.w) * at.x, 1.5);
         const x = at.left + (item.x + item.w / 2) * at.x - w / 2;
-        brush.fillStyle = lit ? colours.found : fillOf(view.picture, item.box, x, w, "strong", colours.line);
+        brush.fillStyle = lit ? colours.accent : fillOf(view.picture, item.box, x, w, "strong", colours.line);
         brush.fillRect(x, at.top + item.y * at.y, w, Math.max(item.h * at.y - 0.4, 0.8));
       }
       drawn = { state, drawing: view.drawing, found: view.look.found };

@@ -78,6 +78,7 @@ export function showModel(pane, data) {
   ];
   pane.replaceChildren(
     heading(model.title, model.type || "", [model.source, model.keras ? `Keras ${model.keras}` : ""].filter(Boolean).join(", ")),
+    make("p", "", "Choose a box to see its formula, and what one number of its output is computed from."),
     table(["", ""], facts, [1]),
   );
   pane.append(make("h3", "", "Inputs"), points(model.inputs), make("h3", "", "Outputs"), points(model.outputs));
