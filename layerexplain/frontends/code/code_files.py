@@ -44,7 +44,7 @@ class PythonCode(Mapping[str, Declaration]):
     def __init__(self, reading: Program) -> None:
         load_all()
         self.reading = reading
-        self.code = Code(keras_of(reading.interpreter), reading.where)
+        self.code = Code(keras_of(reading.interpreter).graphs, reading.where)
         self._known: dict[str, Declaration | None] = {}
 
     def cls(self, name: str) -> Class | None:
@@ -121,7 +121,7 @@ class PythonCode(Mapping[str, Declaration]):
     def _object(self, cls: Class, arguments: Mapping[str, ProgramValue]) -> ProgramValue:
         """Return what a class makes of the arguments of a file."""
         interpreter = self.reading.interpreter
-        given = {key: ready(keras_of(interpreter), value, self._object_of) for key, value in arguments.items()}
+        given = {key: ready(keras_of(interpreter).graphs, value, self._object_of) for key, value in arguments.items()}
         if isinstance(cls.find("from_config"), Function):
             return interpreter.call(interpreter.attribute(cls, "from_config"), [given], {})
         return interpreter.call(cls, [], given)
@@ -151,7 +151,7 @@ class Derived(Declaration):
         layer = layer_of(keras.interpreter.call(self.cls, [], given))
         if layer is None or layer.reason is not None or layer.declaration is not self.parent:
             raise NotKnown(f"what {self.type} makes of its arguments is not known ({self.code.where(self.cls.place)})")
-        bound = self.parent.bind(with_ready_layers(layer.config, keras))
+        bound = self.parent.bind(with_ready_layers(layer.config, keras.recorder.framework))
         result: Definition = self.parent.trace(specs, bound, *args, **keywords)
         return result
 

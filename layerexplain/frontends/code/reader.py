@@ -22,6 +22,7 @@ from layerexplain.frontends.code.found_models import (
     parts_of,
     reaching,
 )
+from layerexplain.frontends.code.library.keras.cloning import source_inputs
 from layerexplain.frontends.code.library.keras.framework import keras_of
 from layerexplain.frontends.code.library.keras.names import base_of
 from layerexplain.frontends.code.library.registry import libraries
@@ -43,7 +44,7 @@ from layerexplain.frontends.code.recorder.grade import (
 )
 from layerexplain.frontends.code.recorder.own_layers import declarations
 from layerexplain.frontends.code.recorder.shapes import as_recorded
-from layerexplain.frontends.code.recorder.tracing import Graphs, graphs_of
+from layerexplain.frontends.code.recorder.tracing import GraphsOfLibrary, graphs_of
 from layerexplain.frontends.code.sources import Text, text_of
 from layerexplain.frontends.code.stated_shapes import column_counts, stated_shapes
 from layerexplain.frontends.code.values.array import Array
@@ -178,15 +179,15 @@ class Program:
                 shape = model.input_shape
                 why = unknown_at(model.place, f"the input of {model.type} has no shape in the code", lacks="shape")
                 library = graphs_of(model)
-                first = library.parameter_names(model)[0]
+                first = library.own_calls.parameter_names(model)[0]
                 if isinstance(shape, dict) or (type(shape) is list and shape and type(shape[0]) in (tuple, list)):
                     parts = shape.items() if isinstance(shape, dict) else enumerate(shape)
-                    result = {key: library.new_input(f"{first}_{key}", one) for key, one in parts}
+                    result = {key: library.recorder.new_input(f"{first}_{key}", one) for key, one in parts}
                     given: ProgramValue = result if isinstance(shape, dict) else list(result.values())
                 else:
-                    given = library.new_input(first, why if shape is None else shape)
+                    given = library.recorder.new_input(first, why if shape is None else shape)
                 try:
-                    library.trace(model, [given], {})
+                    library.own_calls.trace(model, [given], {})
                 except Exhausted as error:
                     self.interpreter.effects.mark_program_incomplete(self.interpreter.unknown(f"the program {error}"))
 
@@ -199,8 +200,8 @@ class Program:
         if all(tensor.node.layer.type == "InputLayer" for tensor in tensors):
             return
         outputs = max(tensors, key=lambda tensor: tensor.node.number)
-        if inputs := keras.source_inputs(outputs):
-            keras.make_model("Model", [inputs, outputs], {"name": "model"})
+        if inputs := source_inputs(outputs):
+            keras.parts.factory.make_model("Model", [inputs, outputs], {"name": "model"})
 
     def _from_definitions(self) -> list[FoundModel]:
         """Return the models of functions and classes that the program defines and does not use; of functions that
@@ -232,8 +233,8 @@ class Program:
         except Exhausted as error:
             raise SourceError(f"{name}(…) {error}") from None
         created = models_in(result)
-        if not created and (inputs := keras.source_inputs(result)):
-            model = keras.make_model("Model", [inputs, result], {"name": name})
+        if not created and (inputs := source_inputs(result)):
+            model = keras.parts.factory.make_model("Model", [inputs, result], {"name": name})
             created = [model] if isinstance(model, ModelValue) else []
         if not created:
             created = [one for one in self.interpreter.models[before:][-1:] if not is_empty(one)]
@@ -355,11 +356,13 @@ class Program:
         notes += self.undefined_later({one.words for one in assumed})
         notes += [Note("repaired", None, words) for words in self.text.repaired]
         if found.value.changed_in_training is not None:
-            notes.append(self._changed_in_training(*found.value.changed_in_training, graphs_of(found.value).keras_2))
+            notes.append(
+                self._changed_in_training(*found.value.changed_in_training, graphs_of(found.value).recorder.keras_2)
+            )
         notes += [*imports_of(self), *self.notes_of_stated()]
         shapes = pasted_errors.data_of_error(self.text.pasted) if self.text.pasted and not effects.faults else {}
         if shapes:
-            graphs_of(found.value).check_error(found.value, shapes)
+            graphs_of(found.value).recorder.framework.check_error(found.value, shapes)
         faults, others = reaching(interpreter, found.value, bool(gaps), self.faults(emitter.faults))
         if self.text.pasted and not faults and self._is_last(found.value):
             faults = self._pasted_faults(model, is_open=bool(gaps))
@@ -369,7 +372,7 @@ class Program:
         model = model._replace(
             name=found.name if _AUTOMATIC.fullmatch(found.value.name) else found.value.name,
             format="code",
-            keras_version="2" if graphs_of(found.value).keras_2 else None,
+            keras_version="2" if graphs_of(found.value).recorder.keras_2 else None,
             notes=tuple(notes),
             faults=tuple(faults),
             grade="open" if faults else grade_of(assumed, gaps),
@@ -454,8 +457,8 @@ class Program:
         """Return what each statement inside of the `call` of a layer or a model of the program gives, in order."""
         found: list[PlacedResult] = []
         for framework in self.interpreter.frameworks:
-            library = cast("Graphs", framework)
-            for node in library.nodes_inside:
+            library = cast("GraphsOfLibrary", framework).graphs
+            for node in library.recorder.nodes_inside:
                 place = self.locate(node.place)
                 specs = library.shapes.results(node) or [None]
                 shapes = tuple([None if spec is None else as_recorded(spec)[0] for spec in specs])

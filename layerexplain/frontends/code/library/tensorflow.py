@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from layerexplain.frontends.code.library.keras.cloning import Cloning
 from layerexplain.frontends.code.library.keras.names import tensorflow_function
+from layerexplain.frontends.code.library.keras.parts import Parts
 from layerexplain.frontends.code.library.keras.run_time_sizes import holds_size
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
 from layerexplain.frontends.code.library.table import FunctionTable
@@ -20,24 +20,26 @@ _OF_NUMPY = {"reduce_prod": "prod", "reduce_sum": "sum", "range": "arange", "con
 _ONLY_RUN = ("data.", "io.", "image.", "train.", "distribute.", "config.")
 """Modules of which is known only when the code runs what they give."""
 
-function: FunctionTable[Cloning] = FunctionTable()
+function: FunctionTable[Parts] = FunctionTable()
 
 
-def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     """Return what a function of TensorFlow gives, by its name behind `tensorflow.`."""
-    args = [keras.with_weights(one) for one in args]
-    kwargs = {key: keras.with_weights(one) for key, one in kwargs.items() if key != "name"}
+    args = [keras.operations.with_weights(one) for one in args]
+    kwargs = {key: keras.operations.with_weights(one) for key, one in kwargs.items() if key != "name"}
     last = path.rpartition(".")[2]
     today = path.removeprefix("compat.v1.").removeprefix("compat.v2.")
     if today in ("shape", "size", "rank"):
-        return keras.size(last, args, kwargs)
+        return keras.operations.size(last, args, kwargs)
     of_keras = path.removeprefix("experimental.numpy.")
     if of_keras != path or (of_keras := _AS_KERAS.get(path, "")):
-        return keras.operation(of_keras, args, kwargs, f"numpy.{of_keras}" if of_keras in path else f"tf.{path}")
+        return keras.operations.operation(
+            of_keras, args, kwargs, f"numpy.{of_keras}" if of_keras in path else f"tf.{path}"
+        )
     args, kwargs = in_order(f"tf.{tensorflow_function(path) or today}", args, kwargs)
     result = function.call(today, args, kwargs, keras)
     if result is NotImplemented:
-        result = keras.with_run_time_sizes(last, args, kwargs)
+        result = keras.sizes.with_run_time_sizes(last, args, kwargs)
     if result is not NotImplemented:
         return result
     given = [*args, *kwargs.values()]
@@ -45,65 +47,69 @@ def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: Cloning
         return _operation(path, args, kwargs, keras)
     if path.startswith(_ONLY_RUN) or not given:
         return keras.interpreter.unknown(f"it comes from tf.{path}(…), which is known only when the code runs")
-    result = keras.numbers(_OF_NUMPY.get(last, last), args, kwargs)
+    result = keras.operations.numbers(_OF_NUMPY.get(last, last), args, kwargs)
     of_numpy = isinstance(result, Unknown) and result.reason.startswith("it comes from np.")
     return result._replace(reason=f"it comes from tf.{path}(…)") if of_numpy else result
 
 
 @function("Variable")
-def _variable(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
-    return keras.variable(args, kwargs)
+def _variable(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+    return keras.operations.variable(args, kwargs)
 
 
 @function("ensure_shape")
-def _ensure_shape(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _ensure_shape(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     if len(args) > 1 and isinstance(args[0], Tensor):
-        keras.tell_shape(args[0], args[1])
+        keras.own_calls.tell_shape(args[0], args[1])
     return NotImplemented
 
 
 @function("function")
-def _function(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _function(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     if tensors_in([*args, *kwargs.values()]):
         return NotImplemented
     return args[0] if args else None
 
 
 @function("random.set_seed", "config.run_functions_eagerly", "device")
-def _do_nothing(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _do_nothing(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     return NotImplemented if tensors_in([*args, *kwargs.values()]) else None
 
 
 @function("TensorShape")
-def _tensor_shape(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _tensor_shape(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     if not args or tensors_in([*args, *kwargs.values()]):
         return NotImplemented
     return tuple(args[0]) if type(args[0]) in (list, tuple) else args[0]
 
 
-def _operation(path: str, args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _operation(path: str, args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     """Return what a function on tensors gives: an operation with a formula, or one that is not read."""
     given = [*args, *kwargs.values()]
     name, last = tensorflow_function(path), path.rpartition(".")[2]
     unknown = next((one for one in given if isinstance(one, Unknown)), None)
     if unknown is not None or name is None:
-        return keras.opaque_call(f"tf.{path}", args, kwargs, unknown)
+        return keras.recorder.opaque_call(f"tf.{path}", args, kwargs, unknown)
     call = (f"tf.{name}", f"tf.{path}", args, kwargs)
-    if not path.startswith("compat") and not (keras.check_call(*call) and keras.check_axis(*call)):
+    if not path.startswith("compat") and not (keras.refusals.check_call(*call) and keras.operations.check_axis(*call)):
         return keras.interpreter.unknown(f"the call of tf.{path}, which does not fit")
     if any(isinstance(one, GraphTensor) for one in tensors_in(given)):
-        keras.older(f"Keras 3 refuses tf.{path} on a tensor of Keras; keras.ops has what it takes")
+        keras.recorder.older(f"Keras 3 refuses tf.{path} on a tensor of Keras; keras.ops has what it takes")
     if args and type(args[0]) in (list, tuple) and args[0] and last not in _OF_LISTS:
-        args = [keras.make_operation("Stack", [list(args[0])], {}), *args[1:]]
-    args, kwargs = keras.with_sizes("TFOpLambda", args, kwargs)
+        args = [keras.graphs.make_operation("Stack", [list(args[0])], {}), *args[1:]]
+    args, kwargs = keras.operations.with_sizes("TFOpLambda", args, kwargs)
     declaration, signature = find(f"tf.{name}"), fitting(f"tf.{name}", args, kwargs)
     if declaration is not None and signature is not None and not signature.any_count:
         args, kwargs, unread = declared(declaration, signature, args, kwargs)
         if unread:
-            return keras.opaque_call(f"tf.{path}", args, kwargs, keras.interpreter.unknown(f"{unread[0]} of tf.{path}"))
+            return keras.recorder.opaque_call(
+                f"tf.{path}", args, kwargs, keras.interpreter.unknown(f"{unread[0]} of tf.{path}")
+            )
     if holds_size([*args, *kwargs.values()]):
         why = keras.interpreter.unknown("a size known at run time only")
-        return keras.opaque_call(f"tf.{path}", args, kwargs, why)
-    layer = LayerValue(keras, "TFOpLambda", "operation", "", {"function": name}, keras.interpreter.place())
-    layer.name = keras.draw(f"tf.{name}" if keras.keras_2 else last, operation=True)
-    return keras.results(layer, keras.node(layer, tuple(args), kwargs))
+        return keras.recorder.opaque_call(f"tf.{path}", args, kwargs, why)
+    layer = LayerValue(
+        keras.recorder.framework, "TFOpLambda", "operation", "", {"function": name}, keras.interpreter.place()
+    )
+    layer.name = keras.recorder.draw(f"tf.{name}" if keras.recorder.keras_2 else last, operation=True)
+    return keras.graphs.results(layer, keras.recorder.node(layer, tuple(args), kwargs))

@@ -138,7 +138,7 @@ class Emitter:
         """Return a model whose layers are known, and not how they are called."""
         names = FreeNames()
         inner = [layer for layer in self.library.inner_layers(value) if layer.type != "InputLayer"]
-        holds_alone = self.library.has_no_call(value)
+        holds_alone = self.library.own_calls.has_no_call(value)
         inner += parts_not_given(value) if holds_alone else []
         layers = tuple([self.layer(one, names.take(one.name)) for one in inner])
         if holds_alone:
@@ -266,7 +266,7 @@ class Emitter:
         """Return how a model of tensors nests its inputs or outputs; None where that is usual."""
         if flat(given) != [*tensors]:  # a Sequential has none, and what is not known is left out of the graph
             return None
-        return form_of(given, lambda one: isinstance(one, Tensor), keras3=not self.library.keras_2)
+        return form_of(given, lambda one: isinstance(one, Tensor), keras3=not self.library.recorder.keras_2)
 
     def _ordered(self, value: ModelValue, graph: Graph) -> list[LayerValue]:
         """Return the layers of a model of the program in the order of its calls, those that it does not call behind
@@ -341,7 +341,7 @@ class Emitter:
             config["trainable"] = False
         for unknown in opaque:
             self._open(unknown, name)
-        result = self.library.declaration(layer)
+        result = self.library.recorder.framework.declaration(layer)
         return Layer(name, layer.type, "custom", config, declaration=result)
 
     def _trains(self, layer: LayerValue) -> bool:

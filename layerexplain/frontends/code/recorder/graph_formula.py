@@ -210,13 +210,15 @@ class Formula:
             library = self.library
             result: dict[Tensor, Tensor] = {}
             for one, value in zip(node.tensors(), given, strict=True):
-                result[one] = library.input_like("x", Spec(value.shape, value.dtype))
+                result[one] = library.recorder.input_like("x", Spec(value.shape, value.dtype))
                 if self._mask(one, values) is not None:
-                    library.masks[result[one]] = library.input_like("mask", Spec(value.shape[:2], "bool"))
+                    library.recorder.masks[result[one]] = library.recorder.input_like(
+                        "mask", Spec(value.shape[:2], "bool")
+                    )
             args, kwargs = mirrored_call(node.args, node.kwargs, result.__getitem__, Tensor)
-            before, library.training = library.training, self.training
-            trace = library.trace(layer, args, kwargs)
-            library.training = before
+            before, library.recorder.training = library.recorder.training, self.training
+            trace = library.own_calls.trace(layer, args, kwargs)
+            library.recorder.training = before
         if trace.outputs is None:
             why = trace.reason or unknown_at(node.place, "its call could not be traced")
             raise not_known(layer.type, self._at(why), why)
@@ -240,7 +242,7 @@ class Formula:
 
     def _mask(self, of: Tensor, values: Mapping[Tensor, Expr]) -> Expr | None:
         """Return the mask that a tensor carries."""
-        mask = self.library.mask_of(of)
+        mask = self.library.own_calls.mask_of(of)
         return None if mask is None else values.get(mask)
 
     def _declared(self, node: Node, layer: LayerValue, values: Mapping[Tensor, Expr]) -> dict[int, Expr]:

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Protocol
 
-from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.machine.interpreter import Interpreter
-from layerexplain.frontends.code.recorder.shapes import Graph, Shapes, as_recorded
+from layerexplain.frontends.code.recorder.shapes import GraphSource, Shapes, as_recorded
 from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.frames import Assumption
 from layerexplain.frontends.code.values.framework import Framework
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Tensor, Variable, tensors_in
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Tensor, tensors_in
 from layerexplain.frontends.code.values.nested import copied
-from layerexplain.frontends.code.values.program import Instance
 from layerexplain.frontends.model_builder import default_name
-from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of
-from layerexplain.model import Note
+from layerexplain.model import Note, Shape
 
 
-class Nodes(Framework):
-    """What a library that models are made with knows while one program is read. Each class that stands on this one adds
-    what it can do: own_calls.py, tracing.py, then the library itself."""
+class Library(Framework, GraphSource, Protocol):
+    """A library that models are made with, as the parts of the recorder ask it."""
 
-    shapes: Shapes
+    def check_states(self, layer: LayerValue, tensor: object) -> None:
+        """Keep the fault of a layer that keeps its states between batches and does not know how many examples they are
+        of."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def check_error(self, model: ModelValue, shapes: Mapping[str, Shape]) -> None:
+        """Record the fault of a model whose code does not state its data, from a pasted error that does."""
+
+
+class Recorder:
+    """The layers and calls that one program makes with a library, as it makes them."""
+
+    def __init__(self, framework: Library, interpreter: Interpreter) -> None:
+        self.framework = framework
         self.interpreter = interpreter
         self.counters: dict[str, int] = {}
         self.models: list[ModelValue] = []
@@ -38,19 +47,11 @@ class Nodes(Framework):
         self.policy = ""
         self.data_format = ""
         """That of images, where the program sets it: "channels_first"."""
-        self.implied: dict[str, Tensor] = {}
-        self.saved: dict[str, ModelValue] = {}
-        """The models that the program saves, by the names of the files."""
-        self.weights: dict[int, tuple[Variable, Tensor]] = {}
-        self.lambdas: dict[int, tuple[LayerValue, ModelValue]] = {}
-        self.graphs: dict[int, Graph | None] = {}
-        self.sequences: dict[ProgramValue, Graph | None] = {}
         self.first_shapes: dict[int, tuple[LayerValue, ProgramValue]] = {}
         self.tracing: list[tuple[ModelValue, list[Tensor]]] = []
-        self.building: list[Instance] = []
         self.training = False
-        self.declarations: dict[int, Declaration] = {}
         self.masks: dict[Tensor, Tensor | None] = {}
+        self.shapes = Shapes(framework, self.masks)
 
     @property
     def in_call(self) -> bool:
@@ -91,16 +92,10 @@ class Nodes(Framework):
             self.interpreter.effects.depend_on(Assumption(self.interpreter.line, words))
         if isinstance(given, bool | int | float):
             words = f"{type_} needs a text as its name, got name={given}; write name='{given}'"
-            self.fault(ArgumentError(words), "name")
+            self.interpreter.fault(ArgumentError(words), "name")
         if isinstance(given, str) and "/" in given:
             self.older(f"the name '{given[:60]}' has a '/', which Keras 3 refuses")
         return self.draw(type_, given)
-
-    def fault(
-        self, error: LayerExplainError, place: Place | str | int | None = None, order: Sequence[str] = ()
-    ) -> None:
-        """Keep an error of the program, with its place."""
-        self.interpreter.fault(error, place, order)
 
     def callers(self) -> tuple[str, ...]:
         """Return where the function was called that makes a layer or a call, in words; nothing of what a `call`
@@ -149,7 +144,7 @@ class Nodes(Framework):
     def new_input(self, name: str, shape: object, dtype: str = "float32") -> Tensor:
         """Return the tensor of an input of a shape (with the batch), which may be Unknown."""
         config = {"batch_shape": shape, "dtype": dtype}
-        layer = LayerValue(self, "InputLayer", "layer", name, config, self.interpreter.place())
+        layer = LayerValue(self.framework, "InputLayer", "layer", name, config, self.interpreter.place())
         return self.node(layer, (), {}).result()
 
     def input_like(self, name: str, spec: Spec) -> Tensor:
@@ -168,7 +163,7 @@ class Nodes(Framework):
     def opaque_call(self, path: str, args: Arguments, kwargs: Keywords, why: Unknown | None = None) -> Tensor:
         """Return the tensor, of unknown shape, that a function gives which is not read."""
         name = path.rpartition(".")[2] or "function"
-        layer = LayerValue(self, name, "custom", self.draw(name), {}, self.interpreter.place())
+        layer = LayerValue(self.framework, name, "custom", self.draw(name), {}, self.interpreter.place())
         layer.reason = why or self.interpreter.unknown(f"layerexplain cannot read {path}(…)")
         return self.node(layer, tuple(args), kwargs).result()
 
@@ -178,6 +173,6 @@ class Nodes(Framework):
         """Return a model that is unknown except for its class."""
         given = dict(kwargs)
         self.interpreter.effects.record_model_event()
-        layer = LayerValue(self, type_, "custom", self.take_name(type_, given), {}, self.interpreter.place())
+        layer = LayerValue(self.framework, type_, "custom", self.take_name(type_, given), {}, self.interpreter.place())
         layer.reason = self.interpreter.unknown(reason)
         return layer

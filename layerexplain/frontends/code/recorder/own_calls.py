@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import SourceError, SpecError
-from layerexplain.frontends.code.recorder.nodes import Nodes
+from layerexplain.frontends.code.recorder.nodes import Recorder
 from layerexplain.frontends.code.recorder.shapes import STATED_SHAPE, declaration_of, flat, flat_tensors
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown, unknown_at
@@ -29,20 +29,25 @@ from layerexplain.frontends.code.values.program import Bound, Class, Function, I
 from layerexplain.layers.declaration import Spec
 
 
-class OwnCalls(Nodes):
-    """What a library knows of the layers and models of the program."""
+class OwnCalls:
+    """Follows the `call`s of layers and models of the program."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.interpreter, self.shapes = recorder.interpreter, recorder.shapes
+        self.building: list[Instance] = []
 
     def trace(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> CallTrace:
         """Follow the `call` of a layer or model of the program, with tensors in place of its inputs: once for the same
         arguments. Following it again draws no names."""
         training = self._training(model, args, kwargs)
-        with_masks = self.in_call or model.is_own_layer
+        with_masks = self.recorder.in_call or model.is_own_layer
         given = [(name, one) for name, one in kwargs.items() if name != "training"]
         key = (training, self._key(args, with_masks), self._key(given, with_masks))
         known = model.traces.get(key)
         if known is not None:
             return known
-        again, counters = model.traced, dict(self.counters)
+        again, counters = model.traced, dict(self.recorder.counters)
         trace = model.traces[key] = CallTrace(training)
         began = next(creation_counter)
         names = self.parameter_names(model)
@@ -50,15 +55,15 @@ class OwnCalls(Nodes):
         def placeholder(tensor: object, name: str, part: bool) -> Tensor:
             like = tensor if isinstance(tensor, Tensor) else None
             config = {"like": like, "batch_shape": None if like else tensor, "dtype": "float32", "part": part}
-            layer = LayerValue(self, "InputLayer", "layer", name, config, model.place)
-            result: Tensor = self.bare_node(layer, in_call=True).result()
+            layer = LayerValue(self.recorder.framework, "InputLayer", "layer", name, config, model.place)
+            result: Tensor = self.recorder.bare_node(layer, in_call=True).result()
             mask = self.mask_of(like) if like is not None and with_masks else None
             if mask is not None:
                 config = {"like": mask, "batch_shape": None, "dtype": "bool"}
                 label = "mask" if len(names) - 20 == 1 else f"{name}_mask"
-                carried = LayerValue(self, "InputLayer", "layer", label, config, model.place)
-                trace.mask_inputs[result] = self.bare_node(carried, in_call=True).result()
-                self.masks[result] = trace.mask_inputs[result]
+                carried = LayerValue(self.recorder.framework, "InputLayer", "layer", label, config, model.place)
+                trace.mask_inputs[result] = self.recorder.bare_node(carried, in_call=True).result()
+                self.recorder.masks[result] = trace.mask_inputs[result]
             trace.inputs.append(result)
             return result
 
@@ -69,9 +74,9 @@ class OwnCalls(Nodes):
         inner_kwargs = {key: placed(one, key) for key, one in kwargs.items()}
         interpreter = self.interpreter
         at, file, depth = interpreter.node, interpreter.file, interpreter.budget.depth
-        before, self.training = self.training, training
-        interpreter.followed_calls.append(self)
-        self.tracing.append((model, trace.inputs))
+        before, self.recorder.training = self.recorder.training, training
+        interpreter.followed_calls.append(self.recorder.framework)
+        self.recorder.tracing.append((model, trace.inputs))
         interpreter.effects.followed_models.append(model)
         try:
             self._build(model, args, kwargs)
@@ -81,19 +86,21 @@ class OwnCalls(Nodes):
             place = error.place or interpreter.place()
             outputs = unknown_at(place, f"its code raises {error}"[:160])
             if self._known([*args, *kwargs.values()]) and interpreter.is_sure(error):
-                self.fault(SourceError(f"the call of {model.type} raises {error}"[:300]), place)
+                self.interpreter.fault(SourceError(f"the call of {model.type} raises {error}"[:300]), place)
         finally:
             trace.span = began, next(creation_counter)
             interpreter.followed_calls.pop()
-            self.training = before
-            self.tracing.pop()
+            self.recorder.training = before
+            self.recorder.tracing.pop()
             interpreter.effects.followed_models.pop()
             interpreter.node, interpreter.file, interpreter.budget.depth = at, file, depth
             if again:
-                self.counters.clear()
-                self.counters.update(counters)
+                self.recorder.counters.clear()
+                self.recorder.counters.update(counters)
         if outputs is None and interpreter.effects.is_certain and self._known([*args, *kwargs.values()]):
-            self.fault(SpecError(f"the call of {model.type} returns nothing; end it with `return` and its tensor"))
+            self.interpreter.fault(
+                SpecError(f"the call of {model.type} returns nothing; end it with `return` and its tensor")
+            )
         unknown = unknown_in(outputs) if fits(outputs) else interpreter.unknown(TOO_LARGE)
         if unknown is None and not tensors_in(outputs):
             unknown = interpreter.unknown(f"`call` of {model.type} returns no tensor that is known")
@@ -107,7 +114,7 @@ class OwnCalls(Nodes):
         names = self.parameter_names(model)
         at = names.index("training") if "training" in names else len(args)
         given = kwargs.get("training", args[at] if at < len(args) else None)
-        return given if isinstance(given, bool) else bool(self.training)
+        return given if isinstance(given, bool) else bool(self.recorder.training)
 
     def _key(self, value: ProgramValue, with_masks: bool) -> ProgramValue:
         """Return a value as a key: what stands for a tensor is its shape, its dtype, and whether it carries a mask."""
@@ -126,7 +133,9 @@ class OwnCalls(Nodes):
         return rebuilt(value, part, join)
 
     def parameter_names(self, model: ModelValue) -> list[str]:
-        function = model.config.get("function") or (model.instance and model.instance.cls.find(self.call_name))
+        function = model.config.get("function") or (
+            model.instance and model.instance.cls.find(self.recorder.framework.call_name)
+        )
         if isinstance(function, Bound):
             function = function.function
         if not isinstance(function, Function):
@@ -164,7 +173,7 @@ class OwnCalls(Nodes):
         except ProgramError:
             return outputs
         if unknown is not None:
-            outputs = self.opaque_call(model.type, given, {}, unknown)
+            outputs = self.recorder.opaque_call(model.type, given, {}, unknown)
         self.tell_shape(outputs, shape)
         return outputs
 
@@ -257,9 +266,9 @@ class OwnCalls(Nodes):
     def tried(self, layer: LayerValue, shape: tuple[int | None, ...]) -> Node:
         """Call a Keras layer on an input of a shape, outside of any model."""
         before = list(layer.nodes)
-        tensor = self.new_input("x", shape)
+        tensor = self.recorder.new_input("x", shape)
         layer.nodes[:] = before
-        node: Node = self.bare_node(layer, (tensor,))
+        node: Node = self.recorder.bare_node(layer, (tensor,))
         return node
 
     def own_on_data(self, layer: ModelValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
@@ -280,19 +289,19 @@ class OwnCalls(Nodes):
         """Return a layer of Keras called on arrays outside of any model: an array of the shape that it gives."""
         before = list(layer.nodes)
         given, named = mirrored_call(args, kwargs, self._input_for, Array)
-        node = self.bare_node(layer, tuple(given), named)
+        node = self.recorder.bare_node(layer, tuple(given), named)
         result = self.shape_tuple(node.result())
         layer.nodes[:] = before
         arrays = [one for one in flat([args, [*kwargs.values()]]) if isinstance(one, Array)]
-        if not self.in_call and len(arrays) == len(node.tensors()):
+        if not self.recorder.in_call and len(arrays) == len(node.tensors()):
             refusal = self.shapes.refusal(node, [Spec(one.shape, "float") for one in arrays])
             if refusal is not None:
-                self.fault(refusal.with_place(layer=layer.name))
+                self.interpreter.fault(refusal.with_place(layer=layer.name))
         return self._data_of(result, [*args, *kwargs.values()], "a number that a layer computes")
 
     def _input_for(self, data: Array | Unknown) -> Tensor:
         """Return an input in place of data, with any number of examples."""
-        result: Tensor = self.new_input("x", data if isinstance(data, Unknown) else (None, *data.shape[1:]))
+        result: Tensor = self.recorder.new_input("x", data if isinstance(data, Unknown) else (None, *data.shape[1:]))
         return result
 
     def _data_of(self, shape: object, given: list[ProgramValue], words: str) -> ProgramValue:
@@ -309,7 +318,7 @@ class OwnCalls(Nodes):
             return self.interpreter.call(
                 model.config["function"], args, {**(extra if type(extra) is dict else {}), **kwargs}
             )
-        method = instance.cls.find(self.call_name)
+        method = instance.cls.find(self.recorder.framework.call_name)
         if not isinstance(method, Function):
             root = instance.cls.root()
             unread = any(isinstance(one, Unknown) for one in instance.cls.order())
@@ -319,7 +328,7 @@ class OwnCalls(Nodes):
         names = [*method.names, *method.keywords]
         positional = set(names[1 : len(args) + 1])
         if "training" in names and "training" not in positional and not isinstance(kwargs.get("training"), bool):
-            kwargs = {**kwargs, "training": self.training}
+            kwargs = {**kwargs, "training": self.recorder.training}
         kwargs = {**kwargs, **self._given_masks(names, positional, args, kwargs)}
         if method.node.args.kwarg is None:
             kwargs = {key: one for key, one in kwargs.items() if key in names or key not in ("training", "mask")}
@@ -330,7 +339,9 @@ class OwnCalls(Nodes):
         cls = model.instance.cls if model.instance is not None and model.config.get("model") else None
         order = [] if cls is None else cls.order()
         return (
-            cls is not None and cls.find(self.call_name) is None and not any(isinstance(one, Unknown) for one in order)
+            cls is not None
+            and cls.find(self.recorder.framework.call_name) is None
+            and not any(isinstance(one, Unknown) for one in order)
         )
 
     def _given_masks(
@@ -357,26 +368,28 @@ class OwnCalls(Nodes):
         waiting = [tensor]
         while waiting:  # a chain of layers may be long
             current = waiting[-1]
-            if current in self.masks:
+            if current in self.recorder.masks:
                 waiting.pop()
                 continue
             layer = current.node.layer
             first = next(iter(current.node.tensors()), None)
             declaration = None if isinstance(layer, ModelValue) else declaration_of(layer)
             if declaration is None or layer.kind == "operation" or current.index < 0 or first is None:
-                self.masks[current] = self._mask_of_own(current)
-            elif (unread := next((one for one in current.node.tensors() if one not in self.masks), None)) is not None:
+                self.recorder.masks[current] = self._mask_of_own(current)
+            elif (
+                unread := next((one for one in current.node.tensors() if one not in self.recorder.masks), None)
+            ) is not None:
                 waiting.append(unread)
                 continue
             elif declaration.mask == "pass":
                 explicit = current.node.kwargs.get("mask")
-                self.masks[current] = explicit if isinstance(explicit, Tensor) else self.masks[first]
+                self.recorder.masks[current] = explicit if isinstance(explicit, Tensor) else self.recorder.masks[first]
             else:
                 result = self.shapes.result_masks(current.node)
                 has = current.index < len(result) and result[current.index] is not None
-                self.masks[current] = current.node.result(-1 - current.index) if has else None
+                self.recorder.masks[current] = current.node.result(-1 - current.index) if has else None
             waiting.pop()
-        found: Tensor | None = self.masks[tensor]
+        found: Tensor | None = self.recorder.masks[tensor]
         return found
 
     def _mask_of_own(self, tensor: Tensor) -> Tensor | None:
@@ -413,7 +426,7 @@ class OwnCalls(Nodes):
         layer: Any = of.layer if isinstance(of, Instance) else of
         mask = args[1] if len(args) > 1 else kwargs.get("mask", kwargs.get("previous_mask"))
         if layer.config.get("mask_zero") is True and args:
-            return self.operator("NotEq", args[0], 0)
+            return self.recorder.framework.operator("NotEq", args[0], 0)
         declaration = None if isinstance(layer, ModelValue) else declaration_of(layer)
         return mask if declaration is None or declaration.mask == "pass" else None
 

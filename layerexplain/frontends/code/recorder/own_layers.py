@@ -65,7 +65,7 @@ class OwnLayer(Declaration):
         self.layer = model
         find: Callable[[str], ProgramValue] = cls.find if cls is not None else lambda _: None
         function = model.config.get("function") if model is not None and cls is None else None
-        method = find(code.library.call_name) or getattr(function, "function", function)
+        method = find(code.library.recorder.framework.call_name) or getattr(function, "function", function)
         names, optional = parameters(method)
         self.call_names = names[1:] if cls is not None else names
         tensors = tuple([one for one in self.call_names if one not in _GIVEN]) or ("x",)
@@ -159,12 +159,12 @@ class OwnLayer(Declaration):
         effects = interpreter.effects
         mark = effects.mark()
         layer = self.layer if self.layer is not None else self._object(keras, arguments)
-        given = [None if one is None else keras.input_like(f"x{i}", one) for i, one in enumerate(specs)]
+        given = [None if one is None else keras.recorder.input_like(f"x{i}", one) for i, one in enumerate(specs)]
         for one, mask in zip(given, masks, strict=False):
             if one is not None and mask is not None:
-                keras.masks[one] = keras.input_like("mask", mask)
+                keras.recorder.masks[one] = keras.recorder.input_like("mask", mask)
         args, kwargs = self._arguments(arguments.get(_CALL), given)
-        trace = keras.trace(layer, args, kwargs)
+        trace = keras.own_calls.trace(layer, args, kwargs)
         effects.record_pending()
         assumptions, faults = effects.withdraw(mark)
         if faults:
@@ -205,7 +205,7 @@ class OwnLayer(Declaration):
         if pattern is None:
             while given and given[-1] is None:
                 given.pop()
-            method = self.cls.find(self.code.library.call_name) if self.cls is not None else None
+            method = self.cls.find(self.code.library.recorder.framework.call_name) if self.cls is not None else None
             if self.is_cell and len(self.tensors) == 2 and len(given) > 1:
                 return [given[0], given[1:]], {}
             alone = len(self.tensors) == 1 and len(given) > 1
@@ -248,18 +248,23 @@ class _FormulaReading:
 
     def __enter__(self) -> None:
         keras = self.keras
-        self.before = keras.training, dict(keras.counters), len(keras.models), len(keras.nodes_inside)
-        keras.interpreter.followed_calls.append(keras)
-        keras.training = self.training
+        self.before = (
+            keras.recorder.training,
+            dict(keras.recorder.counters),
+            len(keras.recorder.models),
+            len(keras.recorder.nodes_inside),
+        )
+        keras.interpreter.followed_calls.append(keras.recorder.framework)
+        keras.recorder.training = self.training
 
     def __exit__(self, *_: ProgramValue) -> None:
         keras = self.keras
         keras.interpreter.followed_calls.pop()
-        keras.training, counters, models, nodes = self.before
-        keras.counters.clear()
-        keras.counters.update(counters)
-        del keras.models[models:]
-        del keras.nodes_inside[nodes:]
+        keras.recorder.training, counters, models, nodes = self.before
+        keras.recorder.counters.clear()
+        keras.recorder.counters.update(counters)
+        del keras.recorder.models[models:]
+        del keras.recorder.nodes_inside[nodes:]
 
 
 def _computed_mask(tensors: object, masks: object, arguments: object) -> None:
@@ -362,7 +367,7 @@ def ready(
         if isinstance(value, Layer) and value.kind != "layer":
             raise NotKnown(f"{value.type} in its configuration is not known")
         inner = {key: ready(keras, one, make) for key, one in value.config.items()}
-        return keras.make_layer(value.type, [], inner)
+        return keras.recorder.framework.make_layer(value.type, [], inner)
     if type(value) in (list, tuple):
         return type(value)([ready(keras, one, make) for one in value])
     if isinstance(value, str | int | float | bool | dict | type(None)):

@@ -5,7 +5,7 @@ Reference: `map_graph` in keras/src/ops/function.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from layerexplain.call_binding import BoundCall, bind_call
@@ -140,10 +140,7 @@ _MOST_NESTED = 60
 
 
 class GraphSource(Protocol):
-    """What shapes are derived from: the graphs behind models, the masks of tensors, and declarations of layers of the
-    program."""
-
-    masks: dict[Tensor, Tensor | None]
+    """What shapes are derived from: the graphs behind models, and declarations of layers of the program."""
 
     def graph(self, model: ModelValue) -> Graph | None:
         """Return the calls inside a model; None where they are not known."""
@@ -156,10 +153,11 @@ class GraphSource(Protocol):
 
 
 class Shapes:
-    """Derives the shapes of tensors, each once."""
+    """Derives the shapes of tensors, each once. `masks` are those that tensors carry."""
 
-    def __init__(self, library: GraphSource) -> None:
+    def __init__(self, library: GraphSource, masks: Mapping[Tensor, Tensor | None]) -> None:
         self.library = library
+        self.masks = masks
         self._of_models: dict[tuple[int, tuple[Spec | None, ...]], tuple[Graph, Specs]] = {}
         """The results of models by their graphs and inputs: models in models are called many times."""
 
@@ -245,7 +243,7 @@ class Shapes:
         bound, arguments, tensors = self.bound(node, declaration)
         specs = {TensorRef(str(place)): spec for place, spec in enumerate(inputs)}
         given = [None if ref is None else specs.get(ref) for ref in bound.tensors]
-        carried = [None if ref is None else self.library.masks.get(tensors[ref]) for ref in bound.tensors]
+        carried = [None if ref is None else self.masks.get(tensors[ref]) for ref in bound.tensors]
         masks = [None if one is None else self.spec_of(one) for one in carried]
         return definition_at(declaration, given, arguments, masks if sees_masks(declaration) else (), bound.constants)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import cast
+from collections.abc import Iterator, Sequence
+from typing import Protocol, cast
 
 from layerexplain.errors import ShapeError
-from layerexplain.frontends.code.machine.interpreter import Interpreter
+from layerexplain.frontends.code.recorder.nodes import Library
 from layerexplain.frontends.code.recorder.own_calls import OwnCalls
 from layerexplain.frontends.code.recorder.shapes import (
     WEIGHT_TYPE,
     Graph,
-    Shapes,
     as_recorded,
     declaration_of,
     flat_tensors,
@@ -42,22 +41,19 @@ from layerexplain.model import Call, Layer, Model, Note, Shape, TensorRef
 
 def graphs_of(layer: LayerValue) -> Graphs:
     """Return what the library that makes a layer knows of the graphs of models."""
-    return cast("Graphs", layer.framework)
+    return cast("GraphsOfLibrary", layer.framework).graphs
 
 
-class Graphs(OwnCalls):
-    """What a library knows of the graph behind each model."""
+class Graphs:
+    """The graph behind each model, and what calls give."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
-        super().__init__(interpreter)
-        self.shapes = Shapes(self)
-
-    def check_states(self, layer: LayerValue, tensor: Tensor | None) -> None:
-        """Keep the fault of a layer that keeps its states between batches and does not know how many examples they are
-        of."""
-
-    def check_error(self, model: ModelValue, shapes: Mapping[str, Shape]) -> None:
-        """Record the fault of a model whose code does not state its data, from a pasted error that does."""
+    def __init__(self, own_calls: OwnCalls) -> None:
+        self.own_calls, self.recorder = own_calls, own_calls.recorder
+        self.interpreter, self.shapes = own_calls.interpreter, own_calls.shapes
+        self.weights: dict[int, tuple[Variable, Tensor]] = {}
+        self.lambdas: dict[int, tuple[LayerValue, ModelValue]] = {}
+        self.graphs: dict[int, Graph | None] = {}
+        self.sequences: dict[ProgramValue, Graph | None] = {}
 
     def weight_tensor(self, variable: Variable) -> Tensor:
         """Return the tensor of a weight that code makes itself."""
@@ -65,14 +61,16 @@ class Graphs(OwnCalls):
         if variable.choice is not None:
             self.interpreter.effects.record_local_assumption(variable.choice)
         if key not in self.weights:
-            layer = LayerValue(self, WEIGHT_TYPE, "custom", variable.name, {"variable": variable}, variable.place)
-            self.weights[key] = (variable, self.node(layer, (), {}, in_call=True).result())
+            layer = LayerValue(
+                self.recorder.framework, WEIGHT_TYPE, "custom", variable.name, {"variable": variable}, variable.place
+            )
+            self.weights[key] = (variable, self.recorder.node(layer, (), {}, in_call=True).result())
         found: Tensor = self.weights[key][1]
         return found
 
     def weight_value(self, variable: Variable) -> ProgramValue:
         """Return what a weight is where code computes with it: a tensor in a `call`, numbers outside."""
-        return self.weight_tensor(variable) if self.in_call else self.data_of(variable)
+        return self.weight_tensor(variable) if self.recorder.in_call else self.data_of(variable)
 
     def data_of(self, variable: Variable) -> ProgramValue:
         """Return the numbers of a variable, where code computes with them outside of layers."""
@@ -125,7 +123,7 @@ class Graphs(OwnCalls):
         return len(NAMES.get(layer.type, ()))
 
     def _count_unknown(self, node: Node) -> ProgramValue:
-        return self.cause_of(node.result(), f"how many results {node.layer.type} gives")
+        return self.own_calls.cause_of(node.result(), f"how many results {node.layer.type} gives")
 
     def _inner_states(self, layer: LayerValue) -> int:
         """Return how many states each direction of a Bidirectional gives; 0 for none, and for any other layer."""
@@ -141,7 +139,7 @@ class Graphs(OwnCalls):
         """Return a Lambda whose function is in the code: what the function does is its graph."""
         key = id(layer)
         if key not in self.lambdas:
-            model = ModelValue(self, "own", "Lambda", layer.name, layer.place)
+            model = ModelValue(self.recorder.framework, "own", "Lambda", layer.name, layer.place)
             model.config = {"function": layer.config["function"], "arguments": layer.config.get("arguments")}
             self.lambdas[key] = (layer, model)
         found: ModelValue = self.lambdas[key][1]
@@ -150,21 +148,23 @@ class Graphs(OwnCalls):
     def split_input(self, tensor: Tensor, parts: list[ProgramValue]) -> ProgramValue:
         """Return the parts that an input of a `call` is unpacked into: it stands for as many inputs."""
         layer = tensor.node.layer
-        if self.tracing and layer.type == "InputLayer" and self.shapes.spec_of(tensor) is None:
-            _, placed = self.tracing[-1]
+        if self.recorder.tracing and layer.type == "InputLayer" and self.shapes.spec_of(tensor) is None:
+            _, placed = self.recorder.tracing[-1]
             if tensor in placed:
                 names = [getattr(part, "id", f"{layer.name}_{i + 1}") for i, part in enumerate(parts)]
                 result = []
                 for name in names:
-                    one = LayerValue(self, "InputLayer", "layer", name, dict(layer.config), layer.place)
-                    result.append(self.bare_node(one, in_call=True).result())
+                    one = LayerValue(
+                        self.recorder.framework, "InputLayer", "layer", name, dict(layer.config), layer.place
+                    )
+                    result.append(self.recorder.bare_node(one, in_call=True).result())
                 at = placed.index(tensor)
                 placed[at : at + 1] = result
                 return result
-        shape = self.shape_tuple(tensor)
+        shape = self.own_calls.shape_tuple(tensor)
         if isinstance(tensor, CallTensor) and not isinstance(shape, Unknown) and shape and shape[0] == len(parts):
-            return [self.tensor_item(tensor, i) for i in range(len(parts))]
-        return self.cause_of(tensor, "the parts of a tensor that is unpacked")
+            return [self.recorder.framework.tensor_item(tensor, i) for i in range(len(parts))]
+        return self.own_calls.cause_of(tensor, "the parts of a tensor that is unpacked")
 
     # Graphs -------------------------------------------------------------------------------------------------------
 
@@ -201,20 +201,20 @@ class Graphs(OwnCalls):
                     shape = model.input_shape
                 if shape is None:
                     shape = unknown_at(model.place, "the input of the model has no shape in the code", lacks="shape")
-                name = model.added_input or ("input" if self.keras_2 else "input_layer")
+                name = model.added_input or ("input" if self.recorder.keras_2 else "input_layer")
                 place = layers[0].place if layers else model.place
                 config = {"batch_shape": shape, "dtype": "float32", "implied": layers[0].type if layers else ""}
-                first = LayerValue(self, "InputLayer", "layer", name, config, place)
+                first = LayerValue(self.recorder.framework, "InputLayer", "layer", name, config, place)
                 start = self._unwritten(first).result()
             current = start
             for layer in layers:
                 actual = layer
                 if layer.type == "Lambda" and isinstance(layer.config.get("function"), CALLED):
                     actual = self._lambda_model(layer)
-                self.check_states(layer, current)
+                self.recorder.framework.check_states(layer, current)
                 node = self._unwritten(actual, current)
                 if isinstance(actual, ModelValue) and actual.form == "own":
-                    node.trace = self.trace(actual, [current], {})
+                    node.trace = self.own_calls.trace(actual, [current], {})
                 result = self.results(actual, node) if layer is not layers[-1] else None
                 if result is not None and not isinstance(result, Tensor | Unknown | dict) and len(result) > 1:
                     words = (
@@ -231,13 +231,13 @@ class Graphs(OwnCalls):
     def _unwritten(self, layer: LayerValue, *args: ProgramValue) -> Node:
         """Return a call that no line of the program makes."""
         self.interpreter.budget.call()
-        node: Node = self.bare_node(layer, args, place=layer.place)
+        node: Node = self.recorder.bare_node(layer, args, place=layer.place)
         node.callers = layer.callers
         return node
 
     def first_shape(self, layer: LayerValue) -> ProgramValue:
         """Return the input shape (with the batch) that a layer carries, also as the first one of a model inside."""
-        found = self.first_shapes.get(id(layer))
+        found = self.recorder.first_shapes.get(id(layer))
         if found is not None:
             return found[1]
         if isinstance(layer, ModelValue):
@@ -287,7 +287,7 @@ class Graphs(OwnCalls):
 
     def calls_of(self, layer: LayerValue) -> list[Node]:
         """Return the calls of a layer. Those of a Sequential model's are made when somebody asks."""
-        for model in self.models if not layer.nodes else ():
+        for model in self.recorder.models if not layer.nodes else ():
             if model.form == "sequential" and layer in model.layers:
                 self.graph(model)
         return layer.nodes
@@ -295,9 +295,20 @@ class Graphs(OwnCalls):
     def make_operation(self, type_: str, args: Arguments, kwargs: Keywords, called: str = "") -> ProgramValue:
         """Call an operation, which is named after its class or another one."""
         layer = LayerValue(
-            self, type_, "operation", self.draw(called or type_, operation=True), {}, self.interpreter.place()
+            self.recorder.framework,
+            type_,
+            "operation",
+            self.recorder.draw(called or type_, operation=True),
+            {},
+            self.interpreter.place(),
         )
-        return self.results(layer, self.node(layer, tuple(args), kwargs))
+        return self.results(layer, self.recorder.node(layer, tuple(args), kwargs))
+
+
+class GraphsOfLibrary(Library, Protocol):
+    """A library that keeps the graphs of its models here."""
+
+    graphs: Graphs
 
 
 # Uncalled -----------------------------------------------------------------------------------------------------------

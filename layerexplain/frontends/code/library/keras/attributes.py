@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.library.keras import api as keras_api
-from layerexplain.frontends.code.library.keras.calling import shapes_of_data
+from layerexplain.frontends.code.library.keras.calling import Calling, shapes_of_data
 from layerexplain.frontends.code.library.keras.names import base_of, inside_keras, resolve_keras_name
 from layerexplain.frontends.code.library.keras.operations import Operations
 from layerexplain.frontends.code.recorder.emit import plain_config
@@ -72,8 +72,16 @@ def _as_keras_keeps(layer: LayerValue, name: str, value: ProgramValue) -> Progra
     return (value,) * rank if name in argument and type(value) is int and rank else value
 
 
-class LayerAttributes(Operations):
+class LayerAttributes:
     """Attributes and methods of layers, tensors and weights."""
+
+    def __init__(self, calling: Calling, operations: Operations) -> None:
+        self.calling, self.operations, self.factory = calling, operations, calling.factory
+        self.data, self.refusals = calling.data, calling.refusals
+        self.graphs, self.own_calls, self.recorder = calling.graphs, calling.own_calls, calling.recorder
+        self.interpreter, self.shapes = calling.interpreter, calling.shapes
+        self.saved: dict[str, ModelValue] = {}
+        """The models that the program saves, by the names of the files."""
 
     def attribute(self, layer: LayerValue, name: str) -> ProgramValue:
         """Return an attribute of a layer."""
@@ -89,7 +97,7 @@ class LayerAttributes(Operations):
             structure = self._graph_attribute(layer, name.partition("_")[0], has_shape=True)
             return rebuilt(
                 structure,
-                lambda one, inside: self.shape_tuple(one) if isinstance(one, Tensor) else one,
+                lambda one, inside: self.own_calls.shape_tuple(one) if isinstance(one, Tensor) else one,
                 lambda kind, items: dict(items) if kind is dict else items,
             )
         if name in ("variable_dtype", "compute_dtype", "dtype"):
@@ -109,23 +117,23 @@ class LayerAttributes(Operations):
         if name in _METHODS:
             return Bound(layer, name)
         if name == "built":
-            graph = self.graph(layer) if isinstance(layer, ModelValue) and layer.form != "own" else None
+            graph = self.graphs.graph(layer) if isinstance(layer, ModelValue) and layer.form != "own" else None
             has_shape = graph is not None and all(self.shapes.spec_of(one) is not None for one in graph.inputs)
-            return has_shape or bool(self.calls_of(layer))
-        declaration = find(layer.type) if layer.kind == "layer" and not self.keras_2 else None
+            return has_shape or bool(self.graphs.calls_of(layer))
+        declaration = find(layer.type) if layer.kind == "layer" and not self.recorder.keras_2 else None
         value = None if declaration is None else declaration.default_values.get(name)
         if type(value) in (bool, int, float, tuple) or (type(value) is str and name == "padding"):
             return _as_keras_keeps(layer, name, value)
         unread = self.check_attribute(layer, name, layer.instance.cls if layer.instance else None)
         unread = unread or self.interpreter.unknown(f"the attribute {name} of the layer '{layer.name}'")
-        return one_of(unread, self.all_layers(layer)) if isinstance(layer, ModelValue) else unread
+        return one_of(unread, self.graphs.all_layers(layer)) if isinstance(layer, ModelValue) else unread
 
     def attribute_of_own_layer(self, layer: LayerValue, name: str, value: object) -> None:
         """Set an attribute of a custom layer."""
-        if not self.in_call:
+        if not self.recorder.in_call:
             layer.mark_changed()
         if name == "trainable":
-            self.set_trainable(layer, value)
+            self.factory.set_trainable(layer, value)
 
     def change_argument(self, layer: LayerValue, name: str, value: object) -> bool:
         """Evaluate `layer.activation = …`: an argument of a layer that is made already. Returns whether it is one."""
@@ -134,7 +142,7 @@ class LayerAttributes(Operations):
             return False
         self.interpreter.effects.record_model_change(layer)
         if name == "activation" and not isinstance(value, str | Unknown):
-            layer.config.update(plain_config({name: self._own_function(value)}))
+            layer.config.update(plain_config({name: self.factory._own_function(value)}))
         elif not name.endswith(("_initializer", "_regularizer", "_constraint")):
             words = f"{name} of the layer '{layer.name}' is changed after the layer was created"
             self.interpreter.effects.mark_incomplete(self.interpreter.unknown(words))
@@ -170,23 +178,23 @@ class LayerAttributes(Operations):
         if name == "layers":
             if not isinstance(layer, ModelValue):
                 return self.interpreter.unknown(f"the layers of {layer.type}")
-            found = self.inner_layers(layer)
+            found = self.graphs.inner_layers(layer)
             if layer.form == "sequential":
                 found = [one for one in found if one.type != "InputLayer"]
             elif layer.form == "functional":
-                graph = self.graph(layer)
+                graph = self.graphs.graph(layer)
                 if graph is None:
                     return self.interpreter.unknown("the layers of a model whose graph is not known")
-                found = [one for one in graph.layers if one.kind != "operation" or self.keras_2]
+                found = [one for one in graph.layers if one.kind != "operation" or self.recorder.keras_2]
             found = [one for one in found if one.type not in (WEIGHT_TYPE, CONSTANT_TYPE)]
             return [one if one.instance is None else one.instance for one in found]
         if isinstance(layer, ModelValue) and layer.form != "own":
             if layer.form == "sequential" and name in ("input", "output") and not layer.nodes and not has_shape:
-                self.older(f"a Sequential model that is not called has no {name} in Keras 3; write {name}s[0]")
+                self.recorder.older(f"a Sequential model that is not called has no {name} in Keras 3; write {name}s[0]")
             if layer.form == "functional":
                 structure = layer.inputs if name.startswith("input") else layer.outputs
             else:
-                graph = self.graph(layer)
+                graph = self.graphs.graph(layer)
                 if graph is None:
                     return self.interpreter.unknown(f"the {name} of the model")
                 structure = graph.inputs[0] if name.startswith("input") else graph.outputs[0]
@@ -194,22 +202,22 @@ class LayerAttributes(Operations):
             if name.endswith("s"):
                 return tensors
             return tensors[0] if len(tensors) == 1 and type(structure) in (list, tuple) else structure
-        nodes = self.calls_of(layer)
+        nodes = self.graphs.calls_of(layer)
         if not nodes:
             return self.interpreter.unknown(f"the {name} of the layer '{layer.name}', which is not called yet")
         if name.startswith("output"):
-            return self.results(layer, nodes[0]) if name == "output" else [nodes[0].result()]
+            return self.graphs.results(layer, nodes[0]) if name == "output" else [nodes[0].result()]
         tensors = nodes[0].tensors()
         if layer.type == "InputLayer":
-            self.older("the input of an InputLayer is empty in Keras 3; use its output")
+            self.recorder.older("the input of an InputLayer is empty in Keras 3; use its output")
             tensors = [nodes[0].result()]
         return tensors[0] if len(tensors) == 1 and name == "input" else tensors
 
     def tensor_attribute(self, tensor: Tensor, name: str) -> ProgramValue:
         if name == "shape":
-            return self.shape_tuple(tensor)
+            return self.own_calls.shape_tuple(tensor)
         if name in ("ndim", "rank"):
-            shape = self.shape_tuple(tensor)
+            shape = self.own_calls.shape_tuple(tensor)
             return shape if isinstance(shape, Unknown) else len(shape)
         if name == "dtype":
             spec = self.shapes.spec_of(tensor)
@@ -217,9 +225,9 @@ class LayerAttributes(Operations):
         if name == "name":
             return tensor.node.layer.name
         if name == "_keras_mask":
-            return self.mask_of(tensor)
+            return self.own_calls.mask_of(tensor)
         if name == "T":
-            return self.operation("transpose", [tensor], {})
+            return self.operations.operation("transpose", [tensor], {})
         result, known = tensor.node.layer, keras_api.members("Tensor") | _OF_TENSORS
         is_read = result.reason is None and (
             not isinstance(result, ModelValue) or self.shapes.spec_of(tensor) is not None
@@ -280,47 +288,47 @@ class LayerAttributes(Operations):
     def call_method(self, layer: LayerValue, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a method of a layer gives."""
         self.interpreter.effects.record_use(layer)
-        self.check_method(layer, name, args, kwargs)
+        self.refusals.check_method(layer, name, args, kwargs)
         if name in ("__call__", "call"):
-            return self.call_layer(layer, args, kwargs)
+            return self.calling.call_layer(layer, args, kwargs)
         if name == "save" and isinstance(layer, ModelValue) and args and isinstance(args[0], str):
             self.saved[args[0]] = layer
         if name == "set_weights" and args:
-            self.check_weights(layer, args[0])
+            self.data.check_weights(layer, args[0])
         if name in _NOTHING:
             return None
         if name in ("add_weight", "add_variable"):
             return self._add_weight(layer, args, kwargs)
         if name == "compute_mask":
-            return self.base_mask(layer, args, kwargs)
+            return self.own_calls.base_mask(layer, args, kwargs)
         if not isinstance(layer, ModelValue):
             if name == "compute_output_shape" and args:
-                return self.shape_behind(layer, args[0])
+                return self.own_calls.shape_behind(layer, args[0])
             if name == "build" and args:
-                self.first_shapes.setdefault(id(layer), (layer, args[0]))
+                self.recorder.first_shapes.setdefault(id(layer), (layer, args[0]))
             return self.interpreter.unknown(f"{name}() of the layer '{layer.name}'") if name != "build" else None
         if name == "add":
             if args or "layer" in kwargs:
-                self.add(layer, args[0] if args else kwargs["layer"])
+                self.factory.add(layer, args[0] if args else kwargs["layer"])
             return None
         if name == "pop":
             self.interpreter.effects.record_model_change(layer)
             if not layer.layers:
                 raise ProgramError("TypeError", "there are no layers in the model", self.interpreter.place())
             last = layer.layers.pop()
-            self.rebuild(layer)
+            self.factory.rebuild(layer)
             return last
         if name == "get_layer":
             return self._get_layer(layer, args, kwargs)
         if name == "compile":
             given = dict(zip(("optimizer", "loss", "metrics", "loss_weights"), args, strict=False))
             layer.compiled = {**given, **kwargs}
-            layer.trained = self._trained(layer) if self.keras_2 else None  # Keras 3 looks at the first step
+            layer.trained = self._trained(layer) if self.recorder.keras_2 else None  # Keras 3 looks at the first step
             return None
         if name == "build":
             shape = args[0] if args else kwargs.get("input_shape")
             layer.built_alone = layer.form == "own" and layer.input_shape is None and not layer.nodes
-            self.built(layer, shape)
+            self.calling.built(layer, shape)
             return None
         if name in ("fit", "predict", "evaluate", "train_on_batch", "fit_generator"):
             layer.built_alone = False
@@ -331,17 +339,19 @@ class LayerAttributes(Operations):
             if needed and layer.compiled is None and effects.is_certain and not effects.is_model_exposed:
                 words = f"{name}() needs a model that is compiled; call {layer.name}.compile(…) before"
                 raise ProgramError("RuntimeError", words, self.interpreter.place())
-            self.check_data(layer, name, args, kwargs)
-            if name == "fit" or (self.keras_2 and name in _TRAINS):  # in Keras 3 each method has a function of its own
+            self.data.check_data(layer, name, args, kwargs)
+            if name == "fit" or (
+                self.recorder.keras_2 and name in _TRAINS
+            ):  # in Keras 3 each method has a function of its own
                 self._compare_trained(layer)
             if (shapes := shapes_of_data(data)) is not None:
-                self.built(layer, shapes)
+                self.calling.built(layer, shapes)
             if name == "predict" and isinstance(data, Array) and data.shape:
-                return self.result_on(layer, data)
+                return self.calling.result_on(layer, data)
             return self.interpreter.unknown(f"the result of {name}()")
         if name == "to_json" or name == "get_config":
             return {} if layer.form == "own" else self.interpreter.unknown("the configuration of a model")
-        return one_of(self.interpreter.unknown(f"{name}() of a model"), self.all_layers(layer))
+        return one_of(self.interpreter.unknown(f"{name}() of a model"), self.graphs.all_layers(layer))
 
     def _compare_trained(self, model: ModelValue) -> None:
         """Note a layer whose `trainable` has changed since Keras made the training function, which it keeps."""
@@ -354,7 +364,7 @@ class LayerAttributes(Operations):
 
     def _trained(self, model: ModelValue) -> dict[LayerValue, bool]:
         """Return which layers of a model train now, those inside of others included."""
-        return {layer: layer.trainable for layer in self.all_layers(model) if layer is not model}
+        return {layer: layer.trainable for layer in self.graphs.all_layers(model) if layer is not model}
 
     def _get_layer(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         name = args[0] if args and isinstance(args[0], str) else kwargs.get("name")
@@ -391,7 +401,7 @@ class LayerAttributes(Operations):
         shape = () if shape is None else shape
         if isinstance(shape, int):
             words = f"add_weight needs a shape, got shape={shape}; write ({shape},)"
-            self.fault(ArgumentError(words), "shape", ("shape",))
+            self.interpreter.fault(ArgumentError(words), "shape", ("shape",))
         if type(shape) in (list, tuple):
             shape = tuple([plain(one) for one in shape])
             self._check_weight(shape)
@@ -400,7 +410,7 @@ class LayerAttributes(Operations):
         name = given.get("name")
         dtype = given.get("dtype")
         variable = Variable(
-            self,
+            self.recorder.framework,
             name if isinstance(name, str) else "variable",
             shape,
             dtype if isinstance(dtype, str) else "float32",
@@ -410,7 +420,7 @@ class LayerAttributes(Operations):
         if layer.instance is not None:
             layer.instance.attributes.setdefault("__weights__", []).append(variable)
             if not layer.trainable:
-                self.weight_tensor(variable).node.layer.trainable = False
+                self.graphs.weight_tensor(variable).node.layer.trainable = False
         return variable
 
     def _check_weight(self, shape: tuple[ProgramValue, ...]) -> None:
@@ -419,22 +429,24 @@ class LayerAttributes(Operations):
         sizes = ", ".join("None" if one is None else short(one) for one in shape)
         if wrong:
             hint = " (// divides whole numbers)" if isinstance(wrong, float) else ""
-            self.fault(ArgumentError(f"add_weight needs sizes that are integers{hint}, got shape=({sizes})"), "shape")
-        elif None in shape and all(model.input_shape is None for model in self.models):
+            self.interpreter.fault(
+                ArgumentError(f"add_weight needs sizes that are integers{hint}, got shape=({sizes})"), "shape"
+            )
+        elif None in shape and all(model.input_shape is None for model in self.recorder.models):
             words = f"add_weight needs sizes that are known, got shape=({sizes}); None is a size known only at run time"
-            self.fault(ArgumentError(f"{words}: the batch, or an axis that the input leaves open"), "shape")
+            self.interpreter.fault(ArgumentError(f"{words}: the batch, or an axis that the input leaves open"), "shape")
 
     def tensor_method(self, tensor: Tensor, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if name in ("get_shape", "shape"):
             if isinstance(tensor, GraphTensor) and name == "get_shape":
-                self.older("a tensor of Keras 3 has no get_shape(); use its attribute shape")
-            return self.shape_tuple(tensor)
+                self.recorder.older("a tensor of Keras 3 has no get_shape(); use its attribute shape")
+            return self.own_calls.shape_tuple(tensor)
         if name == "set_shape":
-            self.tell_shape(tensor, args[0] if args else None)
+            self.own_calls.tell_shape(tensor, args[0] if args else None)
             return None
         if name in ("numpy", "item", "tolist", "eval") and isinstance(tensor, GraphTensor):
             words = f"a tensor of Keras has no {name}(): it has no values yet; call model.predict(…)"
             raise ProgramError("AttributeError", words, self.interpreter.place())
         if name == "numpy":
             return self.interpreter.unknown("the values of a tensor")
-        return self.opaque_call(name, [tensor, *args], kwargs)
+        return self.recorder.opaque_call(name, [tensor, *args], kwargs)

@@ -25,15 +25,20 @@ def shapes_of_data(data: ProgramValue) -> ProgramValue:
     return None if isinstance(shapes, Unknown) else shapes
 
 
-class Calling(LayerFactory):
+class Calling:
     """What a call of a layer or a model of Keras gives."""
+
+    def __init__(self, factory: LayerFactory) -> None:
+        self.factory, self.data, self.refusals = factory, factory.data, factory.refusals
+        self.graphs, self.own_calls, self.recorder = factory.graphs, factory.graphs.own_calls, factory.recorder
+        self.interpreter, self.shapes = factory.graphs.interpreter, factory.graphs.shapes
 
     def call_layer(self, function: object, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return the result of `layer(x)`."""
         layer = layer_of(function)
         if layer is None:
             return self.interpreter.unknown("an object is called whose class layerexplain does not read")
-        if not self.check_layer_call(layer, args, kwargs):
+        if not self.refusals.check_layer_call(layer, args, kwargs):
             return self.interpreter.unknown(f"the call of {layer.type}, which does not fit")
         if isinstance(layer, ModelValue):
             layer.built_alone = False
@@ -49,35 +54,37 @@ class Calling(LayerFactory):
         if unknown is not None:
             return unknown
         trace = None
-        if id(layer) in self.first_shapes and args:
-            self.tell_shape(args[0], self.first_shapes[id(layer)][1])
+        if id(layer) in self.recorder.first_shapes and args:
+            self.own_calls.tell_shape(args[0], self.recorder.first_shapes[id(layer)][1])
         if isinstance(layer, ModelValue) and layer.form == "own":
             if layer.config.pop("unmade", False):
                 fact = f"{layer.type}.__init__ does not call super().__init__(); write it as its first line"
-                self.fault(SpecError(fact))
+                self.interpreter.fault(SpecError(fact))
             if (wrong := self._misfit(layer, args, kwargs)) is not None:
                 words = wrong.words.replace("call()", f"the call of {layer.type}", 1)
                 place = self.interpreter.argument_place(wrong.argument)
                 raise ProgramError("TypeError", words, place, certain=True)
-            trace = self.trace(layer, args, kwargs)
+            trace = self.own_calls.trace(layer, args, kwargs)
         if layer.type == "Lambda" and isinstance(layer.config.get("function"), CALLED):
-            layer = self._lambda_model(layer)
-            trace = self.trace(layer, args, kwargs)
-        self.check_states(layer, args[0] if args else None)
+            layer = self.graphs._lambda_model(layer)
+            trace = self.own_calls.trace(layer, args, kwargs)
+        self.refusals.check_states(layer, args[0] if args else None)
         if isinstance(layer, ModelValue):
             if layer.form == "sequential" and not layer.layers and not layer.open:
-                self.older("Keras 3 refuses to call a Sequential model without layers; write keras.layers.Identity()")
-            self.rebuild(layer, called=True)
-        node = self.node(layer, tuple(args), kwargs)
+                self.recorder.older(
+                    "Keras 3 refuses to call a Sequential model without layers; write keras.layers.Identity()"
+                )
+            self.factory.rebuild(layer, called=True)
+        node = self.recorder.node(layer, tuple(args), kwargs)
         node.trace = trace
         if isinstance(layer, ModelValue) and layer.form != "own":
-            self.check_inputs(layer, args)
-        return self.results(layer, node)
+            self.data.check_inputs(layer, args)
+        return self.graphs.results(layer, node)
 
     def _misfit(self, layer: ModelValue, args: Arguments, kwargs: Keywords) -> Misfit | None:
         """Return what does not fit of the arguments of a `call` of the program; None where all fits. Keras gives masks
         and `training` itself."""
-        method = layer.instance.cls.find(self.call_name) if layer.instance is not None else None
+        method = layer.instance.cls.find(self.recorder.framework.call_name) if layer.instance is not None else None
         if not isinstance(method, Function) or method.is_decorated or "**" in kwargs:
             return None
         names = [*method.names, *method.keywords]
@@ -85,7 +92,7 @@ class Calling(LayerFactory):
         provided = {one for one in names if one == "training" or one.endswith("mask")}
         asked = misfit(method, [layer.instance, *args], given, provided - {"training"})
         if asked is not None and asked.words.split(";")[0].endswith("is given no training"):
-            self.older(
+            self.recorder.older(
                 f"Keras 3 calls {layer.type} without training only if training has a default: write training=None"
             )
         return misfit(method, [layer.instance, *args], given, provided)
@@ -95,37 +102,37 @@ class Calling(LayerFactory):
 
         def tensor(value: ProgramValue) -> ProgramValue:
             if isinstance(value, Variable):
-                return self.weight_value(value)
-            if self.in_call or not (name := stands_for(value)):
+                return self.graphs.weight_value(value)
+            if self.recorder.in_call or not (name := stands_for(value)):
                 return value
-            if name not in self.implied:
+            if name not in self.factory.implied:
                 words = "it is not defined in this code, so it is assumed to be an input"
                 shape = value._replace(reason=words, name=name, lacks="named shape")
-                self.implied[name] = self.new_input(name, shape)
-            return self.implied[name]
+                self.factory.implied[name] = self.recorder.new_input(name, shape)
+            return self.factory.implied[name]
 
         return mirrored(value, tensor, (Unknown, Variable))
 
     def _on_data(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return the result of a layer for numbers, which builds a model."""
         first = args[0] if args else next(iter(kwargs.values()), None)
-        if self.in_call and isinstance(first, Array) and first.values is not None:
-            return self.results(layer, self.node(layer, tuple(args), kwargs))
+        if self.recorder.in_call and isinstance(first, Array) and first.values is not None:
+            return self.graphs.results(layer, self.recorder.node(layer, tuple(args), kwargs))
         if isinstance(first, Unknown) and not (isinstance(layer, ModelValue) and layer.is_own_layer):
             return first
         if isinstance(layer, ModelValue) and layer.form == "own" and (layer.is_own_layer or shapes_of_data(first)):
-            return self.own_on_data(layer, args, kwargs)
+            return self.own_calls.own_on_data(layer, args, kwargs)
         if isinstance(layer, ModelValue) and (shapes := shapes_of_data(first)) is not None:
             self.built(layer, first.shape if layer.form == "sequential" and isinstance(first, Array) else shapes)
             return self.result_on(layer, first)
         if type(layer) is LayerValue and shapes_of_data(first) is not None:
-            return self.on_arrays(layer, args, kwargs)
+            return self.own_calls.on_arrays(layer, args, kwargs)
         unknown = unknown_in([*args, *kwargs.values()])
         return unknown or self.interpreter.unknown("the result of a layer that is called on data")
 
     def result_on(self, model: ModelValue, data: object) -> ProgramValue:
         """Return what a model gives for data: an array whose shape is known where the model's is."""
-        graph = self.graph(model) if model.form != "own" else None
+        graph = self.graphs.graph(model) if model.form != "own" else None
         spec = self.shapes.spec_of(graph.outputs[0]) if graph is not None and len(graph.outputs) == 1 else None
         if spec is None or not isinstance(data, Array) or not all(isinstance(one, int) for one in spec.shape[1:]):
             return self.interpreter.unknown("the result of a model that is called on data")
@@ -133,9 +140,11 @@ class Calling(LayerFactory):
 
     def built(self, model: ModelValue, shape: object) -> None:
         """Note the shape of the input (with the batch) that a model is built with, where it states none itself."""
-        states = model.form == "functional" or (model.form == "sequential" and self.first_shape(model) is not None)
+        states = model.form == "functional" or (
+            model.form == "sequential" and self.graphs.first_shape(model) is not None
+        )
         if model.input_shape is None and not states:
             self.interpreter.effects.record_model_event()
             model.mark_changed()
             model.input_shape = shape
-            self.rebuild(model, called=True)
+            self.factory.rebuild(model, called=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code.library.keras.attributes import LayerAttributes
+from layerexplain.frontends.code.recorder.tracing import Graphs
 from layerexplain.frontends.code.values.base import ProgramError, ProgramValue
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor, Variable, tensors_in, unknown_in
 from layerexplain.frontends.code.values.nested import mirrored, mirrored_call
@@ -13,29 +13,34 @@ from layerexplain.frontends.code.values.program import Bound, Function, Instance
 from layerexplain.layers.registry import facts_of
 
 
-class Cloning(LayerAttributes):
+def source_inputs(value: object) -> list[Tensor]:
+    """Return the inputs that a tensor hangs on."""
+    found: list[Tensor] = []
+    seen: set[int] = set()
+    waiting = tensors_in(value)
+    while waiting:
+        tensor = waiting.pop()
+        if id(tensor.node) not in seen:
+            seen.add(id(tensor.node))
+            found += [tensor] if tensor.node.layer.type == "InputLayer" else []
+            waiting += tensor.node.tensors()
+    return sorted(found, key=lambda tensor: tensor.node.number)
+
+
+class Cloning:
     """Copies of models."""
 
-    def source_inputs(self, value: object) -> list[Tensor]:
-        """Return the inputs that a tensor hangs on."""
-        found: list[Tensor] = []
-        seen: set[int] = set()
-        waiting = tensors_in(value)
-        while waiting:
-            tensor = waiting.pop()
-            if id(tensor.node) not in seen:
-                seen.add(id(tensor.node))
-                found += [tensor] if tensor.node.layer.type == "InputLayer" else []
-                waiting += tensor.node.tensors()
-        return sorted(found, key=lambda tensor: tensor.node.number)
+    def __init__(self, graphs: Graphs) -> None:
+        self.graphs, self.own_calls, self.recorder = graphs, graphs.own_calls, graphs.recorder
+        self.interpreter = graphs.interpreter
 
     def check_clone(self, model: LayerValue | None) -> None:
         """Keep the fault of a model that `clone_model` cannot copy. It makes each layer from its configuration, which
         has functions, and classes of layers inside of others, by their names: Keras knows those that are registered."""
-        if self.has_custom_objects or not isinstance(model, ModelValue) or model.form == "own":
+        if self.recorder.has_custom_objects or not isinstance(model, ModelValue) or model.form == "own":
             return
         right = "register it: @keras.saving.register_keras_serializable()"
-        waiting: list[tuple[LayerValue, LayerValue]] = [(one, model) for one in self.inner_layers(model)]
+        waiting: list[tuple[LayerValue, LayerValue]] = [(one, model) for one in self.graphs.inner_layers(model)]
         seen: set[int] = set()
         while waiting:
             layer, outer = waiting.pop(0)
@@ -44,19 +49,23 @@ class Cloning(LayerAttributes):
             seen.add(id(layer))
             applied = layer.config.get("function")
             if isinstance(applied, Function | Bound):
-                self.older(
+                self.recorder.older(
                     f"clone_model of '{layer.name}', a Lambda with a function of the program, is refused by Keras 3"
                 )
             elif isinstance(layer, ModelValue) and layer.form == "own":
                 if layer.instance is not None and outer is not model:
                     words = f"got {layer.type} '{layer.name}' inside of '{outer.name}'"
-                    self.fault(ArgumentError(f"clone_model needs classes that Keras knows, {words}; {right}"))
+                    self.interpreter.fault(
+                        ArgumentError(f"clone_model needs classes that Keras knows, {words}; {right}")
+                    )
                 continue
             for value in layer.config.values():
                 if isinstance(value, ModelValue) and "function" in value.config:
                     words = f"got {value.name} of {layer.type} '{layer.name}'"
-                    self.fault(ArgumentError(f"clone_model needs functions that Keras knows, {words}; {right}"))
-            waiting += [(one, layer) for one in self.inner_layers(layer)]
+                    self.interpreter.fault(
+                        ArgumentError(f"clone_model needs functions that Keras knows, {words}; {right}")
+                    )
+            waiting += [(one, layer) for one in self.graphs.inner_layers(layer)]
 
     def clone(self, layer: LayerValue | None) -> ProgramValue:
         """Clone a model as `clone_model` does: new layers under the same names."""
@@ -70,25 +79,27 @@ class Cloning(LayerAttributes):
             if isinstance(one, ModelValue) and id(one) not in copies:
                 result = self.clone(one)
                 copies[id(one)] = (
-                    result if isinstance(result, LayerValue) else self.opaque_model(one.type, result.reason)
+                    result if isinstance(result, LayerValue) else self.recorder.opaque_model(one.type, result.reason)
                 )
             if id(one) not in copies:
                 _, config = mirrored_call((), one.config, copy, LayerValue)
-                new = copies[id(one)] = LayerValue(self, one.type, one.kind, one.name, config, one.place)
+                new = copies[id(one)] = LayerValue(
+                    self.recorder.framework, one.type, one.kind, one.name, config, one.place
+                )
                 new.trainable, new.reason, new.declaration = one.trainable, one.reason, one.declaration
                 new.parts_trained = not one.trainable and facts_of(one.type).trains_inside
-                if id(one) in self.first_shapes:
-                    self.first_shapes[id(new)] = (new, self.first_shapes[id(one)][1])
+                if id(one) in self.recorder.first_shapes:
+                    self.recorder.first_shapes[id(new)] = (new, self.recorder.first_shapes[id(one)][1])
             return copies[id(one)]
 
-        result = ModelValue(self, layer.form, layer.type, layer.name, layer.place)
+        result = ModelValue(self.recorder.framework, layer.form, layer.type, layer.name, layer.place)
         result.input_shape, result.open = layer.input_shape, list(layer.open)
-        self.register(result)
+        self.recorder.register(result)
         if layer.form == "sequential":
             result.trainable = layer.trainable  # Keras hands that on of a Sequential alone
             result.layers = [one if one.type == "InputLayer" else copy(one) for one in layer.layers]
             return result
-        graph = self.graph(layer)
+        graph = self.graphs.graph(layer)
         if graph is None:
             return self.interpreter.unknown("a clone of an unknown model")
         nodes: dict[int, ProgramValue] = {}
@@ -99,9 +110,9 @@ class Cloning(LayerAttributes):
         for node in graph.nodes:
             new = copy(node.layer)
             args, kwargs = mirrored_call(node.args, node.kwargs, anew, Tensor)
-            nodes[id(node)] = self.node(new, tuple(args), kwargs)
+            nodes[id(node)] = self.recorder.node(new, tuple(args), kwargs)
             if isinstance(new, ModelValue) and new.form == "own":
-                nodes[id(node)].trace = self.trace(new, args, kwargs)
+                nodes[id(node)].trace = self.own_calls.trace(new, args, kwargs)
         result.inputs, result.outputs = [mirrored(one, anew, Tensor) for one in (layer.inputs, layer.outputs)]
         return result
 
@@ -132,7 +143,7 @@ class Cloning(LayerAttributes):
 
     def _object_like(self, layer: ModelValue, copy: Callable[[LayerValue], LayerValue]) -> ModelValue:
         """Return an object of a user-defined class anew, with copies of the layers and weights that it holds."""
-        model = ModelValue(self, "own", layer.type, layer.name, layer.place)
+        model = ModelValue(self.recorder.framework, "own", layer.type, layer.name, layer.place)
         model.config, model.trainable, model.reason = dict(layer.config), layer.trainable, layer.reason
         old = layer.instance
         if old is None:
@@ -146,7 +157,7 @@ class Cloning(LayerAttributes):
                 return copy(value)
             if isinstance(value, Instance):
                 return value if value.layer is None else model.instance if value is old else copy(value.layer).instance
-            new = Variable(self, value.name, value.shape, value.dtype, value.trainable, value.place)
+            new = Variable(self.recorder.framework, value.name, value.shape, value.dtype, value.trainable, value.place)
             new.choice = value.choice
             return weights.setdefault(id(value), new)
 

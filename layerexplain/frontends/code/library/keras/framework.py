@@ -9,9 +9,9 @@ from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras import datasets
 from layerexplain.frontends.code.library.keras import names as keras_names
-from layerexplain.frontends.code.library.keras.cloning import Cloning
 from layerexplain.frontends.code.library.keras.functions import call_backend, call_utility
 from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, resolve_keras_name
+from layerexplain.frontends.code.library.keras.parts import Parts
 from layerexplain.frontends.code.library.keras.refused_calls import OF_LAYERS
 from layerexplain.frontends.code.library.keras.refused_data import Callback, callback
 from layerexplain.frontends.code.library.keras.source import application, with_source, without_values
@@ -32,12 +32,40 @@ from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean
 
 
-class Keras(Cloning):
+class Keras:
     """What the reader knows of Keras while it reads one program."""
 
     roots: frozenset[str] = frozenset({"keras", "tensorflow", "tf_keras", "keras_core", "tensorflow_core"})
     """The first parts of its names."""
     call_name = "call"
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+        self.parts = parts = Parts(self, interpreter)
+        self.recorder, self.graphs = parts.recorder, parts.graphs
+        self.counters, self.models = parts.recorder.counters, parts.recorder.models
+        self.declarations: dict[int, Declaration] = {}
+        # What values ask of the library that makes them (values/layers.py): a part answers.
+        self.opaque_call, self.build_by_hand = parts.recorder.opaque_call, parts.own_calls.build_by_hand
+        self.graph, self.traced_graph = parts.graphs.graph, parts.graphs.traced_graph
+        self.data_of, self.weight_value = parts.graphs.data_of, parts.graphs.weight_value
+        self.split_input, self.call_layer = parts.graphs.split_input, parts.calling.call_layer
+        self.check_states, self.check_error = parts.refusals.check_states, parts.data.check_error
+        self.make_layer, self.set_trainable = parts.factory.make_layer, parts.factory.set_trainable
+        self.operation, self.operator = parts.operations.operation, parts.operations.operator
+        self.tensor_item, self.item_of_table = parts.operations.tensor_item, parts.operations.item_of_table
+        answers = parts.attributes
+        self.attribute, self.check_attribute = answers.attribute, answers.check_attribute
+        self.layer_has, self.class_has, self.module_has = answers.layer_has, answers.class_has, answers.module_has
+        self.attribute_of_own_layer, self.change_argument = answers.attribute_of_own_layer, answers.change_argument
+        self.tensor_attribute, self.tensor_has = answers.tensor_attribute, answers.tensor_has
+        self.variable_attribute, self.tensor_method = answers.variable_attribute, answers.tensor_method
+        self.call_method = answers.call_method
+
+    @property
+    def in_call(self) -> bool:
+        """Return whether a `call` of the program is followed now."""
+        return self.recorder.in_call
 
     # Names --------------------------------------------------------------------------------------------------------
 
@@ -46,7 +74,7 @@ class Keras(Cloning):
         inside = inside_keras(module)
         if inside is None or not keras_api.is_module(inside):
             return []
-        return [f"{module}.{name}" for name in keras_api.names_in(inside, only_today=not self.keras_2)]
+        return [f"{module}.{name}" for name in keras_api.names_in(inside, only_today=not self.recorder.keras_2)]
 
     def by_convention(self, name: str, stars: list[str]) -> Symbol | None:
         """Return what a name that is not defined stands for in Keras."""
@@ -84,7 +112,7 @@ class Keras(Cloning):
 
     def with_source(self, cls: Class) -> None:
         """Put the source of Keras's layers in place of bases whose computation a class changes."""
-        with_source(self, cls)
+        with_source(self.interpreter, cls)
 
     def is_of_layers(self, name: str) -> bool:
         """Return whether every layer of Keras has an attribute."""
@@ -93,11 +121,13 @@ class Keras(Cloning):
     def check_import(self, module: str, name: str, *, is_module: bool = False) -> None:
         """Record the fault of an import of a name that Keras does not have."""
         if module.startswith("tf_keras"):
-            self.keras_2 = True
-        if is_module and not self.keras_2 and self.lacks(module):
-            self.fault(ArgumentError(f"Keras 3 has no module '{module}': its import raises ModuleNotFoundError"))
+            self.recorder.keras_2 = True
+        if is_module and not self.recorder.keras_2 and self.lacks(module):
+            self.interpreter.fault(
+                ArgumentError(f"Keras 3 has no module '{module}': its import raises ModuleNotFoundError")
+            )
             return
-        self.check_name(f"{module}.{name}" if name else module)
+        self.parts.refusals.check_name(f"{module}.{name}" if name else module)
 
     def lacks(self, path: str) -> bool:
         """Return whether Keras 3, under its own name, lacks a name or module: `keras.engine`."""
@@ -115,12 +145,12 @@ class Keras(Cloning):
         if path in CONSTANTS:
             return CONSTANTS[path]
         if symbol.path.startswith("tf_keras"):
-            self.keras_2 = True
+            self.recorder.keras_2 = True
         if name == "newaxis":
             return None
         if path.startswith("tensorflow.") and symbol.path == "tensorflow" and name in DTYPES:
             return name
-        self.check_name(path)
+        self.parts.refusals.check_name(path)
         if name == "__version__":
             return self.interpreter.unknown("the version of a library", path)
         supplied = self.interpreter.supplied_definition(path)
@@ -134,28 +164,28 @@ class Keras(Cloning):
         owner = resolve_keras_name(symbol.path.rpartition(".")[0]) if symbol.last in _OF_OBJECTS else None
         if owner is not None and owner.kind == "model" and not (args and isinstance(args[0], Instance | ModelValue)):
             words = f"{symbol.last} is a method of a model, got the class {owner.name}; make one first: {owner.name}()"
-            self.fault(ArgumentError(words))
+            self.interpreter.fault(ArgumentError(words))
             return self.interpreter.unknown("a method of a class")
         if what is not None:
             return self._keras(what, symbol, args, kwargs)
         root, _, path = symbol.path.partition(".")
-        return call_tensorflow(path, args, kwargs, self) if root == "tensorflow" and path else NotImplemented
+        return call_tensorflow(path, args, kwargs, self.parts) if root == "tensorflow" and path else NotImplemented
 
     def _keras(self, what: KerasName, symbol: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
         name = what.name
         if what.kind == "other" and what.path.startswith("callbacks."):
-            self.check_call(what.path, name, args, kwargs)
+            self.parts.refusals.check_call(what.path, name, args, kwargs)
             found = callback(name, self.interpreter.unknown(f"the callback {name}"), args, kwargs)
             if isinstance(found, Callback):
                 return found
-        fits = self.check_named_call(what, args, kwargs)
+        fits = self.parts.refusals.check_named_call(what, args, kwargs)
         if not fits and (what.kind == "operation" or name == "Input"):
             return self.interpreter.unknown(f"the call of {name}, which does not fit")
         if what.kind == "model":
-            return self.make_model(name, args, kwargs)
+            return self.parts.factory.make_model(name, args, kwargs)
         if what.kind == "layer":
             if name == "Input":
-                return self.make_input(args, kwargs)
+                return self.parts.factory.make_input(args, kwargs)
             if name in keras_names.MERGES:
                 return self._merge(name, args, kwargs)
             return self.make_layer(name, args, kwargs, symbol.last)
@@ -169,18 +199,18 @@ class Keras(Cloning):
         if what.kind == "setting":
             if name in ("get", "deserialize") and args:
                 return Setting(args[0], {}, what.path) if isinstance(args[0], str) else args[0]
-            return self.make_setting(what.path, name, args, kwargs)
+            return self.parts.factory.make_setting(what.path, name, args, kwargs)
         if what.kind == "operation" and name == "SeedGenerator":
             return Setting(name, dict(kwargs), what.path)
         if what.kind == "operation":
             return self.operation(name, args, kwargs, what.path)
         if what.kind == "backend":
-            return call_backend(name, args, kwargs, self)
+            return call_backend(name, args, kwargs, self.parts)
         if what.kind == "data":
             return datasets.load(what.path, args, kwargs)
         if what.kind == "application":
             return self._application(what, args, kwargs)
-        return call_utility(what, args, kwargs, self)
+        return call_utility(what, args, kwargs, self.parts)
 
     def _merge(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Evaluate `keras.layers.add([a, b])`: a layer made and called at once; Keras 1's `merge([a, b], mode=…)`
@@ -198,11 +228,11 @@ class Keras(Cloning):
             if not args or not tensors_in(args):
                 return args[0] if args else None
             module = what.path.split(".")[-2].replace("resnet50", "resnet")
-            found = application(self, what.name, args, kwargs, module)
+            found = application(self.interpreter, what.name, args, kwargs, module)
             return self.opaque_call(what.path, args, kwargs) if isinstance(found, Unknown) else found
-        result = application(self, what.name, args, kwargs)
+        result = application(self.interpreter, what.name, args, kwargs)
         if isinstance(result, Unknown) and what.name[:1].isupper():
-            return self.opaque_model(what.name, result.reason, kwargs)
+            return self.recorder.opaque_model(what.name, result.reason, kwargs)
         if isinstance(result, ModelValue):
             given = {**dict(zip(keras_api.arguments(what.path), args, strict=False)), **kwargs}
             result.weights_note = without_values(given.get("weights", "imagenet"), self.interpreter)
@@ -224,11 +254,11 @@ class Keras(Cloning):
         is_own = own and (frame.holder("self") is None or frame.module.names.get("self") is not None)
         if of is not None and adds and ((isinstance(of, ast.Name) and frame.holder(of.id) is None) or is_own):
             model = ModelValue(self, "sequential", "Sequential", "", self.interpreter.place())
-            model.name = self.draw("Sequential")
-            self.register(model)
+            model.name = self.recorder.draw("Sequential")
+            self.recorder.register(model)
             self.interpreter.assign(of, model, frame)
             self.interpreter.effects.undefined.pop(of.id if isinstance(of, ast.Name) else "", None)
-            self.add(model, args[0])
+            self.parts.factory.add(model, args[0])
             return None
         if tensors_in([*args, *kwargs.values()]):
             return self.opaque_call(function.name or "function", args, kwargs, function)
@@ -243,7 +273,7 @@ class Keras(Cloning):
         """Return the declaration of a layer of the program."""
         if id(layer) not in self.declarations:
             cls = layer.instance.cls if layer.instance is not None else None
-            code = Code(self, self.interpreter.where)
+            code = Code(self.graphs, self.interpreter.where)
             self.declarations[id(layer)] = OwnLayer(cls, code, layer.type, layer)
         return self.declarations[id(layer)]
 
@@ -273,11 +303,11 @@ class Keras(Cloning):
             if not layer.name:
                 init = instance.cls.find("__init__")
                 root = instance.cls.root()
-                own = isinstance(init, Function) and not self.in_call and self.interpreter.effects.is_certain
+                own = isinstance(init, Function) and not self.recorder.in_call and self.interpreter.effects.is_certain
                 layer.config["unmade"] = own and root is not None and root.path != "tensorflow.Module"
-                layer.name = default_name(layer.type) if isinstance(init, Function) else self.draw(layer.type)
+                layer.name = default_name(layer.type) if isinstance(init, Function) else self.recorder.draw(layer.type)
             if layer.config.get("model"):
-                self.register(layer)
+                self.recorder.register(layer)
 
     def call_base(self, of: object, function: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return a method of Keras's own that a user-defined class calls: `super().__init__(…)`."""
@@ -294,7 +324,7 @@ class Keras(Cloning):
                 return self.call_layer(layer, args, kwargs)
             return self.interpreter.unknown(f"the call of {function.path}")
         if method == "compute_mask":
-            return self.base_mask(instance, args, kwargs)
+            return self.parts.own_calls.base_mask(instance, args, kwargs)
         if method in ("build", "__setattr__"):
             return None
         if method == "get_config":
@@ -306,10 +336,10 @@ class Keras(Cloning):
         base = layer.config.get("base", "Layer")
         by_tensors = base in ("Model", "Functional") and (len(args) >= 2 or {"inputs", "outputs"} & given.keys())
         if by_tensors or base == "Sequential":
-            model = self.make_model("Model" if by_tensors else "Sequential", args, given, instance)
+            model = self.parts.factory.make_model("Model" if by_tensors else "Sequential", args, given, instance)
             if isinstance(model, ModelValue):
-                if layer in self.models:
-                    self.models.remove(layer)
+                if layer in self.recorder.models:
+                    self.recorder.models.remove(layer)
                 instance.layer = model
             return
         if layer.config.get("base") not in (None, "Layer", "Model", "Functional") and layer.reason is not None:
@@ -320,11 +350,13 @@ class Keras(Cloning):
         wrong = next((key for key in given if key not in OF_LAYERS and key != "**"), None)
         if base == "Layer" and wrong is not None:
             hint = did_you_mean(wrong, sorted(OF_LAYERS)) or "it takes name, dtype and trainable"
-            self.fault(ArgumentError(f"super().__init__() of {layer.type} has no argument '{wrong}'; {hint}"), wrong)
+            self.interpreter.fault(
+                ArgumentError(f"super().__init__() of {layer.type} has no argument '{wrong}'; {hint}"), wrong
+            )
         if isinstance(layer, ModelValue) and not layer.name:
             if isinstance(given.get("trainable"), bool):
                 layer.trainable = given["trainable"]
-            layer.name = self.take_name(layer.type, given)
+            layer.name = self.recorder.take_name(layer.type, given)
 
     def derived(
         self, instance: Instance, base: str, args: Arguments, given: dict[str, ProgramValue]
@@ -335,7 +367,7 @@ class Keras(Cloning):
         if declaration is None or instance.cls.find("call") is not None:
             return None
         name = given.pop("name", None)
-        layer: LayerValue = self.make_layer(base, args, {**given, "name": self.draw(instance.cls.name, name)})
+        layer: LayerValue = self.make_layer(base, args, {**given, "name": self.recorder.draw(instance.cls.name, name)})
         layer.declaration, layer.kind, layer.type = declaration, "custom", instance.cls.name
         layer.instance = instance
         return layer
@@ -346,7 +378,7 @@ class Keras(Cloning):
         if name == "linear" and args:
             return args[0]
         if name == "relu" and unknown_in(args) is None:  # keras.activations has a class of its own for it
-            return self.make_operation("Relu", args, kwargs, "ReLU")
+            return self.graphs.make_operation("Relu", args, kwargs, "ReLU")
         return self.operation(name, args, {"approximate": False, **kwargs} if name == "gelu" else kwargs)
 
     def call_setting(self, setting: Setting, args: Arguments, kwargs: Keywords) -> ProgramValue:
@@ -357,7 +389,7 @@ class Keras(Cloning):
             return self.opaque_call(setting.class_name, args, kwargs)
         shape = args[0] if args else kwargs.get("shape")
         if "initializers" in setting.path and type(shape) in (list, tuple):
-            return self.numbers("normal", [shape], {})
+            return self.parts.operations.numbers("normal", [shape], {})
         return self.interpreter.unknown(f"the result of {setting.class_name}")
 
 

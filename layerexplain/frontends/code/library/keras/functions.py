@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from layerexplain.frontends.code.library.keras import datasets
-from layerexplain.frontends.code.library.keras.cloning import Cloning
+from layerexplain.frontends.code.library.keras.cloning import source_inputs
 from layerexplain.frontends.code.library.keras.names import KerasName
 from layerexplain.frontends.code.library.keras.operations import SIZES
+from layerexplain.frontends.code.library.keras.parts import Parts
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
 from layerexplain.frontends.code.library.table import FunctionTable
 from layerexplain.frontends.code.library.tensorflow import call_tensorflow
@@ -51,124 +52,126 @@ _NUMBERS = {
 }  # fmt: skip
 """Functions that make numbers, and their names in keras.ops and keras.random."""
 
-function: FunctionTable[Cloning] = FunctionTable()
+function: FunctionTable[Parts] = FunctionTable()
 
 
-def call_backend(name: str, args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def call_backend(name: str, args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     """Return what a function of keras.backend gives."""
     path = f"backend.{name}"
     args, kwargs = in_order(path, args, kwargs)
     result = function.call(name, args, kwargs, keras)
     if result is not NotImplemented:
         return result
-    if name in ("image_data_format", "image_dim_ordering") and keras.data_format:
-        return keras.data_format if name == "image_data_format" else "th"
+    if name in ("image_data_format", "image_dim_ordering") and keras.recorder.data_format:
+        return keras.recorder.data_format if name == "image_data_format" else "th"
     if name in _SETTINGS:
         return _SETTINGS[name]
     if name in SIZES:
-        return keras.size(name, args, kwargs)
+        return keras.operations.size(name, args, kwargs)
     if name in TODAY:
-        return keras.operation(TODAY[name], args, kwargs, path)
+        return keras.operations.operation(TODAY[name], args, kwargs, path)
     if tensors_in([*args, *kwargs.values()]):
         signature, layer = fitting(path, args, kwargs), find(_LAYERS.get(name, ""))
         if signature is not None and layer is not None:
             tensors, config, unread = declared(layer, signature, args, kwargs)
             if not unread:
-                return keras.call_layer(keras.make_layer(layer.type, [], config), tensors, {})
+                return keras.calling.call_layer(keras.factory.make_layer(layer.type, [], config), tensors, {})
         if name in _OF_TENSORFLOW:
             return call_tensorflow(_OF_TENSORFLOW[name], args, {}, keras)
-        return keras.opaque_call(f"keras.backend.{name}", args, kwargs)
+        return keras.recorder.opaque_call(f"keras.backend.{name}", args, kwargs)
     if name in _NUMBERS:
-        return keras.numbers(_NUMBERS[name], args, kwargs)
+        return keras.operations.numbers(_NUMBERS[name], args, kwargs)
     return keras.interpreter.unknown(f"it comes from keras.backend.{name}(…)")
 
 
 @function("clear_session", "reset_uids")
-def _clear_session(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
-    keras.counters.clear()
+def _clear_session(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+    keras.recorder.counters.clear()
     keras.interpreter.effects.record_model_event()
 
 
 @function("set_learning_phase", "set_floatx", "set_session", "set_value")
-def _change_setting(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _change_setting(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     return None
 
 
 @function("set_image_data_format", "set_image_dim_ordering")
-def _set_image_data_format(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _set_image_data_format(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     known = {"channels_last": "", "tf": "", "channels_first": "channels_first", "th": "channels_first"}
     if args and isinstance(args[0], str) and args[0] in known:
-        keras.data_format = known[args[0]]
+        keras.recorder.data_format = known[args[0]]
         return
     why = keras.interpreter.unknown("set_image_data_format changes the axes of images")
     keras.interpreter.effects.mark_program_incomplete(why)
 
 
 @function("get_keras_mask")
-def _get_mask(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _get_mask(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     if not args:
         return NotImplemented
-    return keras.mask_of(args[0]) if isinstance(args[0], Tensor) else None
+    return keras.own_calls.mask_of(args[0]) if isinstance(args[0], Tensor) else None
 
 
 @function("set_keras_mask")
-def _set_mask(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _set_mask(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     if not args or not isinstance(args[0], Tensor):
         return NotImplemented
     mask = args[1] if len(args) > 1 else kwargs.get("mask")
-    keras.masks[args[0]] = mask if isinstance(mask, Tensor) else None
+    keras.recorder.masks[args[0]] = mask if isinstance(mask, Tensor) else None
     return None
 
 
 @function("standardize_dtype")
-def _standardize_dtype(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _standardize_dtype(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     return args[0] if args else NotImplemented
 
 
 @function("is_keras_tensor")
-def _is_keras_tensor(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _is_keras_tensor(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     return bool(args) and isinstance(args[0], Tensor)
 
 
 @function("variable")
-def _variable(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
-    return keras.variable(args, kwargs)
+def _variable(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+    return keras.operations.variable(args, kwargs)
 
 
 @function("Variable")
-def _keras_variable(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
-    return keras.variable(args, kwargs, of_keras=True)
+def _keras_variable(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+    return keras.operations.variable(args, kwargs, of_keras=True)
 
 
 @function("dot")
-def _dot(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
-    return keras.operation("matmul", args, kwargs, "backend.dot")
+def _dot(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+    return keras.operations.operation("matmul", args, kwargs, "backend.dot")
 
 
 @function("batch_dot")
-def _batch_dot(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _batch_dot(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     """Evaluate `K.batch_dot(x, y, axes)`: the layer Dot; without axes the last one of x and the one before of y."""
     axes = args[2] if len(args) > 2 else None
-    shapes = [keras.shape_tuple(one) if isinstance(one, Tensor) else None for one in args[:2]]
+    shapes = [keras.own_calls.shape_tuple(one) if isinstance(one, Tensor) else None for one in args[:2]]
     ranks = [len(shape) for shape in shapes if type(shape) is tuple]
     if len(ranks) != 2:
         return NotImplemented
     if axes is None:
         axes = (ranks[0] - 1, max(ranks[1] - 2, 1))
-    return keras.call_layer(keras.make_layer("Dot", [], {"axes": axes}), [args[:2]], {})
+    return keras.calling.call_layer(keras.factory.make_layer("Dot", [], {"axes": axes}), [args[:2]], {})
 
 
 @function("relu")
-def _relu(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _relu(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     if len(args) < 2 or not isinstance(args[0], Tensor):
         return NotImplemented
     names = ("negative_slope", "max_value", "threshold")
-    return keras.call_layer(keras.make_layer("ReLU", [], dict(zip(names, args[1:], strict=False))), args[:1], {})
+    return keras.calling.call_layer(
+        keras.factory.make_layer("ReLU", [], dict(zip(names, args[1:], strict=False))), args[:1], {}
+    )
 
 
 @function("flatten")
-def _flatten(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
-    return keras.operation("reshape", [*args, (-1,)], kwargs) if args else NotImplemented
+def _flatten(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+    return keras.operations.operation("reshape", [*args, (-1,)], kwargs) if args else NotImplemented
 
 
 # Utilities ----------------------------------------------------------------------------------------------------------
@@ -177,10 +180,10 @@ def _flatten(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
 _OF_BACKEND = frozenset({"image_data_format", "set_image_data_format", "floatx", "epsilon", "backend"})
 _FROM_FILES = frozenset({"load_model", "model_from_json", "model_from_config", "from_pretrained"})
 
-utility: FunctionTable[Cloning] = FunctionTable()
+utility: FunctionTable[Parts] = FunctionTable()
 
 
-def call_utility(what: KerasName, args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def call_utility(what: KerasName, args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     """Return what a function of Keras gives that makes no layer."""
     name = what.name
     if what.path.startswith("config.") and name in _OF_BACKEND:
@@ -197,69 +200,69 @@ def call_utility(what: KerasName, args: Arguments, kwargs: Keywords, keras: Clon
     if name in _FROM_FILES:
         return keras.interpreter.unknown(f"it comes from {name}(…), which reads a file that is not opened")
     if tensors_in([*args, *kwargs.values()]):
-        return keras.opaque_call(what.path, args, kwargs)
+        return keras.recorder.opaque_call(what.path, args, kwargs)
     if "layers" in what.path.split(".")[:-1] and name[:1].isupper():
-        return keras.opaque_model(name, f"{name} is a layer that is not known here", kwargs)
+        return keras.recorder.opaque_model(name, f"{name} is a layer that is not known here", kwargs)
     words = f"it comes from keras.{what.path}(…), which is known only when the code runs"
     return keras.interpreter.unknown(words)
 
 
 @utility("clear_session", "reset_uids")
-def _forget_names(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _forget_names(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     return call_backend("clear_session", args, kwargs, keras)
 
 
 @utility("set_global_policy", "set_policy", "set_dtype_policy", "experimental.set_policy")
-def _set_policy(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _set_policy(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     given = args[0] if args else kwargs.get("policy")
     given = given.config.get("name") if isinstance(given, Setting) else given
     if isinstance(given, str):
-        keras.policy = "" if given == "float32" else given
+        keras.recorder.policy = "" if given == "float32" else given
 
 
 @utility("dtype_policies.get", "dtype_policies.deserialize")
-def _get_policy(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _get_policy(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     if not args:
         return NotImplemented
     return Setting("dtype", {"name": args[0]}, "") if isinstance(args[0], str) else args[0]
 
 
 @utility("Policy", "DTypePolicy")
-def _policy(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _policy(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     return Setting("dtype", {"name": args[0] if args else kwargs.get("name")}, "")
 
 
 @utility("clone_model")
-def _clone(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _clone(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     if not args:
         return NotImplemented
     if not kwargs:
-        keras.check_clone(layer_of(args[0]))
-    return keras.clone(layer_of(args[0]))
+        keras.cloning.check_clone(layer_of(args[0]))
+    return keras.cloning.clone(layer_of(args[0]))
 
 
 @utility("register_keras_serializable")
-def _register(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _register(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     return Partial(Symbol("typing.cast"), (None,), {})  # a function that gives back the class
 
 
 @utility("set_random_seed", "plot_model", "enable_unsafe_deserialization")
-def _do_nothing(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _do_nothing(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     return None
 
 
 @utility("Lambda")
-def _lambda(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
-    return keras.make_layer("Lambda", args, kwargs)
+def _lambda(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+    return keras.factory.make_layer("Lambda", args, kwargs)
 
 
 @utility("Variable")
-def _utility_variable(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
-    return keras.variable(args, kwargs, of_keras=True)
+def _utility_variable(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+    return keras.operations.variable(args, kwargs, of_keras=True)
 
 
 @utility("standardize_tuple", "normalize_tuple")
-def _tuple(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
+def _tuple(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     """Evaluate `standardize_tuple(value, n, name)`: one number for each of n axes."""
     value, count = [*args, None, None][:2]
     if type(value) is int and type(count) is int and 0 < count <= 10:
@@ -269,16 +272,16 @@ def _tuple(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
 
 
 @utility("get_source_inputs")
-def _source_inputs(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
-    return keras.source_inputs(args[0]) if args else NotImplemented
+def _source_inputs(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+    return source_inputs(args[0]) if args else NotImplemented
 
 
 @utility("load_model")
-def _load_model(args: Arguments, kwargs: Keywords, keras: Cloning) -> ProgramValue:
-    saved = keras.saved.get(args[0]) if args and isinstance(args[0], str) else None
+def _load_model(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+    saved = keras.attributes.saved.get(args[0]) if args and isinstance(args[0], str) else None
     if saved is None:
         return NotImplemented
-    loaded = keras.clone(saved)
+    loaded = keras.cloning.clone(saved)
     if isinstance(loaded, ModelValue):
         loaded.compiled = saved.compiled
     return loaded

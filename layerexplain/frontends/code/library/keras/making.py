@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from layerexplain.errors import ArgumentError, SpecError
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.names import MERGES, resolve_keras_name
-from layerexplain.frontends.code.library.keras.refused_data import RefusedData
+from layerexplain.frontends.code.library.keras.refused_calls import Refusals
+from layerexplain.frontends.code.library.keras.refused_data import DataChecks
 from layerexplain.frontends.code.recorder.emit import plain_config
 from layerexplain.frontends.code.recorder.grade import missing_settings
 from layerexplain.frontends.code.values.array import Array
@@ -37,8 +38,14 @@ _FIRST = {
 }
 
 
-class LayerFactory(RefusedData):
+class LayerFactory:
     """What Keras makes: layers, inputs, models."""
+
+    def __init__(self, data: DataChecks, refusals: Refusals) -> None:
+        self.data, self.refusals = data, refusals
+        self.graphs, self.recorder, self.interpreter = data.graphs, data.recorder, data.interpreter
+        self.implied: dict[str, Tensor] = {}
+        """The inputs that names stand for which the code does not define."""
 
     def make_layer(self, type_: str, args: Arguments, kwargs: Keywords, shown: str = "") -> ProgramValue:
         """Return a layer of Keras with the arguments of its call."""
@@ -51,8 +58,8 @@ class LayerFactory(RefusedData):
             words = (
                 f"{type_} gets a tensor as an argument; create the layer first, then call it: {shown or type_}(…)(x)"
             )
-            self.fault(ArgumentError(words), next(i for i, one in enumerate(args) if tensors_in(one)))
-            return self.opaque_model(type_, words)
+            self.interpreter.fault(ArgumentError(words), next(i for i, one in enumerate(args) if tensors_in(one)))
+            return self.recorder.opaque_model(type_, words)
         parts = args[0] if args and type(args[0]) in (list, tuple) else ()
         if today(type_) in MERGES.values() and any(isinstance(layer_of(one), LayerValue) for one in parts):
             inputs, outputs = [", ".join([f"{name}.{end}" for name in ("one", "other")]) for end in ("input", "output")]
@@ -60,36 +67,38 @@ class LayerFactory(RefusedData):
                 f"{type_} gets models or layers as an argument, and takes tensors when it is called: "
                 f"y = {type_}()([{outputs}]), then keras.Model([{inputs}], y); a Sequential model has no branches"
             )
-            self.fault(ArgumentError(words), 0)
-            return self.opaque_model(type_, words)
+            self.interpreter.fault(ArgumentError(words), 0)
+            return self.recorder.opaque_model(type_, words)
         given = dict(kwargs)
         self._positional(type_, args, given, shown or type_)
         trainable = given.pop("trainable", True)
         if isinstance(trainable, str):
             words = f"{type_} needs trainable to be True or False, got trainable={trainable[:40]!r}"
-            self.fault(ArgumentError(words), "trainable")
+            self.interpreter.fault(ArgumentError(words), "trainable")
         for key in [key for key in given if key.endswith("activation")]:
             given[key] = self._own_function(given[key])
         if type_ == "Lambda" and given.pop("mask", None) is not None:
             interpreter.effects.mark_incomplete(interpreter.unknown("the mask of a Lambda is not read"))
         if type_ == "Lambda" and isinstance(given.get("function"), bool | int | float | str):
             words = f"Lambda needs a function, got {given['function']!r}; for example lambda x: x * 2"
-            self.fault(ArgumentError(words), "function", _FIRST["Lambda"])
+            self.interpreter.fault(ArgumentError(words), "function", _FIRST["Lambda"])
         inner = {key: given.pop(key) for key in list(given) if isinstance(layer_of(given[key]), LayerValue)}
         shape = self._first_shape(type_, given)
         reason = given.pop("**", None)
-        name = self.take_name(today(type_), given)
-        layer = LayerValue(self, type_, "layer", name, {}, place)
-        layer.callers = self.callers()
+        name = self.recorder.take_name(today(type_), given)
+        layer = LayerValue(self.recorder.framework, type_, "layer", name, {}, place)
+        layer.callers = self.recorder.callers()
         layer.trainable = trainable if isinstance(trainable, bool) else True
         layer.parts_trained = not layer.trainable and facts_of(today(type_)).trains_inside
         layer.reason = reason
-        if self.policy and "dtype" not in given:
-            given["dtype"] = self.policy
+        if self.recorder.policy and "dtype" not in given:
+            given["dtype"] = self.recorder.policy
         of_images = find(today(type_))
-        if self.data_format and of_images is not None and "data_format" in of_images.arguments:
-            given["data_format"] = given.get("data_format") or self.data_format
-        self.check_settings(shown or type_, {**given, "activity_regularizer": given.get("activity_regularizer")})
+        if self.recorder.data_format and of_images is not None and "data_format" in of_images.arguments:
+            given["data_format"] = given.get("data_format") or self.recorder.data_format
+        self.refusals.check_settings(
+            shown or type_, {**given, "activity_regularizer": given.get("activity_regularizer")}
+        )
         takes = find(today(type_))
         if "activation" in given and given["activation"] is None and takes is not None:
             given["activation"] = "linear" if "activation" in takes.arguments else None  # tanh of an LSTM
@@ -99,17 +108,17 @@ class LayerFactory(RefusedData):
         if type_ == "Lambda" and isinstance(config.get("function"), CALLED):
             plain["function"] = config["function"]
         type_, plain = modern_layer(type_, plain, tells_module=True)
-        self.fill_older(type_, plain)
+        self.refusals.fill_older(type_, plain)
         unread = {
             NamedFunction(one.last): one for one in each_in(config) if isinstance(one, Symbol) and one.may_be_anything
         }
         layer.type, layer.config = type_, self._checked(type_, dict(plain), name, unread)
         layer.missing = missing_settings(type_, plain)
         if takes is not None and "weights" in kwargs:
-            self.check_weights(layer, kwargs["weights"], "weights")
-        self.check_arguments(shown or type_, kwargs, takes)
+            self.data.check_weights(layer, kwargs["weights"], "weights")
+        self.refusals.check_arguments(shown or type_, kwargs, takes)
         if shape is not None:
-            self.first_shapes[id(layer)] = (layer, shape)
+            self.recorder.first_shapes[id(layer)] = (layer, shape)
         interpreter.budget.call()
         return layer
 
@@ -118,7 +127,7 @@ class LayerFactory(RefusedData):
         function = value.function if isinstance(value, Bound) else value
         if not isinstance(function, Function):
             return value
-        model = ModelValue(self, "own", function.name, function.name, self.interpreter.place())
+        model = ModelValue(self.recorder.framework, "own", function.name, function.name, self.interpreter.place())
         model.config = {"function": value}
         return model
 
@@ -139,14 +148,14 @@ class LayerFactory(RefusedData):
             if len(names) < 4:
                 takes = ", ".join(names) or "none"
                 fact = f"{type_} takes {takes} without a name, got {len(args)} values; name the others"
-                self.fault(ArgumentError(fact), len(names))
+                self.interpreter.fault(ArgumentError(fact), len(names))
             else:
                 given.setdefault(
                     "**", self.interpreter.unknown(f"the fifth argument of {type_}, which has no name here")
                 )
         for name, value in zip(names, args, strict=False):
             if name in given:
-                self.fault(ArgumentError(f"{type_}(…) is given {name} twice; give it once"), name)
+                self.interpreter.fault(ArgumentError(f"{type_}(…) is given {name} twice; give it once"), name)
             given[name] = value
 
     def _first_shape(self, type_: str, given: dict[str, ProgramValue]) -> ProgramValue:
@@ -161,7 +170,7 @@ class LayerFactory(RefusedData):
         if (shape := found.get("input_shape")) is not None:
             if isinstance(shape, int):
                 words = f"{type_} needs input_shape to be a shape without the batch, got {shape}; write ({shape},)"
-                self.fault(ArgumentError(words), "input_shape")
+                self.interpreter.fault(ArgumentError(words), "input_shape")
             return (batch, *shape) if type(shape) in (tuple, list) else shape
         length, size = found.get("input_length"), found.get("input_dim")
         if "Embedding" in type_:
@@ -187,7 +196,7 @@ class LayerFactory(RefusedData):
         for key, fault in faults:
             if key is None:
                 if "'" not in fault.fact or fault.fact.split("'")[1] not in config:
-                    self.fault(fault)
+                    self.interpreter.fault(fault)
                 continue
             read = mirrored(config[key], lambda one: self.interpreter.no_function(unread.get(one, one)), NamedFunction)
             if key in declaration.arguments and read != config[key]:
@@ -195,13 +204,13 @@ class LayerFactory(RefusedData):
                 continue
             form = todays_form(type_, key, config.get(key)) or todays_argument(type_, key)
             for_files = key in FOR_FILES or key.endswith(("_initializer", "_regularizer", "_constraint"))
-            if form or for_files or (key not in declaration.arguments and self.passes_over(type_, key)):
+            if form or for_files or (key not in declaration.arguments and self.refusals.passes_over(type_, key)):
                 if form:
                     words = f"{key} is an argument of older Keras; in Keras 3: {form}"
                     self.interpreter.notes.append(Note("old-argument", name, words))
                 config.pop(key, None)
             else:
-                self.fault(fault, key, _order(type_))
+                self.interpreter.fault(fault, key, _order(type_))
         return config
 
     # Inputs -----------------------------------------------------------------------------------------------------
@@ -213,11 +222,13 @@ class LayerFactory(RefusedData):
             given.setdefault(name, value)
         shape: ProgramValue = given.get("batch_shape", given.get("batch_input_shape"))
         if shape is not None and given.get("shape") is not None:
-            self.fault(ArgumentError("Input takes shape or batch_shape, got both; leave one out"), "batch_shape")
+            self.interpreter.fault(
+                ArgumentError("Input takes shape or batch_shape, got both; leave one out"), "batch_shape"
+            )
         if shape is None:
             shape = given.get("shape", given.get("input_shape"))
             if isinstance(shape, int):
-                self.older(f"only older Keras accepts Input(shape={shape}); in Keras 3: shape=({shape},)")
+                self.recorder.older(f"only older Keras accepts Input(shape={shape}); in Keras 3: shape=({shape},)")
                 shape = (shape,)
             shape = plain(mirrored(shape, self.interpreter.no_function, Symbol))
             self._check_shape(shape)
@@ -225,12 +236,12 @@ class LayerFactory(RefusedData):
             if shape is None:
                 tensor = given.get("tensor")
                 if tensor is None and "**" not in given and not given.keys() & {"sparse", "ragged", "type_spec"}:
-                    self.fault(ArgumentError("Input is given no shape; write shape=(…) without the batch"))
+                    self.interpreter.fault(ArgumentError("Input is given no shape; write shape=(…) without the batch"))
                 shape = tensor if isinstance(tensor, Unknown) else self.interpreter.unknown("the input has no shape")
         dtype = given.get("dtype")
-        self.check_settings("Input", {"dtype": dtype})
+        self.refusals.check_settings("Input", {"dtype": dtype})
         dtype = dtype if isinstance(dtype, str) else getattr(dtype, "last", "float32")
-        return self.new_input(self.take_name("InputLayer", given), shape, dtype)
+        return self.recorder.new_input(self.recorder.take_name("InputLayer", given), shape, dtype)
 
     def _check_shape(self, shape: ProgramValue) -> None:
         """Record an error where the shape of an input is not valid."""
@@ -239,7 +250,7 @@ class LayerFactory(RefusedData):
         if negative or isinstance(shape, str):
             right = "each of its sizes is an integer, or None if unknown: shape=(28, 28, 1)"
             fact = f"Input needs a shape without the batch, got shape={shape!r}; {right}"
-            self.fault(ArgumentError(fact), "shape", _OF_INPUT_CALL)
+            self.interpreter.fault(ArgumentError(fact), "shape", _OF_INPUT_CALL)
 
     def implied_inputs(self, value: ProgramValue) -> ProgramValue:
         """Return the inputs of a model, where layers were called on names that the code does not define."""
@@ -257,13 +268,15 @@ class LayerFactory(RefusedData):
             if layer_of(layers) is not None or isinstance(layers, Tensor):
                 one = layer_of(layers)
                 what = "a tensor" if one is None else f"the layer '{one.name}'"
-                self.fault(SpecError(f"Sequential takes a list of layers, got {what}; write them in [ and ]"), 0)
+                self.interpreter.fault(
+                    SpecError(f"Sequential takes a list of layers, got {what}; write them in [ and ]"), 0
+                )
                 layers = [layers]
             if len(args) > 1 and isinstance(args[1], str):
                 given.setdefault("name", args[1])
-            model = ModelValue(self, "sequential", "Sequential", "", interpreter.place())
-            model.name = self.take_name("Sequential" if into is None else into.cls.name, given)
-            self.register(model)
+            model = ModelValue(self.recorder.framework, "sequential", "Sequential", "", interpreter.place())
+            model.name = self.recorder.take_name("Sequential" if into is None else into.cls.name, given)
+            self.recorder.register(model)
             if isinstance(layers, Unknown):
                 model.open.append(layers)
             for number, layer in enumerate(layers if type(layers) in (list, tuple, dict) else ()):
@@ -276,9 +289,9 @@ class LayerFactory(RefusedData):
             outputs = given.pop("outputs", given.pop("output", None))
             if inputs is None and outputs is None:
                 return interpreter.unknown("a keras.Model without inputs and outputs")
-            model = ModelValue(self, "functional", "Functional", "", interpreter.place())
-            model.name = self.take_name("Functional" if into is None else into.cls.name, given)
-            self.register(model)
+            model = ModelValue(self.recorder.framework, "functional", "Functional", "", interpreter.place())
+            model.name = self.recorder.take_name("Functional" if into is None else into.cls.name, given)
+            self.recorder.register(model)
             model.inputs, model.outputs = copied(inputs), copied(outputs)
             self._outputs_are_tensors(inputs, outputs)
             for one in (inputs, outputs):
@@ -298,35 +311,37 @@ class LayerFactory(RefusedData):
         layer = layer_of(outputs)
         where = ("outputs", ("inputs", "outputs"))
         if outputs is None:
-            self.fault(SpecError("Model needs outputs: the tensors that its last layers return; got None"), *where)
+            self.interpreter.fault(
+                SpecError("Model needs outputs: the tensors that its last layers return; got None"), *where
+            )
         elif layer is not None and layer.reason is None:
             fact = f"Model needs tensors as outputs, got the layer '{layer.name}'; call it: {layer.type}(…)(x)"
-            self.fault(SpecError(fact), *where)
+            self.interpreter.fault(SpecError(fact), *where)
 
     def rebuild(self, model: ModelValue, called: bool = False) -> None:
         """Draw the names that Keras draws when it makes a functional model of the layers of a Sequential one: after
         each change where the first layer states a shape, else when the model is called or built."""
         first = model.layers[0] if model.layers else None
-        if first is None or self.keras_2 or model.form != "sequential" or (called and model.is_built):
+        if first is None or self.recorder.keras_2 or model.form != "sequential" or (called and model.is_built):
             return
         stated = first.type == "InputLayer" or bool(model.added_input)
-        if not stated and id(first) in self.first_shapes:
-            model.added_input, stated = self.draw("InputLayer"), True
+        if not stated and id(first) in self.recorder.first_shapes:
+            model.added_input, stated = self.recorder.draw("InputLayer"), True
         nested = isinstance(first, ModelValue) and (first.is_built or first.form == "functional")
         model.is_built = called or (
             (stated and len(model.layers) + bool(model.added_input) > 1)
-            or (nested and len(model.layers) > 1 and self.first_shape(first) is not None)
+            or (nested and len(model.layers) > 1 and self.graphs.first_shape(first) is not None)
         )
         if not model.is_built:
             return
         if not stated:
-            model.added_input = self.draw("InputLayer")
+            model.added_input = self.recorder.draw("InputLayer")
         for one in model.layers:
             if isinstance(one, ModelValue):
                 self.rebuild(one, called=True)
         if any(isinstance(one, ModelValue) and one.form == "own" for one in model.layers):
-            self.graph(model)  # whose `call` makes layers, before those that follow
-        self.draw("Functional")
+            self.graphs.graph(model)  # whose `call` makes layers, before those that follow
+        self.recorder.draw("Functional")
 
     def add(self, model: ModelValue, item: ProgramValue, place: Place | int = 0, *, rebuild: bool = True) -> None:
         """Evaluate `model.add(layer)`. `place` is where the layer stands: by its number among the arguments."""
@@ -338,7 +353,7 @@ class LayerFactory(RefusedData):
         layer = layer_of(item)
         if layer is None:
             if type(item) in (list, tuple) and item:
-                self.fault(
+                self.interpreter.fault(
                     SpecError(f"{model.type} takes layers one by one, got a {type(item).__name__} of them"), place
                 )
                 for one in item:
@@ -346,8 +361,15 @@ class LayerFactory(RefusedData):
                 return
             why = item if isinstance(item, Unknown) else self.interpreter.unknown("what is added is not a layer")
             if (fact := _no_layer(item)) is not None:
-                self.fault(SpecError(f"{model.type} takes layers, got {fact}"), place)
-            layer = LayerValue(self, why.name or "Layer", "custom", why.name or "layer", {}, self.interpreter.place())
+                self.interpreter.fault(SpecError(f"{model.type} takes layers, got {fact}"), place)
+            layer = LayerValue(
+                self.recorder.framework,
+                why.name or "Layer",
+                "custom",
+                why.name or "layer",
+                {},
+                self.interpreter.place(),
+            )
             layer.reason = why
         model.layers.append(layer)
         if rebuild:
@@ -358,12 +380,12 @@ class LayerFactory(RefusedData):
         if isinstance(value, Unknown):
             layer.mark_changed()
             self.interpreter.effects.mark_incomplete(value)
-        if not isinstance(value, bool | int) or (value is layer.trainable and not self.keras_2):
+        if not isinstance(value, bool | int) or (value is layer.trainable and not self.recorder.keras_2):
             return  # Keras 3 passes over an attribute that is the same object already, and what is inside with it
         if layer.trainable != bool(value):
             self.interpreter.effects.record_model_change(layer)
         layer.trainable, layer.parts_trained = bool(value), False
-        for inner in self.inner_layers(layer):
+        for inner in self.graphs.inner_layers(layer):
             self.set_trainable(inner, bool(value))
 
     def make_setting(self, path: str, name: str, args: Arguments, kwargs: Keywords) -> Setting:

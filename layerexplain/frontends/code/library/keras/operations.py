@@ -80,8 +80,12 @@ def _variable_dtype(value: ProgramValue, given: ProgramValue) -> str:
     return {bool: "bool", int: "int32", float: "float32"}.get(type(first), "")
 
 
-class Operations(RunTimeSizes):
+class Operations:
     """Operations of Keras on tensors, and on numbers."""
+
+    def __init__(self, sizes: RunTimeSizes) -> None:
+        self.sizes, self.graphs, self.own_calls, self.recorder = sizes, sizes.graphs, sizes.own_calls, sizes.recorder
+        self.interpreter, self.shapes = sizes.interpreter, sizes.shapes
 
     def operator(self, name: str, left: object, right: object) -> ProgramValue:
         """Return what an operator of Python on tensors gives."""
@@ -90,7 +94,7 @@ class Operations(RunTimeSizes):
             return self.interpreter.unknown("an operator that tensors do not have")
         given = [self._operand(one) for one in ((left,) if right is None else (left, right))]
         unknown = next((one for one in given if isinstance(one, Unknown)), None)
-        return unknown if unknown is not None else self.make_operation(type_, given, {})
+        return unknown if unknown is not None else self.graphs.make_operation(type_, given, {})
 
     def item_of_table(self, table: Array, key: object) -> ProgramValue:
         """Return a part of an array that the reader does not compute."""
@@ -101,7 +105,7 @@ class Operations(RunTimeSizes):
             value = self.with_weights(value)
         if isinstance(value, Array):
             return self._table(value) if is_large(value) else plain(value)
-        return self.size_tensor(value) if isinstance(value, Size) else value
+        return self.sizes.size_tensor(value) if isinstance(value, Size) else value
 
     def tensor_item(self, tensor: Tensor, key: object) -> ProgramValue:
         """Evaluate `x[:, 0]`."""
@@ -114,13 +118,13 @@ class Operations(RunTimeSizes):
             return bad
         if any(isinstance(one, Size) for one in parts):
             if not any(isinstance(one, Size) for one in keys):
-                return self.cut_to_sizes(tensor, keys)
+                return self.sizes.cut_to_sizes(tensor, keys)
             return self.interpreter.unknown("a part of a tensor up to a size that is known at run time only")
         if any(not isinstance(one, int | str | type(None) | type(Ellipsis)) for one in parts):
             return self.interpreter.unknown("a part of a tensor at unknown positions")
         if isinstance(key, str):  # the inputs of a model by name
-            return self.cause_of(tensor, f"the part {key!r} of an input, whose parts are not known")
-        return self.make_operation("GetItem", [tensor, key], {})
+            return self.own_calls.cause_of(tensor, f"the part {key!r} of an input, whose parts are not known")
+        return self.graphs.make_operation("GetItem", [tensor, key], {})
 
     def operation(self, name: str, args: Arguments, kwargs: Keywords, path: str = "") -> ProgramValue:
         """Return what a function of keras.ops gives; `path` is the function whose arguments these are, where it is
@@ -130,7 +134,7 @@ class Operations(RunTimeSizes):
         args, kwargs = in_order(path or f"ops.{name}", args, kwargs)
         if name in SIZES:
             return self.size(name, args, kwargs)
-        result = self.with_run_time_sizes(name, args, kwargs)
+        result = self.sizes.with_run_time_sizes(name, args, kwargs)
         if result is not NotImplemented:
             return result
         given = [*args, *kwargs.values()]
@@ -138,42 +142,44 @@ class Operations(RunTimeSizes):
             return self.numbers(name, args, kwargs)
         unknown = next((one for one in given if isinstance(one, Unknown)), None)
         if unknown is not None:
-            return self.opaque_call(name, args, kwargs, unknown)
+            return self.recorder.opaque_call(name, args, kwargs, unknown)
         type_ = operation_type(name)
         shown = path if path.startswith("numpy.") else f"keras.{path or f'ops.{name}'}"
         declaration = find(f"ops.{type_}") if type_ is not None else None
         if type_ is None:
-            return self.opaque_call(shown, args, kwargs)
+            return self.recorder.opaque_call(shown, args, kwargs)
         if path.startswith("ops.") and not self.check_axis(path, shown, args, kwargs):
             return self.interpreter.unknown(f"the call of {name}, which does not fit")
         args, kwargs = self.with_sizes(type_, args, kwargs)
         if holds_size([*args, *kwargs.values()]):
             why = self.interpreter.unknown(f"{name}: a size that is computed from the batch")
-            return self.opaque_call(shown, args, kwargs, why)
+            return self.recorder.opaque_call(shown, args, kwargs, why)
         signature = fitting(path or f"ops.{name}", args, kwargs)
         if declaration is not None and signature is not None and not signature.any_count:
             args, kwargs, unread = declared(declaration, signature, args, kwargs)
             if unread:
-                return self.opaque_call(shown, args, kwargs, self.interpreter.unknown(f"{unread[0]} of {shown}"))
+                return self.recorder.opaque_call(
+                    shown, args, kwargs, self.interpreter.unknown(f"{unread[0]} of {shown}")
+                )
         args = [self._table(one) if type_ in _OF_TENSORS or is_large(one) else one for one in args]
         unknown = next((one for one in args if isinstance(one, Unknown)), None)
-        return self.make_operation(type_, args, kwargs) if unknown is None else unknown
+        return self.graphs.make_operation(type_, args, kwargs) if unknown is None else unknown
 
     def _table(self, value: ProgramValue) -> ProgramValue:
         """Return the arrays among the tensors of an operation as tensors."""
 
         def table(array: Array) -> ProgramValue:
-            if array.values is None or not self.in_call:
+            if array.values is None or not self.recorder.in_call:
                 return self.constant_tensor(array.shape)
             result = self.constant_tensor(array.shape, "table")
             if isinstance(result, Tensor):
                 result.node.layer.config["values"] = plain(array)
             return result
 
-        return mirrored(value, table, Array) if self.in_call or is_large(value) else value
+        return mirrored(value, table, Array) if self.recorder.in_call or is_large(value) else value
 
     def with_weights(self, value: ProgramValue) -> ProgramValue:
-        return mirrored(value, self.weight_value, Variable)
+        return mirrored(value, self.graphs.weight_value, Variable)
 
     def with_sizes(self, type_: str, args: Arguments, kwargs: Keywords) -> tuple[Arguments, Keywords]:
         """Return the new shape of a reshape with -1 for its only size that is known at run time only, and None for a
@@ -213,7 +219,7 @@ class Operations(RunTimeSizes):
                 if isinstance(value, Unknown)
                 else self.interpreter.unknown(f"{name}(…) of a value that is not a tensor")
             )
-        shape = self.shape_tuple(value)
+        shape = self.own_calls.shape_tuple(value)
         if isinstance(shape, Unknown):
             return shape
         if name in ("rank", "ndim"):
@@ -242,8 +248,8 @@ class Operations(RunTimeSizes):
         if name in _GIVEN_SHAPE:
             shape: ProgramValue = args[0] if args else kwargs.get("shape")
             is_drawn = type(shape) in (tuple, list) and not (name in ("zeros", "ones") and is_shape(shape))
-            if self.in_call and is_drawn and all(isinstance(one, int | Size | None) for one in shape):
-                return self.constant_tensor(self.filled_at_run_time(shape), name, drawn)
+            if self.recorder.in_call and is_drawn and all(isinstance(one, int | Size | None) for one in shape):
+                return self.constant_tensor(self.sizes.filled_at_run_time(shape), name, drawn)
             result = name if name in ("zeros", "ones") else "empty"
             return numpy_functions.call_numpy(result, args[:1], kwargs, self.interpreter)
         operator = _BY_OPERATOR.get(name)
@@ -251,23 +257,23 @@ class Operations(RunTimeSizes):
             return self.interpreter.operate(operator, *args)
         result = numpy_functions.call_numpy(name, args, kwargs, self.interpreter)
         type_ = operation_type(name)
-        if not self.in_call or type_ is None or not (isinstance(result, Unknown) or _lost(result, args)):
+        if not self.recorder.in_call or type_ is None or not (isinstance(result, Unknown) or _lost(result, args)):
             return result
         if type_ in _OF_TENSORS:
             given = [one if isinstance(one, str) else self._table(arrays.array_of(one)) for one in args]
-            return self.make_operation(type_, given, kwargs) if tensors_in(given) else result
+            return self.graphs.make_operation(type_, given, kwargs) if tensors_in(given) else result
         given = [self._operand(one) for one in args]
         if any(isinstance(one, Unknown) for one in given) or not all(map(_is_number, given)):
             return result
-        return self.make_operation(type_, given, kwargs)
+        return self.graphs.make_operation(type_, given, kwargs)
 
     def constant_tensor(self, shape: ProgramValue, name: str = "constant", drawn: ProgramValue = None) -> ProgramValue:
         """Return a tensor whose values no input changes: random numbers, or an array."""
-        if not self.in_call and not is_shape(shape):
+        if not self.recorder.in_call and not is_shape(shape):
             return self.interpreter.unknown("an array whose values are not known")
         config = {"shape": tuple(shape), "words": name, "drawn": drawn or {}}
-        layer = LayerValue(self, CONSTANT_TYPE, "custom", name, config, self.interpreter.place())
-        return self.node(layer, (), {}).result()
+        layer = LayerValue(self.recorder.framework, CONSTANT_TYPE, "custom", name, config, self.interpreter.place())
+        return self.recorder.node(layer, (), {}).result()
 
     def check_axis(self, path: str, shown: str, args: Arguments, kwargs: Keywords) -> bool:
         """Return whether no tensor stands where a function takes an axis."""
@@ -277,7 +283,7 @@ class Operations(RunTimeSizes):
         if tensors_in(axis) and "einsum" not in path and not ("kron" in path or "dot" in path):
             words = f"{shown} takes {', '.join(order)} in this order, got a tensor as its axis"
             several = order[:1] in (("xs",), ("values",), ("x",)) and len(args) == 2 and all(map(tensors_in, args))
-            self.fault(ArgumentError(words + "; give the tensors as one list" * several))
+            self.interpreter.fault(ArgumentError(words + "; give the tensors as one list" * several))
             return False
         return True
 
@@ -292,12 +298,16 @@ class Operations(RunTimeSizes):
         dtype = _variable_dtype(value, args[2] if of_keras and len(args) > 2 else kwargs.get("dtype"))
         value = arrays.array_of(value) if value is not None and not isinstance(value, Tensor) else value
         trainable = kwargs.get("trainable", True)
-        shape: ProgramValue = value if isinstance(value, Unknown) or value is None else self.shape_tuple(value)
+        shape: ProgramValue = (
+            value if isinstance(value, Unknown) or value is None else self.own_calls.shape_tuple(value)
+        )
         shape = value.shape if isinstance(value, Array) else shape
         if not is_shape(shape) and not isinstance(shape, Unknown):
             shape = self.interpreter.unknown("the shape of a variable")
-        variable = Variable(self, name, shape, dtype or "float32", trainable is not False, self.interpreter.place())
-        if not self.keras_2 and not of_keras:
+        variable = Variable(
+            self.recorder.framework, name, shape, dtype or "float32", trainable is not False, self.interpreter.place()
+        )
+        if not self.recorder.keras_2 and not of_keras:
             words = "a tf.Variable counts as a weight, as in Keras 2; Keras 3 counts what add_weight makes"
             variable.choice = Assumption(variable.place.line, words, is_shape(shape) and bool(dtype))
         return variable

@@ -11,7 +11,7 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, layer_names, resolve_keras_name
 from layerexplain.frontends.code.messages import todays_code
-from layerexplain.frontends.code.recorder.tracing import Graphs
+from layerexplain.frontends.code.recorder.nodes import Recorder
 from layerexplain.frontends.code.values.base import DTYPES, Arguments, Keywords, ProgramValue, Symbol
 from layerexplain.frontends.code.values.layers import GraphTensor, LayerValue, ModelValue, Tensor, Variable, tensors_in
 from layerexplain.frontends.code.values.nested import each_in
@@ -96,8 +96,11 @@ def _plainly(name: str) -> str:
     return name.replace("_", "").replace(".", "").lower()
 
 
-class RefusedCalls(Graphs):
+class Refusals:
     """What Keras refuses of names, arguments and settings."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder, self.interpreter = recorder, recorder.interpreter
 
     def check_states(self, layer: LayerValue, tensor: object) -> None:
         """Keep the fault of a layer that keeps its states between batches and does not know how many examples they are
@@ -112,7 +115,7 @@ class RefusedCalls(Graphs):
         if shapes and all(one[0] is None for one in shapes):
             right = f"Input(batch_shape=({', '.join(map(str, (32, *shapes[0][1:])))}))"
             fact = f"{keeps.type} with stateful=True needs a fixed batch size, got None; for example {right}"
-            self.fault(ShapeError(fact), layer.place)
+            self.interpreter.fault(ShapeError(fact), layer.place)
 
     # Names ----------------------------------------------------------------------------------------------------------
 
@@ -123,13 +126,13 @@ class RefusedCalls(Graphs):
             return
         module, _, name = inside.rpartition(".")
         if name in ("get_custom_objects", "custom_object_scope", "CustomObjectScope", "register_keras_serializable"):
-            self.has_custom_objects = True
+            self.recorder.has_custom_objects = True
         if name.startswith("_") or name in _OLD_MODULES or keras_api.is_known(inside) or module.startswith("backend"):
             return
         if any(part in _OLD_MODULES for part in module.split(".")) or not keras_api.is_module(module):
             return
         if name in layer_names() and module in ("", "layers", "models"):
-            self.older(f"{path} is a name of older Keras", than=2)
+            self.recorder.older(f"{path} is a name of older Keras", than=2)
             return
         known = keras_api.names_in(module)
         if module in _WHOLE and _plainly(name) in {_plainly(one) for one in known}:
@@ -138,7 +141,7 @@ class RefusedCalls(Graphs):
         hint = did_you_mean(name, of_its_kind) or did_you_mean(name, known)
         if hint or module in _WHOLE:
             before = path.rpartition(".")[0]
-            self.fault(ArgumentError(f"{before} has no '{name}'" + (f"; {hint}" if hint else "")))
+            self.interpreter.fault(ArgumentError(f"{before} has no '{name}'" + (f"; {hint}" if hint else "")))
 
     # Calls ----------------------------------------------------------------------------------------------------------
 
@@ -152,12 +155,12 @@ class RefusedCalls(Graphs):
         for name in [name for name in kwargs if name in old]:
             found = keras_api.misfit(path, 0, [name], stars or _STARS.get(path, ()))
             if found is not None and f"'{name}'" in found.words:
-                self.older(f"{name} of {shown} is an argument of older versions", than=2)
+                self.recorder.older(f"{name} of {shown} is an argument of older versions", than=2)
         names = [name for name in kwargs if name not in old]
         found = keras_api.misfit(path, len(args), names, stars or _STARS.get(path, ()))
         if found is None or found.only_today or (len(names) < len(kwargs) and "is given no" in found.words):
             return True
-        self.fault(ArgumentError(f"{shown} {found.words}"), found.argument)
+        self.interpreter.fault(ArgumentError(f"{shown} {found.words}"), found.argument)
         return False
 
     def check_named_call(self, what: KerasName, args: Arguments, kwargs: Keywords) -> bool:
@@ -169,23 +172,25 @@ class RefusedCalls(Graphs):
             stars = _OF_OPTIMIZERS if is_optimizer else frozenset({"l"}) if path.startswith("regularizers.") else ()
             self.check_call(path, what.name, args, kwargs, stars)
             if is_optimizer and "lr" in kwargs:
-                self.older(f"lr of {what.name} is an argument of older Keras; in Keras 3: learning_rate")
+                self.recorder.older(f"lr of {what.name} is an argument of older Keras; in Keras 3: learning_rate")
             rate = args[0] if args else kwargs.get("learning_rate")
             if is_optimizer and isinstance(rate, str):
                 words = f"{what.name} needs learning_rate to be a number or a schedule, got {rate[:40]!r}"
-                self.fault(ArgumentError(words), "learning_rate", ("learning_rate",))
+                self.interpreter.fault(ArgumentError(words), "learning_rate", ("learning_rate",))
         elif kind == "operation" or path in ("Input", "layers.Input", "layers.InputLayer"):
             self.check_call(path, f"keras.{path}" if kind == "operation" else what.name, args, kwargs)
         elif what.name == "Sequential":
             if len(args) > 1 and type(args[1]) in (list, tuple):
-                self.fault(ArgumentError("Sequential takes one list of layers, got two; join them"), 1)
+                self.interpreter.fault(ArgumentError("Sequential takes one list of layers, got two; join them"), 1)
             elif len(args) == 1 or not args:
                 self.check_call("Sequential", "Sequential", args, kwargs)
         elif what.name == "Model":
             if len(args) > 3:
-                self.fault(ArgumentError(f"Model takes inputs, outputs and name, got {len(args)} values"), 3)
+                self.interpreter.fault(
+                    ArgumentError(f"Model takes inputs, outputs and name, got {len(args)} values"), 3
+                )
             if kwargs.keys() & {"input", "output"}:
-                self.older(
+                self.recorder.older(
                     "input and output of Model are arguments of older Keras; in Keras 3: inputs and outputs", than=2
                 )
         return not self.interpreter.effects.since(mark).faults
@@ -199,7 +204,7 @@ class RefusedCalls(Graphs):
         if name in ("call", "__call__", "build", "compute_mask", "add_loss", "add_metric") or owner is None:
             return
         if name == "add_weight" and args and isinstance(args[0], str):
-            self.older("add_weight takes the shape first in Keras 3; give the name as name=")
+            self.recorder.older("add_weight takes the shape first in Keras 3; give the name as name=")
             return
         if self.check_call(f"{owner}.{name}", f"{name}()", args, kwargs) and name == "compile":
             self._check_compiled(args, kwargs)
@@ -225,25 +230,27 @@ class RefusedCalls(Graphs):
             hint = "; give the same tensor twice for self-attention" if "given no value" in found.words else ""
             if listed and takes_list:
                 hint = f"; give them as one list: {type_}(…)([a, b])"
-            self.fault(ArgumentError(f"the call of {type_} {found.words}{hint}"), found.argument)
+            self.interpreter.fault(ArgumentError(f"the call of {type_} {found.words}{hint}"), found.argument)
             return False
         if len(args) > 1 and isinstance(args[1], Tensor) and keras_api.arguments(path)[1:2] == ("training",):
             fact = f"the call of {type_} takes one tensor, got {len(args)}; make one of them first, for example with"
-            self.fault(ArgumentError(f"{fact} Concatenate()"), 1)
+            self.interpreter.fault(ArgumentError(f"{fact} Concatenate()"), 1)
             return False
         first = args[0] if args else None
         if isinstance(first, Tensor) and facts_of(type_).takes_list and len(args) > 1 and isinstance(args[1], Tensor):
-            self.fault(ArgumentError(f"the call of {type_} takes its tensors as one list: {type_}(…)([a, b])"), 1)
+            self.interpreter.fault(
+                ArgumentError(f"the call of {type_} takes its tensors as one list: {type_}(…)([a, b])"), 1
+            )
             return False
         declaration = find(type_)
         one_tensor = declaration is not None and len(declaration.tensors) == 1 and declaration.variadic is None
         several = [*first] if type(first) in (list, tuple) else []  # type: ignore[misc]  # known by its type
         if one_tensor and not facts_of(type_).takes_list and len(several) > 1 and len(tensors_in(several)) > 1:
             fact = f"the call of {type_} takes one tensor, got a list of {len(several)}; join them first"
-            self.fault(ArgumentError(f"{fact}, for example with Concatenate()"), 0)
+            self.interpreter.fault(ArgumentError(f"{fact}, for example with Concatenate()"), 0)
             return False
-        if not self.in_call and args and (words := _no_tensor(first)) is not None:
-            self.fault(ArgumentError(f"{type_} is called on {words}"), 0)
+        if not self.recorder.in_call and args and (words := _no_tensor(first)) is not None:
+            self.interpreter.fault(ArgumentError(f"{type_} is called on {words}"), 0)
             return False
         return True
 
@@ -257,23 +264,23 @@ class RefusedCalls(Graphs):
             if name in _OF_OLDER_LAYERS and type_ not in STILL_TAKEN.get(name, ()) and value is not None:
                 shown = str(value) if type(value) in (int, tuple) else ""
                 takes = "ignores" if (type_, name) == ("Embedding", "input_length") else "refuses"
-                self.older(f"Keras 3 {takes} {name} of {type_}: {todays_code(type_, name, shown)}")
+                self.recorder.older(f"Keras 3 {takes} {name} of {type_}: {todays_code(type_, name, shown)}")
             if (name not in known and not name.endswith(tuple(_KINDS))) or is_older(type_, name):
                 continue
             if name in _OLD.get(f"layers.{type_}", "").split():
-                self.older(f"{name} of {type_} is an argument of older Keras")
+                self.recorder.older(f"{name} of {type_} is an argument of older Keras")
                 continue
             found = keras_api.misfit(f"layers.{type_}", 0, [name], OF_LAYERS, whole=False)
             if found is not None and found.only_today:
-                self.older(f"{name} of {type_} is an argument of older Keras")
+                self.recorder.older(f"{name} of {type_} is an argument of older Keras")
             elif found is not None:
-                self.fault(ArgumentError(f"{type_} {found.words}"), name)
+                self.interpreter.fault(ArgumentError(f"{type_} {found.words}"), name)
 
     def fill_older(self, type_: str, given: dict[str, ProgramValue]) -> None:
         """Give the argument that only older Keras had a default for."""
         if type_.startswith("AveragePooling") and "pool_size" not in given:
             given["pool_size"] = 2
-            self.older(f"{type_}() without pool_size is older Keras; in Keras 3: pool_size=2")
+            self.recorder.older(f"{type_}() without pool_size is older Keras; in Keras 3: pool_size=2")
 
     def passes_over(self, type_: str, name: str) -> bool:
         """Return whether Keras takes an argument of a layer that no declaration has: what it does stays open."""
@@ -294,24 +301,26 @@ class RefusedCalls(Graphs):
         if isinstance(dtype, str) and dtype not in DTYPES | _POLICIES and "_from_" not in dtype:
             hint = did_you_mean(dtype, sorted(DTYPES | _POLICIES)) or "for example dtype='float32'"
             words = f"{type_} needs dtype to be one of Keras's, got dtype='{dtype[:40]}'; {hint}"
-            self.fault(ArgumentError(words), "dtype")
+            self.interpreter.fault(ArgumentError(words), "dtype")
 
     def check_setting(self, key: str, value: object, type_: str) -> None:
         """Keep the fault of one such argument."""
         kind = _KINDS.get(key.rpartition("_")[2])
-        if kind is None or value is None or self.has_custom_objects:
+        if kind is None or value is None or self.recorder.has_custom_objects:
             return
         module, example = kind
         word = key.rpartition("_")[2]
         if isinstance(value, bool | int | float):
             right = f"{key}='{example}'" if word != "regularizer" else f"{key}=keras.regularizers.L2({value})"
             words = f"{type_} needs {key} to be {_a(word)}, got {key}={value!r}; for example {right}"
-            self.fault(ArgumentError(words), key)
+            self.interpreter.fault(ArgumentError(words), key)
         elif isinstance(value, str):
             known = keras_api.names_in(module)
             if _plainly(value) not in {_plainly(one) for one in known} | _ALSO:
                 hint = did_you_mean(value, known) or f"for example {key}='{example}'"
-                self.fault(ArgumentError(f"Keras has no {word} '{value[:40]}' ({key} of {type_}); {hint}"), key)
+                self.interpreter.fault(
+                    ArgumentError(f"Keras has no {word} '{value[:40]}' ({key} of {type_}); {hint}"), key
+                )
 
     def _check_compiled(self, args: Arguments, kwargs: Keywords) -> None:
         """Keep the faults of a loss, an optimizer or a metric that Keras does not have."""
@@ -324,7 +333,7 @@ class RefusedCalls(Graphs):
             and what.kind == "setting"
         ):
             words = f"compile needs an optimizer, got the class {optimizer.last}; make one: {optimizer.last}()"
-            self.fault(ArgumentError(words), "optimizer", order)
+            self.interpreter.fault(ArgumentError(words), "optimizer", order)
         for module, kind, example, values in (
             ("optimizers", "optimizer", "adam", [optimizer]),
             ("losses", "loss", "mse", each_in(given.get("loss"))),
@@ -334,10 +343,10 @@ class RefusedCalls(Graphs):
                 if isinstance(value, bool | int | float) or (isinstance(value, str) and not self._has(module, value)):
                     hint = did_you_mean(str(value), _names_like(module)) or f"for example {example}"
                     words = f"Keras has no {kind} {value!r}; {hint}"
-                    self.fault(ArgumentError(words), module if module in order else kind, order)
+                    self.interpreter.fault(ArgumentError(words), module if module in order else kind, order)
 
     def _has(self, module: str, name: str) -> bool:
-        if self.has_custom_objects or name == "":
+        if self.recorder.has_custom_objects or name == "":
             return True
         known = {_plainly(one) for one in keras_api.names_in(module)} | _ALSO
         if module == "metrics":

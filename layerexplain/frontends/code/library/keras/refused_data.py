@@ -11,8 +11,8 @@ from itertools import pairwise
 from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.library.keras.datasets import Batches
 from layerexplain.frontends.code.library.keras.names import resolve_keras_name
-from layerexplain.frontends.code.library.keras.refused_calls import RefusedCalls
 from layerexplain.frontends.code.recorder.shapes import Graph, as_recorded, flat
+from layerexplain.frontends.code.recorder.tracing import Graphs
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import ProgramValue, Symbol, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor
@@ -38,14 +38,18 @@ _MOST_WEIGHTS, _MOST_SHOWN = 1_000, 8
 _TRAINS = frozenset({"fit", "fit_generator", "evaluate", "train_on_batch", "test_on_batch"})
 
 
-class RefusedData(RefusedCalls):
+class DataChecks:
     """What Keras refuses of the tensors and data that a model is given."""
+
+    def __init__(self, graphs: Graphs) -> None:
+        self.graphs, self.own_calls, self.recorder = graphs, graphs.own_calls, graphs.recorder
+        self.interpreter, self.shapes = graphs.interpreter, graphs.shapes
 
     # Inputs of models -------------------------------------------------------------------------------------------------
 
     def check_inputs(self, model: ModelValue, args: Sequence[ProgramValue]) -> None:
         """Keep the fault of a model that is called on other tensors than those that it is made for."""
-        graph = self.graph(model)
+        graph = self.graphs.graph(model)
         if graph is None or not args:
             return
         given = args[0]
@@ -54,7 +58,9 @@ class RefusedData(RefusedCalls):
             missing = [one for one in names if one not in given]
             if missing:
                 others = ", ".join(f"'{one}'" for one in given)
-                self.fault(ShapeError(f"the model '{model.name}' is given no input '{missing[0]}', got {others}"), 0)
+                self.interpreter.fault(
+                    ShapeError(f"the model '{model.name}' is given no input '{missing[0]}', got {others}"), 0
+                )
                 return
             tensors: list[ProgramValue] = [given[name] for name in names]
         else:
@@ -64,7 +70,9 @@ class RefusedData(RefusedCalls):
             if len(tensors) != len(graph.inputs):
                 takes = _count(len(graph.inputs), "tensor")
                 right = f"; give [{', '.join(names[:9])}]" if len(names) > 1 else ""
-                self.fault(ShapeError(f"the model '{model.name}' takes {takes}, got {len(tensors)}{right}"), 0)
+                self.interpreter.fault(
+                    ShapeError(f"the model '{model.name}' takes {takes}, got {len(tensors)}{right}"), 0
+                )
                 return
         for own, given in zip(graph.inputs, tensors, strict=True):
             wanted, got = self.shapes.spec_of(own), self.shapes.spec_of(given) if isinstance(given, Tensor) else None
@@ -72,7 +80,9 @@ class RefusedData(RefusedCalls):
                 continue
             if _differ(wanted.shape, got.shape):
                 sizes, found = (shape_text(tuple(spec.shape)) for spec in (wanted, got))
-                self.fault(ShapeError(f"the model '{model.name}' needs an input of {sizes}, got {found}"), 0)
+                self.interpreter.fault(
+                    ShapeError(f"the model '{model.name}' needs an input of {sizes}, got {found}"), 0
+                )
 
     # Weights ----------------------------------------------------------------------------------------------------------
 
@@ -89,7 +99,7 @@ class RefusedData(RefusedCalls):
         known = all(isinstance(size, int) for shape in (*found, *sizes) for size in shape)
         if len(found) != len(sizes) or (known and sorted(found) != sorted(sizes)):
             takes, got = _shapes_text(found), _shapes_text(sizes)
-            self.fault(ShapeError(f"the weights of '{layer.name}' are {takes}, got {got}"), place)
+            self.interpreter.fault(ShapeError(f"the weights of '{layer.name}' are {takes}, got {got}"), place)
 
     def _weights_of(self, layer: LayerValue, met: set[int]) -> list[Shape] | None:
         """Return the shapes of the weights of a layer, or of the layers of a model that are not met yet; None where
@@ -98,18 +108,18 @@ class RefusedData(RefusedCalls):
             return []
         met.add(id(layer))
         if isinstance(layer, ModelValue):
-            graph = self.graph(layer) if layer.form != "own" else None
+            graph = self.graphs.graph(layer) if layer.form != "own" else None
             parts = [None] if graph is None else [self._weights_of(one, met) for one in graph.layers]
             known = [part for part in parts if part is not None]
             return [shape for part in known for shape in part] if len(known) == len(parts) else None
         declaration = find(layer.type) if layer.kind == "layer" else None
         if declaration is None or declaration.holds or layer.config.get("stateful") is True:
             return None
-        nodes = self.calls_of(layer)
+        nodes = self.graphs.calls_of(layer)
         # Where nothing is known of the input, its weights may still follow from its arguments, as those of a table do.
-        _, shape = self.first_shapes.get(id(layer), (layer, (None, None)))
+        _, shape = self.recorder.first_shapes.get(id(layer), (layer, (None, None)))
         if not nodes and type(shape) in (tuple, list) and all(isinstance(one, int | None) for one in shape):
-            nodes = [self.tried(layer, tuple(shape))]
+            nodes = [self.own_calls.tried(layer, tuple(shape))]
         return self.shapes.weights(nodes[0]) if nodes else None
 
     # Data -------------------------------------------------------------------------------------------------------------
@@ -118,7 +128,7 @@ class RefusedData(RefusedCalls):
         self, model: ModelValue, name: str, args: Sequence[ProgramValue], kwargs: Mapping[str, ProgramValue]
     ) -> None:
         """Keep the faults of a model that is trained or run on other data than those that it is made for."""
-        graph = self.graph(model) if model.form != "own" else None
+        graph = self.graphs.graph(model) if model.form != "own" else None
         if graph is None or any(layer.kind == "custom" for layer in graph.layers):
             return
         given: dict[str, ProgramValue] = {**dict(zip(_ORDER, args, strict=False)), **kwargs}
@@ -188,7 +198,7 @@ class RefusedData(RefusedCalls):
             specs = [self.shapes.spec_of(one) for one in graph.inputs]
             shapes = [None if spec is None else as_recorded(spec)[0] for spec in specs]
             each = _each_of(_called(argument, "X"), _names(model.inputs, graph.inputs), shapes, arrays)
-            self.fault(ShapeError(takes + each), argument, _ORDER)
+            self.interpreter.fault(ShapeError(takes + each), argument, _ORDER)
             return
         for own, array in zip(graph.inputs, arrays, strict=True):
             spec = self.shapes.spec_of(own)
@@ -197,7 +207,7 @@ class RefusedData(RefusedCalls):
             if is_stated and wanted is not None and takes_examples(wanted, (None, *array.shape)):
                 continue  # a text may state the shape of one example
             if wanted is not None and array.shape and not takes_examples(wanted, array.shape):
-                self.fault(
+                self.interpreter.fault(
                     ShapeError(examples_words(wanted, array.shape, _called(argument, "X"), name)), argument, _ORDER
                 )
                 return
@@ -225,18 +235,20 @@ class RefusedData(RefusedCalls):
                 return
             wanted, got = _count(len(graph.outputs), "output"), _count(len(arrays), "array")
             each = _each_of(_called(argument, "y"), names, [], arrays)
-            self.fault(ShapeError(f"{shown} needs targets for {wanted}, got {got}{each}"), argument, _ORDER)
+            self.interpreter.fault(ShapeError(f"{shown} needs targets for {wanted}, got {got}{each}"), argument, _ORDER)
             return
         if type(compiled) is dict and (wrong := next((key for key in compiled if key not in names), None)) is not None:
             known = ", ".join(f"'{key}'" for key in names)
             fact = f"the model '{model.name}' is compiled with a loss for '{wrong}'; its outputs are {known}"
-            self.fault(ShapeError(fact))
+            self.interpreter.fault(ShapeError(fact))
             return
         examples = _arrays(data, _names(model.inputs, graph.inputs)) or []
         counts = [one.shape[0] for one in [*examples, *arrays] if one.shape and isinstance(one.shape[0], int)]
         if len(set(counts)) > 1:
             several = " and ".join(dict.fromkeys(map(str, counts)))
-            self.fault(ShapeError(f"{shown} needs as many targets as examples, got {several}"), argument, _ORDER)
+            self.interpreter.fault(
+                ShapeError(f"{shown} needs as many targets as examples, got {several}"), argument, _ORDER
+            )
             return
         for number, (output, array) in enumerate(zip(graph.outputs, arrays, strict=True)):
             spec = self.shapes.spec_of(output)
@@ -248,7 +260,7 @@ class RefusedData(RefusedCalls):
                 right = _mode(batches, loss) if len(found) != len(loss.targets_shape(sizes)) else ""
                 recurrent = last_recurrent([(one.name, one.type) for one in graph.layers])
                 fact = targets_words(loss, sizes, array.shape, _called(argument, "y"), name, right, recurrent)
-                self.fault(ShapeError(fact), argument, _ORDER)
+                self.interpreter.fault(ShapeError(fact), argument, _ORDER)
                 return
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from layerexplain.errors import ShapeError
-from layerexplain.frontends.code.library.keras.calling import Calling
 from layerexplain.frontends.code.recorder.shapes import is_shape
+from layerexplain.frontends.code.recorder.tracing import Graphs
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, Tensor
@@ -87,8 +87,12 @@ def holds_size(value: ProgramValue) -> bool:
     return any(map(holds_size, value)) if type(value) in (list, tuple) else isinstance(value, Size)
 
 
-class RunTimeSizes(Calling):
+class RunTimeSizes:
     """Operations on sizes that are known at run time only."""
+
+    def __init__(self, graphs: Graphs) -> None:
+        self.graphs, self.own_calls, self.recorder = graphs, graphs.own_calls, graphs.recorder
+        self.interpreter, self.shapes = graphs.interpreter, graphs.shapes
 
     def with_run_time_sizes(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return the result of a function that is given such a size; NotImplemented where nothing is known of it."""
@@ -145,10 +149,12 @@ class RunTimeSizes(Calling):
         self, declaration: Declaration, args: Arguments, config: dict[str, ProgramValue]
     ) -> ProgramValue:
         """Call one of the operations of this file."""
-        name = self.draw(declaration.type, operation=True)
-        layer = LayerValue(self, declaration.type, "operation", name, config, self.interpreter.place())
+        name = self.recorder.draw(declaration.type, operation=True)
+        layer = LayerValue(
+            self.recorder.framework, declaration.type, "operation", name, config, self.interpreter.place()
+        )
         layer.declaration = declaration
-        return self.node(layer, tuple(args), {}).result()
+        return self.recorder.node(layer, tuple(args), {}).result()
 
     def _range(self, args: Arguments, kwargs: Keywords) -> ProgramValue:
         given = {**dict(zip(("start", "stop", "step"), args, strict=False)), **kwargs}
@@ -160,7 +166,11 @@ class RunTimeSizes(Calling):
             return NotImplemented
         result = self.run_time_operation(POSITIONS, [stop.tensor], {"axis": stop.axis})
         dtype = given.get("dtype")
-        return self.operation("cast", [result, dtype], {}) if isinstance(dtype, str) and "float" in dtype else result
+        return (
+            self.recorder.framework.operation("cast", [result, dtype], {})
+            if isinstance(dtype, str) and "float" in dtype
+            else result
+        )
 
     def _shaped(self, declaration: Declaration, x: Tensor, shape: ProgramValue, name: str) -> ProgramValue:
         """Return an operation that takes a list of sizes."""
@@ -180,7 +190,7 @@ class RunTimeSizes(Calling):
 
     def _cut(self, x: Tensor, starts: ProgramValue, lengths: ProgramValue) -> ProgramValue:
         """Evaluate `slice(x, (0, 0), (length, 6))`."""
-        shape = self.shape_tuple(x)
+        shape = self.own_calls.shape_tuple(x)
         if isinstance(shape, Unknown) or type(starts) not in (list, tuple) or type(lengths) not in (list, tuple):
             return NotImplemented
         key = [
@@ -203,7 +213,7 @@ class RunTimeSizes(Calling):
         axis = 0
         for one in key:
             if one is Ellipsis:
-                shape = self.shape_tuple(x)
+                shape = self.own_calls.shape_tuple(x)
                 if isinstance(shape, Unknown):
                     return shape
                 axis += len(shape) - len([part for part in key if part is not Ellipsis and part is not None])
@@ -217,7 +227,7 @@ class RunTimeSizes(Calling):
             plain.append(one)
             axis += one is not Ellipsis and not isinstance(one, int)
         if any(not (isinstance(one, slice) and one == slice(None)) for one in plain):
-            x = self.make_operation("GetItem", [x, tuple(plain)], {})
+            x = self.graphs.make_operation("GetItem", [x, tuple(plain)], {})
         for at, size in later:
             x = self.run_time_operation(FIRST, [x, size.tensor], {"axis": at, "of": size.axis})
         return x

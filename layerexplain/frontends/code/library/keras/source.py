@@ -7,7 +7,6 @@ import re
 from functools import cache
 from importlib.util import find_spec
 
-from layerexplain.frontends.code.library.keras.cloning import Cloning
 from layerexplain.frontends.code.library.keras.names import inside_keras, resolve_keras_name
 from layerexplain.frontends.code.machine.interpreter import Interpreter
 from layerexplain.frontends.code.machine.modules import read_module
@@ -25,7 +24,7 @@ _SAYS_NOTHING = frozenset({"__init__", "get_config", "from_config", "compute_out
 
 @cache
 def keras_folder() -> str | None:
-    """Return the folder of the installed Cloning, which is found and not imported; None where there is none."""
+    """Return the folder of the installed Keras, which is found and not imported; None where there is none."""
     try:
         spec = find_spec("keras")
     except (ImportError, ValueError):
@@ -49,18 +48,18 @@ def _homes() -> dict[str, str]:
     return found
 
 
-def source_class(keras: Cloning, name: str) -> Class | None:
+def source_class(interpreter: Interpreter, name: str) -> Class | None:
     """Return a class of Keras's layers as its source has it; None where no Keras is installed that has it."""
     path, folder = _homes().get(name), keras_folder()
     read = None if path is None or folder is None else read_module(path, os.path.relpath(path, os.path.dirname(folder)))
     if read is None:
         return None
-    # Without a folder, what it imports are names of Cloning, as they are in a program.
-    value = keras.interpreter.module_of(name, read._replace(folder=None)).frame.names.get(name)
+    # Without a folder, what it imports are names of Keras, as they are in a program.
+    value = interpreter.module_of(name, read._replace(folder=None)).frame.names.get(name)
     return value if isinstance(value, Class) else None
 
 
-def with_source(keras: Cloning, cls: Class) -> None:
+def with_source(interpreter: Interpreter, cls: Class) -> None:
     """Put the source of Keras's layers in place of bases whose computation a class changes, or that are Keras's own."""
     for place, base in enumerate(cls.bases):
         if not isinstance(base, Symbol) or inside_keras(base.path) is None or base.last in ("Layer", "Wrapper"):
@@ -69,7 +68,7 @@ def with_source(keras: Cloning, cls: Class) -> None:
         is_layer = what is not None and what.kind == "layer"
         is_inner = what is not None and what.kind == "other" and "layers" in base.path.split(".")
         if (is_layer and _changes(cls)) or (is_inner and base.last in _homes()):
-            found = source_class(keras, what.name if what is not None and is_layer else base.last)
+            found = source_class(interpreter, what.name if what is not None and is_layer else base.last)
             if found is not None and found is not cls:
                 cls.bases[place] = found
 
@@ -102,7 +101,9 @@ def _applications() -> dict[str, str]:
     return found
 
 
-def application(keras: Cloning, name: str, args: Arguments, kwargs: Keywords, module: str = "") -> ProgramValue:
+def application(
+    interpreter: Interpreter, name: str, args: Arguments, kwargs: Keywords, module: str = ""
+) -> ProgramValue:
     """Return the result of a function of keras.applications, of a module of it where several have the function; Unknown
     where no Keras is installed whose source has it."""
     home, folder = f"{module}.py" if module else _applications().get(name), keras_folder()
@@ -112,11 +113,11 @@ def application(keras: Cloning, name: str, args: Arguments, kwargs: Keywords, mo
         )
         return Unknown(f"{name} of keras.applications is not known: {why}")
     read = read_module(os.path.join(folder, _FOLDER, home), f"keras/applications/{home}")
-    # Without a folder, what it imports are names of Cloning, as they are in a program.
-    names = {} if read is None else keras.interpreter.module_of(home, read._replace(folder=None)).frame.names
+    # Without a folder, what it imports are names of Keras, as they are in a program.
+    names = {} if read is None else interpreter.module_of(home, read._replace(folder=None)).frame.names
     if name not in names:
         return Unknown(f"{name} of keras.applications could not be read")
-    return keras.interpreter.call(names[name], args, kwargs)
+    return interpreter.call(names[name], args, kwargs)
 
 
 def without_values(weights: ProgramValue, interpreter: Interpreter) -> str:

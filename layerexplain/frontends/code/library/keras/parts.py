@@ -1,0 +1,34 @@
+"""Keras in one program, in parts that each do one job."""
+
+from __future__ import annotations
+
+from layerexplain.frontends.code.library.keras.attributes import LayerAttributes
+from layerexplain.frontends.code.library.keras.calling import Calling
+from layerexplain.frontends.code.library.keras.cloning import Cloning
+from layerexplain.frontends.code.library.keras.making import LayerFactory
+from layerexplain.frontends.code.library.keras.operations import Operations
+from layerexplain.frontends.code.library.keras.refused_calls import Refusals
+from layerexplain.frontends.code.library.keras.refused_data import DataChecks
+from layerexplain.frontends.code.library.keras.run_time_sizes import RunTimeSizes
+from layerexplain.frontends.code.machine.interpreter import Interpreter
+from layerexplain.frontends.code.recorder.nodes import Library, Recorder
+from layerexplain.frontends.code.recorder.own_calls import OwnCalls
+from layerexplain.frontends.code.recorder.tracing import Graphs
+
+
+class Parts:
+    """The parts, each of which knows those before it alone."""
+
+    def __init__(self, framework: Library, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+        self.recorder = Recorder(framework, interpreter)
+        self.own_calls = OwnCalls(self.recorder)
+        self.graphs = Graphs(self.own_calls)
+        self.refusals = Refusals(self.recorder)
+        self.data = DataChecks(self.graphs)
+        self.factory = LayerFactory(self.data, self.refusals)
+        self.calling = Calling(self.factory)
+        self.sizes = RunTimeSizes(self.graphs)
+        self.operations = Operations(self.sizes)
+        self.attributes = LayerAttributes(self.calling, self.operations)
+        self.cloning = Cloning(self.graphs)
