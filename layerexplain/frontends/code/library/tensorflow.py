@@ -8,7 +8,7 @@ from layerexplain.frontends.code.library.keras.run_time_sizes import holds_size
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
 from layerexplain.frontends.code.library.table import FunctionTable
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
-from layerexplain.frontends.code.values.layers import GraphTensor, LayerValue, Tensor, tensors_in
+from layerexplain.frontends.code.values.layers import GraphTensor, Tensor, tensors_in
 from layerexplain.layers.registry import find
 
 _AS_KERAS = {"einsum": "einsum", "linalg.einsum": "einsum", "nn.moments": "moments"}
@@ -108,8 +108,6 @@ def _operation(path: str, args: Arguments, kwargs: Keywords, keras: Parts) -> Pr
     if holds_size([*args, *kwargs.values()]):
         why = keras.interpreter.unknown("a size known at run time only")
         return keras.recorder.opaque_call(f"tf.{path}", args, kwargs, why)
-    layer = LayerValue(
-        keras.recorder.framework, "TFOpLambda", "operation", "", {"function": name}, keras.interpreter.place()
-    )
+    layer = keras.recorder.layer("TFOpLambda", "operation", "", {"function": name})
     layer.name = keras.recorder.draw(f"tf.{name}" if keras.recorder.keras_2 else last, operation=True)
     return keras.graphs.results(layer, keras.recorder.node(layer, tuple(args), kwargs))

@@ -207,18 +207,16 @@ class Formula:
         if trace is None or [self.library.shapes.spec_of(one) for one in trace.inputs] != [
             Spec(one.shape, one.dtype) for one in given
         ]:
-            library = self.library
+            library, recorder = self.library, self.library.recorder
             result: dict[Tensor, Tensor] = {}
             for one, value in zip(node.tensors(), given, strict=True):
-                result[one] = library.recorder.input_like("x", Spec(value.shape, value.dtype))
+                result[one] = recorder.input_like("x", Spec(value.shape, value.dtype))
                 if self._mask(one, values) is not None:
-                    library.recorder.masks[result[one]] = library.recorder.input_like(
-                        "mask", Spec(value.shape[:2], "bool")
-                    )
+                    recorder.masks[result[one]] = recorder.input_like("mask", Spec(value.shape[:2], "bool"))
             args, kwargs = mirrored_call(node.args, node.kwargs, result.__getitem__, Tensor)
-            before, library.recorder.training = library.recorder.training, self.training
+            before, recorder.training = recorder.training, self.training
             trace = library.own_calls.trace(layer, args, kwargs)
-            library.recorder.training = before
+            recorder.training = before
         if trace.outputs is None:
             why = trace.reason or unknown_at(node.place, "its call could not be traced")
             raise not_known(layer.type, self._at(why), why)

@@ -36,7 +36,7 @@ class Recorder:
 
     def __init__(self, framework: Library, interpreter: Interpreter) -> None:
         self.framework = framework
-        self.interpreter = interpreter
+        self.interpreter, self.fault = interpreter, interpreter.fault
         self.counters: dict[str, int] = {}
         self.models: list[ModelValue] = []
         self.number_of_nodes = 0
@@ -92,7 +92,7 @@ class Recorder:
             self.interpreter.effects.depend_on(Assumption(self.interpreter.line, words))
         if isinstance(given, bool | int | float):
             words = f"{type_} needs a text as its name, got name={given}; write name='{given}'"
-            self.interpreter.fault(ArgumentError(words), "name")
+            self.fault(ArgumentError(words), "name")
         if isinstance(given, str) and "/" in given:
             self.older(f"the name '{given[:60]}' has a '/', which Keras 3 refuses")
         return self.draw(type_, given)
@@ -101,6 +101,16 @@ class Recorder:
         """Return where the function was called that makes a layer or a call, in words; nothing of what a `call`
         makes."""
         return () if self.in_call else self.interpreter.called_from()
+
+    def layer(
+        self, type_: str, kind: str, name: str, config: dict[str, ProgramValue], place: Place | None = None
+    ) -> LayerValue:
+        """Return a new layer or operation, at the place that is read now or at another one."""
+        return LayerValue(self.framework, type_, kind, name, config, place or self.interpreter.place())
+
+    def model(self, form: str, type_: str, name: str, place: Place | None = None) -> ModelValue:
+        """Return a new model, at the place that is read now or at another one."""
+        return ModelValue(self.framework, form, type_, name, place or self.interpreter.place())
 
     def node(
         self, layer: LayerValue, args: tuple[ProgramValue, ...], kwargs: Keywords, *, in_call: bool | None = None
@@ -144,7 +154,7 @@ class Recorder:
     def new_input(self, name: str, shape: object, dtype: str = "float32") -> Tensor:
         """Return the tensor of an input of a shape (with the batch), which may be Unknown."""
         config = {"batch_shape": shape, "dtype": dtype}
-        layer = LayerValue(self.framework, "InputLayer", "layer", name, config, self.interpreter.place())
+        layer = self.layer("InputLayer", "layer", name, config)
         return self.node(layer, (), {}).result()
 
     def input_like(self, name: str, spec: Spec) -> Tensor:
@@ -163,7 +173,7 @@ class Recorder:
     def opaque_call(self, path: str, args: Arguments, kwargs: Keywords, why: Unknown | None = None) -> Tensor:
         """Return the tensor, of unknown shape, that a function gives which is not read."""
         name = path.rpartition(".")[2] or "function"
-        layer = LayerValue(self.framework, name, "custom", self.draw(name), {}, self.interpreter.place())
+        layer = self.layer(name, "custom", self.draw(name), {})
         layer.reason = why or self.interpreter.unknown(f"layerexplain cannot read {path}(…)")
         return self.node(layer, tuple(args), kwargs).result()
 
@@ -173,6 +183,6 @@ class Recorder:
         """Return a model that is unknown except for its class."""
         given = dict(kwargs)
         self.interpreter.effects.record_model_event()
-        layer = LayerValue(self.framework, type_, "custom", self.take_name(type_, given), {}, self.interpreter.place())
+        layer = self.layer(type_, "custom", self.take_name(type_, given), {})
         layer.reason = self.interpreter.unknown(reason)
         return layer

@@ -34,7 +34,7 @@ class OwnCalls:
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
-        self.interpreter, self.shapes = recorder.interpreter, recorder.shapes
+        self.interpreter, self.shapes, self.fault = recorder.interpreter, recorder.shapes, recorder.fault
         self.building: list[Instance] = []
 
     def trace(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> CallTrace:
@@ -55,13 +55,13 @@ class OwnCalls:
         def placeholder(tensor: object, name: str, part: bool) -> Tensor:
             like = tensor if isinstance(tensor, Tensor) else None
             config = {"like": like, "batch_shape": None if like else tensor, "dtype": "float32", "part": part}
-            layer = LayerValue(self.recorder.framework, "InputLayer", "layer", name, config, model.place)
+            layer = self.recorder.layer("InputLayer", "layer", name, config, model.place)
             result: Tensor = self.recorder.bare_node(layer, in_call=True).result()
             mask = self.mask_of(like) if like is not None and with_masks else None
             if mask is not None:
                 config = {"like": mask, "batch_shape": None, "dtype": "bool"}
                 label = "mask" if len(names) - 20 == 1 else f"{name}_mask"
-                carried = LayerValue(self.recorder.framework, "InputLayer", "layer", label, config, model.place)
+                carried = self.recorder.layer("InputLayer", "layer", label, config, model.place)
                 trace.mask_inputs[result] = self.recorder.bare_node(carried, in_call=True).result()
                 self.recorder.masks[result] = trace.mask_inputs[result]
             trace.inputs.append(result)
@@ -86,7 +86,7 @@ class OwnCalls:
             place = error.place or interpreter.place()
             outputs = unknown_at(place, f"its code raises {error}"[:160])
             if self._known([*args, *kwargs.values()]) and interpreter.is_sure(error):
-                self.interpreter.fault(SourceError(f"the call of {model.type} raises {error}"[:300]), place)
+                self.fault(SourceError(f"the call of {model.type} raises {error}"[:300]), place)
         finally:
             trace.span = began, next(creation_counter)
             interpreter.followed_calls.pop()
@@ -98,9 +98,7 @@ class OwnCalls:
                 self.recorder.counters.clear()
                 self.recorder.counters.update(counters)
         if outputs is None and interpreter.effects.is_certain and self._known([*args, *kwargs.values()]):
-            self.interpreter.fault(
-                SpecError(f"the call of {model.type} returns nothing; end it with `return` and its tensor")
-            )
+            self.fault(SpecError(f"the call of {model.type} returns nothing; end it with `return` and its tensor"))
         unknown = unknown_in(outputs) if fits(outputs) else interpreter.unknown(TOO_LARGE)
         if unknown is None and not tensors_in(outputs):
             unknown = interpreter.unknown(f"`call` of {model.type} returns no tensor that is known")
@@ -296,7 +294,7 @@ class OwnCalls:
         if not self.recorder.in_call and len(arrays) == len(node.tensors()):
             refusal = self.shapes.refusal(node, [Spec(one.shape, "float") for one in arrays])
             if refusal is not None:
-                self.interpreter.fault(refusal.with_place(layer=layer.name))
+                self.fault(refusal.with_place(layer=layer.name))
         return self._data_of(result, [*args, *kwargs.values()], "a number that a layer computes")
 
     def _input_for(self, data: Array | Unknown) -> Tensor:

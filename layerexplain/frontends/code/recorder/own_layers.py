@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from layerexplain.call_binding import BoundCall as BoundCall
 from layerexplain.errors import NotKnown, ShapeError
 from layerexplain.frontends.code.recorder.graph_formula import Formula, not_known
+from layerexplain.frontends.code.recorder.nodes import Recorder
 from layerexplain.frontends.code.recorder.own_calls import passes_masks
 from layerexplain.frontends.code.recorder.shapes import CONSTANT_TYPE, WEIGHT_TYPE, constant_shape
 from layerexplain.frontends.code.recorder.tracing import Graphs
@@ -128,7 +129,7 @@ class OwnLayer(Declaration):
         """Return the layer at given shapes. Raises `LayerExplainError` with the line of what cannot be followed."""
         load_all()
         keras = self.code.library
-        with _FormulaReading(keras, training):
+        with _FormulaReading(keras.recorder, training):
             try:
                 layer, trace = self._followed(keras, specs, arguments, masks)
             except Exhausted as error:
@@ -190,7 +191,7 @@ class OwnLayer(Declaration):
         if self.cls is None or not self.is_cell:
             return None
         keras = self.code.library
-        with _FormulaReading(keras, False):
+        with _FormulaReading(keras.recorder, False):
             try:
                 layer = self.layer if self.layer is not None else self._object(keras, self.bind(config))
                 found = keras.interpreter.attribute(layer.instance, "state_size")
@@ -242,29 +243,24 @@ class OwnLayer(Declaration):
 class _FormulaReading:
     """The reading of a `call` for a formula: nothing that is made in it belongs to the program."""
 
-    def __init__(self, keras: Graphs, training: bool) -> None:
-        self.keras = keras
+    def __init__(self, recorder: Recorder, training: bool) -> None:
+        self.recorder = recorder
         self.training = training
 
     def __enter__(self) -> None:
-        keras = self.keras
-        self.before = (
-            keras.recorder.training,
-            dict(keras.recorder.counters),
-            len(keras.recorder.models),
-            len(keras.recorder.nodes_inside),
-        )
-        keras.interpreter.followed_calls.append(keras.recorder.framework)
-        keras.recorder.training = self.training
+        recorder = self.recorder
+        self.before = recorder.training, dict(recorder.counters), len(recorder.models), len(recorder.nodes_inside)
+        recorder.interpreter.followed_calls.append(recorder.framework)
+        recorder.training = self.training
 
     def __exit__(self, *_: ProgramValue) -> None:
-        keras = self.keras
-        keras.interpreter.followed_calls.pop()
-        keras.recorder.training, counters, models, nodes = self.before
-        keras.recorder.counters.clear()
-        keras.recorder.counters.update(counters)
-        del keras.recorder.models[models:]
-        del keras.recorder.nodes_inside[nodes:]
+        recorder = self.recorder
+        recorder.interpreter.followed_calls.pop()
+        recorder.training, counters, models, nodes = self.before
+        recorder.counters.clear()
+        recorder.counters.update(counters)
+        del recorder.models[models:]
+        del recorder.nodes_inside[nodes:]
 
 
 def _computed_mask(tensors: object, masks: object, arguments: object) -> None:

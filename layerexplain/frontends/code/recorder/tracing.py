@@ -61,9 +61,7 @@ class Graphs:
         if variable.choice is not None:
             self.interpreter.effects.record_local_assumption(variable.choice)
         if key not in self.weights:
-            layer = LayerValue(
-                self.recorder.framework, WEIGHT_TYPE, "custom", variable.name, {"variable": variable}, variable.place
-            )
+            layer = self.recorder.layer(WEIGHT_TYPE, "custom", variable.name, {"variable": variable}, variable.place)
             self.weights[key] = (variable, self.recorder.node(layer, (), {}, in_call=True).result())
         found: Tensor = self.weights[key][1]
         return found
@@ -139,7 +137,7 @@ class Graphs:
         """Return a Lambda whose function is in the code: what the function does is its graph."""
         key = id(layer)
         if key not in self.lambdas:
-            model = ModelValue(self.recorder.framework, "own", "Lambda", layer.name, layer.place)
+            model = self.recorder.model("own", "Lambda", layer.name, layer.place)
             model.config = {"function": layer.config["function"], "arguments": layer.config.get("arguments")}
             self.lambdas[key] = (layer, model)
         found: ModelValue = self.lambdas[key][1]
@@ -154,9 +152,7 @@ class Graphs:
                 names = [getattr(part, "id", f"{layer.name}_{i + 1}") for i, part in enumerate(parts)]
                 result = []
                 for name in names:
-                    one = LayerValue(
-                        self.recorder.framework, "InputLayer", "layer", name, dict(layer.config), layer.place
-                    )
+                    one = self.recorder.layer("InputLayer", "layer", name, dict(layer.config), layer.place)
                     result.append(self.recorder.bare_node(one, in_call=True).result())
                 at = placed.index(tensor)
                 placed[at : at + 1] = result
@@ -204,7 +200,7 @@ class Graphs:
                 name = model.added_input or ("input" if self.recorder.keras_2 else "input_layer")
                 place = layers[0].place if layers else model.place
                 config = {"batch_shape": shape, "dtype": "float32", "implied": layers[0].type if layers else ""}
-                first = LayerValue(self.recorder.framework, "InputLayer", "layer", name, config, place)
+                first = self.recorder.layer("InputLayer", "layer", name, config, place)
                 start = self._unwritten(first).result()
             current = start
             for layer in layers:
@@ -294,14 +290,7 @@ class Graphs:
 
     def make_operation(self, type_: str, args: Arguments, kwargs: Keywords, called: str = "") -> ProgramValue:
         """Call an operation, which is named after its class or another one."""
-        layer = LayerValue(
-            self.recorder.framework,
-            type_,
-            "operation",
-            self.recorder.draw(called or type_, operation=True),
-            {},
-            self.interpreter.place(),
-        )
+        layer = self.recorder.layer(type_, "operation", self.recorder.draw(called or type_, operation=True), {})
         return self.results(layer, self.recorder.node(layer, tuple(args), kwargs))
 
 

@@ -79,7 +79,7 @@ class LayerAttributes:
         self.calling, self.operations, self.factory = calling, operations, calling.factory
         self.data, self.refusals = calling.data, calling.refusals
         self.graphs, self.own_calls, self.recorder = calling.graphs, calling.own_calls, calling.recorder
-        self.interpreter, self.shapes = calling.interpreter, calling.shapes
+        self.interpreter, self.shapes, self.fault = calling.interpreter, calling.shapes, calling.fault
         self.saved: dict[str, ModelValue] = {}
         """The models that the program saves, by the names of the files."""
 
@@ -340,9 +340,8 @@ class LayerAttributes:
                 words = f"{name}() needs a model that is compiled; call {layer.name}.compile(…) before"
                 raise ProgramError("RuntimeError", words, self.interpreter.place())
             self.data.check_data(layer, name, args, kwargs)
-            if name == "fit" or (
-                self.recorder.keras_2 and name in _TRAINS
-            ):  # in Keras 3 each method has a function of its own
+            # In Keras 3 each method has a function of its own.
+            if name == "fit" or (self.recorder.keras_2 and name in _TRAINS):
                 self._compare_trained(layer)
             if (shapes := shapes_of_data(data)) is not None:
                 self.calling.built(layer, shapes)
@@ -401,7 +400,7 @@ class LayerAttributes:
         shape = () if shape is None else shape
         if isinstance(shape, int):
             words = f"add_weight needs a shape, got shape={shape}; write ({shape},)"
-            self.interpreter.fault(ArgumentError(words), "shape", ("shape",))
+            self.fault(ArgumentError(words), "shape", ("shape",))
         if type(shape) in (list, tuple):
             shape = tuple([plain(one) for one in shape])
             self._check_weight(shape)
@@ -429,12 +428,10 @@ class LayerAttributes:
         sizes = ", ".join("None" if one is None else short(one) for one in shape)
         if wrong:
             hint = " (// divides whole numbers)" if isinstance(wrong, float) else ""
-            self.interpreter.fault(
-                ArgumentError(f"add_weight needs sizes that are integers{hint}, got shape=({sizes})"), "shape"
-            )
+            self.fault(ArgumentError(f"add_weight needs sizes that are integers{hint}, got shape=({sizes})"), "shape")
         elif None in shape and all(model.input_shape is None for model in self.recorder.models):
             words = f"add_weight needs sizes that are known, got shape=({sizes}); None is a size known only at run time"
-            self.interpreter.fault(ArgumentError(f"{words}: the batch, or an axis that the input leaves open"), "shape")
+            self.fault(ArgumentError(f"{words}: the batch, or an axis that the input leaves open"), "shape")
 
     def tensor_method(self, tensor: Tensor, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if name in ("get_shape", "shape"):

@@ -31,7 +31,11 @@ class Calling:
     def __init__(self, factory: LayerFactory) -> None:
         self.factory, self.data, self.refusals = factory, factory.data, factory.refusals
         self.graphs, self.own_calls, self.recorder = factory.graphs, factory.graphs.own_calls, factory.recorder
-        self.interpreter, self.shapes = factory.graphs.interpreter, factory.graphs.shapes
+        self.interpreter, self.shapes, self.fault = (
+            factory.graphs.interpreter,
+            factory.graphs.shapes,
+            factory.graphs.recorder.fault,
+        )
 
     def call_layer(self, function: object, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return the result of `layer(x)`."""
@@ -59,7 +63,7 @@ class Calling:
         if isinstance(layer, ModelValue) and layer.form == "own":
             if layer.config.pop("unmade", False):
                 fact = f"{layer.type}.__init__ does not call super().__init__(); write it as its first line"
-                self.interpreter.fault(SpecError(fact))
+                self.fault(SpecError(fact))
             if (wrong := self._misfit(layer, args, kwargs)) is not None:
                 words = wrong.words.replace("call()", f"the call of {layer.type}", 1)
                 place = self.interpreter.argument_place(wrong.argument)

@@ -32,7 +32,7 @@ class Cloning:
 
     def __init__(self, graphs: Graphs) -> None:
         self.graphs, self.own_calls, self.recorder = graphs, graphs.own_calls, graphs.recorder
-        self.interpreter = graphs.interpreter
+        self.interpreter, self.fault = graphs.interpreter, graphs.recorder.fault
 
     def check_clone(self, model: LayerValue | None) -> None:
         """Keep the fault of a model that `clone_model` cannot copy. It makes each layer from its configuration, which
@@ -55,16 +55,12 @@ class Cloning:
             elif isinstance(layer, ModelValue) and layer.form == "own":
                 if layer.instance is not None and outer is not model:
                     words = f"got {layer.type} '{layer.name}' inside of '{outer.name}'"
-                    self.interpreter.fault(
-                        ArgumentError(f"clone_model needs classes that Keras knows, {words}; {right}")
-                    )
+                    self.fault(ArgumentError(f"clone_model needs classes that Keras knows, {words}; {right}"))
                 continue
             for value in layer.config.values():
                 if isinstance(value, ModelValue) and "function" in value.config:
                     words = f"got {value.name} of {layer.type} '{layer.name}'"
-                    self.interpreter.fault(
-                        ArgumentError(f"clone_model needs functions that Keras knows, {words}; {right}")
-                    )
+                    self.fault(ArgumentError(f"clone_model needs functions that Keras knows, {words}; {right}"))
             waiting += [(one, layer) for one in self.graphs.inner_layers(layer)]
 
     def clone(self, layer: LayerValue | None) -> ProgramValue:
@@ -83,16 +79,14 @@ class Cloning:
                 )
             if id(one) not in copies:
                 _, config = mirrored_call((), one.config, copy, LayerValue)
-                new = copies[id(one)] = LayerValue(
-                    self.recorder.framework, one.type, one.kind, one.name, config, one.place
-                )
+                new = copies[id(one)] = self.recorder.layer(one.type, one.kind, one.name, config, one.place)
                 new.trainable, new.reason, new.declaration = one.trainable, one.reason, one.declaration
                 new.parts_trained = not one.trainable and facts_of(one.type).trains_inside
                 if id(one) in self.recorder.first_shapes:
                     self.recorder.first_shapes[id(new)] = (new, self.recorder.first_shapes[id(one)][1])
             return copies[id(one)]
 
-        result = ModelValue(self.recorder.framework, layer.form, layer.type, layer.name, layer.place)
+        result = self.recorder.model(layer.form, layer.type, layer.name, layer.place)
         result.input_shape, result.open = layer.input_shape, list(layer.open)
         self.recorder.register(result)
         if layer.form == "sequential":
@@ -143,7 +137,7 @@ class Cloning:
 
     def _object_like(self, layer: ModelValue, copy: Callable[[LayerValue], LayerValue]) -> ModelValue:
         """Return an object of a user-defined class anew, with copies of the layers and weights that it holds."""
-        model = ModelValue(self.recorder.framework, "own", layer.type, layer.name, layer.place)
+        model = self.recorder.model("own", layer.type, layer.name, layer.place)
         model.config, model.trainable, model.reason = dict(layer.config), layer.trainable, layer.reason
         old = layer.instance
         if old is None:

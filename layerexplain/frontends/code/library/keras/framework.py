@@ -40,7 +40,7 @@ class Keras:
     call_name = "call"
 
     def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
+        self.interpreter, self.fault = interpreter, interpreter.fault
         self.parts = parts = Parts(self, interpreter)
         self.recorder, self.graphs = parts.recorder, parts.graphs
         self.counters, self.models = parts.recorder.counters, parts.recorder.models
@@ -123,9 +123,7 @@ class Keras:
         if module.startswith("tf_keras"):
             self.recorder.keras_2 = True
         if is_module and not self.recorder.keras_2 and self.lacks(module):
-            self.interpreter.fault(
-                ArgumentError(f"Keras 3 has no module '{module}': its import raises ModuleNotFoundError")
-            )
+            self.fault(ArgumentError(f"Keras 3 has no module '{module}': its import raises ModuleNotFoundError"))
             return
         self.parts.refusals.check_name(f"{module}.{name}" if name else module)
 
@@ -164,7 +162,7 @@ class Keras:
         owner = resolve_keras_name(symbol.path.rpartition(".")[0]) if symbol.last in _OF_OBJECTS else None
         if owner is not None and owner.kind == "model" and not (args and isinstance(args[0], Instance | ModelValue)):
             words = f"{symbol.last} is a method of a model, got the class {owner.name}; make one first: {owner.name}()"
-            self.interpreter.fault(ArgumentError(words))
+            self.fault(ArgumentError(words))
             return self.interpreter.unknown("a method of a class")
         if what is not None:
             return self._keras(what, symbol, args, kwargs)
@@ -253,7 +251,7 @@ class Keras:
         own = dotted(of).startswith("self.") if isinstance(of, ast.Attribute) else False
         is_own = own and (frame.holder("self") is None or frame.module.names.get("self") is not None)
         if of is not None and adds and ((isinstance(of, ast.Name) and frame.holder(of.id) is None) or is_own):
-            model = ModelValue(self, "sequential", "Sequential", "", self.interpreter.place())
+            model = self.recorder.model("sequential", "Sequential", "")
             model.name = self.recorder.draw("Sequential")
             self.recorder.register(model)
             self.interpreter.assign(of, model, frame)
@@ -285,7 +283,7 @@ class Keras:
             return
         if what is not None and what.kind not in ("layer", "model") and what.name != "Layer":
             return
-        layer = ModelValue(self, "own", instance.cls.name, "", self.interpreter.place())
+        layer = self.recorder.model("own", instance.cls.name, "")
         layer.instance = instance
         layer.config = {
             "base": what.name if what is not None else "Layer",
@@ -350,9 +348,7 @@ class Keras:
         wrong = next((key for key in given if key not in OF_LAYERS and key != "**"), None)
         if base == "Layer" and wrong is not None:
             hint = did_you_mean(wrong, sorted(OF_LAYERS)) or "it takes name, dtype and trainable"
-            self.interpreter.fault(
-                ArgumentError(f"super().__init__() of {layer.type} has no argument '{wrong}'; {hint}"), wrong
-            )
+            self.fault(ArgumentError(f"super().__init__() of {layer.type} has no argument '{wrong}'; {hint}"), wrong)
         if isinstance(layer, ModelValue) and not layer.name:
             if isinstance(given.get("trainable"), bool):
                 layer.trainable = given["trainable"]

@@ -43,7 +43,8 @@ class LayerFactory:
 
     def __init__(self, data: DataChecks, refusals: Refusals) -> None:
         self.data, self.refusals = data, refusals
-        self.graphs, self.recorder, self.interpreter = data.graphs, data.recorder, data.interpreter
+        self.graphs, self.recorder = data.graphs, data.recorder
+        self.interpreter, self.fault = data.interpreter, data.fault
         self.implied: dict[str, Tensor] = {}
         """The inputs that names stand for which the code does not define."""
 
@@ -58,7 +59,7 @@ class LayerFactory:
             words = (
                 f"{type_} gets a tensor as an argument; create the layer first, then call it: {shown or type_}(…)(x)"
             )
-            self.interpreter.fault(ArgumentError(words), next(i for i, one in enumerate(args) if tensors_in(one)))
+            self.fault(ArgumentError(words), next(i for i, one in enumerate(args) if tensors_in(one)))
             return self.recorder.opaque_model(type_, words)
         parts = args[0] if args and type(args[0]) in (list, tuple) else ()
         if today(type_) in MERGES.values() and any(isinstance(layer_of(one), LayerValue) for one in parts):
@@ -67,26 +68,26 @@ class LayerFactory:
                 f"{type_} gets models or layers as an argument, and takes tensors when it is called: "
                 f"y = {type_}()([{outputs}]), then keras.Model([{inputs}], y); a Sequential model has no branches"
             )
-            self.interpreter.fault(ArgumentError(words), 0)
+            self.fault(ArgumentError(words), 0)
             return self.recorder.opaque_model(type_, words)
         given = dict(kwargs)
         self._positional(type_, args, given, shown or type_)
         trainable = given.pop("trainable", True)
         if isinstance(trainable, str):
             words = f"{type_} needs trainable to be True or False, got trainable={trainable[:40]!r}"
-            self.interpreter.fault(ArgumentError(words), "trainable")
+            self.fault(ArgumentError(words), "trainable")
         for key in [key for key in given if key.endswith("activation")]:
             given[key] = self._own_function(given[key])
         if type_ == "Lambda" and given.pop("mask", None) is not None:
             interpreter.effects.mark_incomplete(interpreter.unknown("the mask of a Lambda is not read"))
         if type_ == "Lambda" and isinstance(given.get("function"), bool | int | float | str):
             words = f"Lambda needs a function, got {given['function']!r}; for example lambda x: x * 2"
-            self.interpreter.fault(ArgumentError(words), "function", _FIRST["Lambda"])
+            self.fault(ArgumentError(words), "function", _FIRST["Lambda"])
         inner = {key: given.pop(key) for key in list(given) if isinstance(layer_of(given[key]), LayerValue)}
         shape = self._first_shape(type_, given)
         reason = given.pop("**", None)
         name = self.recorder.take_name(today(type_), given)
-        layer = LayerValue(self.recorder.framework, type_, "layer", name, {}, place)
+        layer = self.recorder.layer(type_, "layer", name, {}, place)
         layer.callers = self.recorder.callers()
         layer.trainable = trainable if isinstance(trainable, bool) else True
         layer.parts_trained = not layer.trainable and facts_of(today(type_)).trains_inside
@@ -127,7 +128,7 @@ class LayerFactory:
         function = value.function if isinstance(value, Bound) else value
         if not isinstance(function, Function):
             return value
-        model = ModelValue(self.recorder.framework, "own", function.name, function.name, self.interpreter.place())
+        model = self.recorder.model("own", function.name, function.name)
         model.config = {"function": value}
         return model
 
@@ -148,14 +149,14 @@ class LayerFactory:
             if len(names) < 4:
                 takes = ", ".join(names) or "none"
                 fact = f"{type_} takes {takes} without a name, got {len(args)} values; name the others"
-                self.interpreter.fault(ArgumentError(fact), len(names))
+                self.fault(ArgumentError(fact), len(names))
             else:
                 given.setdefault(
                     "**", self.interpreter.unknown(f"the fifth argument of {type_}, which has no name here")
                 )
         for name, value in zip(names, args, strict=False):
             if name in given:
-                self.interpreter.fault(ArgumentError(f"{type_}(…) is given {name} twice; give it once"), name)
+                self.fault(ArgumentError(f"{type_}(…) is given {name} twice; give it once"), name)
             given[name] = value
 
     def _first_shape(self, type_: str, given: dict[str, ProgramValue]) -> ProgramValue:
@@ -170,7 +171,7 @@ class LayerFactory:
         if (shape := found.get("input_shape")) is not None:
             if isinstance(shape, int):
                 words = f"{type_} needs input_shape to be a shape without the batch, got {shape}; write ({shape},)"
-                self.interpreter.fault(ArgumentError(words), "input_shape")
+                self.fault(ArgumentError(words), "input_shape")
             return (batch, *shape) if type(shape) in (tuple, list) else shape
         length, size = found.get("input_length"), found.get("input_dim")
         if "Embedding" in type_:
@@ -196,7 +197,7 @@ class LayerFactory:
         for key, fault in faults:
             if key is None:
                 if "'" not in fault.fact or fault.fact.split("'")[1] not in config:
-                    self.interpreter.fault(fault)
+                    self.fault(fault)
                 continue
             read = mirrored(config[key], lambda one: self.interpreter.no_function(unread.get(one, one)), NamedFunction)
             if key in declaration.arguments and read != config[key]:
@@ -210,7 +211,7 @@ class LayerFactory:
                     self.interpreter.notes.append(Note("old-argument", name, words))
                 config.pop(key, None)
             else:
-                self.interpreter.fault(fault, key, _order(type_))
+                self.fault(fault, key, _order(type_))
         return config
 
     # Inputs -----------------------------------------------------------------------------------------------------
@@ -222,9 +223,7 @@ class LayerFactory:
             given.setdefault(name, value)
         shape: ProgramValue = given.get("batch_shape", given.get("batch_input_shape"))
         if shape is not None and given.get("shape") is not None:
-            self.interpreter.fault(
-                ArgumentError("Input takes shape or batch_shape, got both; leave one out"), "batch_shape"
-            )
+            self.fault(ArgumentError("Input takes shape or batch_shape, got both; leave one out"), "batch_shape")
         if shape is None:
             shape = given.get("shape", given.get("input_shape"))
             if isinstance(shape, int):
@@ -236,7 +235,7 @@ class LayerFactory:
             if shape is None:
                 tensor = given.get("tensor")
                 if tensor is None and "**" not in given and not given.keys() & {"sparse", "ragged", "type_spec"}:
-                    self.interpreter.fault(ArgumentError("Input is given no shape; write shape=(…) without the batch"))
+                    self.fault(ArgumentError("Input is given no shape; write shape=(…) without the batch"))
                 shape = tensor if isinstance(tensor, Unknown) else self.interpreter.unknown("the input has no shape")
         dtype = given.get("dtype")
         self.refusals.check_settings("Input", {"dtype": dtype})
@@ -250,7 +249,7 @@ class LayerFactory:
         if negative or isinstance(shape, str):
             right = "each of its sizes is an integer, or None if unknown: shape=(28, 28, 1)"
             fact = f"Input needs a shape without the batch, got shape={shape!r}; {right}"
-            self.interpreter.fault(ArgumentError(fact), "shape", _OF_INPUT_CALL)
+            self.fault(ArgumentError(fact), "shape", _OF_INPUT_CALL)
 
     def implied_inputs(self, value: ProgramValue) -> ProgramValue:
         """Return the inputs of a model, where layers were called on names that the code does not define."""
@@ -268,13 +267,11 @@ class LayerFactory:
             if layer_of(layers) is not None or isinstance(layers, Tensor):
                 one = layer_of(layers)
                 what = "a tensor" if one is None else f"the layer '{one.name}'"
-                self.interpreter.fault(
-                    SpecError(f"Sequential takes a list of layers, got {what}; write them in [ and ]"), 0
-                )
+                self.fault(SpecError(f"Sequential takes a list of layers, got {what}; write them in [ and ]"), 0)
                 layers = [layers]
             if len(args) > 1 and isinstance(args[1], str):
                 given.setdefault("name", args[1])
-            model = ModelValue(self.recorder.framework, "sequential", "Sequential", "", interpreter.place())
+            model = self.recorder.model("sequential", "Sequential", "")
             model.name = self.recorder.take_name("Sequential" if into is None else into.cls.name, given)
             self.recorder.register(model)
             if isinstance(layers, Unknown):
@@ -289,7 +286,7 @@ class LayerFactory:
             outputs = given.pop("outputs", given.pop("output", None))
             if inputs is None and outputs is None:
                 return interpreter.unknown("a keras.Model without inputs and outputs")
-            model = ModelValue(self.recorder.framework, "functional", "Functional", "", interpreter.place())
+            model = self.recorder.model("functional", "Functional", "")
             model.name = self.recorder.take_name("Functional" if into is None else into.cls.name, given)
             self.recorder.register(model)
             model.inputs, model.outputs = copied(inputs), copied(outputs)
@@ -311,12 +308,10 @@ class LayerFactory:
         layer = layer_of(outputs)
         where = ("outputs", ("inputs", "outputs"))
         if outputs is None:
-            self.interpreter.fault(
-                SpecError("Model needs outputs: the tensors that its last layers return; got None"), *where
-            )
+            self.fault(SpecError("Model needs outputs: the tensors that its last layers return; got None"), *where)
         elif layer is not None and layer.reason is None:
             fact = f"Model needs tensors as outputs, got the layer '{layer.name}'; call it: {layer.type}(…)(x)"
-            self.interpreter.fault(SpecError(fact), *where)
+            self.fault(SpecError(fact), *where)
 
     def rebuild(self, model: ModelValue, called: bool = False) -> None:
         """Draw the names that Keras draws when it makes a functional model of the layers of a Sequential one: after
@@ -353,7 +348,7 @@ class LayerFactory:
         layer = layer_of(item)
         if layer is None:
             if type(item) in (list, tuple) and item:
-                self.interpreter.fault(
+                self.fault(
                     SpecError(f"{model.type} takes layers one by one, got a {type(item).__name__} of them"), place
                 )
                 for one in item:
@@ -361,15 +356,8 @@ class LayerFactory:
                 return
             why = item if isinstance(item, Unknown) else self.interpreter.unknown("what is added is not a layer")
             if (fact := _no_layer(item)) is not None:
-                self.interpreter.fault(SpecError(f"{model.type} takes layers, got {fact}"), place)
-            layer = LayerValue(
-                self.recorder.framework,
-                why.name or "Layer",
-                "custom",
-                why.name or "layer",
-                {},
-                self.interpreter.place(),
-            )
+                self.fault(SpecError(f"{model.type} takes layers, got {fact}"), place)
+            layer = self.recorder.layer(why.name or "Layer", "custom", why.name or "layer", {})
             layer.reason = why
         model.layers.append(layer)
         if rebuild:

@@ -16,7 +16,7 @@ from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import DTYPES, Arguments, Keywords, ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.frames import Assumption
-from layerexplain.frontends.code.values.layers import LayerValue, Tensor, Variable, tensors_in
+from layerexplain.frontends.code.values.layers import Tensor, Variable, tensors_in
 from layerexplain.frontends.code.values.nested import each_in, mirrored
 from layerexplain.lang.axes import Batch
 from layerexplain.layers.registry import find
@@ -85,7 +85,7 @@ class Operations:
 
     def __init__(self, sizes: RunTimeSizes) -> None:
         self.sizes, self.graphs, self.own_calls, self.recorder = sizes, sizes.graphs, sizes.own_calls, sizes.recorder
-        self.interpreter, self.shapes = sizes.interpreter, sizes.shapes
+        self.interpreter, self.shapes, self.fault = sizes.interpreter, sizes.shapes, sizes.recorder.fault
 
     def operator(self, name: str, left: object, right: object) -> ProgramValue:
         """Return what an operator of Python on tensors gives."""
@@ -272,7 +272,7 @@ class Operations:
         if not self.recorder.in_call and not is_shape(shape):
             return self.interpreter.unknown("an array whose values are not known")
         config = {"shape": tuple(shape), "words": name, "drawn": drawn or {}}
-        layer = LayerValue(self.recorder.framework, CONSTANT_TYPE, "custom", name, config, self.interpreter.place())
+        layer = self.recorder.layer(CONSTANT_TYPE, "custom", name, config)
         return self.recorder.node(layer, (), {}).result()
 
     def check_axis(self, path: str, shown: str, args: Arguments, kwargs: Keywords) -> bool:
@@ -283,7 +283,7 @@ class Operations:
         if tensors_in(axis) and "einsum" not in path and not ("kron" in path or "dot" in path):
             words = f"{shown} takes {', '.join(order)} in this order, got a tensor as its axis"
             several = order[:1] in (("xs",), ("values",), ("x",)) and len(args) == 2 and all(map(tensors_in, args))
-            self.interpreter.fault(ArgumentError(words + "; give the tensors as one list" * several))
+            self.fault(ArgumentError(words + "; give the tensors as one list" * several))
             return False
         return True
 

@@ -100,7 +100,7 @@ class Refusals:
     """What Keras refuses of names, arguments and settings."""
 
     def __init__(self, recorder: Recorder) -> None:
-        self.recorder, self.interpreter = recorder, recorder.interpreter
+        self.recorder, self.interpreter, self.fault = recorder, recorder.interpreter, recorder.fault
 
     def check_states(self, layer: LayerValue, tensor: object) -> None:
         """Keep the fault of a layer that keeps its states between batches and does not know how many examples they are
@@ -115,7 +115,7 @@ class Refusals:
         if shapes and all(one[0] is None for one in shapes):
             right = f"Input(batch_shape=({', '.join(map(str, (32, *shapes[0][1:])))}))"
             fact = f"{keeps.type} with stateful=True needs a fixed batch size, got None; for example {right}"
-            self.interpreter.fault(ShapeError(fact), layer.place)
+            self.fault(ShapeError(fact), layer.place)
 
     # Names ----------------------------------------------------------------------------------------------------------
 
@@ -141,7 +141,7 @@ class Refusals:
         hint = did_you_mean(name, of_its_kind) or did_you_mean(name, known)
         if hint or module in _WHOLE:
             before = path.rpartition(".")[0]
-            self.interpreter.fault(ArgumentError(f"{before} has no '{name}'" + (f"; {hint}" if hint else "")))
+            self.fault(ArgumentError(f"{before} has no '{name}'" + (f"; {hint}" if hint else "")))
 
     # Calls ----------------------------------------------------------------------------------------------------------
 
@@ -160,7 +160,7 @@ class Refusals:
         found = keras_api.misfit(path, len(args), names, stars or _STARS.get(path, ()))
         if found is None or found.only_today or (len(names) < len(kwargs) and "is given no" in found.words):
             return True
-        self.interpreter.fault(ArgumentError(f"{shown} {found.words}"), found.argument)
+        self.fault(ArgumentError(f"{shown} {found.words}"), found.argument)
         return False
 
     def check_named_call(self, what: KerasName, args: Arguments, kwargs: Keywords) -> bool:
@@ -176,19 +176,17 @@ class Refusals:
             rate = args[0] if args else kwargs.get("learning_rate")
             if is_optimizer and isinstance(rate, str):
                 words = f"{what.name} needs learning_rate to be a number or a schedule, got {rate[:40]!r}"
-                self.interpreter.fault(ArgumentError(words), "learning_rate", ("learning_rate",))
+                self.fault(ArgumentError(words), "learning_rate", ("learning_rate",))
         elif kind == "operation" or path in ("Input", "layers.Input", "layers.InputLayer"):
             self.check_call(path, f"keras.{path}" if kind == "operation" else what.name, args, kwargs)
         elif what.name == "Sequential":
             if len(args) > 1 and type(args[1]) in (list, tuple):
-                self.interpreter.fault(ArgumentError("Sequential takes one list of layers, got two; join them"), 1)
+                self.fault(ArgumentError("Sequential takes one list of layers, got two; join them"), 1)
             elif len(args) == 1 or not args:
                 self.check_call("Sequential", "Sequential", args, kwargs)
         elif what.name == "Model":
             if len(args) > 3:
-                self.interpreter.fault(
-                    ArgumentError(f"Model takes inputs, outputs and name, got {len(args)} values"), 3
-                )
+                self.fault(ArgumentError(f"Model takes inputs, outputs and name, got {len(args)} values"), 3)
             if kwargs.keys() & {"input", "output"}:
                 self.recorder.older(
                     "input and output of Model are arguments of older Keras; in Keras 3: inputs and outputs", than=2
@@ -230,27 +228,25 @@ class Refusals:
             hint = "; give the same tensor twice for self-attention" if "given no value" in found.words else ""
             if listed and takes_list:
                 hint = f"; give them as one list: {type_}(…)([a, b])"
-            self.interpreter.fault(ArgumentError(f"the call of {type_} {found.words}{hint}"), found.argument)
+            self.fault(ArgumentError(f"the call of {type_} {found.words}{hint}"), found.argument)
             return False
         if len(args) > 1 and isinstance(args[1], Tensor) and keras_api.arguments(path)[1:2] == ("training",):
             fact = f"the call of {type_} takes one tensor, got {len(args)}; make one of them first, for example with"
-            self.interpreter.fault(ArgumentError(f"{fact} Concatenate()"), 1)
+            self.fault(ArgumentError(f"{fact} Concatenate()"), 1)
             return False
         first = args[0] if args else None
         if isinstance(first, Tensor) and facts_of(type_).takes_list and len(args) > 1 and isinstance(args[1], Tensor):
-            self.interpreter.fault(
-                ArgumentError(f"the call of {type_} takes its tensors as one list: {type_}(…)([a, b])"), 1
-            )
+            self.fault(ArgumentError(f"the call of {type_} takes its tensors as one list: {type_}(…)([a, b])"), 1)
             return False
         declaration = find(type_)
         one_tensor = declaration is not None and len(declaration.tensors) == 1 and declaration.variadic is None
         several = [*first] if type(first) in (list, tuple) else []  # type: ignore[misc]  # known by its type
         if one_tensor and not facts_of(type_).takes_list and len(several) > 1 and len(tensors_in(several)) > 1:
             fact = f"the call of {type_} takes one tensor, got a list of {len(several)}; join them first"
-            self.interpreter.fault(ArgumentError(f"{fact}, for example with Concatenate()"), 0)
+            self.fault(ArgumentError(f"{fact}, for example with Concatenate()"), 0)
             return False
         if not self.recorder.in_call and args and (words := _no_tensor(first)) is not None:
-            self.interpreter.fault(ArgumentError(f"{type_} is called on {words}"), 0)
+            self.fault(ArgumentError(f"{type_} is called on {words}"), 0)
             return False
         return True
 
@@ -274,7 +270,7 @@ class Refusals:
             if found is not None and found.only_today:
                 self.recorder.older(f"{name} of {type_} is an argument of older Keras")
             elif found is not None:
-                self.interpreter.fault(ArgumentError(f"{type_} {found.words}"), name)
+                self.fault(ArgumentError(f"{type_} {found.words}"), name)
 
     def fill_older(self, type_: str, given: dict[str, ProgramValue]) -> None:
         """Give the argument that only older Keras had a default for."""
@@ -301,7 +297,7 @@ class Refusals:
         if isinstance(dtype, str) and dtype not in DTYPES | _POLICIES and "_from_" not in dtype:
             hint = did_you_mean(dtype, sorted(DTYPES | _POLICIES)) or "for example dtype='float32'"
             words = f"{type_} needs dtype to be one of Keras's, got dtype='{dtype[:40]}'; {hint}"
-            self.interpreter.fault(ArgumentError(words), "dtype")
+            self.fault(ArgumentError(words), "dtype")
 
     def check_setting(self, key: str, value: object, type_: str) -> None:
         """Keep the fault of one such argument."""
@@ -313,14 +309,12 @@ class Refusals:
         if isinstance(value, bool | int | float):
             right = f"{key}='{example}'" if word != "regularizer" else f"{key}=keras.regularizers.L2({value})"
             words = f"{type_} needs {key} to be {_a(word)}, got {key}={value!r}; for example {right}"
-            self.interpreter.fault(ArgumentError(words), key)
+            self.fault(ArgumentError(words), key)
         elif isinstance(value, str):
             known = keras_api.names_in(module)
             if _plainly(value) not in {_plainly(one) for one in known} | _ALSO:
                 hint = did_you_mean(value, known) or f"for example {key}='{example}'"
-                self.interpreter.fault(
-                    ArgumentError(f"Keras has no {word} '{value[:40]}' ({key} of {type_}); {hint}"), key
-                )
+                self.fault(ArgumentError(f"Keras has no {word} '{value[:40]}' ({key} of {type_}); {hint}"), key)
 
     def _check_compiled(self, args: Arguments, kwargs: Keywords) -> None:
         """Keep the faults of a loss, an optimizer or a metric that Keras does not have."""
@@ -333,7 +327,7 @@ class Refusals:
             and what.kind == "setting"
         ):
             words = f"compile needs an optimizer, got the class {optimizer.last}; make one: {optimizer.last}()"
-            self.interpreter.fault(ArgumentError(words), "optimizer", order)
+            self.fault(ArgumentError(words), "optimizer", order)
         for module, kind, example, values in (
             ("optimizers", "optimizer", "adam", [optimizer]),
             ("losses", "loss", "mse", each_in(given.get("loss"))),
@@ -343,7 +337,7 @@ class Refusals:
                 if isinstance(value, bool | int | float) or (isinstance(value, str) and not self._has(module, value)):
                     hint = did_you_mean(str(value), _names_like(module)) or f"for example {example}"
                     words = f"Keras has no {kind} {value!r}; {hint}"
-                    self.interpreter.fault(ArgumentError(words), module if module in order else kind, order)
+                    self.fault(ArgumentError(words), module if module in order else kind, order)
 
     def _has(self, module: str, name: str) -> bool:
         if self.recorder.has_custom_objects or name == "":

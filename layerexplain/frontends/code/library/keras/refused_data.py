@@ -43,7 +43,7 @@ class DataChecks:
 
     def __init__(self, graphs: Graphs) -> None:
         self.graphs, self.own_calls, self.recorder = graphs, graphs.own_calls, graphs.recorder
-        self.interpreter, self.shapes = graphs.interpreter, graphs.shapes
+        self.interpreter, self.shapes, self.fault = graphs.interpreter, graphs.shapes, graphs.recorder.fault
 
     # Inputs of models -------------------------------------------------------------------------------------------------
 
@@ -58,9 +58,7 @@ class DataChecks:
             missing = [one for one in names if one not in given]
             if missing:
                 others = ", ".join(f"'{one}'" for one in given)
-                self.interpreter.fault(
-                    ShapeError(f"the model '{model.name}' is given no input '{missing[0]}', got {others}"), 0
-                )
+                self.fault(ShapeError(f"the model '{model.name}' is given no input '{missing[0]}', got {others}"), 0)
                 return
             tensors: list[ProgramValue] = [given[name] for name in names]
         else:
@@ -70,9 +68,7 @@ class DataChecks:
             if len(tensors) != len(graph.inputs):
                 takes = _count(len(graph.inputs), "tensor")
                 right = f"; give [{', '.join(names[:9])}]" if len(names) > 1 else ""
-                self.interpreter.fault(
-                    ShapeError(f"the model '{model.name}' takes {takes}, got {len(tensors)}{right}"), 0
-                )
+                self.fault(ShapeError(f"the model '{model.name}' takes {takes}, got {len(tensors)}{right}"), 0)
                 return
         for own, given in zip(graph.inputs, tensors, strict=True):
             wanted, got = self.shapes.spec_of(own), self.shapes.spec_of(given) if isinstance(given, Tensor) else None
@@ -80,9 +76,7 @@ class DataChecks:
                 continue
             if _differ(wanted.shape, got.shape):
                 sizes, found = (shape_text(tuple(spec.shape)) for spec in (wanted, got))
-                self.interpreter.fault(
-                    ShapeError(f"the model '{model.name}' needs an input of {sizes}, got {found}"), 0
-                )
+                self.fault(ShapeError(f"the model '{model.name}' needs an input of {sizes}, got {found}"), 0)
 
     # Weights ----------------------------------------------------------------------------------------------------------
 
@@ -99,7 +93,7 @@ class DataChecks:
         known = all(isinstance(size, int) for shape in (*found, *sizes) for size in shape)
         if len(found) != len(sizes) or (known and sorted(found) != sorted(sizes)):
             takes, got = _shapes_text(found), _shapes_text(sizes)
-            self.interpreter.fault(ShapeError(f"the weights of '{layer.name}' are {takes}, got {got}"), place)
+            self.fault(ShapeError(f"the weights of '{layer.name}' are {takes}, got {got}"), place)
 
     def _weights_of(self, layer: LayerValue, met: set[int]) -> list[Shape] | None:
         """Return the shapes of the weights of a layer, or of the layers of a model that are not met yet; None where
@@ -198,7 +192,7 @@ class DataChecks:
             specs = [self.shapes.spec_of(one) for one in graph.inputs]
             shapes = [None if spec is None else as_recorded(spec)[0] for spec in specs]
             each = _each_of(_called(argument, "X"), _names(model.inputs, graph.inputs), shapes, arrays)
-            self.interpreter.fault(ShapeError(takes + each), argument, _ORDER)
+            self.fault(ShapeError(takes + each), argument, _ORDER)
             return
         for own, array in zip(graph.inputs, arrays, strict=True):
             spec = self.shapes.spec_of(own)
@@ -207,7 +201,7 @@ class DataChecks:
             if is_stated and wanted is not None and takes_examples(wanted, (None, *array.shape)):
                 continue  # a text may state the shape of one example
             if wanted is not None and array.shape and not takes_examples(wanted, array.shape):
-                self.interpreter.fault(
+                self.fault(
                     ShapeError(examples_words(wanted, array.shape, _called(argument, "X"), name)), argument, _ORDER
                 )
                 return
@@ -235,20 +229,18 @@ class DataChecks:
                 return
             wanted, got = _count(len(graph.outputs), "output"), _count(len(arrays), "array")
             each = _each_of(_called(argument, "y"), names, [], arrays)
-            self.interpreter.fault(ShapeError(f"{shown} needs targets for {wanted}, got {got}{each}"), argument, _ORDER)
+            self.fault(ShapeError(f"{shown} needs targets for {wanted}, got {got}{each}"), argument, _ORDER)
             return
         if type(compiled) is dict and (wrong := next((key for key in compiled if key not in names), None)) is not None:
             known = ", ".join(f"'{key}'" for key in names)
             fact = f"the model '{model.name}' is compiled with a loss for '{wrong}'; its outputs are {known}"
-            self.interpreter.fault(ShapeError(fact))
+            self.fault(ShapeError(fact))
             return
         examples = _arrays(data, _names(model.inputs, graph.inputs)) or []
         counts = [one.shape[0] for one in [*examples, *arrays] if one.shape and isinstance(one.shape[0], int)]
         if len(set(counts)) > 1:
             several = " and ".join(dict.fromkeys(map(str, counts)))
-            self.interpreter.fault(
-                ShapeError(f"{shown} needs as many targets as examples, got {several}"), argument, _ORDER
-            )
+            self.fault(ShapeError(f"{shown} needs as many targets as examples, got {several}"), argument, _ORDER)
             return
         for number, (output, array) in enumerate(zip(graph.outputs, arrays, strict=True)):
             spec = self.shapes.spec_of(output)
@@ -260,7 +252,7 @@ class DataChecks:
                 right = _mode(batches, loss) if len(found) != len(loss.targets_shape(sizes)) else ""
                 recurrent = last_recurrent([(one.name, one.type) for one in graph.layers])
                 fact = targets_words(loss, sizes, array.shape, _called(argument, "y"), name, right, recurrent)
-                self.interpreter.fault(ShapeError(fact), argument, _ORDER)
+                self.fault(ShapeError(fact), argument, _ORDER)
                 return
 
 

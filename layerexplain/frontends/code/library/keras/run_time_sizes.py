@@ -12,7 +12,7 @@ from layerexplain.frontends.code.recorder.shapes import is_shape
 from layerexplain.frontends.code.recorder.tracing import Graphs
 from layerexplain.frontends.code.values.array_data import plain
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
-from layerexplain.frontends.code.values.layers import LayerValue, Tensor
+from layerexplain.frontends.code.values.layers import Tensor
 from layerexplain.lang.axes import BATCH, Batch, has_batch
 from layerexplain.lang.axes import Size as LangSize
 from layerexplain.lang.expr import Expr
@@ -150,9 +150,7 @@ class RunTimeSizes:
     ) -> ProgramValue:
         """Call one of the operations of this file."""
         name = self.recorder.draw(declaration.type, operation=True)
-        layer = LayerValue(
-            self.recorder.framework, declaration.type, "operation", name, config, self.interpreter.place()
-        )
+        layer = self.recorder.layer(declaration.type, "operation", name, config)
         layer.declaration = declaration
         return self.recorder.node(layer, tuple(args), {}).result()
 
@@ -166,11 +164,9 @@ class RunTimeSizes:
             return NotImplemented
         result = self.run_time_operation(POSITIONS, [stop.tensor], {"axis": stop.axis})
         dtype = given.get("dtype")
-        return (
-            self.recorder.framework.operation("cast", [result, dtype], {})
-            if isinstance(dtype, str) and "float" in dtype
-            else result
-        )
+        if not isinstance(dtype, str) or "float" not in dtype:
+            return result
+        return self.recorder.framework.operation("cast", [result, dtype], {})
 
     def _shaped(self, declaration: Declaration, x: Tensor, shape: ProgramValue, name: str) -> ProgramValue:
         """Return an operation that takes a list of sizes."""

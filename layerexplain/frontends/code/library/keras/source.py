@@ -101,9 +101,7 @@ def _applications() -> dict[str, str]:
     return found
 
 
-def application(
-    interpreter: Interpreter, name: str, args: Arguments, kwargs: Keywords, module: str = ""
-) -> ProgramValue:
+def application(reader: Interpreter, name: str, args: Arguments, kwargs: Keywords, module: str = "") -> ProgramValue:
     """Return the result of a function of keras.applications, of a module of it where several have the function; Unknown
     where no Keras is installed whose source has it."""
     home, folder = f"{module}.py" if module else _applications().get(name), keras_folder()
@@ -114,10 +112,10 @@ def application(
         return Unknown(f"{name} of keras.applications is not known: {why}")
     read = read_module(os.path.join(folder, _FOLDER, home), f"keras/applications/{home}")
     # Without a folder, what it imports are names of Keras, as they are in a program.
-    names = {} if read is None else interpreter.module_of(home, read._replace(folder=None)).frame.names
+    names = {} if read is None else reader.module_of(home, read._replace(folder=None)).frame.names
     if name not in names:
         return Unknown(f"{name} of keras.applications could not be read")
-    return interpreter.call(names[name], args, kwargs)
+    return reader.call(names[name], args, kwargs)
 
 
 def without_values(weights: ProgramValue, interpreter: Interpreter) -> str:
