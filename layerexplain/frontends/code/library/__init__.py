@@ -15,8 +15,8 @@ torch.py          PyTorch: modules by their names; torch_framework.py: what a pr
 einops.py         einops, which moves axes in programs of PyTorch
 registry.py       all of them
 
-Another library is one more module, and one more name in `registry.py`. One that models are made with is a class on
-`tracing.Graphs`, which follows the method `call_name` of the program's own classes: it says what its names give
-(`call_symbol`) and what its layers and tensors answer (values/framework.py). tests/frontends/code/test_libraries.py
-shows a small one of each kind.
+Another library is one more module, and one more name in `registry.py`. One that models are made with says
+what its names give (`call_symbol`) and what its layers and tensors answer (values/framework.py); it has a `Recorder`
+and its `Graphs`, which follow the method `call_name` of the program's own classes.
+tests/frontends/code/test_libraries.py shows a small one of each kind.
 """

@@ -1,6 +1,6 @@
 """PyTorch in one program: the runs of its models, what it calls on data, and what it trains with.
 
-It is no class on `tracing.Graphs`, on which Keras is one: PyTorch computes as it goes, so that each call of a run has
+It has no `tracing.Graphs`, as Keras has: PyTorch computes as it goes, so that each call of a run has
 its shapes at once and is a row at once (torch_graph.py). No tensor leads back to the call that made it.
 """
 

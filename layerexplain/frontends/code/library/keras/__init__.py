@@ -1,6 +1,7 @@
 """Keras: what its names make, what its layers, models and tensors answer, and what it refuses of a program.
 
 framework.py        what a call of a name makes, and user-defined classes that stand on Keras's
+parts.py            the parts of Keras in one program, each of which knows those before it
 names.py            which name, through which import, is which class or function
 making.py           layers, inputs, models
 operations.py       keras.ops and operators; run_time_sizes.py: on sizes that are known at run time only

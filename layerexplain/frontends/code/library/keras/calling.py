@@ -31,11 +31,7 @@ class Calling:
     def __init__(self, factory: LayerFactory) -> None:
         self.factory, self.data, self.refusals = factory, factory.data, factory.refusals
         self.graphs, self.own_calls, self.recorder = factory.graphs, factory.graphs.own_calls, factory.recorder
-        self.interpreter, self.shapes, self.fault = (
-            factory.graphs.interpreter,
-            factory.graphs.shapes,
-            factory.graphs.recorder.fault,
-        )
+        self.interpreter, self.shapes, self.fault = factory.interpreter, factory.graphs.shapes, factory.fault
 
     def call_layer(self, function: object, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return the result of `layer(x)`."""
