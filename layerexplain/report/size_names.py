@@ -12,7 +12,7 @@ import keyword
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from math import gcd
+from math import gcd, lcm
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,6 +42,9 @@ _STEPS = (1, 2, 4, 8, 16, 32, 64, 3, 5, 6, 7, 9, 10, 12, 24, 48)
 _LARGEST = 512
 """Up to this size it is said which ones a model takes; what repeats up to here repeats farther."""
 
+_FAR = 2048
+"""Sizes of the run of which a report is."""
+
 _SMALLEST = (1, 2, 3)
 """Sizes that a model may take by chance: an axis of size 1 broadcasts."""
 
@@ -62,9 +65,22 @@ class SizeReport(NamedTuple):
 class Again:
     """Makes a report with numbers in place of names. It takes no part in comparisons of reports."""
 
-    def __init__(self, make: Callable[[Mapping[str, int]], Report], sizes: Sequence[SizeReport]) -> None:
+    def __init__(
+        self,
+        make: Callable[[Mapping[str, int]], Report],
+        sizes: Sequence[SizeReport],
+        recording: Recording,
+        report: Report,
+        conditions: Sequence[Condition],
+    ) -> None:
         self._make = make
         self._sizes = tuple(sizes)
+        self.recording = recording
+        """The run that the report is of."""
+        self.report = report
+        """The report before its sizes were written over their names."""
+        self.conditions = tuple(conditions)
+        """On which its shapes and counts rest; its explanations may need more."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Again)
@@ -165,10 +181,25 @@ def named_report(
         LayerExplainError: as `named_run` does.
     """
     run = named_run(attempt, names, small, counts)
-    whole, report = recorded(make, run.examples, run.names.sizes)
+    whole, report = recorded(make, _far_examples(run, {*small, *counts}), run.names.sizes)
     shown: Report = run.names.shown(report)
     sizes = tuple([_fixed_where(whole, run, size) for size in run.sizes])
-    return shown._replace(sizes=(*sizes, *shown.sizes), again=Again(make, sizes))
+    return shown._replace(
+        sizes=(*sizes, *shown.sizes), again=Again(make, sizes, whole, report, run.recording.conditions)
+    )
+
+
+def _far_examples(run: NamedRun, near: Collection[str]) -> Mapping[str, int]:
+    """Return larger examples on the same way through the model, but for names that are `near`: behind several poolings
+    too, sizes are larger than windows and steps, so that what is said of them is a formula."""
+    steps = {name: run.names.remainders.get(name, (1, 0))[0] for name in run.examples if name not in near}
+    more = -(-_FAR // lcm(*steps.values())) * lcm(*steps.values())
+    examples = dict(run.examples)
+    for names in (list(steps), *[[name] for name in steps]):
+        moved = {**examples, **{name: examples[name] + more for name in names if examples[name] < _FAR}}
+        if _meets(run.recording.sizes, run.recording.conditions, moved):
+            examples = moved
+    return examples
 
 
 def batch_size(needs: Iterable[Need]) -> SizeReport:

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 import layerexplain
 from layerexplain.cli.main import program
+from layerexplain.render.page.data import page_data
 from tests.support.browser import NEXT_FRAME, browser, shown
 from tests.support.paths import ROOT
 
@@ -281,3 +282,49 @@ def test_a_page_whose_sizes_have_names_draws_each_layer_and_no_numbers_that_are_
             page.evaluate("(call) => layerexplain.view.chooseCall(call)", call)
             page.evaluate(NEXT_FRAME)
             assert "NaN" not in page.inner_text("#pane"), call
+
+
+SIZED = {
+    "images": (
+        b"input: [null, null, 3]\nlayers:\n  - Conv2D: {filters: 4, kernel_size: 3, strides: 2, padding: same}\n"
+        b"  - Conv2D: {filters: 5, kernel_size: 3}\n  - MaxPooling2D\n  - GlobalAveragePooling2D\n  - Dense: 7\n",
+        "H,W,3",
+        [{"H": 41, "W": 88}, {"H": 9, "W": 300}, {"H": 64, "W": 64}],
+    ),
+    "multiples of four": (
+        b"input: [null, 6]\nlayers:\n  - Conv1D: {filters: 4, kernel_size: 3, padding: same}\n    name: a\n"
+        b"  - AveragePooling1D: 2\n  - AveragePooling1D: 2\n  - UpSampling1D: 4\n  - Conv1D: {filters: 4, kernel_size: 1}\n    name: b\n  - Add:\n    from: [a, b]\n",
+        "T,6",
+        [{"T": 8}, {"T": 500}],
+    ),
+}
+"""Specs, their inputs with names, and numbers for these."""
+
+
+@pytest.mark.parametrize("name", SIZED)
+def test_sliders_of_named_sizes_show_what_the_model_is_with_numbers(name: str, tmp_path: Path) -> None:
+    spec, words, points = SIZED[name]
+    (tmp_path / "m.yaml").write_bytes(spec)
+    shapes = (*[int(word) if word.isdecimal() else word for word in words.split(",")],)
+    report = layerexplain.explain(str(tmp_path / "m.yaml"), inputs=shapes)
+    with shown(layerexplain.page(report), tmp_path) as page:
+        for values in points:
+            for size, value in values.items():
+                page.evaluate(MOVED, [size, str(value)])
+            page.evaluate(NEXT_FRAME)
+            there, expected = page.evaluate("layerexplain.data"), page_data(report.at(**values))
+            for layer, other in zip(there["layers"], expected["layers"], strict=True):
+                for key in ("shape", "params", "macs", "flops", "values", "bytes"):
+                    assert layer.get(key) == other.get(key), (values, layer["path"], key)
+            makes = [[box.get("makes") for box in one["graph"]["boxes"]] for one in (there, expected)]
+            assert makes[0] == makes[1] and there["model"]["totals"] == expected["model"]["totals"]
+            assert page.locator("#pane").inner_text().count(f"{expected['model']['totals']['macs']:,}") >= 1
+        page.get_by_role("button", name="Names").click()
+        assert page.evaluate("layerexplain.data.layers[0].shape") == page_data(report)["layers"][0]["shape"]
+
+
+MOVED = """([name, value]) => {
+  const input = document.querySelector(`.sizes input[name="${name}"]`);
+  input.value = value;
+  input.dispatchEvent(new Event("input"));
+}"""

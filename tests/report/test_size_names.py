@@ -115,6 +115,12 @@ def test_names_that_a_spec_does_not_declare_are_refused(spec: bytes, words: str)
         layerexplain.explain(spec)
 
 
+def test_an_argument_that_is_missing_is_no_undeclared_size() -> None:
+    with pytest.raises(LayerExplainError) as caught:
+        layerexplain.explain(SPEC.replace(b"LSTM: {units: u}", b"LSTM: {}"))
+    assert "units" in str(caught.value) and "declare" not in str(caught.value)
+
+
 def test_numbers_that_a_model_does_not_take_are_refused_in_one_line() -> None:
     spec = b"input: [null, 3]\nlayers:\n  - Conv1D: {filters: 4, kernel_size: 5}\n"
     report = layerexplain.explain(spec, inputs={"input": ("T", 3)})

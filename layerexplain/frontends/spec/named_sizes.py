@@ -43,9 +43,10 @@ def with_declarations(error: LayerExplainError, sizes: Collection[str]) -> Layer
     """Return an error in which a word stands where a number is needed, with the declared name that was meant, or with
     the way to declare it."""
     needs, got, word = error.fact.partition(", got ")
-    names = re.findall(r"'([^\W\d]\w*)'", word if got else needs) if "integer" in needs or _IN_SHAPES in needs else []
+    is_of_size = (got and "integer" in needs) or _IN_SHAPES in needs
+    names = re.findall(r"'([^\W\d]\w*)'", word if got else needs)
     unknown = next((name for name in names if name not in sizes), None)
-    if unknown is not None:
+    if is_of_size and unknown is not None:
         hint = did_you_mean(unknown, sizes)
         fact = error.fact.partition("; ")[0] if hint else error.fact
         error.fact = f"{fact}; {hint or 'or declare a size: sizes: {' + unknown + ': 16}'}"

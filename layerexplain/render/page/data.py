@@ -24,6 +24,7 @@
 - `program`: what runs the model in the page (program_data.py says what is in it); `model.still`: why there is none.
 - `forms`: element forms (derive/element/data.py says what is in one); a layer's `forms` are the numbers of those of its
   calls. With the values of a run there are more keys; page_values.py says which.
+- `open`: sliders for named sizes, and what they change (size_data.py says what is in it).
 - `letters`: a text and its width, to compare fonts by (graph_data.py).
 - `graph`: graph_data.py says what is in it; `whole` the same with layers that lead to no output, where there are some:
   operations that compute masks; `every` the same with each copy of what repeats, where it is not too large.
@@ -46,6 +47,7 @@ from layerexplain.render.page.graph_data import CallNumbers, graph_data, letters
 from layerexplain.render.page.overlay import overlay_of
 from layerexplain.render.page.program_data import program_data
 from layerexplain.render.page.shell import Page, shell
+from layerexplain.render.page.size_data import open_data
 from layerexplain.render.page.value_data import all_values, form_numbers, value_parts
 from layerexplain.render.quantities import count_text, results_text, shape_text, shapes_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, Report, to_jsonable
@@ -80,6 +82,8 @@ def page_of(
     if why:
         data["model"]["still"] = clean(why)
     if program is None:
+        if values is None and (opened := open_data(report, lambda one: page_data(one, fold))) is not None:
+            data["open"] = opened
         return shell(data, data["model"]["title"])
     return shell(data, data["model"]["title"], "running", ("play",), program.weights)
 

@@ -16,17 +16,15 @@ Both have `model`, of which the `title` counts, and `layers`, `definitions` and 
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping
 from shlex import quote
 from typing import Any
 
 from layerexplain.keras_code import flow_text
 from layerexplain.lang.axes import is_open
-from layerexplain.lang.open_sizes import MARKS
 from layerexplain.render.escape import clean
 from layerexplain.render.page.data import layer_data
+from layerexplain.render.page.size_data import used_nodes
 from layerexplain.report.data import LayerReport
 from layerexplain.report.one_layer import LayerType
 from layerexplain.report.what_if import A_NUMBER, Choice, WhatIf
@@ -98,23 +96,14 @@ def what_if_data(known: LayerType, found: WhatIf, typed: Mapping[str, Any]) -> d
     }
 
 
-_NODE = re.compile(f"(?<=[{MARKS[0]}{MARKS[2]}])[0-9]+")
-
-
 def _cases(found: WhatIf, *others: Any) -> dict[str, Any]:
     """Return the `nodes` that are named, and the cases."""
     cases = [
         [[case.conditions, clean(case.shown) if isinstance(case.shown, str) else case.shown] for case in of]
         for of in found.cases
     ]
-    used = {condition[1] for of in found.cases for case in of for condition in case.conditions}
-    used.update(map(int, _NODE.findall(json.dumps([cases, others], ensure_ascii=False))))
-    # A node is behind those that it is computed of.
-    for at in range(len(found.nodes) - 1, -1, -1):
-        node = found.nodes[at]
-        if at in used and isinstance(node, tuple):
-            used.update(node[1:])
-    return {"nodes": [node if at in used else 0 for at, node in enumerate(found.nodes)], "cases": cases}
+    conditions = [condition for of in found.cases for case in of for condition in case.conditions]
+    return {"nodes": used_nodes(found.nodes, conditions, [cases, others]), "cases": cases}
 
 
 def _chosen(choice: Choice, number: int, typed: Mapping[str, Any]) -> str:

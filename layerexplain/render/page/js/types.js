@@ -30,8 +30,8 @@
 /**
  * @typedef {{model: Model, layers: Layer[], definitions: Definition[], calls: [number, number][], graph: Graph, letters: [string, number], whole?: Graph, every?: Graph,
  *   configurations: [string, [string, string, boolean][]][], forms?: import("./scalars.js").Form[], arrays?: import("./values.js").PackedArray[],
- *   program?: import("./run/program.js").ProgramData, live?: import("./run/live.js").Live, run?: {inputs: string[], weights: string, notes: string[], left?: string},
+ *   program?: import("./run/program.js").ProgramData, live?: import("./run/live.js").Live, open?: import("./model_sizes.js").Open, run?: {inputs: string[], weights: string, notes: string[], left?: string},
  *   element?: {line?: string, index?: number[]}}} Data `configurations`: details, and each argument with its value and whether it was set; `program`: what a page that runs its model has;
- *   `live`: the model that runs; `run`: the run of which it has values; `element`: the element that is chosen, where it is kept for another layer
+ *   `live`: the model that runs; `open`: sliders for named sizes; `run`: the run of which it has values; `element`: the element that is chosen, where it is kept for another layer
  */
 export {};
