@@ -52,6 +52,17 @@ def counts_of(
     variables: tuple[StoredVariable, ...] | None,
 ) -> tuple[int | None, int | None]:
     """Return how many parameters a layer has, and how many of them are trainable; None where that is not known."""
+    params, trainable = _known_counts(layer, definition, weights, layers, variables)
+    return params, None if "trainable" in layer.missing and trainable else trainable
+
+
+def _known_counts(
+    layer: Layer,
+    definition: Definition | None,
+    weights: Sequence[WeightReport],
+    layers: Sequence[LayerReport],
+    variables: tuple[StoredVariable, ...] | None,
+) -> tuple[int | None, int | None]:
     if layer.model is not None and not is_complete(layer.model):
         return None, None
     if layers:
@@ -76,7 +87,7 @@ def whatever_is_missing(layer: Layer, call: TracedCall) -> Definition | None:
     if any(is_left_open(one.config.get(name)) for one in inner for name in one.missing):
         return None
     declaration = call.declaration
-    missing = [name for name in layer.missing if is_left_open(layer.config.get(name))]
+    missing = [name for name in layer.missing if name in layer.config and is_left_open(layer.config[name])]
     if declaration is None or not missing:
         return call.definition
     found = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, lru_cache, partial
 from types import MappingProxyType
@@ -353,7 +353,7 @@ class Program:
             *interpreter.notes,
             *emitter.notes,
         ]
-        notes += self.undefined_later({one.words for one in assumed})
+        notes += self.undefined_later({*[one.words for one in assumed], *[one.name for one, _ in gaps]})
         notes += [Note("repaired", None, words) for words in self.text.repaired]
         if found.value.changed_in_training is not None:
             notes.append(
@@ -412,10 +412,11 @@ class Program:
         place = self.locate(Place("", fault.line))
         return Note("pasted-error", None, f"{fault.fact} ({f'{place.file}:' if place.file else 'line '}{place.line})")
 
-    def undefined_later(self, said: Container[str]) -> list[Note]:
+    def undefined_later(self, said: Collection[str]) -> list[Note]:
         """Return the note on names of a script that are not defined and that its model does not depend on: Python stops
-        at the first one. What was pasted is a part of a program."""
-        later = [one for one in self.interpreter.effects.undefined.values() if one.words not in said]
+        at the first one. What was pasted is a part of a program. `said` are names and sentences of other notes."""
+        undefined, known = self.interpreter.effects.undefined, {one.partition(".")[0] for one in said}
+        later = [one for name, one in undefined.items() if one.words not in said and name not in known]
         if not later or self.interpreter.is_notebook or not (self.path or "").endswith(".py"):
             return []
         names = [f"{one.words.partition(' is not defined')[0]} (line {one.line})" for one in later]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import layerexplain
+from layerexplain.frontends.code.library.keras.names import _CONVENTIONS, MERGES, MODELS
 
 HEAD = "import keras\nfrom keras import layers\nimport torch\nfrom torch import nn\n"
 MODEL = "x = keras.Input((8,))\nmodel = keras.Model(x, layers.Dense(3)(x))\n"
@@ -22,9 +23,27 @@ UNDEFINED = {
 DEFINED = {
     "after the model": f"{MODEL}model.compile(loss='mse')\nmodel.fit(missing, other)\n",
     "in a function that nothing calls": f"def unused():\n    return missing\n{MODEL}",
-    "by convention": f"print(np.pi)\n{MODEL}",
     "a model that add makes": "missing.add(layers.Dense(3, input_shape=(8,)))\n",
 }
+
+
+CONVENTIONAL = [*_CONVENTIONS, *MODELS, *MERGES, "Dense", "Input", "Adam", "l2", "EarlyStopping"]
+
+
+@pytest.mark.parametrize("library", ["keras", "torch"])
+def test_a_name_that_people_mean_is_a_name_error_where_a_program_imports_its_framework(library: str) -> None:
+    net = NET.replace("nn.Module", "torch.nn.Module").replace("{line}", "print({name})")
+    model = f"print({{name}})\n{MODEL}".replace(" layers.", " keras.layers.")
+    code = f"import {library}\n{net if library == 'torch' else model}"
+    for name in [one for one in CONVENTIONAL if one != library]:
+        report = layerexplain.explain(code.replace("{name}", name).encode())
+        assert report.grade != "complete", name
+        assert f"{name} is not defined or imported in this code" in report.notes[0].message
+
+
+def test_code_without_imports_of_a_framework_means_what_people_mean() -> None:
+    assert layerexplain.explain(b"model = Sequential([Input((8,)), Dense(int(np.prod([2, 3])))])").grade == "complete"
+    assert layerexplain.explain(b"class N(nn.Module):\n def forward(self, x): return F.relu(x)\nN()(torch.ones(2, 3))")
 
 
 @pytest.mark.parametrize("name", UNDEFINED)

@@ -138,33 +138,44 @@ class RunEmitter:
 
     # Parameters that are not trained --------------------------------------------------------------------------------
 
-    def _is_trained(self, parameter: Any) -> bool:
-        """Return whether training changes a parameter; None, and what is none, is one that the program never asks
-        for."""
+    def _is_trained(self, parameter: Any) -> bool | None:
+        """Return whether training changes a parameter, None where that is not known; what is no parameter is one that
+        the program never asks for."""
         requires_grad = parameter.requires_grad if isinstance(parameter, Parameter) else True
-        if isinstance(requires_grad, Unknown) and requires_grad not in self.run.opened:
-            self.run.opened.append(requires_grad)
+        if requires_grad is True:
+            requires_grad = self.run.interpreter.kept(TorchProgram).open_trainable or True
+        if isinstance(requires_grad, Unknown):
+            if requires_grad not in self.run.opened:
+                self.run.opened.append(requires_grad)
+            return None
         return requires_grad is not False
 
     def _freeze(self) -> None:
         """Mark the rows of modules and parameters that are not trained, or the weights of a module that are not."""
         frozen: set[str] = set()
+        open_for_all = self._is_trained(None) is None
+        unknown = {one.name for one in self.run.builder.layers if open_for_all}
         partly: dict[str, tuple[str, ...]] = {}
         for module in named_modules(self.run.model).values():
             own = module.attributes.get(BUILT_IN) if isinstance(module, Instance) else module
             layer = self.run.placed.get(id(own))
             if isinstance(own, BuiltIn) and layer is not None:
                 of_module = {name: one for name, one in own.attributes.items() if isinstance(one, Parameter)}
-                names = tuple([name for name, one in of_module.items() if not self._is_trained(one)])
+                trained = {name: self._is_trained(one) for name, one in of_module.items()}
+                if None in trained.values():
+                    unknown.add(layer.name)
+                names = tuple([name for name, known in trained.items() if known is False])
                 if names and {*weight_shapes(own)} <= {*names}:
                     frozen.add(layer.name)
                 elif names:
                     partly[layer.name] = names
         for value in self.run.kept:
-            if isinstance(value, Parameter) and not self._is_trained(value):
-                frozen.add(self.run.placed[id(value)].name)
+            if isinstance(value, Parameter) and (trains := self._is_trained(value)) is not True:
+                (unknown if trains is None else frozen).add(self.run.placed[id(value)].name)
         layers = self.run.builder.layers
         for i, one in enumerate(layers):
+            if one.name in unknown:
+                layers[i] = one = one._replace(missing=(*one.missing, "trainable"))
             if one.name in frozen:
                 layers[i] = one._replace(config={**one.config, "trainable": False})
             elif one.name in partly:

@@ -84,6 +84,10 @@ class PyTorch:
         self.training.note_inputs(module, [*args, *kwargs.values()])
         return self.training.result(run_on_data(interpreter, module, args, kwargs), module)
 
+    def leave_trainable_open(self, unknown: Unknown) -> None:
+        """Record that a program freezes what nobody knows: it may be any parameter."""
+        self.program.open_trainable = unknown
+
     def module_has(self, path: str, name: str) -> bool | None:
         """Return whether a module of PyTorch has a name; None where that is not known."""
         types = {"torch.nn": of_torch(name), "torch.nn.functional": f"torch.{name}"}

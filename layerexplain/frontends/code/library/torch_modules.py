@@ -403,6 +403,15 @@ def named_parameters(module: Any) -> dict[str, Parameter]:
     return found
 
 
+def trainable_since(module: Any) -> set[int]:
+    """Return the statements of the program that say which parameters of a module are trained."""
+    asked = [*named_parameters(module).values()]
+    for one in named_modules(module).values():
+        own = one.attributes.get(BUILT_IN) if isinstance(one, Instance) else one
+        asked += [value for value in getattr(own, "attributes", {}).values() if isinstance(value, Parameter)]
+    return {statement for parameter in asked for statement in parameter.changed_in}
+
+
 def named_buffers(module: Any) -> dict[str, Array]:
     """Return the arrays that classes of the program register and that `state_dict()` has, by their names."""
     found: dict[str, Array] = {}

@@ -44,13 +44,16 @@ class Parameter(Identity):
     def __init__(self, shape: tuple[Any, ...], requires_grad: ProgramValue = True) -> None:
         self.shape = shape
         self.requires_grad = requires_grad
+        self.changed_in: set[int] = set()
+        """The statements of the program that say whether it is trained."""
         self.run: TensorRun | None = None
         """The run of its model that is followed now."""
         self.asked_of: ProgramValue = None
         """The module whose parameters the program asked for last, this one among them."""
 
     def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
-        known[id(self)] = Parameter(self.shape, self.requires_grad)
+        known[id(self)] = found = Parameter(self.shape, self.requires_grad)
+        found.changed_in |= self.changed_in
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
         if name in ("shape", "ndim"):
@@ -72,6 +75,7 @@ class Parameter(Identity):
             evaluator.effects.record_attribute_change(self, name)
             if value is not self.requires_grad:
                 evaluator.effects.record_model_event()
+                self.changed_in.add(evaluator.effects.statement)
             self.requires_grad = value
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -118,6 +122,7 @@ class OfModule(Parameter):
     def copy_to(self, known: dict[int, ProgramValue], copy: Callable[[ProgramValue], ProgramValue]) -> None:
         known[id(self)] = found = OfModule(self.shape, copy(self.owner), self.name)
         found.requires_grad = self.requires_grad
+        found.changed_in |= self.changed_in
 
 
 class PartOfModule(Identity):

@@ -102,6 +102,8 @@ class TorchProgram:
         """The models that are run now, the innermost last."""
         self.begun: list[Instance] = []
         """The modules whose `__init__` has called that of PyTorch."""
+        self.open_trainable: Unknown | None = None
+        """What the program freezes, where that is not known: it may be any parameter."""
         self._in_parallel: list[ProgramValue] = []
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
@@ -25,6 +25,7 @@ from layerexplain.frontends.code.library.torch_modules import (
     is_module,
     module_type,
     named_modules,
+    trainable_since,
 )
 from layerexplain.frontends.code.library.torch_numbers import Numbers
 from layerexplain.frontends.code.library.torch_program import TorchProgram
@@ -239,7 +240,7 @@ class ReadProgram(Protocol):
     def located(self, unknown: Unknown) -> Unknown:
         """Return an unknown value with its place in the source."""
 
-    def undefined_later(self, said: Container[str]) -> list[Note]:
+    def undefined_later(self, said: Collection[str]) -> list[Note]:
         """Return the note on names that are not defined and that the model does not depend on."""
 
     def notes_of_stated(self) -> list[Note]:
@@ -515,6 +516,7 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
         reason = Unknown(f"{words}{f'; {first}' if first else ''}", lacks="shape")
         opened.append((reason, ""))
     statements = {one.statement for one in named_modules(module).values() if isinstance(one, BuiltIn | Instance)}
+    statements |= trainable_since(module)
     effects = interpreter.effects
     assumed = [
         one
@@ -526,7 +528,7 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
     if not given and not supposed:  # nothing is called
         notes += [Note("unregistered", None, _LISTED.format(name)) for name in modules_in_lists(module)]
     notes += dict.fromkeys(run.notes)
-    notes += program.undefined_later({one.words for one in assumed})
+    notes += program.undefined_later({*[one.words for one in assumed], *[one.name for one, _ in opened]})
     notes += [*program.notes_of_stated(), *[Note("repaired", None, words) for words in program.text.repaired]]
     for name, (shape, _) in inferred.items():
         words = f"{name} has the shape {shape_text((None, *shape))}: the pasted error is raised with it"

@@ -130,6 +130,7 @@ class DefinitionStatements(InterpreterPart):
 
     def on_import(self, node: ast.Import, frame: Frame) -> Signal:
         for alias in node.names:
+            self.import_roots.add(alias.name.partition(".")[0])
             module = self.module(alias.name, frame)
             if module is None:
                 self.node = alias
@@ -145,6 +146,7 @@ class DefinitionStatements(InterpreterPart):
         if node.module == "__future__":
             return None
         name = node.module or ""
+        self.import_roots.add(name.partition(".")[0])
         if self.lazy and (node.level or name.partition(".")[0] == frame.file.name.partition(os.sep)[0]):
             for alias in node.names:
                 if alias.name != "*":

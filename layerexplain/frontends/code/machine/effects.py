@@ -269,11 +269,11 @@ class Effects:
         if everywhere:
             self._statement_of[assumption] = _EVERYWHERE
 
-    def assume_defined(self, name: str, line: int) -> None:
+    def assume_defined(self, name: str, line: int, how: str = "it is assumed to be defined") -> None:
         """Record that a name is assumed to be defined elsewhere: Python stops there with a NameError."""
         if name == "self":  # a part of a class that was pasted alone
             return
-        words = f"{name} is not defined or imported in this code, a NameError in Python; it is assumed to be defined"
+        words = f"{name} is not defined or imported in this code, a NameError in Python; {how}"
         assumption = self.undefined.setdefault(name, Assumption(line, words))
         self._statement_of.setdefault(assumption, self.statement)
         self._met.setdefault(assumption, set()).add(self.statement)

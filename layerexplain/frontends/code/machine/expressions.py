@@ -100,8 +100,7 @@ class Expressions(InterpreterPart):
             return "code.py"
         if name in BUILTINS:
             return Symbol(f"builtins.{name}")
-        stands = [one.by_convention(name, self.star) for one in self.frameworks]
-        found: ProgramValue = next((one for one in stands if one is not None), None)
+        found: ProgramValue = self._by_convention(node)
         if found is None:
             found = self.supplied_definition(name, constants=bool(self.star))
         if found is not None:
@@ -111,6 +110,22 @@ class Expressions(InterpreterPart):
         if not any(re.search(rf"\b{name}\b", option) for option in self.settings):  # `--set config.units=16` gives it
             self.effects.assume_defined(name, self.place(node).line)
         return Unknown("it is not defined in this code", name=name, lacks="name")
+
+    def _by_convention(self, node: ast.Name) -> Symbol | None:
+        """Return what a name that is not defined stands for: where the program imports frameworks,
+        only what is of one of them or of none. Such a program should import it too; other code is a part of one."""
+        stands = [one.by_convention(node.id, self.star) for one in self.frameworks]
+        found = next((one for one in stands if one is not None), None)
+        known = [*[one.roots for one in self.frameworks], self.torch.roots]
+        imported = [roots for roots in known if not roots.isdisjoint(self.import_roots)]
+        if found is None or not imported:
+            return found
+        own = found.path.partition(".")[0]
+        if any(own in roots for roots in known) and not any(own in roots for roots in imported):
+            return None
+        if not self.star:
+            self.effects.assume_defined(node.id, self.place(node).line, f"it is read as {found.path}")
+        return found
 
     # Collections ------------------------------------------------------------------------------------------------
 

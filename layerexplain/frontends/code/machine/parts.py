@@ -149,6 +149,8 @@ class InterpreterPart(Evaluator):
         """Whether modules of a package are read when a name of theirs is used, not when they are imported."""
         self.star: list[str] = []
         """Modules all of whose names are imported."""
+        self.import_roots: set[str] = set()
+        """The first parts of the names of all modules that the program imports."""
         self.modules: dict[str, ProgramValue] = {}
         self.imported: dict[str, str] = {}
         """The files that the program imports: the names under which they are shown, by their paths."""
@@ -213,6 +215,12 @@ class InterpreterPart(Evaluator):
             self._kept[kind] = kind()
         state: _Kept = self._kept[kind]
         return state
+
+    def leave_trainable_open(self, unknown: Unknown) -> None:
+        """Record that the program freezes what nobody knows: it may be any of what it has made."""
+        self.torch.leave_trainable_open(unknown)
+        for framework in self.frameworks:
+            framework.leave_trainable_open(unknown)
 
     def call_module(self, module: ProgramValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what `module(x)` gives of a library that computes as it goes."""

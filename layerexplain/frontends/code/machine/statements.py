@@ -195,7 +195,10 @@ class Statements(InterpreterPart):
             case ast.Attribute(value=of, attr=name):
                 if isinstance(of, ast.Name) and of.id == "self" and frame.holder("self") is None:
                     frame.assign("self", Namespace({}))  # a part of a class that is pasted without it
-                if isinstance(owner := self.value(of, frame), Value):
+                owner = self.value(of, frame)
+                if isinstance(owner, Unknown) and name in ("trainable", "requires_grad") and value is not True:
+                    self.leave_trainable_open(owner)
+                if isinstance(owner, Value):
                     owner.set_attribute(self, name, value)
             case ast.Subscript(value=of, slice=key):
                 items = self.value(of, frame)

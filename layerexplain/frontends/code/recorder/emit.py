@@ -304,7 +304,7 @@ class Emitter:
             kept: dict[str, ProgramValue] = {} if layer.trainable else {"trainable": False}
             self._open(layer.reason or Unknown(f"what {layer.type} computes is not known", line), name)
             inner_layers = {one.name: self.layer(one, one.name) for one in self.library.inner_layers(layer)}
-            return Layer(name, layer.type, "custom", {**kept, **inner_layers})
+            return Layer(name, layer.type, "custom", {**kept, **inner_layers}, missing=self._open_trainable(layer))
         if layer.type == WEIGHT_TYPE:
             variable: Variable = layer.config["variable"]
             shape = variable.shape if is_shape(variable.shape) else None
@@ -329,8 +329,12 @@ class Emitter:
         known, unknown = without_unknowns(layer.type, config)
         for one in unknown:
             self._open(one, name)
-        result = Layer(name, layer.type, layer.kind, known, missing=names_of_unknowns(config))  # type: ignore[arg-type]
+        missing = (*names_of_unknowns(config), *self._open_trainable(layer))
+        result = Layer(name, layer.type, layer.kind, known, missing=missing)  # type: ignore[arg-type]
         return result if layer.declaration is None else result._replace(declaration=layer.declaration)
+
+    def _open_trainable(self, layer: LayerValue) -> tuple[str, ...]:
+        return ("trainable",) if any(one.trains_unknown for one in self.library.all_layers(layer)) else ()
 
     def _own_layer(self, layer: ModelValue, name: str, opaque: list[Unknown]) -> Layer:
         """Return a layer of the program, with its formula."""
@@ -342,7 +346,8 @@ class Emitter:
         for unknown in opaque:
             self._open(unknown, name)
         result = self.library.recorder.framework.declaration(layer)
-        return Layer(name, layer.type, "custom", config, declaration=result)
+        missing = self._open_trainable(layer)
+        return Layer(name, layer.type, "custom", config, declaration=result, missing=missing)
 
     def _trains(self, layer: LayerValue) -> bool:
         """Return whether a layer, or one that it holds, is trained."""

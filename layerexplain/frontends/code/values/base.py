@@ -22,6 +22,8 @@ _Kept = TypeVar("_Kept")
 class Journal(Protocol):
     """What values record of the reading of a program: effects.py has the whole of it."""
 
+    statement: int
+
     def record_change(self) -> None:
         """Record that something happens to a name, a list or an object."""
 

@@ -27,6 +27,9 @@ class Framework(LayerFramework, Protocol):
     models: list[ModelValue]
     """The models that the program makes with it."""
 
+    def leave_trainable_open(self, unknown: Unknown) -> None:
+        """Record that a program freezes what nobody knows."""
+
     # Names --------------------------------------------------------------------------------------------------------
 
     def module_has(self, path: str, name: str) -> bool | None:

@@ -298,6 +298,8 @@ class LayerValue(Identity):
         self.config = config
         self.place = place
         self.trainable = True
+        self.trains_unknown = False
+        """Whether the program does not say if it is trained: `layer.trainable = UNKNOWN`."""
         self.parts_trained = False
         """Whether it is made as not trainable, and Keras makes layers inside of it that are trained all the same."""
         self.nodes: list[Node] = []

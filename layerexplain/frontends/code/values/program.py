@@ -37,6 +37,9 @@ class ModuleLibrary(Protocol):
     def module_has(self, path: str, name: str) -> bool | None:
         """Return whether a module of the library has a name; None where that is not known."""
 
+    def leave_trainable_open(self, unknown: Unknown) -> None:
+        """Record that a program freezes what nobody knows."""
+
     def method_of_data(self, data: Unknown, name: str) -> Bound | None:
         """Return the method with which a program states the shape of unknown data, or that of a loss."""
 

@@ -89,7 +89,9 @@ class LayerFactory:
         name = self.recorder.take_name(today(type_), given)
         layer = self.recorder.layer(type_, "layer", name, {}, place)
         layer.callers = self.recorder.callers()
-        layer.trainable = trainable if isinstance(trainable, bool) else True
+        layer.trainable = bool(trainable) if isinstance(trainable, bool | int) else True
+        if isinstance(trainable, Unknown):
+            self.set_trainable(layer, trainable)
         layer.parts_trained = not layer.trainable and facts_of(today(type_)).trains_inside
         layer.reason = reason
         if self.recorder.policy and "dtype" not in given:
@@ -295,7 +297,7 @@ class LayerFactory:
                 unknown = unknown_in(one)
                 if unknown is not None:
                     model.open.append(unknown)
-        if isinstance(given.get("trainable"), bool):
+        if isinstance(given.get("trainable"), bool | Unknown):
             self.set_trainable(model, given["trainable"])
         if into is not None:
             model.instance = into
@@ -368,13 +370,22 @@ class LayerFactory:
         if isinstance(value, Unknown):
             layer.mark_changed()
             self.interpreter.effects.mark_incomplete(value)
+            layer.trains_unknown = True
+            for inner in self.graphs.inner_layers(layer):
+                self.set_trainable(inner, value)
+            return
         if not isinstance(value, bool | int) or (value is layer.trainable and not self.recorder.keras_2):
             return  # Keras 3 passes over an attribute that is the same object already, and what is inside with it
         if layer.trainable != bool(value):
             self.interpreter.effects.record_model_change(layer)
-        layer.trainable, layer.parts_trained = bool(value), False
+        layer.trainable, layer.parts_trained, layer.trains_unknown = bool(value), False, False
         for inner in self.graphs.inner_layers(layer):
             self.set_trainable(inner, bool(value))
+
+    def leave_trainable_open(self, unknown: Unknown) -> None:
+        """Record that a program freezes what nobody knows: it may be any layer of its models."""
+        for model in self.models:
+            self.set_trainable(model, unknown)
 
     def make_setting(self, path: str, name: str, args: Arguments, kwargs: Keywords) -> Setting:
         """Return an optimizer, a loss, a metric, a regularizer, an initializer."""
