@@ -173,7 +173,7 @@ class _SpecWriter:
             takes_list = declaration is not None and declaration.facts.takes_list
             if takes_list and len(args) == 1 and isinstance(args[0], list):
                 (args,) = args
-            names = declaration.names(len(args)) if declaration is not None else []
+            names = declaration.names(len(args)) if declaration is not None else ["inputs"] if layer.model else []
             if len(names) != len(args):
                 words = f"takes {len(args)} tensors, some of which have no name"
                 raise SpecError(words, layer=self.path + layer.name)
@@ -191,7 +191,7 @@ class _SpecWriter:
             return self._name(value)
         if value is None:
             return None
-        if isinstance(value, ConstantArray) or not isinstance(value, list | tuple) or not is_tensor(value):
+        if isinstance(value, ConstantArray) or not _is_tensors(value):
             shown = "an array" if isinstance(value, ConstantArray) else repr(value)
             words = f"is called with {shown}, which a spec cannot express"
             raise SpecError(words[:200], layer=self.path + layer.name)
@@ -345,7 +345,7 @@ def _by_name(layer: Layer, call: Call) -> dict[str, Any]:
 def _is_tensors(value: Any) -> bool:
     """Return whether a value holds tensors, and nothing but them."""
     if isinstance(value, list | tuple) and not isinstance(value, TensorRef):
-        return bool(value) and all(map(_is_tensors, value))
+        return any(map(_is_tensors, value)) and all(one is None or _is_tensors(one) for one in value)
     return isinstance(value, TensorRef)
 
 

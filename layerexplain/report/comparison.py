@@ -271,6 +271,9 @@ def _differences(one: NormalLayer, other: NormalLayer, aligned: Alignment) -> It
     sources = aligned.ends([(source, source) for source in one.sources], [(source, source) for source in other.sources])
     if sources is not None:
         yield Difference("inputs", *sources, False)
+    masks = aligned.ends([(mask, mask) for mask in one.masks], [(mask, mask) for mask in other.masks])
+    if masks is not None:
+        yield Difference("mask", masks[0] or "none", masks[1] or "none", False)
     if one.layer.model is not None and other.layer.model is not None:
         yield from of_ends(one.layer.model, other.layer.model, aligned, f"{one.path}/", f"{other.path}/")
     if one.row is not None and other.row is not None:

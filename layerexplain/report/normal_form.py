@@ -20,7 +20,7 @@ from layerexplain.layers.declaration import COMMON, Declaration
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.activations import usual_name
 from layerexplain.layers.registry import PARTS_OF_TRAINING, class_name, find, part_of
-from layerexplain.model import Call, ForeignFunction, Layer, Model, TrainingSetting
+from layerexplain.model import Call, ForeignFunction, Layer, Model, TrainingSetting, tensor_refs
 from layerexplain.network.scope import declaration_of
 from layerexplain.records import NamedTuple, grouped, sources_first
 from layerexplain.report.data import LayerReport
@@ -37,13 +37,15 @@ _NONE: Declarations = MappingProxyType({})
 
 
 class NormalLayer(NamedTuple):
-    """A layer in its normal form, with its row of the report. `calls` are its own, in their order."""
+    """A layer in its normal form, with its row of the report; `masks` are the paths of the layers whose results its
+    calls are given as masks."""
 
     layer: Layer
     path: str
     form: Normal
     row: LayerReport | None
     in_sequential: bool
+    masks: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -92,7 +94,8 @@ def normal_layers(
                 layer, own[0] = todays_operation(layer, own[0])
         rank = len(row.input_shapes[0] or ()) if row is not None and row.input_shapes else 0
         form = normal_form(layer, own, rank, declarations)
-        yield NormalLayer(layer, prefix + layer.name, form, row, model.type == "Sequential")
+        masks = tuple([prefix + ref.layer for call in own for ref in tensor_refs(call.kwargs.get("mask"))])
+        yield NormalLayer(layer, prefix + layer.name, form, row, model.type == "Sequential", masks)
         if layer.model is not None:
             inner = row.layers if row is not None else ()
             yield from normal_layers(layer.model, inner, f"{prefix}{layer.name}/", declarations)

@@ -182,3 +182,36 @@ def test_what_keras_3_cannot_compute_is_not_written(name: str, tmp_path: Path) -
 
 
 # What is written, without Keras -----------------------------------------------------------------------------------------
+
+
+MASKED = {
+    "a Functional": (
+        "x = keras.Input((5, 8))\ninner = keras.Model(x, layers.LSTM(4)(x))\ny = inner(e, mask=m)",
+        ", mask: input_layer_1",
+    ),
+    "a Sequential": (
+        "inner = keras.Sequential([keras.Input((5, 8)), layers.GRU(3)])\ny = inner(e, mask=m)",
+        ", mask: input_layer_1",
+    ),
+    "two inputs, one with a mask": (
+        "a, b = keras.Input((5, 8)), keras.Input((5, 4))\n"
+        "inner = keras.Model([a, b], layers.Concatenate()([layers.LSTM(4)(a), layers.GRU(3)(b)]))\n"
+        "y = inner([e, layers.Dense(4)(e)], mask=[m, None])",
+        ", mask: [input_layer_1, null]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_a_spec_has_the_mask_of_a_nested_model_and_diff_sees_it(name: str, tmp_path: Path) -> None:
+    lines, mask = MASKED[name]
+    head = "import keras\nfrom keras import layers\nt, m = keras.Input((5,)), keras.Input((5,), dtype='bool')\n"
+    source = f"{head}e = layers.Embedding(20, 8)(t)\n{lines}\nmodel = keras.Model([t, m], layers.Dense(2)(y))\n"
+    (tmp_path / "model.py").write_text(source)
+    api.convert(str(tmp_path / "model.py"), str(tmp_path / "model.yaml"))
+    spec = (tmp_path / "model.yaml").read_text()
+    assert spec.count(mask) == 1
+    (tmp_path / "other.yaml").write_text(spec.replace(mask, ""))
+    same, other = [api.diff(str(tmp_path / "model.py"), str(tmp_path / name)) for name in ("model.yaml", "other.yaml")]
+    assert not same
+    assert other

@@ -15,6 +15,8 @@ _AS_KERAS = {"einsum": "einsum", "linalg.einsum": "einsum", "nn.moments": "momen
 """Functions that are those of keras.ops."""
 _OF_LISTS = frozenset({"add_n", "concat", "stack", "meshgrid", "parallel_stack"})
 """Functions that take a list of tensors; to the others a list is one tensor with an axis more."""
+_OF_ANY_OBJECT = frozenset({"is_tensor", "get_static_value", "cond", "function"})
+"""Functions that take a tensor of Keras 3 outside of any layer, as they take any object."""
 _OF_NUMPY = {"reduce_prod": "prod", "reduce_sum": "sum", "range": "arange", "concat": "concatenate"}
 """Functions that NumPy has under another name."""
 _ONLY_RUN = ("data.", "io.", "image.", "train.", "distribute.", "config.")
@@ -28,6 +30,9 @@ def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: Parts) 
     args = [keras.operations.with_weights(one) for one in args]
     kwargs = {key: keras.operations.with_weights(one) for key, one in kwargs.items() if key != "name"}
     last = path.rpartition(".")[2]
+    given = tensors_in([*args, *kwargs.values()])
+    if any(isinstance(one, GraphTensor) for one in given) and path not in _OF_ANY_OBJECT:
+        keras.recorder.older(f"Keras 3 refuses tf.{path} on a tensor of Keras; keras.ops has what it takes")
     today = path.removeprefix("compat.v1.").removeprefix("compat.v2.")
     if today in ("shape", "size", "rank"):
         return keras.operations.size(last, args, kwargs)
@@ -42,10 +47,9 @@ def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: Parts) 
         result = keras.sizes.with_run_time_sizes(last, args, kwargs)
     if result is not NotImplemented:
         return result
-    given = [*args, *kwargs.values()]
-    if tensors_in(given):
+    if given:
         return _operation(path, args, kwargs, keras)
-    if path.startswith(_ONLY_RUN) or not given:
+    if path.startswith(_ONLY_RUN) or not (args or kwargs):
         return keras.interpreter.unknown(f"it comes from tf.{path}(…), which is known only when the code runs")
     result = keras.operations.numbers(_OF_NUMPY.get(last, last), args, kwargs)
     of_numpy = isinstance(result, Unknown) and result.reason.startswith("it comes from np.")
@@ -93,8 +97,6 @@ def _operation(path: str, args: Arguments, kwargs: Keywords, keras: Parts) -> Pr
     call = (f"tf.{name}", f"tf.{path}", args, kwargs)
     if not path.startswith("compat") and not (keras.refusals.check_call(*call) and keras.operations.check_axis(*call)):
         return keras.interpreter.unknown(f"the call of tf.{path}, which does not fit")
-    if any(isinstance(one, GraphTensor) for one in tensors_in(given)):
-        keras.recorder.older(f"Keras 3 refuses tf.{path} on a tensor of Keras; keras.ops has what it takes")
     if args and type(args[0]) in (list, tuple) and args[0] and last not in _OF_LISTS:
         args = [keras.graphs.make_operation("Stack", [list(args[0])], {}), *args[1:]]
     args, kwargs = keras.operations.with_sizes("TFOpLambda", args, kwargs)

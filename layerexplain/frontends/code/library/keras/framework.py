@@ -52,6 +52,7 @@ class Keras:
         self.split_input, self.call_layer = parts.graphs.split_input, parts.calling.call_layer
         self.check_states, self.check_error = parts.refusals.check_states, parts.data.check_error
         self.make_layer, self.set_trainable = parts.factory.make_layer, parts.factory.set_trainable
+        self.leave_trainable_open = parts.factory.leave_trainable_open
         self.operation, self.operator = parts.operations.operation, parts.operations.operator
         self.tensor_item, self.item_of_table = parts.operations.tensor_item, parts.operations.item_of_table
         answers = parts.attributes

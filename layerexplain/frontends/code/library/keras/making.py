@@ -384,7 +384,7 @@ class LayerFactory:
 
     def leave_trainable_open(self, unknown: Unknown) -> None:
         """Record that a program freezes what nobody knows: it may be any layer of its models."""
-        for model in self.models:
+        for model in self.recorder.models:
             self.set_trainable(model, unknown)
 
     def make_setting(self, path: str, name: str, args: Arguments, kwargs: Keywords) -> Setting:
