@@ -11,7 +11,7 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.render.page.data import page_data
-from tests.support.browser import NEXT_FRAME, browser, shown
+from tests.support.browser import NEXT_FRAME, browser, shown, until
 from tests.support.paths import ROOT
 
 SAMPLES = ROOT / "sample_models"
@@ -328,3 +328,78 @@ MOVED = """([name, value]) => {
   input.value = value;
   input.dispatchEvent(new Event("input"));
 }"""
+
+
+# On a phone -----------------------------------------------------------------------------------------------------------
+
+PHONE = {"has_touch": True, "is_mobile": True}
+SHEET = """
+() => {
+  const { top, height } = document.querySelector(".sheet").getBoundingClientRect();
+  const { active } = layerexplain.view.look;
+  const seen = active && layerexplain.view.seenAt(active);
+  const graph = layerexplain.view.canvas.getBoundingClientRect();
+  const shown = (name) => {
+    const box = [...document.querySelectorAll(`.sheet ${name}`)].map((one) => one.getBoundingClientRect()).find((one) => one.height);
+    return box !== undefined && box.top < window.innerHeight - 40;
+  };
+  return { top: top / window.innerHeight, chosen: active?.box.lines[0] ?? null, formula: shown("math"), picture: shown("svg.cells"),
+    clear: !seen || (seen.y >= 0 && graph.top + seen.y + seen.h <= top) };
+}
+"""
+
+
+def settled(page: Any) -> dict[str, Any]:
+    page.wait_for_timeout(400)
+    return page.evaluate(SHEET)
+
+
+@pytest.mark.parametrize("name", ["strokes", "shapes", "digit"])
+def test_a_tap_on_a_box_raises_a_sheet_with_formula_and_picture_and_swipes_move_it(name: str, tmp_path: Path) -> None:
+    digits = layerexplain.page(str(ROOT / "sample_models" / "digits.keras"))
+    with shown(digits, tmp_path, width=390, **PHONE) as page:
+        until(page, "layerexplain.data.live.hasRun")
+        assert settled(page)["top"] > 0.9
+        page.touchscreen.tap(*at_box(page, name))
+        found = settled(page)
+        assert (found["chosen"], found["clear"], found["formula"], found["picture"]) == (name, True, True, True)
+        assert found["top"] == pytest.approx(0.5, abs=0.02)
+        box = page.locator(".sheethandle").bounding_box()
+        for by, top in ((-200, 0.08), (200, 0.5), (200, 0.94)):
+            box = page.locator(".sheethandle").bounding_box()
+            page.mouse.move(box["x"] + 150, box["y"] + 20)
+            page.mouse.down()
+            page.mouse.move(box["x"] + 150, box["y"] + 20 + by, steps=4)
+            page.mouse.up()
+            assert settled(page)["top"] == pytest.approx(top, abs=0.02)
+        page.locator(".sheethandle").focus()
+        page.keyboard.press("Enter")
+        assert settled(page)["top"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_walk_on_a_phone_keeps_each_box_in_sight_above_the_sheet(tmp_path: Path) -> None:
+    digits = layerexplain.page(str(ROOT / "sample_models" / "digits.keras"))
+    with shown(digits, tmp_path, width=390, reduced_motion="reduce", **PHONE) as page:
+        until(page, "layerexplain.data.live.hasRun")
+        page.click("text=Walk through")
+        names = []
+        for _ in range(10):
+            found = settled(page)
+            assert found["clear"], found
+            names.append(found["chosen"])
+            if page.locator(".walk .main").is_enabled():
+                page.locator(".walk .main").click()
+        assert names[0] == "pixels" and names[-1] == "digit" and len(set(names)) == 10
+
+
+def test_on_a_phone_the_pad_and_the_three_best_results_stand_side_by_side(tmp_path: Path) -> None:
+    digits = layerexplain.page(str(ROOT / "sample_models" / "digits.keras"))
+    with shown(digits, tmp_path, width=390, **PHONE) as page:
+        until(page, "layerexplain.data.live.hasRun")
+        page.evaluate(NEXT_FRAME)
+        pad, *bars = [one.bounding_box() for one in [page.locator(".pad"), *page.locator(".playbar").all()]]
+        assert len(bars) == 3
+        for bar in bars:
+            assert bar["x"] >= pad["x"] + pad["width"] and pad["y"] - 5 <= bar["y"] <= pad["y"] + pad["height"]
+        shares = [float(one.rstrip(" %")) for one in page.locator(".playvalue").all_inner_texts()]
+        assert shares == sorted(shares, reverse=True) and shares[0] > 50

@@ -51,6 +51,8 @@ export class GraphView {
     this.lastMoved = 0;
     /** @type {import("./canvas.js").Look} */
     this.look = { measure: "", active: null, hovered: null, found: null, masks: false };
+    /** So many pixels at its foot are covered. */
+    this.covered = 0;
     /** What is lit where nothing is sought. @type {Set<number> | null} */
     this.rest = null;
     /** @type {(() => void)[]} */
@@ -173,7 +175,7 @@ export class GraphView {
       return seen ? start : from + h / 2 - room / 2;
     };
     view.x = along(item.x, item.w, view.x, this.canvas.clientWidth / this.wide, drawing.width, 1 / this.wide);
-    view.y = along(item.y, item.h, view.y, this.canvas.clientHeight / view.scale, drawing.height, 1 / view.scale);
+    view.y = along(item.y, item.h, view.y, (this.canvas.clientHeight - this.covered) / view.scale, drawing.height, 1 / view.scale);
     this.redraw();
   }
 

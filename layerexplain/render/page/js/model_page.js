@@ -10,6 +10,7 @@ import { faults } from "./panel_facts.js";
 import { showBox, showLayer } from "./pane.js";
 import { printed } from "./print.js";
 import { search } from "./search.js";
+import { sheet } from "./sheet.js";
 import { Walk } from "./walk.js";
 
 /** @typedef {import("./types.js").Data} Data */
@@ -36,8 +37,9 @@ export async function startPage(data, above) {
   await nextSlice();
   const field = search([view]);
   const left = make("div", "left", overview(view), make("div", "graph-frame", view.element, view.tools.element));
-  const right = above ? make("div", "beside", above, pane) : pane;
-  document.body.append(bar(data, view, field, left, walk), ...faults(data), make("main", "", left, divider(left, right), right));
+  const lower = sheet(pane, view);
+  const right = above ? make("div", "beside", above, lower) : pane;
+  document.body.append(bar(data, view, field, left, walk), ...faults(data), make("main", "sheeted", left, divider(left, right), above ? right : lower));
   await nextSlice();
   view.fit();
   await nextSlice();

@@ -11,6 +11,7 @@ import { MOST_IDS, continuedText, tokensView } from "./tokens.js";
 
 /** So many bars are drawn; of more numbers the largest. */
 const MOST_BARS = 12;
+const FEW_BARS = 3;
 
 /** @param {Live} live @param {Program} program @returns {HTMLElement[]} */
 export function outputViews(live, program) {
@@ -47,6 +48,8 @@ export function showBars(body, buffer, labels, choose, listed = MOST_BARS, other
   const shares = numbers.every((one) => one >= 0) && Math.abs(numbers.reduce((a, b) => a + b, 0) - 1) < 1e-3;
   const whole = listed < MOST_BARS ? most : shares || (numbers.every((one) => one >= 0) && most <= 1) ? 1 : most;
   let order = numbers.map((_, i) => i);
+  // On a phone they stand beside the input.
+  if (window.matchMedia("(max-width: 760px)").matches) listed = FEW_BARS;
   if (numbers.length > listed) order = order.sort((a, b) => Math.max(...rows.map((row) => row[b])) - Math.max(...rows.map((row) => row[a]))).slice(0, listed);
   const best = rows.map((row) => row.indexOf(Math.max(...row)));
   if (body.children.length !== order.length || !body.firstElementChild?.classList.contains("playbar")) {
