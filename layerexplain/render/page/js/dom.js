@@ -53,7 +53,8 @@ export function named(element, name) {
 
 const watched = new ResizeObserver((changes) => {
   for (const { target } of changes) {
-    if (target.scrollWidth > target.clientWidth + 1) target.setAttribute("tabindex", "0");
+    const isLong = target.scrollHeight > target.clientHeight + 1 && getComputedStyle(target).overflowY === "auto";
+    if (isLong || target.scrollWidth > target.clientWidth + 1) target.setAttribute("tabindex", "0");
     else target.removeAttribute("tabindex");
   }
 });
