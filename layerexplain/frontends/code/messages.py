@@ -108,7 +108,8 @@ def _axes_cure(p: Parts) -> str:
     base = p.layer.rpartition("/")[2].lower()
     recurrent = any(kind in base for kind in ("lstm", "gru", "rnn", "bidirectional")) and "conv" not in base
     if p.needs < p.found:
-        other = "reshape each step to one vector" if recurrent else "put Flatten before it"
+        other = "put Flatten before it" if p.needs == 2 else "reshape each step to one vector" if p.needs == 3 else ""
+        other = other or "take one axis off, or use the layer of that many axes"
         return f"input_shape is that of one example, without their number, as X.shape[1:]; else {other}"
     if recurrent:
         return (

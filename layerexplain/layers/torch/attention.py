@@ -219,8 +219,12 @@ def multihead_attention(
     heads = AttentionSizes(
         embed_dim, num_heads, kdim or embed_dim, vdim or embed_dim, bias, add_bias_kv, add_zero_attn, batch_first
     )
-    masks = (key_padding_mask, attn_mask)
-    y, shares = attend(query, key, value, masks, heads, weights_of(heads), dropout, training)
+    if is_causal and attn_mask is None:
+        raise ArgumentError(f"{type_} needs attn_mask where is_causal=True, which is a hint alone; leave out is_causal")
+    # As scaled_dot_product_attention does it: the hint then stands for the mask, whatever that is.
+    is_replaced = is_causal and not need_weights and key_padding_mask is None
+    masks = (key_padding_mask, None if is_replaced else attn_mask)
+    y, shares = attend(query, key, value, masks, heads, weights_of(heads), dropout, training, causal=is_replaced)
     if not need_weights:
         return {"y": y}
     return {"y": y, "A": mean(shares, axis=1) if average_attn_weights else shares}

@@ -262,7 +262,10 @@ def _sources(layer: LayerReport) -> Points:
     """Return the names of the layers that feed this one, if these are several."""
     names = tuple(dict.fromkeys([name for call in layer.calls for name in call.source_names]))
     times = doc.Span(f"{len(layer.calls)}, on " if len(layer.calls) > 1 else "")
-    line = (times, doc.Names(names, _ALIKE_SHOWN))
+    line: doc.Line = (times, doc.Names(names, _ALIKE_SHOWN))
+    outputs = dict.fromkeys([shapes_text(call.output_shapes) for call in layer.calls])
+    if len(outputs) > 1:  # beside the heading stands that of the first call
+        line = (*line, doc.Span(" → "), doc.Names(tuple(outputs), _ALIKE_SHOWN))
     return Points((line,) if len(layer.calls) > 1 or len(layer.sources) > 1 else (), only=doc.TEXT)
 
 

@@ -198,3 +198,16 @@ def test_keras_3_refuses_to_give_it(line: str) -> None:
     text = f"import keras\nmodel = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])\n{line}\n"
     with pytest.raises((ValueError, AttributeError)) if ASKED[line] else contextlib.nullcontext():
         exec(text, {})
+
+
+@pytest.mark.parametrize("needs", [2, 3, 4, 5])
+@pytest.mark.parametrize("layer", ["dense", "lstm", "conv1d", "conv2d", "conv3d", "max_pooling1d", "attention"])
+def test_flatten_is_proposed_where_two_axes_are_needed_alone(layer: str, needs: int) -> None:
+    for got in {2, 3, 4, 5, 6} - {needs}:
+        shape = ", ".join(["None", *map(str, range(7, 6 + got))])
+        text = (
+            f'Input 0 of layer "{layer}" is incompatible with the layer: expected ndim={needs}, found ndim={got}. '
+            f"Full shape received: ({shape})"
+        )
+        message = message_of(text)
+        assert message is not None and ("Flatten" in message.words()) == (needs == 2 < got)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import layerexplain
+from scripts.wrong_programs import raised
 from tests.support.paths import TESTS
 
 HEAD, LINES = re.findall(
@@ -60,3 +61,22 @@ def test_pytorch_refuses_each_of_them() -> None:
         except Exception:  # whatever it is, it is refused
             pass
     assert taken == []
+
+
+CAUSAL = [
+    f"model = nn.MultiheadAttention(8, 2, batch_first=True)\nx = torch.randn(3, 5, 8)\nmodel(x, x, x, {words}is_causal=True)\n"
+    for words in (
+        "",
+        *(f"attn_mask=torch.zeros({size}, {size}), need_weights={weights}, {padding}"
+          for size in (4, 5) for weights in (True, False) for padding in ("", "key_padding_mask=torch.zeros(3, 5), ")),
+    )
+]  # fmt: skip
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("program", CAUSAL)
+def test_a_mask_that_is_causal_replaces_is_checked_where_pytorch_reads_it(program: str) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    program = f"import torch\nimport torch.nn as nn\n{program}"
+    found = [one for one in layerexplain.check(program.encode()).findings if one.severity == "breaks"]
+    assert bool(found) == (raised(program, {}) is not None), [one.message for one in found]
