@@ -238,3 +238,17 @@ def test_what_has_no_meaning_for_two_models_is_refused(tmp_path: Path) -> None:
     assert (done.exit_code, done.stdout) == (0, "")
     assert str(tmp_path) not in (tmp_path / "both.html").read_text("utf-8")
     assert CliRunner().invoke(program, [*words, "--input", "random"]).exit_code == 2
+
+
+def test_both_models_are_shown_at_the_same_level_of_detail(tmp_path: Path) -> None:
+    rows = "".join(f"  - Dense: {{units: {3 + at}}}\n    name: layer{at}\n" for at in range(24))
+    short, long = [
+        f"input: [4]\nlayers:\n{text}".encode() for text in (rows[: len(rows) // 6].rpartition("  - ")[0], rows)
+    ]
+    with shown(layerexplain.page(short, vs=long, fold=False), tmp_path) as page:
+        scales = "layerexplain.views.map((one) => one.view.scale)"
+        first, second = page.evaluate(scales)
+        assert first == second < 1, "all of the larger one is in view"
+        page.evaluate("layerexplain.views[0].lastMoved = 0; layerexplain.views[0].zoom(1.7)")
+        until(page, f"{scales}[1] > {second}")
+        assert len(set(page.evaluate(scales))) == 1

@@ -28,7 +28,7 @@ _PERIODS = 60
 """So many lengths of blocks are tried, those that occur most."""
 _LEAST_PART = 3
 """From so many nodes on, a name that they share makes them one box."""
-_LARGE = 60
+LARGE = 60
 """A graph of more nodes is large."""
 _CHAINS = range(3, 9)
 """So long are chains that are met all over a graph."""
@@ -58,9 +58,9 @@ class RepeatedBlock(NamedTuple):
         return self.start + self.length * self.copies
 
 
-def fold(graph: Diagram, piles: bool = True) -> Diagram:
+def fold(graph: Diagram, piles: bool = True, large: bool = False) -> Diagram:
     """Return the graph with boxes for what repeats and for what is named alike; nested graphs are folded too. Without
-    `piles` each copy of what repeats is a box of its own.
+    `piles` each copy of what repeats is a box of its own; `large` folds as a large graph is, whatever its size.
 
     >>> chain = [GraphNode(name, same=name[0]) for name in ("a", "b1", "c1", "b2", "c2", "b3", "c3", "d")]
     >>> edges = [GraphEdge(x.name, y.name) for x, y in pairwise(chain)]
@@ -70,7 +70,7 @@ def fold(graph: Diagram, piles: bool = True) -> Diagram:
     nodes = tuple([n._replace(inner=fold(n.inner, piles)) if n.inner is not None else n for n in graph.nodes])
     sources = sources_of(nodes, graph.edges)
     orders = dict.fromkeys((_by_number(sources), _by_depth(sources)))
-    folded = [_Folder([nodes[at] for at in order], graph.edges, piles).folded(0, len(nodes)) for order in orders]
+    folded = [_Folder([nodes[at] for at in order], graph.edges, piles, large).folded(0, len(nodes)) for order in orders]
     return min(folded, key=lambda one: len(one.nodes))
 
 
@@ -115,7 +115,8 @@ def _by_depth(sources: Sequence[Sequence[int]]) -> tuple[int, ...]:
 class _Folder:
     """The nodes of one graph in order, with what is asked of them again and again."""
 
-    def __init__(self, nodes: list[GraphNode], edges: Sequence[GraphEdge], piles: bool) -> None:
+    def __init__(self, nodes: list[GraphNode], edges: Sequence[GraphEdge], piles: bool, large: bool) -> None:
+        self.large = large or len(nodes) > LARGE
         self.nodes = nodes
         self.piles = piles
         self.edges = edges
@@ -130,15 +131,15 @@ class _Folder:
 
     @cached_property
     def cells(self) -> dict[int, int]:
-        return _cells(self.nodes) if len(self.nodes) > _LARGE else {}
+        return _cells(self.nodes) if self.large else {}
 
     @cached_property
     def chains(self) -> dict[int, int]:
-        return self._chains() if len(self.nodes) > _LARGE else {}
+        return self._chains() if self.large else {}
 
     @cached_property
     def branches(self) -> dict[int, int]:
-        return self._branches() if len(self.nodes) > _LARGE else {}
+        return self._branches() if self.large else {}
 
     def folded(self, start: int, end: int, ports: bool = False) -> Diagram:
         """Return the graph of the nodes from `start` to `end`; with `ports` it has one for each tensor from before."""

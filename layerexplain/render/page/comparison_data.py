@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.render.escape import clean
 from layerexplain.render.excerpts import excerpts
+from layerexplain.render.graph.fold import LARGE
 from layerexplain.render.page.data import page_data
 from layerexplain.render.page.shell import Page, shell
 from layerexplain.report.comparison import Comparison
@@ -47,7 +48,8 @@ def comparison_data(
     programs: Sequence[PageProgram | None] = (None, None),
 ) -> dict[str, Any]:
     """Return the structure of the page of two models."""
-    sides = [page_data(report, fold, program=run) for report, run in zip(reports, programs, strict=True)]
+    large = any(len(report.layers) > LARGE for report in reports)  # both at the same level of detail
+    sides = [page_data(report, fold, program=run, large=large) for report, run in zip(reports, programs, strict=True)]
     first, second = ({layer["path"]: at for at, layer in enumerate(side["layers"])} for side in sides)
     partners = {clean(one.layer): clean(one.layer_after) for one in found.changes if one.layer}
     partners.update({clean(path): clean(other) for path, other in found.renumbered.items()})

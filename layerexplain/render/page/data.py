@@ -89,10 +89,14 @@ def page_of(
 
 
 def page_data(
-    report: Report, fold: bool = True, values: PageValues | None = None, program: PageProgram | None = None
+    report: Report,
+    fold: bool = True,
+    values: PageValues | None = None,
+    program: PageProgram | None = None,
+    large: bool = False,
 ) -> dict[str, Any]:
     """Return the structure of the page of a model whose layers are explained; `fold` draws once what repeats, `values`
-    are those of a run, and `program` is what runs the model in the page.
+    are those of a run, and `program` is what runs the model in the page; `large` folds as a large model is.
 
     >>> from layerexplain import explain
     >>> data = page_data(explain(b"input: [4]\\nlayers:\\n  - Dense: 3\\n  - Dense: 3\\n"))
@@ -106,7 +110,7 @@ def page_data(
         **layer_data(calls.layers, calls.parents, values, program),
         **({} if program is None else {"program": program_data(program, numbers, report.totals.macs)}),
         "calls": calls.calls,
-        **graph_data(calls, report.layers, fold, {output.layer for output in report.outputs}),
+        **graph_data(calls, report.layers, fold, {output.layer for output in report.outputs}, large),
         "letters": letters(),
     }
 

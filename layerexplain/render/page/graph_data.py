@@ -64,17 +64,17 @@ class CallNumbers:
 
 
 def graph_data(
-    calls: CallNumbers, layers: Sequence[LayerReport], fold: bool, outputs: Collection[str] = ()
+    calls: CallNumbers, layers: Sequence[LayerReport], fold: bool, outputs: Collection[str] = (), large: bool = False
 ) -> dict[str, Any]:
     """Return the graphs of the layers of a model: `graph` of all that leads to one of the `outputs`, with what repeats
-    folded if wanted, and where it is another one, `whole` of all layers (operations that compute masks alone included),
-    and `every` with each copy of what repeats, if these are at most `_MOST_DRAWN` boxes."""
+    folded if wanted (`fold` says what `large` is), and where it is another one, `whole` of all layers (operations that
+    compute masks alone included), and `every` with each copy of what repeats, up to `_MOST_DRAWN` boxes."""
     whole = graph_of(layers, nested=True)
     main = _leading_to(whole, outputs)
-    drawn = {"graph": folded(main) if fold else main}
+    drawn = {"graph": folded(main, large=large) if fold else main}
     if whole != main:
-        drawn["whole"] = folded(whole) if fold else whole
-    if fold and _count(main) <= _MOST_DRAWN and (every := folded(main, piles=False)) != drawn["graph"]:
+        drawn["whole"] = folded(whole, large=large) if fold else whole
+    if fold and _count(main) <= _MOST_DRAWN and (every := folded(main, False, large)) != drawn["graph"]:
         drawn["every"] = every
     return {name: _level(graph, calls, -1) for name, graph in drawn.items()}
 

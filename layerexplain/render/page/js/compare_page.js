@@ -90,10 +90,10 @@ export function startComparison(data, running) {
   /** The second view goes where the first one went: to the same part of the graph, as large. @param {number} from */
   function follow(from) {
     const [one, other] = [views[from], views[1 - from]];
-    const wholes = [one.whole().scale, other.whole().scale];
     const middle = { x: one.view.x + one.canvas.clientWidth / 2 / one.wide, y: one.view.y + one.canvas.clientHeight / 2 / one.view.scale };
-    other.lookAt((one.view.scale * wholes[1]) / wholes[0], (middle.x / one.drawing.width) * other.drawing.width, (middle.y / one.drawing.height) * other.drawing.height);
+    other.lookAt(one.view.scale, (middle.x / one.drawing.width) * other.drawing.width, (middle.y / one.drawing.height) * other.drawing.height);
   }
+  [views[0].twin, views[1].twin] = [views[1], views[0]];
   let moved = "";
   const state = (/** @type {number} */ side) => JSON.stringify(views[side].view);
   views.forEach((view, side) => view.onDraw.push(() => {

@@ -47,6 +47,8 @@ export class GraphView {
     this.mostStretch = 1;
     /** What its ids begin with, where a page has several. */
     this.prefix = "";
+    /** @type {GraphView | null} the view of another model beside this one, which is shown as large */
+    this.twin = null;
     /** Of several views that move together, the one that was moved. */
     this.lastMoved = 0;
     /** @type {import("./canvas.js").Look} */
@@ -114,8 +116,13 @@ export class GraphView {
     return this.view.scale * this.view.stretch;
   }
 
-  /** The scale at which all of the graph is in view, and how far it may be drawn out then. */
+  /** The scale at which all of the graph is in view, and of one beside it too, and how far it may be drawn out then. */
   whole() {
+    const { scale, most } = this.alone();
+    return { scale: Math.min(scale, this.twin?.alone().scale ?? scale), most };
+  }
+
+  alone() {
     const width = Math.max(this.canvas.clientWidth - this.gutter - MARGIN, 1);
     const height = Math.max(this.canvas.clientHeight - 2 * MARGIN, 1);
     const most = mostStretch(this.drawing, width, height);

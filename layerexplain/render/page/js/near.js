@@ -10,7 +10,7 @@ import { lanesOf, LEAST_LANE, skipShapes } from "./far.js";
 
 const LABEL = 12;
 /** Shapes are at most so large, in units of the graph: the rows of boxes are not further apart. */
-const MOST_LABEL = 24;
+const MOST_LABEL = 22;
 
 /** @param {Picture} picture @param {View} view @param {Look} look @param {number} ratio pixels of the canvas for each of the page @param {number} height of what is seen, in pixels */
 export function paintNear(picture, view, look, ratio, height) {
