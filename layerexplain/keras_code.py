@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from layerexplain.call_signature import CallSignature
 from layerexplain.errors import ArgumentError
 
 Names = Callable[[str], Sequence[str]]
@@ -107,15 +108,13 @@ def _call(node: ast.Call, names: Names, deep: int) -> tuple[str, dict[str, Any]]
     if not type_ or deep > _DEEPEST:
         raise ArgumentError(f"'{_shown(node.func)}' is not the name of a layer")
     values, known = [_value(one, names, deep) for one in node.args], names(type_)
-    if len(values) > len(known):
-        takes = ", ".join(known) or "none"
-        raise ArgumentError(f"{type_} takes {takes} without a name, got {len(values)} values; name the others")
+    by_name = [keyword.arg for keyword in node.keywords if keyword.arg is not None]
+    if wrong := CallSignature(tuple(known), any_name="**").misfit(len(values), by_name):
+        raise ArgumentError(f"{type_} {wrong.words}")
     arguments = dict(zip(known, values, strict=False))
     for keyword in node.keywords:
         if keyword.arg is None:
             raise ArgumentError(f"'**' in {type_}(…): its values are not known; write the arguments by name")
-        if keyword.arg in arguments:
-            raise ArgumentError(f"{type_}(…) is given {keyword.arg} twice; give it once")
         if keyword.arg in _SHAPES and keyword.arg not in known and (deep or keyword.arg != INPUT_SHAPE):
             raise ArgumentError(f"{keyword.arg} is not an argument of {type_} in Keras 3; give the shape with --input")
         arguments[keyword.arg] = _value(keyword.value, names, deep)

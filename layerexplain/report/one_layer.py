@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from layerexplain.call_signature import CallSignature
 from layerexplain.errors import ArgumentError, UnknownType, raise_any
 from layerexplain.frontends.model_builder import ModelBuilder, layers_among
 from layerexplain.frontends.own_layers import Code, read_own_layers
@@ -240,14 +241,9 @@ def as_called(
     first = positional[0] if positional and isinstance(positional[0], Mapping) else {}
     values = positional[bool(first or positional[:1] == ({},)) :]
     names = [name for name in layer_type(known, code).positional if name not in implied]
-    if len(values) > len(names):
-        raise ArgumentError(
-            f"{type_} takes {len(names)} arguments without a name ({', '.join(names)}), got {len(values)}"
-        )
-    found = dict(zip(names, values, strict=False))
-    if twice := found.keys() & {**first, **named}.keys():
-        raise ArgumentError(f"{type_} got {', '.join(sorted(twice))} twice, by place and by name")
-    return known, {**implied, **first, **found, **named}
+    if wrong := CallSignature(tuple(names), any_name="**").misfit(len(values), {**first, **named}):
+        raise ArgumentError(f"{type_} {wrong.words}")
+    return known, {**implied, **first, **dict(zip(names, values, strict=False)), **named}
 
 
 def as_asked(

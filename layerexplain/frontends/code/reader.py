@@ -60,7 +60,6 @@ from layerexplain.frontends.code.values.base import (
 from layerexplain.frontends.code.values.bounds import MOST_TRIED, Exhausted
 from layerexplain.frontends.code.values.frames import File, Frame
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Tensor
-from layerexplain.frontends.code.values.misfits import required_names
 from layerexplain.frontends.code.values.objects import Module
 from layerexplain.frontends.code.values.program import Class, Function, layer_of
 from layerexplain.frontends.code.values.trees import walk
@@ -215,7 +214,7 @@ class Program:
             if builds or (isinstance(value, Class) and (what := base_of(value)) is not None and what.kind == "model"):
                 found += self._from_call(name, value, [], {})
         for name, value in [] if found else defined[: 20 * MOST_TRIED]:
-            if isinstance(value, Function) and _builds(value, returns=False) and not required_names(value):
+            if isinstance(value, Function) and _builds(value, returns=False) and not value.signature.required:
                 with suppress(SourceError):
                     found += self._from_call(name, value, [], {})
         return distinct(found)

@@ -3,6 +3,8 @@ library says, and a call with all of its arguments by name is read with the shap
 
 import ast
 import importlib.util
+import inspect
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from types import ModuleType
@@ -11,16 +13,18 @@ from typing import Any
 import pytest
 
 import layerexplain
+from layerexplain.call_signature import OF_NO_VALUE
+from layerexplain.frontends.code.library.keras.api import arguments
 from layerexplain.frontends.code.library.keras.functions import TODAY
 from layerexplain.frontends.code.library.keras.names import operation_type
 from layerexplain.frontends.code.library.signatures import (
-    OF_NO_VALUE,
     REQUIRED,
     declared_names,
     fitting,
     overloads,
     text_of,
 )
+from layerexplain.frontends.code.values.program import signature_of
 from layerexplain.layers.index import types
 from layerexplain.layers.registry import find
 from tests.support.paths import TESTS
@@ -146,3 +150,40 @@ def test_the_signatures_are_those_of_the_installed_libraries() -> None:
     script = _script()
     assert text_of("keras/api.txt")[1:] == script.text()
     assert text_of("signatures.txt")[1:] == "\n".join([*script.of_numpy(), *script.of_torch(), ""])
+
+
+HEADERS = ("", "a", "a, b=2", "a, /, b", "a, b=2, /, c=3", "*, k", "a, *, k, j=5", "a, *rest", "a, b=2, *rest, k=4", "**others", "a, /, **others", "a, b=2, *rest, k, **others")  # fmt: skip
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_call_is_bound_as_python_binds_it(header: str) -> None:
+    """All calls with up to four arguments and any of six names: too many, missing, unknown, twice."""
+    node = ast.parse(f"def f({header}): ...").body[0]
+    assert isinstance(node, ast.FunctionDef)
+    names: dict[str, Any] = {}
+    exec(f"def f({header}): ...", names)
+    theirs, ours = inspect.signature(names["f"]), signature_of(node)
+    for count, some in itertools.product(range(5), itertools.product([False, True], repeat=6)):
+        args = list(range(count))
+        kwargs = {name: name.upper() for name, is_given in zip("abckjz", some, strict=True) if is_given}
+        try:
+            bound = theirs.bind(*args, **kwargs).arguments
+        except TypeError:
+            assert ours.misfit(count, kwargs) is not None, (args, kwargs)
+        else:
+            assert ours.misfit(count, kwargs) is None, (args, kwargs)
+            assert {"rest": (), "others": {}, **ours.bind(args, kwargs)} == {"rest": (), "others": {}, **bound}
+
+
+@pytest.mark.keras
+def test_an_argument_of_a_layer_has_the_place_that_it_has_in_keras() -> None:
+    keras = pytest.importorskip("keras")
+    wrong = []
+    for name in types():
+        layer = getattr(keras.layers, name, None)
+        if layer is None or "." in name or name in ("Wrapper", "Lambda"):
+            continue
+        parameters = inspect.signature(layer.__init__).parameters.values()
+        theirs = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD][1:]
+        wrong += [(name, ours, theirs) for ours in [arguments(f"layers.{name}")] if [*ours] != theirs]
+    assert not wrong

@@ -67,7 +67,7 @@ def test_the_line_is_that_of_the_layer_in_a_helper(tmp_path: Path) -> None:
 POINTED = {
     "an argument by name": "m = Sequential([Dense(3, «activaton='relu')])",
     "an argument without a name": "m = Sequential([Conv2D(3, «-3)])",
-    "one argument too many": "m = Sequential([Dropout(0.5, None, «3, 4, 5)])",
+    "one argument too many": "m = Sequential([Dropout(0.5, None, 3, «4, 5)])",
     "an argument in a line of its own": "m = Sequential([\n    Conv2D(\n        3,\n        kernel_size=3,\n        «paddings='same',\n    )\n])",
     "a name of Keras": "import keras\nm = keras.Sequential([keras.layers.«Dens(3)])",
     "a name behind a line break": "import keras\nm = (keras\n    .«Sequentiall([]))",

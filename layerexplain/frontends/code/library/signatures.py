@@ -8,87 +8,21 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
-from types import MappingProxyType
 from typing import Any
 
+from layerexplain.call_signature import NOT_WRITTEN, OF_NO_VALUE, CallSignature
 from layerexplain.frontends.code.values.array_data import plain
-from layerexplain.frontends.code.values.misfits import Misfit
 from layerexplain.layers.arguments import Argument, RefusedValue
 from layerexplain.layers.declaration import Declaration
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import did_you_mean
 
 REQUIRED = Argument.REQUIRED
-NOT_WRITTEN = object()
-"""A default that the files do not state: it is no plain value."""
-
-OF_NO_VALUE = frozenset({"name", "out", "device", "requires_grad", "pin_memory", "layout"})
-"""Arguments that change no value."""
 
 
 _OF_NUMPY = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
 """Names that PyTorch takes in place of its own, as NumPy has them."""
-
-
-class CallSignature(NamedTuple):
-    """What a function takes: its arguments, those without a name first; `required` are those without a default,
-    `common` names that it takes too, and of which nothing is said."""
-
-    positional: tuple[str, ...]
-    keywords: tuple[str, ...]
-    required: tuple[str, ...]
-    any_count: bool
-    any_name: bool
-    common: tuple[str, ...] = ()
-    defaults: Mapping[str, Any] = MappingProxyType({})
-    tensors: frozenset[str] = frozenset()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Return all names."""
-        return (*self.positional, *self.keywords)
-
-    def misfit(self, count: int, given: Collection[str]) -> Misfit | None:
-        """Return what does not fit of `count` arguments without a name and the names of others; None where all fits."""
-        takes = ", ".join(self.names) or "no arguments"
-        if count > len(self.positional) and not self.any_count:
-            only = ", ".join(self.positional)
-            most = len(self.positional)
-            words = f"takes {most} argument{'s' * (most != 1)}{f' ({only})' * bool(only)} without a name, got {count}"
-            return Misfit(words, most)
-        first = self.positional[:count]
-        twice = next((name for name in given if name in first), None)
-        if twice is not None:
-            return Misfit(f"is given {twice} twice; give it once", twice)
-        if not self.any_name:
-            known = (*self.names, *self.common)
-            wrong = next((name for name in given if name not in known), None)
-            if wrong is not None:
-                hint = did_you_mean(wrong, sorted(known)) or f"it takes {takes}"
-                return Misfit(f"has no argument '{wrong}'; {hint}", wrong)
-        missing = next((name for name in self.required if name not in first and name not in given), None)
-        return None if missing is None else Misfit(f"is given no {missing}; it takes {takes}")
-
-    def in_order(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """Return the arguments of a call that fits, those with a name at their place too, but for dtypes, as far as
-        the defaults between them are known.
-
-        >>> read_signature("a, axis=None, keepdims=False, *, out=None").in_order([3], {"keepdims": True, "out": 5})
-        ([3, None, True], {'out': 5})
-        """
-        placed, named = list(args), dict(kwargs)
-        moved = named.keys() - OF_NO_VALUE - {"dtype"}
-        last = max([place for place, name in enumerate(self.positional) if name in moved], default=-1)
-        for name in self.positional[len(placed) : last + 1]:
-            if name in moved:
-                placed.append(named.pop(name))
-            elif name in named or self.defaults.get(name, NOT_WRITTEN) is NOT_WRITTEN:
-                break
-            else:
-                placed.append(self.defaults[name])
-        return placed, named
 
 
 @cache
@@ -105,13 +39,13 @@ def read_signature(text: str) -> CallSignature | None:
     required: list[str] = []
     defaults: dict[str, Any] = {}
     tensors: list[str] = []
-    any_count = any_name = False
+    any_count = any_name = ""
     kept = positional
     for part in text.split(", ") if text else ():
         if part == "**":
-            any_name = True
+            any_name = "kwargs"
         elif part.startswith("*"):
-            any_count, kept = part != "*", keywords
+            any_count, kept = "args" * (part != "*"), keywords
         else:
             name, has_default, default = part.partition("=")
             is_tensor = name.endswith(":T")

@@ -39,7 +39,6 @@ from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.bounds import MOST_TRIED, Budget, Exhausted
 from layerexplain.frontends.code.values.frames import File, Frame
-from layerexplain.frontends.code.values.misfits import required_names
 from layerexplain.frontends.code.values.nested import Rebuilding, rebuilt
 from layerexplain.frontends.code.values.program import Class, Function, Instance
 from layerexplain.frontends.code.values.trees import kept_with_tree, walk
@@ -224,8 +223,8 @@ def parameter_names(module: Any) -> list[str]:
     forward = module.cls.find("forward") if isinstance(module, Instance) else None
     if not isinstance(forward, Function):
         return ["x"]
-    required = forward.names[1 : len(forward.names) - len(forward.defaults)]
-    return required or forward.names[1:2] or ["x"]
+    required = [name for name in forward.names[1:] if name in forward.signature.required]
+    return required or [*forward.names[1:2]] or ["x"]
 
 
 class ReadProgram(Protocol):
@@ -298,7 +297,7 @@ def _of_functions(program: ReadProgram) -> list[Found]:
     ready = [
         name
         for name, one in functions.items()
-        if not name.startswith("_") and all(each in interpreter.settings for each in required_names(one))
+        if not name.startswith("_") and all(each in interpreter.settings for each in one.signature.required)
     ]
     found = []
     for name in ready[:MOST_TRIED]:
@@ -331,7 +330,7 @@ def models_of_classes(program: ReadProgram) -> list[Found]:
     found, refused = [], []
     for name, one in candidates.items():
         method = one.find("__init__")
-        names = required_names(method)[1:] if isinstance(method, Function) else []
+        names = method.signature.required[1:] if isinstance(method, Function) else []
         missing = [each for each in names if each not in interpreter.settings]
         known = {each: value for each in missing if (value := _configuration(program, one, each)) is not None}
         try:  # without values for the others, which are sizes of the model then

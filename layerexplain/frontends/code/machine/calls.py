@@ -22,7 +22,6 @@ from layerexplain.frontends.code.values.base import (
 from layerexplain.frontends.code.values.bounds import MOST_DEPTH, MOST_ITEMS, TOO_LARGE, weight
 from layerexplain.frontends.code.values.frames import Frame
 from layerexplain.frontends.code.values.layers import tensors_in
-from layerexplain.frontends.code.values.misfits import misfit
 from layerexplain.frontends.code.values.operators import is_plain
 from layerexplain.frontends.code.values.program import Bound, Class, Context, Function, Instance, Super
 
@@ -234,36 +233,24 @@ class Calls(Records):
     def _bind(self, function: Function, frame: Frame, args: Arguments, kwargs: Keywords, whole: bool) -> None:
         """Bind the parameters of a call by name. Raises ProgramError where they do not fit: the missing ones too where
         the call is `whole`."""
-        wrong = misfit(function, args, kwargs, self.settings if whole else None)
+        wrong = function.misfit(args, kwargs, self.settings if whole else None)
         if wrong is not None:
             raise ProgramError("TypeError", wrong.words, self.argument_place(wrong.argument), certain=whole)
-        spec, names, keywords = function.node.args, function.names, function.keywords
-        self.budget.look(len(args) + len(kwargs) + len(names) + len(keywords))
-        given = dict(zip(names, args, strict=False))
-        unknown = kwargs.get("**")
-        if spec.vararg is not None:
-            given[spec.vararg.arg] = tuple(args[len(names) :]) if unknown is None else unknown
-        own = {name: value for name, value in kwargs.items() if name in names or name in keywords}
-        given.update(own)
-        if spec.kwarg is not None:
-            others = {name: value for name, value in kwargs.items() if name not in own}
-            given[spec.kwarg.arg] = others if unknown is None else unknown
-        for name, default in zip(reversed(names), reversed(function.defaults), strict=False):
-            self._default(given, name, default)
-        for name, default, node in zip(keywords, function.keyword_defaults, spec.kw_defaults, strict=True):
-            if node is not None:
-                self._default(given, name, default)
-        for name in (*names, *keywords):
+        spec = function.node.args
+        self.budget.look(len(args) + len(kwargs) + len(function.signature.names))
+        given = function.signature.bind(args, kwargs)
+        if "**" in kwargs:
+            given.update({one.arg: kwargs["**"] for one in (spec.vararg, spec.kwarg) if one is not None})
+        for name, default in function.default_values.items():
+            if name not in given:
+                is_set = is_plain(default) or type(default) in (tuple, list)
+                given[name] = self.settings.get(name, default) if is_set else default
+        for name in function.signature.names:
             if name not in given:
                 words = f"{function.name}() is given no {name}"
                 given[name] = self.unknown(words, name)._replace(lacks="argument", option=name)
         for name, value in given.items():
             frame.names[name] = self.settings.get(name, value) if isinstance(value, Unknown) else value
-
-    def _default(self, given: dict[str, ProgramValue], name: str, default: object) -> None:
-        if name not in given:
-            is_set = is_plain(default) or type(default) in (tuple, list)
-            given[name] = self.settings.get(name, default) if is_set else default
 
 
 def _is_done_at_once(function: object) -> bool:

@@ -14,6 +14,7 @@ from layerexplain.frontends.code.values.frames import Assumption
 from layerexplain.frontends.code.values.layers import unknown_in
 from layerexplain.frontends.code.values.nested import each_in
 from layerexplain.frontends.code.values.objects import Setting
+from layerexplain.frontends.code.values.program import signature_of
 from layerexplain.frontends.code.values.trees import children, kept_with_tree, walk
 from layerexplain.layers.arguments import NOT_SAID, WITHOUT_SIZES, Argument
 from layerexplain.layers.registry import TORCH, find, find_named
@@ -166,7 +167,7 @@ class _Uses:
             elif isinstance(node, ast.ImportFrom):
                 self.imported |= {one.asname or one.name for one in node.names}
             if isinstance(node, _Function):
-                for name in _parameters(node):
+                for name in signature_of(node).names:
                     self.bound.setdefault(name, {})[node] = None
             elif isinstance(node, ast.stmt):
                 for name in _changed_by(node):
@@ -217,10 +218,10 @@ class _Uses:
 
 def _passes_itself(function: _Function, calls: list[ast.Call], root: str) -> bool:
     """Return whether all calls give a parameter the variable of its own name: `Block(args)` in `Net(args)`."""
-    parameters = _parameters(function)
+    parameters = signature_of(function).names
     if root not in parameters or root == "self":
         return False
-    at = parameters.index(root) - (parameters[:1] == ["self"])
+    at = parameters.index(root) - (parameters[:1] == ("self",))
     for call in calls:
         by_name = next((keyword.value for keyword in call.keywords if keyword.arg == root), None)
         value = by_name if by_name is not None else call.args[at] if at < len(call.args) else None
@@ -248,10 +249,6 @@ def _function_of(node: ast.AST, owners: dict[ast.AST, ast.AST]) -> ast.AST | Non
     while node in owners and not isinstance(node, _Function):
         node = owners[node]
     return node if isinstance(node, _Function) else None
-
-
-def _parameters(function: _Function) -> list[str]:
-    return [one.arg for one in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)]
 
 
 def _last_name(node: ast.expr) -> str:

@@ -6,6 +6,7 @@ Keras gives a `call` that has an argument `mask` the mask of its only tensor, on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import SourceError, SpecError
@@ -323,7 +324,7 @@ class OwnCalls:
             if not unread and model.config.get("base") == "Layer":
                 raise ProgramError("NotImplementedError", f"{model.type} has no `call`; write what it computes there")
             return self.interpreter.unknown(f"{instance.cls.name} has no `call`; that of {root.path if root else '?'}")
-        names = [*method.names, *method.keywords]
+        names = method.signature.names
         positional = set(names[1 : len(args) + 1])
         if "training" in names and "training" not in positional and not isinstance(kwargs.get("training"), bool):
             kwargs = {**kwargs, "training": self.recorder.training}
@@ -343,7 +344,7 @@ class OwnCalls:
         )
 
     def _given_masks(
-        self, names: list[str], positional: set[str], args: Arguments, kwargs: Keywords
+        self, names: Sequence[str], positional: set[str], args: Arguments, kwargs: Keywords
     ) -> dict[str, ProgramValue]:
         """Return the masks that Keras gives to a `call` which asks for them by name and is not given them."""
         tensors = {name: one for name, one in zip(names[1:], args, strict=False) if tensors_in(one)}

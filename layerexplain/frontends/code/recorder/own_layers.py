@@ -271,21 +271,18 @@ def parameters(function: ProgramValue) -> tuple[list[str], list[str]]:
     """Return the names of a function's parameters, and those that have a default."""
     if not isinstance(function, Function):
         return [], []
-    names, keywords = function.names, function.keywords
-    without = len(names) - len(function.node.args.defaults)
-    return [*names, *keywords], [*names[without:], *keywords]
+    names = function.signature.names
+    return [*names], [name for name in names if name not in function.signature.required]
 
 
 def _defaults(function: object) -> dict[str, ProgramValue]:
     """Return the defaults of a function's parameters; None for what is no plain value."""
     if not isinstance(function, Function):
         return {}
-    _, optional = parameters(function)
-    values = [*function.defaults, *function.keyword_defaults]
     plain = (bool, int, float, str, tuple)
     return {
         name: value if isinstance(value, plain) and unknown_in(value) is None else None
-        for name, value in zip(optional, values, strict=False)
+        for name, value in function.default_values.items()
     }
 
 

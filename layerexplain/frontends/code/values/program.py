@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
+from layerexplain.call_signature import CallSignature, Misfit
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Evaluator,
@@ -23,7 +24,7 @@ from layerexplain.frontends.code.values.base import (
 from layerexplain.frontends.code.values.frames import Frame
 from layerexplain.frontends.code.values.layers import LayerValue, creation_counter
 from layerexplain.frontends.code.values.operators import compare
-from layerexplain.frontends.code.values.trees import children, docstring, walk
+from layerexplain.frontends.code.values.trees import children, docstring, kept_with_tree, walk
 from layerexplain.records import Record
 
 
@@ -71,6 +72,23 @@ class ModuleLibrary(Protocol):
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
+@kept_with_tree
+def signature_of(function: FunctionNode) -> CallSignature:
+    """Return what a function of a program takes, `self` included."""
+    spec = function.args
+    positional = [one.arg for one in (*spec.posonlyargs, *spec.args)]
+    keywords = [one.arg for one in spec.kwonlyargs]
+    required = [name for name, default in zip(keywords, spec.kw_defaults, strict=True) if default is None]
+    return CallSignature(
+        tuple(positional),
+        tuple(keywords),
+        (*positional[: len(positional) - len(spec.defaults)], *required),
+        "" if spec.vararg is None else spec.vararg.arg,
+        "" if spec.kwarg is None else spec.kwarg.arg,
+        nameless=len(spec.posonlyargs),
+    )
+
+
 class Function(Identity):
     """A function of the program. `names` are those of its parameters without the ones that are given by name alone,
     which are `keywords`."""
@@ -93,8 +111,31 @@ class Function(Identity):
         """What surrounds each call, as `@torch.no_grad()` does."""
         self.is_decorated = False
         """Whether a decorator of a library may have changed what it takes."""
-        self.names: list[str] = [one.arg for one in (*node.args.posonlyargs, *node.args.args)]
-        self.keywords: list[str] = [one.arg for one in node.args.kwonlyargs]
+        self.signature = signature_of(node)
+        self.names, self.keywords = self.signature.positional, self.signature.keywords
+
+    @property
+    def default_values(self) -> dict[str, ProgramValue]:
+        """Return the defaults by the names of their parameters."""
+        pairs = zip(reversed(self.names), reversed(self.defaults), strict=False)
+        named = zip(self.keywords, self.keyword_defaults, strict=True)
+        return {name: value for name, value in (*pairs, *named) if name not in self.signature.required}
+
+    def misfit(self, args: Arguments, kwargs: Keywords, elsewhere: Collection[str] | None = None) -> Misfit | None:
+        """Return what does not fit of the arguments of a call, `self` included; arguments are missing only where
+        `elsewhere`, which has others, is given. None where all fits."""
+        signature, unpacked = self.signature, "**" in kwargs
+        # The program does not write `self`, and calls a constructor by the name of its class.
+        own = int(self.owner is not None and self.kind != "staticmethod" and bool(self.names))
+        needed = () if elsewhere is None or unpacked else [one for one in signature.required if one not in elsewhere]
+        wrong = signature._replace(
+            positional=self.names[own:],
+            required=tuple([one for one in needed if one not in self.names[:own]]),
+            any_name=signature.any_name or "**" * unpacked,
+            nameless=max(signature.nameless - own, 0),
+        ).misfit(len(args) - own, kwargs)
+        shown = self.owner.name if self.owner is not None and self.name == "__init__" else self.name
+        return None if wrong is None else wrong._replace(words=f"{shown}() {wrong.words}")
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         if name in self.attributes:

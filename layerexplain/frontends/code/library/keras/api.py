@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 
+from layerexplain.call_signature import Misfit
 from layerexplain.frontends.code.library.signatures import entry, read_signature, text_of
-from layerexplain.frontends.code.values.misfits import Misfit
 
 _FILE = "keras/api.txt"
 _MISSING = Misfit("is not in this Keras")
@@ -90,7 +90,7 @@ def misfit(
             found.append(_MISSING if text == "-" else None)
             continue
         if also and signature.any_name:
-            signature = signature._replace(common=tuple(also), any_name=False)
+            signature = signature._replace(common=tuple(also), any_name="")
         found.append((signature if whole else signature._replace(required=())).misfit(count, names))
     if all(found):
         return next((one for one in found if one is not _MISSING), None)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from layerexplain.call_signature import Misfit
 from layerexplain.errors import SpecError
 from layerexplain.frontends.code.library.keras.making import LayerFactory, stands_for
 from layerexplain.frontends.code.recorder.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, tensors_in, unknown_in
-from layerexplain.frontends.code.values.misfits import Misfit, misfit
 from layerexplain.frontends.code.values.nested import mirrored, rebuilt
 from layerexplain.frontends.code.values.program import CALLED, Function, layer_of
 
@@ -87,15 +87,15 @@ class Calling:
         method = layer.instance.cls.find(self.recorder.framework.call_name) if layer.instance is not None else None
         if not isinstance(method, Function) or method.is_decorated or "**" in kwargs:
             return None
-        names = [*method.names, *method.keywords]
+        names = method.signature.names
         given = {key: one for key, one in kwargs.items() if key in names or key not in ("training", "mask")}
         provided = {one for one in names if one == "training" or one.endswith("mask")}
-        asked = misfit(method, [layer.instance, *args], given, provided - {"training"})
+        asked = method.misfit([layer.instance, *args], given, provided - {"training"})
         if asked is not None and asked.words.split(";")[0].endswith("is given no training"):
             self.recorder.older(
                 f"Keras 3 calls {layer.type} without training only if training has a default: write training=None"
             )
-        return misfit(method, [layer.instance, *args], given, provided)
+        return method.misfit([layer.instance, *args], given, provided)
 
     def _as_tensor(self, value: ProgramValue) -> ProgramValue:
         """Return a name that the code does not define is an input of that name; a weight is a tensor."""

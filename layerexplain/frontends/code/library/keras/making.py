@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from layerexplain.call_signature import CallSignature
 from layerexplain.errors import ArgumentError, SpecError
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.names import MERGES, resolve_keras_name
@@ -145,21 +146,10 @@ class LayerFactory:
             words = f"{shown}(n, {args[1]}, {args[2]}) is read as Keras 1 meant it: a kernel of {args[1]} × {args[2]}"
             self.interpreter.effects.record_assumption(Assumption(self.interpreter.line, words))
             args = [args[0], (args[1], args[2])]
-        if "Embedding" in type_ and len(args) > 2:
-            args = args[:2]
-        if len(args) > len(names) and declaration is not None:
-            if len(names) < 4:
-                takes = ", ".join(names) or "none"
-                fact = f"{type_} takes {takes} without a name, got {len(args)} values; name the others"
-                self.fault(ArgumentError(fact), len(names))
-            else:
-                given.setdefault(
-                    "**", self.interpreter.unknown(f"the fifth argument of {type_}, which has no name here")
-                )
-        for name, value in zip(names, args, strict=False):
-            if name in given:
-                self.fault(ArgumentError(f"{type_}(…) is given {name} twice; give it once"), name)
-            given[name] = value
+        signature = CallSignature(tuple(names), any_name="**")
+        if declaration is not None and (wrong := signature.misfit(len(args), given)) is not None:
+            self.fault(ArgumentError(f"{type_} {wrong.words}"), wrong.argument)
+        given.update(zip(names, args, strict=False))
 
     def _first_shape(self, type_: str, given: dict[str, ProgramValue]) -> ProgramValue:
         """Return the input shape (with the batch) that a first layer carries itself; its arguments are taken out."""
@@ -419,7 +409,8 @@ def _no_layer(item: object) -> str | None:
 def _order(type_: str) -> Sequence[str]:
     """Return the arguments of a layer that are given without a name, in Keras's order."""
     declaration = find(today(type_))
-    return _FIRST.get(type_) or (positional_arguments(declaration) if declaration is not None else ())
+    of_keras = _FIRST.get(type_) or keras_api.arguments(f"layers.{today(type_)}")
+    return of_keras or (positional_arguments(declaration) if declaration is not None else ())
 
 
 def today(type_: str) -> str:
