@@ -38,9 +38,8 @@ def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: Parts) 
         return keras.operations.size(last, args, kwargs)
     of_keras = path.removeprefix("experimental.numpy.")
     if of_keras != path or (of_keras := _AS_KERAS.get(path, "")):
-        return keras.operations.operation(
-            of_keras, args, kwargs, f"numpy.{of_keras}" if of_keras in path else f"tf.{path}"
-        )
+        shown = f"numpy.{of_keras}" if of_keras in path else f"tf.{path}"
+        return keras.operations.operation(of_keras, args, kwargs, shown)
     args, kwargs = in_order(f"tf.{tensorflow_function(path) or today}", args, kwargs)
     result = function.call(today, args, kwargs, keras)
     if result is NotImplemented:
@@ -104,9 +103,8 @@ def _operation(path: str, args: Arguments, kwargs: Keywords, keras: Parts) -> Pr
     if declaration is not None and signature is not None and not signature.any_count:
         args, kwargs, unread = declared(declaration, signature, args, kwargs)
         if unread:
-            return keras.recorder.opaque_call(
-                f"tf.{path}", args, kwargs, keras.interpreter.unknown(f"{unread[0]} of tf.{path}")
-            )
+            why = keras.interpreter.unknown(f"{unread[0]} of tf.{path}")
+            return keras.recorder.opaque_call(f"tf.{path}", args, kwargs, why)
     if holds_size([*args, *kwargs.values()]):
         why = keras.interpreter.unknown("a size known at run time only")
         return keras.recorder.opaque_call(f"tf.{path}", args, kwargs, why)

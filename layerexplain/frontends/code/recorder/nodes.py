@@ -153,8 +153,7 @@ class Recorder:
 
     def new_input(self, name: str, shape: object, dtype: str = "float32") -> Tensor:
         """Return the tensor of an input of a shape (with the batch), which may be Unknown."""
-        config = {"batch_shape": shape, "dtype": dtype}
-        layer = self.layer("InputLayer", "layer", name, config)
+        layer = self.layer("InputLayer", "layer", name, {"batch_shape": shape, "dtype": dtype})
         return self.node(layer, (), {}).result()
 
     def input_like(self, name: str, spec: Spec) -> Tensor:

@@ -36,6 +36,7 @@ class OwnCalls:
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.interpreter, self.shapes, self.fault = recorder.interpreter, recorder.shapes, recorder.fault
+        self.call_name, self.masks = recorder.framework.call_name, recorder.masks
         self.building: list[Instance] = []
 
     def trace(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> CallTrace:
@@ -64,7 +65,7 @@ class OwnCalls:
                 label = "mask" if len(names) - 20 == 1 else f"{name}_mask"
                 carried = self.recorder.layer("InputLayer", "layer", label, config, model.place)
                 trace.mask_inputs[result] = self.recorder.bare_node(carried, in_call=True).result()
-                self.recorder.masks[result] = trace.mask_inputs[result]
+                self.masks[result] = trace.mask_inputs[result]
             trace.inputs.append(result)
             return result
 
@@ -132,9 +133,7 @@ class OwnCalls:
         return rebuilt(value, part, join)
 
     def parameter_names(self, model: ModelValue) -> list[str]:
-        function = model.config.get("function") or (
-            model.instance and model.instance.cls.find(self.recorder.framework.call_name)
-        )
+        function = model.config.get("function") or (model.instance and model.instance.cls.find(self.call_name))
         if isinstance(function, Bound):
             function = function.function
         if not isinstance(function, Function):
@@ -317,7 +316,7 @@ class OwnCalls:
             return self.interpreter.call(
                 model.config["function"], args, {**(extra if type(extra) is dict else {}), **kwargs}
             )
-        method = instance.cls.find(self.recorder.framework.call_name)
+        method = instance.cls.find(self.call_name)
         if not isinstance(method, Function):
             root = instance.cls.root()
             unread = any(isinstance(one, Unknown) for one in instance.cls.order())
@@ -338,9 +337,7 @@ class OwnCalls:
         cls = model.instance.cls if model.instance is not None and model.config.get("model") else None
         order = [] if cls is None else cls.order()
         return (
-            cls is not None
-            and cls.find(self.recorder.framework.call_name) is None
-            and not any(isinstance(one, Unknown) for one in order)
+            cls is not None and cls.find(self.call_name) is None and not any(isinstance(one, Unknown) for one in order)
         )
 
     def _given_masks(
@@ -367,28 +364,26 @@ class OwnCalls:
         waiting = [tensor]
         while waiting:  # a chain of layers may be long
             current = waiting[-1]
-            if current in self.recorder.masks:
+            if current in self.masks:
                 waiting.pop()
                 continue
             layer = current.node.layer
             first = next(iter(current.node.tensors()), None)
             declaration = None if isinstance(layer, ModelValue) else declaration_of(layer)
             if declaration is None or layer.kind == "operation" or current.index < 0 or first is None:
-                self.recorder.masks[current] = self._mask_of_own(current)
-            elif (
-                unread := next((one for one in current.node.tensors() if one not in self.recorder.masks), None)
-            ) is not None:
+                self.masks[current] = self._mask_of_own(current)
+            elif (unread := next((one for one in current.node.tensors() if one not in self.masks), None)) is not None:
                 waiting.append(unread)
                 continue
             elif declaration.mask == "pass":
                 explicit = current.node.kwargs.get("mask")
-                self.recorder.masks[current] = explicit if isinstance(explicit, Tensor) else self.recorder.masks[first]
+                self.masks[current] = explicit if isinstance(explicit, Tensor) else self.masks[first]
             else:
                 result = self.shapes.result_masks(current.node)
                 has = current.index < len(result) and result[current.index] is not None
-                self.recorder.masks[current] = current.node.result(-1 - current.index) if has else None
+                self.masks[current] = current.node.result(-1 - current.index) if has else None
             waiting.pop()
-        found: Tensor | None = self.recorder.masks[tensor]
+        found: Tensor | None = self.masks[tensor]
         return found
 
     def _mask_of_own(self, tensor: Tensor) -> Tensor | None:

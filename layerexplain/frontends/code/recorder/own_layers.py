@@ -66,7 +66,7 @@ class OwnLayer(Declaration):
         self.layer = model
         find: Callable[[str], ProgramValue] = cls.find if cls is not None else lambda _: None
         function = model.config.get("function") if model is not None and cls is None else None
-        method = find(code.library.recorder.framework.call_name) or getattr(function, "function", function)
+        method = find(code.library.own_calls.call_name) or getattr(function, "function", function)
         names, optional = parameters(method)
         self.call_names = names[1:] if cls is not None else names
         tensors = tuple([one for one in self.call_names if one not in _GIVEN]) or ("x",)
@@ -206,7 +206,7 @@ class OwnLayer(Declaration):
         if pattern is None:
             while given and given[-1] is None:
                 given.pop()
-            method = self.cls.find(self.code.library.recorder.framework.call_name) if self.cls is not None else None
+            method = self.cls.find(self.code.library.own_calls.call_name) if self.cls is not None else None
             if self.is_cell and len(self.tensors) == 2 and len(given) > 1:
                 return [given[0], given[1:]], {}
             alone = len(self.tensors) == 1 and len(given) > 1

@@ -164,9 +164,8 @@ def _relu(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
     if len(args) < 2 or not isinstance(args[0], Tensor):
         return NotImplemented
     names = ("negative_slope", "max_value", "threshold")
-    return keras.calling.call_layer(
-        keras.factory.make_layer("ReLU", [], dict(zip(names, args[1:], strict=False))), args[:1], {}
-    )
+    layer = keras.factory.make_layer("ReLU", [], dict(zip(names, args[1:], strict=False)))
+    return keras.calling.call_layer(layer, args[:1], {})
 
 
 @function("flatten")

@@ -100,9 +100,8 @@ class LayerFactory:
         of_images = find(today(type_))
         if self.recorder.data_format and of_images is not None and "data_format" in of_images.arguments:
             given["data_format"] = given.get("data_format") or self.recorder.data_format
-        self.refusals.check_settings(
-            shown or type_, {**given, "activity_regularizer": given.get("activity_regularizer")}
-        )
+        of_activity = {"activity_regularizer": given.get("activity_regularizer")}
+        self.refusals.check_settings(shown or type_, given | of_activity)
         takes = find(today(type_))
         if "activation" in given and given["activation"] is None and takes is not None:
             given["activation"] = "linear" if "activation" in takes.arguments else None  # tanh of an LSTM

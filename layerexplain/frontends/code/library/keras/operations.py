@@ -158,9 +158,8 @@ class Operations:
         if declaration is not None and signature is not None and not signature.any_count:
             args, kwargs, unread = declared(declaration, signature, args, kwargs)
             if unread:
-                return self.recorder.opaque_call(
-                    shown, args, kwargs, self.interpreter.unknown(f"{unread[0]} of {shown}")
-                )
+                why = self.interpreter.unknown(f"{unread[0]} of {shown}")
+                return self.recorder.opaque_call(shown, args, kwargs, why)
         args = [self._table(one) if type_ in _OF_TENSORS or is_large(one) else one for one in args]
         unknown = next((one for one in args if isinstance(one, Unknown)), None)
         return self.graphs.make_operation(type_, args, kwargs) if unknown is None else unknown
@@ -298,10 +297,9 @@ class Operations:
         dtype = _variable_dtype(value, args[2] if of_keras and len(args) > 2 else kwargs.get("dtype"))
         value = arrays.array_of(value) if value is not None and not isinstance(value, Tensor) else value
         trainable = kwargs.get("trainable", True)
-        shape: ProgramValue = (
-            value if isinstance(value, Unknown) or value is None else self.own_calls.shape_tuple(value)
-        )
-        shape = value.shape if isinstance(value, Array) else shape
+        shape: ProgramValue = value
+        if value is not None and not isinstance(value, Unknown):
+            shape = value.shape if isinstance(value, Array) else self.own_calls.shape_tuple(value)
         if not is_shape(shape) and not isinstance(shape, Unknown):
             shape = self.interpreter.unknown("the shape of a variable")
         variable = Variable(
