@@ -25,14 +25,13 @@ class Overlay(NamedTuple):
     values: Mapping[str, float]
 
 
-def overlay_of(given: Any, paths: Sequence[str], title: str = "overlay") -> Overlay:
+def overlay_of(given: Any, paths: Sequence[str]) -> Overlay:
     """Return the numbers that were given for layers, from a mapping as JSON has it.
 
     Args:
         given: The numbers by the paths of layers; or a mapping with these as `values`, a `title` and `combine`, which
             is "sum", "max" or "mean".
         paths: The layers that there are.
-        title: What the numbers are called where they have no title.
 
     Raises:
         ArgumentError: for another form, a layer that there is not, and what is not a finite number.
@@ -45,7 +44,7 @@ def overlay_of(given: Any, paths: Sequence[str], title: str = "overlay") -> Over
     has_parts = isinstance(given.get("values"), Mapping)
     values: Mapping[Any, Any] = given["values"] if has_parts else given
     combine = given.get("combine", "sum") if has_parts else "sum"
-    named = str(given.get("title", title)) if has_parts else title
+    named = str(given.get("title", "overlay")) if has_parts else "overlay"
     if combine not in COMBINED:
         raise ArgumentError(f"combine of an overlay needs to be one of {', '.join(COMBINED)}, got {combine!r}")
     known = set(paths)

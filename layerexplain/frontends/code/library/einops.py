@@ -48,7 +48,7 @@ def _einops(path: str) -> Implementation:
         config = dict(zip([one for one in declaration.arguments if one != "sizes"], given, strict=False))
         config |= {key: one for key, one in kwargs.items() if key in declaration.arguments}
         sizes = {key: one for key, one in kwargs.items() if key not in (*declaration.arguments, "tensor")}
-        config["sizes"] = _plain_sizes(sizes, interpreter)
+        config["sizes"] = _plain_sizes(sizes)
         if not is_function:
             return make_module(f"{EINOPS}{name}", config, interpreter)
         unknown = next((one for one in (x, *config.values()) if isinstance(one, Unknown)), None)
@@ -57,7 +57,7 @@ def _einops(path: str) -> Implementation:
     return implementation
 
 
-def _plain_sizes(sizes: Keywords, interpreter: Interpreter) -> ProgramValue:
+def _plain_sizes(sizes: Keywords) -> ProgramValue:
     """Return sizes of axes with None for the batch; Unknown where one is not known."""
     unknown = next((one for one in sizes.values() if isinstance(one, Unknown)), None)
     return unknown or {key: stated(one) for key, one in sizes.items()}

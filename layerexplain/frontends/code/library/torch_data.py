@@ -139,7 +139,7 @@ def _torchvision(path: str) -> Callable[[Arguments, Keywords, Interpreter], Prog
             given |= dict(zip((*given, "transform"), args, strict=False)) | kwargs
             return _of_pictures(tuple(given["image_size"]), given["size"], given["num_classes"], given.get("transform"))
         if package.startswith("datasets") and name in _PICTURES:
-            return _of_torchvision(name, args, kwargs, interpreter)
+            return _of_torchvision(name, args, kwargs)
         return NotImplemented
 
     return implementation
@@ -197,7 +197,7 @@ class DataSet(Value):
         return Unknown("how many examples a data set has") if self.count is None else self.count
 
 
-def _of_torchvision(name: str, args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
+def _of_torchvision(name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
     """Return a data set of images with labels, as far as its transform says what it gives."""
     shape, train, test, classes = _PICTURES[name]
     part = kwargs.get("train", kwargs.get("split", args[1] if len(args) > 1 and type(args[1]) in (bool, str) else True))
