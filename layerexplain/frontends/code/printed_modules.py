@@ -79,7 +79,7 @@ def printed_module(text: str) -> PrintedModule | None:
         begin = PRINTED.search(read, end)
     if root is None:
         return None
-    writer = _Writer()
+    writer = _PrintedModel()
     shown = _SHOWN.findall(read)
     name = shown[-1] if shown else re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", root.class_name).lower()
     module = writer.module(root)
@@ -124,7 +124,7 @@ def _read(text: str, begin: re.Match[str]) -> tuple[_Printed, int, bool]:
     return root, len(text) if begin[1] else end, begin[1] is None
 
 
-class _Writer:
+class _PrintedModel:
     """Writes modules as calls of their classes, and the classes that are not PyTorch's."""
 
     def __init__(self) -> None:
@@ -197,13 +197,13 @@ class _Writer:
 
     def _container(self, module: _Printed) -> ast.expr:
         parts = self._parts(module)
-        held: ast.expr = ast.List(parts.values, ast.Load()) if module.class_name in _ROWS else parts
+        inner: ast.expr = ast.List(parts.values, ast.Load()) if module.class_name in _ROWS else parts
         if "..." in module.arguments:
             self.notes["`...` stands for modules that are not printed: they are not counted"] = 1
         if module.class_name == "Sequential":
-            held = ast.Call(_expression("collections.OrderedDict"), [held], [])
+            inner = ast.Call(_expression("collections.OrderedDict"), [inner], [])
         return ast.Call(
-            _expression(f"torch.nn.{module.class_name}"), [held] if module.parts else [], [], **_at(module.line)
+            _expression(f"torch.nn.{module.class_name}"), [inner] if module.parts else [], [], **_at(module.line)
         )
 
     def _parts(self, module: _Printed) -> ast.Dict:

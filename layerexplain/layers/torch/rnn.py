@@ -73,7 +73,7 @@ GRU = Kind(("h",), "rzn", _gru_step)
 PLAIN = {name: Kind(("h",), "", _plain_step(function)) for name, function in (("tanh", tanh), ("relu", relu))}
 
 
-class Sizes(NamedTuple):
+class RecurrentSizes(NamedTuple):
     """The sizes of one layer in one direction: of what it reads, of its h and of what its gates have."""
 
     inputs: int
@@ -93,7 +93,7 @@ def _packed(name: str, symbol: str, kind: Kind, hidden: int, summed: tuple[str, 
 
 
 def _step(
-    kind: Kind, sizes: Sizes, bias: bool, ends: tuple[str, str], projected: bool = False
+    kind: Kind, sizes: RecurrentSizes, bias: bool, ends: tuple[str, str], projected: bool = False
 ) -> Callable[..., Sequence[Expr]]:
     """The step of a layer: its weights with the ends of their names and of their symbols, in PyTorch's order."""
     end, mark = ends
@@ -156,7 +156,7 @@ def _recurrent(
             several = layers * directions > 1
             mark = (f"{number}" if layers > 1 else "") + ("b" if backwards else "") if several else ""
             ends = f"_l{number}{'_reverse' if backwards else ''}", mark
-            sizes = Sizes(arguments["input_size"] if number == 0 else shown * directions, shown, hidden)
+            sizes = RecurrentSizes(arguments["input_size"] if number == 0 else shown * directions, shown, hidden)
             step = _step(kind, sizes, bias, ends, bool(projected))
             place = number * directions + backwards
             states = {name: part[place % len(part)] for name, part in first.items()}
@@ -282,7 +282,7 @@ def _one_step(
     if x.ndim not in (1, 2):
         raise AxesError(f"{type_} needs one step as (batch, input_size), got {shape_text(x.shape)}")
     need_channels(type_, "input_size", input_size, x, axis=-1)
-    step = _step(kind, Sizes(input_size, hidden_size, hidden_size), bias, ("", ""))
+    step = _step(kind, RecurrentSizes(input_size, hidden_size, hidden_size), bias, ("", ""))
     shape = (*x.shape[:-1], hidden_size)
     before = []
     for name, state in zip(kind.states, states, strict=True):

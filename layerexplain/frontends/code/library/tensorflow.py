@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from layerexplain.frontends.code.library.keras.names import tensorflow_function
-from layerexplain.frontends.code.library.keras.parts import Parts
+from layerexplain.frontends.code.library.keras.parts import KerasParts
 from layerexplain.frontends.code.library.keras.run_time_sizes import holds_size
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
 from layerexplain.frontends.code.library.table import FunctionTable
@@ -22,10 +22,10 @@ _OF_NUMPY = {"reduce_prod": "prod", "reduce_sum": "sum", "range": "arange", "con
 _ONLY_RUN = ("data.", "io.", "image.", "train.", "distribute.", "config.")
 """Modules of which is known only when the code runs what they give."""
 
-function: FunctionTable[Parts] = FunctionTable()
+function: FunctionTable[KerasParts] = FunctionTable()
 
 
-def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     """Return what a function of TensorFlow gives, by its name behind `tensorflow.`."""
     args = [keras.operations.with_weights(one) for one in args]
     kwargs = {key: keras.operations.with_weights(one) for key, one in kwargs.items() if key != "name"}
@@ -56,37 +56,37 @@ def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: Parts) 
 
 
 @function("Variable")
-def _variable(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _variable(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     return keras.operations.variable(args, kwargs)
 
 
 @function("ensure_shape")
-def _ensure_shape(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _ensure_shape(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     if len(args) > 1 and isinstance(args[0], Tensor):
         keras.own_calls.tell_shape(args[0], args[1])
     return NotImplemented
 
 
 @function("function")
-def _function(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _function(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     if tensors_in([*args, *kwargs.values()]):
         return NotImplemented
     return args[0] if args else None
 
 
 @function("random.set_seed", "config.run_functions_eagerly", "device")
-def _do_nothing(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _do_nothing(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     return NotImplemented if tensors_in([*args, *kwargs.values()]) else None
 
 
 @function("TensorShape")
-def _tensor_shape(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _tensor_shape(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     if not args or tensors_in([*args, *kwargs.values()]):
         return NotImplemented
     return tuple(args[0]) if type(args[0]) in (list, tuple) else args[0]
 
 
-def _operation(path: str, args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _operation(path: str, args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     """Return what a function on tensors gives: an operation with a formula, or one that is not read."""
     given = [*args, *kwargs.values()]
     name, last = tensorflow_function(path), path.rpartition(".")[2]

@@ -20,7 +20,7 @@ from layerexplain.layers.registry import facts_of
 from layerexplain.model import Note, Shape
 
 
-class Library(Framework, GraphSource, Protocol):
+class ModelLibrary(Framework, GraphSource, Protocol):
     """A library that models are made with, as the parts of the recorder ask it."""
 
     def check_states(self, layer: LayerValue, tensor: object) -> None:
@@ -34,7 +34,7 @@ class Library(Framework, GraphSource, Protocol):
 class Recorder:
     """The layers and calls that one program makes with a library, as it makes them."""
 
-    def __init__(self, framework: Library, interpreter: Interpreter) -> None:
+    def __init__(self, framework: ModelLibrary, interpreter: Interpreter) -> None:
         self.framework = framework
         self.interpreter, self.fault = interpreter, interpreter.fault
         self.counters: dict[str, int] = {}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol, cast
 
 from layerexplain.errors import ShapeError
-from layerexplain.frontends.code.recorder.nodes import Library
+from layerexplain.frontends.code.recorder.nodes import ModelLibrary
 from layerexplain.frontends.code.recorder.own_calls import OwnCalls
 from layerexplain.frontends.code.recorder.shapes import (
     WEIGHT_TYPE,
@@ -294,7 +294,7 @@ class Graphs:
         return self.results(layer, self.recorder.node(layer, tuple(args), kwargs))
 
 
-class GraphsOfLibrary(Library, Protocol):
+class GraphsOfLibrary(ModelLibrary, Protocol):
     """A library that keeps the graphs of its models here."""
 
     graphs: Graphs

@@ -11,7 +11,7 @@ from layerexplain.frontends.code.library.keras import datasets
 from layerexplain.frontends.code.library.keras import names as keras_names
 from layerexplain.frontends.code.library.keras.functions import call_backend, call_utility
 from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, resolve_keras_name
-from layerexplain.frontends.code.library.keras.parts import Parts
+from layerexplain.frontends.code.library.keras.parts import KerasParts
 from layerexplain.frontends.code.library.keras.refused_calls import OF_LAYERS
 from layerexplain.frontends.code.library.keras.refused_data import Callback, callback
 from layerexplain.frontends.code.library.keras.source import application, with_source, without_values
@@ -41,7 +41,7 @@ class Keras:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter, self.fault = interpreter, interpreter.fault
-        self.parts = parts = Parts(self, interpreter)
+        self.parts = parts = KerasParts(self, interpreter)
         self.recorder, self.graphs = parts.recorder, parts.graphs
         self.counters, self.models = parts.recorder.counters, parts.recorder.models
         self.declarations: dict[int, Declaration] = {}

@@ -6,7 +6,7 @@ from layerexplain.frontends.code.library.keras import datasets
 from layerexplain.frontends.code.library.keras.cloning import source_inputs
 from layerexplain.frontends.code.library.keras.names import KerasName
 from layerexplain.frontends.code.library.keras.operations import SIZES
-from layerexplain.frontends.code.library.keras.parts import Parts
+from layerexplain.frontends.code.library.keras.parts import KerasParts
 from layerexplain.frontends.code.library.signatures import declared, fitting, in_order
 from layerexplain.frontends.code.library.table import FunctionTable
 from layerexplain.frontends.code.library.tensorflow import call_tensorflow
@@ -52,10 +52,10 @@ _NUMBERS = {
 }  # fmt: skip
 """Functions that make numbers, and their names in keras.ops and keras.random."""
 
-function: FunctionTable[Parts] = FunctionTable()
+function: FunctionTable[KerasParts] = FunctionTable()
 
 
-def call_backend(name: str, args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def call_backend(name: str, args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     """Return what a function of keras.backend gives."""
     path = f"backend.{name}"
     args, kwargs = in_order(path, args, kwargs)
@@ -85,18 +85,18 @@ def call_backend(name: str, args: Arguments, kwargs: Keywords, keras: Parts) -> 
 
 
 @function("clear_session", "reset_uids")
-def _clear_session(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _clear_session(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     keras.recorder.counters.clear()
     keras.interpreter.effects.record_model_event()
 
 
 @function("set_learning_phase", "set_floatx", "set_session", "set_value")
-def _change_setting(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _change_setting(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     return None
 
 
 @function("set_image_data_format", "set_image_dim_ordering")
-def _set_image_data_format(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _set_image_data_format(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     known = {"channels_last": "", "tf": "", "channels_first": "channels_first", "th": "channels_first"}
     if args and isinstance(args[0], str) and args[0] in known:
         keras.recorder.data_format = known[args[0]]
@@ -106,14 +106,14 @@ def _set_image_data_format(args: Arguments, kwargs: Keywords, keras: Parts) -> P
 
 
 @function("get_keras_mask")
-def _get_mask(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _get_mask(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     if not args:
         return NotImplemented
     return keras.own_calls.mask_of(args[0]) if isinstance(args[0], Tensor) else None
 
 
 @function("set_keras_mask")
-def _set_mask(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _set_mask(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     if not args or not isinstance(args[0], Tensor):
         return NotImplemented
     mask = args[1] if len(args) > 1 else kwargs.get("mask")
@@ -122,32 +122,32 @@ def _set_mask(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
 
 
 @function("standardize_dtype")
-def _standardize_dtype(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _standardize_dtype(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     return args[0] if args else NotImplemented
 
 
 @function("is_keras_tensor")
-def _is_keras_tensor(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _is_keras_tensor(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     return bool(args) and isinstance(args[0], Tensor)
 
 
 @function("variable")
-def _variable(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _variable(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     return keras.operations.variable(args, kwargs)
 
 
 @function("Variable")
-def _keras_variable(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _keras_variable(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     return keras.operations.variable(args, kwargs, of_keras=True)
 
 
 @function("dot")
-def _dot(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _dot(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     return keras.operations.operation("matmul", args, kwargs, "backend.dot")
 
 
 @function("batch_dot")
-def _batch_dot(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _batch_dot(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     """Evaluate `K.batch_dot(x, y, axes)`: the layer Dot; without axes the last one of x and the one before of y."""
     axes = args[2] if len(args) > 2 else None
     shapes = [keras.own_calls.shape_tuple(one) if isinstance(one, Tensor) else None for one in args[:2]]
@@ -160,7 +160,7 @@ def _batch_dot(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
 
 
 @function("relu")
-def _relu(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _relu(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     if len(args) < 2 or not isinstance(args[0], Tensor):
         return NotImplemented
     names = ("negative_slope", "max_value", "threshold")
@@ -169,7 +169,7 @@ def _relu(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
 
 
 @function("flatten")
-def _flatten(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _flatten(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     return keras.operations.operation("reshape", [*args, (-1,)], kwargs) if args else NotImplemented
 
 
@@ -179,10 +179,10 @@ def _flatten(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
 _OF_BACKEND = frozenset({"image_data_format", "set_image_data_format", "floatx", "epsilon", "backend"})
 _FROM_FILES = frozenset({"load_model", "model_from_json", "model_from_config", "from_pretrained"})
 
-utility: FunctionTable[Parts] = FunctionTable()
+utility: FunctionTable[KerasParts] = FunctionTable()
 
 
-def call_utility(what: KerasName, args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def call_utility(what: KerasName, args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     """Return what a function of Keras gives that makes no layer."""
     name = what.name
     if what.path.startswith("config.") and name in _OF_BACKEND:
@@ -207,12 +207,12 @@ def call_utility(what: KerasName, args: Arguments, kwargs: Keywords, keras: Part
 
 
 @utility("clear_session", "reset_uids")
-def _forget_names(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _forget_names(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     return call_backend("clear_session", args, kwargs, keras)
 
 
 @utility("set_global_policy", "set_policy", "set_dtype_policy", "experimental.set_policy")
-def _set_policy(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _set_policy(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     given = args[0] if args else kwargs.get("policy")
     given = given.config.get("name") if isinstance(given, Setting) else given
     if isinstance(given, str):
@@ -220,19 +220,19 @@ def _set_policy(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue
 
 
 @utility("dtype_policies.get", "dtype_policies.deserialize")
-def _get_policy(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _get_policy(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     if not args:
         return NotImplemented
     return Setting("dtype", {"name": args[0]}, "") if isinstance(args[0], str) else args[0]
 
 
 @utility("Policy", "DTypePolicy")
-def _policy(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _policy(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     return Setting("dtype", {"name": args[0] if args else kwargs.get("name")}, "")
 
 
 @utility("clone_model")
-def _clone(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _clone(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     if not args:
         return NotImplemented
     if not kwargs:
@@ -241,27 +241,27 @@ def _clone(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
 
 
 @utility("register_keras_serializable")
-def _register(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _register(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     return Partial(Symbol("typing.cast"), (None,), {})  # a function that gives back the class
 
 
 @utility("set_random_seed", "plot_model", "enable_unsafe_deserialization")
-def _do_nothing(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _do_nothing(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     return None
 
 
 @utility("Lambda")
-def _lambda(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _lambda(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     return keras.factory.make_layer("Lambda", args, kwargs)
 
 
 @utility("Variable")
-def _utility_variable(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _utility_variable(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     return keras.operations.variable(args, kwargs, of_keras=True)
 
 
 @utility("standardize_tuple", "normalize_tuple")
-def _tuple(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _tuple(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     """Evaluate `standardize_tuple(value, n, name)`: one number for each of n axes."""
     value, count = [*args, None, None][:2]
     if type(value) is int and type(count) is int and 0 < count <= 10:
@@ -271,12 +271,12 @@ def _tuple(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
 
 
 @utility("get_source_inputs")
-def _source_inputs(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _source_inputs(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     return source_inputs(args[0]) if args else NotImplemented
 
 
 @utility("load_model")
-def _load_model(args: Arguments, kwargs: Keywords, keras: Parts) -> ProgramValue:
+def _load_model(args: Arguments, kwargs: Keywords, keras: KerasParts) -> ProgramValue:
     saved = keras.attributes.saved.get(args[0]) if args and isinstance(args[0], str) else None
     if saved is None:
         return NotImplemented

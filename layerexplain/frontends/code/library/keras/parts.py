@@ -11,15 +11,15 @@ from layerexplain.frontends.code.library.keras.refused_calls import Refusals
 from layerexplain.frontends.code.library.keras.refused_data import DataChecks
 from layerexplain.frontends.code.library.keras.run_time_sizes import RunTimeSizes
 from layerexplain.frontends.code.machine.interpreter import Interpreter
-from layerexplain.frontends.code.recorder.nodes import Library, Recorder
+from layerexplain.frontends.code.recorder.nodes import ModelLibrary, Recorder
 from layerexplain.frontends.code.recorder.own_calls import OwnCalls
 from layerexplain.frontends.code.recorder.tracing import Graphs
 
 
-class Parts:
+class KerasParts:
     """The parts, each of which knows those before it alone."""
 
-    def __init__(self, framework: Library, interpreter: Interpreter) -> None:
+    def __init__(self, framework: ModelLibrary, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
         self.recorder = Recorder(framework, interpreter)
         self.own_calls = OwnCalls(self.recorder)
