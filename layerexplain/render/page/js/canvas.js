@@ -286,9 +286,10 @@ export class Picture {
    * @param {number} y of its base line
    * @param {number} size of its letters
    * @param {string} colour
+   * @param {boolean} [whole] whether it is left out where it has no room in what is seen
    * @returns {{x: number, y: number, w: number, h: number} | null} where it stands, in pixels; null where it has no room
    */
-  label(text, x, y, size, colour) {
+  label(text, x, y, size, colour, whole = false) {
     const { pen } = this;
     const { a, d, e, f } = pen.getTransform();
     const ratio = window.devicePixelRatio || 1;
@@ -297,7 +298,7 @@ export class Picture {
     const own = { x: (a * left + e) / ratio, y: (d * (y - 0.8 * size) + f) / ratio, w: (a * w) / ratio, h: (d * size) / ratio };
     const touches = (/** @type {typeof own} */ one) => own.x < one.x + one.w && one.x < own.x + own.w && own.y < one.y + one.h && one.y < own.y + own.h;
     const within = (/** @type {typeof own} */ one) => own.x >= one.x && own.x + own.w <= one.x + one.w && own.y >= one.y && own.y + own.h <= one.y + one.h;
-    if (this.labels.some(touches) || this.frames.some((one) => touches(one) && !within(one))) return null;
+    if ((whole && own.x + own.w > this.across) || this.labels.some(touches) || this.frames.some((one) => touches(one) && !within(one))) return null;
     this.labels.push({ text, ...own });
     pen.strokeStyle = this.colours.paper;
     pen.lineWidth = size / 4;

@@ -166,5 +166,5 @@ function paintShape(picture, item, scale) {
   // Where no line leaves, it stands below the middle.
   pen.textAlign = item.after.length ? "left" : "center";
   const pile = item.box.copies && item.box.copies.length > 1 ? 2 : 0;
-  picture.label(item.box.makes, anchor + (item.after.length ? 5 : 0), item.up ? item.y - 4 : item.y + item.h + 2 + 0.8 * size + pile, size, colours.quiet);
+  picture.label(item.box.makes, anchor + (item.after.length ? 5 : 0), item.up ? item.y - 4 : item.y + item.h + 2 + 0.8 * size + pile, size, colours.quiet, true);
 }
