@@ -89,7 +89,7 @@ def build(
         complete = is_complete(model)
         memory = memory_of(network, rows, batch=1 if batch is None else batch, optimizer=optimizer, complete=complete)
     notes = (*builder.notes, *(builder.opened.notes if builder.opened is not None else ()))
-    if any(note.code in ("opaque", "not-derived", "unbuilt", "open") for note in notes):
+    if any(note.code in ("opaque", "not-derived", "unbuilt", "open", "no-forward") for note in notes):
         notes = (*notes, *partial_totals(rows))
     outputs = _outputs(network, _batch_of(model))
     are_called = all(note.code != "no-forward" for note in model.notes)

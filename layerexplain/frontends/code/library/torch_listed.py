@@ -50,7 +50,9 @@ def list_parts(run: Run) -> None:
             for leaf in _leaves(run.model):
                 if id(leaf) not in run.placed:
                     _call(run, leaf)
-                if id(leaf) not in run.placed and not (has_unknown_weights(leaf) or own_weights(leaf)):
+                if id(leaf) not in run.placed and has_unknown_weights(leaf):
+                    run.opened += [one for one in leaf.declared[1].values() if isinstance(one, Unknown)]
+                elif id(leaf) not in run.placed and not own_weights(leaf):
                     _list(run, leaf)
     finally:
         run.interpreter.kept(TorchProgram).runs.pop()
@@ -112,16 +114,16 @@ def _asked(module: BuiltIn) -> Sequence[Spec]:
 
 
 def _keep_rows(run: Run) -> None:
-    """Keep the layers of a run with the shapes of their first calls, in the order of the model, and none of its
-    calls."""
+    """Keep the modules of a run with the shapes of their first calls, in the order of the model: no call, no operation
+    between modules, and no parameter, which gets the row of one that nothing calls."""
     builder = run.builder
-    inputs = {ref.layer for ref in builder.inputs}
     order = {name: at for at, name in enumerate(named_modules(run.model))}
     layers: list[Layer] = []
-    for layer in sorted(builder.layers, key=lambda one: order.get(one.name, len(order))):
-        if layer.name not in inputs:
-            _, given = run.sources.get(TensorRef(layer.name).key, ("", []))
-            shapes = tuple([as_recorded(tensor.spec)[0] for tensor in given])
-            layers.append(layer._replace(build_shape=shapes or None))
+    for layer in sorted([one for one in builder.layers if one.name in order], key=lambda one: order[one.name]):
+        _, given = run.sources.get(TensorRef(layer.name).key, ("", []))
+        shapes = tuple([as_recorded(tensor.spec)[0] for tensor in given])
+        layers.append(layer._replace(build_shape=shapes or None))
+    run.placed = {key: layer for key, layer in run.placed.items() if layer.name in order}
+    run.kept = []
     builder.layers, builder.calls, builder.inputs = layers, [], []
     run.outputs = []
