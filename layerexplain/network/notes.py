@@ -29,6 +29,8 @@ def why_opaque(layer: Layer) -> str:
     kind = "an operation" if layer.kind == "operation" else "a layer"
     # "Custom" is Keras's own word for a package that was not named.
     owner = f" (from {layer.package})" if layer.package not in ("", "Custom") else ""
+    if layer.is_stored:
+        return f"the arguments of {operation_type(layer)} are not stated"
     reason = f"{operation_type(layer)}{owner} is {kind} without a formula in layerexplain"
     if layer.kind == "layer":
         if facts_of(layer.type).runs_code:

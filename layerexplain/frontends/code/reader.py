@@ -30,6 +30,7 @@ from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.machine.definitions import imported_libraries
 from layerexplain.frontends.code.machine.interpreter import Interpreter
 from layerexplain.frontends.code.machine.modules import Lender, Modules, package_of
+from layerexplain.frontends.code.printed_summary import compared, holds_summary, model_of_summary
 from layerexplain.frontends.code.recorder.emit import Emitter, settings
 from layerexplain.frontends.code.recorder.grade import (
     grade_of,
@@ -586,9 +587,14 @@ def read_code(
 
     Raises SourceError where the program is no Python or has no model.
     """
+    table = "" if request or (path or "").endswith(".py") else data.decode("utf-8", "replace")
+    table = table if holds_summary(table) else ""
     try:
-        return _read_code(data, path, request, given, lend)
+        reading = _read_code(data, path, request, given, lend)
+        return compared(reading, table) if table else reading
     except LayerExplainError as error:
+        if table and (model := model_of_summary(table)) is not None:
+            return model
         model = None if request or (path or "").endswith(".py") else _model_of_error(data, error)
         if model is None:
             raise

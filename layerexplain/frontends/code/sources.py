@@ -23,6 +23,7 @@ from layerexplain.frontends.code.pasted import (
     without_unshown,
 )
 from layerexplain.frontends.code.printed_modules import PrintedModule, is_printed, printed_module
+from layerexplain.frontends.code.printed_summary import holds_summary
 from layerexplain.frontends.code.values.base import Place
 from layerexplain.frontends.code.values.bounds import MOST_SOURCE, MOST_TOKENS
 from layerexplain.frontends.code.values.trees import walk
@@ -76,7 +77,7 @@ def is_code(head: bytes, path: str | None) -> bool:
     text = BETWEEN_TICKS.sub(r"\1\2", head.decode("utf-8", "replace"))
     if re.match(r"\s*(---|%YAML)", text):
         return False
-    if TRACEBACK in text or ERROR.search(text) or is_printed(text) or _holds_message(text):
+    if TRACEBACK in text or ERROR.search(text) or is_printed(text) or holds_summary(text) or _holds_message(text):
         return True
     yaml = len(re.findall(r"^[ \t]*(- )?(?!\d+:)[\w\"']+:( |$)|^[ \t]*- \w+[ \t]*$", text, re.MULTILINE))
     code = len(CODE.findall(text)) + 3 * len(re.findall(r"^[ \t]*```", text, re.MULTILINE))

@@ -1,0 +1,328 @@
+"""What `model.summary()` of Keras prints → a model.
+
+A row states a layer's name, type, output shape and number of parameters. Its arguments are those, nearest to the
+defaults, with which its own rule gives that shape and number; where no such arguments exist, the row stands as stated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, product
+from math import prod
+from typing import Any
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.pasted import unmarked
+from layerexplain.lang.axes import BATCH
+from layerexplain.layers.arguments import NOT_SAID, Argument
+from layerexplain.layers.declaration import Spec
+from layerexplain.layers.registry import find
+from layerexplain.model import Call, Layer, Model, Note, Shape, StoredGroup, StoredVariable, TensorRef
+from layerexplain.records import NamedTuple
+
+_HEADER = re.compile(r"^.*Layer \(type\).*Output Shape.*Param #.*$", re.M)
+_TOP = re.compile(r"^[> ]*Model: \"\w+\"\s*\n[> ]*(?:_{9}|┏━)", re.M)
+_TITLE = re.compile(r"Model: \"(\w+)\"")
+_NAMED = re.compile(r"([\w./…-]+)\s*\((\w+)\)?")
+_TOTAL = re.compile(r"^[ >]*Total params: ([\d,]+)", re.M)
+_ENDS = re.compile(r"^[ >]*Total params|^[└╰]")
+_CONNECTION = re.compile(r"([\w./-]+)(?:\[(\d+)\]\[(\d+)|…)")
+_PLAIN = re.compile(r"\s*(\S+ ?\(\w+\)?)\s+(\[?\(.*?\)\]?|\?|multiple)\s+([\d,]+)\s*(.*)")
+_SMALL = (3, 2, 1, 5, 4, 7, 8, 16, 32, 64)
+_LEFT = ("dtype", "data_format", "quantization_config", "return_state", "stateful", "dilation_rate", "groups")
+"""Arguments that are taken to have their defaults."""
+_IGNORED = ("linear-twice",)
+"""Rules about activations, which are not printed."""
+_MOST_ROWS = 2_000
+_MOST_TRIED = 250
+_MOST_TRIED_IN_ALL = 4_000
+
+
+class _Row(NamedTuple):
+    """A row of the table as it is printed. The shape is None where it is not one of a tensor alone."""
+
+    name: str
+    type: str
+    shape: Shape | None
+    params: int | None
+    before: tuple[str, ...]
+    line: int
+
+
+def holds_summary(text: str) -> bool:
+    """Return whether a text has the head of such a table, or begins it."""
+    return _HEADER.search(text) is not None or _TOP.search(text) is not None
+
+
+def model_of_summary(text: str) -> Model | None:
+    """Return the model of the first table of a text; None where it has no rows."""
+    text = "\n".join(unmarked(text.split("\n")))
+    header = _HEADER.search(text)
+    rows = [] if header is None else list(_rows(text, header))
+    if header is None or not rows:
+        return None
+    titles = _TITLE.findall(text[: header.start()])
+    return _Reader(rows, titles[-1] if titles else "model", "Connected to" in header[0], text).model()
+
+
+def _rows(text: str, header: re.Match[str]) -> Iterator[_Row]:
+    first = text.count("\n", 0, header.start())
+    lines = text.split("\n")
+    starts = [
+        at for word in ("Layer (type)", "Output Shape", "Param #", "Connected to") if (at := header[0].find(word)) >= 0
+    ]
+    is_boxed = "┃" in header[0]
+    cells: list[str] = []
+    begins = first
+    for number, line in enumerate(lines[first + 1 : first + 4 * _MOST_ROWS], first + 2):
+        if _ENDS.match(line):
+            break
+        parts = _cells(line, starts, is_boxed)
+        if parts is None:
+            continue
+        if parts[2].strip() and parts[0].strip():
+            yield from _row(cells, begins)
+            cells, begins = parts, number
+        elif cells:
+            join = " " if is_boxed else ""
+            cells = [(one + join + more).strip() for one, more in zip(cells, parts, strict=False)]
+    yield from _row(cells, begins)
+
+
+def _cells(line: str, starts: Sequence[int], is_boxed: bool) -> list[str] | None:
+    if is_boxed:
+        parts = [one.strip() for one in re.split("[│┃|]", line)[1:-1]]
+        return parts if len(parts) == len(starts) else None
+    if not line.strip() or not re.search(r"\w", line):
+        return None
+    parts = [line[at:end].strip() for at, end in zip(starts, [*starts[1:], None], strict=True)]
+    is_aligned = all(at == 0 or line[at - 1 : at] in (" ", "") for at in starts[1:])
+    if is_aligned and (not parts[2] or re.fullmatch(r"[\d,]+( \(\w+\))?", parts[2])):
+        return parts
+    match = _PLAIN.match(line)  # the columns are no longer aligned
+    return [*match.groups()] if match is not None else None
+
+
+def _row(cells: Sequence[str], line: int) -> Iterator[_Row]:
+    named = _NAMED.match(cells[0]) if cells else None
+    if named is None:
+        return
+    sizes = re.fullmatch(r"\[?\((None|\d+)?((?:,\s*(?:None|\d+))*),?\s*\)\]?", cells[1])
+    shape = None
+    if sizes is not None:
+        shape = tuple([None if one == "None" else int(one) for one in re.findall(r"None|\d+", cells[1])])
+    is_known = re.fullmatch(r"[\d,]+", cells[2])
+    params = int(cells[2].replace(",", "")) if is_known else None
+    before = tuple([match[1] for match in _CONNECTION.finditer(cells[3])]) if len(cells) > 3 else ()
+    yield _Row(named[1], named[2], shape, params, before, line)
+
+
+class _Reader:
+    def __init__(self, rows: list[_Row], title: str, is_connected: bool, text: str) -> None:
+        self.rows, self.title, self.is_connected, self.text = rows[:_MOST_ROWS], title, is_connected, text
+        self.notes: list[Note] = []
+        self.known: dict[Any, dict[str, Any] | None] = {}
+        self.left = _MOST_TRIED_IN_ALL
+
+    def model(self) -> Model:
+        rows = self.rows
+        shapes = {row.name: row.shape for row in rows}
+        inputs = [row.name for row in rows if row.type == "InputLayer"]
+        recorded = {TensorRef(row.name): (row.shape, "float32") for row in rows if row.shape is not None}
+        layers: list[Layer] = []
+        calls: list[Call] = []
+        used: set[str] = set()
+        for at, row in enumerate(rows):
+            before = [self._named(one) for one in row.before] if self.is_connected else [rows[at - 1].name] * (at > 0)
+            used.update(before)
+            given = [shapes.get(one) for one in before]
+            layers.append(self._layer(row, given))
+            calls.append(Call(row.name, 0, _arguments([TensorRef(one) for one in before]), {}))
+        start: tuple[TensorRef, ...] = tuple(map(TensorRef, inputs))
+        if not inputs:
+            first = self._first_input(rows[0])
+            name = "input"
+            layers.insert(0, Layer(name, "InputLayer", "layer", {"batch_shape": first, "dtype": "float32"}))
+            calls[0] = calls[0]._replace(args=(TensorRef(name),))
+            calls.insert(0, Call(name, 0, (), {}))
+            layers[1] = self._layer(rows[0], [first])
+            start = (TensorRef(name),)
+        ends = tuple([TensorRef(row.name) for row in rows if row.name not in used])
+        words = (
+            "read from a printed summary: it states types, shapes and numbers; arguments are the ones nearest to the "
+            "defaults that give these; activations and rates are not in it"
+        )
+        notes = [Note("assumed", None, words), *self.notes, *self._total()]
+        type_ = "Functional" if self.is_connected or inputs else "Sequential"
+        return Model(
+            self.title, type_, tuple(layers), tuple(calls), start, ends, recorded=recorded, format="code",
+            notes=tuple(notes), grade="assumed",
+        )  # fmt: skip
+
+    def _named(self, written: str) -> str:
+        """Return the layer of a name that may be cut."""
+        names = [row.name for row in self.rows]
+        if written in names:
+            return written
+        alike = [one for one in names if one.rstrip("…").startswith(written) or written.startswith(one.rstrip("…"))]
+        return alike[0] if len(alike) == 1 else written
+
+    def _total(self) -> list[Note]:
+        """Return the note on a total that is not the sum of its rows."""
+        stated = _TOTAL.search(self.text)
+        counts = [row.params for row in self.rows]
+        if stated is None or None in counts:
+            return []
+        total, added = int(stated[1].replace(",", "")), sum(one or 0 for one in counts)
+        optimizer = re.search(r"Optimizer params: ([\d,]+)", self.text)
+        added += int(optimizer[1].replace(",", "")) if optimizer is not None else 0
+        words = f"the table states {total:,} parameters in all; its rows add up to {added:,}"
+        return [] if total == added else [Note("printed-total", None, words)]
+
+    def _layer(self, row: _Row, inputs: Sequence[Shape | None]) -> Layer:
+        if row.type == "InputLayer":
+            return Layer(row.name, row.type, "layer", {"batch_shape": row.shape, "dtype": "float32"}, line=row.line)
+        key = row.type, tuple(inputs), row.shape, row.params
+        if key not in self.known:
+            self.known[key] = self._config(row, inputs)
+        config = self.known[key]
+        if config is not None:
+            arguments = getattr(find(row.type), "arguments", {})
+            unsaid = [name for name in ("rate",) if name in arguments]
+            unknown = dict.fromkeys(unsaid, NOT_SAID)
+            return Layer(
+                row.name, row.type, "layer", config | unknown, line=row.line, missing=tuple(unsaid), ignore=_IGNORED
+            )
+        stated = {"group": StoredGroup((), row.params is not None), "uncalled": False} if not row.params else {
+            "variables": (StoredVariable("parameters", (row.params,), "float32", None),)
+        }  # fmt: skip
+        return Layer(row.name, row.type, "custom", stated, line=row.line)
+
+    def _first_input(self, row: _Row) -> Shape | None:
+        """Return the input of a first layer, which a Sequential does not print, where its own numbers say which."""
+        if row.shape is None or not row.params:
+            return None
+        *before, last = row.shape
+        candidates: list[Shape] = [tuple(before)] if row.type == "Embedding" else []
+        if last and len(row.shape) < 4:
+            candidates += [(*before, size) for size in (row.params // last - 1, row.params // last) if size > 0]
+        each = row.params // last if last else 0
+        for kernel, channels in product((3, 5, 7, 2, 4, 1, 9, 11), (1, 3, 4, 2)):
+            fits = kernel ** (len(row.shape) - 2) * channels in (each, each - 1)
+            for more in (kernel - 1, 0) if fits else ():
+                sizes = [None if one is None else one + more for one in before[1:]]
+                candidates.append((*before[:1], *sizes, channels))
+        fitting = [one for one in dict.fromkeys(candidates) if self._config(row, [one]) is not None]
+        fitting = [one for one in fitting if one[-1] == fitting[0][-1]]
+        fitting.sort(key=lambda shape: any((size or 0) % 4 for size in shape[1:-1]))
+        if len(fitting) > 1:
+            words = (
+                f"the input is not printed: {fitting[0]} is assumed; {fitting[1]} gives the same row with other padding"
+            )
+            self.notes.append(Note("assumed", "input", words))
+        return fitting[0] if fitting else None
+
+    def _config(self, row: _Row, inputs: Sequence[Shape | None]) -> dict[str, Any] | None:
+        """Return the arguments nearest to the defaults that give the shape and the parameters of a row."""
+        declaration = find(row.type)
+        if declaration is None or row.shape is None or row.params is None or None in inputs or not inputs:
+            return None
+        known = [one for one in inputs if one is not None]
+        for config in islice(_candidates(declaration.arguments, row, inputs), _MOST_TRIED):
+            self.left -= 1
+            if self.left < 0:
+                return None
+            if _outcome(row.type, config, known) == (row.shape, row.params):
+                return config
+        return None
+
+
+def _candidates(arguments: Any, row: _Row, inputs: Sequence[Shape | None]) -> Iterator[dict[str, Any]]:
+    """Yield arguments of a layer, those first that are nearest to its defaults."""
+    sizes = [one for one in reversed((row.shape or ())[1:]) if one]
+    pool: list[Any] = list(dict.fromkeys([*sizes, *_SMALL, *[(row.params or 0) // one for one in sizes if row.params]]))
+    required = [name for name, one in arguments.items() if one.default is Argument.REQUIRED]
+    optional = [{name: value} for name, one in arguments.items() for value in _others(one.default) if name not in _LEFT]
+    if required == ["target_shape"]:
+        pool = [tuple((row.shape or ())[1:])]
+    elif required == ["rate"]:
+        pool = [0.5]
+    starts = [dict(zip(required, values, strict=True)) for values in product(pool, repeat=len(required))]
+    first = [one for one in starts if not required or any(value in sizes for value in one.values())] or starts
+    yield from first
+    for change in optional:
+        yield from ({**one, **change} for one in first[:24])
+    for at, change in enumerate(optional):
+        for other in optional[at + 1 :]:
+            yield from ({**one, **change, **other} for one in first[:6])
+
+
+def _others(default: Any) -> tuple[Any, ...]:
+    """Return other values of an argument than its default."""
+    if isinstance(default, bool):
+        return (not default,)
+    if default == "valid":
+        return ("same",)
+    if isinstance(default, int) or default is None:
+        return tuple([one for one in (2, 3, 4) if one != default]) if default is not None else ()
+    return (2, 3) if isinstance(default, tuple) and set(map(type, default)) == {int} else ()
+
+
+def _arguments(refs: Sequence[TensorRef]) -> tuple[Any, ...]:
+    return (list(refs),) if len(refs) > 1 else tuple(refs)
+
+
+def _outcome(type_: str, config: Mapping[str, Any], inputs: Sequence[Shape]) -> tuple[Shape, int] | None:
+    """Return the output shape and the number of parameters of a layer on inputs; None where it takes no such."""
+    declaration = find(type_)
+    if declaration is None:
+        return None
+    try:
+        specs = [Spec((BATCH, *shape[1:]), "float") for shape in inputs]
+        definition = declaration.trace(specs, declaration.default_values | declaration.bind(config))
+    except LayerExplainError:
+        return None
+    sizes = [weight.shape for weight in definition.weights]
+    if definition.kind == "opaque" or not definition.outputs:
+        return None
+    shape = tuple([one if isinstance(one, int) else None for one in definition.outputs[0].shape])
+    counts = [prod([one if isinstance(one, int) else 0 for one in size]) for size in sizes]
+    return shape, sum(counts)
+
+
+def _results(model: Model) -> dict[str, tuple[Shape, int]]:
+    """Return the output shape and the number of parameters of each layer of a model, as far as they are known."""
+    results: dict[str, tuple[Shape, int]] = {}
+    for call in model.calls:
+        layer = model.layers_by_name[call.layer]
+        if layer.type == "InputLayer" and layer.config.get("batch_shape"):
+            results[layer.name] = layer.config["batch_shape"], 0
+        before = [results.get(ref.layer) for ref in call.refs]
+        known = [one[0] for one in before if one is not None]
+        if layer.kind == "layer" and before and len(known) == len(before):
+            result = _outcome(layer.type, layer.config, known)
+            if result is not None:
+                results.setdefault(layer.name, result)
+    return results
+
+
+def compared(model: Model, text: str) -> Model:
+    """Return a model of code with notes on the rows of a table printed beside it that are not what the code gives."""
+    header = _HEADER.search(text)
+    rows = [] if header is None else [one for one in _rows(text, header) if one.type != "InputLayer"]
+    layers = [one for one in model.layers if one.type != "InputLayer"]
+    if not rows or model.framework != "keras":
+        return model
+    if [row.type for row in rows] != [layer.type for layer in layers]:
+        types = [len(rows), len(layers)] if len(rows) != len(layers) else [rows[0].type, layers[0].type]
+        words = f"the printed table is not of this model: its layers differ ({types[0]} there, {types[1]} in the code)"
+        return model._replace(notes=(*model.notes, Note("printed-other", None, words)))
+    results, notes = _results(model), []
+    for row, layer in zip(rows, layers, strict=True):
+        shape, count = results.get(layer.name, (row.shape, row.params))
+        for what, printed, read in (("output", row.shape, shape), ("number of parameters", row.params, count)):
+            if printed is not None and printed != read:
+                words = f"the table in line {row.line} states the {what} {printed}; this code gives {read}"
+                notes.append(Note("printed-other", layer.name, words))
+    return model._replace(notes=(*model.notes, *notes[:5]))

@@ -1,0 +1,112 @@
+"""What `model.summary()` prints is read: Keras 2 and Keras 3 print real models, and say what their layers have."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import layerexplain
+
+pytestmark = [pytest.mark.keras]
+pytest.importorskip("tensorflow")
+
+
+def _image(k: Any) -> Any:
+    of = k.layers
+    layers = [of.Conv2D(32, 3), of.MaxPooling2D(), of.Conv2D(17, 5, padding="same"), of.Dropout(0.2), of.Flatten()]
+    return k.Sequential([k.Input((28, 28, 1)), *layers, of.Dense(10, use_bias=False)])
+
+
+def _text(k: Any) -> Any:
+    of = k.layers
+    layers = [of.Embedding(1000, 16), of.LSTM(20, return_sequences=True), of.BatchNormalization(), of.GRU(5)]
+    return k.Sequential([k.Input((7,)), *layers, of.Dense(3)])
+
+
+def _wired(k: Any) -> Any:
+    of, a, b = k.layers, k.Input((16,), name="a"), k.Input((4,), name="b")
+    left = of.Dense(8, name="left")(a)
+    right = of.Dense(8, name="right_with_a_name_that_is_long_indeed")(b)
+    both = of.Concatenate()([left, right])
+    return k.Model([a, b], [of.Dense(1)(of.Add()([both, both])), of.Dense(2)(both)], name="two")
+
+
+def _nested(k: Any) -> Any:
+    inner, x = k.Sequential([k.Input((5,)), k.layers.Dense(4)], name="inner"), k.Input((5,))
+    return k.Model(x, k.layers.Dense(2)(inner(x)))
+
+
+MODELS: dict[str, Callable[[Any], Any]] = {"image": _image, "text": _text, "wired": _wired, "nested": _nested}
+NOISE: dict[str, Callable[[str], str]] = {
+    "alone": lambda text: text,
+    "prose": lambda text: f"I get this (see below):\n\n{text}\nWhy is it so large?\n",
+    "quoted": lambda text: "".join(f"> {line}\n" for line in text.splitlines()),
+    "fence": lambda text: f"My model:\n```\n{text}```\nThanks!\n",
+}
+
+
+def _printed(model: Any, width: int | None) -> str:
+    lines: list[str] = []
+    model.summary(line_length=width, print_fn=lambda line, **_: lines.append(line + "\n"))
+    return "".join(lines)
+
+
+def _rows(source: bytes) -> list[tuple[str, str, Any, int | None]]:
+    report = layerexplain.explain(source)
+    rows = [row for row in report.layers if row.type != "InputLayer"]
+    return [(row.layer, row.type, row.calls[0].output_shapes[0], row.params) for row in rows]
+
+
+@pytest.mark.parametrize("framework", ["keras", "tf_keras"])
+@pytest.mark.parametrize("name", MODELS)
+def test_the_rows_of_a_printed_summary_are_read(framework: str, name: str) -> None:
+    """In whatever the table is set: names, types, shapes and counts are those of the model that printed it."""
+    k = pytest.importorskip(framework)
+    model = MODELS[name](k)
+    layers = [one for one in model.layers if type(one).__name__ != "InputLayer"]
+    outputs = [tuple(getattr(one, "output_shape", None) or one.output.shape) for one in layers]
+    wanted = [
+        (one.name, type(one).__name__, shape, one.count_params()) for one, shape in zip(layers, outputs, strict=True)
+    ]
+    for width in (None, 120) if framework == "tf_keras" else (None, 70):  # the console of Keras 3 crops at 80
+        text = _printed(model, width)
+        for noise, around in NOISE.items():
+            shown = _rows(around(text).encode())
+            assert [row[1:] for row in shown] == [row[1:] for row in wanted], (noise, width)
+            names = zip([row[0].rstrip("…") for row in shown], [row[0] for row in wanted], strict=True)
+            assert all(whole.startswith(printed) for printed, whole in names), (noise, width)
+
+
+@pytest.mark.parametrize("framework", ["keras", "tf_keras"])
+def test_arguments_are_those_that_give_the_rows(framework: str) -> None:
+    k = pytest.importorskip(framework)
+    model = layerexplain.read(_printed(_image(k), None).encode())
+    configs = {one.type: one.config for one in model.layers[::-1]}
+    assert configs["InputLayer"]["batch_shape"] == (None, 28, 28, 1)
+    assert (configs["Conv2D"]["filters"], configs["Conv2D"]["kernel_size"]) == (32, 3)
+    assert configs["Dense"] == {"units": 10, "use_bias": False}
+    assert model.grade == "assumed"
+
+
+def test_a_table_beside_code_is_compared_with_it() -> None:
+    k = importlib.import_module("keras")
+    model = k.Sequential([k.Input((5,)), k.layers.Dense(4), k.layers.Dense(2)])
+    table = _printed(model, None)
+    code = "model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4), keras.layers.Dense({})])\n\n"
+    notes = {at: layerexplain.read((code.format(at) + table).encode()).notes for at in (2, 3)}
+    assert not [one for one in notes[2] if one.code == "printed-other"]
+    assert [re.findall(r"states the ([\w ]+) .*; this code gives", one.message) for one in notes[3]] == [
+        ["output"],
+        ["number of parameters"],
+    ]
+
+
+def test_a_total_that_is_not_the_sum_is_said() -> None:
+    k = importlib.import_module("keras")
+    table = _printed(k.Sequential([k.Input((5,)), k.layers.Dense(4)]), None)
+    notes = layerexplain.read(table.replace("Total params: 24", "Total params: 25").encode()).notes
+    assert "states 25 parameters in all; its rows add up to 24" in notes[-1].message
