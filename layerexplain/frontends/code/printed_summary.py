@@ -25,7 +25,7 @@ _HEADER = re.compile(r"^.*Layer \(type\).*Output Shape.*Param #.*$", re.M)
 _TOP = re.compile(r"^[> ]*Model: \"\w+\"\s*\n[> ]*(?:_{9}|┏━)", re.M)
 _TITLE = re.compile(r"Model: \"(\w+)\"")
 _NAMED = re.compile(r"([\w./…-]+)\s*\((\w+)\)?")
-_TOTAL = re.compile(r"^[ >]*Total params: ([\d,]+)", re.M)
+_TOTAL = re.compile(r"^[ >]*Total params: (\d[\d,]{0,18})", re.M)
 _ENDS = re.compile(r"^[ >]*Total params|^[└╰]")
 _CONNECTION = re.compile(r"([\w./-]+)(?:\[(\d+)\]\[(\d+)|…)")
 _PLAIN = re.compile(r"\s*(\S+ ?\(\w+\)?)\s+(\[?\(.*?\)\]?|\?|multiple)\s+([\d,]+)\s*(.*)")
@@ -108,11 +108,11 @@ def _row(cells: Sequence[str], line: int) -> Iterator[_Row]:
     named = _NAMED.match(cells[0]) if cells else None
     if named is None:
         return
-    sizes = re.fullmatch(r"\[?\((None|\d+)?((?:,\s*(?:None|\d+))*),?\s*\)\]?", cells[1])
+    sizes = re.fullmatch(r"\[?\((None|\d{1,12})?((?:,\s*(?:None|\d{1,12})){0,8}),?\s*\)\]?", cells[1])
     shape = None
     if sizes is not None:
         shape = tuple([None if one == "None" else int(one) for one in re.findall(r"None|\d+", cells[1])])
-    is_known = re.fullmatch(r"[\d,]+", cells[2])
+    is_known = re.fullmatch(r"\d[\d,]{0,18}", cells[2])
     params = int(cells[2].replace(",", "")) if is_known else None
     before = tuple([match[1] for match in _CONNECTION.finditer(cells[3])]) if len(cells) > 3 else ()
     yield _Row(named[1], named[2], shape, params, before, line)
@@ -175,7 +175,7 @@ class _Reader:
         if stated is None or None in counts:
             return []
         total, added = int(stated[1].replace(",", "")), sum(one or 0 for one in counts)
-        optimizer = re.search(r"Optimizer params: ([\d,]+)", self.text)
+        optimizer = re.search(r"Optimizer params: (\d[\d,]{0,18})", self.text)
         added += int(optimizer[1].replace(",", "")) if optimizer is not None else 0
         words = f"the table states {total:,} parameters in all; its rows add up to {added:,}"
         return [] if total == added else [Note("printed-total", None, words)]
@@ -248,7 +248,11 @@ def _candidates(arguments: Any, row: _Row, inputs: Sequence[Shape | None]) -> It
         pool = [tuple((row.shape or ())[1:])]
     elif required == ["rate"]:
         pool = [0.5]
-    starts = [dict(zip(required, values, strict=True)) for values in product(pool, repeat=len(required))]
+    starts = (
+        [dict(zip(required, values, strict=True)) for values in product(pool, repeat=len(required))]
+        if len(required) < 4
+        else []
+    )
     first = [one for one in starts if not required or any(value in sizes for value in one.values())] or starts
     yield from first
     for change in optional:

@@ -110,3 +110,9 @@ def test_a_total_that_is_not_the_sum_is_said() -> None:
     table = _printed(k.Sequential([k.Input((5,)), k.layers.Dense(4)]), None)
     notes = layerexplain.read(table.replace("Total params: 24", "Total params: 25").encode()).notes
     assert "states 25 parameters in all; its rows add up to 24" in notes[-1].message
+
+
+@pytest.mark.parametrize("row", ["conv (Conv2D)  (" + "9" * 5000 + ", 3)   ,", "a (Conv2D)  (None, 3)  " + "9" * 5000])
+def test_numbers_that_are_none_are_left_open(row: str) -> None:
+    table = f"Layer (type)   Output Shape   Param #\n{row}\nTotal params: ,\n"
+    assert layerexplain.read(table.encode()).grade == "assumed"
