@@ -229,7 +229,7 @@ def test_names_of_narrow_boxes_are_whole_where_there_is_room(resnet: str, tmp_pa
             texts = [text for text, *_ in page.evaluate(WRITTEN)]
             assert {"input_layer", "pool1_pad", "conv2_block2 … conv2_block3"} <= {*texts}, scale
             assert {*names[:6]} <= {*texts}
-        page.set_viewport_size({"width": 390, "height": 760})
+        page.set_viewport_size({"width": 390, "height": 560})
         page.evaluate(DRAWN)
         page.evaluate("layerexplain.view.fit()")
         texts = [text for text, *_ in page.evaluate(WRITTEN)]
