@@ -64,7 +64,7 @@ def test_modules_declare_each_name_once(start: str) -> None:
 
 def test_the_same_model_makes_the_same_bytes(resnet: str) -> None:
     assert layerexplain.page(str(SAMPLES / "resnet50.json")) == resnet
-    assert len(resnet.encode()) < 140_000
+    assert len(resnet.encode()) < 160_000
 
 
 @pytest.mark.slow
