@@ -582,13 +582,21 @@ def _seen(model: Any, model_type: str) -> Any:
     """The vectors that a model has of the tests' image, which stand in the places of its tokens."""
     import torch
 
-    pixels = torch.from_numpy(weight_values("pixels", (1, 3, 24, 24)))
-    if model_type == "qwen2_vl":  # which takes patches in squares of 2×2, each twice, as two frames of a film
-        squares = pixels.reshape(3, 3, 2, 4, 3, 2, 4).permute(1, 4, 2, 5, 0, 3, 6)
-        patches = squares.reshape(36, 3, 1, 16).expand(36, 3, 2, 16).reshape(36, -1)
-        found = model.get_image_features(patches, image_grid_thw=torch.tensor([[1, 6, 6]]), return_dict=True)
+    own = model.config.vision_config
+    patch, merge = own.patch_size, getattr(own, "spatial_merge_size", 1)
+    channels, size = getattr(own, "num_channels", None) or own.in_channels, getattr(own, "image_size", None) or 24
+    if own.model_type == "pixtral" or merge > 1:
+        size = size // (patch * merge) * patch * merge
+    pixels = torch.from_numpy(weight_values("pixels", (1, channels, size, size)))
+    if model_type == "qwen2_vl":  # which takes patches in squares, each as often as a film has frames
+        side, frames = size // (patch * merge), own.temporal_patch_size
+        count = (side * merge) ** 2
+        squares = pixels.reshape(channels, side, merge, patch, side, merge, patch).permute(1, 4, 2, 5, 0, 3, 6)
+        patches = squares.reshape(count, channels, 1, patch**2).expand(count, channels, frames, patch**2)
+        grid = torch.tensor([[1, side * merge, side * merge]])
+        found = model.get_image_features(patches.reshape(count, -1), image_grid_thw=grid, return_dict=True)
     else:
-        more = {"image_sizes": torch.tensor([[24, 24]])} if model.config.vision_config.model_type == "pixtral" else {}
+        more = {"image_sizes": torch.tensor([[size, size]])} if own.model_type == "pixtral" else {}
         found = model.get_image_features(pixels, return_dict=True, **more)
     vectors = found.pooler_output
     return torch.cat(tuple(vectors)) if isinstance(vectors, list | tuple) else vectors
