@@ -57,17 +57,21 @@ def size_rules(node: Expr, arguments: Mapping[str, Any]) -> list[str]:
     names = {key: next((name for name in own if name in arguments), "") for key, own in _NAMES.items()}
     names["kernel"] = names["kernel"] or "kernel"
     whole: dict[str, None] = {}
-    rows: dict[str, list[str]] = {}
-    changes = ""
+    rows: list[tuple[_Rule, list[str]]] = []
     for w, more in zip(slides, extra, strict=True):
         rule = _Rule(w, more, names, node.op.name, arguments.get(names["stride"], 1) is None)
         whole.setdefault(f"out = {rule.text(names)}")
-        if type(w.n) is int:
-            rows.setdefault(f"{rule.text(rule.numbers())} = {rule.size()}", []).append(w.role)
-            changes = changes or rule.changes()
+        if isinstance(w.n, int):
+            for other, roles in rows:
+                if other.window == w._replace(role=other.window.role):
+                    roles.append(w.role)
+                    break
+            else:
+                rows.append((rule, [w.role]))
     if len(whole) > 1 or not names["stride"]:
         return []
-    numbers = [f"{in_a_row(roles)}: {text}" for text, roles in rows.items()]
+    numbers = [f"{in_a_row(roles)}: {rule.text(rule.numbers())} = {rule.size()}" for rule, roles in rows]
+    changes = rows[0][0].changes() if rows else ""
     return [*whole, *numbers, *([changes] if changes else [])]
 
 
@@ -133,13 +137,12 @@ class _Rule(NamedTuple):
             "padding": (before + 1, w._replace(padding=(before + 1, after + 1)), extra),
             "output_padding": ((extra or 0) + 1, w, (extra or 0) + 1),
         }
-        found: dict[str, list[str]] = {}
+        parts = []
         for key, (value, window, more) in others.items():
             size = self._replace(window=window, output_padding=more).size()
             if self.names[key] and size is not None and size > 0 and self._takes(key, window, more):
-                found.setdefault(str(size), []).append(f"{self.names[key]}={value}")
-        lines = [f"{', '.join(names)} → {size}" for size, names in found.items()]
-        return f"with one more: {'; '.join(lines)} {self.window.role}" if lines else ""
+                parts.append(f"{self.names[key]}={value} → {size}")
+        return f"with one more: {'; '.join(parts)} {self.window.role}" if parts else ""
 
     def _takes(self, key: str, window: Window, more: int | None) -> bool:
         """Return whether the layer takes one more of an argument."""
