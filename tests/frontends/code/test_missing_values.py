@@ -130,7 +130,7 @@ TORCH = (
 def test_a_file_of_several_models_of_pytorch_is_one_answer_for_each(command: str, tmp_path: Any) -> None:
     file = tmp_path / "nets.py"
     file.write_text(TORCH.format("Small", 3) + TORCH.format("Large", 7))
-    result = CliRunner().invoke(program, [command, str(file)], catch_exceptions=False)
+    result = CliRunner().invoke(program, [command, "--all-models", str(file)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert [line.partition(" ")[0] for line in result.stdout.splitlines() if "nets.py (code)" in line] == [
         "Small",
