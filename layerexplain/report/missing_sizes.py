@@ -44,7 +44,9 @@ def report_with_names(
     in_shapes = names_in_shapes(shapes.values())
     if not in_shapes and (code is None or not code.missing):
         return None
-    readings: list[_Names] = list(_readings(model)) if code is not None else [_Names({}, ())]
+    readings = list(_readings(model)) if code is not None else []
+    if in_shapes and not readings:
+        readings = [_NamesOfCode({}, ())]
     first: LayerExplainError | None = None
     for names in reversed(readings):
         try:
@@ -56,7 +58,7 @@ def report_with_names(
     return None
 
 
-class _Names(NamedTuple):
+class _NamesOfCode(NamedTuple):
     """What the code of a model leaves open, each axis of a shape by itself, and what is assumed of it."""
 
     kinds: Mapping[str, Missing]
@@ -67,7 +69,7 @@ def _report_with(
     model: Model,
     shapes: Mapping[str, Sequence[Any]],
     in_shapes: Sequence[str],
-    names: _Names,
+    names: _NamesOfCode,
     make: Callable[[Model, InputShapes], Report],
 ) -> Report:
     def at(sizes: Mapping[str, int]) -> tuple[Model, InputShapes]:
@@ -90,7 +92,7 @@ def _report_with(
     return named_report(lambda sizes: make(*at(sizes)), attempt, [*in_shapes, *names.kinds], small, counts)
 
 
-def _readings(model: Model) -> Iterator[_Names]:
+def _readings(model: Model) -> Iterator[_NamesOfCode]:
     """Yield the names of all that the code of a model leaves open, with more of them for each reading in which others
     were known."""
     names: dict[str, Missing] = {}
@@ -111,7 +113,7 @@ def _readings(model: Model) -> Iterator[_Names]:
             if len(fitting) > 1:
                 sizes = "1 size" if len(fitting[0]) == 1 else f"{len(fitting[0])} sizes"
                 notes.append(Note("assumed", None, f"{shape} is assumed to have {sizes}; the model takes more as well"))
-        yield _Names(dict(names), tuple(notes))
+        yield _NamesOfCode(dict(names), tuple(notes))
         filled = _filled(model, names)
 
 

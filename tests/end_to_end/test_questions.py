@@ -127,7 +127,7 @@ def test_of_several_models_in_a_paste_the_last_is_explained_and_the_others_are_n
          "'lstm_1' needs 3 axes and got (None, 64); `X = X[:, None, :]` makes each example one step"),
         ("conv2d", "expected min_ndim=4, found ndim=3. Full shape received: (None, 28, 28)",
          "'conv2d' needs 4 axes and got (None, 28, 28); `X = X[..., None]` adds a channel"),
-        ("conv2d", "expected min_ndim=4, found ndim=5. Full shape received: (None, 1, 28, 28, 1)", "put Flatten before"),
+        ("conv2d", "expected min_ndim=4, found ndim=5. Full shape received: (None, 1, 28, 28, 1)", "input_shape is that of one example, without their number"),
         ("dense", "expected axis -1 of input shape to have value 784, but received input with shape (None, 28, 28)",
          "`X = X.reshape(-1, 784)`, or Flatten before it"),
         ("dense", "expected axis -1 of input shape to have value 8, but received input with shape (None, 9)",

@@ -68,7 +68,7 @@ QUESTIONS = {
         "base = Model(i, GlobalAveragePooling2D()(Conv2D(4, 3)(i)), name='base')\n"
         "model = Model(base.input, Dense(10, activation='softmax')(base.output))\n"
         "model.compile('adam', 'categorical_crossentropy')\nmodel.fit(x, y)\n",
-        ("base · <stdin> (code) · 1 hint", "model · <stdin> (code) · 1 breaking", "yours is (50000, 1)", "`y = keras.utils.to_categorical(y, 10)`"),
+        ("model · <stdin> (code) · 1 breaking", "yours is (50000, 1)", "`y = keras.utils.to_categorical(y, 10)`"),
     ),
     "One target for each example, and an output for each step: expected dense_1 to have 3 dimensions": Question(
         "Why three?\n\nmodel = Sequential()\nmodel.add(LSTM(50, return_sequences=True, input_shape=(60, 1)))\n"

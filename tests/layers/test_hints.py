@@ -185,9 +185,10 @@ def test_a_hint_is_said_where_it_holds_and_not_near_it(row: Row, tmp_path: Path)
 
 
 @pytest.mark.parametrize(("heads", "shared"), [(32, 8), (12, 1), (6, 6)])
-def test_attention_says_why_it_has_fewer_heads_of_keys(heads: int, shared: int) -> None:
+def test_attention_says_why_it_has_fewer_heads_of_keys(heads: int, shared: int, tmp_path: Path) -> None:
     config = {"model_type": "llama", "hidden_size": 16 * heads, "num_attention_heads": heads, "vocab_size": 11,
               "num_key_value_heads": shared, "num_hidden_layers": 1, "intermediate_size": 7}  # fmt: skip
-    text = str(layerexplain.explain(config).to_dict())
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    text = CliRunner().invoke(program, ["explain", str(tmp_path / "config.json"), "--width", "400"]).stdout
     assert (f"serves {heads // shared} of the {heads} query heads" in text) == (1 < shared < heads)
     assert (f"cache is {heads // shared} times smaller" in text) == (shared < heads)

@@ -219,7 +219,7 @@ def test_lines_of_masks_are_drawn_in_their_colour_where_that_is_wanted(tmp_path:
         const {data} = picture.pen.getImageData(x - 2, y, 5, 1);
         const of = (name) => [1, 3, 5].map((at) => parseInt(picture.colours[name].slice(at, at + 2), 16));
         const apart = (name) => Math.min(...[0, 1, 2, 3, 4].map((k) => of(name).reduce((sum, value, at) => sum + Math.abs(value - data[4 * k + at]), 0)));
-        return apart("found") < apart("line") ? "mask" : "line";
+        return apart("accent") < apart("line") ? "mask" : "line";
     }"""
     with shown(layerexplain.page(spec), tmp_path, complains="Canvas2D") as page:
         assert [page.evaluate(colour, [name, False]) for name in ("words", "read")] == ["line", "line"]
@@ -244,7 +244,7 @@ def test_the_graph_is_printed_on_a_page_with_its_legend_and_the_maps_of_what_run
         assert len(maps) == 9 and all(drawn and width != 300 for width, drawn in maps)
         bars = page.evaluate("""(() => {
             const canvas = document.querySelector(".printed figure canvas");
-            const {data} = canvas.getContext("2d").getImageData(20, 0, 1, canvas.height);
+            const {data} = canvas.getContext("2d").getImageData(26, 0, 1, canvas.height);
             let dark = 0;
             for (let at = 0; at < data.length; at += 4) dark += data[at] < 160;
             return dark;

@@ -243,7 +243,7 @@ def test_every_column_can_be_chosen() -> None:
 
 def test_a_shape_that_is_not_known_is_null_and_that_of_a_number_empty() -> None:
     # Keras: keras.Input(batch_shape=()) has the shape (), of a single number.
-    code = b"import keras\nx = keras.Input(shape=size(), name='x')\nm = keras.Model(x, keras.layers.ReLU()(x))\n"
+    code = b"import keras\nx = keras.Input(shape=open(1), name='x')\nm = keras.Model(x, keras.layers.ReLU()(x))\n"
     number = b"inputs: {x: {batch_shape: []}}\nlayers: [ReLU]\n"
     for source, shape in ((code, None), (number, [])):
         told = explain(source).to_dict()

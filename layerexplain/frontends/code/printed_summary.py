@@ -39,7 +39,7 @@ _MOST_TRIED = 250
 _MOST_TRIED_IN_ALL = 4_000
 
 
-class _Row(NamedTuple):
+class _PrintedRow(NamedTuple):
     """A row of the table as it is printed. The shape is None where it is not one of a tensor alone."""
 
     name: str
@@ -63,10 +63,10 @@ def model_of_summary(text: str) -> Model | None:
     if header is None or not rows:
         return None
     titles = _TITLE.findall(text[: header.start()])
-    return _Reader(rows, titles[-1] if titles else "model", "Connected to" in header[0], text).model()
+    return _TableReader(rows, titles[-1] if titles else "model", "Connected to" in header[0], text).model()
 
 
-def _rows(text: str, header: re.Match[str]) -> Iterator[_Row]:
+def _rows(text: str, header: re.Match[str]) -> Iterator[_PrintedRow]:
     first = text.count("\n", 0, header.start())
     lines = text.split("\n")
     starts = [
@@ -104,7 +104,7 @@ def _cells(line: str, starts: Sequence[int], is_boxed: bool) -> list[str] | None
     return [*match.groups()] if match is not None else None
 
 
-def _row(cells: Sequence[str], line: int) -> Iterator[_Row]:
+def _row(cells: Sequence[str], line: int) -> Iterator[_PrintedRow]:
     named = _NAMED.match(cells[0]) if cells else None
     if named is None:
         return
@@ -115,11 +115,11 @@ def _row(cells: Sequence[str], line: int) -> Iterator[_Row]:
     is_known = re.fullmatch(r"\d[\d,]{0,18}", cells[2])
     params = int(cells[2].replace(",", "")) if is_known else None
     before = tuple([match[1] for match in _CONNECTION.finditer(cells[3])]) if len(cells) > 3 else ()
-    yield _Row(named[1], named[2], shape, params, before, line)
+    yield _PrintedRow(named[1], named[2], shape, params, before, line)
 
 
-class _Reader:
-    def __init__(self, rows: list[_Row], title: str, is_connected: bool, text: str) -> None:
+class _TableReader:
+    def __init__(self, rows: list[_PrintedRow], title: str, is_connected: bool, text: str) -> None:
         self.rows, self.title, self.is_connected, self.text = rows[:_MOST_ROWS], title, is_connected, text
         self.notes: list[Note] = []
         self.known: dict[Any, dict[str, Any] | None] = {}
@@ -180,7 +180,7 @@ class _Reader:
         words = f"the table states {total:,} parameters in all; its rows add up to {added:,}"
         return [] if total == added else [Note("printed-total", None, words)]
 
-    def _layer(self, row: _Row, inputs: Sequence[Shape | None]) -> Layer:
+    def _layer(self, row: _PrintedRow, inputs: Sequence[Shape | None]) -> Layer:
         if row.type == "InputLayer":
             return Layer(row.name, row.type, "layer", {"batch_shape": row.shape, "dtype": "float32"}, line=row.line)
         key = row.type, tuple(inputs), row.shape, row.params
@@ -199,7 +199,7 @@ class _Reader:
         }  # fmt: skip
         return Layer(row.name, row.type, "custom", stated, line=row.line)
 
-    def _first_input(self, row: _Row) -> Shape | None:
+    def _first_input(self, row: _PrintedRow) -> Shape | None:
         """Return the input of a first layer, which a Sequential does not print, where its own numbers say which."""
         if row.shape is None or not row.params:
             return None
@@ -223,7 +223,7 @@ class _Reader:
             self.notes.append(Note("assumed", "input", words))
         return fitting[0] if fitting else None
 
-    def _config(self, row: _Row, inputs: Sequence[Shape | None]) -> dict[str, Any] | None:
+    def _config(self, row: _PrintedRow, inputs: Sequence[Shape | None]) -> dict[str, Any] | None:
         """Return the arguments nearest to the defaults that give the shape and the parameters of a row."""
         declaration = find(row.type)
         if declaration is None or row.shape is None or row.params is None or None in inputs or not inputs:
@@ -238,7 +238,7 @@ class _Reader:
         return None
 
 
-def _candidates(arguments: Any, row: _Row, inputs: Sequence[Shape | None]) -> Iterator[dict[str, Any]]:
+def _candidates(arguments: Any, row: _PrintedRow, inputs: Sequence[Shape | None]) -> Iterator[dict[str, Any]]:
     """Yield arguments of a layer, those first that are nearest to its defaults."""
     sizes = [one for one in reversed((row.shape or ())[1:]) if one]
     pool: list[Any] = list(dict.fromkeys([*sizes, *_SMALL, *[(row.params or 0) // one for one in sizes if row.params]]))

@@ -146,7 +146,7 @@ def test_of_several_models_of_pytorch_in_a_paste_the_last_is_explained() -> None
 
 def test_models_without_a_name_of_their_own_have_that_of_the_program() -> None:
     code = "first = keras.Sequential([layers.Dense(3)])\nsecond = keras.Sequential([layers.Dense(5)])\n"
-    out = piped(code, "check").stdout
+    out = piped(code, "check", "--all-models").stdout
     assert [line.partition(" ")[0] for line in out.splitlines() if " · " in line] == ["first", "second"]
 
 

@@ -220,14 +220,16 @@ export function markMathFont() {
 }
 
 /** Formulas become so much smaller at most where they have no room; a wider one is scrolled. */
-const SMALLEST_FIT = 0.72;
+const SMALLEST_FIT = 0.6;
 
 /** Lines that have no room are smaller. */
 const fits = new ResizeObserver((changes) => {
   for (const { target } of changes) {
     for (const line of /** @type {Iterable<HTMLElement>} */ (target.children)) {
       line.style.removeProperty("--fit");
-      if (line.scrollWidth > line.clientWidth) line.style.setProperty("--fit", `${Math.max(SMALLEST_FIT, (line.clientWidth / line.scrollWidth) * 0.98)}`);
+      const indent = parseFloat(getComputedStyle(line).paddingLeft);
+      const fit = ((line.clientWidth - indent) / (line.scrollWidth - indent)) * 0.98;
+      if (fit < 0.98) line.style.setProperty("--fit", `${Math.max(SMALLEST_FIT, fit)}`);
     }
   }
 });
