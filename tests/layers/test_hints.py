@@ -7,7 +7,6 @@ from typing import NamedTuple
 import pytest
 from click.testing import CliRunner
 
-import layerexplain
 from layerexplain.cli.main import program
 
 
