@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,7 +28,9 @@ def _text(k: Any) -> Any:
     return k.Sequential([k.Input((7,)), *layers, of.Dense(3)])
 
 
-def _wired(k: Any) -> Any:
+def _wired(k: Any, earlier: int = 0) -> Any:
+    for _ in range(earlier):  # layers before it count in the names of this one's
+        k.layers.Concatenate()
     of, a, b = k.layers, k.Input((16,), name="a"), k.Input((4,), name="b")
     left = of.Dense(8, name="left")(a)
     right = of.Dense(8, name="right_with_a_name_that_is_long_indeed")(b)
@@ -40,7 +43,11 @@ def _nested(k: Any) -> Any:
     return k.Model(x, k.layers.Dense(2)(inner(x)))
 
 
-MODELS: dict[str, Callable[[Any], Any]] = {"image": _image, "text": _text, "wired": _wired, "nested": _nested}
+MODELS: dict[str, Callable[[Any], Any]] = {
+    "image": _image, "text": _text, "wired": _wired, "nested": _nested,
+    **{f"wired, after {earlier}": partial(_wired, earlier=earlier) for earlier in (5, 50, 500, 5000)},
+}  # fmt: skip
+"""Long names cut what a row is connected to: at the end of the name, within its brackets and between them."""
 NOISE: dict[str, Callable[[str], str]] = {
     "alone": lambda text: text,
     "prose": lambda text: f"I get this (see below):\n\n{text}\nWhy is it so large?\n",
@@ -66,6 +73,7 @@ def _rows(source: bytes) -> list[tuple[str, str, Any, int | None]]:
 def test_the_rows_of_a_printed_summary_are_read(framework: str, name: str) -> None:
     """In whatever the table is set: names, types, shapes and counts are those of the model that printed it."""
     k = pytest.importorskip(framework)
+    k.backend.clear_session()  # names begin to count at 0
     model = MODELS[name](k)
     layers = [one for one in model.layers if type(one).__name__ != "InputLayer"]
     outputs = [tuple(getattr(one, "output_shape", None) or one.output.shape) for one in layers]
