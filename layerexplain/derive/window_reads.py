@@ -47,111 +47,87 @@ _NAMES = {
 
 
 def size_rules(node: Expr, arguments: Mapping[str, Any]) -> list[str]:
-    """Return the rule for the output size of a convolution or pooling, whole, in the names of the layer's arguments;
-    then its numbers, and what one more of each argument gives, for each axis that differs.
+    """Return the rule for the output size of a convolution or pooling in the names of the layer's arguments, with the
+    terms that are 0 here; and what the size is with one argument changed.
 
     `out = floor((in + 2 × padding - dilation × (kernel_size - 1) - 1) / stride) + 1`
     """
+    names = {part: next((name for name in own if name in arguments), "") for part, own in _NAMES.items()}
+    if not names["stride"]:
+        return []
     slides = windows(node)
     extra = each(node.attrs.get("output_padding"), len(slides))
-    names = {key: next((name for name in own if name in arguments), "") for key, own in _NAMES.items()}
-    names["kernel"] = names["kernel"] or "kernel"
-    whole: dict[str, None] = {}
-    rows: list[tuple[_Rule, list[str]]] = []
-    for w, more in zip(slides, extra, strict=True):
-        rule = _Rule(w, more, names, node.op.name, arguments.get(names["stride"], 1) is None)
-        whole.setdefault(f"out = {rule.text(names)}")
-        if isinstance(w.n, int):
-            for other, roles in rows:
-                if other.window == w._replace(role=other.window.role):
-                    roles.append(w.role)
-                    break
-            else:
-                rows.append((rule, [w.role]))
-    if len(whole) > 1 or not names["stride"]:
+    of_axes = [_Size(*of_axis, names, node.op.name) for of_axis in zip(slides, extra, strict=True)]
+    rules = dict.fromkeys([size.rule() for size in of_axes])
+    if len(rules) > 1:
         return []
-    numbers = [f"{in_a_row(roles)}: {rule.text(rule.numbers())} = {rule.size()}" for rule, roles in rows]
-    changes = rows[0][0].changes() if rows else ""
-    return [*whole, *numbers, *([changes] if changes else [])]
+    changed = of_axes[0].changed(arguments.get(names["stride"], 1) is None)
+    return [f"out = {rule}" for rule in rules] + ([f"with one argument changed: {changed}"] if changed else [])
 
 
-class _Rule(NamedTuple):
-    """The rule for the size of one axis: that of convolutions and poolings, or that of transposed convolutions."""
+class _Size(NamedTuple):
+    """The size of one axis behind a convolution or pooling."""
 
     window: Window
     output_padding: int | None
     names: Mapping[str, str]
     """The names of the arguments, "" for what the layer has none of."""
     op: str
-    is_whole: bool
-    """Whether windows are as far apart as they are wide."""
-
-    @property
-    def transposed(self) -> bool:
-        """Whether it makes an image larger."""
-        return self.op == "conv_transpose"
 
     @property
     def is_torch(self) -> bool:
         """Whether the arguments are those of PyTorch, whose padding is a number."""
         return self.names["stride"] == "stride"
 
+    def rule(self) -> str:
+        """Return the rule in the names of the arguments."""
+        names, kernel = self.names, self.names["kernel"] or "kernel"
+        padding = f"2 × {names['padding']}" if self.is_torch and self.window.fixed is not None else ""
+        holes = f"{names['dilation']} × ({kernel} - 1)" if names["dilation"] else ""
+        if self.op != "conv_transpose":
+            return self.window.rule("in", names["stride"], f"{holes} - 1" if holes else kernel, padding)
+        more = "" if self.output_padding is None else names["output_padding"]
+        return self.window.transposed_rule("in", names["stride"], f"{holes} + 1" if holes else kernel, padding, more)
+
     def size(self) -> int | None:
-        """Return the output size."""
-        return self.window.transposed_size(self.output_padding) if self.transposed else self.window.number
+        """Return the output size; None where the size of the axis is not known."""
+        if self.op == "conv_transpose":
+            return self.window.transposed_size(self.output_padding)
+        return self.window.number
 
-    def numbers(self) -> dict[str, str]:
-        """Return the number of each part of the rule."""
-        w = self.window
-        before, after = w.fixed or (0, 0)
-        padding = str(before) if before == after else f"({before} + {after}) / 2"
-        return {"in": str(w.n), "kernel": str(w.k), "stride": str(w.stride), "dilation": str(w.dilation),
-                "padding": padding, "output_padding": str(self.output_padding or 0)}  # fmt: skip
-
-    def text(self, parts: Mapping[str, str]) -> str:
-        """Return the rule, of names or of numbers."""
-        w, n, k, s = self.window, parts.get("in", "in"), parts["kernel"], parts["stride"]
-        holes = f"{parts['dilation']} × ({k} - 1)" if self.names["dilation"] else ""
-        pads = f"2 × {parts['padding']}" if self.is_torch and self.names["padding"] and w.fixed is not None else ""
-        if not self.transposed:
-            if w.fixed is None:
-                return f"ceil({n} / {s})"
-            room = f"{n}{f' + {pads}' if pads else ''} - {f'{holes} - 1' if holes else k}"
-            room_of_last = (w.n or 0) + sum(w.fixed) - w.reach
-            last = w.ceil and w.n is not None and w.number != -(-room_of_last // w.stride) + 1
-            return f"{'ceil' if w.ceil else 'floor'}(({room}) / {s}) + 1{' - 1' if last else ''}"
-        reach = f"{holes} + 1" if holes else k
-        if self.output_padding is None:
-            return f"{n} × {s}" + (f" + max({reach} - {s}, 0)" if w.padding == "valid" else "")
-        off = f" - 2 × floor(({reach}) / 2)" if w.padding == "same" else f" - {pads}" if pads else ""
-        return f"({n} - 1) × {s}{off} + {holes or k} + {parts['output_padding']}{' + 1' if holes else ''}"
-
-    def changes(self) -> str:
-        """Return what the size becomes with one more of each argument that the layer takes so."""
-        w, extra = self.window, self.output_padding
-        before, after = w.fixed or (0, 0)
-        others = {
-            "kernel": (w.k + 1, w._replace(k=w.k + 1, stride=w.stride + self.is_whole), extra),
-            "stride": (w.stride + 1, w._replace(stride=w.stride + 1), extra),
-            "dilation": (w.dilation + 1, w._replace(dilation=w.dilation + 1), extra),
-            "padding": (before + 1, w._replace(padding=(before + 1, after + 1)), extra),
-            "output_padding": ((extra or 0) + 1, w, (extra or 0) + 1),
+    def changed(self, is_whole: bool) -> str:
+        """Return the size with one more of each argument that the layer takes so, by itself: `stride=2 → 14`. Where
+        windows are as far apart as they are wide, `is_whole`, one argument says both."""
+        window, more = self.window, (self.output_padding or 0) + 1
+        before, after = window.fixed or (0, 0)
+        changes = {
+            "kernel": (
+                window.k + 1,
+                window._replace(k=window.k + 1, stride=window.stride + is_whole),
+                self.output_padding,
+            ),
+            "stride": (window.stride + 1, window._replace(stride=window.stride + 1), self.output_padding),
+            "dilation": (window.dilation + 1, window._replace(dilation=window.dilation + 1), self.output_padding),
+            "padding": (before + 1, window._replace(padding=(before + 1, after + 1)), self.output_padding),
+            "output_padding": (more, window, more),
         }
-        parts = []
-        for key, (value, window, more) in others.items():
-            size = self._replace(window=window, output_padding=more).size()
-            if self.names[key] and size is not None and size > 0 and self._takes(key, window, more):
-                parts.append(f"{self.names[key]}={value} → {size}")
-        return f"with one more: {'; '.join(parts)} {self.window.role}" if parts else ""
+        sizes = []
+        for part, (value, changed, output_padding) in changes.items():
+            size = self._replace(window=changed, output_padding=output_padding).size()
+            if self.names[part] and size is not None and size > 0 and self._takes(part, changed, more):
+                sizes.append(f"{self.names[part]}={value} → {size}")
+        return f"{'; '.join(sizes)} ({window.role})" if sizes else ""
 
-    def _takes(self, key: str, window: Window, more: int | None) -> bool:
-        """Return whether the layer takes one more of an argument."""
-        if key == "output_padding":
-            return self.output_padding is not None and (more or 0) < max(window.stride, window.dilation)
-        if key == "padding":
-            is_small = not self.op.endswith("_pool") or 2 * (window.fixed or (0, 0))[0] <= window.k
-            return self.is_torch and self.window.fixed is not None and is_small
-        return self.is_torch or self.op == "depthwise_conv" or window.stride == 1 or window.dilation == 1
+    def _takes(self, part: str, changed: Window, more: int) -> bool:
+        """Return whether the layer takes one more of an argument: convolutions of Keras have strides or dilation,
+        poolings of PyTorch padding of at most half a window."""
+        if part == "output_padding":
+            return self.output_padding is not None and more < max(changed.stride, changed.dilation)
+        if part == "padding":
+            fixed = self.window.fixed
+            is_small = not self.op.endswith("_pool") or 2 * (0 if fixed is None else fixed[0] + 1) <= changed.k
+            return self.is_torch and fixed is not None and is_small
+        return self.is_torch or self.op == "depthwise_conv" or changed.stride == 1 or changed.dilation == 1
 
 
 _MOST_LISTED = 8

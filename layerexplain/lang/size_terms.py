@@ -395,13 +395,14 @@ class Signs:
 
     def floor(self, atom: Floor) -> tuple[bool, str]:
         """Return a quotient that is rounded, and whether a minus stands before it: `floor(H/2)`, `ceil(H/2)`, or
-        `-floor(-H/s)` as `ceil(H/s)`, whichever begins without a minus, then the shortest."""
+        `-floor(-H/s)` as `ceil(H/s)`, whichever has no minus inside at its begin, then none before it, then the
+        shortest."""
         by, ways = atom.below.number, [(False, "floor", atom.above), (True, "ceil", -atom.above)]
         if by is not None:
             up = atom.above - number_terms(by - 1)
             ways += [(False, "ceil", up), (True, "floor", -up)]
         texts = [(minus, f"{word}({self._inside(inside, atom.below)})") for minus, word, inside in ways]
-        return min(texts, key=lambda way: ("(-" in way[1], len(way[1])))
+        return min(texts, key=lambda way: ("(-" in way[1], way[0], len(way[1])))
 
     def rest(self, atom: Rest) -> str:
         """Return what a division leaves."""

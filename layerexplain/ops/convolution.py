@@ -179,18 +179,14 @@ def _transposed(x: Any, W: Any, attrs: dict[str, Any]) -> list[tuple[Window, int
 
 
 def _transpose_why(w: Window, size: int | None, more: int | None) -> str:
-    n = "unknown" if w.n is None else w.n
     equals = ", known at run time" if size is None else f" = {size}"
-    if not isinstance(w.padding, str):
-        before, after = w.padding
-        off = f" - 2 × {before}" if before == after else f" - {before} - {after}"
-        return f"({n} - 1) × {w.stride}{off} + {w.reach}{f' + {more}' if more else ''}{equals}"
-    if more is not None:
-        cut = f" - 2 × {w.reach // 2}" if w.padding == "same" else ""
-        return f"({n} - 1) × {w.stride} + {w.reach}{cut} + {more}{equals} (output_padding {more})"
-    if w.padding == "valid":
-        return f"{n} × {w.stride} + max({w.reach} - {w.stride}, 0){equals}"
-    return f"{n} × {w.stride}{equals}"
+    before, after = (0, 0) if isinstance(w.padding, str) else w.padding
+    off = f"2 × {before}" if before == after else f"{before} - {after}"
+    added = "" if more is None or (not more and not isinstance(w.padding, str)) else str(more)
+    rule = w.transposed_rule(
+        "unknown" if w.n is None else f"{w.n}", f"{w.stride}", f"{w.reach}", off if before or after else "", added
+    )
+    return f"{rule}{equals}{f' (output_padding {more})' if added else ''}"
 
 
 def _transpose_axes(x: Expr, W: Expr, **attrs: Any) -> list[Axis]:

@@ -81,8 +81,7 @@ class Window(NamedTuple):
         room = self.n + before + after - self.reach
         if not self.ceil:
             return room // self.stride + 1
-        count = -(-room // self.stride) + 1
-        return count - ((count - 1) * self.stride >= self.n + before)
+        return -(-room // self.stride) + (0 if self._last_is_left_out else 1)
 
     @property
     def fixed(self) -> tuple[int, int] | None:
@@ -133,16 +132,11 @@ class Window(NamedTuple):
             return "kept"
         if self.fixed is None and s == 1 and n != "unknown":
             return f"kept; {self.padding!r} pads {before} before and {after} after" if before + after else "kept"
-        if self.fixed is not None:
-            before, after = self.fixed
-            added = "" if not any(self.fixed) else f" + 2 × {before}" if before == after else f" + {before} + {after}"
-            rounding = "ceil" if self.ceil else "floor"
-            room = f"{n}{added} - {self.reach}"
-            text = f"{room} + 1" if s == 1 else f"{rounding}(({room}) / {s}) + 1"
-            if self.ceil and self.n is not None and self.number != -(-(self.n + before + after - self.reach) // s) + 1:
-                text += " - 1"
-        else:
-            text = "unknown" if n == "unknown" and s == 1 else f"ceil({n} / {s})"
+        text = "unknown"
+        if self.fixed is not None or n != "unknown" or s != 1:
+            first, last = self.fixed or (0, 0)
+            added = "" if not first and not last else f"2 × {first}" if first == last else f"{first} + {last}"
+            text = self.rule(f"{n}", f"{s}", f"{self.reach}", added)
         if n == "unknown":
             return f"{text}, known at run time"
         text = f"{text} = {self.number}"
@@ -152,6 +146,29 @@ class Window(NamedTuple):
         if self.padding == "causal":
             return f"{text}; 'causal' pads {before} before, 0 after"
         return f"{text}; 'same' pads {before + after}: {before} before, {after} after"
+
+    def rule(self, n: str, stride: str, reach: str, padding: str) -> str:
+        """Return the rule of `number` as text, of numbers or of the names of arguments: what is subtracted from the
+        size is the `reach`, and `padding` is added, "" for none.
+
+        >>> Window("rows", 28, 3, 2, 1, (1, 1)).rule("in", "stride", "kernel_size", "2 × padding")
+        'floor((in + 2 × padding - kernel_size) / stride) + 1'
+        """
+        if self.fixed is None:
+            return f"ceil({n} / {stride})"
+        room = f"{n}{f' + {padding}' if padding else ''} - {reach}"
+        if stride == "1":
+            return f"{room} + 1"
+        text = f"{'ceil' if self.ceil else 'floor'}(({room}) / {stride}) + 1"
+        return f"{text} - 1" if self._last_is_left_out else text
+
+    @property
+    def _last_is_left_out(self) -> bool:
+        """Whether the last window would begin behind the padding, which `ceil` leaves out."""
+        if not self.ceil or self.fixed is None or self.n is None:
+            return False
+        before, after = self.fixed
+        return bool(-(-(self.n + before + after - self.reach) // self.stride) * self.stride >= self.n + before)
 
     def covers(self, i: int) -> Positions | None:
         """Return the positions that window i reads; those outside 0 … n-1 are padding. None if padding is unknown."""
@@ -171,6 +188,20 @@ class Window(NamedTuple):
             return self.n * self.stride + (max(self.reach - self.stride, 0) if self.padding == "valid" else 0)
         cut = 2 * (self.reach // 2) if self.padding == "same" else 0
         return (self.n - 1) * self.stride + self.reach - cut + output_padding
+
+    def transposed_rule(self, n: str, stride: str, reach: str, padding: str, output_padding: str) -> str:
+        """Return the rule of `transposed_size` as text, of numbers or of the names of arguments: what is subtracted is
+        the `padding`, "" for none; "" as `output_padding` is None for Keras, and 0 for PyTorch.
+
+        >>> Window("rows", 5, 3, 2, 1, (1, 1)).transposed_rule("in", "stride", "kernel_size", "2 × padding", "")
+        '(in - 1) × stride - 2 × padding + kernel_size'
+        """
+        if isinstance(self.padding, str) and not output_padding:
+            return f"{n} × {stride}" + (f" + max({reach} - {stride}, 0)" if self.padding == "valid" else "")
+        half = f"2 × floor({f'({reach})' if ' ' in reach else reach} / 2)"
+        cut = half if self.padding == "same" else padding
+        more = f" + {output_padding}" if output_padding else ""
+        return f"({n} - 1) × {stride}{f' - {cut}' if cut else ''} + {reach}{more}"
 
     def transposed_start(self, size: int) -> int:
         """Return the number of positions that 'same' crops at the start of a transposed convolution."""
