@@ -34,8 +34,6 @@ ALLOWED = {
     "frontends/code/library/torch_runs.py": "modules of PyTorch that are called like layers",
     "frontends/code/library/torch_emit.py": "which input the first module of PyTorch takes",
     "frontends/code/library/torch_tensors.py": "modules of PyTorch that are called like layers",
-    "frontends/code/printed_modules.py": "tables of tokens, which a printed model may tie to its last projection",
-    "frontends/code/printed_summary.py": "the first layer whose output has an axis more than its input",
     "frontends/code/messages.py": "layers that messages speak of without their names",
     "frontends/code/library/keras/refused_calls.py": "the layer whose argument Keras ignores",
     "frontends/code/library/numpy.py": "operators of Python that are called like layers",

@@ -8,11 +8,13 @@ from __future__ import annotations
 import ast
 import re
 
-from layerexplain.errors import SourceError
+from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.pasted import unmarked
 from layerexplain.frontends.code.values.bounds import MOST_NESTED
+from layerexplain.lang.axes import Shape
 from layerexplain.layers.index import types
-from layerexplain.layers.registry import TORCH, find, of_torch
+from layerexplain.layers.registry import TORCH, find, of_torch, positional_arguments
+from layerexplain.layers.torch.construction import traced_alone
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import in_a_row
 
@@ -131,8 +133,10 @@ class _PrintedModel:
         self.notes: dict[str, int] = {}
         self.classes: dict[str, None] = {}
         self.leaves: dict[str, None] = {}
-        self.tables: dict[tuple[int, ...], list[str]] = {}
-        """The types of the modules with weights of a size, by tokens and width."""
+        self.tables: dict[Shape, list[bool]] = {}
+        """The modules with a matrix of a shape: whether each looks up ids in it."""
+        self.matrices: dict[str, tuple[Shape, bool] | None] = {}
+        """The matrix of a module, by its call."""
         self.modules = 0
 
     def program(self, assign: ast.stmt, line: int) -> list[ast.stmt]:
@@ -159,7 +163,7 @@ class _PrintedModel:
         tied = [
             f"{len(of)} modules have a table of {size[0]} × {size[1]}; each counts: whether they are tied is unknown"
             for size, of in self.tables.items()
-            if len(size) == 2 and len(of) > 1 and "Embedding" in of
+            if len(of) > 1 and any(of)
         ]
         return [*self.notes, *tied[:2], *([words] if names else [])]
 
@@ -187,13 +191,13 @@ class _PrintedModel:
         return call
 
     def _note_ties(self, type_: str | None, call: ast.Call) -> None:
-        """Note tables that may be one: of one size, as an embedding and the projection to the same tokens."""
-        if type_ not in ("Embedding", "Linear"):
-            return
-        values = [*call.args, *[one.value for one in call.keywords]][:2]
-        sizes = tuple([one.value for one in values if isinstance(one, ast.Constant) and isinstance(one.value, int)])
-        key = sizes if type_ == "Embedding" else sizes[::-1]
-        self.tables.setdefault(key, []).append(type_)
+        """Note matrices that may be one, as a table of tokens and the projection to the same tokens: of one shape."""
+        written = ast.unparse(call)
+        if type_ is not None and written not in self.matrices:
+            self.matrices[written] = _matrix(type_, call)
+        shape, takes_ids = self.matrices.get(written) or (None, False)
+        if shape is not None:
+            self.tables.setdefault(shape, []).append(takes_ids)
 
     def _container(self, module: _Printed) -> ast.expr:
         parts = self._parts(module)
@@ -259,6 +263,22 @@ def _call(function: str, written: str, line: int) -> ast.Call | None:
     call.args = [_text(one) for one in call.args]
     call.keywords = [ast.keyword(one.arg, _text(one.value)) for one in call.keywords if one.arg is not None]
     return call
+
+
+def _matrix(type_: str, call: ast.Call) -> tuple[Shape, bool] | None:
+    """Return the shape of the matrix that is a module's first weight, and whether it looks up ids; None for others."""
+    declaration = find(of_torch(type_))
+    if declaration is None:
+        return None
+    try:
+        config = dict(zip(positional_arguments(declaration), map(ast.literal_eval, call.args), strict=False))
+        config |= {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg is not None}
+        definition = traced_alone(type_, config)
+    except (LayerExplainError, ValueError):  # a size or an argument that is not printed
+        return None
+    if definition is None or not definition.weights or len(definition.weights[0].shape) != 2:
+        return None
+    return definition.weights[0].shape, definition.params[0].dtype.startswith("int")
 
 
 def _text(value: ast.expr) -> ast.expr:

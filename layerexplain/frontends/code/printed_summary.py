@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice, product
-from math import prod
+from itertools import islice, product, zip_longest
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
@@ -19,6 +18,8 @@ from layerexplain.layers.arguments import NOT_SAID, Argument
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, Model, Note, Shape, StoredGroup, StoredVariable, TensorRef
+from layerexplain.ops.sizes import product as product_of
+from layerexplain.ops.sizes import total
 from layerexplain.records import NamedTuple
 
 _HEADER = re.compile(r"^.*Layer \(type\).*Output Shape.*Param #.*$", re.M)
@@ -59,20 +60,20 @@ def model_of_summary(text: str) -> Model | None:
     """Return the model of the first table of a text; None where it has no rows."""
     text = "\n".join(unmarked(text.split("\n")))
     header = _HEADER.search(text)
-    rows = [] if header is None else list(_rows(text, header))
+    rows = [] if header is None else _rows(text, header)
     if header is None or not rows:
         return None
     titles = _TITLE.findall(text[: header.start()])
     return _TableReader(rows, titles[-1] if titles else "model", "Connected to" in header[0], text).model()
 
 
-def _rows(text: str, header: re.Match[str]) -> Iterator[_PrintedRow]:
+def _rows(text: str, header: re.Match[str]) -> list[_PrintedRow]:
     first = text.count("\n", 0, header.start())
     lines = text.split("\n")
-    starts = [
-        at for word in ("Layer (type)", "Output Shape", "Param #", "Connected to") if (at := header[0].find(word)) >= 0
-    ]
+    titles = ("Layer (type)", "Output Shape", "Param #", "Connected to")
+    starts = [at for title in titles if (at := header[0].find(title)) >= 0]
     is_boxed = "┃" in header[0]
+    rows: list[_PrintedRow | None] = []
     cells: list[str] = []
     begins = first
     for number, line in enumerate(lines[first + 1 : first + 4 * _MOST_ROWS], first + 2):
@@ -82,12 +83,12 @@ def _rows(text: str, header: re.Match[str]) -> Iterator[_PrintedRow]:
         if parts is None:
             continue
         if parts[2].strip() and parts[0].strip():
-            yield from _row(cells, begins)
+            rows.append(_row(cells, begins))
             cells, begins = parts, number
         elif cells:
             join = " " if is_boxed else ""
-            cells = [(one + join + more).strip() for one, more in zip(cells, parts, strict=False)]
-    yield from _row(cells, begins)
+            cells = [(cell + join + more).strip() for cell, more in zip(cells, parts, strict=False)]
+    return [row for row in (*rows, _row(cells, begins)) if row is not None]
 
 
 def _cells(line: str, starts: Sequence[int], is_boxed: bool) -> list[str] | None:
@@ -104,18 +105,18 @@ def _cells(line: str, starts: Sequence[int], is_boxed: bool) -> list[str] | None
     return [*match.groups()] if match is not None else None
 
 
-def _row(cells: Sequence[str], line: int) -> Iterator[_PrintedRow]:
+def _row(cells: Sequence[str], line: int) -> _PrintedRow | None:
     named = _NAMED.match(cells[0]) if cells else None
     if named is None:
-        return
+        return None
     sizes = re.fullmatch(r"\[?\((None|\d{1,12})?((?:,\s*(?:None|\d{1,12})){0,8}),?\s*\)\]?", cells[1])
     shape = None
     if sizes is not None:
-        shape = tuple([None if one == "None" else int(one) for one in re.findall(r"None|\d+", cells[1])])
+        shape = tuple([None if size == "None" else int(size) for size in re.findall(r"None|\d+", cells[1])])
     is_known = re.fullmatch(r"\d[\d,]{0,18}", cells[2])
     params = int(cells[2].replace(",", "")) if is_known else None
     before = tuple([match[1] for match in _CONNECTION.finditer(cells[3])]) if len(cells) > 3 else ()
-    yield _PrintedRow(named[1], named[2], shape, params, before, line)
+    return _PrintedRow(named[1], named[2], shape, params, before, line)
 
 
 class _TableReader:
@@ -134,7 +135,9 @@ class _TableReader:
         calls: list[Call] = []
         used: set[str] = set()
         for at, row in enumerate(rows):
-            before = [self._named(one) for one in row.before] if self.is_connected else [rows[at - 1].name] * (at > 0)
+            before = (
+                [self._whole_name(name) for name in row.before] if self.is_connected else [rows[at - 1].name] * (at > 0)
+            )
             used.update(before)
             given = [shapes.get(one) for one in before]
             layers.append(self._layer(row, given))
@@ -160,13 +163,15 @@ class _TableReader:
             notes=tuple(notes), grade="assumed",
         )  # fmt: skip
 
-    def _named(self, written: str) -> str:
+    def _whole_name(self, written: str) -> str:
         """Return the layer of a name that may be cut."""
         names = [row.name for row in self.rows]
         if written in names:
             return written
-        alike = [one for one in names if one.rstrip("…").startswith(written) or written.startswith(one.rstrip("…"))]
-        return alike[0] if len(alike) == 1 else written
+        fitting = [
+            name for name in names if name.rstrip("…").startswith(written) or written.startswith(name.rstrip("…"))
+        ]
+        return fitting[0] if len(fitting) == 1 else written
 
     def _total(self) -> list[Note]:
         """Return the note on a total that is not the sum of its rows."""
@@ -188,12 +193,9 @@ class _TableReader:
             self.known[key] = self._config(row, inputs)
         config = self.known[key]
         if config is not None:
-            arguments = getattr(find(row.type), "arguments", {})
-            unsaid = [name for name in ("rate",) if name in arguments]
-            unknown = dict.fromkeys(unsaid, NOT_SAID)
-            return Layer(
-                row.name, row.type, "layer", config | unknown, line=row.line, missing=tuple(unsaid), ignore=_IGNORED
-            )
+            missing = _unprinted(row, config, inputs)
+            config = config | dict.fromkeys(missing, NOT_SAID)
+            return Layer(row.name, row.type, "layer", config, line=row.line, missing=missing, ignore=_IGNORED)
         stated = {"group": StoredGroup((), row.params is not None), "uncalled": False} if not row.params else {
             "variables": (StoredVariable("parameters", (row.params,), "float32", None),)
         }  # fmt: skip
@@ -204,7 +206,7 @@ class _TableReader:
         if row.shape is None or not row.params:
             return None
         *before, last = row.shape
-        candidates: list[Shape] = [tuple(before)] if row.type == "Embedding" else []
+        candidates: list[Shape] = [tuple(before)]  # a table of tokens adds an axis
         if last and len(row.shape) < 4:
             candidates += [(*before, size) for size in (row.params // last - 1, row.params // last) if size > 0]
         each = row.params // last if last else 0
@@ -228,38 +230,47 @@ class _TableReader:
         declaration = find(row.type)
         if declaration is None or row.shape is None or row.params is None or None in inputs or not inputs:
             return None
-        known = [one for one in inputs if one is not None]
-        for config in islice(_candidates(declaration.arguments, row, inputs), _MOST_TRIED):
+        for config in islice(_candidates(declaration.arguments, row), _MOST_TRIED):
             self.left -= 1
             if self.left < 0:
                 return None
-            if _outcome(row.type, config, known) == (row.shape, row.params):
+            if _outcome(row.type, config, inputs) == (row.shape, row.params):
                 return config
         return None
 
 
-def _candidates(arguments: Any, row: _PrintedRow, inputs: Sequence[Shape | None]) -> Iterator[dict[str, Any]]:
+def _unprinted(row: _PrintedRow, config: Mapping[str, Any], inputs: Sequence[Shape | None]) -> tuple[str, ...]:
+    """Return the required arguments of which the table says nothing: other values give the same row."""
+    arguments = getattr(find(row.type), "arguments", {})
+    required = [name for name in config if arguments[name].default is Argument.REQUIRED]
+    printed = row.shape, row.params
+    others = [(name, {**config, name: value}) for name in required for value in (0.5, 0.25) if config[name] != value]
+    return tuple(dict.fromkeys([name for name, other in others if _outcome(row.type, other, inputs) == printed]))
+
+
+def _candidates(arguments: Any, row: _PrintedRow) -> Iterator[dict[str, Any]]:
     """Yield arguments of a layer, those first that are nearest to its defaults."""
-    sizes = [one for one in reversed((row.shape or ())[1:]) if one]
-    pool: list[Any] = list(dict.fromkeys([*sizes, *_SMALL, *[(row.params or 0) // one for one in sizes if row.params]]))
-    required = [name for name, one in arguments.items() if one.default is Argument.REQUIRED]
-    optional = [{name: value} for name, one in arguments.items() for value in _others(one.default) if name not in _LEFT]
-    if required == ["target_shape"]:
-        pool = [tuple((row.shape or ())[1:])]
-    elif required == ["rate"]:
-        pool = [0.5]
-    starts = (
-        [dict(zip(required, values, strict=True)) for values in product(pool, repeat=len(required))]
-        if len(required) < 4
-        else []
-    )
-    first = [one for one in starts if not required or any(value in sizes for value in one.values())] or starts
+    shape = (row.shape or ())[1:]
+    sizes = [size for size in reversed(shape) if size]
+    counts = [(row.params or 0) // size for size in sizes if row.params]
+    pool: list[Any] = list(dict.fromkeys([*sizes, *_SMALL, *counts, tuple(shape), 0.5]))
+    required = [name for name, argument in arguments.items() if argument.default is Argument.REQUIRED]
+    optional = [
+        {name: value}
+        for name, argument in arguments.items()
+        for value in _others(argument.default)
+        if name not in _LEFT
+    ]
+    few = len(required) < 4
+    starts = [dict(zip(required, values, strict=True)) for values in product(pool, repeat=len(required)) if few]
+    first = [start for start in starts if not required or any(value in sizes for value in start.values())] or starts
     yield from first
+    yield from starts[:24] if first is not starts else ()
     for change in optional:
-        yield from ({**one, **change} for one in first[:24])
+        yield from ({**start, **change} for start in first[:24])
     for at, change in enumerate(optional):
         for other in optional[at + 1 :]:
-            yield from ({**one, **change, **other} for one in first[:6])
+            yield from ({**start, **change, **other} for start in first[:6])
 
 
 def _others(default: Any) -> tuple[Any, ...]:
@@ -277,56 +288,55 @@ def _arguments(refs: Sequence[TensorRef]) -> tuple[Any, ...]:
     return (list(refs),) if len(refs) > 1 else tuple(refs)
 
 
-def _outcome(type_: str, config: Mapping[str, Any], inputs: Sequence[Shape]) -> tuple[Shape, int] | None:
-    """Return the output shape and the number of parameters of a layer on inputs; None where it takes no such."""
+def _outcome(type_: str, config: Mapping[str, Any], inputs: Sequence[Shape | None]) -> tuple[Shape, int] | None:
+    """Return the output shape and the number of parameters of a layer on inputs; None where they are not known."""
     declaration = find(type_)
-    if declaration is None:
+    shapes = [shape for shape in inputs if shape is not None]
+    if declaration is None or len(shapes) < len(inputs):
         return None
     try:
-        specs = [Spec((BATCH, *shape[1:]), "float") for shape in inputs]
+        specs = [Spec((BATCH, *shape[1:]), "float") for shape in shapes]
         definition = declaration.trace(specs, declaration.default_values | declaration.bind(config))
     except LayerExplainError:
         return None
-    sizes = [weight.shape for weight in definition.weights]
-    if definition.kind == "opaque" or not definition.outputs:
+    params = total([product_of(weight.shape) for weight in definition.weights])
+    if definition.kind == "opaque" or not definition.outputs or params is None:
         return None
-    shape = tuple([one if isinstance(one, int) else None for one in definition.outputs[0].shape])
-    counts = [prod([one if isinstance(one, int) else 0 for one in size]) for size in sizes]
-    return shape, sum(counts)
-
-
-def _results(model: Model) -> dict[str, tuple[Shape, int]]:
-    """Return the output shape and the number of parameters of each layer of a model, as far as they are known."""
-    results: dict[str, tuple[Shape, int]] = {}
-    for call in model.calls:
-        layer = model.layers_by_name[call.layer]
-        if layer.type == "InputLayer" and layer.config.get("batch_shape"):
-            results[layer.name] = layer.config["batch_shape"], 0
-        before = [results.get(ref.layer) for ref in call.refs]
-        known = [one[0] for one in before if one is not None]
-        if layer.kind == "layer" and before and len(known) == len(before):
-            result = _outcome(layer.type, layer.config, known)
-            if result is not None:
-                results.setdefault(layer.name, result)
-    return results
+    return tuple([size if isinstance(size, int) else None for size in definition.outputs[0].shape]), params
 
 
 def compared(model: Model, text: str) -> Model:
-    """Return a model of code with notes on the rows of a table printed beside it that are not what the code gives."""
-    header = _HEADER.search(text)
-    rows = [] if header is None else [one for one in _rows(text, header) if one.type != "InputLayer"]
-    layers = [one for one in model.layers if one.type != "InputLayer"]
-    if not rows or model.framework != "keras":
+    """Return a model of code with notes on what differs in a table that is printed beside it: of several tables in the
+    one that has the layers of the model. Each row is judged on the shapes that the table states before it."""
+    tables = [_rows(text, header) for header in _HEADER.finditer(text)]
+    rows_of = [[row for row in rows if row.type != "InputLayer"] for rows in tables if rows]
+    layers = [layer for layer in model.layers if layer.type != "InputLayer"]
+    types = [layer.type for layer in layers]
+    if not rows_of or model.framework != "keras":
         return model
-    if [row.type for row in rows] != [layer.type for layer in layers]:
-        types = [len(rows), len(layers)] if len(rows) != len(layers) else [rows[0].type, layers[0].type]
-        words = f"the printed table is not of this model: its layers differ ({types[0]} there, {types[1]} in the code)"
-        return model._replace(notes=(*model.notes, Note("printed-other", None, words)))
-    results, notes = _results(model), []
+    rows = next((rows for rows in rows_of if [row.type for row in rows] == types), None)
+    if rows is None:
+        notes = [Note("printed-other", None, _other_layers(rows_of, types))]
+        return model._replace(notes=(*model.notes, *notes))
+    shapes: dict[str, Shape | None] = {layer.name: layer.config.get("batch_shape") for layer in model.layers}
+    shapes |= {layer.name: row.shape for layer, row in zip(layers, rows, strict=True)}
+    inputs = {call.layer: [shapes.get(ref.layer) for ref in call.refs] for call in model.calls}
+    notes = []
     for row, layer in zip(rows, layers, strict=True):
-        shape, count = results.get(layer.name, (row.shape, row.params))
-        for what, printed, read in (("output", row.shape, shape), ("number of parameters", row.params, count)):
-            if printed is not None and printed != read:
-                words = f"the table in line {row.line} states the {what} {printed}; this code gives {read}"
+        result = _outcome(layer.type, layer.config, inputs.get(layer.name) or [None]) if layer.kind == "layer" else None
+        shape, params = result or (row.shape, row.params)
+        for what, printed, derived in (("output", row.shape, shape), ("number of parameters", row.params, params)):
+            if printed is not None and printed != derived:
+                words = f"the table in line {row.line} states the {what} {printed}; this code gives {derived}"
                 notes.append(Note("printed-other", layer.name, words))
     return model._replace(notes=(*model.notes, *notes[:5]))
+
+
+def _other_layers(tables: Sequence[Sequence[_PrintedRow]], types: Sequence[str]) -> str:
+    """Return how tables differ from the layers of a model: the only one in the first row that does."""
+    if len(tables) > 1:
+        return f"none of the {len(tables)} printed tables has the layers of the code as it is read here"
+    pairs = zip_longest([row.type for row in tables[0]], types, fillvalue="no layer")
+    at, (printed, read) = next((at, pair) for at, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+    where = f"layer {at} is {printed} there, {read} here"
+    return f"the printed table has other layers than the code as it is read here: {where}"

@@ -113,6 +113,35 @@ def test_a_table_beside_code_is_compared_with_it() -> None:
     ]
 
 
+def test_of_several_tables_beside_code_the_one_with_its_layers_is_compared() -> None:
+    k = importlib.import_module("keras")
+    own, other, longer = [
+        _printed(k.Sequential([k.Input((5,)), *layers]), None)
+        for layers in (
+            [k.layers.Dense(4), k.layers.Dense(2)],
+            [k.layers.Dense(4), k.layers.ReLU()],
+            [k.layers.Dense(4), k.layers.Dense(2), k.layers.Dropout(0.1)],
+        )
+    ]
+    code = "model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4), keras.layers.Dense(2)])\n\n"
+    said = {
+        name: [note.message for note in layerexplain.read((code + text).encode()).notes if note.code == "printed-other"]
+        for name, text in {"own": other + own, "other": other, "longer": longer, "none": other + longer}.items()
+    }
+    assert said["own"] == []
+    assert said["other"][0].endswith("layer 2 is ReLU there, Dense here")
+    assert said["longer"][0].endswith("layer 3 is Dropout there, no layer here")
+    assert said["none"] == ["none of the 2 printed tables has the layers of the code as it is read here"]
+
+
+@pytest.mark.parametrize("layer", ["Dropout(0.2)", "GaussianNoise(0.3)", "Rescaling(2.0)", "SpatialDropout1D(0.1)"])
+def test_an_argument_that_changes_no_row_is_not_said(layer: str) -> None:
+    k = importlib.import_module("keras")
+    model = k.Sequential([k.Input((5, 3)), k.layers.Dense(3), eval(f"k.layers.{layer}", {"k": k})])
+    (row,) = [one for one in layerexplain.read(_printed(model, None).encode()).layers if layer.startswith(one.type)]
+    assert len(row.missing) == 1
+
+
 def test_a_total_that_is_not_the_sum_is_said() -> None:
     k = importlib.import_module("keras")
     table = _printed(k.Sequential([k.Input((5,)), k.layers.Dense(4)]), None)
