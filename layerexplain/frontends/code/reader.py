@@ -111,6 +111,7 @@ class Program:
         arrays = {name: Array(size) for name, size in sizes.items()}
         self.interpreter.settings = {**arrays, **self.interpreter.settings}
         self.interpreter.is_notebook = text.is_notebook
+        self.interpreter.is_excerpt = not (path or "").endswith(".py")
         self.interpreter.lazy = lazy
         self.file = self.interpreter.program = File("", self.folder, text.tree)
         frame = Frame(self.file)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, TypeAlias
 
 from layerexplain.errors import ArgumentError, AxesError, ShapeError
 from layerexplain.lang.axes import BATCH
@@ -219,15 +219,24 @@ def multihead_attention(
     heads = AttentionSizes(
         embed_dim, num_heads, kdim or embed_dim, vdim or embed_dim, bias, add_bias_kv, add_zero_attn, batch_first
     )
-    if is_causal and attn_mask is None:
-        raise ArgumentError(f"{type_} needs attn_mask where is_causal=True, which is a hint alone; leave out is_causal")
-    # As scaled_dot_product_attention does it: the hint then stands for the mask, whatever that is.
-    is_replaced = is_causal and not need_weights and key_padding_mask is None
-    masks = (key_padding_mask, None if is_replaced else attn_mask)
-    y, shares = attend(query, key, value, masks, heads, weights_of(heads), dropout, training, causal=is_replaced)
+    masks, causal = _with_hint(type_, "attn_mask", (key_padding_mask, attn_mask), is_causal, not need_weights)
+    y, shares = attend(query, key, value, masks, heads, weights_of(heads), dropout, training, causal)
     if not need_weights:
         return {"y": y}
     return {"y": y, "A": mean(shares, axis=1) if average_attn_weights else shares}
+
+
+Masks: TypeAlias = tuple[Expr | None, Expr | None]
+"""Of keys, (batch, keys), and of an attention, (queries, keys)."""
+
+
+def _with_hint(type_: str, name: str, masks: Masks, is_causal: bool, alone: bool = True) -> tuple[Masks, bool]:
+    """Return the masks of an attention with the hint that its own is causal, and whether the hint stands for it. Where
+    the result is asked for `alone`, it does: PyTorch does not read the mask then, whatever it is."""
+    if is_causal and masks[1] is None:
+        raise ArgumentError(f"{type_} needs {name} where is_causal=True, which is a hint alone; leave out is_causal")
+    causal = is_causal and alone and masks[0] is None
+    return (masks[0], None if causal else masks[1]), causal
 
 
 # Transformers ---------------------------------------------------------------------------------------------------
@@ -271,10 +280,10 @@ class _AttentionBlock:
         """A part as it is added: in training some of it is dropped."""
         return drop(x, rate=self.rate) if self.rate else x
 
-    def attention(self, x: Expr, memory: Expr, at: str, masks: tuple[Expr | None, Expr | None]) -> Expr:
+    def attention(self, x: Expr, memory: Expr, at: str, masks: Masks, causal: bool) -> Expr:
         """Attention of x to `memory`."""
         heads, own = self.attentions[at]
-        return self.dropped(attend(x, memory, memory, masks, heads, own, self.rate, bool(self.rate))[0])
+        return self.dropped(attend(x, memory, memory, masks, heads, own, self.rate, bool(self.rate), causal)[0])
 
     def feed_forward(self, x: Expr) -> Expr:
         """Two linear layers with an activation between them."""
@@ -312,6 +321,7 @@ def encoder_layer(
     src_key_padding_mask: Expr | None = None,
     *,
     how: Transformer,
+    is_causal: Bool = False,
     training: bool = False,
 ) -> Any:
     """Adds to each step what it attends to, in {nhead} heads, then the output of two linear layers; each sum is
@@ -322,8 +332,8 @@ def encoder_layer(
     """
     _need_layer("TransformerEncoderLayer", how, src)
     block = _AttentionBlock(how, training, {"self_attn": ""}, 2)
-    masks = (src_key_padding_mask, src_mask)
-    y = block.added(src, 1, lambda x: block.attention(x, x, "self_attn", masks), "attended")
+    own = _with_hint("TransformerEncoderLayer", "src_mask", (src_key_padding_mask, src_mask), is_causal)
+    y = block.added(src, 1, lambda x: block.attention(x, x, "self_attn", *own), "attended")
     return block.added(y, 2, block.feed_forward, "y")
 
 
@@ -338,6 +348,8 @@ def decoder_layer(
     memory_key_padding_mask: Expr | None = None,
     *,
     how: Transformer,
+    tgt_is_causal: Bool = False,
+    memory_is_causal: Bool = False,
     training: bool = False,
 ) -> Any:
     """Adds to each step what it attends to among its own and in the memory, in {nhead} heads, then the output of two
@@ -348,9 +360,11 @@ def decoder_layer(
     """
     _need_layer("TransformerDecoderLayer", how, tgt, memory)
     block = _AttentionBlock(how, training, {"self_attn": "", "multihead_attn": "_m"}, 3)
-    own, other = (tgt_key_padding_mask, tgt_mask), (memory_key_padding_mask, memory_mask)
-    y = block.added(tgt, 1, lambda x: block.attention(x, x, "self_attn", own), "attended")
-    y = block.added(y, 2, lambda x: block.attention(x, memory, "multihead_attn", other), "looked_up")
+    type_ = "TransformerDecoderLayer"
+    own = _with_hint(type_, "tgt_mask", (tgt_key_padding_mask, tgt_mask), tgt_is_causal)
+    other = _with_hint(type_, "memory_mask", (memory_key_padding_mask, memory_mask), memory_is_causal)
+    y = block.added(tgt, 1, lambda x: block.attention(x, x, "self_attn", *own), "attended")
+    y = block.added(y, 2, lambda x: block.attention(x, memory, "multihead_attn", *other), "looked_up")
     return block.added(y, 3, block.feed_forward, "y")
 
 

@@ -3,6 +3,7 @@ tests/data/code/torch_wrong_lines.txt has. PyTorch confirms that each is refused
 reading, and no program ends in a traceback."""
 
 import re
+from itertools import product
 from typing import Any
 
 import pytest
@@ -63,19 +64,45 @@ def test_pytorch_refuses_each_of_them() -> None:
     assert taken == []
 
 
-CAUSAL = [
-    f"model = nn.MultiheadAttention(8, 2, batch_first=True)\nx = torch.randn(3, 5, 8)\nmodel(x, x, x, {words}is_causal=True)\n"
-    for words in (
-        "",
-        *(f"attn_mask=torch.zeros({size}, {size}), need_weights={weights}, {padding}"
-          for size in (4, 5) for weights in (True, False) for padding in ("", "key_padding_mask=torch.zeros(3, 5), ")),
-    )
-]  # fmt: skip
+ENCODER, DECODER = [f"nn.Transformer{side}Layer(8, 2, batch_first=True)" for side in ("Encoder", "Decoder")]
+ATTENTIONS = [
+    (
+        "nn.MultiheadAttention(8, 2, batch_first=True)",
+        "x, x, x",
+        "attn_mask key_padding_mask is_causal",
+        "need_weights=True",
+    ),
+    (
+        "nn.MultiheadAttention(8, 2, batch_first=True)",
+        "x, x, x",
+        "attn_mask key_padding_mask is_causal",
+        "need_weights=False",
+    ),
+    (ENCODER, "x", "src_mask src_key_padding_mask is_causal", ""),
+    (f"nn.TransformerEncoder({ENCODER}, 2)", "x", "mask src_key_padding_mask is_causal", ""),
+    (DECODER, "x, x", "tgt_mask tgt_key_padding_mask tgt_is_causal", ""),
+    (DECODER, "x, x", "memory_mask memory_key_padding_mask memory_is_causal", ""),
+    (f"nn.TransformerDecoder({DECODER}, 2)", "x, x", "tgt_mask tgt_key_padding_mask tgt_is_causal", ""),
+    ("nn.Transformer(8, 2, 1, 1, batch_first=True)", "x, x", "src_mask src_key_padding_mask src_is_causal", ""),
+    ("nn.Transformer(8, 2, 1, 1, batch_first=True)", "x, x", "tgt_mask tgt_key_padding_mask tgt_is_causal", ""),
+]
+"""Modules with attention, what they are called on, and the names of a mask, of that of keys and of the hint."""
+
+
+def calls_with_masks() -> list[str]:
+    """Each of them without a mask, with one that fits and one that does not, with keys that are masked, with the hint."""
+    programs = []
+    for (module, tensors, names, more), size, *given in product(ATTENTIONS, (0, 4, 5), (False, True), (False, True)):
+        mask, of_keys, hint = names.split()
+        words = [f"{mask}=torch.zeros({size}, {size})", f"{of_keys}=torch.zeros(3, 5)", f"{hint}=True", more]
+        shown = [word for word, is_given in zip(words, (size, *given, more), strict=True) if is_given]
+        programs.append(f"model = {module}\nx = torch.randn(3, 5, 8)\nmodel({', '.join([tensors, *shown])})\n")
+    return programs
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("program", CAUSAL)
-def test_a_mask_that_is_causal_replaces_is_checked_where_pytorch_reads_it(program: str) -> None:
+@pytest.mark.parametrize("program", calls_with_masks())
+def test_a_mask_is_checked_where_pytorch_reads_it(program: str) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed")
     program = f"import torch\nimport torch.nn as nn\n{program}"
     found = [one for one in layerexplain.check(program.encode()).findings if one.severity == "breaks"]

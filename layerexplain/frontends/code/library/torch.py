@@ -11,6 +11,7 @@ from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.library.torch_functions import function as tensor_function
 from layerexplain.frontends.code.library.torch_modules import (
     CONTAINERS,
+    INPUTS_OF_BLOCKS,
     BuiltIn,
     is_module,
     named_modules,
@@ -280,11 +281,6 @@ _ARGUMENTS = {
     _BOTH: "d_model nhead num_encoder_layers num_decoder_layers dim_feedforward dropout activation custom_encoder "
     "custom_decoder layer_norm_eps batch_first norm_first bias",
 }
-_INPUTS = {
-    _ENCODER: "src mask src_key_padding_mask",
-    _DECODER: "tgt memory tgt_mask memory_mask tgt_key_padding_mask memory_key_padding_mask",
-    _BOTH: "src tgt src_mask tgt_mask memory_mask src_key_padding_mask tgt_key_padding_mask memory_key_padding_mask",
-}
 
 
 def make_block(type_: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
@@ -320,15 +316,15 @@ def _in_layers(type_: str, layer: Any, count: Any, norm: Any, interpreter: Inter
 
 def call_block(run: TensorRun, block: BuiltIn, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Call a module that consists of others."""
-    names = _INPUTS[block.type].split()
+    names = INPUTS_OF_BLOCKS[block.type].split()
     given = {**dict(zip(names, args, strict=False)), **kwargs}
     parts, first = block.children or {}, names[: 1 if block.type == _ENCODER else 2]
     if missing := [name for name in first if name not in given]:
         raise ProgramError("TypeError", f"forward() missing the argument '{missing[0]}'", run.interpreter.place())
     tensors = [given.pop(name) for name in first]
-    masks = {name: one for name, one in given.items() if one is not None and not name.endswith("is_causal")}
+    masks = {name: value for name, value in given.items() if value is not None}
     if block.type == _BOTH:
-        own = {"src_mask": "mask", "src_key_padding_mask": "src_key_padding_mask"}
+        own = {"src_mask": "mask", "src_key_padding_mask": "src_key_padding_mask", "src_is_causal": "is_causal"}
         memory = run.run(parts["encoder"], tensors[:1], {own[name]: one for name, one in masks.items() if name in own})
         others = {name: one for name, one in masks.items() if name not in own}
         return run.run(parts["decoder"], [tensors[1], memory], others)

@@ -20,6 +20,7 @@ from layerexplain.frontends.code.library.torch_emit import (
 from layerexplain.frontends.code.library.torch_graph import CallOnData, DataCalls, Run, batch_axis
 from layerexplain.frontends.code.library.torch_listed import has_no_forward, list_parts
 from layerexplain.frontends.code.library.torch_modules import (
+    INPUTS_OF_BLOCKS,
     BuiltIn,
     first_modules,
     is_module,
@@ -158,7 +159,8 @@ def _input_names(module: Any, count: int) -> list[str]:
     """Return the names of the first arguments of a module's `forward`: `input_2` for one without a name."""
     forward = module.cls.find("forward") if isinstance(module, Instance) else None
     declaration = find(of_torch(module_type(module))) if isinstance(module, BuiltIn) else None
-    of_built_in = ["x"] if declaration is None else list(declaration.tensors)
+    of_block = INPUTS_OF_BLOCKS.get(module_type(module), "x").split()
+    of_built_in = of_block if declaration is None else list(declaration.tensors)
     names = forward.names[1:] if isinstance(forward, Function) else of_built_in
     return [names[i] if i < len(names) else f"input_{i}" for i in range(count)]
 

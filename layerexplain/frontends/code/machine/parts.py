@@ -140,6 +140,8 @@ class InterpreterPart(Evaluator):
         """The dicts that are defaultdicts, with what makes their missing values, by their identities."""
         self.notes: list[Note] = []
         self.is_notebook = False
+        self.is_excerpt = False
+        """Whether more of the program may stand elsewhere, as it is with what people paste."""
         """Whether the cells after one that raises are run all the same."""
         self.callers: list[Place] = []
         """The calls of functions of the program that are read now."""
@@ -291,7 +293,10 @@ class InterpreterPart(Evaluator):
                         names[place] = other
 
     def no_function(self, value: object) -> ProgramValue:
-        """Return a value where no function fits: a name of a library that is not read is an unknown value."""
+        """Return a value where no function fits: a name of a library that is not read is an unknown value, and in an
+        excerpt the name of a function of Python is a variable that is defined elsewhere."""
+        if isinstance(value, Symbol) and value.path.startswith("builtins.") and self.is_excerpt:
+            return Unknown("it is not defined in this code", name=value.last, lacks="name")
         if not isinstance(value, Symbol) or not value.may_be_anything:
             return value
         return self.unknown(f"layerexplain does not read {value.path.partition('.')[0]}", value.path)

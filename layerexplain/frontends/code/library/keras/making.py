@@ -113,7 +113,9 @@ class LayerFactory:
         type_, plain = modern_layer(type_, plain, tells_module=True)
         self.refusals.fill_older(type_, plain)
         unread = {
-            NamedFunction(one.last): one for one in each_in(config) if isinstance(one, Symbol) and one.may_be_anything
+            NamedFunction(one.last): one
+            for one in each_in(config)
+            if isinstance(one, Symbol) and interpreter.no_function(one) is not one
         }
         layer.type, layer.config = type_, self._checked(type_, dict(plain), name, unread)
         layer.missing = missing_settings(type_, plain)
