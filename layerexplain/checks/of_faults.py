@@ -88,7 +88,7 @@ _fault(
 _fault(
     _GENERAL,
     "A layer that Keras refuses",
-    why="Keras cannot build the model.",
+    why="Keras stops there with an error.",
     fix=IN_MESSAGE,
     source="keras/src/layers/layer.py",
     torch=Torch("PyTorch stops there with an error.", IN_MESSAGE),

@@ -383,7 +383,15 @@ def _data_cure(p: Parts, name: str) -> str:
                 else "give the last layer one row for each example"
             )
         one_hot = f"`y = keras.utils.to_categorical(y, {units})`, or loss='sparse_categorical_crossentropy'"
-        return one_hot if got[-1:] == (1,) or len(got) == 1 else f"write Dense({got[-1]}) as the last layer"
+        if got[-1:] == (1,) or len(got) == 1:
+            return one_hot
+        last = f"write Dense({got[-1]}) as the last layer"
+        # A sparse loss asks for one class number of each example, whatever the last layer is.
+        return (
+            f"one-hot y goes with loss='categorical_crossentropy'; without a sparse loss, {last}"
+            if units == 1
+            else last
+        )
     axes = int(count[1]) if count else len(sizes or ())
     of_one = got[1:] if len(got) > 1 else got
     if axes == len(got) + 1:
@@ -415,8 +423,8 @@ def _target_cure(y: Any, output: Any) -> str:
 def _linear_cure(p: Parts) -> str:
     if p.rows * p.got == p.wanted:
         return (
-            f"{p.wanted} = {p.rows} × {p.got}: the {p.rows} channels are in the place of the batch; give the model a "
-            "batch, x.unsqueeze(0) for one example"
+            f"{p.wanted} = {p.rows} × {p.got}: the tensor holds one example, in {p.rows} rows; it needs to be one row, "
+            "x = torch.flatten(x, 1), with a batch axis before it: of a single example x.unsqueeze(0)"
         )
     if p.rows == p.wanted:
         return f"the axis of {p.rows} is in the place of the batch; write x.T, or x.unsqueeze(0) for one example"
@@ -588,7 +596,7 @@ TORCH: tuple[Row, ...] = (
     Row((r"can't convert cuda:?\d* device type tensor to numpy()",), "a tensor on the GPU becomes no array", ("write x.detach().cpu().numpy()",), calls=r".*\.numpy"),
     Row((r"'NoneType' object has no attribute '(?P<name>norm|data|zero_|mean|max|abs|clone|item)'",), "a gradient is None before backward(), and for parameters that the loss does not use", ("call loss.backward() first, and check `if p.grad is not None`",), calls=r".*\.grad\.@name"),
     Row((r"optimizer got an empty parameter list()",), "the model has no parameters when the optimizer is made",
-        ("put modules into nn.ModuleList or nn.Sequential in place of a list, and call super().__init__() first",), calls=r"(\w+\.)*(SGD|Adam\w*|RMSprop|Adagrad)"),
+        ("in __init__, behind super().__init__(), make each module an attribute of self; a list of them is an nn.ModuleList",), calls=r"(\w+\.)*(SGD|Adam\w*|RMSprop|Adagrad)"),
     Row((r"mat1 dim 1 must match mat2 dim 0()",), "Linear gets another number of features than in_features", ("print x.shape before it, and write this number as in_features",), "Linear", of_shapes=True),
     Row((r"Expected target size [\[(]?@needs:shape, got @got:shape", r"Expected target size @needs:shape, got @got:shape"),
         "CrossEntropyLoss reads an output as (batch, classes, …), so that it needs targets of {needs}, got {got}", ("put the classes second: output.transpose(1, 2); or merge the steps: output.view(-1, classes) and target.view(-1)",), calls=LOSS),

@@ -40,7 +40,7 @@ ROWS = [
         ("m1", "in_features=784, got 1568 in (None, 1568); write in_features=1568"), "randn(32, 1, 28, 28)"),
     Row("mat1 and mat2 shapes cannot be multiplied (10x49 and 490x10)",
         net("Conv2d(1, 10, 3, padding=1)", "Linear(490, 10)", forward=FLAT),
-        ("m1", "490 = 10 × 49: the 10 channels are in the place of the batch", "x.unsqueeze(0)"), "randn(1, 28, 28)"),
+        ("m1", "490 = 10 × 49: the tensor holds one example, in 10 rows", "x.unsqueeze(0)"), "randn(1, 28, 28)"),
     Row("Given groups=1, weight of size [7, 3, 5, 5], expected input[2, 1, 11, 13] to have 3 channels, but got 1 channels"
         " instead",
         net("Conv2d(3, 7, 5)", forward="self.m0(x)"),
