@@ -190,8 +190,8 @@ def named_report(
 
 
 def _far_examples(run: NamedRun, near: Collection[str]) -> Mapping[str, int]:
-    """Return larger examples on the same way through the model, but for names that are `near`: behind several poolings
-    too, sizes are larger than windows and steps, so that what is said of them is a formula."""
+    """Return larger examples that take the same way through the model, but for names that are `near`. With small ones a
+    window behind several poolings covers its whole input, and what it reads would be a number and no formula."""
     steps = {name: run.names.remainders.get(name, (1, 0))[0] for name in run.examples if name not in near}
     more = -(-_FAR // lcm(*steps.values())) * lcm(*steps.values())
     examples = dict(run.examples)

@@ -350,7 +350,9 @@ SHEET = """
 
 
 def settled(page: Any) -> dict[str, Any]:
-    page.wait_for_timeout(400)
+    page.evaluate(NEXT_FRAME)
+    page.evaluate("() => Promise.allSettled(document.getAnimations().map((one) => one.finished))")
+    page.evaluate(NEXT_FRAME)
     return page.evaluate(SHEET)
 
 

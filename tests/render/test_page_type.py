@@ -75,8 +75,9 @@ def test_texts_have_the_contrast_that_wcag_asks(scheme: str, tmp_path: Path) -> 
             for layer in ("", "4"):
                 if layer:
                     page.evaluate(f"layerexplain.view.chooseCall({layer})")
-                told = [(contrast(rgb(own), below(layers)), text) for own, layers, text in page.evaluate(COLOURS)]
-                assert len(told) > 20 and [one for one in told if one[0] < 4.5] == []
+                colours = page.evaluate(COLOURS)
+                contrasts = [(contrast(rgb(own), below(layers)), text) for own, layers, text in colours]
+                assert len(contrasts) > 20 and [row for row in contrasts if row[0] < 4.5] == []
 
 
 @pytest.mark.parametrize("theme", THEMES)

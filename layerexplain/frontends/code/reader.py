@@ -70,7 +70,7 @@ from layerexplain.ops.sizes import shape_text
 from layerexplain.suggest import did_you_mean, in_a_row
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.torch_runs import Found
+    from layerexplain.frontends.code.library.torch_found import Found
 
 
 _NO_MORE = Modules()
@@ -263,19 +263,19 @@ class Program:
     @cached_property
     def _torch_models(self) -> list[Found]:
         """The models of PyTorch, which are looked for once: that may call functions of the program."""
-        from layerexplain.frontends.code.library import torch_runs
+        from layerexplain.frontends.code.library import torch_found
 
         is_of_keras = imported_libraries(self.text.tree) & {"keras", "tensorflow", "tf_keras"}
-        if is_of_keras and not torch_runs.uses_torch(self):
+        if is_of_keras and not torch_found.uses_torch(self):
             return []
-        return self._named_torch_models or torch_runs.models_of_classes(self)
+        return self._named_torch_models or torch_found.models_of_classes(self)
 
     @cached_property
     def _named_torch_models(self) -> list[Found]:
         """Those of them that the program itself makes or calls: whoever asks for one needs no class tried."""
-        from layerexplain.frontends.code.library import torch_runs
+        from layerexplain.frontends.code.library import torch_found
 
-        return torch_runs.models(self)
+        return torch_found.models(self)
 
     def torch_model(self, request: str) -> Model | None:
         """Return the model of PyTorch that is asked for, or the only one; None where the program has none. Raises

@@ -10,8 +10,9 @@ torch.py          PyTorch: modules by their names; torch_framework.py: what a pr
                   torch_program.py: what is kept of it, and what a run answers; torch_state.py: what surrounds a run
                   torch_modules.py: modules and their names; torch_parameters.py: their weights
                   torch_tensors.py: tensors; torch_functions.py: functions of them; torch_numbers.py: known numbers
-                  torch_graph.py: the calls of a run; torch_emit.py: the `Model` of a run; torch_runs.py: the models of
-                  a program; torch_training.py: losses and optimizers; torch_data.py: the batches that they are given
+                  torch_graph.py: the calls of a run; torch_emit.py: the `Model` of a run; torch_found.py: which models
+                  a program has; torch_runs.py: on which inputs they run
+                  torch_training.py: losses and optimizers; torch_data.py: the batches that they are given
 einops.py         einops, which moves axes in programs of PyTorch
 registry.py       all of them
 

@@ -1,13 +1,13 @@
-"""Which models a program of PyTorch has, on which inputs they run, and the `Model` of each."""
+"""On which inputs the models of a program of PyTorch run, and the `Model` of each."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.library.torch_emit import (
@@ -17,13 +17,13 @@ from layerexplain.frontends.code.library.torch_emit import (
     first_asked,
     modules_in_lists,
 )
+from layerexplain.frontends.code.library.torch_found import Found, ReadProgram, asked, class_name, models
 from layerexplain.frontends.code.library.torch_graph import CallOnData, DataCalls, Run, batch_axis
 from layerexplain.frontends.code.library.torch_listed import has_no_forward, list_parts
 from layerexplain.frontends.code.library.torch_modules import (
     INPUTS_OF_BLOCKS,
     BuiltIn,
     first_modules,
-    is_module,
     module_type,
     named_modules,
     trainable_since,
@@ -31,15 +31,12 @@ from layerexplain.frontends.code.library.torch_modules import (
 from layerexplain.frontends.code.library.torch_numbers import Numbers
 from layerexplain.frontends.code.library.torch_program import TorchProgram
 from layerexplain.frontends.code.library.torch_tensors import Tensor
-from layerexplain.frontends.code.library.torch_training import TorchTraining, is_loss, with_torch_training
-from layerexplain.frontends.code.machine.interpreter import Interpreter
+from layerexplain.frontends.code.library.torch_training import TorchTraining, with_torch_training
 from layerexplain.frontends.code.recorder.grade import grade_of, missing_sizes, notes_of, with_others, words_of
 from layerexplain.frontends.code.recorder.shapes import flat
-from layerexplain.frontends.code.sources import Text
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
-from layerexplain.frontends.code.values.bounds import MOST_TRIED, Budget, Exhausted
-from layerexplain.frontends.code.values.frames import File, Frame
+from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.bounds import Budget, Exhausted
 from layerexplain.frontends.code.values.nested import Rebuilding, rebuilt
 from layerexplain.frontends.code.values.program import Class, Function, Instance
 from layerexplain.frontends.code.values.trees import kept_with_tree, walk
@@ -229,212 +226,6 @@ def parameter_names(module: Any) -> list[str]:
     return required or [*forward.names[1:2]] or ["x"]
 
 
-class ReadProgram(Protocol):
-    """A program that was read."""
-
-    interpreter: Interpreter
-    frame: Frame
-    file: File
-    text: Text
-    path: str | None
-
-    def located(self, unknown: Unknown) -> Unknown:
-        """Return an unknown value with its place in the source."""
-
-    def undefined_later(self, said: Collection[str]) -> list[Note]:
-        """Return the note on names that are not defined and that the model does not depend on."""
-
-    def notes_of_stated(self) -> list[Note]:
-        """Return notes on sizes that the text beside the code states."""
-
-    def with_values(self, values: Mapping[str, int]) -> ReadProgram:
-        """Return the program with values for names that it does not define: it is read once more."""
-
-
-class Found:
-    """A model of a program: its name there, and what it is. One that is made without arguments that it needs has sizes
-    in their place; `refusal` says how to name it where they are none."""
-
-    def __init__(self, name: str, value: Any, refusal: Callable[[], str] | None = None) -> None:
-        self.name = name
-        self.value = value
-        self.refusal = refusal
-
-
-def models(program: ReadProgram) -> list[Found]:
-    """Return the models of a program: the modules that its names stand for; else those that it calls on data, else
-    those that its functions give or call on data."""
-    interpreter = program.interpreter
-    named = {name: one for name, one in program.frame.names.items() if is_module(one) and not is_loss(module_type(one))}
-    inside = {id(part) for one in named.values() for name, part in named_modules(one).items() if name}
-    whole = {name: one for name, one in named.items() if not isinstance(one, BuiltIn) or one.children is not None}
-    found = [Found(name, one) for name, one in (whole or named).items() if id(one) not in inside]
-    found = list({id(one.value): one for one in found}.values())
-    if found:
-        called = {id(call.module) for call in interpreter.kept(DataCalls).calls}
-        return [one for one in found if id(one.value) in called] or found
-    return _called_alone(interpreter) or _of_functions(program)
-
-
-def _called_alone(interpreter: Any) -> list[Found]:
-    """Return the models that are called on data where no name of the module stands for one."""
-    called = {
-        id(call.module): call.module
-        for call in interpreter.kept(DataCalls).calls
-        if (isinstance(call.module, Instance) or call.module.children is not None) and not call.is_inside
-    }
-    return [Found(_class_name(one), one) for one in called.values()]
-
-
-def _of_functions(program: ReadProgram) -> list[Found]:
-    """Return the models of functions that can be called without arguments: what they return, else what they call on
-    data, as the `test()` of a file of models does."""
-    interpreter = program.interpreter
-    interpreter.budget = Budget()
-    functions = {
-        name: one
-        for name, one in program.frame.names.items()
-        if isinstance(one, Function) and one.frame.file is program.file
-    }
-    ready = [
-        name
-        for name, one in functions.items()
-        if not name.startswith("_") and all(each in interpreter.settings for each in one.signature.required)
-    ]
-    found = []
-    for name in ready[:MOST_TRIED]:
-        interpreter.effects.begin_statement(of_module=False)
-        with suppress(ProgramError, Exhausted):
-            result = interpreter.call(functions[name], [], {})
-            found += [Found(name, result)] if is_module(result) else []
-    return found or _called_alone(interpreter)
-
-
-def models_of_classes(program: ReadProgram) -> list[Found]:
-    """Return the models that classes of the file make without arguments, but for classes that others use. Raises
-    SourceError where none can be made."""
-    interpreter = program.interpreter
-    classes = {
-        name: one
-        for name, one in program.frame.names.items()
-        if is_module_class(one) and (one.frame is None or one.frame.file is program.file)
-    }
-    used = {
-        node.id
-        for one in classes.values()
-        for method in one.attributes.values()
-        if isinstance(method, Function)
-        for node in walk(method.node)
-        if isinstance(node, ast.Name)
-    }
-    used |= {base.name for one in classes.values() for base in one.bases if isinstance(base, Class)}
-    candidates = {name: one for name, one in classes.items() if name not in used} or classes
-    found, refused = [], []
-    for name, one in candidates.items():
-        method = one.find("__init__")
-        names = method.signature.required[1:] if isinstance(method, Function) else []
-        missing = [each for each in names if each not in interpreter.settings]
-        known = {each: value for each in missing if (value := _configuration(program, one, each)) is not None}
-        try:  # without values for the others, which are sizes of the model then
-            built = interpreter.call(one, [], {each: interpreter.call(value, [], {}) for each, value in known.items()})
-        except (ProgramError, Exhausted) as error:
-            refused.append(f"{name}() raises {error}")
-        else:
-            refusal = partial(_not_made, program, name, one, missing, known) if len(known) < len(missing) else None
-            found += [Found(name, built, refusal)] if is_module(built) else []
-    if refused and not found:
-        raise SourceError(refused[-1])
-    return found
-
-
-_CONFIGURATIONS = ("cfg", "conf", "args", "params", "opt", "hp")
-"""What names of configuration objects have in them."""
-
-
-def _configuration(program: ReadProgram, cls: Class, name: str) -> Class | None:
-    """Return the class of the program whose object an argument is meant to be: that of its annotation, or the one class
-    of configurations; None where it needs values itself."""
-    method = cls.find("__init__")
-    arguments = method.node.args if isinstance(method, Function) else ast.arguments([], [], None, [], [], None, [])
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    annotation = next((one.annotation for one in every if one.arg == name), None)
-    value = program.frame.names.get(annotation.id) if isinstance(annotation, ast.Name) else None
-    if not isinstance(value, Class) and any(word in name.lower() for word in _CONFIGURATIONS):
-        named = [
-            one
-            for key, one in program.frame.names.items()
-            if isinstance(one, Class)
-            and not is_module_class(one)
-            and any(word in key.lower() for word in _CONFIGURATIONS)
-        ]
-        value = named[0] if len(named) == 1 else None
-    if not isinstance(value, Class) or is_module_class(value):
-        return None
-    with suppress(ProgramError, Exhausted):
-        if not isinstance(program.interpreter.call(value, [], {}), Unknown):
-            return value
-    return None
-
-
-_EXAMPLE = 8
-
-
-def _not_made(program: ReadProgram, name: str, cls: Class, missing: Sequence[str], known: Mapping[str, Class]) -> str:
-    """Return how to name a class that needs values, with numbers with which it can be made where there are such."""
-    interpreter = program.interpreter
-    texts = {each: f"{known[each].name}()" if each in known else str(_EXAMPLE) for each in missing}
-    try:
-        values = {each: interpreter.call(known[each], [], {}) if each in known else _EXAMPLE for each in missing}
-        effects = interpreter.effects
-        before = effects.uncertainties, len(effects.unknown_loops), len(effects.assumptions)
-        is_made = is_module(interpreter.call(cls, [], values, whole=True))
-        is_made = is_made and before == (effects.uncertainties, len(effects.unknown_loops), len(effects.assumptions))
-    except (ProgramError, Exhausted):
-        is_made = False
-    if not is_made:
-        texts |= {each: "…" for each in missing if each not in known}
-    example = f"{name}({', '.join([f'{each}={text}' for each, text in texts.items()])})"
-    words = f"no model is built at the top level: {name} needs {', '.join(missing)}"
-    return f"{words}; name one{' with your values' * is_made}: {program.path or '-- -'}:'{example}'"
-
-
-def is_module_class(value: Any) -> bool:
-    """Return whether a value is a class of modules of the program."""
-    root = value.root() if isinstance(value, Class) else None
-    return root is not None and root.path.startswith("torch.nn.")
-
-
-def _class_name(module: Any) -> str:
-    return module.cls.name if isinstance(module, Instance) else module_type(module)
-
-
-def asked(program: ReadProgram, request: str) -> Found | None:
-    """Return the model of a name or a call; None where it is not a PyTorch model."""
-    try:
-        tree = ast.parse(request.strip(), mode="eval").body
-    except (SyntaxError, ValueError):
-        return None
-    program.interpreter.budget = Budget()
-    try:
-        value = program.interpreter.value(tree, program.frame)
-        if isinstance(value, Class | Function):
-            value = program.interpreter.call(value, [], {})
-    except Exhausted as error:
-        raise SourceError(f"{request} {error}") from None
-    except ProgramError as error:
-        if not uses_torch(program):
-            return None
-        raise SourceError(f"{request} raises {error}", **(error.place or Place("", 0)).error_fields) from None
-    return Found(request, value) if is_module(value) else None
-
-
-def uses_torch(program: ReadProgram) -> bool:
-    """Return whether a program makes modules of PyTorch."""
-    return any(is_module(one) or is_module_class(one) for one in program.frame.names.values()) or bool(
-        program.interpreter.kept(DataCalls).calls
-    )
-
-
 def torch_model(program: ReadProgram, found: list[Found], request: str) -> Model | None:
     """Return the model that is asked for by its name or a call, else the last that is called on data, or made, of those
     found; None where there is none."""
@@ -504,15 +295,15 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
 
         torch_pasted.with_tried_cures(run, module, partial(_run_on, interpreter, module, given, others, alone=alone))
     given = given or elsewhere
-    model = RunEmitter(run).model(found.name if found.name.isidentifier() else _class_name(module))
+    model = RunEmitter(run).model(found.name if found.name.isidentifier() else class_name(module))
     model = with_torch_training(model, module, interpreter.kept(TorchTraining), run.result, run.losses)
     model = model if inferred else _with_pasted_error(program, module, model)
     opened = [(program.located(one), name) for one, name in [*run.gaps, *[(each, "") for each in run.opened]]]
     if given and not (run.outputs or run.losses or opened or run.faults):
-        opened.append((Unknown(f"forward of {_class_name(module)} returns no tensor"), ""))
+        opened.append((Unknown(f"forward of {class_name(module)} returns no tensor"), ""))
     if not given:
         model = model if supposed else _without_input(model, names, module)
-        words = f"the input of {_class_name(module)} has no shape in the code"
+        words = f"the input of {class_name(module)} has no shape in the code"
         first = first_asked(module, example)
         reason = Unknown(f"{words}{f'; {first}' if first else ''}", lacks="shape")
         opened.append((reason, ""))
@@ -562,7 +353,7 @@ def read_model(program: ReadProgram, found: Found, shapes: InputShapes | None = 
 def _listed_model(program: ReadProgram, found: Found) -> Model:
     """Return a model whose `forward` is not shown: its modules, with what their arguments say of their inputs."""
     module = found.value
-    name = _class_name(module)
+    name = class_name(module)
     run = Run(program.interpreter, module)
     list_parts(run)
     model = RunEmitter(run).model(found.name if found.name.isidentifier() else name)

@@ -133,7 +133,7 @@ class Graphs:
 
     # Custom layers and models ----------------------------------------------------------------------------------------
 
-    def _lambda_model(self, layer: LayerValue) -> ModelValue:
+    def lambda_model(self, layer: LayerValue) -> ModelValue:
         """Return a Lambda whose function is in the code: what the function does is its graph."""
         key = id(layer)
         if key not in self.lambdas:
@@ -206,7 +206,7 @@ class Graphs:
             for layer in layers:
                 actual = layer
                 if layer.type == "Lambda" and isinstance(layer.config.get("function"), CALLED):
-                    actual = self._lambda_model(layer)
+                    actual = self.lambda_model(layer)
                 self.recorder.framework.check_states(layer, current)
                 node = self._unwritten(actual, current)
                 if isinstance(actual, ModelValue) and actual.form == "own":

@@ -13,7 +13,7 @@ from layerexplain.model import Shape
 from layerexplain.ops.reshaping import groups
 from layerexplain.records import Record
 
-# ArrayMemory --------------------------------------------------------------------------------------------------------
+# Memory -------------------------------------------------------------------------------------------------------------
 # The memory of arrays: values that an array and its views share, so that a change through one reaches all.
 
 

@@ -142,7 +142,7 @@ class LayerAttributes:
             return False
         self.interpreter.effects.record_model_change(layer)
         if name == "activation" and not isinstance(value, str | Unknown):
-            layer.config.update(plain_config({name: self.factory._own_function(value)}))
+            layer.config.update(plain_config({name: self.factory.own_function(value)}))
         elif not name.endswith(("_initializer", "_regularizer", "_constraint")):
             words = f"{name} of the layer '{layer.name}' is changed after the layer was created"
             self.interpreter.effects.mark_incomplete(self.interpreter.unknown(words))

@@ -66,7 +66,7 @@ class Calling:
                 raise ProgramError("TypeError", words, place, certain=True)
             trace = self.own_calls.trace(layer, args, kwargs)
         if layer.type == "Lambda" and isinstance(layer.config.get("function"), CALLED):
-            layer = self.graphs._lambda_model(layer)
+            layer = self.graphs.lambda_model(layer)
             trace = self.own_calls.trace(layer, args, kwargs)
         self.refusals.check_states(layer, args[0] if args else None)
         if isinstance(layer, ModelValue):

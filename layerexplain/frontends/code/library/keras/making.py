@@ -78,7 +78,7 @@ class LayerFactory:
             words = f"{type_} needs trainable to be True or False, got trainable={trainable[:40]!r}"
             self.fault(ArgumentError(words), "trainable")
         for key in [key for key in given if key.endswith("activation")]:
-            given[key] = self._own_function(given[key])
+            given[key] = self.own_function(given[key])
         if type_ == "Lambda" and given.pop("mask", None) is not None:
             interpreter.effects.mark_incomplete(interpreter.unknown("the mask of a Lambda is not read"))
         if type_ == "Lambda" and isinstance(given.get("function"), bool | int | float | str):
@@ -127,7 +127,7 @@ class LayerFactory:
         interpreter.budget.call()
         return layer
 
-    def _own_function(self, value: object) -> ProgramValue:
+    def own_function(self, value: object) -> ProgramValue:
         """Return a function of the program as what a layer applies: the layer that computes it."""
         function = value.function if isinstance(value, Bound) else value
         if not isinstance(function, Function):
