@@ -72,7 +72,7 @@ def test_a_convolution_sums_over_all_input_channels_and_starts_at_2i() -> None:
     assert axes(second)[0] == "rows 14 → 7: ceil(14 / 2) = 7; 'same' pads 1: 0 before, 1 after"
     assert (
         "output row 0 reads rows 0 to 2, row 1 rows 2 to 4, row 6 rows 12 to 14 (14 is padding)"
-        in second.shape_notes[3]
+        in second.shape_notes[2]
     )
     assert factors(second)[0] == "W (3, 3, 16, 32): rows 3 × columns 3 × channels 16 × filters 32 = 4,608"
     assert second.cost[0] == "225,792 MACs per example = 7 × 7 positions × 32 filters × 144 products"
