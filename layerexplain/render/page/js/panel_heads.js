@@ -18,7 +18,7 @@ const MOST_HIGH = 110;
 const MOST_STEP = 46;
 const NAME_ROOM = 22;
 /** So many of the largest shares are listed in words. */
-const LISTED = 3;
+const MOST_SHARES = 3;
 
 /** The line whose rows are the shares that each place of a sequence gives to others: numbers divided by their sum along the row; -1 where there is none. @param {Form} form */
 function sharesLine(form) {
@@ -110,11 +110,11 @@ export function panelHeads(layer, data, element) {
     const places = isOne ? row(rows, above, true, true, names) : [...row(rows, above - 22, true, false, names), ...row(columns, below, false, true, namesOf(data, columns))];
     for (const [name, value] of [["width", most * step], ["height", below + 24]]) arcs.setAttribute(`${name}`, `${value}`);
     arcs.replaceChildren(...paths, ...places);
-    const order = shares.map((share, to) => ({ share, to })).sort((a, b) => b.share - a.share).filter(({ share }) => share > 0).slice(0, LISTED);
+    const order = shares.map((share, to) => ({ share, to })).sort((a, b) => b.share - a.share).filter(({ share }) => share > 0).slice(0, MOST_SHARES);
     const forbidden = shares.filter(isForbidden).length;
     const place = (/** @type {number} */ of, /** @type {string[]} */ words) => (words[of] ? `${of} (${words[of]})` : `${of}`);
     const kind = singular(line.letters[/** @type {number} */ (line.grid[0])][2]);
-    words.textContent = `${kind[0].toUpperCase()}${kind.slice(1)} ${place(chosen, names)} looks at ${order.map(({ share, to }) => `${place(to, namesOf(data, columns))} with ${(100 * share).toFixed(0)} %`).join(", ")}${columns - forbidden > LISTED ? ` and ${columns - forbidden - LISTED} more` : ""}${forbidden ? `; ${forbidden} of ${columns} are forbidden by a mask: grey, crossed out` : ""}.`;
+    words.textContent = `${kind[0].toUpperCase()}${kind.slice(1)} ${place(chosen, names)} looks at ${order.map(({ share, to }) => `${place(to, namesOf(data, columns))} with ${(100 * share).toFixed(0)} %`).join(", ")}${columns - forbidden > MOST_SHARES ? ` and ${columns - forbidden - MOST_SHARES} more` : ""}${forbidden ? `; ${forbidden} of ${columns} are forbidden by a mask: grey, crossed out` : ""}.`;
   }
 
   arcs.addEventListener("keydown", (event) => {
